@@ -44,6 +44,7 @@ const GROUPS: &[Group] = &[
     ("queue", groups::queue::run),
     ("events", groups::events::run),
     ("structures", groups::structures::run),
+    ("queue_large", groups::queue_large::run),
     ("queue_peers", groups::queue_peers::run),
     ("response_cache", |_| groups::response_cache::run()),
     ("response_cache_sockets", |_| {

@@ -19,6 +19,7 @@ pub mod narrow;
 mod page;
 mod proof;
 pub mod queue;
+pub mod rate_limits;
 pub mod stores;
 pub mod structures;
 mod table;

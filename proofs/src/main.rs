@@ -6,7 +6,8 @@ use std::time::{Duration, Instant};
 
 use clap::{Arg, ArgAction, Command};
 use larder_proofs::{
-    Limits, PROOFS, consistency, events, leases, locks, queue, write_behind, write_or_check,
+    Limits, PROOFS, consistency, events, leases, locks, queue, rate_limits, write_behind,
+    write_or_check,
 };
 
 fn main() -> ExitCode {
@@ -16,6 +17,7 @@ fn main() -> ExitCode {
         [leases::WORKER, commits, url] => Some(leases::be_a_worker(commits, url)),
         [locks::WORKER, writes, url] => Some(locks::be_a_worker(writes, url)),
         [events::WORKER, role, contender, url] => Some(events::be_a_worker(role, contender, url)),
+        [rate_limits::WORKER, algorithm, url] => Some(rate_limits::be_a_worker(algorithm, url)),
         [queue::WORKER, role, contender, url] => Some(queue::be_a_worker(role, contender, url)),
         _ => None,
     };
@@ -55,7 +57,7 @@ fn main() -> ExitCode {
                 .long("inputs")
                 .value_name("NUMBER")
                 .value_parser(clap::value_parser!(u64))
-                .help("Stop after so many inputs (fuzz) or values (tags)"),
+                .help("Stop after so many inputs (fuzz), values (tags) or visitors (limits)"),
         )
         .arg(
             Arg::new("seconds")

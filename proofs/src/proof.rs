@@ -1,6 +1,6 @@
 use crate::{
     Limits, Page, Table, bus_loss, cancel, conformance, consistency, events, faults, fuzz, leases,
-    locks, model, queue, structures, tag_removal, write_behind,
+    locks, model, queue, rate_limits, structures, tag_removal, write_behind,
 };
 
 /// One long proof.
@@ -93,6 +93,12 @@ pub const PROOFS: &[Proof] = &[
         about: "no acknowledged job is lost, and no stale ack is accepted, whoever is killed",
         page: "queue",
         run: queue::prove,
+    },
+    Proof {
+        name: "limits",
+        about: "exactly as many requests of several processes pass as a limit allows",
+        page: "rate-limits",
+        run: rate_limits::prove,
     },
     Proof {
         name: "events",

@@ -11,6 +11,7 @@ pub(crate) mod load_through;
 pub(crate) mod locks;
 pub(crate) mod near_hit;
 pub(crate) mod queue;
+pub(crate) mod queue_large;
 pub(crate) mod queue_peers;
 pub(crate) mod redis_get;
 pub(crate) mod response_cache;

@@ -3,7 +3,7 @@
 use std::sync::Arc;
 use std::time::Instant;
 
-use larder_queue::{NewJob, Queue, Receipt};
+use larder_queue::{NewJob, Queue, Verdict};
 use larder_redis::RedisStore;
 use larder_store::Store;
 use redis::aio::MultiplexedConnection;
@@ -13,11 +13,11 @@ use crate::harness::{Bar, Row, compare, per_operation};
 use crate::load::{raw_connection, runtime};
 
 /// How many jobs a round has.
-const JOBS: usize = 1_600;
+pub(super) const JOBS: usize = 1_600;
 /// How many of them are in a batch.
 const BATCH: usize = 16;
 /// A payload of a usual size.
-const PAYLOAD: [u8; 100] = [b'x'; 100];
+pub(super) const PAYLOAD: [u8; 100] = [b'x'; 100];
 
 /// The three commands by which asynq enqueues: a hash for each task, and the list of those that wait.
 const ENQUEUE: &str = "if redis.call('EXISTS', KEYS[1]) == 1 then return 0 end
@@ -62,7 +62,7 @@ pub(crate) fn run(url: &str) -> Vec<Row> {
     rows.into_iter().map(|row| row.with_note(aof)).collect()
 }
 
-async fn store(url: &str) -> Arc<dyn Store> {
+pub(super) async fn store(url: &str) -> Arc<dyn Store> {
     // Long: a machine may be busy, and a deadline that is missed ends the benchmark.
     let builder = RedisStore::builder(url).with_timeout(std::time::Duration::from_secs(10));
     Arc::new(builder.connect().await.expect("a store"))
@@ -95,13 +95,20 @@ async fn fill(queue: &Queue, many: usize) {
 }
 
 async fn drain(queue: &Queue, many: usize) {
+    let mut taken = queue.dequeue(many).await.expect("an answer");
     let mut done = 0;
     while done < JOBS {
-        let taken = queue.dequeue(many).await.expect("an answer");
-        let receipts: Vec<Receipt> = taken.iter().map(|it| it.receipt().clone()).collect();
-        let settled = queue.ack_many(&receipts).await.expect("an answer");
+        let acks: Vec<_> = taken
+            .iter()
+            .map(|it| (it.receipt().clone(), Verdict::Ack))
+            .collect();
+        let (settled, next) = queue
+            .settle_and_dequeue(&acks, many)
+            .await
+            .expect("an answer");
         assert!(settled.iter().all(|settled| settled.is_accepted()));
         done += settled.len();
+        taken = next;
     }
 }
 
@@ -240,7 +247,7 @@ async fn command(raw: &mut MultiplexedConnection, command: &redis::Cmd) {
 }
 
 /// Its client sends each task by itself; those of a batch are sent side by side here.
-async fn asynq_fill(raw: &MultiplexedConnection, many: usize) {
+pub(super) async fn asynq_fill(raw: &MultiplexedConnection, many: usize) {
     let script = redis::Script::new(ENQUEUE);
     for batch in 0..JOBS / many {
         let sent = (0..many).map(|at| {

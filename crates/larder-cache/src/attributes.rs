@@ -8,6 +8,7 @@ use larder_layer::tags::{Tag, TagChange};
 use larder_store::{Result, Ttl};
 use tokio::runtime::Handle;
 
+use crate::spawn::spawn;
 use crate::{Cache, CacheKey, LoadError, Loaded};
 
 /// How long the value of one load is kept, as its attribute says.
@@ -207,7 +208,7 @@ impl<K: CacheKey, V: Send + Sync + 'static> Drop for Removal<K, V> {
         // Without a runtime there is no far store that could be reached.
         if let Ok(runtime) = Handle::try_current() {
             let cache = self.cache.clone();
-            runtime.spawn(async move {
+            spawn(&runtime, async move {
                 let removed = remove(&cache, key.as_ref(), &tags).await;
                 log(cache.inner.kind.name(), removed);
             });

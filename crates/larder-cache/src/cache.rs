@@ -10,7 +10,7 @@ use larder_layer::{NearCache, SingleFlight, envelope};
 use larder_store::{Clock, Key, KeyId, Kind, Timestamp, Ttl};
 use tokio::sync::Notify;
 
-use crate::batch::Refresher;
+use crate::batch::Refresh;
 use crate::far::Far;
 use crate::kept::{Kept, Near};
 use crate::leader::Outcome;
@@ -58,7 +58,7 @@ pub(crate) struct Inner<K, V> {
     pub(crate) clear_tag: Option<Tag>,
     pub(crate) flights: Arc<SingleFlight<K, Outcome<V>>>,
     /// Loads what is due for a refresh, in batches.
-    pub(crate) refresher: Option<Refresher<K, V>>,
+    pub(crate) refresher: Option<Box<dyn Refresh>>,
     pub(crate) lifetime: Lifetime,
     pub(crate) load_timeout: Duration,
     pub(crate) soft_timeout: Option<Duration>,

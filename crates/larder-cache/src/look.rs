@@ -8,6 +8,7 @@ use crate::cache::{Inner, Look, Reading};
 use crate::far::{Far, Read, Stored};
 use crate::kept::Kept;
 use crate::lifetime::{State, Times};
+use crate::spawn::spawn;
 use crate::{CacheKey, Found, Source};
 
 impl<K: CacheKey, V: Send + Sync + 'static> Inner<K, V> {
@@ -137,7 +138,7 @@ impl<K: CacheKey, V: Send + Sync + 'static> Inner<K, V> {
         };
         let (inner, key) = (self.clone(), key.clone());
         let ttl = Ttl::covering_micros(times.micros_left(now));
-        runtime.spawn(async move {
+        spawn(&runtime, async move {
             if let Some(far) = inner.usable_far(&key) {
                 // The entry then ends as if it had not been read.
                 let _ = far.expire(&far.key(&key), ttl).await;

@@ -75,7 +75,7 @@ impl Counted {
 
 impl Metrics {
     pub(crate) fn new(kind: Kind) -> Self {
-        describe();
+        describe_metrics();
         let kind = kind.name();
         let plain = |name: &'static str| counter!(name, "kind" => kind);
         let hits = |tier: &'static str| {
@@ -155,8 +155,8 @@ impl Metrics {
     }
 }
 
-/// Describes each metric with its unit.
-fn describe() {
+/// Describes each metric of this crate with its unit, to the recorder that is installed.
+pub fn describe_metrics() {
     let counters = [
         ("larder_cache_hits_total", "Reads that a tier answered"),
         (
@@ -184,6 +184,10 @@ fn describe() {
             "Far values that the check of the cache rejected",
         ),
         ("larder_cache_loads_total", "Loads by outcome"),
+        (
+            "larder_write_behind_writes_total",
+            "Writes behind by outcome",
+        ),
         (
             "larder_cache_refreshes_total",
             "Refreshes in the background by outcome",

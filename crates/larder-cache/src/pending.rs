@@ -10,6 +10,7 @@ use tokio::runtime::Handle;
 use crate::CacheKey;
 use crate::cache::Inner;
 use crate::remote::Change;
+use crate::spawn::spawn;
 
 /// The most invalidations that wait for the far store.
 const MAX: usize = 10_000;
@@ -180,10 +181,13 @@ impl<K: CacheKey, V: Send + Sync + 'static> Inner<K, V> {
             && let Ok(runtime) = Handle::try_current()
             && self.pending.begin()
         {
-            runtime.spawn(replay(Replaying {
-                cache: Arc::downgrade(self),
-                is_done: false,
-            }));
+            spawn(
+                &runtime,
+                replay(Replaying {
+                    cache: Arc::downgrade(self),
+                    is_done: false,
+                }),
+            );
         }
     }
 

@@ -6,3 +6,5 @@ mod json;
 pub mod log;
 mod metrics;
 pub mod topic;
+
+pub use metrics::describe_metrics;

@@ -2,8 +2,8 @@
 
 use metrics::{Unit, describe_counter};
 
-/// Describes each metric with its unit.
-pub(crate) fn describe() {
+/// Describes each metric of this crate with its unit, to the recorder that is installed.
+pub fn describe_metrics() {
     let counters = [
         (
             "larder_topic_gaps_total",

@@ -21,6 +21,7 @@ pub use body::{Headers, PayloadError};
 pub use delivery::{Delivery, Receipt};
 pub use id::{JobId, MAX_JOB_ID};
 pub use job::Job;
+pub use metrics::describe_metrics;
 pub use new_job::{MAX_DELAY, NewJob, Priority, Until};
 pub use partitioned::Partitioned;
 pub use queue::{

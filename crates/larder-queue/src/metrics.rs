@@ -14,7 +14,7 @@ use crate::{Counts, Delivery};
 
 /// The counter of jobs that are added to a queue.
 pub(crate) fn enqueued(queue: &str) -> Counter {
-    describe();
+    describe_metrics();
     counter!("larder_queue_enqueued_total", "queue" => queue.to_owned())
 }
 
@@ -27,7 +27,7 @@ pub(crate) fn unreadable(queue: &str) -> Counter {
 pub(crate) struct Metrics {
     queue: Arc<str>,
     /// The names are those of handlers, so there are few.
-    jobs: Mutex<HashMap<&'static str, JobMetrics>>,
+    jobs: Mutex<HashMap<&'static str, Arc<JobMetrics>>>,
     depth: [Depth; 4],
     oldest: Gauge,
 }
@@ -36,7 +36,6 @@ pub(crate) struct Metrics {
 type Depth = (Gauge, fn(&Counts) -> u64);
 
 /// The metrics of the jobs of one name.
-#[derive(Clone)]
 pub(crate) struct JobMetrics {
     taken: Counter,
     done: Counter,
@@ -51,7 +50,7 @@ pub(crate) struct JobMetrics {
 impl Metrics {
     /// The metrics of a partition, of which a queue has one unless it is spread over several.
     pub(crate) fn new(queue: &str, partition: u16) -> Self {
-        describe();
+        describe_metrics();
         let (queue, partition): (Arc<str>, _) = (queue.into(), partition.to_string());
         let depth = |state: &'static str| {
             let (queue, partition) = (queue.to_string(), partition.clone());
@@ -74,11 +73,11 @@ impl Metrics {
     }
 
     /// Returns the metrics of the jobs of one name.
-    pub(crate) fn of(&self, job: &'static str) -> JobMetrics {
+    pub(crate) fn of(&self, job: &'static str) -> Arc<JobMetrics> {
         let mut jobs = self.jobs.lock().unwrap_or_else(PoisonError::into_inner);
         let metrics = jobs.entry(job);
         metrics
-            .or_insert_with(|| JobMetrics::new(&self.queue, job))
+            .or_insert_with(|| Arc::new(JobMetrics::new(&self.queue, job)))
             .clone()
     }
 
@@ -137,8 +136,8 @@ impl JobMetrics {
     }
 }
 
-/// Describes each metric with its unit.
-fn describe() {
+/// Describes each metric of this crate with its unit, to the recorder that is installed.
+pub fn describe_metrics() {
     let counters = [
         ("larder_queue_enqueued_total", "Jobs that were added"),
         ("larder_queue_taken_total", "Attempts that began"),

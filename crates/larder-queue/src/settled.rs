@@ -51,6 +51,11 @@ pub enum Verdict {
         /// How long the lease lasts from now on.
         lease: Ttl,
     },
+    /// The job is still worked on, and this is how far it has come. Its lease stays.
+    Progress {
+        /// How far, for people; at most 256 bytes are kept. It replaces what was reported before.
+        text: String,
+    },
 }
 
 /// The outcome of a [`Verdict`], for each job.

@@ -1,15 +1,61 @@
 use std::time::Duration;
 
 /// The decision of a limiter about one request.
+///
+/// A policy of several rules decides by one of them: by the rule that makes a refused request wait longest,
+/// or otherwise by the rule that has least left. [`Report`](crate::Report) has the decision of each.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Hash)]
 pub struct Decision {
     pub(crate) allowed: bool,
+    /// None if it is allowed.
+    pub(crate) reason: Option<Reason>,
+    /// The index of the deciding rule.
+    pub(crate) rule: u8,
+    pub(crate) account: Account,
     pub(crate) remaining: u32,
+    /// The units that were asked for.
+    pub(crate) cost: u32,
     pub(crate) retry_after_us: i64,
     pub(crate) reset_us: i64,
-    /// When the charge is paid off; 0 if nothing was charged.
+    /// How long until one more unit comes back, or [`BY_GCRA`](Self::BY_GCRA).
+    pub(crate) more_us: i64,
+    /// When the charge is paid off; of a [`Usage`](crate::Usage), when it was made. 0 if nothing was
+    /// charged.
     pub(crate) paid_off_us: i64,
-    pub(crate) account: Account,
+}
+
+/// Why a request was refused.
+///
+/// A [`RateLimiter`](crate::RateLimiter) gives the first three, and a layer the others.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Hash)]
+#[non_exhaustive]
+pub enum Reason {
+    /// The quota of a rule is used up.
+    Quota,
+    /// As many requests as a rule allows are being served, or as many reservations are open.
+    Concurrency,
+    /// The visitor is banned: by the support desk, or after too many refusals.
+    Ban,
+    /// This process remembers a refusal whose time is not over. The store was not asked.
+    Remembered,
+    /// A list denies the visitor.
+    Denied,
+    /// The store failed, and the limit refuses without it.
+    StoreFailed,
+}
+
+impl Reason {
+    /// Returns the reason as a label of metrics and logs.
+    pub const fn as_str(self) -> &'static str {
+        match self {
+            Self::Quota => "quota",
+            Self::Concurrency => "concurrency",
+            Self::Ban => "ban",
+            Self::Remembered => "remembered",
+            Self::Denied => "denied",
+            Self::StoreFailed => "store_failed",
+        }
+    }
 }
 
 /// The record by which a request was decided.
@@ -24,9 +70,43 @@ pub(crate) enum Account {
 }
 
 impl Decision {
+    /// Marks a decision whose [`Gcra`](crate::Gcra) computes when one more unit comes back.
+    pub(crate) const BY_GCRA: i64 = -1;
+
+    /// Makes the decision of a limit that limits nothing.
+    pub(crate) const fn unlimited(cost: u32) -> Self {
+        Self {
+            allowed: true,
+            reason: None,
+            rule: 0,
+            account: Account::Own,
+            remaining: u32::MAX,
+            cost,
+            retry_after_us: 0,
+            reset_us: 0,
+            more_us: 0,
+            paid_off_us: 0,
+        }
+    }
+
     /// Returns whether the request may pass.
     pub const fn is_allowed(&self) -> bool {
         self.allowed
+    }
+
+    /// Returns why the request was refused. None if it may pass.
+    pub const fn reason(&self) -> Option<Reason> {
+        self.reason
+    }
+
+    /// Returns the index of the deciding rule, among the [rules](crate::RateLimiter::rules) of the limiter.
+    pub const fn rule(&self) -> usize {
+        self.rule as usize
+    }
+
+    /// Returns how many units were asked for.
+    pub const fn cost(&self) -> u32 {
+        self.cost
     }
 
     /// Returns whether the visitor was charged.
@@ -44,20 +124,23 @@ impl Decision {
     }
 
     /// Returns how many units are left, after this request.
+    ///
+    /// It is `u32::MAX` for a [policy without rules](crate::Policy::unlimited).
     pub const fn remaining(&self) -> u32 {
         self.remaining
     }
 
     /// Returns how long until the same request passes, if nothing else is charged meanwhile.
     ///
-    /// It is exact to the microsecond, and zero if the request passes now.
+    /// It is exact to the microsecond, and zero if the request passes now. While reservations or permits
+    /// are held, it is the earliest moment at which it can pass.
     pub const fn retry_after(&self) -> Duration {
         Duration::from_micros(self.retry_after_us.unsigned_abs())
     }
 
     /// Returns how long until the whole burst is back, if nothing else is charged meanwhile.
     ///
-    /// It is exact to the microsecond.
+    /// It is exact to the microsecond. For a ban it is the longer of the two.
     pub const fn reset(&self) -> Duration {
         Duration::from_micros(self.reset_us.unsigned_abs())
     }

@@ -5,7 +5,8 @@ use std::task::Poll;
 use larder_store::program::{Programs, Record};
 use larder_store::{Error, ErrorKind, Key, Result, Store, StoreExt};
 
-use crate::program::{InspectTat, Refund, Tat};
+use crate::give_back::GiveBack;
+use crate::program::{InspectTat, Tat};
 use crate::{Decision, RateLimiter};
 
 /// What a layer does with requests while the store fails.
@@ -57,8 +58,8 @@ impl LocalStore {
         }
     }
 
-    pub(crate) fn refund(&self, key: &Key, refund: &Refund) -> Poll<Result<Decision>> {
-        self.0.run_now(key, refund)
+    pub(crate) fn refund(&self, key: &Key, back: &GiveBack) -> Poll<Result<Decision>> {
+        back.run_now(&*self.0, key)
     }
 
     pub(crate) fn check(&self, limiter: &RateLimiter, key: &Key) -> Result<Decision> {

@@ -1,23 +1,51 @@
 #![doc = include_str!("../README.md")]
 #![cfg_attr(docsrs, feature(doc_cfg))]
+#![cfg_attr(test, allow(clippy::unwrap_used, reason = "a test fails by panicking"))]
 
+#[cfg(feature = "calendar")]
+mod calendar;
+mod clock;
 mod decision;
+mod desk;
 mod fail_mode;
 mod gcra;
+mod give_back;
+mod hold;
 mod http;
 mod key;
 mod limiter;
+mod limits;
 mod metrics;
+mod plan;
+mod plans;
+mod policy;
 mod program;
 mod quota;
+mod ready;
+mod report;
+mod rule;
+mod shared;
+mod usage;
+mod window;
 
 pub use crate::http::{Headers, RateLimit, RateLimitFuture, RateLimitLayer, Settlement, Unkeyed};
-pub use decision::Decision;
+#[cfg(feature = "calendar")]
+pub use calendar::Calendar;
+pub use decision::{Decision, Reason};
 pub use fail_mode::{FailMode, LocalStore};
 pub use gcra::Gcra;
+pub use hold::{Grant, Permit, Reservation};
 pub use key::{FindKey, FindPeer, KeyBy, Network, PeerAddr, ProxyNets, TrustedProxies};
 pub use larder_layer::http::ResponseBody;
 pub use larder_store::Identity;
 pub use limiter::RateLimiter;
+pub use limits::{Decisions, Limits};
+pub use metrics::describe_metrics;
+pub use plans::Plans;
+pub use policy::{Ban, Policy, QuotaChange};
 pub use program::{InspectTat, Peek, Refund, Tat};
 pub use quota::Quota;
+pub use report::Report;
+pub use rule::{Algorithm, Rule};
+pub use usage::{InspectUsage, Usage};
+pub use window::Window;

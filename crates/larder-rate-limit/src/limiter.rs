@@ -1,33 +1,53 @@
 use std::fmt;
-use std::hash::{BuildHasher, RandomState};
 use std::sync::Arc;
 use std::task::Poll;
 use std::time::Duration;
 
-use larder_store::program::{Programs, Record};
-use larder_store::{ErrorKind, Key, KeyId, Refusal, Result, Store, StoreExt};
+use larder_store::program::{Program, Programs, Record};
+use larder_store::{Error, ErrorKind, Key, KeyId, Refusal, Result, Store, StoreExt};
 
 use crate::decision::Account;
-use crate::program::{Peek, Refund, Tat};
+use crate::give_back::GiveBack;
+use crate::plan::Plan;
+use crate::plans::Plans;
+use crate::program::{Peek, Tat};
 use crate::quota::invalid;
-use crate::{Decision, Gcra, Quota};
+use crate::ready::Turns;
+use crate::shared::SharedQuotas;
+use crate::usage::{self, Charge, HoldArgs, Rules, Usage};
+use crate::{Decision, Gcra, Policy, Quota, Report, Rule};
 
-/// Limits visitors by GCRA, with their state in a store. It needs no tower.
+/// Limits visitors by a [`Policy`], with their state in a store. It needs no tower.
 ///
 /// All processes that use one store and one policy name share the limit exactly. Policies are
 /// independent of each other. Clones are cheap and share everything.
 ///
-/// A visitor takes one small record until its burst has come back. A store in this process holds
-/// 100,000 of them for each policy; `MokaStoreBuilder::with_max_keys_of(Tat::KIND, visitors)` sets
-/// another number. While it is full, visitors with a record are limited as before, and new visitors
-/// share [1,024 quotas](Self::SHARED_QUOTAS), so that nobody passes uncounted.
+/// A visitor takes one record until all that it used is back. A store in this process holds
+/// 100,000 of them for each policy. `MokaStoreBuilder::with_max_keys_of(Tat::KIND, visitors)` sets
+/// another number for policies of a single quota, and `Usage::KIND` for the others. While it is full, visitors
+/// with a record are limited as before, and new visitors share [1,024 quotas](Self::SHARED_QUOTAS), so that
+/// nobody passes uncounted.
 #[derive(Clone)]
 pub struct RateLimiter {
-    programs: Arc<dyn Programs>,
+    pub(crate) programs: Arc<dyn Programs>,
     policy: Arc<str>,
     quota: Quota,
-    gcra: Gcra,
+    pub(crate) engine: Engine,
+    cost: u32,
     shared: SharedQuotas,
+    pub(crate) plans: Option<Arc<Plans>>,
+    pub(crate) turns: Arc<Turns>,
+}
+
+/// How visitors are counted.
+#[derive(Clone, Debug)]
+pub(crate) enum Engine {
+    /// One number for each, by a single quota.
+    Gcra(Gcra),
+    /// A record for each, by one or more rules.
+    Usage(Arc<Plan>),
+    /// Not at all.
+    Unlimited(Arc<Plan>),
 }
 
 const MAX_POLICY: usize = 32;
@@ -35,30 +55,50 @@ const MAX_POLICY: usize = 32;
 /// The time that a layer waits for the store by default.
 pub(crate) const DEFAULT_TIMEOUT: Duration = Duration::from_millis(250);
 
+impl Engine {
+    /// Counts by `plan`, each visitor in a record of its own kind.
+    pub(crate) fn of(plan: Arc<Plan>) -> Self {
+        match plan.args().is_empty() {
+            true => Self::Unlimited(plan),
+            false => Self::Usage(plan),
+        }
+    }
+}
+
 impl RateLimiter {
     /// The number of quotas that visitors share when a store in this process has no room: 1,024. In a
     /// store that has no room for so many, the remaining visitors share one more.
     pub const SHARED_QUOTAS: u16 = SharedQuotas::NUMBER;
 
-    /// Gives each visitor `quota`, under the name `policy`.
+    /// Limits each visitor by `policy`, under the name `name`.
     ///
-    /// The name is in keys, headers and metrics. It is 1 to 32 of `a-z`, `0-9`, `-`, `_` and `.`.
+    /// A [`Quota`] is a policy, and the cheapest. The name is in keys, headers and metrics. It is 1 to 32 of
+    /// `a-z`, `0-9`, `-`, `_` and `.`.
     ///
     /// # Errors
-    /// [`ErrorKind::Invalid`](larder_store::ErrorKind::Invalid) if the name has another form, the
-    /// quota is out of its [bounds](Quota), or the store runs no programs.
-    pub fn new(store: Arc<dyn Store>, policy: &str, quota: Quota) -> Result<Self> {
-        if !is_policy(policy) {
+    /// [`ErrorKind::Invalid`] if the name has another form, a number of the policy is out of its
+    /// [bounds](Quota), or the store runs no programs.
+    pub fn new(store: Arc<dyn Store>, name: &str, policy: impl Into<Policy>) -> Result<Self> {
+        if !is_policy(name) {
             return Err(invalid(
                 "the name of a policy must be 1 to 32 of a-z, 0-9, '-', '_' and '.'",
             ));
         }
+        let policy = policy.into();
+        let quota = policy.rules().first().map_or(UNLIMITED, Rule::quota);
+        let engine = match policy.as_quota() {
+            Some(quota) => Engine::Gcra(Gcra::new(quota, 1)?),
+            None => Engine::of(Arc::new(Plan::new(policy)?)),
+        };
         Ok(Self {
-            gcra: Gcra::new(quota, 1)?,
+            engine,
             programs: store.require_programs("a rate limit")?,
-            policy: policy.into(),
+            policy: name.into(),
             quota,
+            cost: 1,
             shared: SharedQuotas::default(),
+            plans: None,
+            turns: Arc::default(),
         })
     }
 
@@ -67,10 +107,29 @@ impl RateLimiter {
     /// Both limiters charge the same visitors: a search may cost ten units, say, and a page one.
     ///
     /// # Errors
-    /// [`ErrorKind::Invalid`](larder_store::ErrorKind::Invalid) if the cost is 0 or more than the
-    /// burst: such a request would never pass.
+    /// [`ErrorKind::Invalid`] if the cost is 0 or more than the burst: such a request would never pass.
     pub fn with_cost(mut self, cost: u32) -> Result<Self> {
-        self.gcra = Gcra::new(self.quota, cost)?;
+        match &mut self.engine {
+            Engine::Gcra(gcra) => *gcra = gcra.with_cost(cost)?,
+            Engine::Usage(plan) | Engine::Unlimited(plan) => plan.check_cost(cost)?,
+        }
+        self.cost = cost;
+        Ok(self)
+    }
+
+    /// Gives each visitor the policy that `plans` finds for it.
+    ///
+    /// The limiter's own policy counts for a visitor whose plan is not found. [`Plans`] says how plans are
+    /// found and kept.
+    ///
+    /// # Errors
+    /// [`ErrorKind::Invalid`] if the limiter's own policy is out of its bounds.
+    pub fn with_plans(mut self, plans: Plans) -> Result<Self> {
+        if let Engine::Gcra(_) = self.engine {
+            // A plan may have any rules, so all visitors have the record that holds them.
+            self.engine = Engine::of(Arc::new(Plan::new(self.quota.into())?));
+        }
+        self.plans = Some(Arc::new(plans));
         Ok(self)
     }
 
@@ -79,14 +138,35 @@ impl RateLimiter {
     /// It takes one round trip, or none in process.
     ///
     /// # Errors
-    /// Those of the store. After
-    /// [`ErrorKind::MayHaveRun`](larder_store::ErrorKind::MayHaveRun) the visitor may have been
-    /// charged, once.
+    /// Those of the store. After [`ErrorKind::MayHaveRun`] the visitor may have been charged, once.
+    /// [`ErrorKind::Invalid`] if a rule limits concurrency: [`acquire`](Self::acquire) a permit then.
     ///
     /// # Cancellation
     /// The visitor may or may not have been charged.
     pub async fn check(&self, visitor: impl KeyId) -> Result<Decision> {
         self.check_key(&self.key(visitor)).await
+    }
+
+    /// Charges `visitor` `cost` units, in place of the limiter's own [cost](Self::with_cost).
+    ///
+    /// # Errors
+    /// As those of [`check`](Self::check), and [`ErrorKind::Invalid`] if the cost is 0 or more than the burst.
+    ///
+    /// # Cancellation
+    /// As that of [`check`](Self::check).
+    pub async fn check_cost(&self, visitor: impl KeyId, cost: u32) -> Result<Decision> {
+        Ok(self.report_key(&self.key(visitor), cost).await?.decision())
+    }
+
+    /// Does the same as [`check`](Self::check), and returns the decision of each rule.
+    ///
+    /// # Errors
+    /// As those of [`check`](Self::check).
+    ///
+    /// # Cancellation
+    /// As that of [`check`](Self::check).
+    pub async fn check_rules(&self, visitor: impl KeyId) -> Result<Report> {
+        self.report_key(&self.key(visitor), self.cost).await
     }
 
     /// Returns what [`check`](Self::check) would decide now, and charges nothing.
@@ -97,9 +177,38 @@ impl RateLimiter {
     /// # Errors
     /// Those of the store.
     pub async fn peek(&self, visitor: impl KeyId) -> Result<Decision> {
-        self.programs
-            .run(&self.key(visitor), &Peek(self.gcra))
-            .await
+        Ok(self.inspect(visitor).await?.decision())
+    }
+
+    /// Returns what [`check`](Self::check) would decide now, with each rule, a ban and what is held.
+    ///
+    /// It charges nothing, and takes one round trip, or none in process.
+    ///
+    /// # Errors
+    /// Those of the store.
+    pub async fn inspect(&self, visitor: impl KeyId) -> Result<Report> {
+        let key = self.key(visitor);
+        match &self.engine_of(&key).await {
+            Engine::Gcra(gcra) => {
+                let decision = self.programs.run(&key, &Peek(*gcra)).await?;
+                Ok(Report::of_one(self.costing(decision, self.cost)))
+            }
+            Engine::Unlimited(_) => Ok(Report::of_one(Decision::unlimited(self.cost))),
+            Engine::Usage(plan) => {
+                let peek = usage::Peek {
+                    rules: self.rules_now(plan),
+                    cost: i64::from(self.cost),
+                    holds: plan.lease_us.is_some(),
+                };
+                let answer = self.programs.run(&key, &peek).await?;
+                Ok(Report::of(
+                    &answer,
+                    &peek.rules.rules,
+                    self.cost,
+                    Account::Own,
+                ))
+            }
+        }
     }
 
     /// Gives back what [`check`](Self::check) charged `visitor` by `decision`.
@@ -135,10 +244,12 @@ impl RateLimiter {
     /// # Cancellation
     /// The refund may or may not have been made.
     pub async fn refund(&self, visitor: impl KeyId, decision: Decision) -> Result<Decision> {
-        match Refund::of(self.gcra, &decision) {
-            Some(refund) => {
-                let key = self.charged(self.key(visitor), &decision);
-                self.programs.run(&key, &refund).await
+        let key = self.key(visitor);
+        let engine = self.engine_of(&key).await;
+        match GiveBack::of(self, &engine, &decision)? {
+            Some(back) => {
+                let key = self.charged(key, &decision);
+                self.refund_key(&key, &back).await
             }
             None => Ok(decision),
         }
@@ -146,7 +257,11 @@ impl RateLimiter {
 
     /// Returns the key of the record of `visitor`.
     pub fn key(&self, visitor: impl KeyId) -> Key {
-        Key::new(Tat::KIND, (&*self.policy, visitor))
+        let kind = match self.engine {
+            Engine::Gcra(_) => Tat::KIND,
+            Engine::Usage(_) | Engine::Unlimited(_) => Usage::KIND,
+        };
+        Key::new(kind, (&*self.policy, visitor))
     }
 
     /// Returns the name of the policy.
@@ -154,9 +269,34 @@ impl RateLimiter {
         &self.policy
     }
 
-    /// Returns the quota of each visitor.
+    /// Returns the quota of each visitor, which is that of the first rule.
+    ///
+    /// Without a rule it is one of `u32::MAX` a second.
     pub fn quota(&self) -> Quota {
         self.quota
+    }
+
+    /// Returns the rules of the limiter's own policy.
+    pub fn rules(&self) -> Vec<Rule> {
+        match &self.engine {
+            Engine::Gcra(_) => vec![Rule::gcra(self.quota)],
+            Engine::Usage(plan) | Engine::Unlimited(plan) => plan.policy.rules().to_vec(),
+        }
+    }
+
+    /// Returns whether a request needs a [permit](Self::acquire).
+    pub fn has_concurrency(&self) -> bool {
+        matches!(&self.engine, Engine::Usage(plan) if plan.lease_us.is_some())
+    }
+
+    /// Returns how long after `decision` one more unit comes back. Zero if all of them remain.
+    pub fn until_more(&self, decision: &Decision) -> Duration {
+        match &self.engine {
+            Engine::Gcra(gcra) if decision.more_us == Decision::BY_GCRA => {
+                gcra.until_more(decision)
+            }
+            _ => Duration::from_micros(u64::try_from(decision.more_us).unwrap_or(0)),
+        }
     }
 
     /// Returns the deadline that the store enforces itself, if it has one.
@@ -164,14 +304,86 @@ impl RateLimiter {
         self.programs.timeout()
     }
 
-    pub(crate) fn gcra(&self) -> &Gcra {
-        &self.gcra
+    pub(crate) fn cost(&self) -> u32 {
+        self.cost
     }
 
     pub(crate) async fn check_key(&self, key: &Key) -> Result<Decision> {
         match self.check_now(key) {
             Poll::Ready(answer) => answer,
-            Poll::Pending => self.programs.run(key, &self.gcra).await,
+            Poll::Pending => match &self.engine {
+                Engine::Gcra(gcra) => {
+                    let decision = self.programs.run(key, gcra).await?;
+                    Ok(self.costing(decision, self.cost))
+                }
+                _ => Ok(self.report_key(key, self.cost).await?.decision()),
+            },
+        }
+    }
+
+    /// Charges the visitor with `key`, and returns the decision of each rule.
+    pub(crate) async fn report_key(&self, key: &Key, cost: u32) -> Result<Report> {
+        match &self.engine_of(key).await {
+            Engine::Unlimited(_) => Ok(Report::of_one(Decision::unlimited(cost))),
+            Engine::Gcra(gcra) => {
+                let gcra = gcra.with_cost(cost)?;
+                let (decision, account) = self.run(key, &gcra).await?;
+                let decision = Decision {
+                    account,
+                    ..self.costing(decision, cost)
+                };
+                Ok(Report::of_one(decision))
+            }
+            Engine::Usage(plan) => {
+                let charge = self.charge(plan, cost)?;
+                let (answer, account) = self.run(key, &charge).await?;
+                Ok(Report::of(&answer, &charge.rules.rules, cost, account))
+            }
+        }
+    }
+
+    /// Returns a charge that holds nothing.
+    pub(crate) fn charge(&self, plan: &Plan, cost: u32) -> Result<Charge> {
+        if plan.lease_us.is_some() {
+            return Err(Error::new(
+                "check a rate limit",
+                ErrorKind::Invalid,
+                "a rule of the policy limits concurrency: use RateLimiter::acquire and keep the permit",
+            ));
+        }
+        plan.check_cost(cost)?;
+        Ok(Charge {
+            rules: self.rules_now(plan),
+            cost: i64::from(cost),
+            hold: HoldArgs::default(),
+            ban: plan.ban,
+        })
+    }
+
+    /// Returns the rules of `plan` now.
+    pub(crate) fn rules_now(&self, plan: &Plan) -> Rules {
+        plan.rules(|| crate::clock::now(&*self.programs))
+    }
+
+    /// Finds by what the visitor with `key` is counted.
+    pub(crate) async fn engine_of(&self, key: &Key) -> Engine {
+        match &self.plans {
+            None => self.engine.clone(),
+            Some(plans) => {
+                let plan = plans.find(key, crate::clock::now(&*self.programs)).await;
+                plan.map_or_else(|| self.engine.clone(), Engine::of)
+            }
+        }
+    }
+
+    /// Does the same without waiting. None if it takes some.
+    pub(crate) fn engine_now(&self, key: &Key) -> Option<Engine> {
+        match &self.plans {
+            None => Some(self.engine.clone()),
+            Some(plans) => {
+                let plan = plans.kept(key, crate::clock::now(&*self.programs))?;
+                Some(plan.map_or_else(|| self.engine.clone(), Engine::of))
+            }
         }
     }
 
@@ -180,12 +392,18 @@ impl RateLimiter {
         self.shared.key(decision.account, &self.policy, key)
     }
 
-    pub(crate) fn refund_now(&self, key: &Key, refund: &Refund) -> Poll<Result<Decision>> {
-        self.programs.run_now(key, refund)
+    /// Returns how to give back what `decision` charged, if it is known without waiting.
+    pub(crate) fn give_back(&self, key: &Key, decision: &Decision) -> Option<GiveBack> {
+        let engine = self.engine_now(key)?;
+        GiveBack::of(self, &engine, decision).ok().flatten()
     }
 
-    pub(crate) async fn refund_key(&self, key: &Key, refund: &Refund) -> Result<Decision> {
-        self.programs.run(key, refund).await
+    pub(crate) fn refund_now(&self, key: &Key, back: &GiveBack) -> Poll<Result<Decision>> {
+        back.run_now(&*self.programs, key)
+    }
+
+    pub(crate) async fn refund_key(&self, key: &Key, back: &GiveBack) -> Result<Decision> {
+        back.run(&*self.programs, key).await
     }
 
     pub(crate) fn check_now(&self, key: &Key) -> Poll<Result<Decision>> {
@@ -194,20 +412,72 @@ impl RateLimiter {
 
     /// Decides in a store that answers at once. Pending means that nothing was charged.
     pub(crate) fn check_in(&self, programs: &dyn Programs, key: &Key) -> Poll<Result<Decision>> {
-        let full = match programs.run_now(key, &self.gcra) {
+        if let Engine::Gcra(gcra) = &self.engine {
+            return self
+                .run_now(programs, key, gcra)
+                .map_ok(|(decision, account)| Decision {
+                    account,
+                    ..self.costing(decision, self.cost)
+                });
+        }
+        let Some(engine) = self.engine_now(key) else {
+            return Poll::Pending;
+        };
+        let Engine::Usage(plan) = engine else {
+            return Poll::Ready(Ok(Decision::unlimited(self.cost)));
+        };
+        let charge = match self.charge(&plan, self.cost) {
+            Ok(charge) => charge,
+            Err(error) => return Poll::Ready(Err(error)),
+        };
+        let run = self.run_now(programs, key, &charge);
+        run.map_ok(|(answer, account)| Decision {
+            account,
+            ..answer.charged(&charge.rules.rules, self.cost)
+        })
+    }
+
+    fn costing(&self, decision: Decision, cost: u32) -> Decision {
+        Decision { cost, ..decision }
+    }
+
+    /// Runs a program that may make a record, on the visitor's own or on a shared one.
+    pub(crate) async fn run<P>(&self, key: &Key, program: &P) -> Result<(P::Reply, Account)>
+    where
+        P: Program,
+    {
+        match self.run_now(&*self.programs, key, program) {
+            Poll::Ready(answer) => answer,
+            Poll::Pending => {
+                let answer = self.programs.run(key, program).await?;
+                Ok((answer, Account::Own))
+            }
+        }
+    }
+
+    /// Does the same in a store that answers at once. Pending means that nothing was done.
+    pub(crate) fn run_now<P: Program>(
+        &self,
+        programs: &dyn Programs,
+        key: &Key,
+        program: &P,
+    ) -> Poll<Result<(P::Reply, Account)>> {
+        let full = match programs.run_now(key, program) {
             Poll::Ready(Err(error)) if error.kind() == ErrorKind::Refused(Refusal::Full) => error,
-            answer => return answer,
+            answer => return answer.map_ok(|answer| (answer, Account::Own)),
         };
         for account in [Account::Shared, Account::Last] {
             let shared = self.shared.key(account, &self.policy, key.clone());
-            if let Poll::Ready(Ok(mut decision)) = programs.run_now(&shared, &self.gcra) {
-                decision.account = account;
-                return Poll::Ready(Ok(decision));
+            if let Poll::Ready(Ok(answer)) = programs.run_now(&shared, program) {
+                return Poll::Ready(Ok((answer, account)));
             }
         }
         Poll::Ready(Err(full))
     }
 }
+
+/// The quota that a policy without rules names.
+const UNLIMITED: Quota = Quota::per_second(u32::MAX);
 
 impl fmt::Debug for RateLimiter {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
@@ -223,31 +493,4 @@ fn is_policy(name: &str) -> bool {
         && name
             .bytes()
             .all(|byte| matches!(byte, b'a'..=b'z' | b'0'..=b'9' | b'-' | b'_' | b'.'))
-}
-
-/// Quotas for the visitors that a store in this process has no room for.
-///
-/// A random hash assigns them, so no client can choose whose quota it uses up.
-#[derive(Clone, Default)]
-struct SharedQuotas(RandomState);
-
-impl SharedQuotas {
-    /// Many, so that a flood uses up few of the quotas of other visitors.
-    const NUMBER: u16 = 1_024;
-
-    /// Returns the key of the quota that decides for the visitor with `key`.
-    ///
-    /// A shared one is in a partition whose name no policy can have, so it has room when the visitor's
-    /// own has none; the last one is in a partition of its own.
-    fn key(&self, account: Account, policy: &str, key: Key) -> Key {
-        match account {
-            Account::Own => key,
-            Account::Shared => {
-                // A remainder of a u16.
-                let number = (self.0.hash_one(&key) % u64::from(Self::NUMBER)) as u16;
-                Key::new(Tat::KIND, (format!("~{policy}"), number))
-            }
-            Account::Last => Key::new(Tat::KIND, (format!("~~{policy}"), "last")),
-        }
-    }
 }

@@ -7,7 +7,7 @@ use std::time::{Duration, Instant};
 
 use larder_layer::StoreHealth;
 use larder_store::Error;
-use metrics::{Counter, counter};
+use metrics::{Counter, Unit, counter, describe_counter};
 
 /// How a request was decided: the `outcome` of `larder_rate_limit_decisions_total`.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -169,5 +169,32 @@ impl OncePerMinute {
             *last = Some(Instant::now());
         }
         is_due
+    }
+}
+/// Describes each metric of this crate with its unit, to the recorder that is installed.
+pub fn describe_metrics() {
+    for (name, text) in [
+        (
+            "larder_rate_limit_decisions_total",
+            "Requests by what a rate limit decided",
+        ),
+        (
+            "larder_rate_limit_refunds_total",
+            "Charges that were given back, or were to be",
+        ),
+        (
+            "larder_rate_limit_unkeyed_total",
+            "Requests for which no visitor was found",
+        ),
+        (
+            "larder_rate_limit_key_timeouts_total",
+            "Functions that did not find the visitor in time",
+        ),
+        (
+            "larder_rate_limit_shared_total",
+            "Requests that a quota decided which visitors share",
+        ),
+    ] {
+        describe_counter!(name, Unit::Count, text);
     }
 }

@@ -116,6 +116,11 @@ impl Quota {
 
     /// Returns the time in which the whole burst comes back, in microseconds.
     pub(crate) fn burst_micros(&self) -> Result<i64> {
+        self.burst_micros_within(Ttl::MAX.as_micros())
+    }
+
+    /// Returns the time in which the whole burst comes back, which is `most` microseconds at most.
+    pub(crate) fn burst_micros_within(&self, most: i64) -> Result<i64> {
         if self.burst == 0 {
             return Err(invalid(
                 "the burst of a quota must be at least 1, as in \
@@ -124,8 +129,13 @@ impl Quota {
         }
         self.interval_micros()?
             .checked_mul(i64::from(self.burst))
-            .filter(|micros| *micros <= Ttl::MAX.as_micros())
-            .ok_or_else(|| invalid("the burst of a quota must come back within 100 years"))
+            .filter(|micros| *micros <= most)
+            .ok_or_else(|| {
+                invalid(match most == Ttl::MAX.as_micros() {
+                    true => "the burst of a quota must come back within 100 years",
+                    false => "the burst of a rule of a policy must come back within 10 years",
+                })
+            })
     }
 }
 

@@ -7,6 +7,7 @@ use larder_store::{DEFAULT_MAX_VALUE, ManualClock, Result};
 
 use crate::bus::{DEFAULT_SUBSCRIPTIONS, SubscriptionManager};
 use crate::connect::{Origin, Servers, check_replicas};
+use crate::features;
 use crate::node::{Confirmation, Limits};
 use crate::replica_reads::ReplicaReads;
 use crate::script::{Scripts, Time};
@@ -212,6 +213,9 @@ impl RedisBuilder {
 
     /// Connects to the servers and checks that larder can work with them.
     ///
+    /// It logs which commands the server refuses that larder can do without, such as `CLIENT KILL`, and
+    /// which feature is lost.
+    ///
     /// It does not wait for a server that is down, so a store that cannot work is found when the
     /// app starts. It ends within about the connect timeout. A connection that is lost later is
     /// replaced automatically.
@@ -230,7 +234,8 @@ impl RedisBuilder {
     /// - [`NotSent`](larder_store::ErrorKind::NotSent): no server answers. Of a cluster one seed
     ///   and one master are enough.
     /// - [`Refused`](larder_store::ErrorKind::Refused): the password is missing or wrong, the
-    ///   server is not ready, or the user lacks `WAIT` or `INFO` and the options need them.
+    ///   server is not ready or runs no scripts, or the user lacks `WAIT` or `INFO` and the options need
+    ///   them.
     ///
     /// # Panics
     /// Outside of a tokio runtime.
@@ -242,6 +247,7 @@ impl RedisBuilder {
             ReplicaReads::check(most)?;
         }
         let (route, template) = servers.connect(limits).await?;
+        features::check(&route).await?;
         if let Some(replicas) = limits.replicas {
             check_replicas(&route, replicas).await?;
         }

@@ -1,5 +1,6 @@
 #![doc = include_str!("../README.md")]
 
+mod admin;
 mod batches;
 mod builder;
 mod bus;
@@ -9,8 +10,10 @@ mod commands;
 mod connect;
 mod connection;
 mod endpoint;
+mod features;
 mod handshake;
 mod leases;
+mod metrics;
 mod node;
 mod operation;
 mod program_step;
@@ -29,5 +32,7 @@ mod tls;
 mod value_format;
 mod waits;
 
+pub use admin::{Admin, AdminServer, SentinelStatus};
 pub use builder::RedisBuilder;
+pub use metrics::describe_metrics;
 pub use store::RedisStore;

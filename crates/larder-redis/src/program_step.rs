@@ -47,7 +47,10 @@ impl<'a> Step<'a> {
         args.check()?;
         let (parts, script) = (call.parts(), call.script());
         let (by_hash, form) = match (script.command(), now) {
-            (Some(words), None) => (plain(words, key), Payload::Command(script)),
+            (Some(words), None) => (
+                plain(words, key, script.command_part()),
+                Payload::Command(script),
+            ),
             _ => {
                 let prepared = scripts.get(script);
                 let by_hash = command(&prepared, key, parts, &args, now);
@@ -174,17 +177,41 @@ fn command(script: &Prepared, key: &Key, parts: &[&str], args: &Args, now: Optio
     cmd
 }
 
-/// Returns a command that reads the key of a record.
-fn plain(command: &[&str], key: &Key) -> Cmd {
-    let room = command.iter().map(|word| word.len()).sum::<usize>() + key.as_bytes().len();
+/// Returns a command that reads the key of a part of a record.
+fn plain(command: &[&str], key: &Key, part: &str) -> Cmd {
+    let room = command.iter().map(|word| word.len()).sum::<usize>() + key_length(key, part);
     let mut cmd = Cmd::with_capacity(1 + command.len(), room);
     let mut words = command.iter();
     cmd.arg(words.next());
-    cmd.arg(key.as_bytes());
+    write_key(&mut cmd, key, part);
     for word in words {
         cmd.arg(*word);
     }
     cmd
+}
+
+/// Returns one command that reads the keys of all `calls`. None unless each of them is a `GET`.
+pub(crate) fn get_all(calls: &[(&Key, &mut (dyn Call + '_))]) -> Option<Cmd> {
+    let mut room = GET_ALL.len();
+    for (key, call) in calls {
+        let script = call.script();
+        if script.command()? != ["GET"] || key.kind().content() != larder_store::Content::Record {
+            return None;
+        }
+        room += key_length(key, script.command_part());
+    }
+    let mut cmd = Cmd::with_capacity(1 + calls.len(), room);
+    cmd.arg(GET_ALL);
+    for (key, call) in calls {
+        write_key(&mut cmd, key, call.script().command_part());
+    }
+    Some(cmd)
+}
+
+const GET_ALL: &str = "MGET";
+
+fn key_length(key: &Key, part: &str) -> usize {
+    key.as_bytes().len() + 1 + part.len()
 }
 
 /// A colon and a name.

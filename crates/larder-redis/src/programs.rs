@@ -1,17 +1,18 @@
 use std::collections::HashMap;
 use std::time::Duration;
 
-use ::redis::Value;
+use ::redis::{Cmd, Value};
 use async_trait::async_trait;
 use larder_store::program::{Call, Calls, Programs};
 use larder_store::{Clock, Key, Result, Timestamp};
 
 use crate::classify::copy_error;
-use crate::node::Access;
-use crate::operation::{Repeat, Request};
-use crate::program_step::Step;
-use crate::route::Batch;
+use crate::node::{Access, Node, cooperate};
+use crate::operation::{Repeat, Request, spread};
+use crate::program_step::{Step, get_all};
+use crate::route::{Batch, Route};
 use crate::script::{Named, is_forgotten};
+use crate::script_answer;
 use crate::store::RedisStore;
 
 /// Programs run as scripts by their hash, or by their text if it is unknown.
@@ -40,6 +41,13 @@ impl Programs for RedisStore {
     }
 
     async fn call_many<'a>(&self, mut calls: Calls<'a>) -> Vec<Result<()>> {
+        if calls.len() > 1
+            && self.virtual_time.is_none()
+            && let Route::One(server) = &*self.route
+            && let Some(gets) = get_all(&calls)
+        {
+            return get_each(server, &gets, calls).await;
+        }
         let mut results = Vec::with_capacity(calls.len());
         let mut steps = Vec::with_capacity(calls.len());
         let mut sent = Vec::with_capacity(calls.len());
@@ -104,6 +112,21 @@ impl RedisStore {
         }
         values
     }
+}
+
+/// Sends the `GET`s of all calls as one command.
+async fn get_each(server: &Node, gets: &Cmd, calls: Calls<'_>) -> Vec<Result<()>> {
+    let operation = match cooperate(server.begin(Request::new("run_many", Access::Read))).await {
+        Ok(operation) => operation,
+        Err(error) => return calls.iter().map(|_| Err(copy_error(&error))).collect(),
+    };
+    let value = operation.settled(operation.send(gets, Repeat::Safe).await);
+    let answers = spread("run_many", calls.len(), value);
+    let replies = calls.into_iter().zip(answers);
+    let reply = |((_, call), answer): ((_, &mut (dyn Call + '_)), Result<Value>)| {
+        call.reply(script_answer::wire(answer?)?)
+    };
+    replies.map(reply).collect()
 }
 
 /// Names the scripts of steps: by text if a record has several steps.

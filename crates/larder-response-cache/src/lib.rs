@@ -16,5 +16,6 @@ mod storage;
 pub use builder::ResponseCacheBuilder;
 pub use engine::Profile;
 pub use http::{ResponseCache, ResponseCacheFuture, ResponseCacheLayer};
+pub use metrics::describe_metrics;
 pub use purger::Purger;
 pub use response::ResponseCacheBody;

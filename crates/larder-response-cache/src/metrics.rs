@@ -1,4 +1,4 @@
-use metrics::{Counter, counter};
+use metrics::{Counter, Unit, counter, describe_counter};
 
 /// The counters of one layer. They go to the recorder that is installed when the layer is built.
 pub(crate) struct Metrics {
@@ -45,6 +45,7 @@ const OUTCOMES: [(Outcome, &str); 8] = [
 
 impl Metrics {
     pub(crate) fn new() -> Self {
+        describe_metrics();
         Self {
             outcomes: OUTCOMES
                 .map(|(_, outcome)| counter!("larder_response_cache_total", "outcome" => outcome)),
@@ -85,6 +86,42 @@ impl Metrics {
 
     pub(crate) fn purged(&self) {
         self.purged.increment(1);
+    }
+}
+
+/// Describes each metric of this crate with its unit, to the recorder that is installed.
+pub fn describe_metrics() {
+    for (name, text) in [
+        (
+            "larder_response_cache_total",
+            "Requests by how they were answered",
+        ),
+        (
+            "larder_response_cache_store_failures_total",
+            "Operations of the store that failed",
+        ),
+        (
+            "larder_response_cache_stored_total",
+            "Responses that were stored",
+        ),
+        (
+            "larder_response_cache_outdated_total",
+            "Responses not stored because they were purged or replaced meanwhile",
+        ),
+        (
+            "larder_response_cache_waits_given_up_total",
+            "Requests that waited too long for the fetch of another",
+        ),
+        (
+            "larder_response_cache_recordings_refused_total",
+            "Responses not stored because all recordings held too much",
+        ),
+        (
+            "larder_response_cache_purges_total",
+            "Purges and expiries of URIs and tags",
+        ),
+    ] {
+        describe_counter!(name, Unit::Count, text);
     }
 }
 

@@ -24,6 +24,14 @@ pub enum SessionErrorKind {
     Unavailable,
     /// Nobody is signed in. Answer 401, or show the sign-in form.
     SignedOut,
+    /// The user is signed in, and has to prove again who they are. Answer 401, or show the sign-in form.
+    ReauthenticationRequired,
+    /// The account is disabled, and nobody signs in to it. Answer 403.
+    Disabled,
+    /// The user has as many sessions as allowed. Answer 403, and say on which devices.
+    TooManyDevices,
+    /// Too many visitors without a session write to one. Nothing was written. Answer 503.
+    Overloaded,
     /// The session ended, was revoked, or changed its user or id during this request. Nothing was
     /// written.
     Gone,

@@ -37,11 +37,13 @@ const TOUCH_PART: u64 = 30;
 const MAX_TOUCH: u64 = 60_000;
 
 impl Lifetime {
-    /// 30 days, and 7 days idle: NIST SP 800-63B, AAL1 (4.1.3), which names no idle time.
+    /// 30 days, and 7 days idle: within NIST SP 800-63B-4, section 2.1.3 (AAL1), which asks for an
+    /// overall time of at most 30 days, and leaves the idle time to the app.
     pub const AAL1: Self = Self::of(7 * DAY, 30 * DAY);
-    /// 12 hours, and 30 minutes idle: NIST SP 800-63B, AAL2 (4.2.3). The default.
+    /// 12 hours, and 30 minutes idle: within NIST SP 800-63B-4, section 2.2.3 (AAL2), which asks for at
+    /// most 24 hours, and 1 hour idle. The default.
     pub const AAL2: Self = Self::of(30 * MINUTE, 12 * HOUR);
-    /// 12 hours, and 15 minutes idle: NIST SP 800-63B, AAL3 (4.3.3).
+    /// 12 hours, and 15 minutes idle: the limits of NIST SP 800-63B-4, section 2.3.3 (AAL3).
     pub const AAL3: Self = Self::of(15 * MINUTE, 12 * HOUR);
 
     /// Makes a lifetime of at most `absolute`, and at most `idle` without a request.
@@ -140,10 +142,15 @@ mod tests {
     }
 
     #[test]
-    fn the_presets_are_those_of_the_standard() {
+    fn the_presets_are_within_the_limits_of_the_standard() {
         let minutes = |ttl: Ttl| ttl.as_millis() / 60_000;
         let all = [Lifetime::AAL1, Lifetime::AAL2, Lifetime::AAL3];
         assert_eq!(all.map(|life| minutes(life.absolute())), [43_200, 720, 720]);
         assert_eq!(all.map(|life| minutes(life.idle())), [10_080, 30, 15]);
+        // SP 800-63B-4: 30 days (2.1.3), 24 hours and 1 hour (2.2.3), 12 hours and 15 minutes (2.3.3).
+        let limits = [(43_200, u64::MAX), (1_440, 60), (720, 15)];
+        for (life, (absolute, idle)) in all.iter().zip(limits) {
+            assert!(minutes(life.absolute()) <= absolute && minutes(life.idle()) <= idle);
+        }
     }
 }

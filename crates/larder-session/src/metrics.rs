@@ -2,7 +2,7 @@
 
 use std::fmt;
 
-use metrics::{Counter, counter};
+use metrics::{Counter, Unit, counter, describe_counter};
 
 macro_rules! counters {
     ($($counter:ident = $name:literal $(, $outcome:literal)?;)*) => {
@@ -39,10 +39,41 @@ counters! {
     ended = "larder_session_ended_total";
     revoked = "larder_session_revocations_total";
     unavailable = "larder_session_unavailable_total";
+    unopened_unknown_key = "larder_session_unopened_total", "unknown_key";
+    unopened_damaged = "larder_session_unopened_total", "damaged";
+    unopened_not_sealed = "larder_session_unopened_total", "not_sealed";
 }
 
 impl fmt::Debug for Metrics {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         f.debug_struct("Metrics").finish_non_exhaustive()
+    }
+}
+
+/// Describes each metric of this crate with its unit, to the recorder that is installed.
+pub fn describe_metrics() {
+    for (name, text) in [
+        ("larder_session_reads_total", "Reads of sessions by outcome"),
+        (
+            "larder_session_writes_total",
+            "Writes of sessions by outcome",
+        ),
+        ("larder_session_created_total", "Sessions that were created"),
+        ("larder_session_signed_in_total", "Sign-ins"),
+        (
+            "larder_session_rotated_total",
+            "Sessions that got a new id without a sign-in",
+        ),
+        ("larder_session_ended_total", "Sessions that were ended"),
+        (
+            "larder_session_revocations_total",
+            "Revocations of the sessions of a user",
+        ),
+        (
+            "larder_session_unavailable_total",
+            "Requests answered with 503 because the store failed",
+        ),
+    ] {
+        describe_counter!(name, Unit::Count, text);
     }
 }

@@ -26,6 +26,7 @@ pub struct SessionKey<T> {
     /// In place, so that a key is `Copy` wherever its name is from.
     name: [u8; MAX],
     length: u8,
+    is_counter: bool,
     of: PhantomData<fn() -> T>,
 }
 
@@ -100,7 +101,7 @@ impl<T> SessionKey<T> {
         Self::own(&format!("{family}#{digest}"))
     }
 
-    const fn own(name: &str) -> Self {
+    pub(crate) const fn own(name: &str) -> Self {
         let (from, mut to) = (name.as_bytes(), [0; MAX]);
         let mut at = 0;
         while at < from.len() {
@@ -111,8 +112,29 @@ impl<T> SessionKey<T> {
             name: to,
             // At most 64.
             length: from.len() as u8,
+            is_counter: false,
             of: PhantomData,
         }
+    }
+
+    /// Declares the field a counter, which stays readable if values are sealed.
+    ///
+    /// [`increment`](crate::Session::increment) needs that if the app's values are sealed (feature
+    /// `seal`), because the store adds to the number. Without sealing it changes nothing.
+    ///
+    /// ```
+    /// use larder_session::SessionKey;
+    ///
+    /// const VISITS: SessionKey<u32> = SessionKey::new("visits").as_counter();
+    /// ```
+    #[must_use]
+    pub const fn as_counter(mut self) -> Self {
+        self.is_counter = true;
+        self
+    }
+
+    pub(crate) const fn is_counter(&self) -> bool {
+        self.is_counter
     }
 
     /// Returns the name.

@@ -1,4 +1,4 @@
-use crate::{CookieExpiry, Lifetime};
+use crate::{CookieExpiry, Lifetime, Result, SessionError};
 
 /// The settings of one session, chosen at its sign-in.
 ///
@@ -10,7 +10,11 @@ use crate::{CookieExpiry, Lifetime};
 pub struct SignInOptions {
     pub(crate) lifetime: Option<Lifetime>,
     pub(crate) expiry: Option<CookieExpiry>,
+    pub(crate) method: Option<&'static str>,
 }
+
+/// The limit of a method, in bytes.
+const MAX_METHOD: usize = 32;
 
 impl SignInOptions {
     /// Makes the settings of the app.
@@ -29,5 +33,23 @@ impl SignInOptions {
     pub fn with_cookie_expiry(mut self, expiry: CookieExpiry) -> Self {
         self.expiry = Some(expiry);
         self
+    }
+
+    /// Sets how the user proved who they are, such as `password` or `passkey`: 1 to 32 bytes.
+    ///
+    /// [`authentication`](crate::Session::authentication) and [`devices`](crate::Session::devices) show it.
+    pub fn with_method(mut self, method: &'static str) -> Self {
+        self.method = Some(method);
+        self
+    }
+
+    pub(crate) fn check_method(&self) -> Result<()> {
+        let is_right = |method: &str| (1..=MAX_METHOD).contains(&method.len());
+        if self.method.is_none_or(is_right) {
+            return Ok(());
+        }
+        Err(SessionError::invalid(
+            "the method of a sign-in must have 1 to 32 bytes, such as 'password'",
+        ))
     }
 }

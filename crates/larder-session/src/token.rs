@@ -29,6 +29,10 @@ impl DeviceId {
         decode(text).map(Self)
     }
 
+    pub(crate) const fn bytes(self) -> [u8; 16] {
+        self.0
+    }
+
     pub(crate) fn text(self) -> String {
         URL_SAFE_NO_PAD.encode(self.0)
     }
@@ -89,6 +93,10 @@ impl UserTag {
         let mut tag = [0; 16];
         tag.copy_from_slice(&digest[..16]);
         Self(tag)
+    }
+
+    pub(crate) const fn bytes(self) -> [u8; 16] {
+        self.0
     }
 }
 

@@ -2,8 +2,10 @@
 
 mod connect;
 pub mod prelude;
+mod telemetry;
 
 pub use connect::connect;
+pub use telemetry::{buckets, describe_metrics};
 
 #[cfg(feature = "cache")]
 #[doc(inline)]

@@ -3,15 +3,19 @@
 use std::fs;
 use std::path::{Path, PathBuf};
 
-const PAGES: [&str; 11] = [
+const PAGES: [&str; 15] = [
     "CONTRIBUTING.md",
     "README.md",
     "docs/architecture.md",
     "docs/caching.md",
+    "docs/doctor.md",
+    "docs/operations.md",
+    "docs/migrate/tower-sessions.md",
     "docs/queue.md",
     "docs/events.md",
     "docs/rate-limits.md",
     "docs/response-cache.md",
+    "docs/session-requirements.md",
     "docs/sessions.md",
     "docs/structures.md",
     "examples/README.md",

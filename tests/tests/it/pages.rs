@@ -3,9 +3,14 @@
 // They are public where they stand in a crate of their own.
 #[allow(unreachable_pub)]
 mod coupons;
+#[allow(unreachable_pub)]
+mod larder_session;
 mod laws;
 #[allow(unreachable_pub)]
 mod map_store;
+mod moving;
+#[allow(unreachable_pub)]
+mod tower_sessions;
 
 use std::sync::Arc;
 
@@ -77,6 +82,14 @@ fn the_pages_show_what_is_tested_here() {
         (
             include_str!("../../../docs/adding-a-layer.md"),
             include_str!("pages/coupons.rs"),
+        ),
+        (
+            include_str!("../../../docs/migrate/tower-sessions.md"),
+            include_str!("pages/tower_sessions.rs"),
+        ),
+        (
+            include_str!("../../../docs/migrate/tower-sessions.md"),
+            include_str!("pages/larder_session.rs"),
         ),
     ];
     for (page, program) in shown {

@@ -13,7 +13,8 @@ use larder::rate_limit::{Decision, KeyBy, RateLimit, RateLimitLayer, RateLimiter
 use larder::redis::{RedisBuilder, RedisStore};
 use larder::response_cache::{Purger, ResponseCache, ResponseCacheLayer};
 use larder::session::{
-    DeviceId, Session, SessionKey, SessionLayer, SessionService, Sessions, SignInOptions,
+    DeviceId, FlashLevel, RequireUserLayer, RequireUserService, Session, SessionKey, SessionLayer,
+    SessionService, SessionValue, Sessions, SignInOptions,
 };
 use larder::structures::fenced::Fenced;
 use larder::structures::lock::{Lock, LockGuard, Semaphore};
@@ -43,6 +44,8 @@ macro_rules! sent {
 }
 
 mod events;
+mod limits;
+mod ops;
 mod queue;
 mod structures;
 
@@ -258,12 +261,27 @@ fn purges(purger: &Purger) {
 
 const NAME: SessionKey<String> = SessionKey::new("name");
 
+#[derive(Default, serde::Serialize, serde::Deserialize)]
+struct Visits {
+    count: u32,
+}
+
+impl SessionValue for Visits {
+    const KEY: SessionKey<Self> = SessionKey::new("visits");
+}
+
 fn sessions(session: &Session, device: DeviceId) {
     sent! {
         session.get(NAME);
         session.insert(NAME, &String::new());
         session.remove(NAME);
         session.take(NAME);
+        session.take_now(NAME);
+        session.flash(FlashLevel::Info, "saved");
+        session.take_flashes();
+        session.value::<Visits>();
+        session.set_value(&Visits::default());
+        session.change_value(|visits: &mut Visits| visits.count += 1);
         session.increment(NAME, 1);
         session.update(NAME, Option::unwrap_or_default);
         session.save();
@@ -310,6 +328,7 @@ fn every_public_future_can_be_sent_to_another_thread() {
     let _ = all_sessions;
     send::<<RateLimit<Inner> as Service<Request>>::Future>();
     send::<<SessionService<Inner> as Service<Request>>::Future>();
+    send::<<RequireUserService<Inner> as Service<Request>>::Future>();
     send::<<ResponseCache<Inner> as Service<Request>>::Future>();
     send::<<RateLimit<Inner> as Service<Request>>::Response>();
     send::<<SessionService<Inner> as Service<Request>>::Response>();
@@ -349,17 +368,19 @@ fn what_an_app_shares_can_be_shared_between_threads() {
     send_and_sync::<Loader<Films, u32, String>>();
     send_and_sync::<(RateLimiter, RateLimitLayer, RateLimit<Inner>, Decision)>();
     send_and_sync::<(Session, Sessions, SessionLayer, SessionService<Inner>)>();
+    send_and_sync::<(RequireUserLayer, RequireUserService<Inner>)>();
     send_and_sync::<larder::session::SessionError>();
     send_and_sync::<(ResponseCacheLayer, ResponseCache<Inner>, Purger)>();
 }
 
 /// The crates whose futures apps await.
-const CRATES: [&str; 11] = [
+const CRATES: [&str; 12] = [
     "larder",
     "larder-cache",
     "larder-events",
     "larder-layer",
     "larder-moka",
+    "larder-ops",
     "larder-queue",
     "larder-rate-limit",
     "larder-response-cache",
@@ -368,9 +389,11 @@ const CRATES: [&str; 11] = [
     "larder-structures",
 ];
 
-const HERE: [&str; 4] = [
+const HERE: [&str; 6] = [
     include_str!("sending.rs"),
     include_str!("sending/events.rs"),
+    include_str!("sending/ops.rs"),
+    include_str!("sending/limits.rs"),
     include_str!("sending/queue.rs"),
     include_str!("sending/structures.rs"),
 ];

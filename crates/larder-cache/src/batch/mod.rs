@@ -13,14 +13,14 @@ use larder_layer::{Follower, Joined};
 use larder_store::Version;
 use tokio::runtime::Handle;
 use tokio::time::Instant;
-use tracing::Instrument;
 
 use crate::kept::Near;
 use crate::leader::{Erased, LoadTask, Outcome, Plan};
 use crate::recursion::{self, Wait};
+use crate::spawn::spawn_in_span;
 use crate::{Cache, CacheKey, LoadContext, LoadError, Loaded, ReadOptions};
 
-pub(crate) use refresher::Refresher;
+pub(crate) use refresher::{Refresh, Refresher};
 
 use run::run;
 
@@ -136,13 +136,13 @@ impl<K: CacheKey, V: Send + Sync + 'static> Cache<K, V> {
         match &self.inner.refresher {
             Some(refresher) => {
                 for task in tasks {
-                    refresher.add(&runtime, task);
+                    refresher.add(&runtime, self.inner.load_timeout, Box::new(task));
                 }
             }
             None if tasks.is_empty() => {}
             None => {
                 let deadline = Instant::now() + self.inner.load_timeout;
-                runtime.spawn(run(tasks, load.clone(), deadline).in_current_span());
+                spawn_in_span(&runtime, run(tasks, load.clone(), deadline));
             }
         }
     }
@@ -201,7 +201,7 @@ impl<K: CacheKey, V: Send + Sync + 'static> Cache<K, V> {
             });
         }
         if !tasks.is_empty() {
-            tokio::spawn(run(tasks, load.clone(), deadline).in_current_span());
+            spawn_in_span(&Handle::current(), run(tasks, load.clone(), deadline));
         }
         let waits = flights.iter().map(|flight| async {
             let Waiting { key, follower, .. } = flight;

@@ -10,6 +10,7 @@ use tokio::time::Instant;
 use super::{BatchLoader, run};
 use crate::CacheKey;
 use crate::leader::LoadTask;
+use crate::spawn::spawn;
 
 /// Gathers refreshes of single keys into batches.
 pub(crate) struct Refresher<K, V> {
@@ -29,11 +30,26 @@ impl<K: CacheKey, V: Send + Sync + 'static> Refresher<K, V> {
             gathering: Mutex::default(),
         }
     }
+}
 
-    /// Adds a flight to the batch that is being gathered, or begins one.
-    pub(crate) fn add(&self, runtime: &Handle, task: LoadTask<K, V>) {
-        let timeout = task.inner.load_timeout;
-        let mut task: Box<dyn Any + Send> = Box::new(task);
+/// Refreshes flights of a cache together.
+///
+/// It is a trait, so that only caches that are given such a loader compile what batches need.
+pub(crate) trait Refresh: Send + Sync {
+    /// Adds a flight to the batch that is being gathered, or begins one. A batch gets `timeout` to
+    /// load.
+    fn add(&self, runtime: &Handle, timeout: Duration, task: Box<dyn Any + Send>);
+
+    /// The largest number of flights in a batch.
+    fn max(&self) -> usize;
+}
+
+impl<K: CacheKey, V: Send + Sync + 'static> Refresh for Refresher<K, V> {
+    fn max(&self) -> usize {
+        self.max
+    }
+
+    fn add(&self, runtime: &Handle, timeout: Duration, mut task: Box<dyn Any + Send>) {
         let mut gathering = self.gathering.lock();
         if let Some(batch) = &*gathering {
             match batch.try_send(task) {
@@ -47,17 +63,18 @@ impl<K: CacheKey, V: Send + Sync + 'static> Refresher<K, V> {
         *gathering = Some(sender);
         drop(gathering);
         let (load, max, wait) = (self.load.clone(), self.max, self.wait);
-        runtime.spawn(async move {
+        let gathered = async move {
             let mut tasks = gather(receiver, max, wait).await;
             let deadline = Instant::now() + timeout;
             // While one batch was taken out of the channel, another may have come in.
             while tasks.len() > max {
                 let rest = tasks.split_off(max);
-                tokio::spawn(run(tasks, load.clone(), deadline));
+                spawn(&Handle::current(), run(tasks, load.clone(), deadline));
                 tasks = rest;
             }
             run(tasks, load, deadline).await;
-        });
+        };
+        spawn(runtime, gathered);
     }
 }
 

@@ -6,6 +6,7 @@ use std::sync::Arc;
 use futures_util::FutureExt;
 use futures_util::future::join_all;
 use larder_layer::Failure;
+use tokio::runtime::Handle;
 use tokio::time::{Instant, timeout_at};
 use tracing::Instrument;
 
@@ -14,6 +15,7 @@ use crate::cache::Inner;
 use crate::election::{Elected, FirstRead, Lead};
 use crate::leader::{Erased, LoadTask, while_renewing};
 use crate::recursion::{self, Node};
+use crate::spawn::spawn_in_span;
 use crate::{CacheKey, Loaded};
 
 /// The most keys that are read far in one round trip.
@@ -39,12 +41,12 @@ pub(super) async fn run<K: CacheKey, V: Send + Sync + 'static>(
             Elected::Lead(lead) => led.push((task, lead)),
             Elected::Found(stored, reading, step) => {
                 if let Some(refresh) = task.found(stored, &reading, step) {
-                    tokio::spawn(follow(refresh, load.clone()).in_current_span());
+                    spawn_in_span(&Handle::current(), follow(refresh, load.clone()));
                 }
             }
             Elected::TimedOut => task.fail(Failure::TimedOut),
             Elected::Elsewhere => {
-                tokio::spawn(follow(task, load.clone()).in_current_span());
+                spawn_in_span(&Handle::current(), follow(task, load.clone()));
             }
         }
     }

@@ -9,7 +9,6 @@ use metrics::counter;
 use tokio::sync::Notify;
 
 use super::CacheBuilder;
-use crate::batch::Refresher;
 use crate::breaker::Breaker;
 use crate::cache::{Cache, CacheKey, Inner};
 use crate::far::Far;
@@ -100,9 +99,7 @@ impl<K: CacheKey, V: Send + Sync + 'static> CacheBuilder<K, V> {
             pending: Pending::new(),
             clear_tag: self.can_clear.then(|| clear_tag(self.kind)),
             flights: SingleFlight::new(self.max_loads),
-            refresher: self
-                .refresher
-                .map(|(load, max, wait)| Refresher::new(load, max, wait)),
+            refresher: self.refresher,
             lifetime: Lifetime {
                 ttl: self.ttl,
                 near: near_ttl,
@@ -148,7 +145,11 @@ impl<K: CacheKey, V: Send + Sync + 'static> CacheBuilder<K, V> {
                 "without a near tier it needs a far store"
             } else if !(0.0..=100.0).contains(&self.early_refresh) {
                 "the factor of early refresh must be from 0 to 100"
-            } else if self.refresher.as_ref().is_some_and(|(_, max, _)| *max == 0) {
+            } else if self
+                .refresher
+                .as_ref()
+                .is_some_and(|refresher| refresher.max() == 0)
+            {
                 "a batch of refreshes must hold at least 1"
             } else if self.beside.len() > MAX_BESIDE {
                 "at most 8 schemas may be beside its own"

@@ -8,7 +8,7 @@ use larder_store::{Clock, Kind, Store, SystemClock, Ttl};
 #[cfg(feature = "msgpack")]
 use serde::{Serialize, de::DeserializeOwned};
 
-use crate::batch::{self, BatchLoader};
+use crate::batch::{self, Refresh, Refresher};
 use crate::cache::CacheKey;
 use crate::kept::Kept;
 use crate::values::{Check, Packing};
@@ -34,7 +34,7 @@ pub struct CacheBuilder<K, V> {
     near_ttl: Option<Ttl>,
     jitter: f64,
     refresh_after: Option<Ttl>,
-    refresher: Option<(BatchLoader<K, V>, usize, Duration)>,
+    refresher: Option<Box<dyn Refresh>>,
     stale_if_error: Option<Ttl>,
     negative_ttl: Option<Ttl>,
     idle_ttl: Option<Ttl>,
@@ -233,7 +233,7 @@ impl<K: CacheKey, V: Send + Sync + 'static> CacheBuilder<K, V> {
         L: Into<Loaded<V>> + 'static,
         E: Send + Sync + 'static,
     {
-        self.refresher = Some((batch::erase(load), max, wait));
+        self.refresher = Some(Box::new(Refresher::new(batch::erase(load), max, wait)));
         self
     }
 

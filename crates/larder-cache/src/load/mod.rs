@@ -262,8 +262,8 @@ impl<K: CacheKey, V: Send + Sync + 'static> Cache<K, V> {
                     let follower = task.follow();
                     // A loader may panic before it returns a future.
                     if let Ok(load) = catch_unwind(AssertUnwindSafe(|| load(context))) {
-                        let task = task.run(erase(load), deadline).in_current_span();
-                        spawn(Box::pin(task)).await;
+                        let task = task.run(erase(load), deadline);
+                        poll_once(Box::pin(task.in_current_span())).await;
                     } else {
                         task.fail(Failure::Panicked);
                     }
@@ -306,7 +306,7 @@ fn plan(options: ReadOptions) -> Plan {
 ///
 /// A load that never waits then costs no task, no wake-up and no timer. A call cannot be dropped
 /// in the middle of one poll, so nobody can see the difference.
-async fn spawn(mut task: Pin<Box<impl Future<Output = ()> + Send + 'static>>) {
+async fn poll_once(mut task: Pin<Box<dyn Future<Output = ()> + Send>>) {
     let runtime = Handle::current();
     let polled = poll_fn(|cx| {
         // A panic ends the flight on its way here.

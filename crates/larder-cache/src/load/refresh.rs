@@ -5,12 +5,12 @@ use larder_layer::{Failure, Joined};
 use larder_store::Version;
 use tokio::runtime::Handle;
 use tokio::time::Instant;
-use tracing::Instrument;
 
 use super::plan;
 use crate::election::Wanted;
 use crate::kept::Kept;
 use crate::leader::{LoadTask, Plan, erase};
+use crate::spawn::spawn_in_span;
 use crate::{Cache, CacheKey, LoadContext, Loaded, ReadOptions};
 
 impl<K: CacheKey, V: Send + Sync + 'static> Cache<K, V> {
@@ -20,7 +20,7 @@ impl<K: CacheKey, V: Send + Sync + 'static> Cache<K, V> {
             && let Ok(runtime) = Handle::try_current()
             && let Some(task) = self.refresh_task(key, ReadOptions::new(), kept.version)
         {
-            refresher.add(&runtime, task);
+            refresher.add(&runtime, self.inner.load_timeout, Box::new(task));
         }
     }
 
@@ -65,13 +65,13 @@ impl<K: CacheKey, V: Send + Sync + 'static> Cache<K, V> {
             return;
         };
         if let Some(refresher) = &inner.refresher {
-            return refresher.add(&runtime, task);
+            return refresher.add(&runtime, inner.load_timeout, Box::new(task));
         }
         let context = task.context();
         match catch_unwind(AssertUnwindSafe(|| load(context))) {
             Ok(load) => {
                 let deadline = Instant::now() + inner.load_timeout;
-                runtime.spawn(task.run(erase(load), deadline).in_current_span());
+                spawn_in_span(&runtime, task.run(erase(load), deadline));
             }
             Err(_) => task.fail(Failure::Panicked),
         }

@@ -10,6 +10,7 @@ use tokio::runtime::Handle;
 use super::Change;
 use crate::CacheKey;
 use crate::cache::Inner;
+use crate::spawn::spawn;
 
 const FIRST_PAUSE: Duration = Duration::from_millis(100);
 const LONGEST_PAUSE: Duration = Duration::from_secs(5);
@@ -34,7 +35,7 @@ impl<K: CacheKey, V: Send + Sync + 'static> Inner<K, V> {
                 remote.bus.clone(),
                 remote.channel.clone(),
             );
-            *remote.listener.lock() = Some(runtime.spawn(listen).abort_handle());
+            *remote.listener.lock() = Some(spawn(&runtime, listen).abort_handle());
         }
     }
 

@@ -10,6 +10,7 @@ use tokio::runtime::Handle;
 use super::FarTags;
 use crate::CacheKey;
 use crate::cache::Inner;
+use crate::spawn::spawn;
 
 /// The most changes of tags that wait for the far store.
 const MAX_PENDING: usize = 1_000;
@@ -82,7 +83,7 @@ impl<K: CacheKey, V: Send + Sync + 'static> Inner<K, V> {
         if let Ok(runtime) = Handle::try_current()
             && !std::mem::replace(&mut *far_tags.pending.is_replaying.lock(), true)
         {
-            runtime.spawn(replay(Arc::downgrade(self)));
+            spawn(&runtime, replay(Arc::downgrade(self)));
         }
     }
 

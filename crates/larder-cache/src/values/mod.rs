@@ -2,13 +2,11 @@
 
 mod compression;
 mod packing;
-#[cfg(feature = "seal")]
-mod sealing;
 mod settings;
 
 #[cfg(any(feature = "lz4", feature = "zstd"))]
 pub use compression::Compression;
-pub(crate) use packing::{Packing, Unpacked};
 #[cfg(feature = "seal")]
-pub use sealing::SealingKeys;
+pub use larder_layer::SealingKeys;
+pub(crate) use packing::{Packing, Unpacked};
 pub(crate) use settings::Check;

@@ -1,10 +1,10 @@
 use std::borrow::Cow;
 
+#[cfg(feature = "seal")]
+use larder_layer::OpenFailure;
 use larder_store::Key;
 
 use super::compression;
-#[cfg(feature = "seal")]
-use super::sealing;
 use crate::envelope::Flags;
 
 /// The compression and the sealing of a cache's encoded values, if any.
@@ -87,8 +87,8 @@ impl Packing {
         let opened = match (&self.sealing, is_sealed) {
             (Some(keys), true) => match keys.open(packed, &context(key, bound)) {
                 Ok(opened) => Cow::Owned(opened),
-                Err(sealing::Failure::Foreign) => return Unpacked::Foreign,
-                Err(sealing::Failure::Damaged) => return Unpacked::Damaged,
+                Err(OpenFailure::Foreign) => return Unpacked::Foreign,
+                Err(_) => return Unpacked::Damaged,
             },
             // Anyone could have written it.
             (Some(_), false) => return Unpacked::Damaged,

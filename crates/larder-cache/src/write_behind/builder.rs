@@ -6,7 +6,7 @@ use std::time::Duration;
 use larder_layer::StoreTimeout;
 use larder_store::program::Record;
 use larder_store::{Error, ErrorKind, Key, Result, Store, StoreExt, Ttl};
-use metrics::{Unit, counter, describe_counter};
+use metrics::counter;
 use parking_lot::Mutex;
 use tokio::runtime::Handle;
 use tokio::sync::Notify;
@@ -14,6 +14,8 @@ use tokio::sync::Notify;
 use super::journal::Journal;
 use super::worker::work;
 use super::{Counts, QueuedWrite, Settings, Shared, WriteBehind};
+use crate::metrics::describe_metrics;
+use crate::spawn::spawn;
 use crate::{Cache, CacheKey, Codec};
 
 /// Builds a [`WriteBehind`]. [`WriteBehind::builder`] makes one.
@@ -180,11 +182,7 @@ impl<K: CacheKey, V: Send + Sync + 'static> WriteBehindBuilder<K, V> {
         settings.keep = self.keep.as_micros().max(settings.hold);
         let programs = self.store.require_programs("write-behind")?;
         let name = self.name;
-        describe_counter!(
-            "larder_write_behind_writes_total",
-            Unit::Count,
-            "Writes behind by outcome"
-        );
+        describe_metrics();
         let count = |outcome: &'static str| counter!("larder_write_behind_writes_total", "journal" => name, "outcome" => outcome);
         let notify = Arc::new(Notify::new());
         let shared = Arc::new(Shared {
@@ -211,7 +209,7 @@ impl<K: CacheKey, V: Send + Sync + 'static> WriteBehindBuilder<K, V> {
         });
         if self.has_worker {
             let worker = work(Arc::downgrade(&shared), notify);
-            *shared.worker.lock() = Some(Handle::current().spawn(worker));
+            *shared.worker.lock() = Some(spawn(&Handle::current(), worker));
         }
         Ok(WriteBehind { shared })
     }

@@ -112,7 +112,7 @@ impl<T> EventLog<T> {
     /// # Errors
     /// [`ErrorKind::Invalid`](larder_store::ErrorKind::Invalid) if the name has another form, or the store runs no programs or lets nobody wait.
     pub fn new(store: Arc<dyn Store>, name: &str, ttl: Ttl) -> Result<Self> {
-        crate::metrics::describe();
+        crate::describe_metrics();
         Ok(Self {
             programs: store.clone().require_programs("an event log")?,
             waits: store.require_waits("an event log")?,

@@ -1,10 +1,12 @@
 //! Topics: typed messages to those who listen, and a short history for those who come back.
 
 mod envelope;
+mod feed;
 mod history;
 mod hub;
 mod message;
 mod position;
+mod shared;
 mod subscriber;
 #[cfg(test)]
 mod traces;
@@ -27,7 +29,8 @@ pub use position::Position;
 pub use subscriber::Subscriber;
 
 use history::History;
-use hub::{Hub, Place};
+use hub::Hub;
+use shared::Place;
 
 /// The longest message as JSON, in bytes: 63 KiB.
 pub const MAX_MESSAGE: usize = bus::MAX_MESSAGE - 1024;
@@ -87,7 +90,7 @@ impl<T> Topic<T> {
     /// # Errors
     /// [`ErrorKind::Invalid`](larder_store::ErrorKind::Invalid) if the store has no bus.
     pub fn new(store: Arc<dyn Store>, topic: bus::Topic) -> Result<Self> {
-        crate::metrics::describe();
+        crate::describe_metrics();
         Ok(Self {
             bus: store.clone().require_bus("a topic")?,
             programs: store.programs(),

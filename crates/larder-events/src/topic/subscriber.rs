@@ -10,8 +10,10 @@ use serde::de::DeserializeOwned;
 use tokio::sync::broadcast::Receiver;
 use tokio::sync::broadcast::error::RecvError;
 
+use super::feed::decode;
 use super::history::PAGE;
-use super::hub::{Hub, Item, Place, Shown, decode};
+use super::hub::Hub;
+use super::shared::{Item, Place, Shown};
 use super::{Gap, Message, Position, Received, Recovered};
 
 /// The messages of one subscriber. Dropping it ends the subscription.

@@ -42,6 +42,13 @@ impl<B> ResponseBody<B> {
     }
 }
 
+/// Makes an empty body, which layers such as tower-http's `csrf` answer with.
+impl<B> Default for ResponseBody<B> {
+    fn default() -> Self {
+        Self::text(Bytes::new())
+    }
+}
+
 impl<B> Body for ResponseBody<B>
 where
     B: Body,
@@ -91,7 +98,7 @@ mod tests {
         assert_eq!(body.size_hint().exact(), Some(2));
         assert!(!body.is_end_stream());
         assert_eq!(body.collect().await.unwrap().to_bytes(), "no");
-        let nothing = ResponseBody::<Empty<Bytes>>::text("");
+        let nothing = ResponseBody::<Empty<Bytes>>::default();
         assert!(nothing.is_end_stream());
     }
 

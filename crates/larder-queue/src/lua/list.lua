@@ -1,19 +1,19 @@
 -- ARGV: a part of the record, how many, the score to begin with ('' for the first), how many of that score
 -- to leave out, and in groups the member to begin behind.
-local LEASED = 4503599627370496
 local band, many, from, seen, after = ARGV[1], tonumber(ARGV[2]), ARGV[3], tonumber(ARGV[4]), ARGV[5]
-if redis.call('HEXISTS', KEYS[1], 'ends') == 0 then return {} end
+if redis.call('HEXISTS', KEYS[1], '') == 0 then return {} end
 
 local members = {}
 if band == 'group' then
   local low = after == '' and '[w' or '(' .. after
-  for _, member in ipairs(redis.call('ZRANGEBYLEX', KEYS[4], low, '(x', 'LIMIT', 0, many)) do
+  for _, member in ipairs(redis.call('ZRANGEBYLEX', KEYS[3], low, '(x', 'LIMIT', 0, many)) do
     members[#members + 1] = {member, '0', string.sub(member, string.find(member, '%z') + 18)}
   end
 else
   local bands = {
-    ready = {KEYS[3], '-inf', '(0'}, scheduled = {KEYS[3], '0', '(' .. num(LEASED)},
-    leased = {KEYS[3], num(LEASED), '+inf'}, dead = {KEYS[5], '-inf', '+inf'}, done = {KEYS[6], '-inf', '+inf'},
+    ready = {KEYS[2], '-inf', '(0'}, scheduled = {KEYS[2], 0, '(4503599627370496'},
+    leased = {KEYS[2], 4503599627370496, '(+inf'}, dead = {KEYS[4], '-inf', '+inf'},
+    done = {KEYS[5], '-inf', '+inf'},
   }
   local range = bands[band]
   local low = from == '' and range[2] or from
@@ -22,7 +22,7 @@ else
 end
 
 for _, it in ipairs(members) do
-  local held = redis.call('HMGET', KEYS[2], it[3], '\0' .. it[3])
+  local held = redis.call('HMGET', KEYS[1], it[3], '\0' .. it[3])
   it[4], it[5] = held[1], held[2]
 end
 return members

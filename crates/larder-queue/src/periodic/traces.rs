@@ -31,14 +31,14 @@ fn next(rng: &mut Rng) -> Box<dyn Step> {
 #[tokio::test]
 async fn the_last_tick_moves_alike_in_lua_and_in_rust() {
     let server = RedisServer::start().unwrap();
-    let traces = Traces::new(4, 200, async || pair(&server).await);
+    let traces = Traces::new(4, 200, async || Box::pin(pair(&server)).await);
     traces.agree::<LastTick, _>(|| next).await;
 }
 
 #[tokio::test]
 async fn every_fault_that_is_planted_in_the_lua_of_the_last_tick_is_caught() {
     let server = RedisServer::start().unwrap();
-    let traces = Traces::new(4, 200, async || pair(&server).await);
+    let traces = Traces::new(4, 200, async || Box::pin(pair(&server)).await);
     let faults = [
         (Advance::SCRIPT, "if not last or", "last = last or 0 if"),
         (Advance::SCRIPT, "+ 86400000000", "+ 86400000000 * 3"),

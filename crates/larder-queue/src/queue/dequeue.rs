@@ -1,18 +1,24 @@
 use std::task::Poll;
 use std::time::Duration;
 
-use larder_store::Result;
+use larder_store::program::Program;
+use larder_store::{Error, ErrorKind, Result};
 use tokio::runtime::Handle;
 use tokio::sync::oneshot;
 use tokio::time::{Instant, timeout_at};
 
 use super::Queue;
 use crate::body::Body;
-use crate::record::{Dequeue, Leased, Taken};
+use crate::record::{Dequeue, Leased, QueueRecord, Taken};
 use crate::{Delivery, JobId, Receipt};
 
 /// How many jobs one call takes or settles in a round trip: 256.
 pub const MAX_BATCH: usize = 256;
+
+/// How many of so many jobs one step takes.
+pub(super) fn batch(n: usize) -> u32 {
+    n.min(MAX_BATCH) as u32
+}
 
 impl Queue {
     /// Takes at most `n` jobs that can be taken now, and at most [`MAX_BATCH`]. One round trip.
@@ -82,21 +88,25 @@ impl Queue {
         }
         let dequeue = Dequeue {
             settings: self.settings,
-            many: u32::try_from(n.min(MAX_BATCH)).unwrap_or(0),
+            many: batch(n),
         };
         let taken = match self.programs.run_now(&self.key, &dequeue) {
             Poll::Ready(taken) => taken?,
-            Poll::Pending => self.take_in_background(dequeue).await?,
+            Poll::Pending => self.in_background(dequeue, |taken| taken).await?,
         };
+        Ok(self.deliveries(taken))
+    }
+
+    /// Returns what was taken, and how long it takes until there may be more if there is nothing.
+    pub(super) fn deliveries(&self, taken: Taken) -> (Vec<Delivery>, Option<Duration>) {
         let mut next_in = taken
             .next_in
             .map(|micros| Duration::from_micros(micros.unsigned_abs()));
         if taken.unreadable > 0 {
             self.unreadable.increment(taken.unreadable);
-            let (queue, count) = (self.name(), taken.unreadable);
             tracing::warn!(
-                queue,
-                count,
+                queue = self.name(),
+                count = taken.unreadable,
                 "jobs cannot be read: they are dead letters after their attempts"
             );
             // Others may wait behind them.
@@ -107,32 +117,43 @@ impl Queue {
             .jobs
             .into_iter()
             .map(|leased| self.delivery(leased, at, ends));
-        Ok((deliveries.collect(), next_in))
+        (deliveries.collect(), next_in)
     }
 
     /// Runs the step in a task of its own, so that nothing stays leased to a caller who has gone away.
-    async fn take_in_background(&self, dequeue: Dequeue) -> Result<Taken> {
+    pub(super) async fn in_background<P>(
+        &self,
+        program: P,
+        taken: fn(&P::Reply) -> &Taken,
+    ) -> Result<P::Reply>
+    where
+        P: Program<Record = QueueRecord> + 'static,
+        P::Reply: Sync,
+    {
         let (answer, receiver) = oneshot::channel();
         let queue = self.clone();
         tokio::spawn(async move {
-            let taken = queue.run(&dequeue).await;
-            if let Err(Ok(taken)) = answer.send(taken) {
-                queue.give_back(taken).await;
+            let reply = queue.run(&program).await;
+            if let Err(Ok(reply)) = answer.send(reply) {
+                queue.give_back(queue.receipts(taken(&reply))).await;
             }
         });
         let mut answer = Answer {
             receiver,
             queue: self,
+            taken,
         };
-        match (&mut answer.receiver).await {
-            Ok(taken) => taken,
-            // The runtime shuts down.
-            Err(_) => Ok(Taken::default()),
-        }
+        (&mut answer.receiver).await.unwrap_or_else(|_| {
+            let text = "the runtime shuts down, and what the step did is not known";
+            Err(Error::new("dequeue", ErrorKind::MayHaveRun, text))
+        })
     }
 
-    async fn give_back(&self, taken: Taken) {
-        let receipts: Vec<_> = taken.jobs.iter().map(|it| self.receipt(it)).collect();
+    fn receipts(&self, taken: &Taken) -> Vec<Receipt> {
+        taken.jobs.iter().map(|it| self.receipt(it)).collect()
+    }
+
+    async fn give_back(&self, receipts: Vec<Receipt>) {
         if !receipts.is_empty() {
             // If it fails, the leases end by themselves.
             let _ = self.release_many(&receipts).await;
@@ -166,21 +187,23 @@ impl Queue {
     }
 }
 
-/// The answer to a dequeue. What a caller who has gone away did not look at is given back.
-struct Answer<'a> {
-    receiver: oneshot::Receiver<Result<Taken>>,
+/// The answer to a step that takes jobs. What a caller who has gone away did not look at is given back.
+struct Answer<'a, R> {
+    receiver: oneshot::Receiver<Result<R>>,
     queue: &'a Queue,
+    taken: fn(&R) -> &Taken,
 }
 
-impl Drop for Answer<'_> {
+impl<R> Drop for Answer<'_, R> {
     fn drop(&mut self) {
         // What is not here yet stays with its sender, who gives it back.
         self.receiver.close();
-        if let Ok(Ok(taken)) = self.receiver.try_recv()
+        if let Ok(Ok(reply)) = self.receiver.try_recv()
             && let Ok(runtime) = Handle::try_current()
         {
+            let receipts = self.queue.receipts((self.taken)(&reply));
             let queue = self.queue.clone();
-            runtime.spawn(async move { queue.give_back(taken).await });
+            runtime.spawn(async move { queue.give_back(receipts).await });
         }
     }
 }

@@ -89,6 +89,7 @@ struct Shown {
     group: Option<Arc<str>>,
     enqueued_at: Timestamp,
     reason: Arc<str>,
+    progress: Arc<str>,
     body: Result<Body, PayloadError>,
 }
 
@@ -146,6 +147,7 @@ impl Queue {
             group: held.group,
             enqueued_at: Timestamp::from_micros(held.enqueued),
             reason: held.reason,
+            progress: held.progress,
             body: Body::open(&self.key, &held.body),
         };
         JobView {
@@ -188,6 +190,12 @@ impl JobView {
         self.held.as_ref().map_or("", |held| &held.reason)
     }
 
+    /// Returns the progress that was [reported](crate::worker::JobContext::progress) last, maybe by an earlier
+    /// attempt, or an empty text.
+    pub fn progress(&self) -> &str {
+        self.held.as_ref().map_or("", |held| &held.progress)
+    }
+
     /// Returns the name of the job. It is empty if the job is done or its bytes are damaged.
     pub fn name(&self) -> &str {
         self.body().map_or("", |body| &body.name)
@@ -218,7 +226,7 @@ impl JobView {
 }
 
 impl std::fmt::Debug for JobView {
-    /// Shows no payload, header or reason.
+    /// Shows no payload, header, reason or progress.
     fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
         f.debug_struct("JobView")
             .field("id", &self.id)

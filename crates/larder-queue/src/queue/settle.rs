@@ -1,14 +1,17 @@
+use std::sync::Arc;
+use std::task::Poll;
 use std::time::Duration;
 
 use larder_store::{Result, Ttl};
 
+use super::dequeue::batch;
 use super::{MAX_BATCH, Queue};
 use crate::new_job::{MAX_DELAY, micros};
 use crate::record::{Decision, Operation, Settle};
-use crate::{Receipt, Settled, Verdict};
+use crate::{Delivery, Receipt, Settled, Verdict};
 
-/// How many bytes of a reason are kept.
-const MAX_REASON: usize = 256;
+/// How many bytes of a reason or a progress are kept.
+const MAX_TEXT: usize = 256;
 
 impl Queue {
     /// Acknowledges a job: it is done, and leaves the queue. One round trip.
@@ -177,19 +180,59 @@ impl Queue {
             .collect();
         let mut settled = Vec::with_capacity(decisions.len());
         for chunk in decisions.chunks(MAX_BATCH) {
-            let settle = Settle {
-                settings: self.settings,
-                decisions: chunk.to_vec(),
-            };
-            settled.extend(self.run(&settle).await?);
+            let settle = self.settling(chunk.to_vec(), 0);
+            settled.extend(self.run(&settle).await?.settled);
         }
         Ok(settled)
+    }
+
+    /// Carries out verdicts of any kind, and takes at most `n` jobs in their place, in one round trip.
+    ///
+    /// It does what [`settle_many`](Self::settle_many) and [`dequeue`](Self::dequeue) do, for half the
+    /// price: whoever works in a loop should use it. It takes one more round trip for each 256 verdicts.
+    ///
+    /// # Errors
+    /// Those of both. After [`ErrorKind::MayHaveRun`](larder_store::ErrorKind::MayHaveRun) send the verdicts
+    /// again; some jobs may be leased to nobody, and are taken again when their leases end.
+    ///
+    /// # Panics
+    /// Outside of a tokio runtime.
+    ///
+    /// # Cancellation
+    /// Each verdict may or may not have been carried out. What a dropped call has taken is released in the
+    /// background, uncounted.
+    pub async fn settle_and_dequeue(
+        &self,
+        verdicts: &[(Receipt, Verdict)],
+        n: usize,
+    ) -> Result<(Vec<Settled>, Vec<Delivery>)> {
+        let split = verdicts.len().saturating_sub(MAX_BATCH);
+        let (earlier, last) = verdicts.split_at(split);
+        let mut settled = self.settle_many(earlier).await?;
+        let last = last
+            .iter()
+            .map(|(receipt, verdict)| decision(receipt, verdict));
+        let settle = self.settling(last.collect(), n);
+        let exchanged = match self.programs.run_now(&self.key, &settle) {
+            Poll::Ready(exchanged) => exchanged?,
+            Poll::Pending => self.in_background(settle, |it| &it.taken).await?,
+        };
+        settled.extend(exchanged.settled);
+        Ok((settled, self.deliveries(exchanged.taken).0))
+    }
+
+    fn settling(&self, decisions: Vec<Decision>, take: usize) -> Settle {
+        Settle {
+            settings: self.settings,
+            decisions,
+            take: batch(take),
+        }
     }
 }
 
 fn decision(receipt: &Receipt, verdict: &Verdict) -> Decision {
     let delayed = |delay: &Duration| micros((*delay).min(MAX_DELAY));
-    let (operation, micros, reason) = match verdict {
+    let (operation, micros, text) = match verdict {
         Verdict::Ack => (Operation::Ack, 0, ""),
         Verdict::Nack { delay, reason } => (Operation::Nack, delayed(delay), reason.as_str()),
         Verdict::Reject { reason } => (Operation::Reject, 0, reason.as_str()),
@@ -198,24 +241,28 @@ fn decision(receipt: &Receipt, verdict: &Verdict) -> Decision {
             let lease = lease.as_micros().min(delayed(&MAX_DELAY));
             (Operation::Extend, lease, "")
         }
+        Verdict::Progress { text } => (Operation::Progress, 0, text.as_str()),
     };
     Decision {
         id: receipt.id.text().clone(),
         fence: receipt.fence,
         operation,
         micros,
-        reason: cut(reason).into(),
+        text: cut(text),
     }
 }
 
-/// A reason as it is kept: without NUL, and cut at a character.
-fn cut(reason: &str) -> String {
+/// A text for people as it is kept: without NUL, and cut at a character.
+fn cut(text: &str) -> Arc<str> {
     let mut kept = String::new();
-    for character in reason.chars().filter(|character| *character != '\0') {
-        if kept.len() + character.len_utf8() > MAX_REASON {
+    for character in text.chars().filter(|character| *character != '\0') {
+        if kept.len() + character.len_utf8() > MAX_TEXT {
             break;
         }
         kept.push(character);
     }
-    kept
+    match kept.is_empty() {
+        true => Arc::default(),
+        false => kept.into(),
+    }
 }

@@ -34,8 +34,12 @@ impl Program for Cancel {
         "queue-cancel",
         Effect::Once,
         concat!(
-            include_str!("../lua/work.lua"),
-            include_str!("../lua/cancel.lua")
+            include_str!("../lua/head.lua"),
+            include_str!("../lua/cancel.lua"),
+            include_str!("../lua/record.lua"),
+            include_str!("../lua/moves.lua"),
+            include_str!("../lua/cancel_step.lua"),
+            include_str!("../lua/keep.lua"),
         ),
     )
     .runs_when_full();
@@ -79,11 +83,12 @@ impl Program for Pause {
         "queue-pause",
         Effect::Idempotent,
         concat!(
-            include_str!("../lua/work.lua"),
-            "redis.call('HSET', KEYS[1], 'paused', ARGV[13])
-             keep()
-             if ARGV[13] == '0' then wake() end
-             return 1",
+            include_str!("../lua/head.lua"),
+            "local meta = redis.call('HGET', KEYS[1], '')\n",
+            include_str!("../lua/record.lua"),
+            "changed, paused, wakes = true, ARGV[2] == '1', ARGV[2] == '0'
+             local reply = 1\n",
+            include_str!("../lua/keep.lua"),
         ),
     )
     .runs_when_full();
@@ -117,8 +122,13 @@ impl Program for Redrive {
         "queue-redrive",
         Effect::Once,
         concat!(
-            include_str!("../lua/work.lua"),
-            include_str!("../lua/redrive.lua")
+            include_str!("../lua/head.lua"),
+            "local needs, meta = true, redis.call('HGET', KEYS[1], '')
+             if not meta then return 0 end\n",
+            include_str!("../lua/record.lua"),
+            include_str!("../lua/moves.lua"),
+            include_str!("../lua/redrive.lua"),
+            include_str!("../lua/keep.lua"),
         ),
     );
 
@@ -163,8 +173,13 @@ impl Program for Purge {
         "queue-purge",
         Effect::Once,
         concat!(
-            include_str!("../lua/work.lua"),
-            include_str!("../lua/purge.lua")
+            include_str!("../lua/head.lua"),
+            "local needs, meta = true, redis.call('HGET', KEYS[1], '')
+             if not meta then return 0 end\n",
+            include_str!("../lua/record.lua"),
+            include_str!("../lua/moves.lua"),
+            include_str!("../lua/purge.lua"),
+            include_str!("../lua/keep.lua"),
         ),
     )
     .runs_when_full();

@@ -83,8 +83,14 @@ impl Program for Dequeue {
         "queue-dequeue",
         Effect::Once,
         concat!(
-            include_str!("../lua/work.lua"),
-            include_str!("../lua/dequeue.lua")
+            include_str!("../lua/head.lua"),
+            include_str!("../lua/dequeue.lua"),
+            include_str!("../lua/record.lua"),
+            "local needs = grouped or at >= look_at\n",
+            include_str!("../lua/moves.lua"),
+            include_str!("../lua/take.lua"),
+            "local reply = {at, lease_ends, next_at or false, jobs}\n",
+            include_str!("../lua/keep.lua"),
         ),
     )
     .runs_when_full();
@@ -93,38 +99,53 @@ impl Program for Dequeue {
 
     fn step(&self, record: &mut Slot<'_, QueueRecord>, now: Timestamp) -> Taken {
         let taken = work(record, &self.settings, now, false, |work| {
-            if work.held.is_paused {
-                let answer = Taken {
-                    at: now,
-                    ..Taken::default()
-                };
-                return Worked {
-                    answer,
-                    wakes: false,
-                };
-            }
-            work.reclaim();
-            work.promote();
-            self.take(work)
+            work.take(self.many)
         });
-        taken.unwrap_or(Taken {
-            at: now,
-            ..Taken::default()
-        })
+        taken.unwrap_or_else(|| Taken::nothing(now))
     }
 }
 
-impl Dequeue {
-    fn take(&self, work: &mut Work<'_>) -> Worked<Taken> {
-        let (at, settings) = (work.at, &self.settings);
-        let mut free = i64::from(self.many);
+impl Taken {
+    /// The answer of a queue that does not exist.
+    pub(super) fn nothing(at: Timestamp) -> Self {
+        Self {
+            at,
+            ..Self::default()
+        }
+    }
+}
+
+impl Work<'_> {
+    /// Takes jobs, at most so many.
+    pub(super) fn take(&mut self, many: u32) -> Worked<Taken> {
+        let (at, lease_ends) = (self.at, self.at + self.settings.lease.as_micros());
+        let mut answer = Taken {
+            at: Timestamp::from_micros(at),
+            lease_ends: Timestamp::from_micros(lease_ends),
+            ..Taken::default()
+        };
+        if many == 0 || self.held.is_paused {
+            self.looked_in_vain = many > 0;
+            return Worked {
+                answer,
+                wakes: false,
+            };
+        }
+        self.reclaim();
+        self.promote();
+        let settings = self.settings;
+        let mut free = i64::from(many);
         if settings.max_running > 0 {
-            free = free.min(i64::from(settings.max_running) - work.held.leased.len() as i64);
+            free = free.min(i64::from(settings.max_running) - self.held.leased.len() as i64);
         }
         let mut next = None;
-        // A rate that was slower, or a clock that was ahead, has used up one period at most.
+        let mut tat = self.held.tat.max(at);
+        // A rate that was slower, or a clock that was ahead, holds nothing up: one job goes, and the others in
+        // their turn.
         let period = settings.rate_interval * i64::from(settings.rate_burst);
-        let tat = work.held.tat.max(at).min(at + period);
+        if tat > at + period {
+            tat = at + period - settings.rate_interval;
+        }
         if settings.rate_interval > 0 {
             let (interval, burst) = (settings.rate_interval, i64::from(settings.rate_burst));
             let spare = (at + burst * interval - tat).div_euclid(interval);
@@ -134,49 +155,40 @@ impl Dequeue {
             }
         }
 
-        let lease_ends = at + settings.lease.as_micros();
         let (mut jobs, mut looks) = (Vec::new(), 0);
         while (jobs.len() as i64) < free && looks < LOOKS {
             let wanted = (free as usize - jobs.len()).min(LOOKS - looks);
-            let found = work.held.ready.first_up_to(-1, wanted);
+            let found = self.held.ready.first_up_to(-1, wanted);
             if found.is_empty() {
                 break;
             }
             looks += found.len();
             for member in found {
-                work.has_changed = true;
-                jobs.extend(work.take_one(&member, lease_ends));
+                self.has_changed = true;
+                jobs.extend(self.take_one(&member, lease_ends));
             }
         }
 
         if !jobs.is_empty() {
-            work.latest = work.latest.max(lease_ends);
+            self.latest = self.latest.max(lease_ends);
         }
         if settings.rate_interval > 0 && !jobs.is_empty() {
-            work.held.tat = tat + jobs.len() as i64 * settings.rate_interval;
+            self.held.tat = tat + jobs.len() as i64 * settings.rate_interval;
         }
-        let is_left = work.held.ready.first().is_some();
-        if jobs.is_empty() && self.many > 0 {
-            next = work.next(next);
-            if looks >= LOOKS {
-                next = Some(at);
-            }
-        } else {
-            next = None;
+        if jobs.is_empty() {
+            self.looked_in_vain = true;
+            next = match looks >= LOOKS {
+                true => Some(at),
+                false => self.next(next),
+            };
+            answer.next_in = next.map(|next| (next - at).max(0));
         }
-        let wakes = jobs.len() == self.many as usize && is_left && !jobs.is_empty();
-        let answer = Taken {
-            at: Timestamp::from_micros(at),
-            lease_ends: Timestamp::from_micros(lease_ends),
-            next_in: next.map(|next| (next - at).max(0)),
-            jobs,
-            unreadable: 0,
-        };
+        let is_left = self.held.ready.first().is_some();
+        let wakes = jobs.len() == many as usize && is_left;
+        answer.jobs = jobs;
         Worked { answer, wakes }
     }
-}
 
-impl Work<'_> {
     /// Gives jobs back whose leases have ended.
     fn reclaim(&mut self) {
         for id in self.held.leased.first_up_to(LEASED + self.at, MOVED) {
@@ -252,7 +264,19 @@ impl Work<'_> {
 
 impl FromWire for Taken {
     fn from_wire(wire: Wire) -> Result<Self> {
-        let (at, lease_ends, next_in, jobs): (_, _, _, Vec<Wire>) = wire.read()?;
+        let (at, lease_ends, next_in, jobs) = wire.read()?;
+        Self::read(at, lease_ends, next_in, jobs)
+    }
+}
+
+impl Taken {
+    /// Reads the parts of an answer.
+    pub(super) fn read(
+        at: Timestamp,
+        lease_ends: Timestamp,
+        next_in: Option<i64>,
+        jobs: Vec<Wire>,
+    ) -> Result<Self> {
         let (mut leased, mut unreadable) = (Vec::with_capacity(jobs.len() / 3), 0);
         let mut jobs = jobs.into_iter();
         while let Some(id) = jobs.next() {

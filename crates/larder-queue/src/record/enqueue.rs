@@ -3,7 +3,8 @@ use std::sync::Arc;
 use bytes::Bytes;
 use larder_store::program::prelude::*;
 
-use super::held::{Held, Mode};
+use super::held::{self, Held, Mode};
+use super::packed::Packed;
 use super::work::{Work, Worked, work};
 use super::{LEASED, QueueRecord, Settings};
 use crate::new_job::Due;
@@ -63,22 +64,35 @@ impl Item {
             body,
         }
     }
+
+    /// Whether it can be taken at once, replaces no other, and has no unique key that ends by itself.
+    fn is_now(&self) -> bool {
+        matches!(self.due, Due::In(0)) && !self.replaces && self.mode != Mode::UntilTtl
+    }
+
+    /// Whether it needs a place in the queue and nothing else, as most jobs do.
+    fn is_plain(&self) -> bool {
+        self.is_now() && self.key.is_none() && self.group.is_none()
+    }
 }
 
 impl Arg for Item {
     fn write(&self, args: &mut Args) {
-        let (origin, micros) = match self.due {
-            Due::In(micros) => ("+", micros),
-            Due::At(micros) => ("@", micros),
-        };
-        (&self.id, (origin, micros)).write(args);
-        (i64::from(self.class), self.mode.letter()).write(args);
-        (self.unique_for, self.replaces).write(args);
-        (
-            self.key.as_deref().unwrap_or(""),
-            self.group.as_deref().unwrap_or(""),
-        )
-            .write(args);
+        let (key, group) = (self.key.as_deref(), self.group.as_deref());
+        let (key, group) = (key.unwrap_or_default(), group.unwrap_or_default());
+        self.id.write(args);
+        args.bytes(held::fixed(self.class, self.mode, key, group).as_slice());
+        match self.is_now() {
+            true => args.text(""),
+            false => {
+                let (origin, micros) = match self.due {
+                    Due::In(micros) => (0, micros),
+                    Due::At(micros) => (1, micros),
+                };
+                let when = Packed::new().byte(origin).int(micros).int(self.unique_for);
+                args.bytes(when.byte(self.replaces.into()).as_slice());
+            }
+        }
         self.body.write(args);
     }
 }
@@ -91,28 +105,37 @@ impl Program for Enqueue {
         "queue-enqueue",
         Effect::Once,
         concat!(
-            include_str!("../lua/work.lua"),
-            include_str!("../lua/enqueue.lua")
+            include_str!("../lua/head.lua"),
+            include_str!("../lua/enqueue.lua"),
+            include_str!("../lua/record.lua"),
+            include_str!("../lua/moves.lua"),
+            include_str!("../lua/enqueue_step.lua"),
+            include_str!("../lua/keep.lua"),
         ),
     );
 
     fn args(&self, args: &mut Args) {
-        (&self.settings, &self.items).write(args);
+        let needs_moves = self.items.iter().any(|item| !item.is_plain());
+        (&self.settings, needs_moves).write(args);
+        self.items.write(args);
     }
 
     fn reply(&self, wire: Wire) -> Result<Vec<Added>> {
-        let answers: Vec<(i64, Bytes)> = wire.read()?;
-        let id = |id: Bytes| {
-            let id = std::str::from_utf8(&id).map_err(|_| Wire::unexpected("the id of a job"))?;
-            Ok(JobId::known(id.into()))
-        };
-        let read = |(code, it)| match code {
-            0 => Ok(Added::Duplicate(id(it)?)),
-            1 => Ok(Added::New(id(it)?)),
-            2 => Ok(Added::Full),
+        let read = |(answer, item): (Wire, &Item)| match answer {
+            Wire::Int(1) => Ok(Added::New(JobId::known(item.id.clone()))),
+            Wire::Int(2) => Ok(Added::Full),
+            Wire::Bytes(id) => {
+                let id = std::str::from_utf8(&id);
+                let id = id.map_err(|_| Wire::unexpected("the id of a job"))?;
+                Ok(Added::Duplicate(JobId::known(id.into())))
+            }
             _ => Err(Wire::unexpected("the outcome of an enqueue")),
         };
-        answers.into_iter().map(read).collect()
+        wire.list()?
+            .into_iter()
+            .zip(&self.items)
+            .map(read)
+            .collect()
     }
 
     fn step(&self, record: &mut Slot<'_, QueueRecord>, now: Timestamp) -> Vec<Added> {
@@ -175,11 +198,12 @@ fn add(work: &mut Work<'_>, item: &Item, forgot: &mut bool) -> Added {
         mode: item.mode,
         key: item.key.clone(),
         group: item.group.clone(),
-        reason: "".into(),
+        reason: Arc::default(),
+        progress: Arc::default(),
         body: item.body.clone(),
     };
     match due > work.at {
-        true => work.hide(&item.id, &job),
+        true => work.hide(&item.id, &mut job),
         false => work.place(&item.id, &mut job),
     }
     work.held.jobs.insert(item.id.clone(), job);
@@ -218,6 +242,6 @@ fn replace(work: &mut Work<'_>, item: &Item, other: &Arc<str>, due: i64) {
     work.has_changed = true;
     job.due = due;
     job.body = item.body.clone();
-    work.hide(other, &job);
+    work.hide(other, &mut job);
     work.held.jobs.insert(other.clone(), job);
 }

@@ -1,12 +1,16 @@
 use std::sync::Arc;
 
-use bytes::Bytes;
+use bytes::{Buf, Bytes};
+use larder_store::program::MAX_INT;
 use larder_store::{Result, program::Wire};
+
+use super::packed::Packed;
 
 /// A job as the record holds it.
 ///
-/// On Redis it is two fields of a hash: its body, and text of the form
-/// `class,place,attempts,fence,enqueued,due,mode,key length,group length:key group reason`.
+/// On Redis it is two fields of a hash: its body, and its state. That begins with 44 bytes: attempts, fence,
+/// place, due, enqueued, priority, mode, and the lengths of the unique key, the group and the reason. These
+/// texts follow, and then the progress.
 #[derive(Clone, Debug)]
 pub(crate) struct Held {
     /// The priority, from 0.
@@ -14,7 +18,7 @@ pub(crate) struct Held {
     /// The place among the jobs of its priority; 0 before it could be taken for the first time.
     pub(crate) place: i64,
     pub(crate) attempts: u32,
-    /// The fence of its last lease.
+    /// The fence of its lease; 0 if it is not leased.
     pub(crate) fence: i64,
     pub(crate) enqueued: i64,
     pub(crate) due: i64,
@@ -22,6 +26,7 @@ pub(crate) struct Held {
     pub(crate) key: Option<Arc<str>>,
     pub(crate) group: Option<Arc<str>>,
     pub(crate) reason: Arc<str>,
+    pub(crate) progress: Arc<str>,
     pub(crate) body: Bytes,
 }
 
@@ -36,51 +41,45 @@ pub(crate) enum Mode {
 }
 
 impl Mode {
-    pub(crate) fn letter(self) -> &'static str {
-        match self {
-            Self::None => "-",
-            Self::UntilDone => "d",
-            Self::UntilStarted => "s",
-            Self::UntilTtl => "t",
-        }
-    }
-
-    fn from_letter(letter: &str) -> Option<Self> {
+    fn from_number(number: u8) -> Option<Self> {
         let all = [
             Self::None,
             Self::UntilDone,
             Self::UntilStarted,
             Self::UntilTtl,
         ];
-        all.into_iter().find(|mode| mode.letter() == letter)
+        all.get(usize::from(number)).copied()
     }
+}
+
+/// The part of a state that stays: all behind the numbers that change.
+pub(super) fn fixed(class: u8, mode: Mode, key: &str, group: &str) -> Packed {
+    let lengths = Packed::new().byte(class).byte(mode as u8);
+    let lengths = lengths.len_of(key).len_of(group).len_of("");
+    lengths.text(key.as_bytes()).text(group.as_bytes())
 }
 
 impl Held {
     /// Reads the two fields of a job.
     ///
     /// # Errors
-    /// If the text is of another form.
-    pub(crate) fn read(text: &[u8], body: Bytes) -> Result<Self> {
-        let text = std::str::from_utf8(text).ok();
-        text.and_then(|text| Self::parse(text, body))
-            .ok_or_else(|| Wire::unexpected("a job of a queue"))
+    /// If the state is of another form.
+    pub(crate) fn read(state: &[u8], body: Bytes) -> Result<Self> {
+        Self::parse(state, body).ok_or_else(|| Wire::unexpected("a job of a queue"))
     }
 
-    fn parse(text: &str, body: Bytes) -> Option<Self> {
-        let (numbers, texts) = text.split_once(':')?;
-        let mut fields = numbers.split(',');
-        let mut next = || fields.next();
-        let class = next()?.parse().ok()?;
-        let place = next()?.parse().ok()?;
-        let attempts = next()?.parse().ok()?;
-        let fence = next()?.parse().ok()?;
-        let enqueued = next()?.parse().ok()?;
-        let due = next()?.parse().ok()?;
-        let mode = Mode::from_letter(next()?)?;
-        let (key, group): (usize, usize) = (next()?.parse().ok()?, next()?.parse().ok()?);
+    fn parse(mut rest: &[u8], body: Bytes) -> Option<Self> {
+        let attempts = rest.try_get_u32_le().ok()?;
+        let (fence, place) = (int(&mut rest)?, int(&mut rest)?);
+        let (due, enqueued) = (int(&mut rest)?, int(&mut rest)?);
+        let class = rest.try_get_u8().ok()?;
+        let mode = Mode::from_number(rest.try_get_u8().ok()?)?;
+        let mut len = || Some(usize::from(rest.try_get_u16_le().ok()?));
+        let (key, group, reason) = (len()?, len()?, len()?);
+        let texts = std::str::from_utf8(rest).ok()?;
         let (key, texts) = texts.split_at_checked(key)?;
-        let (group, reason) = texts.split_at_checked(group)?;
+        let (group, texts) = texts.split_at_checked(group)?;
+        let (reason, progress) = texts.split_at_checked(reason)?;
         let optional = |text: &str| (!text.is_empty()).then(|| text.into());
         Some(Self {
             class,
@@ -92,8 +91,16 @@ impl Held {
             mode,
             key: optional(key),
             group: optional(group),
-            reason: reason.into(),
+            reason: optional(reason).unwrap_or_default(),
+            progress: optional(progress).unwrap_or_default(),
             body,
         })
     }
+}
+
+/// Reads an integer that Lua has packed as a double.
+fn int(rest: &mut &[u8]) -> Option<i64> {
+    let number = rest.try_get_f64_le().ok()?;
+    let is_int = number.fract() == 0.0 && number.abs() <= MAX_INT as f64;
+    is_int.then_some(number as i64)
 }

@@ -5,6 +5,7 @@ mod dequeue;
 mod enqueue;
 mod held;
 mod listing;
+mod packed;
 mod scored;
 mod settings;
 mod settle;
@@ -47,6 +48,8 @@ pub struct QueueRecord {
     /// When the record ends, in microseconds.
     ends: i64,
     is_paused: bool,
+    /// Whether those who are idle were woken, and nobody has looked in vain since.
+    is_told: bool,
     /// When the rate is used up to, in microseconds.
     tat: i64,
     jobs: Map<Arc<str>, Held>,
@@ -68,9 +71,7 @@ pub struct QueueRecord {
 }
 
 /// The names of the physical keys, in the order of `KEYS`.
-const PARTS: [&str; 8] = [
-    "", "jobs", "order", "groups", "dead", "done", "unique", "ends",
-];
+const PARTS: [&str; 7] = ["", "order", "groups", "dead", "done", "unique", "ends"];
 
 record! {
     QueueRecord, Kind::record("queue"), parts PARTS;

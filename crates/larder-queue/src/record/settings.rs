@@ -1,5 +1,6 @@
 use larder_store::program::prelude::*;
 
+use super::packed::Packed;
 use crate::queue::DEFAULT_LEASE;
 
 /// The settings of a queue, which go with each step.
@@ -45,12 +46,23 @@ impl Default for Settings {
 }
 
 impl Arg for Settings {
-    /// Writes the first twelve arguments of each program that changes a queue.
+    /// Writes the first argument of each program that changes a queue.
     fn write(&self, args: &mut Args) {
-        (self.ttl.as_micros(), self.lease.as_micros()).write(args);
-        (self.max_attempts, (self.max_jobs, self.max_running)).write(args);
-        (self.max_per_group, self.keeps_order).write(args);
-        (self.rate_interval, self.rate_burst).write(args);
-        (self.retention, (self.max_done, self.max_dead)).write(args);
+        let numbers = [
+            self.ttl.as_micros(),
+            self.lease.as_micros(),
+            self.max_attempts.into(),
+            self.max_jobs.into(),
+            self.max_running.into(),
+            self.max_per_group.into(),
+            self.keeps_order.into(),
+            self.rate_interval,
+            self.rate_burst.into(),
+            self.retention,
+            self.max_done.into(),
+            self.max_dead.into(),
+        ];
+        let packed = numbers.into_iter().fold(Packed::new(), Packed::int);
+        args.bytes(packed.as_slice());
     }
 }

@@ -2,11 +2,13 @@ use std::sync::Arc;
 
 use larder_store::program::prelude::*;
 
+use super::dequeue::Taken;
+use super::packed::Packed;
 use super::work::{Work, Worked, work};
 use super::{LEASED, QueueRecord, Settings};
 use crate::Settled;
 
-/// How many ids of done jobs one step forgets.
+/// How many ids of done jobs one step forgets beyond those that it adds.
 const FORGOTTEN: usize = 64;
 
 /// Carries out the decisions of holders, each if its fence is the newest of the job.
@@ -14,6 +16,15 @@ const FORGOTTEN: usize = 64;
 pub(crate) struct Settle {
     pub(crate) settings: Settings,
     pub(crate) decisions: Vec<Decision>,
+    /// How many jobs are taken in their place.
+    pub(crate) take: u32,
+}
+
+/// What became of decisions, and the jobs that were taken in the place of those.
+#[derive(Clone, Debug)]
+pub(crate) struct Exchanged {
+    pub(crate) settled: Vec<Settled>,
+    pub(crate) taken: Taken,
 }
 
 /// One decision.
@@ -24,7 +35,8 @@ pub(crate) struct Decision {
     pub(crate) operation: Operation,
     /// The delay or the lease, in microseconds.
     pub(crate) micros: i64,
-    pub(crate) reason: Arc<str>,
+    /// The reason or the progress.
+    pub(crate) text: Arc<str>,
 }
 
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -34,24 +46,40 @@ pub(crate) enum Operation {
     Reject,
     Release,
     Extend,
+    Progress,
 }
 
-impl Arg for Operation {
-    fn write(&self, args: &mut Args) {
-        args.text(match self {
-            Self::Ack => "a",
-            Self::Nack => "n",
-            Self::Reject => "j",
-            Self::Release => "r",
-            Self::Extend => "e",
-        });
+impl Operation {
+    fn letter(self) -> u8 {
+        match self {
+            Self::Ack => b'a',
+            Self::Nack => b'n',
+            Self::Reject => b'j',
+            Self::Release => b'r',
+            Self::Extend => b'e',
+            Self::Progress => b'p',
+        }
+    }
+
+    fn ends_the_lease(self) -> bool {
+        !matches!(self, Self::Extend | Self::Progress)
     }
 }
 
 impl Arg for Decision {
     fn write(&self, args: &mut Args) {
-        (&self.id, (self.fence, self.operation)).write(args);
-        (self.micros, &self.reason).write(args);
+        self.id.write(args);
+        let packed = Packed::new().byte(self.operation.letter());
+        let packed = packed.int(self.fence).int(self.micros);
+        args.bytes(packed.text(self.text.as_bytes()).as_slice());
+    }
+}
+
+impl FromWire for Exchanged {
+    fn from_wire(wire: Wire) -> Result<Self> {
+        let (settled, at, lease_ends, next_in, jobs) = wire.read()?;
+        let taken = Taken::read(at, lease_ends, next_in, jobs)?;
+        Ok(Self { settled, taken })
     }
 }
 
@@ -69,33 +97,58 @@ impl FromWire for Settled {
 
 impl Program for Settle {
     type Record = QueueRecord;
-    type Reply = Vec<Settled>;
+    type Reply = Exchanged;
 
     const SCRIPT: &'static Script = &Script::new(
         "queue-settle",
         Effect::Once,
         concat!(
-            include_str!("../lua/work.lua"),
-            include_str!("../lua/settle.lua")
+            include_str!("../lua/head.lua"),
+            include_str!("../lua/settle.lua"),
+            include_str!("../lua/record.lua"),
+            "local needs = grouped or many > 0 and at >= look_at
+             for n = 1, #ids do
+               if string.byte(ARGV[2 * n + 2]) ~= 97 then needs = true end
+             end\n",
+            include_str!("../lua/moves.lua"),
+            include_str!("../lua/settle_step.lua"),
+            include_str!("../lua/take.lua"),
+            "local reply = {settled, at, lease_ends, next_at or false, jobs}\n",
+            include_str!("../lua/keep.lua"),
         ),
     )
     .runs_when_full();
 
-    arguments!(settings, decisions);
+    arguments!(settings, take, decisions);
 
-    fn step(&self, record: &mut Slot<'_, QueueRecord>, now: Timestamp) -> Vec<Settled> {
-        let settled = work(record, &self.settings, now, false, |work| {
+    fn step(&self, record: &mut Slot<'_, QueueRecord>, now: Timestamp) -> Exchanged {
+        let exchanged = work(record, &self.settings, now, false, |work| {
             let decisions = self.decisions.iter();
-            let answer = decisions.map(|decision| settle(work, decision)).collect();
-            if work.has_changed {
-                work.forget_done();
-            }
+            let settled: Vec<_> = decisions.map(|decision| settle(work, decision)).collect();
+            let pairs = || settled.iter().zip(&self.decisions);
+            let is_ack = |(settled, decision): &(&Settled, &Decision)| {
+                **settled == Settled::Accepted && decision.operation == Operation::Ack
+            };
+            work.forget_done(pairs().filter(is_ack).count());
             // What has ended makes room under a limit of what runs.
-            let has_room = work.has_changed && self.settings.max_running > 0;
+            let has_freed = pairs().any(|(settled, decision)| {
+                settled.is_accepted() && decision.operation.ends_the_lease()
+            });
+            let has_room = has_freed && self.settings.max_running > 0;
             let wakes = work.has_placed || work.is_sooner || has_room;
-            Worked { answer, wakes }
+            let taken = work.take(self.take);
+            Worked {
+                answer: Exchanged {
+                    settled,
+                    taken: taken.answer,
+                },
+                wakes: wakes || taken.wakes,
+            }
         });
-        settled.unwrap_or_else(|| vec![Settled::LeaseLost; self.decisions.len()])
+        exchanged.unwrap_or_else(|| Exchanged {
+            settled: vec![Settled::LeaseLost; self.decisions.len()],
+            taken: Taken::nothing(now),
+        })
     }
 }
 
@@ -130,24 +183,28 @@ fn settle(work: &mut Work<'_>, decision: &Decision) -> Settled {
             work.latest = work.latest.max(ends);
             work.held.leased.insert(LEASED + ends, id);
         }
+        Operation::Progress => {
+            job.progress = decision.text.clone();
+            work.held.jobs.insert(id.clone(), job);
+        }
         Operation::Reject => {
-            work.bury(id, job, &decision.reason);
+            work.bury(id, job, &decision.text);
             return Settled::Dead;
         }
         Operation::Nack if job.attempts >= settings.max_attempts => {
-            work.bury(id, job, &decision.reason);
+            work.bury(id, job, &decision.text);
             return Settled::Dead;
         }
         Operation::Nack | Operation::Release => {
             if decision.operation == Operation::Release {
                 job.attempts -= 1;
             } else {
-                job.reason = decision.reason.clone();
+                job.reason = decision.text.clone();
             }
             job.due = work.at + decision.micros;
             match decision.micros {
                 0 => work.place(id, &mut job),
-                _ => work.hide(id, &job),
+                _ => work.hide(id, &mut job),
             }
             work.held.jobs.insert(id.clone(), job);
         }
@@ -156,9 +213,14 @@ fn settle(work: &mut Work<'_>, decision: &Decision) -> Settled {
 }
 
 impl Work<'_> {
-    /// Forgets done jobs whose retention has ended, and the oldest past the cap.
-    fn forget_done(&mut self) {
-        for id in self.held.done.first_up_to(self.at, FORGOTTEN) {
+    /// Forgets done jobs whose retention has ended, some in sixteen times, and the oldest past the cap.
+    fn forget_done(&mut self, acked: usize) {
+        if acked == 0 {
+            return;
+        }
+        let is_time = self.at.rem_euclid(16) < acked as i64;
+        let most = if is_time { self.at } else { i64::MIN };
+        for id in self.held.done.first_up_to(most, FORGOTTEN) {
             self.held.done.remove(&id);
         }
         let over = self
@@ -166,7 +228,11 @@ impl Work<'_> {
             .done
             .len()
             .saturating_sub(self.settings.max_done as usize);
-        for id in self.held.done.first_up_to(i64::MAX, over.min(FORGOTTEN)) {
+        for id in self
+            .held
+            .done
+            .first_up_to(i64::MAX, over.min(acked + FORGOTTEN))
+        {
             self.held.done.remove(&id);
         }
     }

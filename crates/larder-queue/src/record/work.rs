@@ -1,6 +1,6 @@
 //! What the steps of a queue have in common: the transitions of a job from state to state.
 //!
-//! `lua/work.lua` has the same functions under the same names.
+//! `lua/moves.lua` has the same functions.
 
 use std::sync::Arc;
 
@@ -25,6 +25,8 @@ pub(super) struct Work<'a> {
     pub(super) is_sooner: bool,
     /// The latest time that a job was hidden until.
     pub(super) latest: i64,
+    /// Whether a look for jobs found none.
+    pub(super) looked_in_vain: bool,
 }
 
 /// The outcome of a step: its answer, and whether those who wait are woken.
@@ -58,8 +60,12 @@ pub(super) fn work<T>(
         has_placed: false,
         is_sooner: false,
         latest: 0,
+        looked_in_vain: false,
     };
     let Worked { answer, wakes } = step(&mut work);
+    // One wake is enough until somebody has looked in vain again.
+    let wakes = wakes && !work.held.is_told;
+    work.held.is_told = (work.held.is_told || wakes) && !work.looked_in_vain;
     let renewed = match work.has_changed {
         true => work.renew(),
         false => None,
@@ -131,6 +137,7 @@ impl Work<'_> {
 
     /// Lets a job be taken, at its place or at the end.
     pub(super) fn place(&mut self, id: &Arc<str>, job: &mut Held) {
+        job.fence = 0;
         if job.place == 0 {
             job.place = self.next_place();
         }
@@ -148,7 +155,8 @@ impl Work<'_> {
     }
 
     /// Hides a job until it is due.
-    pub(super) fn hide(&mut self, id: &Arc<str>, job: &Held) {
+    pub(super) fn hide(&mut self, id: &Arc<str>, job: &mut Held) {
+        job.fence = 0;
         self.unhide(id);
         self.held.scheduled.insert(job.due, id);
         self.latest = self.latest.max(job.due);
@@ -208,7 +216,7 @@ impl Work<'_> {
     /// Makes a job a dead letter, and removes the oldest past the cap.
     pub(super) fn bury(&mut self, id: &Arc<str>, mut job: Held, reason: &Arc<str>) {
         self.leave(id, &job);
-        job.reason = reason.clone();
+        (job.fence, job.reason) = (0, reason.clone());
         self.held.jobs.insert(id.clone(), job);
         self.held.dead.insert(self.at, id);
         let over = self

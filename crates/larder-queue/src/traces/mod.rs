@@ -15,7 +15,7 @@ const SEEDS: u64 = 10;
 const STEPS: usize = 400;
 
 fn traces(server: &RedisServer) -> Traces<impl AsyncFn() -> Pair + '_> {
-    Traces::new(SEEDS, STEPS, async || pair(server).await)
+    Traces::new(SEEDS, STEPS, async || Box::pin(pair(server)).await)
 }
 
 #[tokio::test]
@@ -28,7 +28,7 @@ async fn the_programs_on_a_queue_do_the_same_in_lua_and_in_rust() {
 async fn a_queue_without_limits_is_like_one_with_any_settings() {
     // Settings differ from seed to seed above; here all steps have the plainest.
     let server = RedisServer::start().unwrap();
-    let traces = Traces::new(2, STEPS, async || pair(&server).await);
+    let traces = Traces::new(2, STEPS, async || Box::pin(pair(&server)).await);
     let plain = || next_of(Settings::default());
     traces.agree::<QueueRecord, _>(plain).await;
 }

@@ -11,7 +11,7 @@ use larder_test::trace::{Observed, Step, step};
 use crate::new_job::Due;
 use crate::record::{
     Band, Cancel, Count, Decision, Dequeue, Enqueue, Item, List, Mode, Operation, Pause, Position,
-    Purge, Redrive, Settings, Settle,
+    Purge, Redrive, Settings, Settle, Taken,
 };
 
 pub(super) const SECOND: i64 = 1_000_000;
@@ -53,17 +53,14 @@ fn draw(rng: &mut Rng, settings: Settings) -> Box<dyn Step> {
         0..8 => enqueue(rng, settings),
         8..13 => {
             let many = rng.u32(1..4);
-            let ttl = settings.ttl.as_micros();
             step(Dequeue { settings, many }, move |taken, now| {
-                let next = taken.next_in.map(|micros| now.plus_micros(micros));
-                let ends = (!taken.jobs.is_empty()).then_some(taken.lease_ends);
-                let record = Some(now.plus_micros(ttl));
-                next.into_iter().chain(ends).chain(record).collect()
+                deadlines(taken, settings, now)
             })
         }
         13..19 => Box::new(OnLeased {
             settings,
             decisions: (0..rng.usize(1..3)).map(|_| decision(rng)).collect(),
+            take: [0, 0, 1, 2][rng.usize(..4)],
         }),
         19 => plain(Cancel {
             settings,
@@ -95,6 +92,14 @@ fn draw(rng: &mut Rng, settings: Settings) -> Box<dyn Step> {
             many: rng.u32(1..4),
         }),
     }
+}
+
+/// When something becomes of what was taken, or of the record.
+fn deadlines(taken: &Taken, settings: Settings, now: Timestamp) -> Vec<Timestamp> {
+    let next = taken.next_in.map(|micros| now.plus_micros(micros));
+    let ends = (!taken.jobs.is_empty()).then_some(taken.lease_ends);
+    let record = Some(now.plus_micros(settings.ttl.as_micros()));
+    next.into_iter().chain(ends).chain(record).collect()
 }
 
 fn plain<P>(program: P) -> Box<dyn Step>
@@ -185,6 +190,7 @@ fn decision(rng: &mut Rng) -> Drawn {
         Operation::Reject,
         Operation::Release,
         Operation::Extend,
+        Operation::Progress,
     ];
     let operation = operations[rng.usize(..operations.len())];
     Drawn {
@@ -202,6 +208,7 @@ fn decision(rng: &mut Rng) -> Drawn {
 struct OnLeased {
     settings: Settings,
     decisions: Vec<Drawn>,
+    take: u32,
 }
 
 #[async_trait]
@@ -230,18 +237,22 @@ impl Step for OnLeased {
                 fence: fence - i64::from(drawn.is_stale),
                 operation: drawn.operation,
                 micros: drawn.micros,
-                reason: "because".into(),
+                text: "because".into(),
             }
         });
         let settle = Settle {
             settings: self.settings,
             decisions: decisions.collect(),
+            take: self.take,
         };
         let spans: Vec<_> = self.decisions.iter().map(|drawn| drawn.micros).collect();
-        let retention = self.settings.retention;
-        let settle = step(settle, move |_, now| {
-            let spans = spans.iter().chain([&retention]);
-            spans.map(|span| now.plus_micros(*span)).collect()
+        let settings = self.settings;
+        let settle = step(settle, move |exchanged, now| {
+            let spans = spans.iter().chain([&settings.retention]);
+            let spans = spans.map(|span| now.plus_micros(*span));
+            spans
+                .chain(deadlines(&exchanged.taken, settings, now))
+                .collect()
         });
         settle.run(programs, key, now).await
     }

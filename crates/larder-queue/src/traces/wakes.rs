@@ -94,29 +94,41 @@ async fn both_forms_wake_when_a_job_can_be_taken_that_could_not_before() {
             fence,
             operation,
             micros,
-            reason: "".into(),
+            text: "".into(),
         }],
+        take: 0,
     };
-    // Only the first job wakes: whoever takes it and leaves others wakes the next.
+    let pause = |is_paused| Pause {
+        settings,
+        is_paused,
+    };
+    // Only the first job wakes, until somebody has looked in vain.
     on.check(add("a", 0), true).await;
     on.check(add("b", 0), false).await;
     on.check(add("c", 0), false).await;
-    let a = on.check(take(1), true).await.jobs[0].fence;
-    let b = on.check(take(1), true).await.jobs[0].fence;
+    let a = on.check(take(1), false).await.jobs[0].fence;
+    let b = on.check(take(1), false).await.jobs[0].fence;
     let c = on.check(take(1), false).await.jobs[0].fence;
-    on.check(take(1), false).await;
+    on.check(add("x", 0), false).await;
+    let x = on.check(take(9), false).await.jobs[0].fence;
+    let x = settle(settings, "x", x, Operation::Ack, 0);
+    let x = on.check(Settle { take: 1, ..x }, false).await;
+    assert!(x.taken.jobs.is_empty());
     // What is due before all others has to be known.
     on.check(add("d", 5 * SECOND), true).await;
     on.check(add("e", 9 * SECOND), false).await;
+    on.check(take(1), false).await;
     on.check(settle(settings, "a", a, Operation::Nack, 7 * SECOND), false)
         .await;
     on.check(settle(settings, "b", b, Operation::Nack, SECOND), true)
         .await;
+    on.check(take(1), false).await;
     on.check(settle(settings, "c", c, Operation::Extend, SECOND), false)
         .await;
     on.check(settle(settings, "c", c, Operation::Release, 0), true)
         .await;
     let c = on.check(take(9), false).await.jobs[0].fence;
+    on.check(take(9), false).await;
     on.check(settle(settings, "c", c + 1, Operation::Release, 0), false)
         .await;
     on.check(settle(settings, "c", c, Operation::Ack, 0), false)
@@ -125,25 +137,22 @@ async fn both_forms_wake_when_a_job_can_be_taken_that_could_not_before() {
     on.clock.advance_micros(8 * SECOND);
     let first = on.check(take(1), true).await.jobs.remove(0);
     assert_eq!((&*first.id, first.attempt), ("a", 2));
-    // The end of one makes room under a limit.
-    on.check(settle(limited, "a", first.fence, Operation::Ack, 0), true)
-        .await;
-    on.check(
-        Pause {
-            settings,
-            is_paused: true,
-        },
-        false,
-    )
-    .await;
-    on.check(
-        Pause {
-            settings,
-            is_paused: false,
-        },
-        true,
-    )
-    .await;
+    // Who has looked in vain because of a limit is not woken by a job more, and by the end of one.
+    let look = Dequeue {
+        settings: limited,
+        many: 1,
+    };
+    let end = |operation, micros| settle(limited, "a", first.fence, operation, micros);
+    on.check(look, false).await;
+    on.check(add("f", 0), false).await;
+    on.check(end(Operation::Extend, SECOND), false).await;
+    on.check(end(Operation::Progress, 0), false).await;
+    on.check(end(Operation::Ack, 0), true).await;
+    on.check(pause(true), false).await;
+    on.check(take(1), false).await;
+    on.check(add("g", 0), false).await;
+    on.check(pause(false), true).await;
+    on.check(pause(false), false).await;
     let _ = on
         .check(
             Cancel {

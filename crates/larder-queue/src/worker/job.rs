@@ -6,7 +6,7 @@ use std::sync::Arc;
 use std::time::Duration;
 
 use futures_util::FutureExt;
-use tokio::sync::oneshot;
+use tokio::sync::{OwnedSemaphorePermit, oneshot};
 use tokio::time::Instant;
 use tracing::Instrument;
 
@@ -33,11 +33,12 @@ pub(super) async fn run(
     link: Arc<Link>,
     delivery: Delivery,
     started: Instant,
+    place: OwnedSemaphorePermit,
 ) -> Finished {
     let time = delivery.lease_ends().since(delivery.taken_at());
     let renewed_until = started + running.settings.max_run;
     let receipt = delivery.receipt().clone();
-    let lease = Arc::new(Lease::new(receipt, started + time, renewed_until));
+    let lease = link.renewals.lease(receipt, started + time, renewed_until);
     let cancelled = running.cancel.clone();
     let context = JobContext::new(link.queue.clone(), delivery, Some(lease.clone()), cancelled);
     let metrics = link.metrics.of(running.known(context.name()));
@@ -48,7 +49,7 @@ pub(super) async fn run(
     metrics.ran(begun.elapsed());
     link.renewals.remove(&lease);
     let verdict = span.in_scope(|| decide(&running, &context, returned));
-    let answer = link.tell(&lease, verdict.clone()).await;
+    let answer = link.tell(&lease, verdict.clone(), place).await;
     let finished = finished(&running, &verdict, answer);
     span.in_scope(|| note(&metrics, &context, finished));
     finished
@@ -135,7 +136,9 @@ fn finished(running: &Running, verdict: &Verdict, answer: Option<Settled>) -> Fi
         (Verdict::Reject { .. } | Verdict::Nack { .. }, Some(_)) => Finished::Failed,
         (Verdict::Release { .. }, Some(_)) if running.cancel.is_cancelled() => Finished::Released,
         (Verdict::Release { .. }, Some(_)) => Finished::Snoozed,
-        (Verdict::Ack | Verdict::Extend { .. }, Some(_)) => Finished::Done,
+        (Verdict::Ack | Verdict::Extend { .. } | Verdict::Progress { .. }, Some(_)) => {
+            Finished::Done
+        }
     }
 }
 
@@ -163,12 +166,20 @@ fn text_of(panic: &(dyn Any + Send)) -> String {
 
 impl Link {
     /// Tells the queue what became of a job. None if it could not be told.
-    pub(super) async fn tell(&self, lease: &Lease, verdict: Verdict) -> Option<Settled> {
+    ///
+    /// The place goes along, as the next job may be taken with the same request.
+    pub(super) async fn tell(
+        &self,
+        lease: &Lease,
+        verdict: Verdict,
+        place: OwnedSemaphorePermit,
+    ) -> Option<Settled> {
         let (answer, answered) = oneshot::channel();
         let receipt = lease.receipt.clone();
         let outcome = Outcome {
             receipt,
             verdict,
+            place,
             answer,
         };
         self.outcomes.send(outcome).await.ok()?;

@@ -7,8 +7,9 @@ use larder_store::{Result, Ttl};
 use tokio::sync::{Mutex, Notify, watch};
 use tokio::time::{Instant, sleep_until};
 
+use super::progress::{Report, Reports};
 use super::settle::in_time;
-use crate::{MAX_BATCH, MAX_DELAY, Queue, Receipt, Settled};
+use crate::{MAX_BATCH, MAX_DELAY, Queue, Receipt, Settled, Verdict};
 
 /// The lease of a job that runs, and its end by this process's own clock.
 #[derive(Debug)]
@@ -17,18 +18,15 @@ pub(super) struct Lease {
     ends: watch::Sender<Instant>,
     /// From then on it is not renewed.
     renewed_until: Instant,
+    reports: Reports,
     /// Held while the store is asked to extend it: the last answer is then that of the last request.
     turn: Mutex<()>,
 }
 
 impl Lease {
-    pub(super) fn new(receipt: Receipt, ends: Instant, renewed_until: Instant) -> Self {
-        Self {
-            receipt,
-            ends: watch::Sender::new(ends),
-            renewed_until,
-            turn: Mutex::const_new(()),
-        }
+    /// Keeps how far the job has come, to be sent soon. It replaces what was not sent yet.
+    pub(super) fn report(&self, text: String) {
+        self.reports.keep(text);
     }
 
     pub(super) fn is_lost(&self) -> bool {
@@ -62,19 +60,30 @@ impl Lease {
 
     /// Takes over the answer to an extension that was asked for at `started`.
     pub(super) fn extended(&self, answer: Settled, started: Instant, by: Duration) {
-        let end = match answer {
-            Settled::Accepted => started + by,
-            _ => Instant::now(),
-        };
-        self.ends.send_replace(end);
+        match answer {
+            Settled::Accepted => drop(self.ends.send_replace(started + by)),
+            _ => self.lose(),
+        }
+    }
+
+    /// Ends the lease: the queue says that it has passed on.
+    fn lose(&self) {
+        self.ends.send_replace(Instant::now());
     }
 }
 
 /// The leases of a queue that are renewed while their jobs run.
 pub(super) struct Renewals {
     queue: Queue,
-    running: std::sync::Mutex<HashMap<Receipt, Entry>>,
-    changed: Notify,
+    running: std::sync::Mutex<Running>,
+    changed: Arc<Notify>,
+}
+
+#[derive(Default)]
+struct Running {
+    leases: HashMap<Receipt, Entry>,
+    /// When the next lease is due, by the last look. None if none was.
+    next: Option<Instant>,
 }
 
 struct Entry {
@@ -88,59 +97,124 @@ impl Renewals {
         Self {
             queue,
             running: std::sync::Mutex::default(),
-            changed: Notify::new(),
+            changed: Arc::default(),
         }
     }
 
+    /// Makes the lease of a job that is to run.
+    pub(super) fn lease(
+        &self,
+        receipt: Receipt,
+        ends: Instant,
+        renewed_until: Instant,
+    ) -> Arc<Lease> {
+        Arc::new(Lease {
+            receipt,
+            ends: watch::Sender::new(ends),
+            renewed_until,
+            reports: Reports::new(self.changed.clone()),
+            turn: Mutex::const_new(()),
+        })
+    }
+
     pub(super) fn add(&self, lease: Arc<Lease>) {
+        let at = renewal_of(lease.ends(), self.queue.lease().into());
         let entry = Entry {
             lease: lease.clone(),
             pause_until: None,
         };
-        self.lock().insert(lease.receipt.clone(), entry);
-        self.changed.notify_one();
+        let mut running = self.lock();
+        running.leases.insert(lease.receipt.clone(), entry);
+        // A look at all leases for each job that begins would cost more than the job.
+        let is_next = running.next.is_none_or(|next| at < next);
+        if is_next {
+            running.next = Some(at);
+            self.changed.notify_one();
+        }
     }
 
     pub(super) fn remove(&self, lease: &Lease) {
-        self.lock().remove(&lease.receipt);
+        self.lock().leases.remove(&lease.receipt);
     }
 
-    /// Renews leases at a third of their time, in batches, for as long as it is polled.
+    /// Renews leases at a third of their time and sends reports, for as long as it is polled.
     pub(super) async fn run(&self) {
         let lease = Duration::from(self.queue.lease());
         loop {
-            let (due, next) = self.due(lease);
-            if due.is_empty() {
+            let due = self.due(lease);
+            if due.leases.is_empty() && due.reports.is_empty() {
                 tokio::select! {
                     () = self.changed.notified() => {}
-                    () = sleep_or_wait(next) => {}
+                    () = sleep_or_wait(due.next) => {}
                 }
                 continue;
             }
-            for batch in due.chunks(MAX_BATCH) {
+            for batch in due.leases.chunks(MAX_BATCH) {
                 self.renew(batch, lease).await;
+            }
+            for batch in due.reports.chunks(MAX_BATCH) {
+                self.send_reports(batch).await;
             }
         }
     }
 
-    /// The leases that are due for a renewal, and when the next one is.
-    fn due(&self, lease: Duration) -> (Vec<Arc<Lease>>, Option<Instant>) {
+    /// What is due now, and when the next is.
+    fn due(&self, lease: Duration) -> Due {
         let now = Instant::now();
-        let (mut due, mut next) = (Vec::new(), None::<Instant>);
-        for entry in self.lock().values() {
-            let end = entry.lease.ends();
-            // One that is lost or may last no longer ends by itself.
-            if now >= end || now >= entry.lease.renewed_until {
+        let mut due = Due::default();
+        let mut running = self.lock();
+        for Entry {
+            lease: it,
+            pause_until,
+        } in running.leases.values()
+        {
+            let end = it.ends();
+            if now >= end {
                 continue;
             }
-            let mut at = end.checked_sub(lease * 2 / 3).unwrap_or(now);
-            at = at.max(entry.pause_until.unwrap_or(at));
+            match it.reports.take_at(now) {
+                Report::Due(text) => due.reports.push((it.clone(), text)),
+                Report::At(at) => due.later(at),
+                Report::None => {}
+            }
+            // One that may last no longer ends by itself.
+            if now >= it.renewed_until {
+                continue;
+            }
+            let at = renewal_of(end, lease);
+            let at = at.max(pause_until.unwrap_or(at));
             match at <= now {
-                true => due.push(entry.lease.clone()),
-                false => next = Some(next.map_or(at, |next| next.min(at))),
+                true => due.leases.push(it.clone()),
+                false => due.later(at),
             }
         }
-        (due, next)
+        running.next = due.next;
+        due
+    }
+
+    async fn send_reports(&self, reports: &[(Arc<Lease>, String)]) {
+        let verdicts: Vec<_> = reports
+            .iter()
+            .map(|(lease, text)| {
+                let text = text.clone();
+                (lease.receipt.clone(), Verdict::Progress { text })
+            })
+            .collect();
+        match in_time(self.queue.settle_many(&verdicts)).await {
+            Ok(answers) => {
+                for ((lease, _), answer) in reports.iter().zip(answers) {
+                    if answer != Settled::Accepted {
+                        lease.lose();
+                    }
+                }
+            }
+            // It is tried again in a second, unless there is a newer one by then.
+            Err(_) => {
+                for (lease, text) in reports {
+                    lease.reports.give_back(text.clone());
+                }
+            }
+        }
     }
 
     async fn renew(&self, leases: &[Arc<Lease>], time: Duration) {
@@ -170,15 +244,34 @@ impl Renewals {
         let pause = Instant::now() + (time / 12).max(Duration::from_millis(1));
         let mut running = self.lock();
         for lease in later {
-            if let Some(entry) = running.get_mut(&lease.receipt) {
+            if let Some(entry) = running.leases.get_mut(&lease.receipt) {
                 entry.pause_until = Some(pause);
             }
         }
     }
 
-    fn lock(&self) -> std::sync::MutexGuard<'_, HashMap<Receipt, Entry>> {
+    fn lock(&self) -> std::sync::MutexGuard<'_, Running> {
         self.running.lock().unwrap_or_else(PoisonError::into_inner)
     }
+}
+
+/// What is to be sent now.
+#[derive(Default)]
+struct Due {
+    leases: Vec<Arc<Lease>>,
+    reports: Vec<(Arc<Lease>, String)>,
+    next: Option<Instant>,
+}
+
+impl Due {
+    fn later(&mut self, at: Instant) {
+        self.next = Some(self.next.map_or(at, |next| next.min(at)));
+    }
+}
+
+/// When a lease that ends then is renewed: at a third of its time.
+fn renewal_of(end: Instant, time: Duration) -> Instant {
+    end.checked_sub(time * 2 / 3).unwrap_or_else(Instant::now)
 }
 
 async fn sleep_or_wait(until: Option<Instant>) {

@@ -70,6 +70,7 @@ mod error;
 mod handler;
 mod job;
 mod lease;
+mod progress;
 mod report;
 mod run;
 mod service;

@@ -2,6 +2,7 @@
 
 use std::collections::HashSet;
 use std::future::Future;
+use std::sync::atomic::{AtomicBool, AtomicUsize, Ordering};
 use std::sync::{Arc, Mutex, PoisonError};
 use std::time::Duration;
 
@@ -17,7 +18,7 @@ use super::job;
 use super::lease::Renewals;
 use super::report::{Finished, Report};
 use super::service::JobService;
-use super::settle::{Outcome, in_time, pause_after, settle};
+use super::settle::{Outcome, Settling, in_time, pause_after};
 use crate::metrics::Metrics;
 use crate::queue::Turn;
 use crate::{Delivery, MAX_BATCH, Queue};
@@ -34,6 +35,8 @@ pub(super) struct Running {
     pub(super) service: JobService,
     names: HashSet<&'static str>,
     places: Arc<Semaphore>,
+    /// How many queues wait for a free place.
+    short: AtomicUsize,
     /// Take no more.
     stop: CancellationToken,
     /// Contexts are cancelled.
@@ -52,6 +55,8 @@ pub(super) struct Link {
     pub(super) renewals: Renewals,
     pub(super) outcomes: mpsc::Sender<Outcome>,
     pub(super) metrics: Metrics,
+    /// Whether the queue waits for a free place.
+    is_short: AtomicBool,
 }
 
 impl Running {
@@ -63,6 +68,7 @@ impl Running {
     ) -> Arc<Self> {
         Arc::new(Self {
             places: Arc::new(Semaphore::new(settings.concurrency)),
+            short: AtomicUsize::new(0),
             settings,
             service,
             names,
@@ -112,11 +118,11 @@ impl Running {
         *report
     }
 
-    /// Waits until no job runs.
+    /// Waits until no job runs, and all are counted.
     pub(super) async fn all_done(&self) {
-        let all = u32::try_from(self.settings.concurrency).unwrap_or(u32::MAX);
-        // It is never closed.
-        drop(self.places.acquire_many(all).await);
+        self.jobs.close();
+        self.jobs.wait().await;
+        self.jobs.reopen();
     }
 
     /// Ends all that was begun, once the future of the worker is dropped.
@@ -148,7 +154,7 @@ impl Running {
     }
 
     /// Begins the tasks that renew leases and send outcomes. They end with what is returned.
-    pub(super) fn link(&self, queues: &[Queue]) -> (Vec<Arc<Link>>, Vec<AbortOnDrop>) {
+    pub(super) fn link(self: &Arc<Self>, queues: &[Queue]) -> (Vec<Arc<Link>>, Vec<AbortOnDrop>) {
         let mut background = Vec::new();
         let mut links = Vec::new();
         for queue in queues {
@@ -159,10 +165,16 @@ impl Running {
                 renewals: Renewals::new(queue.clone()),
                 outcomes,
                 metrics: Metrics::new(queue.name(), queue.number()),
+                is_short: AtomicBool::new(false),
             });
             let renewing = link.clone();
             let renewing = tokio::spawn(async move { renewing.renewals.run().await });
-            let settling = tokio::spawn(settle(queue.clone(), inbox, self.hard.clone()));
+            let settling = Settling {
+                running: self.clone(),
+                link: Arc::downgrade(&link),
+                queue: queue.clone(),
+            };
+            let settling = tokio::spawn(settling.run(inbox));
             background.push(AbortOnDrop(renewing.abort_handle()));
             background.push(AbortOnDrop(settling.abort_handle()));
             links.push(link);
@@ -180,11 +192,14 @@ impl Running {
                 places if places.is_empty() => {
                     // Another worker of this process may have places.
                     turn = None;
-                    tokio::select! {
+                    self.set_short(&link, true);
+                    let places = tokio::select! {
                         biased;
                         () = self.stop.cancelled() => return,
                         places = self.free_places() => places,
-                    }
+                    };
+                    self.set_short(&link, false);
+                    places
                 }
                 places => places,
             };
@@ -252,6 +267,21 @@ impl Running {
         Ok(())
     }
 
+    fn set_short(&self, link: &Link, is_short: bool) {
+        link.is_short.store(is_short, Ordering::SeqCst);
+        match is_short {
+            true => self.short.fetch_add(1, Ordering::SeqCst),
+            false => self.short.fetch_sub(1, Ordering::SeqCst),
+        };
+    }
+
+    /// Whether the places of jobs that have ended may be used for more jobs of the same queue: no other queue
+    /// waits for one.
+    pub(super) fn may_exchange(&self, link: &Link) -> bool {
+        let own = usize::from(link.is_short.load(Ordering::SeqCst));
+        !self.stop.is_cancelled() && self.short.load(Ordering::SeqCst) <= own
+    }
+
     /// Takes as many places as are free, none if there is none.
     fn places_now(&self) -> Vec<OwnedSemaphorePermit> {
         let mut places = Vec::new();
@@ -288,14 +318,13 @@ impl Running {
         for (delivery, place) in taken.into_iter().zip(places) {
             link.metrics.taken(self.known(delivery.name()), &delivery);
             let running = self.clone();
-            let job = job::run(self.clone(), link.clone(), delivery, started);
+            let job = job::run(self.clone(), link.clone(), delivery, started, place);
             self.jobs.spawn(async move {
                 let finished = job.await;
                 if running.stop.is_cancelled() {
                     running.report().count(finished);
                 }
                 running.drained().count(finished);
-                drop(place);
             });
         }
     }

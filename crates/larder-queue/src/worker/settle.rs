@@ -1,14 +1,17 @@
 //! Sends the outcomes of jobs to the queue: gathered, and again until the queue has them.
 
 use std::future::Future;
+use std::sync::{Arc, Weak};
 use std::time::Duration;
 
 use larder_store::{Error, ErrorKind, Result};
-use tokio::sync::{mpsc, oneshot};
+use tokio::sync::{OwnedSemaphorePermit, mpsc, oneshot};
+use tokio::task::yield_now;
 use tokio::time::{Instant, sleep, sleep_until, timeout};
 use tokio_util::sync::CancellationToken;
 
 use super::Backoff;
+use super::run::{Link, Running};
 use crate::{MAX_BATCH, Queue, Receipt, Settled, Verdict};
 
 /// The pauses after a store that failed, here and for those who take jobs.
@@ -19,6 +22,8 @@ pub(super) const STORE_BACKOFF: Backoff =
 pub(super) struct Outcome {
     pub(super) receipt: Receipt,
     pub(super) verdict: Verdict,
+    /// The place of the job, until the queue has its outcome.
+    pub(super) place: OwnedSemaphorePermit,
     /// Gets the answer. None if the queue could not be told.
     pub(super) answer: oneshot::Sender<Option<Settled>>,
 }
@@ -29,11 +34,50 @@ struct Pending {
     not_before: Instant,
 }
 
-/// Sends outcomes until there is nobody left to have one. After `last_call` each is tried once more.
-pub(super) async fn settle(
-    queue: Queue,
+/// Sends the outcomes of one queue, and begins the jobs that are taken in the place of those that ended.
+pub(super) struct Settling {
+    pub(super) running: Arc<Running>,
+    /// It has the sender of what is received here.
+    pub(super) link: Weak<Link>,
+    pub(super) queue: Queue,
+}
+
+impl Settling {
+    /// Sends outcomes until there is nobody left to have one. When handlers are dropped each is tried once
+    /// more.
+    pub(super) async fn run(self, outcomes: mpsc::Receiver<Outcome>) {
+        let last_call = self.running.hard.clone();
+        settle(&self, outcomes, &last_call).await;
+    }
+
+    /// Sends outcomes once, and takes as many jobs if that is asked for.
+    async fn exchange(
+        &self,
+        verdicts: &[(Receipt, Verdict)],
+        places: &mut Vec<OwnedSemaphorePermit>,
+        may_take: bool,
+    ) -> Result<Vec<Settled>> {
+        let link = self.link.upgrade();
+        let link = link.filter(|link| may_take && self.running.may_exchange(link));
+        let Some(link) = link else {
+            return in_time(self.queue.settle_many(verdicts)).await;
+        };
+        let started = Instant::now();
+        let exchanged = self.queue.settle_and_dequeue(verdicts, verdicts.len());
+        let (settled, taken) = in_time(exchanged).await?;
+        if !taken.is_empty() {
+            // Before those that ended are told: until then the worker does not end.
+            let places = std::mem::take(places);
+            self.running.begin(&link, taken, places, started).await;
+        }
+        Ok(settled)
+    }
+}
+
+async fn settle(
+    settling: &Settling,
     mut outcomes: mpsc::Receiver<Outcome>,
-    last_call: CancellationToken,
+    last_call: &CancellationToken,
 ) {
     let mut pending: Vec<Pending> = Vec::new();
     let mut is_open = true;
@@ -47,6 +91,15 @@ pub(super) async fn settle(
             () = sleep_or_never(next) => {}
             () = last_call.cancelled(), if next.is_some() => {}
         }
+        if !received.is_empty() {
+            // Jobs that end in the same turn of the runtime go along.
+            yield_now().await;
+            while received.len() < MAX_BATCH
+                && let Ok(outcome) = outcomes.try_recv()
+            {
+                received.push(outcome);
+            }
+        }
         let now = Instant::now();
         pending.extend(received.into_iter().map(|outcome| Pending {
             outcome,
@@ -58,30 +111,42 @@ pub(super) async fn settle(
         let mut due: Vec<_> = due.collect();
         while !due.is_empty() {
             let batch = due.split_off(due.len().saturating_sub(MAX_BATCH));
-            pending.extend(send(&queue, batch, &last_call).await);
+            pending.extend(send(settling, batch, last_call).await);
         }
     }
 }
 
 /// Sends a batch, and returns what has to be sent again.
-async fn send(queue: &Queue, batch: Vec<Pending>, last_call: &CancellationToken) -> Vec<Pending> {
-    let verdicts: Vec<_> = batch
-        .iter()
-        .map(|it| (it.outcome.receipt.clone(), it.outcome.verdict.clone()))
-        .collect();
+async fn send(
+    settling: &Settling,
+    batch: Vec<Pending>,
+    last_call: &CancellationToken,
+) -> Vec<Pending> {
+    // Whether the lost reply of an earlier try has taken jobs is not known: no more are taken with it.
+    let is_first = batch.iter().all(|it| it.failures == 0);
+    let (mut verdicts, mut places) = (Vec::new(), Vec::new());
+    let (mut answers, mut tries) = (Vec::new(), Vec::new());
+    for it in batch {
+        verdicts.push((it.outcome.receipt, it.outcome.verdict));
+        places.push(it.outcome.place);
+        answers.push(it.outcome.answer);
+        tries.push(it.failures);
+    }
     // Asked before, so that whoever is told to hurry tries once more.
     let is_last = last_call.is_cancelled();
-    let error = match in_time(queue.settle_many(&verdicts)).await {
-        Ok(answers) => {
-            for (it, answer) in batch.into_iter().zip(answers) {
+    let may_take = is_first && !is_last;
+    let exchanged = settling.exchange(&verdicts, &mut places, may_take).await;
+    let error = match exchanged {
+        Ok(settled) => {
+            for (answer, settled) in answers.into_iter().zip(settled) {
                 // It is gone if the worker's future was dropped.
-                let _ = it.outcome.answer.send(Some(answer));
+                let _ = answer.send(Some(settled));
             }
             return Vec::new();
         }
         Err(error) => error,
     };
-    let (name, count) = (queue.name(), batch.len());
+    let (name, count) = (settling.queue.name(), verdicts.len());
     if is_last || matches!(error.kind(), ErrorKind::Invalid | ErrorKind::TooLarge) {
         tracing::error!(
             queue = name,
@@ -91,15 +156,22 @@ async fn send(queue: &Queue, batch: Vec<Pending>, last_call: &CancellationToken)
         );
         return Vec::new();
     }
-    if batch.iter().any(|it| it.failures == 0) {
+    if tries.contains(&0) {
         tracing::warn!(queue = name, count, %error, "outcomes of jobs were not sent; trying again");
     }
-    let again = batch.into_iter().map(|mut it| {
-        it.failures += 1;
-        let pause = STORE_BACKOFF.pause(it.failures, rand::random());
-        it.not_before = Instant::now() + pause;
-        it
-    });
+    let again = verdicts.into_iter().zip(places).zip(answers).zip(tries);
+    let again = again.map(
+        |((((receipt, verdict), place), answer), failures)| Pending {
+            outcome: Outcome {
+                receipt,
+                verdict,
+                place,
+                answer,
+            },
+            failures: failures + 1,
+            not_before: Instant::now() + STORE_BACKOFF.pause(failures + 1, rand::random()),
+        },
+    );
     again.collect()
 }
 

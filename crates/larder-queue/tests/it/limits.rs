@@ -54,6 +54,7 @@ on_every_store! { memory, redis;
         assert_eq!(take(&slow, 9).await.len(), 1);
         assert!(take(&slow, 9).await.is_empty());
         let quick = queue_of(&world).with_rate(NonZeroU32::new(10).unwrap(), Ttl::from_secs(1));
+        assert_eq!(take(&quick, 99).await.len(), 1);
         world.advance(secs(1));
         assert_eq!(take(&quick, 99).await.len(), 10);
     }

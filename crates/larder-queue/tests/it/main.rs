@@ -3,9 +3,12 @@
 #![allow(clippy::unwrap_used, reason = "a test fails by panicking")]
 
 mod admin;
+mod cluster;
 mod enqueue;
+mod exchange;
 mod groups;
 mod idle;
+mod large;
 mod leases;
 mod limits;
 mod partitioned;

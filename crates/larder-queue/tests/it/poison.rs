@@ -1,12 +1,15 @@
 //! Bytes on the server that nobody here has written: they count as absent, and hold up no other job.
 
+use std::collections::BTreeSet;
 use std::num::NonZeroU16;
+use std::sync::Arc;
 use std::time::Duration;
 
-use larder_queue::{Partitioned, Queue, State};
-use larder_redis::RedisStore;
+use larder_queue::periodic::{Periodic, Schedule};
+use larder_queue::{NewJob, Partitioned, Queue, State};
+use larder_redis::{RedisBuilder, RedisStore};
 use larder_store::ManualClock;
-use larder_test::server::RedisServer;
+use larder_test::server::{RedisServer, Reply};
 use larder_worlds::patient;
 
 use crate::support::{add, ids, job, secs, take};
@@ -14,14 +17,24 @@ use crate::support::{add, ids, job, secs, take};
 struct OnRedis {
     server: RedisServer,
     clock: ManualClock,
-    store: std::sync::Arc<RedisStore>,
+    store: Arc<RedisStore>,
 }
 
 impl OnRedis {
     async fn start() -> Self {
         let (server, clock) = (RedisServer::start().unwrap(), ManualClock::default());
         let store = patient(&server.url()).with_virtual_time(clock.clone());
-        let store = std::sync::Arc::new(store.connect().await.unwrap());
+        Self::new(store, server, clock).await
+    }
+
+    /// One whose time passes, where a key without a TTL is no error of the test.
+    async fn in_real_time() -> Self {
+        let server = RedisServer::start().unwrap();
+        Self::new(patient(&server.url()), server, ManualClock::default()).await
+    }
+
+    async fn new(store: RedisBuilder, server: RedisServer, clock: ManualClock) -> Self {
+        let store = Arc::new(store.connect().await.unwrap());
         Self {
             server,
             clock,
@@ -40,7 +53,7 @@ impl OnRedis {
 
 #[tokio::test(flavor = "multi_thread", worker_threads = 2)]
 async fn a_member_of_the_line_without_a_job_is_not_counted() {
-    let redis = OnRedis::start().await;
+    let redis = OnRedis::in_real_time().await;
     let queue = redis.queue();
     add(&queue, job("a")).await;
     for score in ["-9007199254740000", "5", "4503599627370497"] {
@@ -74,15 +87,13 @@ async fn a_job_that_cannot_be_read_holds_up_no_other() {
     for id in ["a", "bad", "c"] {
         add(&queue, job(id).group("g")).await;
     }
-    let state = redis
-        .server
-        .command(&["HGET", "queue:{test}:jobs", "bad"])
-        .unwrap();
-    let state = state.text().unwrap().into_owned();
-    // The same, but its reason is not text.
-    let mut bytes = state.into_bytes();
-    bytes.extend(b"\xff\xfe");
-    redis.set(&[b"HSET", b"queue:{test}:jobs", b"bad", &bytes]);
+    let state = redis.server.command(&["HGET", "queue:{test}", "bad"]);
+    let Reply::Bulk(mut state) = state.unwrap() else {
+        panic!("no state of a job")
+    };
+    // The same, but its progress is not text.
+    state.extend(b"\xff\xfe");
+    redis.set(&[b"HSET", b"queue:{test}", b"bad", &state]);
     let mut taken = Vec::new();
     for _ in 0..3 {
         taken.extend(take(&queue, 9).await);
@@ -104,33 +115,42 @@ async fn a_job_that_cannot_be_read_holds_up_no_other() {
 }
 
 #[tokio::test(flavor = "multi_thread", worker_threads = 2)]
-async fn counts_of_the_queue_that_are_garbage_are_begun_anew() {
+async fn what_a_queue_knows_of_itself_is_begun_anew_if_it_is_garbage() {
     let redis = OnRedis::start().await;
     let queue = redis.queue();
-    for (number, field) in ["seq", "fence", "ends", "tat"].iter().enumerate() {
-        for garbage in ["", "x", "99999999999999999999999999"] {
-            let id = format!("{number}{}", garbage.len());
-            redis.set(&[
-                b"HSET",
-                b"queue:{test}",
-                field.as_bytes(),
-                garbage.as_bytes(),
-            ]);
-            redis.set(&[b"PEXPIRE", b"queue:{test}", b"99999999"]);
-            queue
-                .enqueue(job(&id))
-                .await
-                .unwrap_or_else(|error| panic!("{field}={garbage}: {error}"));
-            let taken = take(&queue, 9).await;
-            assert!(
-                taken.iter().any(|it| it.id().as_str() == id),
-                "{field}={garbage}"
-            );
-            for delivery in taken {
-                assert!(queue.ack(delivery.receipt()).await.unwrap().is_accepted());
-            }
-            queue.counts().await.unwrap();
+    let garbage: [&[u8]; 6] = [b"", b"x", &[0xff; 41], &[0x7f; 41], &[0; 40], &[1; 500]];
+    for (number, garbage) in garbage.iter().enumerate() {
+        let (first, second) = (format!("a{number}"), format!("b{number}"));
+        add(&queue, job(&first).group("g")).await;
+        redis.set(&[b"HSET", b"queue:{test}", b"", garbage]);
+        queue.counts().await.unwrap();
+        queue.inspect().await.unwrap();
+        queue.enqueue(job(&second)).await.unwrap();
+        redis.set(&[b"HSET", b"queue:{test}", b"", garbage]);
+        let taken = take(&queue, 9).await;
+        let ids: BTreeSet<_> = taken.iter().map(|it| it.id().as_str()).collect();
+        assert_eq!(ids, BTreeSet::from([&*first, &*second]), "{garbage:?}");
+        for delivery in taken {
+            assert!(queue.ack(delivery.receipt()).await.unwrap().is_accepted());
         }
+    }
+}
+
+#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
+async fn a_last_tick_that_is_far_ahead_or_garbage_is_the_present() {
+    let redis = OnRedis::in_real_time().await;
+    let queue = redis.queue();
+    let each_second = Schedule::every(Duration::from_secs(1)).unwrap();
+    let periodic = Periodic::new(queue).on("tick", each_second, |_| NewJob::raw("tick", ""));
+    let periodic = periodic.unwrap();
+    periodic.run_due().await.unwrap();
+    let keys = redis.server.command(&["KEYS", "periodic:*"]).unwrap();
+    let key = keys.array().unwrap()[0].text().unwrap().into_owned();
+    for garbage in ["9000000000000000", "x", ""] {
+        redis.set(&[b"SET", key.as_bytes(), garbage.as_bytes(), b"PX", b"600000"]);
+        periodic.run_due().await.unwrap();
+        tokio::time::sleep(Duration::from_millis(1_100)).await;
+        assert!(periodic.run_due().await.unwrap().enqueued > 0, "{garbage}");
     }
 }
 

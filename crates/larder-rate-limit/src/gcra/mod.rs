@@ -3,8 +3,8 @@ use std::time::Duration;
 use larder_store::Result;
 
 use crate::decision::Account;
-use crate::quota::invalid;
-use crate::{Decision, Quota};
+use crate::plan::too_much;
+use crate::{Decision, Quota, Reason};
 
 /// The generic cell rate algorithm for one [`Quota`] and one cost, in integers.
 ///
@@ -59,9 +59,7 @@ impl Gcra {
         let interval = quota.interval_micros()?;
         let tolerance = quota.burst_micros()?;
         if cost == 0 || cost > quota.burst() {
-            return Err(invalid(
-                "the cost of a request must be at least 1 and at most the burst of its quota",
-            ));
+            return Err(too_much());
         }
         Ok(Self {
             interval,
@@ -128,24 +126,51 @@ impl Gcra {
         Duration::from_micros(u64::try_from(wait).unwrap_or(0))
     }
 
+    /// Returns the decision about a visitor with `tat` who is banned until then.
+    pub(crate) fn banned(&self, tat: i64, until: i64, now: i64) -> Decision {
+        let reset_us = tat.clamp(now, now + self.tolerance) - now;
+        let wait = until - now;
+        Decision {
+            reset_us: reset_us.max(wait),
+            ..self.decision(Some(Reason::Ban), wait, reset_us)
+        }
+    }
+
+    /// Returns the same algorithm for requests that cost `cost` units.
+    ///
+    /// # Errors
+    /// As those of [`new`](Self::new) about the cost.
+    pub(crate) fn with_cost(mut self, cost: u32) -> Result<Self> {
+        let burst = self.tolerance / self.interval;
+        if cost == 0 || i64::from(cost) > burst {
+            return Err(too_much());
+        }
+        self.charge = self.interval * i64::from(cost);
+        Ok(self)
+    }
+
     fn allowed(&self, reset_us: i64) -> Decision {
-        self.decision(true, 0, reset_us)
+        self.decision(None, 0, reset_us)
     }
 
     fn refused(&self, retry_after_us: i64, reset_us: i64) -> Decision {
-        self.decision(false, retry_after_us, reset_us)
+        self.decision(Some(Reason::Quota), retry_after_us, reset_us)
     }
 
-    fn decision(&self, allowed: bool, retry_after_us: i64, reset_us: i64) -> Decision {
+    fn decision(&self, reason: Option<Reason>, retry_after_us: i64, reset_us: i64) -> Decision {
         // The reset is between 0 and the tolerance, so this is between 0 and the burst, a u32.
         let remaining = ((self.tolerance - reset_us) / self.interval) as u32;
         Decision {
-            allowed,
+            allowed: reason.is_none(),
+            reason,
+            rule: 0,
+            account: Account::Own,
             remaining,
+            cost: 0,
             retry_after_us,
             reset_us,
+            more_us: Decision::BY_GCRA,
             paid_off_us: 0,
-            account: Account::Own,
         }
     }
 }

@@ -6,7 +6,7 @@ use std::time::Duration;
 use http::{HeaderMap, HeaderName, HeaderValue};
 use sfv::{ItemSerializer, KeyRef, StringRef};
 
-use crate::{Decision, Gcra, Quota};
+use crate::{Decision, Quota};
 
 /// The header fields that describe the limit, on every response of the layer.
 ///
@@ -67,17 +67,17 @@ impl Fields {
     }
 
     /// Appends both fields.
-    pub(super) fn append(&self, gcra: &Gcra, decision: &Decision, headers: &mut HeaderMap) {
+    pub(super) fn append(&self, more: Duration, decision: &Decision, headers: &mut HeaderMap) {
         headers.append(RATELIMIT_POLICY, self.policy.clone());
-        if let Some(limit) = self.limit(gcra, decision) {
+        if let Some(limit) = self.limit(more, decision) {
             headers.append(RATELIMIT, limit);
         }
     }
 
     /// Writes the `RateLimit` value by hand: a serializer would allocate for each response. A test
     /// compares the two.
-    fn limit(&self, gcra: &Gcra, decision: &Decision) -> Option<HeaderValue> {
-        let window = seconds_up(gcra.until_more(decision));
+    fn limit(&self, more: Duration, decision: &Decision) -> Option<HeaderValue> {
+        let window = seconds_up(more);
         let mut buffer = [0_u8; MAX_VALUE];
         let mut left = &mut buffer[..];
         left.write_all(self.name.as_bytes()).ok()?;
@@ -125,6 +125,7 @@ mod tests {
     use proptest::prelude::*;
 
     use super::*;
+    use crate::Gcra;
 
     fn policy(quota: Quota) -> String {
         let fields = Fields::new("api", quota);
@@ -170,7 +171,7 @@ mod tests {
                 .parameter(key("r"), decision.remaining())
                 .parameter(key("t"), seconds_up(gcra.until_more(&decision)) as u32)
                 .finish();
-            let by_hand = fields.limit(&gcra, &decision).unwrap();
+            let by_hand = fields.limit(gcra.until_more(&decision), &decision).unwrap();
             prop_assert_eq!(by_hand.to_str().unwrap(), serialized);
         }
     }

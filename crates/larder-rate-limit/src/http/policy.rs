@@ -227,7 +227,10 @@ impl Policy {
     pub(super) fn append_headers(&self, decision: &Decision, headers: &mut HeaderMap) {
         match self.headers {
             Headers::None => {}
-            Headers::Draft11 => self.fields.append(self.limiter.gcra(), decision, headers),
+            Headers::Draft11 => {
+                let more = self.limiter.until_more(decision);
+                self.fields.append(more, decision, headers);
+            }
         }
     }
 }

@@ -6,7 +6,7 @@ use http::response::Parts;
 use larder_store::{Key, Result};
 
 use super::policy::{Charge, ChargedStore, Policy};
-use crate::program::Refund;
+use crate::give_back::GiveBack;
 use crate::{Decision, FailMode};
 
 /// Says, among the extensions of a handler's response, what happens to the request's charge.
@@ -44,7 +44,7 @@ pub enum Settlement {
 #[derive(Debug)]
 pub(super) struct Refundable {
     key: Key,
-    refund: Refund,
+    back: GiveBack,
     store: ChargedStore,
 }
 
@@ -53,10 +53,10 @@ impl Policy {
     pub(super) fn refundable(&self, key: Key, charge: Option<Charge>) -> Option<Box<Refundable>> {
         self.refund_if.as_ref()?;
         let Charge { decision, store } = charge?;
-        let refund = Refund::of(*self.limiter.gcra(), &decision)?;
+        let back = self.limiter.give_back(&key, &decision)?;
         Some(Box::new(Refundable {
             key: self.limiter.charged(key, &decision),
-            refund,
+            back,
             store,
         }))
     }
@@ -77,10 +77,10 @@ impl Policy {
     /// Gives a charge back and returns what remains, if the store answers at once. Pending means that
     /// nothing was given back.
     pub(super) fn refund_now(&self, charge: &Refundable) -> Poll<Option<Decision>> {
-        let Refundable { key, refund, store } = charge;
+        let Refundable { key, back, store } = charge;
         let answer = match (store, &self.fail_mode) {
-            (ChargedStore::Shared, _) => self.limiter.refund_now(key, refund),
-            (ChargedStore::Local, FailMode::Local(local)) => local.refund(key, refund),
+            (ChargedStore::Shared, _) => self.limiter.refund_now(key, back),
+            (ChargedStore::Local, FailMode::Local(local)) => local.refund(key, back),
             (ChargedStore::Local, _) => return Poll::Ready(None),
         };
         answer.map(|answer| self.refunded(answer))
@@ -88,7 +88,7 @@ impl Policy {
 
     /// Gives a charge back, and waits for the store at most for the timeout.
     pub(super) async fn refund(&self, charge: &Refundable) -> Option<Decision> {
-        let refund = self.limiter.refund_key(&charge.key, &charge.refund);
+        let refund = self.limiter.refund_key(&charge.key, &charge.back);
         self.refunded(self.timeout.run("refund a rate limit", refund).await)
     }
 

@@ -1,17 +1,25 @@
 //! GCRA as store programs, in Lua and in Rust. Both forms always do the same.
 
+#[cfg(test)]
+mod traces;
+
 use larder_store::program::prelude::*;
 
 use crate::decision::Account;
 use crate::gcra::Change;
-use crate::{Decision, Gcra};
+use crate::usage::Task;
+use crate::{Decision, Gcra, Reason};
 
-/// The record of a visitor: its theoretical arrival time.
+/// The record of a visitor: its theoretical arrival time, and the end of a ban.
 ///
-/// On Redis it is one string, the integer as text, whose TTL ends at the TAT. Each policy is a
-/// [partition](Kind::partitioned) of the kind.
+/// On Redis it is one string, the TAT as text, whose TTL ends at the TAT; a banned visitor has the end of its
+/// ban behind it. Each policy is a [partition](Kind::partitioned) of the kind.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub struct Tat(i64);
+pub struct Tat {
+    tat: i64,
+    /// 0 if the visitor is not banned.
+    banned_until: i64,
+}
 
 record! {
     Tat, Kind::record("limit").partitioned();
@@ -19,7 +27,13 @@ record! {
     #[derive(PartialEq, Eq)]
     pub InspectTat = "gcra-inspect",
     include_str!("inspect.lua"),
-    |held, shown| shown.with("tat_us", held.0),
+    |held, shown| {
+        let shown = shown.with("tat_us", held.tat);
+        match held.banned_until {
+            0 => shown,
+            until => shown.with("banned_until_us", until),
+        }
+    },
 }
 
 impl Program for Gcra {
@@ -29,13 +43,20 @@ impl Program for Gcra {
     const SCRIPT: &'static Script = &Script::new(
         "gcra",
         Effect::Once,
-        concat!(include_str!("tat.lua"), include_str!("gcra.lua")),
+        concat!(
+            include_str!("tat.lua"),
+            include_str!("banned.lua"),
+            include_str!("gcra.lua"),
+        ),
     );
 
     arguments!(interval, tolerance, charge);
 
     fn step(&self, record: &mut Slot<'_, Tat>, now: Timestamp) -> Decision {
         let now = now.as_micros();
+        if let Some(banned) = banned(self, record, now) {
+            return banned;
+        }
         let (decision, change) = self.charge(kept(record), now);
         keep(record, change, now);
         decision
@@ -53,13 +74,18 @@ impl Program for Peek {
     const SCRIPT: &'static Script = &Script::new(
         "gcra-peek",
         Effect::Read,
-        concat!(include_str!("tat.lua"), include_str!("peek.lua")),
+        concat!(
+            include_str!("tat.lua"),
+            include_str!("banned.lua"),
+            include_str!("peek.lua"),
+        ),
     );
 
     arguments!(0);
 
     fn step(&self, record: &mut Slot<'_, Tat>, now: Timestamp) -> Decision {
-        self.0.peek(kept(record), now.as_micros())
+        let now = now.as_micros();
+        banned(&self.0, record, now).unwrap_or_else(|| self.0.peek(kept(record), now))
     }
 }
 
@@ -95,6 +121,7 @@ impl Program for Refund {
         Effect::Once,
         concat!(
             include_str!("tat.lua"),
+            include_str!("banned.lua"),
             include_str!("refund.lua"),
             include_str!("peek.lua"),
         ),
@@ -105,6 +132,9 @@ impl Program for Refund {
 
     fn step(&self, record: &mut Slot<'_, Tat>, now: Timestamp) -> Decision {
         let now = now.as_micros();
+        if let Some(banned) = banned(&self.gcra, record, now) {
+            return banned;
+        }
         let (decision, change) = self.gcra.refund(kept(record), self.paid_off, now);
         keep(record, change, now);
         decision
@@ -118,30 +148,96 @@ impl Arg for Gcra {
     }
 }
 
+/// Does a [`Task`] of the support desk, and then decides like a [`Peek`].
+#[derive(Clone, Copy, Debug)]
+pub(crate) struct DeskTat {
+    pub(crate) gcra: Gcra,
+    pub(crate) task: Task,
+}
+
+impl Program for DeskTat {
+    type Record = Tat;
+    type Reply = Decision;
+
+    const SCRIPT: &'static Script = &Script::new(
+        "gcra-desk",
+        Effect::Once,
+        concat!(
+            include_str!("tat.lua"),
+            include_str!("desk.lua"),
+            include_str!("banned.lua"),
+            include_str!("peek.lua"),
+        ),
+    );
+
+    arguments!(gcra, task);
+
+    fn step(&self, record: &mut Slot<'_, Tat>, now: Timestamp) -> Decision {
+        let now = now.as_micros();
+        let (tolerance, interval) = (self.gcra.tolerance, self.gcra.interval);
+        let tat = kept(record).unwrap_or(now).clamp(now, now + tolerance);
+        let ban = record.get().map_or(0, |held| held.banned_until);
+        let (tat, banned_until) = match self.task {
+            Task::Set(units) => (now + units.min(tolerance / interval) * interval, ban),
+            Task::Reset => (now, 0),
+            Task::Ban(micros) => (tat, now + micros),
+            Task::Forgive => (tat, 0),
+        };
+        let banned_until = if banned_until > now { banned_until } else { 0 };
+        let latest = tat.max(banned_until);
+        if latest > now {
+            let held = Tat { tat, banned_until };
+            record.put(held, Ttl::covering_micros(latest - now));
+        } else {
+            record.remove();
+        }
+        banned(&self.gcra, record, now).unwrap_or_else(|| self.gcra.peek(kept(record), now))
+    }
+}
+
 fn kept(record: &Slot<'_, Tat>) -> Option<i64> {
-    record.get().map(|Tat(tat)| *tat)
+    record.get().map(|held| held.tat)
+}
+
+/// Returns the refusal of a visitor who is banned.
+fn banned(gcra: &Gcra, record: &Slot<'_, Tat>, now: i64) -> Option<Decision> {
+    let held = record.get().filter(|held| held.banned_until > now)?;
+    Some(gcra.banned(held.tat, held.banned_until, now))
 }
 
 fn keep(record: &mut Slot<'_, Tat>, change: Change, now: i64) {
     match change {
         Change::Keep => {}
-        Change::Set(tat) => record.put(Tat(tat), Ttl::covering_micros(tat - now)),
+        Change::Set(tat) => {
+            let banned_until = 0;
+            record.put(Tat { tat, banned_until }, Ttl::covering_micros(tat - now));
+        }
         Change::Clear => record.remove(),
     }
 }
 
-/// Reads `{allowed, remaining, retry after, reset, paid off}`.
+/// Reads `{0: refused, 1: allowed, 2: banned, remaining, retry after, reset, paid off}`.
 impl FromWire for Decision {
     fn from_wire(wire: Wire) -> Result<Self> {
-        let (allowed, remaining, Span(retry_after_us), Span(reset_us), Span(paid_off_us)) =
+        let (outcome, remaining, Span(retry_after_us), Span(reset_us), Span(paid_off_us)) =
             wire.read()?;
+        let reason = match outcome {
+            0_i64 => Some(Reason::Quota),
+            1 => None,
+            2 => Some(Reason::Ban),
+            _ => return Err(Wire::unexpected("0, 1 or 2")),
+        };
         Ok(Self {
-            allowed,
+            allowed: reason.is_none(),
+            reason,
+            rule: 0,
+            account: Account::Own,
             remaining,
+            cost: 0,
             retry_after_us,
             reset_us,
+            more_us: Self::BY_GCRA,
             paid_off_us,
-            account: Account::Own,
         })
     }
 }
@@ -176,6 +272,7 @@ mod tests {
             answer(&[1, 4, -1, 100, 7]),
             answer(&[1, 4, 0, 100, -7]),
             answer(&[1, 1 << 33, 0, 100, 7]),
+            answer(&[3, 4, 0, 100, 7]),
             Wire::Nil,
         ] {
             assert!(decision(wrong).is_err());

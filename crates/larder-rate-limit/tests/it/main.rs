@@ -2,17 +2,28 @@
 
 #![allow(clippy::unwrap_used, reason = "a test fails by panicking")]
 
+mod algorithms;
 mod axum_router;
+#[cfg(feature = "calendar")]
+mod calendars;
+mod desk;
 mod edges;
 mod exact;
+mod exact_everywhere;
 mod failing;
 mod full;
+mod holds;
 mod keys;
 mod layer;
 mod limiter;
+mod limits;
 mod metrics;
+mod plans;
+mod policies;
+mod ready;
 mod refunds;
 mod refusals;
 mod support;
 mod tower_shape;
 mod users;
+mod world;

@@ -206,7 +206,7 @@ impl<'a> Operation<'a> {
 }
 
 /// Splits the answer to a pipeline; an error applies to each item.
-fn spread(name: &'static str, items: usize, value: Result<Value>) -> Vec<Result<Value>> {
+pub(crate) fn spread(name: &'static str, items: usize, value: Result<Value>) -> Vec<Result<Value>> {
     let error = match value {
         Ok(Value::Array(values)) if values.len() == items => {
             return values.into_iter().map(Ok).collect();

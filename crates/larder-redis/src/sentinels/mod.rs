@@ -30,6 +30,7 @@ pub(crate) struct Sentinels {
     state: Arc<SentinelState>,
     /// The master, but for its host and port.
     master: Address,
+    addresses: Vec<Address>,
     watchers: Vec<AbortHandle>,
 }
 
@@ -42,6 +43,7 @@ impl Sentinels {
         deadline: Duration,
     ) -> Self {
         let state = Arc::new(SentinelState::new(name, sentinels.len()));
+        let addresses = sentinels.clone();
         let watchers = sentinels
             .into_iter()
             .enumerate()
@@ -53,6 +55,7 @@ impl Sentinels {
         Self {
             state,
             master,
+            addresses,
             watchers,
         }
     }
@@ -102,6 +105,16 @@ impl Sentinels {
     /// Returns the settings of the master, without host and port.
     pub(crate) fn address(&self) -> &Address {
         &self.master
+    }
+
+    /// Returns the name of the master.
+    pub(crate) fn name(&self) -> &str {
+        &self.state.name
+    }
+
+    /// Returns the addresses of the sentinels, with their login.
+    pub(crate) fn addresses(&self) -> &[Address] {
+        &self.addresses
     }
 
     /// Returns the reason why no master is known.

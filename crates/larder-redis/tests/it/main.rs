@@ -16,6 +16,7 @@ mod leases;
 mod lent_pool;
 mod log;
 mod lost_answers;
+mod managed;
 mod order;
 mod programs;
 mod replica_reads;

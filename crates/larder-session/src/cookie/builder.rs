@@ -10,6 +10,7 @@ pub struct SessionCookieBuilder {
     pub(super) path: String,
     pub(super) same_site: SameSite,
     pub(super) transport: Transport,
+    pub(super) partition: Partition,
     expiry: CookieExpiry,
 }
 
@@ -30,6 +31,12 @@ pub enum SameSite {
 pub(super) enum Transport {
     Secure,
     Any,
+}
+
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(super) enum Partition {
+    None,
+    BySite,
 }
 
 impl SessionCookieBuilder {
@@ -72,6 +79,16 @@ impl SessionCookieBuilder {
         self
     }
 
+    /// Adds `Partitioned`: in a frame of another site, the browser keeps one cookie for each of these
+    /// sites (CHIPS). It needs [`SameSite::None`], `Secure` and the path `/`.
+    ///
+    /// A browser that got the cookie before it was partitioned may send both, as
+    /// [`with_domain`](Self::with_domain) says.
+    pub fn partitioned(mut self) -> Self {
+        self.partition = Partition::BySite;
+        self
+    }
+
     /// Omits `Secure`, so that the cookie is also sent over plain HTTP, where anyone on the path can read
     /// it. For development without TLS. It needs a name without the prefix `__Host-`.
     pub fn insecure_over_plain_http(mut self) -> Self {
@@ -90,25 +107,47 @@ impl SessionCookieBuilder {
     }
 
     pub(super) fn build_unchecked(&self) -> SessionCookie {
-        let mut attributes = format!("; Path={}; HttpOnly", self.path);
-        if self.transport == Transport::Secure {
-            attributes.push_str("; Secure");
+        let domains = [self.domain.as_deref(), None];
+        let partitions = [self.partition, Partition::None];
+        let mut all: Vec<Box<str>> = Vec::new();
+        for domain in domains {
+            for partition in partitions {
+                let attributes = self.attributes(domain, partition);
+                if !all.contains(&attributes) {
+                    all.push(attributes);
+                }
+            }
         }
-        attributes.push_str(match self.same_site {
-            SameSite::Lax => "; SameSite=Lax",
-            SameSite::Strict => "; SameSite=Strict",
-            SameSite::None => "; SameSite=None",
-        });
-        let (attributes, host_attributes) = match &self.domain {
-            None => (attributes, None),
-            Some(domain) => (format!("; Domain={domain}{attributes}"), Some(attributes)),
-        };
+        let twins = all.split_off(1);
         SessionCookie {
             name: self.name.as_str().into(),
-            attributes: attributes.into(),
-            host_attributes: host_attributes.map(Into::into),
+            attributes: all.concat().into(),
+            twins: twins.into(),
             expiry: self.expiry,
         }
+    }
+
+    fn attributes(&self, domain: Option<&str>, partition: Partition) -> Box<str> {
+        let domain = domain.map(|domain| format!("; Domain={domain}"));
+        let secure = match self.transport {
+            Transport::Secure => "; Secure",
+            Transport::Any => "",
+        };
+        let same_site = match self.same_site {
+            SameSite::Lax => "Lax",
+            SameSite::Strict => "Strict",
+            SameSite::None => "None",
+        };
+        let partitioned = match partition {
+            Partition::BySite => "; Partitioned",
+            Partition::None => "",
+        };
+        format!(
+            "{}; Path={}; HttpOnly{secure}; SameSite={same_site}{partitioned}",
+            domain.unwrap_or_default(),
+            self.path
+        )
+        .into()
     }
 }
 
@@ -120,6 +159,7 @@ impl Default for SessionCookieBuilder {
             path: "/".to_owned(),
             same_site: SameSite::default(),
             transport: Transport::Secure,
+            partition: Partition::None,
             expiry: CookieExpiry::default(),
         }
     }

@@ -1,6 +1,6 @@
 //! Refuses cookies that browsers would refuse (RFC 6265bis, sections 4.1 and 5.6).
 
-use super::builder::{SameSite, SessionCookieBuilder, Transport};
+use super::builder::{Partition, SameSite, SessionCookieBuilder, Transport};
 use crate::token::Token;
 use crate::{Result, SessionError};
 
@@ -19,6 +19,7 @@ impl SessionCookieBuilder {
         };
         let (is_host, domain) = (has_prefix("__Host-"), self.domain.as_deref());
         let is_insecure = self.transport == Transport::Any;
+        let is_partitioned = self.partition == Partition::BySite;
         let wrong = if self.name.is_empty() || !self.name.bytes().all(is_token) {
             "the cookie name is not a token (RFC 9110, section 5.6.2): use letters, digits, '-' and '_'"
         } else if self.name.len() + Token::MAX_LENGTH > MAX_PAIR {
@@ -44,6 +45,13 @@ impl SessionCookieBuilder {
             "browsers refuse a '__Http-' cookie that is not Secure: use a name without a prefix"
         } else if self.same_site == SameSite::None && is_insecure {
             "browsers refuse a cookie with SameSite=None that is not Secure: use SameSite=Lax, or TLS"
+        } else if is_partitioned && is_insecure {
+            "browsers refuse a Partitioned cookie that is not Secure: use TLS"
+        } else if is_partitioned && self.same_site != SameSite::None {
+            "browsers send no Partitioned cookie from a frame of another site unless it has \
+             SameSite=None: set that, or leave the cookie unpartitioned"
+        } else if is_partitioned && self.path != "/" {
+            "a Partitioned cookie needs the path '/': browsers with the first form of CHIPS refuse another"
         } else {
             return Ok(());
         };

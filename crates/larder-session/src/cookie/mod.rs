@@ -34,8 +34,8 @@ pub(crate) use request::RequestCookies;
 pub struct SessionCookie {
     name: Arc<str>,
     attributes: Arc<str>,
-    /// The attributes without the domain, if there is one.
-    host_attributes: Option<Arc<str>>,
+    /// The attributes that the cookie had before it had a domain or was partitioned.
+    twins: Arc<[Box<str>]>,
     expiry: CookieExpiry,
 }
 
@@ -91,11 +91,12 @@ impl SessionCookie {
         self.removal(&self.attributes)
     }
 
-    /// Returns the value of `Set-Cookie` that removes a cookie of the same name without the domain.
+    /// Returns the values of `Set-Cookie` that remove cookies of the same name from before.
     ///
-    /// Returns `None` if this cookie has no domain.
-    pub(crate) fn remove_host_only(&self) -> Option<HeaderValue> {
-        self.removal(self.host_attributes.as_ref()?)
+    /// Browsers keep a cookie without the domain, and one that is not partitioned, beside this one.
+    pub(crate) fn remove_twins(&self) -> impl Iterator<Item = HeaderValue> {
+        let twins = self.twins.iter();
+        twins.filter_map(|attributes| self.removal(attributes))
     }
 
     /// Returns the header value. It is never `None`, since a built cookie is visible ASCII.

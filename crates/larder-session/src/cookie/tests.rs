@@ -58,19 +58,60 @@ fn a_cookie_that_outlives_the_browser_lives_as_long_as_the_session() {
     assert_eq!(one(short(), MaxAge::Left(left)).as_deref(), Some("43200"));
 }
 
+/// Without what every cookie of these tests ends with.
+fn removed(cookie: &SessionCookie) -> Vec<String> {
+    let all = cookie.remove().into_iter().chain(cookie.remove_twins());
+    let tail = "; Max-Age=0; Expires=Thu, 01 Jan 1970 00:00:00 GMT";
+    let text = |set: HeaderValue| set.to_str().unwrap().strip_suffix(tail).unwrap().to_owned();
+    all.map(text).collect()
+}
+
 #[test]
 fn a_cookie_with_a_domain_can_remove_the_one_without() {
-    assert!(SessionCookie::default().remove_host_only().is_none());
+    assert_eq!(removed(&SessionCookie::default()).len(), 1);
     let shared = SessionCookie::builder()
         .with_name("sid")
         .with_domain("example.org")
         .with_path("/app");
-    let cookie = shared.build().unwrap();
-    let [own, host] = [cookie.remove(), cookie.remove_host_only()].map(Option::unwrap);
-    let tail = "Path=/app; HttpOnly; Secure; SameSite=Lax; Max-Age=0; \
-                Expires=Thu, 01 Jan 1970 00:00:00 GMT";
-    assert_eq!(own, format!("sid=; Domain=example.org; {tail}"));
-    assert_eq!(host, format!("sid=; {tail}"));
+    let tail = "Path=/app; HttpOnly; Secure; SameSite=Lax";
+    assert_eq!(
+        removed(&shared.build().unwrap()),
+        [
+            format!("sid=; Domain=example.org; {tail}"),
+            format!("sid=; {tail}")
+        ]
+    );
+}
+
+#[test]
+fn a_partitioned_cookie_is_removed_as_one_and_can_remove_those_from_before() {
+    let framed = SessionCookie::builder()
+        .with_same_site(SameSite::None)
+        .partitioned();
+    let cookie = framed.build().unwrap();
+    let set = cookie.set(&token(), MaxAge::None).unwrap();
+    let attributes = "Path=/; HttpOnly; Secure; SameSite=None";
+    let tail = format!("; {attributes}; Partitioned");
+    assert!(set.to_str().unwrap().ends_with(&tail), "{set:?}");
+    let name = "__Host-session=; ";
+    assert_eq!(
+        removed(&cookie),
+        [
+            format!("{name}{attributes}; Partitioned"),
+            format!("{name}{attributes}")
+        ]
+    );
+    let shared = framed.with_name("sid").with_domain("example.org");
+    let domain = "Domain=example.org; ";
+    assert_eq!(
+        removed(&shared.build().unwrap()),
+        [
+            format!("sid=; {domain}{attributes}; Partitioned"),
+            format!("sid=; {domain}{attributes}"),
+            format!("sid=; {attributes}; Partitioned"),
+            format!("sid=; {attributes}"),
+        ]
+    );
 }
 
 #[test]
@@ -101,6 +142,29 @@ fn a_cookie_that_browsers_would_refuse_is_an_error() {
         (
             cookie().with_name("__http-x").insecure_over_plain_http(),
             "'__Http-' cookie that is not Secure",
+        ),
+        (
+            cookie().partitioned(),
+            "Partitioned cookie from a frame of another site unless it has SameSite=None",
+        ),
+        (
+            cookie().with_same_site(SameSite::Strict).partitioned(),
+            "SameSite=None",
+        ),
+        (
+            cookie()
+                .with_name("x")
+                .partitioned()
+                .insecure_over_plain_http(),
+            "Partitioned cookie that is not Secure",
+        ),
+        (
+            cookie()
+                .with_name("x")
+                .with_same_site(SameSite::None)
+                .with_path("/app")
+                .partitioned(),
+            "Partitioned cookie needs the path '/'",
         ),
         (cookie().with_name(""), "not a token"),
         (cookie().with_name("s\u{e4}"), "not a token"),

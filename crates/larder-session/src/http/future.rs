@@ -4,8 +4,8 @@ use std::pin::Pin;
 use std::sync::Arc;
 use std::task::{Context, Poll, ready};
 
-use http::Response;
 use http::header::SET_COOKIE;
+use http::{HeaderName, Response};
 use pin_project_lite::pin_project;
 
 use super::ResponseBody;
@@ -40,6 +40,8 @@ pin_project! {
         },
     }
 }
+
+const CLEAR_SITE_DATA: HeaderName = HeaderName::from_static("clear-site-data");
 
 /// Writes the session, and gives the response and the verdict.
 type Writing<B> = Pin<Box<dyn Future<Output = (Response<B>, Verdict)> + Send>>;
@@ -111,15 +113,19 @@ fn apply<B>(
         Outgoing::Remove => config.cookie.remove(),
     };
     if let Some(cookie) = cookie {
-        // A cookie from before there was a domain would stay beside this one.
-        if let Some(twin) = config
-            .cookie
-            .remove_host_only()
-            .filter(|_| verdict.has_cookie)
-        {
-            headers.append(SET_COOKIE, twin);
+        if verdict.has_cookie {
+            // Cookies from before it had a domain or was partitioned would stay beside this one.
+            for twin in config.cookie.remove_twins() {
+                headers.append(SET_COOKIE, twin);
+            }
         }
         add_cookie(headers, cookie);
+    }
+    if verdict.is_signed_out
+        && let Some(clear) = &config.clear_site_data
+        && let Some(value) = clear.value(matches!(verdict.cookie, Outgoing::Set(..)))
+    {
+        headers.insert(CLEAR_SITE_DATA, value.clone());
     }
     response
 }

@@ -5,7 +5,8 @@ use tower_layer::Layer;
 
 use super::SessionService;
 use crate::session::Config;
-use crate::{OnFailure, SessionCookie, Sessions};
+use crate::site_data::ClearSiteData;
+use crate::{OnFailure, SessionCookie, Sessions, SiteData};
 
 /// Gives each request a [`Session`](crate::Session), among its extensions.
 ///
@@ -36,6 +37,7 @@ impl SessionLayer {
                 sessions,
                 cookie: SessionCookie::default(),
                 on_failure: OnFailure::default(),
+                clear_site_data: None,
             }),
         }
     }
@@ -51,6 +53,25 @@ impl SessionLayer {
     #[must_use]
     pub fn with_on_failure(mut self, on_failure: OnFailure) -> Self {
         Arc::make_mut(&mut self.config).on_failure = on_failure;
+        self
+    }
+
+    /// Makes browsers remove data of this site at a sign-out, with `Clear-Site-Data`.
+    ///
+    /// It is sent with each response to a request that came with a session's cookie and signed out, by
+    /// [`log_out`](crate::Session::log_out) or by revoking its own session. Browsers obey it over TLS
+    /// alone. The default is nothing.
+    ///
+    /// ```
+    /// use larder_session::{SessionLayer, SiteData};
+    ///
+    /// # fn layer(layer: SessionLayer) -> SessionLayer {
+    /// layer.with_clear_site_data([SiteData::Cache, SiteData::Storage])
+    /// # }
+    /// ```
+    #[must_use]
+    pub fn with_clear_site_data(mut self, data: impl IntoIterator<Item = SiteData>) -> Self {
+        Arc::make_mut(&mut self.config).clear_site_data = ClearSiteData::new(data);
         self
     }
 }

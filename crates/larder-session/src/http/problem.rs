@@ -6,7 +6,6 @@ use http::{Response, StatusCode};
 use larder_layer::http::Problem;
 
 use super::ResponseBody;
-#[cfg(feature = "axum")]
 use crate::SessionErrorKind;
 
 const RETRY_AFTER: Duration = Duration::from_secs(1);
@@ -23,12 +22,25 @@ fn problem_unavailable() -> Problem {
     )
 }
 
-/// Returns the response for an error that a handler returns.
-#[cfg(feature = "axum")]
-pub(crate) fn problem<B: From<bytes::Bytes>>(kind: SessionErrorKind) -> Response<B> {
+/// Returns the response to an error of a session, with the body that `body` makes.
+pub(crate) fn problem<B>(
+    kind: SessionErrorKind,
+    body: impl FnOnce(bytes::Bytes) -> B,
+) -> Response<B> {
     let (status, detail) = match kind {
-        SessionErrorKind::Unavailable => return problem_unavailable().response(Some(RETRY_AFTER)),
+        SessionErrorKind::Unavailable | SessionErrorKind::Overloaded => {
+            return problem_unavailable().response_with(body, Some(RETRY_AFTER));
+        }
         SessionErrorKind::SignedOut => (StatusCode::UNAUTHORIZED, "Nobody is signed in."),
+        SessionErrorKind::ReauthenticationRequired => (
+            StatusCode::UNAUTHORIZED,
+            "This needs a recent sign-in: sign in again.",
+        ),
+        SessionErrorKind::Disabled => (StatusCode::FORBIDDEN, "The account is disabled."),
+        SessionErrorKind::TooManyDevices => (
+            StatusCode::FORBIDDEN,
+            "The user is signed in on as many devices as allowed.",
+        ),
         SessionErrorKind::Gone | SessionErrorKind::Conflict => (
             StatusCode::CONFLICT,
             "The session changed while the request was in flight.",
@@ -42,5 +54,11 @@ pub(crate) fn problem<B: From<bytes::Bytes>>(kind: SessionErrorKind) -> Response
             "The server made a mistake with the session.",
         ),
     };
-    Problem::new(status, detail).response(None)
+    Problem::new(status, detail).response_with(body, None)
+}
+
+/// Returns a 500, for a service that needs sessions and has no layer around it.
+pub(super) fn missing_layer<B>() -> Response<ResponseBody<B>> {
+    let detail = "This service requires a user, but there is no SessionLayer around it: add one.";
+    Problem::new(StatusCode::INTERNAL_SERVER_ERROR, detail).response_with(ResponseBody::text, None)
 }

@@ -16,13 +16,17 @@ use crate::{Result, SessionError, SessionErrorKind, SessionKey, value};
 const MAX_DEVICE_NAME: usize = 256;
 
 impl Session {
-    /// Returns the value of a field. None if the field is absent.
+    /// Returns the value of a field. None if the field is absent, or was sealed and does not open.
     ///
     /// # Errors
     /// Those of [all methods](Session), and [`SessionErrorKind::Invalid`] if the field has another type.
     pub async fn get<T: DeserializeOwned>(&self, key: SessionKey<T>) -> Result<Option<T>> {
-        let field = self.read().await?.field(key.name());
-        field.map(|field| value::decode(&field)).transpose()
+        let mut state = self.read().await?;
+        let Some(field) = state.field(key.name()) else {
+            return Ok(None);
+        };
+        let session = state.id();
+        self.inner.config.sessions.decode(&key, session, &field)
     }
 
     /// Sets a field when the handler returns.
@@ -36,9 +40,10 @@ impl Session {
     where
         T: Serialize + DeserializeOwned,
     {
-        let value = value::encode(value)?;
-        self.check_value(&value)?;
+        let plain = value::encode(value)?;
+        self.check_value(&plain)?;
         let mut state = self.change().await?;
+        let value = self.inner.config.sessions.seal(&key, state.id(), plain)?;
         let before = state.pending.get(key.name());
         state.pending.set(key.name(), value);
         self.check_weight(state, key.name(), before)
@@ -58,8 +63,8 @@ impl Session {
 
     /// Returns the value of a field, and removes it when the handler returns.
     ///
-    /// For a message that is shown once (a flash). A value that another request sets in the meantime
-    /// stays.
+    /// A value that another request sets in the meantime stays. If two requests take it at once, both see
+    /// it: [`take_now`](Self::take_now) gives it to one of them.
     ///
     /// A field that this request also increments is a counter: the taken amount is subtracted, so nothing
     /// that others add is lost or taken twice. To take a counter, take it and increment it by what shall
@@ -72,10 +77,13 @@ impl Session {
         let Some(field) = state.field(key.name()) else {
             return Ok(None);
         };
-        let taken = value::decode(&field)?;
-        let stored = state.fields.get(key.name()).cloned();
-        state.pending.take(key.name(), stored.as_ref());
-        Ok(Some(taken))
+        let session = state.id();
+        let taken = self.inner.config.sessions.decode(&key, session, &field)?;
+        if taken.is_some() {
+            let stored = state.fields.get(key.name()).cloned();
+            state.pending.take(key.name(), stored.as_ref());
+        }
+        Ok(taken)
     }
 
     /// Adds to an integer when the handler returns, and returns the sum as this request sees it.
@@ -84,10 +92,17 @@ impl Session {
     ///
     /// # Errors
     /// Those of [all methods](Session); [`SessionErrorKind::NotAnInteger`] if the field holds another value, or
-    /// the sum would be beyond ±2^53.
+    /// the sum would be beyond ±2^53; [`SessionErrorKind::Invalid`] if values are sealed and the field is not
+    /// declared [a counter](SessionKey::as_counter).
     pub async fn increment<T>(&self, key: SessionKey<T>, by: i64) -> Result<i64> {
         if value::int_to_store(by).is_none() {
             return Err(not_an_integer());
+        }
+        if !self.inner.config.sessions.can_count(&key) {
+            return Err(SessionError::invalid(
+                "the store cannot add to a sealed value: declare the field with SessionKey::as_counter, \
+                 which keeps it readable",
+            ));
         }
         let mut state = self.change().await?;
         let field = state.field(key.name());

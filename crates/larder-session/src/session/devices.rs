@@ -4,7 +4,7 @@ use super::state::{Outgoing, State};
 use super::{Session, signed_out};
 use crate::session_record::SessionUser;
 use crate::token::DeviceId;
-use crate::{Device, Result, SessionError};
+use crate::{Device, EndReason, Result, SessionError};
 
 impl Session {
     /// Returns the living sessions of the signed-in user, the most recently used one first.
@@ -38,7 +38,8 @@ impl Session {
         }
         self.check_in_force(&mut state, current, &user).await?;
         let sessions = &self.inner.config.sessions;
-        sessions.end(device, Some(&user.id)).await
+        let reason = Some(EndReason::SignedOutElsewhere);
+        sessions.end(device, Some(&user.id), reason).await
     }
 
     /// Ends every session of the user except this one, also sessions that the list has lost.
@@ -48,9 +49,19 @@ impl Session {
     /// # Errors
     /// Those of [`devices`](Self::devices).
     pub async fn revoke_others(&self) -> Result<()> {
+        self.revoke_others_because(EndReason::SignedOutElsewhere)
+            .await
+    }
+
+    /// Ends every other session as [`revoke_others`](Self::revoke_others) does, and tells the browsers this
+    /// reason, such as [`EndReason::PasswordChanged`].
+    ///
+    /// # Errors
+    /// Those of [`devices`](Self::devices).
+    pub async fn revoke_others_because(&self, reason: EndReason) -> Result<()> {
         let mut state = self.act().await?;
         let (current, user) = signed_in(&state)?;
-        self.revoke_but(&mut state, current, user, Some(current))
+        self.revoke_but(&mut state, (current, user), Some(current), reason)
             .await
     }
 
@@ -63,23 +74,26 @@ impl Session {
     pub async fn revoke_all(&self) -> Result<()> {
         let mut state = self.act().await?;
         let (current, user) = signed_in(&state)?;
-        self.revoke_but(&mut state, current, user, None).await?;
+        let reason = EndReason::SignedOutElsewhere;
+        self.revoke_but(&mut state, (current, user), None, reason)
+            .await?;
         state.clear();
         state.outgoing = Outgoing::Remove;
+        state.is_signed_out = true;
         Ok(())
     }
 
     async fn revoke_but(
         &self,
         state: &mut State,
-        current: DeviceId,
-        user: SessionUser,
+        (current, user): (DeviceId, SessionUser),
         spared: Option<DeviceId>,
+        reason: EndReason,
     ) -> Result<()> {
         self.check_in_force(state, current, &user).await?;
         let sessions = &self.inner.config.sessions;
         let (user, by) = (user.id.clone(), Some((current, user)));
-        if sessions.revoke_by(&user, by, spared).await? {
+        if sessions.revoke_by(&user, by, spared, reason).await? {
             return Ok(());
         }
         state.lose();

@@ -8,6 +8,8 @@ use http::StatusCode;
 use super::Session;
 use super::state::{Outgoing, Phase, State};
 use crate::OnFailure;
+use crate::event::SessionEventKind;
+use crate::token::Token;
 
 /// The effect of a session on its response.
 pub(crate) struct Verdict {
@@ -15,6 +17,8 @@ pub(crate) struct Verdict {
     pub(crate) cookie: Outgoing,
     /// Whether the request came with any cookie of the name.
     pub(crate) has_cookie: bool,
+    /// Whether the visitor signed out, and nobody is signed in now.
+    pub(crate) is_signed_out: bool,
 }
 
 /// Whether the handler's response is sent.
@@ -42,10 +46,11 @@ impl Session {
                 },
                 cookie: Outgoing::Keep,
                 has_cookie: false,
+                is_signed_out: false,
             });
         }
         let mut state = self.inner.state.try_lock().ok()?;
-        if has_to_be_written(&state, status) {
+        if has_to_be_written(&state, status) || state.has_to_be_renewed() {
             return None;
         }
         Some(self.close(&mut state))
@@ -59,6 +64,7 @@ impl Session {
             let written = self.write(&mut state).await;
             is_lost = written.is_err() && !state.is_gone;
         }
+        self.renew(&mut state).await;
         let mut verdict = self.close(&mut state);
         if is_lost && self.inner.config.on_failure == OnFailure::Unavailable {
             verdict.answer = Answer::Unavailable;
@@ -90,6 +96,30 @@ impl Session {
             answer,
             cookie,
             has_cookie,
+            is_signed_out: has_cookie && state.is_signed_out && state.session_user().is_none(),
+        }
+    }
+
+    /// Replaces the id of a session if it is due.
+    ///
+    /// If it fails, or another request was faster, the visitor keeps the id.
+    async fn renew(&self, state: &mut State) {
+        if !state.has_to_be_renewed() {
+            return;
+        }
+        let Some(current) = &mut state.current else {
+            return;
+        };
+        let from = current.token;
+        let to = Token::random(from.record, from.user);
+        let sessions = &self.inner.config.sessions;
+        if let Ok(Some(_)) = sessions.renew(&from, &to).await {
+            sessions.metrics.rotated.increment(1);
+            let user = current.metadata.user.as_ref().map(|user| &user.id);
+            let (kind, session) = (SessionEventKind::Rotated, Some(to.record));
+            sessions.settings.events.emit(kind, user, session, None);
+            current.token = to;
+            state.give();
         }
     }
 

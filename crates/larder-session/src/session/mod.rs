@@ -1,9 +1,12 @@
 //! The session of one request, without tower.
 
+mod authentication;
 mod data;
 mod devices;
 mod finish;
+mod flash;
 mod pending;
+mod revoked;
 mod save;
 mod sign_in;
 mod state;
@@ -19,9 +22,12 @@ use tokio::sync::{Mutex, MutexGuard};
 
 use crate::cookie::RequestCookies;
 use crate::sessions::Found;
+use crate::site_data::ClearSiteData;
 use crate::{OnFailure, Result, SessionCookie, SessionError, SessionErrorKind, Sessions, UserId};
 
+pub use authentication::Authentication;
 pub(crate) use finish::{Answer, Verdict};
+pub use flash::{Flash, FlashLevel};
 pub(crate) use state::Outgoing;
 use state::{Phase, State};
 
@@ -31,7 +37,8 @@ use state::{Phase, State};
 /// trip, and without a cookie there is nothing to read. Most changes (`insert`, `remove`,
 /// `increment`, `take`, `name_device`) are collected and written together when the handler returns,
 /// unless the response is a server error (5xx). Changes that must hold in any case are written at
-/// once: `log_in`, `log_in_with`, `log_out`, `rotate`, `update`, `save` and the revocations.
+/// once: `log_in`, `log_in_with`, `log_out`, `rotate`, `update`, `change_value`, `take_now`, `save`, the
+/// flash messages and the revocations.
 ///
 /// Clones are the same session. Its methods take turns.
 ///
@@ -58,6 +65,7 @@ pub(crate) struct Config {
     pub(crate) sessions: Sessions,
     pub(crate) cookie: SessionCookie,
     pub(crate) on_failure: OnFailure,
+    pub(crate) clear_site_data: Option<ClearSiteData>,
 }
 
 struct Inner {
@@ -139,10 +147,10 @@ impl Session {
             let tokens = self.inner.cookies.tokens(self.inner.config.cookie.name());
             let found = match &*tokens {
                 [] => Ok(Found::default()),
-                [token] => sessions.open(token).await.map(|opened| Found {
-                    chosen: opened.map(|opened| (*token, opened)),
-                    rivals: Vec::new(),
-                }),
+                [token] => sessions
+                    .open(token)
+                    .await
+                    .map(|opening| Found::by(*token, opening)),
                 // Boxed, since it is rare and large.
                 several => Box::pin(sessions.find_one_of(several)).await,
             };

@@ -11,7 +11,6 @@ use super::data::too_large;
 use super::pending::not_an_integer;
 use super::state::State;
 use crate::session_record::{Applied, Change};
-use crate::token::{DeviceId, Token};
 use crate::{Result, SessionError, SessionErrorKind, SessionKey, SignInOptions, value};
 
 /// The maximum number of attempts of an update.
@@ -45,14 +44,19 @@ impl Session {
         F: FnMut(Option<T>) -> T + Send,
     {
         let name = key.name();
+        let sessions = &self.inner.config.sessions;
         let mut state = self.act().await?;
         for tried in 0..TRIES {
-            let before = state.field(name);
-            let before = before.map(|field| value::decode(&field)).transpose()?;
+            let session = state.id();
+            let before = match state.field(name) {
+                Some(field) => sessions.decode(&key, session, &field)?,
+                None => None,
+            };
             let after = next(before);
-            let bytes = value::encode(&after)?;
-            self.check_value(&bytes)?;
-            let Some(current) = &state.current else {
+            let plain = value::encode(&after)?;
+            self.check_value(&plain)?;
+            let bytes = sessions.seal(&key, session, plain)?;
+            if state.current.is_none() {
                 let before = state.pending.get(name);
                 state.pending.set(name, bytes);
                 let written = self.write(&mut state).await;
@@ -61,32 +65,82 @@ impl Session {
                     state.pending.put_back(name, before);
                 }
                 return written.map(|()| after);
-            };
-            let (session, generation) = (current.token.record, current.metadata.generation);
-            let stored = state.fields.get(name).cloned();
-            let mut changes = state.pending.changes();
-            changes.retain(|(other, _)| **other != *name);
-            changes.push((name.into(), Change::Swap(stored, bytes)));
-            match self
-                .inner
-                .config
-                .sessions
-                .apply(session, generation, changes.clone())
-                .await?
-            {
-                Applied::Done => {
-                    state.settle(&changes);
-                    return Ok(after);
-                }
-                Applied::Conflict(held) => take_over(&mut state, name, held),
-                refused => return Err(self.refused(&mut state, refused)),
             }
-            back_off(tried).await;
+            let stored = state.fields.get(name).cloned();
+            let change = Change::Swap(stored, bytes);
+            if self.try_now(&mut state, name, change, tried).await? {
+                return Ok(after);
+            }
         }
-        Err(SessionError::new(
-            SessionErrorKind::Conflict,
-            "other requests changed the field at each of 64 attempts: try again later",
-        ))
+        Err(conflict())
+    }
+
+    /// Removes a field now, and returns its value. None if the field is absent.
+    ///
+    /// Of any number of requests at once, exactly one gets a value; [`take`](Self::take) lets all of them
+    /// see it. The other changes of this request are written too. One round trip if there is a value.
+    ///
+    /// # Errors
+    /// Those of [`get`](Self::get) and [`save`](Self::save); [`SessionErrorKind::Conflict`] after 64
+    /// attempts.
+    ///
+    /// # Cancellation
+    /// The value may be gone.
+    pub async fn take_now<T: DeserializeOwned>(&self, key: SessionKey<T>) -> Result<Option<T>> {
+        let name = key.name();
+        let sessions = &self.inner.config.sessions;
+        let mut state = self.change().await?;
+        for tried in 0..TRIES {
+            let Some(field) = state.field(name) else {
+                return Ok(None);
+            };
+            let session = state.id();
+            let Some(taken) = sessions.decode(&key, session, &field)? else {
+                return Ok(None);
+            };
+            let Some(stored) = state.fields.get(name).cloned() else {
+                // No other request knows it.
+                state.pending.put_back(name, None);
+                return Ok(Some(taken));
+            };
+            let change = Change::Extract(stored);
+            if self.try_now(&mut state, name, change, tried).await? {
+                return Ok(Some(taken));
+            }
+        }
+        Err(conflict())
+    }
+
+    /// Writes a change of one field now, with the pending changes of the others.
+    ///
+    /// Returns `false`, after a short wait, if another request was faster; the field then has its value.
+    async fn try_now(
+        &self,
+        state: &mut State,
+        name: &str,
+        change: Change,
+        tried: u32,
+    ) -> Result<bool> {
+        let Some(current) = &state.current else {
+            return Err(SessionError::gone());
+        };
+        let (session, generation) = (current.token.record, current.metadata.generation);
+        let mut changes = state.pending.changes();
+        changes.retain(|(other, _)| **other != *name);
+        changes.push((name.into(), change));
+        let sessions = &self.inner.config.sessions;
+        match sessions.apply(session, generation, changes.clone()).await? {
+            Applied::Done => {
+                state.settle(&changes);
+                Ok(true)
+            }
+            Applied::Conflict(held) => {
+                take_over(state, name, held);
+                back_off(tried).await;
+                Ok(false)
+            }
+            refused => Err(self.refused(state, refused)),
+        }
     }
 
     /// Writes the pending changes: creates a session if there is none.
@@ -105,7 +159,7 @@ impl Session {
             if state.exceeds(most) {
                 return Err(too_large(most));
             }
-            let token = Token::random(DeviceId::random(), None);
+            let token = state.reserve();
             let create = sessions.new_session(&token, None, &SignInOptions::default(), fields);
             let opened = sessions.create(&token, create).await?;
             state.begin(token, opened);
@@ -134,6 +188,13 @@ impl Session {
             }
         }
     }
+}
+
+fn conflict() -> SessionError {
+    SessionError::new(
+        SessionErrorKind::Conflict,
+        "other requests changed the field at each of 64 attempts: try again later",
+    )
 }
 
 /// Takes over the value that another request wrote.

@@ -4,6 +4,7 @@ use std::sync::Arc;
 
 use super::Session;
 use super::state::{Outgoing, State};
+use crate::event::SessionEventKind;
 use crate::session_record::{Choice, Fields, Secret, SignIn};
 use crate::token::{DeviceId, Token, UserTag};
 use crate::{Result, SessionError, SessionErrorKind, SignInOptions, UserId};
@@ -18,10 +19,12 @@ impl Session {
     /// sessions, those are ended.
     ///
     /// Two round trips, one more to read the session if it was not read yet, and one more if a session is
-    /// ended because of [`Sessions::with_max_devices`](crate::Sessions::with_max_devices).
+    /// ended because of [`Sessions::with_device_limit`](crate::Sessions::with_device_limit).
     ///
     /// # Errors
-    /// Those of [all methods](Session) and of [`UserId::new`].
+    /// Those of [all methods](Session) and of [`UserId::new`]; [`SessionErrorKind::Disabled`] if the account is
+    /// [disabled](crate::Sessions::disable), and [`SessionErrorKind::TooManyDevices`] at a
+    /// [limit that refuses](crate::DeviceLimit::Refuse). The session then stays as it was.
     pub async fn log_in(&self, user: impl Into<Arc<str>> + Send) -> Result<()> {
         self.log_in_with(user, SignInOptions::new()).await
     }
@@ -56,6 +59,7 @@ impl Session {
         let user = UserId::new(user)?;
         let user = user.shared();
         self.inner.config.sessions.check_lifetime(&options)?;
+        options.check_method()?;
         let mut state = match self.act().await {
             // A user who has just signed in needs nothing of the session that ended.
             Err(error) if error.kind() == SessionErrorKind::Gone => self.load().await?,
@@ -105,13 +109,17 @@ impl Session {
             let user = current.metadata.user.as_ref().map(|user| user.id.clone());
             let sessions = &self.inner.config.sessions;
             // It may belong to another user by now, who did not ask for this.
-            if !sessions.end(current.token.record, user.as_ref()).await? {
+            if !sessions
+                .end(current.token.record, user.as_ref(), None)
+                .await?
+            {
                 state.lose();
                 return Ok(());
             }
         }
         state.clear();
         state.outgoing = Outgoing::Remove;
+        state.is_signed_out = true;
         Ok(())
     }
 
@@ -142,6 +150,9 @@ impl Session {
             return Err(SessionError::gone());
         }
         sessions.metrics.rotated.increment(1);
+        let user = current.metadata.user.as_ref().map(|user| &user.id);
+        let (kind, session) = (SessionEventKind::Rotated, Some(to.record));
+        sessions.settings.events.emit(kind, user, session, None);
         current.token = to;
         state.give();
         Ok(())
@@ -155,11 +166,11 @@ impl Session {
         options: &SignInOptions,
     ) -> Result<()> {
         let sessions = &self.inner.config.sessions;
-        let token = Token::random(DeviceId::random(), Some(UserTag::of(user)));
-        let user = sessions.enroll(token.record, user, options).await?;
-        let create = sessions.new_session(&token, Some(user), options, Fields::new());
+        let token = Token::random(state.id(), Some(UserTag::of(user)));
+        let enrolled = sessions.enroll(token.record, user, options).await?;
+        let create = sessions.new_session(&token, Some(enrolled), options, Fields::new());
         let opened = sessions.create(&token, create).await?;
-        sessions.metrics.signed_in.increment(1);
+        self.note_signed_in(user, token.record);
         state.begin(token, opened);
         state.give();
         Ok(())
@@ -173,7 +184,7 @@ impl Session {
         let rivals = std::mem::take(&mut state.rivals);
         let ends = rivals
             .iter()
-            .map(|rival| sessions.end(rival.session, Some(&rival.user)));
+            .map(|rival| sessions.end(rival.session, Some(&rival.user), None));
         let ended = futures_util::future::try_join_all(ends).await;
         if ended.is_err() {
             state.rivals = rivals;
@@ -181,8 +192,18 @@ impl Session {
         ended.map(drop)
     }
 
+    fn note_signed_in(&self, user: &Arc<str>, session: DeviceId) {
+        let sessions = &self.inner.config.sessions;
+        sessions.metrics.signed_in.increment(1);
+        let (kind, session) = (SessionEventKind::SignedIn, Some(session));
+        sessions
+            .settings
+            .events
+            .emit(kind, Some(user), session, None);
+    }
+
     fn signed_in(&self, state: &mut State, token: Token, sign_in: SignIn, generation: i64) {
-        self.inner.config.sessions.metrics.signed_in.increment(1);
+        self.note_signed_in(&sign_in.user.id, token.record);
         if state
             .session_user()
             .is_some_and(|user| user.id != sign_in.user.id)

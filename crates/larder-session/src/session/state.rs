@@ -6,8 +6,8 @@ use super::pending::Pending;
 use crate::cookie::MaxAge;
 use crate::session_record::{Fields, Metadata, Secret, SessionUser, weight};
 use crate::sessions::{Found, Opened, Rival};
-use crate::token::Token;
-use crate::{CookieExpiry, UserId};
+use crate::token::{DeviceId, Token};
+use crate::{CookieExpiry, EndReason, UserId};
 
 /// The session as one request knows it.
 #[derive(Default)]
@@ -15,6 +15,8 @@ pub(super) struct State {
     pub(super) phase: Phase,
     /// The session in the store. None if there is none yet, or none any more.
     pub(super) current: Option<Current>,
+    /// The token of the session that this request may begin: its values are sealed for it.
+    reserved: Option<Token>,
     /// The fields in the store when they were last read.
     pub(super) fields: Arc<Fields>,
     /// The changes that are not written yet.
@@ -22,8 +24,12 @@ pub(super) struct State {
     pub(super) outgoing: Outgoing,
     /// Other living sessions that the request came with cookies of.
     pub(super) rivals: Vec<Rival>,
+    /// The session that the cookie once opened, and why it ended.
+    pub(super) ended: Option<(Token, EndReason)>,
     /// The session ended during the request: nothing is written any more.
     pub(super) is_gone: bool,
+    /// The request signed out.
+    pub(super) is_signed_out: bool,
 }
 
 #[derive(Clone, Copy, Default, PartialEq, Eq)]
@@ -39,6 +45,8 @@ pub(super) struct Current {
     pub(super) token: Token,
     pub(super) metadata: Metadata,
     pub(super) by: Secret,
+    /// Whether the id is old enough to be replaced.
+    pub(super) is_renewal_due: bool,
 }
 
 /// The change of the visitor's cookie.
@@ -57,8 +65,25 @@ impl State {
             token,
             metadata: opened.metadata,
             by: opened.by,
+            is_renewal_due: opened.is_renewal_due,
         });
+        self.reserved = None;
         self.fields = opened.fields;
+    }
+
+    /// Returns the token of an anonymous session that this request begins, the same at each attempt.
+    pub(super) fn reserve(&mut self) -> Token {
+        *self
+            .reserved
+            .get_or_insert_with(|| Token::random(DeviceId::random(), None))
+    }
+
+    /// Returns the id of the session, or the one that it will have.
+    pub(super) fn id(&mut self) -> DeviceId {
+        match &self.current {
+            Some(current) => current.token.record,
+            None => self.reserve().record,
+        }
     }
 
     /// Takes over what the store knows of the cookies that the request came with.
@@ -67,6 +92,7 @@ impl State {
             self.begin(token, opened);
         }
         self.rivals = found.rivals;
+        self.ended = found.ended;
     }
 
     /// Notes that the response sets the cookie of the session as it is now.
@@ -85,9 +111,16 @@ impl State {
         }
     }
 
+    /// Returns whether the id must be replaced: it is old, and this request has not replaced it yet.
+    pub(super) fn has_to_be_renewed(&self) -> bool {
+        let is_due = self.current.as_ref().is_some_and(|it| it.is_renewal_due);
+        is_due && matches!(self.outgoing, Outgoing::Keep)
+    }
+
     /// Forgets the session.
     pub(super) fn clear(&mut self) {
         self.current = None;
+        self.reserved = None;
         self.fields = Arc::default();
         self.pending.clear();
     }

@@ -45,8 +45,9 @@ for at = 4, #ARGV, 4 do
     if old then return {2, old} end
     new = value
   else
+    -- 'swap', or 'extract'.
     if old ~= with then return {2, old or false} end
-    new = value
+    new = op == 'swap' and value or nil
   end
   if old then
     s.weight = s.weight - 32 - #name - #old

@@ -56,11 +56,10 @@ impl Program for Apply {
 
     fn step(&self, record: &mut Slot<'_, SessionRecord>, now: Timestamp) -> Applied {
         let now = now.as_micros();
-        let held = match record.get() {
-            Some(held) if held.is_alive(now) && held.0.metadata.generation == self.generation => {
-                &held.0
-            }
-            _ => return Applied::Gone,
+        let held = record.get().and_then(|held| held.live(now));
+        let held = held.filter(|held| held.metadata.generation == self.generation);
+        let Some(held) = held else {
+            return Applied::Gone;
         };
         let mut metadata = held.metadata.clone();
         let mut values = Vec::with_capacity(self.changes.len());
@@ -79,9 +78,9 @@ impl Program for Apply {
             return Applied::TooLarge;
         }
         let ttl = metadata.touch(now, self.idle);
-        if let Some(held) = record.update(ttl) {
-            held.0.metadata = metadata;
-            let fields = Arc::make_mut(&mut held.0.fields);
+        if let Some(held) = record.update(ttl).and_then(SessionRecord::live_mut) {
+            held.metadata = metadata;
+            let fields = Arc::make_mut(&mut held.fields);
             for ((name, _), value) in self.changes.iter().zip(values) {
                 match value {
                     Some(value) => fields.insert(name.clone(), value),

@@ -21,13 +21,15 @@ pub(crate) enum Change {
     Tally { seen: Bytes, left: Option<i64> },
     /// Sets the second value if the field still has the first; otherwise nothing is changed at all.
     Swap(Option<Bytes>, Bytes),
+    /// Removes the field if it still has this value; otherwise nothing is changed at all.
+    Extract(Bytes),
 }
 
 /// The reason why no change was made.
 #[derive(Clone, PartialEq, Eq)]
 #[cfg_attr(test, derive(Debug))]
 pub(crate) enum Refused {
-    /// The field of a swap has this value by now.
+    /// The field of a swap or an extraction has this value by now.
     Conflict(Option<Bytes>),
     /// The field of a sum is not an integer, or the sum would be beyond 2^53.
     NotAnInteger,
@@ -44,6 +46,7 @@ impl Change {
             Self::Tally { seen, .. } => ("tally", seen, &[]),
             Self::Swap(None, new) => ("fill", &[], new),
             Self::Swap(Some(expected), new) => ("swap", expected, new),
+            Self::Extract(expected) => ("extract", expected, &[]),
         };
         args.text(op);
         args.text(name);
@@ -77,7 +80,8 @@ impl Change {
                 add(held, by)
             }
             Self::Swap(expected, new) if held == expected.as_ref() => Ok(Some(new.clone())),
-            Self::Swap(..) => Err(Refused::Conflict(held.cloned())),
+            Self::Extract(expected) if held == Some(expected) => Ok(None),
+            Self::Swap(..) | Self::Extract(_) => Err(Refused::Conflict(held.cloned())),
         }
     }
 }

@@ -2,7 +2,7 @@ use std::sync::Arc;
 
 use larder_store::program::prelude::*;
 
-use super::{Choice, Fields, Metadata, SessionRecord, SessionUser, Stored, same, weight};
+use super::{Choice, Fields, Held, Metadata, SessionRecord, SessionUser, Stored, same, weight};
 use crate::token::SecretHash;
 
 /// Creates a session under a random id, and returns whether it is there now.
@@ -66,7 +66,7 @@ impl Program for Create {
         args.int(self.bytes());
         match &self.user {
             Some(user) => user.write(args),
-            None => (("", ""), 0_i64).write(args),
+            None => (("", ""), ((0_i64, 0_i64), "")).write(args),
         }
         self.choice.write(args);
         for (name, value) in &self.fields {
@@ -77,8 +77,8 @@ impl Program for Create {
 
     fn step(&self, record: &mut Slot<'_, SessionRecord>, now: Timestamp) -> bool {
         let now = now.as_micros();
-        if let Some(held) = record.get().filter(|held| held.is_alive(now)) {
-            return same(&held.0.hash, &self.hash);
+        if let Some(held) = record.get().and_then(|held| held.live(now)) {
+            return same(&held.hash, &self.hash);
         }
         let mut metadata = self.metadata(now);
         let ttl = metadata.touch(now, self.idle);
@@ -88,7 +88,7 @@ impl Program for Create {
             metadata,
             fields: Arc::new(self.fields.clone()),
         };
-        record.put(SessionRecord(session), ttl);
+        record.put(SessionRecord(Held::Live(session)), ttl);
         true
     }
 

@@ -1,7 +1,13 @@
--- KEYS[1]: the session. ARGV: the user it must belong to, an epoch it must not have, and a time before
--- which the user must have signed in; each may be missing.
-local s = ARGV[1] and held(KEYS[1], now())
-if s and (s.user ~= ARGV[1] or s.epoch == ARGV[2]) then return 0 end
-if s and ARGV[3] and s.since >= tonumber(ARGV[3]) then return 0 end
-del(KEYS[1])
+-- KEYS[1]: the session. ARGV: the reason, or 0; how long to keep it, in milliseconds; the user it must
+-- belong to, an epoch it must not have, and a time before which the user must have signed in; each of
+-- these three may be missing.
+local why, now = tonumber(ARGV[1]), now()
+local s = (why > 0 or ARGV[3]) and held(KEYS[1], now)
+if s and ARGV[3] and (s.user ~= ARGV[3] or s.epoch == ARGV[4]) then return 0 end
+if s and ARGV[5] and s.since >= tonumber(ARGV[5]) then return 0 end
+if why == 0 then
+  del(KEYS[1])
+elseif s then
+  put(KEYS[1], struct.pack(TOMBSTONE, ENDED, s.hash, why, now + ARGV[2] * 1000), ARGV[2])
+end
 return 1

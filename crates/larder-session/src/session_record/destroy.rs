@@ -2,12 +2,18 @@ use std::sync::Arc;
 
 use larder_store::program::prelude::*;
 
-use super::{Epoch, SessionRecord};
+use super::{Epoch, Held, SessionRecord, Stored, Tombstone};
+use crate::EndReason;
+use crate::end_reason::code_of;
 
 /// Ends a session, and returns whether it is gone now: `false` if it does not match `whose`.
 #[cfg_attr(test, derive(Clone, Debug))]
 pub(crate) struct Destroy {
     pub(crate) whose: Whose,
+    /// The reason that its browser is told. None leaves nothing behind.
+    pub(crate) reason: Option<EndReason>,
+    /// The time for which the reason is kept.
+    pub(crate) keep: Ttl,
 }
 
 /// Which session may be ended.
@@ -44,27 +50,46 @@ impl Program for Destroy {
     )
     .runs_when_full();
 
-    arguments!(whose);
+    fn args(&self, args: &mut Args) {
+        args.int(code_of(self.reason).into());
+        (self.keep, &self.whose).write(args);
+    }
 
     fn step(&self, record: &mut Slot<'_, SessionRecord>, now: Timestamp) -> bool {
-        let ends = |held: &SessionRecord| {
-            let held = held.0.metadata.user.as_ref();
-            match &self.whose {
-                Whose::Anyone => true,
-                Whose::Of(user) => held.is_some_and(|held| held.id == *user),
-                Whose::OfBefore(user, epoch) => {
-                    held.is_some_and(|held| held.id == *user && held.epoch != *epoch)
-                }
-                Whose::SignedInBefore(user, moment) => {
-                    held.is_some_and(|held| held.id == *user && held.since < *moment)
-                }
-            }
-        };
-        let held = record.get().filter(|held| held.is_alive(now.as_micros()));
-        if !held.is_none_or(ends) {
+        let now = now.as_micros();
+        let held = record.get().and_then(|held| held.live(now));
+        if !held.is_none_or(|held| self.ends(held)) {
             return false;
         }
-        record.remove();
+        match (self.reason, held.map(|held| held.hash)) {
+            (None, _) => record.remove(),
+            // The reason of an earlier end stays.
+            (Some(_), None) => {}
+            (reason, Some(hash)) => {
+                let ended = Tombstone::new(hash, reason, now, self.keep);
+                record.put(SessionRecord(Held::Ended(ended)), self.keep);
+            }
+        }
         true
+    }
+
+    fn reply(&self, wire: Wire) -> Result<bool> {
+        wire.read()
+    }
+}
+
+impl Destroy {
+    fn ends(&self, held: &Stored) -> bool {
+        let held = held.metadata.user.as_ref();
+        match &self.whose {
+            Whose::Anyone => true,
+            Whose::Of(user) => held.is_some_and(|held| held.id == *user),
+            Whose::OfBefore(user, epoch) => {
+                held.is_some_and(|held| held.id == *user && held.epoch != *epoch)
+            }
+            Whose::SignedInBefore(user, moment) => {
+                held.is_some_and(|held| held.id == *user && held.since < *moment)
+            }
+        }
     }
 }

@@ -1,7 +1,7 @@
 use bytes::Bytes;
 use larder_store::program::prelude::*;
 
-use super::{SessionRecord, Stored, stored};
+use super::{Held, SessionRecord, Stored, stored};
 
 /// Shows the user of a session, its times in microseconds, and the size of each field.
 ///
@@ -36,7 +36,18 @@ impl Program for InspectSession {
     }
 }
 
-fn show(held: &Stored) -> Inspection {
+fn show(held: &Held) -> Inspection {
+    match held {
+        Held::Live(held) => show_session(held),
+        Held::Ended(ended) => {
+            let why = ended.reason.map(|reason| format!("{reason:?}"));
+            let why = why.unwrap_or_else(|| "a reason that was taken".to_owned());
+            Inspection::new().with("ended", why)
+        }
+    }
+}
+
+fn show_session(held: &Stored) -> Inspection {
     let (metadata, fields) = (&held.metadata, &held.fields);
     let mut shown = Inspection::new();
     if let Some(user) = &metadata.user {

@@ -1,9 +1,13 @@
 -- A session is one string. It begins with a head of fixed length: the version of the layout; the hash of
 -- the secret; last seen, idle and absolute deadline, created; the generation; the weight of the data; the
 -- choice of the sign-in (idle and touch in microseconds, or 0, and the cookie's expiry). Then the length
--- of the previous hash and its end, or 0; the length of the user, or 0, followed by the user, the epoch
--- and the time of the sign-in. Then each field: two lengths, name, value.
-local HEAD, FORM = '>Bc32i8i8i8i8I4I4i8i8B', 2
+-- of the previous hash and its end, or 0; the length of the user, or 0, followed by the user, the epoch,
+-- the time, the generation and the method of the sign-in. Then each field: two lengths, name, value.
+--
+-- What is left of a session that was ended is a string too: another version, the hash of its secret, the
+-- reason, and when the key expires.
+local HEAD, FORM = '>Bc32i8i8i8i8I4I4i8i8B', 3
+local TOMBSTONE, ENDED = '>Bc32Bi8', 200
 
 local function parse(text)
   local s, form, length, at = {names = {}, data = {}}, nil, nil, nil
@@ -14,7 +18,11 @@ local function parse(text)
   length, at = struct.unpack('B', text, at)
   if length > 0 then s.old, s.till, at = struct.unpack('>c32i8', text, at) end
   length, at = struct.unpack('>I2', text, at)
-  if length > 0 then s.user, s.epoch, s.since, at = struct.unpack('>c' .. length .. 'c16i8', text, at) end
+  if length > 0 then
+    s.user, s.epoch, s.since, s.all, length, at = struct.unpack('>c' .. length .. 'c16i8i8B', text, at)
+    s.method = string.sub(text, at, at + length - 1)
+    at = at + length
+  end
   while at <= #text do
     local short, long, name = struct.unpack('>BI4', text, at)
     name = string.sub(text, at + 5, at + 4 + short)
@@ -45,7 +53,7 @@ local function keep(key, s, now, idle)
   local parts = {struct.pack(HEAD, FORM, s.hash, now, now + ms * 1000, s.absolute_at, s.created, s.generation, s.weight,
     s.idle, s.touch, s.expiry)}
   parts[2] = s.old and struct.pack('>Bc32i8', 40, s.old, s.till) or '\0'
-  parts[3] = s.user and struct.pack('>I2', #s.user) .. s.user .. struct.pack('>c16i8', s.epoch, s.since) or '\0\0'
+  parts[3] = s.user and struct.pack('>I2', #s.user) .. s.user .. struct.pack('>c16i8i8B', s.epoch, s.since, s.all, #s.method) .. s.method or '\0\0'
   for _, name in ipairs(s.names) do
     local value = s.data[name]
     if value then

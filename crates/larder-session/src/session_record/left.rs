@@ -2,7 +2,7 @@ use larder_store::program::prelude::*;
 
 use super::SessionRecord;
 
-/// Returns how many milliseconds a session has left, rounded up; negative if there is none.
+/// Returns how many milliseconds the record of a session has left, rounded up; negative if there is none.
 ///
 /// On Redis one PTTL. Next to a [`Read`](super::Read) it gives the time of the store.
 #[cfg_attr(test, derive(Clone, Debug))]
@@ -23,6 +23,6 @@ impl Program for Left {
         let Some(held) = record.get() else {
             return NONE;
         };
-        super::millis(held.0.metadata.idle_at - now.as_micros())
+        super::millis(held.0.ends() - now.as_micros())
     }
 }

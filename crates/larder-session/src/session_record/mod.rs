@@ -15,6 +15,7 @@ mod peek;
 mod read;
 mod rotate;
 mod stored;
+mod take_reason;
 mod touch;
 
 use std::collections::BTreeMap;
@@ -37,7 +38,8 @@ pub(crate) use left::Left;
 pub(crate) use peek::{Peek, Peeked};
 pub(crate) use read::Read;
 pub(crate) use rotate::{Rotate, SignIn};
-pub(crate) use stored::Stored;
+pub(crate) use stored::{Held, Stored, Tombstone};
+pub(crate) use take_reason::TakeReason;
 pub(crate) use touch::Touch;
 
 /// The data of a session, by the names of its fields.
@@ -49,7 +51,7 @@ pub(crate) type Epoch = [u8; 16];
 /// The record of one session, for [`inspect`](larder_store::program::Programs#method.inspect).
 ///
 /// It holds the hash of the secret, never the secret.
-pub struct SessionRecord(Stored);
+pub struct SessionRecord(Held);
 
 /// A session without its data. All times are microseconds by the store's clock.
 #[derive(Clone, PartialEq, Eq)]
@@ -76,12 +78,17 @@ pub(crate) struct SessionUser {
     pub(crate) epoch: Epoch,
     /// When the user signed in, by the clock of the user's record; each sign-in is later.
     pub(crate) since: i64,
+    /// The generation of all users' sessions at the sign-in.
+    pub(crate) all: i64,
+    /// How the user proved who they are, if the app says.
+    pub(crate) method: Option<Arc<str>>,
 }
 
-/// The user as three arguments of a program.
+/// The user as five arguments of a program.
 impl Arg for SessionUser {
     fn write(&self, args: &mut Args) {
-        ((&self.id, self.epoch), self.since).write(args);
+        ((&self.id, self.epoch), (self.since, self.all)).write(args);
+        args.text(self.method.as_deref().unwrap_or_default());
     }
 }
 
@@ -97,11 +104,22 @@ impl SessionRecord {
         Key::new(Self::KIND, session)
     }
 
-    /// Returns whether a stored session is alive.
+    /// Returns the session, if it is alive at `now`.
     ///
     /// Its key expires at the idle deadline, but up to a millisecond after the absolute one.
-    fn is_alive(&self, now: i64) -> bool {
-        now < self.0.metadata.absolute_at
+    fn live(&self, now: i64) -> Option<&Stored> {
+        match &self.0 {
+            Held::Live(stored) => (now < stored.metadata.absolute_at).then_some(stored),
+            Held::Ended(_) => None,
+        }
+    }
+
+    /// Returns the session to change.
+    fn live_mut(&mut self) -> Option<&mut Stored> {
+        match &mut self.0 {
+            Held::Live(stored) => Some(stored),
+            Held::Ended(_) => None,
+        }
     }
 }
 

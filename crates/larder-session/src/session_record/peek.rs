@@ -37,8 +37,8 @@ impl Program for Peek {
     fn args(&self, _: &mut Args) {}
 
     fn step(&self, record: &mut Slot<'_, SessionRecord>, now: Timestamp) -> Option<Peeked> {
-        let held = record.get().filter(|held| held.is_alive(now.as_micros()))?;
-        let metadata = &held.0.metadata;
+        let held = record.get().and_then(|held| held.live(now.as_micros()))?;
+        let metadata = &held.metadata;
         Some(Peeked {
             user: metadata.user.clone()?,
             created: metadata.created,
@@ -46,7 +46,7 @@ impl Program for Peek {
             idle_at: metadata.idle_at,
             absolute_at: metadata.absolute_at,
             choice: metadata.choice,
-            device: held.0.fields.get(DEVICE.name()).cloned(),
+            device: held.fields.get(DEVICE.name()).cloned(),
         })
     }
 
@@ -68,6 +68,8 @@ fn read(wire: Wire) -> Result<Peeked> {
         user,
         epoch,
         since,
+        all,
+        method,
         created,
         seen,
         idle_at,
@@ -83,6 +85,8 @@ fn read(wire: Wire) -> Result<Peeked> {
             id: user.read::<String>()?.into(),
             epoch: epoch.read()?,
             since: since.read()?,
+            all: all.read()?,
+            method: method.read::<Option<String>>()?.map(Into::into),
         },
         created: created.read()?,
         seen: seen.read()?,

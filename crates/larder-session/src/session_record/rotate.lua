@@ -1,6 +1,6 @@
 -- KEYS[1]: the session. ARGV: the hashes of the request's secret and of the new one; idle and grace in
--- microseconds; then, at a sign-in, the user, the epoch, the time of the sign-in, absolute, and its
--- choice.
+-- microseconds; then, at a sign-in, the user, the epoch, its time, its generation and its method,
+-- absolute, and its choice.
 local now = now()
 local s = held(KEYS[1], now)
 if not s then return false end
@@ -15,9 +15,9 @@ if ARGV[5] then
     -- No field of another user stays.
     if s.user then s.names, s.weight = {}, 0 end
   end
-  s.user, s.epoch, s.since = ARGV[5], ARGV[6], tonumber(ARGV[7])
-  s.absolute_at = now + tonumber(ARGV[8])
-  s.idle, s.touch, s.expiry = tonumber(ARGV[9]), tonumber(ARGV[10]), tonumber(ARGV[11])
+  s.user, s.epoch, s.since, s.all, s.method = ARGV[5], ARGV[6], tonumber(ARGV[7]), tonumber(ARGV[8]), ARGV[9]
+  s.absolute_at = now + tonumber(ARGV[10])
+  s.idle, s.touch, s.expiry = tonumber(ARGV[11]), tonumber(ARGV[12]), tonumber(ARGV[13])
 end
 
 s.hash, s.old = ARGV[2], nil

@@ -2,7 +2,7 @@ use std::sync::Arc;
 
 use larder_store::program::prelude::*;
 
-use super::{Choice, SessionRecord, SessionUser, Stored, same};
+use super::{Choice, Held, SessionRecord, SessionUser, Stored, same};
 use crate::token::SecretHash;
 
 /// Gives a session a new secret, and a user at a sign-in. Returns the generation.
@@ -53,7 +53,7 @@ impl Program for Rotate {
 
     fn step(&self, record: &mut Slot<'_, SessionRecord>, now: Timestamp) -> Option<i64> {
         let now = now.as_micros();
-        let held = &record.get().filter(|held| held.is_alive(now))?.0;
+        let held = record.get().and_then(|held| held.live(now))?;
         if same(&held.hash, &self.to) {
             return Some(held.metadata.generation);
         }
@@ -84,7 +84,7 @@ impl Program for Rotate {
             metadata,
             fields,
         };
-        record.put(SessionRecord(session), ttl);
+        record.put(SessionRecord(Held::Live(session)), ttl);
         Some(generation)
     }
 

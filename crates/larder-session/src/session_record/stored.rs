@@ -6,8 +6,62 @@ use std::sync::Arc;
 
 use bytes::Bytes;
 
+use larder_store::Ttl;
+
 use super::{Choice, Fields, Metadata, Secret, SessionUser, same};
+use crate::EndReason;
 use crate::token::SecretHash;
+
+/// The content of a session's record.
+#[derive(Clone, PartialEq, Eq)]
+#[cfg_attr(test, derive(Debug))]
+#[allow(
+    clippy::large_enum_variant,
+    reason = "nearly all of them are sessions, which are read without a detour"
+)]
+pub(crate) enum Held {
+    /// A session.
+    Live(Stored),
+    /// What is left of a session that was ended.
+    Ended(Tombstone),
+}
+
+impl Held {
+    /// Returns when its key expires, in microseconds.
+    pub(crate) fn ends(&self) -> i64 {
+        match self {
+            Self::Live(stored) => stored.metadata.idle_at,
+            Self::Ended(ended) => ended.until,
+        }
+    }
+}
+
+/// What is left of a session that was ended, for its browser alone.
+#[derive(Clone, PartialEq, Eq)]
+#[cfg_attr(test, derive(Debug))]
+pub(crate) struct Tombstone {
+    /// The hash of the secret that the session had.
+    pub(super) hash: SecretHash,
+    /// The reason. None once it was taken.
+    pub(crate) reason: Option<EndReason>,
+    /// When it expires, in microseconds.
+    pub(super) until: i64,
+}
+
+impl Tombstone {
+    pub(super) fn new(hash: SecretHash, reason: Option<EndReason>, now: i64, keep: Ttl) -> Self {
+        Self {
+            hash,
+            reason,
+            until: now + keep.as_micros(),
+        }
+    }
+
+    /// Returns whether `hash` is that of the secret which the session had, in constant time.
+    pub(crate) fn is_of(&self, hash: &SecretHash) -> bool {
+        same(&self.hash, hash)
+    }
+}
 
 /// A session as it is stored.
 #[derive(Clone, PartialEq, Eq)]
@@ -31,16 +85,43 @@ impl Stored {
     }
 }
 
-/// The version of the layout, in the first byte.
-const FORM: u8 = 2;
-
-/// Parses a session. None for bytes of another layout.
-pub(super) fn read(bytes: &Bytes) -> Option<Stored> {
-    let mut left = Left { bytes, at: 0 };
-    if left.array()? != [FORM] {
-        return None;
+impl Stored {
+    /// Returns since when the current secret has existed, if a rotation leaves the old one this `grace`.
+    pub(crate) fn issued(&self, grace: i64) -> i64 {
+        let metadata = &self.metadata;
+        let signed_in = metadata.user.as_ref().map(|user| user.since);
+        let rotated = self.outdated.as_ref().map(|(_, until)| until - grace);
+        let later = signed_in.max(rotated);
+        later.map_or(metadata.created, |later| later.max(metadata.created))
     }
+}
+
+/// The version of the layout, in the first byte.
+const FORM: u8 = 3;
+/// The first byte of what is left of a session.
+const ENDED: u8 = 200;
+
+/// Parses a session, or what is left of one. None for bytes of another layout.
+pub(super) fn read(bytes: &Bytes) -> Option<Held> {
+    let mut left = Left { bytes, at: 0 };
+    let [form] = left.array()?;
     let hash = left.array()?;
+    match form {
+        FORM => read_session(hash, left).map(Held::Live),
+        ENDED => {
+            let [code] = left.array()?;
+            Some(Held::Ended(Tombstone {
+                hash,
+                reason: EndReason::of(code),
+                until: left.int()?,
+            }))
+        }
+        _ => None,
+    }
+}
+
+fn read_session(hash: SecretHash, mut left: Left<'_>) -> Option<Stored> {
+    let bytes = left.bytes;
     let (seen, idle_at) = (left.int()?, left.int()?);
     let (absolute_at, created) = (left.int()?, left.int()?);
     let generation = u32::from_be_bytes(left.array()?);
@@ -57,6 +138,12 @@ pub(super) fn read(bytes: &Bytes) -> Option<Stored> {
             id: std::str::from_utf8(left.take(length.into())?).ok()?.into(),
             epoch: left.array()?,
             since: left.int()?,
+            all: left.int()?,
+            method: {
+                let [length] = left.array()?;
+                let method = std::str::from_utf8(left.take(length.into())?).ok()?;
+                (!method.is_empty()).then(|| method.into())
+            },
         }),
     };
     let mut fields = Fields::new();
@@ -92,7 +179,7 @@ pub(super) fn read(bytes: &Bytes) -> Option<Stored> {
 
 /// The bytes that are not read yet.
 struct Left<'a> {
-    bytes: &'a [u8],
+    bytes: &'a Bytes,
     at: usize,
 }
 
@@ -134,18 +221,25 @@ mod tests {
         bytes.extend(5_i64.to_be_bytes());
         bytes.extend(b"\0\x03ada");
         bytes.extend([9; 16]);
-        bytes.extend(2_i64.to_be_bytes());
+        for int in [2_i64, 4] {
+            bytes.extend(int.to_be_bytes());
+        }
+        bytes.extend(b"\x03otp");
         bytes.extend(b"\x01\0\0\0\x02ai5\x01\0\0\0\x00b");
         bytes
     }
 
     #[test]
     fn a_session_that_was_written_is_read() {
-        let stored = read(&sample().into()).unwrap();
+        let Some(Held::Live(stored)) = read(&sample().into()) else {
+            panic!("it is a session");
+        };
         assert_eq!(stored.hash, [7; 32]);
         assert_eq!(stored.outdated, Some(([8; 32], 5)));
         let metadata = &stored.metadata;
-        assert_eq!(&*metadata.user.as_ref().unwrap().id, "ada");
+        let user = metadata.user.as_ref().unwrap();
+        assert_eq!((&*user.id, user.since, user.all), ("ada", 2, 4));
+        assert_eq!(user.method.as_deref(), Some("otp"));
         assert_eq!(
             (metadata.seen, metadata.idle_at, metadata.absolute_at),
             (3, 60_000_003, 90_000_003)
@@ -157,6 +251,21 @@ mod tests {
         assert_eq!(Some(metadata.choice), Choice::read(7_000_000, 1_000_000, 2));
         assert_eq!(stored.fields["a"], "i5");
         assert_eq!(stored.fields["b"], "");
+    }
+
+    #[test]
+    fn what_is_left_of_a_session_is_read() {
+        let mut bytes = vec![ENDED];
+        bytes.extend([7; 32]);
+        bytes.push(EndReason::PasswordChanged.code());
+        bytes.extend(9_i64.to_be_bytes());
+        let Some(Held::Ended(ended)) = read(&bytes.clone().into()) else {
+            panic!("it is what is left");
+        };
+        assert!(ended.is_of(&[7; 32]) && !ended.is_of(&[8; 32]));
+        assert_eq!(ended.reason, Some(EndReason::PasswordChanged));
+        assert_eq!(ended.until, 9);
+        assert!(read(&bytes[..41].to_vec().into()).is_none());
     }
 
     #[test]
@@ -178,7 +287,7 @@ mod tests {
         }
 
         #[test]
-        fn no_flipped_byte_panics(at in 0..174_usize, to in any::<u8>()) {
+        fn no_flipped_byte_panics(at in 0..186_usize, to in any::<u8>()) {
             let mut bytes = sample();
             bytes[at] = to;
             let _ = read(&bytes.into());

@@ -26,17 +26,16 @@ impl Program for Touch {
 
     fn step(&self, record: &mut Slot<'_, SessionRecord>, now: Timestamp) -> bool {
         let now = now.as_micros();
-        let held = record.get().filter(|held| held.is_alive(now));
-        let Some(held) = held else {
+        let Some(held) = record.get().and_then(|held| held.live(now)) else {
             return false;
         };
-        let mut metadata = held.0.metadata.clone();
+        let mut metadata = held.metadata.clone();
         if now - metadata.seen < metadata.choice.touch(self.touch) {
             return false;
         }
         let ttl = metadata.touch(now, self.idle);
-        if let Some(held) = record.update(ttl) {
-            held.0.metadata = metadata;
+        if let Some(held) = record.update(ttl).and_then(SessionRecord::live_mut) {
+            held.metadata = metadata;
         }
         true
     }

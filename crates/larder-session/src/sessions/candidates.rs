@@ -8,10 +8,10 @@ use std::sync::Arc;
 
 use futures_util::future::try_join_all;
 
-use super::{Opened, Sessions};
-use crate::Result;
+use super::{Opened, Opening, Sessions};
 use crate::session_record::Secret;
 use crate::token::{DeviceId, Token};
+use crate::{EndReason, Result};
 
 /// The sessions that the cookies of a request open.
 #[derive(Default)]
@@ -20,6 +20,31 @@ pub(crate) struct Found {
     pub(crate) chosen: Option<(Token, Opened)>,
     /// The other living sessions that belong to users.
     pub(crate) rivals: Vec<Rival>,
+    /// The session that has ended, if none lives, and why.
+    pub(crate) ended: Option<(Token, EndReason)>,
+}
+
+impl Found {
+    /// Returns what the only cookie of a request opens.
+    pub(crate) fn by(token: Token, opening: Opening) -> Self {
+        let ended = ended(token, &opening);
+        Self {
+            chosen: opening.session().map(|opened| (token, opened)),
+            rivals: Vec::new(),
+            ended,
+        }
+    }
+}
+
+/// Returns why the session of a token has ended.
+///
+/// A token that opens nothing, made up or not, has expired: that says nothing of what the store holds.
+fn ended(token: Token, opening: &Opening) -> Option<(Token, EndReason)> {
+    match opening {
+        Opening::Ended(reason) => Some((token, (*reason)?)),
+        Opening::Absent if token.user.is_some() => Some((token, EndReason::Expired)),
+        Opening::Session(_) | Opening::Absent => None,
+    }
 }
 
 /// A living session that the request also has a cookie of, but does not use.
@@ -31,12 +56,19 @@ pub(crate) struct Rival {
 impl Sessions {
     /// Looks up `tokens` side by side, in one round trip.
     pub(crate) async fn find_one_of(&self, tokens: &[Token]) -> Result<Found> {
-        let opened = tokens.iter().map(async |token| {
-            let opened = self.open(token).await?;
-            Ok(opened.map(|opened| (*token, opened)))
-        });
-        let living = try_join_all(opened).await?;
-        Ok(choose(living.into_iter().flatten().collect()))
+        let opened = tokens
+            .iter()
+            .map(async |token| Ok::<_, crate::SessionError>((*token, self.open(token).await?)));
+        let opened = try_join_all(opened).await?;
+        let ended = opened
+            .iter()
+            .find_map(|(token, opening)| ended(*token, opening));
+        let living = opened
+            .into_iter()
+            .filter_map(|(token, opening)| Some((token, opening.session()?)));
+        let mut found = choose(living.collect());
+        found.ended = ended.filter(|_| found.chosen.is_none());
+        Ok(found)
     }
 }
 
@@ -77,6 +109,7 @@ fn choose(mut living: Vec<(Token, Opened)>) -> Found {
     Found {
         rivals: rivals.collect(),
         chosen,
+        ended: None,
     }
 }
 

@@ -4,10 +4,12 @@ use larder_store::program::Run;
 use larder_store::{Timestamp, Ttl};
 
 use super::Sessions;
+use crate::everyone_record::{EveryoneRecord, ReadEveryone};
+use crate::session_key::DEVICE;
 use crate::session_record::{Peek, Peeked, SessionRecord};
 use crate::token::DeviceId;
 use crate::user_record::{ListSessions, ReadRevocationState, UserRecord};
-use crate::{CookieExpiry, Result, UserId, value};
+use crate::{CookieExpiry, EndReason, Result, UserId};
 
 /// A session in a user's list of devices. All times are by the store's clock.
 #[derive(Clone, Debug, PartialEq, Eq)]
@@ -21,6 +23,8 @@ pub struct Device {
     pub created: Timestamp,
     /// When the user signed in on it.
     pub signed_in: Timestamp,
+    /// How the user signed in on it, if [the app said](crate::SignInOptions::with_method).
+    pub method: Option<String>,
     /// When its last use was recorded, at most a [touch](crate::Lifetime::touch) before that use.
     pub last_seen: Timestamp,
     /// When it ends if it is not used again.
@@ -55,7 +59,24 @@ impl Sessions {
     /// # Cancellation
     /// The session may or may not have ended.
     pub async fn revoke(&self, user: &str, device: DeviceId) -> Result<bool> {
-        self.end(device, Some(&Arc::from(user))).await
+        self.revoke_because(user, device, EndReason::Administrator)
+            .await
+    }
+
+    /// Ends one session of `user` as [`revoke`](Self::revoke) does, and tells its browser this reason.
+    ///
+    /// # Errors
+    /// Those of `revoke`.
+    ///
+    /// # Cancellation
+    /// The session may or may not have ended.
+    pub async fn revoke_because(
+        &self,
+        user: &str,
+        device: DeviceId,
+        reason: EndReason,
+    ) -> Result<bool> {
+        self.end(device, Some(&Arc::from(user)), Some(reason)).await
     }
 
     /// Ends every session of `user`, also sessions that the list has lost.
@@ -68,8 +89,21 @@ impl Sessions {
     /// # Cancellation
     /// All or none may have ended.
     pub async fn revoke_all(&self, user: &str) -> Result<()> {
+        self.revoke_all_because(user, EndReason::Administrator)
+            .await
+    }
+
+    /// Ends every session of `user` as [`revoke_all`](Self::revoke_all) does, and tells the browsers this
+    /// reason.
+    ///
+    /// # Errors
+    /// Those of `revoke_all`.
+    ///
+    /// # Cancellation
+    /// All or none may have ended.
+    pub async fn revoke_all_because(&self, user: &str, reason: EndReason) -> Result<()> {
         let user = UserId::new(user)?;
-        self.revoke_by(user.shared(), None, None).await?;
+        self.revoke_by(user.shared(), None, None, reason).await?;
         Ok(())
     }
 
@@ -80,13 +114,20 @@ impl Sessions {
     ) -> Result<Vec<Device>> {
         let key = UserRecord::key(user);
         let both = self.bounded(async {
+            let all = EveryoneRecord::key();
             let (mut list, mut revocation) =
                 (Run::new(&ListSessions), Run::new(&ReadRevocationState));
-            let calls = [(&key, &mut list as _), (&key, &mut revocation as _)];
-            let [first, second] = self.programs.run_each(calls).await;
-            Ok((list.reply(first)?, revocation.reply(second)?))
+            let mut everyone = Run::new(&ReadEveryone);
+            let calls = [
+                (&key, &mut list as _),
+                (&key, &mut revocation as _),
+                (&all, &mut everyone as _),
+            ];
+            let [first, second, third] = self.programs.run_each(calls).await;
+            let everyone = everyone.reply(third)?;
+            Ok((list.reply(first)?, revocation.reply(second)?, everyone))
         });
-        let (mut ids, revocation) = both.await?;
+        let (mut ids, revocation, everyone) = both.await?;
         let Some(revocation) = revocation else {
             return Ok(Vec::new());
         };
@@ -104,7 +145,10 @@ impl Sessions {
             .into_iter()
             .zip(peeked)
             .filter_map(|(id, peeked)| Some((id, peeked?)))
-            .filter(|(id, peeked)| &*peeked.user.id == user && revocation.covers(*id, &peeked.user))
+            .filter(|(id, peeked)| {
+                let held = &peeked.user;
+                &*held.id == user && held.all >= everyone && revocation.covers(*id, held)
+            })
             .map(|(id, peeked)| self.device(id, peeked, current == Some(id)))
             .collect();
         devices.sort_by_key(|device| std::cmp::Reverse(device.last_seen));
@@ -112,12 +156,14 @@ impl Sessions {
     }
 
     fn device(&self, id: DeviceId, peeked: Peeked, is_current: bool) -> Device {
-        let name = peeked.device.and_then(|name| value::decode(&name).ok());
+        let name = peeked.device.as_ref();
+        let name = name.and_then(|name| self.decode(&DEVICE, id, name).ok().flatten());
         Device {
             id,
             name,
             created: Timestamp::from_micros(peeked.created),
             signed_in: Timestamp::from_micros(peeked.user.since),
+            method: peeked.user.method.as_deref().map(str::to_owned),
             last_seen: Timestamp::from_micros(peeked.seen),
             expires: Timestamp::from_micros(peeked.idle_at),
             ends: Timestamp::from_micros(peeked.absolute_at),

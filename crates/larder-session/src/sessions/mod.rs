@@ -1,13 +1,19 @@
 //! Sessions in a store, without HTTP.
 
+mod accounts;
 mod candidates;
 mod devices;
+mod everyone;
+mod new_limit;
 mod open;
+mod revoked;
 mod steps;
 mod time;
 mod users;
+mod watch;
 
 use std::fmt;
+use std::num::NonZeroU32;
 use std::sync::Arc;
 use std::time::Duration;
 
@@ -16,13 +22,20 @@ use larder_store::program::Programs;
 use larder_store::{Store, StoreExt, Ttl};
 use tokio::sync::Semaphore;
 
+use crate::event::Events;
 use crate::metrics::Metrics;
-use crate::{Lifetime, Result, SessionError, SignInOptions};
+use crate::sealing::Sealing;
+use crate::user_record::AtLimit;
+use crate::{Lifetime, Result, SessionError, SessionEvent, SignInOptions};
 
 pub(crate) use candidates::{Found, Rival};
 pub use devices::Device;
-pub(crate) use open::Opened;
+use everyone::Everyone;
+use new_limit::NewLimit;
+pub(crate) use open::{Opened, Opening};
+pub(crate) use revoked::Watched;
 use time::StoreTime;
+use watch::Watch;
 
 /// The sessions of an app, in a store.
 ///
@@ -50,6 +63,8 @@ pub struct Sessions {
     /// Permits for background tasks that record activity.
     sliding: Arc<Semaphore>,
     time: Arc<StoreTime>,
+    everyone: Arc<Everyone>,
+    watch: Watch,
 }
 
 /// The number of background tasks that may record activity at once.
@@ -63,8 +78,43 @@ pub(crate) struct Settings {
     pub(crate) grace: i64,
     pub(crate) max_value: usize,
     pub(crate) max_weight: i64,
-    pub(crate) max_devices: i64,
+    devices: DeviceLimit,
+    end_reason_ttl: Ttl,
+    watch_interval: Duration,
+    new_limit: Option<NewLimit>,
+    pub(crate) events: Events,
     pub(crate) timeout: StoreTimeout,
+    /// How long an id is used before it is replaced, in microseconds. None means always.
+    pub(crate) renewal: Option<i64>,
+    pub(crate) sealing: Sealing,
+}
+
+/// How many sessions a user may have, and what a further sign-in does.
+///
+/// Sessions that were signed out, revoked or idle for too long do not count.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
+#[non_exhaustive]
+pub enum DeviceLimit {
+    /// Any number. [`devices`](Sessions::devices) lists the latest
+    /// [`MAX_LISTED`](Sessions::MAX_LISTED). The default.
+    #[default]
+    None,
+    /// At most this many, and at least one: a further sign-in fails with
+    /// [`SessionErrorKind::TooManyDevices`](crate::SessionErrorKind::TooManyDevices).
+    Refuse(u16),
+    /// At most this many, and at least one: a further sign-in ends the session with the oldest sign-in.
+    EndOldest(u16),
+}
+
+impl DeviceLimit {
+    /// Returns the limit of the list, and what happens at it.
+    fn parts(self) -> (i64, AtLimit) {
+        match self {
+            Self::None => (i64::from(Sessions::MAX_LISTED), AtLimit::Unlist),
+            Self::Refuse(most) => (i64::from(most), AtLimit::Refuse),
+            Self::EndOldest(most) => (i64::from(most), AtLimit::EndOldest),
+        }
+    }
 }
 
 impl Sessions {
@@ -76,12 +126,21 @@ impl Sessions {
     pub const MIN_TIMEOUT: Duration = Duration::from_millis(1);
     /// The longest timeout, 1 hour: no call waits for ever.
     pub const MAX_TIMEOUT: Duration = Duration::from_secs(3600);
+    /// The shortest period of [`with_renewal`](Self::with_renewal): 5 minutes.
+    pub const MIN_RENEWAL: Ttl = Ttl::from_secs(300);
     /// The default limit of a field: 16 KiB.
     pub const DEFAULT_MAX_VALUE: usize = 16 * 1024;
     /// The default limit of a session: 64 KiB.
     pub const DEFAULT_MAX_BYTES: usize = 64 * 1024;
-    /// The default limit of sessions per user: 100.
-    pub const DEFAULT_MAX_DEVICES: u16 = 100;
+    /// The most sessions that the list of one user has: 1,000.
+    ///
+    /// A session that left the list lives, and [`revoke_all`](Self::revoke_all) ends it too.
+    pub const MAX_LISTED: u16 = 1000;
+    /// The default time for which the reason of a session's end is kept: a day.
+    pub const DEFAULT_END_REASON_TTL: Ttl = Ttl::from_secs(86_400);
+    /// The default time after which [`revoked`](crate::Session::revoked) looks without being told: 30
+    /// seconds.
+    pub const DEFAULT_WATCH_INTERVAL: Duration = Duration::from_secs(30);
 
     /// Makes the sessions in `store`, with the default settings.
     ///
@@ -90,6 +149,7 @@ impl Sessions {
     /// # Errors
     /// [`SessionErrorKind::Invalid`](crate::SessionErrorKind::Invalid) if the store does not run programs.
     pub fn new(store: Arc<dyn Store>) -> Result<Self> {
+        let bus = store.clone().bus();
         let programs = store
             .require_programs("a session")
             .map_err(|error| SessionError::invalid(error.to_string()))?;
@@ -102,13 +162,21 @@ impl Sessions {
                 grace: 0,
                 max_value: Self::DEFAULT_MAX_VALUE,
                 max_weight: Self::DEFAULT_MAX_BYTES as i64,
-                max_devices: i64::from(Self::DEFAULT_MAX_DEVICES),
+                devices: DeviceLimit::None,
+                end_reason_ttl: Self::DEFAULT_END_REASON_TTL,
+                watch_interval: Self::DEFAULT_WATCH_INTERVAL,
+                new_limit: None,
+                events: Events::default(),
                 timeout,
+                renewal: None,
+                sealing: Sealing::default(),
             }),
             metrics: Metrics::new(),
             health: StoreHealth::new("sessions"),
             sliding: Arc::new(Semaphore::new(SLIDING)),
             time: Arc::new(StoreTime::new()),
+            everyone: Arc::default(),
+            watch: Watch::new(bus),
         })
     }
 
@@ -142,7 +210,20 @@ impl Sessions {
         self
     }
 
-    /// Sets the limit of a field, in bytes as it is stored. The default is
+    /// Replaces the id of a session in use once per `period`. By default it changes at sign-ins only.
+    ///
+    /// The first request after the period that uses its session gets the new id, with the cookie as it
+    /// is configured now. Requests that are in flight may use the old one for a minute, or for the
+    /// [grace](Self::with_grace) if that is longer. A visitor whom that response does not reach within
+    /// the minute has to sign in again. The period is at least [`MIN_RENEWAL`](Self::MIN_RENEWAL). It
+    /// costs one round trip per period.
+    #[must_use]
+    pub fn with_renewal(mut self, period: Ttl) -> Self {
+        self.change().renewal = Some(period.max(Self::MIN_RENEWAL).as_micros());
+        self
+    }
+
+    /// Sets the limit of a field, in bytes as it is encoded. The default is
     /// [`DEFAULT_MAX_VALUE`](Self::DEFAULT_MAX_VALUE).
     #[must_use]
     pub fn with_max_value(mut self, bytes: usize) -> Self {
@@ -159,13 +240,66 @@ impl Sessions {
         self
     }
 
-    /// Sets how many sessions a user may have, at least one. The default is
-    /// [`DEFAULT_MAX_DEVICES`](Self::DEFAULT_MAX_DEVICES).
+    /// Sets how many sessions a user may have, and what happens at that limit. By default there is none.
     ///
-    /// A sign-in beyond the limit ends the session that would end first.
+    /// The sign-in counts and adds in one atomic step, so no number of sign-ins at once exceeds the limit.
     #[must_use]
-    pub fn with_max_devices(mut self, devices: u16) -> Self {
-        self.change().max_devices = i64::from(devices.max(1));
+    pub fn with_device_limit(mut self, limit: DeviceLimit) -> Self {
+        self.change().devices = limit;
+        self
+    }
+
+    /// Sets how long the browser of a session that was ended can
+    /// [learn the reason](crate::Session::take_end_reason).
+    ///
+    /// The default is [`DEFAULT_END_REASON_TTL`](Self::DEFAULT_END_REASON_TTL). Each session that was ended
+    /// takes the room of a small key for as long.
+    #[must_use]
+    pub fn with_end_reason_ttl(mut self, ttl: Ttl) -> Self {
+        self.change().end_reason_ttl = ttl;
+        self
+    }
+
+    /// Sets after how long [`revoked`](crate::Session::revoked) looks at a session without being told, from
+    /// 10 milliseconds to an hour.
+    ///
+    /// The default is [`DEFAULT_WATCH_INTERVAL`](Self::DEFAULT_WATCH_INTERVAL). It bounds how long a stream
+    /// outlives its session if the message was lost, and costs one read per stream each time.
+    #[must_use]
+    pub fn with_watch_interval(mut self, interval: Duration) -> Self {
+        let bounds = (Duration::from_millis(10), Duration::from_secs(3600));
+        self.change().watch_interval = interval.clamp(bounds.0, bounds.1);
+        self
+    }
+
+    /// Limits how many anonymous sessions this process creates per second, and at once. By default there
+    /// is no limit.
+    ///
+    /// Only a request that writes to its session creates one. Beyond the limit, the writes of visitors
+    /// without a session fail with [`SessionErrorKind::Overloaded`](crate::SessionErrorKind::Overloaded),
+    /// and a response whose changes are lost becomes a 503. Sessions that exist and sign-ins are not
+    /// affected. So a flood of visitors without cookies fills no store.
+    #[must_use]
+    pub fn with_max_new_per_second(mut self, sessions: NonZeroU32) -> Self {
+        self.change().new_limit = Some(NewLimit::per_second(sessions));
+        self
+    }
+
+    /// Calls `function` with each [`SessionEvent`], for an audit log. By default there are no events.
+    ///
+    /// It runs inside of the request, after the step that it reports, and must not block. It sees no secret
+    /// and no cookie.
+    ///
+    /// ```
+    /// # fn example(sessions: larder_session::Sessions) {
+    /// let sessions = sessions.with_events(|event| {
+    ///     println!("{:?} session={:?} reason={:?}", event.kind, event.session, event.reason);
+    /// });
+    /// # }
+    /// ```
+    #[must_use]
+    pub fn with_events(mut self, function: impl Fn(&SessionEvent) + Send + Sync + 'static) -> Self {
+        self.change().events = Events::to(function);
         self
     }
 
@@ -198,7 +332,7 @@ impl Sessions {
         ))
     }
 
-    fn change(&mut self) -> &mut Settings {
+    pub(crate) fn change(&mut self) -> &mut Settings {
         Arc::make_mut(&mut self.settings)
     }
 }

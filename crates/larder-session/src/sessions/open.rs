@@ -5,29 +5,62 @@ use std::task::{Poll, ready};
 
 use futures_util::future::BoxFuture;
 use larder_store::Key;
-use larder_store::program::{Record, Run};
+use larder_store::program::{Call, Record, Run};
 
 use super::Sessions;
-use crate::Result;
-use crate::session_record::{Fields, Left, Metadata, Read, Secret, SessionRecord, Stored, Touch};
+use crate::event::SessionEventKind;
+use crate::everyone_record::{EveryoneRecord, ReadEveryone};
+use crate::session_record::{
+    Fields, Held, Left, Metadata, Read, Secret, SessionRecord, Stored, Touch,
+};
 use crate::token::Token;
 use crate::user_record::{ReadRevocationState, RevocationState, UserRecord};
+use crate::{EndReason, Result};
 
 /// A session as a request finds it.
 pub(crate) struct Opened {
     pub(crate) metadata: Metadata,
     pub(crate) fields: Arc<Fields>,
     pub(crate) by: Secret,
+    /// Whether the id is old enough to be replaced.
+    pub(crate) is_renewal_due: bool,
 }
 
-/// The store's answer: the stored session, the store's time, and the user's revocation state.
-type Answer = (Option<Stored>, i64, Option<RevocationState>);
+/// What a token opens.
+pub(crate) enum Opening {
+    /// A living session that is not revoked.
+    Session(Opened),
+    /// A session that was ended. The reason is None if it is unknown, or was taken.
+    Ended(Option<EndReason>),
+    /// Nothing.
+    Absent,
+}
+
+impl Opening {
+    pub(crate) fn session(self) -> Option<Opened> {
+        match self {
+            Self::Session(opened) => Some(opened),
+            Self::Ended(_) | Self::Absent => None,
+        }
+    }
+}
+
+/// The store's answer about a session.
+pub(super) struct Found {
+    pub(super) held: Option<Held>,
+    /// The store's time, in microseconds.
+    pub(super) now: i64,
+    /// The state of the user whom the token names.
+    pub(super) user: Option<RevocationState>,
+    /// The generation that signed-in sessions must have reached.
+    pub(super) everyone: i64,
+}
 
 impl Sessions {
     /// Returns the session that `token` opens, if it is alive and not revoked.
     ///
     /// One round trip: the session and its user's revocation state are read side by side.
-    pub(crate) async fn open(&self, token: &Token) -> Result<Option<Opened>> {
+    pub(crate) async fn open(&self, token: &Token) -> Result<Opening> {
         let key = SessionRecord::key(token.record);
         let user = token.user.map(|tag| Key::new(UserRecord::KIND, tag));
         let found = match self.find_now(&key, user.as_ref()) {
@@ -35,98 +68,168 @@ impl Sessions {
             // Boxed, to keep the futures of handlers small.
             Poll::Pending => Box::pin(self.bounded(self.find(&key, user.as_ref()))).await,
         };
-        let (stored, now, revocation) =
-            found.inspect_err(|_| self.metrics.read_failed.increment(1))?;
-        let opened = stored.and_then(|stored| {
-            let by = stored.opens(&token.hash(), now)?;
-            Some((stored, by))
-        });
-        let Some((mut stored, by)) = opened else {
+        let found = found.inspect_err(|_| self.metrics.read_failed.increment(1))?;
+        let now = found.now;
+        let mut stored = match found.held {
+            Some(Held::Live(stored)) => stored,
+            Some(Held::Ended(ended)) if ended.is_of(&token.hash()) => {
+                self.note_revoked(token, None, ended.reason);
+                return Ok(Opening::Ended(ended.reason));
+            }
+            Some(Held::Ended(_)) | None => {
+                self.metrics.read_absent.increment(1);
+                return Ok(Opening::Absent);
+            }
+        };
+        let Some(by) = stored.opens(&token.hash(), now) else {
             self.metrics.read_absent.increment(1);
-            return Ok(None);
+            return Ok(Opening::Absent);
         };
-        let is_in_force = match &stored.metadata.user {
-            None => true,
+        if let Some(user) = &stored.metadata.user {
             // Without a record of the user no session is in force: it fails closed.
-            Some(user) => revocation.is_some_and(|now| now.covers(token.record, user)),
-        };
-        if !is_in_force {
-            self.metrics.read_revoked.increment(1);
-            return Ok(None);
+            let is_in_force = found
+                .user
+                .is_some_and(|state| state.covers(token.record, user));
+            let reason = match found.user {
+                _ if user.all < found.everyone => Some(Some(EndReason::Administrator)),
+                _ if is_in_force => None,
+                state => Some(state.and_then(|state| state.reason)),
+            };
+            if let Some(reason) = reason {
+                self.note_revoked(token, Some(&user.id), reason);
+                return Ok(Opening::Ended(reason));
+            }
         }
         self.metrics.read_found.increment(1);
         let touch = self.settings.lifetime.touch().as_micros();
         if now - stored.metadata.seen >= stored.metadata.choice.touch(touch) {
             self.slide(key);
         }
+        let is_renewal_due = by == Secret::Current && self.is_renewal_due(&stored, now);
         // It was used now, whether or not that is recorded.
         stored.metadata.seen = now;
-        Ok(Some(Opened {
+        Ok(Opening::Session(Opened {
             metadata: stored.metadata,
             fields: stored.fields,
             by,
+            is_renewal_due,
         }))
     }
 
+    /// Returns whether the id of a session is older than the period of renewals.
+    fn is_renewal_due(&self, stored: &Stored, now: i64) -> bool {
+        let period = self.settings.renewal;
+        period.is_some_and(|period| now - stored.issued(self.renewal_grace()) >= period)
+    }
+
+    fn note_revoked(&self, token: &Token, user: Option<&Arc<str>>, reason: Option<EndReason>) {
+        self.metrics.read_revoked.increment(1);
+        let (kind, session) = (SessionEventKind::RevokedCookieUsed, Some(token.record));
+        self.settings.events.emit(kind, user, session, reason);
+    }
+
     /// [`find`](Self::find) for a store that answers without waiting.
-    fn find_now(&self, key: &Key, user: Option<&Key>) -> Poll<larder_store::Result<Answer>> {
+    pub(super) fn find_now(
+        &self,
+        key: &Key,
+        user: Option<&Key>,
+    ) -> Poll<larder_store::Result<Found>> {
         let Some(now) = self.programs.now() else {
             return Poll::Pending;
         };
-        let stored = ready!(self.programs.run_now(key, &Read))?;
-        let revocation = match user {
-            None => None,
-            Some(user) => ready!(self.programs.run_now(user, &ReadRevocationState))?,
+        let now = now.as_micros();
+        let held = ready!(self.programs.run_now(key, &Read))?;
+        let mut found = Found {
+            held,
+            now,
+            user: None,
+            everyone: 0,
         };
-        Poll::Ready(Ok((stored, now.as_micros(), revocation)))
+        if let Some(user) = user {
+            found.user = ready!(self.programs.run_now(user, &ReadRevocationState))?;
+            found.everyone = match self.everyone.known(now) {
+                Some(everyone) => everyone,
+                None => {
+                    let key = EveryoneRecord::key();
+                    let everyone = ready!(self.programs.run_now(&key, &ReadEveryone))?;
+                    self.everyone.learn(everyone, now)
+                }
+            };
+        }
+        Poll::Ready(Ok(found))
     }
 
-    async fn find(&self, key: &Key, user: Option<&Key>) -> larder_store::Result<Answer> {
+    /// Reads a session and the state of its user. One round trip.
+    pub(super) async fn find(&self, key: &Key, user: Option<&Key>) -> larder_store::Result<Found> {
         let Some(now) = self.time.now(&*self.programs) else {
-            return self.find_and_time(key, user).await;
+            return self.find_all(key, user).await;
         };
         let Some(user) = user else {
-            return Ok((self.programs.run(key, &Read).await?, now, None));
+            return Ok(Found {
+                held: self.programs.run(key, &Read).await?,
+                now,
+                user: None,
+                everyone: 0,
+            });
         };
-        let (mut read, mut revocation) = (Run::new(&Read), Run::new(&ReadRevocationState));
-        let calls = [(key, &mut read as _), (user, &mut revocation as _)];
+        let Some(everyone) = self.everyone.known(now) else {
+            return self.find_all(key, Some(user)).await;
+        };
+        let (mut read, mut state) = (Run::new(&Read), Run::new(&ReadRevocationState));
+        let calls = [(key, &mut read as _), (user, &mut state as _)];
         let [first, second] = self.programs.run_each(calls).await;
-        Ok((read.reply(first)?, now, revocation.reply(second)?))
+        Ok(Found {
+            held: read.reply(first)?,
+            now,
+            user: state.reply(second)?,
+            everyone,
+        })
     }
 
-    /// [`find`](Self::find) that also asks for the time. Boxed, because it is rare and large.
-    fn find_and_time<'a>(
+    /// [`find`](Self::find) that also asks for the time and for the generation of all users' sessions.
+    ///
+    /// Boxed, because it is rare and large.
+    fn find_all<'a>(
         &'a self,
         key: &'a Key,
         user: Option<&'a Key>,
-    ) -> BoxFuture<'a, larder_store::Result<Answer>> {
+    ) -> BoxFuture<'a, larder_store::Result<Found>> {
         Box::pin(async move {
+            let all = EveryoneRecord::key();
             let (mut read, mut left) = (Run::new(&Read), Run::new(&Left));
-            let mut revocation = Run::new(&ReadRevocationState);
-            let (first, second, revocation) = match user {
-                None => {
-                    let calls = [(key, &mut read as _), (key, &mut left as _)];
-                    let [first, second] = self.programs.run_each(calls).await;
-                    (first, second, None)
-                }
+            let (mut state, mut everyone) =
+                (Run::new(&ReadRevocationState), Run::new(&ReadEveryone));
+            let calls: [(&Key, &mut dyn Call); 3] =
+                [(key, &mut read), (key, &mut left), (&all, &mut everyone)];
+            let (done, user) = match user {
+                None => (self.programs.run_each(calls).await, None),
                 Some(user) => {
-                    let calls = [
-                        (key, &mut read as _),
-                        (key, &mut left as _),
-                        (user, &mut revocation as _),
-                    ];
-                    let [first, second, third] = self.programs.run_each(calls).await;
-                    (first, second, revocation.reply(third)?)
+                    let [one, two, three] = calls;
+                    let calls = [one, two, three, (user, &mut state as _)];
+                    let [one, two, three, four] = self.programs.run_each(calls).await;
+                    ([one, two, three], state.reply(four)?)
                 }
             };
-            let (stored, left) = (read.reply(first)?, left.reply(second)?);
-            let Some(stored) = stored.filter(|_| left >= 0) else {
-                return Ok((None, 0, None));
+            let [first, second, third] = done;
+            let (held, left) = (read.reply(first)?, left.reply(second)?);
+            let everyone = everyone.reply(third)?;
+            let Some(held) = held.filter(|_| left >= 0) else {
+                return Ok(Found {
+                    held: None,
+                    now: 0,
+                    user: None,
+                    everyone,
+                });
             };
-            // The key expires at the idle deadline, so its TTL gives the time.
-            let now = stored.metadata.idle_at - left * 1000;
+            // The key expires at a moment that the record names, so its TTL gives the time.
+            let now = held.ends() - left * 1000;
             self.time.learn(now);
-            Ok((Some(stored), now, revocation))
+            Ok(Found {
+                held: Some(held),
+                now,
+                user,
+                everyone: self.everyone.learn(everyone, now),
+            })
         })
     }
 

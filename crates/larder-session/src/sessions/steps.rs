@@ -5,14 +5,19 @@ use std::sync::Arc;
 use larder_store::Timestamp;
 use larder_store::program::Run;
 
+use super::watch::Subject;
 use super::{Opened, Sessions};
+use crate::event::SessionEventKind;
 use crate::session_record::{
     Applied, Apply, Change, Choice, Create, Destroy, Fields, Rotate, Secret, SessionRecord,
-    SessionUser, SignIn, Whose,
+    SessionUser, SignIn, TakeReason, Whose,
 };
 use crate::token::{DeviceId, Token};
 use crate::user_record::{UserRecord, Withdraw};
-use crate::{Result, SignInOptions};
+use crate::{EndReason, Result, SessionError, SessionErrorKind, SignInOptions};
+
+/// How long the old id works after a renewal, which no app asked for: a minute, in microseconds.
+const RENEWAL_GRACE: i64 = 60_000_000;
 
 impl Sessions {
     /// Waits for the store, at most for the timeout.
@@ -39,7 +44,18 @@ impl Sessions {
     }
 
     /// Creates a session. One round trip.
+    ///
+    /// # Errors
+    /// [`SessionErrorKind::Overloaded`] beyond the limit of new anonymous sessions.
     pub(crate) async fn create(&self, token: &Token, create: Create) -> Result<Opened> {
+        let limit = self.settings.new_limit.as_ref();
+        if create.user.is_none() && limit.is_some_and(|limit| !limit.allows()) {
+            self.metrics.write_refused.increment(1);
+            return Err(SessionError::new(
+                SessionErrorKind::Overloaded,
+                "too many visitors without a session write to one at this moment: try again later",
+            ));
+        }
         let key = SessionRecord::key(token.record);
         let made = self.bounded(self.programs.run(&key, &create)).await?;
         if !made {
@@ -53,6 +69,7 @@ impl Sessions {
             metadata,
             fields: Arc::new(create.fields),
             by: Secret::Current,
+            is_renewal_due: false,
         })
     }
 
@@ -106,33 +123,70 @@ impl Sessions {
         to: &Token,
         sign_in: Option<SignIn>,
     ) -> Result<Option<i64>> {
+        let grace = if sign_in.is_some() {
+            0
+        } else {
+            self.settings.grace
+        };
+        self.replace(from, to, grace, sign_in).await
+    }
+
+    /// Replaces an id that is older than the period of renewals. One round trip.
+    pub(crate) async fn renew(&self, from: &Token, to: &Token) -> Result<Option<i64>> {
+        self.replace(from, to, self.renewal_grace(), None).await
+    }
+
+    async fn replace(
+        &self,
+        from: &Token,
+        to: &Token,
+        grace: i64,
+        sign_in: Option<SignIn>,
+    ) -> Result<Option<i64>> {
         let rotate = Rotate {
             from: from.hash(),
             to: to.hash(),
             idle: self.idle(),
-            grace: if sign_in.is_some() {
-                0
-            } else {
-                self.settings.grace
-            },
+            grace,
             sign_in,
         };
         let key = SessionRecord::key(from.record);
-        self.bounded(self.programs.run(&key, &rotate)).await
+        let rotated = self.bounded(self.programs.run(&key, &rotate)).await?;
+        if rotated.is_some() && rotate.sign_in.is_some() {
+            // Streams of the user before look whether it is still theirs.
+            self.watch.publish(Some(Subject::of(from.record, None)));
+        }
+        Ok(rotated)
+    }
+
+    /// Returns how long the old id works after a renewal, in microseconds.
+    pub(super) fn renewal_grace(&self) -> i64 {
+        self.settings.grace.max(RENEWAL_GRACE)
     }
 
     /// Ends one session, and returns whether it is gone now.
     ///
-    /// If `of` is given, the session must belong to that user, and is removed from the user's list too. One
-    /// round trip.
-    pub(crate) async fn end(&self, session: DeviceId, of: Option<&Arc<str>>) -> Result<bool> {
+    /// If `of` is given, the session must belong to that user, and is removed from the user's list too. If
+    /// there is a reason, its browser is told. One round trip.
+    pub(crate) async fn end(
+        &self,
+        session: DeviceId,
+        of: Option<&Arc<str>>,
+        reason: Option<EndReason>,
+    ) -> Result<bool> {
         let key = SessionRecord::key(session);
         let whose = of.cloned().map_or(Whose::Anyone, Whose::Of);
-        let destroy = Destroy { whose };
+        let destroy = self.destroy(whose, reason);
         let Some(user) = of else {
-            return self.bounded(self.programs.run(&key, &destroy)).await;
+            let gone = self.bounded(self.programs.run(&key, &destroy)).await?;
+            self.watch.publish(Some(Subject::of(session, None)));
+            return Ok(gone);
         };
-        let (list, withdraw) = (UserRecord::key(user), Withdraw(vec![session]));
+        let withdraw = Withdraw {
+            age: 0,
+            sessions: vec![session],
+        };
+        let list = UserRecord::key(user);
         let gone = self.bounded(async {
             let (mut destroyed, mut withdrawn) = (Run::new(&destroy), Run::new(&withdraw));
             let calls = [(&key, &mut destroyed as _), (&list, &mut withdrawn as _)];
@@ -143,8 +197,33 @@ impl Sessions {
         let gone = gone.await?;
         if gone {
             self.metrics.ended.increment(1);
+            self.watch.publish(Some(Subject::user(user)));
+            let kind = match reason {
+                None => SessionEventKind::SignedOut,
+                Some(_) => SessionEventKind::Ended,
+            };
+            let events = &self.settings.events;
+            events.emit(kind, Some(user), Some(session), reason);
         }
         Ok(gone)
+    }
+
+    pub(super) fn destroy(&self, whose: Whose, reason: Option<EndReason>) -> Destroy {
+        Destroy {
+            whose,
+            reason,
+            keep: self.settings.end_reason_ttl,
+        }
+    }
+
+    /// Takes the reason for which the session of `token` ended, once. One round trip.
+    pub(crate) async fn take_end_reason(&self, token: &Token) -> Result<bool> {
+        let take = TakeReason {
+            hash: token.hash(),
+            keep: self.settings.end_reason_ttl,
+        };
+        let key = SessionRecord::key(token.record);
+        self.bounded(self.programs.run(&key, &take)).await
     }
 
     pub(super) fn idle(&self) -> i64 {

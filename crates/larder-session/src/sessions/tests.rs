@@ -12,7 +12,7 @@ use larder_store::{Key, ManualClock, Store, Timestamp};
 use larder_test::server::RedisServer;
 use tokio::sync::Notify;
 
-use super::Sessions;
+use super::{DeviceLimit, Sessions};
 use crate::SignInOptions;
 use crate::session_record::{Choice, Fields, SignIn};
 use crate::token::{DeviceId, Token, UserTag};
@@ -82,7 +82,7 @@ async fn holds(store: Arc<dyn Store>) {
     let sessions = Sessions::new(store)
         .unwrap()
         .with_timeout(Duration::from_secs(20))
-        .with_max_devices(1);
+        .with_device_limit(DeviceLimit::EndOldest(1));
     let phone = begin(&sessions).await;
 
     // A sign-in on the laptop evicts the phone, and has not ended it yet.
@@ -97,19 +97,24 @@ async fn holds(store: Arc<dyn Store>) {
     gate.arrived.notified().await;
 
     // The phone signs in again, with room for both.
-    let sessions = sessions.with_max_devices(2);
+    let sessions = sessions.with_device_limit(DeviceLimit::EndOldest(2));
     let phone = sign_in_again(&sessions, &phone).await;
     gate.open.notify_one();
     let laptop = laptop.await.unwrap();
     for token in [phone, laptop] {
-        assert!(sessions.open(&token).await.unwrap().is_some());
+        assert!(sessions.open(&token).await.unwrap().session().is_some());
     }
 
     // A device that does not sign in again is ended, also if all happens in one tick of the clock.
-    let tablet = begin(&sessions.clone().with_max_devices(1)).await;
-    assert!(sessions.open(&tablet).await.unwrap().is_some());
+    let tablet = begin(
+        &sessions
+            .clone()
+            .with_device_limit(DeviceLimit::EndOldest(1)),
+    )
+    .await;
+    assert!(sessions.open(&tablet).await.unwrap().session().is_some());
     for token in [phone, laptop] {
-        assert!(sessions.open(&token).await.unwrap().is_none());
+        assert!(sessions.open(&token).await.unwrap().session().is_none());
     }
 }
 

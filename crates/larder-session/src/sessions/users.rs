@@ -5,55 +5,138 @@ use std::sync::Arc;
 use larder_store::program::Run;
 
 use super::Sessions;
-use crate::session_record::{Destroy, Peek, SessionRecord, SessionUser, Whose};
+use super::watch::Subject;
+use crate::event::SessionEventKind;
+use crate::everyone_record::{EveryoneRecord, ReadEveryone};
+use crate::session_record::{Peek, SessionRecord, SessionUser, Whose};
 use crate::token::{DeviceId, random};
 use crate::user_record::{
     Enroll, Enrolled, ReadRevocationState, Revocation, Revoke, SKEW, UserRecord, Withdraw,
 };
-use crate::{Result, SignInOptions};
+use crate::{EndReason, Result, SessionError, SessionErrorKind, SignInOptions};
+
+/// The time after which a listed session that is not there counts as ended, in microseconds.
+///
+/// A sign-in lists its session first and creates it then.
+const PENDING: i64 = 10_000_000;
 
 impl Sessions {
     /// Adds a session to a user's list, and ends those that it evicts.
     ///
-    /// One round trip, and one more if it evicts any.
+    /// One round trip; one more if it evicts any, and three more if it finds the list full.
     pub(crate) async fn enroll(
         &self,
         session: DeviceId,
         user: &Arc<str>,
         options: &SignInOptions,
     ) -> Result<SessionUser> {
+        let (limit, at_limit) = self.settings.devices.parts();
         let enroll = Enroll {
             session,
             epoch: random(),
             life: self.absolute(options) + SKEW,
-            cap: self.settings.max_devices,
+            limit,
+            at_limit,
         };
-        let key = UserRecord::key(user);
-        let enrolled = self.bounded(self.programs.run(&key, &enroll)).await?;
-        let Enrolled {
-            epoch,
-            since,
-            evicted,
-        } = enrolled;
+        let (mut enrolled, mut all) = self.enroll_once(user, &enroll).await?;
+        if let Enrolled::Full(listed) = enrolled {
+            // Sessions that were idle for too long are still on the list.
+            self.withdraw_dead(user, listed).await?;
+            (enrolled, all) = self.enroll_once(user, &enroll).await?;
+        }
+        let (epoch, since, evicted) = match enrolled {
+            Enrolled::Done {
+                epoch,
+                since,
+                evicted,
+            } => (epoch, since, evicted),
+            Enrolled::Disabled => {
+                return Err(self.refuse(user, SessionErrorKind::Disabled, EndReason::Disabled));
+            }
+            Enrolled::Full(_) => {
+                let (kind, why) = (SessionErrorKind::TooManyDevices, EndReason::TooManyDevices);
+                return Err(self.refuse(user, kind, why));
+            }
+        };
         if !evicted.is_empty() {
             // A session that somebody signed in on again since is on the list again, and stays.
             let before = Whose::SignedInBefore(user.clone(), since);
-            self.end_all(&evicted, &before).await;
+            let reason = EndReason::TooManyDevices;
+            let ended = self.end_all(&evicted, &before, reason).await;
+            for session in ended {
+                let (user, session, reason) = (Some(user), Some(session), Some(reason));
+                let events = &self.settings.events;
+                events.emit(SessionEventKind::Ended, user, session, reason);
+            }
+            self.watch.publish(Some(Subject::user(user)));
         }
         Ok(SessionUser {
             id: user.clone(),
             epoch,
             since,
+            all,
+            method: options.method.map(Arc::from),
         })
+    }
+
+    /// Returns the result, and the generation of all users' sessions.
+    async fn enroll_once(&self, user: &str, enroll: &Enroll) -> Result<(Enrolled, i64)> {
+        let (key, all) = (UserRecord::key(user), EveryoneRecord::key());
+        let both = self.bounded(async {
+            let (mut enrolled, mut everyone) = (Run::new(enroll), Run::new(&ReadEveryone));
+            // Read before the session is listed: sessions that end in between end this one too.
+            let calls = [(&all, &mut everyone as _), (&key, &mut enrolled as _)];
+            let [first, second] = self.programs.run_each(calls).await;
+            Ok((everyone.reply(first)?, enrolled.reply(second)?))
+        });
+        let (everyone, enrolled) = both.await?;
+        Ok((enrolled, everyone))
+    }
+
+    fn refuse(&self, user: &Arc<str>, kind: SessionErrorKind, reason: EndReason) -> SessionError {
+        let events = &self.settings.events;
+        let refused = SessionEventKind::SignInRefused;
+        events.emit(refused, Some(user), None, Some(reason));
+        SessionError::new(
+            kind,
+            match kind {
+                SessionErrorKind::Disabled => "the account is disabled, and nobody signs in to it",
+                _ => "the user has as many sessions as allowed: sign out on another device first",
+            },
+        )
+    }
+
+    /// Removes sessions from a user's list that are not there any more. Two round trips.
+    async fn withdraw_dead(&self, user: &str, listed: Vec<DeviceId>) -> Result<()> {
+        let steps: Vec<_> = listed
+            .iter()
+            .map(|id| (SessionRecord::key(*id), Peek))
+            .collect();
+        let peeks = async { self.programs.run_many(&steps).await.into_iter().collect() };
+        let peeked: Vec<_> = self.bounded(peeks).await?;
+        let dead = listed.into_iter().zip(peeked);
+        let dead = dead.filter(|(_, peeked)| peeked.as_ref().is_none_or(|it| &*it.user.id != user));
+        let sessions: Vec<_> = dead.map(|(id, _)| id).collect();
+        if !sessions.is_empty() {
+            let age = PENDING;
+            let (list, withdraw) = (UserRecord::key(user), Withdraw { age, sessions });
+            self.bounded(self.programs.run(&list, &withdraw)).await?;
+        }
+        Ok(())
     }
 
     /// Ends sessions, and returns those that are gone now.
     ///
     /// A session that cannot be ended stays until its deadline. One round trip per node.
-    async fn end_all(&self, sessions: &[DeviceId], whose: &Whose) -> Vec<DeviceId> {
+    async fn end_all(
+        &self,
+        sessions: &[DeviceId],
+        whose: &Whose,
+        reason: EndReason,
+    ) -> Vec<DeviceId> {
         let destroy = |id: &DeviceId| {
-            let whose = whose.clone();
-            (SessionRecord::key(*id), Destroy { whose })
+            let destroy = self.destroy(whose.clone(), Some(reason));
+            (SessionRecord::key(*id), destroy)
         };
         let steps: Vec<_> = sessions.iter().map(destroy).collect();
         let all = async { Ok(self.programs.run_many(&steps).await) };
@@ -67,7 +150,7 @@ impl Sessions {
 
     /// Removes sessions from a user's list. A failure does no harm: readers check the sessions too.
     async fn withdraw(&self, user: &str, sessions: Vec<DeviceId>) {
-        let (list, withdraw) = (UserRecord::key(user), Withdraw(sessions));
+        let (list, withdraw) = (UserRecord::key(user), Withdraw { age: 0, sessions });
         let withdrawn = self.programs.run(&list, &withdraw);
         // The failure is logged and counted already.
         let _ = self.bounded(withdrawn).await;
@@ -76,17 +159,25 @@ impl Sessions {
     /// Returns whether a session is alive, belongs to `user` and is not revoked. One round trip.
     pub(crate) async fn is_in_force(&self, session: DeviceId, user: &SessionUser) -> Result<bool> {
         let (own, list) = (SessionRecord::key(session), UserRecord::key(&user.id));
-        let both = self.bounded(async {
+        let all = EveryoneRecord::key();
+        let each = self.bounded(async {
             let (mut peek, mut revocation) = (Run::new(&Peek), Run::new(&ReadRevocationState));
-            let calls = [(&own, &mut peek as _), (&list, &mut revocation as _)];
-            let [first, second] = self.programs.run_each(calls).await;
-            Ok((peek.reply(first)?, revocation.reply(second)?))
+            let mut everyone = Run::new(&ReadEveryone);
+            let calls = [
+                (&own, &mut peek as _),
+                (&list, &mut revocation as _),
+                (&all, &mut everyone as _),
+            ];
+            let [first, second, third] = self.programs.run_each(calls).await;
+            let everyone = everyone.reply(third)?;
+            Ok((peek.reply(first)?, revocation.reply(second)?, everyone))
         });
-        let (Some(peeked), Some(revocation)) = both.await? else {
+        let (Some(peeked), Some(revocation), everyone) = each.await? else {
             return Ok(false);
         };
-        let is_same = peeked.user.id == user.id;
-        Ok(is_same && revocation.covers(session, &peeked.user))
+        let held = &peeked.user;
+        let is_same = held.id == user.id;
+        Ok(is_same && held.all >= everyone && revocation.covers(session, held))
     }
 
     /// Revokes a user's sessions, and returns whether the asking session was allowed to.
@@ -97,19 +188,46 @@ impl Sessions {
         user: &Arc<str>,
         by: Option<(DeviceId, SessionUser)>,
         spared: Option<DeviceId>,
+        reason: EndReason,
+    ) -> Result<bool> {
+        self.revoke_for(user, by, spared, reason, 0).await
+    }
+
+    /// [`revoke_by`](Self::revoke_by) that may also disable the account, for so many microseconds.
+    pub(super) async fn revoke_for(
+        &self,
+        user: &Arc<str>,
+        by: Option<(DeviceId, SessionUser)>,
+        spared: Option<DeviceId>,
+        reason: EndReason,
+        disabled: i64,
     ) -> Result<bool> {
         let epoch = random();
-        let revoke = Revoke { epoch, spared, by };
+        let revoke = Revoke {
+            epoch,
+            reason,
+            disabled,
+            spared,
+            by,
+        };
         let key = UserRecord::key(user);
         match self.bounded(self.programs.run(&key, &revoke)).await? {
             Revocation::Gone => Ok(false),
             Revocation::Done(sessions) => {
                 self.metrics.revoked.increment(1);
+                self.watch.publish(Some(Subject::user(user)));
+                let events = &self.settings.events;
+                events.emit(
+                    SessionEventKind::UserRevoked,
+                    Some(user),
+                    None,
+                    Some(reason),
+                );
                 if !sessions.is_empty() {
                     // They are revoked already, and only take space. A session that somebody signed in on
                     // again since is not.
                     let before = Whose::OfBefore(user.clone(), epoch);
-                    let ended = self.end_all(&sessions, &before).await;
+                    let ended = self.end_all(&sessions, &before, reason).await;
                     self.withdraw(user, ended).await;
                 }
                 Ok(true)

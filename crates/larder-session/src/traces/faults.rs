@@ -4,9 +4,12 @@ use larder_store::program::Program;
 use larder_test::server::RedisServer;
 use larder_test::trace::{Fault, Traces};
 
-use super::{pair, session, user};
-use crate::session_record::{Apply, Create, Destroy, Left, Read, Rotate, SessionRecord, Touch};
-use crate::user_record::{Enroll, ReadRevocationState, Revoke, UserRecord};
+use super::{everyone, pair, session, user};
+use crate::everyone_record::{EndEveryone, EveryoneRecord};
+use crate::session_record::{
+    Apply, Create, Destroy, Left, Read, Rotate, SessionRecord, TakeReason, Touch,
+};
+use crate::user_record::{Enable, Enroll, ReadRevocationState, Revoke, UserRecord, Withdraw};
 
 #[tokio::test]
 async fn every_planted_fault_in_the_lua_is_caught() {
@@ -72,7 +75,7 @@ async fn every_planted_fault_in_the_lua_is_caught() {
         (Rotate::SCRIPT, "ARGV[5] and s.old", "s.old"),
         (
             Rotate::SCRIPT,
-            "s.idle, s.touch, s.expiry = tonumber(ARGV[9]), tonumber(ARGV[10]), tonumber(ARGV[11])",
+            "s.idle, s.touch, s.expiry = tonumber(ARGV[11]), tonumber(ARGV[12]), tonumber(ARGV[13])",
             "",
         ),
         (
@@ -87,16 +90,36 @@ async fn every_planted_fault_in_the_lua_is_caught() {
         ),
         (
             Destroy::SCRIPT,
-            "(s.user ~= ARGV[1] or",
-            "(s.user and s.user ~= ARGV[1] or",
+            "(s.user ~= ARGV[3] or",
+            "(s.user and s.user ~= ARGV[3] or",
         ),
-        (Destroy::SCRIPT, " or s.epoch == ARGV[2]", ""),
+        (Destroy::SCRIPT, " or s.epoch == ARGV[4]", ""),
         (Destroy::SCRIPT, "s.since >= tonumber", "s.since > tonumber"),
         (
             Destroy::SCRIPT,
-            "if s and ARGV[3] and s.since >= tonumber(ARGV[3]) then return 0 end",
+            "if s and ARGV[5] and s.since >= tonumber(ARGV[5]) then return 0 end",
             "",
         ),
+        (Destroy::SCRIPT, "elseif s then", "else"),
+        (
+            Destroy::SCRIPT,
+            "put(KEYS[1], struct.pack(TOMBSTONE, ENDED, s.hash, why,",
+            "put(KEYS[1], struct.pack(TOMBSTONE, ENDED, s.hash, 1,",
+        ),
+        (TakeReason::SCRIPT, "hash ~= ARGV[1]", "false"),
+        (TakeReason::SCRIPT, "if why == 0 then return 0 end", ""),
+        (
+            TakeReason::SCRIPT,
+            "redis.call('SETRANGE', KEYS[1], 33, '\\0')",
+            "del(KEYS[1])",
+        ),
+        (
+            TakeReason::SCRIPT,
+            "if form ~= FORM then return 0 end",
+            "if form == FORM then return 0 end",
+        ),
+        (Rotate::SCRIPT, "tonumber(ARGV[8]), ARGV[9]", "0, ARGV[9]"),
+        (Create::SCRIPT, "tonumber(ARGV[8]), ARGV[9]", "0, ARGV[9]"),
     ];
     traces
         .catch::<SessionRecord, _>(|| session::next, sessions)
@@ -104,16 +127,56 @@ async fn every_planted_fault_in_the_lua_is_caught() {
     let users: &[Fault] = &[
         (Enroll::SCRIPT, "math.max(latest, ends)", "ends"),
         (Enroll::SCRIPT, "now < ends", "now <= ends"),
+        (
+            Enroll::SCRIPT,
+            "if string.byte(state, 18) == 1 then return {1} end",
+            "",
+        ),
+        (
+            Enroll::SCRIPT,
+            "ARGV[5] == '1' and #live >= limit",
+            "ARGV[5] == '1' and #live > limit",
+        ),
+        (
+            Enroll::SCRIPT,
+            "if ARGV[5] == '2' then ids",
+            "if true then ids",
+        ),
+        (Enroll::SCRIPT, "{added, id}", "{ends, id}"),
         (Enroll::SCRIPT, "return a < b", "return a > b"),
         (Enroll::SCRIPT, "since + 1", "0"),
         (Enroll::SCRIPT, "'n', num(since), ", ""),
         (
             ReadRevocationState::SCRIPT,
-            "'HGET', KEYS[1], 'e'",
+            "'GET', KEYS[2]",
             "'HGET', KEYS[1], 'x'",
         ),
-        (Revoke::SCRIPT, " and spared ~= ARGV[3]", ""),
-        (Revoke::SCRIPT, "ARGV[1] .. ARGV[2]", "ARGV[1] .. spared"),
+        (Revoke::SCRIPT, " and spared ~= ARGV[5]", ""),
+        (Revoke::SCRIPT, " .. ARGV[4], ms", " .. spared, ms"),
+        (
+            Revoke::SCRIPT,
+            "stays and 1 or 0",
+            "disabled > 0 and 1 or 0",
+        ),
+        (
+            Revoke::SCRIPT,
+            "if disabled > 0 then latest = math.max(latest, now + disabled) end",
+            "",
+        ),
+        (
+            Revoke::SCRIPT,
+            "if not state and disabled == 0 then",
+            "if not state then",
+        ),
+        (Enable::SCRIPT, "string.byte(state, 18) == 1", "true"),
+        (Withdraw::SCRIPT, "added <= now - age", "added < now - age"),
     ];
     traces.catch::<UserRecord, _>(|| user::next, users).await;
+    let everyone: &[Fault] = &[
+        (EndEveryone::SCRIPT, "last + 1, now()", "last, now()"),
+        (EndEveryone::SCRIPT, "math.max(last + 1, now())", "last + 1"),
+    ];
+    traces
+        .catch::<EveryoneRecord, _>(|| everyone::next, everyone)
+        .await;
 }

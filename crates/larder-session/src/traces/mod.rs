@@ -1,5 +1,6 @@
 //! Holds the Lua of each program against its Rust, on the edges of deadlines.
 
+mod everyone;
 mod faults;
 mod session;
 mod user;
@@ -15,6 +16,7 @@ use larder_store::program::Record;
 use larder_test::server::RedisServer;
 use larder_test::trace::{Pair, Step, Traces};
 
+use crate::everyone_record::EveryoneRecord;
 use crate::session_record::SessionRecord;
 use crate::user_record::UserRecord;
 
@@ -54,4 +56,9 @@ async fn the_programs_on_a_session_do_the_same_in_lua_and_in_rust() {
 #[tokio::test]
 async fn the_programs_on_a_user_do_the_same_in_lua_and_in_rust() {
     holds::<UserRecord>(user::next).await;
+}
+
+#[tokio::test]
+async fn the_programs_on_everyone_do_the_same_in_lua_and_in_rust() {
+    holds::<EveryoneRecord>(everyone::next).await;
 }

@@ -1,21 +1,25 @@
 use bytes::Bytes;
 use fastrand::Rng;
-use larder_store::Timestamp;
+use larder_store::{Timestamp, Ttl};
 use larder_test::trace::{Step, after, step};
 
 use super::{span, user};
+use crate::EndReason;
 use crate::session_record::{
-    Apply, Change, Choice, Create, Destroy, Left, Peek, Read, Rotate, SessionUser, SignIn, Touch,
-    Whose,
+    Apply, Change, Choice, Create, Destroy, Held, Left, Peek, Read, Rotate, SessionUser, SignIn,
+    TakeReason, Touch, Whose,
 };
 
 /// Any program on a session.
 pub(super) fn next(rng: &mut Rng) -> Box<dyn Step> {
     let (idle, absolute) = (span(rng), span(rng));
-    match rng.u8(..16) {
+    match rng.u8(..18) {
         0 | 1 => step(Read, |stored, _| match stored {
             None => Vec::new(),
-            Some(stored) => [stored.metadata.idle_at, stored.metadata.absolute_at]
+            Some(Held::Ended(ended)) => {
+                vec![Timestamp::from_micros(Held::Ended(ended.clone()).ends())]
+            }
+            Some(Held::Live(stored)) => [stored.metadata.idle_at, stored.metadata.absolute_at]
                 .map(Timestamp::from_micros)
                 .to_vec(),
         }),
@@ -67,6 +71,14 @@ pub(super) fn next(rng: &mut Rng) -> Box<dyn Step> {
             after(rotate, vec![idle, absolute, grace])
         }
         14 => after(Peek, Vec::new()),
+        15 => {
+            let take = TakeReason {
+                hash: hash(rng),
+                keep: keep(rng),
+            };
+            let deadline = take.keep.as_micros();
+            after(take, vec![deadline])
+        }
         _ => {
             let whose = match rng.u8(..4) {
                 0 => Whose::Anyone,
@@ -74,13 +86,24 @@ pub(super) fn next(rng: &mut Rng) -> Box<dyn Step> {
                 2 => Whose::OfBefore(user(rng), [rng.u8(..2); 16]),
                 _ => Whose::SignedInBefore(user(rng), rng.i64(0..4)),
             };
-            after(Destroy { whose }, Vec::new())
+            let reason = [
+                None,
+                Some(EndReason::Disabled),
+                Some(EndReason::Administrator),
+            ];
+            let destroy = Destroy {
+                whose,
+                reason: reason[rng.usize(..3)],
+                keep: keep(rng),
+            };
+            let deadline = destroy.keep.as_micros();
+            after(destroy, vec![deadline])
         }
     }
 }
 
 fn change(rng: &mut Rng) -> Change {
-    match rng.u8(..10) {
+    match rng.u8(..11) {
         0 | 1 => Change::Set(bytes(rng)),
         2 => Change::Remove,
         3 => Change::Discard(bytes(rng)),
@@ -96,6 +119,7 @@ fn change(rng: &mut Rng) -> Change {
                 Some(9_007_199_254_740_992),
             ][rng.usize(..5)],
         },
+        8 => Change::Extract(bytes(rng)),
         _ => Change::Swap(Some(bytes(rng)), bytes(rng)),
     }
 }
@@ -124,7 +148,13 @@ fn session_user(rng: &mut Rng) -> SessionUser {
         id: user(rng),
         epoch: [rng.u8(..2); 16],
         since: rng.i64(0..4),
+        all: rng.i64(0..4),
+        method: rng.bool().then(|| "passkey".into()),
     }
+}
+
+fn keep(rng: &mut Rng) -> Ttl {
+    Ttl::covering_micros(span(rng))
 }
 
 fn choice(rng: &mut Rng) -> Choice {

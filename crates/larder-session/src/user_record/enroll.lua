@@ -1,10 +1,13 @@
--- KEYS[1]: the user. ARGV: a session; an epoch, used if there is none yet; how long the session may live,
--- in microseconds; the limit of sessions.
+-- KEYS: the list and the state of a user. ARGV: a session; an epoch, used if there is none yet; how long
+-- the session may live, in microseconds; the limit of sessions, and what happens at it: 0 takes the oldest
+-- off the list, 1 refuses, 2 ends the oldest.
 local now = now()
-local epoch, latest, since = unpack(redis.call('HMGET', KEYS[1], 'e', 'x', 'n'))
--- A damaged epoch counts as absent, and a damaged number as 0; a sign-in repairs both.
-local state = epoch and #epoch >= 16 and epoch or ARGV[2]
-epoch, latest, since = string.sub(state, 1, 16), tonumber(latest) or 0, tonumber(since) or -1
+local state = redis.call('GET', KEYS[2])
+-- A damaged state counts as absent, and a damaged number as 0; a sign-in repairs both.
+if not state or #state < 18 then state = ARGV[2] .. '\0\0' end
+if string.byte(state, 18) == 1 then return {1} end
+local latest, since = unpack(redis.call('HMGET', KEYS[1], 'x', 'n'))
+latest, since = tonumber(latest) or 0, tonumber(since) or -1
 
 -- Compares bytes: Lua compares text by the server's locale.
 local function before(one, other)
@@ -19,19 +22,24 @@ end
 local live, over = {}, {}
 local all = redis.call('HGETALL', KEYS[1])
 for at = 1, #all, 2 do
-  local id, ends = string.match(all[at], '^s:(.*)$'), tonumber(all[at + 1]) or 0
+  local id = string.match(all[at], '^s:(.*)$')
   if id and id ~= ARGV[1] then
+    local ends, added = entry(all[at + 1])
     if now < ends then
-      live[#live + 1] = {ends, id}
+      live[#live + 1] = {added, id}
     else
       over[#over + 1] = all[at]
     end
   end
 end
 table.sort(live, before)
-local evicted = {}
-for at = 1, #live - tonumber(ARGV[4]) + 1 do
-  evicted[at] = live[at][2]
+local ids, limit = {}, tonumber(ARGV[4])
+if ARGV[5] == '1' and #live >= limit then
+  for at, one in ipairs(live) do ids[at] = one[2] end
+  return {2, ids}
+end
+for at = 1, #live - limit + 1 do
+  if ARGV[5] == '2' then ids[at] = live[at][2] end
   over[#over + 1] = 's:' .. live[at][2]
 end
 
@@ -39,6 +47,7 @@ for _, field in ipairs(over) do redis.call('HDEL', KEYS[1], field) end
 since = math.max(now, since + 1)
 local ends = now + tonumber(ARGV[3])
 local ms = math.ceil((math.max(latest, ends) - now) / 1000)
-redis.call('HSET', KEYS[1], 'e', state, 'x', num(now + ms * 1000), 'n', num(since), 's:' .. ARGV[1], num(ends))
+put(KEYS[2], state, ms)
+redis.call('HSET', KEYS[1], 'x', num(now + ms * 1000), 'n', num(since), 's:' .. ARGV[1], num(ends) .. ' ' .. num(since))
 ttl(KEYS[1], ms)
-return {epoch, num(since), evicted}
+return {0, string.sub(state, 1, 16), num(since), ids}

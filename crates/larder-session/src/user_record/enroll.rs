@@ -1,14 +1,10 @@
-use std::collections::BTreeMap;
-
 use larder_store::program::prelude::*;
 
-use super::{RevocationState, UserRecord, until};
+use super::{Entry, RevocationState, UserRecord, until};
 use crate::session_record::Epoch;
 use crate::token::DeviceId;
 
 /// Adds a session to the user's list before a sign-in, and returns the epoch it must carry.
-///
-/// If there are too many, the sessions that end first are evicted.
 #[cfg_attr(test, derive(Clone, Debug))]
 pub(crate) struct Enroll {
     pub(crate) session: DeviceId,
@@ -16,35 +12,70 @@ pub(crate) struct Enroll {
     pub(crate) epoch: Epoch,
     /// The time that the session may live, in microseconds.
     pub(crate) life: i64,
-    /// The maximum number of sessions of the user, at least one.
-    pub(crate) cap: i64,
+    /// The maximum number of sessions on the list, at least one.
+    pub(crate) limit: i64,
+    pub(crate) at_limit: AtLimit,
 }
 
-/// The epoch and the time of a sign-in, and the sessions that it evicts.
+/// The effect of a sign-in for which the list has no room.
+#[derive(Clone, Copy, PartialEq, Eq)]
+#[cfg_attr(test, derive(Debug))]
+pub(crate) enum AtLimit {
+    /// The oldest session leaves the list, and lives.
+    Unlist = 0,
+    /// The sign-in is refused.
+    Refuse = 1,
+    /// The oldest session ends.
+    EndOldest = 2,
+}
+
+impl Arg for AtLimit {
+    fn write(&self, args: &mut Args) {
+        args.int(*self as i64);
+    }
+}
+
+/// The result of a sign-in in the user's record.
 #[derive(Clone, PartialEq, Eq)]
 #[cfg_attr(test, derive(Debug))]
-pub(crate) struct Enrolled {
-    pub(crate) epoch: Epoch,
-    /// When the user signs in: later than each earlier sign-in of the user.
-    pub(crate) since: i64,
-    /// The sessions to end.
-    pub(crate) evicted: Vec<DeviceId>,
+pub(crate) enum Enrolled {
+    Done {
+        epoch: Epoch,
+        /// When the user signs in: later than each earlier sign-in of the user.
+        since: i64,
+        /// The sessions to end.
+        evicted: Vec<DeviceId>,
+    },
+    /// The account is disabled, and nothing was changed.
+    Disabled,
+    /// The list has no room for the session, and nothing was changed. These are on it.
+    Full(Vec<DeviceId>),
 }
 
 impl Program for Enroll {
     type Record = UserRecord;
     type Reply = Enrolled;
 
-    const SCRIPT: &'static Script =
-        &Script::new("session-enroll", Effect::Once, include_str!("enroll.lua"));
+    const SCRIPT: &'static Script = &Script::new(
+        "session-enroll",
+        Effect::Once,
+        concat!(include_str!("entry.lua"), include_str!("enroll.lua")),
+    );
 
-    arguments!(session, epoch, life, cap);
+    fn args(&self, args: &mut Args) {
+        (
+            (self.session, self.epoch),
+            ((self.life, self.limit), self.at_limit),
+        )
+            .write(args);
+    }
 
     fn step(&self, record: &mut Slot<'_, UserRecord>, now: Timestamp) -> Enrolled {
         let now = now.as_micros();
         let ends = now + self.life;
         let held = record.get();
         let (revocation, latest, since) = match held {
+            Some(held) if held.revocation.is_disabled => return Enrolled::Disabled,
             Some(held) => (
                 held.revocation,
                 held.latest.max(ends),
@@ -52,13 +83,24 @@ impl Program for Enroll {
             ),
             None => (RevocationState::new(self.epoch), ends, now),
         };
-        let mut sessions = match held {
-            Some(held) => held.live(now),
-            None => BTreeMap::new(),
-        };
+        let mut sessions = held.map(|held| held.live(now)).unwrap_or_default();
         sessions.remove(&self.session);
-        let evicted = self.evict(&mut sessions);
-        sessions.insert(self.session, ends);
+        let mut order: Vec<_> = sessions
+            .iter()
+            .map(|(&id, entry)| (entry.added, id.text(), id))
+            .collect();
+        order.sort_unstable();
+        let limit = usize::try_from(self.limit).unwrap_or(1).max(1);
+        let over = (order.len() + 1).saturating_sub(limit);
+        if self.at_limit == AtLimit::Refuse && over > 0 {
+            return Enrolled::full(sessions.into_keys().collect());
+        }
+        order.truncate(over);
+        for (.., id) in &order {
+            sessions.remove(id);
+        }
+        let added = Entry { ends, added: since };
+        sessions.insert(self.session, added);
         let (ttl, latest) = until(latest, now);
         let next = UserRecord {
             revocation,
@@ -67,54 +109,45 @@ impl Program for Enroll {
             sessions,
         };
         record.put(next, ttl);
-        Enrolled {
+        let ends_them = self.at_limit == AtLimit::EndOldest;
+        let evicted = order.into_iter().filter(|_| ends_them);
+        Enrolled::Done {
             epoch: revocation.epoch,
             since,
-            evicted,
+            evicted: evicted.map(|(.., id)| id).collect(),
         }
     }
-}
 
-impl FromWire for Enrolled {
-    fn from_wire(wire: Wire) -> Result<Self> {
-        let (epoch, since, evicted) = wire.read()?;
-        Ok(Self {
-            epoch,
-            since,
-            evicted,
+    fn reply(&self, wire: Wire) -> Result<Enrolled> {
+        let mut list = wire.list()?.into_iter();
+        let mut next = || list.next().unwrap_or(Wire::Nil);
+        Ok(match next().read::<i64>()? {
+            0 => Enrolled::Done {
+                epoch: next().read()?,
+                since: next().read()?,
+                evicted: next().read()?,
+            },
+            1 => Enrolled::Disabled,
+            2 => Enrolled::full(next().read()?),
+            _ => return Err(Wire::unexpected("the result of a sign-in")),
         })
     }
 }
 
-impl Enroll {
-    fn evict(&self, sessions: &mut BTreeMap<DeviceId, i64>) -> Vec<DeviceId> {
-        let mut order: Vec<_> = sessions
-            .iter()
-            .map(|(&id, &ends)| (ends, id.text(), id))
-            .collect();
-        order.sort_unstable();
-        let cap = usize::try_from(self.cap).unwrap_or(1).max(1);
-        order.truncate((order.len() + 1).saturating_sub(cap));
-        let evicted: Vec<_> = order.into_iter().map(|(.., id)| id).collect();
-        for id in &evicted {
-            sessions.remove(id);
-        }
-        evicted
+impl Enrolled {
+    fn full(mut ids: Vec<DeviceId>) -> Self {
+        ids.sort_unstable();
+        Self::Full(ids)
     }
 }
 
 impl RevocationState {
-    fn new(epoch: Epoch) -> Self {
+    pub(super) fn new(epoch: Epoch) -> Self {
         Self {
             epoch,
+            reason: None,
+            is_disabled: false,
             spared: None,
         }
-    }
-}
-
-impl UserRecord {
-    pub(super) fn live(&self, now: i64) -> BTreeMap<DeviceId, i64> {
-        let live = self.sessions.iter().filter(|(_, ends)| now < **ends);
-        live.map(|(&id, &ends)| (id, ends)).collect()
     }
 }

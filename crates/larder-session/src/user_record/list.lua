@@ -3,9 +3,10 @@ local all = redis.call('HGETALL', KEYS[1])
 local ids = {}
 for at = 1, #all, 2 do
   local id = string.match(all[at], '^s:(.*)$')
-  if id and now < (tonumber(all[at + 1]) or 0) then
+  local ends = entry(all[at + 1])
+  if id and now < ends then
     ids[#ids + 1] = id
-    ids[#ids + 1] = all[at + 1]
+    ids[#ids + 1] = num(ends)
   end
 end
 return ids

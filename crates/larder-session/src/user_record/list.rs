@@ -11,15 +11,18 @@ impl Program for ListSessions {
     type Record = UserRecord;
     type Reply = Vec<DeviceId>;
 
-    const SCRIPT: &'static Script =
-        &Script::new("session-list", Effect::Read, include_str!("list.lua"));
+    const SCRIPT: &'static Script = &Script::new(
+        "session-list",
+        Effect::Read,
+        concat!(include_str!("entry.lua"), include_str!("list.lua")),
+    );
 
     fn args(&self, _: &mut Args) {}
 
     fn step(&self, record: &mut Slot<'_, UserRecord>, now: Timestamp) -> Vec<DeviceId> {
         let live = record.get().map(|held| held.live(now.as_micros()));
         let live = live.unwrap_or_default().into_iter();
-        sorted(live.collect())
+        sorted(live.map(|(id, entry)| (id, entry.ends)).collect())
     }
 
     fn reply(&self, wire: Wire) -> Result<Vec<DeviceId>> {

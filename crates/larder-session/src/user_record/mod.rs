@@ -1,10 +1,13 @@
 //! The record of one user: an epoch that all sessions of the user must carry, and the list of sessions.
 //!
-//! On Redis it is one hash. `e` is the epoch, followed by the session that the last revocation spared,
-//! if any, so that one HGET reads both. `x` is the latest end of any session, and `n` the time of the
-//! last sign-in. `s:` and the id of a session hold its latest end. All ends are a minute late, because
-//! the record of a session may expire by another server's clock.
+//! On Redis it is a hash and a string. The string is the *state*, which each request of a signed-in user
+//! reads with one `GET`: the epoch, the reason of the last revocation, whether the account is disabled,
+//! and the session that the last revocation spared, if any. In the hash, `x` is the latest end of any
+//! session, `n` the time of the last sign-in, and `s:` with the id of a session holds its latest end and
+//! when it was added. All ends are a minute late, because the record of a session may expire by another
+//! server's clock.
 
+mod enable;
 mod enroll;
 mod inspect;
 mod list;
@@ -17,10 +20,12 @@ use std::collections::BTreeMap;
 use larder_store::program::Record;
 use larder_store::{Key, Kind, Ttl};
 
+use crate::EndReason;
 use crate::session_record::{Epoch, SessionUser};
 use crate::token::{DeviceId, UserTag};
 
-pub(crate) use enroll::{Enroll, Enrolled};
+pub(crate) use enable::Enable;
+pub(crate) use enroll::{AtLimit, Enroll, Enrolled};
 pub use inspect::InspectUser;
 pub(crate) use list::ListSessions;
 pub(crate) use revocation_state::ReadRevocationState;
@@ -36,7 +41,16 @@ pub struct UserRecord {
     latest: i64,
     /// The time of the last sign-in.
     since: i64,
-    sessions: BTreeMap<DeviceId, i64>,
+    sessions: BTreeMap<DeviceId, Entry>,
+}
+
+/// A session on the list, in microseconds.
+#[derive(Clone, Copy)]
+struct Entry {
+    /// When it ends at the latest.
+    ends: i64,
+    /// When it was added.
+    added: i64,
 }
 
 /// Which of a user's sessions are revoked.
@@ -44,6 +58,10 @@ pub struct UserRecord {
 #[cfg_attr(test, derive(Debug))]
 pub(crate) struct RevocationState {
     epoch: Epoch,
+    /// The reason of the last revocation.
+    pub(crate) reason: Option<EndReason>,
+    /// Whether the account is disabled, so that nobody signs in to it.
+    pub(crate) is_disabled: bool,
     /// The one session of an older epoch that is still in force.
     spared: Option<DeviceId>,
 }
@@ -58,13 +76,23 @@ impl RevocationState {
 impl Record for UserRecord {
     const KIND: Kind = Kind::record("session-user");
 
+    const PARTS: &'static [&'static str] = &["", STATE];
+
     type Inspect = InspectUser;
 }
+
+/// The part that each request reads.
+const STATE: &str = "state";
 
 impl UserRecord {
     /// Returns the key of a user's record.
     pub(crate) fn key(user: &str) -> Key {
         Key::new(Self::KIND, UserTag::of(user))
+    }
+
+    fn live(&self, now: i64) -> BTreeMap<DeviceId, Entry> {
+        let live = self.sessions.iter().filter(|(_, entry)| now < entry.ends);
+        live.map(|(&id, &entry)| (id, entry)).collect()
     }
 }
 

@@ -1,1 +1,1 @@
-return redis.call('HGET', KEYS[1], 'e')
+return redis.call('GET', KEYS[2])

@@ -2,13 +2,14 @@ use bytes::Bytes;
 use larder_store::count_poisoned;
 use larder_store::program::prelude::*;
 
-use super::{RevocationState, UserRecord};
+use super::{RevocationState, STATE, UserRecord};
+use crate::EndReason;
 use crate::token::DeviceId;
 
 /// The length of an epoch, in bytes.
 const EPOCH: usize = 16;
 
-/// Returns the revocation state of a user: on Redis one HGET.
+/// Returns the revocation state of a user: on Redis one GET.
 ///
 /// None if no session of the user is in force.
 #[cfg_attr(test, derive(Clone, Debug))]
@@ -23,7 +24,7 @@ impl Program for ReadRevocationState {
         Effect::Read,
         include_str!("revocation_state.lua"),
     )
-    .as_command(&["HGET", "e"]);
+    .as_command_on(STATE, &["GET"]);
 
     fn args(&self, _: &mut Args) {}
 
@@ -43,15 +44,20 @@ impl Program for ReadRevocationState {
     }
 }
 
-/// Parses the epoch, and the spared session after it.
-fn stored(bytes: &[u8]) -> Option<RevocationState> {
-    let (epoch, spared) = bytes.split_at_checked(EPOCH)?;
+/// Parses the epoch, the reason and whether the account is disabled, and the spared session after them.
+pub(super) fn stored(bytes: &[u8]) -> Option<RevocationState> {
+    let (epoch, rest) = bytes.split_at_checked(EPOCH)?;
+    let [reason, disabled, spared @ ..] = rest else {
+        return None;
+    };
     let spared = match spared {
         [] => None,
         id => Some(DeviceId::parse(id)?),
     };
     Some(RevocationState {
         epoch: epoch.try_into().ok()?,
+        reason: EndReason::of(*reason),
+        is_disabled: *disabled == 1,
         spared,
     })
 }

@@ -1,27 +1,35 @@
--- KEYS[1]: the user. ARGV: the new epoch; the spared session or ''; the session that asks and its epoch,
--- or two empty texts.
+-- KEYS: the list and the state of a user. ARGV: the new epoch; the reason; how long the account is
+-- disabled, in microseconds, or 0; the spared session or ''; the session that asks and its epoch, or two
+-- empty texts.
 local now = now()
-local state, latest = unpack(redis.call('HMGET', KEYS[1], 'e', 'x'))
-local epoch, spared = string.sub(state or '', 1, 16), string.sub(state or '', 17)
-local asked = ARGV[3] ~= ''
-if not state then
+local state = redis.call('GET', KEYS[2])
+if not state or #state < 18 then state = false end
+local epoch, spared = string.sub(state or '', 1, 16), string.sub(state or '', 19)
+local asked, disabled = ARGV[5] ~= '', tonumber(ARGV[3])
+if not state and disabled == 0 then
   -- No session of the user is in force: there is nothing to revoke.
   if asked then return {1, {}} end
   return {0, {}}
 end
 -- A revoked session cannot revoke. If the epoch is the new one, this ran before.
-if epoch ~= ARGV[1] and asked and epoch ~= ARGV[4] and spared ~= ARGV[3] then return {1, {}} end
+if epoch ~= ARGV[1] and asked and epoch ~= ARGV[6] and spared ~= ARGV[5] then return {1, {}} end
 
 -- What is no number is 0: then the last of the sessions that are listed ends it.
-latest = tonumber(latest) or 0
+local latest = tonumber(redis.call('HGET', KEYS[1], 'x')) or 0
 local ids = {}
 local all = redis.call('HGETALL', KEYS[1])
 for at = 1, #all, 2 do
-  local id, ends = string.match(all[at], '^s:(.*)$'), tonumber(all[at + 1]) or 0
-  if id and id ~= ARGV[2] and now < ends then ids[#ids + 1] = id end
-  if id then latest = math.max(latest, ends) end
+  local id = string.match(all[at], '^s:(.*)$')
+  if id then
+    local ends = entry(all[at + 1])
+    if id ~= ARGV[4] and now < ends then ids[#ids + 1] = id end
+    latest = math.max(latest, ends)
+  end
 end
-local ms = math.ceil((latest - now) / 1000)
-redis.call('HSET', KEYS[1], 'e', ARGV[1] .. ARGV[2], 'x', num(now + ms * 1000))
+if disabled > 0 then latest = math.max(latest, now + disabled) end
+local stays = disabled > 0 or string.byte(state, 18) == 1
+local ms = math.max(1, math.ceil((latest - now) / 1000))
+put(KEYS[2], ARGV[1] .. string.char(tonumber(ARGV[2]), stays and 1 or 0) .. ARGV[4], ms)
+redis.call('HSET', KEYS[1], 'x', num(now + ms * 1000))
 ttl(KEYS[1], ms)
 return {0, ids}

@@ -1,6 +1,9 @@
+use std::collections::BTreeMap;
+
 use larder_store::program::prelude::*;
 
 use super::{RevocationState, UserRecord, until};
+use crate::EndReason;
 use crate::session_record::{Epoch, SessionUser};
 use crate::token::DeviceId;
 
@@ -9,6 +12,10 @@ use crate::token::DeviceId;
 pub(crate) struct Revoke {
     /// The new epoch.
     pub(crate) epoch: Epoch,
+    /// The reason that the browsers are told.
+    pub(crate) reason: EndReason,
+    /// How long nobody signs in to the account, in microseconds. 0 leaves that as it is.
+    pub(crate) disabled: i64,
     /// The one session that stays in force.
     pub(crate) spared: Option<DeviceId>,
     /// The session that asks, which must be in force itself. None if the app asks.
@@ -32,12 +39,14 @@ impl Program for Revoke {
     const SCRIPT: &'static Script = &Script::new(
         "session-revoke",
         Effect::Idempotent,
-        include_str!("revoke.lua"),
+        concat!(include_str!("entry.lua"), include_str!("revoke.lua")),
     )
     .runs_when_full();
 
     fn args(&self, args: &mut Args) {
-        (self.epoch, self.spared).write(args);
+        args.bytes(&self.epoch);
+        args.int(self.reason.code().into());
+        (self.disabled, self.spared).write(args);
         match &self.by {
             Some((session, user)) => (session, user.epoch).write(args),
             None => ("", "").write(args),
@@ -46,27 +55,38 @@ impl Program for Revoke {
 
     fn step(&self, record: &mut Slot<'_, UserRecord>, now: Timestamp) -> Revocation {
         let now = now.as_micros();
-        let Some(held) = record.get() else {
+        let held = record.get();
+        let before = held.map(|held| &held.revocation);
+        if before.is_none() && self.disabled == 0 {
             return match self.by {
                 Some(_) => Revocation::Gone,
                 None => Revocation::Done(Vec::new()),
             };
-        };
-        let may =
-            |(session, user): &(DeviceId, SessionUser)| held.revocation.covers(*session, user);
-        if held.revocation.epoch != self.epoch && !self.by.as_ref().is_none_or(may) {
+        }
+        let ran = before.is_some_and(|before| before.epoch == self.epoch);
+        let may = self.by.as_ref().is_none_or(|(session, user)| {
+            before.is_some_and(|before| before.covers(*session, user))
+        });
+        if !ran && !may {
             return Revocation::Gone;
         }
-        let live = held.live(now).into_keys();
-        let ids = live.filter(|id| Some(*id) != self.spared).collect();
-        let (ttl, latest) = until(held.latest, now);
-        if let Some(held) = record.update(ttl) {
-            held.latest = latest;
-            held.revocation = RevocationState {
-                epoch: self.epoch,
-                spared: self.spared,
-            };
+        let is_disabled = self.disabled > 0 || before.is_some_and(|before| before.is_disabled);
+        let live = held.map(|held| held.live(now)).unwrap_or_default();
+        let ids = live.into_keys().filter(|id| Some(*id) != self.spared);
+        let ids = ids.collect();
+        let mut latest = held.map_or(0, |held| held.latest);
+        if self.disabled > 0 {
+            latest = latest.max(now + self.disabled);
         }
+        let (ttl, latest) = until(latest, now);
+        let held = record.update_or(ttl, || UserRecord::empty(self.epoch));
+        held.latest = latest;
+        held.revocation = RevocationState {
+            epoch: self.epoch,
+            reason: Some(self.reason),
+            is_disabled,
+            spared: self.spared,
+        };
         Revocation::Done(ids)
     }
 
@@ -77,5 +97,17 @@ impl Program for Revoke {
         }
         ids.sort_unstable();
         Ok(Revocation::Done(ids))
+    }
+}
+
+impl UserRecord {
+    /// Returns the record of a user who has never signed in.
+    fn empty(epoch: Epoch) -> Self {
+        Self {
+            revocation: RevocationState::new(epoch),
+            latest: 0,
+            since: -1,
+            sessions: BTreeMap::new(),
+        }
     }
 }

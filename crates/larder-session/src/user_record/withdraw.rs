@@ -3,9 +3,13 @@ use larder_store::program::prelude::*;
 use super::{UserRecord, until};
 use crate::token::DeviceId;
 
-/// Removes sessions that have ended from a user's list.
+/// Removes sessions that have ended from a user's list, if they have been on it for long enough.
 #[cfg_attr(test, derive(Clone, Debug))]
-pub(crate) struct Withdraw(pub(crate) Vec<DeviceId>);
+pub(crate) struct Withdraw {
+    /// How long ago they must have been added, in microseconds.
+    pub(crate) age: i64,
+    pub(crate) sessions: Vec<DeviceId>,
+}
 
 impl Program for Withdraw {
     type Record = UserRecord;
@@ -14,11 +18,11 @@ impl Program for Withdraw {
     const SCRIPT: &'static Script = &Script::new(
         "session-withdraw",
         Effect::Idempotent,
-        include_str!("withdraw.lua"),
+        concat!(include_str!("entry.lua"), include_str!("withdraw.lua")),
     )
     .runs_when_full();
 
-    arguments!(0);
+    arguments!(age, sessions);
 
     fn step(&self, record: &mut Slot<'_, UserRecord>, now: Timestamp) {
         let now = now.as_micros();
@@ -28,7 +32,9 @@ impl Program for Withdraw {
         let (ttl, latest) = until(held.latest, now);
         if let Some(held) = record.update(ttl) {
             held.latest = latest;
-            held.sessions.retain(|id, _| !self.0.contains(id));
+            let is_old = |added: i64| self.age == 0 || added <= now - self.age;
+            held.sessions
+                .retain(|id, entry| !self.sessions.contains(id) || !is_old(entry.added));
         }
     }
 }

@@ -1,4 +1,5 @@
 use http::StatusCode;
+use larder_session::DeviceLimit;
 
 use crate::support::{Browser, Site, World, on_both_stores};
 
@@ -121,8 +122,8 @@ on_both_stores! { Manual;
         sessions.revoke_all("nobody").await.unwrap();
     }
 
-    async fn beyond_the_limit_the_session_that_ends_first_is_ended(world: World) {
-        let site = World::site_of(world.sessions().with_max_devices(3));
+    async fn beyond_the_limit_the_session_with_the_oldest_sign_in_is_ended(world: World) {
+        let site = World::site_of(world.sessions().with_device_limit(DeviceLimit::EndOldest(3)));
         let mut browsers = Vec::new();
         for _ in 0..5 {
             browsers.push(signed_in(&site, "ada", "x").await);

@@ -19,6 +19,7 @@ pub struct Script {
     lua: &'static str,
     runs_when_full: bool,
     command: Option<&'static [&'static str]>,
+    command_part: &'static str,
 }
 
 impl Script {
@@ -30,14 +31,17 @@ impl Script {
             lua,
             runs_when_full: matches!(effect, Effect::Read),
             command: None,
+            command_part: "",
         }
     }
 
     /// Replaces the script by one reading Redis command that does the same, without its key.
     ///
     /// A store by the server's clock sends the command in place of the script: that costs the
-    /// server half as much. The program takes no arguments, its record has one key, and both give
-    /// the same answer.
+    /// server half as much. The program takes no arguments, the command reads the key of the record
+    /// itself, and both give the same answer. Several programs that are `GET`s and run side by side
+    /// are one `MGET` where their keys share a server; a key of another Redis type then reads as
+    /// absent.
     ///
     /// # Panics
     /// If the script does not declare that it only reads, or the command is empty; in a `const`
@@ -51,6 +55,17 @@ impl Script {
         assert!(!command.is_empty(), "a command has a name");
         self.command = Some(command);
         self
+    }
+
+    /// [`as_command`](Self::as_command), for a command that reads the key of the record's part `part`.
+    ///
+    /// # Panics
+    /// As `as_command`.
+    #[must_use]
+    pub const fn as_command_on(self, part: &'static str, command: &'static [&'static str]) -> Self {
+        let mut script = self.as_command(command);
+        script.command_part = part;
+        script
     }
 
     /// Allows the script to run when the server is out of memory.
@@ -87,5 +102,10 @@ impl Script {
     /// Returns the command that does the same, without its key.
     pub const fn command(&self) -> Option<&'static [&'static str]> {
         self.command
+    }
+
+    /// Returns the part of the record whose key the command reads.
+    pub const fn command_part(&self) -> &'static str {
+        self.command_part
     }
 }

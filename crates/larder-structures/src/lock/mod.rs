@@ -16,7 +16,7 @@ use larder_store::program::Record;
 use larder_store::{Key, KeyId, Result, Store, Ttl};
 
 pub use guard::{LockGuard, Released};
-pub use permits::{InspectPermits, Permits};
+pub use permits::{InspectPermits, Permits, Release};
 pub use semaphore::Semaphore;
 
 use attempt::Gate;

@@ -193,10 +193,13 @@ impl Program for Renew {
     }
 }
 
-/// Gives a permit back, and returns whether it was still held.
+/// Gives a permit back, whoever holds it, and returns whether it was still held.
+///
+/// It is for tools that take a lock from a holder: [`InspectPermits`] shows the fences.
 #[derive(Clone, Debug)]
-pub(crate) struct Release {
-    pub(crate) fence: i64,
+pub struct Release {
+    /// The [token](crate::lock::LockGuard::token) of the holder.
+    pub fence: i64,
 }
 
 impl Program for Release {

@@ -34,11 +34,14 @@ pub(super) const PLACES: &[Place] = &[
     place("larder-cache", 3, Role::Layer),
     place("larder-events", 3, Role::Layer),
     place("larder-queue", 3, Role::Layer),
+    place("larder-tower-sessions", 3, Role::Layer),
     place("larder-macros", 4, Role::Layer),
     place("larder-rate-limit", 4, Role::Layer),
     place("larder-response-cache", 4, Role::Layer),
     place("larder-session", 4, Role::Layer),
+    place("larder-ops", 5, Role::Assembly),
     place("larder", 6, Role::Assembly),
+    place("larder-cli", 7, Role::Assembly),
 ];
 
 /// Dependencies that others must not pay for, and the only published crates that may name them.
@@ -49,7 +52,7 @@ pub(super) const WALLED: &[(&str, &[&str])] = &[
     ("moka", &["larder-moka"]),
     ("quick_cache", &["larder-layer"]),
     ("croner", &["larder-queue"]),
-    ("jiff", &["larder-queue"]),
+    ("jiff", &["larder-queue", "larder-rate-limit"]),
 ];
 
 const fn place(name: &'static str, height: u8, role: Role) -> Place {

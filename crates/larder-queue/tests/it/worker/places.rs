@@ -2,12 +2,60 @@
 
 use std::time::Duration;
 
+use larder_queue::worker::{JobContext, Worker};
+use larder_store::ErrorKind;
+use larder_test::faulty::Trouble;
 use tokio::time::Instant;
 use tokio_util::sync::CancellationToken;
 
-use super::support::{Act, HOUR, Probe, World, on_both_stores, task, until, worker};
+use super::support::{Act, HOUR, Probe, Task, World, on_both_stores, task, until, worker};
 
 on_both_stores! {
+    async fn the_next_job_is_taken_with_the_outcome_of_the_last(world: World) {
+        let (queue, probe) = (world.queue(), Probe::new());
+        for number in 0..60 {
+            queue.enqueue(task(number, Act::Return)).await.unwrap();
+        }
+        let before = world.switch.operations();
+        let drained = worker(&queue, &probe).with_concurrency(1).drain().await.unwrap();
+        assert_eq!(drained.done, 60);
+        let operations = world.switch.operations() - before;
+        // A call for each outcome and one for each job would be twice as many.
+        assert!(operations <= 70, "{operations} operations");
+    }
+
+    async fn a_queue_that_waits_for_a_place_gets_the_next_one(world: World) {
+        let (busy, other, probe) = (world.queue(), world.queue(), Probe::new());
+        for number in 0..40 {
+            busy.enqueue(task(number, Act::Wait)).await.unwrap();
+        }
+        let stop = CancellationToken::new();
+        let worker = worker(&busy, &probe).with_queue(other.clone()).with_concurrency(1);
+        let worker = tokio::spawn(worker.run_until(stop.clone()));
+        probe.arrived().await;
+        other.enqueue(task(99, Act::Return)).await.unwrap();
+        // Neither is starved, though each has more than one place can do.
+        let ran_other = || probe.ran().iter().any(|(number, _)| *number == 99);
+        let mut busy_ran = 1;
+        while !ran_other() && busy_ran < 40 {
+            probe.open(1);
+            probe.arrived().await;
+            busy_ran += 1;
+        }
+        assert!(busy_ran < 20, "{busy_ran} jobs ran before it");
+        probe.open(40);
+        let all = [&busy, &other];
+        until("all are done", || async {
+            let mut done = 0;
+            for queue in all {
+                done += queue.counts().await.unwrap().done;
+            }
+            done == 41
+        }).await;
+        stop.cancel();
+        worker.await.unwrap();
+    }
+
     async fn a_worker_takes_no_more_than_it_has_places_for(world: World) {
         let (queue, probe) = (world.queue(), Probe::new());
         for number in 0..5 {
@@ -110,4 +158,43 @@ async fn a_worker_whose_future_is_dropped_takes_no_more() {
         [2, 1]
     );
     assert_eq!(probe.ran(), [(1, 1)]);
+}
+
+#[tokio::test(start_paused = true)]
+async fn progress_is_sent_once_a_second_at_most_and_the_newest_of_it() {
+    let world = World::paused();
+    let queue = world.queue();
+    queue.enqueue(task(1, Act::Return)).await.unwrap();
+    async fn count(_: Task, context: JobContext) {
+        for step in 0..1_000 {
+            context.progress(format!("{step} of 1000"));
+            tokio::time::sleep(Duration::from_millis(10)).await;
+        }
+        // Longer than a second after the last report.
+        tokio::time::sleep(Duration::from_millis(1_500)).await;
+        std::future::pending::<()>().await;
+    }
+    let stop = CancellationToken::new();
+    let worker = Worker::new(queue.clone()).on(count);
+    let worker = tokio::spawn(worker.run_until(stop.clone()));
+    let shown = async || {
+        let page = queue
+            .list(larder_queue::State::Running, None)
+            .await
+            .unwrap();
+        page.jobs.first().map(|job| job.progress().to_owned())
+    };
+    tokio::time::sleep(Duration::from_millis(505)).await;
+    assert_eq!(shown().await.unwrap(), "0 of 1000");
+    let before = world.switch.operations();
+    tokio::time::sleep(Duration::from_secs(4)).await;
+    let operations = world.switch.operations() - before;
+    assert!((3..=6).contains(&operations), "{operations} operations");
+    // A store that is away for a while costs no more than that.
+    world.switch.set(Trouble::Fail(ErrorKind::NotSent));
+    tokio::time::sleep(Duration::from_secs(2)).await;
+    world.switch.clear();
+    tokio::time::sleep(Duration::from_millis(5_600)).await;
+    assert_eq!(shown().await.unwrap(), "999 of 1000");
+    worker.abort();
 }

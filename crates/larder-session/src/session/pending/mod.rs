@@ -59,7 +59,9 @@ impl Pending {
             (Some(Change::Tally { seen, .. }), _) => Change::Tally { seen, left: None },
             (Some(Change::Discard(seen)), _) => Change::Discard(seen),
             // The taken value would have replaced any value of others.
-            (Some(Change::Set(_) | Change::Remove | Change::Swap(..)), _) => Change::Remove,
+            (Some(Change::Set(_) | Change::Remove | Change::Swap(..) | Change::Extract(_)), _) => {
+                Change::Remove
+            }
         };
         self.0.insert(name.into(), change);
     }
@@ -84,7 +86,7 @@ impl Pending {
                     left: Some(left),
                 })
             }
-            Some(Change::Remove) => value::int_to_store(by).map(Change::Set),
+            Some(Change::Remove | Change::Extract(_)) => value::int_to_store(by).map(Change::Set),
             Some(Change::Set(value) | Change::Swap(_, value)) => {
                 let sum = Change::Add(by).of(Some(value)).ok().flatten();
                 sum.map(Change::Set)

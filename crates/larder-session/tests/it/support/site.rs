@@ -1,13 +1,15 @@
 use std::convert::Infallible;
 use std::sync::Arc;
+use std::time::Duration;
 
 use http::{Request, Response, StatusCode};
 use http_body_util::{BodyExt, Full};
 use larder_session::{
-    CookieExpiry, Lifetime, Result, Session, SessionErrorKind, SessionKey, SessionLayer,
-    SignInOptions,
+    CookieExpiry, EndReason, FlashLevel, Lifetime, Result, Session, SessionErrorKind, SessionKey,
+    SessionLayer, SessionValue, SignInOptions,
 };
 use larder_store::Ttl;
+use serde::{Deserialize, Serialize};
 use tokio::sync::Notify;
 use tower::util::BoxCloneSyncService;
 use tower::{Layer, ServiceExt, service_fn};
@@ -17,6 +19,16 @@ use super::Reply;
 const ANSWER: SessionKey<String> = SessionKey::new("answer");
 const COUNT: SessionKey<u64> = SessionKey::new("count");
 const FLASH: SessionKey<String> = SessionKey::new("flash");
+const VISITS: SessionKey<u64> = SessionKey::new("visits").as_counter();
+
+#[derive(Default, Serialize, Deserialize)]
+struct Cart {
+    seats: Vec<u32>,
+}
+
+impl SessionValue for Cart {
+    const KEY: SessionKey<Self> = SessionKey::new("cart");
+}
 
 type Answered = Response<larder_session::ResponseBody<Full<bytes::Bytes>>>;
 
@@ -106,7 +118,10 @@ async fn pause() {
 async fn answer(session: &Session, path: &str) -> Response<Full<bytes::Bytes>> {
     let (path, status) = match path.strip_prefix("/failing") {
         Some(path) => (path, StatusCode::INTERNAL_SERVER_ERROR),
-        None => (path, StatusCode::OK),
+        None => match path.strip_prefix("/redirecting") {
+            Some(path) => (path, StatusCode::SEE_OTHER),
+            None => (path, StatusCode::OK),
+        },
     };
     let mut words = path.split('/').skip(1);
     let page = words.next().unwrap_or_default();
@@ -116,7 +131,13 @@ async fn answer(session: &Session, path: &str) -> Response<Full<bytes::Bytes>> {
         Err(error) => {
             let status = match error.kind() {
                 SessionErrorKind::Unavailable => StatusCode::SERVICE_UNAVAILABLE,
-                SessionErrorKind::SignedOut => StatusCode::UNAUTHORIZED,
+                SessionErrorKind::SignedOut | SessionErrorKind::ReauthenticationRequired => {
+                    StatusCode::UNAUTHORIZED
+                }
+                SessionErrorKind::Disabled | SessionErrorKind::TooManyDevices => {
+                    StatusCode::FORBIDDEN
+                }
+                SessionErrorKind::Overloaded => StatusCode::SERVICE_UNAVAILABLE,
                 SessionErrorKind::Gone => StatusCode::GONE,
                 SessionErrorKind::TooLarge => StatusCode::PAYLOAD_TOO_LARGE,
                 _ => StatusCode::BAD_REQUEST,
@@ -136,6 +157,12 @@ fn name(word: &str) -> SessionKey<String> {
         "answer" => ANSWER,
         other => SessionKey::try_new(other).unwrap(),
     }
+}
+
+async fn heard(session: &Session) -> Result<String> {
+    let flashes = session.take_flashes().await?.into_iter();
+    let flashes = flashes.map(|flash| format!("{}: {}", flash.level.as_str(), flash.text));
+    Ok(flashes.collect::<Vec<_>>().join(", "))
 }
 
 async fn run(session: &Session, page: &str, words: &[String]) -> Result<String> {
@@ -218,6 +245,36 @@ async fn run(session: &Session, page: &str, words: &[String]) -> Result<String> 
         }
         "flash" => session.insert(FLASH, &word(0).to_owned()).await?,
         "show-flash" => said = session.take(FLASH).await?.unwrap_or_default(),
+        "take-now" => said = session.take_now(name(word(0))).await?.unwrap_or_default(),
+        "set-and-take-now" => {
+            session.insert(name(word(0)), &word(1).to_owned()).await?;
+            said = session.take_now(name(word(0))).await?.unwrap_or_default();
+        }
+        "say" => session.flash(FlashLevel::Info, word(0)).await?,
+        "say-and-hear" => {
+            session.flash(FlashLevel::Error, word(0)).await?;
+            said = heard(session).await?;
+        }
+        "hear" => said = heard(session).await?,
+        "slow-hear" => {
+            session.user().await?;
+            pause().await;
+            said = heard(session).await?;
+        }
+        "log-out-and-say" => {
+            session.log_out().await?;
+            session.flash(FlashLevel::Info, "bye").await?;
+        }
+        "visit" => said = session.increment(VISITS, 1).await?.to_string(),
+        "cart" => said = format!("{:?}", session.value::<Cart>().await?.seats),
+        "choose" => {
+            let seat = word(0).parse().unwrap();
+            let cart = session
+                .change_value(|cart: &mut Cart| cart.seats.push(seat))
+                .await?;
+            said = format!("{:?}", cart.seats);
+        }
+        "empty-cart" => session.set_value(&Cart::default()).await?,
         "log-in" => {
             session.name_device(word(1)).await?;
             session.log_in(word(0)).await?;
@@ -267,6 +324,38 @@ async fn run(session: &Session, page: &str, words: &[String]) -> Result<String> 
             session.revoke_others().await?;
         }
         "revoke-all" => session.revoke_all().await?,
+        "password-changed" => {
+            let reason = EndReason::PasswordChanged;
+            session.revoke_others_because(reason).await?;
+        }
+        "why" => {
+            if let Some(reason) = session.take_end_reason().await? {
+                said = format!("{reason:?}");
+            }
+        }
+        "log-in-by" => {
+            let methods = ["password", "passkey"];
+            let method = methods.into_iter().find(|it| *it == word(1)).unwrap();
+            let options = SignInOptions::new().with_method(method);
+            session.log_in_with(word(0), options).await?;
+        }
+        "how" => {
+            if let Some(how) = session.authentication().await? {
+                let method = how.method.unwrap_or_default();
+                said = format!("{} {method} {}", how.user.as_str(), how.age.as_secs());
+            }
+        }
+        "recent" => {
+            let within = Duration::from_secs(word(0).parse().unwrap());
+            said = session.recent_auth(within).await?.as_str().to_owned();
+        }
+        // Answers when the session has ended.
+        "stream" => said = format!("{:?}", session.revoked().await?),
+        "slow-rotate" => {
+            session.user().await?;
+            pause().await;
+            session.rotate().await?;
+        }
         "save" => {
             session.insert(ANSWER, &word(0).to_owned()).await?;
             session.save().await?;

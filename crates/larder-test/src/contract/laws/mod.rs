@@ -110,7 +110,33 @@ crate::laws! { @table list [] }
 /// # Panics
 /// If the law is broken, with what was expected and what happened instead, and where the store
 /// lacks what the law needs.
-pub fn prove<F: Fixture>(name: &str, fixture: impl Future<Output = F>) {
+pub fn prove<F: Fixture + 'static>(name: &str, fixture: impl Future<Output = F>) {
+    prove_boxed(name, Box::pin(boxed(fixture)));
+}
+
+/// Checks that a store lacks `capability`, as its tests claim.
+///
+/// # Panics
+/// If it offers it.
+pub fn prove_absent<F: Fixture + 'static>(
+    capability: Capability,
+    fixture: impl Future<Output = F>,
+) {
+    let offered = offers(capability, Box::pin(boxed(fixture)));
+    assert!(
+        !offered,
+        "the store offers {capability}: take it out of `without`, so that its laws are tried"
+    );
+}
+
+/// A fixture that is being made. Boxed, a runtime is compiled once, and not again for each law.
+type Making<'a> = Pin<Box<dyn Future<Output = Box<dyn Fixture>> + 'a>>;
+
+async fn boxed<F: Fixture + 'static>(fixture: impl Future<Output = F>) -> Box<dyn Fixture> {
+    Box::new(fixture.await)
+}
+
+fn prove_boxed(name: &str, fixture: Making<'_>) {
     let law = LAWS.iter().find(|law| law.name == name);
     let law = law.unwrap_or_else(|| panic!("there is no law called {name}"));
     let outcome = runtime().block_on(async {
@@ -121,23 +147,15 @@ pub fn prove<F: Fixture>(name: &str, fixture: impl Future<Output = F>) {
                 "{name}: the store offers no {need}; say so by laws!(.., without [{need}])"
             );
         }
-        law.check(&fixture, Duration::from_secs(60)).await
+        law.check(&*fixture, Duration::from_secs(60)).await
     });
     if let Err(violation) = outcome {
         panic!("{name}: {}\n{violation}", law.statement());
     }
 }
 
-/// Checks that a store lacks `capability`, as its tests claim.
-///
-/// # Panics
-/// If it offers it.
-pub fn prove_absent<F: Fixture>(capability: Capability, fixture: impl Future<Output = F>) {
-    let offered = runtime().block_on(async { capability.is_offered_by(&fixture.await.store()) });
-    assert!(
-        !offered,
-        "the store offers {capability}: take it out of `without`, so that its laws are tried"
-    );
+fn offers(capability: Capability, fixture: Making<'_>) -> bool {
+    runtime().block_on(async { capability.is_offered_by(&fixture.await.store()) })
 }
 
 fn runtime() -> tokio::runtime::Runtime {

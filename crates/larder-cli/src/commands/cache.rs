@@ -1,0 +1,222 @@
+use std::sync::Arc;
+
+use larder::cache::{Cache as TypedCache, Codec, Json, MsgPack, Postcard, Tier};
+use larder::response_cache::{Purger, ResponseCacheLayer};
+use larder::store::{Prefixed, Store};
+use larder::{Kind, Namespace, Result as StoreResult, Ttl};
+use serde_json::{Value, json};
+
+use super::time::span;
+use super::{DONE, NOT_DONE};
+use crate::args::{Cache, Targets};
+use crate::error::{Error, Result};
+use crate::key::{CacheKey, RawId};
+use crate::output::{Output, escape_bytes};
+use crate::target::Target;
+
+/// The bytes of a value, which are not decoded.
+pub(super) type Raw = TypedCache<RawId, Vec<u8>>;
+
+/// Reads the bytes that a codec of the app wrote, as they are.
+struct Undecoded(u8);
+
+impl Codec<Vec<u8>> for Undecoded {
+    fn id(&self) -> u8 {
+        self.0
+    }
+
+    fn encode(&self, value: &Vec<u8>, out: &mut Vec<u8>) -> StoreResult<()> {
+        out.extend_from_slice(value);
+        Ok(())
+    }
+
+    fn decode(&self, bytes: &[u8]) -> Option<Vec<u8>> {
+        Some(bytes.to_vec())
+    }
+}
+
+/// Larder's codecs: their numbers and names.
+pub(super) fn codecs() -> [(u8, &'static str); 3] {
+    [
+        (Codec::<()>::id(&MsgPack), "MessagePack"),
+        (Codec::<()>::id(&Postcard), "postcard"),
+        (Codec::<()>::id(&Json), "JSON"),
+    ]
+}
+
+/// Returns a cache of the undecoded values of one kind, as a codec wrote them.
+pub(super) fn raw(target: &Target, key: &CacheKey, codec: u8) -> Result<Raw> {
+    let store: Arc<dyn Store> = match &key.namespace {
+        None => target.store.clone(),
+        Some(namespace) => {
+            let (environment, app) = namespace.split_once(':').unwrap_or((namespace, ""));
+            let namespace = Namespace::new(environment, app)?;
+            Arc::new(Prefixed::new(namespace, target.store.clone()))
+        }
+    };
+    of_kind(store, key.kind, key.schema, codec)
+}
+
+fn of_kind(store: Arc<dyn Store>, kind: Kind, schema: u32, codec: u8) -> Result<Raw> {
+    let builder = TypedCache::builder(kind, Ttl::from_secs(60));
+    // With a fallback a value that is expired stays for loads that fail, as the app has it.
+    let builder = builder
+        .with_stale_if_error(Ttl::from_secs(60))
+        .without_near();
+    let builder = builder
+        .with_far_codec(store, Undecoded(codec))
+        .with_schema(schema);
+    Ok(builder.build()?)
+}
+
+/// Returns the cache of a key by the codec that wrote its value, and the tier that explains it.
+pub(super) async fn find(target: &Target, key: &CacheKey) -> Result<(Raw, &'static str, Tier)> {
+    let mut last = None;
+    for (codec, name) in codecs() {
+        let cache = raw(target, key, codec)?;
+        let far = cache.explain(&key.id).await.far;
+        if !matches!(far, Tier::Unusable) {
+            return Ok((cache, name, far));
+        }
+        last = Some((cache, "unknown", far));
+    }
+    last.ok_or_else(|| Error::usage("there is no codec"))
+}
+
+pub(super) async fn run(
+    target: &Target,
+    command: &Cache,
+    output: &mut Output<'_, '_>,
+) -> Result<u8> {
+    match command {
+        Cache::Get { key, show_values } => get(target, key, *show_values, output).await,
+        Cache::Expire(targets) => change(target, targets, Change::Expire, output).await,
+        Cache::Purge(targets) => change(target, targets, Change::Purge, output).await,
+    }
+}
+
+async fn get(
+    target: &Target,
+    text: &str,
+    shows_value: bool,
+    output: &mut Output<'_, '_>,
+) -> Result<u8> {
+    let key = CacheKey::parse(text)?;
+    let (cache, codec, far) = find(target, &key).await?;
+    let Tier::Entry(entry) = far else {
+        output.fields(vec![("value", json!(far.to_string()))])?;
+        return Ok(NOT_DONE);
+    };
+    let value = cache.get(&key.id).await;
+    let bytes = value.as_ref().map_or(0, |value| value.len());
+    let mut fields = vec![
+        ("bytes", json!(bytes)),
+        ("codec", json!(codec)),
+        ("age", json!(span(entry.age))),
+        ("fresh for", json!(span(entry.fresh_for))),
+        ("tags", json!(entry.tags)),
+    ];
+    if shows_value {
+        let value = value.map(|value| escape_bytes(&value));
+        if output.is_json() {
+            fields.push(("value", value.map_or(Value::Null, Value::String)));
+        } else {
+            output.fields(fields)?;
+            // It is escaped already, and shown whole.
+            output.line(&value.unwrap_or_default())?;
+            return Ok(DONE);
+        }
+    }
+    output.fields(fields)?;
+    Ok(DONE)
+}
+
+#[derive(Clone, Copy, PartialEq, Eq)]
+enum Change {
+    Expire,
+    Purge,
+}
+
+async fn change(
+    target: &Target,
+    targets: &Targets,
+    change: Change,
+    output: &mut Output<'_, '_>,
+) -> Result<u8> {
+    let what = &targets.what;
+    let keys = what.keys.iter().map(|key| CacheKey::parse(key));
+    let keys = keys.collect::<Result<Vec<_>>>()?;
+    let verb = match change {
+        Change::Expire => "makes stale",
+        Change::Purge => "removes",
+    };
+    let described = format!(
+        "This {verb} {} values, {} responses, and whatever carries one of {} tags.",
+        keys.len(),
+        what.uri.len(),
+        what.tag.len()
+    );
+    if targets.dry_run {
+        let mut rows = Vec::new();
+        for (key, text) in keys.iter().zip(&what.keys) {
+            let (_, _, far) = find(target, key).await?;
+            rows.push(vec![json!(text), json!(far.to_string())]);
+        }
+        let tags = what
+            .tag
+            .iter()
+            .map(|tag| vec![json!(tag), json!("a tag: its values are not counted")]);
+        let uris = what
+            .uri
+            .iter()
+            .map(|uri| vec![json!(uri), json!("a response, with all its variants")]);
+        rows.extend(tags.chain(uris));
+        output.table(&["target", "what is there"], rows)?;
+        output.line(&format!("{described} Nothing was done."))?;
+        return Ok(DONE);
+    }
+    if !output.confirm(&described)? {
+        return Ok(NOT_DONE);
+    }
+    for key in &keys {
+        let (cache, _, _) = find(target, key).await?;
+        match change {
+            Change::Expire => cache.expire(&key.id).await?,
+            Change::Purge => cache.remove(&key.id).await?,
+        }
+    }
+    let responses = responses(target, targets)?;
+    for uri in &what.uri {
+        match change {
+            Change::Expire => responses.expire(uri).await?,
+            Change::Purge => responses.purge(uri).await?,
+        }
+    }
+    // Tags belong to the whole store, whatever the kind.
+    let any = of_kind(target.store.clone(), Kind::evictable("larder-cli"), 0, 0)?;
+    for tag in &what.tag {
+        match change {
+            Change::Expire => {
+                any.expire_tag(tag).await?;
+                responses.expire_tag(tag).await?;
+            }
+            Change::Purge => {
+                any.remove_tag(tag).await?;
+                responses.purge_tag(tag).await?;
+            }
+        }
+    }
+    output.done(
+        (keys.len() + what.uri.len() + what.tag.len()) as u64,
+        "targets changed",
+    )?;
+    Ok(DONE)
+}
+
+fn responses(target: &Target, targets: &Targets) -> Result<Purger> {
+    let mut builder = ResponseCacheLayer::builder(target.store.clone());
+    if let Some(name) = &targets.name {
+        builder = builder.with_name(name);
+    }
+    Ok(builder.build()?.purger())
+}

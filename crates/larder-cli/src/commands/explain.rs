@@ -1,0 +1,85 @@
+use larder::Key;
+use larder::cache::Tier;
+use larder::queue::QueueRecord;
+use larder::rate_limit::Tat;
+use larder::session::{SessionRecord, UserRecord};
+use larder::store::program::{Inspection, Record};
+use larder::structures::lock::Permits;
+use serde_json::json;
+
+use super::cache::find;
+use super::time::span;
+use super::{DONE, NOT_DONE};
+use crate::error::{Error, Result};
+use crate::key::CacheKey;
+use crate::output::Output;
+use crate::target::Target;
+
+pub(super) async fn run(target: &Target, text: &str, output: &mut Output<'_, '_>) -> Result<u8> {
+    if text.starts_with("http://") || text.starts_with("https://") {
+        return Err(Error::usage(
+            "a cached response is chosen by the headers of a request as well: look at the field Cache-Status of \
+             a response (curl -sI URL)",
+        ));
+    }
+    if let Some((what, shown)) = inspect(target, text).await? {
+        let mut fields = vec![("kind", json!(what))];
+        let lines = shown.fields().iter();
+        fields.extend(lines.map(|(name, value)| (name.as_str(), json!(value))));
+        if shown.fields().is_empty() {
+            fields.push(("state", json!("absent: it never was, or it has ended")));
+        }
+        output.fields(fields)?;
+        return Ok(DONE);
+    }
+    let key = CacheKey::parse(text)?;
+    let (_, codec, far) = find(target, &key).await?;
+    let is_there = matches!(far, Tier::Entry(_));
+    let mut fields = vec![
+        ("kind", json!(key.kind.name())),
+        ("schema", json!(key.schema)),
+        ("store", json!(far.to_string())),
+    ];
+    if let Tier::Entry(entry) = &far {
+        fields.extend([
+            ("codec", json!(codec)),
+            ("age", json!(span(entry.age))),
+            ("load took", json!(span(entry.load))),
+            ("fresh for", json!(span(entry.fresh_for))),
+            ("stale for", json!(span(entry.stale_for))),
+            ("refresh is due", json!(entry.is_refresh_due)),
+            ("not found", json!(entry.is_not_found)),
+            ("tags", json!(entry.tags)),
+        ]);
+    }
+    output.fields(fields)?;
+    Ok(if is_there { DONE } else { NOT_DONE })
+}
+
+/// Shows a record of larder's own. None if the key is not of one.
+async fn inspect(target: &Target, text: &str) -> Result<Option<(&'static str, Inspection)>> {
+    Ok(match () {
+        () if is::<SessionRecord>(text) => {
+            Some(("a session", show::<SessionRecord>(target, text).await?))
+        }
+        () if is::<UserRecord>(text) => Some((
+            "the sessions of a user",
+            show::<UserRecord>(target, text).await?,
+        )),
+        () if is::<Tat>(text) => Some(("a rate limit", show::<Tat>(target, text).await?)),
+        () if is::<Permits>(text) => Some(("a lock", show::<Permits>(target, text).await?)),
+        () if is::<QueueRecord>(text) => {
+            Some(("a queue", show::<QueueRecord>(target, text).await?))
+        }
+        () => None,
+    })
+}
+
+fn is<R: Record>(text: &str) -> bool {
+    Key::parse(text, &[R::KIND]).is_ok()
+}
+
+async fn show<R: Record>(target: &Target, text: &str) -> Result<Inspection> {
+    let key = Key::parse(text, &[R::KIND])?.without_part();
+    Ok(target.programs()?.inspect::<R>(&key).await?)
+}

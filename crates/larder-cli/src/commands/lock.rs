@@ -1,0 +1,99 @@
+use larder::Key;
+use larder::store::Timestamp;
+use larder::store::program::Inspection;
+use larder::structures::lock::{Permits, Release};
+use serde_json::json;
+
+use super::time::{now, until};
+use super::{DONE, NOT_DONE};
+use crate::args::Lock;
+use crate::error::Result;
+use crate::key;
+use crate::output::Output;
+use crate::scan::{id_of, records};
+use crate::target::Target;
+
+/// The most locks that are listed.
+const MOST: usize = 1_000;
+
+/// A holder of a lock.
+struct Holder {
+    fence: u64,
+    ends: Timestamp,
+}
+
+pub(super) async fn run(
+    target: &Target,
+    command: &Lock,
+    output: &mut Output<'_, '_>,
+) -> Result<u8> {
+    match command {
+        Lock::Ls => list(target, output).await,
+        Lock::Break { lock } => {
+            let key = key::record::<Permits>(lock, lock.as_str());
+            break_lock(target, &key, output).await
+        }
+    }
+}
+
+async fn list(target: &Target, output: &mut Output<'_, '_>) -> Result<u8> {
+    let programs = target.programs()?;
+    let mut rows = Vec::new();
+    for key in records::<Permits>(target, output, "", MOST).await? {
+        let shown = programs.inspect::<Permits>(&key).await?;
+        let waiting = shown.fields().iter().find(|(name, _)| name == "queue");
+        let waiting = waiting.map_or("0", |(_, waiting)| waiting);
+        let (lock, waiting) = (json!(id_of(&key)), json!(waiting));
+        let holders = holders(&shown);
+        if holders.is_empty() && waiting != "0" {
+            let nobody = serde_json::Value::Null;
+            rows.push(vec![lock.clone(), nobody.clone(), nobody, waiting.clone()]);
+        }
+        rows.extend(holders.iter().map(|holder| {
+            let ends = json!(until(holder.ends));
+            vec![lock.clone(), json!(holder.fence), ends, waiting.clone()]
+        }));
+    }
+    output.table(&["lock", "token", "lease ends", "waiting in order"], rows)?;
+    Ok(DONE)
+}
+
+async fn break_lock(target: &Target, key: &Key, output: &mut Output<'_, '_>) -> Result<u8> {
+    let programs = target.programs()?;
+    let shown = programs.inspect::<Permits>(key).await?;
+    let holders = holders(&shown);
+    if holders.is_empty() {
+        output.done(0, "holders: nobody holds this lock")?;
+        return Ok(NOT_DONE);
+    }
+    let what = format!(
+        "This takes the lock from {} holders. They learn of it when they renew it, and may work until then.",
+        holders.len()
+    );
+    if !output.confirm(&what)? {
+        return Ok(NOT_DONE);
+    }
+    let mut broken = 0;
+    for holder in holders {
+        let release = Release {
+            fence: i64::try_from(holder.fence).unwrap_or(i64::MAX),
+        };
+        broken += u64::from(programs.run(key, &release).await?);
+    }
+    output.done(broken, "holders have lost the lock")?;
+    Ok(DONE)
+}
+
+/// Returns the holders whose leases have not ended.
+fn holders(shown: &Inspection) -> Vec<Holder> {
+    let fields = shown.fields().iter();
+    let holders = fields.filter_map(|(name, ends)| {
+        let fence = name.strip_prefix("holder ")?.strip_suffix(" ends_us")?;
+        Some(Holder {
+            fence: fence.parse().ok()?,
+            ends: Timestamp::from_micros(ends.parse().ok()?),
+        })
+    });
+    let now = now();
+    holders.filter(|holder| holder.ends > now).collect()
+}

@@ -1,0 +1,57 @@
+//! Times for people.
+
+use std::time::{Duration, SystemTime, UNIX_EPOCH};
+
+use larder::store::Timestamp;
+
+/// Returns the time by our clock.
+pub(super) fn now() -> Timestamp {
+    let since = SystemTime::now().duration_since(UNIX_EPOCH);
+    let micros = since.unwrap_or_default().as_micros();
+    Timestamp::from_micros(i64::try_from(micros).unwrap_or(i64::MAX))
+}
+
+/// Writes how long it is until a time, or `ended`.
+pub(super) fn until(time: Timestamp) -> String {
+    match time.as_micros() - now().as_micros() {
+        left @ 1.. => format!("in {}", span(Duration::from_micros(left.unsigned_abs()))),
+        _ => "ended".to_owned(),
+    }
+}
+
+/// Writes how long ago a time was.
+pub(super) fn ago(time: Timestamp) -> String {
+    let past = now().as_micros().saturating_sub(time.as_micros()).max(0);
+    format!("{} ago", span(Duration::from_micros(past.unsigned_abs())))
+}
+
+/// Writes a span of time in its two largest units.
+pub(super) fn span(time: Duration) -> String {
+    let seconds = time.as_secs();
+    let (days, hours, minutes) = (seconds / 86_400, seconds / 3600 % 24, seconds / 60 % 60);
+    match (days, hours, minutes) {
+        (0, 0, 0) if seconds < 10 => format!("{:.1} s", time.as_secs_f64()),
+        (0, 0, 0) => format!("{seconds} s"),
+        (0, 0, _) => format!("{minutes} min {} s", seconds % 60),
+        (0, _, _) => format!("{hours} h {minutes} min"),
+        (_, _, _) => format!("{days} d {hours} h"),
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn a_span_is_written_in_its_two_largest_units() {
+        for (seconds, text) in [
+            (0.25, "0.2 s"),
+            (59.0, "59 s"),
+            (61.0, "1 min 1 s"),
+            (7_260.0, "2 h 1 min"),
+            (90_000.0, "1 d 1 h"),
+        ] {
+            assert_eq!(span(Duration::from_secs_f64(seconds)), text);
+        }
+    }
+}

@@ -1,0 +1,19 @@
+use std::io::{BufRead, Write};
+
+/// Where a command writes, and where it reads an answer.
+pub struct Io<'a> {
+    /// The standard output.
+    pub out: &'a mut dyn Write,
+    /// The standard error.
+    pub err: &'a mut dyn Write,
+    /// The standard input.
+    pub input: &'a mut dyn BufRead,
+    /// Whether progress is written to `err`, as on a terminal.
+    pub shows_progress: bool,
+}
+
+impl std::fmt::Debug for Io<'_> {
+    fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
+        f.debug_struct("Io").finish_non_exhaustive()
+    }
+}

@@ -1,0 +1,125 @@
+//! Keys that people name: a whole key, or an id.
+
+use std::hash::Hash;
+
+use larder::store::program::Record;
+use larder::store::{IdWriter, Key, KeyId, Kind};
+use larder_ops::keys::kind_of;
+use percent_encoding::percent_decode_str;
+
+use crate::error::{Error, Result};
+
+/// Returns the key of a record that is named by its whole key, or by its id.
+pub(crate) fn record<R: Record>(text: &str, id: impl KeyId) -> Key {
+    let whole = Key::parse(text, &[R::KIND]).map(Key::without_part);
+    whole.unwrap_or_else(|_| Key::new(R::KIND, id))
+}
+
+/// A key of a typed cache, taken apart.
+#[derive(Debug, PartialEq, Eq)]
+pub(crate) struct CacheKey {
+    /// The namespace in the key, if it has one.
+    pub(crate) namespace: Option<String>,
+    pub(crate) kind: Kind,
+    pub(crate) schema: u32,
+    pub(crate) id: RawId,
+}
+
+/// An id as its components.
+#[derive(Clone, Debug, PartialEq, Eq, Hash)]
+pub(crate) struct RawId(Vec<Vec<u8>>);
+
+impl KeyId for RawId {
+    fn write_id(&self, id: &mut IdWriter<'_>) {
+        for component in &self.0 {
+            id.bytes(component);
+        }
+    }
+}
+
+impl CacheKey {
+    /// Takes a key such as `film:{v0:7}` or `prod:app:film:{v0:7}` apart.
+    pub(crate) fn parse(text: &str) -> Result<Self> {
+        let form = || {
+            Error::usage(
+                "a cached value is named by its key, such as film:{v0:7}; `larder scan` lists keys",
+            )
+        };
+        let front = kind_of(text);
+        let (namespace, name) = match front.rsplit_once(':') {
+            Some((namespace, name)) => (Some(namespace.to_owned()), name),
+            None => (None, front),
+        };
+        let rest = text
+            .strip_prefix(front)
+            .and_then(|rest| rest.strip_prefix(":{"));
+        let id = rest
+            .and_then(|rest| rest.strip_suffix('}'))
+            .ok_or_else(form)?;
+        // Once for each key of a command line, so this is no leak.
+        let kind = Kind::evictable(String::leak(name.to_owned()));
+        if id.contains('#') {
+            return Err(Error::usage(
+                "the id of this key is hashed, since it is long: only the app can name the value",
+            ));
+        }
+        let mut components = id.split(':');
+        let schema = components
+            .next()
+            .and_then(|first| first.strip_prefix('v')?.parse().ok());
+        let schema = schema.ok_or_else(|| {
+            Error::usage(
+                "the id of a cached value begins with its schema, such as v0 in film:{v0:7}",
+            )
+        })?;
+        let unescaped = components.map(|component| match component {
+            "%" => Vec::new(),
+            component => percent_decode_str(component).collect(),
+        });
+        let id = RawId(unescaped.collect());
+        // What is written again is the same, or it was no key.
+        let again = Key::new(kind, (format!("v{schema}"), &id));
+        if id.0.is_empty() || !text.ends_with(again.as_str()) {
+            return Err(form());
+        }
+        Ok(Self {
+            namespace,
+            kind,
+            schema,
+            id,
+        })
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn a_key_of_a_cache_is_taken_apart() {
+        let key = CacheKey::parse("prod:app:film:{v7:a%3Ab:%:7}").unwrap();
+        assert_eq!(key.namespace.as_deref(), Some("prod:app"));
+        assert_eq!((key.kind.name(), key.schema), ("film", 7));
+        assert_eq!(key.id, RawId(vec![b"a:b".to_vec(), vec![], b"7".to_vec()]));
+        assert_eq!(CacheKey::parse("film:{v0:7}").unwrap().namespace, None);
+    }
+
+    #[test]
+    fn text_that_is_not_a_key_of_a_cache_is_an_error() {
+        for text in [
+            "film",
+            "film:{7}",
+            "film:{v0}",
+            "film:{vx:7}",
+            "film:{v0:7",
+            "film:{v0:7}:part",
+            "film:{v0:a b}",
+            "film:{v0:%6}",
+            "film:{v0:#AAAA}",
+            "\u{1b}[2J:{v0:7}",
+            "",
+        ] {
+            assert!(CacheKey::parse(text).is_err(), "{text:?}");
+        }
+    }
+}

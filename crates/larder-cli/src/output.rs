@@ -1,0 +1,204 @@
+//! Writes tables for people, JSON for programs, and asks before something is destroyed.
+
+use serde_json::{Map, Value};
+
+use crate::error::{Error, Result};
+use crate::io::Io;
+
+/// The longest text of a cell, in characters.
+const WIDEST: usize = 120;
+
+/// Writes what a command found.
+pub(crate) struct Output<'a, 'io> {
+    io: &'a mut Io<'io>,
+    is_json: bool,
+    is_sure: bool,
+    shown: usize,
+}
+
+impl<'a, 'io> Output<'a, 'io> {
+    pub(crate) fn new(io: &'a mut Io<'io>, is_json: bool, is_sure: bool) -> Self {
+        Self {
+            io,
+            is_json,
+            is_sure,
+            shown: 0,
+        }
+    }
+
+    pub(crate) fn is_json(&self) -> bool {
+        self.is_json
+    }
+
+    /// Writes rows: as a table, or as a list of objects.
+    pub(crate) fn table(&mut self, columns: &[&str], rows: Vec<Vec<Value>>) -> Result<()> {
+        if self.is_json {
+            let objects = rows.into_iter().map(|row| {
+                let names = columns.iter().map(|name| name.replace(' ', "_"));
+                Value::Object(names.zip(row).collect())
+            });
+            return self.json(&Value::Array(objects.collect()));
+        }
+        let cells: Vec<Vec<String>> = rows
+            .iter()
+            .map(|row| row.iter().map(cell).collect())
+            .collect();
+        let width = |at: usize| {
+            let cells = cells.iter().map(|row| row[at].chars().count());
+            cells.chain([columns[at].len()]).max().unwrap_or(0)
+        };
+        let widths: Vec<_> = (0..columns.len()).map(width).collect();
+        let head: Vec<_> = columns.iter().map(|name| (*name).to_owned()).collect();
+        for row in std::iter::once(&head).chain(&cells) {
+            let padded = row
+                .iter()
+                .zip(&widths)
+                .map(|(cell, width)| format!("{cell:width$}"));
+            let line = padded.collect::<Vec<_>>().join("  ");
+            writeln!(self.io.out, "{}", line.trim_end())?;
+        }
+        Ok(())
+    }
+
+    /// Writes named values: one a line, or as an object.
+    pub(crate) fn fields(&mut self, fields: Vec<(&str, Value)>) -> Result<()> {
+        if self.is_json {
+            let fields = fields.into_iter();
+            let object = fields.map(|(name, value)| (name.replace(' ', "_"), value));
+            return self.json(&Value::Object(object.collect::<Map<_, _>>()));
+        }
+        let width = fields.iter().map(|(name, _)| name.len()).max().unwrap_or(0);
+        for (name, value) in fields {
+            writeln!(self.io.out, "{name:width$}  {}", cell(&value))?;
+        }
+        Ok(())
+    }
+
+    /// Writes a value as JSON.
+    pub(crate) fn json(&mut self, value: &Value) -> Result<()> {
+        writeln!(self.io.out, "{value:#}")?;
+        Ok(())
+    }
+
+    /// Writes a line for people. Nothing in JSON.
+    pub(crate) fn line(&mut self, line: &str) -> Result<()> {
+        if !self.is_json {
+            writeln!(self.io.out, "{line}")?;
+        }
+        Ok(())
+    }
+
+    /// Writes how many things were done: a sentence, or `{"done": count}`.
+    pub(crate) fn done(&mut self, count: u64, what: &str) -> Result<()> {
+        match self.is_json {
+            true => self.json(&serde_json::json!({ "done": count })),
+            false => self.line(&format!("{count} {what}")),
+        }
+    }
+
+    /// Says what would be destroyed, and asks whether it may be. Always true with `--yes`.
+    pub(crate) fn confirm(&mut self, what: &str) -> Result<bool> {
+        if self.is_sure {
+            return Ok(true);
+        }
+        write!(self.io.err, "{what} Continue? [y/N] ")?;
+        self.io.err.flush()?;
+        let mut answer = String::new();
+        self.io.input.read_line(&mut answer)?;
+        let is_yes = matches!(answer.trim(), "y" | "Y" | "yes");
+        if !is_yes {
+            writeln!(self.io.err, "nothing was done")?;
+        }
+        Ok(is_yes)
+    }
+
+    /// Replaces the line of progress, on a terminal.
+    pub(crate) fn progress(&mut self, text: &str) {
+        if self.io.shows_progress {
+            let gap = self.shown.saturating_sub(text.chars().count());
+            self.shown = text.chars().count();
+            // A lost line of progress does no harm.
+            let _ = write!(self.io.err, "\r{text}{:gap$}", "");
+            let _ = self.io.err.flush();
+        }
+    }
+
+    /// Ends the line of progress.
+    pub(crate) fn end_progress(&mut self) {
+        if std::mem::take(&mut self.shown) > 0 {
+            let _ = writeln!(self.io.err);
+        }
+    }
+
+    /// Clears the screen for the next picture of a live view.
+    pub(crate) fn clear(&mut self) -> Result<()> {
+        if self.io.shows_progress && !self.is_json {
+            write!(self.io.out, "\x1b[H\x1b[2J")?;
+        }
+        Ok(())
+    }
+
+    pub(crate) fn error(&mut self, error: &Error) {
+        self.end_progress();
+        let text = format!("error: {}", escape(&error.to_string()));
+        let _ = writeln!(self.io.err, "{text}");
+    }
+}
+
+/// Writes a value into a cell: nothing in it moves the cursor, or is endless.
+fn cell(value: &Value) -> String {
+    match value {
+        Value::Null => "-".to_owned(),
+        Value::String(text) => shorten(&escape(text)),
+        other => other.to_string(),
+    }
+}
+
+fn shorten(text: &str) -> String {
+    let length = text.chars().count();
+    if length <= WIDEST {
+        return text.to_owned();
+    }
+    let start: String = text.chars().take(WIDEST - 20).collect();
+    format!("{start}… ({length} characters)")
+}
+
+/// Escapes everything that a terminal could take for more than a sign.
+pub(crate) fn escape(text: &str) -> String {
+    let mut escaped = String::with_capacity(text.len());
+    for sign in text.chars() {
+        match sign {
+            '"' | '\'' => escaped.push(sign),
+            sign => escaped.extend(sign.escape_debug()),
+        }
+    }
+    escaped
+}
+
+/// Escapes bytes that may be no text.
+pub(crate) fn escape_bytes(bytes: &[u8]) -> String {
+    match std::str::from_utf8(bytes) {
+        Ok(text) => escape(text),
+        Err(_) => bytes.escape_ascii().to_string(),
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn nothing_in_a_cell_moves_the_cursor() {
+        let hostile = "a\n\u{1b}[2J\u{202e}\u{9b}31m\r\0\\";
+        assert_eq!(escape(hostile), r"a\n\u{1b}[2J\u{202e}\u{9b}31m\r\0\\");
+        assert_eq!(escape("it's \"ü\" 日本"), "it's \"ü\" 日本");
+        assert_eq!(escape_bytes(b"\xff\x1b[m"), r"\xff\x1b[m");
+    }
+
+    #[test]
+    fn an_endless_cell_is_cut_and_says_its_length() {
+        let cell = cell(&Value::String("x".repeat(10_240)));
+        assert!(cell.chars().count() <= WIDEST + 5, "{cell}");
+        assert!(cell.ends_with("(10240 characters)"), "{cell}");
+    }
+}

@@ -1,0 +1,168 @@
+//! Cached values and responses, in another process than the app's.
+
+use std::convert::Infallible;
+use std::sync::Arc;
+
+use bytes::Bytes;
+use http::{Request, Response};
+use http_body_util::{BodyExt, Full};
+use larder::cache::Cache;
+use larder::response_cache::ResponseCacheLayer;
+use larder::{Kind, Store, Ttl};
+use tower::{Layer, ServiceExt, service_fn};
+
+use crate::support::{larder, prefixed, server};
+
+const FILM: Kind = Kind::evictable("film");
+
+/// An app's cache without a near tier, which shows what is in the store.
+fn films(store: &Arc<dyn Store>) -> Cache<u32, String> {
+    let builder = Cache::builder(FILM, Ttl::from_secs(600));
+    let builder = builder
+        .with_stale_if_error(Ttl::from_secs(600))
+        .without_near();
+    builder.with_far(store.clone()).build().unwrap()
+}
+
+#[tokio::test]
+async fn a_value_is_explained_shown_on_request_expired_and_purged() {
+    let (server, store) = server().await;
+    let url = server.url();
+    let films = films(&store);
+    films
+        .insert(7, "The \u{1b}[2J Matrix".to_owned())
+        .await
+        .unwrap();
+    let key = "film:{v0:7}";
+
+    let explained = larder(&url, &format!("explain {key} --json")).await.json();
+    assert_eq!(
+        (&explained["kind"], &explained["codec"]),
+        (&"film".into(), &"MessagePack".into())
+    );
+    assert!(
+        explained["fresh_for"].as_str().unwrap().contains("9 min"),
+        "{explained}"
+    );
+    let got = larder(&url, &format!("cache get {key}")).await.ok();
+    assert!(
+        got.out.contains("MessagePack") && !got.out.contains("Matrix"),
+        "{got:?}"
+    );
+    let got = larder(&url, &format!("cache get {key} --show-values"))
+        .await
+        .ok();
+    assert!(got.out.contains(r"The \u{1b}[2J Matrix"), "{got:?}");
+
+    let dry = larder(&url, &format!("cache purge {key} --dry-run"))
+        .await
+        .ok();
+    assert!(
+        dry.out.contains("a value") && dry.out.contains("Nothing was done"),
+        "{dry:?}"
+    );
+    assert!(films.get(&7).await.is_some());
+    let asked = larder(&url, &format!("cache purge {key}")).await;
+    assert_eq!(
+        (asked.code, asked.err.contains("removes 1 values")),
+        (1, true),
+        "{asked:?}"
+    );
+
+    larder(&url, &format!("cache expire {key} --yes"))
+        .await
+        .ok();
+    assert!(films.get(&7).await.is_none(), "it is stale");
+    let explained = larder(&url, &format!("explain {key} --json")).await.json();
+    assert!(
+        explained["store"].as_str().unwrap().contains("not fresh"),
+        "{explained}"
+    );
+    assert!(
+        !explained["stale_for"].as_str().unwrap().starts_with("0.0"),
+        "{explained}"
+    );
+
+    larder(&url, &format!("cache purge {key} --yes")).await.ok();
+    let gone = larder(&url, &format!("explain {key}")).await;
+    assert_eq!(
+        (gone.code, gone.out.contains("nothing is there")),
+        (1, true),
+        "{gone:?}"
+    );
+}
+
+#[tokio::test]
+async fn values_with_a_tag_go_together_and_a_namespace_may_be_in_the_key() {
+    let (server, store) = server().await;
+    let (url, store) = (server.url(), prefixed(&store));
+    let films = films(&store);
+    for film in [1, 2] {
+        films
+            .insert_with_tags(film, "x".to_owned(), ["noir"])
+            .await
+            .unwrap();
+    }
+    films.insert(3, "x".to_owned()).await.unwrap();
+    let got = larder(&url, "cache get prod:app:film:{v0:1} --json")
+        .await
+        .json();
+    assert_eq!(got["tags"], 1);
+    larder(&url, "--namespace prod:app cache purge --tag noir --yes")
+        .await
+        .ok();
+    assert!(films.get(&1).await.is_none() && films.get(&2).await.is_none());
+    assert!(films.get(&3).await.is_some());
+}
+
+#[tokio::test]
+async fn a_response_is_purged_by_its_uri_and_by_its_tag() {
+    let (server, store) = server().await;
+    let url = server.url();
+    // Each call is another process: it has nothing near.
+    let ask = || async {
+        let page = service_fn(|_: Request<Full<Bytes>>| async {
+            let response = Response::builder().header("cache-control", "max-age=600");
+            let response = response.header("cache-tag", "films");
+            Ok::<_, Infallible>(response.body(Full::<Bytes>::from("Metropolis")).unwrap())
+        });
+        let cached = ResponseCacheLayer::new(store.clone()).layer(page);
+        let request = Request::get("/films").header("host", "cinema.example");
+        let response = cached
+            .oneshot(request.body(Full::default()).unwrap())
+            .await
+            .unwrap();
+        let status = response.headers()["cache-status"]
+            .to_str()
+            .unwrap()
+            .to_owned();
+        response.into_body().collect().await.unwrap();
+        status.contains("hit")
+    };
+    ask().await;
+    assert!(until_hit(&ask).await, "it is stored");
+    larder(&url, "cache purge --uri http://cinema.example/films --yes")
+        .await
+        .ok();
+    assert!(!ask().await, "it was purged");
+    assert!(until_hit(&ask).await, "it is stored again");
+    larder(&url, "cache purge --tag films --yes").await.ok();
+    assert!(!ask().await, "its tag was purged");
+    let refused = larder(&url, "explain https://cinema.example/films").await;
+    assert_eq!(
+        (refused.code, refused.err.contains("Cache-Status")),
+        (2, true),
+        "{refused:?}"
+    );
+}
+
+/// Waits until the response is stored, which happens behind the response.
+async fn until_hit<F: Future<Output = bool>>(ask: impl Fn() -> F) -> bool {
+    for _ in 0..500 {
+        if ask().await {
+            return true;
+        }
+        tokio::time::sleep(std::time::Duration::from_millis(10)).await;
+    }
+    false
+}

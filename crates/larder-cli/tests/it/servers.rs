@@ -1,0 +1,196 @@
+//! Commands about servers, on one, a cluster, and behind sentinels.
+
+use std::time::Duration;
+
+use larder::rate_limit::{Quota, RateLimiter};
+use larder_test::server::{RedisCluster, RedisSentinels};
+
+use crate::support::{connect, larder, run, server};
+
+#[tokio::test]
+async fn a_store_in_the_process_of_an_app_is_refused_in_clear_words() {
+    let ran = larder("memory://?", "scan").await;
+    assert_eq!(ran.code, 2);
+    assert!(ran.err.contains("no other process can see it"), "{ran:?}");
+    assert!(ran.out.is_empty());
+}
+
+#[tokio::test]
+async fn a_wrong_command_line_or_url_is_exit_code_2_and_says_what_to_do() {
+    for (url, line, text) in [
+        ("redis://127.0.0.1:1", "ping", "no server listens there"),
+        (
+            "redis://app:hunter2@127.0.0.1:1",
+            "ping",
+            "no server listens there",
+        ),
+        ("memcached://h", "ping", "scheme"),
+        ("redis://127.0.0.1:1", "session revoke", "--user"),
+        (
+            "redis://127.0.0.1:1",
+            "doctor --only X999",
+            "expected the number of a check",
+        ),
+        ("redis://127.0.0.1:1", "--namespace prod ping", "prod:app"),
+        ("redis://127.0.0.1:1", "cache purge", "--tag"),
+        ("redis://127.0.0.1:1", "nonsense", "unrecognized subcommand"),
+    ] {
+        let ran = larder(url, line).await;
+        assert_eq!(ran.code, 2, "{line}: {ran:?}");
+        assert!(ran.err.contains(text), "{line}: {ran:?}");
+        assert!(!format!("{ran:?}").contains("hunter2"), "{ran:?}");
+    }
+    let help = larder("redis://h", "--help").await.ok();
+    for command in ["doctor", "scan", "session", "queue", "explain"] {
+        assert!(help.out.contains(command), "{help:?}");
+    }
+}
+
+#[tokio::test]
+async fn the_doctor_says_what_is_wrong_and_its_exit_code_follows_fail_on() {
+    let (server, _) = server().await;
+    server
+        .command(&["CONFIG", "SET", "timeout", "300"])
+        .unwrap();
+    let url = server.url();
+    let ran = larder(&url, "doctor --interval 0 --uses cache").await;
+    assert_eq!(ran.code, 0, "{ran:?}");
+    for text in [
+        "L016",
+        "timeout 300",
+        "fix: CONFIG SET timeout 0",
+        "docs/doctor.md#l016-idle-timeout",
+    ] {
+        assert!(ran.out.contains(text), "{ran:?}");
+    }
+    assert!(!ran.out.contains("L001"), "what is ok is left out: {ran:?}");
+    let ran = larder(&url, "doctor --interval 0 --only L016 --fail-on warn").await;
+    assert_eq!(ran.code, 1, "{ran:?}");
+    let ran = larder(
+        &url,
+        "doctor --interval 0 --only L016,L001 --silence L016 --fail-on warn",
+    )
+    .await;
+    assert_eq!(ran.code, 0, "{ran:?}");
+    let json = larder(&url, "doctor --interval 0 --only L016 --json")
+        .await
+        .json();
+    let finding = &json["findings"][0];
+    assert_eq!(
+        (&finding["id"], &finding["status"]),
+        (&"L016".into(), &"warn".into())
+    );
+
+    let lock = std::env::temp_dir().join(format!("larder-cli-{}.lock", std::process::id()));
+    let package =
+        |version| format!("[[package]]\nname = \"larder-store\"\nversion = \"{version}\"\n");
+    std::fs::write(&lock, package("0.1.0") + &package("0.2.0")).unwrap();
+    let line = [
+        "doctor",
+        "--interval",
+        "0",
+        "--only",
+        "A012",
+        "--lock",
+        lock.to_str().unwrap(),
+    ];
+    let ran = run(&url, &line, "").await;
+    std::fs::remove_file(&lock).unwrap();
+    assert_eq!(ran.code, 1, "{ran:?}");
+    assert!(ran.out.contains("0.1.0 and 0.2.0"), "{ran:?}");
+}
+
+#[tokio::test]
+async fn ping_bench_and_top_measure_a_server_and_leave_nothing_behind() {
+    let (server, _) = server().await;
+    let url = server.url();
+    let ping = larder(&url, "ping -n 3 --json").await.json();
+    assert_eq!(ping[0]["server"], url);
+    assert!(ping[0]["min_ms"].as_f64() <= ping[0]["max_ms"].as_f64());
+    let bench = larder(&url, "bench --millis 30 --json").await.json();
+    let rows = bench.as_array().unwrap();
+    assert_eq!(rows.len(), 6);
+    assert!(
+        rows.iter().all(|row| row["per_second"].as_u64() > Some(0)),
+        "{rows:?}"
+    );
+    assert_eq!(server.command(&["DBSIZE"]).unwrap().int(), Some(0));
+    let top = larder(&url, "top -n 2 --interval 1").await.ok();
+    assert_eq!(top.out.matches("ops/s").count(), 2, "{top:?}");
+    assert!(top.out.contains(&url));
+}
+
+#[tokio::test]
+async fn a_scan_counts_by_kind_and_sees_only_its_prefix() {
+    let (server, store) = server().await;
+    for visitor in 0..7_u32 {
+        let limiter = RateLimiter::new(store.clone(), "pages", Quota::per_hour(9)).unwrap();
+        limiter.check(visitor).await.unwrap();
+    }
+    server
+        .command(&["SET", "film:{v0:1}", "x", "PX", "60000"])
+        .unwrap();
+    let url = server.url();
+    let ran = larder(&url, "scan").await.ok();
+    assert!(
+        ran.out.contains("limit") && ran.out.contains("film"),
+        "{ran:?}"
+    );
+    let json = larder(&url, "scan limit:{ --json").await.json();
+    assert_eq!(json["keys"], 7);
+    assert_eq!(json["kinds"]["limit"]["without_ttl"], 0);
+    assert!(json["kinds"]["film"].is_null());
+}
+
+#[tokio::test]
+async fn a_cluster_is_seen_as_one_store_and_its_nodes_by_themselves() {
+    let cluster = RedisCluster::start().unwrap();
+    let url = cluster.url();
+    let store = connect(&url).await;
+    let limiter = RateLimiter::new(store, "pages", Quota::per_hour(9)).unwrap();
+    for visitor in 0..20_u32 {
+        limiter.check(visitor).await.unwrap();
+    }
+    assert_eq!(
+        larder(&url, "ping -n 1 --json")
+            .await
+            .json()
+            .as_array()
+            .unwrap()
+            .len(),
+        3
+    );
+    let json = larder(&url, "scan limit --json").await.json();
+    assert_eq!(
+        (&json["keys"], &json["kinds"]["limit"]["measured"]),
+        (&20.into(), &20.into())
+    );
+    let reset = larder(&url, "limit reset pages --all --yes --json")
+        .await
+        .json();
+    assert_eq!(reset["done"], 20);
+    let doctor = larder(&url, "doctor --interval 0 --only L029 --all")
+        .await
+        .ok();
+    assert_eq!(
+        doctor.out.matches("16384 slots assigned").count(),
+        3,
+        "{doctor:?}"
+    );
+}
+
+#[tokio::test]
+async fn a_master_is_found_by_its_sentinels() {
+    let servers = RedisSentinels::start().unwrap();
+    let url = servers.url();
+    let store = connect(&url).await;
+    let lock = larder::structures::lock::Lock::new(store, "report").unwrap();
+    let guard = lock.lock(Duration::from_secs(5)).await.unwrap().unwrap();
+    let locks = larder(&url, "lock ls --json").await.json();
+    assert_eq!(locks[0]["lock"], "report");
+    drop(guard);
+    let doctor = larder(&url, "doctor --interval 0 --only L031 --all")
+        .await
+        .ok();
+    assert!(doctor.out.contains("3 with a quorum"), "{doctor:?}");
+}

@@ -1,0 +1,132 @@
+//! Sessions of a real app, listed and revoked.
+
+use std::convert::Infallible;
+use std::sync::Arc;
+
+use bytes::Bytes;
+use http::{Request, Response};
+use http_body_util::Empty;
+use larder::Store;
+use larder::session::{Session, SessionLayer, Sessions};
+use tower::{Layer, ServiceExt, service_fn};
+
+use crate::support::{larder, prefixed, run, server};
+
+type Body = Empty<Bytes>;
+
+/// Signs `user` in, as a handler does.
+pub(crate) async fn sign_in(store: &Arc<dyn Store>, user: &str) {
+    let user = user.to_owned();
+    let handler = service_fn(move |request: Request<Body>| {
+        let user = user.clone();
+        async move {
+            let session = Session::from_extensions(request.extensions()).unwrap();
+            session.log_in(user).await.unwrap();
+            Ok::<_, Infallible>(Response::new(Body::new()))
+        }
+    });
+    let layer = SessionLayer::new(Sessions::new(store.clone()).unwrap());
+    let response = layer
+        .layer(handler)
+        .oneshot(Request::new(Body::new()))
+        .await
+        .unwrap();
+    assert!(response.headers().contains_key("set-cookie"));
+}
+
+#[tokio::test]
+async fn sessions_are_listed_and_those_of_a_user_end_after_a_question() {
+    let (server, store) = server().await;
+    for user in ["ann", "ann", "bob"] {
+        sign_in(&store, user).await;
+    }
+    let url = server.url();
+    let all = larder(&url, "session ls --json").await.json();
+    assert_eq!(all.as_array().unwrap().len(), 3);
+    let of_ann = larder(&url, "session ls --user ann --json").await.json();
+    assert_eq!(of_ann.as_array().unwrap().len(), 2);
+    let shown = larder(&url, "session ls").await.ok();
+    assert!(
+        shown.out.contains("bob") && shown.out.contains("in 29 min"),
+        "{shown:?}"
+    );
+
+    let device = of_ann[0]["device"].as_str().unwrap();
+    let words = ["session", "revoke", "--user", "ann", "--device", device];
+    let asked = run(&url, &words, "n\n").await;
+    assert_eq!(
+        (asked.code, asked.err.contains("This ends 1 session.")),
+        (1, true),
+        "{asked:?}"
+    );
+    run(&url, &words, "y\n").await.ok();
+    let words = ["session", "revoke", "--user", "bob", "--device", device];
+    assert_eq!(
+        run(&url, &words, "y\n").await.code,
+        2,
+        "a session of another user"
+    );
+
+    let asked = larder(&url, "session revoke --user ann").await;
+    assert_eq!(asked.code, 1, "no answer is a no: {asked:?}");
+    assert!(asked.err.contains("1 sessions"), "{asked:?}");
+    let done = larder(&url, "session revoke --user ann --yes --json")
+        .await
+        .json();
+    assert_eq!(done["done"], 1);
+    let left = larder(&url, "session ls --json").await.json();
+    assert_eq!(
+        (left.as_array().unwrap().len(), &left[0]["user"]),
+        (1, &"bob".into())
+    );
+}
+
+#[tokio::test]
+async fn all_sessions_of_one_app_end_and_those_of_another_stay() {
+    let (server, store) = server().await;
+    let app = prefixed(&store);
+    for user in ["ann", "bob"] {
+        sign_in(&app, user).await;
+        sign_in(&store, user).await;
+    }
+    let url = server.url();
+    let asked = run(
+        &url,
+        &["--namespace", "prod:app", "session", "revoke", "--all"],
+        "no\n",
+    )
+    .await;
+    assert_eq!(asked.code, 1);
+    assert!(
+        asked.err.contains("all 2 sessions, of 2 users"),
+        "{asked:?}"
+    );
+    let done = larder(
+        &url,
+        "--namespace prod:app session revoke --all --yes --json",
+    )
+    .await;
+    assert_eq!(done.json()["done"], 2);
+    let left = larder(&url, "--namespace prod:app session ls --json")
+        .await
+        .json();
+    assert_eq!(left.as_array().unwrap().len(), 0);
+    assert_eq!(
+        Sessions::new(app)
+            .unwrap()
+            .devices("ann")
+            .await
+            .unwrap()
+            .len(),
+        0
+    );
+    assert_eq!(
+        Sessions::new(store)
+            .unwrap()
+            .devices("ann")
+            .await
+            .unwrap()
+            .len(),
+        1
+    );
+}

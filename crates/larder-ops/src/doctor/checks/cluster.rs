@@ -1,0 +1,89 @@
+//! Clusters and sentinels.
+
+use std::time::Duration;
+
+use super::super::Context;
+use super::super::facts::Facts;
+use super::super::report::Status;
+use super::super::verdict::{Outcome, outcome, warn_if, with_fix};
+use crate::fields::Missing;
+
+const SLOTS: f64 = 16_384.0;
+
+/// The default of `down-after-milliseconds`, during which nothing works.
+const TOO_PATIENT: Duration = Duration::from_secs(30);
+
+pub(super) fn state(facts: &Facts, _: &Context) -> Outcome {
+    let Some(cluster) = &facts.cluster else {
+        return Ok(None);
+    };
+    let cluster = cluster.as_ref().map_err(Clone::clone)?;
+    let state = cluster.text("cluster_state")?;
+    let assigned = cluster.number("cluster_slots_assigned")?;
+    let failing = cluster.number("cluster_slots_fail")?;
+    let suspected = cluster.number("cluster_slots_pfail")?;
+    let status = match state != "ok" || assigned < SLOTS || failing > 0.0 {
+        true => Status::Fail,
+        false => warn_if(suspected > 0.0),
+    };
+    let seen = format!(
+        "{state}, {assigned:.0} slots assigned, {failing:.0} failing, {suspected:.0} suspected"
+    );
+    outcome(status, seen)
+}
+
+pub(super) fn settings(facts: &Facts, _: &Context) -> Outcome {
+    if facts.cluster.is_none() {
+        return Ok(None);
+    }
+    let config = facts.config()?;
+    if config.text("cluster-require-full-coverage")? != "no" {
+        let seen = "cluster-require-full-coverage yes: a lost shard stops all of them";
+        return outcome(Status::Warn, seen);
+    }
+    let timeout = config.number("cluster-node-timeout")?;
+    with_fix(
+        warn_if(timeout > 5_000.0),
+        format!("cluster-node-timeout {timeout:.0}"),
+        "CONFIG SET cluster-node-timeout 2000",
+    )
+}
+
+pub(super) fn sentinels(facts: &Facts, _: &Context) -> Outcome {
+    let Some(sentinels) = &facts.sentinels else {
+        return Ok(None);
+    };
+    let (mut patient, mut missing) = (None, None::<Missing>);
+    for sentinel in sentinels {
+        match &sentinel.has_quorum {
+            Ok(true) => {}
+            Ok(false) => {
+                let seen = format!("{} finds no quorum to fail over", sentinel.location);
+                let fix = "start the sentinels that are down; SENTINEL CKQUORUM name";
+                return with_fix(Status::Fail, seen, fix);
+            }
+            Err(reason) => missing = missing.or(Some(reason.clone())),
+        }
+        match &sentinel.down_after {
+            Ok(time) => patient = patient.max(Some(*time)),
+            Err(reason) => missing = missing.or(Some(reason.clone())),
+        }
+    }
+    if sentinels.len() < 3 {
+        let seen = format!("the URL names {}", sentinels.len());
+        let fix = "run three sentinels on three machines, and name all in the URL";
+        return with_fix(Status::Warn, seen, fix);
+    }
+    match (missing, patient) {
+        (Some(missing), _) => Err(missing),
+        (None, Some(time)) => {
+            let seen = format!(
+                "{} with a quorum, down-after-milliseconds {}",
+                sentinels.len(),
+                time.as_millis()
+            );
+            outcome(warn_if(time >= TOO_PATIENT), seen)
+        }
+        (None, None) => Ok(None),
+    }
+}

@@ -1,0 +1,76 @@
+//! Speed: round trips, slow commands and latency events.
+
+use std::time::Duration;
+
+use super::super::Context;
+use super::super::facts::Facts;
+use super::super::report::Status;
+use super::super::verdict::{Outcome, outcome, warn_if};
+
+/// Above this nothing that asks a store on each request is fast.
+const SLOWEST: Duration = Duration::from_millis(50);
+
+/// A command of this length holds up every client.
+const SLOW: Duration = Duration::from_millis(10);
+
+const HOUR: Duration = Duration::from_secs(3600);
+
+pub(super) fn reach(facts: &Facts, _: &Context) -> Outcome {
+    match &facts.pings {
+        Ok(_) => outcome(Status::Ok, "it answers"),
+        Err(missing) => outcome(Status::Fail, missing.0.clone()),
+    }
+}
+
+pub(super) fn round_trip(facts: &Facts, context: &Context) -> Outcome {
+    let pings = facts.pings.as_ref().map_err(Clone::clone)?;
+    let (Some(fastest), Some(slowest)) = (pings.first(), pings.last()) else {
+        return Ok(None);
+    };
+    let median = pings[pings.len() / 2];
+    let seen = format!(
+        "{median:.1?} as the median of {}, {slowest:.1?} at most",
+        pings.len()
+    );
+    let status = match *fastest > SLOWEST {
+        true => Status::Fail,
+        false => warn_if(median > context.timeout / 4),
+    };
+    outcome(status, seen)
+}
+
+pub(super) fn slow_commands(facts: &Facts, _: &Context) -> Outcome {
+    let slow = facts.slow.as_ref().map_err(Clone::clone)?;
+    let recent = slow.iter().filter(|it| it.age < HOUR && it.took > SLOW);
+    let recent: Vec<_> = recent.collect();
+    let Some(longest) = recent.iter().max_by_key(|it| it.took) else {
+        return outcome(Status::Ok, "none");
+    };
+    let seen = format!(
+        "{} in the last hour, the longest {} of {:.0?}",
+        recent.len(),
+        longest.name,
+        longest.took
+    );
+    let is_dangerous = |name: &str| name == "KEYS" || name.starts_with("FLUSH");
+    let status = match recent.iter().any(|it| is_dangerous(&it.name)) {
+        true => Status::Fail,
+        false => Status::Warn,
+    };
+    outcome(status, seen)
+}
+
+pub(super) fn latency_events(facts: &Facts, context: &Context) -> Outcome {
+    let events = facts.events.as_ref().map_err(Clone::clone)?;
+    let Some(longest) = events.iter().max_by_key(|it| it.longest) else {
+        let threshold = facts.config.as_ref().ok();
+        let threshold = threshold.and_then(|config| config.find("latency-monitor-threshold"));
+        let seen = match threshold {
+            Some("0") => "none, since the monitor is off: CONFIG SET latency-monitor-threshold 50",
+            _ => "none",
+        };
+        return outcome(Status::Ok, seen);
+    };
+    let seen = format!("{} of {:.0?}", longest.name, longest.longest);
+    outcome(warn_if(longest.longest > context.timeout), seen)
+}

@@ -1,0 +1,113 @@
+use std::net::IpAddr;
+use std::time::Duration;
+
+use crate::fields::{Fields, Missing};
+
+/// Everything that was read about one server. The checks look at nothing else.
+#[derive(Debug)]
+pub(crate) struct Facts {
+    /// The address of the server, without user and password.
+    pub(crate) server: String,
+    /// The addresses behind its host name. Empty for a Unix socket.
+    pub(crate) addresses: Vec<IpAddr>,
+    /// The times of some `PING`s, in ascending order.
+    pub(crate) pings: Result<Vec<Duration>, Missing>,
+    pub(crate) info: Result<Fields, Missing>,
+    /// `INFO` once more, an interval later.
+    pub(crate) later: Option<Fields>,
+    pub(crate) config: Result<Fields, Missing>,
+    pub(crate) slow: Result<Vec<SlowCommand>, Missing>,
+    pub(crate) events: Result<Vec<LatencyEvent>, Missing>,
+    /// None unless the server is a node of a cluster.
+    pub(crate) cluster: Option<Result<Fields, Missing>>,
+    pub(crate) user: Result<User, Missing>,
+    pub(crate) rights: Result<Vec<Right>, Missing>,
+    /// The distance of the server's clock from ours, in seconds.
+    pub(crate) clock: Result<f64, Missing>,
+    /// Read once for all servers.
+    pub(crate) keys: Option<Result<KeySample, Missing>>,
+    /// Read once for all servers. None unless the master was found by sentinels.
+    pub(crate) sentinels: Option<Vec<Sentinel>>,
+}
+
+/// An entry of the slow log, without the arguments of the command.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub(crate) struct SlowCommand {
+    pub(crate) age: Duration,
+    pub(crate) took: Duration,
+    pub(crate) name: String,
+}
+
+/// A kind of events that the latency monitor has seen.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub(crate) struct LatencyEvent {
+    pub(crate) name: String,
+    pub(crate) longest: Duration,
+}
+
+/// The ACL user of the app.
+#[derive(Clone, Debug, Default, PartialEq, Eq)]
+pub(crate) struct User {
+    pub(crate) name: String,
+    pub(crate) has_all_commands: bool,
+    pub(crate) has_all_keys: bool,
+    pub(crate) needs_no_password: bool,
+}
+
+/// A command that larder uses, and whether the user may run it.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(crate) struct Right {
+    pub(crate) need: &'static Need,
+    pub(crate) is_granted: bool,
+}
+
+/// A command that larder uses.
+#[derive(Debug, PartialEq, Eq)]
+pub(crate) struct Need {
+    /// The command with its arguments; `KEY` and `CHANNEL` stand for those of the app.
+    pub(crate) command: &'static [&'static str],
+    /// What does not work without it.
+    pub(crate) feature: &'static str,
+    /// Whether nothing works without it.
+    pub(crate) is_vital: bool,
+}
+
+/// Some of the app's keys.
+#[derive(Clone, Debug, Default, PartialEq, Eq)]
+pub(crate) struct KeySample {
+    pub(crate) keys: usize,
+    pub(crate) without_ttl: usize,
+    /// The size of the largest, in bytes. None if it may not be asked.
+    pub(crate) largest: Option<u64>,
+}
+
+/// What a sentinel says.
+#[derive(Clone, Debug)]
+pub(crate) struct Sentinel {
+    pub(crate) location: String,
+    pub(crate) has_quorum: Result<bool, Missing>,
+    pub(crate) down_after: Result<Duration, Missing>,
+}
+
+impl Facts {
+    pub(crate) fn info(&self) -> Result<&Fields, Missing> {
+        self.info.as_ref().map_err(Clone::clone)
+    }
+
+    pub(crate) fn config(&self) -> Result<&Fields, Missing> {
+        self.config.as_ref().map_err(Clone::clone)
+    }
+
+    /// Returns a counter, and how much of it is from the last interval.
+    pub(crate) fn counter(&self, name: &str) -> Result<(f64, f64), Missing> {
+        let before = self.info()?.number(name)?;
+        let after = self.later.as_ref().map(|later| later.number(name));
+        let after = after.transpose()?.unwrap_or(before);
+        Ok((after, after - before))
+    }
+
+    /// Returns the time for which the server has been up, in hours.
+    pub(crate) fn hours(&self) -> Result<f64, Missing> {
+        Ok(self.info()?.number("uptime_in_seconds")?.max(1.0) / 3600.0)
+    }
+}

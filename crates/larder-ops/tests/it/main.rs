@@ -1,0 +1,10 @@
+//! The doctor, surveys and removals against real servers.
+
+#![cfg(unix)]
+#![allow(clippy::unwrap_used, reason = "a test fails by panicking")]
+
+mod admin;
+mod doctor;
+mod keys;
+mod records;
+mod support;

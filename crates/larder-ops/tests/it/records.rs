@@ -1,0 +1,37 @@
+//! The removal of records, in Lua and in Rust.
+
+use std::sync::Arc;
+use std::time::Duration;
+
+use larder_ops::records::Remove;
+use larder_redis::RedisStore;
+use larder_store::program::Record;
+use larder_store::{Key, Store, Ttl};
+use larder_test::ModelStore;
+use larder_test::records::{Add, Tally};
+use larder_test::server::RedisServer;
+use tokio::time::timeout;
+
+async fn check(store: Arc<dyn Store>) {
+    let programs = store.clone().programs().unwrap();
+    let key = Key::new(Tally::KIND, 7_u32);
+    let add = Add {
+        by: 3,
+        limit: 9,
+        ttl: Ttl::from_secs(60),
+    };
+    assert_eq!(programs.run(&key, &add).await.unwrap(), Some(3));
+    let mut waiter = store.waits().unwrap().wait_for(&key).await.unwrap();
+    assert!(programs.run(&key, &Remove::<Tally>::new()).await.unwrap());
+    let woken = timeout(Duration::from_secs(10), waiter.next()).await;
+    assert!(woken.is_ok(), "those who wait for the record are woken");
+    assert!(!programs.run(&key, &Remove::<Tally>::new()).await.unwrap());
+    assert_eq!(programs.run(&key, &add).await.unwrap(), Some(3));
+}
+
+#[tokio::test]
+async fn a_record_is_removed_whole_and_those_who_wait_are_woken() {
+    check(Arc::new(ModelStore::new())).await;
+    let server = RedisServer::start().unwrap();
+    check(Arc::new(RedisStore::connect(&server.url()).await.unwrap())).await;
+}

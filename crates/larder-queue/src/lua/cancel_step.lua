@@ -1,0 +1,8 @@
+local j = parse(held[2])
+if not j then return 2 end
+changed = true
+leave(id, j)
+redis.call('ZREM', KEYS[4], id)
+forget(id)
+wakes = placed or j.f > 0 and max_running > 0
+local reply = j.f > 0 and 1 or 0

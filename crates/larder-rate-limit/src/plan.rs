@@ -1,0 +1,119 @@
+//! A policy in the numbers that its programs count by.
+
+use std::time::Duration;
+
+use larder_store::Result;
+use smallvec::SmallVec;
+
+use crate::policy::{Policy, is_gcra};
+use crate::quota::invalid;
+use crate::rule::{Algorithm, Rule};
+use crate::usage::{BanArgs, RuleArgs, Rules};
+use crate::window::Edges;
+
+/// A policy in the numbers that its programs count by.
+#[derive(Clone, Debug)]
+pub(crate) struct Plan {
+    pub(crate) policy: Policy,
+    args: SmallVec<[RuleArgs; 2]>,
+    pub(crate) ban: BanArgs,
+    /// For how long a reservation is kept. None if the policy has none.
+    pub(crate) reservation_us: Option<i64>,
+    /// For how long a permit is kept. None if no rule takes one.
+    pub(crate) lease_us: Option<i64>,
+    /// The most that a request may cost.
+    most: u32,
+}
+
+impl Plan {
+    pub(crate) fn new(policy: Policy) -> Result<Self> {
+        policy.validate()?;
+        let rules = &policy.rules;
+        let args = rules.iter().map(args).collect::<Result<_>>()?;
+        let leases = rules.iter().filter(|rule| !counts_units(rule));
+        let lease_us = leases.map(|rule| micros(rule.quota.period())).max();
+        let counting = rules.iter().filter(|rule| counts_units(rule));
+        let most = counting.map(|rule| rule.quota.burst()).min();
+        let ban = policy.ban.map_or_else(BanArgs::default, |ban| BanArgs {
+            refusals: i64::from(ban.refusals),
+            within_us: micros(ban.within),
+            lasts_us: micros(ban.lasts),
+        });
+        Ok(Self {
+            args,
+            ban,
+            reservation_us: policy.reservations.map(micros),
+            lease_us,
+            most: most.unwrap_or(u32::MAX),
+            policy,
+        })
+    }
+
+    /// Returns the rules as they are at the time that `now` tells. Only a calendar asks for it.
+    pub(crate) fn rules(&self, now: impl Fn() -> i64) -> Rules {
+        let _ = &now;
+        #[allow(unused_mut, reason = "only a calendar changes them")]
+        let mut args = self.args.clone();
+        #[cfg(feature = "calendar")]
+        for (args, rule) in args.iter_mut().zip(&self.policy.rules) {
+            if let (RuleArgs::Calendar { edges, .. }, Some(window)) = (args, &rule.window)
+                && let Edges::Calendar(calendar) = &window.0
+            {
+                *edges = calendar.edges(now());
+            }
+        }
+        Rules {
+            rules: args,
+            change: self.policy.quota_change.unwrap_or_default(),
+        }
+    }
+
+    pub(crate) fn args(&self) -> &[RuleArgs] {
+        &self.args
+    }
+
+    /// Refuses a cost that could never pass.
+    pub(crate) fn check_cost(&self, cost: u32) -> Result<()> {
+        match (1..=self.most).contains(&cost) {
+            true => Ok(()),
+            false => Err(too_much()),
+        }
+    }
+}
+
+/// Returns the error of a cost that no quota lets pass.
+pub(crate) fn too_much() -> larder_store::Error {
+    invalid("the cost of a request must be at least 1 and at most the burst of its quota")
+}
+
+fn args(rule: &Rule) -> Result<RuleArgs> {
+    let quota = rule.quota;
+    let (limit, period) = (i64::from(quota.limit()), micros(quota.period()));
+    Ok(match rule.algorithm {
+        _ if is_gcra(rule) => RuleArgs::Gcra {
+            interval: quota.interval_micros()?,
+            tolerance: quota.burst_micros()?,
+        },
+        Algorithm::SlidingWindow => RuleArgs::Sliding { limit, period },
+        Algorithm::SlidingLog => RuleArgs::Log { limit, period },
+        Algorithm::Concurrency => RuleArgs::Permits { limit },
+        _ => match rule.window.as_ref().map(|window| &window.0) {
+            Some(Edges::FromFirst(_)) => RuleArgs::FromFirst { limit, period },
+            #[cfg(feature = "calendar")]
+            Some(Edges::Calendar(_)) => RuleArgs::Calendar {
+                limit,
+                edges: [0; 4],
+            },
+            _ => RuleArgs::Aligned { limit, period },
+        },
+    })
+}
+
+fn counts_units(rule: &Rule) -> bool {
+    rule.algorithm != Algorithm::Concurrency
+}
+
+/// Returns whole microseconds. A time that was validated fits.
+pub(crate) fn micros(span: Duration) -> i64 {
+    i64::try_from(span.as_micros()).unwrap_or(i64::MAX)
+}

@@ -1,0 +1,215 @@
+//! Policies that differ from visitor to visitor.
+
+use std::fmt;
+use std::future::Future;
+use std::pin::Pin;
+use std::sync::Arc;
+use std::time::Duration;
+
+use larder_layer::{Capacity, Failure, Joined, NearCache, SingleFlight, StoreHealth};
+use larder_store::{Error, ErrorKind, Key, KeyId, Result, Timestamp};
+use tokio::time::{Instant, timeout};
+
+use crate::plan::{Plan, micros};
+use crate::{Policy, RateLimiter};
+
+/// The policies of visitors, which a function finds and this process keeps for a while.
+///
+/// Use it for what a tenant has paid for. The function gets the id of the visitor as it stands in a key: `acme`
+/// for `limiter.check("acme")`, and `own:acme` or `user:42` for what [`KeyBy`](crate::KeyBy) finds. It is called
+/// once for a visitor however many requests wait for it, and once more when the TTL has passed. While it fails or
+/// takes longer than the timeout, the last plan of the visitor counts, or without one the limiter's own policy.
+///
+/// When a plan changes, the [`QuotaChange`](crate::QuotaChange) of the new one says what becomes of the used
+/// units.
+///
+/// ```
+/// use larder_rate_limit::{Plans, Policy, Quota, QuotaChange, RateLimiter};
+///
+/// # async fn plan_of(tenant: &str) -> std::io::Result<&'static str> { Ok("pro") }
+/// # fn api(limiter: RateLimiter) -> larder_store::Result<RateLimiter> {
+/// let plans = Plans::new(async |tenant: String| {
+///     Ok::<_, std::io::Error>(match plan_of(&tenant).await? {
+///         "pro" => Policy::new(Quota::per_minute(6_000)).with_quota_change(QuotaChange::Proportional),
+///         "internal" => Policy::unlimited(),
+///         _ => Policy::new(Quota::per_minute(60)),
+///     })
+/// });
+/// limiter.with_plans(plans)
+/// # }
+/// ```
+pub struct Plans {
+    find: Box<Find>,
+    kept: NearCache<Key, Option<Arc<Plan>>>,
+    flights: Arc<SingleFlight<Key, Option<Arc<Plan>>>>,
+    ttl: Duration,
+    timeout: Duration,
+    health: StoreHealth,
+}
+
+type Find = dyn Fn(String) -> Finding + Send + Sync;
+type Finding = Pin<Box<dyn Future<Output = Result<Policy>> + Send>>;
+
+/// How long after a failure the function is called again.
+const RETRY: Duration = Duration::from_secs(1);
+
+/// The most visitors whose plans are being found at once. The others are counted by the last one.
+const MAX_FLIGHTS: usize = 1_000;
+
+impl Plans {
+    /// The default TTL of a plan: 1 minute.
+    pub const DEFAULT_TTL: Duration = Duration::from_secs(60);
+
+    /// The default timeout of the function: 250 ms.
+    pub const DEFAULT_TIMEOUT: Duration = Duration::from_millis(250);
+
+    /// The default number of plans that are kept: 10,000.
+    pub const DEFAULT_MAX_KEYS: u64 = 10_000;
+
+    /// Finds the policy of a visitor by `find`.
+    pub fn new<F, Fut, E>(find: F) -> Self
+    where
+        F: Fn(String) -> Fut + Send + Sync + 'static,
+        Fut: Future<Output = std::result::Result<Policy, E>> + Send + 'static,
+        E: std::error::Error + Send + Sync + 'static,
+    {
+        Self {
+            find: Box::new(move |visitor| {
+                let found = find(visitor);
+                Box::pin(async move { found.await.map_err(failed) })
+            }),
+            kept: NearCache::new(Capacity::Entries(Self::DEFAULT_MAX_KEYS)),
+            flights: SingleFlight::new(MAX_FLIGHTS),
+            ttl: Self::DEFAULT_TTL,
+            timeout: Self::DEFAULT_TIMEOUT,
+            health: StoreHealth::new("the plans of a rate limit"),
+        }
+    }
+
+    /// Sets how long a plan is kept. The default is [`DEFAULT_TTL`](Self::DEFAULT_TTL).
+    #[must_use]
+    pub const fn with_ttl(mut self, ttl: Duration) -> Self {
+        self.ttl = ttl;
+        self
+    }
+
+    /// Sets the longest wait for the function. The default is [`DEFAULT_TIMEOUT`](Self::DEFAULT_TIMEOUT).
+    #[must_use]
+    pub const fn with_timeout(mut self, timeout: Duration) -> Self {
+        self.timeout = timeout;
+        self
+    }
+
+    /// Sets how many plans are kept. The default is [`DEFAULT_MAX_KEYS`](Self::DEFAULT_MAX_KEYS).
+    #[must_use]
+    pub fn with_max_keys(mut self, keys: u64) -> Self {
+        self.kept = NearCache::new(Capacity::Entries(keys));
+        self
+    }
+
+    /// Returns the plan that is kept for the visitor with `key`. `Some(None)` means the limiter's own.
+    pub(crate) fn kept(&self, key: &Key, now: i64) -> Option<Option<Arc<Plan>>> {
+        let held = self.kept.get(key)?;
+        (held.deadline.as_micros() > now).then_some(held.value)
+    }
+
+    /// Finds the plan of the visitor with `key`. None means the limiter's own.
+    pub(crate) async fn find(&self, key: &Key, now: i64) -> Option<Arc<Plan>> {
+        if let Some(plan) = self.kept(key, now) {
+            return plan;
+        }
+        loop {
+            match self.flights.join(key, || self.kept(key, now)) {
+                Joined::Hit(plan) => return plan,
+                Joined::Full => return self.last(key),
+                Joined::Leader(leader) => {
+                    let generation = self.kept.generation(key);
+                    let (plan, ttl) = self.call(key).await;
+                    let deadline = Timestamp::from_micros(now).plus_micros(micros(ttl));
+                    // A plan that was forgotten meanwhile is found again.
+                    let value = plan.clone();
+                    self.kept
+                        .insert_if_unchanged(key.clone(), value, deadline, generation);
+                    leader.complete(plan.clone());
+                    return plan;
+                }
+                Joined::Follower(follower) => {
+                    let deadline = Instant::now() + self.timeout;
+                    match follower.outcome(deadline).await {
+                        Ok(plan) => return plan,
+                        Err(Failure::TimedOut) => return self.last(key),
+                        // The leader's request was dropped: somebody leads anew.
+                        Err(Failure::Abandoned | Failure::Panicked) => {}
+                    }
+                }
+            }
+        }
+    }
+
+    /// Calls the function. Returns what counts now, and for how long.
+    async fn call(&self, key: &Key) -> (Option<Arc<Plan>>, Duration) {
+        let found = timeout(self.timeout, (self.find)(id_of(key).to_owned())).await;
+        let plan = match found {
+            Ok(Ok(policy)) => Plan::new(policy),
+            Ok(Err(error)) => Err(error),
+            Err(_) => Err(late()),
+        };
+        match plan {
+            Ok(plan) => {
+                self.health.succeeded();
+                (Some(Arc::new(plan)), self.ttl)
+            }
+            Err(error) => {
+                self.health.failed(&error);
+                (self.last(key), RETRY.min(self.ttl))
+            }
+        }
+    }
+
+    /// Returns the last plan of a visitor, however old.
+    fn last(&self, key: &Key) -> Option<Arc<Plan>> {
+        self.kept.peek(key)?.value
+    }
+
+    pub(crate) fn forget(&self, key: &Key) {
+        self.kept.invalidate(key);
+    }
+}
+
+impl RateLimiter {
+    /// Forgets the plan that this process keeps for `visitor`, because it has changed.
+    ///
+    /// Other processes find the new one when their TTL has passed.
+    pub fn forget_plan(&self, visitor: impl KeyId) {
+        if let Some(plans) = &self.plans {
+            plans.forget(&self.key(visitor));
+        }
+    }
+}
+
+/// Returns the id of a visitor, as it stands behind the name of the policy in the braces of its key.
+fn id_of(key: &Key) -> &str {
+    let text = key.as_str();
+    let id = text.split_once('{').map_or(text, |(_, id)| id);
+    let id = id.split_once(':').map_or(id, |(_, id)| id);
+    id.strip_suffix('}').unwrap_or(id)
+}
+
+fn failed(error: impl std::error::Error + Send + Sync + 'static) -> Error {
+    const TEXT: &str = "the function that finds a plan has failed";
+    Error::new("find a plan", ErrorKind::NotSent, TEXT).with_source(error)
+}
+
+fn late() -> Error {
+    const TEXT: &str = "the function that finds a plan did not answer within the timeout";
+    Error::new("find a plan", ErrorKind::NotSent, TEXT)
+}
+
+impl fmt::Debug for Plans {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.debug_struct("Plans")
+            .field("ttl", &self.ttl)
+            .field("timeout", &self.timeout)
+            .finish_non_exhaustive()
+    }
+}

@@ -1,0 +1,200 @@
+//! What a visitor may do: one or more rules on one record.
+
+use std::time::Duration;
+
+use larder_store::Result;
+
+use crate::Quota;
+use crate::quota::invalid;
+use crate::rule::{Algorithm, MAX_PERIOD_US, Rule};
+
+/// What a visitor may do: rules that hold together, and what follows from breaking them.
+///
+/// A request passes if it passes each rule, and only then is it charged, to all of them. All rules of a policy
+/// are on one record, so a check takes one round trip however many they are. For limits of different
+/// visitors, such as an address and an account, see [`Limits`](crate::Limits).
+///
+/// A single quota, as in `RateLimiter::new(store, "pages", Quota::per_minute(100))`, is the cheapest policy:
+/// its record is one number.
+///
+/// ```
+/// use std::time::Duration;
+/// use larder_rate_limit::{Ban, Policy, Quota, Rule};
+///
+/// let codes = Policy::new(Quota::per_minute(1))
+///     .and(Rule::sliding_log(5, Duration::from_secs(3_600)))
+///     .and(Quota::per_day(10))
+///     // Whoever is refused 20 times within an hour is refused for a day.
+///     .with_ban(Ban::after(20, Duration::from_secs(3_600), Duration::from_secs(86_400)));
+/// # let _ = codes;
+/// ```
+#[derive(Clone, Debug, PartialEq)]
+pub struct Policy {
+    pub(crate) rules: Vec<Rule>,
+    pub(crate) ban: Option<Ban>,
+    pub(crate) reservations: Option<Duration>,
+    pub(crate) quota_change: Option<QuotaChange>,
+}
+
+/// A ban after so many refusals within a time.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub struct Ban {
+    pub(crate) refusals: u32,
+    pub(crate) within: Duration,
+    pub(crate) lasts: Duration,
+}
+
+impl Ban {
+    /// Bans a visitor for `lasts`, once it was refused `refusals` times `within` a time.
+    ///
+    /// The time begins with the first of these refusals. A request during the ban is refused and neither
+    /// counted nor charged, so it does not prolong the ban.
+    pub const fn after(refusals: u32, within: Duration, lasts: Duration) -> Self {
+        Self {
+            refusals,
+            within,
+            lasts,
+        }
+    }
+}
+
+/// What becomes of the used units when the numbers of a rule change.
+///
+/// A sliding log keeps its entries and a concurrency rule its permits, unless it is [`Reset`](Self::Reset).
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq, Hash)]
+#[non_exhaustive]
+pub enum QuotaChange {
+    /// The number of used units stays: 30 of 100 become 30 of 200. The default.
+    #[default]
+    AsIs,
+    /// The used part stays: 30 of 100 become 60 of 200.
+    Proportional,
+    /// Nothing is used any more.
+    Reset,
+}
+
+impl Policy {
+    /// The most rules of a policy: 8.
+    pub const MAX_RULES: usize = 8;
+
+    /// The most reservations of one visitor that are open at once: 1,000, together with its permits.
+    pub const MAX_RESERVATIONS: u32 = Rule::MAX_CONCURRENCY;
+
+    /// Makes a policy of one rule.
+    pub fn new(rule: impl Into<Rule>) -> Self {
+        Self {
+            rules: vec![rule.into()],
+            ..Self::unlimited()
+        }
+    }
+
+    /// Makes a policy without rules, which lets everything pass and asks no store.
+    pub const fn unlimited() -> Self {
+        Self {
+            rules: Vec::new(),
+            ban: None,
+            reservations: None,
+            quota_change: None,
+        }
+    }
+
+    /// Adds a rule, which must hold too.
+    #[must_use]
+    pub fn and(mut self, rule: impl Into<Rule>) -> Self {
+        self.rules.push(rule.into());
+        self
+    }
+
+    /// Bans visitors that are refused too often. By default nobody is banned but by
+    /// [`RateLimiter::ban`](crate::RateLimiter::ban).
+    ///
+    /// Each refusal then writes.
+    #[must_use]
+    pub const fn with_ban(mut self, ban: Ban) -> Self {
+        self.ban = Some(ban);
+        self
+    }
+
+    /// Allows [reservations](crate::RateLimiter::reserve), each of which is kept for `ttl` unless it is settled.
+    ///
+    /// By default there are none.
+    #[must_use]
+    pub const fn with_reservations(mut self, ttl: Duration) -> Self {
+        self.reservations = Some(ttl);
+        self
+    }
+
+    /// Sets what becomes of the used units when the numbers of a rule change.
+    ///
+    /// The default is [`QuotaChange::AsIs`]. A policy of nothing but a [`Quota`] keeps the time in which
+    /// what was used comes back, and never more than the new burst.
+    #[must_use]
+    pub const fn with_quota_change(mut self, change: QuotaChange) -> Self {
+        self.quota_change = Some(change);
+        self
+    }
+
+    /// Returns the rules.
+    pub fn rules(&self) -> &[Rule] {
+        &self.rules
+    }
+
+    /// Returns whether a request takes a [permit](crate::RateLimiter::acquire).
+    pub fn has_concurrency(&self) -> bool {
+        let mut rules = self.rules.iter();
+        rules.any(|rule| rule.algorithm == Algorithm::Concurrency)
+    }
+
+    /// Returns the quota, if that is all there is: its record is then one number.
+    pub(crate) fn as_quota(&self) -> Option<Quota> {
+        let is_plain =
+            self.ban.is_none() && self.reservations.is_none() && self.quota_change.is_none();
+        match &*self.rules {
+            [rule] if is_plain && is_gcra(rule) => Some(rule.quota),
+            _ => None,
+        }
+    }
+
+    pub(crate) fn validate(&self) -> Result<()> {
+        if self.rules.len() > Self::MAX_RULES {
+            return Err(invalid("a policy has at most 8 rules"));
+        }
+        self.rules.iter().try_for_each(Rule::validate)?;
+        if let Some(ban) = self.ban
+            && (ban.refusals == 0 || !is_span(ban.within) || !is_span(ban.lasts))
+        {
+            return Err(invalid(
+                "a ban must come after at least 1 refusal, and its times must be between 1 µs and 10 years",
+            ));
+        }
+        match self.reservations {
+            Some(ttl) if !is_span(ttl) => Err(invalid(
+                "the TTL of a reservation must be between 1 µs and 10 years",
+            )),
+            _ => Ok(()),
+        }
+    }
+}
+
+/// Returns whether GCRA counts the rule.
+pub(crate) fn is_gcra(rule: &Rule) -> bool {
+    matches!(rule.algorithm, Algorithm::Gcra | Algorithm::TokenBucket)
+}
+
+/// Returns whether `span` is one that a policy can count with.
+pub(crate) fn is_span(span: Duration) -> bool {
+    let micros = i64::try_from(span.as_micros()).unwrap_or(i64::MAX);
+    (1..=MAX_PERIOD_US).contains(&micros)
+}
+
+impl From<Quota> for Policy {
+    fn from(quota: Quota) -> Self {
+        Self::new(quota)
+    }
+}
+
+impl From<Rule> for Policy {
+    fn from(rule: Rule) -> Self {
+        Self::new(rule)
+    }
+}

@@ -1,0 +1,129 @@
+use larder_store::program::prelude::*;
+use smallvec::SmallVec;
+
+use super::rule_args::RuleArgs;
+use crate::decision::Account;
+use crate::{Decision, Reason};
+
+/// How long until each rule lets a request pass, in microseconds.
+pub(super) type Waits = SmallVec<[i64; 2]>;
+
+/// What a program on a visitor's usage answers.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub(crate) struct Answer {
+    pub(crate) passes: bool,
+    pub(crate) ban_us: i64,
+    pub(super) until_room_us: i64,
+    pub(crate) holds: u32,
+    /// What a program answers beside: the moment of a charge, or whether a hold was there.
+    pub(crate) says: i64,
+    pub(crate) rules: SmallVec<[RuleReport; 2]>,
+}
+
+/// What one rule says.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(crate) struct RuleReport {
+    pub(crate) wait_us: i64,
+    pub(crate) remaining: u32,
+    pub(crate) reset_us: i64,
+    pub(crate) more_us: i64,
+}
+
+impl Answer {
+    /// Returns the decision of each rule.
+    pub(crate) fn each(&self, cost: u32) -> impl Iterator<Item = Decision> + '_ {
+        self.rules
+            .iter()
+            .enumerate()
+            .map(move |(i, rule)| Decision {
+                allowed: rule.wait_us == 0,
+                reason: (rule.wait_us > 0).then_some(Reason::Quota),
+                rule: i as u8,
+                account: Account::Own,
+                remaining: rule.remaining,
+                cost,
+                retry_after_us: rule.wait_us,
+                reset_us: rule.reset_us,
+                more_us: rule.more_us,
+                paid_off_us: 0,
+            })
+    }
+
+    /// Returns the decision of all rules together about a request for `cost` units.
+    pub(crate) fn decision(&self, rules: &[RuleArgs], cost: u32) -> Decision {
+        let tightest = self.rules.iter().enumerate();
+        let tightest = match self.passes {
+            true => tightest.min_by_key(|(_, rule)| rule.remaining),
+            // The first of those that make it wait longest.
+            false => tightest.rev().max_by_key(|(_, rule)| rule.wait_us),
+        };
+        let Some((i, rule)) = tightest else {
+            return Decision::unlimited(cost);
+        };
+        let refused = |reason, wait_us: i64| (Some(reason), wait_us);
+        let (reason, retry_after_us) = if self.passes {
+            (None, 0)
+        } else if self.ban_us > 0 {
+            refused(Reason::Ban, self.ban_us)
+        } else if self.until_room_us > rule.wait_us {
+            refused(Reason::Concurrency, self.until_room_us)
+        } else if matches!(rules.get(i), Some(RuleArgs::Permits { .. })) {
+            refused(Reason::Concurrency, rule.wait_us)
+        } else {
+            refused(Reason::Quota, rule.wait_us)
+        };
+        Decision {
+            allowed: self.passes,
+            reason,
+            rule: i as u8,
+            account: Account::Own,
+            remaining: rule.remaining,
+            cost,
+            retry_after_us,
+            reset_us: rule.reset_us.max(self.ban_us),
+            more_us: rule.more_us,
+            paid_off_us: 0,
+        }
+    }
+
+    /// Returns the decision about a request, with what it was charged.
+    pub(crate) fn charged(&self, rules: &[RuleArgs], cost: u32) -> Decision {
+        Decision {
+            paid_off_us: self.says,
+            ..self.decision(rules, cost)
+        }
+    }
+}
+
+/// Reads `{passes, ban, until room, holds, says, wait, remaining, reset, more, ...}`.
+impl FromWire for Answer {
+    fn from_wire(wire: Wire) -> Result<Self> {
+        let list = wire.list()?;
+        if list.len() < 5 || list.len() % 4 != 1 {
+            return Err(Wire::unexpected("a report of a limit"));
+        }
+        let span = |wire: &Wire| match wire.int()? {
+            span @ 0.. => Ok(span),
+            _ => Err(Wire::unexpected("a span of time")),
+        };
+        let number = |wire: &Wire| {
+            u32::try_from(wire.int()?).map_err(|_| Wire::unexpected("a number below 2^32"))
+        };
+        let rules = list[5..].chunks_exact(4).map(|rule| {
+            Ok(RuleReport {
+                wait_us: span(&rule[0])?,
+                remaining: number(&rule[1])?,
+                reset_us: span(&rule[2])?,
+                more_us: span(&rule[3])?,
+            })
+        });
+        Ok(Self {
+            rules: rules.collect::<Result<_>>()?,
+            passes: span(&list[0])? == 1,
+            ban_us: span(&list[1])?,
+            until_room_us: span(&list[2])?,
+            holds: number(&list[3])?,
+            says: span(&list[4])?,
+        })
+    }
+}

@@ -1,0 +1,224 @@
+use larder_store::program::prelude::*;
+use smallvec::SmallVec;
+
+use super::answer::{Answer, RuleReport, Waits};
+use super::programs::Change;
+use super::rule_args::RuleArgs;
+use super::state::{Look, State};
+use super::{Hold, MAX_HOLDS, Usage};
+
+/// A record as it is at one moment, under the rules of a program.
+pub(super) struct Live<'a> {
+    pub(super) usage: Usage,
+    rules: &'a [RuleArgs],
+    look: Look,
+    /// The units that are held, and when the first and the last hold end.
+    held: i64,
+    first: i64,
+    last: i64,
+}
+
+impl<'a> Live<'a> {
+    pub(super) fn load(
+        record: &Slot<'_, Usage>,
+        rules: &'a [RuleArgs],
+        change: Change,
+        now: Timestamp,
+    ) -> Self {
+        let at = now.as_micros();
+        let mut usage = record.get().cloned().unwrap_or_default();
+        if usage.banned_until <= at {
+            usage.banned_until = 0;
+        }
+        if usage.counted_until <= at {
+            (usage.counted_until, usage.refusals) = (0, 0);
+        }
+        usage.holds.retain(|hold| hold.ends > at);
+        let mut look = Look {
+            at,
+            change,
+            is_dirty: false,
+        };
+        let states = rules.iter().enumerate();
+        usage.states = states
+            .map(|(i, rule)| State::load(usage.states.get(i), rule, &mut look))
+            .collect();
+        let mut live = Self {
+            usage,
+            rules,
+            look,
+            held: 0,
+            first: at,
+            last: at,
+        };
+        live.tally();
+        live
+    }
+
+    pub(super) fn at(&self) -> i64 {
+        self.look.at
+    }
+
+    fn tally(&mut self) {
+        let at = self.at();
+        let holds = &self.usage.holds;
+        self.held = holds.iter().map(|hold| hold.units).sum();
+        self.first = holds.iter().map(|hold| hold.ends).min().unwrap_or(at);
+        self.last = holds.iter().map(|hold| hold.ends).fold(at, i64::max);
+    }
+
+    /// Returns how long until each rule lets so many units pass.
+    pub(super) fn waits(&self, units: i64) -> Waits {
+        let states = self.rules.iter().zip(&self.usage.states);
+        states
+            .map(|(rule, state)| self.wait(rule, state, units))
+            .collect()
+    }
+
+    fn wait(&self, rule: &RuleArgs, state: &State, units: i64) -> i64 {
+        let (at, until_first) = (self.at(), self.first - self.at());
+        let units = self.held + units;
+        match rule {
+            RuleArgs::Permits { limit } if self.usage.holds.len() as i64 >= *limit => until_first,
+            RuleArgs::Permits { .. } => 0,
+            _ if units > rule.limit() => until_first.max(1),
+            _ => match state.wait(rule, units, at).max(0) {
+                wait if self.held > 0 => wait.min(until_first),
+                wait => wait,
+            },
+        }
+    }
+
+    /// Returns how long until there is room for one more hold.
+    pub(super) fn until_room(&self) -> i64 {
+        match self.usage.holds.len() >= MAX_HOLDS {
+            true => self.first - self.at(),
+            false => 0,
+        }
+    }
+
+    pub(super) fn passes(&self, waits: &Waits, until_room: i64) -> bool {
+        self.usage.banned_until <= self.at() && until_room == 0 && waits.iter().all(|it| *it == 0)
+    }
+
+    /// Charges `units` to each rule, also past its limit.
+    pub(super) fn charge(&mut self, units: i64) {
+        let at = self.at();
+        for state in &mut self.usage.states {
+            state.charge(units, at);
+        }
+    }
+
+    pub(super) fn set(&mut self, units: i64) {
+        let at = self.at();
+        for state in &mut self.usage.states {
+            state.set(units, at);
+        }
+    }
+
+    pub(super) fn give_back(&mut self, units: i64, moment: i64) {
+        let at = self.at();
+        for (rule, state) in self.rules.iter().zip(&mut self.usage.states) {
+            state.give_back(rule, units, moment, at);
+        }
+    }
+
+    pub(super) fn hold(&mut self, id: i64, hold_us: i64, units: i64) {
+        let ends = self.at() + hold_us;
+        self.usage.holds.push(Hold { id, ends, units });
+        self.tally();
+    }
+
+    /// Ends a hold, or holds it for so long from now on. Returns whether it was there.
+    pub(super) fn settle(&mut self, id: i64, hold_us: i64) -> bool {
+        let ends = self.at() + hold_us;
+        let holds = &mut self.usage.holds;
+        let before = holds.len();
+        let is_there = holds.iter().any(|hold| hold.id == id);
+        match hold_us {
+            0 => holds.retain(|hold| hold.id != id),
+            _ => holds
+                .iter_mut()
+                .filter(|hold| hold.id == id)
+                .for_each(|hold| hold.ends = ends),
+        }
+        debug_assert!(holds.len() <= before);
+        self.tally();
+        is_there
+    }
+
+    /// Counts a refusal, and bans after `most` of them.
+    pub(super) fn count_refusal(&mut self, most: i64, within_us: i64, lasts_us: i64) {
+        let at = self.at();
+        self.look.is_dirty = true;
+        let usage = &mut self.usage;
+        if usage.refusals == 0 {
+            usage.counted_until = at + within_us;
+        }
+        usage.refusals += 1;
+        if usage.refusals >= most {
+            usage.banned_until = at + lasts_us;
+            (usage.counted_until, usage.refusals) = (0, 0);
+        }
+    }
+
+    pub(super) fn is_dirty(&self) -> bool {
+        self.look.is_dirty
+    }
+
+    /// Writes the record, until all of it is over.
+    pub(super) fn keep(self, record: &mut Slot<'_, Usage>) {
+        let at = self.at();
+        let usage = &self.usage;
+        let latest = usage.banned_until.max(usage.counted_until).max(self.last);
+        let resets = self.rules.iter().zip(&usage.states);
+        let latest = resets.fold(latest, |latest, (rule, state)| {
+            latest.max(at + state.reset(rule, at))
+        });
+        if latest <= at {
+            record.remove();
+        } else {
+            record.put(self.usage, Ttl::covering_micros(latest - at));
+        }
+    }
+
+    pub(super) fn report(&self, passes: bool, until_room: i64, waits: &Waits, says: i64) -> Answer {
+        let at = self.at();
+        let rules = self.rules.iter().zip(&self.usage.states).zip(waits);
+        let rules: SmallVec<_> = rules
+            .map(|((rule, state), wait)| self.rule_report(rule, state, *wait))
+            .collect();
+        Answer {
+            passes,
+            ban_us: (self.usage.banned_until - at).max(0),
+            until_room_us: until_room,
+            holds: self.usage.holds.len() as u32,
+            says,
+            rules,
+        }
+    }
+
+    fn rule_report(&self, rule: &RuleArgs, state: &State, wait_us: i64) -> RuleReport {
+        let (at, limit) = (self.at(), rule.limit());
+        if let RuleArgs::Permits { limit } = rule {
+            return RuleReport {
+                wait_us,
+                remaining: (limit - self.usage.holds.len() as i64).max(0) as u32,
+                reset_us: self.last - at,
+                more_us: self.first - at,
+            };
+        }
+        let remaining = (limit - state.used(rule, at) - self.held).max(0);
+        let one_more = self.held + remaining + 1;
+        RuleReport {
+            wait_us,
+            // No limit is past a u32.
+            remaining: remaining as u32,
+            reset_us: state.reset(rule, at),
+            more_us: match one_more <= limit {
+                true => state.wait(rule, one_more, at).max(0),
+                false => 0,
+            },
+        }
+    }
+}

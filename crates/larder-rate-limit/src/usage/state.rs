@@ -1,0 +1,383 @@
+//! What is kept for one rule, and what each algorithm makes of it. A count is at most twice its limit, which
+//! bounds debt. `lua/rules.lua` does the same.
+
+use super::programs::Change;
+use super::rule_args::RuleArgs;
+
+/// The state of one rule. Moments are in microseconds.
+#[derive(Clone, Debug)]
+pub(super) enum State {
+    Gcra {
+        tat: i64,
+        interval: i64,
+        tolerance: i64,
+    },
+    Window {
+        start: i64,
+        ends: i64,
+        used: i64,
+        limit: i64,
+    },
+    Sliding {
+        start: i64,
+        this: i64,
+        last: i64,
+        limit: i64,
+    },
+    /// The moment of each unit, oldest first.
+    Log { limit: i64, log: Vec<i64> },
+    /// It is in the holds.
+    Permits,
+}
+
+/// The moment at which a step runs, and what it has found to be out of date.
+pub(super) struct Look {
+    pub(super) at: i64,
+    pub(super) change: Change,
+    /// Whether the record differs from what it says, and is written though nothing is charged.
+    pub(super) is_dirty: bool,
+}
+
+impl Look {
+    fn convert(&mut self, used: i64, old: i64, new: i64) -> i64 {
+        self.is_dirty = true;
+        let used = match self.change {
+            Change::Reset => 0,
+            Change::AsIs => used,
+            // In Lua's numbers, so that both forms round alike.
+            Change::Proportional => (used as f64 * new as f64 / old as f64).ceil() as i64,
+        };
+        used.min(2 * new)
+    }
+}
+
+impl State {
+    pub(super) fn tag(&self) -> char {
+        match self {
+            Self::Gcra { .. } => 'g',
+            Self::Window { .. } => 'w',
+            Self::Sliding { .. } => 's',
+            Self::Log { .. } => 'l',
+            Self::Permits => 'k',
+        }
+    }
+
+    /// Returns the numbers as people see them. A log shows its length and its ends.
+    pub(super) fn shown(&self) -> String {
+        match self {
+            Self::Gcra {
+                tat,
+                interval,
+                tolerance,
+            } => format!("{tat},{interval},{tolerance}"),
+            Self::Window {
+                start,
+                ends,
+                used,
+                limit,
+            } => format!("{start},{ends},{used},{limit}"),
+            Self::Sliding {
+                start,
+                this,
+                last,
+                limit,
+            } => format!("{start},{this},{last},{limit}"),
+            Self::Log { limit, log } => {
+                let end = |moment: Option<&i64>| moment.map_or(String::new(), i64::to_string);
+                let (first, last) = (end(log.first()), end(log.last()));
+                format!("{limit},{},{first},{last}", log.len())
+            }
+            Self::Permits => String::new(),
+        }
+    }
+
+    /// Returns the state of `rule` now, given what was kept at its place.
+    pub(super) fn load(kept: Option<&Self>, rule: &RuleArgs, look: &mut Look) -> Self {
+        match *rule {
+            RuleArgs::Gcra {
+                interval,
+                tolerance,
+            } => Self::load_gcra(kept, interval, tolerance, look),
+            RuleArgs::Sliding { limit, period } => Self::load_sliding(kept, limit, period, look),
+            RuleArgs::Log { limit, period } => Self::load_log(kept, limit, period, look),
+            RuleArgs::Permits { .. } => Self::Permits,
+            RuleArgs::Aligned { .. } | RuleArgs::FromFirst { .. } | RuleArgs::Calendar { .. } => {
+                Self::load_window(kept, rule, look)
+            }
+        }
+    }
+
+    fn load_gcra(kept: Option<&Self>, interval: i64, tolerance: i64, look: &mut Look) -> Self {
+        let at = look.at;
+        let mut now = at;
+        if let Some(&Self::Gcra {
+            tat,
+            interval: old,
+            tolerance: reach,
+        }) = kept
+            && tat > at
+        {
+            now = tat;
+            if (old, reach) != (interval, tolerance) {
+                let used = div_up(tat - at, old);
+                now = at + look.convert(used, reach / old, tolerance / interval) * interval;
+            } else if tat > at + 2 * tolerance {
+                now = at + 2 * tolerance;
+                look.is_dirty = true;
+            }
+        }
+        Self::Gcra {
+            tat: now,
+            interval,
+            tolerance,
+        }
+    }
+
+    fn load_window(kept: Option<&Self>, rule: &RuleArgs, look: &mut Look) -> Self {
+        let (at, limit) = (look.at, rule.limit());
+        let (new_start, new_ends) = rule.window(at);
+        match kept {
+            Some(&Self::Window {
+                start,
+                ends,
+                used,
+                limit: old,
+            }) if ends > at && used > 0 => {
+                let is_too_long = ends > rule.latest_end(at);
+                look.is_dirty |= is_too_long;
+                Self::Window {
+                    start: if is_too_long { start.min(at) } else { start },
+                    ends: if is_too_long { new_ends } else { ends },
+                    used: if old == limit {
+                        used
+                    } else {
+                        look.convert(used, old, limit)
+                    },
+                    limit,
+                }
+            }
+            _ => Self::Window {
+                start: new_start,
+                ends: new_ends,
+                used: 0,
+                limit,
+            },
+        }
+    }
+
+    fn load_sliding(kept: Option<&Self>, limit: i64, period: i64, look: &mut Look) -> Self {
+        let begin = look.at.div_euclid(period) * period;
+        match kept {
+            Some(&Self::Sliding {
+                mut start,
+                mut this,
+                mut last,
+                limit: old,
+            }) if this + last > 0 && begin - start < 2 * period => {
+                if start > begin + period {
+                    start = begin;
+                    look.is_dirty = true;
+                } else if start < begin {
+                    (start, this, last) = (begin, 0, this);
+                }
+                if old != limit {
+                    this = look.convert(this, old, limit);
+                    last = look.convert(last, old, limit);
+                }
+                Self::Sliding {
+                    start,
+                    this,
+                    last,
+                    limit,
+                }
+            }
+            _ => Self::Sliding {
+                start: begin,
+                this: 0,
+                last: 0,
+                limit,
+            },
+        }
+    }
+
+    fn load_log(kept: Option<&Self>, limit: i64, period: i64, look: &mut Look) -> Self {
+        let (at, most) = (look.at, 2 * limit as usize);
+        let Some(Self::Log { limit: old, log }) = kept else {
+            return Self::Log {
+                limit,
+                log: Vec::new(),
+            };
+        };
+        let mut gone = log.partition_point(|moment| moment + period <= at);
+        let mut ahead = log.len() - log.partition_point(|moment| *moment <= at).max(gone);
+        look.is_dirty |= ahead > 0;
+        if log.len() - gone > most {
+            gone = log.len() - most;
+            look.is_dirty = true;
+        }
+        if look.change == Change::Reset && *old != limit {
+            (gone, ahead) = (log.len(), 0);
+            look.is_dirty = true;
+        }
+        let mut log = log[gone..].to_vec();
+        let begin = log.len() - ahead.min(log.len());
+        log[begin..].fill(at);
+        Self::Log { limit, log }
+    }
+
+    /// Returns the units that count now. Permits are counted by their holds.
+    pub(super) fn used(&self, rule: &RuleArgs, at: i64) -> i64 {
+        match *self {
+            Self::Gcra { tat, interval, .. } => div_up(tat - at, interval),
+            Self::Window { used, .. } => used,
+            Self::Sliding {
+                start, this, last, ..
+            } => {
+                let (slice, slices) = slices(rule.period());
+                let gone = ((at - start).max(0) / slice).min(slices);
+                this + div_up(last * (slices - gone), slices)
+            }
+            Self::Log { ref log, .. } => log.len() as i64,
+            Self::Permits => 0,
+        }
+    }
+
+    /// Returns how long until `units` pass, which are at most the limit. Zero or less if it is now.
+    pub(super) fn wait(&self, rule: &RuleArgs, units: i64, at: i64) -> i64 {
+        let limit = rule.limit();
+        match *self {
+            Self::Gcra {
+                tat,
+                interval,
+                tolerance,
+            } => tat + units * interval - tolerance - at,
+            Self::Window { used, ends, .. } if used + units > limit => ends - at,
+            Self::Sliding {
+                start, this, last, ..
+            } if self.used(rule, at) + units > limit => {
+                let (room, period) = (limit - units - this, rule.period());
+                match room {
+                    0.. => left_at(period, start, last, room) - at,
+                    _ => left_at(period, start + period, this, limit - units) - at,
+                }
+            }
+            Self::Log { ref log, .. } => match log.len() as i64 + units - limit {
+                i @ 1.. => log[i as usize - 1] + rule.period() - at,
+                _ => 0,
+            },
+            Self::Window { .. } | Self::Sliding { .. } | Self::Permits => 0,
+        }
+    }
+
+    /// Returns how long until nothing counts any more.
+    pub(super) fn reset(&self, rule: &RuleArgs, at: i64) -> i64 {
+        match *self {
+            Self::Gcra { tat, .. } => tat - at,
+            Self::Window {
+                used: 1.., ends, ..
+            } => ends - at,
+            Self::Sliding {
+                this: 1.., start, ..
+            } => start + 2 * rule.period() - at,
+            Self::Sliding {
+                last: 1.., start, ..
+            } => start + rule.period() - at,
+            Self::Log { ref log, .. } => log.last().map_or(0, |last| last + rule.period() - at),
+            Self::Window { .. } | Self::Sliding { .. } | Self::Permits => 0,
+        }
+    }
+
+    /// Charges `units`, also past the limit.
+    pub(super) fn charge(&mut self, units: i64, at: i64) {
+        match self {
+            Self::Gcra {
+                tat,
+                interval,
+                tolerance,
+            } => *tat = (*tat + span(units, *interval, *tolerance)).min(at + 2 * *tolerance),
+            Self::Window { used, limit, .. } => *used = (*used + units).min(2 * *limit),
+            Self::Sliding { this, limit, .. } => *this = (*this + units).min(2 * *limit),
+            Self::Log { limit, log } => {
+                let units = units.min(2 * *limit - log.len() as i64).max(0);
+                log.extend(std::iter::repeat_n(at, units as usize));
+            }
+            Self::Permits => {}
+        }
+    }
+
+    /// Sets the used units.
+    pub(super) fn set(&mut self, units: i64, at: i64) {
+        match self {
+            Self::Gcra {
+                tat,
+                interval,
+                tolerance,
+            } => *tat = at + span(units, *interval, *tolerance),
+            Self::Window { used, limit, .. } => *used = units.min(2 * *limit),
+            Self::Sliding {
+                this, last, limit, ..
+            } => (*this, *last) = (units.min(2 * *limit), 0),
+            Self::Log { log, limit } => *log = vec![at; units.min(2 * *limit).max(0) as usize],
+            Self::Permits => {}
+        }
+    }
+
+    /// Gives back what was charged at `moment`, unless it has come back by itself.
+    pub(super) fn give_back(&mut self, rule: &RuleArgs, units: i64, moment: i64, at: i64) {
+        match self {
+            Self::Gcra {
+                tat,
+                interval,
+                tolerance,
+            } => {
+                let charge = span(units, *interval, *tolerance);
+                let back = (moment + charge - at).clamp(0, charge);
+                *tat = (*tat - back).max(at);
+            }
+            Self::Window {
+                start, ends, used, ..
+            } => {
+                if (*start..*ends).contains(&moment) {
+                    *used = (*used - units).max(0);
+                }
+            }
+            Self::Sliding {
+                start, this, last, ..
+            } => {
+                if moment >= *start {
+                    *this = (*this - units).max(0);
+                } else if moment >= *start - rule.period() {
+                    *last = (*last - units).max(0);
+                }
+            }
+            Self::Log { log, .. } => {
+                let end = log.partition_point(|it| *it <= moment);
+                let begin = log.partition_point(|it| *it < moment);
+                log.drain(begin.max(end.saturating_sub(units as usize))..end);
+            }
+            Self::Permits => {}
+        }
+    }
+}
+
+/// Cuts a period into slices, so that all products stay below 2^53. Returns their length and their number.
+fn slices(period: i64) -> (i64, i64) {
+    let slice = div_up(period, 1 << 19);
+    (slice, div_up(period, slice))
+}
+
+/// Returns when a count, which begins to leave at `start`, is `room` at most.
+fn left_at(period: i64, start: i64, count: i64, room: i64) -> i64 {
+    let (slice, slices) = slices(period);
+    start + ((slices - room * slices / count) * slice).min(period)
+}
+
+/// Returns how long so many units take to come back, and at most twice the burst.
+fn span(units: i64, interval: i64, tolerance: i64) -> i64 {
+    units.min(2 * (tolerance / interval)) * interval
+}
+
+/// Divides numbers that are not negative, and rounds up.
+fn div_up(dividend: i64, divisor: i64) -> i64 {
+    (dividend + divisor - 1) / divisor
+}

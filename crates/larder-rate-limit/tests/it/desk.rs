@@ -1,0 +1,74 @@
+//! The support desk: what it sees and changes of one visitor.
+
+use std::time::Duration;
+
+use larder_rate_limit::{Policy, Quota, Reason, Rule};
+use larder_store::ErrorKind;
+
+use crate::algorithms::each;
+use crate::world::{World, on_every_store, passed};
+
+const SECOND: Duration = Duration::from_secs(1);
+
+on_every_store! {
+    async fn the_support_desk_sets_and_resets_what_a_visitor_has_used(world: World) {
+        for (name, policy) in each(5, SECOND) {
+            let limiter = world.named(name, policy);
+            let report = limiter.set("ada", 4).await.unwrap();
+            assert_eq!(report.decision().remaining(), 1, "{name}");
+            assert_eq!(passed(&limiter, "ada", 3).await, 1, "{name}");
+            let report = limiter.reset("ada").await.unwrap();
+            assert_eq!(report.decision().remaining(), 5, "{name}");
+            assert_eq!(passed(&limiter, "ada", 9).await, 5, "{name}");
+            assert_eq!(limiter.peek("grace").await.unwrap().remaining(), 5, "{name}");
+        }
+    }
+
+    async fn a_ban_by_hand_refuses_every_request_until_it_ends_or_is_forgiven(world: World) {
+        for (name, policy) in each(5, SECOND) {
+            let limiter = world.named(name, policy);
+            assert!(limiter.check("ada").await.unwrap().is_allowed());
+            let report = limiter.ban("ada", 60 * SECOND).await.unwrap();
+            assert_eq!(report.ban(), Some(60 * SECOND), "{name}");
+            let banned = limiter.check("ada").await.unwrap();
+            assert_eq!((banned.reason(), banned.retry_after()), (Some(Reason::Ban), 60 * SECOND));
+            assert_eq!(limiter.inspect("ada").await.unwrap().ban(), Some(60 * SECOND));
+            assert!(limiter.check("grace").await.unwrap().is_allowed());
+            let report = limiter.forgive("ada").await.unwrap();
+            assert_eq!(report.ban(), None);
+            // What was used before stays.
+            assert_eq!(report.decision().remaining(), 4, "{name}");
+            limiter.ban("ada", 60 * SECOND).await.unwrap();
+            world.advance(60 * SECOND);
+            assert!(limiter.check("ada").await.unwrap().is_allowed(), "{name}");
+            limiter.ban("ada", 60 * SECOND).await.unwrap();
+            let report = limiter.reset("ada").await.unwrap();
+            assert_eq!((report.ban(), report.decision().remaining()), (None, 5), "{name}");
+        }
+    }
+
+    async fn the_desk_sees_what_a_visitor_holds_and_a_reset_leaves_it(world: World) {
+        let policy = Policy::new(Rule::concurrency(2, 60 * SECOND)).and(Quota::per_hour(10));
+        let limiter = world.limiter(policy);
+        let _permit = limiter.acquire("ada").await.unwrap().held().unwrap();
+        let report = limiter.inspect("ada").await.unwrap();
+        assert_eq!(report.held(), 1);
+        let left: Vec<_> = report.rules().iter().map(|rule| rule.remaining()).collect();
+        assert_eq!(left, [1, 9]);
+        let report = limiter.reset("ada").await.unwrap();
+        let left: Vec<_> = report.rules().iter().map(|rule| rule.remaining()).collect();
+        assert_eq!((report.held(), left), (1, vec![1, 10]));
+    }
+}
+
+#[tokio::test]
+async fn what_the_desk_cannot_do_is_an_error_that_says_why() {
+    let world = World::memory().await;
+    let limiter = world.limiter(Quota::per_hour(5));
+    let error = limiter.ban("ada", Duration::ZERO).await.unwrap_err();
+    assert_eq!(error.kind(), ErrorKind::Invalid);
+    assert!(error.to_string().contains("10 years"), "{error}");
+    let unlimited = world.limiter(Policy::unlimited());
+    let error = unlimited.ban("ada", SECOND).await.unwrap_err();
+    assert!(error.to_string().contains("without rules"), "{error}");
+}

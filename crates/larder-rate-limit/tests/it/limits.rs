@@ -1,0 +1,69 @@
+//! Several limiters in one call.
+
+use std::time::Duration;
+
+use larder_rate_limit::{Limits, Policy, Quota, RateLimiter, Rule, Window};
+use larder_store::ErrorKind;
+
+use crate::support::{Behavior, ScriptedStore};
+use crate::world::{World, on_every_store};
+
+const HOUR: Duration = Duration::from_secs(3_600);
+
+on_every_store! {
+    async fn if_one_limiter_refuses_none_is_charged_wherever_it_stands(world: World) {
+        let by_address = world.named("address", Quota::per_hour(5));
+        let by_account = world.named("account", Rule::fixed_window(2, Window::every(HOUR)));
+        let unlimited = world.named("free", Policy::unlimited());
+        for turned in [false, true] {
+            let account = if turned { "grace" } else { "ada" };
+            let address = if turned { "192.0.2.2" } else { "192.0.2.1" };
+            let limits = match turned {
+                false => Limits::new().with(&by_address, address).with(&by_account, account),
+                true => Limits::new().with(&by_account, account).with(&by_address, address),
+            };
+            let limits = limits.with(&unlimited, "all");
+            for _ in 0..2 {
+                let decisions = limits.check().await.unwrap();
+                assert!(decisions.is_allowed());
+                assert_eq!(decisions.each().count(), 3);
+            }
+            for _ in 0..10 {
+                let decisions = limits.check().await.unwrap();
+                let (policy, refused) = decisions.refused().unwrap();
+                assert_eq!((policy, refused.retry_after()), ("account", HOUR));
+            }
+            assert_eq!(by_address.peek(address).await.unwrap().remaining(), 3);
+            assert_eq!(by_account.peek(account).await.unwrap().remaining(), 0);
+        }
+    }
+
+    async fn a_limiter_may_charge_more_units_than_another(world: World) {
+        let pages = world.named("pages", Quota::per_hour(10));
+        let units = world.named("units", Rule::sliding_log(10, HOUR));
+        let limits = Limits::new().with(&pages, "ada").with_cost(&units, "ada", 4);
+        assert!(limits.check().await.unwrap().is_allowed());
+        assert!(limits.check().await.unwrap().is_allowed());
+        assert!(!limits.check().await.unwrap().is_allowed());
+        assert_eq!(pages.peek("ada").await.unwrap().remaining(), 8);
+        assert_eq!(units.peek("ada").await.unwrap().remaining(), 2);
+    }
+}
+
+#[tokio::test]
+async fn limiters_of_several_stores_hold_together_too_and_what_fails_gives_the_others_back() {
+    let (one, other) = (World::memory().await, World::redis().await);
+    let here = one.named("here", Quota::per_hour(3));
+    let there = other.named("there", Quota::per_hour(1));
+    let limits = Limits::new().with(&here, "ada").with(&there, "ada");
+    assert!(limits.check().await.unwrap().is_allowed());
+    let decisions = limits.check().await.unwrap();
+    assert_eq!(decisions.refused().map(|(policy, _)| policy), Some("there"));
+    assert_eq!(here.peek("ada").await.unwrap().remaining(), 2);
+    let failing = ScriptedStore::new(Behavior::Fails(ErrorKind::NotSent)).store();
+    let failing = RateLimiter::new(failing, "failing", Quota::per_hour(1)).unwrap();
+    let limits = Limits::new().with(&here, "ada").with(&failing, "ada");
+    assert_eq!(limits.check().await.unwrap_err().kind(), ErrorKind::NotSent);
+    assert_eq!(here.peek("ada").await.unwrap().remaining(), 2);
+    assert!(Limits::new().check().await.unwrap().is_allowed());
+}

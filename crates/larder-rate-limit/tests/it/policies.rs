@@ -1,0 +1,218 @@
+//! Policies of several rules: all or nothing, bans, and limits that change.
+
+use std::sync::Arc;
+use std::time::Duration;
+
+use larder_moka::MokaStore;
+use larder_rate_limit::{
+    Ban, Policy, Quota, QuotaChange, RateLimiter, Reason, Rule, Usage, Window,
+};
+use larder_store::program::Record;
+use larder_store::{ErrorKind, ManualClock, Namespace, Prefixed, Store};
+
+use crate::support::{Behavior, ScriptedStore};
+use crate::world::{SERVER, World, on_every_store, passed, patient};
+
+const SECOND: Duration = Duration::from_secs(1);
+const HOUR: Duration = Duration::from_secs(3_600);
+
+on_every_store! {
+    async fn if_one_rule_refuses_no_other_is_charged(world: World) {
+        let policy = Policy::new(Quota::per_second(2))
+            .and(Rule::fixed_window(3, Window::every(HOUR)))
+            .and(Rule::sliding_log(100, HOUR));
+        let limiter = world.limiter(policy);
+        assert_eq!(passed(&limiter, "ada", 10).await, 2);
+        let report = limiter.inspect("ada").await.unwrap();
+        let left: Vec<_> = report.rules().iter().map(|rule| rule.remaining()).collect();
+        assert_eq!(left, [0, 1, 98]);
+        assert_eq!(report.decision().rule(), 0);
+        world.advance(SECOND);
+        assert_eq!(passed(&limiter, "ada", 10).await, 1);
+        let report = limiter.check_rules("ada").await.unwrap();
+        let left: Vec<_> = report.rules().iter().map(|rule| rule.remaining()).collect();
+        assert_eq!(left, [1, 0, 97]);
+        // The second rule refuses, and says when it would pass.
+        let decision = report.decision();
+        assert_eq!((decision.rule(), decision.reason()), (1, Some(Reason::Quota)));
+        assert_eq!(decision.retry_after(), HOUR - SECOND);
+        assert!(report.rules()[0].is_allowed() && !report.rules()[1].is_allowed());
+    }
+
+    async fn of_two_rules_that_refuse_the_longer_wait_counts(world: World) {
+        let policy = Policy::new(Rule::fixed_window(1, Window::every(SECOND)))
+            .and(Rule::fixed_window(1, Window::every(HOUR)));
+        let limiter = world.limiter(policy);
+        assert_eq!(passed(&limiter, "ada", 2).await, 1);
+        let refused = limiter.check("ada").await.unwrap();
+        assert_eq!((refused.rule(), refused.retry_after()), (1, HOUR));
+    }
+
+    async fn a_visitor_that_is_refused_too_often_is_banned_and_hammering_does_not_prolong_it(world: World) {
+        let ban = Ban::after(3, 10 * SECOND, 60 * SECOND);
+        let limiter = world.limiter(Policy::new(Quota::per_second(1)).with_ban(ban));
+        assert!(limiter.check("ada").await.unwrap().is_allowed());
+        for _ in 0..2 {
+            let refused = limiter.check("ada").await.unwrap();
+            assert_eq!(refused.reason(), Some(Reason::Quota));
+        }
+        let third = limiter.check("ada").await.unwrap();
+        assert_eq!(third.reason(), Some(Reason::Ban));
+        assert_eq!(third.retry_after(), 60 * SECOND);
+        for _ in 0..59 {
+            world.advance(SECOND);
+            let banned = limiter.check("ada").await.unwrap();
+            assert_eq!(banned.reason(), Some(Reason::Ban));
+        }
+        world.advance(SECOND);
+        assert!(limiter.check("ada").await.unwrap().is_allowed());
+        // The refusals before the ban are forgotten.
+        assert_eq!(limiter.check("ada").await.unwrap().reason(), Some(Reason::Quota));
+    }
+
+    async fn refusals_that_are_too_far_apart_do_not_ban(world: World) {
+        let ban = Ban::after(2, 10 * SECOND, 60 * SECOND);
+        let limiter = world.limiter(Policy::new(Rule::fixed_window(1, Window::every(HOUR))).with_ban(ban));
+        assert!(limiter.check("ada").await.unwrap().is_allowed());
+        for _ in 0..5 {
+            let refused = limiter.check("ada").await.unwrap();
+            assert_eq!(refused.reason(), Some(Reason::Quota));
+            world.advance(10 * SECOND);
+        }
+    }
+
+    async fn a_changed_quota_keeps_the_used_units_or_their_part_or_forgets_them(world: World) {
+        let kinds: [fn(u32) -> Rule; 4] = [
+            |limit| Rule::gcra(Quota::per_hour(limit)),
+            |limit| Rule::fixed_window(limit, Window::every(HOUR)),
+            |limit| Rule::fixed_window(limit, Window::from_first(HOUR)),
+            |limit| Rule::sliding_window(limit, HOUR),
+        ];
+        for (i, rule) in kinds.into_iter().enumerate() {
+            for (change, left) in [
+                (QuotaChange::AsIs, 170),
+                (QuotaChange::Proportional, 140),
+                (QuotaChange::Reset, 200),
+            ] {
+                let name = format!("change-{i}-{change:?}").to_lowercase();
+                let before = world.named(&name, Policy::new(rule(100)).with_quota_change(change));
+                before.check_cost("ada", 30).await.unwrap();
+                let after = world.named(&name, Policy::new(rule(200)).with_quota_change(change));
+                let remaining = after.peek("ada").await.unwrap().remaining();
+                assert_eq!(remaining, left, "{name}");
+                assert_eq!(after.check("ada").await.unwrap().remaining(), left - 1, "{name}");
+            }
+        }
+    }
+
+    async fn a_smaller_quota_leaves_no_longer_wait_than_twice_its_window(world: World) {
+        let before = world.limiter(Policy::new(Rule::fixed_window(100, Window::every(HOUR))));
+        before.check_cost("ada", 100).await.unwrap();
+        let after = world.limiter(Policy::new(Rule::fixed_window(10, Window::every(60 * SECOND))));
+        let refused = after.check("ada").await.unwrap();
+        assert!(!refused.is_allowed());
+        assert!(refused.retry_after() <= 120 * SECOND, "{refused:?}");
+        world.advance(refused.retry_after());
+        assert!(after.check("ada").await.unwrap().is_allowed());
+    }
+}
+
+/// Two clients whose store's clock goes back by half an hour between them.
+async fn before_and_after_a_failover() -> [World; 2] {
+    let mut made = Vec::new();
+    let app = format!("{:x}", fastrand::u64(..));
+    let namespace = Namespace::new("test", &app).unwrap();
+    for ahead in [HOUR, HOUR / 2] {
+        let clock = ManualClock::default();
+        clock.advance(ahead);
+        let store = patient(&SERVER.url()).with_virtual_time(clock.clone());
+        let store: Arc<dyn Store> = Arc::new(store.connect().await.unwrap());
+        let store: Arc<dyn Store> = Arc::new(Prefixed::new(namespace.clone(), store));
+        made.push(World { store, clock });
+    }
+    made.try_into().ok().unwrap()
+}
+
+#[tokio::test]
+async fn a_clock_that_goes_back_makes_nobody_wait_longer_than_twice_the_period() {
+    let [before, after] = before_and_after_a_failover().await;
+    for (name, policy) in crate::algorithms::each(3, SECOND) {
+        let limiter = before.named(name, policy.clone());
+        assert_eq!(passed(&limiter, "ada", 3).await, 3, "{name}");
+    }
+    for (name, policy) in crate::algorithms::each(3, SECOND) {
+        let limiter = after.named(name, policy);
+        let refused = limiter.check("ada").await.unwrap();
+        assert!(refused.retry_after() <= 2 * SECOND, "{name}: {refused:?}");
+    }
+    after.advance(2 * SECOND);
+    for (name, policy) in crate::algorithms::each(3, SECOND) {
+        let limiter = after.named(name, policy);
+        assert!(limiter.check("ada").await.unwrap().is_allowed(), "{name}");
+    }
+}
+
+#[tokio::test]
+async fn a_policy_without_rules_asks_no_store() {
+    let store = ScriptedStore::new(Behavior::Hangs).store();
+    let limiter = RateLimiter::new(store, "test", Policy::unlimited()).unwrap();
+    for _ in 0..10 {
+        let decision = limiter.check("ada").await.unwrap();
+        assert!(decision.is_allowed() && !decision.is_charged());
+        assert_eq!(decision.remaining(), u32::MAX);
+        limiter.refund("ada", decision).await.unwrap();
+    }
+    assert!(limiter.acquire("ada").await.unwrap().held().is_some());
+}
+
+#[tokio::test]
+async fn a_flood_of_one_policy_of_rules_leaves_every_other_its_room_and_is_limited_itself() {
+    const ROOM: u32 = 500;
+    let clock = ManualClock::default();
+    let store = MokaStore::builder().with_max_keys_of(Usage::KIND, ROOM as usize);
+    let store: Arc<dyn Store> = Arc::new(store.with_clock(clock).build());
+    let policy = Policy::new(Quota::per_hour(3)).and(Quota::per_day(5));
+    let pages = RateLimiter::new(store.clone(), "pages", policy.clone()).unwrap();
+    let sign_in = RateLimiter::new(store, "sign-in", policy).unwrap();
+    for visitor in 0..3 * ROOM {
+        pages.check(visitor).await.unwrap();
+    }
+    for visitor in 0..ROOM {
+        let decision = sign_in.check(visitor).await.unwrap();
+        assert!(decision.is_allowed() && !decision.is_shared());
+    }
+    let mut passed = 0;
+    for _ in 0..50 {
+        let decision = pages.check("new").await.unwrap();
+        assert!(decision.is_shared());
+        passed += u32::from(decision.is_allowed());
+    }
+    assert!(passed <= 3, "{passed}");
+}
+
+#[test]
+fn a_policy_that_cannot_be_counted_is_an_error_that_says_what_is_allowed() {
+    let store: Arc<dyn Store> = Arc::new(MokaStore::new());
+    let rule = || Rule::gcra(Quota::per_second(1));
+    let too_many = (0..8).fold(Policy::new(rule()), |policy, _| policy.and(rule()));
+    let century = Duration::from_secs(100 * 366 * 86_400);
+    for (policy, expected) in [
+        (too_many, "at most 8 rules"),
+        (Rule::sliding_log(1_001, HOUR).into(), "at most 1,000"),
+        (Rule::concurrency(1_001, HOUR).into(), "at most 1,000"),
+        (Rule::sliding_window(0, HOUR).into(), "at least 1"),
+        (Rule::sliding_window(1, century).into(), "within 10 years"),
+        (
+            Policy::new(rule()).with_ban(Ban::after(0, HOUR, HOUR)),
+            "at least 1 refusal",
+        ),
+        (
+            Policy::new(rule()).with_reservations(Duration::ZERO),
+            "between 1 µs and 10 years",
+        ),
+    ] {
+        let error = RateLimiter::new(store.clone(), "test", policy).unwrap_err();
+        assert_eq!(error.kind(), ErrorKind::Invalid);
+        assert!(error.to_string().contains(expected), "{error}");
+    }
+}

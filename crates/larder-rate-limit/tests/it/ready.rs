@@ -1,0 +1,99 @@
+//! Callers that wait until they may pass.
+
+use std::sync::{Arc, Mutex};
+use std::time::Duration;
+
+use larder_moka::MokaStore;
+use larder_rate_limit::{Policy, Quota, RateLimiter, Rule};
+use larder_store::{Clock, Store, Timestamp};
+use tokio::time::{Instant, sleep, timeout};
+
+const SECOND: Duration = Duration::from_secs(1);
+
+/// The paused clock of tokio, as a store's.
+struct Paused(Instant);
+
+impl Clock for Paused {
+    fn now(&self) -> Timestamp {
+        let passed = self.0.elapsed().as_micros() as i64;
+        Timestamp::from_micros(1_767_225_600_000_000 + passed)
+    }
+}
+
+fn limiter(policy: impl Into<Policy>) -> RateLimiter {
+    let clock = Paused(Instant::now());
+    let store: Arc<dyn Store> = Arc::new(MokaStore::builder().with_clock(clock).build());
+    RateLimiter::new(store, "test", policy).unwrap()
+}
+
+#[tokio::test(start_paused = true)]
+async fn callers_that_wait_pass_one_by_one_in_the_order_in_which_they_came() {
+    let limiter = limiter(Quota::per_second(1));
+    let started = Instant::now();
+    let passed = Arc::new(Mutex::new(Vec::new()));
+    let mut tasks = Vec::new();
+    for n in 0..5_u64 {
+        let (limiter, passed) = (limiter.clone(), passed.clone());
+        tasks.push(tokio::spawn(async move {
+            let decision = limiter.until_ready("ada", 60 * SECOND).await.unwrap();
+            assert!(decision.is_allowed());
+            passed
+                .lock()
+                .unwrap()
+                .push((n, started.elapsed().as_secs()));
+        }));
+        tokio::task::yield_now().await;
+    }
+    for task in tasks {
+        task.await.unwrap();
+    }
+    let passed = passed.lock().unwrap().clone();
+    assert_eq!(passed, [(0, 0), (1, 1), (2, 2), (3, 3), (4, 4)]);
+}
+
+#[tokio::test(start_paused = true)]
+async fn a_caller_that_would_wait_too_long_is_refused_at_once_and_not_charged() {
+    let limiter = limiter(Quota::per_minute(1));
+    assert!(limiter.check("ada").await.unwrap().is_allowed());
+    let started = Instant::now();
+    let refused = limiter.until_ready("ada", 10 * SECOND).await.unwrap();
+    assert!(!refused.is_allowed());
+    assert_eq!(started.elapsed(), Duration::ZERO);
+    sleep(refused.retry_after()).await;
+    assert!(limiter.check("ada").await.unwrap().is_allowed());
+}
+
+#[tokio::test(start_paused = true)]
+async fn a_caller_that_leaves_the_queue_was_not_charged_and_stops_nobody() {
+    let limiter = limiter(Quota::per_second(1));
+    limiter.check("ada").await.unwrap();
+    let waiting = limiter.until_ready("ada", 60 * SECOND);
+    assert!(timeout(SECOND / 2, waiting).await.is_err());
+    let passed = limiter.until_ready("ada", 60 * SECOND).await.unwrap();
+    assert!(passed.is_allowed());
+    // Others have a queue of their own.
+    let other = limiter.until_ready("grace", Duration::ZERO).await.unwrap();
+    assert!(other.is_allowed());
+}
+
+#[tokio::test(start_paused = true)]
+async fn a_permit_that_comes_back_is_taken_by_whoever_waits_for_it() {
+    let limiter = limiter(Rule::concurrency(1, 60 * SECOND));
+    let permit = limiter.acquire("ada").await.unwrap().held().unwrap();
+    let waiting = tokio::spawn({
+        let limiter = limiter.clone();
+        async move {
+            limiter
+                .acquire_within("ada", 30 * SECOND)
+                .await
+                .unwrap()
+                .held()
+                .is_some()
+        }
+    });
+    sleep(5 * SECOND).await;
+    drop(permit);
+    assert!(timeout(SECOND, waiting).await.unwrap().unwrap());
+    let refused = limiter.acquire("ada").await.unwrap();
+    assert!(refused.refused().is_none());
+}

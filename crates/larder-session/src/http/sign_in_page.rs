@@ -1,0 +1,97 @@
+use std::sync::Arc;
+
+use http::request::Parts;
+use http::{HeaderValue, Method, Response, StatusCode, Uri, header};
+use percent_encoding::{AsciiSet, NON_ALPHANUMERIC, utf8_percent_encode};
+
+use crate::{Result, ReturnPath, SessionError};
+
+/// The page to which visitors who are not signed in are redirected, instead of a 401.
+///
+/// Pass it to [`RequireUserLayer`](crate::RequireUserLayer), or put it among the extensions of the
+/// requests whose handlers take a `RequireUser`. The redirect is a 303. For a `GET` or `HEAD` it passes
+/// the requested address in the query parameter `next`; parse that as a [`ReturnPath`], which never
+/// leads to another site.
+#[derive(Clone, Debug)]
+pub struct SignInPage {
+    path: ReturnPath,
+    parameter: Arc<str>,
+}
+
+/// RFC 3986, section 2.3.
+const RESERVED: &AsciiSet = &NON_ALPHANUMERIC
+    .remove(b'-')
+    .remove(b'.')
+    .remove(b'_')
+    .remove(b'~');
+
+impl SignInPage {
+    /// Makes the sign-in page at `path`, which may have a query.
+    ///
+    /// # Errors
+    /// [`SessionErrorKind::Invalid`](crate::SessionErrorKind::Invalid) if it is not a [`ReturnPath`].
+    pub fn new(path: &str) -> Result<Self> {
+        let path = ReturnPath::parse(path).ok_or_else(|| {
+            SessionError::invalid(
+                "the path of a sign-in page must be a path of this site that begins with one '/'",
+            )
+        })?;
+        Ok(Self {
+            path,
+            parameter: "next".into(),
+        })
+    }
+
+    /// Sets the query parameter for the requested address. The default is `next`.
+    #[must_use]
+    pub fn with_parameter(mut self, name: impl AsRef<str>) -> Self {
+        self.parameter = utf8_percent_encode(name.as_ref(), RESERVED)
+            .to_string()
+            .into();
+        self
+    }
+
+    /// Makes the redirect of a request to this page, with an empty `body`.
+    pub(crate) fn redirect<B>(&self, parts: &Parts, body: B) -> Response<B> {
+        let mut to = self.path.as_str().to_owned();
+        if let Some(next) = requested(parts) {
+            to.push(if to.contains('?') { '&' } else { '?' });
+            to.push_str(&self.parameter);
+            to.push('=');
+            to.extend(utf8_percent_encode(next.as_str(), RESERVED));
+        }
+        let mut response = Response::new(body);
+        *response.status_mut() = StatusCode::SEE_OTHER;
+        let headers = response.headers_mut();
+        // A return path and what is percent-encoded are visible ASCII: this does not fail.
+        if let Ok(to) = HeaderValue::try_from(to) {
+            headers.insert(header::LOCATION, to);
+        }
+        headers.insert(header::CACHE_CONTROL, HeaderValue::from_static("no-store"));
+        response
+    }
+
+    /// Returns whether a request asks for this page.
+    pub(super) fn is_asked_for(&self, parts: &Parts) -> bool {
+        let page = self.path.as_str();
+        let path = page.split_once('?').map_or(page, |(path, _)| path);
+        original_uri(parts).path() == path
+    }
+}
+
+/// Returns the requested address. None if a link cannot request it again.
+fn requested(parts: &Parts) -> Option<ReturnPath> {
+    if !matches!(parts.method, Method::GET | Method::HEAD) {
+        return None;
+    }
+    ReturnPath::parse(original_uri(parts).path_and_query()?.as_str())
+}
+
+/// Returns the address that the visitor asked for, whatever a nested router of axum made of it.
+fn original_uri(parts: &Parts) -> &Uri {
+    #[cfg(feature = "axum")]
+    if let Some(original) = parts.extensions.get::<axum::extract::OriginalUri>() {
+        return &original.0;
+    }
+    &parts.uri
+}

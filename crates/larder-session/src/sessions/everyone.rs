@@ -1,0 +1,72 @@
+//! The generation of all users' sessions, without asking the store each time.
+
+use std::sync::atomic::{AtomicI64, Ordering};
+
+/// The time after which one caller asks the store again, in microseconds: a second.
+const FRESH: i64 = 1_000_000;
+/// The time after which every caller asks, because those that should have failed: five seconds.
+const MAX_AGE: i64 = 5_000_000;
+
+/// The last known generation of all users' sessions. Times are microseconds by the store's clock.
+#[derive(Default)]
+pub(super) struct Everyone {
+    generation: AtomicI64,
+    /// When one caller asks again.
+    until: AtomicI64,
+    /// When the generation was learned; 0 if it never was.
+    learned: AtomicI64,
+}
+
+impl Everyone {
+    /// Returns the generation. None if the caller must ask the store.
+    ///
+    /// When it is time to ask again, one caller is told so; the others get the known one.
+    pub(super) fn known(&self, now: i64) -> Option<i64> {
+        let learned = self.learned.load(Ordering::Acquire);
+        let is_known = learned > 0 && (learned..learned + MAX_AGE).contains(&now);
+        let until = self.until.load(Ordering::Relaxed);
+        let is_due = now >= until && self.put_off(until, now + FRESH);
+        (is_known && !is_due).then(|| self.generation.load(Ordering::Relaxed))
+    }
+
+    /// Notes that the store said `generation` at `now`, and returns the highest that was said.
+    pub(super) fn learn(&self, generation: i64, now: i64) -> i64 {
+        let before = self.generation.fetch_max(generation, Ordering::AcqRel);
+        self.until.store(now + FRESH, Ordering::Relaxed);
+        // A clock at its very start is as good as one microsecond later.
+        self.learned.store(now.max(1), Ordering::Release);
+        before.max(generation)
+    }
+
+    /// Notes a generation that this process has made.
+    pub(super) fn raise(&self, generation: i64) {
+        self.generation.fetch_max(generation, Ordering::AcqRel);
+    }
+
+    fn put_off(&self, until: i64, next: i64) -> bool {
+        self.until
+            .compare_exchange(until, next, Ordering::AcqRel, Ordering::Relaxed)
+            .is_ok()
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn one_caller_asks_after_a_second_and_every_caller_after_five() {
+        let (everyone, start) = (Everyone::default(), 10_000_000);
+        assert_eq!(everyone.known(start), None);
+        assert_eq!(everyone.learn(7, start), 7);
+        assert_eq!(everyone.known(start + FRESH - 1), Some(7));
+        assert_eq!(everyone.known(start + FRESH), None);
+        assert_eq!(everyone.known(start + FRESH), Some(7));
+        assert_eq!(everyone.known(start + 3 * FRESH), None);
+        assert_eq!(everyone.known(start + MAX_AGE), None);
+        assert_eq!(everyone.known(start + MAX_AGE), None);
+        // A generation never goes back, and a clock that did makes nobody trust it.
+        assert_eq!(everyone.learn(5, start + MAX_AGE), 7);
+        assert_eq!(everyone.known(start), None);
+    }
+}

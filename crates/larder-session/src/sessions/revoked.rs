@@ -1,0 +1,100 @@
+//! Waiting for the end of a session.
+
+use std::sync::Arc;
+use std::task::Poll;
+use std::time::Duration;
+
+use larder_store::Key;
+use larder_store::program::Record;
+
+use super::Sessions;
+use super::open::Found;
+use super::watch::Subject;
+use crate::session_record::{Held, SessionRecord};
+use crate::token::{DeviceId, UserTag};
+use crate::user_record::UserRecord;
+use crate::{EndReason, Result};
+
+/// A session that somebody waits for, as it was when the wait began.
+pub(crate) struct Watched {
+    pub(crate) session: DeviceId,
+    pub(crate) user: Option<Arc<str>>,
+}
+
+/// What a look found.
+enum Look {
+    /// The session lives for this many microseconds if nobody uses it.
+    Alive(i64),
+    Ended(EndReason),
+}
+
+impl Sessions {
+    /// Waits until the session has ended, expired, or belongs to somebody else.
+    ///
+    /// It looks when it is told to, when the session would expire, and after each interval. While the
+    /// store fails it goes on waiting, at most until the session would have expired.
+    pub(crate) async fn ended(&self, watched: &Watched) -> EndReason {
+        let subject = Subject::of(watched.session, watched.user.as_deref());
+        let registered = self.watch.register(subject);
+        // Registered first: what happens after this look is told.
+        let (mut left, mut failing) = (None::<Duration>, Duration::ZERO);
+        loop {
+            let began = tokio::time::Instant::now();
+            match self.look(watched).await {
+                Ok(Look::Ended(reason)) => return reason,
+                Ok(Look::Alive(micros)) => {
+                    left = Some(Duration::from_micros(micros.max(1000).unsigned_abs()));
+                    failing = Duration::ZERO;
+                }
+                Err(_) if left.is_some_and(|left| failing >= left) => return EndReason::Expired,
+                Err(_) => {}
+            }
+            let interval = self.settings.watch_interval;
+            // The store ends a session by its own clock, so a look at that moment may be early.
+            let wait = left.map_or(interval, |left| {
+                interval.min(left + Duration::from_millis(2))
+            });
+            registered.wait(wait).await;
+            failing += began.elapsed();
+        }
+    }
+
+    async fn look(&self, watched: &Watched) -> Result<Look> {
+        let key = SessionRecord::key(watched.session);
+        let user = watched.user.as_deref();
+        let user_key = user.map(|user| Key::new(UserRecord::KIND, UserTag::of(user)));
+        let found = match self.find_now(&key, user_key.as_ref()) {
+            Poll::Ready(found) => self.answered(found)?,
+            Poll::Pending => Box::pin(self.bounded(self.find(&key, user_key.as_ref()))).await?,
+        };
+        Ok(judge(watched, &found))
+    }
+}
+
+fn judge(watched: &Watched, found: &Found) -> Look {
+    let stored = match &found.held {
+        Some(Held::Live(stored)) => stored,
+        Some(Held::Ended(ended)) => {
+            return Look::Ended(ended.reason.unwrap_or(EndReason::SignedOut));
+        }
+        None => return Look::Ended(EndReason::SignedOut),
+    };
+    let left = stored.metadata.idle_at - found.now;
+    let Some(user) = &watched.user else {
+        return Look::Alive(left);
+    };
+    match &stored.metadata.user {
+        Some(held) if held.id == *user && held.all < found.everyone => {
+            Look::Ended(EndReason::Administrator)
+        }
+        Some(held) if held.id == *user => match &found.user {
+            Some(state) if state.covers(watched.session, held) => Look::Alive(left),
+            state => {
+                let reason = state.as_ref().and_then(|state| state.reason);
+                Look::Ended(reason.unwrap_or(EndReason::SignedOut))
+            }
+        },
+        // Another user has signed in on it.
+        _ => Look::Ended(EndReason::SignedOut),
+    }
+}

@@ -1,0 +1,166 @@
+//! Waking those who wait for the end of a session.
+//!
+//! Whatever ends sessions publishes the user, or the session of nobody. A process has one subscription
+//! while anyone waits. A message says "look again", and so does a gap; a lost message costs an interval.
+
+use std::collections::HashMap;
+use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
+use std::time::Duration;
+
+use bytes::Bytes;
+use larder_store::bus::{Bus, Channel, Event, SubscribeRequest, Topic};
+use tokio::runtime::Handle;
+use tokio::sync::Notify;
+use tokio::task::AbortHandle;
+
+use crate::token::{DeviceId, UserTag};
+
+const ENDED: Topic = Topic::broadcast("session-ended");
+/// The pause after a subscription failed.
+const RETRY: Duration = Duration::from_secs(1);
+
+/// The sessions that a message is about: those of a user, or one that has no user.
+#[derive(Clone, Copy, PartialEq, Eq, Hash)]
+pub(crate) struct Subject([u8; 16]);
+
+impl Subject {
+    pub(crate) fn of(session: DeviceId, user: Option<&str>) -> Self {
+        match user {
+            Some(user) => Self::user(user),
+            None => Self(session.bytes()),
+        }
+    }
+
+    pub(crate) fn user(user: &str) -> Self {
+        Self(UserTag::of(user).bytes())
+    }
+}
+
+/// Those who wait in this process. Clones share them.
+#[derive(Clone)]
+pub(super) struct Watch {
+    bus: Option<Arc<dyn Bus>>,
+    waiting: Arc<Mutex<Waiting>>,
+}
+
+#[derive(Default)]
+struct Waiting {
+    by_subject: HashMap<Subject, Vec<Arc<Notify>>>,
+    /// The task that passes messages on.
+    task: Option<AbortHandle>,
+}
+
+impl Watch {
+    /// Makes one without waiters. Without a bus, only the interval makes them look.
+    pub(super) fn new(bus: Option<Arc<dyn Bus>>) -> Self {
+        Self {
+            bus,
+            waiting: Arc::default(),
+        }
+    }
+
+    /// Tells every process that sessions of `subject` ended, or those of everyone. Nobody waits for it.
+    pub(super) fn publish(&self, subject: Option<Subject>) {
+        self.wake(subject);
+        // Without a runtime nobody here sends anything.
+        let (Some(bus), Ok(runtime)) = (self.bus.clone(), Handle::try_current()) else {
+            return;
+        };
+        let payload = subject.map_or_else(Bytes::new, |Subject(id)| id.to_vec().into());
+        runtime.spawn(async move {
+            // If it is lost, those who wait look after their interval.
+            let _ = bus.publish(&Channel::new(ENDED, "all"), payload).await;
+        });
+    }
+
+    /// Registers somebody who waits for `subject`, until the guard is dropped.
+    pub(super) fn register(&self, subject: Subject) -> Registered {
+        let notify = Arc::new(Notify::new());
+        let mut waiting = self.lock();
+        let list = waiting.by_subject.entry(subject).or_default();
+        list.push(notify.clone());
+        if waiting.task.is_none()
+            && let Some(bus) = self.bus.clone()
+        {
+            let task = tokio::spawn(pass_on(bus, self.clone()));
+            waiting.task = Some(task.abort_handle());
+        }
+        drop(waiting);
+        Registered {
+            watch: self.clone(),
+            subject,
+            notify,
+        }
+    }
+
+    /// Wakes those who wait for `subject`, or everyone.
+    fn wake(&self, subject: Option<Subject>) {
+        let waiting = self.lock();
+        let notified: Vec<_> = match subject {
+            Some(subject) => {
+                let list = waiting.by_subject.get(&subject);
+                list.into_iter().flatten().cloned().collect()
+            }
+            None => waiting.by_subject.values().flatten().cloned().collect(),
+        };
+        drop(waiting);
+        for notify in notified {
+            notify.notify_one();
+        }
+    }
+
+    /// Locks, and ignores poison: the content is whole at every moment.
+    fn lock(&self) -> MutexGuard<'_, Waiting> {
+        self.waiting.lock().unwrap_or_else(PoisonError::into_inner)
+    }
+}
+
+/// Passes messages on, until it is aborted.
+async fn pass_on(bus: Arc<dyn Bus>, watch: Watch) {
+    loop {
+        let request = SubscribeRequest::to_channel(Channel::new(ENDED, "all"));
+        if let Ok(mut events) = bus.subscribe(request).await {
+            // Whatever was published before is found by a look.
+            watch.wake(None);
+            while let Some(event) = events.next().await {
+                watch.wake(match event {
+                    Event::Message(message) => (&*message.payload).try_into().ok().map(Subject),
+                    Event::Gap => None,
+                });
+            }
+        }
+        tokio::time::sleep(RETRY).await;
+    }
+}
+
+/// Somebody who waits. Dropping it ends the wait.
+pub(super) struct Registered {
+    watch: Watch,
+    subject: Subject,
+    notify: Arc<Notify>,
+}
+
+impl Registered {
+    /// Waits for a reason to look, at most for `interval`.
+    pub(super) async fn wait(&self, interval: Duration) {
+        // In both cases the caller looks.
+        let _ = tokio::time::timeout(interval, self.notify.notified()).await;
+    }
+}
+
+impl Drop for Registered {
+    fn drop(&mut self) {
+        let mut waiting = self.watch.lock();
+        if let Some(list) = waiting.by_subject.get_mut(&self.subject) {
+            list.retain(|notify| !Arc::ptr_eq(notify, &self.notify));
+            if list.is_empty() {
+                waiting.by_subject.remove(&self.subject);
+            }
+        }
+        if waiting.by_subject.is_empty()
+            && let Some(task) = waiting.task.take()
+        {
+            task.abort();
+        }
+    }
+}

@@ -1,0 +1,7 @@
+-- KEYS: the list and the state of a user.
+local state = redis.call('GET', KEYS[2])
+if state and string.byte(state, 18) == 1 then
+  del(KEYS[1])
+  del(KEYS[2])
+end
+return 1

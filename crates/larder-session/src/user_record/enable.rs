@@ -1,0 +1,29 @@
+use larder_store::program::prelude::*;
+
+use super::UserRecord;
+
+/// Lets the user of a disabled account sign in again. It does nothing to another account.
+///
+/// All sessions of a disabled account are revoked, so its record can go.
+#[cfg_attr(test, derive(Clone, Debug))]
+pub(crate) struct Enable;
+
+impl Program for Enable {
+    type Record = UserRecord;
+    type Reply = ();
+
+    const SCRIPT: &'static Script = &Script::new(
+        "session-enable",
+        Effect::Idempotent,
+        include_str!("enable.lua"),
+    )
+    .runs_when_full();
+
+    arguments!();
+
+    fn step(&self, record: &mut Slot<'_, UserRecord>, _: Timestamp) {
+        if record.get().is_some_and(|held| held.revocation.is_disabled) {
+            record.remove();
+        }
+    }
+}

@@ -1,0 +1,76 @@
+use crate::LarderStore;
+
+/// A [`LarderStore`] that moves sessions over from the store that was used before.
+///
+/// A session that larder does not have is read from the old store, written to larder and deleted there: two
+/// calls of each store, once for each session. So nobody is signed out by the move. Go back to the
+/// `LarderStore` alone when the old sessions have expired. A sign-out during the move wins.
+#[derive(Clone, Debug)]
+pub struct WithPrevious<Old> {
+    store: LarderStore,
+    old: Old,
+}
+
+impl LarderStore {
+    /// Reads sessions that larder does not have from `old`, and moves them over.
+    pub fn with_previous<Old>(self, old: Old) -> WithPrevious<Old> {
+        WithPrevious { store: self, old }
+    }
+}
+
+/// Implements the trait of one version of tower-sessions.
+macro_rules! with_previous {
+    ($core:ident) => {
+        const _: () = {
+            use $core::SessionStore;
+            use $core::session::{Id, Record};
+            use $core::session_store::Result;
+
+            #[async_trait::async_trait]
+            impl<Old: SessionStore> SessionStore for WithPrevious<Old> {
+                async fn create(&self, record: &mut Record) -> Result<()> {
+                    SessionStore::create(&self.store, record).await
+                }
+
+                async fn save(&self, record: &Record) -> Result<()> {
+                    SessionStore::save(&self.store, record).await
+                }
+
+                async fn load(&self, id: &Id) -> Result<Option<Record>> {
+                    if let Some(record) = SessionStore::load(&self.store, id).await? {
+                        return Ok(Some(record));
+                    }
+                    let Some(mut record) = self.old.load(id).await? else {
+                        // Another request may have just moved it.
+                        return SessionStore::load(&self.store, id).await;
+                    };
+                    record.id = *id;
+                    SessionStore::create(&self.store, &mut record).await?;
+                    if record.id != *id {
+                        // Another request has just moved it: what was created here is a copy.
+                        SessionStore::delete(&self.store, &record.id).await?;
+                        return SessionStore::load(&self.store, id).await;
+                    }
+                    if self.old.load(id).await?.is_none() {
+                        // It was signed out meanwhile.
+                        SessionStore::delete(&self.store, id).await?;
+                        return Ok(None);
+                    }
+                    self.old.delete(id).await?;
+                    Ok(Some(record))
+                }
+
+                async fn delete(&self, id: &Id) -> Result<()> {
+                    // In this order: whoever moves the session sees that it is gone, or it is gone here.
+                    self.old.delete(id).await?;
+                    SessionStore::delete(&self.store, id).await
+                }
+            }
+        };
+    };
+}
+
+#[cfg(feature = "v0_15")]
+with_previous!(tower_sessions_core);
+#[cfg(feature = "v0_14")]
+with_previous!(tower_sessions_core_0_14);

@@ -1,0 +1,186 @@
+use std::fmt;
+use std::sync::Arc;
+use std::time::Duration;
+
+use base64::Engine;
+use base64::engine::general_purpose::URL_SAFE_NO_PAD;
+use bytes::Bytes;
+use larder_layer::StoreTimeout;
+use larder_store::{Delete, Key, Kind, Put, Result, Store, Ttl, count_poisoned};
+use sha2::{Digest, Sha256};
+use time::OffsetDateTime;
+
+use crate::form;
+
+/// A session store for tower-sessions, on a larder store.
+///
+/// The [crate's page](crate) says what it does. Clones are cheap and share the store.
+#[derive(Clone)]
+pub struct LarderStore {
+    store: Arc<dyn Store>,
+    timeout: StoreTimeout,
+}
+
+const KIND: Kind = Kind::pinned("tower-session");
+/// How many ids are tried for a new session. Two random ids of 128 bits are never equal.
+const TRIES: usize = 3;
+
+impl LarderStore {
+    /// The default timeout of a store call: 250 ms.
+    pub const DEFAULT_TIMEOUT: Duration = Duration::from_millis(250);
+
+    /// Keeps sessions in `store`, with the default timeout.
+    pub fn new(store: Arc<dyn Store>) -> Self {
+        Self {
+            store,
+            timeout: StoreTimeout::new(Self::DEFAULT_TIMEOUT, None),
+        }
+    }
+
+    /// Sets how long one store call may take. The default is [`DEFAULT_TIMEOUT`](Self::DEFAULT_TIMEOUT).
+    #[must_use]
+    pub fn with_timeout(mut self, timeout: Duration) -> Self {
+        self.timeout = StoreTimeout::new(timeout, None);
+        self
+    }
+
+    /// Writes a session, and returns whether the condition was met.
+    async fn put(&self, record: &Written, when: When) -> Result<bool> {
+        let Some(ttl) = ttl(record.expiry) else {
+            self.delete(record.id).await?;
+            return Ok(true);
+        };
+        let put = Put::new(
+            key(record.id),
+            form::write(record.expiry, &record.data),
+            ttl,
+        );
+        let put = match when {
+            When::Absent => put.if_absent(),
+            When::Present => put.if_present(),
+        };
+        let outcome = self.timeout.put(&*self.store, &put).await?;
+        Ok(outcome.is_stored())
+    }
+
+    async fn get(&self, id: i128) -> Result<Option<Bytes>> {
+        let entry = self.timeout.get(&*self.store, &key(id)).await?;
+        Ok(entry.map(|entry| entry.value))
+    }
+
+    async fn delete(&self, id: i128) -> Result<()> {
+        let delete = Delete::new(key(id));
+        let _ = self.timeout.delete(&*self.store, &delete).await?;
+        Ok(())
+    }
+}
+
+/// A session, whatever the version of tower-sessions.
+struct Written {
+    id: i128,
+    expiry: OffsetDateTime,
+    data: Vec<u8>,
+}
+
+enum When {
+    Absent,
+    Present,
+}
+
+/// Returns the key of a session: a hash of its id, because the id is the secret in the cookie.
+fn key(id: i128) -> Key {
+    let digest = Sha256::new()
+        .chain_update(b"larder-tower-sessions:")
+        .chain_update(id.to_be_bytes())
+        .finalize();
+    Key::new(KIND, URL_SAFE_NO_PAD.encode(digest))
+}
+
+/// Returns how long a session has left. None if it has expired.
+fn ttl(expiry: OffsetDateTime) -> Option<Ttl> {
+    let left = (expiry - OffsetDateTime::now_utc()).whole_microseconds();
+    let left = i64::try_from(left).unwrap_or(i64::MAX);
+    (left > 0).then(|| Ttl::covering_micros(left))
+}
+
+/// Implements the trait of one version of tower-sessions: they differ in name alone.
+macro_rules! session_store {
+    ($core:ident) => {
+        const _: () = {
+            use $core::SessionStore;
+            use $core::session::{Id, Record};
+            use $core::session_store::{Error, Result};
+
+            fn written(record: &Record) -> Result<Written> {
+                let data = serde_json::to_vec(&record.data);
+                Ok(Written {
+                    id: record.id.0,
+                    expiry: record.expiry_date,
+                    data: data.map_err(|error| Error::Encode(error.to_string()))?,
+                })
+            }
+
+            fn failed(error: larder_store::Error) -> Error {
+                Error::Backend(error.to_string())
+            }
+
+            #[async_trait::async_trait]
+            impl SessionStore for LarderStore {
+                async fn create(&self, record: &mut Record) -> Result<()> {
+                    for _ in 0..TRIES {
+                        let put = self.put(&written(record)?, When::Absent).await;
+                        if put.map_err(failed)? {
+                            return Ok(());
+                        }
+                        record.id = Id::default();
+                    }
+                    let why =
+                        "every id that was tried belongs to a session: is the generator broken?";
+                    Err(Error::Backend(why.to_owned()))
+                }
+
+                async fn save(&self, record: &Record) -> Result<()> {
+                    // A session that was deleted in the meantime stays dead.
+                    let put = self.put(&written(record)?, When::Present).await;
+                    put.map(drop).map_err(failed)
+                }
+
+                async fn load(&self, id: &Id) -> Result<Option<Record>> {
+                    let Some(bytes) = self.get(id.0).await.map_err(failed)? else {
+                        return Ok(None);
+                    };
+                    let record = form::read(&bytes).and_then(|(expiry_date, data)| {
+                        Some(Record {
+                            id: *id,
+                            data: serde_json::from_slice(data).ok()?,
+                            expiry_date,
+                        })
+                    });
+                    if record.is_none() {
+                        count_poisoned(KIND);
+                    }
+                    Ok(record)
+                }
+
+                async fn delete(&self, id: &Id) -> Result<()> {
+                    self.delete(id.0).await.map_err(failed)
+                }
+            }
+        };
+    };
+}
+
+#[cfg(not(any(feature = "v0_14", feature = "v0_15")))]
+compile_error!("enable the feature of your version of tower-sessions: v0_14 or v0_15");
+#[cfg(feature = "v0_15")]
+session_store!(tower_sessions_core);
+#[cfg(feature = "v0_14")]
+session_store!(tower_sessions_core_0_14);
+
+impl fmt::Debug for LarderStore {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.debug_struct("LarderStore")
+            .field("store", &self.store.location())
+            .finish_non_exhaustive()
+    }
+}

@@ -1,0 +1,85 @@
+//! Two processes that share a store, in process and on Redis.
+
+use std::sync::Arc;
+use std::time::Duration;
+
+use larder_cache::Cache;
+use larder_macros::{cached, invalidates};
+use larder_moka::MokaStore;
+use larder_redis::RedisStore;
+use larder_store::{Store, Ttl};
+use larder_test::server::RedisServer;
+
+use super::{FILM, Runs};
+
+#[derive(Clone)]
+struct Films {
+    titles: Cache<u32, String>,
+    runs: Runs,
+}
+
+impl Films {
+    fn over(store: &Arc<dyn Store>, runs: &Runs) -> Self {
+        let titles = Cache::builder(FILM, Ttl::from_secs(60))
+            .with_far(store.clone())
+            .with_far_timeout(Duration::from_secs(10))
+            .build()
+            .unwrap();
+        let runs = runs.clone();
+        Self { titles, runs }
+    }
+
+    #[cached(cache = self.titles, key = id, tags = [format!("film {id}"), "films".to_owned()])]
+    async fn title(&self, id: u32) -> String {
+        self.runs.add();
+        format!("film {id}")
+    }
+
+    #[invalidates(cache = self.titles, key = id)]
+    async fn rename(&self, id: u32) -> larder_store::Result<()> {
+        Ok(())
+    }
+
+    #[invalidates(cache = self.titles, tags = [format!("film {id}")])]
+    async fn show(&self, id: u32) -> larder_store::Result<()> {
+        Ok(())
+    }
+
+    #[invalidates(cache = self.titles, tags = ["films"], log_errors)]
+    async fn import(&self) {}
+}
+
+async fn two_processes_share_what_a_method_returned(store: Arc<dyn Store>) {
+    let runs = Runs::default();
+    let (one, two) = (Films::over(&store, &runs), Films::over(&store, &runs));
+    for films in [&one, &two, &one] {
+        assert_eq!(*films.title(7).await.unwrap(), "film 7");
+    }
+    assert_eq!(runs.count(), 1);
+    two.rename(7).await.unwrap();
+    two.title(7).await.unwrap();
+    assert_eq!(runs.count(), 2);
+    for changes in 0..4 {
+        if changes % 2 == 0 {
+            two.show(7).await.unwrap();
+        } else {
+            two.import().await;
+        }
+        assert!(Films::over(&store, &runs).titles.get(&7).await.is_none());
+        two.title(7).await.unwrap();
+    }
+    two.show(8).await.unwrap();
+    assert!(two.titles.get(&7).await.is_some());
+}
+
+#[tokio::test]
+async fn two_processes_share_what_a_method_returned_in_process() {
+    two_processes_share_what_a_method_returned(Arc::new(MokaStore::new())).await;
+}
+
+#[tokio::test]
+async fn two_processes_share_what_a_method_returned_on_redis() {
+    let server = RedisServer::start().unwrap();
+    let store = RedisStore::builder(&server.url()).connect().await.unwrap();
+    two_processes_share_what_a_method_returned(Arc::new(store)).await;
+}

@@ -1,0 +1,40 @@
+//! The doctor, surveys, and the commands they are made of.
+
+use std::sync::Arc;
+
+use larder::Store;
+use larder::redis::{Admin, AdminServer, RedisStore};
+use larder_ops::doctor::{Doctor, Report};
+use larder_ops::keys::{Survey, Surveyor};
+use larder_ops::vitals::Vitals;
+
+use super::{assert_send, send_and_sync};
+
+fn servers(admin: &Admin, server: &AdminServer) {
+    sent! {
+        admin.run_on_key(&[b"TYPE", b"a"], b"a");
+        admin.sentinels();
+        server.run(&[b"PING"]);
+        Vitals::read(server);
+    }
+}
+
+fn examinations(doctor: &Doctor, redis: &Arc<RedisStore>) {
+    sent! {
+        doctor.examine(redis);
+    }
+}
+
+fn surveys(surveyor: &Surveyor, store: &Arc<dyn Store>) {
+    sent! {
+        surveyor.survey(store, "a", |_| ());
+    }
+}
+
+#[test]
+fn every_future_of_operations_can_be_sent() {
+    let _ = servers;
+    let _ = examinations;
+    let _ = surveys;
+    send_and_sync::<(Admin, AdminServer, Doctor, Report, Surveyor, Survey)>();
+}
