@@ -1,4 +1,5 @@
 use std::fmt;
+use std::num::NonZeroU32;
 use std::sync::Arc;
 use std::task::Poll;
 
@@ -23,8 +24,8 @@ pub enum FailMode {
     Open,
     /// Refuses the request with 503. For limits that guard something, such as password guesses.
     Closed,
-    /// Charges the request in this process alone, so that each process grants the quota once. If
-    /// that fails too, the request is refused with 503.
+    /// Charges the request in this process alone, so that each process grants the quota once, or its
+    /// [share](LocalStore::with_share_of) of it. If that fails too, the request is refused with 503.
     Local(LocalStore),
 }
 
@@ -40,7 +41,10 @@ impl FailMode {
 
 /// A store in this process, which a layer uses while its own fails.
 #[derive(Clone)]
-pub struct LocalStore(Arc<dyn Programs>);
+pub struct LocalStore {
+    programs: Arc<dyn Programs>,
+    processes: NonZeroU32,
+}
 
 impl LocalStore {
     /// Falls back to `store`.
@@ -53,17 +57,35 @@ impl LocalStore {
         // A step that changes nothing shows whether the store answers at once.
         let key = Key::new(Tat::KIND, "probe");
         match programs.run_now(&key, &InspectTat) {
-            Poll::Ready(_) => Ok(Self(programs)),
+            Poll::Ready(_) => Ok(Self {
+                programs,
+                processes: NonZeroU32::MIN,
+            }),
             Poll::Pending => Err(waits()),
         }
     }
 
-    pub(crate) fn refund(&self, key: &Key, back: &GiveBack) -> Poll<Result<Decision>> {
-        back.run_now(&*self.0, key)
+    /// Grants each visitor a part of its quota: that of one of `processes`.
+    ///
+    /// By default each process grants the whole quota, so that a visitor whom all of them serve gets it as
+    /// often. A part is rounded down, and is at least one unit.
+    #[must_use]
+    pub fn with_share_of(mut self, processes: NonZeroU32) -> Self {
+        self.processes = processes;
+        self
     }
 
-    pub(crate) fn check(&self, limiter: &RateLimiter, key: &Key) -> Result<Decision> {
-        match limiter.check_in(&*self.0, key) {
+    /// Returns the limiter that counts here, if it is not the limiter itself.
+    pub(crate) fn limiter(&self, limiter: &RateLimiter) -> Option<RateLimiter> {
+        (self.processes.get() > 1).then(|| limiter.with_share_of(self.processes))
+    }
+
+    pub(crate) fn refund(&self, key: &Key, back: &GiveBack) -> Poll<Result<Decision>> {
+        back.run_now(&*self.programs, key)
+    }
+
+    pub(crate) fn check(&self, limiter: &RateLimiter, key: &Key, cost: u32) -> Result<Decision> {
+        match limiter.check_in(&*self.programs, key, cost) {
             Poll::Ready(answer) => answer,
             Poll::Pending => Err(waits()),
         }

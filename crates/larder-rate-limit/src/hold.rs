@@ -219,15 +219,18 @@ impl RateLimiter {
     /// # Cancellation
     /// What may have been reserved is given back in the background.
     pub async fn reserve(&self, visitor: impl KeyId, estimate: u32) -> Result<Grant<Reservation>> {
-        let key = self.key(visitor);
-        match &self.engine_of(&key).await {
+        self.reserve_key(&self.key(visitor), estimate).await
+    }
+
+    pub(crate) async fn reserve_key(&self, key: &Key, estimate: u32) -> Result<Grant<Reservation>> {
+        match &self.engine_of(key).await {
             Engine::Unlimited(_) => Ok(Grant::Held(Reservation {
                 decision: Decision::unlimited(estimate),
                 hold: None,
             })),
             Engine::Usage(plan) if plan.reservation_us.is_some() => {
                 let ttl_us = plan.reservation_us.unwrap_or_default();
-                let granted = self.hold(&key, plan, 0, ttl_us, estimate).await?;
+                let granted = self.hold(key, plan, 0, ttl_us, estimate).await?;
                 Ok(match granted {
                     (decision, Some(mut hold)) => {
                         // From now on it is the caller's to settle.

@@ -28,14 +28,20 @@ mod shared;
 mod usage;
 mod window;
 
-pub use crate::http::{Headers, RateLimit, RateLimitFuture, RateLimitLayer, Settlement, Unkeyed};
+pub use crate::http::{
+    AccessLists, Headers, LegacyReset, Limit, RateLimit, RateLimitFuture, RateLimitLayer,
+    RefusalMemory, Settlement, Unkeyed,
+};
 #[cfg(feature = "calendar")]
 pub use calendar::Calendar;
 pub use decision::{Decision, Reason};
 pub use fail_mode::{FailMode, LocalStore};
 pub use gcra::Gcra;
 pub use hold::{Grant, Permit, Reservation};
-pub use key::{FindKey, FindPeer, KeyBy, Network, PeerAddr, ProxyNets, TrustedProxies};
+pub use key::{
+    ClientAddress, FindKey, FindPeer, KeyBy, Network, NetworkList, PeerAddr, PrefixLengths,
+    ProxyNets, RequestHead, TrustedProxies,
+};
 pub use larder_layer::http::ResponseBody;
 pub use larder_store::Identity;
 pub use limiter::RateLimiter;

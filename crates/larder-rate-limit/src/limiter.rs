@@ -1,4 +1,5 @@
 use std::fmt;
+use std::num::NonZeroU32;
 use std::sync::Arc;
 use std::task::Poll;
 use std::time::Duration;
@@ -289,6 +290,41 @@ impl RateLimiter {
         matches!(&self.engine, Engine::Usage(plan) if plan.lease_us.is_some())
     }
 
+    /// Returns whether the limiter limits nothing.
+    pub(crate) fn is_unlimited(&self) -> bool {
+        self.plans.is_none() && matches!(self.engine, Engine::Unlimited(_))
+    }
+
+    /// Returns whether a request may reserve units.
+    pub(crate) fn has_reservations(&self) -> bool {
+        matches!(&self.engine, Engine::Usage(plan) if plan.reservation_us.is_some())
+    }
+
+    /// Returns the most that a request may cost, by the limiter's own policy.
+    pub(crate) fn max_cost(&self) -> u32 {
+        match &self.engine {
+            Engine::Gcra(_) => self.quota.burst(),
+            Engine::Usage(plan) | Engine::Unlimited(plan) => plan.max_cost(),
+        }
+    }
+
+    /// Returns a limiter of the same visitors with the quotas of one of several `processes`.
+    pub(crate) fn with_share_of(&self, processes: NonZeroU32) -> Self {
+        let mut share = self.clone();
+        share.plans = None;
+        share.quota = self.quota.share_of(processes);
+        // The parts of what is valid are valid too, so the fallbacks are never taken.
+        share.engine = match &self.engine {
+            Engine::Gcra(gcra) => Engine::Gcra(Gcra::new(share.quota, 1).unwrap_or(*gcra)),
+            Engine::Usage(plan) | Engine::Unlimited(plan) => {
+                let policy = plan.policy.share_of(processes);
+                Engine::of(Plan::new(policy).map_or_else(|_| plan.clone(), Arc::new))
+            }
+        };
+        share.cost = 1;
+        share
+    }
+
     /// Returns how long after `decision` one more unit comes back. Zero if all of them remain.
     pub fn until_more(&self, decision: &Decision) -> Duration {
         match &self.engine {
@@ -407,33 +443,48 @@ impl RateLimiter {
     }
 
     pub(crate) fn check_now(&self, key: &Key) -> Poll<Result<Decision>> {
-        self.check_in(&*self.programs, key)
+        self.check_in(&*self.programs, key, self.cost)
     }
 
     /// Decides in a store that answers at once. Pending means that nothing was charged.
-    pub(crate) fn check_in(&self, programs: &dyn Programs, key: &Key) -> Poll<Result<Decision>> {
+    pub(crate) fn check_in(
+        &self,
+        programs: &dyn Programs,
+        key: &Key,
+        cost: u32,
+    ) -> Poll<Result<Decision>> {
         if let Engine::Gcra(gcra) = &self.engine {
-            return self
-                .run_now(programs, key, gcra)
-                .map_ok(|(decision, account)| Decision {
-                    account,
-                    ..self.costing(decision, self.cost)
-                });
+            let other;
+            let gcra = match cost == self.cost {
+                true => gcra,
+                false => match gcra.with_cost(cost) {
+                    Ok(gcra) => {
+                        other = gcra;
+                        &other
+                    }
+                    Err(error) => return Poll::Ready(Err(error)),
+                },
+            };
+            let run = self.run_now(programs, key, gcra);
+            return run.map_ok(|(decision, account)| Decision {
+                account,
+                ..self.costing(decision, cost)
+            });
         }
         let Some(engine) = self.engine_now(key) else {
             return Poll::Pending;
         };
         let Engine::Usage(plan) = engine else {
-            return Poll::Ready(Ok(Decision::unlimited(self.cost)));
+            return Poll::Ready(Ok(Decision::unlimited(cost)));
         };
-        let charge = match self.charge(&plan, self.cost) {
+        let charge = match self.charge(&plan, cost) {
             Ok(charge) => charge,
             Err(error) => return Poll::Ready(Err(error)),
         };
         let run = self.run_now(programs, key, &charge);
         run.map_ok(|(answer, account)| Decision {
             account,
-            ..answer.charged(&charge.rules.rules, self.cost)
+            ..answer.charged(&charge.rules.rules, cost)
         })
     }
 

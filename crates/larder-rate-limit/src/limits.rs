@@ -72,6 +72,12 @@ impl<'a> Limits<'a> {
         self
     }
 
+    /// Adds a limiter and the key of whom it charges.
+    pub(crate) fn with_key(mut self, limiter: &'a RateLimiter, key: Key, cost: u32) -> Self {
+        self.asked.push(Asked { limiter, key, cost });
+        self
+    }
+
     /// Charges all of them, or none.
     ///
     /// It takes one round trip for the limiters that share a store, and one more if one of them refuses. In
@@ -122,6 +128,11 @@ impl Decisions {
     pub fn refused(&self) -> Option<(&str, Decision)> {
         let refused = self.each().filter(|(_, decision)| !decision.is_allowed());
         refused.max_by_key(|(_, decision)| decision.retry_after())
+    }
+
+    /// Returns the decision of each limiter, in their order. None of one that was not asked.
+    pub(crate) fn in_order(&self) -> impl Iterator<Item = Option<Decision>> {
+        self.each.iter().map(|(_, decision)| *decision)
     }
 
     /// Returns the decision of each limiter that was asked, in their order, with its policy's name.

@@ -9,6 +9,8 @@ use larder_layer::StoreHealth;
 use larder_store::Error;
 use metrics::{Counter, Unit, counter, describe_counter};
 
+use crate::Reason;
+
 /// How a request was decided: the `outcome` of `larder_rate_limit_decisions_total`.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub(crate) enum Outcome {
@@ -21,79 +23,109 @@ pub(crate) enum Outcome {
     Exempt,
 }
 
-/// The counters of one policy. They are made once, so counting is one atomic addition.
+const OUTCOMES: [&str; 7] = [
+    "allowed",
+    "refused",
+    "failed_open",
+    "failed_closed",
+    "local_allowed",
+    "local_refused",
+    "exempt",
+];
+
+/// What a limit in shadow mode would have done.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(crate) enum Shadow {
+    Allowed,
+    Refused,
+    Failed,
+}
+
+const SHADOWS: [&str; 3] = ["allowed", "refused", "failed"];
+
+/// Every reason that a layer refuses for.
+const REASONS: [Reason; 6] = [
+    Reason::Quota,
+    Reason::Concurrency,
+    Reason::Ban,
+    Reason::Remembered,
+    Reason::Denied,
+    Reason::StoreFailed,
+];
+
+const DECISIONS: &str = "larder_rate_limit_decisions_total";
+const REFUSALS: &str = "larder_rate_limit_refusals_total";
+const SHADOW: &str = "larder_rate_limit_shadow_total";
+const NEAR_LIMIT: &str = "larder_rate_limit_near_limit_total";
+const REFUNDS: &str = "larder_rate_limit_refunds_total";
+const UNKEYED: &str = "larder_rate_limit_unkeyed_total";
+const KEY_TIMEOUTS: &str = "larder_rate_limit_key_timeouts_total";
+const SHARED: &str = "larder_rate_limit_shared_total";
+
+/// The counters of one limit. They are made once, so counting is one atomic addition.
 #[derive(Clone)]
 pub(crate) struct Metrics {
     policy: Arc<str>,
-    allowed: Counter,
-    refused: Counter,
-    failed_open: Counter,
-    failed_closed: Counter,
-    local_allowed: Counter,
-    local_refused: Counter,
-    exempt: Counter,
+    decisions: [Counter; OUTCOMES.len()],
+    refusals: [Counter; REASONS.len()],
+    shadow: [Counter; SHADOWS.len()],
+    near_limit: Counter,
     refunded: Counter,
     refund_lost: Counter,
     unkeyed: Counter,
     key_timed_out: Counter,
     shared: Counter,
     pub(crate) health: StoreHealth,
-    has_logged_unkeyed: Arc<AtomicBool>,
-    key_timeout_log: Arc<OncePerMinute>,
-    shared_log: Arc<OncePerMinute>,
+    logs: Arc<Logs>,
+}
+
+#[derive(Default)]
+struct Logs {
+    has_logged_unkeyed: AtomicBool,
+    key_timeout: OncePerMinute,
+    shared: OncePerMinute,
 }
 
 impl Metrics {
     pub(crate) fn new(policy: &str) -> Self {
-        let decisions = |outcome: &'static str| {
-            counter!(
-                "larder_rate_limit_decisions_total",
-                "policy" => policy.to_owned(),
-                "outcome" => outcome
-            )
-        };
-        let refunds = |outcome: &'static str| {
-            counter!(
-                "larder_rate_limit_refunds_total",
-                "policy" => policy.to_owned(),
-                "outcome" => outcome
-            )
-        };
+        describe_metrics();
+        let of = |name: &'static str| counter!(name, "policy" => policy.to_owned());
+        let by = |name: &'static str, label: &'static str, value: &'static str| counter!(name, "policy" => policy.to_owned(), label => value);
         Self {
             policy: policy.into(),
-            allowed: decisions("allowed"),
-            refused: decisions("refused"),
-            failed_open: decisions("failed_open"),
-            failed_closed: decisions("failed_closed"),
-            local_allowed: decisions("local_allowed"),
-            local_refused: decisions("local_refused"),
-            exempt: decisions("exempt"),
-            refunded: refunds("done"),
-            refund_lost: refunds("lost"),
-            unkeyed: counter!("larder_rate_limit_unkeyed_total", "policy" => policy.to_owned()),
-            key_timed_out: counter!(
-                "larder_rate_limit_key_timeouts_total",
-                "policy" => policy.to_owned()
-            ),
-            shared: counter!("larder_rate_limit_shared_total", "policy" => policy.to_owned()),
+            decisions: OUTCOMES.map(|outcome| by(DECISIONS, "outcome", outcome)),
+            refusals: REASONS.map(|reason| by(REFUSALS, "reason", reason.as_str())),
+            shadow: SHADOWS.map(|outcome| by(SHADOW, "outcome", outcome)),
+            near_limit: of(NEAR_LIMIT),
+            refunded: by(REFUNDS, "outcome", "done"),
+            refund_lost: by(REFUNDS, "outcome", "lost"),
+            unkeyed: of(UNKEYED),
+            key_timed_out: of(KEY_TIMEOUTS),
+            shared: of(SHARED),
             health: StoreHealth::new(format!("rate limit '{policy}'")),
-            has_logged_unkeyed: Arc::default(),
-            key_timeout_log: Arc::default(),
-            shared_log: Arc::default(),
+            logs: Arc::default(),
         }
     }
 
     pub(crate) fn count(&self, outcome: Outcome) {
-        let counter = match outcome {
-            Outcome::Allowed => &self.allowed,
-            Outcome::Refused => &self.refused,
-            Outcome::FailedOpen => &self.failed_open,
-            Outcome::FailedClosed => &self.failed_closed,
-            Outcome::LocalAllowed => &self.local_allowed,
-            Outcome::LocalRefused => &self.local_refused,
-            Outcome::Exempt => &self.exempt,
-        };
-        counter.increment(1);
+        self.decisions[outcome as usize].increment(1);
+    }
+
+    /// Counts a refusal by its reason.
+    pub(crate) fn refused(&self, reason: Reason) {
+        if let Some(at) = REASONS.iter().position(|other| *other == reason) {
+            self.refusals[at].increment(1);
+        }
+    }
+
+    /// Counts what a limit in shadow mode would have done.
+    pub(crate) fn shadow(&self, would: Shadow) {
+        self.shadow[would as usize].increment(1);
+    }
+
+    /// Counts a request that passed and left a fifth of the quota or less.
+    pub(crate) fn near_limit(&self) {
+        self.near_limit.increment(1);
     }
 
     /// Counts a charge that was given back.
@@ -111,7 +143,7 @@ impl Metrics {
     /// record of their own come in between.
     pub(crate) fn shared(&self) {
         self.shared.increment(1);
-        if self.shared_log.is_due() {
+        if self.logs.shared.is_due() {
             tracing::warn!(
                 policy = &*self.policy,
                 "the rate limit has no room for new visitors, who share quotas meanwhile: raise its \
@@ -123,7 +155,7 @@ impl Metrics {
     /// Counts a function that did not find the key within the timeout. Logged once a minute.
     pub(crate) fn key_timed_out(&self) {
         self.key_timed_out.increment(1);
-        if self.key_timeout_log.is_due() {
+        if self.logs.key_timeout.is_due() {
             tracing::warn!(
                 policy = &*self.policy,
                 "the function that finds whom to charge did not answer within the timeout"
@@ -132,17 +164,54 @@ impl Metrics {
     }
 
     /// Counts a request without a key. Logged once, since the setup is usually at fault.
-    pub(crate) fn unkeyed(&self) {
+    pub(crate) fn unkeyed(&self, lacks_address: bool) {
         self.unkeyed.increment(1);
-        if !self.has_logged_unkeyed.load(Ordering::Relaxed)
-            && !self.has_logged_unkeyed.swap(true, Ordering::Relaxed)
-        {
-            tracing::warn!(
-                policy = &*self.policy,
-                "the rate limit found no key in a request: check that the server passes on the \
-                 peer's address, and that the client sends the header"
-            );
+        let has_logged = &self.logs.has_logged_unkeyed;
+        if has_logged.load(Ordering::Relaxed) || has_logged.swap(true, Ordering::Relaxed) {
+            return;
         }
+        let policy = &*self.policy;
+        match lacks_address {
+            true => tracing::warn!(
+                policy,
+                "the rate limit found no peer address in a request: with axum, enable larder's feature \
+                 `axum` and serve `app.into_make_service_with_connect_info::<SocketAddr>()`; with \
+                 another server, insert a `PeerAddr` into each request"
+            ),
+            false => tracing::warn!(
+                policy,
+                "the rate limit found no key in a request: check that the client sends the header, and \
+                 that the function finds what it looks for"
+            ),
+        }
+    }
+}
+
+/// Describes each metric of this crate with its unit, to the recorder that is installed.
+pub fn describe_metrics() {
+    for (name, text) in [
+        (DECISIONS, "Requests, by what a rate limit decided."),
+        (REFUSALS, "Requests that a rate limit refused, by reason."),
+        (
+            SHADOW,
+            "Requests, by what a rate limit in shadow mode would have decided.",
+        ),
+        (
+            NEAR_LIMIT,
+            "Requests that passed and left a fifth of the quota or less.",
+        ),
+        (REFUNDS, "Charges that were given back, or were to be."),
+        (UNKEYED, "Requests for which no visitor was found."),
+        (
+            KEY_TIMEOUTS,
+            "Functions that did not find the visitor in time.",
+        ),
+        (
+            SHARED,
+            "Requests that a quota decided which visitors share.",
+        ),
+    ] {
+        describe_counter!(name, Unit::Count, text);
     }
 }
 
@@ -169,32 +238,5 @@ impl OncePerMinute {
             *last = Some(Instant::now());
         }
         is_due
-    }
-}
-/// Describes each metric of this crate with its unit, to the recorder that is installed.
-pub fn describe_metrics() {
-    for (name, text) in [
-        (
-            "larder_rate_limit_decisions_total",
-            "Requests by what a rate limit decided",
-        ),
-        (
-            "larder_rate_limit_refunds_total",
-            "Charges that were given back, or were to be",
-        ),
-        (
-            "larder_rate_limit_unkeyed_total",
-            "Requests for which no visitor was found",
-        ),
-        (
-            "larder_rate_limit_key_timeouts_total",
-            "Functions that did not find the visitor in time",
-        ),
-        (
-            "larder_rate_limit_shared_total",
-            "Requests that a quota decided which visitors share",
-        ),
-    ] {
-        describe_counter!(name, Unit::Count, text);
     }
 }

@@ -72,6 +72,11 @@ impl Plan {
         &self.args
     }
 
+    /// Returns the most that a request may cost.
+    pub(crate) fn max_cost(&self) -> u32 {
+        self.most
+    }
+
     /// Refuses a cost that could never pass.
     pub(crate) fn check_cost(&self, cost: u32) -> Result<()> {
         match (1..=self.most).contains(&cost) {

@@ -1,5 +1,6 @@
 //! What a visitor may do: one or more rules on one record.
 
+use std::num::NonZeroU32;
 use std::time::Duration;
 
 use larder_store::Result;
@@ -137,6 +138,15 @@ impl Policy {
     /// Returns the rules.
     pub fn rules(&self) -> &[Rule] {
         &self.rules
+    }
+
+    /// Returns the part that one of several `processes` has of each rule.
+    pub(crate) fn share_of(&self, processes: NonZeroU32) -> Self {
+        let mut share = self.clone();
+        for rule in &mut share.rules {
+            rule.quota = rule.quota.share_of(processes);
+        }
+        share
     }
 
     /// Returns whether a request takes a [permit](crate::RateLimiter::acquire).

@@ -1,3 +1,4 @@
+use std::num::NonZeroU32;
 use std::time::Duration;
 
 use larder_store::{Error, ErrorKind, Result, Ttl};
@@ -90,6 +91,15 @@ impl Quota {
     pub fn interval(&self) -> Duration {
         let interval = micros(self.period).checked_div(u64::from(self.limit));
         Duration::from_micros(interval.unwrap_or(u64::MAX))
+    }
+
+    /// Returns the part that one of several `processes` has of it: at least one unit.
+    pub(crate) fn share_of(&self, processes: NonZeroU32) -> Self {
+        Self {
+            limit: (self.limit / processes).max(1),
+            period: self.period,
+            burst: (self.burst / processes).max(1),
+        }
     }
 
     /// Returns the interval in microseconds, at least 1.

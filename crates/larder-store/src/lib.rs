@@ -1,4 +1,5 @@
 #![doc = include_str!("../README.md")]
+#![cfg_attr(docsrs, feature(doc_cfg))]
 
 pub mod bus;
 mod clock;
@@ -28,7 +29,7 @@ pub use delete::Delete;
 pub use entry::{Entry, count_poisoned};
 pub use error::{Error, ErrorKind, Refusal, Result};
 pub use identity::Identity;
-pub use key::{Content, IdWriter, Key, KeyId, Kind, MAX_ID, Namespace, Part, Space};
+pub use key::{Content, IdWriter, Key, KeyId, KeyPrefix, Kind, MAX_ID, Namespace, Part, Space};
 pub use metrics::describe_metrics;
 pub use outcome::{DeleteOutcome, ExpireOutcome, PutOutcome};
 pub use prefixed::Prefixed;

@@ -1,3 +1,5 @@
+use std::any::Any;
+use std::fmt;
 use std::pin::Pin;
 use std::task::{Context, Poll};
 
@@ -10,10 +12,10 @@ pin_project! {
     ///
     /// It works with any inner body whose data can be made from [`Bytes`], such as axum's, tonic's, a
     /// `Full` or a `BoxBody`. It boxes and copies nothing.
-    #[derive(Debug)]
     pub struct ResponseBody<B> {
         #[pin]
         content: Content<B>,
+        held: Option<Box<dyn Any + Send + Sync>>,
     }
 }
 
@@ -31,13 +33,22 @@ impl<B> ResponseBody<B> {
     pub fn inner(body: B) -> Self {
         Self {
             content: Content::Inner { body },
+            held: None,
         }
+    }
+
+    /// Keeps `held` until the body has ended, with an error too, or is dropped.
+    #[must_use]
+    pub fn holding(mut self, held: impl Any + Send + Sync) -> Self {
+        self.held = Some(Box::new(held));
+        self
     }
 
     /// Makes a body that sends `text`.
     pub fn text(text: impl Into<Bytes>) -> Self {
         Self {
             content: Content::Text { left: text.into() },
+            held: None,
         }
     }
 }
@@ -61,8 +72,15 @@ where
         self: Pin<&mut Self>,
         cx: &mut Context<'_>,
     ) -> Poll<Option<Result<Frame<B::Data>, B::Error>>> {
-        match self.project().content.project() {
-            Projected::Inner { body } => body.poll_frame(cx),
+        let this = self.project();
+        match this.content.project() {
+            Projected::Inner { body } => {
+                let frame = body.poll_frame(cx);
+                if matches!(frame, Poll::Ready(None | Some(Err(_)))) {
+                    this.held.take();
+                }
+                frame
+            }
             Projected::Text { left } if left.is_empty() => Poll::Ready(None),
             Projected::Text { left } => {
                 Poll::Ready(Some(Ok(Frame::data(std::mem::take(left).into()))))
@@ -86,8 +104,18 @@ where
     }
 }
 
+impl<B: fmt::Debug> fmt::Debug for ResponseBody<B> {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.debug_struct("ResponseBody")
+            .field("content", &self.content)
+            .finish_non_exhaustive()
+    }
+}
+
 #[cfg(test)]
 mod tests {
+    use std::sync::Arc;
+
     use http_body_util::{BodyExt, Empty, Full};
 
     use super::*;
@@ -100,6 +128,22 @@ mod tests {
         assert_eq!(body.collect().await.unwrap().to_bytes(), "no");
         let nothing = ResponseBody::<Empty<Bytes>>::default();
         assert!(nothing.is_end_stream());
+    }
+
+    #[tokio::test]
+    async fn what_a_body_holds_is_dropped_at_its_end_or_with_it() {
+        let guard = Arc::new(());
+        let held = || {
+            let body = ResponseBody::inner(Full::new(Bytes::from_static(b"yes")));
+            body.holding(guard.clone())
+        };
+        let mut body = held();
+        assert!(body.frame().await.is_some());
+        assert_eq!(Arc::strong_count(&guard), 2);
+        assert!(body.frame().await.is_none());
+        assert_eq!(Arc::strong_count(&guard), 1, "it has ended");
+        drop(held());
+        assert_eq!(Arc::strong_count(&guard), 1, "it was dropped");
     }
 
     #[tokio::test]

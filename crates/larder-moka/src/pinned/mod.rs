@@ -40,7 +40,7 @@ type Link = OnceLock<Box<Node>>;
 
 struct Node {
     space: KindSpace,
-    partition: Option<Box<str>>,
+    partition: Option<Box<[u8]>>,
     next: Link,
 }
 
@@ -48,7 +48,7 @@ struct Node {
 pub const MAX_PARTITIONS: usize = 64;
 
 /// The partition that all later ones share. No partition has an empty name.
-const SHARED_PARTITION: &str = "";
+const SHARED_PARTITION: &[u8] = b"";
 
 impl Pinned {
     pub(crate) fn new(max_keys_per_kind: usize, max_keys: Vec<(Kind, usize)>) -> Self {
@@ -121,7 +121,7 @@ impl Pinned {
     }
 
     fn space(&self, key: &Key) -> &KindSpace {
-        let (kind, mut partition) = (key.kind(), key.partition());
+        let (kind, mut partition) = (key.kind(), key.partition_bytes());
         let (mut link, mut others) = (&self.first, 0);
         loop {
             let node = link.get_or_init(|| {

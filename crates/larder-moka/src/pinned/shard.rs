@@ -1,6 +1,7 @@
 use hashbrown::HashTable;
 use larder_store::program::Cell;
 use larder_store::{Entry, Timestamp};
+use smallvec::SmallVec;
 
 use super::deadlines::Deadlines;
 
@@ -17,10 +18,14 @@ pub(super) struct Shard<T> {
 
 pub(crate) struct Item<T> {
     hash: u64,
-    pub(super) key: Box<[u8]>,
+    /// In the item, unless it is long: to compare it takes no other cache line.
+    pub(super) key: SmallVec<[u8; INLINE_KEY]>,
     pub(crate) deadline: Timestamp,
     pub(crate) held: T,
 }
+
+/// The length of a key that is kept in its item, such as that of a limit by address.
+const INLINE_KEY: usize = 36;
 
 /// The content of a pinned key.
 pub(crate) enum Held {
@@ -54,6 +59,7 @@ impl<T> Default for Shard<T> {
 }
 
 impl<T> Shard<T> {
+    #[inline]
     pub(super) fn find(&self, address: Address<'_>) -> Option<usize> {
         let found = self.table.find(address.hash, |&slot| {
             let item = &self.items[slot];
@@ -75,7 +81,7 @@ impl<T> Shard<T> {
         let slot = self.items.len();
         self.items.push(Item {
             hash: address.hash,
-            key: address.key.into(),
+            key: SmallVec::from_slice(address.key),
             deadline,
             held,
         });

@@ -1,39 +1,42 @@
-//! Functions of the application that exempt a request, or give its charge back.
+//! Functions of the application that a layer asks about requests and responses.
 
 use std::fmt;
 use std::sync::Arc;
 
 use http::response::Parts;
-use http::{Method, Request, Uri};
+use http::{Method, Uri};
 
-/// Returns whether a request passes uncounted.
+use crate::RequestHead;
+
+/// Returns whether a request passes uncounted, or whether a limit applies to it.
 #[derive(Clone)]
-pub(super) struct ExemptIf(Arc<Exempt>);
+pub(super) struct RequestCondition(Arc<dyn Fn(&RequestHead<'_>) -> bool + Send + Sync>);
 
-type Exempt = dyn Fn(&Method, &Uri) -> bool + Send + Sync;
-
-impl ExemptIf {
-    pub(super) fn new(exempt: impl Fn(&Method, &Uri) -> bool + Send + Sync + 'static) -> Self {
-        Self(Arc::new(exempt))
+impl RequestCondition {
+    pub(super) fn new(holds: impl Fn(&RequestHead<'_>) -> bool + Send + Sync + 'static) -> Self {
+        Self(Arc::new(holds))
     }
 
-    pub(super) fn holds<B>(&self, request: &Request<B>) -> bool {
-        (self.0)(request.method(), requested(request))
+    pub(super) fn of_target(holds: impl Fn(&Method, &Uri) -> bool + Send + Sync + 'static) -> Self {
+        Self::new(move |request| holds(request.method(), request.uri()))
+    }
+
+    pub(super) fn holds(&self, request: &RequestHead<'_>) -> bool {
+        (self.0)(request)
     }
 }
 
-/// Returns the URI that the client asked for, also where a router has taken a prefix off its path.
-fn requested<B>(request: &Request<B>) -> &Uri {
-    #[cfg(feature = "axum")]
-    if let Some(axum::extract::OriginalUri(original)) = request.extensions().get() {
-        return original;
-    }
-    request.uri()
-}
+/// Returns how many units a request costs.
+#[derive(Clone)]
+pub(super) struct CostBy(Arc<dyn Fn(&RequestHead<'_>) -> u32 + Send + Sync>);
 
-impl fmt::Debug for ExemptIf {
-    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        f.write_str("ExemptIf(..)")
+impl CostBy {
+    pub(super) fn new(cost: impl Fn(&RequestHead<'_>) -> u32 + Send + Sync + 'static) -> Self {
+        Self(Arc::new(cost))
+    }
+
+    pub(super) fn cost(&self, request: &RequestHead<'_>) -> u32 {
+        (self.0)(request)
     }
 }
 
@@ -51,8 +54,27 @@ impl RefundIf {
     }
 }
 
-impl fmt::Debug for RefundIf {
-    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        f.write_str("RefundIf(..)")
+/// Returns how many units a request has cost, once its response is known.
+#[derive(Clone)]
+pub(super) struct SettleBy(Arc<dyn Fn(&Parts) -> Option<u32> + Send + Sync>);
+
+impl SettleBy {
+    pub(super) fn new(cost: impl Fn(&Parts) -> Option<u32> + Send + Sync + 'static) -> Self {
+        Self(Arc::new(cost))
+    }
+
+    pub(super) fn cost(&self, head: &Parts) -> Option<u32> {
+        (self.0)(head)
     }
 }
+
+macro_rules! opaque {
+    ($($name:ident)*) => {$(
+        impl fmt::Debug for $name {
+            fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+                f.write_str(concat!(stringify!($name), "(..)"))
+            }
+        }
+    )*};
+}
+opaque!(RequestCondition CostBy RefundIf SettleBy);

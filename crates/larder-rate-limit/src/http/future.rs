@@ -11,16 +11,15 @@ use larder_store::Key;
 use pin_project_lite::pin_project;
 use tower_service::Service;
 
-use super::policy::{Charge, Policy, Verdict};
-use super::refund::Refundable;
+use super::decider::Decider;
 use super::response::Protocol;
-use crate::Decision;
-use crate::key::Found;
+use super::settling::Outcome;
+use super::verdict::{Decisions, Held, Passed, Refused, Verdict};
 
 pin_project! {
     /// The response of a [`RateLimit`](crate::RateLimit).
     ///
-    /// It boxes nothing if the store answers at once, and otherwise one future.
+    /// It boxes nothing if the layer has one limit and its store answers at once, and otherwise one future.
     #[must_use = "futures do nothing unless polled"]
     pub struct RateLimitFuture<S, ReqBody>
     where
@@ -28,7 +27,7 @@ pin_project! {
     {
         #[pin]
         state: State<S, ReqBody, S::Future, S::Response>,
-        policy: Arc<Policy>,
+        decider: Arc<Decider>,
     }
 }
 
@@ -41,58 +40,47 @@ pin_project! {
         Passed {
             #[pin]
             call: F,
-            decision: Option<Decision>,
-            refundable: Option<Box<Refundable>>,
+            passed: Passed,
         },
-        Refunding {
-            refunding: Refunding,
-            decision: Option<Decision>,
+        Settling {
+            settling: Settling,
             response: Option<Box<R>>,
         },
         Refused {
-            verdict: Verdict,
+            refused: Refused,
             protocol: Protocol,
         },
     }
 }
 
 /// The verdict, and what is needed to call the inner service.
-type Deciding<S, ReqBody> = Pin<Box<dyn Future<Output = Decided<S, ReqBody>> + Send>>;
-type Decided<S, ReqBody> = (Verdict, Option<Key>, S, Request<ReqBody>);
+type Deciding<S, ReqBody> = Pin<Box<dyn Future<Output = (Verdict, S, Request<ReqBody>)> + Send>>;
 
-/// The decision after a refund. None if the store did not answer.
-type Refunding = Pin<Box<dyn Future<Output = Option<Decision>> + Send>>;
+/// What is left after the charges are settled.
+type Settling = Pin<Box<dyn Future<Output = (Decisions, Box<Held>)> + Send>>;
 
 impl<S, ReqBody> RateLimitFuture<S, ReqBody>
 where
     S: Service<Request<ReqBody>>,
 {
-    pub(super) fn passed(
-        policy: Arc<Policy>,
-        call: S::Future,
-        charge: Option<Charge>,
-        refundable: Option<Box<Refundable>>,
-    ) -> Self {
+    #[inline]
+    pub(super) fn passed(decider: Arc<Decider>, call: S::Future, passed: Passed) -> Self {
         Self {
-            state: State::Passed {
-                call,
-                decision: charge.map(|charge| charge.decision),
-                refundable,
-            },
-            policy,
+            state: State::Passed { call, passed },
+            decider,
         }
     }
 
-    pub(super) fn refused(policy: Arc<Policy>, verdict: Verdict, protocol: Protocol) -> Self {
+    pub(super) fn refused(decider: Arc<Decider>, refused: Refused, protocol: Protocol) -> Self {
         Self {
-            state: State::Refused { verdict, protocol },
-            policy,
+            state: State::Refused { refused, protocol },
+            decider,
         }
     }
 
     pub(super) fn deciding(
-        policy: Arc<Policy>,
-        found: Found,
+        decider: Arc<Decider>,
+        key: Option<Key>,
         service: S,
         request: Request<ReqBody>,
     ) -> Self
@@ -100,21 +88,15 @@ where
         S: Send + 'static,
         ReqBody: Send + 'static,
     {
-        let decider = policy.clone();
+        let decides = decider.clone();
         let deciding = Box::pin(async move {
-            let (key, request) = match found {
-                Found::Now(key) => (key, request),
-                Found::Later(lookup) => decider.key(lookup, request).await,
-            };
-            let verdict = match &key {
-                Some(key) => decider.decide(key).await,
-                None => Verdict::Pass(None),
-            };
-            (verdict, key, service, request)
+            let (parts, body) = request.into_parts();
+            let verdict = decides.decide(&parts, key).await;
+            (verdict, service, Request::from_parts(parts, body))
         });
         Self {
             state: State::Deciding { deciding },
-            policy,
+            decider,
         }
     }
 }
@@ -126,64 +108,48 @@ where
 {
     type Output = Result<Response<ResponseBody<ResBody>>, S::Error>;
 
+    #[inline]
     fn poll(self: Pin<&mut Self>, cx: &mut Context<'_>) -> Poll<Self::Output> {
         let mut this = self.project();
         loop {
             let next = match this.state.as_mut().project() {
-                Projected::Deciding { deciding } => match ready!(deciding.as_mut().poll(cx)) {
-                    (Verdict::Pass(charge), key, mut service, request) => State::Passed {
-                        call: service.call(request),
-                        decision: charge.map(|charge| charge.decision),
-                        refundable: key.and_then(|key| this.policy.refundable(key, charge)),
-                    },
-                    (verdict, _, _, request) => State::Refused {
-                        verdict,
-                        protocol: Protocol::of(request.headers()),
-                    },
-                },
-                Projected::Passed {
-                    call,
-                    decision,
-                    refundable,
-                } => {
+                Projected::Passed { call, passed } => {
                     let response = ready!(call.poll(cx))?;
-                    let Some(charge) = refundable.take() else {
-                        return with_headers(this.policy, *decision, response);
+                    let Some(held) = passed.held.take() else {
+                        return finish(this.decider, &passed.decisions, response, None);
                     };
+                    let decisions = std::mem::take(&mut passed.decisions);
                     let (head, body) = response.into_parts();
-                    let is_refunded = this.policy.is_refunded(&head);
+                    let outcome = this.decider.outcome(&head);
                     let response = Response::from_parts(head, body);
-                    if !is_refunded {
-                        return with_headers(this.policy, *decision, response);
+                    if !this.decider.has_work(&held, outcome) {
+                        return finish(this.decider, &decisions, response, Some(held));
                     }
-                    match this.policy.refund_now(&charge) {
-                        Poll::Ready(now) => {
-                            return with_headers(this.policy, now.or(*decision), response);
-                        }
-                        Poll::Pending => State::Refunding {
-                            refunding: refund(this.policy.clone(), charge),
-                            decision: *decision,
-                            response: Some(Box::new(response)),
-                        },
+                    State::Settling {
+                        settling: settle(this.decider.clone(), held, outcome, decisions),
+                        response: Some(Box::new(response)),
                     }
                 }
-                Projected::Refunding {
-                    refunding,
-                    decision,
-                    response,
-                } => {
-                    let now = ready!(refunding.as_mut().poll(cx));
+                Projected::Settling { settling, response } => {
+                    let (decisions, held) = ready!(settling.as_mut().poll(cx));
                     return match response.take() {
-                        Some(response) => with_headers(this.policy, now.or(*decision), *response),
+                        Some(response) => finish(this.decider, &decisions, *response, Some(held)),
                         // Polled again after it was ready, which the contract of a future forbids.
                         None => Poll::Pending,
                     };
                 }
-                Projected::Refused { verdict, protocol } => {
-                    return Poll::Ready(Ok(match verdict {
-                        Verdict::TooMany(decision) => this.policy.too_many(*decision, *protocol),
-                        _ => this.policy.unavailable(*protocol),
-                    }));
+                Projected::Deciding { deciding } => match ready!(deciding.as_mut().poll(cx)) {
+                    (Verdict::Pass(passed), mut service, request) => State::Passed {
+                        call: service.call(request),
+                        passed,
+                    },
+                    (Verdict::Refuse(refused), _, request) => State::Refused {
+                        refused,
+                        protocol: Protocol::of(request.headers()),
+                    },
+                },
+                Projected::Refused { refused, protocol } => {
+                    return Poll::Ready(Ok(this.decider.refusal(*refused, *protocol)));
                 }
             };
             this.state.set(next);
@@ -191,21 +157,34 @@ where
     }
 }
 
-/// Returns the response of the inner service, with the header fields of the limit.
-fn with_headers<B: Body, E>(
-    policy: &Policy,
-    decision: Option<Decision>,
+/// Returns the response of the inner service, with the header fields of the limits. Its body keeps the
+/// permits of the request.
+#[inline]
+fn finish<B: Body, E>(
+    decider: &Decider,
+    decisions: &Decisions,
     response: Response<B>,
+    held: Option<Box<Held>>,
 ) -> Poll<Result<Response<ResponseBody<B>>, E>> {
-    let mut response = response.map(ResponseBody::inner);
-    if let Some(decision) = decision {
-        policy.append_headers(&decision, response.headers_mut());
-    }
+    let permits = held.map_or_else(Vec::new, |held| held.permits);
+    let mut response = response.map(|body| match permits.is_empty() {
+        true => ResponseBody::inner(body),
+        false => ResponseBody::inner(body).holding(permits),
+    });
+    decider.add_headers(decisions, response.headers_mut());
     Poll::Ready(Ok(response))
 }
 
-fn refund(policy: Arc<Policy>, charge: Box<Refundable>) -> Refunding {
-    Box::pin(async move { policy.refund(&charge).await })
+fn settle(
+    decider: Arc<Decider>,
+    mut held: Box<Held>,
+    outcome: Outcome,
+    mut decisions: Decisions,
+) -> Settling {
+    Box::pin(async move {
+        decider.settle(&mut held, outcome, &mut decisions).await;
+        (decisions, held)
+    })
 }
 
 impl<S, ReqBody> fmt::Debug for RateLimitFuture<S, ReqBody>

@@ -1,93 +1,209 @@
 //! The header fields that describe a limit to the client.
 
-use std::io::Write;
-use std::time::Duration;
+use std::time::{Duration, SystemTime, UNIX_EPOCH};
 
 use http::{HeaderMap, HeaderName, HeaderValue};
 use sfv::{ItemSerializer, KeyRef, StringRef};
 
-use crate::{Decision, Quota};
+use crate::rule::{Algorithm, Rule};
+use crate::{Decision, RateLimiter};
 
-/// The header fields that describe the limit, on every response of the layer.
-///
-/// Every refusal has `Retry-After` too, whichever is set.
+/// The header fields that describe the limit, on the responses of the layer.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
 #[non_exhaustive]
 pub enum Headers {
-    /// No such fields.
+    /// No fields at all, on refusals neither.
     None,
-    /// `RateLimit-Policy` and `RateLimit`, by draft-ietf-httpapi-ratelimit-headers-11.
+    /// `Retry-After` on refusals, and no fields that describe the limit.
+    RetryAfter,
+    /// `RateLimit-Policy` and `RateLimit`, by draft-ietf-httpapi-ratelimit-headers-11, and `Retry-After`
+    /// on refusals.
     ///
     /// Both are lists. They are appended to what the response has, so a response names the limits of
     /// all layers it passed.
     ///
     /// - `RateLimit-Policy: "pages";q=100;w=60` means 100 units for each 60 seconds. `w` is left out
     ///   if the period is not whole seconds. A burst that differs from the limit is added as
-    ///   `larder-burst`.
+    ///   `larder-burst`, and of a concurrency rule `qu="concurrent-requests"` says what is counted. The
+    ///   second rule of a policy is named `"pages:2"`.
     /// - `RateLimit: "pages";r=42;t=1` means that 42 units are left for the next second: `t` is the
     ///   time until one more unit comes back, in whole seconds, rounded up. A refusal's `Retry-After`
-    ///   never ends before it (section 6).
+    ///   never ends before it (section 6). Of a policy with several rules it describes the deciding one.
     #[default]
     Draft11,
+    /// `X-RateLimit-Limit`, `X-RateLimit-Remaining` and `X-RateLimit-Reset`, and `Retry-After` on
+    /// refusals.
+    ///
+    /// They have room for one limit: of several that a response passed, the one with least left. The limit
+    /// is the burst, of which the remaining units are left, and the reset is the time at which all of it
+    /// is back.
+    Legacy(LegacyReset),
+}
+
+/// How `X-RateLimit-Reset` is written. No specification says, so clients expect the one or the other.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum LegacyReset {
+    /// The seconds until then, rounded up.
+    Seconds,
+    /// The moment, as seconds since the Unix epoch by this machine's clock, rounded up.
+    Epoch,
 }
 
 const RATELIMIT_POLICY: HeaderName = HeaderName::from_static("ratelimit-policy");
 const RATELIMIT: HeaderName = HeaderName::from_static("ratelimit");
+const X_LIMIT: HeaderName = HeaderName::from_static("x-ratelimit-limit");
+const X_REMAINING: HeaderName = HeaderName::from_static("x-ratelimit-remaining");
+const X_RESET: HeaderName = HeaderName::from_static("x-ratelimit-reset");
 
-/// The longest `RateLimit` value: a name of 32 in quotes, a u32 and seconds of 100 years.
+/// The longest `RateLimit` value: a name of 34 in quotes, a u32 and seconds of 100 years.
 const MAX_VALUE: usize = 96;
 
-/// The fields of one policy. What never changes is written once.
+/// The fields of one limiter. What never changes is written once.
 #[derive(Clone, Debug)]
 pub(super) struct Fields {
     policy: HeaderValue,
-    /// The name of the policy as a structured string, in quotes.
+    rules: Box<[RuleFields]>,
+}
+
+#[derive(Clone, Debug)]
+struct RuleFields {
     name: Box<str>,
+    /// The beginning of a `RateLimit` value: the name as a structured string, and `;r=`.
+    remaining: Box<str>,
+    burst: u32,
 }
 
 impl Fields {
-    pub(super) fn new(policy: &str, quota: Quota) -> Self {
-        // The name of a policy is ASCII, and so is the item: neither fallback is ever taken.
-        let name = StringRef::from_str(policy).unwrap_or(StringRef::EMPTY);
+    pub(super) fn new(limiter: &RateLimiter) -> Self {
+        Self::of(limiter.policy(), &limiter.rules())
+    }
+
+    fn of(policy: &str, rules: &[Rule]) -> Self {
+        let names: Vec<_> = (1..=rules.len())
+            .map(|number| match number {
+                1 => policy.to_owned(),
+                number => format!("{policy}:{number}"),
+            })
+            .collect();
+        let items: Vec<_> = names
+            .iter()
+            .zip(rules)
+            .map(|(name, rule)| item(name, rule))
+            .collect();
+        // The names of policies are ASCII, and so are the items: no fallback is ever taken.
         let nothing = |_| HeaderValue::from_static("");
-        // A list of one member is written as the member.
-        let mut item = ItemSerializer::new()
-            .bare_item(name)
-            .parameter(key("q"), quota.limit());
-        if let Some(window) = whole_seconds(quota.period()) {
-            item = item.parameter(key("w"), window);
-        }
-        if quota.burst() != quota.limit() {
-            item = item.parameter(key("larder-burst"), quota.burst());
-        }
+        let each = names.into_iter().zip(rules).map(|(name, rule)| RuleFields {
+            remaining: format!(
+                "{};r=",
+                ItemSerializer::new().bare_item(text(&name)).finish()
+            )
+            .into(),
+            name: name.into(),
+            burst: rule.quota().burst(),
+        });
         Self {
-            policy: HeaderValue::try_from(item.finish()).unwrap_or_else(nothing),
-            name: ItemSerializer::new().bare_item(name).finish().into(),
+            policy: HeaderValue::try_from(items.join(", ")).unwrap_or_else(nothing),
+            rules: each.collect(),
         }
     }
 
-    /// Appends both fields.
-    pub(super) fn append(&self, more: Duration, decision: &Decision, headers: &mut HeaderMap) {
+    /// Returns the name of the rule that made `decision`.
+    pub(super) fn name(&self, decision: &Decision) -> Option<&str> {
+        Some(&self.rules.get(decision.rule())?.name)
+    }
+
+    /// Returns whether a fifth of the units or less is left after `decision`.
+    pub(super) fn is_near_limit(&self, decision: &Decision) -> bool {
+        let rule = self.rules.get(decision.rule());
+        rule.is_some_and(|rule| decision.remaining() <= rule.burst / 5)
+    }
+
+    /// Appends the fields of draft 11. `more` is the time until one more unit comes back.
+    pub(super) fn append(&self, decision: &Decision, more: Duration, headers: &mut HeaderMap) {
+        let Some(rule) = self.rules.get(decision.rule()) else {
+            return;
+        };
         headers.append(RATELIMIT_POLICY, self.policy.clone());
-        if let Some(limit) = self.limit(more, decision) {
+        if let Some(limit) = rule.limit(decision.remaining(), seconds_up(more)) {
             headers.append(RATELIMIT, limit);
         }
     }
 
-    /// Writes the `RateLimit` value by hand: a serializer would allocate for each response. A test
-    /// compares the two.
-    fn limit(&self, more: Duration, decision: &Decision) -> Option<HeaderValue> {
-        let window = seconds_up(more);
+    /// Sets the legacy fields, unless those of an inner limit leave less.
+    pub(super) fn set_legacy(
+        &self,
+        reset: LegacyReset,
+        decision: &Decision,
+        headers: &mut HeaderMap,
+    ) {
+        let Some(rule) = self.rules.get(decision.rule()) else {
+            return;
+        };
+        let there = headers
+            .get(X_REMAINING)
+            .and_then(|left| left.to_str().ok()?.parse().ok());
+        if there.is_some_and(|left: u32| left < decision.remaining()) {
+            return;
+        }
+        let until = match reset {
+            LegacyReset::Seconds => decision.reset(),
+            LegacyReset::Epoch => {
+                let now = SystemTime::now().duration_since(UNIX_EPOCH);
+                now.unwrap_or_default() + decision.reset()
+            }
+        };
+        headers.insert(X_LIMIT, rule.burst.into());
+        headers.insert(X_REMAINING, decision.remaining().into());
+        headers.insert(X_RESET, seconds_up(until).into());
+    }
+}
+
+impl RuleFields {
+    /// Writes the `RateLimit` value by hand: a serializer would allocate several times for each response.
+    /// A test compares the two.
+    fn limit(&self, remaining: u32, window: u64) -> Option<HeaderValue> {
         let mut buffer = [0_u8; MAX_VALUE];
-        let mut left = &mut buffer[..];
-        left.write_all(self.name.as_bytes()).ok()?;
-        left.write_all(b";r=").ok()?;
-        write_int(&mut left, u64::from(decision.remaining()))?;
-        left.write_all(b";t=").ok()?;
-        write_int(&mut left, window)?;
-        let written = MAX_VALUE - left.len();
+        let mut written = 0;
+        let (mut left, mut seconds) = (itoa::Buffer::new(), itoa::Buffer::new());
+        for piece in [
+            &*self.remaining,
+            left.format(remaining),
+            ";t=",
+            seconds.format(window),
+        ] {
+            let end = written + piece.len();
+            buffer
+                .get_mut(written..end)?
+                .copy_from_slice(piece.as_bytes());
+            written = end;
+        }
         HeaderValue::from_bytes(&buffer[..written]).ok()
     }
+}
+
+/// Returns the member of `RateLimit-Policy` for a rule.
+fn item(name: &str, rule: &Rule) -> String {
+    let quota = rule.quota();
+    let mut item = ItemSerializer::new()
+        .bare_item(text(name))
+        .parameter(key("q"), quota.limit());
+    if rule.algorithm() == Algorithm::Concurrency {
+        // Its period is a lease, and tells a client nothing.
+        item = item.parameter(key("qu"), text("concurrent-requests"));
+        return item.finish();
+    }
+    if let Some(window) = whole_seconds(quota.period()) {
+        item = item.parameter(key("w"), window);
+    }
+    if quota.burst() != quota.limit() {
+        item = item.parameter(key("larder-burst"), quota.burst());
+    }
+    item.finish()
+}
+
+/// Returns the name of a policy as a structured string. It is ASCII, so the fallback is never taken.
+fn text(name: &str) -> &StringRef {
+    StringRef::from_str(name).unwrap_or(StringRef::EMPTY)
 }
 
 /// Returns whole seconds, rounded up.
@@ -100,51 +216,53 @@ fn whole_seconds(period: Duration) -> Option<u32> {
     (period.subsec_nanos() == 0).then_some(seconds)
 }
 
-/// Writes decimal digits without the cost of `fmt`.
-fn write_int(out: &mut &mut [u8], mut int: u64) -> Option<()> {
-    let mut digits = [0_u8; 20];
-    let mut at = digits.len();
-    loop {
-        at -= 1;
-        // A remainder below ten.
-        digits[at] = b'0' + (int % 10) as u8;
-        int /= 10;
-        if int == 0 {
-            return out.write_all(&digits[at..]).ok();
-        }
-    }
-}
-
 const fn key(name: &'static str) -> &'static KeyRef {
     KeyRef::constant(name)
 }
 
 #[cfg(test)]
 mod tests {
-
     use proptest::prelude::*;
 
     use super::*;
-    use crate::Gcra;
+    use crate::{Quota, Window};
 
-    fn policy(quota: Quota) -> String {
-        let fields = Fields::new("api", quota);
+    const MINUTE: Duration = Duration::from_secs(60);
+
+    fn policy(rules: &[Rule]) -> String {
+        let fields = Fields::of("api", rules);
         fields.policy.to_str().unwrap().to_owned()
     }
 
     #[test]
     fn the_policy_names_its_quota_and_its_window() {
-        assert_eq!(policy(Quota::per_minute(100)), r#""api";q=100;w=60"#);
         assert_eq!(
-            policy(Quota::per_hour(100).with_burst(5)),
+            policy(&[Quota::per_minute(100).into()]),
+            r#""api";q=100;w=60"#
+        );
+        assert_eq!(
+            policy(&[Quota::per_hour(100).with_burst(5).into()]),
             r#""api";q=100;w=3600;larder-burst=5"#
+        );
+    }
+
+    #[test]
+    fn the_policy_names_each_of_its_rules() {
+        let rules = [
+            Rule::sliding_log(3, MINUTE),
+            Rule::fixed_window(50, Window::from_first(60 * MINUTE)),
+            Rule::concurrency(2, MINUTE),
+        ];
+        assert_eq!(
+            policy(&rules),
+            r#""api";q=3;w=60, "api:2";q=50;w=3600, "api:3";q=2;qu="concurrent-requests""#
         );
     }
 
     #[test]
     fn a_window_that_is_not_whole_seconds_is_left_out() {
         let quota = Quota::new(3, Duration::from_millis(1500));
-        assert_eq!(policy(quota), r#""api";q=3"#);
+        assert_eq!(policy(&[quota.into()]), r#""api";q=3"#);
     }
 
     #[test]
@@ -157,21 +275,17 @@ mod tests {
     proptest! {
         #[test]
         fn the_value_written_by_hand_equals_the_serialized_one(
-            limit in 1_u32..1_000_000,
-            burst in 1_u32..10_000,
-            used in 0_i64..10_000,
+            remaining: u32,
+            window in 0_u32..,
         ) {
-            let quota = Quota::per_hour(limit).with_burst(burst);
-            let gcra = Gcra::new(quota, 1).unwrap();
-            let decision = gcra.peek(Some(used * 777), 0);
-            let fields = Fields::new("a-policy.of_32-characters-length", quota);
-
+            let name = "a-policy.of_32-characters-length:8";
+            let fields = Fields::of(name, &[Quota::per_hour(1).into()]);
             let serialized = ItemSerializer::new()
-                .bare_item(StringRef::from_str("a-policy.of_32-characters-length").unwrap())
-                .parameter(key("r"), decision.remaining())
-                .parameter(key("t"), seconds_up(gcra.until_more(&decision)) as u32)
+                .bare_item(text(name))
+                .parameter(key("r"), remaining)
+                .parameter(key("t"), window)
                 .finish();
-            let by_hand = fields.limit(gcra.until_more(&decision), &decision).unwrap();
+            let by_hand = fields.rules[0].limit(remaining, u64::from(window)).unwrap();
             prop_assert_eq!(by_hand.to_str().unwrap(), serialized);
         }
     }

@@ -5,9 +5,12 @@ use http::response::Parts;
 use http::{Method, Uri};
 use tower_layer::Layer;
 
-use super::conditions::{ExemptIf, RefundIf};
+use super::access_lists::AccessLists;
+use super::conditions::{RefundIf, RequestCondition, SettleBy};
+use super::decider::{Decider, Unkeyed};
 use super::headers::Headers;
-use super::policy::{Policy, Unkeyed};
+use super::limit::Limit;
+use super::refusal_memory::RefusalMemory;
 use super::service::RateLimit;
 use crate::limiter::DEFAULT_TIMEOUT;
 use crate::{FailMode, KeyBy, RateLimiter};
@@ -33,7 +36,7 @@ use crate::{FailMode, KeyBy, RateLimiter};
 /// ```
 #[derive(Clone, Debug)]
 pub struct RateLimitLayer {
-    policy: Arc<Policy>,
+    decider: Arc<Decider>,
 }
 
 impl RateLimitLayer {
@@ -52,22 +55,48 @@ impl RateLimitLayer {
     ///
     /// Its counters belong to the metrics recorder that is installed now.
     pub fn new(limiter: RateLimiter, key_by: KeyBy) -> Self {
+        Self::of(Limit::new(limiter, key_by))
+    }
+
+    /// Limits requests by `limit`.
+    pub fn of(limit: Limit) -> Self {
         Self {
-            policy: Arc::new(Policy::new(limiter, key_by)),
+            decider: Arc::new(Decider::new(limit)),
         }
+    }
+
+    /// Adds a limit, which a request must pass too.
+    ///
+    /// If one refuses, none is charged. All that share a store take one round trip together, and one more
+    /// to give back what the others charged if one refuses; [`Limits`](crate::Limits) describes that. Limits
+    /// of the same visitor belong into one [`Policy`](crate::Policy), which is one step. Other settings of the layer
+    /// apply to all its limits.
+    #[must_use]
+    pub fn and(mut self, limit: Limit) -> Self {
+        let decider = Arc::make_mut(&mut self.decider);
+        decider.limits.push(limit);
+        decider.set_timeout(decider.timeout.limit());
+        let fail_mode = decider.fail_mode.clone();
+        self.with_fail_mode(fail_mode)
     }
 
     /// Sets what happens to requests while the store fails. The default is [`FailMode::Open`].
     #[must_use]
     pub fn with_fail_mode(mut self, fail_mode: FailMode) -> Self {
-        Arc::make_mut(&mut self.policy).fail_mode = fail_mode;
+        let decider = Arc::make_mut(&mut self.decider);
+        if let FailMode::Local(local) = &fail_mode {
+            for limit in &mut decider.limits {
+                limit.local = local.limiter(&limit.limiter);
+            }
+        }
+        decider.fail_mode = fail_mode;
         self
     }
 
     /// Sets what happens to a request without a key. The default is [`Unkeyed::Shared`].
     #[must_use]
     pub fn with_unkeyed(mut self, unkeyed: Unkeyed) -> Self {
-        Arc::make_mut(&mut self.policy).unkeyed = unkeyed;
+        Arc::make_mut(&mut self.decider).unkeyed = unkeyed;
         self
     }
 
@@ -82,7 +111,7 @@ impl RateLimitLayer {
     #[must_use]
     pub fn with_timeout(mut self, timeout: Duration) -> Self {
         let timeout = timeout.clamp(Self::MIN_TIMEOUT, Self::MAX_TIMEOUT);
-        Arc::make_mut(&mut self.policy).set_timeout(timeout);
+        Arc::make_mut(&mut self.decider).set_timeout(timeout);
         self
     }
 
@@ -123,7 +152,7 @@ impl RateLimitLayer {
     where
         F: Fn(&Parts) -> bool + Send + Sync + 'static,
     {
-        Arc::make_mut(&mut self.policy).refund_if = Some(RefundIf::new(refund));
+        Arc::make_mut(&mut self.decider).refund_if = Some(RefundIf::new(refund));
         self
     }
 
@@ -139,14 +168,68 @@ impl RateLimitLayer {
     where
         F: Fn(&Method, &Uri) -> bool + Send + Sync + 'static,
     {
-        Arc::make_mut(&mut self.policy).exempt_if = Some(ExemptIf::new(exempt));
+        Arc::make_mut(&mut self.decider).exempt_if = Some(RequestCondition::of_target(exempt));
+        self
+    }
+
+    /// Charges a reservation what its request really cost, once its response is known.
+    ///
+    /// The policy must allow [reservations](crate::Policy::with_reservations). Each request then reserves its
+    /// cost as an estimate. `cost` reads the real cost from the head of the response, such as a header with
+    /// the tokens of a language model; a [`Settlement::Cost`](crate::Settlement::Cost) from the handler takes
+    /// precedence, and without either the estimate is charged. The cost may be more than is left, which is
+    /// then owed.
+    ///
+    /// The response waits for one more round trip, or none in process. A request that is dropped, or whose
+    /// service fails without a response, costs nothing once its reservation has ended. If the cost is known
+    /// only at the end of the body, [reserve](crate::RateLimiter::reserve) in the handler instead.
+    ///
+    /// ```
+    /// # use larder_rate_limit::RateLimitLayer;
+    /// # fn layer(layer: RateLimitLayer) -> RateLimitLayer {
+    /// layer.with_settled_cost(|response| response.headers.get("x-tokens")?.to_str().ok()?.parse().ok())
+    /// # }
+    /// ```
+    #[must_use]
+    pub fn with_settled_cost<F>(mut self, cost: F) -> Self
+    where
+        F: Fn(&Parts) -> Option<u32> + Send + Sync + 'static,
+    {
+        Arc::make_mut(&mut self.decider).settle_by = Some(SettleBy::new(cost));
+        self
+    }
+
+    /// Lets networks pass uncounted, and refuses others with 403.
+    ///
+    /// By default all requests are counted alike. Neither list asks the store.
+    #[must_use]
+    pub fn with_access_lists(mut self, lists: AccessLists) -> Self {
+        Arc::make_mut(&mut self.decider).lists = Some(lists);
+        self
+    }
+
+    /// Remembers refusals in this process, so that a flood of one visitor costs few calls to the store.
+    ///
+    /// By default every request asks the store.
+    #[must_use]
+    pub fn with_refusal_memory(mut self, memory: RefusalMemory) -> Self {
+        Arc::make_mut(&mut self.decider).memory = Some(memory);
+        self
+    }
+
+    /// Adds a random time up to `longest` to each `Retry-After`, so that not all clients return at once.
+    ///
+    /// By default nothing is added. It is never earlier than the time at which the request passes.
+    #[must_use]
+    pub fn with_retry_jitter(mut self, longest: Duration) -> Self {
+        Arc::make_mut(&mut self.decider).jitter = longest;
         self
     }
 
     /// Sets the header fields of responses. The default is [`Headers::Draft11`].
     #[must_use]
     pub fn with_headers(mut self, headers: Headers) -> Self {
-        Arc::make_mut(&mut self.policy).headers = headers;
+        Arc::make_mut(&mut self.decider).headers = headers;
         self
     }
 }
@@ -155,6 +238,6 @@ impl<S> Layer<S> for RateLimitLayer {
     type Service = RateLimit<S>;
 
     fn layer(&self, inner: S) -> RateLimit<S> {
-        RateLimit::new(inner, self.policy.clone())
+        RateLimit::new(inner, self.decider.clone())
     }
 }

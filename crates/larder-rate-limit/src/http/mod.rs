@@ -1,17 +1,25 @@
 //! The limit in front of a service.
 
+mod access_lists;
 mod conditions;
+mod decider;
+mod deciding;
 mod future;
 mod headers;
 mod layer;
-mod policy;
-mod refund;
+mod limit;
+mod refusal_memory;
 mod response;
 mod service;
+mod settling;
+mod verdict;
 
+pub use access_lists::AccessLists;
+pub use decider::Unkeyed;
 pub use future::RateLimitFuture;
-pub use headers::Headers;
+pub use headers::{Headers, LegacyReset};
 pub use layer::RateLimitLayer;
-pub use policy::Unkeyed;
-pub use refund::Settlement;
+pub use limit::Limit;
+pub use refusal_memory::RefusalMemory;
 pub use service::RateLimit;
+pub use settling::Settlement;

@@ -6,9 +6,11 @@ use http_body::Body;
 use larder_layer::http::ResponseBody;
 use tower_service::Service;
 
+use super::decider::Decider;
 use super::future::RateLimitFuture;
-use super::policy::{Policy, Verdict};
 use super::response::Protocol;
+use super::verdict::{Passed, Verdict};
+use crate::RequestHead;
 use crate::key::Found;
 
 /// Limits the requests to an inner service. Made by [`RateLimitLayer`](crate::RateLimitLayer).
@@ -21,12 +23,12 @@ use crate::key::Found;
 #[derive(Clone, Debug)]
 pub struct RateLimit<S> {
     inner: S,
-    policy: Arc<Policy>,
+    decider: Arc<Decider>,
 }
 
 impl<S> RateLimit<S> {
-    pub(super) fn new(inner: S, policy: Arc<Policy>) -> Self {
-        Self { inner, policy }
+    pub(super) fn new(inner: S, decider: Arc<Decider>) -> Self {
+        Self { inner, decider }
     }
 }
 
@@ -53,33 +55,52 @@ where
         self.inner.poll_ready(cx)
     }
 
-    fn call(&mut self, request: Request<ReqBody>) -> Self::Future {
-        let (found, request) = self.policy.key_of(request);
-        let key = match found {
-            Found::Now(Some(key)) => key,
-            Found::Now(None) => {
-                let call = self.inner.call(request);
-                return RateLimitFuture::passed(self.policy.clone(), call, None, None);
-            }
-            Found::Later(_) => {
-                let ready = self.take_ready();
-                return RateLimitFuture::deciding(self.policy.clone(), found, ready, request);
+    #[inline]
+    fn call(&mut self, mut request: Request<ReqBody>) -> Self::Future {
+        let decider = &self.decider;
+        let verdict = decider.known(&RequestHead::of(&request));
+        let mut key = None;
+        let verdict = match (verdict, decider.simple()) {
+            (Some(verdict), _) => Some(verdict),
+            (None, None) => None,
+            (None, Some(limit)) => {
+                let found = if limit.key_by.needs_parts() {
+                    let (parts, body) = request.into_parts();
+                    let head = RequestHead::of_parts(&parts);
+                    let found = limit.key_by.find(&limit.limiter, head);
+                    request = Request::from_parts(parts, body);
+                    found
+                } else {
+                    let head = RequestHead::of(&request);
+                    limit.key_by.find(&limit.limiter, head)
+                };
+                match found {
+                    Found::Later(_) => None,
+                    Found::Now(found) => match found.or_else(|| decider.unkeyed(limit)) {
+                        None => Some(Verdict::Pass(Passed::default())),
+                        Some(found) => match decider.decide_now(limit, &found) {
+                            Poll::Ready(verdict) => Some(verdict),
+                            Poll::Pending => {
+                                key = Some(found);
+                                None
+                            }
+                        },
+                    },
+                }
             }
         };
-        match self.policy.decide_now(&key) {
-            Poll::Ready(Verdict::Pass(charge)) => {
+        match verdict {
+            Some(Verdict::Pass(passed)) => {
                 let call = self.inner.call(request);
-                let refundable = self.policy.refundable(key, charge);
-                RateLimitFuture::passed(self.policy.clone(), call, charge, refundable)
+                RateLimitFuture::passed(self.decider.clone(), call, passed)
             }
-            Poll::Ready(refused) => {
+            Some(Verdict::Refuse(refused)) => {
                 let protocol = Protocol::of(request.headers());
-                RateLimitFuture::refused(self.policy.clone(), refused, protocol)
+                RateLimitFuture::refused(self.decider.clone(), refused, protocol)
             }
-            Poll::Pending => {
+            None => {
                 let ready = self.take_ready();
-                let found = Found::Now(Some(key));
-                RateLimitFuture::deciding(self.policy.clone(), found, ready, request)
+                RateLimitFuture::deciding(self.decider.clone(), key, ready, request)
             }
         }
     }

@@ -5,8 +5,8 @@ use http::request::Parts;
 use larder_store::{Key, KeyId};
 use tokio::time::timeout;
 
-use super::KeyBy;
-use super::request_view::RequestView;
+use super::request_head::RequestHead;
+use super::{KeyBy, KeyFuture, Source, compound};
 use crate::RateLimiter;
 
 /// An async function that finds the key of a request.
@@ -49,6 +49,13 @@ pub(crate) enum Found {
 /// A key that has to be waited for, with its fallbacks.
 pub(crate) struct Lookup(pub(super) KeyBy);
 
+/// How long each function is waited for, and who is told of one that takes longer.
+#[derive(Clone, Copy)]
+pub(super) struct Waiting<'a> {
+    within: Duration,
+    timed_out: &'a (dyn Fn() + Send + Sync),
+}
+
 impl Lookup {
     /// Waits for the key, at most `within` for each function. One that takes longer counts as having
     /// found none, and is reported to `timed_out`.
@@ -57,20 +64,41 @@ impl Lookup {
         limiter: &RateLimiter,
         parts: &Parts,
         within: Duration,
-        timed_out: impl Fn(),
+        timed_out: &(dyn Fn() + Send + Sync),
     ) -> Option<Key> {
-        let mut key_by = self.0;
-        loop {
-            match timeout(within, key_by.later(limiter, parts)?).await {
-                Ok(Some(key)) => return Some(key),
-                Ok(None) => {}
-                Err(_) => timed_out(),
+        let waiting = Waiting { within, timed_out };
+        self.wait(limiter, parts, waiting).await
+    }
+
+    /// Boxed, because a part of a compound key may itself have to be waited for.
+    pub(super) fn wait<'a>(
+        self,
+        limiter: &'a RateLimiter,
+        parts: &'a Parts,
+        waiting: Waiting<'a>,
+    ) -> KeyFuture<'a> {
+        Box::pin(async move {
+            let mut key_by = self.0;
+            loop {
+                let found = match &key_by.source {
+                    Source::All(each) => compound::wait(each, limiter, parts, waiting).await,
+                    _ => match timeout(waiting.within, key_by.later(limiter, parts)?).await {
+                        Ok(found) => found,
+                        Err(_) => {
+                            (waiting.timed_out)();
+                            None
+                        }
+                    },
+                };
+                if found.is_some() {
+                    return found;
+                }
+                let fallback = key_by.fallback?;
+                match fallback.find(limiter, RequestHead::of_parts(parts)) {
+                    Found::Now(key) => return key,
+                    Found::Later(next) => key_by = next.0,
+                }
             }
-            let fallback = key_by.fallback?;
-            match fallback.find(limiter, RequestView::of_parts(parts)) {
-                Found::Now(key) => return key,
-                Found::Later(next) => key_by = next.0,
-            }
-        }
+        })
     }
 }

@@ -1,11 +1,16 @@
 //! How a request's key is found.
 
+mod client_address;
+mod compound;
 mod lookup;
 mod network;
+mod network_list;
+mod networks;
 mod peer;
+mod prefix_lengths;
 mod proxies;
 mod proxy_nets;
-mod request_view;
+mod request_head;
 
 use std::fmt;
 use std::pin::Pin;
@@ -18,13 +23,16 @@ use larder_store::{Identity, Key, KeyId};
 use crate::RateLimiter;
 use crate::limiter::DEFAULT_TIMEOUT;
 
+pub use client_address::ClientAddress;
 pub use lookup::FindKey;
 pub(crate) use lookup::{Found, Lookup};
 pub use network::Network;
+pub use network_list::NetworkList;
 pub use peer::{FindPeer, PeerAddr};
+pub use prefix_lengths::PrefixLengths;
 pub use proxies::TrustedProxies;
 pub use proxy_nets::ProxyNets;
-pub(crate) use request_view::RequestView;
+pub use request_head::RequestHead;
 
 /// Finds the key of a request: the visitor to charge.
 ///
@@ -42,6 +50,7 @@ pub(crate) use request_view::RequestView;
 #[derive(Clone)]
 pub struct KeyBy {
     source: Source,
+    prefixes: PrefixLengths,
     fallback: Option<Arc<KeyBy>>,
 }
 
@@ -51,13 +60,14 @@ type FindLater = dyn for<'a> Fn(&'a RateLimiter, &'a Parts) -> KeyFuture<'a> + S
 
 #[derive(Clone)]
 enum Source {
-    Peer(FindPeer),
-    Forwarded(Arc<TrustedProxies>),
+    Address(ClientAddress),
     Header(HeaderName),
     Function(Arc<Find>),
     AsyncFunction(Arc<FindLater>),
     User(Arc<FindLater>, fn(&Extensions) -> bool),
     Everybody,
+    /// Several, all of which must find something.
+    All(Arc<[KeyBy]>),
 }
 
 impl KeyBy {
@@ -71,12 +81,17 @@ impl KeyBy {
 
     /// Charges the network of the peer address that `find` finds, for servers that put it elsewhere.
     pub fn peer_found_by(find: FindPeer) -> Self {
-        Self::by(Source::Peer(find))
+        Self::address(ClientAddress::peer_found_by(find))
     }
 
     /// Charges the [network](Network) of the client behind declared proxies.
     pub fn forwarded(proxies: TrustedProxies) -> Self {
-        Self::by(Source::Forwarded(Arc::new(proxies)))
+        Self::address(ClientAddress::forwarded(proxies))
+    }
+
+    /// Charges the [network](Network) of the client's address.
+    pub fn address(address: ClientAddress) -> Self {
+        Self::by(Source::Address(address))
     }
 
     /// Charges the value of the header `name`, such as an API key.
@@ -164,6 +179,55 @@ impl KeyBy {
         Self::by(Source::Everybody)
     }
 
+    /// Charges what this and `other` find together: an account and a route, say, or a key and an address.
+    ///
+    /// A request in which one of them finds nothing has no key.
+    ///
+    /// ```
+    /// use http::HeaderName;
+    /// use http::request::Parts;
+    /// use larder_rate_limit::KeyBy;
+    ///
+    /// let route = KeyBy::from_fn(|parts: &Parts| Some(parts.uri.path().to_owned()));
+    /// let key_by = KeyBy::header(HeaderName::from_static("x-api-key")).and(route);
+    /// ```
+    #[must_use]
+    pub fn and(self, other: Self) -> Self {
+        let prefixes = self.prefixes;
+        let parts = match self {
+            Self {
+                source: Source::All(parts),
+                fallback: None,
+                ..
+            } => parts.iter().cloned().chain([other]).collect(),
+            one => [one, other].into(),
+        };
+        Self {
+            prefixes,
+            ..Self::by(Source::All(parts))
+        }
+    }
+
+    /// Sets how many bits of an address are one visitor.
+    ///
+    /// The default is 32 of IPv4 and 64 of IPv6. It applies to everything in this key so far: add it
+    /// last.
+    #[must_use]
+    pub fn with_prefix_lengths(mut self, prefixes: PrefixLengths) -> Self {
+        self.prefixes = prefixes;
+        if let Source::All(parts) = &mut self.source {
+            let each = parts.iter().cloned();
+            *parts = each
+                .map(|part| part.with_prefix_lengths(prefixes))
+                .collect();
+        }
+        self.fallback = self
+            .fallback
+            .take()
+            .map(|next| Arc::new(Arc::unwrap_or_clone(next).with_prefix_lengths(prefixes)));
+        self
+    }
+
     /// Tries `fallback` for a request in which this finds no key.
     #[must_use]
     pub fn or(mut self, fallback: Self) -> Self {
@@ -183,19 +247,18 @@ impl KeyBy {
     /// # Cancellation
     /// A dropped call has no effect.
     pub async fn key(&self, limiter: &RateLimiter, parts: &Parts) -> Option<Key> {
-        match self.find(limiter, RequestView::of_parts(parts)) {
+        match self.find(limiter, RequestHead::of_parts(parts)) {
             Found::Now(key) => key,
-            Found::Later(lookup) => lookup.key(limiter, parts, DEFAULT_TIMEOUT, || {}).await,
+            Found::Later(lookup) => lookup.key(limiter, parts, DEFAULT_TIMEOUT, &|| {}).await,
         }
     }
 
     /// Looks for a key, as far as that takes no waiting.
-    pub(crate) fn find(&self, limiter: &RateLimiter, request: RequestView<'_>) -> Found {
+    pub(crate) fn find(&self, limiter: &RateLimiter, request: RequestHead<'_>) -> Found {
         let key = match &self.source {
-            Source::Peer(find) => find(request.extensions).map(|peer| ip(limiter, peer)),
-            Source::Forwarded(proxies) => {
-                proxies.client_in(request).map(|client| ip(limiter, client))
-            }
+            Source::Address(address) => address
+                .find_in(request)
+                .map(|client| limiter.key(("ip", Network::with_lengths(client, self.prefixes)))),
             Source::Header(name) => header(limiter, name, request.headers),
             Source::Function(find) => request.parts.and_then(|parts| find(limiter, parts)),
             Source::User(_, is_there) if !is_there(request.extensions) => None,
@@ -203,6 +266,10 @@ impl KeyBy {
                 return Found::Later(Lookup(self.clone()));
             }
             Source::Everybody => Some(limiter.key(("own", "everybody"))),
+            Source::All(parts) => match compound::find(parts, limiter, request) {
+                Found::Now(key) => key,
+                Found::Later(_) => return Found::Later(Lookup(self.clone())),
+            },
         };
         match (key, &self.fallback) {
             (None, Some(fallback)) => fallback.find(limiter, request),
@@ -220,23 +287,30 @@ impl KeyBy {
 
     /// Returns whether a function of the application needs the whole head of a request.
     pub(crate) fn needs_parts(&self) -> bool {
-        matches!(self.source, Source::Function(_))
-            || self
-                .fallback
-                .as_ref()
-                .is_some_and(|next| next.needs_parts())
+        self.any(&|source| matches!(source, Source::Function(_)))
+    }
+
+    /// Returns whether the peer's address is looked for.
+    pub(crate) fn needs_address(&self) -> bool {
+        self.any(&|source| matches!(source, Source::Address(_)))
+    }
+
+    /// Returns whether one of the sources is such a one.
+    fn any(&self, is_one: &dyn Fn(&Source) -> bool) -> bool {
+        let is_inside = match &self.source {
+            Source::All(parts) => parts.iter().any(|part| part.any(is_one)),
+            source => is_one(source),
+        };
+        is_inside || self.fallback.as_ref().is_some_and(|next| next.any(is_one))
     }
 
     fn by(source: Source) -> Self {
         Self {
             source,
+            prefixes: PrefixLengths::default(),
             fallback: None,
         }
     }
-}
-
-fn ip(limiter: &RateLimiter, address: std::net::IpAddr) -> Key {
-    limiter.key(("ip", Network::of(address)))
 }
 
 fn header(limiter: &RateLimiter, name: &HeaderName, headers: &HeaderMap) -> Option<Key> {
@@ -249,15 +323,26 @@ fn header(limiter: &RateLimiter, name: &HeaderName, headers: &HeaderMap) -> Opti
 
 impl fmt::Debug for KeyBy {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        f.write_str(match self.source {
-            Source::Peer(_) => "KeyBy::peer",
-            Source::Forwarded(_) => "KeyBy::forwarded",
-            Source::Header(_) => "KeyBy::header",
-            Source::Function(_) => "KeyBy::from_fn",
-            Source::AsyncFunction(_) => "KeyBy::from_async_fn",
-            Source::User(..) => "KeyBy::user",
-            Source::Everybody => "KeyBy::everybody",
-        })?;
+        let name = match &self.source {
+            Source::Address(address) => address.name(),
+            Source::Header(_) => "header",
+            Source::Function(_) => "from_fn",
+            Source::AsyncFunction(_) => "from_async_fn",
+            Source::User(..) => "user",
+            Source::Everybody => "everybody",
+            Source::All(parts) => {
+                for (at, part) in parts.iter().enumerate() {
+                    match at {
+                        0 => write!(f, "{part:?}")?,
+                        _ => write!(f, ".and({part:?})")?,
+                    }
+                }
+                ""
+            }
+        };
+        if !name.is_empty() {
+            write!(f, "KeyBy::{name}")?;
+        }
         match &self.fallback {
             Some(fallback) => write!(f, ".or({fallback:?})"),
             None => Ok(()),

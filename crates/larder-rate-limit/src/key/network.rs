@@ -3,6 +3,8 @@ use std::net::{IpAddr, Ipv4Addr, Ipv6Addr};
 
 use larder_store::{IdWriter, KeyId};
 
+use super::prefix_lengths::PrefixLengths;
+
 /// The network that is charged for an address: an IPv4 address, or an IPv6 /64.
 ///
 /// A /64 is one subnet, in which a host may use any number of 2^64 addresses (RFC 4291, 2.5.4;
@@ -15,48 +17,78 @@ use larder_store::{IdWriter, KeyId};
 ///
 /// `Debug` shows no address, since addresses must not be logged.
 #[derive(Clone, Copy, PartialEq, Eq, Hash)]
-pub struct Network(IpAddr);
+pub struct Network {
+    address: IpAddr,
+    /// Unless it is the default of the address's family.
+    prefix: Option<u8>,
+}
 
 impl Network {
     /// Returns the network that is charged for `address`.
     pub fn of(address: IpAddr) -> Self {
-        Self(match address.to_canonical() {
-            IpAddr::V6(address) => match address.segments() {
-                [0x64, 0xff9b, 0, 0, 0, 0, high, low] => {
-                    IpAddr::V4(Ipv4Addr::from(u32::from(high) << 16 | u32::from(low)))
-                }
-                [a, b, c, d, ..] => IpAddr::V6(Ipv6Addr::new(a, b, c, d, 0, 0, 0, 0)),
+        Self::with_lengths(address, PrefixLengths::default())
+    }
+
+    /// Returns the network that is charged for `address` by a limit with these prefix lengths.
+    pub fn with_lengths(address: IpAddr, lengths: PrefixLengths) -> Self {
+        let of_default = PrefixLengths::default();
+        match visitor_address(address) {
+            IpAddr::V4(address) => Self {
+                address: (address & Ipv4Addr::from(u32::MAX << (32 - lengths.v4))).into(),
+                prefix: (lengths.v4 != of_default.v4).then_some(lengths.v4),
             },
-            v4 => v4,
-        })
+            IpAddr::V6(address) => Self {
+                address: (address & Ipv6Addr::from(u128::MAX << (128 - lengths.v6))).into(),
+                prefix: (lengths.v6 != of_default.v6).then_some(lengths.v6),
+            },
+        }
+    }
+}
+
+/// Returns the address by which a client is known: the IPv4 address for an IPv6 address that stands for
+/// one.
+pub(super) fn visitor_address(address: IpAddr) -> IpAddr {
+    match address.to_canonical() {
+        IpAddr::V6(address) => match address.segments() {
+            [0x64, 0xff9b, 0, 0, 0, 0, high, low] => {
+                Ipv4Addr::from(u32::from(high) << 16 | u32::from(low)).into()
+            }
+            _ => address.into(),
+        },
+        v4 => v4,
     }
 }
 
 impl KeyId for Network {
-    /// Writes `192.0.2.1`, or the four groups of the /64 as `2001-db8-0-1`. It does so by hand, for each
-    /// request: `fmt` takes longer than the limit itself.
+    /// Writes `192.0.2.1`, or the four groups of the /64 as `2001-db8-0-1`. Another prefix length is
+    /// added, as in `192.0.2.0/24`. It does so by hand, for each request: `fmt` takes longer than the
+    /// limit itself.
     fn write_id(&self, id: &mut IdWriter<'_>) {
         let mut text = Text::default();
-        match self.0 {
-            IpAddr::V4(address) => {
+        match (self.address, self.prefix) {
+            (IpAddr::V4(address), None) => return address.write_id(id),
+            (IpAddr::V4(address), _) => {
                 for octet in address.octets() {
                     text.number::<10>(u16::from(octet), b'.');
                 }
             }
-            IpAddr::V6(address) => {
+            (IpAddr::V6(address), _) => {
                 for group in &address.segments()[..4] {
                     text.number::<16>(*group, b'-');
                 }
             }
         }
+        if let Some(prefix) = self.prefix {
+            text.number::<10>(u16::from(prefix), b'/');
+        }
         id.bytes(text.written());
     }
 }
 
-/// Numbers with something between them: at most four of four digits.
+/// Numbers with something between them: at most four of four digits, and a prefix length.
 #[derive(Default)]
 struct Text {
-    bytes: [u8; 20],
+    bytes: [u8; 24],
     len: usize,
 }
 
@@ -151,6 +183,28 @@ mod tests {
             let key = Key::new(KIND, of(address));
             assert_eq!(key.as_str(), format!("limit:{{{id}}}"));
         }
+    }
+
+    #[test]
+    fn a_shorter_prefix_is_one_visitor_and_the_key_names_its_length() {
+        const KIND: Kind = Kind::record("limit");
+        let lengths = PrefixLengths::new(24, 56).unwrap();
+        let wide = |address: &str| Network::with_lengths(address.parse().unwrap(), lengths);
+        assert_eq!(wide("192.0.2.1"), wide("192.0.2.255"));
+        assert_ne!(wide("192.0.2.1"), wide("192.0.3.1"));
+        assert_eq!(wide("64:ff9b::192.0.2.1"), wide("::ffff:192.0.2.9"));
+        assert_eq!(wide("2001:db8:0:1ff::1"), wide("2001:db8:0:100::2"));
+        assert_ne!(wide("2001:db8:0:1ff::1"), wide("2001:db8:0:200::1"));
+        for (address, id) in [
+            ("192.0.2.1", "192.0.2.0/24"),
+            ("2001:db8:0:1ff::1", "2001-db8-0-100/56"),
+            ("ffff:ffff:ffff:ffff::", "ffff-ffff-ffff-ff00/56"),
+        ] {
+            let key = Key::new(KIND, wide(address));
+            assert_eq!(key.as_str(), format!("limit:{{{id}}}"));
+        }
+        // A visitor of one limit is never that of another with the same name and another length.
+        assert_ne!(wide("192.0.2.0"), of("192.0.2.0"));
     }
 
     #[test]

@@ -1,8 +1,10 @@
 use std::net::IpAddr;
 use std::str::FromStr;
 
-use ipnet::{IpNet, Ipv4Net};
+use ipnet::IpNet;
 use larder_store::{Error, ErrorKind, Result};
+
+use super::networks;
 
 /// The networks of the proxies in front of a service, such as `10.0.0.0/8, 192.168.7.1, fd00::/8`.
 ///
@@ -17,7 +19,7 @@ impl ProxyNets {
     /// # Errors
     /// [`ErrorKind::Invalid`] for a network of all addresses.
     pub fn new(nets: impl IntoIterator<Item = IpNet>) -> Result<Self> {
-        let nets: Vec<_> = nets.into_iter().map(canonical).collect();
+        let nets: Vec<_> = nets.into_iter().map(networks::canonical).collect();
         if nets.iter().any(|net| net.prefix_len() == 0) {
             return Err(invalid(
                 "a network of all addresses would trust every client: name the networks of the proxies",
@@ -36,32 +38,14 @@ impl FromStr for ProxyNets {
 
     /// Parses networks and addresses, separated by commas. White space is ignored.
     fn from_str(text: &str) -> Result<Self> {
-        let entries = text.split(',').map(str::trim);
-        let nets: Result<Vec<_>> = entries.filter(|entry| !entry.is_empty()).map(net).collect();
-        Self::new(nets?)
+        Self::new(networks::parse(text, OPERATION)?)
     }
 }
 
-fn net(entry: &str) -> Result<IpNet> {
-    let address = entry.parse::<IpAddr>().map(IpNet::from);
-    address.or_else(|_| entry.parse()).map_err(|_| {
-        invalid("a proxy must be an address or a network, as in '10.0.0.0/8, 192.0.2.1, fd00::/8'")
-    })
-}
-
-/// Turns a network of mapped addresses into the IPv4 network, and leaves any other as it is.
-fn canonical(net: IpNet) -> IpNet {
-    let IpNet::V6(v6) = net else {
-        return net;
-    };
-    match (v6.addr().to_ipv4_mapped(), v6.prefix_len().checked_sub(96)) {
-        (Some(v4), Some(prefix)) => Ipv4Net::new(v4, prefix).map_or(net, IpNet::V4),
-        _ => net,
-    }
-}
+const OPERATION: &str = "read trusted proxies";
 
 fn invalid(expected: &'static str) -> Error {
-    Error::new("read trusted proxies", ErrorKind::Invalid, expected)
+    Error::new(OPERATION, ErrorKind::Invalid, expected)
 }
 
 #[cfg(test)]

@@ -77,8 +77,9 @@ impl Session {
                 choice: Choice::of(&options),
             };
             if let Some(generation) = sessions.rotate(&from, &to, Some(sign_in.clone())).await? {
+                let user = sign_in.user.clone();
                 self.signed_in(&mut state, to, sign_in, generation);
-                return Ok(());
+                return sessions.confirm(to.record, &user).await;
             }
             state.lose();
         }
@@ -168,12 +169,12 @@ impl Session {
         let sessions = &self.inner.config.sessions;
         let token = Token::random(state.id(), Some(UserTag::of(user)));
         let enrolled = sessions.enroll(token.record, user, options).await?;
-        let create = sessions.new_session(&token, Some(enrolled), options, Fields::new());
+        let create = sessions.new_session(&token, Some(enrolled.clone()), options, Fields::new());
         let opened = sessions.create(&token, create).await?;
         self.note_signed_in(user, token.record);
         state.begin(token, opened);
         state.give();
-        Ok(())
+        sessions.confirm(token.record, &enrolled).await
     }
 
     /// Ends the other signed-in sessions that the request came with cookies of.

@@ -11,7 +11,8 @@ use crate::everyone_record::{EveryoneRecord, ReadEveryone};
 use crate::session_record::{Peek, SessionRecord, SessionUser, Whose};
 use crate::token::{DeviceId, random};
 use crate::user_record::{
-    Enroll, Enrolled, ReadRevocationState, Revocation, Revoke, SKEW, UserRecord, Withdraw,
+    AtLimit, Enroll, Enrolled, ListSessions, ReadRevocationState, Revocation, Revoke, SKEW,
+    UserRecord, Withdraw,
 };
 use crate::{EndReason, Result, SessionError, SessionErrorKind, SignInOptions};
 
@@ -77,6 +78,23 @@ impl Sessions {
             all,
             method: options.method.map(Arc::from),
         })
+    }
+
+    /// Ends a session that a later sign-in took off the list before it was made. Call it afterwards.
+    ///
+    /// No round trip without a limit that ends sessions, and otherwise one.
+    pub(crate) async fn confirm(&self, session: DeviceId, user: &SessionUser) -> Result<()> {
+        if self.settings.devices.parts().1 != AtLimit::EndOldest {
+            return Ok(());
+        }
+        let key = UserRecord::key(&user.id);
+        let listed = self.bounded(self.programs.run(&key, &ListSessions)).await?;
+        if !listed.contains(&session) {
+            let before = Whose::SignedInBefore(user.id.clone(), user.since + 1);
+            let reason = EndReason::TooManyDevices;
+            self.end_all(&[session], &before, reason).await;
+        }
+        Ok(())
     }
 
     /// Returns the result, and the generation of all users' sessions.

@@ -4,7 +4,7 @@
 local now = now()
 local state = redis.call('GET', KEYS[2])
 -- A damaged state counts as absent, and a damaged number as 0; a sign-in repairs both.
-if not state or #state < 18 then state = ARGV[2] .. '\0\0' end
+if not state or (#state ~= 18 and #state ~= 40) then state = ARGV[2] .. '\0\0' end
 if string.byte(state, 18) == 1 then return {1} end
 local latest, since = unpack(redis.call('HMGET', KEYS[1], 'x', 'n'))
 latest, since = tonumber(latest) or 0, tonumber(since) or -1

@@ -3,7 +3,7 @@
 -- empty texts.
 local now = now()
 local state = redis.call('GET', KEYS[2])
-if not state or #state < 18 then state = false end
+if not state or (#state ~= 18 and #state ~= 40) then state = false end
 local epoch, spared = string.sub(state or '', 1, 16), string.sub(state or '', 19)
 local asked, disabled = ARGV[5] ~= '', tonumber(ARGV[3])
 if not state and disabled == 0 then

@@ -160,11 +160,16 @@ async fn damaged_records_count_as_absent_and_a_sign_in_repairs_them() {
     };
     let browser = Browser::new();
     browser.read(&site, "/log-in/ada").await;
-    let user = keys("session-user:*")[0].text().unwrap().into_owned();
-    server.command(&["HSET", &user, "e", "short"]).unwrap();
-    assert_eq!(browser.read(&site, "/whoami").await, "");
-    browser.read(&site, "/log-in/ada").await;
-    assert_eq!(browser.read(&site, "/whoami").await, "ada");
+    let state = keys("session-user:*:state")[0].text().unwrap().into_owned();
+    for damage in [
+        &["SET", &state, "short", "EX", "60"][..],
+        &["APPEND", &state, "x"],
+    ] {
+        server.command(damage).unwrap();
+        assert_eq!(browser.read(&site, "/whoami").await, "");
+        browser.read(&site, "/log-in/ada").await;
+        assert_eq!(browser.read(&site, "/whoami").await, "ada");
+    }
     for key in keys("session:*") {
         let key = key.text().unwrap().into_owned();
         server.command(&["SETRANGE", &key, "70", "xxxx"]).unwrap();
@@ -180,7 +185,7 @@ async fn a_list_of_sessions_that_cannot_be_read_keeps_nobody_from_signing_in_and
     let (site, server) = (world.site(), world.server.as_ref().unwrap());
     let browser = Browser::new();
     browser.read(&site, "/log-in/ada").await;
-    let Reply::Array(keys) = server.command(&["KEYS", "session-user:*"]).unwrap() else {
+    let Reply::Array(keys) = server.command(&["KEYS", "session-user:*}"]).unwrap() else {
         panic!("no list");
     };
     let user = keys[0].text().unwrap().into_owned();

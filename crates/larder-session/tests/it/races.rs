@@ -1,10 +1,20 @@
 use std::sync::Arc;
 
+use larder_session::DeviceLimit;
 use tokio::task::JoinSet;
 
-use crate::support::{Browser, Reply, Site, on_both_stores};
+use crate::support::{Browser, Reply, Site, World, on_both_stores};
 
 const ROUNDS: usize = 1_000;
+/// The rounds of a race on Redis, which takes a hundred times as long.
+const ROUNDS_ON_REDIS: usize = 200;
+
+fn rounds(world: &World) -> usize {
+    match world.server {
+        None => ROUNDS,
+        Some(_) => ROUNDS_ON_REDIS,
+    }
+}
 
 /// Sends `paths` at once, with the cookie that `browser` has now.
 async fn at_once(site: &Site, browser: &Browser, paths: &[String]) -> Vec<(Browser, Reply)> {
@@ -139,6 +149,131 @@ on_both_stores! { Real;
                 left += usize::from(is_in);
             }
             assert_eq!(left, 1, "round {round}");
+        }
+    }
+
+    async fn a_revoked_session_stays_dead_whatever_refreshes_it(world: World) {
+        let (site, other) = (world.site(), world.site());
+        for round in 0..rounds(&world) {
+            let user = format!("user{round}");
+            let (browser, admin) = (Browser::new(), Browser::new());
+            browser.read(&site, &format!("/log-in/{user}")).await;
+            admin.read(&other, &format!("/log-in/{user}")).await;
+            let sent = paths(&["/slow-rotate", "/slow-set/a/1", "/slow-whoami"]);
+            let (done, revoked) = tokio::join!(
+                at_once(&site, &browser, &sent),
+                admin.get(&other, "/slow-revoke-others"),
+            );
+            assert!(revoked.status.is_success(), "{revoked:?}");
+            for (other, reply) in done {
+                assert!(reply.status.is_success() || reply.status == 410, "{reply:?}");
+                assert_eq!(other.read(&site, "/whoami").await, "", "round {round}");
+            }
+            assert_eq!(admin.read(&other, "/whoami").await, user, "round {round}");
+        }
+    }
+
+    async fn a_read_with_the_old_id_sees_the_session_or_nothing_while_it_rotates(world: World) {
+        let site = world.site();
+        for round in 0..rounds(&world) {
+            let browser = Browser::new();
+            browser.read(&site, "/log-in/ada").await;
+            browser.read(&site, &format!("/set/a/{round}")).await;
+            let sent = paths(&["/slow-rotate", "/get/a", "/slow-whoami", "/get/a"]);
+            let mut done = at_once(&site, &browser, &sent).await;
+            let (rotated, reply) = done.remove(0);
+            assert!(reply.status.is_success(), "{reply:?}");
+            for (_, reply) in done {
+                let seen = [String::new(), "ada".to_owned(), round.to_string()];
+                assert!(seen.contains(&reply.body), "round {round}: {reply:?}");
+                assert!(!reply.sets_cookie());
+            }
+            // The new id has all of it, and the old one nothing.
+            assert_eq!(rotated.read(&site, "/get/a").await, round.to_string());
+            assert_eq!(browser.read(&site, "/whoami").await, "", "round {round}");
+        }
+    }
+
+    async fn no_sign_in_survives_the_disabling_of_its_account(world: World) {
+        let (site, admin) = (world.site(), world.sessions());
+        for round in 0..rounds(&world) {
+            let user = format!("user{round}");
+            let browser = Browser::new();
+            browser.read(&site, &format!("/log-in/{user}")).await;
+            let sign_in = format!("/slow-log-in/{user}");
+            let sent = [sign_in.clone(), sign_in];
+            let (done, disabled) = tokio::join!(
+                at_once(&site, &browser, &sent),
+                async {
+                    tokio::task::yield_now().await;
+                    admin.disable(&user).await
+                },
+            );
+            disabled.unwrap();
+            for (other, reply) in done {
+                assert!(reply.status.is_success() || reply.status == 403, "{reply:?}");
+                assert_eq!(other.read(&site, "/whoami").await, "", "round {round}");
+            }
+            assert_eq!(browser.read(&site, "/whoami").await, "", "round {round}");
+        }
+    }
+
+    async fn of_many_sign_ins_at_once_as_many_pass_as_the_limit_allows(world: World) {
+        let refuses = World::site_of(world.sessions().with_device_limit(DeviceLimit::Refuse(2)));
+        let ends = World::site_of(world.sessions().with_device_limit(DeviceLimit::EndOldest(2)));
+        for round in 0..rounds(&world) {
+            for (site, user) in [(&refuses, "refused"), (&ends, "ended")] {
+                let nobody = Browser::new();
+                let sign_in = format!("/slow-log-in/{user}{round}");
+                let sent = [sign_in.clone(), sign_in.clone(), sign_in.clone(), sign_in];
+                let done = at_once(site, &nobody, &sent).await;
+                let passed = done.iter().filter(|(_, reply)| reply.status.is_success());
+                let passed = passed.count();
+                assert_eq!(passed, if user == "refused" { 2 } else { 4 }, "round {round}");
+                let mut left = 0;
+                for (browser, _) in &done {
+                    left += usize::from(!browser.read(site, "/whoami").await.is_empty());
+                }
+                assert_eq!(left, 2, "round {round}, {user}");
+            }
+        }
+    }
+
+    async fn of_many_requests_at_once_one_learns_why_the_session_ended(world: World) {
+        let (site, admin) = (world.site(), world.sessions());
+        for round in 0..rounds(&world) {
+            let browser = Browser::new();
+            browser.read(&site, "/log-in/ada").await;
+            let id = browser.record().parse().unwrap();
+            assert!(admin.revoke("ada", id).await.unwrap());
+            let sent = paths(&["/why", "/why", "/slow-whoami", "/why"]);
+            let done = at_once(&site, &browser, &sent).await;
+            let told = done.iter().filter(|(_, reply)| reply.body == "Administrator");
+            assert_eq!(told.count(), 1, "round {round}: {done:?}");
+        }
+    }
+
+    async fn a_sign_in_that_races_the_end_of_everyones_sessions_is_before_or_after_it(world: World) {
+        let (site, admin) = (world.site(), world.sessions());
+        let sign_in = paths(&["/slow-log-in/ada", "/slow-log-in/grace"]);
+        for round in 0..rounds(&world) {
+            let (early, nobody) = (Browser::new(), Browser::new());
+            early.read(&site, "/log-in/ada").await;
+            let (racing, ended) = tokio::join!(
+                at_once(&site, &nobody, &sign_in),
+                admin.revoke_everyone(),
+            );
+            ended.unwrap();
+            let late = Browser::new();
+            late.read(&site, "/log-in/ada").await;
+            // A process that has ended them sees it at once.
+            let here = World::site_of(admin.clone());
+            assert_eq!(early.read(&here, "/whoami").await, "", "round {round}");
+            assert_eq!(late.read(&here, "/whoami").await, "ada", "round {round}");
+            for ((browser, _), user) in racing.iter().zip(["ada", "grace"]) {
+                let seen = browser.read(&here, "/whoami").await;
+                assert!(seen.is_empty() || seen == user, "round {round}");
+            }
         }
     }
 }

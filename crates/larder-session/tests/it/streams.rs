@@ -19,15 +19,16 @@ async fn signed_in(site: &Site, user: &str) -> Browser {
 async fn stream(site: &Site, browser: &Browser) -> JoinHandle<String> {
     let (site, browser) = (site.clone(), browser.copy());
     let arrived = site.clone();
-    let stream = tokio::spawn(async move { browser.read(&site, "/held/stream").await });
+    let stream = tokio::spawn(async move { browser.read(&site, "/arriving/stream").await });
     arrived.gate.arrived().await;
-    arrived.gate.open();
     stream
 }
 
-async fn ended(stream: JoinHandle<String>) -> String {
+async fn ended(stream: JoinHandle<String>, of: &str) -> String {
     let ended = timeout(Duration::from_secs(20), stream).await;
-    ended.expect("the stream ends").unwrap()
+    ended
+        .unwrap_or_else(|_| panic!("the stream of {of} ends"))
+        .unwrap()
 }
 
 on_both_stores! { Manual;
@@ -61,15 +62,14 @@ on_both_stores! { Manual;
                 _ => admin.disable(expected).await.unwrap(),
             }
             for stream in streams {
-                assert_eq!(ended(stream).await, expected);
+                assert_eq!(ended(stream, expected).await, expected);
             }
             if expected != "Disabled" {
                 assert!(!stays.is_finished(), "{expected}");
                 other.read(&there, "/log-out").await;
             }
-            ended(stays).await;
+            ended(stays, expected).await;
         }
-        world.settled().await;
     }
 
     async fn the_streams_of_everyone_end_with_their_sessions(world: World) {
@@ -81,9 +81,8 @@ on_both_stores! { Manual;
         world.sessions().revoke_everyone().await.unwrap();
         world.advance(Duration::from_secs(1));
         for stream in streams {
-            assert_eq!(ended(stream).await, "Administrator");
+            assert_eq!(ended(stream, "all").await, "Administrator");
         }
-        world.settled().await;
     }
 
     async fn a_stream_outlives_a_new_id_and_ends_with_another_user(world: World) {
@@ -96,7 +95,7 @@ on_both_stores! { Manual;
         tokio::time::sleep(Duration::from_millis(100)).await;
         assert!(!stream.is_finished());
         browser.read(&site, "/log-in/grace").await;
-        assert_eq!(ended(stream).await, "SignedOut");
+        assert_eq!(ended(stream, "ada").await, "SignedOut");
     }
 
     async fn a_stream_ends_when_its_session_expires(world: World) {
@@ -105,12 +104,12 @@ on_both_stores! { Manual;
         let browser = signed_in(&site, "ada").await;
         let stream = stream(&site, &browser).await;
         world.advance(Duration::from_secs(1799));
-        browser.read(&site, "/whoami").await;
+        browser.read(&site, "/set/a/1").await;
         world.advance(Duration::from_secs(2));
         tokio::time::sleep(Duration::from_millis(100)).await;
         assert!(!stream.is_finished(), "it was used, elsewhere");
         world.advance(Duration::from_secs(1800));
-        assert_eq!(ended(stream).await, format!("{:?}", EndReason::SignedOut));
+        assert_eq!(ended(stream, "ada").await, format!("{:?}", EndReason::SignedOut));
     }
 
     async fn without_a_session_there_is_nothing_to_wait_for(world: World) {
@@ -134,7 +133,7 @@ async fn a_thousand_streams_share_one_task_and_leave_none() {
     }
     world.sessions().revoke_all("ada").await.unwrap();
     for stream in kept {
-        assert_eq!(ended(stream).await, "Administrator");
+        assert_eq!(ended(stream, "all").await, "Administrator");
     }
     world.settled().await;
 }

@@ -1,8 +1,10 @@
 //! The time of in-process stores and caches.
 
+mod anchor;
 #[cfg(any(target_os = "linux", target_os = "android"))]
 mod coarse;
 mod manual;
+mod monotonic;
 mod system;
 mod timestamp;
 

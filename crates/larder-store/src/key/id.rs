@@ -1,5 +1,5 @@
 use std::io::Write;
-use std::net::IpAddr;
+use std::net::{IpAddr, Ipv4Addr, Ipv6Addr};
 use std::sync::Arc;
 
 use base64::Engine;
@@ -7,6 +7,7 @@ use base64::engine::general_purpose::URL_SAFE_NO_PAD;
 use sha2::{Digest, Sha256};
 use smallvec::SmallVec;
 
+use super::Span;
 use super::escape::escape_into;
 use super::name::MAX_NAME;
 
@@ -51,9 +52,17 @@ pub trait KeyId {
 /// Writes the components of an id, escaped.
 pub struct IdWriter<'a> {
     out: &'a mut SmallVec<[u8; 96]>,
+    progress: Progress,
+}
+
+/// How far an id is written.
+#[derive(Clone, Copy, Debug)]
+pub(super) struct Progress {
     start: usize,
     components: usize,
     has_partition: bool,
+    /// The end of the first component, once there are two.
+    first_end: usize,
     /// The start of the part that is hashed if the id is long.
     hashed_from: usize,
 }
@@ -61,18 +70,29 @@ pub struct IdWriter<'a> {
 impl<'a> IdWriter<'a> {
     pub(crate) fn new(out: &'a mut SmallVec<[u8; 96]>) -> Self {
         let start = out.len();
-        Self {
-            out,
+        let progress = Progress {
             start,
             components: 0,
             has_partition: false,
+            first_end: 0,
             hashed_from: start,
-        }
+        };
+        Self { out, progress }
+    }
+
+    /// Goes on with an id, of which `out` ends with what is written.
+    pub(super) fn resume(out: &'a mut SmallVec<[u8; 96]>, progress: Progress) -> Self {
+        Self { out, progress }
+    }
+
+    /// Stops, to go on elsewhere.
+    pub(super) fn pause(self) -> Progress {
+        self.progress
     }
 
     /// Sets whether the first component of the id names a partition.
     pub(crate) fn partitioned(mut self, has_partition: bool) -> Self {
-        self.has_partition = has_partition;
+        self.progress.has_partition = has_partition;
         self
     }
 
@@ -106,28 +126,47 @@ impl<'a> IdWriter<'a> {
         );
     }
 
-    fn separate(&mut self) {
-        if self.components > 0 {
-            self.out.push(b':');
-        }
-        let is_short = self.out.len() - self.start <= MAX_NAME + 1;
-        if self.has_partition && self.components == 1 && is_short {
-            self.hashed_from = self.out.len();
-        }
-        self.components += 1;
+    /// Adds a component that needs no escape.
+    fn plain(&mut self, text: &[u8]) {
+        self.separate();
+        self.out.extend_from_slice(text);
     }
 
-    pub(crate) fn finish(self) {
-        if self.components == 0 {
+    fn separate(&mut self) {
+        if self.progress.components == 1 {
+            self.progress.first_end = self.out.len();
+        }
+        if self.progress.components > 0 {
+            self.out.push(b':');
+        }
+        let is_short = self.out.len() - self.progress.start <= MAX_NAME + 1;
+        if self.progress.has_partition && self.progress.components == 1 && is_short {
+            self.progress.hashed_from = self.out.len();
+        }
+        self.progress.components += 1;
+    }
+
+    /// Ends the id, and returns where its first component is.
+    pub(crate) fn finish(self) -> Span {
+        if self.progress.components == 0 {
             self.out.push(b'%');
         }
-        if self.out.len() - self.start > MAX_ID {
-            let digest = Sha256::digest(&self.out[self.hashed_from..]);
-            self.out.truncate(self.hashed_from);
+        let is_hashed = self.out.len() - self.progress.start > MAX_ID;
+        if is_hashed {
+            let digest = Sha256::digest(&self.out[self.progress.hashed_from..]);
+            self.out.truncate(self.progress.hashed_from);
             self.out.push(b'#');
             self.out
                 .extend_from_slice(URL_SAFE_NO_PAD.encode(digest).as_bytes());
         }
+        let is_apart = self.progress.components > 1
+            && (!is_hashed || self.progress.hashed_from > self.progress.first_end);
+        let end = if is_apart {
+            self.progress.first_end
+        } else {
+            self.out.len()
+        };
+        Span::new(self.progress.start, end)
     }
 }
 
@@ -180,19 +219,43 @@ impl<const N: usize> KeyId for [u8; N] {
 
 impl KeyId for IpAddr {
     fn write_id(&self, id: &mut IdWriter<'_>) {
-        let mut text = SmallVec::<[u8; 64]>::new();
         match self {
-            Self::V4(address) => {
-                for (at, octet) in address.octets().into_iter().enumerate() {
-                    if at > 0 {
-                        text.push(b'.');
-                    }
-                    text.extend_from_slice(itoa::Buffer::new().format(octet).as_bytes());
-                }
-            }
-            // Writing to memory does not fail.
-            Self::V6(address) => drop(write!(text, "{address}")),
+            Self::V4(address) => address.write_id(id),
+            Self::V6(address) => address.write_id(id),
         }
+    }
+}
+
+impl KeyId for Ipv4Addr {
+    /// Writes it by hand, as rate limits do for each request: `fmt` takes several times as long.
+    fn write_id(&self, id: &mut IdWriter<'_>) {
+        let (mut text, mut len) = ([0; 15], 0);
+        for (at, octet) in self.octets().into_iter().enumerate() {
+            if at > 0 {
+                text[len] = b'.';
+                len += 1;
+            }
+            let [hundreds, tens, ones] = [octet / 100, octet / 10 % 10, octet % 10];
+            if hundreds > 0 {
+                text[len] = b'0' + hundreds;
+                len += 1;
+            }
+            if octet > 9 {
+                text[len] = b'0' + tens;
+                len += 1;
+            }
+            text[len] = b'0' + ones;
+            len += 1;
+        }
+        id.plain(&text[..len]);
+    }
+}
+
+impl KeyId for Ipv6Addr {
+    fn write_id(&self, id: &mut IdWriter<'_>) {
+        let mut text = SmallVec::<[u8; 64]>::new();
+        // Writing to memory does not fail.
+        let _ = write!(text, "{self}");
         id.bytes(&text);
     }
 }

@@ -6,6 +6,7 @@ mod kind;
 mod name;
 mod namespace;
 mod parse;
+mod prefix;
 
 use std::fmt;
 use std::hash::{Hash, Hasher};
@@ -19,6 +20,7 @@ pub use kind::{Content, Kind, Space};
 pub use name::Part;
 pub(crate) use name::is_name;
 pub use namespace::Namespace;
+pub use prefix::KeyPrefix;
 
 /// The key of a value or a record: a kind, an id, and sometimes a part.
 ///
@@ -42,6 +44,26 @@ pub use namespace::Namespace;
 pub struct Key {
     kind: Kind,
     text: SmallVec<[u8; Self::INLINE]>,
+    /// Where the first component of the id is in the text: the partition, if the kind has any.
+    first: Span,
+}
+
+/// A part of a key's text.
+#[derive(Clone, Copy, Debug, Default)]
+pub(crate) struct Span {
+    from: u16,
+    to: u16,
+}
+
+impl Span {
+    /// A key that larder makes has a few hundred bytes, so both fit.
+    fn new(from: usize, to: usize) -> Self {
+        let fit = |at| u16::try_from(at).unwrap_or(u16::MAX);
+        Self {
+            from: fit(from),
+            to: fit(to),
+        }
+    }
 }
 
 impl Key {
@@ -54,9 +76,9 @@ impl Key {
         text.extend_from_slice(b":{");
         let mut writer = IdWriter::new(&mut text).partitioned(kind.is_partitioned());
         id.write_id(&mut writer);
-        writer.finish();
+        let first = writer.finish();
         text.push(b'}');
-        Self { kind, text }
+        Self { kind, text, first }
     }
 
     /// Makes the key of one part of this key's record.
@@ -74,26 +96,33 @@ impl Key {
         let mut text = SmallVec::with_capacity(prefix.len() + self.text.len());
         text.extend_from_slice(prefix);
         text.extend_from_slice(&self.text);
+        let Span { from, to } = self.first;
+        let shift = |at| usize::from(at) + prefix.len();
         Self {
             kind: self.kind,
             text,
+            first: Span::new(shift(from), shift(to)),
         }
     }
 
     /// Returns the escaped first component of the id, if the kind has
     /// [partitions](Kind::partitioned).
     pub fn partition(&self) -> Option<&str> {
-        if !self.kind.is_partitioned() {
-            return None;
+        std::str::from_utf8(self.partition_bytes()?).ok()
+    }
+
+    /// Returns the same as bytes, which need no check.
+    #[inline]
+    pub fn partition_bytes(&self) -> Option<&[u8]> {
+        let Span { from, to } = self.first;
+        match self.kind.is_partitioned() {
+            true => self.text.get(usize::from(from)..usize::from(to)),
+            false => None,
         }
-        // Nothing in front of the id has a brace.
-        let brace = self.text.iter().position(|byte| *byte == b'{')?;
-        let id = &self.text[brace + 1..];
-        let end = id.iter().position(|byte| matches!(byte, b':' | b'}'))?;
-        std::str::from_utf8(&id[..end]).ok()
     }
 
     /// Returns the kind.
+    #[inline]
     pub fn kind(&self) -> Kind {
         self.kind
     }
@@ -102,22 +131,28 @@ impl Key {
     ///
     /// # Errors
     /// [`Refusal::WrongType`].
+    #[inline]
     pub fn require(&self, content: Content, operation: &'static str) -> Result<()> {
-        if self.kind.content() == content {
-            return Ok(());
+        match self.kind.content() == content {
+            true => Ok(()),
+            false => Err(self.of_other_content(content, operation)),
         }
+    }
+
+    #[cold]
+    fn of_other_content(&self, content: Content, operation: &'static str) -> Error {
         let expected = match content {
             Content::Value => "values are read and written under Kind::evictable or Kind::pinned",
             Content::Record => "programs run on keys of Kind::record",
         };
-        Err(Error::new(
+        Error::new(
             operation,
             ErrorKind::Refused(Refusal::WrongType),
             format!(
                 "kind '{}' is of another content: {expected}",
                 self.kind.name()
             ),
-        ))
+        )
     }
 
     /// Returns the whole key as printable ASCII, at most a few hundred bytes.
@@ -131,6 +166,7 @@ impl Key {
     /// Returns the whole key as bytes.
     ///
     /// Not for logs.
+    #[inline]
     pub fn as_bytes(&self) -> &[u8] {
         &self.text
     }

@@ -2,7 +2,7 @@
 
 use smallvec::SmallVec;
 
-use super::{Key, Kind, MAX_ID, is_name};
+use super::{Key, Kind, MAX_ID, Span, is_name};
 use crate::{Error, ErrorKind, Result};
 
 impl Key {
@@ -47,9 +47,11 @@ impl Key {
             );
             Error::new("key", ErrorKind::Invalid, text)
         })?;
+        let start = front.len() + ":{".len();
         Ok(Self {
             kind,
             text: SmallVec::from_slice(text.as_bytes()),
+            first: Span::new(start, start + id.find(':').unwrap_or(id.len())),
         })
     }
 

@@ -1,3 +1,5 @@
+use std::net::IpAddr;
+
 use proptest::prelude::*;
 
 use super::*;
@@ -41,8 +43,6 @@ fn a_key_shows_its_parts_and_its_namespace() {
 
 #[test]
 fn numbers_and_addresses_read_as_people_write_them() {
-    use std::net::IpAddr;
-
     assert_eq!(
         key((i64::MIN, u64::MAX)),
         format!("kind:{{{}:{}}}", i64::MIN, u64::MAX)
@@ -147,6 +147,26 @@ proptest! {
         let (a, b) = ((one.0.as_str(), one.1.as_str()), (other.0.as_str(), other.1.as_str()));
         prop_assert_eq!(a == b, key(a) == key(b));
         prop_assert_eq!(a.0 == b.0, key((a.0, number)) == key((b.0, number)));
+    }
+
+    #[test]
+    fn a_key_from_a_prefix_is_the_key_of_all_its_components(
+        one in wild(),
+        other in wild(),
+        last in wild(),
+        address in any::<IpAddr>(),
+    ) {
+        const LIMIT: Kind = Kind::record("limit").partitioned();
+        for kind in [KIND, LIMIT] {
+            let prefix = KeyPrefix::new(kind, (one.as_str(), other.as_str()));
+            let key = Key::new(kind, (one.as_str(), other.as_str(), last.as_str()));
+            let made = prefix.key(last.as_str());
+            prop_assert_eq!(&made, &key);
+            prop_assert_eq!(made.partition(), key.partition());
+            let key = Key::new(kind, (one.as_str(), other.as_str(), address));
+            prop_assert_eq!(prefix.key(address), key);
+        }
+        prop_assert_eq!(Key::new(KIND, address), Key::new(KIND, address.to_string()));
     }
 
     #[test]

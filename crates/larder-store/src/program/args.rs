@@ -23,6 +23,7 @@ impl Args {
     }
 
     /// Makes arguments that are only checked, for a step in process.
+    #[inline]
     pub(super) fn only_checked() -> Self {
         Self {
             only_checked: true,
@@ -33,11 +34,16 @@ impl Args {
     /// Adds an integer, in decimal.
     ///
     /// One past [`MAX_INT`] makes the whole call invalid.
+    #[inline]
     pub fn int(&mut self, int: i64) {
         self.out_of_range |= int.unsigned_abs() > MAX_INT.unsigned_abs();
         if self.only_checked {
             return;
         }
+        self.write_int(int);
+    }
+
+    fn write_int(&mut self, int: i64) {
         // Writing to memory does not fail.
         let _ = write!(self.bytes, "{int}");
         self.ends.push(self.bytes.len());
@@ -79,14 +85,20 @@ impl Args {
     ///
     /// # Errors
     /// [`ErrorKind::Invalid`] if an integer is past [`MAX_INT`].
+    #[inline]
     pub fn check(&self) -> Result<()> {
-        if self.out_of_range {
-            return Err(Error::new(
-                "run",
-                ErrorKind::Invalid,
-                "an integer argument is past 2^53: programs keep integers within it",
-            ));
+        match self.out_of_range {
+            true => Err(out_of_range()),
+            false => Ok(()),
         }
-        Ok(())
     }
+}
+
+#[cold]
+fn out_of_range() -> Error {
+    Error::new(
+        "run",
+        ErrorKind::Invalid,
+        "an integer argument is past 2^53: programs keep integers within it",
+    )
 }

@@ -43,14 +43,16 @@ pub trait Call: Send {
 }
 
 /// Refuses a call whose key is not of the record's kind.
-pub(super) fn check_kind(key: &Key, call: &dyn Call) -> Result<()> {
+#[inline]
+pub(super) fn check_kind(key: &Key, kind: Kind) -> Result<()> {
     key.require(Content::Record, "run")?;
-    if key.kind() == call.kind() {
-        return Ok(());
+    match key.kind() == kind {
+        true => Ok(()),
+        false => Err(wrong_type(kind)),
     }
-    Err(wrong_type(call.kind()))
 }
 
+#[cold]
 fn wrong_type(kind: Kind) -> Error {
     Error::new(
         "run",

@@ -85,10 +85,10 @@ impl dyn Programs + '_ {
     /// # Errors
     /// Those of [`run`](#method.run).
     pub fn run_now<P: Program>(&self, key: &Key, program: &P) -> Poll<Result<P::Reply>> {
-        let mut run = Run::new(program);
-        if let Err(error) = check_kind(key, &run) {
+        if let Err(error) = check_kind(key, P::Record::KIND) {
             return Poll::Ready(Err(error));
         }
+        let mut run = Run::new(program);
         self.call_now(key, &mut run).map(|done| run.reply(done))
     }
 
@@ -122,7 +122,7 @@ impl dyn Programs + '_ {
     ) -> [Result<()>; N] {
         let mut done = [const { None }; N];
         for ((key, call), done) in runs.iter_mut().zip(&mut done) {
-            *done = check_kind(key, &**call).err().map(Err);
+            *done = check_kind(key, call.kind()).err().map(Err);
         }
         for ((key, call), done) in runs.iter_mut().zip(&mut done) {
             if done.is_none() {
@@ -160,7 +160,7 @@ impl dyn Programs + '_ {
         let mut refused: Vec<_> = steps
             .iter()
             .zip(&typed)
-            .map(|((key, _), call)| check_kind(key, call).err())
+            .map(|((key, _), call)| check_kind(key, call.kind()).err())
             .collect();
         let calls: Calls<'_> = steps
             .iter()

@@ -14,16 +14,19 @@ pub struct Cell {
 
 impl Cell {
     /// Makes a cell without a record.
+    #[inline]
     pub fn new() -> Self {
         Self::default()
     }
 
     /// Returns whether it holds no record.
+    #[inline]
     pub fn is_empty(&self) -> bool {
         self.record.is_none()
     }
 
     /// Takes the TTL that the last step set, if it set one.
+    #[inline]
     pub fn take_ttl(&mut self) -> Option<Ttl> {
         self.ttl.take()
     }

@@ -10,7 +10,7 @@ use http::{HeaderMap, HeaderName, header};
 
 use super::peer::{FindPeer, PeerAddr};
 use super::proxy_nets::ProxyNets;
-use super::request_view::RequestView;
+use super::request_head::RequestHead;
 
 /// The trusted proxies, and the one header in which they report the client's address.
 ///
@@ -25,6 +25,9 @@ use super::request_view::RequestView;
 ///
 /// Addresses may have a port, brackets or quotes. Mapped IPv6 addresses count as IPv4, in the declared
 /// networks too.
+///
+/// A proxy that reports one address in a header of its own is declared by [`header`](Self::header).
+/// Only rules 1 and 4 apply to that.
 #[derive(Clone)]
 pub struct TrustedProxies {
     networks: ProxyNets,
@@ -32,10 +35,12 @@ pub struct TrustedProxies {
     find_peer: FindPeer,
 }
 
-#[derive(Clone, Copy)]
+#[derive(Clone)]
 enum Header {
     XForwardedFor,
     Forwarded,
+    /// A header that holds one address.
+    Named(HeaderName),
 }
 
 const X_FORWARDED_FOR: HeaderName = HeaderName::from_static("x-forwarded-for");
@@ -52,6 +57,27 @@ impl TrustedProxies {
     /// Trusts proxies in `networks` that append to `Forwarded` (RFC 7239).
     pub fn forwarded(networks: ProxyNets) -> Self {
         Self::new(networks, Header::Forwarded)
+    }
+
+    /// Trusts proxies in `networks` that write the client's address alone into the header `name`, such
+    /// as `CF-Connecting-IP`, `True-Client-IP` or `X-Real-IP`.
+    ///
+    /// A request of theirs whose header is missing, there twice or not an address has the proxy's own
+    /// address. The peer must be the proxy that writes the header, and must replace what the client
+    /// sent: a proxy of yours between the two passes a forged header on.
+    ///
+    /// ```
+    /// use http::HeaderName;
+    /// use larder_rate_limit::{KeyBy, TrustedProxies};
+    ///
+    /// let name = HeaderName::from_static("cf-connecting-ip");
+    /// // The provider publishes its networks.
+    /// let proxies = TrustedProxies::header("173.245.48.0/20, 2400:cb00::/32".parse()?, name);
+    /// let key_by = KeyBy::forwarded(proxies);
+    /// # Ok::<(), larder_store::Error>(())
+    /// ```
+    pub fn header(networks: ProxyNets, name: HeaderName) -> Self {
+        Self::new(networks, Header::Named(name))
     }
 
     fn new(networks: ProxyNets, header: Header) -> Self {
@@ -74,10 +100,10 @@ impl TrustedProxies {
 
     /// Returns the client of a request, or None if the peer is unknown.
     pub fn client(&self, parts: &Parts) -> Option<IpAddr> {
-        self.client_in(RequestView::of_parts(parts))
+        self.client_in(RequestHead::of_parts(parts))
     }
 
-    pub(super) fn client_in(&self, request: RequestView<'_>) -> Option<IpAddr> {
+    pub(super) fn client_in(&self, request: RequestHead<'_>) -> Option<IpAddr> {
         let peer = (self.find_peer)(request.extensions)?;
         Some(self.client_behind(peer, request.headers))
     }
@@ -88,7 +114,8 @@ impl TrustedProxies {
         if !self.networks.contain(peer) {
             return peer;
         }
-        match self.header {
+        match &self.header {
+            Header::Named(name) => only_address(headers, name).unwrap_or(peer),
             Header::XForwardedFor => {
                 let lines = headers.get_all(X_FORWARDED_FOR).iter().rev();
                 self.walk(
@@ -120,6 +147,16 @@ impl TrustedProxies {
         }
         client
     }
+}
+
+/// Returns the address that a header holds, if it is there once.
+fn only_address(headers: &HeaderMap, name: &HeaderName) -> Option<IpAddr> {
+    let mut lines = headers.get_all(name).iter();
+    let (line, None) = (lines.next()?, lines.next()) else {
+        return None;
+    };
+    let address = node::address(line.as_bytes().trim_ascii())?;
+    Some(address.to_canonical())
 }
 
 impl fmt::Debug for TrustedProxies {

@@ -176,6 +176,38 @@ fn only_the_declared_header_is_read() {
     assert_eq!(xff.client_behind(ip("10.0.0.1"), &headers), ip("2.2.2.2"));
 }
 
+const CONNECTING: HeaderName = HeaderName::from_static("cf-connecting-ip");
+
+#[test]
+fn an_address_in_a_named_header_is_believed_from_a_declared_proxy_alone() {
+    let proxies = TrustedProxies::header(OURS.parse().unwrap(), CONNECTING);
+    for (peer, sent, client) in [
+        ("10.0.0.1", &["198.51.100.1"][..], "198.51.100.1"),
+        ("10.0.0.1", &[" 198.51.100.1:443 "], "198.51.100.1"),
+        ("10.0.0.1", &["::ffff:198.51.100.1"], "198.51.100.1"),
+        ("10.0.0.1", &["2001:db8::1"], "2001:db8::1"),
+        ("10.0.0.1", &["[2001:db8::1]:9"], "2001:db8::1"),
+        ("::ffff:10.0.0.1", &["198.51.100.1"], "198.51.100.1"),
+        ("192.0.2.9", &["198.51.100.1"], "192.0.2.9"),
+        // What a proxy does not write is the proxy's.
+        ("10.0.0.1", &[], "10.0.0.1"),
+        ("10.0.0.1", &[""], "10.0.0.1"),
+        ("10.0.0.1", &["198.51.100.1", "198.51.100.2"], "10.0.0.1"),
+        ("10.0.0.1", &["198.51.100.1", "198.51.100.1"], "10.0.0.1"),
+        ("10.0.0.1", &["198.51.100.1, 198.51.100.2"], "10.0.0.1"),
+        ("10.0.0.1", &["unknown"], "10.0.0.1"),
+    ] {
+        let sent: Vec<_> = sent.iter().map(|line| line.as_bytes()).collect();
+        let mut headers = lines(CONNECTING, &sent);
+        headers.append(X_FORWARDED_FOR, HeaderValue::from_static("203.0.113.1"));
+        assert_eq!(
+            proxies.client_behind(ip(peer), &headers),
+            ip(client),
+            "{peer} {sent:?}"
+        );
+    }
+}
+
 /// Header bytes of a hostile client, mostly of characters that the parser cares about.
 fn hostile() -> impl Strategy<Value = Vec<u8>> {
     let piece = prop_oneof![
@@ -230,6 +262,8 @@ proptest! {
         let nets: ProxyNets = "0.0.0.0/1, 128.0.0.0/1, ::/1, 8000::/1".parse().unwrap();
         TrustedProxies::x_forwarded_for(nets.clone())
             .client_behind(ip("10.0.0.1"), &lines(X_FORWARDED_FOR, &sent));
+        TrustedProxies::header(nets.clone(), CONNECTING)
+            .client_behind(ip("10.0.0.1"), &lines(CONNECTING, &sent));
         TrustedProxies::forwarded(nets)
             .client_behind(ip("10.0.0.1"), &lines(header::FORWARDED, &sent));
     }

@@ -6,7 +6,7 @@ use http::{HeaderMap, Request, StatusCode};
 use super::Site;
 
 /// A visitor: keeps the one cookie of the site, and sends it along.
-#[derive(Default)]
+#[derive(Debug, Default)]
 pub(crate) struct Browser {
     cookie: Mutex<Option<String>>,
 }

@@ -1,0 +1,314 @@
+//! What a layer was told to do, and how it decides about requests.
+
+use std::task::Poll;
+use std::time::Duration;
+
+use http::{HeaderMap, Response};
+use larder_layer::StoreTimeout;
+use larder_layer::http::ResponseBody;
+use larder_store::{Key, Result};
+use smallvec::smallvec;
+
+use super::access_lists::{AccessLists, Listed};
+use super::conditions::{RefundIf, RequestCondition, SettleBy};
+use super::headers::Headers;
+use super::limit::Limit;
+use super::refusal_memory::RefusalMemory;
+use super::response::{Protocol, RETRY_UNAVAILABLE, Style};
+use super::settling::{ChargedStore, Refundable};
+use super::verdict::{Decisions, Held, Passed, Refused, Verdict};
+use crate::limiter::DEFAULT_TIMEOUT;
+use crate::metrics::{Outcome, Shadow};
+use crate::{Decision, FailMode, Reason, RequestHead};
+
+/// What a layer does with a request that has no key: no peer address, say, or no such header.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
+#[non_exhaustive]
+pub enum Unkeyed {
+    /// Charges all such requests together, as one visitor. The default, so that no client evades
+    /// its limit by leaving something out of a request.
+    #[default]
+    Shared,
+    /// Lets the request pass, uncounted.
+    ExemptFromLimit,
+}
+
+/// What a layer was told to do.
+#[derive(Clone, Debug)]
+pub(super) struct Decider {
+    pub(super) limits: Vec<Limit>,
+    pub(super) fail_mode: FailMode,
+    pub(super) unkeyed: Unkeyed,
+    pub(super) timeout: StoreTimeout,
+    pub(super) headers: Headers,
+    pub(super) jitter: Duration,
+    pub(super) exempt_if: Option<RequestCondition>,
+    pub(super) refund_if: Option<RefundIf>,
+    pub(super) settle_by: Option<SettleBy>,
+    pub(super) lists: Option<AccessLists>,
+    pub(super) memory: Option<RefusalMemory>,
+}
+
+impl Decider {
+    pub(super) fn new(limit: Limit) -> Self {
+        Self {
+            timeout: StoreTimeout::new(DEFAULT_TIMEOUT, limit.limiter.store_deadline()),
+            limits: vec![limit],
+            fail_mode: FailMode::default(),
+            unkeyed: Unkeyed::default(),
+            headers: Headers::default(),
+            jitter: Duration::ZERO,
+            exempt_if: None,
+            refund_if: None,
+            settle_by: None,
+            lists: None,
+            memory: None,
+        }
+    }
+
+    pub(super) fn set_timeout(&mut self, timeout: Duration) {
+        // A deadline of its own counts only if every store has one.
+        let deadlines = self
+            .limits
+            .iter()
+            .map(|limit| limit.limiter.store_deadline());
+        let longest = deadlines
+            .collect::<Option<Vec<_>>>()
+            .into_iter()
+            .flatten()
+            .max();
+        self.timeout = StoreTimeout::new(timeout, longest);
+    }
+
+    /// Returns what is known about a request without its visitor. None if that decides.
+    pub(super) fn known(&self, request: &RequestHead<'_>) -> Option<Verdict> {
+        if let Some(lists) = &self.lists {
+            match lists.find(*request) {
+                Some(Listed::Allowed) => return Some(self.exempt()),
+                Some(Listed::Denied) => {
+                    self.limits[0].metrics.count(Outcome::Refused);
+                    let denied = Refused::without_decision(Reason::Denied, Duration::ZERO);
+                    return Some(self.refuse(denied));
+                }
+                None => {}
+            }
+        }
+        let exempt_if = self.exempt_if.as_ref();
+        if exempt_if.is_some_and(|it| it.holds(request)) {
+            return Some(self.exempt());
+        }
+        None
+    }
+
+    fn exempt(&self) -> Verdict {
+        self.limits[0].metrics.count(Outcome::Exempt);
+        Verdict::Pass(Passed::default())
+    }
+
+    /// Returns the one limit of the layer, if a request may be decided without waiting.
+    pub(super) fn simple(&self) -> Option<&Limit> {
+        match &*self.limits {
+            [limit] if self.memory.is_none() && self.settle_by.is_none() && limit.is_simple() => {
+                Some(limit)
+            }
+            _ => None,
+        }
+    }
+
+    /// Returns the key that is charged for a request in which none was found. None if that is exempt.
+    pub(super) fn unkeyed(&self, limit: &Limit) -> Option<Key> {
+        limit.metrics.unkeyed(limit.key_by.needs_address());
+        match self.unkeyed {
+            Unkeyed::Shared => Some(limit.unkeyed()),
+            Unkeyed::ExemptFromLimit => {
+                limit.metrics.count(Outcome::Exempt);
+                None
+            }
+        }
+    }
+
+    /// Decides if the store answers at once. Pending means that nothing was charged.
+    pub(super) fn decide_now(&self, limit: &Limit, key: &Key) -> Poll<Verdict> {
+        limit.limiter.check_now(key).map(|answer| match answer {
+            Ok(decision) => {
+                limit.metrics.health.succeeded();
+                self.decided(0, key, decision)
+            }
+            Err(error) => {
+                limit.metrics.health.failed(&error);
+                self.without_store(&[(0, key.clone(), limit.limiter.cost())])
+            }
+        })
+    }
+
+    /// Counts the decision of a single limit, and returns what follows.
+    pub(super) fn decided(&self, at: usize, key: &Key, decision: Decision) -> Verdict {
+        let limit = &self.limits[at];
+        if !decision.is_allowed() {
+            limit.metrics.count(Outcome::Refused);
+            return self.refuse(Refused::by(at, decision));
+        }
+        self.passed(limit, &decision, Outcome::Allowed);
+        let held = self.refundable(at, key, &decision, ChargedStore::Shared);
+        Verdict::Pass(Passed {
+            decisions: smallvec![(at, decision)],
+            held: held.and_then(|charge| {
+                let refundables = vec![charge];
+                Held {
+                    refundables,
+                    ..Held::default()
+                }
+                .boxed()
+            }),
+        })
+    }
+
+    /// Counts a request that a limit lets pass.
+    pub(super) fn passed(&self, limit: &Limit, decision: &Decision, outcome: Outcome) {
+        limit.metrics.count(outcome);
+        if decision.is_shared() {
+            limit.metrics.shared();
+        }
+        if limit.fields.is_near_limit(decision) {
+            limit.metrics.near_limit();
+        }
+    }
+
+    /// Counts a refusal by its reason.
+    pub(super) fn refuse(&self, refused: Refused) -> Verdict {
+        let metrics = &self.limits[refused.limit].metrics;
+        if refused.decision.is_shared() {
+            metrics.shared();
+        }
+        let reason = match refused.is_remembered {
+            true => Some(Reason::Remembered),
+            false => refused.decision.reason(),
+        };
+        metrics.refused(reason.unwrap_or(Reason::Quota));
+        Verdict::Refuse(refused)
+    }
+
+    /// Counts what a limit in shadow mode would have done.
+    pub(super) fn shadowed(limit: &Limit, answer: &Result<Decision>) {
+        limit.metrics.shadow(match answer {
+            Ok(decision) if decision.is_allowed() => Shadow::Allowed,
+            Ok(_) => Shadow::Refused,
+            Err(_) => Shadow::Failed,
+        });
+    }
+
+    /// Returns what a request that passes may get back, if the layer gives anything back.
+    pub(super) fn refundable(
+        &self,
+        at: usize,
+        key: &Key,
+        decision: &Decision,
+        store: ChargedStore,
+    ) -> Option<Refundable> {
+        self.refund_if.as_ref()?;
+        let limit = &self.limits[at];
+        let limiter = match store {
+            ChargedStore::Shared => &limit.limiter,
+            ChargedStore::Local => limit.local.as_ref().unwrap_or(&limit.limiter),
+        };
+        Some(Refundable {
+            limit: at,
+            visitor: key.clone(),
+            charged: limiter.charged(key.clone(), decision),
+            back: limiter.give_back(key, decision)?,
+            store,
+        })
+    }
+
+    /// Decides about a request while the store fails.
+    pub(super) fn without_store(&self, asked: &[(usize, Key, u32)]) -> Verdict {
+        let local = match &self.fail_mode {
+            FailMode::Open => {
+                for (at, ..) in asked {
+                    self.limits[*at].metrics.count(Outcome::FailedOpen);
+                }
+                return Verdict::Pass(Passed::default());
+            }
+            FailMode::Closed => return self.closed(asked),
+            FailMode::Local(local) => local,
+        };
+        let mut decisions = Decisions::new();
+        let mut held = Held::default();
+        for (at, key, cost) in asked {
+            let limit = &self.limits[*at];
+            let limiter = limit.local.as_ref().unwrap_or(&limit.limiter);
+            let decision = match local.check(limiter, key, (*cost).min(limiter.max_cost())) {
+                Ok(decision) => decision,
+                Err(_) => return self.closed(asked),
+            };
+            if !decision.is_allowed() {
+                limit.metrics.count(Outcome::LocalRefused);
+                return self.refuse(Refused::by(*at, decision));
+            }
+            self.passed(limit, &decision, Outcome::LocalAllowed);
+            decisions.push((*at, decision));
+            let charge = self.refundable(*at, key, &decision, ChargedStore::Local);
+            held.refundables.extend(charge);
+        }
+        Verdict::Pass(Passed {
+            decisions,
+            held: held.boxed(),
+        })
+    }
+
+    fn closed(&self, asked: &[(usize, Key, u32)]) -> Verdict {
+        for (at, ..) in asked {
+            self.limits[*at].metrics.count(Outcome::FailedClosed);
+        }
+        let limit = asked.first().map_or(0, |(at, ..)| *at);
+        self.refuse(Refused {
+            limit,
+            ..Refused::without_decision(Reason::StoreFailed, RETRY_UNAVAILABLE)
+        })
+    }
+
+    /// Returns the response to a refused request.
+    pub(super) fn refusal<B>(
+        &self,
+        refused: Refused,
+        protocol: Protocol,
+    ) -> Response<ResponseBody<B>> {
+        let limit = &self.limits[refused.limit];
+        let style = Style {
+            protocol,
+            has_retry_after: self.headers != Headers::None,
+            jitter: self.jitter,
+        };
+        let mut response = limit.refusals.response(refused.decision, style);
+        if refused.is_remembered {
+            let remembered = Decision {
+                reason: Some(Reason::Remembered),
+                ..refused.decision
+            };
+            response.extensions_mut().insert(remembered);
+        }
+        if !matches!(
+            refused.decision.reason(),
+            Some(Reason::Denied | Reason::StoreFailed)
+        ) {
+            let decisions = smallvec![(refused.limit, refused.decision)];
+            self.add_headers(&decisions, response.headers_mut());
+        }
+        response
+    }
+
+    /// Adds the header fields that describe the limits.
+    pub(super) fn add_headers(&self, decisions: &Decisions, headers: &mut HeaderMap) {
+        for (at, decision) in decisions {
+            let limit = &self.limits[*at];
+            match self.headers {
+                Headers::None | Headers::RetryAfter => {}
+                Headers::Draft11 => {
+                    let more = limit.limiter.until_more(decision);
+                    limit.fields.append(decision, more, headers);
+                }
+                Headers::Legacy(reset) => limit.fields.set_legacy(reset, decision, headers),
+            }
+        }
+    }
+}

@@ -1,0 +1,148 @@
+use std::sync::Arc;
+
+use larder_store::Key;
+
+use super::conditions::{CostBy, RequestCondition};
+use super::headers::Fields;
+use super::response::Refusals;
+use crate::metrics::Metrics;
+use crate::{KeyBy, RateLimiter, RequestHead};
+
+/// One limit of a layer: a limiter, and whom it charges, for which requests and how much.
+///
+/// A layer may have [several](crate::RateLimitLayer::and). Its counters belong to the metrics recorder that
+/// is installed when it is made.
+///
+/// ```
+/// # use std::sync::Arc;
+/// use larder_rate_limit::{KeyBy, Limit, Policy, Quota, RateLimitLayer, RateLimiter};
+/// # fn limits(store: Arc<dyn larder_store::Store>) -> larder_store::Result<RateLimitLayer> {
+///
+/// let pages = RateLimiter::new(store.clone(), "pages", Quota::per_minute(100))?;
+/// let search = RateLimiter::new(store.clone(), "search", Quota::per_hour(500))?;
+/// let health = RateLimiter::new(store, "health", Policy::unlimited())?;
+///
+/// Ok(RateLimitLayer::new(pages, KeyBy::peer())
+///     // A search costs ten units. For now it is only watched.
+///     .and(
+///         Limit::new(search, KeyBy::peer())
+///             .with_cost_by(|request| if request.uri().path() == "/search" { 10 } else { 0 })
+///             .with_shadow_mode(),
+///     )
+///     // Health checks are free.
+///     .and(
+///         Limit::new(health, KeyBy::everybody())
+///             .with_condition(|request| request.uri().path() == "/health")
+///             .with_replaced("pages"),
+///     ))
+/// # }
+/// ```
+#[derive(Clone, Debug)]
+pub struct Limit {
+    pub(super) limiter: RateLimiter,
+    /// The limiter that counts in this process while the store fails, if it has another quota.
+    pub(super) local: Option<RateLimiter>,
+    pub(super) key_by: KeyBy,
+    pub(super) fields: Fields,
+    pub(super) refusals: Refusals,
+    pub(super) metrics: Metrics,
+    pub(super) is_shadow: bool,
+    condition: Option<RequestCondition>,
+    cost_by: Option<CostBy>,
+    replaced: Vec<Arc<str>>,
+}
+
+impl Limit {
+    /// Charges the visitor that `key_by` finds, by `limiter`.
+    pub fn new(limiter: RateLimiter, key_by: KeyBy) -> Self {
+        Self {
+            fields: Fields::new(&limiter),
+            refusals: Refusals::new(limiter.policy(), limiter.rules().len()),
+            metrics: Metrics::new(limiter.policy()),
+            local: None,
+            limiter,
+            key_by,
+            is_shadow: false,
+            condition: None,
+            cost_by: None,
+            replaced: Vec::new(),
+        }
+    }
+
+    /// Counts what the limit would refuse, and refuses nothing.
+    ///
+    /// Use it to see what a new limit does before it does it: `larder_rate_limit_shadow_total` counts. A
+    /// request is charged as it would be, and its response says nothing of the limit. It does not wait for
+    /// the store, unless a rule limits concurrency.
+    #[must_use]
+    pub fn with_shadow_mode(mut self) -> Self {
+        self.is_shadow = true;
+        self
+    }
+
+    /// Applies the limit only to requests for which `condition` returns true. The default is all.
+    #[must_use]
+    pub fn with_condition<F>(mut self, condition: F) -> Self
+    where
+        F: Fn(&RequestHead<'_>) -> bool + Send + Sync + 'static,
+    {
+        self.condition = Some(RequestCondition::new(condition));
+        self
+    }
+
+    /// Takes the place of the layer's limit named `policy`, for the requests that this limit applies to.
+    ///
+    /// With a [condition](Self::with_condition), some callers so get another quota, or with
+    /// [`Policy::unlimited`](crate::Policy::unlimited) none. The replaced limit neither charges them nor asks the
+    /// store.
+    #[must_use]
+    pub fn with_replaced(mut self, policy: &str) -> Self {
+        self.replaced.push(policy.into());
+        self
+    }
+
+    /// Charges each request the units that `cost` returns for it, in place of the limiter's own cost.
+    ///
+    /// A request that costs 0 is not charged, and the store is not asked. One that costs more than the burst
+    /// is charged the whole burst, so that it can pass at all.
+    #[must_use]
+    pub fn with_cost_by<F>(mut self, cost: F) -> Self
+    where
+        F: Fn(&RequestHead<'_>) -> u32 + Send + Sync + 'static,
+    {
+        self.cost_by = Some(CostBy::new(cost));
+        self
+    }
+
+    /// Returns whether the limit applies to a request, before others replace it.
+    pub(super) fn applies_to(&self, request: &RequestHead<'_>) -> bool {
+        let condition = self.condition.as_ref();
+        condition.is_none_or(|condition| condition.holds(request))
+    }
+
+    pub(super) fn replaces(&self, other: &Self) -> bool {
+        let mut replaced = self.replaced.iter();
+        replaced.any(|policy| **policy == *other.limiter.policy())
+    }
+
+    pub(super) fn cost_of(&self, request: &RequestHead<'_>) -> u32 {
+        match &self.cost_by {
+            None => self.limiter.cost(),
+            Some(cost_by) => cost_by.cost(request).min(self.limiter.max_cost()),
+        }
+    }
+
+    /// Returns whether every request is charged alike, in one step that may take no waiting.
+    pub(super) fn is_simple(&self) -> bool {
+        !self.is_shadow
+            && self.condition.is_none()
+            && self.cost_by.is_none()
+            && !self.limiter.has_concurrency()
+            && !self.limiter.is_unlimited()
+    }
+
+    /// Returns the key that all requests without a key share.
+    pub(super) fn unkeyed(&self) -> Key {
+        self.limiter.key("unkeyed")
+    }
+}

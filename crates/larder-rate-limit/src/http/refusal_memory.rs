@@ -1,0 +1,133 @@
+use std::fmt;
+use std::sync::Arc;
+use std::time::Duration;
+
+use larder_layer::{Capacity, Generation, NearCache};
+use larder_store::{Key, Timestamp};
+use tokio::time::Instant;
+
+use crate::{Decision, Reason};
+
+/// Remembers refusals in this process, so that a flood of one visitor costs few calls to the store.
+///
+/// While a refusal is remembered, requests of its visitor that cost as much or more are refused without
+/// the store. It is forgotten at its `Retry-After`, and never later: the time is counted from before the
+/// store was asked. It is also forgotten after [`with_max_age`](Self::with_max_age), by default a second,
+/// so that a visitor whom another process or the support desk gives something back waits no longer than
+/// that. What this layer gives back itself takes effect at once.
+///
+/// It is for a store that takes a round trip. A store in this process is not asked less: it answers sooner
+/// than the memory would.
+#[derive(Clone)]
+pub struct RefusalMemory {
+    refusals: Arc<NearCache<Key, Remembered>>,
+    /// Where the deadlines count from.
+    started: Instant,
+    max_age: Duration,
+}
+
+/// A question to the store, for [`RefusalMemory::remember`].
+#[derive(Clone, Copy, Debug)]
+pub(super) struct Asked {
+    at: Instant,
+    generation: Generation,
+}
+
+#[derive(Clone, Copy, Debug)]
+struct Remembered {
+    decision: Decision,
+    decided_at: Instant,
+}
+
+impl RefusalMemory {
+    /// The time for which a refusal is remembered by default: 1 s.
+    pub const DEFAULT_MAX_AGE: Duration = Duration::from_secs(1);
+
+    /// The shortest wait that is remembered. A shorter one is over before the next request.
+    const SHORTEST: Duration = Duration::from_millis(1);
+
+    /// Remembers the refusals of at most `visitors` visitors, each in some 300 bytes.
+    pub fn new(visitors: u64) -> Self {
+        Self {
+            refusals: Arc::new(NearCache::new(Capacity::Entries(visitors))),
+            started: Instant::now(),
+            max_age: Self::DEFAULT_MAX_AGE,
+        }
+    }
+
+    /// Sets the longest time for which a refusal is remembered.
+    ///
+    /// The default is 1 s. What the support desk gives back takes effect after this time at the latest.
+    #[must_use]
+    pub fn with_max_age(mut self, max_age: Duration) -> Self {
+        self.max_age = max_age;
+        self
+    }
+
+    /// Returns the refusal of a request for `cost` units, if one is remembered that is not over.
+    pub(super) fn recall(&self, key: &Key, cost: u32) -> Option<Decision> {
+        let held = self.refusals.get(key)?;
+        let Remembered {
+            decision,
+            decided_at,
+        } = held.value;
+        let now = Instant::now();
+        if cost < decision.cost || self.at(now) >= held.deadline {
+            return None;
+        }
+        let passed = now.saturating_duration_since(decided_at).as_micros();
+        let passed = i64::try_from(passed).unwrap_or(i64::MAX);
+        let left = |micros: i64| (micros - passed).max(0);
+        Some(Decision {
+            retry_after_us: left(decision.retry_after_us),
+            reset_us: left(decision.reset_us),
+            more_us: match decision.more_us {
+                Decision::BY_GCRA => Decision::BY_GCRA,
+                more => left(more),
+            },
+            ..decision
+        })
+    }
+
+    /// Prepares to remember what the store is about to decide for a visitor.
+    pub(super) fn begin(&self, key: &Key) -> Asked {
+        Asked {
+            at: Instant::now(),
+            generation: self.refusals.generation(key),
+        }
+    }
+
+    /// Remembers a refusal, unless its visitor got something back since the store was asked.
+    pub(super) fn remember(&self, key: &Key, decision: Decision, asked: Asked) {
+        let is_known = matches!(decision.reason(), Some(Reason::Quota | Reason::Ban));
+        let wait = decision.retry_after().min(self.max_age);
+        if !is_known || wait < Self::SHORTEST {
+            return;
+        }
+        let value = Remembered {
+            decision,
+            decided_at: asked.at,
+        };
+        let deadline = self.at(asked.at + wait);
+        self.refusals
+            .insert_if_unchanged(key.clone(), value, deadline, asked.generation);
+    }
+
+    /// Forgets what is remembered of a visitor who got something back.
+    pub(super) fn forget(&self, key: &Key) {
+        self.refusals.invalidate(key);
+    }
+
+    fn at(&self, moment: Instant) -> Timestamp {
+        let micros = moment.saturating_duration_since(self.started).as_micros();
+        Timestamp::from_micros(i64::try_from(micros).unwrap_or(i64::MAX))
+    }
+}
+
+impl fmt::Debug for RefusalMemory {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.debug_struct("RefusalMemory")
+            .field("max_age", &self.max_age)
+            .finish_non_exhaustive()
+    }
+}

@@ -1,0 +1,166 @@
+//! What becomes of a charge once the response is known.
+
+use http::response::Parts;
+use larder_store::{Key, Result};
+
+use super::decider::Decider;
+use super::verdict::{Decisions, Held};
+use crate::give_back::GiveBack;
+use crate::{Decision, FailMode};
+
+/// Says, among the extensions of a handler's response, what happens to the request's charge.
+///
+/// It takes precedence over the functions of a layer that [gives charges
+/// back](crate::RateLimitLayer::with_refunds) or [settles costs](crate::RateLimitLayer::with_settled_cost);
+/// other layers ignore it. A sign-in that answers every attempt with the same status can so have only its
+/// failed attempts counted.
+///
+/// It applies to every such limit around the handler. To tell limits apart, put a type of your own among the
+/// extensions, and look for it in [`with_refund_if`](crate::RateLimitLayer::with_refund_if).
+///
+/// ```
+/// use http::{Response, StatusCode, header::LOCATION};
+/// use larder_rate_limit::Settlement;
+///
+/// fn answer(is_right: bool) -> http::Result<Response<()>> {
+///     let (to, settlement) = match is_right {
+///         true => ("/account", Settlement::Refund),
+///         false => ("/sign-in", Settlement::Charge),
+///     };
+///     let response = Response::builder().status(StatusCode::SEE_OTHER).header(LOCATION, to);
+///     response.extension(settlement).body(())
+/// }
+/// ```
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Hash)]
+#[non_exhaustive]
+pub enum Settlement {
+    /// The charge stays. A reservation is charged as it was estimated.
+    Charge,
+    /// The charge is given back.
+    Refund,
+    /// A reservation is charged so many units in place of the estimate. Any other charge stays.
+    Cost(u32),
+}
+
+/// A charge that can still be given back.
+#[derive(Debug)]
+pub(super) struct Refundable {
+    pub(super) limit: usize,
+    /// The visitor's own key.
+    pub(super) visitor: Key,
+    /// The key of the record that was charged.
+    pub(super) charged: Key,
+    pub(super) back: GiveBack,
+    pub(super) store: ChargedStore,
+}
+
+/// The store that holds the state of the visitor who was charged.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(super) enum ChargedStore {
+    /// The limiter's store.
+    Shared,
+    /// The local one, used while the limiter's store fails.
+    Local,
+}
+
+/// What a response says about the charges of its request.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(super) struct Outcome {
+    is_refunded: bool,
+    /// What reservations really cost. None for the estimate.
+    cost: Option<u32>,
+}
+
+impl Decider {
+    /// Returns what a response with this head says: the handler's [`Settlement`] decides, or without one
+    /// the functions of the layer.
+    pub(super) fn outcome(&self, head: &Parts) -> Outcome {
+        match head.extensions.get() {
+            Some(Settlement::Refund) => Outcome {
+                is_refunded: true,
+                cost: Some(0),
+            },
+            Some(Settlement::Charge) => Outcome {
+                is_refunded: false,
+                cost: None,
+            },
+            Some(Settlement::Cost(units)) => Outcome {
+                is_refunded: false,
+                cost: Some(*units),
+            },
+            None => {
+                let is_refunded = self.refund_if.as_ref().is_some_and(|it| it.holds(head));
+                let cost = self.settle_by.as_ref().and_then(|it| it.cost(head));
+                Outcome {
+                    is_refunded,
+                    cost: if is_refunded { Some(0) } else { cost },
+                }
+            }
+        }
+    }
+
+    /// Returns whether a response that says this leaves something to be done in the store.
+    pub(super) fn has_work(&self, held: &Held, outcome: Outcome) -> bool {
+        !held.reservations.is_empty() || (outcome.is_refunded && !held.refundables.is_empty())
+    }
+
+    /// Gives back and settles what a response says. `decisions` then says what remains.
+    pub(super) async fn settle(
+        &self,
+        held: &mut Held,
+        outcome: Outcome,
+        decisions: &mut Decisions,
+    ) {
+        if outcome.is_refunded {
+            for charge in std::mem::take(&mut held.refundables) {
+                let limit = charge.limit;
+                let answer = self.give_back(&charge).await;
+                self.settled(limit, answer, decisions, Some(&charge.visitor));
+            }
+        }
+        for (limit, key, reservation) in std::mem::take(&mut held.reservations) {
+            let units = outcome.cost.unwrap_or(reservation.decision().cost());
+            let settle = reservation.settle(units);
+            let answer = self.timeout.run("settle a rate limit", settle).await;
+            self.settled(limit, answer, decisions, Some(&key));
+        }
+    }
+
+    /// Gives a charge back, and waits for the store at most for the timeout.
+    pub(super) async fn give_back(&self, charge: &Refundable) -> Result<Decision> {
+        let limit = &self.limits[charge.limit];
+        let local = match (charge.store, &self.fail_mode) {
+            (ChargedStore::Local, FailMode::Local(local)) => Some(local),
+            _ => None,
+        };
+        match local.map(|local| local.refund(&charge.charged, &charge.back)) {
+            Some(std::task::Poll::Ready(answer)) => answer,
+            _ => {
+                let refund = limit.limiter.refund_key(&charge.charged, &charge.back);
+                self.timeout.run("refund a rate limit", refund).await
+            }
+        }
+    }
+
+    fn settled(
+        &self,
+        limit: usize,
+        answer: Result<Decision>,
+        decisions: &mut Decisions,
+        visitor: Option<&Key>,
+    ) {
+        let metrics = &self.limits[limit].metrics;
+        match answer {
+            Ok(decision) => {
+                metrics.refunded();
+                if let Some(of_limit) = decisions.iter_mut().find(|(at, _)| *at == limit) {
+                    of_limit.1 = decision;
+                }
+                if let (Some(memory), Some(visitor)) = (&self.memory, visitor) {
+                    memory.forget(visitor);
+                }
+            }
+            Err(error) => metrics.refund_lost(&error),
+        }
+    }
+}

@@ -1,0 +1,65 @@
+use std::fmt;
+use std::net::IpAddr;
+use std::sync::Arc;
+
+use http::request::Parts;
+
+use super::peer::{FindPeer, PeerAddr};
+use super::proxies::TrustedProxies;
+use super::request_head::RequestHead;
+
+/// How the address of a client is found: the peer of the connection, or behind declared proxies.
+///
+/// [`KeyBy::peer`](crate::KeyBy::peer) and [`KeyBy::forwarded`](crate::KeyBy::forwarded) charge it, and
+/// [`AccessLists`](crate::AccessLists) look it up.
+#[derive(Clone)]
+pub struct ClientAddress(Source);
+
+#[derive(Clone)]
+enum Source {
+    Peer(FindPeer),
+    Forwarded(Arc<TrustedProxies>),
+}
+
+impl ClientAddress {
+    /// Takes the peer of the connection, as [`PeerAddr::find`] finds it.
+    pub fn peer() -> Self {
+        Self::peer_found_by(PeerAddr::find)
+    }
+
+    /// Takes the peer that `find` finds, for servers that put it elsewhere.
+    pub fn peer_found_by(find: FindPeer) -> Self {
+        Self(Source::Peer(find))
+    }
+
+    /// Takes the client behind declared proxies.
+    pub fn forwarded(proxies: TrustedProxies) -> Self {
+        Self(Source::Forwarded(Arc::new(proxies)))
+    }
+
+    /// Returns the address of the client of a request, or None if the peer is unknown.
+    pub fn find(&self, parts: &Parts) -> Option<IpAddr> {
+        self.find_in(RequestHead::of_parts(parts))
+    }
+
+    pub(crate) fn find_in(&self, request: RequestHead<'_>) -> Option<IpAddr> {
+        match &self.0 {
+            Source::Peer(find) => find(request.extensions),
+            Source::Forwarded(proxies) => proxies.client_in(request),
+        }
+    }
+
+    /// Returns the name of the constructor.
+    pub(super) fn name(&self) -> &'static str {
+        match self.0 {
+            Source::Peer(_) => "peer",
+            Source::Forwarded(_) => "forwarded",
+        }
+    }
+}
+
+impl fmt::Debug for ClientAddress {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        write!(f, "ClientAddress::{}", self.name())
+    }
+}

@@ -1,0 +1,65 @@
+use std::fmt;
+
+use smallvec::SmallVec;
+
+use super::id::{IdWriter, Progress};
+use super::{Key, KeyId, Kind};
+
+/// The beginning of many keys: a kind, and the first components of their ids.
+///
+/// It is written once, so that a key costs little more than its last components. The keys are those
+/// that [`Key::new`] makes of all components together.
+///
+/// `Debug` shows the kind alone.
+///
+/// ```
+/// use larder_store::{Key, KeyPrefix, Kind};
+///
+/// const LIMIT: Kind = Kind::record("limit").partitioned();
+/// let pages = KeyPrefix::new(LIMIT, ("pages", "ip"));
+/// assert_eq!(pages.key("192.0.2.1"), Key::new(LIMIT, ("pages", "ip", "192.0.2.1")));
+/// ```
+#[derive(Clone)]
+pub struct KeyPrefix {
+    kind: Kind,
+    text: SmallVec<[u8; 96]>,
+    progress: Progress,
+}
+
+impl KeyPrefix {
+    /// Makes the beginning of the keys of `kind` whose ids begin with `first`.
+    pub fn new(kind: Kind, first: impl KeyId) -> Self {
+        let mut text = SmallVec::new();
+        text.extend_from_slice(kind.name().as_bytes());
+        text.extend_from_slice(b":{");
+        let mut writer = IdWriter::new(&mut text).partitioned(kind.is_partitioned());
+        first.write_id(&mut writer);
+        let progress = writer.pause();
+        Self {
+            kind,
+            text,
+            progress,
+        }
+    }
+
+    /// Makes the key whose id ends with `last`.
+    pub fn key(&self, last: impl KeyId) -> Key {
+        let mut text = SmallVec::new();
+        text.extend_from_slice(&self.text);
+        let mut writer = IdWriter::resume(&mut text, self.progress);
+        last.write_id(&mut writer);
+        let first = writer.finish();
+        text.push(b'}');
+        Key {
+            kind: self.kind,
+            text,
+            first,
+        }
+    }
+}
+
+impl fmt::Debug for KeyPrefix {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        write!(f, "KeyPrefix({})", self.kind.name())
+    }
+}
