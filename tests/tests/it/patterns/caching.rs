@@ -26,7 +26,10 @@ fn write_through_keeps_the_value_of_the_writer_that_was_slower() {
     one.run("SET film:12 one EX 300");
 
     let cached = one.text("GET film:12");
-    assert_eq!((commits.last(), cached.as_deref()), (Some(&"other"), Some("one")));
+    assert_eq!(
+        (commits.last(), cached.as_deref()),
+        (Some(&"other"), Some("one"))
+    );
 }
 
 #[test]

@@ -38,7 +38,10 @@ fn of_two_changes_of_a_session_that_is_one_value_the_first_is_lost() {
     one.run("SET session:1 seats=F12;theme=light");
     let changed = seen_too.expect("a session").replace("light", "dark");
     other.run(&format!("SET session:1 {changed}"));
-    assert_eq!(one.text("GET session:1").as_deref(), Some("seats=;theme=dark"));
+    assert_eq!(
+        one.text("GET session:1").as_deref(),
+        Some("seats=;theme=dark")
+    );
 }
 
 #[test]
@@ -48,7 +51,10 @@ fn a_list_of_devices_in_a_set_keeps_those_whose_session_has_ended() {
     app.run("SADD devices:ada session:1");
     let deadline = std::time::Instant::now() + std::time::Duration::from_secs(10);
     while app.int("EXISTS session:1") == 1 {
-        assert!(std::time::Instant::now() < deadline, "a millisecond is over");
+        assert!(
+            std::time::Instant::now() < deadline,
+            "a millisecond is over"
+        );
     }
     assert_eq!(app.texts("SMEMBERS devices:ada"), ["session:1"]);
 }
@@ -60,12 +66,19 @@ fn a_message_that_nobody_hears_is_gone() {
     drop(subscriber); // its connection breaks
     let deadline = std::time::Instant::now() + std::time::Duration::from_secs(10);
     while publisher.int("PUBLISH seats F12-is-sold") > 0 {
-        assert!(std::time::Instant::now() < deadline, "the server has noticed");
+        assert!(
+            std::time::Instant::now() < deadline,
+            "the server has noticed"
+        );
     }
     let mut back = super::Client::of(&server);
     back.run("SUBSCRIBE seats");
     publisher.run("PUBLISH seats F13-is-sold");
     let heard = back.0.receive().expect("a message");
     let heard = heard.array().expect("a message").last().expect("a payload");
-    assert_eq!(heard.text().as_deref(), Some("F13-is-sold"), "F12 was never told");
+    assert_eq!(
+        heard.text().as_deref(),
+        Some("F13-is-sold"),
+        "F12 was never told"
+    );
 }

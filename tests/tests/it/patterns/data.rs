@@ -70,7 +70,11 @@ fn a_transaction_with_a_command_that_fails_is_carried_out_by_half() {
     let replies = app.run("EXEC");
     let replies = replies.array().expect("a reply for each");
     assert!(replies[1].error().is_some(), "{replies:?}");
-    assert_eq!(app.text("GET wallet").as_deref(), Some("-12"), "it is paid for nothing");
+    assert_eq!(
+        app.text("GET wallet").as_deref(),
+        Some("-12"),
+        "it is paid for nothing"
+    );
 }
 
 #[test]
@@ -88,13 +92,20 @@ fn a_watch_on_a_shared_connection_is_ended_by_the_exec_of_another_task() {
     shared.run(&format!("SET plan {seen}+mine"));
     assert!(shared.run("EXEC").array().is_some(), "it was not refused");
 
-    assert_eq!(shared.text("GET plan").as_deref(), Some("a+mine"), "b is lost");
+    assert_eq!(
+        shared.text("GET plan").as_deref(),
+        Some("a+mine"),
+        "b is lost"
+    );
 }
 
 #[test]
 fn a_script_that_was_loaded_once_is_not_there_after_a_restart() {
     let (mut server, mut app, _) = two_clients();
-    let script = app.0.call(&["SCRIPT", "LOAD", "return 1"]).expect("a digest");
+    let script = app
+        .0
+        .call(&["SCRIPT", "LOAD", "return 1"])
+        .expect("a digest");
     let digest = script.text().expect("a digest").into_owned();
     server.kill();
     server.restart().expect("it runs again");

@@ -17,7 +17,10 @@ fn a_sliding_window_in_two_steps_lets_two_requests_have_the_last_place() {
     let (_server, mut one, mut other) = two_clients();
     let limit = 1;
     let mut passed = 0;
-    let counts = [one.int("ZCARD requests:ada"), other.int("ZCARD requests:ada")];
+    let counts = [
+        one.int("ZCARD requests:ada"),
+        other.int("ZCARD requests:ada"),
+    ];
     for (client, count) in [&mut one, &mut other].into_iter().zip(counts) {
         if count < limit {
             passed += 1;
@@ -34,11 +37,17 @@ fn a_sliding_window_that_adds_first_never_lets_in_whoever_keeps_trying() {
     // A request each second for ten minutes, which is 57 too many for each minute.
     let mut passed = 0;
     for second in 0..600 {
-        app.run(&format!("ZREMRANGEBYSCORE requests:ada 0 {}", second - window));
+        app.run(&format!(
+            "ZREMRANGEBYSCORE requests:ada 0 {}",
+            second - window
+        ));
         app.run(&format!("ZADD requests:ada {second} request-{second}"));
         passed += u32::from(app.int("ZCARD requests:ada") <= limit);
     }
-    assert_eq!(passed, 3, "three of ten minutes, where three of each minute were meant");
+    assert_eq!(
+        passed, 3,
+        "three of ten minutes, where three of each minute were meant"
+    );
 }
 
 #[test]
@@ -54,5 +63,8 @@ fn a_token_bucket_in_two_steps_gives_one_token_to_two() {
             client.run(&format!("SET tokens:ada {}", tokens - 1));
         }
     }
-    assert_eq!((taken, one.text("GET tokens:ada").as_deref()), (2, Some("0")));
+    assert_eq!(
+        (taken, one.text("GET tokens:ada").as_deref()),
+        (2, Some("0"))
+    );
 }

@@ -19,7 +19,11 @@ fn a_slow_worker_acknowledges_the_job_that_another_has_by_now() {
     // It takes so long that its job is moved back, and given to the next.
     next.run("LMOVE working jobs RIGHT LEFT");
     next.run("LMOVE jobs working RIGHT LEFT");
-    assert_eq!(slow.int("LREM working 1 mail"), 1, "nothing says that it is too late");
+    assert_eq!(
+        slow.int("LREM working 1 mail"),
+        1,
+        "nothing says that it is too late"
+    );
 
     drop(next); // the other worker is killed, and its job is nowhere
     assert_eq!(slow.int("EXISTS jobs working"), 0);
