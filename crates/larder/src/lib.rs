@@ -43,6 +43,9 @@ pub mod macros {
 #[cfg(feature = "moka")]
 #[doc(inline)]
 pub use larder_moka as moka;
+#[cfg(feature = "ops")]
+#[doc(inline)]
+pub use larder_ops as ops;
 #[cfg(feature = "queue")]
 #[doc(inline)]
 pub use larder_queue as queue;

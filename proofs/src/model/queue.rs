@@ -42,6 +42,8 @@ pub(crate) struct Drawn {
 pub(crate) enum Decision {
     Ack,
     AckTwice,
+    /// Takes a job more with the ack, whose lease ends.
+    AckAndTake,
     Nack(Ttl),
     Reject,
     Release,
@@ -87,6 +89,7 @@ fn decision(time: Time) -> impl Strategy<Value = Decision> {
     prop_oneof![
         4 => Just(Decision::Ack),
         1 => Just(Decision::AckTwice),
+        2 => Just(Decision::AckAndTake),
         2 => short(time).prop_map(Decision::Nack),
         1 => Just(Decision::Reject),
         1 => Just(Decision::Release),
@@ -177,6 +180,14 @@ impl QueueOperation {
                             let first = queue.ack(receipt).await?;
                             shown += &format!("{first:?} ");
                             Some(queue.ack(receipt).await?)
+                        }
+                        Decision::AckAndTake => {
+                            let ack = [(receipt.clone(), Verdict::Ack)];
+                            let (settled, next) = queue.settle_and_dequeue(&ack, 1).await?;
+                            for next in next {
+                                shown += &format!("{} {} ", next.id(), next.attempt());
+                            }
+                            settled.first().copied()
                         }
                         Decision::Nack(delay) => Some(queue.nack(receipt, delay.into()).await?),
                         Decision::Reject => {

@@ -1,8 +1,8 @@
 use larder::Key;
 use larder::cache::Tier;
 use larder::queue::QueueRecord;
-use larder::rate_limit::Tat;
-use larder::session::{SessionRecord, UserRecord};
+use larder::rate_limit::{Tat, Usage};
+use larder::session::{EveryoneRecord, SessionRecord, UserRecord};
 use larder::store::program::{Inspection, Record};
 use larder::structures::lock::Permits;
 use serde_json::json;
@@ -66,6 +66,11 @@ async fn inspect(target: &Target, text: &str) -> Result<Option<(&'static str, In
             "the sessions of a user",
             show::<UserRecord>(target, text).await?,
         )),
+        () if is::<EveryoneRecord>(text) => Some((
+            "the end of all sessions",
+            show::<EveryoneRecord>(target, text).await?,
+        )),
+        () if is::<Usage>(text) => Some(("a rate limit", show::<Usage>(target, text).await?)),
         () if is::<Tat>(text) => Some(("a rate limit", show::<Tat>(target, text).await?)),
         () if is::<Permits>(text) => Some(("a lock", show::<Permits>(target, text).await?)),
         () if is::<QueueRecord>(text) => {

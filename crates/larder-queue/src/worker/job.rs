@@ -6,12 +6,12 @@ use std::sync::Arc;
 use std::time::Duration;
 
 use futures_util::FutureExt;
-use tokio::sync::{OwnedSemaphorePermit, oneshot};
+use tokio::sync::OwnedSemaphorePermit;
 use tokio::time::Instant;
+use tokio_util::task::task_tracker::TaskTrackerToken;
 use tracing::Instrument;
 
 use super::error::{JobError, JobErrorKind};
-use super::lease::Lease;
 use super::report::Finished;
 use super::run::{Link, Running};
 use super::settle::Outcome;
@@ -27,14 +27,15 @@ enum Returned {
     Dropped,
 }
 
-/// Runs a job that was asked for at `started`, until the queue has its outcome.
+/// Runs a job that was asked for at `started`, and hands on its outcome.
 pub(super) async fn run(
     running: Arc<Running>,
     link: Arc<Link>,
     delivery: Delivery,
     started: Instant,
     place: OwnedSemaphorePermit,
-) -> Finished {
+    counted: TaskTrackerToken,
+) {
     let time = delivery.lease_ends().since(delivery.taken_at());
     let renewed_until = started + running.settings.max_run;
     let receipt = delivery.receipt().clone();
@@ -49,10 +50,42 @@ pub(super) async fn run(
     metrics.ran(begun.elapsed());
     link.renewals.remove(&lease);
     let verdict = span.in_scope(|| decide(&running, &context, returned));
-    let answer = link.tell(&lease, verdict.clone(), place).await;
-    let finished = finished(&running, &verdict, answer);
-    span.in_scope(|| note(&metrics, &context, finished));
-    finished
+    let outcome = Outcome {
+        receipt: lease.receipt.clone(),
+        verdict,
+        place,
+        ended: Ended {
+            running,
+            metrics,
+            context,
+            span,
+            _counted: counted,
+        },
+    };
+    // If nobody receives it, the worker is gone.
+    let _ = link.outcomes.send(outcome).await;
+}
+
+/// A job whose handler has returned, until the queue has its outcome.
+///
+/// Whoever sends outcomes finishes it: to wake its task for that would cost more than the job.
+pub(super) struct Ended {
+    running: Arc<Running>,
+    metrics: Arc<JobMetrics>,
+    context: JobContext,
+    span: tracing::Span,
+    /// The worker does not end before it.
+    _counted: TaskTrackerToken,
+}
+
+impl Ended {
+    /// Counts what became of the job. `answer` is None if the queue could not be told.
+    pub(super) fn finish(self, verdict: &Verdict, answer: Option<Settled>) {
+        let finished = finished(&self.running, verdict, answer);
+        self.span
+            .in_scope(|| note(&self.metrics, &self.context, finished));
+        self.running.count(finished);
+    }
 }
 
 async fn handle(running: &Running, context: &JobContext) -> Returned {
@@ -162,27 +195,4 @@ fn text_of(panic: &(dyn Any + Send)) -> String {
     let text = panic.downcast_ref::<&str>().copied();
     let text = text.or_else(|| panic.downcast_ref::<String>().map(String::as_str));
     text.unwrap_or("without a message").to_owned()
-}
-
-impl Link {
-    /// Tells the queue what became of a job. None if it could not be told.
-    ///
-    /// The place goes along, as the next job may be taken with the same request.
-    pub(super) async fn tell(
-        &self,
-        lease: &Lease,
-        verdict: Verdict,
-        place: OwnedSemaphorePermit,
-    ) -> Option<Settled> {
-        let (answer, answered) = oneshot::channel();
-        let receipt = lease.receipt.clone();
-        let outcome = Outcome {
-            receipt,
-            verdict,
-            place,
-            answer,
-        };
-        self.outcomes.send(outcome).await.ok()?;
-        answered.await.ok()?
-    }
 }

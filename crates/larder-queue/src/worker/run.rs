@@ -43,7 +43,8 @@ pub(super) struct Running {
     pub(super) cancel: CancellationToken,
     /// Handlers are dropped, and outcomes are sent once more.
     pub(super) hard: CancellationToken,
-    jobs: TaskTracker,
+    /// Jobs whose outcome the queue does not have yet.
+    pub(super) jobs: TaskTracker,
     report: Mutex<Report>,
     /// Of all jobs since it began.
     drained: Mutex<Drained>,
@@ -317,16 +318,19 @@ impl Running {
         }
         for (delivery, place) in taken.into_iter().zip(places) {
             link.metrics.taken(self.known(delivery.name()), &delivery);
-            let running = self.clone();
-            let job = job::run(self.clone(), link.clone(), delivery, started, place);
-            self.jobs.spawn(async move {
-                let finished = job.await;
-                if running.stop.is_cancelled() {
-                    running.report().count(finished);
-                }
-                running.drained().count(finished);
-            });
+            // From now on, so that nobody finds no job running while one begins.
+            let counted = self.jobs.token();
+            let (running, link) = (self.clone(), link.clone());
+            tokio::spawn(job::run(running, link, delivery, started, place, counted));
         }
+    }
+
+    /// Counts a job that has ended.
+    pub(super) fn count(&self, finished: Finished) {
+        if self.stop.is_cancelled() {
+            self.report().count(finished);
+        }
+        self.drained().count(finished);
     }
 
     /// Gives back what was taken while the worker was told to stop.

@@ -5,12 +5,13 @@ use std::sync::{Arc, Weak};
 use std::time::Duration;
 
 use larder_store::{Error, ErrorKind, Result};
-use tokio::sync::{OwnedSemaphorePermit, mpsc, oneshot};
+use tokio::sync::{OwnedSemaphorePermit, mpsc};
 use tokio::task::yield_now;
 use tokio::time::{Instant, sleep, sleep_until, timeout};
 use tokio_util::sync::CancellationToken;
 
 use super::Backoff;
+use super::job::Ended;
 use super::run::{Link, Running};
 use crate::{MAX_BATCH, Queue, Receipt, Settled, Verdict};
 
@@ -24,8 +25,8 @@ pub(super) struct Outcome {
     pub(super) verdict: Verdict,
     /// The place of the job, until the queue has its outcome.
     pub(super) place: OwnedSemaphorePermit,
-    /// Gets the answer. None if the queue could not be told.
-    pub(super) answer: oneshot::Sender<Option<Settled>>,
+    /// It gets the answer.
+    pub(super) ended: Ended,
 }
 
 struct Pending {
@@ -91,8 +92,9 @@ async fn settle(
             () = sleep_or_never(next) => {}
             () = last_call.cancelled(), if next.is_some() => {}
         }
-        if !received.is_empty() {
-            // Jobs that end in the same turn of the runtime go along.
+        // Jobs that end in the same turn of the runtime go along.
+        let known = received.len() + pending.len();
+        if !received.is_empty() && known < settling.running.jobs.len() {
             yield_now().await;
             while received.len() < MAX_BATCH
                 && let Ok(outcome) = outcomes.try_recv()
@@ -125,11 +127,11 @@ async fn send(
     // Whether the lost reply of an earlier try has taken jobs is not known: no more are taken with it.
     let is_first = batch.iter().all(|it| it.failures == 0);
     let (mut verdicts, mut places) = (Vec::new(), Vec::new());
-    let (mut answers, mut tries) = (Vec::new(), Vec::new());
+    let (mut ended, mut tries) = (Vec::new(), Vec::new());
     for it in batch {
         verdicts.push((it.outcome.receipt, it.outcome.verdict));
         places.push(it.outcome.place);
-        answers.push(it.outcome.answer);
+        ended.push(it.outcome.ended);
         tries.push(it.failures);
     }
     // Asked before, so that whoever is told to hurry tries once more.
@@ -138,9 +140,8 @@ async fn send(
     let exchanged = settling.exchange(&verdicts, &mut places, may_take).await;
     let error = match exchanged {
         Ok(settled) => {
-            for (answer, settled) in answers.into_iter().zip(settled) {
-                // It is gone if the worker's future was dropped.
-                let _ = answer.send(Some(settled));
+            for ((ended, (_, verdict)), settled) in ended.into_iter().zip(&verdicts).zip(settled) {
+                ended.finish(verdict, Some(settled));
             }
             return Vec::new();
         }
@@ -154,24 +155,25 @@ async fn send(
             %error,
             "outcomes of jobs were not sent: the jobs are taken again when their leases end"
         );
+        for (ended, (_, verdict)) in ended.into_iter().zip(&verdicts) {
+            ended.finish(verdict, None);
+        }
         return Vec::new();
     }
     if tries.contains(&0) {
         tracing::warn!(queue = name, count, %error, "outcomes of jobs were not sent; trying again");
     }
-    let again = verdicts.into_iter().zip(places).zip(answers).zip(tries);
-    let again = again.map(
-        |((((receipt, verdict), place), answer), failures)| Pending {
-            outcome: Outcome {
-                receipt,
-                verdict,
-                place,
-                answer,
-            },
-            failures: failures + 1,
-            not_before: Instant::now() + STORE_BACKOFF.pause(failures + 1, rand::random()),
+    let again = verdicts.into_iter().zip(places).zip(ended).zip(tries);
+    let again = again.map(|((((receipt, verdict), place), ended), failures)| Pending {
+        outcome: Outcome {
+            receipt,
+            verdict,
+            place,
+            ended,
         },
-    );
+        failures: failures + 1,
+        not_before: Instant::now() + STORE_BACKOFF.pause(failures + 1, rand::random()),
+    });
     again.collect()
 }
 

@@ -37,6 +37,7 @@ fn holders(queue: &Queue, receipt: &Receipt, verdict: Verdict, lease: Ttl) {
         queue.extend_many(receipts, lease);
         queue.settle(receipt, verdict);
         queue.settle_many(&[]);
+        queue.settle_and_dequeue(&[], 1);
     }
 }
 
