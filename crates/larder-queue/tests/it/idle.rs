@@ -7,11 +7,12 @@ use std::task::Poll;
 use std::time::{Duration, Instant};
 
 use larder_moka::MokaStore;
-use larder_queue::{Queue, Settled};
+use larder_queue::{Queue, Settled, Verdict};
 use larder_store::{Store, Ttl};
 use larder_test::server::RedisServer;
+use larder_worlds::patient;
 
-use crate::support::{add, job, one, patient, secs, take};
+use crate::support::{add, job, one, secs, take};
 
 /// Far more than any of this takes.
 const LONG: Duration = secs(20);
@@ -75,6 +76,7 @@ on_both! {
     a_wait_ends_with_nothing_when_its_time_is_over
     each_waiting_task_of_two_processes_gets_a_job
     a_dropped_dequeue_gives_back_what_it_has_taken
+    a_dropped_call_that_settles_and_takes_gives_back_what_it_has_taken
     a_resumed_queue_and_a_freed_limit_wake
 }
 
@@ -175,6 +177,27 @@ async fn a_dropped_dequeue_gives_back_what_it_has_taken(two: Two) {
     // That is less than a lease.
     let again = here.dequeue_wait(1, LONG).await.unwrap();
     assert_eq!((again[0].id().as_str(), again[0].attempt()), ("a", 1));
+}
+
+async fn a_dropped_call_that_settles_and_takes_gives_back_what_it_has_taken(two: Two) {
+    let [here, there] = two.queues();
+    add(&here, job("a")).await;
+    add(&here, job("b")).await;
+    let first = one(&there).await;
+    let acks = [(first.receipt().clone(), Verdict::Ack)];
+    {
+        let mut call = Box::pin(there.settle_and_dequeue(&acks, 1));
+        let polled = poll_fn(|cx| Poll::Ready(call.as_mut().poll(cx))).await;
+        if let Poll::Ready(exchanged) = polled {
+            let (_, taken) = exchanged.unwrap();
+            let released = there.release(taken[0].receipt()).await.unwrap();
+            assert_eq!(released, Settled::Accepted);
+        }
+    }
+    let next = here.dequeue_wait(1, LONG).await.unwrap();
+    assert_eq!((next[0].id().as_str(), next[0].attempt()), ("b", 1));
+    let again = here.ack(first.receipt()).await.unwrap();
+    assert_eq!(again, Settled::AlreadyDone, "the verdict was carried out");
 }
 
 async fn a_resumed_queue_and_a_freed_limit_wake(two: Two) {

@@ -20,7 +20,7 @@ pub(super) struct Package {
     pub(super) readme: Option<String>,
     pub(super) keywords: Vec<String>,
     pub(super) categories: Vec<String>,
-    /// The settings of docs.rs: all features, and the flag that shows which item needs which feature.
+    /// The settings of the published documentation: all features, and the flag that shows which item needs which feature.
     pub(super) is_documented_whole: bool,
     /// Whether it lies in `crates/`, where all that is published lies.
     pub(super) in_crates: bool,
