@@ -2,7 +2,7 @@
 
 use std::sync::Arc;
 
-use larder_queue::{NewJob, Queue, Settled, Verdict};
+use larder_queue::{MAX_BATCH, NewJob, Queue, Settled, Verdict};
 use larder_redis::RedisStore;
 use larder_test::server::RedisServer;
 
@@ -86,7 +86,7 @@ async fn a_large_queue_costs_as_many_commands_as_a_small_one_and_no_script_is_lo
         "{many} commands, and {few} in a small queue"
     );
     // The largest batch has as many: what is done to each job is done to all in one command.
-    let batch = work(&queue, &server, 256, 20).await;
+    let batch = work(&queue, &server, MAX_BATCH, 20).await;
     assert!(
         batch <= few + 2,
         "{batch} commands for a batch, and {few} for one job"
