@@ -42,6 +42,7 @@ const GROUPS: &[Group] = &[
     ("leases", groups::leases::run),
     ("locks", groups::locks::run),
     ("queue", groups::queue::run),
+    ("events", groups::events::run),
     ("structures", groups::structures::run),
     ("queue_large", groups::queue_large::run),
     ("queue_peers", groups::queue_peers::run),

@@ -39,3 +39,31 @@ pub struct BackendPage;
 /// The page about adding a layer.
 #[doc = include_str!("../../docs/adding-a-layer.md")]
 pub struct LayerPage;
+
+/// The cookbook.
+#[doc = include_str!("../../docs/patterns.md")]
+pub struct PatternsPage;
+
+/// Moving from tower_governor.
+#[doc = include_str!("../../docs/migrate/tower_governor.md")]
+pub struct FromTowerGovernorPage;
+
+/// Moving from moka.
+#[doc = include_str!("../../docs/migrate/moka.md")]
+pub struct FromMokaPage;
+
+/// Moving from cached.
+#[doc = include_str!("../../docs/migrate/cached.md")]
+pub struct FromCachedPage;
+
+/// Moving from axum-response-cache.
+#[doc = include_str!("../../docs/migrate/axum-response-cache.md")]
+pub struct FromAxumResponseCachePage;
+
+/// Moving from bb8-redis.
+#[doc = include_str!("../../docs/migrate/bb8-redis.md")]
+pub struct FromBb8RedisPage;
+
+/// Moving from apalis.
+#[doc = include_str!("../../docs/migrate/apalis.md")]
+pub struct FromApalisPage;

@@ -1,6 +1,7 @@
 //! One file for each thing that is measured.
 
 pub(crate) mod cluster;
+pub(crate) mod events;
 pub(crate) mod fast_path;
 pub(crate) mod gcra;
 pub(crate) mod hit_ratio;

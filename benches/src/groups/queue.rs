@@ -68,7 +68,7 @@ pub(super) async fn store(url: &str) -> Arc<dyn Store> {
     Arc::new(builder.connect().await.expect("a store"))
 }
 
-async fn has_aof(raw: &MultiplexedConnection) -> &'static str {
+pub(super) async fn has_aof(raw: &MultiplexedConnection) -> &'static str {
     let mut config = redis::cmd("CONFIG");
     config.arg("GET").arg("appendonly");
     let config: Vec<String> = config

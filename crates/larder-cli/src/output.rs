@@ -177,10 +177,12 @@ pub(crate) fn escape(text: &str) -> String {
 
 /// Escapes bytes that may be no text.
 pub(crate) fn escape_bytes(bytes: &[u8]) -> String {
-    match std::str::from_utf8(bytes) {
-        Ok(text) => escape(text),
-        Err(_) => bytes.escape_ascii().to_string(),
-    }
+    let chunks = bytes.utf8_chunks().map(|chunk| {
+        let invalid = chunk.invalid().iter();
+        let invalid = invalid.map(|byte| format!(r"\x{byte:02x}"));
+        escape(chunk.valid()) + &invalid.collect::<String>()
+    });
+    chunks.collect()
 }
 
 #[cfg(test)]
@@ -192,7 +194,7 @@ mod tests {
         let hostile = "a\n\u{1b}[2J\u{202e}\u{9b}31m\r\0\\";
         assert_eq!(escape(hostile), r"a\n\u{1b}[2J\u{202e}\u{9b}31m\r\0\\");
         assert_eq!(escape("it's \"ü\" 日本"), "it's \"ü\" 日本");
-        assert_eq!(escape_bytes(b"\xff\x1b[m"), r"\xff\x1b[m");
+        assert_eq!(escape_bytes(b"\xffa\x1b[m"), r"\xffa\u{1b}[m");
     }
 
     #[test]

@@ -1,5 +1,7 @@
 //! Events as JSON, which any other client can read.
 
+use std::panic::{AssertUnwindSafe, catch_unwind};
+
 use bytes::Bytes;
 use larder_store::{Error, ErrorKind, Result};
 use serde::Serialize;
@@ -27,6 +29,8 @@ pub(crate) fn encode<T: Serialize>(
 }
 
 /// Reads an event. None if the bytes are not one of this type.
+///
+/// An event for which the type's own code panics is not one: it must not end those who read the next.
 pub(crate) fn decode<T: DeserializeOwned>(bytes: &[u8]) -> Option<T> {
-    serde_json::from_slice(bytes).ok()
+    catch_unwind(AssertUnwindSafe(|| serde_json::from_slice(bytes).ok())).ok()?
 }

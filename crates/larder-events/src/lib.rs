@@ -6,7 +6,5 @@ mod json;
 pub mod log;
 mod metrics;
 pub mod topic;
-#[cfg(test)]
-mod traces;
 
 pub use metrics::describe_metrics;

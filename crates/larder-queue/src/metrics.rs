@@ -18,6 +18,11 @@ pub(crate) fn enqueued(queue: &str) -> Counter {
     counter!("larder_queue_enqueued_total", "queue" => queue.to_owned())
 }
 
+/// The counter of jobs of a queue that could not be read when they were taken.
+pub(crate) fn unreadable(queue: &str) -> Counter {
+    counter!("larder_queue_unreadable_total", "queue" => queue.to_owned())
+}
+
 /// The metrics of one queue as a worker sees it.
 pub(crate) struct Metrics {
     queue: Arc<str>,
@@ -43,10 +48,14 @@ pub(crate) struct JobMetrics {
 }
 
 impl Metrics {
-    pub(crate) fn new(queue: &str) -> Self {
+    /// The metrics of a partition, of which a queue has one unless it is spread over several.
+    pub(crate) fn new(queue: &str, partition: u16) -> Self {
         describe_metrics();
-        let queue: Arc<str> = queue.into();
-        let depth = |state: &'static str| gauge!("larder_queue_depth", "queue" => queue.to_string(), "state" => state);
+        let (queue, partition): (Arc<str>, _) = (queue.into(), partition.to_string());
+        let depth = |state: &'static str| {
+            let (queue, partition) = (queue.to_string(), partition.clone());
+            gauge!("larder_queue_depth", "queue" => queue, "partition" => partition, "state" => state)
+        };
         Self {
             depth: [
                 (depth("waiting"), |counts| counts.waiting),
@@ -54,7 +63,10 @@ impl Metrics {
                 (depth("running"), |counts| counts.running),
                 (depth("dead"), |counts| counts.dead),
             ],
-            oldest: gauge!("larder_queue_oldest_seconds", "queue" => queue.to_string()),
+            oldest: gauge!(
+                "larder_queue_oldest_seconds",
+                "queue" => queue.to_string(), "partition" => partition.clone()
+            ),
             jobs: Mutex::default(),
             queue,
         }
@@ -131,7 +143,10 @@ pub fn describe_metrics() {
         ("larder_queue_taken_total", "Attempts that began"),
         ("larder_queue_done_total", "Jobs that were acknowledged"),
         ("larder_queue_failed_total", "Attempts that failed"),
-        ("larder_queue_dead_total", "Jobs that became dead letters"),
+        (
+            "larder_queue_dead_total",
+            "Jobs that became dead letters as their attempt failed",
+        ),
         (
             "larder_queue_released_total",
             "Jobs that were put off or given back, uncounted",
@@ -139,6 +154,10 @@ pub fn describe_metrics() {
         (
             "larder_queue_lost_leases_total",
             "Attempts whose lease had passed on when they ended",
+        ),
+        (
+            "larder_queue_unreadable_total",
+            "Jobs that could not be read when they were taken",
         ),
     ];
     for (name, text) in counters {

@@ -136,7 +136,7 @@ impl NewJob {
 
     /// Hides the job until `time`, which is compared with the store's clock.
     ///
-    /// A time that has passed is now. It is at most [`MAX_DELAY`] ahead.
+    /// A time that has passed is now. It is before the year 2100.
     #[must_use]
     pub fn at(mut self, time: SystemTime) -> Self {
         let since = time.duration_since(UNIX_EPOCH).unwrap_or_default();
@@ -197,11 +197,6 @@ impl NewJob {
 
     pub(crate) fn check(&self) -> Result<()> {
         let is_key = |key: &Arc<str>| (1..=MAX_KEY).contains(&key.len()) && !key.contains('\0');
-        let is_late = match self.due {
-            Due::In(micros) => micros > MAX_DELAY_US,
-            // The store checks it by its own clock too.
-            Due::At(micros) => micros > LATEST_US,
-        };
         let text = match () {
             () if self.group.as_ref().is_some_and(|group| !is_key(group)) => {
                 "the group of a job must be 1 to 256 bytes without NUL: use an id"
@@ -209,7 +204,12 @@ impl NewJob {
             () if self.unique.as_ref().is_some_and(|(key, _)| !is_key(key)) => {
                 "a unique key must be 1 to 256 bytes without NUL: use an id, or a hash"
             }
-            () if is_late => "a job can be delayed by ten years at most",
+            () if matches!(self.due, Due::In(micros) if micros > MAX_DELAY_US) => {
+                "a job can be delayed by ten years at most"
+            }
+            () if matches!(self.due, Due::At(micros) if micros > LATEST_US) => {
+                "a job can be enqueued for a time before the year 2100"
+            }
             () => return Ok(()),
         };
         Err(Error::new("enqueue", ErrorKind::Invalid, text))

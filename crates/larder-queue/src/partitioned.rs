@@ -17,8 +17,10 @@ use crate::{Delivery, Enqueued, NewJob, Queue, Receipt, Settled, Verdict};
 /// its group, or of its id. So what is unique, in turn or in order is so within its partition, which all jobs
 /// of the key or the group share; priorities, limits and rates hold for each partition on its own.
 ///
-/// The number of partitions is a part of the name: to change it, let the old ones run empty beside the new
-/// ones. Of the jobs, some `1 / (n + 1)` belong elsewhere when there is one more.
+/// Partitions have a number, and keep their jobs when there are more or fewer of them. When there is one more,
+/// some `1 / (n + 1)` of the keys and groups belong to it, and what waits of them elsewhere is not known there:
+/// until that has run, such a key is not unique and such a group not in order. To have fewer, stop enqueueing to
+/// those that go, and let workers run them empty.
 ///
 /// Run a worker on each of the [`queues`](Self::queues), or take jobs from all of them here.
 #[derive(Clone, Debug)]
@@ -161,7 +163,7 @@ impl Partitioned {
     /// It waits at all partitions at once.
     ///
     /// # Errors
-    /// As [`Queue::dequeue`] gives them, if a partition fails before another has a job.
+    /// The first that a partition gives, as [`Queue::dequeue`] does, once the time is over or all have failed.
     ///
     /// # Panics
     /// Outside of a tokio runtime with its time enabled.
@@ -170,12 +172,23 @@ impl Partitioned {
     /// What a dropped call has taken is released in the background, uncounted.
     pub async fn dequeue_wait(&self, n: usize, within: Duration) -> Result<Vec<Delivery>> {
         let first = self.turn.fetch_add(1, Ordering::Relaxed);
-        let partitions = (0..self.queues.len()).map(|at| {
+        let calls = (0..self.queues.len()).map(|at| {
             let queue = &self.queues[first.wrapping_add(at) % self.queues.len()];
             Box::pin(queue.dequeue_wait(n, within))
         });
-        // The calls of the others are dropped, which gives back what they may take.
-        select_all(partitions).await.0
+        let (mut calls, mut failure): (Vec<_>, _) = (calls.collect(), None);
+        while !calls.is_empty() {
+            let (taken, _, others) = select_all(calls).await;
+            calls = others;
+            match taken {
+                // The calls of the others are dropped, which gives back what they may take.
+                Ok(taken) if !taken.is_empty() => return Ok(taken),
+                Ok(_) => {}
+                // The shard of one partition may be down, and others may have jobs.
+                Err(error) => failure = failure.or(Some(error)),
+            }
+        }
+        failure.map_or(Ok(Vec::new()), Err)
     }
 
     /// Carries out verdicts, each in its partition, side by side, with a result for each.

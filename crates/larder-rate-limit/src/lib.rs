@@ -4,6 +4,7 @@
 
 #[cfg(feature = "calendar")]
 mod calendar;
+mod check;
 mod clock;
 mod decision;
 mod desk;

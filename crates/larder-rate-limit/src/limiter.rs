@@ -11,12 +11,12 @@ use crate::decision::Account;
 use crate::give_back::GiveBack;
 use crate::plan::Plan;
 use crate::plans::Plans;
-use crate::program::{Peek, Tat};
+use crate::program::Tat;
 use crate::quota::invalid;
 use crate::ready::Turns;
 use crate::shared::SharedQuotas;
-use crate::usage::{self, Charge, HoldArgs, Rules, Usage};
-use crate::{Decision, Gcra, Policy, Quota, Report, Rule};
+use crate::usage::{Charge, HoldArgs, Rules, Usage};
+use crate::{Decision, Gcra, Policy, Quota, Rule};
 
 /// Limits visitors by a [`Policy`], with their state in a store. It needs no tower.
 ///
@@ -134,128 +134,6 @@ impl RateLimiter {
         Ok(self)
     }
 
-    /// Charges `visitor` for one request, unless it has used up its quota.
-    ///
-    /// It takes one round trip, or none in process.
-    ///
-    /// # Errors
-    /// Those of the store. After [`ErrorKind::MayHaveRun`] the visitor may have been charged, once.
-    /// [`ErrorKind::Invalid`] if a rule limits concurrency: [`acquire`](Self::acquire) a permit then.
-    ///
-    /// # Cancellation
-    /// The visitor may or may not have been charged.
-    pub async fn check(&self, visitor: impl KeyId) -> Result<Decision> {
-        self.check_key(&self.key(visitor)).await
-    }
-
-    /// Charges `visitor` `cost` units, in place of the limiter's own [cost](Self::with_cost).
-    ///
-    /// # Errors
-    /// As those of [`check`](Self::check), and [`ErrorKind::Invalid`] if the cost is 0 or more than the burst.
-    ///
-    /// # Cancellation
-    /// As that of [`check`](Self::check).
-    pub async fn check_cost(&self, visitor: impl KeyId, cost: u32) -> Result<Decision> {
-        Ok(self.report_key(&self.key(visitor), cost).await?.decision())
-    }
-
-    /// Does the same as [`check`](Self::check), and returns the decision of each rule.
-    ///
-    /// # Errors
-    /// As those of [`check`](Self::check).
-    ///
-    /// # Cancellation
-    /// As that of [`check`](Self::check).
-    pub async fn check_rules(&self, visitor: impl KeyId) -> Result<Report> {
-        self.report_key(&self.key(visitor), self.cost).await
-    }
-
-    /// Returns what [`check`](Self::check) would decide now, and charges nothing.
-    ///
-    /// It takes one round trip, or none in process. For a visitor who would have to
-    /// [share a quota](Decision::is_shared), it answers as for a quota of its own.
-    ///
-    /// # Errors
-    /// Those of the store.
-    pub async fn peek(&self, visitor: impl KeyId) -> Result<Decision> {
-        Ok(self.inspect(visitor).await?.decision())
-    }
-
-    /// Returns what [`check`](Self::check) would decide now, with each rule, a ban and what is held.
-    ///
-    /// It charges nothing, and takes one round trip, or none in process.
-    ///
-    /// # Errors
-    /// Those of the store.
-    pub async fn inspect(&self, visitor: impl KeyId) -> Result<Report> {
-        let key = self.key(visitor);
-        match &self.engine_of(&key).await {
-            Engine::Gcra(gcra) => {
-                let decision = self.programs.run(&key, &Peek(*gcra)).await?;
-                Ok(Report::of_one(self.costing(decision, self.cost)))
-            }
-            Engine::Unlimited(_) => Ok(Report::of_one(Decision::unlimited(self.cost))),
-            Engine::Usage(plan) => {
-                let peek = usage::Peek {
-                    rules: self.rules_now(plan),
-                    cost: i64::from(self.cost),
-                    holds: plan.lease_us.is_some(),
-                };
-                let answer = self.programs.run(&key, &peek).await?;
-                Ok(Report::of(
-                    &answer,
-                    &peek.rules.rules,
-                    self.cost,
-                    Account::Own,
-                ))
-            }
-        }
-    }
-
-    /// Gives back what [`check`](Self::check) charged `visitor` by `decision`.
-    ///
-    /// Use it to count failures alone: a guess at a password is charged before the password is
-    /// compared, and given back if it was right. Returns what the same request would be told now. It
-    /// takes one round trip, or none in process or if the decision charged nothing.
-    ///
-    /// What has come back by itself meanwhile is not given back again. Call it once for a decision, on
-    /// the limiter that decided: a second call gives back the charge of another request.
-    ///
-    /// ```
-    /// # use std::sync::Arc;
-    /// use larder_rate_limit::{Decision, RateLimiter};
-    /// # async fn matches(password: &str) -> bool { true }
-    ///
-    /// async fn guess(limiter: &RateLimiter, account: &str, password: &str) -> larder_store::Result<bool> {
-    ///     let decision = limiter.check(account).await?;
-    ///     let is_right = decision.is_allowed() && matches(password).await;
-    ///     if is_right {
-    ///         // A lost refund costs the account one attempt, until that comes back by itself.
-    ///         let _ = limiter.refund(account, decision).await;
-    ///     }
-    ///     Ok(is_right)
-    /// }
-    /// ```
-    ///
-    /// # Errors
-    /// Those of the store. The visitor then stays charged; after
-    /// [`ErrorKind::MayHaveRun`](larder_store::ErrorKind::MayHaveRun) the refund may have been made. It
-    /// is never sent twice.
-    ///
-    /// # Cancellation
-    /// The refund may or may not have been made.
-    pub async fn refund(&self, visitor: impl KeyId, decision: Decision) -> Result<Decision> {
-        let key = self.key(visitor);
-        let engine = self.engine_of(&key).await;
-        match GiveBack::of(self, &engine, &decision)? {
-            Some(back) => {
-                let key = self.charged(key, &decision);
-                self.refund_key(&key, &back).await
-            }
-            None => Ok(decision),
-        }
-    }
-
     /// Returns the key of the record of `visitor`.
     pub fn key(&self, visitor: impl KeyId) -> Key {
         let kind = match self.engine {
@@ -344,40 +222,6 @@ impl RateLimiter {
         self.cost
     }
 
-    pub(crate) async fn check_key(&self, key: &Key) -> Result<Decision> {
-        match self.check_now(key) {
-            Poll::Ready(answer) => answer,
-            Poll::Pending => match &self.engine {
-                Engine::Gcra(gcra) => {
-                    let decision = self.programs.run(key, gcra).await?;
-                    Ok(self.costing(decision, self.cost))
-                }
-                _ => Ok(self.report_key(key, self.cost).await?.decision()),
-            },
-        }
-    }
-
-    /// Charges the visitor with `key`, and returns the decision of each rule.
-    pub(crate) async fn report_key(&self, key: &Key, cost: u32) -> Result<Report> {
-        match &self.engine_of(key).await {
-            Engine::Unlimited(_) => Ok(Report::of_one(Decision::unlimited(cost))),
-            Engine::Gcra(gcra) => {
-                let gcra = gcra.with_cost(cost)?;
-                let (decision, account) = self.run(key, &gcra).await?;
-                let decision = Decision {
-                    account,
-                    ..self.costing(decision, cost)
-                };
-                Ok(Report::of_one(decision))
-            }
-            Engine::Usage(plan) => {
-                let charge = self.charge(plan, cost)?;
-                let (answer, account) = self.run(key, &charge).await?;
-                Ok(Report::of(&answer, &charge.rules.rules, cost, account))
-            }
-        }
-    }
-
     /// Returns a charge that holds nothing.
     pub(crate) fn charge(&self, plan: &Plan, cost: u32) -> Result<Charge> {
         if plan.lease_us.is_some() {
@@ -442,53 +286,7 @@ impl RateLimiter {
         back.run(&*self.programs, key).await
     }
 
-    pub(crate) fn check_now(&self, key: &Key) -> Poll<Result<Decision>> {
-        self.check_in(&*self.programs, key, self.cost)
-    }
-
-    /// Decides in a store that answers at once. Pending means that nothing was charged.
-    pub(crate) fn check_in(
-        &self,
-        programs: &dyn Programs,
-        key: &Key,
-        cost: u32,
-    ) -> Poll<Result<Decision>> {
-        if let Engine::Gcra(gcra) = &self.engine {
-            let other;
-            let gcra = match cost == self.cost {
-                true => gcra,
-                false => match gcra.with_cost(cost) {
-                    Ok(gcra) => {
-                        other = gcra;
-                        &other
-                    }
-                    Err(error) => return Poll::Ready(Err(error)),
-                },
-            };
-            let run = self.run_now(programs, key, gcra);
-            return run.map_ok(|(decision, account)| Decision {
-                account,
-                ..self.costing(decision, cost)
-            });
-        }
-        let Some(engine) = self.engine_now(key) else {
-            return Poll::Pending;
-        };
-        let Engine::Usage(plan) = engine else {
-            return Poll::Ready(Ok(Decision::unlimited(cost)));
-        };
-        let charge = match self.charge(&plan, cost) {
-            Ok(charge) => charge,
-            Err(error) => return Poll::Ready(Err(error)),
-        };
-        let run = self.run_now(programs, key, &charge);
-        run.map_ok(|(answer, account)| Decision {
-            account,
-            ..answer.charged(&charge.rules.rules, cost)
-        })
-    }
-
-    fn costing(&self, decision: Decision, cost: u32) -> Decision {
+    pub(crate) fn costing(&self, decision: Decision, cost: u32) -> Decision {
         Decision { cost, ..decision }
     }
 

@@ -88,7 +88,7 @@ struct Logs {
 
 impl Metrics {
     pub(crate) fn new(policy: &str) -> Self {
-        describe();
+        describe_metrics();
         let of = |name: &'static str| counter!(name, "policy" => policy.to_owned());
         let by = |name: &'static str, label: &'static str, value: &'static str| counter!(name, "policy" => policy.to_owned(), label => value);
         Self {
@@ -187,8 +187,8 @@ impl Metrics {
     }
 }
 
-/// Tells the recorder what each counter counts.
-fn describe() {
+/// Describes each metric of this crate with its unit, to the recorder that is installed.
+pub fn describe_metrics() {
     for (name, text) in [
         (DECISIONS, "Requests, by what a rate limit decided."),
         (REFUSALS, "Requests that a rate limit refused, by reason."),
@@ -238,32 +238,5 @@ impl OncePerMinute {
             *last = Some(Instant::now());
         }
         is_due
-    }
-}
-/// Describes each metric of this crate with its unit, to the recorder that is installed.
-pub fn describe_metrics() {
-    for (name, text) in [
-        (
-            "larder_rate_limit_decisions_total",
-            "Requests by what a rate limit decided",
-        ),
-        (
-            "larder_rate_limit_refunds_total",
-            "Charges that were given back, or were to be",
-        ),
-        (
-            "larder_rate_limit_unkeyed_total",
-            "Requests for which no visitor was found",
-        ),
-        (
-            "larder_rate_limit_key_timeouts_total",
-            "Functions that did not find the visitor in time",
-        ),
-        (
-            "larder_rate_limit_shared_total",
-            "Requests that a quota decided which visitors share",
-        ),
-    ] {
-        describe_counter!(name, Unit::Count, text);
     }
 }

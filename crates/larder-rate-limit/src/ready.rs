@@ -5,8 +5,8 @@ use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 use std::time::Duration;
 
 use larder_store::{Key, KeyId, Result};
-use tokio::sync::Semaphore;
-use tokio::time::{Instant, sleep, timeout_at};
+use tokio::sync::{OwnedSemaphorePermit, Semaphore};
+use tokio::time::{Instant, sleep_until, timeout_at};
 
 use crate::{Decision, Grant, Permit, RateLimiter, Reason};
 
@@ -34,8 +34,14 @@ impl RateLimiter {
     /// A caller that waits leaves the queue, and was not charged. One whose turn it is may have been charged.
     pub async fn until_ready(&self, visitor: impl KeyId, within: Duration) -> Result<Decision> {
         let key = self.key(visitor);
-        self.wait_for(&key, within, async || self.check_key(&key).await, |it| *it)
-            .await
+        let queued = Queued::join(&self.turns, &key, within).await;
+        loop {
+            let decision = self.check_key(&key).await?;
+            match queued.pause(&decision) {
+                None => return Ok(decision),
+                Some(until) => sleep_until(until).await,
+            }
+        }
     }
 
     /// Acquires a permit as [`acquire`](Self::acquire) does, and waits for it `within` at most.
@@ -56,43 +62,57 @@ impl RateLimiter {
         within: Duration,
     ) -> Result<Grant<Permit>> {
         let key = self.key(visitor);
-        let attempt = async || self.acquire_key(&key).await;
-        let decided = |grant: &Grant<Permit>| match grant {
-            Grant::Held(permit) => permit.decision(),
-            Grant::Refused(decision) => *decision,
+        let queued = Queued::join(&self.turns, &key, within).await;
+        loop {
+            let grant = self.acquire_key(&key).await?;
+            let refused = grant.refused();
+            match refused.and_then(|decision| queued.pause(&decision)) {
+                None => return Ok(grant),
+                Some(until) => sleep_until(until).await,
+            }
+        }
+    }
+}
+
+/// A caller whose turn it is, or that does not wait.
+struct Queued<'a> {
+    /// Until when it waits. None if it does not.
+    deadline: Option<Instant>,
+    // In this order, so that the queue is free when the turn ends.
+    _first: Option<OwnedSemaphorePermit>,
+    _turn: Option<Turn<'a>>,
+}
+
+impl<'a> Queued<'a> {
+    /// Waits for its turn, `within` at most. A caller for which there is no room does not wait.
+    async fn join(turns: &'a Turns, key: &Key, within: Duration) -> Self {
+        let deadline = Instant::now() + within.min(MAX_WITHIN);
+        let turn = turns.join(key);
+        let first = match &turn {
+            Some(turn) => timeout_at(deadline, turn.queue.clone().acquire_owned())
+                .await
+                .ok(),
+            None => None,
         };
-        self.wait_for(&key, within, attempt, decided).await
+        let first = first.and_then(|acquired| acquired.ok());
+        Self {
+            deadline: first.is_some().then_some(deadline),
+            _first: first,
+            _turn: turn,
+        }
     }
 
-    async fn wait_for<T>(
-        &self,
-        key: &Key,
-        within: Duration,
-        attempt: impl AsyncFn() -> Result<T>,
-        decided: impl Fn(&T) -> Decision,
-    ) -> Result<T> {
-        let Some(turn) = self.turns.join(key) else {
-            return attempt().await;
+    /// Returns until when to pause after a decision. None if the caller takes the decision as it is.
+    fn pause(&self, decision: &Decision) -> Option<Instant> {
+        let wait = match decision.reason()? {
+            Reason::Concurrency => decision.retry_after().min(LOOK_EVERY),
+            _ => decision.retry_after(),
         };
-        let deadline = Instant::now() + within.min(MAX_WITHIN);
-        let Ok(Ok(_turn)) = timeout_at(deadline, turn.queue.acquire()).await else {
-            return attempt().await;
-        };
-        loop {
-            let answer = attempt().await?;
-            let decision = decided(&answer);
-            let wait = match decision.reason() {
-                None => return Ok(answer),
-                Some(Reason::Concurrency) => decision.retry_after().min(LOOK_EVERY),
-                Some(_) => decision.retry_after(),
-            };
-            // A timer that is early by a part of a millisecond would cost one more look.
-            let until = Instant::now() + wait.min(MAX_WITHIN) + Duration::from_millis(1);
-            if until > deadline {
-                return Ok(answer);
-            }
-            sleep(until - Instant::now()).await;
-        }
+        // A timer that is early by a part of a millisecond would cost one more look.
+        let until = Instant::now() + wait.min(MAX_WITHIN) + Duration::from_millis(1);
+        self.deadline
+            .filter(|deadline| until <= *deadline)
+            .map(|_| until)
     }
 }
 
@@ -130,11 +150,6 @@ impl Turns {
             queue,
         })
     }
-
-    #[cfg(test)]
-    pub(crate) fn visitors(&self) -> usize {
-        self.queues().by_key.len()
-    }
 }
 
 /// A place in the queue of a visitor.
@@ -152,5 +167,27 @@ impl Drop for Turn<'_> {
         if Arc::strong_count(&self.queue) == 2 {
             queues.by_key.remove(&self.key);
         }
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use larder_store::Kind;
+
+    use super::*;
+
+    #[tokio::test(start_paused = true)]
+    async fn a_queue_is_gone_with_the_last_of_its_callers() {
+        let turns = Turns::default();
+        let key = Key::new(Kind::record("limit"), "ada");
+        let second = Duration::from_secs(1);
+        let first = Queued::join(&turns, &key, second).await;
+        let late = Queued::join(&turns, &key, second).await;
+        assert!(first.deadline.is_some() && late.deadline.is_none());
+        drop(first);
+        assert_eq!(turns.queues().waiting, 1);
+        drop(late);
+        let queues = turns.queues();
+        assert!(queues.by_key.is_empty() && queues.waiting == 0);
     }
 }

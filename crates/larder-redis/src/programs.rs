@@ -40,7 +40,7 @@ impl Programs for RedisStore {
         call.reply(step.answer(called.await?)?)
     }
 
-    async fn call_many<'a>(&self, mut calls: Calls<'a>) -> Vec<Result<()>> {
+    async fn call_many<'a>(&self, calls: Calls<'a>) -> Vec<Result<()>> {
         if calls.len() > 1
             && self.virtual_time.is_none()
             && let Route::One(server) = &*self.route
@@ -48,6 +48,13 @@ impl Programs for RedisStore {
         {
             return get_each(server, &gets, calls).await;
         }
+        // Boxed like all that is less common, so that the future of the reads is a small one.
+        Box::pin(self.call_each(calls)).await
+    }
+}
+
+impl RedisStore {
+    async fn call_each(&self, mut calls: Calls<'_>) -> Vec<Result<()>> {
         let mut results = Vec::with_capacity(calls.len());
         let mut steps = Vec::with_capacity(calls.len());
         let mut sent = Vec::with_capacity(calls.len());
@@ -68,9 +75,7 @@ impl Programs for RedisStore {
         }
         results
     }
-}
 
-impl RedisStore {
     fn step<'a>(&self, key: &'a Key, call: &dyn Call) -> Result<Step<'a>> {
         let now = self.virtual_time.as_ref().map(|clock| clock.now());
         Step::new(&self.scripts, now.map(Timestamp::as_micros), key, call)

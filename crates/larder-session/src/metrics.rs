@@ -66,6 +66,10 @@ pub fn describe_metrics() {
         ),
         ("larder_session_ended_total", "Sessions that were ended"),
         (
+            "larder_session_unopened_total",
+            "Sealed values that could not be opened, by reason",
+        ),
+        (
             "larder_session_revocations_total",
             "Revocations of the sessions of a user",
         ),

@@ -62,7 +62,8 @@ impl Sessions {
     /// lifetime.
     ///
     /// The user, the times, the names of fields and the lengths of values stay readable, and so do
-    /// [counters](SessionKey::as_counter), to which the store adds. By default nothing is sealed.
+    /// [counters](SessionKey::as_counter), to which the store adds. Only values are sealed: whoever can
+    /// write to the store can still sign themselves in as anyone. By default nothing is sealed.
     ///
     /// ```
     /// use std::sync::Arc;

@@ -1,4 +1,5 @@
 #![doc = include_str!("../README.md")]
+#![cfg_attr(docsrs, feature(doc_cfg))]
 
 mod connect;
 pub mod prelude;
@@ -42,6 +43,9 @@ pub mod macros {
 #[cfg(feature = "moka")]
 #[doc(inline)]
 pub use larder_moka as moka;
+#[cfg(feature = "ops")]
+#[doc(inline)]
+pub use larder_ops as ops;
 #[cfg(feature = "queue")]
 #[doc(inline)]
 pub use larder_queue as queue;

@@ -10,3 +10,4 @@ mod pages;
 mod proxy;
 mod stampede;
 mod transcript;
+mod workflows;

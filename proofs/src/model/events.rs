@@ -133,7 +133,14 @@ impl LogOperation {
             Self::Read => {
                 let page = log.read("all", EventId::ZERO, 100).await?;
                 let dead = log.dead_letters("all", EventId::ZERO, 100).await?;
-                format!("{page:?} {dead:?} {:?}", log.info("all").await?)
+                // Printing these does not show their events.
+                let kept = page.events.iter().map(|it| (it.id, it.event));
+                let kept: Vec<_> = kept.collect();
+                let died = dead
+                    .iter()
+                    .map(|it| (it.id, it.event_id, it.deliveries, &it.reason, it.event));
+                let died: Vec<_> = died.collect();
+                format!("{kept:?} {died:?} {:?}", log.info("all").await?)
             }
         })
     }

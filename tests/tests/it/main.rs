@@ -17,6 +17,7 @@ mod macros;
 mod model;
 mod namespaces;
 mod pages;
+mod patterns;
 mod programs;
 mod sending;
 mod servers;

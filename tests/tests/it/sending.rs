@@ -13,8 +13,8 @@ use larder::rate_limit::{Decision, KeyBy, RateLimit, RateLimitLayer, RateLimiter
 use larder::redis::{RedisBuilder, RedisStore};
 use larder::response_cache::{Purger, ResponseCache, ResponseCacheLayer};
 use larder::session::{
-    DeviceId, FlashLevel, RequireUserLayer, RequireUserService, Session, SessionKey, SessionLayer,
-    SessionService, SessionValue, Sessions, SignInOptions,
+    DeviceId, EndReason, FlashLevel, RequireUserLayer, RequireUserService, Session, SessionKey,
+    SessionLayer, SessionService, SessionValue, Sessions, SignInOptions,
 };
 use larder::structures::fenced::Fenced;
 use larder::structures::lock::{Lock, LockGuard, Semaphore};
@@ -295,7 +295,12 @@ fn sessions(session: &Session, device: DeviceId) {
         session.devices();
         session.revoke(device);
         session.revoke_others();
+        session.revoke_others_because(EndReason::PasswordChanged);
         session.revoke_all();
+        session.authentication();
+        session.recent_auth(Duration::ZERO);
+        session.take_end_reason();
+        session.revoked();
     }
 }
 
@@ -303,7 +308,13 @@ fn all_sessions(sessions: &Sessions, device: DeviceId) {
     sent! {
         sessions.devices("ada");
         sessions.revoke("ada", device);
+        sessions.revoke_because("ada", device, EndReason::Administrator);
         sessions.revoke_all("ada");
+        sessions.revoke_all_because("ada", EndReason::PasswordChanged);
+        sessions.revoke_everyone();
+        sessions.disable("ada");
+        sessions.enable("ada");
+        sessions.is_disabled("ada");
     }
 }
 

@@ -1,5 +1,7 @@
 //! Every metric that is made anywhere is described, and every histogram has buckets.
 
+#![allow(clippy::unwrap_used, reason = "a test fails by panicking")]
+
 use std::collections::BTreeSet;
 use std::fs;
 use std::path::Path;

@@ -50,9 +50,9 @@ pub(super) async fn run(target: &Target, millis: u64, output: &mut Output<'_, '_
         "operation",
         "tasks",
         "per second",
-        "median µs",
-        "p99 µs",
-        "max µs",
+        "median us",
+        "p99 us",
+        "max us",
     ];
     output.table(&columns, rows)?;
     Ok(DONE)

@@ -1,8 +1,8 @@
 use larder::Key;
 use larder::cache::Tier;
 use larder::queue::QueueRecord;
-use larder::rate_limit::Tat;
-use larder::session::{SessionRecord, UserRecord};
+use larder::rate_limit::{Tat, Usage};
+use larder::session::{EveryoneRecord, SessionRecord, UserRecord};
 use larder::store::program::{Inspection, Record};
 use larder::structures::lock::Permits;
 use serde_json::json;
@@ -58,21 +58,26 @@ pub(super) async fn run(target: &Target, text: &str, output: &mut Output<'_, '_>
 
 /// Shows a record of larder's own. None if the key is not of one.
 async fn inspect(target: &Target, text: &str) -> Result<Option<(&'static str, Inspection)>> {
-    Ok(match () {
-        () if is::<SessionRecord>(text) => {
-            Some(("a session", show::<SessionRecord>(target, text).await?))
-        }
-        () if is::<UserRecord>(text) => Some((
-            "the sessions of a user",
-            show::<UserRecord>(target, text).await?,
-        )),
-        () if is::<Tat>(text) => Some(("a rate limit", show::<Tat>(target, text).await?)),
-        () if is::<Permits>(text) => Some(("a lock", show::<Permits>(target, text).await?)),
-        () if is::<QueueRecord>(text) => {
-            Some(("a queue", show::<QueueRecord>(target, text).await?))
-        }
-        () => None,
-    })
+    let found = if is::<SessionRecord>(text) {
+        ("a session", show::<SessionRecord>(target, text).await?)
+    } else if is::<UserRecord>(text) {
+        let what = "the sessions of a user";
+        (what, show::<UserRecord>(target, text).await?)
+    } else if is::<EveryoneRecord>(text) {
+        let what = "the end of all sessions";
+        (what, show::<EveryoneRecord>(target, text).await?)
+    } else if is::<Tat>(text) {
+        ("a rate limit", show::<Tat>(target, text).await?)
+    } else if is::<Usage>(text) {
+        ("a rate limit", show::<Usage>(target, text).await?)
+    } else if is::<Permits>(text) {
+        ("a lock", show::<Permits>(target, text).await?)
+    } else if is::<QueueRecord>(text) {
+        ("a queue", show::<QueueRecord>(target, text).await?)
+    } else {
+        return Ok(None);
+    };
+    Ok(Some(found))
 }
 
 fn is<R: Record>(text: &str) -> bool {

@@ -1,8 +1,10 @@
+use std::collections::BTreeSet;
+
 use larder::Key;
-use larder::rate_limit::{InspectTat, Tat};
+use larder::rate_limit::{Tat, Usage};
 use larder::store::Timestamp;
-use larder::store::program::Record;
-use serde_json::{Value, json};
+use larder::store::program::{Inspection, Record};
+use serde_json::json;
 
 use super::session::remove;
 use super::time::until;
@@ -13,6 +15,12 @@ use crate::key;
 use crate::output::Output;
 use crate::scan::{id_of, records};
 use crate::target::Target;
+
+/// The records of visitors: of policies of a single quota, and of policies of several rules.
+struct Visitors {
+    quotas: Vec<Key>,
+    usages: Vec<Key>,
+}
 
 pub(super) async fn run(
     target: &Target,
@@ -25,60 +33,116 @@ pub(super) async fn run(
             visitor,
             limit,
         } => {
-            let keys = match visitor {
-                Some(visitor) => vec![of(policy, visitor)],
-                None => records::<Tat>(target, output, &start(policy), *limit).await?,
+            let visitors = match visitor {
+                Some(visitor) => Visitors::one(policy, visitor),
+                None => Visitors::all(target, policy, *limit, output).await?,
             };
-            show(target, keys, output).await
+            show(target, visitors, output).await
         }
         Limit::Reset {
             policy,
             visitor: Some(visitor),
             ..
-        } => reset(target, vec![of(policy, visitor)], output).await,
+        } => reset(target, Visitors::one(policy, visitor), output).await,
         Limit::Reset {
             policy, all: true, ..
         } => {
-            let keys = records::<Tat>(target, output, &start(policy), usize::MAX).await?;
-            reset(target, keys, output).await
+            let visitors = Visitors::all(target, policy, usize::MAX, output).await?;
+            reset(target, visitors, output).await
         }
         Limit::Reset { .. } => Err(Error::usage("name a visitor, or --all")),
     }
 }
 
-fn of(policy: &str, visitor: &str) -> Key {
-    key::record::<Tat>(visitor, (policy, visitor))
-}
-
-/// Returns what the ids of a policy begin with.
-fn start(policy: &str) -> String {
-    let key = Key::new(Tat::KIND, (policy, 0_u8));
-    id_of(&key).trim_end_matches('0').to_owned()
-}
-
-async fn show(target: &Target, keys: Vec<Key>, output: &mut Output<'_, '_>) -> Result<u8> {
-    let programs = target.programs()?;
-    let mut rows = Vec::new();
-    for keys in keys.chunks(100) {
-        let steps: Vec<_> = keys.iter().map(|key| (key.clone(), InspectTat)).collect();
-        for (shown, key) in programs.run_many(&steps).await.into_iter().zip(keys) {
-            let shown = shown?;
-            let tat = shown.fields().first().and_then(|(_, tat)| tat.parse().ok());
-            let full = tat.map(Timestamp::from_micros).map(until);
-            let full = full.map_or_else(|| json!("now"), Value::String);
-            rows.push(vec![json!(id_of(key)), full]);
+impl Visitors {
+    /// Returns what one visitor may have: which of the two is not known without the app.
+    fn one(policy: &str, visitor: &str) -> Self {
+        let is_whole = |kind| Key::parse(visitor, &[kind]).is_ok();
+        let (is_quota, is_usage) = (is_whole(Tat::KIND), is_whole(Usage::KIND));
+        let quota = key::record::<Tat>(visitor, (policy, visitor));
+        let usage = key::record::<Usage>(visitor, (policy, visitor));
+        Self {
+            quotas: if is_usage { Vec::new() } else { vec![quota] },
+            usages: if is_quota { Vec::new() } else { vec![usage] },
         }
     }
-    output.table(&["visitor", "whole quota again"], rows)?;
+
+    async fn all(
+        target: &Target,
+        policy: &str,
+        limit: usize,
+        output: &mut Output<'_, '_>,
+    ) -> Result<Self> {
+        let first = Key::new(Tat::KIND, (policy, 0_u8));
+        let start = id_of(&first).trim_end_matches('0');
+        Ok(Self {
+            quotas: records::<Tat>(target, output, start, limit).await?,
+            usages: records::<Usage>(target, output, start, limit).await?,
+        })
+    }
+
+    fn count(&self) -> usize {
+        let all = self.quotas.iter().chain(&self.usages);
+        all.map(id_of).collect::<BTreeSet<_>>().len()
+    }
+}
+
+async fn show(target: &Target, visitors: Visitors, output: &mut Output<'_, '_>) -> Result<u8> {
+    let mut rows = Vec::new();
+    let quotas = inspect::<Tat>(target, visitors.quotas).await?;
+    let usages = inspect::<Usage>(target, visitors.usages).await?;
+    for (key, shown) in quotas.into_iter().chain(usages) {
+        let lines = shown.fields().iter().map(|(name, value)| {
+            let micros = value.parse().ok().filter(|_| name.contains("_us"));
+            match (name.as_str(), micros) {
+                ("tat_us", Some(tat)) => {
+                    format!("whole quota {}", until(Timestamp::from_micros(tat)))
+                }
+                (name, Some(0)) => format!("{} never", name.replace("_us", "")),
+                (name, Some(time)) => {
+                    format!(
+                        "{} {}",
+                        name.replace("_us", ""),
+                        until(Timestamp::from_micros(time))
+                    )
+                }
+                (name, None) => format!("{name} {value}"),
+            }
+        });
+        let lines = lines.collect::<Vec<_>>().join("; ").replace('_', " ");
+        rows.push(vec![json!(id_of(&key)), json!(lines)]);
+    }
+    output.table(&["visitor", "state"], rows)?;
     Ok(DONE)
 }
 
-async fn reset(target: &Target, keys: Vec<Key>, output: &mut Output<'_, '_>) -> Result<u8> {
-    let what = format!("This gives {} visitors their whole quota back.", keys.len());
+/// Shows the records that exist, a hundred in a round trip.
+async fn inspect<R: Record>(target: &Target, keys: Vec<Key>) -> Result<Vec<(Key, Inspection)>> {
+    let programs = target.programs()?;
+    let mut all = Vec::new();
+    for keys in keys.chunks(100) {
+        let steps = keys.iter().map(|key| (key.clone(), R::Inspect::default()));
+        let steps: Vec<_> = steps.collect();
+        for (shown, key) in programs.run_many(&steps).await.into_iter().zip(keys) {
+            let shown = shown?;
+            if !shown.fields().is_empty() {
+                all.push((key.clone(), shown));
+            }
+        }
+    }
+    Ok(all)
+}
+
+async fn reset(target: &Target, visitors: Visitors, output: &mut Output<'_, '_>) -> Result<u8> {
+    let what = format!(
+        "This gives {} visitors their whole quota back, and forgets bans and what they hold.",
+        visitors.count()
+    );
     if !output.confirm(&what)? {
         return Ok(NOT_DONE);
     }
-    let reset = remove::<Tat>(target, keys, output).await?;
-    output.done(reset, "visitors have their whole quota again")?;
+    let quotas = remove::<Tat>(target, visitors.quotas, output).await?;
+    let usages = remove::<Usage>(target, visitors.usages, output).await?;
+    output.done(quotas + usages, "visitors have their whole quota again")?;
     Ok(DONE)
 }

@@ -1,6 +1,9 @@
-use larder::session::{DeviceId, InspectSession, SessionRecord, Sessions, UserRecord};
+use std::collections::BTreeSet;
+
+use larder::Key;
+use larder::session::{DeviceId, InspectSession, SessionRecord, Sessions};
 use larder::store::Timestamp;
-use larder::store::program::Record;
+use larder::store::program::{Inspection, Record};
 use larder_ops::records::Remove;
 use serde_json::{Value, json};
 
@@ -58,43 +61,63 @@ async fn devices(
 }
 
 async fn list(target: &Target, limit: usize, output: &mut Output<'_, '_>) -> Result<u8> {
+    let sessions = living(target, limit, output).await?;
+    let rows = sessions.iter().map(|session| {
+        let time = |name: &str, write: fn(Timestamp) -> String| {
+            let micros = session.find(name).and_then(|micros| micros.parse().ok());
+            micros.map_or(Value::Null, |micros| {
+                json!(write(Timestamp::from_micros(micros)))
+            })
+        };
+        vec![
+            json!(id_of(&session.key)),
+            json!(session.find("user")),
+            time("created_us", ago),
+            time("seen_us", ago),
+            time("idle_deadline_us", until),
+        ]
+    });
+    let columns = ["device", "user", "created", "last seen", "ends"];
+    output.table(&columns, rows.collect())?;
+    Ok(DONE)
+}
+
+/// A session that has not ended.
+struct Living {
+    key: Key,
+    shown: Inspection,
+}
+
+impl Living {
+    fn find(&self, name: &str) -> Option<&str> {
+        let mut fields = self.shown.fields().iter();
+        let found = fields.find(|(field, _)| field == name);
+        found.map(|(_, value)| value.as_str())
+    }
+}
+
+/// Returns sessions of signed-in users and of visitors, a hundred in a round trip.
+async fn living(target: &Target, limit: usize, output: &mut Output<'_, '_>) -> Result<Vec<Living>> {
     let keys = records::<SessionRecord>(target, output, "", limit).await?;
-    let steps: Vec<_> = keys
-        .iter()
-        .map(|key| (key.clone(), InspectSession))
-        .collect();
     let programs = target.programs()?;
-    let mut rows = Vec::new();
-    for (steps, keys) in steps.chunks(100).zip(keys.chunks(100)) {
-        for (shown, key) in programs.run_many(steps).await.into_iter().zip(keys) {
-            let shown = shown?;
-            let find = |name: &str| {
-                let mut fields = shown.fields().iter();
-                fields
-                    .find(|(field, _)| field == name)
-                    .map(|(_, value)| value.as_str())
+    let mut living = Vec::new();
+    for keys in keys.chunks(100) {
+        let steps: Vec<_> = keys
+            .iter()
+            .map(|key| (key.clone(), InspectSession))
+            .collect();
+        for (shown, key) in programs.run_many(&steps).await.into_iter().zip(keys) {
+            let session = Living {
+                key: key.clone(),
+                shown: shown?,
             };
-            let time = |name: &str, write: fn(Timestamp) -> String| {
-                let micros = find(name).and_then(|micros| micros.parse().ok());
-                micros.map_or(Value::Null, |micros| {
-                    json!(write(Timestamp::from_micros(micros)))
-                })
-            };
-            // It ended since it was listed.
-            if shown.fields().is_empty() {
-                continue;
+            // Why it ended is remembered for a while; and one may have gone since it was listed.
+            if session.find("created_us").is_some() {
+                living.push(session);
             }
-            rows.push(vec![
-                json!(id_of(key)),
-                json!(find("user")),
-                time("created_us", ago),
-                time("seen_us", ago),
-                time("idle_deadline_us", until),
-            ]);
         }
     }
-    output.table(&["device", "user", "created", "last seen", "ends"], rows)?;
-    Ok(DONE)
+    Ok(living)
 }
 
 async fn revoke_one(
@@ -129,8 +152,9 @@ async fn revoke_user(target: &Target, user: &str, output: &mut Output<'_, '_>) -
 }
 
 async fn revoke_everything(target: &Target, output: &mut Output<'_, '_>) -> Result<u8> {
-    let sessions = records::<SessionRecord>(target, output, "", usize::MAX).await?;
-    let users = records::<UserRecord>(target, output, "", usize::MAX).await?;
+    let mut sessions = living(target, usize::MAX, output).await?;
+    sessions.retain(|session| session.find("user").is_some());
+    let users: BTreeSet<_> = sessions.iter().filter_map(|it| it.find("user")).collect();
     let what = format!(
         "This ends all {} sessions, of {} users: everybody must sign in again.",
         sessions.len(),
@@ -139,9 +163,12 @@ async fn revoke_everything(target: &Target, output: &mut Output<'_, '_>) -> Resu
     if !output.confirm(&what)? {
         return Ok(NOT_DONE);
     }
-    // Without the record of its user no session is in force, so this order lets nobody stay signed in.
-    remove::<UserRecord>(target, users, output).await?;
-    let ended = remove::<SessionRecord>(target, sessions, output).await?;
+    Sessions::new(target.store.clone())?
+        .revoke_everyone()
+        .await?;
+    // They have all ended; this only frees their room.
+    let keys = sessions.into_iter().map(|session| session.key).collect();
+    let ended = remove::<SessionRecord>(target, keys, output).await?;
     output.done(ended, "sessions ended")?;
     Ok(DONE)
 }
@@ -149,7 +176,7 @@ async fn revoke_everything(target: &Target, output: &mut Output<'_, '_>) -> Resu
 /// Removes records, a hundred in a round trip, and returns how many there were.
 pub(super) async fn remove<R: Record>(
     target: &Target,
-    keys: Vec<larder::Key>,
+    keys: Vec<Key>,
     output: &mut Output<'_, '_>,
 ) -> Result<u64> {
     let programs = target.programs()?;

@@ -6,16 +6,22 @@ use larder_store::program::prelude::*;
 use super::EventId;
 use super::record::{Kept, LogRecord, log_lua, millis};
 
-/// Appends an event, unless its message was appended before, and removes what is past the bounds.
+/// Appends events, each unless its message was appended before, and removes what is past the bounds.
 #[derive(Clone, Debug)]
 pub(super) struct Append {
-    pub(super) event: Bytes,
-    /// Names the producer and its message. Empty for an event that is appended without a name.
-    pub(super) message: Arc<str>,
     pub(super) remembered: Ttl,
     pub(super) max_remembered: u32,
     pub(super) bounds: Bounds,
     pub(super) ttl: Ttl,
+    pub(super) items: Vec<Item>,
+}
+
+/// An event to be appended.
+#[derive(Clone, Debug)]
+pub(super) struct Item {
+    pub(super) event: Bytes,
+    /// Names the producer and its message. Empty for an event that is appended without a name.
+    pub(super) message: Arc<str>,
 }
 
 /// What a log keeps.
@@ -32,7 +38,13 @@ impl Arg for Bounds {
     }
 }
 
-/// The outcome of an append, in the store.
+impl Arg for Item {
+    fn write(&self, args: &mut Args) {
+        (&self.event, &self.message).write(args);
+    }
+}
+
+/// The outcome for one event, in the store.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub(super) enum Written {
     New(EventId),
@@ -52,49 +64,67 @@ impl FromWire for Written {
     }
 }
 
-/// How much one append removes at most of each thing.
-const REMOVED: usize = 64;
+/// How many ids of messages one event forgets at most.
+const FORGOTTEN: usize = 64;
+
+/// How many events one step removes at most, beside as many as it appends.
+const REMOVED: usize = 63;
 
 impl Program for Append {
     type Record = LogRecord;
-    type Reply = Written;
+    type Reply = Vec<Written>;
 
     const SCRIPT: &'static Script =
         &Script::new("log-append", Effect::Once, log_lua!("append.lua"));
 
-    arguments!(event, message, remembered, max_remembered, bounds, ttl);
+    arguments!(remembered, max_remembered, bounds, ttl, items);
 
-    fn step(&self, record: &mut Slot<'_, LogRecord>, now: Timestamp) -> Written {
+    fn step(&self, record: &mut Slot<'_, LogRecord>, now: Timestamp) -> Vec<Written> {
         let now_ms = millis(now);
-        if !self.message.is_empty() {
-            let max = self.max_remembered as usize;
-            if let Some(outcome) = record
+        let oldest = record
+            .get()
+            .and_then(|log| log.events.keys().next().copied());
+        let items = self.items.iter();
+        let written: Vec<_> = items.map(|item| self.add(record, item, now_ms)).collect();
+        let is_new = |written: &Written| matches!(written, Written::New(_));
+        if written.iter().any(is_new)
+            && let Some(log) = record.get_mut()
+        {
+            log.trim(self.bounds, oldest, REMOVED + self.items.len(), now_ms);
+            record.wake();
+        }
+        written
+    }
+}
+
+impl Append {
+    fn add(&self, record: &mut Slot<'_, LogRecord>, item: &Item, now_ms: i64) -> Written {
+        let message = &item.message;
+        let max = self.max_remembered as usize;
+        if !message.is_empty()
+            && let Some(outcome) = record
                 .get_mut()
-                .and_then(|log| log.known(&self.message, now_ms, max))
-            {
-                return outcome;
-            }
+                .and_then(|log| log.known(message, now_ms, max))
+        {
+            return outcome;
         }
         let log = record.update_or(self.ttl, LogRecord::default);
-        let oldest = log.events.first_key_value().map(|(id, _)| *id);
         log.last = log.last.next(now_ms);
         log.added += 1;
         let id = log.last;
         let kept = Kept {
             number: log.added,
-            event: self.event.clone(),
+            event: item.event.clone(),
         };
         log.events.insert(id, kept);
-        log.trim(self.bounds, oldest, now_ms);
-        if !self.message.is_empty() {
+        if !message.is_empty() {
             let until = now_ms + self.remembered.as_millis() as i64;
-            let before = log.messages.insert(self.message.clone(), (id, until));
+            let before = log.messages.insert(message.clone(), (id, until));
             if let Some((_, before)) = before {
-                log.forgotten_at.remove(&(before, self.message.clone()));
+                log.forgotten_at.remove(&(before, message.clone()));
             }
-            log.forgotten_at.insert((until, self.message.clone()));
+            log.forgotten_at.insert((until, message.clone()));
         }
-        record.wake();
         Written::New(id)
     }
 }
@@ -107,7 +137,7 @@ impl LogRecord {
         {
             return Some(Written::Duplicate(*id));
         }
-        for _ in 0..REMOVED {
+        for _ in 0..FORGOTTEN {
             let Some(first) = self
                 .forgotten_at
                 .first()
@@ -123,15 +153,15 @@ impl LogRecord {
     }
 
     /// Removes what is past a bound, oldest first: up to what a group still needs, or past the hard bound.
-    fn trim(&mut self, bounds: Bounds, oldest: Option<EventId>, now_ms: i64) {
+    fn trim(&mut self, bounds: Bounds, oldest: Option<EventId>, most: usize, now_ms: i64) {
         let len = self.events.len();
         let excess = len.saturating_sub(bounds.max_len as usize);
         let past = len.saturating_sub(bounds.hard_max_len as usize);
         let kept_from = bounds.max_age.map(|age| now_ms - age.as_millis() as i64);
         let is_old = |id: EventId| kept_from.is_some_and(|from| id.ms() < from);
         let many = match oldest.is_some_and(is_old) {
-            true => REMOVED,
-            false => excess.min(REMOVED),
+            true => most,
+            false => excess.min(most),
         };
         let is_needed = |id: EventId| self.groups.values().any(|group| group.needs(id));
         let first = self.events.keys().copied().take(many).enumerate();

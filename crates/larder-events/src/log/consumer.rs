@@ -1,6 +1,8 @@
 use std::fmt;
 use std::future::pending;
-use std::sync::Arc;
+use std::pin::Pin;
+use std::sync::atomic::{AtomicBool, AtomicI64, Ordering};
+use std::sync::{Arc, Mutex};
 use std::time::Duration;
 
 use larder_store::Result;
@@ -27,24 +29,32 @@ pub struct Consumer<T> {
     pub(super) group: Group<T>,
     name: Arc<str>,
     waiter: Option<Box<dyn Waiter>>,
+    /// How many events the group has lost in all, as far as this consumer was told.
+    known_losses: AtomicI64,
+    has_read: AtomicBool,
     pub(super) settings: Settings,
+    pub(super) force: Mutex<Option<Force>>,
 }
 
+/// Resolves when a consumer has to end at once.
+pub(super) type Force = Pin<Box<dyn Future<Output = ()> + Send>>;
+
 /// Some deliveries, and what was lost before them.
-#[derive(Debug)]
 #[must_use = "what is not acknowledged is delivered again"]
 pub struct Batch<T> {
     /// The deliveries: first those of events that were delivered before.
     pub deliveries: Vec<Delivery<T>>,
     /// How many events the group has lost since it was last told: they were past the hard bound of the log.
+    ///
+    /// It counts as told when the consumer reads again. So it is told again after an answer was lost, and other
+    /// consumers that read before are told too.
     pub lost: u64,
     /// How long it takes until a lease of the group may end.
     pub(super) left: Option<Duration>,
     pub(super) is_full: bool,
 }
 
-/// An event that was delivered to a consumer.
-#[derive(Debug)]
+/// An event that was delivered to a consumer. `Debug` does not show the event.
 pub struct Delivery<T> {
     /// The id of the event.
     pub id: EventId,
@@ -71,7 +81,10 @@ impl<T> Consumer<T> {
             group,
             name,
             waiter: None,
+            known_losses: AtomicI64::new(0),
+            has_read: AtomicBool::new(false),
             settings: Settings::default(),
+            force: Mutex::default(),
         }
     }
 
@@ -174,7 +187,8 @@ impl<T> Consumer<T> {
 }
 
 impl<T: DeserializeOwned> Consumer<T> {
-    /// Takes at most `many` events, up to [`MAX_BATCH`](super::MAX_BATCH), without waiting. One round trip.
+    /// Takes at most `many` events, up to [`MAX_BATCH`](super::MAX_BATCH), without waiting. One round trip, and
+    /// two more if the group has to be made.
     ///
     /// Events whose lease has ended come first. What is not acknowledged is delivered again after the lease.
     ///
@@ -186,21 +200,13 @@ impl<T: DeserializeOwned> Consumer<T> {
     /// Events may have been taken, which are delivered again after the lease.
     pub async fn read(&self, many: u32) -> Result<Batch<T>> {
         names::check_many("read", many)?;
-        let take = Take {
-            group: self.group.name.clone(),
-            consumer: self.name.clone(),
-            many,
-            lease: self.group.lease,
-            max_pending: self.group.max_pending,
-            max_deliveries: self.group.max_deliveries,
-            max_dead: self.group.log.max_dead,
-            ttl: self.group.log.ttl,
-        };
-        let mut taken = self.group.run(&take).await?;
+        let mut taken = self.group.run(&self.take(many)).await?;
         if !taken.has_group {
             self.group.create().await?;
-            taken = self.group.run(&take).await?;
+            self.known_losses.store(0, Ordering::Relaxed);
+            taken = self.group.run(&self.take(many)).await?;
         }
+        self.has_read.store(true, Ordering::Relaxed);
         Ok(self.batch(taken))
     }
 
@@ -252,11 +258,28 @@ impl<T: DeserializeOwned> Consumer<T> {
         }
     }
 
+    fn take(&self, many: u32) -> Take {
+        Take {
+            group: self.group.name.clone(),
+            consumer: self.name.clone(),
+            many,
+            lease: self.group.lease,
+            max_pending: self.group.max_pending,
+            max_deliveries: self.group.max_deliveries,
+            max_dead: self.group.log.max_dead,
+            ttl: self.group.log.ttl,
+            known: self.known_losses.load(Ordering::Relaxed),
+            is_first: !self.has_read.load(Ordering::Relaxed),
+        }
+    }
+
     fn batch(&self, taken: Taken) -> Batch<T> {
-        if taken.lost > 0 {
+        let losses = taken.losses;
+        self.known_losses.store(losses.all, Ordering::Relaxed);
+        if losses.confirmed > 0 {
             let (log, group) = (self.group.log.name.to_string(), self.group.name.to_string());
             metrics::counter!("larder_log_lost_total", "log" => log, "group" => group)
-                .increment(taken.lost);
+                .increment(losses.confirmed);
         }
         let delivery = |given: super::take::Given| Delivery {
             id: given.id,
@@ -266,7 +289,7 @@ impl<T: DeserializeOwned> Consumer<T> {
         };
         Batch {
             deliveries: taken.events.into_iter().map(delivery).collect(),
-            lost: taken.lost,
+            lost: (losses.all - losses.told).unsigned_abs(),
             left: taken
                 .left
                 .map(|ms| Duration::from_millis(ms.max(0).unsigned_abs())),
@@ -303,6 +326,25 @@ pub(super) fn reject(reason: &str) -> What {
         .rev()
         .find(|end| reason.is_char_boundary(*end));
     What::Reject(reason[..end.unwrap_or(0)].into())
+}
+
+impl<T> fmt::Debug for Batch<T> {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.debug_struct("Batch")
+            .field("deliveries", &self.deliveries)
+            .field("lost", &self.lost)
+            .finish_non_exhaustive()
+    }
+}
+
+impl<T> fmt::Debug for Delivery<T> {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.debug_struct("Delivery")
+            .field("id", &self.id)
+            .field("count", &self.count)
+            .field("consumer", &self.consumer)
+            .finish_non_exhaustive()
+    }
 }
 
 impl<T> fmt::Debug for Consumer<T> {

@@ -68,6 +68,7 @@ impl Program for Create {
             Start::First => (EventId::ZERO, log.removed()),
             Start::Now => (log.last, log.added),
             Start::After(id) => {
+                let id = id.min(log.last);
                 let next = log.events.range(id..).find(|(next, _)| **next > id);
                 (id, next.map_or(log.added, |(_, kept)| kept.number - 1))
             }

@@ -29,7 +29,8 @@ impl Program for ReadRange {
         concat!(
             include_str!("lua/stream.lua"),
             "local events, last = {}, ARGV[2] == '' and '+' or ARGV[2]
-             for _, entry in ipairs(redis.call('XRANGE', KEYS[1], '(' .. ARGV[1], last, 'COUNT', ARGV[3])) do
+             local found = redis.call('XRANGE', KEYS[1], '(' .. ARGV[1], last, 'COUNT', ARGV[3])
+             for _, entry in ipairs(found or {}) do
                events[#events + 1] = {entry[1], named(entry[2]).event or false}
              end
              return events",
@@ -78,9 +79,12 @@ impl Program for ReadDead {
         concat!(
             include_str!("lua/stream.lua"),
             "local letters = {}
-             for i, entry in ipairs(redis.call('XRANGE', KEYS[5], '(' .. ARGV[1], '+', 'COUNT', ARGV[2])) do
+             local found = redis.call('XRANGE', KEYS[5], '(' .. ARGV[1], '+', 'COUNT', ARGV[2])
+             for i, entry in ipairs(found or {}) do
                local it = named(entry[2])
-               letters[i] = {entry[1], it.group, it.id, it.deliveries, it.reason, it.event}
+               local id = parts(it.id or '') and it.id or '0-0'
+               local count = string.match(it.deliveries or '', '^%d%d?%d?%d?%d?%d?$') or '0'
+               letters[i] = {entry[1], it.group or '', id, count, it.reason or '', it.event or ''}
              end
              return letters",
         ),

@@ -19,6 +19,21 @@ pub(super) struct Take {
     pub(super) max_deliveries: u32,
     pub(super) max_dead: u32,
     pub(super) ttl: Ttl,
+    /// How many events the group has lost, as far as the consumer was told.
+    pub(super) known: i64,
+    /// Whether the consumer has never read before.
+    pub(super) is_first: bool,
+}
+
+/// What a group has lost.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
+pub(super) struct Losses {
+    /// How many events in all.
+    pub(super) all: i64,
+    /// How many of them the group knows of.
+    pub(super) told: i64,
+    /// How many of these it knows by this read.
+    pub(super) confirmed: u64,
 }
 
 /// What a consumer is given.
@@ -26,8 +41,7 @@ pub(super) struct Take {
 pub(super) struct Taken {
     /// Whether the group exists.
     pub(super) has_group: bool,
-    /// How many events the group has lost since it was last told.
-    pub(super) lost: u64,
+    pub(super) losses: Losses,
     /// For how many milliseconds no lease of the group ends. None if nothing is pending.
     pub(super) left: Option<i64>,
     /// Whether nothing more is given until something is acknowledged.
@@ -46,7 +60,8 @@ pub(super) struct Given {
 
 impl FromWire for Taken {
     fn from_wire(wire: Wire) -> Result<Self> {
-        let (has_group, lost, left, is_full, events) = wire.read::<(_, _, Wire, _, Vec<Wire>)>()?;
+        type Parts = (bool, (i64, i64, u64), Wire, bool, Vec<Wire>);
+        let (has_group, (all, told, confirmed), left, is_full, events) = wire.read::<Parts>()?;
         let left = match left {
             Wire::Bytes(text) if text.is_empty() => None,
             left => Some(left.int()?),
@@ -64,7 +79,11 @@ impl FromWire for Taken {
         }
         Ok(Self {
             has_group,
-            lost,
+            losses: Losses {
+                all,
+                told,
+                confirmed,
+            },
             left,
             is_full,
             events: given,
@@ -88,6 +107,7 @@ impl Program for Take {
         (self.many, self.lease).write(args);
         (self.max_pending, self.max_deliveries).write(args);
         (self.max_dead, self.ttl).write(args);
+        (self.known, self.is_first).write(args);
     }
 
     fn reply(&self, wire: Wire) -> Result<Taken> {
@@ -105,6 +125,13 @@ impl Program for Take {
         let Some(log) = record.update(self.ttl) else {
             return Taken::default();
         };
+        let told_before = log.groups.get(&self.group).map_or(0, |group| group.told);
+        if let Some(group) = log.groups.get_mut(&self.group)
+            && self.known > group.told
+            && self.known <= group.lost
+        {
+            group.told = self.known;
+        }
         let mut events = self.claim(log, now_ms);
         let Some(group) = log.groups.get_mut(&self.group) else {
             return Taken::default();
@@ -130,11 +157,13 @@ impl Program for Take {
         if !events.is_empty() {
             group.is_due_at(now_ms + self.lease.as_millis() as i64);
         }
-        let lost = (group.lost - group.told).unsigned_abs();
-        group.told = group.lost;
         Taken {
             has_group: true,
-            lost,
+            losses: Losses {
+                all: group.lost,
+                told: group.told,
+                confirmed: (group.told - told_before).unsigned_abs(),
+            },
             left: group.due.map(|due| due - now_ms),
             is_full: room == 0 && wanted > 0,
             events,

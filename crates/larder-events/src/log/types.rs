@@ -1,3 +1,5 @@
+use std::fmt;
+
 use super::EventId;
 use super::reads::{DeadEvent, Events, State};
 
@@ -36,12 +38,12 @@ pub enum Start {
     First,
     /// With what is appended after the group was made.
     Now,
-    /// With the event after an id.
+    /// With the event after an id. One past the last event is [`Now`](Self::Now).
     After(EventId),
 }
 
-/// An event that was read.
-#[derive(Clone, Debug, PartialEq, Eq)]
+/// An event that was read. `Debug` does not show it.
+#[derive(Clone, PartialEq, Eq)]
 pub struct Stored<T> {
     /// Its id.
     pub id: EventId,
@@ -50,7 +52,7 @@ pub struct Stored<T> {
 }
 
 /// Some events of a log, and where the next page begins.
-#[derive(Clone, Debug, PartialEq, Eq)]
+#[derive(Clone, PartialEq, Eq)]
 pub struct Page<T> {
     /// The events, oldest first.
     pub events: Vec<Stored<T>>,
@@ -79,8 +81,8 @@ impl<T> Page<T> {
     }
 }
 
-/// An event that no consumer of a group could handle.
-#[derive(Clone, Debug, PartialEq, Eq)]
+/// An event that no consumer of a group could handle. `Debug` shows neither the event nor the reason.
+#[derive(Clone, PartialEq, Eq)]
 pub struct DeadLetter<T> {
     /// The id of the dead letter.
     pub id: EventId,
@@ -109,6 +111,35 @@ impl<T> DeadLetter<T> {
             reason,
             event: decode(Some(&event)),
         }
+    }
+}
+
+impl<T> fmt::Debug for Stored<T> {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.debug_struct("Stored")
+            .field("id", &self.id)
+            .field("is_readable", &self.event.is_some())
+            .finish_non_exhaustive()
+    }
+}
+
+impl<T> fmt::Debug for Page<T> {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.debug_struct("Page")
+            .field("events", &self.events)
+            .field("next", &self.next)
+            .finish()
+    }
+}
+
+impl<T> fmt::Debug for DeadLetter<T> {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.debug_struct("DeadLetter")
+            .field("id", &self.id)
+            .field("group", &self.group)
+            .field("event_id", &self.event_id)
+            .field("deliveries", &self.deliveries)
+            .finish_non_exhaustive()
     }
 }
 

@@ -1,7 +1,9 @@
 use std::collections::VecDeque;
 use std::sync::Arc;
+use std::time::Duration;
 
 use bytes::Bytes;
+use larder_layer::StoreTimeout;
 use larder_store::program::prelude::*;
 use larder_store::{Error, ErrorKind, KeyId, bus};
 
@@ -14,7 +16,11 @@ pub(super) struct History {
     topic: bus::Topic,
     messages: u32,
     ttl: Ttl,
+    timeout: StoreTimeout,
 }
+
+/// The longest that a subscriber waits for a read. Most stores enforce less themselves.
+const STORE_TIMEOUT: Duration = Duration::from_secs(10);
 
 /// The most messages that a history keeps.
 const MAX_MESSAGES: u32 = 10_000;
@@ -29,11 +35,13 @@ impl History {
         messages: u32,
         ttl: Ttl,
     ) -> Result<Self> {
+        let programs = programs.ok_or_else(|| {
+            let text = "the history of a topic needs a store that runs programs: use memory:// or redis://";
+            Error::new("build", ErrorKind::Invalid, text)
+        })?;
         Ok(Self {
-            programs: programs.ok_or_else(|| {
-                let text = "the history of a topic needs a store that runs programs: use memory:// or redis://";
-                Error::new("build", ErrorKind::Invalid, text)
-            })?,
+            timeout: StoreTimeout::new(STORE_TIMEOUT, programs.timeout()),
+            programs,
             topic,
             messages: messages.clamp(1, MAX_MESSAGES),
             ttl,
@@ -64,13 +72,14 @@ impl History {
         self.programs.run(key, &open).await
     }
 
-    /// Returns the first messages after a position.
+    /// Returns the first messages after a position. It has a deadline, since subscribers never give up.
     pub(super) async fn after(&self, key: &Key, position: Position) -> Result<Excerpt> {
         let read = ReadAfter {
             position,
             many: PAGE,
         };
-        self.programs.run(key, &read).await
+        let read = self.programs.run(key, &read);
+        self.timeout.run("read", read).await
     }
 }
 
@@ -83,6 +92,20 @@ fn new_epoch() -> i64 {
 pub(super) fn missing(operation: &'static str) -> Error {
     let text = "the topic keeps no history: build it by Topic::with_history";
     Error::new(operation, ErrorKind::Invalid, text)
+}
+
+/// The Lua that all programs on a history begin with. It reads the epoch and the last offset.
+macro_rules! history_lua {
+    ($lua:literal) => {
+        concat!(
+            "local epoch, last = string.match(redis.call('GET', KEYS[1]) or '', '^(%d+)-(%d+)$')
+             -- What is not of this form was not written here, and counts as absent.
+             local e, l, most = tonumber(epoch), tonumber(last), 9007199254740992
+             if epoch and (e > most or l >= most or num(e) ~= epoch) then epoch = nil end
+             ",
+            $lua
+        )
+    };
 }
 
 /// The record of a history, for [`inspect`](larder_store::program::Programs#method.inspect).
@@ -99,9 +122,10 @@ record! {
     HistoryRecord, Kind::record("topic").partitioned(), parts ["", "messages"];
     /// Shows people and tools the position of a history, and how many messages it has. It shows none.
     pub InspectHistory = "topic-inspect",
-    "local epoch, last = string.match(redis.call('GET', KEYS[1]) or '', '^(%d+)-(%d+)$')
-     if not epoch then return {} end
-     return {'epoch', epoch, 'last', last, 'messages', redis.call('LLEN', KEYS[2])}",
+    history_lua!(
+        "if not epoch then return {} end
+         return {'epoch', epoch, 'last', last, 'messages', redis.call('LLEN', KEYS[2])}"
+    ),
     |held, shown| shown
         .with("epoch", held.epoch)
         .with("last", held.last)
@@ -150,17 +174,18 @@ impl Program for Append {
     const SCRIPT: &'static Script = &Script::new(
         "topic-append",
         Effect::Once,
-        "local epoch, last = string.match(redis.call('GET', KEYS[1]) or '', '^(%d+)-(%d+)$')
-         if not epoch then
-           epoch, last = ARGV[2], 0
-           del(KEYS[2])
-         end
-         last = num(tonumber(last) + 1)
-         redis.call('RPUSH', KEYS[2], ARGV[1])
-         redis.call('LTRIM', KEYS[2], -tonumber(ARGV[4]), -1)
-         put(KEYS[1], epoch .. '-' .. last, ARGV[3])
-         ttl(KEYS[2], ARGV[3])
-         return {epoch, last}",
+        history_lua!(
+            "if not epoch then
+               epoch, last = ARGV[2], 0
+               del(KEYS[2])
+             end
+             last = num(tonumber(last) + 1)
+             redis.call('RPUSH', KEYS[2], ARGV[1])
+             redis.call('LTRIM', KEYS[2], -tonumber(ARGV[4]), -1)
+             put(KEYS[1], epoch .. '-' .. last, ARGV[3])
+             ttl(KEYS[2], ARGV[3])
+             return {epoch, last}"
+        ),
     );
 
     arguments!(message, epoch, ttl, messages);
@@ -190,14 +215,15 @@ impl Program for Open {
     const SCRIPT: &'static Script = &Script::new(
         "topic-open",
         Effect::Once,
-        "local epoch, last = string.match(redis.call('GET', KEYS[1]) or '', '^(%d+)-(%d+)$')
-         if not epoch then
-           epoch, last = ARGV[1], '0'
-           del(KEYS[2])
-         end
-         put(KEYS[1], epoch .. '-' .. last, ARGV[2])
-         ttl(KEYS[2], ARGV[2])
-         return {epoch, last}",
+        history_lua!(
+            "if not epoch then
+               epoch, last = ARGV[1], '0'
+               del(KEYS[2])
+             end
+             put(KEYS[1], epoch .. '-' .. last, ARGV[2])
+             ttl(KEYS[2], ARGV[2])
+             return {epoch, last}"
+        ),
     );
 
     arguments!(epoch, ttl);
@@ -250,14 +276,15 @@ impl Program for ReadAfter {
     const SCRIPT: &'static Script = &Script::new(
         "topic-read",
         Effect::Read,
-        "local epoch, last = string.match(redis.call('GET', KEYS[1]) or '', '^(%d+)-(%d+)$')
-         if not epoch then return {0, 0, 0, 0, {}} end
-         local first = tonumber(last) - redis.call('LLEN', KEYS[2]) + 1
-         local from, messages = math.max(tonumber(ARGV[2]) + 1, first), {}
-         if epoch == ARGV[1] then
-           messages = redis.call('LRANGE', KEYS[2], num(from - first), num(from - first + ARGV[3] - 1))
-         end
-         return {epoch, last, num(first), num(from), messages}",
+        history_lua!(
+            "if not epoch then return {0, 0, 0, 0, {}} end
+             local first = tonumber(last) - redis.call('LLEN', KEYS[2]) + 1
+             local from, messages = math.max(tonumber(ARGV[2]) + 1, first), {}
+             if epoch == ARGV[1] then
+               messages = redis.call('LRANGE', KEYS[2], num(from - first), num(from - first + ARGV[3] - 1))
+             end
+             return {epoch, last, num(first), num(from), messages}"
+        ),
     );
 
     fn args(&self, args: &mut Args) {

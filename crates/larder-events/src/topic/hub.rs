@@ -1,16 +1,16 @@
 use std::num::NonZeroUsize;
-use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
+use std::sync::Arc;
 use std::time::Duration;
 
-use larder_store::bus::{self, Bus, Channel, Event, SubscribeRequest, Subscription};
-use larder_store::{Key, KeyId, Result};
+use larder_store::Result;
+use larder_store::bus::{self, Bus, SubscribeRequest};
 use serde::de::DeserializeOwned;
 use tokio::sync::{OnceCell, broadcast};
 use tokio::task::AbortHandle;
-use tokio::time::{Instant, sleep_until};
 
-use super::history::{History, PAGE};
-use super::{Gap, Message, Position, envelope};
+use super::Position;
+use super::feed::Feed;
+use super::shared::{Item, Place, Shared};
 
 /// The subscription of the bus that all subscribers of a channel share. It ends with the last of them.
 pub(super) struct Hub<T> {
@@ -18,62 +18,10 @@ pub(super) struct Hub<T> {
     task: OnceCell<AbortHandle>,
 }
 
-struct Shared<T> {
-    topic: bus::Topic,
-    look_every: Duration,
-    state: Mutex<State<T>>,
-}
-
-struct State<T> {
-    /// The position of the last event that was sent to the subscribers.
-    position: Option<Position>,
-    /// None once the subscription has ended.
-    sender: Option<broadcast::Sender<Item<T>>>,
-}
-
-/// Where the history of a channel is.
-#[derive(Clone)]
-pub(super) struct Place {
-    pub(super) history: History,
-    pub(super) key: Key,
-    pub(super) channel: Channel,
-}
-
-impl Place {
-    pub(super) fn new(history: History, id: impl KeyId, channel: &Channel) -> Self {
-        Self {
-            key: history.key(id),
-            history,
-            channel: channel.clone(),
-        }
-    }
-}
-
-/// An event, as all subscribers share it.
-pub(super) type Item<T> = Arc<Shown<T>>;
-
-/// A message or a gap.
-pub(super) enum Shown<T> {
-    Message(Message<T>),
-    Gap(Gap),
-}
-
-/// How soon a look at the history that failed is repeated.
-const FIRST_RETRY: Duration = Duration::from_millis(100);
-
 impl<T> Hub<T> {
     pub(super) fn new(topic: bus::Topic, buffer: NonZeroUsize, look_every: Duration) -> Arc<Self> {
-        let state = State {
-            position: None,
-            sender: Some(broadcast::Sender::new(buffer.get())),
-        };
-        let shared = Shared {
-            topic,
-            look_every,
-            state: Mutex::new(state),
-        };
         Arc::new(Self {
-            shared: Arc::new(shared),
+            shared: Arc::new(Shared::new(topic, buffer, look_every)),
             task: OnceCell::new(),
         })
     }
@@ -105,17 +53,13 @@ impl<T: DeserializeOwned + Send + Sync + 'static> Hub<T> {
         let start = async || {
             let subscription = bus.subscribe(request).await?;
             // What comes after this position is received: the subscription was first.
+            let mut found = 0;
             if let Some(place) = &place {
                 let position = place.history.open(&place.key).await?;
+                found = position.offset;
                 self.shared.state().position = Some(position);
             }
-            let feed = Feed {
-                shared: self.shared.clone(),
-                subscription,
-                place,
-                look_at: Instant::now() + self.shared.look_every,
-                retry: FIRST_RETRY,
-            };
+            let feed = Feed::new(self.shared.clone(), subscription, place, found);
             Ok(tokio::spawn(feed.run()).abort_handle())
         };
         self.task.get_or_try_init(start).await.map(|_| ())
@@ -127,185 +71,5 @@ impl<T> Drop for Hub<T> {
         if let Some(task) = self.task.get() {
             task.abort();
         }
-    }
-}
-
-impl<T> Shared<T> {
-    fn state(&self) -> MutexGuard<'_, State<T>> {
-        self.state.lock().unwrap_or_else(PoisonError::into_inner)
-    }
-
-    /// Sends an event, after which subscribers go on from `position`.
-    fn send(&self, shown: Shown<T>, position: Option<Position>) {
-        let mut state = self.state();
-        state.position = position.or(state.position);
-        if let Some(sender) = &state.sender {
-            // A message without subscribers is not an error.
-            let _ = sender.send(Arc::new(shown));
-        }
-    }
-
-    fn gap(&self, lost: Option<u64>, position: Option<Position>) {
-        metrics::counter!("larder_topic_gaps_total", "topic" => self.topic.name()).increment(1);
-        self.send(Shown::Gap(Gap { lost, position }), position);
-    }
-}
-
-/// Decodes an event. None, with a metric, for one that is none of `T`.
-pub(super) fn decode<T: DeserializeOwned>(topic: bus::Topic, json: &[u8]) -> Option<Arc<T>> {
-    let value = crate::json::decode(json).map(Arc::new);
-    if value.is_none() {
-        metrics::counter!("larder_topic_undecodable_total", "topic" => topic.name()).increment(1);
-        tracing::warn!(
-            topic = topic.name(),
-            "a message is not of the type of the topic"
-        );
-    }
-    value
-}
-
-/// The task that passes the events of the bus on.
-struct Feed<T> {
-    shared: Arc<Shared<T>>,
-    subscription: Subscription,
-    /// None without a history.
-    place: Option<Place>,
-    look_at: Instant,
-    retry: Duration,
-}
-
-/// The result of a look at the history.
-#[derive(PartialEq)]
-enum Look {
-    /// What was missing was sent.
-    Done,
-    /// There is no history: it has ended.
-    None,
-    /// The store did not answer. The look is repeated.
-    Failed,
-}
-
-impl<T: DeserializeOwned> Feed<T> {
-    async fn run(mut self) {
-        loop {
-            let event = tokio::select! {
-                event = self.subscription.next() => event,
-                () = sleep_until(self.look_at), if self.place.is_some() => {
-                    self.look().await;
-                    continue;
-                }
-            };
-            match event {
-                Some(Event::Message(message)) => self.message(message).await,
-                Some(Event::Gap) if self.place.is_none() => self.shared.gap(None, None),
-                Some(Event::Gap) => {
-                    self.look().await;
-                }
-                None => break,
-            }
-        }
-        self.shared.state().sender = None;
-    }
-
-    async fn message(&mut self, message: bus::Message) {
-        let topic = self.shared.topic.name();
-        let Some((position, json)) = envelope::read(&message.payload) else {
-            metrics::counter!("larder_topic_undecodable_total", "topic" => topic).increment(1);
-            return self.shared.gap(None, None);
-        };
-        let here = self.shared.state().position;
-        let (Some(_), Some(here), Some(at)) = (&self.place, here, position) else {
-            return deliver(&self.shared, message.channel, (position, None), &json);
-        };
-        let is_next = here.epoch == at.epoch && at.offset == here.offset + 1;
-        if is_next {
-            return deliver(&self.shared, message.channel, (position, position), &json);
-        }
-        if here.epoch == at.epoch && at.offset <= here.offset {
-            return; // It was found in the history before.
-        }
-        // Those between are in the history, and this one with them.
-        if self.look().await == Look::None {
-            self.shared.gap(None, None);
-            deliver(&self.shared, message.channel, (position, position), &json);
-        }
-    }
-
-    /// Sends what the history has after the last position.
-    async fn look(&mut self) -> Look {
-        let looked = match &self.place {
-            Some(place) => catch_up(&self.shared, place).await,
-            None => Ok(Look::None),
-        };
-        match looked {
-            Ok(look) => {
-                self.retry = FIRST_RETRY;
-                self.look_at = Instant::now() + self.shared.look_every;
-                look
-            }
-            Err(error) => {
-                let topic = self.shared.topic.name();
-                tracing::warn!(topic, %error, "the history of a topic cannot be read for now");
-                self.look_at = Instant::now() + self.retry;
-                self.retry = (self.retry * 2).min(self.shared.look_every);
-                Look::Failed
-            }
-        }
-    }
-}
-
-async fn catch_up<T: DeserializeOwned>(shared: &Shared<T>, place: &Place) -> Result<Look> {
-    let Some(mut here) = shared.state().position else {
-        return Ok(Look::None);
-    };
-    loop {
-        let found = place.history.after(&place.key, here).await?;
-        if found.epoch == 0 {
-            return Ok(Look::None);
-        }
-        if found.epoch != here.epoch || found.last < here.offset {
-            // Another history, or one that a failover has taken the end of: what it has is new.
-            let offset = match found.epoch == here.epoch {
-                true => found.last,
-                false => found.first - 1,
-            };
-            let epoch = found.epoch;
-            here = Position { epoch, offset };
-            shared.gap(None, Some(here));
-            continue;
-        }
-        if found.from > here.offset + 1 {
-            let lost = (found.from - here.offset - 1).unsigned_abs();
-            here.offset = found.from - 1;
-            shared.gap(Some(lost), Some(here));
-        }
-        for json in &found.messages {
-            here.offset += 1;
-            let position = (Some(here), Some(here));
-            deliver(shared, place.channel.clone(), position, json);
-        }
-        if found.messages.len() < PAGE as usize {
-            return Ok(Look::Done);
-        }
-    }
-}
-
-/// Sends a message of a position, after which subscribers go on from another.
-fn deliver<T: DeserializeOwned>(
-    shared: &Shared<T>,
-    channel: Channel,
-    (position, next): (Option<Position>, Option<Position>),
-    json: &[u8],
-) {
-    match decode(shared.topic, json) {
-        Some(value) => {
-            let message = Message {
-                value,
-                position,
-                channel,
-            };
-            shared.send(Shown::Message(message), next);
-        }
-        None => shared.gap(Some(1), next),
     }
 }

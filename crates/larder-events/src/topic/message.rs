@@ -6,7 +6,6 @@ use larder_store::bus::Channel;
 use super::Position;
 
 /// What a subscriber receives.
-#[derive(Debug)]
 pub enum Received<T> {
     /// A message.
     Message(Message<T>),
@@ -40,6 +39,9 @@ pub struct Gap {
 #[must_use = "if it could not resume, the state has to be read again"]
 pub enum Recovered {
     /// Nothing is missing: so many messages are received first, and then those that are new.
+    ///
+    /// They are read as they are received. What the history has lost by then is told as
+    /// [`Lagged`](Received::Lagged).
     Yes(u64),
     /// Messages are missing, so many if that is known. Read the state again: the subscriber receives what is
     /// published from its [position](super::Subscriber::position) on.
@@ -53,6 +55,17 @@ impl Recovered {
     /// Returns whether nothing is missing.
     pub fn is_complete(self) -> bool {
         matches!(self, Self::Yes(_))
+    }
+}
+
+impl<T> fmt::Debug for Received<T> {
+    /// Shows no value.
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        match self {
+            Self::Message(message) => message.fmt(f),
+            Self::Lagged(missed) => f.debug_tuple("Lagged").field(missed).finish(),
+            Self::Gap(gap) => gap.fmt(f),
+        }
     }
 }
 

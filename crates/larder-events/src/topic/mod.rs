@@ -1,10 +1,12 @@
 //! Topics: typed messages to those who listen, and a short history for those who come back.
 
 mod envelope;
+mod feed;
 mod history;
 mod hub;
 mod message;
 mod position;
+mod shared;
 mod subscriber;
 #[cfg(test)]
 mod traces;
@@ -27,7 +29,8 @@ pub use position::Position;
 pub use subscriber::Subscriber;
 
 use history::History;
-use hub::{Hub, Place};
+use hub::Hub;
+use shared::Place;
 
 /// The longest message as JSON, in bytes: 63 KiB.
 pub const MAX_MESSAGE: usize = bus::MAX_MESSAGE - 1024;
@@ -35,8 +38,14 @@ pub const MAX_MESSAGE: usize = bus::MAX_MESSAGE - 1024;
 /// How many events may wait for one subscriber, by default.
 pub const DEFAULT_BUFFER: NonZeroUsize = NonZeroUsize::new(64).unwrap();
 
+/// The most events that may wait for one subscriber: 65,536.
+pub const MAX_BUFFER: NonZeroUsize = NonZeroUsize::new(65_536).unwrap();
+
 /// How often a subscriber of a topic with history looks for messages that nobody announced, by default.
 pub const DEFAULT_LOOK_EVERY: Duration = Duration::from_secs(15);
+
+/// The shortest and the longest of such pauses.
+const LOOK_EVERY: (Duration, Duration) = (Duration::from_millis(10), Duration::from_secs(86_400));
 
 /// Sends typed messages to the current subscribers of an id, and lets those resume who come back.
 ///
@@ -50,12 +59,15 @@ pub const DEFAULT_LOOK_EVERY: Duration = Duration::from_secs(15);
 /// 4. [`resume`](Self::resume) continues after a [`Position`] without loss, or says that it cannot.
 /// 5. All subscribers of an id in this process share one subscription of the bus, and one decoded value.
 /// 6. A message that is none of `T` is a gap and a metric, never a panic.
+/// 7. A history that has lost its end, as a failover may do, is a gap.
 ///
 /// Messages are JSON. Without a history publishing takes one round trip, with one two. Subscribing takes one,
-/// two with a history; resuming takes one more for each 64 messages.
+/// two with a history; resuming takes one more for each 64 messages, which are read as they are received.
 ///
 /// # Deployment caveats
-/// A history is as safe as its store: a failover may lose its last messages together with their positions.
+/// A history is as safe as its store: a failover may lose its last messages together with their positions, which
+/// are then given to others. A subscriber notices that unless it was away meanwhile and the history has grown
+/// past its position since.
 /// Pub/sub of Redis reaches who listens now; who must not miss an event, however long it was away, takes an
 /// [event log](crate::log).
 pub struct Topic<T> {
@@ -78,6 +90,7 @@ impl<T> Topic<T> {
     /// # Errors
     /// [`ErrorKind::Invalid`](larder_store::ErrorKind::Invalid) if the store has no bus.
     pub fn new(store: Arc<dyn Store>, topic: bus::Topic) -> Result<Self> {
+        crate::describe_metrics();
         Ok(Self {
             bus: store.clone().require_bus("a topic")?,
             programs: store.programs(),
@@ -106,20 +119,21 @@ impl<T> Topic<T> {
         Ok(self.alone())
     }
 
-    /// Sets how many events may wait for one subscriber. The default is [`DEFAULT_BUFFER`].
+    /// Sets how many events may wait for one subscriber, at most [`MAX_BUFFER`]. The default is
+    /// [`DEFAULT_BUFFER`].
     ///
     /// Past that it misses the oldest: it reads them from the history, or receives [`Lagged`](Received::Lagged).
     #[must_use]
     pub fn with_buffer(mut self, events: NonZeroUsize) -> Self {
-        self.buffer = events;
+        self.buffer = events.min(MAX_BUFFER);
         self.alone()
     }
 
-    /// Sets how often subscribers look for messages that nobody announced. The default is
+    /// Sets how often subscribers look for messages that nobody announced, from 10 ms to a day. The default is
     /// [`DEFAULT_LOOK_EVERY`]. It takes one round trip for each id that has subscribers in this process.
     #[must_use]
     pub fn with_look_every(mut self, every: Duration) -> Self {
-        self.look_every = every.max(Duration::from_millis(10));
+        self.look_every = every.clamp(LOOK_EVERY.0, LOOK_EVERY.1);
         self.alone()
     }
 

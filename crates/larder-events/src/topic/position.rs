@@ -28,6 +28,12 @@ pub struct Position {
 pub(super) const MAX_TEXT: usize = 33;
 
 impl Position {
+    /// The position in no history, before each.
+    pub(super) const NOWHERE: Self = Self {
+        epoch: 0,
+        offset: 0,
+    };
+
     /// Returns the offset: how many messages the history had up to here.
     pub fn offset(self) -> u64 {
         self.offset.unsigned_abs()

@@ -10,8 +10,10 @@ use serde::de::DeserializeOwned;
 use tokio::sync::broadcast::Receiver;
 use tokio::sync::broadcast::error::RecvError;
 
+use super::feed::decode;
 use super::history::PAGE;
-use super::hub::{Hub, Item, Place, Shown, decode};
+use super::hub::Hub;
+use super::shared::{Item, Place, Shown};
 use super::{Gap, Message, Position, Received, Recovered};
 
 /// The messages of one subscriber. Dropping it ends the subscription.
@@ -19,9 +21,11 @@ pub struct Subscriber<T> {
     hub: Arc<Hub<T>>,
     /// None if the store has closed.
     receiver: Option<Receiver<Item<T>>>,
-    /// What was published before, and is received first.
+    /// The next messages of the history, which are received first: a page at most.
     replay: Replay,
-    /// How many events it was too slow for, which the history may still have.
+    /// More has to be read from the history before the receiver goes on.
+    is_behind: bool,
+    /// How many events the receiver does not have, which the history may still have.
     missed: u64,
     /// None without a history.
     place: Option<Place>,
@@ -32,6 +36,17 @@ pub struct Subscriber<T> {
 /// Messages of the history, with their positions.
 type Replay = VecDeque<(Position, Bytes)>;
 
+/// What the history has after a position.
+struct ReplayPage {
+    replay: Replay,
+    /// How many messages before them it has no longer.
+    lost: u64,
+    /// How many messages there are after the position, with those that are lost.
+    many: u64,
+    /// Whether there may be more after these.
+    is_full: bool,
+}
+
 impl<T> Subscriber<T> {
     pub(super) fn new(hub: Arc<Hub<T>>, place: Option<Place>) -> Self {
         let (receiver, position) = hub.listen();
@@ -39,6 +54,7 @@ impl<T> Subscriber<T> {
             hub,
             receiver,
             replay: Replay::new(),
+            is_behind: false,
             missed: 0,
             place,
             position,
@@ -73,8 +89,8 @@ impl<T: DeserializeOwned + Send + Sync + 'static> Subscriber<T> {
                 self.position = Some(position);
                 return Some(self.replayed(position, &json));
             }
-            if self.missed > 0 {
-                match self.catch_up().await {
+            if self.is_behind {
+                match self.read_on().await {
                     0 => continue,
                     lost => return Some(Received::Lagged(lost)),
                 }
@@ -85,7 +101,8 @@ impl<T: DeserializeOwned + Send + Sync + 'static> Subscriber<T> {
                     let topic = self.hub.topic().name();
                     metrics::counter!("larder_topic_lagged_total", "topic" => topic)
                         .increment(missed);
-                    self.missed = missed;
+                    self.missed += missed;
+                    self.is_behind = true;
                     continue;
                 }
                 Err(RecvError::Closed) => return None,
@@ -99,7 +116,11 @@ impl<T: DeserializeOwned + Send + Sync + 'static> Subscriber<T> {
                     self.go_to(gap.position);
                     return Some(Received::Gap(*gap));
                 }
-                _ => {}
+                Shown::Reset(gap) => {
+                    self.go_to(gap.position);
+                    return Some(Received::Gap(*gap));
+                }
+                Shown::Message(_) | Shown::Gap(_) => {}
             }
         }
     }
@@ -112,57 +133,70 @@ impl<T: DeserializeOwned + Send + Sync + 'static> Subscriber<T> {
         })
     }
 
-    /// Reads what was published after `from`, to be received first, if the history has it all.
+    /// Goes back to `from`, if the history has all that was published after it.
     pub(super) async fn recover(&mut self, from: Position) -> Result<Recovered> {
-        Ok(match self.read_after(from).await? {
-            Some((0, replay)) => {
-                let replayed = replay.len() as u64;
-                self.replay = replay;
+        Ok(match self.page_after(from).await? {
+            Some(page) if page.lost == 0 => {
                 self.position = Some(from);
-                Recovered::Yes(replayed)
+                self.missed = page.many;
+                self.take_over(page);
+                let many = self.missed + self.replay.len() as u64;
+                Recovered::Yes(many)
             }
-            Some((lost, _)) => Recovered::No { lost: Some(lost) },
+            Some(page) => Recovered::No {
+                lost: Some(page.lost),
+            },
             None => Recovered::No { lost: None },
         })
     }
 
-    /// Reads what it was too slow for, and returns how much of it the history has not.
-    async fn catch_up(&mut self) -> u64 {
+    /// Reads the next page of the history, and returns how many messages it has no longer.
+    async fn read_on(&mut self) -> u64 {
         let found = match self.position {
-            Some(from) => self.read_after(from).await,
+            Some(from) => self.page_after(from).await,
             None => Ok(None),
         };
-        // If the store does not answer, all of it is told.
-        let missed = std::mem::take(&mut self.missed);
-        let Ok(Some((lost, replay))) = found else {
-            return missed;
-        };
-        self.replay = replay;
-        lost
+        if let Ok(Some(page)) = found {
+            let lost = page.lost;
+            self.take_over(page);
+            return lost;
+        }
+        if found.is_ok() && self.position.is_some() {
+            // Of another history, whatever comes next is new.
+            self.position = Some(Position::NOWHERE);
+        }
+        // All of it is told: nobody knows, or the store does not answer.
+        self.is_behind = false;
+        std::mem::take(&mut self.missed)
     }
 
-    /// What the history has after a position, and how much of it is missing. None if it is another history.
-    async fn read_after(&self, from: Position) -> Result<Option<(u64, Replay)>> {
+    fn take_over(&mut self, page: ReplayPage) {
+        let found = page.lost + page.replay.len() as u64;
+        self.is_behind = page.is_full;
+        self.missed = match page.is_full {
+            true => self.missed.saturating_sub(found),
+            false => 0,
+        };
+        self.replay = page.replay;
+    }
+
+    /// Reads what the history has after a position. None if it is another history. One round trip.
+    async fn page_after(&self, from: Position) -> Result<Option<ReplayPage>> {
         let Some(place) = &self.place else {
             return Ok(None);
         };
-        let (mut here, mut lost, mut replay) = (from, 0, Replay::new());
-        loop {
-            let found = place.history.after(&place.key, here).await?;
-            if found.epoch != here.epoch || found.last < here.offset {
-                return Ok(None);
-            }
-            lost += (found.from - here.offset - 1).unsigned_abs();
-            here.offset = found.from - 1;
-            let is_last = found.messages.len() < PAGE as usize;
-            for json in found.messages {
-                here.offset += 1;
-                replay.push_back((here, json));
-            }
-            if is_last {
-                return Ok(Some((lost, replay)));
-            }
+        let found = place.history.after(&place.key, from).await?;
+        if found.epoch != from.epoch || found.last < from.offset {
+            return Ok(None);
         }
+        let is_full = found.messages.len() >= PAGE as usize;
+        let positions = (found.from..).map(|offset| Position { offset, ..from });
+        Ok(Some(ReplayPage {
+            replay: positions.zip(found.messages).collect(),
+            lost: (found.from - from.offset - 1).unsigned_abs(),
+            many: (found.last - from.offset).unsigned_abs(),
+            is_full,
+        }))
     }
 
     fn replayed(&self, position: Position, json: &[u8]) -> Received<T> {

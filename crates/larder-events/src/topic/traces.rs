@@ -3,10 +3,13 @@ use fastrand::Rng;
 use larder_store::Ttl;
 use larder_store::program::{MAX_INT, Program, Script};
 use larder_test::trace::{Step, after};
+use larder_worlds::traces::{catches, holds};
 
 use super::Position;
 use super::history::{Append, HistoryRecord, Open, ReadAfter};
-use crate::traces::{catches, holds};
+
+/// How many seeds the traces have, and how many steps each.
+const LONG: (u64, usize) = (8, 400);
 
 /// Epochs of which a trace meets the same one again after a history has ended.
 fn epoch(rng: &mut Rng) -> i64 {
@@ -38,7 +41,7 @@ fn next(rng: &mut Rng) -> Box<dyn Step> {
 
 #[tokio::test]
 async fn the_programs_on_a_history_do_the_same_in_lua_and_in_rust() {
-    holds::<HistoryRecord, _>(|| next).await;
+    holds::<HistoryRecord, _>(LONG, || next).await;
 }
 
 #[tokio::test]
@@ -47,6 +50,7 @@ async fn every_fault_that_is_planted_in_the_lua_of_a_history_is_caught() {
     const OPEN: &Script = Open::SCRIPT;
     const READ: &Script = ReadAfter::SCRIPT;
     catches::<HistoryRecord, _>(
+        LONG,
         || next,
         &[
             (

@@ -3,14 +3,14 @@ use std::sync::atomic::{AtomicU32, Ordering};
 use std::sync::{Arc, Mutex};
 use std::time::Duration;
 
-use larder_events::log::{Event, EventId, EventLog, Failure, Group, Report, Settled};
+use larder_events::log::{Consumer, Event, EventId, EventLog, Failure, Group, Report, Settled};
 use larder_store::{ErrorKind, Store, Ttl};
 use larder_test::faulty::{Faulty, Trouble};
+use larder_worlds::{on_every_store, soon};
 use tokio::sync::{Notify, mpsc};
-use tokio::task::JoinHandle;
 use tokio::time::Instant;
 
-use crate::support::{on_both_stores, soon};
+use crate::running::Running;
 
 const DAY: Ttl = Ttl::from_secs(86_400);
 
@@ -22,42 +22,21 @@ fn group(store: &Arc<dyn Store>) -> Group<u32> {
     log(store).group("all", "mail").unwrap()
 }
 
-/// A consumer that runs, and what ends it.
-struct Run {
-    stop: Arc<Notify>,
-    report: JoinHandle<Report>,
-}
-
-impl Run {
-    async fn stop(self) -> Report {
-        self.stop.notify_one();
-        soon(self.report).await.unwrap()
-    }
-}
-
 /// Runs a consumer whose events are sent to `seen` before `answer` decides on them.
 fn run(
-    consumer: larder_events::log::Consumer<u32>,
+    consumer: Consumer<u32>,
     seen: mpsc::UnboundedSender<Event<u32>>,
     answer: impl Fn(Event<u32>) -> Result<(), Failure> + Send + Sync + 'static,
-) -> Run {
-    let stop = Arc::new(Notify::new());
-    let stopped = stop.clone();
+) -> Running {
     let answer = Arc::new(answer);
-    let handler = move |event: Event<u32>| {
+    Running::start(consumer, move |event| {
         let answer = answer.clone();
         let _ = seen.send(event.clone());
         async move { answer(event) }
-    };
-    let report = tokio::spawn(async move {
-        consumer
-            .run_until(async move { stopped.notified().await }, handler)
-            .await
-    });
-    Run { stop, report }
+    })
 }
 
-on_both_stores! { memory_in_real_time, redis_in_real_time;
+on_every_store! { memory_in_real_time, redis_in_real_time;
     async fn a_running_consumer_handles_each_event_and_is_woken_by_an_append(world: World) {
         let (sent, mut seen) = mpsc::unbounded_channel();
         let run = run(group(&world.store).consumer(), sent, |_| Ok(()));
@@ -108,26 +87,20 @@ on_both_stores! { memory_in_real_time, redis_in_real_time;
         let (sent, mut seen) = mpsc::unbounded_channel();
         let group = group(&world.store);
         let consumer = group.consumer().with_concurrency(2).with_grace(Duration::from_millis(50));
-        let (stop, stopped) = (Arc::new(Notify::new()), Arc::new(Notify::new()));
-        let stop_of_run = stop.clone();
-        let running = tokio::spawn(async move {
-            let handler = move |event: Event<u32>| {
-                let (sent, stopped) = (sent.clone(), stopped.clone());
-                async move {
-                    sent.send(event.event).unwrap();
-                    if event.event == 2 {
-                        stopped.notified().await;
-                    }
-                    Ok(())
+        let running = Running::start(consumer, move |event| {
+            let sent = sent.clone();
+            async move {
+                sent.send(event.event).unwrap();
+                if event.event == 2 {
+                    std::future::pending::<()>().await;
                 }
-            };
-            consumer.run_until(async move { stop_of_run.notified().await }, handler).await
+                Ok(())
+            }
         });
         log(&world.store).append_many("all", &[1, 2]).await;
         soon(seen.recv()).await.unwrap();
         soon(seen.recv()).await.unwrap();
-        stop.notify_one();
-        let report = soon(running).await.unwrap();
+        let report = running.stop().await;
         assert_eq!(report, Report { done: 1, released: 1, ..Report::default() });
         // It is delivered to another consumer at once, and not after the lease.
         let batch = soon(group.consumer().next(9, Duration::from_secs(20))).await.unwrap();
@@ -137,22 +110,16 @@ on_both_stores! { memory_in_real_time, redis_in_real_time;
     async fn a_handler_that_takes_longer_than_the_lease_keeps_its_event(world: World) {
         let group = group(&world.store).with_lease(Ttl::from_millis(1_500));
         let (sent, mut seen) = mpsc::unbounded_channel();
-        let (stop, stopped) = (Arc::new(Notify::new()), Arc::new(Notify::new()));
-        let (consumer, of_run) = (group.consumer(), stop.clone());
-        let (release, released) = (Arc::new(Notify::new()), stopped);
+        let release = Arc::new(Notify::new());
         let of_handler = release.clone();
-        let running = tokio::spawn(async move {
-            let handler = move |event: Event<u32>| {
-                let (sent, release) = (sent.clone(), of_handler.clone());
-                async move {
-                    sent.send(event.event).unwrap();
-                    release.notified().await;
-                    Ok(())
-                }
-            };
-            consumer.run_until(async move { of_run.notified().await }, handler).await
+        let running = Running::start(group.consumer(), move |event| {
+            let (sent, release) = (sent.clone(), of_handler.clone());
+            async move {
+                sent.send(event.event).unwrap();
+                release.notified().await;
+                Ok(())
+            }
         });
-        drop(released);
         log(&world.store).append("all", &1).await.unwrap();
         soon(seen.recv()).await.unwrap();
         let other = group.consumer();
@@ -162,8 +129,7 @@ on_both_stores! { memory_in_real_time, redis_in_real_time;
             tokio::time::sleep(Duration::from_millis(100)).await;
         }
         release.notify_one();
-        stop.notify_one();
-        let report = soon(running).await.unwrap();
+        let report = running.stop().await;
         assert_eq!(report, Report { done: 1, ..Report::default() });
     }
 

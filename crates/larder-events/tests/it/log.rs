@@ -7,8 +7,7 @@ use larder_events::log::{
 };
 use larder_store::{ErrorKind, Refusal, Store, Ttl};
 use larder_test::faulty::{Faulty, Operations, Trouble};
-
-use crate::support::{World, on_both_stores};
+use larder_worlds::{World, on_every_store};
 
 const DAY: Ttl = Ttl::from_secs(86_400);
 const MINUTE: Duration = Duration::from_secs(60);
@@ -37,7 +36,7 @@ async fn read(consumer: &Consumer<u32>, many: u32) -> Vec<Delivery<u32>> {
     consumer.read(many).await.unwrap().deliveries
 }
 
-on_both_stores! { memory, redis;
+on_every_store! { memory, redis, cluster;
     async fn each_group_is_given_each_event_until_it_is_acknowledged(world: World) {
         let log = log(&world.store);
         let ids = append(&log, 1..=3).await;

@@ -2,9 +2,13 @@
 
 #![allow(clippy::unwrap_used, reason = "a test fails by panicking")]
 
+mod bounds;
 mod consumer;
 mod log;
+mod losses;
 mod model;
+mod poison;
 mod retention;
-mod support;
+mod running;
+mod stopping;
 mod topic;

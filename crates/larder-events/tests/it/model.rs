@@ -4,11 +4,11 @@ use std::fmt::Debug;
 use std::time::Duration;
 
 use fastrand::Rng;
-use larder_events::log::{Delivery, EventId, EventLog, MessageId, Start};
+use larder_events::log::{DeadLetter, Delivery, EventId, EventLog, MessageId, Page, Start};
 use larder_events::topic::{Position, Recovered, Topic};
 use larder_store::{Result, Ttl, bus};
 
-use crate::support::World;
+use larder_worlds::World;
 
 /// `LARDER_MODEL_STEPS` sets another number.
 const STEPS: u64 = 1_500;
@@ -20,6 +20,12 @@ struct All {
     held: Vec<Delivery<u32>>,
     ids: Vec<EventId>,
     positions: Vec<Position>,
+}
+
+/// What a page has: printing it does not show its events.
+fn page(page: Page<u32>) -> (Vec<(EventId, Option<u32>)>, Option<EventId>) {
+    let events = page.events.into_iter().map(|it| (it.id, it.event));
+    (events.collect(), page.next)
 }
 
 fn shown<T: Debug>(step: &str, result: Result<T>) -> String {
@@ -72,6 +78,13 @@ impl All {
             rng.u32(..100),
             ["a", "b", "c", "d", "e", ""][rng.usize(..6)],
         );
+        if rng.u8(..8) == 0 {
+            let events: Vec<_> = (0..rng.u32(..20)).collect();
+            let appended = self.log.append_many("all", &events).await;
+            let appended: Result<Vec<_>> = appended.into_iter().collect();
+            self.ids.extend(appended.iter().flatten());
+            return shown("append many", appended);
+        }
         if rng.bool() {
             let appended = self.log.append("all", &event).await;
             self.ids.extend(appended.as_ref().ok());
@@ -90,7 +103,7 @@ impl All {
     async fn read(&mut self, rng: &mut Rng) -> String {
         let name = ["mail", "audit"][rng.usize(..2)];
         let group = self.log.group("all", name).unwrap();
-        let group = group.with_lease(Ttl::from_secs(5)).with_max_deliveries(3);
+        let group = group.with_lease(Ttl::from_secs(5)).with_max_deliveries(2);
         let group = group
             .with_max_pending(6)
             .with_start([Start::First, Start::Now][rng.usize(..2)]);
@@ -138,7 +151,10 @@ impl All {
 
     async fn group(&mut self, rng: &mut Rng) -> String {
         let (name, op) = (["mail", "audit"][rng.usize(..2)], rng.u8(..6));
-        let start = self.ids.last().copied().map_or(Start::First, Start::After);
+        let start = match rng.u8(..8) {
+            0 => Start::After(EventId::before_millis(u64::MAX)),
+            _ => self.ids.last().copied().map_or(Start::First, Start::After),
+        };
         let group = self.log.group("all", name).unwrap().with_start(start);
         match op {
             0 => shown("remove", group.remove().await),
@@ -155,22 +171,25 @@ impl All {
             .nth(rng.usize(..4))
             .copied()
             .unwrap_or(EventId::ZERO);
-        let (op, many) = (rng.u8(..5), [1, 3, 101][rng.usize(..3)]);
+        let (op, many) = (rng.u8(..5), [0, 1, 3, 101][rng.usize(..4)]);
         match op {
             0 => shown("info", self.log.info("all").await),
             1 => shown("inspect", self.log.inspect("all").await),
-            2 => shown("read", self.log.read("all", after, many).await),
+            2 => shown("read", self.log.read("all", after, many).await.map(page)),
             3 => {
                 let letters = self.log.dead_letters("all", EventId::ZERO, many).await;
                 if let Some(letter) = letters.iter().flatten().next().filter(|_| many == 1) {
                     self.log.remove_dead_letter("all", letter.id).await.unwrap();
                 }
+                let letter =
+                    |it: DeadLetter<u32>| (it.id, it.event_id, it.deliveries, it.reason, it.event);
+                let letters = letters.map(|it| it.into_iter().map(letter).collect::<Vec<_>>());
                 shown("dead", letters)
             }
-            _ => shown(
-                "until",
-                self.log.read_until("all", EventId::ZERO, after, many).await,
-            ),
+            _ => {
+                let until = self.log.read_until("all", EventId::ZERO, after, many);
+                shown("until", until.await.map(page))
+            }
         }
     }
 

@@ -1,9 +1,10 @@
+use std::sync::Arc;
 use std::time::Duration;
 
 use larder_events::log::{Consumer, EventId, EventLog, Settled};
-use larder_store::Ttl;
-
-use crate::support::on_both_stores;
+use larder_store::{Store, Ttl};
+use larder_test::faulty::{Faulty, Operations, Trouble};
+use larder_worlds::on_every_store;
 
 const DAY: Ttl = Ttl::from_secs(86_400);
 
@@ -25,7 +26,7 @@ async fn handle(consumer: &Consumer<u32>, many: u32) -> u64 {
     batch.lost
 }
 
-on_both_stores! { memory, redis;
+on_every_store! { memory, redis, cluster;
     async fn a_log_keeps_its_length_and_its_age(world: World) {
         let log = EventLog::new(world.store.clone(), "test", DAY).unwrap();
         let by_length = log.clone().with_max_len(3);
@@ -89,5 +90,36 @@ on_both_stores! { memory, redis;
         assert_eq!(dead.read(9).await.unwrap().lost, 0, "it is told once");
         let info = log.info("all").await.unwrap();
         assert_eq!(info.groups[0].lost, 16);
+    }
+
+    async fn what_a_group_has_lost_is_told_again_after_a_lost_answer(world: World) {
+        let faulty = Arc::new(Faulty::new(world.store.clone()));
+        let switch = faulty.switch();
+        let store: Arc<dyn Store> = faulty;
+        let bounded = |store: &Arc<dyn Store>| {
+            let log = EventLog::<u32>::new(store.clone(), "test", DAY).unwrap();
+            log.with_max_len(2).with_hard_max_len(4)
+        };
+        let log = bounded(&world.store);
+        log.group("all", "mail").unwrap().create().await.unwrap();
+        for event in 1..=20 {
+            log.append("all", &event).await.unwrap();
+        }
+        let consumer = bounded(&store).group("all", "mail").unwrap().consumer();
+        switch.set_on(Operations::Programs, Trouble::LoseAnswer);
+        assert!(consumer.read(9).await.is_err());
+        switch.clear();
+        let batch = consumer.read(9).await.unwrap();
+        assert_eq!(batch.lost, 16, "nobody was told");
+        assert_eq!(consumer.read(9).await.unwrap().lost, 0);
+        let other = log.group("all", "mail").unwrap().consumer();
+        assert_eq!(other.read(9).await.unwrap().lost, 0, "the group knows");
+        // A group of the same name that is made later knows nothing of it.
+        assert!(log.group("all", "mail").unwrap().remove().await.unwrap());
+        log.group("all", "mail").unwrap().create().await.unwrap();
+        for event in 21..=25 {
+            log.append("all", &event).await.unwrap();
+        }
+        assert_eq!(consumer.read(9).await.unwrap().lost, 5);
     }
 }

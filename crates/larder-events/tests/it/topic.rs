@@ -6,8 +6,7 @@ use larder_events::topic::{Gap, Message, Position, Received, Recovered, Subscrib
 use larder_store::bus::{self, Channel};
 use larder_store::{ErrorKind, Store, StoreExt, Ttl};
 use larder_test::faulty::{Faulty, Operations, Trouble};
-
-use crate::support::{on_both_stores, soon};
+use larder_worlds::{on_every_store, soon};
 
 const SEATS: bus::Topic = bus::Topic::broadcast("seats");
 const HOUR: Ttl = Ttl::from_secs(3_600);
@@ -47,7 +46,7 @@ async fn publish(topic: &Topic<u32>, values: std::ops::RangeInclusive<u32>) -> V
     positions
 }
 
-on_both_stores! { memory, redis;
+on_every_store! { memory, redis, cluster;
     async fn a_subscriber_receives_the_messages_of_its_id_in_order(world: World) {
         let topic = Topic::new(world.store.clone(), SEATS).unwrap();
         let mut subscriber = topic.subscribe(7_u32).await.unwrap();
@@ -265,7 +264,7 @@ on_both_stores! { memory, redis;
 
 #[tokio::test(flavor = "multi_thread", worker_threads = 2)]
 async fn a_connection_that_is_lost_is_filled_from_the_history_and_is_a_gap_without_one() {
-    let world = crate::support::World::redis_in_real_time().await;
+    let world = larder_worlds::World::redis_in_real_time().await;
     let server = world.server.as_ref().unwrap();
     let kept = topic(&world.store, 100).with_look_every(Duration::from_secs(600));
     let plain = Topic::new(world.store.clone(), bus::Topic::broadcast("plain")).unwrap();

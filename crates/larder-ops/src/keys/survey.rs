@@ -117,7 +117,7 @@ impl Surveyor {
             }
             let numbered = page.keys.iter().zip(first..);
             let chosen: Vec<_> = numbered
-                .filter(|(_, number)| *number < ALL_MEASURED || number % SAMPLED == 0)
+                .filter(|(_, number)| *number < ALL_MEASURED || number.is_multiple_of(SAMPLED))
                 .map(|(key, _)| key.as_str())
                 .collect();
             self.measure(&mut survey, &chosen).await?;

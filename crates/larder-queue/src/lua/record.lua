@@ -1,9 +1,15 @@
 -- What is of no job: the last place and fence, the end of the record, up to when the rate is used up, before
 -- when nothing becomes due, and whether it is paused, those who are idle were woken, and there are groups.
-local seq, fence, ends, tat, look_at, flags = 0, 0, 0, 0, 0, 0
+local seq, fence, ends, tat, look_at, flags = 0, 0, 0, 0, 0, 4
 if meta then
-  seq, fence, ends, tat, look_at, flags = struct.unpack('<dddddB', meta)
+  if #meta == 41 then seq, fence, ends, tat, look_at, flags = struct.unpack('<dddddB', meta) end
+  -- What is not of this form was not written here, and counts as none.
+  local is_ours = seq >= 0 and fence >= 0 and ends >= 0 and tat >= 0 and look_at >= 0
+  if not is_ours or math.max(seq, fence, ends, tat, look_at) > NEVER then
+    seq, fence, ends, tat, look_at, flags = 0, 0, 0, 0, 0, 4
+  end
 else
+  flags = 0
   -- What was made later than the first key may outlive it by a part of a millisecond.
   for i = 2, #KEYS do del(KEYS[i]) end
 end

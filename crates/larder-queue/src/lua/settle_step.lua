@@ -28,6 +28,7 @@ for n, id in ipairs(ids) do
     if op == 101 then
       redis.call('ZADD', KEYS[2], LEASED + at + micros, id)
       look_at = math.min(look_at, at + micros)
+      latest = math.max(latest, at + micros)
     elseif op == 112 then
       j.p = text
       save(id, j)

@@ -33,6 +33,8 @@ elseif many > 0 then
   end
 
   local free, used = many, math.max(tat, at)
+  -- A rate that was slower, or a clock that was ahead, holds nothing up: one job goes, and the others in their turn.
+  if used > at + burst * interval then used = at + (burst - 1) * interval end
   if max_running > 0 then
     free = math.min(free, max_running - redis.call('ZCOUNT', KEYS[2], LEASED, '(+inf'))
   end
@@ -97,6 +99,7 @@ elseif many > 0 then
     if #moves > 1 then redis.call('ZADD', unpack(moves)) end
   end
 
+  if taken > 0 then latest = math.max(latest, lease_ends) end
   if interval > 0 and taken > 0 then tat = used + taken * interval end
   look_at = math.min(look_at, lease_ends)
   if is_due or taken == 0 then

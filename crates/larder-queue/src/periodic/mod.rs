@@ -38,6 +38,8 @@
 //! 2. A record for each name says up to which moment ticks were enqueued, so what was due while no process
 //!    ran is known. [`Missed`] says what becomes of it. The first process ever begins at the present.
 //! 3. Time is the store's: processes whose clocks differ agree on each tick.
+//!    A clock that is set back repeats no tick; if it is set back by more than a day it was wrong, and schedules
+//!    begin at the present.
 //! 4. A schedule that is changed goes on from the last tick of its name. A name that is new begins anew.
 //! 5. A store that fails is tried again, after 50 ms at first and 5 s at most.
 //!
@@ -53,6 +55,7 @@ mod schedule;
 mod traces;
 
 use std::fmt;
+use std::panic::{AssertUnwindSafe, catch_unwind};
 use std::sync::Arc;
 use std::time::Duration;
 
@@ -142,7 +145,7 @@ impl Periodic {
         }
     }
 
-    /// Enqueues what `job` makes at each moment of `schedule`.
+    /// Enqueues what `job` makes at each moment of `schedule`. If it panics, that moment is left out.
     ///
     /// The name is 1 to 64 of `a-z`, `A-Z`, `0-9`, `-`, `_` and `.`; the last tick is remembered under it.
     /// The id of the job is replaced by `name@seconds`.
@@ -277,9 +280,18 @@ impl Periodic {
         let ticks = entry.schedule.last(from, now, count.max(1));
         let job = |due| {
             let name = entry.name.clone();
-            (entry.job)(&Tick { name, due }).once(&entry.name, due)
+            let made = || (entry.job)(&Tick { name, due }).once(&entry.name, due);
+            let made = catch_unwind(AssertUnwindSafe(made));
+            if made.is_err() {
+                let schedule = &*entry.name;
+                tracing::error!(
+                    schedule,
+                    "a periodic job was not made: its function panicked"
+                );
+            }
+            made.ok()
         };
-        ticks.into_iter().map(job).collect()
+        ticks.into_iter().filter_map(job).collect()
     }
 
     async fn advance(&self, entry: &Entry, to: Timestamp) -> Result<(Timestamp, Timestamp)> {

@@ -15,6 +15,9 @@ record! {
     |held, shown| shown.with("last", held.0.as_micros()),
 }
 
+/// How far ahead of the clock the last tick may be: a day. One beyond was noted by a clock that was wrong.
+const AHEAD: i64 = 86_400_000_000;
+
 /// Moves the last tick forward, and returns the time and the last tick.
 #[derive(Clone, Debug)]
 pub(crate) struct Advance {
@@ -36,7 +39,9 @@ impl Program for Advance {
     arguments!(to, ttl);
 
     fn step(&self, record: &mut Slot<'_, LastTick>, now: Timestamp) -> (Timestamp, Timestamp) {
-        let last = record.get().map_or(now, |held| held.0).max(self.to);
+        let is_sane = |held: &&LastTick| held.0 <= now.plus_micros(AHEAD);
+        let last = record.get().filter(is_sane).map_or(now, |held| held.0);
+        let last = last.max(self.to);
         record.put(LastTick(last), self.ttl);
         (now, last)
     }

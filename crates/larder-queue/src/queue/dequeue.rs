@@ -3,6 +3,7 @@ use std::time::Duration;
 
 use larder_store::program::Program;
 use larder_store::{Error, ErrorKind, Result};
+use tokio::runtime::Handle;
 use tokio::sync::oneshot;
 use tokio::time::{Instant, timeout_at};
 
@@ -39,7 +40,8 @@ impl Queue {
         Ok(self.take(n).await?.0)
     }
 
-    /// Takes at most `n` jobs, and waits `within` at most until there is one. None if that time is over.
+    /// Takes at most `n` jobs, and waits `within` at most until there is one. The list is empty if that time is
+    /// over.
     ///
     /// It takes one round trip if there is a job, and three more before it waits. All tasks that wait on
     /// clones of one queue share a subscription; an enqueue wakes each idle process once, which then takes
@@ -99,9 +101,19 @@ impl Queue {
 
     /// Returns what was taken, and how long it takes until there may be more if there is nothing.
     pub(super) fn deliveries(&self, taken: Taken) -> (Vec<Delivery>, Option<Duration>) {
-        let next_in = taken
+        let mut next_in = taken
             .next_in
             .map(|micros| Duration::from_micros(micros.unsigned_abs()));
+        if taken.unreadable > 0 {
+            self.unreadable.increment(taken.unreadable);
+            tracing::warn!(
+                queue = self.name(),
+                count = taken.unreadable,
+                "jobs cannot be read: they are dead letters after their attempts"
+            );
+            // Others may wait behind them.
+            next_in = Some(Duration::ZERO);
+        }
         let (at, ends) = (taken.at, taken.lease_ends);
         let deliveries = taken
             .jobs
@@ -120,23 +132,34 @@ impl Queue {
         P: Program<Record = QueueRecord> + 'static,
         P::Reply: Sync,
     {
-        let (answer, caller) = oneshot::channel();
+        let (answer, receiver) = oneshot::channel();
         let queue = self.clone();
         tokio::spawn(async move {
             let reply = queue.run(&program).await;
-            if let Err(Ok(reply)) = answer.send(reply)
-                && !taken(&reply).jobs.is_empty()
-            {
-                let jobs = taken(&reply).jobs.iter();
-                let receipts: Vec<_> = jobs.map(|it| queue.receipt(it)).collect();
-                // If it fails, the leases end by themselves.
-                let _ = queue.release_many(&receipts).await;
+            if let Err(Ok(reply)) = answer.send(reply) {
+                queue.give_back(queue.receipts(taken(&reply))).await;
             }
         });
-        caller.await.unwrap_or_else(|_| {
+        let mut answer = Answer {
+            receiver,
+            queue: self,
+            taken,
+        };
+        (&mut answer.receiver).await.unwrap_or_else(|_| {
             let text = "the runtime shuts down, and what the step did is not known";
             Err(Error::new("dequeue", ErrorKind::MayHaveRun, text))
         })
+    }
+
+    fn receipts(&self, taken: &Taken) -> Vec<Receipt> {
+        taken.jobs.iter().map(|it| self.receipt(it)).collect()
+    }
+
+    async fn give_back(&self, receipts: Vec<Receipt>) {
+        if !receipts.is_empty() {
+            // If it fails, the leases end by themselves.
+            let _ = self.release_many(&receipts).await;
+        }
     }
 
     fn delivery(
@@ -162,6 +185,27 @@ impl Queue {
             id: JobId::known(leased.id.clone()),
             fence: leased.fence,
             partition: self.partition,
+        }
+    }
+}
+
+/// The answer to a step that takes jobs. What a caller who has gone away did not look at is given back.
+struct Answer<'a, R> {
+    receiver: oneshot::Receiver<Result<R>>,
+    queue: &'a Queue,
+    taken: fn(&R) -> &Taken,
+}
+
+impl<R> Drop for Answer<'_, R> {
+    fn drop(&mut self) {
+        // What is not here yet stays with its sender, who gives it back.
+        self.receiver.close();
+        if let Ok(Ok(reply)) = self.receiver.try_recv()
+            && let Ok(runtime) = Handle::try_current()
+        {
+            let receipts = self.queue.receipts((self.taken)(&reply));
+            let queue = self.queue.clone();
+            runtime.spawn(async move { queue.give_back(receipts).await });
         }
     }
 }

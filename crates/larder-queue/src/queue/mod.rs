@@ -64,6 +64,7 @@ pub struct Queue {
     settings: Settings,
     max_payload: usize,
     enqueued: metrics::Counter,
+    unreadable: metrics::Counter,
     idle: Arc<Idle>,
 }
 
@@ -100,6 +101,7 @@ impl Queue {
             settings: Settings::default(),
             max_payload: settings::DEFAULT_MAX_PAYLOAD,
             enqueued: crate::metrics::enqueued(name),
+            unreadable: crate::metrics::unreadable(name),
             idle: Arc::default(),
         })
     }

@@ -106,7 +106,8 @@ impl Queue {
         self
     }
 
-    /// Sets how long the queue lives after its last change or its last due time. The default is 30 days.
+    /// Sets how long the queue lives after its last change, its last due time and the end of its last lease. The
+    /// default is 30 days.
     ///
     /// What it holds ends with it: choose it far longer than nobody may use the queue. It is refreshed when a
     /// sixteenth has passed. It is ten years at most.

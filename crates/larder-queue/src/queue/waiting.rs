@@ -6,13 +6,16 @@ use larder_store::{Key, Result, Ttl};
 use super::{Queue, Turn};
 
 impl Queue {
-    /// Waits for the turn of this task to wait at the store, and registers it there.
+    /// Waits for the turn of this task to wait at the store.
+    pub(crate) async fn turn(&self) -> Turn<'_> {
+        self.idle.turn().await
+    }
+
+    /// Registers the task whose turn it is at the store.
     ///
     /// Look at the queue after it: what came before is not woken for.
-    pub(crate) async fn turn(&self) -> Result<Turn<'_>> {
-        let mut turn = self.idle.turn().await;
-        turn.begin(&*self.waits, &self.key).await?;
-        Ok(turn)
+    pub(crate) async fn begin(&self, turn: &mut Turn<'_>) -> Result<()> {
+        turn.begin(&*self.waits, &self.key).await
     }
 
     pub(crate) fn lease(&self) -> Ttl {

@@ -32,6 +32,8 @@ pub(crate) struct Taken {
     /// If none was taken, in how many microseconds one may be; None if nothing is due.
     pub(crate) next_in: Option<i64>,
     pub(crate) jobs: Vec<Leased>,
+    /// How many jobs were taken that cannot be read: nobody holds them.
+    pub(crate) unreadable: u64,
 }
 
 impl Default for Taken {
@@ -42,6 +44,7 @@ impl Default for Taken {
             lease_ends: never,
             next_in: None,
             jobs: Vec::new(),
+            unreadable: 0,
         }
     }
 }
@@ -136,7 +139,13 @@ impl Work<'_> {
             free = free.min(i64::from(settings.max_running) - self.held.leased.len() as i64);
         }
         let mut next = None;
-        let tat = self.held.tat.max(at);
+        let mut tat = self.held.tat.max(at);
+        // A rate that was slower, or a clock that was ahead, holds nothing up: one job goes, and the others in
+        // their turn.
+        let period = settings.rate_interval * i64::from(settings.rate_burst);
+        if tat > at + period {
+            tat = at + period - settings.rate_interval;
+        }
         if settings.rate_interval > 0 {
             let (interval, burst) = (settings.rate_interval, i64::from(settings.rate_burst));
             let spare = (at + burst * interval - tat).div_euclid(interval);
@@ -160,6 +169,9 @@ impl Work<'_> {
             }
         }
 
+        if !jobs.is_empty() {
+            self.latest = self.latest.max(lease_ends);
+        }
         if settings.rate_interval > 0 && !jobs.is_empty() {
             self.held.tat = tat + jobs.len() as i64 * settings.rate_interval;
         }
@@ -265,7 +277,7 @@ impl Taken {
         next_in: Option<i64>,
         jobs: Vec<Wire>,
     ) -> Result<Self> {
-        let mut leased = Vec::with_capacity(jobs.len() / 3);
+        let (mut leased, mut unreadable) = (Vec::with_capacity(jobs.len() / 3), 0);
         let mut jobs = jobs.into_iter();
         while let Some(id) = jobs.next() {
             let mut next = || {
@@ -273,14 +285,22 @@ impl Taken {
                     .ok_or_else(|| Wire::unexpected("a job in three parts"))
             };
             let (text, body) = (next()?.bytes()?, next()?.bytes()?);
-            let id: String = id.read()?;
-            leased.push(Leased::new(id.into(), Held::read(&text, body)?));
+            let read = |id: Wire| {
+                let id: String = id.read()?;
+                Ok(Leased::new(id.into(), Held::read(&text, body)?))
+            };
+            // One that is damaged must not hold up those that were taken with it.
+            match read(id) {
+                Ok(job) => leased.push(job),
+                Err::<_, larder_store::Error>(_) => unreadable += 1,
+            }
         }
         Ok(Self {
             at,
             lease_ends,
             next_in,
             jobs: leased,
+            unreadable,
         })
     }
 }

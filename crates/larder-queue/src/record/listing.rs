@@ -184,7 +184,7 @@ pub(crate) struct Listed {
 pub(crate) struct Row {
     pub(crate) id: Arc<str>,
     pub(crate) at: i64,
-    /// None for jobs that are done.
+    /// None for jobs that are done, or damaged.
     pub(crate) held: Option<Held>,
 }
 
@@ -239,22 +239,19 @@ impl Program for List {
     }
 
     fn reply(&self, wire: Wire) -> Result<Listed> {
-        type Found = (Bytes, i64, String, Option<Bytes>, Option<Bytes>);
+        type Found = (Bytes, i64, Bytes, Option<Bytes>, Option<Bytes>);
         let found: Vec<Found> = wire.read()?;
         let member = |(member, score, id, text, body): Found| {
-            let held = match (text, body) {
-                (Some(text), Some(body)) => Some(Held::read(&text, body)?),
-                _ => None,
-            };
-            Ok(Member {
+            let held = text.zip(body);
+            Member {
                 member,
                 score,
-                id: id.into(),
-                held,
-            })
+                id: String::from_utf8_lossy(&id).into(),
+                // One that is damaged is listed by its id.
+                held: held.and_then(|(text, body)| Held::read(&text, body).ok()),
+            }
         };
-        let found: Result<Vec<_>> = found.into_iter().map(member).collect();
-        Ok(self.page(found?))
+        Ok(self.page(found.into_iter().map(member).collect()))
     }
 
     fn step(&self, record: &mut Slot<'_, QueueRecord>, _: Timestamp) -> Listed {

@@ -6,7 +6,7 @@ use crate::queue::DEFAULT_LEASE;
 /// The settings of a queue, which go with each step.
 #[derive(Clone, Copy, Debug)]
 pub(crate) struct Settings {
-    /// How long the record outlives its last change and its last due time.
+    /// How long the record outlives its last change, its last due time and its last lease.
     pub(crate) ttl: Ttl,
     pub(crate) lease: Ttl,
     pub(crate) max_attempts: u32,

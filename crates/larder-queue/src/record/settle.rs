@@ -180,6 +180,7 @@ fn settle(work: &mut Work<'_>, decision: &Decision) -> Settled {
         }
         Operation::Extend => {
             let ends = work.at + decision.micros;
+            work.latest = work.latest.max(ends);
             work.held.leased.insert(LEASED + ends, id);
         }
         Operation::Progress => {

@@ -114,6 +114,12 @@ async fn every_fault_that_is_planted_in_the_lua_of_a_queue_is_caught() {
         ),
         (TAKE, "if spare <= 0 then next_at", "if false then next_at"),
         (TAKE, "math.max(tat, at)", "at"),
+        (
+            TAKE,
+            "if taken > 0 then latest = math.max(latest, lease_ends) end",
+            "",
+        ),
+        (SETTLE, "latest = math.max(latest, at + micros)\n", "\n"),
         (TAKE, "fence = math.max(fence + 1, at)", "fence = at"),
         (TAKE, "fence = math.max(fence + 1, at)", "fence = fence + 1"),
         (TAKE, "state) + 1, fence)", "state), fence)"),

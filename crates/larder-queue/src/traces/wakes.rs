@@ -8,8 +8,8 @@ use larder_store::program::{Program, Programs};
 use larder_store::wait::Waits;
 use larder_store::{Key, ManualClock, Store};
 use larder_test::server::RedisServer;
+use larder_worlds::traces::lua;
 
-use super::lua;
 use super::steps::SECOND;
 use crate::new_job::Due;
 use crate::record::{

@@ -12,7 +12,7 @@ use super::handler::Handler;
 use super::report::Report;
 use super::run::Running;
 use super::service::{Decoding, Handlers, JobRequest, JobService, WithState, dispatch};
-use crate::{Job, Queue};
+use crate::{Job, MAX_DELAY, Queue};
 
 /// Takes jobs from queues and runs their handlers. See the [module](super) for the rules.
 ///
@@ -148,12 +148,13 @@ impl<S> Worker<S> {
         self
     }
 
-    /// Sets how long the lease of one run is renewed. The default is 24 h.
+    /// Sets how long the lease of one run is renewed, ten years at most. The default is 24 h.
     ///
-    /// A handler that hangs for longer loses its lease, and the job is run again.
+    /// A handler that hangs for longer loses its lease, and the job is run again. Its place stays taken until it
+    /// returns: a [layer](Self::layer) such as tower's timeout ends it.
     #[must_use]
     pub fn with_max_run(mut self, time: Duration) -> Self {
-        self.settings.max_run = time;
+        self.settings.max_run = time.min(MAX_DELAY);
         self
     }
 }

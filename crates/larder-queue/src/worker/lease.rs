@@ -1,15 +1,15 @@
 use std::collections::HashMap;
 use std::future::Future;
-use std::sync::{Arc, Mutex, PoisonError};
+use std::sync::{Arc, PoisonError};
 use std::time::Duration;
 
 use larder_store::{Result, Ttl};
-use tokio::sync::{Notify, watch};
+use tokio::sync::{Mutex, Notify, watch};
 use tokio::time::{Instant, sleep_until};
 
 use super::progress::{Report, Reports};
 use super::settle::in_time;
-use crate::{MAX_BATCH, Queue, Receipt, Settled, Verdict};
+use crate::{MAX_BATCH, MAX_DELAY, Queue, Receipt, Settled, Verdict};
 
 /// The lease of a job that runs, and its end by this process's own clock.
 #[derive(Debug)]
@@ -19,6 +19,8 @@ pub(super) struct Lease {
     /// From then on it is not renewed.
     renewed_until: Instant,
     reports: Reports,
+    /// Held while the store is asked to extend it: the last answer is then that of the last request.
+    turn: Mutex<()>,
 }
 
 impl Lease {
@@ -73,7 +75,7 @@ impl Lease {
 /// The leases of a queue that are renewed while their jobs run.
 pub(super) struct Renewals {
     queue: Queue,
-    running: Mutex<Running>,
+    running: std::sync::Mutex<Running>,
     changed: Arc<Notify>,
 }
 
@@ -94,7 +96,7 @@ impl Renewals {
     pub(super) fn new(queue: Queue) -> Self {
         Self {
             queue,
-            running: Mutex::default(),
+            running: std::sync::Mutex::default(),
             changed: Arc::default(),
         }
     }
@@ -111,6 +113,7 @@ impl Renewals {
             ends: watch::Sender::new(ends),
             renewed_until,
             reports: Reports::new(self.changed.clone()),
+            turn: Mutex::const_new(()),
         })
     }
 
@@ -215,23 +218,34 @@ impl Renewals {
     }
 
     async fn renew(&self, leases: &[Arc<Lease>], time: Duration) {
-        let receipts: Vec<_> = leases.iter().map(|lease| lease.receipt.clone()).collect();
+        let (mut turns, mut renewed, mut later) = (Vec::new(), Vec::new(), Vec::new());
+        for lease in leases {
+            match lease.turn.try_lock() {
+                Ok(turn) => {
+                    turns.push(turn);
+                    renewed.push(lease);
+                }
+                // Its handler extends it just now.
+                Err(_) => later.push(lease),
+            }
+        }
+        let receipts = renewed.iter().map(|lease| lease.receipt.clone());
+        let receipts: Vec<_> = receipts.collect();
         let started = Instant::now();
         match in_time(self.queue.extend_many(&receipts, self.queue.lease())).await {
             Ok(answers) => {
-                for (lease, answer) in leases.iter().zip(answers) {
+                for (lease, answer) in renewed.iter().zip(answers) {
                     lease.extended(answer, started, time);
                 }
             }
             // They are held until their ends, whatever the store says: try again while they are.
-            Err(_) => {
-                let pause = Instant::now() + (time / 12).max(Duration::from_millis(1));
-                let mut running = self.lock();
-                for receipt in receipts {
-                    if let Some(entry) = running.leases.get_mut(&receipt) {
-                        entry.pause_until = Some(pause);
-                    }
-                }
+            Err(_) => later.extend(renewed),
+        }
+        let pause = Instant::now() + (time / 12).max(Duration::from_millis(1));
+        let mut running = self.lock();
+        for lease in later {
+            if let Some(entry) = running.leases.get_mut(&lease.receipt) {
+                entry.pause_until = Some(pause);
             }
         }
     }
@@ -269,8 +283,11 @@ async fn sleep_or_wait(until: Option<Instant>) {
 
 /// Extends one lease, as a handler asks for it.
 pub(super) async fn extend(queue: &Queue, lease: &Lease, by: Ttl) -> Result<Settled> {
+    // The queue would take a longer one for this.
+    let by = by.min(Ttl::from_secs(MAX_DELAY.as_secs()));
+    let _turn = lease.turn.lock().await;
     let started = Instant::now();
-    let answer = queue.extend(&lease.receipt, by).await?;
+    let answer = in_time(queue.extend(&lease.receipt, by)).await?;
     lease.extended(answer, started, by.into());
     Ok(answer)
 }

@@ -9,8 +9,8 @@ pub struct Report {
     /// Jobs that were given back to the queue: they are available at once, and their attempt is not
     /// counted.
     pub released: u64,
-    /// Jobs whose handler did not stop, or whose outcome did not reach the queue. They are available
-    /// again when their lease ends, and their attempt is counted.
+    /// Jobs whose handler did not stop, or whose outcome the queue has not: it was not reached, or the lease had
+    /// passed on. They are available again when their lease ends, and their attempt is counted.
     pub abandoned: u64,
 }
 
@@ -18,7 +18,7 @@ impl Report {
     pub(super) fn count(&mut self, finished: Finished) {
         match finished {
             Finished::Released => self.released += 1,
-            Finished::Abandoned => self.abandoned += 1,
+            Finished::Abandoned | Finished::LeaseLost => self.abandoned += 1,
             _ => self.done += 1,
         }
     }

@@ -165,7 +165,7 @@ impl Running {
                 queue: queue.clone(),
                 renewals: Renewals::new(queue.clone()),
                 outcomes,
-                metrics: Metrics::new(queue.name()),
+                metrics: Metrics::new(queue.name(), queue.number()),
                 is_short: AtomicBool::new(false),
             });
             let renewing = link.clone();
@@ -253,7 +253,7 @@ impl Running {
                 tokio::select! {
                     biased;
                     () = self.stop.cancelled() => {}
-                    began = link.queue.turn() => *turn = Some(began?),
+                    began = link.turn() => *turn = Some(began?),
                 }
             }
             Some(turn) => {
@@ -357,10 +357,17 @@ impl Running {
 const OBSERVED_EACH: Duration = Duration::from_secs(15);
 
 impl Link {
+    /// Waits for the turn to wait at the store, which may take long, and registers there, which may not.
+    async fn turn(&self) -> Result<Turn<'_>> {
+        let mut turn = self.queue.turn().await;
+        in_time(self.queue.begin(&mut turn)).await?;
+        Ok(turn)
+    }
+
     /// Keeps the gauges of the queue up to date, for as long as it is polled.
     async fn observe(&self) {
         loop {
-            if let Ok(counts) = self.queue.counts().await {
+            if let Ok(counts) = in_time(self.queue.counts()).await {
                 self.metrics.observe(&counts);
             }
             sleep(OBSERVED_EACH).await;

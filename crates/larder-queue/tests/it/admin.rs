@@ -1,12 +1,13 @@
 //! What people and tools do with a queue.
 
 use larder_queue::{Cancelled, JobId, Settled, State};
+use larder_worlds::on_every_store;
 
-use crate::support::{add, ids, job, on_every_store, one, secs, take};
+use crate::support::{add, ids, job, one, queue_of, secs, take};
 
-on_every_store! {
+on_every_store! { memory, redis;
     async fn a_paused_queue_gives_nothing_until_it_is_resumed(world: World) {
-        let queue = world.queue();
+        let queue = queue_of(&world);
         queue.pause().await.unwrap();
         add(&queue, job("a")).await;
         assert!(take(&queue, 1).await.is_empty());
@@ -18,7 +19,7 @@ on_every_store! {
     }
 
     async fn a_job_is_cancelled_in_any_state(world: World) {
-        let queue = world.queue();
+        let queue = queue_of(&world);
         add(&queue, job("waiting")).await;
         add(&queue, job("grouped").group("g")).await;
         add(&queue, job("later").delay(secs(9))).await;
@@ -37,12 +38,12 @@ on_every_store! {
     }
 
     async fn dead_letters_are_redriven_from_the_oldest_on(world: World) {
-        let queue = world.queue();
+        let queue = queue_of(&world);
         for number in 0..5 {
             add(&queue, job(&number.to_string())).await;
             let taken = one(&queue).await;
             assert_eq!(queue.reject(taken.receipt(), "no").await.unwrap(), Settled::Dead);
-            world.advance_micros(1);
+            world.clock.advance_micros(1);
         }
         assert_eq!(queue.redrive(2).await.unwrap(), 2);
         let again = take(&queue, 9).await;
@@ -53,12 +54,12 @@ on_every_store! {
     }
 
     async fn the_oldest_dead_letters_go_first_past_the_cap(world: World) {
-        let queue = world.queue().with_max_dead(2);
+        let queue = queue_of(&world).with_max_dead(2);
         for number in 0..4 {
             add(&queue, job(&number.to_string())).await;
             let taken = one(&queue).await;
             assert_eq!(queue.reject(taken.receipt(), "no").await.unwrap(), Settled::Dead);
-            world.advance_micros(1);
+            world.clock.advance_micros(1);
         }
         let dead = queue.list(State::Dead, None).await.unwrap();
         let ids: Vec<_> = dead.jobs.iter().map(|it| it.id().to_string()).collect();
@@ -66,7 +67,7 @@ on_every_store! {
     }
 
     async fn counts_and_pages_show_each_job_once(world: World) {
-        let queue = world.queue();
+        let queue = queue_of(&world);
         for number in 0..150 {
             add(&queue, job(&format!("w{number:03}"))).await;
         }
@@ -128,12 +129,12 @@ on_every_store! {
     }
 
     async fn the_ids_of_done_jobs_are_capped(world: World) {
-        let queue = world.queue().with_max_done(3);
+        let queue = queue_of(&world).with_max_done(3);
         for number in 0..5 {
             add(&queue, job(&number.to_string())).await;
             let taken = one(&queue).await;
             assert_eq!(queue.ack(taken.receipt()).await.unwrap(), Settled::Accepted);
-            world.advance_micros(1);
+            world.clock.advance_micros(1);
         }
         assert_eq!(queue.counts().await.unwrap().done, 3);
         add(&queue, job("0")).await;

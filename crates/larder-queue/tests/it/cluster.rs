@@ -11,7 +11,9 @@ use larder_store::{ManualClock, Store};
 use larder_test::server::RedisCluster;
 use tokio::sync::mpsc;
 
-use crate::support::{Mail, add, ids, job, one, patient, secs, take};
+use larder_worlds::patient;
+
+use crate::support::{Mail, add, ids, job, one, secs, take};
 
 static CLUSTER: LazyLock<RedisCluster> = LazyLock::new(|| RedisCluster::start().unwrap());
 

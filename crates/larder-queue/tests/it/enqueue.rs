@@ -4,9 +4,10 @@ use std::time::{Duration, UNIX_EPOCH};
 
 use larder_queue::{Enqueued, JobId, NewJob, PayloadError, Priority, Until};
 use larder_store::{ErrorKind, Refusal, Ttl};
+use larder_worlds::on_every_store;
 use serde::{Deserialize, Serialize};
 
-use crate::support::{Mail, add, ids, job, mail, on_every_store, one, secs, take};
+use crate::support::{Mail, add, ids, job, mail, one, queue_of, secs, take};
 
 #[derive(Debug, Serialize, Deserialize)]
 struct Parcel {
@@ -17,9 +18,9 @@ impl larder_queue::Job for Parcel {
     const NAME: &'static str = "mail";
 }
 
-on_every_store! {
+on_every_store! { memory, redis;
     async fn a_job_is_taken_with_what_it_was_enqueued_with(world: World) {
-        let queue = world.queue();
+        let queue = queue_of(&world);
         let new = job("ada").header("traceparent", "00-1").group("cinema");
         add(&queue, new).await;
         let taken = one(&queue).await;
@@ -33,7 +34,7 @@ on_every_store! {
     }
 
     async fn jobs_are_taken_by_priority_and_then_in_their_order(world: World) {
-        let queue = world.queue();
+        let queue = queue_of(&world);
         let priorities = [Priority::Low, Priority::Normal, Priority::Urgent, Priority::High];
         for (number, priority) in priorities.into_iter().cycle().take(8).enumerate() {
             add(&queue, job(&number.to_string()).priority(priority)).await;
@@ -43,19 +44,19 @@ on_every_store! {
     }
 
     async fn a_delayed_job_is_taken_from_its_time_on_and_not_a_microsecond_before(world: World) {
-        let queue = world.queue();
+        let queue = queue_of(&world);
         let reply = queue.enqueue_in(&mail("ada"), secs(60)).await.unwrap();
         assert_eq!(queue.counts().await.unwrap().scheduled, 1);
-        world.advance_micros(59_999_999);
+        world.clock.advance_micros(59_999_999);
         assert!(take(&queue, 1).await.is_empty());
-        world.advance_micros(1);
+        world.clock.advance_micros(1);
         let taken = one(&queue).await;
         assert_eq!(taken.id(), reply.id());
         assert_eq!(taken.due_at().since(taken.enqueued_at()), secs(60));
     }
 
     async fn a_job_can_be_enqueued_for_a_time_of_day(world: World) {
-        let queue = world.queue();
+        let queue = queue_of(&world);
         add(&queue, job("now")).await;
         let now = one(&queue).await.taken_at().as_micros();
         let now = UNIX_EPOCH + Duration::from_micros(now.unsigned_abs());
@@ -68,7 +69,7 @@ on_every_store! {
     }
 
     async fn an_enqueue_that_is_sent_again_is_a_duplicate_of_itself(world: World) {
-        let queue = world.queue().with_retention(secs(10));
+        let queue = queue_of(&world).with_retention(secs(10));
         let new = NewJob::new(&mail("ada"));
         let itself = Enqueued::Duplicate(new.job_id().clone());
         assert!(matches!(queue.enqueue(new.clone()).await.unwrap(), Enqueued::New(_)));
@@ -77,14 +78,14 @@ on_every_store! {
         assert_eq!(queue.enqueue(new.clone()).await.unwrap(), itself);
         assert!(queue.ack(taken.receipt()).await.unwrap().is_accepted());
         // A reply may be lost for longer than the job takes.
-        world.advance_micros(9_999_999);
+        world.clock.advance_micros(9_999_999);
         assert_eq!(queue.enqueue(new.clone()).await.unwrap(), itself);
-        world.advance_micros(1);
+        world.clock.advance_micros(1);
         assert!(matches!(queue.enqueue(new).await.unwrap(), Enqueued::New(_)));
     }
 
     async fn a_unique_key_belongs_to_its_job_until_it_is_done(world: World) {
-        let queue = world.queue();
+        let queue = queue_of(&world);
         let new = |id: &str| job(id).unique("report", Until::Done);
         add(&queue, new("first")).await;
         let first = Enqueued::Duplicate(JobId::new("first").unwrap());
@@ -100,7 +101,7 @@ on_every_store! {
     }
 
     async fn a_unique_key_can_be_free_again_when_its_job_starts(world: World) {
-        let queue = world.queue();
+        let queue = queue_of(&world);
         let new = |id: &str| job(id).unique("report", Until::Started);
         add(&queue, new("first")).await;
         assert!(matches!(queue.enqueue(new("second")).await.unwrap(), Enqueued::Duplicate(_)));
@@ -112,19 +113,19 @@ on_every_store! {
     }
 
     async fn a_unique_key_can_last_for_a_time_whatever_becomes_of_its_job(world: World) {
-        let queue = world.queue();
+        let queue = queue_of(&world);
         let new = |id: &str| job(id).unique("report", Until::Ttl(Ttl::from_secs(60)));
         add(&queue, new("first")).await;
         assert!(queue.ack(one(&queue).await.receipt()).await.unwrap().is_accepted());
-        world.advance_micros(59_999_999);
+        world.clock.advance_micros(59_999_999);
         let first = Enqueued::Duplicate(JobId::new("first").unwrap());
         assert_eq!(queue.enqueue(new("second")).await.unwrap(), first);
-        world.advance_micros(1);
+        world.clock.advance_micros(1);
         add(&queue, new("second")).await;
     }
 
     async fn a_debounced_job_runs_once_with_the_newest_payload(world: World) {
-        let queue = world.queue();
+        let queue = queue_of(&world);
         let new = |to: &str| NewJob::new(&mail(to)).debounce("index", secs(10));
         let first = queue.enqueue(new("a")).await.unwrap();
         for to in ["b", "c"] {
@@ -132,9 +133,9 @@ on_every_store! {
             let reply = queue.enqueue(new(to)).await.unwrap();
             assert_eq!(reply, Enqueued::Duplicate(first.id().clone()));
         }
-        world.advance_micros(9_999_999);
+        world.clock.advance_micros(9_999_999);
         assert!(take(&queue, 9).await.is_empty());
-        world.advance_micros(1);
+        world.clock.advance_micros(1);
         let taken = one(&queue).await;
         assert_eq!(taken.job::<Mail>().unwrap(), mail("c"));
         // What comes while it runs is a job of its own.
@@ -142,7 +143,7 @@ on_every_store! {
     }
 
     async fn many_jobs_are_enqueued_in_order_with_a_result_each(world: World) {
-        let queue = world.queue();
+        let queue = queue_of(&world);
         let mut jobs: Vec<_> = (0..300).map(|number| job(&format!("{number:03}"))).collect();
         jobs[7] = job("006");
         jobs[200] = NewJob::raw("", "no name");
@@ -159,7 +160,7 @@ on_every_store! {
     }
 
     async fn a_full_queue_refuses_and_has_room_again_when_jobs_leave(world: World) {
-        let queue = world.queue().with_max_jobs(2);
+        let queue = queue_of(&world).with_max_jobs(2);
         add(&queue, job("a")).await;
         add(&queue, job("b")).await;
         let full = queue.enqueue(job("c")).await.unwrap_err();
@@ -171,7 +172,7 @@ on_every_store! {
     }
 
     async fn what_is_out_of_bounds_is_refused_before_it_is_sent(world: World) {
-        let queue = world.queue().with_max_payload(100);
+        let queue = queue_of(&world).with_max_payload(100);
         let large = NewJob::raw("mail", vec![0; 101]);
         assert_eq!(queue.enqueue(large).await.unwrap_err().kind(), ErrorKind::TooLarge);
         let header = NewJob::raw("mail", vec![0; 60]).header("a", &"x".repeat(40));
@@ -192,7 +193,7 @@ on_every_store! {
     }
 
     async fn a_payload_that_is_not_the_job_is_a_typed_error(world: World) {
-        let queue = world.queue();
+        let queue = queue_of(&world);
         add(&queue, job("ada")).await;
         add(&queue, NewJob::raw("other", "x").id(JobId::new("raw").unwrap())).await;
         let taken = take(&queue, 2).await;

@@ -2,15 +2,17 @@
 
 use larder_queue::{Receipt, Settled, Verdict};
 
-use crate::support::{add, ids, job, on_every_store, one, secs, take};
+use larder_worlds::on_every_store;
+
+use crate::support::{add, ids, job, one, queue_of, secs, take};
 
 fn ack(receipt: &Receipt) -> (Receipt, Verdict) {
     (receipt.clone(), Verdict::Ack)
 }
 
-on_every_store! {
+on_every_store! { memory, redis;
     async fn verdicts_are_carried_out_and_the_next_jobs_are_taken_in_one_call(world: World) {
-        let queue = world.queue();
+        let queue = queue_of(&world);
         for id in ["a", "b", "c", "d"] {
             add(&queue, job(id)).await;
         }
@@ -33,7 +35,7 @@ on_every_store! {
     }
 
     async fn a_stale_verdict_is_refused_and_the_next_job_is_taken_all_the_same(world: World) {
-        let queue = world.queue();
+        let queue = queue_of(&world);
         add(&queue, job("a")).await;
         add(&queue, job("b")).await;
         let stale = one(&queue).await;
@@ -47,7 +49,7 @@ on_every_store! {
     }
 
     async fn a_job_that_ends_makes_room_for_the_one_that_is_taken_with_it(world: World) {
-        let queue = world.queue().with_max_running(1.try_into().unwrap());
+        let queue = queue_of(&world).with_max_running(1.try_into().unwrap());
         add(&queue, job("a")).await;
         add(&queue, job("b")).await;
         let first = one(&queue).await;
@@ -62,7 +64,7 @@ on_every_store! {
     }
 
     async fn more_verdicts_than_one_step_takes_are_sent_in_several(world: World) {
-        let queue = world.queue();
+        let queue = queue_of(&world);
         let jobs = (0..150).map(|number| job(&format!("{number:03}")));
         for added in queue.enqueue_many(jobs).await {
             added.unwrap();
@@ -77,7 +79,7 @@ on_every_store! {
     }
 
     async fn ids_of_done_jobs_are_capped_though_they_come_in_large_batches(world: World) {
-        let queue = world.queue().with_max_done(50);
+        let queue = queue_of(&world).with_max_done(50);
         for round in 0..4 {
             let jobs = (0..100).map(|number| job(&format!("{round}-{number}")));
             for added in queue.enqueue_many(jobs).await {
@@ -91,7 +93,7 @@ on_every_store! {
     }
 
     async fn the_progress_of_a_job_is_shown_and_a_stale_one_refused(world: World) {
-        let queue = world.queue();
+        let queue = queue_of(&world);
         add(&queue, job("a").group("g")).await;
         let stale = one(&queue).await;
         let report = |receipt: &Receipt, text: &str| {

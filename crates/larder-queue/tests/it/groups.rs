@@ -3,14 +3,15 @@
 use std::num::NonZeroU32;
 
 use larder_queue::{Cancelled, JobId, Priority};
+use larder_worlds::on_every_store;
 
-use crate::support::{add, ids, job, on_every_store, one, secs, take};
+use crate::support::{add, ids, job, one, queue_of, secs, take};
 
 const ONE: NonZeroU32 = NonZeroU32::MIN;
 
-on_every_store! {
+on_every_store! { memory, redis;
     async fn groups_take_turns(world: World) {
-        let queue = world.queue();
+        let queue = queue_of(&world);
         for number in 0..100 {
             add(&queue, job(&format!("flood-{number:02}")).group("flood")).await;
         }
@@ -23,7 +24,7 @@ on_every_store! {
     }
 
     async fn a_group_has_the_priority_of_its_first_job(world: World) {
-        let queue = world.queue();
+        let queue = queue_of(&world);
         add(&queue, job("a-low").group("a").priority(Priority::Low)).await;
         add(&queue, job("normal")).await;
         add(&queue, job("a-urgent").group("a").priority(Priority::Urgent)).await;
@@ -31,7 +32,7 @@ on_every_store! {
     }
 
     async fn a_group_runs_no_more_jobs_than_it_may(world: World) {
-        let queue = world.queue().with_max_running_per_group(ONE);
+        let queue = queue_of(&world).with_max_running_per_group(ONE);
         for number in 0..3 {
             add(&queue, job(&format!("a{number}")).group("a")).await;
             add(&queue, job(&format!("b{number}")).group("b")).await;
@@ -47,7 +48,7 @@ on_every_store! {
     }
 
     async fn a_job_that_is_to_be_retried_lets_its_group_go_on(world: World) {
-        let queue = world.queue().with_max_running_per_group(ONE);
+        let queue = queue_of(&world).with_max_running_per_group(ONE);
         add(&queue, job("first").group("a")).await;
         add(&queue, job("second").group("a")).await;
         let first = one(&queue).await;
@@ -56,7 +57,7 @@ on_every_store! {
     }
 
     async fn a_job_that_is_to_be_retried_holds_up_its_ordered_group(world: World) {
-        let queue = world.queue().with_ordered_groups();
+        let queue = queue_of(&world).with_ordered_groups();
         for id in ["first", "second", "third"] {
             add(&queue, job(id).group("a")).await;
         }
@@ -77,7 +78,7 @@ on_every_store! {
     }
 
     async fn a_group_goes_on_when_the_job_that_held_it_up_is_cancelled(world: World) {
-        let queue = world.queue().with_ordered_groups();
+        let queue = queue_of(&world).with_ordered_groups();
         add(&queue, job("first").group("a")).await;
         add(&queue, job("second").group("a")).await;
         let first = one(&queue).await;
@@ -88,7 +89,7 @@ on_every_store! {
     }
 
     async fn names_of_groups_that_begin_alike_are_different_groups(world: World) {
-        let queue = world.queue().with_max_running_per_group(ONE);
+        let queue = queue_of(&world).with_max_running_per_group(ONE);
         for group in ["a", "a\u{1}", "ab", "a:b"] {
             let id = format!("{group:?}").replace(' ', "");
             add(&queue, job(&id).group(group)).await;
@@ -99,13 +100,13 @@ on_every_store! {
     }
 
     async fn a_raised_limit_of_groups_holds_from_the_next_step_on(world: World) {
-        let narrow = world.queue().with_max_running_per_group(ONE);
+        let narrow = queue_of(&world).with_max_running_per_group(ONE);
         for number in 0..4 {
             add(&narrow, job(&number.to_string()).group("a")).await;
         }
         let first = one(&narrow).await;
         assert!(take(&narrow, 9).await.is_empty());
-        let wide = world.queue();
+        let wide = queue_of(&world);
         assert!(wide.ack(first.receipt()).await.unwrap().is_accepted());
         assert_eq!(ids(&wide, 9).await, ["1", "2", "3"]);
     }

@@ -10,8 +10,9 @@ use larder_moka::MokaStore;
 use larder_queue::{Queue, Settled, Verdict};
 use larder_store::{Store, Ttl};
 use larder_test::server::RedisServer;
+use larder_worlds::patient;
 
-use crate::support::{add, job, one, patient, secs, take};
+use crate::support::{add, job, one, secs, take};
 
 /// Far more than any of this takes.
 const LONG: Duration = secs(20);

@@ -6,7 +6,7 @@ use larder_queue::{MAX_BATCH, NewJob, Queue, Settled, Verdict};
 use larder_redis::RedisStore;
 use larder_test::server::RedisServer;
 
-use crate::support::patient;
+use larder_worlds::patient;
 
 const FEW: usize = 300;
 const MANY: usize = 20_000;

@@ -4,12 +4,13 @@ use std::time::Duration;
 
 use larder_queue::{Cancelled, Receipt, Settled, State, Verdict};
 use larder_store::Ttl;
+use larder_worlds::on_every_store;
 
-use crate::support::{Mail, add, ids, job, mail, on_every_store, one, secs, take};
+use crate::support::{Mail, add, ids, job, mail, one, queue_of, secs, take};
 
-on_every_store! {
+on_every_store! { memory, redis;
     async fn a_job_leaves_when_it_is_acknowledged(world: World) {
-        let queue = world.queue();
+        let queue = queue_of(&world);
         add(&queue, job("a")).await;
         let taken = one(&queue).await;
         assert!(take(&queue, 1).await.is_empty());
@@ -21,12 +22,12 @@ on_every_store! {
     }
 
     async fn a_lease_that_has_ended_passes_on_and_the_old_receipt_is_refused(world: World) {
-        let queue = world.queue();
+        let queue = queue_of(&world);
         add(&queue, job("a")).await;
         let first = one(&queue).await;
-        world.advance_micros(29_999_999);
+        world.clock.advance_micros(29_999_999);
         assert!(take(&queue, 1).await.is_empty(), "a microsecond is left");
-        world.advance_micros(1);
+        world.clock.advance_micros(1);
         let second = one(&queue).await;
         assert_eq!((second.attempt(), second.job::<Mail>().unwrap()), (2, mail("a")));
         assert!(second.receipt().fence() > first.receipt().fence());
@@ -44,7 +45,7 @@ on_every_store! {
     }
 
     async fn a_fence_rises_though_the_clock_stands_still(world: World) {
-        let queue = world.queue();
+        let queue = queue_of(&world);
         add(&queue, job("a")).await;
         let mut last = 0;
         let mut old = None::<Receipt>;
@@ -60,7 +61,7 @@ on_every_store! {
     }
 
     async fn a_late_acknowledgement_counts_until_the_job_is_reclaimed(world: World) {
-        let queue = world.queue();
+        let queue = queue_of(&world);
         add(&queue, job("a")).await;
         let taken = one(&queue).await;
         world.advance(secs(31));
@@ -69,31 +70,31 @@ on_every_store! {
     }
 
     async fn an_extended_lease_ends_so_long_after_the_extension(world: World) {
-        let queue = world.queue();
+        let queue = queue_of(&world);
         add(&queue, job("a")).await;
         let taken = one(&queue).await;
         world.advance(secs(29));
         let extended = queue.extend(taken.receipt(), Ttl::from_secs(10)).await.unwrap();
         assert_eq!(extended, Settled::Accepted);
-        world.advance_micros(9_999_999);
+        world.clock.advance_micros(9_999_999);
         assert!(take(&queue, 1).await.is_empty());
         // The receipt is still the same.
         assert_eq!(queue.ack(taken.receipt()).await.unwrap(), Settled::Accepted);
     }
 
     async fn a_failed_job_is_taken_again_after_its_delay(world: World) {
-        let queue = world.queue();
+        let queue = queue_of(&world);
         add(&queue, job("a")).await;
         let taken = one(&queue).await;
         assert_eq!(queue.nack(taken.receipt(), secs(3)).await.unwrap(), Settled::Accepted);
-        world.advance_micros(2_999_999);
+        world.clock.advance_micros(2_999_999);
         assert!(take(&queue, 1).await.is_empty());
-        world.advance_micros(1);
+        world.clock.advance_micros(1);
         assert_eq!(one(&queue).await.attempt(), 2);
     }
 
     async fn a_released_job_keeps_its_place_and_its_attempt(world: World) {
-        let queue = world.queue();
+        let queue = queue_of(&world);
         add(&queue, job("a")).await;
         add(&queue, job("b")).await;
         let taken = one(&queue).await;
@@ -103,7 +104,7 @@ on_every_store! {
     }
 
     async fn a_job_whose_last_attempt_fails_is_a_dead_letter_with_its_reason(world: World) {
-        let queue = world.queue().with_max_attempts(2);
+        let queue = queue_of(&world).with_max_attempts(2);
         add(&queue, job("a")).await;
         let nack = |reason: &str| Verdict::Nack { delay: Duration::ZERO, reason: reason.into() };
         let first = one(&queue).await;
@@ -122,7 +123,7 @@ on_every_store! {
     }
 
     async fn a_job_whose_holder_crashes_in_its_last_attempt_is_a_dead_letter(world: World) {
-        let queue = world.queue().with_max_attempts(2);
+        let queue = queue_of(&world).with_max_attempts(2);
         add(&queue, job("poison")).await;
         for attempt in 1..3 {
             assert_eq!(one(&queue).await.attempt(), attempt);
@@ -135,7 +136,7 @@ on_every_store! {
     }
 
     async fn a_batch_has_a_result_for_each(world: World) {
-        let queue = world.queue();
+        let queue = queue_of(&world);
         for id in ["a", "b", "c", "d"] {
             add(&queue, job(id)).await;
         }
@@ -158,7 +159,7 @@ on_every_store! {
     }
 
     async fn a_lease_of_another_length_is_only_that_delivery(world: World) {
-        let (short, long) = (world.queue().with_lease(Ttl::from_secs(5)), world.queue());
+        let (short, long) = (queue_of(&world).with_lease(Ttl::from_secs(5)), queue_of(&world));
         add(&short, job("a")).await;
         let taken = one(&long).await;
         let extended = long.extend(taken.receipt(), Ttl::from_secs(3_600)).await.unwrap();

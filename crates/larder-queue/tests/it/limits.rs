@@ -4,14 +4,15 @@ use std::num::NonZeroU32;
 
 use larder_queue::Verdict;
 use larder_store::Ttl;
+use larder_worlds::on_every_store;
 
-use crate::support::{add, ids, job, on_every_store, secs, take};
+use crate::support::{add, ids, job, queue_of, secs, take};
 
 const TWO: NonZeroU32 = NonZeroU32::new(2).unwrap();
 
-on_every_store! {
+on_every_store! { memory, redis;
     async fn a_queue_runs_no_more_jobs_than_it_may(world: World) {
-        let queue = world.queue().with_max_running(TWO);
+        let queue = queue_of(&world).with_max_running(TWO);
         for number in 0..6 {
             add(&queue, job(&number.to_string())).await;
         }
@@ -29,14 +30,14 @@ on_every_store! {
 
     async fn a_rate_lets_a_burst_be_taken_and_then_one_by_one(world: World) {
         let rate = NonZeroU32::new(5).unwrap();
-        let queue = world.queue().with_rate(rate, Ttl::from_secs(10));
+        let queue = queue_of(&world).with_rate(rate, Ttl::from_secs(10));
         for number in 0..20 {
             add(&queue, job(&format!("{number:02}"))).await;
         }
         assert_eq!(take(&queue, 16).await.len(), 5);
-        world.advance_micros(1_999_999);
+        world.clock.advance_micros(1_999_999);
         assert!(take(&queue, 16).await.is_empty());
-        world.advance_micros(1);
+        world.clock.advance_micros(1);
         assert_eq!(take(&queue, 16).await.len(), 1);
         world.advance(secs(4));
         assert_eq!(take(&queue, 16).await.len(), 2);
@@ -45,8 +46,21 @@ on_every_store! {
         assert_eq!(take(&queue, 4).await.len(), 1);
     }
 
+    async fn a_rate_that_is_raised_holds_from_the_next_step_on(world: World) {
+        let slow = queue_of(&world).with_rate(NonZeroU32::MIN, Ttl::from_secs(86_400));
+        for number in 0..20 {
+            add(&slow, job(&format!("{number:02}"))).await;
+        }
+        assert_eq!(take(&slow, 9).await.len(), 1);
+        assert!(take(&slow, 9).await.is_empty());
+        let quick = queue_of(&world).with_rate(NonZeroU32::new(10).unwrap(), Ttl::from_secs(1));
+        assert_eq!(take(&quick, 99).await.len(), 1);
+        world.advance(secs(1));
+        assert_eq!(take(&quick, 99).await.len(), 10);
+    }
+
     async fn what_leaves_in_a_batch_makes_room_for_as_many(world: World) {
-        let queue = world.queue().with_max_running(TWO);
+        let queue = queue_of(&world).with_max_running(TWO);
         for number in 0..6 {
             add(&queue, job(&number.to_string())).await;
         }

@@ -13,6 +13,7 @@ mod leases;
 mod limits;
 mod partitioned;
 mod periodic;
+mod poison;
 mod races;
 mod support;
 mod worker;

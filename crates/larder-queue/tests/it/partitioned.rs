@@ -5,15 +5,16 @@ use std::num::NonZeroU16;
 
 use larder_queue::{Enqueued, Partitioned, Settled, Until, Verdict};
 use larder_store::Ttl;
+use larder_worlds::{World, on_every_store};
 
-use crate::support::{World, job, on_every_store, secs};
+use crate::support::{job, secs};
 
 fn partitioned(world: &World) -> Partitioned {
     let three = NonZeroU16::new(3).unwrap();
     Partitioned::new(world.store.clone(), "wide", three).unwrap()
 }
 
-on_every_store! {
+on_every_store! { memory, redis;
     async fn jobs_are_spread_and_each_is_settled_where_it_came_from(world: World) {
         let queue = partitioned(&world);
         let jobs = (0..60).map(|number| job(&format!("{number:02}")));

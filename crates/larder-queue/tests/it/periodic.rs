@@ -1,10 +1,13 @@
 //! Periodic jobs, by a clock that the test moves.
 
+use std::sync::Arc;
+use std::sync::atomic::{AtomicI64, Ordering};
 use std::time::Duration;
 
+use larder_moka::MokaStore;
 use larder_queue::periodic::{Missed, Periodic, Schedule};
 use larder_queue::{Job, NewJob, Queue, Until};
-use larder_store::{Clock, ErrorKind, ManualClock};
+use larder_store::{Clock, ErrorKind, ManualClock, Timestamp};
 use larder_test::faulty::Trouble;
 use serde::{Deserialize, Serialize};
 use tokio_util::sync::CancellationToken;
@@ -150,6 +153,19 @@ on_both_stores! {
         }
     }
 
+    async fn a_function_that_panics_leaves_out_its_tick_and_no_other(world: World, clock: ManualClock) {
+        let queue = world.queue();
+        let periodic = Periodic::new(queue.clone());
+        let periodic = periodic.on("broken", every(MINUTE), |_| panic!("a bug of the application"));
+        let periodic = periodic.unwrap().on("reminder", every(MINUTE), |_| NewJob::new(&Reminder { due: 0 }));
+        let periodic = periodic.unwrap();
+        assert_eq!(new(&periodic).await, 0);
+        for _ in 0..2 {
+            clock.advance(MINUTE);
+            assert_eq!(new(&periodic).await, 1);
+        }
+    }
+
     async fn a_schedule_that_is_changed_goes_on_from_its_last_tick(world: World, clock: ManualClock) {
         let queue = world.queue();
         new(&each_minute(&queue)).await;
@@ -213,6 +229,48 @@ async fn taken_while_noting_fails(world: &World, queue: &Queue, periodic: &Perio
     assert!(done.is_err());
     world.switch.clear();
     taken(queue).await.len()
+}
+
+/// A clock that a test also sets back.
+#[derive(Clone)]
+struct SetClock(Arc<AtomicI64>);
+
+impl SetClock {
+    fn move_by(&self, seconds: i64) {
+        self.0.fetch_add(seconds * 1_000_000, Ordering::SeqCst);
+    }
+}
+
+impl Clock for SetClock {
+    fn now(&self) -> Timestamp {
+        Timestamp::from_micros(self.0.load(Ordering::SeqCst))
+    }
+}
+
+#[tokio::test]
+async fn a_clock_that_was_far_ahead_does_not_stop_a_schedule() {
+    let clock = SetClock(Arc::new(AtomicI64::new(1_767_225_600_000_000)));
+    let store = MokaStore::builder().with_clock(clock.clone()).build();
+    let queue = Queue::new(Arc::new(store), "mail").unwrap();
+    let periodic = each_minute(&queue);
+    assert_eq!(new(&periodic).await, 0);
+    clock.move_by(60);
+    assert_eq!(new(&periodic).await, 1);
+    // One that is set back by an hour repeats nothing.
+    clock.move_by(-3_600);
+    for _ in 0..60 {
+        assert_eq!(new(&periodic).await, 0);
+        clock.move_by(60);
+    }
+    clock.move_by(60);
+    assert_eq!(new(&periodic).await, 1);
+    let days = 300 * 86_400;
+    clock.move_by(days);
+    assert_eq!(new(&periodic).await, 1);
+    clock.move_by(-days);
+    assert_eq!(new(&periodic).await, 0, "it begins at the present");
+    clock.move_by(60);
+    assert_eq!(new(&periodic).await, 1);
 }
 
 #[tokio::test(start_paused = true)]

@@ -9,8 +9,9 @@ use larder_moka::MokaStore;
 use larder_queue::{NewJob, Queue, Settled, Verdict};
 use larder_store::{Store, Ttl};
 use larder_test::server::RedisServer;
+use larder_worlds::patient;
 
-use crate::support::{job, patient, secs};
+use crate::support::{job, secs};
 
 const JOBS: usize = 300;
 const HOLDERS: u64 = 8;

@@ -20,7 +20,7 @@ fn next(rng: &mut Rng) -> Box<dyn Step> {
         4 => step(Peek(gcra), deadlines),
         5 => {
             // Around the time at which traces begin.
-            let paid_off = 1_767_225_600_000_000 + rng.i64(..2_000_000);
+            let paid_off = 1_767_225_600_000_000 + rng.i64(0..2_000_000);
             step(
                 Refund::new(gcra, Timestamp::from_micros(paid_off)),
                 deadlines,
@@ -28,7 +28,7 @@ fn next(rng: &mut Rng) -> Box<dyn Step> {
         }
         _ => {
             let task = match rng.u8(..6) {
-                0 | 1 => Task::Set(rng.i64(..7)),
+                0 | 1 => Task::Set(rng.i64(0..7)),
                 2 => Task::Reset,
                 3 | 4 => Task::Ban(span),
                 _ => Task::Forgive,

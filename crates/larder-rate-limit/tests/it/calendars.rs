@@ -4,7 +4,7 @@ use std::time::Duration;
 
 use larder_rate_limit::{Calendar, Rule};
 
-use crate::world::{World, on_every_store, passed};
+use crate::world::{on_every_store, passed};
 
 const HOUR: Duration = Duration::from_secs(3_600);
 

@@ -14,7 +14,8 @@ const LEASE: Duration = Duration::from_secs(30);
 const TTL: Duration = Duration::from_secs(120);
 
 fn reports(world: &World) -> RateLimiter {
-    world.limiter(Policy::new(Rule::concurrency(1, LEASE)).and(Quota::per_hour(1_000)))
+    let others = Rule::fixed_window(1_000, Window::every(100 * TTL));
+    world.limiter(Policy::new(Rule::concurrency(1, LEASE)).and(others))
 }
 
 /// Waits until a permit that was dropped is back, which over a network is in the background.

@@ -91,8 +91,12 @@ impl Programs for ScriptedStore {
         self.model.call(key, call).await
     }
 
-    async fn call_many<'a>(&self, _: Calls<'a>) -> Vec<Result<()>> {
-        unreachable!("a limit runs one program at a time")
+    async fn call_many<'a>(&self, calls: Calls<'a>) -> Vec<Result<()>> {
+        let mut results = Vec::new();
+        for (key, call) in calls {
+            results.push(self.call(key, call).await);
+        }
+        results
     }
 }
 

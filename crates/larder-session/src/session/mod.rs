@@ -14,6 +14,7 @@ mod state;
 use std::fmt;
 use std::sync::Arc;
 use std::sync::atomic::{AtomicBool, Ordering};
+use std::task::Poll;
 
 use http::request::Parts;
 use http::{Extensions, HeaderMap};
@@ -147,10 +148,13 @@ impl Session {
             let tokens = self.inner.cookies.tokens(self.inner.config.cookie.name());
             let found = match &*tokens {
                 [] => Ok(Found::default()),
-                [token] => sessions
-                    .open(token)
-                    .await
-                    .map(|opening| Found::by(*token, opening)),
+                [token] => {
+                    let opening = match sessions.open_now(token) {
+                        Poll::Ready(opening) => opening,
+                        Poll::Pending => sessions.open_later(token).await,
+                    };
+                    opening.map(|opening| Found::by(*token, opening))
+                }
                 // Boxed, since it is rare and large.
                 several => Box::pin(sessions.find_one_of(several)).await,
             };

@@ -80,7 +80,7 @@ impl Program for Rotate {
         let generation = metadata.generation;
         let session = Stored {
             hash: self.to,
-            outdated: (self.grace > 0).then_some((self.from, now + self.grace)),
+            outdated: (self.grace > 0).then(|| Box::new((self.from, now + self.grace))),
             metadata,
             fields,
         };
@@ -99,6 +99,6 @@ impl Rotate {
     /// The request was accepted within the grace; it does not matter how long it took since.
     fn signs_in_by_outdated(&self, held: &Stored) -> bool {
         let outdated = held.outdated.as_ref();
-        self.sign_in.is_some() && outdated.is_some_and(|(hash, _)| same(hash, &self.from))
+        self.sign_in.is_some() && outdated.is_some_and(|outdated| same(&outdated.0, &self.from))
     }
 }

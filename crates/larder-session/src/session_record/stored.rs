@@ -68,8 +68,8 @@ impl Tombstone {
 #[cfg_attr(test, derive(Debug))]
 pub(crate) struct Stored {
     pub(super) hash: SecretHash,
-    /// The previous hash, and until when it still opens the session.
-    pub(super) outdated: Option<(SecretHash, i64)>,
+    /// The previous hash, and until when it still opens the session. Boxed, since it is rare and large.
+    pub(super) outdated: Option<Box<(SecretHash, i64)>>,
     pub(crate) metadata: Metadata,
     pub(crate) fields: Arc<Fields>,
 }
@@ -80,7 +80,7 @@ impl Stored {
         if same(&self.hash, hash) {
             return Some(Secret::Current);
         }
-        let (outdated, until) = self.outdated.as_ref()?;
+        let (outdated, until) = self.outdated.as_deref()?;
         (same(outdated, hash) && now < *until).then_some(Secret::Outdated)
     }
 }
@@ -130,7 +130,7 @@ fn read_session(hash: SecretHash, mut left: Left<'_>) -> Option<Stored> {
     let choice = Choice::read(idle, touch, expiry.into())?;
     let outdated = match left.array()? {
         [0] => None,
-        _ => Some((left.array()?, left.int()?)),
+        _ => Some(Box::new((left.array()?, left.int()?))),
     };
     let user = match u16::from_be_bytes(left.array()?) {
         0 => None,
@@ -235,7 +235,7 @@ mod tests {
             panic!("it is a session");
         };
         assert_eq!(stored.hash, [7; 32]);
-        assert_eq!(stored.outdated, Some(([8; 32], 5)));
+        assert_eq!(stored.outdated, Some(Box::new(([8; 32], 5))));
         let metadata = &stored.metadata;
         let user = metadata.user.as_ref().unwrap();
         assert_eq!((&*user.id, user.since, user.all), ("ada", 2, 4));

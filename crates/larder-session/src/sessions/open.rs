@@ -1,11 +1,12 @@
 //! Reading a session.
 
+use std::pin::pin;
 use std::sync::Arc;
 use std::task::{Poll, ready};
 
 use futures_util::future::BoxFuture;
 use larder_store::Key;
-use larder_store::program::{Call, Record, Run};
+use larder_store::program::{Call, Calls, Record, Run};
 
 use super::Sessions;
 use crate::event::SessionEventKind;
@@ -45,6 +46,12 @@ impl Opening {
     }
 }
 
+/// Returns the keys of the session and of the user that a token names.
+fn keys(token: &Token) -> (Key, Option<Key>) {
+    let user = token.user.map(|tag| Key::new(UserRecord::KIND, tag));
+    (SessionRecord::key(token.record), user)
+}
+
 /// The store's answer about a session.
 pub(super) struct Found {
     pub(super) held: Option<Held>,
@@ -61,13 +68,36 @@ impl Sessions {
     ///
     /// One round trip: the session and its user's revocation state are read side by side.
     pub(crate) async fn open(&self, token: &Token) -> Result<Opening> {
-        let key = SessionRecord::key(token.record);
-        let user = token.user.map(|tag| Key::new(UserRecord::KIND, tag));
-        let found = match self.find_now(&key, user.as_ref()) {
-            Poll::Ready(found) => self.answered(found),
-            // Boxed, to keep the futures of handlers small.
-            Poll::Pending => Box::pin(self.bounded(self.find(&key, user.as_ref()))).await,
-        };
+        match self.open_now(token) {
+            Poll::Ready(opening) => opening,
+            Poll::Pending => self.open_later(token).await,
+        }
+    }
+
+    /// [`open`](Self::open) for a store that answers without waiting.
+    ///
+    /// It is no future, so that those of handlers stay below the size that allocators serve fast.
+    pub(crate) fn open_now(&self, token: &Token) -> Poll<Result<Opening>> {
+        let (key, user) = keys(token);
+        let found = ready!(self.find_now(&key, user.as_ref()));
+        Poll::Ready(self.judge(token, key, self.answered(found)))
+    }
+
+    /// [`open`](Self::open) for a store that has to wait. Boxed, to keep the futures of handlers small.
+    pub(crate) fn open_later<'a>(&'a self, token: &'a Token) -> BoxFuture<'a, Result<Opening>> {
+        Box::pin(async move {
+            let (key, user) = keys(token);
+            let found = {
+                // Pinned here, since whatever takes a future by value holds it twice.
+                let found = pin!(self.find(&key, user.as_ref()));
+                self.bounded(found).await
+            };
+            self.judge(token, key, found)
+        })
+    }
+
+    /// Decides what a token opens, by the store's answer.
+    fn judge(&self, token: &Token, key: Key, found: Result<Found>) -> Result<Opening> {
         let found = found.inspect_err(|_| self.metrics.read_failed.increment(1))?;
         let now = found.now;
         let mut stored = match found.held {
@@ -164,24 +194,27 @@ impl Sessions {
         let Some(now) = self.time.now(&*self.programs) else {
             return self.find_all(key, user).await;
         };
-        let Some(user) = user else {
-            return Ok(Found {
-                held: self.programs.run(key, &Read).await?,
-                now,
-                user: None,
-                everyone: 0,
-            });
-        };
-        let Some(everyone) = self.everyone.known(now) else {
-            return self.find_all(key, Some(user)).await;
+        let everyone = match user.map(|_| self.everyone.known(now)) {
+            None => 0,
+            Some(Some(everyone)) => everyone,
+            Some(None) => return self.find_all(key, user).await,
         };
         let (mut read, mut state) = (Run::new(&Read), Run::new(&ReadRevocationState));
-        let calls = [(key, &mut read as _), (user, &mut state as _)];
-        let [first, second] = self.programs.run_each(calls).await;
+        let (held, user) = match user {
+            None => (self.programs.call(key, &mut read).await, None),
+            Some(user) => {
+                let calls: Calls<'_> = vec![(key, &mut read), (user, &mut state)];
+                let mut done = self.programs.call_many(calls).await.into_iter();
+                // A store that gives too few answers has given no reply either.
+                let mut next = || done.next().unwrap_or(Ok(()));
+                let (held, user) = (next(), next());
+                (held, state.reply(user)?)
+            }
+        };
         Ok(Found {
-            held: read.reply(first)?,
+            held: read.reply(held)?,
             now,
-            user: state.reply(second)?,
+            user,
             everyone,
         })
     }

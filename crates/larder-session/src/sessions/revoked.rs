@@ -1,5 +1,6 @@
 //! Waiting for the end of a session.
 
+use std::pin::pin;
 use std::sync::Arc;
 use std::task::Poll;
 use std::time::Duration;
@@ -65,7 +66,10 @@ impl Sessions {
         let user_key = user.map(|user| Key::new(UserRecord::KIND, UserTag::of(user)));
         let found = match self.find_now(&key, user_key.as_ref()) {
             Poll::Ready(found) => self.answered(found)?,
-            Poll::Pending => Box::pin(self.bounded(self.find(&key, user_key.as_ref()))).await?,
+            Poll::Pending => {
+                let found = pin!(self.find(&key, user_key.as_ref()));
+                self.bounded(found).await?
+            }
         };
         Ok(judge(watched, &found))
     }

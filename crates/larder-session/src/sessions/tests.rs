@@ -150,3 +150,31 @@ fn a_timeout_of_no_time_or_of_all_time_is_held_between_its_bounds() {
         assert_eq!(sessions.settings.timeout.limit(), held, "{timeout:?}");
     }
 }
+
+/// Allocators are fast up to about a kilobyte, and each handler's future is allocated.
+#[test]
+fn the_futures_of_a_session_are_small() {
+    use crate::session::Config;
+    use crate::{OnFailure, Session, SessionCookie, SessionKey};
+
+    const CITY: SessionKey<String> = SessionKey::new("city");
+    let sessions = Sessions::new(Arc::new(MokaStore::new())).unwrap();
+    let token = Token::random(DeviceId::random(), None);
+    let opened = size_of_val(&*sessions.open_later(&token));
+    let config = Config {
+        sessions,
+        cookie: SessionCookie::default(),
+        on_failure: OnFailure::default(),
+    };
+    let session = Session::new(Arc::new(config), &http::HeaderMap::new());
+    let sizes = [
+        ("get", size_of_val(&session.get(CITY)), 700),
+        ("user", size_of_val(&session.user()), 600),
+        ("require_user", size_of_val(&session.require_user()), 500),
+        ("the read of a store that waits", opened, 1_000),
+    ];
+    for (name, size, most) in sizes {
+        println!("{name}: {size}");
+        assert!(size <= most, "{name}: {size} bytes");
+    }
+}

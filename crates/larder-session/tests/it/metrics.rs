@@ -94,3 +94,35 @@ async fn each_outcome_is_counted_and_no_metric_names_a_user() {
     let names = counts.0.lock().unwrap();
     assert!(names.keys().all(|name| !name.contains("canary")));
 }
+
+#[cfg(feature = "seal")]
+#[tokio::test]
+async fn a_value_that_does_not_open_is_counted_by_its_reason() {
+    use larder_session::SealingKeys;
+
+    let world = World::memory(Time::Manual).await;
+    let counts = Counts::default();
+    let sealed = |keys| {
+        let site = || World::site_of(world.sessions().with_sealing(keys));
+        metrics::with_local_recorder(&counts, site)
+    };
+    let site = sealed(SealingKeys::new(1, [1; 32]));
+    let browser = Browser::new();
+    browser.read(&site, "/set/a/1").await;
+    // As a process that knows no keys, which is not counted here.
+    browser.read(&world.site(), "/set/b/2").await;
+    assert_eq!(counts.take(), "created_total=1");
+    let (other, wrong) = (
+        sealed(SealingKeys::new(2, [2; 32])),
+        sealed(SealingKeys::new(1, [9; 32])),
+    );
+    for (site, path, reason) in [
+        (&other, "/get/a", "unknown_key"),
+        (&wrong, "/get/a", "damaged"),
+        (&site, "/get/b", "not_sealed"),
+    ] {
+        assert_eq!(browser.read(site, path).await, "");
+        let expected = format!("reads_total found=1, unopened_total {reason}=1");
+        assert_eq!(counts.take(), expected);
+    }
+}

@@ -19,9 +19,8 @@ async fn signed_in(site: &Site, user: &str) -> Browser {
 async fn stream(site: &Site, browser: &Browser) -> JoinHandle<String> {
     let (site, browser) = (site.clone(), browser.copy());
     let arrived = site.clone();
-    let stream = tokio::spawn(async move { browser.read(&site, "/held/stream").await });
+    let stream = tokio::spawn(async move { browser.read(&site, "/arriving/stream").await });
     arrived.gate.arrived().await;
-    arrived.gate.open();
     stream
 }
 

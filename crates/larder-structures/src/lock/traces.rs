@@ -5,9 +5,10 @@ use larder_store::wait::Waits;
 use larder_store::{Key, Store, Timestamp};
 use larder_test::server::RedisServer;
 use larder_test::trace::{Observed, Step, step};
+use larder_worlds::traces::pair;
 
 use super::permits::{Acquire, Leave, Permits, Release, Renew};
-use crate::traces::{catches, holds, pair};
+use crate::traces::{catches, holds};
 
 const SPANS: [i64; 5] = [1, 1_000, 1_001, 1_500_001, 60_000_000];
 

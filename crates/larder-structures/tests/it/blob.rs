@@ -9,9 +9,8 @@ use larder_moka::MokaStore;
 use larder_store::{ErrorKind, Key, Kind, Put, Store, Ttl};
 use larder_structures::blob::{BlobError, BlobReader, Blobs};
 use larder_test::faulty::{Faulty, Lie, Operations, Switch, Trouble};
+use larder_worlds::on_every_store;
 use tokio::io::{AsyncRead, ReadBuf};
-
-use crate::support::on_every_store;
 
 const HOUR: Ttl = Ttl::from_secs(3600);
 const CHUNK: usize = 128 * 1024;
@@ -64,7 +63,7 @@ impl AsyncRead for Source {
     }
 }
 
-on_every_store! {
+on_every_store! { memory, redis, cluster;
     async fn a_blob_of_any_length_is_read_as_it_was_written(world: World) {
         let blobs = blobs(&world.store);
         assert!(blobs.get("a").await.unwrap().is_none());
@@ -233,7 +232,7 @@ async fn a_write_that_takes_too_long_is_given_up() {
 
 #[tokio::test]
 async fn a_blob_and_its_chunks_end_with_their_ttl() {
-    let world = crate::support::World::memory().await;
+    let world = larder_worlds::World::memory().await;
     let blobs = blobs(&world.store);
     blobs.put("a", &data(1, CHUNK)[..]).await.unwrap();
     let mut reader = blobs.get("a").await.unwrap().unwrap();

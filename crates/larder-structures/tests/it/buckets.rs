@@ -5,8 +5,7 @@ use larder_moka::MokaStore;
 use larder_store::program::MAX_INT;
 use larder_store::{Clock, ErrorKind, Store};
 use larder_structures::buckets::{Buckets, Level};
-
-use crate::support::on_every_store;
+use larder_worlds::on_every_store;
 
 const MINUTE: Duration = Duration::from_secs(60);
 const HOUR: Duration = Duration::from_secs(3_600);
@@ -20,7 +19,7 @@ async fn counts(buckets: &Buckets, step: Duration, many: u32) -> Vec<u64> {
     series.iter().map(|bucket| bucket.count).collect()
 }
 
-on_every_store! {
+on_every_store! { memory, redis, cluster;
     async fn a_level_that_keeps_fewer_buckets_than_before_removes_the_others(world: World) {
         let level = |keep| {
             Buckets::new(world.store.clone(), "test", &[Level::minutes(keep)]).unwrap()

@@ -7,8 +7,7 @@ use larder_store::{ErrorKind, Store, Ttl};
 use larder_structures::counter::{Added, Counter, Overflow, TtlFrom};
 use larder_test::faulty::{Faulty, Trouble};
 use larder_test::server::RedisServer;
-
-use crate::support::{on_every_store, patient};
+use larder_worlds::{on_every_store, patient};
 
 const MINUTE: Ttl = Ttl::from_secs(60);
 
@@ -24,7 +23,7 @@ fn added(value: i64, applied: i64, bounded: bool) -> Added {
     }
 }
 
-on_every_store! {
+on_every_store! { memory, redis, cluster;
     async fn it_counts_up_and_down_and_each_id_for_itself(world: World) {
         let counter = counter(&world.store);
         assert_eq!(counter.get("a").await.unwrap(), None);

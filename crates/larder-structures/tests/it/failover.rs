@@ -7,10 +7,9 @@ use std::time::Duration;
 use larder_store::{ErrorKind, Store, Ttl};
 use larder_structures::lock::Lock;
 use larder_test::server::RedisSentinels;
+use larder_worlds::patient;
 use tokio::task::block_in_place;
 use tokio::time::{sleep, timeout};
-
-use crate::support::patient;
 
 const SOON: Duration = Duration::from_secs(40);
 

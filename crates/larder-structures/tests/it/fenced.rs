@@ -8,13 +8,12 @@ use larder_store::{ErrorKind, Ttl};
 use larder_structures::fenced::{Fenced, FencedPut};
 use larder_structures::lock::Lock;
 use larder_test::server::RedisServer;
-
-use crate::support::{on_every_store, patient};
+use larder_worlds::{on_every_store, patient};
 
 const MINUTE: Ttl = Ttl::from_secs(60);
 const HOUR: Ttl = Ttl::from_secs(3600);
 
-on_every_store! {
+on_every_store! { memory, redis, cluster;
     async fn a_holder_that_was_stopped_past_its_lease_writes_nothing(world: World) {
         let lock = Lock::new(world.store.clone(), "report").unwrap();
         let reports = Fenced::new(world.store.clone()).unwrap();

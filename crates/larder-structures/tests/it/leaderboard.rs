@@ -6,8 +6,7 @@ use larder_store::program::MAX_INT;
 use larder_store::{ErrorKind, Store, Ttl};
 use larder_structures::leaderboard::{Leaderboard, MAX_ROWS, Order, Placed, Row, Ties, Window};
 use larder_test::faulty::{Faulty, Trouble};
-
-use crate::support::on_every_store;
+use larder_worlds::on_every_store;
 
 const HOUR: Ttl = Ttl::from_secs(3600);
 
@@ -27,7 +26,7 @@ fn shown(rows: &[Row]) -> Vec<(u64, &str, i64)> {
         .collect()
 }
 
-on_every_store! {
+on_every_store! { memory, redis, cluster;
     async fn a_range_of_scores_that_no_member_can_have_is_empty(world: World) {
         for board in [board(&world.store), board(&world.store).with_order(Order::LowestFirst)] {
             board.set("a", "ada", MAX_INT).await.unwrap();

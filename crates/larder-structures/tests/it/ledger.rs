@@ -5,8 +5,7 @@ use larder_store::program::MAX_INT;
 use larder_store::{ErrorKind, Refusal, Store, Ttl};
 use larder_structures::ledger::{Closed, First, Ledger, Moved, Transfer};
 use larder_test::faulty::{Faulty, Trouble};
-
-use crate::support::on_every_store;
+use larder_worlds::on_every_store;
 
 const DAY: Ttl = Ttl::from_secs(86_400);
 
@@ -23,7 +22,7 @@ fn transfer<'a>(id: &'a str, from: &'a str, to: &'a str, amount: i64) -> Transfe
     }
 }
 
-on_every_store! {
+on_every_store! { memory, redis, cluster;
     async fn an_amount_moves_once_and_never_below_zero(world: World) {
         let ledger = ledger(&world.store);
         assert_eq!(ledger.credit("eur", "c1", "ada", 10).await.unwrap(), Moved::Done);

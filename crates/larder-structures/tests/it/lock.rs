@@ -10,10 +10,9 @@ use larder_store::program::Record;
 use larder_store::{ErrorKind, Key, Store, Ttl};
 use larder_structures::lock::{Lock, LockGuard, Order, Permits, Released};
 use larder_test::faulty::{Faulty, Operations, Trouble};
+use larder_worlds::{World, on_every_store};
 use tokio::task::yield_now;
 use tokio::time::{Instant, sleep, timeout};
-
-use crate::support::{World, on_every_store};
 
 /// Longer than anything here takes.
 const LONG: Duration = Duration::from_secs(60);
@@ -57,7 +56,7 @@ async fn is_queued(world: &World, number: usize) {
     .await;
 }
 
-on_every_store! {
+on_every_store! { memory, redis, cluster;
     async fn without_time_to_wait_a_free_lock_is_taken_all_the_same(world: World) {
         for order in [Order::Any, Order::Fifo] {
             let lock = lock(&world).with_order(order);

@@ -4,8 +4,7 @@ use std::time::Duration;
 
 use larder_store::{ErrorKind, Refusal, Store, Ttl};
 use larder_structures::member_set::{MAX_PAGE, MemberSet};
-
-use crate::support::on_every_store;
+use larder_worlds::on_every_store;
 
 const HOUR: Ttl = Ttl::from_secs(3600);
 
@@ -13,7 +12,7 @@ fn set(store: &Arc<dyn Store>) -> MemberSet {
     MemberSet::new(store.clone(), "test", HOUR).unwrap()
 }
 
-on_every_store! {
+on_every_store! { memory, redis, cluster;
     async fn members_are_added_found_and_removed(world: World) {
         let set = set(&world.store);
         assert_eq!(set.add("a", &["bob", "ada", "bob"]).await.unwrap(), 2);

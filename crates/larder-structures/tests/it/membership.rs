@@ -4,8 +4,7 @@ use std::time::Duration;
 use larder_moka::MokaStore;
 use larder_store::{ErrorKind, Store, Ttl};
 use larder_structures::membership::Membership;
-
-use crate::support::on_every_store;
+use larder_worlds::on_every_store;
 
 const HOUR: Ttl = Ttl::from_secs(3600);
 
@@ -13,7 +12,7 @@ fn filter(store: &Arc<dyn Store>) -> Membership {
     Membership::new(store.clone(), "test", 1_000, 0.01, HOUR).unwrap()
 }
 
-on_every_store! {
+on_every_store! { memory, redis, cluster;
     async fn what_was_added_is_found(world: World) {
         let filter = filter(&world.store);
         assert!(!filter.contains("a", "ada").await.unwrap());

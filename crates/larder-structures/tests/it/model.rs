@@ -21,7 +21,7 @@ use larder_structures::unique_count::UniqueCount;
 use larder_structures::update::{Next, Updates};
 use serde::{Deserialize, Serialize};
 
-use crate::support::World;
+use larder_worlds::World;
 
 /// How many steps there are, unless `LARDER_MODEL_STEPS` says another number.
 const STEPS: u64 = 500;

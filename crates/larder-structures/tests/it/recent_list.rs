@@ -3,8 +3,7 @@ use std::time::Duration;
 
 use larder_store::{ErrorKind, Store, Ttl};
 use larder_structures::recent_list::{ItemId, MAX_ITEM, MAX_PAGE, Page, RecentList};
-
-use crate::support::on_every_store;
+use larder_worlds::on_every_store;
 
 const HOUR: Ttl = Ttl::from_secs(3600);
 
@@ -17,7 +16,7 @@ fn values(page: &Page) -> Vec<&str> {
     page.items.iter().map(|item| value(&item.value)).collect()
 }
 
-on_every_store! {
+on_every_store! { memory, redis, cluster;
     async fn the_id_of_a_removed_item_is_never_given_again(world: World) {
         let list = list(&world.store);
         let one = list.push("a", "one").await.unwrap();

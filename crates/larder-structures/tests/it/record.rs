@@ -6,9 +6,8 @@ use larder_moka::MokaStore;
 use larder_store::program::MAX_INT;
 use larder_store::{ErrorKind, Refusal, Store, Ttl};
 use larder_structures::record::{Compared, Record};
+use larder_worlds::on_every_store;
 use serde::{Deserialize, Serialize};
-
-use crate::support::on_every_store;
 
 const HOUR: Ttl = Ttl::from_secs(3600);
 
@@ -64,7 +63,7 @@ fn seat() -> Seat {
     }
 }
 
-on_every_store! {
+on_every_store! { memory, redis, cluster;
     async fn a_field_is_compared_with_what_was_put_whatever_its_type(world: World) {
         let seats = Record::<Seat>::new(world.store.clone(), "seats", HOUR).unwrap();
         seats.put("a", &seat()).await.unwrap();

@@ -7,9 +7,8 @@ use std::time::Duration;
 use larder_moka::MokaStore;
 use larder_store::{ErrorKind, Store, Ttl};
 use larder_structures::lock::{Lock, Released, Semaphore};
+use larder_worlds::{World, on_every_store};
 use tokio::time::timeout;
-
-use crate::support::{World, on_every_store};
 
 const LONG: Duration = Duration::from_secs(60);
 const THREE: NonZeroU32 = NonZeroU32::new(3).unwrap();
@@ -18,7 +17,7 @@ fn semaphore(world: &World) -> Semaphore {
     Semaphore::new(world.store.clone(), "calls", THREE).unwrap()
 }
 
-on_every_store! {
+on_every_store! { memory, redis, cluster;
     async fn a_semaphore_has_as_many_holders_as_permits(world: World) {
         let calls = semaphore(&world);
         let mut held = Vec::new();

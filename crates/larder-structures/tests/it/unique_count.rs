@@ -5,8 +5,7 @@ use larder_moka::MokaStore;
 use larder_store::{ErrorKind, Store, Ttl};
 use larder_structures::unique_count::UniqueCount;
 use larder_test::server::RedisServer;
-
-use crate::support::{on_every_store, patient};
+use larder_worlds::{on_every_store, patient};
 
 const DAY: Ttl = Ttl::from_secs(86_400);
 
@@ -18,7 +17,7 @@ fn numbers(range: std::ops::Range<u32>) -> Vec<String> {
     range.map(|number| number.to_string()).collect()
 }
 
-on_every_store! {
+on_every_store! { memory, redis, cluster;
     async fn an_element_counts_once(world: World) {
         let visitors = visitors(&world.store);
         assert_eq!(visitors.count("a").await.unwrap(), 0);

@@ -4,9 +4,8 @@ use futures_util::FutureExt as _;
 use larder_store::{ErrorKind, Key, Kind, Put, PutOutcome, Store, Ttl};
 use larder_structures::update::{Next, UpdateError, Updates};
 use larder_test::faulty::{Faulty, Operations, Switch, Trouble};
+use larder_worlds::on_every_store;
 use tokio::runtime::{Handle, RuntimeFlavor};
-
-use crate::support::on_every_store;
 
 const TALLY: Kind = Kind::pinned("update-tally");
 const HOUR: Ttl = Ttl::from_secs(3600);
@@ -58,7 +57,7 @@ fn is_ambiguous(error: &UpdateError) -> bool {
     matches!(error, UpdateError::Store(error) if error.kind() == ErrorKind::MayHaveRun)
 }
 
-on_every_store! {
+on_every_store! { memory, redis, cluster;
     async fn a_value_is_made_changed_kept_and_removed(world: World) {
         let updates = Updates::new(world.store.clone());
         assert_eq!(updates.update(&KEY, next).await.unwrap(), 1);

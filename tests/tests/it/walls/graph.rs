@@ -18,6 +18,10 @@ pub(super) struct Package {
     pub(super) description: Option<String>,
     pub(super) license: Option<String>,
     pub(super) readme: Option<String>,
+    pub(super) keywords: Vec<String>,
+    pub(super) categories: Vec<String>,
+    /// The settings of the published documentation: all features, and the flag that shows which item needs which feature.
+    pub(super) is_documented_whole: bool,
     /// Whether it lies in `crates/`, where all that is published lies.
     pub(super) in_crates: bool,
     /// Whether cargo would publish it.
@@ -68,12 +72,17 @@ impl Package {
     fn read(package: &Value, crates: &Path) -> Self {
         let path = Path::new(text(package, "manifest_path"));
         let field = |name: &str| package[name].as_str().map(str::to_owned);
+        let docs = &package["metadata"]["docs"]["rs"];
         Self {
             name: text(package, "name").to_owned(),
             version: text(package, "version").to_owned(),
             rust_version: field("rust_version"),
             description: field("description"),
             license: field("license"),
+            keywords: list(package, "keywords").map(owned).collect(),
+            categories: list(package, "categories").map(owned).collect(),
+            is_documented_whole: docs["all-features"] == true
+                && docs["rustdoc-args"] == serde_json::json!(["--cfg", "docsrs"]),
             // A readme that is named and does not exist is none.
             readme: field("readme").filter(|readme| path.with_file_name(readme).exists()),
             in_crates: path.starts_with(crates),
@@ -97,6 +106,10 @@ impl Dependency {
             requirement: text(dependency, "req").to_owned(),
         }
     }
+}
+
+fn owned(value: &Value) -> String {
+    value.as_str().unwrap_or_default().to_owned()
 }
 
 fn text<'a>(value: &'a Value, field: &str) -> &'a str {

@@ -43,6 +43,18 @@ fn manifest(workspace: &Workspace, package: &Package, report: &mut dyn FnMut(Str
     {
         report(format!("has no {field}"));
     }
+    // What the registry accepts: five at most of either, and a keyword of at most 20 letters.
+    if !(1..=5).contains(&package.keywords.len())
+        || package.keywords.iter().any(|word| word.len() > 20)
+    {
+        report("does not have one to five keywords of up to 20 letters".to_owned());
+    }
+    if !(1..=5).contains(&package.categories.len()) {
+        report("does not have one to five categories".to_owned());
+    }
+    if !package.is_documented_whole {
+        report("does not have its documentation built with all features".to_owned());
+    }
     if package.rust_version.as_deref() != Some(RUST_VERSION) {
         report(format!("does not have rust-version {RUST_VERSION}"));
     }

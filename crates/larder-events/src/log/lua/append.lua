@@ -1,26 +1,46 @@
--- ARGV: event, id of the message ('': none), how long ids are remembered in milliseconds, the most ids, the
--- length to keep, the greatest length, the age to keep in milliseconds ('': any), TTL.
-local message, max_len, hard_len, age = ARGV[2], tonumber(ARGV[5]), tonumber(ARGV[6]), tonumber(ARGV[7])
-if message ~= '' then
+-- ARGV: how long ids of messages are remembered in milliseconds, the most ids, the length to keep, the greatest
+-- length, the age to keep in milliseconds ('': any), TTL; then for each event its JSON and the id of its message
+-- ('': none).
+local remembered, max_ids = tonumber(ARGV[1]), tonumber(ARGV[2])
+local max_len, hard_len, age = tonumber(ARGV[3]), tonumber(ARGV[4]), tonumber(ARGV[5])
+local many = (#ARGV - 6) / 2
+local log = info(KEYS[1])
+local last, added, len = log['last-generated-id'], log['entries-added'] or 0, log.length or 0
+local is_any = false
+
+-- The answer to a message that is not appended.
+local function known(message)
   local id, due = redis.call('HGET', KEYS[3], message), redis.call('ZSCORE', KEYS[4], message)
-  if id and due and tonumber(due) > now_ms then return {id, 0} end
+  if id and parts(id) and due and tonumber(due) > now_ms then return {id, 0} end
   for _, old in ipairs(redis.call('ZRANGEBYSCORE', KEYS[4], '-inf', num(now_ms), 'LIMIT', 0, 64)) do
     redis.call('HDEL', KEYS[3], old)
     redis.call('ZREM', KEYS[4], old)
   end
-  if redis.call('HLEN', KEYS[3]) >= tonumber(ARGV[4]) then return {'0-0', 2} end
+  if redis.call('HLEN', KEYS[3]) >= max_ids then return {'0-0', 2} end
 end
 
-local log = info(KEYS[1])
-local id = next_id(log['last-generated-id'], now_ms)
-redis.call('XADD', KEYS[1], id, 'event', ARGV[1], 'n', num((log['entries-added'] or 0) + 1))
+local function append(event, message)
+  local answer = message ~= '' and known(message)
+  if answer then return answer end
+  local id = next_id(last, now_ms)
+  redis.call('XADD', KEYS[1], id, 'event', event, 'n', num(added + 1))
+  last, added, len, is_any = id, added + 1, len + 1, true
+  if message ~= '' then
+    redis.call('HSET', KEYS[3], message, id)
+    redis.call('ZADD', KEYS[4], num(now_ms + remembered), message)
+  end
+  return {id, 1}
+end
+
+local written = {}
+for i = 7, #ARGV, 2 do written[#written + 1] = append(ARGV[i], ARGV[i + 1]) end
+if not is_any then return written end
 
 -- What is past a bound is removed, oldest first: up to what a group still needs, or past the hard bound.
-local len = (log.length or 0) + 1
-local excess, oldest = len - max_len, log['first-entry']
+local excess, oldest, most = len - max_len, log['first-entry'], 63 + many
 local is_old = age and oldest and parts(oldest[1]) < now_ms - age
 if excess > 0 or is_old then
-  local first = redis.call('XRANGE', KEYS[1], '-', '+', 'COUNT', is_old and 64 or math.min(excess, 64))
+  local first = redis.call('XRANGE', KEYS[1], '-', '+', 'COUNT', is_old and most or math.min(excess, most))
   local groups = {}
   for i, flat in ipairs(redis.call('XINFO', 'GROUPS', KEYS[1])) do
     local found = named(flat)
@@ -44,7 +64,7 @@ if excess > 0 or is_old then
     for _, group in ipairs(groups) do
       if group.pending and not is_after(group.pending, first[cut][1]) then
         local g = load(group.name)
-        local gone = redis.call('XPENDING', KEYS[1], group.name, '-', first[cut][1], 64)
+        local gone = redis.call('XPENDING', KEYS[1], group.name, '-', first[cut][1], most)
         for _, it in ipairs(gone) do redis.call('XACK', KEYS[1], group.name, it[1]) end
         if g then
           g.lost = g.lost + #gone
@@ -54,11 +74,6 @@ if excess > 0 or is_old then
     end
   end
 end
-
-if message ~= '' then
-  redis.call('HSET', KEYS[3], message, id)
-  redis.call('ZADD', KEYS[4], num(now_ms + tonumber(ARGV[3])), message)
-end
-keep(ARGV[8])
+keep(ARGV[6])
 wake()
-return {id, 1}
+return written

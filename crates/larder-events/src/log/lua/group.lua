@@ -1,11 +1,12 @@
--- What is ours of a group: how many events it has read, has lost, was told that it has lost, and the moment
--- in milliseconds before which no lease of its pending events ends.
+-- What is ours of a group: how many events it has read, has lost, knows that it has lost, and the moment in
+-- milliseconds before which no lease of its pending events ends. What is not of this form was not written here,
+-- and counts as absent.
 local function load(group)
   local text = redis.call('HGET', KEYS[2], group)
   local read, lost, told, due = string.match(text or '', '^(%d+)|(%d+)|(%d+)|(%d*)$')
-  if read then
-    return {read = tonumber(read), lost = tonumber(lost), told = tonumber(told), due = tonumber(due)}
-  end
+  if not read then return nil end
+  local g = {read = tonumber(read), lost = tonumber(lost), told = tonumber(told), due = tonumber(due)}
+  if math.max(g.read, g.lost, g.told, g.due or 0) < 9007199254740992 then return g end
 end
 local function save(group, g)
   local due = g.due and num(g.due) or ''
@@ -35,6 +36,13 @@ local function assign(group, consumer, ids, at)
   for _, id in ipairs(ids) do call[#call + 1] = id end
   for _, word in ipairs({'TIME', num(math.max(at, 0)), 'JUSTID'}) do call[#call + 1] = word end
   return redis.call(unpack(call))
+end
+-- Consumers that have nothing are only names, which processes that crashed have left.
+local function sweep(group)
+  for _, flat in ipairs(redis.call('XINFO', 'CONSUMERS', KEYS[1], group)) do
+    local found = named(flat)
+    if found.pending == 0 then redis.call('XGROUP', 'DELCONSUMER', KEYS[1], group, found.name) end
+  end
 end
 local function event(fields) return named(fields).event or false end
 -- Moves an event of a group to the dead letters.

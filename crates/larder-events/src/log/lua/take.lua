@@ -1,9 +1,13 @@
 -- ARGV: group, consumer, how many, lease in milliseconds, the most pending, the most deliveries, the most
--- dead letters, TTL.
+-- dead letters, TTL, how many events the consumer knows that the group has lost, whether it is its first read.
 local group, me, many, lease = ARGV[1], ARGV[2], tonumber(ARGV[3]), tonumber(ARGV[4])
 local g, waits = load(group), maybe('XPENDING', KEYS[1], group)
-if not g or not waits then return {0, 0, '', 0, {}} end
+if not g or not waits then return {0, {0, 0, 0}, '', 0, {}} end
+if ARGV[10] == '1' then sweep(group) end
 local waiting, events = waits[1], {}
+-- An answer may be lost, so the group knows what it was told by the next read of the consumer.
+local known, told = tonumber(ARGV[9]), g.told
+if known > told and known <= g.lost then g.told = known end
 local function give(entries, counts)
   for _, entry in ipairs(entries) do
     for _, part in ipairs({entry[1], counts[entry[1]] or 1, event(entry[2])}) do events[#events + 1] = part end
@@ -58,9 +62,8 @@ if room > 0 then
   end
 end
 if #events > 0 then is_due_at(g, now_ms + lease) end
-local lost = g.lost - g.told
-g.told = g.lost
 save(group, g)
 keep(ARGV[8])
 local is_full = room <= 0 and wanted > 0
-return {1, num(lost), g.due and num(g.due - now_ms) or '', is_full and 1 or 0, events}
+local losses = {num(g.lost), num(g.told), num(g.told - told)}
+return {1, losses, g.due and num(g.due - now_ms) or '', is_full and 1 or 0, events}

@@ -105,6 +105,43 @@ async fn a_handler_extends_its_lease_and_the_worker_does_not_shorten_it() {
     draining.await.unwrap();
 }
 
+async fn extend_when_told(
+    _: Task,
+    context: JobContext,
+    State(extended): State<mpsc::Sender<JobContext>>,
+) -> Result<(), JobError> {
+    // A renewal has been on its way for a second.
+    tokio::time::sleep(Duration::from_secs(11)).await;
+    assert!(context.extend(Duration::from_secs(600)).await?);
+    extended.send(context.clone()).await?;
+    context.lease_lost().await;
+    Ok(())
+}
+
+#[tokio::test(start_paused = true)]
+async fn a_renewal_that_is_on_its_way_does_not_shorten_an_extension() {
+    let world = World::paused();
+    let queue = world.queue();
+    queue.enqueue(task(1, Act::Return)).await.unwrap();
+    let (sender, mut extended) = mpsc::channel(1);
+    let worker = Worker::new(queue.clone())
+        .on(extend_when_told)
+        .with_state(sender);
+    let began = Instant::now();
+    let draining = tokio::spawn(async move { worker.drain().await.unwrap() });
+    tokio::time::sleep(Duration::from_secs(9)).await;
+    world.switch.set(Trouble::Delay(Duration::from_secs(5)));
+    tokio::time::sleep(Duration::from_millis(1_500)).await;
+    world.switch.clear();
+    let context = extended.recv().await.unwrap();
+    world.switch.set(Trouble::Hang);
+    context.lease_lost().await;
+    let held = began.elapsed();
+    assert!(held >= Duration::from_secs(600), "{held:?}");
+    world.switch.clear();
+    draining.await.unwrap();
+}
+
 #[tokio::test(start_paused = true)]
 async fn a_handler_that_hangs_loses_its_lease_after_the_longest_run() {
     let world = World::paused();

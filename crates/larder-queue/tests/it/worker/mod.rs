@@ -1,5 +1,6 @@
 //! Workers, on a store in process and on Redis.
 
+mod edges;
 mod leases;
 mod outcomes;
 mod places;

@@ -33,7 +33,8 @@ impl SessionValue for Cart {
 type Answered = Response<larder_session::ResponseBody<Full<bytes::Bytes>>>;
 
 /// An app whose pages run the session operation that their path names. Below `/held` they read the
-/// session and wait until the test opens the gate; below `/panicking` they panic at the end.
+/// session and wait until the test opens the gate; below `/arriving` they read it, tell that they are at
+/// the gate and go on; below `/panicking` they panic at the end.
 #[derive(Clone)]
 pub(crate) struct Site {
     service: BoxCloneSyncService<Request<String>, Answered, Infallible>,
@@ -78,6 +79,14 @@ impl Site {
                     Some(path) => {
                         let _ = session.user().await;
                         gate.pass().await;
+                        path
+                    }
+                };
+                let path = match path.strip_prefix("/arriving") {
+                    None => path,
+                    Some(path) => {
+                        let _ = session.user().await;
+                        gate.arrived.notify_one();
                         path
                     }
                 };

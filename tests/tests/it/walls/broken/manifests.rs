@@ -28,6 +28,24 @@ fn a_crate_that_does_not_say_what_it_is_is_caught() {
 }
 
 #[test]
+fn a_crate_that_cannot_be_found_or_read_about_is_caught() {
+    let keywords = "tape does not have one to five keywords of up to 20 letters";
+    for words in [&[][..], &["a"; 6], &["twenty-one-characters"]] {
+        assert_caught(&[keywords], |workspace| {
+            of(workspace, "tape").keywords = words.iter().map(|it| (*it).to_owned()).collect();
+        });
+    }
+    assert_caught(
+        &["tape does not have one to five categories"],
+        |workspace| of(workspace, "tape").categories.clear(),
+    );
+    assert_caught(
+        &["tape does not have its documentation built with all features"],
+        |workspace| of(workspace, "tape").is_documented_whole = false,
+    );
+}
+
+#[test]
 fn a_crate_with_a_compiler_or_a_version_of_its_own_is_caught() {
     assert_caught(&["tape does not have rust-version 1.88"], |workspace| {
         of(workspace, "tape").rust_version = Some("1.90".to_owned());

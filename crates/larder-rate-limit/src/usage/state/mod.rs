@@ -1,8 +1,11 @@
 //! What is kept for one rule, and what each algorithm makes of it. A count is at most twice its limit, which
 //! bounds debt. `lua/rules.lua` does the same.
 
-use super::programs::Change;
+mod load;
+
 use super::rule_args::RuleArgs;
+
+pub(super) use load::Look;
 
 /// The state of one rule. Moments are in microseconds.
 #[derive(Clone, Debug)]
@@ -28,27 +31,6 @@ pub(super) enum State {
     Log { limit: i64, log: Vec<i64> },
     /// It is in the holds.
     Permits,
-}
-
-/// The moment at which a step runs, and what it has found to be out of date.
-pub(super) struct Look {
-    pub(super) at: i64,
-    pub(super) change: Change,
-    /// Whether the record differs from what it says, and is written though nothing is charged.
-    pub(super) is_dirty: bool,
-}
-
-impl Look {
-    fn convert(&mut self, used: i64, old: i64, new: i64) -> i64 {
-        self.is_dirty = true;
-        let used = match self.change {
-            Change::Reset => 0,
-            Change::AsIs => used,
-            // In Lua's numbers, so that both forms round alike.
-            Change::Proportional => (used as f64 * new as f64 / old as f64).ceil() as i64,
-        };
-        used.min(2 * new)
-    }
 }
 
 impl State {
@@ -89,140 +71,6 @@ impl State {
             }
             Self::Permits => String::new(),
         }
-    }
-
-    /// Returns the state of `rule` now, given what was kept at its place.
-    pub(super) fn load(kept: Option<&Self>, rule: &RuleArgs, look: &mut Look) -> Self {
-        match *rule {
-            RuleArgs::Gcra {
-                interval,
-                tolerance,
-            } => Self::load_gcra(kept, interval, tolerance, look),
-            RuleArgs::Sliding { limit, period } => Self::load_sliding(kept, limit, period, look),
-            RuleArgs::Log { limit, period } => Self::load_log(kept, limit, period, look),
-            RuleArgs::Permits { .. } => Self::Permits,
-            RuleArgs::Aligned { .. } | RuleArgs::FromFirst { .. } | RuleArgs::Calendar { .. } => {
-                Self::load_window(kept, rule, look)
-            }
-        }
-    }
-
-    fn load_gcra(kept: Option<&Self>, interval: i64, tolerance: i64, look: &mut Look) -> Self {
-        let at = look.at;
-        let mut now = at;
-        if let Some(&Self::Gcra {
-            tat,
-            interval: old,
-            tolerance: reach,
-        }) = kept
-            && tat > at
-        {
-            now = tat;
-            if (old, reach) != (interval, tolerance) {
-                let used = div_up(tat - at, old);
-                now = at + look.convert(used, reach / old, tolerance / interval) * interval;
-            } else if tat > at + 2 * tolerance {
-                now = at + 2 * tolerance;
-                look.is_dirty = true;
-            }
-        }
-        Self::Gcra {
-            tat: now,
-            interval,
-            tolerance,
-        }
-    }
-
-    fn load_window(kept: Option<&Self>, rule: &RuleArgs, look: &mut Look) -> Self {
-        let (at, limit) = (look.at, rule.limit());
-        let (new_start, new_ends) = rule.window(at);
-        match kept {
-            Some(&Self::Window {
-                start,
-                ends,
-                used,
-                limit: old,
-            }) if ends > at && used > 0 => {
-                let is_too_long = ends > rule.latest_end(at);
-                look.is_dirty |= is_too_long;
-                Self::Window {
-                    start: if is_too_long { start.min(at) } else { start },
-                    ends: if is_too_long { new_ends } else { ends },
-                    used: if old == limit {
-                        used
-                    } else {
-                        look.convert(used, old, limit)
-                    },
-                    limit,
-                }
-            }
-            _ => Self::Window {
-                start: new_start,
-                ends: new_ends,
-                used: 0,
-                limit,
-            },
-        }
-    }
-
-    fn load_sliding(kept: Option<&Self>, limit: i64, period: i64, look: &mut Look) -> Self {
-        let begin = look.at.div_euclid(period) * period;
-        match kept {
-            Some(&Self::Sliding {
-                mut start,
-                mut this,
-                mut last,
-                limit: old,
-            }) if this + last > 0 && begin - start < 2 * period => {
-                if start > begin + period {
-                    start = begin;
-                    look.is_dirty = true;
-                } else if start < begin {
-                    (start, this, last) = (begin, 0, this);
-                }
-                if old != limit {
-                    this = look.convert(this, old, limit);
-                    last = look.convert(last, old, limit);
-                }
-                Self::Sliding {
-                    start,
-                    this,
-                    last,
-                    limit,
-                }
-            }
-            _ => Self::Sliding {
-                start: begin,
-                this: 0,
-                last: 0,
-                limit,
-            },
-        }
-    }
-
-    fn load_log(kept: Option<&Self>, limit: i64, period: i64, look: &mut Look) -> Self {
-        let (at, most) = (look.at, 2 * limit as usize);
-        let Some(Self::Log { limit: old, log }) = kept else {
-            return Self::Log {
-                limit,
-                log: Vec::new(),
-            };
-        };
-        let mut gone = log.partition_point(|moment| moment + period <= at);
-        let mut ahead = log.len() - log.partition_point(|moment| *moment <= at).max(gone);
-        look.is_dirty |= ahead > 0;
-        if log.len() - gone > most {
-            gone = log.len() - most;
-            look.is_dirty = true;
-        }
-        if look.change == Change::Reset && *old != limit {
-            (gone, ahead) = (log.len(), 0);
-            look.is_dirty = true;
-        }
-        let mut log = log[gone..].to_vec();
-        let begin = log.len() - ahead.min(log.len());
-        log[begin..].fill(at);
-        Self::Log { limit, log }
     }
 
     /// Returns the units that count now. Permits are counted by their holds.

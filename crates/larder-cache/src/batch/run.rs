@@ -1,0 +1,163 @@
+use std::collections::HashMap;
+use std::future::pending;
+use std::panic::AssertUnwindSafe;
+use std::sync::Arc;
+
+use futures_util::FutureExt;
+use futures_util::future::join_all;
+use larder_layer::Failure;
+use tokio::runtime::Handle;
+use tokio::time::{Instant, timeout_at};
+use tracing::Instrument;
+
+use super::BatchLoader;
+use crate::cache::Inner;
+use crate::election::{Elected, FirstRead, Lead};
+use crate::leader::{Erased, LoadTask, while_renewing};
+use crate::recursion::{self, Node};
+use crate::spawn::spawn_in_span;
+use crate::{CacheKey, Loaded};
+
+/// The most keys that are read far in one round trip.
+const KEYS_PER_READ: usize = 1_000;
+
+/// Runs some flights together: one read, one load, and the writes side by side.
+pub(super) async fn run<K: CacheKey, V: Send + Sync + 'static>(
+    tasks: Vec<LoadTask<K, V>>,
+    load: BatchLoader<K, V>,
+    deadline: Instant,
+) {
+    let Some(inner) = tasks.first().map(|task| task.inner.clone()) else {
+        return;
+    };
+    let reads = read(&inner, &tasks).await;
+    let elections = tasks.into_iter().zip(reads).map(|(task, read)| async {
+        let elected = task.elect_at_once(read, deadline).await;
+        (task, elected)
+    });
+    let mut led = Vec::new();
+    for (task, elected) in join_all(elections).await {
+        match elected {
+            Elected::Lead(lead) => led.push((task, lead)),
+            Elected::Found(stored, reading, step) => {
+                if let Some(refresh) = task.found(stored, &reading, step) {
+                    spawn_in_span(&Handle::current(), follow(refresh, load.clone()));
+                }
+            }
+            Elected::TimedOut => task.fail(Failure::TimedOut),
+            Elected::Elsewhere => {
+                spawn_in_span(&Handle::current(), follow(task, load.clone()));
+            }
+        }
+    }
+    if !led.is_empty() {
+        load_led(&inner, led, &load, deadline).await;
+    }
+}
+
+/// Runs one flight of a batch that another process loads, or that is refreshed.
+async fn follow<K: CacheKey, V: Send + Sync + 'static>(
+    task: LoadTask<K, V>,
+    load: BatchLoader<K, V>,
+) {
+    let key = task.key.clone();
+    let deadline = Instant::now() + task.inner.load_timeout;
+    // A batch of one, which is made only if it comes to that.
+    let load = Box::pin(async move {
+        let parts = load(vec![key.clone()]).await?;
+        let own = parts.into_iter().find(|(part, _)| *part == key);
+        own.map_or(Ok(Loaded::not_found()), |(_, part)| part)
+    });
+    task.run(load, deadline).await;
+}
+
+/// Reads the far store for all flights that use it. None for those that do not.
+async fn read<K: CacheKey, V: Send + Sync + 'static>(
+    inner: &Arc<Inner<K, V>>,
+    tasks: &[LoadTask<K, V>],
+) -> Vec<Option<FirstRead<V>>> {
+    let usable: Vec<_> = tasks.iter().map(LoadTask::reads_far).collect();
+    let (Some(far), true) = (&inner.far, usable.contains(&true)) else {
+        return tasks.iter().map(|_| None).collect();
+    };
+    let asked = tasks.iter().zip(&usable).filter(|(_, usable)| **usable);
+    let asked: Vec<_> = asked.map(|(task, _)| &task.key).collect();
+    let mut reads = Vec::with_capacity(asked.len());
+    for keys in asked.chunks(KEYS_PER_READ) {
+        let far_keys: Vec<_> = keys.iter().map(|key| far.key(*key)).collect();
+        let begun = keys.iter().zip(&far_keys);
+        let begun: Vec<_> = begun
+            .map(|(key, far_key)| inner.begin_read(key, far_key))
+            .collect();
+        let step = inner.begin_step();
+        let read = far.read_many(&far_keys, inner.clock.now()).await;
+        let read = read.into_iter().zip(begun);
+        reads.extend(read.map(|(read, reading)| FirstRead {
+            read,
+            reading,
+            step,
+        }));
+    }
+    let mut reads = reads.into_iter();
+    usable
+        .into_iter()
+        .map(|usable| usable.then(|| reads.next()).flatten())
+        .collect()
+}
+
+/// Loads what this process leads, and keeps it.
+async fn load_led<K: CacheKey, V: Send + Sync + 'static>(
+    inner: &Arc<Inner<K, V>>,
+    led: Vec<(LoadTask<K, V>, Lead<V>)>,
+    load: &BatchLoader<K, V>,
+    deadline: Instant,
+) {
+    let keys: Vec<_> = led.iter().map(|(task, _)| task.key.clone()).collect();
+    for (task, lead) in &led {
+        task.begin_load(lead);
+    }
+    let (step, began) = (inner.begin_step(), inner.clock.now());
+    // Whoever waits for one of the keys waits for the batch.
+    let batch = Node {
+        cache: Arc::as_ptr(inner).cast::<()>() as usize,
+        // No hash of a key, but by a chance of one in 2^64.
+        key: step.rotate_left(32) ^ rand::random::<u64>(),
+    };
+    let linked: Vec<_> = keys
+        .iter()
+        .map(|key| recursion::link(inner.node(key), batch))
+        .collect();
+    let span = tracing::debug_span!("larder_cache.load_many", kind = inner.kind.name());
+    let loaded = async { load(keys).await };
+    let loaded = recursion::within(batch, loaded).instrument(span);
+    let loaded = AssertUnwindSafe(loaded).catch_unwind();
+    let renewals = led.iter().map(|(task, lead)| task.renew(lead));
+    let renewals = async {
+        join_all(renewals).await;
+        pending().await
+    };
+    let loaded = timeout_at(deadline, while_renewing(loaded, renewals)).await;
+    drop(linked);
+    let mut parts: HashMap<K, Result<Loaded<V>, Erased>> = HashMap::new();
+    let failure = match loaded {
+        Ok(Ok(Ok(found))) => {
+            parts.extend(found);
+            None
+        }
+        Ok(Ok(Err(error))) => Some(Ok(error)),
+        Ok(Err(_)) => Some(Err(Failure::Panicked)),
+        Err(_) => Some(Err(Failure::TimedOut)),
+    };
+    let ends = led.into_iter().map(|(task, lead)| {
+        let end = match &failure {
+            None => match parts.remove(&task.key) {
+                Some(Ok(loaded)) => Ok(loaded),
+                Some(Err(error)) => Err(Ok(error)),
+                None => Ok(Loaded::not_found()),
+            },
+            Some(failure) => Err(failure.clone()),
+        };
+        task.end(end, lead, step, began)
+    });
+    join_all(ends).await;
+}

@@ -1,0 +1,75 @@
+use larder_store::{Key, KeyId, Result};
+use serde::de::DeserializeOwned;
+
+use super::reads::{ReadDead, ReadRange};
+use super::{DeadLetter, EventId, EventLog, Page, names};
+
+impl<T: DeserializeOwned> EventLog<T> {
+    /// Returns the first `many` events after an id, at most [`MAX_BATCH`]. One round trip.
+    ///
+    /// Begin with [`EventId::ZERO`] or [`EventId::before_millis`], and go on with [`Page::next`].
+    ///
+    /// # Errors
+    /// Those of the store, and [`ErrorKind::Invalid`] for too many.
+    pub async fn read(&self, id: impl KeyId, after: EventId, many: u32) -> Result<Page<T>> {
+        self.read_range(self.key(id), after, None, many).await
+    }
+
+    /// Returns the first `many` events after one id and up to another. One round trip.
+    ///
+    /// # Errors
+    /// As [`read`](Self::read) gives them.
+    pub async fn read_until(
+        &self,
+        id: impl KeyId,
+        after: EventId,
+        until: EventId,
+        many: u32,
+    ) -> Result<Page<T>> {
+        self.read_range(self.key(id), after, Some(until), many)
+            .await
+    }
+
+    async fn read_range(
+        &self,
+        key: Key,
+        after: EventId,
+        until: Option<EventId>,
+        many: u32,
+    ) -> Result<Page<T>> {
+        names::check_many("read", many)?;
+        let found = self.run(&key, &ReadRange { after, until, many }).await?;
+        Ok(Page::new(found, many, |event| self.decode(event)))
+    }
+
+    /// Returns the first `many` dead letters after an id, of all groups, at most [`MAX_BATCH`]. One round trip.
+    ///
+    /// An event dies when it was delivered [too often](Group::with_max_deliveries), or was
+    /// [rejected](Consumer::reject).
+    ///
+    /// # Errors
+    /// As [`read`](Self::read) gives them.
+    pub async fn dead_letters(
+        &self,
+        id: impl KeyId,
+        after: EventId,
+        many: u32,
+    ) -> Result<Vec<DeadLetter<T>>> {
+        names::check_many("dead letters", many)?;
+        let key = self.key(id);
+        let found = self.run(&key, &ReadDead { after, many }).await?;
+        let letter = |letter| DeadLetter::new(letter, |event| self.decode(event));
+        Ok(found.into_iter().map(letter).collect())
+    }
+
+    /// Decodes an event. None, with a metric, for one that is none of `T`.
+    pub(super) fn decode(&self, event: Option<&[u8]>) -> Option<T> {
+        let event = event.and_then(crate::json::decode);
+        if event.is_none() {
+            metrics::counter!("larder_log_undecodable_total", "log" => self.name.to_string())
+                .increment(1);
+            tracing::warn!(log = &*self.name, "an event is not of the type of the log");
+        }
+        event
+    }
+}

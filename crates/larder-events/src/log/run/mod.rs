@@ -1,0 +1,120 @@
+//! A consumer that runs a handler.
+
+mod event;
+mod running;
+mod settling;
+
+use std::future::Future;
+use std::num::NonZeroU32;
+use std::sync::{Arc, Mutex};
+use std::time::Duration;
+
+use larder_store::Result;
+use serde::de::DeserializeOwned;
+
+use super::{Consumer, MAX_BATCH};
+use running::Running;
+
+pub use event::{Event, Failure};
+
+/// What became of the events of a consumer that has stopped.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
+pub struct Report {
+    /// How many were handled and acknowledged.
+    pub done: u64,
+    /// How often one was given back to be delivered again: the handler failed or panicked.
+    pub retried: u64,
+    /// How many its handler declared dead.
+    pub dead: u64,
+    /// How many were another consumer's before their handler was done, so that nothing was acknowledged.
+    pub stale: u64,
+    /// How many were handed back, because their handlers were not done within the grace period.
+    pub released: u64,
+    /// How many events the group had lost when this consumer read: they were past the hard bound of the log.
+    pub lost: u64,
+}
+
+/// How a consumer runs its handler.
+#[derive(Clone, Copy, Debug)]
+pub(super) struct Settings {
+    concurrency: NonZeroU32,
+    backoff: Duration,
+    grace: Duration,
+}
+
+impl Default for Settings {
+    fn default() -> Self {
+        Self {
+            concurrency: NonZeroU32::MIN,
+            backoff: Duration::from_secs(1),
+            grace: Duration::from_secs(30),
+        }
+    }
+}
+
+impl<T> Consumer<T> {
+    /// Handles so many events at once, 1 to [`MAX_BATCH`]. The default is 1, which keeps their order.
+    #[must_use]
+    pub fn with_concurrency(mut self, events: u32) -> Self {
+        let events = NonZeroU32::new(events.min(MAX_BATCH));
+        self.settings.concurrency = events.unwrap_or(NonZeroU32::MIN);
+        self
+    }
+
+    /// Sets the pause before an event is delivered again for the first time. The default is one second.
+    ///
+    /// It doubles each time, up to the lease of the group, and is drawn at random below that.
+    #[must_use]
+    pub fn with_backoff(mut self, first: Duration) -> Self {
+        self.settings.backoff = first.max(Duration::from_millis(1));
+        self
+    }
+
+    /// Sets how long handlers may go on after the consumer is to stop. The default is 30 seconds.
+    #[must_use]
+    pub fn with_grace(mut self, grace: Duration) -> Self {
+        self.settings.grace = grace;
+        self
+    }
+
+    /// Ends the grace period once `signal` resolves, such as a second signal.
+    #[must_use]
+    pub fn with_force(mut self, signal: impl Future<Output = ()> + Send + 'static) -> Self {
+        self.force = Mutex::new(Some(Box::pin(signal)));
+        self
+    }
+}
+
+impl<T: DeserializeOwned + Send + 'static> Consumer<T> {
+    /// Gives each event to `handler`, in a task of its own, until `shutdown` resolves.
+    ///
+    /// It takes only what it has room for, and extends the leases of what its handlers work on. An event is
+    /// acknowledged when its handler returns `Ok`; a handler that fails or panics is tried again, with a pause,
+    /// until the event is a dead letter. An event that is not a `T` is given back, for a newer version, until
+    /// then. An error of the store never ends it: it tries again, with a pause of at most five seconds.
+    ///
+    /// After `shutdown` it takes nothing, waits for its handlers for the [grace period](Self::with_grace), aborts
+    /// those that are left, hands back their events, and removes itself. A handler that blocks its thread cannot
+    /// be aborted: it may still run when its event is delivered to somebody else.
+    ///
+    /// # Panics
+    /// Outside of a tokio runtime with its time enabled.
+    ///
+    /// # Cancellation
+    /// A dropped call aborts its handlers. Their events are delivered again after the lease.
+    pub async fn run_until<F, R>(
+        self,
+        shutdown: impl Future<Output = ()> + Send,
+        handler: F,
+    ) -> Report
+    where
+        F: Fn(Event<T>) -> R + Send + Sync + 'static,
+        R: Future<Output = Result<(), Failure>> + Send + 'static,
+    {
+        let mut running = Running::new(self);
+        running.work(shutdown, Arc::new(handler)).await;
+        running.finish().await;
+        running.remove().await;
+        running.report
+    }
+}

@@ -1,0 +1,245 @@
+use std::collections::HashMap;
+use std::future::Future;
+use std::pin::pin;
+use std::sync::Arc;
+use std::time::Duration;
+
+use larder_layer::StoreTimeout;
+use larder_store::Result;
+use serde::de::DeserializeOwned;
+use tokio::task::{Id, JoinError, JoinSet};
+use tokio::time::{Instant, sleep, sleep_until, timeout, timeout_at};
+
+use super::{Event, Failure, Report};
+use crate::log::consumer::after;
+use crate::log::settle::{Held, What};
+use crate::log::{Batch, Consumer};
+
+/// The longest that the consumer waits for the store. Most enforce less themselves.
+const STORE_TIMEOUT: Duration = Duration::from_secs(10);
+
+/// How long handlers that are aborted may take to go.
+const LAST: Duration = Duration::from_secs(1);
+
+/// The first pause after an error of the store, and the longest.
+pub(super) const FIRST_RETRY: Duration = Duration::from_millis(100);
+pub(super) const LAST_RETRY: Duration = Duration::from_secs(5);
+
+/// How often an acknowledgement is sent until its reply is known.
+pub(super) const TRIES: u32 = 5;
+
+/// A consumer that works.
+pub(super) struct Running<T> {
+    pub(super) consumer: Consumer<T>,
+    pub(super) tasks: JoinSet<Result<(), Failure>>,
+    /// What the handlers work on, by their tasks.
+    pub(super) held: HashMap<Id, Held>,
+    pub(super) report: Report,
+    /// When to look for events, unless it is woken.
+    look_at: Instant,
+    renew_at: Instant,
+    /// The pause after the next error of the store.
+    retry: Duration,
+    pub(super) timeout: StoreTimeout,
+}
+
+/// The outcome of a handler, by its task.
+pub(super) type Finished = Result<(Id, Result<(), Failure>), JoinError>;
+
+/// Why a consumer goes on.
+enum Cause {
+    Stop,
+    Finished(Finished),
+    Look,
+    Renew,
+}
+
+impl<T: DeserializeOwned + Send + 'static> Running<T> {
+    pub(super) fn new(consumer: Consumer<T>) -> Self {
+        let store_deadline = consumer.group.log.programs.timeout();
+        Self {
+            consumer,
+            tasks: JoinSet::new(),
+            held: HashMap::new(),
+            report: Report::default(),
+            look_at: Instant::now(),
+            renew_at: Instant::now(),
+            retry: FIRST_RETRY,
+            timeout: StoreTimeout::new(STORE_TIMEOUT, store_deadline),
+        }
+    }
+
+    /// Gives events to the handler until it is told to stop.
+    pub(super) async fn work<F, R>(
+        &mut self,
+        shutdown: impl Future<Output = ()> + Send,
+        handler: Arc<F>,
+    ) where
+        F: Fn(Event<T>) -> R + Send + Sync + 'static,
+        R: Future<Output = Result<(), Failure>> + Send + 'static,
+    {
+        let mut shutdown = pin!(shutdown);
+        loop {
+            let room = self.consumer.settings.concurrency.get() - self.held.len() as u32;
+            if room > 0 && self.look_at <= Instant::now() {
+                self.look(room, &handler).await;
+            }
+            let has_room = self.consumer.settings.concurrency.get() > self.held.len() as u32;
+            // A wake says nothing of whether the store can be read again.
+            let is_heard = has_room && self.retry == FIRST_RETRY;
+            let Self {
+                consumer, tasks, ..
+            } = self;
+            let cause = tokio::select! {
+                biased;
+                () = &mut shutdown => Cause::Stop,
+                Some(finished) = tasks.join_next_with_id() => Cause::Finished(finished),
+                () = sleep_until(self.renew_at), if !self.held.is_empty() => Cause::Renew,
+                () = consumer.woken(), if is_heard => Cause::Look,
+                () = sleep_until(self.look_at), if has_room => Cause::Look,
+            };
+            match cause {
+                Cause::Stop => return,
+                Cause::Finished(finished) => self.settle(finished).await,
+                Cause::Look => self.look_at = Instant::now(),
+                Cause::Renew => self.renew().await,
+            }
+        }
+    }
+
+    /// Lets the handlers end within the grace period, and aborts them after it.
+    pub(super) async fn finish(&mut self) {
+        let mut force = match self.consumer.force.get_mut() {
+            Ok(force) => force.take(),
+            Err(poisoned) => poisoned.into_inner().take(),
+        };
+        let grace = self.consumer.settings.grace;
+        let mut over = pin!(async {
+            match &mut force {
+                Some(force) => {
+                    let _ = timeout(grace, force).await;
+                }
+                None => sleep(grace).await,
+            }
+        });
+        while !self.tasks.is_empty() {
+            let cause = tokio::select! {
+                biased;
+                Some(finished) = self.tasks.join_next_with_id() => Cause::Finished(finished),
+                () = sleep_until(self.renew_at) => Cause::Renew,
+                () = &mut over => Cause::Stop,
+            };
+            match cause {
+                Cause::Finished(finished) => self.settle(finished).await,
+                Cause::Renew => self.renew().await,
+                Cause::Stop | Cause::Look => break,
+            }
+        }
+        // Their events are handed back when they have gone, so that nobody has them twice.
+        self.tasks.abort_all();
+        let until = Instant::now() + LAST;
+        while let Ok(Some(finished)) = timeout_at(until, self.tasks.join_next_with_id()).await {
+            self.settle(finished).await;
+        }
+    }
+
+    /// Hands back what the consumer has, and removes it. If that fails, the leases end by themselves.
+    pub(super) async fn remove(&mut self) {
+        let mut pause = FIRST_RETRY;
+        for _ in 0..TRIES {
+            let (group, name) = (&self.consumer.group, self.consumer.name());
+            let removed = self.timeout.run("remove", group.remove_consumer(name));
+            match removed.await {
+                Ok(released) => {
+                    self.report.released = released;
+                    return;
+                }
+                Err(error) => {
+                    tracing::warn!(group = group.name(), %error, "a consumer cannot hand back for now");
+                    sleep(pause).await;
+                    pause = (pause * 2).min(LAST_RETRY);
+                }
+            }
+        }
+    }
+
+    /// Takes what there is room for, and gives it to handlers.
+    async fn look<F, R>(&mut self, room: u32, handler: &Arc<F>)
+    where
+        F: Fn(Event<T>) -> R + Send + Sync + 'static,
+        R: Future<Output = Result<(), Failure>> + Send + 'static,
+    {
+        let batch = match self.take(room).await {
+            Ok(batch) => batch,
+            Err(error) => {
+                tracing::warn!(group = self.consumer.group.name(), %error, "a consumer cannot read for now");
+                self.look_at = Instant::now() + self.retry;
+                self.retry = (self.retry * 2).min(LAST_RETRY);
+                return;
+            }
+        };
+        self.retry = FIRST_RETRY;
+        let is_all = (batch.deliveries.len() as u32) < room;
+        self.look_at = Instant::now()
+            + if is_all {
+                batch.pause()
+            } else {
+                Duration::ZERO
+            };
+        if batch.lost > 0 {
+            let group = self.consumer.group.name();
+            tracing::warn!(
+                group,
+                lost = batch.lost,
+                "events were removed before the group was done with them"
+            );
+        }
+        if self.held.is_empty() {
+            self.renew_at = Instant::now() + self.renew_every();
+        }
+        self.report.lost += batch.lost;
+        let mut unreadable = Vec::new();
+        for delivery in batch.deliveries {
+            let held = delivery.held();
+            let Some(event) = delivery.event else {
+                unreadable.push(held);
+                continue;
+            };
+            let (id, count) = (delivery.id, delivery.count);
+            let handler = handler.clone();
+            let task = async move { handler(Event { id, count, event }).await };
+            self.held.insert(self.tasks.spawn(task).id(), held);
+        }
+        for held in unreadable {
+            let pause = self.backoff(held.count);
+            self.settle_all(after(pause), vec![held], "undecodable")
+                .await;
+        }
+    }
+
+    async fn take(&mut self, room: u32) -> Result<Batch<T>> {
+        let timeout = self.timeout;
+        let batch = timeout.run("read", self.consumer.read(room)).await?;
+        if !batch.deliveries.is_empty() || !timeout.run("wait", self.consumer.listen()).await? {
+            return Ok(batch);
+        }
+        // This look finds what was appended before it listened.
+        let next = timeout.run("read", self.consumer.read(room)).await?;
+        let lost = batch.lost + next.lost;
+        Ok(Batch { lost, ..next })
+    }
+
+    async fn renew(&mut self) {
+        self.renew_at = Instant::now() + self.renew_every();
+        let held = self.held.values().cloned().collect();
+        // One that is lost is noticed when its handler is done.
+        let extended = self.consumer.settle(What::Extend, held);
+        if let Err(error) = self.timeout.run("extend", extended).await {
+            tracing::warn!(group = self.consumer.group.name(), %error, "leases cannot be extended for now");
+        }
+    }
+
+    fn renew_every(&self) -> Duration {
+        Duration::from_millis(self.consumer.group.lease.as_millis()) / 3
+    }
+}

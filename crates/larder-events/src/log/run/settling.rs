@@ -1,0 +1,107 @@
+use std::time::Duration;
+
+use serde::de::DeserializeOwned;
+use tokio::time::sleep;
+
+use super::Failure;
+use super::event::Next;
+use super::running::{FIRST_RETRY, Finished, LAST_RETRY, Running, TRIES};
+use crate::log::Settled;
+use crate::log::consumer::{after, reject};
+use crate::log::settle::{Held, What};
+
+impl<T: DeserializeOwned + Send + 'static> Running<T> {
+    /// Settles what is finished by now.
+    pub(super) async fn settle(&mut self, first: Finished) {
+        let (mut done, mut next) = (Vec::new(), Some(first));
+        while let Some(finished) = next {
+            let (id, outcome) = match finished {
+                Ok((id, outcome)) => (id, Some(outcome)),
+                // Its event is handed back.
+                Err(error) if error.is_cancelled() => (error.id(), None),
+                Err(error) => (error.id(), Some(Err("the handler panicked".into()))),
+            };
+            if let Some(held) = self.held.remove(&id) {
+                match outcome {
+                    Some(Ok(())) => done.push(held),
+                    Some(Err(failure)) => self.fail(held, failure).await,
+                    None => {}
+                }
+            }
+            next = self.tasks.try_join_next_with_id();
+        }
+        if !done.is_empty() {
+            self.report.done += self.settle_all(What::Ack, done, "done").await;
+        }
+    }
+
+    async fn fail(&mut self, held: Held, failure: Failure) {
+        let (group, id, count) = (self.consumer.group.name(), held.id, held.count);
+        let error = failure.error.map(|error| error.to_string());
+        tracing::warn!(group, %id, count, error, "an event could not be handled");
+        match failure.next {
+            Next::Retry(pause) => {
+                let pause = pause.unwrap_or_else(|| self.backoff(held.count));
+                self.report.retried += self.settle_all(after(pause), vec![held], "retried").await;
+            }
+            Next::Dead(reason) => {
+                self.report.dead += self.settle_all(reject(&reason), vec![held], "dead").await;
+            }
+        }
+    }
+
+    /// Settles deliveries, and returns how many. It tries again while the reply is not known.
+    pub(super) async fn settle_all(
+        &mut self,
+        what: What,
+        held: Vec<Held>,
+        outcome: &'static str,
+    ) -> u64 {
+        let many = held.len() as u64;
+        let mut pause = FIRST_RETRY;
+        for tries in 0..TRIES {
+            let settled = self.consumer.settle(what.clone(), held.clone());
+            match self.timeout.run("settle", settled).await {
+                Ok(settled) => {
+                    // Whatever is gone when it is sent again had arrived.
+                    let is_done = |it: &&Settled| {
+                        **it == Settled::Done || (tries > 0 && **it == Settled::Gone)
+                    };
+                    let done = settled.iter().filter(is_done).count() as u64;
+                    self.count(outcome, done);
+                    self.count("stale", many - done);
+                    self.report.stale += many - done;
+                    return done;
+                }
+                Err(error) => {
+                    let group = self.consumer.group.name();
+                    tracing::warn!(group, %error, "deliveries cannot be settled for now");
+                    sleep(pause).await;
+                    pause = (pause * 2).min(LAST_RETRY);
+                }
+            }
+        }
+        self.count("unknown", many);
+        0
+    }
+
+    fn count(&self, outcome: &'static str, many: u64) {
+        let (log, group) = (
+            self.consumer.group.log.name.to_string(),
+            self.consumer.group.name().to_owned(),
+        );
+        metrics::counter!("larder_log_deliveries_total", "log" => log, "group" => group, "outcome" => outcome)
+            .increment(many);
+    }
+
+    /// How long to wait before an event is delivered again: at random, around what doubles each time.
+    pub(super) fn backoff(&self, count: u32) -> Duration {
+        let doubled = self
+            .consumer
+            .settings
+            .backoff
+            .saturating_mul(1 << count.saturating_sub(1).min(20));
+        let most = Duration::from_millis(self.consumer.group.lease.as_millis());
+        doubled.min(most).mul_f64(rand::random_range(0.5..=1.0))
+    }
+}

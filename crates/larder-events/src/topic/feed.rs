@@ -1,0 +1,228 @@
+use std::sync::Arc;
+use std::time::Duration;
+
+use larder_store::Result;
+use larder_store::bus::{self, Channel, Event, Subscription};
+use serde::de::DeserializeOwned;
+use tokio::time::{Instant, sleep_until};
+
+use super::history::PAGE;
+use super::shared::{Place, Shared, Shown};
+use super::{Message, Position, envelope};
+
+/// How soon a look at the history that failed is repeated.
+const FIRST_RETRY: Duration = Duration::from_millis(100);
+
+/// The task that passes the events of the bus on.
+pub(super) struct Feed<T> {
+    shared: Arc<Shared<T>>,
+    subscription: Subscription,
+    /// None without a history.
+    place: Option<Place>,
+    /// The last offset that a look has found. Its message, and those before it, may arrive on the bus yet.
+    found: i64,
+    /// Something is missing that no look has found yet.
+    owes_gap: bool,
+    look_at: Instant,
+    retry: Duration,
+}
+
+impl<T> Drop for Feed<T> {
+    /// Subscribers learn that nothing follows, also if the runtime of the task has ended.
+    fn drop(&mut self) {
+        self.shared.state().sender = None;
+    }
+}
+
+/// The result of a look at the history.
+#[derive(PartialEq)]
+enum Look {
+    /// What was missing was sent.
+    Done,
+    /// There is no history: it has ended.
+    None,
+    /// The store did not answer. The look is repeated.
+    Failed,
+}
+
+impl<T: DeserializeOwned> Feed<T> {
+    /// Makes the task, whose history has been read up to the offset `found`.
+    pub(super) fn new(
+        shared: Arc<Shared<T>>,
+        subscription: Subscription,
+        place: Option<Place>,
+        found: i64,
+    ) -> Self {
+        Self {
+            look_at: Instant::now() + shared.look_every,
+            shared,
+            subscription,
+            place,
+            found,
+            owes_gap: false,
+            retry: FIRST_RETRY,
+        }
+    }
+
+    /// Passes events on until the subscription ends.
+    pub(super) async fn run(mut self) {
+        loop {
+            let event = tokio::select! {
+                event = self.subscription.next() => event,
+                () = sleep_until(self.look_at), if self.place.is_some() => {
+                    self.look().await;
+                    continue;
+                }
+            };
+            match event {
+                Some(Event::Message(message)) => self.message(message).await,
+                Some(Event::Gap) if self.place.is_none() => self.shared.gap(None, None),
+                Some(Event::Gap) => {
+                    self.owes_gap = true;
+                    self.look().await;
+                }
+                None => break,
+            }
+        }
+    }
+
+    async fn message(&mut self, message: bus::Message) {
+        let Some((position, json)) = envelope::read(&message.payload) else {
+            let topic = self.shared.topic.name();
+            metrics::counter!("larder_topic_undecodable_total", "topic" => topic).increment(1);
+            return self.shared.gap(None, None);
+        };
+        let here = self.shared.state().position;
+        let (Some(_), Some(here), Some(at)) = (&self.place, here, position) else {
+            return deliver(&self.shared, message.channel, (position, None), &json);
+        };
+        let is_before = here.epoch == at.epoch && at.offset <= here.offset;
+        if is_before && at.offset <= self.found {
+            return; // A look has found it before.
+        }
+        if is_before {
+            // The bus has brought this offset before: the history has lost it, and given it to another message.
+            self.shared.reset(Position {
+                offset: at.offset - 1,
+                ..at
+            });
+        }
+        if is_before || (here.epoch == at.epoch && at.offset == here.offset + 1) {
+            return deliver(&self.shared, message.channel, (position, position), &json);
+        }
+        // Those between are in the history, and this one with them.
+        self.owes_gap = true;
+        let look = self.look().await;
+        let here = self.shared.state().position;
+        let is_short = here.is_some_and(|here| here.epoch == at.epoch && here.offset < at.offset);
+        match look {
+            Look::Failed => return,
+            Look::Done if !is_short => return,
+            // The history has lost its end, and this message with it.
+            Look::Done => self.shared.gap(None, None),
+            // Those before it are in the gap.
+            Look::None => self.found = at.offset,
+        }
+        deliver(&self.shared, message.channel, (position, position), &json);
+    }
+
+    /// Sends what the history has after the last position. If it has ended, what is missing is a gap.
+    async fn look(&mut self) -> Look {
+        let looked = match &self.place {
+            Some(place) => catch_up(&self.shared, place, &mut self.found).await,
+            None => Ok(Look::None),
+        };
+        match looked {
+            Ok(look) => {
+                self.retry = FIRST_RETRY;
+                self.look_at = Instant::now() + self.shared.look_every;
+                if std::mem::take(&mut self.owes_gap) && look == Look::None {
+                    self.shared.gap(None, None);
+                }
+                look
+            }
+            Err(error) => {
+                let topic = self.shared.topic.name();
+                tracing::warn!(topic, %error, "the history of a topic cannot be read for now");
+                self.look_at = Instant::now() + self.retry;
+                self.retry = (self.retry * 2).min(self.shared.look_every);
+                Look::Failed
+            }
+        }
+    }
+}
+
+async fn catch_up<T: DeserializeOwned>(
+    shared: &Shared<T>,
+    place: &Place,
+    last_found: &mut i64,
+) -> Result<Look> {
+    let Some(mut here) = shared.state().position else {
+        return Ok(Look::None);
+    };
+    loop {
+        let found = place.history.after(&place.key, here).await?;
+        if found.epoch == 0 {
+            return Ok(Look::None);
+        }
+        if found.epoch != here.epoch || found.last < here.offset {
+            // Another history, or one that a failover has taken the end of: what it has is new.
+            let offset = match found.epoch == here.epoch {
+                true => found.last,
+                false => found.first - 1,
+            };
+            let epoch = found.epoch;
+            here = Position { epoch, offset };
+            *last_found = here.offset;
+            shared.reset(here);
+            continue;
+        }
+        if found.from > here.offset + 1 {
+            let lost = (found.from - here.offset - 1).unsigned_abs();
+            here.offset = found.from - 1;
+            shared.gap(Some(lost), Some(here));
+        }
+        for json in &found.messages {
+            here.offset += 1;
+            let position = (Some(here), Some(here));
+            deliver(shared, place.channel.clone(), position, json);
+            *last_found = here.offset;
+        }
+        if found.messages.len() < PAGE as usize {
+            return Ok(Look::Done);
+        }
+    }
+}
+
+/// Sends a message of a position, after which subscribers go on from another.
+fn deliver<T: DeserializeOwned>(
+    shared: &Shared<T>,
+    channel: Channel,
+    (position, next): (Option<Position>, Option<Position>),
+    json: &[u8],
+) {
+    match decode(shared.topic, json) {
+        Some(value) => {
+            let message = Message {
+                value,
+                position,
+                channel,
+            };
+            shared.send(Shown::Message(message), next);
+        }
+        None => shared.gap(Some(1), next),
+    }
+}
+
+/// Decodes an event. None, with a metric, for one that is none of `T`.
+pub(super) fn decode<T: DeserializeOwned>(topic: bus::Topic, json: &[u8]) -> Option<Arc<T>> {
+    let value = crate::json::decode(json).map(Arc::new);
+    if value.is_none() {
+        metrics::counter!("larder_topic_undecodable_total", "topic" => topic.name()).increment(1);
+        tracing::warn!(
+            topic = topic.name(),
+            "a message is not of the type of the topic"
+        );
+    }
+    value
+}

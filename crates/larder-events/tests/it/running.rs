@@ -1,0 +1,45 @@
+//! Consumers that run.
+
+use std::sync::Arc;
+
+use larder_events::log::{Consumer, Event, Failure, Report};
+use larder_worlds::soon;
+use tokio::sync::Notify;
+use tokio::task::JoinHandle;
+
+/// A consumer that runs, and what ends it.
+pub(crate) struct Running {
+    stop: Arc<Notify>,
+    report: JoinHandle<Report>,
+}
+
+impl Running {
+    pub(crate) fn start<R>(
+        consumer: Consumer<u32>,
+        handler: impl Fn(Event<u32>) -> R + Send + Sync + 'static,
+    ) -> Self
+    where
+        R: Future<Output = Result<(), Failure>> + Send + 'static,
+    {
+        let stop = Arc::new(Notify::new());
+        let stopped = stop.clone();
+        let stopped = async move { stopped.notified().await };
+        let report = tokio::spawn(async move { consumer.run_until(stopped, handler).await });
+        Self { stop, report }
+    }
+
+    /// Tells it to stop.
+    pub(crate) fn tell(&self) {
+        self.stop.notify_one();
+    }
+
+    pub(crate) fn is_over(&self) -> bool {
+        self.report.is_finished()
+    }
+
+    /// Tells it to stop, and waits until it has.
+    pub(crate) async fn stop(self) -> Report {
+        self.tell();
+        soon(self.report).await.unwrap()
+    }
+}

@@ -1,0 +1,122 @@
+//! Consumers that run: a store that fails or hangs, losses, and the end.
+
+use std::sync::Arc;
+use std::time::Duration;
+
+use larder_events::log::{Event, EventLog, Report};
+use larder_store::{ErrorKind, Store, Ttl};
+use larder_test::faulty::{Faulty, Operations, Switch, Trouble};
+use larder_worlds::{World, on_every_store, soon};
+use tokio::sync::{Notify, mpsc};
+use tokio::time::sleep;
+
+use crate::running::Running;
+
+const DAY: Ttl = Ttl::from_secs(86_400);
+
+fn log(store: &Arc<dyn Store>) -> EventLog<u32> {
+    EventLog::new(store.clone(), "test", DAY).unwrap()
+}
+
+fn faulty(world: &World) -> (Arc<dyn Store>, Switch) {
+    let faulty = Arc::new(Faulty::new(world.store.clone()));
+    let switch = faulty.switch();
+    (faulty, switch)
+}
+
+on_every_store! { memory_in_real_time, redis_in_real_time;
+    async fn a_consumer_that_runs_reports_what_its_group_has_lost(world: World) {
+        let log = log(&world.store).with_max_len(1).with_hard_max_len(1);
+        let group = log.group("all", "mail").unwrap();
+        group.create().await.unwrap();
+        for event in 1..=3 {
+            log.append("all", &event).await.unwrap();
+        }
+        let (sent, mut seen) = mpsc::unbounded_channel();
+        let running = Running::start(group.consumer(), move |event: Event<u32>| {
+            let sent = sent.clone();
+            async move {
+                sent.send(event.event).unwrap();
+                Ok(())
+            }
+        });
+        assert_eq!(soon(seen.recv()).await, Some(3));
+        let report = running.stop().await;
+        assert_eq!(report, Report { done: 1, lost: 2, ..Report::default() });
+    }
+
+    async fn a_consumer_that_stops_hands_back_though_the_store_fails_for_a_moment(world: World) {
+        let (store, switch) = faulty(&world);
+        let (sent, mut seen) = mpsc::unbounded_channel();
+        let group = log(&store).group("all", "mail").unwrap();
+        let consumer = group.consumer().with_grace(Duration::ZERO);
+        let running = Running::start(consumer, move |event| {
+            let _ = sent.send(event);
+            std::future::pending()
+        });
+        log(&world.store).append("all", &1).await.unwrap();
+        soon(seen.recv()).await.unwrap();
+        switch.set_next(2, Trouble::Fail(ErrorKind::NotSent));
+        let report = running.stop().await;
+        assert_eq!(report, Report { released: 1, ..Report::default() });
+    }
+
+    async fn a_second_signal_ends_the_grace_period(world: World) {
+        let (sent, mut seen) = mpsc::unbounded_channel();
+        let group = log(&world.store).group("all", "mail").unwrap();
+        let force = Arc::new(Notify::new());
+        let forced = force.clone();
+        // A grace period without an end.
+        let consumer = group.consumer().with_grace(Duration::MAX);
+        let consumer = consumer.with_force(async move { forced.notified().await });
+        let running = Running::start(consumer, move |event| {
+            let _ = sent.send(event);
+            std::future::pending()
+        });
+        log(&world.store).append("all", &1).await.unwrap();
+        soon(seen.recv()).await.unwrap();
+        running.tell();
+        sleep(Duration::from_millis(50)).await;
+        assert!(!running.is_over());
+        force.notify_one();
+        let report = running.stop().await;
+        assert_eq!(report, Report { released: 1, ..Report::default() });
+    }
+}
+
+#[tokio::test(start_paused = true)]
+async fn a_consumer_that_cannot_read_keeps_its_pauses_though_it_is_woken() {
+    let world = World::memory().await;
+    let (store, switch) = faulty(&world);
+    let consumer = log(&store).group("all", "mail").unwrap().consumer();
+    let running = Running::start(consumer, |_| async { Ok(()) });
+    sleep(Duration::from_secs(1)).await;
+    switch.set_on(Operations::Programs, Trouble::Fail(ErrorKind::NotSent));
+    let before = switch.operations();
+    for event in 0..1_000 {
+        log(&world.store).append("all", &event).await.unwrap();
+        sleep(Duration::from_millis(5)).await;
+    }
+    let reads = switch.operations() - before;
+    assert!((1..20).contains(&reads), "{reads} reads in five seconds");
+    switch.clear();
+    sleep(Duration::from_secs(60)).await;
+    assert_eq!(running.stop().await.done, 1_000);
+}
+
+#[tokio::test(start_paused = true)]
+async fn a_consumer_goes_on_after_a_store_that_never_answered() {
+    let world = World::memory().await;
+    let (store, switch) = faulty(&world);
+    let consumer = log(&store).group("all", "mail").unwrap().consumer();
+    let running = Running::start(consumer, |_| async { Ok(()) });
+    sleep(Duration::from_secs(1)).await;
+    switch.set_on(Operations::Programs, Trouble::Hang);
+    log(&world.store).append("all", &1).await.unwrap();
+    sleep(Duration::from_secs(60)).await;
+    switch.clear();
+    sleep(Duration::from_secs(60)).await;
+    let info = log(&world.store).info("all").await.unwrap();
+    assert_eq!((info.groups[0].lag, info.groups[0].pending), (0, 0));
+    assert_eq!(running.stop().await.done, 1);
+}

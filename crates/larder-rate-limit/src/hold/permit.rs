@@ -1,0 +1,101 @@
+use std::fmt;
+
+use larder_store::{Key, KeyId, Result};
+
+use super::{Grant, Hold};
+use crate::limiter::Engine;
+use crate::{Decision, RateLimiter};
+
+/// A place among the requests that a [concurrency rule](crate::Rule::concurrency) serves at once.
+///
+/// It comes back when it is dropped: after the response, if the client leaves, and after a panic. A process that
+/// dies gives it back when its lease ends. Over a network the drop sends one step in the background, in the
+/// runtime that it is dropped in; without one the lease ends.
+#[must_use = "a permit that is dropped comes back at once"]
+pub struct Permit {
+    decision: Decision,
+    /// None if no rule limits concurrency.
+    hold: Option<Hold>,
+}
+
+impl Permit {
+    /// Returns the decision that granted it.
+    pub fn decision(&self) -> Decision {
+        self.decision
+    }
+
+    /// Holds it for its whole lease from now on. Returns whether it was still held. One round trip.
+    ///
+    /// # Errors
+    /// Those of the store. The permit then ends as it would have.
+    pub async fn renew(&self) -> Result<bool> {
+        match &self.hold {
+            Some(hold) => Ok(hold.settle(hold.lease_us, 0).await?.says == 1),
+            None => Ok(true),
+        }
+    }
+
+    /// Gives it back now. Returns whether it was still held. One round trip.
+    ///
+    /// # Errors
+    /// Those of the store. The permit then ends with its lease.
+    ///
+    /// # Cancellation
+    /// It is given back in the background.
+    pub async fn release(mut self) -> Result<bool> {
+        let Some(hold) = &mut self.hold else {
+            return Ok(true);
+        };
+        let was_held = hold.settle(0, 0).await?.says == 1;
+        hold.is_armed = false;
+        Ok(was_held)
+    }
+}
+
+impl RateLimiter {
+    /// Charges `visitor` for one request and takes its place among those that are served at once.
+    ///
+    /// Keep the permit until the response has ended. A policy without a
+    /// [concurrency rule](crate::Rule::concurrency) grants a permit that holds nothing. One round trip, or none
+    /// in process.
+    ///
+    /// # Errors
+    /// As those of [`check`](Self::check). After [`ErrorKind::MayHaveRun`](larder_store::ErrorKind::MayHaveRun) a place that may have been taken is
+    /// given back in the background.
+    ///
+    /// # Cancellation
+    /// A place that may have been taken is given back in the background. The visitor may have been charged.
+    pub async fn acquire(&self, visitor: impl KeyId) -> Result<Grant<Permit>> {
+        self.acquire_key(&self.key(visitor)).await
+    }
+
+    pub(crate) async fn acquire_key(&self, key: &Key) -> Result<Grant<Permit>> {
+        let engine = self.engine_of(key).await;
+        if let Engine::Usage(plan) = &engine
+            && let Some(lease_us) = plan.lease_us
+        {
+            let granted = self.hold(key, plan, self.cost(), lease_us, 0).await?;
+            return Ok(match granted {
+                (decision, Some(hold)) => Grant::Held(Permit {
+                    decision,
+                    hold: Some(hold),
+                }),
+                (decision, None) => Grant::Refused(decision),
+            });
+        }
+        let decision = self.report_key(key, self.cost()).await?.decision();
+        Ok(match decision.is_allowed() {
+            true => Grant::Held(Permit {
+                decision,
+                hold: None,
+            }),
+            false => Grant::Refused(decision),
+        })
+    }
+}
+
+impl fmt::Debug for Permit {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.debug_struct("Permit").finish_non_exhaustive()
+    }
+}

@@ -1,0 +1,138 @@
+use std::fmt;
+
+use larder_store::{Error, ErrorKind, Key, KeyId, Result};
+
+use super::{Grant, Hold};
+use crate::limiter::Engine;
+use crate::{Decision, RateLimiter};
+
+/// Units that are set aside until it is known how many a request uses.
+///
+/// They count as used, until they are settled or the TTL of the policy's
+/// [reservations](crate::Policy::with_reservations) is over. A reservation that is dropped or lost ends by that
+/// TTL, and then costs nothing.
+#[must_use = "a reservation that is not settled ends with its TTL"]
+pub struct Reservation {
+    decision: Decision,
+    /// None if no rule limits anything.
+    hold: Option<Hold>,
+}
+
+impl Reservation {
+    /// Returns the decision that granted it.
+    pub fn decision(&self) -> Decision {
+        self.decision
+    }
+
+    /// Charges `actual` units in place of those reserved. Returns what a request would be told now.
+    ///
+    /// It may be more than was reserved, and more than what is left: the visitor is then in debt, and waits
+    /// until that is paid off. A debt is at most the limit of a rule once more. What was really used is also
+    /// charged if the reservation has ended meanwhile. One round trip.
+    ///
+    /// # Errors
+    /// Those of the store. After [`ErrorKind::MayHaveRun`] it may have been charged, once; if it was not,
+    /// the reservation ends with its TTL.
+    ///
+    /// # Cancellation
+    /// It may or may not have been charged.
+    pub async fn settle(self, actual: u32) -> Result<Decision> {
+        match &self.hold {
+            Some(hold) => {
+                let answer = hold.settle(0, i64::from(actual)).await?;
+                Ok(answer.decision(hold.plan.args(), 1))
+            }
+            None => Ok(self.decision),
+        }
+    }
+
+    /// Charges nothing, and gives back what was reserved.
+    ///
+    /// # Errors
+    /// As those of [`settle`](Self::settle).
+    pub async fn cancel(self) -> Result<Decision> {
+        self.settle(0).await
+    }
+
+    /// Keeps it for its whole TTL from now on. Returns whether it was still there. One round trip.
+    ///
+    /// # Errors
+    /// Those of the store. The reservation then ends as it would have.
+    pub async fn renew(&self) -> Result<bool> {
+        match &self.hold {
+            Some(hold) => Ok(hold.settle(hold.lease_us, 0).await?.says == 1),
+            None => Ok(true),
+        }
+    }
+}
+
+impl RateLimiter {
+    /// Sets `estimate` units of `visitor` aside, if it has as many left.
+    ///
+    /// The policy must allow it, by [`Policy::with_reservations`](crate::Policy::with_reservations).
+    /// [`Reservation::settle`] then charges what was really used. One round trip, or none in process.
+    ///
+    /// ```
+    /// # use std::sync::Arc;
+    /// use std::time::Duration;
+    /// use larder_rate_limit::{Grant, Policy, Quota, RateLimiter};
+    ///
+    /// # struct Answer { tokens: u32 }
+    /// # async fn ask_the_model(prompt: &str) -> Answer { Answer { tokens: 7 } }
+    /// # fn tokens(store: Arc<dyn larder_store::Store>) -> larder_store::Result<RateLimiter> {
+    /// let policy = Policy::new(Quota::per_minute(20_000)).with_reservations(Duration::from_secs(120));
+    /// RateLimiter::new(store, "tokens", policy)
+    /// # }
+    /// # async fn answer(tokens: &RateLimiter, tenant: &str, prompt: &str) -> larder_store::Result<()> {
+    /// if let Grant::Held(reservation) = tokens.reserve(tenant, 1_000).await? {
+    ///     let answer = ask_the_model(prompt).await;
+    ///     reservation.settle(answer.tokens).await?;
+    /// }
+    /// # Ok(())
+    /// # }
+    /// ```
+    ///
+    /// # Errors
+    /// Those of the store, and [`ErrorKind::Invalid`] if the policy has no reservations or the estimate is 0 or
+    /// more than the burst. After [`ErrorKind::MayHaveRun`] what may have been reserved is given back in the
+    /// background.
+    ///
+    /// # Cancellation
+    /// What may have been reserved is given back in the background.
+    pub async fn reserve(&self, visitor: impl KeyId, estimate: u32) -> Result<Grant<Reservation>> {
+        self.reserve_key(&self.key(visitor), estimate).await
+    }
+
+    pub(crate) async fn reserve_key(&self, key: &Key, estimate: u32) -> Result<Grant<Reservation>> {
+        match &self.engine_of(key).await {
+            Engine::Unlimited(_) => Ok(Grant::Held(Reservation {
+                decision: Decision::unlimited(estimate),
+                hold: None,
+            })),
+            Engine::Usage(plan) if plan.reservation_us.is_some() => {
+                let ttl_us = plan.reservation_us.unwrap_or_default();
+                let granted = self.hold(key, plan, 0, ttl_us, estimate).await?;
+                Ok(match granted {
+                    (decision, Some(mut hold)) => {
+                        // From now on it is the caller's to settle.
+                        hold.is_armed = false;
+                        let hold = Some(hold);
+                        Grant::Held(Reservation { decision, hold })
+                    }
+                    (decision, None) => Grant::Refused(decision),
+                })
+            }
+            _ => Err(Error::new(
+                "reserve units of a rate limit",
+                ErrorKind::Invalid,
+                "the policy has no reservations: allow them by Policy::with_reservations",
+            )),
+        }
+    }
+}
+
+impl fmt::Debug for Reservation {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.debug_struct("Reservation").finish_non_exhaustive()
+    }
+}

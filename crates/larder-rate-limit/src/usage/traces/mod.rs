@@ -1,0 +1,226 @@
+//! Holds the Lua of each program against its Rust, and plants faults in the Lua that must be seen.
+
+mod faults;
+
+use std::sync::{Arc, Mutex};
+use std::time::Duration;
+
+use async_trait::async_trait;
+use fastrand::Rng;
+use larder_moka::MokaStore;
+use larder_redis::RedisStore;
+use larder_store::program::Programs;
+use larder_store::{Key, ManualClock, Timestamp};
+use larder_test::server::RedisServer;
+use larder_test::trace::{Observed, Pair, Step, Traces, step};
+
+use super::programs::Change;
+use super::{
+    Answer, BanArgs, Charge, Desk, HoldArgs, Peek, RuleArgs, Rules, Settle, SettleArgs, Task, Usage,
+};
+
+const SEEDS: u64 = 10;
+const STEPS: usize = 300;
+
+pub(crate) async fn pair(server: &RedisServer) -> Pair {
+    let clock = ManualClock::default();
+    let rust = MokaStore::builder().with_clock(clock.clone()).build();
+    let lua = RedisStore::builder(&server.url())
+        .with_virtual_time(clock.clone())
+        .with_timeout(Duration::from_secs(20))
+        .connect()
+        .await
+        .unwrap();
+    Pair::new(clock, rust, lua)
+}
+
+/// A rule of a trace. A calendar's edges follow the clock.
+#[derive(Clone, Copy, Debug)]
+struct Drawn {
+    tag: u8,
+    limit: i64,
+    period: i64,
+}
+
+impl Drawn {
+    fn draw(rng: &mut Rng) -> Self {
+        Self {
+            tag: rng.u8(..8),
+            limit: rng.i64(1..5),
+            period: [1_000, 999_983, 2_500_000, 7_000_003][rng.usize(..4)],
+        }
+    }
+
+    fn at(self, now: i64, limit: i64, skew: i64) -> RuleArgs {
+        let Self { tag, period, .. } = self;
+        match tag {
+            0 => RuleArgs::Gcra {
+                interval: (period / 3).max(1),
+                tolerance: (period / 3).max(1) * limit,
+            },
+            1 => RuleArgs::Aligned { limit, period },
+            2 => RuleArgs::FromFirst { limit, period },
+            3 => {
+                let this = now.div_euclid(period) + skew;
+                let edges = [-1, 0, 1, 2].map(|i| (this + i) * period);
+                RuleArgs::Calendar { limit, edges }
+            }
+            4 | 5 => RuleArgs::Sliding { limit, period },
+            6 => RuleArgs::Log { limit, period },
+            _ => RuleArgs::Permits { limit },
+        }
+    }
+}
+
+/// What a step of a trace does, under rules that depend on the time.
+#[derive(Clone, Debug)]
+struct OnUsage {
+    name: String,
+    rules: Vec<(Drawn, i64)>,
+    change: Change,
+    skew: i64,
+    does: Does,
+    /// When charges were made, for later refunds.
+    moments: Arc<Mutex<Vec<i64>>>,
+}
+
+#[derive(Clone, Copy, Debug)]
+enum Does {
+    Charge(i64, HoldArgs, BanArgs),
+    Peek(i64, bool),
+    Settle(SettleArgs),
+    Desk(Task),
+}
+
+#[async_trait]
+impl Step for OnUsage {
+    fn name(&self) -> &str {
+        &self.name
+    }
+
+    async fn run(&self, programs: &dyn Programs, key: &Key, now: Timestamp) -> Observed {
+        let at = now.as_micros();
+        let rules = self.rules.iter();
+        let rules = Rules {
+            rules: rules
+                .map(|(rule, limit)| rule.at(at, *limit, self.skew))
+                .collect(),
+            change: self.change,
+        };
+        match self.does {
+            Does::Charge(cost, hold, ban) => {
+                let moments = self.moments.clone();
+                let charge = Charge {
+                    rules,
+                    cost,
+                    hold,
+                    ban,
+                };
+                let noted = move |answer: &Answer, now| {
+                    moments.lock().unwrap().push(answer.says);
+                    deadlines(answer, now)
+                };
+                step(charge, noted).run(programs, key, now).await
+            }
+            Does::Peek(cost, holds) => {
+                let peek = Peek { rules, cost, holds };
+                step(peek, deadlines).run(programs, key, now).await
+            }
+            Does::Settle(settlement) => {
+                let settle = Settle { rules, settlement };
+                step(settle, deadlines).run(programs, key, now).await
+            }
+            Does::Desk(task) => {
+                let desk = Desk { rules, task };
+                step(desk, deadlines).run(programs, key, now).await
+            }
+        }
+    }
+}
+
+fn deadlines(answer: &Answer, now: Timestamp) -> Vec<Timestamp> {
+    let spans = answer.rules.iter();
+    let spans = spans.flat_map(|rule| [rule.wait_us, rule.reset_us, rule.more_us]);
+    let spans = spans.chain([answer.ban_us]).filter(|span| *span > 0);
+    spans.map(|span| now.plus_micros(span)).collect()
+}
+
+/// Begins a trace: its policy is drawn once, and its numbers change now and then.
+fn next() -> impl FnMut(&mut Rng) -> Box<dyn Step> {
+    let mut policy: Vec<Drawn> = Vec::new();
+    let moments = Arc::new(Mutex::new(Vec::new()));
+    move |rng| {
+        if policy.is_empty() {
+            policy = (0..rng.usize(1..4)).map(|_| Drawn::draw(rng)).collect();
+        }
+        let is_changed = rng.u8(..8) == 0;
+        let rules = policy.iter().map(|rule| {
+            let limit = match is_changed {
+                true => rng.i64(1..8),
+                false => rule.limit,
+            };
+            (*rule, limit)
+        });
+        let rules = rules.collect();
+        let changes = [Change::AsIs, Change::Proportional, Change::Reset];
+        let does = draw(rng, &moments.lock().unwrap());
+        Box::new(OnUsage {
+            name: format!("{does:?} {policy:?}"),
+            rules,
+            change: changes[rng.usize(..3)],
+            skew: [0, 0, 0, 0, -1, 1, -2, -3][rng.usize(..8)],
+            does,
+            moments: moments.clone(),
+        })
+    }
+}
+
+fn draw(rng: &mut Rng, moments: &[i64]) -> Does {
+    let spans = [1_000, 700_001, 5_000_000];
+    let span = spans[rng.usize(..3)];
+    match rng.u8(..20) {
+        0..2 => Does::Peek(rng.i64(1..4), rng.bool()),
+        2..4 => {
+            let moment = moments.get(moments.len().saturating_sub(rng.usize(1..5)));
+            Does::Settle(SettleArgs {
+                moment: *moment.unwrap_or(&0),
+                back: rng.i64(1..3),
+                ..SettleArgs::default()
+            })
+        }
+        4..8 => Does::Settle(SettleArgs {
+            id: rng.i64(1..4),
+            hold_us: [0, 0, span][rng.usize(..3)],
+            actual: [0, 1, 3, 9][rng.usize(..4)],
+            ..SettleArgs::default()
+        }),
+        8 => Does::Desk(match rng.u8(..5) {
+            0 | 1 => Task::Set(rng.i64(0..10)),
+            2 => Task::Reset,
+            3 => Task::Ban(span),
+            _ => Task::Forgive,
+        }),
+        n => {
+            let hold_us = if n > 15 { span } else { 0 };
+            let hold = HoldArgs {
+                id: rng.i64(1..4),
+                hold_us,
+                units: if hold_us > 0 { rng.i64(0..3) } else { 0 },
+            };
+            let ban = BanArgs {
+                refusals: [0, 0, 2, 4][rng.usize(..4)],
+                within_us: spans[rng.usize(..3)],
+                lasts_us: span,
+            };
+            Does::Charge([1, 1, 1, 2, 3][rng.usize(..5)], hold, ban)
+        }
+    }
+}
+
+#[tokio::test]
+async fn the_programs_on_a_usage_do_the_same_in_lua_and_in_rust() {
+    let server = RedisServer::start().unwrap();
+    // Each policy of up to three rules is one seed's.
+    let traces = Traces::new(4 * SEEDS, STEPS, async || pair(&server).await);
+    traces.agree::<Usage, _>(next).await;
+}
