@@ -153,7 +153,7 @@ on_every_store! { memory, redis;
         assert_eq!(results[7].as_ref().unwrap(), &duplicate);
         assert_eq!(results[200].as_ref().unwrap_err().kind(), ErrorKind::Invalid);
         let mut taken = ids(&queue, 1_000).await;
-        assert_eq!(taken.len(), 256, "the most of a step");
+        assert_eq!(taken.len(), 128, "the most of a step");
         taken.extend(ids(&queue, 1_000).await);
         assert_eq!(taken.len(), 298);
         assert!(taken.is_sorted());

@@ -90,7 +90,7 @@ impl Stored {
     pub(crate) fn issued(&self, grace: i64) -> i64 {
         let metadata = &self.metadata;
         let signed_in = metadata.user.as_ref().map(|user| user.since);
-        let rotated = self.outdated.as_ref().map(|(_, until)| until - grace);
+        let rotated = self.outdated.as_ref().map(|outdated| outdated.1 - grace);
         let later = signed_in.max(rotated);
         later.map_or(metadata.created, |later| later.max(metadata.created))
     }
