@@ -15,7 +15,7 @@ use tokio::sync::Notify;
 use tower::{Layer, ServiceExt, service_fn};
 
 use crate::support::{App, Behavior, ScriptedStore, from, hello, lines, with};
-use crate::world::{World, on_every_store};
+use crate::world::on_every_store;
 
 const HOUR: Duration = Duration::from_secs(3_600);
 const ANN: &str = "192.0.2.1";
