@@ -175,7 +175,6 @@ fn the_futures_of_a_session_are_small() {
         ("the read of a store that waits", opened, 1_032),
     ];
     for (name, size, most) in sizes {
-        println!("{name}: {size}");
         assert!(size <= most, "{name}: {size} bytes");
     }
 }
