@@ -186,10 +186,13 @@ on_every_store! {
                 response.headers_mut().insert("x-tokens", tokens.clone());
             }
             let says = request.headers().get("x-says").map(|says| says.as_bytes().to_vec());
-            match says.as_deref() {
-                Some(b"refund") => drop(response.extensions_mut().insert(Settlement::Refund)),
-                Some(b"five") => drop(response.extensions_mut().insert(Settlement::Cost(5))),
-                _ => {}
+            let settlement = match says.as_deref() {
+                Some(b"refund") => Some(Settlement::Refund),
+                Some(b"five") => Some(Settlement::Cost(5)),
+                _ => None,
+            };
+            if let Some(settlement) = settlement {
+                response.extensions_mut().insert(settlement);
             }
             Ok(response)
         });
