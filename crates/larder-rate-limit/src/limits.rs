@@ -209,10 +209,7 @@ impl<'a> Step<'a> {
     }
 
     fn error(&mut self) -> Option<larder_store::Error> {
-        match self.outcome.take_if(|outcome| outcome.is_err())? {
-            Ok(_) => None,
-            Err(error) => Some(error),
-        }
+        self.outcome.take_if(|outcome| outcome.is_err())?.err()
     }
 
     fn decided(self) -> (Arc<str>, Option<Decision>) {

@@ -155,6 +155,7 @@ on_every_store! { memory, redis;
         let mut taken = ids(&queue, 1_000).await;
         assert_eq!(taken.len(), 128, "the most of a step");
         taken.extend(ids(&queue, 1_000).await);
+        taken.extend(ids(&queue, 1_000).await);
         assert_eq!(taken.len(), 298);
         assert!(taken.is_sorted());
     }

@@ -56,7 +56,9 @@ impl RefundIf {
 
 /// Returns how many units a request has cost, once its response is known.
 #[derive(Clone)]
-pub(super) struct SettleBy(Arc<dyn Fn(&Parts) -> Option<u32> + Send + Sync>);
+pub(super) struct SettleBy(Arc<Cost>);
+
+type Cost = dyn Fn(&Parts) -> Option<u32> + Send + Sync;
 
 impl SettleBy {
     pub(super) fn new(cost: impl Fn(&Parts) -> Option<u32> + Send + Sync + 'static) -> Self {

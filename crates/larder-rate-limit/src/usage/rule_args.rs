@@ -10,6 +10,10 @@ pub(crate) enum RuleArgs {
     /// A window that begins with the first request.
     FromFirst { limit: i64, period: i64 },
     /// Windows between edges that are in order: the last, this and the next one, as the caller's clock sees it.
+    #[cfg_attr(
+        not(feature = "calendar"),
+        allow(dead_code, reason = "no window is made of it")
+    )]
     Calendar { limit: i64, edges: [i64; 4] },
     /// A window that slides, estimated from two counts.
     Sliding { limit: i64, period: i64 },
