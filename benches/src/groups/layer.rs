@@ -49,7 +49,7 @@ pub(crate) fn run() -> Vec<Row> {
                 "tower_governor",
                 Box::new(|| added(&runtime, &governed, &service())),
             ),
-            Bar::CostAtMost(1.0),
+            Bar::CostAtMost(0.8),
         )
         .with_note(note),
         compare(
@@ -63,7 +63,7 @@ pub(crate) fn run() -> Vec<Row> {
                 "tower_governor",
                 Box::new(|| added(&runtime, &governed_router, &router)),
             ),
-            Bar::CostAtMost(1.0),
+            Bar::CostAtMost(0.8),
         )
         .with_note(note),
     ]

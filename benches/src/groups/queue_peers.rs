@@ -117,7 +117,7 @@ impl Bench<'_> {
             (peer, Box::new(|| theirs(&self.fresh_name()))),
             Bar::ThroughputAtLeast(least),
         )
-        .with_note(AOF)
+        .with_note(format!("{AOF}{}", remark(what, peer)))
     }
 
     fn fresh_name(&self) -> String {
@@ -347,6 +347,19 @@ impl Bench<'_> {
             figure,
             20e6,
         )
+    }
+}
+
+/// What the peer does otherwise, where that decides.
+fn remark(what: &str, peer: &str) -> &'static str {
+    match peer {
+        "apalis-redis" if what.starts_with("enqueued") => {
+            "; the peer has no largest number of jobs, and keeps what is done until it is vacuumed"
+        }
+        "apalis-redis" if what.ends_with(" 1 places") => {
+            "; the peer takes ten jobs at once, of which nine wait in its memory"
+        }
+        _ => "",
     }
 }
 

@@ -25,7 +25,8 @@ pub enum FailMode {
     /// Refuses the request with 503. For limits that guard something, such as password guesses.
     Closed,
     /// Charges the request in this process alone, so that each process grants the quota once, or its
-    /// [share](LocalStore::with_share_of) of it. If that fails too, the request is refused with 503.
+    /// [share](LocalStore::with_share_of) of it. If that fails too, or if the policy limits concurrency,
+    /// the request is refused with 503.
     Local(LocalStore),
 }
 

@@ -5,7 +5,7 @@ use std::task::Poll;
 use std::time::Duration;
 
 use larder_store::program::{Program, Programs, Record};
-use larder_store::{Error, ErrorKind, Key, KeyId, Refusal, Result, Store, StoreExt};
+use larder_store::{Error, ErrorKind, Key, KeyId, KeyPrefix, Refusal, Result, Store, StoreExt};
 
 use crate::decision::Account;
 use crate::give_back::GiveBack;
@@ -32,6 +32,8 @@ use crate::{Decision, Gcra, Policy, Quota, Rule};
 pub struct RateLimiter {
     pub(crate) programs: Arc<dyn Programs>,
     policy: Arc<str>,
+    /// The beginning of the keys of all visitors.
+    prefix: Arc<KeyPrefix>,
     quota: Quota,
     pub(crate) engine: Engine,
     cost: u32,
@@ -92,9 +94,10 @@ impl RateLimiter {
             None => Engine::of(Arc::new(Plan::new(policy)?)),
         };
         Ok(Self {
-            engine,
             programs: store.require_programs("a rate limit")?,
+            prefix: prefix(&engine, name),
             policy: name.into(),
+            engine,
             quota,
             cost: 1,
             shared: SharedQuotas::default(),
@@ -129,6 +132,7 @@ impl RateLimiter {
         if let Engine::Gcra(_) = self.engine {
             // A plan may have any rules, so all visitors have the record that holds them.
             self.engine = Engine::of(Arc::new(Plan::new(self.quota.into())?));
+            self.prefix = prefix(&self.engine, &self.policy);
         }
         self.plans = Some(Arc::new(plans));
         Ok(self)
@@ -136,11 +140,7 @@ impl RateLimiter {
 
     /// Returns the key of the record of `visitor`.
     pub fn key(&self, visitor: impl KeyId) -> Key {
-        let kind = match self.engine {
-            Engine::Gcra(_) => Tat::KIND,
-            Engine::Usage(_) | Engine::Unlimited(_) => Usage::KIND,
-        };
-        Key::new(kind, (&*self.policy, visitor))
+        self.prefix.key(visitor)
     }
 
     /// Returns the name of the policy.
@@ -278,10 +278,6 @@ impl RateLimiter {
         GiveBack::of(self, &engine, decision).ok().flatten()
     }
 
-    pub(crate) fn refund_now(&self, key: &Key, back: &GiveBack) -> Poll<Result<Decision>> {
-        back.run_now(&*self.programs, key)
-    }
-
     pub(crate) async fn refund_key(&self, key: &Key, back: &GiveBack) -> Result<Decision> {
         back.run(&*self.programs, key).await
     }
@@ -305,6 +301,7 @@ impl RateLimiter {
     }
 
     /// Does the same in a store that answers at once. Pending means that nothing was done.
+    #[inline]
     pub(crate) fn run_now<P: Program>(
         &self,
         programs: &dyn Programs,
@@ -323,6 +320,15 @@ impl RateLimiter {
         }
         Poll::Ready(Err(full))
     }
+}
+
+/// Returns the beginning of the keys of the visitors of `policy`.
+fn prefix(engine: &Engine, policy: &str) -> Arc<KeyPrefix> {
+    let kind = match engine {
+        Engine::Gcra(_) => Tat::KIND,
+        Engine::Usage(_) | Engine::Unlimited(_) => Usage::KIND,
+    };
+    Arc::new(KeyPrefix::new(kind, policy))
 }
 
 /// The quota that a policy without rules names.

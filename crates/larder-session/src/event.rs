@@ -80,7 +80,9 @@ impl fmt::Debug for SessionHash {
 
 /// The app's function for events, if there is one.
 #[derive(Clone, Default)]
-pub(crate) struct Events(Option<Arc<dyn Fn(&SessionEvent) + Send + Sync>>);
+pub(crate) struct Events(Option<Arc<Observer>>);
+
+type Observer = dyn Fn(&SessionEvent) + Send + Sync;
 
 impl Events {
     pub(crate) fn to(function: impl Fn(&SessionEvent) + Send + Sync + 'static) -> Self {

@@ -92,3 +92,14 @@ fn ci_installs_the_rust_that_the_crates_promise() {
     let install = format!("rustup toolchain install {version} --profile minimal");
     assert!(commands().contains(&install), "{install}");
 }
+
+#[test]
+fn each_proof_of_a_workflow_is_there() {
+    let workflow = read(".github/workflows/proofs.yml");
+    let (_, proofs) = workflow.split_once("proof: [").unwrap();
+    let (proofs, _) = proofs.split_once(']').unwrap();
+    let there = read("proofs/src/proof.rs");
+    for proof in proofs.split(", ") {
+        assert!(there.contains(&format!("name: \"{proof}\"")), "{proof}");
+    }
+}

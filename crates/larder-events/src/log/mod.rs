@@ -110,7 +110,8 @@ impl<T> EventLog<T> {
     /// The name is in each key. It is 1 to 32 of `a-z`, `0-9`, `-`, `_` and `.`.
     ///
     /// # Errors
-    /// [`ErrorKind::Invalid`](larder_store::ErrorKind::Invalid) if the name has another form, or the store runs no programs or lets nobody wait.
+    /// [`ErrorKind::Invalid`](larder_store::ErrorKind::Invalid) if the name has another form, or the store runs no
+    /// programs or lets nobody wait.
     pub fn new(store: Arc<dyn Store>, name: &str, ttl: Ttl) -> Result<Self> {
         crate::describe_metrics();
         Ok(Self {

@@ -5,12 +5,12 @@ use super::reads::{ReadDead, ReadRange};
 use super::{DeadLetter, EventId, EventLog, Page, names};
 
 impl<T: DeserializeOwned> EventLog<T> {
-    /// Returns the first `many` events after an id, at most [`MAX_BATCH`]. One round trip.
+    /// Returns the first `many` events after an id, at most [`MAX_BATCH`](super::MAX_BATCH). One round trip.
     ///
     /// Begin with [`EventId::ZERO`] or [`EventId::before_millis`], and go on with [`Page::next`].
     ///
     /// # Errors
-    /// Those of the store, and [`ErrorKind::Invalid`] for too many.
+    /// Those of the store, and [`ErrorKind::Invalid`](larder_store::ErrorKind::Invalid) for too many.
     pub async fn read(&self, id: impl KeyId, after: EventId, many: u32) -> Result<Page<T>> {
         self.read_range(self.key(id), after, None, many).await
     }
@@ -42,10 +42,11 @@ impl<T: DeserializeOwned> EventLog<T> {
         Ok(Page::new(found, many, |event| self.decode(event)))
     }
 
-    /// Returns the first `many` dead letters after an id, of all groups, at most [`MAX_BATCH`]. One round trip.
+    /// Returns the first `many` dead letters after an id, of all groups, at most
+    /// [`MAX_BATCH`](super::MAX_BATCH). One round trip.
     ///
-    /// An event dies when it was delivered [too often](Group::with_max_deliveries), or was
-    /// [rejected](Consumer::reject).
+    /// An event dies when it was delivered [too often](super::Group::with_max_deliveries), or was
+    /// [rejected](super::Consumer::reject).
     ///
     /// # Errors
     /// As [`read`](Self::read) gives them.

@@ -26,7 +26,7 @@ impl Queue {
         self.settle(receipt, Verdict::Ack).await
     }
 
-    /// Acknowledges jobs, with a result for each. One round trip for each 256.
+    /// Acknowledges jobs, with a result for each. One round trip for each 128.
     ///
     /// # Errors
     /// As [`ack`](Self::ack) gives them.
@@ -52,7 +52,7 @@ impl Queue {
         self.settle(receipt, Verdict::Nack { delay, reason }).await
     }
 
-    /// Gives jobs that have failed back, with a result for each. One round trip for each 256.
+    /// Gives jobs that have failed back, with a result for each. One round trip for each 128.
     ///
     /// # Errors
     /// Those of the store.
@@ -77,7 +77,7 @@ impl Queue {
         self.settle(receipt, Verdict::Reject { reason }).await
     }
 
-    /// Makes jobs dead letters, with a result for each. One round trip for each 256.
+    /// Makes jobs dead letters, with a result for each. One round trip for each 128.
     ///
     /// # Errors
     /// Those of the store.
@@ -102,7 +102,7 @@ impl Queue {
         self.settle(receipt, Verdict::Release { delay }).await
     }
 
-    /// Gives jobs back unworked, with a result for each. One round trip for each 256.
+    /// Gives jobs back unworked, with a result for each. One round trip for each 128.
     ///
     /// # Errors
     /// Those of the store.
@@ -128,7 +128,7 @@ impl Queue {
         self.settle(receipt, Verdict::Extend { lease }).await
     }
 
-    /// Moves the ends of leases, with a result for each. One round trip for each 256.
+    /// Moves the ends of leases, with a result for each. One round trip for each 128.
     ///
     /// # Errors
     /// Those of the store.
@@ -153,10 +153,10 @@ impl Queue {
 
     /// Carries out verdicts of any kind, in their order, with a result for each.
     ///
-    /// It takes one round trip for each 256. One that is refused does not hold up the others.
+    /// It takes one round trip for each 128. One that is refused does not hold up the others.
     ///
     /// # Errors
-    /// Those of the store. Where there are more than 256, those of earlier round trips were carried out.
+    /// Those of the store. Where there are more than 128, those of earlier round trips were carried out.
     ///
     /// # Cancellation
     /// Each may or may not have been carried out.
@@ -189,7 +189,7 @@ impl Queue {
     /// Carries out verdicts of any kind, and takes at most `n` jobs in their place, in one round trip.
     ///
     /// It does what [`settle_many`](Self::settle_many) and [`dequeue`](Self::dequeue) do, for half the
-    /// price: whoever works in a loop should use it. It takes one more round trip for each 256 verdicts.
+    /// price: whoever works in a loop should use it. It takes one more round trip for each 128 verdicts.
     ///
     /// # Errors
     /// Those of both. After [`ErrorKind::MayHaveRun`](larder_store::ErrorKind::MayHaveRun) send the verdicts

@@ -65,17 +65,17 @@ on_every_store! { memory, redis;
 
     async fn more_verdicts_than_one_step_takes_are_sent_in_several(world: World) {
         let queue = queue_of(&world);
-        let jobs = (0..300).map(|number| job(&format!("{number:03}")));
+        let jobs = (0..150).map(|number| job(&format!("{number:03}")));
         for added in queue.enqueue_many(jobs).await {
             added.unwrap();
         }
-        let mut taken = take(&queue, 256).await;
-        taken.extend(take(&queue, 40).await);
+        let mut taken = take(&queue, 128).await;
+        taken.extend(take(&queue, 18).await);
         let verdicts: Vec<_> = taken.iter().map(|it| ack(it.receipt())).collect();
         let (settled, next) = queue.settle_and_dequeue(&verdicts, 9).await.unwrap();
-        assert_eq!(settled, vec![Settled::Accepted; 296]);
+        assert_eq!(settled, vec![Settled::Accepted; 146]);
         assert_eq!(next.len(), 4);
-        assert_eq!(queue.counts().await.unwrap().done, 296);
+        assert_eq!(queue.counts().await.unwrap().done, 146);
     }
 
     async fn ids_of_done_jobs_are_capped_though_they_come_in_large_batches(world: World) {

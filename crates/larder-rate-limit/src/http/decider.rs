@@ -1,5 +1,6 @@
 //! What a layer was told to do, and how it decides about requests.
 
+use std::sync::Arc;
 use std::task::Poll;
 use std::time::Duration;
 
@@ -36,7 +37,7 @@ pub enum Unkeyed {
 /// What a layer was told to do.
 #[derive(Clone, Debug)]
 pub(super) struct Decider {
-    pub(super) limits: Vec<Limit>,
+    pub(super) limits: Vec<Arc<Limit>>,
     pub(super) fail_mode: FailMode,
     pub(super) unkeyed: Unkeyed,
     pub(super) timeout: StoreTimeout,
@@ -53,7 +54,7 @@ impl Decider {
     pub(super) fn new(limit: Limit) -> Self {
         Self {
             timeout: StoreTimeout::new(DEFAULT_TIMEOUT, limit.limiter.store_deadline()),
-            limits: vec![limit],
+            limits: vec![Arc::new(limit)],
             fail_mode: FailMode::default(),
             unkeyed: Unkeyed::default(),
             headers: Headers::default(),
@@ -81,6 +82,7 @@ impl Decider {
     }
 
     /// Returns what is known about a request without its visitor. None if that decides.
+    #[inline]
     pub(super) fn known(&self, request: &RequestHead<'_>) -> Option<Verdict> {
         if let Some(lists) = &self.lists {
             match lists.find(*request) {
@@ -109,7 +111,7 @@ impl Decider {
     pub(super) fn simple(&self) -> Option<&Limit> {
         match &*self.limits {
             [limit] if self.memory.is_none() && self.settle_by.is_none() && limit.is_simple() => {
-                Some(limit)
+                Some(&**limit)
             }
             _ => None,
         }
@@ -128,6 +130,7 @@ impl Decider {
     }
 
     /// Decides if the store answers at once. Pending means that nothing was charged.
+    #[inline]
     pub(super) fn decide_now(&self, limit: &Limit, key: &Key) -> Poll<Verdict> {
         limit.limiter.check_now(key).map(|answer| match answer {
             Ok(decision) => {
@@ -142,6 +145,7 @@ impl Decider {
     }
 
     /// Counts the decision of a single limit, and returns what follows.
+    #[inline]
     pub(super) fn decided(&self, at: usize, key: &Key, decision: Decision) -> Verdict {
         let limit = &self.limits[at];
         if !decision.is_allowed() {
@@ -164,6 +168,7 @@ impl Decider {
     }
 
     /// Counts a request that a limit lets pass.
+    #[inline]
     pub(super) fn passed(&self, limit: &Limit, decision: &Decision, outcome: Outcome) {
         limit.metrics.count(outcome);
         if decision.is_shared() {

@@ -56,7 +56,8 @@ impl Decider {
 
     /// Returns the limits that apply to a request, and that no other one replaces.
     fn applying(&self, request: RequestHead<'_>) -> Vec<(usize, &Limit)> {
-        let mut limits: Vec<_> = self.limits.iter().enumerate().collect();
+        let limits = self.limits.iter().map(|limit| &**limit);
+        let mut limits: Vec<_> = limits.enumerate().collect();
         limits.retain(|(_, limit)| limit.applies_to(&request));
         let is_replaced = |limit: &Limit| limits.iter().any(|(_, other)| other.replaces(limit));
         let is_kept: Vec<_> = limits

@@ -67,7 +67,6 @@ pub(super) struct Fields {
 
 #[derive(Clone, Debug)]
 struct RuleFields {
-    name: Box<str>,
     /// The beginning of a `RateLimit` value: the name as a structured string, and `;r=`.
     remaining: Box<str>,
     burst: u32,
@@ -92,24 +91,18 @@ impl Fields {
             .collect();
         // The names of policies are ASCII, and so are the items: no fallback is ever taken.
         let nothing = |_| HeaderValue::from_static("");
-        let each = names.into_iter().zip(rules).map(|(name, rule)| RuleFields {
+        let each = names.iter().zip(rules).map(|(name, rule)| RuleFields {
             remaining: format!(
                 "{};r=",
-                ItemSerializer::new().bare_item(text(&name)).finish()
+                ItemSerializer::new().bare_item(text(name)).finish()
             )
             .into(),
-            name: name.into(),
             burst: rule.quota().burst(),
         });
         Self {
             policy: HeaderValue::try_from(items.join(", ")).unwrap_or_else(nothing),
             rules: each.collect(),
         }
-    }
-
-    /// Returns the name of the rule that made `decision`.
-    pub(super) fn name(&self, decision: &Decision) -> Option<&str> {
-        Some(&self.rules.get(decision.rule())?.name)
     }
 
     /// Returns whether a fifth of the units or less is left after `decision`.

@@ -68,13 +68,14 @@ impl RateLimitLayer {
     /// Adds a limit, which a request must pass too.
     ///
     /// If one refuses, none is charged. All that share a store take one round trip together, and one more
-    /// to give back what the others charged if one refuses; [`Limits`](crate::Limits) describes that. Limits
+    /// to give back what the others charged if one refuses; [`Limits`](crate::Limits) describes that. A
+    /// policy that limits concurrency is asked before them, in a round trip of its own. Limits
     /// of the same visitor belong into one [`Policy`](crate::Policy), which is one step. Other settings of the layer
     /// apply to all its limits.
     #[must_use]
     pub fn and(mut self, limit: Limit) -> Self {
         let decider = Arc::make_mut(&mut self.decider);
-        decider.limits.push(limit);
+        decider.limits.push(Arc::new(limit));
         decider.set_timeout(decider.timeout.limit());
         let fail_mode = decider.fail_mode.clone();
         self.with_fail_mode(fail_mode)
@@ -86,7 +87,8 @@ impl RateLimitLayer {
         let decider = Arc::make_mut(&mut self.decider);
         if let FailMode::Local(local) = &fail_mode {
             for limit in &mut decider.limits {
-                limit.local = local.limiter(&limit.limiter);
+                let local = local.limiter(&limit.limiter);
+                Arc::make_mut(limit).local = local;
             }
         }
         decider.fail_mode = fail_mode;

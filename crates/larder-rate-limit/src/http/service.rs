@@ -64,7 +64,7 @@ where
             (Some(verdict), _) => Some(verdict),
             (None, None) => None,
             (None, Some(limit)) => {
-                let found = if limit.key_by.needs_parts() {
+                let mut found = if limit.key_by.needs_parts() {
                     let (parts, body) = request.into_parts();
                     let head = RequestHead::of_parts(&parts);
                     let found = limit.key_by.find(&limit.limiter, head);
@@ -74,17 +74,18 @@ where
                     let head = RequestHead::of(&request);
                     limit.key_by.find(&limit.limiter, head)
                 };
-                match found {
+                if let Found::Now(none @ None) = &mut found {
+                    *none = decider.unkeyed(limit);
+                }
+                match &found {
                     Found::Later(_) => None,
-                    Found::Now(found) => match found.or_else(|| decider.unkeyed(limit)) {
-                        None => Some(Verdict::Pass(Passed::default())),
-                        Some(found) => match decider.decide_now(limit, &found) {
-                            Poll::Ready(verdict) => Some(verdict),
-                            Poll::Pending => {
-                                key = Some(found);
-                                None
-                            }
-                        },
+                    Found::Now(None) => Some(Verdict::Pass(Passed::default())),
+                    Found::Now(Some(known)) => match decider.decide_now(limit, known) {
+                        Poll::Ready(verdict) => Some(verdict),
+                        Poll::Pending => {
+                            key = Some(known.clone());
+                            None
+                        }
                     },
                 }
             }

@@ -256,9 +256,14 @@ impl KeyBy {
     /// Looks for a key, as far as that takes no waiting.
     pub(crate) fn find(&self, limiter: &RateLimiter, request: RequestHead<'_>) -> Found {
         let key = match &self.source {
-            Source::Address(address) => address
-                .find_in(request)
-                .map(|client| limiter.key(("ip", Network::with_lengths(client, self.prefixes)))),
+            Source::Address(address) => match address.find_in(request) {
+                // Returned at once, since a key is long to move.
+                Some(client) => {
+                    let network = Network::with_lengths(client, self.prefixes);
+                    return Found::Now(Some(limiter.key(("ip", network))));
+                }
+                None => None,
+            },
             Source::Header(name) => header(limiter, name, request.headers),
             Source::Function(find) => request.parts.and_then(|parts| find(limiter, parts)),
             Source::User(_, is_there) if !is_there(request.extensions) => None,

@@ -1,8 +1,9 @@
 //! What happens while the store fails.
 
+use std::num::NonZeroU32;
 use std::time::Duration;
 
-use larder_rate_limit::{FailMode, KeyBy, Quota, RateLimitLayer};
+use larder_rate_limit::{FailMode, KeyBy, LocalStore, Quota, RateLimitLayer};
 use larder_store::ErrorKind;
 use tokio::time::Instant;
 
@@ -66,6 +67,23 @@ async fn local_limits_in_this_process_until_the_store_is_back() {
         assert_eq!(app.status("192.0.2.2").await, 200, "{behavior:?}");
         store.set(Behavior::Now);
         assert_eq!(app.status("192.0.2.1").await, 200, "{behavior:?}");
+    }
+}
+
+#[tokio::test]
+async fn each_of_several_processes_grants_its_share_while_the_store_fails() {
+    let store = ScriptedStore::new(Behavior::Fails(ErrorKind::NotSent));
+    for (quota, processes, granted) in [(6, 3, 2), (7, 3, 2), (6, 1, 6), (2, 100, 1)] {
+        let local = LocalStore::new(model().0).unwrap();
+        let local = local.with_share_of(NonZeroU32::new(processes).unwrap());
+        let limiter = limiter(store.store(), Quota::per_hour(quota));
+        let layer = RateLimitLayer::new(limiter, KeyBy::peer());
+        let app = App::new(layer.with_fail_mode(FailMode::Local(local)));
+        let mut passed = 0;
+        for _ in 0..10 {
+            passed += u32::from(app.status("192.0.2.1").await == 200);
+        }
+        assert_eq!(passed, granted, "{quota} by {processes}");
     }
 }
 

@@ -2,7 +2,7 @@
 
 use http::HeaderName;
 use http::request::Parts;
-use larder_rate_limit::{KeyBy, Quota, RateLimitLayer, TrustedProxies, Unkeyed};
+use larder_rate_limit::{KeyBy, PrefixLengths, Quota, RateLimitLayer, TrustedProxies, Unkeyed};
 
 use crate::support::{App, from, limiter, model, with};
 
@@ -98,6 +98,89 @@ async fn a_function_tells_visitors_apart() {
         let mut request = from("192.0.2.1");
         *request.uri_mut() = path.parse().unwrap();
         assert_eq!(app.send(request).await.status(), status, "{path}");
+    }
+}
+
+#[tokio::test]
+async fn a_key_of_several_parts_is_charged_only_if_all_are_found() {
+    let path = KeyBy::from_fn(|parts: &Parts| Some(parts.uri.path().to_owned()));
+    let now = KeyBy::header(API_KEY)
+        .and(path.clone())
+        .or(KeyBy::everybody());
+    let later = KeyBy::from_async_fn(async |parts: &Parts| {
+        parts
+            .headers
+            .get("x-api-key")
+            .map(|key| key.as_bytes().to_vec())
+    });
+    let later = later.and(path).or(KeyBy::everybody());
+    for key_by in [now, later] {
+        let app = once(key_by);
+        let to = |path: &str, key: &str| {
+            let mut request = with(from("192.0.2.1"), "x-api-key", key);
+            *request.uri_mut() = path.parse().unwrap();
+            request
+        };
+        for (request, status) in [
+            (to("/a", "one"), 200),
+            (to("/b", "one"), 200),
+            (to("/a", "two"), 200),
+            (to("/a", "one"), 429),
+            (from("192.0.2.1"), 200),
+            (from("192.0.2.2"), 429),
+            // What separates the parts in a key does not do so in a part.
+            (to("/a", "one:own:/b"), 200),
+        ] {
+            assert_eq!(app.send(request).await.status(), status);
+        }
+    }
+    let shown = format!(
+        "{:?}",
+        KeyBy::header(API_KEY)
+            .and(KeyBy::peer())
+            .and(KeyBy::everybody())
+    );
+    assert_eq!(
+        shown,
+        "KeyBy::header.and(KeyBy::peer).and(KeyBy::everybody)"
+    );
+}
+
+#[tokio::test]
+async fn a_prefix_length_makes_one_visitor_of_a_network() {
+    let lengths = PrefixLengths::new(24, 48).unwrap();
+    let app = once(
+        KeyBy::header(API_KEY)
+            .or(KeyBy::peer())
+            .with_prefix_lengths(lengths),
+    );
+    for (peer, status) in [
+        ("192.0.2.1", 200),
+        ("192.0.2.9", 429),
+        ("192.0.3.1", 200),
+        ("2001:db8:1:1::1", 200),
+        // Rotation within a /48.
+        ("2001:db8:1:ffff::1", 429),
+        ("2001:db8:2::1", 200),
+    ] {
+        assert_eq!(app.status(peer).await, status, "{peer}");
+    }
+}
+
+#[tokio::test]
+async fn an_address_in_a_header_is_charged_if_a_declared_proxy_wrote_it() {
+    let name = HeaderName::from_static("cf-connecting-ip");
+    let proxies = TrustedProxies::header("10.0.0.0/8".parse().unwrap(), name);
+    let app = once(KeyBy::forwarded(proxies));
+    for (peer, sent, status) in [
+        ("10.0.0.1", "198.51.100.1", 200),
+        ("10.0.0.2", "198.51.100.1", 429),
+        ("203.0.113.9", "198.51.100.2", 200),
+        ("203.0.113.9", "198.51.100.3", 429),
+        ("10.0.0.1", "198.51.100.2", 200),
+    ] {
+        let request = with(from(peer), "cf-connecting-ip", sent);
+        assert_eq!(app.send(request).await.status(), status, "{peer} {sent}");
     }
 }
 

@@ -4,9 +4,10 @@ use std::collections::BTreeMap;
 use std::sync::atomic::{AtomicU64, Ordering};
 use std::sync::{Arc, Mutex};
 
-use larder_rate_limit::{FailMode, KeyBy, Quota, RateLimitLayer};
+use larder_rate_limit::{FailMode, KeyBy, Limit, Quota, RateLimitLayer};
 use larder_store::ErrorKind;
 use larder_store::program::Record;
+use larder_test::MetricNames;
 use metrics::{
     Counter, Gauge, Histogram, Key, KeyName, Metadata, Recorder, SharedString, Unit,
     with_local_recorder,
@@ -73,13 +74,27 @@ fn decided(outcome: &str, count: u64) -> (String, u64) {
     )
 }
 
+fn refused(reason: &str, count: u64) -> (String, u64) {
+    (
+        format!("larder_rate_limit_refusals_total test {reason}"),
+        count,
+    )
+}
+
 #[tokio::test]
 async fn every_decision_is_counted_by_its_outcome() {
     let peers = ["192.0.2.1", "192.0.2.1", "192.0.2.1", "192.0.2.2"];
     let fails = Behavior::Fails(ErrorKind::NotSent);
+    // Of two units none is left after the second.
+    let near = || ("larder_rate_limit_near_limit_total test".to_owned(), 1);
     assert_eq!(
         outcomes(Behavior::Now, FailMode::Open, &peers).await,
-        [decided("allowed", 3), decided("refused", 1)]
+        [
+            decided("allowed", 3),
+            decided("refused", 1),
+            near(),
+            refused("quota", 1)
+        ]
     );
     assert_eq!(
         outcomes(fails, FailMode::Open, &peers).await,
@@ -87,12 +102,17 @@ async fn every_decision_is_counted_by_its_outcome() {
     );
     assert_eq!(
         outcomes(fails, FailMode::Closed, &peers).await,
-        [decided("failed_closed", 4)]
+        [decided("failed_closed", 4), refused("store_failed", 4)]
     );
     let local = FailMode::local(model().0).unwrap();
     assert_eq!(
         outcomes(fails, local, &peers).await,
-        [decided("local_allowed", 3), decided("local_refused", 1)]
+        [
+            decided("local_allowed", 3),
+            decided("local_refused", 1),
+            near(),
+            refused("quota", 1)
+        ]
     );
 }
 
@@ -118,6 +138,7 @@ async fn key_timeouts_and_shared_quotas_are_counted() {
         [
             decided("allowed", 3),
             ("larder_rate_limit_key_timeouts_total test".to_owned(), 3),
+            ("larder_rate_limit_near_limit_total test".to_owned(), 1),
             ("larder_rate_limit_shared_total test".to_owned(), 1),
         ]
     );
@@ -132,4 +153,115 @@ async fn a_request_without_a_key_is_counted() {
             ("larder_rate_limit_unkeyed_total test".to_owned(), 1)
         ]
     );
+}
+
+#[tokio::test]
+async fn a_limit_in_shadow_mode_is_counted_apart() {
+    let counters = Counters::default();
+    let layer = with_local_recorder(&counters, || {
+        let limiter = limiter(model().0, Quota::per_hour(2));
+        RateLimitLayer::of(Limit::new(limiter, KeyBy::peer()).with_shadow_mode())
+    });
+    let app = App::new(layer);
+    for _ in 0..5 {
+        assert_eq!(app.status("192.0.2.1").await, 200);
+    }
+    let shadow = |outcome| format!("larder_rate_limit_shadow_total test {outcome}");
+    assert_eq!(
+        counters.read(),
+        [(shadow("allowed"), 2), (shadow("refused"), 3)]
+    );
+}
+
+#[tokio::test]
+async fn a_request_that_leaves_a_fifth_of_the_quota_is_near_the_limit() {
+    let counters = Counters::default();
+    let layer = with_local_recorder(&counters, || {
+        RateLimitLayer::new(limiter(model().0, Quota::per_hour(10)), KeyBy::peer())
+    });
+    let app = App::new(layer);
+    for (sent, near) in [(7, 0), (1, 1), (1, 2), (1, 3), (5, 3)] {
+        for _ in 0..sent {
+            app.status("192.0.2.1").await;
+        }
+        let counted = counters.read();
+        let counted = counted.iter().find(|(name, _)| name.contains("near_limit"));
+        assert_eq!(counted.map_or(0, |(_, count)| *count), near);
+    }
+}
+
+#[test]
+fn each_metric_is_described_with_its_unit_and_listed_in_the_readme() {
+    let names = MetricNames::default();
+    with_local_recorder(&names, || {
+        RateLimitLayer::new(limiter(model().0, Quota::per_hour(1)), KeyBy::peer())
+    });
+    assert_eq!(
+        names.assert_listed("larder_rate_limit_", include_str!("../../README.md")),
+        8
+    );
+}
+
+/// Keeps the lines that are logged.
+#[derive(Clone, Default)]
+struct Log(Arc<Mutex<Vec<String>>>);
+
+impl tracing::Subscriber for Log {
+    fn enabled(&self, _: &tracing::Metadata<'_>) -> bool {
+        true
+    }
+
+    fn new_span(&self, _: &tracing::span::Attributes<'_>) -> tracing::span::Id {
+        tracing::span::Id::from_u64(1)
+    }
+
+    fn record(&self, _: &tracing::span::Id, _: &tracing::span::Record<'_>) {}
+    fn record_follows_from(&self, _: &tracing::span::Id, _: &tracing::span::Id) {}
+    fn enter(&self, _: &tracing::span::Id) {}
+    fn exit(&self, _: &tracing::span::Id) {}
+
+    fn event(&self, event: &tracing::Event<'_>) {
+        struct Line(String);
+        impl tracing::field::Visit for Line {
+            fn record_debug(&mut self, _: &tracing::field::Field, value: &dyn std::fmt::Debug) {
+                self.0 += &format!("{value:?} ");
+            }
+        }
+        let mut line = Line(String::new());
+        event.record(&mut line);
+        self.0.lock().unwrap().push(line.0);
+    }
+}
+
+#[tokio::test]
+async fn a_missing_address_is_logged_once_with_the_call_that_mends_it() {
+    let log = Log::default();
+    let guard = tracing::subscriber::set_default(log.clone());
+    let api_key = http::HeaderName::from_static("x-api-key");
+    for (key_by, expected) in [
+        (
+            KeyBy::peer(),
+            "into_make_service_with_connect_info::<SocketAddr>()",
+        ),
+        (
+            KeyBy::header(api_key),
+            "check that the client sends the header",
+        ),
+    ] {
+        let app = App::new(RateLimitLayer::new(
+            limiter(model().0, Quota::per_hour(9)),
+            key_by,
+        ));
+        for _ in 0..3 {
+            app.send(http::Request::new(())).await;
+        }
+        let lines = std::mem::take(&mut *log.0.lock().unwrap());
+        let lines: Vec<_> = lines
+            .iter()
+            .filter(|line| line.contains("found no"))
+            .collect();
+        assert_eq!(lines.len(), 1, "{lines:?}");
+        assert!(lines[0].contains(expected), "{lines:?}");
+    }
+    drop(guard);
 }

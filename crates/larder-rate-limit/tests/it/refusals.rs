@@ -51,8 +51,10 @@ async fn a_failing_store_that_is_declared_closed_gives_problem_details() {
     assert_eq!(
         refused.body(),
         concat!(
-            r#"{"status":503,"title":"Service Unavailable","#,
-            r#""detail":"The rate limit cannot be checked for now."}"#
+            r#"{"status":503,"#,
+            r#""title":"Request cannot be satisfied due to temporary server capacity constraints","#,
+            r#""type":"https://iana.org/assignments/http-problem-types#temporary-reduced-capacity","#,
+            r#""violated-policies":["test"]}"#
         )
     );
 }

@@ -90,7 +90,8 @@ async fn a_store_says_when_connecting_which_features_are_lost_and_goes_on() {
         .connect()
         .await
         .unwrap();
-    store.put(&put(1, "x")).await.unwrap();
+    let stored = store.put(&put(1, "x")).await.unwrap();
+    assert_eq!(stored, larder_store::PutOutcome::Stored);
     let said = log.read();
     for lost in [
         "the server refuses CLIENT INFO: a connection that hangs",

@@ -71,14 +71,23 @@ impl Key {
 
     /// Makes the key of `id` in `kind`.
     pub fn new(kind: Kind, id: impl KeyId) -> Self {
-        let mut text = SmallVec::new();
-        text.extend_from_slice(kind.name().as_bytes());
-        text.extend_from_slice(b":{");
-        let mut writer = IdWriter::new(&mut text).partitioned(kind.is_partitioned());
+        // Written in its place, since a key is long to move.
+        let mut key = Self::empty(kind);
+        key.text.extend_from_slice(kind.name().as_bytes());
+        key.text.extend_from_slice(b":{");
+        let mut writer = IdWriter::new(&mut key.text).partitioned(kind.is_partitioned());
         id.write_id(&mut writer);
-        let first = writer.finish();
-        text.push(b'}');
-        Self { kind, text, first }
+        key.first = writer.finish();
+        key.text.push(b'}');
+        key
+    }
+
+    fn empty(kind: Kind) -> Self {
+        Self {
+            kind,
+            text: SmallVec::new(),
+            first: Span::default(),
+        }
     }
 
     /// Makes the key of one part of this key's record.

@@ -44,17 +44,13 @@ impl KeyPrefix {
 
     /// Makes the key whose id ends with `last`.
     pub fn key(&self, last: impl KeyId) -> Key {
-        let mut text = SmallVec::new();
-        text.extend_from_slice(&self.text);
-        let mut writer = IdWriter::resume(&mut text, self.progress);
+        let mut key = Key::empty(self.kind);
+        key.text.extend_from_slice(&self.text);
+        let mut writer = IdWriter::resume(&mut key.text, self.progress);
         last.write_id(&mut writer);
-        let first = writer.finish();
-        text.push(b'}');
-        Key {
-            kind: self.kind,
-            text,
-            first,
-        }
+        key.first = writer.finish();
+        key.text.push(b'}');
+        key
     }
 }
 

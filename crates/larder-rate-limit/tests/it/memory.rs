@@ -1,0 +1,111 @@
+//! Refusals that a process remembers, so that a flood costs few calls to the store.
+
+use std::sync::Arc;
+use std::time::Duration;
+
+use http::{Request, Response};
+use http_body_util::Full;
+use larder_rate_limit::{Decision, FailMode, KeyBy, Quota, RateLimitLayer, Reason, RefusalMemory};
+use larder_store::ErrorKind;
+use tokio::sync::Notify;
+use tower::{Layer, service_fn};
+
+use crate::support::{App, Behavior, ScriptedStore, from, limiter, lines};
+
+const ANN: &str = "192.0.2.1";
+const SLOW: Behavior = Behavior::After(Duration::from_millis(1));
+const FAILS: Behavior = Behavior::Fails(ErrorKind::NotSent);
+
+fn layer(store: &ScriptedStore, memory: RefusalMemory) -> RateLimitLayer {
+    let limiter = limiter(store.store(), Quota::new(1, Duration::from_secs(10)));
+    RateLimitLayer::new(limiter, KeyBy::peer())
+        .with_fail_mode(FailMode::Closed)
+        .with_refusal_memory(memory)
+}
+
+#[tokio::test(start_paused = true)]
+async fn a_flood_of_one_visitor_does_not_reach_the_store_and_never_past_the_reset() {
+    let store = ScriptedStore::new(SLOW);
+    let memory = RefusalMemory::new(100).with_max_age(Duration::from_secs(60));
+    let app = App::new(layer(&store, memory));
+    for (status, reason) in [(200, None), (429, Some(Reason::Quota))] {
+        let response = app.send(from(ANN)).await;
+        assert_eq!(response.status(), status);
+        let decision = response.extensions().get::<Decision>();
+        assert_eq!(decision.and_then(Decision::reason), reason);
+    }
+    // From now on whoever asks the store gets a 503.
+    store.set(FAILS);
+    for _ in 0..1_000 {
+        assert_eq!(app.status(ANN).await, 429);
+    }
+    assert_eq!(app.status("192.0.2.2").await, 503, "it has no refusal");
+    tokio::time::advance(Duration::from_secs(7)).await;
+    let refused = app.send(from(ANN)).await;
+    assert_eq!(lines(refused.headers(), "retry-after"), ["3"]);
+    let decision = refused.extensions().get::<Decision>().unwrap();
+    assert_eq!(decision.reason(), Some(Reason::Remembered));
+    // At its time the store is asked again, and not a moment later.
+    tokio::time::advance(decision.retry_after()).await;
+    assert_eq!(app.status(ANN).await, 503);
+}
+
+#[tokio::test(start_paused = true)]
+async fn what_the_support_desk_gives_back_takes_effect_after_a_second() {
+    let store = ScriptedStore::new(SLOW);
+    let app = App::new(layer(&store, RefusalMemory::new(100)));
+    for status in [200, 429] {
+        assert_eq!(app.status(ANN).await, status);
+    }
+    store.set(FAILS);
+    tokio::time::advance(RefusalMemory::DEFAULT_MAX_AGE - Duration::from_millis(10)).await;
+    assert_eq!(app.status(ANN).await, 429);
+    tokio::time::advance(Duration::from_millis(10)).await;
+    assert_eq!(app.status(ANN).await, 503, "the store is asked again");
+}
+
+#[tokio::test(start_paused = true)]
+async fn what_the_layer_gives_back_itself_takes_effect_at_once() {
+    let store = ScriptedStore::new(SLOW);
+    let (inside, gate) = (Arc::new(Notify::new()), Arc::new(Notify::new()));
+    let (notifies, waits) = (inside.clone(), gate.clone());
+    let service = service_fn(move |_: Request<()>| {
+        notifies.notify_one();
+        let gate = waits.clone();
+        async move {
+            gate.notified().await;
+            Ok(Response::new(Full::from("right")))
+        }
+    });
+    let layer = layer(&store, RefusalMemory::new(100)).with_refund_if(|_| true);
+    let app = Arc::new(App::around(layer.layer(service)));
+    let first = tokio::spawn({
+        let app = app.clone();
+        async move { app.status(ANN).await }
+    });
+    inside.notified().await;
+    assert_eq!(app.status(ANN).await, 429);
+    gate.notify_one();
+    assert_eq!(first.await.unwrap(), 200);
+    gate.notify_one();
+    assert_eq!(app.status(ANN).await, 200);
+}
+
+#[tokio::test(start_paused = true)]
+async fn no_more_refusals_are_remembered_than_there_is_room_for() {
+    let store = ScriptedStore::new(SLOW);
+    let app = App::new(layer(&store, RefusalMemory::new(32)));
+    for number in 0..200_u32 {
+        let peer = std::net::Ipv4Addr::from(number).to_string();
+        for status in [200, 429] {
+            assert_eq!(app.status(&peer).await, status);
+        }
+    }
+    store.set(FAILS);
+    let mut remembered = 0;
+    for number in 0..200_u32 {
+        let peer = std::net::Ipv4Addr::from(number).to_string();
+        remembered += u32::from(app.status(&peer).await == 429);
+    }
+    assert!(remembered <= 40, "{remembered}");
+}

@@ -1,0 +1,269 @@
+//! Several limits in one layer, over HTTP on every store.
+
+use std::sync::Arc;
+use std::time::Duration;
+
+use bytes::Bytes;
+use http::{HeaderName, Request, Response};
+use http_body_util::{BodyExt, Full};
+use larder_rate_limit::{
+    Ban, FailMode, KeyBy, Limit, Policy, Quota, RateLimitLayer, RateLimiter, Reason, Rule,
+    Settlement,
+};
+use larder_store::ErrorKind;
+use tokio::sync::Notify;
+use tower::{Layer, ServiceExt, service_fn};
+
+use crate::support::{App, Behavior, ScriptedStore, from, hello, lines, with};
+use crate::world::{World, on_every_store};
+
+const HOUR: Duration = Duration::from_secs(3_600);
+const ANN: &str = "192.0.2.1";
+
+/// A layer that waits as long as a busy machine takes, and refuses if the store fails.
+fn layer(limiter: RateLimiter, key_by: KeyBy) -> RateLimitLayer {
+    RateLimitLayer::new(limiter, key_by)
+        .with_timeout(Duration::from_secs(30))
+        .with_fail_mode(FailMode::Closed)
+}
+
+fn by_header(name: &'static str) -> KeyBy {
+    KeyBy::header(HeaderName::from_static(name))
+}
+
+fn reason(response: &Response<Bytes>) -> Option<Reason> {
+    let decision = response.extensions().get::<larder_rate_limit::Decision>()?;
+    decision.reason()
+}
+
+on_every_store! {
+    async fn a_request_that_one_limit_refuses_is_charged_to_none(world: World) {
+        let address = world.named("address", Quota::per_hour(5));
+        let account = world.named("account", Quota::per_hour(2));
+        let limits = layer(address.clone(), KeyBy::peer())
+            .and(Limit::new(account, by_header("x-account")));
+        let app = App::new(limits);
+        let by = |account| with(from(ANN), "x-account", account);
+        for _ in 0..2 {
+            let passed = app.send(by("ann")).await;
+            assert_eq!(passed.status(), 200);
+            assert_eq!(
+                lines(passed.headers(), "ratelimit-policy"),
+                [r#""address";q=5;w=3600"#, r#""account";q=2;w=3600"#]
+            );
+        }
+        for _ in 0..10 {
+            let refused = app.send(by("ann")).await;
+            assert_eq!(refused.status(), 429);
+            let body = String::from_utf8(refused.body().to_vec()).unwrap();
+            assert!(body.contains(r#""violated-policies":["account"]"#), "{body}");
+            assert_eq!(lines(refused.headers(), "ratelimit").len(), 1);
+        }
+        let ann = ("ip", larder_rate_limit::Network::of(ANN.parse().unwrap()));
+        assert_eq!(address.peek(ann).await.unwrap().remaining(), 3);
+        assert_eq!(app.send(by("ben")).await.status(), 200);
+    }
+
+    async fn a_limit_that_replaces_another_counts_alone(world: World) {
+        let pages = world.named("pages", Quota::per_hour(1));
+        let partners = Limit::new(world.named("partners", Quota::per_hour(3)), KeyBy::peer())
+            .with_condition(|request| request.headers().contains_key("x-partner"))
+            .with_replaced("pages");
+        let app = App::new(layer(pages, KeyBy::peer()).and(partners));
+        let partner = || with(from(ANN), "x-partner", "yes");
+        for status in [200, 200, 200, 429] {
+            let response = app.send(partner()).await;
+            assert_eq!(response.status(), status);
+            let limits = lines(response.headers(), "ratelimit");
+            assert!(limits.len() == 1 && limits[0].starts_with(r#""partners""#), "{limits:?}");
+        }
+        for status in [200, 429] {
+            assert_eq!(app.status(ANN).await, status);
+        }
+    }
+
+    async fn a_request_costs_what_a_function_says(world: World) {
+        let units = |request: &larder_rate_limit::RequestHead<'_>| {
+            let units = request.headers().get("x-units").and_then(|it| it.to_str().ok()?.parse().ok());
+            units.unwrap_or(1)
+        };
+        let limit = Limit::new(world.limiter(Quota::per_hour(10)), KeyBy::peer()).with_cost_by(units);
+        let unused = world.named("unused", Policy::unlimited());
+        let app = App::new(layer(unused, KeyBy::everybody()).and(limit));
+        for (units, status, left) in [
+            ("4", 200, Some("r=6")),
+            ("0", 200, None),
+            ("7", 429, Some("r=6")),
+            ("6", 200, Some("r=0")),
+            ("1", 429, Some("r=0")),
+            ("0", 200, None),
+        ] {
+            let response = app.send(with(from(ANN), "x-units", units)).await;
+            assert_eq!(response.status(), status, "{units}");
+            let limit = lines(response.headers(), "ratelimit").join(", ");
+            match left {
+                Some(left) => assert!(limit.contains(left), "{units}: {limit}"),
+                None => assert_eq!(limit, "", "{units}"),
+            }
+        }
+        // More than the burst is the whole burst.
+        world.advance(HOUR);
+        let all = || with(from(ANN), "x-units", "1000");
+        assert_eq!(app.send(all()).await.status(), 200);
+        assert_eq!(app.send(all()).await.status(), 429);
+    }
+
+    async fn routes_that_share_a_limiter_share_its_quota(world: World) {
+        let downloads = world.named("downloads", Quota::per_hour(3));
+        let films = App::new(layer(downloads.clone(), KeyBy::peer()));
+        let posters = App::new(layer(downloads, KeyBy::peer()));
+        for (app, status) in [(&films, 200), (&posters, 200), (&films, 200), (&posters, 429), (&films, 429)] {
+            assert_eq!(app.status(ANN).await, status);
+        }
+    }
+
+    async fn a_place_is_held_until_the_body_ends_or_is_dropped(world: World) {
+        let reports = world.limiter(Rule::concurrency(1, HOUR));
+        let pages = world.named("pages", Quota::per_hour(1_000));
+        for layer in [
+            layer(reports.clone(), KeyBy::peer()),
+            layer(pages, KeyBy::peer()).and(Limit::new(reports, KeyBy::peer())),
+        ] {
+            let service = layer.layer(hello());
+            let send = || service.clone().oneshot(from(ANN));
+            for reads_to_the_end in [true, false, true] {
+                let mut first = send().await.unwrap();
+                // Over a network a place comes back in the background.
+                while !first.status().is_success() {
+                    tokio::time::sleep(Duration::from_millis(5)).await;
+                    first = send().await.unwrap();
+                }
+                let refused = send().await.unwrap();
+                assert_eq!(refused.status(), 429);
+                let decision = refused.extensions().get::<larder_rate_limit::Decision>();
+                assert_eq!(decision.unwrap().reason(), Some(Reason::Concurrency));
+                let mut body = first.into_body();
+                if reads_to_the_end {
+                    while body.frame().await.is_some() {}
+                    let mut again = send().await.unwrap();
+                    while !again.status().is_success() {
+                        tokio::time::sleep(Duration::from_millis(5)).await;
+                        again = send().await.unwrap();
+                    }
+                }
+            }
+        }
+    }
+
+    async fn a_place_comes_back_when_the_client_leaves_before_the_response(world: World) {
+        let layer = layer(world.limiter(Rule::concurrency(1, HOUR)), KeyBy::peer());
+        let inside = Arc::new(Notify::new());
+        let notifies = inside.clone();
+        let stuck = service_fn(move |_: Request<()>| {
+            notifies.notify_one();
+            std::future::pending::<Result<Response<Full<Bytes>>, std::convert::Infallible>>()
+        });
+        let leaves = tokio::spawn(layer.layer(stuck).oneshot(from(ANN)));
+        inside.notified().await;
+        let app = App::new(layer);
+        assert_eq!(app.status(ANN).await, 429);
+        leaves.abort();
+        while app.status(ANN).await != 200 {
+            tokio::time::sleep(Duration::from_millis(5)).await;
+        }
+    }
+
+    async fn a_reservation_is_charged_what_the_response_says(world: World) {
+        let policy = Policy::new(Quota::per_hour(100)).with_reservations(HOUR);
+        let tokens = Limit::new(world.limiter(policy), KeyBy::peer()).with_cost_by(|_| 10);
+        let layer = RateLimitLayer::of(tokens)
+            .with_timeout(Duration::from_secs(30))
+            .with_fail_mode(FailMode::Closed)
+            .with_settled_cost(|head| head.headers.get("x-tokens")?.to_str().ok()?.parse().ok());
+        let service = service_fn(|request: Request<()>| async move {
+            let mut response = Response::new(Full::from("answer"));
+            if let Some(tokens) = request.headers().get("x-tokens") {
+                response.headers_mut().insert("x-tokens", tokens.clone());
+            }
+            let says = request.headers().get("x-says").map(|says| says.as_bytes().to_vec());
+            let settlement = match says.as_deref() {
+                Some(b"refund") => Some(Settlement::Refund),
+                Some(b"five") => Some(Settlement::Cost(5)),
+                _ => None,
+            };
+            if let Some(settlement) = settlement {
+                response.extensions_mut().insert(settlement);
+            }
+            Ok(response)
+        });
+        let app = App::around(layer.layer(service));
+        for (name, value, status, left) in [
+            ("x-tokens", "30", 200, "r=70"),
+            ("x-says", "refund", 200, "r=70"),
+            ("x-says", "five", 200, "r=65"),
+            ("x-none", "", 200, "r=55"),
+            // It cost more than was left, which is owed.
+            ("x-tokens", "80", 200, "r=0"),
+            ("x-tokens", "1", 429, "r=0"),
+        ] {
+            let response = app.send(with(from(ANN), name, value)).await;
+            assert_eq!(response.status(), status, "{name} {value}");
+            let limit = lines(response.headers(), "ratelimit").join(", ");
+            assert!(limit.contains(left), "{name} {value}: {limit}");
+        }
+    }
+
+    async fn whoever_is_refused_too_often_is_banned(world: World) {
+        let policy = Policy::new(Quota::per_hour(1)).with_ban(Ban::after(2, HOUR, 24 * HOUR));
+        let limiter = world.limiter(policy);
+        let app = App::new(layer(limiter, KeyBy::peer()));
+        assert_eq!(app.status(ANN).await, 200);
+        let mut reasons = Vec::new();
+        for _ in 0..4 {
+            let refused = app.send(from(ANN)).await;
+            assert_eq!(refused.status(), 429);
+            reasons.push(reason(&refused));
+            if reason(&refused) == Some(Reason::Ban) {
+                let body = String::from_utf8(refused.body().to_vec()).unwrap();
+                assert!(body.contains("#abnormal-usage-detected"), "{body}");
+                let wait: u64 = lines(refused.headers(), "retry-after")[0].parse().unwrap();
+                assert!(wait > 23 * 3_600, "{wait}");
+            }
+        }
+        assert_eq!(reasons[0], Some(Reason::Quota));
+        assert_eq!(reasons[3], Some(Reason::Ban));
+        assert_eq!(app.status("192.0.2.2").await, 200);
+    }
+
+    async fn a_limit_in_shadow_mode_refuses_nothing_and_says_nothing(world: World) {
+        let pages = world.named("pages", Quota::per_hour(20));
+        let search = Limit::new(world.named("search", Quota::per_hour(1)), KeyBy::peer());
+        let app = App::new(layer(pages, KeyBy::peer()).and(search.with_shadow_mode()));
+        for _ in 0..5 {
+            let passed = app.send(from(ANN)).await;
+            assert_eq!(passed.status(), 200);
+            assert_eq!(lines(passed.headers(), "ratelimit-policy"), [r#""pages";q=20;w=3600"#]);
+        }
+    }
+}
+
+#[tokio::test(start_paused = true)]
+async fn an_unlimited_limit_asks_no_store() {
+    let store = ScriptedStore::new(Behavior::Fails(ErrorKind::NotSent)).store();
+    let limiter =
+        |name: &str, policy: Policy| RateLimiter::new(store.clone(), name, policy).unwrap();
+    let free = Limit::new(limiter("health", Policy::unlimited()), KeyBy::everybody())
+        .with_condition(|request| request.uri().path() == "/health")
+        .with_replaced("pages");
+    let pages = limiter("pages", Quota::per_hour(1).into());
+    let app = App::new(layer(pages, KeyBy::peer()).and(free));
+    let to = |path: &str| {
+        let mut request = from(ANN);
+        *request.uri_mut() = path.parse().unwrap();
+        request
+    };
+    for _ in 0..3 {
+        assert_eq!(app.send(to("/health")).await.status(), 200);
+    }
+    assert_eq!(app.send(to("/")).await.status(), 503);
+}
