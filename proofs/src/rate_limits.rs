@@ -79,7 +79,7 @@ pub fn prove(limits: &Limits) -> Table {
         .column("may pass")
         .column("passed")
         .measured("bytes a visitor on Redis")
-        .column("visitors in process")
+        .measured("visitors in process")
         .measured("records in process");
     let visitors = limits.inputs.unwrap_or(VISITORS);
     let runtime = tokio::runtime::Runtime::new().expect("a runtime");
