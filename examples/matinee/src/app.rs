@@ -36,7 +36,7 @@ use tower_http::timeout::TimeoutLayer;
 use tower_http::trace::TraceLayer;
 
 use crate::accounts::{self, Accounts};
-use crate::admin::{self, Editor};
+use crate::admin::{self, AccountsDesk, Editor};
 use crate::config::Config;
 use crate::errors::{Problem, StartError};
 use crate::figures::{CountVisits, Figures, Visitors};
@@ -81,6 +81,7 @@ pub async fn app(config: Config) -> Result<App, StartError> {
     let (visitors, count_visits) = Visitors::new(&config, store.clone())?;
     let figures = Figures::new(store.clone(), visitors.clone(), loader.clone())?;
     let editor = Editor::new(pool.clone(), loader.clone(), response_cache.purger());
+    let desk = AccountsDesk::new(pool.clone(), sessions.clone());
     let (outbox, stop) = (Outbox::default(), CancellationToken::new());
     let mail = Mail::open(&config, pool.clone(), store.clone(), outbox.clone()).await?;
     let bookings = Bookings::new(
@@ -93,7 +94,7 @@ pub async fn app(config: Config) -> Result<App, StartError> {
     let pages = films::routes(loader, figures)
         .merge(accounts::routes(accounts))
         .merge(seats::routes(bookings))
-        .merge(admin::routes(editor));
+        .merge(admin::routes(editor, desk));
     let rest = assets::routes()
         .merge(health::routes(pool.clone(), store.clone()))
         .merge(metrics::routes(metrics.clone()));

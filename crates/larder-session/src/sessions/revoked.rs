@@ -7,6 +7,7 @@ use std::time::Duration;
 
 use larder_store::Key;
 use larder_store::program::Record;
+use tokio::time::Instant;
 
 use super::Sessions;
 use super::open::Found;
@@ -24,9 +25,27 @@ pub(crate) struct Watched {
 
 /// What a look found.
 enum Look {
-    /// The session lives for this many microseconds if nobody uses it.
-    Alive(i64),
+    Alive {
+        /// When it expires if nobody uses it, by the store's clock.
+        until: i64,
+        now: i64,
+    },
     Ended(EndReason),
+    /// There is no such session at this time, or at an unknown one.
+    Absent(i64),
+}
+
+/// A session as the last successful look found it.
+struct Seen {
+    until: i64,
+    left: Duration,
+    at: Instant,
+}
+
+impl Seen {
+    fn has_expired(&self, now: i64) -> bool {
+        now >= self.until || self.at.elapsed() >= self.left
+    }
 }
 
 impl Sessions {
@@ -38,25 +57,36 @@ impl Sessions {
         let subject = Subject::of(watched.session, watched.user.as_deref());
         let registered = self.watch.register(subject);
         // Registered first: what happens after this look is told.
-        let (mut left, mut failing) = (None::<Duration>, Duration::ZERO);
+        let mut seen = None::<Seen>;
         loop {
-            let began = tokio::time::Instant::now();
             match self.look(watched).await {
                 Ok(Look::Ended(reason)) => return reason,
-                Ok(Look::Alive(micros)) => {
-                    left = Some(Duration::from_micros(micros.max(1000).unsigned_abs()));
-                    failing = Duration::ZERO;
+                Ok(Look::Absent(now)) => {
+                    return match seen.is_some_and(|seen| seen.has_expired(now)) {
+                        true => EndReason::Expired,
+                        false => EndReason::SignedOut,
+                    };
                 }
-                Err(_) if left.is_some_and(|left| failing >= left) => return EndReason::Expired,
+                Ok(Look::Alive { until, now }) => {
+                    let left = (until - now).max(1000).unsigned_abs();
+                    seen = Some(Seen {
+                        until,
+                        left: Duration::from_micros(left),
+                        at: Instant::now(),
+                    });
+                }
+                Err(_) if seen.as_ref().is_some_and(|seen| seen.has_expired(0)) => {
+                    return EndReason::Expired;
+                }
                 Err(_) => {}
             }
             let interval = self.settings.watch_interval;
             // The store ends a session by its own clock, so a look at that moment may be early.
-            let wait = left.map_or(interval, |left| {
+            let wait = seen.as_ref().map_or(interval, |seen| {
+                let left = seen.left.saturating_sub(seen.at.elapsed());
                 interval.min(left + Duration::from_millis(2))
             });
             registered.wait(wait).await;
-            failing += began.elapsed();
         }
     }
 
@@ -81,18 +111,21 @@ fn judge(watched: &Watched, found: &Found) -> Look {
         Some(Held::Ended(ended)) => {
             return Look::Ended(ended.reason.unwrap_or(EndReason::SignedOut));
         }
-        None => return Look::Ended(EndReason::SignedOut),
+        None => return Look::Absent(found.now),
     };
-    let left = stored.metadata.idle_at - found.now;
+    let alive = Look::Alive {
+        until: stored.metadata.idle_at,
+        now: found.now,
+    };
     let Some(user) = &watched.user else {
-        return Look::Alive(left);
+        return alive;
     };
     match &stored.metadata.user {
         Some(held) if held.id == *user && held.all < found.everyone => {
             Look::Ended(EndReason::Administrator)
         }
         Some(held) if held.id == *user => match &found.user {
-            Some(state) if state.covers(watched.session, held) => Look::Alive(left),
+            Some(state) if state.covers(watched.session, held) => alive,
             state => {
                 let reason = state.as_ref().and_then(|state| state.reason);
                 Look::Ended(reason.unwrap_or(EndReason::SignedOut))

@@ -164,3 +164,81 @@ impl Drop for Registered {
         }
     }
 }
+
+#[cfg(test)]
+mod tests {
+    use std::num::NonZeroUsize;
+
+    use async_trait::async_trait;
+    use larder_store::Result;
+    use larder_store::bus::{Mailbox, Message, Subscription, mailbox};
+    use tokio::time::Instant;
+
+    use super::*;
+
+    const HOUR: Duration = Duration::from_secs(3600);
+
+    /// A bus with one subscriber.
+    #[derive(Default)]
+    struct OneSubscriber {
+        mailbox: Mutex<Option<Mailbox>>,
+        subscribed: Notify,
+    }
+
+    #[async_trait]
+    impl Bus for OneSubscriber {
+        async fn publish(&self, channel: &Channel, payload: Bytes) -> Result<()> {
+            if let Some(mailbox) = &*self.mailbox.lock().unwrap() {
+                let channel = channel.clone();
+                mailbox.deliver(Message { channel, payload });
+            }
+            Ok(())
+        }
+
+        async fn subscribe(&self, _: SubscribeRequest) -> Result<Subscription> {
+            let (mailbox, subscription) = mailbox(NonZeroUsize::new(8).unwrap());
+            *self.mailbox.lock().unwrap() = Some(mailbox);
+            self.subscribed.notify_one();
+            Ok(subscription)
+        }
+    }
+
+    /// Waits, and returns whether there was a reason to look before the hour was over.
+    async fn is_told(registered: &Registered) -> bool {
+        let began = Instant::now();
+        registered.wait(HOUR).await;
+        began.elapsed() < HOUR
+    }
+
+    #[tokio::test(start_paused = true)]
+    async fn a_message_wakes_its_own_and_a_gap_wakes_all_who_wait() {
+        let bus = Arc::new(OneSubscriber::default());
+        let watch = Watch::new(Some(bus.clone()));
+        let [ada, grace] = ["ada", "grace"].map(|user| watch.register(Subject::user(user)));
+        // What was published before the subscription began is found by a look.
+        assert!(is_told(&ada).await && is_told(&grace).await);
+        // Another process publishes.
+        let elsewhere = Watch::new(Some(bus.clone()));
+        elsewhere.publish(Some(Subject::user("ada")));
+        assert!(is_told(&ada).await && !is_told(&grace).await);
+        bus.mailbox.lock().unwrap().as_ref().unwrap().leave_gap();
+        assert!(is_told(&ada).await && is_told(&grace).await);
+        // A subscription that ends begins again, and all look again.
+        bus.subscribed.notified().await;
+        *bus.mailbox.lock().unwrap() = None;
+        assert!(is_told(&ada).await && is_told(&grace).await);
+        bus.subscribed.notified().await;
+        drop((ada, grace));
+        assert!(watch.lock().task.is_none() && watch.lock().by_subject.is_empty());
+    }
+
+    #[tokio::test(start_paused = true)]
+    async fn without_a_bus_the_interval_is_the_reason_to_look() {
+        let watch = Watch::new(None);
+        let ada = watch.register(Subject::user("ada"));
+        assert!(!is_told(&ada).await);
+        // In this process it is told all the same.
+        watch.publish(Some(Subject::user("ada")));
+        assert!(is_told(&ada).await);
+    }
+}

@@ -3,7 +3,6 @@
 use std::sync::Arc;
 use std::time::Duration;
 
-use larder_session::EndReason;
 use tokio::task::JoinHandle;
 use tokio::time::timeout;
 
@@ -109,7 +108,7 @@ on_both_stores! { Manual;
         tokio::time::sleep(Duration::from_millis(100)).await;
         assert!(!stream.is_finished(), "it was used, elsewhere");
         world.advance(Duration::from_secs(1800));
-        assert_eq!(ended(stream, "ada").await, format!("{:?}", EndReason::SignedOut));
+        assert_eq!(ended(stream, "ada").await, "Expired");
     }
 
     async fn without_a_session_there_is_nothing_to_wait_for(world: World) {

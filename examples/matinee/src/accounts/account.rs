@@ -72,7 +72,7 @@ pub(super) async fn revoke_all(
     Ok(to_the_form())
 }
 
-async fn tell(session: &Session, notice: &str) -> Result<Response, Problem> {
+pub(super) async fn tell(session: &Session, notice: &str) -> Result<Response, Problem> {
     session.insert(NOTICE, &notice.to_owned()).await?;
     Ok(Redirect::to("/account").into_response())
 }

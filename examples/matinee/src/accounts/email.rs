@@ -1,6 +1,6 @@
 /// The address that an account is found by: trimmed and in lower case, so that each has one form.
 ///
-/// Nothing else is checked: no account has an address that is not one.
+/// Nothing else is checked where an account is looked up: none has an address that is not one.
 #[derive(Clone, PartialEq, Eq)]
 pub(crate) struct Email(String);
 
@@ -10,6 +10,18 @@ impl Email {
 
     pub(crate) fn new(typed: &str) -> Self {
         Self(typed.trim().to_lowercase())
+    }
+
+    /// Reads an address that an account shall have. None for what cannot be one.
+    pub(crate) fn of_an_account(typed: &str) -> Option<Self> {
+        let email = Self::new(typed);
+        let (name, host) = email.0.split_once('@')?;
+        let is_plain = |text: &str| {
+            !text.is_empty()
+                && !text.contains(|c: char| c.is_whitespace() || c.is_control() || c == '@')
+        };
+        let fits = email.0.len() <= Self::LONGEST && is_plain(name) && is_plain(host);
+        fits.then_some(email)
     }
 
     pub(crate) fn as_str(&self) -> &str {

@@ -2,6 +2,7 @@
 
 mod account;
 mod attempts;
+mod change_email;
 mod device_name;
 mod email;
 mod initial;
@@ -12,6 +13,7 @@ mod signed_in;
 mod to_the_end;
 
 use std::sync::Arc;
+use std::time::Duration;
 
 use axum::Router;
 use axum::middleware::{from_fn, map_response};
@@ -36,6 +38,7 @@ pub(crate) struct Accounts {
     passwords: Passwords,
     attempts: Attempts,
     demo: DemoAccounts,
+    reauth_after: Duration,
 }
 
 impl Accounts {
@@ -61,6 +64,7 @@ impl Accounts {
             passwords,
             attempts: Attempts::new(config, store)?,
             demo,
+            reauth_after: config.reauth_after.into(),
         })
     }
 }
@@ -74,6 +78,7 @@ pub(crate) fn routes(accounts: Accounts) -> Router {
         .route("/sign-in", get(sign_in::form).merge(submit))
         .route("/sign-out", post(sign_in::sign_out))
         .route("/account", get(account::show))
+        .route("/account/email", post(change_email::submit))
         .route("/account/revoke", post(account::revoke))
         .route("/account/revoke-others", post(account::revoke_others))
         .route("/account/revoke-all", post(account::revoke_all))

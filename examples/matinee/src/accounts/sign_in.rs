@@ -3,7 +3,7 @@ use axum::extract::{Query, State};
 use axum::http::header::WWW_AUTHENTICATE;
 use axum::http::{HeaderMap, HeaderValue, StatusCode};
 use axum::response::{IntoResponse, Redirect, Response};
-use larder::session::Session;
+use larder::session::{EndReason, Session, SessionErrorKind, SignInOptions};
 use serde::Deserialize;
 
 use super::device_name::device_name;
@@ -22,6 +22,8 @@ const FORM: HeaderValue =
 pub(super) struct Return {
     #[serde(default)]
     next: String,
+    /// Set if the user is signed in, and has to prove again who they are.
+    again: Option<String>,
 }
 
 #[derive(Deserialize)]
@@ -34,10 +36,28 @@ pub(super) struct Credentials {
 
 pub(super) async fn form(
     State(accounts): State<Accounts>,
+    session: Session,
     Query(query): Query<Return>,
-) -> Response {
-    pages::sign_in("", &next::safe(&query.next), accounts.demo, None)
+) -> Result<Response, Problem> {
+    let notice = match session.take_end_reason().await? {
+        _ if query.again.is_some() => Some("Please sign in again: this needs a recent sign-in."),
+        reason => reason.map(why),
+    };
+    let next = next::safe(&query.next);
+    Ok(pages::sign_in("", &next, accounts.demo, notice, None))
 }
+
+/// Says why the session of this browser has ended.
+fn why(reason: EndReason) -> &'static str {
+    match reason {
+        EndReason::SignedOutElsewhere => "You signed out on another device.",
+        EndReason::Disabled => DISABLED,
+        EndReason::Expired => "You were away for a while. Please sign in again.",
+        _ => "You were signed out. Please sign in again.",
+    }
+}
+
+const DISABLED: &str = "This account is disabled. Please write to the box office.";
 
 /// Signs in whoever knows the password. What is charged to the account is given back unless the
 /// password was wrong.
@@ -57,7 +77,15 @@ pub(super) async fn submit(
     accounts.attempts.give_back(&email, attempt).await;
     let signed_in = async {
         if let Some(account) = known? {
-            session.log_in(account.id.to_string()).await?;
+            if account.is_disabled {
+                return Err(Problem::forbidden(DISABLED));
+            }
+            let options = SignInOptions::new().with_method("password");
+            let signed_in = session.log_in_with(account.id.to_string(), options);
+            signed_in.await.map_err(|error| match error.kind() {
+                SessionErrorKind::Disabled => Problem::forbidden(DISABLED),
+                _ => error.into(),
+            })?;
             session.name_device(device_name(&headers)).await?;
         }
         Ok::<_, Problem>(Redirect::to(&next).into_response())
@@ -82,7 +110,7 @@ async fn find(
 }
 
 fn again(email: &str, next: &str, demo: DemoAccounts) -> Response {
-    let page = pages::sign_in(email, next, demo, Some(WRONG));
+    let page = pages::sign_in(email, next, demo, None, Some(WRONG));
     (StatusCode::UNAUTHORIZED, [(WWW_AUTHENTICATE, FORM)], page).into_response()
 }
 

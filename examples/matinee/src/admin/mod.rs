@@ -1,5 +1,6 @@
-//! The pages of administrators: films are listed and edited.
+//! The pages of administrators: films are listed and edited, and accounts disabled.
 
+mod accounts;
 mod editor;
 mod form;
 mod html;
@@ -8,16 +9,22 @@ mod tests;
 
 use axum::Router;
 use axum::middleware::map_response;
-use axum::routing::get;
+use axum::routing::{get, post};
 
+pub(crate) use self::accounts::AccountsDesk;
 pub(crate) use self::editor::Editor;
 pub(crate) use self::form::FilmForm;
 use crate::headers;
 
-pub(crate) fn routes(editor: Editor) -> Router {
+pub(crate) fn routes(editor: Editor, desk: AccountsDesk) -> Router {
+    let accounts = Router::new()
+        .route("/admin/accounts", get(accounts::list))
+        .route("/admin/accounts/{id}", post(accounts::choose))
+        .with_state(desk);
     Router::new()
         .route("/admin", get(html::films))
         .route("/admin/films/{id}", get(html::film).post(html::save))
-        .layer(map_response(headers::personal))
         .with_state(editor)
+        .merge(accounts)
+        .layer(map_response(headers::personal))
 }

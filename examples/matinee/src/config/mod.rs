@@ -45,6 +45,8 @@ pub struct Config {
     pub database_url: String,
     /// `HOLD_FOR`: how long a seat is held for a visitor who has chosen it.
     pub hold_for: Ttl,
+    /// `REAUTH_AFTER`: how recent a sign-in must be to change the email of an account.
+    pub reauth_after: Ttl,
     /// `MAIL_DIR`: the directory to which letters are sent, as a maildir.
     pub mail_dir: PathBuf,
     /// `REMIND_EVERY`: how often to look for visitors to remind of their showing.
@@ -93,6 +95,7 @@ impl Default for Config {
             store_url: StoreUrl::memory(),
             database_url: "sqlite://target/matinee.db".to_owned(),
             hold_for: Ttl::from_secs(300),
+            reauth_after: Ttl::from_secs(600),
             mail_dir: "target/mail".into(),
             remind_every: Duration::from_secs(300),
             log: "info".to_owned(),
@@ -169,6 +172,9 @@ impl Config {
         }
         if let Some(value) = set("HOLD_FOR") {
             config.hold_for = span::parse("HOLD_FOR", &value, "HOLD_FOR=5m")?;
+        }
+        if let Some(value) = set("REAUTH_AFTER") {
+            config.reauth_after = span::parse("REAUTH_AFTER", &value, "REAUTH_AFTER=10m")?;
         }
         if let Some(value) = set("MAIL_DIR") {
             config.mail_dir = value.into();

@@ -13,6 +13,7 @@ pub(crate) struct Account {
     pub(crate) password_hash: String,
     pub(crate) is_admin: bool,
     pub(crate) is_demo: bool,
+    pub(crate) is_disabled: bool,
 }
 
 impl std::fmt::Debug for Account {
@@ -25,7 +26,8 @@ impl std::fmt::Debug for Account {
 
 pub(crate) async fn account(pool: &SqlitePool, id: i64) -> Result<Option<Account>, sqlx::Error> {
     sqlx::query_as(
-        "SELECT id, email, name, password_hash, is_admin, is_demo FROM users WHERE id = ?",
+        "SELECT id, email, name, password_hash, is_admin, is_demo, is_disabled FROM users
+         WHERE id = ?",
     )
     .bind(id)
     .fetch_optional(pool)
@@ -37,7 +39,8 @@ pub(crate) async fn account_by_email(
     email: &Email,
 ) -> Result<Option<Account>, sqlx::Error> {
     sqlx::query_as(
-        "SELECT id, email, name, password_hash, is_admin, is_demo FROM users WHERE email = ?",
+        "SELECT id, email, name, password_hash, is_admin, is_demo, is_disabled FROM users
+         WHERE email = ?",
     )
     .bind(email.as_str())
     .fetch_optional(pool)
@@ -80,4 +83,53 @@ pub(crate) async fn put_admin(
     .bind(password_hash)
     .fetch_one(pool)
     .await
+}
+
+/// The first accounts, by their address: as many as a page shows.
+pub(crate) async fn all_accounts(pool: &SqlitePool) -> Result<Vec<Account>, sqlx::Error> {
+    sqlx::query_as(
+        "SELECT id, email, name, password_hash, is_admin, is_demo, is_disabled FROM users
+         ORDER BY email LIMIT 500",
+    )
+    .fetch_all(pool)
+    .await
+}
+
+/// Disables or enables an account that is not an administrator's. Returns whether there is one.
+pub(crate) async fn set_disabled(
+    pool: &SqlitePool,
+    id: i64,
+    is_disabled: bool,
+) -> Result<bool, sqlx::Error> {
+    let done = sqlx::query("UPDATE users SET is_disabled = ? WHERE id = ? AND is_admin = 0")
+        .bind(is_disabled)
+        .bind(id)
+        .execute(pool)
+        .await?;
+    Ok(done.rows_affected() == 1)
+}
+
+/// The outcome of a change of an address.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(crate) enum EmailChange {
+    Done,
+    /// Another account has the address.
+    Taken,
+}
+
+pub(crate) async fn change_email(
+    pool: &SqlitePool,
+    id: i64,
+    email: &Email,
+) -> Result<EmailChange, sqlx::Error> {
+    let changed = sqlx::query("UPDATE users SET email = ? WHERE id = ?")
+        .bind(email.as_str())
+        .bind(id)
+        .execute(pool)
+        .await;
+    match changed {
+        Ok(_) => Ok(EmailChange::Done),
+        Err(sqlx::Error::Database(error)) if error.is_unique_violation() => Ok(EmailChange::Taken),
+        Err(error) => Err(error),
+    }
 }

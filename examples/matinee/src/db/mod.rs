@@ -11,7 +11,10 @@ mod programme;
 mod season;
 mod seed;
 
-pub(crate) use self::accounts::{Account, account, account_by_email, add_demo_account, put_admin};
+pub(crate) use self::accounts::{
+    Account, EmailChange, account, account_by_email, add_demo_account, all_accounts, change_email,
+    put_admin, set_disabled,
+};
 pub(crate) use self::bookings::{
     Booked, BookedSeat, NewBooking, book, booked_seats, showing, tickets,
 };

@@ -4,6 +4,7 @@ use axum::response::Response;
 use super::{Frame, link, show, text};
 use crate::admin::FilmForm;
 use crate::caching::KEPT;
+use crate::db;
 use crate::films::{CataloguePage, Listing};
 
 #[derive(Template)]
@@ -15,6 +16,21 @@ struct AdminTemplate<'a> {
     films: &'a [Listing],
     previous: Option<String>,
     next: Option<String>,
+}
+
+#[derive(Template)]
+#[template(path = "admin_accounts.html")]
+struct AccountsTemplate<'a> {
+    frame: Frame,
+    accounts: &'a [db::Account],
+}
+
+/// The accounts, each with a button that disables or enables it.
+pub(crate) fn admin_accounts(accounts: &[db::Account]) -> Response {
+    show(&AccountsTemplate {
+        frame: Frame::new(None),
+        accounts,
+    })
 }
 
 #[derive(Template)]

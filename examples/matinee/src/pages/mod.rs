@@ -18,7 +18,7 @@ use axum::http::StatusCode;
 use axum::response::{Html, IntoResponse, Response};
 
 pub(crate) use self::account::account;
-pub(crate) use self::admin::{Edit, admin, admin_film};
+pub(crate) use self::admin::{Edit, admin, admin_accounts, admin_film};
 pub(crate) use self::catalogue::catalogue;
 pub(crate) use self::error::error;
 pub(crate) use self::film::film;

@@ -12,14 +12,16 @@ struct SignInTemplate<'a> {
     email: &'a str,
     next: &'a str,
     demo: &'a [DemoAccount],
+    notice: Option<&'static str>,
     wrong: Option<&'static str>,
 }
 
-/// The sign-in form, with the error of the last attempt if there is one.
+/// The sign-in form, with what the visitor should know and the error of the last attempt, if any.
 pub(crate) fn sign_in(
     email: &str,
     next: &str,
     demo: DemoAccounts,
+    notice: Option<&'static str>,
     wrong: Option<&'static str>,
 ) -> Response {
     show(&SignInTemplate {
@@ -30,6 +32,7 @@ pub(crate) fn sign_in(
             DemoAccounts::Open => &DEMO_ACCOUNTS,
             DemoAccounts::Closed => &[],
         },
+        notice,
         wrong,
     })
 }

@@ -2,6 +2,7 @@
 
 mod attempts;
 mod devices;
+mod endings;
 mod failing;
 mod forged;
 mod production;
