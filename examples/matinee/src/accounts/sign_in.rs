@@ -39,12 +39,13 @@ pub(super) async fn form(
     session: Session,
     Query(query): Query<Return>,
 ) -> Result<Response, Problem> {
-    // The form comes while the store fails, too.
-    let notice = match session.take_end_reason().await.unwrap_or_default() {
-        _ if query.again.is_some() => Some("Please sign in again: this needs a recent sign-in."),
-        reason => reason.map(why),
-    };
     let next = next::safe(&query.next);
+    let notice = match &query {
+        Return { again: Some(_), .. } => Some("Please sign in again: this needs a recent sign-in."),
+        // Nobody was sent here, so nothing is to be explained. The form comes while the store fails, too.
+        Return { next, .. } if next.is_empty() => None,
+        _ => session.take_end_reason().await?.map(why),
+    };
     Ok(pages::sign_in("", &next, accounts.demo, notice, None))
 }
 

@@ -20,7 +20,7 @@ fn a_browser_is_told_that_it_was_signed_out_elsewhere(plan: Plan) {
     let (phone, firefox) = (signed_in(&app, ADA), signed_in(&app, ADA));
     firefox.post(app.last(), "/account/revoke-others", &[]);
     let said = |visitor: &Visitor| {
-        let page = visitor.get(app.first(), "/sign-in").body;
+        let page = visitor.get(app.first(), "/sign-in?next=/account").body;
         page.contains("You signed out on another device.")
     };
     assert!(!said(&Visitor::new()) && !said(&firefox));
@@ -53,7 +53,7 @@ fn an_administrator_disables_an_account_and_enables_it(plan: Plan) {
         (303, "/admin/accounts")
     );
     assert_eq!(ada.get(app.last(), "/account").status, 303);
-    let form = ada.get(app.last(), "/sign-in").body;
+    let form = ada.get(app.last(), "/sign-in?next=/account").body;
     assert!(form.contains("This account is disabled."), "{form}");
     let refused = ada.try_sign_in(app.last(), ADA.email, ADA.password);
     assert_eq!(refused.status, 403);
