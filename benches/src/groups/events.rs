@@ -213,7 +213,9 @@ impl Bench {
             assert_eq!(events.len(), many);
             let mut ack = redis::cmd("XACK");
             ack.arg(key).arg("mail");
-            ids.iter().for_each(|it| drop(ack.arg(&it.id)));
+            for it in ids {
+                ack.arg(&it.id);
+            }
             let acked: usize = ack.query_async(&mut raw).await.expect("an answer");
             assert_eq!(acked, many);
         }

@@ -103,9 +103,11 @@ impl<'a> Limits<'a> {
         if is_refused || error.is_some() {
             give_back(&steps).await;
         }
+        // A limit that refuses needs no answer of the others.
+        let is_refused = steps.iter().any(Step::is_refused);
         match error {
-            Some(error) => Err(error),
-            None => Ok(Decisions {
+            Some(error) if !is_refused => Err(error),
+            _ => Ok(Decisions {
                 each: steps.into_iter().map(Step::decided).collect(),
             }),
         }
@@ -206,6 +208,10 @@ impl<'a> Step<'a> {
             Some(Err(_)) => false,
             None => true,
         }
+    }
+
+    fn is_refused(&self) -> bool {
+        matches!(&self.outcome, Some(Ok(decision)) if !decision.is_allowed())
     }
 
     fn error(&mut self) -> Option<larder_store::Error> {

@@ -64,7 +64,7 @@ impl RateLimiter {
         let key = self.key(visitor);
         let queued = Queued::join(&self.turns, &key, within).await;
         loop {
-            let grant = self.acquire_key(&key).await?;
+            let grant = self.acquire_key(&key, self.cost()).await?;
             let refused = grant.refused();
             match refused.and_then(|decision| queued.pause(&decision)) {
                 None => return Ok(grant),

@@ -5,17 +5,17 @@ use std::fmt;
 use metrics::{Counter, Unit, counter, describe_counter};
 
 macro_rules! counters {
-    ($($counter:ident = $name:literal $(, $outcome:literal)?;)*) => {
+    ($($(#[$when:meta])? $counter:ident = $name:literal $(, $outcome:literal)?;)*) => {
         /// The counters, made once, so that counting is one atomic addition.
         #[derive(Clone)]
         pub(crate) struct Metrics {
-            $(pub(crate) $counter: Counter,)*
+            $($(#[$when])? pub(crate) $counter: Counter,)*
         }
 
         impl Metrics {
             pub(crate) fn new() -> Self {
                 Self {
-                    $($counter: counter!($name $(, "outcome" => $outcome)?),)*
+                    $($(#[$when])? $counter: counter!($name $(, "outcome" => $outcome)?),)*
                 }
             }
         }
@@ -40,7 +40,9 @@ counters! {
     revoked = "larder_session_revocations_total";
     unavailable = "larder_session_unavailable_total";
     unopened_unknown_key = "larder_session_unopened_total", "unknown_key";
+    #[cfg(feature = "seal")]
     unopened_damaged = "larder_session_unopened_total", "damaged";
+    #[cfg(feature = "seal")]
     unopened_not_sealed = "larder_session_unopened_total", "not_sealed";
 }
 

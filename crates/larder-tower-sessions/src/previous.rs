@@ -51,10 +51,11 @@ macro_rules! with_previous {
                         SessionStore::delete(&self.store, &record.id).await?;
                         return SessionStore::load(&self.store, id).await;
                     }
-                    if self.old.load(id).await?.is_none() {
-                        // It was signed out meanwhile.
+                    let still = self.old.load(id).await;
+                    if !matches!(still, Ok(Some(_))) {
+                        // It was signed out meanwhile, or may have been.
                         SessionStore::delete(&self.store, id).await?;
-                        return Ok(None);
+                        return still.map(|_| None);
                     }
                     self.old.delete(id).await?;
                     Ok(Some(record))

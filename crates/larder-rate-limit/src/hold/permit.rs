@@ -66,15 +66,15 @@ impl RateLimiter {
     /// # Cancellation
     /// A place that may have been taken is given back in the background. The visitor may have been charged.
     pub async fn acquire(&self, visitor: impl KeyId) -> Result<Grant<Permit>> {
-        self.acquire_key(&self.key(visitor)).await
+        self.acquire_key(&self.key(visitor), self.cost()).await
     }
 
-    pub(crate) async fn acquire_key(&self, key: &Key) -> Result<Grant<Permit>> {
+    pub(crate) async fn acquire_key(&self, key: &Key, cost: u32) -> Result<Grant<Permit>> {
         let engine = self.engine_of(key).await;
         if let Engine::Usage(plan) = &engine
             && let Some(lease_us) = plan.lease_us
         {
-            let granted = self.hold(key, plan, self.cost(), lease_us, 0).await?;
+            let granted = self.hold(key, plan, cost, lease_us, 0).await?;
             return Ok(match granted {
                 (decision, Some(hold)) => Grant::Held(Permit {
                     decision,
@@ -83,7 +83,7 @@ impl RateLimiter {
                 (decision, None) => Grant::Refused(decision),
             });
         }
-        let decision = self.report_key(key, self.cost()).await?.decision();
+        let decision = self.report_key(key, cost).await?.decision();
         Ok(match decision.is_allowed() {
             true => Grant::Held(Permit {
                 decision,

@@ -7,7 +7,7 @@ use std::time::Duration;
 use http::{HeaderMap, Response};
 use larder_layer::StoreTimeout;
 use larder_layer::http::ResponseBody;
-use larder_store::{Key, Result};
+use larder_store::{Error, ErrorKind, Key, Result};
 use smallvec::smallvec;
 
 use super::access_lists::{AccessLists, Listed};
@@ -18,6 +18,7 @@ use super::refusal_memory::RefusalMemory;
 use super::response::{Protocol, RETRY_UNAVAILABLE, Style};
 use super::settling::{ChargedStore, Refundable};
 use super::verdict::{Decisions, Held, Passed, Refused, Verdict};
+use crate::give_back::GiveBack;
 use crate::limiter::DEFAULT_TIMEOUT;
 use crate::metrics::{Outcome, Shadow};
 use crate::{Decision, FailMode, Reason, RequestHead};
@@ -139,7 +140,7 @@ impl Decider {
             }
             Err(error) => {
                 limit.metrics.health.failed(&error);
-                self.without_store(&[(0, key.clone(), limit.limiter.cost())])
+                self.without_store(&[(0, key.clone(), limit.limiter.cost())], &error)
             }
         })
     }
@@ -226,8 +227,10 @@ impl Decider {
     }
 
     /// Decides about a request while the store fails.
-    pub(super) fn without_store(&self, asked: &[(usize, Key, u32)]) -> Verdict {
+    pub(super) fn without_store(&self, asked: &[(usize, Key, u32)], error: &Error) -> Verdict {
         let local = match &self.fail_mode {
+            // A plan that the limit cannot charge by. The store is well, so it would stay unlimited.
+            _ if error.kind() == ErrorKind::Invalid => return self.closed(asked),
             FailMode::Open => {
                 for (at, ..) in asked {
                     self.limits[*at].metrics.count(Outcome::FailedOpen);
@@ -239,16 +242,32 @@ impl Decider {
         };
         let mut decisions = Decisions::new();
         let mut held = Held::default();
+        let mut charged = Vec::new();
+        let give_back = |charged: &[(Key, GiveBack)]| {
+            for (key, back) in charged {
+                // It answers at once; a charge that stays comes back by itself.
+                let _ = local.refund(key, back);
+            }
+        };
         for (at, key, cost) in asked {
             let limit = &self.limits[*at];
             let limiter = limit.local.as_ref().unwrap_or(&limit.limiter);
             let decision = match local.check(limiter, key, (*cost).min(limiter.max_cost())) {
                 Ok(decision) => decision,
-                Err(_) => return self.closed(asked),
+                Err(_) => {
+                    give_back(&charged);
+                    return self.closed(asked);
+                }
             };
             if !decision.is_allowed() {
+                give_back(&charged);
                 limit.metrics.count(Outcome::LocalRefused);
                 return self.refuse(Refused::by(*at, decision));
+            }
+            if asked.len() > 1 {
+                let back = limiter.give_back(key, &decision);
+                let of = limiter.charged(key.clone(), &decision);
+                charged.extend(back.map(|back| (of, back)));
             }
             self.passed(limit, &decision, Outcome::LocalAllowed);
             decisions.push((*at, decision));

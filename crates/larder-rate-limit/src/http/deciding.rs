@@ -59,7 +59,13 @@ impl Decider {
         let limits = self.limits.iter().map(|limit| &**limit);
         let mut limits: Vec<_> = limits.enumerate().collect();
         limits.retain(|(_, limit)| limit.applies_to(&request));
-        let is_replaced = |limit: &Limit| limits.iter().any(|(_, other)| other.replaces(limit));
+        // A limit that only watches leaves what is enforced in place.
+        let replaces = |other: &Limit, limit: &Limit| {
+            !std::ptr::eq(other, limit)
+                && (limit.is_shadow || !other.is_shadow)
+                && other.replaces(limit)
+        };
+        let is_replaced = |limit: &Limit| limits.iter().any(|(_, other)| replaces(other, limit));
         let is_kept: Vec<_> = limits
             .iter()
             .map(|(_, limit)| !is_replaced(limit))
@@ -109,7 +115,8 @@ impl Decider {
                 for (at, ..) in &asked {
                     self.limits[*at].metrics.health.failed(&error);
                 }
-                return self.without_store(&asked);
+                self.give_up(&mut held).await;
+                return self.without_store(&asked, &error);
             }
         };
         self.conclude(asked, decisions, held, asked_at)
@@ -117,14 +124,15 @@ impl Decider {
 
     fn recall(&self, asked: &[Asked]) -> Option<Refused> {
         let memory = self.memory.as_ref()?;
-        asked.iter().find_map(|(limit, key, cost)| {
+        let recalled = asked.iter().filter_map(|(limit, key, cost)| {
             let decision = memory.recall(key, *cost)?;
             Some(Refused {
                 limit: *limit,
                 decision,
                 is_remembered: true,
             })
-        })
+        });
+        recalled.max_by_key(|refused| refused.decision.retry_after())
     }
 
     /// Asks a single limit: in one step it charges, and reserves or takes a permit if it is to.
@@ -149,7 +157,7 @@ impl Decider {
             );
         }
         if limiter.has_concurrency() {
-            let acquire = limiter.acquire_key(key);
+            let acquire = limiter.acquire_key(key, *cost);
             return Ok(match timeout.run("check a rate limit", acquire).await? {
                 Grant::Held(permit) => {
                     let decision = permit.decision();
@@ -248,6 +256,14 @@ impl Decider {
             }
         }
         if let Some(refused) = refused {
+            if let Some(memory) = &self.memory {
+                // What is given back may have made another request look refused meanwhile.
+                for ((_, key, _), decision) in asked.iter().zip(&decisions) {
+                    if decision.is_some_and(|decision| decision.is_allowed()) {
+                        memory.forget(key);
+                    }
+                }
+            }
             return self.refuse(refused);
         }
         let mut passed = smallvec![];

@@ -82,6 +82,29 @@ on_every_store! {
         }
     }
 
+    async fn a_limit_replaces_neither_itself_nor_by_watching_what_is_enforced(world: World) {
+        let pages = world.named("pages", Quota::per_hour(2));
+        let itself = Limit::new(pages.clone(), KeyBy::peer()).with_replaced("pages");
+        let watching = Limit::new(world.named("new", Quota::per_hour(9)), KeyBy::peer())
+            .with_replaced("pages")
+            .with_shadow_mode();
+        let other = world.named("other", Quota::per_hour(100));
+        let app = App::new(layer(other, KeyBy::everybody()).and(itself).and(watching));
+        for status in [200, 200, 429] {
+            assert_eq!(app.status(ANN).await, status);
+        }
+    }
+
+    async fn a_request_that_takes_a_place_costs_what_a_function_says(world: World) {
+        let policy = Policy::new(Quota::per_hour(10)).and(Rule::concurrency(5, HOUR));
+        let limit = Limit::new(world.limiter(policy), KeyBy::peer()).with_cost_by(|_| 5);
+        let unused = world.named("unused", Policy::unlimited());
+        let app = App::new(layer(unused, KeyBy::everybody()).and(limit));
+        for status in [200, 200, 429] {
+            assert_eq!(app.status(ANN).await, status);
+        }
+    }
+
     async fn a_request_costs_what_a_function_says(world: World) {
         let units = |request: &larder_rate_limit::RequestHead<'_>| {
             let units = request.headers().get("x-units").and_then(|it| it.to_str().ok()?.parse().ok());
@@ -266,4 +289,65 @@ async fn an_unlimited_limit_asks_no_store() {
         assert_eq!(app.send(to("/health")).await.status(), 200);
     }
     assert_eq!(app.send(to("/")).await.status(), 503);
+}
+
+#[tokio::test(start_paused = true)]
+async fn a_limit_that_refuses_is_heard_though_another_has_no_answer() {
+    let world = crate::world::World::memory().await;
+    let store = ScriptedStore::new(Behavior::Fails(ErrorKind::NotSent)).store();
+    let broken = RateLimiter::new(store, "broken", Quota::per_hour(9)).unwrap();
+    let pages = world.named("pages", Quota::per_hour(1));
+    assert!(pages.check("ann").await.unwrap().is_allowed());
+    let both = larder_rate_limit::Limits::new()
+        .with(&broken, "ann")
+        .with(&pages, "ann");
+    let decisions = both.check().await.unwrap();
+    assert_eq!(decisions.refused().map(|(policy, _)| policy), Some("pages"));
+    assert!(both_of(&broken, &pages, "ben").await.is_err());
+}
+
+async fn both_of(
+    broken: &RateLimiter,
+    pages: &RateLimiter,
+    visitor: &'static str,
+) -> larder_store::Result<larder_rate_limit::Decisions> {
+    let limits = larder_rate_limit::Limits::new();
+    limits
+        .with(broken, visitor)
+        .with(pages, visitor)
+        .check()
+        .await
+}
+
+#[tokio::test(start_paused = true)]
+async fn without_a_store_a_request_that_one_limit_refuses_is_charged_to_none() {
+    let store = ScriptedStore::new(Behavior::Fails(ErrorKind::NotSent)).store();
+    let limiter =
+        |name: &str, of| RateLimiter::new(store.clone(), name, Quota::per_hour(of)).unwrap();
+    let memory = std::sync::Arc::new(larder_moka::MokaStore::new());
+    let local = FailMode::Local(larder_rate_limit::LocalStore::new(memory).unwrap());
+    let by_account = Limit::new(limiter("account", 1), by_header("x-account"));
+    let layer = RateLimitLayer::new(limiter("address", 3), KeyBy::peer()).with_fail_mode(local);
+    let app = App::new(layer.and(by_account));
+    let by = |account| with(from(ANN), "x-account", account);
+    assert_eq!(app.send(by("ann")).await.status(), 200);
+    for _ in 0..5 {
+        assert_eq!(app.send(by("ann")).await.status(), 429);
+    }
+    for account in ["ben", "cleo"] {
+        assert_eq!(app.send(by(account)).await.status(), 200);
+    }
+    assert_eq!(app.send(by("dora")).await.status(), 429);
+}
+
+#[tokio::test(start_paused = true)]
+async fn a_visitor_whose_plan_cannot_be_charged_is_not_let_in_for_it() {
+    let world = crate::world::World::memory().await;
+    let plans = larder_rate_limit::Plans::new(|_| async {
+        Ok::<_, std::io::Error>(Policy::from(Quota::per_minute(5)))
+    });
+    let limiter = world.limiter(Quota::per_minute(600)).with_cost(10).unwrap();
+    let limiter = limiter.with_plans(plans).unwrap();
+    let app = App::new(RateLimitLayer::new(limiter, KeyBy::peer()));
+    assert_eq!(app.status(ANN).await, 503);
 }

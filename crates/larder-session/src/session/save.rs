@@ -9,7 +9,7 @@ use serde::de::DeserializeOwned;
 use super::Session;
 use super::data::too_large;
 use super::pending::not_an_integer;
-use super::state::State;
+use super::state::{Phase, State};
 use crate::session_record::{Applied, Change};
 use crate::{Result, SessionError, SessionErrorKind, SessionKey, SignInOptions, value};
 
@@ -161,8 +161,13 @@ impl Session {
             }
             let token = state.reserve();
             let create = sessions.new_session(&token, None, &SignInOptions::default(), fields);
-            let opened = sessions.create(&token, create).await?;
-            state.begin(token, opened);
+            let created = sessions.create(&token, create).await;
+            let is_unknown = |error: &SessionError| error.kind() == SessionErrorKind::Unavailable;
+            if created.as_ref().is_err_and(is_unknown) {
+                // It may be there without what is changed later, and a second attempt would not see that.
+                state.phase = Phase::Failed;
+            }
+            state.begin(token, created?);
             state.pending.clear();
             state.give();
             return Ok(());

@@ -205,10 +205,9 @@ impl Session {
 
     fn signed_in(&self, state: &mut State, token: Token, sign_in: SignIn, generation: i64) {
         self.note_signed_in(&sign_in.user.id, token.record);
-        if state
-            .session_user()
-            .is_some_and(|user| user.id != sign_in.user.id)
-        {
+        let before = state.session_user();
+        if let Some(before) = before.filter(|before| before.id != sign_in.user.id) {
+            self.inner.config.sessions.tell(&before.id);
             state.fields = Arc::default();
             state.pending.clear();
         }

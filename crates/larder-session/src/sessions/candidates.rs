@@ -62,7 +62,9 @@ impl Sessions {
         let opened = try_join_all(opened).await?;
         let ended = opened
             .iter()
-            .find_map(|(token, opening)| ended(*token, opening));
+            .filter_map(|(token, opening)| ended(*token, opening))
+            // Anybody can plant a cookie that opens nothing, which says less than a reason that is kept.
+            .min_by_key(|(_, reason)| *reason == EndReason::Expired);
         let living = opened
             .into_iter()
             .filter_map(|(token, opening)| Some((token, opening.session()?)));

@@ -43,6 +43,11 @@ impl Everyone {
         self.generation.fetch_max(generation, Ordering::AcqRel);
     }
 
+    /// Makes every caller ask the store, until one has learned.
+    pub(super) fn forget(&self) {
+        self.learned.store(0, Ordering::Release);
+    }
+
     fn put_off(&self, until: i64, next: i64) -> bool {
         self.until
             .compare_exchange(until, next, Ordering::AcqRel, Ordering::Relaxed)
@@ -68,5 +73,16 @@ mod tests {
         // A generation never goes back, and a clock that did makes nobody trust it.
         assert_eq!(everyone.learn(5, start + MAX_AGE), 7);
         assert_eq!(everyone.known(start), None);
+    }
+
+    #[test]
+    fn what_was_forgotten_is_asked_for_at_once() {
+        let (everyone, start) = (Everyone::default(), 10_000_000);
+        assert_eq!(everyone.learn(7, start), 7);
+        everyone.forget();
+        assert_eq!(everyone.known(start + 1), None);
+        assert_eq!(everyone.known(start + 1), None);
+        assert_eq!(everyone.learn(8, start + 2), 8);
+        assert_eq!(everyone.known(start + 3), Some(8));
     }
 }

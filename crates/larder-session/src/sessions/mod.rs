@@ -111,8 +111,8 @@ impl DeviceLimit {
     fn parts(self) -> (i64, AtLimit) {
         match self {
             Self::None => (i64::from(Sessions::MAX_LISTED), AtLimit::Unlist),
-            Self::Refuse(most) => (i64::from(most), AtLimit::Refuse),
-            Self::EndOldest(most) => (i64::from(most), AtLimit::EndOldest),
+            Self::Refuse(most) => (i64::from(most.max(1)), AtLimit::Refuse),
+            Self::EndOldest(most) => (i64::from(most.max(1)), AtLimit::EndOldest),
         }
     }
 }

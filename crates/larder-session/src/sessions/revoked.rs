@@ -21,6 +21,8 @@ use crate::{EndReason, Result};
 pub(crate) struct Watched {
     pub(crate) session: DeviceId,
     pub(crate) user: Option<Arc<str>>,
+    /// After how many microseconds it expires if nobody uses it.
+    pub(crate) left: i64,
 }
 
 /// What a look found.
@@ -56,8 +58,13 @@ impl Sessions {
     pub(crate) async fn ended(&self, watched: &Watched) -> EndReason {
         let subject = Subject::of(watched.session, watched.user.as_deref());
         let registered = self.watch.register(subject);
-        // Registered first: what happens after this look is told.
-        let mut seen = None::<Seen>;
+        // Registered first: what happens after this look is told. Until a look succeeds, the session ends as
+        // its request found it, by this process's clock.
+        let mut seen = Some(Seen {
+            until: i64::MAX,
+            left: Duration::from_micros(watched.left.max(1000).unsigned_abs()),
+            at: Instant::now(),
+        });
         loop {
             match self.look(watched).await {
                 Ok(Look::Ended(reason)) => return reason,
@@ -94,6 +101,8 @@ impl Sessions {
         let key = SessionRecord::key(watched.session);
         let user = watched.user.as_deref();
         let user_key = user.map(|user| Key::new(UserRecord::KIND, UserTag::of(user)));
+        // Whoever woke this stream may know more of everyone's sessions than this process has learned.
+        self.everyone.forget();
         let found = match self.find_now(&key, user_key.as_ref()) {
             Poll::Ready(found) => self.answered(found)?,
             Poll::Pending => {

@@ -151,12 +151,12 @@ impl Sessions {
             sign_in,
         };
         let key = SessionRecord::key(from.record);
-        let rotated = self.bounded(self.programs.run(&key, &rotate)).await?;
-        if rotated.is_some() && rotate.sign_in.is_some() {
-            // Streams of the user before look whether it is still theirs.
-            self.watch.publish(Some(Subject::of(from.record, None)));
-        }
-        Ok(rotated)
+        self.bounded(self.programs.run(&key, &rotate)).await
+    }
+
+    /// Makes the streams of `user` look whether their sessions are still theirs.
+    pub(crate) fn tell(&self, user: &str) {
+        self.watch.publish(Some(Subject::user(user)));
     }
 
     /// Returns how long the old id works after a renewal, in microseconds.
