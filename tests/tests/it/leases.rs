@@ -1,5 +1,7 @@
 //! The short form of the proof `leases`.
 
+#![allow(clippy::unwrap_used, reason = "a test fails by panicking")]
+
 use std::sync::Arc;
 use std::time::Duration;
 
@@ -9,23 +11,35 @@ use larder_test::server::RedisServer;
 
 const TIME: Duration = Duration::from_secs(3);
 
+/// The most attempts to see an outdated commit: whether one happens in three seconds is a matter of luck.
+const ATTEMPTS: u64 = 8;
+
 #[tokio::test(flavor = "multi_thread", worker_threads = 3)]
 async fn no_outdated_fence_commits_and_the_checker_notices_a_plain_put() {
-    for commits in [Commits::Fenced, Commits::Unfenced] {
-        let server = Arc::new(RedisServer::start().unwrap());
-        let (url, broken) = (server.url(), server.clone());
-        let breaking = move || break_for(&broken, TIME, &mut fastrand::Rng::with_seed(1));
-        let breaking = tokio::task::spawn_blocking(breaking);
-        let (one, other, broke) = tokio::join!(
-            work(&url, 4, 3, TIME, commits),
-            work(&url, 4, 3, TIME, commits),
-            breaking,
-        );
-        broke.unwrap();
-        let history: Vec<_> = one.into_iter().chain(other).collect();
-        let leads = |what| matches!(what, What::Lead(_));
-        assert!(history.iter().filter(|event| leads(event.what)).count() > 10);
-        let found = checker::violations(&history);
-        assert_eq!(found.is_empty(), commits == Commits::Fenced, "{found:?}");
+    let found = violations(Commits::Fenced, 1).await;
+    assert!(found.is_empty(), "{found:?}");
+    for seed in 1..=ATTEMPTS {
+        if !violations(Commits::Unfenced, seed).await.is_empty() {
+            return;
+        }
     }
+    panic!("no plain put of an outdated leader was seen");
+}
+
+/// What leases forbid and two processes did while their server was broken.
+async fn violations(commits: Commits, seed: u64) -> Vec<String> {
+    let server = Arc::new(RedisServer::start().unwrap());
+    let (url, broken) = (server.url(), server.clone());
+    let breaking = move || break_for(&broken, TIME, &mut fastrand::Rng::with_seed(seed));
+    let breaking = tokio::task::spawn_blocking(breaking);
+    let (one, other, broke) = tokio::join!(
+        work(&url, 4, 3, TIME, commits),
+        work(&url, 4, 3, TIME, commits),
+        breaking,
+    );
+    broke.unwrap();
+    let history: Vec<_> = one.into_iter().chain(other).collect();
+    let leads = |what| matches!(what, What::Lead(_));
+    assert!(history.iter().filter(|event| leads(event.what)).count() > 10);
+    checker::violations(&history)
 }
