@@ -8,7 +8,6 @@ use http::StatusCode;
 use super::Session;
 use super::state::{Outgoing, Phase, State};
 use crate::OnFailure;
-use crate::event::SessionEventKind;
 use crate::token::Token;
 
 /// The effect of a session on its response.
@@ -114,11 +113,7 @@ impl Session {
         let to = Token::random(from.record, from.user);
         let sessions = &self.inner.config.sessions;
         if let Ok(Some(_)) = sessions.renew(&from, &to).await {
-            sessions.metrics.rotated.increment(1);
-            let user = current.metadata.user.as_ref().map(|user| &user.id);
-            let (kind, session) = (SessionEventKind::Rotated, Some(to.record));
-            sessions.settings.events.emit(kind, user, session, None);
-            current.token = to;
+            self.note_rotated(current, to);
             state.give();
         }
     }

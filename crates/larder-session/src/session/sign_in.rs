@@ -3,7 +3,7 @@
 use std::sync::Arc;
 
 use super::Session;
-use super::state::{Outgoing, State};
+use super::state::{Current, Outgoing, State};
 use crate::event::SessionEventKind;
 use crate::session_record::{Choice, Fields, Secret, SignIn};
 use crate::token::{DeviceId, Token, UserTag};
@@ -150,11 +150,7 @@ impl Session {
             state.lose();
             return Err(SessionError::gone());
         }
-        sessions.metrics.rotated.increment(1);
-        let user = current.metadata.user.as_ref().map(|user| &user.id);
-        let (kind, session) = (SessionEventKind::Rotated, Some(to.record));
-        sessions.settings.events.emit(kind, user, session, None);
-        current.token = to;
+        self.note_rotated(current, to);
         state.give();
         Ok(())
     }
@@ -191,6 +187,16 @@ impl Session {
             state.rivals = rivals;
         }
         ended.map(drop)
+    }
+
+    /// Gives the session its new id.
+    pub(super) fn note_rotated(&self, current: &mut Current, to: Token) {
+        let sessions = &self.inner.config.sessions;
+        sessions.metrics.rotated.increment(1);
+        let user = current.metadata.user.as_ref().map(|user| &user.id);
+        let (kind, session) = (SessionEventKind::Rotated, Some(to.record));
+        sessions.settings.events.emit(kind, user, session, None);
+        current.token = to;
     }
 
     fn note_signed_in(&self, user: &Arc<str>, session: DeviceId) {

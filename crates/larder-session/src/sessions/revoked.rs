@@ -65,7 +65,13 @@ impl Sessions {
             left: Duration::from_micros(watched.left.max(1000).unsigned_abs()),
             at: Instant::now(),
         });
+        // Whoever wakes this stream may know more of everyone's sessions than this process has learned, and
+        // may have told it before this stream was registered.
+        let mut is_told = true;
         loop {
+            if is_told {
+                self.everyone.forget();
+            }
             match self.look(watched).await {
                 Ok(Look::Ended(reason)) => return reason,
                 Ok(Look::Absent(now)) => {
@@ -93,7 +99,7 @@ impl Sessions {
                 let left = seen.left.saturating_sub(seen.at.elapsed());
                 interval.min(left + Duration::from_millis(2))
             });
-            registered.wait(wait).await;
+            is_told = registered.wait(wait).await;
         }
     }
 
@@ -101,8 +107,6 @@ impl Sessions {
         let key = SessionRecord::key(watched.session);
         let user = watched.user.as_deref();
         let user_key = user.map(|user| Key::new(UserRecord::KIND, UserTag::of(user)));
-        // Whoever woke this stream may know more of everyone's sessions than this process has learned.
-        self.everyone.forget();
         let found = match self.find_now(&key, user_key.as_ref()) {
             Poll::Ready(found) => self.answered(found)?,
             Poll::Pending => {

@@ -141,10 +141,10 @@ pub(super) struct Registered {
 }
 
 impl Registered {
-    /// Waits for a reason to look, at most for `interval`.
-    pub(super) async fn wait(&self, interval: Duration) {
-        // In both cases the caller looks.
-        let _ = tokio::time::timeout(interval, self.notify.notified()).await;
+    /// Waits for a reason to look, at most for `interval`. Returns whether there was one.
+    pub(super) async fn wait(&self, interval: Duration) -> bool {
+        let told = tokio::time::timeout(interval, self.notify.notified());
+        told.await.is_ok()
     }
 }
 
