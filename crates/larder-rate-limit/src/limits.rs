@@ -94,17 +94,15 @@ impl<'a> Limits<'a> {
         for asked in &self.asked {
             steps.push(Step::new(asked).await?);
         }
-        let mut is_refused = run_now(&mut steps);
-        if !is_refused {
+        if !run_now(&mut steps) {
             run_together(&mut steps).await;
-            is_refused = steps.iter().any(|step| !step.is_allowed());
         }
+        // A limit that refuses needs no answer of the others.
+        let is_refused = steps.iter().any(Step::is_refused);
         let error = steps.iter_mut().find_map(Step::error);
         if is_refused || error.is_some() {
             give_back(&steps).await;
         }
-        // A limit that refuses needs no answer of the others.
-        let is_refused = steps.iter().any(Step::is_refused);
         match error {
             Some(error) if !is_refused => Err(error),
             _ => Ok(Decisions {
