@@ -1,13 +1,11 @@
 //! The short form of the proof `leases`.
 
-#![allow(clippy::unwrap_used, reason = "a test fails by panicking")]
-
-use std::sync::Arc;
 use std::time::Duration;
 
 use larder_proofs::leases::worker::{Commits, work};
-use larder_proofs::leases::{What, break_for, checker};
-use larder_test::server::RedisServer;
+use larder_proofs::leases::{What, checker};
+
+use crate::support::history_of_a_broken_server;
 
 const TIME: Duration = Duration::from_secs(3);
 
@@ -28,17 +26,10 @@ async fn no_outdated_fence_commits_and_the_checker_notices_a_plain_put() {
 
 /// What leases forbid and two processes did while their server was broken.
 async fn violations(commits: Commits, seed: u64) -> Vec<String> {
-    let server = Arc::new(RedisServer::start().unwrap());
-    let (url, broken) = (server.url(), server.clone());
-    let breaking = move || break_for(&broken, TIME, &mut fastrand::Rng::with_seed(seed));
-    let breaking = tokio::task::spawn_blocking(breaking);
-    let (one, other, broke) = tokio::join!(
-        work(&url, 4, 3, TIME, commits),
-        work(&url, 4, 3, TIME, commits),
-        breaking,
-    );
-    broke.unwrap();
-    let history: Vec<_> = one.into_iter().chain(other).collect();
+    let history = history_of_a_broken_server(TIME, seed, async |url: String| {
+        work(&url, 4, 3, TIME, commits).await
+    })
+    .await;
     let leads = |what| matches!(what, What::Lead(_));
     assert!(history.iter().filter(|event| leads(event.what)).count() > 10);
     checker::violations(&history)

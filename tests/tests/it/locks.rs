@@ -1,14 +1,12 @@
 //! The short form of the proof `locks`.
 
-#![allow(clippy::unwrap_used, reason = "a test fails by panicking")]
-
-use std::sync::Arc;
 use std::time::Duration;
 
-use larder_proofs::leases::{What, break_for};
+use larder_proofs::leases::What;
 use larder_proofs::locks::checker;
 use larder_proofs::locks::worker::{Writes, work};
-use larder_test::server::RedisServer;
+
+use crate::support::history_of_a_broken_server;
 
 const TIME: Duration = Duration::from_secs(5);
 
@@ -29,17 +27,10 @@ async fn a_lock_has_one_holder_and_no_stale_token_writes_though_a_plain_put_does
 
 /// What locks forbid and two processes did while their server was broken.
 async fn violations(writes: Writes, seed: u64) -> Vec<String> {
-    let server = Arc::new(RedisServer::start().unwrap());
-    let (url, broken) = (server.url(), server.clone());
-    let breaking = move || break_for(&broken, TIME, &mut fastrand::Rng::with_seed(seed));
-    let breaking = tokio::task::spawn_blocking(breaking);
-    let (one, other, broke) = tokio::join!(
-        work(&url, 4, 2, TIME, writes),
-        work(&url, 4, 2, TIME, writes),
-        breaking,
-    );
-    broke.unwrap();
-    let history: Vec<_> = one.into_iter().chain(other).collect();
+    let history = history_of_a_broken_server(TIME, seed, async |url: String| {
+        work(&url, 4, 2, TIME, writes).await
+    })
+    .await;
     let taken = |what| matches!(what, What::Lead(_));
     assert!(history.iter().filter(|event| taken(event.what)).count() > 5);
     checker::violations(&history)

@@ -1,8 +1,11 @@
 //! What the tests share.
 
+use std::sync::Arc;
 use std::time::Duration;
 
+use larder_proofs::leases::{Event, break_for};
 use larder_redis::{RedisBuilder, RedisStore};
+use larder_test::server::RedisServer;
 
 /// A store with deadlines that a loaded machine keeps: these tests are about answers.
 pub(crate) fn patient(url: &str) -> RedisBuilder {
@@ -10,4 +13,23 @@ pub(crate) fn patient(url: &str) -> RedisBuilder {
     RedisStore::builder(url)
         .with_timeout(long)
         .with_connect_timeout(long)
+}
+
+/// Returns what two workers did on a server that is broken for `time` in ways that `seed` draws.
+pub(crate) async fn history_of_a_broken_server<F>(
+    time: Duration,
+    seed: u64,
+    work: impl Fn(String) -> F,
+) -> Vec<Event>
+where
+    F: Future<Output = Vec<Event>>,
+{
+    let server = Arc::new(RedisServer::start().expect("a redis-server"));
+    let (one, other) = (work(server.url()), work(server.url()));
+    let broken = server.clone();
+    let breaking = move || break_for(&broken, time, &mut fastrand::Rng::with_seed(seed));
+    let breaking = tokio::task::spawn_blocking(breaking);
+    let (one, other, broke) = tokio::join!(one, other, breaking);
+    broke.expect("the server was broken");
+    one.into_iter().chain(other).collect()
 }
