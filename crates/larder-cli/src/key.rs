@@ -56,7 +56,7 @@ impl CacheKey {
         let id = rest
             .and_then(|rest| rest.strip_suffix('}'))
             .ok_or_else(form)?;
-        // Once for each key of a command line, so this is no leak.
+        // A command line has few keys, so little is leaked.
         let kind = Kind::evictable(String::leak(name.to_owned()));
         if id.contains('#') {
             return Err(Error::usage(
@@ -77,7 +77,7 @@ impl CacheKey {
             component => percent_decode_str(component).collect(),
         });
         let id = RawId(unescaped.collect());
-        // What is written again is the same, or it was no key.
+        // A text that is not written back as it was read is not a key.
         let again = Key::new(kind, (format!("v{schema}"), &id));
         if id.0.is_empty() || !text.ends_with(again.as_str()) {
             return Err(form());

@@ -1,34 +1,18 @@
 //! Holds the Lua of each program on a journal against its Rust, and plants faults in the Lua.
 
 use std::sync::Arc;
-use std::time::Duration;
 
 use fastrand::Rng;
-use larder_moka::MokaStore;
-use larder_redis::RedisStore;
+use larder_store::Timestamp;
 use larder_store::program::Program;
-use larder_store::{ManualClock, Timestamp};
-use larder_test::server::RedisServer;
-use larder_test::trace::{Fault, Pair, Step, Traces, after, step};
-
+use larder_test::trace::{Fault, Step, after, step};
+use larder_worlds::traces::{catches, holds};
 use parking_lot::Mutex;
 
 use super::journal::{Bury, Dead, Journal, Pending, Push, Settle, Take, Taken};
 
 const SPANS: [i64; 3] = [1, 1_000, 1_500_001];
 const KEEP: i64 = 60_000_000;
-
-async fn pair(server: &RedisServer) -> Pair {
-    let clock = ManualClock::default();
-    let rust = MokaStore::builder().with_clock(clock.clone()).build();
-    let lua = RedisStore::builder(&server.url())
-        .with_virtual_time(clock.clone())
-        .with_timeout(Duration::from_secs(10))
-        .connect()
-        .await
-        .unwrap();
-    Pair::new(clock, rust, lua)
-}
 
 fn key(rng: &mut Rng) -> Vec<u8> {
     [&b"a"[..], b"A", b"zz", b"\0\n%"][rng.usize(..4).min(rng.usize(..4))].to_vec()
@@ -103,14 +87,11 @@ fn begin() -> impl FnMut(&mut Rng) -> Box<dyn Step> {
 
 #[tokio::test]
 async fn the_programs_on_a_journal_do_the_same_in_lua_and_in_rust() {
-    let server = RedisServer::start().unwrap();
-    let traces = Traces::new(20, 500, async || pair(&server).await);
-    traces.agree::<Journal, _>(begin).await;
+    holds::<Journal, _>((20, 500), begin).await;
 }
 
 #[tokio::test]
 async fn every_planted_fault_in_the_lua_of_a_journal_is_caught() {
-    let server = RedisServer::start().unwrap();
     let faults: &[Fault] = &[
         (Push::SCRIPT, " and dead == 0", ""),
         (Push::SCRIPT, "count >= tonumber", "count > tonumber"),
@@ -137,6 +118,5 @@ async fn every_planted_fault_in_the_lua_of_a_journal_is_caught() {
         (Bury::SCRIPT, "it.attempts = 0", ""),
         (Bury::SCRIPT, "if ARGV[2] == '1' then", "if true then"),
     ];
-    let traces = Traces::new(50, 500, async || pair(&server).await);
-    traces.catch::<Journal, _>(begin, faults).await;
+    catches::<Journal, _>((50, 500), begin, faults).await;
 }

@@ -39,7 +39,7 @@ where
 {
     match soon(subscriber.next()).await {
         Some(Received::Message(message)) => message,
-        other => panic!("{other:?} is no message"),
+        other => panic!("{other:?} is not a message"),
     }
 }
 
@@ -49,7 +49,7 @@ where
 {
     match soon(subscriber.next()).await {
         Some(Received::Gap(gap)) => gap,
-        other => panic!("{other:?} is no gap"),
+        other => panic!("{other:?} is not a gap"),
     }
 }
 

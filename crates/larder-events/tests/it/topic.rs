@@ -19,7 +19,7 @@ fn topic(store: &Arc<dyn Store>, messages: u32) -> Topic<u32> {
 async fn message(subscriber: &mut Subscriber<u32>) -> Message<u32> {
     match soon(subscriber.next()).await {
         Some(Received::Message(message)) => message,
-        other => panic!("{other:?} is no message"),
+        other => panic!("{other:?} is not a message"),
     }
 }
 
@@ -34,7 +34,7 @@ async fn values(subscriber: &mut Subscriber<u32>, many: usize) -> Vec<u32> {
 async fn gap(subscriber: &mut Subscriber<u32>) -> Gap {
     match soon(subscriber.next()).await {
         Some(Received::Gap(gap)) => gap,
-        other => panic!("{other:?} is no gap"),
+        other => panic!("{other:?} is not a gap"),
     }
 }
 

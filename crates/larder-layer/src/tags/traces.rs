@@ -1,30 +1,15 @@
 //! Holds the Lua of each program on a tag against its Rust, and plants faults in the Lua.
 
-use std::time::Duration;
-
 use fastrand::Rng;
-use larder_moka::MokaStore;
-use larder_redis::RedisStore;
+use larder_store::Timestamp;
 use larder_store::program::Program;
-use larder_store::{ManualClock, Timestamp};
-use larder_test::server::RedisServer;
-use larder_test::trace::{Fault, Pair, Step, Traces, step};
+use larder_test::trace::{Fault, Step, step};
+use larder_worlds::traces::{catches, holds};
 
 use super::{ChangeTag, Generation, NoteTag, ReadTag, TagChange, TagRecord};
 
+const SEEDS_AND_STEPS: (u64, usize) = (20, 500);
 const SPANS: [i64; 4] = [1, 1_000, 1_500_001, 60_000_000];
-
-async fn pair(server: &RedisServer) -> Pair {
-    let clock = ManualClock::default();
-    let rust = MokaStore::builder().with_clock(clock.clone()).build();
-    let lua = RedisStore::builder(&server.url())
-        .with_virtual_time(clock.clone())
-        .with_timeout(Duration::from_secs(10))
-        .connect()
-        .await
-        .unwrap();
-    Pair::new(clock, rust, lua)
-}
 
 fn next(rng: &mut Rng) -> Box<dyn Step> {
     let generation = Generation::from_bytes(std::array::from_fn(|_| rng.u8(..3)));
@@ -57,14 +42,11 @@ fn next(rng: &mut Rng) -> Box<dyn Step> {
 
 #[tokio::test]
 async fn the_programs_on_a_tag_do_the_same_in_lua_and_in_rust() {
-    let server = RedisServer::start().unwrap();
-    let traces = Traces::new(20, 500, async || pair(&server).await);
-    traces.agree::<TagRecord, _>(|| next).await;
+    holds::<TagRecord, _>(SEEDS_AND_STEPS, || next).await;
 }
 
 #[tokio::test]
 async fn every_planted_fault_in_the_lua_of_a_tag_is_caught() {
-    let server = RedisServer::start().unwrap();
     let faults: &[Fault] = &[
         (ReadTag::SCRIPT, "held, 1, 16", "held, 1, 8"),
         (ReadTag::SCRIPT, "num(changed)}", "0}"),
@@ -89,6 +71,5 @@ async fn every_planted_fault_in_the_lua_of_a_tag_is_caught() {
             "now + keep",
         ),
     ];
-    let traces = Traces::new(20, 500, async || pair(&server).await);
-    traces.catch::<TagRecord, _>(|| next, faults).await;
+    catches::<TagRecord, _>(SEEDS_AND_STEPS, || next, faults).await;
 }

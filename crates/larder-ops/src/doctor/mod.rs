@@ -139,7 +139,7 @@ impl Doctor {
         for (facts, later) in facts.iter_mut().zip(later) {
             facts.later = later.ok();
         }
-        // What is read once for all servers is told of the first.
+        // Keys and sentinels are read once for all servers, and reported for the first.
         if let Some(first) = facts.first_mut() {
             first.keys = Some(keys);
             first.sentinels = sentinels;

@@ -24,6 +24,12 @@ fn find<'a>(report: &'a Report, id: &str) -> &'a Finding {
     found.unwrap_or_else(|| panic!("no finding {id}"))
 }
 
+#[track_caller]
+fn assert_status(report: &Report, id: &str, status: Status) {
+    let finding = find(report, id);
+    assert_eq!(finding.status, status, "{finding:?}");
+}
+
 #[tokio::test]
 async fn a_healthy_server_is_all_ok() {
     let server = healthy();
@@ -133,7 +139,7 @@ async fn a_server_whose_memory_is_full_is_found_in_each_way() {
         ("L008", Status::Warn),
         ("L010", Status::Warn),
     ] {
-        assert_eq!(find(&report, id).status, status, "{:?}", find(&report, id));
+        assert_status(&report, id, status);
     }
 
     // A cache that is full evicts, which is a loss for sessions and none for a cache.
@@ -195,12 +201,7 @@ async fn what_other_clients_do_is_found() {
     );
     let report = doctor().examine(&store).await;
     for id in ["L011", "L020", "L021", "L037"] {
-        assert_eq!(
-            find(&report, id).status,
-            Status::Ok,
-            "{:?}",
-            find(&report, id)
-        );
+        assert_status(&report, id, Status::Ok);
     }
 }
 
@@ -213,30 +214,15 @@ async fn a_server_without_room_for_connections_is_found() {
     // One more is refused, perhaps while it logs in.
     assert!(server.command(&["PING"]).is_err());
     let report = doctor().examine(&store).await;
-    assert_eq!(
-        find(&report, "L014").status,
-        Status::Fail,
-        "{:?}",
-        find(&report, "L014")
-    );
-    assert_eq!(
-        find(&report, "L015").status,
-        Status::Warn,
-        "{:?}",
-        find(&report, "L015")
-    );
+    assert_status(&report, "L014", Status::Fail);
+    assert_status(&report, "L015", Status::Warn);
     run(
         &mut connection,
         "CONFIG SET maxclients 1000\nCONFIG RESETSTAT",
     );
     let report = doctor().examine(&store).await;
     for id in ["L014", "L015"] {
-        assert_eq!(
-            find(&report, id).status,
-            Status::Ok,
-            "{:?}",
-            find(&report, id)
-        );
+        assert_status(&report, id, Status::Ok);
     }
 }
 
@@ -263,19 +249,14 @@ async fn the_default_user_of_a_server_without_a_password_has_too_many_rights() {
     let store = connect(&server.url()).await;
     let all = Doctor::new(Uses::ALL).with_interval(Duration::ZERO);
     let report = all.examine(&store).await;
-    assert_eq!(
-        find(&report, "L033").status,
-        Status::Warn,
-        "{:?}",
-        find(&report, "L033")
-    );
+    assert_status(&report, "L033", Status::Warn);
     // What Redis does by itself is not what sessions need.
     for (id, status) in [
         ("L004", Status::Warn),
         ("L024", Status::Warn),
         ("L032", Status::Ok),
     ] {
-        assert_eq!(find(&report, id).status, status, "{:?}", find(&report, id));
+        assert_status(&report, id, status);
     }
 }
 
@@ -342,24 +323,14 @@ async fn sentinels_that_wait_too_long_are_found() {
             .await
     };
     let report = examine().await;
-    assert_eq!(
-        find(&report, "L031").status,
-        Status::Ok,
-        "{:?}",
-        find(&report, "L031")
-    );
+    assert_status(&report, "L031", Status::Ok);
     assert_eq!(find(&report, "L027").status, Status::Ok);
     let name = servers.master_name();
     servers.sentinels()[1]
         .command(&["SENTINEL", "SET", name, "down-after-milliseconds", "30000"])
         .unwrap();
     let report = examine().await;
-    assert_eq!(
-        find(&report, "L031").status,
-        Status::Warn,
-        "{:?}",
-        find(&report, "L031")
-    );
+    assert_status(&report, "L031", Status::Warn);
     servers.sentinels()[1].kill();
     servers.sentinels()[2].kill();
     let report = examine().await;

@@ -3,13 +3,14 @@
 use fastrand::Rng;
 use larder_store::Timestamp;
 use larder_store::program::Program;
-use larder_test::server::RedisServer;
-use larder_test::trace::{Step, Traces, step};
+use larder_test::trace::{Step, step};
+use larder_worlds::traces::{catches, holds};
 
 use super::{DeskTat, Peek, Refund, Tat};
 use crate::usage::Task;
-use crate::usage::traces::pair;
 use crate::{Decision, Gcra, Quota};
+
+const SEEDS_AND_STEPS: (u64, usize) = (6, 300);
 
 fn next(rng: &mut Rng) -> Box<dyn Step> {
     let quota = [Quota::per_second(3), Quota::per_second(2).with_burst(5)][rng.usize(..2)];
@@ -45,15 +46,11 @@ fn deadlines(decision: &Decision, now: Timestamp) -> Vec<Timestamp> {
 
 #[tokio::test]
 async fn the_support_desk_of_a_quota_does_the_same_in_lua_and_in_rust() {
-    let server = RedisServer::start().unwrap();
-    let traces = Traces::new(6, 300, async || pair(&server).await);
-    traces.agree::<Tat, _>(|| next).await;
+    holds::<Tat, _>(SEEDS_AND_STEPS, || next).await;
 }
 
 #[tokio::test]
 async fn every_fault_that_is_planted_in_the_lua_of_the_support_desk_is_caught() {
-    let server = RedisServer::start().unwrap();
-    let traces = Traces::new(6, 300, async || pair(&server).await);
     let faults = [
         (
             DeskTat::SCRIPT,
@@ -82,5 +79,5 @@ async fn every_fault_that_is_planted_in_the_lua_of_the_support_desk_is_caught() 
             "tat - now, 0}",
         ),
     ];
-    traces.catch::<Tat, _>(|| next, &faults).await;
+    catches::<Tat, _>(SEEDS_AND_STEPS, || next, &faults).await;
 }

@@ -6,7 +6,7 @@ mod programs;
 mod rule_args;
 mod state;
 #[cfg(test)]
-pub(crate) mod traces;
+mod traces;
 
 use larder_store::program::prelude::*;
 use smallvec::SmallVec;

@@ -1,10 +1,10 @@
 //! Plants mistakes in the Lua, each a text and its replacement, and checks that the traces see them.
 
 use larder_store::program::Program;
-use larder_test::server::RedisServer;
-use larder_test::trace::{Fault, Traces};
+use larder_test::trace::Fault;
+use larder_worlds::traces::catches;
 
-use super::{everyone, pair, session, user};
+use super::{SEEDS_AND_STEPS, everyone, session, user};
 use crate::everyone_record::{EndEveryone, EveryoneRecord};
 use crate::session_record::{
     Apply, Create, Destroy, Left, Read, Rotate, SessionRecord, TakeReason, Touch,
@@ -13,8 +13,6 @@ use crate::user_record::{Enable, Enroll, ReadRevocationState, Revoke, UserRecord
 
 #[tokio::test]
 async fn every_planted_fault_in_the_lua_is_caught() {
-    let server = RedisServer::start().unwrap();
-    let traces = Traces::new(20, 500, async || pair(&server).await);
     let sessions: &[Fault] = &[
         (
             Read::SCRIPT,
@@ -121,9 +119,7 @@ async fn every_planted_fault_in_the_lua_is_caught() {
         (Rotate::SCRIPT, "tonumber(ARGV[8]), ARGV[9]", "0, ARGV[9]"),
         (Create::SCRIPT, "tonumber(ARGV[8]), ARGV[9]", "0, ARGV[9]"),
     ];
-    traces
-        .catch::<SessionRecord, _>(|| session::next, sessions)
-        .await;
+    catches::<SessionRecord, _>(SEEDS_AND_STEPS, || session::next, sessions).await;
     let users: &[Fault] = &[
         (Enroll::SCRIPT, "math.max(latest, ends)", "ends"),
         (Enroll::SCRIPT, "now < ends", "now <= ends"),
@@ -171,12 +167,10 @@ async fn every_planted_fault_in_the_lua_is_caught() {
         (Enable::SCRIPT, "string.byte(state, 18) == 1", "true"),
         (Withdraw::SCRIPT, "added <= now - age", "added < now - age"),
     ];
-    traces.catch::<UserRecord, _>(|| user::next, users).await;
+    catches::<UserRecord, _>(SEEDS_AND_STEPS, || user::next, users).await;
     let everyone: &[Fault] = &[
         (EndEveryone::SCRIPT, "last + 1, now()", "last, now()"),
         (EndEveryone::SCRIPT, "math.max(last + 1, now())", "last + 1"),
     ];
-    traces
-        .catch::<EveryoneRecord, _>(|| everyone::next, everyone)
-        .await;
+    catches::<EveryoneRecord, _>(SEEDS_AND_STEPS, || everyone::next, everyone).await;
 }

@@ -48,7 +48,7 @@ impl Found {
 struct After {
     name: String,
     seen: Seen,
-    /// What was seen when the first of both forms ran: what that one sees, the other must not know.
+    /// The state when the first of both forms ran, so that the second draws the same step.
     found: Mutex<HashMap<Key, Found>>,
     make: Make,
 }

@@ -1,17 +1,15 @@
 //! Plants faults in the Lua, each of which a trace must catch.
 
 use larder_store::program::{Program, Script};
-use larder_test::server::RedisServer;
-use larder_test::trace::Traces;
+use larder_worlds::traces::catches;
 
-use super::{SEEDS, STEPS, next, pair};
+use super::{SEEDS, STEPS, next};
 use crate::usage::{Charge, Desk, Peek, Settle, Usage};
 
 #[tokio::test]
 async fn every_fault_that_is_planted_in_the_lua_of_a_usage_is_caught() {
     const CHARGE: &Script = Charge::SCRIPT;
     const SETTLE: &Script = Settle::SCRIPT;
-    let server = RedisServer::start().unwrap();
     let faults = [
         // The record.
         (CHARGE, "if int(b) > at then", "if int(b) >= at then"),
@@ -252,6 +250,5 @@ async fn every_fault_that_is_planted_in_the_lua_of_a_usage_is_caught() {
             "banned = by_how_much",
         ),
     ];
-    let traces = Traces::new(6 * SEEDS, STEPS, async || pair(&server).await);
-    traces.catch::<Usage, _>(next, &faults).await;
+    catches::<Usage, _>((6 * SEEDS, STEPS), next, &faults).await;
 }
