@@ -109,8 +109,8 @@ async fn every_fault_that_is_planted_in_the_lua_of_a_usage_is_caught() {
         ),
         (
             CHARGE,
-            "math.floor(at / p[2]) * p[2]\n  return start",
-            "at\n  return start",
+            "math.floor(at / p[2]) * p[2]\n    return start",
+            "at\n    return start",
         ),
         (CHARGE, "if at < p[i] then", "if at <= p[i] then"),
         (
