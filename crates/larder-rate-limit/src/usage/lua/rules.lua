@@ -23,16 +23,24 @@ if b then
   end
   for tag, body in string.gmatch(r, '(%l)([%d,]*)|') do kept[#kept + 1] = {tag, body} end
 end
--- The units that are held, and when the first and the last hold end.
-local held, first, last
+-- The units that are held and when all of them are back, and when the first and the last hold end.
+local held, freed, first, last
 local function tally()
-  held, first, last = 0, at, at
+  held, freed, first, last = 0, at, at, at
   for i, it in ipairs(holds) do
     held, last = held + it.units, math.max(last, it.ends)
     first = i == 1 and it.ends or math.min(first, it.ends)
+    if it.units > 0 then freed = math.max(freed, it.ends) end
   end
 end
 tally()
+-- The holds in the order in which they end.
+local function ending()
+  local list = {}
+  for i, it in ipairs(holds) do list[i] = it end
+  table.sort(list, function(a, b) return a.ends < b.ends end)
+  return list
+end
 -- Whether the record differs from what it says, and is written though nothing is charged.
 local dirty = false
 local function convert(used, old, new)
@@ -211,7 +219,11 @@ by.k = {
   load = function() return {} end,
   limit = function(p) return p[1] end,
   used = function() return #holds end,
-  wait = function(p) return #holds + 1 > p[1] and first - at or 0 end,
+  wait = function(p)
+    local over = #holds - p[1]
+    if over < 0 then return 0 end
+    return (over == 0 and first or ending()[over + 1].ends) - at
+  end,
   reset = function() return last - at end,
   set = nothing,
   charge = nothing,
@@ -229,20 +241,27 @@ for i = 1, tonumber(ARGV[2]) do
   rules[i] = {p = p, v = does.load(p, state[1], state[2]), does = does}
 end
 
+-- How long until a rule lets so many units pass beside what is held, if the holds end one after the other.
+local function wait_beside_holds(it, units)
+  local limit, left, best = it.does.limit(it.p), held, nil
+  if left + units <= limit then best = math.max(it.does.wait(it.p, it.v, left + units), 0) end
+  if held == 0 or best and best <= first - at then return best or 1 end
+  local after = 0
+  for _, hold in ipairs(ending()) do
+    after, left = hold.ends - at, left - hold.units
+    if best and best <= after then break end
+    if left + units <= limit then
+      best = math.max(it.does.wait(it.p, it.v, left + units), after)
+    end
+  end
+  return best or after
+end
+
 -- How long until each rule lets so many units pass. Zero if it is now.
 local function waits(units)
   local list = {}
   for i, it in ipairs(rules) do
-    local wait = 0
-    if it.does.tag == 'k' then
-      wait = it.does.wait(it.p)
-    elseif held + units > it.does.limit(it.p) then
-      wait = math.max(first - at, 1)
-    else
-      wait = math.max(it.does.wait(it.p, it.v, held + units), 0)
-      if held > 0 then wait = math.min(wait, first - at) end
-    end
-    list[i] = wait
+    list[i] = it.does.tag == 'k' and it.does.wait(it.p) or wait_beside_holds(it, units)
   end
   return list
 end
@@ -272,17 +291,18 @@ local function report(passes, full, waited, says)
   local answer = {passes and 1 or 0, num(math.max(banned - at, 0)), num(full), #holds, num(says)}
   for i, it in ipairs(rules) do
     local limit, more = it.does.limit(it.p), 0
-    local used = it.does.used(it.p, it.v)
+    local used, reset = it.does.used(it.p, it.v), it.does.reset(it.p, it.v)
     local taken = it.does.tag == 'k' and 0 or held
     local remaining = math.max(limit - used - taken, 0)
     if it.does.tag == 'k' then
       more = first - at
-    elseif taken + remaining + 1 <= limit then
-      more = math.max(it.does.wait(it.p, it.v, taken + remaining + 1), 0)
+    else
+      reset = math.max(reset, freed - at)
+      if remaining < limit then more = wait_beside_holds(it, remaining + 1) end
     end
     answer[#answer + 1] = num(waited[i])
     answer[#answer + 1] = num(remaining)
-    answer[#answer + 1] = num(it.does.reset(it.p, it.v))
+    answer[#answer + 1] = num(reset)
     answer[#answer + 1] = num(more)
   end
   return answer
