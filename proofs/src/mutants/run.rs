@@ -71,7 +71,7 @@ impl Mutants<'_> {
             "mutants",
             "--in-place",
             "--baseline=skip",
-            "--timeout=60",
+            "--timeout=30",
             "--build-timeout=300",
         ]);
         command.args(["--no-times", "--colors=never", "--all-features"]);

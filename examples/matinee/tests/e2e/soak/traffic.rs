@@ -3,6 +3,7 @@
 use std::fmt;
 use std::sync::atomic::{AtomicBool, AtomicUsize, Ordering};
 use std::thread;
+use std::time::Duration;
 
 use larder_test::server::RedisServer;
 
@@ -15,6 +16,9 @@ use crate::visitor::{ADA, Answer, GRACE, Visitor};
 const VISITORS: usize = 6;
 /// How many there are in all, so that what is kept for each has an end.
 const ADDRESSES: usize = 200;
+
+/// How long a visitor looks at a page: this is about hours, not about load.
+const THINKING: Duration = Duration::from_millis(20);
 
 /// Visitors, and what they have seen.
 pub(super) struct Traffic {
@@ -77,6 +81,7 @@ impl Traffic {
                 scope.spawn(move || {
                     while !stop.load(Ordering::Relaxed) {
                         self.visit(server, self.next.fetch_add(1, Ordering::Relaxed));
+                        thread::sleep(THINKING);
                     }
                 });
             }
