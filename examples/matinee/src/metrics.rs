@@ -12,6 +12,7 @@ use axum::response::{IntoResponse, Response};
 use axum::routing::get;
 use metrics::{counter, gauge, histogram};
 use metrics_exporter_prometheus::{PrometheusBuilder, PrometheusHandle};
+use tokio::runtime::Handle;
 
 const SECONDS: &[f64] = &[
     0.0005, 0.001, 0.0025, 0.005, 0.01, 0.025, 0.05, 0.1, 0.25, 1.0, 2.5, 10.0,
@@ -45,6 +46,10 @@ pub(crate) fn recorder() -> PrometheusHandle {
             metrics::describe_gauge!(
                 "http_requests_in_flight",
                 "Requests that wait for an answer."
+            );
+            metrics::describe_gauge!(
+                "tokio_tasks_alive",
+                "Tasks of the runtime that have not ended."
             );
             handle
         })
@@ -105,6 +110,9 @@ fn label(method: &Method) -> &'static str {
 }
 
 async fn show(State(metrics): State<PrometheusHandle>) -> impl IntoResponse {
+    let tasks = Handle::current().metrics().num_alive_tasks();
+    // There are far fewer than a float can count.
+    gauge!("tokio_tasks_alive").set(tasks as f64);
     (
         [(CONTENT_TYPE, "text/plain; version=0.0.4; charset=utf-8")],
         metrics.render(),
