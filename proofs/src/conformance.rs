@@ -15,14 +15,35 @@ const PATIENCE: Duration = Duration::from_secs(60);
 /// Every law on every store.
 #[must_use]
 pub fn prove() -> Table {
+    table(STORES.iter().copied())
+}
+
+/// Every law on Valkey, by the program that `REDIS_SERVER` names. The forms with TLS are left out.
+#[must_use]
+pub fn prove_on_valkey() -> Table {
+    let server = Servers::one();
+    let Servers::One(started) = &server else {
+        unreachable!("one server")
+    };
+    let info = started.command(&["INFO", "server"]).expect("its version");
+    let info = format!("{info:?}");
+    assert!(
+        info.contains("valkey_version"),
+        "REDIS_SERVER names no valkey-server"
+    );
+    let is_redis = |(name, ..): &Store| name.contains("Redis") && !name.contains("TLS");
+    table(STORES.iter().copied().filter(is_redis))
+}
+
+fn table(stores: impl Iterator<Item = Store>) -> Table {
     let mut table = Table::new()
         .column("store")
         .column("laws that it obeys")
         .column("laws that it breaks");
     let runtime = tokio::runtime::Runtime::new().expect("a runtime");
-    for (name, is_prefixed, make) in STORES {
+    for (name, is_prefixed, make) in stores {
         let servers = make();
-        let broken = runtime.block_on(broken(&servers, *is_prefixed));
+        let broken = runtime.block_on(broken(&servers, is_prefixed));
         let names: Vec<_> = broken.iter().map(|(law, _)| *law).collect();
         // The number of laws grows, so that a page with it would be outdated at once.
         let (obeyed, broken_laws) = match names.is_empty() {
@@ -32,7 +53,7 @@ pub fn prove() -> Table {
                 (format!("{obeyed} of {}", LAWS.len()), names.join(", "))
             }
         };
-        table.row([(*name).to_owned(), obeyed, broken_laws]);
+        table.row([name.to_owned(), obeyed, broken_laws]);
         for (law, violation) in broken {
             table.bar(false, || format!("{name}: {law}: {violation}"));
         }
