@@ -46,6 +46,17 @@ fn the_dependencies_of_the_front_page_bring_all_that_its_program_uses() {
     let built = read("examples/Cargo.toml");
     assert!(named.is_subset(&features(line(&built, "larder = {"))));
 
+    // `./scripts/adopt` puts them into a manifest.
+    let [manifest] = &blocks(&page, "toml")[..] else {
+        panic!("./scripts/adopt takes one block of dependencies");
+    };
+    let workspace = read("Cargo.toml");
+    let axum = line(manifest, "axum = ").trim_end_matches('"');
+    assert!(workspace.contains(&format!("\n{axum}")), "{axum}");
+    let (_, path) = line(manifest, "larder = {").split_once('"').unwrap();
+    let path = path.split('"').next().unwrap().strip_prefix("../larder/");
+    assert!(path.is_none_or(|it| exists(&format!("{it}/Cargo.toml"))));
+
     // All four layers.
     let facade = read("crates/larder/Cargo.toml");
     let default = line(&facade, "default = [").replace("default = [", "features = [");
