@@ -11,7 +11,7 @@
 //!    hosts are refused, and every spelling of a page gets one address.
 //! 4. **Session**: outside the layers that turn panics and timeouts into responses, so that it can set
 //!    its cookie on those too. It is lazy: pages of films use none and cost no store call for it.
-//! 5. **Limits**: next to the router. The limit on wrong passwords is around its form alone.
+//! 5. **Limits**: next to the router. Wrong passwords are limited in the handler of their form.
 //! 6. **Router**.
 
 use std::sync::Arc;
@@ -81,7 +81,7 @@ pub async fn app(config: Config) -> Result<App, StartError> {
     let (visitors, count_visits) = Visitors::new(&config, store.clone())?;
     let figures = Figures::new(store.clone(), visitors.clone(), loader.clone())?;
     let editor = Editor::new(pool.clone(), loader.clone(), response_cache.purger());
-    let desk = AccountsDesk::new(pool.clone(), sessions.clone());
+    let desk = AccountsDesk::new(pool.clone(), sessions.clone(), accounts.attempts());
     let (outbox, stop) = (Outbox::default(), CancellationToken::new());
     let mail = Mail::open(&config, pool.clone(), store.clone(), outbox.clone()).await?;
     let bookings = Bookings::new(

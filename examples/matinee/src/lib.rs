@@ -16,6 +16,7 @@ mod db;
 mod errors;
 mod figures;
 mod films;
+mod flash;
 mod forms;
 mod headers;
 mod health;

@@ -46,6 +46,10 @@ pub(crate) fn recorder() -> PrometheusHandle {
                 "http_requests_in_flight",
                 "Requests that wait for an answer."
             );
+            metrics::describe_counter!(
+                "matinee_sign_ins_total",
+                "Attempts to sign in, by outcome."
+            );
             handle
         })
         .clone()

@@ -29,8 +29,10 @@ pub struct Config {
     pub environment: String,
     /// `RATE_LIMIT`: how many requests each address may make.
     pub rate_limit: Quota,
-    /// `SIGN_IN_LIMIT`: how many wrong passwords each address, and each account, may try.
+    /// `SIGN_IN_LIMIT`: how many wrong passwords each address may try on an account.
     pub sign_in_limit: Quota,
+    /// `SIGN_IN_BAN`: how long whoever goes on after that is banned.
+    pub sign_in_ban: Ttl,
     /// `PUBLIC_URL`: the address that visitors' browsers use.
     pub public_url: Option<PublicUrl>,
     /// `ALLOWED_HOSTS`: other hosts that requests may name.
@@ -88,6 +90,7 @@ impl Default for Config {
             environment: "development".to_owned(),
             rate_limit: Quota::per_minute(120),
             sign_in_limit: Quota::per_hour(20).with_burst(5),
+            sign_in_ban: Ttl::from_secs(3600),
             public_url: None,
             allowed_hosts: Vec::new(),
             admin: None,
@@ -151,6 +154,9 @@ impl Config {
         if let Some(value) = set("SIGN_IN_LIMIT") {
             let fix = "SIGN_IN_LIMIT=5/15minutes";
             config.sign_in_limit = rate::parse("SIGN_IN_LIMIT", &value, fix)?;
+        }
+        if let Some(value) = set("SIGN_IN_BAN") {
+            config.sign_in_ban = span::parse("SIGN_IN_BAN", &value, "SIGN_IN_BAN=1h")?;
         }
         if let Some(value) = set("PUBLIC_URL") {
             config.public_url = Some(PublicUrl::parse(&value)?);
@@ -251,6 +257,7 @@ mod tests {
             ("APP_ENV", "Production!"),
             ("RATE_LIMIT", "plenty"),
             ("SIGN_IN_LIMIT", "plenty"),
+            ("SIGN_IN_BAN", "2h"),
             ("PUBLIC_URL", "tickets.example"),
             ("ALLOWED_HOSTS", "http://inside:3000"),
             ("TRUSTED_PROXIES", "0.0.0.0/0"),
