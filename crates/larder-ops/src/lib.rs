@@ -5,5 +5,7 @@
 pub mod doctor;
 mod fields;
 pub mod keys;
+#[cfg(feature = "page")]
+pub mod page;
 pub mod records;
 pub mod vitals;
