@@ -25,6 +25,7 @@ mod limits;
 mod logs;
 mod mail;
 mod metrics;
+mod operations;
 mod pages;
 mod seats;
 mod serve;
@@ -32,7 +33,7 @@ mod sessions;
 mod store;
 
 pub use app::{App, app};
-pub use config::{AdminAccount, Config, ConfigError, LogFormat, PublicUrl, StoreUrl};
+pub use config::{AdminAccount, Config, ConfigError, LogFormat, Operations, PublicUrl, StoreUrl};
 pub use errors::StartError;
 pub use logs::start_logs;
 pub use serve::{bind, serve, stop_signal};

@@ -26,7 +26,7 @@ pub(crate) use self::attempts::{Attempts, Help, Standing, in_words};
 pub(crate) use self::email::Email;
 pub(crate) use self::initial::{DEMO_ACCOUNTS, DemoAccount};
 use self::passwords::Passwords;
-pub(crate) use self::signed_in::{Admin, SignedIn};
+pub(crate) use self::signed_in::{Admin, SignedIn, again as sign_in_again};
 use crate::config::{Config, DemoAccounts};
 use crate::errors::StartError;
 use crate::headers;

@@ -2,7 +2,7 @@
 
 use std::time::Duration;
 
-use axum::extract::{FromRef, FromRequestParts};
+use axum::extract::{FromRef, FromRequestParts, OriginalUri};
 use axum::http::request::Parts;
 use axum::response::{IntoResponse, Redirect, Response};
 use larder::session::{FlashLevel, Session, SessionErrorKind};
@@ -76,10 +76,10 @@ pub(crate) async fn again(
 
 /// Redirects a visitor to the sign-in form. A page is shown afterwards; a submitted form is dropped.
 fn to_the_form(parts: &Parts) -> Response {
-    let asked = parts
-        .uri
-        .path_and_query()
-        .map_or("/", |asked| asked.as_str());
+    // A router that is nested elsewhere sees the rest of the address alone.
+    let original = parts.extensions.get::<OriginalUri>().map(|it| &it.0);
+    let asked = original.unwrap_or(&parts.uri).path_and_query();
+    let asked = asked.map_or("/", |asked| asked.as_str());
     let link = if parts.method.is_safe() {
         next::sign_in_for(asked)
     } else {

@@ -16,11 +16,12 @@ use crate::pages::{self, Edit};
 pub(super) async fn films(
     _: Admin,
     State(pool): State<SqlitePool>,
+    State(editor): State<Editor>,
     Query(raw): Query<RawQuery>,
 ) -> Result<Response, Problem> {
     // Straight from the database, past the caches.
     let films = load_catalogue(&pool, &raw.parse()?).await?;
-    Ok(pages::admin(&films, &raw.typed()))
+    Ok(pages::admin(&films, &raw.typed(), editor.operations))
 }
 
 pub(super) async fn film(

@@ -16,6 +16,7 @@ use larder::Ttl;
 use larder::rate_limit::{ProxyNets, Quota};
 
 pub use self::admin::AdminAccount;
+pub use self::environment::Operations;
 pub(crate) use self::environment::{DemoAccounts, Transport};
 pub use self::public_url::PublicUrl;
 pub use self::store_url::StoreUrl;
@@ -57,10 +58,12 @@ pub struct Config {
     pub log: String,
     /// `LOG_FORMAT`: how a log line looks.
     pub log_format: LogFormat,
-    /// How long a request may take before it is answered with 503, and a form to arrive before that is a
-    /// 408.
+    /// `OPERATIONS`: whether metrics are kept and shown, to Prometheus and to administrators.
+    pub operations: Operations,
+    /// `REQUEST_TIMEOUT`: how long a request may take before it is answered with 503, and a form to arrive
+    /// before that is a 408.
     pub request_timeout: Duration,
-    /// How long requests in flight may go on after the signal to stop.
+    /// `DRAIN`: how long requests in flight may go on after the signal to stop.
     pub drain: Duration,
 }
 
@@ -103,6 +106,7 @@ impl Default for Config {
             remind_every: Duration::from_secs(300),
             log: "info".to_owned(),
             log_format: LogFormat::Text,
+            operations: Operations::On,
             request_timeout: Duration::from_secs(10),
             drain: Duration::from_secs(10),
         }
@@ -189,6 +193,27 @@ impl Config {
             let every = span::parse("REMIND_EVERY", &value, "REMIND_EVERY=5m")?;
             config.remind_every = every.into();
         }
+        if let Some(value) = set("OPERATIONS") {
+            config.operations = match value.as_str() {
+                "on" => Operations::On,
+                "off" => Operations::Off,
+                _ => {
+                    return Err(ConfigError {
+                        name: "OPERATIONS",
+                        value,
+                        expected: "on or off",
+                        fix: "OPERATIONS=on",
+                    });
+                }
+            };
+        }
+        if let Some(value) = set("REQUEST_TIMEOUT") {
+            let timeout = span::parse("REQUEST_TIMEOUT", &value, "REQUEST_TIMEOUT=10s")?;
+            config.request_timeout = timeout.into();
+        }
+        if let Some(value) = set("DRAIN") {
+            config.drain = span::parse("DRAIN", &value, "DRAIN=10s")?.into();
+        }
         if let Some(value) = set("RUST_LOG") {
             config.log = crate::logs::checked_filter(value)?;
         }
@@ -268,6 +293,9 @@ mod tests {
             ("DATABASE_URL", "sqlite://?mode=rw"),
             ("HOLD_FOR", "a while"),
             ("REMIND_EVERY", "2h"),
+            ("OPERATIONS", "maybe"),
+            ("REQUEST_TIMEOUT", "0s"),
+            ("DRAIN", "soon"),
             ("RUST_LOG", "info,=,="),
             ("LOG_FORMAT", "xml"),
         ] {

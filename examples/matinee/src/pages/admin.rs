@@ -15,6 +15,8 @@ use crate::films::{CataloguePage, Listing};
 #[template(path = "admin.html")]
 struct AdminTemplate<'a> {
     frame: Frame,
+    /// Where the operators' page is, if there is one.
+    operations: Option<&'static str>,
     q: &'a str,
     found: String,
     films: &'a [Listing],
@@ -120,11 +122,12 @@ pub(crate) enum Edit {
 }
 
 /// The list of films to edit.
-pub(crate) fn admin(loaded: &CataloguePage, q: &str) -> Response {
+pub(crate) fn admin(loaded: &CataloguePage, q: &str, operations: Option<&'static str>) -> Response {
     // Pages of the catalogue are addressed by `/?…`.
     let link = |page| format!("/admin{}", &link::catalogue(q, None, page)[1..]);
     show(&AdminTemplate {
         frame: Frame::new(None),
+        operations,
         q,
         found: text::counted(loaded.total, "film", "films"),
         films: &loaded.films,
