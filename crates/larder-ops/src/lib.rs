@@ -8,4 +8,6 @@ pub mod keys;
 #[cfg(feature = "page")]
 pub mod page;
 pub mod records;
+pub mod text;
+pub mod time;
 pub mod vitals;

@@ -3,17 +3,24 @@ use std::sync::Arc;
 
 use axum::Router;
 use axum::http::request::Parts;
-use axum::middleware::from_fn_with_state;
 use axum::response::Response;
-use axum::routing::get;
+use larder_queue::QueueRecord;
 use larder_redis::RedisStore;
-use larder_response_cache::Purger;
+use larder_response_cache::{Purger, ResponseCacheLayer};
 use larder_session::Sessions;
-use larder_store::{Result, Store};
+use larder_store::program::Record;
+use larder_store::{Error, ErrorKind, Key, Result, Store, StoreExt};
+use tokio::sync::{Mutex, Semaphore};
 
+use super::actions::{ActionLog, Tokens};
+use super::background::Background;
 use super::figures::Figures;
-use super::guard::{self, Guard, Operator};
-use crate::doctor::Doctor;
+use super::guard::{Guard, Operator};
+use super::listing::Listing;
+use super::live::MAX_STREAMS;
+use super::routes::router;
+use super::state::Shared;
+use crate::doctor::{Doctor, Uses};
 
 /// Builds the page for operators of an app.
 pub struct OpsPage {
@@ -133,10 +140,41 @@ impl OpsPage {
         F: Future<Output = std::result::Result<Operator, Response>> + Send + 'static,
     {
         let guard: Guard = Arc::new(move |parts| Box::pin(guard(parts)));
-        let router = Router::new().route("/", get(|| async { "" }));
-        Ok(router
-            .layer(from_fn_with_state(guard, guard::admit))
-            .with_state(()))
+        let store = self.store;
+        if let Some(figures) = &self.figures {
+            figures.start_sampling();
+        }
+        let names = self.queues.iter();
+        let known = names.map(|name| Key::new(QueueRecord::KIND, &**name));
+        let sessions = match self.sessions {
+            Some(sessions) => sessions,
+            None => Sessions::new(store.clone())
+                .map_err(|error| Error::new("page", ErrorKind::Invalid, error.to_string()))?,
+        };
+        let purger = match self.purger {
+            Some(purger) => purger,
+            None => ResponseCacheLayer::builder(store.clone()).build()?.purger(),
+        };
+        let shared = Shared {
+            title: self.title,
+            programs: store.clone().require_programs("the page")?,
+            queues: Listing::new(&store, known.collect()),
+            locks: Listing::new(&store, Vec::new()),
+            redis: self.redis,
+            doctor: self.doctor.unwrap_or_else(|| Doctor::new(Uses::ALL)),
+            figures: self.figures,
+            sessions,
+            purger,
+            report: Background::new(),
+            tokens: Tokens::new(store.clone()),
+            log: ActionLog::new(store.clone())?,
+            allows_actions: self.allows_actions,
+            has_drill: self.has_drill,
+            streams: Arc::new(Semaphore::new(MAX_STREAMS)),
+            drill: Mutex::new(()),
+            store,
+        };
+        Ok(router(Arc::new(shared), guard).with_state(()))
     }
 }
 

@@ -45,9 +45,22 @@
 //!    still comes, and says so.
 //! 6. Figures are those of this process. Queues, locks, sessions and findings are those of the store.
 
+mod actions;
+mod background;
 mod builder;
+mod drill;
 mod figures;
 mod guard;
+mod listing;
+mod live;
+mod model;
+mod numbers;
+mod render;
+mod routes;
+mod spark;
+mod state;
+mod view;
+mod views;
 
 pub use builder::OpsPage;
 pub use figures::{Figures, FiguresRecorder};

@@ -60,6 +60,11 @@ impl Snapshot {
         self.of(name, labels).map(Series::value).sum()
     }
 
+    /// Returns whether there is any series of a metric.
+    pub(crate) fn has(&self, name: &str) -> bool {
+        self.series.iter().any(|(key, _)| key.name() == name)
+    }
+
     /// Returns the values that a label has in the series of a metric.
     pub(crate) fn values(&self, name: &str, of: &str) -> BTreeSet<&str> {
         let series = self.series.iter().filter(|(key, _)| key.name() == name);
