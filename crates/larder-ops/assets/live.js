@@ -15,9 +15,20 @@ const isInUse = (panel) =>
 
 const update = (event) => {
   const fresh = new DOMParser().parseFromString(event.data, "text/html");
-  for (const panel of fresh.querySelectorAll("section.panel")) {
+  const panels = [...fresh.querySelectorAll("section.panel")];
+  for (const old of main.querySelectorAll("section.panel")) {
+    if (!panels.some((panel) => panel.id === old.id) && !isInUse(old)) old.remove();
+  }
+  let before = main.querySelector(".head");
+  for (const panel of panels) {
     const old = document.getElementById(panel.id);
-    if (old && !isInUse(old)) old.replaceWith(panel);
+    if (old && isInUse(old)) {
+      before = old;
+      continue;
+    }
+    if (old) old.replaceWith(panel);
+    else before.after(panel);
+    before = panel;
   }
   say("live", true);
 };

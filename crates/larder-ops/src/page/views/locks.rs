@@ -16,19 +16,23 @@ pub(super) struct Locks {
     caveat: Option<String>,
 }
 
-/// Lists the locks and looks at each.
+/// Lists the locks and looks at each, within the deadline of a panel.
 pub(super) async fn look(shared: &Shared) -> Result<Locks, String> {
+    ask(look_at_each(shared)).await
+}
+
+async fn look_at_each(shared: &Shared) -> larder_store::Result<Locks> {
     let listed = shared.locks.keys::<Permits>().await;
-    let shown = async {
-        let shown = inspect::<Permits>(&*shared.programs, &listed.keys).await;
-        let shown = shown.into_iter().filter_map(|(key, shown)| match shown {
-            Err(error) if is_foreign(&error) => None,
-            shown => Some(shown.map(|shown| (key, shown))),
-        });
-        shown.collect::<larder_store::Result<Vec<_>>>()
-    };
+    let mut found = Vec::new();
+    for (key, shown) in inspect::<Permits>(&*shared.programs, &listed.keys).await {
+        match shown {
+            // Another client wrote something else there.
+            Err(error) if is_foreign(&error) => {}
+            shown => found.push((key, shown?)),
+        }
+    }
     Ok(Locks {
-        found: ask(shown).await?,
+        found,
         caveat: listed.caveat,
     })
 }

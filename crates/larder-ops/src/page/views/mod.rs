@@ -36,15 +36,26 @@ pub(super) struct Did {
 
 /// Writes a view.
 pub(super) async fn show(visit: &Visit, view: View, did: &Did) -> Response {
-    let frame = frame(visit, view, notice(view, &did.did, did.count));
-    let (frame, panels) = join(frame, read(visit, view)).await;
+    let notice = notice(view, &did.did, did.count);
+    let (frame, panels) = join(frame(visit, view, notice), panels(visit, view)).await;
     frame.page(StatusCode::OK, &panels)
 }
 
 /// Writes the panels of a view alone.
 pub(super) async fn panels_of(visit: &Visit, view: View) -> String {
-    let (frame, panels) = join(frame(visit, view, None), read(visit, view)).await;
+    let (frame, panels) = join(frame(visit, view, None), panels(visit, view)).await;
     frame.panels(&panels)
+}
+
+/// Reads the panels of a view. If the store does not answer, the first of them says so.
+async fn panels(visit: &Visit, view: View) -> Vec<Panel> {
+    let (probed, panels) = join(ask(visit.shared.probe()), read(visit, view)).await;
+    let trouble = probed.err().map(|trouble| {
+        let text =
+            format!("{trouble} What follows from it is missing; figures of this process go on.");
+        Panel::new("trouble", "The store does not answer", Origin::Page).alarm(Tone::Bad, text)
+    });
+    trouble.into_iter().chain(panels).collect()
 }
 
 /// Writes a view that says why something was not done.

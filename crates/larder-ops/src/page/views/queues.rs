@@ -21,34 +21,30 @@ const LATE: Duration = Duration::from_secs(60);
 /// The queues that were found, with what they hold.
 pub(super) struct Queues {
     found: Vec<(Key, Counts)>,
-    /// Keys of queues that could not be read.
-    unreadable: Vec<Key>,
+    /// Keys with the name of a queue, where another client wrote something else.
+    unreadable: usize,
     caveat: Option<String>,
     /// Queues whose names are hashed, so that only their app can name them.
     unnamed: usize,
 }
 
-/// Lists the queues and counts their jobs, all at once.
+/// Lists the queues and counts their jobs, all at once, within the deadline of a panel.
 pub(super) async fn count_all(shared: &Shared) -> Result<Queues, String> {
+    ask(count_each(shared)).await
+}
+
+async fn count_each(shared: &Shared) -> larder_store::Result<Queues> {
     let listed = shared.queues.keys::<QueueRecord>().await;
-    let queues: Vec<(Key, Queue)> = listed
-        .keys
-        .iter()
-        .filter_map(|key| Some((key.clone(), queue_of(&shared.store, key)?)))
-        .collect();
+    let keys = listed.keys.iter();
+    let queues = keys.filter_map(|key| Some((key.clone(), queue_of(&shared.store, key)?)));
+    let queues: Vec<(Key, Queue)> = queues.collect();
     let unnamed = listed.keys.len() - queues.len();
-    let counted = async {
-        let counts = join_all(queues.iter().map(|(_, queue)| queue.counts())).await;
-        Ok::<_, larder_store::Error>(counts)
-    };
-    let counts = ask(counted).await?;
-    let (mut found, mut unreadable) = (Vec::new(), Vec::new());
+    let counts = join_all(queues.iter().map(|(_, queue)| queue.counts())).await;
+    let (mut found, mut unreadable) = (Vec::new(), 0);
     for ((key, _), counts) in queues.into_iter().zip(counts) {
         match counts {
-            Ok(counts) => found.push((key, counts)),
-            // Another client may have written something else there.
-            Err(error) if is_foreign(&error) => unreadable.push(key),
-            Err(error) => return Err(format!("The store did not answer: {error}.")),
+            Err(error) if is_foreign(&error) => unreadable += 1,
+            counts => found.push((key, counts?)),
         }
     }
     Ok(Queues {
@@ -105,8 +101,8 @@ pub(super) async fn read(shared: &Shared) -> Vec<Panel> {
             if let Some(caveat) = &queues.caveat {
                 all = all.alarm(Tone::Unknown, caveat);
             }
-            if !queues.unreadable.is_empty() {
-                let keys = of(queues.unreadable.len() as u64, "key", "keys");
+            if queues.unreadable > 0 {
+                let keys = of(queues.unreadable as u64, "key", "keys");
                 let text = format!("{keys} with the name of a queue hold something else.");
                 all = all.alarm(Tone::Warn, text);
             }
