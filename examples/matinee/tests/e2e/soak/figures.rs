@@ -12,6 +12,9 @@ use crate::visitor::Visitor;
 /// Longer than a thread, a connection or a task outlives what it was for.
 const AT_REST: Duration = Duration::from_secs(20);
 
+/// How many more descriptors, threads or tasks are nothing: a connection that is being replaced, say.
+const FEW: u64 = 4;
+
 /// What all processes hold together, while nobody asks for anything.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub(super) struct Figures {
@@ -27,8 +30,6 @@ pub(super) struct Figures {
 pub(super) struct Bounds {
     /// In percent of the memory.
     memory: u64,
-    /// Of descriptors, threads and tasks.
-    few: u64,
     /// In percent of the keys.
     keys: u64,
 }
@@ -40,19 +41,17 @@ impl Bounds {
     /// For a few seconds, in which caches are still being filled.
     pub(super) const BRIEF: Self = Self {
         memory: 50,
-        few: 4,
         keys: 5,
     };
     pub(super) const LONG: Self = Self {
         memory: 20,
-        few: 4,
         keys: 5,
     };
 }
 
 impl Figures {
     /// Waits until nothing changes any more, or, where there is something to compare with, until there is
-    /// no more of anything than in `before`.
+    /// hardly more of anything than in `before`.
     pub(super) fn at_rest(app: &mut App, before: Option<&Self>) -> Self {
         let deadline = Instant::now() + AT_REST;
         let mut last = Self::now(app);
@@ -63,7 +62,7 @@ impl Figures {
                 None => now.transient() == last.transient(),
                 Some(before) => {
                     let pairs = now.transient().into_iter().zip(before.transient());
-                    pairs.into_iter().all(|(now, before)| now <= before)
+                    pairs.into_iter().all(|(now, before)| now <= before + FEW)
                 }
             };
             if is_at_rest || Instant::now() >= deadline {
@@ -110,15 +109,10 @@ impl Figures {
                 "descriptors",
                 self.descriptors,
                 end.descriptors,
-                self.descriptors + bounds.few,
+                self.descriptors + FEW,
             ),
-            (
-                "threads",
-                self.threads,
-                end.threads,
-                self.threads + bounds.few,
-            ),
-            ("tasks", self.tasks, end.tasks, self.tasks + bounds.few),
+            ("threads", self.threads, end.threads, self.threads + FEW),
+            ("tasks", self.tasks, end.tasks, self.tasks + FEW),
             ("keys", self.keys, end.keys, part(self.keys, bounds.keys)),
         ])
     }

@@ -12,10 +12,9 @@ use std::thread;
 use std::time::{Duration, Instant};
 
 use self::figures::{Bounds, Figures};
-use self::traffic::{Traffic, calm};
+use self::traffic::Traffic;
 use crate::app::App;
 use crate::plan::Plan;
-use crate::visitor::Visitor;
 
 /// Rounds until caches and pools are as full as they will be.
 const WARM_UP: u32 = 2;
@@ -76,11 +75,14 @@ fn round(app: &mut App, traffic: &Traffic) {
     });
     app.redis().restart().unwrap();
     let deadline = Instant::now() + WELL_AGAIN;
-    for server in app.servers() {
-        while Visitor::new().get(server, "/readyz").status != 200 {
-            assert!(Instant::now() < deadline, "not ready again");
-            thread::sleep(Duration::from_millis(10));
-        }
+    while !traffic.is_shared(app) {
+        assert!(
+            Instant::now() < deadline,
+            "the processes share no films again"
+        );
+        thread::sleep(Duration::from_millis(50));
     }
-    calm(app, traffic);
+    // What it took to see that is not counted.
+    app.redis().command(&["FLUSHALL"]).unwrap();
+    traffic.calm(app);
 }

@@ -24,6 +24,7 @@ const THINKING: Duration = Duration::from_millis(20);
 pub(super) struct Traffic {
     showing: String,
     next: AtomicUsize,
+    films: AtomicUsize,
     requests: AtomicUsize,
     unanswered: AtomicUsize,
     unexpected: AtomicUsize,
@@ -44,10 +45,12 @@ pub(super) struct Seen {
 impl Traffic {
     pub(super) fn of(app: &App) -> Self {
         let showing = a_showing(app);
-        let [next, requests, unanswered, unexpected, refused] = [const { AtomicUsize::new(0) }; 5];
+        let [next, films, requests, unanswered, unexpected, refused] =
+            [const { AtomicUsize::new(0) }; 6];
         Self {
             showing,
             next,
+            films,
             requests,
             unanswered,
             unexpected,
@@ -138,6 +141,41 @@ impl Traffic {
         post("/sign-out", &[]);
     }
 
+    /// Returns whether a film that one process loads is a far hit for the other.
+    pub(super) fn is_shared(&self, app: &App) -> bool {
+        let path = format!("/api/films/{}", self.unseen());
+        let visitor = Visitor::forwarded("10.0.2.1");
+        let sources = app.servers().iter().map(|server| {
+            let answer = visitor.get(server, &path);
+            answer.source().to_owned()
+        });
+        sources.collect::<Vec<_>>() == ["miss loaded", "hit far"]
+    }
+
+    /// Visits one after another, as many each time, of pages that no process has near.
+    pub(super) fn calm(&self, app: &App) {
+        let done = |answer: Answer| assert!(answer.status.as_u16() < 400, "{answer:?}");
+        for (at, server) in app.servers().iter().enumerate() {
+            for number in 0..10 {
+                let visitor = Visitor::forwarded(format!("10.0.1.{number}"));
+                for path in ["/films", "/api/films"] {
+                    done(visitor.get(server, &format!("{path}/{}", self.unseen())));
+                }
+            }
+            let visitor = Visitor::forwarded(format!("10.0.2.{at}"));
+            visitor.sign_in(server, ADA);
+            let seat = ["C1", "C2"][at % 2];
+            done(ask(&visitor, server, &self.showing, "hold", &[seat]));
+            done(ask(&visitor, server, &self.showing, "release", &[seat]));
+            done(visitor.post(server, "/sign-out", &[]));
+        }
+    }
+
+    /// Returns a film that nobody has looked at for long.
+    fn unseen(&self) -> usize {
+        400 + self.films.fetch_add(1, Ordering::Relaxed) % 2_700
+    }
+
     fn get(&self, visitor: &Visitor, server: &Server, path: &str) {
         self.note(
             visitor
@@ -162,28 +200,6 @@ impl Traffic {
             }
         };
         count.fetch_add(1, Ordering::Relaxed);
-    }
-}
-
-/// The same visits each time, one after another.
-pub(super) fn calm(app: &App, traffic: &Traffic) {
-    let done = |answer: Answer| assert!(answer.status.as_u16() < 400, "{answer:?}");
-    for (at, server) in app.servers().iter().enumerate() {
-        for number in 0..20 {
-            let visitor = Visitor::forwarded(format!("10.0.0.{number}"));
-            for path in [
-                format!("/films/{}", 10 + number),
-                format!("/api/films/{}", 100 + number),
-            ] {
-                done(visitor.get(server, &path));
-            }
-        }
-        let visitor = Visitor::forwarded(format!("10.0.1.{at}"));
-        visitor.sign_in(server, ADA);
-        let seat = ["C1", "C2"][at % 2];
-        done(ask(&visitor, server, &traffic.showing, "hold", &[seat]));
-        done(ask(&visitor, server, &traffic.showing, "release", &[seat]));
-        done(visitor.post(server, "/sign-out", &[]));
     }
 }
 
