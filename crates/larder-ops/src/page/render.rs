@@ -2,7 +2,7 @@ use askama::Template;
 use axum::http::StatusCode;
 use axum::response::{Html, IntoResponse, Response};
 
-use super::model::{Block, Cell, Form, Panel};
+use super::model::{ACTIONS, Block, Cell, Column, Form, Panel};
 use super::state::Visit;
 use super::view::View;
 
@@ -60,6 +60,11 @@ impl Frame<'_> {
     /// Returns whether a form can be sent: those that act need a token.
     fn is_usable(&self, form: &Form) -> bool {
         form.to == View::Sessions.path() || self.token.is_some()
+    }
+
+    /// Returns whether a column is shown: that of actions is empty without a token.
+    fn shows(&self, column: &Column) -> bool {
+        column.name != ACTIONS.name || self.token.is_some()
     }
 
     fn mode(&self) -> &'static str {

@@ -4,7 +4,7 @@ use larder_structures::lock::Permits;
 
 use super::is_foreign;
 use crate::page::actions::{Action, button};
-use crate::page::model::{Cell, Origin, Panel, Table, Tile, Tone, number, text};
+use crate::page::model::{ACTIONS, Cell, Origin, Panel, Table, Tile, Tone, number, text};
 use crate::page::numbers::{count, of};
 use crate::page::state::{Shared, ask};
 use crate::records::{field, id_of, inspect, lock_holders};
@@ -94,7 +94,7 @@ pub(super) async fn read(shared: &Shared) -> Vec<Panel> {
         number("holders"),
         text("lease ends"),
         number("waiting in order"),
-        text("actions"),
+        ACTIONS,
     ];
     let empty = "Nobody holds a lock.";
     let mut panel = panel.with(Table::new(

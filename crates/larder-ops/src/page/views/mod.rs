@@ -88,7 +88,7 @@ async fn read(visit: &Visit, view: View) -> Vec<Panel> {
         View::Caches => caches::read(shared),
         View::Limits => limits::read(shared),
         View::Sessions => sessions::read(shared),
-        View::Responses => responses::read(shared),
+        View::Responses => responses::read(shared, visit.may_act()),
         View::Queues => queues::read(shared).await,
         View::Locks => locks::read(shared).await,
         View::Store => store::read(shared).await,

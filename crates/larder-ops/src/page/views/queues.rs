@@ -6,7 +6,7 @@ use larder_store::Key;
 
 use crate::page::actions::{Action, button, queue_of};
 use crate::page::figures::Snapshot;
-use crate::page::model::{Block, Cell, Origin, Panel, Table, Tile, Tone, number, text};
+use crate::page::model::{ACTIONS, Block, Cell, Origin, Panel, Table, Tile, Tone, number, text};
 use crate::page::numbers::{count, of};
 use crate::page::spark::Spark;
 use crate::page::state::{Shared, ask};
@@ -124,7 +124,7 @@ pub(super) async fn read(shared: &Shared) -> Vec<Panel> {
                 number("done"),
                 number("oldest"),
                 text("state"),
-                text("actions"),
+                ACTIONS,
             ];
             let empty = "There is no queue in this store.";
             let table = Table::new("Queues and partitions", columns, rows, empty);

@@ -76,7 +76,7 @@ pub(super) fn tiles(figures: &Snapshot) -> Vec<Tile> {
     ]
 }
 
-pub(super) fn read(shared: &Shared) -> Vec<Panel> {
+pub(super) fn read(shared: &Shared, may_act: bool) -> Vec<Panel> {
     let all = Panel::new("responses", "All responses", Origin::Process);
     let mut panels = match shared.snapshot() {
         None => vec![without_figures(all)],
@@ -107,7 +107,7 @@ pub(super) fn read(shared: &Shared) -> Vec<Panel> {
             ]
         }
     };
-    if shared.allows_actions {
+    if may_act {
         panels.push(
             Panel::new("purge", "Purge", Origin::Store)
                 .note("A purge is final in the store at once. Copies in other processes end when they hear of it, \

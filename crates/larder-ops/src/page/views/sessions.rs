@@ -1,6 +1,8 @@
 use crate::page::actions::{Action, button};
 use crate::page::figures::Snapshot;
-use crate::page::model::{Block, Cell, Field, Form, Origin, Panel, Table, Tile, Tone, shown, text};
+use crate::page::model::{
+    ACTIONS, Block, Cell, Field, Form, Origin, Panel, Table, Tile, Tone, shown, text,
+};
 use crate::page::numbers::{count, of};
 use crate::page::state::{Shared, Visit, ask};
 use crate::time::until;
@@ -101,7 +103,7 @@ pub(in crate::page) async fn devices(visit: &Visit, user: &str) -> Vec<Panel> {
                 text("by"),
                 text("last seen"),
                 text("ends"),
-                text("actions"),
+                ACTIONS,
             ];
             let empty = "This user has no living session.";
             let panel = panel
