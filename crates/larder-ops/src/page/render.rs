@@ -18,7 +18,7 @@ pub(super) struct Frame<'a> {
 }
 
 #[derive(Template)]
-#[template(path = "page.html")]
+#[template(path = "page.html", whitespace = "minimize")]
 struct Page<'a> {
     frame: &'a Frame<'a>,
     panels: &'a [Panel],
@@ -26,7 +26,7 @@ struct Page<'a> {
 }
 
 #[derive(Template)]
-#[template(path = "panels.html")]
+#[template(path = "panels.html", whitespace = "minimize")]
 struct Panels<'a> {
     frame: &'a Frame<'a>,
     panels: &'a [Panel],

@@ -3,7 +3,9 @@ use std::sync::Arc;
 use std::time::{Duration, SystemTime};
 
 use axum::extract::{FromRequestParts, OriginalUri};
+use axum::http::header::HOST;
 use axum::http::request::Parts;
+use axum::http::uri::Authority;
 use axum::http::{HeaderMap, StatusCode};
 use larder_redis::RedisStore;
 use larder_response_cache::Purger;
@@ -13,7 +15,7 @@ use larder_store::{Key, Kind, Store};
 use tokio::sync::{Mutex, Semaphore};
 use tokio::time::timeout;
 
-use super::actions::{ActionLog, Tokens};
+use super::actions::{ActionLog, Tokens, is_same_site};
 use super::background::Background;
 use super::figures::{Figures, Snapshot};
 use super::guard::Operator;
@@ -84,10 +86,17 @@ pub(super) struct Visit {
     pub(super) operator: Operator,
     /// The path of the page, without a slash behind it.
     pub(super) base: String,
-    pub(super) headers: HeaderMap,
+    headers: HeaderMap,
+    /// The host that was asked for.
+    host: Option<String>,
 }
 
 impl Visit {
+    /// Returns whether the request comes from a page of this site, or from no browser.
+    pub(super) fn is_same_site(&self) -> bool {
+        is_same_site(&self.headers, self.host.as_deref())
+    }
+
     pub(super) fn may_act(&self) -> bool {
         self.shared.allows_actions && self.operator.may_act()
     }
@@ -103,6 +112,9 @@ impl FromRequestParts<Arc<Shared>> for Visit {
         // Nobody comes here past the guard.
         let operator = parts.extensions.get::<Operator>().cloned();
         let operator = operator.ok_or(StatusCode::FORBIDDEN)?;
+        // With HTTP/2 the host is in the URI alone.
+        let named = parts.headers.get(HOST).and_then(|host| host.to_str().ok());
+        let host = named.or_else(|| parts.uri.authority().map(Authority::as_str));
         let inner = parts.uri.path();
         let whole = parts.extensions.get::<OriginalUri>();
         let whole = whole.map_or(inner, |whole| whole.path());
@@ -119,6 +131,7 @@ impl FromRequestParts<Arc<Shared>> for Visit {
             operator,
             base,
             headers: parts.headers.clone(),
+            host: host.map(str::to_owned),
         })
     }
 }

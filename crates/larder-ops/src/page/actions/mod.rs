@@ -53,7 +53,7 @@ pub(super) async fn check(visit: &Visit, token: &str) -> Result<(), Response> {
         let text = "This page is read-only for you, so nothing was done.";
         return Err(refuse(visit, StatusCode::FORBIDDEN, text).await);
     }
-    let is_ours = match is_same_site(&visit.headers) {
+    let is_ours = match visit.is_same_site() {
         true => ask(visit.shared.tokens.is_of(&visit.operator, token)).await,
         false => Ok(false),
     };

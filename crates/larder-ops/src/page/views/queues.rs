@@ -72,7 +72,7 @@ impl Queues {
                     count(sum(|it| it.running) as f64)
                 ))
                 .to("queues"),
-            Tile::new("Oldest job", span(oldest))
+            Tile::new("Oldest job", late(oldest))
                 .detail("since it was due")
                 .tone(if oldest > LATE {
                     Tone::Warn
@@ -85,7 +85,7 @@ impl Queues {
                 .tone(if dead > 0 { Tone::Bad } else { Tone::Plain })
                 .to("queues"),
             Tile::new("Queues", count(self.found.len() as f64))
-                .detail(of(paused, "is paused", "are paused"))
+                .detail(format!("{paused} paused"))
                 .tone(if paused > 0 { Tone::Warn } else { Tone::Plain })
                 .to("queues"),
         ]
@@ -165,14 +165,18 @@ fn row(key: &Key, counts: &Counts) -> Vec<Cell> {
             dead => Cell::Badge(Tone::Bad, count(dead as f64)),
         },
         number(counts.done),
-        Cell::Text(if oldest.is_zero() {
-            "–".to_owned()
-        } else {
-            span(oldest)
-        }),
+        Cell::Text(late(oldest)),
         state,
         Cell::Forms(forms),
     ]
+}
+
+/// Writes how long a job has been due; a dash if none is.
+fn late(oldest: Duration) -> String {
+    match oldest.is_zero() {
+        true => "–".to_owned(),
+        false => span(oldest),
+    }
 }
 
 /// What the workers of this process did.

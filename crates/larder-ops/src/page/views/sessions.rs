@@ -21,7 +21,7 @@ pub(super) fn tiles(figures: &Snapshot) -> Vec<Tile> {
     let failed = figures.total("larder_session_reads_total", &[("outcome", "failed")]);
     vec![
         Tile::new("Sign-ins", count(signed_in.total))
-            .detail(format!("{} sessions created", count(created)))
+            .detail(of(created as u64, "session created", "sessions created"))
             .spark(&signed_in.history, "sign-ins")
             .to("sessions"),
         Tile::new("Reads", count(reads.total))
@@ -29,7 +29,11 @@ pub(super) fn tiles(figures: &Snapshot) -> Vec<Tile> {
             .spark(&reads.history, "reads of sessions")
             .to("sessions"),
         Tile::new("Ended", count(ended))
-            .detail(format!("{} revocations of users", count(revoked)))
+            .detail(of(
+                revoked as u64,
+                "revocation of a user",
+                "revocations of users",
+            ))
             .to("sessions"),
         Tile::new("Answered 503", count(unavailable))
             .detail("because the store failed")
