@@ -2,7 +2,8 @@ use askama::Template;
 use axum::http::StatusCode;
 use axum::response::{Html, IntoResponse, Response};
 
-use super::model::{ACTIONS, Block, Cell, Column, Form, Panel};
+use super::model::{ACTIONS, Block, Cell, Column, Form, Origin, Panel, Tone};
+use super::patience::ask;
 use super::state::Visit;
 use super::view::View;
 
@@ -95,6 +96,29 @@ impl Frame<'_> {
         let frame = self;
         // It writes to a string, which does not fail.
         Panels { frame, panels }.render().unwrap_or_default()
+    }
+}
+
+/// Writes a view that says why something was not done.
+pub(super) async fn refuse(visit: &Visit, status: StatusCode, text: &str) -> Response {
+    let panel = Panel::new("refused", "Nothing was done", Origin::Page).alarm(Tone::Bad, text);
+    let mut frame = frame(visit, View::Overview, None).await;
+    frame.is_live = false;
+    frame.page(status, &[panel])
+}
+
+/// Makes what surrounds a view, with the token of the operator's forms.
+pub(super) async fn frame(visit: &Visit, view: View, notice: Option<String>) -> Frame<'_> {
+    let token = match visit.may_act() {
+        true => ask(visit.shared.tokens.of(&visit.operator)).await.ok(),
+        false => None,
+    };
+    Frame {
+        visit,
+        view,
+        token,
+        notice,
+        is_live: !matches!(view, View::Sessions | View::Log | View::Drill),
     }
 }
 

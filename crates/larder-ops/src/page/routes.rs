@@ -13,9 +13,10 @@ use axum::{Form, Router};
 use serde::Deserialize;
 
 use super::guard::{Guard, admit};
+use super::render::{frame, refuse};
 use super::state::{Shared, Visit};
 use super::view::View;
-use super::views::{Did, devices, frame, refuse, show};
+use super::views::{Did, devices, show};
 use super::{actions, drill, live};
 
 /// The longest form.

@@ -1,6 +1,5 @@
-use std::fmt::Display;
 use std::sync::Arc;
-use std::time::{Duration, SystemTime};
+use std::time::SystemTime;
 
 use axum::extract::{FromRequestParts, OriginalUri};
 use axum::http::header::HOST;
@@ -13,17 +12,15 @@ use larder_session::Sessions;
 use larder_store::program::Programs;
 use larder_store::{Key, Kind, Store};
 use tokio::sync::{Mutex, Semaphore};
-use tokio::time::timeout;
 
-use super::actions::{ActionLog, Tokens, is_same_site};
+use super::action_log::ActionLog;
 use super::background::Background;
 use super::figures::{Figures, Snapshot};
 use super::guard::Operator;
 use super::listing::Listing;
+use super::tokens::{Tokens, is_same_site};
 use crate::doctor::{Doctor, Report};
 
-/// How long a panel waits for the store.
-pub(super) const PATIENCE: Duration = Duration::from_millis(700);
 /// A key that is never written: reading it shows that the store answers, and how fast.
 pub(super) const PROBE: Kind = Kind::evictable("ops-probe");
 
@@ -63,20 +60,6 @@ impl Shared {
     /// Reads a key that is never there.
     pub(super) async fn probe(&self) -> larder_store::Result<()> {
         self.store.get(&Key::new(PROBE, "probe")).await.map(drop)
-    }
-}
-
-/// Waits for the store for as long as a panel may, and says in words what went wrong.
-pub(super) async fn ask<T, E: Display>(
-    work: impl Future<Output = Result<T, E>>,
-) -> Result<T, String> {
-    match timeout(PATIENCE, work).await {
-        Ok(Ok(found)) => Ok(found),
-        Ok(Err(error)) => Err(format!("The store did not answer: {error}.")),
-        Err(_) => {
-            let millis = PATIENCE.as_millis();
-            Err(format!("The store did not answer within {millis} ms."))
-        }
     }
 }
 

@@ -1,8 +1,6 @@
 //! What operators can do: it is asked, done, and logged.
 
 mod action;
-mod log;
-mod tokens;
 
 use axum::Form;
 use axum::http::StatusCode;
@@ -11,13 +9,12 @@ use axum::response::{IntoResponse, Response};
 use serde::Deserialize;
 
 pub(super) use action::{Action, Target, queue_of};
-pub(super) use log::{ActionLog, MAX_ENTRIES};
-pub(super) use tokens::{Tokens, is_same_site};
 
 use super::model::{Block, Form as Shown, Origin, Panel, Tone, shown};
-use super::state::{Visit, ask};
+use super::patience::ask;
+use super::render::{frame, refuse};
+use super::state::Visit;
 use super::view::View;
-use super::views::{frame, refuse};
 
 /// What a form that acts sends.
 #[derive(Deserialize)]

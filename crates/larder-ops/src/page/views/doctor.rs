@@ -5,7 +5,8 @@ use std::time::{Duration, SystemTime};
 use crate::doctor::{Finding, Report, Status, memory_shared_by_processes};
 use crate::page::model::{Block, Cell, Origin, Panel, Table, Tile, Tone, shown, text};
 use crate::page::numbers::of;
-use crate::page::state::{PATIENCE, Shared};
+use crate::page::patience::PATIENCE;
+use crate::page::state::Shared;
 use crate::time::span;
 
 /// A report that is older is made anew.

@@ -8,8 +8,9 @@ use crate::page::actions::{Action, button, queue_of};
 use crate::page::figures::Snapshot;
 use crate::page::model::{ACTIONS, Block, Cell, Origin, Panel, Table, Tile, Tone, number, text};
 use crate::page::numbers::{count, of};
+use crate::page::patience::ask;
 use crate::page::spark::Spark;
-use crate::page::state::{Shared, ask};
+use crate::page::state::Shared;
 use crate::records::id_of;
 use crate::time::span;
 
@@ -56,8 +57,20 @@ async fn count_each(shared: &Shared) -> larder_store::Result<Queues> {
 }
 
 impl Queues {
-    /// Returns the tiles of all queues.
-    pub(super) fn tiles(&self) -> Vec<Tile> {
+    /// Adds the tiles of all queues to a panel, and why they may not be all.
+    pub(super) fn show(&self, panel: Panel) -> Panel {
+        let panel = match (self.found.is_empty(), &self.caveat) {
+            // Nothing is known of them, which is not that there are none.
+            (true, Some(_)) => panel,
+            _ => panel.with(Block::Tiles(self.tiles())),
+        };
+        match &self.caveat {
+            Some(caveat) => panel.alarm(Tone::Unknown, caveat),
+            None => panel,
+        }
+    }
+
+    fn tiles(&self) -> Vec<Tile> {
         let sum = |count: fn(&Counts) -> u64| -> u64 {
             self.found.iter().map(|(_, counts)| count(counts)).sum()
         };
@@ -97,10 +110,7 @@ pub(super) async fn read(shared: &Shared) -> Vec<Panel> {
     let mut panels = match count_all(shared).await {
         Err(trouble) => vec![panel.alarm(Tone::Bad, trouble)],
         Ok(queues) => {
-            let mut all = panel.with(Block::Tiles(queues.tiles()));
-            if let Some(caveat) = &queues.caveat {
-                all = all.alarm(Tone::Unknown, caveat);
-            }
+            let mut all = queues.show(panel);
             if queues.unreadable > 0 {
                 let keys = of(queues.unreadable as u64, "key", "keys");
                 let text = format!("{keys} with the name of a queue hold something else.");

@@ -4,7 +4,8 @@ use crate::page::model::{
     ACTIONS, Block, Cell, Field, Form, Origin, Panel, Table, Tile, Tone, shown, text,
 };
 use crate::page::numbers::{count, of};
-use crate::page::state::{Shared, Visit, ask};
+use crate::page::patience::ask;
+use crate::page::state::{Shared, Visit};
 use crate::time::until;
 
 use super::without_figures;
@@ -63,7 +64,12 @@ fn lookup(user: &str) -> Panel {
             name: "user",
             label: "User id",
             hint: "as the app signs users in",
-            value: user.to_owned(),
+            // What was typed is repeated only if it is plain.
+            value: if shown(user) == user {
+                user.to_owned()
+            } else {
+                String::new()
+            },
         }),
         button: "Show devices",
         ..Form::default()

@@ -8,7 +8,8 @@ use crate::fields::Fields;
 use crate::page::figures::Snapshot;
 use crate::page::model::{Block, Cell, Origin, Panel, Table, Tile, Tone, number, shown, text};
 use crate::page::numbers::{count, percent, seconds};
-use crate::page::state::{PATIENCE, Shared, ask};
+use crate::page::patience::{PATIENCE, ask};
+use crate::page::state::Shared;
 use crate::vitals::Vitals;
 
 use super::without_figures;

@@ -8,24 +8,24 @@ use larder_store::{Key, Kind, Put, PutOutcome, Result, Store, Ttl};
 use rand::Rng;
 use subtle::ConstantTimeEq;
 
-use crate::page::Operator;
+use super::guard::Operator;
 
 const TOKEN: Kind = Kind::pinned("ops-token");
 /// A form that is older is refused, and the page is loaded anew.
 const TTL: Ttl = Ttl::from_secs(12 * 3600);
 
 /// The tokens of forms: one for each operator, in the store, so that every process knows it.
-pub(in crate::page) struct Tokens {
+pub(super) struct Tokens {
     store: Arc<dyn Store>,
 }
 
 impl Tokens {
-    pub(in crate::page) fn new(store: Arc<dyn Store>) -> Self {
+    pub(super) fn new(store: Arc<dyn Store>) -> Self {
         Self { store }
     }
 
     /// Returns the token of an operator, and makes it if there is none. One round trip, three at first.
-    pub(in crate::page) async fn of(&self, operator: &Operator) -> Result<String> {
+    pub(super) async fn of(&self, operator: &Operator) -> Result<String> {
         let key = Key::new(TOKEN, operator.name());
         if let Some(entry) = self.store.get(&key).await? {
             return Ok(String::from_utf8_lossy(&entry.value).into_owned());
@@ -53,7 +53,7 @@ impl Tokens {
 ///
 /// `host` is the host that was asked for. A client that sends neither header is not a browser: the token
 /// decides.
-pub(in crate::page) fn is_same_site(headers: &HeaderMap, host: Option<&str>) -> bool {
+pub(super) fn is_same_site(headers: &HeaderMap, host: Option<&str>) -> bool {
     if let Some(site) = headers.get("sec-fetch-site") {
         return site == "same-origin";
     }
