@@ -1,11 +1,12 @@
 //! What an application may ask of the parts of a limit.
 
 use std::sync::{Arc, Mutex};
+use std::time::Duration;
 
 use http::{Method, Request};
 use larder_rate_limit::{
-    ClientAddress, KeyBy, Limit, NetworkList, PeerAddr, Quota, RateLimitLayer, RequestHead,
-    TrustedProxies,
+    Ban, ClientAddress, KeyBy, Limit, NetworkList, PeerAddr, Policy, Quota, RateLimitLayer,
+    RateLimiter, Reason, RequestHead, TrustedProxies,
 };
 use tower::{Layer, ServiceExt};
 
@@ -77,4 +78,17 @@ async fn a_function_of_a_request_sees_its_head() {
     layer.layer(hello()).oneshot(request).await.unwrap();
     let expected = r#"PUT /a Some("4") Some(192.0.2.1) RequestHead { method: PUT, .. }"#;
     assert_eq!(*seen.lock().unwrap(), expected);
+}
+
+#[tokio::test]
+async fn a_visitor_who_is_banned_has_nothing_back_before_the_ban_is_over() {
+    let minute = Duration::from_secs(60);
+    let policy = Policy::new(Quota::per_second(1)).with_ban(Ban::after(1, minute, minute));
+    let limiter = RateLimiter::new(model().0, "test", policy).unwrap();
+    assert!(limiter.check("ada").await.unwrap().is_allowed());
+    for _ in 0..2 {
+        let banned = limiter.check("ada").await.unwrap();
+        assert_eq!(banned.reason(), Some(Reason::Ban));
+        assert_eq!((banned.retry_after(), banned.reset()), (minute, minute));
+    }
 }
