@@ -23,6 +23,12 @@ pub const PROOFS: &[Proof] = &[
         run: |_| conformance::prove(),
     },
     Proof {
+        name: "valkey",
+        about: "every law holds on Valkey too",
+        page: "conformance",
+        run: |_| conformance::prove_on_valkey(),
+    },
+    Proof {
         name: "model",
         about: "random sequences give the same values and errors on every store",
         page: "conformance",

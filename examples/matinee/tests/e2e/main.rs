@@ -25,6 +25,7 @@ mod flood;
 mod hosts;
 mod limits;
 mod mail;
+mod operations;
 mod operators;
 mod protocol;
 mod restart;
