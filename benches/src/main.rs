@@ -6,6 +6,7 @@
     reason = "it is a command, and tells how far it is"
 )]
 
+mod client;
 mod groups;
 mod harness;
 mod load;
@@ -54,6 +55,7 @@ const GROUPS: &[Group] = &[
     ("redis_get", groups::redis_get::run),
     ("cluster", groups::cluster::run),
     ("session", groups::session::run),
+    ("operations", |_| groups::operations::run()),
 ];
 
 /// Measures every group and writes the page; or only those named as arguments, whose lines it prints;

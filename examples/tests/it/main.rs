@@ -4,11 +4,13 @@
 
 mod benchmarks;
 mod curl;
+mod errors;
 mod example;
 mod examples;
 mod front_page;
 mod pages;
 mod proxy;
 mod stampede;
+mod template;
 mod transcript;
 mod workflows;

@@ -27,6 +27,8 @@ pub use app::{duplicated_store_crates, memory_shared_by_processes};
 pub use checks::{CheckId, UnknownCheck, all_checks};
 pub use report::{Finding, Report, Status};
 pub use uses::{UnknownUse, Use, Uses};
+#[cfg(feature = "page")]
+pub(crate) use verdict::bytes;
 
 /// Examines the servers of a store.
 ///

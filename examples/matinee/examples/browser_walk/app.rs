@@ -13,8 +13,8 @@ pub(crate) struct App {
 }
 
 impl App {
-    /// Opens the program that was built beside this one.
-    pub(crate) fn open(sandbox: &Sandbox) -> Result<Self, Failure> {
+    /// Opens the program that was built beside this one, on a store.
+    pub(crate) fn open(sandbox: &Sandbox, store: &str) -> Result<Self, Failure> {
         let here = std::env::current_exe()?;
         let built = here.parent().and_then(|examples| examples.parent());
         let program = built.ok_or("no directory above")?.join("matinee");
@@ -25,6 +25,7 @@ impl App {
                 ("LISTEN", "127.0.0.1:0"),
                 ("DATABASE_URL", "sqlite://matinee.db"),
                 ("RATE_LIMIT", "100000/second"),
+                ("STORE_URL", store),
             ])
             .current_dir(sandbox.path())
             .stdin(Stdio::null())

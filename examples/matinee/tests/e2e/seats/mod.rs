@@ -86,7 +86,9 @@ fn a_visitor_holds_seats_and_books_them(plan: Plan) {
         (back.status.as_u16(), back.header("location")),
         (303, &*showing)
     );
-    assert_eq!(seat(&ada, here, &showing, "C5"), "free");
+    let map = ada.get(here, &showing);
+    assert_eq!(state(&map, "C5"), "free");
+    assert!(map.body.contains("You gave back C5."), "{}", map.body);
 
     let booked = ask(&ada, there, &showing, "book", &["C3", "C4"]);
     assert_eq!(
@@ -96,6 +98,11 @@ fn a_visitor_holds_seats_and_books_them(plan: Plan) {
     let tickets = ada.get(here, "/tickets");
     assert_eq!(tickets.status, 200);
     assert!(tickets.body.contains("<dd>C3, C4</dd>"), "{}", tickets.body);
+    assert!(
+        tickets.body.contains("You have booked C3, C4."),
+        "{}",
+        tickets.body
+    );
     let code = tickets.body.split_once("class=\"ticket-code\">").unwrap().1;
     let code = code.split('<').next().unwrap();
     assert!(
