@@ -13,6 +13,7 @@ use axum::routing::get;
 use larder::ops::page::Figures;
 use metrics::{counter, gauge, histogram};
 use metrics_exporter_prometheus::{Matcher, PrometheusBuilder, PrometheusHandle};
+use tokio::runtime::Handle;
 
 use crate::config::Operations;
 
@@ -67,6 +68,10 @@ pub(crate) fn recorder() -> Metrics {
             metrics::describe_gauge!(
                 "http_requests_in_flight",
                 "Requests that wait for an answer."
+            );
+            metrics::describe_gauge!(
+                "tokio_tasks_alive",
+                "Tasks of the runtime that have not ended."
             );
             metrics::describe_counter!(
                 "matinee_sign_ins_total",
@@ -138,6 +143,9 @@ fn label(method: &Method) -> &'static str {
 }
 
 async fn show(State(metrics): State<PrometheusHandle>) -> impl IntoResponse {
+    let tasks = Handle::current().metrics().num_alive_tasks();
+    // There are far fewer than a float can count.
+    gauge!("tokio_tasks_alive").set(tasks as f64);
     (
         [(CONTENT_TYPE, "text/plain; version=0.0.4; charset=utf-8")],
         metrics.render(),

@@ -3,11 +3,13 @@
 #![allow(clippy::unwrap_used, reason = "a test fails by panicking")]
 
 mod curl;
+mod errors;
 mod example;
 mod examples;
 mod front_page;
 mod pages;
 mod proxy;
 mod stampede;
+mod template;
 mod transcript;
 mod workflows;

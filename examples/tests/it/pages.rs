@@ -123,6 +123,18 @@ fn the_book_has_every_page_once() {
 }
 
 #[test]
+fn each_migration_guide_shows_a_program_that_is_compiled_with_its_peer() {
+    for page in pages().iter().filter(|it| it.starts_with("docs/migrate/")) {
+        let name = page.split(['/', '.']).nth(2).unwrap().replace('-', "_");
+        // That one is played beside its successor, by a test of its own.
+        if name != "tower_sessions" {
+            let program = read(&format!("benches/examples/guides/{name}.rs"));
+            assert!(read(page).contains(&program), "{page} has another program");
+        }
+    }
+}
+
+#[test]
 fn the_page_of_features_has_each_feature() {
     let page = read("docs/features.md");
     let manifest = read("crates/larder/Cargo.toml");

@@ -97,6 +97,11 @@ impl App {
         self.redis.as_mut().expect("an app on Redis")
     }
 
+    /// The servers, and the Redis that they share.
+    pub(crate) fn parts(&mut self) -> (&[Server], &mut RedisServer) {
+        (&self.servers, self.redis.as_mut().expect("an app on Redis"))
+    }
+
     /// The first server's answer to a stranger.
     pub(crate) fn get(&self, path: &str) -> Answer {
         Visitor::new().get(self.first(), path)

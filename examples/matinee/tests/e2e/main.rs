@@ -31,4 +31,6 @@ mod protocol;
 mod restart;
 mod seats;
 mod shutdown;
+#[cfg(target_os = "linux")]
+mod soak;
 mod start;
