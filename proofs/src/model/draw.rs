@@ -43,19 +43,25 @@ fn operation(time: Time) -> BoxedStrategy<Operation> {
         1 => record().prop_map(Operation::ClearJournal),
     ];
     let leases = leases::operation(time).prop_map(Operation::Lease);
-    let all = prop_oneof![8 => values, 6 => programs, 8 => leases, 1 => scan(time)];
+    // Boxed, since a draw holds those of all its parts, on stacks as small as those of tests.
+    let all = prop_oneof![
+        8 => values.boxed(),
+        6 => programs.boxed(),
+        8 => leases.boxed(),
+        1 => scan(time).boxed(),
+    ];
     match time {
         Time::Passes | Time::PassesBesideValues => {
             let queues = queue::operation(time).prop_map(Operation::Queue);
             let logs = events::operation(time).prop_map(Operation::Log);
             let limits = limits::operation().prop_map(Operation::Limit);
             prop_oneof![
-                20 => all,
-                3 => queues,
-                3 => logs,
-                6 => limits,
-                4 => lapse(),
-                2 => at_end(time),
+                20 => all.boxed(),
+                3 => queues.boxed(),
+                3 => logs.boxed(),
+                6 => limits.boxed(),
+                4 => lapse().boxed(),
+                2 => at_end(time).boxed(),
             ]
             .boxed()
         }
