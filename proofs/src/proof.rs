@@ -1,6 +1,6 @@
 use crate::{
     Limits, Page, Table, bus_loss, cancel, conformance, consistency, events, faults, fuzz, leases,
-    locks, model, queue, rate_limits, structures, tag_removal, write_behind,
+    locks, model, queue, rate_limits, session_races, structures, tag_removal, write_behind,
 };
 
 /// One long proof.
@@ -99,6 +99,12 @@ pub const PROOFS: &[Proof] = &[
         about: "exactly as many requests of several processes pass as a limit allows",
         page: "rate-limits",
         run: rate_limits::prove,
+    },
+    Proof {
+        name: "sessions",
+        about: "no race between two processes loses a write of a session or revives a dead one",
+        page: "session-races",
+        run: session_races::prove,
     },
     Proof {
         name: "events",

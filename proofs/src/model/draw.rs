@@ -8,6 +8,7 @@ use super::events;
 use super::leases;
 use super::operation::Operation;
 use super::queue;
+use super::sessions;
 use super::time::Time;
 
 /// Sequences of up to 60 operations.
@@ -47,7 +48,8 @@ fn operation(time: Time) -> BoxedStrategy<Operation> {
         Time::Passes | Time::PassesBesideValues => {
             let queues = queue::operation(time).prop_map(Operation::Queue);
             let logs = events::operation(time).prop_map(Operation::Log);
-            prop_oneof![20 => all, 3 => queues, 3 => logs, 4 => lapse(), 2 => at_end(time)].boxed()
+            let sessions = sessions::operation(time).prop_map(Operation::Session);
+            prop_oneof![20 => all, 3 => queues, 3 => logs, 6 => sessions, 4 => lapse(), 2 => at_end(time)].boxed()
         }
         // The order of queues and logs is that of times, which a server's clock tells apart and ours does not.
         Time::StandsStill => all.boxed(),

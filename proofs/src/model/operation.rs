@@ -7,6 +7,7 @@ use super::events::LogOperation;
 use super::leases::LeaseOperation;
 use super::queue::QueueOperation;
 use super::remembered::Remembered;
+use super::sessions::SessionOperation;
 use super::step::Step;
 
 /// One operation, as it is drawn and printed.
@@ -41,6 +42,7 @@ pub(crate) enum Operation {
     LeaseAtEnd(i64, LeaseOperation),
     Queue(QueueOperation),
     Log(LogOperation),
+    Session(SessionOperation),
     /// All keys with this prefix, in pages of about so many.
     Scan(&'static str, usize),
 }
@@ -101,6 +103,10 @@ impl Operation {
             Self::Log(operation) => {
                 operation.remember(remembered);
                 Step::Log(operation.clone())
+            }
+            Self::Session(operation) => {
+                operation.remember(remembered);
+                Step::Session(operation.clone())
             }
             Self::Scan(prefix, about) => Step::Scan(prefix, *about),
         })

@@ -13,6 +13,7 @@ use super::given::{Answer, Given, each, kind};
 use super::leases::{Both, LeaseStep};
 use super::queue::QueueOperation;
 use super::scan;
+use super::sessions::SessionOperation;
 
 /// One operation, as every store is given it.
 pub(crate) enum Step {
@@ -39,6 +40,7 @@ pub(crate) enum Step {
     Lease(LeaseStep),
     Queue(QueueOperation),
     Log(LogOperation),
+    Session(SessionOperation),
     Scan(&'static str, usize),
 }
 
@@ -81,6 +83,7 @@ impl Step {
             Self::Lease(step) => step.run(store, side).await,
             Self::Queue(operation) => Given::Queue(operation.run(store).await),
             Self::Log(operation) => Given::Log(operation.run(store).await),
+            Self::Session(operation) => Given::Session(operation.run(store).await),
             Self::Scan(prefix, about) => Given::Keys(kind(scan::all(store, prefix, *about).await)),
         }
     }

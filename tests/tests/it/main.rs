@@ -21,6 +21,7 @@ mod patterns;
 mod programs;
 mod sending;
 mod servers;
+mod session_races;
 mod sharded;
 mod structures;
 mod support;
