@@ -69,6 +69,8 @@ impl Page {
 
 /// Writes `table` into its page, and those that were added to it, or compares them with the page.
 ///
+/// A table without rows, of a proof that could not run, is neither written nor compared.
+///
 /// # Errors
 /// What is wrong, a line each: the bars that were missed, a page that says something else, a page
 /// that cannot be read or written.
@@ -76,7 +78,8 @@ pub fn write_or_check(page: &Page, table: &Table, is_check: bool) -> Result<(), 
     let mut wrong = table.missed().to_vec();
     let more = table.more().iter();
     let more = more.map(|(name, table)| (page.beside(name), table));
-    for (page, table) in iter::once((page.beside(page.name), table)).chain(more) {
+    let all = iter::once((page.beside(page.name), table)).chain(more);
+    for (page, table) in all.filter(|(_, table)| !table.is_empty()) {
         let done = match is_check {
             false => page.write(table),
             true => page.check(table),

@@ -41,9 +41,9 @@ pub fn prove(limits: &Limits) -> Table {
             _ => table.bar(false, || format!("no figure: '{line}'")),
         }
     }
-    table.row(["seconds", "", &time.as_secs().to_string(), "", ""]);
-    if let Err(error) = done {
-        table.bar(false, || error);
+    match done {
+        Ok(()) => table.row(["seconds", "", &time.as_secs().to_string(), "", ""]),
+        Err(error) => table.bar(false, || error),
     }
     table
 }

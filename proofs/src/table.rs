@@ -46,6 +46,12 @@ impl Table {
         &self.more
     }
 
+    /// Returns whether there is no row.
+    #[must_use]
+    pub fn is_empty(&self) -> bool {
+        self.rows.is_empty()
+    }
+
     /// One more row.
     pub fn row(&mut self, cells: impl IntoIterator<Item = impl fmt::Display>) {
         let cells: Vec<_> = cells.into_iter().map(|cell| cell.to_string()).collect();

@@ -4,6 +4,7 @@ mod faults;
 mod live;
 mod race;
 
+use std::iter;
 use std::thread;
 use std::time::{Duration, Instant};
 
@@ -49,6 +50,14 @@ pub(crate) fn ask(
 ) -> Answer {
     let form: Vec<_> = seats.iter().map(|seat| ("seat", *seat)).collect();
     visitor.post(server, &format!("{showing}/{what}"), &form)
+}
+
+/// Asks again after a 503, as people do: with so many on one machine a store that answers in time is
+/// too much to ask of it. What was done then is not done twice.
+pub(crate) fn insist(ask: impl Fn() -> Answer) -> Answer {
+    let answers = iter::repeat_with(ask).take(100);
+    let mut answers = answers.skip_while(|answer| answer.status == 503);
+    answers.next().expect("the store came back")
 }
 
 /// How the seat map shows a seat to this visitor, as in `free` and `held for you`.

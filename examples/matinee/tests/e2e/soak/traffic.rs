@@ -8,7 +8,7 @@ use std::time::Duration;
 use larder_test::server::RedisServer;
 
 use crate::app::App;
-use crate::seats::{a_showing, ask};
+use crate::seats::{a_showing, ask, insist};
 use crate::server::Server;
 use crate::visitor::{ADA, Answer, GRACE, Visitor};
 
@@ -154,20 +154,25 @@ impl Traffic {
 
     /// Visits one after another, as many each time, of pages that no process has near.
     pub(super) fn calm(&self, app: &App) {
-        let done = |answer: Answer| assert!(answer.status.as_u16() < 400, "{answer:?}");
+        let done = |ask: &dyn Fn() -> Answer| {
+            let answer = insist(ask);
+            assert!(answer.status.as_u16() < 400, "{answer:?}");
+        };
+        let showing = &self.showing;
         for (at, server) in app.servers().iter().enumerate() {
             for number in 0..10 {
                 let visitor = Visitor::forwarded(format!("10.0.1.{number}"));
                 for path in ["/films", "/api/films"] {
-                    done(visitor.get(server, &format!("{path}/{}", self.unseen())));
+                    let path = format!("{path}/{}", self.unseen());
+                    done(&|| visitor.get(server, &path));
                 }
             }
             let visitor = Visitor::forwarded(format!("10.0.2.{at}"));
-            visitor.sign_in(server, ADA);
             let seat = ["C1", "C2"][at % 2];
-            done(ask(&visitor, server, &self.showing, "hold", &[seat]));
-            done(ask(&visitor, server, &self.showing, "release", &[seat]));
-            done(visitor.post(server, "/sign-out", &[]));
+            done(&|| visitor.try_sign_in(server, ADA.email, ADA.password));
+            done(&|| ask(&visitor, server, showing, "hold", &[seat]));
+            done(&|| ask(&visitor, server, showing, "release", &[seat]));
+            done(&|| visitor.post(server, "/sign-out", &[]));
         }
     }
 
