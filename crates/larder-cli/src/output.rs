@@ -1,5 +1,7 @@
 //! Writes tables for people, JSON for programs, and asks before something is destroyed.
 
+use larder_ops::text::shorten;
+pub(crate) use larder_ops::text::{escape, escape_bytes};
 use serde_json::{Map, Value};
 
 use crate::error::{Error, Result};
@@ -162,53 +164,14 @@ pub(crate) fn object(columns: &[&str], row: Vec<Value>) -> Value {
 fn cell(value: &Value) -> String {
     match value {
         Value::Null => "-".to_owned(),
-        Value::String(text) => shorten(&escape(text)),
+        Value::String(text) => shorten(&escape(text), WIDEST),
         other => other.to_string(),
     }
-}
-
-fn shorten(text: &str) -> String {
-    let length = text.chars().count();
-    if length <= WIDEST {
-        return text.to_owned();
-    }
-    let start: String = text.chars().take(WIDEST - 20).collect();
-    format!("{start}… ({length} characters)")
-}
-
-/// Escapes everything that a terminal could take for more than a sign.
-pub(crate) fn escape(text: &str) -> String {
-    let mut escaped = String::with_capacity(text.len());
-    for sign in text.chars() {
-        match sign {
-            '"' | '\'' => escaped.push(sign),
-            sign => escaped.extend(sign.escape_debug()),
-        }
-    }
-    escaped
-}
-
-/// Escapes bytes that may be no text.
-pub(crate) fn escape_bytes(bytes: &[u8]) -> String {
-    let chunks = bytes.utf8_chunks().map(|chunk| {
-        let invalid = chunk.invalid().iter();
-        let invalid = invalid.map(|byte| format!(r"\x{byte:02x}"));
-        escape(chunk.valid()) + &invalid.collect::<String>()
-    });
-    chunks.collect()
 }
 
 #[cfg(test)]
 mod tests {
     use super::*;
-
-    #[test]
-    fn nothing_in_a_cell_moves_the_cursor() {
-        let hostile = "a\n\u{1b}[2J\u{202e}\u{9b}31m\r\0\\";
-        assert_eq!(escape(hostile), r"a\n\u{1b}[2J\u{202e}\u{9b}31m\r\0\\");
-        assert_eq!(escape("it's \"ü\" 日本"), "it's \"ü\" 日本");
-        assert_eq!(escape_bytes(b"\xffa\x1b[m"), r"\xffa\u{1b}[m");
-    }
 
     #[test]
     fn an_endless_cell_is_cut_and_says_its_length() {

@@ -15,6 +15,7 @@ mod ledger;
 mod locks;
 mod macros;
 mod model;
+mod mutants;
 mod namespaces;
 mod pages;
 mod patterns;

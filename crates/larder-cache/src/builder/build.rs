@@ -14,7 +14,7 @@ use crate::cache::{Cache, CacheKey, Inner};
 use crate::far::Far;
 use crate::lifetime::Lifetime;
 use crate::metrics::Metrics;
-use crate::pending::Pending;
+use crate::pending::{self, Pending};
 use crate::remote::Remote;
 use crate::tags::{FarTags, PendingTags};
 use crate::write_locks::WriteLocks;
@@ -67,7 +67,7 @@ impl<K: CacheKey, V: Send + Sync + 'static> CacheBuilder<K, V> {
                     Duration::ZERO
                 },
             ),
-            pending: PendingTags::default(),
+            pending: PendingTags::new(),
             keep: tag_memory(self.load_timeout),
         });
         let far = self.far.map(|(store, codec)| Far {
@@ -103,7 +103,7 @@ impl<K: CacheKey, V: Send + Sync + 'static> CacheBuilder<K, V> {
             keeps_near: self.keeps_near,
             far,
             remote,
-            pending: Pending::new(),
+            pending: Pending::new(pending::MAX),
             clear_tag: self.can_clear.then(|| clear_tag(self.kind)),
             flights: SingleFlight::with_gauge(self.max_loads, metrics.loads_in_flight()),
             refresher: self.refresher,

@@ -9,12 +9,12 @@ use larder::structures::lock::Permits;
 use serde_json::json;
 
 use super::cache::find;
-use super::time::span;
 use super::{DONE, NOT_DONE};
 use crate::error::Result;
 use crate::key::CacheKey;
 use crate::output::{self, Output};
 use crate::target::Target;
+use larder_ops::time::span;
 
 pub(super) async fn run(target: &Target, text: &str, output: &mut Output<'_, '_>) -> Result<u8> {
     if text.starts_with("http://") || text.starts_with("https://") {

@@ -4,17 +4,22 @@ use std::time::Duration;
 use larder::Key;
 use larder::rate_limit::{Policy, Quota, RateLimiter, Rule, Tat, Usage, Window};
 use larder::store::Timestamp;
-use larder::store::program::{Inspection, Record};
+use larder::store::program::Record;
+use larder_ops::records::inspect;
+use larder_ops::time::until;
 use serde_json::json;
 
+<<<<<<< HEAD
 use super::session::remove;
 use super::time::{now, span, until};
+=======
+>>>>>>> main
 use super::{DONE, NOT_DONE};
 use crate::args::Limit;
 use crate::error::{Error, Result};
 use crate::key::{self, RawId};
 use crate::output::Output;
-use crate::scan::{id_of, records};
+use crate::scan::{id_of, records, remove};
 use crate::target::Target;
 
 /// The records of visitors: of policies of a single quota, and of policies of several rules.
@@ -238,10 +243,11 @@ impl Visitors {
 }
 
 async fn show(target: &Target, visitors: Visitors, output: &mut Output<'_, '_>) -> Result<u8> {
-    let mut rows = Vec::new();
-    let quotas = inspect::<Tat>(target, visitors.quotas).await?;
-    let usages = inspect::<Usage>(target, visitors.usages).await?;
+    let (programs, mut rows) = (target.programs()?, Vec::new());
+    let quotas = inspect::<Tat>(&*programs, &visitors.quotas).await;
+    let usages = inspect::<Usage>(&*programs, &visitors.usages).await;
     for (key, shown) in quotas.into_iter().chain(usages) {
+        let shown = shown?;
         let lines = shown.fields().iter().map(|(name, value)| {
             let micros = value.parse().ok().filter(|_| name.contains("_us"));
             match (name.as_str(), micros) {
@@ -266,23 +272,6 @@ async fn show(target: &Target, visitors: Visitors, output: &mut Output<'_, '_>) 
     Ok(DONE)
 }
 
-/// Shows the records that exist, a hundred in a round trip.
-async fn inspect<R: Record>(target: &Target, keys: Vec<Key>) -> Result<Vec<(Key, Inspection)>> {
-    let programs = target.programs()?;
-    let mut all = Vec::new();
-    for keys in keys.chunks(100) {
-        let steps = keys.iter().map(|key| (key.clone(), R::Inspect::default()));
-        let steps: Vec<_> = steps.collect();
-        for (shown, key) in programs.run_many(&steps).await.into_iter().zip(keys) {
-            let shown = shown?;
-            if !shown.fields().is_empty() {
-                all.push((key.clone(), shown));
-            }
-        }
-    }
-    Ok(all)
-}
-
 async fn reset(target: &Target, visitors: Visitors, output: &mut Output<'_, '_>) -> Result<u8> {
     let what = format!(
         "This gives {} visitors their whole quota back, and forgets bans and what they hold.",
@@ -291,8 +280,8 @@ async fn reset(target: &Target, visitors: Visitors, output: &mut Output<'_, '_>)
     if !output.confirm(&what)? {
         return Ok(NOT_DONE);
     }
-    let quotas = remove::<Tat>(target, visitors.quotas, output).await?;
-    let usages = remove::<Usage>(target, visitors.usages, output).await?;
+    let quotas = remove::<Tat>(target, &visitors.quotas, output).await?;
+    let usages = remove::<Usage>(target, &visitors.usages, output).await?;
     output.done(quotas + usages, "visitors have their whole quota again")?;
     Ok(DONE)
 }

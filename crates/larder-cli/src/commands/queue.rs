@@ -3,9 +3,9 @@ use std::num::NonZeroU16;
 use larder::Key;
 use larder::queue::{Partitioned, Queue, QueueRecord, State};
 use larder::store::program::Record;
+use larder_ops::time::{ago, span, until};
 use serde_json::{Value, json};
 
-use super::time::{ago, span, until};
 use super::{DONE, NOT_DONE};
 use crate::args::{JobState, Queue as QueueArgs};
 use crate::error::{Error, Result};
