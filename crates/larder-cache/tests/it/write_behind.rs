@@ -20,12 +20,9 @@ on_both! {
     a_write_that_fails_is_tried_again_and_is_a_dead_letter_at_last / dead;
     a_shutdown_reports_what_is_left / shutdown;
     a_value_that_waits_is_read_before_the_source / reads;
-<<<<<<< HEAD
     gauges_show_what_waits_and_since_when / gauges;
-=======
     of_two_writes_that_overlap_the_older_is_not_cached / overlap;
     a_write_that_may_have_been_queued_leaves_no_older_value_cached / unanswered;
->>>>>>> main
 }
 
 type Behind = WriteBehind<u32, String>;

@@ -4,16 +4,11 @@ use std::time::Duration;
 use larder::Key;
 use larder::rate_limit::{Policy, Quota, RateLimiter, Rule, Tat, Usage, Window};
 use larder::store::Timestamp;
-use larder::store::program::Record;
+use larder::store::program::{Inspection, Record};
 use larder_ops::records::inspect;
-use larder_ops::time::until;
+use larder_ops::time::{now, span, until};
 use serde_json::json;
 
-<<<<<<< HEAD
-use super::session::remove;
-use super::time::{now, span, until};
-=======
->>>>>>> main
 use super::{DONE, NOT_DONE};
 use crate::args::Limit;
 use crate::error::{Error, Result};
@@ -100,8 +95,8 @@ impl Records {
             });
         }
         let own = Self {
-            quota: !inspect::<Tat>(target, own.quotas).await?.is_empty(),
-            usage: !inspect::<Usage>(target, own.usages).await?.is_empty(),
+            quota: !shown::<Tat>(target, &own.quotas).await?.is_empty(),
+            usage: !shown::<Usage>(target, &own.usages).await?.is_empty(),
             is_known: true,
         };
         if own.quota || own.usage {
@@ -180,8 +175,8 @@ async fn forgive(
     output: &mut Output<'_, '_>,
 ) -> Result<u8> {
     let records = Visitors::one(policy, visitor);
-    let quotas = inspect::<Tat>(target, records.quotas).await?;
-    let usages = inspect::<Usage>(target, records.usages).await?;
+    let quotas = shown::<Tat>(target, &records.quotas).await?;
+    let usages = shown::<Usage>(target, &records.usages).await?;
     let (by_quotas, by_usages) = (quotas.iter().any(is_banned), usages.iter().any(is_banned));
     if by_quotas {
         let visitor = RawId::of_visitor::<Tat>(policy, visitor)?;
@@ -202,7 +197,13 @@ async fn forgive(
     })
 }
 
-fn is_banned((_, shown): &(Key, Inspection)) -> bool {
+/// Shows the records that exist.
+async fn shown<R: Record>(target: &Target, keys: &[Key]) -> Result<Vec<Inspection>> {
+    let shown = inspect::<R>(&*target.programs()?, keys).await;
+    shown.into_iter().map(|(_, shown)| Ok(shown?)).collect()
+}
+
+fn is_banned(shown: &Inspection) -> bool {
     let mut fields = shown.fields().iter();
     let until = fields.find(|(name, _)| name == "banned_until_us");
     let until: Option<i64> = until.and_then(|(_, until)| until.parse().ok());
