@@ -6,6 +6,11 @@ use std::path::Path;
 use std::{env, fs};
 
 #[path = "src/template.rs"]
+#[allow(
+    dead_code,
+    unreachable_pub,
+    reason = "the library and its users need the rest"
+)]
 mod template;
 
 fn main() {

@@ -14,12 +14,9 @@
 //! 5. **Limits**: next to the router. Wrong passwords are limited in the handler of their form.
 //! 6. **Router**.
 
-use std::sync::Arc;
-
 use axum::Router;
 use axum::http::StatusCode;
 use axum::middleware::{from_fn, from_fn_with_state, map_response};
-use larder::Store;
 use larder::rate_limit::RateLimitLayer;
 use larder::response_cache::ResponseCacheLayer;
 use larder::session::SessionLayer;
@@ -43,7 +40,9 @@ use crate::films::Loader;
 use crate::hosts::AllowedHosts;
 use crate::mail::{Mail, Outbox};
 use crate::metrics::Metrics;
+use crate::operations::Subjects;
 use crate::seats::Bookings;
+use crate::store::Opened;
 use crate::{
     assets, caching, csrf, db, errors, figures, films, forms, headers, health, hosts, limits, logs,
     metrics, operations, seats, sessions, store,
@@ -56,7 +55,7 @@ pub struct App {
     pub(crate) config: Config,
     pub(crate) router: Router,
     pub(crate) pool: SqlitePool,
-    pub(crate) store: Arc<dyn Store>,
+    pub(crate) opened: Opened,
     /// None if they are not kept.
     pub(crate) metrics: Option<Metrics>,
     pub(crate) count_visits: CountVisits,
@@ -102,15 +101,15 @@ pub async fn app(config: Config) -> Result<App, StartError> {
         .merge(admin::routes(editor, desk));
     let mut rest = assets::routes().merge(health::routes(pool.clone(), store.clone()));
     if let Some(metrics) = &metrics {
-        let help = (sessions.clone(), response_cache.purger());
-        let figures = metrics.figures.clone();
-        let end = stop.clone();
-        let page = operations::routes(&config, &opened, figures, help, pool.clone(), end)?;
-        (pages, rest) = (
-            pages.merge(page),
-            rest.merge(metrics::routes(metrics.exported.clone())),
-        );
-        operations::examine(&config, opened.redis, stop.clone());
+        let subjects = Subjects {
+            opened: opened.clone(),
+            figures: metrics.figures.clone(),
+            sessions: sessions.clone(),
+            purger: response_cache.purger(),
+            pool: pool.clone(),
+        };
+        pages = pages.merge(operations::routes(&config, subjects, stop.clone())?);
+        rest = rest.merge(metrics::routes(metrics.exported.clone()));
     }
     let layers = Layers {
         csrf: csrf::layer(config.public_url.as_ref())?,
@@ -124,7 +123,7 @@ pub async fn app(config: Config) -> Result<App, StartError> {
         config,
         router,
         pool,
-        store,
+        opened,
         metrics,
         count_visits,
         mail,

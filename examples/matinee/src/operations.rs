@@ -17,14 +17,15 @@ use larder::ops::doctor::{Doctor, Report, Use, Uses, memory_shared_by_processes}
 use larder::ops::page::{Figures, Operator, OpsPage};
 use larder::redis::RedisStore;
 use larder::response_cache::Purger;
-use larder::session::{Session, Sessions};
+use larder::session::{OnFailure, Session, Sessions};
 use sqlx::SqlitePool;
 use tokio_util::sync::CancellationToken;
 
 use crate::accounts::{self, Admin};
 use crate::config::Config;
+use crate::errors::StartError;
 use crate::store::Opened;
-use crate::{db, headers, mail};
+use crate::{db, headers, mail, sessions};
 
 /// Where administrators find the page.
 pub(crate) const PAGE: &str = "/admin/operations";
@@ -38,7 +39,7 @@ pub(crate) fn doctor(config: &Config) -> Doctor {
     Doctor::new(uses).with_prefix(format!("{}:matinee:", config.environment))
 }
 
-/// Examines the servers in the background, and logs what the doctor finds. The app starts meanwhile, whatever that is.
+/// Examines the servers in the background, and logs what the doctor finds. The app serves meanwhile, whatever that is.
 pub(crate) fn examine(config: &Config, redis: Option<Arc<RedisStore>>, stop: CancellationToken) {
     let (doctor, location) = (doctor(config), config.store_url.to_string());
     let examining = async move {
@@ -52,25 +53,35 @@ pub(crate) fn examine(config: &Config, redis: Option<Arc<RedisStore>>, stop: Can
     tokio::spawn(async move { stop.run_until_cancelled(examining).await });
 }
 
-/// The page, behind a guard that lets in administrators who have signed in lately.
+/// What the page is about.
+pub(crate) struct Subjects {
+    pub(crate) opened: Opened,
+    pub(crate) figures: Figures,
+    pub(crate) sessions: Sessions,
+    pub(crate) purger: Purger,
+    pub(crate) pool: SqlitePool,
+}
+
+/// The page, behind a guard that lets in administrators who have signed in lately. Its streams end with `stop`.
 pub(crate) fn routes(
     config: &Config,
-    store: &Opened,
-    figures: Figures,
-    (sessions, purger): (Sessions, Purger),
-    pool: SqlitePool,
+    subjects: Subjects,
     stop: CancellationToken,
-) -> larder::Result<Router> {
-    let mut page = OpsPage::new(store.store.clone())
+) -> Result<Router, StartError> {
+    let Subjects { opened, pool, .. } = subjects;
+    // Another answer than that of other pages: while the store fails the guard decides.
+    let session = sessions::layer(config, subjects.sessions.clone())?;
+    let session = session.with_on_failure(OnFailure::Anonymous);
+    let mut page = OpsPage::new(opened.store)
         .with_title("Matinee")
         .with_doctor(doctor(config))
-        .with_figures(figures)
-        .with_sessions(sessions)
-        .with_purger(purger)
+        .with_figures(subjects.figures)
+        .with_sessions(subjects.sessions)
+        .with_purger(subjects.purger)
         .with_queues([mail::QUEUE])
         .allow_actions();
-    if let Some(redis) = &store.redis {
-        page = page.with_redis(redis.clone());
+    if let Some(redis) = opened.redis {
+        page = page.with_redis(redis);
     }
     if config.is_development() {
         page = page.with_drill();
@@ -83,6 +94,7 @@ pub(crate) fn routes(
     let page = page.build(move |parts| guard.clone().admit(parts))?;
     Ok(Router::new()
         .nest(PAGE, page)
+        .layer(session)
         .layer(map_response(headers::personal))
         .layer(map_response_with_state(stop, end_with_the_app)))
 }

@@ -14,7 +14,7 @@ use crate::app::App;
 use crate::errors::StartError;
 use crate::hosts::AllowedHosts;
 use crate::metrics::Metrics;
-use crate::{clock, db};
+use crate::{clock, db, operations};
 
 /// How often to check whether the next season must be added.
 const PROGRAMME: Duration = Duration::from_secs(60 * 60);
@@ -87,7 +87,10 @@ pub async fn serve(
              PUBLIC_URL=https://… to the address that visitors use"
         );
     }
-    tracing::info!(address = %format_args!("http://{address}"), store = %app.store.location(), "matinee is listening");
+    tracing::info!(address = %format_args!("http://{address}"), store = %app.opened.store.location(), "matinee is listening");
+    if app.metrics.is_some() {
+        operations::examine(&app.config, app.opened.redis, app.stop.clone());
+    }
     tokio::select! {
         result = server => result.map_err(StartError::Serve)?,
         () = drained => tracing::warn!(?drain, "some requests were cut off: they took longer than the drain time"),

@@ -12,6 +12,7 @@ use crate::errors::StartError;
 const PROBE: Kind = Kind::evictable("probe");
 
 /// The store of the app.
+#[derive(Clone)]
 pub(crate) struct Opened {
     pub(crate) store: Arc<dyn Store>,
     /// What is behind it, unless it is in this process: operators look at the servers themselves.

@@ -91,7 +91,7 @@ fn the_table_of_the_front_page_names_features_that_are_there() {
         );
         named += 1;
     }
-    assert_eq!(named, 7);
+    assert_eq!(named, 8);
 }
 
 #[test]

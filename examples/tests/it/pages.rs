@@ -12,7 +12,7 @@ const PAGES: [&str; 5] = [
 ];
 
 /// Those above, and all pages below `docs`, by their paths.
-fn pages() -> Vec<String> {
+pub(crate) fn pages() -> Vec<String> {
     let mut pages: Vec<_> = PAGES.map(str::to_owned).into();
     let mut folders = vec!["docs".to_owned()];
     while let Some(folder) = folders.pop() {
@@ -29,7 +29,7 @@ fn pages() -> Vec<String> {
     pages
 }
 
-fn root() -> PathBuf {
+pub(crate) fn root() -> PathBuf {
     Path::new(env!("CARGO_MANIFEST_DIR")).join("..")
 }
 
@@ -163,7 +163,7 @@ fn the_index_has_every_example() {
     }
 }
 
-fn read(page: &str) -> String {
+pub(crate) fn read(page: &str) -> String {
     fs::read_to_string(root().join(page)).unwrap()
 }
 

@@ -29,6 +29,7 @@ pub(crate) enum Given {
     Keys(Answer<BTreeSet<String>>),
     Queue(Answer<String>),
     Log(Answer<String>),
+    Limit(Answer<String>),
 }
 
 pub(crate) type Answer<T> = Result<T, ErrorKind>;

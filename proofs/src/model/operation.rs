@@ -5,6 +5,7 @@ use larder_test::records::{Add, Append, Mark};
 use super::arguments::{Id, When, Write, journal, tally};
 use super::events::LogOperation;
 use super::leases::LeaseOperation;
+use super::limits::LimitOperation;
 use super::queue::QueueOperation;
 use super::remembered::Remembered;
 use super::step::Step;
@@ -41,6 +42,7 @@ pub(crate) enum Operation {
     LeaseAtEnd(i64, LeaseOperation),
     Queue(QueueOperation),
     Log(LogOperation),
+    Limit(LimitOperation),
     /// All keys with this prefix, in pages of about so many.
     Scan(&'static str, usize),
 }
@@ -101,6 +103,10 @@ impl Operation {
             Self::Log(operation) => {
                 operation.remember(remembered);
                 Step::Log(operation.clone())
+            }
+            Self::Limit(operation) => {
+                operation.remember(remembered);
+                Step::Limit(operation.clone())
             }
             Self::Scan(prefix, about) => Step::Scan(prefix, *about),
         })

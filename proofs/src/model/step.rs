@@ -11,6 +11,7 @@ use larder_test::records::{
 use super::events::LogOperation;
 use super::given::{Answer, Given, each, kind};
 use super::leases::{Both, LeaseStep};
+use super::limits::LimitOperation;
 use super::queue::QueueOperation;
 use super::scan;
 
@@ -39,6 +40,7 @@ pub(crate) enum Step {
     Lease(LeaseStep),
     Queue(QueueOperation),
     Log(LogOperation),
+    Limit(LimitOperation),
     Scan(&'static str, usize),
 }
 
@@ -81,6 +83,8 @@ impl Step {
             Self::Lease(step) => step.run(store, side).await,
             Self::Queue(operation) => Given::Queue(operation.run(store).await),
             Self::Log(operation) => Given::Log(operation.run(store).await),
+            // A large future, for stacks as small as those of tests.
+            Self::Limit(operation) => Given::Limit(Box::pin(operation.run(store)).await),
             Self::Scan(prefix, about) => Given::Keys(kind(scan::all(store, prefix, *about).await)),
         }
     }

@@ -12,7 +12,7 @@ use larder_store::program::Record;
 use larder_store::{Error, ErrorKind, Key, Result, Store, StoreExt};
 use tokio::sync::{Mutex, Semaphore};
 
-use super::actions::{ActionLog, Tokens};
+use super::action_log::ActionLog;
 use super::background::Background;
 use super::figures::Figures;
 use super::guard::{Guard, Operator};
@@ -20,6 +20,7 @@ use super::listing::Listing;
 use super::live::MAX_STREAMS;
 use super::routes::router;
 use super::state::Shared;
+use super::tokens::Tokens;
 use crate::doctor::{Doctor, Uses};
 
 /// Builds the page for operators of an app.

@@ -16,9 +16,9 @@ use tokio::time::{sleep, timeout};
 use super::actions::check;
 use super::model::{Block, Cell, Form as Shown, Origin, Panel, Table, Tone, number, text};
 use super::numbers::{count, seconds};
+use super::render::{frame, refuse};
 use super::state::Visit;
 use super::view::View;
-use super::views::{frame, refuse};
 
 const VISITORS: u64 = 1_000;
 /// What one query of the pretended database takes.

@@ -6,7 +6,7 @@ use larder_store::scan::Scan;
 use larder_store::{Key, Result, Store};
 
 use super::background::Background;
-use super::state::PATIENCE;
+use super::patience::PATIENCE;
 use crate::records;
 
 /// The most records of a kind that are listed.

@@ -45,6 +45,7 @@
 //!    still comes, and says so.
 //! 6. Figures are those of this process. Queues, locks, sessions and findings are those of the store.
 
+mod action_log;
 mod actions;
 mod background;
 mod builder;
@@ -55,10 +56,12 @@ mod listing;
 mod live;
 mod model;
 mod numbers;
+mod patience;
 mod render;
 mod routes;
 mod spark;
 mod state;
+mod tokens;
 mod view;
 mod views;
 

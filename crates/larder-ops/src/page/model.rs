@@ -63,8 +63,8 @@ pub(super) enum Origin {
 impl Origin {
     pub(super) fn label(self) -> &'static str {
         match self {
-            Self::Process => "this process",
-            Self::Store => "the store",
+            Self::Process => "from this process",
+            Self::Store => "from the store",
             Self::Page => "",
         }
     }
@@ -183,6 +183,9 @@ pub(super) const fn number(name: &'static str) -> Column {
         is_number: true,
     }
 }
+
+/// The column of buttons.
+pub(super) const ACTIONS: Column = text("actions");
 
 impl Table {
     pub(super) fn new(

@@ -2,7 +2,8 @@ use askama::Template;
 use axum::http::StatusCode;
 use axum::response::{Html, IntoResponse, Response};
 
-use super::model::{Block, Cell, Form, Panel};
+use super::model::{ACTIONS, Block, Cell, Column, Form, Origin, Panel, Tone};
+use super::patience::ask;
 use super::state::Visit;
 use super::view::View;
 
@@ -18,7 +19,7 @@ pub(super) struct Frame<'a> {
 }
 
 #[derive(Template)]
-#[template(path = "page.html")]
+#[template(path = "page.html", whitespace = "minimize")]
 struct Page<'a> {
     frame: &'a Frame<'a>,
     panels: &'a [Panel],
@@ -26,7 +27,7 @@ struct Page<'a> {
 }
 
 #[derive(Template)]
-#[template(path = "panels.html")]
+#[template(path = "panels.html", whitespace = "minimize")]
 struct Panels<'a> {
     frame: &'a Frame<'a>,
     panels: &'a [Panel],
@@ -62,6 +63,11 @@ impl Frame<'_> {
         form.to == View::Sessions.path() || self.token.is_some()
     }
 
+    /// Returns whether a column is shown: that of actions is empty without a token.
+    fn shows(&self, column: &Column) -> bool {
+        column.name != ACTIONS.name || self.token.is_some()
+    }
+
     fn mode(&self) -> &'static str {
         match (self.visit.may_act(), self.token.is_some()) {
             (true, true) => "actions allowed",
@@ -90,6 +96,29 @@ impl Frame<'_> {
         let frame = self;
         // It writes to a string, which does not fail.
         Panels { frame, panels }.render().unwrap_or_default()
+    }
+}
+
+/// Writes a view that says why something was not done.
+pub(super) async fn refuse(visit: &Visit, status: StatusCode, text: &str) -> Response {
+    let panel = Panel::new("refused", "Nothing was done", Origin::Page).alarm(Tone::Bad, text);
+    let mut frame = frame(visit, View::Overview, None).await;
+    frame.is_live = false;
+    frame.page(status, &[panel])
+}
+
+/// Makes what surrounds a view, with the token of the operator's forms.
+pub(super) async fn frame(visit: &Visit, view: View, notice: Option<String>) -> Frame<'_> {
+    let token = match visit.may_act() {
+        true => ask(visit.shared.tokens.of(&visit.operator)).await.ok(),
+        false => None,
+    };
+    Frame {
+        visit,
+        view,
+        token,
+        notice,
+        is_live: !matches!(view, View::Sessions | View::Log | View::Drill),
     }
 }
 

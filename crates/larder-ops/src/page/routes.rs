@@ -13,9 +13,10 @@ use axum::{Form, Router};
 use serde::Deserialize;
 
 use super::guard::{Guard, admit};
+use super::render::{frame, refuse};
 use super::state::{Shared, Visit};
 use super::view::View;
-use super::views::{Did, devices, frame, refuse, show};
+use super::views::{Did, devices, show};
 use super::{actions, drill, live};
 
 /// The longest form.
@@ -102,7 +103,7 @@ struct Lookup {
 
 /// Shows the devices of a user. It only reads, and is a form so that the user is in no address.
 async fn look_up(visit: Visit, Form(lookup): Form<Lookup>) -> Response {
-    if !actions::is_same_site(&visit.headers) {
+    if !visit.is_same_site() {
         let text = "This form was sent from another site.";
         return refuse(&visit, StatusCode::FORBIDDEN, text).await;
     }

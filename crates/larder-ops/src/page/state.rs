@@ -1,9 +1,10 @@
-use std::fmt::Display;
 use std::sync::Arc;
-use std::time::{Duration, SystemTime};
+use std::time::SystemTime;
 
 use axum::extract::{FromRequestParts, OriginalUri};
+use axum::http::header::HOST;
 use axum::http::request::Parts;
+use axum::http::uri::Authority;
 use axum::http::{HeaderMap, StatusCode};
 use larder_redis::RedisStore;
 use larder_response_cache::Purger;
@@ -11,17 +12,15 @@ use larder_session::Sessions;
 use larder_store::program::Programs;
 use larder_store::{Key, Kind, Store};
 use tokio::sync::{Mutex, Semaphore};
-use tokio::time::timeout;
 
-use super::actions::{ActionLog, Tokens};
+use super::action_log::ActionLog;
 use super::background::Background;
 use super::figures::{Figures, Snapshot};
 use super::guard::Operator;
 use super::listing::Listing;
+use super::tokens::{Tokens, is_same_site};
 use crate::doctor::{Doctor, Report};
 
-/// How long a panel waits for the store.
-pub(super) const PATIENCE: Duration = Duration::from_millis(700);
 /// A key that is never written: reading it shows that the store answers, and how fast.
 pub(super) const PROBE: Kind = Kind::evictable("ops-probe");
 
@@ -64,30 +63,23 @@ impl Shared {
     }
 }
 
-/// Waits for the store for as long as a panel may, and says in words what went wrong.
-pub(super) async fn ask<T, E: Display>(
-    work: impl Future<Output = Result<T, E>>,
-) -> Result<T, String> {
-    match timeout(PATIENCE, work).await {
-        Ok(Ok(found)) => Ok(found),
-        Ok(Err(error)) => Err(format!("The store did not answer: {error}.")),
-        Err(_) => {
-            let millis = PATIENCE.as_millis();
-            Err(format!("The store did not answer within {millis} ms."))
-        }
-    }
-}
-
 /// One request: who asks, and where the page is mounted.
 pub(super) struct Visit {
     pub(super) shared: Arc<Shared>,
     pub(super) operator: Operator,
     /// The path of the page, without a slash behind it.
     pub(super) base: String,
-    pub(super) headers: HeaderMap,
+    headers: HeaderMap,
+    /// The host that was asked for.
+    host: Option<String>,
 }
 
 impl Visit {
+    /// Returns whether the request comes from a page of this site, or from no browser.
+    pub(super) fn is_same_site(&self) -> bool {
+        is_same_site(&self.headers, self.host.as_deref())
+    }
+
     pub(super) fn may_act(&self) -> bool {
         self.shared.allows_actions && self.operator.may_act()
     }
@@ -103,6 +95,9 @@ impl FromRequestParts<Arc<Shared>> for Visit {
         // Nobody comes here past the guard.
         let operator = parts.extensions.get::<Operator>().cloned();
         let operator = operator.ok_or(StatusCode::FORBIDDEN)?;
+        // With HTTP/2 the host is in the URI alone.
+        let named = parts.headers.get(HOST).and_then(|host| host.to_str().ok());
+        let host = named.or_else(|| parts.uri.authority().map(Authority::as_str));
         let inner = parts.uri.path();
         let whole = parts.extensions.get::<OriginalUri>();
         let whole = whole.map_or(inner, |whole| whole.path());
@@ -119,6 +114,7 @@ impl FromRequestParts<Arc<Shared>> for Visit {
             operator,
             base,
             headers: parts.headers.clone(),
+            host: host.map(str::to_owned),
         })
     }
 }

@@ -11,7 +11,7 @@ use tokio::runtime::Runtime;
 use ureq::Agent;
 
 use crate::Failure;
-use crate::walk::{ADA, ADMIN};
+use crate::walk::ADA;
 
 /// What operators look at: visits, guesses, jobs that have failed for good, and a lock that is held.
 pub(crate) struct Incident {
@@ -66,36 +66,35 @@ async fn leave_work(store: &str) -> Result<LockGuard, Failure> {
     lock.ok_or_else(|| "somebody holds the lock".into())
 }
 
-/// Visits pages and signs in, with right passwords and wrong ones, in waves.
+/// Visits pages and signs in, with right passwords and wrong ones, in waves. One address asks for more than it may.
 fn visit(url: &str, lasts: Duration) -> Result<(), Failure> {
     let config = Agent::config_builder().http_status_as_error(false);
     let agent: Agent = config.max_redirects(0).build().into();
-    let get = |path: String| -> Result<(), Failure> {
-        let mut answer = agent.get(format!("{url}{path}")).call()?;
-        answer
-            .body_mut()
-            .read_to_vec()
-            .map(drop)
-            .map_err(Failure::from)
+    let get = |from: u32, path: String| -> Result<(), Failure> {
+        let request = agent.get(format!("{url}{path}"));
+        let request = request.header("x-forwarded-for", format!("203.0.113.{from}"));
+        let read = request.call()?.body_mut().read_to_vec();
+        read.map(drop).map_err(Failure::from)
     };
+    for number in 0..700 {
+        get(66, format!("/api/films/{}", number % 40 + 1))?;
+    }
     let since = Instant::now();
     for wave in 0.. {
         for number in 0..10 + 8 * (wave % 7) {
-            let film = (number * number + wave) % 120 + 1;
-            get(format!("/films/{film}"))?;
-            get(format!("/api/films/{}", number % 40 + 1))?;
+            let (from, film) = (number % 50, (number * number + wave) % 120 + 1);
+            get(from, format!("/films/{film}"))?;
+            get(from, format!("/api/films/{}", number % 40 + 1))?;
             if number % 5 == 0 {
-                get(format!("/?q=word{}", wave % 9))?;
+                get(from, format!("/?q=word{}", wave % 9))?;
             }
         }
-        let guest = if wave % 2 == 0 { ADA } else { ADMIN };
-        let password = if wave % 3 == 0 {
-            "wrong"
-        } else {
-            guest.password
-        };
-        let form = [("email", guest.email), ("password", password)];
-        agent.post(format!("{url}/sign-in")).send_form(form)?;
+        let is_wrong = wave % 3 == 0;
+        let password = if is_wrong { "wrong" } else { ADA.password };
+        let form = [("email", ADA.email), ("password", password)];
+        let sign_in = agent.post(format!("{url}/sign-in"));
+        let from = format!("198.51.100.{}", wave % 99);
+        sign_in.header("x-forwarded-for", from).send_form(form)?;
         if since.elapsed() >= lasts {
             return Ok(());
         }

@@ -49,7 +49,7 @@ fn main() -> ExitCode {
 fn run(dir: &Path) -> Result<usize, Failure> {
     std::fs::create_dir_all(dir)?;
     let sandbox = Sandbox::new()?;
-    let app = App::open(&sandbox, "memory://")?;
+    let app = App::open(&sandbox, "memory://", "100000/second")?;
     let chromium = Chromium::open(&sandbox)?;
     let mut steps = 0;
     for view in VIEWS {

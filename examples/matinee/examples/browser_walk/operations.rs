@@ -21,8 +21,8 @@ const SOON: f64 = 1_000.0;
 /// many steps it had.
 pub(crate) fn walk(chromium: &Chromium, dir: &Path) -> Result<usize, Failure> {
     let sandbox = Sandbox::new()?;
-    let mut redis = RedisServer::start()?;
-    let app = App::open(&sandbox, &redis.url())?;
+    let redis = RedisServer::start()?;
+    let app = App::open(&sandbox, &redis.url(), "600/minute")?;
     let incident = Incident::happen(&app.url, &redis.url(), traffic())?;
     let mut steps = 0;
     for view in VIEWS {

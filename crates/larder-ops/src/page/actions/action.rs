@@ -151,9 +151,6 @@ impl Action {
             }
             Self::BreakLock => {
                 let holders = holders(shared, &lock(subject)?).await?;
-                if holders.is_empty() {
-                    return Err("Nobody holds this lock any more.".to_owned());
-                }
                 let holders = of(holders.len() as u64, "holder", "holders");
                 format!(
                     "This takes the lock from {holders}. They learn of it when they renew it, and may \
@@ -227,13 +224,13 @@ fn lock(key: &str) -> Outcome<Key> {
         .map_err(|_| "This is not the key of a lock.".to_owned())
 }
 
+/// Returns the holders of a lock, of which there is at least one.
 async fn holders(shared: &Shared, key: &Key) -> Outcome<Vec<u64>> {
-    let shown = shared
-        .programs
-        .inspect::<Permits>(key)
-        .await
-        .map_err(told)?;
-    let holders = lock_holders(&shown, now());
+    let shown = shared.programs.inspect::<Permits>(key).await;
+    let holders = lock_holders(&shown.map_err(told)?, now());
+    if holders.is_empty() {
+        return Err("Nobody holds this lock any more.".to_owned());
+    }
     Ok(holders.into_iter().map(|holder| holder.fence).collect())
 }
 

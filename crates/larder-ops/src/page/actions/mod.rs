@@ -1,8 +1,6 @@
 //! What operators can do: it is asked, done, and logged.
 
 mod action;
-mod log;
-mod tokens;
 
 use axum::Form;
 use axum::http::StatusCode;
@@ -11,13 +9,12 @@ use axum::response::{IntoResponse, Response};
 use serde::Deserialize;
 
 pub(super) use action::{Action, Target, queue_of};
-pub(super) use log::{ActionLog, MAX_ENTRIES};
-pub(super) use tokens::{Tokens, is_same_site};
 
 use super::model::{Block, Form as Shown, Origin, Panel, Tone, shown};
-use super::state::{Visit, ask};
+use super::patience::ask;
+use super::render::{frame, refuse};
+use super::state::Visit;
 use super::view::View;
-use super::views::{frame, refuse};
 
 /// What a form that acts sends.
 #[derive(Deserialize)]
@@ -53,7 +50,7 @@ pub(super) async fn check(visit: &Visit, token: &str) -> Result<(), Response> {
         let text = "This page is read-only for you, so nothing was done.";
         return Err(refuse(visit, StatusCode::FORBIDDEN, text).await);
     }
-    let is_ours = match is_same_site(&visit.headers) {
+    let is_ours = match visit.is_same_site() {
         true => ask(visit.shared.tokens.is_of(&visit.operator, token)).await,
         false => Ok(false),
     };

@@ -127,3 +127,87 @@ impl fmt::Debug for Figures {
         f.debug_struct("Figures").finish_non_exhaustive()
     }
 }
+
+#[cfg(test)]
+mod tests {
+    use metrics::{NoopRecorder, counter, gauge, histogram, with_local_recorder};
+
+    use super::*;
+
+    /// Counts by a recorder whose exporter is another one.
+    fn counted(count: impl FnOnce()) -> (Snapshot, Snapshot) {
+        let (figures, exported) = (Figures::new(), Figures::new());
+        let recorder = figures.recorder(exported.recorder(NoopRecorder));
+        with_local_recorder(&recorder, count);
+        (figures.snapshot(), exported.snapshot())
+    }
+
+    #[test]
+    fn figures_add_up_over_labels_and_are_passed_on() {
+        let both = counted(|| {
+            for (kind, tier, hits) in [("film", "near", 5), ("film", "far", 2), ("seat", "near", 1)]
+            {
+                counter!("larder_hits", "kind" => kind, "tier" => tier).increment(hits);
+            }
+            counter!("larder_total").absolute(7);
+            counter!("larder_total").absolute(6);
+            let depth = gauge!("larder_depth");
+            depth.set(4.0);
+            depth.increment(1.5);
+            depth.decrement(0.5);
+            histogram!("larder_seconds").record(0.5);
+            histogram!("larder_seconds").record(1.0);
+            counter!("app_requests").increment(1);
+        });
+        for figures in [both.0, both.1] {
+            assert_eq!(figures.total("larder_hits", &[]), 8.0);
+            assert_eq!(figures.total("larder_hits", &[("kind", "film")]), 7.0);
+            assert_eq!(
+                figures.total("larder_hits", &[("kind", "film"), ("tier", "far")]),
+                2.0
+            );
+            assert_eq!(figures.total("larder_hits", &[("kind", "actor")]), 0.0);
+            let kinds: Vec<_> = figures.values("larder_hits", "kind").into_iter().collect();
+            assert_eq!(kinds, ["film", "seat"]);
+            assert_eq!(figures.total("larder_total", &[]), 7.0);
+            assert_eq!(figures.total("larder_depth", &[]), 5.0);
+            let seconds = figures.figure("larder_seconds", &[]);
+            assert_eq!((seconds.total, seconds.sum), (2.0, 1.5));
+            // Metrics of others are not kept.
+            assert!(!figures.has("app_requests"));
+        }
+    }
+
+    #[test]
+    fn series_past_the_cap_are_not_kept_and_that_is_known() {
+        let (figures, _) = counted(|| {
+            for at in 0..MAX_SERIES + 50 {
+                counter!("larder_hits", "kind" => at.to_string()).increment(1);
+            }
+            // One that is known goes on.
+            counter!("larder_hits", "kind" => "0").increment(1);
+        });
+        assert!(figures.is_full);
+        assert_eq!(figures.total("larder_hits", &[]), MAX_SERIES as f64 + 1.0);
+    }
+
+    #[tokio::test(start_paused = true)]
+    async fn a_history_is_bounded_and_says_by_how_much_a_counter_rose() {
+        let figures = Figures::new();
+        figures.start_sampling();
+        let recorder = figures.recorder(NoopRecorder);
+        for at in 0..300 {
+            with_local_recorder(&recorder, || {
+                counter!("larder_hits").increment(if at % 2 == 0 { 3 } else { 0 });
+                gauge!("larder_depth").set(f64::from(at));
+            });
+            tokio::time::sleep(SAMPLED_EVERY).await;
+        }
+        let snapshot = figures.snapshot();
+        let hits = snapshot.figure("larder_hits", &[]).history;
+        assert!(hits.len() <= series::SAMPLES && hits.iter().all(|rise| [0.0, 3.0].contains(rise)));
+        assert!(hits.iter().sum::<f64>() > 150.0, "{hits:?}");
+        let depth = snapshot.figure("larder_depth", &[]).history;
+        assert!(depth.len() <= series::SAMPLES + 1 && depth.last() == Some(&299.0));
+    }
+}

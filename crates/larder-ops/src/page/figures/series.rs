@@ -67,17 +67,18 @@ impl Series {
         samples.push_back(self.value());
     }
 
-    /// Returns the samples and the value of now: what a gauge was, or by how much a counter rose.
+    /// Returns what a gauge was, up to now, or by how much a counter rose between two samples.
     pub(super) fn history(&self) -> Vec<f64> {
         let samples = self.samples.lock().unwrap_or_else(PoisonError::into_inner);
-        let all: Vec<_> = samples.iter().copied().chain([self.value()]).collect();
         match self.value {
-            Value::Gauge(_) => all,
-            // What rose before the first sample is no rise of a time that is known.
-            _ => all
-                .windows(2)
-                .map(|two| (two[1] - two[0]).max(0.0))
-                .collect(),
+            Value::Gauge(_) => samples.iter().copied().chain([self.value()]).collect(),
+            // What rose since the last sample is less than that of a whole time between two.
+            _ => {
+                let pairs = samples.iter().zip(samples.iter().skip(1));
+                pairs
+                    .map(|(before, after)| (after - before).max(0.0))
+                    .collect()
+            }
         }
     }
 }

@@ -57,7 +57,9 @@ impl Snapshot {
 
     /// Adds up the values of a metric that have these labels.
     pub(crate) fn total(&self, name: &str, labels: &[(&str, &str)]) -> f64 {
-        self.of(name, labels).map(Series::value).sum()
+        // The sum of nothing would be minus zero.
+        self.of(name, labels)
+            .fold(0.0, |all, series| all + series.value())
     }
 
     /// Returns whether there is any series of a metric.

@@ -1,10 +1,12 @@
+use std::cmp::Reverse;
 use std::future::ready;
 use std::time::{Duration, SystemTime};
 
 use crate::doctor::{Finding, Report, Status, memory_shared_by_processes};
 use crate::page::model::{Block, Cell, Origin, Panel, Table, Tile, Tone, shown, text};
 use crate::page::numbers::of;
-use crate::page::state::{PATIENCE, Shared};
+use crate::page::patience::PATIENCE;
+use crate::page::state::Shared;
 use crate::time::span;
 
 /// A report that is older is made anew.
@@ -91,8 +93,10 @@ pub(super) async fn read(shared: &Shared) -> Vec<Panel> {
         panel = panel.note("There is no server to examine: only the check of the app applies.");
     }
     let mut findings: Vec<&Finding> = report.findings.iter().collect();
-    findings.sort_by_key(|finding| (std::cmp::Reverse(finding.status), finding.id));
-    let rows = findings.into_iter().map(row).collect();
+    findings.sort_by_key(|finding| (Reverse(finding.status), finding.id));
+    let is_fine = |finding: &&&Finding| finding.status == Status::Ok;
+    let rows = findings.iter().filter(|finding| !is_fine(finding));
+    let rows = rows.map(|finding| row(finding).into()).collect();
     let columns = [
         text("check"),
         text("result"),
@@ -100,32 +104,33 @@ pub(super) async fn read(shared: &Shared) -> Vec<Panel> {
         text("what to do"),
         text("server"),
     ];
+    let empty = "Nothing needs attention.";
+    let table = Table::new("Findings, the worst first", columns, rows, empty);
+    let attention = Panel::new("findings", "What needs attention", Origin::Store).with(table);
+    let rows = findings.iter().filter(is_fine).map(|finding| {
+        let [check, _, seen, _, server] = row(finding);
+        vec![check, seen, server]
+    });
+    let columns = [text("check"), text("seen"), text("server")];
     let table = Table::new(
-        "Findings, the worst first",
+        "Checks that are in order",
         columns,
-        rows,
-        "No check applied.",
+        rows.collect(),
+        "Nothing is.",
     );
-    vec![
-        panel,
-        Panel::new("findings", "Findings", Origin::Store).with(table),
-    ]
+    let fine = Panel::new("fine", "What is in order", Origin::Store).with(table);
+    vec![panel, attention, fine]
 }
 
-fn row(finding: &Finding) -> Vec<Cell> {
-    let is_fine = finding.status == Status::Ok;
-    vec![
+fn row(finding: &Finding) -> [Cell; 5] {
+    [
         Cell::Two(finding.id.as_str().to_owned(), finding.title.to_owned()),
         Cell::Badge(tone(finding.status), finding.status.as_str().to_owned()),
         Cell::Two(
             shown(&finding.seen),
             format!("expected: {}", finding.threshold),
         ),
-        Cell::Name(if is_fine {
-            "–".to_owned()
-        } else {
-            finding.fix.to_owned()
-        }),
+        Cell::Name(finding.fix.to_owned()),
         Cell::Text(if finding.server.is_empty() {
             "the app".to_owned()
         } else {

@@ -113,7 +113,7 @@ pub(super) fn read(shared: &Shared) -> Vec<Panel> {
         caveat(all.with(Block::Tiles(tiles(&figures))), figures.is_full),
         Panel::new("policies", "By policy", Origin::Process)
             .with(table)
-            .note("larder limit show POLICY lists the visitors of a policy, and larder limit reset gives one \
+            .note("'larder limit show POLICY' lists the visitors of a policy, and 'larder limit reset' gives one \
                    the quota back."),
     ]
 }

@@ -4,9 +4,10 @@ use larder_structures::lock::Permits;
 
 use super::is_foreign;
 use crate::page::actions::{Action, button};
-use crate::page::model::{Cell, Origin, Panel, Table, Tile, Tone, number, text};
+use crate::page::model::{ACTIONS, Cell, Origin, Panel, Table, Tile, Tone, number, text};
 use crate::page::numbers::{count, of};
-use crate::page::state::{Shared, ask};
+use crate::page::patience::ask;
+use crate::page::state::Shared;
 use crate::records::{field, id_of, inspect, lock_holders};
 use crate::time::{now, until};
 
@@ -40,6 +41,12 @@ async fn look_at_each(shared: &Shared) -> larder_store::Result<Locks> {
 impl Locks {
     /// Returns the tile of all locks.
     pub(super) fn tile(&self) -> Tile {
+        let tile = |value: String| Tile::new("Locks held", value).to("locks");
+        if let (true, Some(caveat)) = (self.found.is_empty(), &self.caveat) {
+            return tile("unknown".to_owned())
+                .detail(caveat)
+                .tone(Tone::Unknown);
+        }
         let held = self.found.iter();
         let held = held.filter(|(_, shown)| !lock_holders(shown, now()).is_empty());
         let waiting = self
@@ -49,9 +56,11 @@ impl Locks {
         let waiting: u64 = waiting
             .filter_map(|waiting| waiting.parse::<u64>().ok())
             .sum();
-        Tile::new("Locks held", count(held.count() as f64))
-            .detail(of(waiting, "task waits in order", "tasks wait in order"))
-            .to("locks")
+        tile(count(held.count() as f64)).detail(of(
+            waiting,
+            "task waits in order",
+            "tasks wait in order",
+        ))
     }
 }
 
@@ -94,7 +103,7 @@ pub(super) async fn read(shared: &Shared) -> Vec<Panel> {
         number("holders"),
         text("lease ends"),
         number("waiting in order"),
-        text("actions"),
+        ACTIONS,
     ];
     let empty = "Nobody holds a lock.";
     let mut panel = panel.with(Table::new(

@@ -1,7 +1,8 @@
-use crate::page::actions::MAX_ENTRIES;
+use crate::page::action_log::MAX_ENTRIES;
 use crate::page::model::{Cell, Origin, Panel, Table, Tone, number, text};
 use crate::page::numbers::count;
-use crate::page::state::{Shared, ask};
+use crate::page::patience::ask;
+use crate::page::state::Shared;
 
 /// The actions that are shown.
 const SHOWN: u32 = 100;

@@ -21,8 +21,9 @@ pub(super) use sessions::devices;
 use super::actions::notice;
 use super::drill;
 use super::model::{Origin, Panel, Tone};
-use super::render::Frame;
-use super::state::{Visit, ask};
+use super::patience::ask;
+use super::render::frame;
+use super::state::Visit;
 use super::view::View;
 
 /// What the address of a view says beside its path: what was done a moment ago.
@@ -58,29 +59,6 @@ async fn panels(visit: &Visit, view: View) -> Vec<Panel> {
     trouble.into_iter().chain(panels).collect()
 }
 
-/// Writes a view that says why something was not done.
-pub(super) async fn refuse(visit: &Visit, status: StatusCode, text: &str) -> Response {
-    let panel = Panel::new("refused", "Nothing was done", Origin::Page).alarm(Tone::Bad, text);
-    let mut frame = frame(visit, View::Overview, None).await;
-    frame.is_live = false;
-    frame.page(status, &[panel])
-}
-
-/// Makes what surrounds a view, with the token of the operator's forms.
-pub(super) async fn frame(visit: &Visit, view: View, notice: Option<String>) -> Frame<'_> {
-    let token = match visit.may_act() {
-        true => ask(visit.shared.tokens.of(&visit.operator)).await.ok(),
-        false => None,
-    };
-    Frame {
-        visit,
-        view,
-        token,
-        notice,
-        is_live: !matches!(view, View::Sessions | View::Log | View::Drill),
-    }
-}
-
 async fn read(visit: &Visit, view: View) -> Vec<Panel> {
     let shared = &visit.shared;
     match view {
@@ -88,7 +66,7 @@ async fn read(visit: &Visit, view: View) -> Vec<Panel> {
         View::Caches => caches::read(shared),
         View::Limits => limits::read(shared),
         View::Sessions => sessions::read(shared),
-        View::Responses => responses::read(shared),
+        View::Responses => responses::read(shared, visit.may_act()),
         View::Queues => queues::read(shared).await,
         View::Locks => locks::read(shared).await,
         View::Store => store::read(shared).await,

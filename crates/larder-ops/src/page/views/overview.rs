@@ -55,7 +55,7 @@ pub(super) async fn read(shared: &Shared) -> Vec<Panel> {
 
     let jobs = Panel::new("jobs", "Queues", Origin::Store);
     let jobs = match queues {
-        Ok(queues) => jobs.with(Block::Tiles(queues.tiles())),
+        Ok(queues) => queues.show(jobs),
         Err(trouble) => jobs.alarm(Tone::Bad, trouble),
     };
     let mut panels = vec![panel, jobs];

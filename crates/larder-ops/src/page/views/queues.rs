@@ -6,10 +6,11 @@ use larder_store::Key;
 
 use crate::page::actions::{Action, button, queue_of};
 use crate::page::figures::Snapshot;
-use crate::page::model::{Block, Cell, Origin, Panel, Table, Tile, Tone, number, text};
+use crate::page::model::{ACTIONS, Block, Cell, Origin, Panel, Table, Tile, Tone, number, text};
 use crate::page::numbers::{count, of};
+use crate::page::patience::ask;
 use crate::page::spark::Spark;
-use crate::page::state::{Shared, ask};
+use crate::page::state::Shared;
 use crate::records::id_of;
 use crate::time::span;
 
@@ -56,8 +57,20 @@ async fn count_each(shared: &Shared) -> larder_store::Result<Queues> {
 }
 
 impl Queues {
-    /// Returns the tiles of all queues.
-    pub(super) fn tiles(&self) -> Vec<Tile> {
+    /// Adds the tiles of all queues to a panel, and why they may not be all.
+    pub(super) fn show(&self, panel: Panel) -> Panel {
+        let panel = match (self.found.is_empty(), &self.caveat) {
+            // Nothing is known of them, which is not that there are none.
+            (true, Some(_)) => panel,
+            _ => panel.with(Block::Tiles(self.tiles())),
+        };
+        match &self.caveat {
+            Some(caveat) => panel.alarm(Tone::Unknown, caveat),
+            None => panel,
+        }
+    }
+
+    fn tiles(&self) -> Vec<Tile> {
         let sum = |count: fn(&Counts) -> u64| -> u64 {
             self.found.iter().map(|(_, counts)| count(counts)).sum()
         };
@@ -72,7 +85,7 @@ impl Queues {
                     count(sum(|it| it.running) as f64)
                 ))
                 .to("queues"),
-            Tile::new("Oldest job", span(oldest))
+            Tile::new("Oldest job", late(oldest))
                 .detail("since it was due")
                 .tone(if oldest > LATE {
                     Tone::Warn
@@ -85,7 +98,7 @@ impl Queues {
                 .tone(if dead > 0 { Tone::Bad } else { Tone::Plain })
                 .to("queues"),
             Tile::new("Queues", count(self.found.len() as f64))
-                .detail(of(paused, "is paused", "are paused"))
+                .detail(format!("{paused} paused"))
                 .tone(if paused > 0 { Tone::Warn } else { Tone::Plain })
                 .to("queues"),
         ]
@@ -97,10 +110,7 @@ pub(super) async fn read(shared: &Shared) -> Vec<Panel> {
     let mut panels = match count_all(shared).await {
         Err(trouble) => vec![panel.alarm(Tone::Bad, trouble)],
         Ok(queues) => {
-            let mut all = panel.with(Block::Tiles(queues.tiles()));
-            if let Some(caveat) = &queues.caveat {
-                all = all.alarm(Tone::Unknown, caveat);
-            }
+            let mut all = queues.show(panel);
             if queues.unreadable > 0 {
                 let keys = of(queues.unreadable as u64, "key", "keys");
                 let text = format!("{keys} with the name of a queue hold something else.");
@@ -124,7 +134,7 @@ pub(super) async fn read(shared: &Shared) -> Vec<Panel> {
                 number("done"),
                 number("oldest"),
                 text("state"),
-                text("actions"),
+                ACTIONS,
             ];
             let empty = "There is no queue in this store.";
             let table = Table::new("Queues and partitions", columns, rows, empty);
@@ -165,14 +175,18 @@ fn row(key: &Key, counts: &Counts) -> Vec<Cell> {
             dead => Cell::Badge(Tone::Bad, count(dead as f64)),
         },
         number(counts.done),
-        Cell::Text(if oldest.is_zero() {
-            "–".to_owned()
-        } else {
-            span(oldest)
-        }),
+        Cell::Text(late(oldest)),
         state,
         Cell::Forms(forms),
     ]
+}
+
+/// Writes how long a job has been due; a dash if none is.
+fn late(oldest: Duration) -> String {
+    match oldest.is_zero() {
+        true => "–".to_owned(),
+        false => span(oldest),
+    }
 }
 
 /// What the workers of this process did.

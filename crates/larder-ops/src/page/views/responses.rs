@@ -3,7 +3,7 @@ use crate::page::figures::Snapshot;
 use crate::page::model::{
     Block, Cell, Field, Form, Origin, Panel, Table, Tile, Tone, number, text,
 };
-use crate::page::numbers::{count, part, percent};
+use crate::page::numbers::{count, of as counted, part, percent};
 use crate::page::spark::Spark;
 use crate::page::state::Shared;
 
@@ -47,6 +47,7 @@ pub(super) fn tiles(figures: &Snapshot) -> Vec<Tile> {
     let stored: f64 = stored.map(|(outcome, _, _)| of(outcome)).sum();
     // What may not be stored at all says nothing about the cache.
     let looked_up = all - of("bypass");
+    let purges = figures.total("larder_response_cache_purges_total", &[]);
     let failures = figures.total("larder_response_cache_store_failures_total", &[]);
     vec![
         Tile::new("Answered by the cache", percent(part(stored, looked_up)))
@@ -63,10 +64,7 @@ pub(super) fn tiles(figures: &Snapshot) -> Vec<Tile> {
         ))
         .to("responses"),
         Tile::new("Store failures", count(failures))
-            .detail(format!(
-                "{} purges",
-                count(figures.total("larder_response_cache_purges_total", &[]))
-            ))
+            .detail(counted(purges as u64, "purge", "purges"))
             .tone(if failures > 0.0 {
                 Tone::Warn
             } else {
@@ -76,7 +74,7 @@ pub(super) fn tiles(figures: &Snapshot) -> Vec<Tile> {
     ]
 }
 
-pub(super) fn read(shared: &Shared) -> Vec<Panel> {
+pub(super) fn read(shared: &Shared, may_act: bool) -> Vec<Panel> {
     let all = Panel::new("responses", "All responses", Origin::Process);
     let mut panels = match shared.snapshot() {
         None => vec![without_figures(all)],
@@ -107,7 +105,7 @@ pub(super) fn read(shared: &Shared) -> Vec<Panel> {
             ]
         }
     };
-    if shared.allows_actions {
+    if may_act {
         panels.push(
             Panel::new("purge", "Purge", Origin::Store)
                 .note("A purge is final in the store at once. Copies in other processes end when they hear of it, \

@@ -1,8 +1,11 @@
 use crate::page::actions::{Action, button};
 use crate::page::figures::Snapshot;
-use crate::page::model::{Block, Cell, Field, Form, Origin, Panel, Table, Tile, Tone, shown, text};
+use crate::page::model::{
+    ACTIONS, Block, Cell, Field, Form, Origin, Panel, Table, Tile, Tone, shown, text,
+};
 use crate::page::numbers::{count, of};
-use crate::page::state::{Shared, Visit, ask};
+use crate::page::patience::ask;
+use crate::page::state::{Shared, Visit};
 use crate::time::until;
 
 use super::without_figures;
@@ -19,7 +22,7 @@ pub(super) fn tiles(figures: &Snapshot) -> Vec<Tile> {
     let failed = figures.total("larder_session_reads_total", &[("outcome", "failed")]);
     vec![
         Tile::new("Sign-ins", count(signed_in.total))
-            .detail(format!("{} sessions created", count(created)))
+            .detail(of(created as u64, "session created", "sessions created"))
             .spark(&signed_in.history, "sign-ins")
             .to("sessions"),
         Tile::new("Reads", count(reads.total))
@@ -27,7 +30,11 @@ pub(super) fn tiles(figures: &Snapshot) -> Vec<Tile> {
             .spark(&reads.history, "reads of sessions")
             .to("sessions"),
         Tile::new("Ended", count(ended))
-            .detail(format!("{} revocations of users", count(revoked)))
+            .detail(of(
+                revoked as u64,
+                "revocation of a user",
+                "revocations of users",
+            ))
             .to("sessions"),
         Tile::new("Answered 503", count(unavailable))
             .detail("because the store failed")
@@ -57,7 +64,12 @@ fn lookup(user: &str) -> Panel {
             name: "user",
             label: "User id",
             hint: "as the app signs users in",
-            value: user.to_owned(),
+            // What was typed is repeated only if it is plain.
+            value: if shown(user) == user {
+                user.to_owned()
+            } else {
+                String::new()
+            },
         }),
         button: "Show devices",
         ..Form::default()
@@ -101,7 +113,7 @@ pub(in crate::page) async fn devices(visit: &Visit, user: &str) -> Vec<Panel> {
                 text("by"),
                 text("last seen"),
                 text("ends"),
-                text("actions"),
+                ACTIONS,
             ];
             let empty = "This user has no living session.";
             let panel = panel

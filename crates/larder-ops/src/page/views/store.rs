@@ -8,7 +8,8 @@ use crate::fields::Fields;
 use crate::page::figures::Snapshot;
 use crate::page::model::{Block, Cell, Origin, Panel, Table, Tile, Tone, number, shown, text};
 use crate::page::numbers::{count, percent, seconds};
-use crate::page::state::{PATIENCE, Shared, ask};
+use crate::page::patience::{PATIENCE, ask};
+use crate::page::state::Shared;
 use crate::vitals::Vitals;
 
 use super::without_figures;
@@ -128,8 +129,8 @@ async fn row(server: &AdminServer, is_cluster: bool) -> Vec<Cell> {
     let name = Cell::name(server.location());
     let vitals = match vitals {
         Ok(vitals) => vitals,
-        Err(trouble) => {
-            let mut row = vec![name, Cell::Badge(Tone::Bad, trouble)];
+        Err(_) => {
+            let mut row = vec![name, Cell::Badge(Tone::Bad, "does not answer".to_owned())];
             row.extend((0..8).map(|_| Cell::Text("–".to_owned())));
             return row;
         }
@@ -165,10 +166,11 @@ async fn slots(server: &AdminServer) -> Cell {
     let count = |name: &str| info.number(name).unwrap_or(0.0);
     let (assigned, failing) = (count("cluster_slots_assigned"), count("cluster_slots_fail"));
     let is_whole = info.find("cluster_state") == Some("ok") && failing == 0.0;
-    Cell::Badge(
-        Tone::bad_if(!is_whole),
-        format!("{assigned:.0} of 16384 assigned, {failing:.0} failing"),
-    )
+    let text = match is_whole {
+        true => format!("{assigned:.0} assigned"),
+        false => format!("{assigned:.0} assigned, {failing:.0} failing"),
+    };
+    Cell::Badge(Tone::bad_if(!is_whole), text)
 }
 
 /// What this process had to bear with its servers.

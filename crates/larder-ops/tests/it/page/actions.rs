@@ -62,9 +62,7 @@ async fn queues(world: &World) {
     asked_and_done(
         &both,
         "This runs 2 dead letters again.",
-        "/ops/queues?did=redrive-queue&amp;count=2"
-            .replace("&amp;", "&")
-            .as_str(),
+        "/ops/queues?did=redrive-queue&count=2",
     );
     let counts = world.queue.counts().await.unwrap();
     assert_eq!((counts.waiting, counts.dead), (3, 0));

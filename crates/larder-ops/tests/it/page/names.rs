@@ -25,12 +25,7 @@ async fn names_of_others_are_shown_escaped_wherever_they_come_from() {
             .increment(1);
         counter!("larder_redis_timeouts_total", "server" => HOSTILE).increment(1);
     };
-    let world = world_of(
-        on_a_server().await,
-        |page| page.allow_actions().with_title(HOSTILE),
-        count,
-    )
-    .await;
+    let world = world_of(on_a_server().await, |page| page.allow_actions(), count).await;
     let queue = Queue::new(world.store.clone(), HOSTILE).unwrap();
     queue.pause().await.unwrap();
     let long = Queue::new(world.store.clone(), &"q".repeat(10_240)).unwrap();

@@ -54,7 +54,7 @@ async fn check(world: &World) {
         assert_eq!(page.status, StatusCode::OK, "{view}");
         page.has(texts);
         // Jobs, reasons and values are never shown.
-        page.lacks(&["hunter2", "no mailbox", "does not answer"]);
+        page.lacks(&["hunter2", "no mailbox", "does not answer", "-0.0", "NaN"]);
         is_accessible(&page.body);
     }
     assert!(!world.lock.is_lost());

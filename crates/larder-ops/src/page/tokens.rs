@@ -1,31 +1,31 @@
 use std::sync::Arc;
 
 use axum::http::HeaderMap;
-use axum::http::header::{HOST, ORIGIN};
+use axum::http::header::ORIGIN;
 use base64::Engine;
 use base64::engine::general_purpose::URL_SAFE_NO_PAD;
 use larder_store::{Key, Kind, Put, PutOutcome, Result, Store, Ttl};
 use rand::Rng;
 use subtle::ConstantTimeEq;
 
-use crate::page::Operator;
+use super::guard::Operator;
 
 const TOKEN: Kind = Kind::pinned("ops-token");
 /// A form that is older is refused, and the page is loaded anew.
 const TTL: Ttl = Ttl::from_secs(12 * 3600);
 
 /// The tokens of forms: one for each operator, in the store, so that every process knows it.
-pub(in crate::page) struct Tokens {
+pub(super) struct Tokens {
     store: Arc<dyn Store>,
 }
 
 impl Tokens {
-    pub(in crate::page) fn new(store: Arc<dyn Store>) -> Self {
+    pub(super) fn new(store: Arc<dyn Store>) -> Self {
         Self { store }
     }
 
     /// Returns the token of an operator, and makes it if there is none. One round trip, three at first.
-    pub(in crate::page) async fn of(&self, operator: &Operator) -> Result<String> {
+    pub(super) async fn of(&self, operator: &Operator) -> Result<String> {
         let key = Key::new(TOKEN, operator.name());
         if let Some(entry) = self.store.get(&key).await? {
             return Ok(String::from_utf8_lossy(&entry.value).into_owned());
@@ -51,8 +51,9 @@ impl Tokens {
 
 /// Returns whether a form was sent from a page of this site, by the headers that pages cannot set.
 ///
-/// A client that sends neither is not a browser: the token decides.
-pub(in crate::page) fn is_same_site(headers: &HeaderMap) -> bool {
+/// `host` is the host that was asked for. A client that sends neither header is not a browser: the token
+/// decides.
+pub(super) fn is_same_site(headers: &HeaderMap, host: Option<&str>) -> bool {
     if let Some(site) = headers.get("sec-fetch-site") {
         return site == "same-origin";
     }
@@ -60,9 +61,8 @@ pub(in crate::page) fn is_same_site(headers: &HeaderMap) -> bool {
         return true;
     };
     let origin = origin.to_str().ok();
-    let host = origin.and_then(|origin| origin.split_once("://"));
-    let asked = headers.get(HOST).and_then(|host| host.to_str().ok());
-    host.is_some_and(|(_, host)| asked.is_some_and(|asked| asked.eq_ignore_ascii_case(host)))
+    let origin = origin.and_then(|origin| origin.split_once("://"));
+    origin.is_some_and(|(_, from)| host.is_some_and(|host| host.eq_ignore_ascii_case(from)))
 }
 
 #[cfg(test)]
@@ -71,33 +71,32 @@ mod tests {
 
     #[test]
     fn a_form_comes_from_this_site_or_from_no_browser() {
-        let is_same = |pairs: &[(&'static str, &str)]| {
+        let is_same = |pairs: &[(&'static str, &str)], host: Option<&str>| {
             let pairs = pairs.iter().map(|(name, value)| {
                 let name = axum::http::HeaderName::from_static(name);
                 (name, value.parse().unwrap())
             });
-            is_same_site(&pairs.collect())
+            is_same_site(&pairs.collect(), host)
         };
-        let host = ("host", "a.example:3000");
-        assert!(is_same(&[host, ("sec-fetch-site", "same-origin")]));
-        assert!(is_same(&[host, ("origin", "https://a.example:3000")]));
-        assert!(is_same(&[host]));
+        let host = Some("a.example:3000");
+        assert!(is_same(&[("sec-fetch-site", "same-origin")], host));
+        assert!(is_same(&[("origin", "https://A.example:3000")], host));
+        assert!(is_same(&[], host));
+        assert!(!is_same(&[("origin", "https://a.example:3000")], None));
         for wrong in [
-            &[host, ("sec-fetch-site", "cross-site")][..],
-            &[host, ("sec-fetch-site", "same-site")],
-            &[host, ("sec-fetch-site", "none")],
-            &[host, ("origin", "null")],
-            &[host, ("origin", "https://b.example")],
-            &[host, ("origin", "https://a.example")],
-            &[("origin", "https://a.example:3000")],
+            &[("sec-fetch-site", "cross-site")][..],
+            &[("sec-fetch-site", "same-site")],
+            &[("sec-fetch-site", "none")],
+            &[("origin", "null")],
+            &[("origin", "https://b.example")],
+            &[("origin", "https://a.example")],
             // The first header is the stronger one.
             &[
-                host,
                 ("sec-fetch-site", "cross-site"),
                 ("origin", "https://a.example:3000"),
             ],
         ] {
-            assert!(!is_same(wrong), "{wrong:?}");
+            assert!(!is_same(wrong, host), "{wrong:?}");
         }
     }
 }

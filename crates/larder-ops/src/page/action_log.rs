@@ -5,36 +5,36 @@ use larder_structures::recent_list::RecentList;
 use serde::{Deserialize, Serialize};
 use sha2::{Digest, Sha256};
 
-use crate::page::Operator;
+use super::guard::Operator;
 use crate::time::now;
 
 /// The actions that are kept.
-pub(in crate::page) const MAX_ENTRIES: u32 = 500;
+pub(super) const MAX_ENTRIES: u32 = 500;
 /// How long the log lives after the last action.
 const TTL: Ttl = Ttl::from_secs(90 * 86_400);
 /// The longest name of an operator in the log, in characters.
 const LONGEST: usize = 64;
 
 /// What operators did, in the store.
-pub(in crate::page) struct ActionLog(RecentList);
+pub(super) struct ActionLog(RecentList);
 
 /// One action.
 #[derive(Debug, PartialEq, Eq, Serialize, Deserialize)]
-pub(in crate::page) struct Entry {
+pub(super) struct Entry {
     /// The operator, as the guard named them.
-    pub(in crate::page) who: String,
+    pub(super) who: String,
     /// The name of the action.
-    pub(in crate::page) what: String,
+    pub(super) what: String,
     /// What it was done to: a fingerprint, so that no key and no user is in the log.
-    pub(in crate::page) target: String,
+    pub(super) target: String,
     /// How many things it changed.
-    pub(in crate::page) count: u64,
+    pub(super) count: u64,
     /// When, in microseconds.
     at: i64,
 }
 
 impl ActionLog {
-    pub(in crate::page) fn new(store: Arc<dyn Store>) -> Result<Self> {
+    pub(super) fn new(store: Arc<dyn Store>) -> Result<Self> {
         let list = RecentList::new(store, "ops-log", TTL)?;
         Ok(Self(list.with_max_items(MAX_ENTRIES)))
     }
@@ -60,7 +60,7 @@ impl ActionLog {
     }
 
     /// Returns the newest actions. One round trip.
-    pub(in crate::page) async fn newest(&self, many: u32) -> Result<Vec<Entry>> {
+    pub(super) async fn newest(&self, many: u32) -> Result<Vec<Entry>> {
         let page = self.0.newest("all", many).await?;
         let entries = page.items.iter();
         // What another client wrote there is left out.
@@ -71,13 +71,13 @@ impl ActionLog {
 }
 
 impl Entry {
-    pub(in crate::page) fn at(&self) -> Timestamp {
+    pub(super) fn at(&self) -> Timestamp {
         Timestamp::from_micros(self.at)
     }
 }
 
 /// Returns the first eight hexadecimal digits of the SHA-256 of a target.
-pub(in crate::page) fn fingerprint(target: &str) -> String {
+pub(super) fn fingerprint(target: &str) -> String {
     let hash = Sha256::digest(target.as_bytes());
     hash.iter()
         .take(4)
