@@ -144,12 +144,13 @@ fn panel(
         .with_key_points(marks(bottom, top));
     let mut chart = ChartBuilder::on(area)
         .margin_top(30)
-        .margin_right(28)
+        .margin_right(32)
         .y_label_area_size(96)
         .x_label_area_size(if x_label.is_some() { 72 } else { 36 })
         .build_cartesian_2d(x, y)?;
     mesh(&mut chart, scheme, growing, x_label)?;
-    for (at, name) in names.iter().enumerate() {
+    // Ours is first, and drawn last, above the others.
+    for (at, name) in names.iter().enumerate().rev() {
         let colour = scheme.series[at];
         for (column, width) in columns {
             let rows = table.rows.iter().filter(|row| row[1] == *name);
@@ -258,7 +259,7 @@ pub(super) fn bars(title: &str, table: &Table, scheme: &Scheme) -> Result<String
                 };
                 area.draw_text(&what, &scheme.text(TEXT, HPos::Left), (24, top + 10))?;
                 top += 30;
-                for (column, colour) in [(2, scheme.series[0]), (4, scheme.series[2])] {
+                for (column, colour) in [(2, scheme.series[0]), (4, scheme.series[1])] {
                     let Some(bytes) = number(&row[column]) else {
                         continue;
                     };
