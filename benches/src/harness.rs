@@ -113,7 +113,7 @@ pub(crate) fn per_operation(elapsed: Duration, operations: usize) -> f64 {
     elapsed.as_nanos() as f64 / operations as f64
 }
 
-fn median(mut figures: Vec<f64>) -> f64 {
+pub(crate) fn median(mut figures: Vec<f64>) -> f64 {
     figures.sort_by(f64::total_cmp);
     figures[figures.len() / 2]
 }

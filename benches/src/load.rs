@@ -1,7 +1,7 @@
 //! Load for a contender: so many tasks, each so many operations, one after the other.
 
 use std::future::Future;
-use std::time::Instant;
+use std::time::{Duration, Instant};
 
 use redis::IntoConnectionInfo;
 use redis::aio::MultiplexedConnection;
@@ -36,6 +36,36 @@ where
             handle.await.expect("no task of a benchmark panics");
         }
         per_operation(started.elapsed(), tasks * operations)
+    })
+}
+
+/// Runs `task(n)` on `tasks` tasks at once, each of which returns how long its operations took, and
+/// tells how long one took over all tasks if each timed operation stands for `each`, their median,
+/// and their 99th percentile.
+pub(crate) fn percentiles<F>(
+    runtime: &Runtime,
+    tasks: usize,
+    each: usize,
+    task: impl Fn(usize) -> F,
+) -> [f64; 3]
+where
+    F: Future<Output = Vec<Duration>> + Send + 'static,
+{
+    runtime.block_on(async {
+        let started = Instant::now();
+        let tasks: Vec<_> = (0..tasks).map(|n| tokio::spawn(task(n))).collect();
+        let mut took = Vec::new();
+        for task in tasks {
+            took.extend(task.await.expect("no task of a benchmark panics"));
+        }
+        let elapsed = started.elapsed();
+        took.sort_unstable();
+        let percentile = |percent: usize| took[took.len() * percent / 100].as_nanos() as f64;
+        [
+            per_operation(elapsed, took.len() * each),
+            percentile(50),
+            percentile(99),
+        ]
     })
 }
 

@@ -6,9 +6,11 @@
     reason = "it is a command, and tells how far it is"
 )]
 
+mod client;
 mod groups;
 mod harness;
 mod load;
+mod scale;
 mod table;
 
 use std::path::Path;
@@ -53,24 +55,38 @@ const GROUPS: &[Group] = &[
     ("redis_get", groups::redis_get::run),
     ("cluster", groups::cluster::run),
     ("session", groups::session::run),
+    ("operations", |_| groups::operations::run()),
 ];
 
-/// Measures every group and writes the page; or only those named as arguments, whose lines it prints.
+/// Measures every group and writes the page; or only those named as arguments, whose lines it prints;
+/// or, after `scale`, how it scales.
 fn run() -> Result<(), Box<dyn std::error::Error>> {
     let asked: Vec<String> = std::env::args().skip(1).collect();
+    if scale::is_unit(&asked)? {
+        return Ok(());
+    }
+    if let [command, parts @ ..] = &asked[..]
+        && command == "scale"
+    {
+        return scale::run(parts);
+    }
     if asked.is_empty() {
         let mut lines = Vec::with_capacity(GROUPS.len());
         for (name, _) in GROUPS {
             lines.push(apart(name)?);
         }
         let page = Path::new(env!("CARGO_MANIFEST_DIR")).join("../docs/benchmarks.md");
-        table::write(&page, &lines.concat(), &machine())?;
+        table::write(&page, &lines.concat())?;
         eprintln!("written: docs/benchmarks.md");
         return Ok(());
     }
     let names: Vec<_> = GROUPS.iter().map(|(name, _)| *name).collect();
     if let Some(unknown) = asked.iter().find(|name| !names.contains(&name.as_str())) {
-        return Err(format!("'{unknown}' is no group: expected {}", names.join(", ")).into());
+        return Err(format!(
+            "'{unknown}' is no group: expected scale, {}",
+            names.join(", ")
+        )
+        .into());
     }
     let redis = RedisServer::start()?;
     for (name, group) in GROUPS {
@@ -92,13 +108,4 @@ fn apart(name: &str) -> Result<String, Box<dyn std::error::Error>> {
         true => Ok(String::from_utf8(group.stdout)?),
         false => Err(format!("the group '{name}' failed").into()),
     }
-}
-
-fn machine() -> String {
-    let cores = std::thread::available_parallelism().map_or(0, usize::from);
-    format!(
-        "{} {} with {cores} cores",
-        std::env::consts::OS,
-        std::env::consts::ARCH
-    )
 }

@@ -4,6 +4,7 @@ use std::time::Duration;
 
 use larder_test::ManualFixture;
 use larder_test::laws::LAWS;
+use larder_test::server::RedisServer;
 
 use crate::Table;
 use crate::narrow::Narrow;
@@ -15,14 +16,31 @@ const PATIENCE: Duration = Duration::from_secs(60);
 /// Every law on every store.
 #[must_use]
 pub fn prove() -> Table {
+    table("Redis", STORES.iter().copied())
+}
+
+/// Every law on Valkey, by the program that `REDIS_SERVER` names. The forms with TLS are left out.
+#[must_use]
+pub fn prove_on_valkey() -> Table {
+    let server = RedisServer::start().expect("a valkey-server");
+    let info = server.command(&["INFO", "server"]).expect("its version");
+    let is_valkey = info.text().is_some_and(|it| it.contains("valkey_version"));
+    assert!(is_valkey, "REDIS_SERVER names no valkey-server");
+    drop(server);
+    let is_redis = |(name, ..): &Store| name.contains("Redis") && !name.contains("TLS");
+    table("Valkey", STORES.iter().copied().filter(is_redis))
+}
+
+fn table(server: &str, stores: impl Iterator<Item = Store>) -> Table {
     let mut table = Table::new()
         .column("store")
         .column("laws that it obeys")
         .column("laws that it breaks");
     let runtime = tokio::runtime::Runtime::new().expect("a runtime");
-    for (name, is_prefixed, make) in STORES {
+    for (name, is_prefixed, make) in stores {
+        let name = name.replace("Redis", server);
         let servers = make();
-        let broken = runtime.block_on(broken(&servers, *is_prefixed));
+        let broken = runtime.block_on(broken(&servers, is_prefixed));
         let names: Vec<_> = broken.iter().map(|(law, _)| *law).collect();
         // The number of laws grows, so that a page with it would be outdated at once.
         let (obeyed, broken_laws) = match names.is_empty() {
@@ -32,7 +50,7 @@ pub fn prove() -> Table {
                 (format!("{obeyed} of {}", LAWS.len()), names.join(", "))
             }
         };
-        table.row([(*name).to_owned(), obeyed, broken_laws]);
+        table.row([name.clone(), obeyed, broken_laws]);
         for (law, violation) in broken {
             table.bar(false, || format!("{name}: {law}: {violation}"));
         }

@@ -1,5 +1,7 @@
 use std::time::Duration;
 
+use crate::mutants::Shard;
+
 /// How far a proof goes, where that can be chosen. None means the proof's default.
 #[derive(Clone, Copy, Debug, Default)]
 pub struct Limits {
@@ -9,4 +11,8 @@ pub struct Limits {
     pub rounds: Option<u64>,
     /// The longest time of one row.
     pub time: Option<Duration>,
+    /// The name of the area to mutate. None only makes the table of what is known.
+    pub area: Option<&'static str>,
+    /// The part of the area's mutants.
+    pub shard: Option<Shard>,
 }

@@ -6,7 +6,7 @@ use std::time::{Duration, Instant};
 
 use clap::{Arg, ArgAction, Command};
 use larder_proofs::{
-    Limits, PROOFS, consistency, events, leases, locks, queue, rate_limits, write_behind,
+    Limits, PROOFS, consistency, events, leases, locks, mutants, queue, rate_limits, write_behind,
     write_or_check,
 };
 
@@ -47,6 +47,19 @@ fn main() -> ExitCode {
                 .value_parser(clap::builder::PossibleValuesParser::new(names)),
         )
         .arg(
+            Arg::new("area")
+                .value_name("AREA")
+                .value_parser(clap::builder::PossibleValuesParser::new(mutants::areas()))
+                .help("The area to change (mutants); without one its page is made from what is known"),
+        )
+        .arg(
+            Arg::new("shard")
+                .long("shard")
+                .value_name("K/N")
+                .value_parser(mutants::Shard::parse)
+                .help("Run the Kth of N parts of the area (mutants)"),
+        )
+        .arg(
             Arg::new("check")
                 .long("check")
                 .action(ArgAction::SetTrue)
@@ -64,7 +77,7 @@ fn main() -> ExitCode {
                 .long("seconds")
                 .value_name("NUMBER")
                 .value_parser(clap::value_parser!(u64))
-                .help("Stop each row after so long (consistency, bus-loss, fuzz, write-behind, queue)"),
+                .help("Stop each row after so long (consistency, bus-loss, fuzz, write-behind, queue, soak)"),
         )
         .arg(
             Arg::new("rounds")
@@ -74,10 +87,13 @@ fn main() -> ExitCode {
                 .help("Stop after so many kills and pauses (structures, write-behind, queue) or rounds (sessions)"),
         )
         .get_matches();
+    let area: Option<&String> = matches.get_one("area");
     let limits = Limits {
         inputs: matches.get_one("inputs").copied(),
         rounds: matches.get_one("rounds").copied(),
         time: matches.get_one("seconds").copied().map(Duration::from_secs),
+        area: area.and_then(|area| mutants::areas().find(|name| name == area)),
+        shard: matches.get_one("shard").copied(),
     };
     let name: &String = matches.get_one("name").expect("required");
     let proof = PROOFS.iter().find(|proof| proof.name == name);

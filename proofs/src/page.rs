@@ -1,5 +1,5 @@
 use std::path::{Path, PathBuf};
-use std::{fs, io};
+use std::{fs, io, iter};
 
 use crate::Table;
 
@@ -16,6 +16,14 @@ impl Page {
         let root = Path::new(env!("CARGO_MANIFEST_DIR")).join("..");
         Self {
             path: root.join("docs").join(page).with_extension("md"),
+            name,
+        }
+    }
+
+    /// Names another table of the same page.
+    fn beside(&self, name: &'static str) -> Self {
+        Self {
+            path: self.path.clone(),
             name,
         }
     }
@@ -48,28 +56,37 @@ impl Page {
         page.replace_range(place, &table.to_string());
         fs::write(&self.path, page)
     }
+
+    fn check(&self, table: &Table) -> io::Result<()> {
+        let text = self.read()?;
+        let stands = &text[self.find(&text)?];
+        match table.skeleton_of(stands) == table.skeleton() {
+            true => Ok(()),
+            false => Err(io::Error::other(format!("the page differs:\n{stands}"))),
+        }
+    }
 }
 
-/// Writes `table` into its page, or compares it with the page.
+/// Writes `table` into its page, and those that were added to it, or compares them with the page.
+///
+/// A table without rows, of a proof that could not run, is neither written nor compared.
 ///
 /// # Errors
 /// What is wrong, a line each: the bars that were missed, a page that says something else, a page
 /// that cannot be read or written.
 pub fn write_or_check(page: &Page, table: &Table, is_check: bool) -> Result<(), Vec<String>> {
     let mut wrong = table.missed().to_vec();
-    let path = page.path.display().to_string();
-    let done = match is_check {
-        false => page.write(table),
-        true => page.read().and_then(|text| {
-            let stands = &text[page.find(&text)?];
-            match table.skeleton_of(stands) == table.skeleton() {
-                true => Ok(()),
-                false => Err(io::Error::other(format!("the page differs:\n{stands}"))),
-            }
-        }),
-    };
-    if let Err(error) = done {
-        wrong.push(format!("{path}: {error}"));
+    let more = table.more().iter();
+    let more = more.map(|(name, table)| (page.beside(name), table));
+    let all = iter::once((page.beside(page.name), table)).chain(more);
+    for (page, table) in all.filter(|(_, table)| !table.is_empty()) {
+        let done = match is_check {
+            false => page.write(table),
+            true => page.check(table),
+        };
+        if let Err(error) = done {
+            wrong.push(format!("{}: {error}", page.path.display()));
+        }
     }
     match wrong.is_empty() {
         true => Ok(()),

@@ -1,6 +1,7 @@
 use crate::{
-    Limits, Page, Table, bus_loss, cancel, conformance, consistency, events, faults, fuzz, leases,
-    locks, model, queue, rate_limits, session_races, structures, tag_removal, write_behind,
+    Limits, Page, Table, bus_loss, cancel, conformance, consistency, events, faults, fuzz, http,
+    leases, locks, model, mutants, queue, rate_limits, session_races, soak, structures,
+    tag_removal, write_behind,
 };
 
 /// One long proof.
@@ -21,6 +22,12 @@ pub const PROOFS: &[Proof] = &[
         about: "every law holds on every store",
         page: "conformance",
         run: |_| conformance::prove(),
+    },
+    Proof {
+        name: "valkey",
+        about: "every law holds on Valkey too",
+        page: "conformance",
+        run: |_| conformance::prove_on_valkey(),
     },
     Proof {
         name: "model",
@@ -111,6 +118,24 @@ pub const PROOFS: &[Proof] = &[
         about: "no acknowledged event is lost for any group, and no stale ack is accepted",
         page: "events",
         run: events::prove,
+    },
+    Proof {
+        name: "http",
+        about: "the public HTTP cache test suite, and a reason for each test that does not pass",
+        page: "http-conformance",
+        run: |_| http::prove(),
+    },
+    Proof {
+        name: "soak",
+        about: "Matinee holds at the end what it held at the beginning, whatever fails meanwhile",
+        page: "faults",
+        run: soak::prove,
+    },
+    Proof {
+        name: "mutants",
+        about: "a test fails wherever the code that decides is changed",
+        page: "mutants",
+        run: mutants::prove,
     },
 ];
 

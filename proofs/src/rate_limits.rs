@@ -2,10 +2,12 @@
 
 use std::fmt::Write;
 use std::io;
+use std::ops::RangeInclusive;
 use std::process::{Command, Stdio};
 use std::sync::Arc;
 use std::time::Duration;
 
+use futures_util::future::join_all;
 use larder_moka::MokaStore;
 use larder_rate_limit::{Policy, Quota, RateLimiter, Rule, Tat, Usage, Window};
 use larder_redis::RedisStore;
@@ -78,27 +80,33 @@ pub fn prove(limits: &Limits) -> Table {
         .column("requests")
         .column("may pass")
         .column("passed")
+        .measured("visitors on Redis")
         .measured("bytes a visitor on Redis")
         .measured("visitors in process")
         .measured("records in process");
     let visitors = limits.inputs.unwrap_or(VISITORS);
-    let runtime = tokio::runtime::Runtime::new().expect("a runtime");
-    for (name, policy) in algorithms() {
-        let server = RedisServer::start().expect("a server");
-        let passed = passed_among_processes(name, &server.url());
-        let bytes = runtime.block_on(bytes_on_redis(&server, policy.clone(), visitors));
-        let records = runtime.block_on(records_in_process(policy, ROOM + visitors));
+    for (name, measured) in measure_each(visitors) {
+        let Measured {
+            passed,
+            bytes,
+            lasting,
+            records,
+        } = measured;
         table.row([
             name.to_owned(),
             (PROCESSES * TASKS * REQUESTS).to_string(),
             LIMIT.to_string(),
             passed.to_string(),
+            visitors.to_string(),
             bytes.to_string(),
             (ROOM + visitors).to_string(),
             records.to_string(),
         ]);
         table.bar(passed == LIMIT as usize, || {
             format!("{name}: {passed} passed")
+        });
+        table.bar(lasting == 0, || {
+            format!("{name}: {lasting} keys on Redis never end")
         });
         // Those that share a quota have a partition beside it.
         table.bar(
@@ -107,6 +115,49 @@ pub fn prove(limits: &Limits) -> Table {
         );
     }
     table
+}
+
+/// What one algorithm has shown.
+struct Measured {
+    passed: usize,
+    /// For each visitor on Redis.
+    bytes: u64,
+    /// The keys on Redis without an end.
+    lasting: u64,
+    records: u64,
+}
+
+/// Measures the algorithms, each on a server of its own, and several at once: a server has one thread.
+fn measure_each(visitors: u64) -> Vec<(&'static str, Measured)> {
+    const AT_ONCE: usize = 3;
+    let all = algorithms();
+    let at_once = all.chunks(AT_ONCE).flat_map(|some| {
+        std::thread::scope(|scope| {
+            let start = |(name, policy): &(&'static str, Policy)| {
+                let (name, policy) = (*name, policy.clone());
+                scope.spawn(move || (name, measure(name, policy, visitors)))
+            };
+            let threads: Vec<_> = some.iter().map(start).collect();
+            let done = threads
+                .into_iter()
+                .map(|it| it.join().expect("it measures"));
+            done.collect::<Vec<_>>()
+        })
+    });
+    at_once.collect()
+}
+
+fn measure(name: &str, policy: Policy, visitors: u64) -> Measured {
+    let runtime = tokio::runtime::Runtime::new().expect("a runtime");
+    let server = RedisServer::start().expect("a server");
+    let passed = passed_among_processes(name, &server.url());
+    let bytes = runtime.block_on(bytes_on_redis(&server, policy.clone(), visitors));
+    Measured {
+        passed,
+        bytes,
+        lasting: lasting_keys(&server),
+        records: runtime.block_on(records_in_process(policy, ROOM + visitors)),
+    }
 }
 
 /// Starts the processes, and returns how many of their requests passed.
@@ -185,15 +236,18 @@ async fn patient(url: &str) -> Arc<dyn Store> {
 
 /// Lets each of many visitors ask once, and returns how many bytes the server took for each.
 async fn bytes_on_redis(server: &RedisServer, policy: Policy, visitors: u64) -> u64 {
-    const AT_ONCE: u64 = 64;
+    const AT_ONCE: u64 = 8;
+    const TOGETHER: u64 = 128;
     let limiter = limiter(patient(&server.url()).await, policy);
     let before = used_memory(server);
     let mut tasks = JoinSet::new();
     for task in 0..AT_ONCE {
         let limiter = limiter.clone();
         tasks.spawn(async move {
-            for visitor in (task..visitors).step_by(AT_ONCE as usize) {
-                assert!(ask(&limiter, 1 + visitor).await);
+            let first = (1 + task * TOGETHER..=visitors).step_by((AT_ONCE * TOGETHER) as usize);
+            for first in first {
+                let those = first..=visitors.min(first + TOGETHER - 1);
+                ask_together(&limiter, those).await;
             }
         });
     }
@@ -201,16 +255,40 @@ async fn bytes_on_redis(server: &RedisServer, policy: Policy, visitors: u64) -> 
     used_memory(server).saturating_sub(before) / visitors
 }
 
+/// Asks for one request of each visitor, all of which pass.
+async fn ask_together(limiter: &RateLimiter, visitors: RangeInclusive<u64>) {
+    if limiter.has_concurrency() {
+        let permits = join_all(visitors.map(|visitor| ask(limiter, visitor))).await;
+        return assert!(permits.into_iter().all(|has_passed| has_passed));
+    }
+    let together = larder_rate_limit::Limits::new();
+    let limits = visitors.fold(together, |limits, it| limits.with(limiter, it));
+    assert!(
+        limits
+            .check()
+            .await
+            .expect("the store answers")
+            .is_allowed()
+    );
+}
+
 fn used_memory(server: &RedisServer) -> u64 {
-    let reply = server
-        .command(&["INFO", "memory"])
-        .expect("the server answers");
+    info(server, "memory", "used_memory:").expect("its memory")
+}
+
+fn lasting_keys(server: &RedisServer) -> u64 {
+    let of = |name| info(server, "keyspace", name).unwrap_or(0);
+    of("db0:keys=") - of("expires=")
+}
+
+/// Returns the number that stands behind `name` in what the server says of itself.
+fn info(server: &RedisServer, section: &str, name: &str) -> Option<u64> {
+    let reply = server.command(&["INFO", section]);
+    let reply = reply.expect("the server answers");
     let text = reply.text().expect("text").into_owned();
-    let line = text
-        .lines()
-        .find_map(|line| line.strip_prefix("used_memory:"));
-    line.and_then(|bytes| bytes.trim().parse().ok())
-        .expect("its memory")
+    let (_, rest) = text.split_once(name)?;
+    let end = rest.find(|it: char| !it.is_ascii_digit())?;
+    rest[..end].parse().ok()
 }
 
 /// Lets more visitors ask than there is room for, and returns how many records there are.

@@ -6,6 +6,7 @@ pub struct Table {
     columns: Vec<(&'static str, bool)>,
     rows: Vec<Vec<String>>,
     missed: Vec<String>,
+    more: Vec<(&'static str, Table)>,
 }
 
 /// One cell of a row.
@@ -30,6 +31,25 @@ impl Table {
     pub fn measured(mut self, name: &'static str) -> Self {
         self.columns.push((name, true));
         self
+    }
+
+    /// Adds a table that stands on the same page between markers of this name.
+    #[must_use]
+    pub fn with_more(mut self, name: &'static str, table: Self) -> Self {
+        self.more.push((name, table));
+        self
+    }
+
+    /// Returns the tables that were added, by name.
+    #[must_use]
+    pub fn more(&self) -> &[(&'static str, Self)] {
+        &self.more
+    }
+
+    /// Returns whether there is no row.
+    #[must_use]
+    pub fn is_empty(&self) -> bool {
+        self.rows.is_empty()
     }
 
     /// One more row.

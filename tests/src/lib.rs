@@ -67,3 +67,7 @@ pub struct FromBb8RedisPage;
 /// Moving from apalis.
 #[doc = include_str!("../../docs/migrate/apalis.md")]
 pub struct FromApalisPage;
+
+/// The page about operations.
+#[doc = include_str!("../../docs/operations.md")]
+pub struct OperationsPage;

@@ -69,7 +69,7 @@ pub(crate) fn run() -> Vec<Row> {
     ]
 }
 
-fn service()
+pub(crate) fn service()
 -> impl Service<Request<Body>, Response = Response<Body>, Error = Infallible, Future: Send>
 + Clone
 + Send
@@ -122,7 +122,7 @@ where
 }
 
 /// A request of a visitor, as a server hands it on: both layers find the address where they look.
-fn request(visitor: u32) -> Request<Body> {
+pub(crate) fn request(visitor: u32) -> Request<Body> {
     let peer = SocketAddr::from((visitor.to_be_bytes(), 7));
     let mut request = Request::new(Body::empty());
     request.extensions_mut().insert(ConnectInfo(peer));

@@ -10,6 +10,7 @@ pub(crate) mod leases;
 pub(crate) mod load_through;
 pub(crate) mod locks;
 pub(crate) mod near_hit;
+pub(crate) mod operations;
 pub(crate) mod queue;
 pub(crate) mod queue_large;
 pub(crate) mod queue_peers;

@@ -17,7 +17,7 @@ pub(super) const JOBS: usize = 1_600;
 /// How many of them are in a batch.
 const BATCH: usize = 16;
 /// A payload of a usual size.
-pub(super) const PAYLOAD: [u8; 100] = [b'x'; 100];
+pub(crate) const PAYLOAD: [u8; 100] = [b'x'; 100];
 
 /// The three commands by which asynq enqueues: a hash for each task, and the list of those that wait.
 const ENQUEUE: &str = "if redis.call('EXISTS', KEYS[1]) == 1 then return 0 end

@@ -116,7 +116,7 @@ fn longest(runtime: &Runtime, raw: &MultiplexedConnection, queue: &Queue) -> Row
 }
 
 /// The seconds that the server has worked so far.
-async fn server_seconds(raw: &MultiplexedConnection) -> f64 {
+pub(crate) async fn server_seconds(raw: &MultiplexedConnection) -> f64 {
     let info = info(raw, "cpu").await;
     figure(&info, "used_cpu_user_main_thread:") + figure(&info, "used_cpu_sys_main_thread:")
 }
@@ -162,17 +162,17 @@ fn alone(what: &str, figure: f64, most: f64, note: &str) -> Row {
     .with_note(note)
 }
 
-async fn used_memory(raw: &MultiplexedConnection) -> f64 {
+pub(crate) async fn used_memory(raw: &MultiplexedConnection) -> f64 {
     figure(&info(raw, "memory").await, "used_memory:")
 }
 
-async fn info(raw: &MultiplexedConnection, section: &str) -> String {
+pub(crate) async fn info(raw: &MultiplexedConnection, section: &str) -> String {
     let mut info = redis::cmd("INFO");
     info.arg(section);
     info.query_async(&mut raw.clone()).await.expect("an answer")
 }
 
-fn figure(info: &str, name: &str) -> f64 {
+pub(crate) fn figure(info: &str, name: &str) -> f64 {
     let figure = info.lines().find_map(|line| line.strip_prefix(name));
     figure
         .and_then(|figure| figure.trim().parse().ok())
@@ -180,7 +180,7 @@ fn figure(info: &str, name: &str) -> f64 {
 }
 
 /// The bytes of this process that are in memory.
-fn resident() -> f64 {
+pub(crate) fn resident() -> f64 {
     let pages = std::fs::read_to_string("/proc/self/statm").expect("a Linux system");
     let pages: f64 = pages
         .split_whitespace()

@@ -7,17 +7,16 @@
 use std::net::SocketAddr;
 use std::sync::Arc;
 use std::sync::atomic::{AtomicUsize, Ordering};
-use std::time::{Duration, Instant};
 
 use axum::Router;
 use axum::http::header::CACHE_CONTROL;
 use axum::routing::get;
 use larder_moka::MokaStore;
 use larder_response_cache::ResponseCacheLayer;
-use tokio::io::{AsyncReadExt, AsyncWriteExt};
-use tokio::net::{TcpListener, TcpStream};
+use tokio::net::TcpListener;
 use tokio::runtime::Runtime;
 
+use crate::client::Client;
 use crate::harness::{Bar, Row, compare};
 use crate::load::runtime;
 
@@ -86,14 +85,20 @@ fn p50(runtime: &Runtime, server: SocketAddr, clients: usize, addresses: Address
     let each = REQUESTS / CLIENTS[1];
     let client = move || async move {
         let mut client = Client::connect(server).await;
-        client.get(0).await;
+        client.get("/0").await;
         let mut took = Vec::with_capacity(each);
         for _ in 0..each {
             let page = match addresses {
                 Addresses::New => NEXT.fetch_add(1, Ordering::Relaxed),
                 Addresses::Same => 0,
             };
-            took.push(client.get(page).await);
+            let answer = client.get(&format!("/{page}")).await;
+            assert_eq!(
+                answer.body.len(),
+                PAGE,
+                "a page that is ready keeps its length"
+            );
+            took.push(answer.took);
         }
         took
     };
@@ -107,51 +112,4 @@ fn p50(runtime: &Runtime, server: SocketAddr, clients: usize, addresses: Address
     });
     took.sort_unstable();
     took[took.len() / 2].as_nanos() as f64
-}
-
-/// A connection that is kept alive.
-struct Client {
-    stream: TcpStream,
-    read: Vec<u8>,
-}
-
-impl Client {
-    async fn connect(server: SocketAddr) -> Self {
-        let stream = TcpStream::connect(server).await.expect("a connection");
-        let read = Vec::with_capacity(4 * PAGE);
-        Self { stream, read }
-    }
-
-    /// Asks for a page, and reads it to its end.
-    async fn get(&mut self, page: usize) -> Duration {
-        let request = format!("GET /{page} HTTP/1.1\r\nhost: cinema.example\r\n\r\n");
-        let started = Instant::now();
-        let sent = self.stream.write_all(request.as_bytes()).await;
-        sent.expect("the server reads");
-        self.read.clear();
-        while !self.is_whole() {
-            let read = self.stream.read_buf(&mut self.read).await;
-            assert_ne!(
-                read.expect("the server answers"),
-                0,
-                "the connection is kept"
-            );
-        }
-        started.elapsed()
-    }
-
-    /// Whether the head is here, and as much as it says of the body.
-    fn is_whole(&self) -> bool {
-        let end = self.read.windows(4).position(|bytes| bytes == b"\r\n\r\n");
-        let Some(end) = end else {
-            return false;
-        };
-        let head = String::from_utf8_lossy(&self.read[..end]).to_lowercase();
-        let length = head
-            .lines()
-            .find_map(|line| line.strip_prefix("content-length:"));
-        let length = length.and_then(|length| length.trim().parse::<usize>().ok());
-        assert_eq!(length, Some(PAGE), "a page that is ready keeps its length");
-        self.read.len() >= end + 4 + PAGE
-    }
 }

@@ -41,8 +41,8 @@ impl Settings {
     fn apply<V>(self, mut loaded: Loaded<V>) -> Loaded<V> {
         loaded.tags.extend(self.tags);
         match self.ttl {
-            // What the loader chose for this value counts for more.
-            Some(ttl) if loaded.has_usual_ttl() => loaded.with_ttl(ttl),
+            // What the loader chose for this value counts for more. That there is none has the negative TTL.
+            Some(ttl) if loaded.has_usual_ttl() && !loaded.is_not_found() => loaded.with_ttl(ttl),
             _ => loaded,
         }
     }
@@ -127,10 +127,8 @@ impl<'a, K: CacheKey, V: Send + Sync + 'static> Call<'a, K, V> {
         let load = || {
             let (settings, load) = load();
             async move {
-                Ok(match load.await? {
-                    Some(loaded) => settings.apply(loaded.into()),
-                    None => Loaded::not_found(),
-                })
+                let loaded = load.await?.map_or_else(Loaded::not_found, Into::into);
+                Ok(settings.apply(loaded))
             }
         };
         match self.cache.find_or_load(self.key, load).await {

@@ -186,7 +186,7 @@ impl<K: CacheKey, V: Send + Sync + 'static> Cache<K, V> {
             near_entries: inner.near.len() as u64,
             near_weight: inner.near.weight(),
             loads_under_way: inner.flights.under_way() as u64,
-            invalidations_pending: inner.pending.len() as u64,
+            invalidations_pending: inner.waiting() as u64,
         }
     }
 

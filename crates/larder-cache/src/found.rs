@@ -126,6 +126,10 @@ impl<V> Loaded<V> {
         matches!(self.keep, Keep::Usual)
     }
 
+    pub(crate) fn is_not_found(&self) -> bool {
+        matches!(self.value, Value::NotFound)
+    }
+
     /// Keeps the value for a TTL of its own, shorter or longer than the cache's.
     ///
     /// Jitter and the near TTL apply to it too. For [`not_found`](Self::not_found) it replaces the

@@ -1,7 +1,7 @@
 use std::sync::Arc;
 
 use larder_layer::envelope;
-use larder_store::{ErrorKind, Refusal, Result};
+use larder_store::{Error, ErrorKind, Refusal, Result};
 
 use crate::CacheKey;
 use crate::cache::Inner;
@@ -102,16 +102,20 @@ impl<K: CacheKey, V: Send + Sync + 'static> Inner<K, V> {
         let keys = keys.into_iter().flat_map(|key| far.all_keys(key));
         let hashes = keys.map(|key| envelope::key_hash(&key));
         let published = remote.publish(change, &hashes.collect::<Vec<_>>()).await;
-        let Err(error) = published else {
-            return Ok(());
-        };
+        published.or_else(|error| self.not_published(error))
+    }
+
+    /// Returns the error of a message, unless the user may not publish any.
+    pub(crate) fn not_published(&self, error: Error) -> Result<()> {
         self.metrics.far_publish_errors.increment(1);
-        if error.kind() == ErrorKind::Refused(Refusal::Denied) {
-            // The server has no bus for this user, and will not have one if asked again.
-            remote.warn_that_it_is_denied(self.kind, &error);
-            return Ok(());
+        if error.kind() != ErrorKind::Refused(Refusal::Denied) {
+            return Err(error);
         }
-        Err(error)
+        // The server has no bus for this user, and will not have one if asked again.
+        if let Some(remote) = &self.remote {
+            remote.warn_that_it_is_denied(self.kind, &error);
+        }
+        Ok(())
     }
 
     /// Tells other processes, and quarantines the keys if that fails.

@@ -1,32 +1,36 @@
 use std::collections::HashMap;
+use std::hash::Hash;
 use std::sync::atomic::{AtomicUsize, Ordering};
 use std::sync::{Arc, Weak};
 use std::time::Duration;
 
-use larder_store::Timestamp;
+use larder_store::{Result, Timestamp};
 use parking_lot::Mutex;
 use tokio::runtime::Handle;
 
 use crate::CacheKey;
 use crate::cache::Inner;
+use crate::far::Far;
 use crate::remote::Change;
 use crate::spawn::spawn;
+use crate::tags::PendingTags;
 
-/// The most invalidations that wait for the far store.
-const MAX: usize = 10_000;
+/// The most invalidations of keys that wait for the far store.
+pub(crate) const MAX: usize = 10_000;
 
 /// The most of them that are tried together.
-const BATCH: usize = 500;
+pub(crate) const BATCH: usize = 500;
 
 const FIRST_PAUSE: Duration = Duration::from_millis(100);
 const LONGEST_PAUSE: Duration = Duration::from_secs(2);
 
-/// The invalidations that the far store has not confirmed.
+/// The invalidations that the far store has not confirmed, of keys or of tags.
 ///
-/// Their keys are quarantined: this process reads nothing of them far until it has.
+/// What they name is quarantined: this process reads nothing of it far until it has.
 pub(crate) struct Pending<K> {
     waiting: Mutex<Waiting<K>>,
     count: AtomicUsize,
+    max: usize,
 }
 
 struct Waiting<K> {
@@ -42,8 +46,8 @@ struct One {
     turn: u64,
 }
 
-impl<K: CacheKey> Pending<K> {
-    pub(crate) fn new() -> Self {
+impl<K: Clone + Eq + Hash> Pending<K> {
+    pub(crate) fn new(max: usize) -> Self {
         Self {
             waiting: Mutex::new(Waiting {
                 keys: HashMap::new(),
@@ -51,6 +55,7 @@ impl<K: CacheKey> Pending<K> {
                 is_replaying: false,
             }),
             count: AtomicUsize::new(0),
+            max,
         }
     }
 
@@ -64,7 +69,7 @@ impl<K: CacheKey> Pending<K> {
     }
 
     /// Adds an invalidation. False if too many wait already.
-    fn add(&self, key: &K, now: Timestamp) -> bool {
+    pub(crate) fn add(&self, key: &K, now: Timestamp) -> bool {
         let mut waiting = self.waiting.lock();
         waiting.turns += 1;
         let turn = waiting.turns;
@@ -72,7 +77,7 @@ impl<K: CacheKey> Pending<K> {
             one.turn = turn;
             return true;
         }
-        let fits = waiting.keys.len() < MAX;
+        let fits = waiting.keys.len() < self.max;
         if fits {
             waiting.keys.insert(key.clone(), One { since: now, turn });
             self.count.store(waiting.keys.len(), Ordering::Relaxed);
@@ -97,19 +102,8 @@ impl<K: CacheKey> Pending<K> {
         }
     }
 
-    /// Removes what was replayed, but for what was invalidated again meanwhile.
-    fn settle_all(&self, replayed: &[(K, u64)]) {
-        let mut waiting = self.waiting.lock();
-        for (key, turn) in replayed {
-            if waiting.keys.get(key).is_some_and(|one| one.turn == *turn) {
-                waiting.keys.remove(key);
-            }
-        }
-        self.count.store(waiting.keys.len(), Ordering::Relaxed);
-    }
-
     /// Returns those that have waited longest for a try.
-    fn some(&self) -> Vec<(K, u64)> {
+    pub(crate) fn some(&self) -> Vec<(K, u64)> {
         let waiting = self.waiting.lock();
         let all = waiting.keys.iter();
         let mut some: Vec<_> = all.map(|(key, one)| (key, one.turn)).collect();
@@ -121,18 +115,33 @@ impl<K: CacheKey> Pending<K> {
         some.map(|(key, turn)| (key.clone(), turn)).collect()
     }
 
-    /// Lets others be tried before those that have failed again.
-    fn postpone(&self, failed: &[(K, u64)]) {
+    /// Removes what was done, but for what was invalidated again meanwhile.
+    pub(crate) fn settle_all(&self, done: &[(K, u64)]) {
+        let mut waiting = self.waiting.lock();
+        for (key, turn) in done {
+            if waiting.keys.get(key).is_some_and(|one| one.turn == *turn) {
+                waiting.keys.remove(key);
+            }
+        }
+        self.count.store(waiting.keys.len(), Ordering::Relaxed);
+    }
+
+    /// Returns those that were done, and lets others be tried before those that have failed again.
+    pub(crate) fn sort_out(&self, tried: Vec<(K, u64)>, results: Vec<Result<()>>) -> Vec<(K, u64)> {
+        let mut done = Vec::with_capacity(tried.len());
         let mut waiting = self.waiting.lock();
         let waiting = &mut *waiting;
-        for (key, turn) in failed {
-            if let Some(one) = waiting.keys.get_mut(key)
-                && one.turn == *turn
+        for ((key, turn), result) in tried.into_iter().zip(results) {
+            if result.is_ok() {
+                done.push((key, turn));
+            } else if let Some(one) = waiting.keys.get_mut(&key)
+                && one.turn == turn
             {
                 waiting.turns += 1;
                 one.turn = waiting.turns;
             }
         }
+        done
     }
 
     /// Returns when the oldest was added.
@@ -145,10 +154,11 @@ impl<K: CacheKey> Pending<K> {
         !std::mem::replace(&mut self.waiting.lock().is_replaying, true)
     }
 
-    /// Ends the replay, unless `is_final` is false and invalidations wait. Returns whether it did.
-    fn end(&self, is_final: bool) -> bool {
+    /// Ends the replay, unless `is_final` is false and invalidations wait, or `others` do. Returns
+    /// whether it did.
+    fn end(&self, is_final: bool, others: impl FnOnce() -> bool) -> bool {
         let mut waiting = self.waiting.lock();
-        waiting.is_replaying &= !is_final && !waiting.keys.is_empty();
+        waiting.is_replaying &= !is_final && (!waiting.keys.is_empty() || others());
         !waiting.is_replaying
     }
 }
@@ -177,7 +187,7 @@ impl<K: CacheKey, V: Send + Sync + 'static> Inner<K, V> {
 
     /// Begins the replay if something waits for it, as after the end of the runtime that ran it.
     pub(crate) fn replay_pending(self: &Arc<Self>) {
-        if self.pending.len() != 0
+        if self.waiting() != 0
             && let Ok(runtime) = Handle::try_current()
             && self.pending.begin()
         {
@@ -191,43 +201,56 @@ impl<K: CacheKey, V: Send + Sync + 'static> Inner<K, V> {
         }
     }
 
-    fn note_pending(&self) {
-        let age = self
-            .pending
-            .oldest()
-            .map_or(0.0, |since| self.clock.now().since(since).as_secs_f64());
-        self.metrics.pending.set(self.pending.len() as f64);
+    /// Returns how many invalidations the far store has not confirmed, of keys and of tags.
+    pub(crate) fn waiting(&self) -> usize {
+        self.pending.len() + self.pending_tags().map_or(0, PendingTags::len)
+    }
+
+    fn pending_tags(&self) -> Option<&PendingTags> {
+        let tags = self.far.as_ref()?.tags.as_ref()?;
+        Some(&tags.pending)
+    }
+
+    pub(crate) fn note_pending(&self) {
+        let of_tags = self.pending_tags().and_then(PendingTags::oldest);
+        let oldest = self.pending.oldest().into_iter().chain(of_tags).min();
+        let age = oldest.map_or(0.0, |since| self.clock.now().since(since).as_secs_f64());
+        self.metrics.pending.set(self.waiting() as f64);
         self.metrics.oldest_pending.set(age);
     }
 
-    /// Tries some invalidations again.
+    /// Tries some invalidations again. Returns whether some of them succeeded.
     async fn replay_some(&self) -> bool {
         let Some(far) = &self.far else {
             return true;
         };
+        let of_keys = self.replay_keys(far).await;
+        let of_tags = match &far.tags {
+            Some(tags) => self.replay_tags(tags).await,
+            None => false,
+        };
+        self.note_pending();
+        of_keys || of_tags
+    }
+
+    async fn replay_keys(&self, far: &Far<V>) -> bool {
         let tried = self.pending.some();
-        let results = far.remove_many(tried.iter().map(|(key, _)| key)).await;
-        let (mut done, mut failed) = (Vec::new(), Vec::new());
-        for (one, result) in tried.into_iter().zip(results) {
-            match result {
-                Ok(()) => done.push(one),
-                Err(_) => failed.push(one),
-            }
+        if tried.is_empty() {
+            return false;
         }
-        self.pending.postpone(&failed);
+        let results = far.remove_many(tried.iter().map(|(key, _)| key)).await;
+        let done = self.pending.sort_out(tried, results);
         // What was loaded meanwhile had no fence.
         for (key, _) in &done {
             self.invalidate(key);
         }
-        let is_published = self
+        let published = self
             .publish(Change::Removed, done.iter().map(|(key, _)| key))
-            .await
-            .is_ok();
-        if is_published {
+            .await;
+        if published.is_ok() {
             self.pending.settle_all(&done);
         }
-        self.note_pending();
-        is_published && !done.is_empty()
+        published.is_ok() && !done.is_empty()
     }
 }
 
@@ -242,7 +265,7 @@ impl<K: CacheKey, V: Send + Sync + 'static> Drop for Replaying<K, V> {
         if let Some(cache) = self.cache.upgrade()
             && !self.is_done
         {
-            cache.pending.end(true);
+            cache.pending.end(true, || false);
         }
     }
 }
@@ -259,7 +282,7 @@ async fn replay<K: CacheKey, V: Send + Sync + 'static>(mut replaying: Replaying<
             true => FIRST_PAUSE,
             false => (pause * 2).min(LONGEST_PAUSE),
         };
-        if cache.pending.end(false) {
+        if cache.pending.end(false, || cache.waiting() != 0) {
             replaying.is_done = true;
             return;
         }
@@ -268,17 +291,22 @@ async fn replay<K: CacheKey, V: Send + Sync + 'static>(mut replaying: Replaying<
 
 #[cfg(test)]
 mod tests {
+    use larder_store::{Error, ErrorKind};
+
     use super::*;
 
     #[test]
     fn invalidations_that_fail_again_do_not_hold_up_the_others() {
-        let pending = Pending::new();
+        let pending = Pending::new(MAX);
         for key in 0..BATCH as u32 + 100 {
             assert!(pending.add(&key, Timestamp::from_micros(0)));
         }
         let first = pending.some();
         assert_eq!(first.len(), BATCH);
-        pending.postpone(&first);
+        let failed = first
+            .iter()
+            .map(|_| Err(Error::new("delete", ErrorKind::NotSent, "away")));
+        assert!(pending.sort_out(first.clone(), failed.collect()).is_empty());
         let second = pending.some();
         let is_new = |(key, _): &&(u32, u64)| first.iter().all(|(tried, _)| tried != key);
         assert_eq!(second.iter().filter(is_new).count(), 100);

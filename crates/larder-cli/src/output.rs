@@ -1,5 +1,7 @@
 //! Writes tables for people, JSON for programs, and asks before something is destroyed.
 
+use larder_ops::text::shorten;
+pub(crate) use larder_ops::text::{escape, escape_bytes};
 use serde_json::{Map, Value};
 
 use crate::error::{Error, Result};
@@ -30,13 +32,15 @@ impl<'a, 'io> Output<'a, 'io> {
         self.is_json
     }
 
+    /// Returns whether nothing is asked.
+    pub(crate) fn is_sure(&self) -> bool {
+        self.is_sure
+    }
+
     /// Writes rows: as a table, or as a list of objects.
     pub(crate) fn table(&mut self, columns: &[&str], rows: Vec<Vec<Value>>) -> Result<()> {
         if self.is_json {
-            let objects = rows.into_iter().map(|row| {
-                let names = columns.iter().map(|name| name.replace(' ', "_"));
-                Value::Object(names.zip(row).collect())
-            });
+            let objects = rows.into_iter().map(|row| object(columns, row));
             return self.json(&Value::Array(objects.collect()));
         }
         let cells: Vec<Vec<String>> = rows
@@ -97,6 +101,8 @@ impl<'a, 'io> Output<'a, 'io> {
     }
 
     /// Says what would be destroyed, and asks whether it may be. Always true with `--yes`.
+    ///
+    /// After a no it has said that nothing was done.
     pub(crate) fn confirm(&mut self, what: &str) -> Result<bool> {
         if self.is_sure {
             return Ok(true);
@@ -108,6 +114,9 @@ impl<'a, 'io> Output<'a, 'io> {
         let is_yes = matches!(answer.trim(), "y" | "Y" | "yes");
         if !is_yes {
             writeln!(self.io.err, "nothing was done")?;
+            if self.is_json {
+                self.done(0, "")?;
+            }
         }
         Ok(is_yes)
     }
@@ -145,57 +154,24 @@ impl<'a, 'io> Output<'a, 'io> {
     }
 }
 
+/// Makes an object of a row, with the columns as names.
+pub(crate) fn object(columns: &[&str], row: Vec<Value>) -> Value {
+    let names = columns.iter().map(|name| name.replace(' ', "_"));
+    Value::Object(names.zip(row).collect())
+}
+
 /// Writes a value into a cell: nothing in it moves the cursor, or is endless.
 fn cell(value: &Value) -> String {
     match value {
         Value::Null => "-".to_owned(),
-        Value::String(text) => shorten(&escape(text)),
+        Value::String(text) => shorten(&escape(text), WIDEST),
         other => other.to_string(),
     }
-}
-
-fn shorten(text: &str) -> String {
-    let length = text.chars().count();
-    if length <= WIDEST {
-        return text.to_owned();
-    }
-    let start: String = text.chars().take(WIDEST - 20).collect();
-    format!("{start}… ({length} characters)")
-}
-
-/// Escapes everything that a terminal could take for more than a sign.
-pub(crate) fn escape(text: &str) -> String {
-    let mut escaped = String::with_capacity(text.len());
-    for sign in text.chars() {
-        match sign {
-            '"' | '\'' => escaped.push(sign),
-            sign => escaped.extend(sign.escape_debug()),
-        }
-    }
-    escaped
-}
-
-/// Escapes bytes that may be no text.
-pub(crate) fn escape_bytes(bytes: &[u8]) -> String {
-    let chunks = bytes.utf8_chunks().map(|chunk| {
-        let invalid = chunk.invalid().iter();
-        let invalid = invalid.map(|byte| format!(r"\x{byte:02x}"));
-        escape(chunk.valid()) + &invalid.collect::<String>()
-    });
-    chunks.collect()
 }
 
 #[cfg(test)]
 mod tests {
     use super::*;
-
-    #[test]
-    fn nothing_in_a_cell_moves_the_cursor() {
-        let hostile = "a\n\u{1b}[2J\u{202e}\u{9b}31m\r\0\\";
-        assert_eq!(escape(hostile), r"a\n\u{1b}[2J\u{202e}\u{9b}31m\r\0\\");
-        assert_eq!(escape("it's \"ü\" 日本"), "it's \"ü\" 日本");
-        assert_eq!(escape_bytes(b"\xffa\x1b[m"), r"\xffa\u{1b}[m");
-    }
 
     #[test]
     fn an_endless_cell_is_cut_and_says_its_length() {

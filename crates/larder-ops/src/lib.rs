@@ -5,5 +5,9 @@
 pub mod doctor;
 mod fields;
 pub mod keys;
+#[cfg(feature = "page")]
+pub mod page;
 pub mod records;
+pub mod text;
+pub mod time;
 pub mod vitals;

@@ -1,9 +1,143 @@
-//! Programs on the records of other crates, for tools.
+//! The records of other crates, for tools: they are listed, shown and removed.
 
+use std::collections::BTreeSet;
 use std::marker::PhantomData;
+use std::time::Instant;
 
-use larder_store::Timestamp;
-use larder_store::program::{Args, Effect, Program, Record, Script, Slot, Wire};
+use larder_store::program::{
+    Args, Effect, Inspection, Program, Programs, Record, Script, Slot, Wire,
+};
+use larder_store::scan::{MAX_PAGE, Scan};
+use larder_store::{Key, Result, Timestamp};
+use tokio::time::sleep;
+
+/// The records that one round trip shows or removes.
+const TOGETHER: usize = 100;
+
+/// Lists the keys of records of type `R` whose ids begin with `id`, `limit` at most.
+///
+/// The id is as it stands in a key. A record in several parts is listed once. After each page of the listing
+/// it pauses for as long as the page took, and calls `progress` with the number of records so far.
+///
+/// # Errors
+/// Those of the store.
+///
+/// # Cancellation
+/// A dropped call has no effect.
+pub async fn list<R: Record>(
+    scan: &dyn Scan,
+    id: &str,
+    limit: usize,
+    mut progress: impl FnMut(usize),
+) -> Result<Vec<Key>> {
+    let prefix = format!("{}:{{{id}", R::KIND.name());
+    let (mut found, mut next) = (BTreeSet::new(), None);
+    loop {
+        let started = Instant::now();
+        let page = scan.page(&prefix, next.as_ref(), MAX_PAGE).await?;
+        for key in page.keys {
+            // What another client wrote under such a name is not a record.
+            if let Ok(key) = Key::parse(&key, &[R::KIND]) {
+                found.insert(key.without_part().as_str().to_owned());
+            }
+        }
+        progress(found.len());
+        next = page.next;
+        if next.is_none() || found.len() >= limit {
+            break;
+        }
+        sleep(started.elapsed()).await;
+    }
+    let keys = found.iter().take(limit);
+    Ok(keys
+        .filter_map(|key| Key::parse(key, &[R::KIND]).ok())
+        .collect())
+}
+
+/// Returns the part of a key inside of its braces.
+pub fn id_of(key: &Key) -> &str {
+    let text = key.as_str();
+    let inside = text
+        .split_once('{')
+        .and_then(|(_, rest)| rest.split_once('}'));
+    inside.map_or(text, |(id, _)| id)
+}
+
+/// Shows the records that exist, a hundred in a round trip.
+///
+/// Each has a result of its own: what another client wrote under such a key may not be a record.
+pub async fn inspect<R: Record>(
+    programs: &dyn Programs,
+    keys: &[Key],
+) -> Vec<(Key, Result<Inspection>)> {
+    let mut all = Vec::new();
+    for keys in keys.chunks(TOGETHER) {
+        let steps = keys.iter().map(|key| (key.clone(), R::Inspect::default()));
+        let steps: Vec<_> = steps.collect();
+        for (shown, key) in programs.run_many(&steps).await.into_iter().zip(keys) {
+            let is_absent = matches!(&shown, Ok(shown) if shown.fields().is_empty());
+            if !is_absent {
+                all.push((key.clone(), shown));
+            }
+        }
+    }
+    all
+}
+
+/// Removes records, a hundred in a round trip, and returns how many there were.
+///
+/// It calls `progress` with the number so far.
+///
+/// # Errors
+/// Those of the store. What was removed before stays removed.
+pub async fn remove<R: Record>(
+    programs: &dyn Programs,
+    keys: &[Key],
+    mut progress: impl FnMut(u64),
+) -> Result<u64> {
+    let mut removed = 0;
+    for keys in keys.chunks(TOGETHER) {
+        let steps: Vec<_> = keys
+            .iter()
+            .map(|key| (key.clone(), Remove::<R>::new()))
+            .collect();
+        for was_there in programs.run_many(&steps).await {
+            removed += u64::from(was_there?);
+        }
+        progress(removed);
+    }
+    Ok(removed)
+}
+
+/// A holder of a lock.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+#[non_exhaustive]
+pub struct LockHolder {
+    /// The token of the holder.
+    pub fence: u64,
+    /// When the lease ends unless it is renewed.
+    pub ends: Timestamp,
+}
+
+/// Returns the holders of an inspected lock whose leases have not ended at `now`.
+pub fn lock_holders(shown: &Inspection, now: Timestamp) -> Vec<LockHolder> {
+    let fields = shown.fields().iter();
+    let holders = fields.filter_map(|(name, ends)| {
+        let fence = name.strip_prefix("holder ")?.strip_suffix(" ends_us")?;
+        Some(LockHolder {
+            fence: fence.parse().ok()?,
+            ends: Timestamp::from_micros(ends.parse().ok()?),
+        })
+    });
+    holders.filter(|holder| holder.ends > now).collect()
+}
+
+/// Returns a line of an inspection.
+pub fn field<'a>(shown: &'a Inspection, name: &str) -> Option<&'a str> {
+    let mut fields = shown.fields().iter();
+    let found = fields.find(|(field, _)| field == name);
+    found.map(|(_, value)| value.as_str())
+}
 
 /// Removes a record whole, and wakes those who wait for it.
 ///

@@ -197,13 +197,44 @@ impl RateLimiter {
                 ..self.costing(decision, cost)
             });
         }
-        let Some(engine) = self.engine_now(key) else {
-            return Poll::Pending;
-        };
+        match self.engine_now(key) {
+            Some(engine) => self.check_by(&engine, programs, key, cost),
+            None => Poll::Pending,
+        }
+    }
+
+    /// Decides in a store that answers at once, by what the visitor was counted last.
+    ///
+    /// A cost of more than the burst is the burst. Pending means that nothing was charged.
+    pub(crate) fn check_known(
+        &self,
+        programs: &dyn Programs,
+        key: &Key,
+        cost: u32,
+    ) -> Poll<Result<Decision>> {
+        let engine = self.engine_known(key);
+        let cost = cost.min(engine.max_cost());
+        match engine {
+            Engine::Gcra(_) => self.check_in(programs, key, cost),
+            _ => self.check_by(&engine, programs, key, cost),
+        }
+    }
+
+    fn check_by(
+        &self,
+        engine: &Engine,
+        programs: &dyn Programs,
+        key: &Key,
+        cost: u32,
+    ) -> Poll<Result<Decision>> {
         let Engine::Usage(plan) = engine else {
             return Poll::Ready(Ok(Decision::unlimited(cost)));
         };
-        let charge = match self.charge(&plan, cost) {
+        if plan.lease_us.is_some() {
+            // It takes a permit.
+            return Poll::Pending;
+        }
+        let charge = match self.charge(plan, cost) {
             Ok(charge) => charge,
             Err(error) => return Poll::Ready(Err(error)),
         };

@@ -22,6 +22,8 @@ pub struct Decision {
     /// When the charge is paid off; of a [`Usage`](crate::Usage), when it was made. 0 if nothing was
     /// charged.
     pub(crate) paid_off_us: i64,
+    /// How long a ban still lasts. 0 if there is none.
+    pub(crate) ban_us: i64,
 }
 
 /// Why a request was refused.
@@ -86,6 +88,7 @@ impl Decision {
             reset_us: 0,
             more_us: 0,
             paid_off_us: 0,
+            ban_us: 0,
         }
     }
 
@@ -99,7 +102,7 @@ impl Decision {
         self.reason
     }
 
-    /// Returns the index of the deciding rule, among the [rules](crate::RateLimiter::rules) of the limiter.
+    /// Returns the index of the deciding rule, among the [rules](crate::Policy::rules) of the visitor's policy.
     pub const fn rule(&self) -> usize {
         self.rule as usize
     }
@@ -132,8 +135,9 @@ impl Decision {
 
     /// Returns how long until the same request passes, if nothing else is charged meanwhile.
     ///
-    /// It is exact to the microsecond, and zero if the request passes now. While reservations or permits
-    /// are held, it is the earliest moment at which it can pass.
+    /// It is exact to the microsecond, and zero if the request passes now. Reservations and permits that are
+    /// held count until they end by themselves; one that comes back earlier may let the request pass earlier. Of
+    /// a visitor who is banned, it is after the ban.
     pub const fn retry_after(&self) -> Duration {
         Duration::from_micros(self.retry_after_us.unsigned_abs())
     }

@@ -69,7 +69,8 @@ impl LocalStore {
     /// Grants each visitor a part of its quota: that of one of `processes`.
     ///
     /// By default each process grants the whole quota, so that a visitor whom all of them serve gets it as
-    /// often. A part is rounded down, and is at least one unit.
+    /// often. A part is rounded down, and is at least one unit. Of a visitor with a [plan](crate::Plans) it is
+    /// part of that.
     #[must_use]
     pub fn with_share_of(mut self, processes: NonZeroU32) -> Self {
         self.processes = processes;
@@ -86,7 +87,7 @@ impl LocalStore {
     }
 
     pub(crate) fn check(&self, limiter: &RateLimiter, key: &Key, cost: u32) -> Result<Decision> {
-        match limiter.check_in(&*self.programs, key, cost) {
+        match limiter.check_known(&*self.programs, key, cost) {
             Poll::Ready(answer) => answer,
             Poll::Pending => Err(waits()),
         }

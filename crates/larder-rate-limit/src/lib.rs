@@ -11,6 +11,7 @@ mod desk;
 mod fail_mode;
 mod gcra;
 mod give_back;
+mod headers;
 mod hold;
 mod http;
 mod key;
@@ -30,14 +31,15 @@ mod usage;
 mod window;
 
 pub use crate::http::{
-    AccessLists, Headers, LegacyReset, Limit, RateLimit, RateLimitFuture, RateLimitLayer,
-    RefusalMemory, Settlement, Unkeyed,
+    AccessLists, Limit, RateLimit, RateLimitFuture, RateLimitLayer, RefusalMemory, Settlement,
+    Unkeyed,
 };
 #[cfg(feature = "calendar")]
 pub use calendar::Calendar;
 pub use decision::{Decision, Reason};
 pub use fail_mode::{FailMode, LocalStore};
 pub use gcra::Gcra;
+pub use headers::{Headers, LegacyReset};
 pub use hold::{Grant, Permit, Reservation};
 pub use key::{
     ClientAddress, FindKey, FindPeer, KeyBy, Network, NetworkList, PeerAddr, PrefixLengths,

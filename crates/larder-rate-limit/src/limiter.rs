@@ -15,7 +15,7 @@ use crate::program::Tat;
 use crate::quota::invalid;
 use crate::ready::Turns;
 use crate::shared::SharedQuotas;
-use crate::usage::{Charge, HoldArgs, Rules, Usage};
+use crate::usage::{BanArgs, Charge, HoldArgs, Rules, Usage};
 use crate::{Decision, Gcra, Policy, Quota, Rule};
 
 /// Limits visitors by a [`Policy`], with their state in a store. It needs no tower.
@@ -39,6 +39,10 @@ pub struct RateLimiter {
     cost: u32,
     shared: SharedQuotas,
     pub(crate) plans: Option<Arc<Plans>>,
+    /// The processes of which this limiter has the part of one, of each quota.
+    share: NonZeroU32,
+    /// Whether a refusal counts towards a ban.
+    counts_refusals: bool,
     pub(crate) turns: Arc<Turns>,
 }
 
@@ -64,6 +68,37 @@ impl Engine {
         match plan.args().is_empty() {
             true => Self::Unlimited(plan),
             false => Self::Usage(plan),
+        }
+    }
+
+    fn plan(&self) -> Option<&Plan> {
+        match self {
+            Self::Gcra(_) => None,
+            Self::Usage(plan) | Self::Unlimited(plan) => Some(plan),
+        }
+    }
+
+    /// Returns whether a request needs a permit.
+    pub(crate) fn has_concurrency(&self) -> bool {
+        self.plan().is_some_and(|plan| plan.lease_us.is_some())
+    }
+
+    /// Returns whether a request may reserve units.
+    pub(crate) fn has_reservations(&self) -> bool {
+        self.plan()
+            .is_some_and(|plan| plan.reservation_us.is_some())
+    }
+
+    /// Returns whether too many refusals ban a visitor.
+    pub(crate) fn bans(&self) -> bool {
+        self.plan().is_some_and(|plan| plan.ban.refusals > 0)
+    }
+
+    /// Returns the most that a request may cost.
+    pub(crate) fn max_cost(&self) -> u32 {
+        match self {
+            Self::Gcra(gcra) => gcra.burst(),
+            Self::Usage(plan) | Self::Unlimited(plan) => plan.max_cost(),
         }
     }
 }
@@ -102,6 +137,8 @@ impl RateLimiter {
             cost: 1,
             shared: SharedQuotas::default(),
             plans: None,
+            share: NonZeroU32::MIN,
+            counts_refusals: true,
             turns: Arc::default(),
         })
     }
@@ -163,9 +200,14 @@ impl RateLimiter {
         }
     }
 
-    /// Returns whether a request needs a [permit](Self::acquire).
+    /// Returns whether a request needs a [permit](Self::acquire), by the limiter's own policy.
     pub fn has_concurrency(&self) -> bool {
-        matches!(&self.engine, Engine::Usage(plan) if plan.lease_us.is_some())
+        self.engine.has_concurrency()
+    }
+
+    /// Returns whether visitors have policies of their own.
+    pub(crate) fn has_plans(&self) -> bool {
+        self.plans.is_some()
     }
 
     /// Returns whether the limiter limits nothing.
@@ -173,34 +215,28 @@ impl RateLimiter {
         self.plans.is_none() && matches!(self.engine, Engine::Unlimited(_))
     }
 
-    /// Returns whether a request may reserve units.
-    pub(crate) fn has_reservations(&self) -> bool {
-        matches!(&self.engine, Engine::Usage(plan) if plan.reservation_us.is_some())
-    }
-
-    /// Returns the most that a request may cost, by the limiter's own policy.
-    pub(crate) fn max_cost(&self) -> u32 {
-        match &self.engine {
-            Engine::Gcra(_) => self.quota.burst(),
-            Engine::Usage(plan) | Engine::Unlimited(plan) => plan.max_cost(),
-        }
-    }
-
     /// Returns a limiter of the same visitors with the quotas of one of several `processes`.
     pub(crate) fn with_share_of(&self, processes: NonZeroU32) -> Self {
         let mut share = self.clone();
-        share.plans = None;
+        share.share = processes;
         share.quota = self.quota.share_of(processes);
         // The parts of what is valid are valid too, so the fallbacks are never taken.
         share.engine = match &self.engine {
             Engine::Gcra(gcra) => Engine::Gcra(Gcra::new(share.quota, 1).unwrap_or(*gcra)),
-            Engine::Usage(plan) | Engine::Unlimited(plan) => {
-                let policy = plan.policy.share_of(processes);
-                Engine::of(Plan::new(policy).map_or_else(|_| plan.clone(), Arc::new))
-            }
+            Engine::Usage(plan) | Engine::Unlimited(plan) => share.engine_by(plan.clone()),
         };
         share.cost = 1;
         share
+    }
+
+    /// Returns the same limiter, whose refusals do not count towards a ban.
+    ///
+    /// It is for a caller that waits and looks again: one request is one refusal.
+    pub(crate) fn looking_again(&self) -> Self {
+        Self {
+            counts_refusals: false,
+            ..self.clone()
+        }
     }
 
     /// Returns how long after `decision` one more unit comes back. Zero if all of them remain.
@@ -236,8 +272,16 @@ impl RateLimiter {
             rules: self.rules_now(plan),
             cost: i64::from(cost),
             hold: HoldArgs::default(),
-            ban: plan.ban,
+            ban: self.ban_of(plan),
         })
+    }
+
+    /// Returns when a refusal under `plan` bans.
+    pub(crate) fn ban_of(&self, plan: &Plan) -> BanArgs {
+        match self.counts_refusals {
+            true => plan.ban,
+            false => BanArgs::default(),
+        }
     }
 
     /// Returns the rules of `plan` now.
@@ -251,7 +295,7 @@ impl RateLimiter {
             None => self.engine.clone(),
             Some(plans) => {
                 let plan = plans.find(key, crate::clock::now(&*self.programs)).await;
-                plan.map_or_else(|| self.engine.clone(), Engine::of)
+                plan.map_or_else(|| self.engine.clone(), |plan| self.engine_by(plan))
             }
         }
     }
@@ -262,9 +306,30 @@ impl RateLimiter {
             None => Some(self.engine.clone()),
             Some(plans) => {
                 let plan = plans.kept(key, crate::clock::now(&*self.programs))?;
-                Some(plan.map_or_else(|| self.engine.clone(), Engine::of))
+                Some(plan.map_or_else(|| self.engine.clone(), |plan| self.engine_by(plan)))
             }
         }
+    }
+
+    /// Returns by what the visitor was counted last, as far as this process knows: by its last plan, however
+    /// old, or by the limiter's own policy.
+    pub(crate) fn engine_known(&self, key: &Key) -> Engine {
+        let plan = self.plan_known(key);
+        plan.map_or_else(|| self.engine.clone(), |plan| self.engine_by(plan))
+    }
+
+    /// Returns the last plan of the visitor. None if the limiter's own policy counts.
+    pub(crate) fn plan_known(&self, key: &Key) -> Option<Arc<Plan>> {
+        self.plans.as_ref()?.last(key)
+    }
+
+    /// Counts by `plan`, or by this limiter's share of it.
+    fn engine_by(&self, plan: Arc<Plan>) -> Engine {
+        if self.share == NonZeroU32::MIN {
+            return Engine::of(plan);
+        }
+        let share = Plan::new(plan.policy.share_of(self.share));
+        Engine::of(share.map_or(plan, Arc::new))
     }
 
     /// Returns the key of the record that `decision` charged for the visitor with this key.
@@ -272,9 +337,9 @@ impl RateLimiter {
         self.shared.key(decision.account, &self.policy, key)
     }
 
-    /// Returns how to give back what `decision` charged, if it is known without waiting.
+    /// Returns how to give back what `decision` charged. None if it charged nothing.
     pub(crate) fn give_back(&self, key: &Key, decision: &Decision) -> Option<GiveBack> {
-        let engine = self.engine_now(key)?;
+        let engine = self.engine_known(key);
         GiveBack::of(self, &engine, decision).ok().flatten()
     }
 
@@ -289,7 +354,7 @@ impl RateLimiter {
     /// Runs a program that may make a record, on the visitor's own or on a shared one.
     pub(crate) async fn run<P>(&self, key: &Key, program: &P) -> Result<(P::Reply, Account)>
     where
-        P: Program,
+        P: ChargeProgram,
     {
         match self.run_now(&*self.programs, key, program) {
             Poll::Ready(answer) => answer,
@@ -302,7 +367,7 @@ impl RateLimiter {
 
     /// Does the same in a store that answers at once. Pending means that nothing was done.
     #[inline]
-    pub(crate) fn run_now<P: Program>(
+    pub(crate) fn run_now<P: ChargeProgram>(
         &self,
         programs: &dyn Programs,
         key: &Key,
@@ -312,6 +377,8 @@ impl RateLimiter {
             Poll::Ready(Err(error)) if error.kind() == ErrorKind::Refused(Refusal::Full) => error,
             answer => return answer.map_ok(|answer| (answer, Account::Own)),
         };
+        let for_strangers = program.for_strangers();
+        let program = for_strangers.as_ref().unwrap_or(program);
         for account in [Account::Shared, Account::Last] {
             let shared = self.shared.key(account, &self.policy, key.clone());
             if let Poll::Ready(Ok(answer)) = programs.run_now(&shared, program) {
@@ -319,6 +386,30 @@ impl RateLimiter {
             }
         }
         Poll::Ready(Err(full))
+    }
+}
+
+/// A program that charges, on the record of a visitor or on one that strangers share.
+pub(crate) trait ChargeProgram: Program {
+    /// Returns what runs in its place on a shared record. None if it is the same.
+    fn for_strangers(&self) -> Option<Self>
+    where
+        Self: Sized,
+    {
+        None
+    }
+}
+
+impl ChargeProgram for Gcra {}
+
+impl ChargeProgram for Charge {
+    /// Strangers share a quota, but not a ban: nobody is banned for what others did.
+    fn for_strangers(&self) -> Option<Self> {
+        let is_banning = self.ban.refusals > 0;
+        is_banning.then(|| Self {
+            ban: BanArgs::default(),
+            ..self.clone()
+        })
     }
 }
 

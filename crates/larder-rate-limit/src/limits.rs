@@ -5,11 +5,14 @@ use std::task::Poll;
 
 use larder_store::program::{Call, Calls, Programs, Run};
 use larder_store::{Key, KeyId, Result};
+use tokio::runtime::Handle;
+use tokio::task::JoinHandle;
 
 use crate::decision::Account;
 use crate::give_back::GiveBack;
 use crate::limiter::Engine;
-use crate::usage::Charge;
+use crate::program::Peek;
+use crate::usage::{self, Charge};
 use crate::{Decision, Gcra, RateLimiter};
 
 /// Several limiters that a request must pass, each with its visitor.
@@ -81,27 +84,34 @@ impl<'a> Limits<'a> {
     /// Charges all of them, or none.
     ///
     /// It takes one round trip for the limiters that share a store, and one more if one of them refuses. In
-    /// process it takes none, and asks no further limiter once one has refused.
+    /// process it takes none, and charges no further limiter once one has refused.
     ///
     /// # Errors
     /// Those of the stores. What was charged is then given back, as far as the store answers. The others are
     /// those of [`RateLimiter::check`].
     ///
     /// # Cancellation
-    /// Each of the visitors may or may not have been charged.
+    /// What is known to be charged is given back in the background. A visitor whose store has not answered yet
+    /// may or may not have been charged.
     pub async fn check(&self) -> Result<Decisions> {
         let mut steps = Vec::with_capacity(self.asked.len());
         for asked in &self.asked {
             steps.push(Step::new(asked).await?);
         }
-        if !run_now(&mut steps) {
-            run_together(&mut steps).await;
+        let mut steps = Undecided(steps);
+        if !run_now(&mut steps.0) {
+            run_together(&mut steps.0).await;
         }
+        let mut steps = std::mem::take(&mut steps.0);
         // A limit that refuses needs no answer of the others.
         let is_refused = steps.iter().any(Step::is_refused);
         let error = steps.iter_mut().find_map(Step::error);
         if is_refused || error.is_some() {
-            give_back(&steps).await;
+            let left = give_back_now(&steps);
+            match in_background(left) {
+                Ok(task) => drop(task.await),
+                Err(left) => give_back(left).await,
+            }
         }
         match error {
             Some(error) if !is_refused => Err(error),
@@ -109,6 +119,16 @@ impl<'a> Limits<'a> {
                 each: steps.into_iter().map(Step::decided).collect(),
             }),
         }
+    }
+}
+
+/// Steps whose outcome nobody has seen yet. What they have charged is given back when they are dropped.
+struct Undecided<'a>(Vec<Step<'a>>);
+
+impl Drop for Undecided<'_> {
+    fn drop(&mut self) {
+        // Without a runtime it comes back by itself.
+        let _ = in_background(give_back_now(&self.0));
     }
 }
 
@@ -137,7 +157,8 @@ impl Decisions {
 
     /// Returns the decision of each limiter that was asked, in their order, with its policy's name.
     ///
-    /// After a refusal, those that had charged say what they had decided; it was given back.
+    /// After a refusal, those that had charged say what they had decided; it was given back. Those that were
+    /// not to charge any more say what they would have decided.
     pub fn each(&self) -> impl Iterator<Item = (&str, Decision)> {
         let each = self.each.iter();
         each.filter_map(|(policy, decision)| Some((&**policy, (*decision)?)))
@@ -190,8 +211,32 @@ impl<'a> Step<'a> {
                 .run_now(programs, key, &**charge)
                 .map_ok(|(answer, account)| (answer.charged(&charge.rules.rules, *cost), account)),
         };
+        self.answered(answer);
+    }
+
+    /// Looks what the limiter would decide, without a charge.
+    fn peek_now(&mut self) {
+        let Asked { limiter, key, cost } = self.asked;
+        let programs = &*limiter.programs;
+        let answer = match &self.program {
+            Program::None => return,
+            Program::Gcra(gcra) => programs.run_now(key, &Peek(*gcra)),
+            Program::Usage(charge) => {
+                let peek = usage::Peek {
+                    rules: charge.rules.clone(),
+                    cost: charge.cost,
+                    holds: false,
+                };
+                let answer = programs.run_now(key, &peek);
+                answer.map_ok(|answer| answer.decision(&peek.rules.rules, *cost))
+            }
+        };
+        self.answered(answer.map_ok(|decision| (decision, Account::Own)));
+    }
+
+    fn answered(&mut self, answer: Poll<Result<(Decision, Account)>>) {
         if let Poll::Ready(answer) = answer {
-            let cost = *cost;
+            let cost = self.asked.cost;
             self.outcome = Some(answer.map(|(decision, account)| Decision {
                 account,
                 cost,
@@ -223,10 +268,13 @@ impl<'a> Step<'a> {
 }
 
 /// Runs the steps that need no waiting, up to the first refusal. Returns whether there was one.
+///
+/// The others then only look, so that a client is not told to come back before it can pass them too.
 fn run_now(steps: &mut [Step<'_>]) -> bool {
-    for step in steps {
-        step.run_now();
-        if !step.is_allowed() {
+    for i in 0..steps.len() {
+        steps[i].run_now();
+        if !steps[i].is_allowed() {
+            steps[i + 1..].iter_mut().for_each(Step::peek_now);
             return true;
         }
     }
@@ -293,26 +341,40 @@ async fn run_together(steps: &mut [Step<'_>]) {
     }
 }
 
+/// A charge on the record with this key, and what gives it back.
+type Charged = (Arc<dyn Programs>, Key, GiveBack);
+
+/// Gives back what was charged, as far as that needs no waiting. Returns the rest.
+fn give_back_now(steps: &[Step<'_>]) -> Vec<Charged> {
+    let charged = steps.iter().filter_map(|step| {
+        let decision = step.outcome.as_ref()?.as_ref().ok()?;
+        let limiter = step.asked.limiter;
+        let back = GiveBack::of(limiter, &step.engine, decision).ok()??;
+        let key = limiter.charged(step.asked.key.clone(), decision);
+        Some((limiter.programs.clone(), key, back))
+    });
+    charged
+        .filter(|(programs, key, back)| back.run_now(&**programs, key).is_pending())
+        .collect()
+}
+
+/// Gives back in a task, which goes on if the caller leaves. Returns what was charged if there is no runtime.
+fn in_background(left: Vec<Charged>) -> std::result::Result<JoinHandle<()>, Vec<Charged>> {
+    match Handle::try_current() {
+        Ok(runtime) if !left.is_empty() => Ok(runtime.spawn(give_back(left))),
+        _ => Err(left),
+    }
+}
+
 /// Gives back what was charged. What is lost comes back by itself.
-async fn give_back(steps: &[Step<'_>]) {
-    let mut left: Vec<_> = steps
-        .iter()
-        .filter_map(|step| {
-            let decision = step.outcome.as_ref()?.as_ref().ok()?;
-            let limiter = step.asked.limiter;
-            let back = GiveBack::of(limiter, &step.engine, decision).ok()??;
-            let key = limiter.charged(step.asked.key.clone(), decision);
-            Some((limiter.programs.clone(), key, back))
-        })
-        .collect();
-    left.retain(|(programs, key, back)| back.run_now(&**programs, key).is_pending());
+async fn give_back(mut left: Vec<Charged>) {
     while let Some((programs, ..)) = left.first() {
         let programs = programs.clone();
         let (here, elsewhere) = left
             .into_iter()
             .partition(|(it, ..)| is_same(it, &programs));
         left = elsewhere;
-        let here: Vec<(Arc<dyn Programs>, Key, GiveBack)> = here;
+        let here: Vec<Charged> = here;
         let mut runs: Vec<_> = here
             .iter()
             .map(|(_, key, back)| (key, back.sent()))

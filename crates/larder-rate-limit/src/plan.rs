@@ -1,10 +1,12 @@
 //! A policy in the numbers that its programs count by.
 
+use std::sync::OnceLock;
 use std::time::Duration;
 
 use larder_store::Result;
 use smallvec::SmallVec;
 
+use crate::headers::Fields;
 use crate::policy::{Policy, is_gcra};
 use crate::quota::invalid;
 use crate::rule::{Algorithm, Rule};
@@ -23,6 +25,7 @@ pub(crate) struct Plan {
     pub(crate) lease_us: Option<i64>,
     /// The most that a request may cost.
     most: u32,
+    fields: OnceLock<Fields>,
 }
 
 impl Plan {
@@ -45,6 +48,7 @@ impl Plan {
             reservation_us: policy.reservations.map(micros),
             lease_us,
             most: most.unwrap_or(u32::MAX),
+            fields: OnceLock::new(),
             policy,
         })
     }
@@ -70,6 +74,12 @@ impl Plan {
 
     pub(crate) fn args(&self) -> &[RuleArgs] {
         &self.args
+    }
+
+    /// Returns the header fields of the policy, whose limiter has this name.
+    pub(crate) fn fields(&self, name: &str) -> &Fields {
+        self.fields
+            .get_or_init(|| Fields::of(name, &self.policy.rules))
     }
 
     /// Returns the most that a request may cost.

@@ -167,7 +167,7 @@ impl Plans {
     }
 
     /// Returns the last plan of a visitor, however old.
-    fn last(&self, key: &Key) -> Option<Arc<Plan>> {
+    pub(crate) fn last(&self, key: &Key) -> Option<Arc<Plan>> {
         self.kept.peek(key)?.value
     }
 

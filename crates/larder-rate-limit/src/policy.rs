@@ -78,7 +78,7 @@ impl Policy {
     /// The most rules of a policy: 8.
     pub const MAX_RULES: usize = 8;
 
-    /// The most reservations of one visitor that are open at once: 1,000, together with its permits.
+    /// The most reservations of one visitor that are open at once: 1,000.
     pub const MAX_RESERVATIONS: u32 = Rule::MAX_CONCURRENCY;
 
     /// Makes a policy of one rule.
@@ -118,7 +118,7 @@ impl Policy {
 
     /// Allows [reservations](crate::RateLimiter::reserve), each of which is kept for `ttl` unless it is settled.
     ///
-    /// By default there are none.
+    /// By default there are none. A policy with them has no [concurrency rule](Rule::concurrency).
     #[must_use]
     pub const fn with_reservations(mut self, ttl: Duration) -> Self {
         self.reservations = Some(ttl);
@@ -180,6 +180,11 @@ impl Policy {
         match self.reservations {
             Some(ttl) if !is_span(ttl) => Err(invalid(
                 "the TTL of a reservation must be between 1 µs and 10 years",
+            )),
+            // A place is held until the body has ended, and a reservation until its cost is known.
+            Some(_) if self.has_concurrency() => Err(invalid(
+                "a policy has a concurrency rule or reservations, not both: give each a limiter of its own, and \
+                 put both in one layer by RateLimitLayer::and",
             )),
             _ => Ok(()),
         }

@@ -21,8 +21,9 @@ impl RateLimiter {
     ///
     /// For clients, and for jobs that call a limited service. A caller that would have to wait longer is refused
     /// at once. In one process, callers for a visitor pass in the order in which they came; between processes
-    /// the first to ask passes. Nothing is charged while a caller waits. It takes one round trip, or none in
-    /// process, and one more after each wait.
+    /// the first to ask passes. Nothing is charged while a caller waits, and however often it looks, it is one
+    /// refusal at most towards a [ban](crate::Ban). It takes one round trip, or none in process, and one more
+    /// after each wait.
     ///
     /// # Errors
     /// As those of [`check`](Self::check).
@@ -35,18 +36,25 @@ impl RateLimiter {
     pub async fn until_ready(&self, visitor: impl KeyId, within: Duration) -> Result<Decision> {
         let key = self.key(visitor);
         let queued = Queued::join(&self.turns, &key, within).await;
-        loop {
-            let decision = self.check_key(&key).await?;
-            match queued.pause(&decision) {
-                None => return Ok(decision),
-                Some(until) => sleep_until(until).await,
+        let mut decision = self.check_key(&key).await?;
+        if let Some(mut until) = queued.pause(&decision) {
+            let again = self.looking_again();
+            loop {
+                sleep_until(until).await;
+                decision = again.check_key(&key).await?;
+                match queued.pause(&decision) {
+                    None => break,
+                    Some(later) => until = later,
+                }
             }
         }
+        Ok(decision)
     }
 
     /// Acquires a permit as [`acquire`](Self::acquire) does, and waits for it `within` at most.
     ///
-    /// It looks for a place that was given back 20 times a second.
+    /// It looks for a place that was given back 20 times a second, and counts as one refusal at most towards a
+    /// [ban](crate::Ban).
     ///
     /// # Errors
     /// As those of [`acquire`](Self::acquire).
@@ -63,14 +71,20 @@ impl RateLimiter {
     ) -> Result<Grant<Permit>> {
         let key = self.key(visitor);
         let queued = Queued::join(&self.turns, &key, within).await;
-        loop {
-            let grant = self.acquire_key(&key, self.cost()).await?;
-            let refused = grant.refused();
-            match refused.and_then(|decision| queued.pause(&decision)) {
-                None => return Ok(grant),
-                Some(until) => sleep_until(until).await,
+        let pause = |grant: &Grant<Permit>| queued.pause(&grant.refused()?);
+        let mut grant = self.acquire_key(&key, self.cost()).await?;
+        if let Some(mut until) = pause(&grant) {
+            let again = self.looking_again();
+            loop {
+                sleep_until(until).await;
+                grant = again.acquire_key(&key, self.cost()).await?;
+                match pause(&grant) {
+                    None => break,
+                    Some(later) => until = later,
+                }
             }
         }
+        Ok(grant)
     }
 }
 

@@ -2,9 +2,9 @@ use std::time::Duration;
 
 use smallvec::{SmallVec, smallvec};
 
+use crate::Decision;
 use crate::decision::Account;
 use crate::usage::{Answer, RuleArgs};
-use crate::{Decision, Reason};
 
 /// The decision of a limiter about one request, with that of each of its rules.
 #[derive(Clone, Debug, PartialEq, Eq)]
@@ -18,14 +18,10 @@ pub struct Report {
 impl Report {
     /// Makes the report of a limiter with one rule.
     pub(crate) fn of_one(decision: Decision) -> Self {
-        let ban = match decision.reason {
-            Some(Reason::Ban) => decision.retry_after(),
-            _ => Duration::ZERO,
-        };
         Self {
             decision,
             rules: smallvec![decision],
-            ban,
+            ban: Duration::from_micros(decision.ban_us.unsigned_abs()),
             held: 0,
         }
     }

@@ -46,6 +46,17 @@ impl Window {
     }
 }
 
+impl Window {
+    /// Returns whether all windows are equally long.
+    pub(crate) fn is_of_one_length(&self) -> bool {
+        match &self.0 {
+            Edges::Aligned(_) | Edges::FromFirst(_) => true,
+            #[cfg(feature = "calendar")]
+            Edges::Calendar(_) => false,
+        }
+    }
+}
+
 #[cfg(feature = "calendar")]
 impl From<Calendar> for Window {
     fn from(calendar: Calendar) -> Self {

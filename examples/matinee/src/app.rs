@@ -11,19 +11,15 @@
 //!    hosts are refused, and every spelling of a page gets one address.
 //! 4. **Session**: outside the layers that turn panics and timeouts into responses, so that it can set
 //!    its cookie on those too. It is lazy: pages of films use none and cost no store call for it.
-//! 5. **Limits**: next to the router. The limit on wrong passwords is around its form alone.
+//! 5. **Limits**: next to the router. Wrong passwords are limited in the handler of their form.
 //! 6. **Router**.
-
-use std::sync::Arc;
 
 use axum::Router;
 use axum::http::StatusCode;
 use axum::middleware::{from_fn, from_fn_with_state, map_response};
-use larder::Store;
 use larder::rate_limit::RateLimitLayer;
 use larder::response_cache::ResponseCacheLayer;
 use larder::session::SessionLayer;
-use metrics_exporter_prometheus::PrometheusHandle;
 use sqlx::SqlitePool;
 use tokio_util::sync::CancellationToken;
 use tower::ServiceBuilder;
@@ -37,16 +33,19 @@ use tower_http::trace::TraceLayer;
 
 use crate::accounts::{self, Accounts};
 use crate::admin::{self, AccountsDesk, Editor};
-use crate::config::Config;
+use crate::config::{Config, Operations};
 use crate::errors::{Problem, StartError};
 use crate::figures::{CountVisits, Figures, Visitors};
 use crate::films::Loader;
 use crate::hosts::AllowedHosts;
 use crate::mail::{Mail, Outbox};
+use crate::metrics::Metrics;
+use crate::operations::Subjects;
 use crate::seats::Bookings;
+use crate::store::Opened;
 use crate::{
     assets, caching, csrf, db, errors, figures, films, forms, headers, health, hosts, limits, logs,
-    metrics, seats, sessions, store,
+    metrics, operations, seats, sessions, store,
 };
 
 const MAX_BODY: usize = 64 * 1024;
@@ -56,8 +55,9 @@ pub struct App {
     pub(crate) config: Config,
     pub(crate) router: Router,
     pub(crate) pool: SqlitePool,
-    pub(crate) store: Arc<dyn Store>,
-    pub(crate) metrics: PrometheusHandle,
+    pub(crate) opened: Opened,
+    /// None if they are not kept.
+    pub(crate) metrics: Option<Metrics>,
     pub(crate) count_visits: CountVisits,
     pub(crate) mail: Mail,
     /// Ends the streams and the work in the background.
@@ -72,16 +72,20 @@ pub struct App {
 pub async fn app(config: Config) -> Result<App, StartError> {
     let pool = db::open(&config.database_url).await?;
     // Before the layers, because each counts in the recorder that is installed when it is built.
-    let metrics = metrics::recorder();
-    let store = store::open(&config).await?;
+    let metrics = (config.operations == Operations::On).then(metrics::recorder);
+    let opened = store::open(&config).await?;
+    let store = opened.store.clone();
     let sessions = sessions::sessions(store.clone())?;
     let accounts = Accounts::open(&config, &pool, &store, &sessions).await?;
     let response_cache = caching::layer(store.clone(), config.transport())?;
     let loader = Loader::new(pool.clone(), store.clone())?;
     let (visitors, count_visits) = Visitors::new(&config, store.clone())?;
     let figures = Figures::new(store.clone(), visitors.clone(), loader.clone())?;
-    let editor = Editor::new(pool.clone(), loader.clone(), response_cache.purger());
-    let desk = AccountsDesk::new(pool.clone(), sessions.clone());
+    let mut editor = Editor::new(pool.clone(), loader.clone(), response_cache.purger());
+    if metrics.is_some() {
+        editor = editor.with_operations(operations::PAGE);
+    }
+    let desk = AccountsDesk::new(pool.clone(), sessions.clone(), accounts.attempts());
     let (outbox, stop) = (Outbox::default(), CancellationToken::new());
     let mail = Mail::open(&config, pool.clone(), store.clone(), outbox.clone()).await?;
     let bookings = Bookings::new(
@@ -91,13 +95,22 @@ pub async fn app(config: Config) -> Result<App, StartError> {
         outbox,
         stop.clone(),
     )?;
-    let pages = films::routes(loader, figures)
+    let mut pages = films::routes(loader, figures)
         .merge(accounts::routes(accounts))
         .merge(seats::routes(bookings))
         .merge(admin::routes(editor, desk));
-    let rest = assets::routes()
-        .merge(health::routes(pool.clone(), store.clone()))
-        .merge(metrics::routes(metrics.clone()));
+    let mut rest = assets::routes().merge(health::routes(pool.clone(), store.clone()));
+    if let Some(metrics) = &metrics {
+        let subjects = Subjects {
+            opened: opened.clone(),
+            figures: metrics.figures.clone(),
+            sessions: sessions.clone(),
+            purger: response_cache.purger(),
+            pool: pool.clone(),
+        };
+        pages = pages.merge(operations::routes(&config, subjects, stop.clone())?);
+        rest = rest.merge(metrics::routes(metrics.exported.clone()));
+    }
     let layers = Layers {
         csrf: csrf::layer(config.public_url.as_ref())?,
         response_cache,
@@ -110,7 +123,7 @@ pub async fn app(config: Config) -> Result<App, StartError> {
         config,
         router,
         pool,
-        store,
+        opened,
         metrics,
         count_visits,
         mail,
@@ -160,7 +173,7 @@ fn layered(config: &Config, pages: Router, rest: Router, layers: Layers) -> Rout
                 .on_response(logs::answered),
         )
         .layer(PropagateRequestIdLayer::x_request_id())
-        .layer(from_fn(metrics::track))
+        .layer(from_fn_with_state(config.operations, metrics::track))
         .layer(from_fn(headers::strict))
         .layer(CompressionLayer::new())
         .layer(from_fn(errors::render))

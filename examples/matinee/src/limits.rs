@@ -3,7 +3,7 @@
 use std::sync::Arc;
 
 use larder::Store;
-use larder::rate_limit::{KeyBy, RateLimitLayer, RateLimiter, TrustedProxies};
+use larder::rate_limit::{ClientAddress, KeyBy, RateLimitLayer, RateLimiter, TrustedProxies};
 
 use crate::config::Config;
 
@@ -12,13 +12,16 @@ use crate::config::Config;
 /// While the store fails, requests pass: a limit that only saves load must not shut visitors out.
 pub(crate) fn visitors(config: &Config, store: Arc<dyn Store>) -> larder::Result<RateLimitLayer> {
     let limiter = RateLimiter::new(store, "visitors", config.rate_limit)?;
-    Ok(RateLimitLayer::new(limiter, address(config)))
+    Ok(RateLimitLayer::new(
+        limiter,
+        KeyBy::address(address(config)),
+    ))
 }
 
-/// Charges the address of the connection, or the client address that declared proxies report.
-pub(crate) fn address(config: &Config) -> KeyBy {
+/// Takes the address of the connection, or the client address that declared proxies report.
+pub(crate) fn address(config: &Config) -> ClientAddress {
     match &config.trusted_proxies {
-        Some(nets) => KeyBy::forwarded(TrustedProxies::x_forwarded_for(nets.clone())),
-        None => KeyBy::peer(),
+        Some(nets) => ClientAddress::forwarded(TrustedProxies::x_forwarded_for(nets.clone())),
+        None => ClientAddress::peer(),
     }
 }

@@ -10,8 +10,12 @@ use axum::http::header::CONTENT_TYPE;
 use axum::middleware::Next;
 use axum::response::{IntoResponse, Response};
 use axum::routing::get;
+use larder::ops::page::Figures;
 use metrics::{counter, gauge, histogram};
-use metrics_exporter_prometheus::{PrometheusBuilder, PrometheusHandle};
+use metrics_exporter_prometheus::{Matcher, PrometheusBuilder, PrometheusHandle};
+use tokio::runtime::Handle;
+
+use crate::config::Operations;
 
 const SECONDS: &[f64] = &[
     0.0005, 0.001, 0.0025, 0.005, 0.01, 0.025, 0.05, 0.1, 0.25, 1.0, 2.5, 10.0,
@@ -23,20 +27,39 @@ pub(crate) fn routes(metrics: PrometheusHandle) -> Router {
         .with_state(metrics)
 }
 
+/// What keeps the metrics of this process.
+#[derive(Clone)]
+pub(crate) struct Metrics {
+    /// For Prometheus.
+    pub(crate) exported: PrometheusHandle,
+    /// For the operators' page.
+    pub(crate) figures: Figures,
+}
+
 /// The recorder of this process. There can be only one, so apps in one process share it.
-pub(crate) fn recorder() -> PrometheusHandle {
-    static HANDLE: OnceLock<PrometheusHandle> = OnceLock::new();
-    HANDLE
+pub(crate) fn recorder() -> Metrics {
+    static METRICS: OnceLock<Metrics> = OnceLock::new();
+    METRICS
         .get_or_init(|| {
-            // An error here says that the list of buckets is empty.
-            let recorder = PrometheusBuilder::new()
-                .set_buckets(SECONDS)
-                .unwrap_or_default()
-                .build_recorder();
-            let handle = recorder.handle();
-            if metrics::set_global_recorder(recorder).is_err() {
+            let mut exporter = PrometheusBuilder::new();
+            let of_larder = larder::buckets().iter();
+            let of_larder = of_larder.map(|(name, bounds)| (Some(*name), *bounds));
+            for (name, bounds) in [(None, SECONDS)].into_iter().chain(of_larder) {
+                // An error here says that a list of buckets is empty.
+                exporter = match name {
+                    None => exporter.set_buckets(bounds),
+                    Some(name) => {
+                        exporter.set_buckets_for_metric(Matcher::Full(name.to_owned()), bounds)
+                    }
+                }
+                .unwrap_or_default();
+            }
+            let exporter = exporter.build_recorder();
+            let (exported, figures) = (exporter.handle(), Figures::new());
+            if metrics::set_global_recorder(figures.recorder(exporter)).is_err() {
                 tracing::warn!("another metrics recorder is installed: /metrics stays empty");
             }
+            larder::describe_metrics();
             metrics::describe_counter!("http_requests_total", "Requests that were answered.");
             metrics::describe_histogram!(
                 "http_request_duration_seconds",
@@ -46,13 +69,28 @@ pub(crate) fn recorder() -> PrometheusHandle {
                 "http_requests_in_flight",
                 "Requests that wait for an answer."
             );
-            handle
+            metrics::describe_gauge!(
+                "tokio_tasks_alive",
+                "Tasks of the runtime that have not ended."
+            );
+            metrics::describe_counter!(
+                "matinee_sign_ins_total",
+                "Attempts to sign in, by outcome."
+            );
+            Metrics { exported, figures }
         })
         .clone()
 }
 
-/// Counts and times a request. Labels have few values each: the route, not the path.
-pub(crate) async fn track(request: Request, next: Next) -> Response {
+/// Counts and times a request, if metrics are kept. Labels have few values each: the route, not the path.
+pub(crate) async fn track(
+    State(operations): State<Operations>,
+    request: Request,
+    next: Next,
+) -> Response {
+    if operations == Operations::Off {
+        return next.run(request).await;
+    }
     let route = request.extensions().get::<MatchedPath>().cloned();
     let method = label(request.method());
     let start = Instant::now();
@@ -105,6 +143,9 @@ fn label(method: &Method) -> &'static str {
 }
 
 async fn show(State(metrics): State<PrometheusHandle>) -> impl IntoResponse {
+    let tasks = Handle::current().metrics().num_alive_tasks();
+    // There are far fewer than a float can count.
+    gauge!("tokio_tasks_alive").set(tasks as f64);
     (
         [(CONTENT_TYPE, "text/plain; version=0.0.4; charset=utf-8")],
         metrics.render(),

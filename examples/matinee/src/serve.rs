@@ -1,6 +1,6 @@
 //! Listens, serves, and stops within a bounded time.
 
-use std::future::{Future, IntoFuture};
+use std::future::{Future, IntoFuture, pending};
 use std::net::SocketAddr;
 use std::time::Duration;
 
@@ -13,7 +13,8 @@ use tokio::time::{interval, sleep, timeout};
 use crate::app::App;
 use crate::errors::StartError;
 use crate::hosts::AllowedHosts;
-use crate::{clock, db};
+use crate::metrics::Metrics;
+use crate::{clock, db, operations};
 
 /// How often to check whether the next season must be added.
 const PROGRAMME: Duration = Duration::from_secs(60 * 60);
@@ -86,11 +87,14 @@ pub async fn serve(
              PUBLIC_URL=https://… to the address that visitors use"
         );
     }
-    tracing::info!(address = %format_args!("http://{address}"), store = %app.store.location(), "matinee is listening");
+    tracing::info!(address = %format_args!("http://{address}"), store = %app.opened.store.location(), "matinee is listening");
+    if app.metrics.is_some() {
+        operations::examine(&app.config, app.opened.redis, app.stop.clone());
+    }
     tokio::select! {
         result = server => result.map_err(StartError::Serve)?,
         () = drained => tracing::warn!(?drain, "some requests were cut off: they took longer than the drain time"),
-        () = upkeep(&app.metrics) => {}
+        () = upkeep(app.metrics.as_ref()) => {}
         () = app.count_visits.run() => {}
         () = db::keep_programme_ahead(&app.pool, PROGRAMME, clock::now_ms) => {}
     }
@@ -117,10 +121,13 @@ fn send_at_once(stream: &mut TcpStream) {
 }
 
 /// Folds the samples of the histograms every few seconds, for ever.
-async fn upkeep(metrics: &metrics_exporter_prometheus::PrometheusHandle) {
+async fn upkeep(metrics: Option<&Metrics>) {
+    let Some(metrics) = metrics else {
+        return pending().await;
+    };
     let mut ticks = interval(Duration::from_secs(5));
     loop {
         ticks.tick().await;
-        metrics.run_upkeep();
+        metrics.exported.run_upkeep();
     }
 }

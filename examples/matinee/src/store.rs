@@ -2,6 +2,7 @@
 
 use std::sync::Arc;
 
+use larder::redis::RedisStore;
 use larder::{Key, Kind, Namespace, Prefixed, Store};
 
 use crate::config::Config;
@@ -10,11 +11,28 @@ use crate::errors::StartError;
 /// A key that is never written: reading it shows that the store answers.
 const PROBE: Kind = Kind::evictable("probe");
 
+/// The store of the app.
+#[derive(Clone)]
+pub(crate) struct Opened {
+    pub(crate) store: Arc<dyn Store>,
+    /// What is behind it, unless it is in this process: operators look at the servers themselves.
+    pub(crate) redis: Option<Arc<RedisStore>>,
+}
+
 /// Opens the store. Every key of the app begins with the environment and `matinee:`.
-pub(crate) async fn open(config: &Config) -> Result<Arc<dyn Store>, StartError> {
+pub(crate) async fn open(config: &Config) -> Result<Opened, StartError> {
     let namespace = Namespace::new(&config.environment, "matinee")?;
-    let store = larder::connect(config.store_url.expose()).await?;
-    Ok(Arc::new(Prefixed::new(namespace, store)))
+    let url = config.store_url.expose();
+    let redis = match config.store_url.is_redis() {
+        true => Some(Arc::new(RedisStore::connect(url).await?)),
+        false => None,
+    };
+    let store = match &redis {
+        Some(redis) => redis.clone(),
+        None => larder::connect(url).await?,
+    };
+    let store = Arc::new(Prefixed::new(namespace, store));
+    Ok(Opened { store, redis })
 }
 
 /// Checks that the store answers.

@@ -1,4 +1,4 @@
-//! A web service to copy: sessions, rate limits, cached pages and cached queries on one store.
+//! A web service on axum and larder, to build on.
 //!
 //! `cargo run -p starter`, with `STORE_URL`, `LISTEN` and `APP_ENV` as you like.
 //!
@@ -193,7 +193,7 @@ async fn main() -> Result<(), Error> {
         tokio::time::sleep(TIMEOUT).await;
     };
     tokio::select! {
-        ended = async { server.await } => Ok(ended?),
+        ended = async { server.await } => ended.map_err(Error::from),
         () = too_late => Err("requests in flight did not end in time and were cut off".into()),
     }
 }

@@ -30,41 +30,187 @@ fn line<'a>(text: &'a str, start: &str) -> &'a str {
     found.unwrap_or_else(|| panic!("no line begins with {start}"))
 }
 
+/// The blocks of the front page that begin with a fence such as `sh`.
+fn blocks(page: &str, fence: &str) -> Vec<String> {
+    let start = format!("```{fence}\n");
+    let blocks = page.split(start.as_str()).skip(1);
+    let text = blocks.map(|rest| rest.split("```").next().unwrap());
+    text.map(str::to_owned).collect()
+}
+
 #[test]
-fn the_dependencies_of_the_front_page_bring_all_that_it_shows() {
+fn the_dependencies_of_the_front_page_bring_all_that_its_program_uses() {
     let page = read("README.md");
     let named = features(line(&page, "larder = {"));
-    // The examples, which show a layer each, are built with the same features.
+    // The examples, of which the program is one, are built with more.
     let built = read("examples/Cargo.toml");
-    assert_eq!(named, features(line(&built, "larder = {")));
+    assert!(named.is_subset(&features(line(&built, "larder = {"))));
 
-    // The pages in the table of layers use no other feature.
+    // `./scripts/adopt` puts them into a manifest.
+    let [manifest] = &blocks(&page, "toml")[..] else {
+        panic!("./scripts/adopt takes one block of dependencies");
+    };
+    let workspace = read("Cargo.toml");
+    let axum = line(manifest, "axum = ").trim_end_matches('"');
+    assert!(workspace.contains(&format!("\n{axum}")), "{axum}");
+    let (_, path) = line(manifest, "larder = {").split_once('"').unwrap();
+    let path = path.split('"').next().unwrap().strip_prefix("../larder/");
+    assert!(path.is_none_or(|it| exists(&format!("{it}/Cargo.toml"))));
+
+    // All four layers.
     let facade = read("crates/larder/Cargo.toml");
     let default = line(&facade, "default = [").replace("default = [", "features = [");
     let there: BTreeSet<_> = named.union(&features(&default)).cloned().collect();
+    let layers = ["cache", "rate-limit", "response-cache", "session"].map(str::to_owned);
+    assert!(there.is_superset(&layers.into()), "{there:?}");
+    let [program] = &blocks(&page, "rust,no_run")[..] else {
+        panic!("./scripts/adopt builds one program");
+    };
+    for layer in [
+        "Cache::",
+        "RateLimitLayer",
+        "ResponseCacheLayer",
+        "SessionLayer",
+    ] {
+        assert!(program.contains(layer), "{layer}");
+    }
+}
+
+#[test]
+fn the_table_of_the_front_page_names_features_that_are_there() {
+    let facade = read("crates/larder/Cargo.toml");
+    let page = read("README.md");
     let (_, table) = page.split_once("| you want |").unwrap();
-    let (table, _) = table.split_once("\n\n").unwrap();
-    let mut used = BTreeSet::new();
-    for row in table.lines().skip(2) {
-        let (_, link) = row.split_once("](").unwrap();
-        let text = read(link.split(')').next().unwrap());
-        for (_, path) in text
-            .match_indices("larder::")
-            .map(|(at, it)| text.split_at(at + it.len()))
-        {
-            let module: String = path
-                .chars()
-                .take_while(|c| c.is_lowercase() || *c == '_')
-                .collect();
-            let feature = module.replace('_', "-");
-            if facade.contains(&format!("\n{feature} = [")) {
-                used.insert(feature);
+    let rows = table.split("\n\n").next().unwrap().lines().skip(2);
+    let mut named = 0;
+    for feature in rows.filter_map(|row| row.rsplit("| `").next()?.split_once('`')) {
+        assert!(
+            facade.contains(&format!("\n{} = [", feature.0)),
+            "{}",
+            feature.0
+        );
+        named += 1;
+    }
+    assert_eq!(named, 8);
+}
+
+#[test]
+fn the_page_that_is_played_is_the_front_page() {
+    let page = read("README.md");
+    let [shown] = &blocks(&page, "text")[..] else {
+        panic!("one block is played");
+    };
+    let played = read("examples/examples/front_page.rs");
+    let played = played.lines().filter_map(|line| line.strip_prefix("//! "));
+    let played = played.skip_while(|line| *line != "```text").skip(1);
+    let played: Vec<_> = played.take_while(|line| *line != "```").collect();
+    assert_eq!(shown.trim_end(), played.join("\n"));
+}
+
+/// Each command of the front page: those in blocks, and those between backticks.
+fn commands(page: &str) -> Vec<String> {
+    let lines = blocks(page, "sh").concat();
+    let lines = lines.lines().map(|line| line.split("   #").next().unwrap());
+    let lines = lines.flat_map(|line| line.split(" && ")).map(str::trim);
+    let is_command = |it: &&str| it.starts_with("cargo ") || it.starts_with("./scripts/");
+    let spans = page.split('`').skip(1).step_by(2).filter(is_command);
+    lines.chain(spans).map(str::to_owned).collect()
+}
+
+#[test]
+fn each_command_of_the_front_page_is_a_test_a_script_or_a_program_that_is_there() {
+    let page = read("README.md");
+    let (mut tests, mut proofs) = (0, 0);
+    for command in commands(&page) {
+        let words: Vec<_> = command.split_whitespace().collect();
+        match words[..] {
+            ["cargo", "test", "-p", package, .., filter] => {
+                assert!(has_test(package, filter), "no test for {command}");
+                tests += 1;
+            }
+            ["./scripts/prove", name] => {
+                let there = read("proofs/src/proof.rs");
+                assert!(there.contains(&format!("name: \"{name}\"")), "{command}");
+                proofs += 1;
+            }
+            [script, ..] if script.starts_with("./scripts/") => assert!(exists(script), "{script}"),
+            [
+                "cargo",
+                "run",
+                "--release",
+                "-p",
+                "larder-benches",
+                "--",
+                ref groups @ ..,
+            ] => {
+                let there = read("benches/src/main.rs");
+                for group in groups {
+                    assert!(there.contains(&format!("(\"{group}\", ")), "{command}");
+                }
+            }
+            // Their own tests start them.
+            ["cargo", "run", "-p", "matinee"] => assert!(exists("examples/matinee/tests")),
+            ["cargo", "run"] => {}
+            ["cargo", "run", "-p", "larder-cli", "--", name, _] => {
+                assert!(
+                    exists(&format!("crates/larder-cli/src/commands/{name}.rs")),
+                    "{name}"
+                );
+            }
+            ["cargo", "generate", "--path", path, ..] => {
+                let path = path.strip_prefix("larder/").unwrap();
+                assert!(exists(&format!("{path}/cargo-generate.toml")), "{command}");
+            }
+            ["git", "clone", ..] | ["cargo", "new", ..] | ["cd", _] => {
+                let adopt = read("scripts/adopt");
+                assert!(
+                    adopt.contains(&words[..words.len().min(2)].join(" ")),
+                    "{command}"
+                );
+            }
+            _ => panic!("nothing runs {command}"),
+        }
+    }
+    assert!(tests > 8 && proofs > 5, "{tests} tests and {proofs} proofs");
+}
+
+fn exists(path: &str) -> bool {
+    Path::new(env!("CARGO_MANIFEST_DIR"))
+        .join("..")
+        .join(path)
+        .exists()
+}
+
+/// Returns whether `cargo test` finds a test or a module of tests by `filter`.
+fn has_test(package: &str, filter: &str) -> bool {
+    let folder = match package {
+        "matinee" => "examples/matinee".to_owned(),
+        "larder-examples" => "examples/tests".to_owned(),
+        "larder-tests" => "tests".to_owned(),
+        _ => format!("crates/{package}"),
+    };
+    let mut folders = vec![
+        Path::new(env!("CARGO_MANIFEST_DIR"))
+            .join("..")
+            .join(folder),
+    ];
+    while let Some(folder) = folders.pop() {
+        for entry in fs::read_dir(folder).unwrap() {
+            let path = entry.unwrap().path();
+            // A module of tests has the name of its file or folder.
+            let is_module = path.file_stem().is_some_and(|it| it == filter);
+            if path.is_dir() {
+                folders.push(path.clone());
+            }
+            let text = fs::read_to_string(&path).unwrap_or_default();
+            // A test for both stores has its name in a table.
+            let names = [format!("fn {filter}("), format!("    {filter} / ")];
+            if is_module || names.iter().any(|name| text.contains(name)) {
+                return true;
             }
         }
     }
-    let layers = ["cache", "rate-limit", "response-cache", "session"].map(str::to_owned);
-    assert!(used.is_superset(&layers.into()), "{used:?}");
-    assert!(used.is_subset(&there), "{used:?} of {there:?}");
+    false
 }
 
 #[test]

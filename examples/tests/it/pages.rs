@@ -12,7 +12,7 @@ const PAGES: [&str; 5] = [
 ];
 
 /// Those above, and all pages below `docs`, by their paths.
-fn pages() -> Vec<String> {
+pub(crate) fn pages() -> Vec<String> {
     let mut pages: Vec<_> = PAGES.map(str::to_owned).into();
     let mut folders = vec!["docs".to_owned()];
     while let Some(folder) = folders.pop() {
@@ -29,7 +29,7 @@ fn pages() -> Vec<String> {
     pages
 }
 
-fn root() -> PathBuf {
+pub(crate) fn root() -> PathBuf {
     Path::new(env!("CARGO_MANIFEST_DIR")).join("..")
 }
 
@@ -123,6 +123,18 @@ fn the_book_has_every_page_once() {
 }
 
 #[test]
+fn each_migration_guide_shows_a_program_that_is_compiled_with_its_peer() {
+    for page in pages().iter().filter(|it| it.starts_with("docs/migrate/")) {
+        let name = page.split(['/', '.']).nth(2).unwrap().replace('-', "_");
+        // That one is played beside its successor, by a test of its own.
+        if name != "tower_sessions" {
+            let program = read(&format!("benches/examples/guides/{name}.rs"));
+            assert!(read(page).contains(&program), "{page} has another program");
+        }
+    }
+}
+
+#[test]
 fn the_page_of_features_has_each_feature() {
     let page = read("docs/features.md");
     let manifest = read("crates/larder/Cargo.toml");
@@ -151,7 +163,7 @@ fn the_index_has_every_example() {
     }
 }
 
-fn read(page: &str) -> String {
+pub(crate) fn read(page: &str) -> String {
     fs::read_to_string(root().join(page)).unwrap()
 }
 

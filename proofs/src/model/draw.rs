@@ -6,6 +6,7 @@ use proptest::prelude::*;
 use super::arguments::{Content, Id, When, Write};
 use super::events;
 use super::leases;
+use super::limits;
 use super::operation::Operation;
 use super::queue;
 use super::sessions;
@@ -49,9 +50,20 @@ fn operation(time: Time) -> BoxedStrategy<Operation> {
             let queues = queue::operation(time).prop_map(Operation::Queue);
             let logs = events::operation(time).prop_map(Operation::Log);
             let sessions = sessions::operation(time).prop_map(Operation::Session);
-            prop_oneof![20 => all, 3 => queues, 3 => logs, 6 => sessions, 4 => lapse(), 2 => at_end(time)].boxed()
+            let limits = limits::operation().prop_map(Operation::Limit);
+            prop_oneof![
+                20 => all,
+                3 => queues,
+                3 => logs,
+                6 => limits,
+                6 => sessions,
+                4 => lapse(),
+                2 => at_end(time),
+            ]
+            .boxed()
         }
         // The order of queues and logs is that of times, which a server's clock tells apart and ours does not.
+        // What a limit lets pass depends on the time too.
         Time::StandsStill => all.boxed(),
     }
 }

@@ -30,6 +30,7 @@ pub(crate) enum Given {
     Queue(Answer<String>),
     Log(Answer<String>),
     Session(String),
+    Limit(Answer<String>),
 }
 
 pub(crate) type Answer<T> = Result<T, ErrorKind>;

@@ -8,6 +8,7 @@ mod draw;
 mod events;
 mod given;
 mod leases;
+mod limits;
 mod operation;
 mod queue;
 mod remembered;

@@ -5,6 +5,7 @@ use larder_test::records::{Add, Append, Mark};
 use super::arguments::{Id, When, Write, journal, tally};
 use super::events::LogOperation;
 use super::leases::LeaseOperation;
+use super::limits::LimitOperation;
 use super::queue::QueueOperation;
 use super::remembered::Remembered;
 use super::sessions::SessionOperation;
@@ -43,6 +44,7 @@ pub(crate) enum Operation {
     Queue(QueueOperation),
     Log(LogOperation),
     Session(SessionOperation),
+    Limit(LimitOperation),
     /// All keys with this prefix, in pages of about so many.
     Scan(&'static str, usize),
 }
@@ -107,6 +109,10 @@ impl Operation {
             Self::Session(operation) => {
                 operation.remember(remembered);
                 Step::Session(operation.clone())
+            }
+            Self::Limit(operation) => {
+                operation.remember(remembered);
+                Step::Limit(operation.clone())
             }
             Self::Scan(prefix, about) => Step::Scan(prefix, *about),
         })

@@ -11,6 +11,7 @@ use larder_test::records::{
 use super::events::LogOperation;
 use super::given::{Answer, Given, each, kind};
 use super::leases::{Both, LeaseStep};
+use super::limits::LimitOperation;
 use super::queue::QueueOperation;
 use super::scan;
 use super::sessions::SessionOperation;
@@ -41,6 +42,7 @@ pub(crate) enum Step {
     Queue(QueueOperation),
     Log(LogOperation),
     Session(SessionOperation),
+    Limit(LimitOperation),
     Scan(&'static str, usize),
 }
 
@@ -83,7 +85,9 @@ impl Step {
             Self::Lease(step) => step.run(store, side).await,
             Self::Queue(operation) => Given::Queue(operation.run(store).await),
             Self::Log(operation) => Given::Log(operation.run(store).await),
-            Self::Session(operation) => Given::Session(operation.run(store).await),
+            // Large futures, for stacks as small as those of tests.
+            Self::Session(operation) => Given::Session(Box::pin(operation.run(store)).await),
+            Self::Limit(operation) => Given::Limit(Box::pin(operation.run(store)).await),
             Self::Scan(prefix, about) => Given::Keys(kind(scan::all(store, prefix, *about).await)),
         }
     }

@@ -5,7 +5,8 @@ use std::time::{Duration, Instant};
 use tokio::runtime::Runtime;
 
 use super::contender::{Contender, KEYS};
-use crate::harness::{Bar, Row, compare, compare_each, per_operation};
+use crate::harness::{Bar, Row, compare, compare_each};
+use crate::load::percentiles;
 
 const ROUNDS: usize = 15;
 const OPERATIONS: usize = 48_000;
@@ -88,23 +89,8 @@ fn round(runtime: &Runtime, contender: &impl Contender, work: Work, tasks: usize
         1 => ALONE,
         _ => OPERATIONS / tasks,
     };
-    runtime.block_on(async {
-        let started = Instant::now();
-        let tasks: Vec<_> = (0..tasks)
-            .map(|task| tokio::spawn(operations(contender.clone(), work, task * each, each)))
-            .collect();
-        let mut took = Vec::new();
-        for task in tasks {
-            took.extend(task.await.expect("no task of a benchmark panics"));
-        }
-        let elapsed = started.elapsed();
-        took.sort_unstable();
-        let percentile = |percent: usize| took[took.len() * percent / 100].as_nanos() as f64;
-        [
-            per_operation(elapsed, took.len()),
-            percentile(50),
-            percentile(99),
-        ]
+    percentiles(runtime, tasks, 1, |task| {
+        operations(contender.clone(), work, task * each, each)
     })
 }
 

@@ -3,7 +3,7 @@
 mod http;
 mod in_process;
 mod on_redis;
-mod site;
+pub(crate) mod site;
 
 use crate::harness::Row;
 

@@ -23,7 +23,7 @@ pub(super) const RAW: &str = "raw-session";
 
 /// Pages of larder: `/` leaves the session alone, `/read` reads a field, `/user` a field and who is
 /// signed in.
-pub(super) fn ours(store: Arc<dyn Store>) -> Router {
+pub(crate) fn ours(store: Arc<dyn Store>) -> Router {
     let sessions = Sessions::new(store).expect("a store that runs programs");
     Router::new()
         .route("/", get(|| async { "film" }))
@@ -58,7 +58,7 @@ async fn log_in(session: Session) {
 }
 
 /// The same pages of tower-sessions, which knows no user: one is a field.
-pub(super) fn theirs() -> Router {
+pub(crate) fn theirs() -> Router {
     let read = |session: tower_sessions::Session| async move {
         let city = session.get::<String>(CITY.name()).await;
         city.expect("the store answers").expect("a city")
@@ -67,6 +67,10 @@ pub(super) fn theirs() -> Router {
         let user = session.get::<String>("user").await;
         assert!(user.expect("the store answers").is_some());
         read(session).await
+    };
+    let visit = |session: tower_sessions::Session| async move {
+        let city = "Paris, Texas".to_owned();
+        session.insert(CITY.name(), city).await.expect("written");
     };
     let write = |session: tower_sessions::Session| async move {
         let city = "Paris, Texas".to_owned();
@@ -77,6 +81,7 @@ pub(super) fn theirs() -> Router {
         .route("/", get(|| async { "film" }))
         .route("/read", get(read))
         .route("/user", get(user))
+        .route("/city", get(visit))
         .route("/write", get(write))
         .route("/log-in", get(write))
         .layer(SessionManagerLayer::new(MemoryStore::default()))
@@ -98,7 +103,7 @@ async fn raw_read(State(mut connection): State<MultiplexedConnection>) -> String
 }
 
 /// The cookie of a visitor who has been at `path`.
-pub(super) async fn cookie(pages: &Router, path: &str) -> String {
+pub(crate) async fn cookie(pages: &Router, path: &str) -> String {
     let response = pages.clone().oneshot(request(path, "")).await;
     let response = response.expect("a router has no errors");
     let set = response
@@ -109,7 +114,7 @@ pub(super) async fn cookie(pages: &Router, path: &str) -> String {
     set.split(';').next().unwrap_or_default().to_owned()
 }
 
-pub(super) fn request(path: &str, cookie: &str) -> Request<Body> {
+pub(crate) fn request(path: &str, cookie: &str) -> Request<Body> {
     let request = Request::builder().uri(path).header(header::COOKIE, cookie);
     request.body(Body::empty()).expect("a request")
 }

@@ -100,18 +100,20 @@ impl<K: CacheKey, V: Send + Sync + 'static> Cache<K, V> {
                 "tags need a store that runs programs: use memory:// or redis://",
             ));
         };
+        let turns = far_tags.pending.turns();
         let results = far_tags.client.change(tags, change, far_tags.keep).await;
         let mut done = results.into_iter().collect::<Result<()>>();
         // A copy that was read far in between may be older than the change.
         inner.sweep(tags, change);
         if done.is_ok() {
-            far_tags.pending.settle(tags);
-            done = far_tags.client.publish(tags, change).await;
+            far_tags.pending.settle(tags, change, turns);
+            done = inner.publish_tags(far_tags, tags, change).await;
         } else {
             inner.metrics.far_delete_errors.increment(1);
         }
         if done.is_err() {
-            inner.replay_tags(far_tags, tags, change);
+            inner.quarantine_tags(far_tags, tags, change);
+            inner.replay_pending();
         }
         done
     }
@@ -140,6 +142,17 @@ impl<K: CacheKey, V: Send + Sync + 'static> Inner<K, V> {
         for key in near {
             self.expire_near(&key);
         }
+    }
+
+    /// Tells other processes that tags have changed. One round trip.
+    pub(crate) async fn publish_tags(
+        &self,
+        far_tags: &FarTags,
+        tags: &[Tag],
+        change: TagChange,
+    ) -> Result<()> {
+        let published = far_tags.client.publish(tags, change).await;
+        published.or_else(|error| self.not_published(error))
     }
 
     /// Hears that another process changed tags.

@@ -1,126 +1,109 @@
-use std::collections::HashMap;
-use std::sync::atomic::{AtomicUsize, Ordering};
-use std::sync::{Arc, Weak};
-use std::time::Duration;
-
 use larder_layer::tags::{Tag, TagChange};
-use parking_lot::Mutex;
-use tokio::runtime::Handle;
+use larder_store::Timestamp;
 
 use super::FarTags;
 use crate::CacheKey;
 use crate::cache::Inner;
-use crate::spawn::spawn;
+use crate::pending::Pending;
 
-/// The most changes of tags that wait for the far store.
-const MAX_PENDING: usize = 1_000;
-
-const FIRST_PAUSE: Duration = Duration::from_millis(100);
-const LONGEST_PAUSE: Duration = Duration::from_secs(2);
+/// The most changes of tags of each kind that wait for the far store.
+const MAX: usize = 1_000;
 
 /// The changes of tags that the far store has not confirmed.
 ///
 /// Every far value that carries one of them counts as removed here until it has.
-#[derive(Default)]
 pub(crate) struct PendingTags {
-    tags: Mutex<HashMap<Tag, TagChange>>,
-    count: AtomicUsize,
-    is_replaying: Mutex<bool>,
+    removals: Pending<Tag>,
+    expiries: Pending<Tag>,
+}
+
+/// The last turns when a change began: it settles no later ones.
+#[derive(Clone, Copy)]
+pub(super) struct Turns {
+    removals: u64,
+    expiries: u64,
 }
 
 impl PendingTags {
-    /// Returns whether one of the tags waits. One relaxed load if none does.
-    pub(super) fn concerns(&self, tags: &[Tag]) -> bool {
-        if self.count.load(Ordering::Relaxed) == 0 {
-            return false;
+    pub(crate) fn new() -> Self {
+        Self {
+            removals: Pending::new(MAX),
+            expiries: Pending::new(MAX),
         }
-        let pending = self.tags.lock();
-        tags.iter().any(|tag| pending.contains_key(tag))
     }
 
-    /// Adds a change; a removal counts for more than an expiry. False if too many wait.
-    fn add(&self, tag: Tag, change: TagChange) -> bool {
-        let mut pending = self.tags.lock();
-        let fits = pending.len() < MAX_PENDING || pending.contains_key(&tag);
-        if fits {
-            let held = pending.entry(tag).or_insert(change);
+    pub(crate) fn len(&self) -> usize {
+        self.removals.len() + self.expiries.len()
+    }
+
+    pub(crate) fn oldest(&self) -> Option<Timestamp> {
+        let (removal, expiry) = (self.removals.oldest(), self.expiries.oldest());
+        removal.into_iter().chain(expiry).min()
+    }
+
+    /// Returns whether one of the tags waits. Two relaxed loads if none does.
+    pub(super) fn concerns(&self, tags: &[Tag]) -> bool {
+        let mut tags = tags.iter();
+        tags.any(|tag| self.removals.is_quarantined(tag) || self.expiries.is_quarantined(tag))
+    }
+
+    pub(super) fn turns(&self) -> Turns {
+        Turns {
+            removals: self.removals.turn(),
+            expiries: self.expiries.turn(),
+        }
+    }
+
+    /// Removes what waited when a change of these tags began that has succeeded. A removal settles
+    /// expiries too.
+    pub(super) fn settle(&self, tags: &[Tag], change: TagChange, turns: Turns) {
+        for tag in tags {
+            self.expiries.settle(tag, turns.expiries);
             if change == TagChange::Remove {
-                *held = change;
+                self.removals.settle(tag, turns.removals);
             }
         }
-        self.count.store(pending.len(), Ordering::Relaxed);
-        fits
     }
 
-    fn some(&self, change: TagChange) -> Vec<Tag> {
-        let pending = self.tags.lock();
-        let some = pending.iter().filter(|(_, held)| **held == change);
-        some.map(|(tag, _)| *tag).collect()
-    }
-
-    pub(super) fn settle(&self, tags: &[Tag]) {
-        if self.count.load(Ordering::Relaxed) != 0 {
-            let mut pending = self.tags.lock();
-            pending.retain(|tag, _| !tags.contains(tag));
-            self.count.store(pending.len(), Ordering::Relaxed);
+    fn of(&self, change: TagChange) -> &Pending<Tag> {
+        match change {
+            TagChange::Remove => &self.removals,
+            TagChange::Expire => &self.expiries,
         }
     }
 }
 
 impl<K: CacheKey, V: Send + Sync + 'static> Inner<K, V> {
-    /// Tries changes of tags again, until they succeed.
-    pub(super) fn replay_tags(
-        self: &Arc<Self>,
-        far_tags: &FarTags,
-        tags: &[Tag],
-        change: TagChange,
-    ) {
+    /// Quarantines tags whose change failed, until it succeeds.
+    pub(super) fn quarantine_tags(&self, far_tags: &FarTags, tags: &[Tag], change: TagChange) {
+        let now = self.clock.now();
         for tag in tags {
-            if !far_tags.pending.add(*tag, change) {
+            if !far_tags.pending.of(change).add(tag, now) {
                 self.metrics.invalidations_dropped.increment(1);
             }
         }
-        if let Ok(runtime) = Handle::try_current()
-            && !std::mem::replace(&mut *far_tags.pending.is_replaying.lock(), true)
-        {
-            spawn(&runtime, replay(Arc::downgrade(self)));
-        }
+        self.note_pending();
     }
 
-    /// Tries the pending changes once. Returns whether none is left.
-    async fn replay_tags_once(&self, far_tags: &FarTags) -> bool {
+    /// Tries changes of tags again. Returns whether some of them succeeded.
+    pub(crate) async fn replay_tags(&self, far_tags: &FarTags) -> bool {
+        let mut is_some_done = false;
         for change in [TagChange::Remove, TagChange::Expire] {
-            let tags = far_tags.pending.some(change);
-            if tags.is_empty() {
+            let pending = far_tags.pending.of(change);
+            let tried = pending.some();
+            if tried.is_empty() {
                 continue;
             }
+            let tags: Vec<_> = tried.iter().map(|(tag, _)| *tag).collect();
             let results = far_tags.client.change(&tags, change, far_tags.keep).await;
             self.sweep(&tags, change);
-            let done = tags.into_iter().zip(results);
-            let done: Vec<_> = done
-                .filter_map(|(tag, result)| result.ok().map(|()| tag))
-                .collect();
-            if far_tags.client.publish(&done, change).await.is_ok() {
-                far_tags.pending.settle(&done);
+            let done = pending.sort_out(tried, results);
+            let tags: Vec<_> = done.iter().map(|(tag, _)| *tag).collect();
+            if self.publish_tags(far_tags, &tags, change).await.is_ok() {
+                pending.settle_all(&done);
+                is_some_done |= !done.is_empty();
             }
         }
-        let mut is_replaying = far_tags.pending.is_replaying.lock();
-        *is_replaying = far_tags.pending.count.load(Ordering::Relaxed) != 0;
-        !*is_replaying
-    }
-}
-
-async fn replay<K: CacheKey, V: Send + Sync + 'static>(cache: Weak<Inner<K, V>>) {
-    let mut pause = FIRST_PAUSE;
-    loop {
-        tokio::time::sleep(pause).await;
-        let Some(inner) = cache.upgrade() else { return };
-        let Some(far_tags) = inner.far.as_ref().and_then(|far| far.tags.as_ref()) else {
-            return;
-        };
-        if inner.replay_tags_once(far_tags).await {
-            return;
-        }
-        pause = (pause * 2).min(LONGEST_PAUSE);
+        is_some_done
     }
 }

@@ -17,13 +17,13 @@ use futures_util::future::BoxFuture;
 use larder_layer::StoreTimeout;
 use larder_store::program::Programs;
 use larder_store::{Error, ErrorKind, Key, Refusal, Result, count_poisoned};
-use metrics::Counter;
+use metrics::{Counter, Gauge};
 use parking_lot::Mutex;
 use tokio::sync::Notify;
 use tokio::task::JoinHandle;
 use tokio::time::Instant;
 
-use crate::{Cache, CacheKey, Codec, Found, LoadError, Loaded};
+use crate::{Cache, CacheKey, Codec, Found, LoadError, Loaded, WriteError};
 use journal::{Bury, Dead, Pending, Push};
 
 pub use builder::WriteBehindBuilder;
@@ -122,22 +122,25 @@ struct Counts {
     failed: Counter,
     dead: Counter,
     refused: Counter,
+    waiting: Gauge,
+    oldest: Gauge,
 }
 
 impl<K: CacheKey, V: Send + Sync + 'static> WriteBehind<K, V> {
     /// Puts a value into the journal, then caches it.
     ///
-    /// It takes one round trip, and those of [`Cache::insert`]. If the journal is full, it waits for
-    /// room first.
+    /// It takes one round trip, and those of [`Cache::write_through`]: of two writes that overlap,
+    /// neither is cached, so that the older one is not. If the journal is full, it waits for room.
     ///
     /// # Errors
     /// Those of the store, and of the codec; [`Refusal::Full`] if there was no room in time;
     /// [`ErrorKind::NotSent`] after a [`shutdown`](Self::shutdown). The write is not acknowledged
-    /// then; after [`ErrorKind::MayHaveRun`] it may be carried out all the same. An error of the
-    /// cache is not one of the write: it is logged, and this process does not read the older value.
+    /// then; after [`ErrorKind::MayHaveRun`] it may be carried out all the same. The cached value
+    /// is removed in each case. An error of the cache is not one of the write: it is logged, and
+    /// this process does not read the older value.
     ///
     /// # Cancellation
-    /// A dropped call may or may not have written.
+    /// A dropped call may or may not have written. The cached value is removed.
     pub async fn write(&self, key: K, value: V) -> Result<()> {
         let shared = &*self.shared;
         let id = shared.id(&key);
@@ -145,21 +148,28 @@ impl<K: CacheKey, V: Send + Sync + 'static> WriteBehind<K, V> {
         let mut payload = Vec::new();
         shared.codec.encode(&queued, &mut payload)?;
         shared.codec.verify(&queued, &payload)?;
+        let (key, value) = queued;
         let push = Push {
             key: id,
             value: payload,
             cap: shared.settings.max_waiting,
             keep: shared.settings.keep,
         };
-        shared.push(&push).await?;
-        shared.counts.queued.increment(1);
-        shared.work.notify_one();
-        let (key, value) = queued;
-        if let Err(error) = shared.cache.insert(key, value).await {
-            let journal = shared.journal.as_str();
-            tracing::warn!(journal, %error, "a value that was queued is not cached everywhere");
+        let pushed = async {
+            shared.push(&push).await?;
+            shared.counts.queued.increment(1);
+            shared.work.notify_one();
+            Ok(value)
+        };
+        match shared.cache.write_through(key, pushed).await {
+            Ok(()) => Ok(()),
+            Err(WriteError::Source(error)) => Err(error),
+            Err(WriteError::Cache(error)) => {
+                let journal = shared.journal.as_str();
+                tracing::warn!(journal, %error, "a value that was queued is not cached everywhere");
+                Ok(())
+            }
         }
-        Ok(())
     }
 
     /// Returns the cached value of `key`, or the one that waits in the journal, or loads it.

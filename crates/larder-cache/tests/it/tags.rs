@@ -4,8 +4,8 @@ use std::time::Duration;
 
 use larder_cache::{Cache, Loaded, Source};
 use larder_layer::tags::Tag;
-use larder_store::{ErrorKind, Kind};
-use larder_test::faulty::{Operations, Trouble};
+use larder_store::{ErrorKind, Kind, Refusal};
+use larder_test::faulty::{Operations, Switch, Trouble};
 
 use crate::support::{Backend, Broken, Gate, MINUTE, load, near_films, on_both, over};
 
@@ -18,6 +18,8 @@ on_both! {
     clearing_a_cache_removes_its_values_and_no_others / clearing;
     other_processes_drop_their_near_copies_of_a_tag / message;
     a_change_of_a_tag_that_fails_is_final_here_and_tried_again / replay;
+    a_user_who_may_not_publish_changes_tags_all_the_same / denied;
+    a_removal_of_a_tag_that_failed_is_not_forgotten_when_an_expiry_succeeds / removal_then_expiry;
     a_value_that_was_not_modified_keeps_its_tags / not_modified;
     a_value_with_too_many_tags_is_given_and_not_cached / too_many;
     inserted_values_carry_tags / inserted;
@@ -239,6 +241,92 @@ async fn replay(backend: Backend) {
         .await
         .unwrap();
     load_tagged(&films, 1, "new", &["lang"]).await;
+}
+
+async fn denied(backend: Backend) {
+    let (builder, switch) = backend.faulty_films();
+    let films = builder.build().unwrap();
+    load_tagged(&films, 1, "old", &["lang"]).await;
+    let denied = ErrorKind::Refused(Refusal::Denied);
+    switch.set_on(Operations::Bus, Trouble::Fail(denied));
+    films.remove_tag("lang").await.unwrap();
+    assert_eq!(films.stats().invalidations_pending, 0);
+    assert!(films.get(&1).await.is_none());
+}
+
+/// Two processes that serve stale values if a load fails; the way of the first to the store has troubles.
+fn stale_ones(backend: &Backend) -> (Films, Films, Switch) {
+    let (builder, switch) = backend.faulty_films();
+    let one = builder.with_stale_if_error(MINUTE).build().unwrap();
+    let other = backend.films().with_stale_if_error(MINUTE).without_near();
+    (one, other.build().unwrap(), switch)
+}
+
+/// Waits until a load of film 1 that fails finds nothing to serve.
+async fn until_removed(films: &Films) {
+    let load = || async { Err::<String, _>(Broken("away")) };
+    let removed = async {
+        while films.find_or_load(&1, load).await.is_ok() {
+            tokio::time::sleep(Duration::from_millis(10)).await;
+        }
+    };
+    tokio::time::timeout(Duration::from_secs(10), removed)
+        .await
+        .expect("the removal was forgotten");
+}
+
+async fn removal_then_expiry(backend: Backend) {
+    let (one, other, switch) = stale_ones(&backend);
+    load_tagged(&one, 1, "old", &["lang"]).await;
+    switch.set_on(Operations::Programs, Trouble::Fail(ErrorKind::NotSent));
+    one.remove_tag("lang").await.unwrap_err();
+    switch.clear();
+    one.expire_tag("lang").await.unwrap();
+    until_removed(&other).await;
+}
+
+#[tokio::test(start_paused = true)]
+async fn a_removal_of_a_tag_that_fails_while_an_older_change_is_tried_again_is_not_forgotten() {
+    let backend = Backend::in_process();
+    let (one, other, switch) = stale_ones(&backend);
+    load_tagged(&one, 1, "old", &["lang"]).await;
+    switch.set(Trouble::Fail(ErrorKind::NotSent));
+    one.expire_tag("lang").await.unwrap_err();
+    switch.set(Trouble::Delay(Duration::from_millis(500)));
+    let before = switch.operations();
+    while switch.operations() == before {
+        tokio::time::sleep(Duration::from_millis(10)).await;
+    }
+    // The expiry is on its way.
+    switch.set(Trouble::Fail(ErrorKind::NotSent));
+    one.remove_tag("lang").await.unwrap_err();
+    switch.clear();
+    until_removed(&other).await;
+}
+
+#[test]
+fn a_change_of_a_tag_is_tried_again_in_another_runtime_if_its_own_has_ended() {
+    let runtime = || {
+        let mut builder = tokio::runtime::Builder::new_current_thread();
+        builder.enable_all().build().unwrap()
+    };
+    let backend = Backend::in_process();
+    let (one, other, switch) = stale_ones(&backend);
+    let first = runtime();
+    first.block_on(async {
+        load_tagged(&one, 1, "old", &["lang"]).await;
+        switch.set(Trouble::Fail(ErrorKind::NotSent));
+        one.remove_tag("lang").await.unwrap_err();
+    });
+    drop(first);
+    switch.clear();
+    runtime().block_on(async {
+        assert!(one.get(&1).await.is_none());
+        until_removed(&other).await;
+        while one.stats().invalidations_pending != 0 {
+            tokio::time::sleep(Duration::from_millis(5)).await;
+        }
+    });
 }
 
 async fn not_modified(backend: Backend) {

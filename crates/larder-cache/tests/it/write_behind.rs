@@ -8,6 +8,7 @@ use std::time::Duration;
 
 use larder_cache::{QueuedWrite, WriteBehind, WriteBehindBuilder};
 use larder_store::{ErrorKind, Refusal};
+use larder_test::faulty::{Faulty, Trouble};
 
 use crate::support::{Backend, Broken, Counts, Gate, on_both};
 
@@ -19,6 +20,9 @@ on_both! {
     a_write_that_fails_is_tried_again_and_is_a_dead_letter_at_last / dead;
     a_shutdown_reports_what_is_left / shutdown;
     a_value_that_waits_is_read_before_the_source / reads;
+    gauges_show_what_waits_and_since_when / gauges;
+    of_two_writes_that_overlap_the_older_is_not_cached / overlap;
+    a_write_that_may_have_been_queued_leaves_no_older_value_cached / unanswered;
 }
 
 type Behind = WriteBehind<u32, String>;
@@ -75,6 +79,52 @@ async fn until(behind: &Behind, waiting: u64, dead: u64) {
     tokio::time::timeout(Duration::from_secs(30), reached)
         .await
         .unwrap();
+}
+
+async fn gauges(backend: Backend) {
+    let counts = Counts::default();
+    let _recording = counts.record();
+    let database = Database::default();
+    let films = start(behind(&backend).without_worker(), &database);
+    let gate = Gate::closed();
+    let (cache, held) = (backend.films().build().unwrap(), gate.clone());
+    let load = tokio::spawn(async move {
+        let load = || async move {
+            held.pass().await;
+            Ok::<_, Broken>("one".to_owned())
+        };
+        cache.get_or_load(&1, load).await.map(drop)
+    });
+    gate.arrived().await;
+    assert_eq!(counts.gauge("larder_cache_loads_in_flight"), 1.0);
+    gate.open();
+    load.await.unwrap().unwrap();
+    assert_eq!(counts.gauge("larder_cache_loads_in_flight"), 0.0);
+
+    database.fails.store(true, Ordering::SeqCst);
+    for film in 0..3 {
+        films.write(film, "x".to_owned()).await.unwrap();
+    }
+    assert!(
+        counts.gauge("larder_cache_near_entries") >= 1.0,
+        "{}",
+        counts.text()
+    );
+    let short = Duration::from_millis(100);
+    assert_eq!(films.shutdown(short).await.unwrap().waiting, 3);
+    let (waiting, oldest) = (
+        "larder_write_behind_waiting films",
+        "larder_write_behind_oldest_seconds films",
+    );
+    assert_eq!(counts.gauge(waiting), 3.0);
+    // Tries that fail make it no younger.
+    assert!(counts.gauge(oldest) > 0.03, "{}", counts.gauge(oldest));
+
+    database.fails.store(false, Ordering::SeqCst);
+    let films = start(behind(&backend), &database);
+    until(&films, 0, 0).await;
+    films.shutdown(Duration::from_secs(20)).await.unwrap();
+    assert_eq!((counts.gauge(waiting), counts.gauge(oldest)), (0.0, 0.0));
 }
 
 async fn order(backend: Backend) {
@@ -241,6 +291,65 @@ async fn reads(backend: Backend) {
     let source = || async { Ok::<_, Broken>("old".to_owned()) };
     assert_eq!(*behind.get_or_load(&7, source).await.unwrap().value, "new");
     assert_eq!(*behind.get_or_load(&8, source).await.unwrap().value, "old");
+}
+
+/// The first write reaches the journal before or after the second one, and the cache after it.
+async fn overlap(backend: Backend) {
+    let (films, slow) = backend.faulty_films();
+    let films = films.build().unwrap();
+    let first = WriteBehind::builder("films", films.clone(), backend.store.clone());
+    let first = start(first.without_worker(), &Database::default());
+    let (other, database) = (backend.films().build().unwrap(), Database::default());
+    let second = WriteBehind::builder("films", other.clone(), backend.store.clone());
+    let second = start(second.without_worker(), &database);
+    slow.set(Trouble::Delay(Duration::from_millis(40)));
+    let writing = tokio::spawn({
+        let first = first.clone();
+        async move { first.write(7, "first".to_owned()).await }
+    });
+    tokio::time::sleep(Duration::from_millis(20)).await;
+    second.write(7, "second".to_owned()).await.unwrap();
+    writing.await.unwrap().unwrap();
+    slow.clear();
+    second.shutdown(Duration::from_secs(20)).await.unwrap();
+    let last = database.writes.lock().unwrap().last().unwrap().1.clone();
+    for films in [films, other] {
+        until_none_but(&films, &last).await;
+    }
+}
+
+/// Waits until film 7 is cached with this value, or not at all.
+async fn until_none_but(films: &larder_cache::Cache<u32, String>, value: &str) {
+    let reached = async {
+        while films.get(&7).await.is_some_and(|held| *held != value) {
+            tokio::time::sleep(Duration::from_millis(5)).await;
+        }
+    };
+    tokio::time::timeout(Duration::from_secs(10), reached)
+        .await
+        .expect("an older value stays cached");
+}
+
+async fn unanswered(backend: Backend) {
+    let films = backend.films().build().unwrap();
+    let journal = Faulty::new(backend.store.clone());
+    let switch = journal.switch();
+    let behind = WriteBehind::builder("films", films.clone(), Arc::new(journal));
+    let behind = start(behind.without_worker(), &Database::default());
+    films.insert(7, "old".to_owned()).await.unwrap();
+    switch.set(Trouble::LoseAnswer);
+    let lost = behind.write(7, "new".to_owned()).await.unwrap_err();
+    assert_eq!(lost.kind(), ErrorKind::MayHaveRun);
+    until_none_but(&films, "new").await;
+    switch.clear();
+    films.insert(7, "old".to_owned()).await.unwrap();
+    switch.set(Trouble::HangAfterwards);
+    let dropped = behind.write(7, "newer".to_owned());
+    let dropped = tokio::time::timeout(Duration::from_millis(100), dropped);
+    assert!(dropped.await.is_err());
+    switch.clear();
+    assert_eq!(behind.unwritten().await.unwrap().waiting, 1);
+    until_none_but(&films, "newer").await;
 }
 
 /// Somebody else has written to the server, or an earlier release wrote in another form.

@@ -4,9 +4,9 @@ use larder::cache::{Cache as TypedCache, Codec, Json, MsgPack, Postcard, Tier};
 use larder::response_cache::{Purger, ResponseCacheLayer};
 use larder::store::{Prefixed, Store};
 use larder::{Kind, Namespace, Result as StoreResult, Ttl};
+use larder_ops::time::span;
 use serde_json::{Value, json};
 
-use super::time::span;
 use super::{DONE, NOT_DONE};
 use crate::args::{Cache, Targets};
 use crate::error::{Error, Result};

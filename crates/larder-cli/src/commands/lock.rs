@@ -1,10 +1,9 @@
 use larder::Key;
-use larder::store::Timestamp;
-use larder::store::program::Inspection;
 use larder::structures::lock::{Permits, Release};
+use larder_ops::records::{field, lock_holders};
+use larder_ops::time::{now, until};
 use serde_json::json;
 
-use super::time::{now, until};
 use super::{DONE, NOT_DONE};
 use crate::args::Lock;
 use crate::error::Result;
@@ -15,12 +14,6 @@ use crate::target::Target;
 
 /// The most locks that are listed.
 const MOST: usize = 1_000;
-
-/// A holder of a lock.
-struct Holder {
-    fence: u64,
-    ends: Timestamp,
-}
 
 pub(super) async fn run(
     target: &Target,
@@ -41,10 +34,9 @@ async fn list(target: &Target, output: &mut Output<'_, '_>) -> Result<u8> {
     let mut rows = Vec::new();
     for key in records::<Permits>(target, output, "", MOST).await? {
         let shown = programs.inspect::<Permits>(&key).await?;
-        let waiting = shown.fields().iter().find(|(name, _)| name == "queue");
-        let waiting = waiting.map_or("0", |(_, waiting)| waiting);
+        let waiting = field(&shown, "queue").unwrap_or("0");
         let (lock, waiting) = (json!(id_of(&key)), json!(waiting));
-        let holders = holders(&shown);
+        let holders = lock_holders(&shown, now());
         if holders.is_empty() && waiting != "0" {
             let nobody = serde_json::Value::Null;
             rows.push(vec![lock.clone(), nobody.clone(), nobody, waiting.clone()]);
@@ -61,7 +53,7 @@ async fn list(target: &Target, output: &mut Output<'_, '_>) -> Result<u8> {
 async fn break_lock(target: &Target, key: &Key, output: &mut Output<'_, '_>) -> Result<u8> {
     let programs = target.programs()?;
     let shown = programs.inspect::<Permits>(key).await?;
-    let holders = holders(&shown);
+    let holders = lock_holders(&shown, now());
     if holders.is_empty() {
         output.done(0, "holders: nobody holds this lock")?;
         return Ok(NOT_DONE);
@@ -82,18 +74,4 @@ async fn break_lock(target: &Target, key: &Key, output: &mut Output<'_, '_>) -> 
     }
     output.done(broken, "holders have lost the lock")?;
     Ok(DONE)
-}
-
-/// Returns the holders whose leases have not ended.
-fn holders(shown: &Inspection) -> Vec<Holder> {
-    let fields = shown.fields().iter();
-    let holders = fields.filter_map(|(name, ends)| {
-        let fence = name.strip_prefix("holder ")?.strip_suffix(" ends_us")?;
-        Some(Holder {
-            fence: fence.parse().ok()?,
-            ends: Timestamp::from_micros(ends.parse().ok()?),
-        })
-    });
-    let now = now();
-    holders.filter(|holder| holder.ends > now).collect()
 }

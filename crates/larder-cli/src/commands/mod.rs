@@ -10,7 +10,6 @@ mod ping;
 mod queue;
 mod scan;
 mod session;
-mod time;
 mod top;
 
 use crate::args::{Cli, Command};

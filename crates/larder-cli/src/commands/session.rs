@@ -1,18 +1,18 @@
 use std::collections::BTreeSet;
 
 use larder::Key;
-use larder::session::{DeviceId, InspectSession, SessionRecord, Sessions};
+use larder::session::{DeviceId, SessionRecord, Sessions};
 use larder::store::Timestamp;
-use larder::store::program::{Inspection, Record};
-use larder_ops::records::Remove;
+use larder::store::program::Inspection;
+use larder_ops::records::{field, inspect};
+use larder_ops::time::{ago, until};
 use serde_json::{Value, json};
 
-use super::time::{ago, until};
 use super::{DONE, NOT_DONE};
 use crate::args::Session;
 use crate::error::{Error, Result};
 use crate::output::Output;
-use crate::scan::{id_of, records};
+use crate::scan::{id_of, records, remove};
 use crate::target::Target;
 
 pub(super) async fn run(
@@ -90,31 +90,19 @@ struct Living {
 
 impl Living {
     fn find(&self, name: &str) -> Option<&str> {
-        let mut fields = self.shown.fields().iter();
-        let found = fields.find(|(field, _)| field == name);
-        found.map(|(_, value)| value.as_str())
+        field(&self.shown, name)
     }
 }
 
-/// Returns sessions of signed-in users and of visitors, a hundred in a round trip.
+/// Returns sessions of signed-in users and of visitors.
 async fn living(target: &Target, limit: usize, output: &mut Output<'_, '_>) -> Result<Vec<Living>> {
     let keys = records::<SessionRecord>(target, output, "", limit).await?;
-    let programs = target.programs()?;
     let mut living = Vec::new();
-    for keys in keys.chunks(100) {
-        let steps: Vec<_> = keys
-            .iter()
-            .map(|key| (key.clone(), InspectSession))
-            .collect();
-        for (shown, key) in programs.run_many(&steps).await.into_iter().zip(keys) {
-            let session = Living {
-                key: key.clone(),
-                shown: shown?,
-            };
-            // Why it ended is remembered for a while; and one may have gone since it was listed.
-            if session.find("created_us").is_some() {
-                living.push(session);
-            }
+    for (key, shown) in inspect::<SessionRecord>(&*target.programs()?, &keys).await {
+        let session = Living { key, shown: shown? };
+        // Why it ended is remembered for a while.
+        if session.find("created_us").is_some() {
+            living.push(session);
         }
     }
     Ok(living)
@@ -146,6 +134,8 @@ async fn revoke_user(target: &Target, user: &str, output: &mut Output<'_, '_>) -
     if !output.confirm(&format!("This ends {count} sessions of the user."))? {
         return Ok(NOT_DONE);
     }
+    // Those of now, which may be more or fewer than when it was asked.
+    let count = sessions.devices(user).await?.len();
     sessions.revoke_all(user).await?;
     output.done(count as u64, "sessions ended")?;
     Ok(DONE)
@@ -167,30 +157,8 @@ async fn revoke_everything(target: &Target, output: &mut Output<'_, '_>) -> Resu
         .revoke_everyone()
         .await?;
     // They have all ended; this only frees their room.
-    let keys = sessions.into_iter().map(|session| session.key).collect();
-    let ended = remove::<SessionRecord>(target, keys, output).await?;
+    let keys: Vec<_> = sessions.into_iter().map(|session| session.key).collect();
+    let ended = remove::<SessionRecord>(target, &keys, output).await?;
     output.done(ended, "sessions ended")?;
     Ok(DONE)
-}
-
-/// Removes records, a hundred in a round trip, and returns how many there were.
-pub(super) async fn remove<R: Record>(
-    target: &Target,
-    keys: Vec<Key>,
-    output: &mut Output<'_, '_>,
-) -> Result<u64> {
-    let programs = target.programs()?;
-    let mut removed = 0;
-    for keys in keys.chunks(100) {
-        let steps: Vec<_> = keys
-            .iter()
-            .map(|key| (key.clone(), Remove::<R>::new()))
-            .collect();
-        for was_there in programs.run_many(&steps).await {
-            removed += u64::from(was_there?);
-        }
-        output.progress(&format!("{removed} removed"));
-    }
-    output.end_progress();
-    Ok(removed)
 }

@@ -6,5 +6,7 @@
 mod admin;
 mod doctor;
 mod keys;
+#[cfg(feature = "page")]
+mod page;
 mod records;
 mod support;

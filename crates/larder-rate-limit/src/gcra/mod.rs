@@ -129,9 +129,11 @@ impl Gcra {
     /// Returns the decision about a visitor with `tat` who is banned until then.
     pub(crate) fn banned(&self, tat: i64, until: i64, now: i64) -> Decision {
         let reset_us = tat.clamp(now, now + self.tolerance) - now;
-        let wait = until - now;
+        let ban_us = until - now;
+        let wait = (reset_us + self.charge - self.tolerance).max(ban_us);
         Decision {
-            reset_us: reset_us.max(wait),
+            reset_us: reset_us.max(ban_us),
+            ban_us,
             ..self.decision(Some(Reason::Ban), wait, reset_us)
         }
     }
@@ -141,12 +143,17 @@ impl Gcra {
     /// # Errors
     /// As those of [`new`](Self::new) about the cost.
     pub(crate) fn with_cost(mut self, cost: u32) -> Result<Self> {
-        let burst = self.tolerance / self.interval;
-        if cost == 0 || i64::from(cost) > burst {
+        if cost == 0 || cost > self.burst() {
             return Err(too_much());
         }
         self.charge = self.interval * i64::from(cost);
         Ok(self)
+    }
+
+    /// Returns the most units at once.
+    pub(crate) fn burst(&self) -> u32 {
+        // It was made from a u32.
+        (self.tolerance / self.interval) as u32
     }
 
     fn allowed(&self, reset_us: i64) -> Decision {
@@ -171,6 +178,7 @@ impl Gcra {
             reset_us,
             more_us: Decision::BY_GCRA,
             paid_off_us: 0,
+            ban_us: 0,
         }
     }
 }

@@ -8,8 +8,9 @@ use std::sync::Arc;
 use larder_store::{ErrorKind, Key, Result};
 use tokio::runtime::Handle;
 
+use crate::limiter::Engine;
 use crate::plan::Plan;
-use crate::usage::{Answer, Charge, HoldArgs, Settle, SettleArgs};
+use crate::usage::{Charge, HoldArgs, Settle, SettleArgs};
 use crate::{Decision, RateLimiter};
 
 pub use permit::Permit;
@@ -63,12 +64,13 @@ impl RateLimiter {
                 hold_us: lease_us,
                 units: i64::from(units),
             },
-            ban: plan.ban,
+            ban: self.ban_of(plan),
         };
         // Whatever ends this before somebody takes over, what was taken is given back.
         let mut hold = Hold {
             limiter: self.clone(),
             plan: plan.clone(),
+            visitor: key.clone(),
             key: key.clone(),
             id,
             lease_us,
@@ -96,7 +98,10 @@ impl RateLimiter {
 /// A hold in the store. It is given back when it is dropped, while it is armed.
 struct Hold {
     limiter: RateLimiter,
+    /// The plan under which it was taken.
     plan: Arc<Plan>,
+    visitor: Key,
+    /// The key of the record that holds it.
     key: Key,
     id: i64,
     lease_us: i64,
@@ -104,9 +109,15 @@ struct Hold {
 }
 
 impl Hold {
-    fn settlement(&self, hold_us: i64, actual: i64) -> Settle {
+    /// Settles by the rules that count for the visitor now: those of another plan would drop their state.
+    fn settlement(&self, now: &Engine, hold_us: i64, actual: i64) -> Settle {
+        let plan = match now {
+            Engine::Usage(plan) => plan,
+            // There are no newer rules, so the record still has those of the hold.
+            Engine::Gcra(_) | Engine::Unlimited(_) => &self.plan,
+        };
         Settle {
-            rules: self.limiter.rules_now(&self.plan),
+            rules: self.limiter.rules_now(plan),
             settlement: SettleArgs {
                 id: self.id,
                 hold_us,
@@ -116,9 +127,13 @@ impl Hold {
         }
     }
 
-    async fn settle(&self, hold_us: i64, actual: i64) -> Result<Answer> {
-        let settle = self.settlement(hold_us, actual);
-        self.limiter.programs.run(&self.key, &settle).await
+    /// Holds it on for so long, or ends it, and charges what was used. Returns what holds now, and whether it
+    /// was there.
+    async fn settle(&self, hold_us: i64, actual: i64) -> Result<(Decision, bool)> {
+        let now = self.limiter.engine_of(&self.visitor).await;
+        let settle = self.settlement(&now, hold_us, actual);
+        let answer = self.limiter.programs.run(&self.key, &settle).await?;
+        Ok((answer.decision(&settle.rules.rules, 1), answer.says == 1))
     }
 }
 
@@ -127,7 +142,7 @@ impl Drop for Hold {
         if !self.is_armed {
             return;
         }
-        let settle = self.settlement(0, 0);
+        let settle = self.settlement(&self.limiter.engine_known(&self.visitor), 0, 0);
         if self.limiter.programs.run_now(&self.key, &settle).is_ready() {
             return;
         }

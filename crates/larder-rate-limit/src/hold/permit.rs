@@ -30,7 +30,7 @@ impl Permit {
     /// Those of the store. The permit then ends as it would have.
     pub async fn renew(&self) -> Result<bool> {
         match &self.hold {
-            Some(hold) => Ok(hold.settle(hold.lease_us, 0).await?.says == 1),
+            Some(hold) => Ok(hold.settle(hold.lease_us, 0).await?.1),
             None => Ok(true),
         }
     }
@@ -46,7 +46,7 @@ impl Permit {
         let Some(hold) = &mut self.hold else {
             return Ok(true);
         };
-        let was_held = hold.settle(0, 0).await?.says == 1;
+        let (_, was_held) = hold.settle(0, 0).await?;
         hold.is_armed = false;
         Ok(was_held)
     }

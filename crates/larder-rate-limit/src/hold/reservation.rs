@@ -39,8 +39,8 @@ impl Reservation {
     pub async fn settle(self, actual: u32) -> Result<Decision> {
         match &self.hold {
             Some(hold) => {
-                let answer = hold.settle(0, i64::from(actual)).await?;
-                Ok(answer.decision(hold.plan.args(), 1))
+                let (decision, _) = hold.settle(0, i64::from(actual)).await?;
+                Ok(decision)
             }
             None => Ok(self.decision),
         }
@@ -60,7 +60,7 @@ impl Reservation {
     /// Those of the store. The reservation then ends as it would have.
     pub async fn renew(&self) -> Result<bool> {
         match &self.hold {
-            Some(hold) => Ok(hold.settle(hold.lease_us, 0).await?.says == 1),
+            Some(hold) => Ok(hold.settle(hold.lease_us, 0).await?.1),
             None => Ok(true),
         }
     }

@@ -12,13 +12,12 @@ use smallvec::smallvec;
 
 use super::access_lists::{AccessLists, Listed};
 use super::conditions::{RefundIf, RequestCondition, SettleBy};
-use super::headers::Headers;
 use super::limit::Limit;
 use super::refusal_memory::RefusalMemory;
 use super::response::{Protocol, RETRY_UNAVAILABLE, Style};
 use super::settling::{ChargedStore, Refundable};
-use super::verdict::{Decisions, Held, Passed, Refused, Verdict};
-use crate::give_back::GiveBack;
+use super::verdict::{Decided, Decisions, Held, Passed, Refused, Verdict};
+use crate::headers::Headers;
 use crate::limiter::DEFAULT_TIMEOUT;
 use crate::metrics::{Outcome, Shadow};
 use crate::{Decision, FailMode, Reason, RequestHead};
@@ -90,7 +89,7 @@ impl Decider {
                 Some(Listed::Allowed) => return Some(self.exempt()),
                 Some(Listed::Denied) => {
                     self.limits[0].metrics.count(Outcome::Refused);
-                    let denied = Refused::without_decision(Reason::Denied, Duration::ZERO);
+                    let denied = Refused::without_decision(0, Reason::Denied, Duration::ZERO);
                     return Some(self.refuse(denied));
                 }
                 None => {}
@@ -149,14 +148,15 @@ impl Decider {
     #[inline]
     pub(super) fn decided(&self, at: usize, key: &Key, decision: Decision) -> Verdict {
         let limit = &self.limits[at];
+        let decided = limit.decided(at, key, decision);
         if !decision.is_allowed() {
             limit.metrics.count(Outcome::Refused);
-            return self.refuse(Refused::by(at, decision));
+            return self.refuse(Refused::by(decided));
         }
-        self.passed(limit, &decision, Outcome::Allowed);
+        self.passed(&decided, Outcome::Allowed);
         let held = self.refundable(at, key, &decision, ChargedStore::Shared);
         Verdict::Pass(Passed {
-            decisions: smallvec![(at, decision)],
+            decisions: smallvec![decided],
             held: held.and_then(|charge| {
                 let refundables = vec![charge];
                 Held {
@@ -170,25 +170,29 @@ impl Decider {
 
     /// Counts a request that a limit lets pass.
     #[inline]
-    pub(super) fn passed(&self, limit: &Limit, decision: &Decision, outcome: Outcome) {
+    pub(super) fn passed(&self, decided: &Decided, outcome: Outcome) {
+        let limit = &self.limits[decided.limit];
         limit.metrics.count(outcome);
-        if decision.is_shared() {
+        if decided.decision.is_shared() {
             limit.metrics.shared();
         }
-        if limit.fields.is_near_limit(decision) {
+        if limit.fields(decided).is_near_limit(&decided.decision) {
             limit.metrics.near_limit();
         }
     }
 
     /// Counts a refusal by its reason.
     pub(super) fn refuse(&self, refused: Refused) -> Verdict {
-        let metrics = &self.limits[refused.limit].metrics;
-        if refused.decision.is_shared() {
+        let Decided {
+            limit, decision, ..
+        } = &refused.by;
+        let metrics = &self.limits[*limit].metrics;
+        if decision.is_shared() {
             metrics.shared();
         }
         let reason = match refused.is_remembered {
             true => Some(Reason::Remembered),
-            false => refused.decision.reason(),
+            false => decision.reason(),
         };
         metrics.refused(reason.unwrap_or(Reason::Quota));
         Verdict::Refuse(refused)
@@ -241,43 +245,49 @@ impl Decider {
             FailMode::Local(local) => local,
         };
         let mut decisions = Decisions::new();
-        let mut held = Held::default();
         let mut charged = Vec::new();
-        let give_back = |charged: &[(Key, GiveBack)]| {
-            for (key, back) in charged {
-                // It answers at once; a charge that stays comes back by itself.
-                let _ = local.refund(key, back);
-            }
-        };
+        let mut has_failed = false;
         for (at, key, cost) in asked {
             let limit = &self.limits[*at];
             let limiter = limit.local.as_ref().unwrap_or(&limit.limiter);
-            let decision = match local.check(limiter, key, (*cost).min(limiter.max_cost())) {
-                Ok(decision) => decision,
-                Err(_) => {
-                    give_back(&charged);
-                    return self.closed(asked);
-                }
+            let Ok(decision) = local.check(limiter, key, *cost) else {
+                has_failed = true;
+                break;
             };
-            if !decision.is_allowed() {
-                give_back(&charged);
-                limit.metrics.count(Outcome::LocalRefused);
-                return self.refuse(Refused::by(*at, decision));
+            if let Some(back) = limiter.give_back(key, &decision) {
+                charged.push((limiter.charged(key.clone(), &decision), back));
             }
-            if asked.len() > 1 {
-                let back = limiter.give_back(key, &decision);
-                let of = limiter.charged(key.clone(), &decision);
-                charged.extend(back.map(|back| (of, back)));
-            }
-            self.passed(limit, &decision, Outcome::LocalAllowed);
-            decisions.push((*at, decision));
-            let charge = self.refundable(*at, key, &decision, ChargedStore::Local);
-            held.refundables.extend(charge);
+            decisions.push(limit.decided(*at, key, decision));
         }
-        Verdict::Pass(Passed {
-            decisions,
-            held: held.boxed(),
-        })
+        let refused = decisions.iter().filter(|it| !it.decision.is_allowed());
+        let refused = refused.max_by_key(|it| it.decision.retry_after()).cloned();
+        if has_failed || refused.is_some() {
+            for (key, back) in charged {
+                // It answers at once; a charge that stays comes back by itself.
+                let _ = local.refund(&key, &back);
+            }
+        }
+        match refused {
+            _ if has_failed => self.closed(asked),
+            Some(refused) => {
+                self.limits[refused.limit]
+                    .metrics
+                    .count(Outcome::LocalRefused);
+                self.refuse(Refused::by(refused))
+            }
+            None => {
+                let mut held = Held::default();
+                for (decided, (at, key, _)) in decisions.iter().zip(asked) {
+                    self.passed(decided, Outcome::LocalAllowed);
+                    let charge = self.refundable(*at, key, &decided.decision, ChargedStore::Local);
+                    held.refundables.extend(charge);
+                }
+                Verdict::Pass(Passed {
+                    decisions,
+                    held: held.boxed(),
+                })
+            }
+        }
     }
 
     fn closed(&self, asked: &[(usize, Key, u32)]) -> Verdict {
@@ -285,10 +295,11 @@ impl Decider {
             self.limits[*at].metrics.count(Outcome::FailedClosed);
         }
         let limit = asked.first().map_or(0, |(at, ..)| *at);
-        self.refuse(Refused {
+        self.refuse(Refused::without_decision(
             limit,
-            ..Refused::without_decision(Reason::StoreFailed, RETRY_UNAVAILABLE)
-        })
+            Reason::StoreFailed,
+            RETRY_UNAVAILABLE,
+        ))
     }
 
     /// Returns the response to a refused request.
@@ -297,41 +308,42 @@ impl Decider {
         refused: Refused,
         protocol: Protocol,
     ) -> Response<ResponseBody<B>> {
-        let limit = &self.limits[refused.limit];
+        let Refused { by, is_remembered } = refused;
+        let decision = by.decision;
         let style = Style {
             protocol,
             has_retry_after: self.headers != Headers::None,
             jitter: self.jitter,
         };
-        let mut response = limit.refusals.response(refused.decision, style);
-        if refused.is_remembered {
+        let mut response = self.limits[by.limit].refusals.response(decision, style);
+        if is_remembered {
             let remembered = Decision {
                 reason: Some(Reason::Remembered),
-                ..refused.decision
+                ..decision
             };
             response.extensions_mut().insert(remembered);
         }
         if !matches!(
-            refused.decision.reason(),
+            decision.reason(),
             Some(Reason::Denied | Reason::StoreFailed)
         ) {
-            let decisions = smallvec![(refused.limit, refused.decision)];
-            self.add_headers(&decisions, response.headers_mut());
+            self.add_headers(&smallvec![by], response.headers_mut());
         }
         response
     }
 
     /// Adds the header fields that describe the limits.
     pub(super) fn add_headers(&self, decisions: &Decisions, headers: &mut HeaderMap) {
-        for (at, decision) in decisions {
-            let limit = &self.limits[*at];
+        for decided in decisions {
+            let limit = &self.limits[decided.limit];
+            let (fields, decision) = (limit.fields(decided), &decided.decision);
             match self.headers {
                 Headers::None | Headers::RetryAfter => {}
                 Headers::Draft11 => {
                     let more = limit.limiter.until_more(decision);
-                    limit.fields.append(decision, more, headers);
+                    fields.append(decision, more, headers);
                 }
-                Headers::Legacy(reset) => limit.fields.set_legacy(reset, decision, headers),
+                Headers::Legacy(reset) => fields.set_legacy(reset, decision, headers),
             }
         }
     }

@@ -1,7 +1,7 @@
 //! Decisions that take some waiting, or several limits.
 
 use http::request::Parts;
-use larder_store::{Key, Result};
+use larder_store::{Error, ErrorKind, Key, Result};
 use smallvec::smallvec;
 
 use super::decider::Decider;
@@ -11,7 +11,7 @@ use super::settling::ChargedStore;
 use super::verdict::{Held, Passed, Refused, Verdict};
 use crate::key::Found;
 use crate::metrics::Outcome;
-use crate::{Decision, Grant, Limits, RequestHead};
+use crate::{Decision, Grant, Limits, Reason, RequestHead};
 
 /// The limit with this index, whom it charges, and how many units.
 type Asked = (usize, Key, u32);
@@ -37,6 +37,7 @@ impl Decider {
                 continue;
             }
             if let Some(key) = self.key(limit, request).await {
+                let cost = limit.charged(&key, cost).await;
                 let asked = (at, key, cost);
                 match limit.is_shadow {
                     false => enforced.push(asked),
@@ -96,7 +97,9 @@ impl Decider {
     /// Decides by all limits together: if one refuses, none is charged.
     async fn decide_all(&self, asked: Vec<Asked>) -> Verdict {
         if let Some(refused) = self.recall(&asked) {
-            self.limits[refused.limit].metrics.count(Outcome::Refused);
+            self.limits[refused.by.limit]
+                .metrics
+                .count(Outcome::Refused);
             return self.refuse(refused);
         }
         let memory = self.memory.as_ref();
@@ -127,38 +130,34 @@ impl Decider {
         let recalled = asked.iter().filter_map(|(limit, key, cost)| {
             let decision = memory.recall(key, *cost)?;
             Some(Refused {
-                limit: *limit,
-                decision,
+                by: self.limits[*limit].decided(*limit, key, decision),
                 is_remembered: true,
             })
         });
-        recalled.max_by_key(|refused| refused.decision.retry_after())
+        recalled.max_by_key(|refused| refused.by.decision.retry_after())
     }
 
     /// Asks a single limit: in one step it charges, and reserves or takes a permit if it is to.
     async fn ask_one(&self, asked: &Asked, held: &mut Held) -> Result<Decision> {
-        let (at, key, cost) = asked;
+        let ask = self.ask(asked, held);
+        self.timeout.run("check a rate limit", ask).await
+    }
+
+    async fn ask(&self, (at, key, cost): &Asked, held: &mut Held) -> Result<Decision> {
         let limiter = &self.limits[*at].limiter;
-        let timeout = &self.timeout;
-        if self.settle_by.is_some() && limiter.has_reservations() {
-            let reserve = limiter.reserve_key(key, *cost);
-            return Ok(
-                match timeout
-                    .run("reserve units of a rate limit", reserve)
-                    .await?
-                {
-                    Grant::Held(reservation) => {
-                        let decision = reservation.decision();
-                        held.reservations.push((*at, key.clone(), reservation));
-                        decision
-                    }
-                    Grant::Refused(decision) => decision,
-                },
-            );
+        let engine = limiter.engine_of(key).await;
+        if self.settle_by.is_some() && engine.has_reservations() {
+            return Ok(match limiter.reserve_key(key, *cost).await? {
+                Grant::Held(reservation) => {
+                    let decision = reservation.decision();
+                    held.reservations.push((*at, key.clone(), reservation));
+                    decision
+                }
+                Grant::Refused(decision) => decision,
+            });
         }
-        if limiter.has_concurrency() {
-            let acquire = limiter.acquire_key(key, *cost);
-            return Ok(match timeout.run("check a rate limit", acquire).await? {
+        if engine.has_concurrency() {
+            return Ok(match limiter.acquire_key(key, *cost).await? {
                 Grant::Held(permit) => {
                     let decision = permit.decision();
                     held.permits.push(permit);
@@ -168,12 +167,9 @@ impl Decider {
             });
         }
         if *cost == limiter.cost() {
-            return timeout
-                .run("check a rate limit", limiter.check_key(key))
-                .await;
+            return limiter.check_key(key).await;
         }
-        let check = limiter.report_key(key, *cost);
-        Ok(timeout.run("check a rate limit", check).await?.decision())
+        Ok(limiter.report_key(key, *cost).await?.decision())
     }
 
     /// Asks several limits. Those that hold something come first, because that comes back by itself.
@@ -181,13 +177,12 @@ impl Decider {
     /// The decisions are in the order of the limits. None of one that was not asked.
     async fn ask_several(&self, asked: &[Asked], held: &mut Held) -> Result<Vec<Option<Decision>>> {
         let mut decisions = vec![None; asked.len()];
-        let is_holding = |(at, ..): &Asked| {
-            let limiter = &self.limits[*at].limiter;
-            limiter.has_concurrency() || (self.settle_by.is_some() && limiter.has_reservations())
-        };
         let mut counted = Vec::new();
         for (place, one) in asked.iter().enumerate() {
-            if !is_holding(one) {
+            let engine = self.limits[one.0].limiter.engine_of(&one.1).await;
+            let is_holding =
+                engine.has_concurrency() || (self.settle_by.is_some() && engine.has_reservations());
+            if !is_holding {
                 counted.push(place);
                 continue;
             }
@@ -247,12 +242,16 @@ impl Decider {
             };
             limit.metrics.count(Outcome::Refused);
             if let (Some(memory), Some(asked_at)) = (&self.memory, asked_at.get(place)) {
-                memory.remember(key, decision, *asked_at);
+                // What counts towards a ban must reach the store. The ban itself is remembered.
+                let is_counted = decision.reason() != Some(Reason::Ban)
+                    && limit.limiter.engine_known(key).bans();
+                if !is_counted {
+                    memory.remember(key, decision, *asked_at);
+                }
             }
-            let waits_longest =
-                refused.is_none_or(|it| it.decision.retry_after() < decision.retry_after());
-            if waits_longest {
-                refused = Some(Refused::by(*at, decision));
+            let longest = refused.as_ref().map(|it| it.by.decision.retry_after());
+            if longest.is_none_or(|longest| longest < decision.retry_after()) {
+                refused = Some(Refused::by(limit.decided(*at, key, decision)));
             }
         }
         if let Some(refused) = refused {
@@ -269,8 +268,9 @@ impl Decider {
         let mut passed = smallvec![];
         for ((at, key, _), decision) in asked.iter().zip(decisions) {
             let Some(decision) = decision else { continue };
-            self.passed(&self.limits[*at], &decision, Outcome::Allowed);
-            passed.push((*at, decision));
+            let decided = self.limits[*at].decided(*at, key, decision);
+            self.passed(&decided, Outcome::Allowed);
+            passed.push(decided);
             if held.reservations.iter().all(|(of, ..)| of != at) {
                 let charge = self.refundable(*at, key, &decision, ChargedStore::Shared);
                 held.refundables.extend(charge);
@@ -288,7 +288,7 @@ impl Decider {
     async fn shadow(&self, asked: Asked, verdict: &mut Verdict) {
         let (at, key, cost) = asked;
         let limit = &self.limits[at];
-        if limit.limiter.has_concurrency() {
+        if limit.limiter.engine_known(&key).has_concurrency() {
             let mut held = Held::default();
             let answer = self.ask_one(&(at, key, cost), &mut held).await;
             Self::shadowed(limit, &answer);
@@ -302,14 +302,18 @@ impl Decider {
         if let std::task::Poll::Ready(answer) = limit.limiter.check_in(programs, &key, cost) {
             return Self::shadowed(limit, &answer);
         }
-        let (limit, timeout) = (limit.clone(), self.timeout);
         // Without a runtime nobody waits for a store that takes a round trip.
-        if let Ok(runtime) = tokio::runtime::Handle::try_current() {
-            runtime.spawn(async move {
-                let check = limit.limiter.report_key(&key, cost);
-                let answer = timeout.run("check a rate limit", check).await;
-                Self::shadowed(&limit, &answer.map(|report| report.decision()));
-            });
-        }
+        let runtime = tokio::runtime::Handle::try_current();
+        let (Ok(runtime), Ok(place)) = (runtime, limit.shadows.clone().try_acquire_owned()) else {
+            let busy = Error::new("check a rate limit", ErrorKind::NotSent, "too many wait");
+            return Self::shadowed(limit, &Err(busy));
+        };
+        let (limit, timeout) = (limit.clone(), self.timeout);
+        drop(runtime.spawn(async move {
+            let _place = place;
+            let check = limit.limiter.report_key(&key, cost);
+            let answer = timeout.run("check a rate limit", check).await;
+            Self::shadowed(&limit, &answer.map(|report| report.decision()));
+        }));
     }
 }

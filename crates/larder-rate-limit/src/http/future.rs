@@ -149,7 +149,7 @@ where
                     },
                 },
                 Projected::Refused { refused, protocol } => {
-                    return Poll::Ready(Ok(this.decider.refusal(*refused, *protocol)));
+                    return Poll::Ready(Ok(this.decider.refusal(refused.clone(), *protocol)));
                 }
             };
             this.state.set(next);

@@ -8,10 +8,10 @@ use tower_layer::Layer;
 use super::access_lists::AccessLists;
 use super::conditions::{RefundIf, RequestCondition, SettleBy};
 use super::decider::{Decider, Unkeyed};
-use super::headers::Headers;
 use super::limit::Limit;
 use super::refusal_memory::RefusalMemory;
 use super::service::RateLimit;
+use crate::headers::Headers;
 use crate::limiter::DEFAULT_TIMEOUT;
 use crate::{FailMode, KeyBy, RateLimiter};
 

@@ -1,12 +1,14 @@
 use std::sync::Arc;
 
 use larder_store::Key;
+use tokio::sync::Semaphore;
 
 use super::conditions::{CostBy, RequestCondition};
-use super::headers::Fields;
 use super::response::Refusals;
+use super::verdict::Decided;
+use crate::headers::Fields;
 use crate::metrics::Metrics;
-use crate::{KeyBy, RateLimiter, RequestHead};
+use crate::{Decision, KeyBy, Policy, RateLimiter, RequestHead};
 
 /// One limit of a layer: a limiter, and whom it charges, for which requests and how much.
 ///
@@ -43,26 +45,38 @@ pub struct Limit {
     /// The limiter that counts in this process while the store fails, if it has another quota.
     pub(super) local: Option<RateLimiter>,
     pub(super) key_by: KeyBy,
-    pub(super) fields: Fields,
+    fields: Fields,
     pub(super) refusals: Refusals,
     pub(super) metrics: Metrics,
     pub(super) is_shadow: bool,
+    /// Places for checks in shadow mode, which nobody waits for.
+    pub(super) shadows: Arc<Semaphore>,
     condition: Option<RequestCondition>,
     cost_by: Option<CostBy>,
     replaced: Vec<Arc<str>>,
 }
 
+/// The most checks of one limit in shadow mode that are under way at once.
+const MAX_SHADOWS: usize = 1_000;
+
 impl Limit {
     /// Charges the visitor that `key_by` finds, by `limiter`.
     pub fn new(limiter: RateLimiter, key_by: KeyBy) -> Self {
         Self {
-            fields: Fields::new(&limiter),
-            refusals: Refusals::new(limiter.policy(), limiter.rules().len()),
+            fields: Fields::of(limiter.policy(), &limiter.rules()),
+            refusals: Refusals::new(
+                limiter.policy(),
+                match limiter.has_plans() {
+                    true => Policy::MAX_RULES,
+                    false => limiter.rules().len(),
+                },
+            ),
             metrics: Metrics::new(limiter.policy()),
             local: None,
             limiter,
             key_by,
             is_shadow: false,
+            shadows: Arc::new(Semaphore::new(MAX_SHADOWS)),
             condition: None,
             cost_by: None,
             replaced: Vec::new(),
@@ -73,7 +87,8 @@ impl Limit {
     ///
     /// Use it to see what a new limit does before it does it: `larder_rate_limit_shadow_total` counts. A
     /// request is charged as it would be, and its response says nothing of the limit. It does not wait for
-    /// the store, unless a rule limits concurrency.
+    /// the store, unless a rule limits concurrency. At most 1,000 checks are under way at once; one more is not
+    /// made, and counts as `failed`.
     #[must_use]
     pub fn with_shadow_mode(mut self) -> Self {
         self.is_shadow = true;
@@ -125,10 +140,36 @@ impl Limit {
         replaced.any(|policy| **policy == *other.limiter.policy())
     }
 
+    /// Returns what a request costs, which may be more than the burst.
     pub(super) fn cost_of(&self, request: &RequestHead<'_>) -> u32 {
         match &self.cost_by {
             None => self.limiter.cost(),
-            Some(cost_by) => cost_by.cost(request).min(self.limiter.max_cost()),
+            Some(cost_by) => cost_by.cost(request),
+        }
+    }
+
+    /// Returns what a visitor is charged for a request of this cost: at most its burst, if a function said it.
+    pub(super) async fn charged(&self, key: &Key, cost: u32) -> u32 {
+        match &self.cost_by {
+            None => cost,
+            Some(_) => cost.min(self.limiter.engine_of(key).await.max_cost()),
+        }
+    }
+
+    /// Returns a decision of this limit, which has the index `at`, about the visitor with `key`.
+    pub(super) fn decided(&self, at: usize, key: &Key, decision: Decision) -> Decided {
+        Decided {
+            limit: at,
+            decision,
+            plan: self.limiter.plan_known(key),
+        }
+    }
+
+    /// Returns the fields of the policy that decided.
+    pub(super) fn fields<'a>(&'a self, decided: &'a Decided) -> &'a Fields {
+        match &decided.plan {
+            None => &self.fields,
+            Some(plan) => plan.fields(self.limiter.policy()),
         }
     }
 

@@ -5,7 +5,6 @@ mod conditions;
 mod decider;
 mod deciding;
 mod future;
-mod headers;
 mod layer;
 mod limit;
 mod refusal_memory;
@@ -17,7 +16,7 @@ mod verdict;
 pub use access_lists::AccessLists;
 pub use decider::Unkeyed;
 pub use future::RateLimitFuture;
-pub use headers::{Headers, LegacyReset};
+
 pub use layer::RateLimitLayer;
 pub use limit::Limit;
 pub use refusal_memory::RefusalMemory;

@@ -7,7 +7,7 @@ use http::{HeaderMap, HeaderName, HeaderValue, Response, StatusCode, header};
 use larder_layer::http::{Problem, ResponseBody};
 use serde_json::Value;
 
-use super::headers::seconds_up;
+use crate::headers::seconds_up;
 use crate::{Decision, Reason};
 
 // The problem types of draft-ietf-httpapi-ratelimit-headers-11, section 5.

@@ -153,8 +153,8 @@ impl Decider {
         match answer {
             Ok(decision) => {
                 metrics.refunded();
-                if let Some(of_limit) = decisions.iter_mut().find(|(at, _)| *at == limit) {
-                    of_limit.1 = decision;
+                if let Some(of_limit) = decisions.iter_mut().find(|it| it.limit == limit) {
+                    of_limit.decision = decision;
                 }
                 if let (Some(memory), Some(visitor)) = (&self.memory, visitor) {
                     memory.forget(visitor);

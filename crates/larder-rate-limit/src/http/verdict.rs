@@ -1,5 +1,6 @@
 //! What a layer does with a request.
 
+use std::sync::Arc;
 use std::time::Duration;
 
 use larder_store::Key;
@@ -7,6 +8,7 @@ use smallvec::SmallVec;
 
 use super::settling::Refundable;
 use crate::decision::Account;
+use crate::plan::Plan;
 use crate::{Decision, Permit, Reason, Reservation};
 
 /// What a layer does with a request.
@@ -23,8 +25,17 @@ pub(super) struct Passed {
     pub(super) held: Option<Box<Held>>,
 }
 
-/// The decisions of limits, by the index of the limit.
-pub(super) type Decisions = SmallVec<[(usize, Decision); 1]>;
+/// The decisions of limits.
+pub(super) type Decisions = SmallVec<[Decided; 1]>;
+
+/// The decision of the limit with this index.
+#[derive(Clone, Debug)]
+pub(super) struct Decided {
+    pub(super) limit: usize,
+    pub(super) decision: Decision,
+    /// The plan by which the visitor is counted. None if it is the limiter's own policy.
+    pub(super) plan: Option<Arc<Plan>>,
+}
 
 /// What a request holds until its response is known, or until that has been sent.
 #[derive(Debug, Default)]
@@ -42,26 +53,24 @@ impl Held {
     }
 }
 
-/// A request that is refused by the limit with this index.
-#[derive(Clone, Copy, Debug)]
+/// A request that is refused.
+#[derive(Clone, Debug)]
 pub(super) struct Refused {
-    pub(super) limit: usize,
-    pub(super) decision: Decision,
+    pub(super) by: Decided,
     /// Whether this process remembered the refusal.
     pub(super) is_remembered: bool,
 }
 
 impl Refused {
-    pub(super) fn by(limit: usize, decision: Decision) -> Self {
+    pub(super) fn by(by: Decided) -> Self {
         Self {
-            limit,
-            decision,
+            by,
             is_remembered: false,
         }
     }
 
-    /// Makes a refusal of the whole layer, for which no limit has decided.
-    pub(super) fn without_decision(reason: Reason, wait: Duration) -> Self {
+    /// Makes a refusal for which no limit has decided, in the name of the one with this index.
+    pub(super) fn without_decision(limit: usize, reason: Reason, wait: Duration) -> Self {
         // A constant of this crate.
         let wait_us = i64::try_from(wait.as_micros()).unwrap_or(0);
         let decision = Decision {
@@ -75,7 +84,12 @@ impl Refused {
             reset_us: wait_us,
             more_us: 0,
             paid_off_us: 0,
+            ban_us: 0,
         };
-        Self::by(0, decision)
+        Self::by(Decided {
+            limit,
+            decision,
+            plan: None,
+        })
     }
 }

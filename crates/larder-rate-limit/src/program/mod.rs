@@ -216,15 +216,15 @@ fn keep(record: &mut Slot<'_, Tat>, change: Change, now: i64) {
     }
 }
 
-/// Reads `{0: refused, 1: allowed, 2: banned, remaining, retry after, reset, paid off}`.
+/// Reads `{0: refused, 1: allowed, 2: banned, remaining, retry after, reset, paid off}`. Of a ban, the last one
+/// is how long it lasts.
 impl FromWire for Decision {
     fn from_wire(wire: Wire) -> Result<Self> {
-        let (outcome, remaining, Span(retry_after_us), Span(reset_us), Span(paid_off_us)) =
-            wire.read()?;
-        let reason = match outcome {
-            0_i64 => Some(Reason::Quota),
-            1 => None,
-            2 => Some(Reason::Ban),
+        let (outcome, remaining, Span(retry_after_us), Span(reset_us), Span(last)) = wire.read()?;
+        let (reason, paid_off_us, ban_us) = match outcome {
+            0_i64 => (Some(Reason::Quota), last, 0),
+            1 => (None, last, 0),
+            2 => (Some(Reason::Ban), 0, last),
             _ => return Err(Wire::unexpected("0, 1 or 2")),
         };
         Ok(Self {
@@ -238,6 +238,7 @@ impl FromWire for Decision {
             reset_us,
             more_us: Self::BY_GCRA,
             paid_off_us,
+            ban_us,
         })
     }
 }

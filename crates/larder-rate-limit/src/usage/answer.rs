@@ -46,6 +46,7 @@ impl Answer {
                 reset_us: rule.reset_us,
                 more_us: rule.more_us,
                 paid_off_us: 0,
+                ban_us: 0,
             })
     }
 
@@ -64,7 +65,9 @@ impl Answer {
         let (reason, retry_after_us) = if self.passes {
             (None, 0)
         } else if self.ban_us > 0 {
-            refused(Reason::Ban, self.ban_us)
+            // What is used up now may last longer than the ban.
+            let quota_us = rule.wait_us.max(self.until_room_us);
+            refused(Reason::Ban, quota_us.max(self.ban_us))
         } else if self.until_room_us > rule.wait_us {
             refused(Reason::Concurrency, self.until_room_us)
         } else if matches!(rules.get(i), Some(RuleArgs::Permits { .. })) {
@@ -83,6 +86,7 @@ impl Answer {
             reset_us: rule.reset_us.max(self.ban_us),
             more_us: rule.more_us,
             paid_off_us: 0,
+            ban_us: self.ban_us,
         }
     }
 

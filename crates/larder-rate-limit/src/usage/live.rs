@@ -12,8 +12,9 @@ pub(super) struct Live<'a> {
     pub(super) usage: Usage,
     rules: &'a [RuleArgs],
     look: Look,
-    /// The units that are held, and when the first and the last hold end.
+    /// The units that are held and when all of them are back, and when the first and the last hold end.
     held: i64,
+    freed: i64,
     first: i64,
     last: i64,
 }
@@ -48,6 +49,7 @@ impl<'a> Live<'a> {
             rules,
             look,
             held: 0,
+            freed: at,
             first: at,
             last: at,
         };
@@ -65,6 +67,15 @@ impl<'a> Live<'a> {
         self.held = holds.iter().map(|hold| hold.units).sum();
         self.first = holds.iter().map(|hold| hold.ends).min().unwrap_or(at);
         self.last = holds.iter().map(|hold| hold.ends).fold(at, i64::max);
+        let with_units = holds.iter().filter(|hold| hold.units > 0);
+        self.freed = with_units.map(|hold| hold.ends).fold(at, i64::max);
+    }
+
+    /// Returns the holds in the order in which they end.
+    fn ending(&self) -> Vec<Hold> {
+        let mut holds = self.usage.holds.clone();
+        holds.sort_unstable_by_key(|hold| hold.ends);
+        holds
     }
 
     /// Returns how long until each rule lets so many units pass.
@@ -76,17 +87,38 @@ impl<'a> Live<'a> {
     }
 
     fn wait(&self, rule: &RuleArgs, state: &State, units: i64) -> i64 {
-        let (at, until_first) = (self.at(), self.first - self.at());
-        let units = self.held + units;
-        match rule {
-            RuleArgs::Permits { limit } if self.usage.holds.len() as i64 >= *limit => until_first,
-            RuleArgs::Permits { .. } => 0,
-            _ if units > rule.limit() => until_first.max(1),
-            _ => match state.wait(rule, units, at).max(0) {
-                wait if self.held > 0 => wait.min(until_first),
-                wait => wait,
-            },
+        let RuleArgs::Permits { limit } = rule else {
+            return self.wait_beside_holds(rule, state, units);
+        };
+        match usize::try_from(self.usage.holds.len() as i64 - limit) {
+            Err(_) => 0,
+            Ok(0) => self.first - self.at(),
+            // The limit was lowered since.
+            Ok(over) => self.ending()[over].ends - self.at(),
         }
+    }
+
+    /// Returns how long until so many units pass beside what is held, if the holds end one after the other.
+    fn wait_beside_holds(&self, rule: &RuleArgs, state: &State, units: i64) -> i64 {
+        let at = self.at();
+        let wait = |held: i64| {
+            let units = held + units;
+            (units <= rule.limit()).then(|| state.wait(rule, units, at).max(0))
+        };
+        let mut held = self.held;
+        let mut best = wait(held);
+        if held == 0 || best.is_some_and(|best| best <= self.first - at) {
+            return best.unwrap_or(1);
+        }
+        let mut after = 0;
+        for hold in self.ending() {
+            (after, held) = (hold.ends - at, held - hold.units);
+            if best.is_some_and(|best| best <= after) {
+                break;
+            }
+            best = wait(held).map(|wait| wait.max(after)).or(best);
+        }
+        best.unwrap_or(after)
     }
 
     /// Returns how long until there is room for one more hold.
@@ -209,14 +241,13 @@ impl<'a> Live<'a> {
             };
         }
         let remaining = (limit - state.used(rule, at) - self.held).max(0);
-        let one_more = self.held + remaining + 1;
         RuleReport {
             wait_us,
             // No limit is past a u32.
             remaining: remaining as u32,
-            reset_us: state.reset(rule, at),
-            more_us: match one_more <= limit {
-                true => state.wait(rule, one_more, at).max(0),
+            reset_us: state.reset(rule, at).max(self.freed - at),
+            more_us: match remaining < limit {
+                true => self.wait_beside_holds(rule, state, remaining + 1),
                 false => 0,
             },
         }

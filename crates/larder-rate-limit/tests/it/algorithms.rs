@@ -3,7 +3,7 @@
 use std::collections::VecDeque;
 use std::time::Duration;
 
-use larder_rate_limit::{Grant, Policy, Quota, RateLimiter, Rule, Window};
+use larder_rate_limit::{Ban, Grant, Policy, Quota, RateLimiter, Rule, Window};
 
 use crate::world::{World, on_every_store, passed};
 
@@ -194,6 +194,62 @@ pub(crate) fn each(limit: u32, period: Duration) -> Vec<(&'static str, Policy)> 
         ("sliding", Rule::sliding_window(limit, period).into()),
         ("log", Rule::sliding_log(limit, period).into()),
     ]
+}
+
+/// Whatever is used, held or banned, on random schedules.
+#[tokio::test]
+async fn a_refused_request_passes_at_its_retry_after_and_not_a_microsecond_before() {
+    let ban = Ban::after(4, 3 * SECOND, SECOND / 3);
+    for seed in 0..20 {
+        let world = World::memory().await;
+        let mut rng = fastrand::Rng::with_seed(seed);
+        let with_holds = each(5, SECOND).into_iter().map(|(name, policy)| {
+            let policy = policy.with_reservations(2 * SECOND).with_ban(ban);
+            (format!("{name} with holds"), policy)
+        });
+        let plain = each(5, SECOND).into_iter();
+        let plain = plain.map(|(name, policy)| (name.to_owned(), policy));
+        for (name, policy) in plain.chain(with_holds) {
+            let has_holds = name.ends_with("holds");
+            let limiter = world.named("test", policy);
+            limiter.reset("ada").await.unwrap();
+            for step in 0..60 {
+                act(&limiter, has_holds, &mut rng).await;
+                world.advance(Duration::from_micros(rng.u64(..700_000)));
+                let limiter = limiter.clone().with_cost(rng.u32(1..5)).unwrap();
+                let wait = limiter.peek("ada").await.unwrap().retry_after();
+                if wait.is_zero() {
+                    continue;
+                }
+                let told = format!("{name}, seed {seed}, step {step}: {wait:?}");
+                world.advance(wait - MICRO);
+                assert!(!limiter.peek("ada").await.unwrap().is_allowed(), "{told}");
+                world.advance(MICRO);
+                assert!(limiter.peek("ada").await.unwrap().is_allowed(), "{told}");
+            }
+            world.advance(60 * SECOND);
+        }
+    }
+}
+
+/// Uses units, holds some, settles or loses them, or bans.
+async fn act(limiter: &RateLimiter, has_holds: bool, rng: &mut fastrand::Rng) {
+    for _ in 0..rng.u8(..4) {
+        match rng.u8(..8) {
+            0 => drop(limiter.ban("ada", SECOND / rng.u32(1..20)).await.unwrap()),
+            1 | 2 if has_holds => {
+                // It is lost, and ends by its TTL.
+                drop(limiter.reserve("ada", rng.u32(1..4)).await.unwrap());
+            }
+            3 if has_holds => {
+                let grant = limiter.reserve("ada", rng.u32(1..4)).await.unwrap();
+                if let Grant::Held(reservation) = grant {
+                    reservation.settle(rng.u32(..8)).await.unwrap();
+                }
+            }
+            _ => drop(limiter.check("ada").await.unwrap()),
+        }
+    }
 }
 
 /// What the table of `Algorithm` says, on random schedules: the most that pass in any window.

@@ -4,7 +4,9 @@ use std::sync::Arc;
 use std::time::Duration;
 
 use larder_moka::MokaStore;
-use larder_rate_limit::{FailMode, KeyBy, Quota, RateLimitLayer, RateLimiter, Tat};
+use larder_rate_limit::{
+    Ban, FailMode, KeyBy, Policy, Quota, RateLimitLayer, RateLimiter, Reason, Tat, Usage,
+};
 use larder_store::program::Record;
 use larder_store::{ErrorKind, ManualClock, Store};
 
@@ -157,5 +159,22 @@ async fn a_caller_that_tries_again_at_once_gets_room_as_soon_as_something_has_ex
     let started = std::time::Instant::now();
     while limiter.check("second").await.unwrap().is_shared() {
         assert!(started.elapsed() < Duration::from_secs(10), "it is starved");
+    }
+}
+
+#[tokio::test]
+async fn strangers_who_share_a_quota_do_not_share_a_ban() {
+    let store = MokaStore::builder().with_max_keys_of(Usage::KIND, 1);
+    let hour = Duration::from_secs(3_600);
+    let policy = Policy::new(Quota::per_hour(1)).with_ban(Ban::after(2, hour, hour));
+    let limiter = RateLimiter::new(Arc::new(store.build()), "test", policy).unwrap();
+    for number in 0..50_u32 {
+        let decision = limiter.check(number).await.unwrap();
+        assert_eq!(decision.is_shared(), number > 0);
+        assert_ne!(decision.reason(), Some(Reason::Ban), "{number}");
+    }
+    // Whoever has a record of its own is banned for what it did itself.
+    for reason in [Reason::Quota, Reason::Ban] {
+        assert_eq!(limiter.check(0_u32).await.unwrap().reason(), Some(reason));
     }
 }

@@ -131,6 +131,29 @@ on_every_store! {
         assert_eq!(over.check("ada").await.unwrap().retry_after(), 11 * SECOND);
     }
 
+    async fn the_wait_counts_what_is_held_until_it_ends_and_what_is_used_until_it_is_back(world: World) {
+        let policy = Policy::new(Rule::sliding_log(10, 4 * TTL)).with_reservations(TTL);
+        let limiter = world.limiter(policy);
+        limiter.check_cost("ada", 6).await.unwrap();
+        drop(reserved(&limiter, 2).await);
+        world.advance(TTL / 3);
+        drop(reserved(&limiter, 2).await);
+        for (cost, wait) in [(1, TTL - TTL / 3), (3, TTL), (5, 4 * TTL - TTL / 3)] {
+            let refused = limiter.check_cost("ada", cost).await.unwrap();
+            assert_eq!(refused.retry_after(), wait, "{cost}");
+        }
+        // A ban ends before or after that.
+        for (ban, wait) in [(SECOND, TTL - TTL / 3), (2 * TTL, 2 * TTL)] {
+            let report = limiter.ban("ada", ban).await.unwrap();
+            assert_eq!((report.ban(), report.decision().retry_after()), (Some(ban), wait));
+        }
+        let plain = world.named("plain", Quota::per_hour(1));
+        plain.check("ada").await.unwrap();
+        let report = plain.ban("ada", SECOND).await.unwrap();
+        let refused = plain.check("ada").await.unwrap();
+        assert_eq!((report.ban(), refused.retry_after()), (Some(SECOND), 3_600 * SECOND));
+    }
+
     async fn a_reservation_that_is_lost_ends_by_its_ttl_and_leaves_nothing(world: World) {
         let limiter = tokens(&world);
         for _ in 0..3 {

@@ -38,6 +38,17 @@ on_every_store! {
         }
     }
 
+    async fn of_several_limiters_that_refuse_the_longest_wait_is_told(world: World) {
+        let soon = world.named("soon", Quota::per_minute(1));
+        let late = world.named("late", Rule::sliding_log(1, HOUR));
+        for limiter in [&soon, &late] {
+            assert!(limiter.check("ada").await.unwrap().is_allowed());
+        }
+        let decisions = Limits::new().with(&soon, "ada").with(&late, "ada").check().await.unwrap();
+        let refused = decisions.refused().map(|(policy, it)| (policy, it.retry_after()));
+        assert_eq!(refused, Some(("late", HOUR)));
+    }
+
     async fn a_limiter_may_charge_more_units_than_another(world: World) {
         let pages = world.named("pages", Quota::per_hour(10));
         let units = world.named("units", Rule::sliding_log(10, HOUR));
@@ -66,4 +77,29 @@ async fn limiters_of_several_stores_hold_together_too_and_what_fails_gives_the_o
     assert_eq!(limits.check().await.unwrap_err().kind(), ErrorKind::NotSent);
     assert_eq!(here.peek("ada").await.unwrap().remaining(), 2);
     assert!(Limits::new().check().await.unwrap().is_allowed());
+}
+
+/// The caller leaves while one store has no answer yet, and while a charge is being given back.
+#[tokio::test(start_paused = true)]
+async fn what_was_charged_for_a_caller_who_leaves_is_given_back() {
+    let second = Duration::from_secs(1);
+    let slow = ScriptedStore::new(Behavior::After(second));
+    let hangs = ScriptedStore::new(Behavior::Hangs).store();
+    let hangs = RateLimiter::new(hangs, "hangs", Quota::per_hour(3)).unwrap();
+    let free = RateLimiter::new(slow.store(), "free", Quota::per_hour(3)).unwrap();
+    let full = RateLimiter::new(slow.store(), "full", Quota::per_hour(1)).unwrap();
+    assert!(full.check("ada").await.unwrap().is_allowed());
+    for other in [&hangs, &full] {
+        let (free_too, other) = (free.clone(), other.clone());
+        let check = tokio::spawn(async move {
+            let limits = Limits::new().with(&free_too, "ada").with(&other, "ada");
+            limits.check().await.map(|_| ())
+        });
+        // Each step on the slow store takes a second, and so does each that gives back.
+        tokio::time::sleep(second * 5 / 2).await;
+        check.abort();
+        assert!(check.await.unwrap_err().is_cancelled());
+        tokio::time::sleep(second * 5).await;
+        assert_eq!(free.peek("ada").await.unwrap().remaining(), 3);
+    }
 }

@@ -3,6 +3,7 @@
 #![allow(clippy::unwrap_used, reason = "a test fails by panicking")]
 
 mod algorithms;
+mod asked_directly;
 mod axum_router;
 #[cfg(feature = "calendar")]
 mod calendars;

@@ -5,12 +5,15 @@ use std::time::Duration;
 
 use http::{Request, Response};
 use http_body_util::Full;
-use larder_rate_limit::{Decision, FailMode, KeyBy, Quota, RateLimitLayer, Reason, RefusalMemory};
+use larder_rate_limit::{
+    Ban, Decision, FailMode, KeyBy, Limit, Policy, Quota, RateLimitLayer, RateLimiter, Reason,
+    RefusalMemory,
+};
 use larder_store::ErrorKind;
 use tokio::sync::Notify;
 use tower::{Layer, service_fn};
 
-use crate::support::{App, Behavior, ScriptedStore, from, limiter, lines};
+use crate::support::{App, Behavior, ScriptedStore, from, limiter, lines, with};
 
 const ANN: &str = "192.0.2.1";
 const SLOW: Behavior = Behavior::After(Duration::from_millis(1));
@@ -108,4 +111,58 @@ async fn no_more_refusals_are_remembered_than_there_is_room_for() {
         remembered += u32::from(app.status(&peer).await == 429);
     }
     assert!(remembered <= 40, "{remembered}");
+}
+
+#[tokio::test(start_paused = true)]
+async fn a_flood_reaches_the_store_until_it_has_banned_and_no_longer() {
+    let hour = Duration::from_secs(3_600);
+    let store = ScriptedStore::new(SLOW);
+    let policy = Policy::new(Quota::per_hour(1)).with_ban(Ban::after(3, hour, hour));
+    let limiter = RateLimiter::new(store.store(), "test", policy).unwrap();
+    let layer = RateLimitLayer::new(limiter, KeyBy::peer())
+        .with_fail_mode(FailMode::Closed)
+        .with_refusal_memory(RefusalMemory::new(100));
+    let app = App::new(layer);
+    let quota = Some(Reason::Quota);
+    for expected in [None, quota, quota, Some(Reason::Ban)] {
+        let response = app.send(from(ANN)).await;
+        let decision = response.extensions().get::<Decision>();
+        assert_eq!(decision.and_then(Decision::reason), expected);
+    }
+    store.set(FAILS);
+    for _ in 0..100 {
+        assert_eq!(app.status(ANN).await, 429);
+    }
+}
+
+#[tokio::test(start_paused = true)]
+async fn what_one_limit_gives_back_because_another_refuses_takes_effect_at_once() {
+    let milli = Duration::from_millis(1);
+    let store = ScriptedStore::new(SLOW);
+    let limiter = |name: &str| RateLimiter::new(store.store(), name, Quota::per_hour(1)).unwrap();
+    let by_account = KeyBy::header(http::HeaderName::from_static("x-account"));
+    let accounts = limiter("account");
+    let layer = RateLimitLayer::new(limiter("address"), KeyBy::peer())
+        .and(Limit::new(accounts.clone(), by_account.clone()))
+        .with_fail_mode(FailMode::Closed)
+        .with_refusal_memory(RefusalMemory::new(100));
+    let app = Arc::new(App::new(layer));
+    let by = |account| with(from(ANN), "x-account", account);
+    assert_eq!(
+        App::new(RateLimitLayer::new(accounts, by_account))
+            .send(by("ada"))
+            .await
+            .status(),
+        200
+    );
+    // The account of the first is used up: its address is charged, and then gets that back. The second
+    // comes in between.
+    let first = tokio::spawn({
+        let app = app.clone();
+        async move { app.send(by("ada")).await.status() }
+    });
+    tokio::time::sleep(milli * 3 / 2).await;
+    assert_eq!(app.send(by("grace")).await.status(), 429);
+    assert_eq!(first.await.unwrap(), 429);
+    assert_eq!(app.send(by("grace")).await.status(), 200);
 }

@@ -173,6 +173,24 @@ async fn a_limit_in_shadow_mode_is_counted_apart() {
     );
 }
 
+#[tokio::test(start_paused = true)]
+async fn a_limit_in_shadow_mode_has_a_bounded_number_of_checks_under_way() {
+    let counters = Counters::default();
+    let layer = with_local_recorder(&counters, || {
+        let hangs = limiter(
+            ScriptedStore::new(Behavior::Hangs).store(),
+            Quota::per_hour(2),
+        );
+        RateLimitLayer::of(Limit::new(hangs, KeyBy::peer()).with_shadow_mode())
+    });
+    let app = App::new(layer);
+    for _ in 0..1_100 {
+        assert_eq!(app.status("192.0.2.1").await, 200);
+    }
+    let shadow = "larder_rate_limit_shadow_total test failed".to_owned();
+    assert_eq!(counters.read(), [(shadow, 100)]);
+}
+
 #[tokio::test]
 async fn a_request_that_leaves_a_fifth_of_the_quota_is_near_the_limit() {
     let counters = Counters::default();

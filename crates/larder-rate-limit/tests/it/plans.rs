@@ -4,9 +4,13 @@ use std::sync::Arc;
 use std::sync::atomic::{AtomicBool, AtomicU32, Ordering};
 use std::time::Duration;
 
-use larder_rate_limit::{Plans, Policy, Quota, QuotaChange, RateLimiter};
+use larder_rate_limit::{
+    FailMode, KeyBy, Limit, LocalStore, Plans, Policy, Quota, QuotaChange, RateLimitLayer,
+    RateLimiter, Rule,
+};
 use tokio::task::JoinSet;
 
+use crate::support::{App, Behavior, ScriptedStore, from, lines, with};
 use crate::world::{World, on_every_store};
 
 const MINUTE: Duration = Duration::from_secs(60);
@@ -83,6 +87,35 @@ on_every_store! {
         assert!(left(&limiter, "acme").await < 8);
     }
 
+    async fn a_settlement_under_an_older_plan_keeps_what_a_newer_one_counts(world: World) {
+        let is_new = Arc::new(AtomicBool::new(false));
+        let plans = {
+            let is_new = is_new.clone();
+            Plans::new(move |_| {
+                let policy = Policy::new(Quota::per_hour(50)).with_reservations(MINUTE);
+                let policy = match is_new.load(Ordering::SeqCst) {
+                    false => policy,
+                    true => policy.and(Rule::sliding_log(20, 60 * MINUTE)),
+                };
+                async move { Ok::<_, std::io::Error>(policy) }
+            })
+        };
+        let limiter = world.limiter(Quota::per_hour(1)).with_plans(plans).unwrap();
+        for (tenant, settles, left) in [("acme", true, 20 - 3 - 2), ("emca", false, 20 - 3 - 5)] {
+            is_new.store(false, Ordering::SeqCst);
+            let reservation = limiter.reserve(tenant, 5).await.unwrap().held().unwrap();
+            is_new.store(true, Ordering::SeqCst);
+            limiter.forget_plan(tenant);
+            limiter.check_cost(tenant, 3).await.unwrap();
+            match settles {
+                true => drop(reservation.settle(2).await.unwrap()),
+                false => assert!(reservation.renew().await.unwrap()),
+            }
+            let log = limiter.inspect(tenant).await.unwrap().rules()[1];
+            assert_eq!(log.remaining(), left);
+        }
+    }
+
     async fn a_plan_that_is_not_found_leaves_the_last_one_or_the_limiters_own_policy(world: World) {
         let office = Office::default();
         let limiter = limiter(&world, &office);
@@ -119,4 +152,113 @@ async fn a_function_that_hangs_costs_the_timeout_and_is_called_once_for_all() {
     assert_eq!(passed.iter().filter(|it| **it).count(), 2);
     assert!(started.elapsed() <= 2 * Plans::DEFAULT_TIMEOUT);
     assert_eq!(office.calls.load(Ordering::SeqCst), 1);
+}
+
+/// Plans by the name of the tenant.
+fn tiers() -> Plans {
+    Plans::new(|tenant: String| async move {
+        let per_hour = |limit| Policy::new(Quota::per_hour(limit));
+        Ok::<_, std::io::Error>(match tenant.rsplit(':').next().unwrap_or("") {
+            "two-rules" => per_hour(100).and(Rule::sliding_log(2, 60 * MINUTE)),
+            "places" => Rule::concurrency(1, MINUTE).into(),
+            "free" => Policy::unlimited(),
+            "large" => per_hour(90),
+            _ => per_hour(3),
+        })
+    })
+}
+
+fn by_tenant() -> KeyBy {
+    KeyBy::header(http::HeaderName::from_static("x-tenant"))
+}
+
+fn of(tenant: &str) -> http::Request<()> {
+    with(from("192.0.2.1"), "x-tenant", tenant)
+}
+
+#[tokio::test]
+async fn a_layer_describes_and_applies_the_plan_of_each_visitor() {
+    let world = World::memory().await;
+    let limiter = world
+        .limiter(Quota::per_hour(30))
+        .with_plans(tiers())
+        .unwrap();
+    let limit = Limit::new(limiter.clone(), by_tenant()).with_cost_by(|request| {
+        let units = request
+            .headers()
+            .get("x-units")
+            .and_then(|it| it.to_str().ok()?.parse().ok());
+        units.unwrap_or(1)
+    });
+    for app in [
+        App::new(RateLimitLayer::new(limiter, by_tenant())),
+        App::new(RateLimitLayer::of(limit.clone())),
+    ] {
+        let passed = app.send(of("two-rules")).await;
+        assert_eq!(
+            lines(passed.headers(), "ratelimit-policy"),
+            [r#""test";q=100;w=3600, "test:2";q=2;w=3600"#]
+        );
+        let free = app.send(of("free")).await;
+        assert_eq!(lines(free.headers(), "ratelimit-policy"), [""; 0]);
+        for _ in 0..3 {
+            assert_eq!(app.send(of("places")).await.status(), 200);
+        }
+    }
+    let app = App::new(RateLimitLayer::of(limit));
+    let refused = app.send(of("two-rules")).await;
+    assert_eq!(refused.status(), 429);
+    let body = String::from_utf8(refused.body().to_vec()).unwrap();
+    assert!(
+        body.contains("#quota-exceeded") && body.contains(r#"["test:2"]"#),
+        "{body}"
+    );
+    // More than the burst of the plan is the whole burst, larger or smaller than the limiter's own.
+    for (tenant, left) in [("large", "r=0"), ("small", "r=0")] {
+        let passed = app.send(with(of(tenant), "x-units", "1000")).await;
+        assert_eq!(passed.status(), 200, "{tenant}");
+        let limit = lines(passed.headers(), "ratelimit").join(", ");
+        assert!(limit.contains(left), "{tenant}: {limit}");
+    }
+}
+
+#[tokio::test(start_paused = true)]
+async fn without_a_store_a_visitor_has_its_share_of_the_plan_that_was_known_last() {
+    let store = ScriptedStore::new(Behavior::Now);
+    let local = || Arc::new(larder_moka::MokaStore::new());
+    let limiter = RateLimiter::new(store.store(), "test", Quota::per_hour(2)).unwrap();
+    let limiter = limiter
+        .with_plans(tiers().with_ttl(Duration::ZERO))
+        .unwrap();
+    let shared = LocalStore::new(local())
+        .unwrap()
+        .with_share_of(30.try_into().unwrap());
+    let layer = RateLimitLayer::new(limiter, by_tenant());
+    let whole = App::new(
+        layer
+            .clone()
+            .with_fail_mode(FailMode::local(local()).unwrap()),
+    );
+    let shared = App::new(layer.with_fail_mode(FailMode::Local(shared)));
+    assert_eq!(whole.send(of("large")).await.status(), 200);
+    store.set(Behavior::Fails(larder_store::ErrorKind::NotSent));
+    for (app, left) in [(&whole, 89), (&shared, 2)] {
+        let passed = app.send(of("large")).await;
+        assert_eq!(passed.status(), 200);
+        let limit = lines(passed.headers(), "ratelimit").join(", ");
+        assert!(limit.contains(&format!("r={left};")), "{limit}");
+    }
+}
+
+#[tokio::test]
+async fn a_charge_is_given_back_though_its_plan_has_expired_meanwhile() {
+    let world = World::memory().await;
+    let plans = tiers().with_ttl(Duration::ZERO);
+    let limiter = world.limiter(Quota::per_hour(2)).with_plans(plans).unwrap();
+    let layer = RateLimitLayer::new(limiter, by_tenant()).with_refund_if(|_| true);
+    let app = App::new(layer);
+    for _ in 0..5 {
+        let passed = app.send(of("two-rules")).await;
+        assert_eq!(passed.status(), 200);
+    }
 }

@@ -210,6 +210,10 @@ fn a_policy_that_cannot_be_counted_is_an_error_that_says_what_is_allowed() {
             Policy::new(rule()).with_reservations(Duration::ZERO),
             "between 1 µs and 10 years",
         ),
+        (
+            Policy::new(Rule::concurrency(1, HOUR)).with_reservations(HOUR),
+            "RateLimitLayer::and",
+        ),
     ] {
         let error = RateLimiter::new(store.clone(), "test", policy).unwrap_err();
         assert_eq!(error.kind(), ErrorKind::Invalid);

@@ -4,7 +4,7 @@ use std::sync::{Arc, Mutex};
 use std::time::Duration;
 
 use larder_moka::MokaStore;
-use larder_rate_limit::{Policy, Quota, RateLimiter, Rule};
+use larder_rate_limit::{Ban, Policy, Quota, RateLimiter, Reason, Rule};
 use larder_store::{Clock, Store, Timestamp};
 use tokio::time::{Instant, sleep, timeout};
 
@@ -20,10 +20,13 @@ impl Clock for Paused {
     }
 }
 
-fn limiter(policy: impl Into<Policy>) -> RateLimiter {
+fn store() -> Arc<dyn Store> {
     let clock = Paused(Instant::now());
-    let store: Arc<dyn Store> = Arc::new(MokaStore::builder().with_clock(clock).build());
-    RateLimiter::new(store, "test", policy).unwrap()
+    Arc::new(MokaStore::builder().with_clock(clock).build())
+}
+
+fn limiter(policy: impl Into<Policy>) -> RateLimiter {
+    RateLimiter::new(store(), "test", policy).unwrap()
 }
 
 #[tokio::test(start_paused = true)]
@@ -96,4 +99,27 @@ async fn a_permit_that_comes_back_is_taken_by_whoever_waits_for_it() {
     assert!(timeout(SECOND, waiting).await.unwrap().unwrap());
     let refused = limiter.acquire("ada").await.unwrap();
     assert!(refused.refused().is_none());
+}
+
+#[tokio::test(start_paused = true)]
+async fn a_caller_that_waits_is_one_refusal_towards_a_ban_however_often_it_looks() {
+    let ban = Ban::after(3, 60 * SECOND, 60 * SECOND);
+    let places = limiter(Policy::new(Rule::concurrency(1, 3_600 * SECOND)).with_ban(ban));
+    let permit = places.acquire("ada").await.unwrap().held().unwrap();
+    let refused = places.acquire_within("ada", SECOND).await.unwrap();
+    assert!(refused.refused().is_some());
+    let refused = places.acquire("ada").await.unwrap().refused().unwrap();
+    assert_eq!(refused.reason(), Some(Reason::Concurrency));
+    drop(permit);
+    assert!(places.acquire("ada").await.unwrap().held().is_some());
+    // Two processes wait for one unit each. The one that comes later looks once more.
+    let (store, policy) = (store(), Policy::new(Quota::per_second(1)).with_ban(ban));
+    let process = || RateLimiter::new(store.clone(), "units", policy.clone()).unwrap();
+    let (units, other) = (process(), process());
+    assert!(units.check("ada").await.unwrap().is_allowed());
+    let both = tokio::join!(
+        units.until_ready("ada", 10 * SECOND),
+        other.until_ready("ada", 10 * SECOND),
+    );
+    assert!(both.0.unwrap().is_allowed() && both.1.unwrap().is_allowed());
 }

@@ -236,6 +236,24 @@ on_every_store! {
         }
     }
 
+    async fn a_place_beside_a_reservation_is_held_until_the_body_ends(world: World) {
+        let tokens = world.named("tokens", Policy::new(Quota::per_hour(100)).with_reservations(HOUR));
+        let places = world.named("places", Rule::concurrency(1, HOUR));
+        let layer = layer(tokens, KeyBy::peer())
+            .and(Limit::new(places, KeyBy::peer()))
+            .with_settled_cost(|_| Some(7));
+        let service = layer.layer(hello());
+        let send = || service.clone().oneshot(from(ANN));
+        let first = send().await.unwrap();
+        let settled = lines(first.headers(), "ratelimit").join(", ");
+        assert!(settled.contains("r=93"), "{settled}");
+        assert_eq!(send().await.unwrap().status(), 429);
+        drop(first);
+        while !send().await.unwrap().status().is_success() {
+            tokio::time::sleep(Duration::from_millis(5)).await;
+        }
+    }
+
     async fn whoever_is_refused_too_often_is_banned(world: World) {
         let policy = Policy::new(Quota::per_hour(1)).with_ban(Ban::after(2, HOUR, 24 * HOUR));
         let limiter = world.limiter(policy);
@@ -251,6 +269,8 @@ on_every_store! {
                 assert!(body.contains("#abnormal-usage-detected"), "{body}");
                 let wait: u64 = lines(refused.headers(), "retry-after")[0].parse().unwrap();
                 assert!(wait > 23 * 3_600, "{wait}");
+                let limit = format!(r#""test";r=0;t={wait}"#);
+                assert_eq!(lines(refused.headers(), "ratelimit"), [limit]);
             }
         }
         assert_eq!(reasons[0], Some(Reason::Quota));
@@ -350,4 +370,24 @@ async fn a_visitor_whose_plan_cannot_be_charged_is_not_let_in_for_it() {
     let limiter = limiter.with_plans(plans).unwrap();
     let app = App::new(RateLimitLayer::new(limiter, KeyBy::peer()));
     assert_eq!(app.status(ANN).await, 503);
+}
+
+#[tokio::test(start_paused = true)]
+async fn what_a_request_holds_comes_back_if_another_limit_has_no_answer() {
+    let world = crate::world::World::memory().await;
+    let failing = ScriptedStore::new(Behavior::Fails(ErrorKind::NotSent)).store();
+    let failing = RateLimiter::new(failing, "failing", Quota::per_hour(9)).unwrap();
+    let tokens = Policy::new(Quota::per_hour(5)).with_reservations(HOUR);
+    for (name, policy) in [
+        ("places", Rule::concurrency(1, HOUR).into()),
+        ("tokens", tokens),
+    ] {
+        let limit = Limit::new(world.named(name, policy), KeyBy::peer());
+        let alone = RateLimitLayer::of(limit.clone()).with_settled_cost(|_| Some(5));
+        let both = layer(failing.clone(), KeyBy::peer())
+            .and(limit)
+            .with_settled_cost(|_| None);
+        assert_eq!(App::new(both).status(ANN).await, 503, "{name}");
+        assert_eq!(App::new(alone).status(ANN).await, 200, "{name}");
+    }
 }

@@ -79,6 +79,13 @@ mod tests {
     }
 
     #[test]
+    fn a_host_has_at_most_255_bytes() {
+        let host = "a".repeat(255);
+        assert_eq!(authority("http", &host), Some(&*host));
+        assert_eq!(authority("http", &format!("{host}a")), None);
+    }
+
+    #[test]
     fn text_that_is_not_a_host_with_a_port_is_refused() {
         for text in [
             "", ":", ":80", "a b", "a/b", "u@a", "a:b", "a:080", "a:0", "a:800000", "a:80:80",

@@ -73,6 +73,9 @@ mod tests {
         ] {
             assert_eq!(read(text), expected, "{text}");
         }
+        // No date is longer.
+        let longest = "Wednesday, 09-Nov-94 08:49:37 GMT";
+        assert_eq!(read(longest), expected.map(|it| it + 3 * 86_400));
     }
 
     #[test]

@@ -214,6 +214,25 @@ mod tests {
     }
 
     #[test]
+    fn it_is_usable_for_the_longer_window_and_shared_while_it_is_fresh() {
+        let windows = "max-age=10, stale-while-revalidate=5, stale-if-error=20";
+        assert_eq!(rules(windows).usable(at(4)), 26);
+        assert!(rules(windows).is_shareable(at(9)) && !rules(windows).is_shareable(at(10)));
+        assert!(!rules("max-age=10, no-cache").is_shareable(at(0)));
+    }
+
+    #[test]
+    fn a_server_that_fails_is_told_from_one_that_refuses() {
+        let of = |status| OriginFailure::of(StatusCode::from_u16(status).unwrap());
+        for status in [500, 502, 503, 504] {
+            assert_eq!(of(status), Some(OriginFailure::ErrorStatus));
+        }
+        for status in [200, 404, 501, 505] {
+            assert_eq!(of(status), None);
+        }
+    }
+
+    #[test]
     fn pragma_counts_if_there_is_no_cache_control() {
         let mut request = HeaderMap::new();
         request.append("pragma", "foo, No-Cache".parse().unwrap());

@@ -200,6 +200,9 @@ mod tests {
         assert!(!alike("foo", &[("foo", "1 2")], &[("foo", "1  2")]));
         assert!(!alike("foo", &[("foo", "\"1,2\"")], &[("foo", "\"1, 2\"")]));
         assert!(!alike("foo", &[("foo", "1,2")], &[("foo", "2,1")]));
+        for list in [&[("foo", "1,2")][..], &[("foo", "1"), ("foo", "2")]] {
+            assert!(!alike("foo", list, &[("foo", "12")]));
+        }
     }
 
     #[test]
@@ -243,6 +246,22 @@ mod tests {
         assert_eq!(
             SelectingFields::of(&map(&[("vary", &many.join(","))])),
             None
+        );
+    }
+
+    #[test]
+    fn fields_are_joined_and_compared_as_sets() {
+        let of = |vary| SelectingFields::of(&map(&[("vary", vary)])).unwrap();
+        let both = of("b, a").union(&of("c, a")).unwrap();
+        assert_eq!(both.names(), ["a", "b", "c"]);
+        assert!(both.covers(&of("c, b")) && !of("c, b").covers(&both) && !both.is_empty());
+        assert!(of("a, cookie").is_personal() && of("authorization").is_personal());
+        assert!(!both.is_personal());
+        let bytes = [7; VariantId::LEN];
+        let id = VariantId::from_bytes(bytes);
+        assert_eq!(
+            (id.as_bytes(), format!("{id:?}")),
+            (&bytes, format!("VariantId({})", "07".repeat(16)))
         );
     }
 

@@ -112,6 +112,29 @@ mod tests {
     }
 
     #[test]
+    fn every_directive_means_in_a_targeted_field_what_it_means_in_cache_control() {
+        for directive in [
+            "max-age=7",
+            "s-maxage=7",
+            "stale-while-revalidate=7",
+            "stale-if-error=7",
+            "no-store",
+            "no-cache",
+            "private",
+            "must-revalidate",
+            "proxy-revalidate",
+            "must-understand",
+            "public",
+        ] {
+            let targeted = read_both(Profile::Rfc, directive, "max-age=1");
+            let mut plain =
+                CacheControl::of(&crate::engine::header_map(&[("cache-control", directive)]));
+            plain.is_targeted = true;
+            assert_eq!(targeted, plain, "{directive}");
+        }
+    }
+
+    #[test]
     fn a_malformed_targeted_field_is_ignored() {
         for broken in [
             "",

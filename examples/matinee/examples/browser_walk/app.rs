@@ -13,8 +13,8 @@ pub(crate) struct App {
 }
 
 impl App {
-    /// Opens the program that was built beside this one.
-    pub(crate) fn open(sandbox: &Sandbox) -> Result<Self, Failure> {
+    /// Opens the program that was built beside this one, on a store, with a limit on requests.
+    pub(crate) fn open(sandbox: &Sandbox, store: &str, limit: &str) -> Result<Self, Failure> {
         let here = std::env::current_exe()?;
         let built = here.parent().and_then(|examples| examples.parent());
         let program = built.ok_or("no directory above")?.join("matinee");
@@ -24,7 +24,9 @@ impl App {
             .envs([
                 ("LISTEN", "127.0.0.1:0"),
                 ("DATABASE_URL", "sqlite://matinee.db"),
-                ("RATE_LIMIT", "100000/second"),
+                ("RATE_LIMIT", limit),
+                ("STORE_URL", store),
+                ("TRUSTED_PROXIES", "127.0.0.1"),
             ])
             .current_dir(sandbox.path())
             .stdin(Stdio::null())

@@ -2,14 +2,19 @@
 //!
 //! `./scripts/browser-walk [DIR]` runs it, and leaves a screenshot of each step in `DIR`. Each walk
 //! goes from the catalogue to a film, signs in, holds a seat, books it, looks at the tickets and at
-//! the devices, and signs out, while another window shows how the seat is held and booked: on a narrow screen and on a wide one, by light and by dark. What is
-//! seen is asserted at every step, and so is that nothing is wider than the screen, that what is
+//! the devices, and signs out, while another window shows how the seat is held and booked: on a narrow screen
+//! and on a wide one, by light and by dark. Then an administrator looks at every view of the operators' page in
+//! the same four ways, does each action once, and looks again while Redis is away.
+//!
+//! What is seen is asserted at every step, and so is that nothing is wider than the screen, that what is
 //! clicked is not covered, and that the browser has nothing to complain about.
 
 #![allow(clippy::print_stdout, reason = "it tells how far it is")]
 
 mod app;
 mod chromium;
+mod incident;
+mod operations;
 mod page;
 mod tools;
 mod walk;
@@ -44,11 +49,12 @@ fn main() -> ExitCode {
 fn run(dir: &Path) -> Result<usize, Failure> {
     std::fs::create_dir_all(dir)?;
     let sandbox = Sandbox::new()?;
-    let app = App::open(&sandbox)?;
+    let app = App::open(&sandbox, "memory://", "100000/second")?;
     let chromium = Chromium::open(&sandbox)?;
     let mut steps = 0;
     for view in VIEWS {
         steps += walk(&chromium, &app, view, dir)?;
     }
-    Ok(steps)
+    drop(app);
+    Ok(steps + operations::walk(&chromium, dir)?)
 }

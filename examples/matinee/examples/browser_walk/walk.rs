@@ -8,7 +8,7 @@ use crate::page::Page;
 /// How wide the screen is, by what light, and who looks at it.
 #[derive(Clone, Copy, Debug)]
 pub(crate) struct View {
-    name: &'static str,
+    pub(crate) name: &'static str,
     pub(crate) size: (u32, u32),
     pub(crate) scheme: &'static str,
     hall: Hall,
@@ -39,10 +39,10 @@ impl Hall {
 
 /// A demo account, and the seat that it wants.
 #[derive(Clone, Copy, Debug)]
-struct Guest {
+pub(crate) struct Guest {
     name: &'static str,
-    email: &'static str,
-    password: &'static str,
+    pub(crate) email: &'static str,
+    pub(crate) password: &'static str,
     seat: &'static str,
 }
 
@@ -52,11 +52,17 @@ impl View {
     }
 }
 
-const ADA: Guest = Guest {
+pub(crate) const ADA: Guest = Guest {
     name: "Ada",
     email: "ada@matinee.example",
     password: "front-row-centre",
     seat: "C4",
+};
+pub(crate) const ADMIN: Guest = Guest {
+    name: "The projectionist",
+    email: "admin@matinee.example",
+    password: "lights-camera-admin",
+    seat: "A1",
 };
 const GRACE: Guest = Guest {
     name: "Grace",
@@ -104,25 +110,44 @@ pub(crate) fn walk(
     view: View,
     dir: &Path,
 ) -> Result<usize, Failure> {
-    let mut visit = Visit {
-        page: Page::open(chromium, view)?,
-        view,
-        dir,
-        steps: 0,
-    };
+    let mut visit = Visit::begin(chromium, view, dir, view.name)?;
     let taken = visit.take(chromium, &app.url, view.guest);
-    taken.map_err(|failure| format!("{}, step {}: {failure}", view.name, visit.steps + 1))?;
-    Ok(visit.steps)
+    visit.end(taken)
 }
 
-struct Visit<'a> {
-    page: Page,
+/// Somebody in front of a screen.
+pub(crate) struct Visit<'a> {
+    pub(crate) page: Page,
     view: View,
     dir: &'a Path,
+    /// How the names of its pictures begin.
+    name: String,
     steps: usize,
 }
 
-impl Visit<'_> {
+impl<'a> Visit<'a> {
+    pub(crate) fn begin(
+        chromium: &Chromium,
+        view: View,
+        dir: &'a Path,
+        name: impl Into<String>,
+    ) -> Result<Self, Failure> {
+        Ok(Self {
+            page: Page::open(chromium, view)?,
+            view,
+            dir,
+            name: name.into(),
+            steps: 0,
+        })
+    }
+
+    /// Returns how many steps it had, or names the one that failed.
+    pub(crate) fn end(self, taken: Result<(), Failure>) -> Result<usize, Failure> {
+        let step = self.steps + 1;
+        taken.map_err(|failure| format!("{}, step {step}: {failure}", self.name))?;
+        Ok(self.steps)
+    }
+
     fn take(&mut self, chromium: &Chromium, url: &str, guest: Guest) -> Result<(), Failure> {
         let seat = guest.seat;
         self.page.go(url)?;
@@ -202,7 +227,7 @@ impl Visit<'_> {
         self.seen("signed-out")
     }
 
-    fn sign_in(&mut self, guest: Guest, password: &str) -> Result<(), Failure> {
+    pub(crate) fn sign_in(&mut self, guest: Guest, password: &str) -> Result<(), Failure> {
         self.page
             .evaluate("document.querySelector('#email').value = ''")?;
         self.page.fill("#email", guest.email)?;
@@ -210,7 +235,7 @@ impl Visit<'_> {
         self.page.follow(".slip button")
     }
 
-    fn seen(&mut self, step: &str) -> Result<(), Failure> {
+    pub(crate) fn seen(&mut self, step: &str) -> Result<(), Failure> {
         self.seen_as(step, None)
     }
 
@@ -222,12 +247,12 @@ impl Visit<'_> {
     }
 
     fn picture(&self, step: &str) -> PathBuf {
-        let name = format!("{}-{:02}-{step}.png", self.view.name, self.steps + 1);
+        let name = format!("{}-{:02}-{step}.png", self.name, self.steps + 1);
         self.dir.join(name)
     }
 
     /// The browser may complain about this status, and nothing else.
-    fn seen_as(&mut self, step: &str, status: Option<u16>) -> Result<(), Failure> {
+    pub(crate) fn seen_as(&mut self, step: &str, status: Option<u16>) -> Result<(), Failure> {
         self.page.look(&self.picture(step), status)?;
         self.steps += 1;
         Ok(())

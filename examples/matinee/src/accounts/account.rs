@@ -1,15 +1,12 @@
 use axum::Form;
 use axum::extract::State;
 use axum::response::{IntoResponse, Redirect, Response};
-use larder::session::{DeviceId, Session, SessionKey};
+use larder::session::{DeviceId, FlashLevel, Session};
 use serde::Deserialize;
 
 use super::{Accounts, SignedIn};
 use crate::errors::Problem;
-use crate::{db, pages};
-
-/// The outcome of an action, shown once on the next page.
-const NOTICE: SessionKey<String> = SessionKey::new("notice");
+use crate::{db, flash, pages};
 
 #[derive(Deserialize)]
 pub(super) struct Choice {
@@ -27,8 +24,8 @@ pub(super) async fn show(
         return Ok(to_the_form());
     };
     let devices = session.devices().await?;
-    let notice = session.take(NOTICE).await?;
-    Ok(pages::account(&account, &devices, notice.as_deref()))
+    let flashes = flash::take(&session).await;
+    Ok(pages::account(&account, &devices, flashes))
 }
 
 /// Signs out one device, at its next request.
@@ -46,12 +43,12 @@ pub(super) async fn revoke(
         // It was this device, so nobody is left to read a notice.
         return Ok(to_the_form());
     }
-    let notice = if is_gone {
-        "That device is signed out."
+    let (level, told) = if is_gone {
+        (FlashLevel::Success, "That device is signed out.")
     } else {
-        "That is not one of your devices."
+        (FlashLevel::Error, "That is not one of your devices.")
     };
-    tell(&session, notice).await
+    Ok(flash::tell(&session, level, told, "/account").await)
 }
 
 /// Signs out all devices but this one.
@@ -60,7 +57,8 @@ pub(super) async fn revoke_others(
     session: Session,
 ) -> Result<Response, Problem> {
     session.revoke_others().await?;
-    tell(&session, "Every other device is signed out.").await
+    let told = "Every other device is signed out.";
+    Ok(flash::tell(&session, FlashLevel::Success, told, "/account").await)
 }
 
 /// Signs out all devices, including this one.
@@ -70,11 +68,6 @@ pub(super) async fn revoke_all(
 ) -> Result<Response, Problem> {
     session.revoke_all().await?;
     Ok(to_the_form())
-}
-
-pub(super) async fn tell(session: &Session, notice: &str) -> Result<Response, Problem> {
-    session.insert(NOTICE, &notice.to_owned()).await?;
-    Ok(Redirect::to("/account").into_response())
 }
 
 fn to_the_form() -> Response {

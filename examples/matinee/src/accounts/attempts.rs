@@ -1,108 +1,269 @@
-//! Limits the wrong passwords that may be tried, per address and per account.
+//! Limits the wrong passwords that may be tried.
+//!
+//! Three limits are charged in one call, all of them or none:
+//!
+//! | who is charged | what it stops |
+//! |---|---|
+//! | an address on one account | guessing, which so keeps nobody out but whoever guesses |
+//! | an account, from everywhere | guessing from many addresses |
+//! | an address, on all accounts | trying lists of stolen passwords |
+//!
+//! The last two allow four times as much as the first: by default at most 100 wrong passwords in any hour.
+//! Whoever goes on after refusals is banned for a while, but never an account from everywhere, or anybody
+//! could lock its owner out.
 //!
 //! An attempt is charged before its password is looked at, so that of any number at once no more are
-//! looked at than the limit has, and given back unless the password was wrong. While an account has
-//! used up its attempts the right password is refused too, unread: otherwise the answers would tell it
-//! apart from the wrong ones. While the store fails nobody signs in.
+//! looked at than the limits have, and given back unless the password was wrong. After that the right password
+//! is refused too, unread: otherwise the answers would tell it apart from the wrong ones. While the store fails
+//! nobody signs in.
 
+use std::net::{IpAddr, Ipv6Addr};
 use std::sync::Arc;
 use std::time::Duration;
 
-use axum::http::header::RETRY_AFTER;
-use axum::http::{HeaderMap, StatusCode};
-use axum::response::{IntoResponse, Response};
+use axum::extract::FromRequestParts;
+use axum::http::StatusCode;
+use axum::http::request::Parts;
 use larder::Store;
-use larder::rate_limit::{Decision, FailMode, RateLimitLayer, RateLimiter};
+use larder::rate_limit::{
+    Ban, ClientAddress, Decisions, Gcra, Limits, Network, Policy, Quota, RateLimiter, Reason,
+    Report,
+};
+use tokio::try_join;
 
-use super::Email;
+use super::{Accounts, Email};
 use crate::config::Config;
 use crate::errors::Problem;
 use crate::limits;
+use crate::pages::text;
+
+/// How much more an account may be tried from all addresses, and an address may try on all accounts.
+const WIDER: u32 = 4;
+/// After so many refusals within an hour comes the ban.
+const REFUSALS: u32 = 10;
+const HOUR: Duration = Duration::from_secs(60 * 60);
 
 /// The limits on wrong passwords.
 #[derive(Clone)]
 pub(crate) struct Attempts {
+    by_both: RateLimiter,
     by_account: RateLimiter,
-    by_address: RateLimitLayer,
+    by_address: RateLimiter,
+    address: ClientAddress,
 }
 
-/// An attempt that is charged to an account.
-pub(super) struct Attempt(Decision);
+/// Who tries to sign in, and from where.
+#[derive(Clone, Copy)]
+pub(crate) struct Attempt<'a> {
+    pub(crate) email: &'a Email,
+    pub(crate) from: IpAddr,
+}
+
+/// The outcome of charging an attempt.
+pub(super) enum Charge {
+    Made(Decisions),
+    Refused(Refusal),
+}
+
+/// How long an attempt has to wait.
+#[derive(Clone, Copy, Debug)]
+pub(super) struct Refusal {
+    wait: Duration,
+    ban: Option<Banned>,
+}
+
+/// What is banned.
+#[derive(Clone, Copy, Debug)]
+enum Banned {
+    FromOneAccount,
+    FromAll,
+}
+
+/// What the limits say about an account now, for the support desk.
+pub(crate) struct Standing {
+    pub(crate) account: Report,
+    /// An address on this account, and on all accounts, if one was asked for.
+    pub(crate) address: Option<[Report; 2]>,
+}
+
+/// What the support desk does for a visitor.
+#[derive(Clone, Copy, Debug)]
+pub(crate) enum Help {
+    /// Ends a ban.
+    Forgive,
+    /// Ends a ban, and forgets the wrong passwords.
+    Reset,
+}
 
 impl Attempts {
     pub(super) fn new(config: &Config, store: &Arc<dyn Store>) -> larder::Result<Self> {
-        let limiter = |policy| RateLimiter::new(store.clone(), policy, config.sign_in_limit);
-        let by_address = RateLimitLayer::new(limiter("sign-in-address")?, limits::address(config))
-            .with_fail_mode(FailMode::Closed)
-            .with_refund_if(|response| response.status != StatusCode::UNAUTHORIZED);
+        let (quota, wider) = (config.sign_in_limit, wider(config.sign_in_limit));
+        let ban = Ban::after(REFUSALS, HOUR, config.sign_in_ban.into());
+        let limiter = |name, policy: Policy| RateLimiter::new(store.clone(), name, policy);
         Ok(Self {
-            by_account: limiter("sign-in-account")?,
-            by_address,
+            by_both: limiter("sign-in-both", Policy::new(quota).with_ban(ban))?,
+            by_account: limiter("sign-in-account", wider.into())?,
+            by_address: limiter("sign-in-address", Policy::new(wider).with_ban(ban))?,
+            address: limits::address(config),
         })
     }
 
-    /// The limit by address, for the sign-in form.
-    pub(super) fn by_address(&self) -> RateLimitLayer {
-        self.by_address.clone()
-    }
-
-    /// Charges an attempt to an account. The answer is the same if the account does not exist.
-    pub(super) async fn charge(&self, email: &Email) -> Result<Attempt, Response> {
-        let decision = self.by_account.check(email.as_str()).await;
-        let decision = decision.map_err(|error| {
+    /// Charges an attempt to all limits, or to none. The answer is the same if the account does not exist.
+    pub(super) async fn charge(&self, attempt: Attempt<'_>) -> Result<Charge, Problem> {
+        let Attempt { email, from } = attempt;
+        let limits = Limits::new()
+            .with(&self.by_both, (Network::of(from), email.as_str()))
+            .with(&self.by_account, email.as_str())
+            .with(&self.by_address, Network::of(from));
+        let decisions = limits.check().await.map_err(|error| {
             tracing::warn!(%error, "a sign-in attempt cannot be counted");
-            Problem::of(StatusCode::SERVICE_UNAVAILABLE).into_response()
+            Problem::of(StatusCode::SERVICE_UNAVAILABLE)
         })?;
-        if decision.is_allowed() {
-            return Ok(Attempt(decision));
-        }
-        // The text must not name an earlier time than the header.
-        let wait = decision.retry_after().as_secs() + 1;
-        let header = [(RETRY_AFTER, wait.to_string())];
-        Err((header, too_many(Some(wait))).into_response())
+        let Some((policy, decision)) = decisions.refused() else {
+            return Ok(Charge::Made(decisions));
+        };
+        let banned = match policy == self.by_address.policy() {
+            true => Banned::FromAll,
+            false => Banned::FromOneAccount,
+        };
+        Ok(Charge::Refused(Refusal {
+            wait: decision.retry_after(),
+            ban: (decision.reason() == Some(Reason::Ban)).then_some(banned),
+        }))
     }
 
-    /// Refunds an attempt that was not a wrong password.
-    pub(super) async fn give_back(&self, email: &Email, attempt: Attempt) {
-        if let Err(error) = self.by_account.refund(email.as_str(), attempt.0).await {
-            // The limit restores it with its next interval.
+    /// Refunds an attempt that was not a wrong password, in one round trip.
+    pub(super) async fn give_back(&self, attempt: Attempt<'_>, charged: &Decisions) {
+        let Attempt { email, from } = attempt;
+        let mut charged = charged.each().map(|(_, decision)| decision);
+        let (Some(both), Some(account), Some(address)) =
+            (charged.next(), charged.next(), charged.next())
+        else {
+            return;
+        };
+        let network = Network::of(from);
+        let refunded = try_join!(
+            self.by_both.refund((network, email.as_str()), both),
+            self.by_account.refund(email.as_str(), account),
+            self.by_address.refund(network, address),
+        );
+        if let Err(error) = refunded {
+            // The limits restore it with their next interval.
             tracing::warn!(%error, "a sign-in attempt was not refunded");
         }
     }
-}
 
-/// Explains the refusals of the limit by address.
-pub(super) async fn say_why(mut response: Response) -> Response {
-    let is_ours = response.extensions().get::<Problem>().is_none();
-    if response.status() == StatusCode::TOO_MANY_REQUESTS && is_ours {
-        let problem = too_many(seconds(response.headers()));
-        response.extensions_mut().insert(problem);
+    /// Says what the limits would tell an attempt now. It charges nothing.
+    pub(crate) async fn standing(
+        &self,
+        email: &Email,
+        from: Option<IpAddr>,
+    ) -> larder::Result<Standing> {
+        let account = self.by_account.inspect(email.as_str());
+        let Some(network) = from.map(Network::of) else {
+            let account = account.await?;
+            return Ok(Standing {
+                account,
+                address: None,
+            });
+        };
+        let both = self.by_both.inspect((network, email.as_str()));
+        let (account, both, address) = try_join!(account, both, self.by_address.inspect(network))?;
+        Ok(Standing {
+            account,
+            address: Some([both, address]),
+        })
     }
-    response
+
+    /// Lets an account be tried again: from everywhere, and from an address that had to wait.
+    pub(crate) async fn help(
+        &self,
+        email: &Email,
+        from: Option<IpAddr>,
+        help: Help,
+    ) -> larder::Result<()> {
+        if let Help::Reset = help {
+            self.by_account.reset(email.as_str()).await?;
+        }
+        let Some(network) = from.map(Network::of) else {
+            return Ok(());
+        };
+        let both = (network, email.as_str());
+        match help {
+            Help::Forgive => {
+                try_join!(self.by_both.forgive(both), self.by_address.forgive(network))
+            }
+            Help::Reset => try_join!(self.by_both.reset(both), self.by_address.reset(network)),
+        }
+        .map(drop)
+    }
 }
 
-fn seconds(headers: &HeaderMap) -> Option<u64> {
-    headers.get(RETRY_AFTER)?.to_str().ok()?.parse().ok()
+impl Refusal {
+    /// The value of `Retry-After`: the text must not name an earlier time.
+    pub(super) fn wait_seconds(self) -> u64 {
+        self.wait.as_secs() + 1
+    }
+
+    pub(super) fn is_ban(self) -> bool {
+        self.ban.is_some()
+    }
+
+    /// Explains the refusal to the visitor, who can tell the support desk where it was.
+    pub(super) fn words(self, from: IpAddr, now_ms: i64) -> String {
+        let when = in_words(self.wait_seconds());
+        let whom = match self.ban {
+            None => {
+                return format!(
+                    "Too many attempts to sign in have failed. To keep accounts safe, further attempts are refused \
+                     for now, even with the right password. Please try again {when}."
+                );
+            }
+            Some(Banned::FromOneAccount) => "to this account",
+            Some(Banned::FromAll) => "to any account",
+        };
+        let ends = now_ms.saturating_add_unsigned(self.wait_seconds() * 1_000 + 59_999);
+        format!(
+            "Too many attempts to sign in have failed, so nobody can sign in {whom} from here until {} UTC. Please \
+             try again {when}, or write to the box office and name your address, {}.",
+            text::time(ends),
+            from.to_canonical(),
+        )
+    }
 }
 
-fn too_many(wait_seconds: Option<u64>) -> Problem {
-    let when = wait_seconds.map_or_else(
-        || "later".to_owned(),
-        |wait| in_words(Duration::from_secs(wait)),
-    );
-    Problem::too_many(format!(
-        "Too many attempts to sign in have failed. To keep accounts safe, further attempts are refused for \
-         now, even with the right password. Please try again {when}."
-    ))
+/// The address of the client. All clients whose connection has none share one.
+pub(super) struct From(pub(super) IpAddr);
+
+impl FromRequestParts<Accounts> for From {
+    type Rejection = std::convert::Infallible;
+
+    async fn from_request_parts(
+        parts: &mut Parts,
+        accounts: &Accounts,
+    ) -> Result<Self, Self::Rejection> {
+        let found = accounts.attempts.address.find(parts);
+        Ok(Self(found.unwrap_or(Ipv6Addr::UNSPECIFIED.into())))
+    }
+}
+
+/// Allows four times as much. A limit that is too large for that limits nothing as it is.
+fn wider(quota: Quota) -> Quota {
+    let wider = Quota::new(quota.limit().saturating_mul(WIDER), quota.period())
+        .with_burst(quota.burst().saturating_mul(WIDER));
+    match Gcra::new(wider, 1) {
+        Ok(_) => wider,
+        Err(_) => quota,
+    }
 }
 
 /// `in 40 seconds`, `in 3 minutes`: rounded up, so that a retry at that time is accepted.
-fn in_words(wait: Duration) -> String {
-    match wait.as_secs() {
+pub(crate) fn in_words(seconds: u64) -> String {
+    match seconds {
         0..=1 => "in a second".to_owned(),
-        seconds @ 2..=90 => format!("in {seconds} seconds"),
-        seconds @ 91..=5_400 => format!("in {} minutes", seconds.div_ceil(60)),
-        seconds => format!("in {} hours", seconds.div_ceil(3_600)),
+        2..=90 => format!("in {seconds} seconds"),
+        91..=5_400 => format!("in {} minutes", seconds.div_ceil(60)),
+        _ => format!("in {} hours", seconds.div_ceil(3_600)),
     }
 }
 
@@ -120,7 +281,35 @@ mod tests {
             (181, "in 4 minutes"),
             (7_201, "in 3 hours"),
         ] {
-            assert_eq!(in_words(Duration::from_secs(seconds)), words);
+            assert_eq!(in_words(seconds), words);
         }
+    }
+
+    #[test]
+    fn a_ban_is_told_with_its_end_rounded_up_to_a_minute() {
+        let refusal = |wait, ban| Refusal {
+            wait: Duration::from_secs(wait),
+            ban: Some(ban),
+        };
+        let from = "::ffff:203.0.113.7".parse().unwrap();
+        let told = refusal(59 * 60, Banned::FromAll).words(from, 30_000);
+        assert!(
+            told.contains("to any account from here until 01:00 UTC"),
+            "{told}"
+        );
+        assert!(told.contains("in 60 minutes") && told.ends_with("your address, 203.0.113.7."));
+        let told = refusal(30, Banned::FromOneAccount).words(from, 0);
+        assert!(
+            told.contains("to this account from here until 00:01 UTC"),
+            "{told}"
+        );
+    }
+
+    #[test]
+    fn a_limit_is_four_times_as_wide_where_that_can_be_counted() {
+        let quota = Quota::per_hour(20).with_burst(5);
+        assert_eq!(wider(quota), Quota::per_hour(80).with_burst(20));
+        let most = Quota::per_second(1_000_000);
+        assert_eq!(wider(most), most);
     }
 }

@@ -1,13 +1,13 @@
 use axum::Form;
 use axum::extract::State;
-use axum::response::{IntoResponse, Redirect, Response};
-use larder::session::{Session, SessionErrorKind};
+use axum::response::Response;
+use larder::session::{FlashLevel, Session};
 use serde::Deserialize;
 
-use super::account::tell;
-use super::{Accounts, Email, SignedIn, next};
+use super::{Accounts, Email, SignedIn, signed_in};
 use crate::db::{self, EmailChange};
 use crate::errors::Problem;
+use crate::flash;
 
 #[derive(Deserialize)]
 pub(super) struct Change {
@@ -21,18 +21,18 @@ pub(super) async fn submit(
     session: Session,
     Form(change): Form<Change>,
 ) -> Result<Response, Problem> {
-    match session.recent_auth(accounts.reauth_after).await {
-        Err(error) if error.kind() == SessionErrorKind::ReauthenticationRequired => {
-            return Ok(Redirect::to(&next::sign_in_again_for("/account")).into_response());
-        }
-        recent => recent?,
-    };
-    let notice = match Email::of_an_account(&change.email) {
-        None => "That is not an email address.",
+    if let Some(again) = signed_in::again(&session, accounts.reauth_after, "/account").await? {
+        return Ok(again);
+    }
+    let (level, told) = match Email::of_an_account(&change.email) {
+        None => (FlashLevel::Error, "That is not an email address."),
         Some(email) => match db::change_email(&accounts.pool, user, &email).await? {
-            EmailChange::Done => "Your email is changed. Sign in with it from now on.",
-            EmailChange::Taken => "That email cannot be used.",
+            EmailChange::Done => {
+                let told = "Your email is changed. Sign in with it from now on.";
+                (FlashLevel::Success, told)
+            }
+            EmailChange::Taken => (FlashLevel::Error, "That email cannot be used."),
         },
     };
-    tell(&session, notice).await
+    Ok(flash::tell(&session, level, told, "/account").await)
 }

@@ -34,11 +34,6 @@ fn is_sign_in_or_out(path: &str) -> bool {
     matches!(path, "/sign-in" | "/sign-out")
 }
 
-/// The address of the sign-in form for a user who has to sign in again.
-pub(crate) fn sign_in_again_for(asked: &str) -> String {
-    format!("{}&again=yes", sign_in_for(asked))
-}
-
 /// The address of the sign-in form that leads back to `asked`.
 pub(crate) fn sign_in_for(asked: &str) -> String {
     let mut query = Serializer::new(String::new());

@@ -1,17 +1,21 @@
-use axum::Form;
 use axum::extract::{Query, State};
-use axum::http::header::WWW_AUTHENTICATE;
+use axum::http::header::{RETRY_AFTER, WWW_AUTHENTICATE};
 use axum::http::{HeaderMap, HeaderValue, StatusCode};
 use axum::response::{IntoResponse, Redirect, Response};
+use axum::{Extension, Form};
 use larder::session::{EndReason, Session, SessionErrorKind, SignInOptions};
+use metrics::counter;
 use serde::Deserialize;
 
+use super::attempts::{Attempt, Charge, From, Refusal};
 use super::device_name::device_name;
 use super::{Accounts, Email, next};
+use crate::clock::now_ms;
 use crate::config::DemoAccounts;
 use crate::db::{self, Account};
 use crate::errors::Problem;
-use crate::pages;
+use crate::pages::SignIn;
+use crate::{flash, pages};
 
 const WRONG: &str = "The email or the password is wrong.";
 /// A 401 names a way to authenticate (RFC 9110, section 15.5.2): the form in its body.
@@ -22,8 +26,6 @@ const FORM: HeaderValue =
 pub(super) struct Return {
     #[serde(default)]
     next: String,
-    /// Set if the user is signed in, and has to prove again who they are.
-    again: Option<String>,
 }
 
 #[derive(Deserialize)]
@@ -40,13 +42,13 @@ pub(super) async fn form(
     Query(query): Query<Return>,
 ) -> Result<Response, Problem> {
     let next = next::safe(&query.next);
-    let notice = match &query {
-        Return { again: Some(_), .. } => Some("Please sign in again: this needs a recent sign-in."),
-        // Nobody was sent here, so nothing is to be explained. The form comes while the store fails, too.
-        Return { next, .. } if next.is_empty() => None,
-        _ => session.take_end_reason().await?.map(why),
-    };
-    Ok(pages::sign_in("", &next, accounts.demo, notice, None))
+    let mut page = SignIn::new("", &next, accounts.demo);
+    // If nobody was sent here, nothing is to be explained. The form comes while the store fails, too.
+    if !query.next.is_empty() {
+        page.notice = session.take_end_reason().await?.map(why);
+        page.flashes = flash::take(&session).await;
+    }
+    Ok(pages::sign_in(page))
 }
 
 /// Says why the session of this browser has ended.
@@ -61,25 +63,33 @@ fn why(reason: EndReason) -> &'static str {
 
 const DISABLED: &str = "This account is disabled. Please write to the box office.";
 
-/// Signs in whoever knows the password. What is charged to the account is given back unless the
-/// password was wrong.
+/// Signs in whoever knows the password. What is charged is given back unless the password was wrong.
 pub(super) async fn submit(
     State(accounts): State<Accounts>,
     session: Session,
+    From(from): From,
     headers: HeaderMap,
     Form(typed): Form<Credentials>,
 ) -> Result<Response, Response> {
     let email = Email::new(&typed.email);
     let next = next::safe(&typed.next);
-    let attempt = accounts.attempts.charge(&email).await?;
-    let known = match find(&accounts, &email, typed.password).await {
-        Ok(None) => return Ok(again(&typed.email, &next, accounts.demo)),
+    let form = SignIn::new(&typed.email, &next, accounts.demo);
+    let email = &email;
+    let attempt = Attempt { email, from };
+    let charged = match accounts.attempts.charge(attempt).await {
+        Ok(Charge::Made(charged)) => charged,
+        Ok(Charge::Refused(refusal)) => return Ok(refused(form, refusal, attempt)),
+        Err(problem) => return Err(problem.into_response()),
+    };
+    let known = match find(&accounts, email, typed.password).await {
+        Ok(None) => return Ok(again(form)),
         known => known,
     };
-    accounts.attempts.give_back(&email, attempt).await;
+    accounts.attempts.give_back(attempt, &charged).await;
     let signed_in = async {
         if let Some(account) = known? {
             if account.is_disabled {
+                count("disabled");
                 return Err(Problem::forbidden(DISABLED));
             }
             let options = SignInOptions::new().with_method("password");
@@ -89,6 +99,7 @@ pub(super) async fn submit(
                 _ => error.into(),
             })?;
             session.name_device(device_name(&headers)).await?;
+            count("ok");
         }
         Ok::<_, Problem>(Redirect::to(&next).into_response())
     };
@@ -111,9 +122,31 @@ async fn find(
     Ok(account.filter(|_| is_right))
 }
 
-fn again(email: &str, next: &str, demo: DemoAccounts) -> Response {
-    let page = pages::sign_in(email, next, demo, None, Some(WRONG));
+fn again(mut form: SignIn<'_>) -> Response {
+    count("wrong");
+    form.wrong = Some(WRONG.to_owned());
+    let page = pages::sign_in(form);
     (StatusCode::UNAUTHORIZED, [(WWW_AUTHENTICATE, FORM)], page).into_response()
+}
+
+/// Says on the form when the next attempt is accepted.
+fn refused(mut form: SignIn<'_>, refusal: Refusal, attempt: Attempt<'_>) -> Response {
+    count(if refusal.is_ban() {
+        "banned"
+    } else {
+        "refused"
+    });
+    let words = refusal.words(attempt.from, now_ms());
+    form.wrong = Some(words.clone());
+    let wait = [(RETRY_AFTER, refusal.wait_seconds().to_string())];
+    let page = pages::sign_in(form);
+    // For programs, which do not read forms.
+    let problem = Extension(Problem::too_many(words));
+    (StatusCode::TOO_MANY_REQUESTS, wait, problem, page).into_response()
+}
+
+fn count(outcome: &'static str) {
+    counter!("matinee_sign_ins_total", "outcome" => outcome).increment(1);
 }
 
 /// Ends the session, for every process.

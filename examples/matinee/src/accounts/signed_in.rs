@@ -1,14 +1,17 @@
-//! Extractors for handlers that require a user or an administrator.
+//! Who is signed in: extractors for a user and an administrator, and the check for a recent sign-in.
 
-use axum::extract::{FromRef, FromRequestParts};
+use std::time::Duration;
+
+use axum::extract::{FromRef, FromRequestParts, OriginalUri};
 use axum::http::request::Parts;
 use axum::response::{IntoResponse, Redirect, Response};
-use larder::session::{Session, SessionErrorKind};
+use larder::session::{FlashLevel, Session, SessionErrorKind};
 use sqlx::SqlitePool;
 
 use super::next;
 use crate::db::{self, Account};
 use crate::errors::Problem;
+use crate::flash;
 
 /// The id of the user who is signed in. Others are redirected to the sign-in form; while the store
 /// fails, the answer is 503.
@@ -35,7 +38,7 @@ impl<S: Send + Sync> FromRequestParts<S> for SignedIn {
 
 /// The account of the administrator who is signed in. Other users get 403.
 #[derive(Clone, Debug)]
-pub(crate) struct Admin(#[allow(dead_code, reason = "for handlers")] pub(crate) Account);
+pub(crate) struct Admin(pub(crate) Account);
 
 impl<S: Send + Sync> FromRequestParts<S> for Admin
 where
@@ -53,12 +56,30 @@ where
     }
 }
 
+/// Sends a user whose sign-in is too old to the form, which leads back to `page`. None for a recent sign-in.
+pub(crate) async fn again(
+    session: &Session,
+    within: Duration,
+    page: &str,
+) -> Result<Option<Response>, Problem> {
+    match session.recent_auth(within).await {
+        Err(error) if error.kind() == SessionErrorKind::ReauthenticationRequired => {
+            let told = "Please sign in again: this needs a recent sign-in.";
+            let form = next::sign_in_for(page);
+            Ok(Some(
+                flash::tell(session, FlashLevel::Warning, told, &form).await,
+            ))
+        }
+        recent => recent.map(|_| None).map_err(Problem::from),
+    }
+}
+
 /// Redirects a visitor to the sign-in form. A page is shown afterwards; a submitted form is dropped.
 fn to_the_form(parts: &Parts) -> Response {
-    let asked = parts
-        .uri
-        .path_and_query()
-        .map_or("/", |asked| asked.as_str());
+    // A router that is nested elsewhere sees the rest of the address alone.
+    let original = parts.extensions.get::<OriginalUri>().map(|it| &it.0);
+    let asked = original.unwrap_or(&parts.uri).path_and_query();
+    let asked = asked.map_or("/", |asked| asked.as_str());
     let link = if parts.method.is_safe() {
         next::sign_in_for(asked)
     } else {

@@ -1,21 +1,24 @@
-//! Disabling accounts, which ends their sessions.
+//! Disabling accounts, which ends their sessions, and helping callers who cannot sign in.
+
+use std::net::IpAddr;
 
 use axum::Form;
-use axum::extract::{FromRef, Path, State};
-use axum::response::{IntoResponse, Redirect, Response};
-use larder::session::Sessions;
+use axum::extract::{FromRef, Path, Query, State};
+use axum::response::Response;
+use larder::session::{FlashLevel, Session, Sessions};
 use serde::Deserialize;
 use sqlx::SqlitePool;
 
-use crate::accounts::Admin;
+use crate::accounts::{Admin, Attempts, Email, Help};
 use crate::errors::Problem;
-use crate::{db, pages};
+use crate::{db, flash, pages};
 
-/// The accounts, and the sessions of their users.
+/// The accounts, the sessions of their users, and the limits on wrong passwords.
 #[derive(Clone)]
 pub(crate) struct AccountsDesk {
     pool: SqlitePool,
     sessions: Sessions,
+    attempts: Attempts,
 }
 
 /// Handlers of this feature, and their [`Admin`], read the same database.
@@ -26,8 +29,17 @@ impl FromRef<AccountsDesk> for SqlitePool {
 }
 
 impl AccountsDesk {
-    pub(crate) fn new(pool: SqlitePool, sessions: Sessions) -> Self {
-        Self { pool, sessions }
+    pub(crate) fn new(pool: SqlitePool, sessions: Sessions, attempts: Attempts) -> Self {
+        Self {
+            pool,
+            sessions,
+            attempts,
+        }
+    }
+
+    async fn account(&self, id: i64) -> Result<db::Account, Problem> {
+        let account = db::account(&self.pool, id).await?;
+        account.ok_or_else(|| Problem::not_found("No account has this number."))
     }
 }
 
@@ -36,14 +48,21 @@ pub(super) struct Choice {
     disabled: String,
 }
 
-pub(super) async fn list(_: Admin, State(desk): State<AccountsDesk>) -> Result<Response, Problem> {
-    Ok(pages::admin_accounts(&db::all_accounts(&desk.pool).await?))
+pub(super) async fn list(
+    _: Admin,
+    State(desk): State<AccountsDesk>,
+    session: Session,
+) -> Result<Response, Problem> {
+    let accounts = db::all_accounts(&desk.pool).await?;
+    let flashes = flash::take(&session).await;
+    Ok(pages::admin_accounts(&accounts, flashes))
 }
 
 /// The database has the last word; the store ends the sessions at their next request.
 pub(super) async fn choose(
     _: Admin,
     State(desk): State<AccountsDesk>,
+    session: Session,
     Path(id): Path<i64>,
     Form(choice): Form<Choice>,
 ) -> Result<Response, Problem> {
@@ -52,9 +71,106 @@ pub(super) async fn choose(
         return Err(Problem::not_found("There is no such account to disable."));
     }
     let user = id.to_string();
-    match is_disabled {
-        true => desk.sessions.disable(&user).await?,
-        false => desk.sessions.enable(&user).await?,
+    let told = match is_disabled {
+        true => {
+            desk.sessions.disable(&user).await?;
+            "The account is disabled, and its devices are signed out."
+        }
+        false => {
+            desk.sessions.enable(&user).await?;
+            "The account is enabled again."
+        }
+    };
+    Ok(flash::tell(&session, FlashLevel::Success, told, "/admin/accounts").await)
+}
+
+#[derive(Deserialize)]
+pub(super) struct Caller {
+    /// The address that the sign-in form has named to them; empty if it is not known.
+    #[serde(default)]
+    address: String,
+}
+
+impl Caller {
+    fn address(&self) -> Result<Option<IpAddr>, Problem> {
+        match self.address.trim() {
+            "" => Ok(None),
+            address => address.parse().map(Some).map_err(|_| {
+                Problem::bad_request(
+                    "That is not an IP address, such as 203.0.113.7 or 2001:db8::7.",
+                )
+            }),
+        }
     }
-    Ok(Redirect::to("/admin/accounts").into_response())
+}
+
+/// An account, and what keeps a caller from signing in to it.
+pub(super) async fn show(
+    _: Admin,
+    State(desk): State<AccountsDesk>,
+    session: Session,
+    Path(id): Path<i64>,
+    Query(caller): Query<Caller>,
+) -> Result<Response, Problem> {
+    let (from, account) = (caller.address()?, desk.account(id).await?);
+    let email = Email::new(&account.email);
+    let standing = desk.attempts.standing(&email, from).await;
+    let standing = standing.map_err(|error| failed(&error))?;
+    let address = from.map(|from| from.to_string()).unwrap_or_default();
+    let flashes = flash::take(&session).await;
+    Ok(pages::admin_account(&account, &address, &standing, flashes))
+}
+
+#[derive(Deserialize)]
+pub(super) struct HelpForm {
+    #[serde(flatten)]
+    caller: Caller,
+    help: String,
+}
+
+/// Lets a caller try again.
+pub(super) async fn help(
+    Admin(admin): Admin,
+    State(desk): State<AccountsDesk>,
+    session: Session,
+    Path(id): Path<i64>,
+    Form(form): Form<HelpForm>,
+) -> Result<Response, Problem> {
+    let (from, account) = (form.caller.address()?, desk.account(id).await?);
+    let (help, told) = match &*form.help {
+        "forgive" => (
+            Help::Forgive,
+            "The ban is over. Wrong passwords still count.",
+        ),
+        "reset" => (
+            Help::Reset,
+            "The wrong passwords are forgotten, and a ban is over.",
+        ),
+        _ => {
+            return Err(Problem::bad_request(
+                "Choose to end a ban, or to forget wrong passwords.",
+            ));
+        }
+    };
+    let email = Email::new(&account.email);
+    let helped = desk.attempts.help(&email, from, help).await;
+    helped.map_err(|error| failed(&error))?;
+    tracing::info!(
+        admin = admin.id,
+        account = id,
+        ?help,
+        "a caller may try again to sign in"
+    );
+    let page = match from {
+        Some(from) => format!("/admin/accounts/{id}?address={from}"),
+        None => format!("/admin/accounts/{id}"),
+    };
+    Ok(flash::tell(&session, FlashLevel::Success, told, &page).await)
+}
+
+fn failed(error: &larder::Error) -> Problem {
+    tracing::error!(%error, "the store failed to read or change limits");
+    Problem::unavailable(
+        "The limits cannot be read or changed at the moment. Please try again soon.",
+    )
 }

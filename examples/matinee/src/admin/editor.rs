@@ -12,6 +12,8 @@ pub(crate) struct Editor {
     pool: SqlitePool,
     loader: Loader,
     purger: Purger,
+    /// The page of operators, to which the list of films links.
+    pub(super) operations: Option<&'static str>,
 }
 
 /// The outcome of an edit.
@@ -40,7 +42,14 @@ impl Editor {
             pool,
             loader,
             purger,
+            operations: None,
         }
+    }
+
+    /// Links to the page of operators.
+    pub(crate) fn with_operations(mut self, page: &'static str) -> Self {
+        self.operations = Some(page);
+        self
     }
 
     /// Writes an edit, then removes the loaded data, then purges the pages made from it.

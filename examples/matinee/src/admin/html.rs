@@ -1,8 +1,8 @@
 use axum::Form;
 use axum::extract::{Path, Query, State};
 use axum::http::StatusCode;
-use axum::response::{IntoResponse, Redirect, Response};
-use serde::Deserialize;
+use axum::response::{IntoResponse, Response};
+use larder::session::{FlashLevel, Session};
 use sqlx::SqlitePool;
 
 use super::{Editor, FilmForm};
@@ -10,44 +10,37 @@ use crate::accounts::Admin;
 use crate::admin::editor::Saved;
 use crate::errors::Problem;
 use crate::films::{Film, LoadError, RawQuery, film_id, load_catalogue, load_film};
+use crate::flash;
 use crate::pages::{self, Edit};
-
-#[derive(Deserialize)]
-pub(super) struct After {
-    /// Set on the redirect after a form was saved.
-    saved: Option<String>,
-}
 
 pub(super) async fn films(
     _: Admin,
     State(pool): State<SqlitePool>,
+    State(editor): State<Editor>,
     Query(raw): Query<RawQuery>,
 ) -> Result<Response, Problem> {
     // Straight from the database, past the caches.
     let films = load_catalogue(&pool, &raw.parse()?).await?;
-    Ok(pages::admin(&films, &raw.typed()))
+    Ok(pages::admin(&films, &raw.typed(), editor.operations))
 }
 
 pub(super) async fn film(
     _: Admin,
     State(pool): State<SqlitePool>,
+    session: Session,
     Path(id): Path<String>,
-    Query(after): Query<After>,
 ) -> Result<Response, Problem> {
     let id = film_id(&id)?;
     let film = load(&pool, id).await?;
-    let edit = if after.saved.is_some() {
-        Edit::Saved
-    } else {
-        Edit::Begun
-    };
-    Ok(pages::admin_film(id, &film.into(), &edit))
+    let flashes = flash::take(&session).await;
+    Ok(pages::admin_film(id, &film.into(), &Edit::Begun, flashes))
 }
 
 pub(super) async fn save(
     _: Admin,
     State(editor): State<Editor>,
     State(pool): State<SqlitePool>,
+    session: Session,
     Path(id): Path<String>,
     Form(form): Form<FilmForm>,
 ) -> Result<Response, Problem> {
@@ -55,7 +48,7 @@ pub(super) async fn save(
     let edit = match form.parse(id) {
         Ok(edit) => edit,
         Err(wrong) => {
-            let page = pages::admin_film(id, &form, &Edit::Wrong(wrong));
+            let page = pages::admin_film(id, &form, &Edit::Wrong(wrong), Vec::new());
             return Ok((StatusCode::UNPROCESSABLE_ENTITY, page).into_response());
         }
     };
@@ -63,13 +56,16 @@ pub(super) async fn save(
     // The current data and revision, for the next attempt.
     let now: FilmForm = load(&pool, id).await?.into();
     Ok(match saved {
-        Saved::Everywhere => Redirect::to(&format!("/admin/films/{id}?saved=yes")).into_response(),
+        Saved::Everywhere => {
+            let page = format!("/admin/films/{id}");
+            flash::tell(&session, FlashLevel::Success, "The film is saved.", &page).await
+        }
         Saved::NotPurged => {
-            let page = pages::admin_film(id, &now, &Edit::NotPurged);
+            let page = pages::admin_film(id, &now, &Edit::NotPurged, Vec::new());
             (StatusCode::ACCEPTED, page).into_response()
         }
         Saved::Outdated => {
-            let page = pages::admin_film(id, &now, &Edit::Outdated);
+            let page = pages::admin_film(id, &now, &Edit::Outdated, Vec::new());
             (StatusCode::CONFLICT, page).into_response()
         }
     })

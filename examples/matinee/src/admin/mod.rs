@@ -1,4 +1,4 @@
-//! The pages of administrators: films are listed and edited, and accounts disabled.
+//! The pages of administrators: films are listed and edited, accounts disabled, and callers helped to sign in.
 
 mod accounts;
 mod editor;
@@ -19,7 +19,11 @@ use crate::headers;
 pub(crate) fn routes(editor: Editor, desk: AccountsDesk) -> Router {
     let accounts = Router::new()
         .route("/admin/accounts", get(accounts::list))
-        .route("/admin/accounts/{id}", post(accounts::choose))
+        .route(
+            "/admin/accounts/{id}",
+            get(accounts::show).post(accounts::choose),
+        )
+        .route("/admin/accounts/{id}/sign-ins", post(accounts::help))
         .with_state(desk);
     Router::new()
         .route("/admin", get(html::films))

@@ -12,6 +12,15 @@ pub(crate) enum Transport {
     PlainHttp,
 }
 
+/// Whether the app keeps metrics, shows them to Prometheus and to administrators, and examines its servers.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Operations {
+    /// It does.
+    On,
+    /// It does not: `/metrics` and the operators' page do not exist.
+    Off,
+}
+
 /// Whether demo accounts, whose passwords are public, can sign in.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub(crate) enum DemoAccounts {

@@ -16,6 +16,7 @@ use larder::Ttl;
 use larder::rate_limit::{ProxyNets, Quota};
 
 pub use self::admin::AdminAccount;
+pub use self::environment::Operations;
 pub(crate) use self::environment::{DemoAccounts, Transport};
 pub use self::public_url::PublicUrl;
 pub use self::store_url::StoreUrl;
@@ -29,8 +30,10 @@ pub struct Config {
     pub environment: String,
     /// `RATE_LIMIT`: how many requests each address may make.
     pub rate_limit: Quota,
-    /// `SIGN_IN_LIMIT`: how many wrong passwords each address, and each account, may try.
+    /// `SIGN_IN_LIMIT`: how many wrong passwords each address may try on an account.
     pub sign_in_limit: Quota,
+    /// `SIGN_IN_BAN`: how long whoever goes on after that is banned.
+    pub sign_in_ban: Ttl,
     /// `PUBLIC_URL`: the address that visitors' browsers use.
     pub public_url: Option<PublicUrl>,
     /// `ALLOWED_HOSTS`: other hosts that requests may name.
@@ -55,10 +58,12 @@ pub struct Config {
     pub log: String,
     /// `LOG_FORMAT`: how a log line looks.
     pub log_format: LogFormat,
-    /// How long a request may take before it is answered with 503, and a form to arrive before that is a
-    /// 408.
+    /// `OPERATIONS`: whether metrics are kept and shown, to Prometheus and to administrators.
+    pub operations: Operations,
+    /// `REQUEST_TIMEOUT`: how long a request may take before it is answered with 503, and a form to arrive
+    /// before that is a 408.
     pub request_timeout: Duration,
-    /// How long requests in flight may go on after the signal to stop.
+    /// `DRAIN`: how long requests in flight may go on after the signal to stop.
     pub drain: Duration,
 }
 
@@ -88,6 +93,7 @@ impl Default for Config {
             environment: "development".to_owned(),
             rate_limit: Quota::per_minute(120),
             sign_in_limit: Quota::per_hour(20).with_burst(5),
+            sign_in_ban: Ttl::from_secs(3600),
             public_url: None,
             allowed_hosts: Vec::new(),
             admin: None,
@@ -100,6 +106,7 @@ impl Default for Config {
             remind_every: Duration::from_secs(300),
             log: "info".to_owned(),
             log_format: LogFormat::Text,
+            operations: Operations::On,
             request_timeout: Duration::from_secs(10),
             drain: Duration::from_secs(10),
         }
@@ -152,6 +159,9 @@ impl Config {
             let fix = "SIGN_IN_LIMIT=5/15minutes";
             config.sign_in_limit = rate::parse("SIGN_IN_LIMIT", &value, fix)?;
         }
+        if let Some(value) = set("SIGN_IN_BAN") {
+            config.sign_in_ban = span::parse("SIGN_IN_BAN", &value, "SIGN_IN_BAN=1h")?;
+        }
         if let Some(value) = set("PUBLIC_URL") {
             config.public_url = Some(PublicUrl::parse(&value)?);
         }
@@ -182,6 +192,27 @@ impl Config {
         if let Some(value) = set("REMIND_EVERY") {
             let every = span::parse("REMIND_EVERY", &value, "REMIND_EVERY=5m")?;
             config.remind_every = every.into();
+        }
+        if let Some(value) = set("OPERATIONS") {
+            config.operations = match value.as_str() {
+                "on" => Operations::On,
+                "off" => Operations::Off,
+                _ => {
+                    return Err(ConfigError {
+                        name: "OPERATIONS",
+                        value,
+                        expected: "on or off",
+                        fix: "OPERATIONS=on",
+                    });
+                }
+            };
+        }
+        if let Some(value) = set("REQUEST_TIMEOUT") {
+            let timeout = span::parse("REQUEST_TIMEOUT", &value, "REQUEST_TIMEOUT=10s")?;
+            config.request_timeout = timeout.into();
+        }
+        if let Some(value) = set("DRAIN") {
+            config.drain = span::parse("DRAIN", &value, "DRAIN=10s")?.into();
         }
         if let Some(value) = set("RUST_LOG") {
             config.log = crate::logs::checked_filter(value)?;
@@ -251,6 +282,7 @@ mod tests {
             ("APP_ENV", "Production!"),
             ("RATE_LIMIT", "plenty"),
             ("SIGN_IN_LIMIT", "plenty"),
+            ("SIGN_IN_BAN", "2h"),
             ("PUBLIC_URL", "tickets.example"),
             ("ALLOWED_HOSTS", "http://inside:3000"),
             ("TRUSTED_PROXIES", "0.0.0.0/0"),
@@ -261,6 +293,9 @@ mod tests {
             ("DATABASE_URL", "sqlite://?mode=rw"),
             ("HOLD_FOR", "a while"),
             ("REMIND_EVERY", "2h"),
+            ("OPERATIONS", "maybe"),
+            ("REQUEST_TIMEOUT", "0s"),
+            ("DRAIN", "soon"),
             ("RUST_LOG", "info,=,="),
             ("LOG_FORMAT", "xml"),
         ] {

@@ -31,6 +31,14 @@ impl StoreUrl {
         }
     }
 
+    /// Returns whether it names servers of Redis or Valkey that are one store together.
+    pub(crate) fn is_redis(&self) -> bool {
+        let scheme = self.0.split("://").next().unwrap_or_default();
+        let (transport, form) = scheme.split_once('+').unwrap_or((scheme, ""));
+        let transports = ["redis", "rediss", "valkey", "valkeys", "unix"];
+        transports.contains(&transport) && form != "shards"
+    }
+
     /// The whole URL, with its password: for the connection alone.
     #[must_use]
     pub fn expose(&self) -> &str {

@@ -23,6 +23,8 @@ use self::maildir::Maildir;
 use crate::config::Config;
 use crate::errors::StartError;
 
+/// The queue's name.
+pub(crate) const QUEUE: &str = "mail";
 /// A letter takes milliseconds. So long after its worker was killed, another one sends it.
 const LEASE: Ttl = Ttl::from_secs(5);
 /// No letter is given up: attempts of a day, at the longest pause.
@@ -53,7 +55,7 @@ impl Mail {
         })?;
         Ok(Self {
             pool,
-            queue: Queue::new(store, "mail")?
+            queue: Queue::new(store, QUEUE)?
                 .with_lease(LEASE)
                 .with_max_attempts(ATTEMPTS),
             outbox,

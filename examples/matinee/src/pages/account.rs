@@ -1,6 +1,6 @@
 use askama::Template;
 use axum::response::Response;
-use larder::session::Device;
+use larder::session::{Device, Flash};
 
 use super::{Frame, show, text};
 use crate::clock::now_ms;
@@ -16,7 +16,6 @@ struct AccountTemplate<'a> {
     name: &'a str,
     email: &'a str,
     is_admin: bool,
-    notice: Option<&'a str>,
     devices: Vec<Row<'a>>,
 }
 
@@ -30,14 +29,13 @@ struct Row<'a> {
 }
 
 /// The account of a visitor, with the devices that are signed in.
-pub(crate) fn account(account: &db::Account, devices: &[Device], notice: Option<&str>) -> Response {
+pub(crate) fn account(account: &db::Account, devices: &[Device], flashes: Vec<Flash>) -> Response {
     let now = now_ms();
     show(&AccountTemplate {
-        frame: Frame::new(None),
+        frame: Frame::telling(flashes),
         name: &account.name,
         email: &account.email,
         is_admin: account.is_admin,
-        notice,
         devices: devices.iter().map(|device| row(device, now)).collect(),
     })
 }

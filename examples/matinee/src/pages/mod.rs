@@ -16,15 +16,16 @@ mod tickets;
 use askama::Template;
 use axum::http::StatusCode;
 use axum::response::{Html, IntoResponse, Response};
+use larder::session::{Flash, FlashLevel};
 
 pub(crate) use self::account::account;
-pub(crate) use self::admin::{Edit, admin, admin_accounts, admin_film};
+pub(crate) use self::admin::{Edit, admin, admin_account, admin_accounts, admin_film};
 pub(crate) use self::catalogue::catalogue;
 pub(crate) use self::error::error;
 pub(crate) use self::film::film;
 pub(crate) use self::link::catalogue as catalogue_link;
 pub(crate) use self::seat_map::{Notice, seat_map, seats_event};
-pub(crate) use self::sign_in::sign_in;
+pub(crate) use self::sign_in::{SignIn, sign_in};
 pub(crate) use self::tickets::tickets;
 use crate::assets;
 use crate::errors::Problem;
@@ -34,6 +35,13 @@ struct Frame {
     stylesheet: &'static str,
     icon: &'static str,
     footer: Option<Footer>,
+    messages: Vec<Message>,
+}
+
+/// What a form has done, told once.
+struct Message {
+    text: String,
+    is_bad: bool,
 }
 
 impl Frame {
@@ -42,6 +50,19 @@ impl Frame {
             stylesheet: assets::stylesheet_path(),
             icon: assets::icon_path(),
             footer,
+            messages: Vec::new(),
+        }
+    }
+
+    /// The frame of a page that tells what a form has done.
+    fn telling(flashes: Vec<Flash>) -> Self {
+        let message = |flash: Flash| Message {
+            is_bad: matches!(flash.level, FlashLevel::Warning | FlashLevel::Error),
+            text: flash.text,
+        };
+        Self {
+            messages: flashes.into_iter().map(message).collect(),
+            ..Self::new(None)
         }
     }
 }

@@ -4,6 +4,7 @@ use askama::Template;
 use axum::response::Response;
 use axum::response::sse::Event;
 use larder::events::topic::Position;
+use larder::session::Flash;
 use serde_json::{Map, json};
 
 use super::{Frame, show, text};
@@ -72,6 +73,7 @@ pub(crate) fn seat_map(
     position: &Position,
     is_signed_in: bool,
     notice: Option<Notice>,
+    flashes: Vec<Flash>,
 ) -> Response {
     let (now, showing) = (now_ms(), &map.showing);
     let rows: Vec<Row> = (1..=showing.seat_rows)
@@ -90,7 +92,7 @@ pub(crate) fn seat_map(
     let free = rows.iter().flat_map(|row| &row.seats);
     let free = free.filter(|place| place.state == SeatState::Free).count();
     show(&SeatMapTemplate {
-        frame: Frame::new(None),
+        frame: Frame::telling(flashes),
         id: showing.id,
         film_id: showing.film_id,
         film: &showing.film,

@@ -1,5 +1,6 @@
 use askama::Template;
 use axum::response::Response;
+use larder::session::Flash;
 
 use super::{Frame, show, text};
 use crate::db::BookedSeat;
@@ -25,7 +26,7 @@ struct Booking<'a> {
 }
 
 /// A visitor's bookings: upcoming ones, soonest first, then past ones.
-pub(crate) fn tickets(seats: &[BookedSeat], now: i64) -> Response {
+pub(crate) fn tickets(seats: &[BookedSeat], now: i64, flashes: Vec<Flash>) -> Response {
     let bookings = seats.chunk_by(|a, b| a.code == b.code);
     let (mut to_come, over): (Vec<_>, Vec<_>) =
         bookings.partition(|booking| booking[0].starts_at_ms > now);
@@ -33,7 +34,7 @@ pub(crate) fn tickets(seats: &[BookedSeat], now: i64) -> Response {
     to_come.reverse();
     let told = |seats| booking(seats, now);
     show(&TicketsTemplate {
-        frame: Frame::new(None),
+        frame: Frame::telling(flashes),
         to_come: to_come.into_iter().map(told).collect(),
         over: over.into_iter().map(told).collect(),
     })

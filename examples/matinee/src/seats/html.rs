@@ -1,5 +1,6 @@
 //! The pages of seats and tickets: the map, hold, release and book.
 
+use std::collections::BTreeSet;
 use std::convert::Infallible;
 
 use axum::extract::{Path, Query, State};
@@ -7,15 +8,16 @@ use axum::http::{HeaderMap, HeaderName, StatusCode};
 use axum::response::sse::{KeepAlive, Sse};
 use axum::response::{IntoResponse, Redirect, Response};
 use futures_util::StreamExt as _;
-use larder::session::Session;
+use larder::session::{FlashLevel, Session};
 use serde::Deserialize;
 
+use super::Seat;
 use super::bookings::{Bookings, Denied};
 use super::form::{self, SeatForm};
 use crate::accounts::SignedIn;
-use crate::clock;
 use crate::errors::Problem;
 use crate::pages::{self, Notice};
+use crate::{clock, flash};
 
 const LAST_EVENT_ID: HeaderName = HeaderName::from_static("last-event-id");
 
@@ -26,7 +28,14 @@ pub(super) async fn seat_map(
 ) -> Result<Response, Problem> {
     let user = user(&session).await?;
     let (map, position) = bookings.page(showing_id(&id)?, user).await?;
-    Ok(pages::seat_map(&map, &position, user.is_some(), None))
+    let flashes = flash::take(&session).await;
+    Ok(pages::seat_map(
+        &map,
+        &position,
+        user.is_some(),
+        None,
+        flashes,
+    ))
 }
 
 #[derive(Deserialize)]
@@ -64,7 +73,8 @@ pub(super) async fn hold(
 ) -> Result<Response, Problem> {
     let (showing, seats) = (showing_id(&id)?, form::seats(typed)?);
     match bookings.hold(showing, user, seats).await {
-        Ok(()) => Ok(see(&format!("/showings/{showing}#yours"))),
+        // The map says which seats are held, and until when.
+        Ok(()) => Ok(Redirect::to(&format!("/showings/{showing}#yours")).into_response()),
         Err(denied) => tell(&bookings, showing, user, denied).await,
     }
 }
@@ -72,12 +82,17 @@ pub(super) async fn hold(
 pub(super) async fn release(
     State(bookings): State<Bookings>,
     SignedIn(user): SignedIn,
+    session: Session,
     Path(id): Path<String>,
     typed: SeatForm,
 ) -> Result<Response, Problem> {
     let (showing, seats) = (showing_id(&id)?, form::seats(typed)?);
+    let given_back = format!("You gave back {}.", named(&seats));
     match bookings.release(showing, user, seats).await {
-        Ok(()) => Ok(see(&format!("/showings/{showing}"))),
+        Ok(()) => {
+            let map = format!("/showings/{showing}");
+            Ok(flash::tell(&session, FlashLevel::Success, given_back, &map).await)
+        }
         Err(denied) => tell(&bookings, showing, user, denied).await,
     }
 }
@@ -85,12 +100,14 @@ pub(super) async fn release(
 pub(super) async fn book(
     State(bookings): State<Bookings>,
     SignedIn(user): SignedIn,
+    session: Session,
     Path(id): Path<String>,
     typed: SeatForm,
 ) -> Result<Response, Problem> {
     let (showing, seats) = (showing_id(&id)?, form::seats(typed)?);
+    let booked = format!("You have booked {}. A letter confirms it.", named(&seats));
     match bookings.book(showing, user, seats).await {
-        Ok(()) => Ok(see("/tickets")),
+        Ok(()) => Ok(flash::tell(&session, FlashLevel::Success, booked, "/tickets").await),
         Err(denied) => tell(&bookings, showing, user, denied).await,
     }
 }
@@ -98,9 +115,11 @@ pub(super) async fn book(
 pub(super) async fn tickets(
     State(bookings): State<Bookings>,
     SignedIn(user): SignedIn,
+    session: Session,
 ) -> Result<Response, Problem> {
     let seats = bookings.tickets(user).await?;
-    Ok(pages::tickets(&seats, clock::now_ms()))
+    let flashes = flash::take(&session).await;
+    Ok(pages::tickets(&seats, clock::now_ms(), flashes))
 }
 
 /// Shows the current seats with the reason for the refusal, or an error if there is no map to show.
@@ -119,7 +138,7 @@ async fn tell(
         other => return Err(other.into()),
     };
     let (map, position) = bookings.page(showing, Some(user)).await?;
-    let page = pages::seat_map(&map, &position, true, Some(notice));
+    let page = pages::seat_map(&map, &position, true, Some(notice), Vec::new());
     Ok((status, page).into_response())
 }
 
@@ -155,6 +174,8 @@ fn showing_id(text: &str) -> Result<i64, Denied> {
     text.parse().map_err(|_| Denied::NoShowing)
 }
 
-fn see(link: &str) -> Response {
-    Redirect::to(link).into_response()
+/// `C3, C4`.
+fn named(seats: &BTreeSet<Seat>) -> String {
+    let names: Vec<_> = seats.iter().map(Seat::to_string).collect();
+    names.join(", ")
 }

@@ -57,7 +57,7 @@ fn an_edit_is_seen_at_once_here_and_soon_everywhere(plan: Plan) {
     admin.sign_in(here, ADMIN);
     let saved = edit(&admin, here, film, 0, "Walkies");
     let since = Instant::now();
-    let location = format!("/admin/films/{film}?saved=yes");
+    let location = format!("/admin/films/{film}");
     assert_eq!(
         (saved.status.as_u16(), saved.header("location")),
         (303, &*location)
@@ -83,7 +83,14 @@ fn an_edit_is_seen_at_once_here_and_soon_everywhere(plan: Plan) {
     assert!(visitor.get(there, &page).body.contains("A dog.\nA ball."));
     assert!(visitor.get(there, "/?q=walkies").body.contains(&page));
     let form = admin.get(there, &location).body;
-    assert!(form.contains("Saved.") && form.contains("value=\"Walkies\""));
+    assert!(form.contains("The film is saved.") && form.contains("value=\"Walkies\""));
+    assert!(
+        !admin
+            .get(here, &location)
+            .body
+            .contains("The film is saved."),
+        "it is told once"
+    );
 
     // Another who has seen the film as it was before does not undo it unseen.
     let late = edit(&admin, there, film, 0, "Fetch");

@@ -1,8 +1,9 @@
 //! The app: its processes, their store and their database.
 
 use std::path::PathBuf;
-use std::sync::Barrier;
+use std::sync::{Barrier, OnceLock};
 use std::thread;
+use std::time::Duration;
 
 use larder_test::server::{RedisServer, Sandbox};
 use sqlx::{AssertSqlSafe, Connection as _, SqliteConnection};
@@ -10,6 +11,25 @@ use sqlx::{AssertSqlSafe, Connection as _, SqliteConnection};
 use crate::plan::{Plan, Turn};
 use crate::server::{Opening, Server};
 use crate::visitor::{Answer, Visitor};
+
+const DATABASE: &str = "matinee.db";
+
+/// The database of an app that has started once, and was not used. To fill it takes most of a start.
+fn new_database() -> &'static [u8] {
+    static MADE: OnceLock<Vec<u8>> = OnceLock::new();
+    MADE.get_or_init(|| {
+        let sandbox = Sandbox::new().unwrap();
+        let settings = [
+            ("LISTEN", "127.0.0.1:0".to_owned()),
+            ("DATABASE_URL", format!("sqlite://{DATABASE}")),
+        ];
+        let server = Opening::start(&sandbox, 0, &settings).wait();
+        server.terminate();
+        let end = server.end(Duration::from_secs(20));
+        assert!(end.status.success(), "{end:?}");
+        std::fs::read(sandbox.path().join(DATABASE)).unwrap()
+    })
+}
 
 /// The app with one server or more, a process each. All that belongs to it goes when it is dropped.
 pub(crate) struct App {
@@ -24,13 +44,16 @@ pub(crate) struct App {
 impl App {
     pub(crate) fn open(plan: Plan, turn: Turn) -> Self {
         let sandbox = Sandbox::new().unwrap();
+        if !plan.has_new_database {
+            std::fs::write(sandbox.path().join(DATABASE), new_database()).unwrap();
+        }
         let store = plan
             .redis
             .as_ref()
             .map_or("memory://".to_owned(), RedisServer::url);
         let mut settings = vec![
             ("LISTEN", "127.0.0.1:0".to_owned()),
-            ("DATABASE_URL", "sqlite://matinee.db".to_owned()),
+            ("DATABASE_URL", format!("sqlite://{DATABASE}")),
             ("STORE_URL", store),
         ];
         settings.extend(plan.settings);
@@ -74,6 +97,11 @@ impl App {
         self.redis.as_mut().expect("an app on Redis")
     }
 
+    /// The servers, and the Redis that they share.
+    pub(crate) fn parts(&mut self) -> (&[Server], &mut RedisServer) {
+        (&self.servers, self.redis.as_mut().expect("an app on Redis"))
+    }
+
     /// The first server's answer to a stranger.
     pub(crate) fn get(&self, path: &str) -> Answer {
         Visitor::new().get(self.first(), path)
@@ -102,10 +130,7 @@ impl App {
 
     /// Changes the database without any process noticing.
     pub(crate) fn execute(&self, sql: &str) {
-        let url = format!(
-            "sqlite://{}",
-            self.sandbox.path().join("matinee.db").display()
-        );
+        let url = format!("sqlite://{}", self.sandbox.path().join(DATABASE).display());
         let runtime = tokio::runtime::Runtime::new().unwrap();
         runtime.block_on(async {
             let mut database = SqliteConnection::connect(&url).await.unwrap();

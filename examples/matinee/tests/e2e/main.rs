@@ -25,9 +25,12 @@ mod flood;
 mod hosts;
 mod limits;
 mod mail;
+mod operations;
 mod operators;
 mod protocol;
 mod restart;
 mod seats;
 mod shutdown;
+#[cfg(target_os = "linux")]
+mod soak;
 mod start;

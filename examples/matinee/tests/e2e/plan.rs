@@ -23,6 +23,8 @@ pub(crate) struct Plan {
     pub(crate) servers: usize,
     pub(crate) redis: Option<RedisServer>,
     pub(crate) settings: Vec<(&'static str, String)>,
+    /// Whether the database is made at the start, and not a copy of one that was made before.
+    pub(crate) has_new_database: bool,
     needs: Needs,
 }
 
@@ -73,6 +75,7 @@ impl Plan {
             servers,
             redis,
             settings: settings.into(),
+            has_new_database: false,
             needs: Needs::Quiet,
         }
     }
@@ -95,7 +98,13 @@ impl Plan {
         self
     }
 
-    /// Starts every server at once, on a database that does not exist yet.
+    /// Starts on a database that does not exist yet.
+    pub(crate) fn with_a_new_database(mut self) -> Self {
+        self.has_new_database = true;
+        self
+    }
+
+    /// Starts every server at once.
     pub(crate) fn open(self) -> App {
         // A test that failed has harmed nobody else.
         let turn = match self.needs {

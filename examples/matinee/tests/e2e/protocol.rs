@@ -48,7 +48,7 @@ fn a_page_that_is_made_anew_comes_without_a_pause_between_its_head_and_its_body(
 }
 
 fn a_form_that_comes_too_slowly_is_a_408_and_no_failure_of_ours(plan: Plan) {
-    let mut app = plan.open();
+    let mut app = plan.with("REQUEST_TIMEOUT", "2s").open();
     let mut stream = connect(app.first());
     let begun = "POST /sign-in HTTP/1.1\r\nHost: matinee.example\r\nContent-Length: 100\r\n\
                  Content-Type: application/x-www-form-urlencoded\r\n\r\nemail=";
@@ -61,7 +61,9 @@ fn a_form_that_comes_too_slowly_is_a_408_and_no_failure_of_ours(plan: Plan) {
     for server in app.take_servers() {
         server.terminate();
         let log = server.end(PATIENCE).log;
-        let errors: Vec<_> = log.iter().filter(|line| line.contains("ERROR")).collect();
+        // What the doctor says of a server of tests is another matter.
+        let is_error = |line: &&String| line.contains("ERROR") && !line.contains("doctor: ");
+        let errors: Vec<_> = log.iter().filter(is_error).collect();
         assert!(errors.is_empty(), "{errors:?}");
     }
 }

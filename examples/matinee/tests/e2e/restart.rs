@@ -7,7 +7,7 @@ on_both_backends! {
 }
 
 fn an_app_whose_processes_were_killed_starts_again_with_what_it_had(plan: Plan) {
-    let mut app = plan.open();
+    let mut app = plan.with_a_new_database().open();
     let before = app.get("/api/films/5").json();
     app.crash_and_reopen();
     for server in app.servers() {

@@ -120,11 +120,25 @@ impl Server {
 
     /// The resident memory of the process in bytes, from Linux.
     pub(crate) fn resident(&self) -> u64 {
+        self.status("VmRSS:") * 1024
+    }
+
+    /// The threads of the process, from Linux.
+    pub(crate) fn threads(&self) -> u64 {
+        self.status("Threads:")
+    }
+
+    /// The open descriptors of the process, from Linux.
+    pub(crate) fn descriptors(&self) -> u64 {
+        let open = format!("/proc/{}/fd", self.process.child.id());
+        std::fs::read_dir(open).unwrap().count() as u64
+    }
+
+    fn status(&self, name: &str) -> u64 {
         let status = format!("/proc/{}/status", self.process.child.id());
         let status = std::fs::read_to_string(status).unwrap();
-        let (_, rest) = status.split_once("VmRSS:").unwrap();
-        let kib = rest.split_whitespace().next().unwrap();
-        kib.parse::<u64>().unwrap() * 1024
+        let (_, rest) = status.split_once(name).unwrap();
+        rest.split_whitespace().next().unwrap().parse().unwrap()
     }
 
     /// Asks it to stop, with SIGTERM.

@@ -15,8 +15,8 @@ on_both_backends! {
     visitors_who_send_nothing_do_not_keep_the_app_running,
 }
 
-/// The app lets requests go on for ten seconds, and then closes its database.
-const DRAIN: Duration = Duration::from_secs(15);
+/// Longer than the drain of two seconds, after which the app closes its database.
+const DRAIN: Duration = Duration::from_secs(7);
 /// With nothing to wait for it closes at once; this is a machine that compiles meanwhile.
 const AT_ONCE: Duration = Duration::from_secs(5);
 
@@ -78,7 +78,7 @@ fn visitors_who_send_nothing_do_not_keep_the_app_running(plan: Plan) {
 /// The one test that takes as long as the drain, so it is made on one backend.
 #[test]
 fn a_visitor_who_never_ends_a_request_is_cut_off_after_the_drain() {
-    let mut app = Plan::memory().unminding().open();
+    let mut app = Plan::memory().with("DRAIN", "2s").unminding().open();
     let half = say(app.first(), "GET / HTTP/1.1\r\nHost: x\r\n");
     wait_for_the_silent(app.first());
     app.first().terminate();

@@ -3,7 +3,7 @@
 use std::sync::Arc;
 use std::time::Duration;
 
-use larder_cache::Cache;
+use larder_cache::{Cache, Tier};
 use larder_macros::{cached, invalidates};
 use larder_moka::MokaStore;
 use larder_redis::RedisStore;
@@ -23,6 +23,7 @@ impl Films {
         let titles = Cache::builder(FILM, Ttl::from_secs(60))
             .with_far(store.clone())
             .with_far_timeout(Duration::from_secs(10))
+            .with_negative_ttl(Ttl::from_secs(60))
             .build()
             .unwrap();
         let runs = runs.clone();
@@ -33,6 +34,12 @@ impl Films {
     async fn title(&self, id: u32) -> String {
         self.runs.add();
         format!("film {id}")
+    }
+
+    #[cached(cache = self.titles, key = id, ttl = Ttl::from_secs(1), tags = [format!("film {id}")])]
+    async fn missing(&self, id: u32) -> Option<String> {
+        self.runs.add();
+        None
     }
 
     #[invalidates(cache = self.titles, key = id)]
@@ -70,6 +77,23 @@ async fn two_processes_share_what_a_method_returned(store: Arc<dyn Store>) {
     }
     two.show(8).await.unwrap();
     assert!(two.titles.get(&7).await.is_some());
+}
+
+#[tokio::test]
+async fn that_there_is_no_value_carries_the_tags_and_has_the_negative_ttl() {
+    let runs = Runs::default();
+    let films = Films::over(&(Arc::new(MokaStore::new()) as Arc<dyn Store>), &runs);
+    assert_eq!(films.missing(7).await.unwrap(), None);
+    let explanation = films.titles.explain(&7).await;
+    let Tier::Entry(absent) = explanation.far else {
+        panic!("{explanation:?}");
+    };
+    assert!(absent.fresh_for > Duration::from_secs(20), "{absent:?}");
+    assert_eq!(films.missing(7).await.unwrap(), None);
+    assert_eq!(runs.count(), 1);
+    films.show(7).await.unwrap();
+    assert_eq!(films.missing(7).await.unwrap(), None);
+    assert_eq!(runs.count(), 2);
 }
 
 #[tokio::test]

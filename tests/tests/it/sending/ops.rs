@@ -4,8 +4,13 @@ use std::sync::Arc;
 
 use larder::Store;
 use larder::redis::{Admin, AdminServer, RedisStore};
+use larder::session::SessionRecord;
+use larder::store::program::Programs;
+use larder::store::scan::Scan;
 use larder_ops::doctor::{Doctor, Report};
 use larder_ops::keys::{Survey, Surveyor};
+use larder_ops::page::{Figures, Operator, OpsPage};
+use larder_ops::records;
 use larder_ops::vitals::Vitals;
 
 use super::{assert_send, send_and_sync};
@@ -31,10 +36,20 @@ fn surveys(surveyor: &Surveyor, store: &Arc<dyn Store>) {
     }
 }
 
+fn listings(scan: &dyn Scan, programs: &dyn Programs) {
+    sent! {
+        records::list::<SessionRecord>(scan, "", 1, |_| ());
+        records::inspect::<SessionRecord>(programs, &[]);
+        records::remove::<SessionRecord>(programs, &[], |_| ());
+    }
+}
+
 #[test]
 fn every_future_of_operations_can_be_sent() {
     let _ = servers;
     let _ = examinations;
     let _ = surveys;
+    let _ = listings;
     send_and_sync::<(Admin, AdminServer, Doctor, Report, Surveyor, Survey)>();
+    send_and_sync::<(Figures, Operator, OpsPage)>();
 }

@@ -40,23 +40,26 @@ if not is_any then return written end
 local excess, oldest, most = len - max_len, log['first-entry'], 63 + many
 local is_old = age and oldest and parts(oldest[1]) < now_ms - age
 if excess > 0 or is_old then
-  local first = redis.call('XRANGE', KEYS[1], '-', '+', 'COUNT', is_old and most or math.min(excess, most))
-  local groups = {}
-  for i, flat in ipairs(redis.call('XINFO', 'GROUPS', KEYS[1])) do
-    local found = named(flat)
-    local waits = found.pending > 0 and redis.call('XPENDING', KEYS[1], found.name, '-', '+', 1)[1]
-    groups[i] = {name = found.name, last = found['last-delivered-id'], pending = waits and waits[1]}
-  end
-  local function is_needed(it)
-    for _, group in ipairs(groups) do
-      if is_after(it, group.last) or (group.pending and not is_after(group.pending, it)) then return true end
+  local cut, first, groups = is_old and most or math.min(excess, most), {oldest}, {}
+  if is_old or (log.groups or 0) > 0 then
+    -- The oldest is known: alone it is not read again.
+    if cut > 1 or not oldest then first = redis.call('XRANGE', KEYS[1], '-', '+', 'COUNT', cut) end
+    for i, flat in ipairs(redis.call('XINFO', 'GROUPS', KEYS[1])) do
+      local found = named(flat)
+      local waits = found.pending > 0 and redis.call('XPENDING', KEYS[1], found.name, '-', '+', 1)[1]
+      groups[i] = {name = found.name, last = found['last-delivered-id'], pending = waits and waits[1]}
     end
-  end
-  local cut = 0
-  for i, entry in ipairs(first) do
-    local is_over = i <= excess or (age and parts(entry[1]) < now_ms - age)
-    if not is_over or (i > len - hard_len and is_needed(entry[1])) then break end
-    cut = i
+    local function is_needed(it)
+      for _, group in ipairs(groups) do
+        if is_after(it, group.last) or (group.pending and not is_after(group.pending, it)) then return true end
+      end
+    end
+    cut = 0
+    for i, entry in ipairs(first) do
+      local is_over = i <= excess or (age and parts(entry[1]) < now_ms - age)
+      if not is_over or (i > len - hard_len and is_needed(entry[1])) then break end
+      cut = i
+    end
   end
   if cut > 0 then
     redis.call('XTRIM', KEYS[1], 'MAXLEN', len - cut)

@@ -30,6 +30,11 @@ local function next_id(last, now_ms)
   return num(ms) .. '-' .. num(seq + 1)
 end
 local function keep(ms)
-  for _, key in ipairs(KEYS) do ttl(key, ms) end
+  ttl(KEYS[1], ms)
+  ttl(KEYS[2], ms)
+  -- Most logs have none of the others.
+  if redis.call('EXISTS', KEYS[3], KEYS[4], KEYS[5]) > 0 then
+    for i = 3, 5 do ttl(KEYS[i], ms) end
+  end
 end
 local now_ms = math.floor(now() / 1000)

@@ -57,7 +57,9 @@ if room > 0 then
       g.read = n
       ids[i] = entry[1]
     end
-    assign(group, me, ids, now_ms)
+    -- Redis has noted when it delivered them: in this same millisecond, unless its clock has ticked since.
+    local t = redis.call('TIME')
+    if t[1] * 1000 + math.floor(t[2] / 1000) ~= now_ms then assign(group, me, ids, now_ms) end
     give(entries, {})
   end
 end

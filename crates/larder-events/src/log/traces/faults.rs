@@ -47,6 +47,13 @@ async fn every_fault_that_is_planted_in_the_lua_of_a_log_is_caught() {
                 "",
             ),
             (APPEND, "i > len - hard_len and", ""),
+            (
+                APPEND,
+                "if cut > 1 or not oldest then",
+                "if not oldest then",
+            ),
+            (APPEND, "(log.groups or 0) > 0", "(log.groups or 0) > 1"),
+            (APPEND, "if is_old or (log.groups", "if (log.groups"),
             (APPEND, "g.lost = g.lost + #gone", ""),
             (
                 APPEND,
@@ -101,7 +108,7 @@ async fn every_fault_that_is_planted_in_the_lua_of_a_log_is_caught() {
             (TAKE, "waiting = waiting - buried", ""),
             (TAKE, "g.lost = g.lost + math.max(n - 1 - g.read, 0)", ""),
             (TAKE, "      g.read = n\n", ""),
-            (TAKE, "    assign(group, me, ids, now_ms)\n", ""),
+            (TAKE, "then assign(group, me, ids, now_ms) end", "then end"),
             (
                 TAKE,
                 "is_due_at(g, now_ms + lease) end",
@@ -134,6 +141,7 @@ async fn every_fault_that_is_planted_in_the_lua_of_a_log_is_caught() {
             ),
             (SETTLE, "'MAXLEN', max_dead", "'MAXLEN', max_dead + 1"),
             (SETTLE, "if g then keep(ARGV[7]) end", ""),
+            (SETTLE, "KEYS[4], KEYS[5]) > 0", "KEYS[4]) > 0"),
             (HAND, "now_ms - tonumber(ARGV[3])", "now_ms"),
             (HAND, "is_due_at(g, now_ms)", "is_due_at(g, now_ms + 1)"),
             (HAND, "'(returned)', ids", "consumer, ids"),

@@ -23,16 +23,24 @@ if b then
   end
   for tag, body in string.gmatch(r, '(%l)([%d,]*)|') do kept[#kept + 1] = {tag, body} end
 end
--- The units that are held, and when the first and the last hold end.
-local held, first, last
+-- The units that are held and when all of them are back, and when the first and the last hold end.
+local held, freed, first, last
 local function tally()
-  held, first, last = 0, at, at
+  held, freed, first, last = 0, at, at, at
   for i, it in ipairs(holds) do
     held, last = held + it.units, math.max(last, it.ends)
     first = i == 1 and it.ends or math.min(first, it.ends)
+    if it.units > 0 then freed = math.max(freed, it.ends) end
   end
 end
 tally()
+-- The holds in the order in which they end.
+local function ending()
+  local list = {}
+  for i, it in ipairs(holds) do list[i] = it end
+  table.sort(list, function(a, b) return a.ends < b.ends end)
+  return list
+end
 -- Whether the record differs from what it says, and is written though nothing is charged.
 local dirty = false
 local function convert(used, old, new)
@@ -42,38 +50,40 @@ local function convert(used, old, new)
   return math.min(used, 2 * new)
 end
 
--- What each algorithm does with its parameters `p` and its state `v`, by its tag. A count is at most twice the
--- limit, which bounds debt.
+-- Makes what each algorithm does with its parameters `p` and its state `v`, by its tag: a script makes only those
+-- of its rules. A count is at most twice the limit, which bounds debt.
 local by = {}
 
 -- v: TAT, interval, tolerance.
-by.g = {
-  load = function(p, tag, body)
-    local v, tat = tag == 'g' and ints(body) or {}, at
-    if #v == 3 and v[1] > at and v[2] > 0 then
-      tat = v[1]
-      if v[2] ~= p[1] or v[3] ~= p[2] then
-        tat = at + convert(math.ceil((tat - at) / v[2]), v[3] / v[2], p[2] / p[1]) * p[1]
-      elseif tat > at + 2 * p[2] then
-        tat, dirty = at + 2 * p[2], true
+function by.g()
+  return {
+    load = function(p, tag, body)
+      local v, tat = tag == 'g' and ints(body) or {}, at
+      if #v == 3 and v[1] > at and v[2] > 0 then
+        tat = v[1]
+        if v[2] ~= p[1] or v[3] ~= p[2] then
+          tat = at + convert(math.ceil((tat - at) / v[2]), v[3] / v[2], p[2] / p[1]) * p[1]
+        elseif tat > at + 2 * p[2] then
+          tat, dirty = at + 2 * p[2], true
+        end
       end
-    end
-    return {tat, p[1], p[2]}
-  end,
-  limit = function(p) return p[2] / p[1] end,
-  used = function(p, v) return math.ceil((v[1] - at) / p[1]) end,
-  wait = function(p, v, n) return v[1] + n * p[1] - p[2] - at end,
-  reset = function(p, v) return v[1] - at end,
-  set = function(p, v, n) v[1] = at + math.min(n * p[1], 2 * p[2]) end,
-  charge = function(p, v, n) v[1] = math.min(v[1] + math.min(n * p[1], 2 * p[2]), at + 2 * p[2]) end,
-  -- What has come back by itself since is not given back again.
-  give_back = function(p, v, n, moment)
-    local charge = math.min(n * p[1], 2 * p[2])
-    local back = math.min(math.max(moment + charge - at, 0), charge)
-    v[1] = math.max(v[1] - back, at)
-  end,
-  tag = 'g',
-}
+      return {tat, p[1], p[2]}
+    end,
+    limit = function(p) return p[2] / p[1] end,
+    used = function(p, v) return math.ceil((v[1] - at) / p[1]) end,
+    wait = function(p, v, n) return v[1] + n * p[1] - p[2] - at end,
+    reset = function(p, v) return v[1] - at end,
+    set = function(p, v, n) v[1] = at + math.min(n * p[1], 2 * p[2]) end,
+    charge = function(p, v, n) v[1] = math.min(v[1] + math.min(n * p[1], 2 * p[2]), at + 2 * p[2]) end,
+    -- What has come back by itself since is not given back again.
+    give_back = function(p, v, n, moment)
+      local charge = math.min(n * p[1], 2 * p[2])
+      local back = math.min(math.max(moment + charge - at, 0), charge)
+      v[1] = math.max(v[1] - back, at)
+    end,
+    tag = 'g',
+  }
+end
 
 -- v: start, end, used, limit.
 local function window(ends_of, latest)
@@ -103,17 +113,23 @@ local function window(ends_of, latest)
   }
 end
 local function period_ahead(p) return at + p[2] end
-by.f = window(function(p)
-  local start = math.floor(at / p[2]) * p[2]
-  return start, start + p[2]
-end, period_ahead)
-by.r = window(function(p) return at, at + p[2] end, period_ahead)
-by.c = window(function(p)
-  for i = 3, 5 do
-    if at < p[i] then return p[i - 1], p[i] end
-  end
-  return at, at + p[5] - p[4]
-end, function(p) return p[5] end)
+function by.f()
+  return window(function(p)
+    local start = math.floor(at / p[2]) * p[2]
+    return start, start + p[2]
+  end, period_ahead)
+end
+function by.r()
+  return window(function(p) return at, at + p[2] end, period_ahead)
+end
+function by.c()
+  return window(function(p)
+    for i = 3, 5 do
+      if at < p[i] then return p[i - 1], p[i] end
+    end
+    return at, at + p[5] - p[4]
+  end, function(p) return p[5] end)
+end
 
 -- v: start, count of this window, count of the last one, limit. The window is cut into slices, so that all
 -- products stay below 2^53.
@@ -126,98 +142,109 @@ local function left_at(p, start, count, room)
   local slice, many = slices(p)
   return start + math.min((many - math.floor(room * many / count)) * slice, p[2])
 end
-by.s = {
-  load = function(p, tag, body)
-    local v, start = tag == 's' and ints(body) or {}, math.floor(at / p[2]) * p[2]
-    if #v ~= 4 or v[4] < 1 or v[2] + v[3] == 0 or start - v[1] >= 2 * p[2] then
-      return {start, 0, 0, p[1]}
-    end
-    if v[1] > start + p[2] then
-      v[1], dirty = start, true
-    elseif v[1] < start then
-      v[1], v[2], v[3] = start, 0, v[2]
-    end
-    if v[4] ~= p[1] then v[2], v[3] = convert(v[2], v[4], p[1]), convert(v[3], v[4], p[1]) end
-    return {v[1], v[2], v[3], p[1]}
-  end,
-  limit = function(p) return p[1] end,
-  used = function(p, v)
+function by.s()
+  local function used(p, v)
     local slice, many = slices(p)
     local gone = math.min(math.floor(math.max(at - v[1], 0) / slice), many)
     return v[2] + math.ceil(v[3] * (many - gone) / many)
-  end,
-  wait = function(p, v, n)
-    if by.s.used(p, v) + n <= p[1] then return 0 end
-    local room = p[1] - n - v[2]
-    if room >= 0 then return left_at(p, v[1], v[3], room) - at end
-    return left_at(p, v[1] + p[2], v[2], p[1] - n) - at
-  end,
-  reset = function(p, v)
-    if v[2] > 0 then return v[1] + 2 * p[2] - at end
-    return v[3] > 0 and v[1] + p[2] - at or 0
-  end,
-  set = function(p, v, n) v[2], v[3] = math.min(n, 2 * p[1]), 0 end,
-  charge = function(p, v, n) v[2] = math.min(v[2] + n, 2 * p[1]) end,
-  give_back = function(p, v, n, moment)
-    if moment >= v[1] then
-      v[2] = math.max(v[2] - n, 0)
-    elseif moment >= v[1] - p[2] then
-      v[3] = math.max(v[3] - n, 0)
-    end
-  end,
-  tag = 's',
-}
+  end
+  return {
+    load = function(p, tag, body)
+      local v, start = tag == 's' and ints(body) or {}, math.floor(at / p[2]) * p[2]
+      if #v ~= 4 or v[4] < 1 or v[2] + v[3] == 0 or start - v[1] >= 2 * p[2] then
+        return {start, 0, 0, p[1]}
+      end
+      if v[1] > start + p[2] then
+        v[1], dirty = start, true
+      elseif v[1] < start then
+        v[1], v[2], v[3] = start, 0, v[2]
+      end
+      if v[4] ~= p[1] then v[2], v[3] = convert(v[2], v[4], p[1]), convert(v[3], v[4], p[1]) end
+      return {v[1], v[2], v[3], p[1]}
+    end,
+    limit = function(p) return p[1] end,
+    used = used,
+    wait = function(p, v, n)
+      if used(p, v) + n <= p[1] then return 0 end
+      local room = p[1] - n - v[2]
+      if room >= 0 then return left_at(p, v[1], v[3], room) - at end
+      return left_at(p, v[1] + p[2], v[2], p[1] - n) - at
+    end,
+    reset = function(p, v)
+      if v[2] > 0 then return v[1] + 2 * p[2] - at end
+      return v[3] > 0 and v[1] + p[2] - at or 0
+    end,
+    set = function(p, v, n) v[2], v[3] = math.min(n, 2 * p[1]), 0 end,
+    charge = function(p, v, n) v[2] = math.min(v[2] + n, 2 * p[1]) end,
+    give_back = function(p, v, n, moment)
+      if moment >= v[1] then
+        v[2] = math.max(v[2] - n, 0)
+      elseif moment >= v[1] - p[2] then
+        v[3] = math.max(v[3] - n, 0)
+      end
+    end,
+    tag = 's',
+  }
+end
 
 -- v: limit, and a moment of 16 digits for each unit, oldest first.
 local function moment_of(v, i) return tonumber(string.sub(v[2], 16 * i - 15, 16 * i)) end
 local function moments(moment, n) return string.rep(string.format('%016.0f', moment), n) end
-by.l = {
-  load = function(p, tag, body)
-    local limit, log = string.match(body, '^(%d+),(%d*)$')
-    if tag ~= 'l' or not limit or #log % 16 ~= 0 then return {p[1], ''} end
-    local v = {p[1], log}
-    local many, gone, ahead = #log / 16, 0, 0
-    while gone < many and moment_of(v, gone + 1) + p[2] <= at do gone = gone + 1 end
-    while ahead < many - gone and moment_of(v, many - ahead) > at do ahead = ahead + 1 end
-    if ahead > 0 then dirty = true end
-    if many - gone > 2 * p[1] then gone, dirty = many - 2 * p[1], true end
-    if change == '2' and int(limit) ~= p[1] then gone, ahead, dirty = many, 0, true end
-    ahead = math.min(ahead, many - gone)
-    v[2] = string.sub(log, 16 * gone + 1, 16 * (many - ahead)) .. moments(at, ahead)
-    return v
-  end,
-  limit = function(p) return p[1] end,
-  used = function(p, v) return #v[2] / 16 end,
-  wait = function(p, v, n)
-    local i = #v[2] / 16 + n - p[1]
-    return i > 0 and moment_of(v, i) + p[2] - at or 0
-  end,
-  reset = function(p, v) return #v[2] > 0 and moment_of(v, #v[2] / 16) + p[2] - at or 0 end,
-  set = function(p, v, n) v[2] = moments(at, math.min(n, 2 * p[1])) end,
-  charge = function(p, v, n) v[2] = v[2] .. moments(at, math.min(n, 2 * p[1] - #v[2] / 16)) end,
-  give_back = function(p, v, n, moment)
-    local to = #v[2] / 16
-    while to > 0 and moment_of(v, to) > moment do to = to - 1 end
-    local from = to
-    while from > 0 and to - from < n and moment_of(v, from) == moment do from = from - 1 end
-    v[2] = string.sub(v[2], 1, 16 * from) .. string.sub(v[2], 16 * to + 1)
-  end,
-  tag = 'l',
-}
+function by.l()
+  return {
+    load = function(p, tag, body)
+      local limit, log = string.match(body, '^(%d+),(%d*)$')
+      if tag ~= 'l' or not limit or #log % 16 ~= 0 then return {p[1], ''} end
+      local v = {p[1], log}
+      local many, gone, ahead = #log / 16, 0, 0
+      while gone < many and moment_of(v, gone + 1) + p[2] <= at do gone = gone + 1 end
+      while ahead < many - gone and moment_of(v, many - ahead) > at do ahead = ahead + 1 end
+      if ahead > 0 then dirty = true end
+      if many - gone > 2 * p[1] then gone, dirty = many - 2 * p[1], true end
+      if change == '2' and int(limit) ~= p[1] then gone, ahead, dirty = many, 0, true end
+      ahead = math.min(ahead, many - gone)
+      v[2] = string.sub(log, 16 * gone + 1, 16 * (many - ahead)) .. moments(at, ahead)
+      return v
+    end,
+    limit = function(p) return p[1] end,
+    used = function(p, v) return #v[2] / 16 end,
+    wait = function(p, v, n)
+      local i = #v[2] / 16 + n - p[1]
+      return i > 0 and moment_of(v, i) + p[2] - at or 0
+    end,
+    reset = function(p, v) return #v[2] > 0 and moment_of(v, #v[2] / 16) + p[2] - at or 0 end,
+    set = function(p, v, n) v[2] = moments(at, math.min(n, 2 * p[1])) end,
+    charge = function(p, v, n) v[2] = v[2] .. moments(at, math.min(n, 2 * p[1] - #v[2] / 16)) end,
+    give_back = function(p, v, n, moment)
+      local to = #v[2] / 16
+      while to > 0 and moment_of(v, to) > moment do to = to - 1 end
+      local from = to
+      while from > 0 and to - from < n and moment_of(v, from) == moment do from = from - 1 end
+      v[2] = string.sub(v[2], 1, 16 * from) .. string.sub(v[2], 16 * to + 1)
+    end,
+    tag = 'l',
+  }
+end
 
 -- Its state is the holds.
 local function nothing() end
-by.k = {
-  load = function() return {} end,
-  limit = function(p) return p[1] end,
-  used = function() return #holds end,
-  wait = function(p) return #holds + 1 > p[1] and first - at or 0 end,
-  reset = function() return last - at end,
-  set = nothing,
-  charge = nothing,
-  give_back = nothing,
-  tag = 'k',
-}
+function by.k()
+  return {
+    load = function() return {} end,
+    limit = function(p) return p[1] end,
+    used = function() return #holds end,
+    wait = function(p)
+      local over = #holds - p[1]
+      if over < 0 then return 0 end
+      return (over == 0 and first or ending()[over + 1].ends) - at
+    end,
+    reset = function() return last - at end,
+    set = nothing,
+    charge = nothing,
+    give_back = nothing,
+    tag = 'k',
+  }
+end
 
 local rules, arg = {}, 2
 for i = 1, tonumber(ARGV[2]) do
@@ -225,24 +252,31 @@ for i = 1, tonumber(ARGV[2]) do
   local many = tag == 'c' and 5 or 2
   for j = 1, many do p[j] = tonumber(ARGV[arg + 1 + j]) end
   arg = arg + 1 + many
-  local state, does = kept[i] or {'', ''}, by[tag]
+  local state, does = kept[i] or {'', ''}, by[tag]()
   rules[i] = {p = p, v = does.load(p, state[1], state[2]), does = does}
+end
+
+-- How long until a rule lets so many units pass beside what is held, if the holds end one after the other.
+local function wait_beside_holds(it, units)
+  local limit, left, best = it.does.limit(it.p), held, nil
+  if left + units <= limit then best = math.max(it.does.wait(it.p, it.v, left + units), 0) end
+  if held == 0 or best and best <= first - at then return best or 1 end
+  local after = 0
+  for _, hold in ipairs(ending()) do
+    after, left = hold.ends - at, left - hold.units
+    if best and best <= after then break end
+    if left + units <= limit then
+      best = math.max(it.does.wait(it.p, it.v, left + units), after)
+    end
+  end
+  return best or after
 end
 
 -- How long until each rule lets so many units pass. Zero if it is now.
 local function waits(units)
   local list = {}
   for i, it in ipairs(rules) do
-    local wait = 0
-    if it.does.tag == 'k' then
-      wait = it.does.wait(it.p)
-    elseif held + units > it.does.limit(it.p) then
-      wait = math.max(first - at, 1)
-    else
-      wait = math.max(it.does.wait(it.p, it.v, held + units), 0)
-      if held > 0 then wait = math.min(wait, first - at) end
-    end
-    list[i] = wait
+    list[i] = it.does.tag == 'k' and it.does.wait(it.p) or wait_beside_holds(it, units)
   end
   return list
 end
@@ -269,21 +303,22 @@ end
 -- {1 if it passes, what is left of a ban, the wait for room for a hold, the number of holds, what a script says,
 -- and for each rule: its wait, what remains, its reset, and how long until one more unit comes back}
 local function report(passes, full, waited, says)
-  local answer = {passes and 1 or 0, num(math.max(banned - at, 0)), num(full), #holds, num(says)}
+  local answer = {passes and 1 or 0, math.max(banned - at, 0), full, #holds, says}
   for i, it in ipairs(rules) do
     local limit, more = it.does.limit(it.p), 0
-    local used = it.does.used(it.p, it.v)
+    local used, reset = it.does.used(it.p, it.v), it.does.reset(it.p, it.v)
     local taken = it.does.tag == 'k' and 0 or held
     local remaining = math.max(limit - used - taken, 0)
     if it.does.tag == 'k' then
       more = first - at
-    elseif taken + remaining + 1 <= limit then
-      more = math.max(it.does.wait(it.p, it.v, taken + remaining + 1), 0)
+    else
+      reset = math.max(reset, freed - at)
+      if remaining < limit then more = wait_beside_holds(it, remaining + 1) end
     end
-    answer[#answer + 1] = num(waited[i])
-    answer[#answer + 1] = num(remaining)
-    answer[#answer + 1] = num(it.does.reset(it.p, it.v))
-    answer[#answer + 1] = num(more)
+    answer[#answer + 1] = waited[i]
+    answer[#answer + 1] = remaining
+    answer[#answer + 1] = reset
+    answer[#answer + 1] = more
   end
   return answer
 end

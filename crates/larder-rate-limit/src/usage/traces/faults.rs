@@ -109,8 +109,8 @@ async fn every_fault_that_is_planted_in_the_lua_of_a_usage_is_caught() {
         ),
         (
             CHARGE,
-            "math.floor(at / p[2]) * p[2]\n  return start",
-            "at\n  return start",
+            "math.floor(at / p[2]) * p[2]\n    return start",
+            "at\n    return start",
         ),
         (CHARGE, "if at < p[i] then", "if at <= p[i] then"),
         (
@@ -180,14 +180,28 @@ async fn every_fault_that_is_planted_in_the_lua_of_a_usage_is_caught() {
         (SETTLE, "to - from < n and", "true and"),
         (SETTLE, "moment_of(v, from) == moment do", "true do"),
         // Permits and holds.
-        (CHARGE, "#holds + 1 > p[1]", "#holds > p[1]"),
+        (CHARGE, "if over < 0 then", "if over <= 0 then"),
+        (CHARGE, "ending()[over + 1].ends", "first"),
+        (CHARGE, "a.ends < b.ends", "a.ends > b.ends"),
         (
             CHARGE,
-            "elseif held + units > it.does.limit(it.p) then",
-            "elseif false then",
+            "if left + units <= limit then best",
+            "if true then best",
         ),
-        (CHARGE, "math.max(first - at, 1)", "first - at"),
-        (CHARGE, "if held > 0 then wait", "if false then wait"),
+        (
+            CHARGE,
+            "if held == 0 or best and best <= first - at then",
+            "if held == 0 or best then",
+        ),
+        (CHARGE, "return best or 1 end", "return best or 0 end"),
+        (CHARGE, "left - hold.units\n", "left\n"),
+        (
+            CHARGE,
+            "it.does.wait(it.p, it.v, left + units), after)",
+            "after, 0)",
+        ),
+        (CHARGE, "math.max(reset, freed - at)", "reset"),
+        (CHARGE, "if it.units > 0 then freed", "if true then freed"),
         (
             CHARGE,
             "ends = at + hold, units = reserved}",
@@ -234,8 +248,8 @@ async fn every_fault_that_is_planted_in_the_lua_of_a_usage_is_caught() {
         ),
         (
             CHARGE,
-            "elseif taken + remaining + 1 <= limit then",
-            "elseif true then",
+            "if remaining < limit then more",
+            "if true then more",
         ),
         (CHARGE, "is_passed and at or 0)", "at)"),
         (Peek::SCRIPT, "tonumber(ARGV[arg + 1])", "1"),

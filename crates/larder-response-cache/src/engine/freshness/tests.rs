@@ -85,10 +85,8 @@ fn a_heuristic_lifetime_is_a_tenth_of_the_time_since_a_change() {
     assert_eq!(lifetime(599, &public), 60);
     let pragma = [("last-modified", changed.as_str()), ("pragma", "no-cache")];
     assert_eq!(lifetime(200, &pragma), 0);
-    assert_eq!(
-        lifetime(200, &[("last-modified", &date_of(0))]),
-        MAX_HEURISTIC
-    );
+    // At most a day.
+    assert_eq!(lifetime(200, &[("last-modified", &date_of(0))]), 86_400);
     assert_eq!(lifetime(200, &[]), 0);
 }
 
@@ -135,6 +133,15 @@ fn only_the_first_age_counts_and_an_invalid_one_does_not() {
         let fields: Vec<_> = lines.iter().map(|line| ("age", *line)).collect();
         assert_eq!(freshness(200, &fields).age(at(NOW)), age, "{lines:?}");
     }
+}
+
+#[test]
+fn a_response_that_is_expired_is_stale_from_then_on_and_never_fresh_for_longer() {
+    let fresh = freshness(200, &[("cache-control", "max-age=60")]);
+    let expired = fresh.expired_at(at(NOW + 20));
+    assert!(expired.is_fresh(at(NOW + 19)) && !expired.is_fresh(at(NOW + 20)));
+    assert_eq!(expired.staleness(at(NOW + 50)), 30);
+    assert_eq!(fresh.expired_at(at(NOW + 90)), fresh);
 }
 
 #[test]

@@ -33,11 +33,12 @@ pub struct RedisOptions {
 }
 
 impl RedisOptions {
-    /// Makes the default options.
+    /// Makes the default options. The program is what `REDIS_SERVER` names, or `redis-server`.
     pub fn new() -> Self {
+        let program = std::env::var("REDIS_SERVER").ok();
         Self {
             mode: Mode::Server,
-            program: "redis-server".to_owned(),
+            program: program.unwrap_or_else(|| "redis-server".to_owned()),
             port: None,
             password: None,
             users: Vec::new(),

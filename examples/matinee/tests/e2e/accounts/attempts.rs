@@ -1,4 +1,4 @@
-//! Wrong passwords are counted, by address and by account; right ones are not.
+//! Wrong passwords are counted: of an address on an account, and four times as many of each. Right ones are not.
 
 use std::io::{Read as _, Write as _};
 use std::net::{Shutdown, TcpStream};
@@ -9,7 +9,7 @@ use crate::plan::Plan;
 use crate::visitor::{ADA, Answer, GRACE, Visitor};
 
 on_both_backends! {
-    the_sixth_wrong_password_is_refused_by_a_page_that_says_when_to_come_again,
+    the_sixth_wrong_password_is_refused_by_a_form_that_says_when_to_come_again,
     right_passwords_are_not_counted,
     an_account_is_limited_across_all_addresses,
     an_address_is_limited_across_all_accounts,
@@ -18,20 +18,26 @@ on_both_backends! {
     a_right_password_is_not_counted_where_its_visitor_hangs_up,
 }
 
-fn five(plan: Plan) -> App {
+pub(super) fn five(plan: Plan) -> App {
     plan.with("SIGN_IN_LIMIT", "5/15 minutes")
         .with("TRUSTED_PROXIES", "127.0.0.1")
         .open()
 }
 
 /// Tries a password from an address, on one server or the other.
-fn guess(app: &App, number: usize, address: &str, email: &str, password: &str) -> Answer {
+pub(super) fn guess(
+    app: &App,
+    number: usize,
+    address: &str,
+    email: &str,
+    password: &str,
+) -> Answer {
     let server = &app.servers()[number % app.servers().len()];
     let visitor = Visitor::forwarded(address).with("accept", "text/html");
     visitor.try_sign_in(server, email, password)
 }
 
-fn the_sixth_wrong_password_is_refused_by_a_page_that_says_when_to_come_again(plan: Plan) {
+fn the_sixth_wrong_password_is_refused_by_a_form_that_says_when_to_come_again(plan: Plan) {
     let app = five(plan);
     for number in 0..5 {
         let answer = guess(&app, number, "203.0.113.7", ADA.email, "wrong");
@@ -45,8 +51,9 @@ fn the_sixth_wrong_password_is_refused_by_a_page_that_says_when_to_come_again(pl
         assert_eq!(answer.header("set-cookie"), "");
         let seconds: u64 = answer.header("retry-after").parse().unwrap();
         assert!((100..=181).contains(&seconds), "{seconds}");
+        let form = ["action=\"/sign-in\"", &format!("value=\"{}\"", ADA.email)];
         assert!(
-            answer.body.contains("One at a time, please"),
+            form.iter().all(|part| answer.body.contains(part)),
             "{}",
             answer.body
         );
@@ -64,6 +71,8 @@ fn the_sixth_wrong_password_is_refused_by_a_page_that_says_when_to_come_again(pl
         (answer.status.as_u16(), answer.json()["status"].as_u64()),
         (429, Some(429))
     );
+    let detail = answer.json()["detail"].to_string();
+    assert!(detail.contains("Please try again in"), "{detail}");
 }
 
 fn right_passwords_are_not_counted(plan: Plan) {
@@ -88,8 +97,8 @@ fn right_passwords_are_not_counted(plan: Plan) {
 fn an_account_is_limited_across_all_addresses(plan: Plan) {
     let app = five(plan);
     for email in [ADA.email, "nobody@matinee.example"] {
-        for number in 0..5 {
-            let address = format!("203.0.113.{number}");
+        for number in 0..20 {
+            let address = format!("203.0.113.{}", number / 4);
             assert_eq!(guess(&app, number, &address, email, "wrong").status, 401);
         }
         // Whether there is such an account makes no difference, nor how it is written.
@@ -105,8 +114,8 @@ fn an_account_is_limited_across_all_addresses(plan: Plan) {
 
 fn an_address_is_limited_across_all_accounts(plan: Plan) {
     let app = five(plan);
-    for number in 0..5 {
-        let email = format!("visitor-{number}@matinee.example");
+    for number in 0..20 {
+        let email = format!("visitor-{}@matinee.example", number / 4);
         assert_eq!(
             guess(&app, number, "203.0.113.7", &email, "wrong").status,
             401

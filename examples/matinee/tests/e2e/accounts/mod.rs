@@ -1,6 +1,7 @@
 //! Signing in and out, and the protection of other people's accounts.
 
 mod attempts;
+mod bans;
 mod devices;
 mod endings;
 mod failing;

@@ -14,7 +14,8 @@ const FIRST: &str = "correct horse battery";
 const SECOND: &str = "another staple of it";
 
 fn production(plan: Plan) -> Plan {
-    plan.with("APP_ENV", "production")
+    plan.with_a_new_database()
+        .with("APP_ENV", "production")
         .with("PUBLIC_URL", "https://tickets.example")
 }
 

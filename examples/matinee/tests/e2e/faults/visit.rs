@@ -67,7 +67,7 @@ fn steps(showing: &str, film: &str) -> [Step; 6] {
         step(&format!("{showing}/hold"), &seat, "#yours"),
         step(&format!("{showing}/book"), &seat, "/tickets"),
         step("/account/revoke-others", &[], "/account"),
-        step(&format!("/admin/films/{film}"), &edit, "saved=yes"),
+        step(&format!("/admin/films/{film}"), &edit, "/admin/films/"),
         step("/sign-out", &[], "/"),
     ]
 }

@@ -1,15 +1,14 @@
 //! Two hundred visitors compete for one seat.
 
 use std::collections::BTreeSet;
-use std::iter;
 use std::sync::Barrier;
 use std::thread;
 
-use super::{a_showing, ask, seat};
+use super::{a_showing, ask, insist, seat};
 use crate::app::App;
 use crate::plan::Plan;
 use crate::server::Server;
-use crate::visitor::{ADA, Answer, Visitor};
+use crate::visitor::{ADA, Visitor};
 
 on_both_backends! {
     of_two_hundred_people_who_want_a_seat_one_gets_it,
@@ -48,14 +47,6 @@ fn of_two_hundred_people_who_want_a_seat_one_gets_it(plan: Plan) {
     assert_eq!(missed, BTreeSet::from([(409, 409, false)]));
     let stranger = Visitor::new();
     assert_eq!(seat(&stranger, app.last(), &showing, "C3"), "taken");
-}
-
-/// Asks again after a 503, as people do: with so many on one machine a store that answers in time is
-/// too much to ask of it. What was done then is not done twice.
-fn insist(ask: impl Fn() -> Answer) -> Answer {
-    let answers = iter::repeat_with(ask).take(100);
-    let mut answers = answers.skip_while(|answer| answer.status == 503);
-    answers.next().expect("the store came back")
 }
 
 /// Everybody has an account, and is signed in.

@@ -88,6 +88,12 @@ impl Visitor {
         Events(BufReader::new(response.into_body().into_reader()))
     }
 
+    /// Asks, and returns the status of the answer without reading the rest.
+    pub(crate) fn try_open(&self, server: &Server, path: &str) -> Result<u16, ureq::Error> {
+        let request = self.dress(self.agent.get(address(server, path)));
+        Ok(request.call()?.status().as_u16())
+    }
+
     /// Sends a form, and panics where there is no whole answer.
     pub(crate) fn post(&self, server: &Server, path: &str, form: &[(&str, &str)]) -> Answer {
         self.try_post(server, path, form)

@@ -6,7 +6,8 @@ use http::{HeaderMap, HeaderName, HeaderValue};
 use sfv::{ItemSerializer, KeyRef, StringRef};
 
 use crate::rule::{Algorithm, Rule};
-use crate::{Decision, RateLimiter};
+use crate::window::Window;
+use crate::{Decision, Reason};
 
 /// The header fields that describe the limit, on the responses of the layer.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
@@ -23,7 +24,7 @@ pub enum Headers {
     /// all layers it passed.
     ///
     /// - `RateLimit-Policy: "pages";q=100;w=60` means 100 units for each 60 seconds. `w` is left out
-    ///   if the period is not whole seconds. A burst that differs from the limit is added as
+    ///   if the period is not whole seconds, and of a calendar, whose days and months differ. A burst that differs from the limit is added as
     ///   `larder-burst`, and of a concurrency rule `qu="concurrent-requests"` says what is counted. The
     ///   second rule of a policy is named `"pages:2"`.
     /// - `RateLimit: "pages";r=42;t=1` means that 42 units are left for the next second: `t` is the
@@ -60,7 +61,7 @@ const MAX_VALUE: usize = 96;
 
 /// The fields of one limiter. What never changes is written once.
 #[derive(Clone, Debug)]
-pub(super) struct Fields {
+pub(crate) struct Fields {
     policy: HeaderValue,
     rules: Box<[RuleFields]>,
 }
@@ -73,11 +74,7 @@ struct RuleFields {
 }
 
 impl Fields {
-    pub(super) fn new(limiter: &RateLimiter) -> Self {
-        Self::of(limiter.policy(), &limiter.rules())
-    }
-
-    fn of(policy: &str, rules: &[Rule]) -> Self {
+    pub(crate) fn of(policy: &str, rules: &[Rule]) -> Self {
         let names: Vec<_> = (1..=rules.len())
             .map(|number| match number {
                 1 => policy.to_owned(),
@@ -106,24 +103,29 @@ impl Fields {
     }
 
     /// Returns whether a fifth of the units or less is left after `decision`.
-    pub(super) fn is_near_limit(&self, decision: &Decision) -> bool {
+    pub(crate) fn is_near_limit(&self, decision: &Decision) -> bool {
         let rule = self.rules.get(decision.rule());
         rule.is_some_and(|rule| decision.remaining() <= rule.burst / 5)
     }
 
     /// Appends the fields of draft 11. `more` is the time until one more unit comes back.
-    pub(super) fn append(&self, decision: &Decision, more: Duration, headers: &mut HeaderMap) {
+    pub(crate) fn append(&self, decision: &Decision, more: Duration, headers: &mut HeaderMap) {
         let Some(rule) = self.rules.get(decision.rule()) else {
             return;
         };
+        // A visitor who is banned has nothing left until the ban is over.
+        let (left, more) = match decision.reason() {
+            Some(Reason::Ban) => (0, decision.retry_after()),
+            _ => (decision.remaining(), more),
+        };
         headers.append(RATELIMIT_POLICY, self.policy.clone());
-        if let Some(limit) = rule.limit(decision.remaining(), seconds_up(more)) {
+        if let Some(limit) = rule.limit(left, seconds_up(more)) {
             headers.append(RATELIMIT, limit);
         }
     }
 
     /// Sets the legacy fields, unless those of an inner limit leave less.
-    pub(super) fn set_legacy(
+    pub(crate) fn set_legacy(
         &self,
         reset: LegacyReset,
         decision: &Decision,
@@ -135,7 +137,11 @@ impl Fields {
         let there = headers
             .get(X_REMAINING)
             .and_then(|left| left.to_str().ok()?.parse().ok());
-        if there.is_some_and(|left: u32| left < decision.remaining()) {
+        let left = match decision.reason() {
+            Some(Reason::Ban) => 0,
+            _ => decision.remaining(),
+        };
+        if there.is_some_and(|there: u32| there < left) {
             return;
         }
         let until = match reset {
@@ -146,7 +152,7 @@ impl Fields {
             }
         };
         headers.insert(X_LIMIT, rule.burst.into());
-        headers.insert(X_REMAINING, decision.remaining().into());
+        headers.insert(X_REMAINING, left.into());
         headers.insert(X_RESET, seconds_up(until).into());
     }
 }
@@ -185,7 +191,8 @@ fn item(name: &str, rule: &Rule) -> String {
         item = item.parameter(key("qu"), text("concurrent-requests"));
         return item.finish();
     }
-    if let Some(window) = whole_seconds(quota.period()) {
+    let is_fixed = rule.window().is_none_or(Window::is_of_one_length);
+    if let Some(window) = whole_seconds(quota.period()).filter(|_| is_fixed) {
         item = item.parameter(key("w"), window);
     }
     if quota.burst() != quota.limit() {
@@ -200,7 +207,7 @@ fn text(name: &str) -> &StringRef {
 }
 
 /// Returns whole seconds, rounded up.
-pub(super) fn seconds_up(span: Duration) -> u64 {
+pub(crate) fn seconds_up(span: Duration) -> u64 {
     span.as_secs() + u64::from(span.subsec_nanos() > 0)
 }
 
@@ -218,7 +225,7 @@ mod tests {
     use proptest::prelude::*;
 
     use super::*;
-    use crate::{Quota, Window};
+    use crate::Quota;
 
     const MINUTE: Duration = Duration::from_secs(60);
 
@@ -256,6 +263,14 @@ mod tests {
     fn a_window_that_is_not_whole_seconds_is_left_out() {
         let quota = Quota::new(3, Duration::from_millis(1500));
         assert_eq!(policy(&[quota.into()]), r#""api";q=3"#);
+    }
+
+    #[cfg(feature = "calendar")]
+    #[test]
+    fn a_calendar_has_no_window_of_one_length() {
+        let monthly = crate::Calendar::monthly("UTC").unwrap();
+        let rule = Rule::fixed_window(5, monthly.into());
+        assert_eq!(policy(&[rule]), r#""api";q=5"#);
     }
 
     #[test]

@@ -2,17 +2,17 @@
 
 use std::time::{Duration, SystemTime, UNIX_EPOCH};
 
-use larder::store::Timestamp;
+use larder_store::Timestamp;
 
 /// Returns the time by our clock.
-pub(super) fn now() -> Timestamp {
+pub fn now() -> Timestamp {
     let since = SystemTime::now().duration_since(UNIX_EPOCH);
     let micros = since.unwrap_or_default().as_micros();
     Timestamp::from_micros(i64::try_from(micros).unwrap_or(i64::MAX))
 }
 
 /// Writes how long it is until a time, or `ended`.
-pub(super) fn until(time: Timestamp) -> String {
+pub fn until(time: Timestamp) -> String {
     match time.as_micros() - now().as_micros() {
         left @ 1.. => format!("in {}", span(Duration::from_micros(left.unsigned_abs()))),
         _ => "ended".to_owned(),
@@ -20,13 +20,13 @@ pub(super) fn until(time: Timestamp) -> String {
 }
 
 /// Writes how long ago a time was.
-pub(super) fn ago(time: Timestamp) -> String {
+pub fn ago(time: Timestamp) -> String {
     let past = now().as_micros().saturating_sub(time.as_micros()).max(0);
     format!("{} ago", span(Duration::from_micros(past.unsigned_abs())))
 }
 
 /// Writes a span of time in its two largest units.
-pub(super) fn span(time: Duration) -> String {
+pub fn span(time: Duration) -> String {
     let seconds = time.as_secs();
     let (days, hours, minutes) = (seconds / 86_400, seconds / 3600 % 24, seconds / 60 % 60);
     match (days, hours, minutes) {

@@ -1,0 +1,149 @@
+use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
+use std::time::{Duration, Instant};
+
+use tokio::sync::Notify;
+use tokio::time::timeout;
+
+/// What a slow piece of work found, which runs in the background and at most once at a time.
+pub(super) struct Background<T>(Arc<Shared<T>>);
+
+struct Shared<T> {
+    last: Mutex<Last<T>>,
+    ended: Notify,
+}
+
+struct Last<T> {
+    found: Option<T>,
+    at: Option<Instant>,
+    /// Work that takes long is repeated less often.
+    took: Duration,
+    is_running: bool,
+}
+
+/// What was found last.
+pub(super) struct Latest<T> {
+    /// None before the work has ended for the first time.
+    pub(super) found: Option<T>,
+    pub(super) age: Duration,
+}
+
+impl<T: Clone + Send + 'static> Background<T> {
+    pub(super) fn new() -> Self {
+        Self(Arc::new(Shared {
+            last: Mutex::new(Last {
+                found: None,
+                at: None,
+                took: Duration::ZERO,
+                is_running: false,
+            }),
+            ended: Notify::new(),
+        }))
+    }
+
+    /// Returns what was found last; starts the work if that is older than `max_age`, and waits `patience` for it.
+    ///
+    /// The work goes on if this call is dropped, and has `within` to end.
+    pub(super) async fn latest(
+        &self,
+        max_age: Duration,
+        patience: Duration,
+        within: Duration,
+        work: impl Future<Output = T> + Send + 'static,
+    ) -> Latest<T> {
+        let ended = self.0.ended.notified();
+        tokio::pin!(ended);
+        // From here on no end is missed.
+        ended.as_mut().enable();
+        if self.0.claim(max_age) {
+            tokio::spawn(run(self.0.clone(), within, work));
+        }
+        if self.0.lock().is_running {
+            // Whether it has ended or not, what was found last is told.
+            let _ = timeout(patience, ended).await;
+        }
+        let last = self.0.lock();
+        Latest {
+            found: last.found.clone(),
+            age: last.at.map_or(Duration::ZERO, |at| at.elapsed()),
+        }
+    }
+
+    /// Makes the next call start the work anew.
+    pub(super) fn forget(&self) {
+        self.0.lock().at = None;
+    }
+}
+
+impl<T> Shared<T> {
+    fn lock(&self) -> MutexGuard<'_, Last<T>> {
+        self.last.lock().unwrap_or_else(PoisonError::into_inner)
+    }
+
+    fn claim(&self, max_age: Duration) -> bool {
+        let mut last = self.lock();
+        let max_age = max_age.max(last.took * 10);
+        let is_due = last.at.is_none_or(|at| at.elapsed() > max_age);
+        let is_claimed = is_due && !last.is_running;
+        last.is_running |= is_claimed;
+        is_claimed
+    }
+}
+
+/// Ends the claim, also of work that panics.
+struct Claim<T>(Arc<Shared<T>>);
+
+impl<T> Drop for Claim<T> {
+    fn drop(&mut self) {
+        self.0.lock().is_running = false;
+        self.0.ended.notify_waiters();
+    }
+}
+
+async fn run<T>(shared: Arc<Shared<T>>, within: Duration, work: impl Future<Output = T>) {
+    let claim = Claim(shared);
+    let started = Instant::now();
+    if let Ok(found) = timeout(within, work).await {
+        let mut last = claim.0.lock();
+        last.found = Some(found);
+        last.at = Some(Instant::now());
+        last.took = started.elapsed();
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use std::future::{pending, ready};
+
+    use super::*;
+
+    const LONG: Duration = Duration::from_secs(60);
+
+    #[tokio::test]
+    async fn work_that_hangs_delays_nobody_and_leaves_what_was_found() {
+        let background = Background::new();
+        let first = background.latest(LONG, LONG, LONG, ready(1)).await;
+        assert_eq!(first.found, Some(1));
+        // What is young enough is not looked for again.
+        let same = background.latest(LONG, LONG, LONG, ready(2)).await;
+        assert_eq!(same.found, Some(1));
+        background.forget();
+        let tick = Duration::from_millis(1);
+        let old = background.latest(LONG, tick, LONG, pending()).await;
+        assert_eq!(old.found, Some(1));
+        // It runs still, so no other is started.
+        let same = background
+            .latest(Duration::ZERO, tick, LONG, ready(3))
+            .await;
+        assert_eq!(same.found, Some(1));
+    }
+
+    #[tokio::test]
+    async fn work_past_its_bound_ends_and_is_started_again() {
+        let background = Background::new();
+        let tick = Duration::from_millis(1);
+        let none = background.latest(LONG, LONG, tick, pending()).await;
+        assert_eq!(none.found, None::<u8>);
+        let found = background.latest(LONG, LONG, LONG, ready(1)).await;
+        assert_eq!(found.found, Some(1));
+    }
+}

@@ -1,0 +1,188 @@
+use std::fmt;
+use std::sync::Arc;
+
+use axum::Router;
+use axum::http::request::Parts;
+use axum::response::Response;
+use larder_queue::QueueRecord;
+use larder_redis::RedisStore;
+use larder_response_cache::{Purger, ResponseCacheLayer};
+use larder_session::Sessions;
+use larder_store::program::Record;
+use larder_store::{Error, ErrorKind, Key, Result, Store, StoreExt};
+use tokio::sync::{Mutex, Semaphore};
+
+use super::action_log::ActionLog;
+use super::background::Background;
+use super::figures::Figures;
+use super::guard::{Guard, Operator};
+use super::listing::Listing;
+use super::live::MAX_STREAMS;
+use super::routes::router;
+use super::state::Shared;
+use super::tokens::Tokens;
+use crate::doctor::{Doctor, Uses};
+
+/// Builds the page for operators of an app.
+pub struct OpsPage {
+    store: Arc<dyn Store>,
+    title: String,
+    redis: Option<Arc<RedisStore>>,
+    doctor: Option<Doctor>,
+    figures: Option<Figures>,
+    sessions: Option<Sessions>,
+    purger: Option<Purger>,
+    queues: Vec<String>,
+    allows_actions: bool,
+    has_drill: bool,
+}
+
+impl OpsPage {
+    /// Makes a page about `store`, as the layers of the app have it: with its namespace, if it has one.
+    pub fn new(store: Arc<dyn Store>) -> Self {
+        Self {
+            store,
+            title: "Operations".to_owned(),
+            redis: None,
+            doctor: None,
+            figures: None,
+            sessions: None,
+            purger: None,
+            queues: Vec::new(),
+            allows_actions: false,
+            has_drill: false,
+        }
+    }
+
+    /// Sets the title of the page, such as the name of the app. Default: `Operations`.
+    #[must_use]
+    pub fn with_title(mut self, title: impl Into<String>) -> Self {
+        self.title = title.into();
+        self
+    }
+
+    /// Shows the servers of the store, and what the doctor says of them.
+    ///
+    /// Pass the store of Redis that the namespace of [`new`](Self::new) is put around.
+    #[must_use]
+    pub fn with_redis(mut self, redis: Arc<RedisStore>) -> Self {
+        self.redis = Some(redis);
+        self
+    }
+
+    /// Sets the doctor who examines the servers. Default: one who expects everything of them.
+    #[must_use]
+    pub fn with_doctor(mut self, doctor: Doctor) -> Self {
+        self.doctor = Some(doctor);
+        self
+    }
+
+    /// Shows the metrics of this process. Default: the page says that it has none.
+    #[must_use]
+    pub fn with_figures(mut self, figures: Figures) -> Self {
+        self.figures = Some(figures);
+        self
+    }
+
+    /// Sets the sessions whose devices are listed and revoked. Default: those of the store.
+    ///
+    /// Names of devices that are sealed are only shown with the app's own sessions.
+    #[must_use]
+    pub fn with_sessions(mut self, sessions: Sessions) -> Self {
+        self.sessions = Some(sessions);
+        self
+    }
+
+    /// Sets what purges stored responses. Default: one for the response cache of the store without a name.
+    #[must_use]
+    pub fn with_purger(mut self, purger: Purger) -> Self {
+        self.purger = Some(purger);
+        self
+    }
+
+    /// Names queues that are shown before the first listing of the store has ended.
+    #[must_use]
+    pub fn with_queues(mut self, names: impl IntoIterator<Item = impl Into<String>>) -> Self {
+        self.queues.extend(names.into_iter().map(Into::into));
+        self
+    }
+
+    /// Lets operators act: revoke sessions, purge responses, pause and redrive queues, break locks.
+    ///
+    /// Default: the page is read-only. An [`Operator`] who is
+    /// [`read_only`](Operator::read_only) never acts.
+    #[must_use]
+    pub fn allow_actions(mut self) -> Self {
+        self.allows_actions = true;
+        self
+    }
+
+    /// Adds the drill, which loads a cold page a thousand times at once. For development only.
+    ///
+    /// It runs in this process, one at a time, on a cache and a slow load of its own.
+    #[must_use]
+    pub fn with_drill(mut self) -> Self {
+        self.has_drill = true;
+        self
+    }
+
+    /// Builds the router. `guard` decides who may see it, at each request.
+    ///
+    /// It gets the head of the request, with the extensions that outer layers have put there, such as a session,
+    /// and returns the operator, or the response for everybody else: a 404, or a redirect to the sign-in.
+    /// Put the layer of the sessions around the router that the page is nested in.
+    ///
+    /// # Errors
+    /// [`ErrorKind::Invalid`](larder_store::ErrorKind::Invalid) if the store runs no programs.
+    pub fn build<S, G, F>(self, guard: G) -> Result<Router<S>>
+    where
+        S: Clone + Send + Sync + 'static,
+        G: Fn(Parts) -> F + Send + Sync + 'static,
+        F: Future<Output = std::result::Result<Operator, Response>> + Send + 'static,
+    {
+        let guard: Guard = Arc::new(move |parts| Box::pin(guard(parts)));
+        let store = self.store;
+        if let Some(figures) = &self.figures {
+            figures.start_sampling();
+        }
+        let names = self.queues.iter();
+        let known = names.map(|name| Key::new(QueueRecord::KIND, &**name));
+        let sessions = match self.sessions {
+            Some(sessions) => sessions,
+            None => Sessions::new(store.clone())
+                .map_err(|error| Error::new("page", ErrorKind::Invalid, error.to_string()))?,
+        };
+        let purger = match self.purger {
+            Some(purger) => purger,
+            None => ResponseCacheLayer::builder(store.clone()).build()?.purger(),
+        };
+        let shared = Shared {
+            title: self.title,
+            programs: store.clone().require_programs("the page")?,
+            queues: Listing::new(&store, known.collect()),
+            locks: Listing::new(&store, Vec::new()),
+            redis: self.redis,
+            doctor: self.doctor.unwrap_or_else(|| Doctor::new(Uses::ALL)),
+            figures: self.figures,
+            sessions,
+            purger,
+            report: Background::new(),
+            tokens: Tokens::new(store.clone()),
+            log: ActionLog::new(store.clone())?,
+            allows_actions: self.allows_actions,
+            has_drill: self.has_drill,
+            streams: Arc::new(Semaphore::new(MAX_STREAMS)),
+            drill: Mutex::new(()),
+            store,
+        };
+        Ok(router(Arc::new(shared), guard).with_state(()))
+    }
+}
+
+impl fmt::Debug for OpsPage {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.debug_struct("OpsPage")
+            .field("store", &self.store.location())
+            .finish_non_exhaustive()
+    }
+}

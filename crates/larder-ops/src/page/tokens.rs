@@ -1,0 +1,102 @@
+use std::sync::Arc;
+
+use axum::http::HeaderMap;
+use axum::http::header::ORIGIN;
+use base64::Engine;
+use base64::engine::general_purpose::URL_SAFE_NO_PAD;
+use larder_store::{Key, Kind, Put, PutOutcome, Result, Store, Ttl};
+use rand::Rng;
+use subtle::ConstantTimeEq;
+
+use super::guard::Operator;
+
+const TOKEN: Kind = Kind::pinned("ops-token");
+/// A form that is older is refused, and the page is loaded anew.
+const TTL: Ttl = Ttl::from_secs(12 * 3600);
+
+/// The tokens of forms: one for each operator, in the store, so that every process knows it.
+pub(super) struct Tokens {
+    store: Arc<dyn Store>,
+}
+
+impl Tokens {
+    pub(super) fn new(store: Arc<dyn Store>) -> Self {
+        Self { store }
+    }
+
+    /// Returns the token of an operator, and makes it if there is none. One round trip, three at first.
+    pub(super) async fn of(&self, operator: &Operator) -> Result<String> {
+        let key = Key::new(TOKEN, operator.name());
+        if let Some(entry) = self.store.get(&key).await? {
+            return Ok(String::from_utf8_lossy(&entry.value).into_owned());
+        }
+        let token = URL_SAFE_NO_PAD.encode(rand::rng().random::<[u8; 32]>());
+        let put = Put::new(key.clone(), token.clone(), TTL).if_absent();
+        if let PutOutcome::Stored = self.store.put(&put).await? {
+            return Ok(token);
+        }
+        // Another request was first.
+        let entry = self.store.get(&key).await?;
+        Ok(entry.map_or(token, |entry| {
+            String::from_utf8_lossy(&entry.value).into_owned()
+        }))
+    }
+
+    /// Returns whether a form has the token of its operator. One round trip.
+    pub(super) async fn is_of(&self, operator: &Operator, given: &str) -> Result<bool> {
+        let entry = self.store.get(&Key::new(TOKEN, operator.name())).await?;
+        Ok(entry.is_some_and(|entry| entry.value.as_ref().ct_eq(given.as_bytes()).into()))
+    }
+}
+
+/// Returns whether a form was sent from a page of this site, by the headers that pages cannot set.
+///
+/// `host` is the host that was asked for. A client that sends neither header is not a browser: the token
+/// decides.
+pub(super) fn is_same_site(headers: &HeaderMap, host: Option<&str>) -> bool {
+    if let Some(site) = headers.get("sec-fetch-site") {
+        return site == "same-origin";
+    }
+    let Some(origin) = headers.get(ORIGIN) else {
+        return true;
+    };
+    let origin = origin.to_str().ok();
+    let origin = origin.and_then(|origin| origin.split_once("://"));
+    origin.is_some_and(|(_, from)| host.is_some_and(|host| host.eq_ignore_ascii_case(from)))
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn a_form_comes_from_this_site_or_from_no_browser() {
+        let is_same = |pairs: &[(&'static str, &str)], host: Option<&str>| {
+            let pairs = pairs.iter().map(|(name, value)| {
+                let name = axum::http::HeaderName::from_static(name);
+                (name, value.parse().unwrap())
+            });
+            is_same_site(&pairs.collect(), host)
+        };
+        let host = Some("a.example:3000");
+        assert!(is_same(&[("sec-fetch-site", "same-origin")], host));
+        assert!(is_same(&[("origin", "https://A.example:3000")], host));
+        assert!(is_same(&[], host));
+        assert!(!is_same(&[("origin", "https://a.example:3000")], None));
+        for wrong in [
+            &[("sec-fetch-site", "cross-site")][..],
+            &[("sec-fetch-site", "same-site")],
+            &[("sec-fetch-site", "none")],
+            &[("origin", "null")],
+            &[("origin", "https://b.example")],
+            &[("origin", "https://a.example")],
+            // The first header is the stronger one.
+            &[
+                ("sec-fetch-site", "cross-site"),
+                ("origin", "https://a.example:3000"),
+            ],
+        ] {
+            assert!(!is_same(wrong, host), "{wrong:?}");
+        }
+    }
+}

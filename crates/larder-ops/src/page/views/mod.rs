@@ -1,0 +1,102 @@
+//! The views: each reads what it shows, all at once, and every wait has a deadline.
+
+mod caches;
+mod doctor;
+mod limits;
+mod locks;
+mod log;
+mod overview;
+mod queues;
+mod responses;
+mod sessions;
+mod store;
+
+use axum::http::StatusCode;
+use axum::response::Response;
+use futures_util::future::join;
+use larder_store::{ErrorKind, Refusal};
+
+pub(super) use sessions::devices;
+
+use super::actions::notice;
+use super::drill;
+use super::model::{Origin, Panel, Tone};
+use super::patience::ask;
+use super::render::frame;
+use super::state::Visit;
+use super::view::View;
+
+/// What the address of a view says beside its path: what was done a moment ago.
+#[derive(Default, serde::Deserialize)]
+pub(super) struct Did {
+    #[serde(default)]
+    did: String,
+    #[serde(default)]
+    count: u64,
+}
+
+/// Writes a view.
+pub(super) async fn show(visit: &Visit, view: View, did: &Did) -> Response {
+    let notice = notice(view, &did.did, did.count);
+    let (frame, panels) = join(frame(visit, view, notice), panels(visit, view)).await;
+    frame.page(StatusCode::OK, &panels)
+}
+
+/// Writes the panels of a view alone.
+pub(super) async fn panels_of(visit: &Visit, view: View) -> String {
+    let (frame, panels) = join(frame(visit, view, None), panels(visit, view)).await;
+    frame.panels(&panels)
+}
+
+/// Reads the panels of a view. If the store does not answer, the first of them says so.
+async fn panels(visit: &Visit, view: View) -> Vec<Panel> {
+    let (probed, panels) = join(ask(visit.shared.probe()), read(visit, view)).await;
+    let trouble = probed.err().map(|trouble| {
+        let text =
+            format!("{trouble} What follows from it is missing; figures of this process go on.");
+        Panel::new("trouble", "The store does not answer", Origin::Page).alarm(Tone::Bad, text)
+    });
+    trouble.into_iter().chain(panels).collect()
+}
+
+async fn read(visit: &Visit, view: View) -> Vec<Panel> {
+    let shared = &visit.shared;
+    match view {
+        View::Overview => overview::read(shared).await,
+        View::Caches => caches::read(shared),
+        View::Limits => limits::read(shared),
+        View::Sessions => sessions::read(shared),
+        View::Responses => responses::read(shared, visit.may_act()),
+        View::Queues => queues::read(shared).await,
+        View::Locks => locks::read(shared).await,
+        View::Store => store::read(shared).await,
+        View::Doctor => doctor::read(shared).await,
+        View::Log => log::read(shared).await,
+        View::Drill => drill::offer(visit.may_act()),
+    }
+}
+
+/// Says that a panel has no figures, and how it gets them.
+fn without_figures(panel: Panel) -> Panel {
+    panel.alarm(
+        Tone::Unknown,
+        "This process keeps no figures for the page: install Figures::recorder before the layers are \
+         built, and pass it to OpsPage::with_figures.",
+    )
+}
+
+/// Adds that not all series are kept.
+fn caveat(panel: Panel, is_full: bool) -> Panel {
+    match is_full {
+        true => panel.alarm(
+            Tone::Warn,
+            "There are more series than the page keeps: some are missing.",
+        ),
+        false => panel,
+    }
+}
+
+/// Returns whether a key holds something else than its kind says.
+fn is_foreign(error: &larder_store::Error) -> bool {
+    error.kind() == ErrorKind::Refused(Refusal::WrongType)
+}

@@ -1,0 +1,234 @@
+use std::time::Duration;
+
+use futures_util::future::join_all;
+use larder_queue::{Counts, Queue, QueueRecord};
+use larder_store::Key;
+
+use crate::page::actions::{Action, button, queue_of};
+use crate::page::figures::Snapshot;
+use crate::page::model::{ACTIONS, Block, Cell, Origin, Panel, Table, Tile, Tone, number, text};
+use crate::page::numbers::{count, of};
+use crate::page::patience::ask;
+use crate::page::spark::Spark;
+use crate::page::state::Shared;
+use crate::records::id_of;
+use crate::time::span;
+
+use super::{is_foreign, without_figures};
+
+/// Jobs that have been due for longer make a warning.
+const LATE: Duration = Duration::from_secs(60);
+
+/// The queues that were found, with what they hold.
+pub(super) struct Queues {
+    found: Vec<(Key, Counts)>,
+    /// Keys with the name of a queue, where another client wrote something else.
+    unreadable: usize,
+    caveat: Option<String>,
+    /// Queues whose names are hashed, so that only their app can name them.
+    unnamed: usize,
+}
+
+/// Lists the queues and counts their jobs, all at once, within the deadline of a panel.
+pub(super) async fn count_all(shared: &Shared) -> Result<Queues, String> {
+    ask(count_each(shared)).await
+}
+
+async fn count_each(shared: &Shared) -> larder_store::Result<Queues> {
+    let listed = shared.queues.keys::<QueueRecord>().await;
+    let keys = listed.keys.iter();
+    let queues = keys.filter_map(|key| Some((key.clone(), queue_of(&shared.store, key)?)));
+    let queues: Vec<(Key, Queue)> = queues.collect();
+    let unnamed = listed.keys.len() - queues.len();
+    let counts = join_all(queues.iter().map(|(_, queue)| queue.counts())).await;
+    let (mut found, mut unreadable) = (Vec::new(), 0);
+    for ((key, _), counts) in queues.into_iter().zip(counts) {
+        match counts {
+            Err(error) if is_foreign(&error) => unreadable += 1,
+            counts => found.push((key, counts?)),
+        }
+    }
+    Ok(Queues {
+        found,
+        unreadable,
+        caveat: listed.caveat,
+        unnamed,
+    })
+}
+
+impl Queues {
+    /// Adds the tiles of all queues to a panel, and why they may not be all.
+    pub(super) fn show(&self, panel: Panel) -> Panel {
+        let panel = match (self.found.is_empty(), &self.caveat) {
+            // Nothing is known of them, which is not that there are none.
+            (true, Some(_)) => panel,
+            _ => panel.with(Block::Tiles(self.tiles())),
+        };
+        match &self.caveat {
+            Some(caveat) => panel.alarm(Tone::Unknown, caveat),
+            None => panel,
+        }
+    }
+
+    fn tiles(&self) -> Vec<Tile> {
+        let sum = |count: fn(&Counts) -> u64| -> u64 {
+            self.found.iter().map(|(_, counts)| count(counts)).sum()
+        };
+        let oldest = self.found.iter().map(|(_, counts)| counts.oldest_us).max();
+        let oldest = Duration::from_micros(oldest.unwrap_or(0));
+        let (dead, paused) = (sum(|it| it.dead), sum(|it| u64::from(it.is_paused)));
+        vec![
+            Tile::new("Jobs waiting", count(sum(|it| it.waiting) as f64))
+                .detail(format!(
+                    "{} scheduled, {} running",
+                    count(sum(|it| it.scheduled) as f64),
+                    count(sum(|it| it.running) as f64)
+                ))
+                .to("queues"),
+            Tile::new("Oldest job", late(oldest))
+                .detail("since it was due")
+                .tone(if oldest > LATE {
+                    Tone::Warn
+                } else {
+                    Tone::Plain
+                })
+                .to("queues"),
+            Tile::new("Dead letters", count(dead as f64))
+                .detail("failed as often as they may")
+                .tone(if dead > 0 { Tone::Bad } else { Tone::Plain })
+                .to("queues"),
+            Tile::new("Queues", count(self.found.len() as f64))
+                .detail(format!("{paused} paused"))
+                .tone(if paused > 0 { Tone::Warn } else { Tone::Plain })
+                .to("queues"),
+        ]
+    }
+}
+
+pub(super) async fn read(shared: &Shared) -> Vec<Panel> {
+    let panel = Panel::new("queues", "All queues", Origin::Store);
+    let mut panels = match count_all(shared).await {
+        Err(trouble) => vec![panel.alarm(Tone::Bad, trouble)],
+        Ok(queues) => {
+            let mut all = queues.show(panel);
+            if queues.unreadable > 0 {
+                let keys = of(queues.unreadable as u64, "key", "keys");
+                let text = format!("{keys} with the name of a queue hold something else.");
+                all = all.alarm(Tone::Warn, text);
+            }
+            if queues.unnamed > 0 {
+                let queues = of(queues.unnamed as u64, "queue has", "queues have");
+                all = all.note(format!("{queues} a name that is too long to be shown."));
+            }
+            let rows = queues
+                .found
+                .iter()
+                .map(|(key, counts)| row(key, counts))
+                .collect();
+            let columns = [
+                text("queue"),
+                number("waiting"),
+                number("scheduled"),
+                number("running"),
+                number("dead"),
+                number("done"),
+                number("oldest"),
+                text("state"),
+                ACTIONS,
+            ];
+            let empty = "There is no queue in this store.";
+            let table = Table::of("Queues and partitions", columns, rows, empty);
+            vec![
+                all,
+                Panel::new("each-queue", "By queue", Origin::Store).with(table),
+            ]
+        }
+    };
+    panels.push(worked(shared.snapshot().as_ref()));
+    panels
+}
+
+fn row(key: &Key, counts: &Counts) -> Vec<Cell> {
+    let oldest = Duration::from_micros(counts.oldest_us);
+    let (state, is_paused) = match counts.is_paused {
+        true => (Cell::Badge(Tone::Warn, "paused".to_owned()), true),
+        false => (Cell::Badge(Tone::Good, "open".to_owned()), false),
+    };
+    let mut forms = vec![match is_paused {
+        true => button(Action::ResumeQueue, "Resume", key.as_str()),
+        false => button(Action::PauseQueue, "Pause", key.as_str()),
+    }];
+    if counts.dead > 0 {
+        forms.push(button(Action::RedriveQueue, "Redrive…", key.as_str()));
+    }
+    for form in &mut forms {
+        form.about = id_of(key).to_owned();
+    }
+    let number = |number: u64| Cell::Text(count(number as f64));
+    vec![
+        Cell::name(id_of(key)),
+        number(counts.waiting),
+        number(counts.scheduled),
+        number(counts.running),
+        match counts.dead {
+            0 => number(0),
+            dead => Cell::Badge(Tone::Bad, count(dead as f64)),
+        },
+        number(counts.done),
+        Cell::Text(late(oldest)),
+        state,
+        Cell::Forms(forms),
+    ]
+}
+
+/// Writes how long a job has been due; a dash if none is.
+fn late(oldest: Duration) -> String {
+    match oldest.is_zero() {
+        true => "–".to_owned(),
+        false => span(oldest),
+    }
+}
+
+/// What the workers of this process did.
+fn worked(figures: Option<&Snapshot>) -> Panel {
+    let panel = Panel::new("workers", "Workers", Origin::Process);
+    let Some(figures) = figures else {
+        return without_figures(panel);
+    };
+    const TAKEN: &str = "larder_queue_taken_total";
+    let queues = figures.values(TAKEN, "queue").into_iter();
+    let rows = queues.map(|queue| {
+        let labels = [("queue", queue)];
+        let total = |name: &str| Cell::Text(count(figures.total(name, &labels)));
+        vec![
+            Cell::name(queue),
+            total("larder_queue_enqueued_total"),
+            total(TAKEN),
+            total("larder_queue_done_total"),
+            total("larder_queue_failed_total"),
+            total("larder_queue_dead_total"),
+            total("larder_queue_lost_leases_total"),
+            Cell::Spark(Spark::of(
+                &figures.figure(TAKEN, &labels).history,
+                "attempts",
+            )),
+        ]
+    });
+    let columns = [
+        text("queue"),
+        number("enqueued"),
+        number("attempts"),
+        number("done"),
+        number("failed"),
+        number("dead"),
+        number("leases lost"),
+        text("attempts"),
+    ];
+    let empty = "No worker of this process has taken a job.";
+    panel.with(Table::of(
+        "What workers of this process did",
+        columns,
+        rows.collect(),
+        empty,
+    ))
+}

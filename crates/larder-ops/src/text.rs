@@ -1,0 +1,56 @@
+//! Text of others, made harmless for people to read.
+
+/// Escapes everything that a terminal or a browser could take for more than a sign.
+///
+/// Control characters, and those that turn the direction of text, are written as `\n` or `\u{202e}`.
+pub fn escape(text: &str) -> String {
+    let mut escaped = String::with_capacity(text.len());
+    for sign in text.chars() {
+        match sign {
+            '"' | '\'' => escaped.push(sign),
+            sign => escaped.extend(sign.escape_debug()),
+        }
+    }
+    escaped
+}
+
+/// Escapes bytes that may be no text, as [`escape`] does.
+pub fn escape_bytes(bytes: &[u8]) -> String {
+    let chunks = bytes.utf8_chunks().map(|chunk| {
+        let invalid = chunk.invalid().iter();
+        let invalid = invalid.map(|byte| format!(r"\x{byte:02x}"));
+        escape(chunk.valid()) + &invalid.collect::<String>()
+    });
+    chunks.collect()
+}
+
+/// Cuts text that is longer than `widest` characters, and says how long it was.
+pub fn shorten(text: &str, widest: usize) -> String {
+    let length = text.chars().count();
+    if length <= widest {
+        return text.to_owned();
+    }
+    let start: String = text.chars().take(widest.saturating_sub(20)).collect();
+    format!("{start}… ({length} characters)")
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn nothing_in_escaped_text_moves_the_cursor_or_turns_the_text() {
+        let hostile = "a\n\u{1b}[2J\u{202e}\u{9b}31m\r\0\\";
+        assert_eq!(escape(hostile), r"a\n\u{1b}[2J\u{202e}\u{9b}31m\r\0\\");
+        assert_eq!(escape("it's \"ü\" 日本"), "it's \"ü\" 日本");
+        assert_eq!(escape_bytes(b"\xffa\x1b[m"), r"\xffa\u{1b}[m");
+    }
+
+    #[test]
+    fn long_text_is_cut_and_says_its_length() {
+        let short = shorten(&"x".repeat(10_240), 120);
+        assert!(short.chars().count() <= 125, "{short}");
+        assert!(short.ends_with("(10240 characters)"), "{short}");
+        assert_eq!(shorten("x", 120), "x");
+    }
+}

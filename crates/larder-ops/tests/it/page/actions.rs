@@ -1,0 +1,216 @@
+use axum::http::StatusCode;
+use larder_queue::QueueRecord;
+use larder_response_cache::ResponseCacheLayer;
+use larder_store::Key;
+use larder_store::program::Record;
+use larder_structures::lock::{Lock, Permits};
+
+use super::world::{Answer, Stores, World, in_process, on_a_server, world};
+
+/// Checks the question, and that nothing was done before its answer; then what the page says after it.
+#[track_caller]
+fn asked_and_done((asked, done): &(Answer, Answer), question: &str, back: &str) {
+    assert_eq!(asked.status, StatusCode::OK);
+    asked.has(&[
+        question,
+        "Are you sure?",
+        "Cancel",
+        "name=\"sure\" value=\"yes\"",
+    ]);
+    assert_eq!(done.status, StatusCode::SEE_OTHER, "{done:?}");
+    assert_eq!(done.headers["location"].to_str().unwrap(), back);
+}
+
+async fn check(stores: Stores) {
+    let world = world(stores).await;
+    queues(&world).await;
+    sessions(&world).await;
+    locks(&world).await;
+    responses(&world).await;
+
+    let log = world.open("log").await;
+    log.has(&[
+        "root",
+        "pause-queue",
+        "resume-queue",
+        "redrive-queue",
+        "revoke-device",
+        "revoke-user",
+        "break-lock",
+        "purge-uri",
+        "purge-tag",
+    ]);
+    // A fingerprint of each target is all that is kept.
+    log.lacks(&["ann", "season", "mail", "films", "example.org"]);
+    assert_eq!(log.body.matches("<code><bdi>root</bdi></code>").count(), 8);
+}
+
+async fn queues(world: &World) {
+    let key = Key::new(QueueRecord::KIND, "mail");
+    let of = |action| [("action", action), ("subject", key.as_str())];
+    // What can be undone here is done without a question.
+    for (action, is_paused) in [("pause-queue", true), ("resume-queue", false)] {
+        let token = world.token().await;
+        let form = [&of(action)[..], &[("token", &*token)]].concat();
+        let done = world.post_as("root", "/ops/actions", &form).await;
+        assert_eq!(done.status, StatusCode::SEE_OTHER, "{done:?}");
+        assert_eq!(world.queue.counts().await.unwrap().is_paused, is_paused);
+        let back = done.headers["location"].to_str().unwrap();
+        world.get_as("root", back).await.has(&["role=\"status\""]);
+    }
+    let both = world.act(&of("redrive-queue")).await;
+    asked_and_done(
+        &both,
+        "This runs 2 dead letters again.",
+        "/ops/queues?did=redrive-queue&count=2",
+    );
+    let counts = world.queue.counts().await.unwrap();
+    assert_eq!((counts.waiting, counts.dead), (3, 0));
+}
+
+async fn sessions(world: &World) {
+    let shown = world
+        .post_as("root", "/ops/sessions", &[("user", "ann")])
+        .await;
+    shown.has(&[
+        "2 living sessions",
+        "value=\"revoke-device\"",
+        "value=\"revoke-user\"",
+    ]);
+    let device = shown.hidden("device").unwrap();
+    let of = |user| {
+        [
+            ("action", "revoke-device"),
+            ("subject", user),
+            ("device", &*device),
+        ]
+    };
+    // The session of one user is not ended in the name of another.
+    let (asked, done) = world.act(&of("bob")).await;
+    assert_eq!(
+        (asked.status, done.status),
+        (StatusCode::CONFLICT, StatusCode::CONFLICT)
+    );
+    let both = world.act(&of("ann")).await;
+    asked_and_done(
+        &both,
+        "This ends 1 session of the user.",
+        "/ops/sessions?did=revoke-device&count=1",
+    );
+    assert_eq!(world.sessions.devices("ann").await.unwrap().len(), 1);
+    let both = world
+        .act(&[("action", "revoke-user"), ("subject", "ann")])
+        .await;
+    asked_and_done(
+        &both,
+        "This ends 1 session of the user.",
+        "/ops/sessions?did=revoke-user&count=1",
+    );
+    assert_eq!(world.sessions.devices("ann").await.unwrap().len(), 0);
+    assert_eq!(world.sessions.devices("bob").await.unwrap().len(), 1);
+}
+
+async fn locks(world: &World) {
+    let key = Key::new(Permits::KIND, "season");
+    let form = [("action", "break-lock"), ("subject", key.as_str())];
+    let both = world.act(&form).await;
+    asked_and_done(
+        &both,
+        "This takes the lock from 1 holder.",
+        "/ops/locks?did=break-lock&count=1",
+    );
+    let lock = Lock::new(world.store.clone(), "season").unwrap();
+    assert!(lock.try_lock().await.unwrap().is_some(), "it is free");
+    let gone = [("action", "break-lock"), ("subject", "lock:{nobody}")];
+    assert_eq!(world.act(&gone).await.0.status, StatusCode::CONFLICT);
+}
+
+async fn responses(world: &World) {
+    use axum::body::Body;
+    use axum::http::{Request, Response};
+    use http_body_util::BodyExt;
+    use tower::{Layer, ServiceExt, service_fn};
+
+    let layer = ResponseCacheLayer::new(world.store.clone());
+    let pages = layer.layer(service_fn(|_: Request<Body>| async {
+        let response = Response::builder().header("cache-control", "max-age=60");
+        let response = response
+            .header("cache-tag", "films")
+            .body(Body::from("Metropolis"));
+        Ok::<_, std::convert::Infallible>(response.unwrap())
+    }));
+    let outcome = || async {
+        let request = Request::get("/films").header("host", "cinema.example");
+        let response = pages
+            .clone()
+            .oneshot(request.body(Body::empty()).unwrap())
+            .await
+            .unwrap();
+        let outcome = response.headers()["cache-status"]
+            .to_str()
+            .unwrap()
+            .to_owned();
+        response.into_body().collect().await.unwrap();
+        outcome
+    };
+    for (action, subject) in [
+        ("purge-uri", "http://cinema.example/films"),
+        ("purge-tag", "films"),
+    ] {
+        while !outcome().await.contains("hit") {}
+        let both = world.act(&[("action", action), ("subject", subject)]).await;
+        let back = format!("/ops/responses?did={action}&count=1");
+        asked_and_done(&both, "This removes", &back);
+        let purged = world.store.clone();
+        // Another layer on the same store has no near copy of it.
+        let other = ResponseCacheLayer::new(purged);
+        let other = other.layer(service_fn(|_: Request<Body>| async {
+            Ok::<_, std::convert::Infallible>(Response::new(Body::empty()))
+        }));
+        let request = Request::get("/films").header("host", "cinema.example");
+        let response = other
+            .oneshot(request.body(Body::empty()).unwrap())
+            .await
+            .unwrap();
+        let outcome = response.headers()["cache-status"].to_str().unwrap();
+        assert!(outcome.contains("fwd=uri-miss"), "{outcome}");
+    }
+    let (asked, done) = world
+        .act(&[("action", "purge-uri"), ("subject", "no uri")])
+        .await;
+    assert_eq!(
+        (asked.status, done.status),
+        (StatusCode::OK, StatusCode::CONFLICT)
+    );
+    done.has(&["expected an absolute URI"]);
+}
+
+#[tokio::test]
+async fn every_action_is_asked_done_once_and_logged_in_process() {
+    check(in_process()).await;
+}
+
+#[tokio::test]
+async fn every_action_is_asked_done_once_and_logged_on_a_server() {
+    check(on_a_server().await).await;
+}
+
+#[tokio::test]
+async fn an_action_that_is_unknown_or_names_something_else_does_nothing() {
+    let world = world(in_process()).await;
+    for (action, subject) in [
+        ("drop-everything", "queue:{mail}"),
+        ("redrive-queue", "lock:{season}"),
+        ("break-lock", "queue:{mail}"),
+        ("break-lock", "../../etc"),
+        ("pause-queue", ""),
+    ] {
+        let (_, done) = world.act(&[("action", action), ("subject", subject)]).await;
+        assert!(
+            done.status.is_client_error(),
+            "{action} {subject:?}: {done:?}"
+        );
+        done.lacks(&["etc"]);
+    }
+    world.open("log").await.has(&["Nobody has acted yet."]);
+}

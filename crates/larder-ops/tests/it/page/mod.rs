@@ -1,0 +1,8 @@
+//! The page, through HTTP, on a store in process and on a real server.
+
+mod actions;
+mod guard;
+mod names;
+mod trouble;
+mod views;
+mod world;
