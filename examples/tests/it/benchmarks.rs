@@ -99,14 +99,7 @@ fn what_is_carried_and_held_follows_from_what_was_measured() {
             }
         }
     }
-    // Only a run of `scale bytes` writes these two.
-    assert_eq!(
-        benchmarks.contains_key("bytes"),
-        capacity.contains_key("held")
-    );
-    let rows = |tables: &HashMap<_, Vec<Vec<String>>>, name| tables.get(name).cloned();
-    let (bytes, held) = (rows(&benchmarks, "bytes"), rows(&capacity, "held"));
-    for (measured, held) in bytes.iter().flatten().zip(held.iter().flatten()).skip(1) {
+    for (measured, held) in benchmarks["bytes"].iter().zip(&capacity["held"]).skip(1) {
         assert_eq!(measured[..3], held[..3]);
         follows(&held[3], 1e9 / number(&held[2]), &held[0]);
     }
