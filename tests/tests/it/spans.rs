@@ -181,7 +181,7 @@ async fn work(store: &Arc<dyn Store>, spans: &Spans) {
     limiter.check(SECRET).await.unwrap();
     let lock = Lock::new(store.clone(), SECRET).unwrap();
     let guard = lock.lock(Duration::from_secs(5)).await.unwrap().unwrap();
-    guard.release().await.unwrap();
+    let _ = guard.release().await.unwrap();
     let queue = Queue::new(store.clone(), "mail").unwrap();
     let _ = queue.enqueue(&Greet(SECRET.to_owned())).await.unwrap();
     let worker = Worker::new(queue).on(|_: Greet| async { Ok::<_, JobError>(()) });
