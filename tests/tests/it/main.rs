@@ -23,7 +23,6 @@ mod programs;
 mod sending;
 mod servers;
 mod sharded;
-mod spans;
 mod structures;
 mod support;
 mod tag_removal;
