@@ -22,6 +22,7 @@ mod patterns;
 mod programs;
 mod sending;
 mod servers;
+mod session_races;
 mod sharded;
 mod spans;
 mod structures;

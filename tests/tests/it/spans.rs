@@ -1,5 +1,7 @@
 //! Spans of what takes time: as the page of operations lists them, and without a key or a value.
 
+#![allow(clippy::unwrap_used, reason = "a test fails by panicking")]
+
 use std::collections::{BTreeMap, BTreeSet};
 use std::convert::Infallible;
 use std::fmt;
