@@ -8,6 +8,7 @@ mod capacity;
 mod chart;
 mod contenders;
 mod derive;
+mod operations;
 mod page;
 mod site;
 mod sweep;
