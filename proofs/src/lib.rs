@@ -22,6 +22,7 @@ mod page;
 mod proof;
 pub mod queue;
 pub mod rate_limits;
+pub mod session_races;
 pub mod soak;
 pub mod stores;
 pub mod structures;

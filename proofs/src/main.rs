@@ -84,7 +84,7 @@ fn main() -> ExitCode {
                 .long("rounds")
                 .value_name("NUMBER")
                 .value_parser(clap::value_parser!(u64))
-                .help("Stop after so many kills and pauses (structures, write-behind, queue)"),
+                .help("Stop after so many kills and pauses (structures, write-behind, queue) or rounds (sessions)"),
         )
         .get_matches();
     let area: Option<&String> = matches.get_one("area");

@@ -1,6 +1,7 @@
 use crate::{
     Limits, Page, Table, bus_loss, cancel, conformance, consistency, events, faults, fuzz, http,
-    leases, locks, model, mutants, queue, rate_limits, soak, structures, tag_removal, write_behind,
+    leases, locks, model, mutants, queue, rate_limits, session_races, soak, structures,
+    tag_removal, write_behind,
 };
 
 /// One long proof.
@@ -105,6 +106,12 @@ pub const PROOFS: &[Proof] = &[
         about: "exactly as many requests of several processes pass as a limit allows",
         page: "rate-limits",
         run: rate_limits::prove,
+    },
+    Proof {
+        name: "sessions",
+        about: "no race between two processes loses a write of a session or revives a dead one",
+        page: "session-races",
+        run: session_races::prove,
     },
     Proof {
         name: "events",

@@ -16,7 +16,10 @@ type Drawn = Result<(), Box<dyn Error>>;
 const WIDTH: u32 = 720;
 /// The lines of a median are thinner, and dashed.
 const THIN: u32 = 2;
-const THICK: u32 = 3;
+const THICK: u32 = 4;
+/// The height of text, which is still read where the picture is half as wide, as on a phone.
+const TEXT: u32 = 26;
+const TITLE: u32 = 32;
 
 /// The colours of a scheme.
 pub(super) struct Scheme {
@@ -71,11 +74,11 @@ pub(super) fn lines(title: &str, table: &Table, scheme: &Scheme) -> Result<Strin
             growing.push(&row[0]);
         }
     }
-    svg(title, table, scheme, 740, |area| {
+    svg(title, table, scheme, 800, |area| {
         let legend = names.iter().map(|name| (*name).to_owned());
         let below = legend_below(area, scheme, legend.collect())?;
         let (_, panels) = area.split_vertically(below);
-        let (upper, lower) = panels.split_vertically((740 - below) / 2 - 15);
+        let (upper, lower) = panels.split_vertically((800 - below) / 2 - 15);
         let panel = |area: &Area<'_>, what: &str, columns: &[(usize, u32)], is_last: bool| {
             let x_label = is_last.then_some(table.heads[0].as_str());
             panel(
@@ -106,8 +109,8 @@ fn legend_below(
     let mut left = 24;
     for (at, name) in names.iter().enumerate() {
         area.draw(&Circle::new((left, 66), 8, scheme.series[at].filled()))?;
-        area.draw_text(name, &scheme.text(22, HPos::Left), (left + 16, 66))?;
-        left += 46 + 10 * name.chars().count() as i32;
+        area.draw_text(name, &scheme.text(TEXT, HPos::Left), (left + 16, 66))?;
+        left += 50 + 12 * name.chars().count() as i32;
     }
     Ok(88)
 }
@@ -121,7 +124,7 @@ fn panel(
     (what, columns): (&str, &[(usize, u32)]),
     x_label: Option<&str>,
 ) -> Drawn {
-    area.draw_text(what, &scheme.text(20, HPos::Left), (24, 14))?;
+    area.draw_text(what, &scheme.text(TEXT, HPos::Left), (24, 14))?;
     let figures = table.rows.iter();
     let figures = figures.flat_map(|row| {
         columns
@@ -141,12 +144,13 @@ fn panel(
         .with_key_points(marks(bottom, top));
     let mut chart = ChartBuilder::on(area)
         .margin_top(30)
-        .margin_right(28)
-        .y_label_area_size(86)
-        .x_label_area_size(if x_label.is_some() { 62 } else { 30 })
+        .margin_right(32)
+        .y_label_area_size(96)
+        .x_label_area_size(if x_label.is_some() { 72 } else { 36 })
         .build_cartesian_2d(x, y)?;
     mesh(&mut chart, scheme, growing, x_label)?;
-    for (at, name) in names.iter().enumerate() {
+    // Ours is first, and drawn last, above the others.
+    for (at, name) in names.iter().enumerate().rev() {
         let colour = scheme.series[at];
         for (column, width) in columns {
             let rows = table.rows.iter().filter(|row| row[1] == *name);
@@ -177,7 +181,7 @@ where
     X: Ranged<ValueType = f64> + ValueFormatter<f64>,
     Y: Ranged<ValueType = f64> + ValueFormatter<f64>,
 {
-    let text = ("sans-serif", 20).into_font().color(&scheme.ink);
+    let text = ("sans-serif", TEXT).into_font().color(&scheme.ink);
     let step = |place: &f64| place.log(4.0).round() as usize;
     let steps = |place: &f64| {
         growing
@@ -226,7 +230,7 @@ fn short(number: f64) -> String {
 
 /// Draws the bytes of each kind of entry: ours and what is made by hand, in process and on Redis.
 pub(super) fn bars(title: &str, table: &Table, scheme: &Scheme) -> Result<String, Box<dyn Error>> {
-    const BAR: i32 = 24;
+    const BAR: i32 = 30;
     let places = ["in process", "Redis"];
     let rows = |place: &str| {
         table
@@ -236,7 +240,7 @@ pub(super) fn bars(title: &str, table: &Table, scheme: &Scheme) -> Result<String
             .collect::<Vec<_>>()
     };
     let many = table.rows.len() as i32;
-    let height = 88 + places.len() as i32 * 44 + many * (2 * BAR + 40);
+    let height = 88 + places.len() as i32 * 50 + many * (2 * BAR + 48);
     let most = table
         .rows
         .iter()
@@ -246,31 +250,31 @@ pub(super) fn bars(title: &str, table: &Table, scheme: &Scheme) -> Result<String
         let names = ["larder", "the peer that is named"].map(str::to_owned);
         let mut top = legend_below(area, scheme, names.into())? as i32;
         for place in places {
-            area.draw_text(place, &scheme.text(24, HPos::Left), (24, top + 20))?;
-            top += 44;
+            area.draw_text(place, &scheme.text(TITLE, HPos::Left), (24, top + 20))?;
+            top += 50;
             for row in rows(place) {
                 let what = match row[3].as_str() {
                     super::table::NONE => row[0].clone(),
                     peer => format!("{}, beside {peer}", row[0]),
                 };
-                area.draw_text(&what, &scheme.text(20, HPos::Left), (24, top + 10))?;
-                top += 24;
-                for (column, colour) in [(2, scheme.series[0]), (4, scheme.series[2])] {
+                area.draw_text(&what, &scheme.text(TEXT, HPos::Left), (24, top + 10))?;
+                top += 30;
+                for (column, colour) in [(2, scheme.series[0]), (4, scheme.series[1])] {
                     let Some(bytes) = number(&row[column]) else {
                         continue;
                     };
-                    let end = 24 + (bytes / most * f64::from(WIDTH - 24 - 120)) as i32;
+                    let end = 24 + (bytes / most * f64::from(WIDTH - 24 - 110)) as i32;
                     let bar = Rectangle::new([(24, top), (end, top + BAR - 4)], colour.filled());
                     area.draw(&bar)?;
                     let middle = top + BAR / 2 - 2;
                     area.draw_text(
                         &row[column],
-                        &scheme.text(20, HPos::Left),
+                        &scheme.text(TEXT, HPos::Left),
                         (end + 8, middle),
                     )?;
                     top += BAR;
                 }
-                top += 16;
+                top += 18;
             }
         }
         Ok(())
@@ -289,7 +293,7 @@ fn svg(
     {
         let area = SVGBackend::with_string(&mut text, (WIDTH, height)).into_drawing_area();
         area.fill(&scheme.paper)?;
-        area.draw_text(title, &scheme.text(28, HPos::Left), (24, 30))?;
+        area.draw_text(title, &scheme.text(TITLE, HPos::Left), (24, 30))?;
         draw(&area)?;
         area.present()?;
     }

@@ -46,7 +46,7 @@ const CHARTS: &[(&str, &str, Form)] = &[
         "Redis: SET, larger values, 16 tasks",
         Form::Lines,
     ),
-    ("bytes", "Bytes for each of a million entries", Form::Bars),
+    ("bytes", "Bytes for each of many entries", Form::Bars),
 ];
 
 /// The pages with tables of this.

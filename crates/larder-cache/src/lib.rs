@@ -29,6 +29,7 @@ mod pending;
 mod recursion;
 mod remote;
 mod single;
+mod spans;
 mod spawn;
 mod stats;
 mod tags;

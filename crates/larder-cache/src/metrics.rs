@@ -11,6 +11,7 @@ use crate::stats::Striped;
 
 /// The metrics of a cache, registered once, when it is built.
 pub(crate) struct Metrics {
+    kind: &'static str,
     pub(crate) near_hits: Counted,
     pub(crate) far_hits: Counted,
     pub(crate) misses: Counted,
@@ -86,6 +87,7 @@ impl Metrics {
         let leases = |role: &'static str| counter!("larder_cache_leases_total", "kind" => kind, "role" => role);
         let far_errors = |operation: &'static str| counter!("larder_cache_far_errors_total", "kind" => kind, "operation" => operation);
         Self {
+            kind,
             near_hits: hits("near"),
             far_hits: hits("far"),
             misses: Counted::new(plain("larder_cache_misses_total")),
@@ -123,6 +125,18 @@ impl Metrics {
             load_seconds: histogram!("larder_cache_load_seconds", "kind" => kind),
             value_bytes: histogram!("larder_cache_value_bytes", "kind" => kind),
         }
+    }
+
+    pub(crate) fn near_entries(&self) -> Gauge {
+        gauge!("larder_cache_near_entries", "kind" => self.kind)
+    }
+
+    pub(crate) fn near_bytes(&self) -> Gauge {
+        gauge!("larder_cache_near_bytes", "kind" => self.kind)
+    }
+
+    pub(crate) fn loads_in_flight(&self) -> Gauge {
+        gauge!("larder_cache_loads_in_flight", "kind" => self.kind)
     }
 
     /// Counts a far write that failed: as `encode` if the codec cannot read the value back.
@@ -228,16 +242,45 @@ pub fn describe_metrics() {
     for (name, text) in counters {
         describe_counter!(name, Unit::Count, text);
     }
-    describe_gauge!(
-        "larder_cache_invalidations_pending",
-        Unit::Count,
-        "Invalidations that the far store has not confirmed"
-    );
-    describe_gauge!(
-        "larder_cache_invalidations_oldest_seconds",
-        Unit::Seconds,
-        "Age of the oldest invalidation that the far store has not confirmed"
-    );
+    for (name, unit, text) in [
+        (
+            "larder_cache_near_entries",
+            Unit::Count,
+            "Near copies, those included whose deadline has passed",
+        ),
+        (
+            "larder_cache_near_bytes",
+            Unit::Bytes,
+            "Weight of the near copies by the weigher of the app, which should count bytes",
+        ),
+        (
+            "larder_cache_loads_in_flight",
+            Unit::Count,
+            "Loads that are running, including the far reads before them",
+        ),
+        (
+            "larder_cache_invalidations_pending",
+            Unit::Count,
+            "Invalidations that the far store has not confirmed",
+        ),
+        (
+            "larder_cache_invalidations_oldest_seconds",
+            Unit::Seconds,
+            "Age of the oldest invalidation that the far store has not confirmed",
+        ),
+        (
+            "larder_write_behind_waiting",
+            Unit::Count,
+            "Writes behind that wait in the journal",
+        ),
+        (
+            "larder_write_behind_oldest_seconds",
+            Unit::Seconds,
+            "Age of the oldest write behind that waits in the journal",
+        ),
+    ] {
+        describe_gauge!(name, unit, text);
+    }
     describe_histogram!(
         "larder_cache_load_seconds",
         Unit::Seconds,

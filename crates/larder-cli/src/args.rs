@@ -1,6 +1,7 @@
 //! The command line.
 
 use std::path::PathBuf;
+use std::time::Duration;
 
 use clap::{Args, Parser, Subcommand, ValueEnum};
 use larder_ops::doctor::{CheckId, Use};
@@ -10,13 +11,25 @@ use larder_ops::doctor::{CheckId, Use};
 /// The store is named by --url, or by the environment variable STORE_URL, which keeps the password out of the
 /// list of processes.
 #[derive(Debug, Parser)]
-#[command(name = "larder", version)]
+#[command(name = "larder", version, after_help = EXAMPLES)]
 pub(crate) struct Cli {
     #[command(flatten)]
     pub(crate) options: Options,
     #[command(subcommand)]
     pub(crate) command: Command,
 }
+
+const EXAMPLES: &str = "\
+Examples:
+  larder doctor redis://host:6379 --uses cache,sessions
+  larder --namespace prod:app queue ls
+  larder session revoke --user 42
+  larder cache purge --uri https://example.org/films --dry-run
+
+Exit codes:
+  0  done
+  1  something was found, is not there, or was not done
+  2  the command could not work: a wrong command line, or the store failed";
 
 #[derive(Debug, Args)]
 pub(crate) struct Options {
@@ -56,23 +69,38 @@ pub(crate) enum Command {
         largest: usize,
     },
     /// Lists and revokes sessions
-    #[command(subcommand)]
+    #[command(
+        subcommand,
+        after_help = "Examples:\n  larder session ls --user 42\n  larder session revoke --user 42"
+    )]
     Session(Session),
-    /// Shows and resets rate limits
-    #[command(subcommand)]
+    /// Shows and resets rate limits, and bans visitors
+    #[command(
+        subcommand,
+        after_help = "Examples:\n  larder limit show pages\n  larder limit reset pages 203.0.113.7"
+    )]
     Limit(Limit),
     /// Lists, inspects and helps job queues
-    #[command(subcommand)]
+    #[command(
+        subcommand,
+        after_help = "Examples:\n  larder queue inspect mail --state dead\n  larder queue redrive mail --max 10"
+    )]
     Queue(Queue),
     /// Lists and breaks locks
-    #[command(subcommand)]
+    #[command(subcommand, after_help = "Example:\n  larder lock break report:7")]
     Lock(Lock),
     /// Shows, expires and purges cached values and responses
-    #[command(subcommand)]
+    #[command(
+        subcommand,
+        after_help = "Examples:\n  larder cache get 'film:{v0:7}'\n  larder cache purge --tag films --dry-run"
+    )]
     Cache(Cache),
-    /// Explains a key: what it is, how old it is, and why it would be a miss
+    /// Explains a key or a page: what it is, how old it is, and why it would be a miss
+    #[command(
+        after_help = "Examples:\n  larder explain 'film:{v0:7}'\n  larder explain https://example.org/films"
+    )]
     Explain {
-        /// The key, such as film:{v0:7}
+        /// The key, such as film:{v0:7}, or the URL of a page
         key: String,
     },
     /// Measures the latency of reads and writes at 1, 16 and 64 tasks
@@ -113,10 +141,10 @@ pub(crate) struct Doctor {
     #[arg(long)]
     pub(crate) replicas: bool,
     /// The timeout of the app's operations, in milliseconds
-    #[arg(long, default_value_t = 100)]
+    #[arg(long, default_value_t = 100, value_parser = clap::value_parser!(u64).range(1..=600_000))]
     pub(crate) timeout: u64,
     /// The time between two readings of counters, in milliseconds
-    #[arg(long, default_value_t = 1_000)]
+    #[arg(long, default_value_t = 1_000, value_parser = clap::value_parser!(u64).range(0..=60_000))]
     pub(crate) interval: u64,
     /// Shows only these checks, such as L003
     #[arg(long, value_delimiter = ',')]
@@ -179,6 +207,25 @@ pub(crate) enum Limit {
         #[arg(long, default_value_t = 100)]
         limit: usize,
     },
+    /// Refuses every request of a visitor for a while
+    #[command(after_help = "Example:\n  larder limit ban sign-in 203.0.113.7 --for 12h")]
+    Ban {
+        /// The name of the policy
+        policy: String,
+        /// The visitor, such as an address, or a whole key
+        visitor: String,
+        /// For how long, such as 90s, 30m, 12h or 7d
+        #[arg(long = "for", value_name = "TIME", value_parser = span)]
+        lasts: Duration,
+    },
+    /// Ends the ban of a visitor
+    #[command(visible_alias = "unban")]
+    Forgive {
+        /// The name of the policy
+        policy: String,
+        /// The visitor, such as an address, or a whole key
+        visitor: String,
+    },
     /// Gives visitors their whole quota back
     Reset {
         /// The name of the policy
@@ -190,6 +237,17 @@ pub(crate) enum Limit {
         #[arg(long, conflicts_with = "visitor")]
         all: bool,
     },
+}
+
+/// Reads a time such as `90s`, `30m`, `12h` or `7d`.
+fn span(text: &str) -> Result<Duration, String> {
+    const UNITS: [(char, u64); 4] = [('s', 1), ('m', 60), ('h', 3_600), ('d', 86_400)];
+    let found = UNITS.iter().find_map(|(unit, seconds)| {
+        let number: u64 = text.strip_suffix(*unit)?.parse().ok()?;
+        number.checked_mul(*seconds).filter(|seconds| *seconds > 0)
+    });
+    let found = found.map(Duration::from_secs);
+    found.ok_or_else(|| "expected a time such as 90s, 30m, 12h or 7d".to_owned())
 }
 
 #[derive(Debug, Subcommand)]
@@ -308,5 +366,30 @@ mod tests {
     #[test]
     fn the_command_line_has_no_contradiction() {
         Cli::command().debug_assert();
+    }
+
+    #[test]
+    fn a_time_has_a_unit_and_is_not_zero() {
+        for (text, seconds) in [
+            ("90s", 90),
+            ("30m", 1_800),
+            ("12h", 43_200),
+            ("7d", 604_800),
+        ] {
+            assert_eq!(span(text), Ok(Duration::from_secs(seconds)));
+        }
+        for text in [
+            "",
+            "s",
+            "0s",
+            "-1s",
+            "1.5h",
+            "90",
+            "1w",
+            "99999999999999999999d",
+            "9999999999999999999d",
+        ] {
+            assert!(span(text).is_err(), "{text:?}");
+        }
     }
 }

@@ -15,6 +15,17 @@ pub(crate) fn record<R: Record>(text: &str, id: impl KeyId) -> Key {
     whole.unwrap_or_else(|_| Key::new(R::KIND, id))
 }
 
+/// Returns what the ids of several keys begin with, by the key of the number 0 among them.
+///
+/// # Errors
+/// If the name is so long that ids are hashed: they have nothing in common then.
+pub(crate) fn start_of(first: &Key) -> Result<&str> {
+    let start = crate::scan::id_of(first).strip_suffix('0');
+    start.filter(|start| !start.contains('#')).ok_or_else(|| {
+        Error::usage("the name is so long that keys are hashed: only the app can name them")
+    })
+}
+
 /// A key of a typed cache, taken apart.
 #[derive(Debug, PartialEq, Eq)]
 pub(crate) struct CacheKey {
@@ -28,6 +39,35 @@ pub(crate) struct CacheKey {
 /// An id as its components.
 #[derive(Clone, Debug, PartialEq, Eq, Hash)]
 pub(crate) struct RawId(Vec<Vec<u8>>);
+
+impl RawId {
+    fn unescape<'a>(components: impl Iterator<Item = &'a str>) -> Self {
+        let unescaped = components.map(|component| match component {
+            "%" => Vec::new(),
+            component => percent_decode_str(component).collect(),
+        });
+        Self(unescaped.collect())
+    }
+
+    /// Returns the id of a visitor of a policy, who is named by a whole key or by the id.
+    pub(crate) fn of_visitor<R: Record>(policy: &str, text: &str) -> Result<Self> {
+        if Key::parse(text, &[R::KIND]).is_err() {
+            return Ok(Self(vec![text.as_bytes().to_vec()]));
+        }
+        let id = text
+            .split_once('{')
+            .map_or("", |(_, id)| id)
+            .trim_end_matches('}');
+        let id = Self::unescape(id.split(':').skip(1));
+        match Key::new(R::KIND, (policy, &id)).as_str() == text {
+            true => Ok(id),
+            false => Err(Error::usage(
+                "this key is of another policy, or its id is hashed, since it is long: only the app can name \
+                 the visitor",
+            )),
+        }
+    }
+}
 
 impl KeyId for RawId {
     fn write_id(&self, id: &mut IdWriter<'_>) {
@@ -72,11 +112,7 @@ impl CacheKey {
                 "the id of a cached value begins with its schema, such as v0 in film:{v0:7}",
             )
         })?;
-        let unescaped = components.map(|component| match component {
-            "%" => Vec::new(),
-            component => percent_decode_str(component).collect(),
-        });
-        let id = RawId(unescaped.collect());
+        let id = RawId::unescape(components);
         // A text that is not written back as it was read is not a key.
         let again = Key::new(kind, (format!("v{schema}"), &id));
         if id.0.is_empty() || !text.ends_with(again.as_str()) {

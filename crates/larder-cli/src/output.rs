@@ -32,13 +32,15 @@ impl<'a, 'io> Output<'a, 'io> {
         self.is_json
     }
 
+    /// Returns whether nothing is asked.
+    pub(crate) fn is_sure(&self) -> bool {
+        self.is_sure
+    }
+
     /// Writes rows: as a table, or as a list of objects.
     pub(crate) fn table(&mut self, columns: &[&str], rows: Vec<Vec<Value>>) -> Result<()> {
         if self.is_json {
-            let objects = rows.into_iter().map(|row| {
-                let names = columns.iter().map(|name| name.replace(' ', "_"));
-                Value::Object(names.zip(row).collect())
-            });
+            let objects = rows.into_iter().map(|row| object(columns, row));
             return self.json(&Value::Array(objects.collect()));
         }
         let cells: Vec<Vec<String>> = rows
@@ -99,6 +101,8 @@ impl<'a, 'io> Output<'a, 'io> {
     }
 
     /// Says what would be destroyed, and asks whether it may be. Always true with `--yes`.
+    ///
+    /// After a no it has said that nothing was done.
     pub(crate) fn confirm(&mut self, what: &str) -> Result<bool> {
         if self.is_sure {
             return Ok(true);
@@ -110,6 +114,9 @@ impl<'a, 'io> Output<'a, 'io> {
         let is_yes = matches!(answer.trim(), "y" | "Y" | "yes");
         if !is_yes {
             writeln!(self.io.err, "nothing was done")?;
+            if self.is_json {
+                self.done(0, "")?;
+            }
         }
         Ok(is_yes)
     }
@@ -145,6 +152,12 @@ impl<'a, 'io> Output<'a, 'io> {
         let text = format!("error: {}", escape(&error.to_string()));
         let _ = writeln!(self.io.err, "{text}");
     }
+}
+
+/// Makes an object of a row, with the columns as names.
+pub(crate) fn object(columns: &[&str], row: Vec<Value>) -> Value {
+    let names = columns.iter().map(|name| name.replace(' ', "_"));
+    Value::Object(names.zip(row).collect())
 }
 
 /// Writes a value into a cell: nothing in it moves the cursor, or is endless.

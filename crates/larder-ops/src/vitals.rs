@@ -73,7 +73,8 @@ impl Vitals {
 
     /// Returns the part of the reads that found a key, from 0 to 1. None before the first read.
     pub fn hit_ratio(&self) -> Option<f64> {
-        let reads = self.hits + self.misses;
+        // A server may say anything.
+        let reads = self.hits.saturating_add(self.misses);
         (reads > 0).then(|| self.hits as f64 / reads as f64)
     }
 }
@@ -101,5 +102,11 @@ mod tests {
         };
         assert_eq!((idle.memory_share(), idle.hit_ratio()), (None, None));
         assert!(Vitals::parse(&Fields::default(), Duration::ZERO).is_err());
+        let hostile = Vitals {
+            hits: u64::MAX,
+            misses: u64::MAX,
+            ..vitals
+        };
+        assert_eq!(hostile.hit_ratio(), Some(1.0));
     }
 }

@@ -28,7 +28,7 @@ impl Programs for RedisStore {
 
     async fn call(&self, key: &Key, call: &mut dyn Call) -> Result<()> {
         let step = self.step(key, call)?;
-        let request = Request::new("run", step.access());
+        let request = Request::new("run", step.access()).calling(Some(call.script().name()));
         let begun = self.route.begin(key.as_bytes(), request);
         let operation = begun.await?;
         if let Some(expiry) = step.expiry() {

@@ -3,6 +3,7 @@
 
 mod builder;
 pub mod engine;
+mod explain;
 mod http;
 mod metrics;
 mod miss;
@@ -16,6 +17,7 @@ mod storage;
 
 pub use builder::ResponseCacheBuilder;
 pub use engine::Profile;
+pub use explain::{ResponseExplanation, UriExplanation, UriState};
 pub use http::{ResponseCache, ResponseCacheFuture, ResponseCacheLayer};
 pub use metrics::describe_metrics;
 pub use purger::Purger;

@@ -1,4 +1,4 @@
-use metrics::{Counter, Unit, counter, describe_counter};
+use metrics::{Counter, Gauge, Unit, counter, describe_counter, describe_gauge, gauge};
 
 /// The counters of one layer. They go to the recorder that is installed when the layer is built.
 pub(crate) struct Metrics {
@@ -56,6 +56,18 @@ impl Metrics {
             recording_refused: counter!("larder_response_cache_recordings_refused_total"),
             purged: counter!("larder_response_cache_purges_total"),
         }
+    }
+
+    pub(crate) fn near_entries(&self) -> Gauge {
+        gauge!("larder_response_cache_near_entries")
+    }
+
+    pub(crate) fn near_bytes(&self) -> Gauge {
+        gauge!("larder_response_cache_near_bytes")
+    }
+
+    pub(crate) fn fetches_in_flight(&self) -> Gauge {
+        gauge!("larder_response_cache_fetches_in_flight")
     }
 
     pub(crate) fn count(&self, outcome: Outcome) {
@@ -122,6 +134,25 @@ pub fn describe_metrics() {
         ),
     ] {
         describe_counter!(name, Unit::Count, text);
+    }
+    for (name, unit, text) in [
+        (
+            "larder_response_cache_near_entries",
+            Unit::Count,
+            "Responses that are kept in this process",
+        ),
+        (
+            "larder_response_cache_near_bytes",
+            Unit::Bytes,
+            "Memory of the responses that are kept in this process",
+        ),
+        (
+            "larder_response_cache_fetches_in_flight",
+            Unit::Count,
+            "Fetches that other requests may wait for",
+        ),
+    ] {
+        describe_gauge!(name, unit, text);
     }
 }
 

@@ -3,6 +3,7 @@ use std::sync::Arc;
 use larder_layer::tags::Tag;
 use larder_store::{Error, ErrorKind, Result};
 
+use crate::explain::UriExplanation;
 use crate::request::PrimaryKey;
 use crate::run_to_completion::run_to_completion;
 use crate::state::CacheState;
@@ -87,6 +88,18 @@ impl Purger {
         let (cache, tag) = (self.cache.clone(), Tag::new(tag));
         let expire = async move { cache.storage.expire_tag(tag).await };
         run_to_completion(expire).await.map_err(unknown)
+    }
+
+    /// Says what the store holds for a URI, how old that is, and why a request may not be served from it.
+    ///
+    /// It changes nothing. It takes one round trip, one for each variant, and one more for each response
+    /// with tags. What this process alone holds is not in it.
+    ///
+    /// # Errors
+    /// [`ErrorKind::Invalid`] if the URI is not absolute. [`ErrorKind::NotSent`] if the store did not answer.
+    pub async fn explain(&self, uri: &str) -> Result<UriExplanation> {
+        let explained = self.cache.storage.explain(&self.key(uri)?).await;
+        explained.map_err(|_| Error::new("explain", ErrorKind::NotSent, "the store did not answer"))
     }
 
     fn key(&self, uri: &str) -> Result<PrimaryKey> {

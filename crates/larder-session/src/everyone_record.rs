@@ -25,6 +25,8 @@ impl EveryoneRecord {
 }
 
 /// Returns the generation that signed-in sessions must have reached; 0 if they were never ended.
+///
+/// Bytes that cannot be read are an error: otherwise sessions that were ended would live again.
 #[cfg_attr(test, derive(Clone, Debug))]
 pub(crate) struct ReadEveryone;
 
@@ -50,10 +52,11 @@ impl Program for ReadEveryone {
             return Ok(0);
         };
         let generation = Wire::Bytes(text).int().ok();
-        if generation.is_none() {
+        let generation = generation.filter(|generation| (1..MAX_INT).contains(generation));
+        generation.ok_or_else(|| {
             larder_store::count_poisoned(EveryoneRecord::KIND);
-        }
-        Ok(generation.unwrap_or(0))
+            Wire::unexpected("when the sessions of everyone ended: end them again")
+        })
     }
 }
 
@@ -71,7 +74,10 @@ impl Program for EndEveryone {
     const SCRIPT: &'static Script = &Script::new(
         "session-end-everyone",
         Effect::Once,
-        "local last = tonumber(redis.call('GET', KEYS[1])) or 0
+        "local last = redis.call('GET', KEYS[1]) or ''
+         -- Bytes that cannot be read are replaced.
+         last = #last <= 16 and tonumber(string.match(last, '^%d+$') or 0) or 0
+         if last >= 9007199254740991 then last = 0 end
          local next = math.max(last + 1, now())
          put(KEYS[1], num(next), ARGV[1])
          return num(next)",

@@ -9,6 +9,7 @@ use super::leases;
 use super::limits;
 use super::operation::Operation;
 use super::queue;
+use super::sessions;
 use super::time::Time;
 
 /// Sequences of up to 60 operations.
@@ -48,12 +49,14 @@ fn operation(time: Time) -> BoxedStrategy<Operation> {
         Time::Passes | Time::PassesBesideValues => {
             let queues = queue::operation(time).prop_map(Operation::Queue);
             let logs = events::operation(time).prop_map(Operation::Log);
+            let sessions = sessions::operation(time).prop_map(Operation::Session);
             let limits = limits::operation().prop_map(Operation::Limit);
             prop_oneof![
                 20 => all,
                 3 => queues,
                 3 => logs,
                 6 => limits,
+                6 => sessions,
                 4 => lapse(),
                 2 => at_end(time),
             ]

@@ -29,6 +29,7 @@ pub(crate) enum Given {
     Keys(Answer<BTreeSet<String>>),
     Queue(Answer<String>),
     Log(Answer<String>),
+    Session(String),
     Limit(Answer<String>),
 }
 

@@ -13,6 +13,7 @@ mod operation;
 mod queue;
 mod remembered;
 mod scan;
+mod sessions;
 mod step;
 mod time;
 
@@ -194,6 +195,11 @@ async fn run(
             Operation::Advance(micros) => clock.advance_micros(*micros),
             Operation::AdvanceToEnd(back, micros) => {
                 remembered.advance_to_end(None, *back, *micros);
+            }
+            Operation::Session(_) => {
+                // A server tells its time to the millisecond.
+                let past = clock.now().as_micros().rem_euclid(1_000);
+                clock.advance_micros((1_000 - past) % 1_000);
             }
             Operation::LeaseAtEnd(micros, operation) => {
                 remembered.advance_to_end(operation.id(), 0, *micros);

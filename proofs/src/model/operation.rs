@@ -8,6 +8,7 @@ use super::leases::LeaseOperation;
 use super::limits::LimitOperation;
 use super::queue::QueueOperation;
 use super::remembered::Remembered;
+use super::sessions::SessionOperation;
 use super::step::Step;
 
 /// One operation, as it is drawn and printed.
@@ -42,6 +43,7 @@ pub(crate) enum Operation {
     LeaseAtEnd(i64, LeaseOperation),
     Queue(QueueOperation),
     Log(LogOperation),
+    Session(SessionOperation),
     Limit(LimitOperation),
     /// All keys with this prefix, in pages of about so many.
     Scan(&'static str, usize),
@@ -103,6 +105,10 @@ impl Operation {
             Self::Log(operation) => {
                 operation.remember(remembered);
                 Step::Log(operation.clone())
+            }
+            Self::Session(operation) => {
+                operation.remember(remembered);
+                Step::Session(operation.clone())
             }
             Self::Limit(operation) => {
                 operation.remember(remembered);

@@ -14,6 +14,7 @@ use super::leases::{Both, LeaseStep};
 use super::limits::LimitOperation;
 use super::queue::QueueOperation;
 use super::scan;
+use super::sessions::SessionOperation;
 
 /// One operation, as every store is given it.
 pub(crate) enum Step {
@@ -40,6 +41,7 @@ pub(crate) enum Step {
     Lease(LeaseStep),
     Queue(QueueOperation),
     Log(LogOperation),
+    Session(SessionOperation),
     Limit(LimitOperation),
     Scan(&'static str, usize),
 }
@@ -83,7 +85,8 @@ impl Step {
             Self::Lease(step) => step.run(store, side).await,
             Self::Queue(operation) => Given::Queue(operation.run(store).await),
             Self::Log(operation) => Given::Log(operation.run(store).await),
-            // A large future, for stacks as small as those of tests.
+            // Large futures, for stacks as small as those of tests.
+            Self::Session(operation) => Given::Session(Box::pin(operation.run(store)).await),
             Self::Limit(operation) => Given::Limit(Box::pin(operation.run(store)).await),
             Self::Scan(prefix, about) => Given::Keys(kind(scan::all(store, prefix, *about).await)),
         }

@@ -34,14 +34,21 @@ pub(super) fn run(area: &Area, shard: Shard) -> Result<Outcome, String> {
             Some(names) => Which::Named(names),
         };
         mutants.pass(&output, which, tests)?;
-        let said = |kind| lines(&output, kind);
-        let left = said("missed")?;
-        let caught = said("caught")?.len() + said("timeout")?.len();
-        if missed.is_none() {
-            outcome.unviable = said("unviable")?.len();
-            outcome.mutants = left.len() + caught + outcome.unviable;
+        let mut left = lines(&output, "missed")?;
+        let mut caught = lines(&output, "caught")?;
+        caught.extend(lines(&output, "timeout")?);
+        match &missed {
+            // Some kinds of mutants are run whatever names are asked for.
+            Some(names) => {
+                left.retain(|name| names.contains(name));
+                caught.retain(|name| names.contains(name));
+            }
+            None => {
+                outcome.unviable = lines(&output, "unviable")?.len();
+                outcome.mutants = left.len() + caught.len() + outcome.unviable;
+            }
         }
-        outcome.caught += caught;
+        outcome.caught += caught.len();
         missed = Some(left);
     }
     let survivors = missed.unwrap_or_default().into_iter();
@@ -159,7 +166,7 @@ fn without_place(name: &str) -> String {
     }
 }
 
-/// Copies the tracked files that have changed, and removes what is no longer tracked.
+/// Copies the tracked files that have changed.
 fn copy(root: &Path, tree: &Path) -> io::Result<()> {
     let listed = Command::new("git")
         .args(["ls-files", "-z"])

@@ -127,7 +127,11 @@ async fn load_led<K: CacheKey, V: Send + Sync + 'static>(
         .iter()
         .map(|key| recursion::link(inner.node(key), batch))
         .collect();
-    let span = tracing::debug_span!("larder_cache.load_many", kind = inner.kind.name());
+    let span = tracing::debug_span!(
+        "cache.load_many",
+        cache.kind = inner.kind.name(),
+        cache.batch.size = led.len() as u64,
+    );
     let loaded = async { load(keys).await };
     let loaded = recursion::within(batch, loaded).instrument(span);
     let loaded = AssertUnwindSafe(loaded).catch_unwind();

@@ -5,7 +5,7 @@ use foldhash::quality::RandomState;
 use larder_layer::tags::{Tag, Tags};
 use larder_layer::{Capacity, NearCache, SingleFlight, StoreHealth, StoreTimeout};
 use larder_store::{Content, Error, ErrorKind, Kind, Result, Space, Ttl};
-use metrics::counter;
+use metrics::{Gauge, counter};
 use tokio::sync::Notify;
 
 use super::CacheBuilder;
@@ -89,16 +89,23 @@ impl<K: CacheKey, V: Send + Sync + 'static> CacheBuilder<K, V> {
             breaker: Breaker::new(self.clock.clone()),
             health: StoreHealth::new(format!("cache '{}'", self.kind.name())),
             refusal_logged: AtomicBool::new(false),
+            shows_key_hashes: self.shows_key_hashes,
         });
+        let metrics = Metrics::new(self.kind);
+        let near_weight = match self.near {
+            // It is the number of entries once more.
+            Capacity::Entries(_) => Gauge::noop(),
+            Capacity::Weight(..) => metrics.near_bytes(),
+        };
         Ok(Cache::from_inner(Inner {
             kind: self.kind,
-            near: NearCache::new(self.near),
+            near: NearCache::new(self.near).with_gauges(metrics.near_entries(), near_weight),
             keeps_near: self.keeps_near,
             far,
             remote,
             pending: Pending::new(pending::MAX),
             clear_tag: self.can_clear.then(|| clear_tag(self.kind)),
-            flights: SingleFlight::new(self.max_loads),
+            flights: SingleFlight::with_gauge(self.max_loads, metrics.loads_in_flight()),
             refresher: self.refresher,
             lifetime: Lifetime {
                 ttl: self.ttl,
@@ -118,7 +125,7 @@ impl<K: CacheKey, V: Send + Sync + 'static> CacheBuilder<K, V> {
             steps: AtomicU64::new(0),
             hasher: RandomState::default(),
             clock: self.clock,
-            metrics: Metrics::new(self.kind),
+            metrics,
         }))
     }
 

@@ -44,6 +44,7 @@ pub struct CacheBuilder<K, V> {
     retry_after: Ttl,
     max_retry_after: Ttl,
     max_loads: usize,
+    shows_key_hashes: bool,
     clock: Arc<dyn Clock>,
 }
 
@@ -82,6 +83,7 @@ impl<K: CacheKey, V: Send + Sync + 'static> CacheBuilder<K, V> {
             retry_after: Ttl::from_secs(1),
             max_retry_after: Ttl::from_secs(30),
             max_loads: 10_000,
+            shows_key_hashes: false,
             clock: Arc::new(SystemClock::default()),
         }
     }
@@ -102,6 +104,15 @@ impl<K: CacheKey, V: Send + Sync + 'static> CacheBuilder<K, V> {
     /// Adds a far store, with values in this codec.
     pub fn with_far_codec(mut self, store: Arc<dyn Store>, codec: impl Codec<V>) -> Self {
         self.far = Some((store, Arc::new(codec)));
+        self
+    }
+
+    /// Names keys in spans by a hash, as `cache.key`. Default: spans name no key.
+    ///
+    /// The hash has a secret of the process, so nobody finds the key by trying, and two processes have
+    /// different hashes of one key.
+    pub fn with_key_hashes_in_spans(mut self) -> Self {
+        self.shows_key_hashes = true;
         self
     }
 

@@ -1,4 +1,5 @@
 use larder_store::{Delete, IdWriter, Key, KeyId, Result};
+use tracing::Instrument;
 
 use super::{Far, again};
 
@@ -62,7 +63,8 @@ impl<V: Send + Sync + 'static> Far<V> {
                 }
             })
         };
-        match self.timeout.run("invalidate", removed).await {
+        let removed = self.timeout.run("invalidate", removed);
+        match removed.instrument(self.spans().remove(keys)).await {
             Ok(removed) => {
                 let removed = removed.into_iter();
                 removed.map(|one| self.heard(one).map(drop)).collect()

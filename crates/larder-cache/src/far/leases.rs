@@ -27,8 +27,10 @@ impl<V: Send + Sync + 'static> Far<V> {
         put: &Put,
         fence: Fence,
     ) -> Result<bool> {
-        let commit = self.timeout.run("commit", leases.commit(put, fence)).await;
-        self.heard(commit).map(PutOutcome::is_stored)
+        let span = self.spans().put(put.key(), put.value().len());
+        let commit = self.timeout.run("commit", leases.commit(put, fence));
+        self.heard(commit.instrument(span).await)
+            .map(PutOutcome::is_stored)
     }
 
     /// Gives a lease back, and returns whether it was still held.
@@ -67,7 +69,7 @@ impl<V: Send + Sync + 'static> Far<V> {
     ) -> Result<bool> {
         // A store that hangs does not hold up its followers for ever.
         let patience = within + self.timeout.limit();
-        let span = tracing::debug_span!("larder_cache.follow", kind = self.kind.name());
+        let span = tracing::debug_span!("cache.follow", cache.kind = self.kind.name());
         let followed = leases.follow(key, within).instrument(span);
         match tokio::time::timeout(patience, followed).await {
             Ok(followed) => self.heard(followed).map(FollowOutcome::is_ended),

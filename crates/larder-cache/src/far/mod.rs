@@ -12,11 +12,13 @@ use larder_store::{
     Timestamp, Ttl, Version, count_poisoned,
 };
 use metrics::Counter;
+use tracing::Instrument;
 
 use crate::Codec;
 use crate::breaker::Breaker;
 use crate::envelope::{Envelope, Flags, Opened, TagMarks};
 use crate::lifetime::{State, Times};
+use crate::spans::{self, Spans};
 use crate::tags::FarTags;
 use crate::values::{Check, Packing, Unpacked};
 use crate::write_locks::WriteLocks;
@@ -51,6 +53,7 @@ pub(crate) struct Far<V> {
     pub(crate) health: StoreHealth,
     /// Whether a value that the codec refuses was logged as an error already.
     pub(crate) refusal_logged: AtomicBool,
+    pub(crate) shows_key_hashes: bool,
 }
 
 /// The result of a read of the far store.
@@ -86,7 +89,10 @@ impl<V> Clone for Stored<V> {
 impl<V: Send + Sync + 'static> Far<V> {
     /// Reads an entry. Damaged bytes are counted.
     pub(crate) async fn read(&self, key: &Key, now: Timestamp) -> Result<Read<V>> {
-        let read = self.heard(self.timeout.get(&*self.store, key).await)?;
+        let span = self.spans().get([key]);
+        let read = self.timeout.get(&*self.store, key);
+        let read = self.heard(read.instrument(span.clone()).await)?;
+        spans::found(&span, read.as_ref().map(|entry| entry.value.len()));
         match read {
             Some(entry) => self.open(key, &entry, now).await,
             None => Ok(Read::Absent),
@@ -114,7 +120,8 @@ impl<V: Send + Sync + 'static> Far<V> {
     /// Reads many entries, in one round trip for each node.
     pub(crate) async fn read_many(&self, keys: &[Key], now: Timestamp) -> Vec<Result<Read<V>>> {
         let read = async { Ok(self.store.get_many(keys).await) };
-        let entries = match self.timeout.run("get_many", read).await {
+        let read = self.timeout.run("get_many", read);
+        let entries = match read.instrument(self.spans().get(keys)).await {
             Ok(entries) => entries,
             Err(error) => {
                 self.failed(&error);
@@ -251,7 +258,8 @@ impl<V: Send + Sync + 'static> Far<V> {
 
     /// Writes an entry, and returns whether the condition of the write was met.
     pub(crate) async fn write(&self, put: &Put) -> Result<bool> {
-        let written = self.timeout.put(&*self.store, put).await;
+        let span = self.spans().put(put.key(), put.value().len());
+        let written = self.timeout.put(&*self.store, put).instrument(span).await;
         self.heard(written).map(PutOutcome::is_stored)
     }
 
@@ -262,6 +270,13 @@ impl<V: Send + Sync + 'static> Far<V> {
                 .run("expire", self.store.expire(key, ttl))
                 .await,
         )
+    }
+
+    fn spans(&self) -> Spans {
+        Spans {
+            kind: self.kind,
+            shows_key_hashes: self.shows_key_hashes,
+        }
     }
 
     /// Tells the breaker and the log how the store answered.

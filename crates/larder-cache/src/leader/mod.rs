@@ -243,7 +243,7 @@ impl<K: CacheKey, V: Send + Sync + 'static> LoadTask<K, V> {
     /// Runs the loader until `deadline`, and renews the lease meanwhile.
     async fn load(&self, load: LoadFuture<V>, lead: &Lead<V>, deadline: Instant) -> LoadEnd<V> {
         let inner = &*self.inner;
-        let span = tracing::debug_span!("larder_cache.load", kind = inner.kind.name());
+        let span = tracing::debug_span!("cache.load", cache.kind = inner.kind.name());
         let load = recursion::within(inner.node(&self.key), load).instrument(span);
         let load = AssertUnwindSafe(load).catch_unwind();
         let loaded = while_renewing(load, self.renew(lead));

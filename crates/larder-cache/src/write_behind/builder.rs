@@ -6,7 +6,7 @@ use std::time::Duration;
 use larder_layer::StoreTimeout;
 use larder_store::program::Record;
 use larder_store::{Error, ErrorKind, Key, Result, Store, StoreExt, Ttl};
-use metrics::counter;
+use metrics::{counter, gauge};
 use parking_lot::Mutex;
 use tokio::runtime::Handle;
 use tokio::sync::Notify;
@@ -205,6 +205,8 @@ impl<K: CacheKey, V: Send + Sync + 'static> WriteBehindBuilder<K, V> {
                 failed: count("failed"),
                 dead: count("dead"),
                 refused: count("refused"),
+                waiting: gauge!("larder_write_behind_waiting", "journal" => name),
+                oldest: gauge!("larder_write_behind_oldest_seconds", "journal" => name),
             },
         });
         if self.has_worker {

@@ -17,7 +17,7 @@ use futures_util::future::BoxFuture;
 use larder_layer::StoreTimeout;
 use larder_store::program::Programs;
 use larder_store::{Error, ErrorKind, Key, Refusal, Result, count_poisoned};
-use metrics::Counter;
+use metrics::{Counter, Gauge};
 use parking_lot::Mutex;
 use tokio::sync::Notify;
 use tokio::task::JoinHandle;
@@ -122,6 +122,8 @@ struct Counts {
     failed: Counter,
     dead: Counter,
     refused: Counter,
+    waiting: Gauge,
+    oldest: Gauge,
 }
 
 impl<K: CacheKey, V: Send + Sync + 'static> WriteBehind<K, V> {

@@ -49,9 +49,15 @@ impl<K: CacheKey, V: Send + Sync + 'static> Shared<K, V> {
         let batch = self.run(&take).await.inspect_err(|error| {
             tracing::debug!(journal = self.journal.as_str(), %error, "the journal was not read");
         })?;
+        // By the store's clock: it is `hold` before the take would end.
+        let now = batch.until - self.settings.hold;
+        self.counts.waiting.set(batch.waiting as f64);
+        let age = match batch.oldest {
+            -1 => 0.0,
+            since => (now - since).max(0) as f64 / 1e6,
+        };
+        self.counts.oldest.set(age);
         if batch.writes.is_empty() {
-            // By the store's clock: it is `hold` before the take would end.
-            let now = batch.until - self.settings.hold;
             return Ok(u64::try_from(batch.next)
                 .ok()
                 .map(|next| Duration::from_micros(next.saturating_sub(now.unsigned_abs()))));

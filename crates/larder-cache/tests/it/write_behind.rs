@@ -20,6 +20,7 @@ on_both! {
     a_write_that_fails_is_tried_again_and_is_a_dead_letter_at_last / dead;
     a_shutdown_reports_what_is_left / shutdown;
     a_value_that_waits_is_read_before_the_source / reads;
+    gauges_show_what_waits_and_since_when / gauges;
     of_two_writes_that_overlap_the_older_is_not_cached / overlap;
     a_write_that_may_have_been_queued_leaves_no_older_value_cached / unanswered;
 }
@@ -78,6 +79,52 @@ async fn until(behind: &Behind, waiting: u64, dead: u64) {
     tokio::time::timeout(Duration::from_secs(30), reached)
         .await
         .unwrap();
+}
+
+async fn gauges(backend: Backend) {
+    let counts = Counts::default();
+    let _recording = counts.record();
+    let database = Database::default();
+    let films = start(behind(&backend).without_worker(), &database);
+    let gate = Gate::closed();
+    let (cache, held) = (backend.films().build().unwrap(), gate.clone());
+    let load = tokio::spawn(async move {
+        let load = || async move {
+            held.pass().await;
+            Ok::<_, Broken>("one".to_owned())
+        };
+        cache.get_or_load(&1, load).await.map(drop)
+    });
+    gate.arrived().await;
+    assert_eq!(counts.gauge("larder_cache_loads_in_flight"), 1.0);
+    gate.open();
+    load.await.unwrap().unwrap();
+    assert_eq!(counts.gauge("larder_cache_loads_in_flight"), 0.0);
+
+    database.fails.store(true, Ordering::SeqCst);
+    for film in 0..3 {
+        films.write(film, "x".to_owned()).await.unwrap();
+    }
+    assert!(
+        counts.gauge("larder_cache_near_entries") >= 1.0,
+        "{}",
+        counts.text()
+    );
+    let short = Duration::from_millis(100);
+    assert_eq!(films.shutdown(short).await.unwrap().waiting, 3);
+    let (waiting, oldest) = (
+        "larder_write_behind_waiting films",
+        "larder_write_behind_oldest_seconds films",
+    );
+    assert_eq!(counts.gauge(waiting), 3.0);
+    // Tries that fail make it no younger.
+    assert!(counts.gauge(oldest) > 0.03, "{}", counts.gauge(oldest));
+
+    database.fails.store(false, Ordering::SeqCst);
+    let films = start(behind(&backend), &database);
+    until(&films, 0, 0).await;
+    films.shutdown(Duration::from_secs(20)).await.unwrap();
+    assert_eq!((counts.gauge(waiting), counts.gauge(oldest)), (0.0, 0.0));
 }
 
 async fn order(backend: Backend) {

@@ -2,6 +2,7 @@ use larder::Key;
 use larder::cache::Tier;
 use larder::queue::QueueRecord;
 use larder::rate_limit::{Tat, Usage};
+use larder::response_cache::{ResponseCacheLayer, ResponseExplanation, UriState};
 use larder::session::{EveryoneRecord, SessionRecord, UserRecord};
 use larder::store::program::{Inspection, Record};
 use larder::structures::lock::Permits;
@@ -9,18 +10,15 @@ use serde_json::json;
 
 use super::cache::find;
 use super::{DONE, NOT_DONE};
-use crate::error::{Error, Result};
+use crate::error::Result;
 use crate::key::CacheKey;
-use crate::output::Output;
+use crate::output::{self, Output};
 use crate::target::Target;
 use larder_ops::time::span;
 
 pub(super) async fn run(target: &Target, text: &str, output: &mut Output<'_, '_>) -> Result<u8> {
     if text.starts_with("http://") || text.starts_with("https://") {
-        return Err(Error::usage(
-            "a cached response is chosen by the headers of a request as well: look at the field Cache-Status of \
-             a response (curl -sI URL)",
-        ));
+        return uri(target, text, output).await;
     }
     if let Some((what, shown)) = inspect(target, text).await? {
         let mut fields = vec![("kind", json!(what))];
@@ -54,6 +52,75 @@ pub(super) async fn run(target: &Target, text: &str, output: &mut Output<'_, '_>
     }
     output.fields(fields)?;
     Ok(if is_there { DONE } else { NOT_DONE })
+}
+
+/// Explains the responses that are stored for a URL.
+async fn uri(target: &Target, uri: &str, output: &mut Output<'_, '_>) -> Result<u8> {
+    let responses = ResponseCacheLayer::builder(target.store.clone()).build()?;
+    let explained = responses.purger().explain(uri).await?;
+    let state = match explained.state {
+        UriState::Absent => {
+            "nothing: it was not asked for, may not be stored, was purged, or has ended"
+        }
+        UriState::Reserved => "a place: a response is being stored",
+        UriState::Unreadable => "unreadable bytes: damaged, or of another release",
+        _ => "stored",
+    };
+    let rows = explained.responses.iter().map(|it| {
+        vec![
+            json!(it.status),
+            json!(it.bytes),
+            json!(span(it.age)),
+            json!(span(it.fresh_for)),
+            json!(span(it.usable_for)),
+            json!(it.tags),
+            json!(served(it)),
+        ]
+    });
+    let columns = [
+        "status",
+        "bytes",
+        "age",
+        "fresh for",
+        "usable for",
+        "tags",
+        "a request gets",
+    ];
+    let is_served = explained.responses.iter().any(|it| served(it) == HIT);
+    let code = if is_served { DONE } else { NOT_DONE };
+    let selecting = explained.selecting.join(", ");
+    if output.is_json() {
+        let rows: Vec<_> = rows.map(|row| output::object(&columns, row)).collect();
+        output.json(&json!({ "store": state, "selected_by": selecting, "responses": rows }))?;
+        return Ok(code);
+    }
+    let mut fields = vec![("store", json!(state))];
+    if !selecting.is_empty() {
+        fields.push(("selected by", json!(selecting)));
+    }
+    output.fields(fields)?;
+    if !explained.responses.is_empty() {
+        output.line("")?;
+        output.table(&columns, rows.collect())?;
+        output.line("")?;
+    }
+    output.line("the field Cache-Status of a response says what one request got (curl -sI URL)")?;
+    Ok(code)
+}
+
+const HIT: &str = "this response";
+
+/// Says what a request gets, and why not this response.
+fn served(response: &ResponseExplanation) -> &'static str {
+    if response.is_purged {
+        "a miss: a tag was purged"
+    } else if !response.fresh_for.is_zero() {
+        HIT
+    } else if response.usable_for.is_zero() {
+        "a validation: it is stale"
+    } else {
+        "this response while it is validated, or if the origin fails"
+    }
 }
 
 /// Shows a record of larder's own. None if the key is not of one.

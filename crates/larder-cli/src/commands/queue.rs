@@ -9,7 +9,8 @@ use serde_json::{Value, json};
 use super::{DONE, NOT_DONE};
 use crate::args::{JobState, Queue as QueueArgs};
 use crate::error::{Error, Result};
-use crate::output::{Output, escape};
+use crate::key;
+use crate::output::{Output, escape, object};
 use crate::scan::{id_of, records};
 use crate::target::Target;
 
@@ -30,24 +31,41 @@ pub(super) async fn run(
             show_values,
         } => {
             let queues = partitions(target, name, output).await?;
-            counts(&queues, output).await?;
-            match state {
-                Some(state) => jobs(&queues, *state, *limit, *show_values, output).await,
-                None => Ok(DONE),
+            let counted = counts(&queues).await?;
+            let Some(state) = state else {
+                output.table(&COUNTS, counted)?;
+                return Ok(DONE);
+            };
+            let listed = jobs(&queues, *state, *limit, *show_values).await?;
+            if output.is_json() {
+                let [queues, jobs] =
+                    [(&COUNTS[..], counted), (&JOBS[..], listed)].map(|(columns, rows)| {
+                        let rows = rows.into_iter().map(|row| object(columns, row));
+                        rows.collect::<Vec<_>>()
+                    });
+                output.json(&json!({ "queues": queues, "jobs": jobs }))?;
+            } else {
+                output.table(&COUNTS, counted)?;
+                output.line("")?;
+                output.table(&JOBS, listed)?;
             }
+            Ok(DONE)
         }
         QueueArgs::Pause { name } => {
             for queue in partitions(target, name, output).await? {
                 queue.pause().await?;
             }
-            output.line("paused: no job is taken, and jobs that run go on")?;
+            output.done(
+                1,
+                "queue is paused: no job is taken, and jobs that run go on",
+            )?;
             Ok(DONE)
         }
         QueueArgs::Resume { name } => {
             for queue in partitions(target, name, output).await? {
                 queue.resume().await?;
             }
-            output.line("resumed")?;
+            output.done(1, "queue is resumed")?;
             Ok(DONE)
         }
         QueueArgs::Redrive { name, max } => {
@@ -68,16 +86,14 @@ async fn partitions(
     output: &mut Output<'_, '_>,
 ) -> Result<Vec<Queue>> {
     let first = Key::new(QueueRecord::KIND, (name, 0_u32));
-    let start = id_of(&first).trim_end_matches('0');
-    let parts = records::<QueueRecord>(target, output, start, MOST).await?;
-    let numbers = parts.iter().filter_map(|key| {
-        let number = id_of(key).strip_prefix(start)?;
-        number.parse::<u16>().ok()
-    });
-    if let Some(count) = numbers
-        .max()
-        .and_then(|last| NonZeroU16::new(last.saturating_add(1)))
-    {
+    let mut last = None;
+    // A name that is hashed has partitions that cannot be found.
+    if let Ok(start) = key::start_of(&first) {
+        let parts = records::<QueueRecord>(target, output, start, MOST).await?;
+        let number = |key: &Key| id_of(key).strip_prefix(start)?.parse::<u16>().ok();
+        last = parts.iter().filter_map(number).max();
+    }
+    if let Some(count) = last.and_then(|last| NonZeroU16::new(last.saturating_add(1))) {
         let queues = Partitioned::new(target.store.clone(), name, count)?;
         return Ok(queues.queues().to_vec());
     }
@@ -113,7 +129,20 @@ async fn list(target: &Target, output: &mut Output<'_, '_>) -> Result<u8> {
     Ok(DONE)
 }
 
-async fn counts(queues: &[Queue], output: &mut Output<'_, '_>) -> Result<()> {
+const COUNTS: [&str; 8] = [
+    "queue",
+    "waiting",
+    "scheduled",
+    "running",
+    "dead",
+    "done",
+    "paused",
+    "oldest",
+];
+
+const JOBS: [&str; 6] = ["job", "name", "attempts", "enqueued", "at", "reason"];
+
+async fn counts(queues: &[Queue]) -> Result<Vec<Vec<Value>>> {
     let mut rows = Vec::new();
     for queue in queues {
         let counts = queue.counts().await?;
@@ -129,17 +158,7 @@ async fn counts(queues: &[Queue], output: &mut Output<'_, '_>) -> Result<()> {
             json!(span(oldest)),
         ]);
     }
-    let columns = [
-        "queue",
-        "waiting",
-        "scheduled",
-        "running",
-        "dead",
-        "done",
-        "paused",
-        "oldest",
-    ];
-    output.table(&columns, rows)
+    Ok(rows)
 }
 
 async fn jobs(
@@ -147,8 +166,7 @@ async fn jobs(
     state: JobState,
     limit: usize,
     shows_values: bool,
-    output: &mut Output<'_, '_>,
-) -> Result<u8> {
+) -> Result<Vec<Vec<Value>>> {
     let (state, mut rows) = (State::from(state), Vec::new());
     for queue in queues {
         let mut from = None;
@@ -180,20 +198,18 @@ async fn jobs(
             }
         }
     }
-    output.line("")?;
-    let columns = ["job", "name", "attempts", "enqueued", "at", "reason"];
-    output.table(&columns, rows)?;
-    Ok(DONE)
+    Ok(rows)
 }
 
 async fn redrive(queues: &[Queue], max: u64, output: &mut Output<'_, '_>) -> Result<u8> {
-    let count = count(queues, State::Dead).await?.min(max);
-    if !output.confirm(&format!("This runs {count} dead letters again."))? {
+    // No more than those that were counted: others may come while somebody reads the question.
+    let most = count(queues, State::Dead).await?.min(max);
+    if !output.confirm(&format!("This runs {most} dead letters again."))? {
         return Ok(NOT_DONE);
     }
     let mut moved = 0;
     for queue in queues {
-        moved += queue.redrive(max - moved).await?;
+        moved += queue.redrive(most - moved).await?;
     }
     output.done(moved, "dead letters wait again")?;
     Ok(DONE)
@@ -204,6 +220,12 @@ async fn purge(queues: &[Queue], state: JobState, output: &mut Output<'_, '_>) -
     let count = count(queues, state).await?;
     if !output.confirm(&format!("This removes {count} jobs for good."))? {
         return Ok(NOT_DONE);
+    }
+    let now = self::count(queues, state).await?;
+    if now > count && !output.is_sure() {
+        return Err(Error::usage(format!(
+            "there are {now} jobs by now, and not {count}: nothing was removed; ask again, or use --yes"
+        )));
     }
     let mut removed = 0;
     for queue in queues {

@@ -134,6 +134,8 @@ async fn revoke_user(target: &Target, user: &str, output: &mut Output<'_, '_>) -
     if !output.confirm(&format!("This ends {count} sessions of the user."))? {
         return Ok(NOT_DONE);
     }
+    // Those of now, which may be more or fewer than when it was asked.
+    let count = sessions.devices(user).await?.len();
     sessions.revoke_all(user).await?;
     output.done(count as u64, "sessions ended")?;
     Ok(DONE)

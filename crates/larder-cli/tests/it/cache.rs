@@ -148,11 +148,51 @@ async fn a_response_is_purged_by_its_uri_and_by_its_tag() {
     assert!(until_hit(&ask).await, "it is stored again");
     larder(&url, "cache purge --tag films --yes").await.ok();
     assert!(!ask().await, "its tag was purged");
-    let refused = larder(&url, "explain https://cinema.example/films").await;
+    assert!(until_hit(&ask).await, "it is stored again");
+    larder(&url, "cache purge --tag films --yes").await.ok();
+    let line = "explain http://cinema.example/films";
+    let purged = larder(&url, &format!("{line} --json")).await;
+    assert_eq!(purged.code, 1, "{purged:?}");
+    assert!(
+        purged.out.contains("a miss: a tag was purged"),
+        "{purged:?}"
+    );
+    assert!(until_hit(&ask).await);
+    let shown = larder(&url, line).await.ok();
+    for text in ["stored", "200", "this response", "Cache-Status"] {
+        assert!(shown.out.contains(text), "{shown:?}");
+    }
+    let shown = larder(&url, &format!("{line} --json")).await.json();
+    let response = &shown["responses"][0];
     assert_eq!(
-        (refused.code, refused.err.contains("Cache-Status")),
+        (&response["bytes"], &response["tags"]),
+        (&10.into(), &1.into())
+    );
+    let fresh_for = response["fresh_for"].as_str().unwrap();
+    assert!(fresh_for.contains("min"), "{shown}");
+    larder(&url, "cache expire --uri http://cinema.example/films --yes")
+        .await
+        .ok();
+    let stale = larder(&url, line).await;
+    assert_eq!(
+        (stale.code, stale.out.contains("it is stale")),
+        (1, true),
+        "{stale:?}"
+    );
+    larder(&url, "cache purge --uri http://cinema.example/films --yes")
+        .await
+        .ok();
+    let absent = larder(&url, line).await;
+    assert_eq!(
+        (absent.code, absent.out.contains("was purged, or has ended")),
+        (1, true),
+        "{absent:?}"
+    );
+    let wrong = larder(&url, "explain http:///films").await;
+    assert_eq!(
+        (wrong.code, wrong.err.contains("absolute URI")),
         (2, true),
-        "{refused:?}"
+        "{wrong:?}"
     );
 }
 

@@ -85,10 +85,20 @@ async fn hostile_keys_are_listed_escaped_and_break_nothing() {
         ["queue", "inspect", HOSTILE, "--state", "waiting"],
         ["session", "ls", "--user", HOSTILE, "--json"],
         ["limit", "reset", "pages", HOSTILE, "--yes"],
+        ["limit", "show", HOSTILE, "--limit", "9"],
     ] {
         let ran = run(&url, &words, "").await;
         assert_eq!(ran.code, 0, "{ran:?}");
         harmless(&ran);
+    }
+    let page = format!("http://{HOSTILE}/{long}");
+    for words in [
+        &["limit", "ban", HOSTILE, HOSTILE, "--for", "1h", "--yes"][..],
+        &["limit", "ban", "pages", &long, "--for", "1h", "--yes"],
+        &["limit", "forgive", "pages", HOSTILE],
+        &["explain", &page],
+    ] {
+        harmless(&run(&url, words, "").await);
     }
     let ran = run(&url, &["queue", "pause", &format!("{HOSTILE}2")], "").await;
     assert_eq!(ran.code, 2);

@@ -1,7 +1,10 @@
 //! Queues and their dead letters.
 
+use std::io::{BufRead, Read};
 use std::num::NonZeroU16;
+use std::sync::Arc;
 
+use larder::Store;
 use larder::queue::{Job, NewJob, Partitioned, Queue};
 use serde::{Deserialize, Serialize};
 
@@ -116,4 +119,90 @@ async fn a_queue_that_does_not_exist_is_an_error_and_is_not_made() {
         assert!(ran.err.contains("there is no queue 'nowhere'"), "{ran:?}");
     }
     assert_eq!(server.command(&["DBSIZE"]).unwrap().int(), Some(0));
+}
+
+/// Answers a question, and enqueues two more jobs before.
+struct Answer<'a> {
+    store: &'a Arc<dyn Store>,
+    answer: &'a [u8],
+}
+
+impl Read for Answer<'_> {
+    fn read(&mut self, _: &mut [u8]) -> std::io::Result<usize> {
+        Ok(0)
+    }
+}
+
+impl BufRead for Answer<'_> {
+    fn fill_buf(&mut self) -> std::io::Result<&[u8]> {
+        if self.answer.starts_with(b"y") {
+            let server = self.store.location().to_owned();
+            let enqueue = async move {
+                let queue = Queue::new(crate::support::connect(&server).await, "mail").unwrap();
+                for _ in 0..2 {
+                    let _ = queue.enqueue(NewJob::raw("late", "x")).await.unwrap();
+                }
+            };
+            let runtime = tokio::runtime::Builder::new_current_thread()
+                .enable_all()
+                .build();
+            std::thread::spawn(move || runtime.unwrap().block_on(enqueue))
+                .join()
+                .unwrap();
+        }
+        Ok(self.answer)
+    }
+
+    fn consume(&mut self, bytes: usize) {
+        self.answer = &self.answer[bytes..];
+    }
+}
+
+#[tokio::test]
+async fn a_purge_removes_no_more_than_it_has_said() {
+    let (server, store) = server().await;
+    let queue = Queue::new(store.clone(), "mail").unwrap();
+    let _ = queue.enqueue(NewJob::raw("early", "x")).await.unwrap();
+    let mut input = Answer {
+        store: &store,
+        answer: b"y\n",
+    };
+    let url = server.url();
+    let words = ["queue", "purge", "mail", "--state", "waiting", "--json"];
+    let ran = crate::support::run_with(&url, &words, &mut input).await;
+    assert_eq!(ran.code, 2, "{ran:?}");
+    assert!(
+        ran.err.contains("removes 1 jobs") && ran.err.contains("3 jobs by now"),
+        "{ran:?}"
+    );
+    assert_eq!(queue.counts().await.unwrap().waiting, 3);
+    let done = larder(&url, "queue purge mail --state waiting --yes --json").await;
+    assert_eq!(done.json()["done"], 3);
+}
+
+#[tokio::test]
+async fn every_command_about_a_queue_writes_one_document_of_json() {
+    let (server, store) = server().await;
+    let queue = Queue::new(store, "mail").unwrap();
+    let _ = queue.enqueue(NewJob::raw("greet", "x")).await.unwrap();
+    let url = server.url();
+    for line in [
+        "queue ls",
+        "queue inspect mail",
+        "queue pause mail",
+        "queue resume mail",
+    ] {
+        larder(&url, &format!("{line} --json")).await.json();
+    }
+    let both = larder(&url, "queue inspect mail --state waiting --json")
+        .await
+        .json();
+    assert_eq!(both["queues"][0]["waiting"], 1, "{both}");
+    assert_eq!(both["jobs"][0]["name"], "greet", "{both}");
+    let declined = larder(&url, "queue purge mail --state waiting --json").await;
+    assert_eq!(declined.code, 1);
+    assert_eq!(
+        declined.out.trim().replace(char::is_whitespace, ""),
+        r#"{"done":0}"#
+    );
 }

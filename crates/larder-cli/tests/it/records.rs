@@ -3,7 +3,7 @@
 use std::net::IpAddr;
 use std::time::Duration;
 
-use larder::rate_limit::{Quota, RateLimiter};
+use larder::rate_limit::{Policy, Quota, RateLimiter};
 use larder::structures::lock::{Lock, Order};
 
 use crate::support::{larder, run, server};
@@ -85,4 +85,104 @@ async fn a_lock_is_listed_and_broken_and_its_holder_learns_of_it() {
         (1, true),
         "{free:?}"
     );
+}
+
+/// Bans and forgives `visitor` of a limiter, as its app sees it.
+async fn ban_and_forgive(url: &str, limiter: &RateLimiter, named: &str, visitor: &str) {
+    let allows = async || limiter.peek(visitor).await.unwrap().is_allowed();
+    let words = ["limit", "ban", limiter.policy(), named, "--for", "12h"];
+    let asked = run(url, &words, "n\n").await;
+    assert_eq!(
+        (asked.code, asked.err.contains("1 visitor for 12 h")),
+        (1, true),
+        "{asked:?}"
+    );
+    assert!(allows().await);
+    let done = run(url, &[&words[..], &["--yes", "--json"]].concat(), "").await;
+    assert_eq!(done.json()["done"], 1);
+    assert!(!allows().await, "{named}");
+    let shown = larder(url, &format!("limit show {}", limiter.policy()))
+        .await
+        .ok();
+    assert!(
+        shown.out.contains("banned until in 11 h 59 min"),
+        "{shown:?}"
+    );
+    let words = ["limit", "forgive", limiter.policy(), named];
+    run(url, &words, "").await.ok();
+    assert!(allows().await, "{named}");
+    let again = run(url, &words, "").await;
+    assert_eq!(
+        (again.code, again.out.contains("is not banned")),
+        (1, true),
+        "{again:?}"
+    );
+}
+
+#[tokio::test]
+async fn a_visitor_is_banned_and_forgiven_whatever_the_rules_of_the_policy_are() {
+    let (server, store) = server().await;
+    let url = server.url();
+    let quota = RateLimiter::new(store.clone(), "pages", Quota::per_hour(3)).unwrap();
+    let rules = Policy::new(Quota::per_hour(3)).and(Quota::per_day(9));
+    let several = RateLimiter::new(store.clone(), "api", rules).unwrap();
+    for visitor in ["203.0.113.7", "a\n\u{1b}[2J:{*", &"k".repeat(10_240)] {
+        for limiter in [&quota, &several] {
+            let named = run(
+                &url,
+                &["limit", "ban", limiter.policy(), visitor, "--for", "1s"],
+                "",
+            )
+            .await;
+            let is_first = visitor == "203.0.113.7";
+            assert_eq!(
+                named.err.contains("is its name right"),
+                is_first,
+                "{named:?}"
+            );
+            ban_and_forgive(&url, limiter, visitor, visitor).await;
+            // Somebody who is known.
+            limiter.check("other").await.unwrap();
+        }
+    }
+    // What was used stays.
+    let before = quota.check("203.0.113.8").await.unwrap().remaining();
+    let key = quota.key("203.0.113.8");
+    ban_and_forgive(&url, &quota, key.as_str(), "203.0.113.8").await;
+    let after = quota.check("203.0.113.8").await.unwrap().remaining();
+    assert_eq!((before, after), (2, 1));
+
+    let foreign = quota.key("203.0.113.8");
+    let words = [
+        "limit",
+        "ban",
+        "api",
+        foreign.as_str(),
+        "--for",
+        "1h",
+        "--yes",
+    ];
+    let ran = run(&url, &words, "").await;
+    assert_eq!(
+        (ran.code, ran.err.contains("of another policy")),
+        (2, true),
+        "{ran:?}"
+    );
+    let long = "p".repeat(300);
+    for words in [
+        ["limit", "show", &long, "--json"],
+        ["limit", "reset", &long, "--all"],
+    ] {
+        let ran = run(&url, &words, "").await;
+        assert_eq!(ran.code, 2, "{ran:?}");
+    }
+    for time in ["0s", "1", "1y", "-1s"] {
+        let time = format!("--for={time}");
+        let ran = run(&url, &["limit", "ban", "pages", "x", &time], "").await;
+        assert_eq!(
+            (ran.code, ran.err.contains("such as 90s")),
+            (2, true),
+            "{ran:?}"
+        );
+    }
 }

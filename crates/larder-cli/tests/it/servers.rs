@@ -3,7 +3,7 @@
 use std::time::Duration;
 
 use larder::rate_limit::{Quota, RateLimiter};
-use larder_test::server::{RedisCluster, RedisSentinels};
+use larder_test::server::{AclUser, RedisCluster, RedisOptions, RedisSentinels};
 
 use crate::support::{connect, larder, run, server};
 
@@ -165,6 +165,12 @@ async fn a_cluster_is_seen_as_one_store_and_its_nodes_by_themselves() {
         (&json["keys"], &json["kinds"]["limit"]["measured"]),
         (&20.into(), &20.into())
     );
+    larder(&url, "limit ban pages ann --for 1h --yes")
+        .await
+        .ok();
+    larder(&url, "limit forgive pages ann").await.ok();
+    let absent = larder(&url, "explain http://example.org/").await;
+    assert_eq!(absent.code, 1, "{absent:?}");
     let reset = larder(&url, "limit reset pages --all --yes --json")
         .await
         .json();
@@ -189,8 +195,117 @@ async fn a_master_is_found_by_its_sentinels() {
     let locks = larder(&url, "lock ls --json").await.json();
     assert_eq!(locks[0]["lock"], "report");
     drop(guard);
+    larder(&url, "limit ban pages ann --for 1h --yes")
+        .await
+        .ok();
+    let banned = larder(&url, "limit show pages ann").await.ok();
+    assert!(banned.out.contains("banned until"), "{banned:?}");
+    let absent = larder(&url, "explain http://example.org/").await;
+    assert_eq!(absent.code, 1, "{absent:?}");
     let doctor = larder(&url, "doctor --interval 0 --only L031 --all")
         .await
         .ok();
     assert!(doctor.out.contains("3 with a quorum"), "{doctor:?}");
+}
+
+#[tokio::test]
+async fn a_node_that_is_down_hides_no_other() {
+    let cluster = RedisCluster::start().unwrap();
+    let url = format!("{}?timeout_ms=2000&connect_timeout_ms=2000", cluster.url());
+    cluster.masters()[0].kill();
+    let ping = larder(&url, "ping -n 1 --json").await;
+    assert_eq!(ping.code, 1, "{ping:?}");
+    let rows: serde_json::Value = serde_json::from_str(&ping.out).unwrap();
+    let rows = rows.as_array().unwrap();
+    let failed = rows.iter().filter(|row| !row["error"].is_null()).count();
+    assert_eq!((rows.len(), failed), (3, 1), "{rows:?}");
+    larder(&url, "top -n 1 --json").await.json();
+    let doctor = larder(&url, "doctor --interval 0 --only L001 --json").await;
+    assert_eq!(
+        (doctor.code, doctor.out.matches("\"fail\"").count()),
+        (1, 1),
+        "{doctor:?}"
+    );
+}
+
+#[tokio::test]
+async fn a_user_who_may_do_little_is_told_so_by_each_command() {
+    let server = RedisOptions::new()
+        .with_acl_user(
+            AclUser::new("narrow", "secret")
+                .with_key_prefix("prod:app:")
+                .with_commands("+hello +auth +ping +get +set"),
+        )
+        .start()
+        .unwrap();
+    let url = server.url_as("narrow", "secret");
+    larder(&url, "ping -n 1").await.ok();
+    let doctor = larder(&url, "doctor --interval 0 --only L003").await.ok();
+    assert!(doctor.out.contains("1 unknown"), "{doctor:?}");
+    for line in [
+        "scan",
+        "session ls",
+        "session ls --user ann",
+        "session revoke --user ann --yes",
+        "session revoke --all --yes",
+        "limit show pages",
+        "limit reset pages ann --yes",
+        "limit ban pages ann --for 1h --yes",
+        "limit forgive pages ann",
+        "queue ls",
+        "queue inspect mail",
+        "queue pause mail",
+        "lock ls",
+        "lock break report --yes",
+        "cache purge film:{v0:1} --yes",
+        "cache purge --tag films --yes",
+        "explain session:{x}",
+        "explain http://example.org/",
+        "bench --millis 1",
+    ] {
+        let ran = larder(&url, line).await;
+        assert_eq!(ran.code, 2, "{line}: {ran:?}");
+        assert!(ran.err.starts_with("error: "), "{line}: {ran:?}");
+        assert!(!ran.err.contains("secret"), "{line}: {ran:?}");
+    }
+}
+
+#[tokio::test]
+async fn a_prefix_with_the_signs_of_a_pattern_is_taken_as_it_is() {
+    let (server, _) = server().await;
+    for key in [
+        "film:{1}",
+        "f*lm:{1}",
+        "f[i]lm:{1}",
+        "f?lm:{1}",
+        "f\\lm:{1}",
+    ] {
+        server.command(&["SET", key, "x", "PX", "60000"]).unwrap();
+    }
+    for prefix in ["f*", "f[i]", "f?", "f\\"] {
+        let found = run(&server.url(), &["scan", prefix, "--json"], "")
+            .await
+            .json();
+        assert_eq!(found["keys"], 1, "{prefix}: {found}");
+        let words = ["limit", "reset", prefix, "--all", "--yes", "--json"];
+        assert_eq!(run(&server.url(), &words, "").await.json()["done"], 0);
+    }
+}
+
+#[tokio::test]
+async fn help_gives_examples_and_exit_codes() {
+    let help = larder("redis://h", "--help").await.ok();
+    for text in [
+        "Examples:",
+        "Exit codes:",
+        "larder doctor redis://",
+        "  2  the command could not work",
+    ] {
+        assert!(help.out.contains(text), "{help:?}");
+    }
+    for command in ["session", "limit", "queue", "lock", "cache", "explain"] {
+        let help = larder("redis://h", &format!("{command} --help")).await.ok();
+        assert!(help.out.contains(&format!("larder {command} ")), "{help:?}");
+        assert!(help.out.contains("Example"), "{help:?}");
+    }
 }

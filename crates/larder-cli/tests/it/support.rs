@@ -1,6 +1,7 @@
 //! Runs command lines, and captures what they write.
 
 use std::ffi::OsString;
+use std::io::BufRead;
 use std::sync::Arc;
 use std::time::Duration;
 
@@ -36,6 +37,11 @@ impl Ran {
 
 /// Runs a command on a store, with words that are already apart.
 pub(crate) async fn run(url: &str, words: &[&str], input: &str) -> Ran {
+    run_with(url, words, &mut input.as_bytes()).await
+}
+
+/// Runs a command on a store, whose questions a reader answers.
+pub(crate) async fn run_with(url: &str, words: &[&str], input: &mut dyn BufRead) -> Ran {
     let words = words.iter().map(|word| OsString::from(*word));
     let timeouts = match url.contains('?') {
         true => String::new(),
@@ -48,7 +54,7 @@ pub(crate) async fn run(url: &str, words: &[&str], input: &str) -> Ran {
     let io = Io {
         out: &mut out,
         err: &mut err,
-        input: &mut input.as_bytes(),
+        input,
         shows_progress: false,
     };
     let code = larder_cli::run(args.into_iter().chain(words), io).await;

@@ -1,4 +1,5 @@
 mod capacity;
+mod gauges;
 mod held;
 
 use std::fmt;
@@ -7,6 +8,7 @@ use std::sync::atomic::{AtomicU64, Ordering};
 
 use foldhash::quality::RandomState;
 use larder_store::Timestamp;
+use metrics::Gauge;
 use parking_lot::Mutex;
 use quick_cache::Equivalent;
 use quick_cache::sync::{Cache, DefaultLifecycle};
@@ -14,6 +16,7 @@ use quick_cache::sync::{Cache, DefaultLifecycle};
 pub use capacity::Capacity;
 pub use held::{Held, Weigher};
 
+use gauges::Gauges;
 use held::Weigh;
 
 /// The number of generation counters. With more of them, fewer inserts are refused needlessly.
@@ -39,6 +42,7 @@ pub struct NearCache<K, V> {
     /// The number of invalidations by predicate so far, and of those that removed values.
     sweeps: AtomicU64,
     removals: AtomicU64,
+    gauges: Option<Gauges>,
 }
 
 /// The number of invalidations of a key, and of those that share its count, so far.
@@ -90,7 +94,18 @@ where
                 .collect(),
             sweeps: AtomicU64::new(0),
             removals: AtomicU64::new(0),
+            gauges: None,
         }
+    }
+
+    /// Shows the number of entries and their weight on gauges. Default: on none.
+    ///
+    /// Caches that share a gauge add up on it. On a machine with many cores it may lag behind by half as
+    /// many changes as there are cores.
+    #[must_use]
+    pub fn with_gauges(mut self, entries: Gauge, weight: Gauge) -> Self {
+        self.gauges = Some(Gauges::new(entries, weight));
+        self
     }
 
     /// Returns the value of `key`, whether its deadline has passed or not.
@@ -130,6 +145,7 @@ where
         let is_current = self.is_current(*stripe, generation);
         if is_current {
             self.entries.insert(key, Held { value, deadline });
+            self.changed();
         }
         is_current
     }
@@ -139,6 +155,7 @@ where
         let mut stripe = self.stripe(&key).lock();
         *stripe = stripe.wrapping_add(1);
         self.entries.insert(key, Held { value, deadline });
+        self.changed();
     }
 
     /// Does the same as [`put`](Self::put), unless the key was invalidated since `generation`.
@@ -156,6 +173,7 @@ where
         if is_current {
             *stripe = stripe.wrapping_add(1);
             self.entries.insert(key, Held { value, deadline });
+            self.changed();
         }
         is_current
     }
@@ -164,6 +182,7 @@ where
     pub fn insert(&self, key: K, value: V, deadline: Timestamp) {
         let _stripe = self.stripe(&key).lock();
         self.entries.insert(key, Held { value, deadline });
+        self.changed();
     }
 
     /// Replaces the value of `key` by what `change` makes of it, in one step. Returns whether it did.
@@ -207,6 +226,7 @@ where
             return false;
         };
         self.entries.insert(key.clone(), held);
+        self.changed();
         true
     }
 
@@ -217,7 +237,9 @@ where
     {
         let mut stripe = self.stripe(key).lock();
         *stripe = stripe.wrapping_add(1);
-        self.entries.remove(key);
+        if self.entries.remove(key).is_some() {
+            self.changed();
+        }
     }
 
     /// Removes the value of `key` if it matches. A value that is being read meanwhile may be kept.
@@ -227,7 +249,11 @@ where
     where
         Q: Hash + Equivalent<K> + ?Sized,
     {
-        self.entries.remove_if(key, matches).is_some()
+        let is_removed = self.entries.remove_if(key, matches).is_some();
+        if is_removed {
+            self.changed();
+        }
+        is_removed
     }
 
     /// Iterates over clones of the entries, whether their deadlines have passed or not.
@@ -244,6 +270,9 @@ where
         self.removals.fetch_add(1, Ordering::SeqCst);
         self.expire_reads();
         self.entries.retain(|key, held| !matches(key, &held.value));
+        if let Some(gauges) = &self.gauges {
+            gauges.show(|| self.size());
+        }
     }
 
     /// Keeps nothing that is being read meanwhile, unless it is kept as one that has ended.
@@ -270,6 +299,16 @@ where
     /// Returns the total weight of the entries, or their number if the capacity counts entries.
     pub fn weight(&self) -> u64 {
         self.entries.weight()
+    }
+
+    fn changed(&self) {
+        if let Some(gauges) = &self.gauges {
+            gauges.changed(|| self.size());
+        }
+    }
+
+    fn size(&self) -> (u64, u64) {
+        (self.entries.len() as u64, self.entries.weight())
     }
 
     /// Returns whether a key, whose stripe counts so many invalidations, has this generation.

@@ -1,4 +1,5 @@
 use std::sync::Arc;
+use std::sync::atomic::AtomicU64;
 
 use super::*;
 
@@ -189,4 +190,32 @@ fn a_sweep_waits_for_an_insert_that_has_passed_its_check() {
         drop(stripe);
     });
     assert!(near.get(&1).is_none());
+}
+
+#[test]
+fn gauges_show_what_is_kept_and_caches_that_share_them_add_up() {
+    let gauges = [0, 1].map(|_| Arc::new(AtomicU64::new(0)));
+    let make = || {
+        let [entries, weight] = gauges.clone().map(Gauge::from_arc);
+        let weigh = |_: &u32, value: &u32| u64::from(*value);
+        let capacity = Capacity::Weight(100_000, Arc::new(weigh));
+        NearCache::new(capacity).with_gauges(entries, weight)
+    };
+    let shown = || [0, 1].map(|at| f64::from_bits(gauges[at].load(Ordering::SeqCst)));
+    let (one, other) = (make(), make());
+    for key in 0..200 {
+        one.insert(key, 3, END);
+        other.put(key, 2, END);
+    }
+    for key in 0..100 {
+        one.invalidate(&key);
+    }
+    // It shows what there is now, on a machine with many cores too.
+    one.invalidate_where(|_, _| false);
+    other.invalidate_where(|key, _| *key >= 50);
+    assert_eq!(shown(), [150.0, 400.0]);
+    drop(one);
+    assert_eq!(shown(), [50.0, 100.0]);
+    drop(other);
+    assert_eq!(shown(), [0.0, 0.0]);
 }

@@ -7,6 +7,7 @@ use std::sync::Arc;
 use std::sync::atomic::{AtomicUsize, Ordering};
 
 use foldhash::quality::RandomState;
+use metrics::Gauge;
 use parking_lot::Mutex;
 
 pub use follower::{Failure, Follower};
@@ -25,6 +26,7 @@ pub struct SingleFlight<K, T> {
     stripes: Box<[Mutex<Flights<K, T>>]>,
     hasher: RandomState,
     under_way: AtomicUsize,
+    gauge: Gauge,
     max: usize,
 }
 
@@ -56,12 +58,20 @@ pub struct Leader<K: Hash + Eq, T> {
 impl<K: Hash + Eq, T> SingleFlight<K, T> {
     /// Makes a single flight with at most `max` flights at once.
     pub fn new(max: usize) -> Arc<Self> {
+        Self::with_gauge(max, Gauge::noop())
+    }
+
+    /// Makes a single flight that shows the number of its flights on a gauge.
+    ///
+    /// Single flights that share a gauge add up on it.
+    pub fn with_gauge(max: usize, gauge: Gauge) -> Arc<Self> {
         Arc::new(Self {
             stripes: std::iter::repeat_with(Mutex::default)
                 .take(STRIPES)
                 .collect(),
             hasher: RandomState::default(),
             under_way: AtomicUsize::new(0),
+            gauge,
             max,
         })
     }
@@ -93,6 +103,7 @@ impl<K: Hash + Eq, T> SingleFlight<K, T> {
             self.under_way.fetch_sub(1, Ordering::Relaxed);
             return Joined::Full;
         }
+        self.gauge.increment(1.0);
         let flight = Flight::new();
         stripe.push((key.to_owned(), flight.clone()));
         drop(stripe);
@@ -247,6 +258,7 @@ impl<K: Hash + Eq, T> Leader<K, T> {
         self.is_completed = true;
         self.flights.remove(self.hash, &self.flight);
         self.flights.under_way.fetch_sub(1, Ordering::Relaxed);
+        self.flights.gauge.decrement(1.0);
         self.flight.end(outcome);
     }
 }

@@ -1,3 +1,4 @@
+use std::sync::atomic::AtomicU64;
 use std::time::Duration;
 
 use tokio::time::Instant;
@@ -158,4 +159,16 @@ fn a_caller_that_finds_the_outcome_at_the_second_look_neither_leads_nor_follows(
     let flights = flights();
     assert!(matches!(flights.join("a", || Some(7)), Joined::Hit(7)));
     assert_eq!(flights.under_way(), 0);
+}
+
+#[test]
+fn a_gauge_shows_the_flights_that_are_under_way() {
+    let bits = Arc::new(AtomicU64::new(0));
+    let shown = || f64::from_bits(bits.load(Ordering::SeqCst));
+    let flights = SingleFlight::with_gauge(2, Gauge::from_arc(bits.clone()));
+    let leaders = [lead(&flights, "a"), lead(&flights, "b")];
+    assert!(matches!(join(&flights, "c"), Joined::Full));
+    assert_eq!(shown(), 2.0);
+    drop(leaders);
+    assert_eq!(shown(), 0.0);
 }

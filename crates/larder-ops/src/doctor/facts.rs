@@ -79,6 +79,8 @@ pub(crate) struct KeySample {
     pub(crate) without_ttl: usize,
     /// The size of the largest, in bytes. None if it may not be asked.
     pub(crate) largest: Option<u64>,
+    /// The highest counter of uses. None unless the server counts them, for an lfu policy.
+    pub(crate) hottest: Option<Result<u64, Missing>>,
 }
 
 /// What a sentinel says.
@@ -96,6 +98,13 @@ impl Facts {
 
     pub(crate) fn config(&self) -> Result<&Fields, Missing> {
         self.config.as_ref().map_err(Clone::clone)
+    }
+
+    /// Returns whether the server counts the uses of each key.
+    pub(crate) fn counts_uses(&self) -> bool {
+        let policy = self.info.as_ref().ok();
+        let policy = policy.and_then(|info| info.find("maxmemory_policy"));
+        policy.is_some_and(|policy| policy.ends_with("-lfu"))
     }
 
     /// Returns a counter, and how much of it is from the last interval.

@@ -23,7 +23,10 @@ use checks::SERVER_CHECKS;
 use facts::Facts;
 use read::Reader;
 
-pub use app::{duplicated_store_crates, memory_shared_by_processes};
+pub use app::{
+    App, ClientAddress, Layer, OnFailure, Proxies, duplicated_store_crates,
+    memory_shared_by_processes, namespace_owner, poisoned_values,
+};
 pub use checks::{CheckId, UnknownCheck, all_checks};
 pub use report::{Finding, Report, Status};
 pub use uses::{UnknownUse, Use, Uses};
@@ -134,7 +137,8 @@ impl Doctor {
             user: self.user.as_deref(),
         };
         let mut facts = join_all(servers.iter().map(|server| reader.read(server))).await;
-        let keys = reader.read_keys(store).await;
+        let counts_uses = facts.iter().any(Facts::counts_uses);
+        let keys = reader.read_keys(store, counts_uses).await;
         let sentinels = reader.read_sentinels().await;
         sleep(self.interval).await;
         let later = join_all(servers.iter().map(|server| reader.read_info(server))).await;
@@ -150,6 +154,10 @@ impl Doctor {
     }
 
     fn judge(&self, facts: &[Facts]) -> Report {
+        if facts.is_empty() {
+            // Of a cluster no node may be known, and nothing wrong is not the same as nothing seen.
+            return Report::new(vec![checks::no_server()]);
+        }
         let findings = SERVER_CHECKS.iter().flat_map(|check| {
             let judged = facts.iter();
             judged.filter_map(|facts| check.judge(facts, &self.context))

@@ -134,7 +134,11 @@ impl Reader<'_> {
     }
 
     /// Measures some of the keys that begin with the prefix.
-    pub(super) async fn read_keys(&self, store: &Arc<RedisStore>) -> Result<KeySample, Missing> {
+    pub(super) async fn read_keys(
+        &self,
+        store: &Arc<RedisStore>,
+        counts_uses: bool,
+    ) -> Result<KeySample, Missing> {
         let scan = store.clone().scan();
         let scan = scan.ok_or_else(|| Missing::new("the store lists no keys"))?;
         let (mut keys, mut next) = (Vec::new(), None);
@@ -169,8 +173,28 @@ impl Reader<'_> {
             if let Ok(Wire::Int(size)) = size {
                 sample.largest = sample.largest.max(u64::try_from(size).ok());
             }
+            if counts_uses {
+                let command: [&[u8]; 3] = [b"OBJECT", b"FREQ", key];
+                let uses = self.admin.run_on_key(&command, key).await;
+                sample.note_uses(uses.map_err(|error| missing(&error)));
+            }
         }
         Ok(sample)
+    }
+}
+
+impl KeySample {
+    fn note_uses(&mut self, uses: Result<Wire, Missing>) {
+        let highest = match &self.hottest {
+            Some(Ok(highest)) => *highest,
+            _ => 0,
+        };
+        self.hottest = match uses {
+            Ok(Wire::Int(uses)) => Some(Ok(highest.max(uses.max(0).unsigned_abs()))),
+            // It has ended since it was listed.
+            Ok(_) => self.hottest.take(),
+            Err(missing) => Some(Err(missing)),
+        };
     }
 }
 
@@ -256,7 +280,10 @@ async fn read_clock(server: &AdminServer) -> (Result<f64, Missing>, Option<f64>)
 }
 
 async fn read_slow(server: &AdminServer, now: Option<f64>) -> Result<Vec<SlowCommand>, Missing> {
-    let entries = run(server, &["SLOWLOG", "GET", SLOW]).await?;
+    slow_of(run(server, &["SLOWLOG", "GET", SLOW]).await?, now)
+}
+
+fn slow_of(entries: Wire, now: Option<f64>) -> Result<Vec<SlowCommand>, Missing> {
     let entries = entries.list().map_err(|_| unexpected())?;
     let read = entries.into_iter().map(|entry| {
         let mut fields = entry.list().map_err(|_| unexpected())?.into_iter();
@@ -267,7 +294,8 @@ async fn read_slow(server: &AdminServer, now: Option<f64>) -> Result<Vec<SlowCom
         let name = flat(&next()?);
         let age = now.map_or(0.0, |now| (now - at as f64).max(0.0));
         Ok(SlowCommand {
-            age: Duration::from_secs_f64(age),
+            // A server may say anything.
+            age: Duration::try_from_secs_f64(age).unwrap_or(Duration::MAX),
             took: Duration::from_micros(took.max(0).unsigned_abs()),
             name: name.split(' ').next().unwrap_or_default().to_uppercase(),
         })
@@ -309,5 +337,33 @@ async fn addresses(location: &str) -> Vec<IpAddr> {
     match timeout(Duration::from_secs(1), lookup_host(host)).await {
         Ok(Ok(found)) => found.map(|address| address.ip()).collect(),
         _ => Vec::new(),
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn a_slow_log_of_a_server_that_says_anything_is_read() {
+        let words = Wire::List(vec![Wire::Bytes("KEYS".into())]);
+        let entry = |at, took| {
+            Wire::List(vec![
+                Wire::Int(1),
+                Wire::Int(at),
+                Wire::Int(took),
+                words.clone(),
+            ])
+        };
+        let most = 1 << 53;
+        let entries = Wire::List(vec![entry(-most, -most), entry(most, most)]);
+        let read = slow_of(entries.clone(), Some(f64::MAX)).unwrap();
+        assert_eq!((read[0].age, read[0].took), (Duration::MAX, Duration::ZERO));
+        let read = slow_of(entries, Some(0.0)).unwrap();
+        assert_eq!(read[1].age, Duration::ZERO);
+        let short = Wire::List(vec![Wire::List(vec![Wire::Int(1)])]);
+        for other in [short, Wire::Nil, Wire::List(vec![Wire::Nil]), Wire::Int(7)] {
+            assert!(slow_of(other, None).is_err());
+        }
     }
 }

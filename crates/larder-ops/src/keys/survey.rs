@@ -185,7 +185,8 @@ impl Survey {
         let Measured { bytes, ttl } = measured;
         let kind = self.kind(key);
         kind.measured += 1;
-        kind.measured_bytes += bytes;
+        // A server may say anything.
+        kind.measured_bytes = kind.measured_bytes.saturating_add(bytes);
         kind.largest = kind.largest.max(bytes);
         match ttl.map(|ttl| u64::try_from(ttl.as_millis()).unwrap_or(u64::MAX)) {
             None => kind.without_ttl += 1,
@@ -244,5 +245,8 @@ mod tests {
         let kind = &survey.kinds["a"];
         assert_eq!((kind.bytes(), kind.without_ttl), (20_000, 2));
         assert_eq!(KindSurvey::default().bytes(), 0);
+        survey.note("a:{3}", of(u64::MAX, Some(u64::MAX)), 10);
+        survey.note("a:{4}", of(u64::MAX, Some(0)), 10);
+        assert_eq!(survey.kinds["a"].measured_bytes, u64::MAX);
     }
 }

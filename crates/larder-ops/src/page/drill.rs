@@ -185,5 +185,5 @@ fn shown(with: Run, without: Run) -> Panel {
             Tone::Good,
             format!("With the loader {VISITORS} visitors cost {queries}."),
         )
-        .with(Table::new("Both runs", columns, rows, ""))
+        .with(Table::of("Both runs", columns, rows, ""))
 }

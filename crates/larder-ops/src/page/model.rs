@@ -188,7 +188,8 @@ pub(super) const fn number(name: &'static str) -> Column {
 pub(super) const ACTIONS: Column = text("actions");
 
 impl Table {
-    pub(super) fn new(
+    /// Makes the block of a table.
+    pub(super) fn of(
         caption: &'static str,
         columns: impl Into<Vec<Column>>,
         rows: Vec<Vec<Cell>>,

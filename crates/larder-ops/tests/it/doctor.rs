@@ -1,9 +1,11 @@
 //! Each check that can be brought about on a real server, both ways.
 
+use std::sync::Arc;
 use std::time::Duration;
 
-use larder_ops::doctor::{Doctor, Finding, Report, Status, Use, Uses};
+use larder_ops::doctor::{App, Doctor, Finding, Report, Status, Use, Uses, namespace_owner};
 use larder_redis::RedisStore;
+use larder_store::{Namespace, Prefixed, Store};
 use larder_test::server::{Connection, RedisCluster, RedisSentinels};
 
 use crate::support::{PREFIX, connect, healthy, run, store};
@@ -56,7 +58,10 @@ async fn a_narrow_user_sees_unknown_and_neither_ok_nor_an_error() {
         };
         assert_eq!(finding.status, expected, "{finding:?}");
         let says_why = is_seen_by_all || finding.seen.contains("this user may not run");
-        assert!(says_why || id == "L013" || id == "L037", "{finding:?}");
+        assert!(
+            says_why || matches!(id, "L013" | "L037" | "L038"),
+            "{finding:?}"
+        );
     }
     assert_eq!(report.worst(), Status::Unknown);
 }
@@ -336,4 +341,66 @@ async fn sentinels_that_wait_too_long_are_found() {
     let report = examine().await;
     let finding = find(&report, "L031");
     assert_ne!(finding.status, Status::Ok, "{finding:?}");
+}
+
+#[tokio::test]
+async fn a_hot_key_is_found_under_an_lfu_policy_alone() {
+    let server = healthy();
+    let store = store(&server, "doctor").await;
+    let mut connection = server.connect().unwrap();
+    run(
+        &mut connection,
+        "CONFIG SET maxmemory-policy allkeys-lfu
+         CONFIG SET lfu-log-factor 0
+         SET prod:app:film:{1} x PX 60000",
+    );
+    assert_status(&doctor().examine(&store).await, "L038", Status::Ok);
+    let reads = "for i=1,400 do redis.call('GET','prod:app:film:{1}') end";
+    connection.call(&["EVAL", reads, "0"]).unwrap();
+    assert_status(&doctor().examine(&store).await, "L038", Status::Warn);
+    run(&mut connection, "CONFIG SET maxmemory-policy noeviction");
+    let report = doctor().examine(&store).await;
+    assert!(report.findings.iter().all(|it| it.id.as_str() != "L038"));
+}
+
+#[tokio::test]
+async fn a_namespace_of_two_apps_is_found_and_one_that_may_not_look_does_not_know() {
+    let server = healthy();
+    let shared = store(&server, "app").await;
+    let prefixed = |app| {
+        let namespace = Namespace::new("prod", app).unwrap();
+        Prefixed::new(namespace, shared.clone() as Arc<dyn Store>)
+    };
+    let ours = prefixed("app");
+    let long = "x".repeat(100);
+    for (app, status) in [
+        ("matinee", Status::Ok),
+        ("matinee", Status::Ok),
+        ("\u{1b}[2Jother", Status::Fail),
+        (long.as_str(), Status::Fail),
+    ] {
+        let finding = namespace_owner(&ours, app).await;
+        assert_eq!(finding.status, status, "{finding:?}");
+        assert_eq!(finding.seen.contains("'matinee'"), status == Status::Fail);
+    }
+    // The user may use no other namespace.
+    let finding = namespace_owner(&prefixed("other"), "matinee").await;
+    assert_eq!(finding.status, Status::Unknown, "{finding:?}");
+}
+
+#[tokio::test]
+async fn a_journal_is_as_durable_as_its_server() {
+    let server = healthy();
+    let store = store(&server, "doctor").await;
+    let status = |report: &Report| {
+        let app = App::new().with_journal_on(report).examine();
+        find(&app, "A010").status
+    };
+    assert_eq!(status(&doctor().examine(&store).await), Status::Ok);
+    server
+        .command(&["CONFIG", "SET", "appendonly", "no"])
+        .unwrap();
+    assert_eq!(status(&doctor().examine(&store).await), Status::Fail);
+    let narrow = crate::support::store(&server, "narrow").await;
+    assert_eq!(status(&doctor().examine(&narrow).await), Status::Unknown);
 }

@@ -1,6 +1,7 @@
 use std::time::{Duration, SystemTime};
 
 use larder_store::{Error, ErrorKind, Refusal, Result};
+use tracing::Instrument;
 
 use super::Queue;
 use crate::body::Body;
@@ -109,7 +110,17 @@ impl Queue {
             settings: self.settings,
             items,
         };
-        let added = self.run(&enqueue).await?;
+        let span = tracing::debug_span!(
+            "send",
+            otel.name = %format_args!("send {}", self.name()),
+            otel.kind = "producer",
+            messaging.system = "larder",
+            messaging.operation.name = "send",
+            messaging.operation.r#type = "send",
+            messaging.destination.name = self.name(),
+            messaging.batch.message_count = enqueue.items.len() as u64,
+        );
+        let added = self.run(&enqueue).instrument(span).await?;
         let new = added.iter().filter(|added| matches!(added, Added::New(_)));
         self.enqueued.increment(new.count() as u64);
         Ok(added)

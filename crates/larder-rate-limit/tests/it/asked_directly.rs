@@ -1,16 +1,18 @@
 //! What an application may ask of the parts of a limit.
 
+use std::num::NonZeroU32;
 use std::sync::{Arc, Mutex};
 use std::time::Duration;
 
 use http::{Method, Request};
 use larder_rate_limit::{
-    Ban, ClientAddress, KeyBy, Limit, NetworkList, PeerAddr, Policy, Quota, RateLimitLayer,
-    RateLimiter, Reason, RequestHead, TrustedProxies,
+    Ban, ClientAddress, FailMode, KeyBy, Limit, LocalStore, NetworkList, PeerAddr, Policy, Quota,
+    RateLimitLayer, RateLimiter, Reason, RequestHead, TrustedProxies,
 };
+use larder_store::ErrorKind;
 use tower::{Layer, ServiceExt};
 
-use crate::support::{from, hello, limiter, model, with};
+use crate::support::{App, Behavior, ScriptedStore, from, hello, limiter, model, with};
 
 #[test]
 fn a_list_of_networks_says_whether_it_is_empty() {
@@ -90,5 +92,25 @@ async fn a_visitor_who_is_banned_has_nothing_back_before_the_ban_is_over() {
         let banned = limiter.check("ada").await.unwrap();
         assert_eq!(banned.reason(), Some(Reason::Ban));
         assert_eq!((banned.retry_after(), banned.reset()), (minute, minute));
+    }
+}
+
+#[tokio::test]
+async fn a_share_of_a_quota_comes_back_as_slowly_as_its_part_of_the_limit() {
+    let (here, clock) = model();
+    let local = LocalStore::new(here).unwrap();
+    let local = local.with_share_of(NonZeroU32::new(4).unwrap());
+    let away = ScriptedStore::new(Behavior::Fails(ErrorKind::NotSent)).store();
+    // Three an hour for each of four processes: one every twenty minutes.
+    let layer = RateLimitLayer::new(limiter(away, Quota::per_hour(12)), KeyBy::peer());
+    let app = App::new(layer.with_fail_mode(FailMode::Local(local)));
+    let minute = Duration::from_secs(60);
+    for (wait, status) in [(0, 200), (0, 200), (0, 200), (19, 429), (1, 200), (0, 429)] {
+        clock.advance(wait * minute);
+        assert_eq!(
+            app.status("192.0.2.1").await,
+            status,
+            "after {wait} minutes more"
+        );
     }
 }

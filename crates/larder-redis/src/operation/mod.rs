@@ -3,6 +3,7 @@
 mod commands;
 mod repeat;
 mod request;
+mod span;
 mod transmit;
 
 use std::ops::Deref;
@@ -24,6 +25,8 @@ pub(crate) use request::Request;
 pub(crate) struct Operation<'a> {
     node: Held<'a>,
     name: &'static str,
+    /// The name of the script that it calls.
+    script: Option<&'static str>,
     deadline: Instant,
     access: Access,
     /// A write was sent again after its answer was lost.
@@ -74,6 +77,7 @@ impl<'a> Operation<'a> {
         let operation = Self {
             node,
             name: request.name,
+            script: request.script,
             deadline,
             access: request.access,
             has_lost_run: AtomicBool::new(false),
@@ -95,7 +99,8 @@ impl<'a> Operation<'a> {
 
     /// Returns the request that began it, for the node of a redirect.
     pub(crate) fn request(&self) -> Request {
-        Request::new(self.name, self.access).by(self.deadline)
+        let request = Request::new(self.name, self.access).by(self.deadline);
+        request.calling(self.script)
     }
 
     pub(crate) fn name(&self) -> &'static str {

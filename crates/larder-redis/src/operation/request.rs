@@ -9,6 +9,8 @@ use crate::node::{Access, Limits};
 pub(crate) struct Request {
     pub(crate) name: &'static str,
     pub(crate) access: Access,
+    /// The name of the script that it calls, for its span.
+    pub(crate) script: Option<&'static str>,
     /// None for the deadline of the limits.
     deadline: Option<Instant>,
 }
@@ -18,6 +20,7 @@ impl Request {
         Self {
             name,
             access,
+            script: None,
             deadline: None,
         }
     }
@@ -30,6 +33,12 @@ impl Request {
     /// Makes a request that replicas confirm, if the store asks for that.
     pub(crate) fn write(name: &'static str) -> Self {
         Self::new(name, Access::Write)
+    }
+
+    /// Names the script that it calls.
+    pub(crate) fn calling(mut self, script: Option<&'static str>) -> Self {
+        self.script = script;
+        self
     }
 
     /// Sets the deadline, such as the one of an earlier operation.

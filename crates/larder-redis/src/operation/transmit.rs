@@ -8,8 +8,10 @@ use std::task::Poll;
 use ::redis::Value;
 use larder_store::{Error, ErrorKind, Result};
 use tokio::time::timeout_at;
+use tracing::Instrument;
 
 use super::commands::Commands;
+use super::span::answered;
 use super::{Operation, Repeat};
 use crate::classify;
 use crate::connection::Connection;
@@ -17,6 +19,17 @@ use crate::node::ran_nothing;
 
 impl Operation<'_> {
     pub(super) async fn transmit(&self, commands: Commands<'_>, repeat: Repeat) -> Result<Value> {
+        let Some(span) = self.span(commands) else {
+            return self.transmit_unseen(commands, repeat).await;
+        };
+        // Boxed, so that the future of the common case is a small one.
+        let sent = Box::pin(self.transmit_unseen(commands, repeat));
+        let outcome = sent.instrument(span.clone()).await;
+        answered(&span, commands, &outcome);
+        outcome
+    }
+
+    async fn transmit_unseen(&self, commands: Commands<'_>, repeat: Repeat) -> Result<Value> {
         let mut repeats = match repeat {
             Repeat::Safe | Repeat::Idempotent => 1,
             Repeat::Never => 0,

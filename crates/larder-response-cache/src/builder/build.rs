@@ -63,7 +63,7 @@ impl ResponseCacheBuilder {
                 key_fields: self.key_fields,
             },
             storage: Storage {
-                near: near(self.max_near_bytes),
+                near: near(self.max_near_bytes, &metrics),
                 far: Far::new(self.store, self.store_timeout, metrics.clone(), self.policy),
                 clock: self.clock,
                 metrics: metrics.clone(),
@@ -73,7 +73,7 @@ impl ResponseCacheBuilder {
                 last_fetch: AtomicI64::new(0),
             },
             // There are no more fetches than requests, which the server bounds.
-            flights: SingleFlight::new(usize::MAX),
+            flights: SingleFlight::with_gauge(usize::MAX, metrics.fetches_in_flight()),
             hit_for_miss: HitForMiss::new(self.hit_for_miss_ttl),
             metrics,
             name: self.name.into(),

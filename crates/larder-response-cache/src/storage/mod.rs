@@ -19,6 +19,7 @@
 
 mod commit;
 mod commit_variant;
+mod explain;
 mod far;
 mod find;
 mod hit_headers;
@@ -83,9 +84,10 @@ pub(crate) struct NearRecord {
 }
 
 /// Makes an empty near cache that holds so many bytes.
-pub(crate) fn near(max_bytes: usize) -> Near {
+pub(crate) fn near(max_bytes: usize, metrics: &Metrics) -> Near {
     let weigh = |key: &Arc<[u8]>, near: &NearRecord| (near.record.weight() + 2 * key.len()) as u64;
-    NearCache::new(Capacity::Weight(max_bytes as u64, Arc::new(weigh)))
+    let near = NearCache::new(Capacity::Weight(max_bytes as u64, Arc::new(weigh)));
+    near.with_gauges(metrics.near_entries(), metrics.near_bytes())
 }
 
 /// The result of a lookup, and the state that a response may later replace.

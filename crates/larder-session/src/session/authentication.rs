@@ -1,10 +1,12 @@
 //! When and how the user last proved who they are.
 
+use std::sync::atomic::Ordering;
 use std::time::Duration;
 
 use larder_store::Timestamp;
 
 use super::{Session, signed_out};
+use crate::user_record::SKEW;
 use crate::{EndReason, Result, SessionError, SessionErrorKind, UserId};
 
 /// When and how the user of a session last proved who they are: the last [`log_in`](Session::log_in).
@@ -15,7 +17,8 @@ pub struct Authentication {
     pub user: UserId,
     /// When the user signed in, by the store's clock.
     pub at: Timestamp,
-    /// How long ago that was. On a cluster it may be off by the difference of two servers' clocks.
+    /// How long ago that was: when the request read its session, or now if the response was sent already, as
+    /// in a stream. On a cluster it may be off by the difference of two servers' clocks.
     pub age: Duration,
     /// How, if [the app said](crate::SignInOptions::with_method).
     pub method: Option<String>,
@@ -34,8 +37,20 @@ impl Session {
         let Some(user) = &current.metadata.user else {
             return Ok(None);
         };
-        // A sign-in of this request is later than the moment at which it read the session.
-        let age = (current.metadata.seen - user.since).max(0);
+        // After the response, such as in a stream, the moment at which the session was read is long ago.
+        let now = match self.inner.is_late.load(Ordering::SeqCst) {
+            true => self
+                .inner
+                .config
+                .sessions
+                .now_at_least(current.metadata.seen),
+            false => current.metadata.seen,
+        };
+        let age = match now - user.since {
+            // The clocks of two servers differ a little; a sign-in of tomorrow is damaged.
+            age if age < -SKEW => i64::MAX,
+            age => age.max(0),
+        };
         Ok(Some(Authentication {
             user: UserId::read(&user.id),
             at: Timestamp::from_micros(user.since),

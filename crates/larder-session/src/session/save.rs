@@ -10,7 +10,8 @@ use super::Session;
 use super::data::too_large;
 use super::pending::not_an_integer;
 use super::state::{Phase, State};
-use crate::session_record::{Applied, Change};
+use crate::session_record::{Applied, Change, Create};
+use crate::token::Token;
 use crate::{Result, SessionError, SessionErrorKind, SessionKey, SignInOptions, value};
 
 /// The maximum number of attempts of an update.
@@ -19,7 +20,8 @@ const TRIES: u32 = 64;
 impl Session {
     /// Writes the changes of this request now, and reports whether they were accepted.
     ///
-    /// All are written, or none. They stay whatever the handler returns. One round trip.
+    /// All are written, or none. They stay whatever the handler returns. If it is unknown whether they were
+    /// written, the rest of the request goes on as if the session could not be read. One round trip.
     ///
     /// # Errors
     /// Those of [all methods](Session); [`SessionErrorKind::TooLarge`] and [`SessionErrorKind::NotAnInteger`] if the
@@ -129,7 +131,8 @@ impl Session {
         changes.retain(|(other, _)| **other != *name);
         changes.push((name.into(), change));
         let sessions = &self.inner.config.sessions;
-        match sessions.apply(session, generation, changes.clone()).await? {
+        let applied = sessions.apply(session, generation, changes.clone()).await;
+        match settled(state, applied)? {
             Applied::Done => {
                 state.settle(&changes);
                 Ok(true)
@@ -161,26 +164,34 @@ impl Session {
             }
             let token = state.reserve();
             let create = sessions.new_session(&token, None, &SignInOptions::default(), fields);
-            let created = sessions.create(&token, create).await;
-            let is_unknown = |error: &SessionError| error.kind() == SessionErrorKind::Unavailable;
-            if created.as_ref().is_err_and(is_unknown) {
-                // It may be there without what is changed later, and a second attempt would not see that.
-                state.phase = Phase::Failed;
-            }
-            state.begin(token, created?);
+            self.create(state, token, create).await?;
             state.pending.clear();
-            state.give();
             return Ok(());
         };
         let (session, generation) = (current.token.record, current.metadata.generation);
         let changes = state.pending.changes();
-        match sessions.apply(session, generation, changes.clone()).await? {
+        let applied = sessions.apply(session, generation, changes.clone()).await;
+        match settled(state, applied)? {
             Applied::Done => {
                 state.settle(&changes);
                 Ok(())
             }
             refused => Err(self.refused(state, refused)),
         }
+    }
+
+    /// Creates the session of this request, and gives the visitor its cookie.
+    pub(super) async fn create(
+        &self,
+        state: &mut State,
+        token: Token,
+        create: Create,
+    ) -> Result<()> {
+        let created = self.inner.config.sessions.create(&token, create).await;
+        let opened = settled(state, created)?;
+        state.begin(token, opened);
+        state.give();
+        Ok(())
     }
 
     fn refused(&self, state: &mut State, refused: Applied) -> SessionError {
@@ -193,6 +204,17 @@ impl Session {
             }
         }
     }
+}
+
+/// Ends the use of the session in this request if nobody knows whether a write was done.
+///
+/// A second attempt would add a sum twice, or not find its own session.
+fn settled<T>(state: &mut State, answer: Result<T>) -> Result<T> {
+    let is_unknown = |error: &SessionError| error.kind() == SessionErrorKind::Unavailable;
+    if answer.as_ref().is_err_and(is_unknown) {
+        state.phase = Phase::Failed;
+    }
+    answer
 }
 
 fn conflict() -> SessionError {

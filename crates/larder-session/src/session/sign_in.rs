@@ -18,8 +18,9 @@ impl Session {
     /// handler fails later, the user stays signed in. If the request came with cookies of further signed-in
     /// sessions, those are ended.
     ///
-    /// Two round trips, one more to read the session if it was not read yet, and one more if a session is
-    /// ended because of [`Sessions::with_device_limit`](crate::Sessions::with_device_limit).
+    /// Two round trips, and one more to read the session if it was not read yet. With
+    /// [`Sessions::with_device_limit`](crate::Sessions::with_device_limit), one more if the limit ends sessions,
+    /// two more if the user has as many as allowed, and one more if one is ended.
     ///
     /// # Errors
     /// Those of [all methods](Session) and of [`UserId::new`]; [`SessionErrorKind::Disabled`] if the account is
@@ -89,7 +90,8 @@ impl Session {
 
     /// Signs out at once: the session and its data are gone, for every process.
     ///
-    /// No request in flight brings the session back. The visitor's cookie is removed. An `insert` later in
+    /// No request in flight brings the session back. The visitor's cookie is removed, unless another user, or
+    /// a visitor who was nobody, has signed in on the session since this request read it. An `insert` later in
     /// the same request begins a new session. If the request came with cookies of further signed-in
     /// sessions, those are ended too. One round trip, and one more to read the session if it was not read
     /// yet.
@@ -109,7 +111,7 @@ impl Session {
         if let Some(current) = &state.current {
             let user = current.metadata.user.as_ref().map(|user| user.id.clone());
             let sessions = &self.inner.config.sessions;
-            // It may belong to another user by now, who did not ask for this.
+            // Another user, or one at all, may have signed in on it by now, who did not ask for this.
             if !sessions
                 .end(current.token.record, user.as_ref(), None)
                 .await?
@@ -166,10 +168,8 @@ impl Session {
         let token = Token::random(state.id(), Some(UserTag::of(user)));
         let enrolled = sessions.enroll(token.record, user, options).await?;
         let create = sessions.new_session(&token, Some(enrolled.clone()), options, Fields::new());
-        let opened = sessions.create(&token, create).await?;
+        self.create(state, token, create).await?;
         self.note_signed_in(user, token.record);
-        state.begin(token, opened);
-        state.give();
         sessions.confirm(token.record, &enrolled).await
     }
 
@@ -221,6 +221,7 @@ impl Session {
             current.token = token;
             current.by = Secret::Current;
             current.metadata.generation = generation;
+            current.metadata.seen = current.metadata.seen.max(sign_in.user.since);
             current.metadata.absolute_at = current.metadata.seen + sign_in.absolute;
             current.metadata.choice = sign_in.choice;
             current.metadata.user = Some(sign_in.user);

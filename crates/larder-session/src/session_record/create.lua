@@ -6,7 +6,7 @@ local s = held(KEYS[1], now)
 -- This ran before, unless another request created that session.
 if s then return s.hash == ARGV[1] and 1 or 0 end
 
-s = {hash = ARGV[1], absolute_at = now + tonumber(ARGV[3]), created = now, generation = 1}
+s = {hash = ARGV[1], rotated = 0, absolute_at = now + tonumber(ARGV[3]), created = now, generation = 1}
 s.weight, s.names, s.data = tonumber(ARGV[4]), {}, {}
 if ARGV[5] ~= '' then
   s.user, s.epoch, s.since, s.all, s.method = ARGV[5], ARGV[6], tonumber(ARGV[7]), tonumber(ARGV[8]), ARGV[9]

@@ -85,6 +85,7 @@ impl Program for Create {
         let session = Stored {
             hash: self.hash,
             outdated: None,
+            rotated: 0,
             metadata,
             fields: Arc::new(self.fields.clone()),
         };

@@ -20,7 +20,8 @@ pub(crate) struct Destroy {
 #[derive(Clone)]
 #[cfg_attr(test, derive(Debug))]
 pub(crate) enum Whose {
-    Anyone,
+    /// One that nobody is signed in to.
+    Nobody,
     Of(Arc<str>),
     /// A session of this user with another epoch than this, so without a later sign-in.
     OfBefore(Arc<str>, Epoch),
@@ -31,7 +32,7 @@ pub(crate) enum Whose {
 impl Arg for Whose {
     fn write(&self, args: &mut Args) {
         match self {
-            Self::Anyone => {}
+            Self::Nobody => "".write(args),
             Self::Of(user) => user.write(args),
             Self::OfBefore(user, epoch) => (user, epoch).write(args),
             Self::SignedInBefore(user, moment) => ((user, ""), *moment).write(args),
@@ -82,7 +83,7 @@ impl Destroy {
     fn ends(&self, held: &Stored) -> bool {
         let held = held.metadata.user.as_ref();
         match &self.whose {
-            Whose::Anyone => true,
+            Whose::Nobody => held.is_none(),
             Whose::Of(user) => held.is_some_and(|held| held.id == *user),
             Whose::OfBefore(user, epoch) => {
                 held.is_some_and(|held| held.id == *user && held.epoch != *epoch)

@@ -1,8 +1,9 @@
 -- A session is one string. It begins with a head of fixed length: the version of the layout; the hash of
 -- the secret; last seen, idle and absolute deadline, created; the generation; the weight of the data; the
--- choice of the sign-in (idle and touch in microseconds, or 0, and the cookie's expiry). Then the length
--- of the previous hash and its end, or 0; the length of the user, or 0, followed by the user, the epoch,
--- the time, the generation and the method of the sign-in. Then each field: two lengths, name, value.
+-- choice of the sign-in (idle and touch in microseconds, or 0, and the cookie's expiry). Then a length, 0
+-- unless the last new secret came of a rotation, and the time of that, with the previous hash and its end if
+-- there was a grace; the length of the user, or 0, followed by the user, the epoch, the time, the generation
+-- and the method of the sign-in. Then each field: two lengths, name, value.
 --
 -- What is left of a session that was ended is a string too: another version, the hash of its secret, the
 -- reason, and when the key expires.
@@ -10,13 +11,16 @@ local HEAD, FORM = '>Bc32i8i8i8i8I4I4i8i8B', 3
 local TOMBSTONE, ENDED = '>Bc32Bi8', 200
 
 local function parse(text)
-  local s, form, length, at = {names = {}, data = {}}, nil, nil, nil
+  local s, form, length, at = {rotated = 0, names = {}, data = {}}, nil, nil, nil
   form, s.hash, s.seen, s.idle_at, s.absolute_at, s.created, s.generation, s.weight,
     s.idle, s.touch, s.expiry, at = struct.unpack(HEAD, text)
   if form ~= FORM or s.expiry > 2 then return nil end
   if math.min(s.idle, s.touch) < 0 or math.max(s.idle, s.touch) > 9007199254740992 then return nil end
   length, at = struct.unpack('B', text, at)
-  if length > 0 then s.old, s.till, at = struct.unpack('>c32i8', text, at) end
+  if length ~= 0 and length ~= 8 and length ~= 40 and length ~= 48 then return nil end
+  -- Earlier versions wrote 40, without the time of the rotation.
+  if length == 8 or length == 48 then s.rotated, at = struct.unpack('>i8', text, at) end
+  if length >= 40 then s.old, s.till, at = struct.unpack('>c32i8', text, at) end
   length, at = struct.unpack('>I2', text, at)
   if length > 0 then
     s.user, s.epoch, s.since, s.all, length, at = struct.unpack('>c' .. length .. 'c16i8i8B', text, at)
@@ -52,7 +56,12 @@ local function keep(key, s, now, idle)
   local ms = life(now, s.idle, idle, s.absolute_at)
   local parts = {struct.pack(HEAD, FORM, s.hash, now, now + ms * 1000, s.absolute_at, s.created, s.generation, s.weight,
     s.idle, s.touch, s.expiry)}
-  parts[2] = s.old and struct.pack('>Bc32i8', 40, s.old, s.till) or '\0'
+  parts[2] = '\0'
+  if s.old then
+    parts[2] = struct.pack('>Bi8c32i8', 48, s.rotated, s.old, s.till)
+  elseif s.rotated > 0 then
+    parts[2] = struct.pack('>Bi8', 8, s.rotated)
+  end
   parts[3] = s.user and struct.pack('>I2', #s.user) .. s.user .. struct.pack('>c16i8i8B', s.epoch, s.since, s.all, #s.method) .. s.method or '\0\0'
   for _, name in ipairs(s.names) do
     local value = s.data[name]

@@ -21,6 +21,7 @@ if ARGV[5] then
 end
 
 s.hash, s.old = ARGV[2], nil
+s.rotated = ARGV[5] and 0 or now
 if tonumber(ARGV[4]) > 0 then s.old, s.till = ARGV[1], now + tonumber(ARGV[4]) end
 keep(KEYS[1], s, now, ARGV[3])
 return s.generation

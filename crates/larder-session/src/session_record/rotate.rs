@@ -80,6 +80,7 @@ impl Program for Rotate {
         let generation = metadata.generation;
         let session = Stored {
             hash: self.to,
+            rotated: if self.sign_in.is_none() { now } else { 0 },
             outdated: (self.grace > 0).then(|| Box::new((self.from, now + self.grace))),
             metadata,
             fields,

@@ -7,6 +7,7 @@ use std::sync::Arc;
 use bytes::Bytes;
 
 use larder_store::Ttl;
+use larder_store::program::MAX_INT;
 
 use super::{Choice, Fields, Metadata, Secret, SessionUser, same};
 use crate::EndReason;
@@ -70,6 +71,8 @@ pub(crate) struct Stored {
     pub(super) hash: SecretHash,
     /// The previous hash, and until when it still opens the session. Boxed, since it is rare and large.
     pub(super) outdated: Option<Box<(SecretHash, i64)>>,
+    /// When a rotation made the current secret; 0 if a sign-in did, or the session was created with it.
+    pub(super) rotated: i64,
     pub(crate) metadata: Metadata,
     pub(crate) fields: Arc<Fields>,
 }
@@ -86,13 +89,11 @@ impl Stored {
 }
 
 impl Stored {
-    /// Returns since when the current secret has existed, if a rotation leaves the old one this `grace`.
-    pub(crate) fn issued(&self, grace: i64) -> i64 {
+    /// Returns since when the current secret has existed.
+    pub(crate) fn issued(&self) -> i64 {
         let metadata = &self.metadata;
-        let signed_in = metadata.user.as_ref().map(|user| user.since);
-        let rotated = self.outdated.as_ref().map(|outdated| outdated.1 - grace);
-        let later = signed_in.max(rotated);
-        later.map_or(metadata.created, |later| later.max(metadata.created))
+        let signed_in = metadata.user.as_ref().map_or(0, |user| user.since);
+        metadata.created.max(signed_in).max(self.rotated)
     }
 }
 
@@ -100,6 +101,12 @@ impl Stored {
 const FORM: u8 = 3;
 /// The first byte of what is left of a session.
 const ENDED: u8 = 200;
+
+/// The length of the previous secret and its end, as versions without the time of the rotation wrote them.
+const OUTDATED: u8 = 40;
+/// The length of the time of a rotation.
+const ROTATED: u8 = 8;
+const ROTATED_WITH_GRACE: u8 = ROTATED + OUTDATED;
 
 /// Parses a session, or what is left of one. None for bytes of another layout.
 pub(super) fn read(bytes: &Bytes) -> Option<Held> {
@@ -128,9 +135,15 @@ fn read_session(hash: SecretHash, mut left: Left<'_>) -> Option<Stored> {
     let weight = u32::from_be_bytes(left.array()?);
     let (idle, touch, [expiry]) = (left.int()?, left.int()?, left.array()?);
     let choice = Choice::read(idle, touch, expiry.into())?;
-    let outdated = match left.array()? {
-        [0] => None,
-        _ => Some(Box::new((left.array()?, left.int()?))),
+    let [secrets] = left.array()?;
+    let rotated = match secrets {
+        ROTATED | ROTATED_WITH_GRACE => left.int()?,
+        _ => 0,
+    };
+    let outdated = match secrets {
+        0 | ROTATED => None,
+        OUTDATED | ROTATED_WITH_GRACE => Some(Box::new((left.array()?, left.int()?))),
+        _ => return None,
     };
     let user = match u16::from_be_bytes(left.array()?) {
         0 => None,
@@ -163,6 +176,7 @@ fn read_session(hash: SecretHash, mut left: Left<'_>) -> Option<Stored> {
     Some(Stored {
         hash,
         outdated,
+        rotated,
         metadata: Metadata {
             user,
             generation: generation.into(),
@@ -194,8 +208,10 @@ impl<'a> Left<'a> {
         self.take(N)?.try_into().ok()
     }
 
+    /// Takes a number that is a time or counts: never negative, and never beyond 2^53.
     fn int(&mut self) -> Option<i64> {
-        self.array().map(i64::from_be_bytes)
+        let int = self.array().map(i64::from_be_bytes)?;
+        (0..=MAX_INT).contains(&int).then_some(int)
     }
 }
 
@@ -216,7 +232,8 @@ mod tests {
         for int in [7_000_000_i64, 1_000_000] {
             bytes.extend(int.to_be_bytes());
         }
-        bytes.extend([2, 40]);
+        bytes.extend([2, ROTATED_WITH_GRACE]);
+        bytes.extend(4_i64.to_be_bytes());
         bytes.extend([8; 32]);
         bytes.extend(5_i64.to_be_bytes());
         bytes.extend(b"\0\x03ada");
@@ -236,6 +253,7 @@ mod tests {
         };
         assert_eq!(stored.hash, [7; 32]);
         assert_eq!(stored.outdated, Some(Box::new(([8; 32], 5))));
+        assert_eq!(stored.issued(), 4);
         let metadata = &stored.metadata;
         let user = metadata.user.as_ref().unwrap();
         assert_eq!((&*user.id, user.since, user.all), ("ada", 2, 4));
@@ -276,6 +294,30 @@ mod tests {
         }
     }
 
+    #[test]
+    fn a_time_that_no_clock_gives_is_not_a_session() {
+        // Seen, the deadlines, the creation, the rotation, the end of its grace, and the sign-in.
+        for at in [33, 41, 49, 57, 91, 131, 160] {
+            for wrong in [-1, i64::MIN, i64::MAX] {
+                let mut bytes = sample();
+                bytes[at..at + 8].copy_from_slice(&wrong.to_be_bytes());
+                assert!(read(&bytes.into()).is_none(), "{at} {wrong}");
+            }
+        }
+    }
+
+    #[test]
+    fn a_session_that_an_earlier_version_wrote_is_read() {
+        let mut bytes = sample();
+        bytes[90] = OUTDATED;
+        bytes.drain(91..99);
+        let Some(Held::Live(stored)) = read(&bytes.into()) else {
+            panic!("it is a session");
+        };
+        assert_eq!(stored.outdated, Some(Box::new(([8; 32], 5))));
+        assert_eq!(stored.issued(), 2);
+    }
+
     proptest! {
         #[test]
         fn no_bytes_panic(mut bytes in proptest::collection::vec(any::<u8>(), 0..200)) {
@@ -287,7 +329,7 @@ mod tests {
         }
 
         #[test]
-        fn no_flipped_byte_panics(at in 0..186_usize, to in any::<u8>()) {
+        fn no_flipped_byte_panics(at in 0..194_usize, to in any::<u8>()) {
             let mut bytes = sample();
             bytes[at] = to;
             let _ = read(&bytes.into());

@@ -20,8 +20,8 @@ impl Sessions {
     /// Takes effect at the next request of any process, and in one step: a sign-in at the same time is
     /// refused or ended. [`log_in`](crate::Session::log_in) then fails with
     /// [`SessionErrorKind::Disabled`](crate::SessionErrorKind::Disabled). The store remembers it for ten
-    /// years, if it keeps its data; the app's own record of its accounts counts. Three round trips; the last
-    /// two only free space.
+    /// years, if it keeps its data; the app's own record of its accounts counts. A record that was damaged counts
+    /// as that of a disabled account. Three round trips; the last two only free space.
     ///
     /// # Errors
     /// Those of [`revoke_all`](Self::revoke_all).
@@ -39,7 +39,7 @@ impl Sessions {
 
     /// Lets the user of a disabled account sign in again. It does nothing to another account.
     ///
-    /// The sessions that were ended stay ended. One round trip.
+    /// It also removes a record that was damaged. The sessions that were ended stay ended. One round trip.
     ///
     /// # Errors
     /// Those of [`revoke_all`](Self::revoke_all).
@@ -71,6 +71,9 @@ impl Sessions {
     /// It takes effect at once here, and in other processes within a second, or within five if their store
     /// calls fail: requests do not ask the store for it each time. A session of a later sign-in is in force
     /// everywhere at once. One round trip, whatever the number of sessions.
+    ///
+    /// It also replaces the record of this if it was damaged. Until then nobody knows whose sessions have ended,
+    /// so requests of users fail as if the store did.
     ///
     /// # Errors
     /// [`SessionErrorKind::Unavailable`](crate::SessionErrorKind::Unavailable) if the store fails. They may

@@ -6,7 +6,7 @@ use larder_store::{Timestamp, Ttl};
 use super::Sessions;
 use crate::everyone_record::{EveryoneRecord, ReadEveryone};
 use crate::session_key::DEVICE;
-use crate::session_record::{Peek, Peeked, SessionRecord};
+use crate::session_record::Peeked;
 use crate::token::DeviceId;
 use crate::user_record::{ListSessions, ReadRevocationState, UserRecord};
 use crate::{CookieExpiry, EndReason, Result, UserId};
@@ -135,12 +135,7 @@ impl Sessions {
         if let Some(current) = current.filter(|current| !ids.contains(current)) {
             ids.push(current);
         }
-        let steps: Vec<_> = ids
-            .iter()
-            .map(|id| (SessionRecord::key(*id), Peek))
-            .collect();
-        let peeks = async { self.programs.run_many(&steps).await.into_iter().collect() };
-        let peeked: Vec<Option<Peeked>> = self.bounded(peeks).await?;
+        let peeked = self.peek(&ids).await?;
         let mut devices: Vec<_> = ids
             .into_iter()
             .zip(peeked)

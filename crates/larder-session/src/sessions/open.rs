@@ -5,8 +5,8 @@ use std::sync::Arc;
 use std::task::{Poll, ready};
 
 use futures_util::future::BoxFuture;
-use larder_store::Key;
 use larder_store::program::{Call, Calls, Record, Run};
+use larder_store::{Key, count_poisoned};
 
 use super::Sessions;
 use crate::event::SessionEventKind;
@@ -14,7 +14,7 @@ use crate::everyone_record::{EveryoneRecord, ReadEveryone};
 use crate::session_record::{
     Fields, Held, Left, Metadata, Read, Secret, SessionRecord, Stored, Touch,
 };
-use crate::token::Token;
+use crate::token::{Token, UserTag};
 use crate::user_record::{ReadRevocationState, RevocationState, UserRecord};
 use crate::{EndReason, Result};
 
@@ -63,6 +63,21 @@ pub(super) struct Found {
     pub(super) everyone: i64,
 }
 
+impl Found {
+    /// Drops a session whose user is not the one that its cookie names: those bytes were damaged.
+    fn drop_damaged_user(&mut self, token: &Token) {
+        let Some(Held::Live(stored)) = &self.held else {
+            return;
+        };
+        let user = stored.metadata.user.as_ref();
+        let is_other = user.is_some_and(|user| token.user != Some(UserTag::of(&user.id)));
+        if is_other && stored.opens(&token.hash(), self.now).is_some() {
+            count_poisoned(SessionRecord::KIND);
+            self.held = None;
+        }
+    }
+}
+
 impl Sessions {
     /// Returns the session that `token` opens, if it is alive and not revoked.
     ///
@@ -87,11 +102,14 @@ impl Sessions {
     pub(crate) fn open_later<'a>(&'a self, token: &'a Token) -> BoxFuture<'a, Result<Opening>> {
         Box::pin(async move {
             let (key, user) = keys(token);
-            let found = {
+            let mut found = {
                 // Pinned here, since whatever takes a future by value holds it twice.
                 let found = pin!(self.find(&key, user.as_ref()));
                 self.bounded(found).await
             };
+            if let Ok(found) = &mut found {
+                found.drop_damaged_user(token);
+            }
             self.judge(token, key, found)
         })
     }
@@ -149,7 +167,13 @@ impl Sessions {
     /// Returns whether the id of a session is older than the period of renewals.
     fn is_renewal_due(&self, stored: &Stored, now: i64) -> bool {
         let period = self.settings.renewal;
-        period.is_some_and(|period| now - stored.issued(self.renewal_grace()) >= period)
+        period.is_some_and(|period| now - stored.issued() >= period)
+    }
+
+    /// Returns the store's time as far as this process knows it, and not less than `seen`.
+    pub(crate) fn now_at_least(&self, seen: i64) -> i64 {
+        let now = self.time.about(&*self.programs);
+        now.map_or(seen, |now| now.max(seen))
     }
 
     fn note_revoked(&self, token: &Token, user: Option<&Arc<str>>, reason: Option<EndReason>) {
@@ -232,26 +256,35 @@ impl Sessions {
             let (mut read, mut left) = (Run::new(&Read), Run::new(&Left));
             let (mut state, mut everyone) =
                 (Run::new(&ReadRevocationState), Run::new(&ReadEveryone));
-            let calls: [(&Key, &mut dyn Call); 3] =
-                [(key, &mut read), (key, &mut left), (&all, &mut everyone)];
-            let (done, user) = match user {
-                None => (self.programs.run_each(calls).await, None),
+            let calls: [(&Key, &mut dyn Call); 2] = [(key, &mut read), (key, &mut left)];
+            let (done, user, everyone) = match user {
+                None => (self.programs.run_each(calls).await, None, None),
                 Some(user) => {
-                    let [one, two, three] = calls;
-                    let calls = [one, two, three, (user, &mut state as _)];
+                    let [one, two] = calls;
+                    let calls = [
+                        one,
+                        two,
+                        (&all, &mut everyone as _),
+                        (user, &mut state as _),
+                    ];
                     let [one, two, three, four] = self.programs.run_each(calls).await;
-                    ([one, two, three], state.reply(four)?)
+                    let everyone = everyone.reply(three)?;
+                    ([one, two], state.reply(four)?, Some(everyone))
                 }
             };
-            let [first, second, third] = done;
+            let [first, second] = done;
             let (held, left) = (read.reply(first)?, left.reply(second)?);
-            let everyone = everyone.reply(third)?;
+            let learn = |now| everyone.map_or(0, |all| self.everyone.learn(all, now));
             let Some(held) = held.filter(|_| left >= 0) else {
+                // Whoever comes with a dead cookie may be the one caller who asks for everyone in this second.
+                if let Some(now) = self.time.about(&*self.programs) {
+                    learn(now);
+                }
                 return Ok(Found {
                     held: None,
                     now: 0,
                     user: None,
-                    everyone,
+                    everyone: 0,
                 });
             };
             // The key expires at a moment that the record names, so its TTL gives the time.
@@ -261,7 +294,7 @@ impl Sessions {
                 held: Some(held),
                 now,
                 user,
-                everyone: self.everyone.learn(everyone, now),
+                everyone: learn(now),
             })
         })
     }

@@ -2,7 +2,6 @@
 
 use std::sync::Arc;
 
-use larder_store::Timestamp;
 use larder_store::program::Run;
 
 use super::watch::Subject;
@@ -63,8 +62,9 @@ impl Sessions {
             return Err(crate::SessionError::gone());
         }
         self.metrics.created.increment(1);
-        // The store sets the times, and nobody reads them from a session that was just created.
-        let metadata = create.metadata(Timestamp::default().as_micros());
+        // The store sets the times. The request needs them as far as they tell how old its sign-in is.
+        let now = create.user.as_ref().map_or(0, |user| user.since);
+        let metadata = create.metadata(now);
         Ok(Opened {
             metadata,
             fields: Arc::new(create.fields),
@@ -166,7 +166,7 @@ impl Sessions {
 
     /// Ends one session, and returns whether it is gone now.
     ///
-    /// If `of` is given, the session must belong to that user, and is removed from the user's list too. If
+    /// The session must belong to the user `of`, and is removed from the user's list too, or to nobody. If
     /// there is a reason, its browser is told. One round trip.
     pub(crate) async fn end(
         &self,
@@ -175,15 +175,16 @@ impl Sessions {
         reason: Option<EndReason>,
     ) -> Result<bool> {
         let key = SessionRecord::key(session);
-        let whose = of.cloned().map_or(Whose::Anyone, Whose::Of);
+        let whose = of.cloned().map_or(Whose::Nobody, Whose::Of);
         let destroy = self.destroy(whose, reason);
         let Some(user) = of else {
             let gone = self.bounded(self.programs.run(&key, &destroy)).await?;
-            self.watch.publish(Some(Subject::of(session, None)));
+            if gone {
+                self.watch.publish(Some(Subject::of(session, None)));
+            }
             return Ok(gone);
         };
         let withdraw = Withdraw {
-            age: 0,
             sessions: vec![session],
         };
         let list = UserRecord::key(user);

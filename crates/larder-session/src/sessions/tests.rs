@@ -1,53 +1,23 @@
-//! Evicting a device while its user signs in on it again.
+//! Sessions on programs that wait or fail on command.
 
 use std::sync::Arc;
-use std::task::Poll;
 use std::time::Duration;
 
-use async_trait::async_trait;
 use larder_moka::MokaStore;
 use larder_redis::RedisStore;
-use larder_store::program::{Call, Calls, Programs};
-use larder_store::{Key, ManualClock, Store, Timestamp};
+use larder_store::{ManualClock, Store};
 use larder_test::server::RedisServer;
-use tokio::sync::Notify;
 
 use super::{DeviceLimit, Sessions};
 use crate::SignInOptions;
 use crate::session_record::{Choice, Fields, SignIn};
 use crate::token::{DeviceId, Token, UserTag};
+use staged::{Stage, Staged};
 
-/// Programs whose evictions wait until the test opens the gate.
-struct Gated {
-    inner: Arc<dyn Programs>,
-    arrived: Notify,
-    open: Notify,
-}
-
-#[async_trait]
-impl Programs for Gated {
-    fn call_now(&self, key: &Key, call: &mut dyn Call) -> Poll<larder_store::Result<()>> {
-        self.inner.call_now(key, call)
-    }
-
-    fn now(&self) -> Option<Timestamp> {
-        self.inner.now()
-    }
-
-    async fn call(&self, key: &Key, call: &mut dyn Call) -> larder_store::Result<()> {
-        self.inner.call(key, call).await
-    }
-
-    async fn call_many<'a>(&self, calls: Calls<'a>) -> Vec<larder_store::Result<()>> {
-        let is_eviction =
-            |(_, call): &(&Key, &mut (dyn Call + 'a))| call.script().name() == "session-destroy";
-        if calls.iter().any(is_eviction) {
-            self.arrived.notify_one();
-            self.open.notified().await;
-        }
-        self.inner.call_many(calls).await
-    }
-}
+mod lists;
+mod lost;
+mod staged;
+mod told;
 
 fn user() -> Arc<str> {
     "ada".into()
@@ -82,21 +52,30 @@ async fn sign_in_again(sessions: &Sessions, from: &Token) -> Token {
     to
 }
 
-async fn holds(store: Arc<dyn Store>) {
-    let sessions = Sessions::new(store)
-        .unwrap()
-        .with_timeout(Duration::from_secs(20))
-        .with_device_limit(DeviceLimit::EndOldest(1));
+/// Runs a test on both stores, by a clock that stands still.
+async fn on_both(test: impl AsyncFn(Sessions)) {
+    let patient = |store: Arc<dyn Store>| {
+        let sessions = Sessions::new(store).unwrap();
+        sessions.with_timeout(Duration::from_secs(20))
+    };
+    let clock = ManualClock::default();
+    clock.advance(Duration::from_secs(1));
+    let memory = MokaStore::builder().with_clock(clock.clone()).build();
+    test(patient(Arc::new(memory))).await;
+    let server = RedisServer::start().unwrap();
+    let redis = RedisStore::builder(&server.url())
+        .with_virtual_time(clock)
+        .with_timeout(Duration::from_secs(10));
+    test(patient(Arc::new(redis.connect().await.unwrap()))).await;
+}
+
+async fn holds(sessions: Sessions) {
+    let sessions = sessions.with_device_limit(DeviceLimit::EndOldest(1));
     let phone = begin(&sessions).await;
 
     // A sign-in on the laptop evicts the phone, and has not ended it yet.
-    let gate = Arc::new(Gated {
-        inner: sessions.programs.clone(),
-        arrived: Notify::new(),
-        open: Notify::new(),
-    });
     let mut gated = sessions.clone();
-    gated.programs = gate.clone();
+    let gate = Staged::on(&mut gated, "session-destroy", Stage::Wait);
     let laptop = tokio::spawn(async move { begin(&gated).await });
     gate.arrived.notified().await;
 
@@ -123,18 +102,8 @@ async fn holds(store: Arc<dyn Store>) {
 }
 
 #[tokio::test]
-async fn an_evicted_device_that_signs_in_again_meanwhile_stays_in_memory() {
-    let store = MokaStore::builder().with_clock(ManualClock::default());
-    holds(Arc::new(store.build())).await;
-}
-
-#[tokio::test]
-async fn an_evicted_device_that_signs_in_again_meanwhile_stays_on_redis() {
-    let server = RedisServer::start().unwrap();
-    let store = RedisStore::builder(&server.url())
-        .with_virtual_time(ManualClock::default())
-        .with_timeout(std::time::Duration::from_secs(10));
-    holds(Arc::new(store.connect().await.unwrap())).await;
+async fn an_evicted_device_that_signs_in_again_meanwhile_stays() {
+    on_both(holds).await;
 }
 
 #[test]

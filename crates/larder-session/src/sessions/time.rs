@@ -41,6 +41,14 @@ impl StoreTime {
         is_known.then(|| here + self.offset.load(Ordering::Relaxed))
     }
 
+    /// Returns the time by the last known offset, however old that is. None if there never was one.
+    pub(super) fn about(&self, programs: &dyn Programs) -> Option<i64> {
+        let here = || self.here() + self.offset.load(Ordering::Relaxed);
+        let is_known = self.until.load(Ordering::Acquire) > 0;
+        let now = programs.now().map(|now| now.as_micros());
+        now.or_else(|| is_known.then(here))
+    }
+
     /// Notes that the store's time is `now`.
     pub(super) fn learn(&self, now: i64) {
         let here = self.here();

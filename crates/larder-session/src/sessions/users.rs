@@ -8,23 +8,18 @@ use super::Sessions;
 use super::watch::Subject;
 use crate::event::SessionEventKind;
 use crate::everyone_record::{EveryoneRecord, ReadEveryone};
-use crate::session_record::{Peek, SessionRecord, SessionUser, Whose};
+use crate::session_record::{Peek, Peeked, SessionRecord, SessionUser, Whose};
 use crate::token::{DeviceId, random};
 use crate::user_record::{
-    AtLimit, Enroll, Enrolled, ListSessions, ReadRevocationState, Revocation, Revoke, SKEW,
+    AtLimit, Enroll, Enrolled, ListSessions, ReadRevocationState, Revocation, Revoke, SKEW, Seen,
     UserRecord, Withdraw,
 };
 use crate::{EndReason, Result, SessionError, SessionErrorKind, SignInOptions};
 
-/// The time after which a listed session that is not there counts as ended, in microseconds.
-///
-/// A sign-in lists its session first and creates it then.
-const PENDING: i64 = 10_000_000;
-
 impl Sessions {
     /// Adds a session to a user's list, and ends those that it evicts.
     ///
-    /// One round trip; one more if it evicts any, and three more if it finds the list full.
+    /// One round trip; two more if it finds the list full, and one more if it evicts any.
     pub(crate) async fn enroll(
         &self,
         session: DeviceId,
@@ -32,17 +27,22 @@ impl Sessions {
         options: &SignInOptions,
     ) -> Result<SessionUser> {
         let (limit, at_limit) = self.settings.devices.parts();
-        let enroll = Enroll {
+        let mut enroll = Enroll {
             session,
             epoch: random(),
             life: self.absolute(options) + SKEW,
             limit,
-            at_limit,
+            // A full list may hold dead sessions, and none that lives ends in their place.
+            at_limit: match at_limit {
+                AtLimit::EndOldest => AtLimit::Refuse,
+                other => other,
+            },
+            seen: Vec::new(),
         };
         let (mut enrolled, mut all) = self.enroll_once(user, &enroll).await?;
         if let Enrolled::Full(listed) = enrolled {
-            // Sessions that were idle for too long are still on the list.
-            self.withdraw_dead(user, listed).await?;
+            enroll.at_limit = at_limit;
+            enroll.seen = self.look_up(user, listed, all).await?;
             (enrolled, all) = self.enroll_once(user, &enroll).await?;
         }
         let (epoch, since, evicted) = match enrolled {
@@ -61,15 +61,7 @@ impl Sessions {
         };
         if !evicted.is_empty() {
             // A session that somebody signed in on again since is on the list again, and stays.
-            let before = Whose::SignedInBefore(user.clone(), since);
-            let reason = EndReason::TooManyDevices;
-            let ended = self.end_all(&evicted, &before, reason).await;
-            for session in ended {
-                let (user, session, reason) = (Some(user), Some(session), Some(reason));
-                let events = &self.settings.events;
-                events.emit(SessionEventKind::Ended, user, session, reason);
-            }
-            self.watch.publish(Some(Subject::user(user)));
+            self.evict(&evicted, user, since).await;
         }
         Ok(SessionUser {
             id: user.clone(),
@@ -90,11 +82,21 @@ impl Sessions {
         let key = UserRecord::key(&user.id);
         let listed = self.bounded(self.programs.run(&key, &ListSessions)).await?;
         if !listed.contains(&session) {
-            let before = Whose::SignedInBefore(user.id.clone(), user.since + 1);
-            let reason = EndReason::TooManyDevices;
-            self.end_all(&[session], &before, reason).await;
+            self.evict(&[session], &user.id, user.since + 1).await;
         }
         Ok(())
+    }
+
+    /// Ends sessions of a user that were signed in before a moment of the user's record.
+    async fn evict(&self, sessions: &[DeviceId], user: &Arc<str>, before: i64) {
+        let whose = Whose::SignedInBefore(user.clone(), before);
+        let reason = EndReason::TooManyDevices;
+        for session in self.end_all(sessions, &whose, reason).await {
+            let (user, session, reason) = (Some(user), Some(session), Some(reason));
+            let events = &self.settings.events;
+            events.emit(SessionEventKind::Ended, user, session, reason);
+        }
+        self.watch.publish(Some(Subject::user(user)));
     }
 
     /// Returns the result, and the generation of all users' sessions.
@@ -124,23 +126,34 @@ impl Sessions {
         )
     }
 
-    /// Removes sessions from a user's list that are not there any more. Two round trips.
-    async fn withdraw_dead(&self, user: &str, listed: Vec<DeviceId>) -> Result<()> {
-        let steps: Vec<_> = listed
+    /// Looks up the sessions on a user's list, where `everyone` is the generation of all users' sessions.
+    ///
+    /// One round trip.
+    async fn look_up(
+        &self,
+        user: &str,
+        listed: Vec<DeviceId>,
+        everyone: i64,
+    ) -> Result<Vec<(DeviceId, Seen)>> {
+        let peeked = self.peek(&listed).await?;
+        let seen = peeked.into_iter().map(|peeked| match peeked {
+            Some(Peeked { user: held, .. }) if &*held.id == user => match held.all < everyone {
+                true => Seen::Dead(held.since),
+                false => Seen::Of(held.since, held.epoch),
+            },
+            _ => Seen::Absent,
+        });
+        Ok(listed.into_iter().zip(seen).collect())
+    }
+
+    /// Reads sessions without their secrets. None for those that are dead. One round trip per node.
+    pub(super) async fn peek(&self, sessions: &[DeviceId]) -> Result<Vec<Option<Peeked>>> {
+        let steps: Vec<_> = sessions
             .iter()
             .map(|id| (SessionRecord::key(*id), Peek))
             .collect();
         let peeks = async { self.programs.run_many(&steps).await.into_iter().collect() };
-        let peeked: Vec<_> = self.bounded(peeks).await?;
-        let dead = listed.into_iter().zip(peeked);
-        let dead = dead.filter(|(_, peeked)| peeked.as_ref().is_none_or(|it| &*it.user.id != user));
-        let sessions: Vec<_> = dead.map(|(id, _)| id).collect();
-        if !sessions.is_empty() {
-            let age = PENDING;
-            let (list, withdraw) = (UserRecord::key(user), Withdraw { age, sessions });
-            self.bounded(self.programs.run(&list, &withdraw)).await?;
-        }
-        Ok(())
+        self.bounded(peeks).await
     }
 
     /// Ends sessions, and returns those that are gone now.
@@ -168,7 +181,7 @@ impl Sessions {
 
     /// Removes sessions from a user's list. A failure does no harm: readers check the sessions too.
     async fn withdraw(&self, user: &str, sessions: Vec<DeviceId>) {
-        let (list, withdraw) = (UserRecord::key(user), Withdraw { age: 0, sessions });
+        let (list, withdraw) = (UserRecord::key(user), Withdraw { sessions });
         let withdrawn = self.programs.run(&list, &withdraw);
         // The failure is logged and counted already.
         let _ = self.bounded(withdrawn).await;

@@ -79,7 +79,8 @@ impl Watch {
         let mut waiting = self.lock();
         let list = waiting.by_subject.entry(subject).or_default();
         list.push(notify.clone());
-        if waiting.task.is_none()
+        // The runtime of the first who waited may have ended, and the task with it.
+        if waiting.task.as_ref().is_none_or(AbortHandle::is_finished)
             && let Some(bus) = self.bus.clone()
         {
             let task = tokio::spawn(pass_on(bus, self.clone()));

@@ -88,10 +88,10 @@ async fn every_planted_fault_in_the_lua_is_caught() {
         ),
         (
             Destroy::SCRIPT,
-            "(s.user ~= ARGV[3] or",
+            "((s.user or '') ~= ARGV[3] or",
             "(s.user and s.user ~= ARGV[3] or",
         ),
-        (Destroy::SCRIPT, " or s.epoch == ARGV[4]", ""),
+        (Destroy::SCRIPT, " or (ARGV[4] and s.epoch == ARGV[4])", ""),
         (Destroy::SCRIPT, "s.since >= tonumber", "s.since > tonumber"),
         (
             Destroy::SCRIPT,
@@ -104,6 +104,8 @@ async fn every_planted_fault_in_the_lua_is_caught() {
             "put(KEYS[1], struct.pack(TOMBSTONE, ENDED, s.hash, why,",
             "put(KEYS[1], struct.pack(TOMBSTONE, ENDED, s.hash, 1,",
         ),
+        (Rotate::SCRIPT, "ARGV[5] and 0 or now", "0"),
+        (Apply::SCRIPT, "'>Bi8', 8, s.rotated", "'>Bi8', 8, 1"),
         (TakeReason::SCRIPT, "hash ~= ARGV[1]", "false"),
         (TakeReason::SCRIPT, "if why == 0 then return 0 end", ""),
         (
@@ -125,7 +127,7 @@ async fn every_planted_fault_in_the_lua_is_caught() {
         (Enroll::SCRIPT, "now < ends", "now <= ends"),
         (
             Enroll::SCRIPT,
-            "if string.byte(state, 18) == 1 then return {1} end",
+            "if string.byte(state, 18) ~= 0 then return {1, 0} end",
             "",
         ),
         (
@@ -147,12 +149,13 @@ async fn every_planted_fault_in_the_lua_is_caught() {
             "'GET', KEYS[2]",
             "'HGET', KEYS[1], 'x'",
         ),
-        (Revoke::SCRIPT, " and spared ~= ARGV[5]", ""),
+        (Revoke::SCRIPT, " or spared == ARGV[5]", ""),
+        (Revoke::SCRIPT, "not is_disabled and ", ""),
         (Revoke::SCRIPT, " .. ARGV[4], ms", " .. spared, ms"),
         (
             Revoke::SCRIPT,
-            "stays and 1 or 0",
-            "disabled > 0 and 1 or 0",
+            "(disabled > 0 or is_disabled)",
+            "disabled > 0",
         ),
         (
             Revoke::SCRIPT,
@@ -164,8 +167,16 @@ async fn every_planted_fault_in_the_lua_is_caught() {
             "if not state and disabled == 0 then",
             "if not state then",
         ),
-        (Enable::SCRIPT, "string.byte(state, 18) == 1", "true"),
-        (Withdraw::SCRIPT, "added <= now - age", "added < now - age"),
+        (Enable::SCRIPT, "string.byte(state, 18) ~= 0", "true"),
+        (
+            Enroll::SCRIPT,
+            "added <= now - tonumber",
+            "added < now - tonumber",
+        ),
+        (Enroll::SCRIPT, "added <= since and", "added < since and"),
+        (Enroll::SCRIPT, "epoch == '' or is_revoked", "epoch == ''"),
+        (Enroll::SCRIPT, " and string.sub(state, 19) ~= id", ""),
+        (Withdraw::SCRIPT, "int(latest) <= now", "true"),
     ];
     catches::<UserRecord, _>(SEEDS_AND_STEPS, || user::next, users).await;
     let everyone: &[Fault] = &[

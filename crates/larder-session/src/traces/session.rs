@@ -81,7 +81,7 @@ pub(super) fn next(rng: &mut Rng) -> Box<dyn Step> {
         }
         _ => {
             let whose = match rng.u8(..4) {
-                0 => Whose::Anyone,
+                0 => Whose::Nobody,
                 1 => Whose::Of(user(rng)),
                 2 => Whose::OfBefore(user(rng), [rng.u8(..2); 16]),
                 _ => Whose::SignedInBefore(user(rng), rng.i64(0..4)),

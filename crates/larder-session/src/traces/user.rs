@@ -6,7 +6,7 @@ use crate::EndReason;
 use crate::session_record::SessionUser;
 use crate::token::DeviceId;
 use crate::user_record::{
-    AtLimit, Enable, Enroll, ListSessions, ReadRevocationState, Revoke, Withdraw,
+    AtLimit, Enable, Enroll, ListSessions, PENDING, ReadRevocationState, Revoke, Seen, Withdraw,
 };
 
 /// Any program on a user.
@@ -14,20 +14,24 @@ pub(super) fn next(rng: &mut Rng) -> Box<dyn Step> {
     match rng.u8(..12) {
         0..=3 => {
             let life = span(rng);
+            let mut looked: Vec<_> = (0..rng.usize(..3))
+                .map(|_| (device(rng), seen(rng)))
+                .collect();
+            looked.dedup_by_key(|(id, _)| *id);
             let enroll = Enroll {
                 session: device(rng),
                 epoch: [rng.u8(..3); 16],
                 life,
                 limit: rng.i64(1..4),
                 at_limit: [AtLimit::Unlist, AtLimit::Refuse, AtLimit::EndOldest][rng.usize(..3)],
+                seen: looked,
             };
-            after(enroll, vec![life])
+            after(enroll, vec![life, PENDING])
         }
         4 | 5 => after(ReadRevocationState, Vec::new()),
         6 => after(ListSessions, Vec::new()),
         7 => after(
             Withdraw {
-                age: [0, 1, 1_000][rng.usize(..3)],
                 sessions: (0..rng.usize(..3)).map(|_| device(rng)).collect(),
             },
             Vec::new(),
@@ -54,6 +58,16 @@ pub(super) fn next(rng: &mut Rng) -> Box<dyn Step> {
             let deadline = revoke.disabled.max(1);
             after(revoke, vec![deadline])
         }
+    }
+}
+
+/// A look at a session of a recent sign-in: traces begin at zero, and seldom last long.
+fn seen(rng: &mut Rng) -> Seen {
+    let since = [0, 1, 1_000, 60_000_000, i64::MAX >> 11][rng.usize(..5)];
+    match rng.u8(..3) {
+        0 => Seen::Absent,
+        1 => Seen::Of(since, [rng.u8(..3); 16]),
+        _ => Seen::Dead(since),
     }
 }
 

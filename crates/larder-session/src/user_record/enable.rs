@@ -4,7 +4,7 @@ use super::UserRecord;
 
 /// Lets the user of a disabled account sign in again. It does nothing to another account.
 ///
-/// All sessions of a disabled account are revoked, so its record can go.
+/// All sessions of a disabled account are revoked, so its record can go. So does a damaged one.
 #[cfg_attr(test, derive(Clone, Debug))]
 pub(crate) struct Enable;
 
@@ -15,7 +15,7 @@ impl Program for Enable {
     const SCRIPT: &'static Script = &Script::new(
         "session-enable",
         Effect::Idempotent,
-        include_str!("enable.lua"),
+        concat!(include_str!("entry.lua"), include_str!("enable.lua")),
     )
     .runs_when_full();
 

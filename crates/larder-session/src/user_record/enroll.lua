@@ -1,13 +1,30 @@
 -- KEYS: the list and the state of a user. ARGV: a session; an epoch, used if there is none yet; how long
 -- the session may live, in microseconds; the limit of sessions, and what happens at it: 0 takes the oldest
--- off the list, 1 refuses, 2 ends the oldest.
+-- off the list, 1 refuses, 2 ends the oldest; how old a session that is not there must be to count as dead;
+-- then, for each session that was looked up, its id, when its user signed in, or -1 if it is not there, and
+-- its epoch, or '' if it is dead.
 local now = now()
 local state = redis.call('GET', KEYS[2])
--- A damaged state counts as absent, and a damaged number as 0; a sign-in repairs both.
-if not state or (#state ~= 18 and #state ~= 40) then state = ARGV[2] .. '\0\0' end
-if string.byte(state, 18) == 1 then return {1} end
+-- Nobody knows whether an account with a damaged state is disabled: it counts as that.
+if state and not is_whole(state) then return {1, 1} end
+state = state or ARGV[2] .. '\0\0'
+if string.byte(state, 18) ~= 0 then return {1, 0} end
 local latest, since = unpack(redis.call('HMGET', KEYS[1], 'x', 'n'))
-latest, since = tonumber(latest) or 0, tonumber(since) or -1
+latest, since = int(latest), int(since or '-1')
+-- A sign-in that is further ahead than clocks differ is damaged.
+if since > now + 60000000 then since = -1 end
+
+local seen = {}
+for at = 7, #ARGV, 3 do seen[ARGV[at]] = {tonumber(ARGV[at + 1]), ARGV[at + 2]} end
+
+-- Whether a session that was looked up is dead, unless its user has signed in on it since.
+local function is_dead(id, added)
+  local since, epoch = unpack(seen[id] or {})
+  if not since then return false end
+  if since < 0 then return added <= now - tonumber(ARGV[6]) end
+  local is_revoked = epoch ~= string.sub(state, 1, 16) and string.sub(state, 19) ~= id
+  return added <= since and (epoch == '' or is_revoked)
+end
 
 -- Compares bytes: Lua compares text by the server's locale.
 local function before(one, other)
@@ -25,7 +42,7 @@ for at = 1, #all, 2 do
   local id = string.match(all[at], '^s:(.*)$')
   if id and id ~= ARGV[1] then
     local ends, added = entry(all[at + 1])
-    if now < ends then
+    if now < ends and not is_dead(id, added) then
       live[#live + 1] = {added, id}
     else
       over[#over + 1] = all[at]

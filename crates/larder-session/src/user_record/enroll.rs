@@ -1,6 +1,7 @@
+use larder_store::count_poisoned;
 use larder_store::program::prelude::*;
 
-use super::{Entry, RevocationState, UserRecord, until};
+use super::{Entry, RevocationState, SKEW, UserRecord, until};
 use crate::session_record::Epoch;
 use crate::token::DeviceId;
 
@@ -15,6 +16,49 @@ pub(crate) struct Enroll {
     /// The maximum number of sessions on the list, at least one.
     pub(crate) limit: i64,
     pub(crate) at_limit: AtLimit,
+    /// The sessions on the list that were looked up. Those that are dead leave it.
+    pub(crate) seen: Vec<(DeviceId, Seen)>,
+}
+
+/// How long a listed session must have been listed to count as dead if it is not there, in microseconds.
+///
+/// A sign-in lists its session first and creates it then.
+pub(crate) const PENDING: i64 = 10_000_000;
+
+/// A listed session, as a look found it. Its user may have signed in on it again since.
+#[derive(Clone, Copy)]
+#[cfg_attr(test, derive(Debug))]
+pub(crate) enum Seen {
+    /// It is not there, or belongs to another user.
+    Absent,
+    /// The one of the sign-in at this moment. It is dead if its epoch is outdated and it is not spared.
+    Of(i64, Epoch),
+    /// The one of the sign-in at this moment, which ended with those of everyone.
+    Dead(i64),
+}
+
+impl Seen {
+    fn is_dead(&self, id: DeviceId, entry: Entry, revocation: &RevocationState, now: i64) -> bool {
+        match self {
+            Self::Absent => entry.added <= now - PENDING,
+            Self::Of(since, epoch) => {
+                let is_revoked = revocation.epoch != *epoch && revocation.spared != Some(id);
+                entry.added <= *since && is_revoked
+            }
+            Self::Dead(since) => entry.added <= *since,
+        }
+    }
+}
+
+/// What was seen, as two arguments of a program.
+impl Arg for Seen {
+    fn write(&self, args: &mut Args) {
+        match self {
+            Self::Absent => (-1_i64, "").write(args),
+            Self::Of(since, epoch) => (*since, *epoch).write(args),
+            Self::Dead(since) => (*since, "").write(args),
+        }
+    }
 }
 
 /// The effect of a sign-in for which the list has no room.
@@ -46,7 +90,7 @@ pub(crate) enum Enrolled {
         /// The sessions to end.
         evicted: Vec<DeviceId>,
     },
-    /// The account is disabled, and nothing was changed.
+    /// The account is disabled, or its state cannot be read, and nothing was changed.
     Disabled,
     /// The list has no room for the session, and nothing was changed. These are on it.
     Full(Vec<DeviceId>),
@@ -65,9 +109,12 @@ impl Program for Enroll {
     fn args(&self, args: &mut Args) {
         (
             (self.session, self.epoch),
-            ((self.life, self.limit), self.at_limit),
+            ((self.life, self.limit), (self.at_limit, PENDING)),
         )
             .write(args);
+        for (session, seen) in &self.seen {
+            (session, seen).write(args);
+        }
     }
 
     fn step(&self, record: &mut Slot<'_, UserRecord>, now: Timestamp) -> Enrolled {
@@ -76,15 +123,22 @@ impl Program for Enroll {
         let held = record.get();
         let (revocation, latest, since) = match held {
             Some(held) if held.revocation.is_disabled => return Enrolled::Disabled,
-            Some(held) => (
-                held.revocation,
-                held.latest.max(ends),
-                now.max(held.since + 1),
-            ),
+            Some(held) => {
+                // After a failover the clock may be behind the last sign-in, by little.
+                let next = Some(held.since + 1).filter(|next| *next <= now + SKEW + 1);
+                let since = next.map_or(now, |next| now.max(next));
+                (held.revocation, held.latest.max(ends), since)
+            }
             None => (RevocationState::new(self.epoch), ends, now),
         };
         let mut sessions = held.map(|held| held.live(now)).unwrap_or_default();
         sessions.remove(&self.session);
+        for (id, seen) in &self.seen {
+            let is_dead = |entry: &Entry| seen.is_dead(*id, *entry, &revocation, now);
+            if sessions.get(id).is_some_and(is_dead) {
+                sessions.remove(id);
+            }
+        }
         let mut order: Vec<_> = sessions
             .iter()
             .map(|(&id, entry)| (entry.added, id.text(), id))
@@ -127,7 +181,12 @@ impl Program for Enroll {
                 since: next().read()?,
                 evicted: next().read()?,
             },
-            1 => Enrolled::Disabled,
+            1 => {
+                if next().read()? {
+                    count_poisoned(UserRecord::KIND);
+                }
+                Enrolled::Disabled
+            }
             2 => Enrolled::full(next().read()?),
             _ => return Err(Wire::unexpected("the result of a sign-in")),
         })

@@ -25,7 +25,9 @@ use crate::session_record::{Epoch, SessionUser};
 use crate::token::{DeviceId, UserTag};
 
 pub(crate) use enable::Enable;
-pub(crate) use enroll::{AtLimit, Enroll, Enrolled};
+#[cfg(test)]
+pub(crate) use enroll::PENDING;
+pub(crate) use enroll::{AtLimit, Enroll, Enrolled, Seen};
 pub use inspect::InspectUser;
 pub(crate) use list::ListSessions;
 pub(crate) use revocation_state::ReadRevocationState;
@@ -67,9 +69,17 @@ pub(crate) struct RevocationState {
 }
 
 impl RevocationState {
+    /// The state of an account whose record cannot be read: it counts as disabled.
+    const UNREADABLE: Self = Self {
+        epoch: [0; 16],
+        reason: None,
+        is_disabled: true,
+        spared: None,
+    };
+
     /// Returns whether `session`, which claims to belong to `user`, is in force.
     pub(crate) fn covers(&self, session: DeviceId, user: &SessionUser) -> bool {
-        self.epoch == user.epoch || self.spared == Some(session)
+        !self.is_disabled && (self.epoch == user.epoch || self.spared == Some(session))
     }
 }
 

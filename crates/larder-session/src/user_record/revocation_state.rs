@@ -11,7 +11,7 @@ const EPOCH: usize = 16;
 
 /// Returns the revocation state of a user: on Redis one GET.
 ///
-/// None if no session of the user is in force.
+/// None if no session of the user is in force. Bytes that cannot be read count as a disabled account.
 #[cfg_attr(test, derive(Clone, Debug))]
 pub(crate) struct ReadRevocationState;
 
@@ -40,7 +40,7 @@ impl Program for ReadRevocationState {
         if revocation.is_none() {
             count_poisoned(UserRecord::KIND);
         }
-        Ok(revocation)
+        Ok(Some(revocation.unwrap_or(RevocationState::UNREADABLE)))
     }
 }
 
@@ -57,7 +57,7 @@ pub(super) fn stored(bytes: &[u8]) -> Option<RevocationState> {
     Some(RevocationState {
         epoch: epoch.try_into().ok()?,
         reason: EndReason::of(*reason),
-        is_disabled: *disabled == 1,
+        is_disabled: *disabled != 0,
         spared,
     })
 }

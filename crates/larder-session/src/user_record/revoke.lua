@@ -3,7 +3,8 @@
 -- empty texts.
 local now = now()
 local state = redis.call('GET', KEYS[2])
-if not state or (#state ~= 18 and #state ~= 40) then state = false end
+-- Nobody is signed in to an account with a damaged state, which counts as disabled.
+if state and not is_whole(state) then state = false end
 local epoch, spared = string.sub(state or '', 1, 16), string.sub(state or '', 19)
 local asked, disabled = ARGV[5] ~= '', tonumber(ARGV[3])
 if not state and disabled == 0 then
@@ -12,10 +13,12 @@ if not state and disabled == 0 then
   return {0, {}}
 end
 -- A revoked session cannot revoke. If the epoch is the new one, this ran before.
-if epoch ~= ARGV[1] and asked and epoch ~= ARGV[6] and spared ~= ARGV[5] then return {1, {}} end
+local is_disabled = (string.byte(state or '', 18) or 0) ~= 0
+local may = not is_disabled and (epoch == ARGV[6] or spared == ARGV[5])
+if epoch ~= ARGV[1] and asked and not may then return {1, {}} end
 
 -- What is no number is 0: then the last of the sessions that are listed ends it.
-local latest = tonumber(redis.call('HGET', KEYS[1], 'x')) or 0
+local latest = int(redis.call('HGET', KEYS[1], 'x'))
 local ids = {}
 local all = redis.call('HGETALL', KEYS[1])
 for at = 1, #all, 2 do
@@ -27,9 +30,8 @@ for at = 1, #all, 2 do
   end
 end
 if disabled > 0 then latest = math.max(latest, now + disabled) end
-local stays = disabled > 0 or string.byte(state, 18) == 1
 local ms = math.max(1, math.ceil((latest - now) / 1000))
-put(KEYS[2], ARGV[1] .. string.char(tonumber(ARGV[2]), stays and 1 or 0) .. ARGV[4], ms)
+put(KEYS[2], ARGV[1] .. string.char(tonumber(ARGV[2]), (disabled > 0 or is_disabled) and 1 or 0) .. ARGV[4], ms)
 redis.call('HSET', KEYS[1], 'x', num(now + ms * 1000))
 ttl(KEYS[1], ms)
 return {0, ids}

@@ -3,11 +3,9 @@ use larder_store::program::prelude::*;
 use super::{UserRecord, until};
 use crate::token::DeviceId;
 
-/// Removes sessions that have ended from a user's list, if they have been on it for long enough.
+/// Removes sessions that have ended from a user's list.
 #[cfg_attr(test, derive(Clone, Debug))]
 pub(crate) struct Withdraw {
-    /// How long ago they must have been added, in microseconds.
-    pub(crate) age: i64,
     pub(crate) sessions: Vec<DeviceId>,
 }
 
@@ -22,7 +20,7 @@ impl Program for Withdraw {
     )
     .runs_when_full();
 
-    arguments!(age, sessions);
+    arguments!(sessions);
 
     fn step(&self, record: &mut Slot<'_, UserRecord>, now: Timestamp) {
         let now = now.as_micros();
@@ -32,9 +30,7 @@ impl Program for Withdraw {
         let (ttl, latest) = until(held.latest, now);
         if let Some(held) = record.update(ttl) {
             held.latest = latest;
-            let is_old = |added: i64| self.age == 0 || added <= now - self.age;
-            held.sessions
-                .retain(|id, entry| !self.sessions.contains(id) || !is_old(entry.added));
+            held.sessions.retain(|id, _| !self.sessions.contains(id));
         }
     }
 }

@@ -130,6 +130,43 @@ on_both_stores! { Manual;
         assert_eq!(Browser::new().get(&site, "/log-in/ada").await.status, StatusCode::FORBIDDEN);
     }
 
+    async fn sessions_that_ended_with_everyones_do_not_count_at_the_limit(world: World) {
+        world.advance(SECOND);
+        let sessions = world.sessions().with_device_limit(DeviceLimit::Refuse(2));
+        let (site, admin) = (World::site_of(sessions), world.sessions());
+        for _ in 0..3 {
+            let (one, two) = (signed_in(&site, "ada").await, signed_in(&site, "ada").await);
+            let refused = Browser::new().get(&site, "/log-in/ada").await;
+            assert_eq!(refused.status, StatusCode::FORBIDDEN);
+            admin.revoke_everyone().await.unwrap();
+            world.advance(SECOND);
+            assert!(!is_in(&site, &one).await && !is_in(&site, &two).await);
+        }
+        // A limit of none is one.
+        let none = World::site_of(world.sessions().with_device_limit(DeviceLimit::Refuse(0)));
+        let only = signed_in(&none, "grace").await;
+        assert_eq!(Browser::new().get(&none, "/log-in/grace").await.status, StatusCode::FORBIDDEN);
+        assert!(is_in(&none, &only).await);
+    }
+
+    async fn a_session_that_was_idle_for_too_long_is_evicted_before_one_that_lives(world: World) {
+        let limit = DeviceLimit::EndOldest(2);
+        let site = World::site_of(world.sessions().with_device_limit(limit));
+        let used = signed_in(&site, "ada").await;
+        world.advance(SECOND);
+        let idle = signed_in(&site, "ada").await;
+        world.advance(Duration::from_secs(1_700));
+        assert!(is_in(&site, &used).await);
+        world.settled().await;
+        world.advance(Duration::from_secs(200));
+        let new = signed_in(&site, "ada").await;
+        assert!(is_in(&site, &used).await && is_in(&site, &new).await);
+        assert!(!is_in(&site, &idle).await);
+        // Of those that live, the one with the oldest sign-in ends.
+        signed_in(&site, "ada").await;
+        assert!(!is_in(&site, &used).await && is_in(&site, &new).await);
+    }
+
     async fn without_a_limit_every_session_lives(world: World) {
         let site = world.site();
         let mut browsers = Vec::new();
@@ -161,6 +198,25 @@ on_both_stores! { Manual;
         let nobody = Browser::new().get(&site, "/recent/300").await;
         assert_eq!(nobody.status, StatusCode::UNAUTHORIZED);
         assert!(nobody.body.contains("nobody is signed in"), "{nobody:?}");
+    }
+
+    async fn a_sign_in_grows_old_in_a_stream_too(world: World) {
+        let site = world.site();
+        let browser = signed_in(&site, "ada").await;
+        browser.read(&site, "/kept/whoami").await;
+        let stream = site.gate.kept();
+        let age = async || stream.authentication().await.unwrap().unwrap().age;
+        let first = age().await;
+        let older = async {
+            while age().await == first {
+                world.advance_micros(1);
+                tokio::task::yield_now().await;
+            }
+        };
+        tokio::time::timeout(20 * SECOND, older).await.unwrap();
+        let error = stream.recent_auth(first).await.unwrap_err();
+        assert_eq!(error.kind(), SessionErrorKind::ReauthenticationRequired);
+        assert!(stream.recent_auth(first + 60 * SECOND).await.is_ok());
     }
 
     async fn a_sign_in_says_how_the_user_proved_who_they_are(world: World) {

@@ -2,10 +2,12 @@
 
 use std::time::Duration;
 
+use http::Request;
+use http::header::COOKIE;
 use larder_session::{DeviceLimit, EndReason};
 use larder_store::Ttl;
 
-use crate::support::{Browser, Site, World, on_both_stores};
+use crate::support::{Browser, NAME, Site, World, on_both_stores};
 
 async fn signed_in(site: &Site, user: &str) -> Browser {
     let browser = Browser::new();
@@ -22,6 +24,22 @@ fn forged(browser: &Browser) -> Browser {
 }
 
 on_both_stores! { Manual;
+    async fn a_planted_cookie_does_not_hide_why_a_session_ended(world: World) {
+        let (site, admin) = (world.site(), world.sessions());
+        for is_first in [true, false] {
+            let browser = signed_in(&site, "ada").await;
+            let mut cookies = [forged(&browser), browser].map(|it| it.cookie().unwrap());
+            admin.revoke_all("ada").await.unwrap();
+            if !is_first {
+                cookies.reverse();
+            }
+            let cookies = cookies.map(|value| format!("{NAME}={value}")).join("; ");
+            let request = Request::builder().uri("/why").header(COOKIE, cookies);
+            let reply = site.call(request.body(String::new()).unwrap()).await;
+            assert_eq!(reply.body, "Administrator", "{is_first}");
+        }
+    }
+
     async fn a_browser_learns_once_why_its_session_ended(world: World) {
         world.advance(Duration::from_secs(1));
         let limit = DeviceLimit::EndOldest(2);

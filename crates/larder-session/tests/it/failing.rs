@@ -151,7 +151,8 @@ async fn a_server_that_answers_nothing_is_503_within_the_deadline_of_the_store()
 }
 
 #[tokio::test]
-async fn damaged_records_count_as_absent_and_a_sign_in_repairs_them() {
+async fn a_damaged_session_counts_as_absent_and_the_state_of_a_user_as_that_of_a_disabled_account()
+{
     let world = World::redis(Time::Real).await;
     let (site, server) = (world.site(), world.server.as_ref().unwrap());
     let keys = |pattern: &str| match server.command(&["KEYS", pattern]).unwrap() {
@@ -164,9 +165,33 @@ async fn damaged_records_count_as_absent_and_a_sign_in_repairs_them() {
     for damage in [
         &["SET", &state, "short", "EX", "60"][..],
         &["APPEND", &state, "x"],
+        // The byte that says whether the account is disabled, and one character of a spared session.
+        &["SETRANGE", &state, "17", "\u{2}"],
+        &["APPEND", &state, "AAAAAAAAAAAAAAAAAAAAA!"],
+        &["APPEND", &state, "AAAAAAAAAAAAAAAAAAAAAB"],
     ] {
         server.command(damage).unwrap();
-        assert_eq!(browser.read(&site, "/whoami").await, "");
+        let admin = world.sessions();
+        // Perhaps the account was disabled: nobody signs in until somebody says that it is not.
+        for _ in 0..2 {
+            assert_eq!(
+                browser.copy().read(&site, "/whoami").await,
+                "",
+                "{damage:?}"
+            );
+            let refused = Browser::new().get(&site, "/log-in/ada").await;
+            assert_eq!(refused.status, StatusCode::FORBIDDEN, "{damage:?}");
+            assert!(admin.is_disabled("ada").await.unwrap(), "{damage:?}");
+            assert!(admin.devices("ada").await.unwrap().is_empty(), "{damage:?}");
+            // That is no way to enable it.
+            admin.revoke_all("ada").await.unwrap();
+        }
+        admin.enable("ada").await.unwrap();
+        assert_eq!(
+            browser.copy().read(&site, "/whoami").await,
+            "",
+            "{damage:?}"
+        );
         browser.read(&site, "/log-in/ada").await;
         assert_eq!(browser.read(&site, "/whoami").await, "ada");
     }
@@ -191,10 +216,92 @@ async fn a_list_of_sessions_that_cannot_be_read_keeps_nobody_from_signing_in_and
     let user = keys[0].text().unwrap().into_owned();
     for field in ["n", "x", "s:AAAAAAAAAAAAAAAAAAAAAA"] {
         for page in ["/log-in/ada", "/devices", "/revoke-others", "/log-out"] {
-            browser.read(&site, "/log-in/ada").await;
-            server.command(&["HSET", &user, field, "noise"]).unwrap();
-            let reply = browser.get(&site, page).await;
-            assert_eq!(reply.status, StatusCode::OK, "{field} {page}");
+            for noise in [
+                "noise",
+                "inf",
+                "nan",
+                "1e300",
+                "-1",
+                "0x7f",
+                "99999999999999999999",
+            ] {
+                browser.read(&site, "/log-in/ada").await;
+                server.command(&["HSET", &user, field, noise]).unwrap();
+                let reply = browser.get(&site, page).await;
+                assert_eq!(reply.status, StatusCode::OK, "{field} {page} {noise}");
+            }
         }
     }
+    // No sign-in is dated into the future, where it would be a recent one for ever.
+    browser.read(&site, "/log-in/ada").await;
+    server
+        .command(&["HSET", &user, "n", "4000000000000000"])
+        .unwrap();
+    browser.read(&site, "/log-in/ada").await;
+    assert_eq!(browser.read(&site, "/whoami").await, "ada");
+    assert_eq!(browser.read(&site, "/recent/300").await, "ada");
+    let signed_in = world.sessions().devices("ada").await.unwrap()[0].signed_in;
+    assert!(signed_in.as_micros() < 4_000_000_000_000_000);
+}
+
+#[tokio::test]
+async fn while_nobody_can_read_when_everyone_was_signed_out_no_user_is_signed_in() {
+    let world = World::redis(Time::Real).await;
+    let server = world.server.as_ref().unwrap();
+    let (old, visitor) = (Browser::new(), Browser::new());
+    old.read(&world.site(), "/log-in/ada").await;
+    visitor.read(&world.site(), "/set/a/1").await;
+    world.sessions().revoke_everyone().await.unwrap();
+    for damage in [
+        "",
+        "noise",
+        "-1",
+        "0",
+        "99999999999999999999",
+        "9007199254740993",
+    ] {
+        server
+            .command(&["SET", "session-everyone:{all}", damage])
+            .unwrap();
+        // Processes that know nothing yet.
+        let site = world.site();
+        for page in ["/account", "/log-in/ada", "/devices"] {
+            let reply = old.copy().get(&site, page).await;
+            assert_eq!(
+                reply.status,
+                StatusCode::SERVICE_UNAVAILABLE,
+                "{damage} {page}"
+            );
+        }
+        assert_eq!(visitor.read(&site, "/get/a").await, "1", "{damage}");
+        world.sessions().revoke_everyone().await.unwrap();
+        // It grows from whatever can be read, also if the clock of the server is behind.
+        server
+            .command(&["SET", "session-everyone:{all}", "4000000000000000"])
+            .unwrap();
+        world.sessions().revoke_everyone().await.unwrap();
+        let ended = server.command(&["GET", "session-everyone:{all}"]).unwrap();
+        assert_eq!(ended.text().unwrap(), "4000000000000001", "{damage}");
+        assert_eq!(old.copy().read(&site, "/whoami").await, "", "{damage}");
+        let new = Browser::new();
+        new.read(&site, "/log-in/ada").await;
+        assert_eq!(new.read(&site, "/account").await, "ada", "{damage}");
+    }
+}
+
+#[tokio::test]
+async fn a_session_whose_user_was_damaged_is_absent_and_not_another_users() {
+    let world = World::redis(Time::Real).await;
+    let (site, server) = (world.site(), world.server.as_ref().unwrap());
+    let browser = Browser::new();
+    browser.read(&site, "/log-in/adamant").await;
+    let Reply::Array(keys) = server.command(&["KEYS", "session:*"]).unwrap() else {
+        panic!("no list");
+    };
+    let key = keys[0].text().unwrap().into_owned();
+    // After the head, the length of the previous secret, and that of the user.
+    server
+        .command(&["SETRANGE", &key, "93", "bdamant"])
+        .unwrap();
+    assert_eq!(browser.read(&site, "/whoami").await, "");
 }

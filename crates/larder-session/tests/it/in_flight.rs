@@ -106,6 +106,18 @@ on_both_stores! { Manual;
         assert_eq!(browser.read(&site, "/whoami").await, "ada");
     }
 
+    async fn a_sign_out_from_before_the_sign_in_does_not_end_the_session_of_the_user(world: World) {
+        let (site, browser) = (world.site(), Browser::new());
+        browser.read(&site, "/set/a/1").await;
+        let (_, reply) = across(&site, &browser, "/log-out", async {
+            browser.read(&site, "/log-in/ada").await;
+        }).await;
+        assert_eq!(reply.status, 200);
+        assert!(!reply.sets_cookie(), "it would remove the cookie of the sign-in");
+        assert_eq!(browser.read(&site, "/whoami").await, "ada");
+        assert_eq!(world.sessions().devices("ada").await.unwrap().len(), 1);
+    }
+
     async fn a_write_of_the_same_user_survives_a_new_id(world: World) {
         let (site, browser) = (world.site(), Browser::new());
         browser.read(&site, "/log-in/ada").await;

@@ -63,6 +63,26 @@ on_both_stores! { Manual;
         }
     }
 
+    async fn a_rotation_begins_the_period_anew(world: World) {
+        let life = Lifetime::new(Ttl::from_secs(24 * 3600), Ttl::from_secs(10 * 24 * 3600)).unwrap();
+        for grace in [Ttl::from_millis(1), Ttl::from_secs(7), Ttl::from_secs(600)] {
+            let sessions = world.sessions().with_lifetime(life).with_grace(grace);
+            for sessions in [sessions, world.sessions().with_lifetime(life)] {
+                let site = World::site_of(sessions.with_renewal(Ttl::from_secs(3600)));
+                let browser = Browser::new();
+                browser.read(&site, "/log-in/ada").await;
+                world.advance(MINUTE);
+                browser.read(&site, "/rotate").await;
+                world.advance(HOUR - Duration::from_micros(1));
+                assert!(!browser.get(&site, "/whoami").await.sets_cookie(), "{grace:?}");
+                world.settled().await;
+                world.advance_micros(1);
+                assert!(browser.get(&site, "/whoami").await.sets_cookie(), "{grace:?}");
+                assert_eq!(browser.read(&site, "/whoami").await, "ada");
+            }
+        }
+    }
+
     async fn requests_in_flight_use_the_old_id_for_a_minute_after_a_renewal(world: World) {
         let (site, browser) = (site(&world), Browser::new());
         browser.read(&site, "/log-in/ada").await;

@@ -7,6 +7,8 @@ use larder_store::wait::Waits;
 use larder_store::{Error, ErrorKind, Key, Refusal, Result, Store, StoreExt, Ttl};
 use tokio::runtime::Handle;
 use tokio::time::{Instant, sleep, timeout_at};
+use tracing::Instrument;
+use tracing::field::Empty;
 
 use super::permits::{Acquire, Acquired, Leave, Permits};
 use super::{DEFAULT_LEASE, DEFAULT_MAX_HOLD, LockGuard, MAX_QUEUE, Order};
@@ -66,11 +68,14 @@ impl Gate {
             return self.acquire(false).await;
         };
         let until = Instant::now().checked_add(within);
-        let acquiring = self.acquire(true);
-        match until {
+        let span = tracing::debug_span!("lock.acquire", lock.acquired = Empty);
+        let acquiring = self.acquire(true).instrument(span.clone());
+        let acquired = match until {
             Some(until) => timeout_at(until, acquiring).await.unwrap_or(Ok(None)),
             None => acquiring.await,
-        }
+        };
+        span.record("lock.acquired", matches!(acquired, Ok(Some(_))));
+        acquired
     }
 
     async fn acquire(&self, waits: bool) -> Result<Option<LockGuard>> {

@@ -3,6 +3,7 @@
 #![allow(clippy::unwrap_used, reason = "a test fails by panicking")]
 
 use std::sync::Arc;
+use std::sync::atomic::{AtomicUsize, Ordering};
 use std::time::Duration;
 
 use base64::Engine;
@@ -16,7 +17,7 @@ use larder_tower_sessions::LarderStore;
 use sha2::{Digest, Sha256};
 use time::OffsetDateTime;
 use tower_sessions_core::session::{Expiry, Id, Record};
-use tower_sessions_core::{Session, SessionStore};
+use tower_sessions_core::{Session, SessionStore, session_store};
 
 /// A store under test.
 struct World {
@@ -327,6 +328,52 @@ async fn a_session_that_was_signed_out_is_not_moved() {
             request.await.unwrap();
             sign_out.await.unwrap();
             assert_eq!(moving.load(&id).await.unwrap(), None);
+        }
+    }
+}
+
+/// An old store that no longer has the session at the second look, or fails then.
+#[derive(Clone, Debug)]
+struct Leaving {
+    record: Record,
+    looks: Arc<AtomicUsize>,
+    fails: bool,
+}
+
+#[async_trait::async_trait]
+impl SessionStore for Leaving {
+    async fn save(&self, _: &Record) -> session_store::Result<()> {
+        Ok(())
+    }
+
+    async fn load(&self, _: &Id) -> session_store::Result<Option<Record>> {
+        match self.looks.fetch_add(1, Ordering::SeqCst) {
+            0 => Ok(Some(self.record.clone())),
+            _ if self.fails => Err(session_store::Error::Backend("it fails".to_owned())),
+            _ => Ok(None),
+        }
+    }
+
+    async fn delete(&self, _: &Id) -> session_store::Result<()> {
+        Ok(())
+    }
+}
+
+#[tokio::test]
+async fn a_session_that_may_have_been_signed_out_during_its_move_is_gone() {
+    for World { sessions, .. } in World::both().await {
+        for fails in [false, true] {
+            let record = record(HOUR);
+            let (id, looks) = (record.id, Arc::default());
+            let old = Leaving {
+                record,
+                looks,
+                fails,
+            };
+            let moved = sessions.clone().with_previous(old).load(&id).await;
+            assert_eq!(moved.is_err(), fails);
+            assert_eq!(moved.ok().flatten(), None);
+            assert_eq!(sessions.load(&id).await.unwrap(), None);
         }
     }
 }

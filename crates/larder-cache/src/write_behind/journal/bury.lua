@@ -8,6 +8,7 @@ if ARGV[2] == '1' then
   it.attempts = 0
   write(KEYS[1], ARGV[1], it)
   redis.call('ZADD', KEYS[2], num(now), ARGV[1])
+  waits(ARGV[1], now)
 end
 keep(tonumber(ARGV[3]))
 return 1

@@ -20,6 +20,23 @@ pub(crate) struct Batch {
     /// When the next write is due, or -1.
     pub(crate) next: i64,
     pub(crate) writes: Vec<Taken>,
+    /// How many writes wait, those included that are taken.
+    pub(crate) waiting: i64,
+    /// Since when the oldest of them waits, or -1.
+    pub(crate) oldest: i64,
+}
+
+impl Batch {
+    fn of(journal: Option<&Journal>, until: i64, writes: Vec<Taken>) -> Self {
+        let waiting = journal.map_or(0, |it| it.waiting.len());
+        Self {
+            until,
+            next: journal.map_or(-1, Journal::next),
+            writes,
+            waiting: i64::try_from(waiting).unwrap_or(i64::MAX),
+            oldest: journal.map_or(-1, Journal::oldest),
+        }
+    }
 }
 
 /// Takes writes that are due, for a while.
@@ -55,15 +72,9 @@ impl Program for Take {
         due.sort_unstable();
         due.truncate(usize::try_from(self.count).unwrap_or(0));
         if due.is_empty() {
-            let next = record.get().map_or(-1, Journal::next);
-            return Batch {
-                until,
-                next,
-                writes: Vec::new(),
-            };
+            return Batch::of(record.get(), until, Vec::new());
         }
         let mut writes = Vec::with_capacity(due.len());
-        let mut next = -1;
         if let Some(journal) = record.update(kept(self.keep)) {
             for (_, key) in due {
                 if let Some(it) = journal.waiting.get_mut(&key) {
@@ -77,23 +88,20 @@ impl Program for Take {
                     });
                 }
             }
-            next = journal.next();
         }
-        Batch {
-            until,
-            next,
-            writes,
-        }
+        Batch::of(record.get(), until, writes)
     }
 
     fn reply(&self, wire: Wire) -> Result<Batch> {
-        let [until, next, writes, dropped] = wire.array()?;
+        let [until, next, writes, dropped, waiting, oldest] = wire.array()?;
         for _ in 0..dropped.int()? {
             count_poisoned(Journal::KIND);
         }
         Ok(Batch {
             until: until.int()?,
             next: next.int()?,
+            waiting: waiting.int()?,
+            oldest: oldest.int()?,
             writes: writes
                 .list()?
                 .into_iter()
@@ -175,7 +183,7 @@ impl Program for Settle {
         if self.is_written && is_last {
             journal.waiting.remove(&self.key);
         } else if self.is_written {
-            held.due = now.as_micros();
+            (held.due, held.since) = (now.as_micros(), now.as_micros());
         } else if is_last && held.attempts >= self.max_attempts {
             if let Some((key, held)) = journal.waiting.remove_entry(&self.key) {
                 journal.dead.insert(key, held);

@@ -68,7 +68,7 @@ impl Program for Bury {
             return false;
         };
         if self.tries_again {
-            (it.attempts, it.due) = (0, now.as_micros());
+            (it.attempts, it.due, it.since) = (0, now.as_micros(), now.as_micros());
             journal.waiting.insert(key, it);
         }
         true

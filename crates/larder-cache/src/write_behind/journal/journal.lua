@@ -1,4 +1,4 @@
--- KEYS: the writes by key, when each is due, the dead letters, the last version.
+-- KEYS: the writes by key, when each is due, the dead letters, the last version, since when each waits.
 -- A write is its version and its attempts as text, then the value. Nothing else is one.
 local function read(hash, key)
   local held = redis.call('HGET', hash, key)
@@ -13,6 +13,16 @@ end
 
 local function due(key)
   return tonumber(redis.call('ZSCORE', KEYS[2], key) or '')
+end
+
+local function waits(key, since)
+  redis.call('ZADD', KEYS[5], num(since), key)
+end
+
+local function ends(key)
+  redis.call('HDEL', KEYS[1], key)
+  redis.call('ZREM', KEYS[2], key)
+  redis.call('ZREM', KEYS[5], key)
 end
 
 local function keep(micros)

@@ -21,8 +21,9 @@ pub(crate) use dead::{Bury, Dead};
 
 /// The journal of the writes that wait, by key.
 ///
-/// On Redis it is four keys: a hash of writes, a sorted set that says when each is due, a hash of dead
-/// letters, and the last version. A write that is taken is due when the take ends.
+/// On Redis it is five keys: a hash of writes, a sorted set that says when each is due, a hash of dead
+/// letters, the last version, and a sorted set that says since when each write waits. A write that is
+/// taken is due when the take ends.
 #[derive(Default)]
 pub struct Journal {
     waiting: BTreeMap<Vec<u8>, Waiting>,
@@ -34,12 +35,14 @@ struct Waiting {
     version: i64,
     attempts: i64,
     due: i64,
+    /// When its key was last as the source has it.
+    since: i64,
     value: Vec<u8>,
 }
 
 impl Record for Journal {
     const KIND: Kind = Kind::record("write-behind");
-    const PARTS: &'static [&'static str] = &["", "due", "dead", "last"];
+    const PARTS: &'static [&'static str] = &["", "due", "dead", "last", "since"];
 
     type Inspect = InspectJournal;
 }
@@ -48,6 +51,11 @@ impl Journal {
     /// Returns when the first write is due, or -1.
     fn next(&self) -> i64 {
         self.waiting.values().map(|it| it.due).min().unwrap_or(-1)
+    }
+
+    /// Returns since when the oldest write waits, or -1.
+    fn oldest(&self) -> i64 {
+        self.waiting.values().map(|it| it.since).min().unwrap_or(-1)
     }
 }
 
@@ -93,14 +101,14 @@ impl Program for Push {
         let journal = record.update(kept(self.keep))?;
         journal.last += 1;
         journal.dead.remove(&self.key);
-        let due = journal
-            .waiting
-            .get(&self.key)
-            .map_or(now.as_micros(), |it| it.due);
+        let now = now.as_micros();
+        let held = journal.waiting.get(&self.key);
+        let (due, since) = held.map_or((now, now), |it| (it.due, it.since));
         let waiting = Waiting {
             version: journal.last,
             attempts: 0,
             due,
+            since,
             value: self.value.clone(),
         };
         journal.waiting.insert(self.key.clone(), waiting);

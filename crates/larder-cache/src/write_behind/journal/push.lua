@@ -7,7 +7,10 @@ local version = (tonumber(redis.call('GET', KEYS[4]) or '') or 0) + 1
 redis.call('HDEL', KEYS[3], ARGV[1])
 write(KEYS[1], ARGV[1], {version = version, attempts = 0, value = ARGV[2]})
 -- A write that is being carried out stays taken, and the new value waits for its end.
-if not held then redis.call('ZADD', KEYS[2], num(now), ARGV[1]) end
+if not held then
+  redis.call('ZADD', KEYS[2], num(now), ARGV[1])
+  waits(ARGV[1], now)
+end
 put(KEYS[4], num(version), math.ceil(tonumber(ARGV[4]) / 1000))
 keep(tonumber(ARGV[4]))
 return version

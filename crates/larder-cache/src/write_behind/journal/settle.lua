@@ -7,14 +7,13 @@ if not held or due(ARGV[1]) ~= tonumber(ARGV[2]) then return 0 end
 local is_last = held.version == tonumber(ARGV[3])
 local answer = 1
 if ARGV[4] == '1' and is_last then
-  redis.call('HDEL', KEYS[1], ARGV[1])
-  redis.call('ZREM', KEYS[2], ARGV[1])
+  ends(ARGV[1])
 elseif ARGV[4] == '1' then
   redis.call('ZADD', KEYS[2], num(now), ARGV[1])
+  waits(ARGV[1], now)
 elseif is_last and held.attempts >= tonumber(ARGV[6]) then
   write(KEYS[3], ARGV[1], held)
-  redis.call('HDEL', KEYS[1], ARGV[1])
-  redis.call('ZREM', KEYS[2], ARGV[1])
+  ends(ARGV[1])
   answer = 2
 else
   redis.call('ZADD', KEYS[2], num(now + tonumber(ARGV[5])), ARGV[1])

@@ -11,11 +11,13 @@ for _, key in ipairs(redis.call('ZRANGEBYSCORE', KEYS[2], '-inf', num(now), 'LIM
     taken[#taken + 1] = {key, num(held.version), num(held.attempts), held.value}
   else
     -- It would hold up the others for ever.
-    redis.call('HDEL', KEYS[1], key)
-    redis.call('ZREM', KEYS[2], key)
+    ends(key)
     dropped = dropped + 1
   end
 end
 if #taken > 0 then keep(tonumber(ARGV[3])) end
-local next = redis.call('ZRANGE', KEYS[2], '0', '0', 'WITHSCORES')[2]
-return {num(until_), next and num(tonumber(next)) or '-1', taken, dropped}
+local function first(set)
+  local score = redis.call('ZRANGE', set, '0', '0', 'WITHSCORES')[2]
+  return score and num(tonumber(score)) or '-1'
+end
+return {num(until_), first(KEYS[2]), taken, dropped, num(redis.call('HLEN', KEYS[1])), first(KEYS[5])}

@@ -7,7 +7,7 @@ use metrics::{
     Unit,
 };
 
-/// A recorder that keeps the counters of one test.
+/// A recorder that keeps the counters and gauges of one test.
 #[derive(Default)]
 pub(crate) struct Counts(Mutex<BTreeMap<String, Arc<AtomicU64>>>);
 
@@ -25,6 +25,20 @@ impl Counts {
             .map_or(0, |counter| counter.load(Ordering::SeqCst))
     }
 
+    /// Returns the value of a gauge.
+    pub(crate) fn gauge(&self, name: &str) -> f64 {
+        f64::from_bits(self.of(name))
+    }
+
+    fn value(&self, key: &Key) -> Arc<AtomicU64> {
+        let mut name = key.name().to_owned();
+        for label in key.labels().filter(|label| label.key() != "kind") {
+            name = format!("{name} {}", label.value());
+        }
+        let mut counters = self.0.lock().unwrap();
+        counters.entry(name).or_default().clone()
+    }
+
     /// Returns all counts as text.
     pub(crate) fn text(&self) -> String {
         format!("{:?}", self.0.lock().unwrap())
@@ -33,16 +47,11 @@ impl Counts {
 
 impl Recorder for Counts {
     fn register_counter(&self, key: &Key, _: &Metadata<'_>) -> Counter {
-        let mut name = key.name().to_owned();
-        for label in key.labels().filter(|label| label.key() != "kind") {
-            name = format!("{name} {}", label.value());
-        }
-        let mut counters = self.0.lock().unwrap();
-        Counter::from_arc(counters.entry(name).or_default().clone())
+        Counter::from_arc(self.value(key))
     }
 
-    fn register_gauge(&self, _: &Key, _: &Metadata<'_>) -> Gauge {
-        Gauge::noop()
+    fn register_gauge(&self, key: &Key, _: &Metadata<'_>) -> Gauge {
+        Gauge::from_arc(self.value(key))
     }
 
     fn register_histogram(&self, _: &Key, _: &Metadata<'_>) -> Histogram {

@@ -3,10 +3,13 @@
 use super::super::Context;
 use super::super::facts::{Facts, KeySample};
 use super::super::report::Status;
-use super::super::verdict::{Outcome, above, bytes, fail_if, outcome};
+use super::super::verdict::{Outcome, above, bytes, fail_if, outcome, warn_if};
 use crate::fields::Missing;
 
 const MIB: f64 = 1024.0 * 1024.0;
+
+/// It is logarithmic, and 255 at most.
+const HOT: u64 = 200;
 
 /// Returns the sample, which is told of one server.
 fn sample(facts: &Facts) -> Result<Option<&KeySample>, Missing> {
@@ -40,4 +43,20 @@ pub(super) fn large(facts: &Facts, _: &Context) -> Outcome {
             "not permitted here: this user may not run MEMORY USAGE",
         )),
     }
+}
+
+pub(super) fn hot(facts: &Facts, _: &Context) -> Outcome {
+    let uses = match sample(facts)? {
+        Some(sample) => &sample.hottest,
+        None => return Ok(None),
+    };
+    let Some(uses) = uses else {
+        // Without an lfu policy the server does not count.
+        return Ok(None);
+    };
+    let highest = *uses.as_ref().map_err(Clone::clone)?;
+    outcome(
+        warn_if(highest >= HOT),
+        format!("a counter of {highest} at most"),
+    )
 }

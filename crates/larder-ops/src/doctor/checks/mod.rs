@@ -40,7 +40,7 @@ pub(super) struct ServerCheck {
 /// The number and title of each check of a server and of the app.
 pub fn all_checks() -> impl Iterator<Item = (CheckId, &'static str)> {
     let servers = SERVER_CHECKS.iter().map(|check| (check.id, check.title));
-    servers.chain(super::app::CHECKS.iter().map(|(id, title)| (*id, *title)))
+    servers.chain(super::app::checks())
 }
 
 const fn check(
@@ -99,10 +99,26 @@ pub(super) const SERVER_CHECKS: &[ServerCheck] = &[
     check("L034", "encryption", "TLS to every server that is not on this machine", "use rediss://", rights::encryption),
     check("L036", "clock", "1 s from ours, fails at 60 s", "run chrony or systemd-timesyncd on both machines", stability::clock),
     check("L037", "large values", "1 MiB, fails at 16 MiB", "larder scan --json URL PREFIX shows the largest keys", keys::large),
+    check("L038", "hot keys", "a counter of 200, which is some 500,000 reads", "cache the key near, or spread it over several", keys::hot),
     check("L039", "expired keys in memory", "10 % of the keys", "CONFIG SET active-expire-effort 5", memory::expiry),
     check("L040", "hits of a cache", "half of the reads after 1,000", "raise maxmemory or TTLs; the metrics of larder show the kinds", memory::hits),
     check("L043", "keyspace events", "off", "CONFIG SET notify-keyspace-events \"\"", clients::keyspace_events),
 ];
+
+/// Makes the finding of a store whose servers are not known.
+pub(super) fn no_server() -> Finding {
+    let reach = &SERVER_CHECKS[0];
+    Finding {
+        id: reach.id,
+        title: reach.title,
+        server: String::new(),
+        status: Status::Fail,
+        seen: "no server is known that takes writes".to_owned(),
+        threshold: reach.threshold,
+        fix: reach.fix,
+        page: page(reach.id, reach.title),
+    }
+}
 
 impl ServerCheck {
     /// Judges one server. None if the check does not apply to it.
@@ -117,11 +133,21 @@ impl ServerCheck {
             title: self.title,
             server: facts.server.clone(),
             status,
-            seen,
+            seen: shorten(seen),
             threshold: self.threshold,
             fix: fix.unwrap_or(self.fix),
             page: page(self.id, self.title),
         })
+    }
+}
+
+/// The longest text about what was seen, in characters: a server may say anything.
+const LONGEST: usize = 500;
+
+fn shorten(seen: String) -> String {
+    match seen.char_indices().nth(LONGEST) {
+        Some((end, _)) => format!("{}…", &seen[..end]),
+        None => seen,
     }
 }
 

@@ -48,6 +48,7 @@ fn healthy() -> Facts {
             keys: 9,
             without_ttl: 0,
             largest: Some(300),
+            hottest: Some(Ok(9)),
         })),
         sentinels: Some([1, 2, 3].map(sentinel).to_vec()),
     }
@@ -459,6 +460,7 @@ fn keys_are_judged_by_their_ttl_and_size() {
             keys: 9,
             without_ttl,
             largest,
+            hottest: None,
         })),
         ..healthy()
     };
@@ -529,4 +531,44 @@ fn each_check_has_a_section_of_the_page_with_its_fix() {
             check.id
         );
     }
+}
+
+#[test]
+fn a_hot_key_is_a_warning_and_a_server_that_does_not_count_has_no_finding() {
+    let with = |hottest| {
+        let sample = KeySample {
+            keys: 9,
+            hottest,
+            ..KeySample::default()
+        };
+        Facts {
+            keys: Some(Ok(sample)),
+            ..healthy()
+        }
+    };
+    is("L038", &with(Some(Ok(200))), &ALL, Status::Warn);
+    is("L038", &with(Some(Ok(199))), &ALL, Status::Ok);
+    is(
+        "L038",
+        &with(Some(Err(Missing::new("no")))),
+        &ALL,
+        Status::Unknown,
+    );
+    let check = SERVER_CHECKS.iter().find(|check| check.id.0 == "L038");
+    assert!(check.unwrap().judge(&with(None), &ALL).is_none());
+}
+
+#[test]
+fn what_a_server_says_is_shown_up_to_a_length() {
+    let facts = info(&format!("role:{}\r\n", "\u{1b}[2Jé".repeat(1 << 20)));
+    let check = SERVER_CHECKS.iter().find(|check| check.id.0 == "L026");
+    let found = check.unwrap().judge(&facts, &ALL).unwrap();
+    assert_eq!(found.status, Status::Fail);
+    assert_eq!(found.seen.chars().count(), LONGEST + 1);
+}
+
+#[test]
+fn a_store_without_a_known_server_fails() {
+    let found = no_server();
+    assert_eq!((found.id.as_str(), found.status), ("L001", Status::Fail));
 }

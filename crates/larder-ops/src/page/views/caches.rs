@@ -127,7 +127,7 @@ pub(super) fn read(shared: &Shared) -> Vec<Panel> {
         text("hits"),
     ];
     let empty = "No cache was built since the figures are kept.";
-    let table = Table::new("Caches by kind", columns, rows, empty);
+    let table = Table::of("Caches by kind", columns, rows, empty);
     let kinds = Panel::new("kinds", "By kind", Origin::Process).with(table);
     vec![caveat(all, figures.is_full), kinds]
 }

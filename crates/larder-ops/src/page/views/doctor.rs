@@ -105,14 +105,14 @@ pub(super) async fn read(shared: &Shared) -> Vec<Panel> {
         text("server"),
     ];
     let empty = "Nothing needs attention.";
-    let table = Table::new("Findings, the worst first", columns, rows, empty);
+    let table = Table::of("Findings, the worst first", columns, rows, empty);
     let attention = Panel::new("findings", "What needs attention", Origin::Store).with(table);
     let rows = findings.iter().filter(is_fine).map(|finding| {
         let [check, _, seen, _, server] = row(finding);
         vec![check, seen, server]
     });
     let columns = [text("check"), text("seen"), text("server")];
-    let table = Table::new(
+    let table = Table::of(
         "Checks that are in order",
         columns,
         rows.collect(),

@@ -103,7 +103,7 @@ pub(super) fn read(shared: &Shared) -> Vec<Panel> {
         text("refusals"),
     ];
     let empty = "No limit was built since the figures are kept.";
-    let table = Table::new(
+    let table = Table::of(
         "Policies, the most refusals first",
         columns,
         rows.collect(),

@@ -106,7 +106,7 @@ pub(super) async fn read(shared: &Shared) -> Vec<Panel> {
         ACTIONS,
     ];
     let empty = "Nobody holds a lock.";
-    let mut panel = panel.with(Table::new(
+    let mut panel = panel.with(Table::of(
         "Locks that are held",
         columns,
         rows.collect(),

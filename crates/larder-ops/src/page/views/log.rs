@@ -29,7 +29,7 @@ pub(super) async fn read(shared: &Shared) -> Vec<Panel> {
                 number("how many"),
             ];
             let empty = "Nobody has acted yet.";
-            panel.with(Table::new(
+            panel.with(Table::of(
                 "Actions, the newest first",
                 columns,
                 rows.collect(),

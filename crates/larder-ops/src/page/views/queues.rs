@@ -137,7 +137,7 @@ pub(super) async fn read(shared: &Shared) -> Vec<Panel> {
                 ACTIONS,
             ];
             let empty = "There is no queue in this store.";
-            let table = Table::new("Queues and partitions", columns, rows, empty);
+            let table = Table::of("Queues and partitions", columns, rows, empty);
             vec![
                 all,
                 Panel::new("each-queue", "By queue", Origin::Store).with(table),
@@ -225,7 +225,7 @@ fn worked(figures: Option<&Snapshot>) -> Panel {
         text("attempts"),
     ];
     let empty = "No worker of this process has taken a job.";
-    panel.with(Table::new(
+    panel.with(Table::of(
         "What workers of this process did",
         columns,
         rows.collect(),

@@ -98,7 +98,7 @@ pub(super) fn read(shared: &Shared, may_act: bool) -> Vec<Panel> {
                 number("part"),
                 text("last minutes"),
             ];
-            let table = Table::new("Responses by outcome", columns, rows.collect(), "");
+            let table = Table::of("Responses by outcome", columns, rows.collect(), "");
             vec![
                 caveat(all.with(Block::Tiles(tiles(&figures))), figures.is_full),
                 Panel::new("outcomes", "By Cache-Status", Origin::Process).with(table),

@@ -118,7 +118,7 @@ pub(in crate::page) async fn devices(visit: &Visit, user: &str) -> Vec<Panel> {
             let empty = "This user has no living session.";
             let panel = panel
                 .note(format!("{title} of {}.", shown(user)))
-                .with(Table::new(
+                .with(Table::of(
                     "Devices of the user",
                     columns,
                     rows.collect(),

@@ -115,7 +115,7 @@ async fn servers(shared: &Shared) -> Option<Panel> {
         number("replicas"),
         text("slots"),
     ];
-    Some(panel.with(Table::new("Servers that take writes", columns, rows, "")))
+    Some(panel.with(Table::of("Servers that take writes", columns, rows, "")))
 }
 
 async fn row(server: &AdminServer, is_cluster: bool) -> Vec<Cell> {
@@ -197,7 +197,7 @@ fn troubles(figures: Option<&Snapshot>) -> Panel {
     columns.extend(TROUBLES.map(|(_, title)| number(title)));
     let poisoned = figures.total("larder_poisoned_total", &[]);
     let empty = "Nothing was counted for a server: there is none, or nothing went wrong.";
-    let panel = panel.with(Table::new(
+    let panel = panel.with(Table::of(
         "Servers as this process sees them",
         columns,
         rows.collect(),

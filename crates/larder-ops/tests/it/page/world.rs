@@ -121,7 +121,7 @@ pub(crate) async fn world(stores: Stores) -> World {
 }
 
 /// Counts something for each view.
-pub(crate) fn figures() {
+fn figures() {
     for (tier, hits) in [("near", 900), ("far", 60)] {
         counter!("larder_cache_hits_total", "kind" => "film", "tier" => tier).increment(hits);
     }

@@ -1,5 +1,5 @@
 use std::convert::Infallible;
-use std::sync::Arc;
+use std::sync::{Arc, Mutex};
 use std::time::Duration;
 
 use http::{Request, Response, StatusCode};
@@ -34,7 +34,7 @@ type Answered = Response<larder_session::ResponseBody<Full<bytes::Bytes>>>;
 
 /// An app whose pages run the session operation that their path names. Below `/held` they read the
 /// session and wait until the test opens the gate; below `/arriving` they read it, tell that they are at
-/// the gate and go on; below `/panicking` they panic at the end.
+/// the gate and go on; below `/kept` the session outlives them; below `/panicking` they panic at the end.
 #[derive(Clone)]
 pub(crate) struct Site {
     service: BoxCloneSyncService<Request<String>, Answered, Infallible>,
@@ -46,6 +46,7 @@ pub(crate) struct Site {
 pub(crate) struct Gate {
     arrived: Notify,
     open: Notify,
+    kept: Mutex<Option<Session>>,
 }
 
 impl Gate {
@@ -57,6 +58,11 @@ impl Gate {
     /// Lets one page pass.
     pub(crate) fn open(&self) {
         self.open.notify_one();
+    }
+
+    /// The session of the last page below `/kept`, whose response was sent.
+    pub(crate) fn kept(&self) -> Session {
+        self.kept.lock().unwrap().take().unwrap()
     }
 
     async fn pass(&self) {
@@ -87,6 +93,13 @@ impl Site {
                     Some(path) => {
                         let _ = session.user().await;
                         gate.arrived.notify_one();
+                        path
+                    }
+                };
+                let path = match path.strip_prefix("/kept") {
+                    None => path,
+                    Some(path) => {
+                        *gate.kept.lock().unwrap() = Some(session.clone());
                         path
                     }
                 };

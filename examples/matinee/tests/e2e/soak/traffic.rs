@@ -17,6 +17,8 @@ const VISITORS: usize = 6;
 /// How many there are in all, so that what is kept for each has an end.
 const ADDRESSES: usize = 200;
 
+/// How many films only the calm visits look at: so many that none is near when its turn comes again.
+const UNSEEN: usize = 800;
 /// How long a visitor looks at a page: this is about hours, not about load.
 const THINKING: Duration = Duration::from_millis(20);
 
@@ -178,7 +180,7 @@ impl Traffic {
 
     /// Returns a film that nobody has looked at for long.
     fn unseen(&self) -> usize {
-        400 + self.films.fetch_add(1, Ordering::Relaxed) % 2_700
+        400 + self.films.fetch_add(1, Ordering::Relaxed) % UNSEEN
     }
 
     fn get(&self, visitor: &Visitor, server: &Server, path: &str) {

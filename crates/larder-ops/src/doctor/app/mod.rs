@@ -1,16 +1,84 @@
-//! Checks of an app that ask no server.
+//! Checks of an app that ask no server but its own store.
+
+mod facts;
+mod namespace;
 
 use super::checks::{CheckId, page};
 use super::report::{Finding, Status};
 
+pub use facts::{App, ClientAddress, Layer, OnFailure, Proxies};
+pub use namespace::namespace_owner;
+
+/// A check of an app.
+struct AppCheck {
+    id: CheckId,
+    title: &'static str,
+    threshold: &'static str,
+    fix: &'static str,
+}
+
+const fn check(
+    id: &'static str,
+    title: &'static str,
+    threshold: &'static str,
+    fix: &'static str,
+) -> AppCheck {
+    AppCheck {
+        id: CheckId::new(id),
+        title,
+        threshold,
+        fix,
+    }
+}
+
+/// Every check of an app, by its number.
+#[rustfmt::skip]
+static CHECKS: &[AppCheck] = &[
+    check("A001", "a store in process for several processes", "memory:// for one process only", "set STORE_URL=redis://…"),
+    check("A002", "proxies", "declared if Forwarded or X-Forwarded-For arrives", "declare the networks of your proxies to the key of the limit (docs/rate-limits.md)"),
+    check("A003", "guards that fail open", "a limit that guards something is Closed or Local", "with_fail_mode(FailMode::Closed)"),
+    check("A004", "secrets", "32 bytes, not all alike", "openssl rand -base64 32"),
+    check("A005", "cookies", "Secure everywhere but on localhost", "leave out what makes cookies insecure, and serve HTTPS"),
+    check("A006", "sessions and the response cache", "the response cache outside of sessions", "add the response cache after the session layer (docs/architecture.md)"),
+    check("A007", "compression and the response cache", "compression outside of the response cache", "add compression after the response cache (docs/architecture.md)"),
+    check("A008", "addresses of clients", "known to limits by address", "serve with into_make_service_with_connect_info::<SocketAddr>()"),
+    check("A010", "a journal without durability", "L024 ok for write-behind, queues and event logs", "CONFIG SET appendonly yes"),
+    check("A012", "versions of the store crate", "one", "cargo tree -d -i larder-store, then cargo update"),
+    check("L041", "poisoned values", "none", "find who else writes to the keys, then larder cache purge"),
+    check("L042", "owner of the namespace", "one app", "give each app a namespace of its own: Prefixed, or --namespace"),
+];
+
 /// The number and title of each check of an app.
-pub(super) const CHECKS: &[(CheckId, &str)] = &[(A001, A001_TITLE), (A012, A012_TITLE)];
+pub(super) fn checks() -> impl Iterator<Item = (CheckId, &'static str)> {
+    CHECKS.iter().map(|check| (check.id, check.title))
+}
 
-const A001: CheckId = CheckId::new("A001");
-const A001_TITLE: &str = "a store in process for several processes";
+/// Makes the finding of a check. `id` is of the table.
+fn finding(id: &str, status: Status, seen: impl Into<String>) -> Finding {
+    let mut checks = CHECKS.iter();
+    let check = checks.find(|check| check.id.as_str() == id);
+    // Tests make each finding.
+    let check = check.unwrap_or(&CHECKS[0]);
+    Finding {
+        id: check.id,
+        title: check.title,
+        server: String::new(),
+        status,
+        seen: seen.into(),
+        threshold: check.threshold,
+        fix: check.fix,
+        page: page(check.id, check.title),
+    }
+}
 
-const A012: CheckId = CheckId::new("A012");
-const A012_TITLE: &str = "versions of the store crate";
+/// Checks how many stored values could not be read: the sum of the metric `larder_poisoned_total`.
+pub fn poisoned_values(count: u64) -> Finding {
+    let status = match count {
+        0 => Status::Ok,
+        _ => Status::Fail,
+    };
+    finding("L041", status, format!("{count} since the app started"))
+}
 
 /// Checks that a store in process is not used by an app of several processes.
 ///
@@ -36,16 +104,7 @@ pub fn memory_shared_by_processes(
         }
         (true, _, _) => (Status::Ok, "memory:// in one process".to_owned()),
     };
-    Finding {
-        id: A001,
-        title: A001_TITLE,
-        server: String::new(),
-        status,
-        seen,
-        threshold: "memory:// for one process only",
-        fix: "set STORE_URL=redis://…",
-        page: page(A001, A001_TITLE),
-    }
+    finding("A001", status, seen)
 }
 
 /// Checks that the app has one version of `larder-store`, by the text of its `Cargo.lock`.
@@ -72,16 +131,7 @@ pub fn duplicated_store_crates(lock: &str) -> Finding {
         true => "no larder-store in this file".to_owned(),
         false => versions.join(" and "),
     };
-    Finding {
-        id: A012,
-        title: A012_TITLE,
-        server: String::new(),
-        status,
-        seen,
-        threshold: "one",
-        fix: "cargo tree -d -i larder-store, then cargo update",
-        page: page(A012, A012_TITLE),
-    }
+    finding("A012", status, seen)
 }
 
 #[cfg(test)]
@@ -100,6 +150,16 @@ mod tests {
         assert_eq!(status("redis://h:1", "REPLICAS", "3"), Status::Ok);
         let kubernetes = "KUBERNETES_SERVICE_HOST";
         assert_eq!(status("memory://", kubernetes, "10.0.0.1"), Status::Warn);
+    }
+
+    #[test]
+    fn each_check_has_a_number_of_its_own_and_poisoned_values_are_a_failure() {
+        for check in CHECKS {
+            let found = finding(check.id.as_str(), Status::Ok, "");
+            assert_eq!((found.id, found.title), (check.id, check.title));
+        }
+        assert_eq!(poisoned_values(0).status, Status::Ok);
+        assert_eq!(poisoned_values(1).status, Status::Fail);
     }
 
     #[test]

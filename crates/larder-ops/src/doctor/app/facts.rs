@@ -1,0 +1,346 @@
+use std::fmt::Write as _;
+
+use super::super::report::{Finding, Report, Status};
+use super::finding;
+
+/// What an app says of itself, for the checks that ask no server.
+///
+/// What it does not say is [`Unknown`](Status::Unknown).
+///
+/// ```
+/// use larder_ops::doctor::{App, Layer, OnFailure, Status};
+///
+/// let app = App::new()
+///     .with_guard("sign-in", OnFailure::Refuses)
+///     .with_secret("cookies", &[7; 8])
+///     .with_layers(&[Layer::Compression, Layer::ResponseCache, Layer::Sessions]);
+/// let report = app.examine();
+/// assert_eq!(report.worst(), Status::Fail); // the secret
+/// ```
+#[derive(Clone, Debug, Default)]
+pub struct App {
+    proxies: Option<Proxies>,
+    sees_forwarded: bool,
+    /// The worst of each check that may be told of several things.
+    judged: Vec<(&'static str, Status, String)>,
+}
+
+/// Whether an app knows its proxies.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Proxies {
+    /// Their networks are declared, so that the address of a client is read from their header.
+    Declared,
+    /// None is declared: the address of the connection counts.
+    Undeclared,
+}
+
+/// What a rate limit does while its store fails.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum OnFailure {
+    /// It lets requests pass, as `FailMode::Open` does.
+    Passes,
+    /// It refuses them, as `FailMode::Closed` does.
+    Refuses,
+    /// It counts in the process, as `FailMode::Local` does.
+    CountsLocally,
+}
+
+/// A layer whose place matters.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Layer {
+    /// Compression of responses.
+    Compression,
+    /// The response cache.
+    ResponseCache,
+    /// Sessions.
+    Sessions,
+}
+
+/// Whether an app that limits by address knows the addresses of its clients.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum ClientAddress {
+    /// Requests carry `ConnectInfo`, or a proxy names the address.
+    Known,
+    /// Requests carry none.
+    Missing,
+}
+
+impl App {
+    /// Makes an app that has said nothing.
+    pub fn new() -> Self {
+        Self::default()
+    }
+
+    /// Says whether its proxies are declared.
+    #[must_use]
+    pub fn with_proxies(mut self, proxies: Proxies) -> Self {
+        self.proxies = Some(proxies);
+        self
+    }
+
+    /// Says that a request came with `Forwarded` or `X-Forwarded-For`.
+    #[must_use]
+    pub fn with_forwarded_request(mut self) -> Self {
+        self.sees_forwarded = true;
+        self
+    }
+
+    /// Names a limit that guards something, such as sign-in, and what it does while its store fails.
+    #[must_use]
+    pub fn with_guard(self, policy: &str, on_failure: OnFailure) -> Self {
+        let (status, does) = match on_failure {
+            OnFailure::Passes => (Status::Fail, "lets everybody pass while the store fails"),
+            OnFailure::Refuses => (Status::Ok, "refuses while the store fails"),
+            OnFailure::CountsLocally => (Status::Ok, "counts in the process while the store fails"),
+        };
+        self.judge("A003", status, format!("'{policy}' {does}"))
+    }
+
+    /// Names a secret. Of its bytes only the number is shown.
+    #[must_use]
+    pub fn with_secret(self, name: &str, secret: &[u8]) -> Self {
+        let is_alike = secret.windows(2).all(|two| two[0] == two[1]);
+        let (bytes, mut seen) = (secret.len(), String::new());
+        // Writing to a string does not fail.
+        let _ = write!(seen, "'{name}' has {bytes} bytes");
+        if is_alike {
+            seen.push_str(", all alike");
+        }
+        let status = match bytes {
+            _ if is_alike => Status::Fail,
+            32.. => Status::Ok,
+            16..32 => Status::Warn,
+            _ => Status::Fail,
+        };
+        self.judge("A004", status, seen)
+    }
+
+    /// Names a cookie without `Secure`, and the host that sets it.
+    #[must_use]
+    pub fn with_insecure_cookie(self, name: &str, host: &str) -> Self {
+        let host = host.to_ascii_lowercase();
+        let bare = host
+            .trim_end_matches(|sign: char| sign.is_ascii_digit())
+            .trim_end_matches(':');
+        let is_here = [host.as_str(), bare].iter().any(|host| {
+            let is_loopback = host.trim_matches(['[', ']']).parse::<std::net::IpAddr>();
+            *host == "localhost"
+                || host.ends_with(".localhost")
+                || is_loopback.is_ok_and(|address| address.is_loopback())
+        });
+        let status = match is_here {
+            true => Status::Ok,
+            false => Status::Fail,
+        };
+        self.judge("A005", status, format!("'{name}' is not Secure on {host}"))
+    }
+
+    /// Says that every cookie has `Secure`.
+    #[must_use]
+    pub fn with_secure_cookies(self) -> Self {
+        self.judge("A005", Status::Ok, "Secure".to_owned())
+    }
+
+    /// Names the layers from the outermost to the innermost.
+    #[must_use]
+    pub fn with_layers(self, layers: &[Layer]) -> Self {
+        let place = |wanted| layers.iter().position(|layer| *layer == wanted);
+        let cache = place(Layer::ResponseCache);
+        let order = |outer: Option<usize>, inner: Option<usize>| match (outer, inner) {
+            (Some(outer), Some(inner)) if outer > inner => (Status::Fail, "the other way round"),
+            (Some(_), Some(_)) => (Status::Ok, "in order"),
+            _ => (Status::Ok, "not both are there"),
+        };
+        let (sessions, seen) = order(cache, place(Layer::Sessions));
+        let judged = self.judge("A006", sessions, seen.to_owned());
+        let (compression, seen) = order(place(Layer::Compression), cache);
+        judged.judge("A007", compression, seen.to_owned())
+    }
+
+    /// Says whether limits by address know the address of a client.
+    #[must_use]
+    pub fn with_client_address(self, address: ClientAddress) -> Self {
+        let (status, seen) = match address {
+            ClientAddress::Known => (Status::Ok, "known"),
+            ClientAddress::Missing => (
+                Status::Fail,
+                "missing: all clients share one quota, or none has one",
+            ),
+        };
+        self.judge("A008", status, seen.to_owned())
+    }
+
+    /// Says that it keeps a journal, a queue or an event log on the servers of a report.
+    #[must_use]
+    pub fn with_journal_on(self, servers: &Report) -> Self {
+        let mut durability = servers
+            .findings
+            .iter()
+            .filter(|it| it.id.as_str() == "L024");
+        let worst = durability.clone().map(|it| it.status).max();
+        let (status, seen) = match worst {
+            Some(Status::Ok) => (Status::Ok, "L024 is ok"),
+            Some(Status::Warn | Status::Fail) => (
+                Status::Fail,
+                "a restart of the server loses what was acknowledged",
+            ),
+            Some(Status::Unknown) | None => (Status::Unknown, "not known without L024"),
+        };
+        let server = durability.find(|it| Some(it.status) == worst);
+        let server = server.map(|it| it.server.clone()).unwrap_or_default();
+        let mut judged = self.judge("A010", status, seen.to_owned());
+        if let Some((_, _, seen)) = judged.judged.last_mut()
+            && status == Status::Fail
+        {
+            let _ = write!(seen, " ({server})");
+        }
+        judged
+    }
+
+    /// Returns a finding for each check, with what was said.
+    pub fn examine(&self) -> Report {
+        let proxies = match (self.proxies, self.sees_forwarded) {
+            (Some(Proxies::Declared), _) => (Status::Ok, "declared"),
+            (Some(Proxies::Undeclared), true) => (
+                Status::Fail,
+                "undeclared, and headers of a proxy arrive: all clients behind it are one",
+            ),
+            (Some(Proxies::Undeclared), false) => {
+                (Status::Ok, "none, and no header of one arrives")
+            }
+            (None, _) => (Status::Unknown, NOT_SAID),
+        };
+        let mut findings = vec![finding("A002", proxies.0, proxies.1)];
+        findings.extend(SAID.map(|id| self.worst(id)));
+        Report::new(findings)
+    }
+
+    fn worst(&self, id: &'static str) -> Finding {
+        let judged = self.judged.iter().filter(|(judged, ..)| *judged == id);
+        // The first of the worst: the order in which they were named.
+        let worst = judged.rev().max_by_key(|(_, status, _)| *status);
+        match worst {
+            Some((_, status, seen)) => finding(id, *status, seen.clone()),
+            None => finding(id, Status::Unknown, NOT_SAID),
+        }
+    }
+
+    fn judge(mut self, id: &'static str, status: Status, seen: String) -> Self {
+        self.judged.push((id, status, seen));
+        self
+    }
+}
+
+const NOT_SAID: &str = "the app does not say";
+
+const SAID: [&str; 7] = ["A003", "A004", "A005", "A006", "A007", "A008", "A010"];
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    fn status(app: App, id: &str) -> Status {
+        let report = app.examine();
+        let found = report.findings.iter().find(|it| it.id.as_str() == id);
+        found.unwrap().status
+    }
+
+    #[test]
+    fn what_an_app_does_not_say_is_unknown() {
+        let report = App::new().examine();
+        assert_eq!(report.findings.len(), 8);
+        assert_eq!(report.count(Status::Unknown), 8);
+    }
+
+    #[test]
+    fn each_fault_of_an_app_is_found_and_passes_when_it_is_mended() {
+        use Layer::{Compression, ResponseCache, Sessions};
+        use Status::{Fail, Ok, Warn};
+        let new = App::new;
+        let long: Vec<u8> = (0..32).collect();
+        for (id, app, expected) in [
+            (
+                "A002",
+                new()
+                    .with_proxies(Proxies::Undeclared)
+                    .with_forwarded_request(),
+                Fail,
+            ),
+            (
+                "A002",
+                new()
+                    .with_proxies(Proxies::Declared)
+                    .with_forwarded_request(),
+                Ok,
+            ),
+            ("A002", new().with_proxies(Proxies::Undeclared), Ok),
+            (
+                "A003",
+                new()
+                    .with_guard("a", OnFailure::Refuses)
+                    .with_guard("b", OnFailure::Passes),
+                Fail,
+            ),
+            ("A003", new().with_guard("a", OnFailure::Refuses), Ok),
+            ("A003", new().with_guard("a", OnFailure::CountsLocally), Ok),
+            (
+                "A004",
+                new().with_secret("a", &long).with_secret("b", b"hunter2"),
+                Fail,
+            ),
+            ("A004", new().with_secret("a", &[7; 64]), Fail),
+            ("A004", new().with_secret("a", b""), Fail),
+            ("A004", new().with_secret("a", &long[..16]), Warn),
+            ("A004", new().with_secret("a", &long), Ok),
+            (
+                "A005",
+                new().with_insecure_cookie("id", "example.org"),
+                Fail,
+            ),
+            (
+                "A005",
+                new().with_insecure_cookie("id", "localhost.example.org:8080"),
+                Fail,
+            ),
+            ("A005", new().with_insecure_cookie("id", "10.0.0.7"), Fail),
+            (
+                "A005",
+                new().with_insecure_cookie("id", "LOCALHOST:8080"),
+                Ok,
+            ),
+            (
+                "A005",
+                new().with_insecure_cookie("id", "127.0.0.1:8080"),
+                Ok,
+            ),
+            ("A005", new().with_insecure_cookie("id", "[::1]:8080"), Ok),
+            ("A005", new().with_secure_cookies(), Ok),
+            ("A006", new().with_layers(&[Sessions, ResponseCache]), Fail),
+            ("A006", new().with_layers(&[ResponseCache, Sessions]), Ok),
+            (
+                "A007",
+                new().with_layers(&[ResponseCache, Compression]),
+                Fail,
+            ),
+            ("A007", new().with_layers(&[Compression, ResponseCache]), Ok),
+            (
+                "A008",
+                new().with_client_address(ClientAddress::Missing),
+                Fail,
+            ),
+            ("A008", new().with_client_address(ClientAddress::Known), Ok),
+        ] {
+            assert_eq!(status(app.clone(), id), expected, "{id}: {app:?}");
+        }
+    }
+
+    #[test]
+    fn a_report_shows_no_byte_of_a_secret() {
+        let report = App::new().with_secret("cookies", b"hunter2").examine();
+        let text = format!("{report:?}");
+        assert!(
+            text.contains("'cookies' has 7 bytes") && !text.contains("hunter2"),
+            "{text}"
+        );
+    }
+}

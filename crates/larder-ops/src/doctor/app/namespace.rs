@@ -1,0 +1,45 @@
+use larder_store::{Key, Kind, Put, Store, Ttl};
+
+use super::super::report::{Finding, Status};
+use super::finding;
+
+/// Who uses a namespace. It may be evicted: the next app to look writes it again.
+const OWNER: Kind = Kind::evictable("larder-app");
+
+/// How long an app that no longer looks counts as the owner.
+const KEPT: Ttl = Ttl::from_secs(7 * 24 * 3600);
+
+/// The longest name of an app that is written, in bytes.
+const LONGEST: usize = 64;
+
+/// Checks that no other app uses the namespace of a store, and notes that this one does.
+///
+/// `app` names the app in all its releases and processes, such as `matinee`; at most 64 bytes count. Call it
+/// with the store in its namespace when the app starts. It takes two round trips. An app counts for a week.
+pub async fn namespace_owner(store: &dyn Store, app: &str) -> Finding {
+    let app = &app.as_bytes()[..app.len().min(LONGEST)];
+    let key = Key::new(OWNER, "owner");
+    let unknown = |error: larder_store::Error| finding("L042", Status::Unknown, error.to_string());
+    let put = Put::new(key.clone(), app.to_vec(), KEPT).if_absent();
+    match store.put(&put).await {
+        Ok(outcome) if outcome.is_stored() => return finding("L042", Status::Ok, "this app alone"),
+        Ok(_) => {}
+        Err(error) => return unknown(error),
+    }
+    let owner = match store.get(&key).await {
+        Ok(owner) => owner,
+        Err(error) => return unknown(error),
+    };
+    match owner {
+        Some(owner) if owner.value != app => {
+            let other = owner.value.get(..LONGEST).unwrap_or(&owner.value);
+            let seen = format!("'{}' uses it too", other.escape_ascii());
+            finding("L042", Status::Fail, seen)
+        }
+        _ => {
+            // Only how long it counts depends on it.
+            let _ = store.expire(&key, KEPT).await;
+            finding("L042", Status::Ok, "this app alone")
+        }
+    }
+}

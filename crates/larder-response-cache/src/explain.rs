@@ -1,0 +1,51 @@
+use std::time::Duration;
+
+/// What the store holds for a URI, and why a request may not be served from it.
+#[derive(Clone, Debug, PartialEq, Eq)]
+#[non_exhaustive]
+pub struct UriExplanation {
+    /// What the store holds.
+    pub state: UriState,
+    /// The request headers that select one of the responses, in lower case.
+    pub selecting: Vec<String>,
+    /// The responses that were stored for it, in no order.
+    pub responses: Vec<ResponseExplanation>,
+}
+
+/// What the store holds for a URI.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+#[non_exhaustive]
+pub enum UriState {
+    /// Nothing: it was not asked for, must not be stored, was purged, or has ended.
+    Absent,
+    /// The place of a response that is being stored.
+    Reserved,
+    /// Bytes that nothing can be made of: damaged, or written by another release.
+    Unreadable,
+    /// One response for all requests, or one for each selection of headers.
+    Stored,
+}
+
+/// A response that is stored for a URI.
+#[derive(Clone, Debug, PartialEq, Eq)]
+#[non_exhaustive]
+pub struct ResponseExplanation {
+    /// The status code.
+    pub status: u16,
+    /// The length of the body, in bytes.
+    pub bytes: usize,
+    /// How old it is, by `Age` and `Date`.
+    pub age: Duration,
+    /// How long it is still fresh. Zero if it is not: a request then has it validated.
+    pub fresh_for: Duration,
+    /// How long it may still be served while it is validated, or if the origin fails.
+    pub usable_for: Duration,
+    /// The number of its tags.
+    pub tags: usize,
+    /// Whether a tag of it was purged, so that it is not served.
+    pub is_purged: bool,
+    /// Whether a purge made it stale.
+    pub is_expired: bool,
+    /// Whether it is served to requests with `Authorization` too.
+    pub permits_authorized: bool,
+}

@@ -1,0 +1,62 @@
+use std::sync::Arc;
+use std::time::Duration;
+
+use super::{FarRecord, Record, Storage, StoredResponse, Unavailable};
+use crate::explain::{ResponseExplanation, UriExplanation, UriState};
+use crate::request::PrimaryKey;
+
+impl Storage {
+    /// Says what the store holds for a URI, with all variants.
+    ///
+    /// It takes one round trip, one for each variant, and one more for each response with tags.
+    pub(crate) async fn explain(&self, key: &PrimaryKey) -> Result<UriExplanation, Unavailable> {
+        let mut explained = UriExplanation {
+            state: UriState::Stored,
+            selecting: Vec::new(),
+            responses: Vec::new(),
+        };
+        match self.far.get(&key.far_key()).await? {
+            FarRecord::Missing => explained.state = UriState::Absent,
+            FarRecord::Unreadable(_) => explained.state = UriState::Unreadable,
+            FarRecord::Record(Record::Reservation, _) => explained.state = UriState::Reserved,
+            FarRecord::Record(Record::Response(response), _) => {
+                explained
+                    .responses
+                    .push(self.explain_response(response).await);
+            }
+            FarRecord::Record(Record::Variants(index), _) => {
+                let names = index.selecting.names().iter();
+                explained.selecting = names.map(|name| name.as_str().to_owned()).collect();
+                for variant in &index.variants {
+                    let held = self.far.get(&index.far_key(*variant)).await?;
+                    if let FarRecord::Record(Record::Response(response), _) = held {
+                        explained
+                            .responses
+                            .push(self.explain_response(response).await);
+                    }
+                }
+            }
+        }
+        Ok(explained)
+    }
+
+    async fn explain_response(&self, response: Arc<StoredResponse>) -> ResponseExplanation {
+        let now = self.now();
+        // A tag that was expired makes a copy that is stale.
+        let valid = self.if_not_purged(response.clone()).await;
+        let is_purged = valid.is_none();
+        let response = valid.unwrap_or(response);
+        let freshness = &response.rules.freshness;
+        ResponseExplanation {
+            status: response.status.as_u16(),
+            bytes: response.body.len(),
+            age: Duration::from_secs(freshness.age(now)),
+            fresh_for: Duration::from_secs(freshness.remaining(now)),
+            usable_for: Duration::from_secs(response.rules.usable(now)),
+            tags: response.tags.len(),
+            is_purged,
+            is_expired: response.expired.is_some(),
+            permits_authorized: response.permits_authorized,
+        }
+    }
+}

@@ -1,0 +1,84 @@
+//! What counts at a limit of sessions, and who learns of an eviction.
+
+use std::sync::{Arc, Mutex};
+use std::time::Duration;
+
+use super::*;
+use crate::SessionEventKind;
+use crate::sessions::watch::Subject;
+
+#[tokio::test]
+async fn revoked_sessions_that_could_not_be_removed_do_not_count_at_the_limit() {
+    on_both(async |sessions| {
+        for limit in [DeviceLimit::Refuse(2), DeviceLimit::EndOldest(2)] {
+            let sessions = sessions.clone().with_device_limit(limit);
+            let mut failing = sessions.clone();
+            Staged::on(&mut failing, "session-destroy", Stage::Fail);
+            let (one, two) = (begin(&sessions).await, begin(&sessions).await);
+            failing.revoke_all("ada").await.unwrap();
+            let (three, four) = (begin(&sessions).await, begin(&sessions).await);
+            for (token, is_alive) in [(one, false), (two, false), (three, true), (four, true)] {
+                let opened = sessions.open(&token).await.unwrap().session();
+                assert_eq!(opened.is_some(), is_alive, "{limit:?}");
+            }
+            sessions.revoke_all("ada").await.unwrap();
+        }
+    })
+    .await;
+}
+
+/// A look is not a lock: between it and the sign-in the user may sign in on a dead session again.
+#[tokio::test]
+async fn a_session_that_was_seen_dead_and_signs_in_again_stays_on_the_list() {
+    on_both(async |sessions| {
+        let sessions = sessions.with_device_limit(DeviceLimit::Refuse(1));
+        let mut failing = sessions.clone();
+        Staged::on(&mut failing, "session-destroy", Stage::Fail);
+        let phone = begin(&sessions).await;
+        failing.revoke_all("ada").await.unwrap();
+        let mut held = sessions.clone();
+        let gate = Staged::on(&mut held, "session-peek", Stage::WaitAfterwards);
+        let laptop = tokio::spawn(async move {
+            let laptop = DeviceId::random();
+            held.enroll(laptop, &user(), &SignInOptions::new()).await
+        });
+        gate.arrived.notified().await;
+        let phone = sign_in_again(&sessions, &phone).await;
+        gate.open.notify_one();
+        assert!(laptop.await.unwrap().is_err(), "the phone counts");
+        assert!(sessions.open(&phone).await.unwrap().session().is_some());
+    })
+    .await;
+}
+
+#[tokio::test]
+async fn an_eviction_that_is_found_late_is_logged_and_told_to_streams() {
+    on_both(async |sessions| {
+        let log = Arc::new(Mutex::new(Vec::new()));
+        let to = log.clone();
+        let sessions = sessions
+            .with_device_limit(DeviceLimit::EndOldest(1))
+            .with_events(move |event| to.lock().unwrap().push((event.kind, event.reason)));
+        let phone = Token::random(DeviceId::random(), Some(UserTag::of("ada")));
+        let options = SignInOptions::new();
+        let ada = user();
+        let enrolled = sessions.enroll(phone.record, &ada, &options).await;
+        let enrolled = enrolled.unwrap();
+        // The laptop evicts the phone, whose session is not there yet.
+        begin(&sessions).await;
+        log.lock().unwrap().clear();
+        let create = sessions.new_session(&phone, Some(enrolled.clone()), &options, Fields::new());
+        sessions.create(&phone, create).await.unwrap();
+        let stream = sessions.watch.register(Subject::user("ada"));
+        while stream.wait(Duration::from_millis(100)).await {}
+        sessions.confirm(phone.record, &enrolled).await.unwrap();
+        assert!(stream.wait(Duration::from_secs(20)).await, "it looks again");
+        let ended = (
+            SessionEventKind::Ended,
+            Some(crate::EndReason::TooManyDevices),
+        );
+        assert_eq!(*log.lock().unwrap(), [ended]);
+        assert!(sessions.open(&phone).await.unwrap().session().is_none());
+    })
+    .await;
+}
