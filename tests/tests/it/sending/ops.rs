@@ -7,7 +7,7 @@ use larder::redis::{Admin, AdminServer, RedisStore};
 use larder::session::SessionRecord;
 use larder::store::program::Programs;
 use larder::store::scan::Scan;
-use larder_ops::doctor::{Doctor, Report};
+use larder_ops::doctor::{Doctor, Report, namespace_owner};
 use larder_ops::keys::{Survey, Surveyor};
 use larder_ops::page::{Figures, Operator, OpsPage};
 use larder_ops::records;
@@ -36,6 +36,12 @@ fn surveys(surveyor: &Surveyor, store: &Arc<dyn Store>) {
     }
 }
 
+fn owners(store: &dyn Store) {
+    sent! {
+        namespace_owner(store, "a");
+    }
+}
+
 fn listings(scan: &dyn Scan, programs: &dyn Programs) {
     sent! {
         records::list::<SessionRecord>(scan, "", 1, |_| ());
@@ -49,6 +55,7 @@ fn every_future_of_operations_can_be_sent() {
     let _ = servers;
     let _ = examinations;
     let _ = surveys;
+    let _ = owners;
     let _ = listings;
     send_and_sync::<(Admin, AdminServer, Doctor, Report, Surveyor, Survey)>();
     send_and_sync::<(Figures, Operator, OpsPage)>();

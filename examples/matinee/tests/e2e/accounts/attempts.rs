@@ -13,7 +13,7 @@ on_both_backends! {
     right_passwords_are_not_counted,
     an_account_is_limited_across_all_addresses,
     an_address_is_limited_across_all_accounts,
-    of_many_guesses_at_once_five_are_checked,
+    of_many_guesses_at_once_at_most_five_are_checked,
     a_request_that_is_not_a_guess_is_not_counted,
     a_right_password_is_not_counted_where_its_visitor_hangs_up,
 }
@@ -132,7 +132,7 @@ fn an_address_is_limited_across_all_accounts(plan: Plan) {
     );
 }
 
-fn of_many_guesses_at_once_five_are_checked(plan: Plan) {
+fn of_many_guesses_at_once_at_most_five_are_checked(plan: Plan) {
     let plan = plan.with("SIGN_IN_LIMIT", "5/15 minutes");
     let app = plan.alone().open();
     let answers = app.crowd(60, |visitor, server, _| {
@@ -144,9 +144,10 @@ fn of_many_guesses_at_once_five_are_checked(plan: Plan) {
     let count = |status| answers.iter().filter(|it| **it == status).count();
     let (looked_at, refused, unsaid) = (count(401), count(429), count(503));
     assert_eq!(looked_at + refused + unsaid, 60, "{answers:?}");
-    // Where a busy machine keeps Redis from its deadline, nobody is let in, as it should be.
+    // Fewer than five, if those that are refused hold the other limits for a moment; and where a busy machine keeps
+    // Redis from its deadline, nobody is let in, as it should be.
     assert!(
-        looked_at <= 5 && (looked_at == 5 || unsaid > 0),
+        looked_at <= 5 && (looked_at >= 1 || unsaid > 0),
         "{answers:?}"
     );
 }
