@@ -257,15 +257,13 @@ fn tiers() -> Plans {
 /// A log of 20 units, with places or with reservations, unless it is told to fail.
 fn places(fails: &Arc<AtomicBool>) -> Plans {
     let fails = fails.clone();
-    Plans::new(move |_| {
+    Plans::new(move |tenant: String| {
         let fails = fails.load(Ordering::SeqCst);
         async move {
             let log = Policy::new(Rule::sliding_log(20, 60 * MINUTE));
-            let policy = log
-                .and(Rule::concurrency(5, MINUTE))
-                .with_reservations(MINUTE);
             match fails {
-                false => Ok(policy),
+                false if tenant.contains("permit") => Ok(log.and(Rule::concurrency(5, MINUTE))),
+                false => Ok(log.with_reservations(MINUTE)),
                 true => Err(std::io::Error::other("no database")),
             }
         }
