@@ -9,7 +9,7 @@ use crate::decision::Account;
 use crate::give_back::GiveBack;
 use crate::limiter::Engine;
 use crate::program::Peek;
-use crate::{Decision, RateLimiter, Report, usage};
+use crate::{Decision, Gcra, RateLimiter, Report, usage};
 
 impl RateLimiter {
     /// Charges `visitor` for one request, unless it has used up its quota.
@@ -116,7 +116,8 @@ impl RateLimiter {
     /// ```
     ///
     /// # Errors
-    /// Those of the store. The visitor then stays charged; after
+    /// Those of the store, and [`ErrorKind::NotSent`](larder_store::ErrorKind::NotSent) if the visitor's
+    /// [plan](crate::Plans) is not known any more and not found. The visitor then stays charged; after
     /// [`ErrorKind::MayHaveRun`](larder_store::ErrorKind::MayHaveRun) the refund may have been made. It
     /// is never sent twice.
     ///
@@ -124,7 +125,10 @@ impl RateLimiter {
     /// The refund may or may not have been made.
     pub async fn refund(&self, visitor: impl KeyId, decision: Decision) -> Result<Decision> {
         let key = self.key(visitor);
-        let engine = self.engine_of(&key).await;
+        if !decision.is_charged() {
+            return Ok(decision);
+        }
+        let engine = self.engine_charged(&key).await?;
         match GiveBack::of(self, &engine, &decision)? {
             Some(back) => {
                 let key = self.charged(key, &decision);
@@ -149,7 +153,13 @@ impl RateLimiter {
 
     /// Charges the visitor with `key`, and returns the decision of each rule.
     pub(crate) async fn report_key(&self, key: &Key, cost: u32) -> Result<Report> {
-        match &self.engine_of(key).await {
+        let engine = self.engine_of(key).await;
+        self.report_by(&engine, key, cost).await
+    }
+
+    /// Does the same to a visitor that `engine` counts.
+    pub(crate) async fn report_by(&self, engine: &Engine, key: &Key, cost: u32) -> Result<Report> {
+        match engine {
             Engine::Unlimited(_) => Ok(Report::of_one(Decision::unlimited(cost))),
             Engine::Gcra(gcra) => {
                 let gcra = gcra.with_cost(cost)?;
@@ -168,67 +178,27 @@ impl RateLimiter {
         }
     }
 
-    pub(crate) fn check_now(&self, key: &Key) -> Poll<Result<Decision>> {
-        self.check_in(&*self.programs, key, self.cost())
-    }
-
-    /// Decides in a store that answers at once. Pending means that nothing was charged.
-    pub(crate) fn check_in(
-        &self,
-        programs: &dyn Programs,
-        key: &Key,
-        cost: u32,
-    ) -> Poll<Result<Decision>> {
-        if let Engine::Gcra(gcra) = &self.engine {
-            let other;
-            let gcra = match cost == self.cost() {
-                true => gcra,
-                false => match gcra.with_cost(cost) {
-                    Ok(gcra) => {
-                        other = gcra;
-                        &other
-                    }
-                    Err(error) => return Poll::Ready(Err(error)),
-                },
-            };
-            let run = self.run_now(programs, key, gcra);
-            return run.map_ok(|(decision, account)| Decision {
-                account,
-                ..self.costing(decision, cost)
-            });
-        }
+    fn check_now(&self, key: &Key) -> Poll<Result<Decision>> {
         match self.engine_now(key) {
-            Some(engine) => self.check_by(&engine, programs, key, cost),
+            Some(engine) => self.check_by(&engine, &*self.programs, key, self.cost()),
             None => Poll::Pending,
         }
     }
 
-    /// Decides in a store that answers at once, by what the visitor was counted last.
+    /// Charges a visitor that `engine` counts, in a store that answers at once.
     ///
-    /// A cost of more than the burst is the burst. Pending means that nothing was charged.
-    pub(crate) fn check_known(
-        &self,
-        programs: &dyn Programs,
-        key: &Key,
-        cost: u32,
-    ) -> Poll<Result<Decision>> {
-        let engine = self.engine_known(key);
-        let cost = cost.min(engine.max_cost());
-        match engine {
-            Engine::Gcra(_) => self.check_in(programs, key, cost),
-            _ => self.check_by(&engine, programs, key, cost),
-        }
-    }
-
-    fn check_by(
+    /// Pending means that nothing was charged.
+    pub(crate) fn check_by(
         &self,
         engine: &Engine,
         programs: &dyn Programs,
         key: &Key,
         cost: u32,
     ) -> Poll<Result<Decision>> {
-        let Engine::Usage(plan) = engine else {
-            return Poll::Ready(Ok(Decision::unlimited(cost)));
+        let plan = match engine {
+            Engine::Gcra(gcra) => return self.check_gcra(gcra, programs, key, cost),
+            Engine::Unlimited(_) => return Poll::Ready(Ok(Decision::unlimited(cost))),
+            Engine::Usage(plan) => plan,
         };
         if plan.lease_us.is_some() {
             // It takes a permit.
@@ -242,6 +212,31 @@ impl RateLimiter {
         run.map_ok(|(answer, account)| Decision {
             account,
             ..answer.charged(&charge.rules.rules, cost)
+        })
+    }
+
+    fn check_gcra(
+        &self,
+        gcra: &Gcra,
+        programs: &dyn Programs,
+        key: &Key,
+        cost: u32,
+    ) -> Poll<Result<Decision>> {
+        let other;
+        let gcra = match cost == self.cost() {
+            true => gcra,
+            false => match gcra.with_cost(cost) {
+                Ok(gcra) => {
+                    other = gcra;
+                    &other
+                }
+                Err(error) => return Poll::Ready(Err(error)),
+            },
+        };
+        let run = self.run_now(programs, key, gcra);
+        run.map_ok(|(decision, account)| Decision {
+            account,
+            ..self.costing(decision, cost)
         })
     }
 }

@@ -7,6 +7,7 @@ use larder_store::program::{Programs, Record};
 use larder_store::{Error, ErrorKind, Key, Result, Store, StoreExt};
 
 use crate::give_back::GiveBack;
+use crate::limiter::Engine;
 use crate::program::{InspectTat, Tat};
 use crate::{Decision, RateLimiter};
 
@@ -86,8 +87,16 @@ impl LocalStore {
         back.run_now(&*self.programs, key)
     }
 
-    pub(crate) fn check(&self, limiter: &RateLimiter, key: &Key, cost: u32) -> Result<Decision> {
-        match limiter.check_known(&*self.programs, key, cost) {
+    /// Charges a visitor that `engine` counts. A cost of more than the burst is the burst.
+    pub(crate) fn check(
+        &self,
+        limiter: &RateLimiter,
+        engine: &Engine,
+        key: &Key,
+        cost: u32,
+    ) -> Result<Decision> {
+        let cost = cost.min(engine.max_cost());
+        match limiter.check_by(engine, &*self.programs, key, cost) {
             Poll::Ready(answer) => answer,
             Poll::Pending => Err(waits()),
         }

@@ -1,3 +1,4 @@
+use std::borrow::Cow;
 use std::fmt;
 use std::num::NonZeroU32;
 use std::sync::Arc;
@@ -10,7 +11,7 @@ use larder_store::{Error, ErrorKind, Key, KeyId, KeyPrefix, Refusal, Result, Sto
 use crate::decision::Account;
 use crate::give_back::GiveBack;
 use crate::plan::Plan;
-use crate::plans::Plans;
+use crate::plans::{self, Plans};
 use crate::program::Tat;
 use crate::quota::invalid;
 use crate::ready::Turns;
@@ -71,7 +72,8 @@ impl Engine {
         }
     }
 
-    fn plan(&self) -> Option<&Plan> {
+    /// Returns the plan by whose rules visitors are counted. None for a single quota.
+    pub(crate) fn plan(&self) -> Option<&Arc<Plan>> {
         match self {
             Self::Gcra(_) => None,
             Self::Usage(plan) | Self::Unlimited(plan) => Some(plan),
@@ -223,7 +225,7 @@ impl RateLimiter {
         // The parts of what is valid are valid too, so the fallbacks are never taken.
         share.engine = match &self.engine {
             Engine::Gcra(gcra) => Engine::Gcra(Gcra::new(share.quota, 1).unwrap_or(*gcra)),
-            Engine::Usage(plan) | Engine::Unlimited(plan) => share.engine_by(plan.clone()),
+            Engine::Usage(plan) | Engine::Unlimited(plan) => share.engine_by(plan),
         };
         share.cost = 1;
         share
@@ -291,45 +293,83 @@ impl RateLimiter {
 
     /// Finds by what the visitor with `key` is counted.
     pub(crate) async fn engine_of(&self, key: &Key) -> Engine {
+        self.engine_within(key, Duration::MAX).await
+    }
+
+    /// Does the same, and waits `within` at most.
+    pub(crate) async fn engine_within(&self, key: &Key, within: Duration) -> Engine {
         match &self.plans {
             None => self.engine.clone(),
             Some(plans) => {
-                let plan = plans.find(key, crate::clock::now(&*self.programs)).await;
-                plan.map_or_else(|| self.engine.clone(), |plan| self.engine_by(plan))
+                let now = crate::clock::now(&*self.programs);
+                let plan = plans.find(key, now, within).await;
+                plan.map_or_else(|| self.engine.clone(), |plan| self.engine_by(&plan))
             }
         }
     }
 
     /// Does the same without waiting. None if it takes some.
-    pub(crate) fn engine_now(&self, key: &Key) -> Option<Engine> {
+    pub(crate) fn engine_now(&self, key: &Key) -> Option<Cow<'_, Engine>> {
+        let own = Cow::Borrowed(&self.engine);
         match &self.plans {
-            None => Some(self.engine.clone()),
+            None => Some(own),
             Some(plans) => {
                 let plan = plans.kept(key, crate::clock::now(&*self.programs))?;
-                Some(plan.map_or_else(|| self.engine.clone(), |plan| self.engine_by(plan)))
+                Some(plan.map_or(own, |plan| Cow::Owned(self.engine_by(&plan))))
             }
         }
     }
 
-    /// Returns by what the visitor was counted last, as far as this process knows: by its last plan, however
-    /// old, or by the limiter's own policy.
-    pub(crate) fn engine_known(&self, key: &Key) -> Engine {
-        let plan = self.plan_known(key);
-        plan.map_or_else(|| self.engine.clone(), |plan| self.engine_by(plan))
-    }
-
-    /// Returns the last plan of the visitor. None if the limiter's own policy counts.
-    pub(crate) fn plan_known(&self, key: &Key) -> Option<Arc<Plan>> {
-        self.plans.as_ref()?.last(key)
-    }
-
-    /// Counts by `plan`, or by this limiter's share of it.
-    fn engine_by(&self, plan: Arc<Plan>) -> Engine {
-        if self.share == NonZeroU32::MIN {
-            return Engine::of(plan);
+    /// Finds by what to give back a charge that this process may not remember.
+    ///
+    /// # Errors
+    /// [`ErrorKind::NotSent`] if neither the plan of the visitor is found, nor that it had none.
+    pub(crate) async fn engine_charged(&self, key: &Key) -> Result<Engine> {
+        let Some(plans) = &self.plans else {
+            return Ok(self.engine.clone());
+        };
+        let is_known = plans.knows(key);
+        let now = crate::clock::now(&*self.programs);
+        match plans.find(key, now, Duration::MAX).await {
+            Some(plan) => Ok(self.engine_by(&plan)),
+            None if is_known => Ok(self.engine.clone()),
+            // The rules of the limiter's own policy would drop what those of the plan have counted.
+            None => {
+                plans.forget(key);
+                Err(plans::lost())
+            }
         }
-        let share = Plan::new(plan.policy.share_of(self.share));
-        Engine::of(share.map_or(plan, Arc::new))
+    }
+
+    /// Returns the plan by which to settle what `charged` has counted for the visitor, without waiting.
+    ///
+    /// It is a newer one if this process knows it: the rules of another plan would drop the state of those that
+    /// count now.
+    pub(crate) fn plan_since(&self, key: &Key, charged: &Arc<Plan>) -> Arc<Plan> {
+        let newer = self.plans.as_ref().and_then(|plans| plans.last(key));
+        match newer {
+            Some(plan) if !plan.args().is_empty() => self.share_of(&plan),
+            _ => charged.clone(),
+        }
+    }
+
+    /// Counts as `engine` does, or by this limiter's share of it.
+    pub(crate) fn engine_as(&self, engine: &Engine) -> Engine {
+        match engine {
+            Engine::Gcra(_) => self.engine.clone(),
+            Engine::Usage(plan) | Engine::Unlimited(plan) => self.engine_by(plan),
+        }
+    }
+
+    fn engine_by(&self, plan: &Arc<Plan>) -> Engine {
+        Engine::of(self.share_of(plan))
+    }
+
+    fn share_of(&self, plan: &Arc<Plan>) -> Arc<Plan> {
+        match self.share.get() {
+            1 => plan.clone(),
+            _ => plan.share_of(self.share),
+        }
     }
 
     /// Returns the key of the record that `decision` charged for the visitor with this key.
@@ -337,9 +377,18 @@ impl RateLimiter {
         self.shared.key(decision.account, &self.policy, key)
     }
 
-    /// Returns how to give back what `decision` charged. None if it charged nothing.
-    pub(crate) fn give_back(&self, key: &Key, decision: &Decision) -> Option<GiveBack> {
-        let engine = self.engine_known(key);
+    /// Returns how to give back what `decision` charged to a visitor that `charged` counted. None if that is
+    /// nothing.
+    pub(crate) fn give_back(
+        &self,
+        key: &Key,
+        charged: &Engine,
+        decision: &Decision,
+    ) -> Option<GiveBack> {
+        let engine = match charged {
+            Engine::Usage(plan) => Engine::Usage(self.plan_since(key, plan)),
+            Engine::Gcra(_) | Engine::Unlimited(_) => charged.clone(),
+        };
         GiveBack::of(self, &engine, decision).ok().flatten()
     }
 

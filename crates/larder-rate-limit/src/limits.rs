@@ -52,6 +52,8 @@ pub struct Limits<'a> {
 struct Asked<'a> {
     limiter: &'a RateLimiter,
     key: Key,
+    /// By what it counts the visitor. None if that is still to be found.
+    engine: Option<Engine>,
     cost: u32,
 }
 
@@ -70,14 +72,29 @@ impl<'a> Limits<'a> {
     /// Adds a limiter, whom it charges and how many units.
     #[must_use]
     pub fn with_cost(mut self, limiter: &'a RateLimiter, visitor: impl KeyId, cost: u32) -> Self {
-        let key = limiter.key(visitor);
-        self.asked.push(Asked { limiter, key, cost });
+        self.asked.push(Asked {
+            limiter,
+            key: limiter.key(visitor),
+            engine: None,
+            cost,
+        });
         self
     }
 
-    /// Adds a limiter and the key of whom it charges.
-    pub(crate) fn with_key(mut self, limiter: &'a RateLimiter, key: Key, cost: u32) -> Self {
-        self.asked.push(Asked { limiter, key, cost });
+    /// Adds a limiter and the key of whom it charges, whom `engine` counts.
+    pub(crate) fn with_key(
+        mut self,
+        limiter: &'a RateLimiter,
+        key: Key,
+        engine: Engine,
+        cost: u32,
+    ) -> Self {
+        self.asked.push(Asked {
+            limiter,
+            key,
+            engine: Some(engine),
+            cost,
+        });
         self
     }
 
@@ -182,8 +199,13 @@ enum Program {
 
 impl<'a> Step<'a> {
     async fn new(asked: &'a Asked<'a>) -> Result<Self> {
-        let Asked { limiter, key, cost } = asked;
-        let engine = limiter.engine_of(key).await;
+        let Asked {
+            limiter, key, cost, ..
+        } = asked;
+        let engine = match &asked.engine {
+            Some(engine) => engine.clone(),
+            None => limiter.engine_of(key).await,
+        };
         let program = match &engine {
             Engine::Gcra(gcra) => Program::Gcra(gcra.with_cost(*cost)?),
             Engine::Usage(plan) => Program::Usage(Box::new(limiter.charge(plan, *cost)?)),
@@ -202,7 +224,9 @@ impl<'a> Step<'a> {
     }
 
     fn run_now(&mut self) {
-        let Asked { limiter, key, cost } = self.asked;
+        let Asked {
+            limiter, key, cost, ..
+        } = self.asked;
         let programs = &*limiter.programs;
         let answer = match &self.program {
             Program::None => return,
@@ -216,7 +240,9 @@ impl<'a> Step<'a> {
 
     /// Looks what the limiter would decide, without a charge.
     fn peek_now(&mut self) {
-        let Asked { limiter, key, cost } = self.asked;
+        let Asked {
+            limiter, key, cost, ..
+        } = self.asked;
         let programs = &*limiter.programs;
         let answer = match &self.program {
             Program::None => return,
@@ -349,7 +375,7 @@ fn give_back_now(steps: &[Step<'_>]) -> Vec<Charged> {
     let charged = steps.iter().filter_map(|step| {
         let decision = step.outcome.as_ref()?.as_ref().ok()?;
         let limiter = step.asked.limiter;
-        let back = GiveBack::of(limiter, &step.engine, decision).ok()??;
+        let back = limiter.give_back(&step.asked.key, &step.engine, decision)?;
         let key = limiter.charged(step.asked.key.clone(), decision);
         Some((limiter.programs.clone(), key, back))
     });

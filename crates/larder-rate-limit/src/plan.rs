@@ -1,6 +1,7 @@
 //! A policy in the numbers that its programs count by.
 
-use std::sync::OnceLock;
+use std::num::NonZeroU32;
+use std::sync::{Arc, OnceLock};
 use std::time::Duration;
 
 use larder_store::Result;
@@ -26,6 +27,8 @@ pub(crate) struct Plan {
     /// The most that a request may cost.
     most: u32,
     fields: OnceLock<Fields>,
+    /// The part of one of so many processes, once it was asked for.
+    share: OnceLock<(NonZeroU32, Arc<Self>)>,
 }
 
 impl Plan {
@@ -49,6 +52,7 @@ impl Plan {
             lease_us,
             most: most.unwrap_or(u32::MAX),
             fields: OnceLock::new(),
+            share: OnceLock::new(),
             policy,
         })
     }
@@ -80,6 +84,16 @@ impl Plan {
     pub(crate) fn fields(&self, name: &str) -> &Fields {
         self.fields
             .get_or_init(|| Fields::of(name, &self.policy.rules))
+    }
+
+    /// Returns the plan with the quotas of one of several `processes`.
+    pub(crate) fn share_of(self: &Arc<Self>, processes: NonZeroU32) -> Arc<Self> {
+        // The parts of what is valid are valid too, so the fallback is never taken.
+        let part = || Self::new(self.policy.share_of(processes)).map_or(self.clone(), Arc::new);
+        match self.share.get_or_init(|| (processes, part())) {
+            (of, share) if *of == processes => share.clone(),
+            _ => part(),
+        }
     }
 
     /// Returns the most that a request may cost.

@@ -8,10 +8,10 @@ use std::time::Duration;
 
 use larder_layer::{Capacity, Failure, Joined, NearCache, SingleFlight, StoreHealth};
 use larder_store::{Error, ErrorKind, Key, KeyId, Result, Timestamp};
-use tokio::time::{Instant, timeout};
+use tokio::time::{Instant, timeout_at};
 
 use crate::plan::{Plan, micros};
-use crate::{Policy, RateLimiter};
+use crate::{Policy, RateLimitLayer, RateLimiter};
 
 /// The policies of visitors, which a function finds and this process keeps for a while.
 ///
@@ -94,6 +94,8 @@ impl Plans {
     }
 
     /// Sets the longest wait for the function. The default is [`DEFAULT_TIMEOUT`](Self::DEFAULT_TIMEOUT).
+    ///
+    /// A layer waits no longer than its [own timeout](RateLimitLayer::with_timeout), and nobody longer than an hour.
     #[must_use]
     pub const fn with_timeout(mut self, timeout: Duration) -> Self {
         self.timeout = timeout;
@@ -113,18 +115,20 @@ impl Plans {
         (held.deadline.as_micros() > now).then_some(held.value)
     }
 
-    /// Finds the plan of the visitor with `key`. None means the limiter's own.
-    pub(crate) async fn find(&self, key: &Key, now: i64) -> Option<Arc<Plan>> {
+    /// Finds the plan of the visitor with `key`, and waits `within` at most. None if no plan was found.
+    pub(crate) async fn find(&self, key: &Key, now: i64, within: Duration) -> Option<Arc<Plan>> {
         if let Some(plan) = self.kept(key, now) {
             return plan;
         }
+        let within = within.min(self.timeout).min(RateLimitLayer::MAX_TIMEOUT);
+        let deadline = Instant::now() + within;
         loop {
             match self.flights.join(key, || self.kept(key, now)) {
                 Joined::Hit(plan) => return plan,
                 Joined::Full => return self.last(key),
                 Joined::Leader(leader) => {
                     let generation = self.kept.generation(key);
-                    let (plan, ttl) = self.call(key).await;
+                    let (plan, ttl) = self.call(key, deadline).await;
                     let deadline = Timestamp::from_micros(now).plus_micros(micros(ttl));
                     // A plan that was forgotten meanwhile is found again.
                     let value = plan.clone();
@@ -134,7 +138,6 @@ impl Plans {
                     return plan;
                 }
                 Joined::Follower(follower) => {
-                    let deadline = Instant::now() + self.timeout;
                     match follower.outcome(deadline).await {
                         Ok(plan) => return plan,
                         Err(Failure::TimedOut) => return self.last(key),
@@ -147,8 +150,8 @@ impl Plans {
     }
 
     /// Calls the function. Returns what counts now, and for how long.
-    async fn call(&self, key: &Key) -> (Option<Arc<Plan>>, Duration) {
-        let found = timeout(self.timeout, (self.find)(id_of(key).to_owned())).await;
+    async fn call(&self, key: &Key, deadline: Instant) -> (Option<Arc<Plan>>, Duration) {
+        let found = timeout_at(deadline, (self.find)(id_of(key).to_owned())).await;
         let plan = match found {
             Ok(Ok(policy)) => Plan::new(policy),
             Ok(Err(error)) => Err(error),
@@ -164,6 +167,11 @@ impl Plans {
                 (self.last(key), RETRY.min(self.ttl))
             }
         }
+    }
+
+    /// Returns whether this process knows by what the visitor was counted last.
+    pub(crate) fn knows(&self, key: &Key) -> bool {
+        self.kept.peek(key).is_some()
     }
 
     /// Returns the last plan of a visitor, however old.
@@ -193,6 +201,13 @@ fn id_of(key: &Key) -> &str {
     let id = text.split_once('{').map_or(text, |(_, id)| id);
     let id = id.split_once(':').map_or(id, |(_, id)| id);
     id.strip_suffix('}').unwrap_or(id)
+}
+
+/// Returns the error of a charge whose rules are not known any more.
+pub(crate) fn lost() -> Error {
+    const TEXT: &str =
+        "the plan that was charged is not known any more, and was not found: the charge stays";
+    Error::new("refund a rate limit", ErrorKind::NotSent, TEXT)
 }
 
 fn failed(error: impl std::error::Error + Send + Sync + 'static) -> Error {

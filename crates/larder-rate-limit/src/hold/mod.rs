@@ -8,7 +8,6 @@ use std::sync::Arc;
 use larder_store::{ErrorKind, Key, Result};
 use tokio::runtime::Handle;
 
-use crate::limiter::Engine;
 use crate::plan::Plan;
 use crate::usage::{Charge, HoldArgs, Settle, SettleArgs};
 use crate::{Decision, RateLimiter};
@@ -109,15 +108,11 @@ struct Hold {
 }
 
 impl Hold {
-    /// Settles by the rules that count for the visitor now: those of another plan would drop their state.
-    fn settlement(&self, now: &Engine, hold_us: i64, actual: i64) -> Settle {
-        let plan = match now {
-            Engine::Usage(plan) => plan,
-            // There are no newer rules, so the record still has those of the hold.
-            Engine::Gcra(_) | Engine::Unlimited(_) => &self.plan,
-        };
+    /// Settles by the newest rules of the visitor that are known without waiting.
+    fn settlement(&self, hold_us: i64, actual: i64) -> Settle {
+        let plan = self.limiter.plan_since(&self.visitor, &self.plan);
         Settle {
-            rules: self.limiter.rules_now(plan),
+            rules: self.limiter.rules_now(&plan),
             settlement: SettleArgs {
                 id: self.id,
                 hold_us,
@@ -130,8 +125,7 @@ impl Hold {
     /// Holds it on for so long, or ends it, and charges what was used. Returns what holds now, and whether it
     /// was there.
     async fn settle(&self, hold_us: i64, actual: i64) -> Result<(Decision, bool)> {
-        let now = self.limiter.engine_of(&self.visitor).await;
-        let settle = self.settlement(&now, hold_us, actual);
+        let settle = self.settlement(hold_us, actual);
         let answer = self.limiter.programs.run(&self.key, &settle).await?;
         Ok((answer.decision(&settle.rules.rules, 1), answer.says == 1))
     }
@@ -142,7 +136,7 @@ impl Drop for Hold {
         if !self.is_armed {
             return;
         }
-        let settle = self.settlement(&self.limiter.engine_known(&self.visitor), 0, 0);
+        let settle = self.settlement(0, 0);
         if self.limiter.programs.run_now(&self.key, &settle).is_ready() {
             return;
         }

@@ -52,6 +52,16 @@ impl Permit {
     }
 }
 
+impl Grant<Permit> {
+    /// Returns the decision, whatever it is.
+    pub(crate) fn decision(&self) -> Decision {
+        match self {
+            Self::Held(permit) => permit.decision,
+            Self::Refused(decision) => *decision,
+        }
+    }
+}
+
 impl RateLimiter {
     /// Charges `visitor` for one request and takes its place among those that are served at once.
     ///
@@ -71,7 +81,17 @@ impl RateLimiter {
 
     pub(crate) async fn acquire_key(&self, key: &Key, cost: u32) -> Result<Grant<Permit>> {
         let engine = self.engine_of(key).await;
-        if let Engine::Usage(plan) = &engine
+        self.acquire_by(&engine, key, cost).await
+    }
+
+    /// Acquires a permit of a visitor that `engine` counts.
+    pub(crate) async fn acquire_by(
+        &self,
+        engine: &Engine,
+        key: &Key,
+        cost: u32,
+    ) -> Result<Grant<Permit>> {
+        if let Engine::Usage(plan) = engine
             && let Some(lease_us) = plan.lease_us
         {
             let granted = self.hold(key, plan, cost, lease_us, 0).await?;
@@ -83,7 +103,7 @@ impl RateLimiter {
                 (decision, None) => Grant::Refused(decision),
             });
         }
-        let decision = self.report_key(key, cost).await?.decision();
+        let decision = self.report_by(engine, key, cost).await?.decision();
         Ok(match decision.is_allowed() {
             true => Grant::Held(Permit {
                 decision,

@@ -100,11 +100,19 @@ impl RateLimiter {
     /// # Cancellation
     /// What may have been reserved is given back in the background.
     pub async fn reserve(&self, visitor: impl KeyId, estimate: u32) -> Result<Grant<Reservation>> {
-        self.reserve_key(&self.key(visitor), estimate).await
+        let key = self.key(visitor);
+        let engine = self.engine_of(&key).await;
+        self.reserve_by(&engine, &key, estimate).await
     }
 
-    pub(crate) async fn reserve_key(&self, key: &Key, estimate: u32) -> Result<Grant<Reservation>> {
-        match &self.engine_of(key).await {
+    /// Sets units aside of a visitor that `engine` counts.
+    pub(crate) async fn reserve_by(
+        &self,
+        engine: &Engine,
+        key: &Key,
+        estimate: u32,
+    ) -> Result<Grant<Reservation>> {
+        match engine {
             Engine::Unlimited(_) => Ok(Grant::Held(Reservation {
                 decision: Decision::unlimited(estimate),
                 hold: None,

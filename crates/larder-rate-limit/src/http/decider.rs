@@ -7,18 +7,18 @@ use std::time::Duration;
 use http::{HeaderMap, Response};
 use larder_layer::StoreTimeout;
 use larder_layer::http::ResponseBody;
-use larder_store::{Error, ErrorKind, Key, Result};
+use larder_store::{Key, Result};
 use smallvec::smallvec;
 
 use super::access_lists::{AccessLists, Listed};
 use super::conditions::{RefundIf, RequestCondition, SettleBy};
 use super::limit::Limit;
 use super::refusal_memory::RefusalMemory;
-use super::response::{Protocol, RETRY_UNAVAILABLE, Style};
+use super::response::{Protocol, Style};
 use super::settling::{ChargedStore, Refundable};
-use super::verdict::{Decided, Decisions, Held, Passed, Refused, Verdict};
+use super::verdict::{Asked, Decided, Decisions, Held, Passed, Refused, Verdict};
 use crate::headers::Headers;
-use crate::limiter::DEFAULT_TIMEOUT;
+use crate::limiter::{DEFAULT_TIMEOUT, Engine};
 use crate::metrics::{Outcome, Shadow};
 use crate::{Decision, FailMode, Reason, RequestHead};
 
@@ -132,29 +132,40 @@ impl Decider {
     /// Decides if the store answers at once. Pending means that nothing was charged.
     #[inline]
     pub(super) fn decide_now(&self, limit: &Limit, key: &Key) -> Poll<Verdict> {
-        limit.limiter.check_now(key).map(|answer| match answer {
+        let limiter = &limit.limiter;
+        let Some(engine) = limiter.engine_now(key) else {
+            return Poll::Pending;
+        };
+        let answer = limiter.check_by(&engine, &*limiter.programs, key, limiter.cost());
+        answer.map(|answer| match answer {
             Ok(decision) => {
                 limit.metrics.health.succeeded();
-                self.decided(0, key, decision)
+                self.decided(key, &engine, decision)
             }
             Err(error) => {
                 limit.metrics.health.failed(&error);
-                self.without_store(&[(0, key.clone(), limit.limiter.cost())], &error)
+                let asked = Asked {
+                    limit: 0,
+                    key: key.clone(),
+                    engine: engine.into_owned(),
+                    cost: limiter.cost(),
+                };
+                self.without_store(&[asked], &error)
             }
         })
     }
 
     /// Counts the decision of a single limit, and returns what follows.
     #[inline]
-    pub(super) fn decided(&self, at: usize, key: &Key, decision: Decision) -> Verdict {
-        let limit = &self.limits[at];
-        let decided = limit.decided(at, key, decision);
+    fn decided(&self, key: &Key, engine: &Engine, decision: Decision) -> Verdict {
+        let limit = &self.limits[0];
+        let decided = limit.decided(0, engine, decision);
         if !decision.is_allowed() {
             limit.metrics.count(Outcome::Refused);
             return self.refuse(Refused::by(decided));
         }
         self.passed(&decided, Outcome::Allowed);
-        let held = self.refundable(at, key, &decision, ChargedStore::Shared);
+        let held = self.refundable(0, key, engine, &decision, ChargedStore::Shared);
         Verdict::Pass(Passed {
             decisions: smallvec![decided],
             held: held.and_then(|charge| {
@@ -212,94 +223,20 @@ impl Decider {
         &self,
         at: usize,
         key: &Key,
+        engine: &Engine,
         decision: &Decision,
         store: ChargedStore,
     ) -> Option<Refundable> {
         self.refund_if.as_ref()?;
-        let limit = &self.limits[at];
-        let limiter = match store {
-            ChargedStore::Shared => &limit.limiter,
-            ChargedStore::Local => limit.local.as_ref().unwrap_or(&limit.limiter),
-        };
-        Some(Refundable {
+        let limiter = self.limits[at].counting_in(store);
+        decision.is_charged().then(|| Refundable {
             limit: at,
             visitor: key.clone(),
             charged: limiter.charged(key.clone(), decision),
-            back: limiter.give_back(key, decision)?,
+            engine: engine.clone(),
+            decision: *decision,
             store,
         })
-    }
-
-    /// Decides about a request while the store fails.
-    pub(super) fn without_store(&self, asked: &[(usize, Key, u32)], error: &Error) -> Verdict {
-        let local = match &self.fail_mode {
-            // A plan that the limit cannot charge by. The store is well, so it would stay unlimited.
-            _ if error.kind() == ErrorKind::Invalid => return self.closed(asked),
-            FailMode::Open => {
-                for (at, ..) in asked {
-                    self.limits[*at].metrics.count(Outcome::FailedOpen);
-                }
-                return Verdict::Pass(Passed::default());
-            }
-            FailMode::Closed => return self.closed(asked),
-            FailMode::Local(local) => local,
-        };
-        let mut decisions = Decisions::new();
-        let mut charged = Vec::new();
-        let mut has_failed = false;
-        for (at, key, cost) in asked {
-            let limit = &self.limits[*at];
-            let limiter = limit.local.as_ref().unwrap_or(&limit.limiter);
-            let Ok(decision) = local.check(limiter, key, *cost) else {
-                has_failed = true;
-                break;
-            };
-            if let Some(back) = limiter.give_back(key, &decision) {
-                charged.push((limiter.charged(key.clone(), &decision), back));
-            }
-            decisions.push(limit.decided(*at, key, decision));
-        }
-        let refused = decisions.iter().filter(|it| !it.decision.is_allowed());
-        let refused = refused.max_by_key(|it| it.decision.retry_after()).cloned();
-        if has_failed || refused.is_some() {
-            for (key, back) in charged {
-                // It answers at once; a charge that stays comes back by itself.
-                let _ = local.refund(&key, &back);
-            }
-        }
-        match refused {
-            _ if has_failed => self.closed(asked),
-            Some(refused) => {
-                self.limits[refused.limit]
-                    .metrics
-                    .count(Outcome::LocalRefused);
-                self.refuse(Refused::by(refused))
-            }
-            None => {
-                let mut held = Held::default();
-                for (decided, (at, key, _)) in decisions.iter().zip(asked) {
-                    self.passed(decided, Outcome::LocalAllowed);
-                    let charge = self.refundable(*at, key, &decided.decision, ChargedStore::Local);
-                    held.refundables.extend(charge);
-                }
-                Verdict::Pass(Passed {
-                    decisions,
-                    held: held.boxed(),
-                })
-            }
-        }
-    }
-
-    fn closed(&self, asked: &[(usize, Key, u32)]) -> Verdict {
-        for (at, ..) in asked {
-            self.limits[*at].metrics.count(Outcome::FailedClosed);
-        }
-        let limit = asked.first().map_or(0, |(at, ..)| *at);
-        self.refuse(Refused::without_decision(
-            limit,
-            Reason::StoreFailed,
-            RETRY_UNAVAILABLE,
-        ))
     }
 
     /// Returns the response to a refused request.

@@ -1,5 +1,8 @@
 //! Decisions that take some waiting, or several limits.
 
+use std::borrow::Cow;
+use std::task::Poll;
+
 use http::request::Parts;
 use larder_store::{Error, ErrorKind, Key, Result};
 use smallvec::smallvec;
@@ -8,13 +11,10 @@ use super::decider::Decider;
 use super::limit::Limit;
 use super::refusal_memory::Asked as AskedAt;
 use super::settling::ChargedStore;
-use super::verdict::{Held, Passed, Refused, Verdict};
+use super::verdict::{Asked, Held, Passed, Refused, Verdict};
 use crate::key::Found;
 use crate::metrics::Outcome;
 use crate::{Decision, Grant, Limits, Reason, RequestHead};
-
-/// The limit with this index, whom it charges, and how many units.
-type Asked = (usize, Key, u32);
 
 impl Decider {
     /// Decides about a request. Each wait ends with the timeout.
@@ -22,8 +22,8 @@ impl Decider {
     /// `key` is that of the layer's only limit, if it was found before.
     pub(super) async fn decide(&self, request: &Parts, key: Option<Key>) -> Verdict {
         if let (Some(limit), Some(key)) = (self.simple(), key) {
-            let cost = limit.limiter.cost();
-            return self.decide_all(vec![(0, key, cost)]).await;
+            let asked = self.asked(0, key, limit.limiter.cost()).await;
+            return self.decide_all(vec![asked]).await;
         }
         let (mut enforced, mut shadows) = (Vec::new(), Vec::new());
         for (at, limit) in self.applying(RequestHead::of_parts(request)) {
@@ -37,11 +37,9 @@ impl Decider {
                 continue;
             }
             if let Some(key) = self.key(limit, request).await {
-                let cost = limit.charged(&key, cost).await;
-                let asked = (at, key, cost);
                 match limit.is_shadow {
-                    false => enforced.push(asked),
-                    true => shadows.push(asked),
+                    false => enforced.push(self.asked(at, key, cost).await),
+                    true => shadows.push((at, key, cost)),
                 }
             }
         }
@@ -49,10 +47,24 @@ impl Decider {
             true => Verdict::Pass(Passed::default()),
             false => self.decide_all(enforced).await,
         };
-        for asked in shadows {
-            self.shadow(asked, &mut verdict).await;
+        for (at, key, cost) in shadows {
+            self.shadow(at, key, cost, &mut verdict).await;
         }
         verdict
+    }
+
+    /// Finds, within the timeout, what the limit with this index is asked about a request of this cost.
+    async fn asked(&self, at: usize, key: Key, cost: u32) -> Asked {
+        let limit = &self.limits[at];
+        let within = self.timeout.limit();
+        let engine = limit.limiter.engine_within(&key, within).await;
+        let cost = limit.charged(&engine, cost);
+        Asked {
+            limit: at,
+            key,
+            engine,
+            cost,
+        }
     }
 
     /// Returns the limits that apply to a request, and that no other one replaces.
@@ -104,7 +116,7 @@ impl Decider {
         }
         let memory = self.memory.as_ref();
         let asked_at: Vec<_> = match memory {
-            Some(memory) => asked.iter().map(|(_, key, _)| memory.begin(key)).collect(),
+            Some(memory) => asked.iter().map(|it| memory.begin(&it.key)).collect(),
             None => Vec::new(),
         };
         let mut held = Held::default();
@@ -115,8 +127,8 @@ impl Decider {
         let decisions = match answer {
             Ok(decisions) => decisions,
             Err(error) => {
-                for (at, ..) in &asked {
-                    self.limits[*at].metrics.health.failed(&error);
+                for asked in &asked {
+                    self.limits[asked.limit].metrics.health.failed(&error);
                 }
                 self.give_up(&mut held).await;
                 return self.without_store(&asked, &error);
@@ -127,10 +139,11 @@ impl Decider {
 
     fn recall(&self, asked: &[Asked]) -> Option<Refused> {
         let memory = self.memory.as_ref()?;
-        let recalled = asked.iter().filter_map(|(limit, key, cost)| {
-            let decision = memory.recall(key, *cost)?;
+        let recalled = asked.iter().filter_map(|asked| {
+            let decision = memory.recall(&asked.key, asked.cost)?;
+            let limit = &self.limits[asked.limit];
             Some(Refused {
-                by: self.limits[*limit].decided(*limit, key, decision),
+                by: limit.decided(asked.limit, &asked.engine, decision),
                 is_remembered: true,
             })
         });
@@ -143,33 +156,30 @@ impl Decider {
         self.timeout.run("check a rate limit", ask).await
     }
 
-    async fn ask(&self, (at, key, cost): &Asked, held: &mut Held) -> Result<Decision> {
-        let limiter = &self.limits[*at].limiter;
-        let engine = limiter.engine_of(key).await;
+    async fn ask(&self, asked: &Asked, held: &mut Held) -> Result<Decision> {
+        let Asked {
+            key, engine, cost, ..
+        } = asked;
+        let limiter = &self.limits[asked.limit].limiter;
         if self.settle_by.is_some() && engine.has_reservations() {
-            return Ok(match limiter.reserve_key(key, *cost).await? {
+            let granted = limiter.reserve_by(engine, key, *cost).await?;
+            return Ok(match granted {
                 Grant::Held(reservation) => {
                     let decision = reservation.decision();
-                    held.reservations.push((*at, key.clone(), reservation));
+                    held.reservations
+                        .push((asked.limit, key.clone(), reservation));
                     decision
                 }
                 Grant::Refused(decision) => decision,
             });
         }
         if engine.has_concurrency() {
-            return Ok(match limiter.acquire_key(key, *cost).await? {
-                Grant::Held(permit) => {
-                    let decision = permit.decision();
-                    held.permits.push(permit);
-                    decision
-                }
-                Grant::Refused(decision) => decision,
-            });
+            let granted = limiter.acquire_by(engine, key, *cost).await?;
+            let decision = granted.decision();
+            held.permits.extend(granted.held());
+            return Ok(decision);
         }
-        if *cost == limiter.cost() {
-            return limiter.check_key(key).await;
-        }
-        Ok(limiter.report_key(key, *cost).await?.decision())
+        Ok(limiter.report_by(engine, key, *cost).await?.decision())
     }
 
     /// Asks several limits. Those that hold something come first, because that comes back by itself.
@@ -179,7 +189,7 @@ impl Decider {
         let mut decisions = vec![None; asked.len()];
         let mut counted = Vec::new();
         for (place, one) in asked.iter().enumerate() {
-            let engine = self.limits[one.0].limiter.engine_of(&one.1).await;
+            let engine = &one.engine;
             let is_holding =
                 engine.has_concurrency() || (self.settle_by.is_some() && engine.has_reservations());
             if !is_holding {
@@ -194,8 +204,9 @@ impl Decider {
             }
         }
         let limits = counted.iter().fold(Limits::new(), |limits, place| {
-            let (at, key, cost) = &asked[*place];
-            limits.with_key(&self.limits[*at].limiter, key.clone(), *cost)
+            let one = &asked[*place];
+            let limiter = &self.limits[one.limit].limiter;
+            limits.with_key(limiter, one.key.clone(), one.engine.clone(), one.cost)
         });
         let check = limits.check();
         let together = self.timeout.run("check rate limits", check).await?;
@@ -234,45 +245,49 @@ impl Decider {
         asked_at: Vec<AskedAt>,
     ) -> Verdict {
         let mut refused: Option<Refused> = None;
-        for (place, ((at, key, _), decision)) in asked.iter().zip(&decisions).enumerate() {
-            let limit = &self.limits[*at];
-            limit.metrics.health.succeeded();
+        for (place, (asked, decision)) in asked.iter().zip(&decisions).enumerate() {
+            let limit = &self.limits[asked.limit];
+            if decision.is_some() {
+                limit.metrics.health.succeeded();
+            }
             let Some(decision) = decision.filter(|decision| !decision.is_allowed()) else {
                 continue;
             };
             limit.metrics.count(Outcome::Refused);
             if let (Some(memory), Some(asked_at)) = (&self.memory, asked_at.get(place)) {
                 // What counts towards a ban must reach the store. The ban itself is remembered.
-                let is_counted = decision.reason() != Some(Reason::Ban)
-                    && limit.limiter.engine_known(key).bans();
+                let is_counted = decision.reason() != Some(Reason::Ban) && asked.engine.bans();
                 if !is_counted {
-                    memory.remember(key, decision, *asked_at);
+                    memory.remember(&asked.key, decision, *asked_at);
                 }
             }
             let longest = refused.as_ref().map(|it| it.by.decision.retry_after());
             if longest.is_none_or(|longest| longest < decision.retry_after()) {
-                refused = Some(Refused::by(limit.decided(*at, key, decision)));
+                let decided = limit.decided(asked.limit, &asked.engine, decision);
+                refused = Some(Refused::by(decided));
             }
         }
         if let Some(refused) = refused {
             if let Some(memory) = &self.memory {
                 // What is given back may have made another request look refused meanwhile.
-                for ((_, key, _), decision) in asked.iter().zip(&decisions) {
+                for (asked, decision) in asked.iter().zip(&decisions) {
                     if decision.is_some_and(|decision| decision.is_allowed()) {
-                        memory.forget(key);
+                        memory.forget(&asked.key);
                     }
                 }
             }
             return self.refuse(refused);
         }
         let mut passed = smallvec![];
-        for ((at, key, _), decision) in asked.iter().zip(decisions) {
+        for (asked, decision) in asked.iter().zip(decisions) {
             let Some(decision) = decision else { continue };
-            let decided = self.limits[*at].decided(*at, key, decision);
+            let (at, key, engine) = (asked.limit, &asked.key, &asked.engine);
+            let decided = self.limits[at].decided(at, engine, decision);
             self.passed(&decided, Outcome::Allowed);
             passed.push(decided);
-            if held.reservations.iter().all(|(of, ..)| of != at) {
-                let charge = self.refundable(*at, key, &decision, ChargedStore::Shared);
+            if held.reservations.iter().all(|(of, ..)| *of != at) {
+                let store = ChargedStore::Shared;
+                let charge = self.refundable(at, key, engine, &decision, store);
                 held.refundables.extend(charge);
             }
         }
@@ -284,23 +299,34 @@ impl Decider {
 
     /// Counts what a limit in shadow mode would do.
     ///
-    /// Nothing waits for a store that takes a round trip. A permit is held as if the limit were enforced.
-    async fn shadow(&self, asked: Asked, verdict: &mut Verdict) {
-        let (at, key, cost) = asked;
+    /// Nothing waits for a store that takes a round trip, nor for a plan that is still to be found. A permit is
+    /// held as if the limit were enforced, unless it took such a wait.
+    async fn shadow(&self, at: usize, key: Key, cost: u32, verdict: &mut Verdict) {
         let limit = &self.limits[at];
-        if limit.limiter.engine_known(&key).has_concurrency() {
-            let mut held = Held::default();
-            let answer = self.ask_one(&(at, key, cost), &mut held).await;
-            Self::shadowed(limit, &answer);
-            if let Verdict::Pass(passed) = verdict {
-                let permits = &mut passed.held.get_or_insert_default().permits;
-                permits.append(&mut held.permits);
+        let limiter = &limit.limiter;
+        let engine = limiter.engine_now(&key).map(Cow::into_owned);
+        if let Some(engine) = &engine {
+            let cost = limit.charged(engine, cost);
+            if engine.has_concurrency() {
+                let asked = Asked {
+                    limit: at,
+                    key,
+                    engine: engine.clone(),
+                    cost,
+                };
+                let mut held = Held::default();
+                let answer = self.ask_one(&asked, &mut held).await;
+                Self::shadowed(limit, &answer);
+                if let Verdict::Pass(passed) = verdict {
+                    let permits = &mut passed.held.get_or_insert_default().permits;
+                    permits.append(&mut held.permits);
+                }
+                return;
             }
-            return;
-        }
-        let programs = &*limit.limiter.programs;
-        if let std::task::Poll::Ready(answer) = limit.limiter.check_in(programs, &key, cost) {
-            return Self::shadowed(limit, &answer);
+            let answer = limiter.check_by(engine, &*limiter.programs, &key, cost);
+            if let Poll::Ready(answer) = answer {
+                return Self::shadowed(limit, &answer);
+            }
         }
         // Without a runtime nobody waits for a store that takes a round trip.
         let runtime = tokio::runtime::Handle::try_current();
@@ -311,9 +337,15 @@ impl Decider {
         let (limit, timeout) = (limit.clone(), self.timeout);
         drop(runtime.spawn(async move {
             let _place = place;
-            let check = limit.limiter.report_key(&key, cost);
-            let answer = timeout.run("check a rate limit", check).await;
-            Self::shadowed(&limit, &answer.map(|report| report.decision()));
+            let limiter = &limit.limiter;
+            let engine = match engine {
+                Some(engine) => engine,
+                None => limiter.engine_within(&key, timeout.limit()).await,
+            };
+            let cost = limit.charged(&engine, cost);
+            let acquire = limiter.acquire_by(&engine, &key, cost);
+            let granted = timeout.run("check a rate limit", acquire).await;
+            Self::shadowed(&limit, &granted.map(|granted| granted.decision()));
         }));
     }
 }

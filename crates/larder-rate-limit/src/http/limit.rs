@@ -5,8 +5,10 @@ use tokio::sync::Semaphore;
 
 use super::conditions::{CostBy, RequestCondition};
 use super::response::Refusals;
+use super::settling::ChargedStore;
 use super::verdict::Decided;
 use crate::headers::Fields;
+use crate::limiter::Engine;
 use crate::metrics::Metrics;
 use crate::{Decision, KeyBy, Policy, RateLimiter, RequestHead};
 
@@ -87,7 +89,8 @@ impl Limit {
     ///
     /// Use it to see what a new limit does before it does it: `larder_rate_limit_shadow_total` counts. A
     /// request is charged as it would be, and its response says nothing of the limit. It does not wait for
-    /// the store, unless a rule limits concurrency. At most 1,000 checks are under way at once; one more is not
+    /// the store, unless a rule limits concurrency, nor for a [plan](crate::Plans) that is still to be found: a
+    /// place is then taken and given back at once. At most 1,000 checks are under way at once; one more is not
     /// made, and counts as `failed`.
     #[must_use]
     pub fn with_shadow_mode(mut self) -> Self {
@@ -148,20 +151,30 @@ impl Limit {
         }
     }
 
-    /// Returns what a visitor is charged for a request of this cost: at most its burst, if a function said it.
-    pub(super) async fn charged(&self, key: &Key, cost: u32) -> u32 {
+    /// Returns what a visitor that `engine` counts is charged for a request of this cost: at most its burst, if a
+    /// function said it.
+    pub(super) fn charged(&self, engine: &Engine, cost: u32) -> u32 {
         match &self.cost_by {
             None => cost,
-            Some(_) => cost.min(self.limiter.engine_of(key).await.max_cost()),
+            Some(_) => cost.min(engine.max_cost()),
         }
     }
 
-    /// Returns a decision of this limit, which has the index `at`, about the visitor with `key`.
-    pub(super) fn decided(&self, at: usize, key: &Key, decision: Decision) -> Decided {
+    /// Returns a decision of this limit, which has the index `at`, about a visitor that `engine` counts.
+    pub(super) fn decided(&self, at: usize, engine: &Engine, decision: Decision) -> Decided {
+        let has_plans = self.limiter.has_plans();
         Decided {
             limit: at,
             decision,
-            plan: self.limiter.plan_known(key),
+            plan: engine.plan().filter(|_| has_plans).cloned(),
+        }
+    }
+
+    /// Returns the limiter that counts in this store.
+    pub(super) fn counting_in(&self, store: ChargedStore) -> &RateLimiter {
+        match (store, &self.local) {
+            (ChargedStore::Local, Some(local)) => local,
+            _ => &self.limiter,
         }
     }
 

@@ -12,6 +12,7 @@ mod response;
 mod service;
 mod settling;
 mod verdict;
+mod without_store;
 
 pub use access_lists::AccessLists;
 pub use decider::Unkeyed;

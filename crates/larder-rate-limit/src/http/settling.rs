@@ -5,7 +5,7 @@ use larder_store::{Key, Result};
 
 use super::decider::Decider;
 use super::verdict::{Decisions, Held};
-use crate::give_back::GiveBack;
+use crate::limiter::Engine;
 use crate::{Decision, FailMode};
 
 /// Says, among the extensions of a handler's response, what happens to the request's charge.
@@ -50,7 +50,9 @@ pub(super) struct Refundable {
     pub(super) visitor: Key,
     /// The key of the record that was charged.
     pub(super) charged: Key,
-    pub(super) back: GiveBack,
+    /// By what the visitor was charged.
+    pub(super) engine: Engine,
+    pub(super) decision: Decision,
     pub(super) store: ChargedStore,
 }
 
@@ -129,14 +131,19 @@ impl Decider {
     /// Gives a charge back, and waits for the store at most for the timeout.
     pub(super) async fn give_back(&self, charge: &Refundable) -> Result<Decision> {
         let limit = &self.limits[charge.limit];
+        let limiter = limit.counting_in(charge.store);
+        let Some(back) = limiter.give_back(&charge.visitor, &charge.engine, &charge.decision)
+        else {
+            return Ok(charge.decision);
+        };
         let local = match (charge.store, &self.fail_mode) {
             (ChargedStore::Local, FailMode::Local(local)) => Some(local),
             _ => None,
         };
-        match local.map(|local| local.refund(&charge.charged, &charge.back)) {
+        match local.map(|local| local.refund(&charge.charged, &back)) {
             Some(std::task::Poll::Ready(answer)) => answer,
             _ => {
-                let refund = limit.limiter.refund_key(&charge.charged, &charge.back);
+                let refund = limit.limiter.refund_key(&charge.charged, &back);
                 self.timeout.run("refund a rate limit", refund).await
             }
         }

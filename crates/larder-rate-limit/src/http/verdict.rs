@@ -8,6 +8,7 @@ use smallvec::SmallVec;
 
 use super::settling::Refundable;
 use crate::decision::Account;
+use crate::limiter::Engine;
 use crate::plan::Plan;
 use crate::{Decision, Permit, Reason, Reservation};
 
@@ -16,6 +17,17 @@ use crate::{Decision, Permit, Reason, Reservation};
 pub(super) enum Verdict {
     Pass(Passed),
     Refuse(Refused),
+}
+
+/// What the limit with this index is asked.
+#[derive(Clone, Debug)]
+pub(super) struct Asked {
+    pub(super) limit: usize,
+    /// The visitor that it charges.
+    pub(super) key: Key,
+    /// By what the visitor is counted: found once for a request, so that all of it goes by the same rules.
+    pub(super) engine: Engine,
+    pub(super) cost: u32,
 }
 
 /// A request that passes: what its limits decided, and what is to be done once its response is known.

@@ -1,3 +1,5 @@
+use std::cell::OnceCell;
+
 use larder_store::program::prelude::*;
 use smallvec::SmallVec;
 
@@ -17,6 +19,10 @@ pub(super) struct Live<'a> {
     freed: i64,
     first: i64,
     last: i64,
+    /// The first to end of those that hold units.
+    soonest: Option<Hold>,
+    /// The holds in the order in which they end, once that was needed.
+    order: OnceCell<Vec<Hold>>,
 }
 
 impl<'a> Live<'a> {
@@ -52,6 +58,8 @@ impl<'a> Live<'a> {
             freed: at,
             first: at,
             last: at,
+            soonest: None,
+            order: OnceCell::new(),
         };
         live.tally();
         live
@@ -68,14 +76,20 @@ impl<'a> Live<'a> {
         self.first = holds.iter().map(|hold| hold.ends).min().unwrap_or(at);
         self.last = holds.iter().map(|hold| hold.ends).fold(at, i64::max);
         let with_units = holds.iter().filter(|hold| hold.units > 0);
-        self.freed = with_units.map(|hold| hold.ends).fold(at, i64::max);
+        self.freed = with_units.clone().map(|hold| hold.ends).fold(at, i64::max);
+        self.soonest = with_units.min_by_key(|hold| hold.ends).copied();
+        self.order = OnceCell::new();
     }
 
     /// Returns the holds in the order in which they end.
-    fn ending(&self) -> Vec<Hold> {
-        let mut holds = self.usage.holds.clone();
-        holds.sort_unstable_by_key(|hold| hold.ends);
-        holds
+    ///
+    /// There may be many, so they are sorted once, and for refusals alone.
+    fn ending(&self) -> &[Hold] {
+        self.order.get_or_init(|| {
+            let mut holds = self.usage.holds.clone();
+            holds.sort_unstable_by_key(|hold| hold.ends);
+            holds
+        })
     }
 
     /// Returns how long until each rule lets so many units pass.
@@ -109,6 +123,13 @@ impl<'a> Live<'a> {
         let mut best = wait(held);
         if held == 0 || best.is_some_and(|best| best <= self.first - at) {
             return best.unwrap_or(1);
+        }
+        // When the first units are back, it often passes.
+        if let Some(soonest) = self.soonest {
+            let soon = soonest.ends - at;
+            if wait(held - soonest.units).is_some_and(|wait| wait <= soon) {
+                return best.map_or(soon, |best| best.min(soon));
+            }
         }
         let mut after = 0;
         for hold in self.ending() {
@@ -250,6 +271,78 @@ impl<'a> Live<'a> {
                 true => self.wait_beside_holds(rule, state, remaining + 1),
                 false => 0,
             },
+        }
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    /// A record with 1,000 holds, in the order in which they end last.
+    fn live(rules: &[RuleArgs], used: i64) -> Live<'_> {
+        let mut look = Look {
+            at: 0,
+            change: Change::AsIs,
+            is_dirty: false,
+        };
+        let states = rules.iter().map(|rule| State::load(None, rule, &mut look));
+        let holds = (1..=1_000).rev().map(|i| Hold {
+            id: i,
+            ends: 10 * i,
+            units: i % 2,
+        });
+        let usage = Usage {
+            holds: holds.collect(),
+            states: states.collect(),
+            ..Usage::default()
+        };
+        let mut live = Live {
+            usage,
+            rules,
+            look,
+            held: 0,
+            freed: 0,
+            first: 0,
+            last: 0,
+            soonest: None,
+            order: OnceCell::new(),
+        };
+        live.charge(used);
+        live.tally();
+        live
+    }
+
+    #[test]
+    fn a_request_that_passes_sorts_no_holds() {
+        let (limit, period) = (1_000, 50_000);
+        for rule in [
+            RuleArgs::Gcra {
+                interval: 5_000,
+                tolerance: 5_000_000,
+            },
+            RuleArgs::FromFirst { limit, period },
+            RuleArgs::Sliding { limit, period },
+            RuleArgs::Log { limit, period },
+        ] {
+            // 500 units are held. The first of them, which are all that the second case leaves, are back at 10.
+            for (used, cost, passes, more) in
+                [(0, 1, true, 10), (499, 1, true, 10), (499, 2, false, 10)]
+            {
+                let mut live = live(std::slice::from_ref(&rule), used);
+                let waits = live.waits(cost);
+                assert_eq!(live.passes(&waits, 0), passes, "{rule:?}");
+                if passes {
+                    live.charge(cost);
+                }
+                let report = live.report(passes, 0, &waits, 0);
+                assert_eq!(report.rules[0].more_us, more, "{rule:?}");
+                assert!(live.order.get().is_none(), "{rule:?}");
+            }
+            // As many units as ten holds have are back when the last of those ends.
+            let live = live(std::slice::from_ref(&rule), 490);
+            let wait = live.waits(20)[0];
+            assert_eq!((wait, live.order.get().is_some()), (190, true), "{rule:?}");
         }
     }
 }

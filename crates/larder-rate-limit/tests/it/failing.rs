@@ -3,7 +3,7 @@
 use std::num::NonZeroU32;
 use std::time::Duration;
 
-use larder_rate_limit::{FailMode, KeyBy, LocalStore, Quota, RateLimitLayer};
+use larder_rate_limit::{FailMode, KeyBy, Limit, LocalStore, Quota, RateLimitLayer, RateLimiter};
 use larder_store::ErrorKind;
 use tokio::time::Instant;
 
@@ -84,6 +84,26 @@ async fn each_of_several_processes_grants_its_share_while_the_store_fails() {
             passed += u32::from(app.status("192.0.2.1").await == 200);
         }
         assert_eq!(passed, granted, "{quota} by {processes}");
+    }
+}
+
+#[tokio::test]
+async fn the_local_limit_that_makes_a_client_wait_longest_answers_wherever_it_stands() {
+    let store = ScriptedStore::new(Behavior::Fails(ErrorKind::NotSent)).store();
+    let limit = |name: &str, seconds| {
+        let quota = Quota::new(1, Duration::from_secs(seconds));
+        let limiter = RateLimiter::new(store.clone(), name, quota).unwrap();
+        Limit::new(limiter, KeyBy::peer())
+    };
+    for seconds in [[60, 3_600], [3_600, 60]] {
+        let layer = RateLimitLayer::of(limit("first", seconds[0]));
+        let layer = layer.and(limit("second", seconds[1]));
+        let fail_mode = FailMode::local(model().0).unwrap();
+        let app = App::new(layer.with_fail_mode(fail_mode));
+        assert_eq!(app.status("192.0.2.1").await, 200);
+        let refused = app.send(from("192.0.2.1")).await;
+        assert_eq!(refused.status(), 429);
+        assert_eq!(lines(refused.headers(), "retry-after"), ["3600"]);
     }
 }
 

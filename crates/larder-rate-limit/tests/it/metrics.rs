@@ -4,7 +4,7 @@ use std::collections::BTreeMap;
 use std::sync::atomic::{AtomicU64, Ordering};
 use std::sync::{Arc, Mutex};
 
-use larder_rate_limit::{FailMode, KeyBy, Limit, Quota, RateLimitLayer};
+use larder_rate_limit::{FailMode, KeyBy, Limit, Plans, Policy, Quota, RateLimitLayer, Rule};
 use larder_store::ErrorKind;
 use larder_store::program::Record;
 use larder_test::MetricNames;
@@ -171,6 +171,39 @@ async fn a_limit_in_shadow_mode_is_counted_apart() {
         counters.read(),
         [(shadow("allowed"), 2), (shadow("refused"), 3)]
     );
+}
+
+#[tokio::test]
+async fn a_limit_in_shadow_mode_counts_by_a_plan_that_is_still_to_be_found() {
+    let minute = std::time::Duration::from_secs(60);
+    for policy in [
+        Policy::from(Rule::concurrency(1, minute)),
+        Policy::new(Quota::per_hour(5)),
+        Policy::unlimited(),
+    ] {
+        for has_costs in [false, true] {
+            let counters = Counters::default();
+            let policy = policy.clone();
+            let plans = Plans::new(move |_| {
+                let policy = policy.clone();
+                async move { Ok::<_, std::io::Error>(policy) }
+            });
+            let layer = with_local_recorder(&counters, || {
+                let limiter = limiter(model().0, Quota::per_hour(2)).with_plans(plans);
+                let mut limit = Limit::new(limiter.unwrap(), KeyBy::peer()).with_shadow_mode();
+                if has_costs {
+                    limit = limit.with_cost_by(|_| 1_000);
+                }
+                RateLimitLayer::of(limit)
+            });
+            assert_eq!(App::new(layer).status("192.0.2.1").await, 200);
+            while counters.read().is_empty() {
+                tokio::task::yield_now().await;
+            }
+            let shadow = "larder_rate_limit_shadow_total test allowed".to_owned();
+            assert_eq!(counters.read(), [(shadow, 1)]);
+        }
+    }
 }
 
 #[tokio::test(start_paused = true)]

@@ -116,6 +116,92 @@ on_every_store! {
         }
     }
 
+    async fn what_is_held_is_settled_by_the_plan_that_charged_it_if_no_newer_one_is_known(world: World) {
+        let fails = Arc::new(AtomicBool::new(false));
+        let limiter = world.limiter(Quota::per_hour(1)).with_plans(places(&fails)).unwrap();
+        for fails_meanwhile in [false, true] {
+            for (does, settled) in [
+                ("drop a permit", 0),
+                ("release a permit", 0),
+                ("renew a permit", 0),
+                ("settle a reservation", 2),
+                ("cancel a reservation", 0),
+                ("renew a reservation", 0),
+            ] {
+                let tenant = format!("{does} {fails_meanwhile}").replace(' ', "-");
+                drop(limiter.acquire(&*tenant).await.unwrap());
+                let (permit, reservation) = match does.ends_with("permit") {
+                    true => (limiter.acquire(&*tenant).await.unwrap().held(), None),
+                    false => (None, limiter.reserve(&*tenant, 5).await.unwrap().held()),
+                };
+                limiter.forget_plan(&*tenant);
+                fails.store(fails_meanwhile, Ordering::SeqCst);
+                match (does, permit, reservation) {
+                    ("drop a permit", Some(permit), _) => drop(permit),
+                    ("release a permit", Some(permit), _) => assert!(permit.release().await.unwrap()),
+                    ("renew a permit", Some(permit), _) => {
+                        assert!(permit.renew().await.unwrap());
+                        std::mem::forget(permit);
+                    }
+                    (_, _, Some(reservation)) => match settled {
+                        0 if does.starts_with("renew") => assert!(reservation.renew().await.unwrap()),
+                        units => drop(reservation.settle(units).await.unwrap()),
+                    },
+                    _ => panic!("{tenant} holds nothing"),
+                }
+                fails.store(false, Ordering::SeqCst);
+                // Over a network a permit comes back in the background.
+                while does == "drop a permit" && limiter.inspect(&*tenant).await.unwrap().held() > 0 {
+                    limiter.forget_plan(&*tenant);
+                    tokio::time::sleep(Duration::from_millis(5)).await;
+                }
+                world.advance(MINUTE);
+                limiter.forget_plan(&*tenant);
+                let log = limiter.inspect(&*tenant).await.unwrap().rules()[0];
+                let charged = if does.ends_with("permit") { 2 } else { 1 };
+                assert_eq!(log.remaining(), 20 - charged - settled, "{tenant}");
+            }
+        }
+    }
+
+    async fn a_charge_is_given_back_by_the_plan_that_decided_though_it_is_not_kept(world: World) {
+        let limiter = world.limiter(Quota::per_hour(9)).with_plans(tiers().with_max_keys(0)).unwrap();
+        let gives_back = Arc::new(AtomicBool::new(false));
+        let layer = RateLimitLayer::new(limiter.clone(), by_tenant()).with_timeout(MINUTE);
+        let app = App::new(layer.with_refund_if({
+            let gives_back = gives_back.clone();
+            move |_| gives_back.load(Ordering::SeqCst)
+        }));
+        for given_back in [false, true] {
+            gives_back.store(given_back, Ordering::SeqCst);
+            assert_eq!(app.send(of("two-rules")).await.status(), 200);
+        }
+        gives_back.store(false, Ordering::SeqCst);
+        for status in [200, 429] {
+            assert_eq!(app.send(of("two-rules")).await.status(), status);
+        }
+    }
+
+    async fn a_refund_whose_plan_is_not_known_any_more_leaves_what_was_charged(world: World) {
+        let office = Office::default();
+        let limiter = limiter(&world, &office);
+        let charged = limiter.check("acme").await.unwrap();
+        assert_eq!(limiter.refund("acme", charged).await.unwrap().remaining(), 10);
+        let charged = limiter.check_cost("acme", 3).await.unwrap();
+        office.fails.store(true, Ordering::SeqCst);
+        limiter.forget_plan("acme");
+        for _ in 0..2 {
+            let error = limiter.refund("acme", charged).await.unwrap_err();
+            assert!(error.to_string().contains("the charge stays"), "{error}");
+        }
+        // Whoever was counted by the limiter's own policy gets back what that charged.
+        let charged = limiter.check("unknown").await.unwrap();
+        assert_eq!(limiter.refund("unknown", charged).await.unwrap().remaining(), 2);
+        office.fails.store(false, Ordering::SeqCst);
+        limiter.forget_plan("acme");
+        assert_eq!(left(&limiter, "acme").await, 7);
+    }
+
     async fn a_plan_that_is_not_found_leaves_the_last_one_or_the_limiters_own_policy(world: World) {
         let office = Office::default();
         let limiter = limiter(&world, &office);
@@ -166,6 +252,113 @@ fn tiers() -> Plans {
             _ => per_hour(3),
         })
     })
+}
+
+/// A log of 20 units, with places or with reservations, unless it is told to fail.
+fn places(fails: &Arc<AtomicBool>) -> Plans {
+    let fails = fails.clone();
+    Plans::new(move |tenant: String| {
+        let fails = fails.load(Ordering::SeqCst);
+        async move {
+            let log = Policy::new(Rule::sliding_log(20, 60 * MINUTE));
+            match fails {
+                false if tenant.contains("permit") => Ok(log.and(Rule::concurrency(5, MINUTE))),
+                false => Ok(log.with_reservations(MINUTE)),
+                true => Err(std::io::Error::other("no database")),
+            }
+        }
+    })
+}
+
+#[tokio::test(start_paused = true)]
+async fn what_is_held_is_settled_without_waiting_for_a_plan() {
+    let world = World::memory().await;
+    let hangs = Arc::new(AtomicBool::new(false));
+    let plans = {
+        let hangs = hangs.clone();
+        Plans::new(move |tenant: String| {
+            let hangs = hangs.load(Ordering::SeqCst);
+            async move {
+                if hangs {
+                    std::future::pending::<()>().await;
+                }
+                Ok::<_, std::io::Error>(match &*tenant {
+                    "places" => Policy::from(Rule::concurrency(5, MINUTE)),
+                    _ => Policy::new(Quota::per_hour(9)).with_reservations(MINUTE),
+                })
+            }
+        })
+    };
+    let plans = plans.with_ttl(Duration::ZERO);
+    let limiter = world.limiter(Quota::per_hour(1)).with_plans(plans).unwrap();
+    let permit = limiter.acquire("places").await.unwrap().held().unwrap();
+    let reservation = limiter.reserve("tokens", 5).await.unwrap().held().unwrap();
+    hangs.store(true, Ordering::SeqCst);
+    let started = tokio::time::Instant::now();
+    assert!(permit.renew().await.unwrap());
+    assert!(permit.release().await.unwrap());
+    reservation.cancel().await.unwrap();
+    assert_eq!(started.elapsed(), Duration::ZERO);
+}
+
+/// One plan and the other in turn, of which none is kept, and how often they were asked for.
+fn in_turn(plans: [Policy; 2]) -> (Plans, Arc<AtomicU32>) {
+    let calls = Arc::new(AtomicU32::new(0));
+    let counted = calls.clone();
+    let plans = Plans::new(move |_| {
+        let call = calls.fetch_add(1, Ordering::SeqCst) as usize;
+        let policy = plans[call % 2].clone();
+        async move { Ok::<_, std::io::Error>(policy) }
+    });
+    (plans.with_ttl(Duration::ZERO), counted)
+}
+
+#[tokio::test]
+async fn a_request_goes_by_one_plan_though_the_next_is_another() {
+    let world = World::memory().await;
+    let quota = |limit| Policy::new(Quota::per_hour(limit));
+    let places = || Policy::from(Rule::concurrency(1, MINUTE));
+    for (i, plans) in [
+        [quota(10), quota(5)],
+        [quota(10), places()],
+        [places(), quota(5)],
+        [Policy::unlimited(), quota(5)],
+    ]
+    .into_iter()
+    .enumerate()
+    {
+        for is_alone in [true, false] {
+            let (plans, calls) = in_turn(plans.clone());
+            let limiter = world.named(&format!("test-{i}-{is_alone}"), Quota::per_hour(2));
+            let limiter = limiter.with_plans(plans).unwrap();
+            let limit = Limit::new(limiter, by_tenant()).with_cost_by(|_| 1_000);
+            let mut layer = RateLimitLayer::of(limit);
+            if !is_alone {
+                let other = world.named("other", Quota::per_hour(100));
+                layer = layer.and(Limit::new(other, by_tenant()));
+            }
+            assert_eq!(App::new(layer).send(of("acme")).await.status(), 200, "{i}");
+            assert_eq!(calls.load(Ordering::SeqCst), 1, "{i}");
+        }
+    }
+}
+
+#[tokio::test(start_paused = true)]
+async fn a_layer_waits_for_a_plan_no_longer_than_its_timeout_and_then_counts_by_the_own_policy() {
+    let soon = Duration::from_millis(20);
+    let world = World::memory().await;
+    let office = Office::default();
+    office.hangs.store(true, Ordering::SeqCst);
+    let limit = Limit::new(limiter(&world, &office), by_tenant());
+    for (tenant, limit) in [("acme", limit.clone()), ("emca", limit.with_cost_by(|_| 1))] {
+        let app = App::new(RateLimitLayer::of(limit).with_timeout(soon));
+        let started = tokio::time::Instant::now();
+        let passed = app.send(of(tenant)).await;
+        assert_eq!(passed.status(), 200);
+        let limit = lines(passed.headers(), "ratelimit").join(", ");
+        assert!(limit.contains("r=1;"), "{tenant}: {limit}");
+        assert_eq!(started.elapsed(), soon, "{tenant}");
+    }
 }
 
 fn by_tenant() -> KeyBy {

@@ -23,23 +23,26 @@ if b then
   end
   for tag, body in string.gmatch(r, '(%l)([%d,]*)|') do kept[#kept + 1] = {tag, body} end
 end
--- The units that are held and when all of them are back, and when the first and the last hold end.
-local held, freed, first, last
+-- The units that are held and when all of them are back, when the first and the last hold end, the first to end
+-- of those that hold units, and all in the order in which they end, once that was needed.
+local held, freed, first, last, soonest, order
 local function tally()
-  held, freed, first, last = 0, at, at, at
+  held, freed, first, last, soonest, order = 0, at, at, at, nil, nil
   for i, it in ipairs(holds) do
     held, last = held + it.units, math.max(last, it.ends)
     first = i == 1 and it.ends or math.min(first, it.ends)
     if it.units > 0 then freed = math.max(freed, it.ends) end
+    if it.units > 0 and (not soonest or it.ends < soonest.ends) then soonest = it end
   end
 end
 tally()
--- The holds in the order in which they end.
+-- The holds in the order in which they end. There may be many, so they are sorted once, and for refusals alone.
 local function ending()
-  local list = {}
-  for i, it in ipairs(holds) do list[i] = it end
-  table.sort(list, function(a, b) return a.ends < b.ends end)
-  return list
+  if order then return order end
+  order = {}
+  for i, it in ipairs(holds) do order[i] = it end
+  table.sort(order, function(a, b) return a.ends < b.ends end)
+  return order
 end
 -- Whether the record differs from what it says, and is written though nothing is charged.
 local dirty = false
@@ -261,6 +264,9 @@ local function wait_beside_holds(it, units)
   local limit, left, best = it.does.limit(it.p), held, nil
   if left + units <= limit then best = math.max(it.does.wait(it.p, it.v, left + units), 0) end
   if held == 0 or best and best <= first - at then return best or 1 end
+  -- When the first units are back, it often passes.
+  local soon, beside = soonest.ends - at, left - soonest.units + units
+  if beside <= limit and it.does.wait(it.p, it.v, beside) <= soon then return math.min(best or soon, soon) end
   local after = 0
   for _, hold in ipairs(ending()) do
     after, left = hold.ends - at, left - hold.units

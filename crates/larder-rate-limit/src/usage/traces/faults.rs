@@ -195,6 +195,9 @@ async fn every_fault_that_is_planted_in_the_lua_of_a_usage_is_caught() {
         ),
         (CHARGE, "return best or 1 end", "return best or 0 end"),
         (CHARGE, "left - hold.units\n", "left\n"),
+        (CHARGE, "left - soonest.units + units", "left + units"),
+        (CHARGE, "return math.min(best or soon, soon)", "return soon"),
+        (CHARGE, "it.ends < soonest.ends", "it.ends > soonest.ends"),
         (
             CHARGE,
             "it.does.wait(it.p, it.v, left + units), after)",
