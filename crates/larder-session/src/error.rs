@@ -77,6 +77,14 @@ impl SessionError {
         )
     }
 
+    /// Returns whether nobody knows if the store made a change. It did not if the store says so.
+    pub(crate) fn is_unsettled(&self) -> bool {
+        let source = self.0.source.as_ref();
+        let source = source.and_then(|source| source.downcast_ref::<larder_store::Error>());
+        self.0.kind == SessionErrorKind::Unavailable
+            && source.is_none_or(|error| error.kind() == larder_store::ErrorKind::MayHaveRun)
+    }
+
     /// Returns what the caller can do about the error.
     pub fn kind(&self) -> SessionErrorKind {
         self.0.kind

@@ -210,8 +210,7 @@ impl Session {
 ///
 /// A second attempt would add a sum twice, or not find its own session.
 fn settled<T>(state: &mut State, answer: Result<T>) -> Result<T> {
-    let is_unknown = |error: &SessionError| error.kind() == SessionErrorKind::Unavailable;
-    if answer.as_ref().is_err_and(is_unknown) {
+    if answer.as_ref().is_err_and(SessionError::is_unsettled) {
         state.phase = Phase::Failed;
     }
     answer

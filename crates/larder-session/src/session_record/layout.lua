@@ -1,38 +1,62 @@
 -- A session is one string. It begins with a head of fixed length: the version of the layout; the hash of
 -- the secret; last seen, idle and absolute deadline, created; the generation; the weight of the data; the
--- choice of the sign-in (idle and touch in microseconds, or 0, and the cookie's expiry). Then a length, 0
--- unless the last new secret came of a rotation, and the time of that, with the previous hash and its end if
--- there was a grace; the length of the user, or 0, followed by the user, the epoch, the time, the generation
--- and the method of the sign-in. Then each field: two lengths, name, value.
+-- choice of the sign-in (idle and touch in microseconds, or 0, and the cookie's expiry). Then, in ROTATED
+-- alone, when a rotation made the secret. Then the length of the previous hash and its end, or 0; the length
+-- of the user, or 0, followed by the user, the epoch, the time, the generation and the method of the sign-in.
+-- Then each field: two lengths, name, value.
+--
+-- Releases that know FORM alone take ROTATED for no session, and leave it as it is.
 --
 -- What is left of a session that was ended is a string too: another version, the hash of its secret, the
 -- reason, and when the key expires.
-local HEAD, FORM = '>Bc32i8i8i8i8I4I4i8i8B', 3
+local HEAD, FORM, ROTATED = '>Bc32i8i8i8i8I4I4i8i8B', 3, 4
 local TOMBSTONE, ENDED = '>Bc32Bi8', 200
 
-local function parse(text)
-  local s, form, length, at = {rotated = 0, names = {}, data = {}}, nil, nil, nil
-  form, s.hash, s.seen, s.idle_at, s.absolute_at, s.created, s.generation, s.weight,
+local function is_session(form)
+  return form == FORM or form == ROTATED
+end
+
+-- Times and spans are never negative, and below 2^53, from where on Lua rounds.
+local function are_times(...)
+  return math.min(...) >= 0 and math.max(...) < 9007199254740992
+end
+
+-- The head, and where it ends. Nil for what is not the head of a session.
+local function head(text)
+  local s, at = {rotated = 0}, nil
+  s.form, s.hash, s.seen, s.idle_at, s.absolute_at, s.created, s.generation, s.weight,
     s.idle, s.touch, s.expiry, at = struct.unpack(HEAD, text)
-  if form ~= FORM or s.expiry > 2 then return nil end
-  if math.min(s.idle, s.touch) < 0 or math.max(s.idle, s.touch) > 9007199254740992 then return nil end
+  if not is_session(s.form) or s.expiry > 2 then return nil end
+  if not are_times(s.seen, s.idle_at, s.absolute_at, s.created, s.idle, s.touch) then return nil end
+  return s, at
+end
+
+-- Like the Rust, so that no session lives for some programs and not for others.
+local function parse(text)
+  local s, at = head(text)
+  if not s then return nil end
+  local length, weight = nil, 0
+  if s.form == ROTATED then s.rotated, at = struct.unpack('>i8', text, at) end
   length, at = struct.unpack('B', text, at)
-  if length ~= 0 and length ~= 8 and length ~= 40 and length ~= 48 then return nil end
-  -- Earlier versions wrote 40, without the time of the rotation.
-  if length == 8 or length == 48 then s.rotated, at = struct.unpack('>i8', text, at) end
-  if length >= 40 then s.old, s.till, at = struct.unpack('>c32i8', text, at) end
+  if length ~= 0 and length ~= 40 then return nil end
+  if length > 0 then s.old, s.till, at = struct.unpack('>c32i8', text, at) end
+  if not are_times(s.rotated, s.till or 0) then return nil end
   length, at = struct.unpack('>I2', text, at)
   if length > 0 then
     s.user, s.epoch, s.since, s.all, length, at = struct.unpack('>c' .. length .. 'c16i8i8B', text, at)
+    if not are_times(s.since, s.all) then return nil end
     s.method = string.sub(text, at, at + length - 1)
     at = at + length
   end
+  s.names, s.data = {}, {}
   while at <= #text do
     local short, long, name = struct.unpack('>BI4', text, at)
     name = string.sub(text, at + 5, at + 4 + short)
     at = at + 5 + short + long
     s.names[#s.names + 1], s.data[name] = name, string.sub(text, at - long, at - 1)
+    weight = weight + 32 + short + long
   end
+  if at ~= #text + 1 or weight ~= s.weight then return nil end
   return s
 end
 
@@ -54,15 +78,12 @@ end
 
 local function keep(key, s, now, idle)
   local ms = life(now, s.idle, idle, s.absolute_at)
-  local parts = {struct.pack(HEAD, FORM, s.hash, now, now + ms * 1000, s.absolute_at, s.created, s.generation, s.weight,
+  local form = s.rotated > 0 and ROTATED or FORM
+  local parts = {struct.pack(HEAD, form, s.hash, now, now + ms * 1000, s.absolute_at, s.created, s.generation, s.weight,
     s.idle, s.touch, s.expiry)}
-  parts[2] = '\0'
-  if s.old then
-    parts[2] = struct.pack('>Bi8c32i8', 48, s.rotated, s.old, s.till)
-  elseif s.rotated > 0 then
-    parts[2] = struct.pack('>Bi8', 8, s.rotated)
-  end
-  parts[3] = s.user and struct.pack('>I2', #s.user) .. s.user .. struct.pack('>c16i8i8B', s.epoch, s.since, s.all, #s.method) .. s.method or '\0\0'
+  parts[2] = form == ROTATED and struct.pack('>i8', s.rotated) or ''
+  parts[3] = s.old and struct.pack('>Bc32i8', 40, s.old, s.till) or '\0'
+  parts[4] = s.user and struct.pack('>I2', #s.user) .. s.user .. struct.pack('>c16i8i8B', s.epoch, s.since, s.all, #s.method) .. s.method or '\0\0'
   for _, name in ipairs(s.names) do
     local value = s.data[name]
     if value then

@@ -16,6 +16,8 @@ mod read;
 mod rotate;
 mod stored;
 mod take_reason;
+#[cfg(test)]
+mod tests;
 mod touch;
 
 use std::collections::BTreeMap;

@@ -99,14 +99,13 @@ impl Stored {
 
 /// The version of the layout, in the first byte.
 const FORM: u8 = 3;
+/// The version with the time of a rotation. Earlier releases take it for no session, and leave it as it is.
+const ROTATED: u8 = 4;
 /// The first byte of what is left of a session.
 const ENDED: u8 = 200;
 
-/// The length of the previous secret and its end, as versions without the time of the rotation wrote them.
+/// The length of the previous secret and its end.
 const OUTDATED: u8 = 40;
-/// The length of the time of a rotation.
-const ROTATED: u8 = 8;
-const ROTATED_WITH_GRACE: u8 = ROTATED + OUTDATED;
 
 /// Parses a session, or what is left of one. None for bytes of another layout.
 pub(super) fn read(bytes: &Bytes) -> Option<Held> {
@@ -114,7 +113,7 @@ pub(super) fn read(bytes: &Bytes) -> Option<Held> {
     let [form] = left.array()?;
     let hash = left.array()?;
     match form {
-        FORM => read_session(hash, left).map(Held::Live),
+        FORM | ROTATED => read_session(form, hash, left).map(Held::Live),
         ENDED => {
             let [code] = left.array()?;
             Some(Held::Ended(Tombstone {
@@ -127,7 +126,7 @@ pub(super) fn read(bytes: &Bytes) -> Option<Held> {
     }
 }
 
-fn read_session(hash: SecretHash, mut left: Left<'_>) -> Option<Stored> {
+fn read_session(form: u8, hash: SecretHash, mut left: Left<'_>) -> Option<Stored> {
     let bytes = left.bytes;
     let (seen, idle_at) = (left.int()?, left.int()?);
     let (absolute_at, created) = (left.int()?, left.int()?);
@@ -135,14 +134,10 @@ fn read_session(hash: SecretHash, mut left: Left<'_>) -> Option<Stored> {
     let weight = u32::from_be_bytes(left.array()?);
     let (idle, touch, [expiry]) = (left.int()?, left.int()?, left.array()?);
     let choice = Choice::read(idle, touch, expiry.into())?;
-    let [secrets] = left.array()?;
-    let rotated = match secrets {
-        ROTATED | ROTATED_WITH_GRACE => left.int()?,
-        _ => 0,
-    };
-    let outdated = match secrets {
-        0 | ROTATED => None,
-        OUTDATED | ROTATED_WITH_GRACE => Some(Box::new((left.array()?, left.int()?))),
+    let rotated = if form == ROTATED { left.int()? } else { 0 };
+    let outdated = match left.array()? {
+        [0] => None,
+        [OUTDATED] => Some(Box::new((left.array()?, left.int()?))),
         _ => return None,
     };
     let user = match u16::from_be_bytes(left.array()?) {
@@ -208,10 +203,10 @@ impl<'a> Left<'a> {
         self.take(N)?.try_into().ok()
     }
 
-    /// Takes a number that is a time or counts: never negative, and never beyond 2^53.
+    /// Takes a number that is a time or counts: never negative, and below 2^53, from where on Lua rounds.
     fn int(&mut self) -> Option<i64> {
         let int = self.array().map(i64::from_be_bytes)?;
-        (0..=MAX_INT).contains(&int).then_some(int)
+        (0..MAX_INT).contains(&int).then_some(int)
     }
 }
 
@@ -221,9 +216,9 @@ mod tests {
 
     use super::*;
 
-    /// As the Lua writes it: a user, a hash before, two fields.
+    /// As the Lua writes it: a rotation, a hash before, a user, two fields.
     fn sample() -> Vec<u8> {
-        let mut bytes = vec![FORM];
+        let mut bytes = vec![ROTATED];
         bytes.extend([7; 32]);
         for int in [3_i64, 60_000_003, 90_000_003, 1] {
             bytes.extend(int.to_be_bytes());
@@ -232,8 +227,9 @@ mod tests {
         for int in [7_000_000_i64, 1_000_000] {
             bytes.extend(int.to_be_bytes());
         }
-        bytes.extend([2, ROTATED_WITH_GRACE]);
+        bytes.push(2);
         bytes.extend(4_i64.to_be_bytes());
+        bytes.push(OUTDATED);
         bytes.extend([8; 32]);
         bytes.extend(5_i64.to_be_bytes());
         bytes.extend(b"\0\x03ada");
@@ -297,8 +293,8 @@ mod tests {
     #[test]
     fn a_time_that_no_clock_gives_is_not_a_session() {
         // Seen, the deadlines, the creation, the rotation, the end of its grace, and the sign-in.
-        for at in [33, 41, 49, 57, 91, 131, 160] {
-            for wrong in [-1, i64::MIN, i64::MAX] {
+        for at in [33, 41, 49, 57, 90, 131, 160] {
+            for wrong in [-1, i64::MIN, MAX_INT, MAX_INT + 1, i64::MAX] {
                 let mut bytes = sample();
                 bytes[at..at + 8].copy_from_slice(&wrong.to_be_bytes());
                 assert!(read(&bytes.into()).is_none(), "{at} {wrong}");
@@ -307,10 +303,10 @@ mod tests {
     }
 
     #[test]
-    fn a_session_that_an_earlier_version_wrote_is_read() {
+    fn a_session_without_the_time_of_a_rotation_is_read() {
         let mut bytes = sample();
-        bytes[90] = OUTDATED;
-        bytes.drain(91..99);
+        bytes[0] = FORM;
+        bytes.drain(90..98);
         let Some(Held::Live(stored)) = read(&bytes.into()) else {
             panic!("it is a session");
         };
@@ -322,10 +318,12 @@ mod tests {
         #[test]
         fn no_bytes_panic(mut bytes in proptest::collection::vec(any::<u8>(), 0..200)) {
             let _ = read(&bytes.clone().into());
-            if let Some(first) = bytes.first_mut() {
-                *first = FORM;
+            for form in [FORM, ROTATED] {
+                if let Some(first) = bytes.first_mut() {
+                    *first = form;
+                }
+                let _ = read(&bytes.clone().into());
             }
-            let _ = read(&bytes.into());
         }
 
         #[test]

@@ -9,6 +9,6 @@ if form == ENDED then
   redis.call('SETRANGE', KEYS[1], 33, '\0')
   return 1
 end
-if form ~= FORM then return 0 end
+if not is_session(form) then return 0 end
 put(KEYS[1], struct.pack(TOMBSTONE, ENDED, hash, 0, now() + ARGV[2] * 1000), ARGV[2])
 return 1

@@ -72,8 +72,8 @@ impl Sessions {
     /// calls fail: requests do not ask the store for it each time. A session of a later sign-in is in force
     /// everywhere at once. One round trip, whatever the number of sessions.
     ///
-    /// It also replaces the record of this if it was damaged. Until then nobody knows whose sessions have ended,
-    /// so requests of users fail as if the store did.
+    /// It also replaces the record of this if it was damaged. Until then nobody knows whose sessions have ended:
+    /// once a process has found that, within a second, its requests of users fail as if the store did.
     ///
     /// # Errors
     /// [`SessionErrorKind::Unavailable`](crate::SessionErrorKind::Unavailable) if the store fails. They may

@@ -124,7 +124,7 @@ impl Sessions {
                 (&all, &mut everyone as _),
             ];
             let [first, second, third] = self.programs.run_each(calls).await;
-            let everyone = everyone.reply(third)?;
+            let everyone = self.everyone.readable(everyone.reply(third)?)?;
             Ok((list.reply(first)?, revocation.reply(second)?, everyone))
         });
         let (mut ids, revocation, everyone) = both.await?;

@@ -2,6 +2,9 @@
 
 use std::sync::atomic::{AtomicI64, Ordering};
 
+use larder_store::Result;
+use larder_store::program::Wire;
+
 /// The time after which one caller asks the store again, in microseconds: a second.
 const FRESH: i64 = 1_000_000;
 /// The time after which every caller asks, because those that should have failed: five seconds.
@@ -36,6 +39,17 @@ impl Everyone {
         // A clock at its very start is as good as one microsecond later.
         self.learned.store(now.max(1), Ordering::Release);
         before.max(generation)
+    }
+
+    /// Returns the generation that the store gave. If nobody can read it, every caller must ask from now on.
+    ///
+    /// # Errors
+    /// If nobody can read it.
+    pub(super) fn readable(&self, generation: Option<i64>) -> Result<i64> {
+        generation.ok_or_else(|| {
+            self.forget();
+            Wire::unexpected("when the sessions of everyone ended: end them again")
+        })
     }
 
     /// Notes a generation that this process has made.

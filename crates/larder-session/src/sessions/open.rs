@@ -206,7 +206,7 @@ impl Sessions {
                 None => {
                     let key = EveryoneRecord::key();
                     let everyone = ready!(self.programs.run_now(&key, &ReadEveryone))?;
-                    self.everyone.learn(everyone, now)
+                    self.everyone.learn(self.everyone.readable(everyone)?, now)
                 }
             };
         }
@@ -268,7 +268,7 @@ impl Sessions {
                         (user, &mut state as _),
                     ];
                     let [one, two, three, four] = self.programs.run_each(calls).await;
-                    let everyone = everyone.reply(three)?;
+                    let everyone = self.everyone.readable(everyone.reply(three)?)?;
                     ([one, two], state.reply(four)?, Some(everyone))
                 }
             };

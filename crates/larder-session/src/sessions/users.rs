@@ -107,7 +107,8 @@ impl Sessions {
             // Read before the session is listed: sessions that end in between end this one too.
             let calls = [(&all, &mut everyone as _), (&key, &mut enrolled as _)];
             let [first, second] = self.programs.run_each(calls).await;
-            Ok((everyone.reply(first)?, enrolled.reply(second)?))
+            let everyone = self.everyone.readable(everyone.reply(first)?)?;
+            Ok((everyone, enrolled.reply(second)?))
         });
         let (everyone, enrolled) = both.await?;
         Ok((enrolled, everyone))
@@ -200,7 +201,7 @@ impl Sessions {
                 (&all, &mut everyone as _),
             ];
             let [first, second, third] = self.programs.run_each(calls).await;
-            let everyone = everyone.reply(third)?;
+            let everyone = self.everyone.readable(everyone.reply(third)?)?;
             Ok((peek.reply(first)?, revocation.reply(second)?, everyone))
         });
         let (Some(peeked), Some(revocation), everyone) = each.await? else {

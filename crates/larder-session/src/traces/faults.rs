@@ -20,8 +20,8 @@ async fn every_planted_fault_in_the_lua_is_caught() {
             "'GETRANGE', KEYS[1], 0, 120",
         ),
         (Left::SCRIPT, "left(KEYS[1])", "left(KEYS[1]) + 1"),
-        (Touch::SCRIPT, "now - seen <", "now - seen <="),
-        (Touch::SCRIPT, "now >= absolute_at", "now > absolute_at"),
+        (Touch::SCRIPT, "now - s.seen <", "now - s.seen <="),
+        (Touch::SCRIPT, "now >= s.absolute_at", "now > s.absolute_at"),
         (
             Touch::SCRIPT,
             "math.min(chosen, absolute_at - now)",
@@ -29,7 +29,7 @@ async fn every_planted_fault_in_the_lua_is_caught() {
         ),
         (
             Touch::SCRIPT,
-            "if idle <= 0 then touch",
+            "if s.idle <= 0 then touch",
             "if true then touch",
         ),
         (Touch::SCRIPT, "if chosen <= 0 then", "if true then"),
@@ -105,7 +105,23 @@ async fn every_planted_fault_in_the_lua_is_caught() {
             "put(KEYS[1], struct.pack(TOMBSTONE, ENDED, s.hash, 1,",
         ),
         (Rotate::SCRIPT, "ARGV[5] and 0 or now", "0"),
-        (Apply::SCRIPT, "'>Bi8', 8, s.rotated", "'>Bi8', 8, 1"),
+        (Apply::SCRIPT, "'>i8', s.rotated", "'>i8', 1"),
+        (
+            Rotate::SCRIPT,
+            "s.rotated > 0 and ROTATED or",
+            "false and ROTATED or",
+        ),
+        (Apply::SCRIPT, "if s.form == ROTATED then", "if false then"),
+        (
+            TakeReason::SCRIPT,
+            "form == FORM or form == ROTATED",
+            "form == FORM",
+        ),
+        (
+            Apply::SCRIPT,
+            "weight = weight + 32",
+            "weight = weight + 31",
+        ),
         (TakeReason::SCRIPT, "hash ~= ARGV[1]", "false"),
         (TakeReason::SCRIPT, "if why == 0 then return 0 end", ""),
         (
@@ -115,8 +131,8 @@ async fn every_planted_fault_in_the_lua_is_caught() {
         ),
         (
             TakeReason::SCRIPT,
-            "if form ~= FORM then return 0 end",
-            "if form == FORM then return 0 end",
+            "if not is_session(form) then return 0 end",
+            "if is_session(form) then return 0 end",
         ),
         (Rotate::SCRIPT, "tonumber(ARGV[8]), ARGV[9]", "0, ARGV[9]"),
         (Create::SCRIPT, "tonumber(ARGV[8]), ARGV[9]", "0, ARGV[9]"),

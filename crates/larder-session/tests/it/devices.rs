@@ -180,7 +180,7 @@ async fn a_session_that_is_missing_from_the_list_is_revoked_all_the_same() {
     let (site, server) = (world.site(), world.server.as_ref().unwrap());
     let phone = signed_in(&site, "ada", "phone").await;
     let laptop = signed_in(&site, "ada", "laptop").await;
-    let keys = server.command(&["KEYS", "session-user:*"]).unwrap();
+    let keys = server.command(&["KEYS", "session-user:*}"]).unwrap();
     let larder_test::server::Reply::Array(keys) = keys else {
         panic!("no list: {keys:?}")
     };

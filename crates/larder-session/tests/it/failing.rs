@@ -290,6 +290,29 @@ async fn while_nobody_can_read_when_everyone_was_signed_out_no_user_is_signed_in
 }
 
 #[tokio::test]
+async fn a_process_that_cannot_read_when_everyone_was_signed_out_trusts_no_earlier_answer() {
+    let world = World::redis(Time::Manual).await;
+    let server = world.server.as_ref().unwrap();
+    world.advance(Duration::from_secs(1));
+    world.sessions().revoke_everyone().await.unwrap();
+    let (site, browser) = (world.site(), Browser::new());
+    browser.read(&site, "/log-in/ada").await;
+    assert_eq!(browser.read(&site, "/account").await, "ada");
+    server
+        .command(&["SETRANGE", "session-everyone:{all}", "0", "x"])
+        .unwrap();
+    world.advance(Duration::from_secs(1));
+    for request in 0..3 {
+        let reply = browser.copy().get(&site, "/account").await;
+        assert_eq!(reply.status, StatusCode::SERVICE_UNAVAILABLE, "{request}");
+    }
+    world.sessions().revoke_everyone().await.unwrap();
+    assert_eq!(browser.copy().read(&site, "/whoami").await, "");
+    browser.read(&site, "/log-in/ada").await;
+    assert_eq!(browser.read(&site, "/account").await, "ada");
+}
+
+#[tokio::test]
 async fn a_session_whose_user_was_damaged_is_absent_and_not_another_users() {
     let world = World::redis(Time::Real).await;
     let (site, server) = (world.site(), world.server.as_ref().unwrap());

@@ -1,4 +1,4 @@
-//! Writes whose answers are lost.
+//! Writes whose answers are lost, and writes that were not sent.
 
 use std::sync::Arc;
 
@@ -64,6 +64,27 @@ async fn a_write_whose_answer_was_lost_is_not_tried_again_in_its_request() {
         // The increment was done once, and the update after it.
         let count = request(&sessions, Some(&token)).get(COUNT).await.unwrap();
         assert_eq!(count, Some(7));
+    })
+    .await;
+}
+
+#[tokio::test]
+async fn a_write_that_was_certainly_not_sent_leaves_its_request_the_session() {
+    on_both(async |sessions| {
+        let token = begin(&sessions).await;
+        for script in ["session-apply", "session-create"] {
+            let mut failing = sessions.clone();
+            let staged = Staged::on(&mut failing, script, Stage::Fail);
+            let session = request(&failing, (script == "session-apply").then_some(&token));
+            session.increment(COUNT, 1).await.unwrap();
+            assert!(is_unavailable(session.save().await), "{script}");
+            assert_eq!(session.get(COUNT).await.unwrap(), Some(1), "{script}");
+            // The end of the request tries again.
+            let verdict = session.finish(StatusCode::OK).await;
+            assert!(verdict.answer == Answer::Unavailable, "{script}");
+            let calls = staged.calls.load(std::sync::atomic::Ordering::SeqCst);
+            assert_eq!(calls, 2, "{script}");
+        }
     })
     .await;
 }
