@@ -4,7 +4,7 @@ use std::net::IpAddr;
 use std::sync::Arc;
 use std::time::{Duration, Instant, SystemTime, UNIX_EPOCH};
 
-use futures_util::future::{join, join_all};
+use futures_util::future::{join_all, join3};
 use larder_redis::{Admin, AdminServer, RedisStore};
 use larder_store::program::Wire;
 use larder_store::{Error, ErrorKind, Store};
@@ -14,7 +14,7 @@ use tokio::time::timeout;
 use super::checks::NEEDS;
 use super::facts::{Facts, KeySample, LatencyEvent, Right, Sentinel, SlowCommand, User};
 use crate::fields::{Fields, Missing};
-use crate::keys::is_of_larder;
+use crate::keys::{TOGETHER, is_of_larder};
 
 /// The number of `PING`s, of which the median counts.
 const PINGS: usize = 5;
@@ -157,33 +157,65 @@ impl Reader<'_> {
             keys: keys.len(),
             ..KeySample::default()
         };
-        for key in &keys {
-            let key = key.as_bytes();
-            let (ttl, size) = join(
-                self.admin.run_on_key(&[b"PTTL", key], key),
-                self.admin.run_on_key(&[b"MEMORY", b"USAGE", key], key),
-            )
-            .await;
-            match ttl.map_err(|error| missing(&error))? {
-                Wire::Int(-1) => sample.without_ttl += 1,
-                // It has ended since it was listed.
-                Wire::Int(-2) => sample.keys -= 1,
-                _ => {}
-            }
-            if let Ok(Wire::Int(size)) = size {
-                sample.largest = sample.largest.max(u64::try_from(size).ok());
-            }
-            if counts_uses {
-                let command: [&[u8]; 3] = [b"OBJECT", b"FREQ", key];
-                let uses = self.admin.run_on_key(&command, key).await;
-                sample.note_uses(uses.map_err(|error| missing(&error)));
+        // One after the other, they would take a round trip each.
+        for keys in keys.chunks(TOGETHER) {
+            let measured = keys.iter().map(|key| self.measure(key, counts_uses));
+            for measured in join_all(measured).await {
+                sample.note(measured)?;
             }
         }
         Ok(sample)
     }
+
+    /// Measures a key. One round trip.
+    async fn measure(&self, key: &str, counts_uses: bool) -> Measured {
+        let key = key.as_bytes();
+        let (ttl, size, uses) = join3(
+            self.admin.run_on_key(&[b"PTTL", key], key),
+            self.admin.run_on_key(&[b"MEMORY", b"USAGE", key], key),
+            async {
+                let command: [&[u8]; 3] = [b"OBJECT", b"FREQ", key];
+                match counts_uses {
+                    true => Some(self.admin.run_on_key(&command, key).await),
+                    false => None,
+                }
+            },
+        )
+        .await;
+        Measured {
+            ttl: ttl.map_err(|error| missing(&error)),
+            size: size.ok(),
+            uses: uses.map(|uses| uses.map_err(|error| missing(&error))),
+        }
+    }
+}
+
+/// What a server says of one key.
+struct Measured {
+    ttl: Result<Wire, Missing>,
+    /// None if it may not be asked.
+    size: Option<Wire>,
+    /// None unless the server counts them.
+    uses: Option<Result<Wire, Missing>>,
 }
 
 impl KeySample {
+    fn note(&mut self, measured: Measured) -> Result<(), Missing> {
+        match measured.ttl? {
+            Wire::Int(-1) => self.without_ttl += 1,
+            // It has ended since it was listed.
+            Wire::Int(-2) => self.keys -= 1,
+            _ => {}
+        }
+        if let Some(Wire::Int(size)) = measured.size {
+            self.largest = self.largest.max(u64::try_from(size).ok());
+        }
+        if let Some(uses) = measured.uses {
+            self.note_uses(uses);
+        }
+        Ok(())
+    }
+
     fn note_uses(&mut self, uses: Result<Wire, Missing>) {
         let highest = match &self.hottest {
             Some(Ok(highest)) => *highest,

@@ -4,4 +4,5 @@ mod kind;
 mod survey;
 
 pub use kind::{is_of_larder, kind_of};
+pub(crate) use survey::TOGETHER;
 pub use survey::{KindSurvey, Survey, Surveyor};

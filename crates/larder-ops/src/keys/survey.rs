@@ -17,7 +17,7 @@ const ALL_MEASURED: u64 = 5_000;
 const SAMPLED: u64 = 50;
 
 /// The number of keys that are measured at once.
-const TOGETHER: usize = 25;
+pub(crate) const TOGETHER: usize = 25;
 
 /// Surveys the keys of a store that begin with a prefix.
 ///

@@ -1,4 +1,5 @@
 use std::sync::Arc;
+use std::time::Duration;
 
 use larder_store::{Result, Store, Timestamp, Ttl};
 use larder_structures::recent_list::RecentList;
@@ -12,6 +13,8 @@ use crate::time::now;
 pub(super) const MAX_ENTRIES: u32 = 500;
 /// How long the log lives after the last action.
 const TTL: Ttl = Ttl::from_secs(90 * 86_400);
+/// How long an action is confirmed to who did it.
+const MOMENT: Duration = Duration::from_secs(60);
 /// The longest name of an operator in the log, in characters.
 const LONGEST: usize = 64;
 
@@ -27,10 +30,38 @@ pub(super) struct Entry {
     pub(super) what: String,
     /// What it was done to: a fingerprint, so that no key and no user is in the log.
     pub(super) target: String,
-    /// How many things it changed.
+    /// How many things it changed. 0 unless it was done.
     pub(super) count: u64,
+    /// Entries from before outcomes were kept are of actions that were done.
+    #[serde(default)]
+    pub(super) outcome: Outcome,
     /// When, in microseconds.
     at: i64,
+}
+
+/// What became of an action.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(rename_all = "lowercase")]
+pub(super) enum Outcome {
+    #[default]
+    Done,
+    /// The store refused it, and may have done a part before.
+    Failed,
+    /// The answer of the store was lost.
+    Unknown,
+    /// It was given up at its bound, and may have been done in part.
+    Timeout,
+}
+
+impl Outcome {
+    pub(super) fn as_str(self) -> &'static str {
+        match self {
+            Self::Done => "done",
+            Self::Failed => "failed",
+            Self::Unknown => "unknown",
+            Self::Timeout => "timeout",
+        }
+    }
 }
 
 impl ActionLog {
@@ -39,19 +70,20 @@ impl ActionLog {
         Ok(Self(list.with_max_items(MAX_ENTRIES)))
     }
 
-    /// Adds an action. One round trip.
+    /// Adds an action on the target with a [`fingerprint`]. One round trip.
     pub(super) async fn note(
         &self,
         operator: &Operator,
         what: &str,
-        target: &str,
-        count: u64,
+        target: String,
+        (outcome, count): (Outcome, u64),
     ) -> Result<()> {
         let entry = Entry {
-            who: operator.name().chars().take(LONGEST).collect(),
+            who: kept(operator),
             what: what.to_owned(),
-            target: fingerprint(target),
+            target,
             count,
+            outcome,
             at: now().as_micros(),
         };
         // A structure of texts and numbers is always JSON.
@@ -71,9 +103,23 @@ impl ActionLog {
 }
 
 impl Entry {
+    /// Returns whether an operator did this a moment ago.
+    pub(super) fn is_of(&self, operator: &Operator, what: &str, count: u64) -> bool {
+        let age = now().as_micros() - self.at;
+        self.who == kept(operator)
+            && self.what == what
+            && (self.outcome, self.count) == (Outcome::Done, count)
+            && age < MOMENT.as_micros() as i64
+    }
+
     pub(super) fn at(&self) -> Timestamp {
         Timestamp::from_micros(self.at)
     }
+}
+
+/// Returns the name of an operator as the log has it.
+fn kept(operator: &Operator) -> String {
+    operator.name().chars().take(LONGEST).collect()
 }
 
 /// Returns the first eight hexadecimal digits of the SHA-256 of a target.

@@ -15,9 +15,13 @@ struct Shared<T> {
 struct Last<T> {
     found: Option<T>,
     at: Option<Instant>,
+    /// When the last run ended, whether it found something or not.
+    tried: Option<Instant>,
     /// Work that takes long is repeated less often.
     took: Duration,
     is_running: bool,
+    /// Whether the last run was given up at its bound.
+    is_late: bool,
 }
 
 /// What was found last.
@@ -25,6 +29,8 @@ pub(super) struct Latest<T> {
     /// None before the work has ended for the first time.
     pub(super) found: Option<T>,
     pub(super) age: Duration,
+    /// Whether the last run was given up at its bound, so that nothing newer was found.
+    pub(super) is_late: bool,
 }
 
 impl<T: Clone + Send + 'static> Background<T> {
@@ -33,8 +39,10 @@ impl<T: Clone + Send + 'static> Background<T> {
             last: Mutex::new(Last {
                 found: None,
                 at: None,
+                tried: None,
                 took: Duration::ZERO,
                 is_running: false,
+                is_late: false,
             }),
             ended: Notify::new(),
         }))
@@ -65,12 +73,13 @@ impl<T: Clone + Send + 'static> Background<T> {
         Latest {
             found: last.found.clone(),
             age: last.at.map_or(Duration::ZERO, |at| at.elapsed()),
+            is_late: last.is_late,
         }
     }
 
     /// Makes the next call start the work anew.
     pub(super) fn forget(&self) {
-        self.0.lock().at = None;
+        self.0.lock().tried = None;
     }
 }
 
@@ -82,7 +91,7 @@ impl<T> Shared<T> {
     fn claim(&self, max_age: Duration) -> bool {
         let mut last = self.lock();
         let max_age = max_age.max(last.took * 10);
-        let is_due = last.at.is_none_or(|at| at.elapsed() > max_age);
+        let is_due = last.tried.is_none_or(|tried| tried.elapsed() > max_age);
         let is_claimed = is_due && !last.is_running;
         last.is_running |= is_claimed;
         is_claimed
@@ -102,11 +111,15 @@ impl<T> Drop for Claim<T> {
 async fn run<T>(shared: Arc<Shared<T>>, within: Duration, work: impl Future<Output = T>) {
     let claim = Claim(shared);
     let started = Instant::now();
-    if let Ok(found) = timeout(within, work).await {
-        let mut last = claim.0.lock();
+    let found = timeout(within, work).await;
+    let mut last = claim.0.lock();
+    last.is_late = found.is_err();
+    // Work that is given up counts as well, or it would begin anew at each call.
+    last.tried = Some(Instant::now());
+    last.took = started.elapsed();
+    if let Ok(found) = found {
         last.found = Some(found);
-        last.at = Some(Instant::now());
-        last.took = started.elapsed();
+        last.at = last.tried;
     }
 }
 
@@ -138,12 +151,15 @@ mod tests {
     }
 
     #[tokio::test]
-    async fn work_past_its_bound_ends_and_is_started_again() {
+    async fn work_past_its_bound_is_given_up_and_started_again_when_it_is_due() {
         let background = Background::new();
         let tick = Duration::from_millis(1);
         let none = background.latest(LONG, LONG, tick, pending()).await;
-        assert_eq!(none.found, None::<u8>);
-        let found = background.latest(LONG, LONG, LONG, ready(1)).await;
-        assert_eq!(found.found, Some(1));
+        assert_eq!((none.found, none.is_late), (None::<u8>, true));
+        let same = background.latest(LONG, tick, LONG, ready(1)).await;
+        assert_eq!((same.found, same.is_late), (None, true));
+        background.forget();
+        let found = background.latest(LONG, LONG, LONG, ready(2)).await;
+        assert_eq!((found.found, found.is_late), (Some(2), false));
     }
 }

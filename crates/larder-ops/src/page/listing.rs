@@ -72,6 +72,10 @@ impl Listing {
         let latest = self.found.latest(MAX_AGE, PATIENCE / 2, WITHIN, list).await;
         let age = latest.age.as_secs();
         match latest.found {
+            None if latest.is_late => nothing(format!(
+                "The keys of the store could not be listed within {} s. It is tried again later.",
+                WITHIN.as_secs()
+            )),
             None => nothing(
                 "The keys of the store are being listed, which takes a while; or it does not answer."
                     .to_owned(),

@@ -1,13 +1,15 @@
 use std::convert::Infallible;
+use std::pin::pin;
 use std::sync::Arc;
 use std::time::Duration;
 
 use axum::http::StatusCode;
 use axum::response::sse::{Event, Sse};
 use axum::response::{IntoResponse, Response};
+use futures_util::future::select;
 use futures_util::stream;
-use tokio::sync::OwnedSemaphorePermit;
-use tokio::time::sleep;
+use tokio::sync::mpsc;
+use tokio::time::{sleep, timeout};
 
 use super::state::Visit;
 use super::view::View;
@@ -19,14 +21,8 @@ pub(super) const MAX_STREAMS: usize = 16;
 const EVERY: Duration = Duration::from_secs(2);
 /// The pictures of a stream. Then the browser asks anew, and so the guard is asked again.
 const PICTURES: u32 = 10;
-
-/// One open stream.
-struct Stream {
-    visit: Visit,
-    view: View,
-    left: u32,
-    _open: OwnedSemaphorePermit,
-}
+/// The end of a stream, also of one that nobody reads. It leaves some time to make the pictures.
+const LASTS: Duration = EVERY.saturating_mul(PICTURES + 2);
 
 /// Sends the panels of a view again and again.
 pub(super) async fn follow(visit: Visit, view: View) -> Response {
@@ -35,19 +31,30 @@ pub(super) async fn follow(visit: Visit, view: View) -> Response {
         // A browser does not try again by itself after this, and the page works by reload.
         return StatusCode::SERVICE_UNAVAILABLE.into_response();
     };
-    let stream = Stream {
-        visit,
-        view,
-        left: PICTURES,
-        _open: open,
-    };
-    Sse::new(stream::unfold(stream, next)).into_response()
+    let (sender, receiver) = mpsc::channel(1);
+    // A task of its own ends on time, whether the pictures are read or not.
+    tokio::spawn(async move {
+        let sent = pin!(send(&visit, view, &sender));
+        let left = pin!(sender.closed());
+        // However it ends, there is room for another stream.
+        let _ = timeout(LASTS, select(sent, left)).await;
+        drop(open);
+    });
+    let pictures = stream::unfold(receiver, |mut receiver| async {
+        let event = receiver.recv().await?;
+        Some((Ok::<_, Infallible>(event), receiver))
+    });
+    Sse::new(pictures).into_response()
 }
 
-async fn next(mut stream: Stream) -> Option<(Result<Event, Infallible>, Stream)> {
-    stream.left = stream.left.checked_sub(1)?;
-    sleep(EVERY).await;
-    let html = views::panels_of(&stream.visit, stream.view).await;
-    let event = Event::default().event("panels").data(html);
-    Some((Ok(event.retry(Duration::from_secs(1))), stream))
+async fn send(visit: &Visit, view: View, sender: &mpsc::Sender<Event>) {
+    for _ in 0..PICTURES {
+        sleep(EVERY).await;
+        let html = views::panels_of(visit, view).await;
+        let event = Event::default().event("panels").data(html);
+        let event = event.retry(Duration::from_secs(1));
+        if sender.send(event).await.is_err() {
+            return;
+        }
+    }
 }

@@ -102,6 +102,19 @@ impl Frame<'_> {
 /// Writes a view that says why something was not done.
 pub(super) async fn refuse(visit: &Visit, status: StatusCode, text: &str) -> Response {
     let panel = Panel::new("refused", "Nothing was done", Origin::Page).alarm(Tone::Bad, text);
+    alone(visit, status, panel).await
+}
+
+/// Writes a view that says why something may not have been done.
+pub(super) async fn unsure(visit: &Visit, status: StatusCode, text: &str) -> Response {
+    let panel = Panel::new("unsure", "It may not have been done", Origin::Page);
+    let panel = panel
+        .alarm(Tone::Bad, text)
+        .note("Look at the view again before you repeat it.");
+    alone(visit, status, panel).await
+}
+
+async fn alone(visit: &Visit, status: StatusCode, panel: Panel) -> Response {
     let mut frame = frame(visit, View::Overview, None).await;
     frame.is_live = false;
     frame.page(status, &[panel])

@@ -73,18 +73,25 @@ pub(super) fn router(shared: Arc<Shared>, guard: Guard) -> Router {
         .layer(DefaultBodyLimit::max(MAX_FORM))
         .layer(map_response(private))
         .layer(from_fn_with_state(guard, admit))
+        .layer(map_response(unstored))
 }
 
 fn asset(kind: &'static str, text: &'static str) -> axum::routing::MethodRouter<Arc<Shared>> {
     get(move || async move { ([(CONTENT_TYPE, kind)], text) })
 }
 
-/// Keeps what the page answers out of every cache, frame and foreign script.
+/// Keeps all answers out of every cache, those of the guard as well: they are for one person.
+async fn unstored(mut response: Response) -> Response {
+    let headers = response.headers_mut();
+    headers.insert(CACHE_CONTROL, HeaderValue::from_static("no-store"));
+    response
+}
+
+/// Keeps what the page answers out of every frame and foreign script.
 async fn private(mut response: Response) -> Response {
     let headers = response.headers_mut();
     headers.insert(CONTENT_SECURITY_POLICY, CSP);
     for (name, value) in [
-        (CACHE_CONTROL, "no-store"),
         (X_CONTENT_TYPE_OPTIONS, "nosniff"),
         (REFERRER_POLICY, "same-origin"),
         (X_FRAME_OPTIONS, "DENY"),

@@ -1,12 +1,13 @@
 //! Each check that can be brought about on a real server, both ways.
 
 use std::sync::Arc;
-use std::time::Duration;
+use std::time::{Duration, Instant};
 
 use larder_ops::doctor::{App, Doctor, Finding, Report, Status, Use, Uses, namespace_owner};
 use larder_redis::RedisStore;
 use larder_store::{Namespace, Prefixed, Store};
-use larder_test::server::{Connection, RedisCluster, RedisSentinels};
+use larder_test::proxy::{Direction, FaultProxy};
+use larder_test::server::{Connection, RedisCluster, RedisSentinels, RedisServer};
 
 use crate::support::{PREFIX, connect, healthy, run, store};
 
@@ -42,6 +43,24 @@ async fn a_healthy_server_is_all_ok() {
     }
     assert!(report.findings.len() >= 33, "{}", report.findings.len());
     assert_eq!(report.worst(), Status::Ok);
+}
+
+#[tokio::test]
+async fn keys_of_a_distant_server_are_measured_together() {
+    let server = RedisServer::start().unwrap();
+    let write = "for i = 1, 500 do redis.call('SET', 'film:{' .. i .. '}', i, 'EX', 600) end";
+    server.command(&["EVAL", write, "0"]).unwrap();
+    let proxy = FaultProxy::start(server.address()).unwrap();
+    let store = connect(&proxy.url()).await;
+    proxy.delay(Direction::Replies, Duration::from_millis(30));
+    let started = Instant::now();
+    let report = Doctor::new(Uses::ALL)
+        .with_interval(Duration::ZERO)
+        .examine(&store)
+        .await;
+    // One after the other they take 15 s.
+    assert!(started.elapsed() < Duration::from_secs(10));
+    assert_status(&report, "L013", Status::Ok);
 }
 
 #[tokio::test]

@@ -75,16 +75,40 @@ impl Queue {
     /// [`ErrorKind::Invalid`](larder_store::ErrorKind::Invalid) if the store runs no programs or lets
     /// nobody wait.
     pub fn new(store: Arc<dyn Store>, name: &str) -> Result<Self> {
-        Self::with_id(store, name, name)
+        Self::unmetered(store, name, None).map(Self::metered)
     }
 
     /// One partition of the queue called `name`.
     pub(crate) fn partition(store: Arc<dyn Store>, name: &str, number: u16) -> Result<Self> {
-        let queue = Self::with_id(store, name, (name, u32::from(number)))?;
-        Ok(Self {
-            partition: number,
-            ..queue
-        })
+        Self::unmetered(store, name, Some(number)).map(Self::metered)
+    }
+
+    /// Makes a queue, or one `partition` of it, that registers no metrics.
+    ///
+    /// It is for tools that look at queues whose names they find in a store: these are as many as the store
+    /// holds, and a metric for each would have no bound.
+    ///
+    /// # Errors
+    /// As [`new`](Self::new) gives them.
+    pub fn unmetered(store: Arc<dyn Store>, name: &str, partition: Option<u16>) -> Result<Self> {
+        match partition {
+            None => Self::with_id(store, name, name),
+            Some(number) => {
+                let queue = Self::with_id(store, name, (name, u32::from(number)))?;
+                Ok(Self {
+                    partition: number,
+                    ..queue
+                })
+            }
+        }
+    }
+
+    fn metered(self) -> Self {
+        Self {
+            enqueued: crate::metrics::enqueued(&self.name),
+            unreadable: crate::metrics::unreadable(&self.name),
+            ..self
+        }
     }
 
     pub(crate) fn number(&self) -> u16 {
@@ -100,8 +124,8 @@ impl Queue {
             name: name.into(),
             settings: Settings::default(),
             max_payload: settings::DEFAULT_MAX_PAYLOAD,
-            enqueued: crate::metrics::enqueued(name),
-            unreadable: crate::metrics::unreadable(name),
+            enqueued: metrics::Counter::noop(),
+            unreadable: metrics::Counter::noop(),
             idle: Arc::default(),
         })
     }

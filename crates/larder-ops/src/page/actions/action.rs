@@ -1,17 +1,14 @@
-use std::num::NonZeroU16;
-use std::sync::Arc;
-
-use larder_queue::{Partitioned, Queue, QueueRecord};
 use larder_session::DeviceId;
+use larder_store::Key;
 use larder_store::program::Record;
-use larder_store::{Key, Store};
 use larder_structures::lock::{Permits, Release};
-use percent_encoding::percent_decode_str;
 
+use super::queue::queue;
+use super::trouble::{Result, Trouble, refused, told, unasked, unsure, unsure_of_session};
 use crate::page::numbers::of;
 use crate::page::state::Shared;
 use crate::page::view::View;
-use crate::records::{id_of, lock_holders};
+use crate::records::lock_holders;
 use crate::time::now;
 
 /// Something that an operator can do.
@@ -34,10 +31,16 @@ pub(in crate::page) struct Target {
     pub(in crate::page) subject: String,
     /// The device of a user.
     pub(in crate::page) device: String,
+    /// What the question was about. Empty before it is asked.
+    pub(super) seen: String,
 }
 
-/// The result of an action, or the reason why there is none.
-type Outcome<T> = Result<T, String>;
+/// What an operator is asked before something is done.
+pub(super) struct Question {
+    pub(super) text: String,
+    /// What it is about, so that no more is done after the answer.
+    pub(super) seen: String,
+}
 
 impl Action {
     const ALL: [Self; 8] = [
@@ -122,9 +125,10 @@ impl Action {
     }
 
     /// Says what it would do, with the count. An error if there is nothing to do.
-    pub(super) async fn question(self, shared: &Shared, target: &Target) -> Outcome<String> {
+    pub(super) async fn question(self, shared: &Shared, target: &Target) -> Result<Question> {
         let subject = &*target.subject;
-        Ok(match self {
+        let mut seen = String::new();
+        let text = match self {
             Self::RevokeDevice => {
                 device_of(shared, target).await?;
                 "This ends 1 session of the user.".to_owned()
@@ -132,6 +136,7 @@ impl Action {
             Self::RevokeUser => {
                 let devices = shared.sessions.devices(subject).await.map_err(told)?;
                 let sessions = of(devices.len() as u64, "session", "sessions");
+                seen = devices.len().to_string();
                 format!("This ends {sessions} of the user.")
             }
             Self::PurgeUri => "This removes 1 URI with all its variants. The next visitors wait \
@@ -144,6 +149,7 @@ impl Action {
             }
             Self::RedriveQueue => {
                 let dead = queue(shared, subject)?.counts().await.map_err(told)?.dead;
+                seen = dead.to_string();
                 format!(
                     "This runs {} again.",
                     of(dead, "dead letter", "dead letters")
@@ -151,6 +157,8 @@ impl Action {
             }
             Self::BreakLock => {
                 let holders = holders(shared, &lock(subject)?).await?;
+                let fences = holders.iter().map(u64::to_string);
+                seen = fences.collect::<Vec<_>>().join(",");
                 let holders = of(holders.len() as u64, "holder", "holders");
                 format!(
                     "This takes the lock from {holders}. They learn of it when they renew it, and may \
@@ -159,53 +167,72 @@ impl Action {
             }
             Self::PauseQueue => "No job is taken any more, and jobs that run go on.".to_owned(),
             Self::ResumeQueue => "Jobs are taken again.".to_owned(),
-        })
+        };
+        Ok(Question { text, seen })
     }
 
-    /// Does it, and returns how many things it changed.
-    pub(super) async fn run(self, shared: &Shared, target: &Target) -> Outcome<u64> {
+    /// Does it to what the question was about, and returns how many things it changed.
+    pub(super) async fn run(self, shared: &Shared, target: &Target) -> Result<u64> {
         let subject = &*target.subject;
         match self {
             Self::RevokeDevice => {
                 let id = device_of(shared, target).await?;
                 let revoked = shared.sessions.revoke(subject, id).await;
-                revoked.map(u64::from).map_err(told)
+                revoked.map(u64::from).map_err(unsure_of_session)
             }
             Self::RevokeUser => {
                 let devices = shared.sessions.devices(subject).await.map_err(told)?;
-                shared.sessions.revoke_all(subject).await.map_err(told)?;
-                Ok(devices.len() as u64)
+                let devices = devices.len() as u64;
+                if devices > target.seen()? {
+                    let sessions = of(devices, "session", "sessions");
+                    let text = format!("The user has {sessions} by now: ask again.");
+                    return Err(Trouble::Refused(text));
+                }
+                let revoked = shared.sessions.revoke_all(subject).await;
+                revoked.map(|()| devices).map_err(unsure_of_session)
             }
-            Self::PurgeUri => shared.purger.purge(subject).await.map(|()| 1).map_err(told),
+            Self::PurgeUri => {
+                let purged = shared.purger.purge(subject).await;
+                purged.map(|()| 1).map_err(unsure)
+            }
             Self::PurgeTag => {
                 let purged = shared.purger.purge_tag(subject).await;
-                purged.map(|()| 1).map_err(told)
+                purged.map(|()| 1).map_err(unsure)
             }
             Self::PauseQueue => {
                 let paused = queue(shared, subject)?.pause().await;
-                paused.map(|()| 1).map_err(told)
+                paused.map(|()| 1).map_err(unsure)
             }
             Self::ResumeQueue => {
                 let resumed = queue(shared, subject)?.resume().await;
-                resumed.map(|()| 1).map_err(told)
+                resumed.map(|()| 1).map_err(unsure)
             }
             Self::RedriveQueue => {
                 let queue = queue(shared, subject)?;
                 // What dies meanwhile is left for the next time.
                 let dead = queue.counts().await.map_err(told)?.dead;
-                queue.redrive(dead).await.map_err(told)
+                let many = dead.min(target.seen()?);
+                queue.redrive(many).await.map_err(unsure)
             }
-            Self::BreakLock => break_lock(shared, &lock(subject)?).await,
+            Self::BreakLock => break_lock(shared, &lock(subject)?, &target.fences()?).await,
         }
     }
 }
 
-/// Says in words what went wrong. Errors of larder name no key and no session.
-fn told(error: impl std::fmt::Display) -> String {
-    format!("Nothing may have been done: {error}.")
+impl Target {
+    /// Returns the number that the question named.
+    fn seen(&self) -> Result<u64> {
+        self.seen.parse().map_err(|_| unasked())
+    }
+
+    /// Returns the tokens of the holders that the question counted.
+    fn fences(&self) -> Result<Vec<i64>> {
+        let fences = self.seen.split(',').map(str::parse::<i64>);
+        fences.collect::<Result<_, _>>().map_err(|_| unasked())
+    }
 }
 
-async fn device_of(shared: &Shared, target: &Target) -> Outcome<DeviceId> {
+async fn device_of(shared: &Shared, target: &Target) -> Result<DeviceId> {
     let id: DeviceId = target.device.parse().map_err(told)?;
     let devices = shared
         .sessions
@@ -215,68 +242,39 @@ async fn device_of(shared: &Shared, target: &Target) -> Outcome<DeviceId> {
     let is_listed = devices.iter().any(|device| device.id == id);
     is_listed
         .then_some(id)
-        .ok_or_else(|| "This session has ended already.".to_owned())
+        .ok_or_else(|| refused("This session has ended already."))
 }
 
-fn lock(key: &str) -> Outcome<Key> {
+fn lock(key: &str) -> Result<Key> {
     Key::parse(key, &[Permits::KIND])
         .map(Key::without_part)
-        .map_err(|_| "This is not the key of a lock.".to_owned())
+        .map_err(|_| refused("This is not the key of a lock."))
 }
 
 /// Returns the holders of a lock, of which there is at least one.
-async fn holders(shared: &Shared, key: &Key) -> Outcome<Vec<u64>> {
+async fn holders(shared: &Shared, key: &Key) -> Result<Vec<u64>> {
     let shown = shared.programs.inspect::<Permits>(key).await;
     let holders = lock_holders(&shown.map_err(told)?, now());
     if holders.is_empty() {
-        return Err("Nobody holds this lock any more.".to_owned());
+        return Err(refused("Nobody holds this lock any more."));
     }
     Ok(holders.into_iter().map(|holder| holder.fence).collect())
 }
 
-async fn break_lock(shared: &Shared, key: &Key) -> Outcome<u64> {
+/// Takes the lock from the holders that were asked about, and from none who came later.
+async fn break_lock(shared: &Shared, key: &Key, fences: &[i64]) -> Result<u64> {
     let mut broken = 0;
-    for fence in holders(shared, key).await? {
-        let fence = i64::try_from(fence).unwrap_or(i64::MAX);
+    for &fence in fences {
         let release = Release { fence };
-        let was_held = shared.programs.run(key, &release).await.map_err(told)?;
+        let was_held = shared.programs.run(key, &release).await.map_err(unsure)?;
         broken += u64::from(was_held);
     }
-    Ok(broken)
-}
-
-/// Returns the queue, or the partition of one, that has a key.
-fn queue(shared: &Shared, key: &str) -> Outcome<Queue> {
-    let unknown = || "This is not the key of a queue.".to_owned();
-    let key = Key::parse(key, &[QueueRecord::KIND]).map_err(|_| unknown())?;
-    queue_of(&shared.store, &key.without_part()).ok_or_else(unknown)
-}
-
-/// Returns the queue, or the partition of one, that has a key. None if its name is hashed.
-pub(in crate::page) fn queue_of(store: &Arc<dyn Store>, key: &Key) -> Option<Queue> {
-    let id = id_of(key);
-    let (name, number) = match id.split_once(':') {
-        Some((name, number)) => (name, Some(number.parse::<u16>().ok()?)),
-        None => (id, None),
-    };
-    let name = percent_decode_str(name).decode_utf8().ok()?;
-    let (queue, whole) = match number {
-        None => {
-            let queue = Queue::new(store.clone(), &name).ok()?;
-            (queue, Key::new(QueueRecord::KIND, &*name))
-        }
-        Some(number) => {
-            let partitions = NonZeroU16::new(number.checked_add(1)?)?;
-            let all = Partitioned::new(store.clone(), &name, partitions).ok()?;
-            let queue = all.queues().last()?.clone();
-            (
-                queue,
-                Key::new(QueueRecord::KIND, (&*name, u32::from(number))),
-            )
-        }
-    };
-    // A name that is hashed, or written in another way, would be another queue.
-    (whole == *key).then_some(queue)
+    match broken {
+        0 => Err(refused(
+            "The holders that were asked about have gone already.",
+        )),
+        broken => Ok(broken),
+    }
 }
 
 #[cfg(test)]

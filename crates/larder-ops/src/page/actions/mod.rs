@@ -1,20 +1,32 @@
 //! What operators can do: it is asked, done, and logged.
 
 mod action;
+mod attempt;
+mod queue;
+mod trouble;
 
 use axum::Form;
 use axum::http::StatusCode;
 use axum::http::header::LOCATION;
 use axum::response::{IntoResponse, Response};
 use serde::Deserialize;
+use tracing::Instrument;
 
-pub(super) use action::{Action, Target, queue_of};
+pub(super) use action::{Action, Target};
+pub(super) use queue::queue_of;
+
+use action::Question;
+use attempt::{attempt, within};
+use trouble::Trouble;
 
 use super::model::{Block, Form as Shown, Origin, Panel, Tone, shown};
 use super::patience::ask;
-use super::render::{frame, refuse};
+use super::render::{frame, refuse, unsure};
 use super::state::Visit;
 use super::view::View;
+
+/// The newest entries of the log in which an action is looked for that was done a moment ago.
+const RECENT: u32 = 20;
 
 /// What a form that acts sends.
 #[derive(Deserialize)]
@@ -27,6 +39,8 @@ pub(super) struct Sent {
     subject: String,
     #[serde(default)]
     device: String,
+    #[serde(default)]
+    seen: String,
     #[serde(default)]
     sure: String,
 }
@@ -75,59 +89,44 @@ pub(super) async fn act(visit: Visit, Form(sent): Form<Sent>) -> Result<Response
     let target = Target {
         subject: sent.subject.trim().to_owned(),
         device: sent.device,
+        seen: sent.seen,
     };
-    let shared = &visit.shared;
     if !action.is_harmless() && sent.sure != "yes" {
-        let question = action.question(shared, &target);
+        let question = action.question(&visit.shared, &target);
         return match within(question).await {
             Ok(question) => Ok(confirm(&visit, action, &target, question).await),
-            Err(trouble) => Err(refuse(&visit, StatusCode::CONFLICT, &trouble).await),
+            Err(trouble) => Err(refuse(&visit, StatusCode::CONFLICT, trouble.text()).await),
         };
     }
-    let count = match within(action.run(shared, &target)).await {
-        Ok(count) => count,
-        Err(trouble) => return Err(refuse(&visit, StatusCode::CONFLICT, &trouble).await),
+    let work = attempt(visit.shared.clone(), visit.operator.clone(), action, target);
+    // A browser that goes away stops neither the action nor its entry in the log.
+    let Ok(attempt) = tokio::spawn(work.in_current_span()).await else {
+        let text = "It ended in an error of the page, and a part of it may have been done.";
+        return Err(unsure(&visit, StatusCode::INTERNAL_SERVER_ERROR, text).await);
     };
-    shared.queues.forget();
-    shared.locks.forget();
-    let (name, operator) = (action.name(), &visit.operator);
-    tracing::info!(
-        operator = operator.name(),
-        action = name,
-        count,
-        "an operator acted"
-    );
-    let noted = shared.log.note(operator, name, &target.subject, count);
-    if let Err(trouble) = ask(noted).await {
-        tracing::warn!(
-            action = name,
-            count,
-            "an action is not in the log: {trouble}"
-        );
+    match attempt.result {
+        Ok(count) if attempt.is_logged => {
+            let (name, view) = (action.name(), action.view().path());
+            let back = format!("{}/{view}?did={name}&count={count}", visit.base);
+            Ok((StatusCode::SEE_OTHER, [(LOCATION, back)]).into_response())
+        }
+        Ok(count) => Ok(unlogged(&visit, action, count).await),
+        Err(Trouble::Refused(text)) => Err(refuse(&visit, StatusCode::CONFLICT, &text).await),
+        Err(Trouble::Unsure(_, text)) => {
+            Err(unsure(&visit, StatusCode::SERVICE_UNAVAILABLE, &text).await)
+        }
     }
-    let back = format!(
-        "{}/{}?did={name}&count={count}",
-        visit.base,
-        action.view().path()
-    );
-    Ok((StatusCode::SEE_OTHER, [(LOCATION, back)]).into_response())
-}
-
-/// Bounds an action, which may take many round trips.
-async fn within<T>(work: impl Future<Output = Result<T, String>>) -> Result<T, String> {
-    let bound = std::time::Duration::from_secs(10);
-    let done = tokio::time::timeout(bound, work).await;
-    done.unwrap_or_else(|_| Err("It took longer than 10 s, and may have been done in part.".into()))
 }
 
 /// Shows what an action would do, and asks.
-async fn confirm(visit: &Visit, action: Action, target: &Target, question: String) -> Response {
+async fn confirm(visit: &Visit, action: Action, target: &Target, question: Question) -> Response {
     let form = Shown {
         to: "actions",
         hidden: vec![
             ("action", action.name().to_owned()),
             ("subject", target.subject.clone()),
             ("device", target.device.clone()),
+            ("seen", question.seen),
             ("sure", "yes".to_owned()),
         ],
         button: action.verb(),
@@ -136,7 +135,7 @@ async fn confirm(visit: &Visit, action: Action, target: &Target, question: Strin
         ..Shown::default()
     };
     let panel = Panel::new("confirm", "Are you sure?", Origin::Page)
-        .alarm(Tone::Warn, question)
+        .alarm(Tone::Warn, question.text)
         .with(Block::Table(super::model::Table {
             caption: "What it is done to",
             columns: vec![super::model::text("action"), super::model::text("target")],
@@ -151,8 +150,23 @@ async fn confirm(visit: &Visit, action: Action, target: &Target, question: Strin
     frame.page(StatusCode::OK, &[panel])
 }
 
-/// Says what was done, from the address that a redirect leads to.
-pub(super) fn notice(view: View, did: &str, count: u64) -> Option<String> {
+/// Says that something was done and that the log does not have it.
+async fn unlogged(visit: &Visit, action: Action, count: u64) -> Response {
+    let panel = Panel::new("unlogged", "It was done", Origin::Page)
+        .alarm(Tone::Good, action.done(count))
+        .alarm(Tone::Warn, "It could not be written to the log of actions.");
+    let mut frame = frame(visit, action.view(), None).await;
+    frame.is_live = false;
+    frame.page(StatusCode::OK, &[panel])
+}
+
+/// Says what was done, if the address names what the log says of the operator.
+///
+/// Anybody can make a link to such an address, so the address alone is not believed. One round trip.
+pub(super) async fn notice(visit: &Visit, view: View, did: &str, count: u64) -> Option<String> {
     let action = Action::named(did).filter(|action| action.view() == view)?;
-    Some(action.done(count))
+    let newest = ask(visit.shared.log.newest(RECENT)).await.ok()?;
+    let mut newest = newest.iter();
+    let is_true = newest.any(|entry| entry.is_of(&visit.operator, action.name(), count));
+    is_true.then(|| action.done(count))
 }

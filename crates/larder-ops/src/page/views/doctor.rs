@@ -14,8 +14,25 @@ const MAX_AGE: Duration = Duration::from_secs(60);
 /// The bound of an examination.
 const WITHIN: Duration = Duration::from_secs(30);
 
-/// Returns the newest report and its age. None if the first is not finished.
-async fn report(shared: &Shared) -> Option<(Report, Duration)> {
+/// Why there is no report.
+struct NoReport {
+    short: &'static str,
+    text: &'static str,
+}
+
+const EXAMINING: NoReport = NoReport {
+    short: "examining",
+    text: "The doctor is examining the servers, which takes some seconds. If they do not answer, there is no \
+           report.",
+};
+
+const GIVEN_UP: NoReport = NoReport {
+    short: "gave up",
+    text: "The doctor could not examine the servers within 30 s. It tries again in some minutes.",
+};
+
+/// Returns the newest report and its age, or why there is none.
+async fn report(shared: &Shared) -> Result<(Report, Duration), NoReport> {
     let app = memory_shared_by_processes(shared.store.location(), |name| std::env::var(name).ok());
     let latest = match shared.redis.clone() {
         None => {
@@ -35,15 +52,18 @@ async fn report(shared: &Shared) -> Option<(Report, Duration)> {
                 .await
         }
     };
-    let (report, _) = latest.found?;
-    Some((report, latest.age))
+    match latest.found {
+        Some((report, _)) => Ok((report, latest.age)),
+        None if latest.is_late => Err(GIVEN_UP),
+        None => Err(EXAMINING),
+    }
 }
 
 /// Returns the tile of the worst that the doctor found.
 pub(super) async fn tile(shared: &Shared) -> Tile {
     let tile = match report(shared).await {
-        None => Tile::new("Doctor", "examining").tone(Tone::Unknown),
-        Some((report, age)) => {
+        Err(none) => Tile::new("Doctor", none.short).tone(Tone::Unknown),
+        Ok((report, age)) => {
             let count = |status| report.count(status) as u64;
             let found = format!(
                 "{}, {}, {} ago",
@@ -61,12 +81,9 @@ pub(super) async fn tile(shared: &Shared) -> Tile {
 
 pub(super) async fn read(shared: &Shared) -> Vec<Panel> {
     let panel = Panel::new("doctor", "Examination", Origin::Store);
-    let Some((report, age)) = report(shared).await else {
-        return vec![panel.alarm(
-            Tone::Unknown,
-            "The doctor is examining the servers, which takes some seconds. If they do not answer, there is no \
-             report.",
-        )];
+    let (report, age) = match report(shared).await {
+        Ok(found) => found,
+        Err(none) => return vec![panel.alarm(Tone::Unknown, none.text)],
     };
     let tiles = [Status::Fail, Status::Warn, Status::Unknown, Status::Ok].map(|status| {
         let count = report.count(status);

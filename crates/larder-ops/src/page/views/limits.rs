@@ -95,7 +95,7 @@ pub(super) fn read(shared: &Shared) -> Vec<Panel> {
         text("policy"),
         number("requests"),
         number("refused"),
-        number("part"),
+        number("share"),
         text("reasons"),
         number("near the limit"),
         number("shadow refusals"),

@@ -1,4 +1,4 @@
-use crate::page::action_log::MAX_ENTRIES;
+use crate::page::action_log::{MAX_ENTRIES, Outcome};
 use crate::page::model::{Cell, Origin, Panel, Table, Tone, number, text};
 use crate::page::numbers::count;
 use crate::page::patience::ask;
@@ -18,7 +18,14 @@ pub(super) async fn read(shared: &Shared) -> Vec<Panel> {
                     Cell::name(&entry.who),
                     Cell::name(&entry.what),
                     Cell::name(&entry.target),
-                    Cell::Text(count(entry.count as f64)),
+                    Cell::Text(match entry.outcome {
+                        Outcome::Done => count(entry.count as f64),
+                        _ => "–".to_owned(),
+                    }),
+                    match entry.outcome {
+                        Outcome::Done => Cell::Text(Outcome::Done.as_str().to_owned()),
+                        outcome => Cell::Badge(Tone::Warn, outcome.as_str().to_owned()),
+                    },
                 ]
             });
             let columns = [
@@ -27,6 +34,7 @@ pub(super) async fn read(shared: &Shared) -> Vec<Panel> {
                 text("what"),
                 text("target"),
                 number("how many"),
+                text("outcome"),
             ];
             let empty = "Nobody has acted yet.";
             panel.with(Table::of(

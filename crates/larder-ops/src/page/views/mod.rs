@@ -13,7 +13,7 @@ mod store;
 
 use axum::http::StatusCode;
 use axum::response::Response;
-use futures_util::future::join;
+use futures_util::future::{join, join3};
 use larder_store::{ErrorKind, Refusal};
 
 pub(super) use sessions::devices;
@@ -37,8 +37,13 @@ pub(super) struct Did {
 
 /// Writes a view.
 pub(super) async fn show(visit: &Visit, view: View, did: &Did) -> Response {
-    let notice = notice(view, &did.did, did.count);
-    let (frame, panels) = join(frame(visit, view, notice), panels(visit, view)).await;
+    let (mut frame, notice, panels) = join3(
+        frame(visit, view, None),
+        notice(visit, view, &did.did, did.count),
+        panels(visit, view),
+    )
+    .await;
+    frame.notice = notice;
     frame.page(StatusCode::OK, &panels)
 }
 

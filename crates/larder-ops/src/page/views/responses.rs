@@ -95,7 +95,7 @@ pub(super) fn read(shared: &Shared, may_act: bool) -> Vec<Panel> {
             let columns = [
                 text("outcome"),
                 number("responses"),
-                number("part"),
+                number("share"),
                 text("last minutes"),
             ];
             let table = Table::of("Responses by outcome", columns, rows.collect(), "");

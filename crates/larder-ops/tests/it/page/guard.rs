@@ -30,6 +30,8 @@ async fn nothing_of_the_page_is_served_past_the_guard() {
                     (status, ""),
                     "{method} {path} {who}"
                 );
+                assert_eq!(answer.headers["cache-control"], "no-store");
+                assert_eq!(answer.headers.contains_key("location"), who == "visitor");
             }
         }
     }

@@ -1,6 +1,8 @@
 //! The page, through HTTP, on a store in process and on a real server.
 
 mod actions;
+mod attempts;
+mod between;
 mod guard;
 mod names;
 mod trouble;

@@ -1,9 +1,10 @@
 use std::collections::BTreeSet;
 
-use axum::http::StatusCode;
+use axum::http::{Method, StatusCode};
 use larder_ops::page::OpsPage;
+use tower::ServiceExt;
 
-use super::world::{Stores, VIEWS, World, in_process, on_a_server, world, world_of};
+use super::world::{Stores, VIEWS, World, in_process, on_a_server, request, world, world_of};
 
 /// What each view shows of the app, in process and on a server.
 const SHOWN: [(&str, &[&str]); 11] = [
@@ -184,6 +185,26 @@ async fn a_view_is_sent_again_and_again_while_it_is_looked_at() {
         "name=\"token\"",
     ]);
     stream.lacks(&["<html"]);
+}
+
+#[tokio::test]
+async fn streams_that_nobody_reads_end_on_time_and_make_room() {
+    let world = world(in_process()).await;
+    tokio::time::pause();
+    let open = || {
+        let request = request(Method::GET, "root", "/ops/live/queues", "");
+        world.router.clone().oneshot(request)
+    };
+    let mut unread = Vec::new();
+    for _ in 0..16 {
+        unread.push(open().await.unwrap());
+        assert_eq!(unread.last().unwrap().status(), StatusCode::OK);
+    }
+    let refused = open().await.unwrap();
+    assert_eq!(refused.status(), StatusCode::SERVICE_UNAVAILABLE);
+    tokio::time::sleep(std::time::Duration::from_secs(30)).await;
+    assert_eq!(open().await.unwrap().status(), StatusCode::OK);
+    drop(unread);
 }
 
 #[tokio::test]

@@ -154,7 +154,7 @@ fn figures() {
     gauge!("larder_redis_breaker_open", "server" => "127.0.0.1:1").set(0.0);
 }
 
-async fn sign_in(store: &Arc<dyn Store>, user: &'static str) {
+pub(crate) async fn sign_in(store: &Arc<dyn Store>, user: &'static str) {
     let handler = service_fn(move |request: Request<Body>| async move {
         let session = Session::from_extensions(request.extensions()).unwrap();
         session.log_in(user).await.unwrap();
@@ -222,12 +222,25 @@ impl World {
 
     /// Sends a form of an action as `root`, and the answer to its question, if there is one.
     pub(crate) async fn act(&self, form: &[(&str, &str)]) -> (Answer, Answer) {
-        let token = self.token().await;
-        let mut form = [form, &[("token", &*token)]].concat();
-        let asked = self.post_as("root", "/ops/actions", &form).await;
-        form.push(("sure", "yes"));
-        let done = self.post_as("root", "/ops/actions", &form).await;
+        let asked = self.ask(form).await;
+        let done = self.answer(&asked, form).await;
         (asked, done)
+    }
+
+    /// Sends a form of an action as `root`.
+    pub(crate) async fn ask(&self, form: &[(&str, &str)]) -> Answer {
+        let token = self.token().await;
+        let form = [form, &[("token", &*token)]].concat();
+        self.post_as("root", "/ops/actions", &form).await
+    }
+
+    /// Says yes to the question of a form that `root` has sent.
+    pub(crate) async fn answer(&self, asked: &Answer, form: &[(&str, &str)]) -> Answer {
+        let token = self.token().await;
+        let seen = asked.hidden("seen").unwrap_or_default();
+        let yes = [("seen", &*seen), ("sure", "yes"), ("token", &*token)];
+        let form = [form, &yes].concat();
+        self.post_as("root", "/ops/actions", &form).await
     }
 }
 

@@ -1,0 +1,62 @@
+use std::sync::Arc;
+
+use larder_queue::{Queue, QueueRecord};
+use larder_store::program::Record;
+use larder_store::{Key, Store};
+use percent_encoding::percent_decode_str;
+
+use super::trouble::{Result, refused};
+use crate::page::state::Shared;
+use crate::records::id_of;
+
+/// Returns the queue, or the partition of one, that has a key.
+pub(super) fn queue(shared: &Shared, key: &str) -> Result<Queue> {
+    let unknown = || refused("This is not the key of a queue.");
+    let key = Key::parse(key, &[QueueRecord::KIND]).map_err(|_| unknown())?;
+    queue_of(&shared.store, &key.without_part()).ok_or_else(unknown)
+}
+
+/// Returns the queue, or the partition of one, that has a key. None if its name is hashed.
+pub(in crate::page) fn queue_of(store: &Arc<dyn Store>, key: &Key) -> Option<Queue> {
+    let id = id_of(key);
+    let (name, number) = match id.split_once(':') {
+        Some((name, number)) => (name, Some(number.parse::<u16>().ok()?)),
+        None => (id, None),
+    };
+    let name = percent_decode_str(name).decode_utf8().ok()?;
+    let whole = match number {
+        None => Key::new(QueueRecord::KIND, &*name),
+        Some(number) => Key::new(QueueRecord::KIND, (&*name, u32::from(number))),
+    };
+    if whole != *key {
+        // A name that is hashed, or written in another way, would be another queue.
+        return None;
+    }
+    Queue::unmetered(store.clone(), &name, number).ok()
+}
+
+#[cfg(test)]
+mod tests {
+    use larder_moka::MokaStore;
+    use metrics::NoopRecorder;
+
+    use super::*;
+    use crate::page::Figures;
+
+    #[test]
+    fn a_queue_that_is_looked_at_makes_no_metric_and_no_other_partition() {
+        let store: Arc<dyn Store> = Arc::new(MokaStore::new());
+        let figures = Figures::new();
+        metrics::with_local_recorder(&figures.recorder(NoopRecorder), || {
+            for key in ["queue:{x}", "queue:{x:0}", "queue:{x:65535}"] {
+                let key = Key::parse(key, &[QueueRecord::KIND]).unwrap();
+                assert_eq!(queue_of(&store, &key).unwrap().name(), "x");
+            }
+            let key = Key::parse("queue:{x:65536}", &[QueueRecord::KIND]).unwrap();
+            assert!(queue_of(&store, &key).is_none());
+            assert!(!figures.snapshot().has("larder_queue_enqueued_total"));
+            let _queue = Queue::new(store.clone(), "x").unwrap();
+            assert!(figures.snapshot().has("larder_queue_enqueued_total"));
+        });
+    }
+}
