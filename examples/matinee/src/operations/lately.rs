@@ -104,7 +104,7 @@ impl Lately {
         let tokens: Vec<_> = pairs
             .filter_map(|pair| {
                 let at = pair.iter().position(|byte| *byte == b'=')?;
-                let (name, value) = pair.split_at(at);
+                let (name, value) = (&pair[..at], &pair[at + 1..]);
                 (name.trim_ascii() == self.cookie.as_bytes()).then(|| value.trim_ascii())
             })
             .collect();
