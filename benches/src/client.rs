@@ -53,11 +53,16 @@ impl Client {
         self.ask(&request).await
     }
 
-    /// Opens a stream, and reads it for as long as this is polled.
+    /// Opens a stream, and reads it to its end.
     pub(crate) async fn follow(mut self, path: &str) {
-        let request = format!("GET {path} HTTP/1.1\r\n{}\r\n", self.fields);
+        let fields = &self.fields;
+        let request = format!("GET {path} HTTP/1.1\r\n{fields}connection: close\r\n\r\n");
         self.send(&request).await;
+        let mut is_open = false;
         while self.receive().await > 0 {
+            // What arrives first is longer than this.
+            is_open = is_open || self.read.starts_with(b"HTTP/1.1 200 ");
+            assert!(is_open, "{path} is a stream");
             self.read.clear();
         }
     }

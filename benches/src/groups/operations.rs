@@ -12,6 +12,7 @@ use std::time::Duration;
 
 use larder_test::server::{RedisServer, Sandbox};
 use tokio::runtime::Runtime;
+use tokio::task::JoinHandle;
 use tokio::time::sleep;
 
 use crate::client::Client;
@@ -41,7 +42,7 @@ pub(crate) fn run() -> Vec<Row> {
     build();
     let runtime = runtime();
     let (with, without) = (Matinee::start("on"), Matinee::start("off"));
-    operate(&runtime, with.address);
+    let operators = operate(&runtime, with.address);
     let row = |(what, path): (&str, fn(usize) -> String)| {
         let drive = |server: &Matinee| {
             let address = server.address;
@@ -61,7 +62,11 @@ pub(crate) fn run() -> Vec<Row> {
             "the page is open, and metrics are scraped every second; the clients share the cores",
         )
     };
-    MIXES.map(row).into()
+    let rows = MIXES.map(row).into();
+    for operator in operators {
+        assert!(!operator.is_finished(), "it goes on until the end");
+    }
+    rows
 }
 
 /// Builds the program as its users do.
@@ -74,8 +79,8 @@ fn build() {
 }
 
 /// Scrapes the metrics every second, and has the page open, for as long as the runtime lives.
-fn operate(runtime: &Runtime, server: SocketAddr) {
-    runtime.spawn(async move {
+fn operate(runtime: &Runtime, server: SocketAddr) -> [JoinHandle<()>; 2] {
+    let scrapes = runtime.spawn(async move {
         let mut scraper = Client::connect(server).await;
         loop {
             let told = String::from_utf8_lossy(scraper.get("/metrics").await.body).into_owned();
@@ -91,7 +96,7 @@ fn operate(runtime: &Runtime, server: SocketAddr) {
         let cookie = cookie.and_then(|cookie| cookie.split(';').next());
         cookie.expect("the administrator is signed in").to_owned()
     });
-    runtime.spawn(async move {
+    let page = runtime.spawn(async move {
         loop {
             let mut page = Client::connect(server).await;
             page.keep_cookie(&cookie);
@@ -99,6 +104,7 @@ fn operate(runtime: &Runtime, server: SocketAddr) {
             page.follow(LIVE).await;
         }
     });
+    [scrapes, page]
 }
 
 async fn visit(server: SocketAddr, path: fn(usize) -> String) {

@@ -12,14 +12,22 @@ pub(crate) fn sessions(store: Arc<dyn Store>) -> Result<Sessions> {
     Ok(Sessions::new(store)?.with_lifetime(Lifetime::AAL1))
 }
 
+/// The name of the cookie that carries a session.
+pub(crate) fn cookie_name(config: &Config) -> &'static str {
+    match config.transport() {
+        Transport::Https => "__Host-session",
+        Transport::PlainHttp => "matinee-session",
+    }
+}
+
 /// While the store fails, a page that needs the session answers 503; the others still come.
 pub(crate) fn layer(config: &Config, sessions: Sessions) -> Result<SessionLayer> {
-    let cookie = SessionCookie::builder().with_expiry(CookieExpiry::WithTheSession);
+    let cookie = SessionCookie::builder()
+        .with_name(cookie_name(config))
+        .with_expiry(CookieExpiry::WithTheSession);
     let cookie = match config.transport() {
         Transport::Https => cookie,
-        Transport::PlainHttp => cookie
-            .with_name("matinee-session")
-            .insecure_over_plain_http(),
+        Transport::PlainHttp => cookie.insecure_over_plain_http(),
     };
     Ok(SessionLayer::new(sessions).with_cookie(cookie.build()?))
 }

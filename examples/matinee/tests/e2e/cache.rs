@@ -65,6 +65,29 @@ fn fifty_visitors_of_one_cold_page_cause_one_load(plan: Plan) {
 /// The queries are counted in the logs of the database's driver.
 #[test]
 fn a_thousand_cold_requests_to_two_processes_cause_one_query() {
+    for _ in 0..5 {
+        let Cold { queries, stalls } = ask_a_thousand_times_for_a_cold_film();
+        if queries.len() == 1 {
+            return;
+        }
+        // On a machine that stalls the store misses its deadline, or a lease passes while its process holds it.
+        // Then the other process loads too, as it should, and says why in its metrics.
+        assert!(stalls > 0, "{queries:?}");
+        println!("the machine stalled, so there is another round: {queries:?}");
+    }
+    panic!(
+        "the machine is too slow: in each of five rounds it kept the processes from their store"
+    );
+}
+
+/// What a thousand requests for a film that nobody had asked for have caused.
+struct Cold {
+    queries: Vec<String>,
+    /// How often a process did without the store, or lost its lease of the film.
+    stalls: u64,
+}
+
+fn ask_a_thousand_times_for_a_cold_film() -> Cold {
     let mut app = Plan::redis()
         .with("RUST_LOG", "info,sqlx::query=debug")
         .alone()
@@ -78,12 +101,23 @@ fn a_thousand_cold_requests_to_two_processes_cause_one_query() {
     let answers: Vec<_> = answers.into_iter().flatten().collect();
     assert_eq!(answers.len(), 1_000);
     assert!(answers.iter().all(|status| *status == 200));
+    let stalls = |server: &Server| {
+        let metrics = Visitor::new().get(server, "/metrics");
+        let film = "kind=\"film\"";
+        metrics.metric("larder_cache_far_errors_total", &[film])
+            + metrics.metric("larder_cache_far_skipped_total", &[film])
+            + metrics.metric("larder_cache_leases_total", &[film, "role=\"overtaken\""])
+    };
+    let stalls = app.servers().iter().map(stalls).sum();
     app.servers().iter().for_each(Server::terminate);
     let ends = app.take_servers().into_iter();
     let ends = ends.map(|server| server.end(Duration::from_secs(15)));
-    let is_query = |line: &String| line.contains("request{") && line.contains("sqlx::query: ");
-    let queries: Vec<_> = ends.flat_map(|end| end.log).filter(is_query).collect();
-    assert_eq!(queries.len(), 1, "{queries:?}");
+    // A pool that opens another connection sets it up within the request that waits for it.
+    let is_query = |line: &String| {
+        line.contains("request{") && line.contains("sqlx::query: ") && !line.contains("PRAGMA")
+    };
+    let queries = ends.flat_map(|end| end.log).filter(is_query).collect();
+    Cold { queries, stalls }
 }
 
 fn a_page_is_kept_whole_and_with_nothing_of_the_request_that_fetched_it(plan: Plan) {

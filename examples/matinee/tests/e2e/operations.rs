@@ -65,3 +65,31 @@ fn while_redis_is_away_an_operator_who_was_let_in_sees_the_page_within_a_second(
         assert_eq!(admin.get(app.last(), PAGE).status, 503);
     }
 }
+
+#[test]
+fn while_redis_is_away_a_session_that_has_ended_sees_the_page_no_more() {
+    let mut app = Plan::redis().alone().open();
+    let [left, revoked, admin] = [(); 3].map(|()| Visitor::with_a_browser());
+    for visitor in [&left, &revoked, &admin] {
+        visitor.sign_in(app.first(), ADMIN);
+        assert_eq!(visitor.get(app.first(), PAGE).status, 200);
+    }
+    // Whoever has a copy of a cookie goes on to send it.
+    let copies = [&left, &revoked].map(|visitor| {
+        let cookies = visitor.cookies().header().unwrap();
+        Visitor::with_a_browser().with("cookie", cookies)
+    });
+    left.post(app.last(), "/sign-out", &[]);
+    admin.post(app.last(), "/account/revoke-others", &[]);
+    for copy in &copies {
+        assert_eq!(copy.get(app.first(), PAGE).status, 303);
+    }
+    assert_eq!(admin.get(app.first(), PAGE).status, 200);
+    // Another cookie of this site changes meanwhile.
+    admin.cookies().set("theme", "dark");
+    app.redis().kill();
+    for copy in &copies {
+        assert_eq!(copy.get(app.first(), PAGE).status, 503);
+    }
+    assert_eq!(admin.get(app.first(), PAGE).status, 200);
+}
