@@ -1,5 +1,6 @@
 //! The command line.
 
+use std::num::NonZeroU16;
 use std::path::PathBuf;
 use std::time::Duration;
 
@@ -250,14 +251,24 @@ fn span(text: &str) -> Result<Duration, String> {
     found.ok_or_else(|| "expected a time such as 90s, 30m, 12h or 7d".to_owned())
 }
 
+/// A queue, and how many partitions it has.
+#[derive(Debug, Args)]
+pub(crate) struct QueueName {
+    /// The name of the queue
+    pub(crate) name: String,
+    /// How many partitions the app gives it [default: the plain queue, and the partitions that have a record]
+    #[arg(long, value_name = "N")]
+    pub(crate) partitions: Option<NonZeroU16>,
+}
+
 #[derive(Debug, Subcommand)]
 pub(crate) enum Queue {
     /// Lists queues, with the number of their jobs
     Ls,
     /// Shows a queue, and its jobs of one state
     Inspect {
-        /// The name of the queue
-        name: String,
+        #[command(flatten)]
+        queue: QueueName,
         /// Lists the jobs of this state
         #[arg(long, value_enum)]
         state: Option<JobState>,
@@ -269,27 +280,30 @@ pub(crate) enum Queue {
         show_values: bool,
     },
     /// Stops dequeues; jobs that run go on
+    ///
+    /// It pauses the plain queue and the partitions that have a record. With --partitions it pauses all partitions
+    /// of that number, also those that have no record yet, and not the plain queue.
     Pause {
-        /// The name of the queue
-        name: String,
+        #[command(flatten)]
+        queue: QueueName,
     },
     /// Lets jobs be taken again
     Resume {
-        /// The name of the queue
-        name: String,
+        #[command(flatten)]
+        queue: QueueName,
     },
     /// Gives dead letters back to the queue
     Redrive {
-        /// The name of the queue
-        name: String,
+        #[command(flatten)]
+        queue: QueueName,
         /// How many at most [default: all]
         #[arg(long)]
         max: Option<u64>,
     },
     /// Removes all jobs of a state
     Purge {
-        /// The name of the queue
-        name: String,
+        #[command(flatten)]
+        queue: QueueName,
         /// The state
         #[arg(long, value_enum)]
         state: JobState,

@@ -8,6 +8,35 @@ use larder_ops::keys::kind_of;
 use percent_encoding::percent_decode_str;
 
 use crate::error::{Error, Result};
+use crate::target::Target;
+
+/// Returns a key as the namespace of the target, which is `prefix`, has it. Other text stays as it is.
+///
+/// # Errors
+/// If the key is of another namespace.
+pub(crate) fn within<'a>(prefix: &str, text: &'a str) -> Result<&'a str> {
+    if prefix.is_empty() {
+        return Ok(text);
+    }
+    if let Some(key) = text.strip_prefix(prefix) {
+        return Ok(key);
+    }
+    match kind_of(text).rsplit_once(':') {
+        None => Ok(text),
+        Some((namespace, _)) => Err(Error::usage(format!(
+            "this key is in the namespace {namespace}, and --namespace is {}: leave one of them out",
+            prefix.trim_end_matches(':')
+        ))),
+    }
+}
+
+/// Returns what names a record in the namespace `prefix`: a whole key of one of `kinds`, or an id as it is.
+pub(crate) fn named<'a>(prefix: &str, text: &'a str, kinds: &[Kind]) -> Result<&'a str> {
+    match Key::parse(text, kinds) {
+        Ok(_) => within(prefix, text),
+        Err(_) => Ok(text),
+    }
+}
 
 /// Returns the key of a record that is named by its whole key, or by its id.
 pub(crate) fn record<R: Record>(text: &str, id: impl KeyId) -> Key {
@@ -54,6 +83,11 @@ impl RawId {
         if Key::parse(text, &[R::KIND]).is_err() {
             return Ok(Self(vec![text.as_bytes().to_vec()]));
         }
+        if let Some((namespace, _)) = kind_of(text).rsplit_once(':') {
+            return Err(Error::usage(format!(
+                "this key is in the namespace {namespace}: give --namespace {namespace}"
+            )));
+        }
         let id = text
             .split_once('{')
             .map_or("", |(_, id)| id)
@@ -78,6 +112,11 @@ impl KeyId for RawId {
 }
 
 impl CacheKey {
+    /// Takes a key apart, which may repeat the namespace of the target.
+    pub(crate) fn of(target: &Target, text: &str) -> Result<Self> {
+        Self::parse(within(&target.prefix, text)?)
+    }
+
     /// Takes a key such as `film:{v0:7}` or `prod:app:film:{v0:7}` apart.
     pub(crate) fn parse(text: &str) -> Result<Self> {
         let form = || {
@@ -138,6 +177,20 @@ mod tests {
         assert_eq!((key.kind.name(), key.schema), ("film", 7));
         assert_eq!(key.id, RawId(vec![b"a:b".to_vec(), vec![], b"7".to_vec()]));
         assert_eq!(CacheKey::parse("film:{v0:7}").unwrap().namespace, None);
+    }
+
+    #[test]
+    fn a_key_may_repeat_the_namespace_of_the_target_and_name_no_other() {
+        for (prefix, text, is) in [
+            ("prod:app:", "prod:app:film:{v0:7}", Some("film:{v0:7}")),
+            ("prod:app:", "film:{v0:7}", Some("film:{v0:7}")),
+            ("prod:app:", "prod:application:film:{v0:7}", None),
+            ("prod:app:", "dev:app:film:{v0:7}", None),
+            ("prod:app:", "report of prod", Some("report of prod")),
+            ("", "prod:app:film:{v0:7}", Some("prod:app:film:{v0:7}")),
+        ] {
+            assert_eq!(within(prefix, text).ok(), is, "{prefix} {text}");
+        }
     }
 
     #[test]

@@ -2,7 +2,7 @@
 
 use larder_ops::text::shorten;
 pub(crate) use larder_ops::text::{escape, escape_bytes};
-use serde_json::{Map, Value};
+use serde_json::{Map, Value, json};
 
 use crate::error::{Error, Result};
 use crate::io::Io;
@@ -40,8 +40,7 @@ impl<'a, 'io> Output<'a, 'io> {
     /// Writes rows: as a table, or as a list of objects.
     pub(crate) fn table(&mut self, columns: &[&str], rows: Vec<Vec<Value>>) -> Result<()> {
         if self.is_json {
-            let objects = rows.into_iter().map(|row| object(columns, row));
-            return self.json(&Value::Array(objects.collect()));
+            return self.json(&Value::Array(objects(columns, rows, &[])));
         }
         let cells: Vec<Vec<String>> = rows
             .iter()
@@ -62,6 +61,24 @@ impl<'a, 'io> Output<'a, 'io> {
             writeln!(self.io.out, "{}", line.trim_end())?;
         }
         Ok(())
+    }
+
+    /// Writes rows, and behind them the records that cannot be read, which `unreadable` names.
+    pub(crate) fn listing(
+        &mut self,
+        columns: &[&str],
+        mut rows: Vec<Vec<Value>>,
+        unreadable: &[String],
+    ) -> Result<()> {
+        if self.is_json {
+            return self.json(&Value::Array(objects(columns, rows, unreadable)));
+        }
+        rows.extend(unreadable.iter().map(|name| {
+            let named = [json!(name), json!("unreadable")].into_iter();
+            let row = named.chain(std::iter::repeat(Value::Null));
+            row.take(columns.len()).collect()
+        }));
+        self.table(columns, rows)
     }
 
     /// Writes named values: one a line, or as an object.
@@ -158,6 +175,20 @@ impl<'a, 'io> Output<'a, 'io> {
 pub(crate) fn object(columns: &[&str], row: Vec<Value>) -> Value {
     let names = columns.iter().map(|name| name.replace(' ', "_"));
     Value::Object(names.zip(row).collect())
+}
+
+/// Makes objects of rows, and of the records that cannot be read: `{"queue": …, "unreadable": true}`.
+pub(crate) fn objects(
+    columns: &[&str],
+    rows: Vec<Vec<Value>>,
+    unreadable: &[String],
+) -> Vec<Value> {
+    let first = columns.first().copied().unwrap_or_default();
+    let unreadable = unreadable
+        .iter()
+        .map(|name| json!({ first: name, "unreadable": true }));
+    let rows = rows.into_iter().map(|row| object(columns, row));
+    rows.chain(unreadable).collect()
 }
 
 /// Writes a value into a cell: nothing in it moves the cursor, or is endless.

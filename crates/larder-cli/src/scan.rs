@@ -1,7 +1,7 @@
 //! Lists the records of a kind.
 
-use larder::store::Key;
-use larder::store::program::Record;
+use larder::store::program::{Inspection, Record};
+use larder::store::{ErrorKind, Key, Refusal};
 use larder_ops::records;
 
 use crate::error::Result;
@@ -22,6 +22,41 @@ pub(crate) async fn records<R: Record>(
     let found = records::list::<R>(&*scan, id, limit, progress).await;
     output.end_progress();
     Ok(found?)
+}
+
+/// The records that are stored under keys.
+pub(crate) struct Found {
+    pub(crate) readable: Vec<(Key, Inspection)>,
+    /// The keys under which another client has stored something else.
+    pub(crate) unreadable: Vec<Key>,
+}
+
+impl Found {
+    /// Returns the ids of the keys that cannot be read.
+    pub(crate) fn unreadable_ids(&self) -> Vec<String> {
+        let ids = self.unreadable.iter().map(id_of);
+        ids.map(str::to_owned).collect()
+    }
+}
+
+/// Shows the records of type `R` that exist under `keys`.
+///
+/// A key of another client does not stop it. A store that fails does.
+pub(crate) async fn inspect<R: Record>(target: &Target, keys: &[Key]) -> Result<Found> {
+    let mut found = Found {
+        readable: Vec::new(),
+        unreadable: Vec::new(),
+    };
+    for (key, shown) in records::inspect::<R>(&*target.programs()?, keys).await {
+        match shown {
+            Ok(shown) => found.readable.push((key, shown)),
+            Err(error) if error.kind() == ErrorKind::Refused(Refusal::WrongType) => {
+                found.unreadable.push(key);
+            }
+            Err(error) => return Err(error.into()),
+        }
+    }
+    Ok(found)
 }
 
 /// Removes records, and returns how many there were.

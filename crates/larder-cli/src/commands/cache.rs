@@ -11,7 +11,7 @@ use super::{DONE, NOT_DONE};
 use crate::args::{Cache, Targets};
 use crate::error::{Error, Result};
 use crate::key::{CacheKey, RawId};
-use crate::output::{Output, escape_bytes};
+use crate::output::{Output, escape, escape_bytes};
 use crate::target::Target;
 
 /// The bytes of a value, which are not decoded.
@@ -101,7 +101,7 @@ async fn get(
     shows_value: bool,
     output: &mut Output<'_, '_>,
 ) -> Result<u8> {
-    let key = CacheKey::parse(text)?;
+    let key = CacheKey::of(target, text)?;
     let (cache, codec, far) = find(target, &key).await?;
     let Tier::Entry(entry) = far else {
         output.fields(vec![("value", json!(far.to_string()))])?;
@@ -144,7 +144,7 @@ async fn change(
     output: &mut Output<'_, '_>,
 ) -> Result<u8> {
     let what = &targets.what;
-    let keys = what.keys.iter().map(|key| CacheKey::parse(key));
+    let keys = what.keys.iter().map(|key| CacheKey::of(target, key));
     let keys = keys.collect::<Result<Vec<_>>>()?;
     let verb = match change {
         Change::Expire => "makes stale",
@@ -178,14 +178,19 @@ async fn change(
     if !output.confirm(&described)? {
         return Ok(NOT_DONE);
     }
-    for key in &keys {
-        let (cache, _, _) = find(target, key).await?;
+    let mut absent = Vec::new();
+    for (key, text) in keys.iter().zip(&what.keys) {
+        let (cache, _, far) = find(target, key).await?;
+        if matches!(far, Tier::Absent) {
+            absent.push(text.as_str());
+        }
+        // One that is not in the store may still be near in a process.
         match change {
             Change::Expire => cache.expire(&key.id).await?,
             Change::Purge => cache.remove(&key.id).await?,
         }
     }
-    let responses = responses(target, targets)?;
+    let responses = responses(target, targets.name.as_deref())?;
     for uri in &what.uri {
         match change {
             Change::Expire => responses.expire(uri).await?,
@@ -206,16 +211,35 @@ async fn change(
             }
         }
     }
-    output.done(
-        (keys.len() + what.uri.len() + what.tag.len()) as u64,
-        "targets changed",
-    )?;
-    Ok(DONE)
+    let uncounted: Vec<_> = what.uri.iter().chain(&what.tag).collect();
+    let changed = keys.len() - absent.len();
+    if output.is_json() {
+        output.json(&json!({
+            "done": changed + uncounted.len(),
+            "absent": absent,
+            "uncounted": uncounted,
+        }))?;
+    } else {
+        if !keys.is_empty() {
+            output.line(&format!("{changed} values changed"))?;
+        }
+        for key in &absent {
+            output.line(&format!("nothing was there: {}", escape(key)))?;
+        }
+        if !uncounted.is_empty() {
+            let (uris, tags) = (what.uri.len(), what.tag.len());
+            output.line(&format!(
+                "{uris} URIs and {tags} tags changed; what was stored for them is not counted"
+            ))?;
+        }
+    }
+    Ok(if absent.is_empty() { DONE } else { NOT_DONE })
 }
 
-fn responses(target: &Target, targets: &Targets) -> Result<Purger> {
+/// Returns what purges and explains the responses of the cache called `name`, if it has a name.
+pub(super) fn responses(target: &Target, name: Option<&str>) -> Result<Purger> {
     let mut builder = ResponseCacheLayer::builder(target.store.clone());
-    if let Some(name) = &targets.name {
+    if let Some(name) = name {
         builder = builder.with_name(name);
     }
     Ok(builder.build()?.purger())

@@ -2,16 +2,16 @@ use larder::Key;
 use larder::cache::Tier;
 use larder::queue::QueueRecord;
 use larder::rate_limit::{Tat, Usage};
-use larder::response_cache::{ResponseCacheLayer, ResponseExplanation, UriState};
+use larder::response_cache::{ResponseExplanation, UriState};
 use larder::session::{EveryoneRecord, SessionRecord, UserRecord};
 use larder::store::program::{Inspection, Record};
 use larder::structures::lock::Permits;
 use serde_json::json;
 
-use super::cache::find;
+use super::cache::{find, responses};
 use super::{DONE, NOT_DONE};
 use crate::error::Result;
-use crate::key::CacheKey;
+use crate::key::{self, CacheKey};
 use crate::output::{self, Output};
 use crate::target::Target;
 use larder_ops::time::span;
@@ -20,6 +20,7 @@ pub(super) async fn run(target: &Target, text: &str, output: &mut Output<'_, '_>
     if text.starts_with("http://") || text.starts_with("https://") {
         return uri(target, text, output).await;
     }
+    let text = key::within(&target.prefix, text)?;
     if let Some((what, shown)) = inspect(target, text).await? {
         let mut fields = vec![("kind", json!(what))];
         let lines = shown.fields().iter();
@@ -56,8 +57,7 @@ pub(super) async fn run(target: &Target, text: &str, output: &mut Output<'_, '_>
 
 /// Explains the responses that are stored for a URL.
 async fn uri(target: &Target, uri: &str, output: &mut Output<'_, '_>) -> Result<u8> {
-    let responses = ResponseCacheLayer::builder(target.store.clone()).build()?;
-    let explained = responses.purger().explain(uri).await?;
+    let explained = responses(target, None)?.explain(uri).await?;
     let state = match explained.state {
         UriState::Absent => {
             "nothing: it was not asked for, may not be stored, was purged, or has ended"

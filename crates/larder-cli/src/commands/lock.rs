@@ -1,4 +1,5 @@
 use larder::Key;
+use larder::store::program::Record;
 use larder::structures::lock::{Permits, Release};
 use larder_ops::records::{field, lock_holders};
 use larder_ops::time::{now, until};
@@ -9,7 +10,7 @@ use crate::args::Lock;
 use crate::error::Result;
 use crate::key;
 use crate::output::Output;
-use crate::scan::{id_of, records};
+use crate::scan::{id_of, inspect, records};
 use crate::target::Target;
 
 /// The most locks that are listed.
@@ -23,20 +24,21 @@ pub(super) async fn run(
     match command {
         Lock::Ls => list(target, output).await,
         Lock::Break { lock } => {
-            let key = key::record::<Permits>(lock, lock.as_str());
+            let lock = key::named(&target.prefix, lock, &[Permits::KIND])?;
+            let key = key::record::<Permits>(lock, lock);
             break_lock(target, &key, output).await
         }
     }
 }
 
 async fn list(target: &Target, output: &mut Output<'_, '_>) -> Result<u8> {
-    let programs = target.programs()?;
     let mut rows = Vec::new();
-    for key in records::<Permits>(target, output, "", MOST).await? {
-        let shown = programs.inspect::<Permits>(&key).await?;
-        let waiting = field(&shown, "queue").unwrap_or("0");
-        let (lock, waiting) = (json!(id_of(&key)), json!(waiting));
-        let holders = lock_holders(&shown, now());
+    let keys = records::<Permits>(target, output, "", MOST).await?;
+    let found = inspect::<Permits>(target, &keys).await?;
+    for (key, shown) in &found.readable {
+        let waiting = field(shown, "queue").unwrap_or("0");
+        let (lock, waiting) = (json!(id_of(key)), json!(waiting));
+        let holders = lock_holders(shown, now());
         if holders.is_empty() && waiting != "0" {
             let nobody = serde_json::Value::Null;
             rows.push(vec![lock.clone(), nobody.clone(), nobody, waiting.clone()]);
@@ -46,7 +48,8 @@ async fn list(target: &Target, output: &mut Output<'_, '_>) -> Result<u8> {
             vec![lock.clone(), json!(holder.fence), ends, waiting.clone()]
         }));
     }
-    output.table(&["lock", "token", "lease ends", "waiting in order"], rows)?;
+    let columns = ["lock", "token", "lease ends", "waiting in order"];
+    output.listing(&columns, rows, &found.unreadable_ids())?;
     Ok(DONE)
 }
 

@@ -13,6 +13,8 @@ pub(super) async fn run(
     output: &mut Output<'_, '_>,
 ) -> Result<u8> {
     let redis = target.admin();
+    // It may be a part of a whole key, as this command lists them.
+    let prefix = prefix.strip_prefix(&target.prefix).unwrap_or(prefix);
     let is_measured = redis.is_some();
     // The keys are named whole, as the servers measure them.
     let whole = format!("{}{prefix}", target.prefix);

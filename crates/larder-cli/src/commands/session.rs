@@ -4,15 +4,15 @@ use larder::Key;
 use larder::session::{DeviceId, SessionRecord, Sessions};
 use larder::store::Timestamp;
 use larder::store::program::Inspection;
-use larder_ops::records::{field, inspect};
+use larder_ops::records::field;
 use larder_ops::time::{ago, until};
 use serde_json::{Value, json};
 
 use super::{DONE, NOT_DONE};
 use crate::args::Session;
 use crate::error::{Error, Result};
-use crate::output::Output;
-use crate::scan::{id_of, records, remove};
+use crate::output::{Output, escape};
+use crate::scan::{id_of, inspect, records, remove};
 use crate::target::Target;
 
 pub(super) async fn run(
@@ -61,7 +61,7 @@ async fn devices(
 }
 
 async fn list(target: &Target, limit: usize, output: &mut Output<'_, '_>) -> Result<u8> {
-    let sessions = living(target, limit, output).await?;
+    let (sessions, unreadable) = living(target, limit, output).await?;
     let rows = sessions.iter().map(|session| {
         let time = |name: &str, write: fn(Timestamp) -> String| {
             let micros = session.find(name).and_then(|micros| micros.parse().ok());
@@ -78,7 +78,7 @@ async fn list(target: &Target, limit: usize, output: &mut Output<'_, '_>) -> Res
         ]
     });
     let columns = ["device", "user", "created", "last seen", "ends"];
-    output.table(&columns, rows.collect())?;
+    output.listing(&columns, rows.collect(), &unreadable)?;
     Ok(DONE)
 }
 
@@ -94,18 +94,22 @@ impl Living {
     }
 }
 
-/// Returns sessions of signed-in users and of visitors.
-async fn living(target: &Target, limit: usize, output: &mut Output<'_, '_>) -> Result<Vec<Living>> {
+/// Returns sessions of signed-in users and of visitors, and the ids of keys that hold something else.
+async fn living(
+    target: &Target,
+    limit: usize,
+    output: &mut Output<'_, '_>,
+) -> Result<(Vec<Living>, Vec<String>)> {
     let keys = records::<SessionRecord>(target, output, "", limit).await?;
-    let mut living = Vec::new();
-    for (key, shown) in inspect::<SessionRecord>(&*target.programs()?, &keys).await {
-        let session = Living { key, shown: shown? };
-        // Why it ended is remembered for a while.
-        if session.find("created_us").is_some() {
-            living.push(session);
-        }
-    }
-    Ok(living)
+    let found = inspect::<SessionRecord>(target, &keys).await?;
+    let unreadable = found.unreadable_ids();
+    let sessions = found
+        .readable
+        .into_iter()
+        .map(|(key, shown)| Living { key, shown });
+    // Why a session ended is remembered for a while.
+    let living = sessions.filter(|session| session.find("created_us").is_some());
+    Ok((living.collect(), unreadable))
 }
 
 async fn revoke_one(
@@ -134,31 +138,55 @@ async fn revoke_user(target: &Target, user: &str, output: &mut Output<'_, '_>) -
     if !output.confirm(&format!("This ends {count} sessions of the user."))? {
         return Ok(NOT_DONE);
     }
-    // Those of now, which may be more or fewer than when it was asked.
-    let count = sessions.devices(user).await?.len();
+    let now = sessions.devices(user).await?.len();
+    if now > count && !output.is_sure() {
+        return Err(Error::usage(format!(
+            "the user has {now} sessions by now, and not {count}: none was ended; ask again, or use --yes"
+        )));
+    }
     sessions.revoke_all(user).await?;
-    output.done(count as u64, "sessions ended")?;
+    output.done(now as u64, "sessions ended")?;
     Ok(DONE)
 }
 
 async fn revoke_everything(target: &Target, output: &mut Output<'_, '_>) -> Result<u8> {
-    let mut sessions = living(target, usize::MAX, output).await?;
-    sessions.retain(|session| session.find("user").is_some());
-    let users: BTreeSet<_> = sessions.iter().filter_map(|it| it.find("user")).collect();
-    let what = format!(
-        "This ends all {} sessions, of {} users: everybody must sign in again.",
-        sessions.len(),
-        users.len()
-    );
+    // All sessions end in one step, which needs no count: what hinders the count does not hinder it.
+    let counted = living(target, usize::MAX, output).await;
+    let counted = counted.map(|(mut sessions, _)| {
+        sessions.retain(|session| session.find("user").is_some());
+        sessions
+    });
+    let what = match &counted {
+        Ok(sessions) => {
+            let users: BTreeSet<_> = sessions.iter().filter_map(|it| it.find("user")).collect();
+            format!(
+                "This ends all {} sessions, of {} users: everybody must sign in again.",
+                sessions.len(),
+                users.len()
+            )
+        }
+        Err(error) => format!(
+            "This ends the sessions of all users, who must sign in again. They could not be counted: {}.",
+            escape(&error.to_string())
+        ),
+    };
     if !output.confirm(&what)? {
         return Ok(NOT_DONE);
     }
     Sessions::new(target.store.clone())?
         .revoke_everyone()
         .await?;
-    // They have all ended; this only frees their room.
+    let Ok(sessions) = counted else {
+        match output.is_json() {
+            true => output.json(&json!({ "done": Value::Null }))?,
+            false => output.line("the sessions of all users ended, which were not counted")?,
+        }
+        return Ok(DONE);
+    };
+    // They have all ended; this only frees their room, and so may fail.
+    let ended = sessions.len() as u64;
     let keys: Vec<_> = sessions.into_iter().map(|session| session.key).collect();
-    let ended = remove::<SessionRecord>(target, &keys, output).await?;
-    output.done(ended, "sessions ended")?;
+    let freed = remove::<SessionRecord>(target, &keys, output).await;
+    output.done(freed.unwrap_or(ended), "sessions ended")?;
     Ok(DONE)
 }

@@ -16,7 +16,7 @@ use crate::support::{larder, prefixed, server};
 const FILM: Kind = Kind::evictable("film");
 
 /// An app's cache without a near tier, which shows what is in the store.
-fn films(store: &Arc<dyn Store>) -> Cache<u32, String> {
+pub(crate) fn films(store: &Arc<dyn Store>) -> Cache<u32, String> {
     let builder = Cache::builder(FILM, Ttl::from_secs(600));
     let builder = builder
         .with_stale_if_error(Ttl::from_secs(600))
@@ -205,4 +205,57 @@ async fn until_hit<F: Future<Output = bool>>(ask: impl Fn() -> F) -> bool {
         tokio::time::sleep(std::time::Duration::from_millis(10)).await;
     }
     false
+}
+
+#[tokio::test]
+async fn a_change_of_a_value_that_is_not_there_says_so() {
+    let (server, store) = server().await;
+    let url = server.url();
+    let films = films(&store);
+    for change in ["expire", "purge"] {
+        films.insert(7, "Metropolis".to_owned()).await.unwrap();
+        let line = format!("cache {change} film:{{v0:8}} film:{{v0:7}} --yes");
+        let ran = larder(&url, &line).await;
+        assert_eq!(ran.code, 1, "{ran:?}");
+        assert!(
+            ran.out.contains("1 values changed")
+                && ran.out.contains("nothing was there: film:{v0:8}"),
+            "{ran:?}"
+        );
+        assert!(films.get(&7).await.is_none(), "{change}");
+    }
+    let ran = larder(&url, "cache purge film:{v0:7} --yes --json").await;
+    assert_eq!(ran.code, 1, "{ran:?}");
+    let written: serde_json::Value = serde_json::from_str(&ran.out).unwrap();
+    assert_eq!(
+        (&written["done"], &written["absent"][0]),
+        (&0.into(), &"film:{v0:7}".into())
+    );
+    let line = "cache purge --tag noir --uri http://cinema.example/films --yes";
+    let ran = larder(&url, line).await.ok();
+    assert!(ran.out.contains("is not counted"), "{ran:?}");
+}
+
+#[tokio::test]
+async fn a_page_is_explained_whatever_the_name_of_its_response_cache() {
+    let (server, store) = server().await;
+    let url = server.url();
+    let page = service_fn(|_: Request<Full<Bytes>>| async {
+        let response = Response::builder().header("cache-control", "max-age=600");
+        Ok::<_, Infallible>(response.body(Full::<Bytes>::from("Metropolis")).unwrap())
+    });
+    let layer = ResponseCacheLayer::builder(store).with_name("pages");
+    let cached = layer.build().unwrap().layer(page);
+    let ask = || async {
+        let request = Request::get("/films").header("host", "cinema.example");
+        let request = request.body(Full::default()).unwrap();
+        let response = cached.clone().oneshot(request).await.unwrap();
+        let status = response.headers()["cache-status"].clone();
+        response.into_body().collect().await.unwrap();
+        status.to_str().unwrap().contains("hit")
+    };
+    assert!(until_hit(ask).await);
+    let line = "explain http://cinema.example/films";
+    let shown = larder(&url, line).await.ok();
+    assert!(shown.out.contains("this response"), "{shown:?}");
 }

@@ -1,6 +1,8 @@
 //! Keys and names that try to be more than text.
 
 use larder::queue::{NewJob, Queue};
+use larder::rate_limit::{Quota, RateLimiter};
+use larder::structures::lock::Lock;
 use larder_test::server::RedisServer;
 
 use crate::session::sign_in;
@@ -103,4 +105,35 @@ async fn hostile_keys_are_listed_escaped_and_break_nothing() {
     let ran = run(&url, &["queue", "pause", &format!("{HOSTILE}2")], "").await;
     assert_eq!(ran.code, 2);
     harmless(&ran);
+}
+
+#[tokio::test]
+async fn a_key_of_another_client_is_listed_as_unreadable_and_hides_no_record() {
+    let (server, store) = server().await;
+    let url = server.url();
+    sign_in(&store, "ann").await;
+    let queue = Queue::new(store.clone(), "mail").unwrap();
+    let _ = queue.enqueue(NewJob::raw("greet", "x")).await.unwrap();
+    let lock = Lock::new(store.clone(), "report").unwrap();
+    let _guard = lock.try_lock().await.unwrap().unwrap();
+    let quota = RateLimiter::new(store, "pages", Quota::per_hour(3)).unwrap();
+    quota.check("b").await.unwrap();
+    let limit = quota.key("a");
+    for (key, line, first) in [
+        ("session:{a}", "session ls", "device"),
+        ("lock:{a}", "lock ls", "lock"),
+        ("queue:{a}", "queue ls", "queue"),
+        (limit.as_str(), "limit show pages", "visitor"),
+    ] {
+        server.command(&["LPUSH", key, "x"]).unwrap();
+        let listed = larder(&url, &format!("{line} --json")).await.json();
+        let rows = listed.as_array().unwrap();
+        assert_eq!(rows.len(), 2, "{line}: {listed}");
+        assert_eq!(rows[1]["unreadable"], true, "{line}: {listed}");
+        assert!(rows[1][first].is_string(), "{line}: {listed}");
+        let shown = larder(&url, line).await.ok();
+        assert!(shown.out.contains("unreadable"), "{line}: {shown:?}");
+    }
+    larder(&url, "limit reset pages --all --yes").await.ok();
+    assert_eq!(quota.check("b").await.unwrap().remaining(), 2);
 }

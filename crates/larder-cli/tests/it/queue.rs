@@ -1,14 +1,11 @@
 //! Queues and their dead letters.
 
-use std::io::{BufRead, Read};
 use std::num::NonZeroU16;
-use std::sync::Arc;
 
-use larder::Store;
 use larder::queue::{Job, NewJob, Partitioned, Queue};
 use serde::{Deserialize, Serialize};
 
-use crate::support::{larder, run, server};
+use crate::support::{Meanwhile, larder, run, run_with, server};
 
 #[derive(Serialize, Deserialize)]
 struct Mail {
@@ -121,55 +118,20 @@ async fn a_queue_that_does_not_exist_is_an_error_and_is_not_made() {
     assert_eq!(server.command(&["DBSIZE"]).unwrap().int(), Some(0));
 }
 
-/// Answers a question, and enqueues two more jobs before.
-struct Answer<'a> {
-    store: &'a Arc<dyn Store>,
-    answer: &'a [u8],
-}
-
-impl Read for Answer<'_> {
-    fn read(&mut self, _: &mut [u8]) -> std::io::Result<usize> {
-        Ok(0)
-    }
-}
-
-impl BufRead for Answer<'_> {
-    fn fill_buf(&mut self) -> std::io::Result<&[u8]> {
-        if self.answer.starts_with(b"y") {
-            let server = self.store.location().to_owned();
-            let enqueue = async move {
-                let queue = Queue::new(crate::support::connect(&server).await, "mail").unwrap();
-                for _ in 0..2 {
-                    let _ = queue.enqueue(NewJob::raw("late", "x")).await.unwrap();
-                }
-            };
-            let runtime = tokio::runtime::Builder::new_current_thread()
-                .enable_all()
-                .build();
-            std::thread::spawn(move || runtime.unwrap().block_on(enqueue))
-                .join()
-                .unwrap();
-        }
-        Ok(self.answer)
-    }
-
-    fn consume(&mut self, bytes: usize) {
-        self.answer = &self.answer[bytes..];
-    }
-}
-
 #[tokio::test]
 async fn a_purge_removes_no_more_than_it_has_said() {
     let (server, store) = server().await;
-    let queue = Queue::new(store.clone(), "mail").unwrap();
+    let queue = Queue::new(store, "mail").unwrap();
     let _ = queue.enqueue(NewJob::raw("early", "x")).await.unwrap();
-    let mut input = Answer {
-        store: &store,
-        answer: b"y\n",
-    };
     let url = server.url();
+    let mut input = Meanwhile::new(&url, async |store| {
+        let queue = Queue::new(store, "mail").unwrap();
+        for _ in 0..2 {
+            let _ = queue.enqueue(NewJob::raw("late", "x")).await.unwrap();
+        }
+    });
     let words = ["queue", "purge", "mail", "--state", "waiting", "--json"];
-    let ran = crate::support::run_with(&url, &words, &mut input).await;
+    let ran = run_with(&url, &words, &mut input).await;
     assert_eq!(ran.code, 2, "{ran:?}");
     assert!(
         ran.err.contains("removes 1 jobs") && ran.err.contains("3 jobs by now"),
@@ -205,4 +167,100 @@ async fn every_command_about_a_queue_writes_one_document_of_json() {
         declined.out.trim().replace(char::is_whitespace, ""),
         r#"{"done":0}"#
     );
+}
+
+#[tokio::test]
+async fn a_redrive_moves_no_more_than_it_has_said() {
+    let (server, store) = server().await;
+    let queue = Queue::new(store, "mail").unwrap();
+    bury(&queue, 1, "x").await;
+    let url = server.url();
+    let mut input = Meanwhile::new(&url, async |store| {
+        bury(&Queue::new(store, "mail").unwrap(), 2, "late").await;
+    });
+    let ran = run_with(&url, &["queue", "redrive", "mail", "--json"], &mut input).await;
+    assert!(ran.err.contains("runs 1 dead letters"), "{ran:?}");
+    assert_eq!(ran.json()["done"], 1);
+    let counts = queue.counts().await.unwrap();
+    assert_eq!((counts.waiting, counts.dead), (1, 2));
+}
+
+fn words(value: &serde_json::Value) -> Vec<&str> {
+    let words = value.as_array().unwrap().iter();
+    words.map(|word| word.as_str().unwrap()).collect()
+}
+
+#[tokio::test]
+async fn a_pause_names_what_it_paused_and_with_the_number_of_partitions_leaves_none_running() {
+    let (server, store) = server().await;
+    let url = server.url();
+    let plain = Queue::new(store.clone(), "mail").unwrap();
+    let queues = Partitioned::new(store, "mail", NonZeroU16::new(4).unwrap()).unwrap();
+    for queue in [&plain, &queues.queues()[2]] {
+        let _ = queue.enqueue(NewJob::raw("greet", "x")).await.unwrap();
+    }
+    let is_paused = async |queue: &Queue| queue.counts().await.unwrap().is_paused;
+
+    let paused = larder(&url, "queue pause mail --json").await.json();
+    assert_eq!(words(&paused["queues"]), ["mail", "mail:2"], "{paused}");
+    assert!(is_paused(&plain).await, "it has the name of the partitions");
+    assert!(!is_paused(&queues.queues()[1]).await);
+    let said = larder(&url, "queue pause mail").await.ok();
+    assert!(said.out.starts_with("mail, mail:2 paused"), "{said:?}");
+    assert!(said.out.contains("--partitions N"), "{said:?}");
+
+    let line = "queue pause mail --partitions 4";
+    let said = larder(&url, line).await.ok();
+    assert!(!said.out.contains("runs on"), "{said:?}");
+    let paused = larder(&url, &format!("{line} --json")).await.json();
+    assert_eq!(
+        words(&paused["queues"]),
+        ["mail:0", "mail:1", "mail:2", "mail:3"]
+    );
+    for queue in queues.queues() {
+        assert!(is_paused(queue).await, "{queue:?}");
+    }
+    larder(&url, "queue resume mail").await.ok();
+    for queue in queues.queues().iter().chain([&plain]) {
+        assert!(!is_paused(queue).await, "{queue:?}");
+    }
+    let said = larder(&url, "queue pause mial --partitions 1").await.ok();
+    assert!(said.out.contains("is the name right"), "{said:?}");
+    let wrong = larder(&url, "queue pause mail --partitions 0").await;
+    assert_eq!(wrong.code, 2, "{wrong:?}");
+}
+
+#[tokio::test]
+async fn a_stray_key_makes_no_partition_of_a_queue() {
+    let (server, store) = server().await;
+    let url = server.url();
+    let queues = Partitioned::new(store, "mail", NonZeroU16::new(2).unwrap()).unwrap();
+    let first = &queues.queues()[0];
+    let _ = first.enqueue(NewJob::raw("greet", "x")).await.unwrap();
+    let listed = |text: &str| text.matches("mail:").count();
+    for key in ["65534", "65535", "007", "x"] {
+        let key = format!("queue:{{mail:{key}}}");
+        server.command(&["SET", &key, "x", "PX", "60000"]).unwrap();
+    }
+    let keys = server.command(&["DBSIZE"]).unwrap().int();
+    let shown = larder(&url, "queue inspect mail").await.ok();
+    assert_eq!(listed(&shown.out), 2, "{shown:?}");
+    assert!(shown.out.contains("mail:65534  unreadable"), "{shown:?}");
+    let shown = larder(&url, "queue inspect mail --json").await.json();
+    assert_eq!(shown[1]["unreadable"], true, "{shown}");
+
+    let paused = larder(&url, "queue pause mail").await;
+    assert_eq!(paused.code, 1, "{paused:?}");
+    assert!(paused.out.contains("mail:65534 unreadable"), "{paused:?}");
+    assert!(first.counts().await.unwrap().is_paused);
+    assert_eq!(server.command(&["DBSIZE"]).unwrap().int(), keys);
+
+    let plant =
+        "for i = 0, 1000 do redis.call('SET', 'queue:{mail:x' .. i .. '}', 'x', 'PX', 60000) end";
+    server.command(&["EVAL", plant, "0"]).unwrap();
+    let many = larder(&url, "queue pause mail").await;
+    assert_eq!(many.code, 2, "{many:?}");
+    assert!(many.err.contains("give --partitions N"), "{many:?}");
+    larder(&url, "queue pause mail --partitions 2").await.ok();
+    assert!(queues.queues()[1].counts().await.unwrap().is_paused);
 }

@@ -6,7 +6,7 @@ use std::time::Duration;
 use larder::rate_limit::{Policy, Quota, RateLimiter};
 use larder::structures::lock::{Lock, Order};
 
-use crate::support::{larder, run, server};
+use crate::support::{larder, prefixed, run, server};
 
 #[tokio::test]
 async fn a_limit_is_shown_and_reset_for_one_visitor_or_for_all() {
@@ -185,4 +185,74 @@ async fn a_visitor_is_banned_and_forgiven_whatever_the_rules_of_the_policy_are()
             "{ran:?}"
         );
     }
+}
+
+#[tokio::test]
+async fn a_whole_key_of_another_policy_is_an_error_and_is_not_touched() {
+    let (server, store) = server().await;
+    let url = server.url();
+    let quota = RateLimiter::new(store.clone(), "pages", Quota::per_hour(3)).unwrap();
+    let rules = Policy::new(Quota::per_hour(3)).and(Quota::per_day(9));
+    let several = RateLimiter::new(store, "api", rules).unwrap();
+    for limiter in [&quota, &several] {
+        limiter.check("ann").await.unwrap();
+        let key = limiter.key("ann");
+        let key = key.as_str();
+        for words in [
+            &["limit", "show", "other", key][..],
+            &["limit", "reset", "other", key, "--yes"],
+            &["limit", "ban", "other", key, "--for", "1h", "--yes"],
+            &["limit", "forgive", "other", key],
+        ] {
+            let ran = run(&url, words, "").await;
+            assert_eq!(ran.code, 2, "{ran:?}");
+            assert!(ran.err.contains("of another policy"), "{ran:?}");
+        }
+        let shown = run(
+            &url,
+            &["limit", "show", limiter.policy(), key, "--json"],
+            "",
+        )
+        .await;
+        assert_eq!(shown.json().as_array().unwrap().len(), 1);
+    }
+}
+
+#[tokio::test]
+async fn a_whole_key_may_repeat_the_namespace_and_one_of_another_namespace_is_an_error() {
+    let (server, store) = server().await;
+    let (url, app) = (server.url(), prefixed(&store));
+    let limiter = RateLimiter::new(app.clone(), "pages", Quota::per_hour(2)).unwrap();
+    limiter.check("ann").await.unwrap();
+    let lock = Lock::new(app.clone(), "report").unwrap();
+    let _guard = lock.try_lock().await.unwrap().unwrap();
+    let films = crate::cache::films(&app);
+    films.insert(7, "Metropolis".to_owned()).await.unwrap();
+    let limit = limiter.key("ann");
+    for (key, lines) in [
+        (
+            "film:{v0:7}",
+            &["explain", "cache get", "cache purge --yes"][..],
+        ),
+        (
+            limit.as_str(),
+            &["explain", "limit show pages", "limit reset --yes pages"],
+        ),
+        ("lock:{report}", &["explain", "lock break --yes"]),
+    ] {
+        for line in lines {
+            let words: Vec<_> = line.split(' ').collect();
+            let words = [&["--namespace", "prod:app"], &words[..]].concat();
+            let other = format!("dev:app:{key}");
+            let ran = run(&url, &[&words[..], &[&other]].concat(), "").await;
+            assert_eq!(ran.code, 2, "{line}: {ran:?}");
+            assert!(ran.err.contains("--namespace is prod:app"), "{ran:?}");
+            let whole = format!("prod:app:{key}");
+            let ran = run(&url, &[&words[..], &[&whole]].concat(), "").await.ok();
+            assert!(!ran.out.contains("absent"), "{line}: {ran:?}");
+        }
+    }
+    assert!(films.get(&7).await.is_none(), "it was purged");
+    assert_eq!(limiter.check("ann").await.unwrap().remaining(), 1);
+    assert!(lock.try_lock().await.unwrap().is_some());
 }

@@ -10,7 +10,7 @@ use larder::Store;
 use larder::session::{Session, SessionLayer, Sessions};
 use tower::{Layer, ServiceExt, service_fn};
 
-use crate::support::{larder, prefixed, run, server};
+use crate::support::{Meanwhile, larder, prefixed, run, run_with, server};
 
 type Body = Empty<Bytes>;
 
@@ -129,4 +129,44 @@ async fn all_sessions_of_one_app_end_and_those_of_another_stay() {
             .len(),
         1
     );
+}
+
+#[tokio::test]
+async fn sessions_of_a_user_stay_if_there_are_more_than_was_said() {
+    let (server, store) = server().await;
+    sign_in(&store, "ann").await;
+    let url = server.url();
+    let mut input = Meanwhile::new(&url, async |store| sign_in(&store, "ann").await);
+    let ran = run_with(&url, &["session", "revoke", "--user", "ann"], &mut input).await;
+    assert_eq!(ran.code, 2, "{ran:?}");
+    assert!(ran.err.contains("2 sessions by now, and not 1"), "{ran:?}");
+    let sessions = Sessions::new(store).unwrap();
+    assert_eq!(sessions.devices("ann").await.unwrap().len(), 2);
+}
+
+#[tokio::test]
+async fn what_hinders_the_count_of_sessions_does_not_hinder_their_end() {
+    let (server, store) = server().await;
+    let url = server.url();
+    let sessions = Sessions::new(store.clone()).unwrap();
+    let left = async || sessions.devices("ann").await.unwrap().len();
+
+    sign_in(&store, "ann").await;
+    server.command(&["LPUSH", "session:{a}", "x"]).unwrap();
+    let done = larder(&url, "session revoke --all --yes --json").await;
+    assert_eq!(done.json()["done"], 1);
+    assert_eq!(left().await, 0);
+
+    sign_in(&store, "ann").await;
+    let rights = ["ACL", "SETUSER", "op", "on", ">pw", "~*", "&*", "+@all"];
+    server.command(&[&rights[..], &["-scan"]].concat()).unwrap();
+    let url = url.replace("redis://", "redis://op:pw@");
+    let words = ["session", "revoke", "--all"];
+    let asked = run(&url, &words, "n\n").await;
+    assert_eq!(asked.code, 1, "{asked:?}");
+    assert!(asked.err.contains("could not be counted"), "{asked:?}");
+    assert_eq!(left().await, 1);
+    let done = run(&url, &words, "y\n").await.ok();
+    assert!(done.out.contains("were not counted"), "{done:?}");
+    assert_eq!(left().await, 0);
 }

@@ -1,7 +1,7 @@
 //! Runs command lines, and captures what they write.
 
 use std::ffi::OsString;
-use std::io::BufRead;
+use std::io::{BufRead, Read};
 use std::sync::Arc;
 use std::time::Duration;
 
@@ -63,6 +63,51 @@ pub(crate) async fn run_with(url: &str, words: &[&str], input: &mut dyn BufRead)
         code,
         out: text(out),
         err: text(err),
+    }
+}
+
+/// Says yes to a question, and lets the app do something between the question and the answer.
+pub(crate) struct Meanwhile<F> {
+    url: String,
+    app: Option<F>,
+    answer: &'static [u8],
+}
+
+impl<F: AsyncFnOnce(Arc<dyn Store>) + Send + 'static> Meanwhile<F> {
+    pub(crate) fn new(url: &str, app: F) -> Self {
+        Self {
+            url: url.to_owned(),
+            app: Some(app),
+            answer: b"y\n",
+        }
+    }
+}
+
+impl<F> Read for Meanwhile<F> {
+    fn read(&mut self, _: &mut [u8]) -> std::io::Result<usize> {
+        Ok(0)
+    }
+}
+
+impl<F: AsyncFnOnce(Arc<dyn Store>) + Send + 'static> BufRead for Meanwhile<F> {
+    fn fill_buf(&mut self) -> std::io::Result<&[u8]> {
+        if let Some(app) = self.app.take() {
+            let url = self.url.clone();
+            let act = move || {
+                let runtime = tokio::runtime::Builder::new_current_thread()
+                    .enable_all()
+                    .build();
+                runtime
+                    .unwrap()
+                    .block_on(async { app(connect(&url).await).await });
+            };
+            std::thread::spawn(act).join().unwrap();
+        }
+        Ok(self.answer)
+    }
+
+    fn consume(&mut self, bytes: usize) {
+        self.answer = &self.answer[bytes..];
     }
 }
 

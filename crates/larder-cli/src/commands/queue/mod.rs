@@ -1,18 +1,21 @@
-use std::num::NonZeroU16;
+//! The commands about queues.
 
-use larder::Key;
-use larder::queue::{Partitioned, Queue, QueueRecord, State};
-use larder::store::program::Record;
+mod partitions;
+mod pause;
+
+use larder::queue::{QueueRecord, State};
+use larder_ops::records::field;
 use larder_ops::time::{ago, span, until};
 use serde_json::{Value, json};
 
 use super::{DONE, NOT_DONE};
 use crate::args::{JobState, Queue as QueueArgs};
 use crate::error::{Error, Result};
-use crate::key;
-use crate::output::{Output, escape, object};
-use crate::scan::{id_of, records};
+use crate::output::{Output, objects};
+use crate::scan::{id_of, inspect, records};
 use crate::target::Target;
+use partitions::Part;
+use pause::{pause, report, report_unreadable};
 
 /// The most queues and partitions that are listed.
 const MOST: usize = 1_000;
@@ -25,107 +28,68 @@ pub(super) async fn run(
     match command {
         QueueArgs::Ls => list(target, output).await,
         QueueArgs::Inspect {
-            name,
+            queue,
             state,
             limit,
             show_values,
         } => {
-            let queues = partitions(target, name, output).await?;
-            let counted = counts(&queues).await?;
+            let found = partitions::existing(target, queue, output).await?;
+            let counted = counts(&found.parts).await?;
             let Some(state) = state else {
-                output.table(&COUNTS, counted)?;
+                output.listing(&COUNTS, counted, &found.unreadable)?;
                 return Ok(DONE);
             };
-            let listed = jobs(&queues, *state, *limit, *show_values).await?;
+            let listed = jobs(&found.parts, *state, *limit, *show_values).await?;
             if output.is_json() {
-                let [queues, jobs] =
-                    [(&COUNTS[..], counted), (&JOBS[..], listed)].map(|(columns, rows)| {
-                        let rows = rows.into_iter().map(|row| object(columns, row));
-                        rows.collect::<Vec<_>>()
-                    });
+                let queues = objects(&COUNTS, counted, &found.unreadable);
+                let jobs = objects(&JOBS, listed, &[]);
                 output.json(&json!({ "queues": queues, "jobs": jobs }))?;
             } else {
-                output.table(&COUNTS, counted)?;
+                output.listing(&COUNTS, counted, &found.unreadable)?;
                 output.line("")?;
                 output.table(&JOBS, listed)?;
             }
             Ok(DONE)
         }
-        QueueArgs::Pause { name } => {
-            for queue in partitions(target, name, output).await? {
-                queue.pause().await?;
+        QueueArgs::Pause { queue } => pause(target, queue, output).await,
+        QueueArgs::Resume { queue } => {
+            let found = partitions::existing(target, queue, output).await?;
+            for part in &found.parts {
+                part.queue.resume().await?;
             }
-            output.done(
-                1,
-                "queue is paused: no job is taken, and jobs that run go on",
-            )?;
-            Ok(DONE)
+            report(&found, "resumed", None, output)
         }
-        QueueArgs::Resume { name } => {
-            for queue in partitions(target, name, output).await? {
-                queue.resume().await?;
-            }
-            output.done(1, "queue is resumed")?;
-            Ok(DONE)
+        QueueArgs::Redrive { queue, max } => {
+            let found = partitions::existing(target, queue, output).await?;
+            let code = redrive(&found.parts, max.unwrap_or(u64::MAX), output).await?;
+            report_unreadable(&found, output)?;
+            Ok(code)
         }
-        QueueArgs::Redrive { name, max } => {
-            let queues = partitions(target, name, output).await?;
-            redrive(&queues, max.unwrap_or(u64::MAX), output).await
-        }
-        QueueArgs::Purge { name, state } => {
-            let queues = partitions(target, name, output).await?;
-            purge(&queues, *state, output).await
+        QueueArgs::Purge { queue, state } => {
+            let found = partitions::existing(target, queue, output).await?;
+            let code = purge(&found.parts, *state, output).await?;
+            report_unreadable(&found, output)?;
+            Ok(code)
         }
     }
-}
-
-/// Returns the queue called `name`, or its partitions.
-async fn partitions(
-    target: &Target,
-    name: &str,
-    output: &mut Output<'_, '_>,
-) -> Result<Vec<Queue>> {
-    let first = Key::new(QueueRecord::KIND, (name, 0_u32));
-    let mut last = None;
-    // A name that is hashed has partitions that cannot be found.
-    if let Ok(start) = key::start_of(&first) {
-        let parts = records::<QueueRecord>(target, output, start, MOST).await?;
-        let number = |key: &Key| id_of(key).strip_prefix(start)?.parse::<u16>().ok();
-        last = parts.iter().filter_map(number).max();
-    }
-    if let Some(count) = last.and_then(|last| NonZeroU16::new(last.saturating_add(1))) {
-        let queues = Partitioned::new(target.store.clone(), name, count)?;
-        return Ok(queues.queues().to_vec());
-    }
-    let queue = Queue::new(target.store.clone(), name)?;
-    if queue.inspect().await?.fields().is_empty() {
-        return Err(Error::usage(format!(
-            "there is no queue '{}': `larder queue ls` lists them",
-            escape(name)
-        )));
-    }
-    Ok(vec![queue])
 }
 
 async fn list(target: &Target, output: &mut Output<'_, '_>) -> Result<u8> {
-    let programs = target.programs()?;
     let columns = ["waiting", "scheduled", "running", "dead", "done", "paused"];
-    let mut rows = Vec::new();
-    for key in records::<QueueRecord>(target, output, "", MOST).await? {
-        let shown = programs.inspect::<QueueRecord>(&key).await?;
-        let mut row = vec![json!(id_of(&key))];
+    let keys = records::<QueueRecord>(target, output, "", MOST).await?;
+    let found = inspect::<QueueRecord>(target, &keys).await?;
+    let rows = found.readable.iter().map(|(key, shown)| {
+        let mut row = vec![json!(id_of(key))];
         row.extend(columns.map(|column| {
-            let mut fields = shown.fields().iter();
-            let found = fields.find(|(name, _)| name == column);
-            found.map_or(Value::Null, |(_, value)| match column {
+            field(shown, column).map_or(Value::Null, |value| match column {
                 "paused" => json!(value != "0"),
                 _ => json!(value.parse::<f64>().unwrap_or_default() as u64),
             })
         }));
-        rows.push(row);
-    }
+        row
+    });
     let columns: Vec<_> = std::iter::once("queue").chain(columns).collect();
-    output.table(&columns, rows)?;
+    output.listing(&columns, rows.collect(), &found.unreadable_ids())?;
     Ok(DONE)
 }
 
@@ -142,13 +106,13 @@ const COUNTS: [&str; 8] = [
 
 const JOBS: [&str; 6] = ["job", "name", "attempts", "enqueued", "at", "reason"];
 
-async fn counts(queues: &[Queue]) -> Result<Vec<Vec<Value>>> {
+async fn counts(parts: &[Part]) -> Result<Vec<Vec<Value>>> {
     let mut rows = Vec::new();
-    for queue in queues {
+    for Part { label, queue } in parts {
         let counts = queue.counts().await?;
         let oldest = std::time::Duration::from_micros(counts.oldest_us);
         rows.push(vec![
-            json!(queue.name()),
+            json!(label),
             json!(counts.waiting),
             json!(counts.scheduled),
             json!(counts.running),
@@ -162,13 +126,13 @@ async fn counts(queues: &[Queue]) -> Result<Vec<Vec<Value>>> {
 }
 
 async fn jobs(
-    queues: &[Queue],
+    parts: &[Part],
     state: JobState,
     limit: usize,
     shows_values: bool,
 ) -> Result<Vec<Vec<Value>>> {
     let (state, mut rows) = (State::from(state), Vec::new());
-    for queue in queues {
+    for Part { queue, .. } in parts {
         let mut from = None;
         while rows.len() < limit {
             let page = queue.list(state, from).await?;
@@ -201,43 +165,43 @@ async fn jobs(
     Ok(rows)
 }
 
-async fn redrive(queues: &[Queue], max: u64, output: &mut Output<'_, '_>) -> Result<u8> {
+async fn redrive(parts: &[Part], max: u64, output: &mut Output<'_, '_>) -> Result<u8> {
     // No more than those that were counted: others may come while somebody reads the question.
-    let most = count(queues, State::Dead).await?.min(max);
+    let most = count(parts, State::Dead).await?.min(max);
     if !output.confirm(&format!("This runs {most} dead letters again."))? {
         return Ok(NOT_DONE);
     }
     let mut moved = 0;
-    for queue in queues {
+    for Part { queue, .. } in parts {
         moved += queue.redrive(most - moved).await?;
     }
     output.done(moved, "dead letters wait again")?;
     Ok(DONE)
 }
 
-async fn purge(queues: &[Queue], state: JobState, output: &mut Output<'_, '_>) -> Result<u8> {
+async fn purge(parts: &[Part], state: JobState, output: &mut Output<'_, '_>) -> Result<u8> {
     let state = State::from(state);
-    let count = count(queues, state).await?;
+    let count = count(parts, state).await?;
     if !output.confirm(&format!("This removes {count} jobs for good."))? {
         return Ok(NOT_DONE);
     }
-    let now = self::count(queues, state).await?;
+    let now = self::count(parts, state).await?;
     if now > count && !output.is_sure() {
         return Err(Error::usage(format!(
             "there are {now} jobs by now, and not {count}: nothing was removed; ask again, or use --yes"
         )));
     }
     let mut removed = 0;
-    for queue in queues {
+    for Part { queue, .. } in parts {
         removed += queue.purge(state).await?;
     }
     output.done(removed, "jobs removed")?;
     Ok(DONE)
 }
 
-async fn count(queues: &[Queue], state: State) -> Result<u64> {
+async fn count(parts: &[Part], state: State) -> Result<u64> {
     let mut all = 0;
-    for queue in queues {
+    for Part { queue, .. } in parts {
         let counts = queue.counts().await?;
         all += match state {
             State::Waiting => counts.waiting,

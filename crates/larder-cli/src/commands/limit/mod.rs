@@ -1,27 +1,24 @@
-use std::collections::BTreeSet;
+//! The commands about rate limits.
+
+mod visitors;
+
 use std::time::Duration;
 
 use larder::Key;
 use larder::rate_limit::{Policy, Quota, RateLimiter, Rule, Tat, Usage, Window};
 use larder::store::Timestamp;
 use larder::store::program::{Inspection, Record};
-use larder_ops::records::inspect;
 use larder_ops::time::{now, span, until};
 use serde_json::json;
 
 use super::{DONE, NOT_DONE};
 use crate::args::Limit;
 use crate::error::{Error, Result};
-use crate::key::{self, RawId};
+use crate::key::RawId;
 use crate::output::Output;
-use crate::scan::{id_of, records, remove};
+use crate::scan::{id_of, inspect, remove};
 use crate::target::Target;
-
-/// The records of visitors: of policies of a single quota, and of policies of several rules.
-struct Visitors {
-    quotas: Vec<Key>,
-    usages: Vec<Key>,
-}
+use visitors::{Visitors, named};
 
 pub(super) async fn run(
     target: &Target,
@@ -35,7 +32,7 @@ pub(super) async fn run(
             limit,
         } => {
             let visitors = match visitor {
-                Some(visitor) => Visitors::one(policy, visitor),
+                Some(visitor) => Visitors::one(policy, named(target, policy, visitor)?),
                 None => Visitors::all(target, policy, *limit, output).await?,
             };
             show(target, visitors, output).await
@@ -45,15 +42,22 @@ pub(super) async fn run(
             visitor,
             lasts,
         } => {
+            let visitor = named(target, policy, visitor)?;
             let records = Records::of(target, policy, visitor, output).await?;
             ban(target, &records, policy, visitor, *lasts, output).await
         }
-        Limit::Forgive { policy, visitor } => forgive(target, policy, visitor, output).await,
+        Limit::Forgive { policy, visitor } => {
+            let visitor = named(target, policy, visitor)?;
+            forgive(target, policy, visitor, output).await
+        }
         Limit::Reset {
             policy,
             visitor: Some(visitor),
             ..
-        } => reset(target, Visitors::one(policy, visitor), output).await,
+        } => {
+            let visitors = Visitors::one(policy, named(target, policy, visitor)?);
+            reset(target, visitors, output).await
+        }
         Limit::Reset {
             policy, all: true, ..
         } => {
@@ -199,8 +203,8 @@ async fn forgive(
 
 /// Shows the records that exist.
 async fn shown<R: Record>(target: &Target, keys: &[Key]) -> Result<Vec<Inspection>> {
-    let shown = inspect::<R>(&*target.programs()?, keys).await;
-    shown.into_iter().map(|(_, shown)| Ok(shown?)).collect()
+    let found = inspect::<R>(target, keys).await?;
+    Ok(found.readable.into_iter().map(|(_, shown)| shown).collect())
 }
 
 fn is_banned(shown: &Inspection) -> bool {
@@ -210,45 +214,11 @@ fn is_banned(shown: &Inspection) -> bool {
     until.is_some_and(|until| until > now().as_micros())
 }
 
-impl Visitors {
-    /// Returns what one visitor may have: which of the two is not known without the app.
-    fn one(policy: &str, visitor: &str) -> Self {
-        let is_whole = |kind| Key::parse(visitor, &[kind]).is_ok();
-        let (is_quota, is_usage) = (is_whole(Tat::KIND), is_whole(Usage::KIND));
-        let quota = key::record::<Tat>(visitor, (policy, visitor));
-        let usage = key::record::<Usage>(visitor, (policy, visitor));
-        Self {
-            quotas: if is_usage { Vec::new() } else { vec![quota] },
-            usages: if is_quota { Vec::new() } else { vec![usage] },
-        }
-    }
-
-    async fn all(
-        target: &Target,
-        policy: &str,
-        limit: usize,
-        output: &mut Output<'_, '_>,
-    ) -> Result<Self> {
-        let first = Key::new(Tat::KIND, (policy, 0_u8));
-        let start = key::start_of(&first)?;
-        Ok(Self {
-            quotas: records::<Tat>(target, output, start, limit).await?,
-            usages: records::<Usage>(target, output, start, limit).await?,
-        })
-    }
-
-    fn count(&self) -> usize {
-        let all = self.quotas.iter().chain(&self.usages);
-        all.map(id_of).collect::<BTreeSet<_>>().len()
-    }
-}
-
 async fn show(target: &Target, visitors: Visitors, output: &mut Output<'_, '_>) -> Result<u8> {
-    let (programs, mut rows) = (target.programs()?, Vec::new());
-    let quotas = inspect::<Tat>(&*programs, &visitors.quotas).await;
-    let usages = inspect::<Usage>(&*programs, &visitors.usages).await;
-    for (key, shown) in quotas.into_iter().chain(usages) {
-        let shown = shown?;
+    let mut rows = Vec::new();
+    let quotas = inspect::<Tat>(target, &visitors.quotas).await?;
+    let usages = inspect::<Usage>(target, &visitors.usages).await?;
+    for (key, shown) in quotas.readable.iter().chain(&usages.readable) {
         let lines = shown.fields().iter().map(|(name, value)| {
             let micros = value.parse().ok().filter(|_| name.contains("_us"));
             match (name.as_str(), micros) {
@@ -267,9 +237,10 @@ async fn show(target: &Target, visitors: Visitors, output: &mut Output<'_, '_>) 
             }
         });
         let lines = lines.collect::<Vec<_>>().join("; ").replace('_', " ");
-        rows.push(vec![json!(id_of(&key)), json!(lines)]);
+        rows.push(vec![json!(id_of(key)), json!(lines)]);
     }
-    output.table(&["visitor", "state"], rows)?;
+    let unreadable = [quotas.unreadable_ids(), usages.unreadable_ids()].concat();
+    output.listing(&["visitor", "state"], rows, &unreadable)?;
     Ok(DONE)
 }
 

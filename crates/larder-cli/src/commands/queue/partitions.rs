@@ -1,0 +1,149 @@
+//! Finds the records of a queue: the plain one, and those of its partitions.
+
+use std::collections::{BTreeSet, HashSet};
+use std::num::NonZeroU16;
+
+use larder::Key;
+use larder::queue::{Partitioned, Queue, QueueRecord};
+use larder::store::program::Record;
+
+use crate::args::QueueName;
+use crate::error::{Error, Result};
+use crate::key;
+use crate::output::{Output, escape};
+use crate::scan::{id_of, inspect, records};
+use crate::target::Target;
+
+/// The most records that a search for partitions looks at.
+const MOST: usize = 1_000;
+
+/// A plain queue, or a partition of a queue.
+pub(super) struct Part {
+    /// The name, with the number of the partition behind it.
+    pub(super) label: String,
+    pub(super) queue: Queue,
+}
+
+/// The parts of a queue that a command acts on.
+pub(super) struct Parts {
+    pub(super) parts: Vec<Part>,
+    /// The labels of those under whose keys something else is stored.
+    pub(super) unreadable: Vec<String>,
+    /// Whether any of them has a record.
+    pub(super) is_known: bool,
+}
+
+/// Returns the parts of a queue that have records.
+///
+/// # Errors
+/// If there are none.
+pub(super) async fn existing(
+    target: &Target,
+    named: &QueueName,
+    output: &mut Output<'_, '_>,
+) -> Result<Parts> {
+    let parts = find(target, named, false, output).await?;
+    if !parts.parts.is_empty() {
+        return Ok(parts);
+    }
+    let name = escape(&named.name);
+    Err(Error::usage(match parts.unreadable.is_empty() {
+        true => format!("there is no queue '{name}': `larder queue ls` lists them"),
+        false => format!("what is stored under the keys of '{name}' is not a queue"),
+    }))
+}
+
+/// Returns the partitions whose number was given, with and without records, or the parts that have records.
+pub(super) async fn given(
+    target: &Target,
+    named: &QueueName,
+    output: &mut Output<'_, '_>,
+) -> Result<Parts> {
+    match named.partitions {
+        Some(_) => find(target, named, true, output).await,
+        None => existing(target, named, output).await,
+    }
+}
+
+async fn find(
+    target: &Target,
+    named: &QueueName,
+    with_absent: bool,
+    output: &mut Output<'_, '_>,
+) -> Result<Parts> {
+    let numbers: Vec<Option<u16>> = match named.partitions {
+        Some(count) => (0..count.get()).map(Some).collect(),
+        None => {
+            let found = search(target, &named.name, output).await?;
+            std::iter::once(None)
+                .chain(found.into_iter().map(Some))
+                .collect()
+        }
+    };
+    let keys: Vec<_> = numbers
+        .iter()
+        .map(|number| key_of(&named.name, *number))
+        .collect();
+    let found = inspect::<QueueRecord>(target, &keys).await?;
+    let unreadable: HashSet<_> = found.unreadable.iter().map(Key::as_str).collect();
+    let readable: HashSet<_> = found.readable.iter().map(|(key, _)| key.as_str()).collect();
+    let last = numbers.iter().flatten().max().copied();
+    // Made without a round trip, so those in between cost nothing.
+    let partitions = match last.and_then(|last| NonZeroU16::new(last.saturating_add(1))) {
+        Some(count) => Some(Partitioned::new(target.store.clone(), &named.name, count)?),
+        None => None,
+    };
+    let mut parts = Parts {
+        parts: Vec::new(),
+        unreadable: Vec::new(),
+        is_known: !readable.is_empty(),
+    };
+    for (number, key) in numbers.iter().zip(&keys) {
+        let label = match number {
+            Some(number) => format!("{}:{number}", named.name),
+            None => named.name.clone(),
+        };
+        if unreadable.contains(key.as_str()) {
+            parts.unreadable.push(label);
+        } else if with_absent || readable.contains(key.as_str()) {
+            let queues = partitions.as_ref().map_or(&[][..], Partitioned::queues);
+            let queue = match number.and_then(|number| queues.get(usize::from(number))) {
+                Some(queue) => queue.clone(),
+                None => Queue::new(target.store.clone(), &named.name)?,
+            };
+            parts.parts.push(Part { label, queue });
+        }
+    }
+    Ok(parts)
+}
+
+/// Returns the numbers of partitions under whose keys something is stored.
+async fn search(target: &Target, name: &str, output: &mut Output<'_, '_>) -> Result<BTreeSet<u16>> {
+    // A name that is hashed has partitions that cannot be found.
+    let first = key_of(name, Some(0));
+    let Ok(start) = key::start_of(&first) else {
+        return Ok(BTreeSet::new());
+    };
+    let found = records::<QueueRecord>(target, output, start, MOST + 1).await?;
+    if found.len() > MOST {
+        return Err(Error::usage(format!(
+            "more than {MOST} keys are named like partitions of '{}': give --partitions N, the number that the \
+             app uses",
+            escape(name)
+        )));
+    }
+    let number = |key: &Key| {
+        let number = id_of(key).strip_prefix(start)?.parse::<u16>().ok()?;
+        // `+1` and `01` are numbers of no partition, and so is the one that no count includes.
+        let is_partition = *key == key_of(name, Some(number)) && number < u16::MAX;
+        is_partition.then_some(number)
+    };
+    Ok(found.iter().filter_map(number).collect())
+}
+
+fn key_of(name: &str, partition: Option<u16>) -> Key {
+    match partition {
+        Some(number) => Key::new(QueueRecord::KIND, (name, u32::from(number))),
+        None => Key::new(QueueRecord::KIND, name),
+    }
+}

@@ -1,0 +1,93 @@
+//! Pauses a queue, and says which parts of it a command has changed.
+
+use larder_ops::text::shorten;
+use serde_json::json;
+
+use super::partitions::{self, Parts};
+use crate::args::QueueName;
+use crate::commands::{DONE, NOT_DONE};
+use crate::error::Result;
+use crate::output::{Output, escape};
+use crate::target::Target;
+
+pub(super) async fn pause(
+    target: &Target,
+    named: &QueueName,
+    output: &mut Output<'_, '_>,
+) -> Result<u8> {
+    let found = partitions::given(target, named, output).await?;
+    for part in &found.parts {
+        part.queue.pause().await?;
+    }
+    let note = match (named.partitions, found.is_known) {
+        (None, _) => Some(
+            "a partition without a record is not known here and runs on: --partitions N, with the number that the \
+             app uses, pauses it too",
+        ),
+        (Some(_), false) => Some("none of them had a record: is the name right?"),
+        (Some(_), true) => None,
+    };
+    report(
+        &found,
+        "paused: no job is taken, and jobs that run go on",
+        note,
+        output,
+    )
+}
+
+/// The most queues that a sentence names.
+const NAMED: usize = 20;
+
+/// The longest name in a sentence, in characters.
+const LONGEST: usize = 60;
+
+/// Says which queues a command has changed, and which it could not.
+pub(super) fn report(
+    found: &Parts,
+    what: &str,
+    note: Option<&str>,
+    output: &mut Output<'_, '_>,
+) -> Result<u8> {
+    let labels: Vec<_> = found.parts.iter().map(|part| part.label.as_str()).collect();
+    let code = match found.unreadable.is_empty() {
+        true => DONE,
+        false => NOT_DONE,
+    };
+    if output.is_json() {
+        output.json(&json!({
+            "done": labels.len(),
+            "queues": labels,
+            "unreadable": found.unreadable,
+            "note": note,
+        }))?;
+        return Ok(code);
+    }
+    output.line(&format!("{} {what}", name(&labels)))?;
+    report_unreadable(found, output)?;
+    if let Some(note) = note {
+        output.line(note)?;
+    }
+    Ok(code)
+}
+
+/// Says which keys of a queue hold something else.
+pub(super) fn report_unreadable(found: &Parts, output: &mut Output<'_, '_>) -> Result<()> {
+    if found.unreadable.is_empty() {
+        return Ok(());
+    }
+    let unreadable: Vec<_> = found.unreadable.iter().map(String::as_str).collect();
+    let text = "unreadable, and left as it is: something else is stored there";
+    output.line(&format!("{} {text}", name(&unreadable)))
+}
+
+/// Names queues, the first ones if there are many.
+fn name(labels: &[&str]) -> String {
+    let first = labels.iter().take(NAMED);
+    let first: Vec<_> = first
+        .map(|label| shorten(&escape(label), LONGEST))
+        .collect();
+    match labels.len().saturating_sub(NAMED) {
+        0 => first.join(", "),
+        more => format!("{} and {more} more", first.join(", ")),
+    }
+}
