@@ -8,12 +8,18 @@ for _, key in ipairs(redis.call('ZRANGEBYSCORE', KEYS[2], '-inf', num(now), 'LIM
     held.attempts = held.attempts + 1
     write(KEYS[1], key, held)
     redis.call('ZADD', KEYS[2], num(until_), key)
+    -- An earlier release queued it without its time, or ended one without removing that.
+    redis.call('ZADD', KEYS[5], 'NX', num(now), key)
     taken[#taken + 1] = {key, num(held.version), num(held.attempts), held.value}
   else
     -- It would hold up the others for ever.
     ends(key)
     dropped = dropped + 1
   end
+end
+for _, key in ipairs(redis.call('ZRANGE', KEYS[5], '0', '15')) do
+  if redis.call('HEXISTS', KEYS[1], key) == 1 then break end
+  redis.call('ZREM', KEYS[5], key)
 end
 if #taken > 0 then keep(tonumber(ARGV[3])) end
 local function first(set)
