@@ -136,7 +136,7 @@ impl Row {
                 if self.ratio >= least { "yes" } else { "**no**" },
             ),
             Bar::NanosAtMost(most) => (
-                format!("ours ≤ {most:.0} ns"),
+                format!("ours ≤ {}", shown(most)),
                 if self.ours.nanos <= most {
                     "yes"
                 } else {
@@ -171,15 +171,31 @@ impl Row {
             _ => shown(figure),
         };
         format!(
-            "| {} | {}: {} | {}: {} | {:.2}× | {bar} | {met} | {} |",
+            "| {} | {}: {} | {}: {} | {} | {bar} | {met} | {} |",
             self.what,
             self.ours.name,
             shown(self.ours.nanos),
             self.peer.name,
             shown(self.peer.nanos),
-            self.ratio,
+            times(self.ratio),
             self.note,
         )
+    }
+}
+
+/// A ratio. None reads as zero.
+fn times(ratio: f64) -> String {
+    match ratio < 0.005 {
+        true => "< 0.01×".to_owned(),
+        false => format!("{ratio:.2}×"),
+    }
+}
+
+/// A number of things: `1 task`, `16 tasks`.
+pub(crate) fn counted(count: usize, thing: &str) -> String {
+    match count {
+        1 => format!("1 {thing}"),
+        _ => format!("{count} {thing}s"),
     }
 }
 

@@ -37,12 +37,12 @@ pub fn prove(limits: &Limits) -> Table {
                 };
                 table.row([what, began, ended, most, verdict]);
             }
-            [what, count] => table.row([what, "", count, "", ""]),
+            [what, count] => table.row([what, "—", count, "—", "—"]),
             _ => table.bar(false, || format!("no figure: '{line}'")),
         }
     }
     match done {
-        Ok(()) => table.row(["seconds", "", &time.as_secs().to_string(), "", ""]),
+        Ok(()) => table.row(["seconds", "—", &time.as_secs().to_string(), "—", "—"]),
         Err(error) => table.bar(false, || error),
     }
     table

@@ -106,6 +106,7 @@ fn on_redis(url: &str) -> Row {
         ),
         Bar::ThroughputAtLeast(0.95),
     )
+    .with_note("ours also looks for a ban, and checks the form of what it reads")
 }
 
 async fn ours(programs: Arc<dyn Programs>, task: usize, operations: usize) {

@@ -9,7 +9,7 @@ use larder_store::lease::{Claim, Claimed, Fence, Leases};
 use larder_store::{Delete, DeleteOutcome, Key, Kind, Put, PutOutcome, Result, Store, Ttl};
 use tokio::runtime::Runtime;
 
-use crate::harness::{Bar, Row, compare, per_operation};
+use crate::harness::{Bar, Row, compare, counted, per_operation};
 use crate::load::runtime;
 
 const FILM: Kind = Kind::evictable("film");
@@ -35,7 +35,7 @@ pub(crate) fn run(url: &str) -> Vec<Row> {
 /// The put, and what is done before it, are of the same size and number on both sides.
 fn commit(runtime: &Runtime, store: &Arc<dyn Store>, tasks: usize, bar: Bar) -> Row {
     compare(
-        format!("Redis, fenced commit at p50, {tasks} tasks"),
+        format!("Redis, fenced commit at p50, {}", counted(tasks, "task")),
         15,
         (
             "commit",

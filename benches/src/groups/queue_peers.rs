@@ -15,7 +15,7 @@ use tokio::runtime::Runtime;
 use tokio::sync::{Notify, mpsc};
 use tokio_util::sync::CancellationToken;
 
-use crate::harness::{Bar, Row, compare, per_operation};
+use crate::harness::{Bar, Row, compare, counted, per_operation};
 use crate::load::runtime;
 
 const JOBS: usize = 2_000;
@@ -72,7 +72,7 @@ pub(crate) fn run(url: &str) -> Vec<Row> {
         }
     }
     for (tasks, least) in [(1, 1.5), (16, 1.5), (100, 1.5)] {
-        let what = format!("done by a worker with {tasks} places");
+        let what = format!("done by a worker with {}", counted(tasks, "place"));
         for (peer, work) in [
             (
                 "bullmq-official",
@@ -356,7 +356,7 @@ fn remark(what: &str, peer: &str) -> &'static str {
         "apalis-redis" if what.starts_with("enqueued") => {
             "; the peer has no largest number of jobs, and keeps what is done until it is vacuumed"
         }
-        "apalis-redis" if what.ends_with(" 1 places") => {
+        "apalis-redis" if what.ends_with(" 1 place") => {
             "; the peer takes ten jobs at once, of which nine wait in its memory"
         }
         _ => "",

@@ -18,20 +18,20 @@ fn read(path: &str) -> String {
 }
 
 /// The features that a line of a manifest names.
-fn features(line: &str) -> BTreeSet<String> {
+pub(crate) fn features(line: &str) -> BTreeSet<String> {
     let (_, list) = line.split_once("features = [").unwrap();
     let (list, _) = list.split_once(']').unwrap();
     let names = list.split(',').map(|name| name.trim().trim_matches('"'));
     names.map(str::to_owned).collect()
 }
 
-fn line<'a>(text: &'a str, start: &str) -> &'a str {
+pub(crate) fn line<'a>(text: &'a str, start: &str) -> &'a str {
     let found = text.lines().find(|line| line.starts_with(start));
     found.unwrap_or_else(|| panic!("no line begins with {start}"))
 }
 
-/// The blocks of the front page that begin with a fence such as `sh`.
-fn blocks(page: &str, fence: &str) -> Vec<String> {
+/// The blocks of a page that begin with a fence such as `sh`.
+pub(crate) fn blocks(page: &str, fence: &str) -> Vec<String> {
     let start = format!("```{fence}\n");
     let blocks = page.split(start.as_str()).skip(1);
     let text = blocks.map(|rest| rest.split("```").next().unwrap());
@@ -157,7 +157,18 @@ fn each_command_of_the_front_page_is_a_test_a_script_or_a_program_that_is_there(
                     "{name}"
                 );
             }
-            ["cargo", "generate", "--path", path, ..] => {
+            // Two processes on one server, as `./scripts/adopt` starts them.
+            [store, listen, "cargo", "run"] => {
+                assert!(store.starts_with("STORE_URL=redis://"), "{command}");
+                assert!(listen.starts_with("LISTEN="), "{command}");
+            }
+            // What the next command needs.
+            ["cargo", "install", "cargo-generate"] => {}
+            // The checkout.
+            ["cd", "larder"] => {}
+            ["cargo", "generate", "--path", path, "--name", name] => {
+                // `cargo generate` refuses a folder that is there.
+                assert!(!page.contains(&format!("cargo new {name}")), "{command}");
                 let path = path.strip_prefix("larder/").unwrap();
                 assert!(exists(&format!("{path}/cargo-generate.toml")), "{command}");
             }

@@ -1,7 +1,10 @@
 //! Every test and example that a page names exists.
 
+use std::collections::BTreeSet;
 use std::fs;
 use std::path::{Path, PathBuf};
+
+use crate::front_page::{blocks, features, line};
 
 const PAGES: [&str; 5] = [
     "CONTRIBUTING.md",
@@ -133,10 +136,42 @@ fn the_book_has_every_page_once() {
 fn each_migration_guide_shows_a_program_that_is_compiled_with_its_peer() {
     for page in pages().iter().filter(|it| it.starts_with("docs/migrate/")) {
         let name = page.split(['/', '.']).nth(2).unwrap().replace('-', "_");
-        // That one is played beside its successor, by a test of its own.
+        // That one is run beside its successor, by a test of its own.
         if name != "tower_sessions" {
             let program = read(&format!("benches/examples/guides/{name}.rs"));
             assert!(read(page).contains(&program), "{page} has another program");
+        }
+    }
+}
+
+#[test]
+fn each_migration_guide_names_the_features_that_its_program_uses() {
+    let manifest = read("crates/larder/Cargo.toml");
+    let default = line(&manifest, "default = [").replace("default = [", "features = [");
+    for page in pages().iter().filter(|it| it.starts_with("docs/migrate/")) {
+        let text = read(page);
+        let tables = blocks(&text, "toml").concat();
+        let named = tables.lines().filter(|it| it.starts_with("larder = {"));
+        let named = named.filter(|it| it.contains("features = ["));
+        let mut there: BTreeSet<_> = named.flat_map(features).collect();
+        assert!(tables.contains("\nlarder = {"), "{page} has no manifest");
+        for feature in &there {
+            let row = format!("\n{feature} = [");
+            assert!(manifest.contains(&row), "{page}: {feature}");
+        }
+        there.extend(features(&default));
+
+        let programs = [blocks(&text, "rust"), blocks(&text, "rust,ignore")].concat();
+        let programs = programs.concat();
+        let mut used: BTreeSet<_> = ["cache", "macros", "queue", "rate_limit"].into();
+        used.extend(["response_cache", "session"]);
+        used.retain(|module| programs.contains(&format!("use larder::{module}::")));
+        if programs.contains("connect(\"redis://") {
+            used.insert("redis");
+        }
+        for module in used {
+            let feature = module.replace('_', "-");
+            assert!(there.contains(&feature), "{page} does not name {feature}");
         }
     }
 }

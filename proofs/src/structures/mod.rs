@@ -34,26 +34,26 @@ pub struct Report {
 
 type Run = fn(How, u32) -> Pin<Box<dyn Future<Output = Report>>>;
 
-/// The structures, with what each is and what people do in its place.
+/// The structures, with what each does and what people write by hand in its place.
 const RUNS: [([&str; 2], Run); 3] = [
     (
         [
             "a counter adds",
-            "a counter adds again until it is acknowledged",
+            "by hand: a counter adds again until it is acknowledged",
         ],
         |how, kills| Box::pin(counter::run(how, kills)),
     ),
     (
         [
             "a ledger moves amounts, holds, settles and releases",
-            "one counter is lowered and another raised",
+            "by hand: one counter is lowered and another raised",
         ],
         |how, kills| Box::pin(ledger::run(how, kills)),
     ),
     (
         [
             "blobs are replaced and read",
-            "chunks are overwritten under their keys, and read",
+            "by hand: chunks are overwritten under their keys, and read",
         ],
         |how, kills| Box::pin(blob::run(how, kills)),
     ),

@@ -5,7 +5,7 @@ use std::time::{Duration, Instant};
 use tokio::runtime::Runtime;
 
 use super::contender::{Contender, KEYS};
-use crate::harness::{Bar, Row, compare, compare_each};
+use crate::harness::{Bar, Row, compare, compare_each, counted};
 use crate::load::percentiles;
 
 const ROUNDS: usize = 15;
@@ -45,7 +45,7 @@ pub(super) fn throughput(
     work: Work,
     tasks: usize,
 ) -> [Row; 3] {
-    let what = format!("{servers} {}, {tasks} tasks", work.name());
+    let what = format!("{servers} {}, {}", work.name(), counted(tasks, "task"));
     let late = match tasks {
         256 => Bar::CostAtMost(2.0),
         _ => Bar::None,
@@ -69,7 +69,7 @@ pub(super) fn p99(
     work: Work,
     tasks: usize,
 ) -> Row {
-    let what = format!("Redis {}, {tasks} tasks, p99", work.name());
+    let what = format!("Redis {}, {}, p99", work.name(), counted(tasks, "task"));
     compare(
         what,
         ROUNDS,
