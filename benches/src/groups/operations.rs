@@ -27,8 +27,11 @@ const SIGN_IN: &str = "email=admin%40matinee.example&password=lights-camera-admi
 /// The panels of the overview, again and again.
 const LIVE: &str = "/admin/operations/live";
 
+/// The path of a request, by its number.
+type Path = fn(usize) -> String;
+
 /// What is asked for: as it is, or with a number for each request.
-const MIXES: [(&str, fn(usize) -> String); 2] = [
+const MIXES: [(&str, Path); 2] = [
     ("pages from the cache", |number| {
         format!("/films/{}", number % 50 + 1)
     }),

@@ -59,7 +59,8 @@ fn near_hits(runtime: &Runtime) -> Vec<Row> {
         let mut random = fastrand::Rng::with_seed(7);
         (0..OPERATIONS).map(|_| random.u64(..KEYS)).collect()
     };
-    let peers: [(&str, &dyn Fn(&u64) -> bool); 3] = [
+    type Get<'a> = &'a dyn Fn(&u64) -> bool;
+    let peers: [(&str, Get<'_>); 3] = [
         ("quick_cache `get`", &|key| quick.get(key).is_some()),
         ("foyer `get`", &|key| foyer.get(key).is_some()),
         ("cached, an LRU in a mutex", &|key| {

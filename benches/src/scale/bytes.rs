@@ -17,10 +17,10 @@ use redis::aio::MultiplexedConnection;
 use tokio::runtime::Runtime;
 use tower::{Layer, ServiceExt};
 
-use super::Extent;
 use super::contenders::redis_store;
 use super::site::{PAGE, ask, pages};
 use super::table::{NONE, Out, figure};
+use super::{Extent, Unit};
 use crate::groups::layer::{request, service};
 use crate::groups::queue::PAYLOAD;
 use crate::groups::queue_large::{resident, used_memory};
@@ -43,7 +43,7 @@ enum Entry {
     Job,
 }
 
-pub(super) const UNITS: &[(&str, fn(&str, Extent, &mut Out))] = &[
+pub(super) const UNITS: &[Unit] = &[
     ("visitors", |url, extent, out| {
         measure(Entry::Visitor, url, extent, out)
     }),

@@ -35,10 +35,13 @@ pub(crate) enum Extent {
 const UNIT: &str = "scale-unit";
 const QUICK: &str = "--quick";
 
+/// A measurement and its name.
+type Unit = (&'static str, fn(&str, Extent, &mut Out));
+
 /// A part and what is measured for it, each in a process of its own.
 struct Part {
     name: &'static str,
-    units: &'static [(&'static str, fn(&str, Extent, &mut Out))],
+    units: &'static [Unit],
 }
 
 const PARTS: &[Part] = &[

@@ -7,7 +7,7 @@ use larder::redis::{Admin, AdminServer, RedisStore};
 use larder::session::SessionRecord;
 use larder::store::program::Programs;
 use larder::store::scan::Scan;
-use larder_ops::doctor::{Doctor, Report, namespace_owner};
+use larder_ops::doctor::{self, Doctor, Report};
 use larder_ops::keys::{Survey, Surveyor};
 use larder_ops::page::{Figures, Operator, OpsPage};
 use larder_ops::records;
@@ -38,7 +38,7 @@ fn surveys(surveyor: &Surveyor, store: &Arc<dyn Store>) {
 
 fn owners(store: &dyn Store) {
     sent! {
-        namespace_owner(store, "a");
+        doctor::namespace_owner(store, "a");
     }
 }
 
