@@ -24,6 +24,7 @@ mod sending;
 mod servers;
 mod session_races;
 mod sharded;
+mod spans;
 mod structures;
 mod support;
 mod tag_removal;
