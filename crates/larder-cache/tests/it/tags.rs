@@ -7,7 +7,9 @@ use larder_layer::tags::Tag;
 use larder_store::{ErrorKind, Kind, Refusal};
 use larder_test::faulty::{Operations, Switch, Trouble};
 
-use crate::support::{Backend, Broken, Gate, MINUTE, load, near_films, on_both, over};
+use crate::support::{
+    Backend, Broken, Gate, MINUTE, load, near_films, on_both, over, until, until_ready,
+};
 
 on_both! {
     removing_a_tag_removes_every_value_with_it_by_one_write / one_write;
@@ -265,14 +267,10 @@ fn stale_ones(backend: &Backend) -> (Films, Films, Switch) {
 /// Waits until a load of film 1 that fails finds nothing to serve.
 async fn until_removed(films: &Films) {
     let load = || async { Err::<String, _>(Broken("away")) };
-    let removed = async {
-        while films.find_or_load(&1, load).await.is_ok() {
-            tokio::time::sleep(Duration::from_millis(10)).await;
-        }
-    };
-    tokio::time::timeout(Duration::from_secs(10), removed)
-        .await
-        .expect("the removal was forgotten");
+    until_ready("the value is removed", || async move {
+        films.find_or_load(&1, load).await.is_err()
+    })
+    .await;
 }
 
 async fn removal_then_expiry(backend: Backend) {
@@ -294,9 +292,7 @@ async fn a_removal_of_a_tag_that_fails_while_an_older_change_is_tried_again_is_n
     one.expire_tag("lang").await.unwrap_err();
     switch.set(Trouble::Delay(Duration::from_millis(500)));
     let before = switch.operations();
-    while switch.operations() == before {
-        tokio::time::sleep(Duration::from_millis(10)).await;
-    }
+    until("it is tried again", || switch.operations() != before).await;
     // The expiry is on its way.
     switch.set(Trouble::Fail(ErrorKind::NotSent));
     one.remove_tag("lang").await.unwrap_err();
@@ -323,9 +319,7 @@ fn a_change_of_a_tag_is_tried_again_in_another_runtime_if_its_own_has_ended() {
     runtime().block_on(async {
         assert!(one.get(&1).await.is_none());
         until_removed(&other).await;
-        while one.stats().invalidations_pending != 0 {
-            tokio::time::sleep(Duration::from_millis(5)).await;
-        }
+        until("it is told", || one.stats().invalidations_pending == 0).await;
     });
 }
 

@@ -10,7 +10,7 @@ use larder_cache::{QueuedWrite, WriteBehind, WriteBehindBuilder};
 use larder_store::{ErrorKind, Refusal};
 use larder_test::faulty::{Faulty, Trouble};
 
-use crate::support::{Backend, Broken, Counts, Gate, on_both};
+use crate::support::{Backend, Broken, Counts, Gate, on_both, until_ready};
 
 on_both! {
     acknowledged_writes_reach_the_source_in_the_order_of_each_key / order;
@@ -320,14 +320,10 @@ async fn overlap(backend: Backend) {
 
 /// Waits until film 7 is cached with this value, or not at all.
 async fn until_none_but(films: &larder_cache::Cache<u32, String>, value: &str) {
-    let reached = async {
-        while films.get(&7).await.is_some_and(|held| *held != value) {
-            tokio::time::sleep(Duration::from_millis(5)).await;
-        }
-    };
-    tokio::time::timeout(Duration::from_secs(10), reached)
-        .await
-        .expect("an older value stays cached");
+    until_ready("no older value is cached", || async move {
+        films.get(&7).await.is_none_or(|held| *held == value)
+    })
+    .await;
 }
 
 async fn unanswered(backend: Backend) {
