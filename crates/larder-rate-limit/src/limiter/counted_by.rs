@@ -1,0 +1,111 @@
+//! By what a visitor is counted: the limiter's own policy, or the visitor's plan.
+
+use std::borrow::Cow;
+use std::sync::Arc;
+use std::time::Duration;
+
+use larder_store::{Key, Result};
+
+use super::{Engine, RateLimiter};
+use crate::Decision;
+use crate::give_back::GiveBack;
+use crate::plan::Plan;
+use crate::plans;
+
+impl RateLimiter {
+    /// Finds by what the visitor with `key` is counted.
+    pub(crate) async fn engine_of(&self, key: &Key) -> Engine {
+        self.engine_within(key, Duration::MAX).await
+    }
+
+    /// Does the same, and waits `within` at most.
+    pub(crate) async fn engine_within(&self, key: &Key, within: Duration) -> Engine {
+        match &self.plans {
+            None => self.engine.clone(),
+            Some(plans) => {
+                let now = crate::clock::now(&*self.programs);
+                let plan = plans.find(key, now, within).await;
+                plan.map_or_else(|| self.engine.clone(), |plan| self.engine_by(&plan))
+            }
+        }
+    }
+
+    /// Does the same without waiting. None if it takes some.
+    pub(crate) fn engine_now(&self, key: &Key) -> Option<Cow<'_, Engine>> {
+        let own = Cow::Borrowed(&self.engine);
+        match &self.plans {
+            None => Some(own),
+            Some(plans) => {
+                let plan = plans.kept(key, crate::clock::now(&*self.programs))?;
+                Some(plan.map_or(own, |plan| Cow::Owned(self.engine_by(&plan))))
+            }
+        }
+    }
+
+    /// Finds by what to give back a charge that this process may not remember.
+    ///
+    /// # Errors
+    /// [`ErrorKind::NotSent`] if neither the plan of the visitor is found, nor that it had none.
+    pub(crate) async fn engine_charged(&self, key: &Key) -> Result<Engine> {
+        let Some(plans) = &self.plans else {
+            return Ok(self.engine.clone());
+        };
+        let is_known = plans.knows(key);
+        let now = crate::clock::now(&*self.programs);
+        match plans.find(key, now, Duration::MAX).await {
+            Some(plan) => Ok(self.engine_by(&plan)),
+            None if is_known => Ok(self.engine.clone()),
+            // The rules of the limiter's own policy would drop what those of the plan have counted.
+            None => {
+                plans.forget(key);
+                Err(plans::lost())
+            }
+        }
+    }
+
+    /// Returns the plan by which to settle what `charged` has counted for the visitor, without waiting.
+    ///
+    /// It is a newer one if this process knows it: the rules of another plan would drop the state of those that
+    /// count now.
+    pub(crate) fn plan_since(&self, key: &Key, charged: &Arc<Plan>) -> Arc<Plan> {
+        let newer = self.plans.as_ref().and_then(|plans| plans.last(key));
+        match newer {
+            Some(plan) if !plan.args().is_empty() => self.share_of(&plan),
+            _ => charged.clone(),
+        }
+    }
+
+    /// Counts as `engine` does, or by this limiter's share of it.
+    pub(crate) fn engine_as(&self, engine: &Engine) -> Engine {
+        match engine {
+            Engine::Gcra(_) => self.engine.clone(),
+            Engine::Usage(plan) | Engine::Unlimited(plan) => self.engine_by(plan),
+        }
+    }
+
+    pub(super) fn engine_by(&self, plan: &Arc<Plan>) -> Engine {
+        Engine::of(self.share_of(plan))
+    }
+
+    fn share_of(&self, plan: &Arc<Plan>) -> Arc<Plan> {
+        match self.share.get() {
+            1 => plan.clone(),
+            _ => plan.share_of(self.share),
+        }
+    }
+
+    /// Returns how to give back what `decision` charged to a visitor that `charged` counted. None if that is
+    /// nothing.
+    pub(crate) fn give_back(
+        &self,
+        key: &Key,
+        charged: &Engine,
+        decision: &Decision,
+    ) -> Option<GiveBack> {
+        let engine = match charged {
+            Engine::Usage(plan) => Engine::Usage(self.plan_since(key, plan)),
+            Engine::Gcra(_) | Engine::Unlimited(_) => charged.clone(),
+        };
+        GiveBack::of(self, &engine, decision).ok().flatten()
+    }
+}
