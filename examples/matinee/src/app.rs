@@ -14,6 +14,8 @@
 //! 5. **Limits**: next to the router. Wrong passwords are limited in the handler of their form.
 //! 6. **Router**.
 
+use std::sync::Arc;
+
 use axum::Router;
 use axum::http::StatusCode;
 use axum::middleware::{from_fn, from_fn_with_state, map_response};
@@ -117,6 +119,7 @@ pub async fn app(config: Config) -> Result<App, StartError> {
         session: sessions::layer(&config, sessions)?,
         limit: limits::visitors(&config, store.clone())?,
         visitors,
+        metrics: metrics.clone().map(Arc::new),
     };
     let router = layered(&config, pages, rest, layers);
     Ok(App {
@@ -138,6 +141,7 @@ struct Layers {
     session: SessionLayer,
     limit: RateLimitLayer,
     visitors: Visitors,
+    metrics: Option<Arc<Metrics>>,
 }
 
 /// Puts all layers around the pages, and the general ones around assets, health checks and metrics.
@@ -150,18 +154,28 @@ fn layered(config: &Config, pages: Router, rest: Router, layers: Layers) -> Rout
         TimeoutLayer::with_status_code(StatusCode::SERVICE_UNAVAILABLE, config.request_timeout);
     let read_whole = from_fn_with_state(config.request_timeout, forms::read_whole);
     let our_hosts = from_fn_with_state(AllowedHosts::of(config), hosts::refuse_others);
-    // From the inside out: a response from the cache belongs to no visitor, and no limit counts it.
-    let pages = pages
-        .layer(layers.limit)
-        .layer(in_time)
+    // A response from the cache belongs to no visitor, and no limit counts it. Each stack, from the outside in, is one
+    // allocation of axum's: it clones what is inside of a layer for each request.
+    let inside = ServiceBuilder::new()
         .layer(read_whole)
-        .layer(guards.clone())
-        .layer(layers.session)
+        .layer(in_time)
+        .layer(layers.limit);
+    let kept = ServiceBuilder::new()
         .layer(layers.response_cache)
-        .layer(map_response(caching::ask_us_again))
-        .layer(from_fn_with_state(layers.visitors, figures::note_visit))
+        .layer(layers.session);
+    let outside = ServiceBuilder::new()
+        .layer(our_hosts)
         .layer(from_fn(films::one_address))
-        .layer(our_hosts);
+        .layer(from_fn_with_state(
+            Arc::new(layers.visitors),
+            figures::note_visit,
+        ))
+        .layer(map_response(caching::ask_us_again));
+    let pages = pages
+        .layer(inside)
+        .layer(guards.clone())
+        .layer(kept)
+        .layer(outside);
     let router = rest.layer(in_time).layer(guards).merge(pages);
     // Around all of it, from the outside in: a request passes the first layer first.
     let around = ServiceBuilder::new()
@@ -173,7 +187,7 @@ fn layered(config: &Config, pages: Router, rest: Router, layers: Layers) -> Rout
                 .on_response(logs::answered),
         )
         .layer(PropagateRequestIdLayer::x_request_id())
-        .layer(from_fn_with_state(config.operations, metrics::track))
+        .layer(from_fn_with_state(layers.metrics, metrics::track))
         .layer(from_fn(headers::strict))
         .layer(CompressionLayer::new())
         .layer(from_fn(errors::render))

@@ -1,6 +1,6 @@
 //! Counts and times every request; `/metrics` shows them as Prometheus text.
 
-use std::sync::OnceLock;
+use std::sync::{Arc, OnceLock};
 use std::time::Instant;
 
 use axum::Router;
@@ -11,11 +11,9 @@ use axum::middleware::Next;
 use axum::response::{IntoResponse, Response};
 use axum::routing::get;
 use larder::ops::page::Figures;
-use metrics::{counter, gauge, histogram};
+use metrics::{Gauge, Label, gauge, histogram};
 use metrics_exporter_prometheus::{Matcher, PrometheusBuilder, PrometheusHandle};
 use tokio::runtime::Handle;
-
-use crate::config::Operations;
 
 const SECONDS: &[f64] = &[
     0.0005, 0.001, 0.0025, 0.005, 0.01, 0.025, 0.05, 0.1, 0.25, 1.0, 2.5, 10.0,
@@ -34,6 +32,8 @@ pub(crate) struct Metrics {
     pub(crate) exported: PrometheusHandle,
     /// For the operators' page.
     pub(crate) figures: Figures,
+    /// The requests that wait for an answer.
+    in_flight: Gauge,
 }
 
 /// The recorder of this process. There can be only one, so apps in one process share it.
@@ -60,7 +60,6 @@ pub(crate) fn recorder() -> Metrics {
                 tracing::warn!("another metrics recorder is installed: /metrics stays empty");
             }
             larder::describe_metrics();
-            metrics::describe_counter!("http_requests_total", "Requests that were answered.");
             metrics::describe_histogram!(
                 "http_request_duration_seconds",
                 "Time from the request's head to the response's head."
@@ -77,55 +76,54 @@ pub(crate) fn recorder() -> Metrics {
                 "matinee_sign_ins_total",
                 "Attempts to sign in, by outcome."
             );
-            Metrics { exported, figures }
+            Metrics {
+                exported,
+                figures,
+                in_flight: gauge!("http_requests_in_flight"),
+            }
         })
         .clone()
 }
 
 /// Counts and times a request, if metrics are kept. Labels have few values each: the route, not the path.
 pub(crate) async fn track(
-    State(operations): State<Operations>,
+    State(metrics): State<Option<Arc<Metrics>>>,
     request: Request,
     next: Next,
 ) -> Response {
-    if operations == Operations::Off {
+    let Some(metrics) = metrics else {
         return next.run(request).await;
-    }
+    };
     let route = request.extensions().get::<MatchedPath>().cloned();
     let method = label(request.method());
     let start = Instant::now();
-    let in_flight = InFlight::enter();
+    let in_flight = InFlight::enter(&metrics.in_flight);
     let response = next.run(request).await;
     drop(in_flight);
 
-    let route = route
-        .as_ref()
-        .map_or("none", |route| route.as_str())
-        .to_owned();
-    let status = response.status().as_str().to_owned();
+    let route = route.as_ref().map_or("none", MatchedPath::as_str);
     let labels = [
-        ("method", method.to_owned()),
-        ("route", route),
-        ("status", status),
+        Label::from_static_parts("method", method),
+        Label::new("route", route.to_owned()),
+        Label::new("status", response.status().as_str().to_owned()),
     ];
-    counter!("http_requests_total", &labels).increment(1);
-    histogram!("http_request_duration_seconds", &labels).record(start.elapsed());
+    histogram!("http_request_duration_seconds", labels.iter()).record(start.elapsed());
     response
 }
 
 /// Keeps the gauge correct even if the request is dropped.
-struct InFlight;
+struct InFlight<'a>(&'a Gauge);
 
-impl InFlight {
-    fn enter() -> Self {
-        gauge!("http_requests_in_flight").increment(1);
-        Self
+impl<'a> InFlight<'a> {
+    fn enter(gauge: &'a Gauge) -> Self {
+        gauge.increment(1);
+        Self(gauge)
     }
 }
 
-impl Drop for InFlight {
+impl Drop for InFlight<'_> {
     fn drop(&mut self) {
-        gauge!("http_requests_in_flight").decrement(1);
+        self.0.decrement(1);
     }
 }
 

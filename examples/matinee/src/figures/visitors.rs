@@ -71,7 +71,7 @@ impl Visitors {
 
 /// Notes a visit, outside the cache of pages. The request does not wait for it.
 pub(crate) async fn note_visit(
-    State(visitors): State<Visitors>,
+    State(visitors): State<Arc<Visitors>>,
     request: Request,
     next: Next,
 ) -> Response {

@@ -1,5 +1,7 @@
 //! The pages of films, and the same as JSON.
 
+use std::sync::Arc;
+
 use axum::Json;
 use axum::extract::{Path, Query, State};
 use axum::http::HeaderName;
@@ -8,25 +10,23 @@ use larder::cache::Source;
 
 use super::loader::Served;
 use super::query::RawQuery;
-use super::{CatalogueQuery, LoadError, Loader};
+use super::{CatalogueQuery, Films, LoadError};
 use crate::caching::{Tag, for_everybody};
 use crate::clock::span_ms;
 use crate::errors::Problem;
-use crate::figures::Figures;
 use crate::pages;
 
 const SERVER_TIMING: HeaderName = HeaderName::from_static("server-timing");
 
 pub(crate) async fn catalogue(
-    State(loader): State<Loader>,
-    State(figures): State<Figures>,
+    State(films): State<Arc<Films>>,
     Query(raw): Query<RawQuery>,
 ) -> Result<Response, Problem> {
     let query = raw.parse()?;
-    let served = loader.catalogue(&query).await?;
+    let served = films.loader.catalogue(&query).await?;
     // They are on the first page, which is kept for some seconds.
     let figures = match query == CatalogueQuery::default() {
-        true => Some(figures.now().await),
+        true => Some(films.figures.now().await),
         false => None,
     };
     let page = pages::catalogue(&served.page, &raw.typed(), query.genre(), figures.as_ref());
@@ -38,11 +38,11 @@ pub(crate) async fn catalogue(
 }
 
 pub(crate) async fn film(
-    State(loader): State<Loader>,
+    State(films): State<Arc<Films>>,
     Path(id): Path<String>,
 ) -> Result<Response, Problem> {
     let id = film_id(&id)?;
-    let served = loader.film(id).await?;
+    let served = films.loader.film(id).await?;
     let page = pages::film(&served.page);
     let timing = timing(&served);
     if served.is_stale() {
@@ -52,18 +52,18 @@ pub(crate) async fn film(
 }
 
 pub(crate) async fn catalogue_json(
-    State(loader): State<Loader>,
+    State(films): State<Arc<Films>>,
     Query(raw): Query<RawQuery>,
 ) -> Result<Response, Problem> {
-    let served = loader.catalogue(&raw.parse()?).await?;
+    let served = films.loader.catalogue(&raw.parse()?).await?;
     Ok((timing(&served), Json(&*served.page)).into_response())
 }
 
 pub(crate) async fn film_json(
-    State(loader): State<Loader>,
+    State(films): State<Arc<Films>>,
     Path(id): Path<String>,
 ) -> Result<Response, Problem> {
-    let served = loader.film(film_id(&id)?).await?;
+    let served = films.loader.film(film_id(&id)?).await?;
     Ok((timing(&served), Json(&*served.page)).into_response())
 }
 

@@ -7,8 +7,9 @@ mod loader;
 mod model;
 mod query;
 
+use std::sync::Arc;
+
 use axum::Router;
-use axum::extract::FromRef;
 use axum::routing::get;
 
 pub(crate) use self::address::one_address;
@@ -20,17 +21,18 @@ pub(crate) use self::query::{CatalogueQuery, PAGE_SIZE, RawQuery};
 use crate::figures::Figures;
 
 /// What the handlers of this feature need.
-#[derive(Clone, FromRef)]
 struct Films {
     loader: Loader,
     figures: Figures,
 }
 
 pub(crate) fn routes(loader: Loader, figures: Figures) -> Router {
+    // Each layer around a route clones its state with every request, so the state is one pointer.
+    let films = Arc::new(Films { loader, figures });
     Router::new()
         .route("/", get(handlers::catalogue))
         .route("/films/{id}", get(handlers::film))
         .route("/api/films", get(handlers::catalogue_json))
         .route("/api/films/{id}", get(handlers::film_json))
-        .with_state(Films { loader, figures })
+        .with_state(films)
 }

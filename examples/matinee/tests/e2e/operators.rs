@@ -69,7 +69,11 @@ fn the_metrics_hold_the_counters_of_larder(plan: Plan) {
             3,
         ),
         ("larder_rate_limit_decisions_total", &[], 3),
-        ("http_requests_total", &["route=\"/films/{id}\""], 2),
+        (
+            "http_request_duration_seconds_count",
+            &["route=\"/films/{id}\""],
+            2,
+        ),
     ] {
         assert_eq!(metrics.metric(name, labels), value, "{name} {labels:?}");
     }
