@@ -23,7 +23,9 @@ impl RateLimiter {
     /// # Cancellation
     /// The visitor may or may not have been charged.
     pub async fn check(&self, visitor: impl KeyId) -> Result<Decision> {
-        self.check_key(&self.key(visitor)).await
+        let key = self.key(visitor);
+        let answer = self.check_key(&key).await;
+        self.counted(&key, answer, |decision| *decision)
     }
 
     /// Charges `visitor` `cost` units, in place of the limiter's own [cost](Self::with_cost).
@@ -34,7 +36,7 @@ impl RateLimiter {
     /// # Cancellation
     /// As that of [`check`](Self::check).
     pub async fn check_cost(&self, visitor: impl KeyId, cost: u32) -> Result<Decision> {
-        Ok(self.report_key(&self.key(visitor), cost).await?.decision())
+        Ok(self.report_of(visitor, cost).await?.decision())
     }
 
     /// Does the same as [`check`](Self::check), and returns the decision of each rule.
@@ -45,7 +47,13 @@ impl RateLimiter {
     /// # Cancellation
     /// As that of [`check`](Self::check).
     pub async fn check_rules(&self, visitor: impl KeyId) -> Result<Report> {
-        self.report_key(&self.key(visitor), self.cost()).await
+        self.report_of(visitor, self.cost()).await
+    }
+
+    async fn report_of(&self, visitor: impl KeyId, cost: u32) -> Result<Report> {
+        let key = self.key(visitor);
+        let answer = self.report_key(&key, cost).await;
+        self.counted(&key, answer, Report::decision)
     }
 
     /// Returns what [`check`](Self::check) would decide now, and charges nothing.
@@ -128,6 +136,15 @@ impl RateLimiter {
         if !decision.is_charged() {
             return Ok(decision);
         }
+        let answer = self.refund_charged(key, decision).await;
+        match &answer {
+            Ok(_) => self.metrics.refunded(),
+            Err(_) => self.metrics.refund_lost(),
+        }
+        answer
+    }
+
+    async fn refund_charged(&self, key: Key, decision: Decision) -> Result<Decision> {
         let engine = self.engine_charged(&key).await?;
         match GiveBack::of(self, &engine, &decision)? {
             Some(back) => {

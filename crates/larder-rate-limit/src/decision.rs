@@ -133,6 +133,11 @@ impl Decision {
         self.remaining
     }
 
+    /// Returns whether a fifth of `burst` or less is left.
+    pub(crate) const fn leaves_a_fifth_of(&self, burst: u32) -> bool {
+        self.remaining <= burst / 5
+    }
+
     /// Returns how long until the same request passes, if nothing else is charged meanwhile.
     ///
     /// It is exact to the microsecond, and zero if the request passes now. Reservations and permits that are

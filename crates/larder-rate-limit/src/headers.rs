@@ -105,7 +105,7 @@ impl Fields {
     /// Returns whether a fifth of the units or less is left after `decision`.
     pub(crate) fn is_near_limit(&self, decision: &Decision) -> bool {
         let rule = self.rules.get(decision.rule());
-        rule.is_some_and(|rule| decision.remaining() <= rule.burst / 5)
+        rule.is_some_and(|rule| decision.leaves_a_fifth_of(rule.burst))
     }
 
     /// Appends the fields of draft 11. `more` is the time until one more unit comes back.

@@ -6,6 +6,7 @@
 mod calendar;
 mod check;
 mod clock;
+mod counting;
 mod decision;
 mod desk;
 mod fail_mode;

@@ -6,10 +6,9 @@ use std::sync::{Arc, Mutex};
 use std::time::{Duration, Instant};
 
 use larder_layer::StoreHealth;
-use larder_store::Error;
 use metrics::{Counter, Unit, counter, describe_counter};
 
-use crate::Reason;
+use crate::{Decision, Reason};
 
 /// How a request was decided: the `outcome` of `larder_rate_limit_decisions_total`.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -21,9 +20,11 @@ pub(crate) enum Outcome {
     LocalAllowed,
     LocalRefused,
     Exempt,
+    /// The caller decides, since the store failed and there is no layer.
+    Failed,
 }
 
-const OUTCOMES: [&str; 7] = [
+const OUTCOMES: [&str; 8] = [
     "allowed",
     "refused",
     "failed_open",
@@ -31,6 +32,7 @@ const OUTCOMES: [&str; 7] = [
     "local_allowed",
     "local_refused",
     "exempt",
+    "failed",
 ];
 
 /// What a limit in shadow mode would have done.
@@ -111,8 +113,29 @@ impl Metrics {
         self.decisions[outcome as usize].increment(1);
     }
 
+    /// Counts a request that a limit lets pass.
+    #[inline]
+    pub(crate) fn passed(&self, outcome: Outcome, decision: &Decision, is_near_limit: bool) {
+        self.count(outcome);
+        if decision.is_shared() {
+            self.shared();
+        }
+        if is_near_limit {
+            self.near_limit.increment(1);
+        }
+    }
+
+    /// Counts a limiter's refusal, also by its reason.
+    pub(crate) fn refusal(&self, decision: &Decision, reason: Reason) {
+        self.count(Outcome::Refused);
+        self.refused(decision, reason);
+    }
+
     /// Counts a refusal by its reason.
-    pub(crate) fn refused(&self, reason: Reason) {
+    pub(crate) fn refused(&self, decision: &Decision, reason: Reason) {
+        if decision.is_shared() {
+            self.shared();
+        }
         if let Some(at) = REASONS.iter().position(|other| *other == reason) {
             self.refusals[at].increment(1);
         }
@@ -123,25 +146,19 @@ impl Metrics {
         self.shadow[would as usize].increment(1);
     }
 
-    /// Counts a request that passed and left a fifth of the quota or less.
-    pub(crate) fn near_limit(&self) {
-        self.near_limit.increment(1);
-    }
-
     /// Counts a charge that was given back.
     pub(crate) fn refunded(&self) {
         self.refunded.increment(1);
     }
 
     /// Counts a charge that may not have been given back, because the store failed.
-    pub(crate) fn refund_lost(&self, error: &Error) {
+    pub(crate) fn refund_lost(&self) {
         self.refund_lost.increment(1);
-        self.health.failed(error);
     }
 
     /// Counts a request that a shared quota decided. Logged once a minute, since visitors with a
     /// record of their own come in between.
-    pub(crate) fn shared(&self) {
+    fn shared(&self) {
         self.shared.increment(1);
         if self.logs.shared.is_due() {
             tracing::warn!(

@@ -21,7 +21,9 @@ use crate::{Policy, RateLimitLayer, RateLimiter};
 /// takes longer than the timeout, the last plan of the visitor counts, or without one the limiter's own policy.
 ///
 /// When a plan changes, the [`QuotaChange`](crate::QuotaChange) of the new one says what becomes of the used
-/// units.
+/// units. Until the TTL has passed, another process may still count by the old plan. A charge there keeps what the
+/// rules of the old plan have counted and forgets the others, so a rule that the new plan adds counts in full only
+/// after that. A visitor whom the limiter's own policy counts in the meantime is carried over alike.
 ///
 /// ```
 /// use larder_rate_limit::{Plans, Policy, Quota, QuotaChange, RateLimiter};
@@ -127,13 +129,7 @@ impl Plans {
                 Joined::Hit(plan) => return plan,
                 Joined::Full => return self.last(key),
                 Joined::Leader(leader) => {
-                    let generation = self.kept.generation(key);
-                    let (plan, ttl) = self.call(key, deadline).await;
-                    let deadline = Timestamp::from_micros(now).plus_micros(micros(ttl));
-                    // A plan that was forgotten meanwhile is found again.
-                    let value = plan.clone();
-                    self.kept
-                        .insert_if_unchanged(key.clone(), value, deadline, generation);
+                    let plan = self.call_and_keep(key, now, deadline).await;
                     leader.complete(plan.clone());
                     return plan;
                 }
@@ -147,6 +143,22 @@ impl Plans {
                 }
             }
         }
+    }
+
+    /// Finds the newest plan of the visitor with `key`, whatever is kept. The last one if that fails.
+    pub(crate) async fn find_anew(&self, key: &Key, now: i64) -> Option<Arc<Plan>> {
+        let within = self.timeout.min(RateLimitLayer::MAX_TIMEOUT);
+        self.call_and_keep(key, now, Instant::now() + within).await
+    }
+
+    async fn call_and_keep(&self, key: &Key, now: i64, deadline: Instant) -> Option<Arc<Plan>> {
+        let generation = self.kept.generation(key);
+        let (plan, ttl) = self.call(key, deadline).await;
+        let deadline = Timestamp::from_micros(now).plus_micros(micros(ttl));
+        // A plan that was forgotten meanwhile is found again.
+        self.kept
+            .insert_if_unchanged(key.clone(), plan.clone(), deadline, generation);
+        plan
     }
 
     /// Calls the function. Returns what counts now, and for how long.
@@ -208,6 +220,13 @@ pub(crate) fn lost() -> Error {
     const TEXT: &str =
         "the plan that was charged is not known any more, and was not found: the charge stays";
     Error::new("refund a rate limit", ErrorKind::NotSent, TEXT)
+}
+
+/// Returns the error of the support desk about a visitor whose rules are not known.
+pub(crate) fn unknown() -> Error {
+    const TEXT: &str = "the plan of the visitor was not found, and without it what its rules have counted would be \
+                        forgotten: try again when plans are found, or reset the visitor";
+    Error::new("change a rate limit", ErrorKind::NotSent, TEXT)
 }
 
 fn failed(error: impl std::error::Error + Send + Sync + 'static) -> Error {

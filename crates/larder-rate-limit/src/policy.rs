@@ -61,7 +61,8 @@ impl Ban {
 
 /// What becomes of the used units when the numbers of a rule change.
 ///
-/// A sliding log keeps its entries and a concurrency rule its permits, unless it is [`Reset`](Self::Reset).
+/// A sliding log keeps its entries and a concurrency rule its permits, unless it is [`Reset`](Self::Reset). Of a
+/// window and a log the limit counts as its number: if the period alone changes, what was used stays.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq, Hash)]
 #[non_exhaustive]
 pub enum QuotaChange {

@@ -35,13 +35,18 @@ impl RateLimiter {
     /// A caller that waits leaves the queue, and was not charged. One whose turn it is may have been charged.
     pub async fn until_ready(&self, visitor: impl KeyId, within: Duration) -> Result<Decision> {
         let key = self.key(visitor);
-        let queued = Queued::join(&self.turns, &key, within).await;
-        let mut decision = self.check_key(&key).await?;
+        let answer = self.check_within(&key, within).await;
+        self.counted(&key, answer, |decision| *decision)
+    }
+
+    async fn check_within(&self, key: &Key, within: Duration) -> Result<Decision> {
+        let queued = Queued::join(&self.turns, key, within).await;
+        let mut decision = self.check_key(key).await?;
         if let Some(mut until) = queued.pause(&decision) {
             let again = self.looking_again();
             loop {
                 sleep_until(until).await;
-                decision = again.check_key(&key).await?;
+                decision = again.check_key(key).await?;
                 match queued.pause(&decision) {
                     None => break,
                     Some(later) => until = later,
@@ -70,14 +75,19 @@ impl RateLimiter {
         within: Duration,
     ) -> Result<Grant<Permit>> {
         let key = self.key(visitor);
-        let queued = Queued::join(&self.turns, &key, within).await;
+        let answer = self.acquire_key_within(&key, within).await;
+        self.counted(&key, answer, Grant::<Permit>::decision)
+    }
+
+    async fn acquire_key_within(&self, key: &Key, within: Duration) -> Result<Grant<Permit>> {
+        let queued = Queued::join(&self.turns, key, within).await;
         let pause = |grant: &Grant<Permit>| queued.pause(&grant.refused()?);
-        let mut grant = self.acquire_key(&key, self.cost()).await?;
+        let mut grant = self.acquire_key(key, self.cost()).await?;
         if let Some(mut until) = pause(&grant) {
             let again = self.looking_again();
             loop {
                 sleep_until(until).await;
-                grant = again.acquire_key(&key, self.cost()).await?;
+                grant = again.acquire_key(key, self.cost()).await?;
                 match pause(&grant) {
                     None => break,
                     Some(later) => until = later,

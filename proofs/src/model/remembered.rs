@@ -76,9 +76,13 @@ impl Remembered {
     /// Remembers that a value or lease of `id` may end after `ttl`.
     pub(crate) fn ends_in(&mut self, id: Id, ttl: Ttl) {
         if ttl <= NEAR {
-            let end = self.clock.now().plus_micros(ttl.as_micros());
-            self.ends.push((id, end));
+            self.ends_at(id, self.clock.now().plus_micros(ttl.as_micros()));
         }
+    }
+
+    /// Remembers that something of `id` ends at this moment.
+    pub(crate) fn ends_at(&mut self, id: Id, end: Timestamp) {
+        self.ends.push((id, end));
     }
 
     /// Moves the clock to a coming end, and this many microseconds past it.

@@ -1,9 +1,8 @@
-use std::sync::Arc;
 use std::task::Poll;
 
 use bytes::Bytes;
 use larder_store::lease::Fence;
-use larder_store::{Delete, Entry, Key, Put, Result, Store, Ttl, Version};
+use larder_store::{Delete, Entry, Key, Put, Result, Ttl, Version};
 use larder_test::records::{
     Add, Append, ClearJournal, ClearTally, Mark, ReadJournal, ReadTally, Tally,
 };
@@ -15,6 +14,7 @@ use super::limits::LimitOperation;
 use super::queue::QueueOperation;
 use super::scan;
 use super::sessions::SessionOperation;
+use super::side::Side;
 
 /// One operation, as every store is given it.
 pub(crate) enum Step {
@@ -47,8 +47,9 @@ pub(crate) enum Step {
 }
 
 impl Step {
-    /// Runs it with the fences whose numbers `side` tells.
-    pub(crate) async fn run(&self, store: &Arc<dyn Store>, side: fn(Both) -> Fence) -> Given {
+    /// Runs it on one side, with the fences whose numbers `fence` tells.
+    pub(crate) async fn run(&self, side: &Side, fence: fn(Both) -> Fence) -> Given {
+        let store = &side.store;
         let programs = store.clone().programs().expect("programs");
         match self {
             Self::Get(key) => Given::Held(vec![held(store.get(key).await)]),
@@ -82,12 +83,12 @@ impl Step {
             Self::Append(key, append) => Given::Count(kind(programs.run(key, append).await)),
             Self::ReadJournal(key) => Given::Lines(kind(programs.run(key, &ReadJournal).await)),
             Self::ClearJournal(key) => Given::Count(kind(programs.run(key, &ClearJournal).await)),
-            Self::Lease(step) => step.run(store, side).await,
+            Self::Lease(step) => step.run(store, fence).await,
             Self::Queue(operation) => Given::Queue(operation.run(store).await),
             Self::Log(operation) => Given::Log(operation.run(store).await),
             // Large futures, for stacks as small as those of tests.
             Self::Session(operation) => Given::Session(Box::pin(operation.run(store)).await),
-            Self::Limit(operation) => Given::Limit(Box::pin(operation.run(store)).await),
+            Self::Limit(operation) => Given::Limit(Box::pin(operation.run(side)).await),
             Self::Scan(prefix, about) => Given::Keys(kind(scan::all(store, prefix, *about).await)),
         }
     }

@@ -76,7 +76,9 @@ impl RateLimiter {
     /// # Cancellation
     /// A place that may have been taken is given back in the background. The visitor may have been charged.
     pub async fn acquire(&self, visitor: impl KeyId) -> Result<Grant<Permit>> {
-        self.acquire_key(&self.key(visitor), self.cost()).await
+        let key = self.key(visitor);
+        let answer = self.acquire_key(&key, self.cost()).await;
+        self.counted(&key, answer, Grant::<Permit>::decision)
     }
 
     pub(crate) async fn acquire_key(&self, key: &Key, cost: u32) -> Result<Grant<Permit>> {

@@ -102,7 +102,11 @@ impl RateLimiter {
     pub async fn reserve(&self, visitor: impl KeyId, estimate: u32) -> Result<Grant<Reservation>> {
         let key = self.key(visitor);
         let engine = self.engine_of(&key).await;
-        self.reserve_by(&engine, &key, estimate).await
+        let answer = self.reserve_by(&engine, &key, estimate).await;
+        self.counted(&key, answer, |grant| match grant {
+            Grant::Held(reservation) => reservation.decision,
+            Grant::Refused(decision) => *decision,
+        })
     }
 
     /// Sets units aside of a visitor that `engine` counts.

@@ -183,13 +183,8 @@ impl Decider {
     #[inline]
     pub(super) fn passed(&self, decided: &Decided, outcome: Outcome) {
         let limit = &self.limits[decided.limit];
-        limit.metrics.count(outcome);
-        if decided.decision.is_shared() {
-            limit.metrics.shared();
-        }
-        if limit.fields(decided).is_near_limit(&decided.decision) {
-            limit.metrics.near_limit();
-        }
+        let is_near = limit.fields(decided).is_near_limit(&decided.decision);
+        limit.metrics.passed(outcome, &decided.decision, is_near);
     }
 
     /// Counts a refusal by its reason.
@@ -198,14 +193,11 @@ impl Decider {
             limit, decision, ..
         } = &refused.by;
         let metrics = &self.limits[*limit].metrics;
-        if decision.is_shared() {
-            metrics.shared();
-        }
         let reason = match refused.is_remembered {
             true => Some(Reason::Remembered),
             false => decision.reason(),
         };
-        metrics.refused(reason.unwrap_or(Reason::Quota));
+        metrics.refused(decision, reason.unwrap_or(Reason::Quota));
         Verdict::Refuse(refused)
     }
 

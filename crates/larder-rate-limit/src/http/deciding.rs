@@ -6,6 +6,7 @@ use std::task::Poll;
 use http::request::Parts;
 use larder_store::{Error, ErrorKind, Key, Result};
 use smallvec::smallvec;
+use tokio::sync::oneshot;
 
 use super::decider::Decider;
 use super::limit::Limit;
@@ -13,6 +14,7 @@ use super::refusal_memory::Asked as AskedAt;
 use super::settling::ChargedStore;
 use super::verdict::{Asked, Held, Passed, Refused, Verdict};
 use crate::key::Found;
+use crate::limiter::Engine;
 use crate::metrics::Outcome;
 use crate::{Decision, Grant, Limits, Reason, RequestHead};
 
@@ -47,8 +49,11 @@ impl Decider {
             true => Verdict::Pass(Passed::default()),
             false => self.decide_all(enforced).await,
         };
-        for (at, key, cost) in shadows {
-            self.shadow(at, key, cost, &mut verdict).await;
+        // What is refused is charged to none, and so to no limit that watches.
+        if let Verdict::Pass(passed) = &mut verdict {
+            for (at, key, cost) in shadows {
+                self.shadow(at, key, cost, passed).await;
+            }
         }
         verdict
     }
@@ -208,8 +213,10 @@ impl Decider {
             let limiter = &self.limits[one.limit].limiter;
             limits.with_key(limiter, one.key.clone(), one.engine.clone(), one.cost)
         });
-        let check = limits.check();
-        let together = self.timeout.run("check rate limits", check).await?;
+        let together = self
+            .timeout
+            .run("check rate limits", limits.decide())
+            .await?;
         for (place, decision) in counted.into_iter().zip(together.in_order()) {
             decisions[place] = decision;
         }
@@ -253,7 +260,8 @@ impl Decider {
             let Some(decision) = decision.filter(|decision| !decision.is_allowed()) else {
                 continue;
             };
-            limit.metrics.count(Outcome::Refused);
+            let reason = decision.reason().unwrap_or(Reason::Quota);
+            limit.metrics.refusal(&decision, reason);
             if let (Some(memory), Some(asked_at)) = (&self.memory, asked_at.get(place)) {
                 // What counts towards a ban must reach the store. The ban itself is remembered.
                 let is_counted = decision.reason() != Some(Reason::Ban) && asked.engine.bans();
@@ -276,7 +284,7 @@ impl Decider {
                     }
                 }
             }
-            return self.refuse(refused);
+            return Verdict::Refuse(refused);
         }
         let mut passed = smallvec![];
         for (asked, decision) in asked.iter().zip(decisions) {
@@ -301,7 +309,7 @@ impl Decider {
     ///
     /// Nothing waits for a store that takes a round trip, nor for a plan that is still to be found. A permit is
     /// held as if the limit were enforced, unless it took such a wait.
-    async fn shadow(&self, at: usize, key: Key, cost: u32, verdict: &mut Verdict) {
+    async fn shadow(&self, at: usize, key: Key, cost: u32, passed: &mut Passed) {
         let limit = &self.limits[at];
         let limiter = &limit.limiter;
         let engine = limiter.engine_now(&key).map(Cow::into_owned);
@@ -317,15 +325,15 @@ impl Decider {
                 let mut held = Held::default();
                 let answer = self.ask_one(&asked, &mut held).await;
                 Self::shadowed(limit, &answer);
-                if let Verdict::Pass(passed) = verdict {
-                    let permits = &mut passed.held.get_or_insert_default().permits;
-                    permits.append(&mut held.permits);
-                }
+                self.keep_shadow(at, &asked.key, engine, answer, passed);
+                let permits = &mut passed.held.get_or_insert_default().permits;
+                permits.append(&mut held.permits);
                 return;
             }
             let answer = limiter.check_by(engine, &*limiter.programs, &key, cost);
             if let Poll::Ready(answer) = answer {
-                return Self::shadowed(limit, &answer);
+                Self::shadowed(limit, &answer);
+                return self.keep_shadow(at, &key, engine, answer, passed);
             }
         }
         // Without a runtime nobody waits for a store that takes a round trip.
@@ -335,8 +343,11 @@ impl Decider {
             return Self::shadowed(limit, &Err(busy));
         };
         let (limit, timeout) = (limit.clone(), self.timeout);
+        let (gives_back, given_back) = oneshot::channel();
+        if self.refund_if.is_some() {
+            passed.held.get_or_insert_default().shadows.push(gives_back);
+        }
         drop(runtime.spawn(async move {
-            let _place = place;
             let limiter = &limit.limiter;
             let engine = match engine {
                 Some(engine) => engine,
@@ -345,7 +356,37 @@ impl Decider {
             let cost = limit.charged(&engine, cost);
             let acquire = limiter.acquire_by(&engine, &key, cost);
             let granted = timeout.run("check a rate limit", acquire).await;
-            Self::shadowed(&limit, &granted.map(|granted| granted.decision()));
+            let answer = granted.map(|granted| granted.decision());
+            Self::shadowed(&limit, &answer);
+            drop(place);
+            if let Ok(decision) = answer
+                && let Some(back) = limiter.give_back(&key, &engine, &decision)
+                && given_back.await.is_ok()
+            {
+                let key = limiter.charged(key, &decision);
+                let refund = limiter.refund_key(&key, &back);
+                match timeout.run("refund a rate limit", refund).await {
+                    Ok(_) => limit.metrics.refunded(),
+                    Err(_) => limit.metrics.refund_lost(),
+                }
+            }
         }));
+    }
+
+    /// Keeps what a limit in shadow mode has charged, in case the response gives it back.
+    fn keep_shadow(
+        &self,
+        at: usize,
+        key: &Key,
+        engine: &Engine,
+        answer: Result<Decision>,
+        passed: &mut Passed,
+    ) {
+        let charge = answer
+            .ok()
+            .and_then(|decision| self.refundable(at, key, engine, &decision, ChargedStore::Shared));
+        if let Some(charge) = charge {
+            passed.held.get_or_insert_default().refundables.push(charge);
+        }
     }
 }

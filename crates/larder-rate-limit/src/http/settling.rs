@@ -103,7 +103,8 @@ impl Decider {
 
     /// Returns whether a response that says this leaves something to be done in the store.
     pub(super) fn has_work(&self, held: &Held, outcome: Outcome) -> bool {
-        !held.reservations.is_empty() || (outcome.is_refunded && !held.refundables.is_empty())
+        let is_charged = !held.refundables.is_empty() || !held.shadows.is_empty();
+        !held.reservations.is_empty() || (outcome.is_refunded && is_charged)
     }
 
     /// Gives back and settles what a response says. `decisions` then says what remains.
@@ -114,6 +115,10 @@ impl Decider {
         decisions: &mut Decisions,
     ) {
         if outcome.is_refunded {
+            for shadow in std::mem::take(&mut held.shadows) {
+                // Its check has failed, or was refused.
+                let _ = shadow.send(());
+            }
             for charge in std::mem::take(&mut held.refundables) {
                 let limit = charge.limit;
                 let answer = self.give_back(&charge).await;
@@ -167,7 +172,10 @@ impl Decider {
                     memory.forget(visitor);
                 }
             }
-            Err(error) => metrics.refund_lost(&error),
+            Err(error) => {
+                metrics.refund_lost();
+                metrics.health.failed(&error);
+            }
         }
     }
 }

@@ -5,6 +5,7 @@ use std::time::Duration;
 
 use larder_store::Key;
 use smallvec::SmallVec;
+use tokio::sync::oneshot;
 
 use super::settling::Refundable;
 use crate::decision::Account;
@@ -55,12 +56,16 @@ pub(super) struct Held {
     pub(super) refundables: Vec<Refundable>,
     pub(super) reservations: Vec<(usize, Key, Reservation)>,
     pub(super) permits: Vec<Permit>,
+    /// Tells the checks in shadow mode that nobody waited for to give their charges back.
+    pub(super) shadows: Vec<oneshot::Sender<()>>,
 }
 
 impl Held {
     pub(super) fn boxed(self) -> Option<Box<Self>> {
-        let is_empty =
-            self.refundables.is_empty() && self.reservations.is_empty() && self.permits.is_empty();
+        let is_empty = self.refundables.is_empty()
+            && self.reservations.is_empty()
+            && self.permits.is_empty()
+            && self.shadows.is_empty();
         (!is_empty).then(|| Box::new(self))
     }
 }

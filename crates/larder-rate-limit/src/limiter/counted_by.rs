@@ -4,13 +4,22 @@ use std::borrow::Cow;
 use std::sync::Arc;
 use std::time::Duration;
 
-use larder_store::{Key, Result};
+use larder_store::{Error, ErrorKind, Key, Result};
 
 use super::{Engine, RateLimiter};
 use crate::Decision;
 use crate::give_back::GiveBack;
 use crate::plan::Plan;
 use crate::plans;
+use crate::usage::{BanArgs, Charge, HoldArgs, Rules};
+
+/// Whether the limiter's own policy can stand in for a plan that is not found.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(crate) enum OwnPolicy {
+    Does,
+    /// Its rules would drop what those of the plan have counted.
+    ForgetsUnits,
+}
 
 impl RateLimiter {
     /// Finds by what the visitor with `key` is counted.
@@ -63,6 +72,24 @@ impl RateLimiter {
         }
     }
 
+    /// Finds by what the support desk changes the state of the visitor with `key`: by its newest plan.
+    ///
+    /// `if_unknown` says whether the limiter's own policy does as well, if no plan was ever found.
+    ///
+    /// # Errors
+    /// [`ErrorKind::NotSent`] if no plan is known and the limiter's own policy does not do.
+    pub(crate) async fn engine_for_desk(&self, key: &Key, if_unknown: OwnPolicy) -> Result<Engine> {
+        let Some(plans) = &self.plans else {
+            return Ok(self.engine.clone());
+        };
+        let now = crate::clock::now(&*self.programs);
+        match (plans.find_anew(key, now).await, if_unknown) {
+            (Some(plan), _) => Ok(self.engine_by(&plan)),
+            (None, OwnPolicy::Does) => Ok(self.engine.clone()),
+            (None, OwnPolicy::ForgetsUnits) => Err(plans::unknown()),
+        }
+    }
+
     /// Returns the plan by which to settle what `charged` has counted for the visitor, without waiting.
     ///
     /// It is a newer one if this process knows it: the rules of another plan would drop the state of those that
@@ -92,6 +119,37 @@ impl RateLimiter {
             1 => plan.clone(),
             _ => plan.share_of(self.share),
         }
+    }
+
+    /// Returns a charge that holds nothing.
+    pub(crate) fn charge(&self, plan: &Plan, cost: u32) -> Result<Charge> {
+        if plan.lease_us.is_some() {
+            return Err(Error::new(
+                "check a rate limit",
+                ErrorKind::Invalid,
+                "a rule of the policy limits concurrency: use RateLimiter::acquire and keep the permit",
+            ));
+        }
+        plan.check_cost(cost)?;
+        Ok(Charge {
+            rules: self.rules_now(plan),
+            cost: i64::from(cost),
+            hold: HoldArgs::default(),
+            ban: self.ban_of(plan),
+        })
+    }
+
+    /// Returns when a refusal under `plan` bans.
+    pub(crate) fn ban_of(&self, plan: &Plan) -> BanArgs {
+        match self.counts_refusals {
+            true => plan.ban,
+            false => BanArgs::default(),
+        }
+    }
+
+    /// Returns the rules of `plan` now.
+    pub(crate) fn rules_now(&self, plan: &Plan) -> Rules {
+        plan.rules(|| crate::clock::now(&*self.programs))
     }
 
     /// Returns how to give back what `decision` charged to a visitor that `charged` counted. None if that is

@@ -1,4 +1,8 @@
 mod counted_by;
+mod engine;
+
+pub(crate) use counted_by::OwnPolicy;
+pub(crate) use engine::Engine;
 
 use std::fmt;
 use std::num::NonZeroU32;
@@ -7,23 +11,26 @@ use std::task::Poll;
 use std::time::Duration;
 
 use larder_store::program::{Program, Programs, Record};
-use larder_store::{Error, ErrorKind, Key, KeyId, KeyPrefix, Refusal, Result, Store, StoreExt};
+use larder_store::{ErrorKind, Key, KeyId, KeyPrefix, Refusal, Result, Store, StoreExt};
 
 use crate::decision::Account;
 use crate::give_back::GiveBack;
+use crate::metrics::Metrics;
 use crate::plan::Plan;
 use crate::plans::Plans;
 use crate::program::Tat;
 use crate::quota::invalid;
 use crate::ready::Turns;
 use crate::shared::SharedQuotas;
-use crate::usage::{BanArgs, Charge, HoldArgs, Rules, Usage};
+use crate::usage::{BanArgs, Charge, Usage};
 use crate::{Decision, Gcra, Policy, Quota, Rule};
 
 /// Limits visitors by a [`Policy`], with their state in a store. It needs no tower.
 ///
 /// All processes that use one store and one policy name share the limit exactly. Policies are
 /// independent of each other. Clones are cheap and share everything.
+///
+/// Its counters belong to the metrics recorder that is installed when it is made. A layer has counters of its own.
 ///
 /// A visitor takes one record until all that it used is back. A store in this process holds
 /// 100,000 of them for each policy. `MokaStoreBuilder::with_max_keys_of(Tat::KIND, visitors)` sets
@@ -46,65 +53,14 @@ pub struct RateLimiter {
     /// Whether a refusal counts towards a ban.
     counts_refusals: bool,
     pub(crate) turns: Arc<Turns>,
-}
-
-/// How visitors are counted.
-#[derive(Clone, Debug)]
-pub(crate) enum Engine {
-    /// One number for each, by a single quota.
-    Gcra(Gcra),
-    /// A record for each, by one or more rules.
-    Usage(Arc<Plan>),
-    /// Not at all.
-    Unlimited(Arc<Plan>),
+    /// What is counted of calls without a layer.
+    pub(crate) metrics: Arc<Metrics>,
 }
 
 const MAX_POLICY: usize = 32;
 
 /// The time that a layer waits for the store by default.
 pub(crate) const DEFAULT_TIMEOUT: Duration = Duration::from_millis(250);
-
-impl Engine {
-    /// Counts by `plan`, each visitor in a record of its own kind.
-    pub(crate) fn of(plan: Arc<Plan>) -> Self {
-        match plan.args().is_empty() {
-            true => Self::Unlimited(plan),
-            false => Self::Usage(plan),
-        }
-    }
-
-    /// Returns the plan by whose rules visitors are counted. None for a single quota.
-    pub(crate) fn plan(&self) -> Option<&Arc<Plan>> {
-        match self {
-            Self::Gcra(_) => None,
-            Self::Usage(plan) | Self::Unlimited(plan) => Some(plan),
-        }
-    }
-
-    /// Returns whether a request needs a permit.
-    pub(crate) fn has_concurrency(&self) -> bool {
-        self.plan().is_some_and(|plan| plan.lease_us.is_some())
-    }
-
-    /// Returns whether a request may reserve units.
-    pub(crate) fn has_reservations(&self) -> bool {
-        self.plan()
-            .is_some_and(|plan| plan.reservation_us.is_some())
-    }
-
-    /// Returns whether too many refusals ban a visitor.
-    pub(crate) fn bans(&self) -> bool {
-        self.plan().is_some_and(|plan| plan.ban.refusals > 0)
-    }
-
-    /// Returns the most that a request may cost.
-    pub(crate) fn max_cost(&self) -> u32 {
-        match self {
-            Self::Gcra(gcra) => gcra.burst(),
-            Self::Usage(plan) | Self::Unlimited(plan) => plan.max_cost(),
-        }
-    }
-}
 
 impl RateLimiter {
     /// The number of quotas that visitors share when a store in this process has no room: 1,024. In a
@@ -143,6 +99,7 @@ impl RateLimiter {
             share: NonZeroU32::MIN,
             counts_refusals: true,
             turns: Arc::default(),
+            metrics: Arc::new(Metrics::new(name)),
         })
     }
 
@@ -259,37 +216,6 @@ impl RateLimiter {
 
     pub(crate) fn cost(&self) -> u32 {
         self.cost
-    }
-
-    /// Returns a charge that holds nothing.
-    pub(crate) fn charge(&self, plan: &Plan, cost: u32) -> Result<Charge> {
-        if plan.lease_us.is_some() {
-            return Err(Error::new(
-                "check a rate limit",
-                ErrorKind::Invalid,
-                "a rule of the policy limits concurrency: use RateLimiter::acquire and keep the permit",
-            ));
-        }
-        plan.check_cost(cost)?;
-        Ok(Charge {
-            rules: self.rules_now(plan),
-            cost: i64::from(cost),
-            hold: HoldArgs::default(),
-            ban: self.ban_of(plan),
-        })
-    }
-
-    /// Returns when a refusal under `plan` bans.
-    pub(crate) fn ban_of(&self, plan: &Plan) -> BanArgs {
-        match self.counts_refusals {
-            true => plan.ban,
-            false => BanArgs::default(),
-        }
-    }
-
-    /// Returns the rules of `plan` now.
-    pub(crate) fn rules_now(&self, plan: &Plan) -> Rules {
-        plan.rules(|| crate::clock::now(&*self.programs))
     }
 
     /// Returns the key of the record that `decision` charged for the visitor with this key.

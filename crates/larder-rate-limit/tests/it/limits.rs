@@ -2,7 +2,7 @@
 
 use std::time::Duration;
 
-use larder_rate_limit::{Limits, Policy, Quota, RateLimiter, Rule, Window};
+use larder_rate_limit::{Ban, Limits, Policy, Quota, RateLimiter, Reason, Rule, Window};
 use larder_store::ErrorKind;
 
 use crate::support::{Behavior, ScriptedStore};
@@ -47,6 +47,24 @@ on_every_store! {
         let decisions = Limits::new().with(&soon, "ada").with(&late, "ada").check().await.unwrap();
         let refused = decisions.refused().map(|(policy, it)| (policy, it.retry_after()));
         assert_eq!(refused, Some(("late", HOUR)));
+    }
+
+    async fn a_refusal_counts_towards_a_ban_wherever_its_limiter_stands(world: World) {
+        let day = 24 * HOUR;
+        let banning = || Policy::new(Quota::per_hour(1)).with_ban(Ban::after(2, HOUR, day));
+        let (first, second) = (world.named("first", Quota::per_hour(1)), world.named("second", banning()));
+        let limits = Limits::new().with(&first, "ada").with(&second, "ada");
+        assert!(limits.check().await.unwrap().is_allowed());
+        for _ in 0..2 {
+            assert!(!limits.check().await.unwrap().is_allowed());
+        }
+        let decisions = limits.check().await.unwrap();
+        let refused = decisions.refused().map(|(policy, it)| (policy, it.reason(), it.retry_after()));
+        assert_eq!(refused, Some(("second", Some(Reason::Ban), day)));
+        // A limiter that would have let the request pass has refused nothing.
+        let decisions = Limits::new().with(&first, "ada").with(&second, "grace").check().await.unwrap();
+        assert!(!decisions.is_allowed());
+        assert_eq!(second.inspect("grace").await.unwrap().decision().remaining(), 1);
     }
 
     async fn a_limiter_may_charge_more_units_than_another(world: World) {

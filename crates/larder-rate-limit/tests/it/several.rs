@@ -288,6 +288,47 @@ on_every_store! {
             assert_eq!(lines(passed.headers(), "ratelimit-policy"), [r#""pages";q=20;w=3600"#]);
         }
     }
+
+    async fn a_limit_in_shadow_mode_gives_back_what_the_response_gives_back(world: World) {
+        for (name, policy) in [
+            ("guesses", Policy::from(Quota::per_hour(3))),
+            ("places", Policy::new(Rule::concurrency(9, HOUR)).and(Quota::per_hour(3))),
+        ] {
+            let guesses = world.named(name, policy);
+            let pages = world.named("pages", Quota::per_hour(99));
+            let watches = Limit::new(guesses.clone(), KeyBy::everybody()).with_shadow_mode();
+            let layer = layer(pages, KeyBy::peer())
+                .and(watches)
+                .with_refund_if(|head| head.headers.contains_key("x-right"));
+            let service = service_fn(|request: Request<()>| async move {
+                let mut response = Response::new(Full::<Bytes>::default());
+                if let Some(right) = request.headers().get("x-right") {
+                    response.headers_mut().insert("x-right", right.clone());
+                }
+                Ok::<_, std::convert::Infallible>(response)
+            });
+            let app = App::around(layer.layer(service));
+            // Over a network nobody waits for it.
+            let is_left = async |units| {
+                for _ in 0..2_000 {
+                    let report = guesses.inspect(("own", "everybody")).await.unwrap();
+                    if report.rules().last().unwrap().remaining() == units {
+                        return true;
+                    }
+                    tokio::time::sleep(Duration::from_millis(5)).await;
+                }
+                false
+            };
+            assert_eq!(app.status(ANN).await, 200);
+            assert!(is_left(2).await, "{name}");
+            for _ in 0..2 {
+                assert_eq!(app.send(with(from(ANN), "x-right", "yes")).await.status(), 200);
+                assert!(is_left(2).await, "{name}");
+            }
+            assert_eq!(app.status(ANN).await, 200);
+            assert!(is_left(1).await, "{name}");
+        }
+    }
 }
 
 #[tokio::test(start_paused = true)]

@@ -29,6 +29,7 @@ impl Decisions {
         let alone = [
             "failed_open",
             "failed_closed",
+            "failed",
             "local_allowed",
             "local_refused",
         ];

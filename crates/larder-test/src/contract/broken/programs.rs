@@ -163,6 +163,8 @@ impl Programs for BrokenStore {
         let now = self.model.now()?;
         Some(match self.fault {
             Some(Fault::NowIsAhead) => now.plus_micros(3600 * SECOND),
+            Some(Fault::NowIsBehind) => now.plus_micros(-7 * 24 * 3600 * SECOND),
+            Some(Fault::NowStandsStill) => *self.memory.lock().started.get_or_insert(now),
             _ => now,
         })
     }

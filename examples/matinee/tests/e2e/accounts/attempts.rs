@@ -73,6 +73,16 @@ fn the_sixth_wrong_password_is_refused_by_a_form_that_says_when_to_come_again(pl
     );
     let detail = answer.json()["detail"].to_string();
     assert!(detail.contains("Please try again in"), "{detail}");
+    // Operators see all of them, though no layer decides.
+    let counted = ["allowed", "refused"].map(|outcome| -> u64 {
+        let labels = ["policy=\"sign-in-both\"", &format!("outcome=\"{outcome}\"")];
+        let metrics = app.servers().iter();
+        let metrics = metrics.map(|server| Visitor::new().get(server, "/metrics"));
+        metrics
+            .map(|it| it.metric("larder_rate_limit_decisions_total", &labels))
+            .sum()
+    });
+    assert_eq!(counted, [5, 3]);
 }
 
 fn right_passwords_are_not_counted(plan: Plan) {

@@ -60,6 +60,10 @@ macro_rules! programs_faults {
         RunManyEndsAt100,
         /// The time that is known without asking is an hour ahead.
         NowIsAhead,
+        /// The time that is known without asking is a week behind.
+        NowIsBehind,
+        /// The time that is known without asking stands still.
+        NowStandsStill,
         /// `run_many` of several programs runs only the first one.
         RunManyKnowsOneProgram,
     } };

@@ -1,10 +1,14 @@
 //! The counters of a limit.
 
+mod without_a_layer;
+
 use std::collections::BTreeMap;
 use std::sync::atomic::{AtomicU64, Ordering};
 use std::sync::{Arc, Mutex};
 
-use larder_rate_limit::{FailMode, KeyBy, Limit, Plans, Policy, Quota, RateLimitLayer, Rule};
+use larder_rate_limit::{
+    FailMode, KeyBy, Limit, Plans, Policy, Quota, RateLimitLayer, RateLimiter, Rule,
+};
 use larder_store::ErrorKind;
 use larder_store::program::Record;
 use larder_test::MetricNames;
@@ -145,6 +149,30 @@ async fn key_timeouts_and_shared_quotas_are_counted() {
 }
 
 #[tokio::test]
+async fn of_limits_that_refuse_one_request_each_has_its_reason() {
+    let counters = Counters::default();
+    let layer = with_local_recorder(&counters, || {
+        let other = RateLimiter::new(model().0, "other", Quota::per_day(2)).unwrap();
+        RateLimitLayer::new(limiter(model().0, Quota::per_hour(2)), KeyBy::peer())
+            .and(Limit::new(other, KeyBy::peer()))
+    });
+    let app = App::new(layer);
+    for status in [200, 200, 429, 429] {
+        assert_eq!(app.status("192.0.2.1").await, status);
+    }
+    let counted = counters.read();
+    let counted = counted.iter().filter(|(name, _)| name.contains("refus"));
+    let of = |name: &str| (format!("larder_rate_limit_{name}"), 2);
+    let expected = [
+        of("decisions_total other refused"),
+        of("decisions_total test refused"),
+        of("refusals_total other quota"),
+        of("refusals_total test quota"),
+    ];
+    assert!(counted.eq(expected.iter()), "{:?}", counters.read());
+}
+
+#[tokio::test]
 async fn a_request_without_a_key_is_counted() {
     assert_eq!(
         outcomes(Behavior::Now, FailMode::Open, &["", "192.0.2.1"]).await,
@@ -171,6 +199,33 @@ async fn a_limit_in_shadow_mode_is_counted_apart() {
         counters.read(),
         [(shadow("allowed"), 2), (shadow("refused"), 3)]
     );
+}
+
+#[tokio::test]
+async fn a_limit_in_shadow_mode_is_neither_charged_nor_counted_for_what_another_limit_refuses() {
+    let counters = Counters::default();
+    let (store, _) = model();
+    let watched = RateLimiter::new(store.clone(), "watched", Quota::per_hour(9)).unwrap();
+    let layer = with_local_recorder(&counters, || {
+        let watches = Limit::new(watched.clone(), KeyBy::everybody()).with_shadow_mode();
+        RateLimitLayer::new(limiter(store, Quota::per_hour(2)), KeyBy::everybody()).and(watches)
+    });
+    let app = App::new(layer);
+    for status in [200, 200, 429, 429, 429] {
+        assert_eq!(app.status("192.0.2.1").await, status);
+    }
+    assert_eq!(
+        watched
+            .peek(("own", "everybody"))
+            .await
+            .unwrap()
+            .remaining(),
+        7
+    );
+    let counted = counters.read();
+    let shadow = counted.iter().filter(|(name, _)| name.contains("shadow"));
+    let allowed = "larder_rate_limit_shadow_total watched allowed".to_owned();
+    assert_eq!(shadow.collect::<Vec<_>>(), [&(allowed, 2)]);
 }
 
 #[tokio::test]
@@ -248,7 +303,7 @@ fn each_metric_is_described_with_its_unit_and_listed_in_the_readme() {
         RateLimitLayer::new(limiter(model().0, Quota::per_hour(1)), KeyBy::peer())
     });
     assert_eq!(
-        names.assert_listed("larder_rate_limit_", include_str!("../../README.md")),
+        names.assert_listed("larder_rate_limit_", include_str!("../../../README.md")),
         8
     );
 }

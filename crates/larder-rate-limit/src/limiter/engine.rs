@@ -1,0 +1,57 @@
+use std::sync::Arc;
+
+use crate::Gcra;
+use crate::plan::Plan;
+
+/// How visitors are counted.
+#[derive(Clone, Debug)]
+pub(crate) enum Engine {
+    /// One number for each, by a single quota.
+    Gcra(Gcra),
+    /// A record for each, by one or more rules.
+    Usage(Arc<Plan>),
+    /// Not at all.
+    Unlimited(Arc<Plan>),
+}
+
+impl Engine {
+    /// Counts by `plan`, each visitor in a record of its own kind.
+    pub(crate) fn of(plan: Arc<Plan>) -> Self {
+        match plan.args().is_empty() {
+            true => Self::Unlimited(plan),
+            false => Self::Usage(plan),
+        }
+    }
+
+    /// Returns the plan by whose rules visitors are counted. None for a single quota.
+    pub(crate) fn plan(&self) -> Option<&Arc<Plan>> {
+        match self {
+            Self::Gcra(_) => None,
+            Self::Usage(plan) | Self::Unlimited(plan) => Some(plan),
+        }
+    }
+
+    /// Returns whether a request needs a permit.
+    pub(crate) fn has_concurrency(&self) -> bool {
+        self.plan().is_some_and(|plan| plan.lease_us.is_some())
+    }
+
+    /// Returns whether a request may reserve units.
+    pub(crate) fn has_reservations(&self) -> bool {
+        self.plan()
+            .is_some_and(|plan| plan.reservation_us.is_some())
+    }
+
+    /// Returns whether too many refusals ban a visitor.
+    pub(crate) fn bans(&self) -> bool {
+        self.plan().is_some_and(|plan| plan.ban.refusals > 0)
+    }
+
+    /// Returns the most that a request may cost.
+    pub(crate) fn max_cost(&self) -> u32 {
+        match self {
+            Self::Gcra(gcra) => gcra.burst(),
+            Self::Usage(plan) | Self::Unlimited(plan) => plan.max_cost(),
+        }
+    }
+}

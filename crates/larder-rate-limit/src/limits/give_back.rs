@@ -1,0 +1,59 @@
+//! What was charged for a request that is refused after all comes back.
+
+use std::sync::Arc;
+
+use larder_store::Key;
+use larder_store::program::{Calls, Programs};
+use tokio::runtime::Handle;
+use tokio::task::JoinHandle;
+
+use super::step::{Step, is_same};
+use crate::give_back::GiveBack;
+
+/// A charge on the record with this key, and what gives it back.
+type Charged = (Arc<dyn Programs>, Key, GiveBack);
+
+/// Gives back what was charged, as far as that needs no waiting. Returns the rest.
+pub(super) fn give_back_now(steps: &[Step<'_>]) -> Vec<Charged> {
+    let charged = steps.iter().filter_map(|step| {
+        let decision = step.outcome.as_ref()?.as_ref().ok()?;
+        let limiter = step.asked.limiter;
+        let back = limiter.give_back(&step.asked.key, &step.engine, decision)?;
+        let key = limiter.charged(step.asked.key.clone(), decision);
+        Some((limiter.programs.clone(), key, back))
+    });
+    charged
+        .filter(|(programs, key, back)| back.run_now(&**programs, key).is_pending())
+        .collect()
+}
+
+/// Gives back in a task, which goes on if the caller leaves. Returns what was charged if there is no runtime.
+pub(super) fn in_background(
+    left: Vec<Charged>,
+) -> std::result::Result<JoinHandle<()>, Vec<Charged>> {
+    match Handle::try_current() {
+        Ok(runtime) if !left.is_empty() => Ok(runtime.spawn(give_back(left))),
+        _ => Err(left),
+    }
+}
+
+/// Gives back what was charged. What is lost comes back by itself.
+pub(super) async fn give_back(mut left: Vec<Charged>) {
+    while let Some((programs, ..)) = left.first() {
+        let programs = programs.clone();
+        let (here, elsewhere) = left
+            .into_iter()
+            .partition(|(it, ..)| is_same(it, &programs));
+        left = elsewhere;
+        let here: Vec<Charged> = here;
+        let mut runs: Vec<_> = here
+            .iter()
+            .map(|(_, key, back)| (key, back.sent()))
+            .collect();
+        let calls: Calls<'_> = runs
+            .iter_mut()
+            .map(|(key, run)| (*key, &mut **run as _))
+            .collect();
+        programs.call_many(calls).await;
+    }
+}

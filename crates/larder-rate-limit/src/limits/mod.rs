@@ -1,0 +1,205 @@
+//! Several limiters in one call: all of them are charged, or none.
+
+mod give_back;
+mod step;
+
+use std::sync::Arc;
+
+use larder_store::{Key, KeyId, Result};
+
+use crate::limiter::Engine;
+use crate::{Decision, RateLimiter};
+use give_back::{give_back, give_back_now, in_background};
+use step::{Step, run_now, run_together};
+
+/// Several limiters that a request must pass, each with its visitor.
+///
+/// If one refuses, none is charged. Rules for one visitor belong into one [`Policy`](crate::Policy), which is one
+/// step; this is for visitors that differ, such as an address and an account. Their records may be on different
+/// nodes of a cluster, where no step spans both. So each limiter takes its own step, all of them in one round
+/// trip, and if one refuses, what the others charged is given back, in one more.
+///
+/// Between the two, somebody else may be refused for a charge that is then given back. Nobody is ever let in
+/// past a limit.
+///
+/// ```
+/// # use std::net::IpAddr;
+/// use larder_rate_limit::{Limits, RateLimiter};
+///
+/// # async fn sign_in(
+/// #     by_address: &RateLimiter, by_account: &RateLimiter, address: &str, account: &str,
+/// # ) -> larder_store::Result<bool> {
+/// let decisions = Limits::new()
+///     .with(by_address, address)
+///     .with(by_account, account)
+///     .check()
+///     .await?;
+/// if let Some((policy, decision)) = decisions.refused() {
+///     println!("{policy}: again in {:?}", decision.retry_after());
+/// }
+/// # Ok(decisions.is_allowed())
+/// # }
+/// ```
+#[derive(Clone, Debug, Default)]
+pub struct Limits<'a> {
+    asked: Vec<Asked<'a>>,
+}
+
+#[derive(Clone, Debug)]
+struct Asked<'a> {
+    limiter: &'a RateLimiter,
+    key: Key,
+    /// By what it counts the visitor. None if that is still to be found.
+    engine: Option<Engine>,
+    cost: u32,
+}
+
+impl<'a> Limits<'a> {
+    /// Makes an empty list, which allows everything.
+    pub fn new() -> Self {
+        Self::default()
+    }
+
+    /// Adds a limiter and whom it charges, at the limiter's own [cost](RateLimiter::with_cost).
+    #[must_use]
+    pub fn with(self, limiter: &'a RateLimiter, visitor: impl KeyId) -> Self {
+        self.with_cost(limiter, visitor, limiter.cost())
+    }
+
+    /// Adds a limiter, whom it charges and how many units.
+    #[must_use]
+    pub fn with_cost(mut self, limiter: &'a RateLimiter, visitor: impl KeyId, cost: u32) -> Self {
+        self.asked.push(Asked {
+            limiter,
+            key: limiter.key(visitor),
+            engine: None,
+            cost,
+        });
+        self
+    }
+
+    /// Adds a limiter and the key of whom it charges, whom `engine` counts.
+    pub(crate) fn with_key(
+        mut self,
+        limiter: &'a RateLimiter,
+        key: Key,
+        engine: Engine,
+        cost: u32,
+    ) -> Self {
+        self.asked.push(Asked {
+            limiter,
+            key,
+            engine: Some(engine),
+            cost,
+        });
+        self
+    }
+
+    /// Charges all of them, or none.
+    ///
+    /// It takes one round trip for the limiters that share a store, and one more if one of them refuses. In
+    /// process it takes none.
+    ///
+    /// # Errors
+    /// Those of the stores. What was charged is then given back, as far as the store answers. The others are
+    /// those of [`RateLimiter::check`].
+    ///
+    /// # Cancellation
+    /// What is known to be charged is given back in the background. A visitor whose store has not answered yet
+    /// may or may not have been charged.
+    pub async fn check(&self) -> Result<Decisions> {
+        let answer = self.decide().await;
+        self.count(&answer);
+        answer
+    }
+
+    /// Does the same for a layer, which counts the decisions itself.
+    pub(crate) async fn decide(&self) -> Result<Decisions> {
+        let mut steps = Vec::with_capacity(self.asked.len());
+        for asked in &self.asked {
+            steps.push(Step::new(asked).await?);
+        }
+        let mut steps = Undecided(steps);
+        if run_now(&mut steps.0) {
+            run_together(&mut steps.0).await;
+        }
+        let mut steps = std::mem::take(&mut steps.0);
+        // A limit that refuses needs no answer of the others.
+        let is_refused = steps.iter().any(Step::is_refused);
+        let error = steps.iter_mut().find_map(Step::error);
+        if is_refused || error.is_some() {
+            let left = give_back_now(&steps);
+            match in_background(left) {
+                Ok(task) => drop(task.await),
+                Err(left) => give_back(left).await,
+            }
+        }
+        match error {
+            Some(error) if !is_refused => Err(error),
+            _ => Ok(Decisions {
+                each: steps.into_iter().map(Step::decided).collect(),
+            }),
+        }
+    }
+
+    /// Counts the decisions of each limiter. Those that passed a request that another one refused are not counted:
+    /// they are not charged.
+    fn count(&self, answer: &Result<Decisions>) {
+        match answer {
+            Ok(decisions) => {
+                let is_allowed = decisions.is_allowed();
+                for (asked, decision) in self.asked.iter().zip(decisions.in_order()) {
+                    if let Some(decision) = decision.filter(|it| it.is_allowed() == is_allowed) {
+                        asked.limiter.count(&asked.key, &decision);
+                    }
+                }
+            }
+            Err(error) => {
+                let each = self.asked.iter();
+                each.for_each(|asked| asked.limiter.count_failure(error));
+            }
+        }
+    }
+}
+
+/// Steps whose outcome nobody has seen yet. What they have charged is given back when they are dropped.
+struct Undecided<'a>(Vec<Step<'a>>);
+
+impl Drop for Undecided<'_> {
+    fn drop(&mut self) {
+        // Without a runtime it comes back by itself.
+        let _ = in_background(give_back_now(&self.0));
+    }
+}
+
+/// What several limiters have decided together.
+#[derive(Clone, Debug)]
+pub struct Decisions {
+    each: Vec<(Arc<str>, Option<Decision>)>,
+}
+
+impl Decisions {
+    /// Returns whether the request may pass all of them.
+    pub fn is_allowed(&self) -> bool {
+        self.refused().is_none()
+    }
+
+    /// Returns the limiter that makes the request wait longest, by its policy's name. None if it may pass.
+    pub fn refused(&self) -> Option<(&str, Decision)> {
+        let refused = self.each().filter(|(_, decision)| !decision.is_allowed());
+        refused.max_by_key(|(_, decision)| decision.retry_after())
+    }
+
+    /// Returns the decision of each limiter, in their order. None of one that was not asked.
+    pub(crate) fn in_order(&self) -> impl Iterator<Item = Option<Decision>> {
+        self.each.iter().map(|(_, decision)| *decision)
+    }
+
+    /// Returns the decision of each limiter that was asked, in their order, with its policy's name.
+    ///
+    /// After a refusal, those that had charged say what they had decided; it was given back.
+    pub fn each(&self) -> impl Iterator<Item = (&str, Decision)> {
+        let each = self.each.iter();
+        each.filter_map(|(policy, decision)| Some((&**policy, (*decision)?)))
+    }
+}

@@ -1,0 +1,175 @@
+//! The step of each limiter: run at once, or sent together with others.
+
+use std::sync::Arc;
+use std::task::Poll;
+
+use larder_store::program::{Call, Calls, Programs, Run};
+use larder_store::{Key, Result};
+
+use super::Asked;
+use crate::decision::Account;
+use crate::limiter::Engine;
+use crate::usage::Charge;
+use crate::{Decision, Gcra};
+
+/// The step of one limiter.
+pub(super) struct Step<'a> {
+    pub(super) asked: &'a Asked<'a>,
+    pub(super) engine: Engine,
+    program: Program,
+    pub(super) outcome: Option<Result<Decision>>,
+}
+
+/// What charges a visitor.
+enum Program {
+    Gcra(Gcra),
+    Usage(Box<Charge>),
+    /// It allows everything.
+    None,
+}
+
+impl<'a> Step<'a> {
+    pub(super) async fn new(asked: &'a Asked<'a>) -> Result<Self> {
+        let Asked {
+            limiter, key, cost, ..
+        } = asked;
+        let engine = match &asked.engine {
+            Some(engine) => engine.clone(),
+            None => limiter.engine_of(key).await,
+        };
+        let program = match &engine {
+            Engine::Gcra(gcra) => Program::Gcra(gcra.with_cost(*cost)?),
+            Engine::Usage(plan) => Program::Usage(Box::new(limiter.charge(plan, *cost)?)),
+            Engine::Unlimited(_) => Program::None,
+        };
+        let outcome = match program {
+            Program::None => Some(Ok(Decision::unlimited(*cost))),
+            _ => None,
+        };
+        Ok(Self {
+            asked,
+            engine,
+            program,
+            outcome,
+        })
+    }
+
+    fn run_now(&mut self) {
+        let Asked {
+            limiter, key, cost, ..
+        } = self.asked;
+        let programs = &*limiter.programs;
+        let answer = match &self.program {
+            Program::None => return,
+            Program::Gcra(gcra) => limiter.run_now(programs, key, gcra),
+            Program::Usage(charge) => limiter
+                .run_now(programs, key, &**charge)
+                .map_ok(|(answer, account)| (answer.charged(&charge.rules.rules, *cost), account)),
+        };
+        if let Poll::Ready(answer) = answer {
+            let cost = *cost;
+            self.outcome = Some(answer.map(|(decision, account)| Decision {
+                account,
+                cost,
+                ..decision
+            }));
+        }
+    }
+
+    fn may_pass(&self) -> bool {
+        match &self.outcome {
+            Some(Ok(decision)) => decision.is_allowed(),
+            Some(Err(_)) => false,
+            None => true,
+        }
+    }
+
+    pub(super) fn is_refused(&self) -> bool {
+        matches!(&self.outcome, Some(Ok(decision)) if !decision.is_allowed())
+    }
+
+    pub(super) fn error(&mut self) -> Option<larder_store::Error> {
+        self.outcome.take_if(|outcome| outcome.is_err())?.err()
+    }
+
+    pub(super) fn decided(self) -> (Arc<str>, Option<Decision>) {
+        let policy = self.asked.limiter.policy().into();
+        (policy, self.outcome.and_then(Result::ok))
+    }
+
+    /// Returns the step, to be sent. None if it allows everything.
+    fn sent(&self) -> Option<Sent<'_>> {
+        match &self.program {
+            Program::Gcra(gcra) => Some(Sent::Gcra(Run::new(gcra))),
+            Program::Usage(charge) => Some(Sent::Usage(Run::new(&**charge), charge)),
+            Program::None => None,
+        }
+    }
+}
+
+/// Runs the steps that need no waiting. Returns whether none of them keeps the request from passing.
+///
+/// All of them run, as they do over a network: each refusal may count towards a ban, and the longest wait is told.
+pub(super) fn run_now(steps: &mut [Step<'_>]) -> bool {
+    steps.iter_mut().for_each(Step::run_now);
+    steps.iter().all(Step::may_pass)
+}
+
+/// A step that is sent, and its typed answer.
+enum Sent<'a> {
+    Gcra(Run<'a, Gcra>),
+    Usage(Run<'a, Charge>, &'a Charge),
+}
+
+impl Sent<'_> {
+    fn call(&mut self) -> &mut (dyn Call + '_) {
+        match self {
+            Self::Gcra(run) => run,
+            Self::Usage(run, _) => run,
+        }
+    }
+
+    fn answer(self, done: Result<()>, cost: u32) -> Result<Decision> {
+        let decision = match self {
+            Self::Gcra(run) => run.reply(done)?,
+            Self::Usage(run, charge) => run.reply(done)?.charged(&charge.rules.rules, cost),
+        };
+        Ok(Decision {
+            account: Account::Own,
+            cost,
+            ..decision
+        })
+    }
+}
+
+/// Runs the steps that have not run yet, those of one store in one round trip.
+pub(super) async fn run_together(steps: &mut [Step<'_>]) {
+    while let Some(first) = steps.iter().find(|step| step.outcome.is_none()) {
+        let programs = first.asked.limiter.programs.clone();
+        let is_here = |step: &Step<'_>| {
+            step.outcome.is_none() && is_same(&step.asked.limiter.programs, &programs)
+        };
+        let mut sent: Vec<(usize, &Key, Sent<'_>)> = Vec::new();
+        for (i, step) in steps.iter().enumerate().filter(|(_, step)| is_here(step)) {
+            sent.extend(step.sent().map(|run| (i, &step.asked.key, run)));
+        }
+        let calls: Calls<'_> = sent
+            .iter_mut()
+            .map(|(_, key, run)| (*key, run.call()))
+            .collect();
+        let mut done = programs.call_many(calls).await.into_iter();
+        let mut answers = Vec::with_capacity(sent.len());
+        for (i, _, run) in sent {
+            // A store that gave too few answers gave no reply either, and that is told there.
+            let done = done.next().unwrap_or(Ok(()));
+            answers.push((i, run.answer(done, steps[i].asked.cost)));
+        }
+        for (i, answer) in answers {
+            steps[i].outcome = Some(answer);
+        }
+    }
+}
+
+pub(super) fn is_same(one: &Arc<dyn Programs>, other: &Arc<dyn Programs>) -> bool {
+    std::ptr::addr_eq(Arc::as_ptr(one), Arc::as_ptr(other))
+}
