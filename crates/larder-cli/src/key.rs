@@ -38,19 +38,12 @@ pub(crate) fn named<'a>(prefix: &str, text: &'a str, kinds: &[Kind]) -> Result<&
     }
 }
 
-/// Returns the key of a record that is named by its whole key, or by its id.
-pub(crate) fn record<R: Record>(text: &str, id: impl KeyId) -> Key {
-    let whole = Key::parse(text, &[R::KIND]).map(Key::without_part);
-    whole.unwrap_or_else(|_| Key::new(R::KIND, id))
-}
-
 /// Returns what the ids of several keys begin with, by the key of the number 0 among them.
 ///
 /// # Errors
 /// If the name is so long that ids are hashed: they have nothing in common then.
 pub(crate) fn start_of(first: &Key) -> Result<&str> {
-    let start = crate::scan::id_of(first).strip_suffix('0');
-    start.filter(|start| !start.contains('#')).ok_or_else(|| {
+    larder_ops::records::start_of(first).ok_or_else(|| {
         Error::usage("the name is so long that keys are hashed: only the app can name them")
     })
 }
@@ -121,7 +114,7 @@ impl CacheKey {
     pub(crate) fn parse(text: &str) -> Result<Self> {
         let form = || {
             Error::usage(
-                "a cached value is named by its key, such as film:{v0:7}; `larder scan` lists keys",
+                "a cached value is named by its key, such as film:{v0:7}; `larder scan` shows some",
             )
         };
         let front = kind_of(text);

@@ -10,6 +10,15 @@ use crate::io::Io;
 /// The longest text of a cell, in characters.
 const WIDEST: usize = 120;
 
+/// What a list does not show.
+#[derive(Default)]
+pub(crate) struct Rest {
+    /// The names of records that cannot be read.
+    pub(crate) unreadable: Vec<String>,
+    /// The limit that cut the list, if it did.
+    pub(crate) cut_at: Option<usize>,
+}
+
 /// Writes what a command found.
 pub(crate) struct Output<'a, 'io> {
     io: &'a mut Io<'io>,
@@ -40,7 +49,7 @@ impl<'a, 'io> Output<'a, 'io> {
     /// Writes rows: as a table, or as a list of objects.
     pub(crate) fn table(&mut self, columns: &[&str], rows: Vec<Vec<Value>>) -> Result<()> {
         if self.is_json {
-            return self.json(&Value::Array(objects(columns, rows, &[])));
+            return self.json(&Value::Array(objects(columns, rows, &Rest::default())));
         }
         let cells: Vec<Vec<String>> = rows
             .iter()
@@ -63,22 +72,28 @@ impl<'a, 'io> Output<'a, 'io> {
         Ok(())
     }
 
-    /// Writes rows, and behind them the records that cannot be read, which `unreadable` names.
+    /// Writes rows, and behind them what the list does not show.
     pub(crate) fn listing(
         &mut self,
         columns: &[&str],
         mut rows: Vec<Vec<Value>>,
-        unreadable: &[String],
+        rest: &Rest,
     ) -> Result<()> {
         if self.is_json {
-            return self.json(&Value::Array(objects(columns, rows, unreadable)));
+            return self.json(&Value::Array(objects(columns, rows, rest)));
         }
-        rows.extend(unreadable.iter().map(|name| {
+        rows.extend(rest.unreadable.iter().map(|name| {
             let named = [json!(name), json!("unreadable")].into_iter();
             let row = named.chain(std::iter::repeat(Value::Null));
             row.take(columns.len()).collect()
         }));
-        self.table(columns, rows)
+        self.table(columns, rows)?;
+        match rest.cut_at {
+            Some(limit) => self.line(&format!(
+                "There are more: only {limit} were looked at, and --limit looks at more."
+            )),
+            None => Ok(()),
+        }
     }
 
     /// Writes named values: one a line, or as an object.
@@ -177,18 +192,19 @@ pub(crate) fn object(columns: &[&str], row: Vec<Value>) -> Value {
     Value::Object(names.zip(row).collect())
 }
 
-/// Makes objects of rows, and of the records that cannot be read: `{"queue": …, "unreadable": true}`.
-pub(crate) fn objects(
-    columns: &[&str],
-    rows: Vec<Vec<Value>>,
-    unreadable: &[String],
-) -> Vec<Value> {
+/// Makes objects of rows and of what the list does not show.
+///
+/// These are `{"queue": …, "unreadable": true}` for each record that cannot be read, and `{"more": true, "limit": …}`
+/// at the end of a list that was cut.
+pub(crate) fn objects(columns: &[&str], rows: Vec<Vec<Value>>, rest: &Rest) -> Vec<Value> {
     let first = columns.first().copied().unwrap_or_default();
-    let unreadable = unreadable
-        .iter()
-        .map(|name| json!({ first: name, "unreadable": true }));
+    let unreadable = rest.unreadable.iter();
+    let unreadable = unreadable.map(|name| json!({ first: name, "unreadable": true }));
+    let more = rest
+        .cut_at
+        .map(|limit| json!({ "more": true, "limit": limit }));
     let rows = rows.into_iter().map(|row| object(columns, row));
-    rows.chain(unreadable).collect()
+    rows.chain(unreadable).chain(more).collect()
 }
 
 /// Writes a value into a cell: nothing in it moves the cursor, or is endless.

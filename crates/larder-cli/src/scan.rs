@@ -2,10 +2,10 @@
 
 use larder::store::program::{Inspection, Record};
 use larder::store::{ErrorKind, Key, Refusal};
-use larder_ops::records;
+use larder_ops::records::{self, Listed};
 
 use crate::error::Result;
-use crate::output::Output;
+use crate::output::{Output, Rest};
 use crate::target::Target;
 
 pub(crate) use records::id_of;
@@ -16,12 +16,16 @@ pub(crate) async fn records<R: Record>(
     output: &mut Output<'_, '_>,
     id: &str,
     limit: usize,
-) -> Result<Vec<Key>> {
+) -> Result<Listed> {
     let scan = target.scan()?;
-    let progress = |found| output.progress(&format!("{found} found"));
-    let found = records::list::<R>(&*scan, id, limit, progress).await;
+    let mut found = 0;
+    let progress = |new: &[Key]| {
+        found += new.len();
+        output.progress(&format!("{found} found"));
+    };
+    let listed = records::list::<R>(&*scan, id, limit, progress).await;
     output.end_progress();
-    Ok(found?)
+    Ok(listed?)
 }
 
 /// The records that are stored under keys.
@@ -29,14 +33,31 @@ pub(crate) struct Found {
     pub(crate) readable: Vec<(Key, Inspection)>,
     /// The keys under which another client has stored something else.
     pub(crate) unreadable: Vec<Key>,
+    /// The limit that cut the list, if it did.
+    cut_at: Option<usize>,
 }
 
 impl Found {
-    /// Returns the ids of the keys that cannot be read.
-    pub(crate) fn unreadable_ids(&self) -> Vec<String> {
+    /// Returns what a list of these does not show.
+    pub(crate) fn rest(&self) -> Rest {
         let ids = self.unreadable.iter().map(id_of);
-        ids.map(str::to_owned).collect()
+        Rest {
+            unreadable: ids.map(str::to_owned).collect(),
+            cut_at: self.cut_at,
+        }
     }
+}
+
+/// Lists and shows the records of type `R`, `limit` at most.
+pub(crate) async fn list<R: Record>(
+    target: &Target,
+    output: &mut Output<'_, '_>,
+    limit: usize,
+) -> Result<Found> {
+    let listed = records::<R>(target, output, "", limit).await?;
+    let mut found = inspect::<R>(target, &listed.keys).await?;
+    found.cut_at = listed.has_more.then_some(limit);
+    Ok(found)
 }
 
 /// Shows the records of type `R` that exist under `keys`.
@@ -46,6 +67,7 @@ pub(crate) async fn inspect<R: Record>(target: &Target, keys: &[Key]) -> Result<
     let mut found = Found {
         readable: Vec::new(),
         unreadable: Vec::new(),
+        cut_at: None,
     };
     for (key, shown) in records::inspect::<R>(&*target.programs()?, keys).await {
         match shown {

@@ -1,6 +1,7 @@
 //! The records of other crates, for tools: they are listed, shown and removed.
 
-use std::collections::BTreeSet;
+use std::collections::BTreeMap;
+use std::collections::btree_map::Entry;
 use std::marker::PhantomData;
 use std::time::Instant;
 
@@ -8,19 +9,29 @@ use larder_store::program::{
     Args, Effect, Inspection, Program, Programs, Record, Script, Slot, Wire,
 };
 use larder_store::scan::{MAX_PAGE, Scan};
-use larder_store::{Key, Result, Timestamp};
+use larder_store::{Key, KeyId, Result, Timestamp};
 use tokio::time::sleep;
 
 /// The records that one round trip shows or removes.
 const TOGETHER: usize = 100;
 
+/// The records that a listing found.
+#[derive(Clone, Debug, Default)]
+#[non_exhaustive]
+pub struct Listed {
+    /// The keys of the records, in the order of their text.
+    pub keys: Vec<Key>,
+    /// Whether there are more than the limit.
+    pub has_more: bool,
+}
+
 /// Lists the keys of records of type `R` whose ids begin with `id`, `limit` at most.
 ///
 /// The id is as it stands in a key. A record in several parts is listed once. After each page of the listing
-/// it pauses for as long as the page took, and calls `progress` with the number of records so far.
+/// it pauses for as long as the page took, and calls `progress` with the keys that the page added.
 ///
 /// # Errors
-/// Those of the store.
+/// Those of the store. What `progress` was called with is there all the same.
 ///
 /// # Cancellation
 /// A dropped call has no effect.
@@ -28,30 +39,35 @@ pub async fn list<R: Record>(
     scan: &dyn Scan,
     id: &str,
     limit: usize,
-    mut progress: impl FnMut(usize),
-) -> Result<Vec<Key>> {
+    mut progress: impl FnMut(&[Key]),
+) -> Result<Listed> {
     let prefix = format!("{}:{{{id}", R::KIND.name());
-    let (mut found, mut next) = (BTreeSet::new(), None);
+    let (mut found, mut next) = (BTreeMap::new(), None);
     loop {
         let started = Instant::now();
         let page = scan.page(&prefix, next.as_ref(), MAX_PAGE).await?;
+        let mut new = Vec::new();
         for key in page.keys {
             // What another client wrote under such a name is not a record.
-            if let Ok(key) = Key::parse(&key, &[R::KIND]) {
-                found.insert(key.without_part().as_str().to_owned());
+            let Ok(key) = Key::parse(&key, &[R::KIND]).map(Key::without_part) else {
+                continue;
+            };
+            if let Entry::Vacant(place) = found.entry(key.as_str().to_owned()) {
+                new.push(place.insert(key).clone());
             }
         }
-        progress(found.len());
+        progress(&new);
         next = page.next;
-        if next.is_none() || found.len() >= limit {
+        // One more than the limit shows that there are more.
+        if next.is_none() || found.len() > limit {
             break;
         }
         sleep(started.elapsed()).await;
     }
-    let keys = found.iter().take(limit);
-    Ok(keys
-        .filter_map(|key| Key::parse(key, &[R::KIND]).ok())
-        .collect())
+    Ok(Listed {
+        has_more: found.len() > limit,
+        keys: found.into_values().take(limit).collect(),
+    })
 }
 
 /// Returns the part of a key inside of its braces.
@@ -61,6 +77,28 @@ pub fn id_of(key: &Key) -> &str {
         .split_once('{')
         .and_then(|(_, rest)| rest.split_once('}'));
     inside.map_or(text, |(id, _)| id)
+}
+
+/// Returns the key of a record that is named by its whole key, or by its id.
+pub fn key_of<R: Record>(text: &str, id: impl KeyId) -> Key {
+    let whole = Key::parse(text, &[R::KIND]).map(Key::without_part);
+    whole.unwrap_or_else(|_| Key::new(R::KIND, id))
+}
+
+/// Returns what the ids of several keys begin with, by the key of the number 0 among them.
+///
+/// None if the ids are hashed, because the name is so long: they have nothing in common then.
+pub fn start_of(first: &Key) -> Option<&str> {
+    let start = id_of(first).strip_suffix('0');
+    start.filter(|start| !start.contains('#'))
+}
+
+/// Returns whether a key is among those that the key of the number 0 is the first of.
+///
+/// An id that is hashed whole does not show it, and passes.
+pub fn is_among(key: &Key, first: &Key) -> bool {
+    let id = id_of(key);
+    id.starts_with('#') || start_of(first).is_some_and(|start| id.starts_with(start))
 }
 
 /// Shows the records that exist, a hundred in a round trip.

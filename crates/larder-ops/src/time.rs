@@ -13,7 +13,8 @@ pub fn now() -> Timestamp {
 
 /// Writes how long it is until a time, or `ended`.
 pub fn until(time: Timestamp) -> String {
-    match time.as_micros() - now().as_micros() {
+    // Another client may have written any time.
+    match time.as_micros().saturating_sub(now().as_micros()) {
         left @ 1.. => format!("in {}", span(Duration::from_micros(left.unsigned_abs()))),
         _ => "ended".to_owned(),
     }
@@ -41,6 +42,14 @@ pub fn span(time: Duration) -> String {
 #[cfg(test)]
 mod tests {
     use super::*;
+
+    #[test]
+    fn any_time_that_another_client_wrote_is_shown() {
+        let [first, last] = [i64::MIN, i64::MAX].map(Timestamp::from_micros);
+        assert_eq!(until(first), "ended");
+        assert_eq!(ago(last), "0.0 s ago");
+        assert!(until(last).starts_with("in ") && ago(first).ends_with(" h ago"));
+    }
 
     #[test]
     fn a_span_is_written_in_its_two_largest_units() {

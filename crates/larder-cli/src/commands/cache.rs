@@ -1,7 +1,7 @@
 use std::sync::Arc;
 
 use larder::cache::{Cache as TypedCache, Codec, Json, MsgPack, Postcard, Tier};
-use larder::response_cache::{Purger, ResponseCacheLayer};
+use larder::response_cache::{Profile, Purger, ResponseCacheLayer};
 use larder::store::{Prefixed, Store};
 use larder::{Kind, Namespace, Result as StoreResult, Ttl};
 use larder_ops::time::span;
@@ -190,15 +190,18 @@ async fn change(
             Change::Purge => cache.remove(&key.id).await?,
         }
     }
-    let responses = responses(target, targets.name.as_deref())?;
+    let responses = responses(target)?;
     for uri in &what.uri {
-        match change {
-            Change::Expire => responses.expire(uri).await?,
-            Change::Purge => responses.purge(uri).await?,
+        for responses in &responses {
+            match change {
+                Change::Expire => responses.expire(uri).await?,
+                Change::Purge => responses.purge(uri).await?,
+            }
         }
     }
     // Tags belong to the whole store, whatever the kind.
     let any = of_kind(target.store.clone(), Kind::evictable("larder-cli"), 0, 0)?;
+    let [responses, ..] = responses;
     for tag in &what.tag {
         match change {
             Change::Expire => {
@@ -236,11 +239,13 @@ async fn change(
     Ok(if absent.is_empty() { DONE } else { NOT_DONE })
 }
 
-/// Returns what purges and explains the responses of the cache called `name`, if it has a name.
-pub(super) fn responses(target: &Target, name: Option<&str>) -> Result<Purger> {
-    let mut builder = ResponseCacheLayer::builder(target.store.clone());
-    if let Some(name) = name {
-        builder = builder.with_name(name);
-    }
-    Ok(builder.build()?.purger())
+/// Returns what purges and explains responses, by each profile that the app may have chosen.
+///
+/// Two profiles share no response. Tags belong to both.
+pub(super) fn responses(target: &Target) -> Result<[Purger; 2]> {
+    let purger = |profile| -> Result<Purger> {
+        let builder = ResponseCacheLayer::builder(target.store.clone()).with_profile(profile);
+        Ok(builder.build()?.purger())
+    };
+    Ok([purger(Profile::Safe)?, purger(Profile::Rfc)?])
 }

@@ -57,7 +57,11 @@ pub(super) async fn run(target: &Target, text: &str, output: &mut Output<'_, '_>
 
 /// Explains the responses that are stored for a URL.
 async fn uri(target: &Target, uri: &str, output: &mut Output<'_, '_>) -> Result<u8> {
-    let explained = responses(target, None)?.explain(uri).await?;
+    let [safe, rfc] = responses(target)?;
+    let mut explained = safe.explain(uri).await?;
+    if matches!(explained.state, UriState::Absent) {
+        explained = rfc.explain(uri).await?;
+    }
     let state = match explained.state {
         UriState::Absent => {
             "nothing: it was not asked for, may not be stored, was purged, or has ended"

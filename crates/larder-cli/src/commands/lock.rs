@@ -1,7 +1,7 @@
 use larder::Key;
 use larder::store::program::Record;
 use larder::structures::lock::{Permits, Release};
-use larder_ops::records::{field, lock_holders};
+use larder_ops::records::{field, key_of, lock_holders};
 use larder_ops::time::{now, until};
 use serde_json::json;
 
@@ -10,11 +10,8 @@ use crate::args::Lock;
 use crate::error::Result;
 use crate::key;
 use crate::output::Output;
-use crate::scan::{id_of, inspect, records};
+use crate::scan::{self, id_of};
 use crate::target::Target;
-
-/// The most locks that are listed.
-const MOST: usize = 1_000;
 
 pub(super) async fn run(
     target: &Target,
@@ -22,19 +19,18 @@ pub(super) async fn run(
     output: &mut Output<'_, '_>,
 ) -> Result<u8> {
     match command {
-        Lock::Ls => list(target, output).await,
+        Lock::Ls { limit } => list(target, *limit, output).await,
         Lock::Break { lock } => {
             let lock = key::named(&target.prefix, lock, &[Permits::KIND])?;
-            let key = key::record::<Permits>(lock, lock);
+            let key = key_of::<Permits>(lock, lock);
             break_lock(target, &key, output).await
         }
     }
 }
 
-async fn list(target: &Target, output: &mut Output<'_, '_>) -> Result<u8> {
+async fn list(target: &Target, limit: usize, output: &mut Output<'_, '_>) -> Result<u8> {
     let mut rows = Vec::new();
-    let keys = records::<Permits>(target, output, "", MOST).await?;
-    let found = inspect::<Permits>(target, &keys).await?;
+    let found = scan::list::<Permits>(target, output, limit).await?;
     for (key, shown) in &found.readable {
         let waiting = field(shown, "queue").unwrap_or("0");
         let (lock, waiting) = (json!(id_of(key)), json!(waiting));
@@ -49,7 +45,7 @@ async fn list(target: &Target, output: &mut Output<'_, '_>) -> Result<u8> {
         }));
     }
     let columns = ["lock", "token", "lease ends", "waiting in order"];
-    output.listing(&columns, rows, &found.unreadable_ids())?;
+    output.listing(&columns, rows, &found.rest())?;
     Ok(DONE)
 }
 

@@ -11,8 +11,8 @@ use serde_json::{Value, json};
 use super::{DONE, NOT_DONE};
 use crate::args::Session;
 use crate::error::{Error, Result};
-use crate::output::{Output, escape};
-use crate::scan::{id_of, inspect, records, remove};
+use crate::output::{Output, Rest, escape};
+use crate::scan::{self, id_of, remove};
 use crate::target::Target;
 
 pub(super) async fn run(
@@ -46,6 +46,10 @@ async fn devices(
     output: &mut Output<'_, '_>,
 ) -> Result<u8> {
     let devices = Sessions::new(target.store.clone())?.devices(user).await?;
+    let rest = Rest {
+        cut_at: (devices.len() > limit).then_some(limit),
+        ..Rest::default()
+    };
     let rows = devices.iter().take(limit).map(|device| {
         vec![
             json!(device.id.to_string()),
@@ -56,12 +60,12 @@ async fn devices(
         ]
     });
     let columns = ["device", "name", "signed in", "last seen", "ends"];
-    output.table(&columns, rows.collect())?;
+    output.listing(&columns, rows.collect(), &rest)?;
     Ok(DONE)
 }
 
 async fn list(target: &Target, limit: usize, output: &mut Output<'_, '_>) -> Result<u8> {
-    let (sessions, unreadable) = living(target, limit, output).await?;
+    let (sessions, rest) = living(target, limit, output).await?;
     let rows = sessions.iter().map(|session| {
         let time = |name: &str, write: fn(Timestamp) -> String| {
             let micros = session.find(name).and_then(|micros| micros.parse().ok());
@@ -78,7 +82,7 @@ async fn list(target: &Target, limit: usize, output: &mut Output<'_, '_>) -> Res
         ]
     });
     let columns = ["device", "user", "created", "last seen", "ends"];
-    output.listing(&columns, rows.collect(), &unreadable)?;
+    output.listing(&columns, rows.collect(), &rest)?;
     Ok(DONE)
 }
 
@@ -94,22 +98,21 @@ impl Living {
     }
 }
 
-/// Returns sessions of signed-in users and of visitors, and the ids of keys that hold something else.
+/// Returns sessions of signed-in users and of visitors, and what a list of them does not show.
 async fn living(
     target: &Target,
     limit: usize,
     output: &mut Output<'_, '_>,
-) -> Result<(Vec<Living>, Vec<String>)> {
-    let keys = records::<SessionRecord>(target, output, "", limit).await?;
-    let found = inspect::<SessionRecord>(target, &keys).await?;
-    let unreadable = found.unreadable_ids();
+) -> Result<(Vec<Living>, Rest)> {
+    let found = scan::list::<SessionRecord>(target, output, limit).await?;
+    let rest = found.rest();
     let sessions = found
         .readable
         .into_iter()
         .map(|(key, shown)| Living { key, shown });
     // Why a session ended is remembered for a while.
     let living = sessions.filter(|session| session.find("created_us").is_some());
-    Ok((living.collect(), unreadable))
+    Ok((living.collect(), rest))
 }
 
 async fn revoke_one(

@@ -7,7 +7,7 @@ use bytes::Bytes;
 use http::{Request, Response};
 use http_body_util::{BodyExt, Full};
 use larder::cache::Cache;
-use larder::response_cache::ResponseCacheLayer;
+use larder::response_cache::{Profile, ResponseCacheLayer};
 use larder::{Kind, Store, Ttl};
 use tower::{Layer, ServiceExt, service_fn};
 
@@ -237,25 +237,34 @@ async fn a_change_of_a_value_that_is_not_there_says_so() {
 }
 
 #[tokio::test]
-async fn a_page_is_explained_whatever_the_name_of_its_response_cache() {
+async fn a_page_is_explained_and_purged_whatever_the_profile_and_the_name_of_its_response_cache() {
     let (server, store) = server().await;
     let url = server.url();
-    let page = service_fn(|_: Request<Full<Bytes>>| async {
-        let response = Response::builder().header("cache-control", "max-age=600");
-        Ok::<_, Infallible>(response.body(Full::<Bytes>::from("Metropolis")).unwrap())
-    });
-    let layer = ResponseCacheLayer::builder(store).with_name("pages");
-    let cached = layer.build().unwrap().layer(page);
+    // Each call is another process. Another profile has other keys.
     let ask = || async {
+        let page = service_fn(|_: Request<Full<Bytes>>| async {
+            let response = Response::builder().header("cache-control", "max-age=600");
+            Ok::<_, Infallible>(response.body(Full::<Bytes>::from("Metropolis")).unwrap())
+        });
+        let layer = ResponseCacheLayer::builder(store.clone()).with_name("pages");
+        let layer = layer.with_profile(Profile::Rfc).build().unwrap();
         let request = Request::get("/films").header("host", "cinema.example");
         let request = request.body(Full::default()).unwrap();
-        let response = cached.clone().oneshot(request).await.unwrap();
+        let response = layer.layer(page).oneshot(request).await.unwrap();
         let status = response.headers()["cache-status"].clone();
         response.into_body().collect().await.unwrap();
         status.to_str().unwrap().contains("hit")
     };
-    assert!(until_hit(ask).await);
+    assert!(until_hit(&ask).await);
     let line = "explain http://cinema.example/films";
     let shown = larder(&url, line).await.ok();
     assert!(shown.out.contains("this response"), "{shown:?}");
+    let uri = "--uri http://cinema.example/films --yes";
+    larder(&url, &format!("cache expire {uri}")).await.ok();
+    let stale = larder(&url, line).await;
+    assert!(stale.out.contains("it is stale"), "{stale:?}");
+    larder(&url, &format!("cache purge {uri}")).await.ok();
+    let purged = larder(&url, line).await;
+    assert!(purged.out.contains("was purged"), "{purged:?}");
+    assert!(!ask().await, "it was purged");
 }

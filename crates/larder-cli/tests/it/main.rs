@@ -6,6 +6,7 @@
 mod binary;
 mod cache;
 mod hostile;
+mod lists;
 mod queue;
 mod records;
 mod servers;

@@ -22,6 +22,8 @@ pub(crate) struct Facts {
     pub(crate) cluster: Option<Result<Fields, Missing>>,
     pub(crate) user: Result<User, Missing>,
     pub(crate) rights: Result<Vec<Right>, Missing>,
+    /// The time that the TLS certificate is valid for, in days. None without TLS.
+    pub(crate) certificate: Option<Result<f64, Missing>>,
     /// The distance of the server's clock from ours, in seconds.
     pub(crate) clock: Result<f64, Missing>,
     /// Read once for all servers.

@@ -15,6 +15,7 @@ use super::checks::NEEDS;
 use super::facts::{Facts, KeySample, LatencyEvent, Right, Sentinel, SlowCommand, User};
 use crate::fields::{Fields, Missing};
 use crate::keys::{TOGETHER, is_of_larder};
+use crate::time::now;
 
 /// The number of `PING`s, of which the median counts.
 const PINGS: usize = 5;
@@ -69,6 +70,7 @@ impl Reader<'_> {
             },
             user,
             rights,
+            certificate: read_certificate(server).await,
             clock,
             keys: None,
             sentinels: None,
@@ -291,6 +293,15 @@ async fn read_pings(server: &AdminServer) -> Result<Vec<Duration>, Missing> {
     }
     times.sort_unstable();
     Ok(times)
+}
+
+/// Returns the days that the certificate of a server is valid for, by our clock.
+async fn read_certificate(server: &AdminServer) -> Option<Result<f64, Missing>> {
+    let ends = server.certificate_end().await?;
+    Some(ends.map_err(|error| missing(&error)).map(|ends| {
+        let left = ends.as_micros().saturating_sub(now().as_micros());
+        left as f64 / 1e6 / 86_400.0
+    }))
 }
 
 /// Returns the distance of the clocks, and the server's time in seconds.

@@ -105,7 +105,8 @@ impl ActionLog {
 impl Entry {
     /// Returns whether an operator did this a moment ago.
     pub(super) fn is_of(&self, operator: &Operator, what: &str, count: u64) -> bool {
-        let age = now().as_micros() - self.at;
+        // Another client may have written any time.
+        let age = now().as_micros().saturating_sub(self.at);
         self.who == kept(operator)
             && self.what == what
             && (self.outcome, self.count) == (Outcome::Done, count)
@@ -129,4 +130,22 @@ pub(super) fn fingerprint(target: &str) -> String {
         .take(4)
         .map(|byte| format!("{byte:02x}"))
         .collect()
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn an_entry_of_another_client_confirms_nothing_whatever_its_time() {
+        let operator = Operator::new("root");
+        let of = |at| {
+            let text =
+                format!(r#"{{"who":"root","what":"purge-tag","target":"","count":1,"at":{at}}}"#);
+            let entry: Entry = serde_json::from_str(&text).unwrap();
+            entry.is_of(&operator, "purge-tag", 1)
+        };
+        assert!(of(now().as_micros()));
+        assert!(!of(i64::MIN) && !of(0));
+    }
 }

@@ -93,7 +93,10 @@ impl OpsPage {
         self
     }
 
-    /// Sets what purges stored responses. Default: one for the response cache of the store without a name.
+    /// Sets what purges stored responses. Default: one for a response cache with default settings.
+    ///
+    /// Pass the app's own if it has another profile, a declared scheme, or names of query parameters: the
+    /// default one does not find its responses.
     #[must_use]
     pub fn with_purger(mut self, purger: Purger) -> Self {
         self.purger = Some(purger);
@@ -107,7 +110,7 @@ impl OpsPage {
         self
     }
 
-    /// Lets operators act: revoke sessions, purge responses, pause and redrive queues, break locks.
+    /// Lets operators act: revoke sessions, reset limits, purge responses, pause and redrive queues, break locks.
     ///
     /// Default: the page is read-only. An [`Operator`] who is
     /// [`read_only`](Operator::read_only) never acts.

@@ -1,13 +1,13 @@
-use std::sync::Arc;
+use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 use std::time::Duration;
 
 use larder_store::program::Record;
 use larder_store::scan::Scan;
-use larder_store::{Key, Result, Store};
+use larder_store::{Key, Store};
 
 use super::background::Background;
 use super::patience::PATIENCE;
-use crate::records;
+use crate::records::{self, Listed as Whole};
 
 /// The most records of a kind that are listed.
 pub(super) const MOST: usize = 200;
@@ -21,8 +21,13 @@ pub(super) struct Listing {
     /// Records that are there without being looked for.
     known: Vec<Key>,
     scan: Option<Arc<dyn Scan>>,
-    found: Background<std::result::Result<Arc<[Key]>, String>>,
+    found: Background<Result<Arc<Whole>, String>>,
+    seen: Arc<Seen>,
 }
+
+/// What the last whole listing found, and those since then that did not end.
+#[derive(Default)]
+struct Seen(Mutex<Vec<Key>>);
 
 /// What a listing found.
 pub(super) struct Listed {
@@ -37,6 +42,7 @@ impl Listing {
             known,
             scan: store.clone().scan(),
             found: Background::new(),
+            seen: Arc::default(),
         }
     }
 
@@ -47,9 +53,10 @@ impl Listing {
 
     pub(super) async fn keys<R: Record>(&self) -> Listed {
         let (found, caveat) = self.find::<R>().await;
-        let new = self.known.iter().filter(|known| !found.contains(known));
-        let mut keys: Vec<_> = new.chain(&*found).cloned().collect();
-        let is_cut = keys.len() > MOST;
+        let new = self.known.iter();
+        let new = new.filter(|known| !found.keys.contains(known));
+        let mut keys: Vec<_> = new.chain(&found.keys).cloned().collect();
+        let is_cut = found.has_more || keys.len() > MOST;
         keys.truncate(MOST);
         Listed {
             keys,
@@ -60,28 +67,52 @@ impl Listing {
         }
     }
 
-    async fn find<R: Record>(&self) -> (Arc<[Key]>, Option<String>) {
-        let nothing = |caveat: String| (Arc::from([]), Some(caveat));
+    async fn find<R: Record>(&self) -> (Arc<Whole>, Option<String>) {
         let Some(scan) = self.scan.clone() else {
-            return nothing("This store lists no keys.".to_owned());
+            let caveat = "This store lists no keys.".to_owned();
+            return (Arc::default(), Some(caveat));
         };
+        let seen = self.seen.clone();
         let list = async move {
-            let keys: Result<Vec<_>> = records::list::<R>(&*scan, "", MOST + 1, |_| ()).await;
-            keys.map(Arc::from).map_err(|error| error.to_string())
+            let listed = records::list::<R>(&*scan, "", MOST, |new| seen.add(new)).await;
+            let listed = listed.map_err(|error| error.to_string())?;
+            seen.lock().clone_from(&listed.keys);
+            Ok(Arc::new(listed))
         };
         let latest = self.found.latest(MAX_AGE, PATIENCE / 2, WITHIN, list).await;
         let age = latest.age.as_secs();
-        match latest.found {
-            None if latest.is_late => nothing(format!(
+        let why = match latest.found {
+            Some(Ok(keys)) => return (keys, (age > 10).then(|| format!("Listed {age} s ago."))),
+            Some(Err(error)) => format!("The keys of the store could not be listed: {error}."),
+            None if latest.is_late => format!(
                 "The keys of the store could not be listed within {} s. It is tried again later.",
                 WITHIN.as_secs()
-            )),
-            None => nothing(
-                "The keys of the store are being listed, which takes a while; or it does not answer."
-                    .to_owned(),
             ),
-            Some(Err(error)) => nothing(format!("The keys of the store could not be listed: {error}.")),
-            Some(Ok(keys)) => (keys, (age > 10).then(|| format!("Listed {age} s ago."))),
+            None => "The keys of the store are being listed, which takes a while; or it does not answer."
+                .to_owned(),
+        };
+        let mut partial = Whole::default();
+        partial.keys = self.seen.lock().clone();
+        let caveat = match partial.keys.is_empty() {
+            true => why,
+            false => format!("Partial: some are missing. {why}"),
+        };
+        (Arc::new(partial), Some(caveat))
+    }
+}
+
+impl Seen {
+    fn lock(&self) -> MutexGuard<'_, Vec<Key>> {
+        self.0.lock().unwrap_or_else(PoisonError::into_inner)
+    }
+
+    fn add(&self, new: &[Key]) {
+        let mut keys = self.lock();
+        for key in new {
+            // One more than are shown says that there are more.
+            if keys.len() <= MOST && !keys.contains(key) {
+                keys.push(key.clone());
+            }
         }
     }
 }

@@ -247,7 +247,7 @@ pub(super) struct Form {
     /// Where it goes, below the page.
     pub(super) to: &'static str,
     pub(super) hidden: Vec<(&'static str, String)>,
-    pub(super) field: Option<Field>,
+    pub(super) fields: Vec<Field>,
     pub(super) button: &'static str,
     /// What the button is about, for those who do not see what stands beside it.
     pub(super) about: String,

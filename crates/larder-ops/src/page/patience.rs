@@ -1,6 +1,7 @@
 use std::fmt::Display;
 use std::time::Duration;
 
+use larder_store::{Error, ErrorKind, Refusal};
 use tokio::time::timeout;
 
 /// How long a panel waits for the store.
@@ -18,4 +19,14 @@ pub(super) async fn ask<T, E: Display>(
             Err(format!("The store did not answer within {millis} ms."))
         }
     }
+}
+
+/// Bounds one of several reads at once, so that one without an answer leaves time for the others.
+pub(super) async fn ask_one<T>(
+    work: impl Future<Output = larder_store::Result<T>>,
+) -> larder_store::Result<T> {
+    timeout(PATIENCE / 3, work).await.unwrap_or_else(|_| {
+        let kind = ErrorKind::Refused(Refusal::Unavailable);
+        Err(Error::new("read", kind, "there was no answer in time"))
+    })
 }

@@ -4,6 +4,7 @@ use axum::http::HeaderMap;
 use axum::http::header::ORIGIN;
 use base64::Engine;
 use base64::engine::general_purpose::URL_SAFE_NO_PAD;
+use futures_util::future::join;
 use larder_store::{Key, Kind, Put, PutOutcome, Result, Store, Ttl};
 use rand::Rng;
 use subtle::ConstantTimeEq;
@@ -13,6 +14,8 @@ use super::guard::Operator;
 const TOKEN: Kind = Kind::pinned("ops-token");
 /// A form that is older is refused, and the page is loaded anew.
 const TTL: Ttl = Ttl::from_secs(12 * 3600);
+/// The token of a page that is opened now is accepted for so long at least.
+const AT_LEAST: Ttl = Ttl::from_secs(6 * 3600);
 
 /// The tokens of forms: one for each operator, in the store, so that every process knows it.
 pub(super) struct Tokens {
@@ -24,10 +27,14 @@ impl Tokens {
         Self { store }
     }
 
-    /// Returns the token of an operator, and makes it if there is none. One round trip, three at first.
+    /// Returns the token of an operator, and makes it if there is none. One round trip, sometimes two or three.
     pub(super) async fn of(&self, operator: &Operator) -> Result<String> {
         let key = Key::new(TOKEN, operator.name());
-        if let Some(entry) = self.store.get(&key).await? {
+        let (entry, ttl) = join(self.store.get(&key), self.store.ttl(&key)).await;
+        if let Some(entry) = entry? {
+            if ttl?.is_some_and(|ttl| ttl < AT_LEAST) {
+                let _ = self.store.expire(&key, TTL).await?;
+            }
             return Ok(String::from_utf8_lossy(&entry.value).into_owned());
         }
         let token = URL_SAFE_NO_PAD.encode(rand::rng().random::<[u8; 32]>());
@@ -67,7 +74,27 @@ pub(super) fn is_same_site(headers: &HeaderMap, host: Option<&str>) -> bool {
 
 #[cfg(test)]
 mod tests {
+    use larder_moka::MokaStore;
+    use larder_store::ManualClock;
+
     use super::*;
+
+    #[tokio::test]
+    async fn a_form_is_accepted_for_hours_whenever_its_page_was_opened() {
+        let clock = ManualClock::default();
+        let store = MokaStore::builder().with_clock(clock.clone()).build();
+        let tokens = Tokens::new(Arc::new(store));
+        let root = Operator::new("root");
+        let hours = |hours: u64| std::time::Duration::from_secs(hours * 3600);
+        let first = tokens.of(&root).await.unwrap();
+        clock.advance(hours(11));
+        let opened = tokens.of(&root).await.unwrap();
+        assert_eq!(first, opened, "pages that are open stay usable");
+        clock.advance(hours(5));
+        assert!(tokens.is_of(&root, &opened).await.unwrap());
+        clock.advance(hours(8));
+        assert!(!tokens.is_of(&root, &opened).await.unwrap());
+    }
 
     #[test]
     fn a_form_comes_from_this_site_or_from_no_browser() {

@@ -3,7 +3,7 @@
 use std::sync::Arc;
 use std::time::Duration;
 
-use larder_ops::records::Remove;
+use larder_ops::records::{Remove, list};
 use larder_redis::RedisStore;
 use larder_store::program::Record;
 use larder_store::{Key, Store, Ttl};
@@ -27,6 +27,35 @@ async fn check(store: Arc<dyn Store>) {
     assert!(woken.is_ok(), "those who wait for the record are woken");
     assert!(!programs.run(&key, &Remove::<Tally>::new()).await.unwrap());
     assert_eq!(programs.run(&key, &add).await.unwrap(), Some(3));
+}
+
+async fn check_limit(store: Arc<dyn Store>) {
+    let (programs, scan) = (store.clone().programs().unwrap(), store.scan().unwrap());
+    let add = Add {
+        by: 1,
+        limit: 9,
+        ttl: Ttl::from_secs(60),
+    };
+    for id in 0..3_u32 {
+        programs
+            .run(&Key::new(Tally::KIND, id), &add)
+            .await
+            .unwrap();
+    }
+    for (limit, listed, has_more) in [(2, 2, true), (3, 3, false), (4, 3, false), (0, 0, true)] {
+        let mut seen = 0;
+        let found = list::<Tally>(&*scan, "", limit, |new| seen += new.len());
+        let found = found.await.unwrap();
+        let said = (found.keys.len(), found.has_more, seen);
+        assert_eq!(said, (listed, has_more, 3), "a limit of {limit}");
+    }
+}
+
+#[tokio::test]
+async fn a_listing_says_whether_there_are_more_than_its_limit() {
+    check_limit(Arc::new(ModelStore::new())).await;
+    let server = RedisServer::start().unwrap();
+    check_limit(Arc::new(RedisStore::connect(&server.url()).await.unwrap())).await;
 }
 
 #[tokio::test]

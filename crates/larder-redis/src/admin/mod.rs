@@ -7,14 +7,17 @@ use std::sync::Arc;
 
 use ::redis::{Cmd, ServerError, Value};
 use larder_store::program::Wire;
-use larder_store::{Error, ErrorKind, Refusal, Result};
+use larder_store::{Error, ErrorKind, Refusal, Result, Timestamp};
+use tokio::time::timeout;
 
 use crate::classify;
+use crate::connection::certificate_end;
 use crate::features::is_unknown;
 use crate::node::SupervisedNode;
 use crate::operation::{Repeat, Request};
 use crate::route::Route;
 use crate::script_answer::wire;
+use crate::source::Target;
 use crate::store::RedisStore;
 
 pub use sentinels::SentinelStatus;
@@ -90,6 +93,36 @@ impl AdminServer {
         let within = self.0.limits().connect_timeout;
         let operation = self.0.begin(Request::read("admin").within(within))?;
         read(command, operation.send(&cmd, Repeat::Safe).await?)
+    }
+
+    /// Returns when the TLS certificate of the server ends. One connection of its own, which is closed.
+    ///
+    /// It ends by the connect timeout. None without TLS, behind sentinels, and for connections of an
+    /// application's pool.
+    ///
+    /// # Errors
+    /// [`Refusal::Unavailable`] if the handshake fails for another reason.
+    ///
+    /// # Cancellation
+    /// A dropped call has no effect.
+    pub async fn certificate_end(&self) -> Option<Result<Timestamp>> {
+        let Target::Fixed(address) = self.0.source.target()? else {
+            return None;
+        };
+        let within = self.0.limits().connect_timeout;
+        let ends = match timeout(within, certificate_end(address)).await {
+            Ok(ends) => ends?.ok(),
+            Err(_) => None,
+        };
+        Some(
+            match ends.and_then(|ends| ends.as_micros().try_into().ok()) {
+                Some(micros) => Ok(Timestamp::from_micros(micros)),
+                None => {
+                    let kind = ErrorKind::Refused(Refusal::Unavailable);
+                    Err(Error::new("admin", kind, "the TLS handshake failed"))
+                }
+            },
+        )
     }
 }
 

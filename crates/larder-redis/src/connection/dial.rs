@@ -50,6 +50,20 @@ pub(crate) async fn dial(
     }
 }
 
+/// Returns when the TLS certificate of a server ends, after the Unix epoch. None without TLS.
+pub(crate) async fn certificate_end(address: &Address) -> Option<io::Result<Duration>> {
+    let (tls, info) = (address.tls.as_ref()?, &address.info);
+    let ConnectionAddr::Tcp(host, port) = info.addr() else {
+        return None;
+    };
+    let ends = async {
+        let stream = tcp(host, *port, info).await?;
+        // Boxed, since what a handshake holds is large.
+        Box::pin(tls.certificate_end(host, stream)).await
+    };
+    Some(ends.await)
+}
+
 async fn over(
     stream: impl AsyncRead + AsyncWrite + Unpin + Send + 'static,
     info: &ConnectionInfo,

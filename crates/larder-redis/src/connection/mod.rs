@@ -14,7 +14,7 @@ mod multiplexed;
 mod socket;
 
 pub(crate) use address::{Address, HostPort};
-pub(crate) use dial::dial;
+pub(crate) use dial::{certificate_end, dial};
 pub(crate) use error::{ConnectError, Denial, MAY_NOT_GREET};
 pub(crate) use health::{Health, HealthState};
 pub(crate) use multiplexed::Connection;

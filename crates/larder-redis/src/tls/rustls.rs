@@ -2,14 +2,17 @@ use std::borrow::Cow;
 use std::error::Error as _;
 use std::io;
 use std::sync::Arc;
+use std::time::Duration;
 
 use ::redis::RedisError;
 use larder_store::Result;
 use tokio::net::TcpStream;
 use tokio_rustls::TlsConnector;
 use tokio_rustls::client::TlsStream;
+use tokio_rustls::rustls::client::Resumption;
 use tokio_rustls::rustls::crypto::ring;
-use tokio_rustls::rustls::pki_types::ServerName;
+use tokio_rustls::rustls::pki_types::{ServerName, UnixTime};
+use tokio_rustls::rustls::time_provider::TimeProvider;
 use tokio_rustls::rustls::{AlertDescription, CertificateError, ClientConfig, Error};
 
 use super::certificates::{chain, invalid, key, roots};
@@ -56,6 +59,46 @@ impl Tls {
         let name = ServerName::try_from(host.to_owned())
             .map_err(|error| io::Error::new(io::ErrorKind::InvalidInput, error))?;
         self.0.connect(name, stream).await
+    }
+
+    /// Returns when the certificate of the server ends, and closes `stream`.
+    ///
+    /// In a handshake at the end of time it is the certificate's own end that fails.
+    pub(crate) async fn certificate_end(
+        &self,
+        host: &str,
+        stream: TcpStream,
+    ) -> io::Result<Duration> {
+        let mut config = ClientConfig::clone(self.0.config());
+        config.time_provider = Arc::new(EndOfTime);
+        // A resumed session shows no certificate.
+        config.resumption = Resumption::disabled();
+        let shaken = Self(TlsConnector::from(Arc::new(config)))
+            .connect(host, stream)
+            .await;
+        let error = match shaken {
+            Ok(_) => return Ok(END_OF_TIME),
+            Err(error) => error,
+        };
+        let reason = error.get_ref().and_then(|error| error.downcast_ref());
+        match reason {
+            Some(Error::InvalidCertificate(CertificateError::ExpiredContext {
+                not_after, ..
+            })) => Ok(Duration::from_secs(not_after.as_secs())),
+            _ => Err(error),
+        }
+    }
+}
+
+/// The last second of the year 9999, which certificates without an end have (RFC 5280, section 4.1.2.5).
+const END_OF_TIME: Duration = Duration::from_secs(253_402_300_799);
+
+#[derive(Debug)]
+struct EndOfTime;
+
+impl TimeProvider for EndOfTime {
+    fn current_time(&self) -> Option<UnixTime> {
+        Some(UnixTime::since_unix_epoch(END_OF_TIME))
     }
 }
 

@@ -35,7 +35,7 @@ pub(super) async fn run(
                 Some(visitor) => Visitors::one(policy, named(target, policy, visitor)?),
                 None => Visitors::all(target, policy, *limit, output).await?,
             };
-            show(target, visitors, output).await
+            show(target, visitors, *limit, output).await
         }
         Limit::Ban {
             policy,
@@ -214,7 +214,12 @@ fn is_banned(shown: &Inspection) -> bool {
     until.is_some_and(|until| until > now().as_micros())
 }
 
-async fn show(target: &Target, visitors: Visitors, output: &mut Output<'_, '_>) -> Result<u8> {
+async fn show(
+    target: &Target,
+    visitors: Visitors,
+    limit: usize,
+    output: &mut Output<'_, '_>,
+) -> Result<u8> {
     let mut rows = Vec::new();
     let quotas = inspect::<Tat>(target, &visitors.quotas).await?;
     let usages = inspect::<Usage>(target, &visitors.usages).await?;
@@ -239,8 +244,10 @@ async fn show(target: &Target, visitors: Visitors, output: &mut Output<'_, '_>) 
         let lines = lines.collect::<Vec<_>>().join("; ").replace('_', " ");
         rows.push(vec![json!(id_of(key)), json!(lines)]);
     }
-    let unreadable = [quotas.unreadable_ids(), usages.unreadable_ids()].concat();
-    output.listing(&["visitor", "state"], rows, &unreadable)?;
+    let mut rest = quotas.rest();
+    rest.unreadable.extend(usages.rest().unreadable);
+    rest.cut_at = visitors.has_more.then_some(limit);
+    output.listing(&["visitor", "state"], rows, &rest)?;
     Ok(DONE)
 }
 

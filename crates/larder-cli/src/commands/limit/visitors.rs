@@ -2,9 +2,10 @@
 
 use std::collections::BTreeSet;
 
-use larder::Key;
 use larder::rate_limit::{Tat, Usage};
 use larder::store::program::Record;
+use larder::{Key, Kind};
+use larder_ops::records::{is_among, key_of};
 
 use crate::error::{Error, Result};
 use crate::key;
@@ -16,6 +17,8 @@ use crate::target::Target;
 pub(super) struct Visitors {
     pub(super) quotas: Vec<Key>,
     pub(super) usages: Vec<Key>,
+    /// Whether there are more than were asked for.
+    pub(super) has_more: bool,
 }
 
 impl Visitors {
@@ -23,11 +26,12 @@ impl Visitors {
     pub(super) fn one(policy: &str, visitor: &str) -> Self {
         let is_whole = |kind| Key::parse(visitor, &[kind]).is_ok();
         let (is_quota, is_usage) = (is_whole(Tat::KIND), is_whole(Usage::KIND));
-        let quota = key::record::<Tat>(visitor, (policy, visitor));
-        let usage = key::record::<Usage>(visitor, (policy, visitor));
+        let quota = key_of::<Tat>(visitor, (policy, visitor));
+        let usage = key_of::<Usage>(visitor, (policy, visitor));
         Self {
             quotas: if is_usage { Vec::new() } else { vec![quota] },
             usages: if is_quota { Vec::new() } else { vec![usage] },
+            has_more: false,
         }
     }
 
@@ -37,11 +41,14 @@ impl Visitors {
         limit: usize,
         output: &mut Output<'_, '_>,
     ) -> Result<Self> {
-        let first = Key::new(Tat::KIND, (policy, 0_u8));
+        let first = first_of(Tat::KIND, policy);
         let start = key::start_of(&first)?;
+        let quotas = records::<Tat>(target, output, start, limit).await?;
+        let usages = records::<Usage>(target, output, start, limit).await?;
         Ok(Self {
-            quotas: records::<Tat>(target, output, start, limit).await?,
-            usages: records::<Usage>(target, output, start, limit).await?,
+            has_more: quotas.has_more || usages.has_more,
+            quotas: quotas.keys,
+            usages: usages.keys,
         })
     }
 
@@ -56,16 +63,14 @@ pub(super) fn named<'a>(target: &Target, policy: &str, text: &'a str) -> Result<
     let kinds = [Tat::KIND, Usage::KIND];
     let text = key::named(&target.prefix, text, &kinds)?;
     match Key::parse(text, &kinds) {
-        Ok(key) if !is_of_policy(&key, policy) => Err(Error::usage(format!(
+        Ok(key) if !is_among(&key, &first_of(key.kind(), policy)) => Err(Error::usage(format!(
             "this key is of another policy than {policy}"
         ))),
         _ => Ok(text),
     }
 }
 
-/// Returns whether the id of a key begins with a policy. One that is hashed whole does not show it, and passes.
-fn is_of_policy(key: &Key, policy: &str) -> bool {
-    let first = Key::new(key.kind(), (policy, 0_u8));
-    let start = key::start_of(&first);
-    id_of(key).starts_with('#') || start.is_ok_and(|start| id_of(key).starts_with(start))
+/// Returns the key of the visitor 0 of a policy.
+fn first_of(kind: Kind, policy: &str) -> Key {
+    Key::new(kind, (policy, 0_u8))
 }

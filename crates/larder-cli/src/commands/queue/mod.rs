@@ -11,14 +11,11 @@ use serde_json::{Value, json};
 use super::{DONE, NOT_DONE};
 use crate::args::{JobState, Queue as QueueArgs};
 use crate::error::{Error, Result};
-use crate::output::{Output, objects};
-use crate::scan::{id_of, inspect, records};
+use crate::output::{Output, Rest, objects};
+use crate::scan::{self, id_of};
 use crate::target::Target;
 use partitions::Part;
 use pause::{pause, report, report_unreadable};
-
-/// The most queues and partitions that are listed.
-const MOST: usize = 1_000;
 
 pub(super) async fn run(
     target: &Target,
@@ -26,7 +23,7 @@ pub(super) async fn run(
     output: &mut Output<'_, '_>,
 ) -> Result<u8> {
     match command {
-        QueueArgs::Ls => list(target, output).await,
+        QueueArgs::Ls { limit } => list(target, *limit, output).await,
         QueueArgs::Inspect {
             queue,
             state,
@@ -35,19 +32,23 @@ pub(super) async fn run(
         } => {
             let found = partitions::existing(target, queue, output).await?;
             let counted = counts(&found.parts).await?;
+            let rest = Rest {
+                unreadable: found.unreadable,
+                cut_at: None,
+            };
             let Some(state) = state else {
-                output.listing(&COUNTS, counted, &found.unreadable)?;
+                output.listing(&COUNTS, counted, &rest)?;
                 return Ok(DONE);
             };
-            let listed = jobs(&found.parts, *state, *limit, *show_values).await?;
+            let (listed, more) = jobs(&found.parts, *state, *limit, *show_values).await?;
             if output.is_json() {
-                let queues = objects(&COUNTS, counted, &found.unreadable);
-                let jobs = objects(&JOBS, listed, &[]);
+                let queues = objects(&COUNTS, counted, &rest);
+                let jobs = objects(&JOBS, listed, &more);
                 output.json(&json!({ "queues": queues, "jobs": jobs }))?;
             } else {
-                output.listing(&COUNTS, counted, &found.unreadable)?;
+                output.listing(&COUNTS, counted, &rest)?;
                 output.line("")?;
-                output.table(&JOBS, listed)?;
+                output.listing(&JOBS, listed, &more)?;
             }
             Ok(DONE)
         }
@@ -74,10 +75,9 @@ pub(super) async fn run(
     }
 }
 
-async fn list(target: &Target, output: &mut Output<'_, '_>) -> Result<u8> {
+async fn list(target: &Target, limit: usize, output: &mut Output<'_, '_>) -> Result<u8> {
     let columns = ["waiting", "scheduled", "running", "dead", "done", "paused"];
-    let keys = records::<QueueRecord>(target, output, "", MOST).await?;
-    let found = inspect::<QueueRecord>(target, &keys).await?;
+    let found = scan::list::<QueueRecord>(target, output, limit).await?;
     let rows = found.readable.iter().map(|(key, shown)| {
         let mut row = vec![json!(id_of(key))];
         row.extend(columns.map(|column| {
@@ -89,7 +89,7 @@ async fn list(target: &Target, output: &mut Output<'_, '_>) -> Result<u8> {
         row
     });
     let columns: Vec<_> = std::iter::once("queue").chain(columns).collect();
-    output.listing(&columns, rows.collect(), &found.unreadable_ids())?;
+    output.listing(&columns, rows.collect(), &found.rest())?;
     Ok(DONE)
 }
 
@@ -125,18 +125,20 @@ async fn counts(parts: &[Part]) -> Result<Vec<Vec<Value>>> {
     Ok(rows)
 }
 
+/// Lists jobs, `limit` at most, and says whether there are more.
 async fn jobs(
     parts: &[Part],
     state: JobState,
     limit: usize,
     shows_values: bool,
-) -> Result<Vec<Vec<Value>>> {
+) -> Result<(Vec<Vec<Value>>, Rest)> {
     let (state, mut rows) = (State::from(state), Vec::new());
     for Part { queue, .. } in parts {
         let mut from = None;
-        while rows.len() < limit {
+        // One more than the limit shows that there are more.
+        while rows.len() <= limit {
             let page = queue.list(state, from).await?;
-            for job in page.jobs.iter().take(limit - rows.len()) {
+            for job in &page.jobs {
                 // A reason may hold what the handler worked on.
                 let reason = match (shows_values, job.reason()) {
                     (_, "") => Value::Null,
@@ -162,7 +164,12 @@ async fn jobs(
             }
         }
     }
-    Ok(rows)
+    let rest = Rest {
+        cut_at: (rows.len() > limit).then_some(limit),
+        ..Rest::default()
+    };
+    rows.truncate(limit);
+    Ok((rows, rest))
 }
 
 async fn redrive(parts: &[Part], max: u64, output: &mut Output<'_, '_>) -> Result<u8> {

@@ -124,8 +124,8 @@ async fn search(target: &Target, name: &str, output: &mut Output<'_, '_>) -> Res
     let Ok(start) = key::start_of(&first) else {
         return Ok(BTreeSet::new());
     };
-    let found = records::<QueueRecord>(target, output, start, MOST + 1).await?;
-    if found.len() > MOST {
+    let found = records::<QueueRecord>(target, output, start, MOST).await?;
+    if found.has_more {
         return Err(Error::usage(format!(
             "more than {MOST} keys are named like partitions of '{}': give --partitions N, the number that the \
              app uses",
@@ -138,7 +138,7 @@ async fn search(target: &Target, name: &str, output: &mut Output<'_, '_>) -> Res
         let is_partition = *key == key_of(name, Some(number)) && number < u16::MAX;
         is_partition.then_some(number)
     };
-    Ok(found.iter().filter_map(number).collect())
+    Ok(found.keys.iter().filter_map(number).collect())
 }
 
 fn key_of(name: &str, partition: Option<u16>) -> Key {

@@ -87,3 +87,71 @@ pub(super) fn sentinels(facts: &Facts, _: &Context) -> Outcome {
         (None, None) => Ok(None),
     }
 }
+
+#[cfg(test)]
+mod tests {
+    use super::super::super::facts::Sentinel;
+    use super::super::tests::{ALL, cluster, find, healthy, is, sentinel};
+    use super::*;
+
+    #[test]
+    fn a_cluster_that_is_not_whole_is_a_failure() {
+        for (lines, status) in [
+            ("cluster_state:fail", Status::Fail),
+            ("cluster_slots_assigned:16383", Status::Fail),
+            ("cluster_slots_fail:1", Status::Fail),
+            ("cluster_slots_pfail:1", Status::Warn),
+        ] {
+            is("L029", &cluster(lines), &ALL, status);
+        }
+        let mut single = healthy();
+        single.cluster = None;
+        for id in ["L029", "L030"] {
+            assert!(find(id).judge(&single, &ALL).is_none());
+        }
+    }
+
+    #[test]
+    fn sentinels_are_judged_by_number_quorum_and_patience() {
+        let of = |sentinels: Vec<Sentinel>| Facts {
+            sentinels: Some(sentinels),
+            ..healthy()
+        };
+        let patient = || Sentinel {
+            down_after: Ok(Duration::from_secs(30)),
+            ..sentinel(3)
+        };
+        let alone = || Sentinel {
+            has_quorum: Ok(false),
+            ..sentinel(3)
+        };
+        let silent = || Sentinel {
+            has_quorum: Err(Missing::new("not permitted here")),
+            ..sentinel(3)
+        };
+        is(
+            "L031",
+            &of(vec![sentinel(1), sentinel(2)]),
+            &ALL,
+            Status::Warn,
+        );
+        is(
+            "L031",
+            &of(vec![sentinel(1), sentinel(2), patient()]),
+            &ALL,
+            Status::Warn,
+        );
+        is(
+            "L031",
+            &of(vec![sentinel(1), sentinel(2), alone()]),
+            &ALL,
+            Status::Fail,
+        );
+        is(
+            "L031",
+            &of(vec![sentinel(1), sentinel(2), silent()]),
+            &ALL,
+            Status::Unknown,
+        );
+    }
+}

@@ -60,3 +60,50 @@ pub(super) fn hot(facts: &Facts, _: &Context) -> Outcome {
         format!("a counter of {highest} at most"),
     )
 }
+
+#[cfg(test)]
+mod tests {
+    use super::super::tests::{ALL, find, healthy, is};
+    use super::*;
+
+    #[test]
+    fn keys_are_judged_by_their_ttl_and_size() {
+        let of = |without_ttl, largest| Facts {
+            keys: Some(Ok(KeySample {
+                keys: 9,
+                without_ttl,
+                largest,
+                hottest: None,
+            })),
+            ..healthy()
+        };
+        is("L013", &of(1, Some(1)), &ALL, Status::Fail);
+        is("L037", &of(0, Some(2 << 20)), &ALL, Status::Warn);
+        is("L037", &of(0, Some(17 << 20)), &ALL, Status::Fail);
+        is("L037", &of(0, None), &ALL, Status::Unknown);
+    }
+
+    #[test]
+    fn a_hot_key_is_a_warning_and_a_server_that_does_not_count_has_no_finding() {
+        let with = |hottest| {
+            let sample = KeySample {
+                keys: 9,
+                hottest,
+                ..KeySample::default()
+            };
+            Facts {
+                keys: Some(Ok(sample)),
+                ..healthy()
+            }
+        };
+        is("L038", &with(Some(Ok(200))), &ALL, Status::Warn);
+        is("L038", &with(Some(Ok(199))), &ALL, Status::Ok);
+        is(
+            "L038",
+            &with(Some(Err(Missing::new("no")))),
+            &ALL,
+            Status::Unknown,
+        );
+        assert!(find("L038").judge(&with(None), &ALL).is_none());
+    }
+}

@@ -48,3 +48,15 @@ pub(super) fn resyncs(facts: &Facts, _: &Context) -> Outcome {
     let seen = format!("{failed:.0} since the server started");
     outcome(warn_if(a_day >= 1.0), seen)
 }
+
+#[cfg(test)]
+mod tests {
+    use super::super::tests::{ALL, info, is};
+    use super::*;
+
+    #[test]
+    fn a_master_without_a_replica_that_writes_wait_for_is_a_failure() {
+        let alone = info("connected_slaves:0\nslave0:state=offline");
+        is("L027", &alone, &ALL, Status::Fail);
+    }
+}

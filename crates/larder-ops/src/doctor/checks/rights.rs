@@ -93,6 +93,18 @@ pub(super) fn encryption(facts: &Facts, _: &Context) -> Outcome {
     }
 }
 
+pub(super) fn certificate(facts: &Facts, _: &Context) -> Outcome {
+    let Some(days) = &facts.certificate else {
+        return Ok(None);
+    };
+    let days = *days.as_ref().map_err(Clone::clone)?;
+    let status = match days < 7.0 {
+        true => Status::Fail,
+        false => warn_if(days < 30.0),
+    };
+    outcome(status, format!("it is valid for {:.0} days", days.floor()))
+}
+
 fn is_far(facts: &Facts) -> bool {
     !facts.addresses.iter().all(is_here)
 }
@@ -105,5 +117,93 @@ fn is_private(address: &IpAddr) -> bool {
     match address.to_canonical() {
         IpAddr::V4(v4) => v4.is_private() || v4.is_loopback() || v4.is_link_local(),
         IpAddr::V6(v6) => v6.is_loopback() || v6.is_unique_local() || v6.is_unicast_link_local(),
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::super::super::facts::User;
+    use super::super::tests::{ALL, find, healthy, is, rights};
+    use super::*;
+
+    #[test]
+    fn a_missing_right_names_the_lost_feature() {
+        let without = |denied: &[&str]| Facts {
+            rights: Ok(rights(denied)),
+            ..healthy()
+        };
+        let soft = without(&["CLIENT KILL ID 1"]);
+        is("L032", &soft, &ALL, Status::Warn);
+        let seen = find("L032").judge(&soft, &ALL).unwrap().seen;
+        assert_eq!(
+            seen,
+            "may not run CLIENT KILL (ending hung connections at the server)"
+        );
+        is("L032", &without(&["SET KEY x PX 1"]), &ALL, Status::Fail);
+    }
+
+    #[test]
+    fn a_user_with_too_many_rights_is_a_warning() {
+        let of = |user: User, address: &str| Facts {
+            user: Ok(user),
+            addresses: vec![address.parse().unwrap()],
+            ..healthy()
+        };
+        let all = User {
+            name: "default".to_owned(),
+            has_all_commands: true,
+            has_all_keys: true,
+            needs_no_password: true,
+        };
+        is("L033", &of(all.clone(), "127.0.0.1"), &ALL, Status::Warn);
+        is("L033", &of(all.clone(), "10.0.0.7"), &ALL, Status::Fail);
+        let narrow = User {
+            has_all_commands: false,
+            has_all_keys: false,
+            ..all
+        };
+        is("L033", &of(narrow, "::1"), &ALL, Status::Ok);
+    }
+
+    #[test]
+    fn a_certificate_is_judged_by_the_time_until_its_end() {
+        for (days, status) in [
+            (6.9, Status::Fail),
+            (29.9, Status::Warn),
+            (30.0, Status::Ok),
+        ] {
+            let certificate = Some(Ok(days));
+            let facts = Facts {
+                certificate,
+                ..healthy()
+            };
+            is("L035", &facts, &ALL, status);
+        }
+        let facts = Facts {
+            certificate: None,
+            ..healthy()
+        };
+        assert!(find("L035").judge(&facts, &ALL).is_none());
+    }
+
+    #[test]
+    fn a_plain_connection_is_judged_by_where_it_goes() {
+        for (server, address, status) in [
+            ("redis://h:1", Some("127.0.0.1"), Status::Ok),
+            ("redis://h:1", Some("::ffff:127.0.0.1"), Status::Ok),
+            ("redis://h:1", Some("192.168.1.7"), Status::Warn),
+            ("redis://h:1", Some("fd00::7"), Status::Warn),
+            ("redis://h:1", Some("203.0.113.7"), Status::Fail),
+            ("redis://h:1", None, Status::Unknown),
+            ("rediss://h:1", Some("203.0.113.7"), Status::Ok),
+            ("unix:///run/redis.sock", None, Status::Ok),
+        ] {
+            let facts = Facts {
+                server: server.to_owned(),
+                addresses: address.iter().map(|it| it.parse().unwrap()).collect(),
+                ..healthy()
+            };
+            is("L034", &facts, &ALL, status);
+        }
     }
 }

@@ -74,3 +74,66 @@ pub(super) fn latency_events(facts: &Facts, context: &Context) -> Outcome {
     let seen = format!("{} of {:.0?}", longest.name, longest.longest);
     outcome(warn_if(longest.longest > context.timeout), seen)
 }
+
+#[cfg(test)]
+mod tests {
+    use super::super::super::facts::{LatencyEvent, SlowCommand};
+    use super::super::tests::{ALL, healthy, is};
+    use super::*;
+    use crate::fields::Missing;
+
+    #[test]
+    fn a_server_that_does_not_answer_is_a_failure_and_not_unknown() {
+        let mut facts = healthy();
+        facts.pings = Err(Missing::new("no connection"));
+        is("L001", &facts, &ALL, Status::Fail);
+        is("L019", &facts, &ALL, Status::Unknown);
+    }
+
+    #[test]
+    fn slow_round_trips_are_judged_by_the_timeout() {
+        for (millis, status) in [(24, Status::Ok), (26, Status::Warn), (51, Status::Fail)] {
+            let pings = Ok(vec![Duration::from_millis(millis); 5]);
+            is("L019", &Facts { pings, ..healthy() }, &ALL, status);
+        }
+    }
+
+    #[test]
+    fn slow_commands_of_the_last_hour_count() {
+        let entry = |name: &str, took: u64, age: u64| SlowCommand {
+            age: Duration::from_secs(age),
+            took: Duration::from_millis(took),
+            name: name.to_owned(),
+        };
+        for (entry, status) in [
+            (entry("EVALSHA", 30, 10), Status::Warn),
+            (entry("KEYS", 30, 10), Status::Fail),
+            (entry("FLUSHALL", 30, 10), Status::Fail),
+            (entry("KEYS", 30, 3601), Status::Ok),
+            (entry("KEYS", 9, 10), Status::Ok),
+        ] {
+            let slow = Ok(vec![entry]);
+            is("L020", &Facts { slow, ..healthy() }, &ALL, status);
+        }
+    }
+
+    #[test]
+    fn latency_events_longer_than_the_timeout_count() {
+        for (millis, status) in [(100, Status::Ok), (101, Status::Warn)] {
+            let event = LatencyEvent {
+                name: "command".to_owned(),
+                longest: Duration::from_millis(millis),
+            };
+            let events = Ok(vec![event]);
+            is(
+                "L021",
+                &Facts {
+                    events,
+                    ..healthy()
+                },
+                &ALL,
+                status,
+            );
+        }
+    }
+}

@@ -30,3 +30,31 @@ pub(super) fn clock(facts: &Facts, _: &Context) -> Outcome {
     };
     outcome(above(distance.abs(), 1.0, 60.0), seen)
 }
+
+#[cfg(test)]
+mod tests {
+    use super::super::tests::{ALL, find, healthy, info, is};
+    use super::*;
+
+    #[test]
+    fn valkey_is_known_by_its_own_version() {
+        let valkey = info("redis_version:7.2.4\nvalkey_version:8.1.0");
+        let finding = find("L002").judge(&valkey, &ALL).unwrap();
+        assert_eq!(
+            (finding.status, &*finding.seen),
+            (Status::Ok, "Valkey 8.1.0")
+        );
+    }
+
+    #[test]
+    fn clocks_that_differ_are_a_warning_and_then_a_failure() {
+        for (clock, status) in [
+            (-0.9, Status::Ok),
+            (-1.1, Status::Warn),
+            (61.0, Status::Fail),
+        ] {
+            let clock = Ok(clock);
+            is("L036", &Facts { clock, ..healthy() }, &ALL, status);
+        }
+    }
+}

@@ -1,8 +1,8 @@
-//! Each check on recorded facts: one that is as it should be, and one that is not.
+//! Recorded facts of a healthy server, and what is judged by several checks.
 
 use std::time::Duration;
 
-use super::super::facts::{Facts, KeySample, LatencyEvent, Right, Sentinel, SlowCommand, User};
+use super::super::facts::{Facts, KeySample, Right, Sentinel, User};
 use super::super::uses::{Use, Uses};
 use super::*;
 use crate::fields::{Fields, Missing};
@@ -27,7 +27,7 @@ const CONFIG: &str = "timeout:0\nappendfsync:everysec\nnotify-keyspace-events:\n
 const CLUSTER: &str = "cluster_state:ok\ncluster_slots_assigned:16384\ncluster_slots_pfail:0\n\
                        cluster_slots_fail:0\n";
 
-fn healthy() -> Facts {
+pub(super) fn healthy() -> Facts {
     Facts {
         server: "redis://127.0.0.1:6379".to_owned(),
         addresses: vec!["127.0.0.1".parse().unwrap()],
@@ -43,6 +43,7 @@ fn healthy() -> Facts {
             ..User::default()
         }),
         rights: Ok(rights(&[])),
+        certificate: Some(Ok(90.0)),
         clock: Ok(0.002),
         keys: Some(Ok(KeySample {
             keys: 9,
@@ -54,7 +55,7 @@ fn healthy() -> Facts {
     }
 }
 
-fn sentinel(port: u16) -> Sentinel {
+pub(super) fn sentinel(port: u16) -> Sentinel {
     Sentinel {
         location: format!("127.0.0.1:{port}"),
         has_quorum: Ok(true),
@@ -62,7 +63,7 @@ fn sentinel(port: u16) -> Sentinel {
     }
 }
 
-fn rights(denied: &[&str]) -> Vec<Right> {
+pub(super) fn rights(denied: &[&str]) -> Vec<Right> {
     let right = |need: &'static _| {
         let super::super::facts::Need { command, .. } = need;
         let is_granted = !denied.contains(&command.join(" ").as_str());
@@ -72,7 +73,7 @@ fn rights(denied: &[&str]) -> Vec<Right> {
 }
 
 /// A healthy server, but for some lines of `INFO`.
-fn info(lines: &str) -> Facts {
+pub(super) fn info(lines: &str) -> Facts {
     let text = format!("{INFO}{lines}");
     Facts {
         info: Ok(Fields::parse(&text)),
@@ -97,7 +98,7 @@ fn config(lines: &str) -> Facts {
     }
 }
 
-fn cluster(lines: &str) -> Facts {
+pub(super) fn cluster(lines: &str) -> Facts {
     let fields = Fields::parse(&format!("{CLUSTER}{lines}"));
     Facts {
         cluster: Some(Ok(fields)),
@@ -105,7 +106,7 @@ fn cluster(lines: &str) -> Facts {
     }
 }
 
-const ALL: Context = Context {
+pub(super) const ALL: Context = Context {
     uses: Uses::ALL,
     timeout: Duration::from_millis(100),
     needs_replicas: true,
@@ -118,13 +119,13 @@ fn cache() -> Context {
     }
 }
 
-fn find(id: &str) -> &'static ServerCheck {
+pub(super) fn find(id: &str) -> &'static ServerCheck {
     let mut all = SERVER_CHECKS.iter();
     all.find(|check| check.id.0 == id).unwrap()
 }
 
 #[track_caller]
-fn is(id: &str, facts: &Facts, context: &Context, status: Status) {
+pub(super) fn is(id: &str, facts: &Facts, context: &Context, status: Status) {
     let finding = find(id).judge(facts, context);
     let finding = finding.unwrap_or_else(|| panic!("{id} does not apply"));
     assert_eq!(finding.status, status, "{id}: {}", finding.seen);
@@ -250,227 +251,6 @@ fn each_setting_that_is_wrong_fails_its_check() {
 }
 
 #[test]
-fn valkey_is_known_by_its_own_version() {
-    let valkey = info("redis_version:7.2.4\nvalkey_version:8.1.0");
-    let finding = find("L002").judge(&valkey, &ALL).unwrap();
-    assert_eq!(
-        (finding.status, &*finding.seen),
-        (Status::Ok, "Valkey 8.1.0")
-    );
-}
-
-#[test]
-fn a_server_that_does_not_answer_is_a_failure_and_not_unknown() {
-    let mut facts = healthy();
-    facts.pings = Err(Missing::new("no connection"));
-    is("L001", &facts, &ALL, Status::Fail);
-    is("L019", &facts, &ALL, Status::Unknown);
-}
-
-#[test]
-fn slow_round_trips_are_judged_by_the_timeout() {
-    for (millis, status) in [(24, Status::Ok), (26, Status::Warn), (51, Status::Fail)] {
-        let pings = Ok(vec![Duration::from_millis(millis); 5]);
-        is("L019", &Facts { pings, ..healthy() }, &ALL, status);
-    }
-}
-
-#[test]
-fn slow_commands_of_the_last_hour_count() {
-    let entry = |name: &str, took: u64, age: u64| SlowCommand {
-        age: Duration::from_secs(age),
-        took: Duration::from_millis(took),
-        name: name.to_owned(),
-    };
-    for (entry, status) in [
-        (entry("EVALSHA", 30, 10), Status::Warn),
-        (entry("KEYS", 30, 10), Status::Fail),
-        (entry("FLUSHALL", 30, 10), Status::Fail),
-        (entry("KEYS", 30, 3601), Status::Ok),
-        (entry("KEYS", 9, 10), Status::Ok),
-    ] {
-        let slow = Ok(vec![entry]);
-        is("L020", &Facts { slow, ..healthy() }, &ALL, status);
-    }
-}
-
-#[test]
-fn latency_events_longer_than_the_timeout_count() {
-    for (millis, status) in [(100, Status::Ok), (101, Status::Warn)] {
-        let event = LatencyEvent {
-            name: "command".to_owned(),
-            longest: Duration::from_millis(millis),
-        };
-        let events = Ok(vec![event]);
-        is(
-            "L021",
-            &Facts {
-                events,
-                ..healthy()
-            },
-            &ALL,
-            status,
-        );
-    }
-}
-
-#[test]
-fn a_master_without_a_replica_that_writes_wait_for_is_a_failure() {
-    let alone = info("connected_slaves:0\nslave0:state=offline");
-    is("L027", &alone, &ALL, Status::Fail);
-}
-
-#[test]
-fn a_cluster_that_is_not_whole_is_a_failure() {
-    for (lines, status) in [
-        ("cluster_state:fail", Status::Fail),
-        ("cluster_slots_assigned:16383", Status::Fail),
-        ("cluster_slots_fail:1", Status::Fail),
-        ("cluster_slots_pfail:1", Status::Warn),
-    ] {
-        is("L029", &cluster(lines), &ALL, status);
-    }
-    let mut single = healthy();
-    single.cluster = None;
-    for id in ["L029", "L030"] {
-        assert!(find(id).judge(&single, &ALL).is_none());
-    }
-}
-
-#[test]
-fn sentinels_are_judged_by_number_quorum_and_patience() {
-    let of = |sentinels: Vec<Sentinel>| Facts {
-        sentinels: Some(sentinels),
-        ..healthy()
-    };
-    let patient = || Sentinel {
-        down_after: Ok(Duration::from_secs(30)),
-        ..sentinel(3)
-    };
-    let alone = || Sentinel {
-        has_quorum: Ok(false),
-        ..sentinel(3)
-    };
-    let silent = || Sentinel {
-        has_quorum: Err(Missing::new("not permitted here")),
-        ..sentinel(3)
-    };
-    is(
-        "L031",
-        &of(vec![sentinel(1), sentinel(2)]),
-        &ALL,
-        Status::Warn,
-    );
-    is(
-        "L031",
-        &of(vec![sentinel(1), sentinel(2), patient()]),
-        &ALL,
-        Status::Warn,
-    );
-    is(
-        "L031",
-        &of(vec![sentinel(1), sentinel(2), alone()]),
-        &ALL,
-        Status::Fail,
-    );
-    is(
-        "L031",
-        &of(vec![sentinel(1), sentinel(2), silent()]),
-        &ALL,
-        Status::Unknown,
-    );
-}
-
-#[test]
-fn a_missing_right_names_the_lost_feature() {
-    let without = |denied: &[&str]| Facts {
-        rights: Ok(rights(denied)),
-        ..healthy()
-    };
-    let soft = without(&["CLIENT KILL ID 1"]);
-    is("L032", &soft, &ALL, Status::Warn);
-    let seen = find("L032").judge(&soft, &ALL).unwrap().seen;
-    assert_eq!(
-        seen,
-        "may not run CLIENT KILL (ending hung connections at the server)"
-    );
-    is("L032", &without(&["SET KEY x PX 1"]), &ALL, Status::Fail);
-}
-
-#[test]
-fn a_user_with_too_many_rights_is_a_warning() {
-    let of = |user: User, address: &str| Facts {
-        user: Ok(user),
-        addresses: vec![address.parse().unwrap()],
-        ..healthy()
-    };
-    let all = User {
-        name: "default".to_owned(),
-        has_all_commands: true,
-        has_all_keys: true,
-        needs_no_password: true,
-    };
-    is("L033", &of(all.clone(), "127.0.0.1"), &ALL, Status::Warn);
-    is("L033", &of(all.clone(), "10.0.0.7"), &ALL, Status::Fail);
-    let narrow = User {
-        has_all_commands: false,
-        has_all_keys: false,
-        ..all
-    };
-    is("L033", &of(narrow, "::1"), &ALL, Status::Ok);
-}
-
-#[test]
-fn a_plain_connection_is_judged_by_where_it_goes() {
-    for (server, address, status) in [
-        ("redis://h:1", Some("127.0.0.1"), Status::Ok),
-        ("redis://h:1", Some("::ffff:127.0.0.1"), Status::Ok),
-        ("redis://h:1", Some("192.168.1.7"), Status::Warn),
-        ("redis://h:1", Some("fd00::7"), Status::Warn),
-        ("redis://h:1", Some("203.0.113.7"), Status::Fail),
-        ("redis://h:1", None, Status::Unknown),
-        ("rediss://h:1", Some("203.0.113.7"), Status::Ok),
-        ("unix:///run/redis.sock", None, Status::Ok),
-    ] {
-        let facts = Facts {
-            server: server.to_owned(),
-            addresses: address.iter().map(|it| it.parse().unwrap()).collect(),
-            ..healthy()
-        };
-        is("L034", &facts, &ALL, status);
-    }
-}
-
-#[test]
-fn clocks_that_differ_are_a_warning_and_then_a_failure() {
-    for (clock, status) in [
-        (-0.9, Status::Ok),
-        (-1.1, Status::Warn),
-        (61.0, Status::Fail),
-    ] {
-        let clock = Ok(clock);
-        is("L036", &Facts { clock, ..healthy() }, &ALL, status);
-    }
-}
-
-#[test]
-fn keys_are_judged_by_their_ttl_and_size() {
-    let of = |without_ttl, largest| Facts {
-        keys: Some(Ok(KeySample {
-            keys: 9,
-            without_ttl,
-            largest,
-            hottest: None,
-        })),
-        ..healthy()
-    };
-    is("L013", &of(1, Some(1)), &ALL, Status::Fail);
-    is("L037", &of(0, Some(2 << 20)), &ALL, Status::Warn);
-    is("L037", &of(0, Some(17 << 20)), &ALL, Status::Fail);
-    is("L037", &of(0, None), &ALL, Status::Unknown);
-}
-
-#[test]
 fn what_may_not_be_asked_is_unknown_and_says_why() {
     let denied = || Missing::new("not permitted here: this user may not run INFO");
     let facts = Facts {
@@ -481,6 +261,7 @@ fn what_may_not_be_asked_is_unknown_and_says_why() {
         cluster: Some(Err(denied())),
         user: Err(denied()),
         rights: Err(denied()),
+        certificate: Some(Err(denied())),
         clock: Err(denied()),
         keys: Some(Err(denied())),
         ..healthy()
@@ -531,31 +312,6 @@ fn each_check_has_a_section_of_the_page_with_its_fix() {
             check.id
         );
     }
-}
-
-#[test]
-fn a_hot_key_is_a_warning_and_a_server_that_does_not_count_has_no_finding() {
-    let with = |hottest| {
-        let sample = KeySample {
-            keys: 9,
-            hottest,
-            ..KeySample::default()
-        };
-        Facts {
-            keys: Some(Ok(sample)),
-            ..healthy()
-        }
-    };
-    is("L038", &with(Some(Ok(200))), &ALL, Status::Warn);
-    is("L038", &with(Some(Ok(199))), &ALL, Status::Ok);
-    is(
-        "L038",
-        &with(Some(Err(Missing::new("no")))),
-        &ALL,
-        Status::Unknown,
-    );
-    let check = SERVER_CHECKS.iter().find(|check| check.id.0 == "L038");
-    assert!(check.unwrap().judge(&with(None), &ALL).is_none());
 }
 
 #[test]

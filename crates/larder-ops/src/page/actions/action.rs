@@ -1,21 +1,20 @@
-use larder_session::DeviceId;
-use larder_store::Key;
-use larder_store::program::Record;
-use larder_structures::lock::{Permits, Release};
-
+use super::limit::Visitor;
+use super::lock::{break_lock, holders, lock};
 use super::queue::queue;
-use super::trouble::{Result, Trouble, refused, told, unasked, unsure, unsure_of_session};
+use super::sessions::{count_signed_in, device_of};
+use super::trouble::{Result, Trouble, told, unasked, unsure, unsure_of_session};
+use crate::page::model::shown;
 use crate::page::numbers::of;
 use crate::page::state::Shared;
 use crate::page::view::View;
-use crate::records::lock_holders;
-use crate::time::now;
 
 /// Something that an operator can do.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub(in crate::page) enum Action {
     RevokeDevice,
     RevokeUser,
+    RevokeEveryone,
+    ResetLimit,
     PurgeUri,
     PurgeTag,
     PauseQueue,
@@ -24,13 +23,18 @@ pub(in crate::page) enum Action {
     BreakLock,
 }
 
+/// What the question about all users was about.
+const EVERYONE: &str = "everyone";
+
 /// What an action is done to.
 #[derive(Clone, Debug, Default)]
 pub(in crate::page) struct Target {
-    /// A user, a URI, a tag, or the key of a queue or lock.
+    /// A user, a visitor, a URI, a tag, or the key of a queue or lock.
     pub(in crate::page) subject: String,
     /// The device of a user.
     pub(in crate::page) device: String,
+    /// The policy that limits a visitor.
+    pub(in crate::page) policy: String,
     /// What the question was about. Empty before it is asked.
     pub(super) seen: String,
 }
@@ -43,9 +47,11 @@ pub(super) struct Question {
 }
 
 impl Action {
-    const ALL: [Self; 8] = [
+    const ALL: [Self; 10] = [
         Self::RevokeDevice,
         Self::RevokeUser,
+        Self::RevokeEveryone,
+        Self::ResetLimit,
         Self::PurgeUri,
         Self::PurgeTag,
         Self::PauseQueue,
@@ -59,6 +65,8 @@ impl Action {
         match self {
             Self::RevokeDevice => "revoke-device",
             Self::RevokeUser => "revoke-user",
+            Self::RevokeEveryone => "revoke-everyone",
+            Self::ResetLimit => "reset-limit",
             Self::PurgeUri => "purge-uri",
             Self::PurgeTag => "purge-tag",
             Self::PauseQueue => "pause-queue",
@@ -75,7 +83,8 @@ impl Action {
     /// Returns the view that offers it.
     pub(in crate::page) fn view(self) -> View {
         match self {
-            Self::RevokeDevice | Self::RevokeUser => View::Sessions,
+            Self::RevokeDevice | Self::RevokeUser | Self::RevokeEveryone => View::Sessions,
+            Self::ResetLimit => View::Limits,
             Self::PurgeUri | Self::PurgeTag => View::Responses,
             Self::PauseQueue | Self::ResumeQueue | Self::RedriveQueue => View::Queues,
             Self::BreakLock => View::Locks,
@@ -92,6 +101,8 @@ impl Action {
         match self {
             Self::RevokeDevice => "End the session",
             Self::RevokeUser => "End all sessions",
+            Self::RevokeEveryone => "Sign everybody out",
+            Self::ResetLimit => "Reset the limit",
             Self::PurgeUri | Self::PurgeTag => "Purge",
             Self::PauseQueue => "Pause",
             Self::ResumeQueue => "Resume",
@@ -106,6 +117,11 @@ impl Action {
         match self {
             Self::RevokeDevice | Self::RevokeUser => {
                 format!("{} ended.", of(count, "session has", "sessions have"))
+            }
+            Self::RevokeEveryone => "The sessions of all users have ended.".into(),
+            Self::ResetLimit => {
+                let visitors = of(count, "visitor has", "visitors have");
+                format!("{visitors} the whole quota again.")
             }
             Self::PurgeUri | Self::PurgeTag => format!("{responses} purged."),
             Self::PauseQueue => {
@@ -138,6 +154,24 @@ impl Action {
                 let sessions = of(devices.len() as u64, "session", "sessions");
                 seen = devices.len().to_string();
                 format!("This ends {sessions} of the user.")
+            }
+            Self::RevokeEveryone => {
+                seen = EVERYONE.to_owned();
+                let counted = count_signed_in(shared).await;
+                format!(
+                    "This ends the sessions of all users, who must sign in again, perhaps you too. {counted} \
+                     Visitors who are not signed in stay."
+                )
+            }
+            Self::ResetLimit => {
+                let visitor = Visitor::named(target)?;
+                let used = visitor.look(shared).await?;
+                seen = used.banned_until.to_string();
+                let ban = if used.is_banned() { ", ends a ban" } else { "" };
+                format!(
+                    "This gives 1 visitor the whole quota of '{}' back{ban}, and forgets what it holds.",
+                    shown(&target.policy)
+                )
             }
             Self::PurgeUri => "This removes 1 URI with all its variants. The next visitors wait \
                                for the origin."
@@ -191,6 +225,18 @@ impl Action {
                 let revoked = shared.sessions.revoke_all(subject).await;
                 revoked.map(|()| devices).map_err(unsure_of_session)
             }
+            Self::RevokeEveryone => {
+                if target.seen != EVERYONE {
+                    return Err(unasked());
+                }
+                let revoked = shared.sessions.revoke_everyone().await;
+                revoked.map(|()| 1).map_err(unsure_of_session)
+            }
+            Self::ResetLimit => {
+                let visitor = Visitor::named(target)?;
+                let banned_until = target.seen()?;
+                visitor.reset(shared, banned_until).await
+            }
             Self::PurgeUri => {
                 let purged = shared.purger.purge(subject).await;
                 purged.map(|()| 1).map_err(unsure)
@@ -229,51 +275,6 @@ impl Target {
     fn fences(&self) -> Result<Vec<i64>> {
         let fences = self.seen.split(',').map(str::parse::<i64>);
         fences.collect::<Result<_, _>>().map_err(|_| unasked())
-    }
-}
-
-async fn device_of(shared: &Shared, target: &Target) -> Result<DeviceId> {
-    let id: DeviceId = target.device.parse().map_err(told)?;
-    let devices = shared
-        .sessions
-        .devices(&target.subject)
-        .await
-        .map_err(told)?;
-    let is_listed = devices.iter().any(|device| device.id == id);
-    is_listed
-        .then_some(id)
-        .ok_or_else(|| refused("This session has ended already."))
-}
-
-fn lock(key: &str) -> Result<Key> {
-    Key::parse(key, &[Permits::KIND])
-        .map(Key::without_part)
-        .map_err(|_| refused("This is not the key of a lock."))
-}
-
-/// Returns the holders of a lock, of which there is at least one.
-async fn holders(shared: &Shared, key: &Key) -> Result<Vec<u64>> {
-    let shown = shared.programs.inspect::<Permits>(key).await;
-    let holders = lock_holders(&shown.map_err(told)?, now());
-    if holders.is_empty() {
-        return Err(refused("Nobody holds this lock any more."));
-    }
-    Ok(holders.into_iter().map(|holder| holder.fence).collect())
-}
-
-/// Takes the lock from the holders that were asked about, and from none who came later.
-async fn break_lock(shared: &Shared, key: &Key, fences: &[i64]) -> Result<u64> {
-    let mut broken = 0;
-    for &fence in fences {
-        let release = Release { fence };
-        let was_held = shared.programs.run(key, &release).await.map_err(unsure)?;
-        broken += u64::from(was_held);
-    }
-    match broken {
-        0 => Err(refused(
-            "The holders that were asked about have gone already.",
-        )),
-        broken => Ok(broken),
     }
 }
 

@@ -2,7 +2,10 @@
 
 mod action;
 mod attempt;
+mod limit;
+mod lock;
 mod queue;
+mod sessions;
 mod trouble;
 
 use axum::Form;
@@ -39,6 +42,8 @@ pub(super) struct Sent {
     subject: String,
     #[serde(default)]
     device: String,
+    #[serde(default)]
+    policy: String,
     #[serde(default)]
     seen: String,
     #[serde(default)]
@@ -89,6 +94,7 @@ pub(super) async fn act(visit: Visit, Form(sent): Form<Sent>) -> Result<Response
     let target = Target {
         subject: sent.subject.trim().to_owned(),
         device: sent.device,
+        policy: sent.policy.trim().to_owned(),
         seen: sent.seen,
     };
     if !action.is_harmless() && sent.sure != "yes" {
@@ -126,6 +132,7 @@ async fn confirm(visit: &Visit, action: Action, target: &Target, question: Quest
             ("action", action.name().to_owned()),
             ("subject", target.subject.clone()),
             ("device", target.device.clone()),
+            ("policy", target.policy.clone()),
             ("seen", question.seen),
             ("sure", "yes".to_owned()),
         ],

@@ -1,5 +1,8 @@
+use crate::page::actions::Action;
 use crate::page::figures::Snapshot;
-use crate::page::model::{Block, Cell, Origin, Panel, Table, Tile, Tone, number, text};
+use crate::page::model::{
+    Block, Cell, Field, Form, Origin, Panel, Table, Tile, Tone, number, text,
+};
 use crate::page::numbers::{count, part, percent};
 use crate::page::spark::Spark;
 use crate::page::state::Shared;
@@ -79,19 +82,56 @@ pub(super) fn tiles(figures: &Snapshot) -> Vec<Tile> {
     ]
 }
 
-pub(super) fn read(shared: &Shared) -> Vec<Panel> {
+pub(super) fn read(shared: &Shared, may_act: bool) -> Vec<Panel> {
     let all = Panel::new("limits", "All policies", Origin::Process);
-    let Some(figures) = shared.snapshot() else {
-        return vec![without_figures(all)];
+    let mut panels = match shared.snapshot() {
+        None => vec![without_figures(all)],
+        Some(figures) => by_policy(all, &figures),
     };
+    if may_act {
+        panels.push(
+            Panel::new("reset", "Reset a limit", Origin::Store)
+                .note(
+                    "A visitor gets the whole quota back, and a ban ends. 'larder limit show POLICY' lists the \
+                     visitors of a policy, and 'larder limit reset POLICY --all' resets all of them.",
+                )
+                .with(Block::Form(reset())),
+        );
+    }
+    panels
+}
+
+/// Makes the form that names a visitor.
+fn reset() -> Form {
+    let field = |name, label, hint| Field {
+        name,
+        label,
+        hint,
+        value: String::new(),
+    };
+    Form {
+        to: "actions",
+        hidden: vec![("action", Action::ResetLimit.name().to_owned())],
+        fields: vec![
+            field("policy", "Policy", "sign-in"),
+            field("subject", "Visitor", "203.0.113.7"),
+        ],
+        button: "Reset…",
+        about: "a limit".to_owned(),
+        is_danger: true,
+        ..Form::default()
+    }
+}
+
+fn by_policy(all: Panel, figures: &Snapshot) -> Vec<Panel> {
     let policies = figures.values(DECISIONS, "policy").into_iter();
     let mut policies: Vec<_> = policies
-        .map(|policy| (policy, Decisions::of(&figures, &[("policy", policy)])))
+        .map(|policy| (policy, Decisions::of(figures, &[("policy", policy)])))
         .collect();
     policies.sort_by(|(_, one), (_, other)| other.refused.total_cmp(&one.refused));
     let rows = policies
         .into_iter()
-        .map(|(policy, decided)| row(&figures, policy, &decided));
+        .map(|(policy, decided)| row(figures, policy, &decided));
     let columns = [
         text("policy"),
         number("requests"),
@@ -111,11 +151,8 @@ pub(super) fn read(shared: &Shared) -> Vec<Panel> {
         empty,
     );
     vec![
-        caveat(all.with(Block::Tiles(tiles(&figures))), figures.is_full),
-        Panel::new("policies", "By policy", Origin::Process)
-            .with(table)
-            .note("'larder limit show POLICY' lists the visitors of a policy, and 'larder limit reset' gives one \
-                   the quota back."),
+        caveat(all.with(Block::Tiles(tiles(figures))), figures.is_full),
+        Panel::new("policies", "By policy", Origin::Process).with(table),
     ]
 }
 

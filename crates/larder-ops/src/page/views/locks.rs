@@ -1,8 +1,7 @@
-use larder_store::Key;
 use larder_store::program::Inspection;
 use larder_structures::lock::Permits;
 
-use super::is_foreign;
+use super::Read;
 use crate::page::actions::{Action, button};
 use crate::page::model::{ACTIONS, Cell, Origin, Panel, Table, Tile, Tone, number, text};
 use crate::page::numbers::{count, of};
@@ -13,7 +12,7 @@ use crate::time::{now, until};
 
 /// The locks that were found.
 pub(super) struct Locks {
-    found: Vec<(Key, Inspection)>,
+    read: Read<Inspection>,
     caveat: Option<String>,
 }
 
@@ -24,16 +23,8 @@ pub(super) async fn look(shared: &Shared) -> Result<Locks, String> {
 
 async fn look_at_each(shared: &Shared) -> larder_store::Result<Locks> {
     let listed = shared.locks.keys::<Permits>().await;
-    let mut found = Vec::new();
-    for (key, shown) in inspect::<Permits>(&*shared.programs, &listed.keys).await {
-        match shown {
-            // Another client wrote something else there.
-            Err(error) if is_foreign(&error) => {}
-            shown => found.push((key, shown?)),
-        }
-    }
     Ok(Locks {
-        found,
+        read: Read::of(inspect::<Permits>(&*shared.programs, &listed.keys).await)?,
         caveat: listed.caveat,
     })
 }
@@ -42,25 +33,32 @@ impl Locks {
     /// Returns the tile of all locks.
     pub(super) fn tile(&self) -> Tile {
         let tile = |value: String| Tile::new("Locks held", value).to("locks");
-        if let (true, Some(caveat)) = (self.found.is_empty(), &self.caveat) {
+        if let (true, Some(caveat)) = (self.read.found.is_empty(), &self.caveat) {
             return tile("unknown".to_owned())
                 .detail(caveat)
                 .tone(Tone::Unknown);
         }
-        let held = self.found.iter();
+        let held = self.read.found.iter();
         let held = held.filter(|(_, shown)| !lock_holders(shown, now()).is_empty());
         let waiting = self
+            .read
             .found
             .iter()
             .filter_map(|(_, shown)| field(shown, "queue"));
         let waiting: u64 = waiting
             .filter_map(|waiting| waiting.parse::<u64>().ok())
             .sum();
-        tile(count(held.count() as f64)).detail(of(
-            waiting,
-            "task waits in order",
-            "tasks wait in order",
-        ))
+        let waiting = of(waiting, "task waits in order", "tasks wait in order");
+        let tile = tile(count(held.count() as f64));
+        match (&self.read.unanswered, &self.caveat) {
+            (Some((failed, _)), _) => {
+                let failed = of(*failed as u64, "lock", "locks");
+                tile.detail(format!("{failed} did not answer"))
+                    .tone(Tone::Bad)
+            }
+            (None, Some(caveat)) => tile.detail(format!("{waiting}. {caveat}")),
+            (None, None) => tile.detail(waiting),
+        }
     }
 }
 
@@ -70,7 +68,7 @@ pub(super) async fn read(shared: &Shared) -> Vec<Panel> {
         Err(trouble) => return vec![panel.alarm(Tone::Bad, trouble)],
         Ok(locks) => locks,
     };
-    let rows = locks.found.iter().filter_map(|(key, shown)| {
+    let rows = locks.read.found.iter().filter_map(|(key, shown)| {
         let holders = lock_holders(shown, now());
         let waiting = field(shown, "queue").unwrap_or("0");
         if holders.is_empty() && waiting == "0" {
@@ -105,8 +103,11 @@ pub(super) async fn read(shared: &Shared) -> Vec<Panel> {
         number("waiting in order"),
         ACTIONS,
     ];
-    let empty = "Nobody holds a lock.";
-    let mut panel = panel.with(Table::of(
+    let empty = match &locks.caveat {
+        Some(_) => "No lock that is held was found.",
+        None => "Nobody holds a lock.",
+    };
+    let mut panel = locks.read.show(panel, "lock", "locks").with(Table::of(
         "Locks that are held",
         columns,
         rows.collect(),

@@ -14,13 +14,14 @@ mod store;
 use axum::http::StatusCode;
 use axum::response::Response;
 use futures_util::future::{join, join3};
-use larder_store::{ErrorKind, Refusal};
+use larder_store::{Error, ErrorKind, Key, Refusal};
 
 pub(super) use sessions::devices;
 
 use super::actions::notice;
 use super::drill;
 use super::model::{Origin, Panel, Tone};
+use super::numbers::of;
 use super::patience::ask;
 use super::render::frame;
 use super::state::Visit;
@@ -69,8 +70,8 @@ async fn read(visit: &Visit, view: View) -> Vec<Panel> {
     match view {
         View::Overview => overview::read(shared).await,
         View::Caches => caches::read(shared),
-        View::Limits => limits::read(shared),
-        View::Sessions => sessions::read(shared),
+        View::Limits => limits::read(shared, visit.may_act()),
+        View::Sessions => sessions::read(shared, visit.may_act()),
         View::Responses => responses::read(shared, visit.may_act()),
         View::Queues => queues::read(shared).await,
         View::Locks => locks::read(shared).await,
@@ -101,7 +102,58 @@ fn caveat(panel: Panel, is_full: bool) -> Panel {
     }
 }
 
-/// Returns whether a key holds something else than its kind says.
-fn is_foreign(error: &larder_store::Error) -> bool {
-    error.kind() == ErrorKind::Refused(Refusal::WrongType)
+/// What was read of keys, each with a result of its own.
+struct Read<T> {
+    found: Vec<(Key, T)>,
+    /// Keys with the name of a record, where another client wrote something else.
+    unreadable: usize,
+    /// How many did not answer, and why not.
+    unanswered: Option<(usize, Error)>,
+}
+
+impl<T> Read<T> {
+    /// Sorts what was read. An error if nothing was found because the store failed.
+    fn of(read: impl IntoIterator<Item = (Key, Result<T, Error>)>) -> Result<Self, Error> {
+        let (mut found, mut unreadable, mut failed) = (Vec::new(), 0, 0);
+        let mut last = None;
+        for (key, read) in read {
+            match read {
+                Ok(read) => found.push((key, read)),
+                Err(error) if error.kind() == ErrorKind::Refused(Refusal::WrongType) => {
+                    unreadable += 1;
+                }
+                Err(error) => {
+                    failed += 1;
+                    last = Some(error);
+                }
+            }
+        }
+        match last {
+            Some(error) if found.is_empty() => Err(error),
+            last => Ok(Self {
+                found,
+                unreadable,
+                unanswered: last.map(|error| (failed, error)),
+            }),
+        }
+    }
+
+    /// Says of some, such as a lost shard's, that they did not answer.
+    fn show(&self, panel: Panel, one: &str, many: &str) -> Panel {
+        let panel = match &self.unanswered {
+            Some((failed, error)) => {
+                let failed = of(*failed as u64, one, many);
+                panel.alarm(Tone::Bad, format!("{failed} did not answer: {error}."))
+            }
+            None => panel,
+        };
+        match self.unreadable {
+            0 => panel,
+            unreadable => {
+                let keys = of(unreadable as u64, "key", "keys");
+                let text = format!("{keys} with the name of a {one} hold something else.");
+                panel.alarm(Tone::Warn, text)
+            }
+        }
+    }
 }

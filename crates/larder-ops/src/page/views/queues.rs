@@ -8,22 +8,20 @@ use crate::page::actions::{Action, button, queue_of};
 use crate::page::figures::Snapshot;
 use crate::page::model::{ACTIONS, Block, Cell, Origin, Panel, Table, Tile, Tone, number, text};
 use crate::page::numbers::{count, of};
-use crate::page::patience::ask;
+use crate::page::patience::{ask, ask_one};
 use crate::page::spark::Spark;
 use crate::page::state::Shared;
 use crate::records::id_of;
 use crate::time::span;
 
-use super::{is_foreign, without_figures};
+use super::{Read, without_figures};
 
 /// Jobs that have been due for longer make a warning.
 const LATE: Duration = Duration::from_secs(60);
 
 /// The queues that were found, with what they hold.
 pub(super) struct Queues {
-    found: Vec<(Key, Counts)>,
-    /// Keys with the name of a queue, where another client wrote something else.
-    unreadable: usize,
+    read: Read<Counts>,
     caveat: Option<String>,
     /// Queues whose names are hashed, so that only their app can name them.
     unnamed: usize,
@@ -40,17 +38,11 @@ async fn count_each(shared: &Shared) -> larder_store::Result<Queues> {
     let queues = keys.filter_map(|key| Some((key.clone(), queue_of(&shared.store, key)?)));
     let queues: Vec<(Key, Queue)> = queues.collect();
     let unnamed = listed.keys.len() - queues.len();
-    let counts = join_all(queues.iter().map(|(_, queue)| queue.counts())).await;
-    let (mut found, mut unreadable) = (Vec::new(), 0);
-    for ((key, _), counts) in queues.into_iter().zip(counts) {
-        match counts {
-            Err(error) if is_foreign(&error) => unreadable += 1,
-            counts => found.push((key, counts?)),
-        }
-    }
+    let counts = queues
+        .into_iter()
+        .map(|(key, queue)| async move { (key, ask_one(queue.counts()).await) });
     Ok(Queues {
-        found,
-        unreadable,
+        read: Read::of(join_all(counts).await)?,
         caveat: listed.caveat,
         unnamed,
     })
@@ -59,11 +51,12 @@ async fn count_each(shared: &Shared) -> larder_store::Result<Queues> {
 impl Queues {
     /// Adds the tiles of all queues to a panel, and why they may not be all.
     pub(super) fn show(&self, panel: Panel) -> Panel {
-        let panel = match (self.found.is_empty(), &self.caveat) {
+        let panel = match (self.read.found.is_empty(), &self.caveat) {
             // Nothing is known of them, which is not that there are none.
             (true, Some(_)) => panel,
             _ => panel.with(Block::Tiles(self.tiles())),
         };
+        let panel = self.read.show(panel, "queue", "queues");
         match &self.caveat {
             Some(caveat) => panel.alarm(Tone::Unknown, caveat),
             None => panel,
@@ -72,9 +65,18 @@ impl Queues {
 
     fn tiles(&self) -> Vec<Tile> {
         let sum = |count: fn(&Counts) -> u64| -> u64 {
-            self.found.iter().map(|(_, counts)| count(counts)).sum()
+            self.read
+                .found
+                .iter()
+                .map(|(_, counts)| count(counts))
+                .sum()
         };
-        let oldest = self.found.iter().map(|(_, counts)| counts.oldest_us).max();
+        let oldest = self
+            .read
+            .found
+            .iter()
+            .map(|(_, counts)| counts.oldest_us)
+            .max();
         let oldest = Duration::from_micros(oldest.unwrap_or(0));
         let (dead, paused) = (sum(|it| it.dead), sum(|it| u64::from(it.is_paused)));
         vec![
@@ -97,7 +99,7 @@ impl Queues {
                 .detail("failed as often as they may")
                 .tone(if dead > 0 { Tone::Bad } else { Tone::Plain })
                 .to("queues"),
-            Tile::new("Queues", count(self.found.len() as f64))
+            Tile::new("Queues", count(self.read.found.len() as f64))
                 .detail(format!("{paused} paused"))
                 .tone(if paused > 0 { Tone::Warn } else { Tone::Plain })
                 .to("queues"),
@@ -111,20 +113,12 @@ pub(super) async fn read(shared: &Shared) -> Vec<Panel> {
         Err(trouble) => vec![panel.alarm(Tone::Bad, trouble)],
         Ok(queues) => {
             let mut all = queues.show(panel);
-            if queues.unreadable > 0 {
-                let keys = of(queues.unreadable as u64, "key", "keys");
-                let text = format!("{keys} with the name of a queue hold something else.");
-                all = all.alarm(Tone::Warn, text);
-            }
             if queues.unnamed > 0 {
                 let queues = of(queues.unnamed as u64, "queue has", "queues have");
                 all = all.note(format!("{queues} a name that is too long to be shown."));
             }
-            let rows = queues
-                .found
-                .iter()
-                .map(|(key, counts)| row(key, counts))
-                .collect();
+            let rows = queues.read.found.iter();
+            let rows = rows.map(|(key, counts)| row(key, counts)).collect();
             let columns = [
                 text("queue"),
                 number("waiting"),
@@ -136,7 +130,10 @@ pub(super) async fn read(shared: &Shared) -> Vec<Panel> {
                 text("state"),
                 ACTIONS,
             ];
-            let empty = "There is no queue in this store.";
+            let empty = match &queues.caveat {
+                Some(_) => "No queue was found.",
+                None => "There is no queue in this store.",
+            };
             let table = Table::of("Queues and partitions", columns, rows, empty);
             vec![
                 all,

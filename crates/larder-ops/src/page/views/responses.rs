@@ -121,12 +121,12 @@ fn purge(action: Action, label: &'static str, hint: &'static str) -> Form {
     let mut form = button(action, "Purge…", "");
     form.hidden.retain(|(name, _)| *name != "subject");
     Form {
-        field: Some(Field {
+        fields: vec![Field {
             name: "subject",
             label,
             hint,
             value: String::new(),
-        }),
+        }],
         about: format!("a {label}"),
         is_danger: true,
         ..form

@@ -47,20 +47,30 @@ pub(super) fn tiles(figures: &Snapshot) -> Vec<Tile> {
     ]
 }
 
-pub(super) fn read(shared: &Shared) -> Vec<Panel> {
+pub(super) fn read(shared: &Shared, may_act: bool) -> Vec<Panel> {
     let all = Panel::new("sessions", "All sessions", Origin::Process);
     let all = match shared.snapshot() {
         None => without_figures(all),
         Some(figures) => all.with(Block::Tiles(tiles(&figures))),
     };
-    vec![all, lookup("")]
+    let mut panels = vec![all, lookup("")];
+    if may_act {
+        let mut end = button(Action::RevokeEveryone, "Sign everybody out…", "everybody");
+        end.is_danger = true;
+        panels.push(
+            Panel::new("everybody", "Everybody", Origin::Store)
+                .note("This ends every session of every user at once. Visitors who are not signed in stay.")
+                .with(Block::Form(end)),
+        );
+    }
+    panels
 }
 
 /// Makes the panel in which a user is looked up.
 fn lookup(user: &str) -> Panel {
     let form = Form {
         to: "sessions",
-        field: Some(Field {
+        fields: vec![Field {
             name: "user",
             label: "User id",
             hint: "as the app signs users in",
@@ -70,7 +80,7 @@ fn lookup(user: &str) -> Panel {
             } else {
                 String::new()
             },
-        }),
+        }],
         button: "Show devices",
         ..Form::default()
     };

@@ -1,11 +1,13 @@
 use axum::http::StatusCode;
 use larder_queue::QueueRecord;
+use larder_rate_limit::{Policy, Quota, RateLimiter};
 use larder_response_cache::ResponseCacheLayer;
+use larder_session::Sessions;
 use larder_store::Key;
 use larder_store::program::Record;
 use larder_structures::lock::{Lock, Permits};
 
-use super::world::{Answer, Stores, World, in_process, on_a_server, world};
+use super::world::{Answer, Stores, World, in_process, on_a_server, sign_in, world};
 
 /// Checks the question, and that nothing was done before its answer; then what the page says after it.
 #[track_caller]
@@ -27,6 +29,8 @@ async fn check(stores: Stores) {
     sessions(&world).await;
     locks(&world).await;
     responses(&world).await;
+    limits(&world).await;
+    everyone(&world).await;
 
     let log = world.open("log").await;
     log.has(&[
@@ -39,10 +43,12 @@ async fn check(stores: Stores) {
         "break-lock",
         "purge-uri",
         "purge-tag",
+        "reset-limit",
+        "revoke-everyone",
     ]);
     // A fingerprint of each target is all that is kept.
-    log.lacks(&["ann", "season", "mail", "films", "example.org"]);
-    assert_eq!(log.body.matches("<code><bdi>root</bdi></code>").count(), 8);
+    log.lacks(&["ann", "season", "mail", "films", "example.org", "203.0.113"]);
+    assert_eq!(log.body.matches("<code><bdi>root</bdi></code>").count(), 12);
 }
 
 async fn queues(world: &World) {
@@ -183,6 +189,62 @@ async fn responses(world: &World) {
         (StatusCode::OK, StatusCode::CONFLICT)
     );
     done.has(&["expected an absolute URI"]);
+}
+
+async fn limits(world: &World) {
+    const VISITOR: &str = "203.0.113.7";
+    let of = |policy, visitor| {
+        [
+            ("action", "reset-limit"),
+            ("policy", policy),
+            ("subject", visitor),
+        ]
+    };
+    world.open("limits").await.has(&["value=\"reset-limit\""]);
+    let quota = RateLimiter::new(world.store.clone(), "sign-in", Quota::per_hour(1)).unwrap();
+    let rules = Policy::new(Quota::per_hour(1)).and(Quota::per_day(9));
+    let several = RateLimiter::new(world.store.clone(), "api", rules).unwrap();
+    let hour = std::time::Duration::from_secs(3_600);
+    let whole = quota.key(VISITOR);
+    for (limiter, visitor) in [
+        (&quota, VISITOR),
+        (&several, VISITOR),
+        (&quota, whole.as_str()),
+    ] {
+        limiter.check(VISITOR).await.unwrap();
+        limiter.ban(VISITOR, hour).await.unwrap();
+        // Another policy has its own.
+        let (asked, _) = world.act(&of("pages", visitor)).await;
+        assert_eq!(asked.status, StatusCode::CONFLICT, "{asked:?}");
+        let both = world.act(&of(limiter.policy(), visitor)).await;
+        both.0.has(&[limiter.policy(), "ends a ban"]);
+        asked_and_done(
+            &both,
+            "This gives 1 visitor the whole quota of",
+            "/ops/limits?did=reset-limit&count=1",
+        );
+        assert!(limiter.peek(VISITOR).await.unwrap().is_allowed());
+        let (asked, _) = world.act(&of(limiter.policy(), visitor)).await;
+        assert_eq!(asked.status, StatusCode::CONFLICT, "there is nothing left");
+        asked.has(&["has used nothing of this policy"]);
+    }
+}
+
+async fn everyone(world: &World) {
+    let offer = world.open("sessions").await;
+    offer.has(&["value=\"revoke-everyone\"", "Sign everybody out"]);
+    let form = [("action", "revoke-everyone"), ("subject", "everybody")];
+    let both = world.act(&form).await;
+    both.0.has(&["1 session is in this store"]);
+    asked_and_done(
+        &both,
+        "This ends the sessions of all users",
+        "/ops/sessions?did=revoke-everyone&count=1",
+    );
+    let sessions = Sessions::new(world.store.clone()).unwrap();
+    assert_eq!(sessions.devices("bob").await.unwrap().len(), 0);
+    sign_in(&world.store, "bob").await;
+    assert_eq!(sessions.devices("bob").await.unwrap().len(), 1);
 }
 
 #[tokio::test]

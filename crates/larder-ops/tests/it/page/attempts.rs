@@ -14,13 +14,13 @@ use super::world::{World, on_a_server, world};
 
 const PAUSE: [(&str, &str); 2] = [("action", "pause-queue"), ("subject", "queue:{mail}")];
 
-async fn with_faults() -> (World, Switch) {
+pub(crate) async fn with_faults() -> (World, Switch) {
     let store = Faulty::new(Arc::new(MokaStore::new()));
     let switch = store.switch();
     (world((Arc::new(store), None, None)).await, switch)
 }
 
-fn millis(millis: u64) -> Duration {
+pub(crate) fn millis(millis: u64) -> Duration {
     Duration::from_millis(millis)
 }
 

@@ -2,6 +2,7 @@
 
 use axum::http::StatusCode;
 use larder_queue::QueueRecord;
+use larder_rate_limit::{Quota, RateLimiter};
 use larder_store::Key;
 use larder_store::program::Record;
 use larder_structures::lock::{Lock, Permits};
@@ -13,6 +14,7 @@ async fn check(stores: Stores) {
     a_later_holder_keeps_the_lock(&world).await;
     a_later_dead_letter_stays(&world).await;
     a_later_session_stays(&world).await;
+    a_later_ban_stays(&world).await;
 }
 
 async fn a_later_holder_keeps_the_lock(world: &World) {
@@ -57,6 +59,24 @@ async fn a_later_session_stays(world: &World) {
     assert_eq!(world.sessions.devices("ann").await.unwrap().len(), 3);
 }
 
+async fn a_later_ban_stays(world: &World) {
+    let limiter = RateLimiter::new(world.store.clone(), "pages", Quota::per_hour(3)).unwrap();
+    limiter.check("ann").await.unwrap();
+    let form = [
+        ("action", "reset-limit"),
+        ("policy", "pages"),
+        ("subject", "ann"),
+    ];
+    let asked = world.ask(&form).await;
+    asked.lacks(&["ends a ban"]);
+    let hour = std::time::Duration::from_secs(3_600);
+    limiter.ban("ann", hour).await.unwrap();
+    let done = world.answer(&asked, &form).await;
+    assert_eq!(done.status, StatusCode::CONFLICT, "{done:?}");
+    done.has(&["has been banned meanwhile"]);
+    assert!(!limiter.peek("ann").await.unwrap().is_allowed());
+}
+
 #[tokio::test]
 async fn an_answer_is_for_what_the_question_was_about_in_process() {
     check(in_process()).await;
@@ -70,15 +90,20 @@ async fn an_answer_is_for_what_the_question_was_about_on_a_server() {
 #[tokio::test]
 async fn an_answer_without_a_question_does_nothing() {
     let world = world(in_process()).await;
+    let limiter = RateLimiter::new(world.store.clone(), "pages", Quota::per_hour(3)).unwrap();
+    limiter.check("ann").await.unwrap();
     for (action, subject) in [
         ("redrive-queue", "queue:{mail}"),
         ("revoke-user", "ann"),
+        ("revoke-everyone", "everybody"),
+        ("reset-limit", "ann"),
         ("break-lock", "lock:{season}"),
     ] {
         for seen in ["", "many", "-1,", "99999999999999999999"] {
             let form = [
                 ("action", action),
                 ("subject", subject),
+                ("policy", "pages"),
                 ("seen", seen),
                 ("sure", "yes"),
             ];
@@ -88,5 +113,6 @@ async fn an_answer_without_a_question_does_nothing() {
     }
     assert_eq!(world.queue.counts().await.unwrap().dead, 2);
     assert_eq!(world.sessions.devices("ann").await.unwrap().len(), 2);
+    assert_eq!(limiter.peek("ann").await.unwrap().remaining(), 2);
     world.open("log").await.has(&["Nobody has acted yet."]);
 }

@@ -5,6 +5,8 @@ mod attempts;
 mod between;
 mod guard;
 mod names;
+mod partial;
+mod servers;
 mod trouble;
 mod views;
 mod world;

@@ -49,7 +49,7 @@ const SHOWN: [(&str, &[&str]); 11] = [
     ("drill", &["Open the doors"]),
 ];
 
-async fn check(world: &World) {
+pub(crate) async fn check(world: &World) {
     for (view, texts) in SHOWN {
         let page = world.open(view).await;
         assert_eq!(page.status, StatusCode::OK, "{view}");
@@ -88,7 +88,7 @@ fn is_accessible(html: &str) {
     );
 }
 
-async fn examined(stores: Stores) -> World {
+pub(crate) async fn examined(stores: Stores) -> World {
     let world = world(stores).await;
     // The first report is made in the background.
     for _ in 0..200 {

@@ -3,10 +3,11 @@
 use std::fmt;
 use std::io;
 use std::sync::Arc;
+use std::time::{Duration, SystemTime, UNIX_EPOCH};
 
 use rcgen::{
     BasicConstraints, CertificateParams, CertifiedIssuer, DnType, ExtendedKeyUsagePurpose, IsCa,
-    KeyPair, KeyUsagePurpose,
+    KeyPair, KeyUsagePurpose, date_time_ymd,
 };
 use tokio_rustls::rustls::ClientConfig;
 
@@ -61,8 +62,22 @@ impl CertificateAuthority {
     ///
     /// When a name is neither.
     pub fn issue_server(&self, names: &[impl AsRef<str>]) -> io::Result<Identity> {
+        self.issue_server_for(names, None)
+    }
+
+    /// Issues a server certificate that ends after a lifetime.
+    pub(super) fn issue_server_for(
+        &self,
+        names: &[impl AsRef<str>],
+        lifetime: Option<Duration>,
+    ) -> io::Result<Identity> {
         let names: Vec<_> = names.iter().map(|name| name.as_ref().to_owned()).collect();
-        let params = CertificateParams::new(names).map_err(invalid)?;
+        let mut params = CertificateParams::new(names).map_err(invalid)?;
+        if let Some(lifetime) = lifetime {
+            let now = SystemTime::now().duration_since(UNIX_EPOCH);
+            let now = now.map_err(io::Error::other)?;
+            params.not_after = date_time_ymd(1970, 1, 1) + (now + lifetime);
+        }
         let purposes = [
             ExtendedKeyUsagePurpose::ServerAuth,
             ExtendedKeyUsagePurpose::ClientAuth,

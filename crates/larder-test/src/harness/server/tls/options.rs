@@ -5,6 +5,7 @@ use std::io::{self, Write as _};
 use std::net::TcpStream;
 use std::os::unix::fs::OpenOptionsExt as _;
 use std::path::Path;
+use std::time::Duration;
 
 use crate::harness::server::error::StartError;
 
@@ -51,6 +52,7 @@ pub struct TlsOptions {
     authority: CertificateAuthority,
     names: Vec<String>,
     clients: ClientAuth,
+    lifetime: Option<Duration>,
 }
 
 const DEFAULT_NAMES: [&str; 3] = ["localhost", "127.0.0.1", "127.0.0.2"];
@@ -69,7 +71,15 @@ impl TlsOptions {
             authority: authority.clone(),
             names: DEFAULT_NAMES.map(str::to_owned).to_vec(),
             clients: ClientAuth::Off,
+            lifetime: None,
         }
+    }
+
+    /// Sets how long the certificate is valid from now on. Default: for thousands of years.
+    #[must_use]
+    pub fn with_lifetime(mut self, lifetime: Duration) -> Self {
+        self.lifetime = Some(lifetime);
+        self
     }
 
     /// Sets whether clients must show a certificate.
@@ -99,7 +109,7 @@ impl TlsOptions {
         let names: Vec<_> = self.names.iter().map(String::as_str).collect();
         let server = self
             .authority
-            .issue_server(&[&names[..], &[client::NAME]].concat())?;
+            .issue_server_for(&[&names[..], &[client::NAME]].concat(), self.lifetime)?;
         let authority = self.authority.certificate_pem();
         for (name, text) in [
             (AUTHORITY, authority.as_str()),

@@ -1,0 +1,202 @@
+//! The commands about sessions, limits, queues, locks and caches.
+
+use std::num::NonZeroU16;
+use std::time::Duration;
+
+use clap::{Args, Subcommand, ValueEnum};
+
+use super::values::{MANY, number, span};
+
+#[derive(Debug, Subcommand)]
+pub(crate) enum Session {
+    /// Lists sessions
+    Ls {
+        /// Only those of this user
+        #[arg(long)]
+        user: Option<String>,
+        /// How many sessions are looked at, at most
+        #[arg(long, value_name = "N", default_value_t = 100, value_parser = number(1..=MANY))]
+        limit: usize,
+    },
+    /// Ends sessions: one, those of a user, or all
+    Revoke {
+        /// The user whose sessions end
+        #[arg(long, required_unless_present = "all")]
+        user: Option<String>,
+        /// Ends only this session of the user, by its device in `session ls --user`
+        #[arg(long, requires = "user")]
+        device: Option<String>,
+        /// Ends every session of every user
+        #[arg(long, conflicts_with_all = ["user", "device"])]
+        all: bool,
+    },
+}
+
+#[derive(Debug, Subcommand)]
+pub(crate) enum Limit {
+    /// Shows what visitors have used of a limit
+    Show {
+        /// The name of the policy, as the app gives it to its limiter
+        policy: String,
+        /// One visitor, such as an address, or a whole key [default: all]
+        visitor: Option<String>,
+        /// How many visitors are looked at, at most
+        #[arg(long, value_name = "N", default_value_t = 100, value_parser = number(1..=MANY))]
+        limit: usize,
+    },
+    /// Refuses every request of a visitor for a while
+    #[command(after_help = "Example:\n  larder limit ban sign-in 203.0.113.7 --for 12h")]
+    Ban {
+        /// The name of the policy, as the app gives it to its limiter
+        policy: String,
+        /// The visitor, such as an address, or a whole key
+        visitor: String,
+        /// For how long, such as 90s, 30m, 12h or 7d
+        #[arg(long = "for", value_name = "TIME", value_parser = span)]
+        lasts: Duration,
+    },
+    /// Ends the ban of a visitor
+    #[command(visible_alias = "unban")]
+    Forgive {
+        /// The name of the policy, as the app gives it to its limiter
+        policy: String,
+        /// The visitor, such as an address, or a whole key
+        visitor: String,
+    },
+    /// Gives visitors their whole quota back
+    Reset {
+        /// The name of the policy, as the app gives it to its limiter
+        policy: String,
+        /// One visitor, such as an address, or a whole key
+        #[arg(required_unless_present = "all")]
+        visitor: Option<String>,
+        /// Every visitor
+        #[arg(long, conflicts_with = "visitor")]
+        all: bool,
+    },
+}
+
+/// A queue, and how many partitions it has.
+#[derive(Debug, Args)]
+pub(crate) struct QueueName {
+    /// The name of the queue
+    pub(crate) name: String,
+    /// How many partitions the app gives it [default: the plain queue, and the partitions that have a record]
+    #[arg(long, value_name = "N", value_parser = number(NonZeroU16::MIN..=NonZeroU16::MAX))]
+    pub(crate) partitions: Option<NonZeroU16>,
+}
+
+#[derive(Debug, Subcommand)]
+pub(crate) enum Queue {
+    /// Lists queues and partitions, with the number of their jobs
+    Ls {
+        /// How many are looked at, at most
+        #[arg(long, value_name = "N", default_value_t = 1_000, value_parser = number(1..=MANY))]
+        limit: usize,
+    },
+    /// Shows the counts of a queue, and with --state its jobs
+    Inspect {
+        #[command(flatten)]
+        queue: QueueName,
+        /// Lists the jobs of this state
+        #[arg(long, value_enum)]
+        state: Option<JobState>,
+        /// How many jobs are listed, at most
+        #[arg(long, value_name = "N", default_value_t = 20, value_parser = number(1..=MANY))]
+        limit: usize,
+        /// Shows why jobs failed, in the words of their handlers
+        #[arg(long)]
+        show_values: bool,
+    },
+    /// Stops dequeues; jobs that run go on
+    ///
+    /// It pauses the plain queue and the partitions that have a record. With --partitions it pauses all partitions
+    /// of that number, also those that have no record yet, and not the plain queue.
+    Pause {
+        #[command(flatten)]
+        queue: QueueName,
+    },
+    /// Lets jobs be taken again
+    Resume {
+        #[command(flatten)]
+        queue: QueueName,
+    },
+    /// Gives dead letters back to the queue
+    Redrive {
+        #[command(flatten)]
+        queue: QueueName,
+        /// How many dead letters, at most [default: all]
+        #[arg(long, value_name = "N", value_parser = number(1..=u64::MAX))]
+        max: Option<u64>,
+    },
+    /// Removes all jobs of a state
+    Purge {
+        #[command(flatten)]
+        queue: QueueName,
+        /// The state of the jobs that are removed
+        #[arg(long, value_enum)]
+        state: JobState,
+    },
+}
+
+#[derive(Clone, Copy, Debug, PartialEq, Eq, ValueEnum)]
+pub(crate) enum JobState {
+    Waiting,
+    Scheduled,
+    Running,
+    Dead,
+    Done,
+}
+
+#[derive(Debug, Subcommand)]
+pub(crate) enum Lock {
+    /// Lists locks that are held or waited for, a line for each holder
+    Ls {
+        /// How many are looked at, at most, also those that nobody holds any more
+        #[arg(long, value_name = "N", default_value_t = 1_000, value_parser = number(1..=MANY))]
+        limit: usize,
+    },
+    /// Takes a lock from whoever holds it
+    Break {
+        /// The name of the lock, or its whole key
+        lock: String,
+    },
+}
+
+#[derive(Debug, Subcommand)]
+pub(crate) enum Cache {
+    /// Shows a cached value: its size, age and TTL
+    Get {
+        /// The key, such as film:{v0:7}
+        key: String,
+        /// Shows the value too, escaped
+        #[arg(long)]
+        show_values: bool,
+    },
+    /// Makes values and responses stale: they are loaded anew, and served if that fails
+    Expire(Targets),
+    /// Removes values and responses
+    Purge(Targets),
+}
+
+#[derive(Debug, Args)]
+#[group(required = true, multiple = true)]
+pub(crate) struct What {
+    /// The keys of values, such as film:{v0:7}
+    pub(crate) keys: Vec<String>,
+    /// Every value and every response with this tag; may be repeated
+    #[arg(long)]
+    pub(crate) tag: Vec<String>,
+    /// Every response to this absolute URI, with the query parameters that the app keeps apart; may be repeated
+    #[arg(long)]
+    pub(crate) uri: Vec<String>,
+}
+
+#[derive(Debug, Args)]
+pub(crate) struct Targets {
+    #[command(flatten)]
+    pub(crate) what: What,
+    /// Says what would be done, and does nothing
+    #[arg(long)]
+    pub(crate) dry_run: bool,
+}

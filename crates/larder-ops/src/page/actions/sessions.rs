@@ -1,0 +1,52 @@
+use std::time::Duration;
+
+use larder_session::{DeviceId, SessionRecord};
+use larder_store::Key;
+use tokio::time::timeout;
+
+use super::action::Target;
+use super::trouble::{Result, refused, told};
+use crate::page::numbers::of;
+use crate::page::state::Shared;
+use crate::records::{field, inspect, list};
+
+/// The most sessions that are counted, and the time for it.
+const COUNTED: usize = 1_000;
+const COUNTING: Duration = Duration::from_secs(2);
+
+/// Returns the device of a user, whose session has not ended.
+pub(super) async fn device_of(shared: &Shared, target: &Target) -> Result<DeviceId> {
+    let id: DeviceId = target.device.parse().map_err(told)?;
+    let devices = shared
+        .sessions
+        .devices(&target.subject)
+        .await
+        .map_err(told)?;
+    let is_listed = devices.iter().any(|device| device.id == id);
+    is_listed
+        .then_some(id)
+        .ok_or_else(|| refused("This session has ended already."))
+}
+
+/// Says how many sessions of users there are. What hinders the count does not hinder their end.
+pub(super) async fn count_signed_in(shared: &Shared) -> String {
+    let (mut keys, mut is_all) = (Vec::new(), false);
+    if let Some(scan) = shared.store.clone().scan() {
+        let note = |new: &[Key]| keys.extend_from_slice(new);
+        let listing = list::<SessionRecord>(&*scan, "", COUNTED, note);
+        let listed = timeout(COUNTING, listing).await;
+        is_all = matches!(listed, Ok(Ok(listed)) if !listed.has_more);
+    }
+    keys.truncate(COUNTED);
+    let found = inspect::<SessionRecord>(&*shared.programs, &keys).await;
+    is_all &= found.iter().all(|(_, shown)| shown.is_ok());
+    let shown = found.iter().filter_map(|(_, shown)| shown.as_ref().ok());
+    // Why a session ended is remembered for a while.
+    let living = shown.filter(|shown| field(shown, "created_us").is_some());
+    let signed_in = living.filter(|shown| field(shown, "user").is_some());
+    let sessions = of(signed_in.count() as u64, "session is", "sessions are");
+    match is_all {
+        true => format!("{sessions} in this store."),
+        false => format!("At least {sessions} in this store: not all could be counted."),
+    }
+}
