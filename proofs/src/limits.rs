@@ -15,4 +15,6 @@ pub struct Limits {
     pub area: Option<&'static str>,
     /// The part of the area's mutants.
     pub shard: Option<Shard>,
+    /// Whether only the mutants run that the last run did not catch.
+    pub again: bool,
 }

@@ -60,6 +60,12 @@ fn main() -> ExitCode {
                 .help("Run the Kth of N parts of the area (mutants)"),
         )
         .arg(
+            Arg::new("again")
+                .long("again")
+                .action(ArgAction::SetTrue)
+                .help("Run only what the last run of the area did not catch (mutants)"),
+        )
+        .arg(
             Arg::new("check")
                 .long("check")
                 .action(ArgAction::SetTrue)
@@ -94,6 +100,7 @@ fn main() -> ExitCode {
         time: matches.get_one("seconds").copied().map(Duration::from_secs),
         area: area.and_then(|area| mutants::areas().find(|name| name == area)),
         shard: matches.get_one("shard").copied(),
+        again: matches.get_flag("again"),
     };
     let name: &String = matches.get_one("name").expect("required");
     let proof = PROOFS.iter().find(|proof| proof.name == name);

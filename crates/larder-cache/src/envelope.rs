@@ -355,6 +355,20 @@ mod tests {
             Opened::Value(..)
         ));
         assert_eq!(Envelope::open(&whole, &key, 99), Opened::Damaged);
+        let whole = sealed(&envelope(1, 2, 16), &[0; 100], &key);
+        let opened = Envelope::open(&whole, &key, 100);
+        assert!(matches!(opened, Opened::Value(..)), "tags do not count");
+    }
+
+    #[test]
+    fn the_bytes_lie_where_the_table_of_the_layout_says() {
+        let key = Key::new(FILM, 7_u32);
+        let whole = sealed(&envelope(1, 0x0403_0201, 1), b"Metropolis", &key);
+        assert_eq!(whole[24..36], [1, 6, 1, 0, 4, 2, 3, 4, 1, 2, 3, 4]);
+        let moments = [1, 2, 3, 4, 5].map(i64::to_le_bytes).concat();
+        assert_eq!(whole[36..76], moments);
+        assert_eq!(whole[76..100], [[0; 8].as_slice(), &[1; 16]].concat());
+        assert_eq!(&whole[100..], b"Metropolis");
     }
 
     #[test]
@@ -370,6 +384,7 @@ mod tests {
     #[test]
     fn an_entry_has_no_more_than_sixteen_tags() {
         let mark = TagMark::NONE;
+        assert_eq!(format!("{mark:?}"), "TagMark(0000000000000000)");
         assert!(TagMarks::new(&[mark; 16]).is_some());
         assert!(TagMarks::new(&[mark; 17]).is_none());
         let key = Key::new(FILM, 7_u32);
@@ -384,5 +399,6 @@ mod tests {
         let both = Flags::COMPRESSED.with(Flags::SEALED);
         assert!(both.contains(Flags::COMPRESSED) && both.contains(Flags::SEALED));
         assert!(!both.contains(Flags::NOT_FOUND));
+        assert_eq!(both.with(Flags::SEALED), both);
     }
 }

@@ -162,6 +162,15 @@ mod tests {
     }
 
     #[test]
+    fn an_empty_value_is_sealed_and_a_start_past_the_end_is_refused() {
+        let keys = SealingKeys::new(1, [7; 32]);
+        let mut value = b"head".to_vec();
+        assert_eq!(keys.seal(&mut value, 5, CONTEXT), None);
+        keys.seal(&mut value, 4, CONTEXT).unwrap();
+        assert_eq!(keys.open(&value[4..], CONTEXT).unwrap(), b"");
+    }
+
+    #[test]
     fn values_survive_a_rotation_of_keys() {
         let (old, new) = ([1; 32], [2; 32]);
         let before = SealingKeys::new(1, old);

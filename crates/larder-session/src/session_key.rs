@@ -227,6 +227,10 @@ mod tests {
             );
             assert!(!name.contains(char::is_control), "{name}");
         }
+        let visits = SessionKey::<u8>::new("visits");
+        assert_eq!(format!("{visits:?}"), "SessionKey(visits)");
+        let longest = "x".repeat(58);
+        assert_eq!(named("draft", &*longest), format!("draft:{longest}"));
         let count = names.len();
         names.sort_unstable();
         names.dedup();

@@ -212,6 +212,7 @@ fn decode<const N: usize>(text: &[u8]) -> Option<[u8; N]> {
 
 #[cfg(test)]
 mod tests {
+    use larder_store::{Key, Kind};
     use proptest::prelude::*;
 
     use super::*;
@@ -252,6 +253,28 @@ mod tests {
         let mut spare = token(None).encode();
         spare.replace_range(44.., "B");
         assert!(Token::parse(spare.as_bytes()).is_none());
+    }
+
+    #[test]
+    fn a_device_id_reads_as_22_characters_except_in_a_log() {
+        let id = DeviceId::random();
+        let text = id.to_string();
+        assert_eq!(URL_SAFE_NO_PAD.encode(id.bytes()), text);
+        assert_eq!(text.parse::<DeviceId>().unwrap(), id);
+        assert_eq!(Wire::Bytes(text.clone().into()).read::<DeviceId>().unwrap(), id);
+        for wrong in ["", &text[1..], "A234567890123456789012 "] {
+            let error = wrong.parse::<DeviceId>().unwrap_err();
+            assert!(error.to_string().contains("22 characters"), "{error}");
+            assert!(Wire::Bytes(wrong.to_owned().into()).read::<DeviceId>().is_err());
+        }
+        assert_eq!(format!("{id:?}"), "DeviceId(..)");
+        const KIND: Kind = Kind::record("kind");
+        assert_eq!(Key::new(KIND, id).as_str(), format!("kind:{{{text}}}"));
+        let user = UserTag::of("ada");
+        let text = URL_SAFE_NO_PAD.encode(user.bytes());
+        assert_eq!(Key::new(KIND, user).as_str(), format!("kind:{{{text}}}"));
+        assert_ne!(user.bytes(), UserTag::of("grace").bytes());
+        assert_ne!(random(), random());
     }
 
     #[test]

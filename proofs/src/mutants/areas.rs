@@ -9,11 +9,14 @@ pub(super) struct Area {
     /// The files, as `--file` of cargo-mutants takes them.
     pub(super) files: &'static [&'static str],
     /// The tests to run, cheapest first: later ones see only what the earlier ones did not catch.
+    /// The traces of other modules take most of the time.
     pub(super) tests: &'static [&'static [&'static str]],
 }
 
 const UNIT: &[&str] = &["--lib"];
 const WHOLE: &[&str] = &["--test", "it"];
+/// After the unit tests of the area's own modules, the others count too.
+const BOTH: &[&str] = &["--lib", "--test", "it"];
 
 /// All of them.
 pub(super) const AREAS: &[Area] = &[
@@ -27,7 +30,6 @@ pub(super) const AREAS: &[Area] = &[
             "crates/larder-rate-limit/src/quota.rs",
             "crates/larder-rate-limit/src/window.rs",
         ],
-        // The traces of other modules take most of the time.
         tests: &[&["--lib", "--", "gcra", "key", "quota", "window"], WHOLE],
     },
     Area {
@@ -38,14 +40,14 @@ pub(super) const AREAS: &[Area] = &[
             "crates/larder-rate-limit/src/usage/**",
             "crates/larder-rate-limit/src/program/**",
         ],
-        tests: &[UNIT, WHOLE],
+        tests: &[&["--lib", "--", "usage", "program"], BOTH],
     },
     Area {
         name: "http",
         what: "the engine of RFC 9111",
         package: "larder-response-cache",
         files: &["crates/larder-response-cache/src/engine/**"],
-        tests: &[UNIT, WHOLE],
+        tests: &[&["--lib", "--", "engine"], BOTH],
     },
     Area {
         name: "envelopes",
@@ -55,28 +57,28 @@ pub(super) const AREAS: &[Area] = &[
             "crates/larder-layer/src/envelope.rs",
             "crates/larder-layer/src/sealing.rs",
         ],
-        tests: &[UNIT, WHOLE],
+        tests: &[&["--lib", "--", "envelope", "sealing"], UNIT],
     },
     Area {
         name: "cache-envelope",
         what: "the envelope of a cached value",
         package: "larder-cache",
         files: &["crates/larder-cache/src/envelope.rs"],
-        tests: &[UNIT, WHOLE],
+        tests: &[&["--lib", "--", "envelope"], BOTH],
     },
     Area {
         name: "response-records",
         what: "the record of a stored response",
         package: "larder-response-cache",
         files: &["crates/larder-response-cache/src/storage/record/**"],
-        tests: &[UNIT, WHOLE],
+        tests: &[&["--lib", "--", "record"], BOTH],
     },
     Area {
         name: "keys",
         what: "the escaping and parsing of keys",
         package: "larder-store",
         files: &["crates/larder-store/src/key/**"],
-        tests: &[UNIT, WHOLE],
+        tests: &[UNIT],
     },
     Area {
         name: "tokens",
@@ -88,14 +90,17 @@ pub(super) const AREAS: &[Area] = &[
             "crates/larder-session/src/session_key.rs",
             "crates/larder-session/src/sealing.rs",
         ],
-        tests: &[UNIT, WHOLE],
+        tests: &[
+            &["--lib", "--", "cookie", "token", "session_key", "sealing"],
+            BOTH,
+        ],
     },
     Area {
         name: "leases",
         what: "leases and fences in process",
         package: "larder-moka",
         files: &["crates/larder-moka/src/leases/**"],
-        tests: &[UNIT, WHOLE],
+        tests: &[UNIT],
     },
     Area {
         name: "structures",

@@ -10,11 +10,14 @@ use super::ledger::{Outcome, Shard};
 /// The version that the names of the mutants are those of.
 const VERSION: &str = "27.1.0";
 
-/// Runs the mutants of a shard.
+/// The names of the mutants that no test caught, with their places.
+const LEFT: &str = "left.txt";
+
+/// Runs the mutants of a shard, or those that the last run here did not catch if its `known` outcome is given.
 ///
 /// # Errors
 /// What cannot be run, and how to mend it.
-pub(super) fn run(area: &Area, shard: Shard) -> Result<Outcome, String> {
+pub(super) fn run(area: &Area, shard: Shard, known: Option<Outcome>) -> Result<Outcome, String> {
     let root = Path::new(env!("CARGO_MANIFEST_DIR")).join("..");
     let scratch = root.join("target/mutants");
     let tree = scratch.join("tree");
@@ -24,37 +27,58 @@ pub(super) fn run(area: &Area, shard: Shard) -> Result<Outcome, String> {
         tree,
         area,
     };
-    let mut outcome = Outcome::default();
-    let mut missed: Option<Vec<String>> = None;
+    let output = scratch.join(format!("{}-{}-of-{}", area.name, shard.at, shard.of));
+    let mut missed = known
+        .as_ref()
+        .map(|_| read(&output.join(LEFT)))
+        .transpose()?;
+    let mut outcome = known.unwrap_or_default();
+    if missed
+        .as_ref()
+        .is_some_and(|names| names.len() != outcome.survivors.len())
+    {
+        return Err("the ledger is not of the last run here: run the area without --again".into());
+    }
     for (pass, tests) in area.tests.iter().enumerate() {
-        let output = scratch.join(format!("{}-{pass}", area.name));
+        let output = output.join(pass.to_string());
         let which = match &missed {
             None => Which::Shard(shard),
             Some(names) if names.is_empty() => break,
             Some(names) => Which::Named(names),
         };
         mutants.pass(&output, which, tests)?;
-        let mut left = lines(&output, "missed")?;
-        let mut caught = lines(&output, "caught")?;
-        caught.extend(lines(&output, "timeout")?);
+        let named = |kind: &str| read(&output.join("mutants.out").join(kind));
+        let mut left = named("missed.txt")?;
+        let mut caught = named("caught.txt")?;
+        caught.extend(named("timeout.txt")?);
         match &missed {
             // Some kinds of mutants are run whatever names are asked for.
             Some(names) => {
                 left.retain(|name| names.contains(name));
                 caught.retain(|name| names.contains(name));
+                if left.len() + caught.len() != names.len() {
+                    let output = output.display();
+                    return Err(format!(
+                        "not all mutants were found or built again: see {output}"
+                    ));
+                }
             }
             None => {
-                outcome.unviable = lines(&output, "unviable")?.len();
+                outcome.unviable = named("unviable.txt")?.len();
                 outcome.mutants = left.len() + caught.len() + outcome.unviable;
             }
         }
         outcome.caught += caught.len();
         missed = Some(left);
     }
-    let survivors = missed.unwrap_or_default().into_iter();
-    outcome.survivors = survivors
-        .map(|name| (without_place(&name), String::new()))
-        .collect();
+    let missed = missed.unwrap_or_default();
+    let left = output.join(LEFT);
+    let written = fs::write(&left, missed.join("\n"));
+    written.map_err(|error| format!("{}: {error}", left.display()))?;
+    let survivors = missed
+        .iter()
+        .map(|name| (without_place(name), String::new()));
+    outcome.survivors = survivors.collect();
     Ok(outcome)
 }
 
@@ -73,14 +97,9 @@ enum Which<'a> {
 impl Mutants<'_> {
     fn pass(&self, output: &Path, which: Which<'_>, tests: &[&str]) -> Result<(), String> {
         let _ = fs::remove_dir_all(output);
+        fs::create_dir_all(output).map_err(|error| format!("{}: {error}", output.display()))?;
         let mut command = Command::new(&self.program);
-        command.args([
-            "mutants",
-            "--in-place",
-            "--baseline=skip",
-            "--timeout=30",
-            "--build-timeout=300",
-        ]);
+        command.args(["mutants", "--in-place", "--build-timeout=300"]);
         command.args(["--no-times", "--colors=never", "--all-features"]);
         command
             .args([
@@ -114,7 +133,10 @@ impl Mutants<'_> {
         // What is changed and built again is small, and nobody reads a backtrace.
         command
             .env("CARGO_INCREMENTAL", "1")
-            .env("CARGO_PROFILE_DEV_DEBUG", "0");
+            .env("CARGO_PROFILE_DEV_DEBUG", "0")
+            .env("PROPTEST_MAX_SHRINK_ITERS", "0")
+            // What an earlier mutant failed for is not tried first on the next one.
+            .env("PROPTEST_DISABLE_FAILURE_PERSISTENCE", "1");
         command.env_remove("CARGO_TARGET_DIR");
         let status = command.status();
         let status = status.map_err(|error| format!("cannot run cargo-mutants: {error}"))?;
@@ -151,10 +173,9 @@ fn escaped(name: &str) -> String {
     name.chars().flat_map(escape).collect()
 }
 
-/// Reads the names of mutants of one kind.
-fn lines(output: &Path, kind: &str) -> Result<Vec<String>, String> {
-    let path = output.join("mutants.out").join(kind).with_extension("txt");
-    let text = fs::read_to_string(&path).map_err(|error| format!("{}: {error}", path.display()))?;
+/// Reads the names of mutants.
+fn read(path: &Path) -> Result<Vec<String>, String> {
+    let text = fs::read_to_string(path).map_err(|error| format!("{}: {error}", path.display()))?;
     Ok(text.lines().map(str::to_owned).collect())
 }
 

@@ -130,6 +130,47 @@ async fn a_follower_waits_for_no_time_at_all_or_for_as_long_as_it_takes() {
 }
 
 #[tokio::test]
+async fn a_follower_waits_for_the_lease_that_it_saw_to_the_end_and_for_no_other() {
+    let (store, clock) = store_with(|builder| builder);
+    let key = Key::new(PAGE, 1);
+    let follow = || {
+        let (store, key) = (store.clone(), key.clone());
+        tokio::spawn(async move { store.follow(&key, Duration::from_secs(10)).await })
+    };
+    let tick = Duration::from_micros(1);
+
+    let fence = lead(&store, PAGE, 1).await;
+    let follower = follow();
+    settle().await;
+    assert!(store.renew(&key, fence, HOUR).await.unwrap().is_held());
+    clock.advance(Duration::from_secs(1));
+    settle().await;
+    assert!(!follower.is_finished(), "it was renewed for longer");
+    assert!(store.renew(&key, fence, SECOND).await.unwrap().is_held());
+    settle().await;
+    assert!(!follower.is_finished(), "it was renewed for less");
+    clock.advance(Duration::from_secs(1) - tick);
+    settle().await;
+    assert!(!follower.is_finished(), "a moment before its end");
+    clock.advance(tick);
+    assert!(follower.await.unwrap().unwrap().is_ended());
+
+    let fence = lead(&store, PAGE, 1).await;
+    let follower = follow();
+    settle().await;
+    assert!(store.abandon(&key, fence).await.unwrap().is_held());
+    lead(&store, PAGE, 1).await;
+    assert!(follower.await.unwrap().unwrap().is_ended());
+}
+
+/// Lets every task run until it waits.
+async fn settle() {
+    for _ in 0..10 {
+        tokio::task::yield_now().await;
+    }
+}
+
+#[tokio::test]
 async fn the_longest_ttl_overflows_nothing_however_far_the_clock_is() {
     let (store, clock) = store_with(|builder| builder);
     clock.advance(Duration::MAX);

@@ -159,6 +159,8 @@ fn a_lease_that_ends_or_is_shortened_wakes_no_task_under_a_lock() {
         let mut follow = Box::pin(async move { following.follow(&of, Duration::MAX).await });
         let mut context = Context::from_waker(&waker);
         assert!(follow.as_mut().poll(&mut context).is_pending());
+        assert!(now(store.renew(&key, fence, HOUR)).unwrap().is_held());
+        assert!(!woken.load(Ordering::SeqCst), "it ends no sooner");
         if number >= 4 {
             clock.advance(HOUR.into());
         }

@@ -34,6 +34,7 @@ fn a_cookie_is_set_and_removed_with_the_same_attributes() {
         "__Host-session=; Path=/; HttpOnly; Secure; SameSite=Lax; Max-Age=0; \
          Expires=Thu, 01 Jan 1970 00:00:00 GMT"
     );
+    assert!(format!("{cookie:?}").contains("SameSite=Lax"), "{cookie:?}");
 }
 
 #[test]

@@ -1,4 +1,6 @@
-use std::net::IpAddr;
+use std::hash::{BuildHasher, BuildHasherDefault, DefaultHasher};
+use std::net::{IpAddr, Ipv4Addr};
+use std::sync::Arc;
 
 use proptest::prelude::*;
 
@@ -39,6 +41,57 @@ fn a_key_shows_its_parts_and_its_namespace() {
         .within(&namespace);
     assert_eq!(key.as_str(), "prod:matinee:kind:{7}:fence");
     assert_eq!(format!("{key:?}"), "Key(kind)");
+    assert_eq!(
+        format!("{:?}", KeyPrefix::new(KIND, 7_u32)),
+        "KeyPrefix(kind)"
+    );
+    assert_eq!(format!("{:?}", key.kind()), "Kind(kind)");
+}
+
+#[test]
+fn a_name_has_1_to_32_of_the_characters_that_it_may_have() {
+    for (name, is_name) in [
+        ("", false),
+        ("a", true),
+        ("az09-_.", true),
+        (&"a".repeat(32), true),
+        (&"a".repeat(33), false),
+        ("A", false),
+        ("a:b", false),
+        ("é", false),
+    ] {
+        assert_eq!(Namespace::new(name, "app").is_ok(), is_name, "{name}");
+        assert_eq!(Namespace::new("prod", name).is_ok(), is_name, "{name}");
+    }
+}
+
+#[test]
+fn kinds_and_keys_are_equal_and_hash_alike_by_their_text() {
+    let hasher = BuildHasherDefault::<DefaultHasher>::default();
+    let same = Kind::pinned(String::from("kind").leak());
+    let kinds = [KIND, same, Kind::evictable("other")];
+    assert!(kinds[0] == kinds[1] && kinds[0] != kinds[2]);
+    let hashes = kinds.map(|kind| hasher.hash_one(kind));
+    assert!(hashes[0] == hashes[1] && hashes[0] != hashes[2]);
+    let keys = [Key::new(KIND, 7), Key::new(same, "7"), Key::new(KIND, 8)];
+    assert!(keys[0] == keys[1] && keys[0] != keys[2]);
+    let hashes = keys.map(|key| hasher.hash_one(key));
+    assert!(hashes[0] == hashes[1] && hashes[0] != hashes[2]);
+}
+
+#[test]
+fn a_key_is_refused_where_its_kind_holds_something_else() {
+    const HOLD: Kind = Kind::record("hold");
+    for (kind, right, wrong) in [
+        (KIND, Content::Value, Content::Record),
+        (HOLD, Content::Record, Content::Value),
+    ] {
+        let key = Key::new(kind, 7);
+        assert!(key.require(right, "test").is_ok());
+        let error = key.require(wrong, "test").unwrap_err();
+        assert_eq!(error.kind(), ErrorKind::Refused(Refusal::WrongType));
+        assert!(error.to_string().contains(kind.name()), "{error}");
+    }
 }
 
 #[test]
@@ -50,6 +103,26 @@ fn numbers_and_addresses_read_as_people_write_them() {
     let address = |text: &str| text.parse::<IpAddr>().unwrap();
     assert_eq!(key(address("203.0.113.70")), "kind:{203.0.113.70}");
     assert_eq!(key(address("2001:db8::1")), "kind:{2001%3Adb8%3A%3A1}");
+    for octet in 0..=255 {
+        let address = Ipv4Addr::new(octet, octet, 255 - octet, octet);
+        assert_eq!(key(address), format!("kind:{{{address}}}"));
+    }
+}
+
+#[test]
+fn text_and_bytes_of_any_type_are_the_same_component() {
+    let all = [
+        key("a:b"),
+        key(&"a:b"),
+        key(String::from("a:b")),
+        key(Box::<str>::from("a:b")),
+        key(Arc::<str>::from("a:b")),
+        key(b"a:b".to_vec()),
+        key(b"a:b".as_slice()),
+        key(*b"a:b"),
+    ];
+    assert_eq!(all, [(); 8].map(|()| "kind:{a%3Ab}"));
+    assert_eq!([key(false), key(true)], ["kind:{0}", "kind:{1}"]);
 }
 
 #[test]
@@ -112,6 +185,7 @@ fn a_long_id_is_hashed_and_a_shorter_one_is_not() {
     assert_eq!(key(longest.as_str()), format!("kind:{{{longest}}}"));
     assert!(key(longer.as_str()).starts_with("kind:{#"));
     assert!(key("ü".repeat(5000).as_str()).len() < 64);
+    assert!(key(("a", longer.as_str())).starts_with("kind:{#"));
 }
 
 #[test]

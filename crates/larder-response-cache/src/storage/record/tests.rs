@@ -62,9 +62,11 @@ proptest! {
     fn a_record_is_decoded_as_it_was_encoded(
         fields in proptest::collection::vec(("[a-z-]{1,9}", "[ -~]{0,9}"), 0..9),
         body: Vec<u8>, tags in proptest::collection::vec("[a-z]{1,9}", 0..4),
+        is_generated: bool, is_last_modified_weak: bool,
     ) {
         let fields: Vec<_> = fields.into_iter().map(|(name, value)| (name, value.into_bytes())).collect();
-        let response = response(&fields, body, &tags);
+        let mut response = response(&fields, body, &tags);
+        Arc::get_mut(&mut response).unwrap().date_info = DateInfo { is_generated, is_last_modified_weak };
         let bytes = Record::Response(response.clone()).encode(&key("a")).unwrap();
         let back = decoded(&bytes, &key("a")).unwrap();
         prop_assert_eq!(&back.headers, &response.headers);
@@ -158,4 +160,30 @@ fn an_index_and_a_reservation_are_decoded_as_they_were_encoded() {
         Record::decode(&reserved, &key("a"), &ResponsePolicy::default()),
         Some(Record::Reservation)
     ));
+}
+
+#[test]
+fn a_response_has_at_most_1024_headers() {
+    for (count, is_read) in [(1024, true), (1025, false)] {
+        let fields = vec![("x".to_owned(), b"1".to_vec()); count];
+        let record = Record::Response(response(&fields, Vec::new(), &[]));
+        let bytes = record.encode(&key("a")).unwrap();
+        assert_eq!(decoded(&bytes, &key("a")).is_some(), is_read, "{count}");
+    }
+}
+
+#[test]
+fn the_weight_of_a_record_is_a_little_more_than_its_bytes() {
+    let index = |count: usize| {
+        let mut index = VariantIndex::new(SelectingFields::from_names(Vec::new()).unwrap());
+        index.variants = vec![index.selecting.variant(&HeaderMap::new()); count];
+        Record::Variants(Arc::new(index))
+    };
+    for record in [index(0), index(1), index(64), Record::Reservation] {
+        let (weight, bytes) = (record.weight(), record.encode(&key("a")).unwrap().len());
+        assert!(
+            (bytes..bytes + 4_096).contains(&weight),
+            "{weight} for {bytes}"
+        );
+    }
 }
