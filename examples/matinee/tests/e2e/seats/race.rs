@@ -66,7 +66,8 @@ fn arrive(app: &App) -> Vec<Visitor> {
         for people in people.chunks(PEOPLE / AT_ONCE) {
             scope.spawn(move || {
                 for (number, person) in people {
-                    let answer = person.try_sign_in(app.first(), &email(*number), ADA.password);
+                    let email = email(*number);
+                    let answer = insist(|| person.try_sign_in(app.first(), &email, ADA.password));
                     assert_eq!(answer.status, 303, "{answer:?}");
                 }
             });
