@@ -18,7 +18,7 @@ use crate::quota::invalid;
 use crate::ready::Turns;
 use crate::shared::SharedQuotas;
 use crate::usage::{BanArgs, Charge, HoldArgs, Rules, Usage};
-use crate::{Decision, Gcra, Policy, Quota, Rule};
+use crate::{Decision, Gcra, Network, Policy, Quota, Rule};
 
 /// Limits visitors by a [`Policy`], with their state in a store. It needs no tower.
 ///
@@ -34,8 +34,7 @@ use crate::{Decision, Gcra, Policy, Quota, Rule};
 pub struct RateLimiter {
     pub(crate) programs: Arc<dyn Programs>,
     policy: Arc<str>,
-    /// The beginning of the keys of all visitors.
-    prefix: Arc<KeyPrefix>,
+    prefixes: Arc<Prefixes>,
     quota: Quota,
     pub(crate) engine: Engine,
     cost: u32,
@@ -46,6 +45,13 @@ pub struct RateLimiter {
     /// Whether a refusal counts towards a ban.
     counts_refusals: bool,
     pub(crate) turns: Arc<Turns>,
+}
+
+/// The beginnings of keys, written once.
+struct Prefixes {
+    all: KeyPrefix,
+    /// Of visitors who are known by their address.
+    networks: KeyPrefix,
 }
 
 /// How visitors are counted.
@@ -133,7 +139,7 @@ impl RateLimiter {
         };
         Ok(Self {
             programs: store.require_programs("a rate limit")?,
-            prefix: prefix(&engine, name),
+            prefixes: Prefixes::of(&engine, name),
             policy: name.into(),
             engine,
             quota,
@@ -172,7 +178,7 @@ impl RateLimiter {
         if let Engine::Gcra(_) = self.engine {
             // A plan may have any rules, so all visitors have the record that holds them.
             self.engine = Engine::of(Arc::new(Plan::new(self.quota.into())?));
-            self.prefix = prefix(&self.engine, &self.policy);
+            self.prefixes = Prefixes::of(&self.engine, &self.policy);
         }
         self.plans = Some(Arc::new(plans));
         Ok(self)
@@ -180,7 +186,13 @@ impl RateLimiter {
 
     /// Returns the key of the record of `visitor`.
     pub fn key(&self, visitor: impl KeyId) -> Key {
-        self.prefix.key(visitor)
+        self.prefixes.all.key(visitor)
+    }
+
+    /// Returns the key of the record of a visitor who is known by its address.
+    #[inline]
+    pub(crate) fn key_of(&self, network: Network) -> Key {
+        self.prefixes.networks.key(network)
     }
 
     /// Returns the name of the policy.
@@ -367,13 +379,18 @@ impl ChargeProgram for Charge {
     }
 }
 
-/// Returns the beginning of the keys of the visitors of `policy`.
-fn prefix(engine: &Engine, policy: &str) -> Arc<KeyPrefix> {
-    let kind = match engine {
-        Engine::Gcra(_) => Tat::KIND,
-        Engine::Usage(_) | Engine::Unlimited(_) => Usage::KIND,
-    };
-    Arc::new(KeyPrefix::new(kind, policy))
+impl Prefixes {
+    /// Writes the beginnings of the keys of the visitors of `policy`.
+    fn of(engine: &Engine, policy: &str) -> Arc<Self> {
+        let kind = match engine {
+            Engine::Gcra(_) => Tat::KIND,
+            Engine::Usage(_) | Engine::Unlimited(_) => Usage::KIND,
+        };
+        Arc::new(Self {
+            all: KeyPrefix::new(kind, policy),
+            networks: KeyPrefix::new(kind, (policy, "ip")),
+        })
+    }
 }
 
 /// The quota that a policy without rules names.
