@@ -34,6 +34,7 @@ impl Ttl {
     /// # Panics
     /// At zero and past 100 years; in a `const` that is a compile error. A number that comes from
     /// outside goes through `Ttl::try_from(Duration)`.
+    #[inline]
     pub const fn from_millis(millis: u64) -> Self {
         assert!(
             millis <= MAX_MILLIS,
@@ -57,6 +58,7 @@ impl Ttl {
     /// Makes the shortest TTL that covers `micros` microseconds, from 1 ms to 100 years.
     ///
     /// For programs, which compute in microseconds and have checked their input.
+    #[inline]
     pub const fn covering_micros(micros: i64) -> Self {
         let millis = if micros <= 0 {
             1
@@ -76,6 +78,7 @@ impl Ttl {
     }
 
     /// Returns the TTL in microseconds.
+    #[inline]
     pub const fn as_micros(self) -> i64 {
         // At most 100 years, which is 3.2e15.
         (self.0.get() * 1000) as i64

@@ -8,7 +8,6 @@ use http::{HeaderMap, Response};
 use larder_layer::StoreTimeout;
 use larder_layer::http::ResponseBody;
 use larder_store::{Key, Result};
-use smallvec::smallvec;
 
 use super::access_lists::{AccessLists, Listed};
 use super::conditions::{RefundIf, RequestCondition, SettleBy};
@@ -16,7 +15,7 @@ use super::limit::Limit;
 use super::refusal_memory::RefusalMemory;
 use super::response::{Protocol, Style};
 use super::settling::{ChargedStore, Refundable};
-use super::verdict::{Asked, Decided, Decisions, Held, Passed, Refused, Verdict};
+use super::verdict::{Asked, Decided, Held, Passed, Refused, Verdict};
 use crate::headers::Headers;
 use crate::limiter::{DEFAULT_TIMEOUT, Engine};
 use crate::metrics::{Outcome, Shadow};
@@ -167,7 +166,7 @@ impl Decider {
         self.passed(&decided, Outcome::Allowed);
         let held = self.refundable(0, key, engine, &decision, ChargedStore::Shared);
         Verdict::Pass(Passed {
-            decisions: smallvec![decided],
+            decisions: [decided].into(),
             held: held.and_then(|charge| {
                 let refundables = vec![charge];
                 Held {
@@ -256,13 +255,13 @@ impl Decider {
             decision.reason(),
             Some(Reason::Denied | Reason::StoreFailed)
         ) {
-            self.add_headers(&smallvec![by], response.headers_mut());
+            self.add_headers(&[by], response.headers_mut());
         }
         response
     }
 
     /// Adds the header fields that describe the limits.
-    pub(super) fn add_headers(&self, decisions: &Decisions, headers: &mut HeaderMap) {
+    pub(super) fn add_headers(&self, decisions: &[Decided], headers: &mut HeaderMap) {
         for decided in decisions {
             let limit = &self.limits[decided.limit];
             let (fields, decision) = (limit.fields(decided), &decided.decision);

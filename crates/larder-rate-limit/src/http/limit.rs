@@ -162,6 +162,7 @@ impl Limit {
     }
 
     /// Returns a decision of this limit, which has the index `at`, about a visitor that `engine` counts.
+    #[inline]
     pub(super) fn decided(&self, at: usize, engine: &Engine, decision: Decision) -> Decided {
         let has_plans = self.limiter.has_plans();
         Decided {

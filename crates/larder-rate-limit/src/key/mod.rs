@@ -260,7 +260,7 @@ impl KeyBy {
                 // Returned at once, since a key is long to move.
                 Some(client) => {
                     let network = Network::with_lengths(client, self.prefixes);
-                    return Found::Now(Some(limiter.key(("ip", network))));
+                    return Found::Now(Some(limiter.key_of(network)));
                 }
                 None => None,
             },

@@ -23,7 +23,7 @@ use crate::quota::invalid;
 use crate::ready::Turns;
 use crate::shared::SharedQuotas;
 use crate::usage::{BanArgs, Charge, Usage};
-use crate::{Decision, Gcra, Policy, Quota, Rule};
+use crate::{Decision, Gcra, Network, Policy, Quota, Rule};
 
 /// Limits visitors by a [`Policy`], with their state in a store. It needs no tower.
 ///
@@ -41,8 +41,7 @@ use crate::{Decision, Gcra, Policy, Quota, Rule};
 pub struct RateLimiter {
     pub(crate) programs: Arc<dyn Programs>,
     policy: Arc<str>,
-    /// The beginning of the keys of all visitors.
-    prefix: Arc<KeyPrefix>,
+    prefixes: Arc<Prefixes>,
     quota: Quota,
     pub(crate) engine: Engine,
     cost: u32,
@@ -55,6 +54,13 @@ pub struct RateLimiter {
     pub(crate) turns: Arc<Turns>,
     /// What is counted of calls without a layer.
     pub(crate) metrics: Arc<Metrics>,
+}
+
+/// The beginnings of keys, written once.
+struct Prefixes {
+    all: KeyPrefix,
+    /// Of visitors who are known by their address.
+    networks: KeyPrefix,
 }
 
 const MAX_POLICY: usize = 32;
@@ -89,7 +95,7 @@ impl RateLimiter {
         };
         Ok(Self {
             programs: store.require_programs("a rate limit")?,
-            prefix: prefix(&engine, name),
+            prefixes: Prefixes::of(&engine, name),
             policy: name.into(),
             engine,
             quota,
@@ -129,7 +135,7 @@ impl RateLimiter {
         if let Engine::Gcra(_) = self.engine {
             // A plan may have any rules, so all visitors have the record that holds them.
             self.engine = Engine::of(Arc::new(Plan::new(self.quota.into())?));
-            self.prefix = prefix(&self.engine, &self.policy);
+            self.prefixes = Prefixes::of(&self.engine, &self.policy);
         }
         self.plans = Some(Arc::new(plans));
         Ok(self)
@@ -137,7 +143,13 @@ impl RateLimiter {
 
     /// Returns the key of the record of `visitor`.
     pub fn key(&self, visitor: impl KeyId) -> Key {
-        self.prefix.key(visitor)
+        self.prefixes.all.key(visitor)
+    }
+
+    /// Returns the key of the record of a visitor who is known by its address.
+    #[inline]
+    pub(crate) fn key_of(&self, network: Network) -> Key {
+        self.prefixes.networks.key(network)
     }
 
     /// Returns the name of the policy.
@@ -293,13 +305,18 @@ impl ChargeProgram for Charge {
     }
 }
 
-/// Returns the beginning of the keys of the visitors of `policy`.
-fn prefix(engine: &Engine, policy: &str) -> Arc<KeyPrefix> {
-    let kind = match engine {
-        Engine::Gcra(_) => Tat::KIND,
-        Engine::Usage(_) | Engine::Unlimited(_) => Usage::KIND,
-    };
-    Arc::new(KeyPrefix::new(kind, policy))
+impl Prefixes {
+    /// Writes the beginnings of the keys of the visitors of `policy`.
+    fn of(engine: &Engine, policy: &str) -> Arc<Self> {
+        let kind = match engine {
+            Engine::Gcra(_) => Tat::KIND,
+            Engine::Usage(_) | Engine::Unlimited(_) => Usage::KIND,
+        };
+        Arc::new(Self {
+            all: KeyPrefix::new(kind, policy),
+            networks: KeyPrefix::new(kind, (policy, "ip")),
+        })
+    }
 }
 
 /// The quota that a policy without rules names.

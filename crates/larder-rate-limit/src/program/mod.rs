@@ -53,11 +53,11 @@ impl Program for Gcra {
     arguments!(interval, tolerance, charge);
 
     fn step(&self, record: &mut Slot<'_, Tat>, now: Timestamp) -> Decision {
-        let now = now.as_micros();
-        if let Some(banned) = banned(self, record, now) {
+        let (held, now) = (record.get().copied(), now.as_micros());
+        if let Some(banned) = banned(self, held, now) {
             return banned;
         }
-        let (decision, change) = self.charge(kept(record), now);
+        let (decision, change) = self.charge(held.map(|held| held.tat), now);
         keep(record, change, now);
         decision
     }
@@ -84,8 +84,7 @@ impl Program for Peek {
     arguments!(0);
 
     fn step(&self, record: &mut Slot<'_, Tat>, now: Timestamp) -> Decision {
-        let now = now.as_micros();
-        banned(&self.0, record, now).unwrap_or_else(|| self.0.peek(kept(record), now))
+        peek(&self.0, record, now.as_micros())
     }
 }
 
@@ -131,11 +130,12 @@ impl Program for Refund {
     arguments!(gcra, paid_off);
 
     fn step(&self, record: &mut Slot<'_, Tat>, now: Timestamp) -> Decision {
-        let now = now.as_micros();
-        if let Some(banned) = banned(&self.gcra, record, now) {
+        let (held, now) = (record.get().copied(), now.as_micros());
+        if let Some(banned) = banned(&self.gcra, held, now) {
             return banned;
         }
-        let (decision, change) = self.gcra.refund(kept(record), self.paid_off, now);
+        let tat = held.map(|held| held.tat);
+        let (decision, change) = self.gcra.refund(tat, self.paid_off, now);
         keep(record, change, now);
         decision
     }
@@ -175,8 +175,10 @@ impl Program for DeskTat {
     fn step(&self, record: &mut Slot<'_, Tat>, now: Timestamp) -> Decision {
         let now = now.as_micros();
         let (tolerance, interval) = (self.gcra.tolerance, self.gcra.interval);
-        let tat = kept(record).unwrap_or(now).clamp(now, now + tolerance);
-        let ban = record.get().map_or(0, |held| held.banned_until);
+        let held = record.get().copied();
+        let tat = held.map_or(now, |held| held.tat);
+        let tat = tat.clamp(now, now + tolerance);
+        let ban = held.map_or(0, |held| held.banned_until);
         let (tat, banned_until) = match self.task {
             Task::Set(units) => (now + units.min(tolerance / interval) * interval, ban),
             Task::Reset => (now, 0),
@@ -191,17 +193,18 @@ impl Program for DeskTat {
         } else {
             record.remove();
         }
-        banned(&self.gcra, record, now).unwrap_or_else(|| self.gcra.peek(kept(record), now))
+        peek(&self.gcra, record, now)
     }
 }
 
-fn kept(record: &Slot<'_, Tat>) -> Option<i64> {
-    record.get().map(|held| held.tat)
+fn peek(gcra: &Gcra, record: &Slot<'_, Tat>, now: i64) -> Decision {
+    let held = record.get().copied();
+    banned(gcra, held, now).unwrap_or_else(|| gcra.peek(held.map(|held| held.tat), now))
 }
 
 /// Returns the refusal of a visitor who is banned.
-fn banned(gcra: &Gcra, record: &Slot<'_, Tat>, now: i64) -> Option<Decision> {
-    let held = record.get().filter(|held| held.banned_until > now)?;
+fn banned(gcra: &Gcra, held: Option<Tat>, now: i64) -> Option<Decision> {
+    let held = held.filter(|held| held.banned_until > now)?;
     Some(gcra.banned(held.tat, held.banned_until, now))
 }
 

@@ -9,7 +9,7 @@ end
 local KEYS, ARGV = larder_without_last(KEYS), larder_without_last(ARGV)
 
 local function now() return larder_now end
-local function num(n) return string.format('%.0f', n) end
+local function num(n) return string.format('%d', n) end
 -- A test that takes longer than four hours would see keys end by the server's clock.
 local function larder_real(ms) return num(math.max(ms, 14400000)) end
 local function larder_keep(key, ms)

@@ -81,6 +81,7 @@ impl<'a> IdWriter<'a> {
     }
 
     /// Goes on with an id, of which `out` ends with what is written.
+    #[inline]
     pub(super) fn resume(out: &'a mut SmallVec<[u8; 96]>, progress: Progress) -> Self {
         Self { out, progress }
     }
@@ -127,11 +128,13 @@ impl<'a> IdWriter<'a> {
     }
 
     /// Adds a component that needs no escape.
+    #[inline]
     fn plain(&mut self, text: &[u8]) {
         self.separate();
         self.out.extend_from_slice(text);
     }
 
+    #[inline]
     fn separate(&mut self) {
         if self.progress.components == 1 {
             self.progress.first_end = self.out.len();
@@ -147,17 +150,14 @@ impl<'a> IdWriter<'a> {
     }
 
     /// Ends the id, and returns where its first component is.
+    #[inline]
     pub(crate) fn finish(self) -> Span {
         if self.progress.components == 0 {
             self.out.push(b'%');
         }
         let is_hashed = self.out.len() - self.progress.start > MAX_ID;
         if is_hashed {
-            let digest = Sha256::digest(&self.out[self.progress.hashed_from..]);
-            self.out.truncate(self.progress.hashed_from);
-            self.out.push(b'#');
-            self.out
-                .extend_from_slice(URL_SAFE_NO_PAD.encode(digest).as_bytes());
+            hash_from(self.progress.hashed_from, self.out);
         }
         let is_apart = self.progress.components > 1
             && (!is_hashed || self.progress.hashed_from > self.progress.first_end);
@@ -170,7 +170,17 @@ impl<'a> IdWriter<'a> {
     }
 }
 
+/// Puts `#` and its hash in place of what stands in `out` from `start` on.
+#[cold]
+fn hash_from(start: usize, out: &mut SmallVec<[u8; 96]>) {
+    let digest = Sha256::digest(&out[start..]);
+    out.truncate(start);
+    out.push(b'#');
+    out.extend_from_slice(URL_SAFE_NO_PAD.encode(digest).as_bytes());
+}
+
 impl<T: KeyId + ?Sized> KeyId for &T {
+    #[inline]
     fn write_id(&self, id: &mut IdWriter<'_>) {
         (**self).write_id(id);
     }

@@ -3,7 +3,7 @@ use std::fmt;
 use smallvec::SmallVec;
 
 use super::id::{IdWriter, Progress};
-use super::{Key, KeyId, Kind};
+use super::{Key, KeyId, Kind, Span};
 
 /// The beginning of many keys: a kind, and the first components of their ids.
 ///
@@ -43,9 +43,13 @@ impl KeyPrefix {
     }
 
     /// Makes the key whose id ends with `last`.
+    #[inline]
     pub fn key(&self, last: impl KeyId) -> Key {
-        let mut key = Key::empty(self.kind);
-        key.text.extend_from_slice(&self.text);
+        let mut key = Key {
+            kind: self.kind,
+            text: SmallVec::from_slice(&self.text),
+            first: Span::default(),
+        };
         let mut writer = IdWriter::resume(&mut key.text, self.progress);
         last.write_id(&mut writer);
         key.first = writer.finish();

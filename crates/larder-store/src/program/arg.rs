@@ -16,12 +16,14 @@ pub trait Arg {
 }
 
 impl Arg for i64 {
+    #[inline]
     fn write(&self, args: &mut Args) {
         args.int(*self);
     }
 }
 
 impl Arg for u64 {
+    #[inline]
     fn write(&self, args: &mut Args) {
         // One that does not fit is past 2^53 too, and is refused for that.
         args.int(i64::try_from(*self).unwrap_or(i64::MAX));
@@ -29,24 +31,28 @@ impl Arg for u64 {
 }
 
 impl Arg for u32 {
+    #[inline]
     fn write(&self, args: &mut Args) {
         args.int(i64::from(*self));
     }
 }
 
 impl Arg for bool {
+    #[inline]
     fn write(&self, args: &mut Args) {
         args.int(i64::from(*self));
     }
 }
 
 impl Arg for Ttl {
+    #[inline]
     fn write(&self, args: &mut Args) {
         self.as_millis().write(args);
     }
 }
 
 impl Arg for Timestamp {
+    #[inline]
     fn write(&self, args: &mut Args) {
         args.int(self.as_micros());
     }

@@ -90,6 +90,7 @@ impl<'a, P: Program> Run<'a, P> {
     ///
     /// # Errors
     /// Those of the store, and [`ErrorKind::MayHaveRun`] if it reports a run without an answer.
+    #[inline]
     pub fn reply(self, done: Result<()>) -> Result<P::Reply> {
         done?;
         self.reply
@@ -134,7 +135,9 @@ impl<P: Program> Call for Run<'_, P> {
         args.check()?;
         let mut slot = Slot::new(cell, &mut self.discarded, &mut self.wakes);
         let reply = self.program.step(&mut slot, now);
-        self.earlier_replies.extend(self.reply.replace(reply));
+        if let Some(earlier) = self.reply.replace(reply) {
+            self.earlier_replies.push(earlier);
+        }
         Ok(())
     }
 

@@ -117,7 +117,8 @@ pub trait Record: Send + Sized + 'static {
 ///   every physical key of the record gets one at each write.
 /// - The Lua form reads time and sets, expires and removes keys through the prelude alone:
 ///   `now()` microseconds, `num(n)` an integer as text, `put(key, text, ms)`, `ttl(key, ms)`,
-///   `left(key)` what `PTTL` answers, `del(key)`. It may call Redis for anything else.
+///   `left(key)` what `PTTL` answers, `del(key)`. It may call Redis for anything else. They cut off a
+///   fraction.
 /// - A step that may let somebody else go on wakes those who [wait](crate::wait) for the record:
 ///   [`Slot::wake`] in Rust, and `wake()`, written just so, in Lua.
 /// - A key is there up to the very end of its TTL in both forms: a record that keeps its deadline as

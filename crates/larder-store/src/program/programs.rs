@@ -84,6 +84,7 @@ impl dyn Programs + '_ {
     ///
     /// # Errors
     /// Those of [`run`](#method.run).
+    #[inline]
     pub fn run_now<P: Program>(&self, key: &Key, program: &P) -> Poll<Result<P::Reply>> {
         if let Err(error) = check_kind(key, P::Record::KIND) {
             return Poll::Ready(Err(error));

@@ -32,6 +32,7 @@ impl Cell {
     }
 
     /// Returns whether it holds nothing, or a record of type `R`.
+    #[inline]
     pub(super) fn fits<R: 'static>(&self) -> bool {
         self.record.as_ref().is_none_or(|record| record.is::<R>())
     }
@@ -73,6 +74,7 @@ impl<'a, R: Send + 'static> Slot<'a, R> {
     }
 
     /// Returns the record, if there is one.
+    #[inline]
     pub fn get(&self) -> Option<&R> {
         self.cell.record.as_ref()?.downcast_ref()
     }
@@ -81,6 +83,7 @@ impl<'a, R: Send + 'static> Slot<'a, R> {
     ///
     /// It allocates only if there was none, or if a record of this type owns anything: the old one
     /// is dropped after the step.
+    #[inline]
     pub fn put(&mut self, record: R, ttl: Ttl) {
         let in_place = !std::mem::needs_drop::<R>();
         match self.update(ttl).filter(|_| in_place) {
@@ -94,6 +97,7 @@ impl<'a, R: Send + 'static> Slot<'a, R> {
     }
 
     /// Gives mutable access to the record and sets its TTL. None if there is none.
+    #[inline]
     pub fn update(&mut self, ttl: Ttl) -> Option<&mut R> {
         let record = self.cell.record.as_mut()?.downcast_mut()?;
         self.cell.ttl = Some(ttl);
