@@ -68,10 +68,11 @@ impl SubscriptionManager {
         subjects: Vec<Subject>,
         sink: Sink,
     ) -> Result<SubscriptionGuard> {
-        let placed = subjects
-            .into_iter()
-            .map(|it| (self.links.link_for(&it), it));
-        let placed: Vec<_> = placed.map(|(link, it)| (it, link)).collect();
+        let placed = subjects.into_iter().map(|it| {
+            let link = self.links.link_for(&it)?;
+            Ok((it, link))
+        });
+        let placed: Vec<_> = cooperate(placed.collect::<Result<_>>()).await?;
         // A connection that has to be made first may take as long as any that is made.
         let has_to_dial = placed.iter().any(|(_, link)| !self.registry.is_up(*link));
         let deadline = match has_to_dial {
