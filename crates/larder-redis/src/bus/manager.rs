@@ -135,7 +135,7 @@ impl Drop for SubscriptionGuard {
     }
 }
 
-/// Fires when there was a message, or one may have been lost.
+/// Fires when there was a message, when one may have been lost, and at its end.
 pub(crate) struct Wakeup {
     signal: Arc<Signal>,
     _guard: SubscriptionGuard,
@@ -145,8 +145,13 @@ impl Wakeup {
     /// Waits until it fires; returns at once if it fired since the last wait. Returns whether it was
     /// for messages alone, and false if one may have been lost.
     ///
-    /// A dropped wait loses nothing. It does not fire when the store ends, so a wait needs a deadline.
+    /// A dropped wait loses nothing.
     pub(crate) async fn notified(&self) -> bool {
         self.signal.fired().await
+    }
+
+    /// Returns whether it fires no more: the user may no longer subscribe, or the store has ended.
+    pub(crate) fn has_ended(&self) -> bool {
+        self.signal.has_ended()
     }
 }
