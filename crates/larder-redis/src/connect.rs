@@ -1,6 +1,7 @@
 //! Connects to the servers that an application names.
 
 use std::sync::Arc;
+use std::time::Duration;
 
 use ::redis::Value;
 use bb8_redis::RedisConnectionManager;
@@ -120,7 +121,12 @@ pub(crate) async fn check_replicas(route: &Route, replicas: Confirmation) -> Res
     let operation =
         server.begin(Request::read("connect").within(server.limits().connect_timeout))?;
     let Confirmation { number, within } = replicas;
-    match operation.send(&replicas.wait(), Repeat::Safe).await? {
+    // How many there are needs no wait: nothing was written on the connection.
+    let asking = Confirmation {
+        within: Duration::from_millis(1),
+        ..replicas
+    };
+    match operation.send(&asking.wait(), Repeat::Safe).await? {
         Value::Int(there) if there < i64::from(number.get()) => {
             tracing::warn!(
                 server = server.location(),

@@ -30,6 +30,12 @@ pub(super) fn is_allowed(command: &[&[u8]]) -> bool {
         .any(|(name, second)| is(0, name) && second.is_none_or(|second| is(1, second)))
 }
 
+/// Returns whether the answer to a command that is allowed repeats the arguments of others.
+pub(super) fn shows_arguments(command: &[&[u8]]) -> bool {
+    let name = command.first();
+    name.is_some_and(|name| name.eq_ignore_ascii_case(b"SLOWLOG"))
+}
+
 /// Returns the command and its subcommand, for an error.
 pub(super) fn name(command: &[&[u8]]) -> String {
     let has_subcommand = command.first().is_some_and(|name| {

@@ -79,7 +79,8 @@ impl AdminServer {
     /// Runs a read-only command, such as `["CONFIG", "GET", "timeout"]`. One round trip.
     ///
     /// It ends by the connect timeout, which is 1 s by default: `INFO` of a busy server takes longer than a
-    /// `GET`.
+    /// `GET`. Of the commands in `SLOWLOG GET` it returns the names alone. `CONFIG GET` returns the server's
+    /// passwords, if it asks for them and the user may.
     ///
     /// # Errors
     /// [`ErrorKind::Invalid`] for a command that is not on the list of read-only ones: it is not sent.
@@ -158,8 +159,26 @@ fn build(command: &[&[u8]]) -> Result<Cmd> {
 fn read(command: &[&[u8]], answer: Value) -> Result<Wire> {
     match answer {
         Value::ServerError(error) => Err(refused(&allowed::name(command), &error)),
-        answer => wire(answer).map_err(|_| classify::unexpected("admin")),
+        answer => match wire(answer) {
+            Ok(answer) if allowed::shows_arguments(command) => Ok(without_arguments(answer)),
+            answer => answer.map_err(|_| classify::unexpected("admin")),
+        },
     }
+}
+
+/// Leaves of each entry of `SLOWLOG GET` no more than the name of its command.
+fn without_arguments(entries: Wire) -> Wire {
+    let Wire::List(mut entries) = entries else {
+        return entries;
+    };
+    for entry in &mut entries {
+        if let Wire::List(fields) = entry
+            && let Some(Wire::List(words)) = fields.get_mut(3)
+        {
+            words.truncate(1);
+        }
+    }
+    Wire::List(entries)
 }
 
 /// Makes the error of a refused command, which names the command and no argument.
@@ -181,6 +200,19 @@ mod tests {
     fn refusal(line: &str) -> Error {
         let answer = ::redis::parse_redis_value(format!("-{line}\r\n").as_bytes()).unwrap();
         read(&[b"config", b"get", b"requirepass"], answer).unwrap_err()
+    }
+
+    #[test]
+    fn slow_commands_are_shown_without_their_keys_and_values() {
+        let entry = |command: &str| {
+            let text = format!(
+                "*1\r\n*6\r\n:1\r\n:1700\r\n:20000\r\n{command}$11\r\n127.0.0.1:1\r\n$0\r\n\r\n"
+            );
+            ::redis::parse_redis_value(text.as_bytes()).unwrap()
+        };
+        let whole = entry("*3\r\n$3\r\nSET\r\n$9\r\nfilm:{1}:\r\n$6\r\nsecret\r\n");
+        let shown = read(&[b"SlowLog", b"get", b"10"], whole).unwrap();
+        assert_eq!(shown, wire(entry("*1\r\n$3\r\nSET\r\n")).unwrap());
     }
 
     #[test]

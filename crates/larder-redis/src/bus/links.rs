@@ -2,6 +2,7 @@ use std::collections::{HashMap, HashSet};
 use std::sync::Arc;
 use std::time::Duration;
 
+use larder_store::Result;
 use parking_lot::Mutex;
 use tokio::runtime::Handle;
 use tokio::task::AbortHandle;
@@ -81,16 +82,30 @@ impl Links {
     }
 
     /// Returns the link that carries a subject.
-    pub(super) fn link_for(&self, subject: &Subject) -> LinkId {
-        self.to_shard(subject).unwrap_or(MAIN)
+    ///
+    /// # Errors
+    /// Where no node serves the slot of a sharded one: any other node would refuse it.
+    pub(super) fn link_for(&self, subject: &Subject) -> Result<LinkId> {
+        match self.view.as_ref().filter(|_| subject.is_sharded()) {
+            Some(view) => {
+                let master = view.serving("subscribe", subject.text().as_bytes())?;
+                Ok(self.link_to(master, view))
+            }
+            None => Ok(MAIN),
+        }
     }
 
     fn to_shard(&self, subject: &Subject) -> Option<LinkId> {
         let view = self.view.as_ref().filter(|_| subject.is_sharded())?;
         let master = view.master_of(subject.text().as_bytes())?;
+        Some(self.link_to(master, view))
+    }
+
+    /// Returns the link to a master of a cluster, and begins it if there is none.
+    fn link_to(&self, master: Arc<SupervisedNode>, view: &ClusterView) -> LinkId {
         let mut shards = self.shards.lock();
         if let Some((id, _)) = shards.links.get(master.location()) {
-            return Some(*id);
+            return *id;
         }
         shards.last += 1;
         let id = shards.last;
@@ -98,7 +113,7 @@ impl Links {
         let link = self.link(id, LinkTarget::Node(master, Some(view.clone())));
         let task = self.runtime.spawn(link.run()).abort_handle();
         shards.links.insert(location, (id, task));
-        Some(id)
+        id
     }
 
     fn link(&self, id: LinkId, target: LinkTarget) -> Link {

@@ -68,10 +68,11 @@ impl SubscriptionManager {
         subjects: Vec<Subject>,
         sink: Sink,
     ) -> Result<SubscriptionGuard> {
-        let placed = subjects
-            .into_iter()
-            .map(|it| (self.links.link_for(&it), it));
-        let placed: Vec<_> = placed.map(|(link, it)| (it, link)).collect();
+        let placed = subjects.into_iter().map(|it| {
+            let link = self.links.link_for(&it)?;
+            Ok((it, link))
+        });
+        let placed: Vec<_> = cooperate(placed.collect::<Result<_>>()).await?;
         // A connection that has to be made first may take as long as any that is made.
         let has_to_dial = placed.iter().any(|(_, link)| !self.registry.is_up(*link));
         let deadline = match has_to_dial {
@@ -134,7 +135,7 @@ impl Drop for SubscriptionGuard {
     }
 }
 
-/// Fires when there was a message, or one may have been lost.
+/// Fires when there was a message, when one may have been lost, and at its end.
 pub(crate) struct Wakeup {
     signal: Arc<Signal>,
     _guard: SubscriptionGuard,
@@ -144,8 +145,13 @@ impl Wakeup {
     /// Waits until it fires; returns at once if it fired since the last wait. Returns whether it was
     /// for messages alone, and false if one may have been lost.
     ///
-    /// A dropped wait loses nothing. It does not fire when the store ends, so a wait needs a deadline.
+    /// A dropped wait loses nothing.
     pub(crate) async fn notified(&self) -> bool {
         self.signal.fired().await
+    }
+
+    /// Returns whether it fires no more: the user may no longer subscribe, or the store has ended.
+    pub(crate) fn has_ended(&self) -> bool {
+        self.signal.has_ended()
     }
 }

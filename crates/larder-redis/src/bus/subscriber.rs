@@ -29,11 +29,12 @@ pub(super) enum Sink {
     Wakeup(Arc<Signal>),
 }
 
-/// Fires for a message, and for a gap.
+/// Fires for a message, for a gap, and at the end of the subscription.
 #[derive(Default)]
 pub(super) struct Signal {
     fired: Notify,
     has_gap: AtomicBool,
+    has_ended: AtomicBool,
 }
 
 impl Signal {
@@ -43,9 +44,18 @@ impl Signal {
         !self.has_gap.swap(false, Ordering::AcqRel)
     }
 
+    pub(super) fn has_ended(&self) -> bool {
+        self.has_ended.load(Ordering::Acquire)
+    }
+
     fn gap(&self) {
         self.has_gap.store(true, Ordering::Release);
         self.fired.notify_one();
+    }
+
+    fn end(&self) {
+        self.has_ended.store(true, Ordering::Release);
+        self.gap();
     }
 }
 
@@ -105,9 +115,12 @@ impl Subscriber {
         }
     }
 
-    /// Fails the subscription.
+    /// Fails or ends the subscription.
     pub(super) fn refuse(&self, error: Error) {
         *self.refusal.lock() = Some(error);
+        if let Sink::Wakeup(signal) = &self.sink {
+            signal.end();
+        }
         self.settled.notify_waiters();
     }
 

@@ -125,6 +125,11 @@ impl ClusterView {
         self.0.map.load().master(slot::slot_of(key)).cloned()
     }
 
+    /// [`master_of`](Self::master_of), or the error of operation `name` on a slot without one.
+    pub(crate) fn serving(&self, name: &'static str, key: &[u8]) -> Result<Arc<SupervisedNode>> {
+        self.0.master(name, slot::slot_of(key))
+    }
+
     /// Returns a master with a connection; if none has one, any.
     pub(crate) fn any_master(&self) -> Option<Arc<SupervisedNode>> {
         let mut masters = self.masters();

@@ -92,6 +92,12 @@ impl RedisWaiter {
     ///
     /// If that fails, the waiter polls.
     async fn mark(&mut self) {
+        if self.wakeup.as_ref().is_some_and(Wakeup::has_ended) {
+            // It polls, and tries to subscribe again.
+            self.wakeup = None;
+            self.pauses.told(false);
+            self.since = Instant::now();
+        }
         if self.wakeup.is_some() {
             let since = Instant::now();
             let is_told = self.set_mark().await;

@@ -149,16 +149,43 @@ async fn a_waiter_that_could_not_subscribe_is_told_once_it_can() {
     let mut waiter = waiter(&app).await;
     assert_eq!(next(&mut waiter).await, Wake::LookAgain);
     ok(&server, &["ACL", "SETUSER", "app", "allchannels"]);
-    let other = store(&server).await;
+    is_told_by(&store(&server).await, &mut waiter).await;
+}
+
+/// Rings until the waiter is woken by it.
+async fn is_told_by(other: &Arc<RedisStore>, waiter: &mut Box<dyn Waiter>) {
     let told = async {
         loop {
-            ring(&other).await;
-            if next(&mut waiter).await == Wake::Woken {
+            ring(other).await;
+            if next(waiter).await == Wake::Woken {
                 return;
             }
         }
     };
     timeout(SOON, told).await.unwrap();
+}
+
+#[tokio::test]
+async fn a_waiter_whose_subscription_was_ended_polls_and_is_told_again_once_it_may() {
+    let server = RedisOptions::new()
+        .with_user("app", "on >secret ~* allchannels +@all -@admin")
+        .start()
+        .unwrap();
+    let url = server.url_as("app", "secret");
+    let app = Arc::new(patient(&url).connect().await.unwrap());
+    let (mut waiter, other) = (waiter(&app).await, store(&server).await);
+    is_told_by(&other, &mut waiter).await;
+    // The server ends the connection, and refuses the channel to the next one.
+    ok(&server, &["ACL", "SETUSER", "app", "resetchannels"]);
+    let polls = async {
+        for _ in 0..10 {
+            assert_eq!(next(&mut waiter).await, Wake::LookAgain);
+        }
+    };
+    // One who thinks that it is told looks every two seconds.
+    timeout(Duration::from_secs(10), polls).await.unwrap();
+    ok(&server, &["ACL", "SETUSER", "app", "allchannels"]);
+    is_told_by(&other, &mut waiter).await;
 }
 
 #[tokio::test]

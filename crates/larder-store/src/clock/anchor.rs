@@ -26,9 +26,20 @@ impl Anchor {
 
     /// Returns the time at `ticks`, if the window is not over.
     pub(super) fn at(&self, ticks: u64) -> Option<u64> {
-        // A counter that goes back, on another core, stands still.
-        let passed = ticks.saturating_sub(self.ticks);
-        (passed < self.window).then(|| self.after(passed))
+        let passed = ticks.wrapping_sub(self.ticks) as i64;
+        // A counter that is a little behind, on another core, stands still.
+        (passed.unsigned_abs() < self.window).then(|| self.after(passed.max(0).unsigned_abs()))
+    }
+
+    /// Returns whether the counter has jumped since, by more than its speed explains.
+    ///
+    /// It begins anew when a machine was hibernated, and may go on while one is suspended.
+    pub(super) fn is_before_a_jump(&self, nanos: u64, ticks: u64) -> bool {
+        let passed = ticks.wrapping_sub(self.ticks) as i64;
+        let counted = (i128::from(passed) * i128::from(self.scale)) >> 32;
+        let passed = i128::from(nanos) - i128::from(self.nanos);
+        let most = passed.unsigned_abs() / 2 + u128::from(10 * WINDOW_NANOS);
+        self.scale > 0 && (counted - passed).unsigned_abs() > most
     }
 
     /// Returns the next anchor, for a moment by both clocks, and a counter of `speed`.
@@ -161,6 +172,22 @@ mod tests {
         assert!(anchor.at(40 + 3_000).unwrap().abs_diff(8_000) <= 1);
         assert!(anchor.at(40 + 3 * WINDOW_NANOS - 10).is_some());
         assert_eq!(anchor.at(40 + 3 * WINDOW_NANOS + 10), None);
+        let later = anchor.next(9_000, 40 + 4 * WINDOW_NANOS, Some(SPEED));
+        assert_eq!(later.at(40), None, "a counter that began anew");
+    }
+
+    #[test]
+    fn a_jump_is_told_from_a_long_silence() {
+        const HOUR: u64 = 3_600_000_000_000;
+        let anchor = Anchor::default().next(7_000, 1 << 40, Some(SPEED));
+        let at = |nanos: u64, ticks: i64| {
+            let ticks = (1_u64 << 40).wrapping_add_signed(ticks);
+            anchor.is_before_a_jump(7_000 + nanos, ticks)
+        };
+        assert!(!at(0, 0) && !at(HOUR, 3 * HOUR as i64) && !at(900_000, 0));
+        assert!(at(0, -4_000_000) && at(0, 4_000_000) && at(HOUR, 0));
+        assert!(at(HOUR, 9 * HOUR as i64));
+        assert!(!Anchor::default().is_before_a_jump(HOUR, 0));
     }
 
     proptest! {

@@ -69,7 +69,8 @@ impl Monotonic {
         // In this order, so that the counter is behind the system's clock rather than ahead.
         let nanos = self.system();
         let ticks = counter.raw();
-        if first.is_none_or(|first| ticks < first.1) {
+        let is_first = first.is_none_or(|first| ticks < first.1);
+        if is_first || anchor.is_before_a_jump(nanos, ticks) {
             *first = Some((nanos, ticks));
         }
         let speed = first.and_then(|first| Speed::between(first, (nanos, ticks)));
@@ -164,6 +165,39 @@ mod tests {
             now + 200_000 > before && now < after + 200_000
         };
         assert!((0..1_000).any(is_close));
+    }
+
+    #[test]
+    fn a_counter_that_jumps_is_measured_anew_and_does_not_stop_the_clock() {
+        let hour = Duration::from_secs(3_600);
+        let jumps: [fn(&quanta::Mock, Duration); 2] = [
+            |ticks, by| ticks.decrement(by),
+            |ticks, by| ticks.increment(by),
+        ];
+        for jump in jumps {
+            let clock: &'static Monotonic = Box::leak(Box::new(Monotonic::new()));
+            let (counter, ticks) = quanta::Clock::mock();
+            let _ = clock.counter.set(counter);
+            // A counter of 1 GHz that has run for two hours.
+            ticks.increment(2 * hour);
+            let go_on = || {
+                for _ in 0..3 {
+                    let began = Instant::now();
+                    thread::sleep(Duration::from_millis(2));
+                    ticks.increment(began.elapsed());
+                    clock.now();
+                }
+            };
+            let is_believed = || clock.anchors.read().0.at(ticks.value()).is_some();
+            go_on();
+            assert!(is_believed(), "its speed is known");
+            jump(&ticks, hour);
+            let before = clock.now();
+            go_on();
+            let passed = clock.now() - before;
+            assert!(passed >= 5_000_000, "{passed} ns in 6 ms");
+            assert!(is_believed(), "its speed is not known again");
+        }
     }
 
     #[test]

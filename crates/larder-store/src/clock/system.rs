@@ -6,7 +6,7 @@ use super::{Clock, Timestamp, monotonic};
 
 /// The monotonic clock of the system, set to the wall clock when it is made.
 ///
-/// A later step of the wall clock does not move it.
+/// A later step of the wall clock does not move it. Time in which the machine is suspended does not count.
 ///
 /// Reading the system's clock takes 20 to 100 ns. A process that reads it often calibrates a counter of
 /// the processor, if the kernel itself trusts one, and reads that in between: in some 10 ns, exact to the
@@ -98,6 +98,21 @@ mod tests {
             assert!(lag > -MAX_LEAD_MICROS, "it is ahead by {} us", -lag);
             assert!(clock.now_between().0 <= clock.now());
         }
+    }
+
+    #[cfg(any(target_os = "linux", target_os = "android"))]
+    #[test]
+    fn a_coarse_clock_does_not_run_ahead_if_its_thread_slept_while_it_was_set() {
+        let precise = SystemClock::default().precise;
+        let mut sleeps = true;
+        let coarse = CoarseClock::new(|| {
+            if std::mem::take(&mut sleeps) {
+                std::thread::sleep(std::time::Duration::from_millis(50));
+            }
+            precise.now()
+        });
+        let lead = coarse.now().as_micros() - precise.now().as_micros();
+        assert!(lead < MAX_LEAD_MICROS, "it is ahead by {lead} us");
     }
 
     #[test]

@@ -86,17 +86,23 @@ impl Link {
             let Change::Subscribe(subject) = change else {
                 return Err(End::Broke);
             };
-            if let (LinkTarget::Node(_, Some(view)), "MOVED") = (&self.target, error.code()) {
-                self.registry.moved_away(self.id, subject.text());
-                view.note_outdated();
-                continue;
+            let refusal = classify::refused("subscribe", &error);
+            match (&self.target, error.code()) {
+                // Both are about one slot: the others of the node go on.
+                (LinkTarget::Node(_, Some(view)), "MOVED") => {
+                    self.registry.moved_away(self.id, subject.text());
+                    view.note_outdated();
+                }
+                (LinkTarget::Node(_, Some(view)), "CLUSTERDOWN") => {
+                    self.registry.unserved(self.id, subject.text(), &refusal);
+                    view.note_outdated();
+                }
+                _ if is_for_good(&refusal) => self.registry.refused(subject.text(), &refusal),
+                _ => {
+                    self.registry.down(self.id, refusal);
+                    return Err(End::Refused);
+                }
             }
-            let error = classify::refused("subscribe", &error);
-            if !is_for_good(&error) {
-                self.registry.down(self.id, error);
-                return Err(End::Refused);
-            }
-            self.registry.refused(subject.text(), &error);
         }
         Ok(())
     }

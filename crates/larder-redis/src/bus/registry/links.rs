@@ -1,6 +1,6 @@
 //! The links' side of the registry: connections, changes and the server's answers.
 
-use std::collections::HashSet;
+use std::collections::{BTreeMap, HashSet};
 use std::sync::Arc;
 
 use larder_store::Error;
@@ -59,13 +59,14 @@ impl SubscriptionRegistry {
     /// Records that a link cannot connect. Fails its pending subscriptions; confirmed ones wait on.
     pub(in crate::bus) fn down(&self, id: LinkId, error: Error) {
         let mut state = self.state.lock();
-        let waiting: Vec<_> = state
+        // Each once, however many of its subjects are on the link.
+        let waiting: BTreeMap<_, _> = state
             .entries_on(id)
             .flat_map(|entry| entry.subscribers.values())
             .filter(|subscriber| !subscriber.is_subscribed())
-            .cloned()
+            .map(|subscriber| (subscriber.number, subscriber.clone()))
             .collect();
-        for subscriber in &waiting {
+        for subscriber in waiting.values() {
             for text in &subscriber.texts {
                 state.take_subscriber(text, subscriber.number);
             }
@@ -73,7 +74,7 @@ impl SubscriptionRegistry {
         state.forget(id);
         state.links.entry(id).or_default().down = Some(copy_error(&error));
         drop(state);
-        for subscriber in waiting {
+        for subscriber in waiting.into_values() {
             subscriber.refuse(copy_error(&error));
         }
     }
@@ -228,6 +229,28 @@ impl SubscriptionRegistry {
         let asked = |entry: &&mut Entry| entry.link == id && entry.status == Status::Asked;
         if let Some(entry) = state.subjects.get_mut(text).filter(asked) {
             entry.status = Status::Off;
+        }
+    }
+
+    /// Records that no node serves a subject for now. Its pending subscriptions fail; confirmed ones wait on.
+    pub(in crate::bus) fn unserved(&self, id: LinkId, text: &str, error: &Error) {
+        let mut state = self.state.lock();
+        let asked = |entry: &&mut Entry| entry.link == id && entry.status == Status::Asked;
+        let Some(entry) = state.subjects.get_mut(text).filter(asked) else {
+            return;
+        };
+        entry.status = Status::Off;
+        let waiting = entry.subscribers.values();
+        let waiting = waiting.filter(|subscriber| !subscriber.is_subscribed());
+        let waiting: Vec<_> = waiting.cloned().collect();
+        for subscriber in &waiting {
+            for text in &subscriber.texts {
+                state.take_subscriber(text, subscriber.number);
+            }
+        }
+        drop(state);
+        for subscriber in waiting {
+            subscriber.refuse(copy_error(error));
         }
     }
 

@@ -82,6 +82,20 @@ fn the_state_of_a_link_is_forgotten_with_it() {
     assert_eq!(ids(), []);
 }
 
+#[test]
+fn a_subscription_to_many_channels_fails_in_no_time() {
+    const CHANNELS: u64 = 20_000;
+    let registry = SubscriptionRegistry::new(CHANNELS as usize, "here".into());
+    let subjects = (0..CHANNELS).map(|number| (subject(number), 1));
+    let subscriber = listen(&registry, subjects.collect()).unwrap();
+    let began = std::time::Instant::now();
+    registry.down(1, Error::new("subscribe", ErrorKind::NotSent, ""));
+    // A look at all channels for each of them takes many seconds.
+    assert!(began.elapsed().as_secs() < 2, "{:?}", began.elapsed());
+    assert!(!subscriber.is_subscribed());
+    assert_eq!(registry.state.lock().held, 0);
+}
+
 /// A registry, and what its servers have been asked and not answered.
 struct Scene {
     registry: SubscriptionRegistry,
@@ -152,7 +166,13 @@ impl Scene {
             Some(Change::Subscribe(subject)) if is_there => {
                 self.registry.confirmed(link, subject.text());
             }
-            Some(Change::Subscribe(subject)) => self.registry.moved_away(link, subject.text()),
+            Some(Change::Subscribe(subject)) if self.random.bool() => {
+                self.registry.moved_away(link, subject.text());
+            }
+            Some(Change::Subscribe(subject)) => {
+                let error = Error::new("subscribe", ErrorKind::NotSent, "unserved");
+                self.registry.unserved(link, subject.text(), &error);
+            }
             Some(Change::Unsubscribe(subject)) => {
                 self.registry.left(link, subject.text());
             }

@@ -6,11 +6,12 @@ use std::time::Duration;
 
 use larder_redis::RedisStore;
 use larder_store::bus::{Bus, Channel, Event, SubscribeRequest, Subscription, Topic};
-use larder_test::server::{RedisCluster, RedisNode, Reply, slot_of};
+use larder_store::{ErrorKind, Refusal};
+use larder_test::server::{ClusterOptions, RedisCluster, RedisNode, RedisOptions, Reply, slot_of};
 use tokio::time::timeout;
 
 use super::{SHARED, fresh, store};
-use crate::bus::{bus, next, text};
+use crate::bus::{bus, listen, next, text};
 use crate::support::{ok, until};
 
 const SEAT: Topic = Topic::sharded("seat");
@@ -111,6 +112,50 @@ async fn subscribers_follow_a_slot_and_a_failover_with_a_gap() {
     assert_eq!(next(&mut news).await, Some(Event::Gap));
     let some = Channel::new(NEWS, 1_u32);
     heard_again(&bus, &some, &mut news).await;
+}
+
+#[tokio::test]
+async fn a_slot_that_nobody_serves_fails_its_subscribers_and_disturbs_no_other() {
+    let nodes = RedisOptions::new().with_setting("cluster-require-full-coverage", "no");
+    let cluster = ClusterOptions::new().with_nodes(nodes).start().unwrap();
+    let on_each = one_on_each(&cluster);
+    let slot = |channel: &Channel| slot_of(channel.as_str()).to_string();
+    for node in cluster.nodes() {
+        ok(node, &["CLUSTER", "DELSLOTS", &slot(&on_each[0])]);
+    }
+    let store = store(&cluster).await;
+    let (bus, some) = (bus(&store), Channel::new(NEWS, 1_u32));
+    let mut news = listen(&bus, some.clone()).await;
+    is_refused(&bus, &on_each[0]).await;
+    is_heard(&bus, &some, &mut news).await;
+
+    // A slot that a node loses, while others of its slots are listened to.
+    let (lost, owner) = (&on_each[1], cluster.masters()[1]);
+    let mut more = (fresh()..).map(|id| Channel::new(SEAT, id));
+    let is_beside =
+        |it: &Channel| slot(it) != slot(lost) && master_of(&cluster, it).port() == owner.port();
+    let beside = more.find(is_beside).unwrap();
+    let _of_lost = listen(&bus, lost.clone()).await;
+    let mut others = listen(&bus, beside.clone()).await;
+    ok(owner, &["CLUSTER", "DELSLOTS", &slot(lost)]);
+    assert_eq!(next(&mut others).await, Some(Event::Gap));
+    is_refused(&bus, lost).await;
+    is_heard(&bus, &beside, &mut others).await;
+}
+
+async fn is_refused(bus: &Arc<dyn Bus>, channel: &Channel) {
+    let refused = bus.subscribe(SubscribeRequest::to_channel(channel.clone()));
+    let error = refused.await.err().expect("an error");
+    let not_ready = ErrorKind::Refused(Refusal::Unavailable);
+    assert_eq!(error.kind(), not_ready, "{error}");
+}
+
+/// Publishes a message that comes next, and nothing after it.
+async fn is_heard(bus: &Arc<dyn Bus>, channel: &Channel, subscription: &mut Subscription) {
+    bus.publish(channel, "heard".into()).await.unwrap();
+    assert_eq!(text(subscription).await, "heard");
+    let quiet = timeout(Duration::from_secs(1), subscription.next()).await;
+    assert!(quiet.is_err(), "{quiet:?}");
 }
 
 /// Where a broadcast is listened to.
