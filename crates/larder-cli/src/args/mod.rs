@@ -18,7 +18,7 @@ use values::{MANY, number};
 #[derive(Debug, Parser)]
 #[command(name = "larder", version, after_help = EXAMPLES)]
 pub(crate) struct Cli {
-    #[command(flatten)]
+    #[command(flatten, next_help_heading = "Options of every command")]
     pub(crate) options: Options,
     #[command(subcommand)]
     pub(crate) command: Command,
@@ -204,8 +204,10 @@ mod tests {
                 found.extend(line.split('`').skip(1).step_by(2).map(str::to_owned));
             }
         }
-        // A tree of crates begins with the name of one.
-        found.retain(|command| command.starts_with("larder ") && !command.starts_with("larder  "));
+        // A table of crates, or a line of Cargo.toml, begins with the name alone.
+        let is_command =
+            |rest: &str| rest.starts_with(|sign: char| sign.is_ascii_lowercase() || sign == '-');
+        found.retain(|command| command.strip_prefix("larder ").is_some_and(is_command));
         found
     }
 

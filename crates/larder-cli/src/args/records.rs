@@ -19,6 +19,9 @@ pub(crate) enum Session {
         limit: usize,
     },
     /// Ends sessions: one, those of a user, or all
+    #[command(
+        override_usage = "larder session revoke [OPTIONS] --user <USER> [--device <DEVICE>]\n       larder session revoke [OPTIONS] --all"
+    )]
     Revoke {
         /// The user whose sessions end
         #[arg(long, required_unless_present = "all")]
@@ -63,14 +66,17 @@ pub(crate) enum Limit {
         /// The visitor, such as an address, or a whole key
         visitor: String,
     },
-    /// Gives visitors their whole quota back
+    /// Gives visitors their whole quota back, and ends their bans
+    #[command(
+        override_usage = "larder limit reset [OPTIONS] <POLICY> <VISITOR>\n       larder limit reset [OPTIONS] <POLICY> --all"
+    )]
     Reset {
         /// The name of the policy, as the app gives it to its limiter
         policy: String,
         /// One visitor, such as an address, or a whole key
         #[arg(required_unless_present = "all")]
         visitor: Option<String>,
-        /// Every visitor
+        /// Resets every visitor of the policy
         #[arg(long, conflicts_with = "visitor")]
         all: bool,
     },

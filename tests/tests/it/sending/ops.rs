@@ -19,6 +19,7 @@ fn servers(admin: &Admin, server: &AdminServer) {
     sent! {
         admin.run_on_key(&[b"TYPE", b"a"], b"a");
         admin.sentinels();
+        server.certificate_end();
         server.run(&[b"PING"]);
         Vitals::read(server);
     }
