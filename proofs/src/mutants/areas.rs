@@ -12,8 +12,8 @@ pub(super) struct Area {
     pub(super) tests: &'static [&'static [&'static str]],
 }
 
-/// Stands for the module of each file in turn.
-pub(super) const MODULE: &str = "{module}";
+/// Stands for the tests of each file's module in turn.
+pub(super) const MODULE: &str = "{module}::";
 
 /// The traces of other modules take most of the time.
 const OWN: &[&str] = &["--lib", "--", MODULE];

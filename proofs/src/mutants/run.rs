@@ -116,10 +116,11 @@ impl Mutants<'_> {
         }
         for file in self.area.files {
             let module = module(file);
-            let tests = tests.iter();
-            let tests: Vec<_> = tests
-                .map(|arg| if *arg == MODULE { module } else { arg })
-                .collect();
+            let own = format!("{module}::");
+            let tests = tests
+                .iter()
+                .map(|arg| if *arg == MODULE { &own } else { *arg });
+            let tests: Vec<_> = tests.collect();
             let output = output.join(module);
             match which {
                 Which::Shard(_) => self.run(&output, &[file], which, &tests, &mut found)?,
