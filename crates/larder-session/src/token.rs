@@ -261,11 +261,18 @@ mod tests {
         let text = id.to_string();
         assert_eq!(URL_SAFE_NO_PAD.encode(id.bytes()), text);
         assert_eq!(text.parse::<DeviceId>().unwrap(), id);
-        assert_eq!(Wire::Bytes(text.clone().into()).read::<DeviceId>().unwrap(), id);
+        assert_eq!(
+            Wire::Bytes(text.clone().into()).read::<DeviceId>().unwrap(),
+            id
+        );
         for wrong in ["", &text[1..], "A234567890123456789012 "] {
             let error = wrong.parse::<DeviceId>().unwrap_err();
             assert!(error.to_string().contains("22 characters"), "{error}");
-            assert!(Wire::Bytes(wrong.to_owned().into()).read::<DeviceId>().is_err());
+            assert!(
+                Wire::Bytes(wrong.to_owned().into())
+                    .read::<DeviceId>()
+                    .is_err()
+            );
         }
         assert_eq!(format!("{id:?}"), "DeviceId(..)");
         const KIND: Kind = Kind::record("kind");
