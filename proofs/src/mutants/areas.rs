@@ -9,13 +9,16 @@ pub(super) struct Area {
     /// The files, as `--file` of cargo-mutants takes them.
     pub(super) files: &'static [&'static str],
     /// The tests to run, cheapest first: later ones see only what the earlier ones did not catch.
-    /// The traces of other modules take most of the time.
     pub(super) tests: &'static [&'static [&'static str]],
 }
 
+/// Stands for the tests of each file's module in turn.
+pub(super) const MODULE: &str = "{module}::";
+
+/// The traces of other modules take most of the time.
+const OWN: &[&str] = &["--lib", "--", MODULE];
 const UNIT: &[&str] = &["--lib"];
 const WHOLE: &[&str] = &["--test", "it"];
-/// After the unit tests of the area's own modules, the others count too.
 const BOTH: &[&str] = &["--lib", "--test", "it"];
 
 /// All of them.
@@ -30,7 +33,7 @@ pub(super) const AREAS: &[Area] = &[
             "crates/larder-rate-limit/src/quota.rs",
             "crates/larder-rate-limit/src/window.rs",
         ],
-        tests: &[&["--lib", "--", "gcra", "key", "quota", "window"], WHOLE],
+        tests: &[OWN, WHOLE],
     },
     Area {
         name: "limiter-usage",
@@ -40,14 +43,14 @@ pub(super) const AREAS: &[Area] = &[
             "crates/larder-rate-limit/src/usage/**",
             "crates/larder-rate-limit/src/program/**",
         ],
-        tests: &[&["--lib", "--", "usage", "program"], BOTH],
+        tests: &[OWN, BOTH],
     },
     Area {
         name: "http",
         what: "the engine of RFC 9111",
         package: "larder-response-cache",
         files: &["crates/larder-response-cache/src/engine/**"],
-        tests: &[&["--lib", "--", "engine"], BOTH],
+        tests: &[OWN, BOTH],
     },
     Area {
         name: "envelopes",
@@ -57,28 +60,28 @@ pub(super) const AREAS: &[Area] = &[
             "crates/larder-layer/src/envelope.rs",
             "crates/larder-layer/src/sealing.rs",
         ],
-        tests: &[&["--lib", "--", "envelope", "sealing"], UNIT],
+        tests: &[OWN, UNIT],
     },
     Area {
         name: "cache-envelope",
         what: "the envelope of a cached value",
         package: "larder-cache",
         files: &["crates/larder-cache/src/envelope.rs"],
-        tests: &[&["--lib", "--", "envelope"], BOTH],
+        tests: &[OWN, BOTH],
     },
     Area {
         name: "response-records",
         what: "the record of a stored response",
         package: "larder-response-cache",
         files: &["crates/larder-response-cache/src/storage/record/**"],
-        tests: &[&["--lib", "--", "record"], BOTH],
+        tests: &[OWN, BOTH],
     },
     Area {
         name: "keys",
         what: "the escaping and parsing of keys",
         package: "larder-store",
         files: &["crates/larder-store/src/key/**"],
-        tests: &[UNIT],
+        tests: &[OWN, UNIT],
     },
     Area {
         name: "tokens",
@@ -90,28 +93,33 @@ pub(super) const AREAS: &[Area] = &[
             "crates/larder-session/src/session_key.rs",
             "crates/larder-session/src/sealing.rs",
         ],
-        tests: &[
-            &["--lib", "--", "cookie", "token", "session_key", "sealing"],
-            BOTH,
-        ],
+        tests: &[OWN, BOTH],
     },
     Area {
         name: "leases",
         what: "leases and fences in process",
         package: "larder-moka",
         files: &["crates/larder-moka/src/leases/**"],
-        tests: &[UNIT],
+        tests: &[OWN, UNIT],
     },
     Area {
         name: "structures",
         what: "the programs and records of the structures",
         package: "larder-structures",
         files: &[
-            "crates/larder-structures/src/**/programs.rs",
-            "crates/larder-structures/src/**/record.rs",
+            "crates/larder-structures/src/buckets/programs.rs",
+            "crates/larder-structures/src/counter/programs.rs",
+            "crates/larder-structures/src/fenced/record.rs",
+            "crates/larder-structures/src/leaderboard/record.rs",
+            "crates/larder-structures/src/ledger/{programs,record}.rs",
+            "crates/larder-structures/src/member_set/programs.rs",
+            "crates/larder-structures/src/membership/programs.rs",
             "crates/larder-structures/src/ordered.rs",
+            "crates/larder-structures/src/recent_list/programs.rs",
+            "crates/larder-structures/src/record/programs.rs",
+            "crates/larder-structures/src/unique_count/programs.rs",
         ],
-        tests: &[UNIT, WHOLE],
+        tests: &[OWN, BOTH],
     },
     Area {
         name: "queue",

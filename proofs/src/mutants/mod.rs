@@ -54,8 +54,10 @@ pub fn prove(limits: &Limits) -> Table {
 fn run_one(area: &Area, shard: Shard, again: bool) -> Result<(), String> {
     let mut ledger = Ledger::read(area.name)?;
     let known = again.then(|| ledger.0.get(&shard).cloned().unwrap_or_default());
-    ledger.note(shard, run::run(area, shard, known)?);
-    ledger.write(area.name)
+    run::run(area, shard, known, |outcome| {
+        ledger.note(shard, outcome);
+        ledger.write(area.name)
+    })
 }
 
 fn add(table: &mut Table, area: &Area, ledger: &Ledger) {

@@ -4,7 +4,7 @@ use std::path::{Path, PathBuf};
 use std::process::{Command, Stdio};
 use std::{fs, io};
 
-use super::areas::Area;
+use super::areas::{Area, MODULE};
 use super::ledger::{Outcome, Shard};
 
 /// The version that the names of the mutants are those of.
@@ -15,9 +15,16 @@ const LEFT: &str = "left.txt";
 
 /// Runs the mutants of a shard, or those that the last run here did not catch if its `known` outcome is given.
 ///
+/// Notes the outcome after each pass, because a later one fails if a healthy test does.
+///
 /// # Errors
 /// What cannot be run, and how to mend it.
-pub(super) fn run(area: &Area, shard: Shard, known: Option<Outcome>) -> Result<Outcome, String> {
+pub(super) fn run(
+    area: &Area,
+    shard: Shard,
+    known: Option<Outcome>,
+    mut note: impl FnMut(Outcome) -> Result<(), String>,
+) -> Result<(), String> {
     let root = Path::new(env!("CARGO_MANIFEST_DIR")).join("..");
     let scratch = root.join("target/mutants");
     let tree = scratch.join("tree");
@@ -40,46 +47,36 @@ pub(super) fn run(area: &Area, shard: Shard, known: Option<Outcome>) -> Result<O
         return Err("the ledger is not of the last run here: run the area without --again".into());
     }
     for (pass, tests) in area.tests.iter().enumerate() {
-        let output = output.join(pass.to_string());
         let which = match &missed {
             None => Which::Shard(shard),
             Some(names) if names.is_empty() => break,
             Some(names) => Which::Named(names),
         };
-        mutants.pass(&output, which, tests)?;
-        let named = |kind: &str| read(&output.join("mutants.out").join(kind));
-        let mut left = named("missed.txt")?;
-        let mut caught = named("caught.txt")?;
-        caught.extend(named("timeout.txt")?);
+        let found = mutants.pass(&output.join(pass.to_string()), which, tests)?;
         match &missed {
-            // Some kinds of mutants are run whatever names are asked for.
-            Some(names) => {
-                left.retain(|name| names.contains(name));
-                caught.retain(|name| names.contains(name));
-                if left.len() + caught.len() != names.len() {
-                    let output = output.display();
-                    return Err(format!(
-                        "not all mutants were found or built again: see {output}"
-                    ));
-                }
+            Some(names) if found.missed.len() + found.caught.len() != names.len() => {
+                let output = output.display();
+                return Err(format!(
+                    "a mutant was not found or not built again: see {output}"
+                ));
             }
+            Some(_) => {}
             None => {
-                outcome.unviable = named("unviable.txt")?.len();
-                outcome.mutants = left.len() + caught.len() + outcome.unviable;
+                outcome.unviable = found.unviable.len();
+                outcome.mutants = found.missed.len() + found.caught.len() + outcome.unviable;
             }
         }
-        outcome.caught += caught.len();
-        missed = Some(left);
+        outcome.caught += found.caught.len();
+        let left = output.join(LEFT);
+        let written = fs::write(&left, found.missed.join("\n"));
+        written.map_err(|error| format!("{}: {error}", left.display()))?;
+        let survivors = found.missed.iter();
+        let survivors = survivors.map(|name| (without_place(name), String::new()));
+        outcome.survivors = survivors.collect();
+        note(outcome.clone())?;
+        missed = Some(found.missed);
     }
-    let missed = missed.unwrap_or_default();
-    let left = output.join(LEFT);
-    let written = fs::write(&left, missed.join("\n"));
-    written.map_err(|error| format!("{}: {error}", left.display()))?;
-    let survivors = missed
-        .iter()
-        .map(|name| (without_place(name), String::new()));
-    outcome.survivors = survivors.collect();
-    Ok(outcome)
+    Ok(())
 }
 
 struct Mutants<'a> {
@@ -88,15 +85,65 @@ struct Mutants<'a> {
     area: &'a Area,
 }
 
+#[derive(Clone, Copy)]
 enum Which<'a> {
     Shard(Shard),
     /// Those with these names, which have their places.
     Named(&'a [String]),
 }
 
+/// The names of mutants, by what the tests made of them.
+#[derive(Default)]
+struct Found {
+    missed: Vec<String>,
+    caught: Vec<String>,
+    unviable: Vec<String>,
+}
+
 impl Mutants<'_> {
-    fn pass(&self, output: &Path, which: Which<'_>, tests: &[&str]) -> Result<(), String> {
+    fn pass(&self, output: &Path, which: Which<'_>, tests: &[&str]) -> Result<Found, String> {
         let _ = fs::remove_dir_all(output);
+        let mut found = Found::default();
+        if !tests.contains(&MODULE) {
+            self.run(
+                &output.join("all"),
+                self.area.files,
+                which,
+                tests,
+                &mut found,
+            )?;
+            return Ok(found);
+        }
+        for file in self.area.files {
+            let module = module(file);
+            let own = format!("{module}::");
+            let tests = tests
+                .iter()
+                .map(|arg| if *arg == MODULE { &own } else { *arg });
+            let tests: Vec<_> = tests.collect();
+            let output = output.join(module);
+            match which {
+                Which::Shard(_) => self.run(&output, &[file], which, &tests, &mut found)?,
+                Which::Named(names) => {
+                    let is_in = |name: &&String| self::module(name) == module;
+                    let names: Vec<_> = names.iter().filter(is_in).cloned().collect();
+                    if !names.is_empty() {
+                        self.run(&output, &[file], Which::Named(&names), &tests, &mut found)?;
+                    }
+                }
+            }
+        }
+        Ok(found)
+    }
+
+    fn run(
+        &self,
+        output: &Path,
+        files: &[&str],
+        which: Which<'_>,
+        tests: &[&str],
+        found: &mut Found,
+    ) -> Result<(), String> {
         fs::create_dir_all(output).map_err(|error| format!("{}: {error}", output.display()))?;
         let mut command = Command::new(&self.program);
         command.args(["mutants", "--in-place", "--build-timeout=300"]);
@@ -109,7 +156,7 @@ impl Mutants<'_> {
                 "--output",
             ])
             .arg(output);
-        for file in self.area.files {
+        for file in files {
             command.args(["--file", file]);
         }
         match which {
@@ -125,11 +172,14 @@ impl Mutants<'_> {
                 }
             }
         }
-        command
-            .arg("--")
-            .args(tests)
-            .current_dir(&self.tree)
-            .stdin(Stdio::null());
+        // Arguments behind `--` do not reach the build, which would make all test binaries.
+        let filters = tests.iter().position(|arg| *arg == "--");
+        let (targets, filters) = tests.split_at(filters.unwrap_or(tests.len()));
+        for target in targets {
+            command.arg(format!("--cargo-arg={target}"));
+        }
+        command.arg("--").args(filters);
+        command.current_dir(&self.tree).stdin(Stdio::null());
         // What is changed and built again is small, and nobody reads a backtrace.
         command
             .env("CARGO_INCREMENTAL", "1")
@@ -141,11 +191,35 @@ impl Mutants<'_> {
         let status = command.status();
         let status = status.map_err(|error| format!("cannot run cargo-mutants: {error}"))?;
         // 2: some were missed; 3: some did not end.
-        match status.code() {
-            Some(0 | 2 | 3) => Ok(()),
-            _ => Err(format!("cargo-mutants: {status}; see {}", output.display())),
+        if !matches!(status.code(), Some(0 | 2 | 3)) {
+            return Err(format!("cargo-mutants: {status}; see {}", output.display()));
         }
+        let named = |kind: &str| -> Result<Vec<String>, String> {
+            // A small file may have no mutant in a shard.
+            let path = output.join("mutants.out").join(kind);
+            let mut names = if path.exists() {
+                read(&path)?
+            } else {
+                Vec::new()
+            };
+            if let Which::Named(asked) = which {
+                // Some kinds of mutants are run whatever names are asked for.
+                names.retain(|name| asked.contains(name));
+            }
+            Ok(names)
+        };
+        found.missed.extend(named("missed.txt")?);
+        found.caught.extend(named("caught.txt")?);
+        found.caught.extend(named("timeout.txt")?);
+        found.unviable.extend(named("unviable.txt")?);
+        Ok(())
     }
+}
+
+/// Returns the first module of a file's path.
+fn module(file: &str) -> &str {
+    let (_, below) = file.split_once("/src/").unwrap_or_default();
+    below.split(['/', '.']).next().unwrap_or_default()
 }
 
 /// Escapes what has a meaning in a regular expression.

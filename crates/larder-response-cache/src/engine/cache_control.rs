@@ -250,6 +250,7 @@ mod tests {
             );
         }
         assert!(!read(&["public x"]).public);
+        assert!(!read(&[r#"public="x""y""#]).public);
     }
 
     #[test]
@@ -259,6 +260,17 @@ mod tests {
         assert_eq!(directives.no_cache_fields, ["a", "set-cookie"]);
         assert!(read(&[r#"no-cache="a b""#]).no_cache);
         assert!(read(&[r#"no-cache="""#]).no_cache);
+    }
+
+    #[test]
+    fn no_cache_for_a_field_that_the_cache_must_store_is_one_for_the_whole_response() {
+        let [x, a] = ["x", "a"].map(HeaderName::from_static);
+        let mut directives = read(&[r#"no-cache="a, b""#]);
+        directives.keep(&x);
+        assert!(!directives.no_cache);
+        directives.keep(&a);
+        assert!(directives.no_cache);
+        assert_eq!(directives.no_cache_fields, ["b"]);
     }
 
     #[test]

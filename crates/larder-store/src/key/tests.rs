@@ -40,6 +40,7 @@ fn a_key_shows_its_parts_and_its_namespace() {
         .with_part(Part::new("fence"))
         .within(&namespace);
     assert_eq!(key.as_str(), "prod:matinee:kind:{7}:fence");
+    assert_eq!(key.as_bytes(), key.as_str().as_bytes());
     assert_eq!(format!("{key:?}"), "Key(kind)");
     assert_eq!(
         format!("{:?}", KeyPrefix::new(KIND, 7_u32)),

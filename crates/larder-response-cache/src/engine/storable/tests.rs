@@ -120,6 +120,30 @@ fn the_safe_profile_stores_nothing_personal() {
 }
 
 #[test]
+fn the_safe_profile_stores_for_a_visitor_with_a_cookie_only_what_clearly_permits_it() {
+    let cookie = [("cookie", "a=b")];
+    let modified = ("last-modified", "Sun, 06 Nov 1994 08:49:37 GMT");
+    let tag = ("etag", "\"a\"");
+    for (response, is_clear) in [
+        (&[HOUR][..], true),
+        (&[modified, ("cache-control", "public")], true),
+        (&[modified], false),
+        (&[tag, ("cache-control", "max-age=0")], false),
+        (&[tag, HOUR, ("cache-control", "no-cache")], false),
+    ] {
+        let expected = if is_clear {
+            Ok(())
+        } else {
+            Err(Refusal::Cookie)
+        };
+        let safe = check(Profile::Safe, &cookie, 200, response);
+        assert_eq!(safe, expected, "{response:?}");
+        assert_eq!(check(Profile::Rfc, &cookie, 200, response), Ok(()));
+        assert_eq!(check(Profile::Safe, &[], 200, response), Ok(()));
+    }
+}
+
+#[test]
 fn a_response_that_varies_with_everything_is_not_stored() {
     for vary in ["*", "*, *", ", *", "foo, *", "*, foo", "b ad"] {
         assert_eq!(both(&[], 200, &[HOUR, ("vary", vary)]), Err(Refusal::Vary));
@@ -142,6 +166,10 @@ fn a_response_that_could_never_be_reused_is_not_stored() {
     assert_eq!(both(&[], 200, &[]), Err(Refusal::Useless));
     let stale = ("cache-control", "max-age=0");
     assert_eq!(both(&[], 200, &[stale]), Err(Refusal::Useless));
+    for never in ["stale-while-revalidate=0", "stale-if-error=0"] {
+        let never = [stale, ("cache-control", never)];
+        assert_eq!(both(&[], 200, &never), Err(Refusal::Useless));
+    }
     for useful in [("etag", "\"a\""), ("cache-control", "stale-if-error=9")] {
         assert_eq!(both(&[], 200, &[stale, useful]), Ok(()));
     }

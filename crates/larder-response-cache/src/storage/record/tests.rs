@@ -62,11 +62,16 @@ proptest! {
     fn a_record_is_decoded_as_it_was_encoded(
         fields in proptest::collection::vec(("[a-z-]{1,9}", "[ -~]{0,9}"), 0..9),
         body: Vec<u8>, tags in proptest::collection::vec("[a-z]{1,9}", 0..4),
-        is_generated: bool, is_last_modified_weak: bool,
+        is_generated: bool, is_last_modified_weak: bool, expired in proptest::option::of(1_i64..),
     ) {
         let fields: Vec<_> = fields.into_iter().map(|(name, value)| (name, value.into_bytes())).collect();
-        let mut response = response(&fields, body, &tags);
-        Arc::get_mut(&mut response).unwrap().date_info = DateInfo { is_generated, is_last_modified_weak };
+        let response = Arc::into_inner(response(&fields, body, &tags)).unwrap();
+        let date_info = DateInfo { is_generated, is_last_modified_weak };
+        let mut response = response.with_date_info(date_info);
+        if let Some(at) = expired {
+            response = response.expired_at(Timestamp::from_micros(at));
+        }
+        let response = Arc::new(response);
         let bytes = Record::Response(response.clone()).encode(&key("a")).unwrap();
         let back = decoded(&bytes, &key("a")).unwrap();
         prop_assert_eq!(&back.headers, &response.headers);
@@ -75,6 +80,7 @@ proptest! {
         prop_assert_eq!(back.exchange, response.exchange);
         prop_assert_eq!(back.rules, response.rules);
         prop_assert_eq!(back.date_info, response.date_info);
+        prop_assert_eq!(back.expired, response.expired);
         prop_assert!(back.fields().eq(response.fields()));
         prop_assert!(decoded(&bytes, &key("b")).is_none());
     }
