@@ -61,6 +61,9 @@ impl Ban {
 
 /// What becomes of the used units when the numbers of a rule change.
 ///
+/// Rules are told apart by their place in the policy. One that has another algorithm than the rule that was there
+/// counts anew, so add new rules at the end.
+///
 /// A sliding log keeps its entries and a concurrency rule its permits, unless it is [`Reset`](Self::Reset). Of a
 /// window and a log the limit counts as its number: if the period alone changes, what was used stays.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq, Hash)]
