@@ -266,6 +266,11 @@ impl<K: CacheKey, V: Send + Sync + 'static> Inner<K, V> {
         Some(far)
     }
 
+    /// Returns whether callers are promised every invalidation that was acknowledged before they came.
+    pub(crate) fn is_promised(&self) -> bool {
+        self.far.is_some() && !self.keeps_near
+    }
+
     /// Notes that a read of the far store, or a load, begins now.
     pub(crate) fn begin_step(&self) -> u64 {
         self.steps.fetch_add(1, Ordering::SeqCst) + 1

@@ -3,6 +3,7 @@ use std::ops::Deref;
 use std::sync::{Arc, OnceLock};
 
 use crate::Loaded;
+use crate::envelope::TagMarks;
 use crate::found::Value;
 
 /// Tells a loader about the value that it replaces.
@@ -10,7 +11,7 @@ use crate::found::Value;
 /// [`Cache::refresh_or_load`](crate::Cache::refresh_or_load) gives it to its loader. Clones are
 /// cheap and share everything.
 pub struct LoadContext<V> {
-    previous: Arc<OnceLock<Arc<V>>>,
+    previous: Arc<OnceLock<Previous<V>>>,
 }
 
 /// The value that was cached before a load, fresh or stale.
@@ -18,6 +19,8 @@ pub struct LoadContext<V> {
 /// It dereferences to the value.
 pub struct Previous<V> {
     value: Arc<V>,
+    /// Its tags when the load began: the copy may be gone at the end.
+    tags: TagMarks,
 }
 
 impl<V> LoadContext<V> {
@@ -27,24 +30,31 @@ impl<V> LoadContext<V> {
         }
     }
 
-    pub(crate) fn set_previous(&self, value: Arc<V>) {
+    pub(crate) fn set_previous(&self, value: Arc<V>, tags: TagMarks) {
         // A second one is not set: the first was read under the lease.
-        let _ = self.previous.set(value);
+        let _ = self.previous.set(Previous { value, tags });
+    }
+
+    pub(crate) fn has_previous(&self) -> bool {
+        self.previous.get().is_some()
     }
 
     /// Returns the value that was cached before, or None if there is none.
     ///
     /// It is known once the loader's future runs: ask for it inside the `async` block.
     pub fn previous(&self) -> Option<Previous<V>> {
-        let value = self.previous.get()?.clone();
-        Some(Previous { value })
+        let Previous { value, tags } = self.previous.get()?;
+        Some(Previous {
+            value: value.clone(),
+            tags: tags.clone(),
+        })
     }
 }
 
 impl<V> Previous<V> {
     /// Keeps the value for another TTL, because the source has not changed it.
     pub fn not_modified(self) -> Loaded<V> {
-        Loaded::of(Value::Same(self.value))
+        Loaded::of(Value::Same(self.value, self.tags))
     }
 }
 
@@ -67,7 +77,7 @@ impl<V> Clone for LoadContext<V> {
 impl<V> fmt::Debug for LoadContext<V> {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         f.debug_struct("LoadContext")
-            .field("has_previous", &self.previous.get().is_some())
+            .field("has_previous", &self.has_previous())
             .finish()
     }
 }

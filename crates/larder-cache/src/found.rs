@@ -83,8 +83,8 @@ pub struct Loaded<V> {
 /// What was loaded.
 pub(crate) enum Value<V> {
     New(V),
-    /// The value that was cached before.
-    Same(Arc<V>),
+    /// The value that was cached before, and its tags, which it keeps unless it is given others.
+    Same(Arc<V>, TagMarks),
     NotFound,
 }
 
@@ -119,6 +119,22 @@ impl<V> Loaded<V> {
             value,
             keep: Keep::Usual,
             tags: Vec::new(),
+        }
+    }
+
+    /// Returns the value, or None if there is none, and its tags.
+    pub(crate) fn into_parts(self) -> (Option<Arc<V>>, Vec<Tag>) {
+        match self.value {
+            Value::New(value) => (Some(Arc::new(value)), self.tags),
+            Value::Same(value, marks) if self.tags.is_empty() => {
+                let marks = marks.as_slice().iter();
+                (
+                    Some(value),
+                    marks.map(|mark| Tag::from_hash(mark.hash)).collect(),
+                )
+            }
+            Value::Same(value, _) => (Some(value), self.tags),
+            Value::NotFound => (None, self.tags),
         }
     }
 

@@ -210,7 +210,10 @@ impl<K: CacheKey, V: Send + Sync + 'static> Inner<K, V> {
 
     /// Returns the pause after a load that failed after so many others, in microseconds.
     fn pause_after(&self, failures: u8) -> i64 {
-        let doubled = self.retry_after.as_micros() << u32::from(failures).min(20);
+        let doubled = self
+            .retry_after
+            .as_micros()
+            .saturating_mul(1 << failures.min(20));
         let pause = doubled.min(self.max_retry_after.as_micros()).max(1);
         // Up to a quarter shorter, so that processes do not try together.
         pause - (pause as f64 * 0.25 * rand::random::<f64>()) as i64

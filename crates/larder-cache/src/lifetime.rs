@@ -7,7 +7,7 @@ pub(crate) struct Times {
     pub(crate) loaded_at: Timestamp,
     /// How long its load took.
     pub(crate) load_micros: u32,
-    /// When a reader begins to refresh it in the background.
+    /// When a reader begins to refresh it in the background, if it is fresh then.
     pub(crate) refresh_at: Timestamp,
     /// After this, readers wait for a load.
     pub(crate) fresh_until: Timestamp,
@@ -84,12 +84,8 @@ impl Times {
 
     /// Prolongs the freshness of an entry that is read at `now`, never past its deadline.
     pub(crate) fn prolong(&mut self, idle: Ttl, now: Timestamp) {
-        let had_refresh = self.refresh_at < self.fresh_until;
         self.fresh_until = self.deadline.min(now.plus_micros(idle.as_micros()));
         self.stale_until = self.fresh_until;
-        if !had_refresh {
-            self.refresh_at = self.fresh_until;
-        }
     }
 }
 
@@ -116,7 +112,7 @@ impl Lifetime {
         Times {
             loaded_at,
             load_micros,
-            refresh_at: fresh_until.min(after(self.refresh_after, loaded_at)),
+            refresh_at: deadline.min(after(self.refresh_after, loaded_at)),
             fresh_until,
             stale_until: fresh_until.plus_micros(stale),
             deadline,
@@ -243,7 +239,7 @@ mod tests {
                 ..lifetime(ttl, 0.5)
             };
             let times = lifetime.times(NOW, load, ttl, draw);
-            prop_assert!(times.refresh_at <= times.fresh_until);
+            prop_assert!(times.refresh_at <= times.deadline);
             prop_assert!(times.fresh_until <= times.stale_until);
             prop_assert!(times.fresh_until <= times.deadline);
             prop_assert!(lifetime.decide_at(&times, Timestamp::from_micros(i64::MAX)) <= times.refresh_at);

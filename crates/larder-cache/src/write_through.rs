@@ -10,7 +10,7 @@ use larder_store::{Error, Timestamp};
 use crate::attributes::Removal;
 use crate::cache::{Inner, Reading};
 use crate::election::{Lead, Write};
-use crate::found::{Keep, Value};
+use crate::found::Keep;
 use crate::kept::Kept;
 use crate::remote::Change;
 use crate::tags::{Noted, near_marks};
@@ -153,18 +153,17 @@ impl<K: CacheKey, V: Send + Sync + 'static> Inner<K, V> {
         began: Timestamp,
         begun: Begun,
     ) -> bool {
-        let value = match written.value {
-            Value::New(value) => Arc::new(value),
-            Value::Same(value) => value,
-            Value::NotFound => return false,
+        let keep = written.keep;
+        let (Some(value), tags) = written.into_parts() else {
+            return false;
         };
-        let ttl = match written.keep {
+        let ttl = match keep {
             Keep::Usual => self.lifetime.ttl,
             Keep::For(ttl) => ttl,
             Keep::Not => return false,
         };
         let times = self.lifetime.times(began, 0, ttl, rand::random());
-        let tags = self.with_own_tag(written.tags);
+        let tags = self.with_own_tag(tags);
         let near_until = self.lifetime.near_until(self.clock.now(), rand::random());
         let Some(far) = &self.far else {
             let kept = Kept::new(Some(value), times, near_marks(&tags), None, near_until);

@@ -3,6 +3,7 @@ use std::time::Duration;
 
 use parking_lot::Mutex;
 use tokio::runtime::Handle;
+use tokio::sync::Semaphore;
 use tokio::sync::mpsc::error::TrySendError;
 use tokio::sync::mpsc::{self, Receiver, Sender};
 use tokio::time::Instant;
@@ -25,7 +26,8 @@ impl<K: CacheKey, V: Send + Sync + 'static> Refresher<K, V> {
     pub(crate) fn new(load: BatchLoader<K, V>, max: usize, wait: Duration) -> Self {
         Self {
             load,
-            max,
+            // More do not fit into a channel.
+            max: max.min(Semaphore::MAX_PERMITS),
             wait,
             gathering: Mutex::default(),
         }

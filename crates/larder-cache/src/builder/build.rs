@@ -8,7 +8,7 @@ use larder_store::{Content, Error, ErrorKind, Kind, Result, Space, Ttl};
 use metrics::{Gauge, counter};
 use tokio::sync::Notify;
 
-use super::CacheBuilder;
+use super::{CacheBuilder, MAX_TIMEOUT};
 use crate::breaker::Breaker;
 use crate::cache::{Cache, CacheKey, Inner};
 use crate::far::Far;
@@ -24,9 +24,6 @@ const NEAR_TTL: Ttl = Ttl::from_secs(30);
 
 /// The most schemas that are invalidated beside a cache's own.
 const MAX_BESIDE: usize = 8;
-
-/// The longest timeout, a year: a moment much later cannot be computed.
-const MAX_TIMEOUT: Duration = Duration::from_secs(365 * 24 * 60 * 60);
 
 impl<K: CacheKey, V: Send + Sync + 'static> CacheBuilder<K, V> {
     /// Builds the cache. Its metrics go to the recorder that is installed now.
@@ -118,7 +115,7 @@ impl<K: CacheKey, V: Send + Sync + 'static> CacheBuilder<K, V> {
                 early_refresh: self.early_refresh,
             },
             load_timeout: self.load_timeout.min(MAX_TIMEOUT),
-            soft_timeout: self.soft_timeout,
+            soft_timeout: self.soft_timeout.map(|soft| soft.min(MAX_TIMEOUT)),
             retry_after: self.retry_after,
             max_retry_after: self.max_retry_after,
             fallback_kept: Notify::new(),

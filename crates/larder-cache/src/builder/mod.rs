@@ -50,6 +50,9 @@ pub struct CacheBuilder<K, V> {
 
 type FarStore<V> = (Arc<dyn Store>, Arc<dyn Codec<V>>);
 
+/// The longest timeout, a year: a moment much later cannot be computed.
+pub(crate) const MAX_TIMEOUT: Duration = Duration::from_secs(365 * 24 * 60 * 60);
+
 /// The default time for which a lease is held without a renewal.
 const LEASE: Ttl = Ttl::from_millis(1_500);
 

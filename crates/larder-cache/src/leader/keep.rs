@@ -8,8 +8,7 @@ use super::LoadTask;
 use crate::cache::Reading;
 use crate::election::{Answer, Lead, Write};
 use crate::envelope::TagMarks;
-use crate::far::Stored;
-use crate::found::{Keep, Value};
+use crate::found::Keep;
 use crate::kept::Kept;
 use crate::lifetime::Times;
 use crate::remote::Change;
@@ -41,17 +40,9 @@ impl<K: CacheKey, V: Send + Sync + 'static> LoadTask<K, V> {
     pub(super) async fn keep(self, loaded: Loaded<V>, lead: &Lead<V>, step: u64, began: Timestamp) {
         let (inner, now) = (self.inner.clone(), self.inner.clock.now());
         let took = now.since(began);
-        let mut tags = loaded.tags;
-        let value = match loaded.value {
-            Value::New(value) => Some(Arc::new(value)),
-            Value::Same(value) => {
-                if tags.is_empty() {
-                    tags = self.previous_tags(lead);
-                }
-                Some(value)
-            }
-            Value::NotFound => None,
-        };
+        let keep = loaded.keep;
+        let (value, tags) = loaded.into_parts();
+        let tags = inner.with_own_tag(tags);
         match value {
             Some(_) => inner.metrics.loaded(took),
             None => inner.metrics.absent.increment(1),
@@ -66,9 +57,14 @@ impl<K: CacheKey, V: Send + Sync + 'static> LoadTask<K, V> {
         if value.is_none() && lead.write == Write::Not {
             inner.remove_later(&self.key);
         }
-        let Some(ttl) = self.ttl(loaded.keep, value.is_some()) else {
+        let Some(ttl) = self.ttl(keep, value.is_some()) else {
             let currency = self.keep_nothing(&value, lead).await;
-            let before = self.joinable_before(currency, false, step, check);
+            // Nobody has looked at the tags of what is not stored.
+            let currency = match !tags.is_empty() && (inner.is_promised() || self.is_swept()) {
+                true => Currency::Overtaken,
+                false => currency,
+            };
+            let before = self.joinable_before(currency, !tags.is_empty(), step, check);
             return self.complete(Answer { before, ..answer });
         };
         let micros = u32::try_from(took.as_micros()).unwrap_or(u32::MAX);
@@ -76,8 +72,7 @@ impl<K: CacheKey, V: Send + Sync + 'static> LoadTask<K, V> {
         if value.is_none() {
             times.stale_until = times.fresh_until;
         }
-        let was_there = value.is_none() && self.had_value(lead);
-        let tags = inner.with_own_tag(tags);
+        let was_there = value.is_none() && self.had_value();
         let currency = self.store(value, times, &tags, lead).await;
         if was_there && currency != Currency::Overtaken {
             // Where it fails, near copies in other processes end by their near TTL.
@@ -101,7 +96,7 @@ impl<K: CacheKey, V: Send + Sync + 'static> LoadTask<K, V> {
         check: u64,
     ) -> Option<u64> {
         let inner = &self.inner;
-        let is_promised = inner.far.is_some() && !inner.keeps_near;
+        let is_promised = inner.is_promised();
         match currency {
             Currency::Overtaken => Some(load),
             Currency::Unchecked if is_promised => Some(load),
@@ -154,25 +149,13 @@ impl<K: CacheKey, V: Send + Sync + 'static> LoadTask<K, V> {
         let has_tags = !kept.tags.as_slice().is_empty();
         self.keep_near(kept, lead.reading.as_ref(), self.before);
         // A tag that changed here or elsewhere meanwhile may be one of these.
-        if has_tags && !inner.near.generation(&self.key).has_sweeps_of(self.before) {
+        if has_tags && self.is_swept() {
             return Currency::Overtaken;
         }
         match is_checked {
             true => Currency::Checked,
             false => Currency::Unchecked,
         }
-    }
-
-    /// Returns the tags of the value that the load replaces.
-    fn previous_tags(&self, lead: &Lead<V>) -> Vec<Tag> {
-        let held = self.inner.near.peek(&self.key);
-        let marks = match &lead.previous {
-            Some(stored) => Some(stored.tags.clone()),
-            None => held.map(|held| held.value.tags),
-        };
-        let marks = marks.unwrap_or_default();
-        let tags = marks.as_slice().iter();
-        tags.map(|mark| Tag::from_hash(mark.hash)).collect()
     }
 
     /// Writes the value far, unless the key was changed since the flight began.
@@ -236,12 +219,16 @@ impl<K: CacheKey, V: Send + Sync + 'static> LoadTask<K, V> {
         }
     }
 
+    /// Returns whether a tag has changed since the flight began.
+    fn is_swept(&self) -> bool {
+        let now = self.inner.near.generation(&self.key);
+        !now.has_sweeps_of(self.before)
+    }
+
     /// Returns whether there was a value before the load, near or far.
-    fn had_value(&self, lead: &Lead<V>) -> bool {
+    fn had_value(&self) -> bool {
         let near = self.inner.near.peek(&self.key);
-        let is_far = |stored: &Stored<V>| stored.value.is_some();
-        lead.previous.as_ref().is_some_and(is_far)
-            || near.is_some_and(|held| held.value.value.is_some())
+        self.context.has_previous() || near.is_some_and(|held| held.value.value.is_some())
     }
 
     /// Ends the lease, and removes what was cached if the source has no value any more.
@@ -250,7 +237,9 @@ impl<K: CacheKey, V: Send + Sync + 'static> LoadTask<K, V> {
             return self.give_back(lead).await;
         }
         let inner = &*self.inner;
-        let was_cached = lead.previous.is_some() || inner.near.peek(&self.key).is_some();
+        // The near copy of what is refreshed may have been evicted since.
+        let was_cached =
+            self.plan.is_refresh || lead.previous.is_some() || inner.near.peek(&self.key).is_some();
         self.leader.if_current(|| inner.near.invalidate(&self.key));
         match inner.far.as_ref().filter(|_| lead.write != Write::Not) {
             Some(far) if was_cached => {

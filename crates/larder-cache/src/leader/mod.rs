@@ -16,6 +16,7 @@ use tracing::Instrument;
 
 use crate::cache::{Inner, Reading};
 use crate::election::{Answer, Elected, FirstRead, Lead, Patience, Wanted, Write};
+use crate::envelope::TagMarks;
 use crate::far::Stored;
 use crate::lifetime::State;
 use crate::{CacheKey, LoadContext, Loaded, recursion};
@@ -226,14 +227,14 @@ impl<K: CacheKey, V: Send + Sync + 'static> LoadTask<K, V> {
     /// Gives the loader the value that it replaces, and counts a miss.
     pub(crate) fn begin_load(&self, lead: &Lead<V>) {
         let previous = match &lead.previous {
-            Some(stored) => stored.value.clone(),
-            None => {
-                let near = self.inner.near.peek(&self.key);
-                near.and_then(|held| held.value.value)
-            }
+            Some(stored) => (stored.value.clone(), stored.tags.clone()),
+            None => match self.inner.near.peek(&self.key) {
+                Some(held) => (held.value.value, held.value.tags),
+                None => (None, TagMarks::default()),
+            },
         };
-        if let Some(value) = previous {
-            self.context.set_previous(value);
+        if let (Some(value), tags) = previous {
+            self.context.set_previous(value, tags);
         }
         if !self.plan.is_refresh {
             self.inner.metrics.misses.increment();

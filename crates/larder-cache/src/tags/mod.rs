@@ -74,6 +74,7 @@ impl<K: CacheKey, V: Send + Sync + 'static> Cache<K, V> {
         let inner = &self.inner;
         match (&inner.far, inner.clear_tag) {
             (None, _) => {
+                inner.flights.invalidate_all();
                 inner.near.invalidate_where(|_, _| true);
                 Ok(())
             }
@@ -239,7 +240,9 @@ impl<K: CacheKey, V: Send + Sync + 'static> Inner<K, V> {
             return Ok(Noted::Outdated);
         }
         let now = self.clock.now();
-        let ttl = Ttl::covering_micros(times.micros_left(now));
+        // Somebody who reads the value may keep it fresh up to its deadline.
+        let end = times.deadline.max(times.stale_until).as_micros();
+        let ttl = Ttl::covering_micros(end.saturating_sub(now.as_micros()));
         let noted = far_tags.client.note(tags, began, ttl, now).await?;
         Ok(noted.map_or(Noted::Outdated, |carried| {
             Noted::Carried(marks(carried.iter().copied()))

@@ -14,6 +14,7 @@ use tokio::sync::Notify;
 use super::journal::Journal;
 use super::worker::work;
 use super::{Counts, QueuedWrite, Settings, Shared, WriteBehind};
+use crate::builder::MAX_TIMEOUT;
 use crate::metrics::describe_metrics;
 use crate::spawn::spawn;
 use crate::{Cache, CacheKey, Codec};
@@ -159,12 +160,16 @@ impl<K: CacheKey, V: Send + Sync + 'static> WriteBehindBuilder<K, V> {
         Fut: Future<Output = Result<(), E>> + Send + 'static,
     {
         let mut settings = self.settings;
+        let timeout = self.timeout.min(MAX_TIMEOUT);
+        settings.write_timeout = settings.write_timeout.min(MAX_TIMEOUT);
+        settings.full_timeout = settings.full_timeout.min(MAX_TIMEOUT);
+        settings.longest_pause = settings.longest_pause.min(MAX_TIMEOUT);
         if settings.max_waiting == 0
             || settings.batch == 0
             || settings.write_timeout.is_zero()
             || settings.poll.is_zero()
             || settings.first_pause.is_zero()
-            || self.timeout.is_zero()
+            || timeout.is_zero()
         {
             return Err(Error::new(
                 "build",
@@ -175,7 +180,7 @@ impl<K: CacheKey, V: Send + Sync + 'static> WriteBehindBuilder<K, V> {
                 ),
             ));
         }
-        let hold = settings.write_timeout.saturating_mul(2) + self.timeout;
+        let hold = settings.write_timeout * 2 + timeout;
         settings.hold = i64::try_from(hold.as_micros())
             .unwrap_or(i64::MAX)
             .min(Ttl::MAX.as_micros());
@@ -189,7 +194,7 @@ impl<K: CacheKey, V: Send + Sync + 'static> WriteBehindBuilder<K, V> {
             cache: self.cache,
             codec: self.codec,
             programs,
-            timeout: StoreTimeout::new(self.timeout, None),
+            timeout: StoreTimeout::new(timeout, None),
             journal: Key::new(Journal::KIND, name),
             sink: Arc::new(move |write| {
                 let written = sink(write);

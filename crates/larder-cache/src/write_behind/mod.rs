@@ -23,6 +23,7 @@ use tokio::sync::Notify;
 use tokio::task::JoinHandle;
 use tokio::time::Instant;
 
+use crate::attributes::Removal;
 use crate::{Cache, CacheKey, Codec, Found, LoadError, Loaded, WriteError};
 use journal::{Bury, Dead, Pending, Push};
 
@@ -64,7 +65,8 @@ pub struct QueuedWrite<K, V> {
     pub key: K,
     /// The value.
     pub value: V,
-    /// A number that rises with each write of the journal.
+    /// A number that rises with each write of the journal, and after a journal that was lost: the
+    /// store's time in microseconds, or one more than the last.
     pub version: u64,
     /// How often the write was begun, this time included.
     pub attempt: u32,
@@ -225,20 +227,32 @@ impl<K: CacheKey, V: Send + Sync + 'static> WriteBehind<K, V> {
             .collect())
     }
 
-    /// Tries the dead letter of `key` again, and returns whether there was one. One round trip.
+    /// Tries the dead letter of `key` again, and returns whether there was one.
+    ///
+    /// What is cached is removed, since it may be what the source has. It takes one round trip, and those
+    /// of [`Cache::remove`].
     ///
     /// # Errors
-    /// Those of the store.
+    /// Those of the store. An error of the cache is logged, and its removal tried again.
+    ///
+    /// # Cancellation
+    /// A dropped call may or may not have queued it again. What is cached is removed.
     pub async fn retry(&self, key: &K) -> Result<bool> {
         let was_there = self.bury(key, true).await?;
         self.shared.work.notify_one();
         Ok(was_there)
     }
 
-    /// Discards the dead letter of `key`, and returns whether there was one. One round trip.
+    /// Discards the dead letter of `key`, and returns whether there was one.
+    ///
+    /// What is cached is removed, since it may be the discarded value. It takes one round trip, and those
+    /// of [`Cache::remove`].
     ///
     /// # Errors
-    /// Those of the store.
+    /// As [`retry`](Self::retry).
+    ///
+    /// # Cancellation
+    /// A dropped call may or may not have discarded it. What is cached is removed.
     pub async fn discard(&self, key: &K) -> Result<bool> {
         self.bury(key, false).await
     }
@@ -249,7 +263,10 @@ impl<K: CacheKey, V: Send + Sync + 'static> WriteBehind<K, V> {
             tries_again,
             keep: self.shared.settings.keep,
         };
-        self.shared.run(&bury).await
+        let removal = Removal::begin(&self.shared.cache, Some(key.clone()));
+        let was_there = self.shared.run(&bury).await?;
+        removal.finish_or_log().await;
+        Ok(was_there)
     }
 }
 

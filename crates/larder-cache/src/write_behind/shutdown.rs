@@ -7,6 +7,7 @@ use tokio::time::{Instant, timeout_at};
 use super::journal::InspectJournal;
 use super::{Shared, WriteBehind};
 use crate::CacheKey;
+use crate::builder::MAX_TIMEOUT;
 
 /// The writes that a [`shutdown`](WriteBehind::shutdown) leaves in the journal.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
@@ -32,7 +33,7 @@ impl<K: CacheKey, V: Send + Sync + 'static> WriteBehind<K, V> {
     /// when their take ends.
     pub async fn shutdown(&self, within: Duration) -> Result<Unwritten> {
         let shared = &*self.shared;
-        let deadline = Instant::now() + within;
+        let deadline = Instant::now() + within.min(MAX_TIMEOUT);
         shared.is_closed.store(true, Ordering::Release);
         shared.work.notify_one();
         let worker = shared.worker.lock().take();

@@ -96,6 +96,12 @@ async fn every_planted_fault_in_the_lua_of_a_journal_is_caught() {
         (Push::SCRIPT, " and dead == 0", ""),
         (Push::SCRIPT, "count >= tonumber", "count > tonumber"),
         (Push::SCRIPT, "attempts = 0", "attempts = 1"),
+        (Push::SCRIPT, "math.max(now, last + 1)", "last + 1"),
+        (
+            Push::SCRIPT,
+            "math.max(now, last + 1)",
+            "math.max(now, last)",
+        ),
         (Push::SCRIPT, "if not held then\n", "if true then\n"),
         (Push::SCRIPT, "redis.call('HDEL', KEYS[3], ARGV[1])\n", "\n"),
         (Take::SCRIPT, "held.attempts + 1", "held.attempts"),

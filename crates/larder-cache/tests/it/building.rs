@@ -4,7 +4,7 @@ use std::time::Duration;
 use larder_cache::{Cache, CacheBuilder, LoadError};
 use larder_store::{ErrorKind, Kind, ManualClock, Ttl};
 
-use crate::support::{Act, Broken, FILM, Gate, MINUTE, Operation, Staged, load};
+use crate::support::{Act, Broken, FILM, Gate, MINUTE, Operation, Staged, load, until};
 
 fn refusal(builder: CacheBuilder<u32, String>) -> String {
     let error = builder.build().unwrap_err();
@@ -52,6 +52,11 @@ async fn the_longest_timeouts_and_the_largest_caps_work() {
         .with_far(store.clone())
         .with_far_timeout(Duration::MAX)
         .with_load_timeout(Duration::MAX)
+        .with_stale_if_error(Ttl::MAX)
+        .with_soft_timeout(Duration::MAX)
+        .with_retry_after(Ttl::MAX, Ttl::MAX)
+        .with_refresh_after(Ttl::MAX)
+        .with_lease(Ttl::MAX)
         .with_near_ttl(Ttl::MAX)
         .with_max_value(usize::MAX)
         .with_max_loads(usize::MAX)
@@ -75,6 +80,25 @@ async fn the_longest_timeouts_and_the_largest_caps_work() {
     gate.open();
     assert_eq!(leader.await.unwrap(), "M");
     assert_eq!(follower.await.unwrap(), "M");
+}
+
+#[tokio::test]
+async fn the_largest_batch_of_refreshes_works() {
+    let clock = ManualClock::default();
+    let all = |keys: Vec<u32>| async move {
+        let new = keys.into_iter().map(|key| (key, Ok("new".to_owned())));
+        Ok::<Vec<(u32, Result<String, Broken>)>, Broken>(new.collect())
+    };
+    let films = Cache::<u32, String>::builder(FILM, MINUTE)
+        .with_refresh_after(Ttl::from_secs(1))
+        .with_batch_refresh(usize::MAX, Duration::from_millis(1), all)
+        .with_clock(clock.clone())
+        .build()
+        .unwrap();
+    assert_eq!(load(&films, &7, "old").await, "old");
+    clock.advance(Duration::from_secs(2));
+    assert_eq!(*films.get_near(&7).unwrap(), "old");
+    until("it is refreshed", || *films.get_near(&7).unwrap() == "new").await;
 }
 
 #[tokio::test]

@@ -53,6 +53,27 @@ async fn a_caller_after_a_removal_joins_no_load_that_began_before_it() {
 }
 
 #[tokio::test]
+async fn a_load_that_began_before_a_clear_is_not_kept_and_no_later_caller_joins_it() {
+    for somebody_loads_meanwhile in [false, true] {
+        let films = near_films();
+        let gate = Gate::closed();
+        let old = begin!(films, gate, "old");
+        gate.arrived().await;
+        films.clear().await.unwrap();
+        if somebody_loads_meanwhile {
+            assert_eq!(load(&films, &7, "new").await, "new");
+        }
+        gate.open();
+        assert_eq!(old.await.unwrap().as_str(), "old");
+        let near = films.get_near(&7);
+        assert_eq!(
+            near.as_deref().map(String::as_str),
+            somebody_loads_meanwhile.then_some("new")
+        );
+    }
+}
+
+#[tokio::test]
 async fn a_load_does_not_overwrite_what_was_inserted_while_it_ran() {
     let (over_far, store) = far_films();
     for films in [near_films(), over_far] {

@@ -11,7 +11,9 @@ use larder_store::{ErrorKind, ManualClock, Ttl};
 use larder_test::faulty::Trouble;
 use tower::{Layer, ServiceExt, service_fn};
 
-use crate::support::{Act, Broken, Gate, Operation, Staged, films, load, on_both_stores, until};
+use crate::support::{
+    Act, Broken, Gate, Operation, Staged, far_key, films, load, on_both_stores, until, until_ready,
+};
 
 const TEN: Ttl = Ttl::from_secs(10);
 const HOUR: Ttl = Ttl::from_secs(3_600);
@@ -235,6 +237,66 @@ on_both_stores! { Manual;
         one.load("Metropolis").await;
         world.advance(seconds(10));
         assert!(one.films.get_near(&7).is_none());
+    }
+
+    async fn a_refresh_that_finds_nothing_removes_the_far_value_of_an_evicted_copy(world: World) {
+        let one = world.process_with(|films| {
+            films.with_refresh_after(TEN).with_near_ttl(HOUR).with_max_near_entries(1)
+        });
+        one.load("deleted").await;
+        world.advance(seconds(10));
+        let gate = Gate::closed();
+        let held_up = gate.clone();
+        let load = || async move {
+            held_up.pass().await;
+            Ok::<_, Broken>(None::<String>)
+        };
+        let found = one.films.find_or_load(&7, load).await.unwrap();
+        assert_eq!(found.as_str(), "deleted");
+        gate.arrived().await;
+        let is_near = || one.films.iter_near().any(|(film, _)| film == 7);
+        for film in 8..100 {
+            if is_near() {
+                one.films.insert(film, "another".to_owned()).await.unwrap();
+            }
+        }
+        assert!(!is_near());
+        gate.open();
+        until("the refresh has ended", || one.films.loads_under_way() == 0).await;
+        assert!(world.far().await.is_none());
+        assert!(world.process().films.get(&7).await.is_none());
+    }
+
+    async fn a_tagged_value_that_is_read_lives_up_to_its_ttl(world: World) {
+        let films = || world.process_with(|films| films.with_idle_ttl(TEN)).films;
+        let load = || async {
+            Ok::<_, Broken>(Loaded::new("Metropolis".to_owned()).with_tags(["lang"]))
+        };
+        films().find_or_load(&7, load).await.unwrap();
+        for read in 1..=8 {
+            world.advance(seconds(7));
+            // A process that knows nothing yet reads the tag too.
+            assert!(films().get(&7).await.is_some(), "after {} s", 7 * read);
+            let (store, key) = (&world.store, &far_key(7));
+            until_ready("it is prolonged", || async move {
+                store.ttl(key).await.unwrap().is_some_and(|ttl| ttl > Ttl::from_secs(3))
+            })
+            .await;
+        }
+        world.advance(seconds(4));
+        assert!(films().get(&7).await.is_none());
+    }
+
+    async fn a_value_that_is_kept_by_reads_is_refreshed_at_its_age(world: World) {
+        let one = world.process_with(|films| {
+            films.with_idle_ttl(TEN).with_refresh_after(Ttl::from_secs(25)).with_near_ttl(HOUR)
+        });
+        for (after, loads) in [(0, 1), (8, 1), (8, 1), (8, 1), (8, 2)] {
+            world.advance(seconds(after));
+            one.load("Metropolis").await;
+            until("the refresh has ended", || one.films.loads_under_way() == 0).await;
+            assert_eq!(one.loads(), loads);
+        }
     }
 
     async fn a_stale_value_is_read_without_a_loader_only_if_the_caller_allows_it(world: World) {

@@ -2,13 +2,13 @@
 
 use std::time::Duration;
 
-use larder_cache::{Cache, Loaded, Source};
+use larder_cache::{Cache, CacheBuilder, Loaded, Source};
 use larder_layer::tags::Tag;
-use larder_store::{ErrorKind, Kind, Refusal};
+use larder_store::{ErrorKind, Kind, Refusal, Ttl};
 use larder_test::faulty::{Operations, Switch, Trouble};
 
 use crate::support::{
-    Backend, Broken, Gate, MINUTE, load, near_films, on_both, over, until, until_ready,
+    Backend, Broken, FILM, Gate, MINUTE, load, near_films, on_both, over, until, until_ready,
 };
 
 on_both! {
@@ -16,6 +16,7 @@ on_both! {
     a_far_hit_is_one_trip_if_its_tags_are_known_and_two_if_not / trips;
     a_load_is_not_stored_if_one_of_its_tags_changed_since_it_began / overtaken;
     a_caller_after_a_change_of_a_tag_gets_no_older_load / followers;
+    a_caller_after_a_change_of_a_tag_gets_no_older_load_that_is_not_kept / not_kept;
     an_expired_tag_leaves_values_for_a_load_that_fails_and_a_removed_one_does_not / expiry;
     clearing_a_cache_removes_its_values_and_no_others / clearing;
     other_processes_drop_their_near_copies_of_a_tag / message;
@@ -23,6 +24,7 @@ on_both! {
     a_user_who_may_not_publish_changes_tags_all_the_same / denied;
     a_removal_of_a_tag_that_failed_is_not_forgotten_when_an_expiry_succeeds / removal_then_expiry;
     a_value_that_was_not_modified_keeps_its_tags / not_modified;
+    a_value_that_was_not_modified_is_not_stored_if_a_tag_of_it_changed_since / unmodified;
     a_value_with_too_many_tags_is_given_and_not_cached / too_many;
     inserted_values_carry_tags / inserted;
 }
@@ -140,6 +142,38 @@ async fn followers(backend: Backend) {
     gate.open();
     assert_eq!(old.await.unwrap(), "old");
     assert_eq!(later.await.unwrap(), "new");
+}
+
+async fn not_kept(backend: Backend) {
+    let (one, gate) = (backend.films().build().unwrap(), Gate::closed());
+    for is_found in [true, false] {
+        let (films, held_up) = (one.clone(), gate.clone());
+        let old = tokio::spawn(async move {
+            let load = || async move {
+                held_up.pass().await;
+                Ok::<_, Broken>(match is_found {
+                    true => Loaded::new("old".to_owned()).with_tags(["lang"]).uncached(),
+                    false => Loaded::not_found().with_tags(["lang"]),
+                })
+            };
+            films.find_or_load(&7, load).await.is_ok()
+        });
+        gate.arrived().await;
+        one.remove_tag("lang").await.unwrap();
+        let films = one.clone();
+        let later = tokio::spawn(async move {
+            let load = || async { Ok::<_, Broken>("new".to_owned()) };
+            films
+                .get_or_load(&7, load)
+                .await
+                .map(|found| found.to_string())
+        });
+        tokio::task::yield_now().await;
+        gate.open();
+        assert_eq!(old.await.unwrap(), is_found);
+        assert_eq!(later.await.unwrap().unwrap(), "new");
+        one.remove(&7).await.unwrap();
+    }
 }
 
 async fn expiry(backend: Backend) {
@@ -335,6 +369,47 @@ async fn not_modified(backend: Backend) {
         .unwrap();
     films.remove_tag("lang").await.unwrap();
     assert!(films.get(&1).await.is_none());
+}
+
+#[tokio::test]
+async fn a_record_of_a_tag_that_nobody_writes_keeps_nobody_from_changing_it() {
+    let backend = Backend::on_redis().await;
+    let (server, key) = (backend.server.as_ref().unwrap(), Tag::new("lang").key());
+    for noise in ["99999999999999999999 1", "1 99999999999999999999"] {
+        let films = backend.films().build().unwrap();
+        let set = || server.command(&["SET", key.as_str(), &format!("0123456789abcdef{noise}")]);
+        set().unwrap();
+        load_tagged(&films, 1, "old", &["lang"]).await;
+        let other = backend.films().build().unwrap();
+        assert!(other.get(&1).await.is_some(), "it is stored: {noise}");
+        set().unwrap();
+        films.remove_tag("lang").await.unwrap();
+        assert!(films.get(&1).await.is_none(), "{noise}");
+    }
+}
+
+/// The near copy, which has the tags, is gone when the load ends.
+async fn unmodified(backend: Backend) {
+    let soon = |films: CacheBuilder<u32, String>| films.with_refresh_after(Ttl::from_millis(1));
+    let near_only = Cache::builder(FILM, MINUTE);
+    for films in [backend.films(), near_only] {
+        let (films, gate) = (soon(films).build().unwrap(), Gate::closed());
+        load_tagged(&films, 1, "old", &["lang"]).await;
+        tokio::time::sleep(Duration::from_millis(5)).await;
+        let held_up = gate.clone();
+        let refreshing = films.refresh_or_load(&1, |context| async move {
+            let previous = context.previous().ok_or(Broken("nothing"))?;
+            held_up.pass().await;
+            Ok::<_, Broken>(previous.not_modified())
+        });
+        assert_eq!(refreshing.await.unwrap().source, Source::Near);
+        gate.arrived().await;
+        films.remove_tag("lang").await.unwrap();
+        gate.open();
+        until("the refresh has ended", || films.loads_under_way() == 0).await;
+        assert!(films.get(&1).await.is_none());
+        assert!(backend.films().build().unwrap().get(&1).await.is_none());
+    }
 }
 
 async fn too_many(backend: Backend) {

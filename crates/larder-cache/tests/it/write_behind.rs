@@ -18,7 +18,10 @@ on_both! {
     a_worker_that_dies_between_a_take_and_its_end_is_replaced / dies;
     a_full_journal_holds_its_writers_back / full;
     a_write_that_fails_is_tried_again_and_is_a_dead_letter_at_last / dead;
+    the_longest_times_work / longest;
+    what_is_cached_goes_when_a_dead_letter_is_tried_again_or_discarded / buried;
     a_shutdown_reports_what_is_left / shutdown;
+    versions_rise_though_the_journal_was_lost / lost;
     a_value_that_waits_is_read_before_the_source / reads;
     gauges_show_what_waits_and_since_when / gauges;
     of_two_writes_that_overlap_the_older_is_not_cached / overlap;
@@ -202,7 +205,34 @@ async fn dies(backend: Backend) {
     let second = start(behind(&backend), &database);
     until(&second, 0, 0).await;
     let writes = database.writes.lock().unwrap().clone();
-    assert_eq!(writes, [(7, "acknowledged".to_owned(), 1)]);
+    let [(7, value, _)] = &writes[..] else {
+        panic!("{writes:?}");
+    };
+    assert_eq!(value, "acknowledged");
+}
+
+/// A source that refuses a version which is not higher than the last would refuse all that comes after.
+async fn lost(mut backend: Backend) {
+    let database = Database::default();
+    for round in 0..2 {
+        let films = start(behind(&backend), &database);
+        for film in 0..3 {
+            films.write(film, format!("round {round}")).await.unwrap();
+        }
+        until(&films, 0, 0).await;
+        match &backend.server {
+            Some(server) => drop(server.command(&["FLUSHALL"]).unwrap()),
+            None => backend = Backend::in_process(),
+        }
+    }
+    let writes = database.writes.lock().unwrap();
+    let versions = |round: &str| -> Vec<u64> {
+        let round = writes.iter().filter(|(_, value, _)| value == round);
+        round.map(|(.., version)| *version).collect()
+    };
+    let (before, after) = (versions("round 0"), versions("round 1"));
+    assert_eq!((before.len(), after.len()), (3, 3));
+    assert!(before.iter().max() < after.iter().min(), "{writes:?}");
 }
 
 async fn full(backend: Backend) {
@@ -245,6 +275,53 @@ async fn dead(backend: Backend) {
     until(&behind, 0, 0).await;
     assert_eq!(database.count(), 4);
     assert!(!behind.discard(&7).await.unwrap());
+}
+
+async fn longest(backend: Backend) {
+    let films = backend.films().build().unwrap();
+    let builder = WriteBehind::builder("films", films, backend.store.clone())
+        .with_max_waiting(1)
+        .with_timeout(Duration::MAX)
+        .with_write_timeout(Duration::MAX)
+        .with_full_timeout(Duration::MAX)
+        .with_poll(Duration::MAX)
+        .with_retention(larder_store::Ttl::MAX);
+    let behind = start(builder, &Database::default());
+    for film in 0..3 {
+        behind.write(film, "x".to_owned()).await.unwrap();
+    }
+    let left = behind.shutdown(Duration::MAX).await.unwrap();
+    assert_eq!((left.waiting, left.dead), (0, 0));
+}
+
+async fn buried(backend: Backend) {
+    let database = Database::default();
+    let behind = start(behind(&backend).with_max_attempts(1), &database);
+    let source = |value: &'static str| move || async move { Ok::<_, Broken>(value.to_owned()) };
+    for tries_again in [true, false] {
+        database.fails.store(true, Ordering::SeqCst);
+        behind.write(7, "refused".to_owned()).await.unwrap();
+        until(&behind, 0, 1).await;
+        database.fails.store(false, Ordering::SeqCst);
+        if !tries_again {
+            assert!(behind.discard(&7).await.unwrap());
+            let found = behind.get_or_load(&7, source("old")).await.unwrap();
+            assert_eq!(found.as_str(), "old", "the cache has what was discarded");
+            continue;
+        }
+        // The cached value has ended, say, and the source has the one before.
+        backend.films().build().unwrap().remove(&7).await.unwrap();
+        let films = &behind;
+        until_ready("it is removed near too", || async move {
+            let found = films.get_or_load(&7, source("old")).await.unwrap();
+            found.as_str() == "old"
+        })
+        .await;
+        assert!(behind.retry(&7).await.unwrap());
+        until(&behind, 0, 0).await;
+        let found = behind.get_or_load(&7, source("written")).await.unwrap();
+        assert_ne!(found.as_str(), "old", "the source has another one by now");
+    }
 }
 
 async fn shutdown(backend: Backend) {
@@ -371,9 +448,14 @@ async fn what_cannot_be_read_in_a_journal_is_dropped_and_holds_up_nothing() {
     server
         .command(&["ZADD", "write-behind:{films}:due", "1", "nobody"])
         .unwrap();
+    let last = "write-behind:{films}:last";
+    for noise in ["99999999999999999999", "9007199254740992", "nan"] {
+        server.command(&["SET", last, noise]).unwrap();
+        waits.write(9, noise.to_owned()).await.unwrap();
+    }
     assert_eq!(waits.dead_letters().await.unwrap().len(), 0);
     let left = waits.shutdown(Duration::from_secs(20)).await.unwrap();
     assert_eq!(left.waiting, 0);
-    assert_eq!(database.count(), 2);
+    assert_eq!(database.count(), 3);
     assert_eq!(counts.of("larder_poisoned_total"), 3, "{}", counts.text());
 }

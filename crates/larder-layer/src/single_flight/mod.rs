@@ -127,6 +127,15 @@ impl<K: Hash + Eq, T> SingleFlight<K, T> {
         invalidate_in(&mut self.stripe(self.hasher.hash_one(key)).lock(), key);
     }
 
+    /// Invalidates every flight, as [`invalidate`](Self::invalidate) does that of a key.
+    pub fn invalidate_all(&self) {
+        for stripe in &self.stripes {
+            for (_, flight) in stripe.lock().drain(..) {
+                flight.is_invalidated.store(true, Ordering::Release);
+            }
+        }
+    }
+
     /// Invalidates the flight of `key`, and runs `keep` before any later flight can keep anything.
     ///
     /// For a caller that has a newer value than the flight will find. `keep` runs under a lock, and must not

@@ -106,6 +106,19 @@ async fn an_outcome_from_elsewhere_releases_the_followers_of_whoever_leads() {
     flights.complete("a", 10);
 }
 
+#[test]
+fn when_all_flights_are_invalidated_each_is_joined_by_nobody_and_keeps_nothing() {
+    let flights = flights();
+    let keys: Vec<_> = (0..50).map(|key| key.to_string()).collect();
+    let leaders: Vec<_> = keys.iter().map(|key| lead(&flights, key)).collect();
+    flights.invalidate_all();
+    for (key, old) in keys.iter().zip(leaders) {
+        assert_eq!(old.if_current(|| "kept"), None);
+        assert_eq!(lead(&flights, key).if_current(|| "kept"), Some("kept"));
+    }
+    assert_eq!(flights.under_way(), 0);
+}
+
 #[tokio::test(start_paused = true)]
 async fn an_invalidated_flight_is_joined_by_nobody_and_keeps_nothing() {
     let flights = flights();

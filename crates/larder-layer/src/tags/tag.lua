@@ -4,3 +4,5 @@ local held = redis.call('GET', KEYS[1])
 local changed, kept = string.match(string.sub(held or '', 17), '^(%d+) (%d+)$')
 local generation = changed and string.sub(held, 1, 16)
 changed, kept = tonumber(changed), tonumber(kept)
+-- Neither was a number past 2^53 written here.
+if generation and math.max(changed, kept) > 9007199254740992 then generation, changed, kept = nil end

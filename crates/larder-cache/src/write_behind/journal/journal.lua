@@ -1,10 +1,17 @@
 -- KEYS: the writes by key, when each is due, the dead letters, the last version, since when each waits.
+-- A version within 2^53, or nil for anything else.
+local function number(text)
+  local version = tonumber(string.match(text or '', '^%d+$') or '')
+  return version and version <= 9007199254740992 and version or nil
+end
+
 -- A write is its version and its attempts as text, then the value. Nothing else is one.
 local function read(hash, key)
   local held = redis.call('HGET', hash, key)
   local version, attempts, value = string.match(held or '', '^(%d+) (%d+) (.*)$')
-  if not version or #version > 15 or #attempts > 9 then return nil end
-  return {version = tonumber(version), attempts = tonumber(attempts), value = value}
+  version = number(version)
+  if not version or #attempts > 9 then return nil end
+  return {version = version, attempts = tonumber(attempts), value = value}
 end
 
 local function write(hash, key, it)

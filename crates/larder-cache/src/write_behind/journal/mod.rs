@@ -99,9 +99,9 @@ impl Program for Push {
             record.put(Journal::default(), kept(self.keep));
         }
         let journal = record.update(kept(self.keep))?;
-        journal.last += 1;
-        journal.dead.remove(&self.key);
         let now = now.as_micros();
+        journal.last = now.max(journal.last + 1);
+        journal.dead.remove(&self.key);
         let held = journal.waiting.get(&self.key);
         let (due, since) = held.map_or((now, now), |it| (it.due, it.since));
         let waiting = Waiting {
