@@ -3,23 +3,24 @@
 mod error;
 mod manifest;
 mod reader;
+mod writer;
 
 use std::sync::Arc;
-use std::time::Duration;
 
 use bytes::Bytes;
 use larder_store::{
-    Delete, ErrorKind, ExpireOutcome, Key, KeyId, Kind, Put, Result, Store, Ttl, count_poisoned,
+    ErrorKind, ExpireOutcome, Key, KeyId, Kind, Result, Store, Ttl, count_poisoned,
 };
-use sha2::{Digest, Sha256};
-use tokio::io::{AsyncRead, AsyncReadExt};
+use tokio::io::AsyncRead;
+use tokio::runtime::Handle;
 
 use crate::records::check_name;
 use crate::update::{Next, Updates};
 
 pub use error::BlobError;
-use manifest::{CHUNK, Manifest, chunk_key, seal};
+use manifest::{Manifest, chunk_key};
 pub use reader::BlobReader;
+use writer::Unnamed;
 
 const MANIFESTS: Kind = Kind::pinned("blob");
 
@@ -30,8 +31,9 @@ const MANIFESTS: Kind = Kind::pinned("blob");
 ///    is the one before or the new one, whole, whatever happens in between.
 /// 2. A chunk has a checksum, and the manifest the SHA-256 of the whole. A reader never ends with other bytes
 ///    than were written.
-/// 3. Every chunk has a TTL from the first write on: that of the blob, and twice the longest transfer. What a
-///    write leaves that was given up ends by itself.
+/// 3. The chunks of a write that fails or is given up are removed, in the background if its caller went away.
+///    Every chunk has a TTL from the first write on, that of the blob and twice the longest transfer: so what a
+///    process leaves that dies ends by itself.
 /// 4. Whoever replaces or removes a blob lets its chunks live for one more transfer, so that readers reach
 ///    the end.
 ///
@@ -71,9 +73,6 @@ pub struct BlobInfo {
     /// Their SHA-256, for an ETag.
     pub sha256: [u8; 32],
 }
-
-/// How many chunks are removed at once.
-const REMOVED: usize = 64;
 
 impl Blobs {
     /// Makes the blobs called `name`, each of which lives for `ttl` after it was written.
@@ -116,26 +115,29 @@ impl Blobs {
     /// [`BlobError`] says what the blob is then.
     ///
     /// # Cancellation
-    /// The blob is the one before or the new one, whole. Chunks that were written end by their TTL.
+    /// The blob is the one before or the new one, whole. Chunks are removed in the background, unless the
+    /// manifest was being written: then they end by their TTL.
     pub async fn put(
         &self,
         id: impl KeyId,
         source: impl AsyncRead + Send,
     ) -> Result<BlobInfo, BlobError> {
-        let (key, nonce) = (self.key(id), rand::random());
-        let mut written = 0;
-        let write = self.write(&nonce, source, &mut written);
+        let key = self.key(id);
+        let mut unnamed = Unnamed::new(self);
+        let write = unnamed.write(source);
         let info = match tokio::time::timeout(self.max_transfer.into(), write).await {
             Ok(Ok(info)) => info,
             Ok(Err(error)) => {
-                self.remove_chunks(&nonce, written).await;
+                unnamed.remove().await;
                 return Err(error);
             }
             Err(_) => {
-                self.remove_chunks(&nonce, written).await;
+                unnamed.remove().await;
                 return Err(BlobError::TooSlow);
             }
         };
+        let chunks = unnamed.name();
+        let nonce = chunks.nonce;
         let manifest = Manifest { nonce, info };
         let (bytes, ttl) = (manifest.write(), self.ttl);
         let swap = |before: Option<&Bytes>| Next::put(bytes.clone(), ttl, before.cloned());
@@ -150,7 +152,7 @@ impl Blobs {
                 let may_be_there = matches!(&error, BlobError::Store(error)
                     if error.kind() == ErrorKind::MayHaveRun);
                 if !may_be_there {
-                    self.remove_chunks(&nonce, written).await;
+                    chunks.remove(&*self.store).await;
                 }
                 Err(error)
             }
@@ -226,52 +228,6 @@ impl Blobs {
         Ok(manifest)
     }
 
-    /// Writes the chunks, and counts them in `written`.
-    async fn write(
-        &self,
-        nonce: &[u8; 16],
-        source: impl AsyncRead + Send,
-        written: &mut u64,
-    ) -> Result<BlobInfo, BlobError> {
-        // One byte more, so that a source that is too large is seen.
-        let mut source = std::pin::pin!(source.take(self.max_size.saturating_add(1)));
-        let transfers = Duration::from(self.max_transfer) * 2;
-        let ttl = Duration::from(self.ttl).saturating_add(transfers);
-        let ttl = Ttl::try_from(ttl).unwrap_or(Ttl::MAX);
-        let (mut digest, mut size) = (Sha256::new(), 0);
-        let mut buffer = vec![0; CHUNK];
-        loop {
-            let mut filled = 0;
-            while filled < CHUNK {
-                match source.read(&mut buffer[filled..]).await? {
-                    0 => break,
-                    read => filled += read,
-                }
-            }
-            if filled == 0 {
-                break;
-            }
-            size += filled as u64;
-            if size > self.max_size {
-                let max = self.max_size;
-                return Err(BlobError::TooLarge { max });
-            }
-            digest.update(&buffer[..filled]);
-            let chunk = *written;
-            let sealed = seal(chunk, &buffer[..filled]);
-            // It is there for a removal even if its reply is lost.
-            *written += 1;
-            let put = Put::new(chunk_key(nonce, chunk), sealed, ttl);
-            // Without a condition it is stored or fails.
-            let _ = self.store.put(&put).await?;
-            if filled < CHUNK {
-                break;
-            }
-        }
-        let sha256 = digest.finalize().into();
-        Ok(BlobInfo { size, sha256 })
-    }
-
     /// Ends the lives of the chunks of a blob that is no more, after its readers.
     ///
     /// A failure leaves them to their own TTL.
@@ -279,23 +235,22 @@ impl Blobs {
         let Some(manifest) = manifest else {
             return;
         };
-        for chunk in 0..manifest.chunks() {
-            let key = chunk_key(&manifest.nonce, chunk);
-            // So do those behind a chunk that is gone: a manifest that was changed may name any number.
-            match self.store.expire(&key, self.max_transfer).await {
-                Ok(ExpireOutcome::TtlSet) => {}
-                Ok(ExpireOutcome::NotFound) | Err(_) => return,
-            }
+        let ending = end(self.store.clone(), manifest, self.max_transfer);
+        // In a task of its own, which goes on if its caller goes away.
+        match Handle::try_current() {
+            Ok(runtime) => drop(runtime.spawn(ending).await),
+            Err(_) => ending.await,
         }
     }
+}
 
-    /// Removes the chunks of a write that is given up, which no manifest names.
-    async fn remove_chunks(&self, nonce: &[u8; 16], written: u64) {
-        let deletes = (0..written).map(|chunk| Delete::new(chunk_key(nonce, chunk)));
-        let deletes: Vec<_> = deletes.collect();
-        for deletes in deletes.chunks(REMOVED) {
-            // A failure leaves them to their TTL.
-            let _ = self.store.delete_many(deletes).await;
+async fn end(store: Arc<dyn Store>, manifest: Manifest, left: Ttl) {
+    for chunk in 0..manifest.chunks() {
+        let key = chunk_key(&manifest.nonce, chunk);
+        // So do those behind a chunk that is gone: a manifest that was changed may name any number.
+        match store.expire(&key, left).await {
+            Ok(ExpireOutcome::TtlSet) => {}
+            Ok(ExpireOutcome::NotFound) | Err(_) => return,
         }
     }
 }

@@ -99,16 +99,18 @@ impl Fenced {
         value: impl Into<Bytes>,
         ttl: Ttl,
     ) -> Result<FencedPut> {
+        let value = value.into();
+        if value.len() > DEFAULT_MAX_VALUE {
+            let text = format!("a fenced value is at most {DEFAULT_MAX_VALUE} bytes");
+            return Err(Error::new("put", ErrorKind::TooLarge, text));
+        }
         let put = PutFenced {
             token: i64::try_from(token.as_u64()).unwrap_or(i64::MAX),
             life_us: ttl.as_micros(),
             memory: ttl.max(self.memory),
-            value: value.into(),
+            // It may be a part of something large, which a store in this process would keep.
+            value: Bytes::copy_from_slice(&value),
         };
-        if put.value.len() > DEFAULT_MAX_VALUE {
-            let text = format!("a fenced value is at most {DEFAULT_MAX_VALUE} bytes");
-            return Err(Error::new("put", ErrorKind::TooLarge, text));
-        }
         let key = Key::new(FencedValue::KIND, id);
         Ok(match self.programs.run(&key, &put).await? {
             (true, _) => FencedPut::Written,

@@ -44,7 +44,8 @@ for _, old in ipairs(redis.call('ZRANGEBYSCORE', KEYS[3], '-inf', num(now), 'LIM
   redis.call('ZREM', KEYS[3], old)
 end
 if not closes and redis.call('HLEN', KEYS[2]) >= tonumber(ARGV[9]) then return {'full', ''} end
-if done == 'd' and to ~= '' and redis.call('HEXISTS', KEYS[1], to) == 0
+-- What was held is given back though others have taken the room of its account.
+if done == 'd' and to ~= '' and op ~= 'release' and redis.call('HEXISTS', KEYS[1], to) == 0
   and redis.call('HLEN', KEYS[1]) > tonumber(ARGV[10]) then
   return {'full', ''}
 end

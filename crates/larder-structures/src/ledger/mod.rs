@@ -29,8 +29,9 @@ pub use record::{InspectLedger, LedgerRecord};
 /// is. Amounts are integers from 1 to 2^53, and so is the total: money in cents.
 ///
 /// A ledger holds at most 10,000 accounts with something on them, and remembers at most 100,000 ids; a
-/// request past that is refused. Accounts and ids are 1 to 256 bytes of text. Each request begins the TTL
-/// of the whole ledger anew. Each method takes one round trip, or none in process.
+/// request past that is refused, but for a release, which gives back what is held. Accounts and ids are 1
+/// to 256 bytes of text. Each request that is carried out begins the TTL of the whole ledger anew. Each
+/// method takes one round trip, or none in process.
 ///
 /// No step spans two ledgers. To move an amount from one to another, hold it in the first, credit it in
 /// the second, and settle the hold; each step can be sent again, so a process that starts anew goes on
@@ -184,10 +185,10 @@ impl Ledger {
         closed("settle", self.apply(ledger, "settle", hold, request).await?)
     }
 
-    /// Gives what a hold has set aside back to its account.
+    /// Gives what a hold has set aside back to its account, for which there is always room.
     ///
     /// # Errors
-    /// As [`transfer`](Self::transfer) gives them.
+    /// Those of the store, and [`ErrorKind::Invalid`] if the id is out of its bounds.
     ///
     /// # Cancellation
     /// It may or may not be released.

@@ -190,7 +190,9 @@ impl Program for Apply {
         if let Some(held) = record.get_mut() {
             held.forget(now);
             let is_new = |to: &Arc<str>| !held.accounts.contains_key(to);
-            let has_account = is_short || !to.is_some_and(is_new);
+            // What was held is given back though others have taken the room of its account.
+            let is_back = matches!(request, Request::Release);
+            let has_account = is_short || is_back || !to.is_some_and(is_new);
             // The total is one more field of the balances.
             let fields = held.accounts.len() + usize::from(held.total != 0);
             let many = held.requests.len();

@@ -109,6 +109,7 @@ async fn every_fault_that_is_planted_in_the_lua_of_a_ledger_is_caught() {
             (APPLY, "if not closes and", "if"),
             (APPLY, ">= tonumber(ARGV[9])", "> tonumber(ARGV[9])"),
             (APPLY, "redis.call('HEXISTS', KEYS[1], to) == 0", "true"),
+            (APPLY, "and op ~= 'release'", ""),
             (APPLY, "> tonumber(ARGV[10])", ">= tonumber(ARGV[10])"),
             (
                 APPLY,

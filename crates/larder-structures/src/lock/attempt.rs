@@ -107,10 +107,12 @@ impl Gate {
                 Err(error) => acquire.place_us > 0 || error.kind() == ErrorKind::MayHaveRun,
             };
             let left = match acquired? {
-                Acquired::Held(fence) => {
+                Acquired::Held(fence, left) => {
                     // Without a runtime there is no guard, and the lock is given back.
                     left_behind.may_hold = true;
-                    let guard = LockGuard::new(self.clone(), fence, started);
+                    // An earlier look may have been carried out late: then less of the lease is left.
+                    let left = Duration::from_micros(left.max(0).unsigned_abs());
+                    let guard = LockGuard::new(self.clone(), fence, started, left);
                     left_behind.may_hold = false;
                     return Ok(Some(guard));
                 }

@@ -41,11 +41,11 @@ struct Held {
 }
 
 impl LockGuard {
-    /// A lock that was asked for at `started`, and given under `fence`.
-    pub(super) fn new(gate: Gate, fence: i64, started: Instant) -> Self {
-        let ends = watch::Sender::new(started + Duration::from(gate.first_hold()));
+    /// A lock that was asked for at `started`, and given under `fence` for `left`.
+    pub(super) fn new(gate: Gate, fence: i64, started: Instant, left: Duration) -> Self {
+        let ends = watch::Sender::new(started + certain(left));
         let held = Arc::new(Held { gate, fence, ends });
-        let renewal = tokio::spawn(renew(held.clone(), started)).abort_handle();
+        let renewal = tokio::spawn(renew(held.clone(), started, left)).abort_handle();
         Self {
             held,
             renewal,
@@ -68,7 +68,8 @@ impl LockGuard {
 
     /// Waits until the lock is lost. It also resolves when the lock is released.
     ///
-    /// It resolves by this process's own clock, whatever becomes of the store.
+    /// It resolves by this process's own clock, whatever becomes of the store, and a little before the
+    /// lease ends: by a hundredth of it and 2 ms, for clocks that run apart and timers that are late.
     pub fn lost(&self) -> impl Future<Output = ()> + Send + use<> {
         let mut ends = self.held.ends.subscribe();
         async move {
@@ -145,8 +146,17 @@ impl Held {
     }
 }
 
-/// Renews what is held at a third of its lease, until it is lost or the longest time has passed.
-async fn renew(held: Arc<Held>, started: Instant) {
+/// How much of a lease its holder relies upon.
+///
+/// The store's clock may run faster than ours, and a timer of tokio's is late by up to a millisecond.
+fn certain(lease: Duration) -> Duration {
+    let margin = lease / 100 + Duration::from_millis(2);
+    lease - margin.min(lease / 2)
+}
+
+/// Renews what is held for `left` at a third of that, and then at a third of its lease, until it is lost or
+/// the longest time has passed.
+async fn renew(held: Arc<Held>, started: Instant, left: Duration) {
     let Gate {
         programs,
         key,
@@ -155,7 +165,7 @@ async fn renew(held: Arc<Held>, started: Instant) {
     } = &held.gate;
     let lease = Duration::from(held.gate.first_hold());
     let stop = started.checked_add(*max_hold);
-    let mut next = started + lease / 3;
+    let mut next = started + left.min(lease) / 3;
     loop {
         sleep_until(next).await;
         let (started, end) = (Instant::now(), *held.ends.borrow());
@@ -163,7 +173,7 @@ async fn renew(held: Arc<Held>, started: Instant) {
         // Rounded down, so that nothing is held for longer than it may be.
         let hold = Duration::from_millis(left.min(lease).as_millis() as u64);
         let Ok(ttl) = Ttl::try_from(hold) else { return };
-        if started >= end || started + hold <= end {
+        if started >= end || started + certain(hold) <= end {
             // It is lost, or would end no later: what is left of it is the last.
             return;
         }
@@ -171,7 +181,7 @@ async fn renew(held: Arc<Held>, started: Instant) {
         let renew = Renew { fence, hold_us };
         next = match timeout_at(end, programs.run(key, &renew)).await {
             Ok(Ok(true)) => {
-                held.ends.send_replace(started + hold);
+                held.ends.send_replace(started + certain(hold));
                 started + lease / 3
             }
             Ok(Ok(false)) => {

@@ -49,8 +49,9 @@ pub enum Order {
 /// # Rules
 /// 1. A lock is held for its lease, and renewed at a third of it while the [`LockGuard`] lives, for
 ///    [`with_max_hold`](Self::with_max_hold) at most.
-/// 2. The holder measures its lease by its own monotonic clock, from before the request was sent. So
-///    [`LockGuard::lost`] resolves before anybody else can hold the lock, unless the store lost it.
+/// 2. The holder measures its lease by its own monotonic clock, from before the request was sent, and ends
+///    it a little early. So [`LockGuard::lost`] resolves before anybody else can hold the lock, unless the
+///    store lost it or its clock was set forward.
 /// 3. Each holder has a [token](LockGuard::token) above those before it, also after a failover. Whatever the
 ///    lock protects should refuse an older token than the newest that it has seen: see
 ///    [`Fenced`](crate::fenced::Fenced).

@@ -80,8 +80,8 @@ pub(crate) struct Acquire {
 /// The result of an attempt.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub(crate) enum Acquired {
-    /// A permit is held, under this fence.
-    Held(i64),
+    /// A permit is held under this fence, for so many microseconds.
+    Held(i64, i64),
     /// None is free. Whoever is before us ends in this time, in microseconds, unless it is prolonged.
     Busy(i64),
     /// The queue is full.
@@ -104,7 +104,7 @@ impl Program for Acquire {
         let now = now.as_micros();
         let mut permits = Permits::at(now, record);
         if let Some(mine) = permits.held.iter().find(|it| it.owner == self.owner) {
-            return Acquired::Held(mine.fence);
+            return Acquired::Held(mine.fence, mine.ends - now);
         }
         let mine = permits.queue.iter().position(|it| it.owner == self.owner);
         let ahead = match self.place_us {
@@ -123,7 +123,7 @@ impl Program for Acquire {
                 owner: self.owner,
             });
             permits.keep(now, record);
-            return Acquired::Held(fence);
+            return Acquired::Held(fence, self.hold_us);
         }
         let holders = permits.held.iter().map(|it| it.ends);
         let before = permits.queue.iter().take(ahead).map(|it| it.ends);
@@ -150,7 +150,7 @@ impl FromWire for Acquired {
     /// Reads `{1, fence, hold}`, `{0, 0, left}` or `{2, 0, 0}`.
     fn from_wire(wire: Wire) -> Result<Self> {
         match wire.read::<(i64, i64, i64)>()? {
-            (1, fence, _) => Ok(Self::Held(fence)),
+            (1, fence, left) => Ok(Self::Held(fence, left)),
             (0, 0, left) => Ok(Self::Busy(left)),
             (2, 0, 0) => Ok(Self::Full),
             (_, _, _) => Err(Wire::unexpected("the result of an attempt")),

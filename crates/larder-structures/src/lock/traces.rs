@@ -1,11 +1,16 @@
+use std::sync::Arc;
+use std::sync::atomic::{AtomicUsize, Ordering};
+use std::time::Duration;
+
 use async_trait::async_trait;
 use fastrand::Rng;
-use larder_store::program::{Program, Programs, Record};
+use larder_store::program::{Call, Calls, Program, Programs, Record, Wire};
 use larder_store::wait::Waits;
-use larder_store::{Key, Store, Timestamp};
+use larder_store::{Error, ErrorKind, Key, ManualClock, Result, Store, Timestamp};
 use larder_test::server::RedisServer;
 use larder_test::trace::{Observed, Step, step};
 use larder_worlds::traces::pair;
+use tokio::time::Instant;
 
 use super::permits::{Acquire, Leave, Permits, Release, Renew};
 use crate::traces::{catches, holds};
@@ -126,6 +131,7 @@ async fn every_fault_that_is_planted_in_the_lua_of_a_lock_is_caught() {
                 "if it.owner == owner then return",
                 "if false then return",
             ),
+            (Acquire::SCRIPT, "num(it.ends - at)}", "num(it.ends)}"),
             (
                 Acquire::SCRIPT,
                 "if it.owner == owner then mine",
@@ -197,6 +203,62 @@ async fn every_fault_that_is_planted_in_the_lua_of_a_lock_is_caught() {
     .await;
 }
 
+/// A store that gets the first attempt again, late, when its caller has heard that the lock is taken: so
+/// it is after a connection was replaced. Renewals do not reach it.
+struct Late {
+    inner: Arc<dyn Programs>,
+    clock: ManualClock,
+    /// The fence of whoever holds the lock at first.
+    fence: i64,
+    calls: AtomicUsize,
+}
+
+#[async_trait]
+impl Programs for Late {
+    async fn call(&self, key: &Key, call: &mut dyn Call) -> Result<()> {
+        match self.calls.fetch_add(1, Ordering::SeqCst) {
+            0 => {
+                self.inner.call(key, call).await?;
+                let fence = self.fence;
+                assert!(self.inner.run(key, &Release { fence }).await?);
+                self.inner.call(key, call).await?;
+                self.clock.advance(Duration::from_secs(20));
+                call.reply(Wire::List(vec![Wire::Int(0); 3]))
+            }
+            1 => self.inner.call(key, call).await,
+            _ => Err(Error::new(
+                "run",
+                ErrorKind::NotSent,
+                "a test asked for this",
+            )),
+        }
+    }
+
+    async fn call_many<'a>(&self, calls: Calls<'a>) -> Vec<Result<()>> {
+        self.inner.call_many(calls).await
+    }
+}
+
+#[tokio::test(start_paused = true)]
+async fn a_holder_counts_its_lease_from_the_attempt_that_took_the_lock() {
+    let clock = ManualClock::default();
+    let moka = larder_moka::MokaStore::builder().with_clock(clock.clone());
+    let mut lock = super::Lock::new(Arc::new(moka.build()), "report").unwrap();
+    let holder = lock.try_lock().await.unwrap().unwrap();
+    lock.gate.programs = Arc::new(Late {
+        inner: lock.gate.programs.clone(),
+        clock,
+        fence: holder.token().as_u64() as i64,
+        calls: AtomicUsize::new(0),
+    });
+    let began = Instant::now();
+    let guard = lock.lock(Duration::from_secs(60)).await.unwrap().unwrap();
+    guard.lost().await;
+    // Of thirty seconds, twenty had passed.
+    let told = began.elapsed();
+    assert!(told <= Duration::from_secs(10), "{told:?}");
+}
+
 /// What a step does, and whether it wakes.
 struct Case<P> {
     program: P,
@@ -217,7 +279,7 @@ async fn both_forms_wake_when_something_is_given_back_and_not_otherwise() {
     let moka = larder_moka::MokaStore::builder()
         .with_clock(pair.clock.clone())
         .build();
-    let moka = std::sync::Arc::new(moka);
+    let moka = Arc::new(moka);
     let at = Wakes {
         lua: &*pair.lua,
         rust: moka.clone().programs().unwrap(),
@@ -236,7 +298,7 @@ async fn both_forms_wake_when_something_is_given_back_and_not_otherwise() {
     })
     .await;
     let fence = pair.lua.run(&at.key, &acquire(1, 0)).await.unwrap();
-    let super::permits::Acquired::Held(fence) = fence else {
+    let super::permits::Acquired::Held(fence, _) = fence else {
         panic!("{fence:?}")
     };
     let renew = |hold_us| Renew { fence, hold_us };
@@ -279,8 +341,8 @@ async fn both_forms_wake_when_something_is_given_back_and_not_otherwise() {
 
 struct Wakes<'a> {
     lua: &'a dyn Programs,
-    rust: std::sync::Arc<dyn Programs>,
-    waits: std::sync::Arc<dyn Waits>,
+    rust: Arc<dyn Programs>,
+    waits: Arc<dyn Waits>,
     server: &'a RedisServer,
     key: Key,
 }

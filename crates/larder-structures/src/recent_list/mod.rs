@@ -119,15 +119,17 @@ impl RecentList {
     /// # Cancellation
     /// It may or may not be there.
     pub async fn push(&self, id: impl KeyId, item: impl Into<Bytes>) -> Result<ItemId> {
-        let push = Push {
-            item: item.into(),
-            ttl: self.ttl,
-            max_items: self.max_items,
-        };
-        if push.item.len() > MAX_ITEM {
+        let item = item.into();
+        if item.len() > MAX_ITEM {
             let text = "an item is at most 64 KiB: keep a key of what is larger";
             return Err(Error::new("push", ErrorKind::TooLarge, text));
         }
+        let push = Push {
+            // It may be a part of something large, which a store in this process would keep.
+            item: Bytes::copy_from_slice(&item),
+            ttl: self.ttl,
+            max_items: self.max_items,
+        };
         Ok(ItemId(self.records.run(id, &push).await?))
     }
 

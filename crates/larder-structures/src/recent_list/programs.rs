@@ -42,7 +42,11 @@ impl Program for Push {
     const SCRIPT: &'static Script = &Script::new(
         "recent-push",
         Effect::Once,
-        "local function number(text) return tonumber(text or '') or 0 end
+        "-- What is past 2^53 was not written here.
+         local function number(text)
+           local n = tonumber(text or '')
+           return n and n < 9007199254740992 and n or 0
+         end
          local last = number(redis.call('ZRANGE', KEYS[1], -1, -1, 'WITHSCORES')[2])
          last = math.max(last, number(redis.call('GET', KEYS[2])))
          local at = math.max(now(), last + 1)

@@ -148,6 +148,8 @@ impl<T: Serialize + DeserializeOwned> Record<T> {
 
     /// Writes some fields beside those that are there, and returns whether there is a record.
     ///
+    /// Whether `T` can read them is not checked: give each field the type that it has in `T`, and no NaN.
+    ///
     /// # Errors
     /// As [`put`](Self::put) gives them.
     ///

@@ -1,3 +1,4 @@
+use std::collections::BTreeSet;
 use std::io;
 use std::pin::Pin;
 use std::sync::Arc;
@@ -10,10 +11,11 @@ use larder_store::{ErrorKind, Key, Kind, Put, Store, Ttl};
 use larder_structures::blob::{BlobError, BlobReader, Blobs};
 use larder_test::faulty::{Faulty, Lie, Operations, Switch, Trouble};
 use larder_worlds::on_every_store;
-use tokio::io::{AsyncRead, ReadBuf};
+use tokio::io::{AsyncRead, AsyncWriteExt, ReadBuf};
 
 const HOUR: Ttl = Ttl::from_secs(3600);
 const CHUNK: usize = 128 * 1024;
+const CHUNKS: Kind = Kind::pinned("blob-chunk");
 
 fn blobs(store: &Arc<dyn Store>) -> Blobs {
     Blobs::new(store.clone(), "test", HOUR).unwrap()
@@ -34,6 +36,40 @@ async fn read(reader: Option<BlobReader>) -> Option<Vec<u8>> {
     let mut read = Vec::new();
     reader?.copy_to(&mut read).await.unwrap();
     Some(read)
+}
+
+/// The TTLs of all chunks.
+async fn chunk_ttls(store: &Arc<dyn Store>) -> Vec<Ttl> {
+    let scan = store.clone().scan().unwrap();
+    let (mut keys, mut after) = (BTreeSet::new(), None);
+    loop {
+        let page = scan.page("blob-chunk", after.as_ref(), 100).await.unwrap();
+        keys.extend(page.keys);
+        after = page.next;
+        if after.is_none() {
+            break;
+        }
+    }
+    let mut ttls = Vec::new();
+    for key in keys {
+        ttls.extend(
+            store
+                .ttl(&Key::parse(&key, &[CHUNKS]).unwrap())
+                .await
+                .unwrap(),
+        );
+    }
+    ttls
+}
+
+/// Waits until the TTLs of all chunks are so.
+async fn until_chunks(store: &Arc<dyn Store>, are: impl Fn(&[Ttl]) -> bool) {
+    larder_worlds::soon(async {
+        while !are(&chunk_ttls(store).await) {
+            tokio::time::sleep(Duration::from_millis(2)).await;
+        }
+    })
+    .await;
 }
 
 /// A source that fails after its bytes, or goes on for ever, and counts what was taken.
@@ -158,6 +194,40 @@ on_every_store! { memory, redis, cluster;
         assert_eq!(taken.load(Ordering::Relaxed), CHUNK, "the source was read ahead");
         switch.clear();
         assert_eq!(read(blobs.get("a").await.unwrap()).await, Some(old));
+    }
+
+    async fn a_write_that_is_given_up_leaves_no_chunk_behind(world: World) {
+        let (blobs, data) = (blobs(&world.store), data(10, 3 * CHUNK));
+        let (source, mut visitor) = tokio::io::duplex(CHUNK);
+        let sent = async {
+            visitor.write_all(&data).await.unwrap();
+            until_chunks(&world.store, |ttls| ttls.len() == 3).await;
+        };
+        tokio::select! {
+            _ = blobs.put("a", source) => panic!("the visitor is still there"),
+            () = sent => {}
+        }
+        until_chunks(&world.store, <[_]>::is_empty).await;
+    }
+
+    async fn the_chunks_of_a_blob_that_was_replaced_end_though_the_caller_went_away(world: World) {
+        let (blobs, switch) = faulty(&world.store);
+        blobs.put("a", &data(11, 3 * CHUNK)[..]).await.unwrap();
+        let long = Ttl::from_secs(2 * 3_600);
+        assert!(chunk_ttls(&world.store).await.iter().all(|ttl| *ttl > long));
+        switch.set_on(Operations::Writes, Trouble::Delay(Duration::from_millis(20)));
+        let begun = switch.operations();
+        // Its manifest is read and written, and the first of three chunks is being ended.
+        tokio::select! {
+            _ = blobs.put("a", &[][..]) => panic!("it takes a while to end three chunks"),
+            () = async {
+                while switch.operations() < begun + 3 {
+                    tokio::task::yield_now().await;
+                }
+            } => {}
+        }
+        until_chunks(&world.store, |ttls| ttls.iter().all(|ttl| *ttl <= HOUR)).await;
+        assert_eq!(chunk_ttls(&world.store).await.len(), 3);
     }
 
     async fn what_was_changed_or_is_gone_is_torn(world: World) {

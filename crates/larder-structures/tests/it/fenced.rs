@@ -3,6 +3,7 @@
 use std::sync::Arc;
 use std::time::Duration;
 
+use bytes::Bytes;
 use larder_store::lease::Fence;
 use larder_store::{ErrorKind, Ttl};
 use larder_structures::fenced::{Fenced, FencedPut};
@@ -41,6 +42,14 @@ on_every_store! { memory, redis, cluster;
         assert_eq!(reports.put(1_u32, old, "y", MINUTE).await.unwrap(), stale);
         world.advance(Duration::from_secs(3540));
         assert_eq!(reports.put(1_u32, old, "y", MINUTE).await.unwrap(), FencedPut::Written);
+    }
+
+    async fn a_value_that_is_a_part_of_something_large_keeps_nothing_else_alive(world: World) {
+        let reports = Fenced::new(world.store.clone()).unwrap();
+        let body = Bytes::from(vec![7; 1 << 20]);
+        let put = reports.put(1_u32, Fence::from_u64(1), body.slice(..10), HOUR).await;
+        assert_eq!(put.unwrap(), FencedPut::Written);
+        assert!(body.is_unique(), "its ten bytes hold a mebibyte");
     }
 
     async fn what_no_store_takes_is_refused_alike(world: World) {

@@ -129,6 +129,17 @@ on_every_store! { memory, redis, cluster;
         assert_eq!(ledger.balances("eur", &["ada", "bob", "cy"]).await.unwrap(), [7, 3, 0]);
     }
 
+    async fn what_was_held_is_given_back_though_the_accounts_are_full(world: World) {
+        let ledger = ledger(&world.store).with_max_accounts(1);
+        ledger.credit("eur", "1", "ada", 5).await.unwrap();
+        ledger.hold("eur", "2", "ada", 5).await.unwrap();
+        ledger.credit("eur", "3", "bob", 1).await.unwrap();
+        let error = ledger.settle("eur", "2", Some("cy")).await.unwrap_err();
+        assert_eq!(error.kind(), ErrorKind::Refused(Refusal::Full));
+        assert_eq!(ledger.release("eur", "2").await.unwrap(), Closed::Done);
+        assert_eq!(ledger.balances("eur", &["ada", "bob"]).await.unwrap(), [5, 1]);
+    }
+
     async fn a_total_stays_exact_up_to_its_limit(world: World) {
         let ledger = ledger(&world.store);
         ledger.credit("eur", "1", "ada", MAX_INT).await.unwrap();

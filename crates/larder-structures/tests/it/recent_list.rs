@@ -1,9 +1,10 @@
 use std::sync::Arc;
 use std::time::Duration;
 
+use bytes::Bytes;
 use larder_store::{ErrorKind, Store, Ttl};
 use larder_structures::recent_list::{ItemId, MAX_ITEM, MAX_PAGE, Page, RecentList};
-use larder_worlds::on_every_store;
+use larder_worlds::{World, on_every_store};
 
 const HOUR: Ttl = Ttl::from_secs(3600);
 
@@ -29,6 +30,12 @@ on_every_store! { memory, redis, cluster;
         assert_eq!((list.len("a").await.unwrap(), list.clear("a").await.unwrap()), (0, 0));
         let three = list.push("a", "three").await.unwrap();
         assert!(three > two, "{three:?} after {two:?}");
+    }
+
+    async fn an_item_that_is_a_part_of_something_large_keeps_nothing_else_alive(world: World) {
+        let (list, body) = (list(&world.store), Bytes::from(vec![7; 1 << 20]));
+        list.push("a", body.slice(..10)).await.unwrap();
+        assert!(body.is_unique(), "its ten bytes hold a mebibyte");
     }
 
     async fn the_newest_items_come_first(world: World) {
@@ -110,5 +117,23 @@ on_every_store! { memory, redis, cluster;
         assert_eq!(page, Page::default());
         let page = list.after("a", ItemId::from_u64(u64::MAX), 5).await.unwrap();
         assert_eq!(page, Page::default());
+    }
+}
+
+#[tokio::test]
+async fn a_last_number_that_no_list_writes_keeps_nobody_from_pushing() {
+    let world = World::redis().await;
+    let (server, list) = (world.server.as_ref().unwrap(), list(&world.store));
+    for noise in ["99999999999999999999", "9007199254740992", "nan", "x"] {
+        let item = list.push("a", "gone").await.unwrap();
+        assert!(list.remove("a", item).await.unwrap());
+        let last = server.command(&["KEYS", "*:last"]).unwrap();
+        let last = last.array().unwrap()[0].text().unwrap().into_owned();
+        server
+            .command(&["SET", &last, noise, "PX", "3600000"])
+            .unwrap();
+        let item = list.push("a", noise).await.unwrap();
+        assert_eq!(values(&list.newest("a", 9).await.unwrap()), [noise]);
+        assert!(list.remove("a", item).await.unwrap());
     }
 }

@@ -1,0 +1,117 @@
+use std::time::Duration;
+
+use larder_store::{Delete, Put, Store, Ttl};
+use sha2::{Digest, Sha256};
+use tokio::io::{AsyncRead, AsyncReadExt};
+use tokio::runtime::Handle;
+
+use super::manifest::{CHUNK, chunk_key, seal};
+use super::{BlobError, BlobInfo, Blobs};
+
+/// How many chunks are removed at once.
+const REMOVED: usize = 64;
+
+/// The chunks of one write.
+#[derive(Clone, Copy)]
+pub(super) struct Chunks {
+    pub(super) nonce: [u8; 16],
+    /// How many there are.
+    written: u64,
+}
+
+/// Chunks that no manifest names yet. They are removed in the background if this is dropped.
+pub(super) struct Unnamed<'a> {
+    blobs: &'a Blobs,
+    chunks: Chunks,
+}
+
+impl<'a> Unnamed<'a> {
+    pub(super) fn new(blobs: &'a Blobs) -> Self {
+        let chunks = Chunks {
+            nonce: rand::random(),
+            written: 0,
+        };
+        Self { blobs, chunks }
+    }
+
+    /// Writes the chunks, and counts them.
+    pub(super) async fn write(
+        &mut self,
+        source: impl AsyncRead + Send,
+    ) -> Result<BlobInfo, BlobError> {
+        let blobs = self.blobs;
+        // One byte more, so that a source that is too large is seen.
+        let mut source = std::pin::pin!(source.take(blobs.max_size.saturating_add(1)));
+        let transfers = Duration::from(blobs.max_transfer) * 2;
+        let ttl = Duration::from(blobs.ttl).saturating_add(transfers);
+        let ttl = Ttl::try_from(ttl).unwrap_or(Ttl::MAX);
+        let (mut digest, mut size) = (Sha256::new(), 0);
+        let mut buffer = vec![0; CHUNK];
+        loop {
+            let mut filled = 0;
+            while filled < CHUNK {
+                match source.read(&mut buffer[filled..]).await? {
+                    0 => break,
+                    read => filled += read,
+                }
+            }
+            if filled == 0 {
+                break;
+            }
+            size += filled as u64;
+            if size > blobs.max_size {
+                let max = blobs.max_size;
+                return Err(BlobError::TooLarge { max });
+            }
+            digest.update(&buffer[..filled]);
+            let Chunks { nonce, written } = self.chunks;
+            let sealed = seal(written, &buffer[..filled]);
+            // It is there for a removal even if its reply is lost.
+            self.chunks.written += 1;
+            let put = Put::new(chunk_key(&nonce, written), sealed, ttl);
+            // Without a condition it is stored or fails.
+            let _ = blobs.store.put(&put).await?;
+            if filled < CHUNK {
+                break;
+            }
+        }
+        let sha256 = digest.finalize().into();
+        Ok(BlobInfo { size, sha256 })
+    }
+
+    /// Removes them.
+    pub(super) async fn remove(mut self) {
+        self.chunks.remove(&*self.blobs.store).await;
+        self.chunks.written = 0;
+    }
+
+    /// Returns them to a caller that writes a manifest, which may name them from then on.
+    pub(super) fn name(mut self) -> Chunks {
+        let chunks = self.chunks;
+        self.chunks.written = 0;
+        chunks
+    }
+}
+
+impl Chunks {
+    /// Removes them. A failure leaves them to their TTL.
+    pub(super) async fn remove(self, store: &dyn Store) {
+        let deletes = (0..self.written).map(|chunk| Delete::new(chunk_key(&self.nonce, chunk)));
+        let deletes: Vec<_> = deletes.collect();
+        for deletes in deletes.chunks(REMOVED) {
+            let _ = store.delete_many(deletes).await;
+        }
+    }
+}
+
+impl Drop for Unnamed<'_> {
+    fn drop(&mut self) {
+        // Without a runtime they end by their TTL.
+        if self.chunks.written > 0
+            && let Ok(runtime) = Handle::try_current()
+        {
+            let (chunks, store) = (self.chunks, self.blobs.store.clone());
+            runtime.spawn(async move { chunks.remove(&*store).await });
+        }
+    }
+}
