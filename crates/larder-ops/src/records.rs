@@ -177,6 +177,13 @@ pub fn field<'a>(shown: &'a Inspection, name: &str) -> Option<&'a str> {
     found.map(|(_, value)| value.as_str())
 }
 
+/// Returns a number that a record shows, such as a time in microseconds. 0 if it cannot be read.
+pub async fn number_of<R: Record>(programs: &dyn Programs, key: &Key, name: &str) -> i64 {
+    let shown = programs.inspect::<R>(key).await.ok();
+    let number = shown.and_then(|shown| field(&shown, name)?.parse().ok());
+    number.unwrap_or(0)
+}
+
 /// Removes a record whole, and wakes those who wait for it.
 ///
 /// Returns whether there was one.

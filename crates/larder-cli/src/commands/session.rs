@@ -1,10 +1,10 @@
 use std::collections::BTreeSet;
 
 use larder::Key;
-use larder::session::{DeviceId, SessionRecord, Sessions};
+use larder::session::{DeviceId, EveryoneRecord, SessionRecord, Sessions};
 use larder::store::Timestamp;
-use larder::store::program::Inspection;
-use larder_ops::records::field;
+use larder::store::program::{Inspection, Record};
+use larder_ops::records::{field, number_of};
 use larder_ops::time::{ago, until};
 use serde_json::{Value, json};
 
@@ -110,8 +110,15 @@ async fn living(
         .readable
         .into_iter()
         .map(|(key, shown)| Living { key, shown });
-    // Why a session ended is remembered for a while.
-    let living = sessions.filter(|session| session.find("created_us").is_some());
+    // Sessions of users that ended with all others stay for a while, and so does why one ended. Their times are
+    // those of servers, whose clocks agree.
+    let everyone = Key::new(EveryoneRecord::KIND, "all");
+    let ended = number_of::<EveryoneRecord>(&*target.programs()?, &everyone, "ended_us").await;
+    let living = sessions.filter(|session| {
+        let signed_in = session.find("signed_in_us").map(str::parse::<i64>);
+        let is_ended = matches!(signed_in, Some(Ok(at)) if at <= ended);
+        session.find("created_us").is_some() && !is_ended
+    });
     Ok((living.collect(), rest))
 }
 

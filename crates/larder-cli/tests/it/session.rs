@@ -79,6 +79,15 @@ async fn sessions_are_listed_and_those_of_a_user_end_after_a_question() {
         (left.as_array().unwrap().len(), &left[0]["user"]),
         (1, &"bob".into())
     );
+    // The app ends the sessions of all users.
+    let sessions = Sessions::new(store.clone()).unwrap();
+    sessions.revoke_everyone().await.unwrap();
+    sign_in(&store, "cid").await;
+    let left = larder(&url, "session ls --json").await.json();
+    assert_eq!(
+        (left.as_array().unwrap().len(), &left[0]["user"]),
+        (1, &"cid".into())
+    );
 }
 
 #[tokio::test]

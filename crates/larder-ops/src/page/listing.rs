@@ -91,8 +91,10 @@ impl Listing {
             None => "The keys of the store are being listed, which takes a while; or it does not answer."
                 .to_owned(),
         };
-        let mut partial = Whole::default();
-        partial.keys = self.seen.lock().clone();
+        let partial = Whole {
+            keys: self.seen.lock().clone(),
+            has_more: false,
+        };
         let caveat = match partial.keys.is_empty() {
             true => why,
             false => format!("Partial: some are missing. {why}"),

@@ -2,11 +2,11 @@
 
 use std::sync::Arc;
 
-use larder::Store;
 use larder::redis::{Admin, AdminServer, RedisStore};
 use larder::session::SessionRecord;
 use larder::store::program::Programs;
 use larder::store::scan::Scan;
+use larder::{Key, Store};
 use larder_ops::doctor::{self, Doctor, Report};
 use larder_ops::keys::{Survey, Surveyor};
 use larder_ops::page::{Figures, Operator, OpsPage};
@@ -43,10 +43,11 @@ fn owners(store: &dyn Store) {
     }
 }
 
-fn listings(scan: &dyn Scan, programs: &dyn Programs) {
+fn listings(scan: &dyn Scan, programs: &dyn Programs, key: &Key) {
     sent! {
         records::list::<SessionRecord>(scan, "", 1, |_| ());
         records::inspect::<SessionRecord>(programs, &[]);
+        records::number_of::<SessionRecord>(programs, key, "user");
         records::remove::<SessionRecord>(programs, &[], |_| ());
     }
 }

@@ -1,14 +1,15 @@
 use std::time::Duration;
 
-use larder_session::{DeviceId, SessionRecord};
+use larder_session::{DeviceId, EveryoneRecord, SessionRecord};
 use larder_store::Key;
+use larder_store::program::Record;
 use tokio::time::timeout;
 
 use super::action::Target;
 use super::trouble::{Result, refused, told};
 use crate::page::numbers::of;
 use crate::page::state::Shared;
-use crate::records::{field, inspect, list};
+use crate::records::{field, inspect, list, number_of};
 
 /// The most sessions that are counted, and the time for it.
 const COUNTED: usize = 1_000;
@@ -41,9 +42,14 @@ pub(super) async fn count_signed_in(shared: &Shared) -> String {
     let found = inspect::<SessionRecord>(&*shared.programs, &keys).await;
     is_all &= found.iter().all(|(_, shown)| shown.is_ok());
     let shown = found.iter().filter_map(|(_, shown)| shown.as_ref().ok());
-    // Why a session ended is remembered for a while.
-    let living = shown.filter(|shown| field(shown, "created_us").is_some());
-    let signed_in = living.filter(|shown| field(shown, "user").is_some());
+    // Sessions of users that ended with all others stay for a while, and so does why one ended. Their times are
+    // those of servers, whose clocks agree.
+    let everyone = Key::new(EveryoneRecord::KIND, "all");
+    let ended = number_of::<EveryoneRecord>(&*shared.programs, &everyone, "ended_us").await;
+    let signed_in = shown.filter(|shown| {
+        let at = field(shown, "signed_in_us").and_then(|at| at.parse().ok());
+        at.is_some_and(|at: i64| at > ended)
+    });
     let sessions = of(signed_in.count() as u64, "session is", "sessions are");
     match is_all {
         true => format!("{sessions} in this store."),

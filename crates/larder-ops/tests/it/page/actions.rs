@@ -245,6 +245,9 @@ async fn everyone(world: &World) {
     assert_eq!(sessions.devices("bob").await.unwrap().len(), 0);
     sign_in(&world.store, "bob").await;
     assert_eq!(sessions.devices("bob").await.unwrap().len(), 1);
+    // The one that has ended is not counted again.
+    let again = world.ask(&form).await;
+    again.has(&["1 session is in this store"]);
 }
 
 #[tokio::test]
