@@ -145,7 +145,7 @@ async fn a_slot_that_nobody_serves_fails_its_subscribers_and_disturbs_no_other()
 
 async fn is_refused(bus: &Arc<dyn Bus>, channel: &Channel) {
     let refused = bus.subscribe(SubscribeRequest::to_channel(channel.clone()));
-    let error = refused.await.err().expect("an error");
+    let error = refused.await.expect_err("a slot without a node");
     let not_ready = ErrorKind::Refused(Refusal::Unavailable);
     assert_eq!(error.kind(), not_ready, "{error}");
 }
