@@ -75,7 +75,7 @@ fn in_process() -> Row {
         ),
         Bar::CostAtMost(2.0),
     )
-    .with_note("no allocation, which a test asserts; governor keeps a number, ours any record")
+    .with_note("no allocation, which a test asserts; governor keeps a number, and ours finds any record by a text")
 }
 
 fn on_redis(url: &str) -> Row {

@@ -35,8 +35,8 @@ pub(crate) fn run() -> Vec<Row> {
     let router = Router::new().route("/", get(|| async { "film" }));
     let limited_router = router.clone().layer(limit);
     let governed_router = router.clone().layer(governor);
-    let note = "in process, 1,000 visitors; the service alone is subtracted from both; the difference \
-                is the GCRA step, which runs on any store and by a clock that a test can move";
+    let note = "in process, 1,000 visitors; the service alone is subtracted from both; ours makes a key \
+                that any store knows, and runs a GCRA step of twice the time";
     vec![
         compare(
             "a rate limit with headers, added to a tower service",

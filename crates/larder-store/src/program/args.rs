@@ -1,5 +1,3 @@
-use std::io::Write;
-
 use smallvec::SmallVec;
 
 use crate::{Error, ErrorKind, Result};
@@ -44,8 +42,8 @@ impl Args {
     }
 
     fn write_int(&mut self, int: i64) {
-        // Writing to memory does not fail.
-        let _ = write!(self.bytes, "{int}");
+        let mut digits = itoa::Buffer::new();
+        self.bytes.extend_from_slice(digits.format(int).as_bytes());
         self.ends.push(self.bytes.len());
     }
 
