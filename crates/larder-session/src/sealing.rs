@@ -204,6 +204,10 @@ fn context<T>(key: &SessionKey<T>, session: DeviceId) -> Vec<u8> {
 
 #[cfg(all(test, feature = "seal"))]
 mod tests {
+    use std::sync::Arc;
+
+    use larder_moka::MokaStore;
+
     use super::*;
 
     const CODE: SessionKey<String> = SessionKey::new("code");
@@ -281,5 +285,18 @@ mod tests {
         // What was sealed before the field became a counter still opens.
         assert_eq!(*sealing.open(&visits, session, &stored).unwrap(), five);
         assert!(sealing.open(&visits, session, b"mtext").is_err());
+    }
+
+    #[test]
+    fn the_store_adds_to_readable_fields_alone() {
+        let sessions = || Sessions::new(Arc::new(MokaStore::new())).unwrap();
+        let (plain, sealed) = (
+            sessions(),
+            sessions().with_sealing(SealingKeys::new(1, [7; 32])),
+        );
+        let pin = SessionKey::<u32>::new("pin");
+        assert!(plain.can_count(&pin) && !sealed.can_count(&pin));
+        let visits = pin.as_counter();
+        assert!(plain.can_count(&visits) && sealed.can_count(&visits));
     }
 }

@@ -286,3 +286,35 @@ impl Program for List {
         self.page(found)
     }
 }
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn a_full_page_says_where_the_next_one_begins() {
+        let member = |score, id: &'static str| Member {
+            member: Bytes::from_static(id.as_bytes()),
+            score,
+            id: id.into(),
+            held: None,
+        };
+        let list = |from| List {
+            band: Band::Dead,
+            from,
+            many: 2,
+        };
+        let first = list(Position::default());
+        assert_eq!(first.page(vec![member(1, "a")]).next, None);
+        let next = first.page(vec![member(1, "a"), member(2, "b")]).next;
+        let next = next.unwrap();
+        assert_eq!(
+            (next.score, next.seen, &*next.member),
+            (Some(2), 1, &b"b"[..])
+        );
+        // It goes on within the same score.
+        let next = list(next).page(vec![member(2, "c"), member(2, "d")]).next;
+        let next = next.unwrap();
+        assert_eq!((next.score, next.seen), (Some(2), 3));
+    }
+}

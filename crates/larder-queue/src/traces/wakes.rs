@@ -13,8 +13,8 @@ use larder_worlds::traces::lua;
 use super::steps::SECOND;
 use crate::new_job::Due;
 use crate::record::{
-    Cancel, Decision, Dequeue, Enqueue, Item, Mode, Operation, Pause, QueueRecord, Redrive,
-    Settings, Settle,
+    Band, Cancel, Decision, Dequeue, Enqueue, Item, Mode, Operation, Pause, Purge, QueueRecord,
+    Redrive, Settings, Settle,
 };
 
 /// A queue on which a test sees whether both forms of a program wake.
@@ -163,4 +163,26 @@ async fn both_forms_wake_when_a_job_can_be_taken_that_could_not_before() {
         )
         .await;
     on.check(Redrive { settings, many: 3 }, false).await;
+    // A job that runs and is removed makes room like one that ends.
+    let take = || Dequeue {
+        settings: limited,
+        many: 1,
+    };
+    let cancel = |id: &Arc<str>| Cancel {
+        settings: limited,
+        id: id.clone(),
+    };
+    let purge = |band| Purge {
+        settings: limited,
+        band,
+        many: 9,
+    };
+    let running = on.check(take(), false).await.jobs.remove(0).id;
+    on.check(take(), false).await;
+    on.check(cancel(&"g".into()), false).await;
+    on.check(purge(Band::Dead), false).await;
+    on.check(cancel(&running), true).await;
+    on.check(take(), false).await;
+    on.check(take(), false).await;
+    on.check(purge(Band::Leased), true).await;
 }

@@ -131,3 +131,51 @@ impl FromWire for Answer {
         })
     }
 }
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn a_refusal_lasts_as_long_as_its_longest_cause_and_a_ban_names_it() {
+        let (log, permits) = (
+            [RuleArgs::Log {
+                limit: 1,
+                period: 1,
+            }],
+            [RuleArgs::Permits { limit: 1 }],
+        );
+        for (rules, ban_us, until_room_us, wait_us, reason, retry_after_us) in [
+            (&log, 0, 0, 7, Reason::Quota, 7),
+            (&log, 0, 7, 7, Reason::Quota, 7),
+            (&log, 0, 9, 7, Reason::Concurrency, 9),
+            (&permits, 0, 0, 7, Reason::Concurrency, 7),
+            (&log, 5, 0, 7, Reason::Ban, 7),
+            (&log, 5, 9, 7, Reason::Ban, 9),
+            (&log, 11, 9, 7, Reason::Ban, 11),
+        ] {
+            let rule = RuleReport {
+                wait_us,
+                remaining: 0,
+                reset_us: 7,
+                more_us: 7,
+            };
+            let answer = Answer {
+                passes: false,
+                ban_us,
+                until_room_us,
+                holds: 0,
+                says: 3,
+                rules: [rule].into_iter().collect(),
+            };
+            let decision = answer.charged(rules, 1);
+            assert_eq!((decision.allowed, decision.reason), (false, Some(reason)));
+            let times = (
+                decision.retry_after_us,
+                decision.ban_us,
+                decision.paid_off_us,
+            );
+            assert_eq!(times, (retry_after_us, ban_us, 3));
+        }
+    }
+}

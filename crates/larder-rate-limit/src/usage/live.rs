@@ -314,6 +314,15 @@ mod tests {
     }
 
     #[test]
+    fn a_full_record_has_room_when_its_first_hold_ends() {
+        let rules = [RuleArgs::Permits { limit: 5_000 }];
+        let mut live = live(&rules, 0);
+        assert_eq!(live.until_room(), 10);
+        assert!(live.settle(1, 0));
+        assert_eq!(live.until_room(), 0);
+    }
+
+    #[test]
     fn a_request_that_passes_sorts_no_holds() {
         let (limit, period) = (1_000, 50_000);
         for rule in [

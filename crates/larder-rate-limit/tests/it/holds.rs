@@ -30,9 +30,12 @@ async fn is_free(limiter: &RateLimiter) -> bool {
 }
 
 fn tokens(world: &World) -> RateLimiter {
-    world.limiter(
-        Policy::new(Rule::fixed_window(100, Window::every(100 * TTL))).with_reservations(TTL),
-    )
+    tokens_of(world, 100)
+}
+
+fn tokens_of(world: &World, limit: u32) -> RateLimiter {
+    let rule = Rule::fixed_window(limit, Window::every(100 * TTL));
+    world.limiter(Policy::new(rule).with_reservations(TTL))
 }
 
 async fn reserved(limiter: &RateLimiter, units: u32) -> larder_rate_limit::Reservation {
@@ -113,6 +116,20 @@ on_every_store! {
         let reservation = reserved(&limiter, 60).await;
         reservation.cancel().await.unwrap();
         assert_eq!(left(&limiter).await, 90);
+    }
+
+    async fn a_visitor_has_at_most_a_thousand_reservations_at_once(world: World) {
+        let limiter = tokens_of(&world, 5_000);
+        for _ in 0..1_000 {
+            drop(reserved(&limiter, 1).await);
+        }
+        world.advance(SECOND);
+        let refused = limiter.reserve("ada", 1).await.unwrap().refused().unwrap();
+        let (reason, wait) = (refused.reason(), refused.retry_after());
+        assert_eq!((reason, wait), (Some(Reason::Concurrency), TTL - SECOND));
+        assert!(limiter.check("ada").await.unwrap().is_allowed(), "it reserves nothing");
+        world.advance(TTL - SECOND);
+        assert!(limiter.reserve("ada", 1).await.unwrap().held().is_some());
     }
 
     async fn what_was_used_beyond_the_estimate_is_a_debt_of_at_most_the_limit(world: World) {

@@ -160,3 +160,62 @@ impl State {
         Self::Log { limit, log }
     }
 }
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn what_a_clock_that_was_ahead_has_kept_is_cut_to_what_can_be_now() {
+        let (limit, period) = (5, 100);
+        let (sliding, log) = (
+            RuleArgs::Sliding { limit, period },
+            RuleArgs::Log { limit, period },
+        );
+        let (interval, tolerance) = (10, 50);
+        let gcra = RuleArgs::Gcra {
+            interval,
+            tolerance,
+        };
+        let counts = |start| State::Sliding {
+            start,
+            this: 3,
+            last: 2,
+            limit,
+        };
+        let logged = |log: [i64; 3]| State::Log {
+            limit,
+            log: log.to_vec(),
+        };
+        let until = |tat, interval| State::Gcra {
+            tat,
+            interval,
+            tolerance: 5 * interval,
+        };
+        for (rule, kept, shown, is_dirty) in [
+            (sliding, counts(900), "1000,0,3,5", false),
+            (sliding, counts(1_000), "1000,3,2,5", false),
+            (sliding, counts(1_100), "1100,3,2,5", false),
+            (sliding, counts(1_200), "1000,3,2,5", true),
+            (log, logged([960, 1_000, 1_050]), "5,3,960,1050", false),
+            (log, logged([960, 1_000, 1_051]), "5,3,960,1050", true),
+            (log, logged([960, 2_000, 3_000]), "5,3,960,1050", true),
+            (gcra, until(1_150, 10), "1150,10,50", false),
+            (gcra, until(1_151, 10), "1150,10,50", true),
+            // What is over has nothing to convert.
+            (gcra, until(1_050, 20), "1050,10,50", false),
+        ] {
+            let mut look = Look {
+                at: 1_050,
+                change: Change::AsIs,
+                is_dirty: false,
+            };
+            let state = State::load(Some(&kept), &rule, &mut look);
+            assert_eq!(
+                (&*state.shown(), look.is_dirty),
+                (shown, is_dirty),
+                "{kept:?}"
+            );
+        }
+    }
+}
