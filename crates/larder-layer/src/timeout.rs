@@ -76,8 +76,10 @@ impl StoreTimeout {
         operation: &'static str,
         answer: impl Future<Output = Result<T>>,
     ) -> Result<T> {
-        let limit = (!self.store_enforces_it).then_some(self.limit);
-        match bounded(limit, answer).await {
+        if self.store_enforces_it {
+            return answer.await;
+        }
+        match bounded(self.limit, answer).await {
             Some(answer) => answer,
             None => Err(Error::new(
                 operation,
@@ -99,7 +101,7 @@ impl StoreTimeout {
         operation: &'static str,
         lock: impl Future<Output = T>,
     ) -> Result<T> {
-        bounded(Some(self.limit), lock).await.ok_or_else(|| {
+        bounded(self.limit, lock).await.ok_or_else(|| {
             Error::new(
                 operation,
                 ErrorKind::NotSent,
@@ -109,13 +111,13 @@ impl StoreTimeout {
     }
 }
 
-/// Waits for `future`, at most `limit` if there is one. No timer if it is ready at once.
-async fn bounded<T>(limit: Option<Duration>, future: impl Future<Output = T>) -> Option<T> {
+/// Waits for `future`, at most `limit`. No timer if it is ready at once.
+async fn bounded<T>(limit: Duration, future: impl Future<Output = T>) -> Option<T> {
     let mut future = pin!(future);
     if let Poll::Ready(ready) = poll_fn(|cx| Poll::Ready(future.as_mut().poll(cx))).await {
         return Some(ready);
     }
-    let mut timer = pin!(limit.map(tokio::time::sleep));
+    let mut timer = pin!(tokio::time::sleep(limit));
     // It was polled just now, in this task, and would not be ready yet.
     let mut was_polled = true;
     poll_fn(|cx| {
@@ -124,10 +126,7 @@ async fn bounded<T>(limit: Option<Duration>, future: impl Future<Output = T>) ->
         {
             return Poll::Ready(Some(ready));
         }
-        match timer.as_mut().as_pin_mut() {
-            Some(timer) => timer.poll(cx).map(|()| None),
-            None => Poll::Pending,
-        }
+        timer.as_mut().poll(cx).map(|()| None)
     })
     .await
 }

@@ -18,8 +18,10 @@ use tower_sessions::{MemoryStore, SessionManagerLayer};
 /// What a visitor has in the session.
 const CITY: SessionKey<String> = SessionKey::new("city");
 
-/// Where the raw GET finds as much as a session holds.
-pub(super) const RAW: &str = "raw-session";
+/// The key of the raw GET, and the bytes it holds: as many as a visitor's session with the field.
+pub(super) const RAW: (&str, usize) = ("raw-session", 116);
+/// The same for the state of a user.
+pub(super) const RAW_STATE: (&str, usize) = ("raw-state", 18);
 
 /// Pages of larder: `/` leaves the session alone, `/read` reads a field, `/user` a field and who is
 /// signed in.
@@ -87,18 +89,34 @@ pub(crate) fn theirs() -> Router {
         .layer(SessionManagerLayer::new(MemoryStore::default()))
 }
 
-/// The same pages without a session, of which `/read` and `/user` ask Redis for a value.
-pub(super) fn raw(connection: MultiplexedConnection) -> Router {
+/// The same pages without a session.
+pub(super) fn plain() -> Router {
+    let read = || async { "Paris, Texas".to_owned() };
     Router::new()
         .route("/", get(|| async { "film" }))
+        .route("/read", get(read))
+        .route("/user", get(read))
+}
+
+/// The same pages without a session, which ask Redis for a value, and `/two` for two.
+pub(super) fn raw(connection: MultiplexedConnection) -> Router {
+    Router::new()
         .route("/read", get(raw_read))
         .route("/user", get(raw_read))
+        .route("/two", get(raw_read_two))
         .with_state(connection)
 }
 
 async fn raw_read(State(mut connection): State<MultiplexedConnection>) -> String {
-    let value: Vec<u8> = connection.get(RAW).await.expect("Redis answers");
-    assert_eq!(value.len(), 200);
+    let value: Vec<u8> = connection.get(RAW.0).await.expect("Redis answers");
+    assert_eq!(value.len(), RAW.1);
+    "Paris, Texas".to_owned()
+}
+
+async fn raw_read_two(State(mut connection): State<MultiplexedConnection>) -> String {
+    let both = connection.mget(&[RAW.0, RAW_STATE.0]).await;
+    let both: (Vec<u8>, Vec<u8>) = both.expect("Redis answers");
+    assert_eq!((both.0.len(), both.1.len()), (RAW.1, RAW_STATE.1));
     "Paris, Texas".to_owned()
 }
 

@@ -44,9 +44,13 @@ impl RequestCookies {
             .iter()
             .flat_map(|field| field.as_bytes().split(|byte| *byte == b';'));
         pairs.filter_map(move |pair| {
-            let mut parts = pair.splitn(2, |byte| *byte == b'=');
-            let is_named = parts.next()?.trim_ascii() == name.as_bytes();
-            is_named.then(|| parts.next().unwrap_or_default().trim_ascii())
+            let pair = pair.trim_ascii_start();
+            match pair.strip_prefix(name.as_bytes())?.trim_ascii_start() {
+                [] => Some(&[][..]),
+                [b'=', value @ ..] => Some(value.trim_ascii()),
+                // Another name, of which this one is the beginning.
+                _ => None,
+            }
         })
     }
 }

@@ -1,7 +1,6 @@
 use std::fmt;
 use std::future::Future;
 use std::pin::Pin;
-use std::sync::Arc;
 use std::task::{Context, Poll, ready};
 
 use http::header::SET_COOKIE;
@@ -23,7 +22,6 @@ pin_project! {
         #[pin]
         state: State<F, B>,
         session: Session,
-        config: Arc<Config>,
     }
 }
 
@@ -47,11 +45,10 @@ const CLEAR_SITE_DATA: HeaderName = HeaderName::from_static("clear-site-data");
 type Writing<B> = Pin<Box<dyn Future<Output = (Response<B>, Verdict)> + Send>>;
 
 impl<F, B> SessionFuture<F, B> {
-    pub(super) fn new(call: F, session: Session, config: Arc<Config>) -> Self {
+    pub(super) fn new(call: F, session: Session) -> Self {
         Self {
             state: State::Calling { call },
             session,
-            config,
         }
     }
 }
@@ -87,7 +84,7 @@ where
                 Projected::Writing { writing } => break ready!(writing.as_mut().poll(cx)),
             }
         };
-        Poll::Ready(Ok(apply(response, &verdict, this.config)))
+        Poll::Ready(Ok(apply(response, &verdict, this.session.config())))
     }
 }
 

@@ -44,7 +44,7 @@ where
     fn call(&mut self, mut request: Request<ReqBody>) -> Self::Future {
         let session = Session::new(self.config.clone(), request.headers());
         request.extensions_mut().insert(session.clone());
-        SessionFuture::new(self.inner.call(request), session, self.config.clone())
+        SessionFuture::new(self.inner.call(request), session)
     }
 }
 

@@ -80,7 +80,7 @@ impl Session {
         let session = state.id();
         let taken = self.inner.config.sessions.decode(&key, session, &field)?;
         if taken.is_some() {
-            let stored = state.fields.get(key.name()).cloned();
+            let stored = state.stored(key.name()).cloned();
             state.pending.take(key.name(), stored.as_ref());
         }
         Ok(taken)

@@ -14,7 +14,7 @@ use crate::token::Token;
 pub(crate) struct Verdict {
     pub(crate) answer: Answer,
     pub(crate) cookie: Outgoing,
-    /// Whether the request came with any cookie of the name.
+    /// Whether the request came with any cookie of the name. False if the cookie is kept.
     pub(crate) has_cookie: bool,
     /// Whether the visitor signed out, and nobody is signed in now.
     pub(crate) is_signed_out: bool,
@@ -86,16 +86,18 @@ impl Session {
             (Phase::Failed, OnFailure::Unavailable) => Answer::Unavailable,
             _ => Answer::Given,
         };
-        let has_cookie = self.has_cookie();
-        let cookie = match std::mem::take(&mut state.outgoing) {
-            Outgoing::Remove if !has_cookie => Outgoing::Keep,
-            outgoing => outgoing,
-        };
+        let cookie = std::mem::take(&mut state.outgoing);
+        let is_signed_out = state.is_signed_out && state.session_user().is_none();
+        // Most responses depend on none, and need not look for it.
+        let has_cookie = (is_signed_out || !matches!(cookie, Outgoing::Keep)) && self.has_cookie();
         Verdict {
             answer,
-            cookie,
+            cookie: match cookie {
+                Outgoing::Remove if !has_cookie => Outgoing::Keep,
+                cookie => cookie,
+            },
             has_cookie,
-            is_signed_out: has_cookie && state.is_signed_out && state.session_user().is_none(),
+            is_signed_out: is_signed_out && has_cookie,
         }
     }
 

@@ -22,7 +22,6 @@ use larder_store::Identity;
 use tokio::sync::{Mutex, MutexGuard};
 
 use crate::cookie::RequestCookies;
-use crate::sessions::Found;
 use crate::site_data::ClearSiteData;
 use crate::{OnFailure, Result, SessionCookie, SessionError, SessionErrorKind, Sessions, UserId};
 
@@ -91,6 +90,10 @@ impl Session {
         }
     }
 
+    pub(crate) fn config(&self) -> &Config {
+        &self.inner.config
+    }
+
     /// Returns the session of a request, for a middleware or the key function of a rate limit.
     ///
     /// Returns `None` without a [`SessionLayer`](crate::SessionLayer) around the caller.
@@ -147,27 +150,25 @@ impl Session {
             let sessions = &self.inner.config.sessions;
             let tokens = self.inner.cookies.tokens(self.inner.config.cookie.name());
             let found = match &*tokens {
-                [] => Ok(Found::default()),
+                [] => Ok(()),
                 [token] => {
                     let opening = match sessions.open_now(token) {
                         Poll::Ready(opening) => opening,
                         Poll::Pending => sessions.open_later(token).await,
                     };
-                    opening.map(|opening| Found::by(*token, opening))
+                    opening.map(|opening| state.find_one(*token, opening))
                 }
                 // Boxed, since it is rare and large.
-                several => Box::pin(sessions.find_one_of(several)).await,
+                several => {
+                    let found = Box::pin(sessions.find_one_of(several)).await;
+                    found.map(|found| state.find(found))
+                }
             };
-            match found {
-                Ok(found) => {
-                    state.phase = Phase::Read;
-                    state.find(found);
-                }
-                Err(error) => {
-                    state.phase = Phase::Failed;
-                    return Err(error);
-                }
-            }
+            state.phase = match found {
+                Ok(()) => Phase::Read,
+                Err(_) => Phase::Failed,
+            };
+            found?;
         }
         match state.phase {
             Phase::Failed => Err(SessionError::new(

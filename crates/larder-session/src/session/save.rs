@@ -68,7 +68,7 @@ impl Session {
                 }
                 return written.map(|()| after);
             }
-            let stored = state.fields.get(name).cloned();
+            let stored = state.stored(name).cloned();
             let change = Change::Swap(stored, bytes);
             if self.try_now(&mut state, name, change, tried).await? {
                 return Ok(after);
@@ -100,7 +100,7 @@ impl Session {
             let Some(taken) = sessions.decode(&key, session, &field)? else {
                 return Ok(None);
             };
-            let Some(stored) = state.fields.get(name).cloned() else {
+            let Some(stored) = state.stored(name).cloned() else {
                 // No other request knows it.
                 state.pending.put_back(name, None);
                 return Ok(Some(taken));
@@ -225,7 +225,7 @@ fn conflict() -> SessionError {
 
 /// Takes over the value that another request wrote.
 fn take_over(state: &mut State, name: &str, held: Option<Bytes>) {
-    let fields = std::sync::Arc::make_mut(&mut state.fields);
+    let fields = state.stored_mut();
     match held {
         Some(held) => fields.insert(name.into(), held),
         None => fields.remove(name),

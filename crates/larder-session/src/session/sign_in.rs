@@ -214,7 +214,7 @@ impl Session {
         let before = state.session_user();
         if let Some(before) = before.filter(|before| before.id != sign_in.user.id) {
             self.inner.config.sessions.tell(&before.id);
-            state.fields = Arc::default();
+            state.stored = None;
             state.pending.clear();
         }
         if let Some(current) = &mut state.current {

@@ -5,7 +5,7 @@ use bytes::Bytes;
 use super::pending::Pending;
 use crate::cookie::MaxAge;
 use crate::session_record::{Fields, Metadata, Secret, SessionUser, weight};
-use crate::sessions::{Found, Opened, Rival};
+use crate::sessions::{Found, Opened, Opening, Rival};
 use crate::token::{DeviceId, Token};
 use crate::{CookieExpiry, EndReason, UserId};
 
@@ -17,8 +17,8 @@ pub(super) struct State {
     pub(super) current: Option<Current>,
     /// The token of the session that this request may begin: its values are sealed for it.
     reserved: Option<Token>,
-    /// The fields in the store when they were last read.
-    pub(super) fields: Arc<Fields>,
+    /// The fields in the store when they were last read. None if there were none.
+    pub(super) stored: Option<Arc<Fields>>,
     /// The changes that are not written yet.
     pub(super) pending: Pending,
     pub(super) outgoing: Outgoing,
@@ -68,7 +68,7 @@ impl State {
             is_renewal_due: opened.is_renewal_due,
         });
         self.reserved = None;
-        self.fields = opened.fields;
+        self.stored = Some(opened.fields);
     }
 
     /// Returns the token of an anonymous session that this request begins, the same at each attempt.
@@ -86,7 +86,15 @@ impl State {
         }
     }
 
-    /// Takes over what the store knows of the cookies that the request came with.
+    /// Takes over what the store knows of the only cookie that the request came with.
+    pub(super) fn find_one(&mut self, token: Token, opening: Opening) {
+        self.ended = opening.ended(token);
+        if let Opening::Session(opened) = opening {
+            self.begin(token, opened);
+        }
+    }
+
+    /// Takes over what the store knows of several cookies.
     pub(super) fn find(&mut self, found: Found) {
         if let Some((token, opened)) = found.chosen {
             self.begin(token, opened);
@@ -121,7 +129,7 @@ impl State {
     pub(super) fn clear(&mut self) {
         self.current = None;
         self.reserved = None;
-        self.fields = Arc::default();
+        self.stored = None;
         self.pending.clear();
     }
 
@@ -142,25 +150,32 @@ impl State {
         self.session_user().map(|user| UserId::read(&user.id))
     }
 
+    /// Returns a field as the store held it when it was last read.
+    pub(super) fn stored(&self, name: &str) -> Option<&Bytes> {
+        self.stored.as_ref()?.get(name)
+    }
+
+    /// Returns the fields as the store held them, to note a change.
+    pub(super) fn stored_mut(&mut self) -> &mut Fields {
+        Arc::make_mut(self.stored.get_or_insert_default())
+    }
+
     /// Returns a field as this request sees it, with its own changes.
     pub(super) fn field(&self, name: &str) -> Option<Bytes> {
-        self.pending.on_top_of(name, self.fields.get(name))
+        self.pending.on_top_of(name, self.stored(name))
     }
 
     /// Returns whether the data would weigh more than `most` with the changes of this request.
     ///
     /// Changes that make it lighter never exceed the limit.
     pub(super) fn exceeds(&self, most: i64) -> bool {
-        let stored: i64 = self
-            .fields
-            .iter()
-            .map(|(name, held)| weight(name, held))
-            .sum();
+        let fields = self.stored.as_deref().into_iter().flatten();
+        let stored: i64 = fields.map(|(name, held)| weight(name, held)).sum();
         let change: i64 = self
             .pending
             .names()
             .map(|name| {
-                let before = self.fields.get(name).map_or(0, |held| weight(name, held));
+                let before = self.stored(name).map_or(0, |held| weight(name, held));
                 let after = self.field(name).map_or(0, |held| weight(name, &held));
                 after - before
             })
@@ -170,7 +185,7 @@ impl State {
 
     /// Notes that these changes were written.
     pub(super) fn settle(&mut self, written: &[(Box<str>, crate::session_record::Change)]) {
-        let fields = Arc::make_mut(&mut self.fields);
+        let fields = self.stored_mut();
         for (name, change) in written {
             // The store accepted the change; writes of others in the meantime are not seen here.
             match change.of(fields.get(name)) {

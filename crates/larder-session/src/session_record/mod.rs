@@ -155,6 +155,11 @@ pub(crate) fn weight(name: &str, value: &Bytes) -> i64 {
     (32 + name.len() + value.len()) as i64
 }
 
+/// Compares in constant time, by words: bytes take eight times as many steps.
 fn same(one: &SecretHash, other: &SecretHash) -> bool {
-    one.ct_eq(other).into()
+    let words = |hash: &SecretHash| -> [u64; 4] {
+        let (words, _) = hash.as_chunks();
+        std::array::from_fn(|at| u64::from_ne_bytes(words[at]))
+    };
+    words(one).ct_eq(&words(other)).into()
 }

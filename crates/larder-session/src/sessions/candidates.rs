@@ -8,7 +8,7 @@ use std::sync::Arc;
 
 use futures_util::future::try_join_all;
 
-use super::{Opened, Opening, Sessions};
+use super::{Opened, Sessions};
 use crate::session_record::Secret;
 use crate::token::{DeviceId, Token};
 use crate::{EndReason, Result};
@@ -22,29 +22,6 @@ pub(crate) struct Found {
     pub(crate) rivals: Vec<Rival>,
     /// The session that has ended, if none lives, and why.
     pub(crate) ended: Option<(Token, EndReason)>,
-}
-
-impl Found {
-    /// Returns what the only cookie of a request opens.
-    pub(crate) fn by(token: Token, opening: Opening) -> Self {
-        let ended = ended(token, &opening);
-        Self {
-            chosen: opening.session().map(|opened| (token, opened)),
-            rivals: Vec::new(),
-            ended,
-        }
-    }
-}
-
-/// Returns why the session of a token has ended.
-///
-/// A token that opens nothing, made up or not, has expired: that says nothing of what the store holds.
-fn ended(token: Token, opening: &Opening) -> Option<(Token, EndReason)> {
-    match opening {
-        Opening::Ended(reason) => Some((token, (*reason)?)),
-        Opening::Absent if token.user.is_some() => Some((token, EndReason::Expired)),
-        Opening::Session(_) | Opening::Absent => None,
-    }
 }
 
 /// A living session that the request also has a cookie of, but does not use.
@@ -62,7 +39,7 @@ impl Sessions {
         let opened = try_join_all(opened).await?;
         let ended = opened
             .iter()
-            .filter_map(|(token, opening)| ended(*token, opening))
+            .filter_map(|(token, opening)| opening.ended(*token))
             // Anybody can plant a cookie that opens nothing, which says less than a reason that is kept.
             .min_by_key(|(_, reason)| *reason == EndReason::Expired);
         let living = opened

@@ -6,7 +6,7 @@ use std::task::{Poll, ready};
 
 use futures_util::future::BoxFuture;
 use larder_store::program::{Call, Calls, Record, Run};
-use larder_store::{Key, count_poisoned};
+use larder_store::{Key, Timestamp, count_poisoned};
 
 use super::Sessions;
 use crate::event::SessionEventKind;
@@ -42,6 +42,17 @@ impl Opening {
         match self {
             Self::Session(opened) => Some(opened),
             Self::Ended(_) | Self::Absent => None,
+        }
+    }
+
+    /// Returns why the session of a token has ended.
+    ///
+    /// A token that opens nothing, made up or not, has expired: that says nothing of what the store holds.
+    pub(crate) fn ended(&self, token: Token) -> Option<(Token, EndReason)> {
+        match self {
+            Self::Ended(reason) => Some((token, (*reason)?)),
+            Self::Absent if token.user.is_some() => Some((token, EndReason::Expired)),
+            Self::Session(_) | Self::Absent => None,
         }
     }
 }
@@ -93,8 +104,12 @@ impl Sessions {
     ///
     /// It is no future, so that those of handlers stay below the size that allocators serve fast.
     pub(crate) fn open_now(&self, token: &Token) -> Poll<Result<Opening>> {
+        // A store that has to wait knows no time: no keys are made here in vain.
+        let Some(now) = self.programs.now() else {
+            return Poll::Pending;
+        };
         let (key, user) = keys(token);
-        let found = ready!(self.find_now(&key, user.as_ref()));
+        let found = ready!(self.find_at(now, &key, user.as_ref()));
         Poll::Ready(self.judge(token, key, self.answered(found)))
     }
 
@@ -188,9 +203,18 @@ impl Sessions {
         key: &Key,
         user: Option<&Key>,
     ) -> Poll<larder_store::Result<Found>> {
-        let Some(now) = self.programs.now() else {
-            return Poll::Pending;
-        };
+        match self.programs.now() {
+            Some(now) => self.find_at(now, key, user),
+            None => Poll::Pending,
+        }
+    }
+
+    fn find_at(
+        &self,
+        now: Timestamp,
+        key: &Key,
+        user: Option<&Key>,
+    ) -> Poll<larder_store::Result<Found>> {
         let now = now.as_micros();
         let held = ready!(self.programs.run_now(key, &Read))?;
         let mut found = Found {
