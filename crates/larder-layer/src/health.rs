@@ -1,16 +1,31 @@
 use std::fmt;
 use std::sync::Arc;
-use std::sync::atomic::{AtomicBool, Ordering};
+use std::sync::atomic::{AtomicBool, AtomicU64, Ordering};
+use std::time::Duration;
 
 use larder_store::Error;
+use tokio::time::Instant;
+
+/// How long a store must not fail before it counts as recovered.
+///
+/// A store of which a part fails, such as one shard, would fill the log otherwise.
+const QUIET: Duration = Duration::from_secs(5);
 
 /// Logs once when a store starts to fail, and once when it recovers.
 ///
-/// Clones share what was logged. Reporting a success costs one relaxed load.
+/// It has recovered once it answers, and has not failed for five seconds. Clones share what was logged.
+/// Reporting a success costs one relaxed load.
 #[derive(Clone)]
 pub struct StoreHealth {
     user: Arc<str>,
-    is_failing: Arc<AtomicBool>,
+    state: Arc<State>,
+}
+
+struct State {
+    is_failing: AtomicBool,
+    began: Instant,
+    /// When the store failed last, in milliseconds since then.
+    last_failure: AtomicU64,
 }
 
 impl StoreHealth {
@@ -18,13 +33,20 @@ impl StoreHealth {
     pub fn new(user: impl Into<Arc<str>>) -> Self {
         Self {
             user: user.into(),
-            is_failing: Arc::default(),
+            state: Arc::new(State {
+                is_failing: AtomicBool::new(false),
+                began: Instant::now(),
+                last_failure: AtomicU64::new(0),
+            }),
         }
     }
 
     /// Reports that the store answered.
     pub fn succeeded(&self) {
-        if self.is_failing.load(Ordering::Relaxed) && self.is_failing.swap(false, Ordering::Relaxed)
+        let state = &*self.state;
+        if state.is_failing.load(Ordering::Relaxed)
+            && state.is_quiet()
+            && state.is_failing.swap(false, Ordering::Relaxed)
         {
             tracing::info!(user = &*self.user, "the store works again");
         }
@@ -32,9 +54,22 @@ impl StoreHealth {
 
     /// Reports that the store failed.
     pub fn failed(&self, error: &Error) {
-        if !self.is_failing.swap(true, Ordering::Relaxed) {
+        let state = &*self.state;
+        state.last_failure.store(state.millis(), Ordering::Relaxed);
+        if !state.is_failing.swap(true, Ordering::Relaxed) {
             tracing::warn!(user = &*self.user, %error, "the store fails");
         }
+    }
+}
+
+impl State {
+    fn millis(&self) -> u64 {
+        u64::try_from(self.began.elapsed().as_millis()).unwrap_or(u64::MAX)
+    }
+
+    fn is_quiet(&self) -> bool {
+        let since = self.last_failure.load(Ordering::Relaxed);
+        u128::from(self.millis().saturating_sub(since)) >= QUIET.as_millis()
     }
 }
 
@@ -42,7 +77,32 @@ impl fmt::Debug for StoreHealth {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         f.debug_struct("StoreHealth")
             .field("user", &self.user)
-            .field("is_failing", &self.is_failing)
+            .field("is_failing", &self.state.is_failing)
             .finish()
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use larder_store::ErrorKind;
+
+    use super::*;
+
+    #[tokio::test(start_paused = true)]
+    async fn a_store_of_which_a_part_fails_is_logged_once_until_it_is_quiet() {
+        let health = StoreHealth::new("test");
+        let is_failing = || format!("{health:?}").contains("is_failing: true");
+        for _ in 0..100 {
+            health.failed(&Error::new("test", ErrorKind::NotSent, "down"));
+            health.succeeded();
+            assert!(is_failing());
+            tokio::time::advance(QUIET / 2).await;
+        }
+        health.succeeded();
+        assert!(is_failing());
+        tokio::time::advance(QUIET / 2).await;
+        assert!(is_failing());
+        health.succeeded();
+        assert!(!is_failing());
     }
 }

@@ -1,6 +1,13 @@
 use http::{HeaderMap, HeaderName, Method, StatusCode};
+use larder_layer::tags::Tag;
 
 use crate::engine::{CacheControl, Candidate, Freshness, Profile, Refusal, Sharing, directives};
+
+/// The most tags of a response.
+const MAX_TAGS: usize = 64;
+
+/// The longest tag, in bytes.
+const MAX_TAG: usize = 256;
 
 /// How one layer reads responses.
 #[derive(Clone, Debug)]
@@ -51,6 +58,26 @@ impl ResponsePolicy {
             directives: &self.directives(response),
             freshness,
         };
-        candidate.check()
+        candidate.check()?;
+        self.tags(response).map(drop).ok_or(Refusal::Tags)
+    }
+
+    /// Returns the tags that a response names, separated by commas or spaces.
+    ///
+    /// Returns None if there are too many, or one is too long or not ASCII.
+    pub(crate) fn tags(&self, response: &HeaderMap) -> Option<Vec<Tag>> {
+        let mut tags = Vec::new();
+        for line in response.get_all(&self.tag_field) {
+            let line = line.to_str().ok()?;
+            for tag in line.split([',', ' ', '\t']).filter(|tag| !tag.is_empty()) {
+                if tag.len() > MAX_TAG || tags.len() == MAX_TAGS {
+                    return None;
+                }
+                tags.push(Tag::new(tag));
+            }
+        }
+        tags.sort_unstable();
+        tags.dedup();
+        Some(tags)
     }
 }

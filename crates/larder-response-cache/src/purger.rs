@@ -14,8 +14,8 @@ use crate::storage::Unavailable;
 /// Only the app can purge. No request header does.
 ///
 /// After a purge has returned, the store never answers with a response that was fetched before it, not
-/// even with one whose fetch was under way. Neither does this process. Another process may, for at most its
-/// [near TTL](crate::ResponseCacheBuilder::with_near_ttl).
+/// even with one whose fetch was under way. Neither does this layer, with its clones. Another process may, or
+/// another layer of this one, for at most its [near TTL](crate::ResponseCacheBuilder::with_near_ttl).
 ///
 /// Clones are cheap.
 ///
@@ -51,8 +51,8 @@ impl Purger {
     /// Makes all variants of a URI stale, which is also called a soft purge.
     ///
     /// The next request validates them. Meanwhile they are served, also if the inner service fails, for as
-    /// long as their `stale-while-revalidate` and `stale-if-error` permit, counted from now. It takes two
-    /// round trips, and two for each variant.
+    /// long as their `stale-while-revalidate` and `stale-if-error` permit, counted from now. It takes three
+    /// round trips, or one and two for each variant.
     ///
     /// A response whose fetch is under way is stored unchanged. To exclude that, use [`purge`](Self::purge).
     ///

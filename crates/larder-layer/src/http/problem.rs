@@ -71,7 +71,8 @@ impl Problem {
         );
         headers.insert(header::CACHE_CONTROL, HeaderValue::from_static("no-store"));
         if let Some(wait) = retry_after {
-            let seconds = wait.as_secs() + u64::from(wait.subsec_nanos() > 0);
+            let part = u64::from(wait.subsec_nanos() > 0);
+            let seconds = wait.as_secs().saturating_add(part);
             headers.insert(header::RETRY_AFTER, HeaderValue::from(seconds.max(1)));
         }
         response
@@ -93,6 +94,11 @@ mod tests {
         );
         assert_eq!(response.headers()[header::CACHE_CONTROL], "no-store");
         assert_eq!(response.headers()[header::RETRY_AFTER], "2");
+        let response: Response<Bytes> = problem.response(Some(Duration::MAX));
+        assert_eq!(
+            response.headers()[header::RETRY_AFTER],
+            u64::MAX.to_string()
+        );
         let document: Value = serde_json::from_slice(response.body()).unwrap();
         assert_eq!(document["status"], 503);
         assert_eq!(document["title"], "Service Unavailable");

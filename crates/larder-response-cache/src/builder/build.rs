@@ -1,5 +1,6 @@
 use std::sync::Arc;
 use std::sync::atomic::AtomicI64;
+use std::time::Duration;
 
 use larder_layer::SingleFlight;
 use larder_store::{Error, ErrorKind, Result};
@@ -16,6 +17,9 @@ use crate::storage::{Far, Storage, near};
 
 /// The default limit on the bytes of all bodies that are being stored.
 const MAX_RECORDING: usize = 64 * 1024 * 1024;
+
+/// The longest that a request waits for others. A longer timeout would have no end in time.
+const MAX_WAIT: Duration = Duration::from_secs(24 * 60 * 60);
 
 impl ResponseCacheBuilder {
     /// Builds the layer. Its metrics go to the recorder that is installed now.
@@ -79,7 +83,7 @@ impl ResponseCacheBuilder {
             name: self.name.into(),
             max_body: self.max_body,
             recordings: Arc::new(RecordingLimit::new(max_recording)),
-            wait_timeout: self.wait_timeout,
+            wait_timeout: self.wait_timeout.min(MAX_WAIT),
         })
     }
 }

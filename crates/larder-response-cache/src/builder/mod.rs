@@ -190,7 +190,7 @@ impl ResponseCacheBuilder {
     ///
     /// It is the sum of all its waits. After that the request is forwarded, and so is every other one that
     /// has waited as long. A response that is stored meanwhile is served at once. Zero is refused by
-    /// [`build`](Self::build).
+    /// [`build`](Self::build), and more than a day counts as a day.
     pub fn with_wait_timeout(mut self, timeout: Duration) -> Self {
         self.wait_timeout = timeout;
         self

@@ -19,9 +19,10 @@ const HOP_BY_HOP: [&str; 9] = [
 /// Headers that describe the stored bytes, so a 304 does not change them (RFC 9111, 3.2).
 ///
 /// `ETag` is one of them, because the 304 confirms that the content still has the stored one.
-const CONTENT_HEADERS: [&str; 6] = [
+const CONTENT_HEADERS: [&str; 7] = [
     "content-length",
     "content-encoding",
+    "content-digest",
     "content-md5",
     "content-range",
     "etag",
@@ -43,6 +44,14 @@ pub fn strip(headers: &mut HeaderMap, directives: &CacheControl) {
         headers.remove(name);
     }
     for name in HOP_BY_HOP {
+        headers.remove(name);
+    }
+}
+
+/// Removes the digests of the bytes that are sent with a response, which are not the stored ones
+/// (RFC 9530, 2).
+pub(crate) fn remove_content_digests(headers: &mut HeaderMap) {
+    for name in ["content-digest", "content-md5"] {
         headers.remove(name);
     }
 }
@@ -104,6 +113,7 @@ mod tests {
             ("age", "9"),
             ("content-length", "5"),
             ("content-encoding", "gzip"),
+            ("content-digest", "of the bytes"),
             ("etag", "\"a\""),
             ("content-type", "text/plain"),
         ]);
@@ -113,6 +123,7 @@ mod tests {
             ("c", "2"),
             ("content-length", "0"),
             ("content-encoding", "br"),
+            ("content-digest", "of no bytes"),
             ("etag", "\"b\""),
             ("content-type", "text/html"),
             ("keep-alive", "x"),
@@ -127,6 +138,7 @@ mod tests {
                 ("c", "2"),
                 ("content-length", "5"),
                 ("content-encoding", "gzip"),
+                ("content-digest", "of the bytes"),
                 ("etag", "\"a\""),
                 ("content-type", "text/html"),
             ])

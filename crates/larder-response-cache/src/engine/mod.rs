@@ -28,6 +28,7 @@ pub use argument::MAX_DELTA;
 pub(crate) use authority::authority;
 pub use cache_control::CacheControl;
 pub use date::{date, format_date};
+pub(crate) use fields::remove_content_digests;
 pub use fields::{freshen, strip};
 pub use freshness::{Exchange, Freshness};
 pub use head::{HeadEffect, head_effect};

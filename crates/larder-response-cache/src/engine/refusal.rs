@@ -27,6 +27,8 @@ pub enum Refusal {
     Length,
     /// It is larger than may be stored.
     TooLarge,
+    /// It has too many tags, or one that is too long or not ASCII.
+    Tags,
     /// It could never be reused. It is stale, has no validator, and may not be served stale.
     Useless,
 }
@@ -47,6 +49,7 @@ impl Refusal {
             Self::Unreadable => "unreadable",
             Self::Length => "content-length",
             Self::TooLarge => "too-large",
+            Self::Tags => "tags",
             Self::Useless => "useless",
         }
     }

@@ -51,15 +51,21 @@ impl ReuseRules {
     pub fn of(sharing: Sharing, directives: &CacheControl, freshness: Freshness) -> Self {
         let is_shared = sharing == Sharing::Shared;
         let for_shared = directives.proxy_revalidate || directives.s_maxage.is_some();
+        let forbids_stale =
+            directives.no_cache || directives.must_revalidate || (is_shared && for_shared);
+        let window = |seconds: Option<u64>| seconds.filter(|_| !forbids_stale).unwrap_or(0);
         Self {
             freshness,
             no_cache: directives.no_cache,
-            forbids_stale: directives.no_cache
-                || directives.must_revalidate
-                || (is_shared && for_shared),
-            stale_while_revalidate: directives.stale_while_revalidate.unwrap_or(0),
-            stale_if_error: directives.stale_if_error.unwrap_or(0),
+            forbids_stale,
+            stale_while_revalidate: window(directives.stale_while_revalidate),
+            stale_if_error: window(directives.stale_if_error),
         }
+    }
+
+    /// Returns whether the response may never be served stale (RFC 9111, 4.2.4).
+    pub fn forbids_stale(&self) -> bool {
+        self.forbids_stale
     }
 
     /// Decides how the response may be used at `now` for a request with these directives (RFC 9111, 4).
@@ -97,7 +103,8 @@ impl ReuseRules {
 
     /// Returns whether it may be served at `now` to every request that waits for it.
     pub fn is_shareable(&self, now: Timestamp) -> bool {
-        !self.no_cache && self.freshness.is_fresh(now)
+        let reuse = self.reuse(&RequestDirectives::default(), now);
+        matches!(reuse, Reuse::Fresh | Reuse::StaleWhileRevalidate)
     }
 }
 
@@ -214,10 +221,14 @@ mod tests {
     }
 
     #[test]
-    fn it_is_usable_for_the_longer_window_and_shared_while_it_is_fresh() {
+    fn it_is_usable_for_the_longer_window_and_shared_while_it_is_served_without_validation() {
         let windows = "max-age=10, stale-while-revalidate=5, stale-if-error=20";
         assert_eq!(rules(windows).usable(at(4)), 26);
-        assert!(rules(windows).is_shareable(at(9)) && !rules(windows).is_shareable(at(10)));
+        assert_eq!(
+            rules(&format!("{windows}, must-revalidate")).usable(at(4)),
+            6
+        );
+        assert!(rules(windows).is_shareable(at(14)) && !rules(windows).is_shareable(at(15)));
         assert!(!rules("max-age=10, no-cache").is_shareable(at(0)));
     }
 

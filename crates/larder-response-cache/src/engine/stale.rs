@@ -25,7 +25,7 @@ impl OriginFailure {
 impl ReuseRules {
     /// Returns whether the response may be served while it is validated in the background (RFC 5861, 3).
     pub fn may_serve_while_revalidating(&self, now: Timestamp) -> bool {
-        !self.forbids_stale && self.freshness.staleness(now) < self.stale_while_revalidate
+        self.freshness.staleness(now) < self.stale_while_revalidate
     }
 
     /// Returns whether the response may be served in place of a failure.

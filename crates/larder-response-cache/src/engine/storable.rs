@@ -1,7 +1,9 @@
 use http::{HeaderMap, Method, StatusCode, header};
 
 use super::status::{is_never_stored, is_understood};
-use super::{CacheControl, Freshness, Profile, Refusal, SelectingFields, Sharing, Validators};
+use super::{
+    CacheControl, Freshness, Profile, Refusal, ReuseRules, SelectingFields, Sharing, Validators,
+};
 
 /// A response that might be stored, and the request that it answers.
 #[derive(Clone, Copy, Debug)]
@@ -54,10 +56,8 @@ impl Candidate<'_> {
         if is_stream(self.response) {
             return Err(Refusal::Stream);
         }
-        let may_be_stale = directives
-            .stale_while_revalidate
-            .max(directives.stale_if_error)
-            > Some(0);
+        let rules = ReuseRules::of(self.sharing, directives, *self.freshness);
+        let may_be_stale = rules.stale_while_revalidate.max(rules.stale_if_error) > 0;
         let has_validator = !Validators::of(self.response).is_empty();
         if self.freshness.lifetime() == 0 && !has_validator && !may_be_stale {
             return Err(Refusal::Useless);

@@ -1,6 +1,7 @@
 use http::{HeaderMap, HeaderName, HeaderValue, StatusCode, header};
 
 use super::date::{date, parse};
+use super::fields::remove_content_digests;
 use super::list::{Members, trim};
 
 /// The validators of a stored response: its `ETag` and its `Last-Modified` (RFC 9110, 8.8).
@@ -98,10 +99,11 @@ pub(super) fn is_strongly_equal(one: &[u8], other: &[u8]) -> bool {
 ///
 /// A strong entity tag must equal the stored one. A weak one must match it weakly, or, if none is stored,
 /// come with the stored `Last-Modified`. A 304 without an entity tag updates the response that was
-/// validated.
+/// validated, unless the two have different `Last-Modified`.
 pub fn is_update(stored: &HeaderMap, new: &HeaderMap) -> bool {
     let Some(new_etag) = new.get(header::ETAG).map(HeaderValue::as_bytes) else {
-        return true;
+        let [held, new] = [stored, new].map(|response| date(response, &header::LAST_MODIFIED));
+        return held.is_none() || new.is_none() || held == new;
     };
     match stored.get(header::ETAG).map(HeaderValue::as_bytes) {
         Some(held) if new_etag.starts_with(b"W/") => opaque(held) == opaque(new_etag),
@@ -137,6 +139,7 @@ pub fn not_modified(stored: &HeaderMap) -> HeaderMap {
     ] {
         headers.remove(name);
     }
+    remove_content_digests(&mut headers);
     headers
 }
 
@@ -217,6 +220,8 @@ mod tests {
         let stored = map(&[("last-modified", EARLY)]);
         for (new, expected) in [
             (map(&[("x", "1")]), true),
+            (map(&[("last-modified", EARLY)]), true),
+            (map(&[("last-modified", LATE)]), false),
             (map(&[("etag", "\"a\"")]), false),
             (map(&[("etag", "W/\"a\"")]), false),
             (map(&[("etag", "W/\"a\""), ("last-modified", EARLY)]), true),

@@ -17,6 +17,8 @@ pub(crate) type FetchLeader = Leader<Vec<u8>, FetchOutcome>;
 pub(crate) enum FetchOutcome {
     /// The response is stored, and may be served.
     Stored,
+    /// The response was purged or replaced meanwhile. Each request looks again.
+    Superseded,
     /// There is no response to share. Each request has to be forwarded by itself.
     NotShared,
     /// The origin failed, with this status if it answered. A stale response may do.

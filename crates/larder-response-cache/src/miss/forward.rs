@@ -54,8 +54,8 @@ impl Miss {
         } else if self.mode == FetchMode::Complete {
             Validators::default().apply(request.headers_mut());
         }
-        let (storage, purges) = (&self.cache.storage, &mut self.found.snapshot.purges);
-        let sent = storage.begin_fetch(&self.request.key, purges).await;
+        let (storage, snapshot) = (&self.cache.storage, &mut self.found.snapshot);
+        let sent = storage.begin_fetch(&self.request.key, snapshot).await;
         let result = inner.call(request).await;
         let exchange = Exchange {
             sent,
@@ -84,7 +84,7 @@ impl Miss {
         }
         self.cache.metrics.count(Outcome::Miss);
         if self.request.is_head && status == StatusCode::OK {
-            self.apply_head(response.headers(), exchange).await;
+            self = self.apply_head(response.headers(), exchange).await;
         }
         Ok(self.send_and_store(response, exchange).await)
     }

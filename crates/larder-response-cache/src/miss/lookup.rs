@@ -190,6 +190,8 @@ async fn decide(cache: &CacheState, request: &CacheRequest, headers: &HeaderMap)
         let deadline = *deadline.get_or_insert_with(|| Instant::now() + cache.wait_timeout);
         match follower.outcome(deadline).await {
             Ok(FetchOutcome::Stored) => was_collapsed = true,
+            // Another process may have stored a newer one. Otherwise one of the requests leads, once.
+            Ok(FetchOutcome::Superseded) => waits = waits.max(WAITS - 2),
             Ok(FetchOutcome::NotShared) => return Decision::Forward(found, None),
             Ok(FetchOutcome::Failed(failure, status)) => {
                 release = Some(Release::OriginFailed(failure, status));

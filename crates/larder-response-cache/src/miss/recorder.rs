@@ -60,6 +60,7 @@ impl BodyRecorder {
             }
             let frame = match timeout_at(deadline, next_frame(&mut body)).await {
                 Err(_) => {
+                    self.mark();
                     self.release();
                     sink.hand_over(body);
                     return RecordOutcome::NotStored("timeout");
@@ -79,14 +80,19 @@ impl BodyRecorder {
                     if let Ok(trailers) = frame.into_trailers() {
                         sink.push_trailers(trailers);
                     }
+                    self.mark();
                     self.release();
                     return RecordOutcome::NotStored("trailers");
                 }
             };
+            if chunk.is_empty() {
+                // Any number of them would be held, and none counts towards a limit.
+                continue;
+            }
             length += chunk.len();
             let cache = &self.miss.cache;
             let too_much = if length > cache.max_body {
-                self.miss.mark_hit_for_miss(cache.storage.now());
+                self.mark();
                 Some(Refusal::TooLarge.as_str())
             } else if !sink.reserve(chunk.len()) {
                 cache.metrics.recording_refused();
@@ -115,6 +121,11 @@ impl BodyRecorder {
         let now = self.miss.cache.storage.now();
         let last = FETCH_LIMIT.saturating_sub(Duration::from_secs(1));
         last.saturating_sub(now.since(self.exchange.sent))
+    }
+
+    /// Remembers that the next response will not be stored either.
+    fn mark(&self) {
+        self.miss.mark_hit_for_miss(self.miss.cache.storage.now());
     }
 
     /// Tells the requests that wait that there is no response for them.

@@ -22,7 +22,7 @@ use crate::engine::{
 };
 use crate::response::{CacheStatus, ResponseCacheBody, tee};
 use crate::run_to_completion::{RunToCompletion, run_to_completion};
-use crate::storage::{Commit, CommitKind, CommitOutcome, StoredResponse};
+use crate::storage::{Commit, CommitKind, CommitOutcome, NotStored, StoredResponse};
 
 /// The `detail` of a response that was purged or replaced while it was fetched, or found no room.
 pub(super) const OUTDATED: &str = "outdated";
@@ -75,8 +75,8 @@ impl Miss {
         match recorded {
             RecordOutcome::Complete(committed, response) => {
                 let cache_status = match committed {
-                    CommitOutcome::Stored => CacheStatus::stored(reason, status),
-                    CommitOutcome::Refused => not_stored(OUTDATED),
+                    Ok(()) => CacheStatus::stored(reason, status),
+                    Err(_) => not_stored(OUTDATED),
                 };
                 let body = tee.take_reservation().attach(response.body.clone());
                 client.respond(parts, ResponseCacheBody::whole(body), cache_status)
@@ -114,8 +114,8 @@ impl Miss {
             Reuse::Fresh | Reuse::StaleWhileRevalidate => true,
             _ => rules.may_serve_on_failure(&request, error, Duration::ZERO, now),
         };
-        let is_safe = policy.profile == Profile::Safe;
-        if is_safe && !is_useful && Validators::of(response).is_empty() {
+        let is_for_max_stale = policy.profile == Profile::Rfc && !rules.forbids_stale();
+        if !(is_useful || is_for_max_stale) && Validators::of(response).is_empty() {
             // It was stale when it came, or has to be validated and cannot be. In the RFC profile it is
             // still for clients that say `max-stale`.
             return Err(Refusal::Useless);
@@ -132,7 +132,7 @@ impl Miss {
     ) -> (CommitOutcome, Arc<StoredResponse>) {
         let (committed, response) = self.commit(response, CommitKind::Response).await;
         let now = self.cache.storage.now();
-        if committed == CommitOutcome::Stored && response.rules.is_shareable(now) {
+        if committed.is_ok() && response.rules.is_shareable(now) {
             self.cache.hit_for_miss.clear(&self.flight_key());
         }
         self.release(committed, &response);
@@ -154,21 +154,24 @@ impl Miss {
         self.cache.storage.commit(commit, response).await
     }
 
-    /// Tells the requests that wait whether there is a response for them: one that is stored and fresh.
+    /// Tells the requests that wait whether there is a response for them.
     pub(super) fn release(&mut self, committed: CommitOutcome, response: &StoredResponse) {
         let now = self.cache.storage.now();
         let is_shareable = response.rules.is_shareable(now);
         if !is_shareable && self.leader.is_some() {
             self.mark_hit_for_miss(now);
         }
-        if committed == CommitOutcome::Stored && is_shareable {
+        let outcome = match committed {
+            Ok(()) if is_shareable => FetchOutcome::Stored,
+            Err(NotStored::Superseded) => FetchOutcome::Superseded,
+            Ok(()) | Err(NotStored::NoRoom) => FetchOutcome::NotShared,
+        };
+        if outcome == FetchOutcome::Stored {
             // Others may wait for a fetch that began later.
-            let (flights, outcome) = (&self.cache.flights, FetchOutcome::Stored);
+            let flights = &self.cache.flights;
             flights.complete(self.flight_key().as_slice(), outcome);
-            self.end(outcome);
-        } else {
-            self.end(FetchOutcome::NotShared);
         }
+        self.end(outcome);
     }
 
     /// Remembers that no request should wait for a fetch of this response.

@@ -9,13 +9,13 @@ use super::flights::FetchOutcome;
 use super::forward::Miss;
 use super::store::OUTDATED;
 use crate::engine::{
-    CacheControl, Exchange, HeadEffect, Profile, Refusal, RequestDirectives, Reuse, Validators,
-    head_effect, invalidates_stored, is_update, strip,
+    CacheControl, Exchange, HeadEffect, Profile, Refusal, Validators, head_effect,
+    invalidates_stored, is_update, strip,
 };
 use crate::metrics::Outcome;
 use crate::response::{CacheStatus, ResponseCacheBody};
 use crate::run_to_completion::run_to_completion;
-use crate::storage::{CommitKind, CommitOutcome, StoredResponse};
+use crate::storage::{CommitKind, CommitOutcome, NotStored, StoredResponse};
 
 impl Miss {
     /// Makes the request a validation of the stored response, if that has a validator.
@@ -45,15 +45,15 @@ impl Miss {
         if !is_update(&stored.headers, new) {
             // It is about another response. The next request fetches the complete one.
             self.purge().await;
-            self.end(FetchOutcome::NotShared);
-            return self.serve_validated(&stored, CommitOutcome::Refused);
+            self.end(FetchOutcome::Superseded);
+            return self.serve_validated(&stored, Err(NotStored::Superseded));
         }
         let mut new = new.clone();
         let own = self.take_own(&stored, &mut new);
         let fresh = stored.freshened(self.cache.policy(), &new, exchange);
-        let (committed, stored) = self.update(fresh).await;
-        self.release(committed, &stored);
-        let mut response = self.serve_validated(&stored, committed);
+        let (mut miss, committed, stored) = self.update(fresh).await;
+        miss.release(committed, &stored);
+        let mut response = miss.serve_validated(&stored, committed);
         for (name, value) in own {
             response.headers_mut().append(name, value);
         }
@@ -67,8 +67,8 @@ impl Miss {
     ) -> Response<ResponseCacheBody<B>> {
         let status = Some(StatusCode::NOT_MODIFIED);
         let cache_status = match committed {
-            CommitOutcome::Stored => CacheStatus::stored(self.reason, status),
-            CommitOutcome::Refused => CacheStatus::not_stored(self.reason, status, OUTDATED),
+            Ok(()) => CacheStatus::stored(self.reason, status),
+            Err(_) => CacheStatus::not_stored(self.reason, status, OUTDATED),
         };
         let now = self.cache.storage.now();
         self.cache
@@ -101,36 +101,46 @@ impl Miss {
     }
 
     /// Updates or removes the stored response to GET by a 200 to HEAD (RFC 9111, 4.3.5).
-    pub(super) async fn apply_head(&self, head: &HeaderMap, exchange: Exchange) {
-        let Some(stored) = &self.found.response else {
-            return;
+    pub(super) async fn apply_head(self, head: &HeaderMap, exchange: Exchange) -> Self {
+        let Some(stored) = self.found.response.clone() else {
+            return self;
         };
         let policy = self.cache.policy();
         match head_effect(policy.profile, &stored.headers, head) {
             HeadEffect::Update => {
                 let mut head = head.clone();
-                self.take_own(stored, &mut head);
+                self.take_own(&stored, &mut head);
                 let fresh = stored.freshened(policy, &head, exchange);
-                self.update(fresh).await;
+                return self.update(fresh).await.0;
             }
             HeadEffect::Invalidate => self.purge().await,
             HeadEffect::None => {}
         }
+        self
     }
 
     /// Stores an updated response, or removes the stored one if it may no longer be stored.
-    async fn update(&self, fresh: StoredResponse) -> (CommitOutcome, Arc<StoredResponse>) {
-        let (status, freshness) = (fresh.status, &fresh.rules.freshness);
-        let policy = self.cache.policy();
-        match policy.check(&self.headers, status, &fresh.headers, freshness) {
-            Ok(()) => return self.commit(fresh, CommitKind::Update).await,
-            Err(refusal) => {
-                if self.invalidates_stored(status, refusal, fresh.exchange.received) {
-                    self.purge().await;
-                }
+    ///
+    /// It does so even if the client disconnects.
+    async fn update(self, fresh: StoredResponse) -> (Self, CommitOutcome, Arc<StoredResponse>) {
+        run_to_completion(async move {
+            let (status, freshness) = (fresh.status, &fresh.rules.freshness);
+            let policy = self.cache.policy();
+            let checked = policy.check(&self.headers, status, &fresh.headers, freshness);
+            let Err(refusal) = checked else {
+                let (committed, fresh) = self.commit(fresh, CommitKind::Update).await;
+                return (self, committed, fresh);
+            };
+            let received = fresh.exchange.received;
+            if self.invalidates_stored(status, refusal, received) {
+                self.purge().await;
             }
-        }
-        (CommitOutcome::Refused, Arc::new(fresh))
+            if self.leader.is_some() {
+                self.mark_hit_for_miss(received);
+            }
+            (self, Err(NotStored::NoRoom), Arc::new(fresh))
+        })
+        .await
     }
 
     /// Returns whether a response that is not stored invalidates the stored one.
@@ -147,9 +157,8 @@ impl Miss {
 
     /// Returns the stored response, if it is fresh.
     pub(super) fn fresh_response(&self, now: Timestamp) -> Option<&StoredResponse> {
-        let stored = self.found.response.as_deref()?;
-        let reuse = stored.rules.reuse(&RequestDirectives::default(), now);
-        (reuse == Reuse::Fresh).then_some(stored)
+        let stored = self.found.response.as_deref();
+        stored.filter(|stored| stored.is_fresh(now))
     }
 
     /// Removes what the URI holds, also if the client disconnects.

@@ -4,7 +4,9 @@ use http_body::Body;
 use larder_store::Timestamp;
 
 use super::{CacheStatus, ResponseCacheBody};
-use crate::engine::{ByteRange, RangeSelection, is_not_modified, not_modified, range};
+use crate::engine::{
+    ByteRange, RangeSelection, is_not_modified, not_modified, range, remove_content_digests,
+};
 use crate::request::CacheRequest;
 use crate::storage::StoredResponse;
 
@@ -87,6 +89,7 @@ fn part_of(
     mut headers: HeaderMap,
     part: ByteRange,
 ) -> (StatusCode, HeaderMap, Bytes) {
+    remove_content_digests(&mut headers);
     let length = stored.body.len();
     let range = format!("bytes {}-{}/{length}", part.start, part.end - 1);
     set(&mut headers, header::CONTENT_RANGE, range);
@@ -102,6 +105,7 @@ fn unsatisfiable(
     for name in [header::CONTENT_TYPE, header::CONTENT_ENCODING, header::ETAG] {
         headers.remove(name);
     }
+    remove_content_digests(&mut headers);
     let range = format!("bytes */{}", stored.body.len());
     set(&mut headers, header::CONTENT_RANGE, range);
     headers.insert(header::CONTENT_LENGTH, HeaderValue::from(0));

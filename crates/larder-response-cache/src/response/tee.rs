@@ -47,6 +47,8 @@ enum End<B: Body> {
     Ended,
     Failed(Option<B::Error>),
     HandedOver(Option<Pin<Box<B>>>),
+    /// The inner body panicked.
+    Panicked,
 }
 
 /// Makes both ends for a body with this size hint.
@@ -124,7 +126,10 @@ impl<B: Body> Drop for Sink<B> {
             shared.is_recording = false;
             shared.shrink_reservation();
             if matches!(shared.end, End::Open) {
-                shared.end = End::Ended;
+                shared.end = match std::thread::panicking() {
+                    true => End::Panicked,
+                    false => End::Ended,
+                };
             }
         });
     }
@@ -174,6 +179,11 @@ impl<B: Body<Data = Bytes>> Tee<B> {
             }
             End::Ended => Poll::Ready(shared.trailers.take().map(|it| Ok(Frame::trailers(it)))),
             End::Failed(error) => Poll::Ready(error.take().map(Err)),
+            // As without a cache. Otherwise the client would take what it has for the whole.
+            End::Panicked => {
+                drop(shared);
+                std::panic::resume_unwind(Box::new("the body panicked while it was stored"))
+            }
             End::HandedOver(body) => {
                 let Some(mut body) = body.take() else {
                     return Poll::Ready(None);

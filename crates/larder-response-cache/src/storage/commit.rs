@@ -34,11 +34,21 @@ pub(crate) enum CommitKind {
 }
 
 /// Whether a response was stored.
+pub(crate) type CommitOutcome = Result<(), NotStored>;
+
+/// Why a response was not stored.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub(crate) enum CommitOutcome {
-    Stored,
-    /// It was purged or replaced while it was fetched, or there is no room for it.
-    Refused,
+pub(crate) enum NotStored {
+    /// It was purged or replaced while it was fetched. Another response may be there.
+    Superseded,
+    /// There is no room for it, or the store gave no answer.
+    NoRoom,
+}
+
+impl From<Unavailable> for NotStored {
+    fn from(_: Unavailable) -> Self {
+        Self::NoRoom
+    }
 }
 
 /// The index that a response may be added to, if there is one, and the condition of the write.
@@ -54,22 +64,32 @@ impl Storage {
         mut response: StoredResponse,
     ) -> (CommitOutcome, Arc<StoredResponse>) {
         let is_late = self.now().since(response.exchange.sent) >= FETCH_LIMIT;
-        let purges = commit.snapshot.purges;
-        let is_tagged = !is_late && self.tag(&mut response, purges).await.is_some();
+        let tagged = match is_late {
+            true => Err(NotStored::NoRoom),
+            false => self.tag(&mut response, commit.snapshot.purges).await,
+        };
         let response = Arc::new(response);
-        let is_stored = is_tagged && self.store(&commit, &response).await.is_some();
-        if is_stored {
-            self.metrics.stored();
-            (CommitOutcome::Stored, response)
-        } else {
-            self.metrics.outdated();
-            (CommitOutcome::Refused, response)
+        let outcome = match tagged {
+            Ok(()) => self.store(&commit, &response).await,
+            Err(not_stored) => Err(not_stored),
+        };
+        match outcome {
+            Ok(()) => self.metrics.stored(),
+            Err(_) => self.metrics.outdated(),
         }
+        let has_store = !matches!(commit.snapshot.held, Existing::Unknown);
+        if has_store && outcome == Err(NotStored::Superseded) {
+            // What this process holds is no longer what the store holds.
+            self.near.invalidate(commit.key.as_bytes());
+        }
+        (outcome, response)
     }
 
-    async fn store(&self, commit: &Commit<'_>, response: &Arc<StoredResponse>) -> Option<()> {
+    async fn store(&self, commit: &Commit<'_>, response: &Arc<StoredResponse>) -> CommitOutcome {
         let snapshot = commit.snapshot;
-        let selecting = SelectingFields::of(&response.headers)?.union(commit.key_fields)?;
+        let selecting = SelectingFields::of(&response.headers);
+        let selecting = selecting.and_then(|fields| fields.union(commit.key_fields));
+        let selecting = selecting.ok_or(NotStored::NoRoom)?;
         let has_variants = !selecting.is_empty() || snapshot.index.is_some();
         if matches!(snapshot.held, Existing::Unknown) {
             return self.store_near_only(commit, has_variants, response);
@@ -82,11 +102,12 @@ impl Storage {
             Ok(version) => {
                 let until = self.near_until(now);
                 let record = Record::Response(response.clone());
-                self.put_near_for(commit, record, Some(version?), until);
-                Some(())
+                self.put_near_for(commit, record, Some(version), until);
+                Ok(())
             }
+            Err(NotStored::Superseded) => Err(NotStored::Superseded),
             // The response is too large for the store, or the store failed.
-            Err(Unavailable) => self.store_near_only(commit, has_variants, response),
+            Err(NotStored::NoRoom) => self.store_near_only(commit, has_variants, response),
         }
     }
 
@@ -96,20 +117,26 @@ impl Storage {
         commit: &Commit<'_>,
         has_variants: bool,
         response: &Arc<StoredResponse>,
-    ) -> Option<()> {
+    ) -> CommitOutcome {
         let key = commit.key.as_bytes();
         let held = || match self.near.get(key)?.value.record {
             Record::Response(held) => Some(held),
             _ => None,
         };
-        if has_variants || held().is_some_and(|held| !response.is_newer_than(&held)) {
-            return None;
+        if has_variants {
+            return Err(NotStored::NoRoom);
+        }
+        if held().is_some_and(|held| !response.is_newer_than(&held)) {
+            return Err(NotStored::Superseded);
         }
         // Another process may have purged it since its request was sent.
         let until = self.near_until(response.exchange.sent);
         self.put_near_for(commit, Record::Response(response.clone()), None, until);
         // It is not kept if it is too heavy, or was purged.
-        held().filter(|held| Arc::ptr_eq(held, response)).map(drop)
+        match held() {
+            Some(held) if Arc::ptr_eq(&held, response) => Ok(()),
+            _ => Err(NotStored::NoRoom),
+        }
     }
 
     /// Keeps what the URI holds in this process, unless the URI was purged since the fetch began.
@@ -124,45 +151,42 @@ impl Storage {
         self.put_near(key, record, version, until, generation);
     }
 
-    /// Writes the only response of a URI.
-    ///
-    /// Returns its version, or None if the URI was purged since the fetch began, or holds a newer one.
+    /// Writes the only response of a URI, and returns its version.
     async fn replace(
         &self,
         commit: &Commit<'_>,
         response: &Arc<StoredResponse>,
-    ) -> Result<Option<Version>, Unavailable> {
+    ) -> Result<Version, NotStored> {
         let (key, ttl) = (commit.key.far_key(), self.ttl(response));
         let record = Record::Response(response.clone());
         if let Existing::Version(version) = commit.snapshot.held {
             let condition = Condition::IfVersion(version);
             let written = self.far.put(&key, &record, ttl, condition).await?;
             if written.is_some() || commit.kind == CommitKind::Update {
-                return Ok(written);
+                return written.ok_or(NotStored::Superseded);
             }
         }
         for _ in 0..ATTEMPTS {
-            let Some((None, condition)) = self.replaceable(commit, &key, response).await? else {
-                return Ok(None);
+            let (None, condition) = self.replaceable(commit, &key, response).await? else {
+                break;
             };
-            let written = self.far.put(&key, &record, ttl, condition).await?;
-            if written.is_some() {
-                return Ok(written);
+            if let Some(version) = self.far.put(&key, &record, ttl, condition).await? {
+                return Ok(version);
             }
         }
-        Ok(None)
+        Err(NotStored::Superseded)
     }
 
     /// Finds what a response may replace, other than what its fetch found.
     ///
-    /// That is an older response, the index of variants, or a reservation. Returns None if the URI was
+    /// That is an older response, the index of variants, or a reservation. It is superseded if the URI was
     /// purged since the fetch began, or holds a newer response.
     pub(super) async fn replaceable(
         &self,
         commit: &Commit<'_>,
         key: &Key,
         response: &StoredResponse,
-    ) -> Result<Option<Replaceable>, Unavailable> {
+    ) -> Result<Replaceable, NotStored> {
         let condition = Condition::IfAbsent;
         let reserve = self
             .far
@@ -178,11 +202,15 @@ impl Storage {
                 }
                 FarRecord::Record(Record::Reservation, version)
                 | FarRecord::Unreadable(version) => (None, version),
-                FarRecord::Record(Record::Response(_), _) | FarRecord::Missing => return Ok(None),
+                FarRecord::Record(Record::Response(_), _) | FarRecord::Missing => {
+                    return Err(NotStored::Superseded);
+                }
             },
         };
         // After the version was read: see the module.
-        let is_not_purged = self.is_not_purged(commit.key, commit.snapshot.purges).await;
-        Ok(is_not_purged.then_some((index, Condition::IfVersion(version))))
+        match self.is_not_purged(commit.key, commit.snapshot.purges).await {
+            true => Ok((index, Condition::IfVersion(version))),
+            false => Err(NotStored::Superseded),
+        }
     }
 }

@@ -3,7 +3,7 @@ use std::sync::Arc;
 use http::HeaderMap;
 use larder_store::{Condition, Key, Timestamp, Ttl, Version};
 
-use super::commit::{Commit, CommitKind};
+use super::commit::{Commit, CommitKind, CommitOutcome, NotStored};
 use super::{
     ATTEMPTS, Existing, FarRecord, Record, Storage, StoredResponse, Unavailable, VariantIndex,
 };
@@ -28,29 +28,27 @@ impl Storage {
         commit: &Commit<'_>,
         selecting: SelectingFields,
         response: &Arc<StoredResponse>,
-    ) -> Option<()> {
+    ) -> CommitOutcome {
         let (key, snapshot) = (commit.key.far_key(), commit.snapshot);
         let until = self.now().plus_micros(self.ttl(response).as_micros());
         let mut replaceable = match snapshot.held {
             Existing::Version(version) => (snapshot.index.clone(), Condition::IfVersion(version)),
-            _ => self.replaceable(commit, &key, response).await.ok()??,
+            _ => self.replaceable(commit, &key, response).await?,
         };
         for _ in 0..ATTEMPTS {
             let (held, condition) = replaceable;
-            let position = self.position(held.as_ref(), &selecting, commit.request, until)?;
+            let position = self.position(held.as_ref(), &selecting, commit.request, until);
+            let position = position.ok_or(NotStored::NoRoom)?;
             if !position.is_changed {
                 return self.put_variant(commit, position, None, response).await;
             }
-            let written = self
-                .write_index(&key, &position.index, condition)
-                .await
-                .ok()?;
+            let written = self.write_index(&key, &position.index, condition).await?;
             if written.is_some() {
                 return self.put_variant(commit, position, written, response).await;
             }
-            replaceable = self.replaceable(commit, &key, response).await.ok()??;
+            replaceable = self.replaceable(commit, &key, response).await?;
         }
-        None
+        Err(NotStored::Superseded)
     }
 
     /// Finds the place for the variant of `request` in the index that is held, or in a new one.
@@ -106,7 +104,7 @@ impl Storage {
         position: Position,
         index_version: Option<Version>,
         response: &Arc<StoredResponse>,
-    ) -> Option<()> {
+    ) -> CommitOutcome {
         let Position {
             index,
             variant,
@@ -126,8 +124,8 @@ impl Storage {
             _ => Existing::None,
         };
         let far_key = index.far_key(variant);
-        let written = self.replace_variant(commit, &far_key, held, response).await;
-        let version = written.ok()??;
+        let written = self.replace_variant(commit, &far_key, held, response);
+        let version = written.await?;
         let until = self.near_until(now);
         if index_version.is_some() {
             self.put_near_for(commit, Record::Variants(index), index_version, until);
@@ -135,19 +133,17 @@ impl Storage {
         // If the index is gone, nobody finds the variant under its id.
         let record = Record::Response(response.clone());
         self.put_near(&near_key, record, Some(version), until, generation);
-        Some(())
+        Ok(())
     }
 
-    /// Writes a variant. Its key is gone with its index when the URI is purged.
-    ///
-    /// Returns its version, or None if a newer response is there.
+    /// Writes a variant, and returns its version. Its key is gone with its index when the URI is purged.
     async fn replace_variant(
         &self,
         commit: &Commit<'_>,
         key: &Key,
         held: Existing,
         response: &Arc<StoredResponse>,
-    ) -> Result<Option<Version>, Unavailable> {
+    ) -> Result<Version, NotStored> {
         let (record, ttl) = (Record::Response(response.clone()), self.ttl(response));
         let mut condition = match held {
             Existing::Version(version) => Condition::IfVersion(version),
@@ -156,18 +152,18 @@ impl Storage {
         for _ in 0..ATTEMPTS {
             let written = self.far.put(key, &record, ttl, condition).await?;
             if written.is_some() || commit.kind == CommitKind::Update {
-                return Ok(written);
+                return written.ok_or(NotStored::Superseded);
             }
             condition = match self.far.get(key).await? {
                 FarRecord::Missing => Condition::IfAbsent,
                 FarRecord::Record(Record::Response(held), _) if !response.is_newer_than(&held) => {
-                    return Ok(None);
+                    break;
                 }
                 FarRecord::Record(_, version) | FarRecord::Unreadable(version) => {
                     Condition::IfVersion(version)
                 }
             };
         }
-        Ok(None)
+        Err(NotStored::Superseded)
     }
 }

@@ -90,11 +90,19 @@ impl Far {
 
     /// Reads the values of several keys, undecoded, one for each. Fails if one of them cannot be read.
     pub(super) async fn get_values(&self, keys: &[Key]) -> Result<Vec<Option<Entry>>, Unavailable> {
-        let answers = async { self.store.get_many(keys).await.into_iter().collect() };
-        let values: Vec<_> = self.observe(self.timeout.run("get many", answers).await)?;
-        (values.len() == keys.len())
-            .then_some(values)
-            .ok_or(Unavailable)
+        self.get_each(keys).await.into_iter().collect()
+    }
+
+    /// Reads the values of several keys, undecoded. In a cluster some may be read while others fail.
+    pub(super) async fn get_each(&self, keys: &[Key]) -> Vec<Result<Option<Entry>, Unavailable>> {
+        let answers = async { Ok(self.store.get_many(keys).await) };
+        let answers = self.timeout.run("get many", answers).await;
+        let mut answers: Vec<_> = match answers {
+            Ok(answers) => answers.into_iter().map(|it| self.observe(it)).collect(),
+            Err(error) => vec![self.observe(Err(error))],
+        };
+        answers.resize_with(keys.len(), || Err(Unavailable));
+        answers
     }
 
     /// Writes a record. Returns its version, or None if the condition was not met.
@@ -120,6 +128,13 @@ impl Far {
         let put = Put::new(key.clone(), value, ttl).on(condition);
         let outcome = self.observe(self.timeout.put(&*self.store, &put).await)?;
         Ok(outcome.is_stored().then_some(put.version()))
+    }
+
+    /// Writes several values, each if its condition is met. Fails if one of them cannot be written.
+    pub(super) async fn put_values(&self, puts: &[Put]) -> Result<(), Unavailable> {
+        let answers = async { self.store.put_many(puts).await.into_iter().collect() };
+        let written: Result<Vec<_>> = self.timeout.run("put many", answers).await;
+        self.observe(written).map(drop)
     }
 
     pub(super) async fn remove(&self, key: Key) -> Result<(), Unavailable> {

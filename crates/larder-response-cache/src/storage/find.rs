@@ -18,6 +18,8 @@ struct NearFound {
     version: Option<Version>,
     /// The index, and the version of the variant, if the URI has variants.
     variant: Option<(Arc<VariantIndex>, Option<Version>)>,
+    /// When the store has to be asked again.
+    deadline: Timestamp,
 }
 
 impl Storage {
@@ -47,16 +49,18 @@ impl Storage {
         headers: &HeaderMap,
         now: Timestamp,
     ) -> Option<NearFound> {
-        let NearRecord { record, version } = self.near_record(request.key.as_bytes(), now)?;
+        let (NearRecord { record, version }, deadline) =
+            self.near_record(request.key.as_bytes(), now)?;
         match record {
             Record::Response(response) if request.key_fields.is_empty() => Some(NearFound {
                 response,
                 version,
                 variant: None,
+                deadline,
             }),
             Record::Variants(index) if index.selecting.covers(&request.key_fields) => {
                 let variant = index.selecting.variant(headers);
-                let near = self.near_record(&index.near_key(variant), now)?;
+                let (near, deadline) = self.near_record(&index.near_key(variant), now)?;
                 let Record::Response(response) = near.record else {
                     return None;
                 };
@@ -64,6 +68,7 @@ impl Storage {
                     response,
                     version,
                     variant: Some((index, near.version)),
+                    deadline,
                 })
             }
             _ => None,
@@ -82,10 +87,18 @@ impl Storage {
         rules.may_serve_on_failure(&request.directives, failure, limit, now)
     }
 
-    /// Returns a record of this process, unless its deadline has passed.
-    fn near_record(&self, key: &[u8], now: Timestamp) -> Option<NearRecord> {
+    /// Returns a record of this process with its deadline, unless that has passed.
+    fn near_record(&self, key: &[u8], now: Timestamp) -> Option<(NearRecord, Timestamp)> {
         let held = self.near.get(key)?;
-        (now < held.deadline).then_some(held.value)
+        (now < held.deadline).then_some((held.value, held.deadline))
+    }
+
+    /// Returns whether a response may be served while it is validated, and was stale already when the store
+    /// was asked last. The store is not asked for each request then.
+    fn was_stale(&self, near: &NearFound, now: Timestamp) -> bool {
+        let asked = near.deadline.plus_micros(-self.near_micros());
+        let is_served = near.response.rules.may_serve_while_revalidating(now);
+        is_served && near.version.is_some() && !near.response.is_fresh(asked)
     }
 
     /// Finds the stored response for a request, here or in the store.
@@ -96,7 +109,9 @@ impl Storage {
         let generation = self.near.generation(key);
         let near = self.find_near(request, headers, now);
         let near = match near {
-            Some(near) if near.response.rules.is_shareable(now) => return near.found(generation),
+            Some(near) if near.response.is_fresh(now) || self.was_stale(&near, now) => {
+                return near.found(generation);
+            }
             // A response that is stale here may be fresh in the store: another process may have validated it.
             near => near,
         };

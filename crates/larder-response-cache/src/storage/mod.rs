@@ -43,12 +43,12 @@ use crate::engine::SelectingFields;
 use crate::metrics::Metrics;
 use crate::policy::ResponsePolicy;
 
-pub(crate) use commit::{Commit, CommitKind, CommitOutcome};
+pub(crate) use commit::{Commit, CommitKind, CommitOutcome, NotStored};
 pub(crate) use far::{Far, Unavailable};
-pub(crate) use purge_snapshot::PurgeSnapshot;
 pub(crate) use stored_response::StoredResponse;
 
 use far::FarRecord;
+use purge_snapshot::PurgeSnapshot;
 use record::Record;
 use variant_index::VariantIndex;
 
@@ -107,7 +107,7 @@ pub(crate) struct UriSnapshot {
     /// The content of the variant.
     variant: Existing,
     generation: Generation,
-    pub(crate) purges: PurgeSnapshot,
+    purges: PurgeSnapshot,
 }
 
 /// The content of a key when it was read.
@@ -129,8 +129,11 @@ impl Storage {
     }
 
     fn near_until(&self, now: Timestamp) -> Timestamp {
-        let micros = i64::try_from(self.near_ttl.as_micros()).unwrap_or(i64::MAX);
-        now.plus_micros(micros)
+        now.plus_micros(self.near_micros())
+    }
+
+    fn near_micros(&self) -> i64 {
+        i64::try_from(self.near_ttl.as_micros()).unwrap_or(i64::MAX)
     }
 }
 

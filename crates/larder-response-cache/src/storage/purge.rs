@@ -21,10 +21,17 @@ impl Storage {
 
     /// Makes the response of a URI stale, with all variants.
     ///
-    /// It takes two round trips, and two for each variant.
+    /// It takes three round trips, or one and two for each variant.
     pub(crate) async fn expire(&self, key: &PrimaryKey) -> Result<(), Unavailable> {
-        let far_key = key.far_key();
-        let expired = match self.far.get(&far_key).await? {
+        let expired = self.expire_far(&key.far_key()).await;
+        // Also if the store failed, so that this process asks it again.
+        self.near.invalidate(key.as_bytes());
+        self.metrics.purged();
+        expired
+    }
+
+    async fn expire_far(&self, key: &Key) -> Result<(), Unavailable> {
+        match self.far.get(key).await? {
             FarRecord::Record(Record::Variants(index), _) => {
                 for variant in &index.variants {
                     self.expire_response(&index.far_key(*variant)).await?;
@@ -32,14 +39,11 @@ impl Storage {
                 }
                 Ok(())
             }
-            FarRecord::Record(Record::Response(_), _) => self.expire_response(&far_key).await,
+            FarRecord::Record(Record::Response(_), _) => self.expire_response(key).await,
             FarRecord::Record(Record::Reservation, _)
             | FarRecord::Missing
             | FarRecord::Unreadable(_) => Ok(()),
-        };
-        self.near.invalidate(key.as_bytes());
-        self.metrics.purged();
-        expired
+        }
     }
 
     /// Makes the stored response under `key` stale, whichever it is.

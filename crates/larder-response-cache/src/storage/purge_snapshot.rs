@@ -4,7 +4,7 @@ use larder_layer::tags::{Generation, Tag};
 use larder_store::{Condition, Entry, Key, Timestamp, Ttl, Version, count_poisoned};
 
 use super::tag_changes::{ChangeCount, TagChanges};
-use super::{ATTEMPTS, Storage, Unavailable};
+use super::{ATTEMPTS, Existing, Storage, Unavailable, UriSnapshot};
 use crate::request::{PrimaryKey, TAG, tag_changes_key};
 
 /// How long the store knows which purges there were: longer than any fetch.
@@ -12,12 +12,12 @@ use crate::request::{PrimaryKey, TAG, tag_changes_key};
 /// If it forgets during a fetch, the response is not stored, and nothing else happens.
 const KNOWN_FOR: Ttl = Ttl::from_secs(24 * 60 * 60);
 
-/// Which purges there had been when a fetch began. None of them if the store did not answer.
+/// Which purges there had been when a fetch began. None for those that the store did not answer for.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
 pub(crate) struct PurgeSnapshot {
     /// The version of the URI's purge group, which changes with each purge.
     group: Option<Version>,
-    tags: Option<ChangeCount>,
+    pub(super) tags: Option<ChangeCount>,
 }
 
 impl Storage {
@@ -27,14 +27,20 @@ impl Storage {
     pub(crate) async fn begin_fetch(
         &self,
         key: &PrimaryKey,
-        purges: &mut PurgeSnapshot,
+        snapshot: &mut UriSnapshot,
     ) -> Timestamp {
         let keys = [key.purge_group_key(), tag_changes_key()];
-        if let Ok(held) = self.far.get_values(&keys).await {
-            let mut held = held.into_iter();
+        let purges = &mut snapshot.purges;
+        // Without the store the response is kept in this process alone, so there is nothing to note.
+        if !matches!(snapshot.held, Existing::Unknown) {
+            let mut held = self.far.get_each(&keys).await.into_iter();
             let [group, tags] = &keys;
-            purges.group = self.group_or_first(group, held.next().flatten()).await;
-            purges.tags = self.count_or_first(tags, held.next().flatten()).await;
+            if let Some(Ok(held)) = held.next() {
+                purges.group = self.group_or_first(group, held).await;
+            }
+            if let Some(Ok(held)) = held.next() {
+                purges.tags = self.count_or_first(tags, held).await;
+            }
         }
         let now = self.now().as_micros();
         let next = |last: i64| now.max(last.saturating_add(1));

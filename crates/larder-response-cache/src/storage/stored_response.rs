@@ -5,8 +5,8 @@ use larder_store::Timestamp;
 
 use super::hit_headers::HitHeaders;
 use crate::engine::{
-    Exchange, Freshness, ReuseRules, Sharing, date, format_date, freshen, is_last_modified_weak,
-    strip,
+    Exchange, Freshness, RequestDirectives, Reuse, ReuseRules, Sharing, date, format_date, freshen,
+    is_last_modified_weak, strip,
 };
 use crate::policy::ResponsePolicy;
 
@@ -149,6 +149,11 @@ impl StoredResponse {
         };
         let (stored, body) = (compact(&stored), self.body.clone());
         Self::restored(policy, self.status, stored, body, exchange).with_date_info(date_info)
+    }
+
+    /// Returns whether it may be served at `now` to a request without directives, without validation.
+    pub(crate) fn is_fresh(&self, now: Timestamp) -> bool {
+        self.rules.reuse(&RequestDirectives::default(), now) == Reuse::Fresh
     }
 
     /// Returns whether this response replaces `held` (RFC 9111, 4).

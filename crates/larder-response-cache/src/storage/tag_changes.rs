@@ -37,10 +37,10 @@ impl TagChanges {
     /// Adds a change of `tag`.
     pub(super) fn with(mut self, tag: Tag) -> Self {
         self.count.number = self.count.number.saturating_add(1);
-        if self.last.len() == KEPT {
-            self.last.remove(0);
-        }
         self.last.push(tag);
+        // Another release may have kept more.
+        let surplus = self.last.len().saturating_sub(KEPT);
+        self.last.drain(..surplus);
         self
     }
 
@@ -103,6 +103,10 @@ mod tests {
         let many = (0..=KEPT).fold(changes.clone(), |changes, _| changes.with(Tag::new("b")));
         assert!(many.concern(since, [Tag::new("a")].into_iter()));
         assert!(many.last.len() == KEPT);
+        let mut longer = many.clone();
+        longer.last.extend_from_slice(&many.last);
+        let longer = TagChanges::read(&longer.bytes()).unwrap();
+        assert_eq!(longer.with(Tag::new("b")).last.len(), KEPT);
         assert!(TagChanges::none().concern(since, [Tag::new("a")].into_iter()));
         // A count never goes back, so nothing is known.
         assert!(changes.concern(many.count(), [Tag::new("a")].into_iter()));

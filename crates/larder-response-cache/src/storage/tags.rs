@@ -1,20 +1,13 @@
 use std::sync::Arc;
 
-use http::HeaderMap;
 use larder_layer::tags::{Generation, Tag, TagState, Validity};
-use larder_store::{Condition, Entry, Key, Timestamp, Ttl, count_poisoned};
+use larder_store::{Condition, Entry, Key, Put, Timestamp, Ttl, count_poisoned};
 
-use super::{PurgeSnapshot, Storage, StoredResponse};
+use super::{CommitOutcome, NotStored, PurgeSnapshot, Storage, StoredResponse};
 use crate::request::{TAG, tag_key};
 
 /// How long a tag is known: longer than any response is stored.
 pub(super) const TAG_TTL: Ttl = Ttl::from_secs(40 * 24 * 60 * 60);
-
-/// The most tags of a response.
-const MAX_TAGS: usize = 64;
-
-/// The longest tag, in bytes.
-const MAX_TAG: usize = 256;
 
 /// Returns the state of a tag of which nothing is stored yet.
 pub(super) fn first_state() -> TagState {
@@ -40,72 +33,72 @@ pub(super) fn state_from_bytes(bytes: &[u8]) -> Option<TagState> {
     })
 }
 
+fn read(held: &Option<Entry>) -> Option<TagState> {
+    state_from_bytes(&held.as_ref()?.value)
+}
+
+/// Makes the first state of a tag, if none that can be read is held.
+fn first_put((key, held): (&Key, &Option<Entry>)) -> Option<Put> {
+    let condition = match held {
+        None => Condition::IfAbsent,
+        Some(_) if read(held).is_some() => return None,
+        Some(unreadable) => {
+            count_poisoned(TAG);
+            Condition::IfVersion(unreadable.version)
+        }
+    };
+    let first = state_to_bytes(&first_state());
+    Some(Put::new(key.clone(), first, TAG_TTL).on(condition))
+}
+
 impl Storage {
     /// Notes the tags of a response, and the generation of each.
     ///
-    /// Returns None if one was purged since the fetch began, if the store does not know, or if there are
-    /// too many tags to purge by.
+    /// It is superseded if one of them changed since the fetch began.
     pub(super) async fn tag(
         &self,
         response: &mut StoredResponse,
         since: PurgeSnapshot,
-    ) -> Option<()> {
-        let tags = self.tags_of(&response.headers)?;
+    ) -> CommitOutcome {
+        let tags = self.policy().tags(&response.headers);
+        let tags = tags.ok_or(NotStored::NoRoom)?;
         if tags.is_empty() {
-            return Some(());
+            return Ok(());
+        }
+        if since.tags.is_none() {
+            return Err(NotStored::NoRoom);
         }
         let keys: Vec<_> = tags.iter().copied().map(tag_key).collect();
-        let held = self.far.get_values(&keys).await.ok()?;
-        let mut carried = Vec::with_capacity(tags.len());
-        for ((tag, key), held) in tags.into_iter().zip(keys).zip(held) {
-            let state = held.as_ref().and_then(|held| state_from_bytes(&held.value));
-            let state = match state {
-                Some(state) => state,
-                None => self.make_tag(&key, held).await?,
-            };
-            carried.push((tag, state.generation));
+        let mut held = self.far.get_values(&keys).await?;
+        let firsts: Vec<_> = keys.iter().zip(&held).filter_map(first_put).collect();
+        if !firsts.is_empty() {
+            self.far.put_values(&firsts).await?;
+            // Another process may have been first.
+            held = self.far.get_values(&keys).await?;
         }
+        let generation = |(tag, held): (Tag, &Option<Entry>)| Some((tag, read(held)?.generation));
+        let carried: Option<Vec<_>> = tags.into_iter().zip(&held).map(generation).collect();
+        response.tags = carried.ok_or(NotStored::Superseded)?;
         // After the generations were read: see the module.
-        let is_current = self.are_tags_unchanged(&carried, since).await;
-        response.tags = carried;
-        is_current.then_some(())
+        let is_current = self.are_tags_unchanged(&response.tags, since).await;
+        is_current.then_some(()).ok_or(NotStored::Superseded)
     }
 
-    /// Makes the first state of a tag, or returns the one that another process made first.
-    ///
-    /// It replaces bytes that cannot be read, if there are any.
-    async fn make_tag(&self, key: &Key, unreadable: Option<Entry>) -> Option<TagState> {
-        let condition = match unreadable {
-            None => Condition::IfAbsent,
-            Some(held) => {
-                count_poisoned(TAG);
-                Condition::IfVersion(held.version)
-            }
-        };
-        let first = first_state();
-        let bytes = state_to_bytes(&first);
-        let made = self.far.put_value(key, bytes, TAG_TTL, condition);
-        match made.await.ok()? {
-            Some(_) => Some(first),
-            None => state_from_bytes(&self.far.get_value(key).await.ok()??.value),
-        }
-    }
-
-    /// Returns a response, stale if one of its tags was expired, or None if one was purged.
+    /// Returns a response, stale if it or one of its tags was expired, or None if a tag was purged.
     ///
     /// It takes one round trip, or none without tags. If the store does not know a tag, it counts as purged.
     pub(super) async fn if_not_purged(
         &self,
         response: Arc<StoredResponse>,
     ) -> Option<Arc<StoredResponse>> {
-        if response.tags.is_empty() {
-            return Some(response);
-        }
         let keys: Vec<_> = response.tags.iter().map(|(tag, _)| tag_key(*tag)).collect();
-        let held = self.far.get_values(&keys).await.ok()?;
-        let mut expired: Option<Timestamp> = None;
+        let held = match keys.is_empty() {
+            true => Vec::new(),
+            false => self.far.get_values(&keys).await.ok()?,
+        };
+        let mut expired = response.expired;
         for ((_, generation), held) in response.tags.iter().zip(held) {
-            let now = state_from_bytes(&held?.value)?;
+            let now = read(&held)?;
             match generation.compared_with(now.generation) {
                 Validity::Current => {}
                 Validity::Expired => {
@@ -114,28 +107,13 @@ impl Storage {
                 Validity::Removed => return None,
             }
         }
+        // The clock of the process that expired it may be ahead of this one.
+        let expired = expired.map(|at| at.min(self.now()));
         Some(match expired {
-            Some(at) => Arc::new(response.copy(self.policy()).expired_at(at)),
-            None => response,
-        })
-    }
-
-    /// Returns the tags that a response names, separated by commas or spaces.
-    ///
-    /// Returns None if there are too many, or one is too long.
-    fn tags_of(&self, headers: &HeaderMap) -> Option<Vec<Tag>> {
-        let mut tags = Vec::new();
-        for line in headers.get_all(&self.policy().tag_field) {
-            let line = line.to_str().ok()?;
-            for tag in line.split([',', ' ', '\t']).filter(|tag| !tag.is_empty()) {
-                if tag.len() > MAX_TAG || tags.len() == MAX_TAGS {
-                    return None;
-                }
-                tags.push(Tag::new(tag));
+            Some(at) if response.expired != expired => {
+                Arc::new(response.copy(self.policy()).expired_at(at))
             }
-        }
-        tags.sort_unstable();
-        tags.dedup();
-        Some(tags)
+            _ => response,
+        })
     }
 }

@@ -14,7 +14,7 @@ use larder_test::ModelStore;
 
 use crate::fixture::{Fixture, HOUR};
 
-/// A store that fails or hangs on command.
+/// A store that works (0), fails (1) or hangs (2) on command, or whose shard of all tags fails (3).
 struct Moody {
     inner: ModelStore,
     mood: Arc<AtomicU8>,
@@ -23,7 +23,7 @@ struct Moody {
 impl Moody {
     async fn mood(&self) -> Result<()> {
         match self.mood.load(Ordering::SeqCst) {
-            0 => Ok(()),
+            0 | 3 => Ok(()),
             1 => Err(Error::new("test", ErrorKind::NotSent, "down")),
             _ => std::future::pending().await,
         }
@@ -57,7 +57,15 @@ impl Store for Moody {
     }
 
     async fn get_many(&self, keys: &[Key]) -> Vec<Result<Option<Entry>>> {
-        self.inner.get_many(keys).await
+        let is_down = self.mood().await.is_err();
+        let is_shard_down = self.mood.load(Ordering::SeqCst) == 3;
+        let mut answers = self.inner.get_many(keys).await;
+        for (key, answer) in keys.iter().zip(&mut answers) {
+            if is_down || (is_shard_down && key.as_str().contains("tags")) {
+                *answer = Err(Error::new("test", ErrorKind::NotSent, "down"));
+            }
+        }
+        answers
     }
 
     async fn put_many(&self, puts: &[Put]) -> Vec<Result<PutOutcome>> {
@@ -88,9 +96,14 @@ async fn a_store_that_fails_or_hangs_is_as_if_there_were_none() {
         let (fixture, mood) = moody();
         mood.store(bad, Ordering::SeqCst);
         let begun = tokio::time::Instant::now();
-        fixture.origin.then(200, &[HOUR], "one");
-        assert_eq!(fixture.get("/").await.text(), "one");
-        assert!(begun.elapsed() <= Duration::from_millis(500));
+        for (path, tags) in [("/", ""), ("/tagged", "films")] {
+            fixture
+                .origin
+                .then(200, &[HOUR, ("cache-tag", tags)], "one");
+            assert_eq!(fixture.get(path).await.text(), "one");
+        }
+        // One timeout for each request.
+        assert!(begun.elapsed() <= Duration::from_millis(300));
         let purge = fixture.layer.purger().purge("http://cinema.example/").await;
         assert_eq!(purge.unwrap_err().kind(), ErrorKind::MayHaveRun);
         fixture.origin.then(200, &[HOUR], "two");
@@ -116,6 +129,39 @@ async fn a_near_response_is_served_while_the_origin_and_the_store_fail() {
     fixture.later(6);
     fixture.origin.then(503, &[], "down");
     assert_eq!(fixture.get("/").await.text(), "one");
+}
+
+#[tokio::test]
+async fn a_page_without_tags_is_stored_while_the_shard_of_the_tags_fails() {
+    let (fixture, mood) = moody();
+    mood.store(3, Ordering::SeqCst);
+    for (path, tags, is_stored) in [("/", "", true), ("/tagged", "films", false)] {
+        fixture
+            .origin
+            .then(200, &[HOUR, ("cache-tag", tags)], "one");
+        fixture.get(path).await;
+        assert_eq!(
+            fixture.sibling().get(path).await.is_hit(),
+            is_stored,
+            "{path}"
+        );
+    }
+}
+
+#[tokio::test]
+async fn an_expiry_that_fails_counts_in_this_process_all_the_same() {
+    let (fixture, mood) = moody();
+    fixture.origin.then(200, &[HOUR], "one");
+    fixture.get("/").await;
+    assert!(fixture.get("/").await.is_hit());
+    mood.store(1, Ordering::SeqCst);
+    let expiry = fixture
+        .layer
+        .purger()
+        .expire("http://cinema.example/")
+        .await;
+    assert_eq!(expiry.unwrap_err().kind(), ErrorKind::MayHaveRun);
+    assert!(!fixture.get("/").await.is_hit());
 }
 
 #[tokio::test]

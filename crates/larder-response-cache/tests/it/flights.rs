@@ -50,6 +50,23 @@ async fn a_leader_that_stalls_is_abandoned_after_the_wait_timeout() {
     leader.abort();
 }
 
+#[tokio::test(start_paused = true)]
+async fn a_wait_of_any_length_ends_with_the_fetch_and_causes_no_panic() {
+    let fixture = Arc::new(Fixture::with(|builder| {
+        builder.with_wait_timeout(Duration::MAX)
+    }));
+    let go = held(&fixture);
+    let asking = [fixture.clone(), fixture.clone()];
+    let visitors =
+        asking.map(|fixture| tokio::spawn(async move { fixture.get("/").await.text().to_owned() }));
+    settle().await;
+    go.send(()).unwrap();
+    for visitor in visitors {
+        assert_eq!(visitor.await.unwrap(), "one");
+    }
+    assert_eq!(fixture.origin.count(), 1);
+}
+
 /// Answers the next request with headers, and a body that the test sends.
 fn streamed(fixture: &Fixture) -> Frames {
     let (frames, mut receiver) = mpsc::unbounded_channel();

@@ -24,6 +24,7 @@ pub(crate) struct Control {
 #[derive(Default)]
 struct State {
     written: HashSet<Key>,
+    operations: usize,
     hold: Option<Hold>,
 }
 
@@ -56,6 +57,7 @@ impl Gate {
     async fn pass<'a>(&self, name: &str, keys: impl IntoIterator<Item = &'a Key>) {
         let hold = {
             let mut state = self.control.state.lock().unwrap();
+            state.operations += 1;
             let keys: Vec<_> = keys.into_iter().cloned().collect();
             let is_held = state.hold.as_ref().is_some_and(|hold| {
                 let (operation, prefix) = hold.operation;
@@ -86,6 +88,11 @@ impl Control {
             arrived,
             release: open,
         }
+    }
+
+    /// Returns the number of operations so far that can be held.
+    pub(crate) fn operations(&self) -> usize {
+        self.state.lock().unwrap().operations
     }
 
     /// Removes every key that was written, as a full store may.

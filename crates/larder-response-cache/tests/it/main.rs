@@ -76,6 +76,8 @@ macro_rules! on {
             mod tag_purges;
             #[path = "variants.rs"]
             mod variants;
+            #[path = "waiting.rs"]
+            mod waiting;
         }
     };
 }

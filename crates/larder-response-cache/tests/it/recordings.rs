@@ -85,3 +85,20 @@ async fn bytes_that_a_slow_client_has_not_read_count_until_it_reads_them() {
     let (_, after) = open(&fixture, "/after", 1).await;
     assert!(says(&after, "; stored"));
 }
+
+#[tokio::test]
+async fn frames_without_content_are_not_held() {
+    let fixture = Fixture::new();
+    let empty = std::iter::repeat_with(|| Ok::<_, Broken>(Frame::data(Bytes::new())));
+    let one = Ok(Frame::data(Bytes::from_static(b"one")));
+    let frames = empty.take(100).chain([one]);
+    let frames = futures_util::StreamExt::chain(
+        futures_util::stream::iter(frames),
+        futures_util::stream::pending(),
+    );
+    let body = StreamBody::new(frames).boxed_unsync();
+    fixture.origin.then_response(response(200, &[HOUR], body));
+    let mut opened = fixture.open(request(Method::GET, "/", &[])).await;
+    let frame = opened.body_mut().frame().await.unwrap().unwrap();
+    assert_eq!(frame.into_data().unwrap(), "one");
+}

@@ -3,12 +3,9 @@ use http::{HeaderMap, HeaderName, HeaderValue, StatusCode};
 use larder_layer::tags::{Generation, Tag};
 use larder_store::{Timestamp, Version};
 
-use super::{DateInfo, StoredResponse, VariantIndex};
+use super::{DateInfo, MAX_HEADERS, StoredResponse, VariantIndex};
 use crate::engine::{Exchange, SelectingFields, VariantId};
 use crate::policy::ResponsePolicy;
-
-/// The most headers of a stored response. This crate writes no more.
-const MAX_HEADERS: usize = 1024;
 
 pub(super) fn response(payload: Bytes, policy: &ResponsePolicy) -> Option<StoredResponse> {
     let mut rest = Reader(payload);

@@ -1,4 +1,4 @@
-use super::{DateInfo, StoredResponse, VariantIndex};
+use super::{DateInfo, MAX_HEADERS, StoredResponse, VariantIndex};
 
 pub(super) fn response(response: &StoredResponse, out: &mut Vec<u8>) -> Option<()> {
     out.extend_from_slice(&response.exchange.sent.as_micros().to_le_bytes());
@@ -17,6 +17,9 @@ pub(super) fn response(response: &StoredResponse, out: &mut Vec<u8>) -> Option<(
         out.extend_from_slice(generation.as_bytes());
     }
     let fields = response.fields().count();
+    if fields > MAX_HEADERS {
+        return None;
+    }
     out.extend_from_slice(&u16::try_from(fields).ok()?.to_le_bytes());
     for (name, value) in response.fields() {
         short(name.as_str().as_bytes(), out)?;

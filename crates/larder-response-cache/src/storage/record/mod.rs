@@ -22,6 +22,9 @@ const RESPONSE: u8 = 1;
 const VARIANTS: u8 = 2;
 const RESERVATION: u8 = 3;
 
+/// The most headers of a stored response. A response with more is not written, nor read.
+const MAX_HEADERS: usize = 1024;
+
 /// The content of a key.
 #[derive(Clone)]
 pub(crate) enum Record {

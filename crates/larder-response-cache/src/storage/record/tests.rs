@@ -135,6 +135,17 @@ fn every_single_byte_counts() {
 }
 
 #[test]
+fn a_response_with_more_headers_than_are_read_is_not_written() {
+    for (count, is_written) in [(1024, true), (1025, false)] {
+        let fields = vec![("x".to_owned(), b"1".to_vec()); count];
+        let record = Record::Response(response(&fields, Vec::new(), &[]));
+        let bytes = record.encode(&key("a"));
+        assert_eq!(bytes.is_some(), is_written);
+        assert!(bytes.is_none_or(|bytes| decoded(&bytes, &key("a")).is_some()));
+    }
+}
+
+#[test]
 fn a_decoded_body_is_a_slice_of_the_bytes() {
     let whole = sample();
     let response = decoded(&whole, &key("a")).unwrap();

@@ -7,9 +7,11 @@ const EARLY: &str = "Sun, 06 Nov 1994 08:49:37 GMT";
 #[tokio::test]
 async fn a_client_that_has_the_response_gets_a_304() {
     let fixture = super::fixture().await;
-    fixture.origin.then(200, &[HOUR, ("etag", "\"a\"")], "one");
-    fixture.get("/").await;
+    let fields = [HOUR, ("etag", "\"a\""), ("content-digest", "sha-256=:YQ==:")];
+    fixture.origin.then(200, &fields, "one");
+    assert_eq!(fixture.get("/").await.field("content-digest"), fields[2].1);
     let answered = fixture.get_with("/", &[("if-none-match", "W/\"a\"")]).await;
+    assert_eq!(answered.field("content-digest"), "");
     assert_eq!((answered.status.as_u16(), answered.text()), (304, ""));
     assert_eq!(
         (answered.field("etag"), answered.field("content-length")),
@@ -199,7 +201,10 @@ async fn a_client_that_has_an_unstorable_response_gets_a_304_and_is_then_forward
 #[tokio::test]
 async fn a_range_of_a_stored_response_is_served() {
     let fixture = super::fixture().await;
-    fixture.origin.then(200, &[HOUR, ("x", "1")], "0123456789");
+    let digest = "sha-256=:YQ==:";
+    let digests = [("content-digest", digest), ("content-md5", "YQ=="), ("repr-digest", digest)];
+    let fields = [&[HOUR, ("x", "1")][..], &digests].concat();
+    fixture.origin.then(200, &fields, "0123456789");
     fixture.get("/").await;
     let part = fixture.get_with("/", &[("range", "bytes=2-4")]).await;
     assert_eq!(
@@ -213,5 +218,10 @@ async fn a_range_of_a_stored_response_is_served() {
         (none.status.as_u16(), none.field("content-range")),
         (416, "bytes */10")
     );
+    // Only the digest of the representation is that of the whole (RFC 9530).
+    for answered in [&part, &none] {
+        let kept = ["content-digest", "content-md5", "repr-digest"];
+        assert_eq!(kept.map(|name| answered.field(name)), ["", "", digest]);
+    }
     assert_eq!(fixture.origin.count(), 1);
 }

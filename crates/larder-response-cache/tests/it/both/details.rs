@@ -34,7 +34,7 @@ async fn every_response_that_is_not_stored_says_why() {
         (&[HOUR, ("content-length", "101")], "too-large"),
         (&[HOUR, ("content-length", "x")], "content-length"),
         (&[HOUR, ("content-length", "9")], "incomplete"),
-        (&[HOUR, ("cache-tag", &long.repeat(3))], "outdated"),
+        (&[HOUR, ("cache-tag", &long.repeat(3))], "tags"),
     ]
     .into_iter()
     .enumerate()

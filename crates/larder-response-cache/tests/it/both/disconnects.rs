@@ -113,6 +113,24 @@ async fn a_client_that_disconnects_while_its_page_is_stored_leaves_it_to_others(
 }
 
 #[tokio::test]
+async fn a_client_that_disconnects_while_its_validation_is_stored_leaves_it_to_others() {
+    let (fixture, control) = super::gated().await;
+    let fields = [("cache-control", "max-age=10"), ("etag", "\"a\"")];
+    fixture.origin.then(200, &fields, "one").then(304, &fields, "");
+    fixture.get("/").await;
+    fixture.later(20);
+    let fixture = Arc::new(fixture);
+    let mut held = control.hold(("put", "response:"));
+    let client = ask(&fixture, Method::GET, "/");
+    assert!(held.arrived().await);
+    client.abort();
+    let _ = client.await;
+    held.release();
+    assert!(fixture.get("/").await.is_hit());
+    assert_eq!(fixture.origin.count(), 2);
+}
+
+#[tokio::test]
 async fn a_response_that_invalidates_the_stored_one_does_so_even_if_its_client_disconnects() {
     for step in PURGE {
         let (fixture, control) = stored().await;

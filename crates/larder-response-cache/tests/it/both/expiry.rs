@@ -1,6 +1,9 @@
 //! Soft purges: stored responses become stale, and are not removed.
 
+use std::time::Duration;
+
 use http::Method;
+use larder_store::ManualClock;
 
 use crate::fixture::{Fixture, HOUR, request, until};
 
@@ -39,6 +42,25 @@ async fn an_expired_page_is_validated_and_fresh_again() {
         }
         assert_eq!(fixture.origin.last()["if-none-match"], "\"a\"");
         assert_eq!(fixture.origin.count(), 2);
+    }
+}
+
+#[tokio::test]
+async fn an_expiry_by_a_process_whose_clock_is_ahead_counts_at_once() {
+    for is_by_tag in [false, true] {
+        let fixture = stored(&[HOUR, ("cache-tag", "films")]).await;
+        let ahead = ManualClock::default();
+        ahead.advance(Duration::from_secs(300));
+        let other = Fixture::on(fixture.store.clone(), ahead, |builder| builder);
+        let purger = other.layer.purger();
+        match is_by_tag {
+            true => purger.expire_tag("films").await.unwrap(),
+            false => purger.expire(URI).await.unwrap(),
+        }
+        // This process asks the store again.
+        fixture.later(10);
+        fixture.origin.then(200, &[HOUR], "two");
+        assert_eq!(fixture.get("/").await.text(), "two", "{is_by_tag}");
     }
 }
 

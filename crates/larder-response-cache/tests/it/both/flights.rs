@@ -3,25 +3,50 @@
 use std::sync::Arc;
 use std::time::Duration;
 
+use bytes::Bytes;
+use http::{HeaderMap, Response};
+use http_body::Frame;
+use http_body_util::{BodyExt, StreamBody};
 use tokio::sync::oneshot;
 use tokio::task::JoinSet;
 
-use crate::fixture::{Fixture, HOUR, full, response, until};
+use crate::fixture::{Answered, Body, Fixture, HOUR, full, response, until};
 
 /// Holds the next request until it is released.
-fn held(fixture: &Fixture, fields: &'static [(&str, &str)]) -> oneshot::Sender<()> {
+pub(super) fn held(fixture: &Fixture, fields: &[(&str, &str)]) -> oneshot::Sender<()> {
+    held_with(fixture, response(200, fields, full("one")))
+}
+
+pub(super) fn held_with(fixture: &Fixture, answer: Response<Body>) -> oneshot::Sender<()> {
     let (go, wait) = oneshot::channel();
     fixture.origin.then_with(move |_| {
         Box::pin(async move {
             let _ = wait.await;
-            Ok(response(200, fields, full("one")))
+            Ok(answer)
         })
     });
     go
 }
 
+/// A fixture whose requests wait for longer than a test does.
+async fn patient() -> Arc<Fixture> {
+    let wait = Duration::from_secs(60);
+    Arc::new(super::fixture_with(|builder| builder.with_wait_timeout(wait)).await)
+}
+
+/// Sends nine more requests, each in a task of its own, and gives them the time to begin their wait.
+pub(super) async fn nine_wait(fixture: &Arc<Fixture>) -> JoinSet<Answered> {
+    let mut visitors = JoinSet::new();
+    for _ in 0..9 {
+        let fixture = fixture.clone();
+        visitors.spawn(async move { fixture.get("/").await });
+    }
+    a_moment().await;
+    visitors
+}
+
 /// Sends a request in a task of its own, and waits until the origin has got so many.
-async fn ask(fixture: &Arc<Fixture>, count: usize) -> tokio::task::JoinHandle<String> {
+pub(super) async fn ask(fixture: &Arc<Fixture>, count: usize) -> tokio::task::JoinHandle<String> {
     let asking = fixture.clone();
     let task = tokio::spawn(async move { asking.get("/").await.text().to_owned() });
     until(|| fixture.origin.count() == count).await;
@@ -59,28 +84,58 @@ async fn a_hundred_concurrent_requests_are_one_call() {
 
 #[tokio::test]
 async fn responses_that_cannot_be_shared_are_fetched_concurrently_and_no_request_waits_again() {
-    let fixture = Arc::new(super::fixture().await);
-    let go = held(&fixture, &[("cache-control", "private")]);
-    let leader = ask(&fixture, 1).await;
-    let mut visitors = JoinSet::new();
-    for _ in 0..9 {
-        let fixture = fixture.clone();
-        visitors.spawn(async move { fixture.get("/").await });
-    }
-    a_moment().await;
-    assert_eq!(fixture.origin.count(), 1);
-    go.send(()).unwrap();
-    visitors.join_all().await;
-    leader.await.unwrap();
-    assert_eq!(fixture.origin.count(), 10);
+    let trailers = [
+        Ok(Frame::data(Bytes::from_static(b"one"))),
+        Ok(Frame::trailers(HeaderMap::new())),
+    ];
+    let trailers = StreamBody::new(futures_util::stream::iter(trailers)).boxed_unsync();
+    let many_tags = "a ".repeat(65);
+    for answer in [
+        response(200, &[("cache-control", "private")], full("one")),
+        response(200, &[HOUR, ("cache-tag", &many_tags)], full("one")),
+        response(200, &[HOUR], trailers),
+    ] {
+        let fixture = patient().await;
+        let go = held_with(&fixture, answer);
+        let leader = ask(&fixture, 1).await;
+        let visitors = nine_wait(&fixture).await;
+        assert_eq!(fixture.origin.count(), 1);
+        go.send(()).unwrap();
+        visitors.join_all().await;
+        leader.await.unwrap();
+        assert_eq!(fixture.origin.count(), 10);
 
-    // Neither waits for the other.
-    let _first = held(&fixture, &[]);
-    let _second = held(&fixture, &[]);
-    let one = ask(&fixture, 11).await;
-    let two = ask(&fixture, 12).await;
-    one.abort();
-    two.abort();
+        // Neither waits for the other.
+        let _first = held(&fixture, &[]);
+        let _second = held(&fixture, &[]);
+        let one = ask(&fixture, 11).await;
+        let two = ask(&fixture, 12).await;
+        one.abort();
+        two.abort();
+    }
+}
+
+#[tokio::test]
+async fn no_request_waits_again_for_a_validation_that_may_not_be_shared() {
+    let fixture = patient().await;
+    let modified = fixture.date(-10_000);
+    fixture.origin.then(200, &[("last-modified", &modified)], "one");
+    fixture.get("/").await;
+    assert!(fixture.get("/").await.is_hit());
+    fixture.later(1_500);
+    // With a cookie, a heuristic lifetime is not enough.
+    let ask = || {
+        let fixture = fixture.clone();
+        async move { fixture.get_with("/", &[("cookie", "a=b")]).await }
+    };
+    fixture.origin.then(304, &[], "");
+    assert_eq!(ask().await.text(), "one");
+    let (mut visitors, mut never) = (JoinSet::new(), Vec::new());
+    for count in [3, 4] {
+        never.push(held(&fixture, &[]));
+        visitors.spawn(ask());
+        until(|| fixture.origin.count() == count).await;
+    }
 }
 
 #[tokio::test]

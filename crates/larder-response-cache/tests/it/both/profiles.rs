@@ -96,5 +96,14 @@ async fn only_the_rfc_profile_stores_a_stale_response_for_max_stale() {
         fixture.get("/").await;
         let request = [("cache-control", "max-stale=60")];
         assert_eq!(fixture.get_with("/", &request).await.is_hit(), is_hit);
+        for said in [
+            "max-age=60, no-cache",
+            "max-age=0, must-revalidate, stale-while-revalidate=60",
+        ] {
+            fixture.origin.then(200, &[("cache-control", said)], "stale");
+            let answered = fixture.get(&format!("/{}", said.len())).await;
+            let why = answered.field("cache-status");
+            assert!(why.ends_with("detail=useless"), "{profile:?} {said}: {why}");
+        }
     }
 }

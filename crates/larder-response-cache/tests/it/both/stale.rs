@@ -3,7 +3,7 @@
 use http::Method;
 use larder_store::{Key, Kind, Put, Ttl};
 
-use crate::fixture::{Broken, HOUR, request};
+use crate::fixture::{Broken, HOUR, request, until};
 
 #[tokio::test]
 async fn stale_if_error_replaces_error_responses_and_inner_errors() {
@@ -81,4 +81,30 @@ async fn damaged_bytes_are_a_miss_and_are_replaced() {
     sibling.origin.then(200, &[HOUR], "two");
     assert_eq!(sibling.get("/").await.text(), "two");
     assert!(fixture.sibling().get("/").await.is_hit());
+}
+
+#[tokio::test]
+async fn while_a_stale_response_is_validated_the_store_is_not_asked_for_each_request() {
+    let (fixture, control) = super::gated().await;
+    let said = ("cache-control", "max-age=10, stale-while-revalidate=600");
+    for (number, vary) in ["", "x"].into_iter().enumerate() {
+        let path = format!("/{vary}");
+        let fields = [said, ("vary", vary), ("cache-tag", "films")];
+        fixture.origin.then(200, &fields, "one");
+        fixture.get(&path).await;
+        fixture.later(20);
+        // The validation has no end.
+        fixture.origin.then_with(|_| Box::pin(std::future::pending()));
+        assert!(fixture.get(&path).await.is_hit());
+        until(|| fixture.origin.count() == 2 * (number + 1)).await;
+        let before = control.operations();
+        for _ in 0..10 {
+            let stale = fixture.get(&path).await;
+            assert_eq!((stale.text(), stale.is_hit()), ("one", true));
+        }
+        assert_eq!(control.operations(), before, "{vary}");
+        fixture.later(10);
+        assert!(fixture.get(&path).await.is_hit());
+        assert!(control.operations() > before, "{vary}");
+    }
 }

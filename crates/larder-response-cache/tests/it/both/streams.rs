@@ -124,6 +124,26 @@ async fn a_response_with_trailers_arrives_and_is_not_stored() {
 }
 
 #[tokio::test]
+async fn a_body_that_panics_while_it_is_stored_does_not_end_as_if_it_were_whole() {
+    let fixture = super::fixture().await;
+    let (frames, mut receiver) = mpsc::unbounded_channel::<Option<&'static str>>();
+    let body = futures_util::stream::poll_fn(move |cx| {
+        let text = receiver.poll_recv(cx);
+        text.map(|text| text.map(|text| data(text.expect("the body panics"))))
+    });
+    let body = StreamBody::new(body).boxed_unsync();
+    fixture.origin.then_response(response(200, &[HOUR], body));
+    let opened = fixture.open(request(Method::GET, "/", &[])).await;
+    let mut body = opened.into_body();
+    frames.send(Some("one")).unwrap();
+    assert_eq!(next(&mut body).await.unwrap(), "one");
+    frames.send(None).unwrap();
+    let rest = tokio::spawn(async move { body.frame().await.is_none() });
+    assert!(rest.await.unwrap_err().is_panic());
+    assert!(!fixture.get("/").await.is_hit());
+}
+
+#[tokio::test]
 async fn a_client_that_disconnects_leaves_the_response_to_others() {
     let fixture = super::fixture().await;
     let (frames, body) = stream();

@@ -47,3 +47,19 @@ async fn a_page_that_another_process_makes_after_a_purge_is_stored_at_once() {
     // This process has not seen the tag before.
     assert!(is_kept(&stranger, "/cold").await);
 }
+
+#[tokio::test]
+async fn many_new_tags_take_as_many_round_trips_as_one() {
+    let (fixture, control) = super::gated().await;
+    let many: String = (0..64).map(|number| format!("tag-{number} ")).collect();
+    let took = async |path: &str, tags: &str| {
+        let before = control.operations();
+        fixture.origin.then(200, &[HOUR, ("cache-tag", tags)], "one");
+        fixture.get(path).await;
+        assert!(fixture.get(path).await.is_hit());
+        control.operations() - before
+    };
+    // The first page begins the count of changes.
+    took("/", "films").await;
+    assert_eq!(took("/many", &many).await, took("/one", "one").await);
+}
