@@ -17,6 +17,15 @@ pub(crate) fn sequences(time: Time) -> impl Strategy<Value = Vec<Operation>> {
     vec(operation(time), 1..60)
 }
 
+/// Sequences of up to 60 operations on rate limits alone.
+pub(crate) fn of_limits() -> impl Strategy<Value = Vec<Operation>> {
+    let limits = limits::operation().prop_map(Operation::Limit);
+    vec(
+        prop_oneof![2 => limits.boxed(), 1 => lapse().boxed()],
+        1..60,
+    )
+}
+
 fn operation(time: Time) -> BoxedStrategy<Operation> {
     let values = prop_oneof![
         3 => id().prop_map(Operation::Get),

@@ -25,7 +25,7 @@ use std::time::Duration;
 
 use crate::Table;
 use crate::stores::Servers;
-use draw::sequences;
+use draw::{of_limits, sequences};
 use given::{Answered, Given};
 use larder_moka::MokaStore;
 use larder_redis::RedisStore;
@@ -34,6 +34,7 @@ use larder_test::ModelStore;
 use larder_test::server::RedisServer;
 use leases::{Both, LeaseStep};
 use operation::Operation;
+use proptest::strategy::Strategy;
 use proptest::test_runner::{Config, RngAlgorithm, TestCaseError, TestRng, TestRunner};
 use remembered::Remembered;
 use side::Side;
@@ -156,6 +157,27 @@ pub fn compare(
     cases: u32,
     make: impl AsyncFn(ManualClock) -> Arc<dyn Store>,
 ) -> Result<Tried, String> {
+    compare_each(&sequences(time), time, space, cases, make)
+}
+
+/// [`compare`] by sequences of rate limits alone, on a store in process.
+///
+/// # Errors
+/// As [`compare`].
+pub fn compare_limits(
+    cases: u32,
+    make: impl AsyncFn(ManualClock) -> Arc<dyn Store>,
+) -> Result<Tried, String> {
+    compare_each(&of_limits(), Time::Passes, Space::Pinned, cases, make)
+}
+
+fn compare_each(
+    sequences: &impl Strategy<Value = Vec<Operation>>,
+    time: Time,
+    space: Space,
+    cases: u32,
+    make: impl AsyncFn(ManualClock) -> Arc<dyn Store>,
+) -> Result<Tried, String> {
     let cases = variable("LARDER_MODEL_CASES").unwrap_or(cases);
     let seed: u64 = variable("LARDER_MODEL_SEED").unwrap_or_else(|| fastrand::u64(..));
     let config = Config {
@@ -170,7 +192,7 @@ pub fn compare(
     let rng = TestRng::from_seed(RngAlgorithm::ChaCha, &bytes);
     let runtime = tokio::runtime::Runtime::new().expect("a runtime");
     let steps = Cell::new(0);
-    let tried = TestRunner::new_with_rng(config, rng).run(&sequences(time), |sequence| {
+    let tried = TestRunner::new_with_rng(config, rng).run(sequences, |sequence| {
         steps.set(steps.get() + sequence.len());
         let clock = ManualClock::new(limits::MIDNIGHT.plus_micros(-BEFORE_MIDNIGHT));
         runtime.block_on(async {

@@ -3,7 +3,9 @@
 
 use std::sync::Arc;
 
-use larder_proofs::model::{self, Time, compare, compare_in_virtual_time, compare_on};
+use larder_proofs::model::{
+    self, Time, compare, compare_in_virtual_time, compare_limits, compare_on,
+};
 use larder_proofs::stores::Servers;
 use larder_store::{Space, Store};
 use larder_test::broken::{BrokenStore, Fault};
@@ -135,10 +137,10 @@ const RARE: &[Fault] = &[
     Fault::RenewKeepsDeadline,
     Fault::RenewOnlyLengthens,
     Fault::AbandonRemovesValue,
-    // A window of a calendar is another, and a plan is kept for ever.
-    Fault::NowIsBehind,
-    Fault::NowStandsStill,
 ];
+
+/// Faults of what rate limits read the time for: the windows of a calendar, and the TTL of a plan.
+const OF_LIMITS: &[Fault] = &[Fault::NowIsBehind, Fault::NowStandsStill];
 
 #[test]
 fn the_comparison_notices_broken_stores() {
@@ -149,5 +151,18 @@ fn the_comparison_notices_broken_stores() {
             });
             assert!(tried.is_err(), "{fault:?} is not noticed");
         }
+    }
+}
+
+#[test]
+fn the_comparison_of_limits_notices_a_wrong_calendar_and_a_plan_that_is_kept_for_ever() {
+    let compare = |fault| {
+        compare_limits(IN_PROCESS, async |clock| {
+            Arc::new(BrokenStore::new(fault, clock)) as Arc<dyn Store>
+        })
+    };
+    compare(None).unwrap();
+    for &fault in OF_LIMITS {
+        assert!(compare(Some(fault)).is_err(), "{fault:?} is not noticed");
     }
 }
