@@ -114,7 +114,7 @@ fn numbers_and_addresses_read_as_people_write_them() {
 fn text_and_bytes_of_any_type_are_the_same_component() {
     let all = [
         key("a:b"),
-        key(&"a:b"),
+        key("a:b"),
         key(String::from("a:b")),
         key(Box::<str>::from("a:b")),
         key(Arc::<str>::from("a:b")),
