@@ -179,9 +179,9 @@ async fn both_forms_wake_when_a_job_can_be_taken_that_could_not_before() {
     };
     let running = on.check(take(), false).await.jobs.remove(0).id;
     on.check(take(), false).await;
-    on.check(cancel(&"g".into()), false).await;
+    let _ = on.check(cancel(&"g".into()), false).await;
     on.check(purge(Band::Dead), false).await;
-    on.check(cancel(&running), true).await;
+    let _ = on.check(cancel(&running), true).await;
     on.check(take(), false).await;
     on.check(take(), false).await;
     on.check(purge(Band::Leased), true).await;
