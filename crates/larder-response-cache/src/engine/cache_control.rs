@@ -199,6 +199,7 @@ mod tests {
     #[test]
     fn a_quoted_argument_equals_a_token() {
         assert_eq!(read(&[r#"max-age="60""#]).max_age, Some(60));
+        assert_eq!(read(&[r#"max-age="6\0""#]).max_age, Some(60));
         assert_eq!(read(&[r#"ext="max-age=9", max-age=1"#]).max_age, Some(1));
         assert_eq!(read(&[r#"max-age=1, ext="no-store""#]), {
             let mut only = read(&["max-age=1"]);

@@ -109,6 +109,10 @@ mod tests {
         assert!(read_both(Profile::Safe, "max-age=60", "no-store").no_store);
         assert!(read_both(Profile::Safe, "max-age=60", "private").private);
         assert!(read_both(Profile::Rfc, "no-store", "max-age=60").no_store);
+        for (profile, counts) in [(Profile::Safe, true), (Profile::Rfc, false)] {
+            let unreadable = read_both(profile, "max-age=60", "x=\"no-store");
+            assert_eq!(unreadable.is_unreadable, counts, "{profile:?}");
+        }
     }
 
     #[test]

@@ -114,7 +114,6 @@ fn numbers_and_addresses_read_as_people_write_them() {
 fn text_and_bytes_of_any_type_are_the_same_component() {
     let all = [
         key("a:b"),
-        key("a:b"),
         key(String::from("a:b")),
         key(Box::<str>::from("a:b")),
         key(Arc::<str>::from("a:b")),
@@ -122,7 +121,7 @@ fn text_and_bytes_of_any_type_are_the_same_component() {
         key(b"a:b".as_slice()),
         key(*b"a:b"),
     ];
-    assert_eq!(all, [(); 8].map(|()| "kind:{a%3Ab}"));
+    assert_eq!(all, [(); 7].map(|()| "kind:{a%3Ab}"));
     assert_eq!([key(false), key(true)], ["kind:{0}", "kind:{1}"]);
 }
 

@@ -14,7 +14,28 @@ fn next(rng: &mut Rng) -> Box<dyn Step> {
         let accounts = ["", "ada", "bob", "cy", "a:1"].map(Arc::from).to_vec();
         return after(ReadBalances { accounts }, vec![]);
     }
-    let request = match rng.u8(..8) {
+    // Half of them are among four, so that many are sent again.
+    let request = match rng.bool() {
+        true => request(&mut Rng::with_seed(rng.u64(..4))),
+        false => request(rng),
+    };
+    let (ttl, retention) = (
+        long_ttl(rng),
+        Ttl::from_millis([1, 500, 5_000][rng.usize(..3)]),
+    );
+    let apply = Apply {
+        request,
+        id: ["1", "2", "3", "4", "5", "6"][rng.usize(..6)].into(),
+        retention,
+        ttl,
+        max_requests: [3, 100][rng.usize(..2)],
+        max_accounts: [1, 2, 100, 100][rng.usize(..4)],
+    };
+    after(apply, vec![ttl, retention])
+}
+
+fn request(rng: &mut Rng) -> Request {
+    match rng.u8(..8) {
         0 | 1 => Request::Transfer {
             from: account(rng),
             to: account(rng),
@@ -32,20 +53,7 @@ fn next(rng: &mut Rng) -> Box<dyn Step> {
             to: rng.bool().then(|| account(rng)),
         },
         _ => Request::Release,
-    };
-    let (ttl, retention) = (
-        long_ttl(rng),
-        Ttl::from_millis([1, 500, 5_000][rng.usize(..3)]),
-    );
-    let apply = Apply {
-        request,
-        id: ["1", "2", "3", "4", "5", "6"][rng.usize(..6)].into(),
-        retention,
-        ttl,
-        max_requests: [3, 100][rng.usize(..2)],
-        max_accounts: [1, 2, 100, 100][rng.usize(..4)],
-    };
-    after(apply, vec![ttl, retention])
+    }
 }
 
 fn account(rng: &mut Rng) -> Arc<str> {

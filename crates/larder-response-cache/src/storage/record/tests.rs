@@ -180,16 +180,6 @@ fn an_index_and_a_reservation_are_decoded_as_they_were_encoded() {
 }
 
 #[test]
-fn a_response_has_at_most_1024_headers() {
-    for (count, is_read) in [(1024, true), (1025, false)] {
-        let fields = vec![("x".to_owned(), b"1".to_vec()); count];
-        let record = Record::Response(response(&fields, Vec::new(), &[]));
-        let bytes = record.encode(&key("a")).unwrap();
-        assert_eq!(decoded(&bytes, &key("a")).is_some(), is_read, "{count}");
-    }
-}
-
-#[test]
 fn the_weight_of_a_record_is_a_little_more_than_its_bytes() {
     let index = |count: usize| {
         let mut index = VariantIndex::new(SelectingFields::from_names(Vec::new()).unwrap());
