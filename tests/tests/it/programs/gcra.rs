@@ -115,19 +115,15 @@ const MISTAKES: &[(&str, &str, &str)] = &[
     ),
     (
         "has the burst off by one",
-        "local interval, tolerance, charge = tonumber(ARGV[1]), tonumber(ARGV[2])",
-        "local interval, tolerance, charge = tonumber(ARGV[1]), tonumber(ARGV[2]) - tonumber(ARGV[1])",
+        "local interval, tolerance, charge = ARGV[1] + 0, ARGV[2] + 0",
+        "local interval, tolerance, charge = ARGV[1] + 0, ARGV[2] - ARGV[1]",
     ),
     (
         "forgets what was charged before",
-        "math.max(tonumber(text), now)",
-        "now",
+        "kept = text + 0",
+        "kept = now",
     ),
-    (
-        "credits idle time",
-        "math.max(tonumber(text), now)",
-        "tonumber(text)",
-    ),
+    ("credits idle time", "if kept < now then kept = now end", ""),
     (
         "tells the wait from the wrong moment",
         "wait, tat - now, 0}",
@@ -140,8 +136,8 @@ const MISTAKES: &[(&str, &str, &str)] = &[
     ),
     (
         "never forgives a smaller burst",
-        "math.min(kept, now + tolerance)",
-        "kept",
+        "if tat > now + tolerance then tat = now + tolerance end",
+        "",
     ),
     (
         "tells to the wrong moment what may be given back",
@@ -170,8 +166,8 @@ const MISTAKES_OF_REFUNDS: &[(&str, &str, &str)] = &[
     ("saves up for later", "- back, now)", "- back, 0)"),
     (
         "never forgives a smaller burst",
-        "math.min(kept, now + tolerance)",
-        "kept",
+        "if tat > now + tolerance then tat = now + tolerance end",
+        "",
     ),
     (
         "forgets the rest",
