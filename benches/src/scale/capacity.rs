@@ -101,7 +101,7 @@ impl Bench {
                 let done = (TASKS * each * of_each) as f64;
                 let [app, server, sent, received] =
                     [0, 1, 2, 3].map(|at| (after[at] - before[at]) / done);
-                // What is less is the question for these numbers.
+                // Less than that is what reading these numbers costs the server itself.
                 let server = if server < 10e-9 { 0.0 } else { server };
                 found.push([app, server, sent, received]);
             }

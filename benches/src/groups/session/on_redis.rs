@@ -82,8 +82,9 @@ fn over_http(
     let [one, other] = [one, other].map(|(name, pages, path)| {
         let server = Server::start(runtime, pages);
         let drive = move || {
-            // The whole of it, so that it ends with the rounds.
-            let address = { &server }.address;
+            // The closure owns the server, so that it ends with the rounds.
+            let server = &server;
+            let address = server.address;
             tasks(runtime, TASKS, EACH, |n| {
                 visit(address, path, cookies[n].clone(), EACH)
             })

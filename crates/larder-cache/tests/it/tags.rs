@@ -230,26 +230,15 @@ async fn message(backend: Backend) {
         two.get(&film).await.unwrap();
     }
     // Until it hears of a removal, it does not listen yet.
-    let listens = async {
-        one.insert(3, "a marker".to_owned()).await.unwrap();
-        two.get(&3).await.unwrap();
-        while two.get_near(&3).is_some() {
-            one.remove(&3).await.unwrap();
-            tokio::time::sleep(Duration::from_millis(5)).await;
-        }
-    };
-    tokio::time::timeout(Duration::from_secs(20), listens)
-        .await
-        .unwrap();
+    one.insert(3, "a marker".to_owned()).await.unwrap();
+    two.get(&3).await.unwrap();
+    until_ready("it listens", || async {
+        one.remove(&3).await.unwrap();
+        two.get_near(&3).is_none()
+    })
+    .await;
     one.remove_tag("lang").await.unwrap();
-    let gone = async {
-        while two.get_near(&1).is_some() {
-            tokio::time::sleep(Duration::from_millis(5)).await;
-        }
-    };
-    tokio::time::timeout(Duration::from_secs(20), gone)
-        .await
-        .unwrap();
+    until("the near copy is gone", || two.get_near(&1).is_none()).await;
     assert!(two.get(&1).await.is_none());
     assert!(two.get_near(&2).is_some());
 }
@@ -268,14 +257,10 @@ async fn replay(backend: Backend) {
         assert!(films.get(&1).await.is_none());
     }
     assert!(films.get(&2).await.is_some());
-    let replayed = async {
-        while other.get(&1).await.is_some() {
-            tokio::time::sleep(Duration::from_millis(10)).await;
-        }
-    };
-    tokio::time::timeout(Duration::from_secs(20), replayed)
-        .await
-        .unwrap();
+    until_ready("it is removed after all", || async {
+        other.get(&1).await.is_none()
+    })
+    .await;
     load_tagged(&films, 1, "new", &["lang"]).await;
 }
 

@@ -70,18 +70,11 @@ fn start(builder: WriteBehindBuilder<u32, String>, database: &Database) -> Behin
 
 /// Waits until the journal holds so many writes and dead letters.
 async fn until(behind: &Behind, waiting: u64, dead: u64) {
-    let reached = async {
-        loop {
-            let left = behind.unwritten().await.unwrap();
-            if (left.waiting, left.dead) == (waiting, dead) {
-                return;
-            }
-            tokio::time::sleep(Duration::from_millis(5)).await;
-        }
-    };
-    tokio::time::timeout(Duration::from_secs(30), reached)
-        .await
-        .unwrap();
+    until_ready("the journal holds as many", || async {
+        let left = behind.unwritten().await.unwrap();
+        (left.waiting, left.dead) == (waiting, dead)
+    })
+    .await;
 }
 
 async fn gauges(backend: Backend) {

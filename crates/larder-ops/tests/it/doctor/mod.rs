@@ -23,6 +23,12 @@ fn doctor() -> Doctor {
         .with_interval(Duration::ZERO)
 }
 
+/// Examines servers that no app is known to use.
+async fn examine(store: &Arc<RedisStore>) -> Report {
+    let doctor = Doctor::new(Uses::ALL).with_interval(Duration::ZERO);
+    doctor.examine(store).await
+}
+
 #[track_caller]
 fn find<'a>(report: &'a Report, id: &str) -> &'a Finding {
     let mut findings = report.findings.iter();
@@ -57,10 +63,7 @@ async fn keys_of_a_distant_server_are_measured_together() {
     let store = connect(&proxy.url()).await;
     proxy.delay(Direction::Replies, Duration::from_millis(30));
     let started = Instant::now();
-    let report = Doctor::new(Uses::ALL)
-        .with_interval(Duration::ZERO)
-        .examine(&store)
-        .await;
+    let report = examine(&store).await;
     // One after the other they take 15 s.
     assert!(started.elapsed() < Duration::from_secs(10));
     assert_status(&report, "L013", Status::Ok);
@@ -109,8 +112,7 @@ async fn a_missing_right_of_the_app_names_the_lost_feature() {
 async fn the_default_user_of_a_server_without_a_password_has_too_many_rights() {
     let server = RedisServer::start().unwrap();
     let store = connect(&server.url()).await;
-    let all = Doctor::new(Uses::ALL).with_interval(Duration::ZERO);
-    let report = all.examine(&store).await;
+    let report = examine(&store).await;
     assert_status(&report, "L033", Status::Warn);
     // What Redis does by itself is not what sessions need.
     for (id, status) in [

@@ -2,12 +2,12 @@
 
 use std::time::Duration;
 
-use larder_ops::doctor::{Doctor, Status, Uses};
+use larder_ops::doctor::Status;
 use larder_test::server::{
     CertificateAuthority, ClientAuth, RedisCluster, RedisOptions, RedisSentinels, TlsOptions,
 };
 
-use super::{assert_status, find};
+use super::{assert_status, examine, find};
 use crate::support::connect;
 
 #[tokio::test]
@@ -18,13 +18,7 @@ async fn a_cluster_is_examined_node_by_node() {
             .unwrap();
     }
     let store = connect(&cluster.url()).await;
-    let examine = || async {
-        Doctor::new(Uses::ALL)
-            .with_interval(Duration::ZERO)
-            .examine(&store)
-            .await
-    };
-    let report = examine().await;
+    let report = examine(&store).await;
     for id in ["L029", "L030", "L026", "L027"] {
         let findings = report.findings.iter().filter(|it| it.id.as_str() == id);
         let findings: Vec<_> = findings.collect();
@@ -37,13 +31,13 @@ async fn a_cluster_is_examined_node_by_node() {
     broken
         .command(&["CONFIG", "SET", "cluster-require-full-coverage", "yes"])
         .unwrap();
-    let report = examine().await;
+    let report = examine(&store).await;
     let wrong = report.findings.iter().filter(|it| it.id.as_str() == "L030");
     assert_eq!(wrong.filter(|it| it.status == Status::Warn).count(), 1);
     let owner = cluster.master_of("a").unwrap();
     let slot = larder_test::server::slot_of("a").to_string();
     owner.command(&["CLUSTER", "DELSLOTS", &slot]).unwrap();
-    let report = examine().await;
+    let report = examine(&store).await;
     let mut states = report.findings.iter().filter(|it| it.id.as_str() == "L029");
     let failed = states.find(|it| it.status == Status::Fail);
     assert!(failed.is_some_and(|it| it.seen.contains("16383 slots")));
@@ -53,24 +47,18 @@ async fn a_cluster_is_examined_node_by_node() {
 async fn sentinels_that_wait_too_long_are_found() {
     let servers = RedisSentinels::start().unwrap();
     let store = connect(&servers.url()).await;
-    let examine = || async {
-        Doctor::new(Uses::ALL)
-            .with_interval(Duration::ZERO)
-            .examine(&store)
-            .await
-    };
-    let report = examine().await;
+    let report = examine(&store).await;
     assert_status(&report, "L031", Status::Ok);
     assert_eq!(find(&report, "L027").status, Status::Ok);
     let name = servers.master_name();
     servers.sentinels()[1]
         .command(&["SENTINEL", "SET", name, "down-after-milliseconds", "30000"])
         .unwrap();
-    let report = examine().await;
+    let report = examine(&store).await;
     assert_status(&report, "L031", Status::Warn);
     servers.sentinels()[1].kill();
     servers.sentinels()[2].kill();
-    let report = examine().await;
+    let report = examine(&store).await;
     let finding = find(&report, "L031");
     assert_ne!(finding.status, Status::Ok, "{finding:?}");
 }
@@ -94,8 +82,7 @@ async fn a_certificate_that_ends_soon_is_found_also_where_clients_must_show_one(
         std::fs::write(&key, app.key_pem()).unwrap();
         let url = format!("{}?ca={ca}&cert={cert}&key={key}", server.url());
         let store = connect(&url).await;
-        let doctor = Doctor::new(Uses::ALL).with_interval(Duration::ZERO);
-        let report = doctor.examine(&store).await;
+        let report = examine(&store).await;
         let finding = find(&report, "L035");
         assert_eq!(finding.status, status, "{finding:?}");
         assert_eq!(finding.seen, format!("it is valid for {days} days"));
