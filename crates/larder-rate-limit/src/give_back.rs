@@ -5,7 +5,7 @@ use larder_store::{Key, Result};
 
 use crate::limiter::Engine;
 use crate::program::Refund;
-use crate::usage::{Settle, SettleArgs};
+use crate::usage::{Charge, Settle, SettleArgs};
 use crate::{Decision, RateLimiter};
 
 /// What gives a charge back, on the record that was charged.
@@ -44,6 +44,15 @@ impl GiveBack {
                 ))
             }
         })
+    }
+
+    /// Gives back all of a charge: what it holds too, and no units that it holds only.
+    pub(crate) fn with_all_of(mut self, charge: &Charge) -> Self {
+        if let Self::Usage(settle, _) = &mut self {
+            settle.settlement.id = charge.hold.id;
+            settle.settlement.back = charge.cost;
+        }
+        self
     }
 
     pub(crate) fn run_now(&self, programs: &dyn Programs, key: &Key) -> Poll<Result<Decision>> {

@@ -4,12 +4,15 @@ mod permit;
 mod reservation;
 
 use std::sync::Arc;
+use std::task::{Poll, ready};
 
 use larder_store::{ErrorKind, Key, Result};
 use tokio::runtime::Handle;
 
+use crate::decision::Account;
+use crate::limiter::Engine;
 use crate::plan::Plan;
-use crate::usage::{Charge, HoldArgs, Settle, SettleArgs};
+use crate::usage::{Answer, Charge, HoldArgs, Settle, SettleArgs};
 use crate::{Decision, RateLimiter};
 
 pub use permit::Permit;
@@ -43,59 +46,176 @@ impl<T> Grant<T> {
     }
 }
 
-impl RateLimiter {
-    /// Charges `cost` units and holds `units` more, or neither.
-    async fn hold(
-        &self,
-        key: &Key,
+/// What a request takes beside the units that it is charged.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(crate) enum Takes {
+    Nothing,
+    /// A permit.
+    Permit,
+    /// A reservation: its units are held, and nothing is charged.
+    Reservation,
+}
+
+/// A charge under the rules of a policy, with what it takes beside.
+///
+/// Whatever ends it before somebody takes over, what it may have taken is given back.
+pub(crate) struct Taking {
+    pub(crate) charge: Charge,
+    hold: Option<Hold>,
+}
+
+impl Taking {
+    /// Makes the charge of a request for `cost` units.
+    pub(crate) fn new(
+        limiter: &RateLimiter,
         plan: &Arc<Plan>,
+        key: &Key,
         cost: u32,
-        lease_us: i64,
-        units: u32,
-    ) -> Result<(Decision, Option<Hold>)> {
-        plan.check_cost(cost + units)?;
-        let id = random_id();
-        let charge = Charge {
-            rules: self.rules_now(plan),
-            cost: i64::from(cost),
-            hold: HoldArgs {
-                id,
-                hold_us: lease_us,
-                units: i64::from(units),
+        takes: Takes,
+    ) -> Result<Self> {
+        let units = i64::from(cost);
+        let (hold_us, cost_of_charge, units_of_hold) = match takes {
+            Takes::Nothing => {
+                let (charge, hold) = (limiter.charge(plan, cost)?, None);
+                return Ok(Self { charge, hold });
+            }
+            Takes::Permit => (plan.lease_us, units, 0),
+            Takes::Reservation => (plan.reservation_us, 0, units),
+        };
+        plan.check_cost(cost)?;
+        let hold = HoldArgs {
+            id: random_id(),
+            hold_us: hold_us.unwrap_or_default(),
+            units: units_of_hold,
+        };
+        Ok(Self {
+            charge: Charge {
+                rules: limiter.rules_now(plan),
+                cost: cost_of_charge,
+                hold,
+                ban: limiter.ban_of(plan),
             },
-            ban: self.ban_of(plan),
-        };
-        // Whatever ends this before somebody takes over, what was taken is given back.
-        let mut hold = Hold {
-            limiter: self.clone(),
-            plan: plan.clone(),
-            visitor: key.clone(),
-            key: key.clone(),
-            id,
-            lease_us,
-            is_armed: true,
-        };
-        match self.run(key, &charge).await {
-            Ok((answer, account)) => {
-                let decision = Decision {
-                    account,
-                    ..answer.charged(plan.args(), cost + units)
-                };
-                hold.key = self.charged(key.clone(), &decision);
-                hold.is_armed = decision.is_allowed();
-                let hold = decision.is_allowed().then_some(hold);
-                Ok((decision, hold))
-            }
-            Err(error) => {
-                hold.is_armed = error.kind() == ErrorKind::MayHaveRun;
-                Err(error)
-            }
+            hold: Some(Hold {
+                limiter: limiter.clone(),
+                plan: plan.clone(),
+                visitor: key.clone(),
+                key: key.clone(),
+                id: hold.id,
+                lease_us: hold.hold_us,
+                is_armed: false,
+            }),
+        })
+    }
+
+    /// Returns the charge, to be sent, and who takes over its answer. From now on it may have been done.
+    pub(crate) fn send(&mut self) -> (&Charge, Asking<'_>) {
+        let Self { charge, hold } = self;
+        if let Some(hold) = hold {
+            hold.is_armed = true;
+        }
+        (charge, Asking { charge, hold })
+    }
+
+    /// Takes over the answer of a store that answered at once.
+    pub(crate) fn decide(&mut self, answer: Result<(Answer, Account)>) -> Result<Decision> {
+        self.send().1.decide(answer)
+    }
+
+    /// Returns what a request that passed has taken. Whoever drops it gives it back.
+    pub(crate) fn taken(self) -> Option<Hold> {
+        self.hold
+    }
+
+    /// Leaves what a request has taken to somebody who gives all of it back.
+    pub(crate) fn leave(&mut self) {
+        if let Some(mut hold) = self.hold.take() {
+            hold.is_armed = false;
         }
     }
 }
 
-/// A hold in the store. It is given back when it is dropped, while it is armed.
-struct Hold {
+/// A charge that was sent.
+pub(crate) struct Asking<'a> {
+    charge: &'a Charge,
+    hold: &'a mut Option<Hold>,
+}
+
+impl Asking<'_> {
+    /// Takes over the store's answer.
+    pub(crate) fn decide(self, answer: Result<(Answer, Account)>) -> Result<Decision> {
+        let Charge {
+            rules, hold, cost, ..
+        } = self.charge;
+        // Both were a u32.
+        let cost = (cost + hold.units) as u32;
+        let decided = answer.map(|(answer, account)| Decision {
+            account,
+            ..answer.charged(&rules.rules, cost)
+        });
+        if let Some(hold) = self.hold {
+            hold.is_armed = match &decided {
+                Ok(decision) => decision.is_allowed(),
+                Err(error) => error.kind() == ErrorKind::MayHaveRun,
+            };
+            match &decided {
+                Ok(decision) if decision.is_allowed() => {
+                    hold.key = hold.limiter.charged(hold.key.clone(), decision);
+                }
+                // If it may have been taken, it is given back here.
+                _ => *self.hold = None,
+            }
+        }
+        decided
+    }
+}
+
+impl RateLimiter {
+    /// Charges a visitor that `engine` counts, and takes what `takes` says, or does neither.
+    pub(crate) async fn take(
+        &self,
+        engine: &Engine,
+        key: &Key,
+        cost: u32,
+        takes: Takes,
+    ) -> Result<(Decision, Option<Hold>)> {
+        match engine {
+            Engine::Usage(plan) if takes != Takes::Nothing => {
+                let mut taking = Taking::new(self, plan, key, cost, takes)?;
+                let (charge, asking) = taking.send();
+                let decision = asking.decide(self.run(key, charge).await)?;
+                Ok((decision, taking.taken()))
+            }
+            _ => {
+                let report = self.report_by(engine, key, cost).await?;
+                Ok((report.decision(), None))
+            }
+        }
+    }
+
+    /// Does the same in a store that answers at once. Pending means that nothing was done.
+    pub(crate) fn take_now(
+        &self,
+        engine: &Engine,
+        key: &Key,
+        cost: u32,
+        takes: Takes,
+    ) -> Poll<Result<(Decision, Option<Hold>)>> {
+        let Engine::Usage(plan) = engine else {
+            let answer = self.check_by(engine, &*self.programs, key, cost);
+            return answer.map_ok(|decision| (decision, None));
+        };
+        let mut taking = match Taking::new(self, plan, key, cost, takes) {
+            Ok(taking) => taking,
+            Err(error) => return Poll::Ready(Err(error)),
+        };
+        let answer = ready!(self.run_now(&*self.programs, key, &taking.charge));
+        let decided = taking.decide(answer);
+        Poll::Ready(decided.map(|decision| (decision, taking.taken())))
+    }
+}
+
+/// A permit or a reservation in the store. It is given back when it is dropped, while it is armed.
+pub(crate) struct Hold {
     limiter: RateLimiter,
     /// The plan under which it was taken.
     plan: Arc<Plan>,

@@ -2,7 +2,7 @@ use std::fmt;
 
 use larder_store::{Key, KeyId, Result};
 
-use super::{Grant, Hold};
+use super::{Grant, Hold, Takes};
 use crate::limiter::Engine;
 use crate::{Decision, RateLimiter};
 
@@ -19,6 +19,10 @@ pub struct Permit {
 }
 
 impl Permit {
+    pub(crate) fn new(decision: Decision, hold: Option<Hold>) -> Self {
+        Self { decision, hold }
+    }
+
     /// Returns the decision that granted it.
     pub fn decision(&self) -> Decision {
         self.decision
@@ -93,24 +97,13 @@ impl RateLimiter {
         key: &Key,
         cost: u32,
     ) -> Result<Grant<Permit>> {
-        if let Engine::Usage(plan) = engine
-            && let Some(lease_us) = plan.lease_us
-        {
-            let granted = self.hold(key, plan, cost, lease_us, 0).await?;
-            return Ok(match granted {
-                (decision, Some(hold)) => Grant::Held(Permit {
-                    decision,
-                    hold: Some(hold),
-                }),
-                (decision, None) => Grant::Refused(decision),
-            });
-        }
-        let decision = self.report_by(engine, key, cost).await?.decision();
+        let takes = match engine.has_concurrency() {
+            true => Takes::Permit,
+            false => Takes::Nothing,
+        };
+        let (decision, hold) = self.take(engine, key, cost, takes).await?;
         Ok(match decision.is_allowed() {
-            true => Grant::Held(Permit {
-                decision,
-                hold: None,
-            }),
+            true => Grant::Held(Permit::new(decision, hold)),
             false => Grant::Refused(decision),
         })
     }

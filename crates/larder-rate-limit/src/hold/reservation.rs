@@ -2,7 +2,7 @@ use std::fmt;
 
 use larder_store::{Error, ErrorKind, Key, KeyId, Result};
 
-use super::{Grant, Hold};
+use super::{Grant, Hold, Takes};
 use crate::limiter::Engine;
 use crate::{Decision, RateLimiter};
 
@@ -19,6 +19,14 @@ pub struct Reservation {
 }
 
 impl Reservation {
+    /// Takes over units that are set aside: from now on they are the caller's to settle.
+    pub(crate) fn new(decision: Decision, mut hold: Option<Hold>) -> Self {
+        if let Some(hold) = &mut hold {
+            hold.is_armed = false;
+        }
+        Self { decision, hold }
+    }
+
     /// Returns the decision that granted it.
     pub fn decision(&self) -> Decision {
         self.decision
@@ -116,30 +124,19 @@ impl RateLimiter {
         key: &Key,
         estimate: u32,
     ) -> Result<Grant<Reservation>> {
-        match engine {
-            Engine::Unlimited(_) => Ok(Grant::Held(Reservation {
-                decision: Decision::unlimited(estimate),
-                hold: None,
-            })),
-            Engine::Usage(plan) if plan.reservation_us.is_some() => {
-                let ttl_us = plan.reservation_us.unwrap_or_default();
-                let granted = self.hold(key, plan, 0, ttl_us, estimate).await?;
-                Ok(match granted {
-                    (decision, Some(mut hold)) => {
-                        // From now on it is the caller's to settle.
-                        hold.is_armed = false;
-                        let hold = Some(hold);
-                        Grant::Held(Reservation { decision, hold })
-                    }
-                    (decision, None) => Grant::Refused(decision),
-                })
-            }
-            _ => Err(Error::new(
+        if !engine.has_reservations() && !matches!(engine, Engine::Unlimited(_)) {
+            return Err(Error::new(
                 "reserve units of a rate limit",
                 ErrorKind::Invalid,
                 "the policy has no reservations: allow them by Policy::with_reservations",
-            )),
+            ));
         }
+        let takes = Takes::Reservation;
+        let (decision, hold) = self.take(engine, key, estimate, takes).await?;
+        Ok(match decision.is_allowed() {
+            true => Grant::Held(Reservation::new(decision, hold)),
+            false => Grant::Refused(decision),
+        })
     }
 }
 

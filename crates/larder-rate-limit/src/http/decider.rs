@@ -7,7 +7,7 @@ use std::time::Duration;
 use http::{HeaderMap, Response};
 use larder_layer::StoreTimeout;
 use larder_layer::http::ResponseBody;
-use larder_store::{Key, Result};
+use larder_store::{Error, Key, Result};
 
 use super::access_lists::{AccessLists, Listed};
 use super::conditions::{RefundIf, RequestCondition, SettleBy};
@@ -201,7 +201,7 @@ impl Decider {
     }
 
     /// Counts what a limit in shadow mode would have done.
-    pub(super) fn shadowed(limit: &Limit, answer: &Result<Decision>) {
+    pub(super) fn shadowed(limit: &Limit, answer: Result<&Decision, &Error>) {
         limit.metrics.shadow(match answer {
             Ok(decision) if decision.is_allowed() => Shadow::Allowed,
             Ok(_) => Shadow::Refused,
@@ -228,6 +228,23 @@ impl Decider {
             decision: *decision,
             store,
         })
+    }
+
+    /// Keeps the charge of a request that passes, if the layer may give it back. A reservation is settled instead.
+    pub(super) fn keep_refundable(
+        &self,
+        asked: &Asked,
+        decision: &Decision,
+        store: ChargedStore,
+        held: &mut Held,
+    ) {
+        if held.reservations.iter().all(|(of, ..)| *of != asked.limit) {
+            let Asked {
+                limit, key, engine, ..
+            } = asked;
+            let charge = self.refundable(*limit, key, engine, decision, store);
+            held.refundables.extend(charge);
+        }
     }
 
     /// Returns the response to a refused request.

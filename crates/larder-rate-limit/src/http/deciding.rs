@@ -1,6 +1,7 @@
 //! Decisions that take some waiting, or several limits.
 
 use std::borrow::Cow;
+use std::sync::Arc;
 use std::task::Poll;
 
 use http::request::Parts;
@@ -12,17 +13,18 @@ use super::decider::Decider;
 use super::limit::Limit;
 use super::refusal_memory::Asked as AskedAt;
 use super::settling::ChargedStore;
-use super::verdict::{Asked, Held, Passed, Refused, Verdict};
+use super::verdict::{Asked, Decisions, Held, Passed, Refused, Verdict};
+use crate::hold::Takes;
 use crate::key::Found;
 use crate::limiter::Engine;
 use crate::metrics::Outcome;
-use crate::{Decision, Grant, Limits, Reason, RequestHead};
+use crate::{Decision, Limits, Reason, RequestHead};
 
 impl Decider {
     /// Decides about a request. Each wait ends with the timeout.
     ///
     /// `key` is that of the layer's only limit, if it was found before.
-    pub(super) async fn decide(&self, request: &Parts, key: Option<Key>) -> Verdict {
+    pub(super) async fn decide(self: &Arc<Self>, request: &Parts, key: Option<Key>) -> Verdict {
         if let (Some(limit), Some(key)) = (self.simple(), key) {
             let asked = self.asked(0, key, limit.limiter.cost()).await;
             return self.decide_all(vec![asked]).await;
@@ -135,7 +137,6 @@ impl Decider {
                 for asked in &asked {
                     self.limits[asked.limit].metrics.health.failed(&error);
                 }
-                self.give_up(&mut held).await;
                 return self.without_store(&asked, &error);
             }
         };
@@ -157,90 +158,58 @@ impl Decider {
 
     /// Asks a single limit: in one step it charges, and reserves or takes a permit if it is to.
     async fn ask_one(&self, asked: &Asked, held: &mut Held) -> Result<Decision> {
-        let ask = self.ask(asked, held);
-        self.timeout.run("check a rate limit", ask).await
-    }
-
-    async fn ask(&self, asked: &Asked, held: &mut Held) -> Result<Decision> {
         let Asked {
-            key, engine, cost, ..
+            limit,
+            key,
+            engine,
+            cost,
         } = asked;
-        let limiter = &self.limits[asked.limit].limiter;
-        if self.settle_by.is_some() && engine.has_reservations() {
-            let granted = limiter.reserve_by(engine, key, *cost).await?;
-            return Ok(match granted {
-                Grant::Held(reservation) => {
-                    let decision = reservation.decision();
-                    held.reservations
-                        .push((asked.limit, key.clone(), reservation));
-                    decision
-                }
-                Grant::Refused(decision) => decision,
-            });
-        }
-        if engine.has_concurrency() {
-            let granted = limiter.acquire_by(engine, key, *cost).await?;
-            let decision = granted.decision();
-            held.permits.extend(granted.held());
-            return Ok(decision);
-        }
-        Ok(limiter.report_by(engine, key, *cost).await?.decision())
+        let takes = self.takes(engine);
+        let take = self.limits[*limit].limiter.take(engine, key, *cost, takes);
+        let (decision, hold) = self.timeout.run("check a rate limit", take).await?;
+        held.keep(asked, takes, decision, hold);
+        Ok(decision)
     }
 
-    /// Asks several limits. Those that hold something come first, because that comes back by itself.
-    ///
-    /// The decisions are in the order of the limits. None of one that was not asked.
-    async fn ask_several(&self, asked: &[Asked], held: &mut Held) -> Result<Vec<Option<Decision>>> {
-        let mut decisions = vec![None; asked.len()];
-        let mut counted = Vec::new();
-        for (place, one) in asked.iter().enumerate() {
-            let engine = &one.engine;
-            let is_holding =
-                engine.has_concurrency() || (self.settle_by.is_some() && engine.has_reservations());
-            if !is_holding {
-                counted.push(place);
-                continue;
-            }
-            let decision = self.ask_one(one, held).await?;
-            decisions[place] = Some(decision);
-            if !decision.is_allowed() {
-                self.give_up(held).await;
-                return Ok(decisions);
-            }
+    /// Returns what a request takes of a limit, beside the units that it is charged.
+    fn takes(&self, engine: &Engine) -> Takes {
+        if self.settle_by.is_some() && engine.has_reservations() {
+            Takes::Reservation
+        } else if engine.has_concurrency() {
+            Takes::Permit
+        } else {
+            Takes::Nothing
         }
-        let limits = counted.iter().fold(Limits::new(), |limits, place| {
-            let one = &asked[*place];
+    }
+
+    /// Asks several limits together. If one refuses, what the others have charged and taken is given back.
+    ///
+    /// The decisions are in the order of the limits. None of one that has no answer.
+    async fn ask_several(&self, asked: &[Asked], held: &mut Held) -> Result<Vec<Option<Decision>>> {
+        let limits = asked.iter().fold(Limits::new(), |limits, one| {
             let limiter = &self.limits[one.limit].limiter;
-            limits.with_key(limiter, one.key.clone(), one.engine.clone(), one.cost)
+            let takes = self.takes(&one.engine);
+            limits.with_key(
+                limiter,
+                one.key.clone(),
+                one.engine.clone(),
+                one.cost,
+                takes,
+            )
         });
-        let together = self
+        let (together, holds) = self
             .timeout
             .run("check rate limits", limits.decide())
             .await?;
-        for (place, decision) in counted.into_iter().zip(together.in_order()) {
-            decisions[place] = decision;
-        }
-        if !together.is_allowed() {
-            self.give_up(held).await;
+        let decisions: Vec<_> = together.in_order().collect();
+        if together.is_allowed() {
+            for ((one, decision), hold) in asked.iter().zip(&decisions).zip(holds) {
+                if let Some(decision) = *decision {
+                    held.keep(one, self.takes(&one.engine), decision, hold);
+                }
+            }
         }
         Ok(decisions)
-    }
-
-    /// Gives back what a request holds that is refused after all.
-    async fn give_up(&self, held: &mut Held) {
-        let Held {
-            reservations,
-            permits,
-            ..
-        } = std::mem::take(held);
-        drop(permits);
-        for (_, _, reservation) in reservations {
-            // A lost one ends with its TTL.
-            let _ = self
-                .timeout
-                .run("settle a rate limit", reservation.cancel())
-                .await;
-        }
     }
 
     /// Counts the decisions, and returns what follows.
@@ -289,15 +258,10 @@ impl Decider {
         let mut passed = smallvec![];
         for (asked, decision) in asked.iter().zip(decisions) {
             let Some(decision) = decision else { continue };
-            let (at, key, engine) = (asked.limit, &asked.key, &asked.engine);
-            let decided = self.limits[at].decided(at, engine, decision);
+            let decided = self.limits[asked.limit].decided(asked.limit, &asked.engine, decision);
             self.passed(&decided, Outcome::Allowed);
             passed.push(decided);
-            if held.reservations.iter().all(|(of, ..)| *of != at) {
-                let store = ChargedStore::Shared;
-                let charge = self.refundable(at, key, engine, &decision, store);
-                held.refundables.extend(charge);
-            }
+            self.keep_refundable(asked, &decision, ChargedStore::Shared, &mut held);
         }
         Verdict::Pass(Passed {
             decisions: passed,
@@ -309,84 +273,79 @@ impl Decider {
     ///
     /// Nothing waits for a store that takes a round trip, nor for a plan that is still to be found. A permit is
     /// held as if the limit were enforced, unless it took such a wait.
-    async fn shadow(&self, at: usize, key: Key, cost: u32, passed: &mut Passed) {
+    async fn shadow(self: &Arc<Self>, at: usize, key: Key, cost: u32, passed: &mut Passed) {
         let limit = &self.limits[at];
         let limiter = &limit.limiter;
         let engine = limiter.engine_now(&key).map(Cow::into_owned);
         if let Some(engine) = &engine {
             let cost = limit.charged(engine, cost);
-            if engine.has_concurrency() {
+            let takes = self.takes(engine);
+            let mut answer = limiter.take_now(engine, &key, cost, takes);
+            if answer.is_pending() && takes == Takes::Permit {
+                let take = limiter.take(engine, &key, cost, takes);
+                answer = Poll::Ready(self.timeout.run("check a rate limit", take).await);
+            }
+            if let Poll::Ready(answer) = answer {
+                Self::shadowed(limit, answer.as_ref().map(|(decision, _)| decision));
+                let Ok((decision, hold)) = answer else {
+                    return;
+                };
                 let asked = Asked {
                     limit: at,
                     key,
                     engine: engine.clone(),
                     cost,
                 };
-                let mut held = Held::default();
-                let answer = self.ask_one(&asked, &mut held).await;
-                Self::shadowed(limit, &answer);
-                self.keep_shadow(at, &asked.key, engine, answer, passed);
-                let permits = &mut passed.held.get_or_insert_default().permits;
-                permits.append(&mut held.permits);
+                if takes != Takes::Nothing || self.refund_if.is_some() {
+                    let held = passed.held.get_or_insert_default();
+                    held.keep(&asked, takes, decision, hold);
+                    self.keep_refundable(&asked, &decision, ChargedStore::Shared, held);
+                }
                 return;
-            }
-            let answer = limiter.check_by(engine, &*limiter.programs, &key, cost);
-            if let Poll::Ready(answer) = answer {
-                Self::shadowed(limit, &answer);
-                return self.keep_shadow(at, &key, engine, answer, passed);
             }
         }
         // Without a runtime nobody waits for a store that takes a round trip.
         let runtime = tokio::runtime::Handle::try_current();
         let (Ok(runtime), Ok(place)) = (runtime, limit.shadows.clone().try_acquire_owned()) else {
             let busy = Error::new("check a rate limit", ErrorKind::NotSent, "too many wait");
-            return Self::shadowed(limit, &Err(busy));
+            return Self::shadowed(limit, Err(&busy));
         };
-        let (limit, timeout) = (limit.clone(), self.timeout);
-        let (gives_back, given_back) = oneshot::channel();
-        if self.refund_if.is_some() {
-            passed.held.get_or_insert_default().shadows.push(gives_back);
+        let (response, outcome) = oneshot::channel();
+        if self.refund_if.is_some() || self.settle_by.is_some() {
+            passed.held.get_or_insert_default().shadows.push(response);
         }
+        let decider = self.clone();
         drop(runtime.spawn(async move {
+            let (limit, timeout) = (&decider.limits[at], decider.timeout);
             let limiter = &limit.limiter;
             let engine = match engine {
                 Some(engine) => engine,
                 None => limiter.engine_within(&key, timeout.limit()).await,
             };
             let cost = limit.charged(&engine, cost);
-            let acquire = limiter.acquire_by(&engine, &key, cost);
-            let granted = timeout.run("check a rate limit", acquire).await;
-            let answer = granted.map(|granted| granted.decision());
-            Self::shadowed(&limit, &answer);
+            let takes = decider.takes(&engine);
+            let take = limiter.take(&engine, &key, cost, takes);
+            let answer = timeout.run("check a rate limit", take).await;
+            Self::shadowed(limit, answer.as_ref().map(|(decision, _)| decision));
             drop(place);
-            if let Ok(decision) = answer
-                && let Some(back) = limiter.give_back(&key, &engine, &decision)
-                && given_back.await.is_ok()
-            {
-                let key = limiter.charged(key, &decision);
-                let refund = limiter.refund_key(&key, &back);
-                match timeout.run("refund a rate limit", refund).await {
-                    Ok(_) => limit.metrics.refunded(),
-                    Err(_) => limit.metrics.refund_lost(),
-                }
+            let Ok((decision, hold)) = answer else {
+                return;
+            };
+            let asked = Asked {
+                limit: at,
+                key,
+                engine,
+                cost,
+            };
+            let mut held = Held::default();
+            held.keep(&asked, takes, decision, hold);
+            held.permits.clear();
+            decider.keep_refundable(&asked, &decision, ChargedStore::Shared, &mut held);
+            if let Ok(outcome) = outcome.await {
+                decider
+                    .settle(&mut held, outcome, &mut Decisions::new())
+                    .await;
             }
         }));
-    }
-
-    /// Keeps what a limit in shadow mode has charged, in case the response gives it back.
-    fn keep_shadow(
-        &self,
-        at: usize,
-        key: &Key,
-        engine: &Engine,
-        answer: Result<Decision>,
-        passed: &mut Passed,
-    ) {
-        let charge = answer
-            .ok()
-            .and_then(|decision| self.refundable(at, key, engine, &decision, ChargedStore::Shared));
-        if let Some(charge) = charge {
-            passed.held.get_or_insert_default().refundables.push(charge);
-        }
     }
 }

@@ -89,7 +89,8 @@ impl Limit {
     ///
     /// Use it to see what a new limit does before it does it: `larder_rate_limit_shadow_total` counts. A
     /// request is charged as it would be: not if another limit refuses it, and it gets back what its response
-    /// [gives back](crate::RateLimitLayer::with_refund_if). That response says nothing of the limit. It does not
+    /// [gives back](crate::RateLimitLayer::with_refund_if) and is settled as that
+    /// [says](crate::RateLimitLayer::with_settled_cost). That response says nothing of the limit. It does not
     /// wait for the store, unless a rule limits concurrency, nor for a [plan](crate::Plans) that is still to be
     /// found: a place is then taken and given back at once. At most 1,000 checks are under way at once; one more
     /// is not made, and counts as `failed`.

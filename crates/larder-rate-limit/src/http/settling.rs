@@ -103,8 +103,10 @@ impl Decider {
 
     /// Returns whether a response that says this leaves something to be done in the store.
     pub(super) fn has_work(&self, held: &Held, outcome: Outcome) -> bool {
-        let is_charged = !held.refundables.is_empty() || !held.shadows.is_empty();
-        !held.reservations.is_empty() || (outcome.is_refunded && is_charged)
+        let is_settled = outcome.is_refunded || self.settle_by.is_some();
+        !held.reservations.is_empty()
+            || (outcome.is_refunded && !held.refundables.is_empty())
+            || (is_settled && !held.shadows.is_empty())
     }
 
     /// Gives back and settles what a response says. `decisions` then says what remains.
@@ -114,11 +116,11 @@ impl Decider {
         outcome: Outcome,
         decisions: &mut Decisions,
     ) {
+        for shadow in std::mem::take(&mut held.shadows) {
+            // Its check has failed.
+            let _ = shadow.send(outcome);
+        }
         if outcome.is_refunded {
-            for shadow in std::mem::take(&mut held.shadows) {
-                // Its check has failed, or was refused.
-                let _ = shadow.send(());
-            }
             for charge in std::mem::take(&mut held.refundables) {
                 let limit = charge.limit;
                 let answer = self.give_back(&charge).await;

@@ -7,8 +7,9 @@ use larder_store::Key;
 use smallvec::SmallVec;
 use tokio::sync::oneshot;
 
-use super::settling::Refundable;
+use super::settling::{Outcome, Refundable};
 use crate::decision::Account;
+use crate::hold::{Hold, Takes};
 use crate::limiter::Engine;
 use crate::plan::Plan;
 use crate::{Decision, Permit, Reason, Reservation};
@@ -56,11 +57,31 @@ pub(super) struct Held {
     pub(super) refundables: Vec<Refundable>,
     pub(super) reservations: Vec<(usize, Key, Reservation)>,
     pub(super) permits: Vec<Permit>,
-    /// Tells the checks in shadow mode that nobody waited for to give their charges back.
-    pub(super) shadows: Vec<oneshot::Sender<()>>,
+    /// Tells the checks in shadow mode that nobody waited for what the response says.
+    pub(super) shadows: Vec<oneshot::Sender<Outcome>>,
 }
 
 impl Held {
+    /// Keeps what a request that passed a limit has taken.
+    pub(super) fn keep(
+        &mut self,
+        asked: &Asked,
+        takes: Takes,
+        decision: Decision,
+        hold: Option<Hold>,
+    ) {
+        match takes {
+            _ if !decision.is_allowed() => {}
+            Takes::Nothing => {}
+            Takes::Permit => self.permits.push(Permit::new(decision, hold)),
+            Takes::Reservation => {
+                let reservation = Reservation::new(decision, hold);
+                self.reservations
+                    .push((asked.limit, asked.key.clone(), reservation));
+            }
+        }
+    }
+
     pub(super) fn boxed(self) -> Option<Box<Self>> {
         let is_empty = self.refundables.is_empty()
             && self.reservations.is_empty()

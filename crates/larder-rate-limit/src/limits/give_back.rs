@@ -13,12 +13,12 @@ use crate::give_back::GiveBack;
 /// A charge on the record with this key, and what gives it back.
 type Charged = (Arc<dyn Programs>, Key, GiveBack);
 
-/// Gives back what was charged, as far as that needs no waiting. Returns the rest.
-pub(super) fn give_back_now(steps: &[Step<'_>]) -> Vec<Charged> {
-    let charged = steps.iter().filter_map(|step| {
+/// Gives back what was charged and taken, as far as that needs no waiting. Returns the rest.
+pub(super) fn give_back_now(steps: &mut [Step<'_>]) -> Vec<Charged> {
+    let charged = steps.iter_mut().filter_map(|step| {
+        let back = step.give_back()?;
         let decision = step.outcome.as_ref()?.as_ref().ok()?;
         let limiter = step.asked.limiter;
-        let back = limiter.give_back(&step.asked.key, &step.engine, decision)?;
         let key = limiter.charged(step.asked.key.clone(), decision);
         Some((limiter.programs.clone(), key, back))
     });

@@ -7,6 +7,7 @@ use std::sync::Arc;
 
 use larder_store::{Key, KeyId, Result};
 
+use crate::hold::{Hold, Takes};
 use crate::limiter::Engine;
 use crate::{Decision, RateLimiter};
 use give_back::{give_back, give_back_now, in_background};
@@ -52,6 +53,7 @@ struct Asked<'a> {
     /// By what it counts the visitor. None if that is still to be found.
     engine: Option<Engine>,
     cost: u32,
+    takes: Takes,
 }
 
 impl<'a> Limits<'a> {
@@ -74,23 +76,26 @@ impl<'a> Limits<'a> {
             key: limiter.key(visitor),
             engine: None,
             cost,
+            takes: Takes::Nothing,
         });
         self
     }
 
-    /// Adds a limiter and the key of whom it charges, whom `engine` counts.
+    /// Adds a limiter and the key of whom it charges, whom `engine` counts, and what the request takes beside.
     pub(crate) fn with_key(
         mut self,
         limiter: &'a RateLimiter,
         key: Key,
         engine: Engine,
         cost: u32,
+        takes: Takes,
     ) -> Self {
         self.asked.push(Asked {
             limiter,
             key,
             engine: Some(engine),
             cost,
+            takes,
         });
         self
     }
@@ -108,13 +113,14 @@ impl<'a> Limits<'a> {
     /// What is known to be charged is given back in the background. A visitor whose store has not answered yet
     /// may or may not have been charged.
     pub async fn check(&self) -> Result<Decisions> {
-        let answer = self.decide().await;
+        let answer = self.decide().await.map(|(decisions, _)| decisions);
         self.count(&answer);
         answer
     }
 
-    /// Does the same for a layer, which counts the decisions itself.
-    pub(crate) async fn decide(&self) -> Result<Decisions> {
+    /// Does the same for a layer, which counts the decisions itself. Returns also what the request has taken of
+    /// each limiter.
+    pub(crate) async fn decide(&self) -> Result<(Decisions, Vec<Option<Hold>>)> {
         let mut steps = Vec::with_capacity(self.asked.len());
         for asked in &self.asked {
             steps.push(Step::new(asked).await?);
@@ -128,7 +134,7 @@ impl<'a> Limits<'a> {
         let is_refused = steps.iter().any(Step::is_refused);
         let error = steps.iter_mut().find_map(Step::error);
         if is_refused || error.is_some() {
-            let left = give_back_now(&steps);
+            let left = give_back_now(&mut steps);
             match in_background(left) {
                 Ok(task) => drop(task.await),
                 Err(left) => give_back(left).await,
@@ -136,9 +142,14 @@ impl<'a> Limits<'a> {
         }
         match error {
             Some(error) if !is_refused => Err(error),
-            _ => Ok(Decisions {
-                each: steps.into_iter().map(Step::decided).collect(),
-            }),
+            _ => {
+                let each = steps.into_iter().map(|step| {
+                    let (policy, decision, hold) = step.decided();
+                    ((policy, decision), hold)
+                });
+                let (each, holds) = each.unzip();
+                Ok((Decisions { each }, holds))
+            }
         }
     }
 
@@ -168,7 +179,7 @@ struct Undecided<'a>(Vec<Step<'a>>);
 impl Drop for Undecided<'_> {
     fn drop(&mut self) {
         // Without a runtime it comes back by itself.
-        let _ = in_background(give_back_now(&self.0));
+        let _ = in_background(give_back_now(&mut self.0));
     }
 }
 

@@ -3,11 +3,13 @@
 use std::sync::Arc;
 use std::task::Poll;
 
+use larder_store::Result;
 use larder_store::program::{Call, Calls, Programs, Run};
-use larder_store::{Key, Result};
 
 use super::Asked;
 use crate::decision::Account;
+use crate::give_back::GiveBack;
+use crate::hold::{Asking, Hold, Taking};
 use crate::limiter::Engine;
 use crate::usage::Charge;
 use crate::{Decision, Gcra};
@@ -23,7 +25,7 @@ pub(super) struct Step<'a> {
 /// What charges a visitor.
 enum Program {
     Gcra(Gcra),
-    Usage(Box<Charge>),
+    Usage(Box<Taking>),
     /// It allows everything.
     None,
 }
@@ -39,7 +41,10 @@ impl<'a> Step<'a> {
         };
         let program = match &engine {
             Engine::Gcra(gcra) => Program::Gcra(gcra.with_cost(*cost)?),
-            Engine::Usage(plan) => Program::Usage(Box::new(limiter.charge(plan, *cost)?)),
+            Engine::Usage(plan) => {
+                let taking = Taking::new(limiter, plan, key, *cost, asked.takes)?;
+                Program::Usage(Box::new(taking))
+            }
             Engine::Unlimited(_) => Program::None,
         };
         let outcome = match program {
@@ -59,20 +64,24 @@ impl<'a> Step<'a> {
             limiter, key, cost, ..
         } = self.asked;
         let programs = &*limiter.programs;
-        let answer = match &self.program {
+        let outcome = match &mut self.program {
             Program::None => return,
-            Program::Gcra(gcra) => limiter.run_now(programs, key, gcra),
-            Program::Usage(charge) => limiter
-                .run_now(programs, key, &**charge)
-                .map_ok(|(answer, account)| (answer.charged(&charge.rules.rules, *cost), account)),
+            Program::Gcra(gcra) => {
+                let answer = limiter.run_now(programs, key, gcra);
+                let cost = *cost;
+                answer.map_ok(|(decision, account)| Decision {
+                    account,
+                    cost,
+                    ..decision
+                })
+            }
+            Program::Usage(taking) => {
+                let answer = limiter.run_now(programs, key, &taking.charge);
+                answer.map(|answer| taking.decide(answer))
+            }
         };
-        if let Poll::Ready(answer) = answer {
-            let cost = *cost;
-            self.outcome = Some(answer.map(|(decision, account)| Decision {
-                account,
-                cost,
-                ..decision
-            }));
+        if let Poll::Ready(outcome) = outcome {
+            self.outcome = Some(outcome);
         }
     }
 
@@ -92,16 +101,38 @@ impl<'a> Step<'a> {
         self.outcome.take_if(|outcome| outcome.is_err())?.err()
     }
 
-    pub(super) fn decided(self) -> (Arc<str>, Option<Decision>) {
+    /// Returns the name of the policy, what it has decided, and what the request has taken.
+    pub(super) fn decided(self) -> (Arc<str>, Option<Decision>, Option<Hold>) {
         let policy = self.asked.limiter.policy().into();
-        (policy, self.outcome.and_then(Result::ok))
+        let hold = match self.program {
+            Program::Usage(taking) => taking.taken(),
+            Program::Gcra(_) | Program::None => None,
+        };
+        (policy, self.outcome.and_then(Result::ok), hold)
+    }
+
+    /// Returns what gives back what was charged and taken. None if that is nothing.
+    pub(super) fn give_back(&mut self) -> Option<GiveBack> {
+        let decision = self.outcome.as_ref()?.as_ref().ok()?;
+        let Asked { limiter, key, .. } = self.asked;
+        let back = limiter.give_back(key, &self.engine, decision)?;
+        Some(match &mut self.program {
+            Program::Usage(taking) => {
+                taking.leave();
+                back.with_all_of(&taking.charge)
+            }
+            Program::Gcra(_) | Program::None => back,
+        })
     }
 
     /// Returns the step, to be sent. None if it allows everything.
-    fn sent(&self) -> Option<Sent<'_>> {
-        match &self.program {
+    fn sent(&mut self) -> Option<Sent<'_>> {
+        match &mut self.program {
             Program::Gcra(gcra) => Some(Sent::Gcra(Run::new(gcra))),
-            Program::Usage(charge) => Some(Sent::Usage(Run::new(&**charge), charge)),
+            Program::Usage(taking) => {
+                let (charge, asking) = taking.send();
+                Some(Sent::Usage(Run::new(charge), asking))
+            }
             Program::None => None,
         }
     }
@@ -118,7 +149,7 @@ pub(super) fn run_now(steps: &mut [Step<'_>]) -> bool {
 /// A step that is sent, and its typed answer.
 enum Sent<'a> {
     Gcra(Run<'a, Gcra>),
-    Usage(Run<'a, Charge>, &'a Charge),
+    Usage(Run<'a, Charge>, Asking<'a>),
 }
 
 impl Sent<'_> {
@@ -130,15 +161,16 @@ impl Sent<'_> {
     }
 
     fn answer(self, done: Result<()>, cost: u32) -> Result<Decision> {
-        let decision = match self {
-            Self::Gcra(run) => run.reply(done)?,
-            Self::Usage(run, charge) => run.reply(done)?.charged(&charge.rules.rules, cost),
-        };
-        Ok(Decision {
-            account: Account::Own,
-            cost,
-            ..decision
-        })
+        match self {
+            Self::Gcra(run) => Ok(Decision {
+                cost,
+                ..run.reply(done)?
+            }),
+            Self::Usage(run, asking) => {
+                let answer = run.reply(done);
+                asking.decide(answer.map(|answer| (answer, Account::Own)))
+            }
+        }
     }
 }
 
@@ -149,20 +181,21 @@ pub(super) async fn run_together(steps: &mut [Step<'_>]) {
         let is_here = |step: &Step<'_>| {
             step.outcome.is_none() && is_same(&step.asked.limiter.programs, &programs)
         };
-        let mut sent: Vec<(usize, &Key, Sent<'_>)> = Vec::new();
-        for (i, step) in steps.iter().enumerate().filter(|(_, step)| is_here(step)) {
-            sent.extend(step.sent().map(|run| (i, &step.asked.key, run)));
-        }
+        let here = steps.iter_mut().enumerate();
+        let mut sent: Vec<(usize, &Asked<'_>, Sent<'_>)> = here
+            .filter(|(_, step)| is_here(step))
+            .filter_map(|(i, step)| Some((i, step.asked, step.sent()?)))
+            .collect();
         let calls: Calls<'_> = sent
             .iter_mut()
-            .map(|(_, key, run)| (*key, run.call()))
+            .map(|(_, asked, run)| (&asked.key, run.call()))
             .collect();
         let mut done = programs.call_many(calls).await.into_iter();
         let mut answers = Vec::with_capacity(sent.len());
-        for (i, _, run) in sent {
+        for (i, asked, run) in sent {
             // A store that gave too few answers gave no reply either, and that is told there.
             let done = done.next().unwrap_or(Ok(()));
-            answers.push((i, run.answer(done, steps[i].asked.cost)));
+            answers.push((i, run.answer(done, asked.cost)));
         }
         for (i, answer) in answers {
             steps[i].outcome = Some(answer);

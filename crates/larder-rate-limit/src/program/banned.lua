@@ -1,4 +1,4 @@
--- While a visitor is banned, nothing is charged, given back or written.
+-- While a visitor is banned, nothing is charged.
 if banned > now then
   local remaining = math.floor((tolerance - (tat - now)) / interval)
   local wait = math.max(banned, tat + charge - tolerance) - now

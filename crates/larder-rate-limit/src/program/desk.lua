@@ -10,11 +10,4 @@ elseif ARGV[4] == 'ban' then
 else
   banned = 0
 end
-local text, latest = num(tat), math.max(tat, banned)
-if banned > now then text = text .. '|' .. num(banned) end
-if latest > now then
-  put(KEYS[1], text, math.floor((latest - now + 999) / 1000))
-else
-  del(KEYS[1])
-end
-
+keep()

@@ -58,7 +58,7 @@ impl Program for Gcra {
             return banned;
         }
         let (decision, change) = self.charge(held.map(|held| held.tat), now);
-        keep(record, change, now);
+        change.keep(record, 0, now);
         decision
     }
 }
@@ -120,8 +120,9 @@ impl Program for Refund {
         Effect::Once,
         concat!(
             include_str!("tat.lua"),
-            include_str!("banned.lua"),
+            include_str!("keep.lua"),
             include_str!("refund.lua"),
+            include_str!("banned.lua"),
             include_str!("peek.lua"),
         ),
     )
@@ -131,13 +132,11 @@ impl Program for Refund {
 
     fn step(&self, record: &mut Slot<'_, Tat>, now: Timestamp) -> Decision {
         let (held, now) = (record.get().copied(), now.as_micros());
-        if let Some(banned) = banned(&self.gcra, held, now) {
-            return banned;
-        }
         let tat = held.map(|held| held.tat);
         let (decision, change) = self.gcra.refund(tat, self.paid_off, now);
-        keep(record, change, now);
-        decision
+        let banned_until = held.map_or(0, |held| held.banned_until);
+        change.keep(record, banned_until, now);
+        banned(&self.gcra, record.get().copied(), now).unwrap_or(decision)
     }
 }
 
@@ -164,6 +163,7 @@ impl Program for DeskTat {
         Effect::Once,
         concat!(
             include_str!("tat.lua"),
+            include_str!("keep.lua"),
             include_str!("desk.lua"),
             include_str!("banned.lua"),
             include_str!("peek.lua"),
@@ -185,14 +185,7 @@ impl Program for DeskTat {
             Task::Ban(micros) => (tat, now + micros),
             Task::Forgive => (tat, 0),
         };
-        let banned_until = if banned_until > now { banned_until } else { 0 };
-        let latest = tat.max(banned_until);
-        if latest > now {
-            let held = Tat { tat, banned_until };
-            record.put(held, Ttl::covering_micros(latest - now));
-        } else {
-            record.remove();
-        }
+        Change::Set(tat).keep(record, banned_until, now);
         peek(&self.gcra, record, now)
     }
 }
@@ -208,14 +201,22 @@ fn banned(gcra: &Gcra, held: Option<Tat>, now: i64) -> Option<Decision> {
     Some(gcra.banned(held.tat, held.banned_until, now))
 }
 
-fn keep(record: &mut Slot<'_, Tat>, change: Change, now: i64) {
-    match change {
-        Change::Keep => {}
-        Change::Set(tat) => {
-            let banned_until = 0;
-            record.put(Tat { tat, banned_until }, Ttl::covering_micros(tat - now));
+impl Change {
+    /// Makes the change, and keeps a ban that is not over.
+    fn keep(self, record: &mut Slot<'_, Tat>, banned_until: i64, now: i64) {
+        let tat = match self {
+            Self::Keep => return,
+            Self::Set(tat) => tat,
+            Self::Clear => now,
+        };
+        let banned_until = if banned_until > now { banned_until } else { 0 };
+        let latest = tat.max(banned_until);
+        if latest > now {
+            let held = Tat { tat, banned_until };
+            record.put(held, Ttl::covering_micros(latest - now));
+        } else {
+            record.remove();
         }
-        Change::Clear => record.remove(),
     }
 }
 

@@ -60,6 +60,12 @@ async fn every_fault_that_is_planted_in_the_lua_of_the_support_desk_is_caught() 
         (DeskTat::SCRIPT, "tat, banned = now, 0", "tat = now"),
         (DeskTat::SCRIPT, "banned = now + by", "banned = by"),
         (DeskTat::SCRIPT, "math.max(tat, banned)\n", "tat\n"),
+        (Refund::SCRIPT, "math.max(tat, banned)\n", "tat\n"),
+        (
+            Refund::SCRIPT,
+            "if banned > now then text",
+            "if false then text",
+        ),
         (
             DeskTat::SCRIPT,
             "if banned > now then text",

@@ -47,6 +47,18 @@ on_every_store! {
         }
     }
 
+    async fn what_is_given_back_during_a_ban_is_there_after_it(world: World) {
+        for (name, policy) in each(5, 100 * SECOND) {
+            let limiter = world.named(name, policy);
+            let charged = limiter.check("ada").await.unwrap();
+            limiter.ban("ada", SECOND).await.unwrap();
+            let banned = limiter.refund("ada", charged).await.unwrap();
+            assert_eq!((banned.reason(), banned.remaining()), (Some(Reason::Ban), 5), "{name}");
+            world.advance(SECOND);
+            assert_eq!(limiter.peek("ada").await.unwrap().remaining(), 5, "{name}");
+        }
+    }
+
     async fn the_desk_sees_what_a_visitor_holds_and_a_reset_leaves_it(world: World) {
         let policy = Policy::new(Rule::concurrency(2, 60 * SECOND)).and(Quota::per_hour(10));
         let limiter = world.limiter(policy);

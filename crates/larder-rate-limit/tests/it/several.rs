@@ -36,6 +36,33 @@ fn reason(response: &Response<Bytes>) -> Option<Reason> {
     decision.reason()
 }
 
+const EVERYBODY: (&str, &str) = ("own", "everybody");
+
+/// Waits until so many units of the last rule are left. Over a network nobody waits for what is given back.
+async fn is_left(limiter: &RateLimiter, units: u32) -> bool {
+    for _ in 0..2_000 {
+        let report = limiter.inspect(EVERYBODY).await.unwrap();
+        if report.rules().last().unwrap().remaining() == units {
+            return true;
+        }
+        tokio::time::sleep(Duration::from_millis(5)).await;
+    }
+    false
+}
+
+/// Answers with the tokens that the request names.
+async fn echo(request: Request<()>) -> Result<Response<Full<Bytes>>, std::convert::Infallible> {
+    let mut response = Response::new(Full::from("answer"));
+    if let Some(tokens) = request.headers().get("x-tokens") {
+        response.headers_mut().insert("x-tokens", tokens.clone());
+    }
+    Ok(response)
+}
+
+fn tokens_of(head: &http::response::Parts) -> Option<u32> {
+    head.headers.get("x-tokens")?.to_str().ok()?.parse().ok()
+}
+
 on_every_store! {
     async fn a_request_that_one_limit_refuses_is_charged_to_none(world: World) {
         let address = world.named("address", Quota::per_hour(5));
@@ -308,26 +335,68 @@ on_every_store! {
                 Ok::<_, std::convert::Infallible>(response)
             });
             let app = App::around(layer.layer(service));
-            // Over a network nobody waits for it.
-            let is_left = async |units| {
-                for _ in 0..2_000 {
-                    let report = guesses.inspect(("own", "everybody")).await.unwrap();
-                    if report.rules().last().unwrap().remaining() == units {
-                        return true;
-                    }
-                    tokio::time::sleep(Duration::from_millis(5)).await;
-                }
-                false
-            };
             assert_eq!(app.status(ANN).await, 200);
-            assert!(is_left(2).await, "{name}");
+            assert!(is_left(&guesses, 2).await, "{name}");
             for _ in 0..2 {
                 assert_eq!(app.send(with(from(ANN), "x-right", "yes")).await.status(), 200);
-                assert!(is_left(2).await, "{name}");
+                assert!(is_left(&guesses, 2).await, "{name}");
             }
             assert_eq!(app.status(ANN).await, 200);
-            assert!(is_left(1).await, "{name}");
+            assert!(is_left(&guesses, 1).await, "{name}");
         }
+    }
+
+    async fn a_limit_in_shadow_mode_settles_its_reservations(world: World) {
+        let tokens = world.named("tokens", Policy::new(Quota::per_hour(100)).with_reservations(HOUR));
+        let watches = Limit::new(tokens.clone(), KeyBy::everybody())
+            .with_cost_by(|_| 10)
+            .with_shadow_mode();
+        let layer = layer(world.named("pages", Quota::per_hour(99)), KeyBy::peer())
+            .and(watches)
+            .with_settled_cost(tokens_of);
+        let app = App::around(layer.layer(service_fn(echo)));
+        for (name, value, left) in [
+            ("x-tokens", "30", 70),
+            ("x-tokens", "0", 70),
+            ("x-none", "", 60),
+            ("x-tokens", "5", 55),
+        ] {
+            assert_eq!(app.send(with(from(ANN), name, value)).await.status(), 200);
+            assert!(is_left(&tokens, left).await, "{name} {value}");
+            assert_eq!(tokens.inspect(EVERYBODY).await.unwrap().held(), 0, "{name} {value}");
+        }
+    }
+
+    async fn what_a_limit_has_charged_and_taken_comes_back_if_another_refuses(world: World) {
+        let places = Policy::new(Rule::concurrency(9, HOUR)).and(Quota::per_hour(9));
+        let tokens = Policy::new(Quota::per_hour(9)).with_reservations(HOUR);
+        for (name, policy) in [("places", places), ("tokens", tokens)] {
+            let watched = world.named(name, policy);
+            let refuses = world.named(&format!("after.{name}"), Quota::per_hour(1));
+            let layer = layer(watched.clone(), KeyBy::everybody())
+                .and(Limit::new(refuses, KeyBy::peer()))
+                .with_settled_cost(tokens_of);
+            let app = App::around(layer.layer(service_fn(echo)));
+            for status in [200, 429, 429] {
+                assert_eq!(app.status(ANN).await, status, "{name}");
+            }
+            assert!(is_left(&watched, 8).await, "{name}");
+            while watched.inspect(EVERYBODY).await.unwrap().held() > 0 {
+                tokio::time::sleep(Duration::from_millis(5)).await;
+            }
+        }
+    }
+
+    async fn a_client_is_told_the_longest_wait_though_a_place_is_what_it_lacks_first(world: World) {
+        let places = world.named("places", Rule::concurrency(1, HOUR / 60));
+        let pages = world.named("pages", Quota::per_hour(1));
+        let service = layer(places, KeyBy::peer())
+            .and(Limit::new(pages, KeyBy::peer()))
+            .layer(hello());
+        let held = service.clone().oneshot(from(ANN)).await.unwrap();
+        let refused = service.oneshot(from(ANN)).await.unwrap();
+        assert_eq!(lines(refused.headers(), "retry-after"), ["3600"]);
+        drop(held);
     }
 }
 

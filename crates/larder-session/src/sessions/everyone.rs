@@ -32,13 +32,34 @@ impl Everyone {
         (is_known && !is_due).then(|| self.generation.load(Ordering::Relaxed))
     }
 
-    /// Notes that the store said `generation` at `now`, and returns the highest that was said.
-    pub(super) fn learn(&self, generation: i64, now: i64) -> i64 {
-        let before = self.generation.fetch_max(generation, Ordering::AcqRel);
+    /// Returns what this process knows before it asks the store, for [`note`](Self::note).
+    pub(super) fn before(&self) -> i64 {
+        self.generation.load(Ordering::Acquire)
+    }
+
+    /// Notes that the store said `generation` at `now`, and returns what counts.
+    pub(super) fn learn(&self, generation: i64, before: i64, now: i64) -> i64 {
+        self.note(generation, before);
         self.until.store(now + FRESH, Ordering::Relaxed);
         // A clock at its very start is as good as one microsecond later.
         self.learned.store(now.max(1), Ordering::Release);
-        before.max(generation)
+        self.before()
+    }
+
+    /// Notes what the store said, which was asked when `before` was known.
+    ///
+    /// The highest counts, unless the store says less than was known: it has lost that, and later sign-ins have what
+    /// it says now.
+    pub(super) fn note(&self, generation: i64, before: i64) {
+        let (set, read) = (Ordering::AcqRel, Ordering::Acquire);
+        if generation >= before {
+            self.generation.fetch_max(generation, set);
+            return;
+        }
+        // What was noted meanwhile is newer, and stays.
+        let _ = self
+            .generation
+            .compare_exchange(before, generation, set, read);
     }
 
     /// Returns the generation that the store gave. If nobody can read it, every caller must ask from now on.
@@ -77,26 +98,30 @@ mod tests {
     fn one_caller_asks_after_a_second_and_every_caller_after_five() {
         let (everyone, start) = (Everyone::default(), 10_000_000);
         assert_eq!(everyone.known(start), None);
-        assert_eq!(everyone.learn(7, start), 7);
+        assert_eq!(everyone.learn(7, 0, start), 7);
         assert_eq!(everyone.known(start + FRESH - 1), Some(7));
         assert_eq!(everyone.known(start + FRESH), None);
         assert_eq!(everyone.known(start + FRESH), Some(7));
         assert_eq!(everyone.known(start + 3 * FRESH), None);
         assert_eq!(everyone.known(start + MAX_AGE), None);
         assert_eq!(everyone.known(start + MAX_AGE), None);
-        // A generation never goes back, and a clock that did makes nobody trust it.
-        assert_eq!(everyone.learn(5, start + MAX_AGE), 7);
+        // An answer from before does not count any more, and a clock that went back makes nobody trust it.
+        assert_eq!(everyone.learn(5, 3, start + MAX_AGE), 7);
         assert_eq!(everyone.known(start), None);
+        // What the store has lost is not known any more, unless it was made again meanwhile.
+        assert_eq!(everyone.learn(5, 7, start + MAX_AGE), 5);
+        everyone.raise(9);
+        assert_eq!(everyone.learn(3, 5, start + MAX_AGE), 9);
     }
 
     #[test]
     fn what_was_forgotten_is_asked_for_at_once() {
         let (everyone, start) = (Everyone::default(), 10_000_000);
-        assert_eq!(everyone.learn(7, start), 7);
+        assert_eq!(everyone.learn(7, 0, start), 7);
         everyone.forget();
         assert_eq!(everyone.known(start + 1), None);
         assert_eq!(everyone.known(start + 1), None);
-        assert_eq!(everyone.learn(8, start + 2), 8);
+        assert_eq!(everyone.learn(8, 7, start + 2), 8);
         assert_eq!(everyone.known(start + 3), Some(8));
     }
 }

@@ -228,9 +228,10 @@ impl Sessions {
             found.everyone = match self.everyone.known(now) {
                 Some(everyone) => everyone,
                 None => {
-                    let key = EveryoneRecord::key();
+                    let (key, before) = (EveryoneRecord::key(), self.everyone.before());
                     let everyone = ready!(self.programs.run_now(&key, &ReadEveryone))?;
-                    self.everyone.learn(self.everyone.readable(everyone)?, now)
+                    let everyone = self.everyone.readable(everyone)?;
+                    self.everyone.learn(everyone, before, now)
                 }
             };
         }
@@ -276,7 +277,7 @@ impl Sessions {
         user: Option<&'a Key>,
     ) -> BoxFuture<'a, larder_store::Result<Found>> {
         Box::pin(async move {
-            let all = EveryoneRecord::key();
+            let (all, before) = (EveryoneRecord::key(), self.everyone.before());
             let (mut read, mut left) = (Run::new(&Read), Run::new(&Left));
             let (mut state, mut everyone) =
                 (Run::new(&ReadRevocationState), Run::new(&ReadEveryone));
@@ -298,7 +299,7 @@ impl Sessions {
             };
             let [first, second] = done;
             let (held, left) = (read.reply(first)?, left.reply(second)?);
-            let learn = |now| everyone.map_or(0, |all| self.everyone.learn(all, now));
+            let learn = |now| everyone.map_or(0, |all| self.everyone.learn(all, before, now));
             let Some(held) = held.filter(|_| left >= 0) else {
                 // Whoever comes with a dead cookie may be the one caller who asks for everyone in this second.
                 if let Some(now) = self.time.about(&*self.programs) {

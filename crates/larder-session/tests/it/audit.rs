@@ -70,7 +70,7 @@ on_both_stores! { Manual;
     }
 
     async fn a_flood_of_visitors_creates_no_more_sessions_than_allowed(world: World) {
-        let most = NonZeroU32::new(5).unwrap();
+        let most = NonZeroU32::MIN;
         let sessions = world.sessions().with_max_new_per_second(most);
         let site = World::site_of(sessions.clone());
         let known = Browser::new();
@@ -89,8 +89,8 @@ on_both_stores! { Manual;
                 other => panic!("{other}"),
             }
         }
-        let allowed = 6 + 5 * usize::try_from(began.elapsed().as_millis()).unwrap() / 1000;
-        assert!((5..=allowed).contains(&created), "{created} of {allowed}");
+        let allowed = 2 + usize::try_from(began.elapsed().as_secs()).unwrap();
+        assert!((1..=allowed).contains(&created), "{created} of {allowed}");
         assert!(refused > 0);
         // Sessions that are there, sign-ins, and requests that only read, go on.
         known.read(&site, "/set/a/1").await;
@@ -99,17 +99,20 @@ on_both_stores! { Manual;
             Browser::new().read(&site, "/get/a").await;
         }
         // What is written at once says why, and with `Anonymous` the page comes without a session.
-        let (mut last, mut page) = (None, None);
         let layer = SessionLayer::new(sessions).with_on_failure(OnFailure::Anonymous);
         let lenient = Site::new(layer);
+        // Once a second, one is let in.
+        let (mut refused, mut without) = (0, 0);
         for _ in 0..20 {
-            last = Some(Browser::new().get(&site, "/update").await);
-            page = Some(Browser::new().get(&lenient, "/set/a/1").await);
+            let reply = Browser::new().get(&site, "/update").await;
+            if reply.status == StatusCode::SERVICE_UNAVAILABLE {
+                assert!(reply.body.contains("try again later") || reply.header("retry-after").is_some());
+                refused += 1;
+            }
+            let page = Browser::new().get(&lenient, "/set/a/1").await;
+            assert!(page.status.is_success());
+            without += usize::from(!page.sets_cookie());
         }
-        let last = last.unwrap();
-        assert_eq!(last.status, StatusCode::SERVICE_UNAVAILABLE);
-        assert!(last.body.contains("try again later") || last.header("retry-after").is_some());
-        let page = page.unwrap();
-        assert!(page.status.is_success() && !page.sets_cookie());
+        assert!(refused > 0 && without > 0, "{refused} {without}");
     }
 }

@@ -312,6 +312,33 @@ async fn a_process_that_cannot_read_when_everyone_was_signed_out_trusts_no_earli
     assert_eq!(browser.read(&site, "/account").await, "ada");
 }
 
+/// A server that keeps nothing on disk has forgotten all when it starts again.
+#[tokio::test]
+async fn after_a_server_has_lost_all_it_kept_users_sign_in_as_ever() {
+    let world = World::redis(Time::Manual).await;
+    let server = world.server.as_ref().unwrap();
+    world.advance(Duration::from_secs(1));
+    world.sessions().revoke_everyone().await.unwrap();
+    let (site, browser) = (world.site(), Browser::new());
+    browser.read(&site, "/log-in/ada").await;
+    assert_eq!(browser.read(&site, "/account").await, "ada");
+    // One process meets a sign-in, and another the session that it made.
+    let other = world.site();
+    assert_eq!(browser.copy().read(&other, "/account").await, "ada");
+    server.command(&["FLUSHALL"]).unwrap();
+    assert_eq!(browser.read(&site, "/whoami").await, "");
+    browser.read(&site, "/log-in/ada").await;
+    assert_eq!(browser.read(&site, "/account").await, "ada");
+    world.advance(Duration::from_secs(1));
+    assert_eq!(browser.read(&other, "/account").await, "ada");
+    // They are ended as ever, also those of the moment before.
+    world.sessions().revoke_everyone().await.unwrap();
+    world.advance(Duration::from_secs(1));
+    for site in [&site, &other] {
+        assert_eq!(browser.copy().read(site, "/whoami").await, "");
+    }
+}
+
 #[tokio::test]
 async fn a_session_whose_user_was_damaged_is_absent_and_not_another_users() {
     let world = World::redis(Time::Real).await;

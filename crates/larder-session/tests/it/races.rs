@@ -6,15 +6,6 @@ use tokio::task::JoinSet;
 use crate::support::{Browser, Reply, Site, World, on_both_stores};
 
 const ROUNDS: usize = 1_000;
-/// The rounds of a race on Redis, which takes a hundred times as long.
-const ROUNDS_ON_REDIS: usize = 200;
-
-fn rounds(world: &World) -> usize {
-    match world.server {
-        None => ROUNDS,
-        Some(_) => ROUNDS_ON_REDIS,
-    }
-}
 
 /// Sends `paths` at once, with the cookie that `browser` has now.
 async fn at_once(site: &Site, browser: &Browser, paths: &[String]) -> Vec<(Browser, Reply)> {
@@ -99,10 +90,12 @@ on_both_stores! { Real;
         for round in 0..ROUNDS {
             let browser = Browser::new();
             browser.read(&site, "/set/a/0").await;
-            let sent = paths(&["/slow-set/a/late", "/slow-log-in/ada", "/slow-set/b/late"]);
+            let user = format!("user{round}");
+            let sign_in = format!("/slow-log-in/{user}");
+            let sent = paths(&["/slow-set/a/late", &sign_in, "/slow-set/b/late"]);
             let mut done = at_once(&site, &browser, &sent).await;
             let (signed_in, _) = done.remove(1);
-            assert_eq!(signed_in.read(&site, "/whoami").await, "ada", "round {round}");
+            assert_eq!(signed_in.read(&site, "/whoami").await, user, "round {round}");
             assert_eq!(browser.read(&site, "/whoami").await, "", "round {round}");
             assert_eq!(browser.read(&site, "/get/a").await, "", "round {round}");
             for (other, reply) in done {
@@ -154,7 +147,7 @@ on_both_stores! { Real;
 
     async fn a_revoked_session_stays_dead_whatever_refreshes_it(world: World) {
         let (site, other) = (world.site(), world.site());
-        for round in 0..rounds(&world) {
+        for round in 0..ROUNDS {
             let user = format!("user{round}");
             let (browser, admin) = (Browser::new(), Browser::new());
             browser.read(&site, &format!("/log-in/{user}")).await;
@@ -175,16 +168,16 @@ on_both_stores! { Real;
 
     async fn a_read_with_the_old_id_sees_the_session_or_nothing_while_it_rotates(world: World) {
         let site = world.site();
-        for round in 0..rounds(&world) {
-            let browser = Browser::new();
-            browser.read(&site, "/log-in/ada").await;
+        for round in 0..ROUNDS {
+            let (browser, user) = (Browser::new(), format!("user{round}"));
+            browser.read(&site, &format!("/log-in/{user}")).await;
             browser.read(&site, &format!("/set/a/{round}")).await;
             let sent = paths(&["/slow-rotate", "/get/a", "/slow-whoami", "/get/a"]);
             let mut done = at_once(&site, &browser, &sent).await;
             let (rotated, reply) = done.remove(0);
             assert!(reply.status.is_success(), "{reply:?}");
             for (_, reply) in done {
-                let seen = [String::new(), "ada".to_owned(), round.to_string()];
+                let seen = [String::new(), user.clone(), round.to_string()];
                 assert!(seen.contains(&reply.body), "round {round}: {reply:?}");
                 assert!(!reply.sets_cookie());
             }
@@ -196,7 +189,7 @@ on_both_stores! { Real;
 
     async fn no_sign_in_survives_the_disabling_of_its_account(world: World) {
         let (site, admin) = (world.site(), world.sessions());
-        for round in 0..rounds(&world) {
+        for round in 0..ROUNDS {
             let user = format!("user{round}");
             let browser = Browser::new();
             browser.read(&site, &format!("/log-in/{user}")).await;
@@ -221,7 +214,7 @@ on_both_stores! { Real;
     async fn of_many_sign_ins_at_once_as_many_pass_as_the_limit_allows(world: World) {
         let refuses = World::site_of(world.sessions().with_device_limit(DeviceLimit::Refuse(2)));
         let ends = World::site_of(world.sessions().with_device_limit(DeviceLimit::EndOldest(2)));
-        for round in 0..rounds(&world) {
+        for round in 0..ROUNDS {
             for (site, user) in [(&refuses, "refused"), (&ends, "ended")] {
                 let nobody = Browser::new();
                 let sign_in = format!("/slow-log-in/{user}{round}");
@@ -241,7 +234,7 @@ on_both_stores! { Real;
 
     async fn of_many_requests_at_once_one_learns_why_the_session_ended(world: World) {
         let (site, admin) = (world.site(), world.sessions());
-        for round in 0..rounds(&world) {
+        for round in 0..ROUNDS {
             let browser = Browser::new();
             browser.read(&site, "/log-in/ada").await;
             let id = browser.record().parse().unwrap();
@@ -255,24 +248,25 @@ on_both_stores! { Real;
 
     async fn a_sign_in_that_races_the_end_of_everyones_sessions_is_before_or_after_it(world: World) {
         let (site, admin) = (world.site(), world.sessions());
-        let sign_in = paths(&["/slow-log-in/ada", "/slow-log-in/grace"]);
-        for round in 0..rounds(&world) {
+        for round in 0..ROUNDS {
+            let users = ["ada", "grace"].map(|user| format!("{user}{round}"));
+            let sign_in = users.each_ref().map(|user| format!("/slow-log-in/{user}"));
             let (early, nobody) = (Browser::new(), Browser::new());
-            early.read(&site, "/log-in/ada").await;
+            early.read(&site, &format!("/log-in/{}", users[0])).await;
             let (racing, ended) = tokio::join!(
                 at_once(&site, &nobody, &sign_in),
                 admin.revoke_everyone(),
             );
             ended.unwrap();
             let late = Browser::new();
-            late.read(&site, "/log-in/ada").await;
+            late.read(&site, &format!("/log-in/{}", users[0])).await;
             // A process that has ended them sees it at once.
             let here = World::site_of(admin.clone());
             assert_eq!(early.read(&here, "/whoami").await, "", "round {round}");
-            assert_eq!(late.read(&here, "/whoami").await, "ada", "round {round}");
-            for ((browser, _), user) in racing.iter().zip(["ada", "grace"]) {
+            assert_eq!(late.read(&here, "/whoami").await, users[0], "round {round}");
+            for ((browser, _), user) in racing.iter().zip(&users) {
                 let seen = browser.read(&here, "/whoami").await;
-                assert!(seen.is_empty() || seen == user, "round {round}");
+                assert!(seen.is_empty() || seen == *user, "round {round}");
             }
         }
     }

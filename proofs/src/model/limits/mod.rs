@@ -20,7 +20,7 @@ pub(super) use tenants::Tenants;
 #[derive(Clone, Debug)]
 pub(crate) enum LimitOperation {
     /// Charges so many units, and perhaps gives them back.
-    Check(Limited, u32, bool),
+    Check(Limited, u32, Refunds),
     /// Charges two limits together: all or nothing.
     Several(Limited, Limited),
     Acquire(Limited, Then),
@@ -38,6 +38,14 @@ pub(crate) struct Limited {
     policy: usize,
     edition: u8,
     visitor: u8,
+}
+
+#[derive(Clone, Copy, Debug)]
+pub(crate) enum Refunds {
+    Never,
+    AtOnce,
+    /// After a ban for so long has begun.
+    WhileBanned(u64),
 }
 
 #[derive(Clone, Copy, Debug)]
@@ -63,9 +71,14 @@ pub(super) fn operation() -> impl Strategy<Value = LimitOperation> {
         2 => prop::sample::select(TIMES.to_vec()).prop_map(Task::Ban),
         1 => Just(Task::Forgive),
     ];
+    let refunds = prop_oneof![
+        3 => Just(Refunds::Never),
+        3 => Just(Refunds::AtOnce),
+        1 => prop::sample::select(TIMES.to_vec()).prop_map(Refunds::WhileBanned),
+    ];
     let then = prop_oneof![Just(Then::Release), Just(Then::Renew), Just(Then::Lose)];
     prop_oneof![
-        8 => (limited(), 1..4_u32, any::<bool>())
+        8 => (limited(), 1..4_u32, refunds)
             .prop_map(|(of, cost, refunds)| LimitOperation::Check(of, cost, refunds)),
         2 => (limited(), limited()).prop_map(|(one, other)| {
             LimitOperation::Several(one, other.on_another_record_than(one))
@@ -172,12 +185,17 @@ impl LimitOperation {
     }
 }
 
-async fn check(of: Limited, cost: u32, refunds: bool, side: &Side) -> Result<String> {
+async fn check(of: Limited, cost: u32, refunds: Refunds, side: &Side) -> Result<String> {
     let limiter = of.limiter(side)?;
     let decision = limiter.check_cost(of.visitor, cost).await?;
+    if let Refunds::WhileBanned(lasts) = refunds {
+        limiter.ban(of.visitor, millis(lasts)).await?;
+    }
     let after = match refunds {
-        false => None,
-        true => Some(limiter.refund(of.visitor, decision).await?),
+        Refunds::Never => None,
+        Refunds::AtOnce | Refunds::WhileBanned(_) => {
+            Some(limiter.refund(of.visitor, decision).await?)
+        }
     };
     Ok(format!("{decision:?} {after:?}"))
 }
