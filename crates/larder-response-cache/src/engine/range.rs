@@ -109,6 +109,7 @@ mod tests {
     #[test]
     fn one_range_is_a_part() {
         assert_eq!(of_ten("bytes=0-1"), RangeSelection::Part(0..2));
+        assert_eq!(of_ten("bytes=3-3"), RangeSelection::Part(3..4));
         assert_eq!(of_ten("Bytes=1-"), RangeSelection::Part(1..10));
         assert_eq!(of_ten("bytes=-1"), RangeSelection::Part(9..10));
         assert_eq!(
