@@ -44,6 +44,9 @@ pub use time::Time;
 /// The number of sequences, which gives about 10,000 steps.
 const CASES: u32 = 400;
 
+/// The number of smaller sequences that are tried after one that gives something else.
+const SHRINKS: u32 = 1000;
+
 /// How long before a midnight a sequence begins, in microseconds: most of them pass it.
 const BEFORE_MIDNIGHT: i64 = 15_000;
 
@@ -157,7 +160,13 @@ pub fn compare(
     cases: u32,
     make: impl AsyncFn(ManualClock) -> Arc<dyn Store>,
 ) -> Result<Tried, String> {
-    compare_each(&sequences(time), time, space, cases, make)
+    compare_each(&sequences(time), time, space, (cases, SHRINKS), make)
+}
+
+/// Returns whether random sequences tell what `make` makes from a model. It looks for no smaller sequence.
+pub fn notices(cases: u32, make: impl AsyncFn(ManualClock) -> Arc<dyn Store>) -> bool {
+    let sequences = sequences(Time::Passes);
+    compare_each(&sequences, Time::Passes, Space::Pinned, (cases, 0), make).is_err()
 }
 
 /// [`compare`] by sequences of rate limits alone, on a store in process.
@@ -168,6 +177,7 @@ pub fn compare_limits(
     cases: u32,
     make: impl AsyncFn(ManualClock) -> Arc<dyn Store>,
 ) -> Result<Tried, String> {
+    let cases = (cases, SHRINKS);
     compare_each(&of_limits(), Time::Passes, Space::Pinned, cases, make)
 }
 
@@ -175,7 +185,7 @@ fn compare_each(
     sequences: &impl Strategy<Value = Vec<Operation>>,
     time: Time,
     space: Space,
-    cases: u32,
+    (cases, max_shrink_iters): (u32, u32),
     make: impl AsyncFn(ManualClock) -> Arc<dyn Store>,
 ) -> Result<Tried, String> {
     let cases = variable("LARDER_MODEL_CASES").unwrap_or(cases);
@@ -183,7 +193,7 @@ fn compare_each(
     let config = Config {
         cases,
         failure_persistence: None,
-        max_shrink_iters: 1000,
+        max_shrink_iters,
         ..Config::default()
     };
     let bytes: Vec<u8> = (0..4_u64)
