@@ -17,6 +17,14 @@ impl Error {
     pub(crate) fn usage(text: impl Into<String>) -> Self {
         Self::Usage(text.into())
     }
+
+    /// Adds what was done before, so that what is destroyed is counted also if the rest fails.
+    pub(crate) fn after(self, count: u64, what: &str) -> Self {
+        match count {
+            0 => self,
+            count => Self::Usage(format!("{self}; {count} {what} before that")),
+        }
+    }
 }
 
 impl fmt::Display for Error {

@@ -2,7 +2,6 @@
 
 use std::hash::Hash;
 
-use larder::store::program::Record;
 use larder::store::{IdWriter, Key, KeyId, Kind};
 use larder_ops::keys::kind_of;
 use percent_encoding::percent_decode_str;
@@ -69,30 +68,6 @@ impl RawId {
             component => percent_decode_str(component).collect(),
         });
         Self(unescaped.collect())
-    }
-
-    /// Returns the id of a visitor of a policy, who is named by a whole key or by the id.
-    pub(crate) fn of_visitor<R: Record>(policy: &str, text: &str) -> Result<Self> {
-        if Key::parse(text, &[R::KIND]).is_err() {
-            return Ok(Self(vec![text.as_bytes().to_vec()]));
-        }
-        if let Some((namespace, _)) = kind_of(text).rsplit_once(':') {
-            return Err(Error::usage(format!(
-                "this key is in the namespace {namespace}: give --namespace {namespace}"
-            )));
-        }
-        let id = text
-            .split_once('{')
-            .map_or("", |(_, id)| id)
-            .trim_end_matches('}');
-        let id = Self::unescape(id.split(':').skip(1));
-        match Key::new(R::KIND, (policy, &id)).as_str() == text {
-            true => Ok(id),
-            false => Err(Error::usage(
-                "this key is of another policy, or its id is hashed, since it is long: only the app can name \
-                 the visitor",
-            )),
-        }
     }
 }
 

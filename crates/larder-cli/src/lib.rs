@@ -38,7 +38,7 @@ pub async fn run(args: impl IntoIterator<Item = OsString>, mut io: Io<'_>) -> u8
             return if is_error { 2 } else { 0 };
         }
     };
-    let mut output = Output::new(&mut io, cli.options.json, cli.options.yes);
+    let mut output = Output::new(&mut io, &cli.options);
     // Without its type, which is so deep that the compiler gives up on it in a caller.
     let running: Pin<Box<dyn Future<Output = error::Result<u8>> + '_>> =
         Box::pin(commands::run(&cli, &mut output));

@@ -1,9 +1,12 @@
 //! Writes tables for people, JSON for programs, and asks before something is destroyed.
 
-use larder_ops::text::shorten;
+use std::fmt::Write as _;
+
 pub(crate) use larder_ops::text::{escape, escape_bytes};
+use larder_ops::text::{of, shorten};
 use serde_json::{Map, Value, json};
 
+use crate::args::Options;
 use crate::error::{Error, Result};
 use crate::io::Io;
 
@@ -24,15 +27,17 @@ pub(crate) struct Output<'a, 'io> {
     io: &'a mut Io<'io>,
     is_json: bool,
     is_sure: bool,
+    has_namespace: bool,
     shown: usize,
 }
 
 impl<'a, 'io> Output<'a, 'io> {
-    pub(crate) fn new(io: &'a mut Io<'io>, is_json: bool, is_sure: bool) -> Self {
+    pub(crate) fn new(io: &'a mut Io<'io>, options: &Options) -> Self {
         Self {
             io,
-            is_json,
-            is_sure,
+            is_json: options.json,
+            is_sure: options.yes,
+            has_namespace: options.namespace.is_some(),
             shown: 0,
         }
     }
@@ -60,12 +65,19 @@ impl<'a, 'io> Output<'a, 'io> {
             cells.chain([columns[at].len()]).max().unwrap_or(0)
         };
         let widths: Vec<_> = (0..columns.len()).map(width).collect();
+        // Numbers stand at the right, below each other by their digits.
+        let is_number = |at: usize| {
+            let mut cells = rows.iter().map(|row| &row[at]);
+            cells.clone().any(Value::is_number) && cells.all(|it| it.is_number() || it.is_null())
+        };
+        let are_numbers: Vec<_> = (0..columns.len()).map(is_number).collect();
         let head: Vec<_> = columns.iter().map(|name| (*name).to_owned()).collect();
         for row in std::iter::once(&head).chain(&cells) {
-            let padded = row
-                .iter()
-                .zip(&widths)
-                .map(|(cell, width)| format!("{cell:width$}"));
+            let padded = row.iter().zip(&widths).zip(&are_numbers);
+            let padded = padded.map(|((cell, width), is_number)| match is_number {
+                true => format!("{cell:>width$}"),
+                false => format!("{cell:width$}"),
+            });
             let line = padded.collect::<Vec<_>>().join("  ");
             writeln!(self.io.out, "{}", line.trim_end())?;
         }
@@ -87,12 +99,27 @@ impl<'a, 'io> Output<'a, 'io> {
             let row = named.chain(std::iter::repeat(Value::Null));
             row.take(columns.len()).collect()
         }));
-        self.table(columns, rows)?;
+        let is_empty = rows.is_empty();
+        match rows.is_empty() {
+            true => self.line("Nothing was found.")?,
+            false => self.table(columns, rows)?,
+        }
+        self.hint_at_namespace(is_empty)?;
         match rest.cut_at {
             Some(limit) => self.line(&format!(
                 "There are more: only {limit} were looked at, and --limit looks at more."
             )),
             None => Ok(()),
+        }
+    }
+
+    /// Says how keys of an app in a namespace are found, if nothing was found without one.
+    pub(crate) fn hint_at_namespace(&mut self, is_empty: bool) -> Result<()> {
+        match is_empty && !self.has_namespace {
+            true => self.line(
+                "If the app has a namespace, such as prod:app, give it by --namespace; `larder scan` shows it.",
+            ),
+            false => Ok(()),
         }
     }
 
@@ -112,7 +139,7 @@ impl<'a, 'io> Output<'a, 'io> {
 
     /// Writes a value as JSON.
     pub(crate) fn json(&mut self, value: &Value) -> Result<()> {
-        writeln!(self.io.out, "{value:#}")?;
+        writeln!(self.io.out, "{}", harmless(&format!("{value:#}")))?;
         Ok(())
     }
 
@@ -124,11 +151,16 @@ impl<'a, 'io> Output<'a, 'io> {
         Ok(())
     }
 
-    /// Writes how many things were done: a sentence, or `{"done": count}`.
-    pub(crate) fn done(&mut self, count: u64, what: &str) -> Result<()> {
+    /// Writes how many things were done: a sentence with what they are, or `{"done": count}`.
+    pub(crate) fn done(&mut self, count: u64, one: &str, many: &str) -> Result<()> {
+        self.either(&json!({ "done": count }), &of(count, one, many))
+    }
+
+    /// Writes JSON, or a sentence for people.
+    pub(crate) fn either(&mut self, value: &Value, line: &str) -> Result<()> {
         match self.is_json {
-            true => self.json(&serde_json::json!({ "done": count })),
-            false => self.line(&format!("{count} {what}")),
+            true => self.json(value),
+            false => self.line(line),
         }
     }
 
@@ -147,7 +179,7 @@ impl<'a, 'io> Output<'a, 'io> {
         if !is_yes {
             writeln!(self.io.err, "nothing was done")?;
             if self.is_json {
-                self.done(0, "")?;
+                self.json(&json!({ "done": 0 }))?;
             }
         }
         Ok(is_yes)
@@ -186,6 +218,22 @@ impl<'a, 'io> Output<'a, 'io> {
     }
 }
 
+/// Writes the signs in JSON as numbers that a terminal could take for more than signs.
+fn harmless(json: &str) -> String {
+    let mut harmless = String::with_capacity(json.len());
+    for sign in json.chars() {
+        if matches!(sign, '\n' | '"' | '\'' | '\\') || sign.escape_debug().len() == 1 {
+            harmless.push(sign);
+            continue;
+        }
+        for unit in sign.encode_utf16(&mut [0; 2]) {
+            // Writing to a string does not fail.
+            let _ = write!(harmless, "\\u{unit:04x}");
+        }
+    }
+    harmless
+}
+
 /// Makes an object of a row, with the columns as names.
 pub(crate) fn object(columns: &[&str], row: Vec<Value>) -> Value {
     let names = columns.iter().map(|name| name.replace(' ', "_"));
@@ -211,6 +259,7 @@ pub(crate) fn objects(columns: &[&str], rows: Vec<Vec<Value>>, rest: &Rest) -> V
 fn cell(value: &Value) -> String {
     match value {
         Value::Null => "-".to_owned(),
+        Value::String(text) if text.is_empty() => "-".to_owned(),
         Value::String(text) => shorten(&escape(text), WIDEST),
         other => other.to_string(),
     }
@@ -219,6 +268,16 @@ fn cell(value: &Value) -> String {
 #[cfg(test)]
 mod tests {
     use super::*;
+
+    #[test]
+    fn nothing_in_json_moves_the_cursor_or_turns_the_text_and_it_reads_as_before() {
+        let value = json!({ "\u{9b}2J": "a\n\u{1b}[m\u{7f}\u{202e}\u{e0001}\"\\'ü日" });
+        let written = harmless(&format!("{value:#}"));
+        let is_harmless = |sign: char| sign == '\n' || sign.escape_debug().len() < 3;
+        assert!(written.chars().all(is_harmless), "{written}");
+        assert!(written.contains("ü日"), "{written}");
+        assert_eq!(serde_json::from_str::<Value>(&written).unwrap(), value);
+    }
 
     #[test]
     fn an_endless_cell_is_cut_and_says_its_length() {

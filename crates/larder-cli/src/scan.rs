@@ -4,7 +4,7 @@ use larder::store::program::{Inspection, Record};
 use larder::store::{ErrorKind, Key, Refusal};
 use larder_ops::records::{self, Listed};
 
-use crate::error::Result;
+use crate::error::{Error, Result};
 use crate::output::{Output, Rest};
 use crate::target::Target;
 
@@ -81,14 +81,18 @@ pub(crate) async fn inspect<R: Record>(target: &Target, keys: &[Key]) -> Result<
     Ok(found)
 }
 
-/// Removes records, and returns how many there were.
+/// Removes records, and returns how many there were. An error says how many were removed before it.
 pub(crate) async fn remove<R: Record>(
     target: &Target,
     keys: &[Key],
     output: &mut Output<'_, '_>,
 ) -> Result<u64> {
-    let progress = |removed| output.progress(&format!("{removed} removed"));
+    let mut before = 0;
+    let progress = |removed| {
+        before = removed;
+        output.progress(&format!("{removed} removed"));
+    };
     let removed = records::remove::<R>(&*target.programs()?, keys, progress).await;
     output.end_progress();
-    Ok(removed?)
+    removed.map_err(|error| Error::from(error).after(before, "records were removed"))
 }

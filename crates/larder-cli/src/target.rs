@@ -1,6 +1,7 @@
 //! The store that a command works on.
 
 use std::sync::Arc;
+use std::time::Duration;
 
 use larder::redis::{Admin, RedisStore};
 use larder::store::program::Programs;
@@ -9,6 +10,10 @@ use larder::{Namespace, Prefixed, Store};
 
 use crate::args::Options;
 use crate::error::{Error, Result};
+
+/// How long an operation waits unless the URL says it. A person waits longer than a visitor, and looks when a server
+/// is slow.
+const PATIENCE: Duration = Duration::from_secs(2);
 
 /// The store that a command works on.
 pub(crate) struct Target {
@@ -37,7 +42,8 @@ impl Target {
         }
         let (store, redis): (Arc<dyn Store>, _) = match is_one_set_of_servers(&url) {
             true => {
-                let redis = Arc::new(RedisStore::connect(&url).await?);
+                let redis = RedisStore::builder(&url).with_timeout(PATIENCE);
+                let redis = Arc::new(redis.connect().await?);
                 (redis.clone(), Some(redis))
             }
             // Shards, or an error that says what is expected.

@@ -9,9 +9,9 @@ const say = (text, isLive) => {
   state.classList.toggle("on", isLive);
 };
 
-// What somebody types in, or has just reached, stays as it is.
+// What somebody types in, has unfolded, or has just reached, stays as it is.
 const isInUse = (panel) =>
-  panel.contains(document.activeElement) || panel.querySelector("form.wide") !== null;
+  panel.contains(document.activeElement) || panel.querySelector("form.wide, details[open]") !== null;
 
 const update = (event) => {
   const fresh = new DOMParser().parseFromString(event.data, "text/html");

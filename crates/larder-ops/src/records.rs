@@ -93,14 +93,6 @@ pub fn start_of(first: &Key) -> Option<&str> {
     start.filter(|start| !start.contains('#'))
 }
 
-/// Returns whether a key is among those that the key of the number 0 is the first of.
-///
-/// An id that is hashed whole does not show it, and passes.
-pub fn is_among(key: &Key, first: &Key) -> bool {
-    let id = id_of(key);
-    id.starts_with('#') || start_of(first).is_some_and(|start| id.starts_with(start))
-}
-
 /// Shows the records that exist, a hundred in a round trip.
 ///
 /// Each has a result of its own: what another client wrote under such a key may not be a record.
@@ -127,7 +119,7 @@ pub async fn inspect<R: Record>(
 /// It calls `progress` with the number so far.
 ///
 /// # Errors
-/// Those of the store. What was removed before stays removed.
+/// Those of the store. What was removed before stays removed, and `progress` was called with its number.
 pub async fn remove<R: Record>(
     programs: &dyn Programs,
     keys: &[Key],
@@ -139,10 +131,18 @@ pub async fn remove<R: Record>(
             .iter()
             .map(|key| (key.clone(), Remove::<R>::new()))
             .collect();
+        let mut failed = None;
         for was_there in programs.run_many(&steps).await {
-            removed += u64::from(was_there?);
+            match was_there {
+                Ok(was_there) => removed += u64::from(was_there),
+                Err(error) => failed = failed.or(Some(error)),
+            }
         }
+        // Also before an error: what was removed is counted.
         progress(removed);
+        if let Some(error) = failed {
+            return Err(error);
+        }
     }
     Ok(removed)
 }

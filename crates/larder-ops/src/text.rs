@@ -34,6 +34,24 @@ pub fn shorten(text: &str, widest: usize) -> String {
     format!("{start}… ({length} characters)")
 }
 
+/// Writes a number and what is counted, in the form that fits: `1 job`, `2 jobs`.
+pub fn of(number: u64, one: &str, many: &str) -> String {
+    format!("{number} {}", if number == 1 { one } else { many })
+}
+
+/// Writes a number of bytes for people.
+pub fn bytes(bytes: f64) -> String {
+    const UNITS: [&str; 5] = ["B", "KiB", "MiB", "GiB", "TiB"];
+    let (mut rest, mut unit) = (bytes, 0);
+    while rest >= 1024.0 && unit + 1 < UNITS.len() {
+        (rest, unit) = (rest / 1024.0, unit + 1);
+    }
+    match unit {
+        0 => format!("{rest:.0} B"),
+        _ => format!("{rest:.1} {}", UNITS[unit]),
+    }
+}
+
 #[cfg(test)]
 mod tests {
     use super::*;
@@ -52,5 +70,13 @@ mod tests {
         assert!(short.chars().count() <= 125, "{short}");
         assert!(short.ends_with("(10240 characters)"), "{short}");
         assert_eq!(shorten("x", 120), "x");
+    }
+
+    #[test]
+    fn numbers_are_written_for_people() {
+        assert_eq!(bytes(17.0), "17 B");
+        assert_eq!(bytes(1_572_864.0), "1.5 MiB");
+        assert_eq!(of(1, "job", "jobs"), "1 job");
+        assert_eq!(of(0, "job", "jobs"), "0 jobs");
     }
 }

@@ -2,7 +2,7 @@
 
 use std::time::Duration;
 
-use larder_store::{Error, ErrorKind, KeyId, Result};
+use larder_store::{Error, ErrorKind, Key, KeyId, Result};
 
 use crate::decision::Account;
 use crate::limiter::{Engine, OwnPolicy};
@@ -25,7 +25,8 @@ impl RateLimiter {
     /// Those of the store, and [`ErrorKind::Invalid`] for a policy without rules. [`ErrorKind::NotSent`] if this
     /// process knows no plan of the visitor and finds none: nothing is changed then.
     pub async fn set(&self, visitor: impl KeyId, used: u32) -> Result<Report> {
-        self.desk(visitor, Task::Set(i64::from(used))).await
+        self.desk(self.key(visitor), Task::Set(i64::from(used)))
+            .await
     }
 
     /// Forgets what `visitor` has used, its refusals and its ban.
@@ -35,7 +36,7 @@ impl RateLimiter {
     /// # Errors
     /// Those of the store, and [`ErrorKind::Invalid`] for a policy without rules.
     pub async fn reset(&self, visitor: impl KeyId) -> Result<Report> {
-        self.desk(visitor, Task::Reset).await
+        self.desk(self.key(visitor), Task::Reset).await
     }
 
     /// Refuses every request of `visitor` for so long from now on.
@@ -47,10 +48,19 @@ impl RateLimiter {
     /// # Errors
     /// As those of [`reset`](Self::reset), and [`ErrorKind::Invalid`] for a time below 1 µs or above 10 years.
     pub async fn ban(&self, visitor: impl KeyId, lasts: Duration) -> Result<Report> {
+        self.ban_record(self.key(visitor), lasts).await
+    }
+
+    /// Bans the visitor whose record has this key, such as one that [`NamedVisitor`](crate::NamedVisitor) names.
+    ///
+    /// # Errors
+    /// As those of [`ban`](Self::ban), and [`ErrorKind::Invalid`] for a key of another policy.
+    pub async fn ban_record(&self, key: Key, lasts: Duration) -> Result<Report> {
         if !is_span(lasts) {
             return Err(invalid("a ban must last between 1 µs and 10 years"));
         }
-        self.desk(visitor, Task::Ban(micros(lasts))).await
+        self.check_own(&key)?;
+        self.desk(key, Task::Ban(micros(lasts))).await
     }
 
     /// Ends a ban of `visitor` and forgets its refusals. What it has used stays.
@@ -58,11 +68,28 @@ impl RateLimiter {
     /// # Errors
     /// As those of [`set`](Self::set).
     pub async fn forgive(&self, visitor: impl KeyId) -> Result<Report> {
-        self.desk(visitor, Task::Forgive).await
+        self.forgive_record(self.key(visitor)).await
     }
 
-    async fn desk(&self, visitor: impl KeyId, task: Task) -> Result<Report> {
-        let key = self.key(visitor);
+    /// Ends a ban of the visitor whose record has this key.
+    ///
+    /// # Errors
+    /// As those of [`forgive`](Self::forgive), and [`ErrorKind::Invalid`] for a key of another policy.
+    pub async fn forgive_record(&self, key: Key) -> Result<Report> {
+        self.check_own(&key)?;
+        self.desk(key, Task::Forgive).await
+    }
+
+    /// Refuses a key of another policy, or of another sort of record.
+    fn check_own(&self, key: &Key) -> Result<()> {
+        let own = self.key(0_u8);
+        match key.kind() == own.kind() && key.partition() == Some(self.policy()) {
+            true => Ok(()),
+            false => Err(invalid("the key must be of this policy")),
+        }
+    }
+
+    async fn desk(&self, key: Key, task: Task) -> Result<Report> {
         let if_unknown = match task {
             Task::Reset | Task::Ban(_) => OwnPolicy::Does,
             Task::Set(_) | Task::Forgive => OwnPolicy::ForgetsUnits,

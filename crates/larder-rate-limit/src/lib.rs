@@ -43,8 +43,8 @@ pub use gcra::Gcra;
 pub use headers::{Headers, LegacyReset};
 pub use hold::{Grant, Permit, Reservation};
 pub use key::{
-    ClientAddress, FindKey, FindPeer, KeyBy, Network, NetworkList, PeerAddr, PrefixLengths,
-    ProxyNets, RequestHead, TrustedProxies,
+    ClientAddress, FindKey, FindPeer, KeyBy, NamedVisitor, Network, NetworkList, PeerAddr,
+    PrefixLengths, ProxyNets, RequestHead, TrustedProxies,
 };
 pub use larder_layer::http::ResponseBody;
 pub use larder_store::Identity;

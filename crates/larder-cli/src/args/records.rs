@@ -41,7 +41,7 @@ pub(crate) enum Limit {
     Show {
         /// The name of the policy, as the app gives it to its limiter
         policy: String,
-        /// One visitor, such as an address, or a whole key [default: all]
+        /// One visitor: an address, a user, a whole key, or as it is listed [default: all]
         visitor: Option<String>,
         /// How many visitors are looked at, at most
         #[arg(long, value_name = "N", default_value_t = 100, value_parser = number(1..=MANY))]
@@ -52,7 +52,7 @@ pub(crate) enum Limit {
     Ban {
         /// The name of the policy, as the app gives it to its limiter
         policy: String,
-        /// The visitor, such as an address, or a whole key
+        /// The visitor: an address, a user, a whole key, or as `limit show` lists it
         visitor: String,
         /// For how long, such as 90s, 30m, 12h or 7d
         #[arg(long = "for", value_name = "TIME", value_parser = span)]
@@ -63,7 +63,7 @@ pub(crate) enum Limit {
     Forgive {
         /// The name of the policy, as the app gives it to its limiter
         policy: String,
-        /// The visitor, such as an address, or a whole key
+        /// The visitor: an address, a user, a whole key, or as `limit show` lists it
         visitor: String,
     },
     /// Gives visitors their whole quota back, and ends their bans
@@ -73,7 +73,7 @@ pub(crate) enum Limit {
     Reset {
         /// The name of the policy, as the app gives it to its limiter
         policy: String,
-        /// One visitor, such as an address, or a whole key
+        /// One visitor: an address, a user, a whole key, or as `limit show` lists it
         #[arg(required_unless_present = "all")]
         visitor: Option<String>,
         /// Resets every visitor of the policy

@@ -4,6 +4,7 @@ use larder::cache::{Cache as TypedCache, Codec, Json, MsgPack, Postcard, Tier};
 use larder::response_cache::{Profile, Purger, ResponseCacheLayer};
 use larder::store::{Prefixed, Store};
 use larder::{Kind, Namespace, Result as StoreResult, Ttl};
+use larder_ops::text::of;
 use larder_ops::time::span;
 use serde_json::{Value, json};
 
@@ -75,6 +76,9 @@ pub(super) async fn find(target: &Target, key: &CacheKey) -> Result<(Raw, &'stat
     for (codec, name) in codecs() {
         let cache = raw(target, key, codec)?;
         let far = cache.explain(&key.id).await.far;
+        if let Tier::Failed(error) = far {
+            return Err(error.into());
+        }
         if !matches!(far, Tier::Unusable) {
             return Ok((cache, name, far));
         }
@@ -103,19 +107,20 @@ async fn get(
 ) -> Result<u8> {
     let key = CacheKey::of(target, text)?;
     let (cache, codec, far) = find(target, &key).await?;
+    let value = cache.get(&key.id).await;
     let Tier::Entry(entry) = far else {
-        output.fields(vec![("value", json!(far.to_string()))])?;
+        output.fields(vec![("value", json!(what(&far)))])?;
         return Ok(NOT_DONE);
     };
-    let value = cache.get(&key.id).await;
-    let bytes = value.as_ref().map_or(0, |value| value.len());
     let mut fields = vec![
-        ("bytes", json!(bytes)),
+        ("bytes", json!(value.as_ref().map(|value| value.len()))),
         ("codec", json!(codec)),
         ("age", json!(span(entry.age))),
         ("fresh for", json!(span(entry.fresh_for))),
         ("tags", json!(entry.tags)),
     ];
+    // One that is not fresh is not served.
+    let code = if value.is_some() { DONE } else { NOT_DONE };
     if shows_value {
         let value = value.map(|value| escape_bytes(&value));
         if output.is_json() {
@@ -123,12 +128,26 @@ async fn get(
         } else {
             output.fields(fields)?;
             // It is escaped already, and shown whole.
-            output.line(&value.unwrap_or_default())?;
-            return Ok(DONE);
+            output.line(&value.unwrap_or_else(|| what(&Tier::Entry(entry))))?;
+            return Ok(code);
         }
     }
     output.fields(fields)?;
-    Ok(DONE)
+    Ok(code)
+}
+
+/// Says what is there, without its times.
+pub(super) fn what(far: &Tier) -> String {
+    match far {
+        Tier::Entry(entry) if entry.is_not_found => {
+            "the note that there is no such value".to_owned()
+        }
+        Tier::Entry(entry) if entry.fresh_for.is_zero() => {
+            "a value, a miss because it is not fresh any more".to_owned()
+        }
+        Tier::Entry(_) => "a value".to_owned(),
+        far => far.to_string(),
+    }
 }
 
 #[derive(Clone, Copy, PartialEq, Eq)]
@@ -151,16 +170,14 @@ async fn change(
         Change::Purge => "removes",
     };
     let described = format!(
-        "This {verb} {} values, {} responses, and whatever carries one of {} tags.",
-        keys.len(),
-        what.uri.len(),
-        what.tag.len()
+        "This {verb} {}.",
+        described(keys.len(), what.uri.len(), what.tag.len())
     );
     if targets.dry_run {
         let mut rows = Vec::new();
         for (key, text) in keys.iter().zip(&what.keys) {
             let (_, _, far) = find(target, key).await?;
-            rows.push(vec![json!(text), json!(far.to_string())]);
+            rows.push(vec![json!(text), json!(self::what(&far))]);
         }
         let tags = what
             .tag
@@ -179,41 +196,51 @@ async fn change(
         return Ok(NOT_DONE);
     }
     let mut absent = Vec::new();
-    for (key, text) in keys.iter().zip(&what.keys) {
-        let (cache, _, far) = find(target, key).await?;
-        if matches!(far, Tier::Absent) {
-            absent.push(text.as_str());
-        }
-        // One that is not in the store may still be near in a process.
-        match change {
-            Change::Expire => cache.expire(&key.id).await?,
-            Change::Purge => cache.remove(&key.id).await?,
-        }
-    }
-    let responses = responses(target)?;
-    for uri in &what.uri {
-        for responses in &responses {
+    let mut done = 0;
+    // One after the other: what was changed before an error is counted.
+    let changed = async {
+        for (key, text) in keys.iter().zip(&what.keys) {
+            let (cache, _, far) = find(target, key).await?;
+            if matches!(far, Tier::Absent) {
+                absent.push(text.as_str());
+            }
+            // One that is not in the store may still be near in a process.
             match change {
-                Change::Expire => responses.expire(uri).await?,
-                Change::Purge => responses.purge(uri).await?,
+                Change::Expire => cache.expire(&key.id).await?,
+                Change::Purge => cache.remove(&key.id).await?,
             }
+            done += 1;
         }
-    }
-    // Tags belong to the whole store, whatever the kind.
-    let any = of_kind(target.store.clone(), Kind::evictable("larder-cli"), 0, 0)?;
-    let [responses, ..] = responses;
-    for tag in &what.tag {
-        match change {
-            Change::Expire => {
-                any.expire_tag(tag).await?;
-                responses.expire_tag(tag).await?;
+        let responses = responses(target)?;
+        for uri in &what.uri {
+            for responses in &responses {
+                match change {
+                    Change::Expire => responses.expire(uri).await?,
+                    Change::Purge => responses.purge(uri).await?,
+                }
             }
-            Change::Purge => {
-                any.remove_tag(tag).await?;
-                responses.purge_tag(tag).await?;
-            }
+            done += 1;
         }
-    }
+        // Tags belong to the whole store, whatever the kind.
+        let any = of_kind(target.store.clone(), Kind::evictable("larder-cli"), 0, 0)?;
+        let [responses, ..] = responses;
+        for tag in &what.tag {
+            match change {
+                Change::Expire => {
+                    any.expire_tag(tag).await?;
+                    responses.expire_tag(tag).await?;
+                }
+                Change::Purge => {
+                    any.remove_tag(tag).await?;
+                    responses.purge_tag(tag).await?;
+                }
+            }
+            done += 1;
+        }
+        Ok::<_, Error>(())
+    };
+    let changed = changed.await;
+    changed.map_err(|error| error.after(done, "targets were changed"))?;
     let uncounted: Vec<_> = what.uri.iter().chain(&what.tag).collect();
     let changed = keys.len() - absent.len();
     if output.is_json() {
@@ -224,19 +251,42 @@ async fn change(
         }))?;
     } else {
         if !keys.is_empty() {
-            output.line(&format!("{changed} values changed"))?;
+            output.line(&of(changed as u64, "value changed", "values changed"))?;
         }
         for key in &absent {
             output.line(&format!("nothing was there: {}", escape(key)))?;
         }
         if !uncounted.is_empty() {
-            let (uris, tags) = (what.uri.len(), what.tag.len());
+            let uris = of(what.uri.len() as u64, "URI", "URIs");
+            let tags = of(what.tag.len() as u64, "tag", "tags");
             output.line(&format!(
-                "{uris} URIs and {tags} tags changed; what was stored for them is not counted"
+                "{uris} and {tags} changed; what was stored for them is not counted"
             ))?;
         }
     }
     Ok(if absent.is_empty() { DONE } else { NOT_DONE })
+}
+
+/// Names what a change is about.
+fn described(values: usize, uris: usize, tags: usize) -> String {
+    let counted = [
+        (values, "value", "values"),
+        (
+            uris,
+            "URI with all its responses",
+            "URIs with all their responses",
+        ),
+        (
+            tags,
+            "tag with whatever carries it",
+            "tags with whatever carries them",
+        ),
+    ];
+    let named = counted.iter().filter(|(count, ..)| *count > 0);
+    let named: Vec<_> = named
+        .map(|(count, one, many)| of(*count as u64, one, many))
+        .collect();
+    named.join(", ")
 }
 
 /// Returns what purges and explains responses, by each profile that the app may have chosen.

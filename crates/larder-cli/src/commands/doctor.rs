@@ -1,6 +1,8 @@
+use std::collections::HashSet;
 use std::time::Duration;
 
 use larder_ops::doctor::{Doctor, Report, Status, Uses, duplicated_store_crates};
+use larder_ops::text::of;
 use serde_json::json;
 
 use super::{DONE, NOT_DONE};
@@ -38,6 +40,18 @@ pub(super) async fn run(
         report = report.with(duplicated_store_crates(&text));
     }
     if !args.only.is_empty() {
+        let of_app = args
+            .only
+            .iter()
+            .find(|id| id.is_of_app() && report.findings.iter().all(|finding| finding.id != **id));
+        if let Some(id) = of_app {
+            return Err(Error::usage(match id.as_str() {
+                "A012" => "A012 reads the Cargo.lock of the app: give it by --lock".to_owned(),
+                id => format!(
+                    "{id} is a check of the app, which makes it when it starts: docs/doctor.md"
+                ),
+            }));
+        }
         report = report.only(&args.only);
     }
     report = report.silence(&args.silence);
@@ -80,18 +94,23 @@ fn show(report: &Report, shows_all: bool, output: &mut Output<'_, '_>) -> Result
         )?;
         output.line("")?;
     }
+    let mut told = HashSet::new();
     for finding in shown.iter().filter(|it| it.status >= Status::Warn) {
         let (id, threshold) = (finding.id, finding.threshold);
+        // Several servers may have the same fault.
+        if !told.insert((id, finding.fix)) {
+            continue;
+        }
         output.line(&format!("{id}  threshold: {threshold}"))?;
         output.line(&format!("      fix: {}", finding.fix))?;
         output.line(&format!("      why: {}", finding.page))?;
     }
-    let count = |status| report.count(status);
+    let count = |status| report.count(status) as u64;
     output.line(&format!(
-        "{} ok, {} unknown, {} warnings, {} failures",
+        "{} ok, {} unknown, {}, {}",
         count(Status::Ok),
         count(Status::Unknown),
-        count(Status::Warn),
-        count(Status::Fail)
+        of(count(Status::Warn), "warning", "warnings"),
+        of(count(Status::Fail), "failure", "failures")
     ))
 }

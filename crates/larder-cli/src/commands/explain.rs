@@ -1,35 +1,48 @@
+use std::time::Duration;
+
 use larder::Key;
 use larder::cache::Tier;
 use larder::queue::QueueRecord;
 use larder::rate_limit::{Tat, Usage};
 use larder::response_cache::{ResponseExplanation, UriState};
 use larder::session::{EveryoneRecord, SessionRecord, UserRecord};
+use larder::store::Timestamp;
 use larder::store::program::{Inspection, Record};
 use larder::structures::lock::Permits;
-use serde_json::json;
+use serde_json::{Value, json};
 
-use super::cache::{find, responses};
+use super::cache::{find, responses, what};
 use super::{DONE, NOT_DONE};
 use crate::error::Result;
 use crate::key::{self, CacheKey};
 use crate::output::{self, Output};
 use crate::target::Target;
-use larder_ops::time::span;
+use larder_ops::time::{ago, now, span, until};
 
 pub(super) async fn run(target: &Target, text: &str, output: &mut Output<'_, '_>) -> Result<u8> {
     if text.starts_with("http://") || text.starts_with("https://") {
         return uri(target, text, output).await;
     }
     let text = key::within(&target.prefix, text)?;
-    if let Some((what, shown)) = inspect(target, text).await? {
-        let mut fields = vec![("kind", json!(what))];
+    if let Some((kind, shown)) = inspect(target, text).await? {
+        let mut fields = vec![("kind", json!(kind))];
         let lines = shown.fields().iter();
-        fields.extend(lines.map(|(name, value)| (name.as_str(), json!(value))));
-        if shown.fields().is_empty() {
+        let lines = lines.map(|(name, value)| match output.is_json() {
+            true => (name.clone(), json!(value)),
+            false => for_people(name, value),
+        });
+        let lines: Vec<_> = lines.collect();
+        fields.extend(
+            lines
+                .iter()
+                .map(|(name, value)| (name.as_str(), value.clone())),
+        );
+        let is_absent = shown.fields().is_empty();
+        if is_absent {
             fields.push(("state", json!("absent: it never was, or it has ended")));
         }
         output.fields(fields)?;
-        return Ok(DONE);
+        return Ok(if is_absent { NOT_DONE } else { DONE });
     }
     let key = CacheKey::parse(text)?;
     let (_, codec, far) = find(target, &key).await?;
@@ -37,7 +50,7 @@ pub(super) async fn run(target: &Target, text: &str, output: &mut Output<'_, '_>
     let mut fields = vec![
         ("kind", json!(key.kind.name())),
         ("schema", json!(key.schema)),
-        ("store", json!(far.to_string())),
+        ("store", json!(what(&far))),
     ];
     if let Tier::Entry(entry) = &far {
         fields.extend([
@@ -54,6 +67,26 @@ pub(super) async fn run(target: &Target, text: &str, output: &mut Output<'_, '_>
     output.fields(fields)?;
     Ok(if is_there { DONE } else { NOT_DONE })
 }
+
+/// Writes a line of a record: points and spans of time are in microseconds.
+fn for_people(name: &str, value: &str) -> (String, Value) {
+    let micros = name.strip_suffix("_us").zip(value.parse::<i64>().ok());
+    let (name, value) = match micros {
+        None => (name, value.to_owned()),
+        Some((name, 0)) => (name, "none".to_owned()),
+        Some((name, micros)) if micros.unsigned_abs() < LONGEST_SPAN => {
+            (name, span(Duration::from_micros(micros.unsigned_abs())))
+        }
+        Some((name, micros)) => {
+            let time = Timestamp::from_micros(micros);
+            (name, if time > now() { until(time) } else { ago(time) })
+        }
+    };
+    (name.replace('_', " "), json!(value))
+}
+
+/// Thirty years: more micros than a span has, and fewer than a point in time.
+const LONGEST_SPAN: u64 = 30 * 365 * 86_400 * 1_000_000;
 
 /// Explains the responses that are stored for a URL.
 async fn uri(target: &Target, uri: &str, output: &mut Output<'_, '_>) -> Result<u8> {

@@ -2,12 +2,13 @@ use larder::Key;
 use larder::store::program::Record;
 use larder::structures::lock::{Permits, Release};
 use larder_ops::records::{field, key_of, lock_holders};
+use larder_ops::text::of;
 use larder_ops::time::{now, until};
 use serde_json::json;
 
 use super::{DONE, NOT_DONE};
 use crate::args::Lock;
-use crate::error::Result;
+use crate::error::{Error, Result};
 use crate::key;
 use crate::output::Output;
 use crate::scan::{self, id_of};
@@ -54,12 +55,12 @@ async fn break_lock(target: &Target, key: &Key, output: &mut Output<'_, '_>) -> 
     let shown = programs.inspect::<Permits>(key).await?;
     let holders = lock_holders(&shown, now());
     if holders.is_empty() {
-        output.done(0, "holders: nobody holds this lock")?;
+        output.done(0, "", "holders: nobody holds this lock")?;
         return Ok(NOT_DONE);
     }
     let what = format!(
-        "This takes the lock from {} holders. They learn of it when they renew it, and may work until then.",
-        holders.len()
+        "This takes the lock from {}. They learn of it when they renew it, and may work until then.",
+        of(holders.len() as u64, "holder", "holders")
     );
     if !output.confirm(&what)? {
         return Ok(NOT_DONE);
@@ -69,8 +70,15 @@ async fn break_lock(target: &Target, key: &Key, output: &mut Output<'_, '_>) -> 
         let release = Release {
             fence: i64::try_from(holder.fence).unwrap_or(i64::MAX),
         };
-        broken += u64::from(programs.run(key, &release).await?);
+        let was_held = programs.run(key, &release).await;
+        let was_held =
+            was_held.map_err(|error| Error::from(error).after(broken, "holders lost the lock"))?;
+        broken += u64::from(was_held);
     }
-    output.done(broken, "holders have lost the lock")?;
+    output.done(
+        broken,
+        "holder has lost the lock",
+        "holders have lost the lock",
+    )?;
     Ok(DONE)
 }

@@ -5,6 +5,7 @@ use larder::session::{DeviceId, EveryoneRecord, SessionRecord, Sessions};
 use larder::store::Timestamp;
 use larder::store::program::{Inspection, Record};
 use larder_ops::records::{field, number_of};
+use larder_ops::text::of;
 use larder_ops::time::{ago, until};
 use serde_json::{Value, json};
 
@@ -86,15 +87,20 @@ async fn list(target: &Target, limit: usize, output: &mut Output<'_, '_>) -> Res
     Ok(DONE)
 }
 
-/// A session that has not ended.
-struct Living {
+/// A session as it is stored.
+struct Stored {
     key: Key,
     shown: Inspection,
 }
 
-impl Living {
+impl Stored {
     fn find(&self, name: &str) -> Option<&str> {
         field(&self.shown, name)
+    }
+
+    /// Returns when its user signed in, in microseconds.
+    fn signed_in(&self) -> Option<i64> {
+        self.find("signed_in_us")?.parse().ok()
     }
 }
 
@@ -103,23 +109,25 @@ async fn living(
     target: &Target,
     limit: usize,
     output: &mut Output<'_, '_>,
-) -> Result<(Vec<Living>, Rest)> {
+) -> Result<(Vec<Stored>, Rest)> {
     let found = scan::list::<SessionRecord>(target, output, limit).await?;
     let rest = found.rest();
     let sessions = found
         .readable
         .into_iter()
-        .map(|(key, shown)| Living { key, shown });
-    // Sessions of users that ended with all others stay for a while, and so does why one ended. Their times are
-    // those of servers, whose clocks agree.
-    let everyone = Key::new(EveryoneRecord::KIND, "all");
-    let ended = number_of::<EveryoneRecord>(&*target.programs()?, &everyone, "ended_us").await;
+        .map(|(key, shown)| Stored { key, shown });
+    // Sessions of users that ended with all others stay for a while, and so does why one ended.
+    let ended = all_ended(target).await?;
     let living = sessions.filter(|session| {
-        let signed_in = session.find("signed_in_us").map(str::parse::<i64>);
-        let is_ended = matches!(signed_in, Some(Ok(at)) if at <= ended);
-        session.find("created_us").is_some() && !is_ended
+        session.find("created_us").is_some() && session.signed_in().is_none_or(|at| at > ended)
     });
     Ok((living.collect(), rest))
+}
+
+/// Returns when the sessions of all users ended the last time, in microseconds by the clock of the servers.
+async fn all_ended(target: &Target) -> Result<i64> {
+    let everyone = Key::new(EveryoneRecord::KIND, "all");
+    Ok(number_of::<EveryoneRecord>(&*target.programs()?, &everyone, "ended_us").await)
 }
 
 async fn revoke_one(
@@ -138,14 +146,14 @@ async fn revoke_one(
         return Ok(NOT_DONE);
     }
     let is_gone = sessions.revoke(user, id).await?;
-    output.done(u64::from(is_gone), "sessions ended")?;
-    Ok(DONE)
+    ended(u64::from(is_gone), output)
 }
 
 async fn revoke_user(target: &Target, user: &str, output: &mut Output<'_, '_>) -> Result<u8> {
     let sessions = Sessions::new(target.store.clone())?;
     let count = sessions.devices(user).await?.len();
-    if !output.confirm(&format!("This ends {count} sessions of the user."))? {
+    let counted = of(count as u64, "session", "sessions");
+    if !output.confirm(&format!("This ends {counted} of the user."))? {
         return Ok(NOT_DONE);
     }
     let now = sessions.devices(user).await?.len();
@@ -155,8 +163,13 @@ async fn revoke_user(target: &Target, user: &str, output: &mut Output<'_, '_>) -
         )));
     }
     sessions.revoke_all(user).await?;
-    output.done(now as u64, "sessions ended")?;
-    Ok(DONE)
+    ended(now as u64, output)
+}
+
+/// Says how many sessions of a user ended.
+fn ended(count: u64, output: &mut Output<'_, '_>) -> Result<u8> {
+    output.done(count, "session ended", "sessions ended")?;
+    Ok(if count > 0 { DONE } else { NOT_DONE })
 }
 
 async fn revoke_everything(target: &Target, output: &mut Output<'_, '_>) -> Result<u8> {
@@ -170,9 +183,9 @@ async fn revoke_everything(target: &Target, output: &mut Output<'_, '_>) -> Resu
         Ok(sessions) => {
             let users: BTreeSet<_> = sessions.iter().filter_map(|it| it.find("user")).collect();
             format!(
-                "This ends all {} sessions, of {} users: everybody must sign in again.",
-                sessions.len(),
-                users.len()
+                "This ends all {}, of {}: everybody must sign in again.",
+                of(sessions.len() as u64, "session", "sessions"),
+                of(users.len() as u64, "user", "users")
             )
         }
         Err(error) => format!(
@@ -183,6 +196,7 @@ async fn revoke_everything(target: &Target, output: &mut Output<'_, '_>) -> Resu
     if !output.confirm(&what)? {
         return Ok(NOT_DONE);
     }
+    let before = all_ended(target).await?;
     Sessions::new(target.store.clone())?
         .revoke_everyone()
         .await?;
@@ -194,9 +208,20 @@ async fn revoke_everything(target: &Target, output: &mut Output<'_, '_>) -> Resu
         return Ok(DONE);
     };
     // They have all ended; this only frees their room, and so may fail.
-    let ended = sessions.len() as u64;
-    let keys: Vec<_> = sessions.into_iter().map(|session| session.key).collect();
-    let freed = remove::<SessionRecord>(target, &keys, output).await;
-    output.done(freed.unwrap_or(ended), "sessions ended")?;
+    let freed = free_ended(target, before, output).await;
+    let ended = freed.unwrap_or(sessions.len() as u64);
+    output.done(ended, "session ended", "sessions ended")?;
     Ok(DONE)
+}
+
+/// Removes the sessions of users that ended with all others since `before`, and returns how many there were.
+async fn free_ended(target: &Target, before: i64, output: &mut Output<'_, '_>) -> Result<u64> {
+    let ended = all_ended(target).await?;
+    // Also those that were signed in while the question was read.
+    let all = scan::list::<SessionRecord>(target, output, usize::MAX).await?;
+    let all = all.readable.into_iter();
+    let all = all.map(|(key, shown)| Stored { key, shown });
+    let ended = all.filter(|it| it.signed_in().is_some_and(|at| before < at && at <= ended));
+    let keys: Vec<_> = ended.map(|session| session.key).collect();
+    remove::<SessionRecord>(target, &keys, output).await
 }

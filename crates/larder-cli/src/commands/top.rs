@@ -25,8 +25,9 @@ pub(super) async fn run(
                 Ok(vitals) => row(server.location(), &vitals),
                 // A server that is away comes back into the view by itself.
                 Err(error) => {
-                    let mut row = vec![json!(server.location()), json!(error.to_string())];
-                    row.resize(COLUMNS.len(), Value::Null);
+                    let mut row = vec![Value::Null; COLUMNS.len()];
+                    row[0] = json!(server.location());
+                    row[COLUMNS.len() - 1] = json!(error.to_string());
                     row
                 }
             });
@@ -41,7 +42,7 @@ pub(super) async fn run(
     }
 }
 
-const COLUMNS: [&str; 9] = [
+const COLUMNS: [&str; 10] = [
     "server",
     "ops/s",
     "ping ms",
@@ -51,6 +52,7 @@ const COLUMNS: [&str; 9] = [
     "hits %",
     "evicted",
     "replicas",
+    "error",
 ];
 
 fn row(server: &str, vitals: &Vitals) -> Vec<Value> {
@@ -66,5 +68,6 @@ fn row(server: &str, vitals: &Vitals) -> Vec<Value> {
         percent(vitals.hit_ratio()),
         json!(vitals.evicted_keys),
         json!(vitals.replicas),
+        Value::Null,
     ]
 }

@@ -64,7 +64,7 @@ async fn a_value_is_explained_shown_on_request_expired_and_purged() {
     assert!(films.get(&7).await.is_some());
     let asked = larder(&url, &format!("cache purge {key}")).await;
     assert_eq!(
-        (asked.code, asked.err.contains("removes 1 values")),
+        (asked.code, asked.err.contains("removes 1 value.")),
         (1, true),
         "{asked:?}"
     );
@@ -218,7 +218,7 @@ async fn a_change_of_a_value_that_is_not_there_says_so() {
         let ran = larder(&url, &line).await;
         assert_eq!(ran.code, 1, "{ran:?}");
         assert!(
-            ran.out.contains("1 values changed")
+            ran.out.contains("1 value changed")
                 && ran.out.contains("nothing was there: film:{v0:8}"),
             "{ran:?}"
         );

@@ -67,6 +67,7 @@ async fn hostile_keys_are_listed_escaped_and_break_nothing() {
         largest.any(|row| row[0] == HOSTILE),
         "JSON has the key whole"
     );
+    harmless(&larder(&url, "session ls --json").await.ok());
 
     let long = "x".repeat(10_240);
     for words in [
@@ -88,9 +89,10 @@ async fn hostile_keys_are_listed_escaped_and_break_nothing() {
         ["session", "ls", "--user", HOSTILE, "--json"],
         ["limit", "reset", "pages", HOSTILE, "--yes"],
         ["limit", "show", HOSTILE, "--limit", "9"],
+        ["session", "revoke", "--user", HOSTILE, "--json"],
     ] {
         let ran = run(&url, &words, "").await;
-        assert_eq!(ran.code, 0, "{ran:?}");
+        assert!(ran.code < 2, "{ran:?}");
         harmless(&ran);
     }
     let page = format!("http://{HOSTILE}/{long}");

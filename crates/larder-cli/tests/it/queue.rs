@@ -134,7 +134,7 @@ async fn a_purge_removes_no_more_than_it_has_said() {
     let ran = run_with(&url, &words, &mut input).await;
     assert_eq!(ran.code, 2, "{ran:?}");
     assert!(
-        ran.err.contains("removes 1 jobs") && ran.err.contains("3 jobs by now"),
+        ran.err.contains("removes 1 job ") && ran.err.contains("3 jobs by now"),
         "{ran:?}"
     );
     assert_eq!(queue.counts().await.unwrap().waiting, 3);
@@ -179,7 +179,7 @@ async fn a_redrive_moves_no_more_than_it_has_said() {
         bury(&Queue::new(store, "mail").unwrap(), 2, "late").await;
     });
     let ran = run_with(&url, &["queue", "redrive", "mail", "--json"], &mut input).await;
-    assert!(ran.err.contains("runs 1 dead letters"), "{ran:?}");
+    assert!(ran.err.contains("runs 1 dead letter "), "{ran:?}");
     assert_eq!(ran.json()["done"], 1);
     let counts = queue.counts().await.unwrap();
     assert_eq!((counts.waiting, counts.dead), (1, 2));
@@ -254,6 +254,13 @@ async fn a_stray_key_makes_no_partition_of_a_queue() {
     assert!(paused.out.contains("mail:65534 unreadable"), "{paused:?}");
     assert!(first.counts().await.unwrap().is_paused);
     assert_eq!(server.command(&["DBSIZE"]).unwrap().int(), keys);
+
+    for line in ["redrive mail", "purge mail --state dead"] {
+        let ran = larder(&url, &format!("queue {line} --yes --json")).await;
+        assert_eq!(ran.code, 1, "{ran:?}");
+        let written: serde_json::Value = serde_json::from_str(&ran.out).unwrap();
+        assert_eq!(written["unreadable"][0], "mail:65534", "{written}");
+    }
 
     let plant =
         "for i = 0, 1000 do redis.call('SET', 'queue:{mail:x' .. i .. '}', 'x', 'PX', 60000) end";

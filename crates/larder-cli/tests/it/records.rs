@@ -3,10 +3,11 @@
 use std::net::IpAddr;
 use std::time::Duration;
 
-use larder::rate_limit::{Policy, Quota, RateLimiter};
+use larder::rate_limit::{Network, Policy, Quota, RateLimiter};
 use larder::structures::lock::{Lock, Order};
+use larder_test::server::RedisCluster;
 
-use crate::support::{larder, prefixed, run, server};
+use crate::support::{Meanwhile, connect, larder, prefixed, run, run_with, server};
 
 #[tokio::test]
 async fn a_limit_is_shown_and_reset_for_one_visitor_or_for_all() {
@@ -67,7 +68,7 @@ async fn a_lock_is_listed_and_broken_and_its_holder_learns_of_it() {
     let words = ["lock", "break", "lock:{report:7}"];
     let asked = run(&url, &words, "\n").await;
     assert_eq!(
-        (asked.code, asked.err.contains("from 1 holders")),
+        (asked.code, asked.err.contains("from 1 holder.")),
         (1, true),
         "{asked:?}"
     );
@@ -104,10 +105,7 @@ async fn ban_and_forgive(url: &str, limiter: &RateLimiter, named: &str, visitor:
     let shown = larder(url, &format!("limit show {}", limiter.policy()))
         .await
         .ok();
-    assert!(
-        shown.out.contains("banned until in 11 h 59 min"),
-        "{shown:?}"
-    );
+    assert!(shown.out.contains("banned for 11 h 59 min"), "{shown:?}");
     let words = ["limit", "forgive", limiter.policy(), named];
     run(url, &words, "").await.ok();
     assert!(allows().await, "{named}");
@@ -185,6 +183,115 @@ async fn a_visitor_is_banned_and_forgiven_whatever_the_rules_of_the_policy_are()
             "{ran:?}"
         );
     }
+}
+
+#[tokio::test]
+async fn a_visitor_of_a_layer_is_named_by_what_a_person_knows_of_it() {
+    let (server, store) = server().await;
+    let url = server.url();
+    let quota = RateLimiter::new(store.clone(), "pages", Quota::per_hour(3)).unwrap();
+    let rules = Policy::new(Quota::per_hour(3)).and(Quota::per_day(9));
+    let several = RateLimiter::new(store, "api", rules).unwrap();
+    // As the layers write them.
+    let network = |text: &str| Network::of(text.parse().unwrap());
+    for limiter in [&quota, &several] {
+        let policy = limiter.policy();
+        for (key, named) in [
+            (limiter.key(("ip", network("203.0.113.7"))), "203.0.113.7"),
+            (limiter.key(("ip", network("2001:db8::7"))), "2001:db8::9"),
+            (limiter.key(("user", "ann")), "ann"),
+            (limiter.key(("header", "k e:y")), "k e:y"),
+        ] {
+            limiter
+                .ban_record(key.clone(), Duration::from_secs(9))
+                .await
+                .unwrap();
+            let shown = run(&url, &["limit", "show", policy, named, "--json"], "")
+                .await
+                .json();
+            assert_eq!(shown.as_array().unwrap().len(), 1, "{named}: {shown}");
+            // What is listed is a name as well.
+            let listed = shown[0]["visitor"].as_str().unwrap();
+            for named in [named, listed] {
+                let words = [
+                    "limit", "ban", policy, named, "--for", "9h", "--yes", "--json",
+                ];
+                let banned = run(&url, &words, "").await.json();
+                assert!(banned["note"].is_null(), "{banned}");
+                let shown = larder(&url, &format!("limit show {policy}")).await.ok();
+                assert_eq!(shown.out.matches("8 h 59 min").count(), 1, "{shown:?}");
+                run(&url, &["limit", "forgive", policy, named], "")
+                    .await
+                    .ok();
+                limiter
+                    .ban_record(key.clone(), Duration::from_secs(9))
+                    .await
+                    .unwrap();
+            }
+            let words = ["limit", "reset", policy, named, "--yes", "--json"];
+            assert_eq!(run(&url, &words, "").await.json()["done"], 1);
+            let again = run(&url, &words, "").await;
+            assert_eq!(
+                (again.code, again.out.contains("\"done\": 0")),
+                (1, true),
+                "{again:?}"
+            );
+            let shown = run(&url, &["limit", "show", policy, named], "").await;
+            assert_eq!(
+                (shown.code, shown.out.contains("used nothing")),
+                (1, true),
+                "{shown:?}"
+            );
+        }
+        // Of somebody new the app would look in a record of the sort that the others have.
+        let known = limiter.key(("ip", network("203.0.113.8")));
+        limiter
+            .ban_record(known, Duration::from_secs(9))
+            .await
+            .unwrap();
+        let words = [
+            "limit",
+            "ban",
+            policy,
+            "203.0.113.9",
+            "--for",
+            "9h",
+            "--yes",
+        ];
+        let banned = run(&url, &words, "").await.ok();
+        assert!(banned.out.contains("is the name right"), "{banned:?}");
+        let listed = larder(&url, &format!("limit show {policy} --json"))
+            .await
+            .json();
+        assert_eq!(listed.as_array().unwrap().len(), 2, "{listed}");
+        let new = limiter.peek(("ip", network("203.0.113.9"))).await.unwrap();
+        assert!(!new.is_allowed());
+    }
+}
+
+#[tokio::test]
+async fn an_error_says_how_much_was_removed_before_it() {
+    let cluster = std::sync::Arc::new(RedisCluster::start().unwrap());
+    let url = cluster.url();
+    let limiter = RateLimiter::new(connect(&url).await, "pages", Quota::per_hour(9)).unwrap();
+    for visitor in 0..30_u32 {
+        limiter.check(visitor).await.unwrap();
+    }
+    let lost = cluster.clone();
+    let mut input = Meanwhile::new(&url, async move |_| {
+        lost.masters()[0].kill();
+    });
+    let url = format!("{url}?timeout_ms=1000&connect_timeout_ms=1000");
+    let ran = run_with(&url, &["limit", "reset", "pages", "--all"], &mut input).await;
+    assert_eq!(ran.code, 2, "{ran:?}");
+    assert!(ran.err.contains("30 visitors"), "{ran:?}");
+    let removed = ran.err.split("; ").last().unwrap();
+    assert!(
+        removed.contains("records were removed before that"),
+        "{ran:?}"
+    );
+    let removed: u32 = removed.split(' ').next().unwrap().parse().unwrap();
+    assert!((1..30).contains(&removed), "{ran:?}");
 }
 
 #[tokio::test]

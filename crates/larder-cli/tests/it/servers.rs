@@ -72,6 +72,10 @@ async fn the_doctor_says_what_is_wrong_and_its_exit_code_follows_fail_on() {
     )
     .await;
     assert_eq!(ran.code, 0, "{ran:?}");
+    for (id, expected) in [("A004", "a check of the app"), ("A012", "--lock")] {
+        let ran = larder(&url, &format!("doctor --interval 0 --only {id}")).await;
+        assert_eq!((ran.code, ran.err.contains(expected)), (2, true), "{ran:?}");
+    }
     let json = larder(&url, "doctor --interval 0 --only L016 --json")
         .await
         .json();
@@ -183,6 +187,9 @@ async fn a_cluster_is_seen_as_one_store_and_its_nodes_by_themselves() {
         3,
         "{doctor:?}"
     );
+    let doctor = larder(&url, "doctor --interval 0 --only L004").await.ok();
+    let told = ["no limit", "fix:"].map(|text| doctor.out.matches(text).count());
+    assert_eq!(told, [3, 1], "{doctor:?}");
 }
 
 #[tokio::test]
@@ -199,7 +206,7 @@ async fn a_master_is_found_by_its_sentinels() {
         .await
         .ok();
     let banned = larder(&url, "limit show pages ann").await.ok();
-    assert!(banned.out.contains("banned until"), "{banned:?}");
+    assert!(banned.out.contains("banned for"), "{banned:?}");
     let absent = larder(&url, "explain http://example.org/").await;
     assert_eq!(absent.code, 1, "{absent:?}");
     let doctor = larder(&url, "doctor --interval 0 --only L031 --all")
@@ -219,7 +226,10 @@ async fn a_node_that_is_down_hides_no_other() {
     let rows = rows.as_array().unwrap();
     let failed = rows.iter().filter(|row| !row["error"].is_null()).count();
     assert_eq!((rows.len(), failed), (3, 1), "{rows:?}");
-    larder(&url, "top -n 1 --json").await.json();
+    let top = larder(&url, "top -n 1 --json").await.json();
+    let failed = top.as_array().unwrap().iter();
+    let failed = failed.filter(|row| row["error"].is_string() && row["ops/s"].is_null());
+    assert_eq!(failed.count(), 1, "{top}");
     let doctor = larder(&url, "doctor --interval 0 --only L001 --json").await;
     assert_eq!(
         (doctor.code, doctor.out.matches("\"fail\"").count()),

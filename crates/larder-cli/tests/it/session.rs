@@ -52,6 +52,11 @@ async fn sessions_are_listed_and_those_of_a_user_end_after_a_question() {
     );
 
     let device = of_ann[0]["device"].as_str().unwrap();
+    let explain = format!("explain session:{{{device}}}");
+    let explained = larder(&url, &explain).await.ok();
+    for text in ["signed in", "ago", "in 29 min"] {
+        assert!(explained.out.contains(text), "{explained:?}");
+    }
     let words = ["session", "revoke", "--user", "ann", "--device", device];
     let asked = run(&url, &words, "n\n").await;
     assert_eq!(
@@ -60,6 +65,16 @@ async fn sessions_are_listed_and_those_of_a_user_end_after_a_question() {
         "{asked:?}"
     );
     run(&url, &words, "y\n").await.ok();
+    let explained = larder(&url, &explain).await.ok();
+    assert!(
+        explained.out.contains("Administrator"),
+        "who ended it: {explained:?}"
+    );
+    let explained = larder(&url, "explain session:{nobody}").await;
+    assert_eq!(
+        (explained.code, explained.out.contains("absent")),
+        (1, true)
+    );
     let words = ["session", "revoke", "--user", "bob", "--device", device];
     assert_eq!(
         run(&url, &words, "y\n").await.code,
@@ -69,11 +84,13 @@ async fn sessions_are_listed_and_those_of_a_user_end_after_a_question() {
 
     let asked = larder(&url, "session revoke --user ann").await;
     assert_eq!(asked.code, 1, "no answer is a no: {asked:?}");
-    assert!(asked.err.contains("1 sessions"), "{asked:?}");
+    assert!(asked.err.contains("1 session of the user"), "{asked:?}");
     let done = larder(&url, "session revoke --user ann --yes --json")
         .await
         .json();
     assert_eq!(done["done"], 1);
+    let again = larder(&url, "session revoke --user ann --yes").await;
+    assert_eq!((again.code, &*again.out), (1, "0 sessions ended\n"));
     let left = larder(&url, "session ls --json").await.json();
     assert_eq!(
         (left.as_array().unwrap().len(), &left[0]["user"]),
@@ -151,6 +168,14 @@ async fn sessions_of_a_user_stay_if_there_are_more_than_was_said() {
     assert!(ran.err.contains("2 sessions by now, and not 1"), "{ran:?}");
     let sessions = Sessions::new(store).unwrap();
     assert_eq!(sessions.devices("ann").await.unwrap().len(), 2);
+
+    // All end whatever their number, and each is counted.
+    let mut input = Meanwhile::new(&url, async |store| sign_in(&store, "bob").await);
+    let ran = run_with(&url, &["session", "revoke", "--all"], &mut input).await;
+    assert!(ran.err.contains("all 2 sessions, of 1 user"), "{ran:?}");
+    assert_eq!((ran.code, &*ran.out), (0, "3 sessions ended\n"));
+    let nothing = larder(&url, "session ls").await.ok();
+    assert!(nothing.out.contains("--namespace"), "{nothing:?}");
 }
 
 #[tokio::test]

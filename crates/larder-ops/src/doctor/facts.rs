@@ -114,7 +114,8 @@ impl Facts {
         let before = self.info()?.number(name)?;
         let after = self.later.as_ref().map(|later| later.number(name));
         let after = after.transpose()?.unwrap_or(before);
-        Ok((after, after - before))
+        // `CONFIG RESETSTAT` and a failover begin anew.
+        Ok((after, (after - before).max(0.0)))
     }
 
     /// Returns the time for which the server has been up, in hours.

@@ -30,8 +30,6 @@ pub use app::{
 pub use checks::{CheckId, UnknownCheck, all_checks};
 pub use report::{Finding, Report, Status};
 pub use uses::{UnknownUse, Use, Uses};
-#[cfg(feature = "page")]
-pub(crate) use verdict::bytes;
 
 /// Examines the servers of a store.
 ///

@@ -1,5 +1,6 @@
 use super::report::Status;
 use crate::fields::Missing;
+pub(super) use crate::text::bytes;
 
 /// The result of a check.
 #[derive(Clone, Debug, PartialEq)]
@@ -54,19 +55,6 @@ pub(crate) fn fail_if(is_wrong: bool) -> Status {
     }
 }
 
-/// Writes a number of bytes for people.
-pub(crate) fn bytes(bytes: f64) -> String {
-    const UNITS: [&str; 5] = ["B", "KiB", "MiB", "GiB", "TiB"];
-    let (mut rest, mut unit) = (bytes, 0);
-    while rest >= 1024.0 && unit + 1 < UNITS.len() {
-        (rest, unit) = (rest / 1024.0, unit + 1);
-    }
-    match unit {
-        0 => format!("{rest:.0} B"),
-        _ => format!("{rest:.1} {}", UNITS[unit]),
-    }
-}
-
 #[cfg(test)]
 mod tests {
     use super::*;
@@ -76,11 +64,5 @@ mod tests {
         assert_eq!(above(0.75, 0.75, 0.9), Status::Ok);
         assert_eq!(above(0.76, 0.75, 0.9), Status::Warn);
         assert_eq!(above(0.91, 0.75, 0.9), Status::Fail);
-    }
-
-    #[test]
-    fn bytes_are_written_for_people() {
-        assert_eq!(bytes(17.0), "17 B");
-        assert_eq!(bytes(1_572_864.0), "1.5 MiB");
     }
 }

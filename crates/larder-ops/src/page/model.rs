@@ -77,6 +77,8 @@ pub(super) struct Panel {
     pub(super) title: &'static str,
     pub(super) origin: Origin,
     pub(super) blocks: Vec<Block>,
+    /// What is said in place of the blocks until somebody unfolds them.
+    pub(super) folded: Option<String>,
 }
 
 impl Panel {
@@ -86,7 +88,14 @@ impl Panel {
             title,
             origin,
             blocks: Vec::new(),
+            folded: None,
         }
+    }
+
+    /// Folds what is long and seldom read.
+    pub(super) fn folded(mut self, summary: String) -> Self {
+        self.folded = Some(summary);
+        self
     }
 
     pub(super) fn with(mut self, block: Block) -> Self {

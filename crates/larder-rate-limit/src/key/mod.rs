@@ -3,6 +3,7 @@
 mod client_address;
 mod compound;
 mod lookup;
+mod named;
 mod network;
 mod network_list;
 mod networks;
@@ -26,6 +27,7 @@ use crate::limiter::DEFAULT_TIMEOUT;
 pub use client_address::ClientAddress;
 pub use lookup::FindKey;
 pub(crate) use lookup::{Found, Lookup};
+pub use named::NamedVisitor;
 pub use network::Network;
 pub use network_list::NetworkList;
 pub use peer::{FindPeer, PeerAddr};

@@ -13,6 +13,9 @@ use ureq::Agent;
 use crate::Failure;
 use crate::walk::ADA;
 
+/// The visitor who asks for more than it may.
+pub(crate) const BUSY: &str = "203.0.113.66";
+
 /// What operators look at: visits, guesses, jobs that have failed for good, and a lock that is held.
 pub(crate) struct Incident {
     // The lock is given up in the runtime.
@@ -70,23 +73,24 @@ async fn leave_work(store: &str) -> Result<LockGuard, Failure> {
 fn visit(url: &str, lasts: Duration) -> Result<(), Failure> {
     let config = Agent::config_builder().http_status_as_error(false);
     let agent: Agent = config.max_redirects(0).build().into();
-    let get = |from: u32, path: String| -> Result<(), Failure> {
+    let get = |from: &str, path: String| -> Result<(), Failure> {
         let request = agent.get(format!("{url}{path}"));
-        let request = request.header("x-forwarded-for", format!("203.0.113.{from}"));
+        let request = request.header("x-forwarded-for", from);
         let read = request.call()?.body_mut().read_to_vec();
         read.map(drop).map_err(Failure::from)
     };
     for number in 0..700 {
-        get(66, format!("/api/films/{}", number % 40 + 1))?;
+        get(BUSY, format!("/api/films/{}", number % 40 + 1))?;
     }
     let since = Instant::now();
     for wave in 0.. {
         for number in 0..10 + 8 * (wave % 7) {
-            let (from, film) = (number % 50, (number * number + wave) % 120 + 1);
-            get(from, format!("/films/{film}"))?;
-            get(from, format!("/api/films/{}", number % 40 + 1))?;
+            let film = (number * number + wave) % 120 + 1;
+            let from = format!("203.0.113.{}", number % 50);
+            get(&from, format!("/films/{film}"))?;
+            get(&from, format!("/api/films/{}", number % 40 + 1))?;
             if number % 5 == 0 {
-                get(from, format!("/?q=word{}", wave % 9))?;
+                get(&from, format!("/?q=word{}", wave % 9))?;
             }
         }
         let is_wrong = wave % 3 == 0;

@@ -1,12 +1,12 @@
 use std::path::Path;
-use std::time::Duration;
+use std::time::{Duration, Instant};
 
 use larder_test::server::{RedisServer, Sandbox};
 
 use crate::Failure;
 use crate::app::App;
 use crate::chromium::Chromium;
-use crate::incident::Incident;
+use crate::incident::{BUSY, Incident};
 use crate::walk::{ADA, ADMIN, VIEWS, Visit};
 
 const PAGE: &str = "/admin/operations";
@@ -49,11 +49,24 @@ pub(crate) fn walk(chromium: &Chromium, dir: &Path) -> Result<usize, Failure> {
             taken
         });
         steps += visit.end(taken)?;
-        // Until it is seen to be well again, nobody signs in.
-        std::thread::sleep(Duration::from_secs(2));
+        wait_until_ready(&app)?;
     }
     drop(incident);
     Ok(steps)
+}
+
+/// Waits until the app sees that Redis is well again: before that nobody signs in.
+fn wait_until_ready(app: &App) -> Result<(), Failure> {
+    let config = ureq::Agent::config_builder().http_status_as_error(false);
+    let agent: ureq::Agent = config.build().into();
+    let since = Instant::now();
+    while agent.get(format!("{}/readyz", app.url)).call()?.status() != 200 {
+        if since.elapsed() > Duration::from_secs(20) {
+            return Err("the app is not ready".into());
+        }
+        std::thread::sleep(Duration::from_millis(50));
+    }
+    Ok(())
 }
 
 /// How long visitors come before: `WALK_TRAFFIC` in seconds, for charts that have more to show.
@@ -113,8 +126,23 @@ fn act(visit: &mut Visit<'_>, app: &App) -> Result<(), Failure> {
         return Err("Ada is still signed in".into());
     }
 
+    let field = |action: &str, name: &str| {
+        format!("form:has(input[value='{action}']) input[name='{name}']")
+    };
+    let subject = |action: &str| field(action, "subject");
+    visit.page.go(&format!("{url}/limits"))?;
+    visit
+        .page
+        .fill(&field("reset-limit", "policy"), "visitors")?;
+    visit.page.fill(&subject("reset-limit"), BUSY)?;
+    do_it(
+        visit,
+        "reset-limit",
+        "1 visitor has the whole quota again.",
+        true,
+    )?;
+
     visit.page.go(&format!("{url}/responses"))?;
-    let subject = |action: &str| format!("form:has(input[value='{action}']) input[name='subject']");
     visit
         .page
         .fill(&subject("purge-uri"), &format!("{}/films/1", app.url))?;
@@ -135,18 +163,41 @@ fn act(visit: &mut Visit<'_>, app: &App) -> Result<(), Failure> {
     visit.page.go(&format!("{url}/drill"))?;
     visit.page.follow("main form button")?;
     visit.seen("drill-is-done")?;
+
+    let ada = Device::sign_in(app)?;
+    visit.page.go(&format!("{url}/sessions"))?;
+    submit(visit, "revoke-everyone", true)?;
+    // The operator is one of them.
+    visit.page.expect(&["Sign in"])?;
+    visit.seen("revoke-everyone")?;
+    if ada.is_signed_in(app)? {
+        return Err("Ada is still signed in".into());
+    }
+    visit.sign_in(ADMIN, ADMIN.password)?;
     visit.page.go(&format!("{url}/log"))?;
     visit.page.expect(&[
+        "reset-limit",
         "purge-tag",
         "redrive-queue",
         "break-lock",
+        "revoke-everyone",
         "The projectionist",
     ])?;
     visit.seen("log")
 }
 
-/// Sends the form of an action, answers the question if there is one, and reads what was done.
+/// Sends the form of an action, and reads what was done.
 fn do_it(visit: &mut Visit<'_>, action: &str, done: &str, is_asked: bool) -> Result<(), Failure> {
+    submit(visit, action, is_asked)?;
+    let told = visit.page.text(DONE)?;
+    if !told.contains(done) {
+        return Err(format!("{action}: {told}").into());
+    }
+    visit.seen(action)
+}
+
+/// Sends the form of an action, and answers the question if there is one.
+fn submit(visit: &mut Visit<'_>, action: &str, is_asked: bool) -> Result<(), Failure> {
     let form = format!("form:has(input[value='{action}'])");
     visit.page.follow(&format!("{form} button"))?;
     if is_asked {
@@ -156,11 +207,7 @@ fn do_it(visit: &mut Visit<'_>, action: &str, done: &str, is_asked: bool) -> Res
             .page
             .follow(&format!("{form}:has(input[name='sure']) button"))?;
     }
-    let told = visit.page.text(DONE)?;
-    if !told.contains(done) {
-        return Err(format!("{action}: {told}").into());
-    }
-    visit.seen(action)
+    Ok(())
 }
 
 /// Somebody without the role is refused, and a stranger is sent to the form.

@@ -29,6 +29,8 @@ fn desk(limiter: &RateLimiter, lasts: Duration) {
         limiter.reset("a");
         limiter.ban("a", lasts);
         limiter.forgive("a");
+        limiter.ban_record(limiter.key("a"), lasts);
+        limiter.forgive_record(limiter.key("a"));
     }
 }
 

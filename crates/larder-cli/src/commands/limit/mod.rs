@@ -6,19 +6,19 @@ use std::time::Duration;
 
 use larder::Key;
 use larder::rate_limit::{Policy, Quota, RateLimiter, Rule, Tat, Usage, Window};
-use larder::store::Timestamp;
-use larder::store::program::{Inspection, Record};
-use larder_ops::time::{now, span, until};
+use larder::store::program::Record;
+use larder_ops::records::field;
+use larder_ops::text::of;
+use larder_ops::time::{now, span};
 use serde_json::json;
 
 use super::{DONE, NOT_DONE};
 use crate::args::Limit;
 use crate::error::{Error, Result};
-use crate::key::RawId;
 use crate::output::Output;
 use crate::scan::{id_of, inspect, remove};
 use crate::target::Target;
-use visitors::{Visitors, named};
+use visitors::Visitors;
 
 pub(super) async fn run(
     target: &Target,
@@ -28,13 +28,23 @@ pub(super) async fn run(
     match command {
         Limit::Show {
             policy,
-            visitor,
+            visitor: Some(visitor),
+            ..
+        } => {
+            let visitors = Visitors::named(target, policy, visitor)?;
+            let visitors = visitors.existing(target).await?;
+            if visitors.is_empty() {
+                output.either(&json!([]), UNUSED)?;
+                return Ok(NOT_DONE);
+            }
+            show(target, visitors, 0, output).await
+        }
+        Limit::Show {
+            policy,
+            visitor: None,
             limit,
         } => {
-            let visitors = match visitor {
-                Some(visitor) => Visitors::one(policy, named(target, policy, visitor)?),
-                None => Visitors::all(target, policy, *limit, output).await?,
-            };
+            let visitors = Visitors::all(target, policy, *limit, output).await?;
             show(target, visitors, *limit, output).await
         }
         Limit::Ban {
@@ -42,20 +52,24 @@ pub(super) async fn run(
             visitor,
             lasts,
         } => {
-            let visitor = named(target, policy, visitor)?;
-            let records = Records::of(target, policy, visitor, output).await?;
-            ban(target, &records, policy, visitor, *lasts, output).await
+            let visitors = Visitors::named(target, policy, visitor)?;
+            ban(target, policy, visitors, *lasts, output).await
         }
         Limit::Forgive { policy, visitor } => {
-            let visitor = named(target, policy, visitor)?;
-            forgive(target, policy, visitor, output).await
+            let visitors = Visitors::named(target, policy, visitor)?;
+            forgive(target, policy, visitors, output).await
         }
         Limit::Reset {
             policy,
             visitor: Some(visitor),
             ..
         } => {
-            let visitors = Visitors::one(policy, named(target, policy, visitor)?);
+            let visitors = Visitors::named(target, policy, visitor)?;
+            let visitors = visitors.existing(target).await?;
+            if visitors.is_empty() {
+                output.either(&json!({ "done": 0 }), UNUSED)?;
+                return Ok(NOT_DONE);
+            }
             reset(target, visitors, output).await
         }
         Limit::Reset {
@@ -68,61 +82,11 @@ pub(super) async fn run(
     }
 }
 
+const UNUSED: &str =
+    "this visitor has used nothing of this policy: `larder limit show POLICY` lists its visitors";
+
 /// No quota of an app takes longer to come back, so a change with this one keeps what is used.
 const LONGEST: Quota = Quota::new(1, Duration::from_secs(9 * 365 * 86_400));
-
-/// The records in which the policy of an app may keep a visitor.
-#[derive(Clone, Copy)]
-struct Records {
-    /// That of a single quota.
-    quota: bool,
-    /// That of several rules.
-    usage: bool,
-    /// Whether the policy has any visitor.
-    is_known: bool,
-}
-
-impl Records {
-    /// Finds out, by this visitor and then by others, which sort of policy it is.
-    async fn of(
-        target: &Target,
-        policy: &str,
-        visitor: &str,
-        output: &mut Output<'_, '_>,
-    ) -> Result<Self> {
-        let own = Visitors::one(policy, visitor);
-        if own.quotas.is_empty() || own.usages.is_empty() {
-            return Ok(Self {
-                quota: !own.quotas.is_empty(),
-                usage: !own.usages.is_empty(),
-                is_known: true,
-            });
-        }
-        let own = Self {
-            quota: !shown::<Tat>(target, &own.quotas).await?.is_empty(),
-            usage: !shown::<Usage>(target, &own.usages).await?.is_empty(),
-            is_known: true,
-        };
-        if own.quota || own.usage {
-            return Ok(own);
-        }
-        let others = Visitors::all(target, policy, 1, output).await?;
-        let found = (!others.quotas.is_empty(), !others.usages.is_empty());
-        Ok(match found {
-            // It may be either, and the other one ends with the ban.
-            (false, false) => Self {
-                quota: true,
-                usage: true,
-                is_known: false,
-            },
-            (quota, usage) => Self {
-                quota,
-                usage,
-                is_known: true,
-            },
-        })
-    }
-}
 
 /// Returns a limiter of the records of a single quota.
 fn by_quota(target: &Target, policy: &str) -> Result<RateLimiter> {
@@ -141,18 +105,48 @@ fn by_usage(target: &Target, policy: &str) -> Result<RateLimiter> {
     )?)
 }
 
+/// The visitors of a policy that are looked at to learn of which sort they are.
+const SAMPLE: usize = 100;
+
+/// Returns the records in which the app will look for the visitor, and what is doubtful about it.
+async fn looked_up(
+    target: &Target,
+    policy: &str,
+    mut named: Visitors,
+    output: &mut Output<'_, '_>,
+) -> Result<(Visitors, Option<&'static str>)> {
+    let own = named.existing(target).await?;
+    if !own.is_empty() {
+        return Ok((own, None));
+    }
+    if named.quotas.is_empty() || named.usages.is_empty() {
+        // A whole key says all of it.
+        return Ok((named, None));
+    }
+    let others = Visitors::all(target, policy, SAMPLE, output).await?;
+    // It may be of any sort, and those that it is not of end with the ban.
+    named.retain_sorts_of(&others);
+    Ok(match others.is_empty() {
+        true => (
+            named,
+            Some("Nobody has used this policy lately: is its name right?"),
+        ),
+        false => (
+            named,
+            Some("This visitor has used nothing of it lately: is the name right?"),
+        ),
+    })
+}
+
 async fn ban(
     target: &Target,
-    records: &Records,
     policy: &str,
-    visitor: &str,
+    named: Visitors,
     lasts: Duration,
     output: &mut Output<'_, '_>,
 ) -> Result<u8> {
-    let note = match records.is_known {
-        true => "",
-        false => " Nobody has used this policy lately: is its name right?",
-    };
+    let (visitors, doubt) = looked_up(target, policy, named, output).await?;
+    let note = doubt.map(|doubt| format!(" {doubt}")).unwrap_or_default();
     let what = format!(
         "This refuses every request of 1 visitor for {}.{note}",
         span(lasts)
@@ -160,58 +154,50 @@ async fn ban(
     if !output.confirm(&what)? {
         return Ok(NOT_DONE);
     }
-    if records.quota {
-        let visitor = RawId::of_visitor::<Tat>(policy, visitor)?;
-        by_quota(target, policy)?.ban(visitor, lasts).await?;
+    for key in visitors.quotas {
+        by_quota(target, policy)?.ban_record(key, lasts).await?;
     }
-    if records.usage {
-        let visitor = RawId::of_visitor::<Usage>(policy, visitor)?;
-        by_usage(target, policy)?.ban(visitor, lasts).await?;
+    for key in visitors.usages {
+        by_usage(target, policy)?.ban_record(key, lasts).await?;
     }
-    output.done(1, "visitor is banned")?;
+    if output.is_json() {
+        output.json(&json!({ "done": 1, "note": doubt }))?;
+    } else {
+        output.line(&format!("1 visitor is banned.{note}"))?;
+    }
     Ok(DONE)
 }
 
 async fn forgive(
     target: &Target,
     policy: &str,
-    visitor: &str,
+    visitors: Visitors,
     output: &mut Output<'_, '_>,
 ) -> Result<u8> {
-    let records = Visitors::one(policy, visitor);
-    let quotas = shown::<Tat>(target, &records.quotas).await?;
-    let usages = shown::<Usage>(target, &records.usages).await?;
-    let (by_quotas, by_usages) = (quotas.iter().any(is_banned), usages.iter().any(is_banned));
-    if by_quotas {
-        let visitor = RawId::of_visitor::<Tat>(policy, visitor)?;
-        by_quota(target, policy)?.forgive(visitor).await?;
+    let quotas = banned::<Tat>(target, &visitors.quotas).await?;
+    let usages = banned::<Usage>(target, &visitors.usages).await?;
+    if quotas.is_empty() && usages.is_empty() {
+        output.done(0, "", "bans: this visitor is not banned")?;
+        return Ok(NOT_DONE);
     }
-    if by_usages {
-        let visitor = RawId::of_visitor::<Usage>(policy, visitor)?;
-        by_usage(target, policy)?.forgive(visitor).await?;
+    for key in quotas {
+        by_quota(target, policy)?.forgive_record(key).await?;
     }
-    match by_quotas || by_usages {
-        true => output.done(1, "ban has ended")?,
-        false => output.done(0, "bans: this visitor is not banned")?,
+    for key in usages {
+        by_usage(target, policy)?.forgive_record(key).await?;
     }
-    Ok(if by_quotas || by_usages {
-        DONE
-    } else {
-        NOT_DONE
-    })
+    output.done(1, "ban has ended", "")?;
+    Ok(DONE)
 }
 
-/// Shows the records that exist.
-async fn shown<R: Record>(target: &Target, keys: &[Key]) -> Result<Vec<Inspection>> {
-    let found = inspect::<R>(target, keys).await?;
-    Ok(found.readable.into_iter().map(|(_, shown)| shown).collect())
-}
-
-fn is_banned(shown: &Inspection) -> bool {
-    let mut fields = shown.fields().iter();
-    let until = fields.find(|(name, _)| name == "banned_until_us");
-    let until: Option<i64> = until.and_then(|(_, until)| until.parse().ok());
-    until.is_some_and(|until| until > now().as_micros())
+/// Returns the records that have a ban.
+async fn banned<R: Record>(target: &Target, keys: &[Key]) -> Result<Vec<Key>> {
+    let found = inspect::<R>(target, keys).await?.readable.into_iter();
+    let banned = found.filter(|(_, shown)| {
+        let until = field(shown, "banned_until_us").and_then(|until| until.parse().ok());
+        until.is_some_and(|until: i64| until > now().as_micros())
+    });
+    Ok(banned.map(|(key, _)| key).collect())
 }
 
 async fn show(
@@ -224,24 +210,11 @@ async fn show(
     let quotas = inspect::<Tat>(target, &visitors.quotas).await?;
     let usages = inspect::<Usage>(target, &visitors.usages).await?;
     for (key, shown) in quotas.readable.iter().chain(&usages.readable) {
-        let lines = shown.fields().iter().map(|(name, value)| {
-            let micros = value.parse().ok().filter(|_| name.contains("_us"));
-            match (name.as_str(), micros) {
-                ("tat_us", Some(tat)) => {
-                    format!("whole quota {}", until(Timestamp::from_micros(tat)))
-                }
-                (name, Some(0)) => format!("{} never", name.replace("_us", "")),
-                (name, Some(time)) => {
-                    format!(
-                        "{} {}",
-                        name.replace("_us", ""),
-                        until(Timestamp::from_micros(time))
-                    )
-                }
-                (name, None) => format!("{name} {value}"),
-            }
-        });
-        let lines = lines.collect::<Vec<_>>().join("; ").replace('_', " ");
+        let lines = shown.fields().iter();
+        let lines: Vec<_> = lines
+            .filter_map(|(name, value)| line(name, value))
+            .collect();
+        let lines = lines.join("; ");
         rows.push(vec![json!(id_of(key)), json!(lines)]);
     }
     let mut rest = quotas.rest();
@@ -251,16 +224,45 @@ async fn show(
     Ok(DONE)
 }
 
+/// Writes a line of a record. None if it says nothing.
+fn line(name: &str, value: &str) -> Option<String> {
+    let left = |micros: &str| {
+        let left = micros
+            .parse()
+            .ok()
+            .map(|micros: i64| micros.saturating_sub(now().as_micros()));
+        let left = left.and_then(|left| u64::try_from(left).ok())?;
+        Some(span(Duration::from_micros(left)))
+    };
+    if let Some(ends) = name.strip_prefix("held until_us ") {
+        return left(ends).map(|left| format!("{value} held for {left}"));
+    }
+    match name {
+        "tat_us" => Some(match left(value) {
+            Some(left) => format!("whole quota in {left}"),
+            None => "whole quota".to_owned(),
+        }),
+        "banned_until_us" => left(value).map(|left| format!("banned for {left}")),
+        "refusals_until_us" => left(value).map(|left| format!("refusals count for {left}")),
+        name => Some(format!("{name} {value}")),
+    }
+}
+
 async fn reset(target: &Target, visitors: Visitors, output: &mut Output<'_, '_>) -> Result<u8> {
     let what = format!(
-        "This gives {} visitors their whole quota back, and forgets bans and what they hold.",
-        visitors.count()
+        "This gives {} the whole quota back, and forgets bans and what they hold.",
+        of(visitors.count(), "visitor", "visitors")
     );
     if !output.confirm(&what)? {
         return Ok(NOT_DONE);
     }
     let quotas = remove::<Tat>(target, &visitors.quotas, output).await?;
-    let usages = remove::<Usage>(target, &visitors.usages, output).await?;
-    output.done(quotas + usages, "visitors have their whole quota again")?;
+    let usages = remove::<Usage>(target, &visitors.usages, output).await;
+    let usages = usages.map_err(|error| error.after(quotas, "visitors were reset"))?;
+    output.done(
+        quotas + usages,
+        "visitor has the whole quota again",
+        "visitors have their whole quota again",
+    )?;
     Ok(DONE)
 }

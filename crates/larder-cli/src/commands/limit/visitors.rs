@@ -2,15 +2,14 @@
 
 use std::collections::BTreeSet;
 
-use larder::rate_limit::{Tat, Usage};
+use larder::Key;
+use larder::rate_limit::{NamedVisitor, Tat, Usage};
 use larder::store::program::Record;
-use larder::{Key, Kind};
-use larder_ops::records::{is_among, key_of};
 
 use crate::error::{Error, Result};
 use crate::key;
 use crate::output::Output;
-use crate::scan::{id_of, records};
+use crate::scan::{id_of, inspect, records};
 use crate::target::Target;
 
 /// The records of visitors: of policies of a single quota, and of policies of several rules.
@@ -22,17 +21,19 @@ pub(super) struct Visitors {
 }
 
 impl Visitors {
-    /// Returns what one visitor may have: which of the two is not known without the app.
-    pub(super) fn one(policy: &str, visitor: &str) -> Self {
-        let is_whole = |kind| Key::parse(visitor, &[kind]).is_ok();
-        let (is_quota, is_usage) = (is_whole(Tat::KIND), is_whole(Usage::KIND));
-        let quota = key_of::<Tat>(visitor, (policy, visitor));
-        let usage = key_of::<Usage>(visitor, (policy, visitor));
-        Self {
-            quotas: if is_usage { Vec::new() } else { vec![quota] },
-            usages: if is_quota { Vec::new() } else { vec![usage] },
+    /// Returns the records in which a policy may keep one visitor: which of them is not known without the app.
+    ///
+    /// The visitor is named by a whole key in the namespace of the target, or by an id.
+    pub(super) fn named(target: &Target, policy: &str, text: &str) -> Result<Self> {
+        let text = key::named(&target.prefix, text, &[Tat::KIND, Usage::KIND])?;
+        let named = NamedVisitor::new(policy, text);
+        let named = named
+            .ok_or_else(|| Error::usage(format!("this key is of another policy than {policy}")))?;
+        Ok(Self {
+            quotas: named.quotas().to_vec(),
+            usages: named.usages().to_vec(),
             has_more: false,
-        }
+        })
     }
 
     pub(super) async fn all(
@@ -41,7 +42,8 @@ impl Visitors {
         limit: usize,
         output: &mut Output<'_, '_>,
     ) -> Result<Self> {
-        let first = first_of(Tat::KIND, policy);
+        // The key of the visitor 0.
+        let first = Key::new(Tat::KIND, (policy, 0_u8));
         let start = key::start_of(&first)?;
         let quotas = records::<Tat>(target, output, start, limit).await?;
         let usages = records::<Usage>(target, output, start, limit).await?;
@@ -52,25 +54,50 @@ impl Visitors {
         })
     }
 
-    pub(super) fn count(&self) -> usize {
+    /// Returns those that exist.
+    pub(super) async fn existing(&self, target: &Target) -> Result<Self> {
+        Ok(Self {
+            quotas: existing::<Tat>(target, &self.quotas).await?,
+            usages: existing::<Usage>(target, &self.usages).await?,
+            has_more: self.has_more,
+        })
+    }
+
+    /// Keeps those of the sorts that `others` of the same policy have, unless that leaves none.
+    pub(super) fn retain_sorts_of(&mut self, others: &Self) {
+        let keep = |own: &mut Vec<Key>, others: &[Key]| {
+            let of_sort = |key: &&Key| others.iter().any(|other| sort(other) == sort(key));
+            let kept: Vec<_> = own.iter().filter(of_sort).cloned().collect();
+            if !kept.is_empty() {
+                *own = kept;
+            }
+        };
+        keep(&mut self.quotas, &others.quotas);
+        keep(&mut self.usages, &others.usages);
+        match (others.quotas.is_empty(), others.usages.is_empty()) {
+            (true, false) => self.quotas.clear(),
+            (false, true) => self.usages.clear(),
+            _ => {}
+        }
+    }
+
+    pub(super) fn is_empty(&self) -> bool {
+        self.quotas.is_empty() && self.usages.is_empty()
+    }
+
+    pub(super) fn count(&self) -> u64 {
         let all = self.quotas.iter().chain(&self.usages);
-        all.map(id_of).collect::<BTreeSet<_>>().len()
+        all.map(id_of).collect::<BTreeSet<_>>().len() as u64
     }
 }
 
-/// Returns what names a visitor in the namespace of the target: a whole key of this policy, or an id as it is.
-pub(super) fn named<'a>(target: &Target, policy: &str, text: &'a str) -> Result<&'a str> {
-    let kinds = [Tat::KIND, Usage::KIND];
-    let text = key::named(&target.prefix, text, &kinds)?;
-    match Key::parse(text, &kinds) {
-        Ok(key) if !is_among(&key, &first_of(key.kind(), policy)) => Err(Error::usage(format!(
-            "this key is of another policy than {policy}"
-        ))),
-        _ => Ok(text),
-    }
+/// Returns what a layer writes in front of an id to say where it found it, such as `ip`.
+fn sort(key: &Key) -> Option<&str> {
+    let (_policy, visitor) = id_of(key).split_once(':')?;
+    visitor.split_once(':').map(|(sort, _)| sort)
 }
 
-/// Returns the key of the visitor 0 of a policy.
-fn first_of(kind: Kind, policy: &str) -> Key {
-    Key::new(kind, (policy, 0_u8))
+async fn existing<R: Record>(target: &Target, keys: &[Key]) -> Result<Vec<Key>> {
+    let found = inspect::<R>(target, keys).await?.readable.into_iter();
+    Ok(found.map(|(key, _)| key).collect())
 }

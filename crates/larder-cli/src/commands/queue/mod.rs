@@ -5,6 +5,7 @@ mod pause;
 
 use larder::queue::{QueueRecord, State};
 use larder_ops::records::field;
+use larder_ops::text::of;
 use larder_ops::time::{ago, span, until};
 use serde_json::{Value, json};
 
@@ -14,8 +15,8 @@ use crate::error::{Error, Result};
 use crate::output::{Output, Rest, objects};
 use crate::scan::{self, id_of};
 use crate::target::Target;
-use partitions::Part;
-use pause::{pause, report, report_unreadable};
+use partitions::{Part, Parts};
+use pause::{pause, report, report_count};
 
 pub(super) async fn run(
     target: &Target,
@@ -55,22 +56,19 @@ pub(super) async fn run(
         QueueArgs::Pause { queue } => pause(target, queue, output).await,
         QueueArgs::Resume { queue } => {
             let found = partitions::existing(target, queue, output).await?;
-            for part in &found.parts {
-                part.queue.resume().await?;
+            for (done, part) in found.parts.iter().enumerate() {
+                let resumed = part.queue.resume().await;
+                resumed.map_err(|error| Error::from(error).after(done as u64, "queues resumed"))?;
             }
             report(&found, "resumed", None, output)
         }
         QueueArgs::Redrive { queue, max } => {
             let found = partitions::existing(target, queue, output).await?;
-            let code = redrive(&found.parts, max.unwrap_or(u64::MAX), output).await?;
-            report_unreadable(&found, output)?;
-            Ok(code)
+            redrive(&found, max.unwrap_or(u64::MAX), output).await
         }
         QueueArgs::Purge { queue, state } => {
             let found = partitions::existing(target, queue, output).await?;
-            let code = purge(&found.parts, *state, output).await?;
-            report_unreadable(&found, output)?;
-            Ok(code)
+            purge(&found, *state, output).await
         }
     }
 }
@@ -172,38 +170,45 @@ async fn jobs(
     Ok((rows, rest))
 }
 
-async fn redrive(parts: &[Part], max: u64, output: &mut Output<'_, '_>) -> Result<u8> {
+async fn redrive(found: &Parts, max: u64, output: &mut Output<'_, '_>) -> Result<u8> {
     // No more than those that were counted: others may come while somebody reads the question.
-    let most = count(parts, State::Dead).await?.min(max);
-    if !output.confirm(&format!("This runs {most} dead letters again."))? {
+    let most = count(&found.parts, State::Dead).await?.min(max);
+    let letters = of(most, "dead letter", "dead letters");
+    if !output.confirm(&format!("This runs {letters} again."))? {
         return Ok(NOT_DONE);
     }
     let mut moved = 0;
-    for Part { queue, .. } in parts {
-        moved += queue.redrive(most - moved).await?;
+    for Part { queue, .. } in &found.parts {
+        let more = queue.redrive(most - moved).await;
+        moved += more.map_err(|error| Error::from(error).after(moved, "dead letters moved"))?;
     }
-    output.done(moved, "dead letters wait again")?;
-    Ok(DONE)
+    report_count(
+        found,
+        moved,
+        ["dead letter waits again", "dead letters wait again"],
+        output,
+    )
 }
 
-async fn purge(parts: &[Part], state: JobState, output: &mut Output<'_, '_>) -> Result<u8> {
+async fn purge(found: &Parts, state: JobState, output: &mut Output<'_, '_>) -> Result<u8> {
     let state = State::from(state);
-    let count = count(parts, state).await?;
-    if !output.confirm(&format!("This removes {count} jobs for good."))? {
+    let count = count(&found.parts, state).await?;
+    let jobs = of(count, "job", "jobs");
+    if !output.confirm(&format!("This removes {jobs} for good."))? {
         return Ok(NOT_DONE);
     }
-    let now = self::count(parts, state).await?;
+    let now = self::count(&found.parts, state).await?;
     if now > count && !output.is_sure() {
         return Err(Error::usage(format!(
             "there are {now} jobs by now, and not {count}: nothing was removed; ask again, or use --yes"
         )));
     }
     let mut removed = 0;
-    for Part { queue, .. } in parts {
-        removed += queue.purge(state).await?;
+    for Part { queue, .. } in &found.parts {
+        let more = queue.purge(state).await;
+        removed += more.map_err(|error| Error::from(error).after(removed, "jobs were removed"))?;
     }
-    output.done(removed, "jobs removed")?;
-    Ok(DONE)
+    report_count(found, removed, ["job removed", "jobs removed"], output)
 }
 
 async fn count(parts: &[Part], state: State) -> Result<u64> {

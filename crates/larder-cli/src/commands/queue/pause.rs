@@ -1,12 +1,12 @@
 //! Pauses a queue, and says which parts of it a command has changed.
 
-use larder_ops::text::shorten;
+use larder_ops::text::{of, shorten};
 use serde_json::json;
 
 use super::partitions::{self, Parts};
 use crate::args::QueueName;
 use crate::commands::{DONE, NOT_DONE};
-use crate::error::Result;
+use crate::error::{Error, Result};
 use crate::output::{Output, escape};
 use crate::target::Target;
 
@@ -16,8 +16,9 @@ pub(super) async fn pause(
     output: &mut Output<'_, '_>,
 ) -> Result<u8> {
     let found = partitions::given(target, named, output).await?;
-    for part in &found.parts {
-        part.queue.pause().await?;
+    for (done, part) in found.parts.iter().enumerate() {
+        let paused = part.queue.pause().await;
+        paused.map_err(|error| Error::from(error).after(done as u64, "queues were paused"))?;
     }
     let note = match (named.partitions, found.is_known) {
         (None, _) => Some(
@@ -49,10 +50,7 @@ pub(super) fn report(
     output: &mut Output<'_, '_>,
 ) -> Result<u8> {
     let labels: Vec<_> = found.parts.iter().map(|part| part.label.as_str()).collect();
-    let code = match found.unreadable.is_empty() {
-        true => DONE,
-        false => NOT_DONE,
-    };
+    let code = code(found);
     if output.is_json() {
         output.json(&json!({
             "done": labels.len(),
@@ -70,8 +68,28 @@ pub(super) fn report(
     Ok(code)
 }
 
+/// Says how many jobs a command has changed, and which queues it could not read.
+pub(super) fn report_count(
+    found: &Parts,
+    count: u64,
+    [one, many]: [&str; 2],
+    output: &mut Output<'_, '_>,
+) -> Result<u8> {
+    let json = json!({ "done": count, "unreadable": found.unreadable });
+    output.either(&json, &of(count, one, many))?;
+    report_unreadable(found, output)?;
+    Ok(code(found))
+}
+
+fn code(found: &Parts) -> u8 {
+    match found.unreadable.is_empty() {
+        true => DONE,
+        false => NOT_DONE,
+    }
+}
+
 /// Says which keys of a queue hold something else.
-pub(super) fn report_unreadable(found: &Parts, output: &mut Output<'_, '_>) -> Result<()> {
+fn report_unreadable(found: &Parts, output: &mut Output<'_, '_>) -> Result<()> {
     if found.unreadable.is_empty() {
         return Ok(());
     }

@@ -163,6 +163,11 @@ impl CheckId {
         Self(id)
     }
 
+    /// Returns whether the check asks the app, and no server.
+    pub fn is_of_app(self) -> bool {
+        !SERVER_CHECKS.iter().any(|check| check.id == self)
+    }
+
     /// Returns the number, such as `L003`.
     pub fn as_str(self) -> &'static str {
         self.0

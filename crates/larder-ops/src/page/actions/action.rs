@@ -2,7 +2,7 @@ use super::limit::Visitor;
 use super::lock::{break_lock, holders, lock};
 use super::queue::queue;
 use super::sessions::{count_signed_in, device_of};
-use super::trouble::{Result, Trouble, told, unasked, unsure, unsure_of_session};
+use super::trouble::{Result, Trouble, refused, told, unasked, unsure, unsure_of_session};
 use crate::page::model::shown;
 use crate::page::numbers::of;
 use crate::page::state::Shared;
@@ -23,8 +23,8 @@ pub(in crate::page) enum Action {
     BreakLock,
 }
 
-/// What the question about all users was about.
-const EVERYONE: &str = "everyone";
+/// What the question about all users was about, before their number.
+const EVERYONE: &str = "everyone ";
 
 /// What an action is done to.
 #[derive(Clone, Debug, Default)]
@@ -151,23 +151,29 @@ impl Action {
             }
             Self::RevokeUser => {
                 let devices = shared.sessions.devices(subject).await.map_err(told)?;
+                if devices.is_empty() {
+                    return Err(refused("This user has no living session any more."));
+                }
                 let sessions = of(devices.len() as u64, "session", "sessions");
                 seen = devices.len().to_string();
                 format!("This ends {sessions} of the user.")
             }
             Self::RevokeEveryone => {
-                seen = EVERYONE.to_owned();
-                let counted = count_signed_in(shared).await;
+                let (count, counted) = count_signed_in(shared).await;
+                seen = format!("{EVERYONE}{count}");
                 format!(
                     "This ends the sessions of all users, who must sign in again, perhaps you too. {counted} \
                      Visitors who are not signed in stay."
                 )
             }
             Self::ResetLimit => {
-                let visitor = Visitor::named(target)?;
-                let used = visitor.look(shared).await?;
-                seen = used.banned_until.to_string();
-                let ban = if used.is_banned() { ", ends a ban" } else { "" };
+                let visitor = Visitor::find(shared, target).await?;
+                seen = visitor.banned_until.to_string();
+                let ban = if visitor.is_banned() {
+                    ", ends a ban"
+                } else {
+                    ""
+                };
                 format!(
                     "This gives 1 visitor the whole quota of '{}' back{ban}, and forgets what it holds.",
                     shown(&target.policy)
@@ -183,6 +189,9 @@ impl Action {
             }
             Self::RedriveQueue => {
                 let dead = queue(shared, subject)?.counts().await.map_err(told)?.dead;
+                if dead == 0 {
+                    return Err(refused("There is no dead letter any more."));
+                }
                 seen = dead.to_string();
                 format!(
                     "This runs {} again.",
@@ -226,15 +235,15 @@ impl Action {
                 revoked.map(|()| devices).map_err(unsure_of_session)
             }
             Self::RevokeEveryone => {
-                if target.seen != EVERYONE {
-                    return Err(unasked());
-                }
+                let counted = target.seen.strip_prefix(EVERYONE);
+                let counted = counted.and_then(|count| count.parse().ok());
+                let counted: u64 = counted.ok_or_else(unasked)?;
                 let revoked = shared.sessions.revoke_everyone().await;
-                revoked.map(|()| 1).map_err(unsure_of_session)
+                revoked.map(|()| counted).map_err(unsure_of_session)
             }
             Self::ResetLimit => {
-                let visitor = Visitor::named(target)?;
                 let banned_until = target.seen()?;
+                let visitor = Visitor::find(shared, target).await?;
                 visitor.reset(shared, banned_until).await
             }
             Self::PurgeUri => {

@@ -43,24 +43,22 @@ pub(super) async fn attempt(
     };
     let (outcome, count) = done;
     let (name, target) = (action.name(), fingerprint(&target.subject));
-    tracing::info!(
-        operator = operator.name(),
-        action = name,
-        target,
-        outcome = outcome.as_str(),
-        count,
-        "an operator acted"
-    );
+    macro_rules! log {
+        ($level:ident, $($text:tt)+) => {
+            tracing::$level!(
+                operator = operator.name(),
+                action = name,
+                target,
+                outcome = outcome.as_str(),
+                count,
+                $($text)+
+            )
+        };
+    }
+    log!(info, "an operator acted");
     let noted = ask(shared.log.note(&operator, name, target.clone(), done)).await;
     if let Err(trouble) = &noted {
-        tracing::warn!(
-            operator = operator.name(),
-            action = name,
-            target,
-            outcome = outcome.as_str(),
-            count,
-            "an action is not in the log: {trouble}"
-        );
+        log!(warn, "an action is not in the log: {trouble}");
     }
     Attempt {
         result,

@@ -153,7 +153,8 @@ async fn confirm(visit: &Visit, action: Action, target: &Target, question: Quest
             empty: "",
         }))
         .with(Block::Form(form));
-    let frame = frame(visit, action.view(), None).await;
+    let mut frame = frame(visit, action.view(), None).await;
+    frame.is_live = false;
     frame.page(StatusCode::OK, &[panel])
 }
 

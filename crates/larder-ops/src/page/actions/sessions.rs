@@ -29,8 +29,8 @@ pub(super) async fn device_of(shared: &Shared, target: &Target) -> Result<Device
         .ok_or_else(|| refused("This session has ended already."))
 }
 
-/// Says how many sessions of users there are. What hinders the count does not hinder their end.
-pub(super) async fn count_signed_in(shared: &Shared) -> String {
+/// Counts the sessions of users, and says it. What hinders the count does not hinder their end.
+pub(super) async fn count_signed_in(shared: &Shared) -> (u64, String) {
     let (mut keys, mut is_all) = (Vec::new(), false);
     if let Some(scan) = shared.store.clone().scan() {
         let note = |new: &[Key]| keys.extend_from_slice(new);
@@ -50,9 +50,11 @@ pub(super) async fn count_signed_in(shared: &Shared) -> String {
         let at = field(shown, "signed_in_us").and_then(|at| at.parse().ok());
         at.is_some_and(|at: i64| at > ended)
     });
-    let sessions = of(signed_in.count() as u64, "session is", "sessions are");
-    match is_all {
+    let count = signed_in.count() as u64;
+    let sessions = of(count, "session is", "sessions are");
+    let text = match is_all {
         true => format!("{sessions} in this store."),
         false => format!("At least {sessions} in this store: not all could be counted."),
-    }
+    };
+    (count, text)
 }

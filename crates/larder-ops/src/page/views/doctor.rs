@@ -135,7 +135,9 @@ pub(super) async fn read(shared: &Shared) -> Vec<Panel> {
         rows.collect(),
         "Nothing is.",
     );
-    let fine = Panel::new("fine", "What is in order", Origin::Store).with(table);
+    let checks = of(report.count(Status::Ok) as u64, "check", "checks");
+    let fine = Panel::new("fine", "What is in order", Origin::Store);
+    let fine = fine.with(table).folded(checks);
     vec![panel, attention, fine]
 }
 

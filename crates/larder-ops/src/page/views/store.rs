@@ -2,14 +2,16 @@ use std::time::Instant;
 
 use futures_util::future::{join, join_all};
 use larder_redis::AdminServer;
+use larder_store::{ErrorKind, Refusal};
+use tokio::time::timeout;
 
-use crate::doctor::bytes;
 use crate::fields::Fields;
 use crate::page::figures::Snapshot;
 use crate::page::model::{Block, Cell, Origin, Panel, Table, Tile, Tone, number, shown, text};
 use crate::page::numbers::{count, percent, seconds};
 use crate::page::patience::{PATIENCE, ask};
 use crate::page::state::Shared;
+use crate::text::bytes;
 use crate::vitals::Vitals;
 
 use super::without_figures;
@@ -128,13 +130,21 @@ async fn row(server: &AdminServer, is_cluster: bool) -> Vec<Cell> {
             false => Cell::Text("–".to_owned()),
         }
     };
-    let (vitals, slots) = join(ask(Vitals::read(server)), slots).await;
+    let (vitals, slots) = join(timeout(PATIENCE, Vitals::read(server)), slots).await;
     let name = Cell::name(server.location());
     let vitals = match vitals {
-        Ok(vitals) => vitals,
-        Err(_) => {
-            let mut row = vec![name, Cell::Badge(Tone::Bad, "does not answer".to_owned())];
-            row.extend((0..8).map(|_| Cell::Text("–".to_owned())));
+        Ok(Ok(vitals)) => vitals,
+        failed => {
+            let state = match failed {
+                // It answers, and the user may not ask it.
+                Ok(Err(error)) if error.kind() == ErrorKind::Refused(Refusal::Denied) => {
+                    Cell::Badge(Tone::Unknown, "refuses INFO".to_owned())
+                }
+                _ => Cell::Badge(Tone::Bad, "does not answer".to_owned()),
+            };
+            let mut row = vec![name, state];
+            row.extend((0..7).map(|_| Cell::Text("–".to_owned())));
+            row.push(slots);
             return row;
         }
     };
@@ -163,7 +173,7 @@ async fn slots(server: &AdminServer) -> Cell {
         let info = server.run(&[b"CLUSTER", b"INFO"]).await?.bytes()?;
         Ok::<_, larder_store::Error>(Fields::parse(&String::from_utf8_lossy(&info)))
     };
-    let Ok(Ok(info)) = tokio::time::timeout(PATIENCE, read).await else {
+    let Ok(Ok(info)) = timeout(PATIENCE, read).await else {
         return Cell::Badge(Tone::Unknown, "unknown".to_owned());
     };
     let count = |name: &str| info.number(name).unwrap_or(0.0);

@@ -19,6 +19,8 @@ fn asked_and_done((asked, done): &(Answer, Answer), question: &str, back: &str) 
         "Cancel",
         "name=\"sure\" value=\"yes\"",
     ]);
+    // Nothing comes up between the question and its button.
+    asked.lacks(&["data-live"]);
     assert_eq!(done.status, StatusCode::SEE_OTHER, "{done:?}");
     assert_eq!(done.headers["location"].to_str().unwrap(), back);
 }
@@ -48,7 +50,7 @@ async fn check(stores: Stores) {
     ]);
     // A fingerprint of each target is all that is kept.
     log.lacks(&["ann", "season", "mail", "films", "example.org", "203.0.113"]);
-    assert_eq!(log.body.matches("<code><bdi>root</bdi></code>").count(), 12);
+    assert_eq!(log.body.matches("<code><bdi>root</bdi></code>").count(), 14);
 }
 
 async fn queues(world: &World) {
@@ -228,18 +230,27 @@ async fn limits(world: &World) {
         assert_eq!(asked.status, StatusCode::CONFLICT, "there is nothing left");
         asked.has(&["has used nothing of this policy"]);
     }
+    // As a layer keeps it.
+    let by_layer = ("ip", VISITOR);
+    for visitor in [VISITOR, "sign-in:ip:203.0.113.7"] {
+        quota.check(by_layer).await.unwrap();
+        let (asked, done) = world.act(&of("sign-in", visitor)).await;
+        assert_eq!(done.status, StatusCode::SEE_OTHER, "{asked:?}");
+        assert!(quota.peek(by_layer).await.unwrap().is_allowed());
+    }
 }
 
 async fn everyone(world: &World) {
     let offer = world.open("sessions").await;
     offer.has(&["value=\"revoke-everyone\"", "Sign everybody out"]);
     let form = [("action", "revoke-everyone"), ("subject", "everybody")];
+    sign_in(&world.store, "cid").await;
     let both = world.act(&form).await;
-    both.0.has(&["1 session is in this store"]);
+    both.0.has(&["2 sessions are in this store"]);
     asked_and_done(
         &both,
         "This ends the sessions of all users",
-        "/ops/sessions?did=revoke-everyone&count=1",
+        "/ops/sessions?did=revoke-everyone&count=2",
     );
     let sessions = Sessions::new(world.store.clone()).unwrap();
     assert_eq!(sessions.devices("bob").await.unwrap().len(), 0);
