@@ -1,5 +1,6 @@
 use proc_macro2::{Span, TokenStream, TokenTree};
-use quote::{ToTokens, format_ident, quote};
+use quote::{ToTokens, quote};
+use syn::ext::IdentExt;
 use syn::spanned::Spanned;
 use syn::visit::Visit;
 use syn::{
@@ -134,6 +135,7 @@ impl Captures {
         let Some(ty) = borrowed else {
             return Ok(());
         };
+        let is_mutable = matches!(&*argument.pat, Pat::Ident(name) if name.mutability.is_some());
         let name = name(argument).ok_or_else(|| {
             Error::new(
                 argument.pat.span(),
@@ -144,9 +146,12 @@ impl Captures {
         if !mentions(body.to_token_stream(), &name) {
             return Ok(());
         }
+        refuse_unnamed(ty)?;
         self.copies
             .extend(quote!(let #name = ::std::borrow::ToOwned::to_owned(#name);));
-        self.bindings.extend(quote!(let #name: &#ty = &#name;));
+        let mutability = is_mutable.then(|| quote!(mut));
+        self.bindings
+            .extend(quote!(let #mutability #name: &#ty = &#name;));
         Ok(())
     }
 }
@@ -163,7 +168,7 @@ fn typed(signature: &Signature) -> impl Iterator<Item = &PatType> {
 
 fn name(argument: &PatType) -> Option<Ident> {
     match &*argument.pat {
-        Pat::Ident(name) if name.subpat.is_none() => Some(format_ident!("{}", name.ident)),
+        Pat::Ident(name) if name.subpat.is_none() => Some(name.ident.clone()),
         _ => None,
     }
 }
@@ -172,10 +177,34 @@ fn name(argument: &PatType) -> Option<Ident> {
 fn mentions(tokens: TokenStream, name: &Ident) -> bool {
     tokens.into_iter().any(|token| match token {
         TokenTree::Ident(ident) => ident == *name,
-        TokenTree::Literal(text) => text.to_string().contains(&format!("{{{name}")),
+        TokenTree::Literal(text) => text.to_string().contains(&format!("{{{}", name.unraw())),
         TokenTree::Group(group) => mentions(group.stream(), name),
         TokenTree::Punct(_) => false,
     })
+}
+
+/// Takes `mut` away from references, which the load copies under the same name: the body has its own.
+pub(crate) fn without_mut(signature: &mut Signature) {
+    for argument in &mut signature.inputs {
+        if let FnArg::Typed(argument) = argument
+            && let (Type::Reference(_), Pat::Ident(name)) = (&*argument.ty, &mut *argument.pat)
+        {
+            name.mutability = None;
+        }
+    }
+}
+
+/// Refuses a type that a copy cannot be declared with.
+fn refuse_unnamed(ty: &Type) -> Result<()> {
+    match ty {
+        Type::Paren(inner) => refuse_unnamed(&inner.elem),
+        Type::ImplTrait(_) | Type::TraitObject(_) => Err(Error::new(
+            ty.span(),
+            "the load copies what this is a reference to: name its type, such as \
+             `T: Clone + Send + Sync + 'static`, or take an `Arc`",
+        )),
+        _ => Ok(()),
+    }
 }
 
 /// Refuses a type that holds a reference, which no copy of it would outlive.

@@ -1,4 +1,4 @@
-use proc_macro2::{Group, TokenStream, TokenTree};
+use proc_macro2::{Group, Span, TokenStream, TokenTree};
 use quote::ToTokens;
 use syn::spanned::Spanned;
 use syn::visit::{self, Visit};
@@ -30,7 +30,7 @@ pub(crate) fn refuse_recursion(body: &Block, name: &Ident, is_method: bool) -> R
 struct Calls<'a> {
     name: &'a Ident,
     is_method: bool,
-    found: Option<proc_macro2::Span>,
+    found: Option<Span>,
 }
 
 impl<'ast> Visit<'ast> for Calls<'_> {
@@ -70,15 +70,27 @@ fn is_self(expr: &Expr) -> bool {
 
 /// Renames `self` in a body, and returns whether it was there.
 ///
-/// A load cannot borrow `self`, and no other variable can have that name.
-pub(crate) fn rename_self(body: &mut Block) -> bool {
-    let mut rename = Rename { found: false };
+/// A load cannot borrow `self`, and no other variable can have that name. In a text such as `"{self}"` it
+/// cannot be renamed, and is refused.
+pub(crate) fn rename_self(body: &mut Block) -> Result<bool> {
+    let mut rename = Rename {
+        found: false,
+        in_text: None,
+    };
     rename.visit_block_mut(body);
-    rename.found
+    match rename.in_text {
+        None => Ok(rename.found),
+        Some(span) => Err(Error::new(
+            span,
+            "the load has a copy of `self`, which a text cannot name: write `{}` and `self` behind it",
+        )),
+    }
 }
 
 struct Rename {
     found: bool,
+    /// Where a text names it.
+    in_text: Option<Span>,
 }
 
 impl VisitMut for Rename {
@@ -119,9 +131,24 @@ impl Rename {
                     inner.set_span(group.span());
                     inner.to_tokens(&mut renamed);
                 }
+                TokenTree::Literal(text) => {
+                    if names_self(&text.to_string()) {
+                        self.in_text.get_or_insert(text.span());
+                    }
+                    text.to_tokens(&mut renamed);
+                }
                 token => token.to_tokens(&mut renamed),
             }
         }
         renamed
     }
+}
+
+/// Returns whether a text has `{self}` or `{self:`, and not `{{self}}`.
+fn names_self(text: &str) -> bool {
+    let mut found = text.match_indices("{self");
+    found.any(|(at, name)| {
+        let is_whole = text[at + name.len()..].starts_with(['}', ':']);
+        is_whole && !text[..at].ends_with('{')
+    })
 }

@@ -2,7 +2,7 @@ use proc_macro2::{Ident, Span, TokenStream};
 use quote::quote;
 use syn::{ItemFn, Result};
 
-use crate::arguments::{Captures, key, read_function};
+use crate::arguments::{Captures, key, read_function, without_mut};
 use crate::body::{refuse_recursion, rename_self};
 use crate::options::Options;
 use crate::output::Output;
@@ -24,7 +24,7 @@ pub(crate) fn expand(
     )?;
     let output = Output::read(signature, options.flag("cache_none")?, cache_crate)?;
     let key_value = key(options.value("key")?, signature)?;
-    let uses_self = rename_self(&mut function.block);
+    let uses_self = rename_self(&mut function.block)?;
     let Captures { copies, bindings } = Captures::plan(&function.sig, &function.block, uses_self)?;
 
     let support = quote!(#cache_crate::attributes);
@@ -47,6 +47,7 @@ pub(crate) fn expand(
     } = function;
     let callers = output.callers;
     sig.output = syn::parse_quote!(-> #callers);
+    without_mut(&mut sig);
     Ok(quote! {
         #(#attrs)*
         #vis #sig {

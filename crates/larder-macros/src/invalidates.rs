@@ -1,6 +1,7 @@
 use proc_macro2::{Ident, Span, TokenStream};
 use quote::quote;
-use syn::{Error, ItemFn, Result, ReturnType};
+use syn::visit_mut::{self, VisitMut};
+use syn::{Error, ItemFn, Result, ReturnType, Type};
 
 use crate::arguments::{key, read_function};
 use crate::options::Options;
@@ -43,7 +44,7 @@ pub(crate) fn expand(
         block,
     } = function;
     let ty = match &sig.output {
-        ReturnType::Type(_, ty) => quote!(#ty),
+        ReturnType::Type(_, ty) => inferred((**ty).clone()),
         ReturnType::Default => quote!(()),
     };
     let finish = if logs_errors {
@@ -54,9 +55,14 @@ pub(crate) fn expand(
     } else {
         quote! {
             let #removal = #removal.finish().await;
-            let #outcome = #outcome?;
-            #removal?;
-            ::core::result::Result::Ok(#outcome)
+            // An error as it is, since a part of its type may be known to the compiler alone.
+            match #outcome {
+                ::core::result::Result::Ok(#outcome) => {
+                    #removal?;
+                    ::core::result::Result::Ok(#outcome)
+                }
+                ::core::result::Result::Err(#outcome) => ::core::result::Result::Err(#outcome),
+            }
         }
     };
     Ok(quote! {
@@ -77,4 +83,19 @@ pub(crate) fn expand(
             #finish
         }
     })
+}
+
+/// Returns a type as a variable can have it: with `_` for each `impl Trait`.
+fn inferred(mut ty: Type) -> TokenStream {
+    struct Infer;
+    impl VisitMut for Infer {
+        fn visit_type_mut(&mut self, ty: &mut Type) {
+            match ty {
+                Type::ImplTrait(_) => *ty = syn::parse_quote!(_),
+                ty => visit_mut::visit_type_mut(self, ty),
+            }
+        }
+    }
+    Infer.visit_type_mut(&mut ty);
+    quote!(#ty)
 }

@@ -1,6 +1,7 @@
-use proc_macro2::TokenStream;
+use proc_macro2::{Span, TokenStream};
 use quote::quote;
 use syn::spanned::Spanned;
+use syn::visit::Visit;
 use syn::{
     Error, GenericArgument, Ident, PathArguments, PathSegment, Result, ReturnType, Signature, Type,
 };
@@ -33,9 +34,9 @@ impl Output {
                 ));
             }
         };
-        if matches!(body, Type::ImplTrait(_)) {
+        if let Some(span) = unnamed(&body) {
             return Err(Error::new(
-                body.span(),
+                span,
                 "a cache needs the type of its values: name it instead of `impl Trait`",
             ));
         }
@@ -75,7 +76,7 @@ impl Output {
         };
         Ok(Self {
             callers: quote!(::core::result::Result<#shared, #cache_crate::LoadError<#error>>),
-            shape: Ident::new(shape, proc_macro2::Span::call_site()),
+            shape: Ident::new(shape, Span::call_site()),
             is_optional,
             body,
         })
@@ -112,6 +113,19 @@ impl<'a> Held<'a> {
             Self::Opaque(tokens) => tokens.clone(),
         }
     }
+}
+
+/// Returns where a type has an `impl Trait`.
+fn unnamed(ty: &Type) -> Option<Span> {
+    struct Find(Option<Span>);
+    impl<'ast> Visit<'ast> for Find {
+        fn visit_type_impl_trait(&mut self, it: &'ast syn::TypeImplTrait) {
+            self.0.get_or_insert(it.span());
+        }
+    }
+    let mut find = Find(None);
+    find.visit_type(ty);
+    find.0
 }
 
 fn last_segment(ty: &Type) -> Option<&PathSegment> {

@@ -141,6 +141,30 @@ fn an_argument_that_a_load_cannot_keep_is_refused() {
         ),
         "give the argument a name",
     );
+    for argument in [
+        "id: &impl Display",
+        "id: &dyn Display",
+        "id: &(dyn Display + Send)",
+    ] {
+        refused(
+            cached(
+                "cache = c, key = 1",
+                &format!("async fn film({argument}) -> Film {{ load(id) }}"),
+            ),
+            "name its type, such as `T: Clone + Send + Sync + 'static`, or take an `Arc`",
+        );
+    }
+    for text in ["{self}", "a {self:?}"] {
+        refused(
+            cached(
+                "cache = c",
+                &format!("async fn film(&self, id: u32) -> Film {{ load(format!(\"{text}\")) }}"),
+            ),
+            "write `{}` and `self` behind it",
+        );
+    }
+    let escaped = "async fn film(&self, id: u32) -> Film { load(format!(\"{{self}} {selfish}\")) }";
+    assert!(cached("cache = c", escaped).is_ok());
     assert!(
         cached(
             "cache = c",
@@ -168,13 +192,15 @@ fn a_return_type_without_a_value_to_cache_is_refused() {
         cached("cache = c", "async fn film(id: u32) { load() }"),
         "add `-> Result<V, E>` or `-> V`",
     );
-    refused(
-        cached(
-            "cache = c",
-            "async fn film(id: u32) -> impl Display { load() }",
-        ),
-        "name it instead of `impl Trait`",
-    );
+    for ty in ["impl Display", "Result<Vec<impl Display>, Error>"] {
+        refused(
+            cached(
+                "cache = c",
+                &format!("async fn film(id: u32) -> {ty} {{ load() }}"),
+            ),
+            "name it instead of `impl Trait`",
+        );
+    }
 }
 
 #[test]

@@ -15,7 +15,8 @@ use crate::{Delivery, Enqueued, NewJob, Queue, Receipt, Settled, Verdict};
 ///
 /// Each partition is a [`Queue`] under a key of its own. A job goes to the partition of its unique key, or of
 /// its group, or of its id. So what is unique, in turn or in order is so within its partition, which all jobs
-/// of the key or the group share; priorities, limits and rates hold for each partition on its own.
+/// of the key or the group share; priorities, limits and rates hold for each partition on its own. Jobs that have
+/// both go by their keys, and are in turn or in order with those of their group in the same partition alone.
 ///
 /// Partitions have a number, and keep their jobs when there are more or fewer of them. When there is one more,
 /// some `1 / (n + 1)` of the keys and groups belong to it, and what waits of them elsewhere is not known there:

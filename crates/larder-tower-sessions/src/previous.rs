@@ -1,3 +1,5 @@
+use time::OffsetDateTime;
+
 use crate::LarderStore;
 
 /// A [`LarderStore`] that moves sessions over from the store that was used before.
@@ -44,6 +46,10 @@ macro_rules! with_previous {
                         // Another request may have just moved it.
                         return SessionStore::load(&self.store, id).await;
                     };
+                    if record.expiry_date <= OffsetDateTime::now_utc() {
+                        // Not each store leaves them out.
+                        return Ok(None);
+                    }
                     record.id = *id;
                     SessionStore::create(&self.store, &mut record).await?;
                     if record.id != *id {

@@ -47,7 +47,10 @@ impl LarderStore {
     /// Writes a session, and returns whether the condition was met.
     async fn put(&self, record: &Written, when: When) -> Result<bool> {
         let Some(ttl) = ttl(record.expiry) else {
-            self.delete(record.id).await?;
+            // A new one that has expired is written nowhere: its id may be another session's.
+            if let When::Present = when {
+                self.delete(record.id).await?;
+            }
             return Ok(true);
         };
         let put = Put::new(

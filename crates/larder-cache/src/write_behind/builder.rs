@@ -114,7 +114,8 @@ impl<K: CacheKey, V: Send + Sync + 'static> WriteBehindBuilder<K, V> {
         self
     }
 
-    /// Sets after how many failed attempts a write is a dead letter. Default: 10.
+    /// Sets after how many attempts a write is a dead letter: those that failed, and those whose process
+    /// ended before it said so. Default: 10.
     pub fn with_max_attempts(mut self, attempts: u32) -> Self {
         self.settings.max_attempts = attempts;
         self
@@ -164,6 +165,7 @@ impl<K: CacheKey, V: Send + Sync + 'static> WriteBehindBuilder<K, V> {
         settings.write_timeout = settings.write_timeout.min(MAX_TIMEOUT);
         settings.full_timeout = settings.full_timeout.min(MAX_TIMEOUT);
         settings.longest_pause = settings.longest_pause.min(MAX_TIMEOUT);
+        settings.poll = settings.poll.min(MAX_TIMEOUT);
         if settings.max_waiting == 0
             || settings.batch == 0
             || settings.write_timeout.is_zero()
@@ -215,7 +217,8 @@ impl<K: CacheKey, V: Send + Sync + 'static> WriteBehindBuilder<K, V> {
             },
         });
         if self.has_worker {
-            let worker = work(Arc::downgrade(&shared), notify);
+            let weak = Arc::downgrade(&shared);
+            let worker = work(move || weak.upgrade(), notify);
             *shared.worker.lock() = Some(spawn(&Handle::current(), worker));
         }
         Ok(WriteBehind { shared })

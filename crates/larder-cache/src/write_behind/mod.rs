@@ -43,8 +43,8 @@ const FULL_PAUSE: Duration = Duration::from_millis(20);
 ///    when its take ends.
 /// 3. Writes of one key are carried out in their order, one at a time. One that waits is replaced by
 ///    a later one of its key, so the source sees the last of them.
-/// 4. A write that fails is tried again, after a pause that doubles. One that fails too often is a
-///    [dead letter](Self::dead_letters).
+/// 4. A write that fails is tried again, after a pause that doubles. One that fails too often, or ends
+///    each process that carries it out, is a [dead letter](Self::dead_letters).
 /// 5. The journal is bounded. When it is full, a write waits for a while, and is then refused.
 ///
 /// A worker that stalls for longer than its take and then goes on may write an older value over a
@@ -307,9 +307,10 @@ impl<K: CacheKey, V: Send + Sync + 'static> Shared<K, V> {
 
     async fn pending(&self, id: Vec<u8>) -> Result<Option<V>> {
         let held = self.run(&Pending(id)).await?;
-        Ok(held
-            .and_then(|held| self.decode(&held))
-            .map(|(_, value)| value))
+        // One of another release is newer than what the source has, too.
+        let unreadable = || error(ErrorKind::Invalid, "the write that waits cannot be read");
+        let value = |held: Vec<u8>| self.decode(&held).map(|it| it.1).ok_or_else(unreadable);
+        held.map(value).transpose()
     }
 
     fn decode(&self, payload: &[u8]) -> Option<(K, V)> {

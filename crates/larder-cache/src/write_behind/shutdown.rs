@@ -5,6 +5,7 @@ use larder_store::Result;
 use tokio::time::{Instant, timeout_at};
 
 use super::journal::InspectJournal;
+use super::worker::work;
 use super::{Shared, WriteBehind};
 use crate::CacheKey;
 use crate::builder::MAX_TIMEOUT;
@@ -29,31 +30,30 @@ impl<K: CacheKey, V: Send + Sync + 'static> WriteBehind<K, V> {
     /// Those of the store, if it does not say what is left.
     ///
     /// # Cancellation
-    /// A dropped call leaves the journal shut down. Writes that it was carrying out are taken again
-    /// when their take ends.
+    /// A dropped call leaves the journal shut down. Writes that it was carrying out itself, as it does
+    /// [without a worker](super::WriteBehindBuilder::without_worker), are taken again when their take
+    /// ends.
     pub async fn shutdown(&self, within: Duration) -> Result<Unwritten> {
-        let shared = &*self.shared;
+        let shared = &self.shared;
         let deadline = Instant::now() + within.min(MAX_TIMEOUT);
         shared.is_closed.store(true, Ordering::Release);
         shared.work.notify_one();
-        let worker = shared.worker.lock().take();
-        if let Some(mut worker) = worker
-            && timeout_at(deadline, &mut worker).await.is_err()
-        {
-            worker.abort();
-        }
+        let mut worker = shared.worker.lock().take();
         let flush = async {
-            loop {
-                let pause = match shared.round().await {
-                    Ok(None) => return,
-                    Ok(Some(next)) => next.min(shared.settings.poll),
-                    Err(_) => shared.settings.first_pause,
-                };
-                tokio::time::sleep(pause).await;
+            let has_worked = match &mut worker {
+                Some(worker) => worker.await.is_ok(),
+                None => false,
+            };
+            if !has_worked {
+                work(|| Some(shared.clone()), shared.work.clone()).await;
             }
         };
         // What is left is reported, whether the time was enough or not.
-        let _ = timeout_at(deadline, flush).await;
+        if timeout_at(deadline, flush).await.is_err()
+            && let Some(worker) = worker
+        {
+            worker.abort();
+        }
         shared.unwritten().await
     }
 

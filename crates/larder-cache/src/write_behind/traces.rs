@@ -38,6 +38,7 @@ fn next(rng: &mut Rng, last: &Last) -> Box<dyn Step> {
                 count: rng.i64(1..3),
                 hold: span,
                 keep: KEEP,
+                max_attempts: rng.i64(1..4),
             };
             let last = last.clone();
             step(take, move |batch, now: Timestamp| {
@@ -123,6 +124,11 @@ async fn every_planted_fault_in_the_lua_of_a_journal_is_caught() {
         (Push::SCRIPT, "  waits(ARGV[1], now)\n", ""),
         (Settle::SCRIPT, "  waits(ARGV[1], now)\n", ""),
         (Take::SCRIPT, "first(KEYS[5])", "first(KEYS[2])"),
+        (
+            Take::SCRIPT,
+            "attempts >= tonumber(ARGV[4])",
+            "attempts > tonumber(ARGV[4])",
+        ),
         (Bury::SCRIPT, "  waits(ARGV[1], now)\n", ""),
         (Pending::SCRIPT, "read(KEYS[1]", "read(KEYS[3]"),
         (Bury::SCRIPT, "it.attempts = 0", ""),

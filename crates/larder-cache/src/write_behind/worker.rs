@@ -1,104 +1,148 @@
+use std::future::pending;
 use std::panic::AssertUnwindSafe;
+use std::pin::pin;
+use std::sync::Arc;
 use std::sync::atomic::Ordering;
-use std::sync::{Arc, Weak};
 use std::time::Duration;
 
 use futures_util::FutureExt;
-use futures_util::future::join_all;
+use futures_util::future::{BoxFuture, Either, select};
 use larder_store::Result;
 use tokio::sync::Notify;
-use tokio::time::timeout;
+use tokio::task::JoinSet;
+use tokio::time::{Instant, timeout, timeout_at};
 
 use super::journal::{Settle, Settled, Take, Taken};
 use super::{QueuedWrite, Shared};
 use crate::CacheKey;
 
-/// Carries out writes until the journal is shut down, or its last handle is dropped.
+/// Carries out writes until the journal is shut down and empty, or its last handle is dropped.
+///
+/// Each has a task of its own: one that takes long holds up no other.
 pub(super) async fn work<K: CacheKey, V: Send + Sync + 'static>(
-    shared: Weak<Shared<K, V>>,
+    shared: impl Fn() -> Option<Arc<Shared<K, V>>>,
     work: Arc<Notify>,
 ) {
-    loop {
-        let Some(shared) = shared.upgrade() else {
-            return;
+    let mut running = JoinSet::new();
+    let mut look_at = Instant::now();
+    while let Some(shared) = shared() {
+        let poll = shared.settings.poll;
+        // A take has room for half a batch at least, so that a busy source costs few of them.
+        let has_room = |running: &JoinSet<()>| running.len() as i64 * 2 <= shared.settings.batch;
+        if has_room(&running) && look_at <= Instant::now() {
+            let next = match shared.begin(&mut running).await {
+                Ok(None) if shared.is_closed.load(Ordering::Acquire) => break,
+                // Another process may add writes, so it looks again in any case.
+                Ok(None) | Err(_) => poll,
+                Ok(Some(next)) => next.min(poll),
+            };
+            look_at = Instant::now() + next;
+        }
+        let until = match has_room(&running) {
+            true => look_at,
+            false => Instant::now() + poll,
         };
-        if shared.is_closed.load(Ordering::Acquire) {
-            return;
-        }
-        let pause = shared.round().await;
-        let pause = pause.map_or(shared.settings.poll, |next| {
-            next.map_or(shared.settings.poll, |next| next.min(shared.settings.poll))
-        });
         drop(shared);
-        if !pause.is_zero() {
-            // Another process may add writes, so it looks again in any case.
-            let _ = timeout(pause, work.notified()).await;
+        if wait(until, &mut running, &work).await {
+            look_at = Instant::now();
         }
+    }
+    // What has just ended is counted.
+    while running.join_next().await.is_some() {}
+}
+
+/// Waits until a write has ended, or there is something to do. Returns whether to look for more at once.
+async fn wait(until: Instant, running: &mut JoinSet<()>, work: &Notify) -> bool {
+    let ended = async {
+        if running.join_next().await.is_none() {
+            pending().await
+        }
+        while running.try_join_next().is_some() {}
+        // Later values of what has ended may wait.
+        running.is_empty()
+    };
+    let next = timeout_at(until, select(pin!(ended), pin!(work.notified())));
+    match next.await {
+        Ok(Either::Left((is_idle, _))) => is_idle,
+        Ok(Either::Right(_)) => true,
+        Err(_) => false,
     }
 }
 
 impl<K: CacheKey, V: Send + Sync + 'static> Shared<K, V> {
-    /// Carries out what is due. Returns how long it is until the next write is due, or None if none
-    /// waits.
-    pub(super) async fn round(&self) -> Result<Option<Duration>> {
+    /// Begins what is due, as far as there is room. Returns how long it is until more may be due, or
+    /// None if no write waits.
+    async fn begin(self: &Arc<Self>, running: &mut JoinSet<()>) -> Result<Option<Duration>> {
+        let room = self.settings.batch - running.len() as i64;
         let take = Take {
-            count: self.settings.batch,
+            count: room,
             hold: self.settings.hold,
             keep: self.settings.keep,
+            // Each write is tried once, whatever the setting says.
+            max_attempts: self.settings.max_attempts.max(1).into(),
         };
         let batch = self.run(&take).await.inspect_err(|error| {
             tracing::debug!(journal = self.journal.as_str(), %error, "the journal was not read");
         })?;
         // By the store's clock: it is `hold` before the take would end.
-        let now = batch.until - self.settings.hold;
+        let (until, now) = (batch.until, batch.until - self.settings.hold);
         self.counts.waiting.set(batch.waiting as f64);
         let age = match batch.oldest {
             -1 => 0.0,
             since => (now - since).max(0) as f64 / 1e6,
         };
         self.counts.oldest.set(age);
-        if batch.writes.is_empty() {
-            return Ok(u64::try_from(batch.next)
-                .ok()
-                .map(|next| Duration::from_micros(next.saturating_sub(now.unsigned_abs()))));
+        if batch.dead > 0 {
+            self.counts.dead.increment(batch.dead);
+            tracing::error!(
+                journal = self.journal.as_str(),
+                count = batch.dead,
+                "writes were begun too often, and nobody said what became of them: they are dead letters"
+            );
         }
-        let until = batch.until;
-        join_all(batch.writes.into_iter().map(|it| self.carry_out(it, until))).await;
-        Ok(Some(Duration::ZERO))
+        let is_full = batch.writes.len() as i64 + batch.dead as i64 >= room;
+        for taken in batch.writes {
+            let shared = self.clone();
+            let task: BoxFuture<'static, ()> =
+                Box::pin(async move { shared.carry_out(taken, until).await });
+            running.spawn(task);
+        }
+        if is_full {
+            return Ok(Some(Duration::ZERO));
+        }
+        let next = u64::try_from(batch.next).ok();
+        Ok(next.map(|next| Duration::from_micros(next.saturating_sub(now.unsigned_abs()))))
     }
 
     /// Gives a write to the source, and says in the journal what became of it.
     async fn carry_out(&self, taken: Taken, until: i64) {
         let attempt = u32::try_from(taken.attempts).unwrap_or(u32::MAX);
-        let mut max_attempts = self.settings.max_attempts;
-        let is_written = match self.decode(&taken.value) {
-            Some((key, value)) => {
-                let write = QueuedWrite {
-                    key,
-                    value,
-                    version: taken.version.unsigned_abs(),
-                    attempt,
-                };
-                // A sink may panic before it returns a future.
-                let written = AssertUnwindSafe(async { (self.sink)(write).await }).catch_unwind();
-                matches!(
-                    timeout(self.settings.write_timeout, written).await,
-                    Ok(Ok(true))
-                )
-            }
-            // Nothing can be made of it, however often it is tried.
-            None => {
-                max_attempts = 0;
-                false
-            }
+        let write = async {
+            // A newer release may have written what cannot be read here, and can read it.
+            let Some((key, value)) = self.decode(&taken.value) else {
+                return false;
+            };
+            let write = QueuedWrite {
+                key,
+                value,
+                version: taken.version.unsigned_abs(),
+                attempt,
+            };
+            (self.sink)(write).await
         };
+        // A type may panic as it is read, and a sink before it returns a future.
+        let written = AssertUnwindSafe(write).catch_unwind();
+        let is_written = matches!(
+            timeout(self.settings.write_timeout, written).await,
+            Ok(Ok(true))
+        );
         let settle = Settle {
             key: taken.key,
             until,
             version: taken.version,
             is_written,
             retry: self.pause(attempt),
-            max_attempts: max_attempts.into(),
+            max_attempts: self.settings.max_attempts.into(),
             keep: self.settings.keep,
         };
         if is_written {

@@ -26,6 +26,9 @@ on_both! {
     gauges_show_what_waits_and_since_when / gauges;
     of_two_writes_that_overlap_the_older_is_not_cached / overlap;
     a_write_that_may_have_been_queued_leaves_no_older_value_cached / unanswered;
+    a_write_that_ends_each_process_that_carries_it_out_is_a_dead_letter / poison;
+    a_write_of_another_release_is_left_for_it_and_hides_the_source / releases;
+    a_write_that_takes_long_holds_up_no_other / slow;
 }
 
 type Behind = WriteBehind<u32, String>;
@@ -416,6 +419,117 @@ async fn unanswered(backend: Backend) {
     switch.clear();
     assert_eq!(behind.unwritten().await.unwrap().waiting, 1);
     until_none_but(&films, "newer").await;
+}
+
+async fn poison(backend: Backend) {
+    let database = Database::default();
+    let writer = start(behind(&backend).without_worker(), &database);
+    writer.write(7, "poison".to_owned()).await.unwrap();
+    // A take ends soon.
+    let process = || {
+        behind(&backend)
+            .with_max_attempts(2)
+            .with_write_timeout(Duration::from_millis(10))
+            .with_timeout(Duration::from_millis(100))
+    };
+    for _ in 0..2 {
+        let gate = Gate::closed();
+        let dies = gate.clone();
+        let sink = move |_| {
+            let dies = dies.clone();
+            async move {
+                dies.pass().await;
+                Ok::<_, Broken>(())
+            }
+        };
+        // It has the time of a test for the write, and ends in the middle of it.
+        let ends = process().with_write_timeout(Duration::from_millis(100));
+        let ends = ends.start(sink).unwrap();
+        gate.arrived().await;
+        let _ = ends.shutdown(Duration::ZERO).await;
+    }
+    let next = start(process(), &database);
+    until(&next, 0, 1).await;
+    assert_eq!(database.count(), 0);
+    assert_eq!(next.dead_letters().await.unwrap()[0].attempts, 2);
+}
+
+async fn releases(backend: Backend) {
+    let counts = Counts::default();
+    let _recording = counts.record();
+    let newer = |worker: bool| {
+        let kind = larder_store::Kind::evictable("newer");
+        let films = larder_cache::Cache::<u32, u64>::builder(kind, crate::support::MINUTE);
+        let films = films.with_far(backend.store.clone()).build().unwrap();
+        let films = WriteBehind::builder("films", films, backend.store.clone())
+            .with_timeout(Duration::from_secs(2))
+            .with_write_timeout(Duration::from_millis(200))
+            .with_poll(Duration::from_millis(20));
+        match worker {
+            true => films,
+            false => films.without_worker(),
+        }
+    };
+    let none = |_| async { Ok::<_, Broken>(()) };
+    let writes = newer(false).start(none).unwrap();
+    writes.write(7, 70).await.unwrap();
+
+    let films = backend.films().build().unwrap();
+    let older = WriteBehind::builder("films", films.clone(), backend.store.clone())
+        .with_timeout(Duration::from_secs(2))
+        .with_poll(Duration::from_millis(20))
+        .with_write_timeout(Duration::from_millis(200))
+        .with_retry(Duration::from_millis(10), Duration::from_millis(20))
+        .with_max_attempts(1_000);
+    let database = Database::default();
+    let older = start(older, &database);
+    let source = || async { Ok::<_, Broken>("old".to_owned()) };
+    assert_eq!(*older.get_or_load(&7, source).await.unwrap().value, "old");
+    assert!(films.get(&7).await.is_none(), "the source is behind");
+    until_ready("the older release has tried", || async {
+        counts.of("larder_write_behind_writes_total films failed") > 0
+    })
+    .await;
+    let written = Arc::new(AtomicBool::new(false));
+    let sees = written.clone();
+    let worker = newer(true).start(move |write: QueuedWrite<u32, u64>| {
+        sees.store((write.key, write.value) == (7, 70), Ordering::SeqCst);
+        async { Ok::<_, Broken>(()) }
+    });
+    let _worker = worker.unwrap();
+    until(&older, 0, 0).await;
+    assert!(written.load(Ordering::SeqCst));
+    assert_eq!(database.count(), 0);
+}
+
+async fn slow(backend: Backend) {
+    let (database, gate) = (Database::default(), Gate::closed());
+    let (written, held) = (database.clone(), gate.clone());
+    let films = behind(&backend)
+        .with_write_timeout(Duration::from_secs(300))
+        .start(move |write: QueuedWrite<u32, String>| {
+            let (written, held) = (written.clone(), held.clone());
+            async move {
+                if write.key == 1 {
+                    held.pass().await;
+                }
+                written.write(write).await
+            }
+        })
+        .unwrap();
+    films.write(1, "slow".to_owned()).await.unwrap();
+    gate.arrived().await;
+    for film in 2..20 {
+        films.write(film, "fast".to_owned()).await.unwrap();
+    }
+    until(&films, 1, 0).await;
+    // The end carries out what is behind it, too.
+    let more = start(behind(&backend).without_worker(), &database);
+    for film in 2..40 {
+        more.write(film, "last".to_owned()).await.unwrap();
+    }
+    let left = films.shutdown(Duration::from_millis(500)).await.unwrap();
+    assert_eq!((left.waiting, left.dead), (1, 0));
 }
 
 /// Somebody else has written to the server, or an earlier release wrote in another form.

@@ -10,7 +10,7 @@ use super::history::PAGE;
 use super::shared::{Place, Shared, Shown};
 use super::{Message, Position, envelope};
 
-/// How soon a look at the history that failed is repeated.
+/// How soon a look at the history that failed is repeated, and one that may find a loss is made.
 const FIRST_RETRY: Duration = Duration::from_millis(100);
 
 /// The task that passes the events of the bus on.
@@ -98,7 +98,10 @@ impl<T: DeserializeOwned> Feed<T> {
         };
         let is_before = here.epoch == at.epoch && at.offset <= here.offset;
         if is_before && at.offset <= self.found {
-            return; // A look has found it before.
+            // A look has found it before. Or the history has lost what that found, and has given its offset to
+            // this message: the next look tells, before others hide it.
+            self.look_at = self.look_at.min(Instant::now() + FIRST_RETRY);
+            return;
         }
         if is_before {
             // The bus has brought this offset before: the history has lost it, and given it to another message.

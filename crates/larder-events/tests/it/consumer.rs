@@ -36,6 +36,18 @@ fn run(
     })
 }
 
+/// An error with a bug.
+#[derive(Debug)]
+struct Awkward;
+
+impl std::fmt::Display for Awkward {
+    fn fmt(&self, _: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
+        panic!("it cannot be shown")
+    }
+}
+
+impl std::error::Error for Awkward {}
+
 on_every_store! { memory_in_real_time, redis_in_real_time;
     async fn a_running_consumer_handles_each_event_and_is_woken_by_an_append(world: World) {
         let (sent, mut seen) = mpsc::unbounded_channel();
@@ -60,15 +72,16 @@ on_every_store! { memory_in_real_time, redis_in_real_time;
             (2, 1) => panic!("the first time it panics"),
             (3, _) => Err(Failure::dead("it is of no use")),
             (4, _) => Err(Failure::retry_after(Duration::from_millis(1))),
+            (5, 1) => Err(Awkward.into()),
             _ => Ok(()),
         });
-        log(&world.store).append_many("all", &[1, 2, 3, 4]).await;
+        log(&world.store).append_many("all", &[1, 2, 3, 4, 5]).await;
         let mut counts = BTreeMap::new();
-        for _ in 0..8 {
+        for _ in 0..10 {
             let event = soon(seen.recv()).await.unwrap();
             counts.insert(event.event, event.count);
         }
-        assert_eq!(counts, BTreeMap::from([(1, 2), (2, 2), (3, 1), (4, 3)]));
+        assert_eq!(counts, BTreeMap::from([(1, 2), (2, 2), (3, 1), (4, 3), (5, 2)]));
         let dead = async || log(&world.store).dead_letters("all", EventId::ZERO, 9).await.unwrap();
         soon(async {
             while dead().await.len() < 2 {
@@ -80,7 +93,7 @@ on_every_store! { memory_in_real_time, redis_in_real_time;
         assert_eq!(reasons[&Some(3)], "it is of no use");
         assert_eq!(reasons[&Some(4)], "too many deliveries");
         let report = run.stop().await;
-        assert_eq!(report, Report { done: 2, retried: 5, dead: 1, ..Report::default() });
+        assert_eq!(report, Report { done: 3, retried: 6, dead: 1, ..Report::default() });
     }
 
     async fn a_consumer_that_stops_hands_back_what_its_handlers_have_not_done(world: World) {

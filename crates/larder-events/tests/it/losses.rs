@@ -97,6 +97,20 @@ async fn a_message_at_an_offset_that_was_used_before_is_told_as_a_gap_and_receiv
 }
 
 #[tokio::test(flavor = "multi_thread", worker_threads = 2)]
+async fn a_message_at_an_offset_that_a_look_had_found_is_told_as_a_gap() {
+    let world = World::redis().await;
+    let topic = topic(&world.store);
+    let last = publish(&topic, 1..=5).await[4];
+    let mut subscriber = topic.subscribe(7_u32).await.unwrap();
+    lose_the_end(&world, last);
+    publish(&topic, 40..=40).await;
+    // It may be one that was announced late, so a look has to tell.
+    assert_eq!(gap(&mut subscriber).await.position.unwrap().offset(), 4);
+    publish(&topic, 41..=41).await;
+    assert_eq!(*message(&mut subscriber).await.value, 41);
+}
+
+#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
 async fn a_history_that_has_lost_its_end_is_told_as_a_gap_by_the_next_look() {
     let world = World::redis().await;
     let looking = topic(&world.store).with_look_every(Duration::from_millis(50));

@@ -120,3 +120,35 @@ async fn a_consumer_goes_on_after_a_store_that_never_answered() {
     assert_eq!((info.groups[0].lag, info.groups[0].pending), (0, 0));
     assert_eq!(running.stop().await.done, 1);
 }
+
+#[tokio::test(start_paused = true)]
+async fn a_consumer_ends_within_half_a_minute_though_the_store_never_answers() {
+    let world = World::memory().await;
+    let (store, switch) = faulty(&world);
+    let (sent, mut seen) = mpsc::unbounded_channel();
+    let consumer = log(&store).group("all", "mail").unwrap().consumer();
+    let running = Running::start(consumer.with_concurrency(2), move |event: Event<u32>| {
+        let _ = sent.send(());
+        async move {
+            sleep(Duration::from_secs(if event.event == 1 {
+                10
+            } else {
+                1_000
+            }))
+            .await;
+            Ok(())
+        }
+    });
+    for event in 1..=2 {
+        log(&world.store).append("all", &event).await.unwrap();
+        soon(seen.recv()).await.unwrap();
+    }
+    switch.set(Trouble::Hang);
+    let told = tokio::time::Instant::now();
+    running.stop().await;
+    assert!(
+        told.elapsed() < Duration::from_secs(30),
+        "{:?}",
+        told.elapsed()
+    );
+}

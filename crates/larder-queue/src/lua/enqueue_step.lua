@@ -30,10 +30,13 @@ if needs then
       local other, key_ends = redis.call('HGET', KEYS[6], k), redis.call('ZSCORE', KEYS[7], k)
       if other and not (key_ends and key_ends + 0 <= at) then
         local j = replaces == 1 and load(other)
-        if j and j.s == 0 then
+        -- A key of this mode is its job's until that is first taken, so one with a place waits yet.
+        if j and (j.s == 0 or j.u == 2) then
           changed = true
-          j.d = due
+          if j.s > 0 and j.g ~= '' then redis.call('ZREM', KEYS[3], waiting(j.g, j.c, j.s, other)) end
+          j.d, j.s = due, 0
           hide(other, j)
+          if j.g ~= '' then offer(j.g) end
           save(other, j)
           redis.call('HSET', KEYS[1], '\0' .. other, body)
         end

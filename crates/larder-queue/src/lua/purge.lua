@@ -1,8 +1,9 @@
 -- ARGV: a part of the record, and how many. Tokens of groups stay: they go with their last job.
 local band, many = ARGV[2], tonumber(ARGV[3])
-local ids = {}
+local ids, members = {}, {}
 if band == 'group' then
-  for i, member in ipairs(redis.call('ZRANGEBYLEX', KEYS[3], '[w', '(x', 'LIMIT', 0, many)) do
+  members = redis.call('ZRANGEBYLEX', KEYS[3], '[w', '(x', 'LIMIT', 0, many)
+  for i, member in ipairs(members) do
     ids[i] = string.sub(member, string.find(member, '%z') + 18)
   end
 elseif band == 'dead' then
@@ -16,7 +17,7 @@ else
     if string.byte(id, 1) ~= 0 then ids[#ids + 1] = id end
   end
 end
-for _, id in ipairs(ids) do
+for i, id in ipairs(ids) do
   changed = true
   if band == 'done' then
     redis.call('ZREM', KEYS[5], id)
@@ -26,6 +27,12 @@ for _, id in ipairs(ids) do
       leave(id, j)
     else
       redis.call('ZREM', KEYS[2], id)
+      -- Otherwise it would be found again, for ever.
+      local member = members[i]
+      if member then
+        redis.call('ZREM', KEYS[3], member)
+        offer(string.sub(member, 2, string.find(member, '%z') - 1))
+      end
     end
     redis.call('ZREM', KEYS[4], id)
     forget(id)

@@ -45,7 +45,8 @@
 //!
 //! # Deployment caveat
 //! A process that is stopped for more than an hour between its look at the record and its enqueue may enqueue
-//! a tick again.
+//! a tick again. Where the job has a unique key of its own, it may once the queue has forgotten the id of the
+//! tick: see [`Queue::with_retention`] and [`Queue::with_max_done`].
 
 #[cfg(feature = "cron")]
 mod cron;

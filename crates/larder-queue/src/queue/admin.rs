@@ -77,23 +77,30 @@ impl Queue {
 
     /// Removes all jobs of a state, and returns how many it removed.
     ///
-    /// Holders of jobs that run lose their leases. It takes one round trip for each 100.
+    /// Holders of jobs that run lose their leases. What begins to run meanwhile is not removed, so it removes as
+    /// many as run when it begins. It takes one round trip for each 100, and one more for those that run.
     ///
     /// # Errors
     /// Those of the store. Earlier round trips were carried out.
     pub async fn purge(&self, state: State) -> Result<u64> {
+        // Workers go on: each job that is removed makes room for one that waits.
+        let most = match state {
+            State::Running => self.counts().await?.running,
+            _ => u64::MAX,
+        };
         let mut removed = 0;
         // Groups first: the tokens that stand for them are gone then.
         for band in state.bands().iter().rev() {
-            loop {
+            while removed < most {
+                let many = (most - removed).min(u64::from(CHUNK)) as u32;
                 let purge = Purge {
                     settings: self.settings,
                     band: *band,
-                    many: CHUNK,
+                    many,
                 };
                 let now = self.run(&purge).await?;
                 removed += now;
-                if now < u64::from(CHUNK) {
+                if now < u64::from(many) {
                     break;
                 }
             }

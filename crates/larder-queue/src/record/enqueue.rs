@@ -231,17 +231,24 @@ fn owner(work: &Work<'_>, item: &Item) -> Option<Arc<str>> {
     work.held.unique.get(key).filter(|_| !has_ended).cloned()
 }
 
-/// Replaces the content of a job that has not started, and begins its delay anew.
+/// Replaces the content of a job that was not taken yet, and begins its delay anew.
 fn replace(work: &mut Work<'_>, item: &Item, other: &Arc<str>, due: i64) {
     let Some(mut job) = work.held.jobs.get(other).cloned() else {
         return;
     };
-    if job.place > 0 || work.held.scheduled.score(other).is_none() {
+    // A key of this mode is its job's until that is first taken, so one with a place waits yet.
+    if job.place > 0 && job.mode != Mode::UntilStarted {
         return;
     }
     work.has_changed = true;
-    job.due = due;
+    if let Some(group) = &job.group {
+        work.stops_waiting(group, other, &job);
+    }
+    (job.due, job.place) = (due, 0);
     job.body = item.body.clone();
     work.hide(other, &mut job);
+    if let Some(group) = &job.group {
+        work.offer(group);
+    }
     work.held.jobs.insert(other.clone(), job);
 }

@@ -128,6 +128,8 @@ impl JobContext {
 
     /// Extends the lease to `lease` from now on, and returns whether it is still held. One round trip.
     ///
+    /// One that lasts longer as it is stays as it is.
+    ///
     /// The worker renews leases by itself; this is for work during which it cannot, such as a long
     /// computation that blocks the runtime.
     ///

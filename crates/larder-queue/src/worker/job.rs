@@ -1,7 +1,7 @@
 //! The run of one job: from its lease to the queue's answer.
 
 use std::any::Any;
-use std::panic::AssertUnwindSafe;
+use std::panic::{AssertUnwindSafe, catch_unwind};
 use std::sync::Arc;
 use std::time::Duration;
 
@@ -133,7 +133,10 @@ fn decide(running: &Running, context: &JobContext, returned: Returned) -> Verdic
     if context.is_interrupted() && error.kind() == JobErrorKind::Retry {
         return release();
     }
-    let reason = error.to_string();
+    // It is the application's code that writes it. A panic here would leave the lease to be renewed for ever.
+    let reason = catch_unwind(AssertUnwindSafe(|| error.to_string()));
+    let reason =
+        reason.unwrap_or_else(|_| "the handler failed, and its error cannot be shown".into());
     let delay = match error.kind() {
         JobErrorKind::Snooze(delay) => {
             return Verdict::Release {
@@ -142,7 +145,7 @@ fn decide(running: &Running, context: &JobContext, returned: Returned) -> Verdic
             };
         }
         JobErrorKind::Dead => {
-            tracing::error!(error = %error, "the job failed for good");
+            tracing::error!(error = reason, "the job failed for good");
             return Verdict::Reject { reason };
         }
         JobErrorKind::RetryAfter(delay) => delay,
@@ -151,7 +154,11 @@ fn decide(running: &Running, context: &JobContext, returned: Returned) -> Verdic
             backoff.pause(context.attempt(), rand::random())
         }
     };
-    tracing::warn!(error = %error, attempt = context.attempt(), "the job failed");
+    tracing::warn!(
+        error = reason,
+        attempt = context.attempt(),
+        "the job failed"
+    );
     Verdict::Nack { delay, reason }
 }
 

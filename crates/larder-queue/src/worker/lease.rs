@@ -9,6 +9,7 @@ use tokio::time::{Instant, sleep_until};
 
 use super::progress::{Report, Reports};
 use super::settle::in_time;
+use crate::new_job::micros;
 use crate::{MAX_BATCH, MAX_DELAY, Queue, Receipt, Settled, Verdict};
 
 /// The lease of a job that runs, and its end by this process's own clock.
@@ -287,6 +288,9 @@ pub(super) async fn extend(queue: &Queue, lease: &Lease, by: Ttl) -> Result<Sett
     let by = by.min(Ttl::from_secs(MAX_DELAY.as_secs()));
     let _turn = lease.turn.lock().await;
     let started = Instant::now();
+    // A shorter one would end before its next renewal, which is planned by the lease that is held.
+    let left = lease.ends().saturating_duration_since(started);
+    let by = by.max(Ttl::covering_micros(micros(left)));
     let answer = in_time(queue.extend(&lease.receipt, by)).await?;
     lease.extended(answer, started, by.into());
     Ok(answer)

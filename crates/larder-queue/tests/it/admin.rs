@@ -1,9 +1,11 @@
 //! What people and tools do with a queue.
 
-use larder_queue::{Cancelled, JobId, Settled, State};
+use larder_queue::{Cancelled, JobId, NewJob, Settled, State};
+use larder_test::faulty::Trouble;
 use larder_worlds::on_every_store;
 
 use crate::support::{add, ids, job, one, queue_of, secs, take};
+use crate::worker::support::World;
 
 on_every_store! { memory, redis;
     async fn a_paused_queue_gives_nothing_until_it_is_resumed(world: World) {
@@ -139,4 +141,28 @@ on_every_store! { memory, redis;
         assert_eq!(queue.counts().await.unwrap().done, 3);
         add(&queue, job("0")).await;
     }
+}
+
+/// Workers whose jobs are removed take the next ones.
+#[tokio::test(start_paused = true)]
+async fn a_purge_of_what_runs_leaves_what_waits() {
+    let world = World::paused();
+    let queue = world.queue();
+    for added in queue
+        .enqueue_many((0..1_000).map(|_| NewJob::raw("a", "")))
+        .await
+    {
+        added.unwrap();
+    }
+    assert_eq!(take(&queue, 128).await.len(), 128);
+    world.switch.set(Trouble::Delay(secs(1)));
+    let workers = queue.clone();
+    let workers = tokio::spawn(async move {
+        loop {
+            take(&workers, 100).await;
+        }
+    });
+    let removed = queue.purge(State::Running).await.unwrap();
+    workers.abort();
+    assert!((128..400).contains(&removed), "{removed}");
 }

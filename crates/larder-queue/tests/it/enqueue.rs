@@ -2,7 +2,7 @@
 
 use std::time::{Duration, UNIX_EPOCH};
 
-use larder_queue::{Enqueued, JobId, NewJob, PayloadError, Priority, Until};
+use larder_queue::{Enqueued, JobId, NewJob, PayloadError, Priority, State, Until};
 use larder_store::{ErrorKind, Refusal, Ttl};
 use larder_worlds::on_every_store;
 use serde::{Deserialize, Serialize};
@@ -140,6 +140,33 @@ on_every_store! { memory, redis;
         assert_eq!(taken.job::<Mail>().unwrap(), mail("c"));
         // What comes while it runs is a job of its own.
         assert!(matches!(queue.enqueue(new("d")).await.unwrap(), Enqueued::New(_)));
+    }
+
+    async fn a_debounced_job_that_is_due_and_not_taken_yet_gets_the_newest_payload(world: World) {
+        let queue = queue_of(&world).with_ordered_groups();
+        for group in [None, Some("g")] {
+            let new = |to: &str| {
+                let new = NewJob::new(&mail(to)).debounce("index", secs(10));
+                group.iter().fold(new, |new, group| new.group(group))
+            };
+            // All workers are at work: this job is taken in its place, and the other one comes due behind it.
+            for id in ["one", "two"] {
+                add(&queue, job(id).priority(Priority::Urgent)).await;
+            }
+            let first = queue.enqueue(new("a")).await.unwrap();
+            world.advance(secs(10));
+            assert_eq!(ids(&queue, 1).await, ["one"]);
+            let reply = queue.enqueue(new("b")).await.unwrap();
+            assert_eq!(reply, Enqueued::Duplicate(first.id().clone()));
+            assert_eq!(ids(&queue, 9).await, ["two"]);
+            world.advance(secs(10));
+            let taken = one(&queue).await;
+            assert_eq!(taken.job::<Mail>().unwrap(), mail("b"));
+            assert_eq!((taken.id(), taken.attempt()), (first.id(), 1));
+            for state in [State::Running, State::Waiting, State::Scheduled] {
+                queue.purge(state).await.unwrap();
+            }
+        }
     }
 
     async fn many_jobs_are_enqueued_in_order_with_a_result_each(world: World) {

@@ -115,6 +115,31 @@ async fn a_job_that_cannot_be_read_holds_up_no_other() {
 }
 
 #[tokio::test(flavor = "multi_thread", worker_threads = 2)]
+async fn jobs_of_groups_that_cannot_be_read_are_purged_like_others() {
+    let redis = OnRedis::start().await;
+    let queue = redis.queue();
+    let ids: Vec<_> = (0..120).map(|number| number.to_string()).collect();
+    for added in queue
+        .enqueue_many(ids.iter().map(|id| job(id).group("g")))
+        .await
+    {
+        added.unwrap();
+    }
+    for added in queue
+        .enqueue_many((0..150).map(|_| NewJob::raw("a", "")))
+        .await
+    {
+        added.unwrap();
+    }
+    let mut garbage: Vec<&[u8]> = vec![b"HSET", b"queue:{test}"];
+    garbage.extend(ids.iter().flat_map(|id| [id.as_bytes(), b"x"]));
+    redis.set(&garbage);
+    let purge = tokio::time::timeout(secs(20), queue.purge(State::Waiting));
+    assert_eq!(purge.await.expect("it ends").unwrap(), 270);
+    assert_eq!(queue.counts().await.unwrap().waiting, 0);
+}
+
+#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
 async fn what_a_queue_knows_of_itself_is_begun_anew_if_it_is_garbage() {
     let redis = OnRedis::start().await;
     let queue = redis.queue();

@@ -142,6 +142,28 @@ async fn a_new_session_whose_id_is_taken_gets_another_id() {
     }
 }
 
+#[tokio::test]
+async fn a_session_that_has_expired_takes_the_place_of_no_other() {
+    for World { sessions, .. } in World::both().await {
+        let mut first = record(HOUR);
+        sessions.create(&mut first).await.unwrap();
+        let mut expired = record(Duration::ZERO);
+        expired.id = first.id;
+        sessions.create(&mut expired).await.unwrap();
+        assert_eq!(sessions.load(&first.id).await.unwrap(), Some(first));
+        // The store that was used before may return what has expired.
+        let record = record(Duration::ZERO);
+        let (id, looks, fails) = (record.id, Arc::default(), false);
+        let old = Leaving {
+            record,
+            looks,
+            fails,
+        };
+        let moved = sessions.with_previous(old).load(&id).await;
+        assert_eq!(moved.unwrap(), None);
+    }
+}
+
 fn key(id: &Id) -> Key {
     let digest = Sha256::new()
         .chain_update(b"larder-tower-sessions:")

@@ -70,9 +70,28 @@ impl Films {
     async fn touch(&self, id: u32) {}
 
     #[invalidates(cache = self.titles)]
+    async fn shown(&self, id: u32) -> Result<impl std::fmt::Display, Failure> {
+        let text: Result<u32, Failure> = if id == 0 {
+            Err(Failure::Rejected)
+        } else {
+            Ok(id)
+        };
+        Ok(text?)
+    }
+
+    #[invalidates(cache = self.titles)]
     async fn hang(&self, id: u32) -> Result<(), Failure> {
         pending().await
     }
+}
+
+#[tokio::test]
+async fn a_change_may_return_a_type_without_a_name() {
+    let films = films();
+    films.warm().await;
+    assert_eq!(films.shown(1).await.unwrap().to_string(), "1");
+    assert!(films.titles.get_near(&1).is_none());
+    assert!(films.shown(0).await.is_err());
 }
 
 #[tokio::test]

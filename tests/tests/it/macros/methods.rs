@@ -68,6 +68,11 @@ impl Films {
         name.len() + usize::from(year)
     }
 
+    #[cached(cache = self.titles)]
+    async fn by_type(&self, r#type: u32) -> String {
+        r#type.to_string()
+    }
+
     #[cached(cache = self.by_name, key = (name.clone(), 0))]
     async fn moved(&self, mut name: String) -> usize {
         name.push('!');
@@ -131,6 +136,21 @@ where
 {
     runs.add();
     name.to_uppercase() + &how.to_string()
+}
+
+#[cached(cache = cache, key = (r#type.to_owned(), r#as))]
+async fn tail(cache: &Cache<(String, u16), usize>, mut r#type: &str, r#as: u16) -> usize {
+    while let Some(rest) = r#type.strip_prefix('/') {
+        r#type = rest;
+    }
+    r#type.len() + usize::from(r#as)
+}
+
+#[tokio::test]
+async fn an_argument_may_have_a_raw_name_and_be_mutable() {
+    let cache = near();
+    assert_eq!(*tail(&cache, "///film", 1).await.unwrap(), 5);
+    assert_eq!(*films().by_type(7).await.unwrap(), "7");
 }
 
 #[tokio::test]

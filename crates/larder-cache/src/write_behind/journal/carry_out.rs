@@ -20,6 +20,8 @@ pub(crate) struct Batch {
     /// When the next write is due, or -1.
     pub(crate) next: i64,
     pub(crate) writes: Vec<Taken>,
+    /// How many became dead letters: whoever had them last has not said what became of them.
+    pub(crate) dead: u64,
     /// How many writes wait, those included that are taken.
     pub(crate) waiting: i64,
     /// Since when the oldest of them waits, or -1.
@@ -27,10 +29,11 @@ pub(crate) struct Batch {
 }
 
 impl Batch {
-    fn of(journal: Option<&Journal>, until: i64, writes: Vec<Taken>) -> Self {
+    fn of(journal: Option<&Journal>, until: i64, (writes, dead): (Vec<Taken>, u64)) -> Self {
         let waiting = journal.map_or(0, |it| it.waiting.len());
         Self {
             until,
+            dead,
             next: journal.map_or(-1, Journal::next),
             writes,
             waiting: i64::try_from(waiting).unwrap_or(i64::MAX),
@@ -39,10 +42,11 @@ impl Batch {
     }
 }
 
-/// Takes writes that are due, for a while.
+/// Takes writes that are due, for a while. One that was begun too often is a dead letter.
 #[derive(Clone, Debug)]
 pub(crate) struct Take {
     pub(crate) count: i64,
+    pub(crate) max_attempts: i64,
     pub(crate) hold: i64,
     pub(crate) keep: i64,
 }
@@ -57,49 +61,51 @@ impl Program for Take {
         args.int(self.count);
         args.int(self.hold);
         args.int(self.keep);
+        args.int(self.max_attempts);
     }
 
     fn step(&self, record: &mut Slot<'_, Journal>, now: Timestamp) -> Batch {
         let now = now.as_micros();
         let until = now + self.hold;
-        let mut due: Vec<_> = record
-            .get()
-            .into_iter()
-            .flat_map(|it| &it.waiting)
-            .filter(|(_, it)| it.due <= now)
-            .map(|(key, it)| (it.due, key.clone()))
-            .collect();
-        due.sort_unstable();
-        due.truncate(usize::try_from(self.count).unwrap_or(0));
-        if due.is_empty() {
-            return Batch::of(record.get(), until, Vec::new());
-        }
-        let mut writes = Vec::with_capacity(due.len());
-        if let Some(journal) = record.update(kept(self.keep)) {
-            for (_, key) in due {
-                if let Some(it) = journal.waiting.get_mut(&key) {
-                    it.attempts += 1;
-                    it.due = until;
-                    writes.push(Taken {
-                        key,
-                        version: it.version,
-                        attempts: it.attempts,
-                        value: it.value.clone(),
-                    });
+        let count = usize::try_from(self.count).unwrap_or(0);
+        let due = record.get().into_iter().flat_map(|it| &it.due);
+        let due = due.take_while(|(due, _)| *due <= now).take(count);
+        let due: Vec<_> = due.map(|(_, key)| key.clone()).collect();
+        let (mut writes, mut dead) = (Vec::with_capacity(due.len()), 0);
+        if !due.is_empty()
+            && let Some(journal) = record.update(kept(self.keep))
+        {
+            for key in due {
+                let Some(mut it) = journal.remove(&key) else {
+                    continue;
+                };
+                if it.attempts >= self.max_attempts {
+                    journal.dead.insert(key, it);
+                    dead += 1;
+                    continue;
                 }
+                (it.attempts, it.due) = (it.attempts + 1, until);
+                writes.push(Taken {
+                    key: key.clone(),
+                    version: it.version,
+                    attempts: it.attempts,
+                    value: it.value.clone(),
+                });
+                journal.insert(key, it);
             }
         }
-        Batch::of(record.get(), until, writes)
+        Batch::of(record.get(), until, (writes, dead))
     }
 
     fn reply(&self, wire: Wire) -> Result<Batch> {
-        let [until, next, writes, dropped, waiting, oldest] = wire.array()?;
+        let [until, next, writes, dropped, dead, waiting, oldest] = wire.array()?;
         for _ in 0..dropped.int()? {
             count_poisoned(Journal::KIND);
         }
         Ok(Batch {
             until: until.int()?,
             next: next.int()?,
+            dead: dead.read()?,
             waiting: waiting.int()?,
             oldest: oldest.int()?,
             writes: writes
@@ -176,22 +182,23 @@ impl Program for Settle {
         let Some(journal) = record.update(kept(self.keep)) else {
             return Settled::Late;
         };
-        let Some(held) = journal.waiting.get_mut(&self.key) else {
+        let Some(mut held) = journal.remove(&self.key) else {
             return Settled::Late;
         };
         let is_last = held.version == self.version;
+        let now = now.as_micros();
         if self.is_written && is_last {
-            journal.waiting.remove(&self.key);
-        } else if self.is_written {
-            (held.due, held.since) = (now.as_micros(), now.as_micros());
-        } else if is_last && held.attempts >= self.max_attempts {
-            if let Some((key, held)) = journal.waiting.remove_entry(&self.key) {
-                journal.dead.insert(key, held);
-            }
-            return Settled::Dead;
-        } else {
-            held.due = now.as_micros() + self.retry;
+            return Settled::Done;
         }
+        if !self.is_written && is_last && held.attempts >= self.max_attempts {
+            journal.dead.insert(self.key.clone(), held);
+            return Settled::Dead;
+        }
+        match self.is_written {
+            true => (held.due, held.since) = (now, now),
+            false => held.due = now + self.retry,
+        }
+        journal.insert(self.key.clone(), held);
         Settled::Done
     }
 

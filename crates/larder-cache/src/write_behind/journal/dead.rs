@@ -69,7 +69,7 @@ impl Program for Bury {
         };
         if self.tries_again {
             (it.attempts, it.due, it.since) = (0, now.as_micros(), now.as_micros());
-            journal.waiting.insert(key, it);
+            journal.insert(key, it);
         }
         true
     }

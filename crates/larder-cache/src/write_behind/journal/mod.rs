@@ -1,4 +1,4 @@
-use std::collections::BTreeMap;
+use std::collections::{BTreeMap, BTreeSet};
 
 use larder_store::program::{Args, Effect, Inspection, Program, Record, Script, Slot, Wire};
 use larder_store::{Kind, Result, Timestamp, Ttl};
@@ -27,9 +27,16 @@ pub(crate) use dead::{Bury, Dead};
 #[derive(Default)]
 pub struct Journal {
     waiting: BTreeMap<Vec<u8>, Waiting>,
+    /// When each write that waits is due.
+    due: Moments,
+    /// Since when each of them waits.
+    since: Moments,
     dead: BTreeMap<Vec<u8>, Waiting>,
     last: i64,
 }
+
+/// Keys by a moment, as a sorted set of Redis: so a step looks at no more writes than it takes.
+type Moments = BTreeSet<(i64, Vec<u8>)>;
 
 struct Waiting {
     version: i64,
@@ -50,12 +57,27 @@ impl Record for Journal {
 impl Journal {
     /// Returns when the first write is due, or -1.
     fn next(&self) -> i64 {
-        self.waiting.values().map(|it| it.due).min().unwrap_or(-1)
+        self.due.first().map_or(-1, |(due, _)| *due)
     }
 
     /// Returns since when the oldest write waits, or -1.
     fn oldest(&self) -> i64 {
-        self.waiting.values().map(|it| it.since).min().unwrap_or(-1)
+        self.since.first().map_or(-1, |(since, _)| *since)
+    }
+
+    /// Adds a write that waits, or replaces that of its key.
+    fn insert(&mut self, key: Vec<u8>, it: Waiting) {
+        self.remove(&key);
+        self.due.insert((it.due, key.clone()));
+        self.since.insert((it.since, key.clone()));
+        self.waiting.insert(key, it);
+    }
+
+    fn remove(&mut self, key: &[u8]) -> Option<Waiting> {
+        let (key, it) = self.waiting.remove_entry(key)?;
+        self.since.remove(&(it.since, key.clone()));
+        self.due.remove(&(it.due, key));
+        Some(it)
     }
 }
 
@@ -111,7 +133,7 @@ impl Program for Push {
             since,
             value: self.value.clone(),
         };
-        journal.waiting.insert(self.key.clone(), waiting);
+        journal.insert(self.key.clone(), waiting);
         Some(journal.last)
     }
 

@@ -1,10 +1,16 @@
--- ARGV: how many; for how long they are taken, and how long the journal is kept, in microseconds.
+-- ARGV: how many; for how long they are taken, and how long the journal is kept, in microseconds; after how
+-- many attempts a write is dead.
 local now = now()
 local until_ = now + tonumber(ARGV[2])
-local taken, dropped = {}, 0
+local taken, dropped, dead = {}, 0, 0
 for _, key in ipairs(redis.call('ZRANGEBYSCORE', KEYS[2], '-inf', num(now), 'LIMIT', '0', ARGV[1])) do
   local held = read(KEYS[1], key)
-  if held then
+  if held and held.attempts >= tonumber(ARGV[4]) then
+    -- Whoever had it last has not said what became of it: it may end each process that takes it.
+    write(KEYS[3], key, held)
+    ends(key)
+    dead = dead + 1
+  elseif held then
     held.attempts = held.attempts + 1
     write(KEYS[1], key, held)
     redis.call('ZADD', KEYS[2], num(until_), key)
@@ -21,9 +27,9 @@ for _, key in ipairs(redis.call('ZRANGE', KEYS[5], '0', '15')) do
   if redis.call('HEXISTS', KEYS[1], key) == 1 then break end
   redis.call('ZREM', KEYS[5], key)
 end
-if #taken > 0 then keep(tonumber(ARGV[3])) end
+if #taken + dead > 0 then keep(tonumber(ARGV[3])) end
 local function first(set)
   local score = redis.call('ZRANGE', set, '0', '0', 'WITHSCORES')[2]
   return score and num(tonumber(score)) or '-1'
 end
-return {num(until_), first(KEYS[2]), taken, dropped, num(redis.call('HLEN', KEYS[1])), first(KEYS[5])}
+return {num(until_), first(KEYS[2]), taken, dropped, dead, num(redis.call('HLEN', KEYS[1])), first(KEYS[5])}

@@ -1,5 +1,6 @@
 //! A consumer that runs a handler.
 
+mod calls;
 mod event;
 mod running;
 mod settling;
@@ -47,7 +48,7 @@ impl Default for Settings {
         Self {
             concurrency: NonZeroU32::MIN,
             backoff: Duration::from_secs(1),
-            grace: Duration::from_secs(30),
+            grace: Duration::from_secs(25),
         }
     }
 }
@@ -70,7 +71,8 @@ impl<T> Consumer<T> {
         self
     }
 
-    /// Sets how long handlers may go on after the consumer is to stop. The default is 30 seconds.
+    /// Sets how long handlers may go on after the consumer is to stop. The default is 25 seconds, so that it
+    /// ends within the 30 that orchestrators give: the store is tried for 3 seconds more.
     #[must_use]
     pub fn with_grace(mut self, grace: Duration) -> Self {
         self.settings.grace = grace;
@@ -112,7 +114,13 @@ impl<T: DeserializeOwned + Send + 'static> Consumer<T> {
         R: Future<Output = Result<(), Failure>> + Send + 'static,
     {
         let mut running = Running::new(self);
-        running.work(shutdown, Arc::new(handler)).await;
+        let (calls, grace) = (running.calls.clone(), running.consumer.settings.grace);
+        let told = async {
+            shutdown.await;
+            calls.stop(grace);
+        };
+        // Beside each other, so that a store that hangs does not hide the end.
+        tokio::join!(told, running.work(Arc::new(handler)));
         running.finish().await;
         running.remove().await;
         running.report

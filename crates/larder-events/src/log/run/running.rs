@@ -4,19 +4,16 @@ use std::pin::pin;
 use std::sync::Arc;
 use std::time::Duration;
 
-use larder_layer::StoreTimeout;
 use larder_store::Result;
 use serde::de::DeserializeOwned;
 use tokio::task::{Id, JoinError, JoinSet};
-use tokio::time::{Instant, sleep, sleep_until, timeout, timeout_at};
+use tokio::time::{Instant, sleep_until, timeout_at};
 
+use super::calls::Calls;
 use super::{Event, Failure, Report};
 use crate::log::consumer::after;
 use crate::log::settle::{Held, What};
 use crate::log::{Batch, Consumer};
-
-/// The longest that the consumer waits for the store. Most enforce less themselves.
-const STORE_TIMEOUT: Duration = Duration::from_secs(10);
 
 /// How long handlers that are aborted may take to go.
 const LAST: Duration = Duration::from_secs(1);
@@ -40,7 +37,7 @@ pub(super) struct Running<T> {
     renew_at: Instant,
     /// The pause after the next error of the store.
     retry: Duration,
-    pub(super) timeout: StoreTimeout,
+    pub(super) calls: Calls,
 }
 
 /// The outcome of a handler, by its task.
@@ -56,8 +53,8 @@ enum Cause {
 
 impl<T: DeserializeOwned + Send + 'static> Running<T> {
     pub(super) fn new(consumer: Consumer<T>) -> Self {
-        let store_deadline = consumer.group.log.programs.timeout();
         Self {
+            calls: Calls::new(consumer.group.log.programs.timeout()),
             consumer,
             tasks: JoinSet::new(),
             held: HashMap::new(),
@@ -65,20 +62,15 @@ impl<T: DeserializeOwned + Send + 'static> Running<T> {
             look_at: Instant::now(),
             renew_at: Instant::now(),
             retry: FIRST_RETRY,
-            timeout: StoreTimeout::new(STORE_TIMEOUT, store_deadline),
         }
     }
 
     /// Gives events to the handler until it is told to stop.
-    pub(super) async fn work<F, R>(
-        &mut self,
-        shutdown: impl Future<Output = ()> + Send,
-        handler: Arc<F>,
-    ) where
+    pub(super) async fn work<F, R>(&mut self, handler: Arc<F>)
+    where
         F: Fn(Event<T>) -> R + Send + Sync + 'static,
         R: Future<Output = Result<(), Failure>> + Send + 'static,
     {
-        let mut shutdown = pin!(shutdown);
         loop {
             let room = self.consumer.settings.concurrency.get() - self.held.len() as u32;
             if room > 0 && self.look_at <= Instant::now() {
@@ -88,11 +80,14 @@ impl<T: DeserializeOwned + Send + 'static> Running<T> {
             // A wake says nothing of whether the store can be read again.
             let is_heard = has_room && self.retry == FIRST_RETRY;
             let Self {
-                consumer, tasks, ..
+                consumer,
+                tasks,
+                calls,
+                ..
             } = self;
             let cause = tokio::select! {
                 biased;
-                () = &mut shutdown => Cause::Stop,
+                _ = calls.told() => Cause::Stop,
                 Some(finished) = tasks.join_next_with_id() => Cause::Finished(finished),
                 () = sleep_until(self.renew_at), if !self.held.is_empty() => Cause::Renew,
                 () = consumer.woken(), if is_heard => Cause::Look,
@@ -113,13 +108,11 @@ impl<T: DeserializeOwned + Send + 'static> Running<T> {
             Ok(force) => force.take(),
             Err(poisoned) => poisoned.into_inner().take(),
         };
-        let grace = self.consumer.settings.grace;
+        let end = self.calls.told().await;
         let mut over = pin!(async {
             match &mut force {
-                Some(force) => {
-                    let _ = timeout(grace, force).await;
-                }
-                None => sleep(grace).await,
+                Some(force) => drop(timeout_at(end, force).await),
+                None => sleep_until(end).await,
             }
         });
         while !self.tasks.is_empty() {
@@ -135,6 +128,7 @@ impl<T: DeserializeOwned + Send + 'static> Running<T> {
                 Cause::Stop | Cause::Look => break,
             }
         }
+        self.calls.end();
         // Their events are handed back when they have gone, so that nobody has them twice.
         self.tasks.abort_all();
         let until = Instant::now() + LAST;
@@ -148,7 +142,7 @@ impl<T: DeserializeOwned + Send + 'static> Running<T> {
         let mut pause = FIRST_RETRY;
         for _ in 0..TRIES {
             let (group, name) = (&self.consumer.group, self.consumer.name());
-            let removed = self.timeout.run("remove", group.remove_consumer(name));
+            let removed = self.calls.run("remove", group.remove_consumer(name));
             match removed.await {
                 Ok(released) => {
                     self.report.released = released;
@@ -156,7 +150,9 @@ impl<T: DeserializeOwned + Send + 'static> Running<T> {
                 }
                 Err(error) => {
                     tracing::warn!(group = group.name(), %error, "a consumer cannot hand back for now");
-                    sleep(pause).await;
+                    if !self.calls.pause(pause).await {
+                        return;
+                    }
                     pause = (pause * 2).min(LAST_RETRY);
                 }
             }
@@ -218,13 +214,13 @@ impl<T: DeserializeOwned + Send + 'static> Running<T> {
     }
 
     async fn take(&mut self, room: u32) -> Result<Batch<T>> {
-        let timeout = self.timeout;
-        let batch = timeout.run("read", self.consumer.read(room)).await?;
-        if !batch.deliveries.is_empty() || !timeout.run("wait", self.consumer.listen()).await? {
+        let calls = self.calls.clone();
+        let batch = calls.run("read", self.consumer.read(room)).await?;
+        if !batch.deliveries.is_empty() || !calls.run("wait", self.consumer.listen()).await? {
             return Ok(batch);
         }
         // This look finds what was appended before it listened.
-        let next = timeout.run("read", self.consumer.read(room)).await?;
+        let next = calls.run("read", self.consumer.read(room)).await?;
         let lost = batch.lost + next.lost;
         Ok(Batch { lost, ..next })
     }
@@ -234,7 +230,7 @@ impl<T: DeserializeOwned + Send + 'static> Running<T> {
         let held = self.held.values().cloned().collect();
         // One that is lost is noticed when its handler is done.
         let extended = self.consumer.settle(What::Extend, held);
-        if let Err(error) = self.timeout.run("extend", extended).await {
+        if let Err(error) = self.calls.run("extend", extended).await {
             tracing::warn!(group = self.consumer.group.name(), %error, "leases cannot be extended for now");
         }
     }

@@ -1,7 +1,8 @@
+use std::error::Error as StdError;
+use std::panic::{AssertUnwindSafe, catch_unwind};
 use std::time::Duration;
 
 use serde::de::DeserializeOwned;
-use tokio::time::sleep;
 
 use super::Failure;
 use super::event::Next;
@@ -37,7 +38,11 @@ impl<T: DeserializeOwned + Send + 'static> Running<T> {
 
     async fn fail(&mut self, held: Held, failure: Failure) {
         let (group, id, count) = (self.consumer.group.name(), held.id, held.count);
-        let error = failure.error.map(|error| error.to_string());
+        // It is the application's code that writes it, and must not end the consumer.
+        let text = |error: Box<dyn StdError + Send + Sync>| {
+            catch_unwind(AssertUnwindSafe(|| error.to_string())).ok()
+        };
+        let error = failure.error.and_then(text);
         tracing::warn!(group, %id, count, error, "an event could not be handled");
         match failure.next {
             Next::Retry(pause) => {
@@ -61,7 +66,7 @@ impl<T: DeserializeOwned + Send + 'static> Running<T> {
         let mut pause = FIRST_RETRY;
         for tries in 0..TRIES {
             let settled = self.consumer.settle(what.clone(), held.clone());
-            match self.timeout.run("settle", settled).await {
+            match self.calls.run("settle", settled).await {
                 Ok(settled) => {
                     // Whatever is gone when it is sent again had arrived.
                     let is_done = |it: &&Settled| {
@@ -76,7 +81,9 @@ impl<T: DeserializeOwned + Send + 'static> Running<T> {
                 Err(error) => {
                     let group = self.consumer.group.name();
                     tracing::warn!(group, %error, "deliveries cannot be settled for now");
-                    sleep(pause).await;
+                    if !self.calls.pause(pause).await {
+                        break;
+                    }
                     pause = (pause * 2).min(LAST_RETRY);
                 }
             }

@@ -105,6 +105,27 @@ async fn a_handler_extends_its_lease_and_the_worker_does_not_shorten_it() {
     draining.await.unwrap();
 }
 
+async fn extend_by_less(_: Task, context: JobContext) -> Result<(), JobError> {
+    assert!(context.extend(Duration::from_secs(2)).await?);
+    tokio::time::sleep(Duration::from_secs(60)).await;
+    Ok(())
+}
+
+#[tokio::test(start_paused = true)]
+async fn an_extension_by_less_than_is_left_shortens_no_lease() {
+    let world = World::paused();
+    let queue = world.queue();
+    queue.enqueue(task(1, Act::Return)).await.unwrap();
+    let worker = Worker::new(queue.clone()).on(extend_by_less);
+    let draining = tokio::spawn(async move { worker.drain().await.unwrap() });
+    for _ in 0..50 {
+        tokio::time::sleep(Duration::from_secs(1)).await;
+        assert_eq!(queue.dequeue(1).await.unwrap().len(), 0);
+    }
+    let drained = draining.await.unwrap();
+    assert_eq!((drained.done, drained.lost), (1, 0));
+}
+
 async fn extend_when_told(
     _: Task,
     context: JobContext,

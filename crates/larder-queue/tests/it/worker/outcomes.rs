@@ -181,3 +181,27 @@ fn a_second_handler_for_a_job_is_refused() {
     let world = World::paused();
     let _ = Worker::<()>::new(world.queue()).on(odd).on(odd);
 }
+
+#[derive(Debug)]
+struct Awkward;
+
+impl std::fmt::Display for Awkward {
+    fn fmt(&self, _: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
+        panic!("a bug in an error")
+    }
+}
+
+impl std::error::Error for Awkward {}
+
+#[tokio::test(start_paused = true)]
+async fn a_job_whose_error_panics_when_it_is_shown_is_tried_again() {
+    let queue = World::paused().queue();
+    queue.enqueue(task(1, Act::Return)).await.unwrap();
+    let fail = async |_: Task| Err::<(), _>(Awkward);
+    let worker = Worker::new(queue.clone()).on(fail);
+    let drained = worker.drain().await.unwrap();
+    assert_eq!(drained.failed, 1);
+    // Its lease is not renewed for ever.
+    let counts = queue.counts().await.unwrap();
+    assert_eq!((counts.running, counts.scheduled), (0, 1));
+}

@@ -1,0 +1,103 @@
+use std::future::{Future, pending};
+use std::time::Duration;
+
+use larder_layer::StoreTimeout;
+use larder_store::{Error, ErrorKind, Result};
+use tokio::sync::watch;
+use tokio::time::{Instant, sleep_until};
+
+/// The longest that the consumer waits for the store. Most enforce less themselves.
+const STORE_TIMEOUT: Duration = Duration::from_secs(10);
+
+/// How long the store may be tried after the grace period.
+const LAST_CALLS: Duration = Duration::from_secs(3);
+
+/// The longest grace period, a year: a moment much later cannot be computed.
+const LONGEST: Duration = Duration::from_secs(365 * 86_400);
+
+/// The calls of the store that a consumer makes, and when it has to be gone.
+#[derive(Clone)]
+pub(super) struct Calls {
+    timeout: StoreTimeout,
+    /// None while it works.
+    until: watch::Sender<Option<Instant>>,
+}
+
+impl Calls {
+    pub(super) fn new(store_deadline: Option<Duration>) -> Self {
+        Self {
+            timeout: StoreTimeout::new(STORE_TIMEOUT, store_deadline),
+            until: watch::Sender::new(None),
+        }
+    }
+
+    /// Tells the consumer to stop, and its handlers to end within `grace`.
+    pub(super) fn stop(&self, grace: Duration) {
+        let until = Instant::now() + grace.min(LONGEST) + LAST_CALLS;
+        self.until.send_replace(Some(until));
+    }
+
+    /// Waits until the consumer is told to stop, and returns when the grace period ends.
+    pub(super) async fn told(&self) -> Instant {
+        let mut until = self.until.subscribe();
+        loop {
+            let at = *until.borrow_and_update();
+            match at {
+                Some(at) => return at - LAST_CALLS,
+                // Its sender is here.
+                None => drop(until.changed().await),
+            }
+        }
+    }
+
+    /// Ends the grace period now.
+    pub(super) fn end(&self) {
+        let last = Instant::now() + LAST_CALLS;
+        self.until
+            .send_modify(|until| *until = Some(until.map_or(last, |until| until.min(last))));
+    }
+
+    /// Runs a call within its time, and what is left of that of the consumer.
+    pub(super) async fn run<T>(
+        &self,
+        operation: &'static str,
+        call: impl Future<Output = Result<T>>,
+    ) -> Result<T> {
+        tokio::select! {
+            biased;
+            answer = self.timeout.run(operation, call) => answer,
+            () = self.over() => {
+                let text = "the store did not answer before the consumer had to end";
+                Err(Error::new(operation, ErrorKind::MayHaveRun, text))
+            }
+        }
+    }
+
+    /// Waits before a call is made again. Returns whether there is time for that.
+    pub(super) async fn pause(&self, pause: Duration) -> bool {
+        let again = Instant::now() + pause;
+        let has_time = self.until.borrow().is_none_or(|until| again < until);
+        if has_time {
+            sleep_until(again).await;
+        }
+        has_time
+    }
+
+    /// Waits until the consumer has to be gone.
+    async fn over(&self) {
+        let mut until = self.until.subscribe();
+        loop {
+            let at = *until.borrow_and_update();
+            let over = async {
+                match at {
+                    Some(at) => sleep_until(at).await,
+                    None => pending().await,
+                }
+            };
+            tokio::select! {
+                () = over => return,
+                _ = until.changed() => {}
+            }
+        }
+    }
+}
