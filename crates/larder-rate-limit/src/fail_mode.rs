@@ -7,6 +7,7 @@ use larder_store::program::{Programs, Record};
 use larder_store::{Error, ErrorKind, Key, Result, Store, StoreExt};
 
 use crate::give_back::GiveBack;
+use crate::hold::{Hold, Takes};
 use crate::limiter::Engine;
 use crate::program::{InspectTat, Tat};
 use crate::{Decision, RateLimiter};
@@ -26,8 +27,8 @@ pub enum FailMode {
     /// Refuses the request with 503. For limits that guard something, such as password guesses.
     Closed,
     /// Charges the request in this process alone, so that each process grants the quota once, or its
-    /// [share](LocalStore::with_share_of) of it. If that fails too, or if the policy limits concurrency,
-    /// the request is refused with 503.
+    /// [share](LocalStore::with_share_of) of it. Permits and reservations are then of this process, too. If that
+    /// fails, the request is refused with 503.
     Local(LocalStore),
 }
 
@@ -87,16 +88,18 @@ impl LocalStore {
         back.run_now(&*self.programs, key)
     }
 
-    /// Charges a visitor that `engine` counts. A cost of more than the burst is the burst.
-    pub(crate) fn check(
+    /// Charges a visitor that `engine` counts, and takes what `takes` says. A cost of more than the burst is the burst.
+    pub(crate) fn take(
         &self,
         limiter: &RateLimiter,
         engine: &Engine,
         key: &Key,
         cost: u32,
-    ) -> Result<Decision> {
+        takes: Takes,
+    ) -> Result<(Decision, Option<Hold>)> {
         let cost = cost.min(engine.max_cost());
-        match limiter.check_by(engine, &*self.programs, key, cost) {
+        let limiter = limiter.with_programs(self.programs.clone());
+        match limiter.take_now(engine, key, cost, takes) {
             Poll::Ready(answer) => answer,
             Poll::Pending => Err(waits()),
         }

@@ -4,6 +4,7 @@ use std::borrow::Cow;
 use std::sync::Arc;
 use std::task::Poll;
 
+use futures_util::future::join_all;
 use http::request::Parts;
 use larder_store::{Error, ErrorKind, Key, Result};
 use smallvec::smallvec;
@@ -20,6 +21,12 @@ use crate::limiter::Engine;
 use crate::metrics::Outcome;
 use crate::{Decision, Limits, Reason, RequestHead};
 
+/// Whom a limit charges for a request, and how much.
+enum Charged {
+    Enforced(Asked),
+    Shadow(usize, Key, u32),
+}
+
 impl Decider {
     /// Decides about a request. Each wait ends with the timeout.
     ///
@@ -30,21 +37,13 @@ impl Decider {
             return self.decide_all(vec![asked]).await;
         }
         let (mut enforced, mut shadows) = (Vec::new(), Vec::new());
-        for (at, limit) in self.applying(RequestHead::of_parts(request)) {
-            let cost = limit.cost_of(&RequestHead::of_parts(request));
-            if cost == 0 {
-                limit.metrics.count(Outcome::Exempt);
-                continue;
-            }
-            if limit.limiter.is_unlimited() {
-                limit.metrics.count(Outcome::Allowed);
-                continue;
-            }
-            if let Some(key) = self.key(limit, request).await {
-                match limit.is_shadow {
-                    false => enforced.push(self.asked(at, key, cost).await),
-                    true => shadows.push((at, key, cost)),
-                }
+        let applying = self.applying(RequestHead::of_parts(request)).into_iter();
+        // Side by side, so that several that do not answer cost no more than one.
+        let keys = applying.map(|(at, limit)| self.charged(at, limit, request));
+        for charged in join_all(keys).await.into_iter().flatten() {
+            match charged {
+                Charged::Enforced(asked) => enforced.push(asked),
+                Charged::Shadow(at, key, cost) => shadows.push((at, key, cost)),
             }
         }
         let mut verdict = match enforced.is_empty() {
@@ -58,6 +57,24 @@ impl Decider {
             }
         }
         verdict
+    }
+
+    /// Finds whom a limit charges for a request, and how much. None if it charges nobody.
+    async fn charged(&self, at: usize, limit: &Limit, request: &Parts) -> Option<Charged> {
+        let cost = limit.cost_of(&RequestHead::of_parts(request));
+        if cost == 0 {
+            limit.metrics.count(Outcome::Exempt);
+            return None;
+        }
+        if limit.limiter.is_unlimited() {
+            limit.metrics.count(Outcome::Allowed);
+            return None;
+        }
+        let key = self.key(limit, request).await?;
+        Some(match limit.is_shadow {
+            false => Charged::Enforced(self.asked(at, key, cost).await),
+            true => Charged::Shadow(at, key, cost),
+        })
     }
 
     /// Finds, within the timeout, what the limit with this index is asked about a request of this cost.
@@ -172,7 +189,7 @@ impl Decider {
     }
 
     /// Returns what a request takes of a limit, beside the units that it is charged.
-    fn takes(&self, engine: &Engine) -> Takes {
+    pub(super) fn takes(&self, engine: &Engine) -> Takes {
         if self.settle_by.is_some() && engine.has_reservations() {
             Takes::Reservation
         } else if engine.has_concurrency() {

@@ -68,10 +68,9 @@ impl RateLimitLayer {
     /// Adds a limit, which a request must pass too.
     ///
     /// If one refuses, none is charged. All that share a store take one round trip together, and one more
-    /// to give back what the others charged if one refuses; [`Limits`](crate::Limits) describes that. A
-    /// policy that limits concurrency is asked before them, in a round trip of its own. Limits
-    /// of the same visitor belong into one [`Policy`](crate::Policy), which is one step. Other settings of the layer
-    /// apply to all its limits.
+    /// to give back what the others charged and took if one refuses; [`Limits`](crate::Limits) describes that.
+    /// Limits of the same visitor belong into one [`Policy`](crate::Policy), which is one step. Other settings of the
+    /// layer apply to all its limits.
     #[must_use]
     pub fn and(mut self, limit: Limit) -> Self {
         let decider = Arc::make_mut(&mut self.decider);

@@ -1,5 +1,6 @@
 //! What becomes of a charge once the response is known.
 
+use futures_util::future::{join, join_all};
 use http::response::Parts;
 use larder_store::{Key, Result};
 
@@ -120,18 +121,25 @@ impl Decider {
             // Its check has failed.
             let _ = shadow.send(outcome);
         }
-        if outcome.is_refunded {
-            for charge in std::mem::take(&mut held.refundables) {
-                let limit = charge.limit;
-                let answer = self.give_back(&charge).await;
-                self.settled(limit, answer, decisions, Some(&charge.visitor));
-            }
-        }
-        for (limit, key, reservation) in std::mem::take(&mut held.reservations) {
+        let refundables = match outcome.is_refunded {
+            true => std::mem::take(&mut held.refundables),
+            false => Vec::new(),
+        };
+        let refunds = refundables.iter().map(|charge| self.give_back(charge));
+        let reservations = std::mem::take(&mut held.reservations).into_iter();
+        let settlements = reservations.map(async |(limit, key, reservation)| {
             let units = outcome.cost.unwrap_or(reservation.decision().cost());
             let settle = reservation.settle(units);
             let answer = self.timeout.run("settle a rate limit", settle).await;
-            self.settled(limit, answer, decisions, Some(&key));
+            (limit, key, answer)
+        });
+        // Side by side, so that several that are not answered cost no more than one.
+        let (refunded, settled) = join(join_all(refunds), join_all(settlements)).await;
+        for (charge, answer) in refundables.iter().zip(refunded) {
+            self.settled(charge.limit, answer, decisions, &charge.visitor);
+        }
+        for (limit, key, answer) in settled {
+            self.settled(limit, answer, decisions, &key);
         }
     }
 
@@ -161,7 +169,7 @@ impl Decider {
         limit: usize,
         answer: Result<Decision>,
         decisions: &mut Decisions,
-        visitor: Option<&Key>,
+        visitor: &Key,
     ) {
         let metrics = &self.limits[limit].metrics;
         match answer {
@@ -170,7 +178,7 @@ impl Decider {
                 if let Some(of_limit) = decisions.iter_mut().find(|it| it.limit == limit) {
                     of_limit.decision = decision;
                 }
-                if let (Some(memory), Some(visitor)) = (&self.memory, visitor) {
+                if let Some(memory) = &self.memory {
                     memory.forget(visitor);
                 }
             }

@@ -6,6 +6,7 @@ use super::decider::Decider;
 use super::response::RETRY_UNAVAILABLE;
 use super::settling::ChargedStore;
 use super::verdict::{Asked, Decisions, Held, Passed, Refused, Verdict};
+use crate::hold::Takes;
 use crate::limiter::Engine;
 use crate::metrics::Outcome;
 use crate::{FailMode, LocalStore, RateLimiter, Reason};
@@ -43,23 +44,32 @@ impl Decider {
 
     /// Charges all limits in this process, or none.
     fn decide_locally(&self, asked: &[Asked], local: &LocalStore) -> Verdict {
+        let each: Vec<_> = asked.iter().map(|it| self.asked_locally(it)).collect();
         let mut decisions = Decisions::new();
-        let mut has_failed = false;
-        for asked in asked {
-            let (limiter, engine) = self.counting_locally(asked);
-            let Ok(decision) = local.check(limiter, &engine, &asked.key, asked.cost) else {
-                has_failed = true;
+        let mut holds = Vec::with_capacity(each.len());
+        for Locally {
+            limiter,
+            here,
+            plan,
+        } in &each
+        {
+            let takes = self.takes(&here.engine);
+            let taken = local.take(limiter, &here.engine, &here.key, here.cost, takes);
+            let Ok((decision, hold)) = taken else {
                 break;
             };
-            let limit = &self.limits[asked.limit];
-            decisions.push(limit.decided(asked.limit, &asked.engine, decision));
+            let limit = &self.limits[here.limit];
+            decisions.push(limit.decided(here.limit, plan, decision));
+            holds.push(hold);
         }
+        let has_failed = decisions.len() < asked.len();
         let refused = decisions.iter().filter(|it| !it.decision.is_allowed());
         let refused = refused.max_by_key(|it| it.decision.retry_after()).cloned();
         if has_failed || refused.is_some() {
-            self.give_back_locally(asked, &decisions, local);
+            self.give_back_locally(&each, &decisions, local);
         }
         match refused {
+            // What was taken comes back here.
             _ if has_failed => self.closed(asked),
             Some(refused) => {
                 self.limits[refused.limit]
@@ -69,13 +79,13 @@ impl Decider {
             }
             None => {
                 let mut held = Held::default();
-                for (decided, asked) in decisions.iter().zip(asked) {
+                for ((decided, Locally { here, .. }), hold) in
+                    decisions.iter().zip(&each).zip(holds)
+                {
                     self.passed(decided, Outcome::LocalAllowed);
-                    let (_, engine) = self.counting_locally(asked);
-                    let (at, key) = (asked.limit, &asked.key);
-                    let (decision, store) = (&decided.decision, ChargedStore::Local);
-                    let charge = self.refundable(at, key, &engine, decision, store);
-                    held.refundables.extend(charge);
+                    let decision = decided.decision;
+                    held.keep(here, self.takes(&here.engine), decision, hold);
+                    self.keep_refundable(here, &decision, ChargedStore::Local, &mut held);
                 }
                 Verdict::Pass(Passed {
                     decisions,
@@ -85,21 +95,40 @@ impl Decider {
         }
     }
 
-    fn give_back_locally(&self, asked: &[Asked], decisions: &Decisions, local: &LocalStore) {
-        for (decided, asked) in decisions.iter().zip(asked) {
-            let (limiter, engine) = self.counting_locally(asked);
+    fn give_back_locally(&self, each: &[Locally<'_>], decisions: &Decisions, local: &LocalStore) {
+        for (decided, Locally { limiter, here, .. }) in decisions.iter().zip(each) {
             let decision = &decided.decision;
-            if let Some(back) = limiter.give_back(&asked.key, &engine, decision) {
-                let key = limiter.charged(asked.key.clone(), decision);
+            // A reservation charges nothing.
+            if self.takes(&here.engine) != Takes::Reservation
+                && let Some(back) = limiter.give_back(&here.key, &here.engine, decision)
+            {
+                let key = limiter.charged(here.key.clone(), decision);
                 // It answers at once; a charge that stays comes back by itself.
                 let _ = local.refund(&key, &back);
             }
         }
     }
 
-    /// Returns the limiter that counts in this process, and by what it counts the visitor.
-    fn counting_locally(&self, asked: &Asked) -> (&RateLimiter, Engine) {
+    /// Returns what a limit is asked in this process.
+    fn asked_locally<'a>(&'a self, asked: &'a Asked) -> Locally<'a> {
         let limiter = self.limits[asked.limit].counting_in(ChargedStore::Local);
-        (limiter, limiter.engine_as(&asked.engine))
+        let here = Asked {
+            engine: limiter.engine_as(&asked.engine),
+            ..asked.clone()
+        };
+        let plan = &asked.engine;
+        Locally {
+            limiter,
+            here,
+            plan,
+        }
     }
+}
+
+/// What a limit is asked in this process.
+struct Locally<'a> {
+    limiter: &'a RateLimiter,
+    here: Asked,
+    /// By what the visitor is counted in all processes together.
+    plan: &'a Engine,
 }

@@ -201,6 +201,14 @@ impl RateLimiter {
         share
     }
 
+    /// Returns the same limiter, with the state of visitors in another store.
+    pub(crate) fn with_programs(&self, programs: Arc<dyn Programs>) -> Self {
+        Self {
+            programs,
+            ..self.clone()
+        }
+    }
+
     /// Returns the same limiter, whose refusals do not count towards a ban.
     ///
     /// It is for a caller that waits and looks again: one request is one refusal.

@@ -3,11 +3,17 @@
 use std::num::NonZeroU32;
 use std::time::Duration;
 
-use larder_rate_limit::{FailMode, KeyBy, Limit, LocalStore, Quota, RateLimitLayer, RateLimiter};
+use http::Response;
+use larder_rate_limit::{
+    FailMode, KeyBy, Limit, LocalStore, Policy, Quota, RateLimitLayer, RateLimiter, Rule, Window,
+};
 use larder_store::ErrorKind;
 use tokio::time::Instant;
+use tower::{Layer, ServiceExt};
 
-use crate::support::{App, Behavior, FULL, ScriptedStore, from, limiter, lines, model};
+use crate::support::{App, Behavior, FULL, ScriptedStore, from, hello, limiter, lines, model};
+
+const HOUR: Duration = Duration::from_secs(3_600);
 
 fn app(store: &ScriptedStore, fail_mode: FailMode) -> App {
     let limiter = limiter(store.store(), Quota::per_hour(2));
@@ -105,6 +111,56 @@ async fn the_local_limit_that_makes_a_client_wait_longest_answers_wherever_it_st
         assert_eq!(refused.status(), 429);
         assert_eq!(lines(refused.headers(), "retry-after"), ["3600"]);
     }
+}
+
+#[tokio::test(start_paused = true)]
+async fn local_holds_places_and_reservations_in_this_process_until_the_store_is_back() {
+    let store = ScriptedStore::new(Behavior::Fails(ErrorKind::NotSent));
+    let limiter = |name: &str, policy: Policy| {
+        let limiter = RateLimiter::new(store.store(), name, policy).unwrap();
+        Limit::new(limiter, KeyBy::everybody())
+    };
+    let places = Policy::new(Rule::concurrency(2, HOUR)).and(Quota::per_hour(9));
+    let tokens = Policy::new(Quota::per_hour(100)).with_reservations(HOUR);
+    let last = Policy::new(Rule::fixed_window(3, Window::from_first(HOUR / 60)));
+    let service = RateLimitLayer::of(limiter("places", places))
+        .and(limiter("tokens", tokens).with_cost_by(|_| 10))
+        .and(limiter("last", last))
+        .with_settled_cost(|_| Some(4))
+        .with_fail_mode(FailMode::local(model().0).unwrap())
+        .layer(hello());
+    let send = async || service.clone().oneshot(from("192.0.2.1")).await.unwrap();
+    let left = |response: &Response<_>| lines(response.headers(), "ratelimit").join(", ");
+    let (first, second) = (send().await, send().await);
+    for (response, left_of) in [(&first, ["r=1", "r=96"]), (&second, ["r=0", "r=92"])] {
+        assert_eq!(response.status(), 200);
+        for units in left_of {
+            assert!(left(response).contains(units), "{}", left(response));
+        }
+    }
+    let refused = send().await;
+    assert_eq!(refused.status(), 429);
+    assert!(
+        left(&refused).starts_with(r#""places";r=0"#),
+        "{}",
+        left(&refused)
+    );
+    drop(first);
+    // The refused one was charged to none, so the window has one more.
+    let third = send().await;
+    assert_eq!(third.status(), 200);
+    drop(third);
+    // The other limits give back all of a request that the window refuses, or they would make it wait longer.
+    for _ in 0..20 {
+        let refused = send().await;
+        assert!(
+            left(&refused).starts_with(r#""last";r=0"#),
+            "{}",
+            left(&refused)
+        );
+    }
+    store.set(Behavior::Now);
+    assert_eq!(send().await.status(), 200);
 }
 
 #[test]

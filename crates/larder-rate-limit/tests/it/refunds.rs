@@ -8,7 +8,7 @@ use http::header::LOCATION;
 use http::{Request, Response, StatusCode};
 use http_body_util::Full;
 use larder_moka::MokaStore;
-use larder_rate_limit::{FailMode, KeyBy, Quota, RateLimitLayer, RateLimiter, Settlement};
+use larder_rate_limit::{FailMode, KeyBy, Limit, Quota, RateLimitLayer, RateLimiter, Settlement};
 use larder_redis::RedisStore;
 use larder_store::{ErrorKind, ManualClock, Store};
 use larder_test::server::RedisServer;
@@ -171,20 +171,28 @@ async fn a_refund_that_is_lost_costs_one_attempt_and_no_more_than_the_timeout() 
         Behavior::Fails(ErrorKind::MayHaveRun),
         Behavior::Hangs,
     ] {
-        let store = ScriptedStore::new(Behavior::Now);
-        let app = answering(&guesses(store.store()), &store, then);
-        let started = Instant::now();
-        let response = app.send(to_get("200")).await;
-        assert_eq!(response.status(), 200, "{then:?}");
-        assert!(
-            started.elapsed() <= RateLimitLayer::DEFAULT_TIMEOUT,
-            "{then:?}"
-        );
-        assert!(lines(response.headers(), "ratelimit")[0].starts_with(r#""test";r=4;"#));
-        store.set(Behavior::Now);
-        let left = limiter(store.store(), Quota::per_hour(5));
-        let left = left.peek(("ip", larder_rate_limit::Network::of(ANN.parse().unwrap())));
-        assert_eq!(left.await.unwrap().remaining(), 4, "{then:?}");
+        for others in [0, 2] {
+            let store = ScriptedStore::new(Behavior::Now);
+            let layer = (0..others).fold(guesses(store.store()), |layer, other| {
+                let name = format!("other{other}");
+                let limiter = RateLimiter::new(store.store(), &name, Quota::per_hour(9)).unwrap();
+                layer.and(Limit::new(limiter, KeyBy::peer()))
+            });
+            let app = answering(&layer, &store, then);
+            let started = Instant::now();
+            let response = app.send(to_get("200")).await;
+            assert_eq!(response.status(), 200, "{then:?}");
+            let elapsed = started.elapsed();
+            assert!(
+                elapsed <= RateLimitLayer::DEFAULT_TIMEOUT,
+                "{then:?} {others} {elapsed:?}"
+            );
+            assert!(lines(response.headers(), "ratelimit")[0].starts_with(r#""test";r=4;"#));
+            store.set(Behavior::Now);
+            let left = limiter(store.store(), Quota::per_hour(5));
+            let left = left.peek(("ip", larder_rate_limit::Network::of(ANN.parse().unwrap())));
+            assert_eq!(left.await.unwrap().remaining(), 4, "{then:?}");
+        }
     }
 }
 

@@ -11,7 +11,7 @@ use http::request::Parts;
 use http::{Request, StatusCode, header};
 use larder_moka::MokaStore;
 use larder_rate_limit::{
-    FailMode, Identity, KeyBy, PeerAddr, Quota, RateLimitLayer, RateLimiter, Unkeyed,
+    FailMode, Identity, KeyBy, Limit, PeerAddr, Quota, RateLimitLayer, RateLimiter, Unkeyed,
 };
 use larder_redis::RedisStore;
 use larder_session::{Session, SessionLayer, Sessions};
@@ -103,6 +103,20 @@ async fn a_user_who_is_not_found_in_time_is_charged_by_the_fallback() {
         let in_time = RateLimitLayer::DEFAULT_TIMEOUT - Duration::from_millis(1);
         let ann = request_by("192.0.2.1", Some("ann"), in_time);
         assert_eq!(app.send(ann).await.status(), 200);
+
+        // Several limits are asked side by side.
+        let limit = |name| {
+            let store = ScriptedStore::new(Behavior::Now).store();
+            let limiter = RateLimiter::new(store, name, Quota::per_hour(9)).unwrap();
+            Limit::new(limiter, way.clone().or(KeyBy::peer()))
+        };
+        let layer = RateLimitLayer::of(limit("one"))
+            .and(limit("two"))
+            .and(limit("three"));
+        let (app, started) = (App::new(layer), Instant::now());
+        let late = request_by("192.0.2.1", Some("ann"), NEVER);
+        assert_eq!(app.send(late).await.status(), 200);
+        assert_eq!(started.elapsed(), RateLimitLayer::DEFAULT_TIMEOUT);
 
         // Each that is asked has its own time, and after the last there is no key.
         let both = way.clone().or(KeyBy::from_async_fn(found_by_a_function));
