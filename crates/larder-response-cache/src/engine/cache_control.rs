@@ -250,8 +250,9 @@ mod tests {
                 "{rest:?}"
             );
         }
-        assert!(!read(&["public x"]).public);
-        assert!(!read(&[r#"public="x""y""#]).public);
+        for broken in ["public x", "public=", "public=x y", r#"public="x""y""#] {
+            assert!(!read(&[broken]).public, "{broken}");
+        }
     }
 
     #[test]
