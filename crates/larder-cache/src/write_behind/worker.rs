@@ -61,8 +61,8 @@ async fn wait(until: Instant, running: &mut JoinSet<()>, work: &Notify) -> bool 
         // Later values of what has ended may wait.
         running.is_empty()
     };
-    let next = timeout_at(until, select(pin!(ended), pin!(work.notified())));
-    match next.await {
+    let (ended, told) = (pin!(ended), pin!(work.notified()));
+    match timeout_at(until, select(ended, told)).await {
         Ok(Either::Left((is_idle, _))) => is_idle,
         Ok(Either::Right(_)) => true,
         Err(_) => false,
