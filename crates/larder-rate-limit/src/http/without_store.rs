@@ -20,7 +20,7 @@ impl Decider {
                 for asked in asked {
                     self.limits[asked.limit].metrics.count(Outcome::FailedOpen);
                 }
-                Verdict::Pass(Passed::default())
+                Passed::default().into()
             }
             FailMode::Closed => self.closed(asked),
             FailMode::Local(local) => self.decide_locally(asked, local),
@@ -77,10 +77,8 @@ impl Decider {
                     let charge = self.refundable(at, key, &engine, decision, store);
                     held.refundables.extend(charge);
                 }
-                Verdict::Pass(Passed {
-                    decisions,
-                    held: held.boxed(),
-                })
+                let held = held.boxed();
+                Passed { decisions, held }.into()
             }
         }
     }

@@ -22,7 +22,8 @@ pub struct Tat {
 }
 
 record! {
-    Tat, Kind::record("limit").partitioned();
+    Tat, Kind::record("limit").partitioned(),
+    numbers |held| [held.tat, held.banned_until], |[tat, banned_until]| Tat { tat, banned_until };
     /// Shows the TAT to people and tools.
     #[derive(PartialEq, Eq)]
     pub InspectTat = "gcra-inspect",
@@ -52,6 +53,7 @@ impl Program for Gcra {
 
     arguments!(interval, tolerance, charge);
 
+    #[inline]
     fn step(&self, record: &mut Slot<'_, Tat>, now: Timestamp) -> Decision {
         let (held, now) = (record.get().copied(), now.as_micros());
         if let Some(banned) = banned(self, held, now) {
@@ -208,6 +210,7 @@ fn banned(gcra: &Gcra, held: Option<Tat>, now: i64) -> Option<Decision> {
     Some(gcra.banned(held.tat, held.banned_until, now))
 }
 
+#[inline]
 fn keep(record: &mut Slot<'_, Tat>, change: Change, now: i64) {
     match change {
         Change::Keep => {}
