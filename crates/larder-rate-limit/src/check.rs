@@ -8,6 +8,7 @@ use larder_store::{Key, KeyId, Result};
 use crate::decision::Account;
 use crate::give_back::GiveBack;
 use crate::limiter::Engine;
+use crate::plan::Plan;
 use crate::program::Peek;
 use crate::{Decision, Gcra, RateLimiter, Report, usage};
 
@@ -205,6 +206,7 @@ impl RateLimiter {
     /// Charges a visitor that `engine` counts, in a store that answers at once.
     ///
     /// Pending means that nothing was charged.
+    #[inline]
     pub(crate) fn check_by(
         &self,
         engine: &Engine,
@@ -212,11 +214,20 @@ impl RateLimiter {
         key: &Key,
         cost: u32,
     ) -> Poll<Result<Decision>> {
-        let plan = match engine {
-            Engine::Gcra(gcra) => return self.check_gcra(gcra, programs, key, cost),
-            Engine::Unlimited(_) => return Poll::Ready(Ok(Decision::unlimited(cost))),
-            Engine::Usage(plan) => plan,
-        };
+        match engine {
+            Engine::Gcra(gcra) => self.check_gcra(gcra, programs, key, cost),
+            Engine::Unlimited(_) => Poll::Ready(Ok(Decision::unlimited(cost))),
+            Engine::Usage(plan) => self.check_plan(plan, programs, key, cost),
+        }
+    }
+
+    fn check_plan(
+        &self,
+        plan: &Plan,
+        programs: &dyn Programs,
+        key: &Key,
+        cost: u32,
+    ) -> Poll<Result<Decision>> {
         if plan.lease_us.is_some() {
             // It takes a permit.
             return Poll::Pending;
@@ -232,6 +243,7 @@ impl RateLimiter {
         })
     }
 
+    #[inline]
     fn check_gcra(
         &self,
         gcra: &Gcra,
@@ -250,10 +262,14 @@ impl RateLimiter {
                 Err(error) => return Poll::Ready(Err(error)),
             },
         };
-        let run = self.run_now(programs, key, gcra);
-        run.map_ok(|(decision, account)| Decision {
-            account,
-            ..self.costing(decision, cost)
-        })
+        match self.run_now(programs, key, gcra) {
+            Poll::Ready(Ok((mut decision, account))) => {
+                decision.account = account;
+                decision.cost = cost;
+                Poll::Ready(Ok(decision))
+            }
+            Poll::Ready(Err(error)) => Poll::Ready(Err(error)),
+            Poll::Pending => Poll::Pending,
+        }
     }
 }

@@ -1,7 +1,10 @@
 //! The header fields that describe a limit to the client.
 
+use std::borrow::Cow;
+use std::sync::{Mutex, PoisonError};
 use std::time::{Duration, SystemTime, UNIX_EPOCH};
 
+use bytes::Bytes;
 use http::{HeaderMap, HeaderName, HeaderValue};
 use sfv::{ItemSerializer, KeyRef, StringRef};
 
@@ -56,17 +59,27 @@ const X_LIMIT: HeaderName = HeaderName::from_static("x-ratelimit-limit");
 const X_REMAINING: HeaderName = HeaderName::from_static("x-ratelimit-remaining");
 const X_RESET: HeaderName = HeaderName::from_static("x-ratelimit-reset");
 
-/// The longest `RateLimit` value: a name of 34 in quotes, a u32 and seconds of 100 years.
-const MAX_VALUE: usize = 96;
-
 /// The fields of one limiter. What never changes is written once.
-#[derive(Clone, Debug)]
+#[derive(Clone, Debug, PartialEq)]
 pub(crate) struct Fields {
     policy: HeaderValue,
     rules: Box<[RuleFields]>,
 }
 
-#[derive(Clone, Debug)]
+/// The number of different fields that are kept for as long as the process runs: 1,024.
+///
+/// Responses share those without counting who does, on a cache line that all cores would write.
+const MAX_KEPT: usize = 1_024;
+
+/// What a `RateLimit` field says of a decision.
+#[derive(Clone, Copy, Debug)]
+pub(crate) struct Left {
+    units: u32,
+    seconds: u32,
+    rule: u8,
+}
+
+#[derive(Clone, Debug, PartialEq)]
 struct RuleFields {
     /// The beginning of a `RateLimit` value: the name as a structured string, and `;r=`.
     remaining: Box<str>,
@@ -102,24 +115,36 @@ impl Fields {
         }
     }
 
+    /// Returns the same fields, kept for as long as the process runs if there is room.
+    pub(crate) fn kept(self) -> Cow<'static, Self> {
+        static KEPT: Mutex<Vec<&'static Fields>> = Mutex::new(Vec::new());
+        let mut kept = KEPT.lock().unwrap_or_else(PoisonError::into_inner);
+        if let Some(same) = kept.iter().find(|other| ***other == self) {
+            return Cow::Borrowed(*same);
+        }
+        if kept.len() >= MAX_KEPT {
+            return Cow::Owned(self);
+        }
+        let policy: &'static [u8] = Vec::leak(self.policy.as_bytes().to_vec());
+        let Ok(policy) = HeaderValue::from_maybe_shared(Bytes::from_static(policy)) else {
+            return Cow::Owned(self);
+        };
+        let fields: &'static Self = Box::leak(Box::new(Self { policy, ..self }));
+        kept.push(fields);
+        Cow::Borrowed(fields)
+    }
+
     /// Returns whether a fifth of the units or less is left after `decision`.
     pub(crate) fn is_near_limit(&self, decision: &Decision) -> bool {
         let rule = self.rules.get(decision.rule());
         rule.is_some_and(|rule| decision.leaves_a_fifth_of(rule.burst))
     }
 
-    /// Appends the fields of draft 11. `more` is the time until one more unit comes back.
-    pub(crate) fn append(&self, decision: &Decision, more: Duration, headers: &mut HeaderMap) {
-        let Some(rule) = self.rules.get(decision.rule()) else {
-            return;
-        };
-        // A visitor who is banned has nothing left until the ban is over.
-        let (left, more) = match decision.reason() {
-            Some(Reason::Ban) => (0, decision.retry_after()),
-            _ => (decision.remaining(), more),
-        };
-        headers.append(RATELIMIT_POLICY, self.policy.clone());
-        if let Some(limit) = rule.limit(left, seconds_up(more)) {
+    /// Appends the fields of draft 11.
+    pub(crate) fn append(&self, left: Left, headers: &mut HeaderMap) {
+        let rule = self.rules.get(usize::from(left.rule));
+        if let Some(limit) = rule.and_then(|rule| rule.limit(left.units, left.seconds)) {
+            headers.append(RATELIMIT_POLICY, self.policy.clone());
             headers.append(RATELIMIT, limit);
         }
     }
@@ -157,26 +182,37 @@ impl Fields {
     }
 }
 
+impl Left {
+    /// `more` is the time until one more unit comes back.
+    #[inline]
+    pub(crate) fn after(decision: &Decision, more: Duration) -> Self {
+        // A visitor who is banned has nothing left until the ban is over.
+        let (units, more) = match decision.reason() {
+            Some(Reason::Ban) => (0, decision.retry_after()),
+            _ => (decision.remaining(), more),
+        };
+        Self {
+            units,
+            // The seconds of 100 years fit.
+            seconds: u32::try_from(seconds_up(more)).unwrap_or(u32::MAX),
+            rule: decision.rule,
+        }
+    }
+}
+
 impl RuleFields {
     /// Writes the `RateLimit` value by hand: a serializer would allocate several times for each response.
     /// A test compares the two.
-    fn limit(&self, remaining: u32, window: u64) -> Option<HeaderValue> {
-        let mut buffer = [0_u8; MAX_VALUE];
-        let mut written = 0;
+    fn limit(&self, remaining: u32, window: u32) -> Option<HeaderValue> {
         let (mut left, mut seconds) = (itoa::Buffer::new(), itoa::Buffer::new());
-        for piece in [
-            &*self.remaining,
-            left.format(remaining),
-            ";t=",
-            seconds.format(window),
-        ] {
-            let end = written + piece.len();
-            buffer
-                .get_mut(written..end)?
-                .copy_from_slice(piece.as_bytes());
-            written = end;
+        let (left, seconds) = (left.format(remaining), seconds.format(window));
+        let pieces = [&*self.remaining, left, ";t=", seconds];
+        // Of its very length, so that it becomes the value as it is.
+        let mut value = Vec::with_capacity(pieces.iter().map(|piece| piece.len()).sum());
+        for piece in pieces {
+            value.extend_from_slice(piece.as_bytes());
         }
-        HeaderValue::from_bytes(&buffer[..written]).ok()
+        HeaderValue::from_maybe_shared(Bytes::from(value)).ok()
     }
 }
 
@@ -293,7 +329,7 @@ mod tests {
                 .parameter(key("r"), remaining)
                 .parameter(key("t"), window)
                 .finish();
-            let by_hand = fields.rules[0].limit(remaining, u64::from(window)).unwrap();
+            let by_hand = fields.rules[0].limit(remaining, window).unwrap();
             prop_assert_eq!(by_hand.to_str().unwrap(), serialized);
         }
     }

@@ -23,8 +23,9 @@ pub(crate) struct KindSpace<T = Held> {
     shards: Box<[Padded<T>]>,
 }
 
-/// A shard on cache lines of its own, so that the locks of two shards do not slow each other.
-#[repr(align(64))]
+/// A shard on cache lines of its own, so that the locks of two shards do not slow each other. It is a pair of
+/// them, since processors fetch pairs.
+#[repr(align(128))]
 pub(crate) struct Padded<T>(Mutex<Shard<T>>);
 
 impl<T> Default for Padded<T> {
@@ -44,6 +45,7 @@ impl<T> KindSpace<T> {
     }
 
     /// Locks the shard of `address` for a read.
+    #[inline]
     pub(crate) fn lock<'a>(
         &'a self,
         address: Address<'_>,
@@ -55,6 +57,7 @@ impl<T> KindSpace<T> {
         self.locked(&self.shards[shard], clock, garbage)
     }
 
+    #[inline]
     fn locked<'a>(
         &'a self,
         shard: &'a Padded<T>,
@@ -65,6 +68,7 @@ impl<T> KindSpace<T> {
     }
 
     /// Locks the shard of `address` for a write, and removes a few expired items.
+    #[inline]
     pub(crate) fn lock_to_write<'a>(
         &'a self,
         address: Address<'_>,
@@ -72,7 +76,9 @@ impl<T> KindSpace<T> {
         garbage: &'a mut Garbage<T>,
     ) -> LockedShard<'a, T> {
         let mut locked = self.lock(address, clock, garbage);
-        locked.collect(PER_WRITE);
+        if locked.is_due() {
+            locked.collect(PER_WRITE);
+        }
         locked
     }
 

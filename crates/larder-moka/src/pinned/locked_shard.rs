@@ -25,6 +25,7 @@ pub(crate) struct LockedShard<'a, T> {
 }
 
 impl<'a, T> LockedShard<'a, T> {
+    #[inline]
     pub(super) fn new(
         (cap, earliest): (&'a Cap, &'a EarliestDeadline),
         shard: MutexGuard<'a, Shard<T>>,
@@ -40,6 +41,7 @@ impl<'a, T> LockedShard<'a, T> {
         }
     }
 
+    #[inline]
     pub(crate) fn now(&self) -> Timestamp {
         self.now
     }
@@ -53,6 +55,7 @@ impl<'a, T> LockedShard<'a, T> {
     }
 
     /// Finds the slot of `address`. An expired item is removed, and counts as absent.
+    #[inline]
     pub(crate) fn live(&mut self, address: Address<'_>) -> Option<usize> {
         let slot = self.shard.find(address)?;
         if self.shard.item(slot).deadline > self.now {
@@ -93,10 +96,17 @@ impl<'a, T> LockedShard<'a, T> {
         self.cap.release();
     }
 
+    #[inline]
     pub(crate) fn set_deadline(&mut self, slot: usize, deadline: Timestamp) {
         if self.shard.set_deadline(slot, deadline) {
             self.earliest.lower(deadline);
         }
+    }
+
+    /// Returns whether an item is due.
+    #[inline]
+    pub(super) fn is_due(&self) -> bool {
+        self.shard.is_due(self.now)
     }
 
     /// Checks up to `max` items that are due, removes the expired ones, and returns their number.

@@ -102,6 +102,7 @@ impl Pinned {
         self.space(key).step(self.address(key), call, clock)
     }
 
+    #[inline]
     pub(crate) fn address<'a>(&self, key: &'a Key) -> Address<'a> {
         let mut hasher = self.hasher.build_hasher();
         hasher.write(key.as_bytes());
@@ -120,6 +121,7 @@ impl Pinned {
         std::iter::successors(self.first.get(), |node| node.next.get()).map(|node| &**node)
     }
 
+    #[inline]
     fn space(&self, key: &Key) -> &KindSpace {
         let (kind, mut partition) = (key.kind(), key.partition_bytes());
         let (mut link, mut others) = (&self.first, 0);

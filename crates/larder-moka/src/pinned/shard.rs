@@ -10,22 +10,30 @@ use super::deadlines::Deadlines;
 /// Items are in a dense list, and the table holds their slots by hash. An item's moment in `deadlines`
 /// is never after its deadline, but may be before it: extending a deadline costs nothing until the old
 /// moment has come.
+#[repr(C)]
 pub(super) struct Shard<T> {
+    /// The first moment of `deadlines`, beside the lock: each write looks at it.
+    earliest: Timestamp,
     table: HashTable<usize>,
     items: Vec<Item<T>>,
     deadlines: Deadlines,
 }
 
+/// A key, its deadline and its content. Of a limit by address it takes two whole cache lines.
+#[repr(C, align(64))]
 pub(crate) struct Item<T> {
     hash: u64,
+    pub(crate) deadline: Timestamp,
     /// In the item, unless it is long: to compare it takes no other cache line.
     pub(super) key: SmallVec<[u8; INLINE_KEY]>,
-    pub(crate) deadline: Timestamp,
     pub(crate) held: T,
 }
 
 /// The length of a key that is kept in its item, such as that of a limit by address.
-const INLINE_KEY: usize = 36;
+const INLINE_KEY: usize = 47;
+
+/// The moment of a shard in which nothing expires.
+const NEVER: Timestamp = Timestamp::from_micros(i64::MAX);
 
 /// The content of a pinned key.
 pub(crate) enum Held {
@@ -51,6 +59,7 @@ pub(super) enum Due {
 impl<T> Default for Shard<T> {
     fn default() -> Self {
         Self {
+            earliest: NEVER,
             table: HashTable::new(),
             items: Vec::new(),
             deadlines: Deadlines::default(),
@@ -86,6 +95,7 @@ impl<T> Shard<T> {
             held,
         });
         self.deadlines.push(deadline);
+        self.earliest = self.earliest.min(deadline);
         let items = &self.items;
         self.table
             .insert_unique(address.hash, slot, |&slot| items[slot].hash);
@@ -103,6 +113,7 @@ impl<T> Shard<T> {
             *moved = slot;
         }
         self.deadlines.swap_remove(slot);
+        self.note_earliest();
         self.items.swap_remove(slot).held
     }
 
@@ -112,8 +123,15 @@ impl<T> Shard<T> {
         let moves = deadline < before && deadline < self.deadlines.at(slot);
         if moves {
             self.deadlines.set(slot, deadline);
+            self.note_earliest();
         }
         moves
+    }
+
+    /// Returns whether the first item is due.
+    #[inline]
+    pub(super) fn is_due(&self, now: Timestamp) -> bool {
+        self.earliest <= now
     }
 
     /// Checks the first item, if it is due.
@@ -124,7 +142,12 @@ impl<T> Shard<T> {
             return Some(Due::Expired(slot));
         }
         self.deadlines.set(slot, deadline);
+        self.note_earliest();
         Some(Due::Extended)
+    }
+
+    fn note_earliest(&mut self) {
+        self.earliest = self.deadlines.first().map_or(NEVER, |(at, _)| at);
     }
 
     /// Returns every item.
@@ -134,13 +157,14 @@ impl<T> Shard<T> {
 
     /// Returns the moment before which nothing here expires.
     pub(super) fn earliest(&self) -> Option<Timestamp> {
-        self.deadlines.first().map(|(at, _)| at)
+        (self.earliest < NEVER).then_some(self.earliest)
     }
 
     #[cfg(test)]
     pub(super) fn len(&self) -> usize {
         assert_eq!(self.table.len(), self.items.len());
         assert_eq!(self.deadlines.len(), self.items.len());
+        assert_eq!(self.deadlines.first().map(|(at, _)| at), self.earliest());
         self.items.len()
     }
 }

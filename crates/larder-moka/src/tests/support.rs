@@ -1,7 +1,7 @@
 use std::sync::Arc;
 
 use larder_store::program::{
-    Args, Effect, Inspection, Program, Programs, Record, Script, Slot, Wire,
+    Args, Effect, Inspection, Numbers, Program, Programs, Record, Script, Slot, Wire,
 };
 use larder_store::{
     Error, ErrorKind, Key, KeyId, Kind, ManualClock, Put, Refusal, Result, Timestamp, Ttl,
@@ -46,6 +46,10 @@ impl Tally {
 
 impl Record for Tally {
     const KIND: Kind = Kind::record("tally");
+    const NUMBERS: Option<Numbers<Self>> = Some(Numbers {
+        write: |tally| [tally.0, 0],
+        read: |[tally, _]| Self(tally),
+    });
     type Inspect = Inspect;
 }
 

@@ -70,6 +70,7 @@ impl Gcra {
     }
 
     /// Charges one request at `now` to a record with `tat`.
+    #[inline]
     pub(crate) fn charge(&self, tat: Option<i64>, now: i64) -> (Decision, Change) {
         let kept = tat.unwrap_or(now).max(now);
         let tat = kept.min(now + self.tolerance);
@@ -117,6 +118,7 @@ impl Gcra {
     }
 
     /// Returns how long until one more unit comes back. Zero if the whole burst remains.
+    #[inline]
     pub(crate) fn until_more(&self, decision: &Decision) -> Duration {
         let with_one_more = (i64::from(decision.remaining) + 1) * self.interval;
         let wait = decision.reset_us - (self.tolerance - with_one_more);
@@ -164,6 +166,7 @@ impl Gcra {
         self.decision(Some(Reason::Quota), retry_after_us, reset_us)
     }
 
+    #[inline]
     fn decision(&self, reason: Option<Reason>, retry_after_us: i64, reset_us: i64) -> Decision {
         // The reset is between 0 and the tolerance, so this is between 0 and the burst, a u32.
         let remaining = ((self.tolerance - reset_us) / self.interval) as u32;

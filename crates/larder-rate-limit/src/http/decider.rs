@@ -15,8 +15,9 @@ use super::limit::Limit;
 use super::refusal_memory::RefusalMemory;
 use super::response::{Protocol, Style};
 use super::settling::{ChargedStore, Refundable};
-use super::verdict::{Asked, Decided, Held, Passed, Refused, Verdict};
-use crate::headers::Headers;
+use super::verdict::{Asked, AtOnce, Decided, Held, Pass, Passed, Refused, Verdict};
+use crate::headers::{Headers, Left};
+use crate::key::Found;
 use crate::limiter::{DEFAULT_TIMEOUT, Engine};
 use crate::metrics::{Outcome, Shadow};
 use crate::{Decision, FailMode, Reason, RequestHead};
@@ -103,7 +104,7 @@ impl Decider {
 
     fn exempt(&self) -> Verdict {
         self.limits[0].metrics.count(Outcome::Exempt);
-        Verdict::Pass(Passed::default())
+        Verdict::Pass(Pass::Nothing)
     }
 
     /// Returns the one limit of the layer, if a request may be decided without waiting.
@@ -128,20 +129,50 @@ impl Decider {
         }
     }
 
-    /// Decides if the store answers at once. Pending means that nothing was charged.
+    /// Returns whether a function of the application needs the whole head of a request for that.
     #[inline]
-    pub(super) fn decide_now(&self, limit: &Limit, key: &Key) -> Poll<Verdict> {
+    pub(super) fn needs_parts(&self) -> bool {
+        self.simple().is_some_and(|limit| limit.needs_parts)
+    }
+
+    /// Decides about a request as far as that takes no waiting.
+    ///
+    /// This is one function, in which a key and a decision stay where they are: they are long to move.
+    pub(super) fn decide_at_once(&self, request: &RequestHead<'_>) -> AtOnce {
+        if let Some(verdict) = self.known(request) {
+            return AtOnce::Decided(verdict);
+        }
+        let Some(limit) = self.simple() else {
+            return AtOnce::Waits(None);
+        };
+        match limit.key_by.find(&limit.limiter, *request) {
+            Found::Now(Some(key)) => self.charge_at_once(limit, &key),
+            Found::Now(None) => match self.unkeyed(limit) {
+                Some(key) => self.charge_at_once(limit, &key),
+                None => AtOnce::Decided(Verdict::Pass(Pass::Nothing)),
+            },
+            Found::Later(_) => AtOnce::Waits(None),
+        }
+    }
+
+    /// Charges the visitor with `key`, if the store answers at once.
+    #[inline]
+    fn charge_at_once(&self, limit: &Limit, key: &Key) -> AtOnce {
         let limiter = &limit.limiter;
         let Some(engine) = limiter.engine_now(key) else {
-            return Poll::Pending;
+            return AtOnce::Waits(Some(Box::new(key.clone())));
         };
         let answer = limiter.check_by(&engine, &*limiter.programs, key, limiter.cost());
-        answer.map(|answer| match answer {
-            Ok(decision) => {
+        AtOnce::Decided(match answer {
+            Poll::Pending => return AtOnce::Waits(Some(Box::new(key.clone()))),
+            Poll::Ready(Ok(decision)) => {
                 limit.metrics.health.succeeded();
-                self.decided(key, &engine, decision)
+                match self.pass_briefly(limit, &decision) {
+                    Some(pass) => Verdict::Pass(pass),
+                    None => self.decided(key, &engine, decision),
+                }
             }
-            Err(error) => {
+            Poll::Ready(Err(error)) => {
                 limit.metrics.health.failed(&error);
                 let asked = Asked {
                     limit: 0,
@@ -154,8 +185,27 @@ impl Decider {
         })
     }
 
-    /// Counts the decision of a single limit, and returns what follows.
+    /// Counts a request that the only limit lets pass, if nothing is to be done later but to add fields.
     #[inline]
+    fn pass_briefly(&self, limit: &Limit, decision: &Decision) -> Option<Pass> {
+        let fields = limit.kept_fields()?;
+        if !decision.is_allowed() || self.refund_if.is_some() || limit.limiter.has_plans() {
+            return None;
+        }
+        let pass = match self.headers {
+            Headers::None | Headers::RetryAfter => Pass::Nothing,
+            Headers::Draft11 => {
+                let more = limit.limiter.until_more(decision);
+                Pass::Fields(fields, Left::after(decision, more))
+            }
+            Headers::Legacy(_) => return None,
+        };
+        let is_near = fields.is_near_limit(decision);
+        limit.metrics.passed(Outcome::Allowed, decision, is_near);
+        Some(pass)
+    }
+
+    /// Counts the decision of a single limit, and returns what follows.
     fn decided(&self, key: &Key, engine: &Engine, decision: Decision) -> Verdict {
         let limit = &self.limits[0];
         let decided = limit.decided(0, engine, decision);
@@ -165,17 +215,19 @@ impl Decider {
         }
         self.passed(&decided, Outcome::Allowed);
         let held = self.refundable(0, key, engine, &decision, ChargedStore::Shared);
-        Verdict::Pass(Passed {
+        let held = held.and_then(|charge| {
+            let refundables = vec![charge];
+            Held {
+                refundables,
+                ..Held::default()
+            }
+            .boxed()
+        });
+        Passed {
             decisions: [decided].into(),
-            held: held.and_then(|charge| {
-                let refundables = vec![charge];
-                Held {
-                    refundables,
-                    ..Held::default()
-                }
-                .boxed()
-            }),
-        })
+            held,
+        }
+        .into()
     }
 
     /// Counts a request that a limit lets pass.
@@ -197,7 +249,7 @@ impl Decider {
             false => decision.reason(),
         };
         metrics.refused(decision, reason.unwrap_or(Reason::Quota));
-        Verdict::Refuse(refused)
+        Verdict::Refuse(Box::new(refused))
     }
 
     /// Counts what a limit in shadow mode would have done.
@@ -286,7 +338,7 @@ impl Decider {
                 Headers::None | Headers::RetryAfter => {}
                 Headers::Draft11 => {
                     let more = limit.limiter.until_more(decision);
-                    fields.append(decision, more, headers);
+                    fields.append(Left::after(decision, more), headers);
                 }
                 Headers::Legacy(reset) => fields.set_legacy(reset, decision, headers),
             }

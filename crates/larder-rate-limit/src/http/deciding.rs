@@ -14,7 +14,7 @@ use super::decider::Decider;
 use super::limit::Limit;
 use super::refusal_memory::Asked as AskedAt;
 use super::settling::ChargedStore;
-use super::verdict::{Asked, Decisions, Held, Passed, Refused, Verdict};
+use super::verdict::{Asked, Decisions, Held, Pass, Passed, Refused, Verdict};
 use crate::hold::Takes;
 use crate::key::Found;
 use crate::limiter::Engine;
@@ -31,9 +31,13 @@ impl Decider {
     /// Decides about a request. Each wait ends with the timeout.
     ///
     /// `key` is that of the layer's only limit, if it was found before.
-    pub(super) async fn decide(self: &Arc<Self>, request: &Parts, key: Option<Key>) -> Verdict {
+    pub(super) async fn decide(
+        self: &Arc<Self>,
+        request: &Parts,
+        key: Option<Box<Key>>,
+    ) -> Verdict {
         if let (Some(limit), Some(key)) = (self.simple(), key) {
-            let asked = self.asked(0, key, limit.limiter.cost()).await;
+            let asked = self.asked(0, *key, limit.limiter.cost()).await;
             return self.decide_all(vec![asked]).await;
         }
         let (mut enforced, mut shadows) = (Vec::new(), Vec::new());
@@ -47,11 +51,11 @@ impl Decider {
             }
         }
         let mut verdict = match enforced.is_empty() {
-            true => Verdict::Pass(Passed::default()),
+            true => Passed::default().into(),
             false => self.decide_all(enforced).await,
         };
         // What is refused is charged to none, and so to no limit that watches.
-        if let Verdict::Pass(passed) = &mut verdict {
+        if let Verdict::Pass(Pass::Full(passed)) = &mut verdict {
             for (at, key, cost) in shadows {
                 self.shadow(at, key, cost, passed).await;
             }
@@ -270,7 +274,7 @@ impl Decider {
                     }
                 }
             }
-            return Verdict::Refuse(refused);
+            return Verdict::Refuse(Box::new(refused));
         }
         let mut passed = smallvec![];
         for (asked, decision) in asked.iter().zip(decisions) {
@@ -280,10 +284,8 @@ impl Decider {
             passed.push(decided);
             self.keep_refundable(asked, &decision, ChargedStore::Shared, &mut held);
         }
-        Verdict::Pass(Passed {
-            decisions: passed,
-            held: held.boxed(),
-        })
+        let (decisions, held) = (passed, held.boxed());
+        Passed { decisions, held }.into()
     }
 
     /// Counts what a limit in shadow mode would do.

@@ -14,12 +14,14 @@ use tower_service::Service;
 use super::decider::Decider;
 use super::response::Protocol;
 use super::settling::Outcome;
-use super::verdict::{Decisions, Held, Passed, Refused, Verdict};
+use super::verdict::{Decisions, Held, Pass, Passed, Refused, Verdict};
+use crate::headers::{Fields, Left};
 
 pin_project! {
     /// The response of a [`RateLimit`](crate::RateLimit).
     ///
-    /// It boxes nothing if the layer has one limit and its store answers at once, and otherwise one future.
+    /// It boxes nothing if the layer has one limit whose store answers at once, and nothing but the fields of
+    /// the draft is left to do. Otherwise it boxes what is.
     #[must_use = "futures do nothing unless polled"]
     pub struct RateLimitFuture<S, ReqBody>
     where
@@ -27,7 +29,6 @@ pin_project! {
     {
         #[pin]
         state: State<S, ReqBody, S::Future, S::Response>,
-        decider: Arc<Decider>,
     }
 }
 
@@ -36,19 +37,29 @@ pin_project! {
     enum State<S, ReqBody, F, R> {
         Deciding {
             deciding: Deciding<S, ReqBody>,
+            decider: Arc<Decider>,
+        },
+        /// It passes, and these fields are added to its response.
+        Brief {
+            #[pin]
+            call: F,
+            fields: Option<(&'static Fields, Left)>,
         },
         Passed {
             #[pin]
             call: F,
-            passed: Passed,
+            passed: Box<Passed>,
+            decider: Arc<Decider>,
         },
         Settling {
             settling: Settling,
             response: Option<Box<R>>,
+            decider: Arc<Decider>,
         },
         Refused {
-            refused: Refused,
+            refused: Option<Box<Refused>>,
             protocol: Protocol,
+            decider: Arc<Decider>,
         },
     }
 }
@@ -64,23 +75,28 @@ where
     S: Service<Request<ReqBody>>,
 {
     #[inline]
-    pub(super) fn passed(decider: Arc<Decider>, call: S::Future, passed: Passed) -> Self {
-        Self {
-            state: State::Passed { call, passed },
-            decider,
-        }
+    pub(super) fn passed(decider: &Arc<Decider>, call: S::Future, pass: Pass) -> Self {
+        let state = State::passed(decider, call, pass);
+        Self { state }
     }
 
-    pub(super) fn refused(decider: Arc<Decider>, refused: Refused, protocol: Protocol) -> Self {
+    pub(super) fn refused(
+        decider: Arc<Decider>,
+        refused: Box<Refused>,
+        protocol: Protocol,
+    ) -> Self {
         Self {
-            state: State::Refused { refused, protocol },
-            decider,
+            state: State::Refused {
+                refused: Some(refused),
+                protocol,
+                decider,
+            },
         }
     }
 
     pub(super) fn deciding(
         decider: Arc<Decider>,
-        key: Option<Key>,
+        key: Option<Box<Key>>,
         service: S,
         request: Request<ReqBody>,
     ) -> Self
@@ -95,9 +111,27 @@ where
             (verdict, service, Request::from_parts(parts, body))
         });
         Self {
-            state: State::Deciding { deciding },
-            decider,
+            state: State::Deciding { deciding, decider },
         }
+    }
+}
+
+impl<S, ReqBody, F, R> State<S, ReqBody, F, R> {
+    #[inline]
+    fn passed(decider: &Arc<Decider>, call: F, pass: Pass) -> Self {
+        let fields = match pass {
+            Pass::Nothing => None,
+            Pass::Fields(fields, left) => Some((fields, left)),
+            Pass::Full(passed) => {
+                let decider = decider.clone();
+                return Self::Passed {
+                    call,
+                    passed,
+                    decider,
+                };
+            }
+        };
+        Self::Brief { call, fields }
     }
 }
 
@@ -113,43 +147,69 @@ where
         let mut this = self.project();
         loop {
             let next = match this.state.as_mut().project() {
-                Projected::Passed { call, passed } => {
+                Projected::Brief { call, fields } => {
+                    let mut response = ready!(call.poll(cx))?.map(ResponseBody::inner);
+                    if let Some((fields, left)) = fields {
+                        fields.append(*left, response.headers_mut());
+                    }
+                    return Poll::Ready(Ok(response));
+                }
+                Projected::Passed {
+                    call,
+                    passed,
+                    decider,
+                } => {
                     let response = ready!(call.poll(cx))?;
                     let Some(held) = passed.held.take() else {
-                        return finish(this.decider, &passed.decisions, response, None);
+                        return finish(decider, &passed.decisions, response, None);
                     };
                     let decisions = std::mem::take(&mut passed.decisions);
                     let (head, body) = response.into_parts();
-                    let outcome = this.decider.outcome(&head);
+                    let outcome = decider.outcome(&head);
                     let response = Response::from_parts(head, body);
-                    if !this.decider.has_work(&held, outcome) {
-                        return finish(this.decider, &decisions, response, Some(held));
+                    if !decider.has_work(&held, outcome) {
+                        return finish(decider, &decisions, response, Some(held));
                     }
                     State::Settling {
-                        settling: settle(this.decider.clone(), held, outcome, decisions),
+                        settling: settle(decider.clone(), held, outcome, decisions),
                         response: Some(Box::new(response)),
+                        decider: decider.clone(),
                     }
                 }
-                Projected::Settling { settling, response } => {
+                Projected::Settling {
+                    settling,
+                    response,
+                    decider,
+                } => {
                     let (decisions, held) = ready!(settling.as_mut().poll(cx));
                     return match response.take() {
-                        Some(response) => finish(this.decider, &decisions, *response, Some(held)),
+                        Some(response) => finish(decider, &decisions, *response, Some(held)),
                         // Polled again after it was ready, which the contract of a future forbids.
                         None => Poll::Pending,
                     };
                 }
-                Projected::Deciding { deciding } => match ready!(deciding.as_mut().poll(cx)) {
-                    (Verdict::Pass(passed), mut service, request) => State::Passed {
-                        call: service.call(request),
-                        passed,
-                    },
-                    (Verdict::Refuse(refused), _, request) => State::Refused {
-                        refused,
-                        protocol: Protocol::of(request.headers()),
-                    },
-                },
-                Projected::Refused { refused, protocol } => {
-                    return Poll::Ready(Ok(this.decider.refusal(refused.clone(), *protocol)));
+                Projected::Deciding { deciding, decider } => {
+                    match ready!(deciding.as_mut().poll(cx)) {
+                        (Verdict::Pass(pass), mut service, request) => {
+                            State::passed(decider, service.call(request), pass)
+                        }
+                        (Verdict::Refuse(refused), _, request) => State::Refused {
+                            refused: Some(refused),
+                            protocol: Protocol::of(request.headers()),
+                            decider: decider.clone(),
+                        },
+                    }
+                }
+                Projected::Refused {
+                    refused,
+                    protocol,
+                    decider,
+                } => {
+                    return match refused.take() {
+                        Some(refused) => Poll::Ready(Ok(decider.refusal(*refused, *protocol))),
+                        // As above.
+                        None => Poll::Pending,
+                    };
                 }
             };
             this.state.set(next);
@@ -159,7 +219,6 @@ where
 
 /// Returns the response of the inner service, with the header fields of the limits. Its body keeps the
 /// permits of the request.
-#[inline]
 fn finish<B: Body, E>(
     decider: &Decider,
     decisions: &Decisions,

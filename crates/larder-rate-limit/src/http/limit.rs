@@ -1,3 +1,4 @@
+use std::borrow::Cow;
 use std::sync::Arc;
 
 use larder_store::Key;
@@ -47,7 +48,8 @@ pub struct Limit {
     /// The limiter that counts in this process while the store fails, if it has another quota.
     pub(super) local: Option<RateLimiter>,
     pub(super) key_by: KeyBy,
-    fields: Fields,
+    pub(super) needs_parts: bool,
+    fields: Cow<'static, Fields>,
     pub(super) refusals: Refusals,
     pub(super) metrics: Metrics,
     pub(super) is_shadow: bool,
@@ -65,7 +67,7 @@ impl Limit {
     /// Charges the visitor that `key_by` finds, by `limiter`.
     pub fn new(limiter: RateLimiter, key_by: KeyBy) -> Self {
         Self {
-            fields: Fields::of(limiter.policy(), &limiter.rules()),
+            fields: Fields::of(limiter.policy(), &limiter.rules()).kept(),
             refusals: Refusals::new(
                 limiter.policy(),
                 match limiter.has_plans() {
@@ -76,6 +78,7 @@ impl Limit {
             metrics: Metrics::new(limiter.policy()),
             local: None,
             limiter,
+            needs_parts: key_by.needs_parts(),
             key_by,
             is_shadow: false,
             shadows: Arc::new(Semaphore::new(MAX_SHADOWS)),
@@ -178,6 +181,15 @@ impl Limit {
         match (store, &self.local) {
             (ChargedStore::Local, Some(local)) => local,
             _ => &self.limiter,
+        }
+    }
+
+    /// Returns the fields of the limiter's own policy, if they are kept for as long as the process runs.
+    #[inline]
+    pub(super) fn kept_fields(&self) -> Option<&'static Fields> {
+        match &self.fields {
+            Cow::Borrowed(fields) => Some(*fields),
+            Cow::Owned(_) => None,
         }
     }
 

@@ -9,9 +9,8 @@ use tower_service::Service;
 use super::decider::Decider;
 use super::future::RateLimitFuture;
 use super::response::Protocol;
-use super::verdict::{Passed, Verdict};
+use super::verdict::{AtOnce, Verdict};
 use crate::RequestHead;
-use crate::key::Found;
 
 /// Limits the requests to an inner service. Made by [`RateLimitLayer`](crate::RateLimitLayer).
 ///
@@ -58,48 +57,23 @@ where
     #[inline]
     fn call(&mut self, mut request: Request<ReqBody>) -> Self::Future {
         let decider = &self.decider;
-        let verdict = decider.known(&RequestHead::of(&request));
-        let mut key = None;
-        let verdict = match (verdict, decider.simple()) {
-            (Some(verdict), _) => Some(verdict),
-            (None, None) => None,
-            (None, Some(limit)) => {
-                let mut found = if limit.key_by.needs_parts() {
-                    let (parts, body) = request.into_parts();
-                    let head = RequestHead::of_parts(&parts);
-                    let found = limit.key_by.find(&limit.limiter, head);
-                    request = Request::from_parts(parts, body);
-                    found
-                } else {
-                    let head = RequestHead::of(&request);
-                    limit.key_by.find(&limit.limiter, head)
-                };
-                if let Found::Now(none @ None) = &mut found {
-                    *none = decider.unkeyed(limit);
-                }
-                match &found {
-                    Found::Later(_) => None,
-                    Found::Now(None) => Some(Verdict::Pass(Passed::default())),
-                    Found::Now(Some(known)) => match decider.decide_now(limit, known) {
-                        Poll::Ready(verdict) => Some(verdict),
-                        Poll::Pending => {
-                            key = Some(known.clone());
-                            None
-                        }
-                    },
-                }
-            }
+        let decided = if decider.needs_parts() {
+            let (parts, body) = request.into_parts();
+            let decided = decider.decide_at_once(&RequestHead::of_parts(&parts));
+            request = Request::from_parts(parts, body);
+            decided
+        } else {
+            decider.decide_at_once(&RequestHead::of(&request))
         };
-        match verdict {
-            Some(Verdict::Pass(passed)) => {
-                let call = self.inner.call(request);
-                RateLimitFuture::passed(self.decider.clone(), call, passed)
+        match decided {
+            AtOnce::Decided(Verdict::Pass(pass)) => {
+                RateLimitFuture::passed(&self.decider, self.inner.call(request), pass)
             }
-            Some(Verdict::Refuse(refused)) => {
+            AtOnce::Decided(Verdict::Refuse(refused)) => {
                 let protocol = Protocol::of(request.headers());
                 RateLimitFuture::refused(self.decider.clone(), refused, protocol)
             }
-            None => {
+            AtOnce::Waits(key) => {
                 let ready = self.take_ready();
                 RateLimitFuture::deciding(self.decider.clone(), key, ready, request)
             }

@@ -9,6 +9,7 @@ use tokio::sync::oneshot;
 
 use super::settling::{Outcome, Refundable};
 use crate::decision::Account;
+use crate::headers::{Fields, Left};
 use crate::hold::{Hold, Takes};
 use crate::limiter::Engine;
 use crate::plan::Plan;
@@ -17,8 +18,32 @@ use crate::{Decision, Permit, Reason, Reservation};
 /// What a layer does with a request.
 #[derive(Debug)]
 pub(super) enum Verdict {
-    Pass(Passed),
-    Refuse(Refused),
+    Pass(Pass),
+    Refuse(Box<Refused>),
+}
+
+/// What the response to a request that passes needs.
+///
+/// It is short to move from future to future, unlike a decision.
+#[derive(Debug)]
+pub(super) enum Pass {
+    Nothing,
+    /// The header fields of the only limit.
+    Fields(&'static Fields, Left),
+    Full(Box<Passed>),
+}
+
+/// What is decided about a request without waiting.
+pub(super) enum AtOnce {
+    Decided(Verdict),
+    /// Nothing, and nothing was charged. The key of the only limit, if it was found.
+    Waits(Option<Box<Key>>),
+}
+
+impl From<Passed> for Verdict {
+    fn from(passed: Passed) -> Self {
+        Self::Pass(Pass::Full(Box::new(passed)))
+    }
 }
 
 /// What the limit with this index is asked.

@@ -21,7 +21,7 @@ impl Decider {
                 for asked in asked {
                     self.limits[asked.limit].metrics.count(Outcome::FailedOpen);
                 }
-                Verdict::Pass(Passed::default())
+                Passed::default().into()
             }
             FailMode::Closed => self.closed(asked),
             FailMode::Local(local) => self.decide_locally(asked, local),
@@ -87,10 +87,8 @@ impl Decider {
                     held.keep(here, self.takes(&here.engine), decision, hold);
                     self.keep_refundable(here, &decision, ChargedStore::Local, &mut held);
                 }
-                Verdict::Pass(Passed {
-                    decisions,
-                    held: held.boxed(),
-                })
+                let held = held.boxed();
+                Passed { decisions, held }.into()
             }
         }
     }

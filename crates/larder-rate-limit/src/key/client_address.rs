@@ -17,19 +17,21 @@ pub struct ClientAddress(Source);
 
 #[derive(Clone)]
 enum Source {
-    Peer(FindPeer),
+    Peer,
+    /// The peer, where this function finds it.
+    PeerFoundBy(FindPeer),
     Forwarded(Arc<TrustedProxies>),
 }
 
 impl ClientAddress {
     /// Takes the peer of the connection, as [`PeerAddr::find`] finds it.
     pub fn peer() -> Self {
-        Self::peer_found_by(PeerAddr::find)
+        Self(Source::Peer)
     }
 
     /// Takes the peer that `find` finds, for servers that put it elsewhere.
     pub fn peer_found_by(find: FindPeer) -> Self {
-        Self(Source::Peer(find))
+        Self(Source::PeerFoundBy(find))
     }
 
     /// Takes the client behind declared proxies.
@@ -42,9 +44,11 @@ impl ClientAddress {
         self.find_in(RequestHead::of_parts(parts))
     }
 
+    #[inline]
     pub(crate) fn find_in(&self, request: RequestHead<'_>) -> Option<IpAddr> {
         match &self.0 {
-            Source::Peer(find) => find(request.extensions),
+            Source::Peer => PeerAddr::find(request.extensions),
+            Source::PeerFoundBy(find) => find(request.extensions),
             Source::Forwarded(proxies) => proxies.client_in(request),
         }
     }
@@ -52,7 +56,7 @@ impl ClientAddress {
     /// Returns the name of the constructor.
     pub(super) fn name(&self) -> &'static str {
         match self.0 {
-            Source::Peer(_) => "peer",
+            Source::Peer | Source::PeerFoundBy(_) => "peer",
             Source::Forwarded(_) => "forwarded",
         }
     }

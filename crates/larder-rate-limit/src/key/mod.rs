@@ -78,7 +78,7 @@ impl KeyBy {
     /// [`PeerAddr::find`] finds the address. Behind a proxy it is the proxy's: use
     /// [`forwarded`](Self::forwarded) there.
     pub fn peer() -> Self {
-        Self::peer_found_by(PeerAddr::find)
+        Self::address(ClientAddress::peer())
     }
 
     /// Charges the network of the peer address that `find` finds, for servers that put it elsewhere.

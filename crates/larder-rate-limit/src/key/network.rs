@@ -30,6 +30,7 @@ impl Network {
     }
 
     /// Returns the network that is charged for `address` by a limit with these prefix lengths.
+    #[inline]
     pub fn with_lengths(address: IpAddr, lengths: PrefixLengths) -> Self {
         let of_default = PrefixLengths::default();
         match visitor_address(address) {
@@ -47,6 +48,7 @@ impl Network {
 
 /// Returns the address by which a client is known: the IPv4 address for an IPv6 address that stands for
 /// one.
+#[inline]
 pub(super) fn visitor_address(address: IpAddr) -> IpAddr {
     match address.to_canonical() {
         IpAddr::V6(address) => match address.segments() {
@@ -63,16 +65,25 @@ impl KeyId for Network {
     /// Writes `192.0.2.1`, or the four groups of the /64 as `2001-db8-0-1`. Another prefix length is
     /// added, as in `192.0.2.0/24`. It does so by hand, for each request: `fmt` takes longer than the
     /// limit itself.
+    #[inline]
     fn write_id(&self, id: &mut IdWriter<'_>) {
+        if let (IpAddr::V4(address), None) = (self.address, self.prefix) {
+            return address.write_id(id);
+        }
+        self.write_groups(id);
+    }
+}
+
+impl Network {
+    fn write_groups(self, id: &mut IdWriter<'_>) {
         let mut text = Text::default();
-        match (self.address, self.prefix) {
-            (IpAddr::V4(address), None) => return address.write_id(id),
-            (IpAddr::V4(address), _) => {
+        match self.address {
+            IpAddr::V4(address) => {
                 for octet in address.octets() {
                     text.number::<10>(u16::from(octet), b'.');
                 }
             }
-            (IpAddr::V6(address), _) => {
+            IpAddr::V6(address) => {
                 for group in &address.segments()[..4] {
                     text.number::<16>(*group, b'-');
                 }

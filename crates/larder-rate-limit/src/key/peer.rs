@@ -32,6 +32,7 @@ impl PeerAddr {
     /// Finds the peer's address among `extensions`.
     ///
     /// It looks for a [`PeerAddr`], and with the feature `axum` for a `ConnectInfo<SocketAddr>`.
+    #[inline]
     pub fn find(extensions: &Extensions) -> Option<IpAddr> {
         if let Some(Self(peer)) = extensions.get() {
             return Some(peer.ip());

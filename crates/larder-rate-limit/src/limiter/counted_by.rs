@@ -40,6 +40,7 @@ impl RateLimiter {
     }
 
     /// Does the same without waiting. None if it takes some.
+    #[inline]
     pub(crate) fn engine_now(&self, key: &Key) -> Option<Cow<'_, Engine>> {
         let own = Cow::Borrowed(&self.engine);
         match &self.plans {

@@ -11,7 +11,7 @@ use std::task::Poll;
 use std::time::Duration;
 
 use larder_store::program::{Program, Programs, Record};
-use larder_store::{ErrorKind, Key, KeyId, KeyPrefix, Refusal, Result, Store, StoreExt};
+use larder_store::{Error, ErrorKind, Key, KeyId, KeyPrefix, Refusal, Result, Store, StoreExt};
 
 use crate::decision::Account;
 use crate::give_back::GiveBack;
@@ -220,6 +220,7 @@ impl RateLimiter {
     }
 
     /// Returns how long after `decision` one more unit comes back. Zero if all of them remain.
+    #[inline]
     pub fn until_more(&self, decision: &Decision) -> Duration {
         match &self.engine {
             Engine::Gcra(gcra) if decision.more_us == Decision::BY_GCRA => {
@@ -273,19 +274,36 @@ impl RateLimiter {
         key: &Key,
         program: &P,
     ) -> Poll<Result<(P::Reply, Account)>> {
-        let full = match programs.run_now(key, program) {
-            Poll::Ready(Err(error)) if error.kind() == ErrorKind::Refused(Refusal::Full) => error,
-            answer => return answer.map_ok(|answer| (answer, Account::Own)),
-        };
+        match programs.run_now(key, program) {
+            Poll::Ready(Ok(answer)) => Poll::Ready(Ok((answer, Account::Own))),
+            Poll::Ready(Err(error)) => {
+                Poll::Ready(self.run_as_stranger(programs, key, program, error))
+            }
+            Poll::Pending => Poll::Pending,
+        }
+    }
+
+    /// Runs a program on a shared record, if the store has no room for the visitor's own.
+    #[cold]
+    fn run_as_stranger<P: ChargeProgram>(
+        &self,
+        programs: &dyn Programs,
+        key: &Key,
+        program: &P,
+        error: Error,
+    ) -> Result<(P::Reply, Account)> {
+        if error.kind() != ErrorKind::Refused(Refusal::Full) {
+            return Err(error);
+        }
         let for_strangers = program.for_strangers();
         let program = for_strangers.as_ref().unwrap_or(program);
         for account in [Account::Shared, Account::Last] {
             let shared = self.shared.key(account, &self.policy, key.clone());
             if let Poll::Ready(Ok(answer)) = programs.run_now(&shared, program) {
-                return Poll::Ready(Ok((answer, account)));
+                return Ok((answer, account));
             }
         }
-        Poll::Ready(Err(full))
+        Err(error)
     }
 }
 

@@ -22,7 +22,8 @@ pub struct Tat {
 }
 
 record! {
-    Tat, Kind::record("limit").partitioned();
+    Tat, Kind::record("limit").partitioned(),
+    numbers |held| [held.tat, held.banned_until], |[tat, banned_until]| Tat { tat, banned_until };
     /// Shows the TAT to people and tools.
     #[derive(PartialEq, Eq)]
     pub InspectTat = "gcra-inspect",
@@ -52,6 +53,7 @@ impl Program for Gcra {
 
     arguments!(interval, tolerance, charge);
 
+    #[inline]
     fn step(&self, record: &mut Slot<'_, Tat>, now: Timestamp) -> Decision {
         let (held, now) = (record.get().copied(), now.as_micros());
         if let Some(banned) = banned(self, held, now) {
@@ -203,6 +205,7 @@ fn banned(gcra: &Gcra, held: Option<Tat>, now: i64) -> Option<Decision> {
 
 impl Change {
     /// Makes the change, and keeps a ban that is not over.
+    #[inline]
     fn keep(self, record: &mut Slot<'_, Tat>, banned_until: i64, now: i64) {
         let tat = match self {
             Self::Keep => return,

@@ -1,11 +1,9 @@
 use std::fmt;
 use std::hash::{Hash, Hasher};
 
-use smallvec::SmallVec;
-
 use super::Topic;
 use crate::Namespace;
-use crate::key::{IdWriter, KeyId};
+use crate::key::{IdWriter, KeyId, Text};
 
 /// A channel for messages: a topic and an id, which reads `topic:{id}`.
 ///
@@ -14,13 +12,13 @@ use crate::key::{IdWriter, KeyId};
 #[derive(Clone)]
 pub struct Channel {
     pub(super) topic: Topic,
-    pub(super) text: SmallVec<[u8; 96]>,
+    pub(super) text: Text,
 }
 
 impl Channel {
     /// Makes the channel of `id` in `topic`.
     pub fn new(topic: Topic, id: impl KeyId) -> Self {
-        let mut text = SmallVec::new();
+        let mut text = Text::new();
         text.extend_from_slice(topic.name().as_bytes());
         text.extend_from_slice(b":{");
         let mut writer = IdWriter::new(&mut text);
@@ -33,7 +31,7 @@ impl Channel {
     /// Puts the channel into `namespace`.
     #[must_use]
     pub fn within(&self, namespace: &Namespace) -> Self {
-        let mut text = SmallVec::from_slice(namespace.prefix().as_bytes());
+        let mut text = Text::from(namespace.prefix().as_bytes());
         text.extend_from_slice(&self.text);
         Self {
             topic: self.topic,
@@ -47,7 +45,7 @@ impl Channel {
         match self.text.strip_prefix(namespace.prefix().as_bytes()) {
             Some(text) => Self {
                 topic: self.topic,
-                text: SmallVec::from_slice(text),
+                text: text.into(),
             },
             None => self,
         }

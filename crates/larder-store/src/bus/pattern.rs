@@ -1,7 +1,5 @@
 use std::fmt;
 
-use smallvec::SmallVec;
-
 use super::{Channel, Topic};
 use crate::Namespace;
 
@@ -47,7 +45,7 @@ impl Pattern {
         let plain = !id.is_empty() && id.bytes().all(|byte| byte.is_ascii_graphic());
         plain.then(|| Channel {
             topic: self.topic,
-            text: SmallVec::from_slice(text.as_bytes()),
+            text: text.as_bytes().into(),
         })
     }
 

@@ -1,4 +1,4 @@
-use smallvec::SmallVec;
+use super::text::Text;
 
 const HEX: &[u8; 16] = b"0123456789ABCDEF";
 
@@ -7,7 +7,7 @@ const HEX: &[u8; 16] = b"0123456789ABCDEF";
 ///
 /// What comes out has no colon, brace, glob, white space or control character, and is the same
 /// for the same bytes only.
-pub(super) fn escape_into<A: smallvec::Array<Item = u8>>(out: &mut SmallVec<A>, mut text: &[u8]) {
+pub(super) fn escape_into(out: &mut Text, mut text: &[u8]) {
     // Whole runs at a time: most ids need no escape at all.
     loop {
         let run = text.iter().position(|byte| !PLAIN[usize::from(*byte)]);

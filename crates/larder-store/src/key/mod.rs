@@ -7,11 +7,10 @@ mod name;
 mod namespace;
 mod parse;
 mod prefix;
+mod text;
 
 use std::fmt;
 use std::hash::{Hash, Hasher};
-
-use smallvec::SmallVec;
 
 use crate::{Error, ErrorKind, Refusal, Result};
 
@@ -21,6 +20,7 @@ pub use name::Part;
 pub(crate) use name::is_name;
 pub use namespace::Namespace;
 pub use prefix::KeyPrefix;
+pub(crate) use text::Text;
 
 /// The key of a value or a record: a kind, an id, and sometimes a part.
 ///
@@ -43,7 +43,7 @@ pub use prefix::KeyPrefix;
 #[derive(Clone)]
 pub struct Key {
     kind: Kind,
-    text: SmallVec<[u8; Self::INLINE]>,
+    text: Text,
     /// Where the first component of the id is in the text: the partition, if the kind has any.
     first: Span,
 }
@@ -67,8 +67,6 @@ impl Span {
 }
 
 impl Key {
-    const INLINE: usize = 96;
-
     /// Makes the key of `id` in `kind`.
     pub fn new(kind: Kind, id: impl KeyId) -> Self {
         // Written in its place, since a key is long to move.
@@ -85,7 +83,7 @@ impl Key {
     fn empty(kind: Kind) -> Self {
         Self {
             kind,
-            text: SmallVec::new(),
+            text: Text::new(),
             first: Span::default(),
         }
     }
@@ -102,8 +100,7 @@ impl Key {
     #[must_use]
     pub fn within(&self, namespace: &Namespace) -> Self {
         let prefix = namespace.prefix().as_bytes();
-        let mut text = SmallVec::with_capacity(prefix.len() + self.text.len());
-        text.extend_from_slice(prefix);
+        let mut text = Text::from(prefix);
         text.extend_from_slice(&self.text);
         let Span { from, to } = self.first;
         let shift = |at| usize::from(at) + prefix.len();

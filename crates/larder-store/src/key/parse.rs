@@ -50,7 +50,7 @@ impl Key {
         let start = front.len() + ":{".len();
         Ok(Self {
             kind,
-            text: SmallVec::from_slice(text.as_bytes()),
+            text: text.as_bytes().into(),
             first: Span::new(start, start + id.find(':').unwrap_or(id.len())),
         })
     }

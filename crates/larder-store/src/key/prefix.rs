@@ -1,8 +1,7 @@
 use std::fmt;
 
-use smallvec::SmallVec;
-
 use super::id::{IdWriter, Progress};
+use super::text::Text;
 use super::{Key, KeyId, Kind, Span};
 
 /// The beginning of many keys: a kind, and the first components of their ids.
@@ -22,14 +21,14 @@ use super::{Key, KeyId, Kind, Span};
 #[derive(Clone)]
 pub struct KeyPrefix {
     kind: Kind,
-    text: SmallVec<[u8; 96]>,
+    text: Text,
     progress: Progress,
 }
 
 impl KeyPrefix {
     /// Makes the beginning of the keys of `kind` whose ids begin with `first`.
     pub fn new(kind: Kind, first: impl KeyId) -> Self {
-        let mut text = SmallVec::new();
+        let mut text = Text::new();
         text.extend_from_slice(kind.name().as_bytes());
         text.extend_from_slice(b":{");
         let mut writer = IdWriter::new(&mut text).partitioned(kind.is_partitioned());
@@ -47,7 +46,7 @@ impl KeyPrefix {
     pub fn key(&self, last: impl KeyId) -> Key {
         let mut key = Key {
             kind: self.kind,
-            text: SmallVec::from_slice(&self.text),
+            text: self.text.clone(),
             first: Span::default(),
         };
         let mut writer = IdWriter::resume(&mut key.text, self.progress);

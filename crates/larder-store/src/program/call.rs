@@ -1,4 +1,5 @@
 use std::fmt;
+use std::task::Poll;
 
 use super::slot::Discarded;
 use super::{Args, Cell, Program, Record, Script, Slot, Wire};
@@ -67,7 +68,8 @@ fn wrong_type(kind: Kind) -> Error {
 /// types that are sent together, by [`Programs::run_each`](super::Programs#method.run_each).
 pub struct Run<'a, P: Program> {
     program: &'a P,
-    reply: Option<P::Reply>,
+    /// In the form in which it is returned, since it may be long to take apart. Pending until it is there.
+    reply: Poll<Result<P::Reply>>,
     /// The records to drop with the call, since a step runs under a lock.
     discarded: Discarded,
     earlier_replies: Vec<P::Reply>,
@@ -76,10 +78,11 @@ pub struct Run<'a, P: Program> {
 
 impl<'a, P: Program> Run<'a, P> {
     /// Prepares a run of `program`.
+    #[inline]
     pub fn new(program: &'a P) -> Self {
         Self {
             program,
-            reply: None,
+            reply: Poll::Pending,
             discarded: Vec::new(),
             earlier_replies: Vec::new(),
             wakes: false,
@@ -93,9 +96,27 @@ impl<'a, P: Program> Run<'a, P> {
     #[inline]
     pub fn reply(self, done: Result<()>) -> Result<P::Reply> {
         done?;
-        self.reply
-            .ok_or_else(|| Wire::unexpected("an answer, and the store gave none"))
+        match self.reply {
+            Poll::Ready(reply) => reply,
+            Poll::Pending => Err(unanswered()),
+        }
     }
+
+    /// Does the same for a store that answers at once.
+    #[inline]
+    pub(super) fn reply_now(self, done: Poll<Result<()>>) -> Poll<Result<P::Reply>> {
+        match done {
+            Poll::Ready(Ok(())) if self.reply.is_ready() => self.reply,
+            Poll::Ready(Ok(())) => Poll::Ready(Err(unanswered())),
+            Poll::Ready(Err(error)) => Poll::Ready(Err(error)),
+            Poll::Pending => Poll::Pending,
+        }
+    }
+}
+
+#[cold]
+fn unanswered() -> Error {
+    Wire::unexpected("an answer, and the store gave none")
 }
 
 impl<P: Program> fmt::Debug for Run<'_, P> {
@@ -135,7 +156,9 @@ impl<P: Program> Call for Run<'_, P> {
         args.check()?;
         let mut slot = Slot::new(cell, &mut self.discarded, &mut self.wakes);
         let reply = self.program.step(&mut slot, now);
-        if let Some(earlier) = self.reply.replace(reply) {
+        drop(slot);
+        let earlier = std::mem::replace(&mut self.reply, Poll::Ready(Ok(reply)));
+        if let Poll::Ready(Ok(earlier)) = earlier {
             self.earlier_replies.push(earlier);
         }
         Ok(())
@@ -146,7 +169,7 @@ impl<P: Program> Call for Run<'_, P> {
     }
 
     fn reply(&mut self, wire: Wire) -> Result<()> {
-        self.reply = Some(self.program.reply(wire)?);
+        self.reply = Poll::Ready(Ok(self.program.reply(wire)?));
         Ok(())
     }
 }

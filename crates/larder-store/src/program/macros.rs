@@ -25,7 +25,7 @@ macro_rules! arguments {
 #[macro_export]
 macro_rules! record {
     (
-        $record:ty, $kind:expr $(, parts $parts:expr)?;
+        $record:ty, $kind:expr $(, parts $parts:expr)? $(, numbers $write:expr, $read:expr)?;
         $(#[$doc:meta])*
         $vis:vis $inspect:ident = $name:literal, $lua:expr,
         |$held:ident, $shown:ident| $show:expr $(,)?
@@ -33,6 +33,8 @@ macro_rules! record {
         impl $crate::program::Record for $record {
             const KIND: $crate::Kind = $kind;
             $(const PARTS: &'static [&'static str] = &$parts;)?
+            $(const NUMBERS: Option<$crate::program::Numbers<Self>> =
+                Some($crate::program::Numbers { write: $write, read: $read });)?
             type Inspect = $inspect;
         }
 

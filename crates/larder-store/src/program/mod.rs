@@ -81,7 +81,7 @@ pub use from_wire::FromWire;
 pub use inspection::Inspection;
 pub use programs::{Calls, Programs};
 pub use script::{Effect, Script};
-pub use slot::{Cell, Slot};
+pub use slot::{Cell, Numbers, Slot};
 pub use wire::Wire;
 
 use crate::{Kind, Result, Timestamp};
@@ -100,6 +100,12 @@ pub trait Record: Send + Sized + 'static {
     ///
     /// The empty text is the key itself, and is the default.
     const PARTS: &'static [&'static str] = &[""];
+
+    /// How the record is kept as two numbers, if that is all it is. By default it is not.
+    ///
+    /// It makes a step in process faster and the record smaller. Give it to records that are written for
+    /// each request.
+    const NUMBERS: Option<Numbers<Self>> = None;
 
     /// A program that shows the record to people and tools, and changes nothing.
     type Inspect: Program<Record = Self, Reply = Inspection> + Default;

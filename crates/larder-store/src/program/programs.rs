@@ -70,12 +70,14 @@ impl dyn Programs + '_ {
     pub async fn run<P: Program>(&self, key: &Key, program: &P) -> Result<P::Reply> {
         match self.run_now(key, program) {
             Poll::Ready(reply) => reply,
-            Poll::Pending => {
-                let mut run = Run::new(program);
-                let done = self.call(key, &mut run).await;
-                run.reply(done)
-            }
+            Poll::Pending => self.run_later(key, program).await,
         }
+    }
+
+    async fn run_later<P: Program>(&self, key: &Key, program: &P) -> Result<P::Reply> {
+        let mut run = Run::new(program);
+        let done = self.call(key, &mut run).await;
+        run.reply(done)
     }
 
     /// Runs `program` if that needs no waiting.
@@ -90,7 +92,8 @@ impl dyn Programs + '_ {
             return Poll::Ready(Err(error));
         }
         let mut run = Run::new(program);
-        self.call_now(key, &mut run).map(|done| run.reply(done))
+        let done = self.call_now(key, &mut run);
+        run.reply_now(done)
     }
 
     /// Runs programs of several types side by side. One round trip for each node.

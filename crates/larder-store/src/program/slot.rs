@@ -1,6 +1,6 @@
-use std::any::Any;
-use std::marker::PhantomData;
+use std::any::{Any, TypeId};
 
+use super::Record;
 use crate::Ttl;
 
 /// The place of one record in an in-process store, whatever its type.
@@ -8,8 +8,28 @@ use crate::Ttl;
 /// A store hands it to [`Call::step`](super::Call::step), and then looks at what became of it.
 #[derive(Default)]
 pub struct Cell {
-    record: Option<Box<dyn Any + Send>>,
+    record: Held,
     ttl: Option<Ttl>,
+}
+
+#[derive(Default)]
+enum Held {
+    #[default]
+    Nothing,
+    /// A record of this type, as its [`Numbers`].
+    Numbers(TypeId, [i64; 2]),
+    Boxed(Box<dyn Any + Send>),
+}
+
+/// How a record that is two numbers is written as them, and read again.
+///
+/// A store in process then keeps it in its place: a step finds it there, without a box elsewhere in memory.
+/// Such a record owns nothing that would have to be dropped.
+pub struct Numbers<R> {
+    /// Writes the record.
+    pub write: fn(&R) -> [i64; 2],
+    /// Reads what `write` has written.
+    pub read: fn([i64; 2]) -> R,
 }
 
 impl Cell {
@@ -22,7 +42,7 @@ impl Cell {
     /// Returns whether it holds no record.
     #[inline]
     pub fn is_empty(&self) -> bool {
-        self.record.is_none()
+        matches!(self.record, Held::Nothing)
     }
 
     /// Takes the TTL that the last step set, if it set one.
@@ -34,7 +54,11 @@ impl Cell {
     /// Returns whether it holds nothing, or a record of type `R`.
     #[inline]
     pub(super) fn fits<R: 'static>(&self) -> bool {
-        self.record.as_ref().is_none_or(|record| record.is::<R>())
+        match &self.record {
+            Held::Nothing => true,
+            Held::Numbers(id, _) => *id == TypeId::of::<R>(),
+            Held::Boxed(record) => record.is::<R>(),
+        }
     }
 }
 
@@ -52,69 +76,85 @@ impl std::fmt::Debug for Cell {
 pub(super) type Discarded = Vec<Box<dyn Any + Send>>;
 
 /// The record of a step: absent, or present with a TTL.
-pub struct Slot<'a, R> {
+pub struct Slot<'a, R: Record> {
     cell: &'a mut Cell,
+    /// The record, if it is kept as numbers. It is written back when the step ends, or panics.
+    read: Option<R>,
     discarded: &'a mut Discarded,
     wakes: &'a mut bool,
-    record: PhantomData<R>,
 }
 
-impl<'a, R: Send + 'static> Slot<'a, R> {
+impl<'a, R: Record> Slot<'a, R> {
+    #[inline]
     pub(super) fn new(
         cell: &'a mut Cell,
         discarded: &'a mut Discarded,
         wakes: &'a mut bool,
     ) -> Self {
+        const { assert!(R::NUMBERS.is_none() || !std::mem::needs_drop::<R>()) };
+        let read = match (R::NUMBERS, &cell.record) {
+            (Some(numbers), Held::Numbers(_, record)) => Some((numbers.read)(*record)),
+            _ => None,
+        };
         Self {
             cell,
+            read,
             discarded,
             wakes,
-            record: PhantomData,
         }
     }
 
     /// Returns the record, if there is one.
     #[inline]
     pub fn get(&self) -> Option<&R> {
-        self.cell.record.as_ref()?.downcast_ref()
+        match &self.cell.record {
+            Held::Boxed(record) => record.downcast_ref(),
+            _ => self.read.as_ref(),
+        }
     }
 
     /// Replaces the record and its TTL.
     ///
     /// It allocates only if there was none, or if a record of this type owns anything: the old one
-    /// is dropped after the step.
+    /// is dropped after the step. A record of [`Numbers`] is never allocated.
     #[inline]
     pub fn put(&mut self, record: R, ttl: Ttl) {
-        let in_place = !std::mem::needs_drop::<R>();
-        match self.update(ttl).filter(|_| in_place) {
-            Some(held) => *held = record,
-            None => {
-                let before = self.cell.record.replace(Box::new(record));
-                self.discarded.extend(before);
-            }
-        }
         self.cell.ttl = Some(ttl);
+        if R::NUMBERS.is_some() {
+            self.read = Some(record);
+            return;
+        }
+        let in_place = !std::mem::needs_drop::<R>();
+        match self.get_mut().filter(|_| in_place) {
+            Some(held) => *held = record,
+            None => self.replace(Held::Boxed(Box::new(record))),
+        }
     }
 
     /// Gives mutable access to the record and sets its TTL. None if there is none.
     #[inline]
     pub fn update(&mut self, ttl: Ttl) -> Option<&mut R> {
-        let record = self.cell.record.as_mut()?.downcast_mut()?;
-        self.cell.ttl = Some(ttl);
-        Some(record)
+        if self.get().is_some() {
+            self.cell.ttl = Some(ttl);
+        }
+        self.get_mut()
     }
 
     /// Returns mutable access to the record, or None if there is none. Its TTL stays.
     pub fn get_mut(&mut self) -> Option<&mut R> {
-        self.cell.record.as_mut()?.downcast_mut()
+        match &mut self.cell.record {
+            Held::Boxed(record) => record.downcast_mut(),
+            _ => self.read.as_mut(),
+        }
     }
 
     /// Gives mutable access to the record, made by `make` if absent, and sets its TTL.
     pub fn update_or(&mut self, ttl: Ttl, make: impl FnOnce() -> R) -> &mut R {
-        self.cell.ttl = Some(ttl);
-        let record = self.cell.record.get_or_insert_with(|| Box::new(make()));
+        if self.get().is_none() {
+            self.put(make(), ttl);
+        }
         // A call checks that a cell holds a record of its type before it makes a slot of it.
-        record.downcast_mut().expect("a record of this type")
+        self.update(ttl).expect("a record of this type")
     }
 
     /// Wakes those who [wait](crate::wait) for the record, once the step is done. The Lua form calls
@@ -125,7 +165,26 @@ impl<'a, R: Send + 'static> Slot<'a, R> {
 
     /// Removes the record. It is dropped after the step.
     pub fn remove(&mut self) {
-        self.discarded.extend(self.cell.record.take());
+        self.read = None;
+        self.replace(Held::Nothing);
         self.cell.ttl = None;
+    }
+
+    fn replace(&mut self, record: Held) {
+        if let Held::Boxed(before) = std::mem::replace(&mut self.cell.record, record) {
+            self.discarded.push(before);
+        }
+    }
+}
+
+impl<R: Record> Drop for Slot<'_, R> {
+    #[inline]
+    fn drop(&mut self) {
+        if let Some(numbers) = R::NUMBERS {
+            self.cell.record = match &self.read {
+                Some(record) => Held::Numbers(TypeId::of::<R>(), (numbers.write)(record)),
+                None => Held::Nothing,
+            };
+        }
     }
 }
