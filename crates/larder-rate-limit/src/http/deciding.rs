@@ -56,8 +56,10 @@ impl Decider {
         };
         // What is refused is charged to none, and so to no limit that watches.
         if let Verdict::Pass(Pass::Full(passed)) = &mut verdict {
-            for (at, key, cost) in shadows {
-                self.shadow(at, key, cost, passed).await;
+            let shadows = shadows.into_iter();
+            let shadows = shadows.map(|(at, key, cost)| self.shadow(at, key, cost));
+            for held in join_all(shadows).await {
+                passed.hold(held);
             }
         }
         verdict
@@ -288,11 +290,12 @@ impl Decider {
         Passed { decisions, held }.into()
     }
 
-    /// Counts what a limit in shadow mode would do.
+    /// Counts what a limit in shadow mode would do, and returns what it holds.
     ///
     /// Nothing waits for a store that takes a round trip, nor for a plan that is still to be found. A permit is
     /// held as if the limit were enforced, unless it took such a wait.
-    async fn shadow(self: &Arc<Self>, at: usize, key: Key, cost: u32, passed: &mut Passed) {
+    async fn shadow(self: &Arc<Self>, at: usize, key: Key, cost: u32) -> Held {
+        let mut held = Held::default();
         let limit = &self.limits[at];
         let limiter = &limit.limiter;
         let engine = limiter.engine_now(&key).map(Cow::into_owned);
@@ -306,32 +309,29 @@ impl Decider {
             }
             if let Poll::Ready(answer) = answer {
                 Self::shadowed(limit, answer.as_ref().map(|(decision, _)| decision));
-                let Ok((decision, hold)) = answer else {
-                    return;
-                };
-                let asked = Asked {
-                    limit: at,
-                    key,
-                    engine: engine.clone(),
-                    cost,
-                };
-                if takes != Takes::Nothing || self.refund_if.is_some() {
-                    let held = passed.held.get_or_insert_default();
+                if let Ok((decision, hold)) = answer {
+                    let asked = Asked {
+                        limit: at,
+                        key,
+                        engine: engine.clone(),
+                        cost,
+                    };
                     held.keep(&asked, takes, decision, hold);
-                    self.keep_refundable(&asked, &decision, ChargedStore::Shared, held);
+                    self.keep_refundable(&asked, &decision, ChargedStore::Shared, &mut held);
                 }
-                return;
+                return held;
             }
         }
         // Without a runtime nobody waits for a store that takes a round trip.
         let runtime = tokio::runtime::Handle::try_current();
         let (Ok(runtime), Ok(place)) = (runtime, limit.shadows.clone().try_acquire_owned()) else {
             let busy = Error::new("check a rate limit", ErrorKind::NotSent, "too many wait");
-            return Self::shadowed(limit, Err(&busy));
+            Self::shadowed(limit, Err(&busy));
+            return held;
         };
         let (response, outcome) = oneshot::channel();
         if self.refund_if.is_some() || self.settle_by.is_some() {
-            passed.held.get_or_insert_default().shadows.push(response);
+            held.shadows.push(response);
         }
         let decider = self.clone();
         drop(runtime.spawn(async move {
@@ -366,5 +366,6 @@ impl Decider {
                     .await;
             }
         }));
+        held
     }
 }

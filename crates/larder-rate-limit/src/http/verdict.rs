@@ -76,6 +76,24 @@ pub(super) struct Decided {
     pub(super) plan: Option<Arc<Plan>>,
 }
 
+impl Passed {
+    /// Adds what another limit holds.
+    pub(super) fn hold(&mut self, other: Held) {
+        let Some(other) = other.boxed() else {
+            return;
+        };
+        match &mut self.held {
+            None => self.held = Some(other),
+            Some(held) => {
+                held.refundables.extend(other.refundables);
+                held.reservations.extend(other.reservations);
+                held.permits.extend(other.permits);
+                held.shadows.extend(other.shadows);
+            }
+        }
+    }
+}
+
 /// What a request holds until its response is known, or until that has been sent.
 #[derive(Debug, Default)]
 pub(super) struct Held {

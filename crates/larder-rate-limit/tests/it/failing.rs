@@ -185,6 +185,16 @@ async fn a_hanging_store_costs_the_timeout_and_no_more() {
     let started = Instant::now();
     App::new(quick).send(from("192.0.2.1")).await;
     assert_eq!(started.elapsed(), Duration::from_millis(20));
+
+    // Limits that only watch, but hold a place, are asked side by side after those that count.
+    let places = |name: &str| {
+        let limiter = RateLimiter::new(store.store(), name, Rule::concurrency(1, HOUR)).unwrap();
+        Limit::new(limiter, KeyBy::peer()).with_shadow_mode()
+    };
+    let watching = RateLimitLayer::of(places("one")).and(places("two"));
+    let started = Instant::now();
+    App::new(watching).send(from("192.0.2.1")).await;
+    assert_eq!(started.elapsed(), RateLimitLayer::DEFAULT_TIMEOUT);
 }
 
 #[tokio::test(start_paused = true)]
