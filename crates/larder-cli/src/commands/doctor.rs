@@ -54,6 +54,11 @@ pub(super) async fn run(
         }
         report = report.only(&args.only);
     }
+    for id in &args.only {
+        if report.findings.iter().all(|finding| finding.id != *id) {
+            output.line(&format!("{id} does not apply to this store"))?;
+        }
+    }
     report = report.silence(&args.silence);
     show(&report, args.all, output)?;
     let limit = match args.fail_on {

@@ -139,6 +139,17 @@ async fn a_visitor_is_banned_and_forgiven_whatever_the_rules_of_the_policy_are()
                 "{named:?}"
             );
             ban_and_forgive(&url, limiter, visitor, visitor).await;
+            // However many records were banned, it is one visitor.
+            for words in [&["ban"][..], &["reset"]] {
+                let end: &[&str] = if words[0] == "ban" {
+                    &["--for", "1h"]
+                } else {
+                    &[]
+                };
+                let named = [limiter.policy(), visitor, "--yes", "--json"];
+                let words = [&["limit"][..], words, &named[..], end].concat();
+                assert_eq!(run(&url, &words, "").await.json()["done"], 1, "{words:?}");
+            }
             // Somebody who is known.
             limiter.check("other").await.unwrap();
         }

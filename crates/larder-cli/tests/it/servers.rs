@@ -72,6 +72,8 @@ async fn the_doctor_says_what_is_wrong_and_its_exit_code_follows_fail_on() {
     )
     .await;
     assert_eq!(ran.code, 0, "{ran:?}");
+    let ran = larder(&url, "doctor --interval 0 --only L029").await.ok();
+    assert!(ran.out.contains("L029 does not apply"), "{ran:?}");
     for (id, expected) in [("A004", "a check of the app"), ("A012", "--lock")] {
         let ran = larder(&url, &format!("doctor --interval 0 --only {id}")).await;
         assert_eq!((ran.code, ran.err.contains(expected)), (2, true), "{ran:?}");

@@ -249,18 +249,20 @@ fn line(name: &str, value: &str) -> Option<String> {
 }
 
 async fn reset(target: &Target, visitors: Visitors, output: &mut Output<'_, '_>) -> Result<u8> {
+    let count = visitors.count();
     let what = format!(
         "This gives {} the whole quota back, and forgets bans and what they hold.",
-        of(visitors.count(), "visitor", "visitors")
+        of(count, "visitor", "visitors")
     );
     if !output.confirm(&what)? {
         return Ok(NOT_DONE);
     }
     let quotas = remove::<Tat>(target, &visitors.quotas, output).await?;
     let usages = remove::<Usage>(target, &visitors.usages, output).await;
-    let usages = usages.map_err(|error| error.after(quotas, "visitors were reset"))?;
+    let usages = usages.map_err(|error| error.after(quotas, "records were removed"))?;
     output.done(
-        quotas + usages,
+        // One visitor may have several records.
+        count.min(quotas + usages),
         "visitor has the whole quota again",
         "visitors have their whole quota again",
     )?;

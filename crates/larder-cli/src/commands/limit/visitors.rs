@@ -18,6 +18,8 @@ pub(super) struct Visitors {
     pub(super) usages: Vec<Key>,
     /// Whether there are more than were asked for.
     pub(super) has_more: bool,
+    /// Whether all of them are of one visitor.
+    is_one: bool,
 }
 
 impl Visitors {
@@ -33,6 +35,7 @@ impl Visitors {
             quotas: named.quotas().to_vec(),
             usages: named.usages().to_vec(),
             has_more: false,
+            is_one: true,
         })
     }
 
@@ -51,6 +54,7 @@ impl Visitors {
             has_more: quotas.has_more || usages.has_more,
             quotas: quotas.keys,
             usages: usages.keys,
+            is_one: false,
         })
     }
 
@@ -59,7 +63,7 @@ impl Visitors {
         Ok(Self {
             quotas: existing::<Tat>(target, &self.quotas).await?,
             usages: existing::<Usage>(target, &self.usages).await?,
-            has_more: self.has_more,
+            ..*self
         })
     }
 
@@ -86,6 +90,9 @@ impl Visitors {
     }
 
     pub(super) fn count(&self) -> u64 {
+        if self.is_one {
+            return u64::from(!self.is_empty());
+        }
         let all = self.quotas.iter().chain(&self.usages);
         all.map(id_of).collect::<BTreeSet<_>>().len() as u64
     }

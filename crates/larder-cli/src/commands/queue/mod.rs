@@ -109,6 +109,7 @@ async fn counts(parts: &[Part]) -> Result<Vec<Vec<Value>>> {
     for Part { label, queue } in parts {
         let counts = queue.counts().await?;
         let oldest = std::time::Duration::from_micros(counts.oldest_us);
+        let oldest = (!oldest.is_zero()).then(|| span(oldest));
         rows.push(vec![
             json!(label),
             json!(counts.waiting),
@@ -117,7 +118,7 @@ async fn counts(parts: &[Part]) -> Result<Vec<Vec<Value>>> {
             json!(counts.dead),
             json!(counts.done),
             json!(counts.is_paused),
-            json!(span(oldest)),
+            json!(oldest),
         ]);
     }
     Ok(rows)
