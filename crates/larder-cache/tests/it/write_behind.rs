@@ -490,6 +490,7 @@ async fn releases(backend: Backend) {
         counts.of("larder_write_behind_writes_total films failed") > 0
     })
     .await;
+    let _ = older.shutdown(Duration::ZERO).await.unwrap();
     let written = Arc::new(AtomicBool::new(false));
     let sees = written.clone();
     let worker = newer(true).start(move |write: QueuedWrite<u32, u64>| {
@@ -528,8 +529,11 @@ async fn slow(backend: Backend) {
     for film in 2..40 {
         more.write(film, "last".to_owned()).await.unwrap();
     }
-    let left = films.shutdown(Duration::from_millis(500)).await.unwrap();
-    assert_eq!((left.waiting, left.dead), (1, 0));
+    let end = tokio::spawn(async move { films.shutdown(Duration::from_secs(20)).await });
+    until(&more, 1, 0).await;
+    gate.open();
+    let left = end.await.unwrap().unwrap();
+    assert_eq!((left.waiting, left.dead), (0, 0));
 }
 
 /// Somebody else has written to the server, or an earlier release wrote in another form.

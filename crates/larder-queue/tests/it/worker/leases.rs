@@ -106,6 +106,8 @@ async fn a_handler_extends_its_lease_and_the_worker_does_not_shorten_it() {
 }
 
 async fn extend_by_less(_: Task, context: JobContext) -> Result<(), JobError> {
+    // The next renewal is planned by now.
+    tokio::time::sleep(Duration::from_secs(1)).await;
     assert!(context.extend(Duration::from_secs(2)).await?);
     tokio::time::sleep(Duration::from_secs(60)).await;
     Ok(())
