@@ -29,7 +29,7 @@ use larder::rate_limit::{
     Ban, ClientAddress, Decisions, Gcra, Limits, Network, Policy, Quota, RateLimiter, Reason,
     Report,
 };
-use tokio::try_join;
+use tokio::{join, try_join};
 
 use super::{Accounts, Email};
 use crate::config::Config;
@@ -142,12 +142,13 @@ impl Attempts {
             return;
         };
         let network = Network::of(from);
-        let refunded = try_join!(
+        // Each is tried, also if another one fails.
+        let (both, account, address) = join!(
             self.by_both.refund((network, email.as_str()), both),
             self.by_account.refund(email.as_str(), account),
             self.by_address.refund(network, address),
         );
-        if let Err(error) = refunded {
+        if let Err(error) = both.and(account).and(address) {
             // The limits restore it with their next interval.
             tracing::warn!(%error, "a sign-in attempt was not refunded");
         }
