@@ -190,6 +190,15 @@ fn plain(command: &[&str], key: &Key, part: &str) -> Cmd {
     cmd
 }
 
+/// Returns the command of a call that reads by one, without a script.
+pub(crate) fn read_alone(key: &Key, call: &dyn Call) -> Option<Cmd> {
+    let script = call.script();
+    let words = script.command()?;
+    let is_read = script.effect() == Effect::Read;
+    let is_record = key.kind().content() == larder_store::Content::Record;
+    (is_read && is_record).then(|| plain(words, key, script.command_part()))
+}
+
 /// Returns one command that reads the keys of all `calls`. None unless each of them is a `GET`.
 pub(crate) fn get_all(calls: &[(&Key, &mut (dyn Call + '_))]) -> Option<Cmd> {
     let mut room = GET_ALL.len();

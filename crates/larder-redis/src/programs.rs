@@ -1,4 +1,5 @@
 use std::collections::HashMap;
+use std::pin::Pin;
 use std::time::Duration;
 
 use ::redis::{Cmd, Value};
@@ -9,7 +10,7 @@ use larder_store::{Clock, Key, Result, Timestamp};
 use crate::classify::copy_error;
 use crate::node::{Access, Node, cooperate};
 use crate::operation::{Repeat, Request, spread};
-use crate::program_step::{Step, get_all};
+use crate::program_step::{Step, get_all, read_alone};
 use crate::route::{Batch, Route};
 use crate::script::{Named, is_forgotten};
 use crate::script_answer;
@@ -26,18 +27,21 @@ impl Programs for RedisStore {
         Some(self.route.limits().timeout)
     }
 
-    async fn call(&self, key: &Key, call: &mut dyn Call) -> Result<()> {
-        let step = self.step(key, call)?;
-        let request = Request::new("run", step.access()).calling(Some(call.script().name()));
-        let begun = self.route.begin(key.as_bytes(), request);
-        let operation = begun.await?;
-        if let Some(expiry) = step.expiry() {
-            let expired = operation.send(&expiry, Repeat::Safe);
-            step.answer(Box::pin(expired).await?)?;
+    // As `async_trait` writes it: a plain read and a script each have a future of their own size.
+    fn call<'s, 'k, 'c, 'f>(
+        &'s self,
+        key: &'k Key,
+        call: &'c mut dyn Call,
+    ) -> Pin<Box<dyn Future<Output = Result<()>> + Send + 'f>>
+    where
+        's: 'f,
+        'k: 'f,
+        'c: 'f,
+    {
+        match self.plain_read(key, call) {
+            Some((server, get)) => Box::pin(self.read_plain(server, get, key, call)),
+            None => Box::pin(self.run_script(key, call)),
         }
-        let repeat = step.repeat();
-        let called = operation.call(step.by_hash(), || step.by_text(), repeat);
-        call.reply(step.answer(called.await?)?)
     }
 
     async fn call_many<'a>(&self, calls: Calls<'a>) -> Vec<Result<()>> {
@@ -54,6 +58,51 @@ impl Programs for RedisStore {
 }
 
 impl RedisStore {
+    /// Returns the server and the command of a call that takes no script, on a single server.
+    ///
+    /// Then nothing follows a redirect, and nothing is sent a second time as a script's text.
+    fn plain_read(&self, key: &Key, call: &dyn Call) -> Option<(&Node, Cmd)> {
+        match &*self.route {
+            Route::One(server) if self.virtual_time.is_none() => {
+                Some((server, read_alone(key, call)?))
+            }
+            _ => None,
+        }
+    }
+
+    async fn read_plain(
+        &self,
+        server: &Node,
+        get: Cmd,
+        key: &Key,
+        call: &mut dyn Call,
+    ) -> Result<()> {
+        let request = Request::new("run", Access::Read).calling(Some(call.script().name()));
+        let operation = match server.begin(request) {
+            Ok(operation) => operation,
+            Err(error) => return cooperate(Err(error)).await,
+        };
+        let answer = match operation.send(&get, Repeat::Safe).await? {
+            error @ Value::ServerError(_) => self.step(key, call)?.answer(error)?,
+            value => script_answer::wire(value)?,
+        };
+        call.reply(answer)
+    }
+
+    async fn run_script(&self, key: &Key, call: &mut dyn Call) -> Result<()> {
+        let step = self.step(key, call)?;
+        let request = Request::new("run", step.access()).calling(Some(call.script().name()));
+        let begun = self.route.begin(key.as_bytes(), request);
+        let operation = begun.await?;
+        if let Some(expiry) = step.expiry() {
+            let expired = operation.send(&expiry, Repeat::Safe);
+            step.answer(Box::pin(expired).await?)?;
+        }
+        let repeat = step.repeat();
+        let called = operation.call(step.by_hash(), || step.by_text(), repeat);
+        call.reply(step.answer(called.await?)?)
+    }
+
     async fn call_each(&self, mut calls: Calls<'_>) -> Vec<Result<()>> {
         let mut results = Vec::with_capacity(calls.len());
         let mut steps = Vec::with_capacity(calls.len());

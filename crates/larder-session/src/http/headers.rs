@@ -1,14 +1,21 @@
 //! The headers of a response for caches and for the browser.
 
-use http::header::{CACHE_CONTROL, SET_COOKIE, VARY};
+use http::header::{CACHE_CONTROL, Entry, SET_COOKIE, VARY};
 use http::{HeaderMap, HeaderName, HeaderValue};
 
 /// Adds `Vary: Cookie`, because the response depended on it (RFC 9110, section 12.5.5).
 pub(super) fn add_vary(headers: &mut HeaderMap) {
-    let is_there =
-        words(headers, &VARY).any(|word| word == "*" || word.eq_ignore_ascii_case("cookie"));
-    if !is_there {
-        headers.append(VARY, HeaderValue::from_static("Cookie"));
+    const COOKIE: HeaderValue = HeaderValue::from_static("Cookie");
+    match headers.entry(VARY) {
+        Entry::Vacant(none) => {
+            none.insert(COOKIE);
+        }
+        Entry::Occupied(mut there) => {
+            let is_there = |word: &str| word == "*" || word.eq_ignore_ascii_case("cookie");
+            if !words(there.iter()).any(is_there) {
+                there.append(COOKIE);
+            }
+        }
     }
 }
 
@@ -18,7 +25,7 @@ pub(super) fn add_vary(headers: &mut HeaderMap) {
 /// caches stay, and those that permit go.
 pub(super) fn add_cookie(headers: &mut HeaderMap, cookie: HeaderValue) {
     headers.append(SET_COOKIE, cookie);
-    let kept: Vec<_> = words(headers, &CACHE_CONTROL)
+    let kept: Vec<_> = words(headers.get_all(CACHE_CONTROL).iter())
         .filter(|word| forbids(word))
         .collect();
     let mut value = kept.join(", ");
@@ -61,8 +68,7 @@ fn forbids(directive: &str) -> bool {
     .any(|known| directive.eq_ignore_ascii_case(known))
 }
 
-fn words<'a>(headers: &'a HeaderMap, name: &HeaderName) -> impl Iterator<Item = &'a str> {
-    let fields = headers.get_all(name).iter();
+fn words<'a>(fields: impl Iterator<Item = &'a HeaderValue>) -> impl Iterator<Item = &'a str> {
     fields
         .filter_map(|field| field.to_str().ok())
         .flat_map(|field| field.split(','))

@@ -39,12 +39,8 @@ impl Session {
         };
         // After the response, such as in a stream, the moment at which the session was read is long ago.
         let now = match self.inner.is_late.load(Ordering::SeqCst) {
-            true => self
-                .inner
-                .config
-                .sessions
-                .now_at_least(current.metadata.seen),
-            false => current.metadata.seen,
+            true => self.inner.config.sessions.now_at_least(current.seen),
+            false => current.seen,
         };
         let age = match now - user.since {
             // The clocks of two servers differ a little; a sign-in of tomorrow is damaged.

@@ -1,9 +1,9 @@
 //! Reading and changing the fields of a session.
 
 use bytes::Bytes;
+use futures_util::lock::MutexGuard;
 use serde::Serialize;
 use serde::de::DeserializeOwned;
-use tokio::sync::MutexGuard;
 
 use super::Session;
 use super::pending::not_an_integer;
@@ -22,11 +22,13 @@ impl Session {
     /// Those of [all methods](Session), and [`SessionErrorKind::Invalid`] if the field has another type.
     pub async fn get<T: DeserializeOwned>(&self, key: SessionKey<T>) -> Result<Option<T>> {
         let mut state = self.read().await?;
-        let Some(field) = state.field(key.name()) else {
+        let Some(session) = state.id_to_read() else {
             return Ok(None);
         };
-        let session = state.id();
-        self.inner.config.sessions.decode(&key, session, &field)
+        match state.field(key.name()) {
+            Some(field) => self.inner.config.sessions.decode(&key, session, &field),
+            None => Ok(None),
+        }
     }
 
     /// Sets a field when the handler returns.
@@ -74,14 +76,16 @@ impl Session {
     /// Those of [`get`](Self::get).
     pub async fn take<T: DeserializeOwned>(&self, key: SessionKey<T>) -> Result<Option<T>> {
         let mut state = self.change().await?;
+        let Some(session) = state.id_to_read() else {
+            return Ok(None);
+        };
         let Some(field) = state.field(key.name()) else {
             return Ok(None);
         };
-        let session = state.id();
         let taken = self.inner.config.sessions.decode(&key, session, &field)?;
         if taken.is_some() {
-            let stored = state.stored(key.name()).cloned();
-            state.pending.take(key.name(), stored.as_ref());
+            let stored = state.stored(key.name()).map(Bytes::copy_from_slice);
+            state.pending.take(key.name(), stored);
         }
         Ok(taken)
     }
@@ -106,6 +110,7 @@ impl Session {
         }
         let mut state = self.change().await?;
         let field = state.field(key.name());
+        let field = field.map(|field| Bytes::from(field.into_owned()));
         let sum = Change::Add(by).of(field.as_ref()).ok().flatten();
         let sum = sum.as_deref().and_then(value::stored_int);
         let sum = sum.ok_or_else(not_an_integer)?;

@@ -48,7 +48,7 @@ impl Session {
                 is_signed_out: false,
             });
         }
-        let mut state = self.inner.state.try_lock().ok()?;
+        let mut state = self.inner.state.try_lock()?;
         if has_to_be_written(&state, status) || state.has_to_be_renewed() {
             return None;
         }

@@ -16,10 +16,10 @@ use std::sync::Arc;
 use std::sync::atomic::{AtomicBool, Ordering};
 use std::task::Poll;
 
+use futures_util::lock::{Mutex, MutexGuard};
 use http::request::Parts;
 use http::{Extensions, HeaderMap};
 use larder_store::Identity;
-use tokio::sync::{Mutex, MutexGuard};
 
 use crate::cookie::RequestCookies;
 use crate::site_data::ClearSiteData;
@@ -144,8 +144,10 @@ impl Session {
     /// [`SessionErrorKind::Unavailable`] if the store fails, or failed before in this request: it is asked once.
     async fn load(&self) -> Result<MutexGuard<'_, State>> {
         let mut state = self.inner.state.lock().await;
-        // Ordered with `is_late`: either this or the end of the request sees the other.
-        self.inner.is_used.store(true, Ordering::SeqCst);
+        if !self.inner.is_used.load(Ordering::Relaxed) {
+            // Ordered with `is_late`: either this or the end of the request sees the other.
+            self.inner.is_used.store(true, Ordering::SeqCst);
+        }
         if state.phase == Phase::Unread {
             let sessions = &self.inner.config.sessions;
             let tokens = self.inner.cookies.tokens(self.inner.config.cookie.name());

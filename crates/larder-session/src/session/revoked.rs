@@ -47,7 +47,7 @@ impl Session {
             Watched {
                 session: current.token.record,
                 user: state.session_user().map(|user| user.id.clone()),
-                left: current.metadata.idle_at - current.metadata.seen,
+                left: current.metadata.idle_at - current.seen,
             }
         };
         let sessions = &self.inner.config.sessions;

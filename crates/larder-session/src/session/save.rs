@@ -68,7 +68,7 @@ impl Session {
                 }
                 return written.map(|()| after);
             }
-            let stored = state.stored(name).cloned();
+            let stored = state.stored(name).map(Bytes::copy_from_slice);
             let change = Change::Swap(stored, bytes);
             if self.try_now(&mut state, name, change, tried).await? {
                 return Ok(after);
@@ -93,14 +93,16 @@ impl Session {
         let sessions = &self.inner.config.sessions;
         let mut state = self.change().await?;
         for tried in 0..TRIES {
+            let Some(session) = state.id_to_read() else {
+                return Ok(None);
+            };
             let Some(field) = state.field(name) else {
                 return Ok(None);
             };
-            let session = state.id();
             let Some(taken) = sessions.decode(&key, session, &field)? else {
                 return Ok(None);
             };
-            let Some(stored) = state.stored(name).cloned() else {
+            let Some(stored) = state.stored(name).map(Bytes::copy_from_slice) else {
                 // No other request knows it.
                 state.pending.put_back(name, None);
                 return Ok(Some(taken));
@@ -138,7 +140,7 @@ impl Session {
                 Ok(true)
             }
             Applied::Conflict(held) => {
-                take_over(state, name, held);
+                state.take_over(name, held.as_deref());
                 back_off(tried).await;
                 Ok(false)
             }
@@ -221,15 +223,6 @@ fn conflict() -> SessionError {
         SessionErrorKind::Conflict,
         "other requests changed the field at each of 64 attempts: try again later",
     )
-}
-
-/// Takes over the value that another request wrote.
-fn take_over(state: &mut State, name: &str, held: Option<Bytes>) {
-    let fields = state.stored_mut();
-    match held {
-        Some(held) => fields.insert(name.into(), held),
-        None => fields.remove(name),
-    };
 }
 
 /// Waits a little longer after each attempt, up to 16 ms, so that other requests can finish.

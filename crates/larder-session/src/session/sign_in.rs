@@ -220,11 +220,12 @@ impl Session {
         if let Some(current) = &mut state.current {
             current.token = token;
             current.by = Secret::Current;
-            current.metadata.generation = generation;
-            current.metadata.seen = current.metadata.seen.max(sign_in.user.since);
-            current.metadata.absolute_at = current.metadata.seen + sign_in.absolute;
-            current.metadata.choice = sign_in.choice;
-            current.metadata.user = Some(sign_in.user);
+            current.seen = current.seen.max(sign_in.user.since);
+            let metadata = Arc::make_mut(&mut current.metadata);
+            metadata.generation = generation;
+            metadata.absolute_at = current.seen + sign_in.absolute;
+            metadata.choice = sign_in.choice;
+            metadata.user = Some(sign_in.user);
         }
         state.give();
     }

@@ -1,10 +1,11 @@
+use std::borrow::Cow;
 use std::sync::Arc;
 
 use bytes::Bytes;
 
 use super::pending::Pending;
 use crate::cookie::MaxAge;
-use crate::session_record::{Fields, Metadata, Secret, SessionUser, weight};
+use crate::session_record::{Change, Metadata, Secret, SessionUser, StoredFields, weight};
 use crate::sessions::{Found, Opened, Opening, Rival};
 use crate::token::{DeviceId, Token};
 use crate::{CookieExpiry, EndReason, UserId};
@@ -18,7 +19,7 @@ pub(super) struct State {
     /// The token of the session that this request may begin: its values are sealed for it.
     reserved: Option<Token>,
     /// The fields in the store when they were last read. None if there were none.
-    pub(super) stored: Option<Arc<Fields>>,
+    pub(super) stored: Option<StoredFields>,
     /// The changes that are not written yet.
     pub(super) pending: Pending,
     pub(super) outgoing: Outgoing,
@@ -43,7 +44,9 @@ pub(super) enum Phase {
 /// A session that is in the store.
 pub(super) struct Current {
     pub(super) token: Token,
-    pub(super) metadata: Metadata,
+    pub(super) metadata: Arc<Metadata>,
+    /// When it was used last, by the store's clock.
+    pub(super) seen: i64,
     pub(super) by: Secret,
     /// Whether the id is old enough to be replaced.
     pub(super) is_renewal_due: bool,
@@ -64,6 +67,7 @@ impl State {
         self.current = Some(Current {
             token,
             metadata: opened.metadata,
+            seen: opened.seen,
             by: opened.by,
             is_renewal_due: opened.is_renewal_due,
         });
@@ -86,6 +90,12 @@ impl State {
         }
     }
 
+    /// Returns the id that values to read are sealed for. None if there are none.
+    pub(super) fn id_to_read(&mut self) -> Option<DeviceId> {
+        let is_empty = self.current.is_none() && self.pending.is_empty();
+        (!is_empty).then(|| self.id())
+    }
+
     /// Takes over what the store knows of the only cookie that the request came with.
     pub(super) fn find_one(&mut self, token: Token, opening: Opening) {
         self.ended = opening.ended(token);
@@ -106,10 +116,13 @@ impl State {
     /// Notes that the response sets the cookie of the session as it is now.
     pub(super) fn give(&mut self) {
         if let Some(Current {
-            token, metadata, ..
+            token,
+            metadata,
+            seen,
+            ..
         }) = &self.current
         {
-            let left = metadata.absolute_at - metadata.seen;
+            let left = metadata.absolute_at - seen;
             let max_age = match metadata.choice.expiry {
                 None => MaxAge::AsDeclared(left),
                 Some(CookieExpiry::OnBrowserClose) => MaxAge::None,
@@ -151,17 +164,18 @@ impl State {
     }
 
     /// Returns a field as the store held it when it was last read.
-    pub(super) fn stored(&self, name: &str) -> Option<&Bytes> {
+    pub(super) fn stored(&self, name: &str) -> Option<&[u8]> {
         self.stored.as_ref()?.get(name)
     }
 
-    /// Returns the fields as the store held them, to note a change.
-    pub(super) fn stored_mut(&mut self) -> &mut Fields {
-        Arc::make_mut(self.stored.get_or_insert_default())
+    /// Notes what the store holds of a field by now.
+    pub(super) fn take_over(&mut self, name: &str, held: Option<&[u8]>) {
+        let fields = self.stored.get_or_insert_default();
+        *fields = fields.with([(name, held)]);
     }
 
     /// Returns a field as this request sees it, with its own changes.
-    pub(super) fn field(&self, name: &str) -> Option<Bytes> {
+    pub(super) fn field(&self, name: &str) -> Option<Cow<'_, [u8]>> {
         self.pending.on_top_of(name, self.stored(name))
     }
 
@@ -169,7 +183,7 @@ impl State {
     ///
     /// Changes that make it lighter never exceed the limit.
     pub(super) fn exceeds(&self, most: i64) -> bool {
-        let fields = self.stored.as_deref().into_iter().flatten();
+        let fields = self.stored.iter().flat_map(StoredFields::iter);
         let stored: i64 = fields.map(|(name, held)| weight(name, held)).sum();
         let change: i64 = self
             .pending
@@ -184,15 +198,15 @@ impl State {
     }
 
     /// Notes that these changes were written.
-    pub(super) fn settle(&mut self, written: &[(Box<str>, crate::session_record::Change)]) {
-        let fields = self.stored_mut();
-        for (name, change) in written {
+    pub(super) fn settle(&mut self, written: &[(Box<str>, Change)]) {
+        let fields = self.stored.get_or_insert_default();
+        let after = written.iter().map(|(name, change)| {
             // The store accepted the change; writes of others in the meantime are not seen here.
-            match change.of(fields.get(name)) {
-                Ok(Some(value)) => fields.insert(name.clone(), value),
-                _ => fields.remove(name),
-            };
-        }
+            let before = fields.get(name).map(Bytes::copy_from_slice);
+            (&**name, change.of(before.as_ref()).ok().flatten())
+        });
+        let after: Vec<_> = after.collect();
+        *fields = fields.with(after.iter().map(|(name, value)| (*name, value.as_deref())));
         self.pending.clear();
     }
 }

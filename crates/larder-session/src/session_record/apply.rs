@@ -1,10 +1,8 @@
-use std::sync::Arc;
-
 use bytes::Bytes;
 use larder_store::program::prelude::*;
 
 use super::change::Refused;
-use super::{Change, SessionRecord, weight};
+use super::{Change, Metadata, SessionRecord, weight};
 
 /// Changes fields of a session, all or none. It never creates a session.
 #[cfg_attr(test, derive(Clone, Debug))]
@@ -61,32 +59,27 @@ impl Program for Apply {
         let Some(held) = held else {
             return Applied::Gone;
         };
-        let mut metadata = held.metadata.clone();
+        let mut metadata = Metadata::clone(&held.metadata);
         let mut values = Vec::with_capacity(self.changes.len());
         for (name, change) in &self.changes {
-            let old = held.fields.get(name);
-            let new = match change.of(old) {
+            let old = held.fields.get(name).map(Bytes::copy_from_slice);
+            let new = match change.of(old.as_ref()) {
                 Ok(new) => new,
                 Err(Refused::Conflict(held)) => return Applied::Conflict(held),
                 Err(Refused::NotAnInteger) => return Applied::NotAnInteger,
             };
-            metadata.bytes -= old.map_or(0, |old| weight(name, old));
+            metadata.bytes -= old.map_or(0, |old| weight(name, &old));
             metadata.bytes += new.as_ref().map_or(0, |new| weight(name, new));
-            values.push(new);
+            values.push((&**name, new));
         }
         if metadata.bytes > self.max_weight && metadata.bytes > held.metadata.bytes {
             return Applied::TooLarge;
         }
         let ttl = metadata.touch(now, self.idle);
         if let Some(held) = record.update(ttl).and_then(SessionRecord::live_mut) {
-            held.metadata = metadata;
-            let fields = Arc::make_mut(&mut held.fields);
-            for ((name, _), value) in self.changes.iter().zip(values) {
-                match value {
-                    Some(value) => fields.insert(name.clone(), value),
-                    None => fields.remove(name),
-                };
-            }
+            held.metadata = metadata.into();
+            let values = values.iter();
+            held.fields = (held.fields).with(values.map(|(name, value)| (*name, value.as_deref())));
         }
         Applied::Done
     }

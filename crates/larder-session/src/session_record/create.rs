@@ -1,8 +1,8 @@
-use std::sync::Arc;
-
 use larder_store::program::prelude::*;
 
-use super::{Choice, Fields, Held, Metadata, SessionRecord, SessionUser, Stored, same, weight};
+use super::{
+    Choice, Fields, Held, Metadata, SessionRecord, SessionUser, Stored, StoredFields, same, weight,
+};
 use crate::token::SecretHash;
 
 /// Creates a session under a random id, and returns whether it is there now.
@@ -86,8 +86,8 @@ impl Program for Create {
             hash: self.hash,
             outdated: None,
             rotated: 0,
-            metadata,
-            fields: Arc::new(self.fields.clone()),
+            metadata: metadata.into(),
+            fields: StoredFields::of(&self.fields),
         };
         record.put(SessionRecord(Held::Live(session)), ttl);
         true

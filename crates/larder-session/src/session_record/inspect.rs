@@ -63,7 +63,7 @@ fn show_session(held: &Stored) -> Inspection {
         .with("absolute_deadline_us", metadata.absolute_at)
         .with("weight", metadata.bytes)
         .with("own_idle_us", metadata.choice.idle(0));
-    for (name, value) in &**fields {
+    for (name, value) in fields.iter() {
         shown = shown.with(format!("bytes of {name}"), value.len());
     }
     shown

@@ -15,6 +15,7 @@ mod peek;
 mod read;
 mod rotate;
 mod stored;
+mod stored_fields;
 mod take_reason;
 #[cfg(test)]
 mod tests;
@@ -41,10 +42,11 @@ pub(crate) use peek::{Peek, Peeked};
 pub(crate) use read::Read;
 pub(crate) use rotate::{Rotate, SignIn};
 pub(crate) use stored::{Held, Stored, Tombstone};
+pub(crate) use stored_fields::StoredFields;
 pub(crate) use take_reason::TakeReason;
 pub(crate) use touch::Touch;
 
-/// The data of a session, by the names of its fields.
+/// The data of a session that is to be created, by the names of its fields.
 pub(crate) type Fields = BTreeMap<Box<str>, Bytes>;
 
 /// Identifies one state of a user's sessions: random, so it never repeats.
@@ -150,7 +152,7 @@ fn millis(micros: i64) -> i64 {
 }
 
 /// Returns the weight of a field: its name, its value, and the overhead in a store.
-pub(crate) fn weight(name: &str, value: &Bytes) -> i64 {
+pub(crate) fn weight(name: &str, value: &[u8]) -> i64 {
     // Lengths in memory are far below 2^53.
     (32 + name.len() + value.len()) as i64
 }

@@ -46,7 +46,7 @@ impl Program for Peek {
             idle_at: metadata.idle_at,
             absolute_at: metadata.absolute_at,
             choice: metadata.choice,
-            device: held.fields.get(DEVICE.name()).cloned(),
+            device: held.fields.get(DEVICE.name()).map(Bytes::copy_from_slice),
         })
     }
 

@@ -1,8 +1,6 @@
-use std::sync::Arc;
-
 use larder_store::program::prelude::*;
 
-use super::{Choice, Held, SessionRecord, SessionUser, Stored, same};
+use super::{Choice, Held, Metadata, SessionRecord, SessionUser, Stored, StoredFields, same};
 use crate::token::SecretHash;
 
 /// Gives a session a new secret, and a user at a sign-in. Returns the generation.
@@ -60,7 +58,7 @@ impl Program for Rotate {
         if !same(&held.hash, &self.from) && !self.signs_in_by_outdated(held) {
             return None;
         }
-        let mut metadata = held.metadata.clone();
+        let mut metadata = Metadata::clone(&held.metadata);
         let mut fields = held.fields.clone();
         if let Some(sign_in) = &self.sign_in {
             let before = metadata.user.replace(sign_in.user.clone());
@@ -69,7 +67,7 @@ impl Program for Rotate {
                 metadata.generation += 1;
                 if before.is_some() {
                     // Nothing of another user's stays.
-                    fields = Arc::default();
+                    fields = StoredFields::default();
                     metadata.bytes = 0;
                 }
             }
@@ -82,7 +80,7 @@ impl Program for Rotate {
             hash: self.to,
             rotated: if self.sign_in.is_none() { now } else { 0 },
             outdated: (self.grace > 0).then(|| Box::new((self.from, now + self.grace))),
-            metadata,
+            metadata: metadata.into(),
             fields,
         };
         record.put(SessionRecord(Held::Live(session)), ttl);

@@ -9,17 +9,13 @@ use bytes::Bytes;
 use larder_store::Ttl;
 use larder_store::program::MAX_INT;
 
-use super::{Choice, Fields, Metadata, Secret, SessionUser, same};
+use super::{Choice, Metadata, Secret, SessionUser, StoredFields, same};
 use crate::EndReason;
 use crate::token::SecretHash;
 
 /// The content of a session's record.
 #[derive(Clone, PartialEq, Eq)]
 #[cfg_attr(test, derive(Debug))]
-#[allow(
-    clippy::large_enum_variant,
-    reason = "nearly all of them are sessions, which are read without a detour"
-)]
 pub(crate) enum Held {
     /// A session.
     Live(Stored),
@@ -73,8 +69,9 @@ pub(crate) struct Stored {
     pub(super) outdated: Option<Box<(SecretHash, i64)>>,
     /// When a rotation made the current secret; 0 if a sign-in did, or the session was created with it.
     pub(super) rotated: i64,
-    pub(crate) metadata: Metadata,
-    pub(crate) fields: Arc<Fields>,
+    /// Shared with the requests that read it.
+    pub(crate) metadata: Arc<Metadata>,
+    pub(crate) fields: StoredFields,
 }
 
 impl Stored {
@@ -127,7 +124,6 @@ pub(super) fn read(bytes: &Bytes) -> Option<Held> {
 }
 
 fn read_session(form: u8, hash: SecretHash, mut left: Left<'_>) -> Option<Stored> {
-    let bytes = left.bytes;
     let (seen, idle_at) = (left.int()?, left.int()?);
     let (absolute_at, created) = (left.int()?, left.int()?);
     let generation = u32::from_be_bytes(left.array()?);
@@ -154,25 +150,15 @@ fn read_session(form: u8, hash: SecretHash, mut left: Left<'_>) -> Option<Stored
             },
         }),
     };
-    let mut fields = Fields::new();
-    while left.at < bytes.len() {
-        let [name] = left.array()?;
-        let value = u32::from_be_bytes(left.array()?);
-        let name = std::str::from_utf8(left.take(name.into())?).ok()?;
-        let value = left.take(usize::try_from(value).ok()?)?;
-        fields.insert(name.into(), bytes.slice_ref(value));
-    }
-    let weighs = fields
-        .iter()
-        .map(|(name, value)| super::weight(name, value));
-    if weighs.sum::<i64>() != i64::from(weight) {
+    let (fields, weighs) = StoredFields::parse(left.bytes.get(left.at..)?)?;
+    if weighs != i64::from(weight) {
         return None;
     }
     Some(Stored {
         hash,
         outdated,
         rotated,
-        metadata: Metadata {
+        metadata: Arc::new(Metadata {
             user,
             generation: generation.into(),
             created,
@@ -181,8 +167,8 @@ fn read_session(form: u8, hash: SecretHash, mut left: Left<'_>) -> Option<Stored
             absolute_at,
             bytes: weight.into(),
             choice,
-        },
-        fields: Arc::new(fields),
+        }),
+        fields,
     })
 }
 
@@ -263,8 +249,9 @@ mod tests {
             (1, 2, 68)
         );
         assert_eq!(Some(metadata.choice), Choice::read(7_000_000, 1_000_000, 2));
-        assert_eq!(stored.fields["a"], "i5");
-        assert_eq!(stored.fields["b"], "");
+        assert_eq!(stored.fields.get("a"), Some(&b"i5"[..]));
+        assert_eq!(stored.fields.get("b"), Some(&b""[..]));
+        assert_eq!(stored.fields.get("c"), None);
     }
 
     #[test]

@@ -1,6 +1,6 @@
 use larder_store::program::prelude::*;
 
-use super::SessionRecord;
+use super::{Metadata, SessionRecord};
 
 /// Extends the idle deadline, unless that was done recently. Returns whether it did.
 #[cfg_attr(test, derive(Clone, Debug))]
@@ -29,13 +29,13 @@ impl Program for Touch {
         let Some(held) = record.get().and_then(|held| held.live(now)) else {
             return false;
         };
-        let mut metadata = held.metadata.clone();
+        let mut metadata = Metadata::clone(&held.metadata);
         if now - metadata.seen < metadata.choice.touch(self.touch) {
             return false;
         }
         let ttl = metadata.touch(now, self.idle);
         if let Some(held) = record.update(ttl).and_then(SessionRecord::live_mut) {
-            held.metadata = metadata;
+            held.metadata = metadata.into();
         }
         true
     }

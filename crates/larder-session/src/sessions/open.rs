@@ -12,7 +12,7 @@ use super::Sessions;
 use crate::event::SessionEventKind;
 use crate::everyone_record::{EveryoneRecord, ReadEveryone};
 use crate::session_record::{
-    Fields, Held, Left, Metadata, Read, Secret, SessionRecord, Stored, Touch,
+    Held, Left, Metadata, Read, Secret, SessionRecord, Stored, StoredFields, Touch,
 };
 use crate::token::{Token, UserTag};
 use crate::user_record::{ReadRevocationState, RevocationState, UserRecord};
@@ -20,8 +20,10 @@ use crate::{EndReason, Result};
 
 /// A session as a request finds it.
 pub(crate) struct Opened {
-    pub(crate) metadata: Metadata,
-    pub(crate) fields: Arc<Fields>,
+    pub(crate) metadata: Arc<Metadata>,
+    /// When the session was used last: now, whether or not that is recorded.
+    pub(crate) seen: i64,
+    pub(crate) fields: StoredFields,
     pub(crate) by: Secret,
     /// Whether the id is old enough to be replaced.
     pub(crate) is_renewal_due: bool,
@@ -133,7 +135,7 @@ impl Sessions {
     fn judge(&self, token: &Token, key: Key, found: Result<Found>) -> Result<Opening> {
         let found = found.inspect_err(|_| self.metrics.read_failed.increment(1))?;
         let now = found.now;
-        let mut stored = match found.held {
+        let stored = match found.held {
             Some(Held::Live(stored)) => stored,
             Some(Held::Ended(ended)) if ended.is_of(&token.hash()) => {
                 self.note_revoked(token, None, ended.reason);
@@ -169,10 +171,9 @@ impl Sessions {
             self.slide(key);
         }
         let is_renewal_due = by == Secret::Current && self.is_renewal_due(&stored, now);
-        // It was used now, whether or not that is recorded.
-        stored.metadata.seen = now;
         Ok(Opening::Session(Opened {
             metadata: stored.metadata,
+            seen: now,
             fields: stored.fields,
             by,
             is_renewal_due,

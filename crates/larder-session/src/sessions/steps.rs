@@ -9,7 +9,7 @@ use super::{Opened, Sessions};
 use crate::event::SessionEventKind;
 use crate::session_record::{
     Applied, Apply, Change, Choice, Create, Destroy, Fields, Rotate, Secret, SessionRecord,
-    SessionUser, SignIn, TakeReason, Whose,
+    SessionUser, SignIn, StoredFields, TakeReason, Whose,
 };
 use crate::token::{DeviceId, Token};
 use crate::user_record::{UserRecord, Withdraw};
@@ -64,10 +64,11 @@ impl Sessions {
         self.metrics.created.increment(1);
         // The store sets the times. The request needs them as far as they tell how old its sign-in is.
         let now = create.user.as_ref().map_or(0, |user| user.since);
-        let metadata = create.metadata(now);
+        let metadata = Arc::new(create.metadata(now));
         Ok(Opened {
             metadata,
-            fields: Arc::new(create.fields),
+            seen: now,
+            fields: StoredFields::of(&create.fields),
             by: Secret::Current,
             is_renewal_due: false,
         })

@@ -1,3 +1,4 @@
+use std::borrow::Cow;
 use std::collections::BTreeMap;
 
 use bytes::Bytes;
@@ -46,14 +47,14 @@ impl Pending {
     ///
     /// A field that this request also adds to is a counter: the taken amount is subtracted, so nothing that
     /// others add is lost or taken twice.
-    pub(super) fn take(&mut self, name: &str, stored: Option<&Bytes>) {
+    pub(super) fn take(&mut self, name: &str, stored: Option<Bytes>) {
         let change = match (self.0.remove(name), stored) {
             (None, None) => return,
-            (None, Some(stored)) => Change::Discard(stored.clone()),
+            (None, Some(stored)) => Change::Discard(stored),
             // What this request added, it also took: for others nothing has happened.
             (Some(Change::Add(_)), None) => return,
             (Some(Change::Add(_)), Some(stored)) => Change::Tally {
-                seen: stored.clone(),
+                seen: stored,
                 left: None,
             },
             (Some(Change::Tally { seen, .. }), _) => Change::Tally { seen, left: None },
@@ -98,11 +99,17 @@ impl Pending {
     }
 
     /// Returns a field with its change applied to the stored value.
-    pub(super) fn on_top_of(&self, name: &str, stored: Option<&Bytes>) -> Option<Bytes> {
-        match self.0.get(name) {
-            None => stored.cloned(),
-            Some(change) => change.of(stored).unwrap_or_else(|_| stored.cloned()),
-        }
+    pub(super) fn on_top_of<'a>(
+        &self,
+        name: &str,
+        stored: Option<&'a [u8]>,
+    ) -> Option<Cow<'a, [u8]>> {
+        let Some(change) = self.0.get(name) else {
+            return stored.map(Cow::Borrowed);
+        };
+        let stored = stored.map(Bytes::copy_from_slice);
+        let after = change.of(stored.as_ref()).unwrap_or(stored);
+        after.map(|value| Cow::Owned(value.into()))
     }
 
     /// Returns the changes, for a step of the store.
