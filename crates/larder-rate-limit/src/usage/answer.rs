@@ -178,4 +178,25 @@ mod tests {
             assert_eq!(times, (retry_after_us, ban_us, 3));
         }
     }
+
+    #[test]
+    fn a_reply_of_another_form_is_an_error() {
+        let read = |list: &[i64]| {
+            let list = list.iter().copied().map(Wire::Int).collect();
+            Wire::List(list).read::<Answer>()
+        };
+        let whole = [1, 0, 0, 4, 3, 7, 6, 5, 2];
+        let answer = read(&whole).unwrap();
+        assert_eq!((answer.passes, answer.holds, answer.says), (true, 4, 3));
+        assert_eq!(answer.rules.len(), 1);
+        assert_eq!(read(&whole[..5]).unwrap().rules.len(), 0);
+        for length in [0, 1, 4, 6, 8] {
+            assert!(read(&whole[..length]).is_err(), "{length}");
+        }
+        for at in 0..whole.len() {
+            let mut negative = whole;
+            negative[at] = -1;
+            assert!(read(&negative).is_err(), "{at}");
+        }
+    }
 }

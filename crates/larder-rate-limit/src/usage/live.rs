@@ -279,17 +279,19 @@ impl<'a> Live<'a> {
 mod tests {
     use super::*;
 
+    const NOW: i64 = 100_000;
+
     /// A record with 1,000 holds, in the order in which they end last.
     fn live(rules: &[RuleArgs], used: i64) -> Live<'_> {
         let mut look = Look {
-            at: 0,
+            at: NOW,
             change: Change::AsIs,
             is_dirty: false,
         };
         let states = rules.iter().map(|rule| State::load(None, rule, &mut look));
         let holds = (1..=1_000).rev().map(|i| Hold {
             id: i,
-            ends: 10 * i,
+            ends: NOW + 10 * i,
             units: i % 2,
         });
         let usage = Usage {
@@ -320,6 +322,14 @@ mod tests {
         assert_eq!(live.until_room(), 10);
         assert!(live.settle(1, 0));
         assert_eq!(live.until_room(), 0);
+    }
+
+    #[test]
+    fn a_place_is_free_when_all_holds_that_are_too_many_have_ended() {
+        for (limit, wait) in [(1_001, 0), (1_000, 10), (999, 20), (990, 110)] {
+            let rules = [RuleArgs::Permits { limit }];
+            assert_eq!(live(&rules, 0).waits(1)[..], [wait], "{limit}");
+        }
     }
 
     #[test]
