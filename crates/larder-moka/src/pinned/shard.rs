@@ -32,6 +32,9 @@ pub(crate) struct Item<T> {
 /// The length of a key that is kept in its item, such as that of a limit by address.
 const INLINE_KEY: usize = 47;
 
+#[cfg(target_pointer_width = "64")]
+const _: () = assert!(size_of::<Item<Held>>() == 128);
+
 /// The moment of a shard in which nothing expires.
 const NEVER: Timestamp = Timestamp::from_micros(i64::MAX);
 

@@ -55,16 +55,31 @@ where
     }
 
     #[inline]
-    fn call(&mut self, mut request: Request<ReqBody>) -> Self::Future {
-        let decider = &self.decider;
-        let decided = if decider.needs_parts() {
+    fn call(&mut self, request: Request<ReqBody>) -> Self::Future {
+        if self.decider.needs_parts() {
             let (parts, body) = request.into_parts();
-            let decided = decider.decide_at_once(&RequestHead::of_parts(&parts));
-            request = Request::from_parts(parts, body);
-            decided
-        } else {
-            decider.decide_at_once(&RequestHead::of(&request))
-        };
+            let head = RequestHead::of_parts(&parts);
+            let decided = self.decider.decide_at_once(&head);
+            return self.follow(decided, Request::from_parts(parts, body));
+        }
+        // Not taken apart and not put into one place with the above: a request is long to move.
+        let decided = self.decider.decide_at_once(&RequestHead::of(&request));
+        self.follow(decided, request)
+    }
+}
+
+impl<S> RateLimit<S> {
+    /// Does what was decided about a request.
+    #[inline]
+    fn follow<ReqBody, ResBody>(
+        &mut self,
+        decided: AtOnce,
+        request: Request<ReqBody>,
+    ) -> RateLimitFuture<S, ReqBody>
+    where
+        S: Service<Request<ReqBody>, Response = Response<ResBody>> + Clone + Send + 'static,
+        ReqBody: Send + 'static,
+    {
         match decided {
             AtOnce::Decided(Verdict::Pass(pass)) => {
                 RateLimitFuture::passed(&self.decider, self.inner.call(request), pass)
