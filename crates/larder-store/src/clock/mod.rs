@@ -17,7 +17,8 @@ pub use timestamp::Timestamp;
 
 /// Tells an in-process store the time.
 ///
-/// It never goes back.
+/// It never goes back for a thread. A thread that learns of a time from another one may read an earlier time
+/// itself, by less than a microsecond: processors read their counters ahead of their memory.
 ///
 /// # Implementing
 /// A store reads it under its own locks: a clock must not wait, and must not use the store.
