@@ -1,10 +1,8 @@
 //! The time of in-process stores and caches.
 
-mod anchor;
 #[cfg(any(target_os = "linux", target_os = "android"))]
 mod coarse;
 mod manual;
-mod monotonic;
 mod system;
 mod timestamp;
 
@@ -17,8 +15,7 @@ pub use timestamp::Timestamp;
 
 /// Tells an in-process store the time.
 ///
-/// It never goes back for a thread. A thread that learns of a time from another one may read an earlier time
-/// itself, by less than a microsecond: processors read their counters ahead of their memory.
+/// It never goes back, not even from one thread to another.
 ///
 /// # Implementing
 /// A store reads it under its own locks: a clock must not wait, and must not use the store.

@@ -1,16 +1,15 @@
-use std::time::{SystemTime, UNIX_EPOCH};
+use std::time::{Instant, SystemTime, UNIX_EPOCH};
 
 #[cfg(any(target_os = "linux", target_os = "android"))]
 use super::coarse::CoarseClock;
-use super::{Clock, Timestamp, monotonic};
+use super::{Clock, Timestamp};
 
 /// The monotonic clock of the system, set to the wall clock when it is made.
 ///
 /// A later step of the wall clock does not move it. Time in which the machine is suspended does not count.
 ///
-/// Reading the system's clock takes 20 to 100 ns. A process that reads it often calibrates a counter of
-/// the processor, if the kernel itself trusts one, and reads that in between: in some 10 ns, exact to the
-/// microsecond, and corrected each 100 µs. Calibrating takes a thread for a fifth of a second.
+/// Reading it takes 20 to 100 ns. A counter of the processor takes less, but a processor reads that ahead of the
+/// memory of other threads, by some microseconds: time would go back from one thread to the next.
 ///
 /// Linux also has a coarse clock, which takes 4 ns and lags by a tick of a few milliseconds.
 /// [`now_between`](Clock::now_between) reads that one where there is one, and
@@ -34,7 +33,7 @@ const MAX_LEAD_MICROS: i64 = 1_000;
 
 #[derive(Clone, Copy, Debug)]
 struct Precise {
-    started_nanos: u64,
+    started: Instant,
     wall_micros: i64,
 }
 
@@ -44,7 +43,7 @@ impl Default for SystemClock {
             .duration_since(UNIX_EPOCH)
             .unwrap_or_default();
         let precise = Precise {
-            started_nanos: monotonic::now(),
+            started: Instant::now(),
             wall_micros: i64::try_from(wall.as_micros()).unwrap_or(0),
         };
         Self {
@@ -57,9 +56,10 @@ impl Default for SystemClock {
 
 impl Precise {
     fn now(self) -> Timestamp {
-        let micros = monotonic::now().saturating_sub(self.started_nanos) / 1_000;
-        let micros = i64::try_from(micros).unwrap_or(i64::MAX);
-        Timestamp::from_micros(self.wall_micros.saturating_add(micros))
+        let passed = self.started.elapsed();
+        // One multiplication, where `as_micros` uses 128 bits. It lasts for as long as any process.
+        let micros = passed.as_secs() * 1_000_000 + u64::from(passed.subsec_micros());
+        Timestamp::from_micros(self.wall_micros).plus_micros(micros as i64)
     }
 }
 
@@ -85,7 +85,32 @@ impl Clock for SystemClock {
 
 #[cfg(test)]
 mod tests {
+    use std::sync::atomic::{AtomicI64, Ordering};
+    use std::thread;
+    use std::time::Duration;
+
     use super::*;
+
+    #[test]
+    fn time_never_goes_back_for_threads_that_read_it_in_turn() {
+        static LATEST: AtomicI64 = AtomicI64::new(0);
+        let clock = SystemClock::default();
+        thread::scope(|scope| {
+            for _ in 0..4 {
+                scope.spawn(|| {
+                    let began = Instant::now();
+                    while began.elapsed() < Duration::from_millis(50) {
+                        for _ in 0..100 {
+                            let before = LATEST.load(Ordering::SeqCst);
+                            let now = clock.now().as_micros();
+                            assert!(now >= before, "back by {} us", before - now);
+                            LATEST.fetch_max(now, Ordering::SeqCst);
+                        }
+                    }
+                });
+            }
+        });
+    }
 
     #[cfg(any(target_os = "linux", target_os = "android"))]
     #[test]
@@ -107,7 +132,7 @@ mod tests {
         let mut sleeps = true;
         let coarse = CoarseClock::new(|| {
             if std::mem::take(&mut sleeps) {
-                std::thread::sleep(std::time::Duration::from_millis(50));
+                thread::sleep(Duration::from_millis(50));
             }
             precise.now()
         });
