@@ -53,6 +53,7 @@ local function parse(text)
     local short, long, name = struct.unpack('>BI4', text, at)
     name = string.sub(text, at + 5, at + 4 + short)
     at = at + 5 + short + long
+    if s.data[name] then return nil end
     s.names[#s.names + 1], s.data[name] = name, string.sub(text, at - long, at - 1)
     weight = weight + 32 + short + long
   end

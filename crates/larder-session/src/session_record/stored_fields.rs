@@ -14,13 +14,21 @@ pub(crate) struct StoredFields(Arc<[u8]>);
 impl StoredFields {
     /// Parses the fields at the end of a session, and weighs them. None for other bytes.
     pub(super) fn parse(bytes: &[u8]) -> Option<(Self, i64)> {
-        let (mut rest, mut weighs) = (bytes, 0);
+        let (mut rest, mut weighs, mut count) = (bytes, 0, 0);
         while !rest.is_empty() {
             let (name, value, behind) = split(rest)?;
             weighs += weight(std::str::from_utf8(name).ok()?, value);
-            rest = behind;
+            (rest, count) = (behind, count + 1);
         }
-        Some((Self(bytes.into()), weighs))
+        let fields = Self(bytes.into());
+        (count < 2 || fields.have_names_of_their_own()).then_some((fields, weighs))
+    }
+
+    /// Returns whether no two fields have one name: readers would not agree which counts.
+    fn have_names_of_their_own(&self) -> bool {
+        let mut names: Vec<_> = self.raw().map(|(name, _)| name).collect();
+        names.sort_unstable();
+        names.is_sorted_by(|one, next| one < next)
     }
 
     pub(crate) fn get(&self, name: &str) -> Option<&[u8]> {

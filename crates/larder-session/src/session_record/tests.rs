@@ -70,6 +70,15 @@ impl OnServer {
         self.programs.run(&self.key, &Read).await.unwrap()
     }
 
+    /// Every program that looks at the fields of the session takes it for absent.
+    async fn assert_is_absent(&self, what: &str) {
+        assert!(self.read().await.is_none(), "{what}");
+        let peeked = self.programs.run(&self.key, &Peek).await.unwrap();
+        assert!(peeked.is_none(), "{what}");
+        assert!(self.apply().await == Applied::Gone, "{what}");
+        assert_eq!(self.rotate(2, 0, None).await, None, "{what}");
+    }
+
     /// Returns the version of the layout.
     fn form(&self) -> u8 {
         let form = self
@@ -149,10 +158,7 @@ async fn a_damaged_session_is_absent_to_every_program() {
         assert!(matches!(session.read().await, Some(Held::Live(_))));
         session.damage(at, by);
         let (programs, key, what) = (&session.programs, &session.key, format!("{at} {by:?}"));
-        assert!(session.read().await.is_none(), "{what}");
-        assert!(programs.run(key, &Peek).await.unwrap().is_none(), "{what}");
-        assert!(session.apply().await == Applied::Gone, "{what}");
-        assert_eq!(session.rotate(2, 0, None).await, None, "{what}");
+        session.assert_is_absent(&what).await;
         // It reads the head alone, and no field whose weight it could compare.
         if at < 90 && at != 72 {
             let touch = Touch {
@@ -170,4 +176,25 @@ async fn a_damaged_session_is_absent_to_every_program() {
         assert!(programs.run(key, &destroy).await.unwrap(), "{what}");
         assert!(session.read().await.is_none(), "{what}");
     }
+}
+
+/// Otherwise one program would read the first, and another the last.
+#[tokio::test]
+async fn a_session_that_names_a_field_twice_is_absent_to_every_program() {
+    const FIELD: &[u8] = b"\x01\0\0\0\x02ai7";
+    let mut session = OnServer::new().await;
+    session.begin().await;
+    assert_eq!(session.rotate(1, SECOND, None).await, Some(1));
+    // Its weight says so too: twice 32, and the bytes of both.
+    session.damage(72, b"\x46");
+    session.damage(188, FIELD);
+    session.assert_is_absent("twice").await;
+    // With another name it is a session with two fields.
+    session.damage(193, b"b");
+    let Some(Held::Live(stored)) = session.read().await else {
+        panic!("it is a session");
+    };
+    assert_eq!(stored.fields.get("a"), Some(&b"i5"[..]));
+    assert_eq!(stored.fields.get("b"), Some(&b"i7"[..]));
+    assert!(session.apply().await == Applied::Done);
 }
