@@ -27,8 +27,8 @@ pub enum Headers {
     /// all layers it passed.
     ///
     /// - `RateLimit-Policy: "pages";q=100;w=60` means 100 units for each 60 seconds. `w` is left out
-    ///   if the period is not whole seconds, and of a calendar, whose days and months differ. A burst that differs from the limit is added as
-    ///   `larder-burst`, and of a concurrency rule `qu="concurrent-requests"` says what is counted. The
+    ///   if the period is not whole seconds, and of a calendar, whose days and months differ. A burst that
+    ///   differs from the limit is added as `larder-burst`, and of a concurrency rule `qu="concurrent-requests"` says what is counted. The
     ///   second rule of a policy is named `"pages:2"`.
     /// - `RateLimit: "pages";r=42;t=1` means that 42 units are left for the next second: `t` is the
     ///   time until one more unit comes back, in whole seconds, rounded up. A refusal's `Retry-After`

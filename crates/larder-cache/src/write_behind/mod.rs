@@ -229,14 +229,14 @@ impl<K: CacheKey, V: Send + Sync + 'static> WriteBehind<K, V> {
 
     /// Tries the dead letter of `key` again, and returns whether there was one.
     ///
-    /// What is cached is removed, since it may be what the source has. It takes one round trip, and those
+    /// The cached value is removed, since it may be the older one of the source. It takes one round trip, and those
     /// of [`Cache::remove`].
     ///
     /// # Errors
     /// Those of the store. An error of the cache is logged, and its removal tried again.
     ///
     /// # Cancellation
-    /// A dropped call may or may not have queued it again. What is cached is removed.
+    /// A dropped call may or may not have queued it again. The cached value is removed.
     pub async fn retry(&self, key: &K) -> Result<bool> {
         let was_there = self.bury(key, true).await?;
         self.shared.work.notify_one();
@@ -245,14 +245,14 @@ impl<K: CacheKey, V: Send + Sync + 'static> WriteBehind<K, V> {
 
     /// Discards the dead letter of `key`, and returns whether there was one.
     ///
-    /// What is cached is removed, since it may be the discarded value. It takes one round trip, and those
+    /// The cached value is removed, since it may be the discarded one. It takes one round trip, and those
     /// of [`Cache::remove`].
     ///
     /// # Errors
     /// As [`retry`](Self::retry).
     ///
     /// # Cancellation
-    /// A dropped call may or may not have discarded it. What is cached is removed.
+    /// A dropped call may or may not have discarded it. The cached value is removed.
     pub async fn discard(&self, key: &K) -> Result<bool> {
         self.bury(key, false).await
     }

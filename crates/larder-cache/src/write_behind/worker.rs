@@ -47,7 +47,7 @@ pub(super) async fn work<K: CacheKey, V: Send + Sync + 'static>(
             look_at = Instant::now();
         }
     }
-    // What has just ended is counted.
+    // Count the writes that have just ended.
     while running.join_next().await.is_some() {}
 }
 

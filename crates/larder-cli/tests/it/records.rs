@@ -221,7 +221,7 @@ async fn a_visitor_of_a_layer_is_named_by_what_a_person_knows_of_it() {
                 .await
                 .json();
             assert_eq!(shown.as_array().unwrap().len(), 1, "{named}: {shown}");
-            // What is listed is a name as well.
+            // The listing's name of a visitor works as well.
             let listed = shown[0]["visitor"].as_str().unwrap();
             for named in [named, listed] {
                 let words = [

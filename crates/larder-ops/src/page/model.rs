@@ -77,7 +77,7 @@ pub(super) struct Panel {
     pub(super) title: &'static str,
     pub(super) origin: Origin,
     pub(super) blocks: Vec<Block>,
-    /// What is said in place of the blocks until somebody unfolds them.
+    /// The line that stands for the blocks until somebody unfolds them.
     pub(super) folded: Option<String>,
 }
 

@@ -32,8 +32,8 @@ impl Everyone {
         (is_known && !is_due).then(|| self.generation.load(Ordering::Relaxed))
     }
 
-    /// Returns what this process knows before it asks the store, for [`note`](Self::note).
-    pub(super) fn before(&self) -> i64 {
+    /// Returns the highest that this process knows, for [`note`](Self::note) if the store is asked next.
+    pub(super) fn highest(&self) -> i64 {
         self.generation.load(Ordering::Acquire)
     }
 
@@ -43,7 +43,7 @@ impl Everyone {
         self.until.store(now + FRESH, Ordering::Relaxed);
         // A clock at its very start is as good as one microsecond later.
         self.learned.store(now.max(1), Ordering::Release);
-        self.before()
+        self.highest()
     }
 
     /// Notes what the store said, which was asked when `before` was known.

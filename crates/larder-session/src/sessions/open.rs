@@ -229,7 +229,7 @@ impl Sessions {
             found.everyone = match self.everyone.known(now) {
                 Some(everyone) => everyone,
                 None => {
-                    let (key, before) = (EveryoneRecord::key(), self.everyone.before());
+                    let (key, before) = (EveryoneRecord::key(), self.everyone.highest());
                     let everyone = ready!(self.programs.run_now(&key, &ReadEveryone))?;
                     let everyone = self.everyone.readable(everyone)?;
                     self.everyone.learn(everyone, before, now)
@@ -278,7 +278,7 @@ impl Sessions {
         user: Option<&'a Key>,
     ) -> BoxFuture<'a, larder_store::Result<Found>> {
         Box::pin(async move {
-            let (all, before) = (EveryoneRecord::key(), self.everyone.before());
+            let (all, before) = (EveryoneRecord::key(), self.everyone.highest());
             let (mut read, mut left) = (Run::new(&Read), Run::new(&Left));
             let (mut state, mut everyone) =
                 (Run::new(&ReadRevocationState), Run::new(&ReadEveryone));

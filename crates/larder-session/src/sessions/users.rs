@@ -102,7 +102,7 @@ impl Sessions {
     /// Returns the result, and the generation of all users' sessions.
     async fn enroll_once(&self, user: &str, enroll: &Enroll) -> Result<(Enrolled, i64)> {
         let (key, all) = (UserRecord::key(user), EveryoneRecord::key());
-        let before = self.everyone.before();
+        let before = self.everyone.highest();
         let both = self.bounded(async {
             let (mut enrolled, mut everyone) = (Run::new(enroll), Run::new(&ReadEveryone));
             // Read before the session is listed: sessions that end in between end this one too.

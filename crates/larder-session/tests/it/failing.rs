@@ -289,15 +289,21 @@ async fn while_nobody_can_read_when_everyone_was_signed_out_no_user_is_signed_in
     }
 }
 
-#[tokio::test]
-async fn a_process_that_cannot_read_when_everyone_was_signed_out_trusts_no_earlier_answer() {
+/// Signs ada in on a server that knows of an earlier end of everyone's sessions.
+async fn signed_in_after_everyone_was_signed_out() -> (World, Site, Browser) {
     let world = World::redis(Time::Manual).await;
-    let server = world.server.as_ref().unwrap();
     world.advance(Duration::from_secs(1));
     world.sessions().revoke_everyone().await.unwrap();
     let (site, browser) = (world.site(), Browser::new());
     browser.read(&site, "/log-in/ada").await;
     assert_eq!(browser.read(&site, "/account").await, "ada");
+    (world, site, browser)
+}
+
+#[tokio::test]
+async fn a_process_that_cannot_read_when_everyone_was_signed_out_trusts_no_earlier_answer() {
+    let (world, site, browser) = signed_in_after_everyone_was_signed_out().await;
+    let server = world.server.as_ref().unwrap();
     server
         .command(&["SETRANGE", "session-everyone:{all}", "0", "x"])
         .unwrap();
@@ -315,13 +321,8 @@ async fn a_process_that_cannot_read_when_everyone_was_signed_out_trusts_no_earli
 /// A server that keeps nothing on disk has forgotten all when it starts again.
 #[tokio::test]
 async fn after_a_server_has_lost_all_it_kept_users_sign_in_as_ever() {
-    let world = World::redis(Time::Manual).await;
+    let (world, site, browser) = signed_in_after_everyone_was_signed_out().await;
     let server = world.server.as_ref().unwrap();
-    world.advance(Duration::from_secs(1));
-    world.sessions().revoke_everyone().await.unwrap();
-    let (site, browser) = (world.site(), Browser::new());
-    browser.read(&site, "/log-in/ada").await;
-    assert_eq!(browser.read(&site, "/account").await, "ada");
     // One process meets a sign-in, and another the session that it made.
     let other = world.site();
     assert_eq!(browser.copy().read(&other, "/account").await, "ada");

@@ -190,7 +190,7 @@ impl Action {
             Self::RedriveQueue => {
                 let dead = queue(shared, subject)?.counts().await.map_err(told)?.dead;
                 if dead == 0 {
-                    return Err(refused("There is no dead letter any more."));
+                    return Err(refused("The queue has no dead letters any more."));
                 }
                 seen = dead.to_string();
                 format!(

@@ -17,7 +17,7 @@ pub(super) struct Visitor {
 }
 
 impl Visitor {
-    /// Finds the records of a visitor, who is named by an id or by a whole key.
+    /// Finds the records of the visitor that an id or a whole key names.
     pub(super) async fn find(shared: &Shared, target: &Target) -> Result<Self> {
         let (policy, visitor) = (&*target.policy, &*target.subject);
         if policy.is_empty() || visitor.is_empty() {

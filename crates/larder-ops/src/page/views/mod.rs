@@ -102,7 +102,7 @@ fn caveat(panel: Panel, is_full: bool) -> Panel {
     }
 }
 
-/// What was read of keys, each with a result of its own.
+/// The records that were read, and how many could not be.
 struct Read<T> {
     found: Vec<(Key, T)>,
     /// Keys with the name of a record, where another client wrote something else.
