@@ -205,6 +205,7 @@ impl<K: CacheKey, V: Send + Sync + 'static> WriteBehindBuilder<K, V> {
             settings,
             work: notify.clone(),
             is_closed: AtomicBool::new(false),
+            is_stopped: AtomicBool::new(false),
             worker: Mutex::new(None),
             counts: Counts {
                 queued: count("queued"),

@@ -98,6 +98,8 @@ struct Shared<K, V> {
     /// Woken when there is something to do.
     work: Arc<Notify>,
     is_closed: AtomicBool,
+    /// Set when the time of a shutdown is over: no more writes are begun.
+    is_stopped: AtomicBool,
     worker: Mutex<Option<JoinHandle<()>>>,
     counts: Counts,
 }

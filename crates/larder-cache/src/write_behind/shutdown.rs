@@ -2,6 +2,7 @@ use std::sync::atomic::Ordering;
 use std::time::Duration;
 
 use larder_store::Result;
+use tokio::runtime::Handle;
 use tokio::time::{Instant, timeout_at};
 
 use super::journal::InspectJournal;
@@ -9,6 +10,7 @@ use super::worker::work;
 use super::{Shared, WriteBehind};
 use crate::CacheKey;
 use crate::builder::MAX_TIMEOUT;
+use crate::spawn::spawn;
 
 /// The writes that a [`shutdown`](WriteBehind::shutdown) leaves in the journal.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
@@ -24,36 +26,38 @@ impl<K: CacheKey, V: Send + Sync + 'static> WriteBehind<K, V> {
     /// Accepts no more writes, carries out those that wait, and reports what is left.
     ///
     /// It returns when the journal is empty, or after `within` at the latest. What is left waits in
-    /// the journal for another process, or for the next start.
+    /// the journal for another process, or for the next start. Writes that are being carried out then
+    /// go on in the background, for the write timeout at most.
     ///
     /// # Errors
     /// Those of the store, if it does not say what is left.
     ///
     /// # Cancellation
-    /// A dropped call leaves the journal shut down. Writes that it was carrying out itself, as it does
-    /// [without a worker](super::WriteBehindBuilder::without_worker), are taken again when their take
-    /// ends.
+    /// A dropped call leaves the journal shut down, as if its time was over.
     pub async fn shutdown(&self, within: Duration) -> Result<Unwritten> {
         let shared = &self.shared;
         let deadline = Instant::now() + within.min(MAX_TIMEOUT);
         shared.is_closed.store(true, Ordering::Release);
+        // An earlier call may have had too little time.
+        shared.is_stopped.store(false, Ordering::Release);
         shared.work.notify_one();
-        let mut worker = shared.worker.lock().take();
+        let worker = shared.worker.lock().take();
         let flush = async {
-            let has_worked = match &mut worker {
+            let has_worked = match worker {
                 Some(worker) => worker.await.is_ok(),
                 None => false,
             };
             if !has_worked {
-                work(|| Some(shared.clone()), shared.work.clone()).await;
+                let carrying = shared.clone();
+                let worker = work(move || Some(carrying.clone()), shared.work.clone());
+                // In a task of its own, which ends what it has begun.
+                let _ = spawn(&Handle::current(), worker).await;
             }
         };
+        let stop = Stop(shared);
         // What is left is reported, whether the time was enough or not.
-        if timeout_at(deadline, flush).await.is_err()
-            && let Some(worker) = worker
-        {
-            worker.abort();
-        }
+        let _ = timeout_at(deadline, flush).await;
+        drop(stop);
         shared.unwritten().await
     }
 
@@ -63,6 +67,16 @@ impl<K: CacheKey, V: Send + Sync + 'static> WriteBehind<K, V> {
     /// Those of the store.
     pub async fn unwritten(&self) -> Result<Unwritten> {
         self.shared.unwritten().await
+    }
+}
+
+/// Lets no more writes be begun when it is dropped.
+struct Stop<'a, K, V>(&'a Shared<K, V>);
+
+impl<K, V> Drop for Stop<'_, K, V> {
+    fn drop(&mut self) {
+        self.0.is_stopped.store(true, Ordering::Release);
+        self.0.work.notify_one();
     }
 }
 

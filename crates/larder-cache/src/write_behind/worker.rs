@@ -16,7 +16,8 @@ use super::journal::{Settle, Settled, Take, Taken};
 use super::{QueuedWrite, Shared};
 use crate::CacheKey;
 
-/// Carries out writes until the journal is shut down and empty, or its last handle is dropped.
+/// Carries out writes until the journal is shut down and empty, the time of the shutdown is over, or the
+/// last handle is dropped. What was begun is ended.
 ///
 /// Each has a task of its own: one that takes long holds up no other.
 pub(super) async fn work<K: CacheKey, V: Send + Sync + 'static>(
@@ -25,7 +26,9 @@ pub(super) async fn work<K: CacheKey, V: Send + Sync + 'static>(
 ) {
     let mut running = JoinSet::new();
     let mut look_at = Instant::now();
-    while let Some(shared) = shared() {
+    while let Some(shared) = shared()
+        && !shared.is_stopped.load(Ordering::Acquire)
+    {
         let poll = shared.settings.poll;
         // A take has room for half a batch at least, so that a busy source costs few of them.
         let has_room = |running: &JoinSet<()>| running.len() as i64 * 2 <= shared.settings.batch;
@@ -47,7 +50,7 @@ pub(super) async fn work<K: CacheKey, V: Send + Sync + 'static>(
             look_at = Instant::now();
         }
     }
-    // Count the writes that have just ended.
+    // A write that is dropped here would wait until its take ends.
     while running.join_next().await.is_some() {}
 }
 

@@ -21,6 +21,7 @@ on_both! {
     the_longest_times_work / longest;
     what_is_cached_goes_when_a_dead_letter_is_tried_again_or_discarded / buried;
     a_shutdown_reports_what_is_left / shutdown;
+    what_was_begun_when_the_time_of_a_shutdown_ends_is_written / begun;
     versions_rise_though_the_journal_was_lost / lost;
     a_value_that_waits_is_read_before_the_source / reads;
     gauges_show_what_waits_and_since_when / gauges;
@@ -348,6 +349,36 @@ async fn shutdown(backend: Backend) {
     assert_eq!((left.waiting, left.dead), (0, 0));
     let writes = database.writes.lock().unwrap();
     assert!((0..4).all(|film| writes.iter().any(|(written, ..)| *written == film)));
+}
+
+async fn begun(backend: Backend) {
+    for has_worker in [true, false] {
+        let (database, gate) = (Database::default(), Gate::closed());
+        let (written, held) = (database.clone(), gate.clone());
+        let builder = match has_worker {
+            true => behind(&backend),
+            false => behind(&backend).without_worker(),
+        };
+        let films = builder
+            .start(move |write| {
+                let (written, held) = (written.clone(), held.clone());
+                async move {
+                    held.pass().await;
+                    written.write(write).await
+                }
+            })
+            .unwrap();
+        films.write(1, "value".to_owned()).await.unwrap();
+        let end = films.shutdown(Duration::from_millis(200));
+        let (left, ()) = tokio::join!(end, gate.arrived());
+        assert_eq!(left.unwrap().waiting, 1, "{has_worker}");
+        gate.open();
+        until(&films, 0, 0).await;
+        assert_eq!(database.count(), 1, "{has_worker}");
+        // There may be a second one, with more time.
+        let left = films.shutdown(Duration::from_secs(20)).await.unwrap();
+        assert_eq!((left.waiting, left.dead), (0, 0));
+    }
 }
 
 async fn reads(backend: Backend) {
