@@ -13,6 +13,7 @@ use larder_test::server::RedisServer;
 use larder_worlds::patient;
 
 use crate::support::{add, job, one, secs, take};
+use crate::worker::support::until;
 
 /// Far more than any of this takes.
 const LONG: Duration = secs(20);
@@ -194,6 +195,10 @@ async fn a_dropped_call_that_settles_and_takes_gives_back_what_it_has_taken(two:
             assert_eq!(released, Settled::Accepted);
         }
     }
+    until("the verdict is carried out", || async {
+        here.counts().await.unwrap().done == 1
+    })
+    .await;
     let next = here.dequeue_wait(1, LONG).await.unwrap();
     assert_eq!((next[0].id().as_str(), next[0].attempt()), ("b", 1));
     let again = here.ack(first.receipt()).await.unwrap();

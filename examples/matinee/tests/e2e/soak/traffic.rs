@@ -17,6 +17,8 @@ const VISITORS: usize = 6;
 /// How many there are in all, so that what is kept for each has an end.
 const ADDRESSES: usize = 200;
 
+/// The seats in a row of the smallest screen: which one the last showing is on depends on the day.
+const SEATS: usize = 7;
 /// How many films only the calm visits look at: so many that none is near when its turn comes again.
 const UNSEEN: usize = 800;
 /// How long a visitor looks at a page: this is about hours, not about load.
@@ -136,7 +138,7 @@ impl Traffic {
         if visitor.cookies().header().is_none() {
             return;
         }
-        let seat = format!("C{}", 1 + number % 8);
+        let seat = format!("C{}", 1 + number % SEATS);
         post(&format!("{}/hold", self.showing), &[("seat", &seat)]);
         self.get(visitor, server, "/account");
         post(&format!("{}/release", self.showing), &[("seat", &seat)]);
