@@ -3,10 +3,13 @@
 use std::future::Future;
 use std::time::{Duration, Instant};
 
+use axum::body::Body;
+use http::{Request, Response};
 use redis::IntoConnectionInfo;
 use redis::aio::MultiplexedConnection;
 use redis::io::tcp::TcpSettings;
 use tokio::runtime::Runtime;
+use tower::{Service, ServiceExt};
 
 use crate::harness::per_operation;
 
@@ -37,6 +40,39 @@ where
         }
         per_operation(started.elapsed(), tasks * operations)
     })
+}
+
+/// How many requests are made at a time. All at once would take more room than the caches of a core, and
+/// displace what a layer keeps, which those of a server do not.
+const MADE_AT_ONCE: usize = 64;
+
+/// Sends `request(0)` to `request(requests - 1)` to a service, one after the other, and returns how long one took.
+pub(crate) fn drive<S, B>(
+    runtime: &Runtime,
+    mut service: S,
+    requests: usize,
+    request: impl Fn(usize) -> Request<Body>,
+) -> f64
+where
+    S: Service<Request<Body>, Response = Response<B>>,
+    S::Error: std::fmt::Debug,
+{
+    let mut took = Duration::ZERO;
+    for first in (0..requests).step_by(MADE_AT_ONCE) {
+        let made: Vec<_> = (first..requests.min(first + MADE_AT_ONCE))
+            .map(&request)
+            .collect();
+        took += runtime.block_on(async {
+            let started = Instant::now();
+            for request in made {
+                let ready = service.ready().await.expect("it is ready");
+                let response = ready.call(request).await.expect("it answers");
+                assert!(response.status().is_success());
+            }
+            started.elapsed()
+        });
+    }
+    per_operation(took, requests)
 }
 
 /// Runs `task(n)` on `tasks` tasks at once, each of which returns how long its operations took, and

@@ -3,7 +3,6 @@
 use std::convert::Infallible;
 use std::net::SocketAddr;
 use std::sync::Arc;
-use std::time::Instant;
 
 use axum::Router;
 use axum::body::Body;
@@ -14,13 +13,13 @@ use http::{Request, Response};
 use larder_moka::MokaStore;
 use larder_rate_limit::{KeyBy, PeerAddr, Quota, RateLimitLayer, RateLimiter};
 use tokio::runtime::Runtime;
-use tower::{Layer, Service, ServiceExt};
+use tower::{Layer, Service};
 use tower_governor::GovernorLayer;
 use tower_governor::governor::GovernorConfigBuilder;
 use tower_governor::key_extractor::PeerIpKeyExtractor;
 
-use crate::harness::{Bar, Row, compare, per_operation};
-use crate::load::runtime;
+use crate::harness::{Bar, Row, compare};
+use crate::load::{drive, runtime};
 
 const OPERATIONS: usize = 40_000;
 const VISITORS: u32 = 1_000;
@@ -100,25 +99,9 @@ where
     L: Service<Request<Body>, Response = Response<LBody>, Error = Infallible> + Clone,
     B: Service<Request<Body>, Response = Response<BBody>, Error = Infallible> + Clone,
 {
-    drive(runtime, layered.clone()) - drive(runtime, bare.clone())
-}
-
-fn drive<S, B>(runtime: &Runtime, mut service: S) -> f64
-where
-    S: Service<Request<Body>, Response = Response<B>, Error = Infallible>,
-{
-    let requests: Vec<_> = (0..OPERATIONS)
-        .map(|n| request(n as u32 % VISITORS))
-        .collect();
-    runtime.block_on(async move {
-        let started = Instant::now();
-        for request in requests {
-            let ready = service.ready().await.expect("it is ready");
-            let response = ready.call(request).await.expect("it answers");
-            assert!(response.status().is_success());
-        }
-        per_operation(started.elapsed(), OPERATIONS)
-    })
+    let visit = |n| request(n as u32 % VISITORS);
+    let layered = drive(runtime, layered.clone(), OPERATIONS, visit);
+    layered - drive(runtime, bare.clone(), OPERATIONS, visit)
 }
 
 /// A request of a visitor, as a server hands it on: both layers find the address where they look.

@@ -1,22 +1,17 @@
 //! What each session adds to a request of a router, in process.
 
 use std::sync::Arc;
-use std::time::{Duration, Instant};
 
 use axum::Router;
 use larder_moka::MokaStore;
 use tokio::runtime::Runtime;
-use tower::{Service, ServiceExt};
 
 use super::site::{cookie, ours, plain, request, theirs};
-use crate::harness::{Bar, Row, compare, per_operation};
-use crate::load::runtime;
+use crate::harness::{Bar, Row, compare};
+use crate::load::{drive, runtime};
 
 const OPERATIONS: usize = 20_000;
 const VISITORS: usize = 1_000;
-/// How many requests are made at a time: 20,000 would take more room than the caches of a core, and
-/// displace the sessions, which those of a server do not.
-const AT_ONCE: usize = 64;
 
 pub(super) fn run() -> Vec<Row> {
     let runtime = runtime();
@@ -29,8 +24,9 @@ pub(super) fn run() -> Vec<Row> {
         );
         // What it takes, less what the router takes without a session.
         let added = |pages: &Router, cookies: &[String]| {
-            let whole = drive(&runtime, pages, path, cookies);
-            whole - drive(&runtime, &plain, path, cookies)
+            let visit = |n| request(path, &cookies[n % VISITORS]);
+            let whole = drive(&runtime, pages.clone().into_service(), OPERATIONS, visit);
+            whole - drive(&runtime, plain.clone().into_service(), OPERATIONS, visit)
         };
         compare(
             what,
@@ -76,25 +72,4 @@ fn cookies(runtime: &Runtime, pages: &Router, from: &str) -> Vec<String> {
         }
         cookies
     })
-}
-
-fn drive(runtime: &Runtime, pages: &Router, path: &str, cookies: &[String]) -> f64 {
-    let mut pages = pages.clone().into_service();
-    let mut took = Duration::ZERO;
-    for first in (0..OPERATIONS).step_by(AT_ONCE) {
-        let numbers = first..OPERATIONS.min(first + AT_ONCE);
-        let requests: Vec<_> = numbers
-            .map(|n| request(path, &cookies[n % VISITORS]))
-            .collect();
-        took += runtime.block_on(async {
-            let started = Instant::now();
-            for request in requests {
-                let ready = pages.ready().await.expect("it is ready");
-                let response = ready.call(request).await.expect("it answers");
-                assert!(response.status().is_success());
-            }
-            started.elapsed()
-        });
-    }
-    per_operation(took, OPERATIONS)
 }
