@@ -18,7 +18,7 @@ impl KeyId for Only {
 
 /// Caches one value that has no key: settings, a list of features, a set of public keys.
 ///
-/// It promises what a [`Cache`] does. Clones are cheap and share everything.
+/// It has the same guarantees as a [`Cache`]. Clones are cheap and share everything.
 ///
 /// ```
 /// use std::convert::Infallible;
@@ -41,9 +41,9 @@ pub struct Cached<V> {
 }
 
 impl<V: Send + Sync + 'static> Cached<V> {
-    /// Begins a cache of one value that lives for `ttl`, under a `kind` of its own.
+    /// Begins to build a cache of one value that lives for `ttl`, under a `kind` of its own.
     ///
-    /// What it builds converts into a `Cached`.
+    /// The result of `build` converts into a `Cached`.
     pub fn builder(kind: Kind, ttl: Ttl) -> CacheBuilder<Only, V> {
         Cache::builder(kind, ttl).with_max_near_entries(1)
     }
@@ -89,7 +89,7 @@ impl<V: Send + Sync + 'static> Cached<V> {
         self.cache.find_or_load_with(&Only, options, load).await
     }
 
-    /// Does the same with a loader that knows the value that it replaces, as
+    /// Does the same with a loader that gets the value that it replaces, as
     /// [`Cache::refresh_or_load`] does.
     ///
     /// # Errors

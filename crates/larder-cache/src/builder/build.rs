@@ -22,7 +22,7 @@ use crate::write_locks::WriteLocks;
 /// The default near TTL of a cache that has a far store.
 const NEAR_TTL: Ttl = Ttl::from_secs(30);
 
-/// The most schemas that are invalidated beside a cache's own.
+/// The maximum number of schemas that are invalidated beside a cache's own.
 const MAX_BESIDE: usize = 8;
 
 impl<K: CacheKey, V: Send + Sync + 'static> CacheBuilder<K, V> {
@@ -156,9 +156,9 @@ impl<K: CacheKey, V: Send + Sync + 'static> CacheBuilder<K, V> {
             {
                 "a batch of refreshes must hold at least 1"
             } else if self.beside.len() > MAX_BESIDE {
-                "at most 8 schemas may be beside its own"
+                "at most 8 schemas may be invalidated beside its own"
             } else if self.soft_timeout.is_some() && self.stale_if_error.is_none() {
-                "a soft timeout needs with_stale_if_error, which says what is served after it"
+                "a soft timeout needs with_stale_if_error, so that a stale value may be served after it"
             } else if self.idle_ttl.is_some() && self.stale_if_error.is_some() {
                 "an idle TTL cannot be combined with stale-if-error"
             } else if self.retry_after > self.max_retry_after {
@@ -171,7 +171,7 @@ impl<K: CacheKey, V: Send + Sync + 'static> CacheBuilder<K, V> {
     }
 }
 
-/// Returns the tag that every value of a cache carries. No tag of an app begins so.
+/// Returns the tag that every value of a cache carries. An app's tags never begin like this.
 fn clear_tag(kind: Kind) -> Tag {
     Tag::new(&format!("\0cache:{}", kind.name()))
 }

@@ -143,7 +143,7 @@ pub(super) fn what(far: &Tier) -> String {
             "the note that there is no such value".to_owned()
         }
         Tier::Entry(entry) if entry.fresh_for.is_zero() => {
-            "a value, a miss because it is not fresh any more".to_owned()
+            "a value, a miss because it is no longer fresh".to_owned()
         }
         Tier::Entry(_) => "a value".to_owned(),
         far => far.to_string(),
