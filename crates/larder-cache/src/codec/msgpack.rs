@@ -13,7 +13,6 @@ const MAX_DEPTH: usize = 128;
 /// It keeps everything that JSON keeps, and more: enums of every representation, flattened structs,
 /// maps with any keys, bytes. A type that serializes both as text and as binary, such as an
 /// address, is written as text, because serde expects text inside a tagged or flattened value.
-/// asks for the text inside a tagged or flattened value.
 #[derive(Clone, Copy, Debug, Default)]
 pub struct MsgPack;
 

@@ -135,7 +135,6 @@ pub trait Record: Send + Sized + 'static {
 ///
 /// A differential trace (`larder_test::trace`) compares the two forms, also just before and after every
 /// deadline.
-/// edges of every deadline.
 pub trait Program: Send + Sync {
     /// The record that the program works on.
     type Record: Record;

@@ -57,7 +57,6 @@ pub enum Wake {
 /// Every waiter of the record is woken, and then sees what the step has changed. Wakes that come
 /// before a waiter asks for the next one are not lost, and count as one. While a record has no
 /// waiters, a wake sends nothing.
-/// for a record, a wake sends nothing.
 ///
 /// # Errors
 /// [`Refusal::WrongType`](crate::Refusal::WrongType) for a key that holds no record.
