@@ -97,7 +97,7 @@ impl<'a, K: CacheKey, V: Send + Sync + 'static> Call<'a, K, V> {
     /// Returns the cached value, or loads it.
     ///
     /// # Errors
-    /// As [`Cache::get_or_load`].
+    /// Those of [`Cache::get_or_load`].
     pub async fn load<F, Fut, L, E>(self, load: F) -> Result<Arc<V>, LoadError<E>>
     where
         F: FnOnce() -> (Settings, Fut),
@@ -116,7 +116,7 @@ impl<'a, K: CacheKey, V: Send + Sync + 'static> Call<'a, K, V> {
     /// Does the same for a loader that may find nothing.
     ///
     /// # Errors
-    /// As [`Cache::get_or_load`].
+    /// Those of [`Cache::get_or_load`].
     pub async fn load_optional<F, Fut, L, E>(self, load: F) -> Result<Option<Arc<V>>, LoadError<E>>
     where
         F: FnOnce() -> (Settings, Fut),
@@ -169,7 +169,7 @@ impl<K: CacheKey, V: Send + Sync + 'static> Removal<K, V> {
     /// Removes the value.
     ///
     /// # Errors
-    /// As [`Cache::remove`].
+    /// Those of [`Cache::remove`].
     ///
     /// # Cancellation
     /// A dropped call removes the near copy, and leaves the far one to a task.

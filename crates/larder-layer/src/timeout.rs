@@ -34,7 +34,7 @@ impl StoreTimeout {
     /// Reads a key. At most one round trip, and no allocation if the answer is ready at once.
     ///
     /// # Errors
-    /// As [`run`](Self::run).
+    /// Those of [`run`](Self::run).
     pub async fn get(&self, store: &dyn Store, key: &Key) -> Result<Option<Entry>> {
         match store.get_now(key) {
             Poll::Ready(answer) => answer,
@@ -45,7 +45,7 @@ impl StoreTimeout {
     /// Writes a value at the cost of [`get`](Self::get). Returns whether its condition was met.
     ///
     /// # Errors
-    /// As [`run`](Self::run).
+    /// Those of [`run`](Self::run).
     pub async fn put(&self, store: &dyn Store, put: &Put) -> Result<PutOutcome> {
         match store.put_now(put) {
             Poll::Ready(answer) => answer,
@@ -56,7 +56,7 @@ impl StoreTimeout {
     /// Removes a value at the cost of [`get`](Self::get). Returns whether there was one.
     ///
     /// # Errors
-    /// As [`run`](Self::run).
+    /// Those of [`run`](Self::run).
     pub async fn delete(&self, store: &dyn Store, delete: &Delete) -> Result<DeleteOutcome> {
         match store.delete_now(delete) {
             Poll::Ready(answer) => answer,

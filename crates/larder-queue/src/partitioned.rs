@@ -35,7 +35,7 @@ impl Partitioned {
     /// The queue called `name`, on `store`, in so many partitions.
     ///
     /// # Errors
-    /// As [`Queue::new`] gives them.
+    /// Those of [`Queue::new`].
     pub fn new(store: Arc<dyn Store>, name: &str, partitions: NonZeroU16) -> Result<Self> {
         let queue = |number: u16| Queue::partition(store.clone(), name, number);
         let queues: Result<Arc<[_]>> = (0..partitions.get()).map(queue).collect();
@@ -83,7 +83,7 @@ impl Partitioned {
     /// Adds a job to its partition. One round trip.
     ///
     /// # Errors
-    /// As [`Queue::enqueue`] gives them.
+    /// Those of [`Queue::enqueue`].
     ///
     /// # Cancellation
     /// The job may or may not have been added.
@@ -97,7 +97,7 @@ impl Partitioned {
     /// Jobs of one partition keep their order.
     ///
     /// # Errors
-    /// Of each, as [`Queue::enqueue`] gives them.
+    /// Each result has those of [`Queue::enqueue`].
     ///
     /// # Cancellation
     /// Each of them may or may not have been added.

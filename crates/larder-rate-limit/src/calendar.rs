@@ -50,7 +50,7 @@ impl Calendar {
     /// Makes windows of a week, from Monday on.
     ///
     /// # Errors
-    /// As those of [`daily`](Self::daily).
+    /// Those of [`daily`](Self::daily).
     pub fn weekly(zone: &str) -> Result<Self> {
         Self::new(Unit::Week, zone)
     }
@@ -58,7 +58,7 @@ impl Calendar {
     /// Makes windows of a month.
     ///
     /// # Errors
-    /// As those of [`daily`](Self::daily).
+    /// Those of [`daily`](Self::daily).
     pub fn monthly(zone: &str) -> Result<Self> {
         Self::new(Unit::Month, zone)
     }

@@ -33,10 +33,10 @@ impl RateLimiter {
     /// Charges `visitor` `cost` units, instead of the limiter's own [cost](Self::with_cost).
     ///
     /// # Errors
-    /// As those of [`check`](Self::check), and [`ErrorKind::Invalid`](larder_store::ErrorKind::Invalid) if the cost is 0 or more than the burst.
+    /// Those of [`check`](Self::check), and [`ErrorKind::Invalid`](larder_store::ErrorKind::Invalid) if the cost is 0 or more than the burst.
     ///
     /// # Cancellation
-    /// As that of [`check`](Self::check).
+    /// As for [`check`](Self::check).
     pub async fn check_cost(&self, visitor: impl KeyId, cost: u32) -> Result<Decision> {
         Ok(self.report_of(visitor, cost).await?.decision())
     }
@@ -44,10 +44,10 @@ impl RateLimiter {
     /// Does the same as [`check`](Self::check), and returns the decision of each rule.
     ///
     /// # Errors
-    /// As those of [`check`](Self::check).
+    /// Those of [`check`](Self::check).
     ///
     /// # Cancellation
-    /// As that of [`check`](Self::check).
+    /// As for [`check`](Self::check).
     pub async fn check_rules(&self, visitor: impl KeyId) -> Result<Report> {
         self.report_of(visitor, self.cost()).await
     }

@@ -46,7 +46,7 @@ impl RateLimiter {
     /// have counted may be forgotten.
     ///
     /// # Errors
-    /// As those of [`reset`](Self::reset), and [`ErrorKind::Invalid`] for a time below 1 µs or above 10 years.
+    /// Those of [`reset`](Self::reset), and [`ErrorKind::Invalid`] for a time below 1 µs or above 10 years.
     pub async fn ban(&self, visitor: impl KeyId, lasts: Duration) -> Result<Report> {
         self.ban_record(self.key(visitor), lasts).await
     }
@@ -55,7 +55,7 @@ impl RateLimiter {
     /// returns.
     ///
     /// # Errors
-    /// As those of [`ban`](Self::ban), and [`ErrorKind::Invalid`] for a key of another policy.
+    /// Those of [`ban`](Self::ban), and [`ErrorKind::Invalid`] for a key of another policy.
     pub async fn ban_record(&self, key: Key, lasts: Duration) -> Result<Report> {
         if !is_span(lasts) {
             return Err(invalid("a ban must last between 1 µs and 10 years"));
@@ -67,7 +67,7 @@ impl RateLimiter {
     /// Ends a ban of `visitor` and forgets its refusals. Its used units stay.
     ///
     /// # Errors
-    /// As those of [`set`](Self::set).
+    /// Those of [`set`](Self::set).
     pub async fn forgive(&self, visitor: impl KeyId) -> Result<Report> {
         self.forgive_record(self.key(visitor)).await
     }
@@ -75,7 +75,7 @@ impl RateLimiter {
     /// Ends a ban of the visitor whose record has this key.
     ///
     /// # Errors
-    /// As those of [`forgive`](Self::forgive), and [`ErrorKind::Invalid`] for a key of another policy.
+    /// Those of [`forgive`](Self::forgive), and [`ErrorKind::Invalid`] for a key of another policy.
     pub async fn forgive_record(&self, key: Key) -> Result<Report> {
         self.check_own(&key)?;
         self.desk(key, Task::Forgive).await

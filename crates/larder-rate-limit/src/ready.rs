@@ -27,7 +27,7 @@ impl RateLimiter {
     /// process, and one more after each wait.
     ///
     /// # Errors
-    /// As those of [`check`](Self::check).
+    /// Those of [`check`](Self::check).
     ///
     /// # Panics
     /// If it has to wait outside a tokio runtime with time enabled.
@@ -63,13 +63,13 @@ impl RateLimiter {
     /// [ban](crate::Ban).
     ///
     /// # Errors
-    /// As those of [`acquire`](Self::acquire).
+    /// Those of [`acquire`](Self::acquire).
     ///
     /// # Panics
     /// As [`until_ready`](Self::until_ready) does.
     ///
     /// # Cancellation
-    /// As that of [`acquire`](Self::acquire).
+    /// As for [`acquire`](Self::acquire).
     pub async fn acquire_within(
         &self,
         visitor: impl KeyId,

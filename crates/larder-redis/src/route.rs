@@ -108,7 +108,7 @@ impl Routed<'_> {
     /// The answer may be an error of the server.
     ///
     /// # Errors
-    /// As [`Operation::send`]. After a write whose answer was lost no refusal is given:
+    /// Those of [`Operation::send`]. After a write whose answer was lost no refusal is given:
     /// [`ErrorKind::MayHaveRun`](larder_store::ErrorKind::MayHaveRun).
     pub(crate) async fn send(&self, command: &Cmd, repeat: Repeat) -> Result<Value> {
         let outcome = self.operation.send(command, repeat).await;
@@ -128,7 +128,7 @@ impl Routed<'_> {
     /// In that case nothing ran before.
     ///
     /// # Errors
-    /// As [`Operation::send`].
+    /// Those of [`Operation::send`].
     pub(crate) async fn call(
         &self,
         by_hash: &Cmd,

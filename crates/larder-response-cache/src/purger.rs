@@ -57,7 +57,7 @@ impl Purger {
     /// A response whose fetch is under way is stored unchanged. To prevent that, use [`purge`](Self::purge).
     ///
     /// # Errors
-    /// As [`purge`](Self::purge).
+    /// Those of [`purge`](Self::purge).
     pub async fn expire(&self, uri: &str) -> Result<()> {
         let (cache, key) = (self.cache.clone(), self.key(uri)?);
         let expire = async move { cache.storage.expire(&key).await };

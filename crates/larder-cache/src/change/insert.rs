@@ -44,7 +44,7 @@ impl<K: CacheKey, V: Send + Sync + 'static> Cache<K, V> {
     /// trip.
     ///
     /// # Errors
-    /// As [`insert`](Self::insert), and [`ErrorKind::Invalid`](larder_store::ErrorKind::Invalid) if
+    /// Those of [`insert`](Self::insert), and [`ErrorKind::Invalid`](larder_store::ErrorKind::Invalid) if
     /// there are too many tags.
     ///
     /// # Cancellation

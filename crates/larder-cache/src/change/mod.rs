@@ -38,7 +38,7 @@ impl<K: CacheKey, V: Send + Sync + 'static> Cache<K, V> {
     /// processes.
     ///
     /// # Errors
-    /// As [`remove`](Self::remove) for each.
+    /// Those of [`remove`](Self::remove) for each.
     ///
     /// # Cancellation
     /// As [`remove`](Self::remove) for each.
@@ -55,7 +55,7 @@ impl<K: CacheKey, V: Send + Sync + 'static> Cache<K, V> {
     /// nothing of it.
     ///
     /// # Errors
-    /// As [`remove`](Self::remove).
+    /// Those of [`remove`](Self::remove).
     ///
     /// # Cancellation
     /// As [`remove`](Self::remove).
@@ -68,7 +68,7 @@ impl<K: CacheKey, V: Send + Sync + 'static> Cache<K, V> {
     /// It takes as many round trips as [`expire`](Self::expire), each for all keys.
     ///
     /// # Errors
-    /// As [`remove`](Self::remove) for each.
+    /// Those of [`remove`](Self::remove) for each.
     ///
     /// # Cancellation
     /// As [`remove`](Self::remove) for each.

@@ -68,7 +68,7 @@ impl<K: CacheKey, V: Send + Sync + 'static> Cache<K, V> {
     /// `Option`, whose `None` is cached for the negative TTL.
     ///
     /// # Errors
-    /// As [`get_or_load`](Self::get_or_load).
+    /// Those of [`get_or_load`](Self::get_or_load).
     pub async fn find_or_load<F, Fut, L, E>(
         &self,
         key: &K,
@@ -86,7 +86,7 @@ impl<K: CacheKey, V: Send + Sync + 'static> Cache<K, V> {
     /// Does the same as [`find_or_load`](Self::find_or_load), with other options.
     ///
     /// # Errors
-    /// As [`get_or_load`](Self::get_or_load).
+    /// Those of [`get_or_load`](Self::get_or_load).
     pub async fn find_or_load_with<F, Fut, L, E>(
         &self,
         key: &K,
@@ -109,7 +109,7 @@ impl<K: CacheKey, V: Send + Sync + 'static> Cache<K, V> {
     /// ([`Previous::not_modified`](crate::Previous::not_modified)): a conditional refresh.
     ///
     /// # Errors
-    /// As [`get_or_load`](Self::get_or_load).
+    /// Those of [`get_or_load`](Self::get_or_load).
     pub async fn refresh_or_load<F, Fut, L, E>(
         &self,
         key: &K,

@@ -53,7 +53,7 @@ impl<K: CacheKey, V: Send + Sync + 'static> Cache<K, V> {
     /// [`with_stale_if_error`](crate::CacheBuilder::with_stale_if_error).
     ///
     /// # Errors
-    /// As [`remove_tag`](Self::remove_tag).
+    /// Those of [`remove_tag`](Self::remove_tag).
     ///
     /// # Cancellation
     /// As [`remove_tag`](Self::remove_tag).
@@ -65,7 +65,7 @@ impl<K: CacheKey, V: Send + Sync + 'static> Cache<K, V> {
     /// Removes every value of this cache, by one write.
     ///
     /// # Errors
-    /// As [`remove_tag`](Self::remove_tag); [`ErrorKind::Invalid`] if there is a far store and the
+    /// Those of [`remove_tag`](Self::remove_tag); [`ErrorKind::Invalid`] if there is a far store and the
     /// cache was built without [`with_clear`](crate::CacheBuilder::with_clear).
     ///
     /// # Cancellation

@@ -180,7 +180,7 @@ impl<K: CacheKey, V: Send + Sync + 'static> WriteBehind<K, V> {
     /// cached.
     ///
     /// # Errors
-    /// As [`Cache::find_or_load`].
+    /// Those of [`Cache::find_or_load`].
     ///
     /// # Cancellation
     /// As [`Cache::find_or_load`].
@@ -248,7 +248,7 @@ impl<K: CacheKey, V: Send + Sync + 'static> WriteBehind<K, V> {
     /// [`Cache::remove`].
     ///
     /// # Errors
-    /// As [`retry`](Self::retry).
+    /// Those of [`retry`](Self::retry).
     ///
     /// # Cancellation
     /// A dropped call may or may not have discarded it. The cached value is removed.

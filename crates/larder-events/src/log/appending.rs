@@ -33,7 +33,7 @@ impl<T: Serialize> EventLog<T> {
     /// at all. After an error nothing more is sent: later events have [`ErrorKind::NotSent`].
     ///
     /// # Errors
-    /// Of each, as [`append`](Self::append) gives them. If one has no form in JSON or is too large, none is
+    /// Each result has those of [`append`](Self::append). If one has no form in JSON or is too large, none is
     /// appended.
     ///
     /// # Cancellation
@@ -78,7 +78,7 @@ impl<T: Serialize> EventLog<T> {
     /// the first is kept, whatever comes later under the same id.
     ///
     /// # Errors
-    /// As [`append`](Self::append) gives them; [`ErrorKind::Invalid`] if a name is not 1 to 256 bytes;
+    /// Those of [`append`](Self::append); [`ErrorKind::Invalid`] if a name is not 1 to 256 bytes;
     /// [`Refusal::Full`] if as many messages are remembered as may be.
     ///
     /// # Cancellation

@@ -108,7 +108,7 @@ impl<T> Consumer<T> {
     /// Acknowledges several events, at most [`MAX_BATCH`](super::MAX_BATCH). Returns a result for each.
     ///
     /// # Errors
-    /// As [`ack`](Self::ack) gives them, and [`ErrorKind::Invalid`](larder_store::ErrorKind::Invalid) for too many.
+    /// Those of [`ack`](Self::ack), and [`ErrorKind::Invalid`](larder_store::ErrorKind::Invalid) for too many.
     ///
     /// # Cancellation
     /// All of them may be acknowledged, or none.
@@ -120,7 +120,7 @@ impl<T> Consumer<T> {
     /// Gives an event back, to be delivered again after `delay`, which is at most the lease. One round trip.
     ///
     /// # Errors
-    /// As [`ack`](Self::ack) gives them.
+    /// Those of [`ack`](Self::ack).
     ///
     /// # Cancellation
     /// It may or may not be given back.
@@ -131,7 +131,7 @@ impl<T> Consumer<T> {
     /// Makes an event a dead letter of the group. The reason is at most 256 bytes of it. One round trip.
     ///
     /// # Errors
-    /// As [`ack`](Self::ack) gives them.
+    /// Those of [`ack`](Self::ack).
     ///
     /// # Cancellation
     /// It may or may not be a dead letter.
@@ -144,7 +144,7 @@ impl<T> Consumer<T> {
     /// Returns a result for each: what is not [`Settled::Done`] is another consumer's by now.
     ///
     /// # Errors
-    /// As [`ack_many`](Self::ack_many) gives them.
+    /// Those of [`ack_many`](Self::ack_many).
     ///
     /// # Cancellation
     /// All of them may be extended, or none.
@@ -216,7 +216,7 @@ impl<T: DeserializeOwned> Consumer<T> {
     /// before it waits for the first time.
     ///
     /// # Errors
-    /// As [`read`](Self::read) gives them, and those of [`Waits`](larder_store::wait::Waits).
+    /// Those of [`read`](Self::read), and those of [`Waits`](larder_store::wait::Waits).
     ///
     /// # Cancellation
     /// As of [`read`](Self::read).

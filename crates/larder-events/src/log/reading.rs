@@ -18,7 +18,7 @@ impl<T: DeserializeOwned> EventLog<T> {
     /// Returns the first `many` events after one id and up to another. One round trip.
     ///
     /// # Errors
-    /// As [`read`](Self::read) gives them.
+    /// Those of [`read`](Self::read).
     pub async fn read_until(
         &self,
         id: impl KeyId,
@@ -49,7 +49,7 @@ impl<T: DeserializeOwned> EventLog<T> {
     /// [rejected](super::Consumer::reject).
     ///
     /// # Errors
-    /// As [`read`](Self::read) gives them.
+    /// Those of [`read`](Self::read).
     pub async fn dead_letters(
         &self,
         id: impl KeyId,

@@ -211,7 +211,7 @@ impl<T: Serialize + DeserializeOwned + Send + Sync + 'static> Topic<T> {
     /// Subscribes to the messages of `id` after `from`, and says whether any of them is missing.
     ///
     /// # Errors
-    /// As [`subscribe`](Self::subscribe) gives them, and
+    /// Those of [`subscribe`](Self::subscribe), and
     /// [`ErrorKind::Invalid`](larder_store::ErrorKind::Invalid) without a history.
     ///
     /// # Panics

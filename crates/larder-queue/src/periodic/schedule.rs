@@ -71,7 +71,7 @@ impl Schedule {
     ///   `*/30 * * * *` is due each half hour throughout.
     ///
     /// # Errors
-    /// As those of [`cron`](Self::cron), and for a time zone that is not known.
+    /// Those of [`cron`](Self::cron), and for a time zone that is not known.
     #[cfg(feature = "cron")]
     pub fn cron_in(time_zone: &str, expression: &str) -> Result<Self> {
         super::cron::CronSchedule::new(expression, time_zone).map(Self::from_cron)

@@ -48,7 +48,7 @@ impl Queue {
     /// one look, and those who leave jobs behind wake the next.
     ///
     /// # Errors
-    /// As [`dequeue`](Self::dequeue) gives them.
+    /// Those of [`dequeue`](Self::dequeue).
     ///
     /// # Panics
     /// Outside of a tokio runtime with its time enabled.

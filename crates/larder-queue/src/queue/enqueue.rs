@@ -35,7 +35,7 @@ impl Queue {
     /// Adds a job that may be taken after the delay: [`NewJob::delay`]. One round trip.
     ///
     /// # Errors
-    /// As [`enqueue`](Self::enqueue) gives them.
+    /// Those of [`enqueue`](Self::enqueue).
     ///
     /// # Cancellation
     /// The job may or may not have been added.
@@ -47,7 +47,7 @@ impl Queue {
     /// Adds a job that may be taken from a time on: [`NewJob::at`]. One round trip.
     ///
     /// # Errors
-    /// As [`enqueue`](Self::enqueue) gives them.
+    /// Those of [`enqueue`](Self::enqueue).
     ///
     /// # Cancellation
     /// The job may or may not have been added.
@@ -61,7 +61,7 @@ impl Queue {
     /// A job that is refused does not hold up those after it.
     ///
     /// # Errors
-    /// Of each, as [`enqueue`](Self::enqueue) gives them.
+    /// Each result has those of [`enqueue`](Self::enqueue).
     ///
     /// # Cancellation
     /// Each of them may or may not have been added.

@@ -89,7 +89,7 @@ impl Queue {
     /// holds, and a metric for each would have no bound.
     ///
     /// # Errors
-    /// As [`new`](Self::new) gives them.
+    /// Those of [`new`](Self::new).
     pub fn unmetered(store: Arc<dyn Store>, name: &str, partition: Option<u16>) -> Result<Self> {
         match partition {
             None => Self::with_id(store, name, name),

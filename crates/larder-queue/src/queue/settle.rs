@@ -29,7 +29,7 @@ impl Queue {
     /// Acknowledges jobs, with a result for each. One round trip for each 128.
     ///
     /// # Errors
-    /// As [`ack`](Self::ack) gives them.
+    /// Those of [`ack`](Self::ack).
     ///
     /// # Cancellation
     /// Each may or may not have been carried out.

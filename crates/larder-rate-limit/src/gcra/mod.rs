@@ -142,7 +142,7 @@ impl Gcra {
     /// Returns the same algorithm for requests that cost `cost` units.
     ///
     /// # Errors
-    /// As those of [`new`](Self::new) about the cost.
+    /// Those of [`new`](Self::new) about the cost.
     pub(crate) fn with_cost(mut self, cost: u32) -> Result<Self> {
         if cost == 0 || cost > self.burst() {
             return Err(too_much());

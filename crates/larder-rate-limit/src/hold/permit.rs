@@ -73,7 +73,7 @@ impl RateLimiter {
     /// rule](crate::Rule::concurrency) grants a permit that holds nothing. One round trip, or none in process.
     ///
     /// # Errors
-    /// As those of [`check`](Self::check). After [`ErrorKind::MayHaveRun`](larder_store::ErrorKind::MayHaveRun) a place that may have been taken is
+    /// Those of [`check`](Self::check). After [`ErrorKind::MayHaveRun`](larder_store::ErrorKind::MayHaveRun) a place that may have been taken is
     /// given back in the background.
     ///
     /// # Cancellation

@@ -57,7 +57,7 @@ impl Reservation {
     /// Charges nothing, and gives the reservation back.
     ///
     /// # Errors
-    /// As those of [`settle`](Self::settle).
+    /// Those of [`settle`](Self::settle).
     pub async fn cancel(self) -> Result<Decision> {
         self.settle(0).await
     }

@@ -60,7 +60,7 @@ impl Admin {
     /// The key is any bytes, so that keys of other clients can be measured.
     ///
     /// # Errors
-    /// As [`AdminServer::run`].
+    /// Those of [`AdminServer::run`].
     pub async fn run_on_key(&self, command: &[&[u8]], key: &[u8]) -> Result<Wire> {
         let cmd = build(command)?;
         let within = self.route.limits().connect_timeout;

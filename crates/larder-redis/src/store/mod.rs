@@ -86,7 +86,7 @@ impl RedisStore {
     /// every operation fails at once with [`NotSent`](larder_store::ErrorKind::NotSent).
     ///
     /// # Errors
-    /// As [`RedisBuilder::connect`].
+    /// Those of [`RedisBuilder::connect`].
     pub async fn connect(url: &str) -> Result<Self> {
         Self::builder(url).connect().await
     }

@@ -199,7 +199,7 @@ impl Blobs {
     /// It takes two round trips, and one for each chunk, whose lives it ends.
     ///
     /// # Errors
-    /// As [`put`](Self::put) gives them. To remove it again is safe.
+    /// Those of [`put`](Self::put). To remove it again is safe.
     ///
     /// # Cancellation
     /// The blob is there, whole, or it is gone.

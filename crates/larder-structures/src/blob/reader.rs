@@ -82,7 +82,7 @@ impl BlobReader {
     /// Copies the rest to `target`, and returns how many bytes it copied. It does not flush.
     ///
     /// # Errors
-    /// As [`next`](Self::next) gives them, and [`BlobError::Io`].
+    /// Those of [`next`](Self::next), and [`BlobError::Io`].
     ///
     /// # Cancellation
     /// A part of it may be written.

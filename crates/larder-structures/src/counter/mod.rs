@@ -156,7 +156,7 @@ impl Counter {
     /// It takes one round trip for each node, or none in process.
     ///
     /// # Errors
-    /// Of each, as [`add`](Self::add) gives them.
+    /// Each result has those of [`add`](Self::add).
     ///
     /// # Cancellation
     /// Each of them may or may not have been added.

@@ -123,7 +123,7 @@ impl Fenced {
     /// Reads the value of `id`, and the token that wrote it. One round trip.
     ///
     /// # Errors
-    /// As those of [`Programs::run`](larder_store::program::Programs#method.run).
+    /// Those of [`Programs::run`](larder_store::program::Programs#method.run).
     ///
     /// # Cancellation
     /// A dropped call has no effect.

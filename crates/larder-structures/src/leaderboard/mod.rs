@@ -145,7 +145,7 @@ impl Leaderboard {
     /// Adds to the score of `member`, which is 0 for one that is not on the board.
     ///
     /// # Errors
-    /// As [`set`](Self::set) gives them, and [`ErrorKind::Invalid`] if the sum would be past 2^53. After
+    /// Those of [`set`](Self::set), and [`ErrorKind::Invalid`] if the sum would be past 2^53. After
     /// [`ErrorKind::MayHaveRun`] it may have been added, once: larder never sends it again.
     ///
     /// # Cancellation
@@ -157,7 +157,7 @@ impl Leaderboard {
     /// Gives `member` a score, unless it has one that is as good.
     ///
     /// # Errors
-    /// As [`set`](Self::set) gives them. To send it again is safe.
+    /// Those of [`set`](Self::set). To send it again is safe.
     ///
     /// # Cancellation
     /// It may or may not be set.

@@ -24,7 +24,7 @@ impl Leaderboard {
     /// A page of a board that changes may repeat a member that moved down between two pages.
     ///
     /// # Errors
-    /// As [`top`](Self::top) gives them.
+    /// Those of [`top`](Self::top).
     pub async fn range(&self, id: impl KeyId, skip: u32, many: u32) -> Result<Vec<Row>> {
         let which = Which::Positions {
             first: skip,
@@ -36,7 +36,7 @@ impl Leaderboard {
     /// Returns `member` with up to `radius` rows before and after it. None if it is not on the board.
     ///
     /// # Errors
-    /// As [`top`](Self::top) gives them.
+    /// Those of [`top`](Self::top).
     pub async fn around(
         &self,
         id: impl KeyId,
@@ -54,7 +54,7 @@ impl Leaderboard {
     /// [`MAX_ROWS`].
     ///
     /// # Errors
-    /// As [`top`](Self::top) gives them.
+    /// Those of [`top`](Self::top).
     pub async fn with_scores(
         &self,
         id: impl KeyId,
@@ -71,7 +71,7 @@ impl Leaderboard {
     /// which they are given. None for one that is not on the board.
     ///
     /// # Errors
-    /// As [`top`](Self::top) gives them.
+    /// Those of [`top`](Self::top).
     pub async fn among(&self, id: impl KeyId, members: &[&str]) -> Result<Vec<Option<Row>>> {
         let ranks = ReadRanks {
             layout: self.layout,
@@ -94,7 +94,7 @@ impl Leaderboard {
     /// Returns the row of `member`. None if it is not on the board.
     ///
     /// # Errors
-    /// As [`top`](Self::top) gives them.
+    /// Those of [`top`](Self::top).
     pub async fn get(&self, id: impl KeyId, member: &str) -> Result<Option<Row>> {
         Ok(self.among(id, &[member]).await?.pop().flatten())
     }
@@ -102,7 +102,7 @@ impl Leaderboard {
     /// Returns how many percent of all members have a worse score than `member`.
     ///
     /// # Errors
-    /// As [`top`](Self::top) gives them.
+    /// Those of [`top`](Self::top).
     pub async fn percentile(&self, id: impl KeyId, member: &str) -> Result<Option<f64>> {
         let (layout, member) = (self.layout, member::one("percentile", member)?);
         let program = ReadPercentile { layout, member };

@@ -123,7 +123,7 @@ impl Ledger {
     /// Makes an amount, and gives it to an account: from outside, or from another ledger.
     ///
     /// # Errors
-    /// As [`transfer`](Self::transfer) gives them, and [`ErrorKind::Invalid`] if the total would be past
+    /// Those of [`transfer`](Self::transfer), and [`ErrorKind::Invalid`] if the total would be past
     /// 2^53.
     ///
     /// # Cancellation
@@ -147,7 +147,7 @@ impl Ledger {
     /// The id of the request is the id of the hold. It does not end by itself.
     ///
     /// # Errors
-    /// As [`transfer`](Self::transfer) gives them.
+    /// Those of [`transfer`](Self::transfer).
     ///
     /// # Cancellation
     /// It may or may not have been set aside.
@@ -168,7 +168,7 @@ impl Ledger {
     /// Gives what a hold has set aside to `account`, or takes it out of the ledger if that is None.
     ///
     /// # Errors
-    /// As [`transfer`](Self::transfer) gives them.
+    /// Those of [`transfer`](Self::transfer).
     ///
     /// # Cancellation
     /// It may or may not be settled.
@@ -212,7 +212,7 @@ impl Ledger {
     /// Returns what each of some accounts has, at most 1,000, all at one moment.
     ///
     /// # Errors
-    /// As [`balance`](Self::balance) gives them.
+    /// Those of [`balance`](Self::balance).
     pub async fn balances(&self, ledger: impl KeyId, accounts: &[&str]) -> Result<Vec<i64>> {
         let accounts = member::all("balances", accounts)?;
         self.records.run(ledger, &ReadBalances { accounts }).await

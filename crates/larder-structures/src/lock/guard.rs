@@ -93,7 +93,7 @@ impl LockGuard {
     /// Releases the lock, and returns whether it was held up to now. One round trip.
     ///
     /// # Errors
-    /// As those of [`Programs::run`](larder_store::program::Programs#method.run). It is sent again once
+    /// Those of [`Programs::run`](larder_store::program::Programs#method.run). It is sent again once
     /// if its answer was lost. If it still fails, the lease ends by itself.
     ///
     /// # Cancellation

@@ -126,7 +126,7 @@ impl Lock {
     /// Takes the lock if it is free. None if it is not. One round trip.
     ///
     /// # Errors
-    /// As those of [`Programs::run`](larder_store::program::Programs#method.run). After
+    /// Those of [`Programs::run`](larder_store::program::Programs#method.run). After
     /// [`ErrorKind::MayHaveRun`](larder_store::ErrorKind::MayHaveRun) a lock that may be held is
     /// released in the background.
     ///
@@ -146,7 +146,7 @@ impl Lock {
     /// It takes one round trip if the lock is free, and three more before it waits.
     ///
     /// # Errors
-    /// As those of [`try_lock`](Self::try_lock), and
+    /// Those of [`try_lock`](Self::try_lock), and
     /// [`Refusal::Full`](larder_store::Refusal::Full) if too many wait already.
     ///
     /// # Panics

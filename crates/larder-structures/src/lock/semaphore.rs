@@ -82,7 +82,7 @@ impl Semaphore {
     /// Takes a permit if one is free. None if all are held. One round trip.
     ///
     /// # Errors
-    /// As those of [`Lock::try_lock`](super::Lock::try_lock).
+    /// Those of [`Lock::try_lock`](super::Lock::try_lock).
     ///
     /// # Cancellation
     /// A dropped call releases what it may have taken, in the background.
@@ -93,7 +93,7 @@ impl Semaphore {
     /// Takes a permit, and waits for it `within` at most. None if that time is over.
     ///
     /// # Errors
-    /// As those of [`Lock::lock`](super::Lock::lock).
+    /// Those of [`Lock::lock`](super::Lock::lock).
     ///
     /// # Cancellation
     /// A dropped call releases what it may have taken, in the background.

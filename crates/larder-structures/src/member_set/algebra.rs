@@ -33,7 +33,7 @@ impl MemberSet {
     /// each: name the smallest set first. `limit` is at most [`MAX_PAGE`].
     ///
     /// # Errors
-    /// As [`union`](Self::union) gives them.
+    /// Those of [`union`](Self::union).
     pub async fn intersection<I: KeyId>(
         &self,
         ids: impl IntoIterator<Item = I>,
@@ -48,7 +48,7 @@ impl MemberSet {
     /// It takes the round trips of [`intersection`](Self::intersection). `limit` is at most [`MAX_PAGE`].
     ///
     /// # Errors
-    /// As [`union`](Self::union) gives them.
+    /// Those of [`union`](Self::union).
     pub async fn difference<I: KeyId>(
         &self,
         ids: impl IntoIterator<Item = I>,

@@ -106,7 +106,7 @@ impl MemberSet {
     /// Removes members, at most 1,000, and returns how many were there. The TTL stays. One round trip.
     ///
     /// # Errors
-    /// As [`add`](Self::add) gives them. To remove them again is safe.
+    /// Those of [`add`](Self::add). To remove them again is safe.
     ///
     /// # Cancellation
     /// All of them are removed, or none.
@@ -121,7 +121,7 @@ impl MemberSet {
     /// Returns whether `member` is in the set. One round trip.
     ///
     /// # Errors
-    /// As [`add`](Self::add) gives them.
+    /// Those of [`add`](Self::add).
     pub async fn contains(&self, id: impl KeyId, member: &str) -> Result<bool> {
         Ok(self.contains_many(id, &[member]).await? == [true])
     }
@@ -129,7 +129,7 @@ impl MemberSet {
     /// Returns of each of some members, at most 1,000, whether it is in the set. One round trip.
     ///
     /// # Errors
-    /// As [`add`](Self::add) gives them.
+    /// Those of [`add`](Self::add).
     pub async fn contains_many(&self, id: impl KeyId, members: &[&str]) -> Result<Vec<bool>> {
         let members = member::all("contains", members)?;
         if members.is_empty() {
@@ -160,7 +160,7 @@ impl MemberSet {
     /// Returns up to `many` members by chance, at most [`MAX_PAGE`]; the same may come several times.
     ///
     /// # Errors
-    /// As [`page`](Self::page) gives them.
+    /// Those of [`page`](Self::page).
     pub async fn random(&self, id: impl KeyId, many: u32) -> Result<Vec<String>> {
         self.pick(id, false, page("random", many)?).await
     }
@@ -168,7 +168,7 @@ impl MemberSet {
     /// Removes up to `many` members by chance, at most [`MAX_PAGE`], and returns them. The TTL stays.
     ///
     /// # Errors
-    /// As [`page`](Self::page) gives them. After [`ErrorKind::MayHaveRun`] members may be gone whose names
+    /// Those of [`page`](Self::page). After [`ErrorKind::MayHaveRun`] members may be gone whose names
     /// are lost with the reply.
     ///
     /// # Cancellation

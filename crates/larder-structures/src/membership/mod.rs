@@ -109,7 +109,7 @@ impl Membership {
     /// Adds elements, at most 500, and returns of each whether it is surely new.
     ///
     /// # Errors
-    /// As [`add`](Self::add) gives them.
+    /// Those of [`add`](Self::add).
     ///
     /// # Cancellation
     /// All of them are added, or none.
@@ -137,7 +137,7 @@ impl Membership {
     /// Returns whether an element may have been added. False is sure.
     ///
     /// # Errors
-    /// As [`add`](Self::add) gives them.
+    /// Those of [`add`](Self::add).
     pub async fn contains(&self, id: impl KeyId, element: impl AsRef<[u8]>) -> Result<bool> {
         Ok(self.contains_many(id, [element]).await? == [true])
     }
@@ -145,7 +145,7 @@ impl Membership {
     /// Returns of each of some elements, at most 500, whether it may have been added.
     ///
     /// # Errors
-    /// As [`add`](Self::add) gives them.
+    /// Those of [`add`](Self::add).
     pub async fn contains_many<E: AsRef<[u8]>>(
         &self,
         id: impl KeyId,

@@ -144,7 +144,7 @@ impl RecentList {
     /// Returns the `many` items before another, newest first: the next page.
     ///
     /// # Errors
-    /// As [`newest`](Self::newest) gives them.
+    /// Those of [`newest`](Self::newest).
     pub async fn before(&self, id: impl KeyId, item: ItemId, many: u32) -> Result<Page> {
         self.read(id, Beside::Before(item.0), many).await
     }
@@ -152,7 +152,7 @@ impl RecentList {
     /// Returns the `many` items after another, oldest first: what is new since then.
     ///
     /// # Errors
-    /// As [`newest`](Self::newest) gives them.
+    /// Those of [`newest`](Self::newest).
     pub async fn after(&self, id: impl KeyId, item: ItemId, many: u32) -> Result<Page> {
         self.read(id, Beside::After(item.0), many).await
     }

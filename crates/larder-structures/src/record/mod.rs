@@ -111,7 +111,7 @@ impl<T: Serialize + DeserializeOwned> Record<T> {
     /// Writes a whole record if there is none, and returns whether it did.
     ///
     /// # Errors
-    /// As [`put`](Self::put) gives them. After [`ErrorKind::MayHaveRun`] it may be written: a second attempt
+    /// Those of [`put`](Self::put). After [`ErrorKind::MayHaveRun`] it may be written: a second attempt
     /// returns false then.
     ///
     /// # Cancellation
@@ -132,7 +132,7 @@ impl<T: Serialize + DeserializeOwned> Record<T> {
     /// Returns some fields, as a `P` that has only these. None if there is no record.
     ///
     /// # Errors
-    /// As [`get`](Self::get) gives them, and [`ErrorKind::Invalid`] unless 1 to 1,000 fields are named.
+    /// Those of [`get`](Self::get), and [`ErrorKind::Invalid`] unless 1 to 1,000 fields are named.
     pub async fn get_part<P: DeserializeOwned>(
         &self,
         id: impl KeyId,
@@ -151,7 +151,7 @@ impl<T: Serialize + DeserializeOwned> Record<T> {
     /// Whether `T` can read them is not checked: give each field the type that it has in `T`, and no NaN.
     ///
     /// # Errors
-    /// As [`put`](Self::put) gives them.
+    /// Those of [`put`](Self::put).
     ///
     /// # Cancellation
     /// All of them may or may not be written.
@@ -194,7 +194,7 @@ impl<T: Serialize + DeserializeOwned> Record<T> {
     /// Values are compared as the JSON that serde makes of them.
     ///
     /// # Errors
-    /// As [`put`](Self::put) gives them, and [`ErrorKind::Invalid`] if the value that the field has does not
+    /// Those of [`put`](Self::put), and [`ErrorKind::Invalid`] if the value that the field has does not
     /// fit `V`. After [`ErrorKind::MayHaveRun`] it may be changed: read it, or compare again.
     ///
     /// # Cancellation
