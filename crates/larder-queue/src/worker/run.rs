@@ -35,7 +35,7 @@ pub(super) struct Running {
     pub(super) service: JobService,
     names: HashSet<&'static str>,
     places: Arc<Semaphore>,
-    /// The number of queues that wait for a free slot.
+    /// The number of queues that wait for a free place.
     short: AtomicUsize,
     /// Stops taking jobs.
     stop: CancellationToken,
@@ -56,7 +56,7 @@ pub(super) struct Link {
     pub(super) renewals: Renewals,
     pub(super) outcomes: mpsc::Sender<Outcome>,
     pub(super) metrics: Metrics,
-    /// Whether the queue waits for a free slot.
+    /// Whether the queue waits for a free place.
     is_short: AtomicBool,
 }
 
@@ -184,7 +184,7 @@ impl Running {
         (links, background)
     }
 
-    /// Takes jobs of one queue for free slots, until it is told to stop.
+    /// Takes jobs of one queue for free places, until it is told to stop.
     async fn take(self: Arc<Self>, link: Arc<Link>) {
         let mut failures = 0;
         // Held while there was no job: it is this task's turn to wait at the store.
@@ -277,14 +277,14 @@ impl Running {
         };
     }
 
-    /// Returns whether the slots of ended jobs may be used for more jobs of the same queue: no other queue
+    /// Returns whether the places of ended jobs may be used for more jobs of the same queue: no other queue
     /// waits for one.
     pub(super) fn may_exchange(&self, link: &Link) -> bool {
         let own = usize::from(link.is_short.load(Ordering::SeqCst));
         !self.stop.is_cancelled() && self.short.load(Ordering::SeqCst) <= own
     }
 
-    /// Takes all free slots, if there are any.
+    /// Takes all free places, if there are any.
     fn places_now(&self) -> Vec<OwnedSemaphorePermit> {
         let mut places = Vec::new();
         while places.len() < MAX_BATCH {
@@ -296,7 +296,7 @@ impl Running {
         places
     }
 
-    /// Waits for a free slot, and takes all free ones.
+    /// Waits for a free place, and takes all free ones.
     pub(super) async fn free_places(&self) -> Vec<OwnedSemaphorePermit> {
         // It is never closed.
         let first = self.places.clone().acquire_owned().await;

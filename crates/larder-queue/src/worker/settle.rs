@@ -23,7 +23,7 @@ pub(super) const STORE_BACKOFF: Backoff =
 pub(super) struct Outcome {
     pub(super) receipt: Receipt,
     pub(super) verdict: Verdict,
-    /// The slot of the job, until the queue has its outcome.
+    /// The place of the job, until the queue has its outcome.
     pub(super) place: OwnedSemaphorePermit,
     /// The job that gets the answer.
     pub(super) ended: Ended,
