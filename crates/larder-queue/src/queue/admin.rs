@@ -51,7 +51,7 @@ impl Queue {
         self.set_paused(false).await
     }
 
-    /// Returns at most `many` dead letters to the queue, oldest first, and returns their number.
+    /// Puts at most `many` dead letters back into the queue, oldest first, and returns their number.
     ///
     /// Their attempts begin anew, at the end of the queue, and they no longer have a unique key. It takes one
     /// round trip for each 100.

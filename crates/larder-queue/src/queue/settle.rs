@@ -38,7 +38,7 @@ impl Queue {
         self.settle_each(receipts, &Verdict::Ack).await
     }
 
-    /// Returns a failed job to the queue, to be taken again after the delay. One round trip.
+    /// Gives a failed job back, to be taken again after the delay. One round trip.
     ///
     /// After its last attempt it becomes a dead letter instead: [`Settled::Dead`]. To store a reason, use
     /// [`settle`](Self::settle).
@@ -53,7 +53,7 @@ impl Queue {
         self.settle(receipt, Verdict::Nack { delay, reason }).await
     }
 
-    /// Returns failed jobs to the queue, with a result for each. One round trip for each 128.
+    /// Gives failed jobs back, with a result for each. One round trip for each 128.
     ///
     /// # Errors
     /// Those of the store.
@@ -91,7 +91,7 @@ impl Queue {
             .await
     }
 
-    /// Returns a job to the queue unworked: it is available at once, and the attempt is not counted. One
+    /// Gives a job back unworked: it is available at once, and the attempt is not counted. One
     /// round trip.
     ///
     /// # Errors
@@ -104,7 +104,7 @@ impl Queue {
         self.settle(receipt, Verdict::Release { delay }).await
     }
 
-    /// Returns jobs to the queue unworked, with a result for each. One round trip for each 128.
+    /// Gives jobs back unworked, with a result for each. One round trip for each 128.
     ///
     /// # Errors
     /// Those of the store.

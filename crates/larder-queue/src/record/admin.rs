@@ -107,7 +107,7 @@ impl Program for Pause {
     }
 }
 
-/// Returns dead letters to the queue, oldest first, and returns their number.
+/// Puts dead letters back into the queue, oldest first, and returns their number.
 #[derive(Clone, Debug)]
 pub(crate) struct Redrive {
     pub(crate) settings: Settings,

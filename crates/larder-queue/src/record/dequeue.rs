@@ -189,7 +189,7 @@ impl Work<'_> {
         Worked { answer, wakes }
     }
 
-    /// Returns jobs whose leases have ended to the queue.
+    /// Makes jobs available again whose leases have ended.
     fn reclaim(&mut self) {
         for id in self.held.leased.first_up_to(LEASED + self.at, MOVED) {
             let Some(mut job) = self.held.jobs.get(&id).cloned() else {

@@ -6,7 +6,7 @@ use std::fmt;
 pub struct Report {
     /// Jobs whose handler returned, and whose outcome reached the queue.
     pub done: u64,
-    /// Jobs that were returned to the queue: they are available at once, and their attempt is not counted.
+    /// Jobs that were given back to the queue: they are available at once, and their attempt is not counted.
     pub released: u64,
     /// Jobs whose handler did not stop, or whose outcome the queue does not have: it was not reached, or the
     /// lease was lost. They are available again when their lease ends, and their attempt is counted.
@@ -47,7 +47,7 @@ pub(crate) enum Finished {
     Snoozed,
     /// Its lease was lost.
     LeaseLost,
-    /// It was returned, because the worker is stopping.
+    /// It was given back, because the worker is stopping.
     Released,
     /// The queue could not be reached.
     Abandoned,

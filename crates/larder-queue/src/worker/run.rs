@@ -306,7 +306,7 @@ impl Running {
         places
     }
 
-    /// Begins a task for each job, or returns all jobs if the worker was told to stop.
+    /// Begins a task for each job, or gives all back if the worker was told to stop.
     pub(super) async fn begin(
         self: &Arc<Self>,
         link: &Arc<Link>,
@@ -334,7 +334,7 @@ impl Running {
         self.drained().count(finished);
     }
 
-    /// Returns jobs that were taken while the worker was told to stop.
+    /// Gives back jobs that were taken while the worker was told to stop.
     async fn give_back(&self, link: &Link, taken: Vec<Delivery>) {
         let receipts: Vec<_> = taken.iter().map(|it| it.receipt().clone()).collect();
         let finished = match in_time(link.queue.release_many(&receipts)).await {
