@@ -238,7 +238,7 @@ impl RedisBuilder {
     ///   them.
     ///
     /// # Panics
-    /// Outside of a tokio runtime.
+    /// Outside a tokio runtime.
     pub async fn connect(self) -> Result<RedisStore> {
         let mut limits = self.limits;
         let servers = Servers::named_by(self.origin, &mut limits)?;

@@ -19,7 +19,7 @@ impl<R: Record> Records<R> {
     /// The records called `name`; `user` names the structure in errors.
     ///
     /// # Errors
-    /// [`ErrorKind::Invalid`] if the name has another form or the store runs no programs.
+    /// [`ErrorKind::Invalid`] if the name is invalid or the store runs no programs.
     pub(crate) fn new(store: Arc<dyn Store>, name: &str, user: &str) -> Result<Self> {
         check_name(name, user)?;
         Ok(Self {
@@ -73,7 +73,7 @@ impl<R> Clone for Records<R> {
 /// Checks the name of a structure; `user` names the structure in the error.
 ///
 /// # Errors
-/// [`ErrorKind::Invalid`] if the name has another form.
+/// [`ErrorKind::Invalid`] if the name is invalid.
 pub(crate) fn check_name(name: &str, user: &str) -> Result<()> {
     let is_ours = |byte: u8| matches!(byte, b'a'..=b'z' | b'0'..=b'9' | b'-' | b'_' | b'.');
     if (1..=MAX_NAME).contains(&name.len()) && name.bytes().all(is_ours) {

@@ -80,7 +80,7 @@ impl Blobs {
     /// The name is in each key. It is 1 to 32 of `a-z`, `0-9`, `-`, `_` and `.`.
     ///
     /// # Errors
-    /// [`ErrorKind::Invalid`] if the name has another form.
+    /// [`ErrorKind::Invalid`] if the name is invalid.
     pub fn new(store: Arc<dyn Store>, name: &str, ttl: Ttl) -> Result<Self> {
         check_name(name, "blobs")?;
         Ok(Self {
@@ -199,7 +199,7 @@ impl Blobs {
     /// It takes two round trips, and one for each chunk, whose lives it ends.
     ///
     /// # Errors
-    /// Those of [`put`](Self::put). To remove it again is safe.
+    /// Those of [`put`](Self::put). Repeating the call is safe.
     ///
     /// # Cancellation
     /// The blob is there, whole, or it is gone.

@@ -106,7 +106,7 @@ impl Buckets {
     /// later begins empty, and one that keeps fewer buckets than before removes the others at its next bucket.
     ///
     /// # Errors
-    /// [`ErrorKind::Invalid`] if the name or a level has another form or the store runs no programs.
+    /// [`ErrorKind::Invalid`] if the name or a level is invalid or the store runs no programs.
     pub fn new(store: Arc<dyn Store>, name: &str, levels: &[Level]) -> Result<Self> {
         let steps: Option<Vec<_>> = levels.iter().map(|level| level.checked()).collect();
         let steps = steps.filter(|steps| {
@@ -138,7 +138,7 @@ impl Buckets {
     /// [`ErrorKind::MayHaveRun`] it may be counted, once: larder never sends it again.
     ///
     /// # Cancellation
-    /// It may or may not be counted, in all levels or none.
+    /// It may or may not have been counted, in all levels or none.
     pub async fn add(&self, id: impl KeyId, by: u64) -> Result<()> {
         let add = Add {
             by: i64::try_from(by).unwrap_or(i64::MAX),

@@ -91,7 +91,7 @@ impl Counter {
     /// has a cap on the counters of each name.
     ///
     /// # Errors
-    /// [`ErrorKind::Invalid`] if the name has another form or the store runs no programs.
+    /// [`ErrorKind::Invalid`] if the name is invalid or the store runs no programs.
     pub fn new(store: Arc<dyn Store>, name: &str, ttl: Ttl) -> Result<Self> {
         Ok(Self {
             records: Records::new(store, name, "a counter")?,
@@ -199,7 +199,7 @@ impl Counter {
 
     /// Sets the counter `id`, within its bounds or not, and returns the value before.
     ///
-    /// Its TTL begins anew. It takes one round trip, or none in process.
+    /// Its TTL restarts. It takes one round trip, or none in process.
     ///
     /// # Errors
     /// Those of the store, and [`ErrorKind::Invalid`] if `value` is past 2^53. After

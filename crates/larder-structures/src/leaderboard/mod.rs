@@ -27,7 +27,7 @@ pub use record::{BoardRecord, InspectBoard};
 /// What a tie means is chosen by [`with_ties`](Self::with_ties), and does not depend on the store.
 ///
 /// A board holds at most 100,000 members, or as many as [`with_max_members`](Self::with_max_members) says:
-/// past it the worst place is removed. Each change begins its TTL anew.
+/// past it the worst place is removed. Each change restarts its TTL.
 ///
 /// Each method is one step and takes one round trip, or none in process, where a position is found in
 /// O(log n) too. Clones are cheap and share everything.
@@ -87,7 +87,7 @@ impl Leaderboard {
     /// The name is in each key. It is 1 to 32 of `a-z`, `0-9`, `-`, `_` and `.`.
     ///
     /// # Errors
-    /// [`ErrorKind::Invalid`] if the name has another form or the store runs no programs.
+    /// [`ErrorKind::Invalid`] if the name is invalid or the store runs no programs.
     pub fn new(store: Arc<dyn Store>, name: &str, ttl: Ttl) -> Result<Self> {
         Ok(Self {
             records: Records::new(store, name, "a leaderboard")?,
@@ -137,7 +137,7 @@ impl Leaderboard {
     /// After [`ErrorKind::MayHaveRun`] it may be set; to set it again is safe.
     ///
     /// # Cancellation
-    /// It may or may not be set.
+    /// It may or may not have been set.
     pub async fn set(&self, id: impl KeyId, member: &str, score: i64) -> Result<Placed> {
         self.change(id, Op::Set, member, score).await
     }
@@ -160,7 +160,7 @@ impl Leaderboard {
     /// Those of [`set`](Self::set). To send it again is safe.
     ///
     /// # Cancellation
-    /// It may or may not be set.
+    /// It may or may not have been set.
     pub async fn keep_best(&self, id: impl KeyId, member: &str, score: i64) -> Result<Placed> {
         self.change(id, Op::Best, member, score).await
     }
@@ -211,7 +211,7 @@ impl Leaderboard {
     /// It removes at most [`MAX_ROWS`] in one step, and makes as many steps as it takes.
     ///
     /// # Errors
-    /// Those of the store. To call it again is safe.
+    /// Those of the store. Repeating the call is safe.
     ///
     /// # Cancellation
     /// Some of them may be removed.

@@ -67,7 +67,7 @@ impl Ledger {
     /// with its TTL: choose it far longer than it may stay unused.
     ///
     /// # Errors
-    /// [`ErrorKind::Invalid`] if the name has another form or the store runs no programs.
+    /// [`ErrorKind::Invalid`] if the name is invalid or the store runs no programs.
     pub fn new(store: Arc<dyn Store>, name: &str, ttl: Ttl) -> Result<Self> {
         Ok(Self {
             records: Records::new(store, name, "a ledger")?,
@@ -171,7 +171,7 @@ impl Ledger {
     /// Those of [`transfer`](Self::transfer).
     ///
     /// # Cancellation
-    /// It may or may not be settled.
+    /// It may or may not have been settled.
     pub async fn settle(
         &self,
         ledger: impl KeyId,
@@ -191,7 +191,7 @@ impl Ledger {
     /// Those of the store, and [`ErrorKind::Invalid`] if the id is out of its bounds.
     ///
     /// # Cancellation
-    /// It may or may not be released.
+    /// It may or may not have been released.
     pub async fn release(&self, ledger: impl KeyId, hold: &str) -> Result<Closed> {
         let request = Request::Release;
         closed(

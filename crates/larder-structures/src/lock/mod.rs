@@ -131,7 +131,7 @@ impl Lock {
     /// released in the background.
     ///
     /// # Panics
-    /// Outside of a tokio runtime with its time enabled.
+    /// Outside a tokio runtime with time enabled.
     ///
     /// # Cancellation
     /// A dropped call releases what it may have taken, in the background.
@@ -150,7 +150,7 @@ impl Lock {
     /// [`Refusal::Full`](larder_store::Refusal::Full) if too many wait already.
     ///
     /// # Panics
-    /// Outside of a tokio runtime with its time enabled.
+    /// Outside a tokio runtime with time enabled.
     ///
     /// # Cancellation
     /// A dropped call releases what it may have taken, in the background.

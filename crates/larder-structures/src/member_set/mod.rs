@@ -20,7 +20,7 @@ pub use programs::{InspectSet, SetRecord};
 ///
 /// A member is 1 to 256 bytes of text, and members are in the order of their bytes, so a large set is read
 /// in pages. A set holds at most 100,000 members, or as many as [`with_max_members`](Self::with_max_members)
-/// says; an addition past that is refused. Each addition begins the TTL anew. Clones are cheap and share
+/// says; an addition past that is refused. Each addition restarts the TTL. Clones are cheap and share
 /// everything.
 ///
 /// [`union`](Self::union), [`intersection`](Self::intersection) and [`difference`](Self::difference) work
@@ -57,7 +57,7 @@ impl MemberSet {
     /// The name is in each key. It is 1 to 32 of `a-z`, `0-9`, `-`, `_` and `.`.
     ///
     /// # Errors
-    /// [`ErrorKind::Invalid`] if the name has another form or the store runs no programs.
+    /// [`ErrorKind::Invalid`] if the name is invalid or the store runs no programs.
     pub fn new(store: Arc<dyn Store>, name: &str, ttl: Ttl) -> Result<Self> {
         Ok(Self {
             records: Records::new(store, name, "a member set")?,
@@ -106,7 +106,7 @@ impl MemberSet {
     /// Removes members, at most 1,000, and returns how many were there. The TTL stays. One round trip.
     ///
     /// # Errors
-    /// Those of [`add`](Self::add). To remove them again is safe.
+    /// Those of [`add`](Self::add). Repeating the call is safe.
     ///
     /// # Cancellation
     /// All of them are removed, or none.
@@ -172,7 +172,7 @@ impl MemberSet {
     /// are lost with the reply.
     ///
     /// # Cancellation
-    /// They may or may not be removed.
+    /// They may or may not have been removed.
     pub async fn pop(&self, id: impl KeyId, many: u32) -> Result<Vec<String>> {
         self.pick(id, true, page("pop", many)?).await
     }

@@ -24,7 +24,7 @@ pub use programs::{FilterRecord, InspectFilter};
 /// [`fill`](Self::fill) shows how full it is. Elements cannot be listed or removed.
 ///
 /// A filter needs no module of Redis: it is one string, with its shape in a header, and the same bits in
-/// process. It takes up to 16 MiB. An element is 1 to 1,024 bytes. Each addition begins the TTL anew. Each
+/// process. It takes up to 16 MiB. An element is 1 to 1,024 bytes. Each addition restarts the TTL. Each
 /// method takes one round trip, or none in process. Clones are cheap and share everything.
 ///
 /// # Deployment caveats
@@ -72,7 +72,7 @@ impl Membership {
     /// another name.
     ///
     /// # Errors
-    /// [`ErrorKind::Invalid`] if the name or the error has another form, the filter would be larger than
+    /// [`ErrorKind::Invalid`] if the name or the error is invalid, the filter would be larger than
     /// 16 MiB, or the store runs no programs.
     pub fn new(
         store: Arc<dyn Store>,
@@ -101,7 +101,7 @@ impl Membership {
     /// addition is safe, and then returns false.
     ///
     /// # Cancellation
-    /// It may or may not be added.
+    /// It may or may not have been added.
     pub async fn add(&self, id: impl KeyId, element: impl AsRef<[u8]>) -> Result<bool> {
         Ok(self.add_many(id, [element]).await? == [true])
     }
@@ -179,10 +179,10 @@ impl Membership {
     /// Removes a filter, and returns whether there was one.
     ///
     /// # Errors
-    /// Those of the store. To remove it again is safe.
+    /// Those of the store. Repeating the call is safe.
     ///
     /// # Cancellation
-    /// It may or may not be removed.
+    /// It may or may not have been removed.
     pub async fn clear(&self, id: impl KeyId) -> Result<bool> {
         self.records.run(id, &Clear).await
     }

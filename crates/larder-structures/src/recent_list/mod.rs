@@ -21,7 +21,7 @@ pub use programs::{InspectRecent, RecentRecord};
 /// offset, so a reader sees no item twice and misses none, whatever is pushed or removed meanwhile.
 ///
 /// A list keeps 1,000 items, or as many as [`with_max_items`](Self::with_max_items) says; the oldest is
-/// removed for a new one. An item is at most 64 KiB. Each push begins the TTL anew. Each method takes one
+/// removed for a new one. An item is at most 64 KiB. Each push restarts the TTL. Each method takes one
 /// round trip, or none in process. Clones are cheap and share everything.
 ///
 /// ```
@@ -93,7 +93,7 @@ impl RecentList {
     /// The name is in each key. It is 1 to 32 of `a-z`, `0-9`, `-`, `_` and `.`.
     ///
     /// # Errors
-    /// [`ErrorKind::Invalid`] if the name has another form or the store runs no programs.
+    /// [`ErrorKind::Invalid`] if the name is invalid or the store runs no programs.
     pub fn new(store: Arc<dyn Store>, name: &str, ttl: Ttl) -> Result<Self> {
         Ok(Self {
             records: Records::new(store, name, "a recent list")?,
@@ -160,10 +160,10 @@ impl RecentList {
     /// Removes an item, and returns whether it was there. The TTL stays, and its id is not given again.
     ///
     /// # Errors
-    /// Those of the store. To remove it again is safe.
+    /// Those of the store. Repeating the call is safe.
     ///
     /// # Cancellation
-    /// It may or may not be removed.
+    /// It may or may not have been removed.
     pub async fn remove(&self, id: impl KeyId, item: ItemId) -> Result<bool> {
         self.records.run(id, &Remove { number: item.0 }).await
     }
@@ -171,7 +171,7 @@ impl RecentList {
     /// Removes all items, and returns how many there were. Later items have higher ids still.
     ///
     /// # Errors
-    /// Those of the store. To remove them again is safe.
+    /// Those of the store. Repeating the call is safe.
     ///
     /// # Cancellation
     /// All of them are removed, or none.

@@ -29,7 +29,7 @@ pub use programs::{FieldsRecord, InspectFields};
 /// 1 to 64 bytes, and a value at most 64 KiB.
 ///
 /// Only [`put`](Self::put) and [`create`](Self::create) make a record, so that none is ever a part of one.
-/// Each change begins the TTL anew. Each method takes one round trip, or none in process. Clones are cheap
+/// Each change restarts the TTL. Each method takes one round trip, or none in process. Clones are cheap
 /// and share everything.
 ///
 /// ```
@@ -77,7 +77,7 @@ impl<T: Serialize + DeserializeOwned> Record<T> {
     /// The name is in each key. It is 1 to 32 of `a-z`, `0-9`, `-`, `_` and `.`.
     ///
     /// # Errors
-    /// [`ErrorKind::Invalid`] if the name has another form or the store runs no programs.
+    /// [`ErrorKind::Invalid`] if the name is invalid or the store runs no programs.
     pub fn new(store: Arc<dyn Store>, name: &str, ttl: Ttl) -> Result<Self> {
         Ok(Self {
             records: Records::new(store, name, "a record")?,
@@ -102,7 +102,7 @@ impl<T: Serialize + DeserializeOwned> Record<T> {
     /// is safe if nobody else changes it.
     ///
     /// # Cancellation
-    /// It may or may not be written, whole.
+    /// It may or may not have been written, whole.
     pub async fn put(&self, id: impl KeyId, value: &T) -> Result<()> {
         let fields = whole("put", value)?;
         self.set(id, "put", When::Instead, fields).await.map(drop)
@@ -115,7 +115,7 @@ impl<T: Serialize + DeserializeOwned> Record<T> {
     /// returns false then.
     ///
     /// # Cancellation
-    /// It may or may not be written, whole.
+    /// It may or may not have been written, whole.
     pub async fn create(&self, id: impl KeyId, value: &T) -> Result<bool> {
         let fields = whole("create", value)?;
         self.set(id, "create", When::Absent, fields).await
@@ -154,7 +154,7 @@ impl<T: Serialize + DeserializeOwned> Record<T> {
     /// Those of [`put`](Self::put).
     ///
     /// # Cancellation
-    /// All of them may or may not be written.
+    /// All of them may or may not have been written.
     pub async fn set_part<P: Serialize>(&self, id: impl KeyId, fields: &P) -> Result<bool> {
         let fields = part("set_part", fields)?;
         self.set(id, "set_part", When::Present, fields).await
@@ -167,7 +167,7 @@ impl<T: Serialize + DeserializeOwned> Record<T> {
     /// past 2^53. After [`ErrorKind::MayHaveRun`] it may be added, once: larder never sends it again.
     ///
     /// # Cancellation
-    /// It may or may not be added.
+    /// It may or may not have been added.
     pub async fn increment(&self, id: impl KeyId, field: &str, by: i64) -> Result<Option<i64>> {
         check("increment", "an addition", by)?;
         let increment = Increment {
@@ -198,7 +198,7 @@ impl<T: Serialize + DeserializeOwned> Record<T> {
     /// fit `V`. After [`ErrorKind::MayHaveRun`] it may be changed: read it, or compare again.
     ///
     /// # Cancellation
-    /// It may or may not be changed.
+    /// It may or may not have been changed.
     pub async fn compare_and_set<V: Serialize + DeserializeOwned>(
         &self,
         id: impl KeyId,
@@ -230,10 +230,10 @@ impl<T: Serialize + DeserializeOwned> Record<T> {
     /// Removes the record, and returns whether there was one.
     ///
     /// # Errors
-    /// Those of the store. To remove it again is safe.
+    /// Those of the store. Repeating the call is safe.
     ///
     /// # Cancellation
-    /// It may or may not be removed.
+    /// It may or may not have been removed.
     pub async fn remove(&self, id: impl KeyId) -> Result<bool> {
         self.records.run(id, &Remove).await
     }

@@ -23,7 +23,7 @@ use registers::Registers;
 /// elements give the very same number. An element is 1 to 1,024 bytes, and cannot be listed or removed
 /// again. Elements that visitors choose freely can be made to collide; count ids of your own.
 ///
-/// Each addition begins the TTL anew. Clones are cheap and share everything.
+/// Each addition restarts the TTL. Clones are cheap and share everything.
 ///
 /// ```
 /// # use std::sync::Arc;
@@ -55,7 +55,7 @@ impl UniqueCount {
     /// The name is in each key. It is 1 to 32 of `a-z`, `0-9`, `-`, `_` and `.`.
     ///
     /// # Errors
-    /// [`ErrorKind::Invalid`] if the name has another form or the store runs no programs.
+    /// [`ErrorKind::Invalid`] if the name is invalid or the store runs no programs.
     pub fn new(store: Arc<dyn Store>, name: &str, ttl: Ttl) -> Result<Self> {
         Ok(Self {
             records: Records::new(store, name, "a unique count")?,
@@ -142,10 +142,10 @@ impl UniqueCount {
     /// Removes the count `id`, and returns whether there was one.
     ///
     /// # Errors
-    /// Those of the store. To remove it again is safe.
+    /// Those of the store. Repeating the call is safe.
     ///
     /// # Cancellation
-    /// It may or may not be removed.
+    /// It may or may not have been removed.
     pub async fn clear(&self, id: impl KeyId) -> Result<bool> {
         self.records.run(id, &Clear).await
     }

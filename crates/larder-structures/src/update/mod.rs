@@ -101,7 +101,7 @@ impl Updates {
     /// [`ErrorKind::MayHaveRun`]: so it is after the lost reply of a removal that was carried out.
     ///
     /// # Cancellation
-    /// The value may or may not be changed, whole.
+    /// The value may or may not have been changed, whole.
     pub async fn update<T>(
         &self,
         key: &Key,
