@@ -6,9 +6,10 @@ use larder_store::Error;
 #[derive(Debug)]
 #[non_exhaustive]
 pub enum UpdateError {
-    /// Others changed the value in each attempt. Nothing was written, and a later call may succeed.
+    /// Other writers changed the value in each attempt. Nothing was written, and a later call may
+    /// succeed.
     Contended {
-        /// How often it was tried.
+        /// The number of attempts.
         attempts: u32,
     },
     /// The store failed. [`Error::kind`] says what may have happened.
