@@ -7,7 +7,7 @@ use larder_store::{
     Delete, DeleteOutcome, Entry, Error, ErrorKind, Key, Put, PutOutcome, Result, Store,
 };
 
-/// Waits for a store no longer than a layer declares.
+/// Waits for a store no longer than a layer allows.
 ///
 /// It needs no timer if the answer is ready at once, or if the store enforces a deadline that is short
 /// enough.
@@ -26,7 +26,7 @@ impl StoreTimeout {
         }
     }
 
-    /// Returns the longest that [`run`](Self::run) waits.
+    /// Returns the maximum time that [`run`](Self::run) waits.
     pub fn limit(&self) -> Duration {
         self.limit
     }
