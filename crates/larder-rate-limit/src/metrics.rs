@@ -223,10 +223,7 @@ pub fn describe_metrics() {
             KEY_TIMEOUTS,
             "Functions that did not find the visitor in time.",
         ),
-        (
-            SHARED,
-            "Requests decided by a quota that visitors share.",
-        ),
+        (SHARED, "Requests decided by a quota that visitors share."),
     ] {
         describe_counter!(name, Unit::Count, text);
     }

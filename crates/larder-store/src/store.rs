@@ -188,8 +188,7 @@ pub trait StoreExt: Store {
     /// [`ErrorKind::Invalid`] if the store has no bus.
     fn require_bus(self: Arc<Self>, user: &str) -> Result<Arc<dyn Bus>> {
         let location = self.location().to_owned();
-        let bus =
-            "has a bus (redis:// has one, except with ?protocol=resp2 or a pool of the app)";
+        let bus = "has a bus (redis:// has one, except with ?protocol=resp2 or a pool of the app)";
         self.bus().ok_or_else(|| missing(user, bus, &location))
     }
 }

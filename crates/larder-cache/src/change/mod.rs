@@ -230,6 +230,7 @@ fn unlocked(kind: ErrorKind) -> Error {
 }
 
 fn untold(kind: ErrorKind) -> Error {
-    let text = "the value is removed, but other processes were not told: the message is tried again";
+    let text =
+        "the value is removed, but other processes were not told: the message is tried again";
     Error::new("publish", kind, text)
 }

@@ -139,9 +139,7 @@ async fn get(
 /// Describes what is stored, without its times.
 pub(super) fn what(far: &Tier) -> String {
     match far {
-        Tier::Entry(entry) if entry.is_not_found => {
-            "a cached 'not found'".to_owned()
-        }
+        Tier::Entry(entry) if entry.is_not_found => "a cached 'not found'".to_owned(),
         Tier::Entry(entry) if entry.fresh_for.is_zero() => {
             "a value, a miss because it is no longer fresh".to_owned()
         }

@@ -135,8 +135,8 @@ fn decide(running: &Running, context: &JobContext, returned: Returned) -> Verdic
     }
     // It is the application's code that writes it. A panic here would leave the lease to be renewed for ever.
     let reason = catch_unwind(AssertUnwindSafe(|| error.to_string()));
-    let reason =
-        reason.unwrap_or_else(|_| "the handler failed, and its error could not be displayed".into());
+    let reason = reason
+        .unwrap_or_else(|_| "the handler failed, and its error could not be displayed".into());
     let delay = match error.kind() {
         JobErrorKind::Snooze(delay) => {
             return Verdict::Release {

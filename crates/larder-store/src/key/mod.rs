@@ -154,10 +154,7 @@ impl Key {
         Error::new(
             operation,
             ErrorKind::Refused(Refusal::WrongType),
-            format!(
-                "kind '{}' has other content: {expected}",
-                self.kind.name()
-            ),
+            format!("kind '{}' has other content: {expected}", self.kind.name()),
         )
     }
 

@@ -41,10 +41,7 @@ impl Key {
         let name = names.last().copied().unwrap_or_default();
         let kind = kinds.iter().find(|kind| kind.name() == name);
         let kind = *kind.ok_or_else(|| {
-            let text = format!(
-                "the key has none of the {} given kinds",
-                kinds.len()
-            );
+            let text = format!("the key has none of the {} given kinds", kinds.len());
             Error::new("key", ErrorKind::Invalid, text)
         })?;
         let start = front.len() + ":{".len();

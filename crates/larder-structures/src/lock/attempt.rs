@@ -158,7 +158,8 @@ impl Gate {
 }
 
 fn full() -> Error {
-    let text = format!("{MAX_QUEUE} tasks are already waiting for it in order: let fewer wait at once");
+    let text =
+        format!("{MAX_QUEUE} tasks are already waiting for it in order: let fewer wait at once");
     Error::new("lock", ErrorKind::Refused(Refusal::Full), text)
 }
 

@@ -29,8 +29,9 @@ impl Visitors {
     pub(super) fn named(target: &Target, policy: &str, text: &str) -> Result<Self> {
         let text = key::named(&target.prefix, text, &[Tat::KIND, Usage::KIND])?;
         let named = NamedVisitor::new(policy, text);
-        let named = named
-            .ok_or_else(|| Error::usage(format!("this key belongs to another policy than {policy}")))?;
+        let named = named.ok_or_else(|| {
+            Error::usage(format!("this key belongs to another policy than {policy}"))
+        })?;
         Ok(Self {
             quotas: named.quotas().to_vec(),
             usages: named.usages().to_vec(),

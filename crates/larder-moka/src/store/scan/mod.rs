@@ -51,8 +51,9 @@ impl Scan for MokaStore {
 /// Returns the key after which a cursor continues.
 fn last_key<'a>(cursor: &'a Cursor, prefix: &str) -> Result<&'a str> {
     let key = cursor.as_str().strip_prefix(AFTER);
-    key.filter(|key| key.starts_with(prefix))
-        .ok_or_else(|| invalid("the cursor must come from this store, and from a scan of the same prefix"))
+    key.filter(|key| key.starts_with(prefix)).ok_or_else(|| {
+        invalid("the cursor must come from this store, and from a scan of the same prefix")
+    })
 }
 
 fn invalid(text: &'static str) -> Error {

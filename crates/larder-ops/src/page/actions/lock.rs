@@ -33,9 +33,7 @@ pub(super) async fn break_lock(shared: &Shared, key: &Key, fences: &[i64]) -> Re
         broken += u64::from(was_held);
     }
     match broken {
-        0 => Err(refused(
-            "These holders have already released the lock.",
-        )),
+        0 => Err(refused("These holders have already released the lock.")),
         broken => Ok(broken),
     }
 }
