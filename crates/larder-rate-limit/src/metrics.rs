@@ -163,7 +163,7 @@ impl Metrics {
         if self.logs.shared.is_due() {
             tracing::warn!(
                 policy = &*self.policy,
-                "the rate limit has no room for new visitors, who share quotas meanwhile: raise its \
+                "the rate limit has no room for new visitors, so for now they share quotas: raise its \
                  cap with MokaStore::builder().with_max_keys_of(Tat::KIND, visitors)"
             );
         }

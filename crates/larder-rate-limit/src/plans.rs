@@ -226,8 +226,8 @@ pub(crate) fn lost() -> Error {
 
 /// Returns the error for an operation on a visitor whose rules are not known.
 pub(crate) fn unknown() -> Error {
-    const TEXT: &str = "the plan of the visitor was not found, and without it what its rules have counted would be \
-                        forgotten: try again when plans are found, or reset the visitor";
+    const TEXT: &str = "the plan of the visitor was not found, and without it the counts of its rules would be lost: \
+                        try again when plans can be found, or reset the visitor";
     Error::new("change a rate limit", ErrorKind::NotSent, TEXT)
 }
 

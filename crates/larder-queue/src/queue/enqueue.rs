@@ -134,8 +134,8 @@ impl Queue {
         let headers: usize = headers.map(|(name, value)| name.len() + value.len()).sum();
         if payload.len() + headers > self.max_payload {
             let text = format!(
-                "a payload of this queue has at most {} bytes with its headers: store what is large, and \
-                 enqueue its id",
+                "a payload of this queue has at most {} bytes with its headers: store large data elsewhere, \
+                 and enqueue its id",
                 self.max_payload
             );
             return Err(Error::new("enqueue", ErrorKind::TooLarge, text));

@@ -36,8 +36,8 @@ impl fmt::Display for BlobError {
                 "blob: too large: at most {max} bytes are accepted, see with_max_size"
             ),
             Self::TooSlow => f.write_str(
-                "blob: the transfer took too long: see with_max_transfer, which also says how long \
-                 chunks are kept for it",
+                "blob: the transfer took too long: see with_max_transfer, which also sets how long \
+                 its chunks are kept",
             ),
             Self::Contended => f.write_str("blob: contended: other writers kept replacing it"),
             Self::Torn => f.write_str("blob: torn: a part of it is missing or was changed"),

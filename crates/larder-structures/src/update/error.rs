@@ -22,7 +22,7 @@ impl fmt::Display for UpdateError {
             Self::Contended { attempts } => write!(
                 f,
                 "update: contended: others changed the value in each of {attempts} attempts: try again \
-                 later, or keep what is changed so often in a structure of its own"
+                 later, or use a structure for a value that changes so often"
             ),
             Self::Store(_) => f.write_str("update: the store failed"),
         }
