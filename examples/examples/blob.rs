@@ -23,7 +23,7 @@ async fn main() -> Result<(), Box<dyn std::error::Error>> {
     let posters = Blobs::new(store, "posters", Ttl::from_secs(86_400))?.with_max_size(2_000_000);
     let mut out = std::io::stdout();
 
-    // A file or the body of a request is a source as well.
+    // The source may also be a file or the body of a request.
     let source = tokio::io::repeat(7).take(1_000_000);
     let info = posters.put("metropolis", source).await?;
     writeln!(out, "written: {} bytes", info.size)?;

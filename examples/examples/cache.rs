@@ -1,6 +1,6 @@
 //! The typed cache: loads a film once, finds it near after that, and removes it when it changes.
 //!
-//! `cargo run -p larder-examples --example cache`, with `LISTEN` and `STORE_URL` as you like.
+//! `cargo run -p larder-examples --example cache`; `LISTEN` and `STORE_URL` are optional.
 //!
 //! ```text
 //! $ curl -s http://127.0.0.1:3000/films/7
@@ -37,7 +37,7 @@ type Answer = (StatusCode, String);
 
 async fn film(State((films, db)): State<(Cache<u32, String>, Database)>, id: Path<u32>) -> Answer {
     let id = *id;
-    // It runs once, in a task of its own, however many callers ask for the film.
+    // It runs once, in a task of its own, however many callers request the film.
     let query = move || async move {
         let title = db.lock().unwrap_or_else(PoisonError::into_inner).clone();
         (id == 7).then_some(title).ok_or("there is no such film")
@@ -68,7 +68,7 @@ async fn edit(
 #[tokio::main]
 async fn main() -> Result<(), Box<dyn std::error::Error>> {
     let store = larder::connect(&var("STORE_URL").unwrap_or("memory://".to_owned())).await?;
-    // A title stays in the store for five minutes, and near for 30 seconds of them.
+    // A title stays in the store for five minutes, and near for at most 30 seconds.
     let films = Cache::builder(FILM, Ttl::from_secs(300))
         .with_far(store)
         .build()?;
@@ -79,7 +79,7 @@ async fn main() -> Result<(), Box<dyn std::error::Error>> {
     let address = var("LISTEN").unwrap_or("127.0.0.1:3000".to_owned());
     let listener = tokio::net::TcpListener::bind(address).await?;
     writeln!(std::io::stdout(), "http://{}", listener.local_addr()?)?;
-    // Otherwise a body waits until the client has acknowledged the head.
+    // Otherwise the body would wait until the client has acknowledged the head.
     let listener = listener.tap_io(|stream| drop(stream.set_nodelay(true)));
     Ok(axum::serve(listener, app).await?)
 }

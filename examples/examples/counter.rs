@@ -19,7 +19,7 @@ use larder_structures::counter::{Counter, Overflow};
 #[tokio::main]
 async fn main() -> Result<(), Box<dyn std::error::Error>> {
     let store = larder::connect(&var("STORE_URL").unwrap_or("memory://".to_owned())).await?;
-    // A refused addition changes nothing; two processes never take the last seat both.
+    // A refused addition changes nothing, so two processes never both take the last seat.
     let seats = Counter::new(store, "seats", Ttl::from_secs(86_400))?
         .with_bounds(0..=5, Overflow::Refuse)?;
     let mut out = std::io::stdout();

@@ -27,7 +27,7 @@ const SEATS: bus::Topic = bus::Topic::sharded("seats");
 
 type Done = Result<(), Box<dyn std::error::Error>>;
 
-/// The next message, as a page would show it.
+/// Returns the next message, as a page would show it.
 async fn shown(seats: &mut Subscriber<String>) -> String {
     match seats.next().await {
         Some(Received::Message(message)) => message.value.to_string(),
@@ -36,7 +36,7 @@ async fn shown(seats: &mut Subscriber<String>) -> String {
     }
 }
 
-/// Seats of a showing: a topic with a short history.
+/// The seats of a showing: a topic with a short history.
 async fn seats(store: Arc<dyn Store>, out: &mut impl Write) -> Done {
     let seats = Topic::new(store, SEATS)?.with_history(3, Ttl::from_secs(60))?;
     let publish = async |text: &str| seats.publish(7_u32, &text.to_owned()).await;
@@ -44,7 +44,7 @@ async fn seats(store: Arc<dyn Store>, out: &mut impl Write) -> Done {
     publish("F12 is held").await?;
     writeln!(out, "live: {}", shown(&mut window).await)?;
 
-    // What a browser sends as Last-Event-ID when it comes back.
+    // The value that a browser sends as Last-Event-ID when it comes back.
     let last_event_id = window
         .position()
         .map(|at| at.to_string())
@@ -61,7 +61,7 @@ async fn seats(store: Arc<dyn Store>, out: &mut impl Write) -> Done {
         shown(&mut window).await
     )?;
 
-    // The history has three messages: this position is older.
+    // The history holds three messages, so this position is now too old.
     for text in ["F13 is free", "F14 is held"] {
         publish(text).await?;
     }
@@ -81,7 +81,7 @@ fn bookings_of(batch: &Batch<u32>) -> String {
     bookings.join(", ")
 }
 
-/// Bookings: a log with a group that sends mails, and one that counts.
+/// Bookings: a log with one group that sends mails, and one that counts.
 async fn bookings(store: Arc<dyn Store>, out: &mut impl Write) -> Done {
     let log = EventLog::<u32>::new(store, "bookings", Ttl::from_secs(86_400))?;
     for booking in [1, 2] {
@@ -90,14 +90,14 @@ async fn bookings(store: Arc<dyn Store>, out: &mut impl Write) -> Done {
             producer: "web",
             id: &id,
         };
-        // Sent again, as after a lost answer, it is the same event.
+        // If it is sent again, as after a lost answer, it is the same event.
         log.append_once("all", message, &booking).await?;
         log.append_once("all", message, &booking).await?;
     }
     let mailer = log.group("all", "mailer")?.consumer();
     let batch = mailer.read(10).await?;
     writeln!(out, "mailer: {}", bookings_of(&batch))?;
-    // This process ends; another one goes on with what it had.
+    // This process ends; another one takes over its events.
     let late = log.group("all", "mailer")?;
     late.remove_consumer(mailer.name()).await?;
     let next = late.consumer();

@@ -1,6 +1,6 @@
 //! The program of the front page, unchanged.
 //!
-//! `cargo run -p larder-examples --example front_page`, with `LISTEN` and `STORE_URL` as you like.
+//! `cargo run -p larder-examples --example front_page`; `LISTEN` and `STORE_URL` are optional.
 //!
 //! ```text
 //! $ curl -si http://127.0.0.1:3000/films/12 | grep -i cache-status

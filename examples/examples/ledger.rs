@@ -1,4 +1,4 @@
-//! A ledger: vouchers that are paid with once, however often the request is sent.
+//! A ledger: vouchers that are charged once, however often the request is sent.
 //!
 //! `STORE_URL` is optional.
 //!
@@ -45,7 +45,7 @@ async fn main() -> Result<(), Box<dyn std::error::Error>> {
     };
     let paid = ledger.transfer("eur", pay("order-1")).await?;
     writeln!(out, "ada pays 12: {paid:?}")?;
-    // As after a lost reply: the id says that it is the same request.
+    // As after a lost reply: the id identifies the request.
     let paid = ledger.transfer("eur", pay("order-1")).await?;
     writeln!(out, "the same request again: {paid:?}")?;
     let paid = ledger.transfer("eur", pay("order-2")).await?;

@@ -1,6 +1,6 @@
 //! A lock with a fencing token: one report is written at a time, and a stale writer writes nothing.
 //!
-//! `cargo run -p larder-examples --example lock`, with `LISTEN` and `STORE_URL` as you like.
+//! `cargo run -p larder-examples --example lock`; `LISTEN` and `STORE_URL` are optional.
 //!
 //! ```text
 //! $ curl -s -d begin http://127.0.0.1:3000/writers/ada
@@ -41,7 +41,7 @@ use larder_structures::fenced::{Fenced, FencedPut};
 use larder_structures::lock::{Lock, LockGuard, Released};
 use tokio::sync::Mutex;
 
-/// What one process knows: the lock, the report that it protects, and who writes here.
+/// The state of one process: the lock, the report that it protects, and the writers here.
 struct Office {
     lock: Lock,
     reports: Fenced,
@@ -61,7 +61,7 @@ async fn write(State(office): Shared, Path(name): Path<String>, action: String) 
     let mut writers = office.writers.lock().await;
     match action.as_str() {
         "begin" => {
-            // It is woken when the lock is released; here it waits no longer than this.
+            // It is woken when the lock is released, and waits no longer than this.
             let patience = Duration::from_millis(200);
             let Some(guard) = office.lock.lock(patience).await.map_err(text)? else {
                 return Ok("somebody else writes\n".to_owned());
@@ -128,7 +128,7 @@ async fn main() -> Result<(), Box<dyn std::error::Error>> {
     let address = var("LISTEN").unwrap_or("127.0.0.1:3000".to_owned());
     let listener = tokio::net::TcpListener::bind(address).await?;
     writeln!(std::io::stdout(), "http://{}", listener.local_addr()?)?;
-    // Otherwise a body waits until the client has acknowledged the head.
+    // Otherwise the body would wait until the client has acknowledged the head.
     let listener = listener.tap_io(|stream| drop(stream.set_nodelay(true)));
     Ok(axum::serve(listener, app).await?)
 }

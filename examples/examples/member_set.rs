@@ -1,4 +1,4 @@
-//! Member sets: whom two users follow both, and one winner by chance.
+//! Member sets: the users that two others both follow, and a winner at random.
 //!
 //! `STORE_URL` is optional.
 //!

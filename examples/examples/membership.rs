@@ -1,4 +1,4 @@
-//! Membership: mails that were surely not sent yet, in ten bits for each address.
+//! Membership: addresses that certainly got no mail yet, in ten bits for each.
 //!
 //! `STORE_URL` is optional.
 //!
@@ -19,7 +19,7 @@ use larder_structures::membership::Membership;
 #[tokio::main]
 async fn main() -> Result<(), Box<dyn std::error::Error>> {
     let store = larder::connect(&var("STORE_URL").unwrap_or("memory://".to_owned())).await?;
-    // One address in a hundred misses a mail; none gets two.
+    // One address in a hundred gets no mail; none gets two.
     let sent = Membership::new(store, "sent", 100_000, 0.01, Ttl::from_secs(7 * 86_400))?;
     let mut out = std::io::stdout();
     for address in ["ada@example.org", "bob@example.org", "ada@example.org"] {

@@ -41,7 +41,7 @@ async fn main() -> Result<(), Box<dyn std::error::Error>> {
     let store = larder::connect(&var("STORE_URL").unwrap_or("memory://".to_owned())).await?;
     let queue = Queue::new(store, "example-seconds")?;
     let stop = CancellationToken::new();
-    // As in two processes: each tick is enqueued by whoever is first.
+    // As in two processes: the first one enqueues the tick.
     for _ in 0..2 {
         let each_second = Schedule::every(Duration::from_secs(1))?;
         let periodic = Periodic::new(queue.clone());
@@ -49,7 +49,7 @@ async fn main() -> Result<(), Box<dyn std::error::Error>> {
         tokio::spawn(periodic.run_until(stop.clone()));
     }
     for text in ["a second has passed", "another second has passed"] {
-        // A worker would run it; here it is taken by hand.
+        // A worker would run it; here it is dequeued by hand.
         for delivery in queue.dequeue_wait(1, Duration::from_secs(60)).await? {
             writeln!(out, "{text}")?;
             let _ = queue.ack(delivery.receipt()).await?;

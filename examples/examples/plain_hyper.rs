@@ -1,6 +1,6 @@
 //! Sessions, a rate limit and the response cache on hyper alone, without axum.
 //!
-//! `cargo run -p larder-examples --example plain_hyper`, with `LISTEN` and `STORE_URL` as you like.
+//! `cargo run -p larder-examples --example plain_hyper`; `LISTEN` and `STORE_URL` are optional.
 //!
 //! ```text
 //! $ curl -si http://127.0.0.1:3000/ | grep -i cache-status
@@ -81,7 +81,7 @@ async fn main() -> Result<(), Box<dyn std::error::Error>> {
     writeln!(std::io::stdout(), "http://{}", listener.local_addr()?)?;
     loop {
         let Ok((stream, peer)) = listener.accept().await else {
-            // The client is gone, or file descriptors have run out: both pass.
+            // Either the client is gone or file descriptors have run out: both pass.
             tokio::time::sleep(Duration::from_millis(10)).await;
             continue;
         };

@@ -1,4 +1,4 @@
-//! A job queue with a worker: mails are sent in the background, tried again, and given up for good.
+//! A job queue with a worker: mails are sent in the background, retried, and in the end given up.
 //!
 //! `STORE_URL` is optional.
 //!
@@ -28,7 +28,7 @@ impl Job for Welcome {
     const NAME: &'static str = "welcome";
 }
 
-/// What the handlers share.
+/// The state that the handlers share.
 #[derive(Clone)]
 struct Mailer;
 
@@ -47,7 +47,7 @@ async fn welcome(
     match job.name.as_str() {
         "grace" if attempt == 1 => {
             mailer.send("the mail server is away: grace is tried again")?;
-            // So is any error that `?` passes on.
+            // Any error that `?` passes on is retried too.
             Err(JobError::retry("the mail server is away"))
         }
         "nobody" => {
@@ -63,7 +63,7 @@ async fn welcome(
 async fn main() -> Result<(), Box<dyn std::error::Error>> {
     let store = larder::connect(&var("STORE_URL").unwrap_or("memory://".to_owned())).await?;
     let queue = Queue::new(store, "example-mail")?;
-    // What an earlier run has left.
+    // Jobs that an earlier run has left.
     queue.purge(JobState::Dead).await?;
     queue.purge(JobState::Done).await?;
 
@@ -71,7 +71,7 @@ async fn main() -> Result<(), Box<dyn std::error::Error>> {
     let worker = Worker::new(queue.clone())
         .on(welcome)
         .with_state(Mailer)
-        // One at a time, so that the lines come in order.
+        // One at a time, so that the output is in order.
         .with_concurrency(1)
         .with_backoff(Backoff::constant(Duration::from_millis(100)));
     // In a service, a signal cancels the token.

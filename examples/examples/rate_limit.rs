@@ -1,4 +1,4 @@
-//! Limits page loads, and guesses, of which only the wrong ones count.
+//! Limits page loads, and guesses, of which only wrong ones count.
 //!
 //! Run it with `cargo run -p larder-examples --example rate_limit`. `LISTEN` and `STORE_URL` are optional.
 //!
@@ -46,7 +46,7 @@ async fn guess(word: String) -> (StatusCode, &'static str) {
 #[tokio::main]
 async fn main() -> Result<(), Box<dyn std::error::Error>> {
     let store = larder::connect(&var("STORE_URL").unwrap_or("memory://".to_owned())).await?;
-    // While the store fails, pages are served, and guesses are refused.
+    // While the store fails, pages are served and guesses are refused.
     let pages = RateLimiter::new(store.clone(), "pages", Quota::per_minute(3))?;
     let pages = RateLimitLayer::new(pages, KeyBy::peer()).with_fail_mode(FailMode::Open);
     let guesses = RateLimiter::new(store, "guesses", Quota::per_hour(2))?;

@@ -34,7 +34,7 @@ async fn main() -> Result<(), Box<dyn std::error::Error>> {
     let mut out = std::io::stdout();
     let first = notices.newest("ada", 2).await?;
     writeln!(out, "newest: {}", shown(&first))?;
-    // What is pushed between two pages does not shift the second.
+    // An item that is pushed between two pages does not shift the second.
     notices.push("ada", "the film begins at eight").await?;
     if let Some(next) = first.next {
         let second = notices.before("ada", next, 2).await?;

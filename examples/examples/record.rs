@@ -24,7 +24,7 @@ struct Profile {
     visits: i64,
 }
 
-/// A part of a profile.
+/// Two fields of a profile.
 #[derive(Serialize, Deserialize)]
 struct Address {
     city: Option<String>,
@@ -41,7 +41,7 @@ async fn main() -> Result<(), Box<dyn std::error::Error>> {
     };
     profiles.put("ada", &ada).await?;
 
-    // Two requests at once: neither overwrites what the other changes.
+    // Two requests at once: neither overwrites the other's change.
     let address = Address {
         city: Some("London".to_owned()),
     };

@@ -1,6 +1,6 @@
 //! The response cache: a page that is cached and purged by its tag, and a private page.
 //!
-//! `cargo run -p larder-examples --example response_cache`, with `LISTEN` and `STORE_URL` as you like.
+//! `cargo run -p larder-examples --example response_cache`; `LISTEN` and `STORE_URL` are optional.
 //!
 //! ```text
 //! $ curl -si http://127.0.0.1:3000/film | grep -i cache-status
@@ -30,7 +30,7 @@ use axum::routing::{get, post};
 use axum::serve::ListenerExt;
 use larder::response_cache::{Purger, ResponseCacheLayer};
 
-/// Stands for a database.
+/// Stands in for a database.
 #[derive(Clone)]
 struct Films {
     title: Arc<Mutex<String>>,

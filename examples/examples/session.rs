@@ -24,8 +24,8 @@
 //!
 //! The jar still has the old cookie, but its session is gone.
 //!
-//! With `remember`, the session lives longer and its cookie survives the browser's end. A browser that
-//! requests a user's page is redirected to the sign-in page, and then back:
+//! With `remember`, the session lives longer and its cookie survives when the browser closes. A browser
+//! that requests a user's page is redirected to the sign-in page, and then back:
 //!
 //! ```text
 //! $ curl -si -d ada 'http://127.0.0.1:3000/sign-in?remember=true' | grep -i max-age
@@ -76,7 +76,7 @@ async fn sign_in(session: Session, Query(query): Params, name: String) -> Result
     }
     session.log_in_with(name.as_str(), options).await?;
     Ok(match query.get("next") {
-        // Whatever the visitor sent, it leads to a page of this site.
+        // Whatever the visitor sent, the result is a page of this site.
         Some(next) => ReturnPath::parse(next).unwrap_or_default().into_response(),
         None => format!("welcome, {name}\n").into_response(),
     })
@@ -104,7 +104,7 @@ async fn sign_out(session: Session) -> Result<&'static str> {
 #[tokio::main]
 async fn main() -> std::result::Result<(), Box<dyn std::error::Error>> {
     let store = larder::connect(&var("STORE_URL").unwrap_or("memory://".to_owned())).await?;
-    // For plain HTTP on this machine. In production, over TLS, the default cookie is right.
+    // For plain HTTP on this machine. In production, over TLS, use the default cookie.
     let cookie = SessionCookie::builder()
         .with_name("session")
         .insecure_over_plain_http()

@@ -1,7 +1,8 @@
-//! Several servers without a cluster: where keys are, what a further shard moves, and a structure on all of them.
+//! Several servers without a cluster: where keys are, which keys a new shard takes, and a structure on all of
+//! them.
 //!
-//! `STORE_URL` is optional. Here the shards are stores in process; for servers of your own,
-//! `STORE_URL=redis+shards://10.0.0.1,10.0.0.2` opens the same.
+//! `STORE_URL` is optional. Here the shards are in-process stores; for servers of your own,
+//! `STORE_URL=redis+shards://10.0.0.1,10.0.0.2` opens the same kind of store.
 //!
 //! ```text
 //! $ cargo run -p larder-examples --example sharded
@@ -53,7 +54,7 @@ async fn main() -> Result<(), Box<dyn std::error::Error>> {
         moved.len()
     )?;
 
-    // A sharded store is a store: everything that stands on one works as it does on one server.
+    // A sharded store is a store: everything built on a store works on it as on one server.
     let store: Arc<dyn Store> = match var("STORE_URL") {
         Ok(url) => larder::connect(&url).await?,
         Err(_) => Arc::new(three),

@@ -1,4 +1,4 @@
-//! A stampede: several processes, each with many callers, ask for one value that nobody has cached.
+//! A stampede: several processes, each with many callers, request one value that nobody has cached.
 //!
 //! It needs a Redis that the processes share: `STORE_URL=redis://127.0.0.1:6379`. Each load appends the id of
 //! its process to the file that `LOAD_LOG` names.
@@ -49,17 +49,17 @@ use tokio::task::JoinSet;
 
 const REPORT: Kind = Kind::evictable("report");
 
-/// How long the value takes to make.
+/// The time that it takes to make the value.
 const QUERY: Duration = Duration::from_millis(300);
 
-/// A process that is killed holds up the others for at most this.
+/// A process that is killed delays the others by at most this.
 const LEASE: Ttl = Ttl::from_secs(1);
 
 /// Longer than the defaults: many processes start at once here, and one that has to wait for a processor
-/// would take the store to be away, and load for itself.
+/// would assume that the store is down, and load by itself.
 const PATIENCE: Duration = Duration::from_secs(5);
 
-/// What is measured with `--naive`.
+/// The label of a run with `--naive`.
 const NAIVE: &str = "get, load, put";
 
 type Result<T> = std::result::Result<T, Box<dyn Error>>;
@@ -79,7 +79,7 @@ fn main() -> Result<()> {
     }
 }
 
-/// One of the processes: starts its callers when it is told to, and prints what they got.
+/// One of the processes: starts its callers when it is told to, and prints their results.
 async fn work(url: &str, key: &str, callers: u64, is_naive: bool) -> Result<()> {
     let store = RedisStore::builder(url).with_timeout(PATIENCE);
     let store: Arc<dyn Store> = Arc::new(store.connect().await?);
@@ -115,7 +115,7 @@ async fn work(url: &str, key: &str, callers: u64, is_naive: bool) -> Result<()> 
     Ok(writeln!(io::stdout(), "{seen}")?)
 }
 
-/// What is often written by hand.
+/// The version that is often written by hand.
 async fn naive(store: &dyn Store, key: &str) -> Option<Arc<String>> {
     let key = Key::new(REPORT, ("naive", key));
     if let Ok(Some(entry)) = store.get(&key).await {
@@ -123,17 +123,17 @@ async fn naive(store: &dyn Store, key: &str) -> Option<Arc<String>> {
     }
     let report = make().await.ok()?;
     let put = Put::new(key, report.clone(), Ttl::from_secs(60));
-    // It has its answer all the same.
+    // The caller has its answer either way.
     drop(store.put(&put).await);
     Some(Arc::new(report))
 }
 
-/// Stands in for a slow query. Each run of it returns something else.
+/// Stands in for a slow query. Each run returns another value.
 async fn make() -> io::Result<String> {
     static RUNS: AtomicU64 = AtomicU64::new(0);
     let run = RUNS.fetch_add(1, Ordering::Relaxed);
     if let Some(log) = var_os("LOAD_LOG") {
-        // One write appends one whole line, also beside other processes.
+        // One write appends one whole line, even beside other processes.
         let line = format!("{}\n", id());
         OpenOptions::new()
             .append(true)
@@ -145,7 +145,7 @@ async fn make() -> io::Result<String> {
     Ok(format!("report-{run}-of-{}", id()))
 }
 
-/// What the callers of one process got, or of all.
+/// The results of the callers of one process, or of all.
 #[derive(Default)]
 struct Seen {
     answered: u64,
@@ -193,7 +193,7 @@ impl Worker {
         Ok(writeln!(stdin, "go")?)
     }
 
-    /// Adds what it saw, once it is done.
+    /// Adds its results, once it is done.
     fn add_to(&mut self, all: &mut Seen) -> Result<()> {
         let line = self.next_line()?;
         let mut words = line.split_whitespace();

@@ -1,7 +1,7 @@
 //! A rate limit, the response cache and the typed cache around a gRPC service, on tonic.
 //!
-//! `cargo run -p larder-examples --example tonic` serves, with `LISTEN` and `STORE_URL` as you like.
-//! With the number of a film it is the client: it prints the title, where it came from, and the
+//! `cargo run -p larder-examples --example tonic` serves; `LISTEN` and `STORE_URL` are optional. With
+//! the number of a film it is the client: it prints the title, where it came from, and the
 //! `cache-status`, which is missing because the response cache passes gRPC through.
 //!
 //! ```text
@@ -38,7 +38,7 @@ use tower::{Layer, Service, ServiceExt, service_fn};
 
 const FILM: Kind = Kind::evictable("film");
 
-/// Stands for a database query.
+/// Stands in for a database query.
 async fn load(id: u32) -> Result<String, Status> {
     let title = (id == 7).then(|| "Metropolis".to_owned());
     title.ok_or_else(|| Status::not_found("there is no such film"))

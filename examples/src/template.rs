@@ -10,20 +10,21 @@ pub const CHOICES: [&str; 6] = [
     "redis",
 ];
 
-/// The combination that is kept in `examples/starter`: all but the queue.
+/// The combination that is stored in `examples/starter`: everything except the queue.
 pub const STARTER: u32 = 0b10_1111;
 
 /// Renders a template of the project `name` for a combination of [`CHOICES`].
 ///
-/// `{{project-name}}` and `{{larder}}` are replaced. Of `{% if a or b %}`, `{% elsif a and b %}`, `{% else %}` and
-/// `{% endif %}` the branch that holds is kept; a tag that begins `{%-` removes the white space before it.
+/// `{{project-name}}` and `{{larder}}` are replaced. For `{% if a or b %}`, `{% elsif a and b %}`, `{% else %}`
+/// and `{% endif %}` the branch that applies is kept; a tag that begins with `{%-` removes the white space before
+/// it.
 ///
 /// # Panics
-/// If the template has a tag or a name that is not known here.
+/// If the template has an unknown tag or name.
 #[must_use]
 pub fn render(template: &str, name: &str, larder: &str, combination: u32) -> String {
     let mut rendered = String::new();
-    // For each open `if`: whether this branch is kept, and whether a branch was kept so far.
+    // For each open `if`: whether this branch is kept, and whether any branch was kept so far.
     let mut open: Vec<(bool, bool)> = Vec::new();
     let mut rest = template;
     while let Some((before, after)) = rest.split_once("{%") {

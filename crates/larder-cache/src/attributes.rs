@@ -11,7 +11,7 @@ use tokio::runtime::Handle;
 use crate::spawn::spawn;
 use crate::{Cache, CacheKey, LoadError, Loaded};
 
-/// How long the value of one load is kept, as its attribute says.
+/// How long to keep the value of one load, as its attribute says.
 #[derive(Clone, Debug, Default)]
 pub struct Settings {
     ttl: Option<Ttl>,
@@ -19,7 +19,7 @@ pub struct Settings {
 }
 
 impl Settings {
-    /// Leaves everything to the cache and the loader.
+    /// Makes settings that leave everything to the cache and the loader.
     pub fn new() -> Self {
         Self::default()
     }
@@ -61,22 +61,22 @@ impl<V, E> AnyResult for Result<V, E> {
     type Error = E;
 }
 
-/// Returns what a loader gives for a plain value.
+/// Returns a plain value as the result of a loader.
 pub fn value<V>(value: V) -> Result<V, Infallible> {
     Ok(value)
 }
 
-/// Returns what a loader gives for a `Result`.
+/// Returns a `Result` as the result of a loader.
 pub fn result<V, E>(result: Result<V, E>) -> Result<V, E> {
     result
 }
 
-/// Returns what a loader gives for an `Option`.
+/// Returns an `Option` as the result of a loader.
 pub fn option<V>(option: Option<V>) -> Result<Option<V>, Infallible> {
     Ok(option)
 }
 
-/// Returns what a loader gives for a `Result` of an `Option`.
+/// Returns a `Result` of an `Option` as the result of a loader.
 pub fn result_of_option<V, E>(result: Result<Option<V>, E>) -> Result<Option<V>, E> {
     result
 }
@@ -97,7 +97,7 @@ impl<'a, K: CacheKey, V: Send + Sync + 'static> Call<'a, K, V> {
     /// Returns the cached value, or loads it.
     ///
     /// # Errors
-    /// As [`Cache::get_or_load`].
+    /// Those of [`Cache::get_or_load`].
     pub async fn load<F, Fut, L, E>(self, load: F) -> Result<Arc<V>, LoadError<E>>
     where
         F: FnOnce() -> (Settings, Fut),
@@ -116,7 +116,7 @@ impl<'a, K: CacheKey, V: Send + Sync + 'static> Call<'a, K, V> {
     /// Does the same for a loader that may find nothing.
     ///
     /// # Errors
-    /// As [`Cache::get_or_load`].
+    /// Those of [`Cache::get_or_load`].
     pub async fn load_optional<F, Fut, L, E>(self, load: F) -> Result<Option<Arc<V>>, LoadError<E>>
     where
         F: FnOnce() -> (Settings, Fut),
@@ -141,7 +141,7 @@ impl<'a, K: CacheKey, V: Send + Sync + 'static> Call<'a, K, V> {
 
 /// The removal of a key whose source is being changed.
 ///
-/// If it is dropped, the change may have been made: the value is removed all the same.
+/// If it is dropped, the value is removed too: the change may have been made.
 #[derive(Debug)]
 pub struct Removal<K: CacheKey, V: Send + Sync + 'static> {
     cache: Cache<K, V>,
@@ -150,7 +150,7 @@ pub struct Removal<K: CacheKey, V: Send + Sync + 'static> {
 }
 
 impl<K: CacheKey, V: Send + Sync + 'static> Removal<K, V> {
-    /// Begins before the change.
+    /// Begins a removal, before the source is changed.
     pub fn begin(cache: &Cache<K, V>, key: Option<K>) -> Self {
         Self {
             cache: cache.clone(),
@@ -169,7 +169,7 @@ impl<K: CacheKey, V: Send + Sync + 'static> Removal<K, V> {
     /// Removes the value.
     ///
     /// # Errors
-    /// As [`Cache::remove`].
+    /// Those of [`Cache::remove`].
     ///
     /// # Cancellation
     /// A dropped call removes the near copy, and leaves the far one to a task.

@@ -3,19 +3,19 @@ use std::sync::atomic::{AtomicI64, AtomicU32, Ordering};
 
 use larder_store::Clock;
 
-/// After so many failures in a row the store is left alone.
+/// The number of failures in a row after which the store is left alone.
 const FAILURES: u32 = 5;
 
 /// How long the store is left alone before one call tries it again, in microseconds.
 const REST_MICROS: i64 = 1_000_000;
 
-/// Spares loads the far timeout while the far store is away: a circuit breaker.
+/// A circuit breaker: spares loads the far timeout while the far store is down.
 ///
-/// After five failures in a row it is open: reads go past the store for a second, then one of them
+/// After five failures in a row it opens: for a second, reads skip the store, then one of them
 /// tries it. An answer closes it, a failure keeps it open for another second.
 pub(crate) struct Breaker {
     failures: AtomicU32,
-    /// Until when the store is left alone.
+    /// The store is left alone until then.
     rests_until: AtomicI64,
     clock: Arc<dyn Clock>,
 }
@@ -29,7 +29,7 @@ impl Breaker {
         }
     }
 
-    /// Returns whether the store may be asked. Costs one relaxed load while it answers.
+    /// Returns whether the store may be called. Costs one relaxed load while the store answers.
     pub(crate) fn permits(&self) -> bool {
         if self.failures.load(Ordering::Relaxed) < FAILURES {
             return true;

@@ -21,7 +21,7 @@ use crate::recursion::Node;
 use crate::remote::Remote;
 use crate::{CacheBuilder, Found, ReadOptions, Source, Stats};
 
-/// A type that can name a value in a [`Cache`]: any type that has these traits.
+/// A type that can name a value in a [`Cache`]: any type with these traits.
 ///
 /// Two keys must write the same id if and only if they are equal.
 pub trait CacheKey: KeyId + Hash + Eq + Clone + Send + Sync + 'static {}
@@ -30,11 +30,11 @@ impl<K: KeyId + Hash + Eq + Clone + Send + Sync + 'static> CacheKey for K {}
 
 /// Caches values of type `V` by keys of type `K`, in this process and in a far store.
 ///
-/// Clones are cheap and share everything. A value is handed out as an `Arc`; a hit in the near
-/// tier decodes, boxes and allocates nothing.
+/// Clones are cheap and share everything. Values are returned as an `Arc`; a hit in the near tier
+/// neither decodes nor allocates.
 ///
-/// `Drop` of a value and `Hash` and `Eq` of a key run under a lock of the cache: they must not
-/// call it.
+/// `Drop` of a value and `Hash` and `Eq` of a key run under a lock of the cache: they must not call
+/// the cache.
 pub struct Cache<K, V> {
     pub(crate) inner: Arc<Inner<K, V>>,
 }
@@ -57,7 +57,7 @@ pub(crate) struct Inner<K, V> {
     /// The tag that every value carries, if the cache can be cleared.
     pub(crate) clear_tag: Option<Tag>,
     pub(crate) flights: Arc<SingleFlight<K, Outcome<V>>>,
-    /// Loads what is due for a refresh, in batches.
+    /// Loads the values that are due for a refresh, in batches.
     pub(crate) refresher: Option<Box<dyn Refresh>>,
     pub(crate) lifetime: Lifetime,
     pub(crate) load_timeout: Duration,
@@ -75,7 +75,8 @@ pub(crate) struct Inner<K, V> {
 }
 
 impl<K: CacheKey, V: Send + Sync + 'static> Cache<K, V> {
-    /// Begins a cache of values that live for `ttl`, under keys of `kind`, in this process alone.
+    /// Begins to build a cache of values that live for `ttl`, under keys of `kind`, only in this
+    /// process.
     ///
     /// Give each cache a kind of its own: the kind is part of its far keys, and labels its metrics.
     pub fn builder(kind: Kind, ttl: Ttl) -> CacheBuilder<K, V> {
@@ -93,7 +94,7 @@ impl<K: CacheKey, V: Send + Sync + 'static> Cache<K, V> {
         self.near_hit(key)?.value
     }
 
-    /// Returns what a near hit serves, and counts it. None if the source has no value.
+    /// Returns the value that a near hit serves, and counts the hit. None if the source has no value.
     pub(crate) fn hit(&self, kept: &Kept<V>) -> Option<Found<V>> {
         kept.value.as_ref()?;
         self.inner.count_near(kept);
@@ -102,8 +103,8 @@ impl<K: CacheKey, V: Send + Sync + 'static> Cache<K, V> {
 
     /// Returns the cached value of `key`, near or far.
     ///
-    /// A near hit takes no round trip, everything else one. A far store that fails or is late is a
-    /// miss, and counted.
+    /// A near hit takes no round trip, everything else one. If the far store fails or is late, that is
+    /// a miss, and counted.
     ///
     /// # Cancellation
     /// A dropped call has no effect.
@@ -114,14 +115,14 @@ impl<K: CacheKey, V: Send + Sync + 'static> Cache<K, V> {
         }
     }
 
-    /// Does the same as [`get`](Self::get), and says where the value came from and how old it is.
+    /// Does the same as [`get`](Self::get), and reports where the value came from and how old it is.
     pub async fn find(&self, key: &K) -> Option<Found<V>> {
         self.find_with(key, ReadOptions::new()).await
     }
 
     /// Does the same as [`find`](Self::find), with other options.
     ///
-    /// It never loads, so it finds nothing if the options [force](ReadOptions::force_fresh) a load.
+    /// It never loads, so it returns None if the options [force](ReadOptions::force_fresh) a load.
     pub async fn find_with(&self, key: &K, options: ReadOptions) -> Option<Found<V>> {
         let inner = &self.inner;
         inner.listening().await;
@@ -192,8 +193,8 @@ impl<K: CacheKey, V: Send + Sync + 'static> Cache<K, V> {
 
     /// Iterates over the near values that are fresh, in no order.
     ///
-    /// A value that is kept or removed meanwhile may or may not be included. Values are not marked
-    /// as used.
+    /// A value that is kept or removed meanwhile may or may not be included. The iteration does not
+    /// count as use of the values.
     pub fn iter_near(&self) -> impl Iterator<Item = (K, Arc<V>)> + '_ {
         let inner = &*self.inner;
         let now = inner.clock.now();
@@ -206,7 +207,7 @@ impl<K: CacheKey, V: Send + Sync + 'static> Cache<K, V> {
 }
 
 impl Reading {
-    /// Returns the reading of a value that is kept for loads that fail alone.
+    /// Returns the reading of a value that is kept only for failing loads.
     pub(crate) fn for_fallback(self) -> Self {
         Self {
             mark: self.mark.map(crate::remote::Mark::of_removals),
@@ -217,7 +218,7 @@ impl Reading {
 
 /// The result of a read of the far store, with the near copy of the entry.
 pub(crate) enum Look<V> {
-    /// A fresh entry; None if it says that the source has no value.
+    /// A fresh entry; None if it records that the source has no value.
     Fresh(Option<Kept<V>>),
     /// An entry that may only be served stale.
     Stale(Kept<V>),
@@ -226,11 +227,11 @@ pub(crate) enum Look<V> {
     NoFar,
 }
 
-/// When a read of the far store began, to be compared when its value is kept.
+/// The time at which a read of the far store began, compared when its value is kept.
 #[derive(Clone, Copy)]
 pub(crate) struct Reading {
     pub(crate) generation: larder_layer::Generation,
-    /// The start of the read. A near copy counts from here, because the entry may be invalidated
+    /// The start of the read. The near TTL counts from here, because the entry may be invalidated
     /// later.
     pub(crate) began: Timestamp,
     hash: u64,
@@ -266,7 +267,8 @@ impl<K: CacheKey, V: Send + Sync + 'static> Inner<K, V> {
         Some(far)
     }
 
-    /// Returns whether callers are promised every invalidation that was acknowledged before they came.
+    /// Returns whether callers are promised every invalidation that was acknowledged before their
+    /// call.
     pub(crate) fn is_promised(&self) -> bool {
         self.far.is_some() && !self.keeps_near
     }
@@ -299,7 +301,7 @@ impl<K: CacheKey, V: Send + Sync + 'static> Inner<K, V> {
         }
     }
 
-    /// Does the same for a load that asks nothing of the far store. None if there is none.
+    /// Does the same for a load that does not read the far store. None if there is none.
     pub(crate) fn reading_for_load(&self, key: &K) -> Option<Reading> {
         let far = self.far.as_ref()?;
         Some(self.begin_read(key, &far.key(key)))

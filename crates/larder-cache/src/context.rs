@@ -6,9 +6,9 @@ use crate::Loaded;
 use crate::envelope::TagMarks;
 use crate::found::Value;
 
-/// Tells a loader about the value that it replaces.
+/// Gives a loader the value that it replaces.
 ///
-/// [`Cache::refresh_or_load`](crate::Cache::refresh_or_load) gives it to its loader. Clones are
+/// [`Cache::refresh_or_load`](crate::Cache::refresh_or_load) passes it to its loader. Clones are
 /// cheap and share everything.
 pub struct LoadContext<V> {
     previous: Arc<OnceLock<Previous<V>>>,
@@ -19,7 +19,7 @@ pub struct LoadContext<V> {
 /// It dereferences to the value.
 pub struct Previous<V> {
     value: Arc<V>,
-    /// Its tags when the load began: the copy may be gone at the end.
+    /// Its tags when the load began: the copy may be gone when the load ends.
     tags: TagMarks,
 }
 
@@ -41,7 +41,7 @@ impl<V> LoadContext<V> {
 
     /// Returns the value that was cached before, or None if there is none.
     ///
-    /// It is known once the loader's future runs: ask for it inside the `async` block.
+    /// It is known only when the loader's future runs: call this inside the `async` block.
     pub fn previous(&self) -> Option<Previous<V>> {
         let Previous { value, tags } = self.previous.get()?;
         Some(Previous {

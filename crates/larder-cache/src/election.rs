@@ -16,13 +16,13 @@ pub(crate) enum Wanted {
     Fresh,
     /// A fresh entry that is not this one, which is due for a refresh.
     Newer(Version),
-    /// Nothing: it loads in any case.
+    /// None: the flight loads in any case.
     Load,
 }
 
 /// The result of an election.
 pub(crate) enum Elected<V> {
-    /// The far store has an entry. The step is that of its read.
+    /// The far store has an entry, read at this step.
     Found(Stored<V>, Reading, u64),
     /// This flight loads.
     Lead(Lead<V>),
@@ -68,7 +68,7 @@ pub(crate) enum Write {
 }
 
 impl<V> Lead<V> {
-    /// The reading keeps a value that is loaded all the same from being near after a message.
+    /// With a reading, a value that is loaded nevertheless is not kept near after a message.
     pub(crate) fn without_far(reading: Option<Reading>) -> Self {
         Self {
             write: Write::Not,
@@ -81,11 +81,11 @@ impl<V> Lead<V> {
 }
 
 impl<K: CacheKey, V: Send + Sync + 'static> Inner<K, V> {
-    /// Finds out whether this flight loads: reads the far store, then asks for the lease.
+    /// Finds out whether this flight loads: reads the far store, then claims the lease.
     ///
-    /// A far hit is one round trip, and one that leads two. A flight that follows is woken when
-    /// the leader is done, and asks again; it never loads before `deadline`. A far store that fails
-    /// lets everyone load.
+    /// A far hit takes one round trip, and a flight that leads two. A flight that follows is woken
+    /// when the leader is done, and claims again; it never loads before `deadline`. If the far
+    /// store fails, every flight loads.
     pub(crate) async fn elect(
         &self,
         far: &Far<V>,
@@ -237,8 +237,8 @@ pub(crate) struct Answer<V> {
     pub(crate) loaded_at: Timestamp,
     /// The step of the load, if it was loaded now.
     pub(crate) load: Option<u64>,
-    /// Only calls that began before this step may take it: an invalidation in another process may
-    /// have come after it. None if all may.
+    /// Only calls that began before this step may take the answer: an invalidation in another
+    /// process may have come after it. None if all may.
     pub(crate) before: Option<u64>,
 }
 
@@ -252,7 +252,7 @@ impl<V> Clone for Answer<V> {
 }
 
 impl<V> Answer<V> {
-    /// Returns whether a call may take it that had seen `came` steps when it began.
+    /// Returns whether a call may take the answer that had seen `came` steps when it began.
     pub(crate) fn is_for(&self, came: u64, forces_fresh: bool) -> bool {
         let is_loaded_since = self.load.is_some_and(|step| came < step);
         self.before.is_none_or(|step| came < step) && (!forces_fresh || is_loaded_since)

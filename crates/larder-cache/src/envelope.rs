@@ -35,7 +35,7 @@ pub(crate) struct Envelope {
     pub(crate) tags: TagMarks,
 }
 
-/// How the bytes of a value are to be read.
+/// The flags that say how to read the bytes of a value.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
 pub(crate) struct Flags(u8);
 
@@ -70,10 +70,10 @@ pub(crate) struct TagMark {
 pub(crate) struct TagMarks(Option<Arc<[TagMark]>>);
 
 impl TagMarks {
-    /// The most tags that an entry has.
+    /// The maximum number of tags of an entry.
     pub(crate) const MAX: usize = 16;
 
-    /// None if there are more than [`MAX`](Self::MAX).
+    /// Returns None if there are more than [`MAX`](Self::MAX).
     pub(crate) fn new(marks: &[TagMark]) -> Option<Self> {
         (marks.len() <= Self::MAX).then(|| Self((!marks.is_empty()).then(|| marks.into())))
     }
@@ -100,8 +100,8 @@ pub(crate) enum Opened<'a> {
     Damaged,
 }
 
-/// It differs from each of [`EARLIER`] in two bytes, so that no damage of one byte makes one of the
-/// other.
+/// It differs from each of [`EARLIER`] in two bytes, so that damage to one byte never turns one
+/// into another.
 const MAGIC: [u8; 4] = *b"lre\x03";
 /// The layouts of earlier releases.
 const EARLIER: [[u8; 4]; 2] = [*b"lrd\x01", *b"lrc\x02"];
@@ -125,12 +125,12 @@ impl Envelope {
         FIXED + self.tags.as_slice().len() * TAG
     }
 
-    /// Where the bytes begin that describe the value, up to [`len`](Self::len).
+    /// The start of the bytes that describe the value, which end at [`len`](Self::len).
     pub(crate) const DESCRIPTION: usize = CODEC;
 
     /// Fills in the bytes that describe the value, in front of it.
     ///
-    /// None if there is no room for them.
+    /// Returns None if there is no room for them.
     pub(crate) fn describe(&self, sealed: &mut [u8]) -> Option<()> {
         let header = sealed.get_mut(..self.len())?;
         let marks = self.tags.as_slice();
@@ -159,9 +159,9 @@ impl Envelope {
         Some(())
     }
 
-    /// Fills in the rest of the first bytes, when everything behind them is there.
+    /// Fills in the header, once everything behind it is in place.
     ///
-    /// None if the value is longer than 4 GiB.
+    /// Returns None if the value is longer than 4 GiB.
     pub(crate) fn frame(sealed: &mut [u8], key: &Key) -> Option<()> {
         envelope::seal(MAGIC, key, sealed)
     }

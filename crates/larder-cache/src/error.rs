@@ -4,8 +4,8 @@ use std::sync::Arc;
 /// Why [`get_or_load`](crate::Cache::get_or_load) returned no value.
 ///
 /// Nothing was cached, and the next call loads again. All callers that waited for one load get the
-/// same error. Neither `Display` nor `Debug` shows a key, a value, or the loader's error: that one
-/// is in the variant, and the [`source`](std::error::Error::source).
+/// same error. `Display` and `Debug` show no key, no value and no error of the loader: the latter
+/// is in the variant, and is the [`source`](std::error::Error::source).
 #[non_exhaustive]
 pub enum LoadError<E> {
     /// The loader returned this error, which all callers of the load share.
@@ -14,13 +14,13 @@ pub enum LoadError<E> {
     Panicked,
     /// The load timeout passed. If the loader was still running, it was dropped.
     TimedOut,
-    /// As many loads as the cache permits are running. This one did not begin, so a retry is safe.
+    /// The maximum number of loads is running. This one did not begin, so a retry is safe.
     Overloaded,
     /// The load was dropped before its end, because its runtime is shutting down.
     Abandoned,
-    /// The loader found that the source has no such value, now or within the negative TTL.
+    /// The source has no such value: the loader found that now, or within the negative TTL.
     NotFound,
-    /// The loader of this key asked for the key itself, directly or through another load. It would
+    /// The loader of this key requested the key itself, directly or through another load, and would
     /// have waited for itself.
     Recursive,
 }
@@ -31,7 +31,7 @@ impl<E> LoadError<E> {
         matches!(self, Self::NotFound)
     }
 
-    /// Returns the error of the loader, or None if it is another failure.
+    /// Returns the error of the loader, or None for any other failure.
     pub fn loader(&self) -> Option<&Arc<E>> {
         match self {
             Self::Loader(error) => Some(error),

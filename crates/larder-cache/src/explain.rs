@@ -9,7 +9,7 @@ use crate::{Cache, CacheKey};
 
 /// Where the value of a key is, how old it is, and why a read would miss it.
 ///
-/// `Display` says it in a few lines, without the key and the value.
+/// `Display` shows it in a few lines, without the key and the value.
 #[derive(Debug)]
 #[non_exhaustive]
 pub struct Explanation {
@@ -17,10 +17,10 @@ pub struct Explanation {
     pub near: Tier,
     /// The far store.
     pub far: Tier,
-    /// Whether this process loads the value now.
+    /// Whether this process is loading the value now.
     pub is_loading: bool,
-    /// Whether an invalidation of the key waits for the far store, so that its far value is not
-    /// read.
+    /// Whether an invalidation of the key is still waiting for the far store, so that its far value
+    /// is not read.
     pub is_quarantined: bool,
 }
 
@@ -30,9 +30,9 @@ pub struct Explanation {
 pub enum Tier {
     /// There is no such tier, or the cache keeps nothing there.
     None,
-    /// It has nothing.
+    /// The tier has nothing.
     Absent,
-    /// It has bytes that nothing can be made of: damaged, ended, or written by another codec.
+    /// It has unusable bytes: damaged, expired, or written by another codec.
     Unusable,
     /// It did not answer.
     Failed(Error),
@@ -48,15 +48,15 @@ pub struct TierEntry {
     pub age: Duration,
     /// How long its load took.
     pub load: Duration,
-    /// How long it is still fresh. Zero if it is not.
+    /// How much longer it is fresh. Zero if it is not.
     pub fresh_for: Duration,
-    /// How long it may still be served if a load fails. Zero if it may not.
+    /// How much longer it may be served if a load fails. Zero if it may not.
     pub stale_for: Duration,
-    /// How long the tier still serves it: near, for the near TTL at most.
+    /// How much longer the tier serves it; near, for the near TTL at most.
     pub served_for: Duration,
     /// Whether a reader begins a refresh.
     pub is_refresh_due: bool,
-    /// Whether it says that the source has no value.
+    /// Whether it records that the source has no value.
     pub is_not_found: bool,
     /// The number of its tags.
     pub tags: usize,
@@ -66,16 +66,16 @@ pub struct TierEntry {
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
 #[non_exhaustive]
 pub struct Checked {
-    /// The copies that were compared.
+    /// The number of copies that were compared.
     pub compared: usize,
-    /// Those that the far store has another value for, or none.
+    /// The number of copies for which the far store has another value, or none.
     pub inconsistent: usize,
 }
 
 impl<K: CacheKey, V: Send + Sync + 'static> Cache<K, V> {
     /// Explains where the value of `key` is, for people and tools. One round trip.
     ///
-    /// It does not count as a read, and does not keep the value from being evicted.
+    /// It does not count as a read, so it does not protect the value from eviction.
     pub async fn explain(&self, key: &K) -> Explanation {
         let inner = &self.inner;
         let now = inner.clock.now();
@@ -121,9 +121,9 @@ impl<K: CacheKey, V: Send + Sync + 'static> Cache<K, V> {
 
     /// Compares up to `sample` near copies with the far store, and counts those that differ.
     ///
-    /// Call it from time to time to learn how far near tiers lag behind: a copy differs between a
-    /// change in another process and the message about it, or its near TTL if the message is lost.
-    /// It takes one round trip for each node of the far store.
+    /// Call it from time to time to learn how far near tiers lag behind: a copy differs from a
+    /// change in another process until the message arrives, or until its near TTL if the message is
+    /// lost. It takes one round trip for each node of the far store.
     pub async fn check_near(&self, sample: usize) -> Checked {
         let inner = &self.inner;
         let Some(far) = &inner.far else {
@@ -203,7 +203,7 @@ impl fmt::Display for Tier {
             Self::None => f.write_str("not used"),
             Self::Absent => f.write_str("a miss, nothing is there"),
             Self::Unusable => {
-                f.write_str("a miss, what is there is damaged, ended, or of another codec")
+                f.write_str("a miss, the entry is damaged, expired, or of another codec")
             }
             Self::Failed(error) => write!(f, "a miss, {error}"),
             Self::Entry(entry) => entry.fmt(f),
@@ -221,7 +221,7 @@ impl fmt::Display for TierEntry {
         if self.fresh_for > Duration::ZERO {
             write!(f, ", fresh for {:?}", self.fresh_for)?;
         } else {
-            write!(f, ", a miss because it is not fresh any more")?;
+            write!(f, ", a miss because it is no longer fresh")?;
         }
         if self.served_for < self.fresh_for {
             write!(f, ", served here for {:?}", self.served_for)?;

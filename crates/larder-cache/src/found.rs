@@ -10,7 +10,7 @@ use crate::envelope::TagMarks;
 
 /// A value, where it came from, and how old it is.
 ///
-/// It dereferences to the value. `Debug` shows the source and the age alone.
+/// It dereferences to the value. `Debug` shows only the source and the age.
 #[non_exhaustive]
 pub struct Found<V> {
     /// The value.
@@ -21,7 +21,7 @@ pub struct Found<V> {
     pub age: Duration,
 }
 
-/// Where a value came from, as its caller sees it.
+/// Where a value came from.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Hash)]
 #[non_exhaustive]
 pub enum Source {
@@ -33,8 +33,8 @@ pub enum Source {
     Loaded,
     /// The loader, which ran for another caller; this one waited for it.
     Coalesced,
-    /// The cache, near or far, after the value was no longer fresh: a load failed or is slow, or
-    /// the caller allowed it.
+    /// The cache, near or far, when the value was no longer fresh: a load failed or is slow, or the
+    /// caller allowed it.
     Stale,
 }
 
@@ -43,7 +43,7 @@ impl<V> Found<V> {
         Self { value, source, age }
     }
 
-    /// Returns the same value as a caller sees it that waited for the load of another.
+    /// Returns the value as a caller gets it that waited for another caller's load.
     pub(crate) fn for_a_follower(mut self) -> Self {
         if self.source == Source::Loaded {
             self.source = Source::Coalesced;
@@ -80,10 +80,10 @@ pub struct Loaded<V> {
     pub(crate) tags: Vec<Tag>,
 }
 
-/// What was loaded.
+/// The result of a load.
 pub(crate) enum Value<V> {
     New(V),
-    /// The value that was cached before, and its tags, which it keeps unless it is given others.
+    /// The value that was cached before, and its tags, which it keeps unless it is given new ones.
     Same(Arc<V>, TagMarks),
     NotFound,
 }
@@ -107,8 +107,8 @@ impl<V> Loaded<V> {
 
     /// Reports that the source has no such value.
     ///
-    /// The callers get [`LoadError::NotFound`](crate::LoadError::NotFound), and a value that was
-    /// cached is removed: only an error serves it on. It is cached for
+    /// The callers get [`LoadError::NotFound`](crate::LoadError::NotFound), and a cached value is
+    /// removed, not served stale. The absence is cached for
     /// [`with_negative_ttl`](crate::CacheBuilder::with_negative_ttl), if that is set.
     pub fn not_found() -> Self {
         Self::of(Value::NotFound)
@@ -156,12 +156,12 @@ impl<V> Loaded<V> {
         self
     }
 
-    /// Adds tags, by which the value can be invalidated with others: see
+    /// Adds tags, which let you invalidate the value together with others: see
     /// [`remove_tag`](crate::Cache::remove_tag).
     ///
     /// A value carries at most 16 tags, one fewer in a cache with
     /// [`with_clear`](crate::CacheBuilder::with_clear); a value with more is not kept. A tag may be
-    /// any text of any length. Its record is read before the value is stored: one round trip.
+    /// any text of any length. Tags are read before the value is stored, in one round trip.
     #[must_use]
     pub fn with_tags<T: AsRef<str>>(mut self, tags: impl IntoIterator<Item = T>) -> Self {
         let tags = tags.into_iter().map(|tag| Tag::new(tag.as_ref()));
@@ -170,7 +170,7 @@ impl<V> Loaded<V> {
         self
     }
 
-    /// Returns the value to the callers that wait for it now, and does not keep it.
+    /// Returns the value to the callers that are waiting for it, and does not keep it.
     #[must_use]
     pub fn uncached(mut self) -> Self {
         self.keep = Keep::Not;

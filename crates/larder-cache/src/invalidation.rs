@@ -9,8 +9,8 @@ use crate::remote::Change;
 
 /// The invalidation of a key around a write or a removal in the far store.
 ///
-/// Removes the near copy when it begins, and once more when it is dropped: a copy that was read far
-/// in between may be older than the operation. A call that is dropped half-way drops it too.
+/// Removes the near copy when it begins, and again when it is dropped: a copy that was read far in
+/// between may be older than the operation. A call that is cancelled drops it too.
 pub(crate) struct Invalidation<'a, K: CacheKey, V: Send + Sync + 'static> {
     inner: &'a Inner<K, V>,
     key: &'a K,
@@ -29,7 +29,7 @@ impl<'a, K: CacheKey, V: Send + Sync + 'static> Invalidation<'a, K, V> {
         }
     }
 
-    /// Ends it without removing anything: the caller keeps a new value near at once.
+    /// Ends the invalidation without removing anything: the caller keeps a new value near at once.
     pub(crate) fn replace(mut self) {
         self.is_replaced = true;
     }
@@ -53,7 +53,7 @@ impl<K: CacheKey, V: Send + Sync + 'static> Inner<K, V> {
 
     /// Removes the far values of some keys, or quarantines the keys for which that fails.
     ///
-    /// The operation that does it began at `turn`.
+    /// The operation that calls it began at `turn`.
     pub(crate) async fn invalidate_far(self: &Arc<Self>, keys: &[K], turn: u64) -> Vec<Result<()>> {
         let Some(far) = &self.far else {
             return keys.iter().map(|_| Ok(())).collect();
@@ -75,7 +75,7 @@ impl<K: CacheKey, V: Send + Sync + 'static> Inner<K, V> {
         results
     }
 
-    /// Removes the values of some keys that releases with another schema have, or quarantines the keys.
+    /// Removes the values of some keys in the schemas of other releases, or quarantines the keys.
     pub(crate) async fn invalidate_beside(self: &Arc<Self>, keys: &[K]) -> Result<()> {
         let Some(far) = self.far.as_ref().filter(|_| !keys.is_empty()) else {
             return Ok(());
@@ -90,7 +90,7 @@ impl<K: CacheKey, V: Send + Sync + 'static> Inner<K, V> {
 
     /// Tells other processes about a change of some keys. One round trip.
     ///
-    /// A user who may not publish has no bus, which is logged once and is no error.
+    /// If the user may not publish, that is logged once and is not an error.
     pub(crate) async fn publish(
         &self,
         change: Change,

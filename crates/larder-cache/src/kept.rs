@@ -17,13 +17,13 @@ pub(crate) struct Kept<V> {
     pub(crate) tags: TagMarks,
     /// The version of the far entry, if there is one.
     pub(crate) version: Option<Version>,
-    /// When the copy ends, though the entry may not.
+    /// When the copy ends, even if the entry lives on.
     pub(crate) near_until: Timestamp,
-    /// A load failed, so nobody tries again before this.
+    /// After a failed load, nobody tries again before this.
     pub(crate) retry_at: Timestamp,
     /// The number of loads that failed in a row, at most 255.
     pub(crate) failures: u8,
-    /// It is served stale until `retry_at`, because a load failed.
+    /// The copy is served stale until `retry_at`, because a load failed.
     pub(crate) is_stale: bool,
 }
 
@@ -79,7 +79,7 @@ impl<V> Kept<V> {
         usual.max(self.retry_at).min(last)
     }
 
-    /// Returns it as the near tier holds it.
+    /// Wraps the copy for the near tier.
     pub(crate) fn hold(self, lifetime: &Lifetime) -> Held<Self> {
         Held {
             deadline: self.decide_at(lifetime),
@@ -87,7 +87,7 @@ impl<V> Kept<V> {
         }
     }
 
-    /// Ends its freshness. What is left is for a load that fails.
+    /// Ends its freshness. After that it is only for a load that fails.
     pub(crate) fn expire(&mut self, now: Timestamp) {
         self.times.expire(now);
         self.near_until = self.near_until.min(now);
@@ -208,7 +208,7 @@ impl<K: CacheKey, V: Send + Sync + 'static> Inner<K, V> {
         });
     }
 
-    /// Returns the pause after a load that failed after so many others, in microseconds.
+    /// Returns the pause after `failures` failed loads in a row, in microseconds.
     fn pause_after(&self, failures: u8) -> i64 {
         let doubled = self
             .retry_after
@@ -219,7 +219,7 @@ impl<K: CacheKey, V: Send + Sync + 'static> Inner<K, V> {
         pause - (pause as f64 * 0.25 * rand::random::<f64>()) as i64
     }
 
-    /// Keeps the copy of an entry for fallback alone, unless its key was changed since it was read.
+    /// Keeps the copy of an entry only as a fallback, unless its key was changed since it was read.
     pub(crate) fn keep_fallback(&self, key: &K, stored: &Stored<V>, reading: &Reading) {
         if !self.has_fallback() {
             return;
@@ -242,7 +242,7 @@ impl<K: CacheKey, V: Send + Sync + 'static> Inner<K, V> {
         self.fallback_kept.notify_waiters();
     }
 
-    /// Drops a near copy that the far store does not have any more.
+    /// Drops a near copy that is no longer in the far store.
     pub(crate) fn drop_fallback(&self, key: &K) {
         let now = self.clock.now();
         self.near.remove_if(key, |held| {

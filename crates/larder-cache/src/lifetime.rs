@@ -7,7 +7,7 @@ pub(crate) struct Times {
     pub(crate) loaded_at: Timestamp,
     /// How long its load took.
     pub(crate) load_micros: u32,
-    /// When a reader begins to refresh it in the background, if it is fresh then.
+    /// From then on a reader refreshes it in the background, if it is still fresh.
     pub(crate) refresh_at: Timestamp,
     /// After this, readers wait for a load.
     pub(crate) fresh_until: Timestamp,
@@ -28,7 +28,7 @@ pub(crate) struct Lifetime {
     pub(crate) refresh_after: Option<Ttl>,
     /// How long after its freshness a value may be served if a load fails.
     pub(crate) stale_if_error: Option<Ttl>,
-    /// How long it is cached that the source has no value.
+    /// How long to cache that the source has no value.
     pub(crate) negative: Option<Ttl>,
     /// How long a value stays fresh after it was last read.
     pub(crate) idle: Option<Ttl>,
@@ -49,7 +49,7 @@ pub(crate) enum State {
     Ended,
 }
 
-/// After this many times the mean, an early refresh is as good as impossible: 2 in a billion.
+/// After this many times the mean, an early refresh is practically impossible: 2 in a billion.
 const EARLY_SPAN: f64 = 20.0;
 
 impl Times {

@@ -25,7 +25,7 @@ impl<K: CacheKey, V: Send + Sync + 'static> Inner<K, V> {
         self.looked(key, read, &reading, keeps_near)
     }
 
-    /// Judges what was read of `key`, and keeps a near copy.
+    /// Evaluates a read of `key`, and keeps a near copy.
     pub(crate) fn looked(
         self: &Arc<Self>,
         key: &K,
@@ -54,7 +54,7 @@ impl<K: CacheKey, V: Send + Sync + 'static> Inner<K, V> {
         Look::Fresh(kept.value.is_some().then_some(kept))
     }
 
-    /// Keeps a near copy of what was read far, unless it was invalidated since, or a fresher one is
+    /// Keeps a near copy of a far read, unless the key was invalidated since, or a fresher copy is
     /// near.
     pub(crate) fn keep_read(&self, key: &K, stored: &Stored<V>, reading: &Reading) {
         if self.has_fresher(key, stored.times.loaded_at) {
@@ -72,7 +72,7 @@ impl<K: CacheKey, V: Send + Sync + 'static> Inner<K, V> {
         });
     }
 
-    /// Returns the near copy of a far entry, which ends by the near TTL after its read began.
+    /// Returns the near copy of a far entry, which ends at most the near TTL after its read began.
     pub(crate) fn copy_of(&self, stored: &Stored<V>, reading: &Reading) -> Kept<V> {
         let began = reading.began;
         let mut near_until = self.lifetime.near_until(began, rand::random());
@@ -100,14 +100,14 @@ impl<K: CacheKey, V: Send + Sync + 'static> Inner<K, V> {
         self.found(kept, Source::Stale)
     }
 
-    /// None if the copy says that the source has no value.
+    /// Returns None if the copy records that the source has no value.
     pub(crate) fn found(&self, kept: Kept<V>, source: Source) -> Option<Found<V>> {
         let age = self.clock.now().since(kept.times.loaded_at);
         Some(Found::new(kept.value?, source, age))
     }
 
-    /// Prolongs an entry that was read near, and in the background far too, if values end when
-    /// nobody reads them.
+    /// Prolongs an entry that was read near, and far in the background, if the cache has an idle
+    /// TTL.
     pub(crate) fn prolong(self: &Arc<Self>, key: &K, now: Timestamp) {
         let Some(idle) = self.lifetime.idle else {
             return;
@@ -128,7 +128,7 @@ impl<K: CacheKey, V: Send + Sync + 'static> Inner<K, V> {
         }
     }
 
-    /// Begins to prolong a far entry that was read. One round trip, for which nobody waits.
+    /// Begins to prolong a far entry that was read. One round trip in the background.
     pub(crate) fn prolong_far(self: &Arc<Self>, key: &K, times: Times, now: Timestamp) {
         if self.lifetime.idle.is_none() || self.far.is_none() {
             return;

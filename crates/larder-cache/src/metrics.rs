@@ -50,7 +50,7 @@ pub(crate) struct Metrics {
     value_bytes: Histogram,
 }
 
-/// A counter whose count is known in process too.
+/// A counter that can also be read in this process.
 pub(crate) struct Counted {
     metric: Counter,
     count: Striped,
@@ -200,7 +200,7 @@ pub fn describe_metrics() {
         ("larder_cache_loads_total", "Loads by outcome"),
         (
             "larder_write_behind_writes_total",
-            "Writes behind by outcome",
+            "Write-behind writes by outcome",
         ),
         (
             "larder_cache_refreshes_total",
@@ -216,7 +216,7 @@ pub fn describe_metrics() {
         ),
         (
             "larder_cache_far_skipped_total",
-            "Reads that went past a far store that keeps failing",
+            "Reads that skipped a far store that keeps failing",
         ),
         (
             "larder_cache_messages_total",
@@ -246,7 +246,7 @@ pub fn describe_metrics() {
         (
             "larder_cache_near_entries",
             Unit::Count,
-            "Near copies, those included whose deadline has passed",
+            "Near copies, including those whose deadline has passed",
         ),
         (
             "larder_cache_near_bytes",
@@ -271,12 +271,12 @@ pub fn describe_metrics() {
         (
             "larder_write_behind_waiting",
             Unit::Count,
-            "Writes behind that wait in the journal",
+            "Write-behind writes that wait in the journal",
         ),
         (
             "larder_write_behind_oldest_seconds",
             Unit::Seconds,
-            "Age of the oldest write behind that waits in the journal",
+            "Age of the oldest write-behind write that waits in the journal",
         ),
     ] {
         describe_gauge!(name, unit, text);

@@ -17,7 +17,7 @@ pub struct ReadOptions {
 }
 
 impl ReadOptions {
-    /// Makes the options of a usual read: near, then far, and only what is fresh.
+    /// Makes the options of a usual read: near, then far, only fresh values.
     pub const fn new() -> Self {
         Self {
             skips_near: false,
@@ -36,7 +36,7 @@ impl ReadOptions {
 
     /// Neither reads nor fills the far store, and takes no lease.
     ///
-    /// If the loader finds nothing, the far value is removed all the same, in the background.
+    /// If the loader finds nothing, the far value is removed nevertheless, in the background.
     pub const fn skip_far(mut self) -> Self {
         self.skips_far = true;
         self
@@ -45,22 +45,22 @@ impl ReadOptions {
     /// Accepts a value that is no longer fresh, within
     /// [`with_stale_if_error`](crate::CacheBuilder::with_stale_if_error).
     ///
-    /// A call with a loader begins a refresh in the background then.
+    /// A call with a loader then begins a refresh in the background.
     pub const fn allow_stale(mut self) -> Self {
         self.allows_stale = true;
         self
     }
 
-    /// Accepts only a value whose load begins after this call does.
+    /// Accepts only a value whose load begins after this call.
     ///
-    /// The value replaces what is cached. A call without a loader finds nothing.
+    /// The value replaces the cached one. A call without a loader finds nothing.
     pub const fn force_fresh(mut self) -> Self {
         self.forces_fresh = true;
         self
     }
 
-    /// Accepts what is cached, fresh or stale, if a forced load fails. One round trip more, unless it
-    /// is near.
+    /// Accepts the cached value, fresh or stale, if a forced load fails. One more round trip,
+    /// unless it is near.
     pub const fn fall_back_to_cached(mut self) -> Self {
         self.falls_back = true;
         self

@@ -15,10 +15,10 @@ use crate::remote::Change;
 use crate::spawn::spawn;
 use crate::tags::PendingTags;
 
-/// The most invalidations of keys that wait for the far store.
+/// The maximum number of invalidations of keys that wait for the far store.
 pub(crate) const MAX: usize = 10_000;
 
-/// The most of them that are tried together.
+/// The maximum number of them that are tried together.
 pub(crate) const BATCH: usize = 500;
 
 const FIRST_PAUSE: Duration = Duration::from_millis(100);
@@ -26,7 +26,7 @@ const LONGEST_PAUSE: Duration = Duration::from_secs(2);
 
 /// The invalidations that the far store has not confirmed, of keys or of tags.
 ///
-/// What they name is quarantined: this process reads nothing of it far until it has.
+/// Their keys and tags are quarantined: until then this process does not read them far.
 pub(crate) struct Pending<K> {
     waiting: Mutex<Waiting<K>>,
     count: AtomicUsize,
@@ -42,7 +42,7 @@ struct Waiting<K> {
 #[derive(Clone, Copy)]
 struct One {
     since: Timestamp,
-    /// It tells a later invalidation of the key from the one that was tried.
+    /// Distinguishes a later invalidation of the key from the one that was tried.
     turn: u64,
 }
 
@@ -68,7 +68,7 @@ impl<K: Clone + Eq + Hash> Pending<K> {
         self.count.load(Ordering::Relaxed)
     }
 
-    /// Adds an invalidation. False if too many wait already.
+    /// Adds an invalidation. Returns false if too many are waiting already.
     pub(crate) fn add(&self, key: &K, now: Timestamp) -> bool {
         let mut waiting = self.waiting.lock();
         waiting.turns += 1;
@@ -85,7 +85,7 @@ impl<K: Clone + Eq + Hash> Pending<K> {
         fits
     }
 
-    /// Returns the last turn, when an operation begins that may settle what waits.
+    /// Returns the last turn, when an operation begins that may settle waiting invalidations.
     pub(crate) fn turn(&self) -> u64 {
         self.waiting.lock().turns
     }
@@ -102,7 +102,7 @@ impl<K: Clone + Eq + Hash> Pending<K> {
         }
     }
 
-    /// Returns those that have waited longest for a try.
+    /// Returns those that have waited longest, to be tried.
     pub(crate) fn some(&self) -> Vec<(K, u64)> {
         let waiting = self.waiting.lock();
         let all = waiting.keys.iter();
@@ -115,7 +115,7 @@ impl<K: Clone + Eq + Hash> Pending<K> {
         some.map(|(key, turn)| (key.clone(), turn)).collect()
     }
 
-    /// Removes what was done, but for what was invalidated again meanwhile.
+    /// Removes those that are done, except keys that were invalidated again meanwhile.
     pub(crate) fn settle_all(&self, done: &[(K, u64)]) {
         let mut waiting = self.waiting.lock();
         for (key, turn) in done {
@@ -126,7 +126,7 @@ impl<K: Clone + Eq + Hash> Pending<K> {
         self.count.store(waiting.keys.len(), Ordering::Relaxed);
     }
 
-    /// Returns those that were done, and lets others be tried before those that have failed again.
+    /// Returns those that are done, and moves those that failed again behind the others.
     pub(crate) fn sort_out(&self, tried: Vec<(K, u64)>, results: Vec<Result<()>>) -> Vec<(K, u64)> {
         let mut done = Vec::with_capacity(tried.len());
         let mut waiting = self.waiting.lock();
@@ -178,14 +178,14 @@ impl<K: CacheKey, V: Send + Sync + 'static> Inner<K, V> {
 
     /// Removes the far value of `key` as soon as the store can be reached, since the source has none.
     ///
-    /// Half of the room is left for invalidations: anybody may ask for ids that do not exist.
+    /// Half of the room is left for invalidations: anybody may request ids that do not exist.
     pub(crate) fn remove_later(self: &Arc<Self>, key: &K) {
         if self.far.is_some() && self.pending.len() < MAX / 2 {
             self.quarantine([key.clone()]);
         }
     }
 
-    /// Begins the replay if something waits for it, as after the end of the runtime that ran it.
+    /// Begins the replay if any invalidation waits, as after the end of the runtime that ran it.
     pub(crate) fn replay_pending(self: &Arc<Self>) {
         if self.waiting() != 0
             && let Ok(runtime) = Handle::try_current()
@@ -201,7 +201,8 @@ impl<K: CacheKey, V: Send + Sync + 'static> Inner<K, V> {
         }
     }
 
-    /// Returns how many invalidations the far store has not confirmed, of keys and of tags.
+    /// Returns the number of invalidations that the far store has not confirmed, of keys and of
+    /// tags.
     pub(crate) fn waiting(&self) -> usize {
         self.pending.len() + self.pending_tags().map_or(0, PendingTags::len)
     }

@@ -17,7 +17,7 @@ tokio::task_local! {
     static CURRENT: Node;
 }
 
-/// Which loads wait for which others. It is empty unless a loader calls a cache.
+/// Which loads wait for which others. Empty unless a loader calls a cache.
 static WAITS: Mutex<Option<HashMap<Node, Vec<Node>>>> = Mutex::new(None);
 
 /// A load that waits for another. Dropping it ends the wait.
@@ -44,7 +44,7 @@ pub(crate) fn wait(of: Node) -> Option<Wait> {
     Some(Wait(Some((current, of))))
 }
 
-/// Notes that whoever waits for `from` waits for `of`: the load of a batch that has the key.
+/// Notes that everyone who waits for `from` waits for `of`: the load of a batch that has the key.
 pub(crate) fn link(from: Node, of: Node) -> Wait {
     let mut waits = WAITS.lock();
     let waits = waits.get_or_insert_default();

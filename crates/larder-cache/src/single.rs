@@ -18,7 +18,7 @@ impl KeyId for Only {
 
 /// Caches one value that has no key: settings, a list of features, a set of public keys.
 ///
-/// It promises what a [`Cache`] does. Clones are cheap and share everything.
+/// It has the same guarantees as a [`Cache`]. Clones are cheap and share everything.
 ///
 /// ```
 /// use std::convert::Infallible;
@@ -41,9 +41,9 @@ pub struct Cached<V> {
 }
 
 impl<V: Send + Sync + 'static> Cached<V> {
-    /// Begins a cache of one value that lives for `ttl`, under a `kind` of its own.
+    /// Begins to build a cache of one value that lives for `ttl`, under a `kind` of its own.
     ///
-    /// What it builds converts into a `Cached`.
+    /// The result of `build` converts into a `Cached`.
     pub fn builder(kind: Kind, ttl: Ttl) -> CacheBuilder<Only, V> {
         Cache::builder(kind, ttl).with_max_near_entries(1)
     }
@@ -61,7 +61,7 @@ impl<V: Send + Sync + 'static> Cached<V> {
     /// Returns the cached value or loads it, as [`Cache::get_or_load`] does.
     ///
     /// # Errors
-    /// As [`Cache::get_or_load`].
+    /// Those of [`Cache::get_or_load`].
     pub async fn get_or_load<F, Fut, E>(&self, load: F) -> Result<Arc<V>, LoadError<E>>
     where
         F: FnOnce() -> Fut,
@@ -74,7 +74,7 @@ impl<V: Send + Sync + 'static> Cached<V> {
     /// Does the same with other options, as [`Cache::find_or_load_with`] does.
     ///
     /// # Errors
-    /// As [`Cache::get_or_load`].
+    /// Those of [`Cache::get_or_load`].
     pub async fn find_or_load_with<F, Fut, L, E>(
         &self,
         options: ReadOptions,
@@ -89,11 +89,11 @@ impl<V: Send + Sync + 'static> Cached<V> {
         self.cache.find_or_load_with(&Only, options, load).await
     }
 
-    /// Does the same with a loader that knows the value that it replaces, as
+    /// Does the same with a loader that gets the value that it replaces, as
     /// [`Cache::refresh_or_load`] does.
     ///
     /// # Errors
-    /// As [`Cache::get_or_load`].
+    /// Those of [`Cache::get_or_load`].
     pub async fn refresh_or_load<F, Fut, L, E>(&self, load: F) -> Result<Found<V>, LoadError<E>>
     where
         F: FnOnce(LoadContext<V>) -> Fut,
@@ -107,7 +107,7 @@ impl<V: Send + Sync + 'static> Cached<V> {
     /// Stores a value, as [`Cache::insert`] does.
     ///
     /// # Errors
-    /// As [`Cache::insert`].
+    /// Those of [`Cache::insert`].
     pub async fn insert(&self, value: impl Into<Arc<V>>) -> Result<()> {
         self.cache.insert(Only, value).await
     }
@@ -115,7 +115,7 @@ impl<V: Send + Sync + 'static> Cached<V> {
     /// Removes the value, as [`Cache::remove`] does.
     ///
     /// # Errors
-    /// As [`Cache::remove`].
+    /// Those of [`Cache::remove`].
     pub async fn remove(&self) -> Result<()> {
         self.cache.remove(&Only).await
     }
@@ -123,7 +123,7 @@ impl<V: Send + Sync + 'static> Cached<V> {
     /// Ends the freshness of the value, as [`Cache::expire`] does.
     ///
     /// # Errors
-    /// As [`Cache::remove`].
+    /// Those of [`Cache::remove`].
     pub async fn expire(&self) -> Result<()> {
         self.cache.expire(&Only).await
     }

@@ -1,6 +1,6 @@
-//! Spans of what takes time: of rounds to the far store, named as Sentry's cache module has them, and of loads.
+//! Spans of slow work: of round trips to the far store, named as in Sentry's cache module, and of loads.
 //!
-//! All are at debug level, and none names a key or a value. A near hit opens none.
+//! All are at debug level, and contain no key and no value. A near hit opens none.
 
 use std::hash::{BuildHasher, RandomState};
 use std::sync::OnceLock;
@@ -17,7 +17,7 @@ pub(crate) struct Spans {
 }
 
 impl Spans {
-    /// A read of the far store.
+    /// Makes the span of a read of the far store.
     pub(crate) fn get<'a>(self, keys: impl IntoIterator<Item = &'a Key>) -> Span {
         let span = debug_span!(
             "cache.get",
@@ -29,7 +29,7 @@ impl Spans {
         self.name(span, keys)
     }
 
-    /// A write to the far store.
+    /// Makes the span of a write to the far store.
     pub(crate) fn put(self, key: &Key, bytes: usize) -> Span {
         let span = debug_span!(
             "cache.put",
@@ -40,7 +40,7 @@ impl Spans {
         self.name(span, [key])
     }
 
-    /// A removal from the far store.
+    /// Makes the span of a removal from the far store.
     pub(crate) fn remove<'a>(self, keys: impl IntoIterator<Item = &'a Key>) -> Span {
         let span = debug_span!(
             "cache.remove",
@@ -59,7 +59,7 @@ impl Spans {
     }
 }
 
-/// Notes in the span of a read how many bytes were found. None is a miss.
+/// Records in the span of a read how many bytes were found. None is a miss.
 pub(crate) fn found(span: &Span, bytes: Option<usize>) {
     span.record("cache.hit", bytes.is_some());
     if let Some(bytes) = bytes {
@@ -67,7 +67,7 @@ pub(crate) fn found(span: &Span, bytes: Option<usize>) {
     }
 }
 
-/// Returns a hash of a key, under a secret of the process: nobody finds the key by trying.
+/// Returns a hash of a key, under a secret of the process: nobody can find the key by trying.
 fn hash(key: &Key) -> String {
     static SECRET: OnceLock<RandomState> = OnceLock::new();
     let secret = SECRET.get_or_init(RandomState::new);

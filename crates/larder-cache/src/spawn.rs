@@ -7,7 +7,7 @@ use tracing::Instrument;
 
 /// A task of any type.
 ///
-/// Boxed, the runtime's part of a task is compiled once, and not again for each type of value.
+/// Boxed, so that the runtime's part of a task is compiled once, and not for each type of value.
 type Task = Pin<Box<dyn Future<Output = ()> + Send>>;
 
 /// Spawns a task that outlives the call that began it.

@@ -1,8 +1,8 @@
 use std::cell::Cell;
 use std::sync::atomic::{AtomicU64, AtomicUsize, Ordering};
 
-/// The number of copies of each counter, so that threads that hit at once do not wait for a line of
-/// memory.
+/// The number of copies of each counter, so that threads with hits at the same time do not contend
+/// for a cache line.
 const STRIPES: usize = 16;
 
 /// Counts of a cache in this process since it was built.
@@ -21,7 +21,7 @@ pub struct Stats {
     pub failed_loads: u64,
     /// Reads that were answered with a value that was no longer fresh.
     pub stale: u64,
-    /// Near copies, those included whose deadline has passed.
+    /// Near copies, including those whose deadline has passed.
     pub near_entries: u64,
     /// The weight of all near copies: their number, if the near tier is bounded by entries.
     pub near_weight: u64,
@@ -32,7 +32,7 @@ pub struct Stats {
 }
 
 impl Stats {
-    /// Returns the part of reads that a tier answered, from 0 to 1, or None before the first read.
+    /// Returns the share of reads that a tier answered, from 0 to 1, or None before the first read.
     pub fn hit_ratio(&self) -> Option<f64> {
         let hits = self.near_hits + self.far_hits;
         let reads = hits + self.misses;
@@ -44,7 +44,7 @@ impl Stats {
 #[derive(Default)]
 pub(crate) struct Striped([Line; STRIPES]);
 
-/// Two lines of memory, because processors fetch them in pairs.
+/// Two cache lines, because processors fetch them in pairs.
 #[derive(Default)]
 #[repr(align(128))]
 struct Line(AtomicU64);

@@ -5,14 +5,14 @@ use larder_layer::StoreTimeout;
 use larder_store::{Key, Result};
 use tokio::sync::{RwLock, RwLockReadGuard, RwLockWriteGuard};
 
-/// The number of locks. More of them only make waits for another key rarer.
+/// The number of locks. More of them only make waiting for another key rarer.
 const LOCKS: usize = 256;
 
 /// Keeps an insert or a removal from overtaking the write of an older loaded value.
 ///
-/// A write of a loaded value that has begun ends before the change reaches the store; one that
-/// has not begun sees that its load is too old. Keys share locks, so a change may wait for the
-/// write of another key, for at most the far timeout.
+/// If a write of a loaded value has begun, it ends before the change reaches the store; if not, it
+/// finds that its load is too old. Keys share locks, so a change may wait for the write of another
+/// key, for at most the far timeout.
 pub(crate) struct WriteLocks {
     locks: Box<[RwLock<()>]>,
     hasher: RandomState,

@@ -22,11 +22,11 @@ use crate::{Cache, CacheKey, Loaded};
 /// [`source`](std::error::Error::source).
 #[non_exhaustive]
 pub enum WriteError<E> {
-    /// The source returned this error. The value is not cached any more, since the write may have
-    /// been carried out all the same.
+    /// The source returned this error. The value is no longer cached, since the write may have been
+    /// carried out nevertheless.
     Source(E),
-    /// The source was written, and the cache could not be changed everywhere. This process does
-    /// not read the older value, and goes on trying to remove it.
+    /// The source was written, but the cache could not be changed everywhere. This process does not
+    /// read the older value, and goes on trying to remove it.
     Cache(Error),
 }
 
@@ -103,7 +103,7 @@ impl<K: CacheKey, V: Send + Sync + 'static> Cache<K, V> {
     }
 }
 
-/// The state of the cache before a write of the source.
+/// The state of the cache before a write to the source.
 struct Begun {
     generation: Generation,
     reading: Option<Reading>,
@@ -145,7 +145,7 @@ impl<K: CacheKey, V: Send + Sync + 'static> Inner<K, V> {
         }
     }
 
-    /// Caches what was written, unless the key was changed since. Returns whether it did.
+    /// Caches the written value, unless the key was changed since. Returns whether it did.
     async fn store_written(
         &self,
         key: &K,
@@ -224,7 +224,7 @@ impl<K: CacheKey, V: Send + Sync + 'static> Inner<K, V> {
 }
 
 impl<E> WriteError<E> {
-    /// Returns the error of the source, or None if it is one of the cache.
+    /// Returns the error of the source, or None for an error of the cache.
     pub fn source_error(&self) -> Option<&E> {
         match self {
             Self::Source(error) => Some(error),
@@ -237,7 +237,7 @@ impl<E> fmt::Display for WriteError<E> {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         f.write_str(match self {
             Self::Source(_) => "write: the source failed",
-            Self::Cache(_) => "write: the source was written, and the cache could not be changed",
+            Self::Cache(_) => "write: the source was written, but the cache could not be changed",
         })
     }
 }

@@ -18,7 +18,7 @@ impl Error {
         Self::Usage(text.into())
     }
 
-    /// Adds what was done before, so that what is destroyed is counted also if the rest fails.
+    /// Adds the earlier progress, so that destructive work is counted even if the rest fails.
     pub(crate) fn after(self, count: u64, what: &str) -> Self {
         match count {
             0 => self,

@@ -1,6 +1,6 @@
 use std::io::{BufRead, Write};
 
-/// Where a command writes, and where it reads an answer.
+/// The streams that a command writes to and reads from.
 pub struct Io<'a> {
     /// The standard output.
     pub out: &'a mut dyn Write,

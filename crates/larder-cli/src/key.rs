@@ -9,10 +9,10 @@ use percent_encoding::percent_decode_str;
 use crate::error::{Error, Result};
 use crate::target::Target;
 
-/// Returns a key as the namespace of the target, which is `prefix`, has it. Other text stays as it is.
+/// Returns a key as in the namespace of the target, which is `prefix`. Other text is unchanged.
 ///
 /// # Errors
-/// If the key is of another namespace.
+/// If the key is in another namespace.
 pub(crate) fn within<'a>(prefix: &str, text: &'a str) -> Result<&'a str> {
     if prefix.is_empty() {
         return Ok(text);
@@ -29,7 +29,8 @@ pub(crate) fn within<'a>(prefix: &str, text: &'a str) -> Result<&'a str> {
     }
 }
 
-/// Returns what names a record in the namespace `prefix`: a whole key of one of `kinds`, or an id as it is.
+/// Returns the name of a record in the namespace `prefix`: a whole key of one of `kinds`, or an id as it
+/// is.
 pub(crate) fn named<'a>(prefix: &str, text: &'a str, kinds: &[Kind]) -> Result<&'a str> {
     match Key::parse(text, kinds) {
         Ok(_) => within(prefix, text),
@@ -37,10 +38,10 @@ pub(crate) fn named<'a>(prefix: &str, text: &'a str, kinds: &[Kind]) -> Result<&
     }
 }
 
-/// Returns what the ids of several keys begin with, by the key of the number 0 among them.
+/// Returns the common beginning of the ids of several keys, given the key of the number 0.
 ///
 /// # Errors
-/// If the name is so long that ids are hashed: they have nothing in common then.
+/// If the name is so long that ids are hashed: then they have nothing in common.
 pub(crate) fn start_of(first: &Key) -> Result<&str> {
     larder_ops::records::start_of(first).ok_or_else(|| {
         Error::usage("the name is so long that keys are hashed: only the app can name them")
@@ -80,12 +81,12 @@ impl KeyId for RawId {
 }
 
 impl CacheKey {
-    /// Takes a key apart, which may repeat the namespace of the target.
+    /// Parses a key, which may repeat the namespace of the target.
     pub(crate) fn of(target: &Target, text: &str) -> Result<Self> {
         Self::parse(within(&target.prefix, text)?)
     }
 
-    /// Takes a key such as `film:{v0:7}` or `prod:app:film:{v0:7}` apart.
+    /// Parses a key such as `film:{v0:7}` or `prod:app:film:{v0:7}`.
     pub(crate) fn parse(text: &str) -> Result<Self> {
         let form = || {
             Error::usage(

@@ -10,10 +10,10 @@ use crate::args::Options;
 use crate::error::{Error, Result};
 use crate::io::Io;
 
-/// The longest text of a cell, in characters.
+/// The maximum length of a cell's text, in characters.
 const WIDEST: usize = 120;
 
-/// What a list does not show.
+/// The part that a list omits.
 #[derive(Default)]
 pub(crate) struct Rest {
     /// The names of records that cannot be read.
@@ -22,7 +22,7 @@ pub(crate) struct Rest {
     pub(crate) cut_at: Option<usize>,
 }
 
-/// Writes what a command found.
+/// Writes the result of a command.
 pub(crate) struct Output<'a, 'io> {
     io: &'a mut Io<'io>,
     is_json: bool,
@@ -46,7 +46,7 @@ impl<'a, 'io> Output<'a, 'io> {
         self.is_json
     }
 
-    /// Returns whether nothing is asked.
+    /// Returns whether confirmations are skipped.
     pub(crate) fn is_sure(&self) -> bool {
         self.is_sure
     }
@@ -84,7 +84,7 @@ impl<'a, 'io> Output<'a, 'io> {
         Ok(())
     }
 
-    /// Writes rows, and behind them what the list does not show.
+    /// Writes rows, and after them what the list omits.
     pub(crate) fn listing(
         &mut self,
         columns: &[&str],
@@ -113,17 +113,17 @@ impl<'a, 'io> Output<'a, 'io> {
         }
     }
 
-    /// Says how keys of an app in a namespace are found, if nothing was found without one.
+    /// Explains how to find keys in a namespace, if nothing was found without one.
     pub(crate) fn hint_at_namespace(&mut self, is_empty: bool) -> Result<()> {
         match is_empty && !self.has_namespace {
             true => self.line(
-                "If the app has a namespace, such as prod:app, give it by --namespace; `larder scan` shows it.",
+                "If the app has a namespace, such as prod:app, pass it with --namespace; `larder scan` shows it.",
             ),
             false => Ok(()),
         }
     }
 
-    /// Writes named values: one a line, or as an object.
+    /// Writes named values: one per line, or as an object.
     pub(crate) fn fields(&mut self, fields: Vec<(&str, Value)>) -> Result<()> {
         if self.is_json {
             let fields = fields.into_iter();
@@ -143,7 +143,7 @@ impl<'a, 'io> Output<'a, 'io> {
         Ok(())
     }
 
-    /// Writes a line for people. Nothing in JSON.
+    /// Writes a line for people. Writes nothing in JSON.
     pub(crate) fn line(&mut self, line: &str) -> Result<()> {
         if !self.is_json {
             writeln!(self.io.out, "{line}")?;
@@ -151,7 +151,7 @@ impl<'a, 'io> Output<'a, 'io> {
         Ok(())
     }
 
-    /// Writes how many things were done: a sentence with what they are, or `{"done": count}`.
+    /// Writes the number of changed things: in a sentence, or as `{"done": count}`.
     pub(crate) fn done(&mut self, count: u64, one: &str, many: &str) -> Result<()> {
         self.either(&json!({ "done": count }), &of(count, one, many))
     }
@@ -164,9 +164,9 @@ impl<'a, 'io> Output<'a, 'io> {
         }
     }
 
-    /// Says what would be destroyed, and asks whether it may be. Always true with `--yes`.
+    /// Shows what would be destroyed, and asks for confirmation. Always true with `--yes`.
     ///
-    /// After a no it has said that nothing was done.
+    /// After a no it reports that nothing was done.
     pub(crate) fn confirm(&mut self, what: &str) -> Result<bool> {
         if self.is_sure {
             return Ok(true);
@@ -218,7 +218,7 @@ impl<'a, 'io> Output<'a, 'io> {
     }
 }
 
-/// Writes the signs in JSON as numbers that a terminal could take for more than signs.
+/// Escapes the characters in JSON that a terminal could interpret.
 fn harmless(json: &str) -> String {
     let mut harmless = String::with_capacity(json.len());
     for sign in json.chars() {
@@ -234,16 +234,16 @@ fn harmless(json: &str) -> String {
     harmless
 }
 
-/// Makes an object of a row, with the columns as names.
+/// Makes an object from a row, with the columns as names.
 pub(crate) fn object(columns: &[&str], row: Vec<Value>) -> Value {
     let names = columns.iter().map(|name| name.replace(' ', "_"));
     Value::Object(names.zip(row).collect())
 }
 
-/// Makes objects of rows and of what the list does not show.
+/// Makes objects from rows and from what the list omits.
 ///
-/// These are `{"queue": …, "unreadable": true}` for each record that cannot be read, and `{"more": true, "limit": …}`
-/// at the end of a list that was cut.
+/// These are `{"queue": …, "unreadable": true}` for each record that cannot be read, and `{"more": true, "limit":
+/// …}` at the end of a list that was cut.
 pub(crate) fn objects(columns: &[&str], rows: Vec<Vec<Value>>, rest: &Rest) -> Vec<Value> {
     let first = columns.first().copied().unwrap_or_default();
     let unreadable = rest.unreadable.iter();
@@ -255,7 +255,7 @@ pub(crate) fn objects(columns: &[&str], rows: Vec<Vec<Value>>, rest: &Rest) -> V
     rows.chain(unreadable).chain(more).collect()
 }
 
-/// Writes a value into a cell: nothing in it moves the cursor, or is endless.
+/// Writes a value into a cell: nothing in it moves the cursor, or is too long.
 fn cell(value: &Value) -> String {
     match value {
         Value::Null => "-".to_owned(),

@@ -10,7 +10,7 @@ use crate::target::Target;
 
 pub(crate) use records::id_of;
 
-/// Returns the keys of the records of type `R` whose ids begin with `id`, `limit` at most.
+/// Returns the keys of at most `limit` records of type `R` whose ids begin with `id`.
 pub(crate) async fn records<R: Record>(
     target: &Target,
     output: &mut Output<'_, '_>,
@@ -31,14 +31,14 @@ pub(crate) async fn records<R: Record>(
 /// The records that are stored under keys.
 pub(crate) struct Found {
     pub(crate) readable: Vec<(Key, Inspection)>,
-    /// The keys under which another client has stored something else.
+    /// The keys that hold data of another client.
     pub(crate) unreadable: Vec<Key>,
     /// The limit that cut the list, if it did.
     cut_at: Option<usize>,
 }
 
 impl Found {
-    /// Returns what a list of these does not show.
+    /// Returns what a list of these omits.
     pub(crate) fn rest(&self) -> Rest {
         let ids = self.unreadable.iter().map(id_of);
         Rest {
@@ -48,7 +48,7 @@ impl Found {
     }
 }
 
-/// Lists and shows the records of type `R`, `limit` at most.
+/// Lists and shows at most `limit` records of type `R`.
 pub(crate) async fn list<R: Record>(
     target: &Target,
     output: &mut Output<'_, '_>,
@@ -62,7 +62,7 @@ pub(crate) async fn list<R: Record>(
 
 /// Shows the records of type `R` that exist under `keys`.
 ///
-/// A key of another client does not stop it. A store that fails does.
+/// Data of another client does not stop it, but a store that fails does.
 pub(crate) async fn inspect<R: Record>(target: &Target, keys: &[Key]) -> Result<Found> {
     let mut found = Found {
         readable: Vec::new(),
@@ -81,7 +81,8 @@ pub(crate) async fn inspect<R: Record>(target: &Target, keys: &[Key]) -> Result<
     Ok(found)
 }
 
-/// Removes records, and returns how many there were. An error says how many were removed before it.
+/// Removes records, and returns how many there were. An error includes how many were removed before
+/// it.
 pub(crate) async fn remove<R: Record>(
     target: &Target,
     keys: &[Key],

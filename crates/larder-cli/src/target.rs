@@ -11,8 +11,8 @@ use larder::{Namespace, Prefixed, Store};
 use crate::args::Options;
 use crate::error::{Error, Result};
 
-/// How long an operation waits unless the URL says it. A person waits longer than a visitor, and looks when a server
-/// is slow.
+/// How long an operation waits unless the URL sets it. A person waits longer than a visitor, and uses the tool
+/// when a server is slow.
 const PATIENCE: Duration = Duration::from_secs(2);
 
 /// The store that a command works on.
@@ -25,7 +25,7 @@ pub(crate) struct Target {
 }
 
 impl Target {
-    /// Connects to the store that `url`, the options or the environment name.
+    /// Connects to the store that `url`, the options or the environment names.
     pub(crate) async fn open(options: &Options, url: Option<&str>) -> Result<Self> {
         let url = match url.or(options.url.as_deref()) {
             Some(url) => url.to_owned(),

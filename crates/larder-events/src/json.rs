@@ -10,14 +10,15 @@ use serde::de::DeserializeOwned;
 /// Writes an event.
 ///
 /// # Errors
-/// [`ErrorKind::Invalid`] if it has no form in JSON, and [`ErrorKind::TooLarge`] past `max` bytes.
+/// [`ErrorKind::Invalid`] if it cannot be written as JSON, and [`ErrorKind::TooLarge`] past `max`
+/// bytes.
 pub(crate) fn encode<T: Serialize>(
     operation: &'static str,
     event: &T,
     max: usize,
 ) -> Result<Bytes> {
     let bytes = serde_json::to_vec(event).map_err(|error| {
-        let text = "the event has no form in JSON: a map needs keys that are text";
+        let text = "the event cannot be written as JSON: a map needs keys that are text";
         Error::new(operation, ErrorKind::Invalid, text).with_source(error)
     })?;
     if bytes.len() <= max {
@@ -30,7 +31,8 @@ pub(crate) fn encode<T: Serialize>(
 
 /// Reads an event. None if the bytes are not one of this type.
 ///
-/// An event for which the type's own code panics is not one: it must not end those who read the next.
+/// If the type's own code panics on an event, that is treated the same: the next event must still
+/// be read.
 pub(crate) fn decode<T: DeserializeOwned>(bytes: &[u8]) -> Option<T> {
     catch_unwind(AssertUnwindSafe(|| serde_json::from_slice(bytes).ok())).ok()?
 }

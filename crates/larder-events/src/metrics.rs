@@ -1,4 +1,4 @@
-//! The names of the metrics of topics and logs. None of them shows an id or an event.
+//! The names of the metrics of topics and logs. None contains an id or an event.
 
 use metrics::{Unit, describe_counter};
 
@@ -7,11 +7,11 @@ pub fn describe_metrics() {
     let counters = [
         (
             "larder_topic_gaps_total",
-            "Gaps that subscribers of an id were told of",
+            "Gaps that were reported to subscribers of an id",
         ),
         (
             "larder_topic_lagged_total",
-            "Events for which a subscriber was too slow",
+            "Events that a subscriber missed because it was too slow",
         ),
         (
             "larder_topic_undecodable_total",
@@ -19,7 +19,7 @@ pub fn describe_metrics() {
         ),
         (
             "larder_topic_unannounced_total",
-            "Messages that are in the history and were not sent on the bus",
+            "Messages that are in the history but were not sent on the bus",
         ),
         (
             "larder_log_deliveries_total",

@@ -6,17 +6,17 @@ use serde::ser::{self, Serialize};
 
 /// Returns whether two values are the same to serde: one as written, one as read back.
 ///
-/// Both must make the same calls to a serializer, down to the width of a number and to whether an
-/// option is there. The order of a list or a map does not count: a set that was read back has
-/// another. A value that refuses to be serialized is not the same as any other.
+/// Both must make the same calls to a serializer, down to the width of a number and the presence of an
+/// option. The order of a list or a map does not count, because a set that was read back may have
+/// another. A value that cannot be serialized equals no other.
 ///
-/// `human_readable` says which form serde asks of types that have two, such as addresses.
+/// `human_readable` selects the form of types that have two in serde, such as addresses.
 pub fn same_to_serde<V: Serialize + ?Sized>(written: &V, read: &V, human_readable: bool) -> bool {
     let written = digest(written, human_readable);
     written.is_some() && written == digest(read, human_readable)
 }
 
-/// Hashes the calls that `value` makes to a serializer. None if it refuses to be serialized.
+/// Hashes the calls that `value` makes to a serializer. None if it cannot be serialized.
 fn digest<V: Serialize + ?Sized>(value: &V, human_readable: bool) -> Option<u64> {
     value.serialize(Digest { human_readable }).ok()
 }
@@ -27,7 +27,7 @@ struct Digest {
     human_readable: bool,
 }
 
-/// The kind of a serializer call, which tells `None` from `()`, for example.
+/// The kind of a serializer call, which distinguishes `None` from `()`, for example.
 #[derive(Clone, Copy, Hash)]
 enum Call {
     Bool,
@@ -334,7 +334,8 @@ macro_rules! named {
 
 named!(SerializeStruct, SerializeStructVariant);
 
-/// The error of a value that cannot be serialized, without its text, which may hold parts of the value.
+/// The error of a value that cannot be serialized, without its text, which may contain parts of the
+/// value.
 #[derive(Debug)]
 struct Refused;
 
@@ -346,7 +347,7 @@ impl ser::Error for Refused {
 
 impl Display for Refused {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        f.write_str("the value refuses to be serialized")
+        f.write_str("the value cannot be serialized")
     }
 }
 

@@ -6,14 +6,14 @@ use std::time::Duration;
 use larder_store::Error;
 use tokio::time::Instant;
 
-/// How long a store must not fail before it counts as recovered.
+/// How long a store must be free of failures before it counts as recovered.
 ///
-/// A store of which a part fails, such as one shard, would fill the log otherwise.
+/// Otherwise a store that fails in part, such as in one shard, would fill the log.
 const QUIET: Duration = Duration::from_secs(5);
 
 /// Logs once when a store starts to fail, and once when it recovers.
 ///
-/// It has recovered once it answers, and has not failed for five seconds. Clones share what was logged.
+/// It has recovered once it answers, and has not failed for five seconds. Clones share their state.
 /// Reporting a success costs one relaxed load.
 #[derive(Clone)]
 pub struct StoreHealth {
@@ -24,12 +24,12 @@ pub struct StoreHealth {
 struct State {
     is_failing: AtomicBool,
     began: Instant,
-    /// When the store failed last, in milliseconds since then.
+    /// When the store failed last, in milliseconds since the start.
     last_failure: AtomicU64,
 }
 
 impl StoreHealth {
-    /// Makes a log for the store that `user` uses, such as `sessions` or `rate limit 'pages'`.
+    /// Makes a log for the store used by `user`, such as `sessions` or `rate limit 'pages'`.
     pub fn new(user: impl Into<Arc<str>>) -> Self {
         Self {
             user: user.into(),

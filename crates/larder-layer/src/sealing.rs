@@ -3,24 +3,24 @@ use std::sync::Arc;
 
 use chacha20poly1305::{AeadInOut, KeyInit, XChaCha20Poly1305, XNonce};
 
-/// The bytes of a key.
+/// The length of a key, in bytes.
 const KEY: usize = 32;
 const NONCE: usize = 24;
 const TAG: usize = 16;
 
-/// In front of a sealed value: the number of its key, and the nonce.
+/// The bytes in front of a sealed value: the number of its key, and the nonce.
 const HEADER: usize = 1 + NONCE;
 
-/// The keys that seal stored values. The `with_sealing` of a layer takes them.
+/// The keys that seal stored values, for `with_sealing` of a layer.
 ///
 /// A sealed value is encrypted and authenticated with XChaCha20-Poly1305, together with its context:
-/// its key, and for a cached value also its lifetime and its tags. So somebody who may write to the
-/// store can read no value, change none, and move none to another key or time; they can still delete
-/// values, and put back an earlier one of the same key until it ends. The length of a value stays
+/// its key, and for a cached value also its lifetime and its tags. So an attacker who can write to the
+/// store cannot read or change a value, or move one to another key or time, but can still delete
+/// values, and restore an earlier value of the same key until it ends. The length of a value stays
 /// visible.
 ///
 /// To rotate keys without misses, first add the new key everywhere [as an additional
-/// one](Self::with_additional), then make it the one that seals, then remove the old one after the
+/// one](Self::with_additional), then make it the one that seals, and remove the old one after the
 /// longest lifetime of a value. `Debug` shows the numbers of the keys.
 #[derive(Clone)]
 pub struct SealingKeys {
@@ -29,7 +29,7 @@ pub struct SealingKeys {
 }
 
 impl SealingKeys {
-    /// Makes keys of one, which is called `number` in stored values.
+    /// Makes a set with one key, whose `number` is stored in values.
     ///
     /// `key` is 32 secret, random bytes.
     pub fn new(number: u8, key: [u8; KEY]) -> Self {
@@ -54,7 +54,7 @@ impl SealingKeys {
             .find_map(|(known, key)| (*known == number).then_some(key))
     }
 
-    /// The bytes that a sealed value is longer by.
+    /// The number of bytes that sealing adds to a value.
     pub const OVERHEAD: usize = HEADER + TAG;
 
     /// Seals the bytes of `value` behind `from`, bound to `context`.
@@ -77,7 +77,7 @@ impl SealingKeys {
         Some(())
     }
 
-    /// Opens what was sealed with this context.
+    /// Opens a value that was sealed with this context.
     ///
     /// # Errors
     /// [`OpenFailure`], which says whether the key is unknown or the bytes are not as they were sealed.

@@ -7,7 +7,7 @@ use larder_store::{
     Delete, DeleteOutcome, Entry, Error, ErrorKind, Key, Put, PutOutcome, Result, Store,
 };
 
-/// Waits for a store no longer than a layer declares.
+/// Waits for a store no longer than a layer allows.
 ///
 /// It needs no timer if the answer is ready at once, or if the store enforces a deadline that is short
 /// enough.
@@ -26,7 +26,7 @@ impl StoreTimeout {
         }
     }
 
-    /// Returns the longest that [`run`](Self::run) waits.
+    /// Returns the maximum time that [`run`](Self::run) waits.
     pub fn limit(&self) -> Duration {
         self.limit
     }
@@ -34,7 +34,7 @@ impl StoreTimeout {
     /// Reads a key. At most one round trip, and no allocation if the answer is ready at once.
     ///
     /// # Errors
-    /// As [`run`](Self::run).
+    /// Those of [`run`](Self::run).
     pub async fn get(&self, store: &dyn Store, key: &Key) -> Result<Option<Entry>> {
         match store.get_now(key) {
             Poll::Ready(answer) => answer,
@@ -45,7 +45,7 @@ impl StoreTimeout {
     /// Writes a value at the cost of [`get`](Self::get). Returns whether its condition was met.
     ///
     /// # Errors
-    /// As [`run`](Self::run).
+    /// Those of [`run`](Self::run).
     pub async fn put(&self, store: &dyn Store, put: &Put) -> Result<PutOutcome> {
         match store.put_now(put) {
             Poll::Ready(answer) => answer,
@@ -56,7 +56,7 @@ impl StoreTimeout {
     /// Removes a value at the cost of [`get`](Self::get). Returns whether there was one.
     ///
     /// # Errors
-    /// As [`run`](Self::run).
+    /// Those of [`run`](Self::run).
     pub async fn delete(&self, store: &dyn Store, delete: &Delete) -> Result<DeleteOutcome> {
         match store.delete_now(delete) {
             Poll::Ready(answer) => answer,

@@ -7,7 +7,7 @@ use syn::{
     Block, Error, Expr, FnArg, Ident, ItemFn, Pat, PatType, Receiver, Result, Signature, Type,
 };
 
-/// Reads the function of an attribute that is called `attribute` in its errors.
+/// Reads the function of an attribute; errors call the attribute `attribute`.
 pub(crate) fn read_function(function: TokenStream, attribute: &str) -> Result<ItemFn> {
     let function: ItemFn = syn::parse2(function).map_err(|error| {
         let advice = format!("#[{attribute}] goes on an async function or method with a body");
@@ -173,7 +173,7 @@ fn name(argument: &PatType) -> Option<Ident> {
     }
 }
 
-/// Returns whether `tokens` name a variable, in a text such as `"{name}"` too.
+/// Returns whether `tokens` mention a variable, including in a text such as `"{name}"`.
 fn mentions(tokens: TokenStream, name: &Ident) -> bool {
     tokens.into_iter().any(|token| match token {
         TokenTree::Ident(ident) => ident == *name,
@@ -183,7 +183,7 @@ fn mentions(tokens: TokenStream, name: &Ident) -> bool {
     })
 }
 
-/// Takes `mut` away from references, which the load copies under the same name: the body has its own.
+/// Removes `mut` from references, which the load copies under the same name: the body has its own.
 pub(crate) fn without_mut(signature: &mut Signature) {
     for argument in &mut signature.inputs {
         if let FnArg::Typed(argument) = argument
@@ -194,7 +194,7 @@ pub(crate) fn without_mut(signature: &mut Signature) {
     }
 }
 
-/// Refuses a type that a copy cannot be declared with.
+/// Refuses a type with which a copy cannot be declared.
 fn refuse_unnamed(ty: &Type) -> Result<()> {
     match ty {
         Type::Paren(inner) => refuse_unnamed(&inner.elem),
@@ -207,7 +207,7 @@ fn refuse_unnamed(ty: &Type) -> Result<()> {
     }
 }
 
-/// Refuses a type that holds a reference, which no copy of it would outlive.
+/// Refuses a type that contains a reference, which a copy would outlive.
 fn refuse_references(ty: &Type) -> Result<()> {
     struct Find(Option<Span>);
     impl<'ast> Visit<'ast> for Find {

@@ -7,7 +7,7 @@ use syn::{Block, Error, Expr, ExprCall, ExprMethodCall, ExprPath, Ident, Item, M
 
 use crate::arguments::this;
 
-/// Refuses a body that calls `name`, the function that it is the body of.
+/// Refuses a body that calls its own function, `name`.
 pub(crate) fn refuse_recursion(body: &Block, name: &Ident, is_method: bool) -> Result<()> {
     let mut calls = Calls {
         name,
@@ -82,14 +82,14 @@ pub(crate) fn rename_self(body: &mut Block) -> Result<bool> {
         None => Ok(rename.found),
         Some(span) => Err(Error::new(
             span,
-            "the load has a copy of `self`, which a text cannot name: write `{}` and `self` behind it",
+            "the load uses a copy of `self`, which a format string cannot name: write `{}` and pass `self` as an argument",
         )),
     }
 }
 
 struct Rename {
     found: bool,
-    /// Where a text names it.
+    /// The text that mentions it.
     in_text: Option<Span>,
 }
 

@@ -13,10 +13,10 @@ use proc_macro::TokenStream;
 use proc_macro2::TokenStream as Tokens;
 use quote::quote;
 
-/// Caches what an async function or method returns.
+/// Caches the return value of an async function or method.
 ///
-/// The body becomes the loader of [`get_or_load`]: it runs on a miss, once for all callers of a
-/// key. Callers get a shared value, and an error that also says what else may fail:
+/// The body becomes the loader of [`get_or_load`]: it runs on a miss, once for all callers of a key. Callers get a
+/// shared value, and an error that also covers the other failures of a load:
 ///
 /// | the body returns | callers get | cached |
 /// |---|---|---|
@@ -25,8 +25,8 @@ use quote::quote;
 /// | `Result<Option<V>, E>` | `Result<Option<Arc<V>>, LoadError<E>>` | the same |
 /// | `V` | `Result<Arc<V>, LoadError<Infallible>>` | always |
 ///
-/// A type whose name ends in `Result` counts as one, so `io::Result<V>` does. In place of `V` the
-/// body may return [`Loaded<V>`], which chooses how long the value is kept.
+/// A type whose name ends in `Result` counts as one, for example `io::Result<V>`. Instead of `V` the body may
+/// return [`Loaded<V>`], which chooses how long the value is kept.
 ///
 /// # Options
 /// - `cache = EXPR`, required: the cache, such as `self.films`.
@@ -35,16 +35,16 @@ use quote::quote;
 /// - `tags = EXPR`: the tags of each value, such as `["films", &format!("film {id}")]`.
 /// - `cache_none`: caches `None` too. The values of the cache are then of type `Option<V>`.
 ///
-/// A near hit evaluates `cache` and `key`, and nothing else.
+/// A near hit evaluates only `cache` and `key`.
 ///
 /// # Arguments
-/// The load runs in a task of its own, so that no caller cancels it. So what the body borrows is
-/// copied on a miss: `self` and each argument that is a reference are cloned with [`ToOwned`], and
-/// must be cheap to clone, as an `Arc` is. An argument of another type is moved.
+/// The load runs in a task of its own, so that no caller cancels it. So everything that the body borrows is copied
+/// on a miss: `self` and each argument that is a reference are cloned with [`ToOwned`], and must be cheap to
+/// clone, like an `Arc`. An argument of another type is moved.
 ///
 /// # Recursion
-/// A function that calls itself does not compile: its load would wait for a load of its own. One that
-/// asks for its own key in a roundabout way gets [`LoadError::Recursive`] at once.
+/// A function that calls itself does not compile: its load would wait for a load of its own. If it requests its
+/// own key indirectly, it gets [`LoadError::Recursive`] at once.
 ///
 /// # Example
 /// ```
@@ -102,21 +102,21 @@ pub fn cached(options: TokenStream, function: TokenStream) -> TokenStream {
 
 /// Removes a cached value once an async function or method has changed its source.
 ///
-/// The body runs first; then the value is removed, whatever the body returned: a write that failed
-/// may have reached the source all the same. A caller that goes away in between, or a body that
-/// panics, does not prevent it: the near copy is removed at once, the far one by a task.
+/// The body runs first; then the value is removed, whatever the body returned: a write that failed may have
+/// reached the source nevertheless. If the caller is dropped in between, or the body panics, the value is still
+/// removed: the near copy at once, the far one by a task.
 ///
 /// It takes one round trip if the cache has a far store. Several attributes remove several values.
 ///
 /// # Options
 /// - `cache = EXPR`, required: the cache, such as `self.films`.
 /// - `key = EXPR`: the key. Default: the argument, or a tuple of the arguments, without `self`.
-/// - `tags = EXPR`: removes every value with one of these tags, in all caches of the store. Then no
-///   key is removed unless `key` names it.
-/// - `log_errors`: logs an error of the far store, and returns what the body did.
+/// - `tags = EXPR`: removes every value with one of these tags, in all caches of the store. Then a key is removed
+///   only if `key` names it.
+/// - `log_errors`: logs an error of the far store, and returns the result of the body.
 ///
 /// # Errors
-/// Of the body. If it succeeded, those of the far store, which must convert into the function's
+/// Those of the body. If it succeeded, those of the far store, which must convert into the function's
 /// error by `From<larder_store::Error>`. A function that returns no `Result` needs `log_errors`.
 ///
 /// # Example
@@ -147,13 +147,13 @@ pub fn invalidates(options: TokenStream, function: TokenStream) -> TokenStream {
     )
 }
 
-/// Is [`macro@cached`] for users of the facade `larder`, which exports it as `larder::macros::cached`.
+/// [`macro@cached`] for users of the facade `larder`, which exports it as `larder::macros::cached`.
 #[proc_macro_attribute]
 pub fn cached_by_larder(options: TokenStream, function: TokenStream) -> TokenStream {
     expand(cached::expand, options, function, quote!(::larder::cache))
 }
 
-/// Is [`macro@invalidates`] for users of the facade, which exports it as `larder::macros::invalidates`.
+/// [`macro@invalidates`] for users of the facade, which exports it as `larder::macros::invalidates`.
 #[proc_macro_attribute]
 pub fn invalidates_by_larder(options: TokenStream, function: TokenStream) -> TokenStream {
     expand(

@@ -8,7 +8,7 @@ pub(crate) struct Options {
     given: Vec<Given>,
 }
 
-/// An option as it was written: `name` or `name = value`.
+/// An option as written: `name` or `name = value`.
 struct Given {
     name: Ident,
     value: Option<Expr>,
@@ -62,7 +62,7 @@ impl Options {
         Ok(Some(value))
     }
 
-    /// Returns whether an option was given that has no value.
+    /// Returns whether an option without a value was given.
     pub(crate) fn flag(&self, name: &str) -> Result<bool> {
         match self.find(name) {
             Some(Given {

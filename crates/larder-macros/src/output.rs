@@ -6,20 +6,20 @@ use syn::{
     Error, GenericArgument, Ident, PathArguments, PathSegment, Result, ReturnType, Signature, Type,
 };
 
-/// What the body of a cached function returns, and what its callers get.
+/// The return type of a cached function's body, and of the function itself.
 pub(crate) struct Output {
     /// The type of the body.
     pub(crate) body: Type,
     /// The return type of the function.
     pub(crate) callers: TokenStream,
-    /// The function that turns what the body returns into a `Result<V, E>` for the loader.
+    /// The function that turns the body's return value into a `Result<V, E>` for the loader.
     pub(crate) shape: Ident,
     /// Whether callers may get `None`.
     pub(crate) is_optional: bool,
 }
 
 impl Output {
-    /// Reads the return type. `cache_none` says that an `Option` is a value like any other.
+    /// Reads the return type. `cache_none` means that an `Option` is a value like any other.
     pub(crate) fn read(
         signature: &Signature,
         cache_none: bool,

@@ -1,4 +1,4 @@
-//! The errors of the attributes, which all say what to do.
+//! The errors of the attributes, each of which says how to fix the problem.
 
 use proc_macro2::TokenStream;
 use quote::quote;

@@ -48,7 +48,7 @@ impl MokaStoreBuilder {
     /// Limits the cache space to `bytes`. The default is [`DEFAULT_MAX_CACHE_BYTES`].
     ///
     /// All evictable values share it. An entry counts with the length of its key, the length of its
-    /// value, and [`ENTRY_OVERHEAD`](crate::ENTRY_OVERHEAD). A larger entry than the whole space is
+    /// value, and [`ENTRY_OVERHEAD`](crate::ENTRY_OVERHEAD). An entry larger than the whole space is
     /// refused with [`ErrorKind::TooLarge`](larder_store::ErrorKind::TooLarge); at 0 every entry is.
     pub fn with_max_cache_bytes(mut self, bytes: u64) -> Self {
         self.max_cache_bytes = bytes;
@@ -103,8 +103,8 @@ impl MokaStoreBuilder {
     /// Limits the subscriptions of the bus to `number`. The default is
     /// [`DEFAULT_MAX_SUBSCRIPTIONS`].
     ///
-    /// A subscription counts once for each of its channels and topics. One that would exceed the
-    /// maximum is refused with [`Refusal::Full`](larder_store::Refusal::Full).
+    /// A subscription counts once for each of its channels and topics. A subscription that would exceed
+    /// the maximum is refused with [`Refusal::Full`](larder_store::Refusal::Full).
     pub fn with_max_subscriptions(mut self, number: usize) -> Self {
         self.max_subscriptions = number;
         self
@@ -113,8 +113,7 @@ impl MokaStoreBuilder {
     /// Limits the tasks that wait for a record at the same time. The default is
     /// [`DEFAULT_MAX_WAITERS`].
     ///
-    /// One that would exceed the maximum is refused with
-    /// [`Refusal::Full`](larder_store::Refusal::Full).
+    /// Any further waiter is refused with [`Refusal::Full`](larder_store::Refusal::Full).
     pub fn with_max_waiters(mut self, number: usize) -> Self {
         self.max_waiters = number;
         self

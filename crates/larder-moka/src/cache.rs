@@ -19,7 +19,7 @@ pub const ENTRY_OVERHEAD: u64 = 512;
 /// The number of locks that writers share: enough that two keys seldom collide.
 const STRIPES: usize = 128;
 
-/// The evictable values. Reads take no lock, and writers of one key take turns.
+/// The evictable values. Reads take no lock, and writers of one key run one at a time.
 ///
 /// moka gets no TTL: the deadline is stored beside the value and compared with the store's clock. The
 /// policy is LRU. moka's default refuses fresh entries while it is full of hot ones, and the next
@@ -195,7 +195,7 @@ impl CacheSpace {
         self.cache.run_pending_tasks();
     }
 
-    /// Returns the bytes of all entries, by the measure of the capacity.
+    /// Returns the bytes of all entries, as the capacity counts them.
     pub(crate) fn bytes_held(&self) -> u64 {
         let weights = self.cache.iter();
         weights

@@ -2,7 +2,7 @@
 
 use std::collections::BTreeMap;
 
-/// The reason why something cannot be known, such as a command that the user may not run.
+/// Why a fact is unknown, for example because the user may not run a command.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub(crate) struct Missing(pub(crate) String);
 

@@ -1,4 +1,4 @@
-//! The records of other crates, for tools: they are listed, shown and removed.
+//! The records of other crates, for tools: lists, shows and removes them.
 
 use std::collections::BTreeMap;
 use std::collections::btree_map::Entry;
@@ -12,7 +12,7 @@ use larder_store::scan::{MAX_PAGE, Scan};
 use larder_store::{Key, KeyId, Result, Timestamp};
 use tokio::time::sleep;
 
-/// The records that one round trip shows or removes.
+/// The number of records that one round trip shows or removes.
 const TOGETHER: usize = 100;
 
 /// The records that a listing found.
@@ -25,13 +25,13 @@ pub struct Listed {
     pub has_more: bool,
 }
 
-/// Lists the keys of records of type `R` whose ids begin with `id`, `limit` at most.
+/// Lists the keys of at most `limit` records of type `R` whose ids begin with `id`.
 ///
-/// The id is as it stands in a key. A record in several parts is listed once. After each page of the listing
+/// The id is as written in a key. A record in several parts is listed once. After each page of the listing
 /// it pauses for as long as the page took, and calls `progress` with the keys that the page added.
 ///
 /// # Errors
-/// Those of the store. What `progress` was called with is there all the same.
+/// Those of the store. `progress` has been called with the keys that were found before.
 ///
 /// # Cancellation
 /// A dropped call has no effect.
@@ -70,7 +70,7 @@ pub async fn list<R: Record>(
     })
 }
 
-/// Returns the part of a key inside of its braces.
+/// Returns the part of a key inside its braces.
 pub fn id_of(key: &Key) -> &str {
     let text = key.as_str();
     let inside = text
@@ -85,9 +85,9 @@ pub fn key_of<R: Record>(text: &str, id: impl KeyId) -> Key {
     whole.unwrap_or_else(|_| Key::new(R::KIND, id))
 }
 
-/// Returns what the ids of several keys begin with, by the key of the number 0 among them.
+/// Returns the common beginning of the ids of several keys, given the key of the number 0 among them.
 ///
-/// None if the ids are hashed, because the name is so long: they have nothing in common then.
+/// None if the ids are hashed, because the name is so long: then they have nothing in common.
 pub fn start_of(first: &Key) -> Option<&str> {
     let start = id_of(first).strip_suffix('0');
     start.filter(|start| !start.contains('#'))
@@ -95,7 +95,7 @@ pub fn start_of(first: &Key) -> Option<&str> {
 
 /// Shows the records that exist, a hundred in a round trip.
 ///
-/// Each has a result of its own: what another client wrote under such a key may not be a record.
+/// Each has a result of its own: data of another client under such a key may not be a record.
 pub async fn inspect<R: Record>(
     programs: &dyn Programs,
     keys: &[Key],
@@ -119,7 +119,8 @@ pub async fn inspect<R: Record>(
 /// It calls `progress` with the number so far.
 ///
 /// # Errors
-/// Those of the store. What was removed before stays removed, and `progress` was called with its number.
+/// Those of the store. Records that were removed before stay removed, and `progress` was called with their
+/// number.
 pub async fn remove<R: Record>(
     programs: &dyn Programs,
     keys: &[Key],
@@ -184,7 +185,7 @@ pub async fn number_of<R: Record>(programs: &dyn Programs, key: &Key, name: &str
     number.unwrap_or(0)
 }
 
-/// Removes a record whole, and wakes those who wait for it.
+/// Removes a whole record, and wakes its waiters.
 ///
 /// Returns whether there was one.
 ///

@@ -1,6 +1,6 @@
-//! Text of others, made harmless for people to read.
+//! Text from others, made harmless for people to read.
 
-/// Escapes everything that a terminal or a browser could take for more than a sign.
+/// Escapes every character that a terminal or a browser could interpret.
 ///
 /// Control characters, and those that turn the direction of text, are written as `\n` or `\u{202e}`.
 pub fn escape(text: &str) -> String {
@@ -14,7 +14,7 @@ pub fn escape(text: &str) -> String {
     escaped
 }
 
-/// Escapes bytes that may be no text, as [`escape`] does.
+/// Escapes bytes that may not be text, as [`escape`] does.
 pub fn escape_bytes(bytes: &[u8]) -> String {
     let chunks = bytes.utf8_chunks().map(|chunk| {
         let invalid = chunk.invalid().iter();
@@ -24,7 +24,7 @@ pub fn escape_bytes(bytes: &[u8]) -> String {
     chunks.collect()
 }
 
-/// Cuts text that is longer than `widest` characters, and says how long it was.
+/// Shortens text that is longer than `widest` characters, and adds how long it was.
 pub fn shorten(text: &str, widest: usize) -> String {
     let length = text.chars().count();
     if length <= widest {
@@ -34,7 +34,7 @@ pub fn shorten(text: &str, widest: usize) -> String {
     format!("{start}… ({length} characters)")
 }
 
-/// Writes a number and what is counted, in the form that fits: `1 job`, `2 jobs`.
+/// Writes a number with the singular or plural of what is counted: `1 job`, `2 jobs`.
 pub fn of(number: u64, one: &str, many: &str) -> String {
     format!("{number} {}", if number == 1 { one } else { many })
 }

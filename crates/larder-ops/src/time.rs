@@ -11,7 +11,7 @@ pub fn now() -> Timestamp {
     Timestamp::from_micros(i64::try_from(micros).unwrap_or(i64::MAX))
 }
 
-/// Writes how long it is until a time, or `ended`.
+/// Writes the time until a moment, or `ended`.
 pub fn until(time: Timestamp) -> String {
     // Another client may have written any time.
     match time.as_micros().saturating_sub(now().as_micros()) {
@@ -20,7 +20,7 @@ pub fn until(time: Timestamp) -> String {
     }
 }
 
-/// Writes how long ago a time was.
+/// Writes the time since a moment.
 pub fn ago(time: Timestamp) -> String {
     let past = now().as_micros().saturating_sub(time.as_micros()).max(0);
     format!("{} ago", span(Duration::from_micros(past.unsigned_abs())))

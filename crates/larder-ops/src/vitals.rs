@@ -1,4 +1,4 @@
-//! What a server does right now, for a live view.
+//! The current state of a server, for a live view.
 
 use std::time::{Duration, Instant};
 
@@ -7,7 +7,7 @@ use larder_store::{Error, ErrorKind, Refusal, Result};
 
 use crate::fields::{Fields, Missing};
 
-/// What a server does right now, by `INFO`.
+/// The current state of a server, by `INFO`.
 #[derive(Clone, Copy, Debug, PartialEq)]
 #[non_exhaustive]
 pub struct Vitals {
@@ -17,7 +17,7 @@ pub struct Vitals {
     pub operations_per_second: u64,
     /// The memory in use, in bytes.
     pub used_memory: u64,
-    /// The limit of the memory, in bytes. 0 means that there is none.
+    /// The limit of the memory, in bytes. 0 means no limit.
     pub max_memory: u64,
     /// The number of connections.
     pub clients: u64,

@@ -1,4 +1,4 @@
-//! The stored form of a job: its name, headers and payload in a frame that shows damage.
+//! The stored form of a job: its name, headers and payload in a frame that reveals damage.
 //!
 //! Inside the envelope of larder: a version, the name, the number of headers, each header, and the payload.
 //! Each text has its length in front, in two bytes.
@@ -28,7 +28,7 @@ pub(crate) struct Body {
     pub(crate) payload: Bytes,
 }
 
-/// Why a payload is not the job that was asked for.
+/// Why a payload cannot be read as the requested job.
 ///
 /// It never shows the payload.
 #[derive(Clone, Debug, PartialEq, Eq)]
@@ -38,12 +38,12 @@ pub enum PayloadError {
     Damaged,
     /// The job has another name.
     OtherName {
-        /// The name of the type that was asked for.
+        /// The name of the requested type.
         expected: &'static str,
     },
     /// The payload cannot be read as the type.
     Undecodable {
-        /// The type that was asked for.
+        /// The requested type.
         expected: &'static str,
     },
 }

@@ -8,8 +8,8 @@ use crate::{Job, JobId};
 
 /// A job that was taken, under a lease.
 ///
-/// Whoever holds it settles it by its [`receipt`](Self::receipt). If the lease ends before that, the job is
-/// given to somebody else. Dropping a delivery changes nothing.
+/// The holder settles it by its [`receipt`](Self::receipt). If the lease ends before that, another worker
+/// can take the job. Dropping a delivery changes nothing.
 #[derive(Clone)]
 pub struct Delivery {
     pub(crate) receipt: Receipt,
@@ -40,7 +40,7 @@ impl Receipt {
         &self.id
     }
 
-    /// Returns the fence: what the job writes to can refuse a lower one.
+    /// Returns the fence. The system that the job writes to can refuse a lower one.
     pub fn fence(&self) -> i64 {
         self.fence
     }
@@ -52,7 +52,7 @@ impl Delivery {
         &self.receipt.id
     }
 
-    /// Returns what the holder settles the job with.
+    /// Returns the receipt, which settles the job.
     pub fn receipt(&self) -> &Receipt {
         &self.receipt
     }
@@ -62,7 +62,7 @@ impl Delivery {
         self.body.as_ref().map_or("", |body| &body.name)
     }
 
-    /// Returns the number of this attempt, from 1. A released one is not counted.
+    /// Returns the number of this attempt, from 1. Released attempts are not counted.
     pub fn attempt(&self) -> u32 {
         self.attempt
     }
@@ -94,7 +94,7 @@ impl Delivery {
     ///
     /// # Errors
     /// [`PayloadError`] if the job has another name or the payload cannot be read as a `J`. Reject such a
-    /// job, or let it be retried where a newer version may know it.
+    /// job, or let it be retried if a newer version of the app may be able to read it.
     pub fn job<J: Job>(&self) -> Result<J, PayloadError> {
         match &self.body {
             Ok(body) => body.job(),
@@ -107,7 +107,7 @@ impl Delivery {
         self.enqueued_at
     }
 
-    /// Returns from when on this attempt could be made, by the store's clock.
+    /// Returns the time from which this attempt was possible, by the store's clock.
     pub fn due_at(&self) -> Timestamp {
         self.due_at
     }
@@ -119,8 +119,8 @@ impl Delivery {
 
     /// Returns when the lease ends, by the store's clock. Extending it does not change this value.
     ///
-    /// The holder measures the time from before its request by its own monotonic clock, and takes the lease
-    /// for lost after `lease_ends - taken_at`.
+    /// The holder measures the time by its own monotonic clock, from before its request, and considers the
+    /// lease lost after `lease_ends - taken_at`.
     pub fn lease_ends(&self) -> Timestamp {
         self.lease_ends
     }

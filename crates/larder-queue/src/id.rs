@@ -5,13 +5,13 @@ use base64::Engine;
 use base64::engine::general_purpose::URL_SAFE_NO_PAD;
 use larder_store::{Error, ErrorKind, Result};
 
-/// The longest id of a job, in bytes: 128.
+/// The maximum length of a job's id, in bytes: 128.
 pub const MAX_JOB_ID: usize = 128;
 
-/// The id of a job, which is enqueued once.
+/// The id of a job. A queue accepts each id once.
 ///
-/// A random one has 128 bits. One of your own says what the job is for, such as `invoice-2026-11`: the
-/// queue then takes it once, for as long as the job lives and its
+/// A random id has 128 bits. An id of your own names the purpose of the job, such as
+/// `invoice-2026-11`: the queue then accepts it only once, for as long as the job lives and its
 /// [retention](crate::Queue::with_retention) afterwards.
 #[derive(Clone, PartialEq, Eq, Hash, PartialOrd, Ord)]
 pub struct JobId(Arc<str>);
@@ -43,7 +43,7 @@ impl JobId {
         &self.0
     }
 
-    /// An id that the record holds.
+    /// Makes an id that is in the record.
     pub(crate) fn known(id: Arc<str>) -> Self {
         Self(id)
     }

@@ -1,4 +1,4 @@
-//! The metrics of a queue. None of them names a job's id or payload.
+//! The metrics of a queue. None contains a job's id or payload.
 
 use std::collections::HashMap;
 use std::sync::{Arc, Mutex, PoisonError};
@@ -32,7 +32,7 @@ pub(crate) struct Metrics {
     oldest: Gauge,
 }
 
-/// How many jobs are in a state, and where that is counted.
+/// The gauge of a state, and the number of jobs in it.
 type Depth = (Gauge, fn(&Counts) -> u64);
 
 /// The metrics of the jobs of one name.
@@ -48,7 +48,7 @@ pub(crate) struct JobMetrics {
 }
 
 impl Metrics {
-    /// The metrics of a partition, of which a queue has one unless it is spread over several.
+    /// The metrics of a partition. A queue has one, unless it is partitioned.
     pub(crate) fn new(queue: &str, partition: u16) -> Self {
         describe_metrics();
         let (queue, partition): (Arc<str>, _) = (queue.into(), partition.to_string());
@@ -89,7 +89,7 @@ impl Metrics {
         metrics.lateness.record(late);
     }
 
-    /// Shows how many jobs there are, and for how long the oldest has been due.
+    /// Records how many jobs there are, and how long the oldest has been due.
     pub(crate) fn observe(&self, counts: &Counts) {
         for (gauge, count) in &self.depth {
             gauge.set(count(counts) as f64);
@@ -145,15 +145,15 @@ pub fn describe_metrics() {
         ("larder_queue_failed_total", "Attempts that failed"),
         (
             "larder_queue_dead_total",
-            "Jobs that became dead letters as their attempt failed",
+            "Jobs that became dead letters when their attempt failed",
         ),
         (
             "larder_queue_released_total",
-            "Jobs that were put off or given back, uncounted",
+            "Jobs that were snoozed or released, uncounted",
         ),
         (
             "larder_queue_lost_leases_total",
-            "Attempts whose lease had passed on when they ended",
+            "Attempts whose lease was lost when they ended",
         ),
         (
             "larder_queue_unreadable_total",

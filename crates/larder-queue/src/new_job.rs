@@ -7,16 +7,16 @@ use larder_store::{Error, ErrorKind, Result, Ttl};
 use crate::body::{self, Headers};
 use crate::{Job, JobId};
 
-/// The longest delay of a job: ten years.
+/// The maximum delay of a job: ten years.
 pub const MAX_DELAY: Duration = Duration::from_secs(10 * 365 * 86_400);
 
-/// The longest group and unique key, in bytes.
+/// The maximum length of a group and of a unique key, in bytes.
 const MAX_KEY: usize = 256;
 
-/// A job on its way into a queue, with its options.
+/// A job to be enqueued, with its options.
 ///
-/// A reference to a [`Job`] turns into one without options. What is out of bounds is an error of the
-/// enqueue.
+/// A reference to a [`Job`] converts into one without options. An option that is out of bounds is an error
+/// when the job is enqueued.
 ///
 /// ```
 /// # use std::time::Duration;
@@ -52,15 +52,15 @@ pub(crate) type ErrorText = &'static str;
 /// When a job may be taken.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub(crate) enum Due {
-    /// So many microseconds after the enqueue, by the store's clock.
+    /// This many microseconds after the enqueue, by the store's clock.
     In(i64),
     /// At this time, in microseconds.
     At(i64),
 }
 
-/// The priority of a job. All waiting jobs of a class go before those of the next.
+/// The priority of a job. All waiting jobs of a priority are taken before those of the next.
 ///
-/// A class that never runs empty starves those below it: give those a queue of their own.
+/// A priority that never runs empty starves those below it: use a separate queue for those.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq, PartialOrd, Ord, Hash)]
 pub enum Priority {
     /// Before all others.
@@ -74,14 +74,14 @@ pub enum Priority {
     Low,
 }
 
-/// How long a unique key belongs to its job.
+/// How long a job owns its unique key.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub enum Until {
     /// Until the job is done, dead or cancelled.
     Done,
     /// Until the job is first taken: another one can be enqueued while this one runs.
     Started,
-    /// For this time from the enqueue on, whatever becomes of the job.
+    /// For this time after the enqueue, whatever happens to the job.
     Ttl(Ttl),
 }
 
@@ -119,15 +119,15 @@ impl NewJob {
 
     /// Sets the id. The default is random.
     ///
-    /// Send the same request again after [`ErrorKind::MayHaveRun`]: the answer is then
-    /// [`Duplicate`](crate::Enqueued::Duplicate) with this id if the first one was carried out.
+    /// Send the same request again after [`ErrorKind::MayHaveRun`]: if the first one was carried out, the
+    /// answer is [`Duplicate`](crate::Enqueued::Duplicate) with this id.
     #[must_use]
     pub fn id(mut self, id: JobId) -> Self {
         self.id = id;
         self
     }
 
-    /// Hides the job for so long after the enqueue. At most [`MAX_DELAY`].
+    /// Hides the job for this long after the enqueue. At most [`MAX_DELAY`].
     #[must_use]
     pub fn delay(mut self, delay: Duration) -> Self {
         self.due = Due::In(micros(delay));
@@ -136,7 +136,7 @@ impl NewJob {
 
     /// Hides the job until `time`, which is compared with the store's clock.
     ///
-    /// A time that has passed is now. It is before the year 2100.
+    /// A time in the past means now. The latest time is just before the year 2100.
     #[must_use]
     pub fn at(mut self, time: SystemTime) -> Self {
         let since = time.duration_since(UNIX_EPOCH).unwrap_or_default();
@@ -151,7 +151,7 @@ impl NewJob {
         self
     }
 
-    /// Adds nothing while another job has this key. The key is 1 to 256 bytes.
+    /// Adds nothing while another job owns this key. The key is 1 to 256 bytes.
     #[must_use]
     pub fn unique(mut self, key: &str, until: Until) -> Self {
         self.unique = Some((key.into(), until));
@@ -161,9 +161,9 @@ impl NewJob {
 
     /// Runs the job once nothing has been enqueued under this key for `quiet`.
     ///
-    /// While the first job of the key waits, another one replaces its payload, headers and name, and
-    /// begins its delay anew; the answer is then [`Duplicate`](crate::Enqueued::Duplicate) with the id of
-    /// the first. Once that one is taken, the next is new. The key is 1 to 256 bytes.
+    /// While the first job of the key waits, each further job replaces its payload, headers and name, and
+    /// restarts its delay; the answer is then [`Duplicate`](crate::Enqueued::Duplicate) with the id of the
+    /// first. Once that job has been taken, the next one is new. The key is 1 to 256 bytes.
     #[must_use]
     pub fn debounce(mut self, key: &str, quiet: Duration) -> Self {
         self.unique = Some((key.into(), Until::Started));
@@ -173,8 +173,8 @@ impl NewJob {
 
     /// Puts the job into a group, such as a tenant. The group is 1 to 256 bytes.
     ///
-    /// Groups of one priority take turns, a job each, so a flood of one does not hold up the others. A job
-    /// without a group is a group of its own. See
+    /// Groups of one priority take turns, one job each, so a flood in one does not hold up the others. A
+    /// job without a group is a group of its own. See
     /// [`with_max_running_per_group`](crate::Queue::with_max_running_per_group) and
     /// [`with_ordered_groups`](crate::Queue::with_ordered_groups).
     #[must_use]
@@ -183,14 +183,14 @@ impl NewJob {
         self
     }
 
-    /// Adds a header, such as `traceparent`. Headers count towards the largest payload.
+    /// Adds a header, such as `traceparent`. Headers count towards the maximum payload.
     #[must_use]
     pub fn header(mut self, name: &str, value: &str) -> Self {
         self.headers.insert(name.into(), value.into());
         self
     }
 
-    /// Returns the id under which it will be enqueued.
+    /// Returns the id under which the job will be enqueued.
     pub fn job_id(&self) -> &JobId {
         &self.id
     }
@@ -224,7 +224,7 @@ impl<J: Job> From<&J> for NewJob {
 
 const MAX_DELAY_US: i64 = MAX_DELAY.as_micros() as i64;
 
-/// The year 2100: what is due later does not fit beside the other bands of the record.
+/// The year 2100: later due times would overlap the next band of the record.
 const LATEST_US: i64 = 4_102_444_800_000_000;
 
 pub(crate) fn micros(duration: Duration) -> i64 {

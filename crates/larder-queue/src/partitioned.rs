@@ -13,29 +13,29 @@ use crate::{Delivery, Enqueued, NewJob, Queue, Receipt, Settled, Verdict};
 
 /// A queue that is spread over partitions, for more jobs than one shard of a cluster can take.
 ///
-/// Each partition is a [`Queue`] under a key of its own. A job goes to the partition of its unique key, or of
-/// its group, or of its id. So what is unique, in turn or in order is so within its partition, which all jobs
-/// of the key or the group share; priorities, limits and rates hold for each partition on its own. Jobs that have
-/// both go by their keys, and are in turn or in order with those of their group in the same partition alone.
+/// Each partition is a [`Queue`] under a key of its own. A job goes to the partition of its unique key, or else
+/// of its group, or else of its id. Uniqueness, turns and order therefore hold within a partition, which all jobs
+/// of a key or a group share; priorities, limits and rates apply to each partition separately. A job with both a
+/// key and a group goes by its key, and takes turns only with those of its group in the same partition.
 ///
-/// Partitions have a number, and keep their jobs when there are more or fewer of them. When there is one more,
-/// some `1 / (n + 1)` of the keys and groups belong to it, and what waits of them elsewhere is not known there:
-/// until that has run, such a key is not unique and such a group not in order. To have fewer, stop enqueueing to
-/// those that go, and let workers run them empty.
+/// Partitions are numbered, and keep their jobs if you change the number of partitions. If you add one, about `1
+/// / (n + 1)` of the keys and groups move to it, without their jobs that wait elsewhere: until those have run,
+/// such a key may not be unique and such a group not in order. To remove some, stop enqueueing to them, and let
+/// workers empty them.
 ///
-/// Run a worker on each of the [`queues`](Self::queues), or take jobs from all of them here.
+/// Run a worker on each of the [`queues`](Self::queues), or take jobs from all of them with `dequeue`.
 #[derive(Clone, Debug)]
 pub struct Partitioned {
     queues: Arc<[Queue]>,
-    /// Where the next dequeue begins.
+    /// The partition at which the next dequeue begins.
     turn: Arc<AtomicUsize>,
 }
 
 impl Partitioned {
-    /// The queue called `name`, on `store`, in so many partitions.
+    /// Makes the queue `name` on `store`, with this many partitions.
     ///
     /// # Errors
-    /// As [`Queue::new`] gives them.
+    /// Those of [`Queue::new`].
     pub fn new(store: Arc<dyn Store>, name: &str, partitions: NonZeroU16) -> Result<Self> {
         let queue = |number: u16| Queue::partition(store.clone(), name, number);
         let queues: Result<Arc<[_]>> = (0..partitions.get()).map(queue).collect();
@@ -45,7 +45,7 @@ impl Partitioned {
         })
     }
 
-    /// Sets up each partition, by the `with_` methods of [`Queue`].
+    /// Configures each partition, by the `with_` methods of [`Queue`].
     #[must_use]
     pub fn with(self, setting: impl Fn(Queue) -> Queue) -> Self {
         let queues = self.queues.iter().cloned().map(setting).collect();
@@ -60,12 +60,12 @@ impl Partitioned {
     /// Returns the partition that a delivery came from, to settle it there.
     ///
     /// # Errors
-    /// [`ErrorKind::Invalid`] if the receipt is of a queue with more partitions.
+    /// [`ErrorKind::Invalid`] if the receipt is from a queue with more partitions.
     pub fn queue_of(&self, receipt: &Receipt) -> Result<&Queue> {
         self.queues
             .get(usize::from(receipt.partition))
             .ok_or_else(|| {
-                let text = "the receipt is of a queue with more partitions: settle it there";
+                let text = "the receipt is from a queue with more partitions: settle it there";
                 Error::new("settle", ErrorKind::Invalid, text)
             })
     }
@@ -83,7 +83,7 @@ impl Partitioned {
     /// Adds a job to its partition. One round trip.
     ///
     /// # Errors
-    /// As [`Queue::enqueue`] gives them.
+    /// Those of [`Queue::enqueue`].
     ///
     /// # Cancellation
     /// The job may or may not have been added.
@@ -97,7 +97,7 @@ impl Partitioned {
     /// Jobs of one partition keep their order.
     ///
     /// # Errors
-    /// Of each, as [`Queue::enqueue`] gives them.
+    /// Each result has those of [`Queue::enqueue`].
     ///
     /// # Cancellation
     /// Each of them may or may not have been added.
@@ -127,15 +127,15 @@ impl Partitioned {
         results.into_iter().map(|(_, result)| result).collect()
     }
 
-    /// Takes at most `n` jobs, from one partition after the other until there are as many.
+    /// Takes at most `n` jobs, from one partition after the other.
     ///
-    /// It takes one round trip for each partition that it looks at. The next call begins with the next one.
+    /// It takes one round trip for each partition that it visits. The next call begins with the next partition.
     ///
     /// # Errors
-    /// The first that a partition gives, as [`Queue::dequeue`] does, if no other one has a job.
+    /// The first error of a partition, as for [`Queue::dequeue`], if no other partition has a job.
     ///
     /// # Panics
-    /// Outside of a tokio runtime.
+    /// Outside a tokio runtime.
     ///
     /// # Cancellation
     /// Jobs that were already taken from a partition are taken again when their leases end.
@@ -159,18 +159,18 @@ impl Partitioned {
         }
     }
 
-    /// Takes at most `n` jobs of one partition, and waits `within` at most until one has any.
+    /// Takes at most `n` jobs of one partition, and waits at most `within` until one has any.
     ///
-    /// It waits at all partitions at once.
+    /// It waits for all partitions at once.
     ///
     /// # Errors
-    /// The first that a partition gives, as [`Queue::dequeue`] does, once the time is over or all have failed.
+    /// The first error of a partition, as for [`Queue::dequeue`], once the time is over or all have failed.
     ///
     /// # Panics
-    /// Outside of a tokio runtime with its time enabled.
+    /// Outside a tokio runtime with time enabled.
     ///
     /// # Cancellation
-    /// What a dropped call has taken is released in the background, uncounted.
+    /// Jobs that a dropped call has taken are released in the background, uncounted.
     pub async fn dequeue_wait(&self, n: usize, within: Duration) -> Result<Vec<Delivery>> {
         let first = self.turn.fetch_add(1, Ordering::Relaxed);
         let calls = (0..self.queues.len()).map(|at| {
@@ -195,7 +195,7 @@ impl Partitioned {
     /// Carries out verdicts, each in its partition, side by side, with a result for each.
     ///
     /// # Errors
-    /// The first of the store, and those of [`queue_of`](Self::queue_of). Others may have been carried out.
+    /// The first error of the store, and those of [`queue_of`](Self::queue_of). Others may have been carried out.
     ///
     /// # Cancellation
     /// Each may or may not have been carried out.
@@ -224,7 +224,7 @@ impl Partitioned {
     }
 }
 
-/// The one of `many` with the highest hash beside the key (rendezvous hashing).
+/// Returns the partition of `many` with the highest hash together with the key (rendezvous hashing).
 fn highest(key: &[u8], many: usize) -> usize {
     let hash = |at: &usize| xxh3_64_with_seed(key, *at as u64);
     (0..many).max_by_key(hash).unwrap_or(0)

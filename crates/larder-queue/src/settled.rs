@@ -46,29 +46,29 @@ pub enum Verdict {
         /// How long the job is hidden.
         delay: Duration,
     },
-    /// The job is still worked on: its lease ends so long after now.
+    /// Work on the job continues: its lease ends this long after now.
     Extend {
         /// How long the lease lasts from now on.
         lease: Ttl,
     },
-    /// The job is still worked on, and this is how far it has come. Its lease stays.
+    /// Work on the job continues, and this is its progress. Its lease stays.
     Progress {
-        /// How far, for people; at most 256 bytes are kept. It replaces what was reported before.
+        /// The progress, for people; at most 256 bytes are kept. It replaces what was reported before.
         text: String,
     },
 }
 
 /// The outcome of a [`Verdict`], for each job.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
-#[must_use = "a lost lease means that the job was, or will be, given to somebody else"]
+#[must_use = "a lost lease means that another worker has taken the job, or will"]
 pub enum Settled {
     /// It was carried out.
     Accepted,
     /// It was carried out, and the job is a dead letter: it was rejected, or this was its last attempt.
     Dead,
-    /// The job is done. An earlier request of yours was carried out, or somebody else has done it.
+    /// The job is done. An earlier request of yours was carried out, or another holder has done it.
     AlreadyDone,
-    /// The lease has passed on: the job was reclaimed, cancelled or purged. Nothing was changed.
+    /// The job was reclaimed, cancelled or purged. Nothing was changed.
     LeaseLost,
 }
 

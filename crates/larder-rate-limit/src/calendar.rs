@@ -7,11 +7,12 @@ use jiff::tz::TimeZone;
 use jiff::{Span, ToSpan};
 use larder_store::{Error, ErrorKind, Result};
 
-/// The days, weeks or months of a time zone, as the windows of a [fixed window](crate::Rule::fixed_window).
+/// Uses the days, weeks or months of a time zone as the windows of a [fixed
+/// window](crate::Rule::fixed_window).
 ///
-/// A window begins and ends at local midnight, also on days that are 23 or 25 hours long. The process computes
-/// the edges by its own clock and its time zone database, and the store's clock decides between which of them
-/// a request falls. So all processes agree while their clocks are right to within one window.
+/// A window begins and ends at local midnight, even on days that are 23 or 25 hours long. The process computes
+/// the edges by its own clock and its time zone database, and the store's clock decides between which edges a
+/// request falls. So all processes agree as long as their clocks are right to within one window.
 ///
 /// ```
 /// use larder_rate_limit::{Calendar, Rule};
@@ -41,7 +42,7 @@ impl Calendar {
     /// Makes windows of a day in a time zone, such as `Europe/Zurich` or `UTC`.
     ///
     /// # Errors
-    /// [`ErrorKind::Invalid`] if the time zone is not known.
+    /// [`ErrorKind::Invalid`] if the time zone is unknown.
     pub fn daily(zone: &str) -> Result<Self> {
         Self::new(Unit::Day, zone)
     }
@@ -49,7 +50,7 @@ impl Calendar {
     /// Makes windows of a week, from Monday on.
     ///
     /// # Errors
-    /// As those of [`daily`](Self::daily).
+    /// Those of [`daily`](Self::daily).
     pub fn weekly(zone: &str) -> Result<Self> {
         Self::new(Unit::Week, zone)
     }
@@ -57,7 +58,7 @@ impl Calendar {
     /// Makes windows of a month.
     ///
     /// # Errors
-    /// As those of [`daily`](Self::daily).
+    /// Those of [`daily`](Self::daily).
     pub fn monthly(zone: &str) -> Result<Self> {
         Self::new(Unit::Month, zone)
     }
@@ -74,7 +75,7 @@ impl Calendar {
         })
     }
 
-    /// Returns the longest time of a window. A day may have 25 hours.
+    /// Returns the maximum length of a window. A day may have 25 hours.
     pub(crate) fn longest(&self) -> Duration {
         let days = match self.unit {
             Unit::Day => 1,
@@ -84,7 +85,7 @@ impl Calendar {
         Duration::from_secs(days * 86_400 + 3_600)
     }
 
-    /// Returns the edges of the window before `now`, of the one that it is in, and of the next one.
+    /// Returns the edges of the window before `now`, of the current window, and of the next one.
     pub(crate) fn edges(&self, now: i64) -> [i64; 4] {
         // A panic leaves no half of four numbers.
         let mut held = self.edges.lock().unwrap_or_else(PoisonError::into_inner);

@@ -1,4 +1,4 @@
-//! Checks: charging a visitor, looking without a charge, and giving a charge back.
+//! Checks: charging a visitor, looking without a charge, and refunding a charge.
 
 use std::task::Poll;
 
@@ -18,8 +18,9 @@ impl RateLimiter {
     /// It takes one round trip, or none in process.
     ///
     /// # Errors
-    /// Those of the store. After [`ErrorKind::MayHaveRun`](larder_store::ErrorKind::MayHaveRun) the visitor may have been charged, once.
-    /// [`ErrorKind::Invalid`](larder_store::ErrorKind::Invalid) if a rule limits concurrency: [`acquire`](Self::acquire) a permit then.
+    /// Those of the store. After [`ErrorKind::MayHaveRun`](larder_store::ErrorKind::MayHaveRun) the visitor may
+    /// have been charged, once. [`ErrorKind::Invalid`](larder_store::ErrorKind::Invalid) if a rule limits
+    /// concurrency: then [`acquire`](Self::acquire) a permit instead.
     ///
     /// # Cancellation
     /// The visitor may or may not have been charged.
@@ -29,13 +30,13 @@ impl RateLimiter {
         self.counted(&key, answer, |decision| *decision)
     }
 
-    /// Charges `visitor` `cost` units, in place of the limiter's own [cost](Self::with_cost).
+    /// Charges `visitor` `cost` units, instead of the limiter's own [cost](Self::with_cost).
     ///
     /// # Errors
-    /// As those of [`check`](Self::check), and [`ErrorKind::Invalid`](larder_store::ErrorKind::Invalid) if the cost is 0 or more than the burst.
+    /// Those of [`check`](Self::check), and [`ErrorKind::Invalid`](larder_store::ErrorKind::Invalid) if the cost is 0 or more than the burst.
     ///
     /// # Cancellation
-    /// As that of [`check`](Self::check).
+    /// As for [`check`](Self::check).
     pub async fn check_cost(&self, visitor: impl KeyId, cost: u32) -> Result<Decision> {
         Ok(self.report_of(visitor, cost).await?.decision())
     }
@@ -43,10 +44,10 @@ impl RateLimiter {
     /// Does the same as [`check`](Self::check), and returns the decision of each rule.
     ///
     /// # Errors
-    /// As those of [`check`](Self::check).
+    /// Those of [`check`](Self::check).
     ///
     /// # Cancellation
-    /// As that of [`check`](Self::check).
+    /// As for [`check`](Self::check).
     pub async fn check_rules(&self, visitor: impl KeyId) -> Result<Report> {
         self.report_of(visitor, self.cost()).await
     }
@@ -59,8 +60,8 @@ impl RateLimiter {
 
     /// Returns what [`check`](Self::check) would decide now, and charges nothing.
     ///
-    /// It takes one round trip, or none in process. For a visitor who would have to
-    /// [share a quota](Decision::is_shared), it answers as for a quota of its own.
+    /// It takes one round trip, or none in process. For a visitor who would have to [share a
+    /// quota](Decision::is_shared), it answers as if the visitor had a quota of its own.
     ///
     /// # Errors
     /// Those of the store.
@@ -68,7 +69,7 @@ impl RateLimiter {
         Ok(self.inspect(visitor).await?.decision())
     }
 
-    /// Returns what [`check`](Self::check) would decide now, with each rule, a ban and what is held.
+    /// Returns what [`check`](Self::check) would decide now, with each rule, any ban and the number of holds.
     ///
     /// It charges nothing, and takes one round trip, or none in process.
     ///
@@ -101,11 +102,11 @@ impl RateLimiter {
 
     /// Gives back what [`check`](Self::check) charged `visitor` by `decision`.
     ///
-    /// Use it to count failures alone: a guess at a password is charged before the password is
-    /// compared, and given back if it was right. Returns what the same request would be told now. It
-    /// takes one round trip, or none in process or if the decision charged nothing.
+    /// Use it to count only failures: a guess at a password is charged before the password is compared, and
+    /// refunded if it was right. Returns the decision that the same request would get now. It takes one round
+    /// trip, or none in process or if the decision charged nothing.
     ///
-    /// What has come back by itself meanwhile is not given back again. Call it once for a decision, on
+    /// Units that have come back by themselves meanwhile are not given back again. Call it once for a decision, on
     /// the limiter that decided: a second call gives back the charge of another request.
     ///
     /// ```
@@ -126,9 +127,9 @@ impl RateLimiter {
     ///
     /// # Errors
     /// Those of the store, and [`ErrorKind::NotSent`](larder_store::ErrorKind::NotSent) if the visitor's
-    /// [plan](crate::Plans) is not known any more and not found. The visitor then stays charged; after
-    /// [`ErrorKind::MayHaveRun`](larder_store::ErrorKind::MayHaveRun) the refund may have been made. It
-    /// is never sent twice.
+    /// [plan](crate::Plans) is no longer known and cannot be found. The visitor then stays charged; after
+    /// [`ErrorKind::MayHaveRun`](larder_store::ErrorKind::MayHaveRun) the refund may have been made. It is never
+    /// sent twice.
     ///
     /// # Cancellation
     /// The refund may or may not have been made.
@@ -175,7 +176,7 @@ impl RateLimiter {
         self.report_by(&engine, key, cost).await
     }
 
-    /// Does the same to a visitor that `engine` counts.
+    /// Does the same for a visitor that `engine` counts.
     pub(crate) async fn report_by(&self, engine: &Engine, key: &Key, cost: u32) -> Result<Report> {
         match engine {
             Engine::Unlimited(_) => Ok(Report::of_one(Decision::unlimited(cost))),

@@ -2,7 +2,8 @@ use std::time::{SystemTime, UNIX_EPOCH};
 
 use larder_store::program::Programs;
 
-/// Returns the time that a step would see, or this machine's if that takes a round trip. In microseconds.
+/// Returns the time that a step would see, or this machine's if asking takes a round trip. In
+/// microseconds.
 pub(crate) fn now(programs: &dyn Programs) -> i64 {
     match programs.now() {
         Some(now) => now.as_micros(),

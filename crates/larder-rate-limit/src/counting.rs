@@ -1,4 +1,4 @@
-//! What is counted of the decisions that callers ask for without a layer. A layer counts its own.
+//! Counts the decisions of calls without a layer. A layer counts its own.
 
 use larder_store::{Error, ErrorKind, Key, Result};
 
@@ -6,7 +6,7 @@ use crate::metrics::Outcome;
 use crate::{Decision, RateLimiter};
 
 impl RateLimiter {
-    /// Counts an answer of this limiter, in which `decision` finds the decision, and returns it.
+    /// Counts a result of this limiter, in which `decision` finds the decision, and returns the result.
     pub(crate) fn counted<T>(
         &self,
         key: &Key,

@@ -2,8 +2,8 @@ use std::time::Duration;
 
 /// The decision of a limiter about one request.
 ///
-/// A policy of several rules decides by one of them: by the rule that makes a refused request wait longest,
-/// or otherwise by the rule that has least left. [`Report`](crate::Report) has the decision of each.
+/// In a policy of several rules one rule decides: the rule that makes a refused request wait longest, or
+/// otherwise the rule with the fewest units left. [`Report`](crate::Report) has the decision of each.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Hash)]
 pub struct Decision {
     pub(crate) allowed: bool,
@@ -13,32 +13,31 @@ pub struct Decision {
     pub(crate) rule: u8,
     pub(crate) account: Account,
     pub(crate) remaining: u32,
-    /// The units that were asked for.
+    /// The requested units.
     pub(crate) cost: u32,
     pub(crate) retry_after_us: i64,
     pub(crate) reset_us: i64,
     /// How long until one more unit comes back, or [`BY_GCRA`](Self::BY_GCRA).
     pub(crate) more_us: i64,
-    /// When the charge is paid off; of a [`Usage`](crate::Usage), when it was made. 0 if nothing was
-    /// charged.
+    /// When the charge is paid off; for a [`Usage`](crate::Usage), when it was made. 0 if nothing was charged.
     pub(crate) paid_off_us: i64,
-    /// How long a ban still lasts. 0 if there is none.
+    /// How much longer a ban lasts. 0 if there is none.
     pub(crate) ban_us: i64,
 }
 
 /// Why a request was refused.
 ///
-/// A [`RateLimiter`](crate::RateLimiter) gives the first three, and a layer the others.
+/// The first three come from a [`RateLimiter`](crate::RateLimiter), the others from a layer.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Hash)]
 #[non_exhaustive]
 pub enum Reason {
     /// The quota of a rule is used up.
     Quota,
-    /// As many requests as a rule allows are being served, or as many reservations are open.
+    /// The rule's maximum number of requests is being served, or of reservations is open.
     Concurrency,
     /// The visitor is banned: by the support desk, or after too many refusals.
     Ban,
-    /// This process remembers a refusal whose time is not over. The store was not asked.
+    /// This process remembers a refusal whose time is not over. The store was not called.
     Remembered,
     /// A list denies the visitor.
     Denied,
@@ -107,7 +106,7 @@ impl Decision {
         self.rule as usize
     }
 
-    /// Returns how many units were asked for.
+    /// Returns how many units were requested.
     pub const fn cost(&self) -> u32 {
         self.cost
     }
@@ -119,9 +118,9 @@ impl Decision {
         self.paid_off_us != 0
     }
 
-    /// Returns whether a quota decided that the visitor shares with others.
+    /// Returns whether the decision came from a quota that the visitor shares with others.
     ///
-    /// Visitors share quotas while the store in this process has no room for records of their own.
+    /// Visitors share quotas while an in-process store has no room for records of their own.
     pub const fn is_shared(&self) -> bool {
         !matches!(self.account, Account::Own)
     }
@@ -140,16 +139,16 @@ impl Decision {
 
     /// Returns how long until the same request passes, if nothing else is charged meanwhile.
     ///
-    /// It is exact to the microsecond, and zero if the request passes now. Reservations and permits that are
-    /// held count until they end by themselves; one that comes back earlier may let the request pass earlier. Of
-    /// a visitor who is banned, it is after the ban.
+    /// It is exact to the microsecond, and zero if the request passes now. It counts reservations and permits as
+    /// held until they end by themselves; one that comes back earlier may let the request pass earlier. For a
+    /// banned visitor, it is the time until after the ban.
     pub const fn retry_after(&self) -> Duration {
         Duration::from_micros(self.retry_after_us.unsigned_abs())
     }
 
-    /// Returns how long until the whole burst is back, if nothing else is charged meanwhile.
+    /// Returns how long until the whole burst is available again, if nothing else is charged meanwhile.
     ///
-    /// It is exact to the microsecond. For a ban it is the longer of the two.
+    /// It is exact to the microsecond. During a ban it is the longer of the two times.
     pub const fn reset(&self) -> Duration {
         Duration::from_micros(self.reset_us.unsigned_abs())
     }

@@ -1,4 +1,4 @@
-//! What the support desk does with one visitor.
+//! Operations of the support desk on one visitor.
 
 use std::time::Duration;
 
@@ -12,10 +12,10 @@ use crate::program::DeskTat;
 use crate::usage::{Desk, Task};
 use crate::{RateLimiter, Report};
 
-/// The support desk. Each call takes one round trip, or none in process, and returns what a request of the
-/// visitor would be told now.
+/// The support desk. Each call takes one round trip, or none in process, and returns the decision that a request
+/// of the visitor would get now.
 ///
-/// Of a visitor with a [plan](crate::Plans) each call finds the plan anew, and goes by the last one if that fails.
+/// For a visitor with a [plan](crate::Plans) each call finds the plan anew, and uses the last one if that fails.
 impl RateLimiter {
     /// Sets how many units `visitor` has used of each rule, from now on.
     ///
@@ -23,7 +23,7 @@ impl RateLimiter {
     ///
     /// # Errors
     /// Those of the store, and [`ErrorKind::Invalid`] for a policy without rules. [`ErrorKind::NotSent`] if this
-    /// process knows no plan of the visitor and finds none: nothing is changed then.
+    /// process neither knows nor finds the visitor's plan: then nothing is changed.
     pub async fn set(&self, visitor: impl KeyId, used: u32) -> Result<Report> {
         self.desk(self.key(visitor), Task::Set(i64::from(used)))
             .await
@@ -31,7 +31,7 @@ impl RateLimiter {
 
     /// Forgets what `visitor` has used, its refusals and its ban.
     ///
-    /// Permits and reservations that are held stay. It needs no plan.
+    /// Permits and reservations that are held stay. The call needs no plan.
     ///
     /// # Errors
     /// Those of the store, and [`ErrorKind::Invalid`] for a policy without rules.
@@ -39,22 +39,23 @@ impl RateLimiter {
         self.desk(self.key(visitor), Task::Reset).await
     }
 
-    /// Refuses every request of `visitor` for so long from now on.
+    /// Refuses every request of `visitor` for this long from now on.
     ///
-    /// It replaces a ban that is there, however that came about. The longest ban is 10 years. It needs no plan: if
-    /// this process knows none and finds none, the limiter's own policy bans, and what the rules of the plan have
-    /// counted may be forgotten.
+    /// It replaces an existing ban, whatever its cause. The longest ban is 10 years. The call needs no plan: if
+    /// this process neither knows nor finds one, the limiter's own policy bans, and what the rules of the plan
+    /// have counted may be forgotten.
     ///
     /// # Errors
-    /// As those of [`reset`](Self::reset), and [`ErrorKind::Invalid`] for a time below 1 µs or above 10 years.
+    /// Those of [`reset`](Self::reset), and [`ErrorKind::Invalid`] for a time below 1 µs or above 10 years.
     pub async fn ban(&self, visitor: impl KeyId, lasts: Duration) -> Result<Report> {
         self.ban_record(self.key(visitor), lasts).await
     }
 
-    /// Bans the visitor whose record has this key, such as one that [`NamedVisitor`](crate::NamedVisitor) names.
+    /// Bans the visitor whose record has this key, such as a key that [`NamedVisitor`](crate::NamedVisitor)
+    /// returns.
     ///
     /// # Errors
-    /// As those of [`ban`](Self::ban), and [`ErrorKind::Invalid`] for a key of another policy.
+    /// Those of [`ban`](Self::ban), and [`ErrorKind::Invalid`] for a key of another policy.
     pub async fn ban_record(&self, key: Key, lasts: Duration) -> Result<Report> {
         if !is_span(lasts) {
             return Err(invalid("a ban must last between 1 µs and 10 years"));
@@ -63,10 +64,10 @@ impl RateLimiter {
         self.desk(key, Task::Ban(micros(lasts))).await
     }
 
-    /// Ends a ban of `visitor` and forgets its refusals. What it has used stays.
+    /// Ends a ban of `visitor` and forgets its refusals. Its used units stay.
     ///
     /// # Errors
-    /// As those of [`set`](Self::set).
+    /// Those of [`set`](Self::set).
     pub async fn forgive(&self, visitor: impl KeyId) -> Result<Report> {
         self.forgive_record(self.key(visitor)).await
     }
@@ -74,13 +75,13 @@ impl RateLimiter {
     /// Ends a ban of the visitor whose record has this key.
     ///
     /// # Errors
-    /// As those of [`forgive`](Self::forgive), and [`ErrorKind::Invalid`] for a key of another policy.
+    /// Those of [`forgive`](Self::forgive), and [`ErrorKind::Invalid`] for a key of another policy.
     pub async fn forgive_record(&self, key: Key) -> Result<Report> {
         self.check_own(&key)?;
         self.desk(key, Task::Forgive).await
     }
 
-    /// Refuses a key of another policy, or of another sort of record.
+    /// Refuses a key of another policy, or of another kind of record.
     fn check_own(&self, key: &Key) -> Result<()> {
         let own = self.key(0_u8);
         match key.kind() == own.kind() && key.partition() == Some(self.policy()) {

@@ -24,11 +24,11 @@ pub enum FailMode {
     /// service down together with the store.
     #[default]
     Open,
-    /// Refuses the request with 503. For limits that guard something, such as password guesses.
+    /// Refuses the request with 503. For limits that protect something, such as password guesses.
     Closed,
-    /// Charges the request in this process alone, so that each process grants the quota once, or its
-    /// [share](LocalStore::with_share_of) of it. Permits and reservations are then of this process, too. If that
-    /// fails, the request is refused with 503.
+    /// Charges the request only in this process, so that each process grants the quota once, or its
+    /// [share](LocalStore::with_share_of) of it. Permits and reservations are then local, too. If that fails, the
+    /// request is refused with 503.
     Local(LocalStore),
 }
 
@@ -50,11 +50,10 @@ pub struct LocalStore {
 }
 
 impl LocalStore {
-    /// Falls back to `store`.
+    /// Makes a local store of `store`.
     ///
     /// # Errors
-    /// [`ErrorKind::Invalid`] if the store runs no programs, or does not answer without waiting, as a
-    /// server does not.
+    /// [`ErrorKind::Invalid`] if the store runs no programs, or cannot answer without waiting, as a server cannot.
     pub fn new(store: Arc<dyn Store>) -> Result<Self> {
         let programs = store.require_programs("a local rate limit")?;
         // A step that changes nothing shows whether the store answers at once.
@@ -68,11 +67,11 @@ impl LocalStore {
         }
     }
 
-    /// Grants each visitor a part of its quota: that of one of `processes`.
+    /// Grants each visitor a part of its quota: the part of one of `processes`.
     ///
-    /// By default each process grants the whole quota, so that a visitor whom all of them serve gets it as
-    /// often. A part is rounded down, and is at least one unit. Of a visitor with a [plan](crate::Plans) it is
-    /// part of that.
+    /// By default each process grants the whole quota, so a visitor whom all of them serve gets it once from each.
+    /// The part is rounded down, and is at least one unit. For a visitor with a [plan](crate::Plans) it is a part
+    /// of the plan's quota.
     #[must_use]
     pub fn with_share_of(mut self, processes: NonZeroU32) -> Self {
         self.processes = processes;
@@ -88,7 +87,8 @@ impl LocalStore {
         back.run_now(&*self.programs, key)
     }
 
-    /// Charges a visitor that `engine` counts, and takes what `takes` says. A cost of more than the burst is the burst.
+    /// Charges a visitor that `engine` counts, and takes what `takes` says. A cost above the burst is reduced to
+    /// it.
     pub(crate) fn take(
         &self,
         limiter: &RateLimiter,

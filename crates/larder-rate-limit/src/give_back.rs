@@ -8,7 +8,7 @@ use crate::program::Refund;
 use crate::usage::{Charge, Settle, SettleArgs};
 use crate::{Decision, RateLimiter};
 
-/// What gives a charge back, on the record that was charged.
+/// Gives a charge back, on the record that was charged.
 #[derive(Clone, Debug)]
 pub(crate) enum GiveBack {
     Gcra(Refund, u32),
@@ -16,7 +16,8 @@ pub(crate) enum GiveBack {
 }
 
 impl GiveBack {
-    /// Gives back what `decision` charged to a visitor that `engine` counts. None if that is nothing.
+    /// Gives back what `decision` charged to a visitor that `engine` counts. None if it charged
+    /// nothing.
     pub(crate) fn of(
         limiter: &RateLimiter,
         engine: &Engine,
@@ -46,7 +47,7 @@ impl GiveBack {
         })
     }
 
-    /// Gives back all of a charge: what it holds too, and no units that it holds only.
+    /// Gives back all of a charge: also its hold, and not units that are only held.
     pub(crate) fn with_all_of(mut self, charge: &Charge) -> Self {
         if let Self::Usage(settle, _) = &mut self {
             settle.settlement.id = charge.hold.id;

@@ -12,39 +12,39 @@ use crate::rule::{Algorithm, Rule};
 use crate::window::Window;
 use crate::{Decision, Reason};
 
-/// The header fields that describe the limit, on the responses of the layer.
+/// The header fields that describe the limit on a layer's responses.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
 #[non_exhaustive]
 pub enum Headers {
-    /// No fields at all, on refusals neither.
+    /// No fields at all, not even on refusals.
     None,
     /// `Retry-After` on refusals, and no fields that describe the limit.
     RetryAfter,
     /// `RateLimit-Policy` and `RateLimit`, by draft-ietf-httpapi-ratelimit-headers-11, and `Retry-After`
     /// on refusals.
     ///
-    /// Both are lists. They are appended to what the response has, so a response names the limits of
-    /// all layers it passed.
+    /// Both are lists. They are appended to those of the response, so a response names the limits of all layers
+    /// that it passed.
     ///
-    /// - `RateLimit-Policy: "pages";q=100;w=60` means 100 units for each 60 seconds. `w` is left out
-    ///   if the period is not whole seconds, and of a calendar, whose days and months differ. A burst that
-    ///   differs from the limit is added as `larder-burst`, and of a concurrency rule `qu="concurrent-requests"` says what is counted. The
-    ///   second rule of a policy is named `"pages:2"`.
-    /// - `RateLimit: "pages";r=42;t=1` means that 42 units are left for the next second: `t` is the
-    ///   time until one more unit comes back, in whole seconds, rounded up. A refusal's `Retry-After`
-    ///   never ends before it (section 6). Of a policy with several rules it describes the deciding one.
+    /// - `RateLimit-Policy: "pages";q=100;w=60` means 100 units for each 60 seconds. `w` is omitted if the period
+    ///   is not whole seconds, and for a calendar, whose days and months differ. A burst that differs from the
+    ///   limit is added as `larder-burst`, and for a concurrency rule `qu="concurrent-requests"` says what is
+    ///   counted. The second rule of a policy is named `"pages:2"`.
+    /// - `RateLimit: "pages";r=42;t=1` means that 42 units are left for the next second: `t` is the time until one
+    ///   more unit comes back, in whole seconds, rounded up. A refusal's `Retry-After` never ends before it
+    ///   (section 6). For a policy with several rules it describes the deciding rule.
     #[default]
     Draft11,
     /// `X-RateLimit-Limit`, `X-RateLimit-Remaining` and `X-RateLimit-Reset`, and `Retry-After` on
     /// refusals.
     ///
-    /// They have room for one limit: of several that a response passed, the one with least left. The limit
-    /// is the burst, of which the remaining units are left, and the reset is the time at which all of it
-    /// is back.
+    /// They have room for one limit: of several that a response passed, the one with the fewest units left. The
+    /// limit is the burst, of which the remaining units are left, and the reset is the time at which the whole
+    /// burst is available again.
     Legacy(LegacyReset),
 }
 
-/// How `X-RateLimit-Reset` is written. No specification says, so clients expect the one or the other.
+/// The format of `X-RateLimit-Reset`. There is no specification, so clients expect either.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub enum LegacyReset {
     /// The seconds until then, rounded up.
@@ -59,7 +59,7 @@ const X_LIMIT: HeaderName = HeaderName::from_static("x-ratelimit-limit");
 const X_REMAINING: HeaderName = HeaderName::from_static("x-ratelimit-remaining");
 const X_RESET: HeaderName = HeaderName::from_static("x-ratelimit-reset");
 
-/// The fields of one limiter. What never changes is written once.
+/// The fields of one limiter. Constant ones are written once.
 #[derive(Clone, Debug, PartialEq)]
 pub(crate) struct Fields {
     policy: HeaderValue,
@@ -68,10 +68,10 @@ pub(crate) struct Fields {
 
 /// The number of different fields that are kept for as long as the process runs: 1,024.
 ///
-/// Responses share those without counting who does, on a cache line that all cores would write.
+/// Responses share them without reference counting, which would contend for a cache line.
 const MAX_KEPT: usize = 1_024;
 
-/// What a `RateLimit` field says of a decision.
+/// The content of a `RateLimit` field for a decision.
 #[derive(Clone, Copy, Debug)]
 pub(crate) struct Left {
     units: u32,
@@ -201,8 +201,8 @@ impl Left {
 }
 
 impl RuleFields {
-    /// Writes the `RateLimit` value by hand: a serializer would allocate several times for each response.
-    /// A test compares the two.
+    /// Writes the `RateLimit` value by hand: a serializer would allocate several times for each response. A test
+    /// compares the two.
     fn limit(&self, remaining: u32, window: u32) -> Option<HeaderValue> {
         let (mut left, mut seconds) = (itoa::Buffer::new(), itoa::Buffer::new());
         let (left, seconds) = (left.format(remaining), seconds.format(window));

@@ -20,7 +20,7 @@ pub(crate) enum Outcome {
     LocalAllowed,
     LocalRefused,
     Exempt,
-    /// The caller decides, since the store failed and there is no layer.
+    /// The caller decides, because the store failed and there is no layer.
     Failed,
 }
 
@@ -45,7 +45,7 @@ pub(crate) enum Shadow {
 
 const SHADOWS: [&str; 3] = ["allowed", "refused", "failed"];
 
-/// Every reason that a layer refuses for.
+/// Every reason for which a layer refuses.
 const REASONS: [Reason; 6] = [
     Reason::Quota,
     Reason::Concurrency,
@@ -64,7 +64,7 @@ const UNKEYED: &str = "larder_rate_limit_unkeyed_total";
 const KEY_TIMEOUTS: &str = "larder_rate_limit_key_timeouts_total";
 const SHARED: &str = "larder_rate_limit_shared_total";
 
-/// The counters of one limit. They are made once, so counting is one atomic addition.
+/// The counters of one limit. They are made once, so that counting is one atomic addition.
 #[derive(Clone)]
 pub(crate) struct Metrics {
     policy: Arc<str>,
@@ -156,14 +156,14 @@ impl Metrics {
         self.refund_lost.increment(1);
     }
 
-    /// Counts a request that a shared quota decided. Logged once a minute, since visitors with a
-    /// record of their own come in between.
+    /// Counts a decision of a shared quota. Logged once a minute, since visitors with records of
+    /// their own are decided in between.
     fn shared(&self) {
         self.shared.increment(1);
         if self.logs.shared.is_due() {
             tracing::warn!(
                 policy = &*self.policy,
-                "the rate limit has no room for new visitors, who share quotas meanwhile: raise its \
+                "the rate limit has no room for new visitors, so for now they share quotas: raise its \
                  cap with MokaStore::builder().with_max_keys_of(Tat::KIND, visitors)"
             );
         }
@@ -175,12 +175,12 @@ impl Metrics {
         if self.logs.key_timeout.is_due() {
             tracing::warn!(
                 policy = &*self.policy,
-                "the function that finds whom to charge did not answer within the timeout"
+                "the function that finds the visitor did not answer within the timeout"
             );
         }
     }
 
-    /// Counts a request without a key. Logged once, since the setup is usually at fault.
+    /// Counts a request without a key. Logged once, since usually the setup is at fault.
     pub(crate) fn unkeyed(&self, lacks_address: bool) {
         self.unkeyed.increment(1);
         let has_logged = &self.logs.has_logged_unkeyed;
@@ -217,16 +217,13 @@ pub fn describe_metrics() {
             NEAR_LIMIT,
             "Requests that passed and left a fifth of the quota or less.",
         ),
-        (REFUNDS, "Charges that were given back, or were to be."),
+        (REFUNDS, "Refunded charges, and refunds that failed."),
         (UNKEYED, "Requests for which no visitor was found."),
         (
             KEY_TIMEOUTS,
             "Functions that did not find the visitor in time.",
         ),
-        (
-            SHARED,
-            "Requests that a quota decided which visitors share.",
-        ),
+        (SHARED, "Requests decided by a quota that visitors share."),
     ] {
         describe_counter!(name, Unit::Count, text);
     }

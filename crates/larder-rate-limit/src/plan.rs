@@ -1,4 +1,4 @@
-//! A policy in the numbers that its programs count by.
+//! A policy as numbers for its programs.
 
 use std::num::NonZeroU32;
 use std::sync::{Arc, OnceLock};
@@ -14,20 +14,20 @@ use crate::rule::{Algorithm, Rule};
 use crate::usage::{BanArgs, RuleArgs, Rules};
 use crate::window::Edges;
 
-/// A policy in the numbers that its programs count by.
+/// A policy as numbers for its programs.
 #[derive(Clone, Debug)]
 pub(crate) struct Plan {
     pub(crate) policy: Policy,
     args: SmallVec<[RuleArgs; 2]>,
     pub(crate) ban: BanArgs,
-    /// For how long a reservation is kept. None if the policy has none.
+    /// How long a reservation is kept. None if the policy has none.
     pub(crate) reservation_us: Option<i64>,
-    /// For how long a permit is kept. None if no rule takes one.
+    /// How long a permit is kept. None if no rule takes one.
     pub(crate) lease_us: Option<i64>,
-    /// The most that a request may cost.
+    /// The maximum cost of a request.
     most: u32,
     fields: OnceLock<Fields>,
-    /// The part of one of so many processes, once it was asked for.
+    /// The share of one of this many processes, once it was requested.
     share: OnceLock<(NonZeroU32, Arc<Self>)>,
 }
 
@@ -57,7 +57,7 @@ impl Plan {
         })
     }
 
-    /// Returns the rules as they are at the time that `now` tells. Only a calendar asks for it.
+    /// Returns the rules as they are at the time that `now` returns. Only a calendar calls it.
     pub(crate) fn rules(&self, now: impl Fn() -> i64) -> Rules {
         let _ = &now;
         #[allow(unused_mut, reason = "only a calendar changes them")]
@@ -96,7 +96,7 @@ impl Plan {
         }
     }
 
-    /// Returns the most that a request may cost.
+    /// Returns the maximum cost of a request.
     pub(crate) fn max_cost(&self) -> u32 {
         self.most
     }
@@ -110,7 +110,7 @@ impl Plan {
     }
 }
 
-/// Returns the error of a cost that no quota lets pass.
+/// Returns the error for a cost that no quota lets pass.
 pub(crate) fn too_much() -> larder_store::Error {
     invalid("the cost of a request must be at least 1 and at most the burst of its quota")
 }

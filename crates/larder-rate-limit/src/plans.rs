@@ -15,15 +15,16 @@ use crate::{Policy, RateLimitLayer, RateLimiter};
 
 /// The policies of visitors, which a function finds and this process keeps for a while.
 ///
-/// Use it for what a tenant has paid for. The function gets the id of the visitor as it stands in a key: `acme`
-/// for `limiter.check("acme")`, and `own:acme` or `user:42` for what [`KeyBy`](crate::KeyBy) finds. It is called
-/// once for a visitor however many requests wait for it, and once more when the TTL has passed. While it fails or
-/// takes longer than the timeout, the last plan of the visitor counts, or without one the limiter's own policy.
+/// Use it for plans that tenants have paid for. The function gets the id of the visitor as written in a key:
+/// `acme` for `limiter.check("acme")`, and `own:acme` or `user:42` for what [`KeyBy`](crate::KeyBy) finds. It is
+/// called once for a visitor however many requests wait for it, and again when the TTL has passed. While it fails
+/// or takes longer than the timeout, the last plan of the visitor applies, or without one the limiter's own
+/// policy.
 ///
-/// When a plan changes, the [`QuotaChange`](crate::QuotaChange) of the new one says what becomes of the used
+/// When a plan changes, the [`QuotaChange`](crate::QuotaChange) of the new one decides what happens to the used
 /// units. Until the TTL has passed, another process may still count by the old plan. A charge there keeps what the
 /// rules of the old plan have counted and forgets the others, so a rule that the new plan adds counts in full only
-/// after that. A visitor whom the limiter's own policy counts in the meantime is carried over alike.
+/// after that. The same applies to a visitor whom the limiter's own policy counts in the meantime.
 ///
 /// ```
 /// use larder_rate_limit::{Plans, Policy, Quota, QuotaChange, RateLimiter};
@@ -52,10 +53,10 @@ pub struct Plans {
 type Find = dyn Fn(String) -> Finding + Send + Sync;
 type Finding = Pin<Box<dyn Future<Output = Result<Policy>> + Send>>;
 
-/// How long after a failure the function is called again.
+/// The time after a failure until the function is called again.
 const RETRY: Duration = Duration::from_secs(1);
 
-/// The most visitors whose plans are being found at once. The others are counted by the last one.
+/// The maximum number of visitors whose plans are being found at once. Others are counted by their last plan.
 const MAX_FLIGHTS: usize = 1_000;
 
 impl Plans {
@@ -65,10 +66,10 @@ impl Plans {
     /// The default timeout of the function: 250 ms.
     pub const DEFAULT_TIMEOUT: Duration = Duration::from_millis(250);
 
-    /// The default number of plans that are kept: 10,000.
+    /// The default maximum number of plans that are kept: 10,000.
     pub const DEFAULT_MAX_KEYS: u64 = 10_000;
 
-    /// Finds the policy of a visitor by `find`.
+    /// Finds the policy of a visitor with `find`.
     pub fn new<F, Fut, E>(find: F) -> Self
     where
         F: Fn(String) -> Fut + Send + Sync + 'static,
@@ -97,7 +98,8 @@ impl Plans {
 
     /// Sets the longest wait for the function. The default is [`DEFAULT_TIMEOUT`](Self::DEFAULT_TIMEOUT).
     ///
-    /// A layer waits no longer than its [own timeout](RateLimitLayer::with_timeout), and nobody longer than an hour.
+    /// A layer waits no longer than its [own timeout](RateLimitLayer::with_timeout), and no caller longer than an
+    /// hour.
     #[must_use]
     pub const fn with_timeout(mut self, timeout: Duration) -> Self {
         self.timeout = timeout;
@@ -145,7 +147,7 @@ impl Plans {
         }
     }
 
-    /// Finds the newest plan of the visitor with `key`, whatever is kept. The last one if that fails.
+    /// Finds the newest plan of the visitor with `key`, even if one is kept. Returns the last one if that fails.
     pub(crate) async fn find_anew(&self, key: &Key, now: i64) -> Option<Arc<Plan>> {
         let within = self.timeout.min(RateLimitLayer::MAX_TIMEOUT);
         self.call_and_keep(key, now, Instant::now() + within).await
@@ -161,7 +163,7 @@ impl Plans {
         plan
     }
 
-    /// Calls the function. Returns what counts now, and for how long.
+    /// Calls the function. Returns the plan that now applies, and for how long.
     async fn call(&self, key: &Key, deadline: Instant) -> (Option<Arc<Plan>>, Duration) {
         let found = timeout_at(deadline, (self.find)(id_of(key).to_owned())).await;
         let plan = match found {
@@ -181,7 +183,7 @@ impl Plans {
         }
     }
 
-    /// Returns whether this process knows by what the visitor was counted last.
+    /// Returns whether this process knows how the visitor was counted last.
     pub(crate) fn knows(&self, key: &Key) -> bool {
         self.kept.peek(key).is_some()
     }
@@ -207,7 +209,7 @@ impl RateLimiter {
     }
 }
 
-/// Returns the id of a visitor, as it stands behind the name of the policy in the braces of its key.
+/// Returns the id of a visitor: the text behind the name of the policy in the braces of its key.
 fn id_of(key: &Key) -> &str {
     let text = key.as_str();
     let id = text.split_once('{').map_or(text, |(_, id)| id);
@@ -215,17 +217,17 @@ fn id_of(key: &Key) -> &str {
     id.strip_suffix('}').unwrap_or(id)
 }
 
-/// Returns the error of a charge whose rules are not known any more.
+/// Returns the error for a charge whose rules are no longer known.
 pub(crate) fn lost() -> Error {
     const TEXT: &str =
-        "the plan that was charged is not known any more, and was not found: the charge stays";
+        "the plan that was charged is no longer known, and was not found: the charge stays";
     Error::new("refund a rate limit", ErrorKind::NotSent, TEXT)
 }
 
-/// Returns the error of the support desk about a visitor whose rules are not known.
+/// Returns the error for an operation on a visitor whose rules are not known.
 pub(crate) fn unknown() -> Error {
-    const TEXT: &str = "the plan of the visitor was not found, and without it what its rules have counted would be \
-                        forgotten: try again when plans are found, or reset the visitor";
+    const TEXT: &str = "the plan of the visitor was not found, and without it the counts of its rules would be lost: \
+                        try again when plans can be found, or reset the visitor";
     Error::new("change a rate limit", ErrorKind::NotSent, TEXT)
 }
 

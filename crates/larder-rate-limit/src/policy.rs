@@ -1,4 +1,4 @@
-//! What a visitor may do: one or more rules on one record.
+//! The policy of a visitor: one or more rules on one record.
 
 use std::num::NonZeroU32;
 use std::time::Duration;
@@ -9,10 +9,10 @@ use crate::Quota;
 use crate::quota::invalid;
 use crate::rule::{Algorithm, MAX_PERIOD_US, Rule};
 
-/// What a visitor may do: rules that hold together, and what follows from breaking them.
+/// What a visitor may do: rules that apply together, and the consequences of breaking them.
 ///
 /// A request passes if it passes each rule, and only then is it charged, to all of them. All rules of a policy
-/// are on one record, so a check takes one round trip however many they are. For limits of different
+/// are on one record, so a check takes one round trip however many rules there are. For limits of different
 /// visitors, such as an address and an account, see [`Limits`](crate::Limits).
 ///
 /// A single quota, as in `RateLimiter::new(store, "pages", Quota::per_minute(100))`, is the cheapest policy:
@@ -25,7 +25,7 @@ use crate::rule::{Algorithm, MAX_PERIOD_US, Rule};
 /// let codes = Policy::new(Quota::per_minute(1))
 ///     .and(Rule::sliding_log(5, Duration::from_secs(3_600)))
 ///     .and(Quota::per_day(10))
-///     // Whoever is refused 20 times within an hour is refused for a day.
+///     // A visitor who is refused 20 times within an hour is banned for a day.
 ///     .with_ban(Ban::after(20, Duration::from_secs(3_600), Duration::from_secs(86_400)));
 /// # let _ = codes;
 /// ```
@@ -37,7 +37,7 @@ pub struct Policy {
     pub(crate) quota_change: Option<QuotaChange>,
 }
 
-/// A ban after so many refusals within a time.
+/// A ban after a number of refusals within a time.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub struct Ban {
     pub(crate) refusals: u32,
@@ -48,8 +48,8 @@ pub struct Ban {
 impl Ban {
     /// Bans a visitor for `lasts`, once it was refused `refusals` times `within` a time.
     ///
-    /// The time begins with the first of these refusals. A request during the ban is refused and neither
-    /// counted nor charged, so it does not prolong the ban.
+    /// The time begins with the first of these refusals. A request during the ban is refused and neither counted
+    /// nor charged, so it does not prolong the ban.
     pub const fn after(refusals: u32, within: Duration, lasts: Duration) -> Self {
         Self {
             refusals,
@@ -59,30 +59,30 @@ impl Ban {
     }
 }
 
-/// What becomes of the used units when the numbers of a rule change.
+/// What happens to the used units when the numbers of a rule change.
 ///
-/// Rules are told apart by their place in the policy. One that has another algorithm than the rule that was there
-/// counts anew, so add new rules at the end.
+/// Rules are identified by their place in the policy. If the algorithm at a place changes, the rule counts anew,
+/// so add new rules at the end.
 ///
-/// A sliding log keeps its entries and a concurrency rule its permits, unless it is [`Reset`](Self::Reset). Of a
-/// window and a log the limit counts as its number: if the period alone changes, what was used stays.
+/// A sliding log keeps its entries and a concurrency rule its permits, unless it is [`Reset`](Self::Reset). For a
+/// window or a log only the limit matters: if just the period changes, the used units stay.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq, Hash)]
 #[non_exhaustive]
 pub enum QuotaChange {
     /// The number of used units stays: 30 of 100 become 30 of 200. The default.
     #[default]
     AsIs,
-    /// The used part stays: 30 of 100 become 60 of 200.
+    /// The used share stays: 30 of 100 become 60 of 200.
     Proportional,
-    /// Nothing is used any more.
+    /// No units are used any more.
     Reset,
 }
 
 impl Policy {
-    /// The most rules of a policy: 8.
+    /// The maximum number of rules of a policy: 8.
     pub const MAX_RULES: usize = 8;
 
-    /// The most reservations of one visitor that are open at once: 1,000.
+    /// The maximum number of open reservations of one visitor: 1,000.
     pub const MAX_RESERVATIONS: u32 = Rule::MAX_CONCURRENCY;
 
     /// Makes a policy of one rule.
@@ -93,7 +93,7 @@ impl Policy {
         }
     }
 
-    /// Makes a policy without rules, which lets everything pass and asks no store.
+    /// Makes a policy without rules, which lets everything pass and never calls the store.
     pub const fn unlimited() -> Self {
         Self {
             rules: Vec::new(),
@@ -103,17 +103,17 @@ impl Policy {
         }
     }
 
-    /// Adds a rule, which must hold too.
+    /// Adds a rule, which a request must also pass.
     #[must_use]
     pub fn and(mut self, rule: impl Into<Rule>) -> Self {
         self.rules.push(rule.into());
         self
     }
 
-    /// Bans visitors that are refused too often. By default nobody is banned but by
+    /// Bans visitors that are refused too often. By default nobody is banned except by
     /// [`RateLimiter::ban`](crate::RateLimiter::ban).
     ///
-    /// Each refusal then writes.
+    /// Each refusal then writes to the store.
     #[must_use]
     pub const fn with_ban(mut self, ban: Ban) -> Self {
         self.ban = Some(ban);
@@ -122,17 +122,17 @@ impl Policy {
 
     /// Allows [reservations](crate::RateLimiter::reserve), each of which is kept for `ttl` unless it is settled.
     ///
-    /// By default there are none. A policy with them has no [concurrency rule](Rule::concurrency).
+    /// By default there are none. A policy with reservations cannot have a [concurrency rule](Rule::concurrency).
     #[must_use]
     pub const fn with_reservations(mut self, ttl: Duration) -> Self {
         self.reservations = Some(ttl);
         self
     }
 
-    /// Sets what becomes of the used units when the numbers of a rule change.
+    /// Sets what happens to the used units when the numbers of a rule change.
     ///
-    /// The default is [`QuotaChange::AsIs`]. A policy of nothing but a [`Quota`] keeps the time in which
-    /// what was used comes back, and never more than the new burst.
+    /// The default is [`QuotaChange::AsIs`]. A policy that is just a [`Quota`] keeps the time in which its used
+    /// units come back, and never more than the new burst.
     #[must_use]
     pub const fn with_quota_change(mut self, change: QuotaChange) -> Self {
         self.quota_change = Some(change);
@@ -144,7 +144,7 @@ impl Policy {
         &self.rules
     }
 
-    /// Returns the part that one of several `processes` has of each rule.
+    /// Returns the share that one of several `processes` has of each rule.
     pub(crate) fn share_of(&self, processes: NonZeroU32) -> Self {
         let mut share = self.clone();
         for rule in &mut share.rules {
@@ -159,7 +159,7 @@ impl Policy {
         rules.any(|rule| rule.algorithm == Algorithm::Concurrency)
     }
 
-    /// Returns the quota, if that is all there is: its record is then one number.
+    /// Returns the quota, if the policy is nothing else: its record is then one number.
     pub(crate) fn as_quota(&self) -> Option<Quota> {
         let is_plain =
             self.ban.is_none() && self.reservations.is_none() && self.quota_change.is_none();
@@ -195,12 +195,12 @@ impl Policy {
     }
 }
 
-/// Returns whether GCRA counts the rule.
+/// Returns whether the rule is counted by GCRA.
 pub(crate) fn is_gcra(rule: &Rule) -> bool {
     matches!(rule.algorithm, Algorithm::Gcra | Algorithm::TokenBucket)
 }
 
-/// Returns whether `span` is one that a policy can count with.
+/// Returns whether a policy can count with `span`.
 pub(crate) fn is_span(span: Duration) -> bool {
     let micros = i64::try_from(span.as_micros()).unwrap_or(i64::MAX);
     (1..=MAX_PERIOD_US).contains(&micros)

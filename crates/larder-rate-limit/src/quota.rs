@@ -5,9 +5,9 @@ use larder_store::{Error, ErrorKind, Result, Ttl};
 
 /// How many requests a visitor may make: `limit` for each `period`, and up to `burst` at once.
 ///
-/// A request costs one unit, unless a [cost](crate::RateLimiter::with_cost) says otherwise. The burst
-/// equals the limit by default: a new visitor may make `limit` requests at once, and then one for
-/// each `period / limit`.
+/// A request costs one unit, unless it has another [cost](crate::RateLimiter::with_cost). The burst
+/// equals the limit by default: a new visitor may make `limit` requests at once, and then one per
+/// `period / limit`.
 ///
 /// That interval is in whole microseconds, rounded down. A limit above 10,000 a second may therefore
 /// let up to one percent more through than it says.
@@ -87,13 +87,13 @@ impl Quota {
 
     /// Returns how long one unit takes to come back, in whole microseconds, rounded down.
     ///
-    /// With a limit of 0, which no limiter accepts, it is the longest time there is.
+    /// For a limit of 0, which no limiter accepts, it is the longest possible time.
     pub fn interval(&self) -> Duration {
         let interval = micros(self.period).checked_div(u64::from(self.limit));
         Duration::from_micros(interval.unwrap_or(u64::MAX))
     }
 
-    /// Returns the part that one of several `processes` has of it: at least one unit.
+    /// Returns the share that one of several `processes` has: at least one unit.
     pub(crate) fn share_of(&self, processes: NonZeroU32) -> Self {
         Self {
             limit: (self.limit / processes).max(1),
@@ -129,7 +129,7 @@ impl Quota {
         self.burst_micros_within(Ttl::MAX.as_micros())
     }
 
-    /// Returns the time in which the whole burst comes back, which is `most` microseconds at most.
+    /// Returns the time in which the whole burst comes back, in microseconds, at most `most`.
     pub(crate) fn burst_micros_within(&self, most: i64) -> Result<i64> {
         if self.burst == 0 {
             return Err(invalid(
@@ -154,7 +154,7 @@ fn micros(duration: Duration) -> u64 {
     u64::try_from(duration.as_micros()).unwrap_or(u64::MAX)
 }
 
-/// Returns the error of a limiter that cannot be built. `expected` says what is allowed.
+/// Returns the error for a limiter that cannot be built. `expected` says what is allowed.
 pub(crate) fn invalid(expected: &'static str) -> Error {
     Error::new("build a rate limit", ErrorKind::Invalid, expected)
 }

@@ -1,4 +1,4 @@
-//! Callers that would rather wait than be refused.
+//! Callers that prefer waiting to a refusal.
 
 use std::collections::HashMap;
 use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
@@ -10,29 +10,30 @@ use tokio::time::{Instant, sleep_until, timeout_at};
 
 use crate::{Decision, Grant, Permit, RateLimiter, Reason};
 
-/// How often a caller looks for a place that somebody may have given back.
+/// How often a caller looks for a place that was given back.
 const LOOK_EVERY: Duration = Duration::from_millis(50);
 
 impl RateLimiter {
-    /// The most callers of one process that wait at once, of all visitors: 10,000. Others are refused at once.
+    /// The maximum number of waiting callers in one process, of all visitors: 10,000. Others are refused at
+    /// once.
     pub const MAX_WAITING: usize = 10_000;
 
-    /// Charges `visitor` for one request, and waits `within` at most until it may pass.
+    /// Charges `visitor` for one request, and waits at most `within` until it may pass.
     ///
-    /// For clients, and for jobs that call a limited service. A caller that would have to wait longer is refused
-    /// at once. In one process, callers for a visitor pass in the order in which they came; between processes
-    /// the first to ask passes. Nothing is charged while a caller waits, and however often it looks, it is one
-    /// refusal at most towards a [ban](crate::Ban). It takes one round trip, or none in process, and one more
-    /// after each wait.
+    /// Use it in clients, and in jobs that call a limited service. A caller that would have to wait longer is
+    /// refused at once. In one process, callers for a visitor pass in the order in which they came; between
+    /// processes the first to try passes. Nothing is charged while a caller waits, and however often it tries,
+    /// it counts as at most one refusal towards a [ban](crate::Ban). It takes one round trip, or none in
+    /// process, and one more after each wait.
     ///
     /// # Errors
-    /// As those of [`check`](Self::check).
+    /// Those of [`check`](Self::check).
     ///
     /// # Panics
-    /// If it has to wait, outside of a tokio runtime with its time enabled.
+    /// If it has to wait outside a tokio runtime with time enabled.
     ///
     /// # Cancellation
-    /// A caller that waits leaves the queue, and was not charged. One whose turn it is may have been charged.
+    /// A caller that waits leaves the queue, and was not charged. One whose turn has come may have been charged.
     pub async fn until_ready(&self, visitor: impl KeyId, within: Duration) -> Result<Decision> {
         let key = self.key(visitor);
         let answer = self.check_within(&key, within).await;
@@ -56,19 +57,19 @@ impl RateLimiter {
         Ok(decision)
     }
 
-    /// Acquires a permit as [`acquire`](Self::acquire) does, and waits for it `within` at most.
+    /// Acquires a permit as [`acquire`](Self::acquire) does, and waits for it at most `within`.
     ///
-    /// It looks for a place that was given back 20 times a second, and counts as one refusal at most towards a
+    /// It looks 20 times a second for a place that was given back, and counts as at most one refusal towards a
     /// [ban](crate::Ban).
     ///
     /// # Errors
-    /// As those of [`acquire`](Self::acquire).
+    /// Those of [`acquire`](Self::acquire).
     ///
     /// # Panics
     /// As [`until_ready`](Self::until_ready) does.
     ///
     /// # Cancellation
-    /// As that of [`acquire`](Self::acquire).
+    /// As for [`acquire`](Self::acquire).
     pub async fn acquire_within(
         &self,
         visitor: impl KeyId,
@@ -98,9 +99,9 @@ impl RateLimiter {
     }
 }
 
-/// A caller whose turn it is, or that does not wait.
+/// A caller whose turn has come, or that does not wait.
 struct Queued<'a> {
-    /// Until when it waits. None if it does not.
+    /// The end of its wait. None if it does not wait.
     deadline: Option<Instant>,
     // In this order, so that the queue is free when the turn ends.
     _first: Option<OwnedSemaphorePermit>,
@@ -108,7 +109,7 @@ struct Queued<'a> {
 }
 
 impl<'a> Queued<'a> {
-    /// Waits for its turn, `within` at most. A caller for which there is no room does not wait.
+    /// Waits for its turn, at most `within`. A caller for which there is no room does not wait.
     async fn join(turns: &'a Turns, key: &Key, within: Duration) -> Self {
         let deadline = Instant::now() + within.min(MAX_WITHIN);
         let turn = turns.join(key);
@@ -126,7 +127,7 @@ impl<'a> Queued<'a> {
         }
     }
 
-    /// Returns until when to pause after a decision. None if the caller takes the decision as it is.
+    /// Returns when to try again after a decision. None if the caller accepts the decision.
     fn pause(&self, decision: &Decision) -> Option<Instant> {
         let wait = match decision.reason()? {
             Reason::Concurrency => decision.retry_after().min(LOOK_EVERY),
@@ -140,7 +141,7 @@ impl<'a> Queued<'a> {
     }
 }
 
-/// The longest wait: a year. A longer one may be past what a clock can count.
+/// The longest wait: a year. A longer one may exceed the range of a clock.
 const MAX_WITHIN: Duration = Duration::from_secs(366 * 86_400);
 
 /// The callers that wait, in a queue for each visitor.

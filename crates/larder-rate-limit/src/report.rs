@@ -6,7 +6,7 @@ use crate::Decision;
 use crate::decision::Account;
 use crate::usage::{Answer, RuleArgs};
 
-/// The decision of a limiter about one request, with that of each of its rules.
+/// The decision of a limiter about one request, with the decision of each of its rules.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct Report {
     decision: Decision,
@@ -45,7 +45,8 @@ impl Report {
 
     /// Returns the decision of each rule, in the order of the policy.
     ///
-    /// A request that one rule refuses is charged to none: the others say that they would have allowed it.
+    /// A request that one rule refuses is charged to none: the decisions of the others show that they
+    /// would have allowed it.
     pub fn rules(&self) -> &[Decision] {
         &self.rules
     }

@@ -12,7 +12,7 @@ use crate::window::Window;
 ///
 /// `limit` is the number of units, and `window` the time for which they are counted:
 ///
-/// | algorithm | the most that pass in any `window` | what is kept |
+/// | algorithm | maximum that passes in any `window` | stored state |
 /// |---|---|---|
 /// | GCRA, token bucket | `burst + limit` | one moment |
 /// | fixed window | `2 * limit`, across an edge | one count |
@@ -24,13 +24,13 @@ use crate::window::Window;
 pub enum Algorithm {
     /// The generic cell rate algorithm: units come back one by one.
     Gcra,
-    /// A bucket of tokens that is filled up steadily. Its arithmetic is GCRA's.
+    /// A bucket of tokens that is refilled steadily. Its arithmetic is GCRA's.
     TokenBucket,
     /// A count that starts again with each window.
     FixedWindow,
-    /// The count of this window, and of the last one the part that is still within reach.
+    /// The count of this window, and the part of the last window's count that is still within reach.
     SlidingWindow,
-    /// The moment of each unit, so that no window at all has more than the limit.
+    /// The moment of each unit, so that no window at all exceeds the limit.
     SlidingLog,
     /// The requests that are being served.
     Concurrency,
@@ -53,15 +53,16 @@ pub enum Algorithm {
 pub struct Rule {
     pub(crate) algorithm: Algorithm,
     pub(crate) quota: Quota,
-    /// That of a fixed window.
+    /// The window of a fixed window.
     pub(crate) window: Option<Window>,
 }
 
 impl Rule {
-    /// The most units of a [`sliding_log`](Self::sliding_log): 1,000. Each takes 16 bytes.
+    /// The maximum number of units of a [`sliding_log`](Self::sliding_log): 1,000. Each takes 16 bytes.
     pub const MAX_LOG: u32 = 1_000;
 
-    /// The most requests of a [`concurrency`](Self::concurrency) rule: 1,000. Each takes some 40 bytes.
+    /// The maximum number of requests of a [`concurrency`](Self::concurrency) rule: 1,000. Each takes some
+    /// 40 bytes.
     pub const MAX_CONCURRENCY: u32 = 1_000;
 
     /// Lets units come back one by one, by GCRA: the default, and the cheapest.
@@ -73,7 +74,7 @@ impl Rule {
 
     /// Takes tokens from a bucket that holds `burst` and gets `limit` more each `period`, steadily.
     ///
-    /// That is what GCRA counts, in time instead of tokens, so both decide alike.
+    /// GCRA counts the same in time instead of tokens, so both decide alike.
     pub const fn token_bucket(quota: Quota) -> Self {
         Self::new(Algorithm::TokenBucket, quota)
     }
@@ -90,8 +91,8 @@ impl Rule {
 
     /// Allows `limit` units in a sliding window, estimated from two counts.
     ///
-    /// The last window counts in proportion to its part that lies within `period`, rounded up. That is exact
-    /// if its units came evenly; if they came at its end, up to `2 * limit` pass within `period`.
+    /// The last window's count is weighted by the part of it that lies within `period`, rounded up. That is
+    /// exact if its units came evenly; if they came at its end, up to `2 * limit` pass within `period`.
     pub const fn sliding_window(limit: u32, period: Duration) -> Self {
         Self::new(Algorithm::SlidingWindow, Quota::new(limit, period))
     }
@@ -99,15 +100,15 @@ impl Rule {
     /// Allows `limit` units within any `period`, exactly.
     ///
     /// It keeps a moment for each unit, so the limit is at most [`MAX_LOG`](Self::MAX_LOG). Use it for few
-    /// and precious units, such as codes by SMS.
+    /// and expensive units, such as codes by SMS.
     pub const fn sliding_log(limit: u32, period: Duration) -> Self {
         Self::new(Algorithm::SlidingLog, Quota::new(limit, period))
     }
 
-    /// Allows `limit` requests at once, of all processes.
+    /// Allows `limit` requests at once, across all processes.
     ///
-    /// Each holds a [`Permit`](crate::Permit), which comes back when it is dropped, or after `lease` if its
-    /// process has died. Choose a lease that is longer than any request takes, or
+    /// Each request holds a [`Permit`](crate::Permit), which comes back when it is dropped, or after `lease`
+    /// if its process has died. Choose a lease that is longer than any request takes, or
     /// [renew](crate::Permit::renew) the permit.
     pub const fn concurrency(limit: u32, lease: Duration) -> Self {
         Self::new(Algorithm::Concurrency, Quota::new(limit, lease))
@@ -128,7 +129,7 @@ impl Rule {
 
     /// Returns the limit, the period and the burst.
     ///
-    /// Of a fixed window the period is the longest that it can have, and of a concurrency rule the lease.
+    /// For a fixed window the period is its maximum length, and for a concurrency rule the lease.
     pub const fn quota(&self) -> Quota {
         self.quota
     }

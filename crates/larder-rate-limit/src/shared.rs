@@ -4,20 +4,20 @@ use larder_store::Key;
 
 use crate::decision::Account;
 
-/// Quotas for the visitors that a store in this process has no room for.
+/// Quotas for visitors for whom an in-process store has no room.
 ///
 /// A random hash assigns them, so no client can choose whose quota it uses up.
 #[derive(Clone, Default)]
 pub(crate) struct SharedQuotas(RandomState);
 
 impl SharedQuotas {
-    /// Many, so that a flood uses up few of the quotas of other visitors.
+    /// Large enough that a flood uses up few of the quotas of other visitors.
     pub(crate) const NUMBER: u16 = 1_024;
 
     /// Returns the key of the quota that decides for the visitor with `key`.
     ///
-    /// A shared one is in a partition whose name no policy can have, so it has room when the visitor's
-    /// own has none; the last one is in a partition of its own.
+    /// A shared quota is in a partition whose name no policy can have, so it has room when the
+    /// visitor's own partition has none; the last one is in a partition of its own.
     pub(crate) fn key(&self, account: Account, policy: &str, key: Key) -> Key {
         match account {
             Account::Own => key,

@@ -14,9 +14,9 @@ pub struct Window(pub(crate) Edges);
 pub(crate) enum Edges {
     /// At the multiples of a period since the Unix epoch.
     Aligned(Duration),
-    /// With the first request, and so long after it.
+    /// With the first request, and this long after it.
     FromFirst(Duration),
-    /// Where a calendar says.
+    /// Where a calendar puts them.
     #[cfg(feature = "calendar")]
     Calendar(Calendar),
 }
@@ -24,19 +24,20 @@ pub(crate) enum Edges {
 impl Window {
     /// Begins a window at each multiple of `period` since the Unix epoch, in UTC.
     ///
-    /// All visitors start again at the same moments: each hour on the hour, and each day at midnight.
+    /// All visitors start again at the same moments: each hour on the hour, or each day at
+    /// midnight.
     pub const fn every(period: Duration) -> Self {
         Self(Edges::Aligned(period))
     }
 
     /// Begins a window with the first request of a visitor, and ends it `period` later.
     ///
-    /// Visitors start again at different moments, so that not all return at once.
+    /// Visitors start again at different moments, so that they do not all return at once.
     pub const fn from_first(period: Duration) -> Self {
         Self(Edges::FromFirst(period))
     }
 
-    /// Returns the longest time of a window.
+    /// Returns the maximum length of a window.
     pub(crate) fn period(&self) -> Duration {
         match &self.0 {
             Edges::Aligned(period) | Edges::FromFirst(period) => *period,
@@ -47,7 +48,7 @@ impl Window {
 }
 
 impl Window {
-    /// Returns whether all windows are equally long.
+    /// Returns whether all windows have the same length.
     pub(crate) fn is_of_one_length(&self) -> bool {
         match &self.0 {
             Edges::Aligned(_) | Edges::FromFirst(_) => true,

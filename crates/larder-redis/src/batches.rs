@@ -2,7 +2,7 @@
 //!
 //! They return a result for each item.
 //!
-//! What is wrong with one item is its own result, and the others are still sent.
+//! An item with an error of its own gets that error, and the others are still sent.
 
 use ::redis::Value;
 use futures_util::future::join;
@@ -137,8 +137,8 @@ async fn settle(batch: &Batch<'_>, puts: &[Put], results: &mut [Result<PutOutcom
     }
 }
 
-/// Gets the values of the keys of the items at `sent`. No MGET: it answers a key of another type as if
-/// there were none.
+/// Gets the values of the keys of the items at `sent`. It does not use MGET, which treats a key of
+/// another type as absent.
 async fn read<'k>(
     batch: &Batch<'_>,
     sent: &[usize],

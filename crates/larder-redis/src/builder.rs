@@ -13,7 +13,7 @@ use crate::replica_reads::ReplicaReads;
 use crate::script::{Scripts, Time};
 use crate::store::RedisStore;
 
-/// Builds a [`RedisStore`] from options that all have defaults.
+/// Builds a [`RedisStore`] from options, all of which have defaults.
 ///
 /// It does not implement `Debug`, since its URL may hold a password.
 #[must_use]
@@ -28,14 +28,14 @@ pub struct RedisBuilder {
 
 /// The default timeout, far above a round trip and far below what a visitor notices.
 ///
-/// A page that asks for three things in a row is still answered within a third of a second when the
-/// server hangs.
+/// A page that makes three calls in a row is still answered within a third of a second when the server
+/// hangs.
 const TIMEOUT: Duration = Duration::from_millis(100);
 
-/// Room for name resolution and a handshake that has to be sent twice.
+/// Leaves room for name resolution and a handshake that must be sent twice.
 const CONNECT_TIMEOUT: Duration = Duration::from_secs(1);
 
-/// The default maximum of operations in flight, more than a server answers in time.
+/// The default maximum of operations in flight: more than a server can answer in time.
 const IN_FLIGHT: usize = 4096;
 
 impl RedisBuilder {
@@ -65,10 +65,10 @@ impl RedisBuilder {
 
     /// Sets the timeout of one operation. Default: 100 ms.
     ///
-    /// It covers everything: waiting for a connection, sending again, loading a script. The default
-    /// is far above the round trip in a loaded data centre, and far below what a visitor notices.
-    /// Raise it for values of many megabytes. A `timeout_ms` in the URL overrides it: whoever sets
-    /// the URL knows how far the servers are.
+    /// It covers everything: waiting for a connection, sending again, loading a script. The default is
+    /// far above the round trip in a loaded data centre, and far below what a visitor notices. Raise it
+    /// for values of many megabytes. A `timeout_ms` in the URL overrides it, because whoever configures
+    /// the URL knows how far away the servers are.
     ///
     /// It must be from 1 ms to 60 s; otherwise [`connect`](Self::connect) returns
     /// [`Invalid`](larder_store::ErrorKind::Invalid).
@@ -77,7 +77,7 @@ impl RedisBuilder {
         self
     }
 
-    /// Sets the timeout of a connection attempt, handshake included. Default: 1 s.
+    /// Sets the timeout of a connection attempt, including the handshake. Default: 1 s.
     ///
     /// It must be from 1 ms to 60 s, as for [`with_timeout`](Self::with_timeout). A
     /// `connect_timeout_ms` in the URL overrides it.
@@ -88,8 +88,8 @@ impl RedisBuilder {
 
     /// Limits the operations in flight to each server. Default: 4,096.
     ///
-    /// One more returns [`NotSent`](larder_store::ErrorKind::NotSent). An operation on many keys
-    /// counts once. In a cluster the limit applies to each node.
+    /// Any further operation returns [`NotSent`](larder_store::ErrorKind::NotSent). An operation on many
+    /// keys counts once. In a cluster the limit applies to each node.
     pub fn with_max_in_flight(mut self, operations: NonZeroUsize) -> Self {
         self.limits.in_flight = operations.get();
         self
@@ -115,19 +115,17 @@ impl RedisBuilder {
     ///
     /// # Errors
     /// If fewer replicas confirm a write within `within`, the operation returns
-    /// [`MayHaveRun`](larder_store::ErrorKind::MayHaveRun): the write ran on the master and can be
-    /// read there, but it may not survive a failover. `settle` returns whether it is there now, and
-    /// no more than that. To get it confirmed after all, put the same value again. Nothing is sent
-    /// again automatically and no lost put is read back, since newer servers do not wait after a
-    /// command that wrote nothing. For the same reason a result of `false` describes the master,
-    /// and not its replicas.
+    /// [`MayHaveRun`](larder_store::ErrorKind::MayHaveRun): the write ran on the master and can be read
+    /// there, but it may not survive a failover. `settle` only returns whether it is there now. To get
+    /// it confirmed after all, put the same value again. Nothing is sent again automatically and no lost
+    /// put is read back, because newer servers do not wait after a command that wrote nothing. For the
+    /// same reason a result of `false` describes only the master, not its replicas.
     ///
     /// # Costs
-    /// Each write takes one more round trip between the master and the slowest of the `number`
-    /// fastest replicas. Everything behind it on the connection waits too, reads included. While
-    /// replicas are away, each write holds up the others for `within`, until they reach their
-    /// deadlines. So use a separate store for what must survive, and write many keys at once where
-    /// you can.
+    /// Each write takes one more round trip between the master and the slowest of the `number` fastest
+    /// replicas. Everything behind it on the connection waits too, including reads. While replicas are
+    /// away, each write holds up the others for `within`, until they reach their deadlines. So use a
+    /// separate store for data that must survive, and write many keys at once where you can.
     ///
     /// # Caveats
     /// `WAIT` is not consensus. It makes the loss of a write much less likely, but not impossible:
@@ -141,27 +139,25 @@ impl RedisBuilder {
 
     /// Reads values from replicas that are at most `max_staleness` behind. Off by default.
     ///
-    /// `get`, `get_many` and `ttl` may then miss what **another** store wrote in the last
-    /// `max_staleness`, but never what **this** store wrote. Staleness is measured, not assumed:
-    /// the replication offsets of a master and its replicas are compared four times within
-    /// `max_staleness`, and a replica that is further behind, or whose offset is unknown, is not
-    /// read. Such reads go to the master, as do all keys that this store wrote since the last
-    /// comparison or within the timeout.
+    /// `get`, `get_many` and `ttl` may then miss writes of **another** store in the last
+    /// `max_staleness`, but never those of **this** store. Staleness is measured, not assumed: the
+    /// replication offsets of a master and its replicas are compared four times within `max_staleness`,
+    /// and a replica that is further behind, or whose offset is unknown, is not read. Such reads go to
+    /// the master, as do all keys that this store wrote since the last comparison or within the timeout.
     ///
     /// Everything else stays with the master: writes and their conditions, programs, leases and the
-    /// values that a claim finds. So sessions, limits and locks are as exact as before. It works
-    /// with one server that has replicas, behind sentinels and on a cluster. Replicas are found by
-    /// what the master or the cluster reports, and dialed with the user of the URL, who needs
-    /// `+info`.
+    /// values that a claim finds. So sessions, limits and locks are as exact as before. It works with
+    /// one server that has replicas, behind sentinels and on a cluster. Replicas are found in the report
+    /// of the master or the cluster, and dialed with the user of the URL, who needs `+info`.
     ///
-    /// Use it for a separate store of what may be stale anyway, such as pages that many read and
-    /// few write. It saves nothing if every process writes what it reads.
+    /// Use it for a separate store of data that may be stale, such as pages that many read and few
+    /// write. It saves nothing if every process writes what it reads.
     ///
     /// # Errors
-    /// [`connect`](Self::connect) returns [`Invalid`](larder_store::ErrorKind::Invalid) for less
-    /// than 100 ms and for a pool of the application's, and
-    /// [`Refused`](larder_store::ErrorKind::Refused) if the user may not run `INFO`. There is no
-    /// upper bound. Having no replicas is not an error: they come and go.
+    /// [`connect`](Self::connect) returns [`Invalid`](larder_store::ErrorKind::Invalid) for less than
+    /// 100 ms and for a pool of the app's own, and [`Refused`](larder_store::ErrorKind::Refused) if the
+    /// user may not run `INFO`. There is no upper bound. Having no replicas is not an error: they come
+    /// and go.
     ///
     /// # Costs
     /// One connection to each replica, and an `INFO replication` to each of them and to each master
@@ -194,8 +190,8 @@ impl RedisBuilder {
 
     /// Limits the number of subscriptions. Default: 10,000.
     ///
-    /// One more returns [`Full`](larder_store::Refusal::Full). A subscription to several channels
-    /// and topics counts once for each of them.
+    /// Any further subscription returns [`Full`](larder_store::Refusal::Full). A subscription to several
+    /// channels and topics counts once for each of them.
     pub fn with_max_subscriptions(mut self, number: usize) -> Self {
         self.subscriptions = number;
         self
@@ -238,7 +234,7 @@ impl RedisBuilder {
     ///   them.
     ///
     /// # Panics
-    /// Outside of a tokio runtime.
+    /// Outside a tokio runtime.
     pub async fn connect(self) -> Result<RedisStore> {
         let mut limits = self.limits;
         let servers = Servers::named_by(self.origin, &mut limits)?;
@@ -270,7 +266,7 @@ impl RedisBuilder {
     }
 }
 
-/// Every public future of this crate can be spawned: it does not compile otherwise.
+/// Checks at compile time that every public future of this crate can be spawned.
 const _: fn() = || {
     fn can_be_spawned<A, F: Future + Send>(_: impl FnOnce(A) -> F) {}
     can_be_spawned::<&str, _>(RedisStore::connect);

@@ -1,7 +1,7 @@
 //! Classifies errors of the server and of the connection for callers.
 //!
-//! The texts are made here. What the client library would print may hold a value, and what the
-//! server says may hold a key, so no more than a code that this file knows is passed on.
+//! The texts are made here. The client library's text may contain a value, and the server's text a
+//! key, so only codes that this file knows are passed on.
 
 use std::error::Error as _;
 use std::io;
@@ -10,7 +10,7 @@ use std::sync::Arc;
 use ::redis::{RedisError, ServerError};
 use larder_store::{Error, ErrorKind, Refusal};
 
-/// The codes that have a meaning to a caller, and what to do about them.
+/// The codes that have a meaning for a caller, and how to fix each.
 const CODES: &[(&str, Refusal, &str)] = &[
     ("OOM", Refusal::Full, "the server is at its maxmemory"),
     ("READONLY", Refusal::ReadOnly, "the server is a replica"),
@@ -96,7 +96,7 @@ fn code(error: &ServerError) -> &str {
 
 /// Returns the error of a script that was stopped at a forbidden command, if it is one.
 ///
-/// Scripts check before they write, but for this: what they wrote before stays.
+/// Scripts check before they write, but cannot check for this: earlier writes stay.
 pub(crate) fn denied_midway(operation: &'static str, error: &ServerError) -> Option<Error> {
     let details = error.details().unwrap_or_default();
     let is_midway = code(error) == "NOPERM" && details.contains("user_script:");
@@ -121,7 +121,7 @@ pub(crate) fn refused(operation: &'static str, error: &ServerError) -> Error {
     })
 }
 
-/// Makes the error of a code that says that nothing ran, if it is one.
+/// Makes the error of a code which means that nothing ran, if it is one.
 pub(crate) fn known(operation: &'static str, error: &ServerError) -> Option<Error> {
     let found = code(error);
     let (code, refusal, what) = CODES.iter().find(|(code, ..)| *code == found)?;
@@ -143,7 +143,7 @@ pub(crate) fn unexpected(operation: &'static str) -> Error {
 
 /// Returns the error of the operating system that is inside an error of the client library.
 ///
-/// It names no key and no value, unlike what surrounds it.
+/// It contains no key and no value, unlike the error around it.
 pub(crate) fn system(error: &RedisError) -> Option<io::Error> {
     let source = error.source()?;
     let shared = source.downcast_ref::<Arc<dyn std::error::Error + Send + Sync>>()?;

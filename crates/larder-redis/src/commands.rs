@@ -1,4 +1,4 @@
-//! The commands of the plain operations, and how their answers read.
+//! The commands of the plain operations, and how to read their answers.
 
 use ::redis::{Cmd, Value};
 use larder_store::{Condition, Delete, Entry, Error, ErrorKind, Key, Put, Result, Ttl};
@@ -12,7 +12,7 @@ pub(crate) fn get(key: &Key) -> Cmd {
     cmd
 }
 
-/// Makes the command of a put; `named` matters if it takes a script.
+/// Makes the command of a put; `named` matters if it needs a script.
 pub(crate) fn put(put: &Put, named: Named) -> Cmd {
     let key = put.key().as_bytes();
     let room = key.len() + value_format::length(put) + 40;
@@ -36,7 +36,7 @@ pub(crate) fn put(put: &Put, named: Named) -> Cmd {
     cmd
 }
 
-/// Makes the command of a delete; `named` matters if it takes a script.
+/// Makes the command of a delete; `named` matters if it needs a script.
 pub(crate) fn delete(delete: &Delete, named: Named) -> Cmd {
     let key = delete.key().as_bytes();
     if let Condition::IfVersion(version) = delete.condition() {
@@ -110,7 +110,7 @@ pub(crate) fn unread(operation: &'static str, value: &Value) -> Error {
     }
 }
 
-/// Refuses a value that is longer than the store takes.
+/// Refuses a value that is longer than the store accepts.
 pub(crate) fn check_size(operation: &'static str, put: &Put, most: usize) -> Result<()> {
     let length = put.value().len();
     if length <= most {

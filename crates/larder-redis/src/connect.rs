@@ -1,4 +1,4 @@
-//! Connects to the servers that an application names.
+//! Connects to the servers that an app names.
 
 use std::sync::Arc;
 use std::time::Duration;
@@ -17,7 +17,7 @@ use crate::sentinels::Sentinels;
 use crate::source::{Source, Target};
 use crate::{classify, cluster, handshake};
 
-/// The URL or the pool that an application connects by.
+/// The URL or the pool with which an app connects.
 pub(crate) enum Origin {
     Url(String),
     Pool(bb8::Pool<RedisConnectionManager>),
@@ -110,9 +110,9 @@ async fn one(
     Ok(Route::One(Arc::new(SupervisedNode::new(node))))
 }
 
-/// Checks that `WAIT` works, as each write will need it.
+/// Checks that `WAIT` works, because each write will need it.
 ///
-/// Having too few of them now is not an error: they come and go.
+/// Having too few replicas now is not an error: they come and go.
 pub(crate) async fn check_replicas(route: &Route, replicas: Confirmation) -> Result<()> {
     let servers = route.serving();
     let Some(server) = servers.iter().find(|server| server.is_up()) else {

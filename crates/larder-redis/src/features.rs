@@ -1,4 +1,4 @@
-//! Finds out at connect what the server refuses, and says what is lost by it.
+//! Finds out at connect which commands the server refuses, and logs what is lost without them.
 
 use ::redis::{Pipeline, ServerError, Value};
 use larder_store::{Error, ErrorKind, Refusal, Result};
@@ -6,7 +6,7 @@ use larder_store::{Error, ErrorKind, Refusal, Result};
 use crate::operation::{Repeat, Request};
 use crate::route::Route;
 
-/// The hash of no script.
+/// A hash that no script has.
 const NO_SCRIPT: &str = "0000000000000000000000000000000000000000";
 
 /// Something that works only with a command that many managed services refuse.
@@ -27,13 +27,14 @@ const CLIENT_KILL: Feature = Feature {
 
 const PATTERNS: Feature = Feature {
     command: "PSUBSCRIBE",
-    lost: "nobody can subscribe to a whole topic, only to channels",
+    lost: "subscriptions to a whole topic fail, only those to channels work",
 };
 
-/// Asks one server for the commands that services refuse. One round trip.
+/// Tries the commands on one server that managed services refuse. One round trip.
 ///
-/// What can be done without is logged, with the feature that is lost. Whatever else the server answers is
-/// no reason to refuse it: only an operation that needs a command shows that it does not work.
+/// A command that is not essential is logged, with the feature that is lost. Any other answer of the
+/// server is not a reason to refuse it: only an operation that needs a command shows that it does not
+/// work.
 ///
 /// # Errors
 /// [`Refusal::Denied`] if the server runs no scripts, without which there is no larder.

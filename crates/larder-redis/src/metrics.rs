@@ -19,7 +19,7 @@ pub fn describe_metrics() {
         ),
         (
             "larder_redis_fast_failures_total",
-            "Operations that failed at once for want of a connection",
+            "Operations that failed at once because there was no connection",
         ),
         (
             "larder_redis_unconfirmed_total",

@@ -114,11 +114,11 @@ impl<'a> Step<'a> {
         Some(expire(self.key, self.parts, self.now?))
     }
 
-    /// Returns what the server answered.
+    /// Returns the server's answer.
     ///
     /// # Errors
-    /// A refusal where the server did not let the script start, or stopped it with a code that
-    /// says so: programs check before they write. Any other error may have come after a write.
+    /// A refusal if the server did not start the script, or stopped it with a code that says so: programs check
+    /// before they write. Any other error may have come after a write.
     pub(crate) fn answer(&self, value: Value) -> Result<Wire> {
         let error = match value {
             Value::ServerError(error) => error,
@@ -190,7 +190,7 @@ fn plain(command: &[&str], key: &Key, part: &str) -> Cmd {
     cmd
 }
 
-/// Returns the command of a call that reads by one, without a script.
+/// Returns the read command that replaces a call's script, if there is one.
 pub(crate) fn read_alone(key: &Key, call: &dyn Call) -> Option<Cmd> {
     let script = call.script();
     let words = script.command()?;
@@ -239,8 +239,8 @@ pub(crate) fn write_key(cmd: &mut Cmd, key: &Key, part: &str) {
 
 /// Removes the keys of a record whose deadline is at or before `now`.
 ///
-/// It is a call of its own, so that a program that only reads still runs as one that may not
-/// write. Time does not move in between: the call that follows has the same `now`.
+/// It is a separate call, so that a read-only program still runs without permission to write. Time does not move
+/// in between: the next call has the same `now`.
 fn expire(key: &Key, parts: &[&str], now: i64) -> Cmd {
     let mut cmd = VIRTUAL_EXPIRE.call(Named::ByText, parts.len() + 1, 1, 0);
     for part in parts.iter().copied().chain([DEADLINES]) {

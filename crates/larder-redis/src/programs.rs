@@ -58,9 +58,9 @@ impl Programs for RedisStore {
 }
 
 impl RedisStore {
-    /// Returns the server and the command of a call that takes no script, on a single server.
+    /// Returns the server and the command of a call that needs no script, on a single server.
     ///
-    /// Then nothing follows a redirect, and nothing is sent a second time as a script's text.
+    /// Then there are no redirects, and nothing is sent a second time as a script's text.
     fn plain_read(&self, key: &Key, call: &dyn Call) -> Option<(&Node, Cmd)> {
         match &*self.route {
             Route::One(server) if self.virtual_time.is_none() => {
@@ -198,7 +198,7 @@ fn names(steps: &[&Step<'_>]) -> Vec<Named> {
     steps.iter().map(name).collect()
 }
 
-/// Sends steps none of which needs a script.
+/// Sends steps that need no script.
 async fn send_commands(batch: &Batch<'_>, steps: &mut [Step<'_>]) -> Vec<Result<Value>> {
     let items = steps
         .iter_mut()

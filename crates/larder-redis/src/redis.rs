@@ -7,19 +7,19 @@ use bb8_redis::bb8::Pool;
 
 use crate::builder::RedisBuilder;
 
-/// Returns the options of a store on connections that it clones from an application's pool.
+/// Returns the options of a store on connections that it clones from an app's pool.
 ///
-/// Commands never check out a connection. The store clones one multiplexed connection out of the
-/// pool, returns it at once, and takes another when it broke. If the pool then has none that
-/// answers, its manager makes one outside of the pool. The deadlines, the limit of operations in
+/// Commands never check out a connection. The store clones one multiplexed connection from the
+/// pool, returns it at once, and takes another when it breaks. If the pool then has none that
+/// answers, its manager makes one outside the pool. The deadlines, the limit of operations in
 /// flight and the retries are the store's own.
 ///
 /// All commands of the store share that one connection, so they run in the order in which they were
-/// sent, also after one without an answer. This ends when the store gives a connection up: the
+/// sent, even after one without an answer. This ends when the store gives a connection up: the
 /// connection is the pool's, so the store can neither close it nor have the server forget it, and a
-/// write that it still holds may run after later ones. Commands that the application sends itself
-/// have no order with those of the store, unless one waits for the answer of the other. A store
-/// that [`connect`](crate::RedisStore::connect)s by itself closes what it gives up.
+/// write that it still holds may run after later ones. Commands that the app sends itself have no
+/// order with those of the store, unless one waits for the answer of the other. A store that
+/// [`connect`](crate::RedisStore::connect)s by itself closes the connections that it gives up.
 ///
 /// The timeouts of the pool's connections still apply: a response timeout of the client, 500 ms by
 /// default, ends a command even if the store's deadline is longer.

@@ -2,7 +2,7 @@
 
 use ::redis::Value;
 
-/// Returns the text of an answer that is one.
+/// Returns the text of an answer, if it is text.
 pub(crate) fn text(value: &Value) -> Option<&str> {
     match value {
         Value::BulkString(bytes) => std::str::from_utf8(bytes).ok(),

@@ -108,7 +108,7 @@ impl Routed<'_> {
     /// The answer may be an error of the server.
     ///
     /// # Errors
-    /// As [`Operation::send`]. After a write whose answer was lost no refusal is given:
+    /// Those of [`Operation::send`]. After a write whose answer was lost, a refusal becomes
     /// [`ErrorKind::MayHaveRun`](larder_store::ErrorKind::MayHaveRun).
     pub(crate) async fn send(&self, command: &Cmd, repeat: Repeat) -> Result<Value> {
         let outcome = self.operation.send(command, repeat).await;
@@ -128,7 +128,7 @@ impl Routed<'_> {
     /// In that case nothing ran before.
     ///
     /// # Errors
-    /// As [`Operation::send`].
+    /// Those of [`Operation::send`].
     pub(crate) async fn call(
         &self,
         by_hash: &Cmd,
@@ -170,8 +170,8 @@ impl Batch<'_> {
     /// It takes one round trip to each server, and returns the answer of each. Commands of one key
     /// run in their order.
     ///
-    /// `repeat` says whether all that was sent together may be sent again together. After a write
-    /// whose answer was lost no refusal is given, as by [`Routed::send`].
+    /// `repeat` says whether all commands that are sent together may be sent again together. After
+    /// a write whose answer was lost, a refusal is changed as by [`Routed::send`].
     pub(crate) fn send<'k>(
         &self,
         items: impl ExactSizeIterator<Item = (&'k Key, Cmd)>,

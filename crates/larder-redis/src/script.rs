@@ -1,4 +1,4 @@
-//! Scripts as the server gets them, and the commands that call them.
+//! Scripts as they are sent to the server, and the commands that call them.
 
 use std::collections::HashMap;
 use std::sync::{Arc, LazyLock};
@@ -7,7 +7,7 @@ use ::redis::{Arg, Cmd, ServerError, ServerErrorKind, Value};
 use larder_store::program::{Effect, Script};
 use parking_lot::RwLock;
 
-/// A whole script: its flags, what its program may call, and the program.
+/// A whole script: its flags, the functions that its program may call, and the program.
 pub(crate) struct Prepared {
     name: &'static str,
     text: String,
@@ -88,7 +88,7 @@ impl Prepared {
         }
     }
 
-    /// Returns whether the script wakes, so that its last key is that of those who wait.
+    /// Returns whether the script wakes, so that its last key is that of the waiters.
     pub(crate) fn wakes(&self) -> bool {
         self.wakes
     }
@@ -129,7 +129,7 @@ impl Prepared {
     }
 }
 
-/// The function that wakes. It takes the last key away, so that the program does not see it.
+/// The function that wakes. It removes the last key, so that the program does not see it.
 const WAKE: &str = include_str!("lua/wake.lua");
 
 /// Returns the prelude functions that a program uses, one per line.
@@ -152,7 +152,7 @@ pub(crate) fn is_forgotten(value: &Value) -> bool {
 
 /// Returns the flags of a script: whether it writes, and may run when memory is full.
 ///
-/// It refuses a whole script by it, so that none stops halfway.
+/// They let the server refuse a script as a whole, so that none stops halfway.
 fn flags(script: &Script) -> &'static str {
     match (script.effect(), script.is_run_when_full()) {
         (Effect::Read, true) => " flags=no-writes,allow-oom",

@@ -5,8 +5,8 @@ use larder_store::program::Wire;
 
 /// Converts an answer of a script for programs.
 ///
-/// Scripts answer in the forms of RESP2, whatever the connection speaks; the few others come from
-/// scripts that ask for them, and read as RESP2 would have them.
+/// Scripts answer in the forms of RESP2, whatever the connection uses; the few others come from
+/// scripts that ask for them, and are read as in RESP2.
 ///
 /// # Errors
 /// If a list contains an error, or something that is not an answer.

@@ -14,13 +14,13 @@ pub(crate) fn write(command: &mut Cmd, put: &Put) {
     let _ = argument.write_all(put.value());
 }
 
-/// Returns how many bytes the framed value of `put` takes.
+/// Returns the length of the framed value of `put`, in bytes.
 pub(crate) fn length(put: &Put) -> usize {
     Version::LEN + put.value().len()
 }
 
 /// Returns the entry that was stored at `key`, which shares the bytes of the reply. Bytes too short
-/// to have a version are no entry, and are counted.
+/// for a version are not an entry, and are counted.
 pub(crate) fn read(key: &Key, bytes: Vec<u8>) -> Option<Entry> {
     let Some(version) = bytes.first_chunk() else {
         count_poisoned(key.kind());

@@ -16,11 +16,11 @@ pub struct UriExplanation {
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 #[non_exhaustive]
 pub enum UriState {
-    /// Nothing: it was not asked for, must not be stored, was purged, or has ended.
+    /// Nothing: it was not requested, must not be stored, was purged, or has expired.
     Absent,
-    /// The place of a response that is being stored.
+    /// A reservation for a response that is being stored.
     Reserved,
-    /// Bytes that nothing can be made of: damaged, or written by another release.
+    /// Unreadable bytes: damaged, or written by another release.
     Unreadable,
     /// One response for all requests, or one for each selection of headers.
     Stored,
@@ -36,9 +36,9 @@ pub struct ResponseExplanation {
     pub bytes: usize,
     /// How old it is, by `Age` and `Date`.
     pub age: Duration,
-    /// How long it is still fresh. Zero if it is not: a request then has it validated.
+    /// How much longer it is fresh. Zero if it is not: a request then has it validated.
     pub fresh_for: Duration,
-    /// How long it may still be served while it is validated, or if the origin fails.
+    /// How much longer it may be served while it is validated, or if the origin fails.
     pub usable_for: Duration,
     /// The number of its tags.
     pub tags: usize,

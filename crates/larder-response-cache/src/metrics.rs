@@ -28,7 +28,7 @@ pub(crate) enum Outcome {
     Collapsed,
     /// By the inner service, without a lookup.
     Bypass,
-    /// With 504, because the request asked for a stored response only.
+    /// With 504, because the request accepted only a stored response.
     OnlyIfCached,
 }
 
@@ -91,7 +91,7 @@ impl Metrics {
         self.gave_up_waiting.increment(1);
     }
 
-    /// Counts a response that was not stored, because all recordings together held too much.
+    /// Counts a response that was not stored, because all recordings together held too many bytes.
     pub(crate) fn recording_refused(&self) {
         self.recording_refused.increment(1);
     }
@@ -122,11 +122,11 @@ pub fn describe_metrics() {
         ),
         (
             "larder_response_cache_waits_given_up_total",
-            "Requests that waited too long for the fetch of another",
+            "Requests that waited too long for another request's fetch",
         ),
         (
             "larder_response_cache_recordings_refused_total",
-            "Responses not stored because all recordings held too much",
+            "Responses not stored because all recordings together held too many bytes",
         ),
         (
             "larder_response_cache_purges_total",

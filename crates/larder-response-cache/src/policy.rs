@@ -3,17 +3,17 @@ use larder_layer::tags::Tag;
 
 use crate::engine::{CacheControl, Candidate, Freshness, Profile, Refusal, Sharing, directives};
 
-/// The most tags of a response.
+/// The maximum number of tags of a response.
 const MAX_TAGS: usize = 64;
 
-/// The longest tag, in bytes.
+/// The maximum length of a tag, in bytes.
 const MAX_TAG: usize = 256;
 
 /// How one layer reads responses.
 #[derive(Clone, Debug)]
 pub(crate) struct ResponsePolicy {
     pub(crate) profile: Profile,
-    /// Fields that count before `Cache-Control` (RFC 9213).
+    /// Fields that take precedence over `Cache-Control` (RFC 9213).
     pub(crate) targeted: Vec<HeaderName>,
     /// The field in which a response names its tags.
     pub(crate) tag_field: HeaderName,

@@ -11,17 +11,17 @@ use crate::storage::Unavailable;
 
 /// Removes stored responses, or makes them stale, when the data behind them changes.
 ///
-/// Only the app can purge. No request header does.
+/// Only the app can purge. No request header can.
 ///
-/// After a purge has returned, the store never answers with a response that was fetched before it, not
-/// even with one whose fetch was under way. Neither does this layer, with its clones. Another process may, or
-/// another layer of this one, for at most its [near TTL](crate::ResponseCacheBuilder::with_near_ttl).
+/// After a purge has returned, the store never answers with a response that was fetched before it, not even
+/// with one whose fetch was under way. Neither does this layer, with its clones. Another process, or another
+/// layer of this process, may do so for at most its [near TTL](crate::ResponseCacheBuilder::with_near_ttl).
 ///
 /// Clones are cheap.
 ///
 /// # Cancellation
 /// A call that is dropped goes on in a task of its own. If a handler commits an edit and then purges, its
-/// client can still disconnect between the two, so run both in a task.
+/// client can still disconnect between the two, so run both in one task.
 #[derive(Clone)]
 pub struct Purger {
     cache: Arc<CacheState>,
@@ -35,9 +35,9 @@ impl Purger {
     /// Removes all variants of a URI. It takes two round trips.
     ///
     /// The URI is absolute, as in `https://example.org/films?page=2`. Its path and query are exactly those
-    /// that clients ask for. Query parameters that
-    /// [do not select a response](crate::ResponseCacheBuilder::with_query_names) are ignored, and a
-    /// [declared scheme](crate::ResponseCacheBuilder::with_scheme) counts instead of this one.
+    /// that clients request. Query parameters that [do not select a
+    /// response](crate::ResponseCacheBuilder::with_query_names) are ignored, and a [declared
+    /// scheme](crate::ResponseCacheBuilder::with_scheme) replaces that of the URI.
     ///
     /// # Errors
     /// [`ErrorKind::Invalid`] if the URI is not absolute. [`ErrorKind::MayHaveRun`] if the store did not
@@ -50,25 +50,25 @@ impl Purger {
 
     /// Makes all variants of a URI stale, which is also called a soft purge.
     ///
-    /// The next request validates them. Meanwhile they are served, also if the inner service fails, for as
+    /// The next request validates them. Meanwhile they are served, even if the inner service fails, for as
     /// long as their `stale-while-revalidate` and `stale-if-error` permit, counted from now. It takes three
     /// round trips, or one and two for each variant.
     ///
-    /// A response whose fetch is under way is stored unchanged. To exclude that, use [`purge`](Self::purge).
+    /// A response whose fetch is under way is stored unchanged. To prevent that, use [`purge`](Self::purge).
     ///
     /// # Errors
-    /// As [`purge`](Self::purge).
+    /// Those of [`purge`](Self::purge).
     pub async fn expire(&self, uri: &str) -> Result<()> {
         let (cache, key) = (self.cache.clone(), self.key(uri)?);
         let expire = async move { cache.storage.expire(&key).await };
         run_to_completion(expire).await.map_err(unknown)
     }
 
-    /// Removes every response with this tag. It takes three round trips, however many there are.
+    /// Removes every response with this tag. It takes three round trips, however many responses there are.
     ///
     /// It visits every response in this process. A response whose fetch is under way is served and not
-    /// stored. One that is fetched afterwards is stored. A tag of the typed cache is another one, even if
-    /// it has the same name.
+    /// stored. One that is fetched afterwards is stored. Tags of the typed cache are separate, even if they
+    /// have the same name.
     ///
     /// # Errors
     /// [`ErrorKind::MayHaveRun`] if the store did not answer, as [`purge`](Self::purge).
@@ -80,7 +80,7 @@ impl Purger {
 
     /// Makes every response with this tag stale, as [`expire`](Self::expire) does for a URI.
     ///
-    /// It takes four round trips, however many there are.
+    /// It takes four round trips, however many responses there are.
     ///
     /// # Errors
     /// [`ErrorKind::MayHaveRun`] if the store did not answer, as [`purge`](Self::purge).
@@ -90,10 +90,10 @@ impl Purger {
         run_to_completion(expire).await.map_err(unknown)
     }
 
-    /// Says what the store holds for a URI, how old that is, and why a request may not be served from it.
+    /// Explains what the store holds for a URI, how old it is, and why a request may not be served from it.
     ///
-    /// It changes nothing. It takes one round trip, one for each variant, and one more for each response
-    /// with tags. What this process alone holds is not in it.
+    /// It changes nothing. It takes one round trip, one for each variant, and one more for each response with
+    /// tags. It does not cover responses that only this process holds.
     ///
     /// # Errors
     /// [`ErrorKind::Invalid`] if the URI is not absolute. [`ErrorKind::NotSent`] if the store did not answer.

@@ -4,7 +4,7 @@ use std::task::{Context, Poll};
 
 use tokio::runtime::Handle;
 
-/// Runs `work` to its end, also if the caller drops it.
+/// Runs `work` to its end, even if the caller drops it.
 ///
 /// It runs where it is awaited. If it is dropped before its end, it goes on in a task of its own, so that
 /// a client that disconnects leaves nothing half done.

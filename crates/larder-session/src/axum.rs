@@ -19,7 +19,7 @@ impl<S: Send + Sync> FromRequestParts<S> for Session {
     }
 }
 
-/// The rejection, a 500, of a handler that no [`SessionLayer`](crate::SessionLayer) wraps.
+/// The rejection, a 500, if there is no [`SessionLayer`](crate::SessionLayer) around the handler.
 #[derive(Clone, Copy, Debug)]
 pub struct MissingLayer;
 
@@ -42,7 +42,7 @@ impl IntoResponse for MissingLayer {
 ///
 /// Without a user the answer is 401, or a redirect if a [`SignInPage`] is among the request's
 /// extensions. While the store fails it is 503, whatever [`OnFailure`](crate::OnFailure) says.
-/// `Option<RequireUser>` accepts every visitor and gives the user, if there is one.
+/// `Option<RequireUser>` accepts every visitor, and is the user if there is one.
 /// [`RequireUserLayer`](crate::RequireUserLayer) requires a user for a whole router.
 ///
 /// ```
@@ -135,7 +135,7 @@ impl IntoResponse for SessionError {
     fn into_response(self) -> Response {
         let response = problem(self.kind(), Into::into);
         if response.status() == StatusCode::INTERNAL_SERVER_ERROR {
-            tracing::error!(error = %self, "the app uses a session wrongly");
+            tracing::error!(error = %self, "the app uses a session incorrectly");
         }
         response
     }

@@ -35,7 +35,7 @@ impl EndReason {
         }
     }
 
-    /// Reads the byte. None for 0, and for one that a later version wrote.
+    /// Reads the byte. None for 0, and for a byte that a later version wrote.
     pub(crate) const fn of(code: u8) -> Option<Self> {
         Some(match code {
             1 => Self::SignedOutElsewhere,

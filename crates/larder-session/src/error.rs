@@ -6,8 +6,8 @@ pub type Result<T, E = SessionError> = std::result::Result<T, E>;
 
 /// The error of a session operation.
 ///
-/// [`kind`](Self::kind) says what the caller can do about it. Neither `Display` nor `Debug` shows an
-/// id, a secret or a value.
+/// [`kind`](Self::kind) says what the caller can do about it. `Display` and `Debug` show no id, no secret and
+/// no value.
 pub struct SessionError(Box<Inner>);
 
 struct Inner {
@@ -24,13 +24,13 @@ pub enum SessionErrorKind {
     Unavailable,
     /// Nobody is signed in. Answer 401, or show the sign-in form.
     SignedOut,
-    /// The user is signed in, and has to prove again who they are. Answer 401, or show the sign-in form.
+    /// The user is signed in, but must prove again who they are. Answer 401, or show the sign-in form.
     ReauthenticationRequired,
-    /// The account is disabled, and nobody signs in to it. Answer 403.
+    /// The account is disabled, so nobody can sign in to it. Answer 403.
     Disabled,
     /// The user has as many sessions as allowed. Answer 403, and say on which devices.
     TooManyDevices,
-    /// Too many visitors without a session write to one. Nothing was written. Answer 503.
+    /// Too many visitors are creating a session right now. Nothing was written. Answer 503.
     Overloaded,
     /// The session ended, was revoked, or changed its user or id during this request. Nothing was
     /// written.
@@ -44,7 +44,7 @@ pub enum SessionErrorKind {
     /// The response has been sent. Change a session before the handler returns.
     Late,
     /// The caller made a mistake, such as an empty user id, a setting out of its limits, a value that would not
-    /// read back, or a field that is read as another type.
+    /// be read back as it was written, or a field that is read as another type.
     Invalid,
 }
 
@@ -77,7 +77,7 @@ impl SessionError {
         )
     }
 
-    /// Returns whether nobody knows if the store made a change. It did not if the store says so.
+    /// Returns whether it is unknown if the store made a change. An answer of the store settles it.
     pub(crate) fn is_unsettled(&self) -> bool {
         let source = self.0.source.as_ref();
         let source = source.and_then(|source| source.downcast_ref::<larder_store::Error>());

@@ -8,7 +8,8 @@ use crate::{EndReason, UserId};
 
 /// Something that happened to sessions, for an audit log.
 ///
-/// It holds no secret and opens nothing. See [`Sessions::with_events`](crate::Sessions::with_events).
+/// It contains no secret, and nobody can open a session with it. See
+/// [`Sessions::with_events`](crate::Sessions::with_events).
 #[derive(Clone, Debug)]
 #[non_exhaustive]
 pub struct SessionEvent {
@@ -78,7 +79,7 @@ impl fmt::Debug for SessionHash {
     }
 }
 
-/// The app's function for events, if there is one.
+/// The app's function for events, if any.
 #[derive(Clone, Default)]
 pub(crate) struct Events(Option<Arc<Observer>>);
 
@@ -89,7 +90,7 @@ impl Events {
         Self(Some(Arc::new(function)))
     }
 
-    /// Passes an event on. It costs a comparison without a function.
+    /// Passes an event on. Without a function this costs one comparison.
     pub(crate) fn emit(
         &self,
         kind: SessionEventKind,

@@ -26,7 +26,7 @@ impl EveryoneRecord {
 
 /// Returns the generation that signed-in sessions must have reached; 0 if they were never ended.
 ///
-/// None for bytes that cannot be read, which is not 0: otherwise sessions that were ended would live again.
+/// None for bytes that cannot be read, which is not 0: otherwise ended sessions would live again.
 #[cfg_attr(test, derive(Clone, Debug))]
 pub(crate) struct ReadEveryone;
 

@@ -4,14 +4,12 @@ use crate::{Result, SessionError};
 
 /// The lifetime of a session: the longest time without use, and the longest time in all.
 ///
-/// The absolute time begins when the session is created, and again at each sign-in. The session ends
-/// at whichever comes first, by the store's clock. Each write of a session stores its deadlines: a
-/// changed idle time takes effect at the next use of the session, and a changed absolute time at the
-/// next sign-in. A lifetime that was chosen with
-/// [`log_in_with`](crate::Session::log_in_with) stays until the next sign-in.
+/// The absolute time begins when the session is created, and again at each sign-in. The session ends at whichever
+/// deadline comes first, by the store's clock. Each write of a session stores its deadlines: a new idle time takes
+/// effect at the next use of the session, and a new absolute time at the next sign-in. A lifetime that was chosen
+/// with [`log_in_with`](crate::Session::log_in_with) stays until the next sign-in.
 ///
-/// Activity is recorded at most once per [`touch`](Self::touch), so a session may end earlier by that
-/// much.
+/// Activity is recorded at most once per [`touch`](Self::touch), so a session may end earlier by up to that time.
 ///
 /// ```
 /// use larder_session::Lifetime;

@@ -11,6 +11,6 @@ pub enum OnFailure {
     #[default]
     Unavailable,
     /// As if there were no session: reads find nothing, and changes at the end of the request are
-    /// dropped. The visitor keeps the cookie, and the session.
+    /// dropped. The visitor keeps the cookie and the session.
     Anonymous,
 }

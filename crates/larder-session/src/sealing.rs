@@ -24,12 +24,12 @@ pub(crate) struct Sealing {
     readable: ReadableValues,
 }
 
-/// What happens to readable values after sealing was turned on.
+/// What happens to readable values once sealing is turned on.
 #[cfg(feature = "seal")]
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
 #[non_exhaustive]
 pub enum ReadableValues {
-    /// They count as absent, because anyone who can write to the store could have written them. The
+    /// They are treated as absent, because anyone who can write to the store could have written them. The
     /// default.
     #[default]
     Refuse,
@@ -56,14 +56,13 @@ impl Sessions {
     /// Encrypts the values of fields in the store, and authenticates them.
     ///
     /// A sealed value is bound to its session and its field, so nobody who can write to the store can
-    /// read it, change it, or move it. A value that does not open counts as absent, and in
-    /// `larder_session_unopened_total`. [`SealingKeys`] says how keys are rotated; a value is sealed
-    /// with the new key when it is written again, and no session is older than the longest absolute
-    /// lifetime.
+    /// read it, change it, or move it. A value that cannot be opened is treated as absent, and counted in
+    /// `larder_session_unopened_total`. [`SealingKeys`] says how keys are rotated; a value is sealed with
+    /// the new key when it is written again, and no session is older than the longest absolute lifetime.
     ///
     /// The user, the times, the names of fields and the lengths of values stay readable, and so do
-    /// [counters](SessionKey::as_counter), to which the store adds. Only values are sealed: whoever can
-    /// write to the store can still sign themselves in as anyone. By default nothing is sealed.
+    /// [counters](SessionKey::as_counter), to which the store adds. Only values are sealed: anyone who
+    /// can write to the store can still sign themselves in as anyone. By default nothing is sealed.
     ///
     /// ```
     /// use std::sync::Arc;
@@ -105,7 +104,7 @@ impl Sessions {
         self.settings.sealing.seal(key, session, plain)
     }
 
-    /// Decodes a field of a session. None if it does not open, which is counted.
+    /// Decodes a field of a session. None if it cannot be opened, which is counted.
     pub(crate) fn decode<T: DeserializeOwned>(
         &self,
         key: &SessionKey<T>,
@@ -195,7 +194,8 @@ fn is_count<T>(key: &SessionKey<T>, plain: &[u8]) -> bool {
     key.is_counter() && value::stored_int(plain).is_some()
 }
 
-/// Returns what a sealed value is bound to: the key of its session, whose length is fixed, and its field.
+/// Returns the data to which a sealed value is bound: the key of its session, whose length is fixed, and
+/// its field.
 #[cfg(feature = "seal")]
 fn context<T>(key: &SessionKey<T>, session: DeviceId) -> Vec<u8> {
     let session = SessionRecord::key(session);

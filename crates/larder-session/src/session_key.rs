@@ -23,7 +23,7 @@ use crate::{Result, SessionError};
 /// assert_eq!(seats(7).name(), "seats:7");
 /// ```
 pub struct SessionKey<T> {
-    /// In place, so that a key is `Copy` wherever its name is from.
+    /// Stored inline, so that a key is `Copy` wherever its name comes from.
     name: [u8; MAX],
     length: u8,
     is_counter: bool,
@@ -32,7 +32,7 @@ pub struct SessionKey<T> {
 
 /// The limit of a name, in bytes.
 const MAX: usize = 64;
-/// The limit of the part before the id, in bytes: what a hash leaves of a name.
+/// The limit of the part before the id, in bytes: the space that a hash leaves in a name.
 const MAX_FAMILY: usize = MAX - 1 - 43;
 
 /// The field that holds the name of the device.
@@ -42,7 +42,7 @@ impl<T> SessionKey<T> {
     /// Makes the field `name`: 1 to 64 bytes that do not begin with `larder.`.
     ///
     /// # Panics
-    /// If the name has another form; in a `const` that is a compile error.
+    /// If the name is invalid; in a `const` that is a compile error.
     pub const fn new(name: &'static str) -> Self {
         assert!(
             !name.is_empty() && name.len() <= MAX,
@@ -57,11 +57,11 @@ impl<T> SessionKey<T> {
 
     /// Makes the field `name`, for a name that is known only at run time.
     ///
-    /// It must have 1 to 64 bytes, no control character, and must not begin with `larder.`. For text that
-    /// a visitor chose take [`with_id`](Self::with_id), so that it cannot name another field.
+    /// It must have 1 to 64 bytes, no control character, and must not begin with `larder.`. For text that a
+    /// visitor chose use [`with_id`](Self::with_id), so that it cannot name another field.
     ///
     /// # Errors
-    /// [`SessionErrorKind::Invalid`](crate::SessionErrorKind::Invalid) if the name has another form.
+    /// [`SessionErrorKind::Invalid`](crate::SessionErrorKind::Invalid) if the name is invalid.
     pub fn try_new(name: &str) -> Result<Self> {
         let is_short = !name.is_empty() && name.len() <= MAX;
         if !is_short || is_own(name.as_bytes()) || name.contains(char::is_control) {
@@ -75,8 +75,8 @@ impl<T> SessionKey<T> {
 
     /// Makes the field of `id` in a family of fields, named `family:id`.
     ///
-    /// For one field per thing. The id may be anything, as in the key of a store: it is escaped, and hashed
-    /// if the name would exceed 64 bytes, so two ids always have two fields.
+    /// Use it for one field per item. The id may be any text: like that of a store's key, it is escaped,
+    /// and hashed if the name would exceed 64 bytes, so two ids always have two fields.
     ///
     /// # Panics
     /// If the family does not have 1 to 20 bytes, begins with `larder.` or contains a colon.

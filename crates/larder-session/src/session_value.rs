@@ -3,9 +3,9 @@ use serde::de::DeserializeOwned;
 
 use crate::{Result, Session, SessionKey};
 
-/// A type of which a session holds one value, with a default.
+/// A type whose value a session holds once, with a default.
 ///
-/// The field may be read and removed by its [`KEY`](Self::KEY) too, such as with
+/// The field may also be read and removed by its [`KEY`](Self::KEY), for example with
 /// [`take`](Session::take).
 ///
 /// ```
@@ -54,8 +54,9 @@ impl Session {
 
     /// Changes the session's value of a type, writes it now, and returns it.
     ///
-    /// It begins with the default if there is none. No other request can write it in between; `change`
-    /// runs again, on the new value, if another request was faster. One round trip per attempt.
+    /// It begins with the default if there is none. No other request can write the value in between;
+    /// `change` runs again, on the new value, if another request was faster. One round trip per
+    /// attempt.
     ///
     /// # Errors
     /// Those of [`update`](Self::update).

@@ -2,9 +2,8 @@ use crate::{CookieExpiry, Lifetime, Result, SessionError};
 
 /// The settings of one session, chosen at its sign-in.
 ///
-/// By default the session has the lifetime of
-/// [`Sessions::with_lifetime`](crate::Sessions::with_lifetime) and the layer's cookie. Pass them to
-/// [`log_in_with`](crate::Session::log_in_with).
+/// Pass them to [`log_in_with`](crate::Session::log_in_with). By default the session has the lifetime of
+/// [`Sessions::with_lifetime`](crate::Sessions::with_lifetime) and the layer's cookie.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
 #[must_use]
 pub struct SignInOptions {
@@ -17,7 +16,7 @@ pub struct SignInOptions {
 const MAX_METHOD: usize = 32;
 
 impl SignInOptions {
-    /// Makes the settings of the app.
+    /// Makes options that keep the app's settings.
     pub fn new() -> Self {
         Self::default()
     }
@@ -37,7 +36,8 @@ impl SignInOptions {
 
     /// Sets how the user proved who they are, such as `password` or `passkey`: 1 to 32 bytes.
     ///
-    /// [`authentication`](crate::Session::authentication) and [`devices`](crate::Session::devices) show it.
+    /// [`authentication`](crate::Session::authentication) and [`devices`](crate::Session::devices) return
+    /// it.
     pub fn with_method(mut self, method: &'static str) -> Self {
         self.method = Some(method);
         self

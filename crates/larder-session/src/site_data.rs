@@ -8,7 +8,7 @@ use http::HeaderValue;
 pub enum SiteData {
     /// The browser's HTTP cache of this origin, so that the back button shows no page of the user.
     Cache,
-    /// All cookies of the registrable domain, also those of its other hosts.
+    /// All cookies of the registrable domain, including those of its other hosts.
     Cookies,
     /// Local storage, IndexedDB, service workers and the like of this origin.
     Storage,

@@ -14,9 +14,9 @@ use crate::SessionError;
 
 /// The stable id of a session: 128 random bits, 22 characters of base64url.
 ///
-/// It identifies the session in a list of devices, and revokes it. It is not a secret and opens
-/// nothing: a cookie needs the secret too. `Debug` hides it, because it does not belong in a log;
-/// `Display` and `FromStr` are for forms.
+/// It identifies the session in a list of devices, and revokes it. It is not a secret and opens nothing: a cookie
+/// needs the secret too. `Debug` hides it, because it does not belong in logs; `Display` and `FromStr` are for
+/// forms.
 #[derive(Clone, Copy, PartialEq, Eq, Hash, PartialOrd, Ord)]
 pub struct DeviceId([u8; 16]);
 

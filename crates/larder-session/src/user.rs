@@ -5,9 +5,9 @@ use larder_store::{IdWriter, KeyId};
 
 use crate::{Result, SessionError};
 
-/// The id of a user, as the app knows it: text of 1 to 256 bytes, such as the key of a row.
+/// The id of a user, as the app knows it: text of 1 to 256 bytes, such as a primary key.
 ///
-/// `Debug` hides the id, because it does not belong in a log, and there is no `Display`: use
+/// `Debug` hides the id, because it does not belong in logs, and there is no `Display`: use
 /// [`as_str`](Self::as_str) to show it. It is a [`KeyId`], so a cache or a rate limit can have one key
 /// per user.
 #[derive(Clone, PartialEq, Eq, Hash)]

@@ -1,9 +1,9 @@
 //! The form of a field's value in the store.
 //!
 //! An integer is `i` and decimal text, so that a store can add to it. Any other value is `m` and
-//! MessagePack with named fields, so that a struct may gain fields that have a default. Types that
-//! have two forms, such as addresses, are written in the human-readable one: serde asks for that
-//! inside of tagged and flattened types.
+//! MessagePack with named fields, so that a struct may gain fields that have a default. Types that serialize both
+//! as text and as binary, such as addresses, are written as text: serde expects that inside tagged and flattened
+//! types.
 
 use std::any::type_name;
 
@@ -15,7 +15,7 @@ use serde::de::DeserializeOwned;
 
 use crate::{Result, SessionError};
 
-/// How deep a value may be nested: enough for data, too little to overflow the stack.
+/// The maximum nesting of a value: enough for data, too little to overflow the stack.
 const MAX_DEPTH: usize = 128;
 
 /// Encodes a value, and checks that it reads back as it was written.

@@ -5,13 +5,13 @@ use crate::Version;
 /// The test and the write are one atomic step.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub enum Condition {
-    /// Whatever is there.
+    /// Writes or deletes unconditionally.
     Always,
     /// Only if the key is absent. A delete on this condition never does anything.
     IfAbsent,
     /// Only if the key is present.
     IfPresent,
-    /// Only if the key holds the value that this version names.
+    /// Only if the key's value has this version.
     IfVersion(Version),
 }
 

@@ -31,11 +31,11 @@ pub enum ErrorKind {
     /// The store answered that it will not do this. Nothing happened; trying again at once is
     /// pointless.
     Refused(Refusal),
-    /// The value is larger than the store was told to accept. Nothing happened.
+    /// The value exceeds the maximum size that the store accepts. Nothing happened.
     TooLarge,
-    /// The request breaks the contract, such as a zero TTL.
+    /// The request is invalid, such as a zero TTL.
     ///
-    /// Nothing happened; change the caller.
+    /// Nothing happened; fix the calling code.
     Invalid,
 }
 
@@ -47,18 +47,18 @@ pub enum Refusal {
     Full,
     /// The server is a replica, or takes no writes for now.
     ReadOnly,
-    /// The key holds something of another type than the operation works on.
+    /// The key holds data of another type than the operation works on.
     WrongType,
     /// The credentials are missing, wrong, or do not permit this.
     Denied,
-    /// The server is not ready: it loads its data, runs a script, or its cluster is down.
+    /// The server is not ready: it is loading its data or running a script, or its cluster is down.
     Unavailable,
 }
 
 impl Error {
     /// Makes an error of `operation`, with a sentence that says how to fix it.
     ///
-    /// `detail` must hold no value, no raw key and no credential.
+    /// `detail` must not contain a value, a raw key or a credential.
     pub fn new(
         operation: &'static str,
         kind: ErrorKind,
@@ -74,7 +74,7 @@ impl Error {
 
     /// Adds the error that caused this one.
     ///
-    /// The source must hold no value, no raw key and no credential either: people print chains.
+    /// The source must not contain them either: error chains are logged.
     #[must_use]
     pub fn with_source(
         mut self,

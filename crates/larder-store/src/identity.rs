@@ -6,8 +6,8 @@ use crate::KeyId;
 ///
 /// A layer puts it into the request's extensions for the layers inside it.
 ///
-/// Layers that share no other crate meet here: a session that knows the user, and a rate limit that
-/// charges one.
+/// So layers that share no other crate can work together: a session knows the user, and a rate
+/// limit charges that user.
 ///
 /// ```
 /// use larder_store::Identity;

@@ -44,7 +44,7 @@ pub struct Claim {
 }
 
 impl Claim {
-    /// Requests the lease of `key` for `hold`, unless it is renewed.
+    /// Requests the lease of `key`, which ends after `hold` unless it is renewed.
     pub fn new(key: Key, hold: Ttl) -> Self {
         Self {
             key,
@@ -53,7 +53,7 @@ impl Claim {
         }
     }
 
-    /// Requests a newer value than the one of `version`, which the caller has read.
+    /// Asks for a value newer than `version`, which the caller has read.
     #[must_use]
     pub fn having_seen(mut self, version: Version) -> Self {
         self.seen = Some(version);
@@ -76,7 +76,7 @@ keyed!(Claim);
 /// The answer to a [`Claim`].
 #[derive(Clone, Debug)]
 pub enum Claimed {
-    /// The key holds a value that the caller has not seen, whoever leads.
+    /// The key holds a value that the caller has not seen, whether or not there is a lease.
     Fresh(Entry),
     /// You lead: produce the value, and [`commit`](Leases::commit) it with this fence.
     ///
@@ -88,35 +88,33 @@ pub enum Claimed {
     Follow,
 }
 
-/// Elects one caller at a time to produce a key's value.
+/// Elects one caller at a time to produce a key's value, and refuses late writers.
 ///
-/// It refuses late writers.
-///
-/// A lease lies beside a value, which is read by a plain [`get`](crate::Store::get). It ends by a
-/// commit, an abandon, an invalidation, or when its time has passed by the store's clock. Only its
-/// holder can commit: a value that was produced before an invalidation, or under a lease that has
-/// ended, is refused. Plain puts and deletes need no lease and do not move the fence.
+/// A lease is kept beside a value, which a plain [`get`](crate::Store::get) reads. It ends with a
+/// commit, an abandon or an invalidation, or when its time has passed by the store's clock. Only its
+/// holder can commit: a value that was produced before an invalidation, or under a lease that has ended,
+/// is refused. Plain puts and deletes need no lease and do not move the fence.
 ///
 /// Every operation is atomic on its key. Keys of [`Content::Record`](crate::Content::Record) are refused
 /// with [`Refusal::WrongType`](crate::Refusal::WrongType).
 ///
 /// # Errors
-/// Those of [`Store`](crate::Store). [`Refusal::Full`](crate::Refusal::Full) if the store has no
-/// room for one more lease; then nothing has changed.
+/// Those of [`Store`](crate::Store). [`Refusal::Full`](crate::Refusal::Full) if the store has no room
+/// for another lease; then nothing has changed.
 ///
 /// # Cancellation
-/// A dropped call may or may not have run. A lease whose claim was dropped ends by itself.
+/// A dropped call may or may not have run. The lease of a dropped claim ends when its time has passed.
 #[async_trait]
 pub trait Leases: Send + Sync {
     /// Requests a lease, or returns the value that makes it unnecessary. One round trip.
     ///
-    /// It is never sent twice. After [`ErrorKind::MayHaveRun`](crate::ErrorKind::MayHaveRun) a lease
-    /// may be held until its time has passed, though no caller has its fence.
+    /// It is never sent twice. After [`ErrorKind::MayHaveRun`](crate::ErrorKind::MayHaveRun) a lease may
+    /// be held until its time has passed, though no caller knows its fence.
     async fn claim(&self, claim: &Claim) -> Result<Claimed>;
 
-    /// Holds the lease for `hold` from now on, if `fence` still holds it. One round trip.
+    /// Sets the remaining time of the lease to `hold`, if `fence` still holds it. One round trip.
     ///
-    /// `hold` may be more or less than the time that was left.
+    /// `hold` may be longer or shorter than the time that was left.
     async fn renew(&self, key: &Key, fence: Fence, hold: Ttl) -> Result<LeaseOutcome>;
 
     /// Writes the value and ends the lease, if `fence` still holds it. One round trip.

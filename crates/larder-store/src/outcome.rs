@@ -1,7 +1,7 @@
 //! The outcomes of operations that may change nothing.
 //!
-//! Each is an enum of two variants in the words of its operation, and may not be ignored by
-//! accident. To ignore one on purpose, bind it: `let _ = store.put(&put).await?`.
+//! Each is an enum of two variants, named after its operation, that must be used. To ignore one on
+//! purpose, bind it: `let _ = store.put(&put).await?`.
 
 /// The outcome of a [`put`](crate::Store::put) or a [`commit`](crate::lease::Leases::commit).
 #[must_use = "a conditional write may store nothing"]
@@ -55,7 +55,7 @@ pub enum FollowOutcome {
     StillHeld,
 }
 
-/// Adds the conversion that backends need, and the question that callers ask.
+/// Adds a conversion from `bool` for backends, and a predicate for callers.
 macro_rules! two_outcomes {
     ($($outcome:ident: $is_yes:ident, $yes:ident or $no:ident;)*) => {$(
         impl $outcome {

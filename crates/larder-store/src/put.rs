@@ -59,7 +59,7 @@ impl Put {
         &self.value
     }
 
-    /// Returns how long the value lives from the moment the store writes it.
+    /// Returns how long the value lives, from the moment when the store writes it.
     pub fn ttl(&self) -> Ttl {
         self.ttl
     }

@@ -11,7 +11,8 @@ pub const MAX_PAGE: usize = 1_000;
 
 /// A page of keys.
 ///
-/// `Debug` shows how many they are: raw keys hold session ids and addresses, and belong in no log.
+/// `Debug` shows only their number: raw keys hold session ids and addresses, and do not belong in
+/// logs.
 #[derive(Clone, Default)]
 pub struct Page {
     /// The keys as text. [`Key::parse`](crate::Key::parse) reads one back.
@@ -53,7 +54,7 @@ impl fmt::Debug for Cursor {
 
 /// Lists keys by prefix, page by page, for people and tools.
 ///
-/// Never use it on the path of a request: it looks at every key of the store.
+/// Never call it while handling a request: it looks at every key of the store.
 ///
 /// A key that exists from the first page to the last is on at least one page, and may be on two. A
 /// key that is created or deleted meanwhile may be missing. An expired key is on no page. A record

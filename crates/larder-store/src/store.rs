@@ -76,25 +76,25 @@ pub trait Store: Send + Sync + 'static {
     /// It never holds a user or a password.
     fn location(&self) -> &str;
 
-    /// Calls [`get`](Self::get) if that needs no waiting.
+    /// Calls [`get`](Self::get) if it need not wait.
     ///
-    /// Returns pending, with nothing done, if it does.
+    /// Otherwise returns pending, with nothing done.
     fn get_now(&self, key: &Key) -> Poll<Result<Option<Entry>>> {
         let _ = key;
         Poll::Pending
     }
 
-    /// Calls [`put`](Self::put) if that needs no waiting.
+    /// Calls [`put`](Self::put) if it need not wait.
     ///
-    /// Returns pending, with nothing done, if it does.
+    /// Otherwise returns pending, with nothing done.
     fn put_now(&self, put: &Put) -> Poll<Result<PutOutcome>> {
         let _ = put;
         Poll::Pending
     }
 
-    /// Calls [`delete`](Self::delete) if that needs no waiting.
+    /// Calls [`delete`](Self::delete) if it need not wait.
     ///
-    /// Returns pending, with nothing done, if it does.
+    /// Otherwise returns pending, with nothing done.
     fn delete_now(&self, delete: &Delete) -> Poll<Result<DeleteOutcome>> {
         let _ = delete;
         Poll::Pending
@@ -126,16 +126,16 @@ pub trait Store: Send + Sync + 'static {
     }
 }
 
-/// The fate of a put whose answer was lost, as far as a read shows.
+/// The fate of a put whose answer was lost, as far as a read can show.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub enum SettleOutcome {
     /// The key holds the version of the put.
     Stored,
-    /// The key does not hold it: the put never ran, was overwritten, or may still come.
+    /// The key does not hold it: the put never ran, was overwritten or removed, or may still run.
     NotFound,
 }
 
-/// Methods that every [`Store`] has in addition.
+/// Additional methods of every [`Store`].
 pub trait StoreExt: Store {
     /// Reads back the version of `put` after [`ErrorKind::MayHaveRun`]. One round trip.
     ///
@@ -188,8 +188,7 @@ pub trait StoreExt: Store {
     /// [`ErrorKind::Invalid`] if the store has no bus.
     fn require_bus(self: Arc<Self>, user: &str) -> Result<Arc<dyn Bus>> {
         let location = self.location().to_owned();
-        let bus =
-            "has a bus (as redis:// has without ?protocol=resp2 and without a pool of the app's)";
+        let bus = "has a bus (redis:// has one, except with ?protocol=resp2 or a pool of the app)";
         self.bus().ok_or_else(|| missing(user, bus, &location))
     }
 }
@@ -201,7 +200,7 @@ fn missing(user: &str, capability: &str, location: &str) -> Error {
         "build",
         ErrorKind::Invalid,
         format!(
-            "{user} needs a store that {capability}, and {location} does not: use memory:// or \
+            "{user} needs a store that {capability}, but {location} does not: use memory:// or \
              redis://"
         ),
     )

@@ -32,8 +32,8 @@ impl Ttl {
     /// Makes a TTL of `millis` milliseconds, for constants.
     ///
     /// # Panics
-    /// At zero and past 100 years; in a `const` that is a compile error. A number that comes from
-    /// outside goes through `Ttl::try_from(Duration)`.
+    /// At zero and past 100 years; in a `const` that is a compile error. For a number from outside
+    /// use `Ttl::try_from(Duration)`.
     #[inline]
     pub const fn from_millis(millis: u64) -> Self {
         assert!(
@@ -49,8 +49,8 @@ impl Ttl {
     /// Makes a TTL of `secs` seconds, for constants.
     ///
     /// # Panics
-    /// At zero and past 100 years; in a `const` that is a compile error. A number that comes from
-    /// outside goes through `Ttl::try_from(Duration)`.
+    /// At zero and past 100 years; in a `const` that is a compile error. For a number from outside
+    /// use `Ttl::try_from(Duration)`.
     pub const fn from_secs(secs: u64) -> Self {
         Self::from_millis(secs.saturating_mul(1000))
     }

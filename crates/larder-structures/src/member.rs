@@ -4,10 +4,10 @@ use std::sync::Arc;
 
 use larder_store::{Error, ErrorKind, Result};
 
-/// The longest member of a structure, in bytes: 256.
+/// The maximum length of a member, in bytes: 256.
 pub const MAX_MEMBER: usize = 256;
 
-/// How many members one call takes.
+/// The maximum number of members in one call.
 const MAX_MEMBERS: usize = 1_000;
 
 /// Checks a member.

@@ -1,4 +1,4 @@
-//! Integers within 2^53, as records keep them on Redis: in decimal, in one way each.
+//! Integers within 2^53, as records store them on Redis: in decimal, each in exactly one form.
 
 use larder_store::program::MAX_INT;
 use larder_store::{Error, ErrorKind, Result};

@@ -1,12 +1,12 @@
 //! A sorted list that knows the position of each item: positions and ranges in O(log n).
 
-/// The most items in a chunk. A larger one is cut in two.
+/// The maximum number of items in a chunk. A larger chunk is split in two.
 const CHUNK: usize = 512;
 
 /// Distinct items in order, in chunks whose sizes are summed in a Fenwick tree.
 ///
 /// Finding an item, its position, or the item at a position takes O(log n). An insertion moves at most a
-/// chunk, and cutting a chunk moves one pointer for each chunk, once in some 256 insertions.
+/// chunk, and splitting a chunk moves one pointer for each chunk, once in some 256 insertions.
 #[derive(Debug)]
 pub(crate) struct Ordered<T> {
     /// None of them is empty.
@@ -37,7 +37,7 @@ impl<T: Ord> Ordered<T> {
         self.before(chunk) + offset
     }
 
-    /// Adds an item. False, and no change, if it is there.
+    /// Adds an item. Returns false, and changes nothing, if it is already there.
     pub(crate) fn insert(&mut self, item: T) -> bool {
         let (chunk, offset) = self.place(|held| *held < item);
         let chunk = chunk.min(self.chunks.len().saturating_sub(1));
@@ -67,7 +67,7 @@ impl<T: Ord> Ordered<T> {
         true
     }
 
-    /// Removes an item. False if it is not there.
+    /// Removes an item. Returns false if it is not there.
     pub(crate) fn remove(&mut self, item: &T) -> bool {
         let (chunk, offset) = self.place(|held| held < item);
         let Some(items) = self.chunks.get_mut(chunk) else {
@@ -118,7 +118,7 @@ impl<T: Ord> Ordered<T> {
         (chunk, offset)
     }
 
-    /// How many items the chunks before this one have.
+    /// Returns how many items the chunks before this one have.
     fn before(&self, chunk: usize) -> usize {
         let (mut at, mut sum) = (chunk, 0);
         while at > 0 {
@@ -128,7 +128,7 @@ impl<T: Ord> Ordered<T> {
         sum
     }
 
-    /// The chunk that has a position, and where in it.
+    /// Returns the chunk with a position, and the position in it.
     fn find(&self, position: usize) -> (usize, usize) {
         let (mut chunk, mut rest) = (0, position);
         let mut step = self.sums.len().next_power_of_two();

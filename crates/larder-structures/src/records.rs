@@ -6,7 +6,7 @@ use larder_store::{Error, ErrorKind, Key, KeyId, Result, Store, StoreExt};
 
 /// The records of one structure under one name, each with an id of its own.
 ///
-/// The name is the partition of the keys, so a store in this process bounds each name on its own.
+/// The name is the partition of the keys, so an in-process store limits each name separately.
 pub(crate) struct Records<R> {
     programs: Arc<dyn Programs>,
     name: Arc<str>,
@@ -16,10 +16,10 @@ pub(crate) struct Records<R> {
 const MAX_NAME: usize = 32;
 
 impl<R: Record> Records<R> {
-    /// The records called `name`; `user` names the structure in errors.
+    /// Makes the records called `name`; errors call the structure `user`.
     ///
     /// # Errors
-    /// [`ErrorKind::Invalid`] if the name has another form or the store runs no programs.
+    /// [`ErrorKind::Invalid`] if the name is invalid or the store runs no programs.
     pub(crate) fn new(store: Arc<dyn Store>, name: &str, user: &str) -> Result<Self> {
         check_name(name, user)?;
         Ok(Self {
@@ -70,10 +70,10 @@ impl<R> Clone for Records<R> {
     }
 }
 
-/// Checks the name of a structure; `user` names the structure in the error.
+/// Checks the name of a structure; the error calls the structure `user`.
 ///
 /// # Errors
-/// [`ErrorKind::Invalid`] if the name has another form.
+/// [`ErrorKind::Invalid`] if the name is invalid.
 pub(crate) fn check_name(name: &str, user: &str) -> Result<()> {
     let is_ours = |byte: u8| matches!(byte, b'a'..=b'z' | b'0'..=b'9' | b'-' | b'_' | b'.');
     if (1..=MAX_NAME).contains(&name.len()) && name.bytes().all(is_ours) {

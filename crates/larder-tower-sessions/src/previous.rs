@@ -2,11 +2,11 @@ use time::OffsetDateTime;
 
 use crate::LarderStore;
 
-/// A [`LarderStore`] that moves sessions over from the store that was used before.
+/// A [`LarderStore`] that moves sessions over from the previous store.
 ///
 /// A session that larder does not have is read from the old store, written to larder and deleted there: two
-/// calls of each store, once for each session. So nobody is signed out by the move. Go back to the
-/// `LarderStore` alone when the old sessions have expired. A sign-out during the move wins.
+/// calls to each store, once for each session. So the move signs nobody out. Use the `LarderStore` alone
+/// again once the old sessions have expired. A sign-out during the move wins.
 #[derive(Clone, Debug)]
 pub struct WithPrevious<Old> {
     store: LarderStore,

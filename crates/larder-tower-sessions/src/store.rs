@@ -14,7 +14,7 @@ use crate::form;
 
 /// A session store for tower-sessions, on a larder store.
 ///
-/// The [crate's page](crate) says what it does. Clones are cheap and share the store.
+/// The [crate's page](crate) describes it. Clones are cheap and share the store.
 #[derive(Clone)]
 pub struct LarderStore {
     store: Arc<dyn Store>,
@@ -22,7 +22,7 @@ pub struct LarderStore {
 }
 
 const KIND: Kind = Kind::pinned("tower-session");
-/// How many ids are tried for a new session. Two random ids of 128 bits are never equal.
+/// The number of ids that are tried for a new session. Two random ids of 128 bits are never equal.
 const TRIES: usize = 3;
 
 impl LarderStore {
@@ -106,7 +106,7 @@ fn ttl(expiry: OffsetDateTime) -> Option<Ttl> {
     (left > 0).then(|| Ttl::covering_micros(left))
 }
 
-/// Implements the trait of one version of tower-sessions: they differ in name alone.
+/// Implements the trait of one version of tower-sessions: the versions differ only in name.
 macro_rules! session_store {
     ($core:ident) => {
         const _: () = {

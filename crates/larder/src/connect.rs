@@ -12,15 +12,15 @@ use larder_store::{Error, ErrorKind, Result, Shard, Sharded, Store};
 /// | `redis+cluster://[[user]:password@]host[:port],host[:port],…` | Redis Cluster, or Valkey's | `redis` |
 /// | `redis+sentinel://[[user]:password@]host[:port],…/master[/database]` | the master that sentinels elect | `redis` |
 /// | `redis+shards://[[user]:password@]host[:port],host[:port],…[/database]` | several servers, over which [`Sharded`](larder_store::Sharded) spreads the keys | `redis` |
-/// | `rediss://`, `rediss+cluster://`, `rediss+sentinel://`, `rediss+shards://` | the same by TLS | `redis-tls` |
+/// | `rediss://`, `rediss+cluster://`, `rediss+sentinel://`, `rediss+shards://` | the same over TLS | `redis-tls` |
 ///
-/// A user is named together with a password: `redis://user:@host` for a user who needs none. In both
-/// write `%`, `#`, `/`, `?`, `@`, `:` and `&` as `%25`, `%23`, `%2F`, `%3F`, `%40`, `%3A` and `%26`.
+/// A user name needs a password part, if only an empty one: `redis://user:@host`. In both write `%`, `#`, `/`,
+/// `?`, `@`, `:` and `&` as `%25`, `%23`, `%2F`, `%3F`, `%40`, `%3A` and `%26`.
 ///
 /// `?timeout_ms=250` sets the timeout of each operation on servers. Default: 100 ms.
 ///
-/// Nothing falls back: a store that cannot be opened is an error now, not at the first request. If
-/// your app shares its server with others, put the store into a [`Prefixed`](larder_store::Prefixed).
+/// There is no fallback: a store that cannot be opened is an error now, not at the first request. If your app
+/// shares its server with others, put the store into a [`Prefixed`](larder_store::Prefixed).
 ///
 /// ```
 /// # #[tokio::main(flavor = "current_thread")]

@@ -2,9 +2,9 @@
 
 /// Describes each metric of larder with its unit, to the recorder that is installed.
 ///
-/// Call it once, after the recorder of the app is installed and before metrics are made. Layers describe
-/// their own metrics when they are built; this also describes those that are made at the first event, such
-/// as failures, so that a dashboard finds them before anything fails.
+/// Call it once, after the app's recorder is installed and before metrics are recorded. Layers describe
+/// their own metrics when they are built; this also describes those that appear only with their first
+/// event, such as failures, so that a dashboard finds them before anything fails.
 ///
 /// ```
 /// larder::describe_metrics();

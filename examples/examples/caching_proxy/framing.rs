@@ -1,12 +1,12 @@
-//! How long a message says that it is, where it says so in more than one way (RFC 9112, 6).
+//! The length of a message, if the message states it in more than one way (RFC 9112, 6).
 
 use http::header::{CONTENT_LENGTH, TRANSFER_ENCODING};
 use http::{HeaderMap, HeaderValue, Response, StatusCode};
 
 use crate::BoxError;
 
-/// Why a request cannot be sent on: its body is in a coding that nobody here takes off, so that the origin
-/// would not know what it gets (RFC 9112, 6.1), or is in chunks of chunks.
+/// Returns why a request cannot be sent on: its body is in a coding that this proxy does not decode, so
+/// that the origin would not know what it gets (RFC 9112, 6.1), or is in chunks of chunks.
 pub(crate) fn refusal(headers: &HeaderMap) -> Option<StatusCode> {
     let (mut chunked, mut others) = (0, 0);
     for coding in list(headers, TRANSFER_ENCODING) {
@@ -22,14 +22,14 @@ pub(crate) fn refusal(headers: &HeaderMap) -> Option<StatusCode> {
     }
 }
 
-/// Lets a response name one length, and only where it has that one.
+/// Makes a response state one length, and only if it has that one.
 ///
-/// A length beside a transfer coding is not that of what the coding wraps, and a 204 has none (RFC 9110,
-/// 8.6); several that are the same are one.
+/// A length beside a transfer coding is not that of the encoded body, and a 204 has none (RFC 9110, 8.6);
+/// several equal lengths count as one.
 ///
 /// # Errors
 ///
-/// When the response is in a coding that is not taken off, or names several lengths.
+/// If the response is in a coding that is not decoded, or states several lengths.
 pub(crate) fn settle<B>(response: &mut Response<B>) -> Result<(), BoxError> {
     let is_bare = response.status() == StatusCode::NO_CONTENT;
     let headers = response.headers_mut();
@@ -52,7 +52,7 @@ pub(crate) fn settle<B>(response: &mut Response<B>) -> Result<(), BoxError> {
     Ok(())
 }
 
-/// The members of a list, over all the fields of that name.
+/// Returns the members of a list, over all the fields with that name.
 fn list(headers: &HeaderMap, name: http::HeaderName) -> impl Iterator<Item = &[u8]> {
     let fields = headers.get_all(name).into_iter();
     let members = fields.flat_map(|field| field.as_bytes().split(|byte| *byte == b','));

@@ -48,9 +48,9 @@ use self::proxy::Proxy;
 
 type BoxError = Box<dyn Error + Send + Sync>;
 
-/// How many clients are served at once. More wait in the listener's queue.
+/// The number of clients that are served at once. More wait in the listener's queue.
 const CLIENTS: usize = 10_000;
-/// How long what is stale is served while the origin is away.
+/// How long stale responses are served while the origin is down.
 const COVER: Duration = Duration::from_secs(3600);
 
 #[tokio::main]
@@ -121,7 +121,7 @@ fn variable(name: &str, default: &str) -> String {
 }
 
 /// Refuses a request that asks for a tunnel, whose host is missing or ambiguous (RFC 9112, 3.2), or whose
-/// body is in a coding that nobody takes off.
+/// body is in a coding that this proxy does not decode.
 fn refusal<B>(request: &Request<B>) -> Option<StatusCode> {
     let hosts = request.headers().get_all(header::HOST).iter().count();
     let is_clear = hosts == 1 || (hosts == 0 && request.version() == Version::HTTP_10);
@@ -134,8 +134,8 @@ fn refusal<B>(request: &Request<B>) -> Option<StatusCode> {
     }
 }
 
-/// Returns the response, or an error: 400 and 408 for the client's, 502 and 504 for the origin's
-/// (RFC 9110, 15.5 and 15.6).
+/// Returns the response, or an error: 400 and 408 for errors of the client, 502 and 504 for those of the
+/// origin (RFC 9110, 15.5 and 15.6).
 fn or_failure<B>(result: Result<Response<B>, BoxError>) -> Response<UnsyncBoxBody<Bytes, B::Error>>
 where
     B: Body<Data = Bytes> + Send + 'static,
@@ -149,7 +149,7 @@ where
     }
 }
 
-/// A response without a body.
+/// Makes a response without a body.
 fn only<E: 'static>(status: StatusCode) -> Response<UnsyncBoxBody<Bytes, E>> {
     let mut response = Response::new(whole(Empty::new()));
     *response.status_mut() = status;

@@ -7,7 +7,7 @@ use http_body_util::{Empty, Full};
 
 use crate::{only, whole};
 
-/// The methods of this proxy. Those of the origin are not known here.
+/// The methods of this proxy. Those of the origin are unknown.
 const ALLOW: HeaderValue =
     HeaderValue::from_static("GET, HEAD, POST, PUT, PATCH, DELETE, OPTIONS, TRACE");
 const MESSAGE: HeaderValue = HeaderValue::from_static("message/http");
@@ -68,7 +68,7 @@ fn ours<B, E: 'static>(request: &Request<B>) -> Response<UnsyncBoxBody<Bytes, E>
     response
 }
 
-/// Writes the request as it came, without confidential headers.
+/// Writes the request as received, without confidential headers.
 fn message<B>(request: &Request<B>) -> Vec<u8> {
     let line = format!("TRACE {} {:?}\r\n", request.uri(), request.version());
     let mut message = line.into_bytes();

@@ -22,8 +22,8 @@ use crate::framing;
 const CONNECT: Duration = Duration::from_secs(5);
 /// How long an idle connection to it is kept: less than servers keep theirs.
 const IDLE: Duration = Duration::from_secs(4);
-/// How much of an answer is read before something is done with it, and how long its fields are at most. An
-/// origin that says `100 Continue` without an end keeps a thread busy with so much of it at once.
+/// The size of the read buffer, which also limits the header fields of an answer. An origin that sends
+/// `100 Continue` without an end keeps a thread busy with this much at a time.
 const MOST_READ: usize = 16 * 1024;
 
 /// Sends requests to the origin, without hop-by-hop headers.
@@ -31,7 +31,7 @@ const MOST_READ: usize = 16 * 1024;
 pub(crate) struct Proxy {
     client: Client<HttpConnector, ClientBody>,
     origin: Authority,
-    /// How long the origin may take to begin a response, with the time in which the request is sent.
+    /// How long the origin may take to begin a response, including the time for sending the request.
     patience: Duration,
 }
 
@@ -57,7 +57,7 @@ impl Proxy {
         })
     }
 
-    /// The same request at the origin, for the host that the client named.
+    /// Rewrites the request for the origin, keeping the host that the client named.
     fn at_origin<B>(&self, request: &mut Request<B>) {
         let path = target(request);
         // If the URI names a host, `Host` is ignored (RFC 9112, 3.2.2).
@@ -69,7 +69,7 @@ impl Proxy {
         parts.scheme = Some(Scheme::HTTP);
         parts.authority = Some(self.origin.clone());
         parts.path_and_query = Some(path);
-        // All three parts are there, so it is a URI.
+        // All three parts are present, so it is a URI.
         *request.uri_mut() = Uri::from_parts(parts).unwrap_or_default();
         let via = match request.version() {
             Version::HTTP_10 => HeaderValue::from_static("1.0 larder"),
@@ -108,11 +108,11 @@ impl Service<Request<Incoming>> for Proxy {
                 answer => answer??,
             };
             if response.status() == StatusCode::SWITCHING_PROTOCOLS {
-                // `Upgrade` is never sent on (RFC 9110, 7.8), so nobody has asked for it.
+                // `Upgrade` is never forwarded (RFC 9110, 7.8), so nobody has asked for it.
                 return Err("the origin switches protocols unasked".into());
             }
             framing::settle(&mut response)?;
-            // It is sent on by what this proxy speaks.
+            // It is forwarded in the version that this proxy speaks.
             *response.version_mut() = Version::HTTP_11;
             strip(response.headers_mut(), &CacheControl::default());
             Ok(response)
@@ -120,10 +120,10 @@ impl Service<Request<Incoming>> for Proxy {
     }
 }
 
-/// Returns the path and query to ask the origin for.
+/// Returns the path and query for the request to the origin.
 ///
-/// A URI without a path asks for the options of the whole server (RFC 9112, 3.2.4). hyper reads it as one
-/// with the path `/`, so that one is taken for it.
+/// An `OPTIONS` request without a path is about the whole server (RFC 9112, 3.2.4). hyper reads it as a
+/// request for `/`, so `/` is treated as such.
 fn target<B>(request: &Request<B>) -> PathAndQuery {
     let uri = request.uri();
     let is_bare = uri.authority().is_some() && uri.path_and_query().is_none_or(|it| it == "/");

@@ -1,6 +1,6 @@
 //! Builds the app: every route, and every layer around them.
 //!
-//! From the outside in, with the reason for each place:
+//! From the outside in, with the reason for each position:
 //!
 //! 1. **Trace**, with the request's id and the metrics: outside every layer that may answer.
 //! 2. **Compression**: outside the response cache, which stores each page once, uncompressed. Between
@@ -62,7 +62,7 @@ pub struct App {
     pub(crate) metrics: Option<Metrics>,
     pub(crate) count_visits: CountVisits,
     pub(crate) mail: Mail,
-    /// Ends the streams and the work in the background.
+    /// Ends the streams and the background work.
     pub(crate) stop: CancellationToken,
 }
 
@@ -70,10 +70,10 @@ pub struct App {
 ///
 /// # Errors
 ///
-/// Fails if the database cannot be opened or belongs to another program, or if the store is unavailable.
+/// If the database cannot be opened or belongs to another program, or if the store is unavailable.
 pub async fn app(config: Config) -> Result<App, StartError> {
     let pool = db::open(&config.database_url).await?;
-    // Before the layers, because each counts in the recorder that is installed when it is built.
+    // Before the layers, because each uses the recorder that is installed when it is built.
     let metrics = (config.operations == Operations::On).then(metrics::recorder);
     let opened = store::open(&config).await?;
     let store = opened.store.clone();
@@ -144,7 +144,7 @@ struct Layers {
     metrics: Option<Arc<Metrics>>,
 }
 
-/// Puts all layers around the pages, and the general ones around assets, health checks and metrics.
+/// Puts all layers around the pages, and the general layers around assets, health checks and metrics.
 fn layered(config: &Config, pages: Router, rest: Router, layers: Layers) -> Router {
     // These layers protect every handler.
     let guards = ServiceBuilder::new()
@@ -154,8 +154,8 @@ fn layered(config: &Config, pages: Router, rest: Router, layers: Layers) -> Rout
         TimeoutLayer::with_status_code(StatusCode::SERVICE_UNAVAILABLE, config.request_timeout);
     let read_whole = from_fn_with_state(config.request_timeout, forms::read_whole);
     let our_hosts = from_fn_with_state(AllowedHosts::of(config), hosts::refuse_others);
-    // A response from the cache belongs to no visitor, and no limit counts it. Each stack, from the outside in, is one
-    // allocation of axum's: it clones what is inside of a layer for each request.
+    // A cached response belongs to no visitor, and no limit counts it. Each stack, listed from the outside in, is
+    // one allocation of axum's, because axum clones what is inside a layer for each request.
     let inside = ServiceBuilder::new()
         .layer(read_whole)
         .layer(in_time)

@@ -1,5 +1,5 @@
 //! The stylesheet, the icon and the script, compiled in. Their names contain a hash of the content, so browsers
-//! may keep them for ever and still see a new build at once.
+//! may keep them for ever and still get new versions at once.
 
 use std::sync::LazyLock;
 

@@ -15,27 +15,28 @@ use larder::response_cache::ResponseCacheLayer;
 
 use crate::config::Transport;
 
-/// How long this process may show what another one has purged.
+/// How long this process may show a page that another process has purged.
 pub(crate) const NEAR: Duration = Duration::from_secs(5);
 
 /// How long the data of pages is kept.
 pub(crate) const DATA: Duration = Duration::from_secs(60);
 
-/// How long what could not be purged may be shown: a page is kept for `max-age` plus
-/// `stale-while-revalidate`, and its data may have been kept before.
+/// How long a page may be shown if it could not be purged: a page is kept for `max-age` plus
+/// `stale-while-revalidate`, and its data may have been cached before that.
 pub(crate) const KEPT: Duration = Duration::from_secs(120);
 
 const CACHE_TAG: HeaderName = HeaderName::from_static("cache-tag");
 
-/// A field that belongs to one request is not stored with the page: every field that a handler or an
-/// inner layer adds for one visitor is listed here (RFC 9111, section 5.2.2.4).
+/// Fields that belong to one request are not stored with the page: every field that a handler or an
+/// inner layer adds for one visitor must be listed here (RFC 9111, section 5.2.2.4).
 const KEEP: HeaderValue = HeaderValue::from_static(
     "public, max-age=30, stale-while-revalidate=30, \
      no-cache=\"server-timing, ratelimit, ratelimit-policy\"",
 );
 const ASK_AGAIN: HeaderValue = HeaderValue::from_static("no-cache");
 
-/// The scheme is the one that visitors use: a request line may name any, and each would be another page.
+/// Fixes the scheme to the one that visitors use: a request line may name any, and each would be a
+/// different page.
 pub(crate) fn layer(
     store: Arc<dyn Store>,
     transport: Transport,
@@ -50,7 +51,7 @@ pub(crate) fn layer(
         .build()
 }
 
-/// Headers of a page that is the same for everybody, and shows what `tag` names.
+/// Returns the headers of a page that is the same for everybody and is purged by `tag`.
 pub(crate) fn for_everybody(tag: Tag) -> [(HeaderName, HeaderValue); 2] {
     [(CACHE_CONTROL, KEEP), (CACHE_TAG, tag.header())]
 }

@@ -6,7 +6,8 @@ pub(crate) fn now_ms() -> i64 {
     jiff::Timestamp::now().as_millisecond()
 }
 
-/// A time span in milliseconds, to the microsecond: more digits only make logs harder to read.
+/// Returns a time span in milliseconds, rounded to microseconds: more digits only make logs harder
+/// to read.
 pub(crate) fn span_ms(span: std::time::Duration) -> f64 {
     (span.as_secs_f64() * 1e6).round() / 1e3
 }

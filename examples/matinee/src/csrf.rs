@@ -1,4 +1,4 @@
-//! Refuses forms that another site makes a visitor's browser send.
+//! Refuses forms that another site made the visitor's browser send.
 
 use axum::body::Body;
 use axum::http::Response;
@@ -14,9 +14,9 @@ pub(crate) type Refuse = fn(ProtectionError) -> Response<Body>;
 /// Builds tower-http's layer, with a page as its refusal.
 ///
 /// It relies on headers that browsers send and pages cannot set: `Sec-Fetch-Site`, and if that is missing,
-/// `Origin`, which must be the host that was asked for or the one of `PUBLIC_URL`. So a proxy must pass
-/// both on, and `PUBLIC_URL` is needed if the proxy rewrites `Host`. A client that sends neither is not a
-/// browser, has no visitor's cookies, and passes. `GET` and `HEAD` change nothing here and always pass.
+/// `Origin`, which must be the requested host or that of `PUBLIC_URL`. So a proxy must forward both, and
+/// `PUBLIC_URL` is needed if the proxy rewrites `Host`. A client that sends neither is not a browser and
+/// has no visitor's cookies, so it may pass. `GET` and `HEAD` change nothing here and always pass.
 pub(crate) fn layer(public_url: Option<&PublicUrl>) -> Result<CsrfLayer<Refuse>, ConfigError> {
     let mut layer = CsrfLayer::new();
     if let Some(url) = public_url {

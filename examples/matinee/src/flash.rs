@@ -1,11 +1,11 @@
-//! Messages that are shown once, on the page that a form leads to.
+//! Messages that are shown once, on the page after a form.
 
 use axum::response::{IntoResponse, Redirect, Response};
 use larder::session::{Flash, FlashLevel, Session};
 
-/// Leads to a page that will tell the visitor what a form has done.
+/// Redirects to a page that will tell the visitor what the form has done.
 ///
-/// While the store fails the message is left out: what was done stays done.
+/// While the store fails, the message is left out: the form has done its work anyway.
 pub(crate) async fn tell(
     session: &Session,
     level: FlashLevel,
@@ -18,7 +18,7 @@ pub(crate) async fn tell(
     Redirect::to(page).into_response()
 }
 
-/// Takes the messages that wait, for the page that is about to be shown. While the store fails there are none.
+/// Takes the waiting messages, for the page that is about to be shown. While the store fails there are none.
 pub(crate) async fn take(session: &Session) -> Vec<Flash> {
     session.take_flashes().await.unwrap_or_else(|error| {
         tracing::warn!(%error, "a visitor's messages were not read");

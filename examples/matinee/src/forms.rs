@@ -1,4 +1,4 @@
-//! Reads a form whole before its handler runs.
+//! Reads the whole form before its handler runs.
 
 use std::time::Duration;
 
@@ -12,11 +12,11 @@ use tokio::time::timeout;
 
 use crate::errors::Problem;
 
-/// Reads the whole body of a request before its handler runs, so that a refusal comes after it.
+/// Reads the whole body of a request before its handler runs, so that a refusal comes after the body.
 ///
-/// An earlier answer would close the connection, because the rest of the form would precede the next
-/// request, and a client that is already sending that one would get no answer. The layers around this
-/// one bound the size. A body that takes longer than `patience` gets 408 (RFC 9110, section 15.5.9).
+/// An earlier answer would close the connection, because the rest of the form would precede the next request, and a
+/// client that already sends its next request would get no answer. The layers around this one bound the size. A body
+/// that takes longer than `patience` gets 408 (RFC 9110, section 15.5.9).
 pub(crate) async fn read_whole(
     State(patience): State<Duration>,
     request: Request,

@@ -1,5 +1,5 @@
-//! The security headers of every response, and two checks of a request: its host, and the id that is in
-//! every line of its log.
+//! The security headers of every response, and two checks of a request: its host, and the id that
+//! appears in every line of its log.
 
 use axum::extract::Request;
 use axum::http::header::{
@@ -12,7 +12,8 @@ use axum::response::{IntoResponse, Response};
 
 use crate::errors::Problem;
 
-/// Scripts, connections, styles, images and form targets of this site only; no inline code; no framing.
+/// Allows scripts, connections, styles, images and form targets of this site only; no inline code; no
+/// framing.
 const CSP: HeaderValue = HeaderValue::from_static(
     "default-src 'none'; script-src 'self'; connect-src 'self'; style-src 'self'; img-src 'self'; \
      form-action 'self'; base-uri 'none'; frame-ancestors 'none'",
@@ -26,7 +27,7 @@ const REQUEST_ID: &str = "x-request-id";
 /// A UUID has 36 characters; the trace ids of proxies have some more.
 const LONGEST_ID: usize = 64;
 
-/// Forbids every cache to store a page about one visitor (RFC 9111, section 5.2.2.5).
+/// Forbids all caches to store a page about one visitor (RFC 9111, section 5.2.2.5).
 pub(crate) async fn personal(mut response: Response) -> Response {
     response.headers_mut().insert(CACHE_CONTROL, NO_STORE);
     response
@@ -42,7 +43,7 @@ pub(crate) async fn strict(request: Request, next: Next) -> Response {
     response
 }
 
-/// Drops the id that a request brings, unless it looks like one: it is logged, and sent back.
+/// Drops the id of a request unless it looks like an id, because it is logged and sent back.
 pub(crate) async fn plain_request_id(mut request: Request, next: Next) -> Response {
     let is_plain = |id: &HeaderValue| {
         let id = id.as_bytes();
@@ -55,8 +56,8 @@ pub(crate) async fn plain_request_id(mut request: Request, next: Next) -> Respon
     next.run(request).await
 }
 
-/// Refuses a request that does not say which host it is for, or names several (RFC 9112, section
-/// 3.2): a proxy in front could read it differently.
+/// Refuses a request that does not say which host it is for, or names several hosts (RFC 9112, section
+/// 3.2): a proxy in front might choose a different one.
 pub(crate) async fn one_host(request: Request, next: Next) -> Response {
     if names_one_host(request.version(), request.headers()) {
         return next.run(request).await;

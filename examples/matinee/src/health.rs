@@ -65,7 +65,8 @@ async fn ready(State(pool): State<SqlitePool>, State(store): State<Arc<dyn Store
     (code, Json(Readiness { status, parts })).into_response()
 }
 
-/// Probes one part. The reason of a failure is only logged: anyone who reaches the port sees the answer.
+/// Probes one part. The reason of a failure is only logged, because anyone who reaches the port sees the
+/// answer.
 async fn probe<E: Display>(
     name: &'static str,
     answer: impl Future<Output = Result<(), E>>,

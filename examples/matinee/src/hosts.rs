@@ -11,8 +11,8 @@ use axum::response::{IntoResponse, Response};
 use crate::config::Config;
 use crate::errors::Problem;
 
-/// The hosts that pages may be asked for by, as browsers write them: in lower case, and without the port
-/// that their scheme has anyway.
+/// The hosts under which pages may be requested, as browsers write them: in lower case, and without the
+/// default port of their scheme.
 #[derive(Clone, Debug)]
 pub(crate) struct AllowedHosts {
     names: Arc<[String]>,
@@ -20,7 +20,8 @@ pub(crate) struct AllowedHosts {
 }
 
 impl AllowedHosts {
-    /// The hosts of `PUBLIC_URL` and `ALLOWED_HOSTS`; `None`, if neither is set, allows any host.
+    /// Returns the hosts of `PUBLIC_URL` and `ALLOWED_HOSTS`. If neither is set it returns `None`, which
+    /// allows any host.
     pub(crate) fn of(config: &Config) -> Option<Self> {
         let public = config.public_url.as_ref();
         let is_https = public.is_some_and(|url| url.is_https());

@@ -1,8 +1,8 @@
-//! A cinema's box office on axum, SQLite and larder, made to be read and copied.
+//! A cinema's box office on axum, SQLite and larder, written to be read and copied.
 //!
-//! [`app`] builds the whole app from a [`Config`], [`serve`] runs it until a future resolves; a
-//! test does the same with a port of its own. Start reading in `app.rs`: it names every route
-//! and every layer.
+//! [`app`] builds the whole app from a [`Config`], and [`serve`] runs it until a future resolves; a
+//! test does the same with a port of its own. Start reading in `app.rs`: it names every route and
+//! every layer.
 
 mod accounts;
 mod admin;

@@ -11,7 +11,7 @@ use tracing_subscriber::EnvFilter;
 use crate::clock::span_ms;
 use crate::config::{Config, ConfigError, LogFormat};
 
-/// Sends logs to standard output, filtered and formatted as the settings say.
+/// Sends logs to standard output, filtered and formatted according to the settings.
 ///
 /// Does nothing if the process already has a subscriber.
 pub fn start_logs(config: &Config) {
@@ -36,7 +36,7 @@ pub(crate) fn checked_filter(value: String) -> Result<String, ConfigError> {
     }
 }
 
-/// The span of a request. Its path is logged and its query is not: people search for names.
+/// The span of a request. It has the path but not the query, because people search for names.
 pub(crate) fn span(request: &Request) -> Span {
     let id = request
         .headers()

@@ -1,4 +1,4 @@
-//! Counts and times every request; `/metrics` shows them as Prometheus text.
+//! Counts and times every request; `/metrics` shows the results as Prometheus text.
 
 use std::sync::{Arc, OnceLock};
 use std::time::Instant;
@@ -25,18 +25,18 @@ pub(crate) fn routes(metrics: PrometheusHandle) -> Router {
         .with_state(metrics)
 }
 
-/// What keeps the metrics of this process.
+/// The metrics of this process.
 #[derive(Clone)]
 pub(crate) struct Metrics {
     /// For Prometheus.
     pub(crate) exported: PrometheusHandle,
     /// For the operators' page.
     pub(crate) figures: Figures,
-    /// The requests that wait for an answer.
+    /// The number of requests that wait for an answer.
     in_flight: Gauge,
 }
 
-/// The recorder of this process. There can be only one, so apps in one process share it.
+/// Returns the recorder of this process. There can be only one, so apps in one process share it.
 pub(crate) fn recorder() -> Metrics {
     static METRICS: OnceLock<Metrics> = OnceLock::new();
     METRICS
@@ -45,7 +45,7 @@ pub(crate) fn recorder() -> Metrics {
             let of_larder = larder::buckets().iter();
             let of_larder = of_larder.map(|(name, bounds)| (Some(*name), *bounds));
             for (name, bounds) in [(None, SECONDS)].into_iter().chain(of_larder) {
-                // An error here says that a list of buckets is empty.
+                // The only possible error is an empty list of buckets.
                 exporter = match name {
                     None => exporter.set_buckets(bounds),
                     Some(name) => {
@@ -85,7 +85,8 @@ pub(crate) fn recorder() -> Metrics {
         .clone()
 }
 
-/// Counts and times a request, if metrics are kept. Labels have few values each: the route, not the path.
+/// Counts and times a request, if metrics are kept. Each label has few values: it is the route, not the
+/// path.
 pub(crate) async fn track(
     State(metrics): State<Option<Arc<Metrics>>>,
     request: Request,

@@ -18,14 +18,14 @@ use crate::{clock, db, operations};
 
 /// How often to check whether the next season must be added.
 const PROGRAMME: Duration = Duration::from_secs(60 * 60);
-/// How long the worker of letters may take to stop, at most.
+/// The longest time that the worker of letters may take to stop.
 const LETTERS: Duration = Duration::from_secs(5);
 
 /// Listens on an address.
 ///
 /// # Errors
 ///
-/// Fails if the address is not of this machine, or its port is taken.
+/// If the address does not belong to this machine, or its port is taken.
 pub async fn bind(listen: SocketAddr) -> Result<TcpListener, StartError> {
     TcpListener::bind(listen)
         .await
@@ -36,7 +36,7 @@ pub async fn bind(listen: SocketAddr) -> Result<TcpListener, StartError> {
 ///
 /// # Errors
 ///
-/// Fails if no handler can be installed.
+/// If no handler can be installed.
 pub fn stop_signal() -> Result<impl Future<Output = ()> + Send + 'static, StartError> {
     let mut interrupt = signal(SignalKind::interrupt()).map_err(StartError::Signal)?;
     let mut terminate = signal(SignalKind::terminate()).map_err(StartError::Signal)?;
@@ -48,12 +48,12 @@ pub fn stop_signal() -> Result<impl Future<Output = ()> + Send + 'static, StartE
     })
 }
 
-/// Serves the app until `stop` resolves, then lets requests in flight go on for the time of
-/// [`Config::drain`](crate::Config::drain) and closes the database.
+/// Serves the app until `stop` resolves, then lets requests in flight continue for the time of
+/// [`Config::drain`](crate::Config::drain), and closes the database.
 ///
 /// # Errors
 ///
-/// Fails if the listener fails.
+/// If the listener fails.
 pub async fn serve(
     listener: TcpListener,
     app: App,
@@ -98,7 +98,7 @@ pub async fn serve(
         () = app.count_visits.run() => {}
         () = db::keep_programme_ahead(&app.pool, PROGRAMME, clock::now_ms) => {}
     }
-    // What is being sent is sent; the rest is in the outbox.
+    // Letters that are being sent are finished; the others stay in the outbox.
     app.stop.cancel();
     match timeout(LETTERS, letters).await {
         Ok(Ok(Ok(()))) => {}
@@ -112,15 +112,15 @@ pub async fn serve(
     Ok(())
 }
 
-/// Sets `TCP_NODELAY`: a body that is written after its head does not wait for the client to acknowledge
-/// the head, which clients put off for 40 ms.
+/// Sets `TCP_NODELAY`, so that a body that is written after its head does not wait for the client to
+/// acknowledge the head, which may take 40 ms.
 fn send_at_once(stream: &mut TcpStream) {
     if let Err(error) = stream.set_nodelay(true) {
         tracing::debug!(%error, "TCP_NODELAY could not be set on a connection");
     }
 }
 
-/// Folds the samples of the histograms every few seconds, for ever.
+/// Keeps folding the samples of the histograms every few seconds.
 async fn upkeep(metrics: Option<&Metrics>) {
     let Some(metrics) = metrics else {
         return pending().await;

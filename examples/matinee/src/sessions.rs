@@ -7,12 +7,12 @@ use larder::session::{CookieExpiry, Lifetime, Result, SessionCookie, SessionLaye
 
 use crate::config::{Config, Transport};
 
-/// A week idle, and a month at most: people come to the cinema now and then.
+/// A week idle, and a month at most: people go to the cinema now and then.
 pub(crate) fn sessions(store: Arc<dyn Store>) -> Result<Sessions> {
     Ok(Sessions::new(store)?.with_lifetime(Lifetime::AAL1))
 }
 
-/// The name of the cookie that carries a session.
+/// Returns the name of the session cookie.
 pub(crate) fn cookie_name(config: &Config) -> &'static str {
     match config.transport() {
         Transport::Https => "__Host-session",
@@ -20,7 +20,7 @@ pub(crate) fn cookie_name(config: &Config) -> &'static str {
     }
 }
 
-/// While the store fails, a page that needs the session answers 503; the others still come.
+/// While the store fails, a page that needs the session answers 503; the others are still shown.
 pub(crate) fn layer(config: &Config, sessions: Sessions) -> Result<SessionLayer> {
     let cookie = SessionCookie::builder()
         .with_name(cookie_name(config))

@@ -8,14 +8,15 @@ use larder::{Key, Kind, Namespace, Prefixed, Store};
 use crate::config::Config;
 use crate::errors::StartError;
 
-/// A key that is never written: reading it shows that the store answers.
+/// A key that is never written; reading it shows whether the store answers.
 const PROBE: Kind = Kind::evictable("probe");
 
 /// The store of the app.
 #[derive(Clone)]
 pub(crate) struct Opened {
     pub(crate) store: Arc<dyn Store>,
-    /// What is behind it, unless it is in this process: operators look at the servers themselves.
+    /// The Redis store behind it, unless the store is in this process: the operators' page examines
+    /// the servers.
     pub(crate) redis: Option<Arc<RedisStore>>,
 }
 

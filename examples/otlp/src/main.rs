@@ -29,7 +29,7 @@ impl Job for Welcome {
 }
 
 fn main() -> Result<(), Box<dyn Error>> {
-    // The exporter sends from threads of its own, so it is made and ended outside of the runtime.
+    // The exporter sends from threads of its own, so it is created and ended outside the runtime.
     let telemetry = Telemetry::start()?;
     let worked = tokio::runtime::Runtime::new()?.block_on(work());
     telemetry.end();

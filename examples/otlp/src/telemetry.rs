@@ -17,17 +17,17 @@ const NAME: &str = "larder-otlp";
 /// The address of the collector, which the exporters read as well.
 const ENDPOINT: &str = "OTEL_EXPORTER_OTLP_ENDPOINT";
 
-/// The spans of larder are at debug level, and those of its layers have the names of its crates.
+/// All spans of larder are at debug level; those of its layers have the names of their crates.
 const SPANS: &str = "info,larder=debug,larder_cache=debug,larder_queue=debug,larder_redis=debug,larder_structures=debug";
 
-/// What sends spans and metrics, if there is a collector.
+/// The exporters of spans and metrics, if there is a collector.
 pub struct Telemetry {
     spans: Option<SdkTracerProvider>,
     metrics: Option<SdkMeterProvider>,
 }
 
 impl Telemetry {
-    /// Installs the subscriber of `tracing` and the recorder of `metrics`: before layers are built.
+    /// Installs the subscriber of `tracing` and the recorder of `metrics`. Call it before building layers.
     pub fn start() -> Result<Self, Box<dyn Error>> {
         let collector = var_os(ENDPOINT);
         let spans = collector.is_some().then(spans).transpose()?;
@@ -49,7 +49,7 @@ impl Telemetry {
         Ok(Self { spans, metrics })
     }
 
-    /// Sends what was not sent yet. A collector that is away stops nobody: it is logged.
+    /// Sends the rest. A collector that is down stops nothing: it is logged.
     pub fn end(self) {
         let spans = self.spans.map(|spans| spans.shutdown());
         let metrics = self.metrics.map(|metrics| metrics.shutdown());
@@ -88,8 +88,8 @@ fn metrics() -> Result<SdkMeterProvider, Box<dyn Error>> {
 
 /// Gives the histograms of larder their buckets.
 ///
-/// The recorder describes the first series of a metric alone, so the others would be another metric: here none is
-/// described.
+/// The recorder describes only the first series of a metric, so the others would be a different metric: so none
+/// is described here.
 fn stream(instrument: &Instrument) -> Option<Stream> {
     let stream = Stream::builder().with_description("").with_unit("");
     let mut buckets = larder::buckets().iter();

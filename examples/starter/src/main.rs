@@ -1,6 +1,6 @@
 //! A web service on axum and larder, to build on.
 //!
-//! `cargo run -p starter`, with `STORE_URL`, `LISTEN` and `APP_ENV` as you like.
+//! `cargo run -p starter`; `STORE_URL`, `LISTEN` and `APP_ENV` are optional.
 //!
 //! ```text
 //! $ curl -si http://127.0.0.1:3000/films/7 | grep -i cache-status
@@ -48,13 +48,13 @@ const REQUESTS: Quota = Quota::per_minute(100);
 const WRONG_PASSWORDS: Quota = Quota::per_hour(20);
 const TIMEOUT: Duration = Duration::from_secs(10);
 
-/// Stands for your database.
+/// Stands in for your database.
 async fn slow_query(id: u32) -> Option<String> {
     tokio::time::sleep(Duration::from_millis(200)).await;
     (id == 7).then(|| "Metropolis".to_owned())
 }
 
-/// Stands for your users, whose passwords are kept as Argon2id hashes.
+/// Stands in for your users, whose passwords are stored as Argon2id hashes.
 fn is_demo_user(user: &str, password: &str) -> bool {
     (user, password) == ("ada", "open-sesame")
 }
@@ -71,7 +71,7 @@ async fn find(films: &Films, id: u32) -> Result<Found<String>> {
 
 async fn film(State(films): State<Films>, Path(id): Path<u32>) -> Result<impl IntoResponse> {
     let film = find(&films, id).await?;
-    // The page is cached for everybody, so the limit of the visitor who fetched it is left out.
+    // The page is cached for everybody, so it must not show the limit of the visitor who fetched it.
     let policy = "public, max-age=30, no-cache=\"ratelimit, ratelimit-policy\"";
     Ok(([(CACHE_CONTROL, policy)], format!("{}\n", *film)))
 }
@@ -159,7 +159,7 @@ async fn main() -> Result<(), Error> {
     if environment == "development" {
         cookie = cookie.with_name("session").insecure_over_plain_http();
     }
-    // First of all: a layer counts in the recorder that is installed when it is built.
+    // First of all, because a layer uses the recorder that is installed when it is built.
     let metrics = PrometheusBuilder::new().install_recorder()?;
     let upkeep = metrics.clone();
     tokio::spawn(async move {
@@ -175,12 +175,12 @@ async fn main() -> Result<(), Error> {
         .merge(operators(store, metrics))
         .layer(TraceLayer::new_for_http());
 
-    // Before the address is told: from then on a signal to stop may come.
+    // Before the address is printed: from then on, a signal to stop may arrive.
     let mut terminate = signal(SignalKind::terminate())?;
     let mut interrupt = signal(SignalKind::interrupt())?;
     let listener = tokio::net::TcpListener::bind(setting("LISTEN", "127.0.0.1:3000")).await?;
     tracing::info!("listening on http://{}", listener.local_addr()?);
-    // Otherwise a body that follows its head may wait 40 ms until the client acknowledges the head.
+    // Otherwise a body may wait 40 ms, until the client has acknowledged the head.
     let listener = listener.tap_io(|stream| drop(stream.set_nodelay(true)));
     let app = app.into_make_service_with_connect_info::<SocketAddr>();
     let (stopping, stopped) = tokio::sync::oneshot::channel();

@@ -54,18 +54,17 @@ where
 }
 
 impl<K: CacheKey, V: Send + Sync + 'static> Cache<K, V> {
-    /// Returns the cached values of many keys, in their order, and loads those that are missing
-    /// together.
+    /// Returns the cached values of many keys, in their order, and loads the missing ones together.
     ///
-    /// A key that is asked for twice, or that another call is loading already, is loaded once.
-    /// Values that are due for a refresh are refreshed together, in the background.
-    /// `load` gets the keys that this call loads, and returns for each a value or an error; a key
-    /// that it leaves out is [not found](LoadError::NotFound). An error of the whole batch is that of
-    /// each of its keys. It may be called again for keys whose load in another process has failed.
+    /// A key that is requested twice, or that another call is loading already, is loaded once.
+    /// `load` gets the keys that this call loads, and returns a value or an error for each; a key
+    /// that it leaves out is [not found](LoadError::NotFound). An error of the whole batch becomes
+    /// the error of each of its keys. It may be called again for keys whose load in another process
+    /// has failed.
     ///
     /// Values that are due for a refresh are served, and refreshed together in the background. The
-    /// far store is read in one round trip for 1,000 keys. Leases are taken side by side, and so
-    /// are the values written.
+    /// far store is read in one round trip for each 1,000 keys. Leases are taken side by side, and
+    /// values are written side by side.
     ///
     /// # Errors
     /// [`LoadError`] for each key, as [`get_or_load`](Self::get_or_load).

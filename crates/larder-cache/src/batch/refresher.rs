@@ -18,7 +18,8 @@ pub(crate) struct Refresher<K, V> {
     load: BatchLoader<K, V>,
     max: usize,
     wait: Duration,
-    /// The batch that is being gathered. It holds flights, whose type has bounds that this has not.
+    /// The batch that is being gathered. Boxed, because flights have type bounds that this struct
+    /// lacks.
     gathering: Mutex<Option<Sender<Box<dyn Any + Send>>>>,
 }
 
@@ -36,13 +37,13 @@ impl<K: CacheKey, V: Send + Sync + 'static> Refresher<K, V> {
 
 /// Refreshes flights of a cache together.
 ///
-/// It is a trait, so that only caches that are given such a loader compile what batches need.
+/// It is a trait, so that only caches with such a loader compile the code for batches.
 pub(crate) trait Refresh: Send + Sync {
     /// Adds a flight to the batch that is being gathered, or begins one. A batch gets `timeout` to
     /// load.
     fn add(&self, runtime: &Handle, timeout: Duration, task: Box<dyn Any + Send>);
 
-    /// The largest number of flights in a batch.
+    /// Returns the maximum number of flights in a batch.
     fn max(&self) -> usize;
 }
 

@@ -18,7 +18,7 @@ use crate::recursion::{self, Node};
 use crate::spawn::spawn_in_span;
 use crate::{CacheKey, Loaded};
 
-/// The most keys that are read far in one round trip.
+/// The maximum number of keys that are read far in one round trip.
 const KEYS_PER_READ: usize = 1_000;
 
 /// Runs some flights together: one read, one load, and the writes side by side.

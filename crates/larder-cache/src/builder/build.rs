@@ -22,7 +22,7 @@ use crate::write_locks::WriteLocks;
 /// The default near TTL of a cache that has a far store.
 const NEAR_TTL: Ttl = Ttl::from_secs(30);
 
-/// The most schemas that are invalidated beside a cache's own.
+/// The maximum number of schemas that are invalidated beside a cache's own.
 const MAX_BESIDE: usize = 8;
 
 impl<K: CacheKey, V: Send + Sync + 'static> CacheBuilder<K, V> {
@@ -130,48 +130,49 @@ impl<K: CacheKey, V: Send + Sync + 'static> CacheBuilder<K, V> {
         let near = match self.near {
             Capacity::Entries(capacity) | Capacity::Weight(capacity, _) => capacity,
         };
-        let wrong =
-            if self.kind.space() != Space::Evictable || self.kind.content() != Content::Value {
-                "make its kind with Kind::evictable, because a cache may lose any value"
-            } else if !(0.0..=1.0).contains(&self.jitter) {
-                "the jitter must be from 0 to 1"
-            } else if near == 0 {
-                "the near capacity must be at least 1"
-            } else if self.max_value == 0 {
-                "the cap on the bytes of a far value must be at least 1"
-            } else if self.max_loads == 0 {
-                "the cap on loads must be at least 1"
-            } else if self.far_timeout.is_zero() {
-                "the far timeout must be longer than zero"
-            } else if self.load_timeout.is_zero() {
-                "the load timeout must be longer than zero"
-            } else if !self.keeps_near && self.far.is_none() {
-                "without a near tier it needs a far store"
-            } else if !(0.0..=100.0).contains(&self.early_refresh) {
-                "the factor of early refresh must be from 0 to 100"
-            } else if self
-                .refresher
-                .as_ref()
-                .is_some_and(|refresher| refresher.max() == 0)
-            {
-                "a batch of refreshes must hold at least 1"
-            } else if self.beside.len() > MAX_BESIDE {
-                "at most 8 schemas may be beside its own"
-            } else if self.soft_timeout.is_some() && self.stale_if_error.is_none() {
-                "a soft timeout needs with_stale_if_error, which says what is served after it"
-            } else if self.idle_ttl.is_some() && self.stale_if_error.is_some() {
-                "an idle TTL cannot be combined with stale-if-error"
-            } else if self.retry_after > self.max_retry_after {
-                "the first pause after a failed load must not be longer than the longest"
-            } else {
-                return Ok(());
-            };
+        let wrong = if self.kind.space() != Space::Evictable
+            || self.kind.content() != Content::Value
+        {
+            "make its kind with Kind::evictable, because a cache may lose any value"
+        } else if !(0.0..=1.0).contains(&self.jitter) {
+            "the jitter must be from 0 to 1"
+        } else if near == 0 {
+            "the near capacity must be at least 1"
+        } else if self.max_value == 0 {
+            "the cap on the bytes of a far value must be at least 1"
+        } else if self.max_loads == 0 {
+            "the cap on loads must be at least 1"
+        } else if self.far_timeout.is_zero() {
+            "the far timeout must be longer than zero"
+        } else if self.load_timeout.is_zero() {
+            "the load timeout must be longer than zero"
+        } else if !self.keeps_near && self.far.is_none() {
+            "without a near tier it needs a far store"
+        } else if !(0.0..=100.0).contains(&self.early_refresh) {
+            "the factor of early refresh must be from 0 to 100"
+        } else if self
+            .refresher
+            .as_ref()
+            .is_some_and(|refresher| refresher.max() == 0)
+        {
+            "a batch of refreshes must hold at least 1"
+        } else if self.beside.len() > MAX_BESIDE {
+            "at most 8 schemas may be invalidated beside its own"
+        } else if self.soft_timeout.is_some() && self.stale_if_error.is_none() {
+            "a soft timeout needs with_stale_if_error, so that a stale value may be served after it"
+        } else if self.idle_ttl.is_some() && self.stale_if_error.is_some() {
+            "an idle TTL cannot be combined with stale-if-error"
+        } else if self.retry_after > self.max_retry_after {
+            "the first pause after a failed load must not be longer than the longest"
+        } else {
+            return Ok(());
+        };
         let detail = format!("cache of kind '{}': {wrong}", self.kind.name());
         Err(Error::new("build", ErrorKind::Invalid, detail))
     }
 }
 
-/// Returns the tag that every value of a cache carries. No tag of an app begins so.
+/// Returns the tag that every value of a cache carries. An app's tags never begin like this.
 fn clear_tag(kind: Kind) -> Tag {
     Tag::new(&format!("\0cache:{}", kind.name()))
 }

@@ -50,7 +50,7 @@ pub struct CacheBuilder<K, V> {
 
 type FarStore<V> = (Arc<dyn Store>, Arc<dyn Codec<V>>);
 
-/// The longest timeout, a year: a moment much later cannot be computed.
+/// The longest timeout, a year: much later moments cannot be computed.
 pub(crate) const MAX_TIMEOUT: Duration = Duration::from_secs(365 * 24 * 60 * 60);
 
 /// The default time for which a lease is held without a renewal.
@@ -93,8 +93,8 @@ impl<K: CacheKey, V: Send + Sync + 'static> CacheBuilder<K, V> {
 
     /// Adds a far store, with values in [`MsgPack`](crate::MsgPack). Default: none.
     ///
-    /// Other processes share it, and so does this one after a restart. A value that the codec
-    /// cannot read back is refused when it is written, and stays near: the error of
+    /// Other processes share it, and this process finds its values there after a restart. A value that the
+    /// codec cannot read back is not written far, but kept near: the error of
     /// [`insert`](crate::Cache::insert) and the first log line name the codecs that can.
     #[cfg(feature = "msgpack")]
     pub fn with_far(self, store: Arc<dyn Store>) -> Self
@@ -104,15 +104,15 @@ impl<K: CacheKey, V: Send + Sync + 'static> CacheBuilder<K, V> {
         self.with_far_codec(store, crate::MsgPack)
     }
 
-    /// Adds a far store, with values in this codec.
+    /// Adds a far store, with values encoded by `codec`.
     pub fn with_far_codec(mut self, store: Arc<dyn Store>, codec: impl Codec<V>) -> Self {
         self.far = Some((store, Arc::new(codec)));
         self
     }
 
-    /// Names keys in spans by a hash, as `cache.key`. Default: spans name no key.
+    /// Adds a hash of the key to spans, as `cache.key`. Default: spans name no key.
     ///
-    /// The hash has a secret of the process, so nobody finds the key by trying, and two processes have
+    /// The hash uses a secret of the process, so nobody can find the key by trying, and two processes have
     /// different hashes of one key.
     pub fn with_key_hashes_in_spans(mut self) -> Self {
         self.shows_key_hashes = true;
@@ -121,17 +121,16 @@ impl<K: CacheKey, V: Send + Sync + 'static> CacheBuilder<K, V> {
 
     /// Sets how long the cache waits for the far store. Default: 150 ms.
     ///
-    /// The default is a little longer than the timeout of larder's own stores, so that their more
-    /// precise error comes first. Zero is refused by [`build`](Self::build); more than a year counts
-    /// as a year.
+    /// The default is a little longer than the timeout of larder's own stores, so that their more precise
+    /// error comes first. Zero is refused by [`build`](Self::build); more than a year is treated as a year.
     pub fn with_far_timeout(mut self, timeout: Duration) -> Self {
         self.far_timeout = timeout;
         self
     }
 
-    /// Sets the largest value that is written far or read back, in encoded bytes. Default: 4 MiB.
+    /// Sets the maximum size of a value that is written far or read back, in encoded bytes. Default: 4 MiB.
     ///
-    /// A larger one stays near. Zero is refused by [`build`](Self::build).
+    /// A larger value is kept near only. Zero is refused by [`build`](Self::build).
     pub fn with_max_value(mut self, bytes: usize) -> Self {
         self.max_value = bytes;
         self
@@ -139,8 +138,8 @@ impl<K: CacheKey, V: Send + Sync + 'static> CacheBuilder<K, V> {
 
     /// Sets the schema number of the values, which is part of their far keys. Default: 0.
     ///
-    /// Another number makes all far values misses. In a rolling deployment an old process and a new
-    /// one each see only their own values, and each invalidates only its own: see
+    /// A new number makes every far value a miss. In a rolling deployment, an old process and a new one each
+    /// see only their own values, and each invalidates only its own: see
     /// [`with_schema_beside`](Self::with_schema_beside).
     pub fn with_schema(mut self, schema: u32) -> Self {
         self.schema = schema;
@@ -149,18 +148,18 @@ impl<K: CacheKey, V: Send + Sync + 'static> CacheBuilder<K, V> {
 
     /// Invalidates the values of another schema number too. Default: none. Call it once for each.
     ///
-    /// Without it a removal in one release does not reach the values of another one that runs beside
-    /// it: they stay until their TTL ends. So before a release that raises the number, deploy this one
-    /// with the next number, and then the next one with this number. A removal takes no further round
-    /// trip on one server; in a cluster the keys of an id may be on several nodes. Tags and
-    /// [`clear`](crate::Cache::clear) reach every release without it. More than 8 are refused by
-    /// [`build`](Self::build).
+    /// Without it, a removal in one release does not reach the values of another release that runs at the
+    /// same time: they stay until their TTL ends. So before a release that raises the number, deploy the
+    /// current release with the next number here, and then the next release with the current number here. A
+    /// removal takes no further round trip on one server; in a cluster the keys of an id may be on several
+    /// nodes. Tags and [`clear`](crate::Cache::clear) reach every release without it. More than 8 numbers are
+    /// refused by [`build`](Self::build).
     pub fn with_schema_beside(mut self, schema: u32) -> Self {
         self.beside.push(schema);
         self
     }
 
-    /// Sets the number of entries that the near tier holds. Default: 10,000.
+    /// Sets the maximum number of entries of the near tier. Default: 10,000.
     ///
     /// Zero is refused by [`build`](Self::build).
     pub fn with_max_near_entries(mut self, entries: u64) -> Self {
@@ -168,7 +167,7 @@ impl<K: CacheKey, V: Send + Sync + 'static> CacheBuilder<K, V> {
         self
     }
 
-    /// Sets the weight that the near tier holds, in a unit of your own such as bytes.
+    /// Sets the maximum weight of the near tier, in a unit of your own such as bytes.
     ///
     /// `weigh` must return the same weight for the same value, must be quick, and must not call the
     /// cache: it runs under a lock. A weight of 0 counts as 1, and an entry that is heavier than
@@ -188,18 +187,18 @@ impl<K: CacheKey, V: Send + Sync + 'static> CacheBuilder<K, V> {
 
     /// Keeps nothing near: every read goes to the far store. Default: values are kept near.
     ///
-    /// A read then never returns a value whose invalidation was acknowledged before it. Each read
+    /// A read then never returns a value whose invalidation was acknowledged before the read began. Each read
     /// takes a round trip. Without a far store it is refused by [`build`](Self::build).
     pub fn without_near(mut self) -> Self {
         self.keeps_near = false;
         self
     }
 
-    /// Neither tells other processes about invalidations nor hears of theirs. Default: the bus of
-    /// the far store is used, if it has one.
+    /// Neither sends invalidations to other processes nor receives theirs. Default: the bus of the far store
+    /// is used, if it has one.
     ///
-    /// It saves a round trip for each invalidation. Near copies in other processes then stay until
-    /// their near TTL ends.
+    /// It saves a round trip for each invalidation. Near copies in other processes then stay until their near
+    /// TTL ends.
     pub fn without_bus(mut self) -> Self {
         self.uses_bus = false;
         self
@@ -207,8 +206,8 @@ impl<K: CacheKey, V: Send + Sync + 'static> CacheBuilder<K, V> {
 
     /// Sets how long a lease is held without a renewal. Default: 1.5 s.
     ///
-    /// A process that loads renews its lease every third of that. If it is killed or stalls, another
-    /// one takes over when the time has passed, and the late value is refused.
+    /// A process renews the lease of a running load every third of that time. If the process is killed or
+    /// stalls, another one takes over when the time has passed, and the late value is refused.
     pub fn with_lease(mut self, hold: Ttl) -> Self {
         self.lease = hold;
         self
@@ -216,30 +215,28 @@ impl<K: CacheKey, V: Send + Sync + 'static> CacheBuilder<K, V> {
 
     /// Sets how long a copy may stay near. Default: 30 s, or the TTL if that is shorter.
     ///
-    /// It bounds how stale this process can be after another one has written or removed the key.
-    /// Without a far store there is no such bound by default.
+    /// It limits how stale a value in this process can be after another process has written or removed the
+    /// key. Without a far store there is no such limit by default.
     pub fn with_near_ttl(mut self, ttl: Ttl) -> Self {
         self.near_ttl = Some(ttl);
         self
     }
 
-    /// Sets the age at which a value is refreshed in the background, while it is served on. Default:
-    /// none.
+    /// Sets the age at which a value is refreshed in the background and still served. Default: none.
     ///
-    /// It is the first of two ages: at the TTL, which is the second, readers wait for the load. The
-    /// first reader after this age begins the refresh with its own loader. An age past the TTL has no
-    /// effect.
+    /// From this age on, the first reader begins the refresh with its own loader, and readers get the cached
+    /// value; from the TTL on, they wait for the load. An age past the TTL has no effect.
     pub fn with_refresh_after(mut self, age: Ttl) -> Self {
         self.refresh_after = Some(age);
         self
     }
 
-    /// Loads what is due for a refresh in batches, with a loader of many values.
+    /// Refreshes due values in batches, with a loader of many values.
     ///
-    /// Refreshes are gathered for `wait`, or until there are `max` of them. The loader is as that of
-    /// [`get_or_load_many`](crate::Cache::get_or_load_many). It replaces the loaders of callers for refreshes
-    /// in the background, and refreshes for reads without a loader too. Default: each refresh runs the
-    /// loader of the caller who begins it. Zero for `max` is refused by [`build`](Self::build).
+    /// Refreshes are gathered for `wait`, or until there are `max` of them. The loader works like that of
+    /// [`get_or_load_many`](crate::Cache::get_or_load_many). It replaces the callers' loaders for refreshes
+    /// in the background, and lets reads without a loader begin refreshes too. Default: each refresh runs the
+    /// loader of the caller who begins it. A `max` of zero is refused by [`build`](Self::build).
     pub fn with_batch_refresh<F, Fut, L, E>(mut self, max: usize, wait: Duration, load: F) -> Self
     where
         F: Fn(Vec<K>) -> Fut + Send + Sync + 'static,
@@ -261,46 +258,45 @@ impl<K: CacheKey, V: Send + Sync + 'static> CacheBuilder<K, V> {
         self
     }
 
-    /// Serves a value for so long after its TTL if a load fails. Default: never.
+    /// Serves a value for this long after its TTL if a load fails. Default: never.
     ///
-    /// An error, a panic or a timeout of the loader serves it; that the source has no value does not.
-    /// Loads are then tried again after a [pause](Self::with_retry_after).
+    /// The value is served after an error, a panic or a timeout of the loader, but not if the source has no
+    /// value. Loads are then tried again after a [pause](Self::with_retry_after).
     pub fn with_stale_if_error(mut self, ttl: Ttl) -> Self {
         self.stale_if_error = Some(ttl);
         self
     }
 
-    /// Sets how long a load is waited for if a stale value may be served instead. Default: as long
-    /// as the load timeout.
+    /// Sets how long callers wait for a load if a stale value may be served instead. Default: as long as the
+    /// load timeout.
     ///
-    /// The load goes on. It needs [`with_stale_if_error`](Self::with_stale_if_error), or
-    /// [`build`](Self::build) refuses it.
+    /// The load goes on. Without [`with_stale_if_error`](Self::with_stale_if_error), [`build`](Self::build)
+    /// refuses it.
     pub fn with_soft_timeout(mut self, timeout: Duration) -> Self {
         self.soft_timeout = Some(timeout);
         self
     }
 
-    /// Sets the pause after a first failed load while there is something to serve, and the longest
-    /// pause. Default: 1 s and 30 s.
+    /// Sets the pause after a first failed load while a stale value can be served, and the longest pause.
+    /// Default: 1 s and 30 s.
     ///
-    /// It doubles with each failure in a row, and up to a quarter is taken off at random.
+    /// The pause doubles with each failure in a row, and up to a quarter is taken off at random.
     pub fn with_retry_after(mut self, first: Ttl, longest: Ttl) -> Self {
         (self.retry_after, self.max_retry_after) = (first, longest);
         self
     }
 
-    /// Caches for so long that the source has no value. Default: it is not cached.
+    /// Caches for this long that the source has no value. Default: it is not cached.
     pub fn with_negative_ttl(mut self, ttl: Ttl) -> Self {
         self.negative_ttl = Some(ttl);
         self
     }
 
-    /// Ends a value that nobody has read for so long. Default: values live for their TTL.
+    /// Removes a value that nobody has read for this long. Default: values live for their TTL.
     ///
-    /// Each read prolongs it, but never past its TTL: sliding expiry with an absolute end. A near
-    /// hit in the second half of that time takes a round trip, and so does each far hit; nobody waits
-    /// for it. It cannot be
-    /// combined with [`with_stale_if_error`](Self::with_stale_if_error).
+    /// Each read prolongs its life, but never past its TTL: sliding expiry with an absolute end. A near hit
+    /// in the second half of that time takes a round trip, and so does each far hit; nobody waits for it. It
+    /// cannot be combined with [`with_stale_if_error`](Self::with_stale_if_error).
     pub fn with_idle_ttl(mut self, ttl: Ttl) -> Self {
         self.idle_ttl = Some(ttl);
         self
@@ -308,8 +304,7 @@ impl<K: CacheKey, V: Send + Sync + 'static> CacheBuilder<K, V> {
 
     /// Sets the largest part of a TTL that is taken off at random, from 0 to 1. Default: 0.1.
     ///
-    /// Values that were loaded together then do not end together. A value never lives longer than
-    /// its TTL.
+    /// So values that were loaded together do not end together. A value never lives longer than its TTL.
     pub fn with_jitter(mut self, part: f64) -> Self {
         self.jitter = part;
         self
@@ -317,8 +312,8 @@ impl<K: CacheKey, V: Send + Sync + 'static> CacheBuilder<K, V> {
 
     /// Sets how long a load may take, and how long its callers wait for it. Default: 10 s.
     ///
-    /// The time includes the far read before the load. Zero is refused by [`build`](Self::build);
-    /// more than a year counts as a year.
+    /// The time includes the far read before the load. Zero is refused by [`build`](Self::build); more than a
+    /// year is treated as a year.
     pub fn with_load_timeout(mut self, timeout: Duration) -> Self {
         self.load_timeout = timeout;
         self
@@ -326,7 +321,7 @@ impl<K: CacheKey, V: Send + Sync + 'static> CacheBuilder<K, V> {
 
     /// Sets how many loads may run at once, each for a key of its own. Default: 10,000.
     ///
-    /// One more is refused with [`LoadError::Overloaded`](crate::LoadError::Overloaded).
+    /// Any further load is refused with [`LoadError::Overloaded`](crate::LoadError::Overloaded).
     pub fn with_max_loads(mut self, loads: usize) -> Self {
         self.max_loads = loads;
         self
@@ -340,7 +335,7 @@ impl<K: CacheKey, V: Send + Sync + 'static> CacheBuilder<K, V> {
         self
     }
 
-    /// Sets the clock that TTLs are measured by, for tests. Default: the system's.
+    /// Sets the clock that measures TTLs, for tests. Default: the system's.
     ///
     /// Timeouts are measured by tokio's clock.
     pub fn with_clock(mut self, clock: impl Clock) -> Self {

@@ -18,33 +18,33 @@ use crate::{Cache, CacheKey};
 impl<K: CacheKey, V: Send + Sync + 'static> Cache<K, V> {
     /// Stores `value` for the cache's TTL, far and then near.
     ///
-    /// It takes three round trips if there is a far store with leases and a bus: it takes the lease,
-    /// writes under it, and tells other processes. It takes one more if the store has a value that
-    /// this process does not know, and two more if the key is being loaded, to end that load first. A
-    /// load that began before, in any process, is not stored over it. If the key is invalidated or
-    /// loaded anew meanwhile, that wins, and the value is not kept.
+    /// With a far store that has leases and a bus it takes three round trips: for the lease, the write
+    /// and the message to other processes. It takes one more if the store has a value that this process
+    /// does not know, and two more if the key is being loaded, to end that load first. A load that
+    /// began before, in any process, does not replace the value. If the key is invalidated or loaded
+    /// anew meanwhile, that wins, and the value is not kept.
     ///
     /// # Errors
-    /// Those of the far store; [`ErrorKind::Invalid`](larder_store::ErrorKind::Invalid) if the
-    /// codec cannot read the value back, with the codecs that can;
-    /// [`ErrorKind::TooLarge`](larder_store::ErrorKind::TooLarge). The value is near all the same.
-    /// An older one that could not be removed far is not read by this process, which goes on
-    /// trying to remove it. Without a far store there is no error.
+    /// Those of the far store; [`ErrorKind::Invalid`](larder_store::ErrorKind::Invalid), naming the
+    /// codecs that can, if the codec cannot read the value back;
+    /// [`ErrorKind::TooLarge`](larder_store::ErrorKind::TooLarge). The value is kept near even then.
+    /// This process does not read an older far value that could not be removed, and goes on trying to
+    /// remove it. Without a far store there is no error.
     ///
     /// # Cancellation
-    /// A dropped call may or may not have stored the value; an older near copy is gone. It may leave
-    /// a lease that nobody holds, so that loads of the key wait until it has ended.
+    /// A dropped call may or may not have stored the value; an older near copy is gone. It may leave a
+    /// lease that no call holds, so that loads of the key wait until the lease has ended.
     pub async fn insert(&self, key: K, value: impl Into<Arc<V>>) -> Result<()> {
         self.insert_with(key, value.into(), Vec::new()).await
     }
 
     /// Does the same as [`insert`](Self::insert), and gives the value tags.
     ///
-    /// [`Loaded::with_tags`](crate::Loaded::with_tags) says what a tag may be. It takes one round
-    /// trip more.
+    /// [`Loaded::with_tags`](crate::Loaded::with_tags) has the rules for tags. It takes one more round
+    /// trip.
     ///
     /// # Errors
-    /// As [`insert`](Self::insert), and [`ErrorKind::Invalid`](larder_store::ErrorKind::Invalid) if
+    /// Those of [`insert`](Self::insert), and [`ErrorKind::Invalid`](larder_store::ErrorKind::Invalid) if
     /// there are too many tags.
     ///
     /// # Cancellation
@@ -208,17 +208,17 @@ impl<K: CacheKey, V: Send + Sync + 'static> Inner<K, V> {
     }
 }
 
-/// The outcome of a write over the value that is there.
+/// The outcome of a write over an existing value.
 enum Replaced {
     Yes,
     /// The key was invalidated or led by another caller meanwhile.
     Overtaken,
-    /// A load of it is under way.
+    /// The key is being loaded.
     Led,
 }
 
-/// Writes over the value that is there, if nobody leads the key: two round trips if the version of that
-/// value is `seen`, or there is none, and three otherwise.
+/// Writes over an existing value, if nobody leads the key: two round trips if the version of that value
+/// is `seen`, or if there is none, and three otherwise.
 async fn replace<V: Send + Sync + 'static>(
     far: &Far<V>,
     leases: &dyn Leases,

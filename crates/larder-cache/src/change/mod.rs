@@ -13,18 +13,18 @@ use crate::remote::Change;
 use crate::{Cache, CacheKey};
 
 impl<K: CacheKey, V: Send + Sync + 'static> Cache<K, V> {
-    /// Removes the value of `key`, far and then near. It is not served any more, not even if a
-    /// load fails.
+    /// Removes the value of `key`, far and then near. It is no longer served, not even if a load
+    /// fails.
     ///
     /// It takes one round trip if there is a far store, and one more to tell other processes. Once
-    /// it is done, no load that began before, in any process, is stored in the far store, and no
-    /// caller that asks from then on waits for one. Near copies in other processes are dropped when
-    /// the message comes, and stay for at most their near TTL if it is lost.
+    /// it has returned, no load that began before, in any process, is stored in the far store, and
+    /// no later caller waits for such a load. Other processes drop their near copies when the
+    /// message arrives; if it is lost, the copies stay for at most their near TTL.
     ///
     /// # Errors
-    /// Those of the far store and of its bus. The near copy is gone all the same, and this process
-    /// does not read the far value. It goes on trying until the removal has succeeded, for as long
-    /// as the process lives. Without a far store there is no error.
+    /// Those of the far store and of its bus. The near copy is gone even then, and this process
+    /// does not read the far value. It goes on trying to remove it until it succeeds or the process
+    /// ends. Without a far store there is no error.
     ///
     /// # Cancellation
     /// A dropped call has removed the near copy, and may or may not have removed the far one.
@@ -38,7 +38,7 @@ impl<K: CacheKey, V: Send + Sync + 'static> Cache<K, V> {
     /// processes.
     ///
     /// # Errors
-    /// As [`remove`](Self::remove) for each.
+    /// Those of [`remove`](Self::remove) for each.
     ///
     /// # Cancellation
     /// As [`remove`](Self::remove) for each.
@@ -48,14 +48,14 @@ impl<K: CacheKey, V: Send + Sync + 'static> Cache<K, V> {
 
     /// Ends the freshness of the value of `key`: the next caller loads.
     ///
-    /// The value is only served if that load fails or is slow, within
+    /// The value is then served only if that load fails or is slow, within
     /// [`with_stale_if_error`](crate::CacheBuilder::with_stale_if_error). Without that setting it
     /// does the same as [`remove`](Self::remove). With it, it takes three round trips, and one more
-    /// to tell other processes. If another process loads the value meanwhile, nothing is left of it
-    /// in the far store.
+    /// to tell other processes. If another process loads the value meanwhile, the far store keeps
+    /// nothing of it.
     ///
     /// # Errors
-    /// As [`remove`](Self::remove).
+    /// Those of [`remove`](Self::remove).
     ///
     /// # Cancellation
     /// As [`remove`](Self::remove).
@@ -68,7 +68,7 @@ impl<K: CacheKey, V: Send + Sync + 'static> Cache<K, V> {
     /// It takes as many round trips as [`expire`](Self::expire), each for all keys.
     ///
     /// # Errors
-    /// As [`remove`](Self::remove) for each.
+    /// Those of [`remove`](Self::remove) for each.
     ///
     /// # Cancellation
     /// As [`remove`](Self::remove) for each.
@@ -178,10 +178,10 @@ impl<K: CacheKey, V: Send + Sync + 'static> Inner<K, V> {
             .collect()
     }
 
-    /// Replaces an entry by one that may only be served if a load fails, if it is still the same.
+    /// Replaces an entry by one that is served only if a load fails, if it is still the same.
     ///
-    /// False if it is not, or another process loads it: then the entry is to be removed. So an entry
-    /// that was removed since it was read is not put back.
+    /// Returns false if it is not, or if another process loads it: then remove the entry. So an
+    /// entry that was removed since it was read is not put back.
     async fn keep_stale(&self, far: &Far<V>, key: &Key, stored: Stored<V>) -> bool {
         let now = self.clock.now();
         let mut times = stored.times;
@@ -205,8 +205,8 @@ impl<K: CacheKey, V: Send + Sync + 'static> Inner<K, V> {
     }
 }
 
-/// Writes under a lease of its own. False if the key has a new value or another leader by now, or
-/// was invalidated meanwhile.
+/// Writes under a lease of its own. Returns false if the key has a new value or another leader by
+/// now, or was invalidated meanwhile.
 async fn commit_new<V: Send + Sync + 'static>(
     far: &Far<V>,
     leases: &dyn Leases,
@@ -220,7 +220,7 @@ async fn commit_new<V: Send + Sync + 'static>(
 }
 
 fn again(error: &Error) -> Error {
-    let text = "the values of another release were not removed: it is tried again";
+    let text = "the values of another release were not removed: the removal is tried again";
     Error::new(error.operation(), error.kind(), text)
 }
 
@@ -230,6 +230,7 @@ fn unlocked(kind: ErrorKind) -> Error {
 }
 
 fn untold(kind: ErrorKind) -> Error {
-    let text = "the value is removed, but other processes were not told: it is tried again";
+    let text =
+        "the value is removed, but other processes were not told: the message is tried again";
     Error::new("publish", kind, text)
 }

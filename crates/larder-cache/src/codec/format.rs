@@ -13,17 +13,17 @@ pub(super) trait Format {
     /// Whether types with two forms are written as text.
     const HUMAN_READABLE: bool;
 
-    /// Appends the value. None if it cannot be written.
+    /// Appends the value, or returns None if it cannot be written.
     fn write<V: Serialize>(value: &V, out: &mut Vec<u8>) -> Option<()>;
 
-    /// Reads a value. None if the bytes are not one.
+    /// Reads a value, or returns None if the bytes are not one.
     fn read<V: DeserializeOwned>(bytes: &[u8]) -> Option<V>;
 }
 
 /// Appends the value.
 ///
 /// # Errors
-/// [`ErrorKind::Invalid`], which names the codecs that can write it.
+/// [`ErrorKind::Invalid`], naming the codecs that can write the value.
 pub(super) fn encode<F: Format, V: Serialize + DeserializeOwned>(
     value: &V,
     out: &mut Vec<u8>,
@@ -34,8 +34,8 @@ pub(super) fn encode<F: Format, V: Serialize + DeserializeOwned>(
 /// Reads the bytes back, and compares the result with `value`.
 ///
 /// # Errors
-/// [`ErrorKind::Invalid`] if they cannot be read or are another value. It names the codecs that
-/// can read the value back.
+/// [`ErrorKind::Invalid`] if they cannot be read or are another value. It names the codecs that can
+/// read the value back.
 pub(super) fn verify<F: Format, V: Serialize + DeserializeOwned>(
     value: &V,
     bytes: &[u8],

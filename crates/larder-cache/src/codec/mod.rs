@@ -23,8 +23,8 @@ pub use postcard::Postcard;
 /// # Implementing
 /// Give it an [`id`](Self::id) of its own, from 128 on. The id is stored beside each value, and a
 /// value of another codec is a miss. `decode` gets the bytes that an `encode` of this id wrote, or
-/// any bytes at all if others may write to the store: it must not panic, and must not allocate
-/// more than a small multiple of their length.
+/// any bytes at all if others may write to the store: it must not panic, and must not allocate more
+/// than a small multiple of their length.
 pub trait Codec<V>: Send + Sync + 'static {
     /// Returns the number that identifies the codec. Numbers below 128 are larder's own.
     fn id(&self) -> u8;
@@ -35,15 +35,15 @@ pub trait Codec<V>: Send + Sync + 'static {
     /// If the value cannot be written in this codec. The text must not contain the value.
     fn encode(&self, value: &V, out: &mut Vec<u8>) -> Result<()>;
 
-    /// Reads a value. None if the bytes are not one.
+    /// Reads a value. Returns None if the bytes are not one.
     fn decode(&self, bytes: &[u8]) -> Option<V>;
 
     /// Checks that `bytes`, which were just encoded, read back as `value`.
     ///
     /// The cache calls it before each far write, so that a value which cannot be read back is
-    /// refused there, and not missed at every read. The default decodes the bytes. larder's codecs
-    /// also compare what both values serialize to: a `Some(None)` that would read back as `None` is
-    /// refused.
+    /// refused there, rather than missed on every read. The default decodes the bytes. larder's
+    /// codecs also compare what both values serialize to: a `Some(None)` that would read back as
+    /// `None` is refused.
     ///
     /// # Errors
     /// [`ErrorKind::Invalid`] if they do not. The text must not contain the value.

@@ -5,14 +5,14 @@ use serde::de::DeserializeOwned;
 use super::Codec;
 use super::format::{self, Format};
 
-/// The deepest nesting, as in JSON: enough for data, too little to overflow a stack.
+/// The maximum nesting, as in JSON: enough for data, too little to overflow a stack.
 const MAX_DEPTH: usize = 128;
 
 /// MessagePack with named fields: compact, and a struct may gain fields that have a default.
 ///
-/// It keeps what JSON keeps and more: enums of every representation, flattened structs, maps with
-/// any keys, bytes. A type with two forms, such as an address, is written as text, because serde
-/// asks for the text inside a tagged or flattened value.
+/// It keeps everything that JSON keeps, and more: enums of every representation, flattened structs,
+/// maps with any keys, bytes. A type that serializes both as text and as binary, such as an
+/// address, is written as text, because serde expects text inside a tagged or flattened value.
 #[derive(Clone, Copy, Debug, Default)]
 pub struct MsgPack;
 
@@ -38,10 +38,10 @@ impl Format for MsgPack {
     }
 }
 
-/// Returns whether no length is greater than what follows it, without decoding anything.
+/// Returns whether no announced length exceeds the bytes that follow it, without decoding anything.
 ///
-/// A decoder reserves memory for the items that a list announces. A nest of lists that announce
-/// more than there is would cost a megabyte for each level.
+/// A decoder reserves memory for the items that a list announces. Nested lists that announce more
+/// than there is would cost a megabyte for each level.
 fn lengths_fit(bytes: &[u8]) -> bool {
     let (mut rest, mut expected) = (bytes, 1_usize);
     while expected > 0 {

@@ -7,9 +7,9 @@ use super::format::{self, Format};
 
 /// postcard: the smallest and fastest codec, without field names.
 ///
-/// A struct that changes in any way needs a new schema number. It keeps nested options and units,
-/// which the others do not. It does not keep self-describing values: internally tagged or untagged
-/// enums and flattened structs.
+/// Any change to a struct needs a new schema number. It keeps nested options and units, unlike the
+/// other codecs. It does not keep self-describing values: internally tagged or untagged enums and
+/// flattened structs.
 ///
 /// Do not use it for a recursive type if others may write to the store: nothing limits how deep a
 /// value is nested, and crafted bytes overflow the stack.

@@ -35,7 +35,8 @@ impl<V: Send + Sync + 'static> Far<V> {
             .collect()
     }
 
-    /// Removes the entries of some ids in the schemas of other releases. No round trip if there is none.
+    /// Removes the entries of some ids in the schemas of other releases. No round trip without such
+    /// schemas.
     pub(crate) async fn remove_beside<'a, K: KeyId + 'a>(
         &self,
         ids: impl IntoIterator<Item = &'a K>,

@@ -7,7 +7,7 @@ use tracing::Instrument;
 use super::Far;
 
 impl<V: Send + Sync + 'static> Far<V> {
-    /// Asks for the lease of a key, after a look at the entry with the version `seen`.
+    /// Claims the lease of a key, after a look at the entry with the version `seen`.
     pub(crate) async fn claim(
         &self,
         leases: &dyn Leases,
@@ -45,9 +45,9 @@ impl<V: Send + Sync + 'static> Far<V> {
             .map(LeaseOutcome::is_held)
     }
 
-    /// Renews a lease every third of its hold, until it has passed to somebody else.
+    /// Renews a lease every third of its hold, until another caller holds it.
     ///
-    /// A renewal that fails is tried again at the next turn: two in a row may.
+    /// A renewal that fails is tried again at the next turn: two in a row may fail.
     pub(crate) async fn renew(&self, leases: &dyn Leases, key: &Key, fence: Fence) {
         let pause = Duration::from(self.hold) / 3;
         loop {

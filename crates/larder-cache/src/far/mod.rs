@@ -33,9 +33,9 @@ pub(crate) struct Far<V> {
     /// The schemas of other releases, whose values are invalidated too.
     pub(crate) beside: Box<[u32]>,
     pub(crate) store: Arc<dyn Store>,
-    /// None if the store has none: then loads of several processes do not know of each other.
+    /// None if the store has none: then processes may load the same key at once.
     pub(crate) leases: Option<Arc<dyn Leases>>,
-    /// How long an entry lives after it was last read, if that is bounded.
+    /// How long an entry lives after it was last read, if that is limited.
     pub(crate) idle: Option<Ttl>,
     /// How long a lease is held without a renewal.
     pub(crate) hold: Ttl,
@@ -51,7 +51,7 @@ pub(crate) struct Far<V> {
     pub(crate) locks: WriteLocks,
     pub(crate) breaker: Breaker,
     pub(crate) health: StoreHealth,
-    /// Whether a value that the codec refuses was logged as an error already.
+    /// Whether a value that the codec refuses was already logged as an error.
     pub(crate) refusal_logged: AtomicBool,
     pub(crate) shows_key_hashes: bool,
 }
@@ -60,7 +60,7 @@ pub(crate) struct Far<V> {
 pub(crate) enum Read<V> {
     /// There is no entry.
     Absent,
-    /// There is one that nothing can be made of: damaged, ended, or written by another codec.
+    /// There is an unusable one: damaged, expired, or written by another codec.
     Unusable(Version),
     /// There is one that is fresh, or may be served stale.
     Stored(Stored<V>),
@@ -68,7 +68,7 @@ pub(crate) enum Read<V> {
 
 /// An entry that was read from the far store.
 pub(crate) struct Stored<V> {
-    /// None if it says that the source has no value.
+    /// None if it records that the source has no value.
     pub(crate) value: Option<Arc<V>>,
     pub(crate) times: Times,
     pub(crate) tags: TagMarks,
@@ -99,12 +99,12 @@ impl<V: Send + Sync + 'static> Far<V> {
         }
     }
 
-    /// Opens the bytes of an entry, and looks at its tags. Damaged bytes are counted.
+    /// Opens the bytes of an entry, and checks its tags. Damaged bytes are counted.
     ///
     /// It takes one round trip if the entry has tags whose generations are not known here.
     ///
     /// # Errors
-    /// Those of the store, if it has to be asked for the tags.
+    /// Those of the store, if the tags must be read there.
     pub(crate) async fn open(&self, key: &Key, entry: &Entry, now: Timestamp) -> Result<Read<V>> {
         let read = self.open_bytes(key, entry, now);
         let Read::Stored(stored) = &read else {
@@ -200,7 +200,7 @@ impl<V: Send + Sync + 'static> Far<V> {
         is_accepted
     }
 
-    /// Returns the write of a value, or of the fact that there is none.
+    /// Returns the write of a value, or of the fact that the source has none.
     ///
     /// # Errors
     /// [`ErrorKind::Invalid`] if the value cannot be written or read back,
@@ -279,7 +279,7 @@ impl<V: Send + Sync + 'static> Far<V> {
         }
     }
 
-    /// Tells the breaker and the log how the store answered.
+    /// Reports the outcome of a call of the store to the breaker and the log.
     fn heard<T>(&self, answer: Result<T>) -> Result<T> {
         match &answer {
             Ok(_) => {
@@ -301,7 +301,7 @@ impl<V: Send + Sync + 'static> Far<V> {
     /// Logs a write that failed.
     ///
     /// The first value that the codec refuses is logged as an error, because each process then
-    /// loads what it could share; everything else is logged at debug level.
+    /// loads a value that it could share; everything else is logged at debug level.
     pub(crate) fn log_failed_write(&self, error: &Error) {
         let kind = self.kind.name();
         let refused = error.kind() == ErrorKind::Invalid;
@@ -317,7 +317,7 @@ impl<V: Send + Sync + 'static> Far<V> {
     }
 }
 
-/// Returns whether an error says that the store is away, and not that it refused one request.
+/// Returns whether an error means that the store is down, and not that it refused one request.
 fn is_outage(error: &Error) -> bool {
     matches!(
         error.kind(),
@@ -325,7 +325,7 @@ fn is_outage(error: &Error) -> bool {
     )
 }
 
-/// Returns the error of an operation on many keys once more, for one of them.
+/// Copies the error of an operation on many keys, for one of them.
 fn again(error: &Error) -> Error {
     let text = "the store did not answer a whole batch in time";
     Error::new(error.operation(), error.kind(), text)

@@ -15,12 +15,12 @@ use crate::remote::Change;
 use crate::tags::Noted;
 use crate::{CacheKey, Loaded};
 
-/// Whether a value was still good at the end of its load.
+/// Whether a value was still current at the end of its load.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub(super) enum Currency {
-    /// The lease was still held when the far store was asked.
+    /// The lease was still held when the far store checked it.
     Checked,
-    /// It is not known: the value was not written under a lease, or the answer was lost.
+    /// Unknown: the value was not written under a lease, or the answer was lost.
     Unchecked,
     /// The key was invalidated since the load began, here or in another process.
     Overtaken,
@@ -29,14 +29,14 @@ pub(super) enum Currency {
 /// The outcome of a far write.
 enum Written {
     Yes(Version),
-    /// It was left out, or failed.
+    /// The write was left out, or failed.
     No,
     /// The key was invalidated since the load began.
     Overtaken,
 }
 
 impl<K: CacheKey, V: Send + Sync + 'static> LoadTask<K, V> {
-    /// Keeps what was loaded, and completes.
+    /// Keeps the loaded value, and completes the flight.
     pub(super) async fn keep(self, loaded: Loaded<V>, lead: &Lead<V>, step: u64, began: Timestamp) {
         let (inner, now) = (self.inner.clone(), self.inner.clock.now());
         let took = now.since(began);
@@ -85,9 +85,9 @@ impl<K: CacheKey, V: Send + Sync + 'static> LoadTask<K, V> {
     /// Returns the step before which a call must have begun to take the answer of a load.
     ///
     /// Callers who find nothing near are promised every invalidation that was acknowledged before
-    /// they came. One may have been since the last moment at which the value was known to be good:
-    /// the begin of the check of its fence, or that of the load. A tag may change between the look
-    /// at it and the end of the flight.
+    /// their call. There may have been one since the value was last known to be current: since the
+    /// check of its fence began, or the load. A tag may change between its check and the end of the
+    /// flight.
     fn joinable_before(
         &self,
         currency: Currency,
@@ -231,7 +231,7 @@ impl<K: CacheKey, V: Send + Sync + 'static> LoadTask<K, V> {
         self.context.has_previous() || near.is_some_and(|held| held.value.value.is_some())
     }
 
-    /// Ends the lease, and removes what was cached if the source has no value any more.
+    /// Ends the lease, and removes the cached value if the source no longer has one.
     async fn keep_nothing(&self, value: &Option<Arc<V>>, lead: &Lead<V>) -> Currency {
         if value.is_some() {
             return self.give_back(lead).await;

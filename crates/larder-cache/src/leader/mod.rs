@@ -63,7 +63,7 @@ pub(crate) struct Plan {
     pub(crate) wanted: Wanted,
     pub(crate) uses_near: bool,
     pub(crate) uses_far: bool,
-    /// No caller waits for it: a value is cached, and is replaced in the background.
+    /// No caller waits for it: a cached value is replaced in the background.
     pub(crate) is_refresh: bool,
 }
 
@@ -81,7 +81,7 @@ impl Plan {
 
 /// The work of a flight: read the far store, load if that is a miss, and keep the value.
 ///
-/// The flight ends when the task does, however it ends.
+/// The flight ends with the task, in whatever way the task ends.
 pub(crate) struct LoadTask<K: CacheKey, V: Send + Sync + 'static> {
     // Dropped first, so that an end is counted before the callers are woken.
     unfinished: Unfinished<K, V>,
@@ -90,7 +90,7 @@ pub(crate) struct LoadTask<K: CacheKey, V: Send + Sync + 'static> {
     leader: Leader<K, Outcome<V>>,
     context: LoadContext<V>,
     plan: Plan,
-    /// The near generation when the flight began: a tag that changes later may be one of its value.
+    /// The near generation when the flight began: a tag of its value may change later.
     before: Generation,
 }
 
@@ -313,7 +313,7 @@ impl<K: CacheKey, V: Send + Sync + 'static> LoadTask<K, V> {
     }
 }
 
-/// Waits for a load, and renews its lease meanwhile. A load that is ready at once has no timer.
+/// Waits for a load, and renews its lease meanwhile. A load that is ready at once sets no timer.
 pub(crate) async fn while_renewing<T>(
     load: impl Future<Output = T>,
     renewal: impl Future<Output = Infallible>,

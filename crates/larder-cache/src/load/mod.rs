@@ -24,13 +24,13 @@ impl<K: CacheKey, V: Send + Sync + 'static> Cache<K, V> {
     /// Returns the cached value of `key`, or loads it and caches it for the cache's TTL.
     ///
     /// Any number of callers of one key share one load, in this process and, if the far store has
-    /// leases, in all processes that share it. `load` is called only if this caller is the one that
-    /// loads. Its future is polled once by this caller; if it is not ready then, it goes on in a
-    /// task of its own. Errors and panics reach every caller in this process that waits for the
+    /// leases, in all processes that share it. `load` is called only if this caller does the
+    /// loading. Its future is polled once by this caller; if it is not ready then, it continues in
+    /// a task of its own. Errors and panics reach every caller in this process that waits for the
     /// load, and are not cached.
     ///
     /// A near hit takes no round trip, a far hit one, and a load that no other process runs three:
-    /// it reads, takes the lease, and writes under it.
+    /// to read, to take the lease, and to write under it.
     ///
     /// # Errors
     /// [`LoadError`]. An error of the far store is not returned: it is counted, and the loader runs.
@@ -62,13 +62,13 @@ impl<K: CacheKey, V: Send + Sync + 'static> Cache<K, V> {
         Ok(found.value)
     }
 
-    /// Does the same as [`get_or_load`](Self::get_or_load), and says where the value came from.
+    /// Does the same as [`get_or_load`](Self::get_or_load), and reports where the value came from.
     ///
-    /// Its loader may return a [`Loaded`] instead of a value, to say how long to keep it, or an
+    /// Its loader may return a [`Loaded`] instead of a value, to set how long to keep it, or an
     /// `Option`, whose `None` is cached for the negative TTL.
     ///
     /// # Errors
-    /// As [`get_or_load`](Self::get_or_load).
+    /// Those of [`get_or_load`](Self::get_or_load).
     pub async fn find_or_load<F, Fut, L, E>(
         &self,
         key: &K,
@@ -86,7 +86,7 @@ impl<K: CacheKey, V: Send + Sync + 'static> Cache<K, V> {
     /// Does the same as [`find_or_load`](Self::find_or_load), with other options.
     ///
     /// # Errors
-    /// As [`get_or_load`](Self::get_or_load).
+    /// Those of [`get_or_load`](Self::get_or_load).
     pub async fn find_or_load_with<F, Fut, L, E>(
         &self,
         key: &K,
@@ -102,14 +102,14 @@ impl<K: CacheKey, V: Send + Sync + 'static> Cache<K, V> {
         self.call(key, options, |_| load()).await
     }
 
-    /// Does the same as [`find_or_load`](Self::find_or_load), with a loader that knows the value
+    /// Does the same as [`find_or_load`](Self::find_or_load), with a loader that gets the value
     /// that it replaces.
     ///
-    /// The loader may answer that the source has not changed it since
+    /// The loader may report that the value has not changed at the source
     /// ([`Previous::not_modified`](crate::Previous::not_modified)): a conditional refresh.
     ///
     /// # Errors
-    /// As [`get_or_load`](Self::get_or_load).
+    /// Those of [`get_or_load`](Self::get_or_load).
     pub async fn refresh_or_load<F, Fut, L, E>(
         &self,
         key: &K,

@@ -14,7 +14,7 @@ use crate::spawn::spawn_in_span;
 use crate::{Cache, CacheKey, LoadContext, Loaded, ReadOptions};
 
 impl<K: CacheKey, V: Send + Sync + 'static> Cache<K, V> {
-    /// Begins to replace a value that is due, if the cache has a loader for that.
+    /// Begins to replace a due value, if the cache has a loader for batches.
     pub(crate) fn refresh_in_batch(&self, key: &K, kept: &Kept<V>) {
         if let Some(refresher) = &self.inner.refresher
             && let Ok(runtime) = Handle::try_current()

@@ -11,13 +11,13 @@ use crate::{Cache, CacheKey, Found, LoadError, ReadOptions, Source};
 
 /// The result of a wait for a flight.
 pub(crate) enum Waited<V> {
-    /// The soft timeout has passed, and this may be served meanwhile.
+    /// The soft timeout has passed, and this value may be served meanwhile.
     Soft(Kept<V>),
     Ended(Result<Outcome<V>, Failure>),
 }
 
 impl<K: CacheKey, V: Send + Sync + 'static> Cache<K, V> {
-    /// Waits for a flight: until the soft timeout if there is something to serve then, and until
+    /// Waits for a flight: until the soft timeout if a stale value can be served then, and until
     /// the deadline otherwise.
     pub(crate) async fn wait_for(
         &self,
@@ -41,7 +41,7 @@ impl<K: CacheKey, V: Send + Sync + 'static> Cache<K, V> {
         Waited::Ended(follower.outcome(deadline).await)
     }
 
-    /// Waits for the end of a flight, or for something to serve meanwhile: its far read may be slow.
+    /// Waits for the end of a flight, or for a value to serve meanwhile: the far read may be slow.
     async fn wait_for_fallback(
         &self,
         key: &K,
@@ -61,9 +61,9 @@ impl<K: CacheKey, V: Send + Sync + 'static> Cache<K, V> {
         }
     }
 
-    /// Returns what a caller gets that expects errors of type `E`.
+    /// Returns the result for a caller that expects errors of type `E`.
     ///
-    /// None if the loader's error is of another type, or the answer is not for a call that had seen
+    /// None if the loader's error has another type, or the answer is not for a call that had seen
     /// `came` steps when it began.
     pub(crate) fn answer<E: Send + Sync + 'static>(
         &self,
@@ -102,7 +102,7 @@ impl<K: CacheKey, V: Send + Sync + 'static> Cache<K, V> {
         Ok(Found::new(value, source, age))
     }
 
-    /// Returns what may be served though the load failed.
+    /// Returns the value that may be served although the load failed.
     pub(crate) fn fallback(&self, key: &K, options: ReadOptions) -> Option<Found<V>> {
         // A forced load asks both tiers for what is cached, once it has failed.
         match options.forces_fresh {

@@ -5,12 +5,12 @@ use tower_layer::Layer;
 use super::Loader;
 use crate::Cache;
 
-/// Puts a [`Cache`] in front of any tower service: a request is the key, its response the value.
+/// Puts a [`Cache`] in front of any tower service: the request is the key, the response the value.
 ///
 /// 1. A near hit is answered at once, whether the service is ready or not.
-/// 2. Equal requests that miss share one call of the service, in a task of its own.
+/// 2. Equal requests that miss share one call of the service, in its own task.
 /// 3. The call is made on a clone that was polled until it was ready.
-/// 4. An error of the service reaches every waiting caller as
+/// 3. A clone of the service makes the call, once it was polled ready.
 ///    [`LoadError::Loader`](crate::LoadError::Loader), and is not cached.
 ///
 /// Do not use it for HTTP, where headers say how a response may be reused. Use it for services

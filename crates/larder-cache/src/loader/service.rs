@@ -12,8 +12,8 @@ use crate::{Cache, CacheKey, Found, LoadError, ReadOptions};
 ///
 /// # Readiness
 /// It is always ready, because a hit does not need the inner service and must not reserve capacity
-/// there. A miss waits for the inner service in its own task, within the cache's load timeout; the
-/// cache's cap on loads bounds how many do.
+/// there. A miss waits for the inner service in a task, within the cache's load timeout; the
+/// cache's maximum number of loads limits how many wait.
 pub struct Loader<S, K, V> {
     inner: S,
     cache: Cache<K, V>,

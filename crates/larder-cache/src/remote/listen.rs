@@ -16,8 +16,8 @@ const FIRST_PAUSE: Duration = Duration::from_millis(100);
 const LONGEST_PAUSE: Duration = Duration::from_secs(5);
 
 impl<K: CacheKey, V: Send + Sync + 'static> Inner<K, V> {
-    /// Begins to listen as soon as there is a runtime, and again if that runtime has ended. So does
-    /// the replay of invalidations.
+    /// Begins to listen as soon as there is a runtime, and again if that runtime has ended. Does the
+    /// same for the replay of invalidations.
     pub(crate) fn listen(self: &Arc<Self>) {
         self.replay_pending();
         let Some(remote) = self.remote.as_ref().filter(|_| self.keeps_near) else {
@@ -39,8 +39,8 @@ impl<K: CacheKey, V: Send + Sync + 'static> Inner<K, V> {
         }
     }
 
-    /// Does the same, and waits for the first subscription, so that nothing is kept near whose message
-    /// this process did not hear.
+    /// Does the same, and waits for the first subscription, so that no value is kept near whose
+    /// message this process missed.
     ///
     /// Only the first calls of a process wait, for at most the far timeout.
     pub(crate) async fn listening(self: &Arc<Self>) {
@@ -146,7 +146,7 @@ async fn listen<K: CacheKey, V: Send + Sync + 'static>(
     }
 }
 
-/// Tries until it is subscribed. None if the cache was dropped.
+/// Tries until it is subscribed. Returns None if the cache was dropped.
 async fn subscribe<K: CacheKey, V: Send + Sync + 'static>(
     cache: &Weak<Inner<K, V>>,
     bus: &dyn Bus,
@@ -171,7 +171,7 @@ async fn subscribe<K: CacheKey, V: Send + Sync + 'static>(
                     Some(remote) => remote.warn_that_it_is_denied(inner.kind, &error),
                     None => {
                         let kind = inner.kind.name();
-                        tracing::debug!(kind, %error, "the cache does not hear of invalidations");
+                        tracing::debug!(kind, %error, "the cache does not receive invalidations from other processes");
                     }
                 }
                 drop(inner);

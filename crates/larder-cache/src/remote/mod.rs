@@ -19,15 +19,15 @@ use tokio::task::AbortHandle;
 /// Messages about values that were invalidated. Each cache has the channel of its kind.
 const INVALIDATED: Topic = Topic::broadcast("cache-invalidated");
 
-/// The number of counters of invalidations. More of them only make needless refusals rarer.
+/// The number of counters of invalidations. More of them only make unnecessary refusals rarer.
 const SLOTS: usize = 4_096;
 
 const SHARDS: usize = 64;
 
-/// The most near keys of one hash. One more is not kept near.
+/// The maximum number of near keys with one hash. Any further key is not kept near.
 const MAX_SAME: usize = 16;
 
-/// The most keys in one message, which has to stay below 64 KiB.
+/// The maximum number of keys in one message, which has to stay below 64 KiB.
 const KEYS_PER_MESSAGE: usize = 8_000;
 
 /// The change of the keys that a message names.
@@ -35,7 +35,7 @@ const KEYS_PER_MESSAGE: usize = 8_000;
 pub(crate) enum Change {
     /// Their values are gone.
     Removed = 1,
-    /// Their values may only be served if a load fails.
+    /// Their values may be served only if a load fails.
     Expired = 2,
 }
 
@@ -47,19 +47,19 @@ pub(crate) struct Remote<K> {
     bus: Arc<dyn Bus>,
     channel: Channel,
     timeout: StoreTimeout,
-    /// Names this cache in its own messages.
+    /// Identifies this cache in its own messages.
     me: u64,
     /// The number of changes of the keys of each slot, and that of removals among them.
     slots: Box<[Slot]>,
     index: Box<[Mutex<Shard<K>>]>,
     is_listening: AtomicBool,
-    /// Whether values may be near that were read while it did not listen: messages may have been lost.
+    /// Whether near values may have been read while it did not listen: messages may have been lost.
     may_have_missed: AtomicBool,
     /// Whether the first subscription was made, or was given up for the moment.
     is_settled: AtomicBool,
     settled: Notify,
     listener: Mutex<Option<AbortHandle>>,
-    /// Whether it was logged that the server does not permit messages.
+    /// Whether it was already logged that the server does not permit messages.
     is_denied: AtomicBool,
 }
 
@@ -80,9 +80,9 @@ impl Slot {
 
 struct Shard<K> {
     keys: HashMap<u64, K>,
-    /// More keys of one hash, which is not a secret: somebody may choose them so.
+    /// More keys with one hash, which is not a secret: somebody may choose such keys.
     same: HashMap<u64, Vec<K>>,
-    /// How many keys may be indexed before those are dropped that are not near any more.
+    /// The number of indexed keys at which those that are no longer near are dropped.
     full: usize,
 }
 
@@ -145,7 +145,7 @@ impl<K> Remote<K> {
 
     /// Runs `keep` unless a message about the key has come since `mark`.
     ///
-    /// `is_near` says of other keys whether they are near.
+    /// `is_near` returns for other keys whether they are near.
     pub(crate) fn keep_if_unchanged(
         &self,
         hash: u64,
@@ -194,7 +194,7 @@ impl<K> Remote<K> {
             tracing::warn!(
                 kind = kind.name(),
                 %error,
-                "processes do not hear of invalidations: near copies stay until their near TTL ends"
+                "processes do not receive each other's invalidations: near copies stay until their near TTL ends"
             );
         }
     }
@@ -207,7 +207,7 @@ impl<K> Remote<K> {
         &self.index[(hash >> 32) as usize % SHARDS]
     }
 
-    /// Counts an invalidation of every key. What was read before is not kept after this.
+    /// Counts an invalidation of every key. Values read before are not kept after this.
     fn invalidated_all(&self) {
         for slot in &self.slots {
             slot.add(true);
@@ -236,7 +236,8 @@ impl<K> Remote<K> {
         self.settled.notify_waiters();
     }
 
-    /// Lets them go on without it. What is kept near meanwhile is dropped when there is one.
+    /// Lets them go on without a subscription. Once there is one, values kept near meanwhile are
+    /// dropped.
     fn settle_without(&self) {
         self.may_have_missed.store(true, Ordering::SeqCst);
         self.settle();
@@ -254,7 +255,7 @@ impl<K> Remote<K> {
 }
 
 impl<K: Clone + Eq> Shard<K> {
-    /// Returns whether one more key of this hash may be near.
+    /// Returns whether another key of this hash may be near.
     fn has_room(&mut self, hash: u64, key: &K, is_near: impl Fn(&K) -> bool) -> bool {
         let Some(same) = self.same.get_mut(&hash) else {
             return true;
@@ -300,7 +301,7 @@ mod tests {
         Remote::new(bus, Kind::evictable("film"), timeout)
     }
 
-    /// Hashes of keys are not secret, so somebody who chooses ids may choose two with one hash.
+    /// Hashes of keys are not secret, so somebody may choose two ids with one hash.
     #[test]
     fn a_message_names_all_keys_of_one_hash() {
         let remote = remote();

@@ -15,7 +15,7 @@ pub(crate) use pending::PendingTags;
 pub(crate) struct FarTags {
     pub(crate) client: Tags,
     pub(crate) pending: PendingTags,
-    /// How long a load may run: so long a change is remembered at least.
+    /// The maximum duration of a load: changes are remembered at least that long.
     pub(crate) keep: Ttl,
 }
 
@@ -23,21 +23,21 @@ pub(crate) struct FarTags {
 pub(crate) enum Noted {
     /// It carries these.
     Carried(TagMarks),
-    /// One of them changed since the load began, or that cannot be known.
+    /// One of them changed since the load began, or this cannot be known.
     Outdated,
 }
 
 impl<K: CacheKey, V: Send + Sync + 'static> Cache<K, V> {
     /// Removes every value with this tag, in every cache of the store.
     ///
-    /// It is one write and one message, however many values there are. Once it is done, no value
-    /// that was loaded before is read from the far store by any process, and no load that began
-    /// before is stored. Near copies in this process are gone; those in other processes are dropped
-    /// when the message comes, and stay for at most their near TTL if it is lost.
+    /// It takes one write and one message, however many values there are. Once it has returned, no
+    /// process reads a value from the far store that was loaded before, and no load that began
+    /// before is stored. Near copies in this process are gone; other processes drop theirs when the
+    /// message arrives; if it is lost, the copies stay for at most their near TTL.
     ///
     /// # Errors
-    /// Those of the far store and of its bus; [`ErrorKind::Invalid`] if it runs no programs. This
-    /// process uses no value with the tag until the removal has succeeded, which it goes on
+    /// Those of the far store and of its bus; [`ErrorKind::Invalid`] if the store runs no programs.
+    /// This process uses no value with the tag until the removal has succeeded, which it goes on
     /// trying. Without a far store there is no error.
     ///
     /// # Cancellation
@@ -49,11 +49,11 @@ impl<K: CacheKey, V: Send + Sync + 'static> Cache<K, V> {
 
     /// Ends the freshness of every value with this tag, in every cache of the store.
     ///
-    /// They are only served if a load fails or is slow, within
+    /// They are then served only if a load fails or is slow, within
     /// [`with_stale_if_error`](crate::CacheBuilder::with_stale_if_error).
     ///
     /// # Errors
-    /// As [`remove_tag`](Self::remove_tag).
+    /// Those of [`remove_tag`](Self::remove_tag).
     ///
     /// # Cancellation
     /// As [`remove_tag`](Self::remove_tag).
@@ -65,7 +65,7 @@ impl<K: CacheKey, V: Send + Sync + 'static> Cache<K, V> {
     /// Removes every value of this cache, by one write.
     ///
     /// # Errors
-    /// As [`remove_tag`](Self::remove_tag); [`ErrorKind::Invalid`] if there is a far store and the
+    /// Those of [`remove_tag`](Self::remove_tag); [`ErrorKind::Invalid`] if there is a far store and the
     /// cache was built without [`with_clear`](crate::CacheBuilder::with_clear).
     ///
     /// # Cancellation
@@ -121,7 +121,8 @@ impl<K: CacheKey, V: Send + Sync + 'static> Cache<K, V> {
 }
 
 impl<K: CacheKey, V: Send + Sync + 'static> Inner<K, V> {
-    /// Drops the near copies that carry one of these tags, or leaves them for a load that fails.
+    /// Drops the near copies that carry one of these tags, or keeps them only for a load that
+    /// fails.
     ///
     /// A copy that is being read or loaded meanwhile is not kept.
     pub(crate) fn sweep(&self, tags: &[Tag], change: TagChange) {
@@ -156,7 +157,7 @@ impl<K: CacheKey, V: Send + Sync + 'static> Inner<K, V> {
         published.or_else(|error| self.not_published(error))
     }
 
-    /// Hears that another process changed tags.
+    /// Handles the message that another process changed tags.
     pub(crate) fn heard_tags(&self, payload: &[u8]) {
         let (Some(far), Some(message)) = (&self.far, TagMessage::from_bytes(payload)) else {
             return;
@@ -249,7 +250,7 @@ impl<K: CacheKey, V: Send + Sync + 'static> Inner<K, V> {
         }))
     }
 
-    /// Returns the tags that a value of this cache carries beside its own.
+    /// Adds the cache's own tag to those of a value.
     pub(crate) fn with_own_tag(&self, mut tags: Vec<Tag>) -> Vec<Tag> {
         tags.extend(self.clear_tag);
         tags.sort_unstable();
@@ -264,7 +265,7 @@ impl<V: Send + Sync + 'static> Far<V> {
         self.tags.as_ref().map_or(0, |tags| tags.client.tick())
     }
 
-    /// Returns what is left of entries that were read, now that their tags may have changed.
+    /// Returns those of the entries that are still valid, now that their tags may have changed.
     ///
     /// No round trip if the generations of all their tags are known here, otherwise one for each
     /// node.

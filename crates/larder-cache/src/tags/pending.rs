@@ -6,12 +6,12 @@ use crate::CacheKey;
 use crate::cache::Inner;
 use crate::pending::Pending;
 
-/// The most changes of tags of each kind that wait for the far store.
+/// The maximum number of tag changes of each kind that wait for the far store.
 const MAX: usize = 1_000;
 
 /// The changes of tags that the far store has not confirmed.
 ///
-/// Every far value that carries one of them counts as removed here until it has.
+/// Until then, every far value with one of these tags is treated as removed here.
 pub(crate) struct PendingTags {
     removals: Pending<Tag>,
     expiries: Pending<Tag>,
@@ -54,8 +54,8 @@ impl PendingTags {
         }
     }
 
-    /// Removes what waited when a change of these tags began that has succeeded. A removal settles
-    /// expiries too.
+    /// Removes what waited when a successful change of these tags began. A removal settles expiries
+    /// too.
     pub(super) fn settle(&self, tags: &[Tag], change: TagChange, turns: Turns) {
         for tag in tags {
             self.expiries.settle(tag, turns.expiries);

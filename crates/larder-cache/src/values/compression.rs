@@ -8,10 +8,10 @@ const HEADER: usize = 5;
 const LZ4: u8 = 1;
 const ZSTD: u8 = 2;
 
-/// Compresses the values of a far store. [`with_compression`] takes one.
+/// Compresses the values of a far store, for [`with_compression`].
 ///
-/// Only a value that gets shorter is stored compressed. Each value says how it was compressed, so
-/// processes with different settings share a store.
+/// A value is stored compressed only if that makes it shorter. Each value records how it was
+/// compressed, so processes with different settings can share a store.
 ///
 /// [`with_compression`]: crate::CacheBuilder::with_compression
 #[cfg(any(feature = "lz4", feature = "zstd"))]
@@ -58,7 +58,7 @@ impl Compression {
         self
     }
 
-    /// Compresses the bytes of `value` behind `from`. False if they would not get shorter.
+    /// Compresses the bytes of `value` behind `from`. Returns false if they would not get shorter.
     pub(super) fn compress(self, value: &mut Vec<u8>, from: usize) -> bool {
         let plain = &value[from..];
         let Ok(length) = u32::try_from(plain.len()) else {
@@ -106,11 +106,11 @@ pub(super) enum Failure {
     /// This build does not have the algorithm.
     #[cfg(not(all(feature = "lz4", feature = "zstd")))]
     Foreign,
-    /// They are longer than they may be, or are not what was compressed.
+    /// They exceed the maximum length, or are not compressed data.
     Damaged,
 }
 
-/// Returns the value that was compressed, if it has at most `max` bytes.
+/// Returns the decompressed value, if it has at most `max` bytes.
 ///
 /// It allocates at most `max` bytes, whatever length the bytes claim, and takes no longer than a
 /// value of that length does.

@@ -21,14 +21,14 @@ pub(crate) struct Packing {
 pub(crate) enum Unpacked<'a> {
     /// An encoded value.
     Value(Cow<'a, [u8]>),
-    /// A value that was packed in a way that is not known here. Nothing is wrong with it.
+    /// An intact value that was packed in a way unknown to this build.
     Foreign,
     /// Anything else.
     Damaged,
 }
 
 impl Packing {
-    /// Returns how many bytes a packed value may be longer by.
+    /// Returns the maximum number of bytes that packing adds to a value.
     pub(crate) fn overhead(&self) -> usize {
         #[cfg(feature = "seal")]
         if self.sealing.is_some() {
@@ -37,7 +37,7 @@ impl Packing {
         0
     }
 
-    /// Compresses the bytes of `value` behind `from`, and returns the flags of what is there then.
+    /// Compresses the bytes of `value` behind `from`, and returns the resulting flags.
     pub(crate) fn compress(&self, value: &mut Vec<u8>, from: usize) -> Flags {
         let flags = Flags::default();
         #[cfg(any(feature = "lz4", feature = "zstd"))]
@@ -56,7 +56,7 @@ impl Packing {
 
     /// Seals the bytes of `value` behind its header, if the cache does.
     ///
-    /// `bound` is where those bytes of the header begin that nobody may change.
+    /// `bound` is the start of the header bytes that the seal protects.
     pub(crate) fn seal(
         &self,
         value: &mut Vec<u8>,
@@ -117,7 +117,7 @@ impl Packing {
     }
 }
 
-/// Returns what a sealed value is bound to: its key, and what its header says of it.
+/// Returns the data to which a sealed value is bound: its key, and its description in the header.
 #[cfg(feature = "seal")]
 fn context(key: &Key, header: &[u8]) -> Vec<u8> {
     let key = key.as_bytes();

@@ -33,10 +33,10 @@ pub struct WriteBehindBuilder<K, V> {
 }
 
 impl<K: CacheKey, V: Send + Sync + 'static> WriteBehind<K, V> {
-    /// Begins write-behind for the values of `cache`, with the journal `name` in `store`.
+    /// Begins to build write-behind for the values of `cache`, with the journal `name` in `store`.
     ///
-    /// Keys and values are in MessagePack. Give each journal a name of its own; all processes that
-    /// use it share it.
+    /// Keys and values are in MessagePack. Give each journal a name of its own; all processes that use
+    /// the name share the journal.
     #[cfg(feature = "msgpack")]
     pub fn builder(
         name: &'static str,
@@ -50,7 +50,7 @@ impl<K: CacheKey, V: Send + Sync + 'static> WriteBehind<K, V> {
         Self::builder_with_codec(name, cache, store, crate::MsgPack)
     }
 
-    /// Does the same, with keys and values in another codec.
+    /// Does the same, with keys and values encoded by another codec.
     pub fn builder_with_codec(
         name: &'static str,
         cache: Cache<K, V>,
@@ -82,7 +82,7 @@ impl<K: CacheKey, V: Send + Sync + 'static> WriteBehind<K, V> {
 }
 
 impl<K: CacheKey, V: Send + Sync + 'static> WriteBehindBuilder<K, V> {
-    /// Sets how many writes may wait, dead letters included. Default: 10,000.
+    /// Sets how many writes may wait, including dead letters. Default: 10,000.
     pub fn with_max_waiting(mut self, writes: u32) -> Self {
         self.settings.max_waiting = writes.into();
         self
@@ -102,7 +102,7 @@ impl<K: CacheKey, V: Send + Sync + 'static> WriteBehindBuilder<K, V> {
 
     /// Sets how long the source may take for a write. Default: 10 s.
     ///
-    /// A write is taken for twice as long, so a worker that dies is replaced after that.
+    /// A worker takes a write for twice that time, so a worker that dies is replaced after that.
     pub fn with_write_timeout(mut self, timeout: Duration) -> Self {
         self.settings.write_timeout = timeout;
         self
@@ -114,8 +114,9 @@ impl<K: CacheKey, V: Send + Sync + 'static> WriteBehindBuilder<K, V> {
         self
     }
 
-    /// Sets after how many attempts a write is a dead letter: those that failed, and those whose process
-    /// ended before it said so. Default: 10.
+    /// Sets after how many attempts a write becomes a dead letter. Default: 10.
+    ///
+    /// Attempts are those that failed, and those whose process ended before it reported a result.
     pub fn with_max_attempts(mut self, attempts: u32) -> Self {
         self.settings.max_attempts = attempts;
         self
@@ -145,10 +146,10 @@ impl<K: CacheKey, V: Send + Sync + 'static> WriteBehindBuilder<K, V> {
         self
     }
 
-    /// Starts it. `sink` writes a value to the source.
+    /// Starts the worker. `sink` writes a value to the source.
     ///
-    /// It may be given a write again that it has carried out. A panic is an error. Writes that an
-    /// earlier process left are carried out too.
+    /// `sink` may be called again for a write that it has carried out. A panic is treated as an error.
+    /// Writes that an earlier process left are carried out too.
     ///
     /// # Errors
     /// [`ErrorKind::Invalid`] if the store runs no programs, or a number is zero.

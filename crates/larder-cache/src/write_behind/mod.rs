@@ -36,20 +36,18 @@ const FULL_PAUSE: Duration = Duration::from_millis(20);
 
 /// Writes values to their source later: write-behind.
 ///
-/// 1. [`write`](Self::write) puts a value into a journal in the far store, and then caches it. It is
+/// 1. [`write`](Self::write) puts a value into a journal in the far store, and then caches it. The write is
 ///    acknowledged when the journal has it.
-/// 2. A worker in every process takes writes from the journal, gives them to the source, and then
-///    removes them. A write is carried out at least once: a worker that dies in between is replaced
-///    when its take ends.
-/// 3. Writes of one key are carried out in their order, one at a time. One that waits is replaced by
-///    a later one of its key, so the source sees the last of them.
-/// 4. A write that fails is tried again, after a pause that doubles. One that fails too often, or ends
-///    each process that carries it out, is a [dead letter](Self::dead_letters).
+/// 2. A worker in every process takes writes from the journal, passes them to the source, and then removes them. A
+///    write is carried out at least once: a worker that dies in between is replaced when its take ends.
+/// 3. Writes of one key are carried out in order, one at a time. A later write of a key replaces one that still
+///    waits, so the source gets the last of them.
+/// 4. A write that fails is tried again, after a pause that doubles. A write that fails too often, or that ends
+///    each process that carries it out, becomes a [dead letter](Self::dead_letters).
 /// 5. The journal is bounded. When it is full, a write waits for a while, and is then refused.
 ///
-/// A worker that stalls for longer than its take and then goes on may write an older value over a
-/// newer one. Let the source refuse a [version](QueuedWrite::version) that is not higher than the
-/// last, if that matters.
+/// A worker that stalls for longer than its take and then goes on may write an older value over a newer one. If
+/// that matters, let the source refuse a [version](QueuedWrite::version) that is not higher than the last.
 ///
 /// With `memory://` the journal is lost with the process.
 ///
@@ -58,17 +56,17 @@ pub struct WriteBehind<K, V> {
     shared: Arc<Shared<K, V>>,
 }
 
-/// A write that is carried out. `Debug` shows its version and its attempt.
+/// A write to be carried out. `Debug` shows its version and its attempt.
 #[non_exhaustive]
 pub struct QueuedWrite<K, V> {
     /// The key.
     pub key: K,
     /// The value.
     pub value: V,
-    /// A number that rises with each write of the journal, and after a journal that was lost: the
-    /// store's time in microseconds, or one more than the last.
+    /// A number that rises with each write of the journal, even after the journal was lost: the store's time in
+    /// microseconds, or one more than the last.
     pub version: u64,
-    /// How often the write was begun, this time included.
+    /// How often the write was begun, including this time.
     pub attempt: u32,
 }
 
@@ -95,10 +93,10 @@ struct Shared<K, V> {
     journal: Key,
     sink: Sink<K, V>,
     settings: Settings,
-    /// Woken when there is something to do.
+    /// Notified when there is work to do.
     work: Arc<Notify>,
     is_closed: AtomicBool,
-    /// Set when the time of a shutdown is over: no more writes are begun.
+    /// Set when the time of a shutdown is over: no further writes are begun.
     is_stopped: AtomicBool,
     worker: Mutex<Option<JoinHandle<()>>>,
     counts: Counts,
@@ -133,15 +131,14 @@ struct Counts {
 impl<K: CacheKey, V: Send + Sync + 'static> WriteBehind<K, V> {
     /// Puts a value into the journal, then caches it.
     ///
-    /// It takes one round trip, and those of [`Cache::write_through`]: of two writes that overlap,
-    /// neither is cached, so that the older one is not. If the journal is full, it waits for room.
+    /// It takes one round trip, and those of [`Cache::write_through`]: of two writes that overlap, neither is
+    /// cached, because the older one might be. If the journal is full, it waits for room.
     ///
     /// # Errors
     /// Those of the store, and of the codec; [`Refusal::Full`] if there was no room in time;
-    /// [`ErrorKind::NotSent`] after a [`shutdown`](Self::shutdown). The write is not acknowledged
-    /// then; after [`ErrorKind::MayHaveRun`] it may be carried out all the same. The cached value
-    /// is removed in each case. An error of the cache is not one of the write: it is logged, and
-    /// this process does not read the older value.
+    /// [`ErrorKind::NotSent`] after a [`shutdown`](Self::shutdown). The write is then not acknowledged; after
+    /// [`ErrorKind::MayHaveRun`] it may be carried out nevertheless. The cached value is removed in each case.
+    /// Errors of the cache are not returned: they are logged, and this process does not read the older value.
     ///
     /// # Cancellation
     /// A dropped call may or may not have written. The cached value is removed.
@@ -178,12 +175,12 @@ impl<K: CacheKey, V: Send + Sync + 'static> WriteBehind<K, V> {
 
     /// Returns the cached value of `key`, or the one that waits in the journal, or loads it.
     ///
-    /// Read with it what you write behind: `load` asks the source, which may be older. A miss takes
-    /// one round trip more than [`Cache::find_or_load`]. If the journal cannot be read, what was
-    /// loaded is not cached.
+    /// Use it to read values that you write behind: `load` reads the source, which may be older. A miss takes one
+    /// more round trip than [`Cache::find_or_load`]. If the journal cannot be read, the loaded value is not
+    /// cached.
     ///
     /// # Errors
-    /// As [`Cache::find_or_load`].
+    /// Those of [`Cache::find_or_load`].
     ///
     /// # Cancellation
     /// As [`Cache::find_or_load`].
@@ -231,8 +228,8 @@ impl<K: CacheKey, V: Send + Sync + 'static> WriteBehind<K, V> {
 
     /// Tries the dead letter of `key` again, and returns whether there was one.
     ///
-    /// The cached value is removed, since it may be the older one of the source. It takes one round trip, and those
-    /// of [`Cache::remove`].
+    /// The cached value is removed, since it may be the older one of the source. It takes one round trip, and
+    /// those of [`Cache::remove`].
     ///
     /// # Errors
     /// Those of the store. An error of the cache is logged, and its removal tried again.
@@ -247,11 +244,11 @@ impl<K: CacheKey, V: Send + Sync + 'static> WriteBehind<K, V> {
 
     /// Discards the dead letter of `key`, and returns whether there was one.
     ///
-    /// The cached value is removed, since it may be the discarded one. It takes one round trip, and those
-    /// of [`Cache::remove`].
+    /// The cached value is removed, since it may be the discarded one. It takes one round trip, and those of
+    /// [`Cache::remove`].
     ///
     /// # Errors
-    /// As [`retry`](Self::retry).
+    /// Those of [`retry`](Self::retry).
     ///
     /// # Cancellation
     /// A dropped call may or may not have discarded it. The cached value is removed.

@@ -16,7 +16,7 @@ use crate::spawn::spawn;
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
 #[non_exhaustive]
 pub struct Unwritten {
-    /// The writes that wait, or are being carried out by another process.
+    /// The writes that wait, or that another process is carrying out.
     pub waiting: u64,
     /// The dead letters.
     pub dead: u64,
@@ -25,12 +25,12 @@ pub struct Unwritten {
 impl<K: CacheKey, V: Send + Sync + 'static> WriteBehind<K, V> {
     /// Accepts no more writes, carries out those that wait, and reports what is left.
     ///
-    /// It returns when the journal is empty, or after `within` at the latest. What is left waits in
-    /// the journal for another process, or for the next start. Writes that are being carried out then
-    /// go on in the background, for the write timeout at most.
+    /// It returns when the journal is empty, or after `within` at the latest. The rest waits in the
+    /// journal for another process, or for the next start. Writes in progress at that time go on in
+    /// the background, for the write timeout at most.
     ///
     /// # Errors
-    /// Those of the store, if it does not say what is left.
+    /// Those of the store, if it cannot report what is left.
     ///
     /// # Cancellation
     /// A dropped call leaves the journal shut down, as if its time was over.
@@ -70,7 +70,7 @@ impl<K: CacheKey, V: Send + Sync + 'static> WriteBehind<K, V> {
     }
 }
 
-/// Lets no more writes be begun when it is dropped.
+/// Prevents further writes from beginning when it is dropped.
 struct Stop<'a, K, V>(&'a Shared<K, V>);
 
 impl<K, V> Drop for Stop<'_, K, V> {

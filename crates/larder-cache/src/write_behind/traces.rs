@@ -1,4 +1,4 @@
-//! Holds the Lua of each program on a journal against its Rust, and plants faults in the Lua.
+//! Compares the Lua of each program on a journal with its Rust, and plants faults in the Lua.
 
 use std::sync::Arc;
 
@@ -18,7 +18,7 @@ fn key(rng: &mut Rng) -> Vec<u8> {
     [&b"a"[..], b"A", b"zz", b"\0\n%"][rng.usize(..4).min(rng.usize(..4))].to_vec()
 }
 
-/// The last write that was taken: so that a trace may settle it.
+/// The last write that was taken, so that a trace can settle it.
 type Last = Arc<Mutex<Option<(Taken, i64)>>>;
 
 fn next(rng: &mut Rng, last: &Last) -> Box<dyn Step> {
@@ -80,7 +80,7 @@ fn next(rng: &mut Rng, last: &Last) -> Box<dyn Step> {
     }
 }
 
-/// Begins a trace, in which the last write that was taken may be settled.
+/// Begins a trace, in which the last taken write may be settled.
 fn begin() -> impl FnMut(&mut Rng) -> Box<dyn Step> {
     let last = Last::default();
     move |rng| next(rng, &last)

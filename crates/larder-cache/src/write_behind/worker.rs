@@ -17,9 +17,9 @@ use super::{QueuedWrite, Shared};
 use crate::CacheKey;
 
 /// Carries out writes until the journal is shut down and empty, the time of the shutdown is over, or the
-/// last handle is dropped. What was begun is ended.
+/// last handle is dropped. Writes that were begun are completed.
 ///
-/// Each has a task of its own: one that takes long holds up no other.
+/// Each write has a task of its own, so that a slow one does not delay the others.
 pub(super) async fn work<K: CacheKey, V: Send + Sync + 'static>(
     shared: impl Fn() -> Option<Arc<Shared<K, V>>>,
     work: Arc<Notify>,
@@ -54,7 +54,7 @@ pub(super) async fn work<K: CacheKey, V: Send + Sync + 'static>(
     while running.join_next().await.is_some() {}
 }
 
-/// Waits until a write has ended, or there is something to do. Returns whether to look for more at once.
+/// Waits until a write has ended, or there is work to do. Returns whether to look for more at once.
 async fn wait(until: Instant, running: &mut JoinSet<()>, work: &Notify) -> bool {
     let ended = async {
         if running.join_next().await.is_none() {
@@ -73,8 +73,8 @@ async fn wait(until: Instant, running: &mut JoinSet<()>, work: &Notify) -> bool 
 }
 
 impl<K: CacheKey, V: Send + Sync + 'static> Shared<K, V> {
-    /// Begins what is due, as far as there is room. Returns how long it is until more may be due, or
-    /// None if no write waits.
+    /// Begins due writes, as far as there is room. Returns the time until more may be due, or None if no
+    /// write waits.
     async fn begin(self: &Arc<Self>, running: &mut JoinSet<()>) -> Result<Option<Duration>> {
         let room = self.settings.batch - running.len() as i64;
         let take = Take {
@@ -100,7 +100,7 @@ impl<K: CacheKey, V: Send + Sync + 'static> Shared<K, V> {
             tracing::error!(
                 journal = self.journal.as_str(),
                 count = batch.dead,
-                "writes were begun too often, and nobody said what became of them: they are dead letters"
+                "writes were begun too often without a reported outcome: they are dead letters"
             );
         }
         let is_full = batch.writes.len() as i64 + batch.dead as i64 >= room;
@@ -117,7 +117,7 @@ impl<K: CacheKey, V: Send + Sync + 'static> Shared<K, V> {
         Ok(next.map(|next| Duration::from_micros(next.saturating_sub(now.unsigned_abs()))))
     }
 
-    /// Gives a write to the source, and says in the journal what became of it.
+    /// Passes a write to the source, and records the outcome in the journal.
     async fn carry_out(&self, taken: Taken, until: i64) {
         let attempt = u32::try_from(taken.attempts).unwrap_or(u32::MAX);
         let write = async {

@@ -11,10 +11,10 @@ use larder_ops::doctor::{CheckId, Use};
 pub(crate) use records::{Cache, JobState, Limit, Lock, Queue, QueueName, Session, Targets};
 use values::{MANY, number};
 
-/// Examines and helps the store of an app: sessions, limits, queues, locks and caches on Redis or Valkey.
+/// Inspects and repairs the store of an app: sessions, limits, queues, locks and caches on Redis or Valkey.
 ///
-/// The store is named by --url, or by the environment variable STORE_URL, which keeps the password out of the
-/// list of processes.
+/// Name the store by --url, or by the environment variable STORE_URL, which keeps the password out of the list of
+/// processes.
 #[derive(Debug, Parser)]
 #[command(name = "larder", version, after_help = EXAMPLES)]
 pub(crate) struct Cli {
@@ -47,7 +47,7 @@ pub(crate) struct Options {
     /// Writes JSON instead of tables and sentences
     #[arg(long, global = true)]
     pub(crate) json: bool,
-    /// Answers yes to the question that a command asks before it removes or refuses something
+    /// Skips the question that a command asks before it removes or refuses something
     #[arg(long, short, global = true)]
     pub(crate) yes: bool,
 }
@@ -61,16 +61,16 @@ pub(crate) enum Command {
         /// The URL of the store [default: that of --url]
         #[arg(value_name = "URL")]
         store_url: Option<String>,
-        /// How many times each server is asked
+        /// The number of pings to each server
         #[arg(long, short = 'n', value_name = "TIMES", default_value_t = 5, value_parser = number(1..=10_000_u32))]
         count: u32,
     },
     /// Counts and measures keys by kind, slowly enough for production
     Scan {
-        /// What the keys begin with, such as film:{ [default: all keys of the namespace]
+        /// The prefix of the keys, such as film:{ [default: all keys of the namespace]
         #[arg(default_value = "", hide_default_value = true)]
         prefix: String,
-        /// How many of the largest keys are listed
+        /// How many of the largest keys to list
         #[arg(long, value_name = "N", default_value_t = 10, value_parser = number(0..=MANY))]
         largest: usize,
     },
@@ -86,7 +86,7 @@ pub(crate) enum Command {
         after_help = "Examples:\n  larder limit show pages\n  larder limit reset pages 203.0.113.7"
     )]
     Limit(Limit),
-    /// Lists, inspects and helps job queues
+    /// Lists, inspects and repairs job queues
     #[command(
         subcommand,
         after_help = "Examples:\n  larder queue inspect mail --state dead\n  larder queue redrive mail --max 10"
@@ -120,12 +120,12 @@ pub(crate) enum Command {
         #[arg(long, default_value_t = 1_000, value_parser = number(1..=60_000_u64))]
         millis: u64,
     },
-    /// Shows what the servers do, again and again
+    /// Shows what the servers are doing, again and again
     Top {
         /// The URL of the store [default: that of --url]
         #[arg(value_name = "URL")]
         store_url: Option<String>,
-        /// Ends after so many tables [default: when it is interrupted]
+        /// Ends after this many tables [default: when it is interrupted]
         #[arg(long, short = 'n', value_name = "TABLES", value_parser = number(1..=u64::MAX))]
         count: Option<u64>,
         /// The pause between two tables, in milliseconds
@@ -139,19 +139,19 @@ pub(crate) struct Doctor {
     /// The URL of the store [default: that of --url]
     #[arg(value_name = "URL")]
     pub(crate) store_url: Option<String>,
-    /// What the app uses it for: cache, limits, locks, queue, sessions, with commas between them [default: all]
+    /// What the app uses it for: cache, limits, locks, queue, sessions, separated by commas [default: all]
     #[arg(long, value_delimiter = ',')]
     pub(crate) uses: Vec<Use>,
-    /// What the app's keys begin with [default: the namespace]
+    /// The prefix of the app's keys [default: the namespace]
     #[arg(long)]
     pub(crate) prefix: Option<String>,
     /// The ACL user of the app, whose rights are checked [default: the user of the URL]
     #[arg(long, value_name = "USER")]
     pub(crate) app_user: Option<String>,
-    /// Expects that a replica confirms each write, as the app is built with replicas
+    /// Expects that replicas confirm each write, as the app is configured
     #[arg(long)]
     pub(crate) replicas: bool,
-    /// The timeout of the app's operations, in milliseconds, which round trips are compared with
+    /// The timeout of the app's operations, in milliseconds, with which round trips are compared
     #[arg(long, value_name = "MILLIS", default_value_t = 100, value_parser = number(1..=600_000_u64))]
     pub(crate) timeout: u64,
     /// The time between two readings of counters that should not rise, in milliseconds
@@ -160,7 +160,7 @@ pub(crate) struct Doctor {
     /// Shows only these checks, such as L003,L013
     #[arg(long, value_name = "CHECKS", value_delimiter = ',')]
     pub(crate) only: Vec<CheckId>,
-    /// Leaves these checks out, such as L016
+    /// Omits these checks, such as L016
     #[arg(long, value_name = "CHECKS", value_delimiter = ',')]
     pub(crate) silence: Vec<CheckId>,
     /// Exits with 1 if a result is this bad, or worse
@@ -169,7 +169,7 @@ pub(crate) struct Doctor {
     /// The Cargo.lock of the app, in which check A012 looks for two versions of larder-store
     #[arg(long, value_name = "FILE")]
     pub(crate) lock: Option<PathBuf>,
-    /// Shows the checks that are ok too
+    /// Also shows the checks that are ok
     #[arg(long)]
     pub(crate) all: bool,
 }

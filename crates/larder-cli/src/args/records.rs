@@ -14,7 +14,7 @@ pub(crate) enum Session {
         /// Only those of this user
         #[arg(long)]
         user: Option<String>,
-        /// How many sessions are looked at, at most
+        /// The maximum number of sessions to look at
         #[arg(long, value_name = "N", default_value_t = 100, value_parser = number(1..=MANY))]
         limit: usize,
     },
@@ -39,18 +39,18 @@ pub(crate) enum Session {
 pub(crate) enum Limit {
     /// Shows what visitors have used of a limit
     Show {
-        /// The name of the policy, as the app gives it to its limiter
+        /// The name of the policy, as the app passes it to its limiter
         policy: String,
         /// One visitor: an address, a user, a whole key, or as it is listed [default: all]
         visitor: Option<String>,
-        /// How many visitors are looked at, at most
+        /// The maximum number of visitors to look at
         #[arg(long, value_name = "N", default_value_t = 100, value_parser = number(1..=MANY))]
         limit: usize,
     },
     /// Refuses every request of a visitor for a while
     #[command(after_help = "Example:\n  larder limit ban sign-in 203.0.113.7 --for 12h")]
     Ban {
-        /// The name of the policy, as the app gives it to its limiter
+        /// The name of the policy, as the app passes it to its limiter
         policy: String,
         /// The visitor: an address, a user, a whole key, or as `limit show` lists it
         visitor: String,
@@ -61,7 +61,7 @@ pub(crate) enum Limit {
     /// Ends the ban of a visitor
     #[command(visible_alias = "unban")]
     Forgive {
-        /// The name of the policy, as the app gives it to its limiter
+        /// The name of the policy, as the app passes it to its limiter
         policy: String,
         /// The visitor: an address, a user, a whole key, or as `limit show` lists it
         visitor: String,
@@ -71,7 +71,7 @@ pub(crate) enum Limit {
         override_usage = "larder limit reset [OPTIONS] <POLICY> <VISITOR>\n       larder limit reset [OPTIONS] <POLICY> --all"
     )]
     Reset {
-        /// The name of the policy, as the app gives it to its limiter
+        /// The name of the policy, as the app passes it to its limiter
         policy: String,
         /// One visitor: an address, a user, a whole key, or as `limit show` lists it
         #[arg(required_unless_present = "all")]
@@ -87,7 +87,7 @@ pub(crate) enum Limit {
 pub(crate) struct QueueName {
     /// The name of the queue
     pub(crate) name: String,
-    /// How many partitions the app gives it [default: the plain queue, and the partitions that have a record]
+    /// The number of partitions in the app [default: the plain queue, and the partitions that have a record]
     #[arg(long, value_name = "N", value_parser = number(NonZeroU16::MIN..=NonZeroU16::MAX))]
     pub(crate) partitions: Option<NonZeroU16>,
 }
@@ -96,7 +96,7 @@ pub(crate) struct QueueName {
 pub(crate) enum Queue {
     /// Lists queues and partitions, with the number of their jobs
     Ls {
-        /// How many are looked at, at most
+        /// The maximum number of queues to look at
         #[arg(long, value_name = "N", default_value_t = 1_000, value_parser = number(1..=MANY))]
         limit: usize,
     },
@@ -107,17 +107,17 @@ pub(crate) enum Queue {
         /// Lists the jobs of this state
         #[arg(long, value_enum)]
         state: Option<JobState>,
-        /// How many jobs are listed, at most
+        /// The maximum number of jobs to list
         #[arg(long, value_name = "N", default_value_t = 20, value_parser = number(1..=MANY))]
         limit: usize,
         /// Shows why jobs failed, in the words of their handlers
         #[arg(long)]
         show_values: bool,
     },
-    /// Stops dequeues; jobs that run go on
+    /// Stops dequeues; running jobs continue
     ///
-    /// It pauses the plain queue and the partitions that have a record. With --partitions it pauses all partitions
-    /// of that number, also those that have no record yet, and not the plain queue.
+    /// It pauses the plain queue and the partitions that have a record. With --partitions it pauses that many
+    /// partitions, even those that have no record yet, and not the plain queue.
     Pause {
         #[command(flatten)]
         queue: QueueName,
@@ -127,11 +127,11 @@ pub(crate) enum Queue {
         #[command(flatten)]
         queue: QueueName,
     },
-    /// Gives dead letters back to the queue
+    /// Puts dead letters back into the queue
     Redrive {
         #[command(flatten)]
         queue: QueueName,
-        /// How many dead letters, at most [default: all]
+        /// The maximum number of dead letters [default: all]
         #[arg(long, value_name = "N", value_parser = number(1..=u64::MAX))]
         max: Option<u64>,
     },
@@ -139,7 +139,7 @@ pub(crate) enum Queue {
     Purge {
         #[command(flatten)]
         queue: QueueName,
-        /// The state of the jobs that are removed
+        /// The state of the jobs to remove
         #[arg(long, value_enum)]
         state: JobState,
     },
@@ -158,11 +158,11 @@ pub(crate) enum JobState {
 pub(crate) enum Lock {
     /// Lists locks that are held or waited for, a line for each holder
     Ls {
-        /// How many are looked at, at most, also those that nobody holds any more
+        /// The maximum number of locks to look at, including those that nobody holds any more
         #[arg(long, value_name = "N", default_value_t = 1_000, value_parser = number(1..=MANY))]
         limit: usize,
     },
-    /// Takes a lock from whoever holds it
+    /// Takes a lock from its holders
     Break {
         /// The name of the lock, or its whole key
         lock: String,
@@ -175,7 +175,7 @@ pub(crate) enum Cache {
     Get {
         /// The key, such as film:{v0:7}
         key: String,
-        /// Shows the value too, escaped
+        /// Also shows the value, escaped
         #[arg(long)]
         show_values: bool,
     },
@@ -193,7 +193,7 @@ pub(crate) struct What {
     /// Every value and every response with this tag; may be repeated
     #[arg(long)]
     pub(crate) tag: Vec<String>,
-    /// Every response to this absolute URI, with the query parameters that the app keeps apart; may be repeated
+    /// Every response for this absolute URI, with the query parameters that are part of its key; may be repeated
     #[arg(long)]
     pub(crate) uri: Vec<String>,
 }
@@ -202,7 +202,7 @@ pub(crate) struct What {
 pub(crate) struct Targets {
     #[command(flatten)]
     pub(crate) what: What,
-    /// Says what would be done, and does nothing
+    /// Shows what would be done, without doing it
     #[arg(long)]
     pub(crate) dry_run: bool,
 }

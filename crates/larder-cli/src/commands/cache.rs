@@ -136,14 +136,12 @@ async fn get(
     Ok(code)
 }
 
-/// Says what is there, without its times.
+/// Describes what is stored, without its times.
 pub(super) fn what(far: &Tier) -> String {
     match far {
-        Tier::Entry(entry) if entry.is_not_found => {
-            "the note that there is no such value".to_owned()
-        }
+        Tier::Entry(entry) if entry.is_not_found => "a cached 'not found'".to_owned(),
         Tier::Entry(entry) if entry.fresh_for.is_zero() => {
-            "a value, a miss because it is not fresh any more".to_owned()
+            "a value, a miss because it is no longer fresh".to_owned()
         }
         Tier::Entry(_) => "a value".to_owned(),
         far => far.to_string(),
@@ -260,14 +258,14 @@ async fn change(
             let uris = of(what.uri.len() as u64, "URI", "URIs");
             let tags = of(what.tag.len() as u64, "tag", "tags");
             output.line(&format!(
-                "{uris} and {tags} changed; what was stored for them is not counted"
+                "{uris} and {tags} changed; their values and responses are not counted"
             ))?;
         }
     }
     Ok(if absent.is_empty() { DONE } else { NOT_DONE })
 }
 
-/// Names what a change is about.
+/// Describes the targets of a change.
 fn described(values: usize, uris: usize, tags: usize) -> String {
     let counted = [
         (values, "value", "values"),
@@ -278,8 +276,8 @@ fn described(values: usize, uris: usize, tags: usize) -> String {
         ),
         (
             tags,
-            "tag with whatever carries it",
-            "tags with whatever carries them",
+            "tag with everything that carries it",
+            "tags with everything that carries them",
         ),
     ];
     let named = counted.iter().filter(|(count, ..)| *count > 0);
@@ -289,7 +287,8 @@ fn described(values: usize, uris: usize, tags: usize) -> String {
     named.join(", ")
 }
 
-/// Returns what purges and explains responses, by each profile that the app may have chosen.
+/// Returns the purgers that purge and explain responses, one for each profile that the app may have
+/// chosen.
 ///
 /// Two profiles share no response. Tags belong to both.
 pub(super) fn responses(target: &Target) -> Result<[Purger; 2]> {

@@ -46,7 +46,7 @@ pub(super) async fn run(
             .find(|id| id.is_of_app() && report.findings.iter().all(|finding| finding.id != **id));
         if let Some(id) = of_app {
             return Err(Error::usage(match id.as_str() {
-                "A012" => "A012 reads the Cargo.lock of the app: give it by --lock".to_owned(),
+                "A012" => "A012 reads the Cargo.lock of the app: pass it with --lock".to_owned(),
                 id => format!(
                     "{id} is a check of the app, which makes it when it starts: docs/doctor.md"
                 ),

@@ -39,7 +39,7 @@ pub(super) async fn run(target: &Target, text: &str, output: &mut Output<'_, '_>
         );
         let is_absent = shown.fields().is_empty();
         if is_absent {
-            fields.push(("state", json!("absent: it never was, or it has ended")));
+            fields.push(("state", json!("absent: it never existed, or has expired")));
         }
         output.fields(fields)?;
         return Ok(if is_absent { NOT_DONE } else { DONE });
@@ -68,7 +68,7 @@ pub(super) async fn run(target: &Target, text: &str, output: &mut Output<'_, '_>
     Ok(if is_there { DONE } else { NOT_DONE })
 }
 
-/// Writes a line of a record: points and spans of time are in microseconds.
+/// Writes a line of a record: times and durations are in microseconds.
 fn for_people(name: &str, value: &str) -> (String, Value) {
     let micros = name.strip_suffix("_us").zip(value.parse::<i64>().ok());
     let (name, value) = match micros {
@@ -85,7 +85,7 @@ fn for_people(name: &str, value: &str) -> (String, Value) {
     (name.replace('_', " "), json!(value))
 }
 
-/// Thirty years: more micros than a span has, and fewer than a point in time.
+/// Thirty years: longer than any duration, and shorter than a time, in microseconds.
 const LONGEST_SPAN: u64 = 30 * 365 * 86_400 * 1_000_000;
 
 /// Explains the responses that are stored for a URL.
@@ -97,9 +97,9 @@ async fn uri(target: &Target, uri: &str, output: &mut Output<'_, '_>) -> Result<
     }
     let state = match explained.state {
         UriState::Absent => {
-            "nothing: it was not asked for, may not be stored, was purged, or has ended"
+            "nothing: it was not requested, may not be stored, was purged, or has expired"
         }
-        UriState::Reserved => "a place: a response is being stored",
+        UriState::Reserved => "a reservation: a response is being stored",
         UriState::Unreadable => "unreadable bytes: damaged, or of another release",
         _ => "stored",
     };
@@ -147,7 +147,7 @@ async fn uri(target: &Target, uri: &str, output: &mut Output<'_, '_>) -> Result<
 
 const HIT: &str = "this response";
 
-/// Says what a request gets, and why not this response.
+/// Describes what a request gets, and why not this response.
 fn served(response: &ResponseExplanation) -> &'static str {
     if response.is_purged {
         "a miss: a tag was purged"
@@ -160,7 +160,7 @@ fn served(response: &ResponseExplanation) -> &'static str {
     }
 }
 
-/// Shows a record of larder's own. None if the key is not of one.
+/// Shows one of larder's own records. None if the key is not of one.
 async fn inspect(target: &Target, text: &str) -> Result<Option<(&'static str, Inspection)>> {
     let found = if is::<SessionRecord>(text) {
         ("a session", show::<SessionRecord>(target, text).await?)

@@ -17,15 +17,15 @@ use crate::error::Result;
 use crate::output::Output;
 use crate::target::Target;
 
-/// The exit code of a command that did what it was asked.
+/// The exit code of a command that succeeded.
 pub(crate) const DONE: u8 = 0;
 
-/// The exit code of a command that found something, or did nothing because it was told not to.
+/// The exit code of a command that found something, or did nothing because the user declined.
 pub(crate) const NOT_DONE: u8 = 1;
 
 /// Runs a command, and returns its exit code.
 ///
-/// The future of each command is boxed: all of them in one would be a large one.
+/// The future of each command is boxed: all of them together would be a large one.
 pub(crate) async fn run(cli: &Cli, output: &mut Output<'_, '_>) -> Result<u8> {
     let url = match &cli.command {
         Command::Doctor(args) => args.store_url.as_deref(),

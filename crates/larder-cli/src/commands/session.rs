@@ -87,7 +87,7 @@ async fn list(target: &Target, limit: usize, output: &mut Output<'_, '_>) -> Res
     Ok(DONE)
 }
 
-/// A session as it is stored.
+/// A stored session.
 struct Stored {
     key: Key,
     shown: Inspection,
@@ -104,7 +104,7 @@ impl Stored {
     }
 }
 
-/// Returns sessions of signed-in users and of visitors, and what a list of them does not show.
+/// Returns sessions of signed-in users and of visitors, and what a list of them omits.
 async fn living(
     target: &Target,
     limit: usize,
@@ -124,7 +124,7 @@ async fn living(
     Ok((living.collect(), rest))
 }
 
-/// Returns when the sessions of all users ended the last time, in microseconds by the clock of the servers.
+/// Returns when the sessions of all users were last ended, in microseconds by the clock of the servers.
 async fn all_ended(target: &Target) -> Result<i64> {
     let everyone = Key::new(EveryoneRecord::KIND, "all");
     Ok(number_of::<EveryoneRecord>(&*target.programs()?, &everyone, "ended_us").await)
@@ -159,14 +159,14 @@ async fn revoke_user(target: &Target, user: &str, output: &mut Output<'_, '_>) -
     let now = sessions.devices(user).await?.len();
     if now > count && !output.is_sure() {
         return Err(Error::usage(format!(
-            "the user has {now} sessions by now, and not {count}: none was ended; ask again, or use --yes"
+            "the user now has {now} sessions, not {count}: none was ended; try again, or use --yes"
         )));
     }
     sessions.revoke_all(user).await?;
     ended(now as u64, output)
 }
 
-/// Says how many sessions of a user ended.
+/// Reports how many sessions of a user ended.
 fn ended(count: u64, output: &mut Output<'_, '_>) -> Result<u8> {
     output.done(count, "session ended", "sessions ended")?;
     Ok(if count > 0 { DONE } else { NOT_DONE })

@@ -6,7 +6,7 @@ use larder_store::program::prelude::*;
 use super::EventId;
 use super::record::{Kept, LogRecord, log_lua, millis};
 
-/// Appends events, each unless its message was appended before, and removes what is past the bounds.
+/// Appends events, each unless its message was appended before, and removes events past the limits.
 #[derive(Clone, Debug)]
 pub(super) struct Append {
     pub(super) remembered: Ttl,
@@ -20,11 +20,11 @@ pub(super) struct Append {
 #[derive(Clone, Debug)]
 pub(super) struct Item {
     pub(super) event: Bytes,
-    /// Names the producer and its message. Empty for an event that is appended without a name.
+    /// Identifies the producer and its message. Empty for an event that is appended without a message id.
     pub(super) message: Arc<str>,
 }
 
-/// What a log keeps.
+/// The limits on what a log keeps.
 #[derive(Clone, Copy, Debug)]
 pub(super) struct Bounds {
     pub(super) max_len: u32,
@@ -64,10 +64,10 @@ impl FromWire for Written {
     }
 }
 
-/// How many ids of messages one event forgets at most.
+/// The maximum number of message ids that one event forgets.
 const FORGOTTEN: usize = 64;
 
-/// How many events one step removes at most, beside as many as it appends.
+/// The maximum number of events that one step removes, in addition to as many as it appends.
 const REMOVED: usize = 63;
 
 impl Program for Append {
@@ -130,7 +130,7 @@ impl Append {
 }
 
 impl LogRecord {
-    /// Returns the answer to a message that is not appended. None if it is to be appended.
+    /// Returns the answer to a message that is not appended. None if it should be appended.
     fn known(&mut self, message: &Arc<str>, now_ms: i64, max: usize) -> Option<Written> {
         if let Some((id, until)) = self.messages.get(message)
             && *until > now_ms
@@ -152,7 +152,8 @@ impl LogRecord {
         (self.messages.len() >= max).then_some(Written::Full)
     }
 
-    /// Removes what is past a bound, oldest first: up to what a group still needs, or past the hard bound.
+    /// Removes events past a limit, oldest first: up to those that a group still needs, or past the hard
+    /// bound.
     fn trim(&mut self, bounds: Bounds, oldest: Option<EventId>, most: usize, now_ms: i64) {
         let len = self.events.len();
         let excess = len.saturating_sub(bounds.max_len as usize);

@@ -9,35 +9,35 @@ use serde::Serialize;
 use super::append::{Append, Item, Written};
 use super::{Appended, EventId, EventLog, MAX_BATCH, MAX_EVENT, MessageId, names};
 
-/// How many bytes one step appends, unless one event has more.
+/// The number of bytes that one step appends, unless one event is longer.
 const STEP_BYTES: usize = 1024 * 1024;
 
 impl<T: Serialize> EventLog<T> {
     /// Appends an event to the log `id`, and returns its id. One round trip.
     ///
     /// # Errors
-    /// Those of the store; [`ErrorKind::TooLarge`] past [`MAX_EVENT`]; [`ErrorKind::Invalid`] if it has no form
-    /// in JSON. After [`ErrorKind::MayHaveRun`] it may be there, once: to append it again without doubt, use
-    /// [`append_once`](Self::append_once).
+    /// Those of the store; [`ErrorKind::TooLarge`] past [`MAX_EVENT`]; [`ErrorKind::Invalid`] if it cannot be
+    /// written as JSON. After [`ErrorKind::MayHaveRun`] it may have been appended, once: to be able to repeat an
+    /// append, use [`append_once`](Self::append_once).
     ///
     /// # Cancellation
-    /// It may or may not be appended.
+    /// The event may or may not have been appended.
     pub async fn append(&self, id: impl KeyId, event: &T) -> Result<EventId> {
         let event = crate::json::encode("append", event, MAX_EVENT)?;
         id_of(self.append_one(id, event, "".into()).await?)
     }
 
-    /// Appends several events in their order, and returns a result for each.
+    /// Appends several events in order, and returns a result for each.
     ///
     /// It takes one round trip for each [`MAX_BATCH`] of them or megabyte, which are appended as a whole or not
     /// at all. After an error nothing more is sent: later events have [`ErrorKind::NotSent`].
     ///
     /// # Errors
-    /// Of each, as [`append`](Self::append) gives them. If one has no form in JSON or is too large, none is
-    /// appended.
+    /// Each result has those of [`append`](Self::append). If one event cannot be written as JSON or is too
+    /// large, none is appended.
     ///
     /// # Cancellation
-    /// Each of them may or may not be appended.
+    /// Each of them may or may not have been appended.
     pub async fn append_many(&self, id: impl KeyId, events: &[T]) -> Vec<Result<EventId>> {
         let key = self.key(id);
         let encoded = |event| crate::json::encode("append", event, MAX_EVENT);
@@ -74,15 +74,15 @@ impl<T: Serialize> EventLog<T> {
     /// Appends the event of a message, unless it was appended before. One round trip.
     ///
     /// Messages are remembered for [`with_remembered`](Self::with_remembered). Within that time you may send the
-    /// same message as often as you like, such as after [`ErrorKind::MayHaveRun`]: there is one event. That of
-    /// the first is kept, whatever comes later under the same id.
+    /// same message any number of times, for example after [`ErrorKind::MayHaveRun`]: there is one event. The
+    /// first event is kept, whatever is sent later under the same id.
     ///
     /// # Errors
-    /// As [`append`](Self::append) gives them; [`ErrorKind::Invalid`] if a name is not 1 to 256 bytes;
-    /// [`Refusal::Full`] if as many messages are remembered as may be.
+    /// Those of [`append`](Self::append); [`ErrorKind::Invalid`] if a name is not 1 to 256 bytes;
+    /// [`Refusal::Full`] if the maximum number of messages is remembered.
     ///
     /// # Cancellation
-    /// It may or may not be appended. Send it again to know.
+    /// The event may or may not have been appended. Send it again to find out.
     pub async fn append_once(
         &self,
         id: impl KeyId,
@@ -115,7 +115,7 @@ impl<T: Serialize> EventLog<T> {
     }
 }
 
-/// Takes the events that one step appends, which bounds its time.
+/// Takes the events that one step appends; their number limits its duration.
 fn first_step(events: &mut VecDeque<Bytes>) -> Vec<Item> {
     let (mut step, mut bytes) = (Vec::new(), 0);
     while let Some(event) = events.front()
@@ -134,7 +134,7 @@ fn id_of(written: Written) -> Result<EventId> {
     match written {
         Written::New(id) | Written::Duplicate(id) => Ok(id),
         Written::Full => {
-            let text = "the log remembers as many messages as it may: see with_remembered and with_max_remembered";
+            let text = "the log remembers its maximum of messages: see with_remembered and with_max_remembered";
             Err(Error::new(
                 "append",
                 ErrorKind::Refused(Refusal::Full),

@@ -15,41 +15,41 @@ use super::settle::{Held, Settle, What};
 use super::take::{Take, Taken};
 use super::{EventId, Group, Settled, names};
 
-/// How long a consumer sleeps at most before it looks again.
+/// The maximum time that a consumer sleeps before it looks again.
 const LOOK_EVERY: Duration = Duration::from_secs(5);
 
 /// How soon a consumer looks again while too much is pending.
 const LOOK_WHEN_FULL: Duration = Duration::from_millis(500);
 
-/// One of those who read in a group: a process, each time that it starts.
+/// A member of a group that reads: each process makes a new one whenever it starts.
 ///
-/// Read and acknowledge by hand, or let [`run_until`](Self::run_until) do it. A consumer that goes away should
-/// be [closed](Self::close), so that what it has is delivered to others at once and not after its lease.
+/// Read and acknowledge by hand, or let [`run_until`](Self::run_until) do it. [Close](Self::close) a consumer when
+/// you stop it, so that its events are delivered to others at once, and not after its lease.
 pub struct Consumer<T> {
     pub(super) group: Group<T>,
     name: Arc<str>,
     waiter: Option<Box<dyn Waiter>>,
-    /// How many events the group has lost in all, as far as this consumer was told.
+    /// The number of events that the group has lost in all, as far as this consumer knows.
     known_losses: AtomicI64,
     has_read: AtomicBool,
     pub(super) settings: Settings,
     pub(super) force: Mutex<Option<Force>>,
 }
 
-/// Resolves when a consumer has to end at once.
+/// Resolves when a consumer must end at once.
 pub(super) type Force = Pin<Box<dyn Future<Output = ()> + Send>>;
 
-/// Some deliveries, and what was lost before them.
-#[must_use = "what is not acknowledged is delivered again"]
+/// Some deliveries, and the number of events lost before them.
+#[must_use = "events that are not acknowledged are delivered again"]
 pub struct Batch<T> {
-    /// The deliveries: first those of events that were delivered before.
+    /// The deliveries; events that were delivered before come first.
     pub deliveries: Vec<Delivery<T>>,
-    /// How many events the group has lost since it was last told: they were past the hard bound of the log.
+    /// How many events the group has lost since the last report: they were past the hard bound of the log.
     ///
-    /// It counts as told when the consumer reads again. So it is told again after an answer was lost, and other
-    /// consumers that read before are told too.
+    /// The number counts as reported when the consumer reads again. So it is reported again after a lost answer,
+    /// and also to other consumers that read before.
     pub lost: u64,
-    /// How long it takes until a lease of the group may end.
+    /// The time until a lease of the group may end.
     pub(super) left: Option<Duration>,
     pub(super) is_full: bool,
 }
@@ -58,7 +58,7 @@ pub struct Batch<T> {
 pub struct Delivery<T> {
     /// The id of the event.
     pub id: EventId,
-    /// How often the event was delivered, with this time.
+    /// How often the event was delivered, including this time.
     pub count: u32,
     /// The event. None if it is not a `T`: [reject](Consumer::reject) it, or leave it to a newer version.
     pub event: Option<T>,
@@ -93,14 +93,14 @@ impl<T> Consumer<T> {
         &self.name
     }
 
-    /// Acknowledges an event: it is handled, and no consumer of the group is given it again. One round trip.
+    /// Acknowledges an event: it is handled, and no consumer of the group gets it again. One round trip.
     ///
     /// # Errors
-    /// Those of the store. After [`ErrorKind::MayHaveRun`](larder_store::ErrorKind::MayHaveRun) call it again: [`Settled::Gone`] says that it had
-    /// arrived.
+    /// Those of the store. After [`ErrorKind::MayHaveRun`](larder_store::ErrorKind::MayHaveRun) call it again:
+    /// [`Settled::Gone`] means that the first call arrived.
     ///
     /// # Cancellation
-    /// It may or may not be acknowledged.
+    /// The event may or may not be acknowledged.
     pub async fn ack(&self, delivery: &Delivery<T>) -> Result<Settled> {
         self.settle_one(What::Ack, delivery).await
     }
@@ -108,7 +108,7 @@ impl<T> Consumer<T> {
     /// Acknowledges several events, at most [`MAX_BATCH`](super::MAX_BATCH). Returns a result for each.
     ///
     /// # Errors
-    /// As [`ack`](Self::ack) gives them, and [`ErrorKind::Invalid`](larder_store::ErrorKind::Invalid) for too many.
+    /// Those of [`ack`](Self::ack), and [`ErrorKind::Invalid`](larder_store::ErrorKind::Invalid) for too many.
     ///
     /// # Cancellation
     /// All of them may be acknowledged, or none.
@@ -117,49 +117,49 @@ impl<T> Consumer<T> {
         self.settle(What::Ack, held).await
     }
 
-    /// Gives an event back, to be delivered again after `delay`, which is at most the lease. One round trip.
+    /// Hands an event back, to be delivered again after `delay`, which is at most the lease. One round trip.
     ///
     /// # Errors
-    /// As [`ack`](Self::ack) gives them.
+    /// Those of [`ack`](Self::ack).
     ///
     /// # Cancellation
-    /// It may or may not be given back.
+    /// The event may or may not have been handed back.
     pub async fn nack(&self, delivery: &Delivery<T>, delay: Duration) -> Result<Settled> {
         self.settle_one(after(delay), delivery).await
     }
 
-    /// Makes an event a dead letter of the group. The reason is at most 256 bytes of it. One round trip.
+    /// Makes an event a dead letter of the group. At most 256 bytes of the reason are kept. One round trip.
     ///
     /// # Errors
-    /// As [`ack`](Self::ack) gives them.
+    /// Those of [`ack`](Self::ack).
     ///
     /// # Cancellation
-    /// It may or may not be a dead letter.
+    /// The event may or may not be a dead letter.
     pub async fn reject(&self, delivery: &Delivery<T>, reason: &str) -> Result<Settled> {
         self.settle_one(reject(reason), delivery).await
     }
 
-    /// Begins the leases of several deliveries anew, at most [`MAX_BATCH`](super::MAX_BATCH). One round trip.
+    /// Renews the leases of several deliveries, at most [`MAX_BATCH`](super::MAX_BATCH). One round trip.
     ///
-    /// Returns a result for each: what is not [`Settled::Done`] is another consumer's by now.
+    /// Returns a result for each: any other than [`Settled::Done`] means that another consumer has the event.
     ///
     /// # Errors
-    /// As [`ack_many`](Self::ack_many) gives them.
+    /// Those of [`ack_many`](Self::ack_many).
     ///
     /// # Cancellation
-    /// All of them may be extended, or none.
+    /// All of them may be renewed, or none.
     pub async fn extend(&self, deliveries: &[Delivery<T>]) -> Result<Vec<Settled>> {
         let held = deliveries.iter().map(Delivery::held).collect();
         self.settle(What::Extend, held).await
     }
 
-    /// Hands back what the consumer has, and removes it. Returns how many events that were.
+    /// Hands the consumer's events back to the group, and removes the consumer. Returns their number.
     ///
     /// # Errors
     /// Those of the store. Then the leases end by themselves.
     ///
     /// # Cancellation
-    /// Some or all may be handed back.
+    /// Some or all events may have been handed back.
     pub async fn close(self) -> Result<u64> {
         self.group.remove_consumer(&self.name).await
     }
@@ -188,9 +188,10 @@ impl<T> Consumer<T> {
 
 impl<T: DeserializeOwned> Consumer<T> {
     /// Takes at most `many` events, up to [`MAX_BATCH`](super::MAX_BATCH), without waiting. One round trip, and
-    /// two more if the group has to be made.
+    /// two more if the group must be created.
     ///
-    /// Events whose lease has ended come first. What is not acknowledged is delivered again after the lease.
+    /// Events whose lease has ended come first. Events that are not acknowledged are delivered again after the
+    /// lease.
     ///
     /// # Errors
     /// Those of the store, and [`ErrorKind::Invalid`](larder_store::ErrorKind::Invalid) for too many. After [`ErrorKind::MayHaveRun`](larder_store::ErrorKind::MayHaveRun) events may
@@ -210,16 +211,16 @@ impl<T: DeserializeOwned> Consumer<T> {
         Ok(self.batch(taken))
     }
 
-    /// Takes at most `many` events, and waits for the first one `within` at most.
+    /// Takes at most `many` events, and waits for the first one for at most `within`.
     ///
-    /// The batch is empty if that time is over. It takes one round trip if there are any, and up to three more
+    /// The batch is empty if that time is over. It takes one round trip if there are events, and up to three more
     /// before it waits for the first time.
     ///
     /// # Errors
-    /// As [`read`](Self::read) gives them, and those of [`Waits`](larder_store::wait::Waits).
+    /// Those of [`read`](Self::read), and those of [`Waits`](larder_store::wait::Waits).
     ///
     /// # Cancellation
-    /// As of [`read`](Self::read).
+    /// As for [`read`](Self::read).
     pub async fn next(&mut self, many: u32, within: Duration) -> Result<Batch<T>> {
         let until = Instant::now().checked_add(within);
         loop {
@@ -239,7 +240,7 @@ impl<T: DeserializeOwned> Consumer<T> {
         }
     }
 
-    /// Registers the consumer to be woken, and returns whether it was not before.
+    /// Registers the consumer to be woken, and returns whether it was not registered before.
     pub(super) async fn listen(&mut self) -> Result<bool> {
         if self.waiter.is_some() {
             return Ok(false);
@@ -299,7 +300,7 @@ impl<T: DeserializeOwned> Consumer<T> {
 }
 
 impl<T> Batch<T> {
-    /// How long a consumer that was given less than it wanted may sleep, unless it is woken.
+    /// Returns how long a consumer that got less than it wanted may sleep, unless it is woken.
     pub(super) fn pause(&self) -> Duration {
         let left = self.left.unwrap_or(LOOK_EVERY);
         // A timer that is early by a part of a millisecond would cost one more look.

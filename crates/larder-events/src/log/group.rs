@@ -37,33 +37,33 @@ impl<T> Group<T> {
         }
     }
 
-    /// Sets where the group begins when it is made. The default is [`Start::First`].
+    /// Sets where the group begins when it is created. The default is [`Start::First`].
     #[must_use]
     pub fn with_start(mut self, start: Start) -> Self {
         self.start = start;
         self
     }
 
-    /// Sets for how long a consumer has an event before another one is given it. The default is a minute.
+    /// Sets how long a consumer holds an event before another one gets it. The default is a minute.
     #[must_use]
     pub fn with_lease(mut self, lease: Ttl) -> Self {
         self.lease = lease;
         self
     }
 
-    /// Sets how often an event is delivered at most, from 1. The default is 10.
+    /// Sets the maximum number of deliveries of an event, from 1. The default is 10.
     ///
-    /// When the lease of the last delivery ends, the event is a dead letter of the group. An event that was
-    /// handed back counts as delivered: the count names the delivery, so it never falls.
+    /// When the lease of the last delivery ends, the event becomes a dead letter of the group. An event that
+    /// is handed back counts as delivered: the count identifies the delivery, so it never falls.
     #[must_use]
     pub fn with_max_deliveries(mut self, deliveries: u32) -> Self {
         self.max_deliveries = deliveries.max(1);
         self
     }
 
-    /// Sets how many events of the group are pending at most, 1 to 2,000. The default is 1,000.
+    /// Sets the maximum number of pending events of the group, 1 to 2,000. The default is 1,000.
     ///
-    /// Past that nothing new is delivered until something is acknowledged.
+    /// Past that no new event is delivered until one is acknowledged.
     #[must_use]
     pub fn with_max_pending(mut self, events: u32) -> Self {
         self.max_pending = events.clamp(1, 2_000);
@@ -75,15 +75,15 @@ impl<T> Group<T> {
         &self.name
     }
 
-    /// Makes the group, and returns whether it is new. One round trip.
+    /// Creates the group, and returns whether it is new. One round trip.
     ///
-    /// A read makes it too. Call this at the start of a process that must see what is appended from then on.
+    /// A read creates it too. Call this at the start of a process that must get all events from then on.
     ///
     /// # Errors
-    /// Those of the store, and [`Refusal::Full`] if the log has [`MAX_GROUPS`]. To make it again is safe.
+    /// Those of the store, and [`Refusal::Full`] if the log has [`MAX_GROUPS`]. Repeating the call is safe.
     ///
     /// # Cancellation
-    /// It may or may not be made.
+    /// The group may or may not have been created.
     pub async fn create(&self) -> Result<bool> {
         let create = Create {
             group: self.name.clone(),
@@ -97,7 +97,7 @@ impl<T> Group<T> {
         };
         let created = self.run(&create).await?;
         if created == Created::Full {
-            let text = "the log has 32 groups, as many as it may: remove one";
+            let text = "the log has its maximum of 32 groups: remove one";
             return Err(Error::new(
                 "create",
                 ErrorKind::Refused(Refusal::Full),
@@ -108,7 +108,7 @@ impl<T> Group<T> {
         Ok(created == Created::New)
     }
 
-    /// Makes a consumer with a name of its own, as each process needs it each time that it starts.
+    /// Makes a consumer with a random name, as each process needs whenever it starts.
     pub fn consumer(&self) -> Consumer<T> {
         Consumer::new(
             self.clone(),
@@ -116,25 +116,25 @@ impl<T> Group<T> {
         )
     }
 
-    /// Makes a consumer with a name, 1 to 64 letters, digits, `-`, `_` and `.`.
+    /// Makes a consumer with a name of 1 to 64 letters, digits, `-`, `_` and `.`.
     ///
-    /// Two that run at once must not share a name: neither would know of a delivery of the other.
+    /// Two consumers that run at once must not share a name: neither would know of the other's deliveries.
     ///
     /// # Errors
-    /// [`ErrorKind::Invalid`] if the name has another form.
+    /// [`ErrorKind::Invalid`] if the name is invalid.
     pub fn consumer_named(&self, name: &str) -> Result<Consumer<T>> {
         Ok(Consumer::new(self.clone(), names::consumer(name)?))
     }
 
-    /// Hands back what is pending at a consumer and removes it. Returns how many events that were.
+    /// Hands a consumer's pending events back to the group, and removes the consumer. Returns their number.
     ///
     /// They are due at once, for the other consumers of the group. One round trip for each 256 events.
     ///
     /// # Errors
-    /// Those of the store. To call it again is safe.
+    /// Those of the store. Repeating the call is safe.
     ///
     /// # Cancellation
-    /// Some or all may be handed back.
+    /// Some or all events may have been handed back.
     pub async fn remove_consumer(&self, name: &str) -> Result<u64> {
         let hand_back = HandBack {
             group: self.name.clone(),
@@ -152,13 +152,13 @@ impl<T> Group<T> {
         }
     }
 
-    /// Removes the group with all that is pending in it, and returns whether it was there. One round trip.
+    /// Removes the group with all its pending events, and returns whether it existed. One round trip.
     ///
     /// # Errors
-    /// Those of the store. To remove it again is safe.
+    /// Those of the store. Repeating the call is safe.
     ///
     /// # Cancellation
-    /// It may or may not be removed.
+    /// The group may or may not have been removed.
     pub async fn remove(&self) -> Result<bool> {
         let (group, ttl) = (self.name.clone(), self.log.ttl);
         self.run(&RemoveGroup { group, ttl }).await

@@ -5,7 +5,7 @@ use larder_store::program::prelude::*;
 use super::record::{GroupState, LogRecord, Pending, RETURNED, log_lua, millis};
 use super::{EventId, Start};
 
-/// Makes a group, unless there is one of its name.
+/// Creates a group, unless there is one with its name.
 #[derive(Clone, Debug)]
 pub(super) struct Create {
     pub(super) group: Arc<str>,
@@ -14,7 +14,7 @@ pub(super) struct Create {
     pub(super) ttl: Ttl,
 }
 
-/// The outcome of making a group.
+/// The outcome of creating a group.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub(super) enum Created {
     Existed,
@@ -83,7 +83,7 @@ impl Program for Create {
     }
 }
 
-/// Removes a group with all that is pending in it.
+/// Removes a group with all its pending events.
 #[derive(Clone, Debug)]
 pub(super) struct RemoveGroup {
     pub(super) group: Arc<str>,
@@ -115,7 +115,8 @@ impl Program for RemoveGroup {
     }
 }
 
-/// Hands back what is pending at a consumer, a page at a time, and then removes the consumer.
+/// Hands a consumer's pending events back to the group, a page at a time, and then removes the
+/// consumer.
 #[derive(Clone, Debug)]
 pub(super) struct HandBack {
     pub(super) group: Arc<str>,
@@ -124,7 +125,7 @@ pub(super) struct HandBack {
     pub(super) ttl: Ttl,
 }
 
-/// How many events one step hands back.
+/// The number of events that one step hands back.
 const HANDED: usize = 256;
 
 impl Program for HandBack {

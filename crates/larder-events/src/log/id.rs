@@ -5,10 +5,10 @@ use larder_store::program::MAX_INT;
 use larder_store::program::{Arg, Args, FromWire, Wire};
 use larder_store::{Error, ErrorKind, Result};
 
-/// Names an event of a log: the millisecond of its append by the store's clock, and a number within it.
+/// The id of an event of a log: the millisecond of its append by the store's clock, and a number within it.
 ///
-/// Ids rise with each append, also when the clock steps back. It prints and parses as `ms-seq`, as the ids of
-/// Redis Streams do.
+/// Ids rise with each append, even when the clock steps back. It prints and parses as `ms-seq`, like the ids
+/// of Redis Streams.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq, PartialOrd, Ord, Hash)]
 pub struct EventId {
     ms: i64,
@@ -19,7 +19,7 @@ impl EventId {
     /// The id before all others. No event has it.
     pub const ZERO: Self = Self { ms: 0, seq: 0 };
 
-    /// Returns the place before all events of a millisecond since 1970, by the store's clock.
+    /// Returns the position before all events of a millisecond since 1970, by the store's clock.
     pub fn before_millis(ms: u64) -> Self {
         let ms = i64::try_from(ms).unwrap_or(MAX_INT).clamp(1, MAX_INT);
         Self {
@@ -33,7 +33,7 @@ impl EventId {
         self.ms.unsigned_abs()
     }
 
-    /// The id of the next event at a moment.
+    /// Returns the id of the next event at a moment.
     pub(super) fn next(self, now_ms: i64) -> Self {
         match now_ms > self.ms {
             true => Self { ms: now_ms, seq: 0 },
@@ -76,7 +76,7 @@ impl FromStr for EventId {
             })
         };
         parse(text).ok_or_else(|| {
-            let text = "the id of an event is two numbers with a hyphen between them, as an append gave it";
+            let text = "the id of an event is two numbers with a hyphen between them, as an append returned it";
             Error::new("parse", ErrorKind::Invalid, text)
         })
     }

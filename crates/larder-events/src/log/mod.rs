@@ -1,4 +1,4 @@
-//! Event logs: appended once, read by groups of consumers, each event until it is acknowledged.
+//! Event logs: events are appended once, and delivered to groups of consumers until they are acknowledged.
 
 mod append;
 mod appending;
@@ -37,42 +37,42 @@ pub use types::{Appended, DeadLetter, GroupInfo, LogInfo, MessageId, Page, Start
 use append::Bounds;
 use reads::{ReadState, RemoveDead};
 
-/// The longest event as JSON, in bytes: 64 KiB.
+/// The maximum length of an event as JSON, in bytes: 64 KiB.
 pub const MAX_EVENT: usize = 64 * 1024;
 
-/// The most events of a page or a batch: 100.
+/// The maximum number of events of a page or a batch: 100.
 pub const MAX_BATCH: u32 = 100;
 
-/// The most groups of a log: 32.
+/// The maximum number of groups of a log: 32.
 pub const MAX_GROUPS: u32 = 32;
 
 /// Keeps events in the order of their appends, for groups of consumers that each handle all of them.
 ///
 /// # Rules
-/// 1. An append that was acknowledged is delivered to each group until a consumer of the group acknowledges it,
-///    or it is a [dead letter](Self::dead_letters), or the group is told that it has lost it. Nothing vanishes
-///    in silence.
-/// 2. A consumer has an event for the [lease](Group::with_lease) of its group. After that another consumer is
-///    given it, with a count that is one higher.
+/// 1. An event whose append was acknowledged is delivered to each group until a consumer of the group acknowledges
+///    it, or it becomes a [dead letter](Self::dead_letters), or the loss is reported to the group. No event
+///    vanishes silently.
+/// 2. A consumer holds an event for the [lease](Group::with_lease) of its group. After that another consumer gets
+///    it, with a count that is one higher.
 /// 3. An acknowledgement counts only if its consumer and count are those of the last delivery. A stale one is
-///    [refused](Settled::Stale), so no event is acknowledged for somebody who has it now.
+///    [refused](Settled::Stale), so no consumer acknowledges an event that another one now holds.
 /// 4. A message that a producer appends [twice](Self::append_once) is one event.
 /// 5. Events past [`with_max_len`](Self::with_max_len) or [`with_max_age`](Self::with_max_age) are removed once
-///    all groups are done with them, and past [`with_hard_max_len`](Self::with_hard_max_len) in any case: a
-///    group of which nobody reads stops nothing, and is told how much it has lost.
-/// 6. A consumer that is removed hands back what it had.
+///    all groups are done with them, and past [`with_hard_max_len`](Self::with_hard_max_len) in any case: a group
+///    without readers blocks nothing, and its losses are reported to it.
+/// 6. A consumer that is removed hands its events back to the group.
 /// 7. Ids rise, whatever the clock does.
 ///
-/// On Redis the log is a Stream with groups of Redis, and its entries have the fields `event`, the event as
-/// JSON, and `n`, its number. Other clients may read it by `XRANGE` or in groups of their own; only larder
-/// should write to it. Redis has it in memory: about 30 bytes beside each event, and some 550 for one that is
-/// pending, so there is a [cap](Group::with_max_pending) on those.
+/// On Redis the log is a Stream with groups of Redis, and its entries have the fields `event`, the event as JSON,
+/// and `n`, its number. Other clients may read it by `XRANGE` or in groups of their own; only larder should write
+/// to it. It takes memory in Redis: about 30 bytes in addition to each event, and about 550 for a pending one, so
+/// their number has a [cap](Group::with_max_pending).
 ///
 /// # Deployment caveats
-/// An append is as safe as its store: with `appendonly yes` and `appendfsync always` Redis has it on disk when
-/// it answers. An event may be handled twice, by a consumer that was too slow and by the next one: make what
-/// follows from it idempotent by its [id](EventId). A log ends with its TTL, which each append and each read
-/// of a group begins anew. All that happens on a log takes one node of a cluster.
+/// An append is as safe as its store: with `appendonly yes` and `appendfsync always` Redis has it on disk when it
+/// answers. An event may be handled twice, by a consumer that was too slow and by the next one: make its effects
+/// idempotent by its [id](EventId). A log ends with its TTL, which each append and each read by a group restarts.
+/// A log is on one node of a cluster.
 ///
 /// ```
 /// # use std::sync::Arc;
@@ -110,8 +110,8 @@ impl<T> EventLog<T> {
     /// The name is in each key. It is 1 to 32 of `a-z`, `0-9`, `-`, `_` and `.`.
     ///
     /// # Errors
-    /// [`ErrorKind::Invalid`](larder_store::ErrorKind::Invalid) if the name has another form, or the store runs no
-    /// programs or lets nobody wait.
+    /// [`ErrorKind::Invalid`](larder_store::ErrorKind::Invalid) if the name is invalid, or the store runs no
+    /// programs or does not support waiting.
     pub fn new(store: Arc<dyn Store>, name: &str, ttl: Ttl) -> Result<Self> {
         crate::describe_metrics();
         Ok(Self {
@@ -131,12 +131,12 @@ impl<T> EventLog<T> {
         })
     }
 
-    /// Makes the handle of a group of the log `id`. Groups are made at their first read.
+    /// Makes the handle of a group of the log `id`. The group itself is created by its first read.
     ///
     /// The name is 1 to 32 of `a-z`, `0-9`, `-`, `_` and `.`.
     ///
     /// # Errors
-    /// [`ErrorKind::Invalid`](larder_store::ErrorKind::Invalid) if the name has another form.
+    /// [`ErrorKind::Invalid`](larder_store::ErrorKind::Invalid) if the name is invalid.
     pub fn group(&self, id: impl KeyId, name: &str) -> Result<Group<T>> {
         Ok(Group::new(
             self.clone(),
@@ -157,7 +157,7 @@ impl<T> EventLog<T> {
         self.programs.run(key, program).await
     }
 
-    /// Returns what the log holds, and how far each group is. One round trip.
+    /// Returns what the log holds, and the progress of each group. One round trip.
     ///
     /// # Errors
     /// Those of the store.
@@ -166,13 +166,13 @@ impl<T> EventLog<T> {
         self.run(&key, &ReadState).await.map(LogInfo::from)
     }
 
-    /// Removes a dead letter, and returns whether it was there. One round trip.
+    /// Removes a dead letter, and returns whether it existed. One round trip.
     ///
     /// # Errors
-    /// Those of the store. To remove it again is safe.
+    /// Those of the store. Repeating the call is safe.
     ///
     /// # Cancellation
-    /// It may or may not be removed.
+    /// The dead letter may or may not have been removed.
     pub async fn remove_dead_letter(&self, id: impl KeyId, letter: EventId) -> Result<bool> {
         let (key, ttl) = (self.key(id), self.ttl);
         self.run(&key, &RemoveDead { id: letter, ttl }).await

@@ -14,7 +14,7 @@ fn invalid<T>(operation: &'static str, text: impl Into<String>) -> Result<T> {
     Err(Error::new(operation, ErrorKind::Invalid, text.into()))
 }
 
-/// Checks the name of a log or a group; `user` says which in the error.
+/// Checks the name of a log or a group; the error calls it `user`.
 pub(super) fn name(user: &str, name: &str) -> Result<Arc<str>> {
     let is_ours = |byte: u8| matches!(byte, b'a'..=b'z' | b'0'..=b'9' | b'-' | b'_' | b'.');
     if (1..=MAX_NAME).contains(&name.len()) && name.bytes().all(is_ours) {
@@ -37,7 +37,7 @@ pub(super) fn consumer(name: &str) -> Result<Arc<str>> {
     )
 }
 
-/// The text under which a message is remembered.
+/// Returns the text under which a message is remembered.
 pub(super) fn message(message: MessageId<'_>) -> Result<Arc<str>> {
     let is_ours = |text: &str| (1..=MAX_MESSAGE_ID).contains(&text.len());
     if !is_ours(message.producer) || !is_ours(message.id) {

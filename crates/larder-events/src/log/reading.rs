@@ -7,7 +7,7 @@ use super::{DeadLetter, EventId, EventLog, Page, names};
 impl<T: DeserializeOwned> EventLog<T> {
     /// Returns the first `many` events after an id, at most [`MAX_BATCH`](super::MAX_BATCH). One round trip.
     ///
-    /// Begin with [`EventId::ZERO`] or [`EventId::before_millis`], and go on with [`Page::next`].
+    /// Begin with [`EventId::ZERO`] or [`EventId::before_millis`], and continue with [`Page::next`].
     ///
     /// # Errors
     /// Those of the store, and [`ErrorKind::Invalid`](larder_store::ErrorKind::Invalid) for too many.
@@ -18,7 +18,7 @@ impl<T: DeserializeOwned> EventLog<T> {
     /// Returns the first `many` events after one id and up to another. One round trip.
     ///
     /// # Errors
-    /// As [`read`](Self::read) gives them.
+    /// Those of [`read`](Self::read).
     pub async fn read_until(
         &self,
         id: impl KeyId,
@@ -45,11 +45,11 @@ impl<T: DeserializeOwned> EventLog<T> {
     /// Returns the first `many` dead letters after an id, of all groups, at most
     /// [`MAX_BATCH`](super::MAX_BATCH). One round trip.
     ///
-    /// An event dies when it was delivered [too often](super::Group::with_max_deliveries), or was
+    /// An event becomes one when it was delivered [too often](super::Group::with_max_deliveries), or was
     /// [rejected](super::Consumer::reject).
     ///
     /// # Errors
-    /// As [`read`](Self::read) gives them.
+    /// Those of [`read`](Self::read).
     pub async fn dead_letters(
         &self,
         id: impl KeyId,
@@ -63,7 +63,7 @@ impl<T: DeserializeOwned> EventLog<T> {
         Ok(found.into_iter().map(letter).collect())
     }
 
-    /// Decodes an event. None, with a metric, for one that is none of `T`.
+    /// Decodes an event. None, with a metric, for one that is not a `T`.
     pub(super) fn decode(&self, event: Option<&[u8]>) -> Option<T> {
         let event = event.and_then(crate::json::decode);
         if event.is_none() {

@@ -16,7 +16,7 @@ pub(super) struct ReadRange {
     pub(super) many: u32,
 }
 
-/// Events with their ids. None for what another client has written.
+/// Events with their ids. None for entries of other clients.
 pub(super) type Events = Vec<(EventId, Option<Bytes>)>;
 
 impl Program for ReadRange {
@@ -66,7 +66,8 @@ pub(super) struct ReadDead {
     pub(super) many: u32,
 }
 
-/// A dead letter: its id, the group, the id of the event, how often it was delivered, why, and the event.
+/// A dead letter: its id, the group, the id of the event, the number of deliveries, the reason, and the
+/// event.
 pub(super) type DeadEvent = (EventId, String, EventId, u32, String, Bytes);
 
 impl Program for ReadDead {
@@ -107,7 +108,7 @@ impl Program for ReadDead {
     }
 }
 
-/// Removes a dead letter, and returns whether it was there.
+/// Removes a dead letter, and returns whether it existed.
 #[derive(Clone, Debug)]
 pub(super) struct RemoveDead {
     pub(super) id: EventId,
@@ -158,7 +159,7 @@ pub(super) struct StateOfGroup {
     pub(super) pending: u64,
     pub(super) read: u64,
     pub(super) lost: u64,
-    /// How many events each consumer has that has any.
+    /// The number of events of each consumer that has any.
     pub(super) consumers: Vec<(String, u64)>,
 }
 

@@ -6,7 +6,7 @@ use larder_store::program::prelude::*;
 
 use super::EventId;
 
-/// The Lua that all programs on a log begin with, and one that works on groups.
+/// The Lua at the start of all programs on a log, and of those on groups.
 macro_rules! log_lua {
     ($file:literal) => {
         concat!(
@@ -20,13 +20,13 @@ pub(super) use log_lua;
 
 /// The record of a log, for [`inspect`](larder_store::program::Programs#method.inspect).
 ///
-/// On Redis it is a Stream with the groups of Redis, which any other client can read. Beside it stand a hash
-/// with what is ours of each group, the ids of messages with the moments when they are forgotten, and a Stream
-/// of dead letters.
+/// On Redis it is a Stream with the groups of Redis, which any other client can read. In addition there are a
+/// hash with larder's own state of each group, the ids of messages with the moments when they are forgotten,
+/// and a Stream of dead letters.
 #[derive(Debug, Default)]
 pub struct LogRecord {
     pub(super) last: EventId,
-    /// How many events there ever were. The number of the last one.
+    /// The number of events that there ever were, which is the number of the last one.
     pub(super) added: i64,
     pub(super) events: BTreeMap<EventId, Kept>,
     pub(super) groups: BTreeMap<Arc<str>, GroupState>,
@@ -36,7 +36,7 @@ pub struct LogRecord {
     pub(super) last_dead: EventId,
 }
 
-/// An event as it is kept.
+/// A stored event.
 #[derive(Clone, Debug)]
 pub(super) struct Kept {
     /// Its number, from 1.
@@ -44,14 +44,14 @@ pub(super) struct Kept {
     pub(super) event: Bytes,
 }
 
-/// A group: what it has read, and what is pending.
+/// A group: its position, and its pending events.
 #[derive(Debug, Default)]
 pub(super) struct GroupState {
     /// The last event that was delivered.
     pub(super) last: EventId,
     /// Its number.
     pub(super) read: i64,
-    /// How many events were removed before the group was done with them.
+    /// The number of events that were removed before the group was done with them.
     pub(super) lost: i64,
     pub(super) told: i64,
     /// The millisecond before which no lease of a pending event ends.
@@ -77,12 +77,12 @@ pub(super) struct Dead {
     pub(super) reason: Arc<str>,
 }
 
-/// The owner of what was handed back. No consumer can be called so.
+/// The owner of events that were handed back. No consumer can have this name.
 pub(super) const RETURNED: &str = "(returned)";
 
 record! {
     LogRecord, Kind::record("log").partitioned(), parts ["", "groups", "messages", "forgotten", "dead"];
-    /// Shows people and tools how many events there are, and what is pending in each group. It shows no event.
+    /// Shows people and tools the number of events, and of pending events in each group. It shows no event.
     pub InspectLog = "log-inspect", log_lua!("inspect.lua"), |held, shown| held.show(shown),
 }
 
@@ -112,7 +112,7 @@ impl LogRecord {
         })
     }
 
-    /// How many events were removed from the front.
+    /// Returns the number of events that were removed from the front.
     pub(super) fn removed(&self) -> i64 {
         self.added - self.events.len() as i64
     }
@@ -153,14 +153,14 @@ impl GroupState {
         self.due = Some(self.due.map_or(at, |due| due.min(at)));
     }
 
-    /// Whether the group is not done with an event.
+    /// Returns whether the group still needs an event.
     pub(super) fn needs(&self, id: EventId) -> bool {
         let first = self.pending.first_key_value();
         id > self.last || first.is_some_and(|(first, _)| id >= *first)
     }
 }
 
-/// The millisecond of a moment.
+/// Returns the millisecond of a moment.
 pub(super) fn millis(now: Timestamp) -> i64 {
     now.as_micros().div_euclid(1_000)
 }

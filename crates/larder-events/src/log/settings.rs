@@ -5,7 +5,8 @@ use super::EventLog;
 impl<T> EventLog<T> {
     /// Keeps at least the last `events`, from 1. The default is 10,000.
     ///
-    /// Older ones are removed once all groups are done with them. The hard bound is raised to this one.
+    /// Older ones are removed once all groups are done with them. The hard bound is raised to this value if it
+    /// is lower.
     #[must_use]
     pub fn with_max_len(mut self, events: u32) -> Self {
         self.bounds.max_len = events.max(1);
@@ -15,7 +16,7 @@ impl<T> EventLog<T> {
 
     /// Keeps at most the last `events`, even if a group is not done with them. The default is 100,000.
     ///
-    /// A group that is behind is told how many it has lost.
+    /// The number of lost events is reported to a group that is behind.
     #[must_use]
     pub fn with_hard_max_len(mut self, events: u32) -> Self {
         self.bounds.hard_max_len = events.max(self.bounds.max_len);
@@ -29,22 +30,22 @@ impl<T> EventLog<T> {
         self
     }
 
-    /// Remembers the id of a message for so long after its append, and no longer than the log lives. The default
-    /// is an hour.
+    /// Remembers the id of a message for this long after its append, and no longer than the log lives. The
+    /// default is an hour.
     #[must_use]
     pub fn with_remembered(mut self, time: Ttl) -> Self {
         self.remembered = time;
         self
     }
 
-    /// Remembers at most so many ids of messages. The default is 100,000.
+    /// Remembers at most this many ids of messages. The default is 100,000.
     #[must_use]
     pub fn with_max_remembered(mut self, messages: u32) -> Self {
         self.max_remembered = messages.max(1);
         self
     }
 
-    /// Keeps the last so many dead letters. The default is 1,000.
+    /// Keeps this many dead letters, the last ones. The default is 1,000.
     #[must_use]
     pub fn with_max_dead_letters(mut self, letters: u32) -> Self {
         self.max_dead = letters.max(1);

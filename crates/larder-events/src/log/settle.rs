@@ -5,7 +5,7 @@ use larder_store::program::prelude::*;
 use super::EventId;
 use super::record::{LogRecord, RETURNED, log_lua, millis};
 
-/// Ends or prolongs deliveries, each only if it is still the last one of its event.
+/// Settles or extends deliveries, each only if it is still the last one of its event.
 #[derive(Clone, Debug)]
 pub(super) struct Settle {
     pub(super) what: What,
@@ -16,12 +16,12 @@ pub(super) struct Settle {
     pub(super) deliveries: Vec<Held>,
 }
 
-/// What becomes of deliveries.
+/// What happens to deliveries.
 #[derive(Clone, Debug)]
 pub(super) enum What {
     /// The event is handled.
     Ack,
-    /// The lease begins anew.
+    /// The lease is renewed.
     Extend,
     /// The event is delivered again after a while, in milliseconds.
     Nack(i64),
@@ -29,7 +29,7 @@ pub(super) enum What {
     Reject(Arc<str>),
 }
 
-/// A delivery: its event, its consumer, and how often the event had been delivered. The three name it.
+/// A delivery, identified by its event, its consumer, and its count.
 #[derive(Clone, Debug)]
 pub(super) struct Held {
     pub(super) id: EventId,
@@ -39,14 +39,14 @@ pub(super) struct Held {
 
 /// The outcome of settling a delivery.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
-#[must_use = "a stale delivery is another consumer's by now"]
+#[must_use = "another consumer now holds the event of a stale delivery"]
 pub enum Settled {
     /// It was the last delivery of its event, and is settled.
     Done,
     /// The event was delivered again since, or handed back. Nothing was changed.
     Stale,
     /// The event is not pending: it was acknowledged before, by this consumer or a later one, or is lost. So
-    /// whoever sends an acknowledgement again after its reply was lost learns that it had arrived.
+    /// if you repeat an acknowledgement after its reply was lost, this means that the first one arrived.
     Gone,
 }
 

@@ -7,8 +7,8 @@ use larder_store::program::prelude::*;
 use super::EventId;
 use super::record::{LogRecord, Pending, log_lua, millis};
 
-/// Gives events to a consumer: first those whose lease has ended, then those that no consumer of the group has
-/// had. What was delivered too often goes to the dead letters.
+/// Delivers events to a consumer: first those whose lease has ended, then those that no consumer of the group
+/// has had. Events that were delivered too often become dead letters.
 #[derive(Clone, Debug)]
 pub(super) struct Take {
     pub(super) group: Arc<str>,
@@ -19,42 +19,42 @@ pub(super) struct Take {
     pub(super) max_deliveries: u32,
     pub(super) max_dead: u32,
     pub(super) ttl: Ttl,
-    /// How many events the group has lost, as far as the consumer was told.
+    /// The number of lost events that the consumer already knows of.
     pub(super) known: i64,
-    /// Whether the consumer has never read before.
+    /// Whether this is the consumer's first read.
     pub(super) is_first: bool,
 }
 
-/// What a group has lost.
+/// The losses of a group.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
 pub(super) struct Losses {
     /// How many events in all.
     pub(super) all: i64,
-    /// How many of them the group knows of.
+    /// How many of them were reported to the group.
     pub(super) told: i64,
-    /// How many of these it knows by this read.
+    /// How many of these this read confirms.
     pub(super) confirmed: u64,
 }
 
-/// What a consumer is given.
+/// The events that a consumer gets.
 #[derive(Clone, Debug, Default, PartialEq, Eq)]
 pub(super) struct Taken {
     /// Whether the group exists.
     pub(super) has_group: bool,
     pub(super) losses: Losses,
-    /// For how many milliseconds no lease of the group ends. None if nothing is pending.
+    /// The milliseconds within which no lease of the group ends. None if nothing is pending.
     pub(super) left: Option<i64>,
-    /// Whether nothing more is given until something is acknowledged.
+    /// Whether nothing more is delivered until an event is acknowledged.
     pub(super) is_full: bool,
     pub(super) events: Vec<Given>,
 }
 
-/// An event that is given to a consumer.
+/// An event that a consumer gets.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub(super) struct Given {
     pub(super) id: EventId,
     pub(super) count: u32,
-    /// None if another client has written something else.
+    /// None for an entry of another client.
     pub(super) event: Option<Bytes>,
 }
 
@@ -91,9 +91,9 @@ impl FromWire for Taken {
     }
 }
 
-/// How many pending events one step looks at.
+/// The number of pending events that one step looks at.
 const LOOKED_AT: usize = 2_000;
-/// How many events one step moves to the dead letters.
+/// The number of events that one step moves to the dead letters.
 const BURIED: usize = 64;
 
 impl Program for Take {

@@ -3,7 +3,7 @@ use std::fmt;
 use super::EventId;
 use super::reads::{DeadEvent, Events, State};
 
-/// Names a message of a producer. Both texts are 1 to 256 bytes.
+/// Identifies a message of a producer. Both texts are 1 to 256 bytes.
 #[derive(Clone, Copy, Debug)]
 pub struct MessageId<'a> {
     /// The name of the producer, such as a service or a table.
@@ -33,10 +33,10 @@ impl Appended {
 /// Where a group begins.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
 pub enum Start {
-    /// With the oldest event that is kept.
+    /// With the oldest stored event.
     #[default]
     First,
-    /// With what is appended after the group was made.
+    /// With events that are appended after the group was created.
     Now,
     /// With the event after an id. One past the last event is [`Now`](Self::Now).
     After(EventId),
@@ -51,12 +51,12 @@ pub struct Stored<T> {
     pub event: Option<T>,
 }
 
-/// Some events of a log, and where the next page begins.
+/// Some events of a log, and the start of the next page.
 #[derive(Clone, PartialEq, Eq)]
 pub struct Page<T> {
     /// The events, oldest first.
     pub events: Vec<Stored<T>>,
-    /// The id to go on from. None if the page is not full, so that there are no more for now.
+    /// The id from which to continue. None if the page is not full, so there are no more events at present.
     pub next: Option<EventId>,
 }
 
@@ -92,7 +92,7 @@ pub struct DeadLetter<T> {
     pub event_id: EventId,
     /// How often it was delivered.
     pub deliveries: u32,
-    /// Why it is dead.
+    /// Why it became a dead letter.
     pub reason: String,
     /// The event. None if it is not a `T`.
     pub event: Option<T>,
@@ -143,29 +143,29 @@ impl<T> fmt::Debug for DeadLetter<T> {
     }
 }
 
-/// What a log holds.
+/// The content of a log.
 #[derive(Clone, Debug, Default, PartialEq, Eq)]
 pub struct LogInfo {
-    /// How many events are kept.
+    /// How many events are stored.
     pub len: u64,
     /// How many were ever appended.
     pub appended: u64,
-    /// The id of the oldest event that is kept.
+    /// The id of the oldest stored event.
     pub first: Option<EventId>,
     /// The id of the last event, even if it is removed.
     pub last: Option<EventId>,
-    /// How many dead letters are kept.
+    /// How many dead letters are stored.
     pub dead_letters: u64,
     /// The groups, by their names.
     pub groups: Vec<GroupInfo>,
 }
 
-/// How far a group is.
+/// The progress of a group.
 #[derive(Clone, Debug, Default, PartialEq, Eq)]
 pub struct GroupInfo {
     /// Its name.
     pub name: String,
-    /// How many events are kept that no consumer of it has had.
+    /// How many stored events no consumer of the group has had.
     pub lag: u64,
     /// How many are delivered and not acknowledged.
     pub pending: u64,

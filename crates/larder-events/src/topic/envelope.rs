@@ -16,7 +16,7 @@ pub(super) fn write(position: Option<Position>, json: &[u8]) -> Bytes {
     payload.freeze()
 }
 
-/// Reads a message. None for bytes that no topic has written.
+/// Reads a message. None for bytes that no topic wrote.
 pub(super) fn read(payload: &Bytes) -> Option<(Option<Position>, Bytes)> {
     let mut begin = payload.iter().take(MAX_TEXT + 1);
     let space = begin.position(|byte| *byte == b' ')?;

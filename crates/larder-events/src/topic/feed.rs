@@ -10,25 +10,25 @@ use super::history::PAGE;
 use super::shared::{Place, Shared, Shown};
 use super::{Message, Position, envelope};
 
-/// How soon a look at the history that failed is repeated, and one that may find a loss is made.
+/// The delay before a failed look at the history is repeated, and before one that may find a loss.
 const FIRST_RETRY: Duration = Duration::from_millis(100);
 
-/// The task that passes the events of the bus on.
+/// The task that passes on the events of the bus.
 pub(super) struct Feed<T> {
     shared: Arc<Shared<T>>,
     subscription: Subscription,
     /// None without a history.
     place: Option<Place>,
-    /// The last offset that a look has found. Its message, and those before it, may arrive on the bus yet.
+    /// The last offset that a look has found. Its message, and those before it, may still arrive on the bus.
     found: i64,
-    /// Something is missing that no look has found yet.
+    /// A loss that no look has reported yet.
     owes_gap: bool,
     look_at: Instant,
     retry: Duration,
 }
 
 impl<T> Drop for Feed<T> {
-    /// Subscribers learn that nothing follows, also if the runtime of the task has ended.
+    /// Subscribers learn that nothing follows, even if the runtime of the task has ended.
     fn drop(&mut self) {
         self.shared.state().sender = None;
     }
@@ -37,16 +37,16 @@ impl<T> Drop for Feed<T> {
 /// The result of a look at the history.
 #[derive(PartialEq)]
 enum Look {
-    /// What was missing was sent.
+    /// The missing messages were sent.
     Done,
-    /// There is no history: it has ended.
+    /// There is no history: it has expired.
     None,
     /// The store did not answer. The look is repeated.
     Failed,
 }
 
 impl<T: DeserializeOwned> Feed<T> {
-    /// Makes the task, whose history has been read up to the offset `found`.
+    /// Makes the task; the history has been read up to the offset `found`.
     pub(super) fn new(
         shared: Arc<Shared<T>>,
         subscription: Subscription,
@@ -129,7 +129,7 @@ impl<T: DeserializeOwned> Feed<T> {
         deliver(&self.shared, message.channel, (position, position), &json);
     }
 
-    /// Sends what the history has after the last position. If it has ended, what is missing is a gap.
+    /// Sends the messages of the history after the last position. If the history has expired, sends a gap.
     async fn look(&mut self) -> Look {
         let looked = match &self.place {
             Some(place) => catch_up(&self.shared, place, &mut self.found).await,
@@ -146,7 +146,7 @@ impl<T: DeserializeOwned> Feed<T> {
             }
             Err(error) => {
                 let topic = self.shared.topic.name();
-                tracing::warn!(topic, %error, "the history of a topic cannot be read for now");
+                tracing::warn!(topic, %error, "the history of a topic cannot be read; trying again");
                 self.look_at = Instant::now() + self.retry;
                 self.retry = (self.retry * 2).min(self.shared.look_every);
                 Look::Failed
@@ -197,7 +197,7 @@ async fn catch_up<T: DeserializeOwned>(
     }
 }
 
-/// Sends a message of a position, after which subscribers go on from another.
+/// Sends the message at a position; subscribers then continue from another position.
 fn deliver<T: DeserializeOwned>(
     shared: &Shared<T>,
     channel: Channel,
@@ -217,7 +217,7 @@ fn deliver<T: DeserializeOwned>(
     }
 }
 
-/// Decodes an event. None, with a metric, for one that is none of `T`.
+/// Decodes an event. None, with a metric, for one that is not a `T`.
 pub(super) fn decode<T: DeserializeOwned>(topic: bus::Topic, json: &[u8]) -> Option<Arc<T>> {
     let value = crate::json::decode(json).map(Arc::new);
     if value.is_none() {

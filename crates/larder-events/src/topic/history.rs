@@ -9,7 +9,7 @@ use larder_store::{Error, ErrorKind, KeyId, bus};
 
 use super::Position;
 
-/// Where the last messages of each id are kept, and for how long.
+/// The store of the last messages of each id, and how long they are kept.
 #[derive(Clone)]
 pub(super) struct History {
     programs: Arc<dyn Programs>,
@@ -22,10 +22,10 @@ pub(super) struct History {
 /// The longest that a subscriber waits for a read. Most stores enforce less themselves.
 const STORE_TIMEOUT: Duration = Duration::from_secs(10);
 
-/// The most messages that a history keeps.
+/// The maximum number of messages that a history keeps.
 const MAX_MESSAGES: u32 = 10_000;
 
-/// How many messages one read returns: at most 4 MB.
+/// The number of messages that one read returns: at most 4 MB.
 pub(super) const PAGE: u32 = 64;
 
 impl History {
@@ -83,18 +83,18 @@ impl History {
     }
 }
 
-/// A random epoch, so that no history is taken for one that ended before.
+/// Makes a random epoch, so that no history is mistaken for an earlier one.
 fn new_epoch() -> i64 {
     // Within 2^53, as all integers of programs, and never 0.
     ((rand::random::<u64>() >> 11) as i64).max(1)
 }
 
 pub(super) fn missing(operation: &'static str) -> Error {
-    let text = "the topic keeps no history: build it by Topic::with_history";
+    let text = "the topic keeps no history: build it with Topic::with_history";
     Error::new(operation, ErrorKind::Invalid, text)
 }
 
-/// The Lua that all programs on a history begin with. It reads the epoch and the last offset.
+/// The Lua at the start of all programs on a history. It reads the epoch and the last offset.
 macro_rules! history_lua {
     ($lua:literal) => {
         concat!(
@@ -110,7 +110,7 @@ macro_rules! history_lua {
 
 /// The record of a history, for [`inspect`](larder_store::program::Programs#method.inspect).
 ///
-/// On Redis a string has the epoch and the last offset, and a list the last messages.
+/// On Redis a string holds the epoch and the last offset, and a list the last messages.
 #[derive(Debug)]
 pub struct HistoryRecord {
     epoch: i64,
@@ -120,7 +120,8 @@ pub struct HistoryRecord {
 
 record! {
     HistoryRecord, Kind::record("topic").partitioned(), parts ["", "messages"];
-    /// Shows people and tools the position of a history, and how many messages it has. It shows none.
+    /// Shows people and tools the position of a history, and its number of messages. It shows no
+    /// message.
     pub InspectHistory = "topic-inspect",
     history_lua!(
         "if not epoch then return {} end
@@ -249,9 +250,9 @@ pub(super) struct Excerpt {
     pub(super) epoch: i64,
     /// The last offset.
     pub(super) last: i64,
-    /// The offset of the first message that is kept, or would be.
+    /// The offset of the first stored message, or of the next one.
     pub(super) first: i64,
-    /// The offset of the first message here.
+    /// The offset of the first message of this excerpt.
     pub(super) from: i64,
     pub(super) messages: Vec<Bytes>,
 }

@@ -34,7 +34,7 @@ impl<T> Hub<T> {
         self.shared.state().sender.is_none()
     }
 
-    /// What is sent from now on, and the position of what was sent before.
+    /// Returns a receiver of later events, and the position of the last one before.
     pub(super) fn listen(&self) -> (Option<broadcast::Receiver<Item<T>>>, Option<Position>) {
         let state = self.shared.state();
         let receiver = state.sender.as_ref().map(broadcast::Sender::subscribe);
@@ -43,7 +43,7 @@ impl<T> Hub<T> {
 }
 
 impl<T: DeserializeOwned + Send + Sync + 'static> Hub<T> {
-    /// Subscribes to the bus, unless that is done.
+    /// Subscribes to the bus, if not yet subscribed.
     pub(super) async fn start(
         &self,
         bus: &dyn Bus,

@@ -5,11 +5,12 @@ use larder_store::bus::Channel;
 
 use super::Position;
 
-/// What a subscriber receives.
+/// An item that a subscriber receives.
 pub enum Received<T> {
     /// A message.
     Message(Message<T>),
-    /// The subscriber was too slow, and missed so many events. It goes on with the oldest that is kept.
+    /// The subscriber was too slow, and missed this many events. It continues with the oldest one that is
+    /// kept.
     Lagged(u64),
     /// Messages are missing here: read the state that they would have announced.
     Gap(Gap),
@@ -17,36 +18,36 @@ pub enum Received<T> {
 
 /// A message that was published. Clones share its value.
 pub struct Message<T> {
-    /// What was published. All subscribers in this process share it.
+    /// The published value. All subscribers in this process share it.
     pub value: Arc<T>,
-    /// Its place in the history. None if the publisher keeps no history.
+    /// Its position in the history. None if the publisher keeps no history.
     pub position: Option<Position>,
     /// The channel on which it came, which holds the id.
     pub channel: Channel,
 }
 
-/// A place where messages are missing.
+/// Marks a place where messages are missing.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub struct Gap {
-    /// How many are missing. None if nobody can know.
+    /// How many are missing. None if that cannot be known.
     pub lost: Option<u64>,
-    /// From where the subscriber goes on. None if the topic keeps no history.
+    /// The position from which the subscriber continues. None if the topic keeps no history.
     pub position: Option<Position>,
 }
 
-/// Whether a subscriber that came back has missed anything.
+/// Whether a subscriber that resumed has missed anything.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
-#[must_use = "if it could not resume, the state has to be read again"]
+#[must_use = "if it could not resume, read the state again"]
 pub enum Recovered {
-    /// Nothing is missing: so many messages are received first, and then those that are new.
+    /// Nothing is missing: this many messages are received first, and then new ones.
     ///
-    /// They are read as they are received. What the history has lost by then is told as
+    /// They are read as they are received. If the history loses some of them by then, they are reported as
     /// [`Lagged`](Received::Lagged).
     Yes(u64),
-    /// Messages are missing, so many if that is known. Read the state again: the subscriber receives what is
-    /// published from its [position](super::Subscriber::position) on.
+    /// Messages are missing, with their number if it is known. Read the state again: the subscriber receives
+    /// messages published from its [position](super::Subscriber::position) on.
     No {
-        /// How many. None if the history ended meanwhile, or never held the position.
+        /// How many. None if the history expired meanwhile, or never contained the position.
         lost: Option<u64>,
     },
 }

@@ -1,4 +1,4 @@
-//! Topics: typed messages to those who listen, and a short history for those who come back.
+//! Topics: typed messages to current subscribers, and a short history for subscribers that resume.
 
 mod envelope;
 mod feed;
@@ -32,47 +32,46 @@ use history::History;
 use hub::Hub;
 use shared::Place;
 
-/// The longest message as JSON, in bytes: 63 KiB.
+/// The maximum length of a message as JSON, in bytes: 63 KiB.
 pub const MAX_MESSAGE: usize = bus::MAX_MESSAGE - 1024;
 
 /// How many events may wait for one subscriber, by default.
 pub const DEFAULT_BUFFER: NonZeroUsize = NonZeroUsize::new(64).unwrap();
 
-/// The most events that may wait for one subscriber: 65,536.
+/// The maximum number of events that may wait for one subscriber: 65,536.
 pub const MAX_BUFFER: NonZeroUsize = NonZeroUsize::new(65_536).unwrap();
 
-/// How often a subscriber of a topic with history looks for messages that nobody announced, by default.
+/// The default interval at which a subscriber of a topic with history looks for unannounced messages.
 pub const DEFAULT_LOOK_EVERY: Duration = Duration::from_secs(15);
 
-/// The shortest and the longest of such pauses.
+/// The minimum and maximum of that interval.
 const LOOK_EVERY: (Duration, Duration) = (Duration::from_millis(10), Duration::from_secs(86_400));
 
-/// Sends typed messages to the current subscribers of an id, and lets those resume who come back.
+/// Sends typed messages to the current subscribers of an id, and lets subscribers resume after an interruption.
 ///
 /// # Rules
 /// 1. A subscriber receives the messages of an id in the order of their positions, each once.
 /// 2. Where messages are missing it receives a [`Gap`], and where it was too slow
-///    [`Lagged`](Received::Lagged) with their number. Nothing is missing in silence.
-/// 3. With a [history](Self::with_history) both are filled from the history; only what the history no longer
-///    holds is told. A message that was published, but not announced because its publisher died in
-///    between, arrives with the next one, or within [`with_look_every`](Self::with_look_every).
-/// 4. [`resume`](Self::resume) continues after a [`Position`] without loss, or says that it cannot.
+///    [`Lagged`](Received::Lagged) with their number. No loss goes unreported.
+/// 3. With a [history](Self::with_history) both are filled from the history; only messages that it no longer has
+///    are reported. A message that was published, but not announced because its publisher died in between,
+///    arrives with the next one, or within [`with_look_every`](Self::with_look_every).
+/// 4. [`resume`](Self::resume) continues after a [`Position`] without loss, or reports that it cannot.
 /// 5. All subscribers of an id in this process share one subscription of the bus, and one decoded value.
-/// 6. A message that is none of `T` is a gap and a metric, never a panic.
+/// 6. A message that is not a `T` is a gap and counted by a metric, never a panic.
 /// 7. A history that has lost its end, as a failover may do, is a gap.
 ///
-/// Messages are JSON. Without a history publishing takes one round trip, with one two. Subscribing takes one,
-/// two with a history; resuming takes one more for each 64 messages, which are read as they are received.
+/// Messages are JSON. Publishing takes one round trip, or two with a history. Subscribing takes one, or two with
+/// a history; resuming takes one more for each 64 messages, which are read as they are received.
 ///
 /// # Deployment caveats
 /// A history is as safe as its store: a failover may lose its last messages together with their positions, which
 /// are then given to others. A subscriber notices that unless it was away meanwhile and the history has grown
-/// past its position since.
-/// Pub/sub of Redis reaches who listens now; who must not miss an event, however long it was away, takes an
-/// [event log](crate::log).
+/// past its position since. Pub/sub of Redis reaches current subscribers only. For a reader that must not miss
+/// an event, however long it was away, use an [event log](crate::log).
 pub struct Topic<T> {
     bus: Arc<dyn Bus>,
-    /// Where histories are kept, if the store can keep any.
+    /// The store of histories, if it can keep any.
     programs: Option<Arc<dyn Programs>>,
     topic: bus::Topic,
     history: Option<History>,
@@ -104,8 +103,8 @@ impl<T> Topic<T> {
 
     /// Keeps the last `messages` of each id, 1 to 10,000, for `ttl` after the last one.
     ///
-    /// Publishers and subscribers must agree on it. It takes memory in the store: the messages, and about 100
-    /// bytes for each id.
+    /// Publishers and subscribers must use the same setting. It takes memory in the store: the messages, and
+    /// about 100 bytes for each id.
     ///
     /// # Errors
     /// [`ErrorKind::Invalid`](larder_store::ErrorKind::Invalid) if the store runs no programs.
@@ -129,7 +128,7 @@ impl<T> Topic<T> {
         self.alone()
     }
 
-    /// Sets how often subscribers look for messages that nobody announced, from 10 ms to a day. The default is
+    /// Sets how often subscribers look for unannounced messages, from 10 ms to a day. The default is
     /// [`DEFAULT_LOOK_EVERY`]. It takes one round trip for each id that has subscribers in this process.
     #[must_use]
     pub fn with_look_every(mut self, every: Duration) -> Self {
@@ -137,7 +136,7 @@ impl<T> Topic<T> {
         self.alone()
     }
 
-    /// One with other settings shares no subscription with those before it.
+    /// Stops sharing subscriptions with topics that have other settings.
     fn alone(mut self) -> Self {
         self.hubs = Hubs::default();
         self
@@ -145,18 +144,18 @@ impl<T> Topic<T> {
 }
 
 impl<T: Serialize + DeserializeOwned + Send + Sync + 'static> Topic<T> {
-    /// Publishes a message to the subscribers of `id`. None is returned if the topic has no history.
+    /// Publishes a message to the subscribers of `id`. Returns None if the topic has no history.
     ///
-    /// With a history the message counts as published once it is in the history: if it cannot be announced
-    /// then, subscribers find it there.
+    /// With a history the message counts as published once it is in the history: if it cannot be announced then,
+    /// subscribers find it there.
     ///
     /// # Errors
     /// Those of the store; [`ErrorKind::TooLarge`](larder_store::ErrorKind::TooLarge) past [`MAX_MESSAGE`];
-    /// [`ErrorKind::Invalid`](larder_store::ErrorKind::Invalid) if it has no form in JSON. After
-    /// [`ErrorKind::MayHaveRun`](larder_store::ErrorKind::MayHaveRun) it may be published, once.
+    /// [`ErrorKind::Invalid`](larder_store::ErrorKind::Invalid) if it cannot be written as JSON. After
+    /// [`ErrorKind::MayHaveRun`](larder_store::ErrorKind::MayHaveRun) it may have been published, once.
     ///
     /// # Cancellation
-    /// It may or may not be published.
+    /// The message may or may not have been published.
     pub async fn publish(&self, id: impl KeyId, message: &T) -> Result<Option<Position>> {
         let json = crate::json::encode("publish", message, MAX_MESSAGE)?;
         let channel = Channel::new(self.topic, &id);
@@ -177,7 +176,7 @@ impl<T: Serialize + DeserializeOwned + Send + Sync + 'static> Topic<T> {
 
     /// Returns the position after the last message of `id`. One round trip.
     ///
-    /// Read it before the state that you show: who resumes from it then misses nothing that came after.
+    /// Read it before the state that you show: a subscriber that resumes from it misses nothing that came after.
     ///
     /// # Errors
     /// Those of the store, and [`ErrorKind::Invalid`](larder_store::ErrorKind::Invalid) without a history.
@@ -192,7 +191,7 @@ impl<T: Serialize + DeserializeOwned + Send + Sync + 'static> Topic<T> {
     /// Those of [`Bus::subscribe`].
     ///
     /// # Panics
-    /// Outside of a tokio runtime with its time enabled.
+    /// Outside a tokio runtime with time enabled.
     ///
     /// # Cancellation
     /// A dropped call leaves no subscription.
@@ -208,14 +207,14 @@ impl<T: Serialize + DeserializeOwned + Send + Sync + 'static> Topic<T> {
         Ok(Subscriber::new(hub, place))
     }
 
-    /// Subscribes to the messages of `id` after `from`, and says whether any of them is missing.
+    /// Subscribes to the messages of `id` after `from`, and reports whether any of them is missing.
     ///
     /// # Errors
-    /// As [`subscribe`](Self::subscribe) gives them, and
+    /// Those of [`subscribe`](Self::subscribe), and
     /// [`ErrorKind::Invalid`](larder_store::ErrorKind::Invalid) without a history.
     ///
     /// # Panics
-    /// Outside of a tokio runtime with its time enabled.
+    /// Outside a tokio runtime with time enabled.
     ///
     /// # Cancellation
     /// A dropped call leaves no subscription.
@@ -238,7 +237,7 @@ impl<T: Serialize + DeserializeOwned + Send + Sync + 'static> Topic<T> {
     /// [`ErrorKind::Invalid`](larder_store::ErrorKind::Invalid).
     ///
     /// # Panics
-    /// Outside of a tokio runtime with its time enabled.
+    /// Outside a tokio runtime with time enabled.
     ///
     /// # Cancellation
     /// A dropped call leaves no subscription.
@@ -255,7 +254,7 @@ impl<T: Serialize + DeserializeOwned + Send + Sync + 'static> Topic<T> {
             .ok_or_else(|| history::missing(operation))
     }
 
-    /// The subscription that all subscribers of a channel share, or one that is to begin.
+    /// Returns the subscription that all subscribers of a channel share, or a new one.
     fn hub(&self, channel: Option<Channel>) -> Arc<Hub<T>> {
         let mut hubs = self.hubs.lock().unwrap_or_else(PoisonError::into_inner);
         if let Some(hub) = hubs.get(&channel).and_then(Weak::upgrade)

@@ -7,9 +7,9 @@ use larder_store::{Error, ErrorKind};
 /// A place in the history of one id of a topic: an epoch and an offset.
 ///
 /// Offsets begin at 1 and rise by 1 with each message. A history that ended and began anew has another
-/// epoch, so that no position of the old one is taken for one of the new. It prints and parses as
-/// `epoch-offset`, at most 33 digits and a hyphen, as `Last-Event-ID` needs it; whatever a browser sends, it
-/// is checked.
+/// epoch, so that its positions are never confused with the old ones. It prints and parses as
+/// `epoch-offset`, at most 33 digits and a hyphen, as `Last-Event-ID` needs it; text from a browser is
+/// checked.
 ///
 /// ```
 /// # use larder_events::topic::Position;
@@ -24,17 +24,17 @@ pub struct Position {
     pub(super) offset: i64,
 }
 
-/// The longest text of a position, in bytes.
+/// The maximum length of a position's text, in bytes.
 pub(super) const MAX_TEXT: usize = 33;
 
 impl Position {
-    /// The position in no history, before each.
+    /// A position in no history, before all others.
     pub(super) const NOWHERE: Self = Self {
         epoch: 0,
         offset: 0,
     };
 
-    /// Returns the offset: how many messages the history had up to here.
+    /// Returns the offset: the number of messages of the history up to here.
     pub fn offset(self) -> u64 {
         self.offset.unsigned_abs()
     }
@@ -55,7 +55,7 @@ impl FromStr for Position {
     /// [`ErrorKind::Invalid`]. Treat it as a position that is too old: begin anew.
     fn from_str(text: &str) -> Result<Self, Error> {
         parse(text).ok_or_else(|| {
-            let text = "a position is two numbers with a hyphen between them, as a message gave it";
+            let text = "a position is two numbers with a hyphen between them, as in a message";
             Error::new("resume", ErrorKind::Invalid, text)
         })
     }

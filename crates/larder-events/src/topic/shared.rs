@@ -9,7 +9,7 @@ use tokio::sync::broadcast;
 use super::history::History;
 use super::{Gap, Message, Position};
 
-/// What the task of the hub and its subscribers share.
+/// The state that the task of the hub and its subscribers share.
 pub(super) struct Shared<T> {
     pub(super) topic: bus::Topic,
     pub(super) look_every: Duration,
@@ -23,7 +23,7 @@ pub(super) struct State<T> {
     pub(super) sender: Option<broadcast::Sender<Item<T>>>,
 }
 
-/// Where the history of a channel is.
+/// The place of a channel's history.
 #[derive(Clone)]
 pub(super) struct Place {
     pub(super) history: History,
@@ -69,7 +69,7 @@ impl<T> Shared<T> {
         self.state.lock().unwrap_or_else(PoisonError::into_inner)
     }
 
-    /// Sends an event, after which subscribers go on from `position`.
+    /// Sends an event; subscribers then continue from `position`.
     pub(super) fn send(&self, shown: Shown<T>, position: Option<Position>) {
         let mut state = self.state();
         state.position = position.or(state.position);
@@ -83,7 +83,7 @@ impl<T> Shared<T> {
         self.send_gap(Shown::Gap(Gap { lost, position }), position);
     }
 
-    /// Goes on from a position in another history, or one that may be before the last.
+    /// Continues from a position in another history, or one that may be before the last.
     pub(super) fn reset(&self, position: Position) {
         let position = Some(position);
         let gap = Gap {

@@ -21,27 +21,27 @@ pub struct Subscriber<T> {
     hub: Arc<Hub<T>>,
     /// None if the store has closed.
     receiver: Option<Receiver<Item<T>>>,
-    /// The next messages of the history, which are received first: a page at most.
+    /// The next messages of the history, which are received first: at most a page.
     replay: Replay,
-    /// More has to be read from the history before the receiver goes on.
+    /// Whether more of the history must be read before the receiver continues.
     is_behind: bool,
-    /// How many events the receiver does not have, which the history may still have.
+    /// The number of events that the receiver missed, but the history may still have.
     missed: u64,
     /// None without a history.
     place: Option<Place>,
-    /// The last position that was received, or is before all that is.
+    /// The last received position, or the one before the first event.
     position: Option<Position>,
 }
 
 /// Messages of the history, with their positions.
 type Replay = VecDeque<(Position, Bytes)>;
 
-/// What the history has after a position.
+/// The messages of the history after a position.
 struct ReplayPage {
     replay: Replay,
-    /// How many messages before them it has no longer.
+    /// The number of messages before them that the history no longer has.
     lost: u64,
-    /// How many messages there are after the position, with those that are lost.
+    /// The number of messages after the position, including lost ones.
     many: u64,
     /// Whether there may be more after these.
     is_full: bool,
@@ -63,8 +63,8 @@ impl<T> Subscriber<T> {
 
     /// Returns the position of the last event that was received, or where the subscriber began.
     ///
-    /// Read it before the state that you show: it is what [`resume`](super::Topic::resume) takes. None if the
-    /// topic keeps no history.
+    /// Read it before the state that you show, and pass it to [`resume`](super::Topic::resume) later. None if
+    /// the topic keeps no history.
     pub fn position(&self) -> Option<Position> {
         self.position
     }
@@ -79,7 +79,7 @@ impl<T> Subscriber<T> {
 }
 
 impl<T: DeserializeOwned + Send + Sync + 'static> Subscriber<T> {
-    /// Waits for the next event. None once the store has closed and all events were received.
+    /// Waits for the next event. Returns None once the store has closed and all events were received.
     ///
     /// # Cancellation
     /// A dropped call loses nothing.
@@ -133,7 +133,7 @@ impl<T: DeserializeOwned + Send + Sync + 'static> Subscriber<T> {
         })
     }
 
-    /// Goes back to `from`, if the history has all that was published after it.
+    /// Goes back to `from`, if the history has all messages after it.
     pub(super) async fn recover(&mut self, from: Position) -> Result<Recovered> {
         Ok(match self.page_after(from).await? {
             Some(page) if page.lost == 0 => {
@@ -150,7 +150,7 @@ impl<T: DeserializeOwned + Send + Sync + 'static> Subscriber<T> {
         })
     }
 
-    /// Reads the next page of the history, and returns how many messages it has no longer.
+    /// Reads the next page of the history, and returns how many of its messages are lost.
     async fn read_on(&mut self) -> u64 {
         let found = match self.position {
             Some(from) => self.page_after(from).await,
@@ -180,7 +180,7 @@ impl<T: DeserializeOwned + Send + Sync + 'static> Subscriber<T> {
         self.replay = page.replay;
     }
 
-    /// Reads what the history has after a position. None if it is another history. One round trip.
+    /// Reads the messages of the history after a position. None if it is another history. One round trip.
     async fn page_after(&self, from: Position) -> Result<Option<ReplayPage>> {
         let Some(place) = &self.place else {
             return Ok(None);
@@ -215,7 +215,7 @@ impl<T: DeserializeOwned + Send + Sync + 'static> Subscriber<T> {
         }
     }
 
-    /// Goes on from a position. Messages of other channels have positions of their own.
+    /// Continues from a position. Messages of other channels have positions of their own.
     fn go_to(&mut self, position: Option<Position>) {
         if self.position.is_some() {
             self.position = position.or(self.position);

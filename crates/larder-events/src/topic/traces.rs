@@ -8,10 +8,10 @@ use larder_worlds::traces::{catches, holds};
 use super::Position;
 use super::history::{Append, HistoryRecord, Open, ReadAfter};
 
-/// How many seeds the traces have, and how many steps each.
+/// The number of seeds of the traces, and of steps for each.
 const LONG: (u64, usize) = (8, 400);
 
-/// Epochs of which a trace meets the same one again after a history has ended.
+/// Draws an epoch, so that a trace meets the same one again after a history has ended.
 fn epoch(rng: &mut Rng) -> i64 {
     [1, 2, MAX_INT][rng.usize(..3)]
 }

@@ -37,7 +37,7 @@ impl<B> ResponseBody<B> {
         }
     }
 
-    /// Keeps `held` until the body has ended, with an error too, or is dropped.
+    /// Keeps `held` until the body has ended, even with an error, or is dropped.
     #[must_use]
     pub fn holding(mut self, held: impl Any + Send + Sync) -> Self {
         self.held = Some(Box::new(held));
@@ -53,7 +53,7 @@ impl<B> ResponseBody<B> {
     }
 }
 
-/// Makes an empty body, which layers such as tower-http's `csrf` answer with.
+/// Makes an empty body, with which layers such as tower-http's `csrf` answer.
 impl<B> Default for ResponseBody<B> {
     fn default() -> Self {
         Self::text(Bytes::new())

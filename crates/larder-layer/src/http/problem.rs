@@ -16,7 +16,7 @@ pub struct Problem {
 }
 
 impl Problem {
-    /// Makes a problem of a status and `detail`, a sentence for people.
+    /// Makes a problem from a status and `detail`, a sentence for people.
     pub fn new(status: StatusCode, detail: &'static str) -> Self {
         let document = ProblemDetails::from_status_code(status).with_detail(detail);
         // Text and numbers under names that are text can always be written.

@@ -5,16 +5,17 @@ use super::held::{Weigh, Weigher};
 /// The assumed weight of an entry when a capacity in weight is divided into shards.
 const TYPICAL_WEIGHT: u64 = 1024;
 
-/// The fewest entries that a shard is expected to hold.
+/// The minimum number of entries that a shard is expected to hold.
 const ENTRIES_PER_SHARD: usize = 32;
 
-/// The most shards of a capacity in weight: each must have room for a heavy entry on any machine.
+/// The maximum number of shards of a capacity in weight: each must have room for a heavy entry on
+/// any machine.
 const MAX_WEIGHT_SHARDS: usize = 16;
 
-/// The most entries for which memory for evicted keys is reserved.
+/// The maximum number of entries for which memory for evicted keys is reserved.
 const MAX_ESTIMATE: usize = 1 << 24;
 
-/// The bound of a [`NearCache`](crate::NearCache).
+/// The maximum size of a [`NearCache`](crate::NearCache).
 pub enum Capacity<K, V> {
     /// At most this many entries.
     Entries(u64),
@@ -53,7 +54,7 @@ impl<K, V> Capacity<K, V> {
     }
 }
 
-/// Returns the number of shards for so many entries: a power of two, and four for each core.
+/// Returns the number of shards for this many entries: a power of two, and four for each core.
 fn shards(items: usize) -> usize {
     let cores = std::thread::available_parallelism().map_or(1, usize::from);
     let fitting = (items / ENTRIES_PER_SHARD).max(1);

@@ -7,10 +7,10 @@ use parking_lot::Mutex;
 pub(super) struct Gauges {
     entries: Gauge,
     weight: Gauge,
-    /// The part of this cache that is in the gauges.
+    /// The contribution of this cache to the gauges.
     shown: Mutex<(u64, u64)>,
     changes: AtomicUsize,
-    /// To count entries takes a lock for each shard, of which there are four for a core.
+    /// Counting entries takes a lock for each shard, of which there are four per core.
     every: usize,
 }
 
@@ -26,7 +26,7 @@ impl Gauges {
         }
     }
 
-    /// Notes a change, and shows what `size` returns, at each change or at one of a few.
+    /// Records a change, and shows the result of `size`, at each change or at one of a few.
     pub(super) fn changed(&self, size: impl FnOnce() -> (u64, u64)) {
         let change = self.changes.fetch_add(1, Ordering::Relaxed);
         if change.is_multiple_of(self.every) {

@@ -19,7 +19,7 @@ pub use held::{Held, Weigher};
 use gauges::Gauges;
 use held::Weigh;
 
-/// The number of generation counters. With more of them, fewer inserts are refused needlessly.
+/// The number of generation counters. With more of them, fewer inserts are refused unnecessarily.
 const STRIPES: usize = 256;
 
 /// Keeps values in this process, in bounded memory and each with a deadline.
@@ -31,7 +31,7 @@ const STRIPES: usize = 256;
 /// A value that was read elsewhere before an invalidation must not be kept after it: take the
 /// [`generation`](Self::generation) before the read, and [`insert_if_unchanged`] after it.
 ///
-/// Several keys share a generation, so an insert may be refused needlessly; it is never allowed
+/// Several keys share a generation, so an insert may be refused unnecessarily, but is never allowed
 /// wrongly. `Drop` of a value, and `Hash` and `Eq` of a key, must not call the cache.
 ///
 /// [`insert_if_unchanged`]: Self::insert_if_unchanged
@@ -61,7 +61,7 @@ impl Generation {
 
     /// Returns this generation, with the invalidations by predicate that `earlier` had seen.
     ///
-    /// For work that began at `earlier` and goes on under another key.
+    /// Use it for work that began at `earlier` and continues under another key.
     #[must_use]
     pub fn with_sweeps_of(self, earlier: Self) -> Self {
         Self {
@@ -98,7 +98,7 @@ where
         }
     }
 
-    /// Shows the number of entries and their weight on gauges. Default: on none.
+    /// Shows the number of entries and their weight on gauges. Default: no gauges.
     ///
     /// Caches that share a gauge add up on it. On a machine with many cores it may lag behind by half as
     /// many changes as there are cores.
@@ -124,7 +124,7 @@ where
         self.entries.peek(key)
     }
 
-    /// Returns the generation of `key`, to be taken before its value is read elsewhere.
+    /// Returns the generation of `key`. Take it before reading the value elsewhere.
     pub fn generation<Q: Hash + ?Sized>(&self, key: &Q) -> Generation {
         Generation {
             sweeps: self.sweeps.load(Ordering::SeqCst),
@@ -150,7 +150,7 @@ where
         is_current
     }
 
-    /// Keeps a new value of `key`. A value that is being read meanwhile does not replace it.
+    /// Keeps a new value of `key`. A value that is being read at the same time does not replace it.
     pub fn put(&self, key: K, value: V, deadline: Timestamp) {
         let mut stripe = self.stripe(&key).lock();
         *stripe = stripe.wrapping_add(1);
@@ -185,7 +185,7 @@ where
         self.changed();
     }
 
-    /// Replaces the value of `key` by what `change` makes of it, in one step. Returns whether it did.
+    /// Replaces the value of `key` by the result of `change`, in one step. Returns whether it did.
     ///
     /// `change` gets `None` if there is no value. No other value is kept in between. It runs under a
     /// lock, and must not use the cache.
@@ -205,7 +205,7 @@ where
         self.is_current(*stripe, generation) && self.replace_by(key, change)
     }
 
-    /// Does the same for a value that has ended: it is also kept after an [`expire_reads`].
+    /// Does the same for a value that has ended, which is also kept after an [`expire_reads`].
     ///
     /// [`expire_reads`]: Self::expire_reads
     pub fn update_unless_removed(
@@ -230,7 +230,7 @@ where
         true
     }
 
-    /// Removes the value of `key`. A value that is being read meanwhile is not kept.
+    /// Removes the value of `key`. A value that is being read at the same time is not kept.
     pub fn invalidate<Q>(&self, key: &Q)
     where
         Q: Hash + Equivalent<K> + ?Sized,
@@ -242,9 +242,10 @@ where
         }
     }
 
-    /// Removes the value of `key` if it matches. A value that is being read meanwhile may be kept.
+    /// Removes the value of `key` if it matches. A value that is being read at the same time may be
+    /// kept.
     ///
-    /// For a value that has expired. `matches` runs under a lock.
+    /// Use it for a value that has expired. `matches` runs under a lock.
     pub fn remove_if<Q>(&self, key: &Q, matches: impl FnOnce(&Held<V>) -> bool) -> bool
     where
         Q: Hash + Equivalent<K> + ?Sized,
@@ -258,12 +259,12 @@ where
 
     /// Iterates over clones of the entries, whether their deadlines have passed or not.
     ///
-    /// An entry that is inserted or removed meanwhile may be among them or not.
+    /// An entry that is inserted or removed meanwhile may or may not be included.
     pub fn iter(&self) -> impl Iterator<Item = (K, Held<V>)> + '_ {
         self.entries.iter()
     }
 
-    /// Removes every value that matches. No value that is being read meanwhile is kept.
+    /// Removes every value that matches. No value that is being read at the same time is kept.
     ///
     /// It visits every entry.
     pub fn invalidate_where(&self, matches: impl Fn(&K, &V) -> bool) {
@@ -275,7 +276,7 @@ where
         }
     }
 
-    /// Keeps nothing that is being read meanwhile, unless it is kept as one that has ended.
+    /// Keeps no value that is being read at the same time, unless it is kept as one that has ended.
     ///
     /// When it returns, every value that was kept before is among the entries.
     pub fn expire_reads(&self) {
@@ -311,7 +312,7 @@ where
         (self.entries.len() as u64, self.entries.weight())
     }
 
-    /// Returns whether a key, whose stripe counts so many invalidations, has this generation.
+    /// Returns whether a key, whose stripe counts this many invalidations, has this generation.
     fn is_current(&self, invalidations: u64, generation: Generation) -> bool {
         invalidations == generation.invalidations
             && self.sweeps.load(Ordering::SeqCst) == generation.sweeps

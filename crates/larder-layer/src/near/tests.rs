@@ -43,7 +43,7 @@ fn a_value_read_before_an_invalidation_is_not_kept_after_it() {
     assert_eq!(value(&near, b"a"), Some(9));
 }
 
-/// Another thread has a new value ready while an update looks at the old one.
+/// Another thread has a new value ready while an update reads the old one.
 #[test]
 fn an_update_puts_no_older_value_back_over_one_that_was_kept_meanwhile() {
     for _ in 0..200 {

@@ -14,14 +14,14 @@ pub use follower::{Failure, Follower};
 
 use follower::Flight;
 
-/// The number of locks. With more of them, callers wait for one less often.
+/// The number of locks. With more of them, callers contend for one less often.
 const STRIPES: usize = 512;
 
 /// Lets any number of callers of one key share one piece of work.
 ///
-/// The first caller of a key leads. Callers that join before it completes follow, and get a clone
-/// of its outcome. A leader that panics or is dropped releases its followers at once. The number of
-/// flights under way is bounded.
+/// The first caller of a key leads. Callers that join before it completes follow, and get a clone of its
+/// outcome. A leader that panics or is dropped releases its followers at once. The number of flights under
+/// way is limited.
 pub struct SingleFlight<K, T> {
     stripes: Box<[Mutex<Flights<K, T>>]>,
     hasher: RandomState,
@@ -41,7 +41,7 @@ pub enum Joined<K: Hash + Eq, T, H> {
     Follower(Follower<T>),
     /// No flight is under way, and `recheck` found an outcome.
     Hit(H),
-    /// As many flights as permitted are under way.
+    /// The maximum number of flights is under way.
     Full,
 }
 
@@ -117,7 +117,7 @@ impl<K: Hash + Eq, T> SingleFlight<K, T> {
 
     /// Invalidates the flight of `key`.
     ///
-    /// Its followers still get its outcome. Nobody joins it any more, and [`Leader::if_current`] keeps
+    /// Its followers still get its outcome. No caller joins it any more, and [`Leader::if_current`] keeps
     /// nothing.
     pub fn invalidate<Q>(&self, key: &Q)
     where
@@ -127,7 +127,7 @@ impl<K: Hash + Eq, T> SingleFlight<K, T> {
         invalidate_in(&mut self.stripe(self.hasher.hash_one(key)).lock(), key);
     }
 
-    /// Invalidates every flight, as [`invalidate`](Self::invalidate) does that of a key.
+    /// Invalidates every flight, as [`invalidate`](Self::invalidate) does for one key.
     pub fn invalidate_all(&self) {
         for stripe in &self.stripes {
             for (_, flight) in stripe.lock().drain(..) {
@@ -138,7 +138,8 @@ impl<K: Hash + Eq, T> SingleFlight<K, T> {
 
     /// Invalidates the flight of `key`, and runs `keep` before any later flight can keep anything.
     ///
-    /// For a caller that has a newer value than the flight will find. `keep` runs under a lock, and must not
+    /// Use it if the caller has a newer value than the flight will find. `keep` runs under a lock, and must
+    /// not
     /// use the flights.
     pub fn replace<R>(&self, key: K, keep: impl FnOnce(K) -> R) -> R {
         let mut stripe = self.stripe(self.hasher.hash_one(&key)).lock();
@@ -150,8 +151,8 @@ impl<K: Hash + Eq, T> SingleFlight<K, T> {
 
     /// Ends the flight of `key`, if there is one, and gives every follower a clone of `outcome`.
     ///
-    /// For an outcome that another caller found, such as a leader that was abandoned. The leader of the
-    /// flight goes on, but keeps nothing, and its outcome reaches nobody.
+    /// Use it for an outcome that another caller found, for example for an abandoned leader. The leader of
+    /// the flight continues, but keeps nothing, and its outcome is dropped.
     pub fn complete<Q>(&self, key: &Q, outcome: T)
     where
         K: Borrow<Q>,
@@ -169,7 +170,8 @@ impl<K: Hash + Eq, T> SingleFlight<K, T> {
 
     /// Abandons a leader that stalls, so that the next caller of `key` leads.
     ///
-    /// `follower` waits for that leader, which keeps nothing: an invalidation could no longer reach it.
+    /// `follower` waits for that leader, which keeps nothing, because an invalidation could no longer reach
+    /// it.
     pub fn abandon<Q>(&self, key: &Q, follower: &Follower<T>)
     where
         K: Borrow<Q>,
@@ -213,7 +215,7 @@ fn remove_from<K, T>(stripe: &mut Flights<K, T>, gone: &Arc<Flight<T>>) {
     stripe.retain(|(_, flight)| !Arc::ptr_eq(flight, gone));
 }
 
-/// Takes the flight of `key` out of its stripe, and marks it as invalidated.
+/// Removes the flight of `key` from its stripe, and marks it as invalidated.
 fn invalidate_in<K, T, Q>(stripe: &mut Flights<K, T>, key: &Q)
 where
     K: Borrow<Q>,
@@ -262,7 +264,7 @@ impl<K: Hash + Eq, T> Leader<K, T> {
         }
     }
 
-    /// Takes the flight out first, so that a follower that is woken and tries again may lead.
+    /// Removes the flight first, so that a follower that is woken and tries again may lead.
     fn end(&mut self, outcome: Result<T, Failure>) {
         self.is_completed = true;
         self.flights.remove(self.hash, &self.flight);

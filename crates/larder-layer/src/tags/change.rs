@@ -2,12 +2,12 @@ use larder_store::program::prelude::*;
 
 use super::{Generation, TagRecord, TagState};
 
-/// What the change of a tag does to the values that carry it.
+/// The effect of a change of a tag on the values that carry it.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub enum TagChange {
     /// It removes them.
     Remove,
-    /// It makes them stale. They may still be served where stale values may.
+    /// It makes them stale. They may still be served where stale values are allowed.
     Expire,
 }
 
@@ -22,9 +22,9 @@ impl Arg for TagChange {
 /// Afterwards the tag has a record for at least `keep`, so that running loads see the change.
 #[derive(Clone, Copy, Debug)]
 pub struct ChangeTag {
-    /// What it does to the values.
+    /// The effect on the values.
     pub change: TagChange,
-    /// A new generation. Never send one twice.
+    /// A new generation. Never send the same one twice.
     pub generation: Generation,
     /// How long a load may run, in microseconds.
     pub keep: i64,

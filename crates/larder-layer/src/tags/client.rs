@@ -13,7 +13,7 @@ use larder_store::{Result, Timestamp, Ttl};
 use super::{ChangeTag, Generation, NoteTag, ReadTag, Tag, TagChange, TagMessage, TagState};
 use crate::{Capacity, NearCache, StoreTimeout};
 
-/// The most generations that are remembered.
+/// The maximum number of generations that are remembered.
 const MAX_KNOWN: u64 = 100_000;
 
 /// Whether a value that carries tags is still valid.
@@ -34,7 +34,7 @@ pub struct Tags {
     timeout: StoreTimeout,
     sender: u64,
     known: NearCache<Tag, Known>,
-    /// Orders what is remembered with the begins of loads.
+    /// Orders the remembered generations with the starts of loads.
     ticks: AtomicU64,
     /// How long a generation is remembered, in microseconds.
     trust: i64,
@@ -72,9 +72,9 @@ impl LoadBegin {
 }
 
 impl Tags {
-    /// Makes a client of a store's tags, which waits for the store for `timeout` at most.
+    /// Makes a client of a store's tags, which waits for the store for at most `timeout`.
     ///
-    /// It remembers a generation for `trust` at most. If a message is lost, a value may be served for so
+    /// It remembers a generation for at most `trust`. If a message is lost, a value may be served for that
     /// long after another process changed its tag. With zero it remembers nothing.
     pub fn new(
         programs: Arc<dyn Programs>,
@@ -93,12 +93,12 @@ impl Tags {
         }
     }
 
-    /// Returns the number that names this client in its messages.
+    /// Returns the number that identifies this client in its messages.
     pub fn sender(&self) -> u64 {
         self.sender
     }
 
-    /// Returns a number for the start of a load, to be taken before its source is read.
+    /// Returns a number for the start of a load. Take it before reading the source.
     pub fn tick(&self) -> u64 {
         self.ticks.fetch_add(1, Ordering::SeqCst) + 1
     }
@@ -108,7 +108,7 @@ impl Tags {
     /// No round trip if all are remembered, otherwise one for each node.
     ///
     /// # Errors
-    /// Those of the store. Then it is not known whether the values are valid.
+    /// Those of the store. It is then unknown whether the values are valid.
     pub async fn validity(
         &self,
         values: &[&[(Tag, Generation)]],
@@ -152,14 +152,14 @@ impl Tags {
 
     /// Reads the generations of the tags of a value that is about to be stored for `ttl`.
     ///
-    /// None if one of the tags changed since the load began, because the value may be older than the
-    /// change. A tag whose generation was known here then must have it still. Another one must have
-    /// changed before the load began, by the store's clock; in a cluster these are the clocks of two
-    /// nodes. A tag without a record gets one. One round trip for each node.
+    /// Returns None if one of the tags changed since the load began, because the value may be older than
+    /// the change. A tag whose generation was known then must still have it. Another one must have changed
+    /// before the load began, by the store's clock; in a cluster these are the clocks of two nodes. A tag
+    /// without a record gets one. One round trip for each node.
     ///
     /// # Errors
-    /// Those of the store; [`Refusal::Full`](larder_store::Refusal::Full) if it has no room for one
-    /// more tag. The value must not be stored then.
+    /// Those of the store; [`Refusal::Full`](larder_store::Refusal::Full) if it has no room for another
+    /// tag. Do not store the value then.
     pub async fn note(
         &self,
         tags: &[Tag],
@@ -199,8 +199,8 @@ impl Tags {
 
     /// Changes tags, and so every value that carries one of them. One round trip for each node.
     ///
-    /// `keep` is the longest time of a load, because loads that are running must see the change. Tell
-    /// other processes afterwards, with [`publish`](Self::publish).
+    /// `keep` is the longest time of a load, because running loads must see the change. Tell other
+    /// processes afterwards, with [`publish`](Self::publish).
     ///
     /// # Errors
     /// For each tag, those of the store. Even then this process forgets what it remembered of the tag.

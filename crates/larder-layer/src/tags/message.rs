@@ -7,7 +7,7 @@ use super::{Tag, TagChange};
 pub struct TagMessage {
     /// The number of the client that changed them: see [`Tags::sender`](super::Tags::sender).
     pub sender: u64,
-    /// What the change does to the values.
+    /// The effect of the change on the values.
     pub change: TagChange,
     /// The tags.
     pub tags: Vec<Tag>,
@@ -16,7 +16,7 @@ pub struct TagMessage {
 const CHANGED: Topic = Topic::broadcast("tag-changed");
 
 impl TagMessage {
-    /// The most tags of one message.
+    /// The maximum number of tags of one message.
     pub const MAX: usize = 8_000;
 
     /// Returns the channel of all tags.

@@ -1,22 +1,23 @@
 //! Tags: one write invalidates every value that carries a tag, however many there are.
 //!
 //! A tag is a record in the store: a random [`Generation`], and the time of its last change by the
-//! store's clock. A value carries the generation that each of its tags had when it was loaded, and
-//! is of use only while they have it.
+//! store's clock. A value carries the generation that each of its tags had when it was loaded, and is
+//! valid only while they still have it.
 //!
 //! 1. A change draws a new generation. It is one program, and does not visit the values.
-//! 2. A tag without a record makes the values that carry it misses. A reader never makes one; the
-//!    next load does, and nothing is published then.
+//! 2. If a tag has no record, the values that carry it are misses. A reader never makes one; the next
+//!    load does, and nothing is published then.
 //! 3. A value is not stored if one of its tags changed since its load began: see [`Tags::note`].
-//! 4. Generations are remembered for a while, and forgotten when a message says that they changed.
-//!    Ask the store each time, with [`Tags::new`] and a span of zero, where nothing may be stale.
+//! 4. Generations are remembered for a while, and forgotten when a message says that they changed. If
+//!    nothing may be stale, read them from the store each time, with [`Tags::new`] and a span of zero.
 //!
-//! A tag is known by the hash of its text, so a text of any length and content costs the same. Two
-//! texts with one hash would only be invalidated together.
+//! A tag is identified by the hash of its text, so a text of any length and content costs the same.
+//! Two texts with one hash would only be invalidated together.
 //!
-//! Whether a tag changed during a load is told by its generation, if it was known when the load began.
-//! For a tag that a process meets for the first time, the time of the last change is compared with the
-//! time of the load's lease. In a cluster these are the clocks of two servers, which must agree.
+//! Whether a tag changed during a load is seen from its generation, if that was known when the load
+//! began. For a tag that a process meets for the first time, the time of the last change is compared
+//! with the time of the load's lease. In a cluster these are the clocks of two servers, which must
+//! agree.
 
 mod change;
 mod client;
@@ -103,7 +104,7 @@ impl Generation {
         &self.0
     }
 
-    /// Returns whether a value with this generation is still valid, if `now` is that of the tag.
+    /// Returns whether a value with this generation is still valid if the tag's generation is `now`.
     pub fn compared_with(self, now: Self) -> Validity {
         if self == now {
             Validity::Current

@@ -1,4 +1,4 @@
-//! Holds the Lua of each program on a tag against its Rust, and plants faults in the Lua.
+//! Compares the Lua of each program on a tag with its Rust, and plants faults in the Lua.
 
 use fastrand::Rng;
 use larder_store::Timestamp;

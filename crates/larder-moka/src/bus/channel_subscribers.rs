@@ -31,7 +31,7 @@ const ROUND: usize = 16;
 /// Delivers a message to all subscribers, a round at a time. `with` lends the subscribers under their
 /// lock, which is released before they are woken: wakers run code that is not ours.
 ///
-/// Numbers only rise, so each subscriber that stays is met once, whoever comes and goes.
+/// Numbers only rise, so each subscriber that stays is reached once, even if others come and go.
 pub(super) fn deliver(message: &Message, with: impl Fn(&mut dyn FnMut(&ChannelSubscribers))) {
     let mut after = None;
     loop {

@@ -56,7 +56,7 @@ impl Subscribers {
         });
     }
 
-    /// Subscribes to an request, which must be [distinct](SubscribeRequest::distinct).
+    /// Subscribes to a request, which must be [distinct](SubscribeRequest::distinct).
     pub(crate) fn subscribe(
         registry: &Arc<Self>,
         request: SubscribeRequest,
@@ -146,7 +146,7 @@ impl Subscribers {
 
 #[cfg(test)]
 impl Subscribers {
-    /// Returns how many subscriptions are counted, and how many channels and topics have subscribers.
+    /// Returns the number of counted subscriptions, and of channels and topics with subscribers.
     pub(crate) fn held(&self) -> (usize, usize) {
         let channels: usize = self.channels.iter().map(|shard| shard.lock().len()).sum();
         let held = self.held.load(Ordering::Acquire);

@@ -18,8 +18,8 @@ pub(crate) struct Watch {
 
 /// Waits until the lease that is held at the first look has ended. Returns false after `within`.
 ///
-/// Nothing notifies of an end by time. A tokio timer waits for it, or a waker of the clock if that is
-/// moved by hand.
+/// Nothing signals that a lease has run out. A tokio timer waits for it, or a waker of the clock if
+/// that is moved by hand.
 pub(crate) async fn follow(
     mut look: impl FnMut() -> Option<Watch>,
     clock: &dyn Clock,

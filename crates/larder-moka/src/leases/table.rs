@@ -8,7 +8,7 @@ use tokio::sync::Notify;
 use super::follow::Watch;
 use crate::pinned::{Address, Garbage, KindSpace, LockedShard};
 
-/// Names the space of leases. No key has this kind.
+/// The kind of the space of leases. No key has this kind.
 const LEASE: Kind = Kind::pinned("lease");
 
 /// The leases that are held now, with an exact cap.
@@ -104,7 +104,7 @@ impl Lease<'_> {
         Some(self.locked.item(self.slot?).held.fence)
     }
 
-    /// Grants the lease, which must be free, if there is room for one more.
+    /// Grants the lease, which must be free, if there is room for another one.
     pub(crate) fn grant(&mut self, hold: Ttl) -> Option<Fence> {
         let (now, last) = (self.locked.now(), &self.table.last_fence);
         let mut fence = Fence::after(None, now);

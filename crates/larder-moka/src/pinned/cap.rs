@@ -5,7 +5,7 @@ use larder_store::{Error, ErrorKind, Kind, Refusal};
 /// The maximum and the current number of keys of a kind, or of one partition of it.
 ///
 /// A key is reserved before it is stored and released after it is removed, both under the lock of
-/// its shard. The count is therefore never less than what is stored.
+/// its shard. So the count is never less than the number of stored keys.
 pub(super) struct Cap {
     limit: usize,
     held: AtomicUsize,

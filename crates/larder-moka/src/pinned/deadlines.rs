@@ -1,10 +1,10 @@
 use larder_store::Timestamp;
 
-/// Orders slots by the moment at which they have to be checked.
+/// Orders slots by the moment at which they must be checked.
 ///
-/// It is a binary heap in which each slot is once, with an index of the slots. Its length is the number
-/// of slots, whatever is written, shortened or removed, so it needs no compaction. Slots are dense: a
-/// new slot takes the next number, and when one is removed the last takes its number, as in
+/// It is a binary heap in which each slot occurs once, with an index of the slots. Its length is the
+/// number of slots, whatever is written, shortened or removed, so it needs no compaction. Slots are
+/// dense: a new slot takes the next number, and when one is removed the last takes its number, as in
 /// [`Vec::swap_remove`]. A change is O(log n), and reading the first slot O(1).
 #[derive(Default)]
 pub(super) struct Deadlines {

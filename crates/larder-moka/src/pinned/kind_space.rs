@@ -23,8 +23,8 @@ pub(crate) struct KindSpace<T = Held> {
     shards: Box<[Padded<T>]>,
 }
 
-/// A shard on cache lines of its own, so that the locks of two shards do not slow each other. It is a pair of
-/// them, since processors fetch pairs.
+/// A shard on cache lines of its own, so that the locks of two shards do not slow each other. It has a pair
+/// of them, because processors fetch pairs.
 #[repr(align(128))]
 pub(crate) struct Padded<T>(Mutex<Shard<T>>);
 

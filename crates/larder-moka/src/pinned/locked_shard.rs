@@ -8,8 +8,8 @@ use super::shard::{Address, Due, Held, Item, Shard};
 
 /// Removed items, to be dropped outside every lock.
 ///
-/// Dropping a value, a record or a lease may take long and runs code that is not ours: wakers, and
-/// owners of bytes. The caller of a lock therefore passes this in, and drops it after all locks.
+/// Dropping a value, a record or a lease may take long and runs foreign code: wakers, and owners of
+/// bytes. So the caller that locks passes this in, and drops it after all locks.
 pub(crate) type Garbage<T = Held> = SmallVec<[T; 3]>;
 
 /// A locked shard at one moment.

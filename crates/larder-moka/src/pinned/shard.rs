@@ -12,24 +12,24 @@ use super::deadlines::Deadlines;
 /// moment has come.
 #[repr(C)]
 pub(super) struct Shard<T> {
-    /// The first moment of `deadlines`, beside the lock: each write looks at it.
+    /// The first moment of `deadlines`, beside the lock: each write reads it.
     earliest: Timestamp,
     table: HashTable<usize>,
     items: Vec<Item<T>>,
     deadlines: Deadlines,
 }
 
-/// A key, its deadline and its content. Of a limit by address it takes two whole cache lines.
+/// A key, its deadline and its content. For a limit by address it takes two whole cache lines.
 #[repr(C, align(64))]
 pub(crate) struct Item<T> {
     hash: u64,
     pub(crate) deadline: Timestamp,
-    /// In the item, unless it is long: to compare it takes no other cache line.
+    /// Inline, unless it is long: comparing it touches no other cache line.
     pub(super) key: SmallVec<[u8; INLINE_KEY]>,
     pub(crate) held: T,
 }
 
-/// The length of a key that is kept in its item, such as that of a limit by address.
+/// The maximum length of an inline key, such as that of a limit by address.
 const INLINE_KEY: usize = 47;
 
 #[cfg(target_pointer_width = "64")]

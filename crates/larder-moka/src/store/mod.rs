@@ -27,13 +27,13 @@ use crate::pinned::{Garbage, Pinned};
 
 /// The store in this process: a cache space that evicts, and a pinned space that does not.
 ///
-/// Every operation but [`follow`](larder_store::lease::Leases::follow) and
-/// [`next`](larder_store::wait::Waiter::next) answers without waiting, so the `*_now`
-/// methods are always ready. Share it behind an [`Arc`]. Nothing outlives the process.
+/// Every operation except [`follow`](larder_store::lease::Leases::follow) and
+/// [`next`](larder_store::wait::Waiter::next) answers without waiting, so the `*_now` methods are
+/// always ready. Share it behind an [`Arc`]. Its content ends with the process.
 ///
 /// # Errors
 /// - [`Refusal::Full`](larder_store::Refusal::Full) if a new key of a pinned kind would exceed the
-///   kind's cap. A kind that still holds anything expired never gives it.
+///   kind's cap. Expired keys are removed first.
 /// - [`Refusal::WrongType`](larder_store::Refusal::WrongType) if one name is used for a kind of values
 ///   and for a kind of records.
 /// - [`ErrorKind::TooLarge`] if a value is longer than

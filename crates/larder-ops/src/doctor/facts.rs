@@ -40,7 +40,7 @@ pub(crate) struct SlowCommand {
     pub(crate) name: String,
 }
 
-/// A kind of events that the latency monitor has seen.
+/// A kind of events that the latency monitor has recorded.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub(crate) struct LatencyEvent {
     pub(crate) name: String,
@@ -79,13 +79,13 @@ pub(crate) struct Need {
 pub(crate) struct KeySample {
     pub(crate) keys: usize,
     pub(crate) without_ttl: usize,
-    /// The size of the largest, in bytes. None if it may not be asked.
+    /// The size of the largest, in bytes. None if it may not be read.
     pub(crate) largest: Option<u64>,
     /// The highest counter of uses. None unless the server counts them, for an lfu policy.
     pub(crate) hottest: Option<Result<u64, Missing>>,
 }
 
-/// What a sentinel says.
+/// The reply of a sentinel.
 #[derive(Clone, Debug)]
 pub(crate) struct Sentinel {
     pub(crate) location: String,

@@ -1,7 +1,7 @@
-//! Examines the servers of a store, and says what is wrong and how to fix it.
+//! Examines the servers of a store, and reports what is wrong and how to fix it.
 //!
-//! - [`Doctor`] reads what the servers say about themselves, with read-only commands.
-//! - A check is a pure function from what was read to a [`Finding`], with a number such as `L003`.
+//! - [`Doctor`] reads what the servers report about themselves, with read-only commands.
+//! - A check is a pure function from those facts to a [`Finding`], with a number such as `L003`.
 //! - A [`Report`] is all findings, for a log, a person or a program.
 
 mod app;
@@ -33,8 +33,8 @@ pub use uses::{UnknownUse, Use, Uses};
 
 /// Examines the servers of a store.
 ///
-/// It sends only commands that read, such as `INFO`, and at most a thousand pairs of them about keys. What
-/// the user may not run makes the findings that need it [`Unknown`](Status::Unknown), never an error.
+/// It sends only commands that read, such as `INFO`, and at most a thousand pairs of them about keys. If the
+/// user may not run a command, the findings that need it are [`Unknown`](Status::Unknown), never an error.
 ///
 /// ```no_run
 /// use std::sync::Arc;
@@ -68,7 +68,7 @@ pub(crate) struct Context {
 }
 
 impl Doctor {
-    /// Makes a doctor who knows what the app uses the servers for.
+    /// Makes a doctor for servers with these uses.
     pub fn new(uses: Uses) -> Self {
         Self {
             context: Context {
@@ -82,14 +82,14 @@ impl Doctor {
         }
     }
 
-    /// Sets the timeout of the app's operations. Default: 100 ms, as that of the store.
+    /// Sets the timeout of the app's operations. Default: 100 ms, like that of the store.
     #[must_use]
     pub fn with_timeout(mut self, timeout: Duration) -> Self {
         self.context.timeout = timeout;
         self
     }
 
-    /// Says that writes wait for replicas, so that a server without one is a failure.
+    /// Expects that writes wait for replicas, so that a server without one is a failure.
     #[must_use]
     pub fn with_replicas(mut self) -> Self {
         self.context.needs_replicas = true;
@@ -112,7 +112,7 @@ impl Doctor {
 
     /// Sets the time between two readings of counters. Default: 1 s.
     ///
-    /// A counter that rises in between tells of something that happens now.
+    /// A counter that rises in between shows a problem that is happening now.
     #[must_use]
     pub fn with_interval(mut self, interval: Duration) -> Self {
         self.interval = interval;

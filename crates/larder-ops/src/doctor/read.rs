@@ -23,7 +23,7 @@ const PINGS: usize = 5;
 /// The number of entries of the slow log that are read.
 const SLOW: &str = "64";
 
-/// The most keys that are measured, and the most pages that are read to find them.
+/// The maximum number of keys that are measured, and of pages that are read to find them.
 const KEYS: usize = 500;
 const PAGES: usize = 4;
 
@@ -192,10 +192,10 @@ impl Reader<'_> {
     }
 }
 
-/// What a server says of one key.
+/// A server's answers about one key.
 struct Measured {
     ttl: Result<Wire, Missing>,
-    /// None if it may not be asked.
+    /// None if it may not be read.
     size: Option<Wire>,
     /// None unless the server counts them.
     uses: Option<Result<Wire, Missing>>,
@@ -237,7 +237,7 @@ async fn run(server: &AdminServer, command: &[&str]) -> Result<Wire, Missing> {
     server.run(&command).await.map_err(|error| missing(&error))
 }
 
-/// Returns why something cannot be known, without the name of the operation.
+/// Returns why a fact is unknown, without the name of the operation.
 fn missing(error: &Error) -> Missing {
     let text = error.to_string();
     let detail = text.splitn(3, ": ").nth(2).unwrap_or(&text);
@@ -248,7 +248,7 @@ fn missing(error: &Error) -> Missing {
 }
 
 fn unexpected() -> Missing {
-    Missing::new("the answer has another form than that of Redis")
+    Missing::new("the answer does not have the form of Redis")
 }
 
 fn text(answer: Wire) -> Result<String, Missing> {
@@ -295,7 +295,7 @@ async fn read_pings(server: &AdminServer) -> Result<Vec<Duration>, Missing> {
     Ok(times)
 }
 
-/// Returns the days that the certificate of a server is valid for, by our clock.
+/// Returns for how many days the certificate of a server is valid, by our clock.
 async fn read_certificate(server: &AdminServer) -> Option<Result<f64, Missing>> {
     let ends = server.certificate_end().await?;
     Some(ends.map_err(|error| missing(&error)).map(|ends| {

@@ -4,37 +4,37 @@ use serde::Serialize;
 
 use super::checks::CheckId;
 
-/// The result of a check, from the best to the worst.
+/// The result of a check, from best to worst.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord, Serialize)]
 #[serde(rename_all = "lowercase")]
 pub enum Status {
-    /// It is as it should be.
+    /// Everything is fine.
     Ok,
-    /// The user may not ask, or the server does not say.
+    /// The user may not ask, or the server does not report it.
     Unknown,
-    /// It will hurt one day.
+    /// It will cause a problem one day.
     Warn,
-    /// It hurts now, or loses data.
+    /// It causes a problem now, or loses data.
     Fail,
 }
 
-/// What a check found.
+/// The finding of a check.
 #[derive(Clone, Debug, Serialize)]
 #[non_exhaustive]
 pub struct Finding {
     /// The number of the check, such as `L003`.
     pub id: CheckId,
-    /// What is checked, in a few words.
+    /// The subject of the check, in a few words.
     pub title: &'static str,
     /// The address of the server, without user and password. Empty for a check of the app.
     pub server: String,
     /// The result.
     pub status: Status,
-    /// The value that was seen, or why it could not be seen.
+    /// The observed value, or why it could not be read.
     pub seen: String,
-    /// What the value is compared with.
+    /// The value to compare with.
     pub threshold: &'static str,
-    /// What to do, usually a command.
+    /// The fix, usually a command.
     pub fix: &'static str,
     /// The section of the documentation that gives the reason.
     pub page: String,
@@ -69,7 +69,7 @@ impl Report {
         self
     }
 
-    /// Leaves out the findings of some checks.
+    /// Omits the findings of some checks.
     #[must_use]
     pub fn silence(mut self, ids: &[CheckId]) -> Self {
         self.findings.retain(|finding| !ids.contains(&finding.id));
@@ -82,7 +82,7 @@ impl Report {
         statuses.max().unwrap_or(Status::Ok)
     }
 
-    /// Returns how many findings have a status.
+    /// Returns the number of findings with a status.
     pub fn count(&self, status: Status) -> usize {
         let findings = self.findings.iter();
         findings.filter(|finding| finding.status == status).count()

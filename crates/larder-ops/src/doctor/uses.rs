@@ -57,7 +57,7 @@ impl Uses {
         self.needs_noeviction
     }
 
-    /// Returns whether a restart of the server must not lose keys.
+    /// Returns whether the keys must survive a restart of the server.
     pub fn needs_persistence(self) -> bool {
         self.needs_persistence
     }

@@ -23,7 +23,7 @@ pub(crate) fn outcome(status: Status, seen: impl Into<String>) -> Outcome {
     }))
 }
 
-/// Makes an outcome with a fix of its own.
+/// Makes an outcome with its own fix.
 pub(crate) fn with_fix(status: Status, seen: impl Into<String>, fix: &'static str) -> Outcome {
     Ok(Some(Verdict {
         status,
@@ -32,7 +32,7 @@ pub(crate) fn with_fix(status: Status, seen: impl Into<String>, fix: &'static st
     }))
 }
 
-/// Returns the status of a value by the bounds above which it is a warning and a failure.
+/// Returns the status of a value, given the bounds above which it is a warning and a failure.
 pub(crate) fn above(value: f64, warn: f64, fail: f64) -> Status {
     if value > fail {
         Status::Fail

@@ -1,4 +1,5 @@
-/// Returns whether a key has the form of larder's keys: `kind:{id}`, perhaps in a namespace or with a part.
+/// Returns whether a key has the form of larder's keys: `kind:{id}`, optionally in a namespace or with a
+/// part.
 pub fn is_of_larder(key: &str) -> bool {
     kind_of(key) != OTHER
 }

@@ -12,7 +12,7 @@ use tokio::time::sleep;
 
 use super::kind_of;
 
-/// So many keys are all measured; of those after them one in [`SAMPLED`].
+/// The number of keys that are all measured; after them one in [`SAMPLED`] is.
 const ALL_MEASURED: u64 = 5_000;
 const SAMPLED: u64 = 50;
 
@@ -21,15 +21,15 @@ pub(crate) const TOGETHER: usize = 25;
 
 /// Surveys the keys of a store that begin with a prefix.
 ///
-/// It pauses after each step for as long as the step took, so a server is busy with it for at most half of
-/// the time, and runs no command that takes it longer than some tens of microseconds.
+/// It pauses after each step for as long as the step took, so it keeps a server busy for at most half of
+/// the time, and runs no command that takes longer than some tens of microseconds.
 #[derive(Debug)]
 pub struct Surveyor {
     admin: Option<Admin>,
     most_listed: usize,
 }
 
-/// The keys that were found.
+/// The keys that a survey found.
 #[derive(Clone, Debug, Default, Serialize)]
 #[non_exhaustive]
 pub struct Survey {
@@ -37,7 +37,7 @@ pub struct Survey {
     pub keys: u64,
     /// The keys of each kind.
     pub kinds: BTreeMap<String, KindSurvey>,
-    /// The largest keys that were measured, with their sizes in bytes, the largest first.
+    /// The largest measured keys, with their sizes in bytes, the largest first.
     pub largest: Vec<(String, u64)>,
 }
 
@@ -49,11 +49,11 @@ pub struct KindSurvey {
     pub keys: u64,
     /// How many of them were measured.
     pub measured: u64,
-    /// The memory of those that were measured, in bytes.
+    /// The memory of the measured keys, in bytes.
     pub measured_bytes: u64,
     /// The size of the largest, in bytes.
     pub largest: u64,
-    /// How many of those that were measured never end.
+    /// How many of the measured keys have no TTL.
     pub without_ttl: u64,
     /// The shortest TTL that was measured, in milliseconds.
     pub shortest_ttl_ms: Option<u64>,
@@ -62,7 +62,7 @@ pub struct KindSurvey {
 }
 
 impl KindSurvey {
-    /// Returns the memory of all keys of the kind, estimated by those that were measured, in bytes.
+    /// Returns the memory of all keys of the kind, estimated from the measured ones, in bytes.
     pub fn bytes(&self) -> u64 {
         let all = u128::from(self.measured_bytes) * u128::from(self.keys);
         let bytes = all / u128::from(self.measured.max(1));
@@ -88,8 +88,8 @@ impl Surveyor {
 
     /// Surveys the keys of `store` that begin with `prefix`, and calls `progress` after each page.
     ///
-    /// The first 5,000 keys are measured, and one of fifty after that. Where the user may not run
-    /// `MEMORY USAGE`, sizes are 0.
+    /// The first 5,000 keys are measured, and after that one in fifty. If the user may not run `MEMORY
+    /// USAGE`, sizes are 0.
     ///
     /// # Errors
     /// [`ErrorKind::Invalid`] if the store lists no keys, or its servers changed meanwhile: start again.

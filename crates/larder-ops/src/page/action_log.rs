@@ -9,16 +9,16 @@ use sha2::{Digest, Sha256};
 use super::guard::Operator;
 use crate::time::now;
 
-/// The actions that are kept.
+/// The number of actions that are kept.
 pub(super) const MAX_ENTRIES: u32 = 500;
 /// How long the log lives after the last action.
 const TTL: Ttl = Ttl::from_secs(90 * 86_400);
-/// How long an action is confirmed to who did it.
+/// How long the operator sees a confirmation of an action.
 const MOMENT: Duration = Duration::from_secs(60);
-/// The longest name of an operator in the log, in characters.
+/// The maximum length of an operator's name in the log, in characters.
 const LONGEST: usize = 64;
 
-/// What operators did, in the store.
+/// The log of operators' actions, in the store.
 pub(super) struct ActionLog(RecentList);
 
 /// One action.
@@ -28,28 +28,28 @@ pub(super) struct Entry {
     pub(super) who: String,
     /// The name of the action.
     pub(super) what: String,
-    /// What it was done to: a fingerprint, so that no key and no user is in the log.
+    /// The target: a fingerprint, so that no key and no user is in the log.
     pub(super) target: String,
-    /// How many things it changed. 0 unless it was done.
+    /// How many things it changed. 0 unless it was carried out.
     pub(super) count: u64,
-    /// Entries from before outcomes were kept are of actions that were done.
+    /// Entries from before outcomes were recorded are of actions that were carried out.
     #[serde(default)]
     pub(super) outcome: Outcome,
     /// When, in microseconds.
     at: i64,
 }
 
-/// What became of an action.
+/// The outcome of an action.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq, Serialize, Deserialize)]
 #[serde(rename_all = "lowercase")]
 pub(super) enum Outcome {
     #[default]
     Done,
-    /// The store refused it, and may have done a part before.
+    /// The store refused it; a part may have been carried out before.
     Failed,
     /// The answer of the store was lost.
     Unknown,
-    /// It was given up at its bound, and may have been done in part.
+    /// It exceeded its time limit, and may have been carried out in part.
     Timeout,
 }
 
@@ -118,7 +118,7 @@ impl Entry {
     }
 }
 
-/// Returns the name of an operator as the log has it.
+/// Returns the name of an operator as stored in the log.
 fn kept(operator: &Operator) -> String {
     operator.name().chars().take(LONGEST).collect()
 }

@@ -4,7 +4,7 @@ use std::time::{Duration, Instant};
 use tokio::sync::Notify;
 use tokio::time::timeout;
 
-/// What a slow piece of work found, which runs in the background and at most once at a time.
+/// The result of slow work, which runs in the background and at most once at a time.
 pub(super) struct Background<T>(Arc<Shared<T>>);
 
 struct Shared<T> {
@@ -20,16 +20,16 @@ struct Last<T> {
     /// Work that takes long is repeated less often.
     took: Duration,
     is_running: bool,
-    /// Whether the last run was given up at its bound.
+    /// Whether the last run exceeded its time limit.
     is_late: bool,
 }
 
-/// What was found last.
+/// The last result.
 pub(super) struct Latest<T> {
     /// None before the work has ended for the first time.
     pub(super) found: Option<T>,
     pub(super) age: Duration,
-    /// Whether the last run was given up at its bound, so that nothing newer was found.
+    /// Whether the last run exceeded its time limit, so that there is nothing newer.
     pub(super) is_late: bool,
 }
 
@@ -48,9 +48,9 @@ impl<T: Clone + Send + 'static> Background<T> {
         }))
     }
 
-    /// Returns what was found last; starts the work if that is older than `max_age`, and waits `patience` for it.
+    /// Returns the last result; starts the work if that is older than `max_age`, and waits `patience` for it.
     ///
-    /// The work goes on if this call is dropped, and has `within` to end.
+    /// The work continues if this call is dropped, and may take `within`.
     pub(super) async fn latest(
         &self,
         max_age: Duration,
@@ -98,7 +98,7 @@ impl<T> Shared<T> {
     }
 }
 
-/// Ends the claim, also of work that panics.
+/// Ends the claim, even if the work panics.
 struct Claim<T>(Arc<Shared<T>>);
 
 impl<T> Drop for Claim<T> {

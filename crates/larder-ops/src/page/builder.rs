@@ -38,7 +38,7 @@ pub struct OpsPage {
 }
 
 impl OpsPage {
-    /// Makes a page about `store`, as the layers of the app have it: with its namespace, if it has one.
+    /// Makes a page about `store`, as the app's layers use it: with its namespace, if it has one.
     pub fn new(store: Arc<dyn Store>) -> Self {
         Self {
             store,
@@ -61,16 +61,16 @@ impl OpsPage {
         self
     }
 
-    /// Shows the servers of the store, and what the doctor says of them.
+    /// Shows the servers of the store, and the findings of the doctor.
     ///
-    /// Pass the store of Redis that the namespace of [`new`](Self::new) is put around.
+    /// Pass the Redis store inside the namespace of the one passed to [`new`](Self::new).
     #[must_use]
     pub fn with_redis(mut self, redis: Arc<RedisStore>) -> Self {
         self.redis = Some(redis);
         self
     }
 
-    /// Sets the doctor who examines the servers. Default: one who expects everything of them.
+    /// Sets the doctor that examines the servers. Default: one with the strictest expectations.
     #[must_use]
     pub fn with_doctor(mut self, doctor: Doctor) -> Self {
         self.doctor = Some(doctor);
@@ -86,17 +86,17 @@ impl OpsPage {
 
     /// Sets the sessions whose devices are listed and revoked. Default: those of the store.
     ///
-    /// Names of devices that are sealed are only shown with the app's own sessions.
+    /// Sealed names of devices are shown only with the app's own sessions.
     #[must_use]
     pub fn with_sessions(mut self, sessions: Sessions) -> Self {
         self.sessions = Some(sessions);
         self
     }
 
-    /// Sets what purges stored responses. Default: one for a response cache with default settings.
+    /// Sets the purger of stored responses. Default: one for a response cache with default settings.
     ///
-    /// Pass the app's own if it has another profile, a declared scheme, or names of query parameters: the
-    /// default one does not find its responses.
+    /// Pass the app's own if it has another profile, a declared scheme, or names of query parameters: the default
+    /// one does not find its responses.
     #[must_use]
     pub fn with_purger(mut self, purger: Purger) -> Self {
         self.purger = Some(purger);
@@ -112,8 +112,7 @@ impl OpsPage {
 
     /// Lets operators act: revoke sessions, reset limits, purge responses, pause and redrive queues, break locks.
     ///
-    /// Default: the page is read-only. An [`Operator`] who is
-    /// [`read_only`](Operator::read_only) never acts.
+    /// Default: the page is read-only. A [`read_only`](Operator::read_only) [`Operator`] never acts.
     #[must_use]
     pub fn allow_actions(mut self) -> Self {
         self.allows_actions = true;
@@ -129,11 +128,11 @@ impl OpsPage {
         self
     }
 
-    /// Builds the router. `guard` decides who may see it, at each request.
+    /// Builds the router. `guard` decides, at each request, who may see it.
     ///
-    /// It gets the head of the request, with the extensions that outer layers have put there, such as a session,
-    /// and returns the operator, or the response for everybody else: a 404, or a redirect to the sign-in.
-    /// Put the layer of the sessions around the router that the page is nested in.
+    /// It gets the head of the request, with the extensions of outer layers, such as a session, and returns the
+    /// operator, or the response for everybody else: a 404, or a redirect to the sign-in. Put the session layer
+    /// around the router in which the page is nested.
     ///
     /// # Errors
     /// [`ErrorKind::Invalid`](larder_store::ErrorKind::Invalid) if the store runs no programs.

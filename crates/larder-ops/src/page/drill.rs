@@ -21,21 +21,21 @@ use super::state::Visit;
 use super::view::View;
 
 const VISITORS: u64 = 1_000;
-/// What one query of the pretended database takes.
+/// The duration of a query of the simulated database.
 const QUERY: Duration = Duration::from_millis(20);
-/// The connections of the pretended database.
+/// The number of connections of the simulated database.
 const CONNECTIONS: usize = 20;
-/// The bound of one run.
+/// The time limit of one run.
 const WITHIN: Duration = Duration::from_secs(10);
 const PAGE: Kind = Kind::evictable("ops-drill");
 
-/// A database that answers slowly, and few at a time.
+/// A database that answers slowly, and only few queries at a time.
 struct Database {
     queries: AtomicU64,
     connections: Semaphore,
 }
 
-/// What a run came to.
+/// The result of a run.
 #[derive(Clone, Copy, Debug)]
 struct Run {
     queries: u64,
@@ -97,7 +97,7 @@ pub(super) async fn run(
     };
     let (with, without) = (with_loader().await, without_loader().await);
     let (Ok(with), Ok(without)) = (with, without) else {
-        let text = "The drill took longer than its bound.";
+        let text = "The drill exceeded its time limit.";
         return Err(refuse(&visit, StatusCode::SERVICE_UNAVAILABLE, text).await);
     };
     let mut panels = offer(true);
@@ -106,7 +106,7 @@ pub(super) async fn run(
     Ok(frame.page(StatusCode::OK, &panels))
 }
 
-/// Lets every visitor ask the cache, which loads the page for the first of them.
+/// Lets every visitor read the cache, which loads the page for the first of them.
 async fn with_loader() -> Result<Run> {
     let database = Database::new();
     let cache: Cache<u8, u64> = Cache::builder(PAGE, Ttl::from_secs(60)).build()?;
@@ -120,7 +120,7 @@ async fn with_loader() -> Result<Run> {
     .await
 }
 
-/// Lets every visitor find the cache empty and ask the database.
+/// Lets every visitor find the cache empty and query the database.
 async fn without_loader() -> Result<Run> {
     let database = Database::new();
     visit_all(&database, |database| async move {

@@ -11,10 +11,10 @@ use futures_util::future::BoxFuture;
 pub(super) type Guard =
     Arc<dyn Fn(Parts) -> BoxFuture<'static, Result<Operator, Response>> + Send + Sync>;
 
-/// A person whom the guard of the app has let in.
+/// A person whom the app's guard has let in.
 ///
-/// The name is shown on the page, stands in the log of actions, and owns the tokens of forms: give each
-/// person another one, such as a user id. At most 64 characters of it are shown.
+/// The name is shown on the page, recorded in the log of actions, and owns the tokens of forms: give each
+/// person a different one, such as a user id. At most 64 characters of it are shown.
 #[derive(Clone, PartialEq, Eq)]
 pub struct Operator {
     name: Arc<str>,
@@ -22,7 +22,7 @@ pub struct Operator {
 }
 
 impl Operator {
-    /// Names a person who may see the page, and act if [the page allows it](super::OpsPage::allow_actions).
+    /// Makes a person who may see the page, and act if [the page allows it](super::OpsPage::allow_actions).
     pub fn new(name: impl AsRef<str>) -> Self {
         Self {
             name: name.as_ref().into(),
@@ -57,7 +57,7 @@ impl fmt::Debug for Operator {
     }
 }
 
-/// Asks the guard before anything of the page is served.
+/// Asks the guard before any part of the page is served.
 pub(super) async fn admit(
     State(guard): State<Guard>,
     request: Request,

@@ -9,30 +9,30 @@ use super::background::Background;
 use super::patience::PATIENCE;
 use crate::records::{self, Listed as Whole};
 
-/// The most records of a kind that are listed.
+/// The maximum number of records of a kind that are listed.
 pub(super) const MOST: usize = 200;
-/// A listing that is older is made anew.
+/// Older listings are made anew.
 const MAX_AGE: Duration = Duration::from_secs(3);
-/// A listing of a full server is paced, and may take this long.
+/// The time limit of a listing, which is paced on a full server.
 const WITHIN: Duration = Duration::from_secs(300);
 
 /// Lists the records of one kind in the background, because that visits all keys of the store.
 pub(super) struct Listing {
-    /// Records that are there without being looked for.
+    /// Records that are known without a listing.
     known: Vec<Key>,
     scan: Option<Arc<dyn Scan>>,
     found: Background<Result<Arc<Whole>, String>>,
     seen: Arc<Seen>,
 }
 
-/// What the last whole listing found, and those since then that did not end.
+/// The results of the last complete listing, and of later ones that did not end.
 #[derive(Default)]
 struct Seen(Mutex<Vec<Key>>);
 
-/// What a listing found.
+/// The result of a listing.
 pub(super) struct Listed {
     pub(super) keys: Vec<Key>,
-    /// Why it is not all, or not of now.
+    /// Why it is incomplete, or outdated.
     pub(super) caveat: Option<String>,
 }
 
@@ -46,7 +46,7 @@ impl Listing {
         }
     }
 
-    /// Makes the next listing start anew, because something has changed.
+    /// Makes the next listing start again, because something has changed.
     pub(super) fn forget(&self) {
         self.found.forget();
     }

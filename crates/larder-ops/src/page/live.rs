@@ -15,13 +15,14 @@ use super::state::Visit;
 use super::view::View;
 use super::views;
 
-/// The streams that may be open at once.
+/// The maximum number of streams that are open at once.
 pub(super) const MAX_STREAMS: usize = 16;
-/// The time between two pictures.
+/// The time between two updates.
 const EVERY: Duration = Duration::from_secs(2);
-/// The pictures of a stream. Then the browser asks anew, and so the guard is asked again.
+/// The number of updates in a stream. Then the browser reconnects, and so the guard is asked again.
 const PICTURES: u32 = 10;
-/// The end of a stream, also of one that nobody reads. It leaves some time to make the pictures.
+/// The maximum duration of a stream, even of one that nobody reads. It leaves some time to make the
+/// updates.
 const LASTS: Duration = EVERY.saturating_mul(PICTURES + 2);
 
 /// Sends the panels of a view again and again.

@@ -1,4 +1,4 @@
-//! A page for operators: what this process and its store do, and help in an incident.
+//! A page for operators: what this process and its store are doing, and help in an incident.
 //!
 //! [`OpsPage`] is a router that mounts in one line, behind a guard of the app. There is no way to mount it
 //! without one:
@@ -36,12 +36,12 @@
 //! # }
 //! ```
 //!
-//! 1. Everything, also its style sheet, is behind the guard, and `no-store`.
-//! 2. It is read-only unless [`allow_actions`](OpsPage::allow_actions) is called, and an
-//!    [`Operator`] may act. What destroys shows a count first and asks. Each action is logged.
-//! 3. A form is accepted with the token of its operator alone, and only from this site.
+//! 1. Everything, including its style sheet, is behind the guard, and `no-store`.
+//! 2. It is read-only unless [`allow_actions`](OpsPage::allow_actions) is called, and the [`Operator`] may
+//!    act. Destructive actions first show a count and ask. Each action is logged.
+//! 3. A form is accepted only with the token of its operator, and only from this site.
 //! 4. Values, session ids and tokens are never shown; names are escaped.
-//! 5. Every panel has a deadline of 700 ms, and all of them are read at once: with the server stopped the page
+//! 5. Every panel has a deadline of 700 ms, and all of them are read at once: if the server is down, the page
 //!    still comes, and says so.
 //! 6. Figures are those of this process. Queues, locks, sessions and findings are those of the store.
 

@@ -1,4 +1,4 @@
-//! What a view consists of, before it is HTML. Text in it is shown as it is, so names are escaped before.
+//! The parts of a view, before it is HTML. Text is shown as it is, so names are escaped before.
 
 use larder_store::Timestamp;
 
@@ -6,7 +6,7 @@ use super::spark::Spark;
 use crate::text::{escape, shorten};
 use crate::time::ago;
 
-/// The longest name that is shown, in characters.
+/// The maximum length of a name that is shown, in characters.
 const WIDEST: usize = 80;
 
 /// How good something is.
@@ -32,7 +32,7 @@ impl Tone {
         }
     }
 
-    /// Returns a sign beside the color, for those who see none.
+    /// Returns a sign for people who cannot see the colour.
     pub(super) fn sign(self) -> &'static str {
         match self {
             Self::Plain => "",
@@ -49,7 +49,7 @@ impl Tone {
     }
 }
 
-/// Where what a panel shows comes from.
+/// The origin of a panel's data.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub(super) enum Origin {
     /// From the metrics of this process.
@@ -72,12 +72,12 @@ impl Origin {
 
 /// A part of a view, with a heading of its own.
 pub(super) struct Panel {
-    /// The id of its element: what is live is replaced by it.
+    /// The id of its element, by which live panels are replaced.
     pub(super) id: &'static str,
     pub(super) title: &'static str,
     pub(super) origin: Origin,
     pub(super) blocks: Vec<Block>,
-    /// The line that stands for the blocks until somebody unfolds them.
+    /// The line that replaces the blocks until somebody unfolds them.
     pub(super) folded: Option<String>,
 }
 
@@ -92,7 +92,7 @@ impl Panel {
         }
     }
 
-    /// Folds what is long and seldom read.
+    /// Folds content that is long and seldom read.
     pub(super) fn folded(mut self, summary: String) -> Self {
         self.folded = Some(summary);
         self
@@ -161,12 +161,12 @@ impl Tile {
     }
 }
 
-/// Rows, of which the first cell is the heading.
+/// Rows whose first cell is the heading.
 pub(super) struct Table {
     pub(super) caption: &'static str,
     pub(super) columns: Vec<Column>,
     pub(super) rows: Vec<Vec<Cell>>,
-    /// What is said if there are no rows.
+    /// The text if there are no rows.
     pub(super) empty: &'static str,
 }
 
@@ -185,7 +185,7 @@ pub(super) const fn text(name: &'static str) -> Column {
     }
 }
 
-/// A column of numbers, which stand at the right.
+/// A column of numbers, aligned to the right.
 pub(super) const fn number(name: &'static str) -> Column {
     Column {
         name,
@@ -223,7 +223,7 @@ impl Table {
 
 pub(super) enum Cell {
     Text(String),
-    /// A name that others gave, in a type that shows each sign.
+    /// A name that others chose, in a typeface that shows each character.
     Name(String),
     Badge(Tone, String),
     /// A part of a whole, from 0 to 1, and how it is written.
@@ -235,7 +235,7 @@ pub(super) enum Cell {
 }
 
 impl Cell {
-    /// Makes a cell of a name that others gave.
+    /// Makes a cell of a name that others chose.
     pub(super) fn name(name: &str) -> Self {
         Self::Name(shown(name))
     }
@@ -245,7 +245,7 @@ impl Cell {
     }
 }
 
-/// Makes a name that others gave harmless and not endless.
+/// Escapes and shortens a name that others chose.
 pub(super) fn shown(name: &str) -> String {
     shorten(&escape(name), WIDEST)
 }
@@ -253,12 +253,12 @@ pub(super) fn shown(name: &str) -> String {
 /// A form that is posted.
 #[derive(Clone, Default)]
 pub(super) struct Form {
-    /// Where it goes, below the page.
+    /// Its target, below the page.
     pub(super) to: &'static str,
     pub(super) hidden: Vec<(&'static str, String)>,
     pub(super) fields: Vec<Field>,
     pub(super) button: &'static str,
-    /// What the button is about, for those who do not see what stands beside it.
+    /// What the button is about, for people who cannot see the text beside it.
     pub(super) about: String,
     pub(super) is_danger: bool,
     /// The view that a link beside the button leads back to.

@@ -17,7 +17,7 @@ pub(super) fn count(number: f64) -> String {
     }
 }
 
-/// Returns the part of a whole, from 0 to 1. None of nothing.
+/// Returns the part of a whole, from 0 to 1. None if the whole is 0.
 pub(super) fn part(of: f64, whole: f64) -> Option<f64> {
     (whole > 0.0).then(|| of / whole)
 }
@@ -43,7 +43,7 @@ pub(super) fn seconds(time: f64) -> String {
     }
 }
 
-/// Writes a count and what is counted, in the number that fits.
+/// Writes a count with the singular or plural of what is counted.
 pub(super) fn of(number: u64, one: &str, many: &str) -> String {
     let what = if number == 1 { one } else { many };
     format!("{} {what}", count(number as f64))

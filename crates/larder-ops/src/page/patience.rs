@@ -7,7 +7,7 @@ use tokio::time::timeout;
 /// How long a panel waits for the store.
 pub(super) const PATIENCE: Duration = Duration::from_millis(700);
 
-/// Waits for the store for as long as a panel may, and says in words what went wrong.
+/// Waits for the store for as long as a panel may, and describes what went wrong.
 pub(super) async fn ask<T, E: Display>(
     work: impl Future<Output = Result<T, E>>,
 ) -> Result<T, String> {
@@ -21,7 +21,7 @@ pub(super) async fn ask<T, E: Display>(
     }
 }
 
-/// Bounds one of several reads at once, so that one without an answer leaves time for the others.
+/// Limits one of several reads at once, so that one without an answer leaves time for the others.
 pub(super) async fn ask_one<T>(
     work: impl Future<Output = larder_store::Result<T>>,
 ) -> larder_store::Result<T> {

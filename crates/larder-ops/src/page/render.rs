@@ -7,13 +7,13 @@ use super::patience::ask;
 use super::state::Visit;
 use super::view::View;
 
-/// What surrounds a view.
+/// The parts around a view.
 pub(super) struct Frame<'a> {
     pub(super) visit: &'a Visit,
     pub(super) view: View,
     /// The token of forms that act. None if the operator may not act, or the store does not answer.
     pub(super) token: Option<String>,
-    /// What was done a moment ago.
+    /// The action that was just carried out.
     pub(super) notice: Option<String>,
     pub(super) is_live: bool,
 }
@@ -63,7 +63,7 @@ impl Frame<'_> {
         form.to == View::Sessions.path() || self.token.is_some()
     }
 
-    /// Returns whether a column is shown: that of actions is empty without a token.
+    /// Returns whether a column is shown: without a token the column of actions is empty.
     fn shows(&self, column: &Column) -> bool {
         column.name != ACTIONS.name || self.token.is_some()
     }
@@ -91,7 +91,7 @@ impl Frame<'_> {
         )
     }
 
-    /// Writes the panels alone.
+    /// Writes only the panels.
     pub(super) fn panels(&self, panels: &[Panel]) -> String {
         let frame = self;
         // It writes to a string, which does not fail.
@@ -99,13 +99,13 @@ impl Frame<'_> {
     }
 }
 
-/// Writes a view that says why something was not done.
+/// Writes a view that explains why something was not done.
 pub(super) async fn refuse(visit: &Visit, status: StatusCode, text: &str) -> Response {
     let panel = Panel::new("refused", "Nothing was done", Origin::Page).alarm(Tone::Bad, text);
     alone(visit, status, panel).await
 }
 
-/// Writes a view that says why something may not have been done.
+/// Writes a view that explains why something may not have been done.
 pub(super) async fn unsure(visit: &Visit, status: StatusCode, text: &str) -> Response {
     let panel = Panel::new("unsure", "It may not have been done", Origin::Page);
     let panel = panel
@@ -120,7 +120,7 @@ async fn alone(visit: &Visit, status: StatusCode, panel: Panel) -> Response {
     frame.page(status, &[panel])
 }
 
-/// Makes what surrounds a view, with the token of the operator's forms.
+/// Makes the parts around a view, with the token of the operator's forms.
 pub(super) async fn frame(visit: &Visit, view: View, notice: Option<String>) -> Frame<'_> {
     let token = match visit.may_act() {
         true => ask(visit.shared.tokens.of(&visit.operator)).await.ok(),

@@ -19,7 +19,7 @@ use super::view::View;
 use super::views::{Did, devices, show};
 use super::{actions, drill, live};
 
-/// The longest form.
+/// The maximum size of a form.
 const MAX_FORM: usize = 32 * 1024;
 
 /// Styles, scripts, streams, images and form targets of this site only; no inline code; no framing.
@@ -80,14 +80,14 @@ fn asset(kind: &'static str, text: &'static str) -> axum::routing::MethodRouter<
     get(move || async move { ([(CONTENT_TYPE, kind)], text) })
 }
 
-/// Keeps all answers out of every cache, those of the guard as well: they are for one person.
+/// Keeps all answers out of every cache, including those of the guard: they are for one person.
 async fn unstored(mut response: Response) -> Response {
     let headers = response.headers_mut();
     headers.insert(CACHE_CONTROL, HeaderValue::from_static("no-store"));
     response
 }
 
-/// Keeps what the page answers out of every frame and foreign script.
+/// Keeps the page's answers out of every frame and foreign script.
 async fn private(mut response: Response) -> Response {
     let headers = response.headers_mut();
     headers.insert(CONTENT_SECURITY_POLICY, CSP);
@@ -108,7 +108,7 @@ struct Lookup {
     user: String,
 }
 
-/// Shows the devices of a user. It only reads, and is a form so that the user is in no address.
+/// Shows the devices of a user. It only reads, and is a form so that no address contains the user.
 async fn look_up(visit: Visit, Form(lookup): Form<Lookup>) -> Response {
     if !visit.is_same_site() {
         let text = "This form was sent from another site.";

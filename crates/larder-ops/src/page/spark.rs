@@ -11,7 +11,7 @@ pub(super) struct Spark {
     pub(super) line: String,
     /// The area below it.
     pub(super) area: String,
-    /// What it shows, for those who do not see it.
+    /// A description, for people who cannot see it.
     pub(super) label: String,
 }
 

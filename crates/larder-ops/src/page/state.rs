@@ -24,7 +24,7 @@ use crate::doctor::{Doctor, Report};
 /// A key that is never written: reading it shows that the store answers, and how fast.
 pub(super) const PROBE: Kind = Kind::evictable("ops-probe");
 
-/// What all views share.
+/// The state that all views share.
 pub(super) struct Shared {
     pub(super) title: String,
     pub(super) store: Arc<dyn Store>,
@@ -41,7 +41,7 @@ pub(super) struct Shared {
     pub(super) log: ActionLog,
     pub(super) allows_actions: bool,
     pub(super) has_drill: bool,
-    /// The streams that may be open at once.
+    /// Permits for open streams.
     pub(super) streams: Arc<Semaphore>,
     /// Held while a drill runs.
     pub(super) drill: Mutex<()>,
@@ -67,10 +67,10 @@ impl Shared {
 pub(super) struct Visit {
     pub(super) shared: Arc<Shared>,
     pub(super) operator: Operator,
-    /// The path of the page, without a slash behind it.
+    /// The path of the page, without a trailing slash.
     pub(super) base: String,
     headers: HeaderMap,
-    /// The host that was asked for.
+    /// The host of the request.
     host: Option<String>,
 }
 

@@ -12,9 +12,9 @@ use subtle::ConstantTimeEq;
 use super::guard::Operator;
 
 const TOKEN: Kind = Kind::pinned("ops-token");
-/// A form that is older is refused, and the page is loaded anew.
+/// Older forms are refused, and the page is loaded anew.
 const TTL: Ttl = Ttl::from_secs(12 * 3600);
-/// The token of a page that is opened now is accepted for so long at least.
+/// The token of a page that is opened now is accepted for at least this long.
 const AT_LEAST: Ttl = Ttl::from_secs(6 * 3600);
 
 /// The tokens of forms: one for each operator, in the store, so that every process knows it.
@@ -58,8 +58,7 @@ impl Tokens {
 
 /// Returns whether a form was sent from a page of this site, by the headers that pages cannot set.
 ///
-/// `host` is the host that was asked for. A client that sends neither header is not a browser: the token
-/// decides.
+/// `host` is the host of the request. A client that sends neither header is not a browser: the token decides.
 pub(super) fn is_same_site(headers: &HeaderMap, host: Option<&str>) -> bool {
     if let Some(site) = headers.get("sec-fetch-site") {
         return site == "same-origin";

@@ -1,4 +1,4 @@
-//! Cron expressions, by croner and jiff. No signature of this crate names them.
+//! Cron expressions, by croner and jiff. No public signature of this crate names them.
 
 use std::fmt;
 use std::str::FromStr;
@@ -17,7 +17,7 @@ pub(super) struct CronSchedule {
     text: String,
 }
 
-/// 2026, from which a schedule must be due some time.
+/// 2026, after which a schedule must be due at least once.
 const PRESENT: Timestamp = Timestamp::from_micros(1_767_225_600_000_000);
 
 impl CronSchedule {
@@ -66,7 +66,7 @@ mod tests {
 
     const STOCKHOLM: &str = "Europe/Stockholm";
 
-    /// The next `count` moments after `start`, in local time with its offset.
+    /// Returns the next `count` moments after `start`, in local time with its offset.
     fn due(zone: &str, expression: &str, start: &str, count: usize) -> Vec<String> {
         let schedule = CronSchedule::new(expression, zone).unwrap();
         let start: jiff::Timestamp = start.parse().unwrap();

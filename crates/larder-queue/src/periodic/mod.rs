@@ -30,22 +30,22 @@
 //! # }
 //! ```
 //!
-//! With the feature `cron` a schedule is a cron expression too, in UTC or by the clocks of a time zone.
+//! With the feature `cron` a schedule can also be a cron expression, in UTC or in a time zone.
 //!
 //! # Rules
-//! 1. Every process of the application runs the same schedules; none leads. A tick is enqueued under the id
-//!    `name@seconds`, with the moment at which it was due, so the queue takes the first one only.
-//! 2. A record for each name says up to which moment ticks were enqueued, so what was due while no process
-//!    ran is known. [`Missed`] says what becomes of it. The first process ever begins at the present.
-//! 3. Time is the store's: processes whose clocks differ agree on each tick.
-//!    A clock that is set back repeats no tick; if it is set back by more than a day it was wrong, and schedules
-//!    begin at the present.
-//! 4. A schedule that is changed goes on from the last tick of its name. A name that is new begins anew.
-//! 5. A store that fails is tried again, after 50 ms at first and 5 s at most.
+//! 1. Every process of the app runs the same schedules; none leads. A tick is enqueued under the id
+//!    `name@seconds`, with the time at which it was due, so the queue accepts only the first one.
+//! 2. A record for each name stores the time up to which ticks were enqueued, so ticks that were due while no
+//!    process ran are known. [`Missed`] decides what happens to them. The very first process begins at the
+//!    present.
+//! 3. Time is the store's: processes whose clocks differ agree on each tick. A clock that is set back repeats no
+//!    tick; if it is set back by more than a day it was wrong, and schedules begin at the present.
+//! 4. A schedule that is changed continues from the last tick of its name. A new name begins anew.
+//! 5. After an error of the store, it is tried again: after 50 ms at first, and 5 s at most.
 //!
 //! # Deployment caveat
-//! A process that is stopped for more than an hour between its look at the record and its enqueue may enqueue
-//! a tick again. Where the job has a unique key of its own, it may once the queue has forgotten the id of the
+//! A process that is stopped for more than an hour between reading the record and enqueueing may enqueue a tick
+//! again. The same can happen to a job with a unique key of its own, once the queue has forgotten the id of the
 //! tick: see [`Queue::with_retention`] and [`Queue::with_max_done`].
 
 #[cfg(feature = "cron")]
@@ -107,33 +107,33 @@ impl Tick {
     }
 }
 
-/// What becomes of ticks that were due while no process ran.
+/// What happens to ticks that were due while no process ran.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub enum Missed {
     /// They are skipped: a tick that is more than a minute late is not enqueued.
     Skip,
     /// The last of them is enqueued, however many there are.
     Last,
-    /// The last so many of them are enqueued, at most 1,000.
+    /// The last of them are enqueued, up to this many, at most 1,000.
     All(u16),
 }
 
-/// How late a tick is that counts as missed.
+/// How late a tick must be to count as missed.
 const LATE: i64 = 60_000_000;
 
-/// The most ticks of one name that are enqueued together.
+/// The maximum number of ticks of one name that are enqueued together.
 const MAX_TICKS: usize = 1_000;
 
-/// How long the last tick of a name that is not used any more is remembered.
+/// How long the last tick of a name that is no longer used is remembered.
 const REMEMBERED: Ttl = Ttl::from_secs(400 * 86_400);
 
 /// How long an id is kept from being enqueued again.
 const ONCE: Ttl = Ttl::from_secs(3_600);
 
-/// The longest sleep, after which it looks whether the store's clock was set.
+/// The longest sleep, after which it checks whether the store's clock was set.
 const LONGEST: Duration = Duration::from_secs(60);
 
-/// The longest name.
+/// The maximum length of a name.
 const MAX_NAME: usize = 64;
 
 impl Periodic {
@@ -146,13 +146,13 @@ impl Periodic {
         }
     }
 
-    /// Enqueues what `job` makes at each moment of `schedule`. If it panics, that moment is left out.
+    /// Enqueues the result of `job` at each moment of `schedule`. If `job` panics, that moment is skipped.
     ///
-    /// The name is 1 to 64 of `a-z`, `A-Z`, `0-9`, `-`, `_` and `.`; the last tick is remembered under it.
-    /// The id of the job is replaced by `name@seconds`.
+    /// The name is 1 to 64 of `a-z`, `A-Z`, `0-9`, `-`, `_` and `.`; the last tick is remembered under it. The
+    /// id of the job is replaced by `name@seconds`.
     ///
     /// # Errors
-    /// [`ErrorKind::Invalid`] for another name, and for one that was given before.
+    /// [`ErrorKind::Invalid`] if the name is invalid or already used.
     pub fn on<F>(mut self, name: &str, schedule: Schedule, job: F) -> Result<Self>
     where
         F: Fn(&Tick) -> NewJob + Send + Sync + 'static,
@@ -177,7 +177,7 @@ impl Periodic {
         Ok(self)
     }
 
-    /// Sets what becomes of ticks that were due while no process ran. The default is [`Missed::Last`].
+    /// Sets what happens to ticks that were due while no process ran. The default is [`Missed::Last`].
     #[must_use]
     pub fn with_missed(mut self, missed: Missed) -> Self {
         self.missed = missed;
@@ -187,8 +187,8 @@ impl Periodic {
     /// Enqueues ticks as they are due, until `stop` is cancelled.
     ///
     /// # Cancellation
-    /// Dropping the future is as good: a tick that was being enqueued is enqueued by another process, or
-    /// by this one when it runs again.
+    /// You may also drop the future: a tick that was being enqueued is enqueued by another process, or by this
+    /// one when it runs again.
     pub async fn run_until(self, stop: CancellationToken) {
         let mut failures = 0;
         let run = async {
@@ -218,13 +218,13 @@ impl Periodic {
         }
     }
 
-    /// Enqueues what is due now, and returns how many jobs were new and when the next one is due.
+    /// Enqueues the ticks that are due now, and returns how many jobs were new and when the next one is due.
     ///
     /// It takes a round trip for each schedule, and two more for one that is due.
     ///
     /// # Errors
-    /// Those of the store, and of [`Queue::enqueue`]. The other schedules were looked at; what was not
-    /// enqueued will be by the next call.
+    /// Those of the store, and of [`Queue::enqueue`]. The other schedules were handled; the next call enqueues
+    /// the rest.
     ///
     /// # Cancellation
     /// Each tick may or may not have been enqueued; none is lost.
@@ -271,7 +271,7 @@ impl Periodic {
         Ok((enqueued, next.map(|next| next.since(now))))
     }
 
-    /// The jobs of the ticks after `last` and up to `now`, as far as the policy wants them.
+    /// Returns the jobs of the ticks after `last` and up to `now`, as far as the policy wants them.
     fn due(&self, entry: &Entry, last: Timestamp, now: Timestamp) -> Vec<NewJob> {
         let (from, count) = match self.missed {
             Missed::Skip => (last.max(now.plus_micros(-LATE - 1)), MAX_TICKS),
@@ -306,7 +306,7 @@ fn is_hopeless(kind: ErrorKind) -> bool {
 }
 
 impl NewJob {
-    /// The job of a tick, which is enqueued once.
+    /// Makes the job of a tick, which is enqueued once.
     fn once(self, name: &str, due: Timestamp) -> Self {
         let id = format!("{name}@{}", due.as_micros().div_euclid(1_000_000));
         let job = match self.unique {

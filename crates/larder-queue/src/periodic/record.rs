@@ -1,4 +1,4 @@
-//! The record of a periodic job: up to which moment its ticks were enqueued, by the store's clock.
+//! The record of a periodic job: the time up to which its ticks were enqueued, by the store's clock.
 
 use larder_store::program::prelude::*;
 
@@ -15,13 +15,14 @@ record! {
     |held, shown| shown.with("last", held.0.as_micros()),
 }
 
-/// How far ahead of the clock the last tick may be: a day. One beyond was noted by a clock that was wrong.
+/// How far ahead of the clock the last tick may be: a day. A later one was written by a clock that was
+/// wrong.
 const AHEAD: i64 = 86_400_000_000;
 
 /// Moves the last tick forward, and returns the time and the last tick.
 #[derive(Clone, Debug)]
 pub(crate) struct Advance {
-    /// The epoch to look only.
+    /// The epoch only reads.
     pub(crate) to: Timestamp,
     pub(crate) ttl: Ttl,
 }

@@ -6,7 +6,7 @@ use larder_store::{Error, ErrorKind, Result, Timestamp};
 
 /// The moments at which a periodic job is due.
 ///
-/// Every process computes the same ones, whenever it was started.
+/// Every process computes the same moments, whenever it was started.
 #[derive(Clone)]
 pub struct Schedule(Kind);
 
@@ -17,10 +17,10 @@ enum Kind {
     Cron(Box<super::cron::CronSchedule>),
 }
 
-/// The shortest interval. Cron expressions go down to the same.
+/// The shortest interval, also of cron expressions.
 const SHORTEST: Duration = Duration::from_secs(1);
 
-/// The spans in which due moments are looked for, from the present backward.
+/// The spans in which due moments are searched, from the present backward.
 const WINDOWS: [Duration; 6] = [
     Duration::from_secs(60),
     Duration::from_secs(3_600),
@@ -31,7 +31,7 @@ const WINDOWS: [Duration; 6] = [
 ];
 
 impl Schedule {
-    /// Makes a schedule of one moment in each interval: the multiples of `interval` since the Unix
+    /// Makes a schedule that is due once in each interval: at the multiples of `interval` since the Unix
     /// epoch.
     ///
     /// So an interval of an hour is due on the hour, and one of a day at midnight UTC.
@@ -41,7 +41,7 @@ impl Schedule {
     pub fn every(interval: Duration) -> Result<Self> {
         if interval < SHORTEST || interval > WINDOWS[4] {
             return Err(invalid(format!(
-                "an interval of {interval:?}; expected one from 1 s to 366 days"
+                "the interval is {interval:?}; expected 1 s to 366 days"
             )));
         }
         // At most a year, so it fits.
@@ -51,8 +51,8 @@ impl Schedule {
     /// Makes a schedule from a cron expression, in UTC.
     ///
     /// It has five fields: minute, hour, day of the month, month, day of the week; or six, with the
-    /// second first. `*`, ranges `1-5`, steps `*/10`, lists `1,15`, names `MON`, `L` for the last day,
-    /// `#` for the nth weekday, `W` for the closest weekday, and `@daily` and its like are understood.
+    /// second first. It may use `*`, ranges `1-5`, steps `*/10`, lists `1,15`, names `MON`, `L` for the
+    /// last day, `#` for the nth weekday, `W` for the closest weekday, and `@daily` and the like.
     ///
     /// # Errors
     /// [`ErrorKind::Invalid`] if the expression cannot be read, or is never due.
@@ -61,17 +61,17 @@ impl Schedule {
         super::cron::CronSchedule::new(expression, "UTC").map(Self::from_cron)
     }
 
-    /// Makes a schedule from a cron expression, by the clocks of a time zone.
+    /// Makes a schedule from a cron expression, in a time zone.
     ///
     /// The zone has an IANA name, such as `Europe/Stockholm`. When clocks change there:
     ///
     /// - a fixed time that is skipped is due when the clocks have moved: `30 2 * * *` at 03:00;
-    /// - a fixed time that comes twice is due the first time only;
-    /// - what has a `*` or a step in its hours or minutes is due at each real moment that it matches, so
-    ///   `*/30 * * * *` is due each half hour throughout.
+    /// - a fixed time that occurs twice is due only the first time;
+    /// - an expression with `*` or a step in its hours or minutes is due at each real moment that it
+    ///   matches, so `*/30 * * * *` is due each half hour throughout.
     ///
     /// # Errors
-    /// As those of [`cron`](Self::cron), and for a time zone that is not known.
+    /// Those of [`cron`](Self::cron), and also for an unknown time zone.
     #[cfg(feature = "cron")]
     pub fn cron_in(time_zone: &str, expression: &str) -> Result<Self> {
         super::cron::CronSchedule::new(expression, time_zone).map(Self::from_cron)
@@ -97,7 +97,7 @@ impl Schedule {
 
     /// Returns the last `count` moments after `from` and up to `until`, oldest first.
     ///
-    /// It looks no further back than it must, however long ago `from` is.
+    /// It searches no further back than necessary, however long ago `from` is.
     pub(super) fn last(&self, from: Timestamp, until: Timestamp, count: usize) -> Vec<Timestamp> {
         let mut found = VecDeque::new();
         for window in WINDOWS {

@@ -4,16 +4,16 @@ use super::{Queue, State};
 use crate::JobId;
 use crate::record::{Cancel, Pause, Purge, Redrive};
 
-/// How many jobs one step moves or removes, which bounds its time.
+/// The number of jobs that one step moves or removes, which limits its duration.
 const CHUNK: u32 = 100;
 
 /// The outcome of a cancellation.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
-#[must_use = "a job that runs goes on until its holder looks at its lease"]
+#[must_use = "a running job continues until its holder checks its lease"]
 pub enum Cancelled {
-    /// The job waited, or was dead, and is removed.
+    /// The job was waiting or dead, and is removed.
     Removed,
-    /// The job is removed while it runs: its holder loses the lease.
+    /// The job was running, and is removed: its holder loses the lease.
     Running,
     /// There is no such job.
     Unknown,
@@ -26,7 +26,7 @@ impl Queue {
     /// Those of the store.
     ///
     /// # Cancellation
-    /// It may or may not have been removed.
+    /// The job may or may not have been removed.
     pub async fn cancel(&self, id: &JobId) -> Result<Cancelled> {
         let cancel = Cancel {
             settings: self.settings,
@@ -35,7 +35,7 @@ impl Queue {
         self.run(&cancel).await
     }
 
-    /// Stops all dequeues. Jobs that run go on. One round trip.
+    /// Stops all dequeues. Running jobs continue. One round trip.
     ///
     /// # Errors
     /// Those of the store.
@@ -51,10 +51,10 @@ impl Queue {
         self.set_paused(false).await
     }
 
-    /// Gives dead letters back to the queue, oldest first, at most `many`, and returns how many it gave.
+    /// Puts at most `many` dead letters back into the queue, oldest first, and returns their number.
     ///
-    /// Their attempts begin anew, at the end of the queue, and they have no unique key any more. It takes
-    /// one round trip for each 100.
+    /// Their attempts begin anew, at the end of the queue, and they no longer have a unique key. It takes one
+    /// round trip for each 100.
     ///
     /// # Errors
     /// Those of the store. Earlier round trips were carried out.
@@ -75,10 +75,10 @@ impl Queue {
         Ok(moved)
     }
 
-    /// Removes all jobs of a state, and returns how many it removed.
+    /// Removes all jobs of a state, and returns their number.
     ///
-    /// Holders of jobs that run lose their leases. What begins to run meanwhile is not removed, so it removes as
-    /// many as run when it begins. It takes one round trip for each 100, and one more for those that run.
+    /// Holders of running jobs lose their leases. Jobs that start meanwhile stay: of running jobs it removes as
+    /// many as there are when it begins. It takes one round trip for each 100, and one more for running jobs.
     ///
     /// # Errors
     /// Those of the store. Earlier round trips were carried out.

@@ -12,49 +12,49 @@ use crate::body::Body;
 use crate::record::{Dequeue, Leased, QueueRecord, Taken};
 use crate::{Delivery, JobId, Receipt};
 
-/// How many jobs one call takes or settles in a round trip: 128.
+/// The maximum number of jobs that one round trip takes or settles: 128.
 ///
-/// Among a million jobs a step that settles and takes as many costs the server some 2 to 4 ms.
+/// Among a million jobs, a step that settles and takes that many costs the server 2 to 4 ms.
 pub const MAX_BATCH: usize = 128;
 
-/// How many of so many jobs one step takes.
+/// Returns how many of `n` jobs one step takes.
 pub(super) fn batch(n: usize) -> u32 {
     n.min(MAX_BATCH) as u32
 }
 
 impl Queue {
-    /// Takes at most `n` jobs that can be taken now, and at most [`MAX_BATCH`]. One round trip.
+    /// Takes at most `n` available jobs, and at most [`MAX_BATCH`]. One round trip.
     ///
     /// Take no more than you work on at once: the leases of all begin now.
     ///
     /// # Errors
     /// Those of the store. After [`ErrorKind::MayHaveRun`](larder_store::ErrorKind::MayHaveRun) some jobs
-    /// may be leased to nobody: they are taken again when their leases end, and the attempt is counted.
+    /// may be leased without a holder: they are taken again when their leases end, and the attempt is counted.
     ///
     /// # Panics
-    /// Outside of a tokio runtime.
+    /// Outside a tokio runtime.
     ///
     /// # Cancellation
-    /// What a dropped call has taken is released in the background, uncounted.
+    /// Jobs that a dropped call has taken are released in the background, uncounted.
     pub async fn dequeue(&self, n: usize) -> Result<Vec<Delivery>> {
         Ok(self.take(n).await?.0)
     }
 
-    /// Takes at most `n` jobs, and waits `within` at most until there is one. The list is empty if that time is
+    /// Takes at most `n` jobs, and waits at most `within` until there is one. The list is empty if that time is
     /// over.
     ///
-    /// It takes one round trip if there is a job, and three more before it waits. All tasks that wait on
-    /// clones of one queue share a subscription; an enqueue wakes each idle process once, which then takes
-    /// one look, and those who leave jobs behind wake the next.
+    /// It takes one round trip if there is a job, and three more before it waits. All tasks that wait on clones
+    /// of one queue share a subscription; an enqueue wakes each idle process once, which then looks once, and a
+    /// task that leaves jobs behind wakes the next.
     ///
     /// # Errors
-    /// As [`dequeue`](Self::dequeue) gives them.
+    /// Those of [`dequeue`](Self::dequeue).
     ///
     /// # Panics
-    /// Outside of a tokio runtime with its time enabled.
+    /// Outside a tokio runtime with time enabled.
     ///
     /// # Cancellation
-    /// What a dropped call has taken is released in the background, uncounted. No wake is lost.
+    /// Jobs that a dropped call has taken are released in the background, uncounted. No wake is lost.
     pub async fn dequeue_wait(&self, n: usize, within: Duration) -> Result<Vec<Delivery>> {
         let (deliveries, _) = self.take(n).await?;
         if !deliveries.is_empty() || n == 0 {
@@ -83,7 +83,7 @@ impl Queue {
         }
     }
 
-    /// Takes jobs. If there are none, returns how long it takes until there may be.
+    /// Takes jobs. If there are none, returns the time until there may be some.
     pub(crate) async fn take(&self, n: usize) -> Result<(Vec<Delivery>, Option<Duration>)> {
         if n == 0 {
             return Ok((Vec::new(), None));
@@ -99,7 +99,7 @@ impl Queue {
         Ok(self.deliveries(taken))
     }
 
-    /// Returns what was taken, and how long it takes until there may be more if there is nothing.
+    /// Returns the taken jobs, and if there are none, the time until there may be some.
     pub(super) fn deliveries(&self, taken: Taken) -> (Vec<Delivery>, Option<Duration>) {
         let mut next_in = taken
             .next_in
@@ -109,7 +109,7 @@ impl Queue {
             tracing::warn!(
                 queue = self.name(),
                 count = taken.unreadable,
-                "jobs cannot be read: they are dead letters after their attempts"
+                "jobs cannot be read: they become dead letters after their attempts"
             );
             // Others may wait behind them.
             next_in = Some(Duration::ZERO);
@@ -122,7 +122,7 @@ impl Queue {
         (deliveries.collect(), next_in)
     }
 
-    /// Runs the step in a task of its own, so that nothing stays leased to a caller who has gone away.
+    /// Runs the step in a task of its own, so that no job stays leased to a caller that was dropped.
     pub(super) async fn in_background<P>(
         &self,
         program: P,
@@ -146,7 +146,7 @@ impl Queue {
             taken,
         };
         (&mut answer.receiver).await.unwrap_or_else(|_| {
-            let text = "the runtime shuts down, and what the step did is not known";
+            let text = "the runtime is shutting down, and the outcome of the step is unknown";
             Err(Error::new("dequeue", ErrorKind::MayHaveRun, text))
         })
     }
@@ -189,7 +189,7 @@ impl Queue {
     }
 }
 
-/// The answer to a step that takes jobs. What a caller who has gone away did not look at is given back.
+/// The answer to a step that takes jobs. Jobs that a dropped caller has not seen are given back.
 struct Answer<'a, R> {
     receiver: oneshot::Receiver<Result<R>>,
     queue: &'a Queue,

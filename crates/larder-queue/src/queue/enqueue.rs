@@ -8,10 +8,10 @@ use crate::body::Body;
 use crate::record::{Added, Enqueue, Item};
 use crate::{Enqueued, Job, NewJob};
 
-/// How many jobs one step adds, which bounds its time.
+/// The number of jobs that one step adds, which limits its duration.
 const CHUNK: usize = 128;
 
-/// How many bytes one step adds.
+/// The number of bytes that one step adds.
 const CHUNK_BYTES: usize = 1024 * 1024;
 
 impl Queue {
@@ -19,10 +19,10 @@ impl Queue {
     ///
     /// # Errors
     /// Those of the store; [`ErrorKind::Invalid`] if an option is out of bounds or the job cannot be
-    /// encoded; [`ErrorKind::TooLarge`] if the payload is; [`Refusal::Full`] if the queue is. After
-    /// [`ErrorKind::MayHaveRun`] send the same [`NewJob`] again: the answer is
-    /// [`Duplicate`](Enqueued::Duplicate) with its own id if the first one was carried out. That holds while
-    /// the job lives and for [`with_retention`](Self::with_retention) afterwards.
+    /// encoded; [`ErrorKind::TooLarge`] if the payload is too large; [`Refusal::Full`] if the queue is full.
+    /// After [`ErrorKind::MayHaveRun`] send the same [`NewJob`] again: if the first one was carried out, the
+    /// answer is [`Duplicate`](Enqueued::Duplicate) with its own id. That holds while the job lives and for
+    /// [`with_retention`](Self::with_retention) afterwards.
     ///
     /// # Cancellation
     /// The job may or may not have been added. Keep the [`NewJob`] to send it again.
@@ -32,10 +32,10 @@ impl Queue {
         outcome(added.pop())
     }
 
-    /// Adds a job that may be taken after the delay: [`NewJob::delay`]. One round trip.
+    /// Adds a job that may be taken after the delay, like [`NewJob::delay`]. One round trip.
     ///
     /// # Errors
-    /// As [`enqueue`](Self::enqueue) gives them.
+    /// Those of [`enqueue`](Self::enqueue).
     ///
     /// # Cancellation
     /// The job may or may not have been added.
@@ -44,10 +44,10 @@ impl Queue {
         self.enqueue(job).await
     }
 
-    /// Adds a job that may be taken from a time on: [`NewJob::at`]. One round trip.
+    /// Adds a job that may be taken from a given time on, like [`NewJob::at`]. One round trip.
     ///
     /// # Errors
-    /// As [`enqueue`](Self::enqueue) gives them.
+    /// Those of [`enqueue`](Self::enqueue).
     ///
     /// # Cancellation
     /// The job may or may not have been added.
@@ -56,12 +56,12 @@ impl Queue {
         self.enqueue(job).await
     }
 
-    /// Adds jobs in their order, with a result for each. One round trip for each 128 jobs or megabyte.
+    /// Adds jobs in order, with a result for each. One round trip for each 128 jobs or megabyte.
     ///
     /// A job that is refused does not hold up those after it.
     ///
     /// # Errors
-    /// Of each, as [`enqueue`](Self::enqueue) gives them.
+    /// Each result has those of [`enqueue`](Self::enqueue).
     ///
     /// # Cancellation
     /// Each of them may or may not have been added.
@@ -134,8 +134,8 @@ impl Queue {
         let headers: usize = headers.map(|(name, value)| name.len() + value.len()).sum();
         if payload.len() + headers > self.max_payload {
             let text = format!(
-                "a payload of this queue has at most {} bytes with its headers: store what is large, and \
-                 enqueue its id",
+                "a payload of this queue has at most {} bytes with its headers: store large data elsewhere, \
+                 and enqueue its id",
                 self.max_payload
             );
             return Err(Error::new("enqueue", ErrorKind::TooLarge, text));
@@ -177,7 +177,7 @@ fn outcome(added: Option<Added>) -> Result<Enqueued> {
         Some(Added::Full) => Err(Error::new(
             "enqueue",
             ErrorKind::Refused(Refusal::Full),
-            "the queue holds as many jobs or unique keys as it may: see with_max_jobs",
+            "the queue has reached its maximum of jobs or unique keys: see with_max_jobs",
         )),
         None => Err(Error::new(
             "enqueue",
@@ -187,7 +187,7 @@ fn outcome(added: Option<Added>) -> Result<Enqueued> {
     }
 }
 
-/// The same error for another job of the step.
+/// Copies the error for another job of the step.
 pub(super) fn again(error: &Error) -> Error {
     Error::new(
         "enqueue",

@@ -1,4 +1,5 @@
-//! The idle tasks of a process: one of them waits at the store, and wakes no more than it must.
+//! The idle tasks of a process: one of them waits at the store, and wakes no more tasks than
+//! needed.
 
 use std::time::Duration;
 
@@ -7,7 +8,7 @@ use larder_store::{Key, Result};
 use tokio::sync::{Mutex, MutexGuard};
 use tokio::time::{Instant, sleep};
 
-/// How long a waiter that nobody polls is kept: a store over a network forgets it soon after.
+/// How long a waiter is kept without being polled: a store on a network forgets it soon after.
 const KEPT: Duration = Duration::from_secs(3);
 
 /// The waiter of all clones of a queue.
@@ -20,7 +21,7 @@ struct Kept {
 }
 
 impl Idle {
-    /// Waits for the turn to wait at the store. Tasks have it in the order in which they came.
+    /// Waits for the turn to wait at the store. Tasks get it in the order in which they came.
     pub(super) async fn turn(&self) -> Turn<'_> {
         Turn(self.0.lock().await)
     }
@@ -30,7 +31,7 @@ impl Idle {
 pub(crate) struct Turn<'a>(MutexGuard<'a, Option<Kept>>);
 
 impl Turn<'_> {
-    /// Registers a waiter, unless the last task has left a fresh one. Look at the queue after it.
+    /// Registers a waiter, unless the last task has left a fresh one. Look at the queue afterwards.
     pub(super) async fn begin(&mut self, waits: &dyn Waits, key: &Key) -> Result<()> {
         let is_fresh = |kept: &Kept| kept.polled.elapsed() < KEPT;
         if self.0.as_ref().is_some_and(is_fresh) {
@@ -43,7 +44,7 @@ impl Turn<'_> {
         Ok(())
     }
 
-    /// Waits until the queue is to be looked at again, at most so long.
+    /// Waits until the queue should be looked at again, for at most this long.
     pub(crate) async fn wait(&mut self, at_most: Duration) {
         // A timer that is early by a part of a millisecond would cost one more look.
         let pause = at_most.saturating_add(Duration::from_millis(1));

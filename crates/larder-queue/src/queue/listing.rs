@@ -7,7 +7,7 @@ use crate::body::{Body, Headers, NO_HEADERS, PayloadError};
 use crate::record::{Band, Count, List, Position, Row};
 use crate::{Job, JobId};
 
-/// How many jobs one step lists, which bounds its time.
+/// The number of jobs that one step lists, which limits its duration.
 const MAX_PAGE: u32 = 100;
 
 /// The state of a job.
@@ -15,13 +15,13 @@ const MAX_PAGE: u32 = 100;
 pub enum State {
     /// It can be taken, or waits for its group.
     Waiting,
-    /// It waits for its time: a delay, or the next attempt.
+    /// It waits until it is due: after a delay, or for the next attempt.
     Scheduled,
     /// It is leased.
     Running,
     /// It is a dead letter.
     Dead,
-    /// It is done: only its id is remembered.
+    /// It is done, and only its id is remembered.
     Done,
 }
 
@@ -38,13 +38,13 @@ impl State {
     }
 }
 
-/// How many jobs a queue has.
+/// The number of jobs of a queue in each state.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
 #[non_exhaustive]
 pub struct Counts {
     /// Jobs that can be taken, or wait for their group.
     pub waiting: u64,
-    /// Jobs that wait for their time.
+    /// Jobs that wait until they are due.
     pub scheduled: u64,
     /// Jobs that are leased.
     pub running: u64,
@@ -54,8 +54,7 @@ pub struct Counts {
     pub done: u64,
     /// Whether dequeues are stopped.
     pub is_paused: bool,
-    /// How long the job that is first of its priority waits since it was due; the longest of them, in
-    /// microseconds.
+    /// How long the first job of each priority has been due, the longest of them, in microseconds.
     pub oldest_us: u64,
 }
 
@@ -68,14 +67,14 @@ pub struct JobPage {
     pub next: Option<Cursor>,
 }
 
-/// The place where a page begins.
+/// The position at which a page begins.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct Cursor {
     band: usize,
     position: Position,
 }
 
-/// A job as it is listed.
+/// A job in a listing.
 #[derive(Clone)]
 pub struct JobView {
     id: JobId,
@@ -102,9 +101,9 @@ impl Queue {
         self.run(&Count).await
     }
 
-    /// Returns the jobs of a state, a hundred at most from `from` on. One or two round trips.
+    /// Returns at most a hundred jobs of a state, from `from` on. One or two round trips.
     ///
-    /// Jobs that change their state meanwhile may be missing or be seen twice.
+    /// Jobs that change their state meanwhile may be missing or appear twice.
     ///
     /// # Errors
     /// Those of the store.
@@ -164,8 +163,8 @@ impl JobView {
         &self.id
     }
 
-    /// Returns when the job is due if it waits, when its lease ends if it runs, when it died if it is dead,
-    /// and until when it is remembered if it is done; by the store's clock.
+    /// Returns when a waiting job is due, when the lease of a running job ends, when a dead job died, or until
+    /// when a done job is remembered; by the store's clock.
     pub fn at(&self) -> Timestamp {
         self.at
     }
@@ -185,12 +184,12 @@ impl JobView {
         self.held.as_ref().map(|held| held.enqueued_at)
     }
 
-    /// Returns why the job failed last, or an empty text.
+    /// Returns why the job last failed, or an empty text.
     pub fn reason(&self) -> &str {
         self.held.as_ref().map_or("", |held| &held.reason)
     }
 
-    /// Returns the progress that was [reported](crate::worker::JobContext::progress) last, maybe by an earlier
+    /// Returns the last [reported](crate::worker::JobContext::progress) progress, possibly of an earlier
     /// attempt, or an empty text.
     pub fn progress(&self) -> &str {
         self.held.as_ref().map_or("", |held| &held.progress)
@@ -209,7 +208,7 @@ impl JobView {
     /// Decodes the job.
     ///
     /// # Errors
-    /// [`PayloadError`] as [`Delivery::job`](crate::Delivery::job) gives it, and for a job that is done.
+    /// [`PayloadError`] as for [`Delivery::job`](crate::Delivery::job), and for a job that is done.
     pub fn job<J: Job>(&self) -> Result<J, PayloadError> {
         match &self.held {
             Some(Shown { body: Ok(body), .. }) => body.job(),

@@ -34,26 +34,26 @@ use idle::Idle;
 /// 2. [`dequeue`](Self::dequeue) takes jobs under a lease. The lease has a fence, by the store's clock and
 ///    rising; settling with a fence that is not the newest of the job is refused as
 ///    [`LeaseLost`](crate::Settled::LeaseLost). So at most one acknowledgement of a job is accepted.
-/// 3. A job whose lease has ended is taken again, by whoever dequeues next. No process leads.
-/// 4. Each delivery counts as an attempt unless it is [released](Self::release). A job whose last attempt
-///    fails or whose holder dies in it becomes a dead letter.
-/// 5. Jobs are taken by priority, then in the order in which they first could be. A job that comes back
+/// 3. A job whose lease has ended is taken again, by the next caller that dequeues. No process leads.
+/// 4. Each delivery counts as an attempt unless it is [released](Self::release). A job becomes a dead letter
+///    if its last attempt fails, or the holder dies in that attempt.
+/// 5. Jobs are taken by priority, then in the order in which they became available. A job that comes back
 ///    keeps its place. Groups take turns: see [`NewJob::group`](crate::NewJob::group).
-/// 6. Limits of what runs are derived from the leases, so nothing has to be repaired after a crash.
+/// 6. Limits on running jobs are derived from the leases, so nothing has to be repaired after a crash.
 ///
-/// Everybody on a queue must use the same settings. They are applied at each step: a new limit holds from
+/// All users of a queue must use the same settings. They are applied at each step: a new limit applies from
 /// the next step on.
 ///
 /// # Deployment caveats
 /// On Redis, a queue is as safe as the server: use `appendonly yes` and `maxmemory-policy noeviction`. A
 /// failover may lose the last writes; a store that waits for replicas (`RedisBuilder::with_replicas`)
-/// reports that. All jobs of a queue are on one shard; [`Partitioned`](crate::Partitioned) has several.
+/// reports that. All jobs of a queue are on one shard; [`Partitioned`](crate::Partitioned) uses several.
 ///
 /// # Lost replies
-/// After [`ErrorKind::MayHaveRun`](larder_store::ErrorKind::MayHaveRun) an enqueue is sent again with the
-/// same [`NewJob`](crate::NewJob): the answer says whether the first one was carried out. A settling that is
-/// sent again gives [`AlreadyDone`](crate::Settled::AlreadyDone) if the job was acknowledged. Jobs of a
-/// dequeue whose reply was lost are taken again when their leases end.
+/// After [`ErrorKind::MayHaveRun`](larder_store::ErrorKind::MayHaveRun) send an enqueue again with the same
+/// [`NewJob`](crate::NewJob): the answer says whether the first one was carried out. Settling a job again
+/// returns [`AlreadyDone`](crate::Settled::AlreadyDone) if the job was acknowledged. If the reply of a
+/// dequeue was lost, its jobs are taken again when their leases end.
 #[derive(Clone)]
 pub struct Queue {
     programs: Arc<dyn Programs>,
@@ -69,27 +69,27 @@ pub struct Queue {
 }
 
 impl Queue {
-    /// The queue called `name`, on `store`.
+    /// Makes the queue `name` on `store`.
     ///
     /// # Errors
-    /// [`ErrorKind::Invalid`](larder_store::ErrorKind::Invalid) if the store runs no programs or lets
-    /// nobody wait.
+    /// [`ErrorKind::Invalid`](larder_store::ErrorKind::Invalid) if the store runs no programs or does not
+    /// support waiting.
     pub fn new(store: Arc<dyn Store>, name: &str) -> Result<Self> {
         Self::unmetered(store, name, None).map(Self::metered)
     }
 
-    /// One partition of the queue called `name`.
+    /// Makes one partition of the queue `name`.
     pub(crate) fn partition(store: Arc<dyn Store>, name: &str, number: u16) -> Result<Self> {
         Self::unmetered(store, name, Some(number)).map(Self::metered)
     }
 
     /// Makes a queue, or one `partition` of it, that registers no metrics.
     ///
-    /// It is for tools that look at queues whose names they find in a store: these are as many as the store
-    /// holds, and a metric for each would have no bound.
+    /// Use it in tools that look at queues whose names they find in a store: there is no limit on their
+    /// number, nor would there be on the number of metrics.
     ///
     /// # Errors
-    /// As [`new`](Self::new) gives them.
+    /// Those of [`new`](Self::new).
     pub fn unmetered(store: Arc<dyn Store>, name: &str, partition: Option<u16>) -> Result<Self> {
         match partition {
             None => Self::with_id(store, name, name),
@@ -135,7 +135,7 @@ impl Queue {
         &self.name
     }
 
-    /// Returns what the queue holds, for people and tools. It names no job. One round trip.
+    /// Returns a summary of the queue, for people and tools. It names no job. One round trip.
     ///
     /// # Errors
     /// Those of the store.

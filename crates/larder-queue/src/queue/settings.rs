@@ -6,14 +6,14 @@ use larder_store::Ttl;
 use super::Queue;
 use crate::new_job::{MAX_DELAY, micros};
 
-/// How long a delivery is leased unless it is extended: 30 seconds.
+/// The default lease of a delivery, unless it is extended: 30 seconds.
 pub const DEFAULT_LEASE: Ttl = Ttl::from_secs(30);
 
-/// The default of the largest payload, in bytes: 128 KiB.
+/// The default maximum payload, in bytes: 128 KiB.
 pub(super) const DEFAULT_MAX_PAYLOAD: usize = 128 * 1024;
 
 impl Queue {
-    /// Sets the lease of a delivery, ten years at most. The default is [`DEFAULT_LEASE`].
+    /// Sets the lease of a delivery, at most ten years. The default is [`DEFAULT_LEASE`].
     #[must_use]
     pub fn with_lease(mut self, lease: Ttl) -> Self {
         self.settings.lease = lease.min(Ttl::from_secs(MAX_DELAY.as_secs()));
@@ -27,7 +27,7 @@ impl Queue {
         self
     }
 
-    /// Sets the largest payload with its headers, in bytes. The default is 128 KiB.
+    /// Sets the maximum size of a payload with its headers, in bytes. The default is 128 KiB.
     #[must_use]
     pub fn with_max_payload(mut self, bytes: usize) -> Self {
         self.max_payload = bytes;
@@ -36,8 +36,8 @@ impl Queue {
 
     /// Sets how many jobs may wait and run. The default is a million.
     ///
-    /// A job past that is refused with [`Refusal::Full`](larder_store::Refusal::Full). Dead letters do not
-    /// count. There are at most as many unique keys.
+    /// Any further job is refused with [`Refusal::Full`](larder_store::Refusal::Full). Dead letters do not
+    /// count. The same limit applies to the number of unique keys.
     #[must_use]
     pub fn with_max_jobs(mut self, jobs: u32) -> Self {
         self.settings.max_jobs = jobs.max(1);
@@ -62,8 +62,8 @@ impl Queue {
 
     /// Runs the jobs of each [group](crate::NewJob::group) one after the other, in order.
     ///
-    /// The next job of a group is taken when the one before it is done or dead: a job that waits for its
-    /// next attempt holds up its group. A job that is enqueued with a delay takes its place when it is due.
+    /// The next job of a group is taken when the one before it is done or dead: a job that waits for its next
+    /// attempt holds up its group. A job with a delay takes its place in the order when it is due.
     #[must_use]
     pub fn with_ordered_groups(mut self) -> Self {
         self.settings.max_per_group = 1;
@@ -71,9 +71,10 @@ impl Queue {
         self
     }
 
-    /// Lets so many jobs be taken in each period on average, over all processes.
+    /// Limits how many jobs are taken in each period on average, over all processes.
     ///
-    /// As many may be taken at once; then one by one, each when its share of the period has passed (GCRA).
+    /// That many may be taken at once; after that one by one, each when its share of the period has passed
+    /// (GCRA).
     /// There is no limit by default.
     #[must_use]
     pub fn with_rate(mut self, jobs: NonZeroU32, per: Ttl) -> Self {
@@ -82,7 +83,7 @@ impl Queue {
         self
     }
 
-    /// Remembers the id of a job for so long after it is done. The default is an hour; zero is not at all.
+    /// Sets how long the id of a done job is remembered. The default is an hour; zero forgets it at once.
     ///
     /// Until then the same id is a [`Duplicate`](crate::Enqueued::Duplicate), and a repeated
     /// acknowledgement is [`AlreadyDone`](crate::Settled::AlreadyDone). Only the id and the time are kept.
@@ -107,10 +108,10 @@ impl Queue {
     }
 
     /// Sets how long the queue lives after its last change, its last due time and the end of its last lease. The
-    /// default is 30 days.
+    /// default is 30 days, the maximum ten years.
     ///
-    /// What it holds ends with it: choose it far longer than nobody may use the queue. It is refreshed when a
-    /// sixteenth has passed. It is ten years at most.
+    /// Its content ends with it: choose it far longer than any time for which the queue may be unused. It is
+    /// renewed when a sixteenth has passed.
     #[must_use]
     pub fn with_ttl(mut self, ttl: Ttl) -> Self {
         self.settings.ttl = ttl.min(Ttl::from_secs(MAX_DELAY.as_secs()));

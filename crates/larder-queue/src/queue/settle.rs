@@ -10,7 +10,7 @@ use crate::new_job::{MAX_DELAY, micros};
 use crate::record::{Decision, Operation, Settle};
 use crate::{Delivery, Receipt, Settled, Verdict};
 
-/// How many bytes of a reason or a progress are kept.
+/// The number of bytes of a reason or a progress that are kept.
 const MAX_TEXT: usize = 256;
 
 impl Queue {
@@ -18,10 +18,11 @@ impl Queue {
     ///
     /// # Errors
     /// Those of the store. After [`ErrorKind::MayHaveRun`](larder_store::ErrorKind::MayHaveRun) send it
-    /// again: [`Settled::AlreadyDone`] then says that it was carried out, or that somebody else was faster.
+    /// again: [`Settled::AlreadyDone`] then means that it was carried out, or that another holder was
+    /// faster.
     ///
     /// # Cancellation
-    /// It may or may not have been carried out.
+    /// The acknowledgement may or may not have been carried out.
     pub async fn ack(&self, receipt: &Receipt) -> Result<Settled> {
         self.settle(receipt, Verdict::Ack).await
     }
@@ -29,7 +30,7 @@ impl Queue {
     /// Acknowledges jobs, with a result for each. One round trip for each 128.
     ///
     /// # Errors
-    /// As [`ack`](Self::ack) gives them.
+    /// Those of [`ack`](Self::ack).
     ///
     /// # Cancellation
     /// Each may or may not have been carried out.
@@ -37,9 +38,9 @@ impl Queue {
         self.settle_each(receipts, &Verdict::Ack).await
     }
 
-    /// Gives a job that has failed back, to be taken again after the delay. One round trip.
+    /// Gives a failed job back, to be taken again after the delay. One round trip.
     ///
-    /// After its last attempt it becomes a dead letter instead: [`Settled::Dead`]. To keep a reason, use
+    /// After its last attempt it becomes a dead letter instead: [`Settled::Dead`]. To store a reason, use
     /// [`settle`](Self::settle).
     ///
     /// # Errors
@@ -52,7 +53,7 @@ impl Queue {
         self.settle(receipt, Verdict::Nack { delay, reason }).await
     }
 
-    /// Gives jobs that have failed back, with a result for each. One round trip for each 128.
+    /// Gives failed jobs back, with a result for each. One round trip for each 128.
     ///
     /// # Errors
     /// Those of the store.
@@ -90,7 +91,8 @@ impl Queue {
             .await
     }
 
-    /// Gives a job back unworked: it can be taken at once, and the attempt is not counted. One round trip.
+    /// Gives a job back unworked: it is available at once, and the attempt is not counted. One
+    /// round trip.
     ///
     /// # Errors
     /// Those of the store.
@@ -115,9 +117,9 @@ impl Queue {
             .await
     }
 
-    /// Moves the end of a lease to so long after now. One round trip.
+    /// Extends a lease to end this long after now. One round trip.
     ///
-    /// The receipt stays valid. It works until the job is reclaimed, even if the lease has just ended.
+    /// The receipt stays valid. The call works until the job is reclaimed, even if the lease has just ended.
     ///
     /// # Errors
     /// Those of the store.
@@ -128,7 +130,7 @@ impl Queue {
         self.settle(receipt, Verdict::Extend { lease }).await
     }
 
-    /// Moves the ends of leases, with a result for each. One round trip for each 128.
+    /// Extends leases, with a result for each. One round trip for each 128.
     ///
     /// # Errors
     /// Those of the store.
@@ -151,12 +153,12 @@ impl Queue {
         Ok(settled.first().copied().unwrap_or(Settled::LeaseLost))
     }
 
-    /// Carries out verdicts of any kind, in their order, with a result for each.
+    /// Carries out verdicts of any kind, in order, with a result for each.
     ///
     /// It takes one round trip for each 128. One that is refused does not hold up the others.
     ///
     /// # Errors
-    /// Those of the store. Where there are more than 128, those of earlier round trips were carried out.
+    /// Those of the store. With more than 128 verdicts, those of earlier round trips were carried out.
     ///
     /// # Cancellation
     /// Each may or may not have been carried out.
@@ -186,21 +188,21 @@ impl Queue {
         Ok(settled)
     }
 
-    /// Carries out verdicts of any kind, and takes at most `n` jobs in their place, in one round trip.
+    /// Carries out verdicts of any kind, and takes at most `n` new jobs, in one round trip.
     ///
-    /// It does what [`settle_many`](Self::settle_many) and [`dequeue`](Self::dequeue) do, for half the
-    /// price: whoever works in a loop should use it. It takes one more round trip for each 128 verdicts.
+    /// It does the work of [`settle_many`](Self::settle_many) and [`dequeue`](Self::dequeue) for half the
+    /// cost: use it in a loop. It takes one more round trip for each further 128 verdicts.
     ///
     /// # Errors
     /// Those of both. After [`ErrorKind::MayHaveRun`](larder_store::ErrorKind::MayHaveRun) send the verdicts
-    /// again; some jobs may be leased to nobody, and are taken again when their leases end.
+    /// again; some jobs may be leased without a holder, and are taken again when their leases end.
     ///
     /// # Panics
-    /// Outside of a tokio runtime.
+    /// Outside a tokio runtime.
     ///
     /// # Cancellation
-    /// Each verdict may or may not have been carried out. What a dropped call has taken is released in the
-    /// background, uncounted.
+    /// Each verdict may or may not have been carried out. Jobs that a dropped call has taken are released in
+    /// the background, uncounted.
     pub async fn settle_and_dequeue(
         &self,
         verdicts: &[(Receipt, Verdict)],
@@ -252,7 +254,7 @@ fn decision(receipt: &Receipt, verdict: &Verdict) -> Decision {
     }
 }
 
-/// A text for people as it is kept: without NUL, and cut at a character.
+/// Shortens a text for storage: without NUL, and cut between characters.
 fn cut(text: &str) -> Arc<str> {
     let mut kept = String::new();
     for character in text.chars().filter(|character| *character != '\0') {

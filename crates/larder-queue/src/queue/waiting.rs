@@ -1,4 +1,4 @@
-//! What a worker needs of its queue beside the public calls.
+//! Queue methods that only a worker needs.
 
 use larder_store::program::Program;
 use larder_store::{Key, Result, Ttl};
@@ -6,14 +6,14 @@ use larder_store::{Key, Result, Ttl};
 use super::{Queue, Turn};
 
 impl Queue {
-    /// Waits for the turn of this task to wait at the store.
+    /// Waits for this task's turn to wait at the store.
     pub(crate) async fn turn(&self) -> Turn<'_> {
         self.idle.turn().await
     }
 
     /// Registers the task whose turn it is at the store.
     ///
-    /// Look at the queue after it: what came before is not woken for.
+    /// Look at the queue afterwards: earlier enqueues do not wake it.
     pub(crate) async fn begin(&self, turn: &mut Turn<'_>) -> Result<()> {
         turn.begin(&*self.waits, &self.key).await
     }

@@ -107,7 +107,7 @@ impl Program for Pause {
     }
 }
 
-/// Gives dead letters back to the queue, oldest first, and returns how many.
+/// Puts dead letters back into the queue, oldest first, and returns their number.
 #[derive(Clone, Debug)]
 pub(crate) struct Redrive {
     pub(crate) settings: Settings,
@@ -157,7 +157,7 @@ impl Program for Redrive {
     }
 }
 
-/// Removes jobs of one part of the record, and returns how many.
+/// Removes jobs of one part of the record, and returns their number.
 #[derive(Clone, Debug)]
 pub(crate) struct Purge {
     pub(crate) settings: Settings,

@@ -7,16 +7,16 @@ use super::held::{Held, Mode};
 use super::work::{Work, Worked, work};
 use super::{LEASED, QueueRecord, Settings, token};
 
-/// How many leases that have ended, and how many jobs that are due, one step moves.
+/// The number of ended leases, and of due jobs, that one step moves.
 const MOVED: usize = 64;
 
-/// How many ready jobs and groups one step looks at.
+/// The number of ready jobs and groups that one step looks at.
 const LOOKS: usize = 512;
 
 /// The reason of a dead letter whose holder has not settled it.
 const LEASE_ENDED: &str = "the lease of its last attempt ended";
 
-/// Takes jobs that can be taken, at most `many`.
+/// Takes available jobs, at most `many`.
 #[derive(Clone, Debug)]
 pub(crate) struct Dequeue {
     pub(crate) settings: Settings,
@@ -29,10 +29,10 @@ pub(crate) struct Taken {
     pub(crate) at: Timestamp,
     /// When the leases of all of them end.
     pub(crate) lease_ends: Timestamp,
-    /// If none was taken, in how many microseconds one may be; None if nothing is due.
+    /// If none was taken, the microseconds until one may be; None if nothing is due.
     pub(crate) next_in: Option<i64>,
     pub(crate) jobs: Vec<Leased>,
-    /// How many jobs were taken that cannot be read: nobody holds them.
+    /// The number of taken jobs that cannot be read: they have no holder.
     pub(crate) unreadable: u64,
 }
 
@@ -106,7 +106,7 @@ impl Program for Dequeue {
 }
 
 impl Taken {
-    /// The answer of a queue that does not exist.
+    /// Makes the answer of a queue that does not exist.
     pub(super) fn nothing(at: Timestamp) -> Self {
         Self {
             at,
@@ -116,7 +116,7 @@ impl Taken {
 }
 
 impl Work<'_> {
-    /// Takes jobs, at most so many.
+    /// Takes at most `many` jobs.
     pub(super) fn take(&mut self, many: u32) -> Worked<Taken> {
         let (at, lease_ends) = (self.at, self.at + self.settings.lease.as_micros());
         let mut answer = Taken {
@@ -189,7 +189,7 @@ impl Work<'_> {
         Worked { answer, wakes }
     }
 
-    /// Gives jobs back whose leases have ended.
+    /// Makes jobs available again whose leases have ended.
     fn reclaim(&mut self) {
         for id in self.held.leased.first_up_to(LEASED + self.at, MOVED) {
             let Some(mut job) = self.held.jobs.get(&id).cloned() else {
@@ -206,7 +206,7 @@ impl Work<'_> {
         }
     }
 
-    /// Lets jobs be taken that are due.
+    /// Makes due jobs available.
     fn promote(&mut self) {
         for id in self.held.scheduled.first_up_to(self.at, MOVED) {
             let Some(mut job) = self.held.jobs.get(&id).cloned() else {
@@ -254,7 +254,7 @@ impl Work<'_> {
         Some(Leased::new(id.clone(), job))
     }
 
-    /// The first time at which a job may be taken, or a lease ends.
+    /// Returns the first time at which a job may be taken, or a lease ends.
     fn next(&self, other: Option<i64>) -> Option<i64> {
         let due = self.held.scheduled.first().map(|(due, _)| *due);
         let ends = self.held.leased.first().map(|(ends, _)| *ends - LEASED);

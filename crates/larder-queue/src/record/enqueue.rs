@@ -10,10 +10,10 @@ use super::{LEASED, QueueRecord, Settings};
 use crate::new_job::Due;
 use crate::{JobId, NewJob, Until};
 
-/// How many unique keys that have ended one step forgets.
+/// The number of ended unique keys that one step forgets.
 const FORGOTTEN: usize = 64;
 
-/// Adds jobs, each unless its id or its unique key is taken.
+/// Adds jobs, each unless its id or its unique key is already used.
 #[derive(Clone, Debug)]
 pub(crate) struct Enqueue {
     pub(crate) settings: Settings,
@@ -65,12 +65,13 @@ impl Item {
         }
     }
 
-    /// Whether it can be taken at once, replaces no other, and has no unique key that ends by itself.
+    /// Returns whether it can be taken at once, replaces no other, and has no unique key that ends
+    /// by itself.
     fn is_now(&self) -> bool {
         matches!(self.due, Due::In(0)) && !self.replaces && self.mode != Mode::UntilTtl
     }
 
-    /// Whether it needs a place in the queue and nothing else, as most jobs do.
+    /// Returns whether it needs only a place in the queue, like most jobs.
     fn is_plain(&self) -> bool {
         self.is_now() && self.key.is_none() && self.group.is_none()
     }
@@ -223,7 +224,7 @@ fn add(work: &mut Work<'_>, item: &Item, forgot: &mut bool) -> Added {
     Added::New(JobId::known(item.id.clone()))
 }
 
-/// The job that has the unique key.
+/// Returns the job that owns the unique key.
 fn owner(work: &Work<'_>, item: &Item) -> Option<Arc<str>> {
     let key = item.key.as_ref()?;
     let has_ended = |ends: i64| ends <= work.at;
@@ -231,7 +232,7 @@ fn owner(work: &Work<'_>, item: &Item) -> Option<Arc<str>> {
     work.held.unique.get(key).filter(|_| !has_ended).cloned()
 }
 
-/// Replaces the content of a job that was not taken yet, and begins its delay anew.
+/// Replaces the content of a job that was not taken yet, and restarts its delay.
 fn replace(work: &mut Work<'_>, item: &Item, other: &Arc<str>, due: i64) {
     let Some(mut job) = work.held.jobs.get(other).cloned() else {
         return;

@@ -6,16 +6,16 @@ use larder_store::{Result, program::Wire};
 
 use super::packed::Packed;
 
-/// A job as the record holds it.
+/// A job as stored in the record.
 ///
-/// On Redis it is two fields of a hash: its body, and its state. That begins with 44 bytes: attempts, fence,
-/// place, due, enqueued, priority, mode, and the lengths of the unique key, the group and the reason. These
-/// texts follow, and then the progress.
+/// On Redis it is two fields of a hash: its body, and its state. The state begins with 44 bytes: attempts,
+/// fence, place, due, enqueued, priority, mode, and the lengths of the unique key, the group and the reason.
+/// These texts follow, and then the progress.
 #[derive(Clone, Debug)]
 pub(crate) struct Held {
     /// The priority, from 0.
     pub(crate) class: u8,
-    /// The place among the jobs of its priority; 0 before it could be taken for the first time.
+    /// The place among the jobs of its priority; 0 before it was first available.
     pub(crate) place: i64,
     pub(crate) attempts: u32,
     /// The fence of its lease; 0 if it is not leased.
@@ -30,13 +30,13 @@ pub(crate) struct Held {
     pub(crate) body: Bytes,
 }
 
-/// How long the unique key of a job is its own.
+/// How long a job owns its unique key.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub(crate) enum Mode {
     None,
     UntilDone,
     UntilStarted,
-    /// Beyond the job.
+    /// Longer than the job lives.
     UntilTtl,
 }
 
@@ -52,7 +52,7 @@ impl Mode {
     }
 }
 
-/// The part of a state that stays: all behind the numbers that change.
+/// Returns the constant part of a state: everything behind the numbers that change.
 pub(super) fn fixed(class: u8, mode: Mode, key: &str, group: &str) -> Packed {
     let lengths = Packed::new().byte(class).byte(mode as u8);
     let lengths = lengths.len_of(key).len_of(group).len_of("");
@@ -63,7 +63,7 @@ impl Held {
     /// Reads the two fields of a job.
     ///
     /// # Errors
-    /// If the state is of another form.
+    /// If the state has another form.
     pub(crate) fn read(state: &[u8], body: Bytes) -> Result<Self> {
         Self::parse(state, body).ok_or_else(|| Wire::unexpected("a job of a queue"))
     }

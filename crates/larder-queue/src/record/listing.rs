@@ -31,7 +31,7 @@ impl Band {
         }
     }
 
-    /// What is added to a time in this band.
+    /// Returns the offset that is added to a time in this band.
     fn origin(self) -> i64 {
         match self {
             Self::Leased => LEASED,
@@ -58,7 +58,7 @@ impl QueueRecord {
         }
     }
 
-    /// The first jobs of a band, without the tokens of groups among its first members.
+    /// Returns the first jobs of a band, without the tokens of groups among its first members.
     pub(super) fn members(&self, band: Band, many: usize) -> Vec<Arc<str>> {
         let Some(set) = self.set(band) else {
             let waiting = self.in_group.values().flatten();
@@ -68,7 +68,8 @@ impl QueueRecord {
         members.filter(|id| !id.starts_with('\0')).collect()
     }
 
-    /// The jobs that wait in groups, behind a member of the sorted set on Redis; all if it is empty.
+    /// Returns the jobs that wait in groups, behind a member of the sorted set on Redis; all if it
+    /// is empty.
     fn in_groups_after(
         &self,
         member: &[u8],
@@ -92,7 +93,7 @@ impl QueueRecord {
         rest.chain(others)
     }
 
-    /// The time since the first job of each priority was due, whichever is longest.
+    /// Returns the longest time for which the first job of each priority has been due.
     fn oldest(&self, at: i64) -> i64 {
         let first = |class: i64| {
             let low = FLOOR + class * CLASS;
@@ -166,7 +167,7 @@ pub(crate) struct List {
 pub(crate) struct Position {
     /// The score of the last member. None at the beginning.
     score: Option<i64>,
-    /// How many members of that score were seen.
+    /// The number of members of that score that were already listed.
     seen: u32,
     /// The last member, for jobs in groups.
     member: Bytes,
@@ -197,7 +198,7 @@ struct Member {
 }
 
 impl List {
-    /// Makes a page of the members that were found.
+    /// Makes a page of the found members.
     fn page(&self, found: Vec<Member>) -> Listed {
         let is_last = found.len() < self.many as usize;
         let next = found.last().filter(|_| !is_last).map(|last| {

@@ -35,25 +35,25 @@ type Waiting = BTreeSet<(u8, i64, Arc<str>)>;
 
 /// The record of a queue, for [`inspect`](larder_store::program::Programs#method.inspect).
 ///
-/// On Redis all live jobs are in one sorted set of three bands: those that can be taken have negative scores,
-/// by priority and place; those that are hidden until a time have that time; and those that are leased have
-/// the end of their lease beyond both. So a job is in one state at a time, and what runs is counted by the
-/// leases themselves.
+/// On Redis all live jobs are in one sorted set of three bands: available jobs have negative scores, by
+/// priority and place; hidden jobs have the time until which they are hidden; and leased jobs have the end of
+/// their lease, above both. So a job is in one state at a time, and running jobs are counted by the leases
+/// themselves.
 #[derive(Debug, Default)]
 pub struct QueueRecord {
-    /// The last place that was given.
+    /// The last place that was assigned.
     seq: i64,
-    /// The last fence that was given.
+    /// The last fence that was assigned.
     fence: i64,
     /// When the record ends, in microseconds.
     ends: i64,
     is_paused: bool,
-    /// Whether those who are idle were woken, and nobody has looked in vain since.
+    /// Whether idle waiters were woken, and none has looked in vain since.
     is_told: bool,
-    /// When the rate is used up to, in microseconds.
+    /// The time up to which the rate is used, in microseconds.
     tat: i64,
     jobs: Map<Arc<str>, Held>,
-    /// Jobs without a group and tokens of groups, by their ranks. A token is NUL and the group.
+    /// Jobs without a group and tokens of groups, by rank. A token is NUL and the group.
     ready: Scored,
     scheduled: Scored,
     leased: Scored,
@@ -62,11 +62,11 @@ pub struct QueueRecord {
     /// Jobs that occupy their groups: those that are leased, and in ordered groups those to be retried.
     busy: Map<Arc<str>, HashSet<Arc<str>>>,
     dead: Scored,
-    /// The ids of done jobs, by when they are forgotten.
+    /// The ids of done jobs, by the time at which they are forgotten.
     done: Scored,
     /// The jobs of unique keys.
     unique: Map<Arc<str>, Arc<str>>,
-    /// Unique keys that end by themselves, by when they do.
+    /// Unique keys that end by themselves, by the time at which they do.
     unique_ends: Scored,
 }
 
@@ -75,7 +75,7 @@ const PARTS: [&str; 7] = ["", "order", "groups", "dead", "done", "unique", "ends
 
 record! {
     QueueRecord, Kind::record("queue"), parts PARTS;
-    /// Shows people and tools how many jobs there are in each state. It names none.
+    /// Shows people and tools the number of jobs in each state. It names none.
     pub InspectQueue = "queue-inspect",
     include_str!("../lua/inspect.lua"),
     |held, shown| held.show(shown),
@@ -99,31 +99,31 @@ impl QueueRecord {
         self.jobs.len() - self.scheduled.len() - self.leased.len() - self.dead.len()
     }
 
-    /// How many jobs of a group occupy it.
+    /// Returns the number of jobs that occupy the group.
     fn busy(&self, group: &str) -> usize {
         self.busy.get(group).map_or(0, HashSet::len)
     }
 
-    /// The first waiting job of a group.
+    /// Returns the first waiting job of a group.
     fn first_of(&self, group: &str) -> Option<&(u8, i64, Arc<str>)> {
         self.in_group.get(group)?.first()
     }
 }
 
-/// The distance of two priorities in the sorted set, which is the most places.
+/// The distance of two priorities in the sorted set, which is the maximum number of places.
 const CLASS: i64 = 1 << 50;
 
 /// The rank of the first place of the first priority.
 const FLOOR: i64 = -(1 << 53);
 
-/// Where the band of leases begins, which is in the year 2112 for one of times.
+/// The start of the band of leases, which as a time is in the year 2112.
 const LEASED: i64 = 1 << 52;
 
 fn rank(class: u8, place: i64) -> i64 {
     FLOOR + i64::from(class) * CLASS + place
 }
 
-/// The member that stands for a group among the ready jobs.
+/// Returns the member that stands for a group among the ready jobs.
 fn token(group: &str) -> Arc<str> {
     format!("\0{group}").into()
 }

@@ -1,9 +1,10 @@
-/// The most bytes of one argument: the fixed part of a state with the longest unique key and group.
+/// The maximum bytes of one argument: the fixed part of a state with the longest unique key and
+/// group.
 const MOST: usize = 544;
 
 /// Several values in one argument of a script, which it reads by `struct.unpack`.
 ///
-/// Each argument costs a call some 0.15 µs on Redis. In process nothing is allocated for it.
+/// Each argument of a call costs about 0.15 µs on Redis. In process nothing is allocated for it.
 pub(super) struct Packed {
     bytes: [u8; MOST],
     len: usize,
@@ -28,12 +29,12 @@ impl Packed {
         self.text(&len.to_le_bytes())
     }
 
-    /// Adds an integer within 2^53, as Lua has it.
+    /// Adds an integer within 2^53, in Lua's format.
     pub(super) fn int(self, int: i64) -> Self {
         self.text(&(int as f64).to_le_bytes())
     }
 
-    /// Adds bytes, which have to fit.
+    /// Adds bytes, which must fit.
     pub(super) fn text(mut self, text: &[u8]) -> Self {
         if let Some(room) = self.bytes.get_mut(self.len..self.len + text.len()) {
             room.copy_from_slice(text);

@@ -3,7 +3,7 @@ use std::sync::Arc;
 
 use super::Map;
 
-/// Members by a score, and by their bytes where scores are equal: as a sorted set of Redis.
+/// Members ordered by score, and by bytes where scores are equal, like a sorted set of Redis.
 #[derive(Debug, Default)]
 pub(super) struct Scored {
     scores: Map<Arc<str>, i64>,
@@ -37,18 +37,18 @@ impl Scored {
         self.order.first()
     }
 
-    /// The first members, at most `many`, whose scores are at most `most`.
+    /// Returns the first members, at most `many`, whose scores are at most `most`.
     pub(super) fn first_up_to(&self, most: i64, many: usize) -> Vec<Arc<str>> {
         let due = self.order.iter().take_while(|(score, _)| *score <= most);
         due.take(many).map(|(_, member)| member.clone()).collect()
     }
 
-    /// The members from a score on, in order.
+    /// Returns the members from a score on, in order.
     pub(super) fn from(&self, score: i64) -> impl Iterator<Item = &(i64, Arc<str>)> {
         self.order.range((score, Arc::from(""))..)
     }
 
-    /// The first member whose score is at least `low` and below `high`.
+    /// Returns the first member whose score is at least `low` and below `high`.
     pub(super) fn first_between(&self, low: i64, high: i64) -> Option<&Arc<str>> {
         let (score, member) = self.from(low).next()?;
         (*score < high).then_some(member)

@@ -3,7 +3,7 @@ use larder_store::program::prelude::*;
 use super::packed::Packed;
 use crate::queue::DEFAULT_LEASE;
 
-/// The settings of a queue, which go with each step.
+/// The settings of a queue, which are sent with each step.
 #[derive(Clone, Copy, Debug)]
 pub(crate) struct Settings {
     /// How long the record outlives its last change, its last due time and its last lease.
@@ -15,7 +15,7 @@ pub(crate) struct Settings {
     pub(crate) max_running: u32,
     /// 0 means unlimited.
     pub(crate) max_per_group: u32,
-    /// Whether a job that is to be retried holds up its group.
+    /// Whether a job that waits for a retry holds up its group.
     pub(crate) keeps_order: bool,
     /// The microseconds of one job's share; 0 means unlimited.
     pub(crate) rate_interval: i64,

@@ -8,7 +8,7 @@ use super::work::{Work, Worked, work};
 use super::{LEASED, QueueRecord, Settings};
 use crate::Settled;
 
-/// How many ids of done jobs one step forgets beyond those that it adds.
+/// The number of ids of done jobs that one step forgets in addition to those that it adds.
 const FORGOTTEN: usize = 64;
 
 /// Carries out the decisions of holders, each if its fence is the newest of the job.
@@ -16,11 +16,11 @@ const FORGOTTEN: usize = 64;
 pub(crate) struct Settle {
     pub(crate) settings: Settings,
     pub(crate) decisions: Vec<Decision>,
-    /// How many jobs are taken in their place.
+    /// The number of new jobs to take.
     pub(crate) take: u32,
 }
 
-/// What became of decisions, and the jobs that were taken in the place of those.
+/// The outcomes of decisions, and the new jobs.
 #[derive(Clone, Debug)]
 pub(crate) struct Exchanged {
     pub(crate) settled: Vec<Settled>,
@@ -213,7 +213,8 @@ fn settle(work: &mut Work<'_>, decision: &Decision) -> Settled {
 }
 
 impl Work<'_> {
-    /// Forgets done jobs whose retention has ended, some in sixteen times, and the oldest past the cap.
+    /// Forgets done jobs whose retention has ended, in every sixteenth call, and the oldest past the
+    /// cap.
     fn forget_done(&mut self, acked: usize) {
         if acked == 0 {
             return;

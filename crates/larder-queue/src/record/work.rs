@@ -1,4 +1,4 @@
-//! What the steps of a queue have in common: the transitions of a job from state to state.
+//! The common part of the steps of a queue: the transitions of a job from state to state.
 //!
 //! `lua/moves.lua` has the same functions.
 
@@ -9,7 +9,7 @@ use larder_store::program::prelude::*;
 use super::held::{Held, Mode};
 use super::{CLASS, FLOOR, QueueRecord, Settings, rank, token};
 
-/// How many dead letters past the cap one burial removes.
+/// The number of dead letters past the cap that one burial removes.
 const TRIMMED: usize = 16;
 
 /// One step on a queue.
@@ -19,23 +19,23 @@ pub(super) struct Work<'a> {
     pub(super) at: i64,
     /// Whether anything was written.
     pub(super) has_changed: bool,
-    /// Whether a job can be taken that could not before.
+    /// Whether a job became available.
     pub(super) has_placed: bool,
-    /// Whether those who are idle have to look, since something is due before they look.
+    /// Whether idle waiters must look, because something is due before their next look.
     pub(super) is_sooner: bool,
-    /// The latest time that a job was hidden until.
+    /// The latest time until which a job was hidden.
     pub(super) latest: i64,
     /// Whether a look for jobs found none.
     pub(super) looked_in_vain: bool,
 }
 
-/// The outcome of a step: its answer, and whether those who wait are woken.
+/// The outcome of a step: its answer, and whether waiters are woken.
 pub(super) struct Worked<T> {
     pub(super) answer: T,
     pub(super) wakes: bool,
 }
 
-/// Runs a step on the record, if there is one; `makes` says whether it is made if there is none.
+/// Runs a step on the record, if there is one; `makes` says whether to create it otherwise.
 pub(super) fn work<T>(
     record: &mut Slot<'_, QueueRecord>,
     settings: &Settings,
@@ -84,7 +84,7 @@ pub(super) fn work<T>(
 }
 
 impl Work<'_> {
-    /// Moves the end of the record, if a sixteenth of its TTL has passed or something is due later.
+    /// Extends the record, if a sixteenth of its TTL has passed or something is due later.
     fn renew(&mut self) -> Option<Ttl> {
         let ttl = self.settings.ttl.as_micros();
         let needed = self.latest.max(self.at) + ttl;
@@ -101,7 +101,7 @@ impl Work<'_> {
         self.held.seq
     }
 
-    /// Keeps the token of a group if a job of it can be taken, in the priority of that job.
+    /// Keeps the token of a group if one of its jobs is available, in the priority of that job.
     pub(super) fn offer(&mut self, group: &Arc<str>) {
         let token = token(group);
         let limit = self.settings.max_per_group as usize;
@@ -135,7 +135,7 @@ impl Work<'_> {
         }
     }
 
-    /// Lets a job be taken, at its place or at the end.
+    /// Makes a job available, at its place or at the end.
     pub(super) fn place(&mut self, id: &Arc<str>, job: &mut Held) {
         job.fence = 0;
         if job.place == 0 {
@@ -171,7 +171,7 @@ impl Work<'_> {
         self.is_sooner |= first.is_some_and(|(_, first)| first == id);
     }
 
-    /// Takes a job out of the line, and frees its group and its unique key.
+    /// Removes a job from the order, and frees its group and its unique key.
     pub(super) fn leave(&mut self, id: &Arc<str>, job: &Held) {
         self.unhide(id);
         if let Some(group) = &job.group {
@@ -193,7 +193,7 @@ impl Work<'_> {
         }
     }
 
-    /// Frees the unique key of a job, if it is still its own.
+    /// Frees the unique key of a job, if the job still owns it.
     pub(super) fn free(&mut self, id: &str, job: &Held) {
         if let Some(key) = &job.key
             && self

@@ -1,4 +1,5 @@
-//! Holds the Lua of each program of a queue against its Rust, and plants faults in the Lua that must be seen.
+//! Compares the Lua of each program of a queue with its Rust, and plants faults in the Lua that must be
+//! found.
 
 mod faults;
 mod steps;

@@ -16,7 +16,7 @@ use crate::record::{
 
 pub(super) const SECOND: i64 = 1_000_000;
 
-/// The settings of one trace, which all of its steps share, as all users of a queue do.
+/// Draws the settings of one trace, which all its steps share, like all users of a queue.
 fn settings(rng: &mut Rng) -> Settings {
     let per_group = [0, 0, 1, 2][rng.usize(..4)];
     Settings {
@@ -39,7 +39,7 @@ pub(super) fn next_of(settings: Settings) -> impl FnMut(&mut Rng) -> Box<dyn Ste
     move |rng| draw(rng, settings)
 }
 
-/// Draws the settings with the first step, so that a seed draws its own.
+/// Draws the settings with the first step, so that each seed draws its own.
 pub(super) fn next() -> impl FnMut(&mut Rng) -> Box<dyn Step> {
     let mut of = None;
     move |rng| {
@@ -94,7 +94,7 @@ fn draw(rng: &mut Rng, settings: Settings) -> Box<dyn Step> {
     }
 }
 
-/// When something becomes of what was taken, or of the record.
+/// Returns when the taken jobs, or the record, change by themselves.
 fn deadlines(taken: &Taken, settings: Settings, now: Timestamp) -> Vec<Timestamp> {
     let next = taken.next_in.map(|micros| now.plus_micros(micros));
     let ends = (!taken.jobs.is_empty()).then_some(taken.lease_ends);
@@ -204,7 +204,7 @@ fn decision(rng: &mut Rng) -> Drawn {
     }
 }
 
-/// Settles jobs that the record shows as leased; or others, whose leases were never given.
+/// Settles jobs that the record shows as leased; or others, whose leases were never granted.
 struct OnLeased {
     settings: Settings,
     decisions: Vec<Drawn>,

@@ -1,4 +1,4 @@
-//! Holds the Lua against the Rust in whom they wake, which no reply shows.
+//! Compares whom the Lua and the Rust wake, which no reply shows.
 
 use std::sync::Arc;
 use std::time::Duration;
@@ -17,7 +17,7 @@ use crate::record::{
     Redrive, Settings, Settle,
 };
 
-/// A queue on which a test sees whether both forms of a program wake.
+/// A queue on which a test sees whether both forms of a program wake waiters.
 struct Wakes<'a> {
     lua: Arc<dyn Programs>,
     rust: Arc<dyn Programs>,

@@ -2,8 +2,8 @@ use std::time::Duration;
 
 /// The pauses before a failed job is tried again.
 ///
-/// The default begins at 5 s, doubles with each attempt up to 1 h, and takes a random part of that
-/// ("full jitter"), so that jobs that failed together are not tried again together.
+/// The default begins at 5 s and doubles with each attempt up to 1 h; each pause is a random part
+/// of that ("full jitter"), so that jobs that failed together are not tried again together.
 #[derive(Clone, Copy, Debug)]
 pub struct Backoff {
     first: Duration,
@@ -12,7 +12,7 @@ pub struct Backoff {
 }
 
 impl Backoff {
-    /// Makes a backoff of `first` at most, doubled with each attempt up to `longest`.
+    /// Makes a backoff of at most `first`, doubled with each attempt up to `longest`.
     ///
     /// Each pause is drawn at random between zero and that bound.
     pub const fn exponential(first: Duration, longest: Duration) -> Self {
@@ -23,7 +23,7 @@ impl Backoff {
         }
     }
 
-    /// Makes a backoff that is the same each time.
+    /// Makes a backoff with the same pause each time.
     pub const fn constant(pause: Duration) -> Self {
         Self {
             first: pause,

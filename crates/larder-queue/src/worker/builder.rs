@@ -16,7 +16,7 @@ use crate::{Job, MAX_DELAY, Queue};
 
 /// Takes jobs from queues and runs their handlers. See the [module](super) for the rules.
 ///
-/// `S` is the state that handlers still lack; [`with_state`](Self::with_state) gives it.
+/// `S` is the state that handlers still lack; [`with_state`](Self::with_state) provides it.
 #[derive(Clone)]
 pub struct Worker<S = ()> {
     pub(super) queues: Vec<Queue>,
@@ -63,10 +63,10 @@ impl<S> Worker<S> {
         self
     }
 
-    /// Runs the jobs of one type by `handler`: see [`Handler`].
+    /// Runs the jobs of one type with `handler`: see [`Handler`].
     ///
     /// # Panics
-    /// If there is a handler for jobs of this name already.
+    /// If there already is a handler for jobs of this name.
     #[must_use]
     #[track_caller]
     pub fn on<H, M>(mut self, handler: H) -> Self
@@ -78,12 +78,12 @@ impl<S> Worker<S> {
         let before = self.handlers.insert(name, Arc::new(Decoding::new(handler)));
         assert!(
             before.is_none(),
-            "jobs named '{name}' have a handler already"
+            "jobs named '{name}' already have a handler"
         );
         self
     }
 
-    /// Gives the handlers so far their state, for [`State`](super::State).
+    /// Provides the state of the handlers so far, for [`State`](super::State).
     #[must_use]
     pub fn with_state<Next>(self, state: S) -> Worker<Next>
     where
@@ -105,7 +105,7 @@ impl<S> Worker<S> {
 
     /// Wraps all handlers in a tower layer, such as a timeout. The last one is the outermost.
     ///
-    /// An error of the layer itself is a failure that is tried again.
+    /// An error of the layer itself is a failure that is retried.
     #[must_use]
     pub fn layer<L>(mut self, layer: L) -> Self
     where
@@ -119,7 +119,7 @@ impl<S> Worker<S> {
         self
     }
 
-    /// Sets how many jobs run at once, over all queues. The default is 16, and the least is 1.
+    /// Sets how many jobs run at once, over all queues. The default is 16, the minimum 1.
     #[must_use]
     pub fn with_concurrency(mut self, jobs: usize) -> Self {
         self.settings.concurrency = jobs.clamp(1, MAX_CONCURRENCY);
@@ -133,25 +133,25 @@ impl<S> Worker<S> {
         self
     }
 
-    /// Sets how long running jobs may take once the worker is told to stop. The default is 25 s, so that
-    /// it ends within the 30 s that orchestrators give.
+    /// Sets how long running jobs may take once the worker is told to stop. The default is 25 s, so that it ends
+    /// within the 30 s that orchestrators allow.
     #[must_use]
     pub fn with_grace(mut self, grace: Duration) -> Self {
         self.settings.grace = grace;
         self
     }
 
-    /// Ends the grace period once `token` is cancelled, as by a second signal.
+    /// Ends the grace period once `token` is cancelled, for example by a second signal.
     #[must_use]
     pub fn with_force(mut self, token: CancellationToken) -> Self {
         self.settings.force = Some(token);
         self
     }
 
-    /// Sets how long the lease of one run is renewed, ten years at most. The default is 24 h.
+    /// Sets how long the lease of one run is renewed, at most ten years. The default is 24 h.
     ///
-    /// A handler that hangs for longer loses its lease, and the job is run again. Its place stays taken until it
-    /// returns: a [layer](Self::layer) such as tower's timeout ends it.
+    /// A handler that hangs for longer loses its lease, and the job is run again. The handler occupies its place
+    /// until it returns: use a [layer](Self::layer) such as tower's timeout to end it.
     #[must_use]
     pub fn with_max_run(mut self, time: Duration) -> Self {
         self.settings.max_run = time.min(MAX_DELAY);
@@ -160,17 +160,17 @@ impl<S> Worker<S> {
 }
 
 impl Worker {
-    /// Runs until `stop` is cancelled and running jobs have ended, and reports what became of them.
+    /// Runs until `stop` is cancelled and running jobs have ended, and reports their outcomes.
     ///
-    /// It then takes no more jobs, at once and on all queues, and goes on renewing the leases of those
-    /// that run. After the grace period their contexts are [cancelled](super::JobContext::cancelled).
-    /// A second later handlers that still run are dropped, and their jobs released: available at once,
-    /// with the attempt uncounted. A handler that blocks its thread cannot be dropped; its job is
-    /// abandoned, and available when its lease ends. [`with_force`](Self::with_force) skips the waiting.
+    /// It then takes no more jobs, at once and on all queues, and continues to renew the leases of those that
+    /// run. After the grace period their contexts are [cancelled](super::JobContext::cancelled). A second later
+    /// handlers that still run are dropped, and their jobs released: available at once, with the attempt
+    /// uncounted. A handler that blocks its thread cannot be dropped; its job is abandoned, and available when
+    /// its lease ends. [`with_force`](Self::with_force) skips the wait.
     ///
     /// # Cancellation
-    /// Dropping the future takes no more jobs and drops the handlers. Their jobs are available when
-    /// their leases end. Cancel `stop` instead.
+    /// Dropping the future stops taking jobs and drops the handlers. Their jobs are available when their leases
+    /// end. Cancel `stop` instead.
     pub async fn run_until(self, stop: CancellationToken) -> Report {
         let queues = self.queues.clone();
         self.running(stop).run(&queues).await

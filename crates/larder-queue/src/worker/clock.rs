@@ -1,7 +1,8 @@
 use larder_store::{Clock, Timestamp};
 use tokio::time::Instant;
 
-/// A clock for a store in process that follows tokio's: a test that pauses tokio's time pauses both.
+/// A clock for an in-process store that follows tokio's: a test that pauses tokio's time pauses
+/// both.
 ///
 /// ```
 /// # use std::sync::Arc;
@@ -19,7 +20,7 @@ pub struct TokioClock {
     started: Instant,
 }
 
-/// What the clock shows first: the first second of 2026.
+/// The first time that the clock shows: the first second of 2026.
 const FIRST: Timestamp = Timestamp::from_micros(1_767_225_600_000_000);
 
 impl TokioClock {

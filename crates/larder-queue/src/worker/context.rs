@@ -17,12 +17,12 @@ pub struct JobContext(Arc<Inner>);
 struct Inner {
     queue: Queue,
     delivery: Delivery,
-    /// None if it runs inline: nobody else can get the job.
+    /// None if it runs inline: no other worker can get the job.
     lease: Option<Arc<Lease>>,
     cancelled: CancellationToken,
 }
 
-/// The header that names the trace of whoever enqueued a job: <https://www.w3.org/TR/trace-context/>.
+/// The header with the trace of the code that enqueued a job: <https://www.w3.org/TR/trace-context/>.
 pub const TRACEPARENT: &str = "traceparent";
 
 impl JobContext {
@@ -70,7 +70,7 @@ impl JobContext {
         self.0.delivery.headers()
     }
 
-    /// Returns the trace of whoever enqueued the job, if they said so in the header [`TRACEPARENT`].
+    /// Returns the trace of the code that enqueued the job, if it is in the header [`TRACEPARENT`].
     pub fn traceparent(&self) -> Option<&str> {
         self.headers().get(TRACEPARENT).map(String::as_str)
     }
@@ -87,16 +87,17 @@ impl JobContext {
 
     /// Returns the fence of the lease: a number that rises with each delivery of the queue.
     ///
-    /// What the job writes to can refuse a lower one, so that a run that lost its lease writes nothing.
+    /// The system that the job writes to can refuse a lower one, so that a run that lost its lease writes
+    /// nothing.
     pub fn fence(&self) -> i64 {
         self.0.delivery.receipt().fence()
     }
 
-    /// Waits until the job should stop: its lease is lost, or the worker ends and its grace period is
+    /// Waits until the job should stop: its lease is lost, or the worker is stopping and its grace period is
     /// over.
     ///
-    /// A handler that has work to lose selects over this. It is dropped a moment later anyway if the
-    /// worker ends.
+    /// Select over this in a handler that has work to save. If the worker is stopping, the handler is dropped
+    /// a moment later.
     pub async fn cancelled(&self) {
         tokio::select! {
             () = self.0.cancelled.cancelled() => {}
@@ -109,11 +110,10 @@ impl JobContext {
         self.0.cancelled.is_cancelled() || self.is_lease_lost()
     }
 
-    /// Waits until the lease is lost: the job was, or will be, given to somebody else.
+    /// Waits until the lease is lost: another worker has taken the job, or will.
     ///
-    /// It resolves by this process's own clock, whatever becomes of the store, before anybody else can
-    /// get the job. A handler that blocks its thread sees it late: it should write with the
-    /// [fence](Self::fence).
+    /// It resolves by this process's own clock, whatever happens to the store, before any other worker can get
+    /// the job. A handler that blocks its thread sees it late: it should write with the [fence](Self::fence).
     pub async fn lease_lost(&self) {
         match &self.0.lease {
             Some(lease) => lease.lost().await,
@@ -128,13 +128,13 @@ impl JobContext {
 
     /// Extends the lease to `lease` from now on, and returns whether it is still held. One round trip.
     ///
-    /// One that lasts longer as it is stays as it is.
+    /// A lease that already lasts longer stays as it is.
     ///
-    /// The worker renews leases by itself; this is for work during which it cannot, such as a long
+    /// The worker renews leases by itself; use this for work during which it cannot, such as a long
     /// computation that blocks the runtime.
     ///
     /// # Errors
-    /// Those of [`Queue::extend`]. The lease is then held up to its former end at least.
+    /// Those of [`Queue::extend`]. The lease then lasts at least until its former end.
     pub async fn extend(&self, lease: Duration) -> Result<bool> {
         let ttl = Ttl::try_from(lease)?;
         match &self.0.lease {
@@ -143,10 +143,10 @@ impl JobContext {
         }
     }
 
-    /// Reports how far the job has come, for people: [`JobView::progress`](crate::JobView::progress) shows it.
+    /// Reports the progress of the job, for people: [`JobView::progress`](crate::JobView::progress) shows it.
     ///
-    /// It costs nothing here: the worker sends the newest text, at most once a second and together with
-    /// those of other jobs, while the handler runs and its lease is held. At most 256 bytes are kept.
+    /// The call itself costs nothing: the worker sends the newest text, at most once a second and together
+    /// with those of other jobs, while the handler runs and its lease is held. At most 256 bytes are kept.
     pub fn progress(&self, text: impl Into<String>) {
         if let Some(lease) = &self.0.lease {
             lease.report(text.into());
@@ -157,7 +157,7 @@ impl JobContext {
         &self.0.delivery
     }
 
-    /// Whether the worker ends and its grace period is over.
+    /// Returns whether the worker is stopping and its grace period is over.
     pub(super) fn is_interrupted(&self) -> bool {
         self.0.cancelled.is_cancelled()
     }

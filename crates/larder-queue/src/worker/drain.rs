@@ -7,7 +7,7 @@ use super::{JobContext, JobError, JobRequest, Worker};
 use crate::body::Body;
 use crate::{Delivery, NewJob, Receipt};
 
-/// What became of the jobs that [`Worker::drain`] ran.
+/// The outcomes of the jobs that [`Worker::drain`] ran.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
 #[non_exhaustive]
 pub struct Drained {
@@ -17,7 +17,7 @@ pub struct Drained {
     pub failed: u64,
     /// Jobs that became dead letters.
     pub dead: u64,
-    /// Runs after which the handler has put the job off.
+    /// Runs whose handler has snoozed the job.
     pub snoozed: u64,
     /// Runs whose lease was lost, or whose outcome did not reach the queue.
     pub lost: u64,
@@ -36,10 +36,10 @@ impl Drained {
 }
 
 impl Worker {
-    /// Runs jobs until none is due on any queue, and returns what became of them. For tests.
+    /// Runs jobs until none is due on any queue, and returns their outcomes. For tests.
     ///
-    /// It waits for nothing: a job that is due later, or is tried again later, is left. Move the time of
-    /// the store, and drain again.
+    /// It does not wait: jobs that are due later, or retried later, are left. Advance the store's clock,
+    /// and drain again.
     ///
     /// # Errors
     /// Those of [`Queue::dequeue`](crate::Queue::dequeue).
@@ -73,10 +73,10 @@ impl Worker {
 
     /// Runs one job at once, through the layers to its handler, without a queue. For tests.
     ///
-    /// It is the first attempt of the job. A delay, a group and the like mean nothing here.
+    /// It is the first attempt of the job. A delay, a group and the like have no effect.
     ///
     /// # Errors
-    /// What the handler returns. A panic is not caught.
+    /// The handler's error. A panic is not caught.
     pub async fn run_inline(&self, job: impl Into<NewJob>) -> Result<(), JobError> {
         let job = job.into();
         let payload = job.payload.map_err(JobError::dead)?;

@@ -2,13 +2,13 @@ use std::error::Error as StdError;
 use std::fmt;
 use std::time::Duration;
 
-/// An error of any type, as tower's layers have it.
+/// An error of any type, as in tower's layers.
 pub type BoxError = Box<dyn StdError + Send + Sync>;
 
-/// The failure of a handler, with what becomes of its job.
+/// The failure of a handler, which decides what happens to its job.
 ///
-/// Any error turns into a failure that is tried again, so `?` works in a handler that returns
-/// `Result<(), JobError>`. The other kinds are said explicitly:
+/// Any error converts into a failure that is retried, so `?` works in a handler that returns
+/// `Result<(), JobError>`. The other kinds are explicit:
 ///
 /// ```
 /// # use std::time::Duration;
@@ -25,19 +25,20 @@ pub type BoxError = Box<dyn StdError + Send + Sync>;
 /// # }
 /// ```
 ///
-/// It does not implement [`std::error::Error`] itself, or the conversion from any error could not be.
+/// It does not implement [`std::error::Error`] itself, which would rule out the conversion from any
+/// error.
 pub struct JobError {
     kind: JobErrorKind,
     source: Option<BoxError>,
 }
 
-/// What becomes of a job whose handler failed.
+/// What happens to a job whose handler failed.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 #[non_exhaustive]
 pub enum JobErrorKind {
-    /// It is tried again after the worker's backoff, until it has had its attempts.
+    /// It is retried after the worker's backoff, up to the maximum number of attempts.
     Retry,
-    /// It is tried again after this time, until it has had its attempts.
+    /// It is retried after this time, up to the maximum number of attempts.
     RetryAfter(Duration),
     /// It is run again after this time, and this attempt is not counted.
     Snooze(Duration),
@@ -46,12 +47,12 @@ pub enum JobErrorKind {
 }
 
 impl JobError {
-    /// Makes a failure that is tried again after the worker's backoff.
+    /// Makes a failure that is retried after the worker's backoff.
     pub fn retry(source: impl Into<BoxError>) -> Self {
         Self::new(JobErrorKind::Retry, Some(source.into()))
     }
 
-    /// Makes a failure that is tried again after `delay`.
+    /// Makes a failure that is retried after `delay`.
     pub fn retry_after(delay: Duration, source: impl Into<BoxError>) -> Self {
         Self::new(JobErrorKind::RetryAfter(delay), Some(source.into()))
     }
@@ -61,7 +62,7 @@ impl JobError {
         Self::new(JobErrorKind::Snooze(delay), None)
     }
 
-    /// Makes a failure that no further attempt can mend.
+    /// Makes a failure that no further attempt can fix.
     pub fn dead(source: impl Into<BoxError>) -> Self {
         Self::new(JobErrorKind::Dead, Some(source.into()))
     }
@@ -70,7 +71,7 @@ impl JobError {
         Self { kind, source }
     }
 
-    /// Returns what becomes of the job.
+    /// Returns what happens to the job.
     pub fn kind(&self) -> JobErrorKind {
         self.kind
     }
@@ -140,7 +141,8 @@ impl fmt::Display for Boxed {
 
 impl StdError for Boxed {}
 
-/// What a handler returns: nothing, or a result whose error is a [`JobError`] or turns into one.
+/// The return type of a handler: nothing, or a result whose error is a [`JobError`] or converts
+/// into one.
 pub trait IntoOutcome {
     /// Returns it as a result.
     fn into_outcome(self) -> Result<(), JobError>;

@@ -11,9 +11,9 @@ pub type HandlerFuture = Pin<Box<dyn Future<Output = Result<(), JobError>> + Sen
 
 /// An async function that runs the jobs of one type.
 ///
-/// It takes the job, and then up to six arguments that implement [`FromContext`]: [`State`],
-/// [`Attempt`], [`JobContext`], or types of your own. It returns nothing, or a result whose error turns
-/// into a [`JobError`]. The trait is implemented for such functions; there is no need to implement it.
+/// It takes the job, and then up to six arguments that implement [`FromContext`]: [`State`], [`Attempt`],
+/// [`JobContext`], or types of your own. It returns nothing, or a result whose error converts into a
+/// [`JobError`]. The trait is implemented for such functions; you need not implement it.
 ///
 /// ```
 /// # use larder_queue::Job;
@@ -30,10 +30,10 @@ pub type HandlerFuture = Pin<Box<dyn Future<Output = Result<(), JobError>> + Sen
 /// }
 /// ```
 ///
-/// `M` is found by the compiler: it tells apart functions of different arguments.
+/// The compiler infers `M`, which distinguishes functions with different arguments.
 #[diagnostic::on_unimplemented(
     message = "`{Self}` cannot run jobs",
-    note = "a handler is `async fn(job, ..) -> Result<(), E>`, where the first argument implements `Job`, the others implement `FromContext`, and `E` turns into `JobError`"
+    note = "a handler is `async fn(job, ..) -> Result<(), E>`, where the first argument implements `Job`, the others implement `FromContext`, and `E` converts into `JobError`"
 )]
 pub trait Handler<M, S>: Clone + Send + Sync + 'static {
     /// The jobs that it runs.
@@ -43,18 +43,17 @@ pub trait Handler<M, S>: Clone + Send + Sync + 'static {
     fn call(self, job: Self::Job, context: JobContext, state: S) -> HandlerFuture;
 }
 
-/// An argument of a handler beside the job.
+/// An argument of a handler in addition to the job.
 ///
 /// # Implementing
 /// It is made before the handler runs. An error is the outcome of the job.
 pub trait FromContext<S>: Sized {
-    /// The reason why there is none.
+    /// The error if the argument cannot be made.
     type Error: Into<JobError>;
 
     /// Makes the argument.
     ///
-    /// # Errors
-    /// As the implementor says; the handler does not run then.
+    /// Defined by the implementor; the handler then does not run.
     fn from_context(context: &JobContext, state: &S) -> Result<Self, Self::Error>;
 }
 

@@ -19,15 +19,15 @@ use super::{JobContext, JobRequest};
 use crate::metrics::JobMetrics;
 use crate::{Delivery, Settled, Verdict};
 
-/// What came of a handler.
+/// The result of a handler.
 enum Returned {
     Result(Result<(), JobError>),
     Panicked(String),
-    /// It was dropped, since the worker ends.
+    /// It was dropped, because the worker is stopping.
     Dropped,
 }
 
-/// Runs a job that was asked for at `started`, and hands on its outcome.
+/// Runs a job that was requested at `started`, and passes on its outcome.
 pub(super) async fn run(
     running: Arc<Running>,
     link: Arc<Link>,
@@ -68,18 +68,18 @@ pub(super) async fn run(
 
 /// A job whose handler has returned, until the queue has its outcome.
 ///
-/// Whoever sends outcomes finishes it: to wake its task for that would cost more than the job.
+/// The task that sends outcomes finishes it: waking its own task for that would cost more than the job.
 pub(super) struct Ended {
     running: Arc<Running>,
     metrics: Arc<JobMetrics>,
     context: JobContext,
     span: tracing::Span,
-    /// The worker does not end before it.
+    /// Keeps the worker from ending before it.
     _counted: TaskTrackerToken,
 }
 
 impl Ended {
-    /// Counts what became of the job. `answer` is None if the queue could not be told.
+    /// Counts the outcome of the job. `answer` is None if the queue could not be reached.
     pub(super) fn finish(self, verdict: &Verdict, answer: Option<Settled>) {
         let finished = finished(&self.running, verdict, answer);
         self.span
@@ -103,7 +103,7 @@ async fn handle(running: &Running, context: &JobContext) -> Returned {
     }
 }
 
-/// The span of a job, by the conventions of OpenTelemetry for messaging.
+/// Makes the span of a job, by the conventions of OpenTelemetry for messaging.
 fn span(context: &JobContext) -> tracing::Span {
     let delivery = context.delivery();
     tracing::info_span!(
@@ -135,8 +135,8 @@ fn decide(running: &Running, context: &JobContext, returned: Returned) -> Verdic
     }
     // It is the application's code that writes it. A panic here would leave the lease to be renewed for ever.
     let reason = catch_unwind(AssertUnwindSafe(|| error.to_string()));
-    let reason =
-        reason.unwrap_or_else(|_| "the handler failed, and its error cannot be shown".into());
+    let reason = reason
+        .unwrap_or_else(|_| "the handler failed, and its error could not be displayed".into());
     let delay = match error.kind() {
         JobErrorKind::Snooze(delay) => {
             return Verdict::Release {
@@ -186,7 +186,7 @@ fn note(metrics: &JobMetrics, context: &JobContext, finished: Finished) {
     metrics.finished(finished);
     match finished {
         Finished::LeaseLost => {
-            tracing::warn!("the job lost its lease: it was, or will be, run by somebody else");
+            tracing::warn!("the job lost its lease: another worker has taken it, or will");
         }
         Finished::Dead if context.is_last_attempt() => {
             tracing::error!(

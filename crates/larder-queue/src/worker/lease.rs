@@ -12,20 +12,20 @@ use super::settle::in_time;
 use crate::new_job::micros;
 use crate::{MAX_BATCH, MAX_DELAY, Queue, Receipt, Settled, Verdict};
 
-/// The lease of a job that runs, and its end by this process's own clock.
+/// The lease of a running job, and its end by this process's own clock.
 #[derive(Debug)]
 pub(super) struct Lease {
     pub(super) receipt: Receipt,
     ends: watch::Sender<Instant>,
-    /// From then on it is not renewed.
+    /// After this it is no longer renewed.
     renewed_until: Instant,
     reports: Reports,
-    /// Held while the store is asked to extend it: the last answer is then that of the last request.
+    /// Held while the store is asked to extend it: so the last answer is that of the last request.
     turn: Mutex<()>,
 }
 
 impl Lease {
-    /// Keeps how far the job has come, to be sent soon. It replaces what was not sent yet.
+    /// Keeps the progress of the job, to be sent soon. It replaces any text that was not sent yet.
     pub(super) fn report(&self, text: String) {
         self.reports.keep(text);
     }
@@ -38,7 +38,7 @@ impl Lease {
         *self.ends.borrow()
     }
 
-    /// Waits until the lease is lost, by this process's own clock, whatever becomes of the store.
+    /// Waits until the lease is lost, by this process's own clock, whatever happens to the store.
     pub(super) fn lost(&self) -> impl Future<Output = ()> + Send + use<> {
         let mut ends = self.ends.subscribe();
         async move {
@@ -59,7 +59,7 @@ impl Lease {
         }
     }
 
-    /// Takes over the answer to an extension that was asked for at `started`.
+    /// Applies the answer to an extension that was requested at `started`.
     pub(super) fn extended(&self, answer: Settled, started: Instant, by: Duration) {
         match answer {
             Settled::Accepted => drop(self.ends.send_replace(started + by)),
@@ -67,7 +67,7 @@ impl Lease {
         }
     }
 
-    /// Ends the lease: the queue says that it has passed on.
+    /// Ends the lease: the queue answers that it is lost.
     fn lose(&self) {
         self.ends.send_replace(Instant::now());
     }
@@ -83,13 +83,13 @@ pub(super) struct Renewals {
 #[derive(Default)]
 struct Running {
     leases: HashMap<Receipt, Entry>,
-    /// When the next lease is due, by the last look. None if none was.
+    /// When the next lease is due, by the last look. None if there was none.
     next: Option<Instant>,
 }
 
 struct Entry {
     lease: Arc<Lease>,
-    /// Not before then, since the last try failed.
+    /// Not before this, because the last attempt failed.
     pause_until: Option<Instant>,
 }
 
@@ -102,7 +102,7 @@ impl Renewals {
         }
     }
 
-    /// Makes the lease of a job that is to run.
+    /// Makes the lease of a job that is about to run.
     pub(super) fn lease(
         &self,
         receipt: Receipt,
@@ -159,7 +159,7 @@ impl Renewals {
         }
     }
 
-    /// What is due now, and when the next is.
+    /// Returns what is due now, and when the next lease is due.
     fn due(&self, lease: Duration) -> Due {
         let now = Instant::now();
         let mut due = Due::default();
@@ -256,7 +256,7 @@ impl Renewals {
     }
 }
 
-/// What is to be sent now.
+/// The leases and reports to be sent now.
 #[derive(Default)]
 struct Due {
     leases: Vec<Arc<Lease>>,
@@ -270,7 +270,7 @@ impl Due {
     }
 }
 
-/// When a lease that ends then is renewed: at a third of its time.
+/// Returns when a lease that ends at `end` is renewed: at a third of its time.
 fn renewal_of(end: Instant, time: Duration) -> Instant {
     end.checked_sub(time * 2 / 3).unwrap_or_else(Instant::now)
 }
@@ -282,7 +282,7 @@ async fn sleep_or_wait(until: Option<Instant>) {
     }
 }
 
-/// Extends one lease, as a handler asks for it.
+/// Extends one lease, when a handler requests it.
 pub(super) async fn extend(queue: &Queue, lease: &Lease, by: Ttl) -> Result<Settled> {
     // The queue would take a longer one for this.
     let by = by.min(Ttl::from_secs(MAX_DELAY.as_secs()));

@@ -19,7 +19,7 @@
 //! struct Mailer;
 //!
 //! async fn welcome(job: Welcome, State(mailer): State<Mailer>, attempt: Attempt) -> Result<(), JobError> {
-//!     // Sends the mail. `?` on any error has the job tried again.
+//!     // Sends the mail. With `?`, any error lets the job be retried.
 //! #   let _ = (job.user, mailer, attempt);
 //!     Ok(())
 //! }
@@ -43,23 +43,24 @@
 //! ```
 //!
 //! # Rules
-//! 1. A worker takes only as many jobs as it has free places for: none waits in its memory.
-//! 2. While a handler runs its lease is renewed. A lease that is lost cancels the job's
-//!    [context](JobContext), and what the handler returns afterwards is refused by the queue.
-//! 3. A handler that returns `Ok` has its job acknowledged. Acks are gathered and sent together.
-//! 4. A failed job is tried again after the [`Backoff`], until it has had
-//!    [`Queue::with_max_attempts`](crate::Queue::with_max_attempts) attempts and is a dead letter;
-//!    [`JobError`] says otherwise where it must. A panic is a failure, and so is a payload that cannot be
-//!    decoded, or a job without a handler: neither ends the worker.
-//! 5. An error of the store is tried again, after 50 ms at first and 5 s at most, and never ends the worker.
-//!    An outcome is sent until the queue has it, and holds its place meanwhile.
-//! 6. When it is told to stop it takes no more, at once and on all its queues, and waits for the grace
-//!    period. Then the contexts are cancelled, and a moment later handlers are dropped and their jobs
-//!    released, uncounted and available at once. See [`Worker::run_until`].
+//! 1. A worker takes only as many jobs as it has free places: none waits in its memory.
+//! 2. While a handler runs its lease is renewed. If the lease is lost, the job's [context](JobContext) is
+//!    cancelled, and the queue refuses the handler's later outcome.
+//! 3. If a handler returns `Ok`, its job is acknowledged. Acknowledgements are gathered and sent together.
+//! 4. A failed job is retried after the [`Backoff`], up to
+//!    [`Queue::with_max_attempts`](crate::Queue::with_max_attempts) attempts, and is then a dead letter; a
+//!    [`JobError`] can decide otherwise. A panic is a failure, and so is a payload that cannot be decoded,
+//!    or a job without a handler: neither ends the worker.
+//! 5. After an error of the store, the call is tried again: after 50 ms at first, and 5 s at most. It never
+//!    ends the worker. An outcome is sent until the queue has it, and occupies its place meanwhile.
+//! 6. When the worker is told to stop it takes no more jobs, at once and on all its queues, and waits for
+//!    the grace period. Then the contexts are cancelled, and a moment later handlers are dropped and their
+//!    jobs released, uncounted and available at once. See [`Worker::run_until`].
 //!
 //! # Deployment caveat
-//! A job can run twice: its worker was stopped for longer than its lease, or died after the work and before
-//! the ack. Make the work idempotent, or have what it writes to check the [fence](JobContext::fence).
+//! A job can run twice: if its worker was stopped for longer than its lease, or died after the work and
+//! before the acknowledgement. Make the work idempotent, or let the system that it writes to check the
+//! [fence](JobContext::fence).
 
 mod backoff;
 mod builder;

@@ -1,4 +1,4 @@
-//! How far a job has come, as its handler reports it: kept until it is sent, once a second at most.
+//! The progress of a job, as its handler reports it: kept until it is sent, at most once a second.
 
 use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 use std::time::Duration;
@@ -23,7 +23,7 @@ struct State {
     not_before: Option<Instant>,
 }
 
-/// Whether there is something to send.
+/// Whether there is a report to send.
 pub(super) enum Report {
     None,
     Due(String),
@@ -31,7 +31,7 @@ pub(super) enum Report {
 }
 
 impl Reports {
-    /// Makes reports that tell whoever sends them through `changed`.
+    /// Makes reports that notify their sender through `changed`.
     pub(super) fn new(changed: Arc<Notify>) -> Self {
         Self {
             state: Mutex::default(),
@@ -47,7 +47,7 @@ impl Reports {
         }
     }
 
-    /// Keeps what could not be sent, unless there is a newer one.
+    /// Keeps a text that could not be sent, unless there is a newer one.
     pub(super) fn give_back(&self, text: String) {
         self.lock().text.get_or_insert(text);
     }

@@ -1,16 +1,15 @@
 use std::fmt;
 
-/// What became of the jobs that were running when a worker was told to stop.
+/// The outcomes of the jobs that were running when a worker was told to stop.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
 #[non_exhaustive]
 pub struct Report {
-    /// Jobs whose handler returned, and whose outcome the queue has.
+    /// Jobs whose handler returned, and whose outcome reached the queue.
     pub done: u64,
-    /// Jobs that were given back to the queue: they are available at once, and their attempt is not
-    /// counted.
+    /// Jobs that were given back to the queue: they are available at once, and their attempt is not counted.
     pub released: u64,
-    /// Jobs whose handler did not stop, or whose outcome the queue has not: it was not reached, or the lease had
-    /// passed on. They are available again when their lease ends, and their attempt is counted.
+    /// Jobs whose handler did not stop, or whose outcome the queue does not have: it was not reached, or the
+    /// lease was lost. They are available again when their lease ends, and their attempt is counted.
     pub abandoned: u64,
 }
 
@@ -40,16 +39,16 @@ impl fmt::Display for Report {
 pub(crate) enum Finished {
     /// It is done.
     Done,
-    /// It is tried again.
+    /// It will be retried.
     Failed,
     /// It is a dead letter.
     Dead,
-    /// Its handler has put it off.
+    /// Its handler has snoozed it.
     Snoozed,
-    /// Its lease had passed on.
+    /// Its lease was lost.
     LeaseLost,
-    /// It was given back, since the worker ends.
+    /// It was given back, because the worker is stopping.
     Released,
-    /// The queue could not be told.
+    /// The queue could not be reached.
     Abandoned,
 }

@@ -26,7 +26,7 @@ use crate::{Delivery, MAX_BATCH, Queue};
 /// How long handlers may take to return after their context was cancelled.
 const WIND_UP: Duration = Duration::from_secs(1);
 
-/// How long handlers that are dropped may take to go, and their outcomes to be sent.
+/// How long dropped handlers may take to end, and their outcomes to be sent.
 const LAST: Duration = Duration::from_secs(2);
 
 /// A worker that runs.
@@ -35,18 +35,18 @@ pub(super) struct Running {
     pub(super) service: JobService,
     names: HashSet<&'static str>,
     places: Arc<Semaphore>,
-    /// How many queues wait for a free place.
+    /// The number of queues that wait for a free place.
     short: AtomicUsize,
-    /// Take no more.
+    /// Stops taking jobs.
     stop: CancellationToken,
-    /// Contexts are cancelled.
+    /// Cancels the contexts.
     pub(super) cancel: CancellationToken,
-    /// Handlers are dropped, and outcomes are sent once more.
+    /// Drops the handlers, and sends outcomes once more.
     pub(super) hard: CancellationToken,
     /// Jobs whose outcome the queue does not have yet.
     pub(super) jobs: TaskTracker,
     report: Mutex<Report>,
-    /// Of all jobs since it began.
+    /// The outcomes of all jobs since it began.
     drained: Mutex<Drained>,
 }
 
@@ -83,7 +83,8 @@ impl Running {
         })
     }
 
-    /// The name of a job for metrics: those without a handler share one, as anybody may enqueue them.
+    /// Returns the name of a job for metrics: jobs without a handler share one, because anybody may enqueue
+    /// them.
     pub(super) fn known(&self, name: &str) -> &'static str {
         self.names.get(name).copied().unwrap_or("unknown")
     }
@@ -126,7 +127,7 @@ impl Running {
         self.jobs.reopen();
     }
 
-    /// Ends all that was begun, once the future of the worker is dropped.
+    /// Ends everything that was begun, once the future of the worker is dropped.
     pub(super) fn drop_guard(&self) -> impl Drop + use<> {
         struct Guard([CancellationToken; 3]);
         impl Drop for Guard {
@@ -154,7 +155,7 @@ impl Running {
         let _ = timeout(LAST, stopped).await;
     }
 
-    /// Begins the tasks that renew leases and send outcomes. They end with what is returned.
+    /// Begins the tasks that renew leases and send outcomes. They end when the returned values are dropped.
     pub(super) fn link(self: &Arc<Self>, queues: &[Queue]) -> (Vec<Arc<Link>>, Vec<AbortOnDrop>) {
         let mut background = Vec::new();
         let mut links = Vec::new();
@@ -183,7 +184,7 @@ impl Running {
         (links, background)
     }
 
-    /// Takes jobs of one queue for the places that are free, until it is told to stop.
+    /// Takes jobs of one queue for free places, until it is told to stop.
     async fn take(self: Arc<Self>, link: Arc<Link>) {
         let mut failures = 0;
         // Held while there was no job: it is this task's turn to wait at the store.
@@ -241,7 +242,7 @@ impl Running {
         }
     }
 
-    /// Waits until the queue is to be looked at again: at once, when it has only now been registered.
+    /// Waits until the queue should be looked at again: at once, if it was only just registered.
     async fn wait<'a>(
         &self,
         link: &'a Link,
@@ -276,14 +277,14 @@ impl Running {
         };
     }
 
-    /// Whether the places of jobs that have ended may be used for more jobs of the same queue: no other queue
+    /// Returns whether the places of ended jobs may be used for more jobs of the same queue: no other queue
     /// waits for one.
     pub(super) fn may_exchange(&self, link: &Link) -> bool {
         let own = usize::from(link.is_short.load(Ordering::SeqCst));
         !self.stop.is_cancelled() && self.short.load(Ordering::SeqCst) <= own
     }
 
-    /// Takes as many places as are free, none if there is none.
+    /// Takes all free places, if there are any.
     fn places_now(&self) -> Vec<OwnedSemaphorePermit> {
         let mut places = Vec::new();
         while places.len() < MAX_BATCH {
@@ -295,7 +296,7 @@ impl Running {
         places
     }
 
-    /// Waits for a free place, and takes as many as are free.
+    /// Waits for a free place, and takes all free ones.
     pub(super) async fn free_places(&self) -> Vec<OwnedSemaphorePermit> {
         // It is never closed.
         let first = self.places.clone().acquire_owned().await;
@@ -333,7 +334,7 @@ impl Running {
         self.drained().count(finished);
     }
 
-    /// Gives back what was taken while the worker was told to stop.
+    /// Gives back jobs that were taken while the worker was told to stop.
     async fn give_back(&self, link: &Link, taken: Vec<Delivery>) {
         let receipts: Vec<_> = taken.iter().map(|it| it.receipt().clone()).collect();
         let finished = match in_time(link.queue.release_many(&receipts)).await {
@@ -353,7 +354,7 @@ impl Running {
     }
 }
 
-/// How often a worker looks how many jobs there are.
+/// How often a worker counts the jobs of a queue.
 const OBSERVED_EACH: Duration = Duration::from_secs(15);
 
 impl Link {

@@ -83,7 +83,7 @@ impl fmt::Debug for JobService {
 /// The handlers of a worker by the names of their jobs.
 pub(super) type Handlers<S> = HashMap<&'static str, Arc<dyn Run<S>>>;
 
-/// A handler whose type is forgotten.
+/// A handler with its type erased.
 pub(super) trait Run<S>: Send + Sync {
     fn run(&self, context: JobContext, state: S) -> HandlerFuture;
 }

@@ -1,4 +1,4 @@
-//! Sends the outcomes of jobs to the queue: gathered, and again until the queue has them.
+//! Sends the outcomes of jobs to the queue: in batches, and again until the queue has them.
 
 use std::future::Future;
 use std::sync::{Arc, Weak};
@@ -15,7 +15,7 @@ use super::job::Ended;
 use super::run::{Link, Running};
 use crate::{MAX_BATCH, Queue, Receipt, Settled, Verdict};
 
-/// The pauses after a store that failed, here and for those who take jobs.
+/// The pauses after a store that failed, here and for the tasks that take jobs.
 pub(super) const STORE_BACKOFF: Backoff =
     Backoff::exponential(Duration::from_millis(50), Duration::from_secs(5));
 
@@ -25,7 +25,7 @@ pub(super) struct Outcome {
     pub(super) verdict: Verdict,
     /// The place of the job, until the queue has its outcome.
     pub(super) place: OwnedSemaphorePermit,
-    /// It gets the answer.
+    /// The job that gets the answer.
     pub(super) ended: Ended,
 }
 
@@ -35,23 +35,23 @@ struct Pending {
     not_before: Instant,
 }
 
-/// Sends the outcomes of one queue, and begins the jobs that are taken in the place of those that ended.
+/// Sends the outcomes of one queue, and begins the jobs that are taken in place of those that ended.
 pub(super) struct Settling {
     pub(super) running: Arc<Running>,
-    /// It has the sender of what is received here.
+    /// The link has the sender of the channel that is received here.
     pub(super) link: Weak<Link>,
     pub(super) queue: Queue,
 }
 
 impl Settling {
-    /// Sends outcomes until there is nobody left to have one. When handlers are dropped each is tried once
+    /// Sends outcomes until no task can have one. When handlers are dropped, each outcome is tried once
     /// more.
     pub(super) async fn run(self, outcomes: mpsc::Receiver<Outcome>) {
         let last_call = self.running.hard.clone();
         settle(&self, outcomes, &last_call).await;
     }
 
-    /// Sends outcomes once, and takes as many jobs if that is asked for.
+    /// Sends outcomes once, and takes as many jobs if requested.
     async fn exchange(
         &self,
         verdicts: &[(Receipt, Verdict)],
@@ -118,7 +118,7 @@ async fn settle(
     }
 }
 
-/// Sends a batch, and returns what has to be sent again.
+/// Sends a batch, and returns the outcomes that must be sent again.
 async fn send(
     settling: &Settling,
     batch: Vec<Pending>,
@@ -177,7 +177,7 @@ async fn send(
     again.collect()
 }
 
-/// The longest that a store may take. Most enforce less themselves.
+/// The longest that a store call may take. Most stores enforce less themselves.
 const STORE_TIMEOUT: Duration = Duration::from_secs(10);
 
 /// Bounds a call of a store that might hang.
@@ -196,7 +196,7 @@ async fn sleep_or_never(until: Option<Instant>) {
     }
 }
 
-/// Waits after the store has failed so many times.
+/// Waits after this many failures of the store.
 pub(crate) async fn pause_after(failures: u32) {
     sleep(STORE_BACKOFF.pause(failures, rand::random())).await;
 }

@@ -8,19 +8,18 @@ use crate::{Decision, Quota, Reason};
 
 /// The generic cell rate algorithm for one [`Quota`] and one cost, in integers.
 ///
-/// It is the virtual scheduling form of ITU-T I.371 (annex A) and of the ATM Forum's Traffic
-/// Management Specification 4.1 (section 4.4.3). It keeps one number for each visitor, the
-/// theoretical arrival time (TAT): the moment at which everything charged so far is paid off, at one
-/// unit for each interval.
+/// It is the virtual scheduling form of ITU-T I.371 (annex A) and of the ATM Forum's Traffic Management
+/// Specification 4.1 (section 4.4.3). It keeps one number for each visitor, the theoretical arrival time
+/// (TAT): the moment at which everything charged so far is paid off, at one unit for each interval.
 ///
 /// 1. A TAT in the past, or none, counts as now. Nobody saves up more than the burst.
 /// 2. A request moves the TAT forward by one interval for each unit that it costs.
-/// 3. The request passes if the new TAT is at most `burst` intervals from now. Only then is the new
-///    TAT kept.
+/// 3. The request passes if the new TAT is at most `burst` intervals from now. Only then is the new TAT
+///    kept.
 /// 4. A refused request is not charged, so repeated attempts postpone nothing.
-/// 5. This quota never writes a TAT more than `burst` intervals ahead. One that is there, after the
-///    clock went back or the quota changed, is cut to `burst` intervals. Nobody waits longer than a
-///    visitor who has just used the whole burst.
+/// 5. This quota never writes a TAT more than `burst` intervals ahead. If a stored TAT is further ahead,
+///    after the clock went back or the quota changed, it is cut to `burst` intervals. Nobody waits
+///    longer than a visitor who has just used the whole burst.
 /// 6. A refund moves the TAT back by the charge of the request, and never before now. Charges are paid
 ///    off in their order, and what is paid off is not given back. An immediate refund leaves the state
 ///    as before the request. A later one may give back less. Several late ones, by a good part of an
@@ -45,7 +44,7 @@ pub(crate) enum Change {
     Keep,
     /// It is set to this moment, in microseconds.
     Set(i64),
-    /// It is removed: a TAT of now means the same as none.
+    /// It is removed: a TAT of now means the same as no TAT.
     Clear,
 }
 
@@ -91,7 +90,7 @@ impl Gcra {
     }
 
     /// Refunds at `now`, to a record with `tat`, the charge that is paid off at `paid_off`. The decision
-    /// is that of a [`peek`](Self::peek) afterwards.
+    /// is that of a later [`peek`](Self::peek).
     pub(crate) fn refund(&self, tat: Option<i64>, paid_off: i64, now: i64) -> (Decision, Change) {
         let kept = tat.unwrap_or(now).max(now);
         let back = (paid_off - now).clamp(0, self.charge);
@@ -143,7 +142,7 @@ impl Gcra {
     /// Returns the same algorithm for requests that cost `cost` units.
     ///
     /// # Errors
-    /// As those of [`new`](Self::new) about the cost.
+    /// Those of [`new`](Self::new) about the cost.
     pub(crate) fn with_cost(mut self, cost: u32) -> Result<Self> {
         if cost == 0 || cost > self.burst() {
             return Err(too_much());
@@ -152,7 +151,7 @@ impl Gcra {
         Ok(self)
     }
 
-    /// Returns the most units at once.
+    /// Returns the maximum number of units at once.
     pub(crate) fn burst(&self) -> u32 {
         // It was made from a u32.
         (self.tolerance / self.interval) as u32

@@ -88,7 +88,7 @@ fn a_refund_after_the_clock_went_back_gives_back_one_charge_at_most() {
 }
 
 proptest! {
-    /// One visitor makes a request that is given back, and another does not make it. The first is never
+    /// One visitor makes a request that is refunded, and another does not make it. The first is never
     /// better off, and if no time passes, both are in the same state.
     #[test]
     fn nobody_gains_by_a_refund_and_at_the_same_moment_nobody_loses(

@@ -1,4 +1,4 @@
-//! What a visitor holds for a while: permits and reservations.
+//! Permits and reservations, which a visitor holds for a while.
 
 mod permit;
 mod reservation;
@@ -18,9 +18,9 @@ use crate::{Decision, RateLimiter};
 pub use permit::Permit;
 pub use reservation::Reservation;
 
-/// What a limiter grants, or why it does not.
+/// The result of a request for a permit or a reservation.
 #[derive(Debug)]
-#[must_use = "what is granted is given back when it is dropped"]
+#[must_use = "a permit or reservation ends when it is dropped"]
 pub enum Grant<T> {
     /// It is granted.
     Held(T),
@@ -29,7 +29,7 @@ pub enum Grant<T> {
 }
 
 impl<T> Grant<T> {
-    /// Returns what is granted. None if it is refused.
+    /// Returns the permit or reservation. None if it is refused.
     pub fn held(self) -> Option<T> {
         match self {
             Self::Held(held) => Some(held),
@@ -46,7 +46,7 @@ impl<T> Grant<T> {
     }
 }
 
-/// What a request takes beside the units that it is charged.
+/// What a request takes in addition to its charge.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub(crate) enum Takes {
     Nothing,
@@ -56,9 +56,9 @@ pub(crate) enum Takes {
     Reservation,
 }
 
-/// A charge under the rules of a policy, with what it takes beside.
+/// A charge under the rules of a policy, with what the request takes in addition.
 ///
-/// Whatever ends it before somebody takes over, what it may have taken is given back.
+/// If it is dropped before somebody takes over, whatever it may have taken is given back.
 pub(crate) struct Taking {
     pub(crate) charge: Charge,
     hold: Option<Hold>,
@@ -107,7 +107,8 @@ impl Taking {
         })
     }
 
-    /// Returns the charge, to be sent, and who takes over its answer. From now on it may have been done.
+    /// Returns the charge to be sent, and the receiver of its answer. From now on it may have been carried
+    /// out.
     pub(crate) fn send(&mut self) -> (&Charge, Asking<'_>) {
         let Self { charge, hold } = self;
         if let Some(hold) = hold {
@@ -126,7 +127,7 @@ impl Taking {
         self.hold
     }
 
-    /// Leaves what a request has taken to somebody who gives all of it back.
+    /// Hands what a request has taken to somebody who gives all of it back.
     pub(crate) fn leave(&mut self) {
         if let Some(mut hold) = self.hold.take() {
             hold.is_armed = false;
@@ -214,7 +215,7 @@ impl RateLimiter {
     }
 }
 
-/// A permit or a reservation in the store. It is given back when it is dropped, while it is armed.
+/// A permit or a reservation in the store. While it is armed, dropping it gives it back.
 pub(crate) struct Hold {
     limiter: RateLimiter,
     /// The plan under which it was taken.
@@ -242,8 +243,8 @@ impl Hold {
         }
     }
 
-    /// Holds it on for so long, or ends it, and charges what was used. Returns what holds now, and whether it
-    /// was there.
+    /// Holds it on for this long, or ends it, and charges the used units. Returns the resulting decision, and
+    /// whether it was still there.
     async fn settle(&self, hold_us: i64, actual: i64) -> Result<(Decision, bool)> {
         let settle = self.settlement(hold_us, actual);
         let answer = self.limiter.programs.run(&self.key, &settle).await?;

@@ -8,9 +8,9 @@ use crate::{Decision, RateLimiter};
 
 /// A place among the requests that a [concurrency rule](crate::Rule::concurrency) serves at once.
 ///
-/// It comes back when it is dropped: after the response, if the client leaves, and after a panic. A process that
-/// dies gives it back when its lease ends. Over a network the drop sends one step in the background, in the
-/// runtime that it is dropped in; without one the lease ends.
+/// It comes back when it is dropped: after the response, if the client disconnects, and after a panic. If a
+/// process dies, its permits come back when their leases end. Over a network the drop sends one step in the
+/// background, in the runtime in which it is dropped; without a runtime the lease ends.
 #[must_use = "a permit that is dropped comes back at once"]
 pub struct Permit {
     decision: Decision,
@@ -23,15 +23,15 @@ impl Permit {
         Self { decision, hold }
     }
 
-    /// Returns the decision that granted it.
+    /// Returns the decision that granted the permit.
     pub fn decision(&self) -> Decision {
         self.decision
     }
 
-    /// Holds it for its whole lease from now on. Returns whether it was still held. One round trip.
+    /// Extends the permit to its whole lease from now on. Returns whether it was still held. One round trip.
     ///
     /// # Errors
-    /// Those of the store. The permit then ends as it would have.
+    /// Those of the store. The permit then ends when it would have ended.
     pub async fn renew(&self) -> Result<bool> {
         match &self.hold {
             Some(hold) => Ok(hold.settle(hold.lease_us, 0).await?.1),
@@ -39,13 +39,13 @@ impl Permit {
         }
     }
 
-    /// Gives it back now. Returns whether it was still held. One round trip.
+    /// Gives the permit back now. Returns whether it was still held. One round trip.
     ///
     /// # Errors
     /// Those of the store. The permit then ends with its lease.
     ///
     /// # Cancellation
-    /// It is given back in the background.
+    /// The permit is given back in the background.
     pub async fn release(mut self) -> Result<bool> {
         let Some(hold) = &mut self.hold else {
             return Ok(true);
@@ -67,14 +67,13 @@ impl Grant<Permit> {
 }
 
 impl RateLimiter {
-    /// Charges `visitor` for one request and takes its place among those that are served at once.
+    /// Charges `visitor` for one request and takes a place among those that are served at once.
     ///
-    /// Keep the permit until the response has ended. A policy without a
-    /// [concurrency rule](crate::Rule::concurrency) grants a permit that holds nothing. One round trip, or none
-    /// in process.
+    /// Keep the permit until the response has ended. A policy without a [concurrency
+    /// rule](crate::Rule::concurrency) grants a permit that holds nothing. One round trip, or none in process.
     ///
     /// # Errors
-    /// As those of [`check`](Self::check). After [`ErrorKind::MayHaveRun`](larder_store::ErrorKind::MayHaveRun) a place that may have been taken is
+    /// Those of [`check`](Self::check). After [`ErrorKind::MayHaveRun`](larder_store::ErrorKind::MayHaveRun) a place that may have been taken is
     /// given back in the background.
     ///
     /// # Cancellation

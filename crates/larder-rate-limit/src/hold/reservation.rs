@@ -8,9 +8,9 @@ use crate::{Decision, RateLimiter};
 
 /// Units that are set aside until it is known how many a request uses.
 ///
-/// They count as used, until they are settled or the TTL of the policy's
-/// [reservations](crate::Policy::with_reservations) is over. A reservation that is dropped or lost ends by that
-/// TTL, and then costs nothing.
+/// They count as used until they are settled or the TTL of the policy's
+/// [reservations](crate::Policy::with_reservations) has passed. A reservation that is dropped or lost ends with
+/// that TTL, and then costs nothing.
 #[must_use = "a reservation that is not settled ends with its TTL"]
 pub struct Reservation {
     decision: Decision,
@@ -19,7 +19,7 @@ pub struct Reservation {
 }
 
 impl Reservation {
-    /// Takes over units that are set aside: from now on they are the caller's to settle.
+    /// Takes over units that are set aside: from now on the caller settles them.
     pub(crate) fn new(decision: Decision, mut hold: Option<Hold>) -> Self {
         if let Some(hold) = &mut hold {
             hold.is_armed = false;
@@ -27,23 +27,23 @@ impl Reservation {
         Self { decision, hold }
     }
 
-    /// Returns the decision that granted it.
+    /// Returns the decision that granted the reservation.
     pub fn decision(&self) -> Decision {
         self.decision
     }
 
-    /// Charges `actual` units in place of those reserved. Returns what a request would be told now.
+    /// Charges `actual` units instead of those reserved. Returns the decision that a request would get now.
     ///
-    /// It may be more than was reserved, and more than what is left: the visitor is then in debt, and waits
-    /// until that is paid off. A debt is at most the limit of a rule once more. What was really used is also
-    /// charged if the reservation has ended meanwhile. One round trip.
+    /// `actual` may exceed the reservation, and even what is left: the visitor is then in debt, and waits until
+    /// that is paid off. A debt is limited to the limit of a rule once more. The actual use is charged even if
+    /// the reservation has ended meanwhile. One round trip.
     ///
     /// # Errors
-    /// Those of the store. After [`ErrorKind::MayHaveRun`] it may have been charged, once; if it was not,
-    /// the reservation ends with its TTL.
+    /// Those of the store. After [`ErrorKind::MayHaveRun`] the units may have been charged, once; if not, the
+    /// reservation ends with its TTL.
     ///
     /// # Cancellation
-    /// It may or may not have been charged.
+    /// The units may or may not have been charged.
     pub async fn settle(self, actual: u32) -> Result<Decision> {
         match &self.hold {
             Some(hold) => {
@@ -54,18 +54,19 @@ impl Reservation {
         }
     }
 
-    /// Charges nothing, and gives back what was reserved.
+    /// Charges nothing, and gives the reservation back.
     ///
     /// # Errors
-    /// As those of [`settle`](Self::settle).
+    /// Those of [`settle`](Self::settle).
     pub async fn cancel(self) -> Result<Decision> {
         self.settle(0).await
     }
 
-    /// Keeps it for its whole TTL from now on. Returns whether it was still there. One round trip.
+    /// Extends the reservation to its whole TTL from now on. Returns whether it was still there. One round
+    /// trip.
     ///
     /// # Errors
-    /// Those of the store. The reservation then ends as it would have.
+    /// Those of the store. The reservation then ends when it would have ended.
     pub async fn renew(&self) -> Result<bool> {
         match &self.hold {
             Some(hold) => Ok(hold.settle(hold.lease_us, 0).await?.1),
@@ -75,10 +76,10 @@ impl Reservation {
 }
 
 impl RateLimiter {
-    /// Sets `estimate` units of `visitor` aside, if it has as many left.
+    /// Sets `estimate` units of `visitor` aside, if it has that many left.
     ///
     /// The policy must allow it, by [`Policy::with_reservations`](crate::Policy::with_reservations).
-    /// [`Reservation::settle`] then charges what was really used. One round trip, or none in process.
+    /// [`Reservation::settle`] then charges the actual use. One round trip, or none in process.
     ///
     /// ```
     /// # use std::sync::Arc;

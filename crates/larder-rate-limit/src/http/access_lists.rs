@@ -2,8 +2,8 @@ use crate::key::{ClientAddress, NetworkList, RequestHead};
 
 /// Networks whose requests pass uncounted, and networks whose requests are refused.
 ///
-/// A network on both lists is allowed. A request whose address is not found is on neither. Neither list
-/// asks the store.
+/// A network on both lists is allowed. A request whose address is not found is on neither list. Neither
+/// list calls the store.
 ///
 /// Behind a proxy the address must be that of the client: a proxy's own address on a list would allow or
 /// deny everybody.

@@ -1,4 +1,4 @@
-//! Functions of the application that a layer asks about requests and responses.
+//! Functions of the app that a layer calls with requests and responses.
 
 use std::fmt;
 use std::sync::Arc;
@@ -40,7 +40,7 @@ impl CostBy {
     }
 }
 
-/// Returns whether a response gives the charge of its request back.
+/// Returns whether the charge of a request is refunded, given its response.
 #[derive(Clone)]
 pub(super) struct RefundIf(Arc<dyn Fn(&Parts) -> bool + Send + Sync>);
 
@@ -54,7 +54,7 @@ impl RefundIf {
     }
 }
 
-/// Returns how many units a request has cost, once its response is known.
+/// Returns the actual cost of a request, once its response is known.
 #[derive(Clone)]
 pub(super) struct SettleBy(Arc<Cost>);
 

@@ -1,4 +1,4 @@
-//! What a layer was told to do, and how it decides about requests.
+//! The settings of a layer, and how it decides about requests.
 
 use std::sync::Arc;
 use std::task::Poll;
@@ -22,19 +22,19 @@ use crate::limiter::{DEFAULT_TIMEOUT, Engine};
 use crate::metrics::{Outcome, Shadow};
 use crate::{Decision, FailMode, Reason, RequestHead};
 
-/// What a layer does with a request that has no key: no peer address, say, or no such header.
+/// How a layer treats a request without a key, for example without a peer address or the header.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
 #[non_exhaustive]
 pub enum Unkeyed {
-    /// Charges all such requests together, as one visitor. The default, so that no client evades
-    /// its limit by leaving something out of a request.
+    /// Charges all such requests together, as one visitor. The default, so that no client evades its limit by
+    /// leaving something out of a request.
     #[default]
     Shared,
     /// Lets the request pass, uncounted.
     ExemptFromLimit,
 }
 
-/// What a layer was told to do.
+/// The settings of a layer.
 #[derive(Clone, Debug)]
 pub(super) struct Decider {
     pub(super) limits: Vec<Arc<Limit>>,
@@ -81,7 +81,7 @@ impl Decider {
         self.timeout = StoreTimeout::new(timeout, longest);
     }
 
-    /// Returns what is known about a request without its visitor. None if that decides.
+    /// Returns the verdict if it does not depend on the visitor. None if it does.
     #[inline]
     pub(super) fn known(&self, request: &RequestHead<'_>) -> Option<Verdict> {
         if let Some(lists) = &self.lists {
@@ -117,7 +117,7 @@ impl Decider {
         }
     }
 
-    /// Returns the key that is charged for a request in which none was found. None if that is exempt.
+    /// Returns the key to charge if none was found in a request. None if such a request is exempt.
     pub(super) fn unkeyed(&self, limit: &Limit) -> Option<Key> {
         limit.metrics.unkeyed(limit.key_by.needs_address());
         match self.unkeyed {
@@ -129,15 +129,15 @@ impl Decider {
         }
     }
 
-    /// Returns whether a function of the application needs the whole head of a request for that.
+    /// Returns whether a function of the app needs the whole head of a request for the decision.
     #[inline]
     pub(super) fn needs_parts(&self) -> bool {
         self.simple().is_some_and(|limit| limit.needs_parts)
     }
 
-    /// Decides about a request as far as that takes no waiting.
+    /// Decides about a request, as far as possible without waiting.
     ///
-    /// This is one function, in which a key and a decision stay where they are: they are long to move.
+    /// It is one function, in which a key and a decision are not moved: they are large.
     pub(super) fn decide_at_once(&self, request: &RequestHead<'_>) -> AtOnce {
         if let Some(verdict) = self.known(request) {
             return AtOnce::Decided(verdict);
@@ -185,7 +185,7 @@ impl Decider {
         })
     }
 
-    /// Counts a request that the only limit lets pass, if nothing is to be done later but to add fields.
+    /// Counts a request that the only limit lets pass, if all that is left to do later is to add fields.
     #[inline]
     fn pass_briefly(&self, limit: &Limit, decision: &Decision) -> Option<Pass> {
         let fields = limit.kept_fields()?;
@@ -205,7 +205,7 @@ impl Decider {
         Some(pass)
     }
 
-    /// Counts the decision of a single limit, and returns what follows.
+    /// Counts the decision of a single limit, and returns the verdict.
     fn decided(&self, key: &Key, engine: &Engine, decision: Decision) -> Verdict {
         let limit = &self.limits[0];
         let decided = limit.decided(0, engine, decision);
@@ -261,7 +261,7 @@ impl Decider {
         });
     }
 
-    /// Returns what a request that passes may get back, if the layer gives anything back.
+    /// Returns what may be refunded for a request that passes, if the layer refunds anything.
     pub(super) fn refundable(
         &self,
         at: usize,
@@ -282,7 +282,7 @@ impl Decider {
         })
     }
 
-    /// Keeps the charge of a request that passes, if the layer may give it back. A reservation is settled instead.
+    /// Keeps the charge of a request that passes, if the layer may refund it. A reservation is settled instead.
     pub(super) fn keep_refundable(
         &self,
         asked: &Asked,

@@ -1,4 +1,4 @@
-//! Decisions that take some waiting, or several limits.
+//! Decisions that need waiting, or involve several limits.
 
 use std::borrow::Cow;
 use std::sync::Arc;
@@ -21,7 +21,7 @@ use crate::limiter::Engine;
 use crate::metrics::Outcome;
 use crate::{Decision, Limits, Reason, RequestHead};
 
-/// Whom a limit charges for a request, and how much.
+/// The visitor that a limit charges for a request, and how much.
 enum Charged {
     Enforced(Asked),
     Shadow(usize, Key, u32),
@@ -30,7 +30,7 @@ enum Charged {
 impl Decider {
     /// Decides about a request. Each wait ends with the timeout.
     ///
-    /// `key` is that of the layer's only limit, if it was found before.
+    /// `key` is the key of the layer's only limit, if it was found before.
     pub(super) async fn decide(
         self: &Arc<Self>,
         request: &Parts,
@@ -65,7 +65,7 @@ impl Decider {
         verdict
     }
 
-    /// Finds whom a limit charges for a request, and how much. None if it charges nobody.
+    /// Finds the visitor that a limit charges for a request, and how much. None if it charges nobody.
     async fn charged(&self, at: usize, limit: &Limit, request: &Parts) -> Option<Charged> {
         let cost = limit.cost_of(&RequestHead::of_parts(request));
         if cost == 0 {
@@ -83,7 +83,7 @@ impl Decider {
         })
     }
 
-    /// Finds, within the timeout, what the limit with this index is asked about a request of this cost.
+    /// Finds, within the timeout, what to ask the limit with this index about a request of this cost.
     async fn asked(&self, at: usize, key: Key, cost: u32) -> Asked {
         let limit = &self.limits[at];
         let within = self.timeout.limit();
@@ -97,7 +97,7 @@ impl Decider {
         }
     }
 
-    /// Returns the limits that apply to a request, and that no other one replaces.
+    /// Returns the limits that apply to a request, and that no other limit replaces.
     fn applying(&self, request: RequestHead<'_>) -> Vec<(usize, &Limit)> {
         let limits = self.limits.iter().map(|limit| &**limit);
         let mut limits: Vec<_> = limits.enumerate().collect();
@@ -179,7 +179,7 @@ impl Decider {
         recalled.max_by_key(|refused| refused.by.decision.retry_after())
     }
 
-    /// Asks a single limit: in one step it charges, and reserves or takes a permit if it is to.
+    /// Asks a single limit: one step charges and, if needed, reserves or takes a permit.
     async fn ask_one(&self, asked: &Asked, held: &mut Held) -> Result<Decision> {
         let Asked {
             limit,
@@ -194,7 +194,7 @@ impl Decider {
         Ok(decision)
     }
 
-    /// Returns what a request takes of a limit, beside the units that it is charged.
+    /// Returns what a request takes from a limit in addition to its charge.
     pub(super) fn takes(&self, engine: &Engine) -> Takes {
         if self.settle_by.is_some() && engine.has_reservations() {
             Takes::Reservation
@@ -205,9 +205,9 @@ impl Decider {
         }
     }
 
-    /// Asks several limits together. If one refuses, what the others have charged and taken is given back.
+    /// Asks several limits together. If one refuses, the charges and holds of the others are given back.
     ///
-    /// The decisions are in the order of the limits. None of one that has no answer.
+    /// The decisions are in the order of the limits, None for a limit without an answer.
     async fn ask_several(&self, asked: &[Asked], held: &mut Held) -> Result<Vec<Option<Decision>>> {
         let limits = asked.iter().fold(Limits::new(), |limits, one| {
             let limiter = &self.limits[one.limit].limiter;
@@ -235,7 +235,7 @@ impl Decider {
         Ok(decisions)
     }
 
-    /// Counts the decisions, and returns what follows.
+    /// Counts the decisions, and returns the verdict.
     fn conclude(
         &self,
         asked: Vec<Asked>,
@@ -292,8 +292,8 @@ impl Decider {
 
     /// Counts what a limit in shadow mode would do, and returns what it holds.
     ///
-    /// Nothing waits for a store that takes a round trip, nor for a plan that is still to be found. A permit is
-    /// held as if the limit were enforced, unless it took such a wait.
+    /// No request waits for a store that takes a round trip, or for a plan that must still be found. A permit
+    /// is held as if the limit were enforced, unless that took such a wait.
     async fn shadow(self: &Arc<Self>, at: usize, key: Key, cost: u32) -> Held {
         let mut held = Held::default();
         let limit = &self.limits[at];

@@ -18,10 +18,10 @@ use super::verdict::{Decisions, Held, Pass, Passed, Refused, Verdict};
 use crate::headers::{Fields, Left};
 
 pin_project! {
-    /// The response of a [`RateLimit`](crate::RateLimit).
+    /// The response future of a [`RateLimit`](crate::RateLimit).
     ///
-    /// It boxes nothing if the layer has one limit whose store answers at once, and nothing but the fields of
-    /// the draft is left to do. Otherwise it boxes what is.
+    /// It boxes nothing if the layer has one limit whose store answers at once, and only the fields of the
+    /// draft are left to add. Otherwise it boxes the remaining work.
     #[must_use = "futures do nothing unless polled"]
     pub struct RateLimitFuture<S, ReqBody>
     where
@@ -39,7 +39,7 @@ pin_project! {
             deciding: Deciding<S, ReqBody>,
             decider: Arc<Decider>,
         },
-        /// It passes, and these fields are added to its response.
+        /// The request passes, and these fields are added to its response.
         Brief {
             #[pin]
             call: F,
@@ -67,7 +67,7 @@ pin_project! {
 /// The verdict, and what is needed to call the inner service.
 type Deciding<S, ReqBody> = Pin<Box<dyn Future<Output = (Verdict, S, Request<ReqBody>)> + Send>>;
 
-/// What is left after the charges are settled.
+/// The work that is left after the charges are settled.
 type Settling = Pin<Box<dyn Future<Output = (Decisions, Box<Held>)> + Send>>;
 
 impl<S, ReqBody> RateLimitFuture<S, ReqBody>

@@ -17,8 +17,8 @@ use crate::{FailMode, KeyBy, RateLimiter};
 
 /// Limits the requests of each visitor to a service.
 ///
-/// The [crate's page](crate) lists its rules and what a deployment has to get right. Clones, and the
-/// services of one layer, share the limit, its counters and its state.
+/// The [crate's page](crate) lists its rules and its deployment caveats. Clones, and the services of one layer,
+/// share the limit, its counters and its state.
 ///
 /// # Examples
 /// ```
@@ -42,34 +42,34 @@ pub struct RateLimitLayer {
 impl RateLimitLayer {
     /// The default timeout, 250 ms.
     ///
-    /// It is longer than the deadline of larder's own backends, so that their errors are seen.
+    /// It is longer than the deadline of larder's own backends, so that their errors come first.
     pub const DEFAULT_TIMEOUT: Duration = DEFAULT_TIMEOUT;
 
-    /// The shortest timeout, 1 ms. With none, a store behind a wire would never answer in time.
+    /// The shortest timeout, 1 ms. With none, a store on a network would never answer in time.
     pub const MIN_TIMEOUT: Duration = Duration::from_millis(1);
 
-    /// The longest timeout, 1 hour. Every wait ends.
+    /// The longest timeout, 1 hour: every wait ends.
     pub const MAX_TIMEOUT: Duration = Duration::from_secs(3600);
 
-    /// Charges the visitor that `key_by` finds, by `limiter`.
+    /// Charges the visitor that `key_by` finds, with `limiter`.
     ///
     /// Its counters belong to the metrics recorder that is installed now.
     pub fn new(limiter: RateLimiter, key_by: KeyBy) -> Self {
         Self::of(Limit::new(limiter, key_by))
     }
 
-    /// Limits requests by `limit`.
+    /// Makes a layer with one `limit`.
     pub fn of(limit: Limit) -> Self {
         Self {
             decider: Arc::new(Decider::new(limit)),
         }
     }
 
-    /// Adds a limit, which a request must pass too.
+    /// Adds a limit, which a request must also pass.
     ///
-    /// If one refuses, none is charged. All that share a store take one round trip together, and one more
-    /// to give back what the others charged and took if one refuses; [`Limits`](crate::Limits) describes that.
-    /// Limits of the same visitor belong into one [`Policy`](crate::Policy), which is one step. Other settings of the
+    /// If one refuses, none is charged. All limits that share a store take one round trip together, and one more
+    /// if one refuses, to give back what the others charged and took; [`Limits`](crate::Limits) describes that.
+    /// Put limits of the same visitor into one [`Policy`](crate::Policy), which is one step. Other settings of the
     /// layer apply to all its limits.
     #[must_use]
     pub fn and(mut self, limit: Limit) -> Self {
@@ -108,7 +108,7 @@ impl RateLimitLayer {
     /// [`MIN_TIMEOUT`](Self::MIN_TIMEOUT) to [`MAX_TIMEOUT`](Self::MAX_TIMEOUT) becomes the nearer of
     /// the two. A store that enforces a shorter deadline itself gets no second timer.
     ///
-    /// A store that takes longer counts as failing. The visitor may still be charged.
+    /// A store that takes longer is treated as failing. The visitor may still be charged.
     #[must_use]
     pub fn with_timeout(mut self, timeout: Duration) -> Self {
         let timeout = timeout.clamp(Self::MIN_TIMEOUT, Self::MAX_TIMEOUT);
@@ -116,27 +116,25 @@ impl RateLimitLayer {
         self
     }
 
-    /// Gives the charge of a request back if the handler's response says so.
+    /// Refunds the charge of a request if the handler's response requests it.
     ///
-    /// The handler puts a [`Settlement::Refund`](crate::Settlement) among the extensions of its
-    /// response. Without one the charge stays. By default nothing is given back.
-    /// [`with_refund_if`](Self::with_refund_if) describes what is given back, and when.
+    /// The handler puts a [`Settlement::Refund`](crate::Settlement) among the extensions of its response. Without
+    /// one the charge stays. By default nothing is refunded. [`with_refund_if`](Self::with_refund_if) describes
+    /// what is refunded, and when.
     #[must_use]
     pub fn with_refunds(self) -> Self {
         self.with_refund_if(|_| false)
     }
 
-    /// Gives the charge of a request back if `refund` returns true for the head of its response.
+    /// Refunds the charge of a request if `refund` returns true for the head of its response.
     ///
-    /// Use it to count failures alone. The head is status, headers and extensions. A
-    /// [`Settlement`](crate::Settlement) from the handler takes precedence. By default nothing is given
-    /// back.
+    /// Use it to count only failures. The head is status, headers and extensions. A
+    /// [`Settlement`](crate::Settlement) from the handler takes precedence. By default nothing is refunded.
     ///
-    /// Every request is charged before it is let in, so that of any number of concurrent requests no
-    /// more than the quota get in. [`RateLimiter::refund`] describes what is given back. The response
-    /// waits for it: one more round trip, or none in process. A refund that fails is counted, and the
-    /// charge comes back by itself. Nothing is given back if the service fails without a response, or
-    /// if the request is dropped.
+    /// Every request is charged before it is let in, so that of any number of concurrent requests no more than the
+    /// quota get in. [`RateLimiter::refund`] describes what is given back. The response waits for it: one more
+    /// round trip, or none in process. A refund that fails is counted, and the charge comes back by itself.
+    /// Nothing is refunded if the service fails without a response, or if the request is dropped.
     ///
     /// ```
     /// # use http::StatusCode;
@@ -159,11 +157,11 @@ impl RateLimitLayer {
 
     /// Lets requests pass uncounted if `exempt` returns true for them.
     ///
-    /// The store is not asked about them. Use it for `OPTIONS` requests of browsers, for example. By
-    /// default no request is exempt.
+    /// They do not call the store. Use it for `OPTIONS` requests of browsers, for example. By default no request
+    /// is exempt.
     ///
-    /// If clients can choose what `exempt` looks at, they can evade the limit, unless the service does
-    /// nothing for such a request.
+    /// If clients can choose what `exempt` checks, they can evade the limit, unless the service does nothing for
+    /// such a request.
     #[must_use]
     pub fn with_exempt_if<F>(mut self, exempt: F) -> Self
     where
@@ -173,17 +171,17 @@ impl RateLimitLayer {
         self
     }
 
-    /// Charges a reservation what its request really cost, once its response is known.
+    /// Charges each request its actual cost, once its response is known.
     ///
-    /// The policy must allow [reservations](crate::Policy::with_reservations). Each request then reserves its
-    /// cost as an estimate. `cost` reads the real cost from the head of the response, such as a header with
-    /// the tokens of a language model; a [`Settlement::Cost`](crate::Settlement::Cost) from the handler takes
-    /// precedence, and without either the estimate is charged. The cost may be more than is left, which is
-    /// then owed.
+    /// The policy must allow [reservations](crate::Policy::with_reservations). Each request then reserves its cost
+    /// as an estimate. `cost` reads the actual cost from the head of the response, such as a header with the
+    /// tokens of a language model; a [`Settlement::Cost`](crate::Settlement::Cost) from the handler takes
+    /// precedence, and without either the estimate is charged. If the cost exceeds what is left, the visitor owes
+    /// the rest.
     ///
-    /// The response waits for one more round trip, or none in process. A request that is dropped, or whose
-    /// service fails without a response, costs nothing once its reservation has ended. If the cost is known
-    /// only at the end of the body, [reserve](crate::RateLimiter::reserve) in the handler instead.
+    /// The response waits for one more round trip, or none in process. A request that is dropped, or whose service
+    /// fails without a response, costs nothing once its reservation has ended. If the cost is known only at the
+    /// end of the body, [reserve](crate::RateLimiter::reserve) in the handler instead.
     ///
     /// ```
     /// # use larder_rate_limit::RateLimitLayer;
@@ -200,9 +198,9 @@ impl RateLimitLayer {
         self
     }
 
-    /// Lets networks pass uncounted, and refuses others with 403.
+    /// Lets some networks pass uncounted, and refuses others with 403.
     ///
-    /// By default all requests are counted alike. Neither list asks the store.
+    /// By default there are no lists. Neither list calls the store.
     #[must_use]
     pub fn with_access_lists(mut self, lists: AccessLists) -> Self {
         Arc::make_mut(&mut self.decider).lists = Some(lists);
@@ -211,7 +209,7 @@ impl RateLimitLayer {
 
     /// Remembers refusals in this process, so that a flood of one visitor costs few calls to the store.
     ///
-    /// By default every request asks the store.
+    /// By default every request calls the store.
     #[must_use]
     pub fn with_refusal_memory(mut self, memory: RefusalMemory) -> Self {
         Arc::make_mut(&mut self.decider).memory = Some(memory);
@@ -220,7 +218,7 @@ impl RateLimitLayer {
 
     /// Adds a random time up to `longest` to each `Retry-After`, so that not all clients return at once.
     ///
-    /// By default nothing is added. It is never earlier than the time at which the request passes.
+    /// By default nothing is added. The result is never earlier than the time at which the request passes.
     #[must_use]
     pub fn with_retry_jitter(mut self, longest: Duration) -> Self {
         Arc::make_mut(&mut self.decider).jitter = longest;

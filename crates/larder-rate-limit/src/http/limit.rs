@@ -13,10 +13,10 @@ use crate::limiter::Engine;
 use crate::metrics::Metrics;
 use crate::{Decision, KeyBy, Policy, RateLimiter, RequestHead};
 
-/// One limit of a layer: a limiter, and whom it charges, for which requests and how much.
+/// One limit of a layer: a limiter, whom it charges, for which requests and how much.
 ///
-/// A layer may have [several](crate::RateLimitLayer::and). Its counters belong to the metrics recorder that
-/// is installed when it is made.
+/// A layer may have [several](crate::RateLimitLayer::and). Its counters belong to the metrics recorder that is
+/// installed when the limit is made.
 ///
 /// ```
 /// # use std::sync::Arc;
@@ -53,18 +53,18 @@ pub struct Limit {
     pub(super) refusals: Refusals,
     pub(super) metrics: Metrics,
     pub(super) is_shadow: bool,
-    /// Places for checks in shadow mode, which nobody waits for.
+    /// Permits for checks in shadow mode, which run in the background.
     pub(super) shadows: Arc<Semaphore>,
     condition: Option<RequestCondition>,
     cost_by: Option<CostBy>,
     replaced: Vec<Arc<str>>,
 }
 
-/// The most checks of one limit in shadow mode that are under way at once.
+/// The maximum number of checks of one limit in shadow mode that run at once.
 const MAX_SHADOWS: usize = 1_000;
 
 impl Limit {
-    /// Charges the visitor that `key_by` finds, by `limiter`.
+    /// Charges the visitor that `key_by` finds, with `limiter`.
     pub fn new(limiter: RateLimiter, key_by: KeyBy) -> Self {
         Self {
             fields: Fields::of(limiter.policy(), &limiter.rules()).kept(),
@@ -90,20 +90,20 @@ impl Limit {
 
     /// Counts what the limit would refuse, and refuses nothing.
     ///
-    /// Use it to see what a new limit does before it does it: `larder_rate_limit_shadow_total` counts. A
-    /// request is charged as it would be: not if another limit refuses it, and it gets back what its response
-    /// [gives back](crate::RateLimitLayer::with_refund_if) and is settled as that
-    /// [says](crate::RateLimitLayer::with_settled_cost). That response says nothing of the limit. It does not
-    /// wait for the store, unless a rule limits concurrency, nor for a [plan](crate::Plans) that is still to be
-    /// found: a place is then taken and given back at once. At most 1,000 checks are under way at once; one more
-    /// is not made, and counts as `failed`.
+    /// Use it to see what a new limit would do before you enforce it: `larder_rate_limit_shadow_total` counts. A
+    /// request is charged as it would be: not if another limit refuses it, and it is
+    /// [refunded](crate::RateLimitLayer::with_refund_if) and [settled](crate::RateLimitLayer::with_settled_cost)
+    /// by its response, which does not mention the limit. It does not wait for the store, unless a rule limits
+    /// concurrency, nor for a [plan](crate::Plans) that must still be found: in that case a place is taken and
+    /// given back at once. At most 1,000 checks run at once; any further check is skipped, and counts as
+    /// `failed`.
     #[must_use]
     pub fn with_shadow_mode(mut self) -> Self {
         self.is_shadow = true;
         self
     }
 
-    /// Applies the limit only to requests for which `condition` returns true. The default is all.
+    /// Applies the limit only to requests for which `condition` returns true. Default: all requests.
     #[must_use]
     pub fn with_condition<F>(mut self, condition: F) -> Self
     where
@@ -113,10 +113,10 @@ impl Limit {
         self
     }
 
-    /// Takes the place of the layer's limit named `policy`, for the requests that this limit applies to.
+    /// Replaces the layer's limit named `policy`, for the requests that this limit applies to.
     ///
-    /// With a [condition](Self::with_condition), some callers so get another quota, or with
-    /// [`Policy::unlimited`](crate::Policy::unlimited) none. The replaced limit neither charges them nor asks the
+    /// With a [condition](Self::with_condition), it gives some callers another quota, or none with
+    /// [`Policy::unlimited`](crate::Policy::unlimited). The replaced limit neither charges them nor calls the
     /// store.
     #[must_use]
     pub fn with_replaced(mut self, policy: &str) -> Self {
@@ -124,10 +124,10 @@ impl Limit {
         self
     }
 
-    /// Charges each request the units that `cost` returns for it, in place of the limiter's own cost.
+    /// Charges each request the units that `cost` returns for it, instead of the limiter's own cost.
     ///
-    /// A request that costs 0 is not charged, and the store is not asked. One that costs more than the burst
-    /// is charged the whole burst, so that it can pass at all.
+    /// A request that costs 0 is not charged, and the store is not called. One that costs more than the burst is
+    /// charged the whole burst, so that it can pass at all.
     #[must_use]
     pub fn with_cost_by<F>(mut self, cost: F) -> Self
     where
@@ -148,7 +148,7 @@ impl Limit {
         replaced.any(|policy| **policy == *other.limiter.policy())
     }
 
-    /// Returns what a request costs, which may be more than the burst.
+    /// Returns the cost of a request, which may exceed the burst.
     pub(super) fn cost_of(&self, request: &RequestHead<'_>) -> u32 {
         match &self.cost_by {
             None => self.limiter.cost(),
@@ -156,8 +156,8 @@ impl Limit {
         }
     }
 
-    /// Returns what a visitor that `engine` counts is charged for a request of this cost: at most its burst, if a
-    /// function said it.
+    /// Returns the charge of a visitor that `engine` counts for a request of this cost: at most its burst, if a
+    /// function returned the cost.
     pub(super) fn charged(&self, engine: &Engine, cost: u32) -> u32 {
         match &self.cost_by {
             None => cost,
@@ -201,7 +201,7 @@ impl Limit {
         }
     }
 
-    /// Returns whether every request is charged alike, in one step that may take no waiting.
+    /// Returns whether every request is charged alike, in one step that may complete without waiting.
     pub(super) fn is_simple(&self) -> bool {
         !self.is_shadow
             && self.condition.is_none()

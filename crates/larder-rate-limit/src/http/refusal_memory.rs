@@ -11,22 +11,22 @@ use crate::{Decision, Reason};
 /// Remembers refusals in this process, so that a flood of one visitor costs few calls to the store.
 ///
 /// While a refusal is remembered, requests of its visitor that cost as much or more are refused without
-/// the store. It is forgotten at its `Retry-After`, and never later: the time is counted from before the
-/// store was asked. It is also forgotten after [`with_max_age`](Self::with_max_age), by default a second,
-/// so that a visitor whom another process or the support desk gives something back waits no longer than
+/// the store. It is forgotten at its `Retry-After`, and never later: the time is measured from before the
+/// store was called. It is also forgotten after [`with_max_age`](Self::with_max_age), by default a second,
+/// so that a visitor to whom another process or the support desk gives something back waits no longer than
 /// that. What this layer gives back itself takes effect at once.
 ///
-/// It is for a store that takes a round trip. A store in this process is not asked less: it answers sooner
-/// than the memory would.
+/// Use it with a store that takes a round trip. It does not spare an in-process store, which answers
+/// faster than the memory would.
 #[derive(Clone)]
 pub struct RefusalMemory {
     refusals: Arc<NearCache<Key, Remembered>>,
-    /// Where the deadlines count from.
+    /// The moment from which the deadlines are measured.
     started: Instant,
     max_age: Duration,
 }
 
-/// A question to the store, for [`RefusalMemory::remember`].
+/// A call to the store that has begun, for [`RefusalMemory::remember`].
 #[derive(Clone, Copy, Debug)]
 pub(super) struct Asked {
     at: Instant,
@@ -43,7 +43,7 @@ impl RefusalMemory {
     /// The time for which a refusal is remembered by default: 1 s.
     pub const DEFAULT_MAX_AGE: Duration = Duration::from_secs(1);
 
-    /// The shortest wait that is remembered. A shorter one is over before the next request.
+    /// The shortest wait that is remembered. Shorter ones are over before the next request.
     const SHORTEST: Duration = Duration::from_millis(1);
 
     /// Remembers the refusals of at most `visitors` visitors, each in some 300 bytes.
@@ -64,7 +64,7 @@ impl RefusalMemory {
         self
     }
 
-    /// Returns the refusal of a request for `cost` units, if one is remembered that is not over.
+    /// Returns the refusal of a request for `cost` units, if one is remembered and not over.
     pub(super) fn recall(&self, key: &Key, cost: u32) -> Option<Decision> {
         let held = self.refusals.get(key)?;
         let Remembered {
@@ -89,7 +89,7 @@ impl RefusalMemory {
         })
     }
 
-    /// Prepares to remember what the store is about to decide for a visitor.
+    /// Prepares to remember the store's next decision about a visitor.
     pub(super) fn begin(&self, key: &Key) -> Asked {
         Asked {
             at: Instant::now(),
@@ -97,7 +97,7 @@ impl RefusalMemory {
         }
     }
 
-    /// Remembers a refusal, unless its visitor got something back since the store was asked.
+    /// Remembers a refusal, unless its visitor got something back since the call to the store began.
     pub(super) fn remember(&self, key: &Key, decision: Decision, asked: Asked) {
         let is_known = matches!(decision.reason(), Some(Reason::Quota | Reason::Ban));
         let wait = decision.retry_after().min(self.max_age);

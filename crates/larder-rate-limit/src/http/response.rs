@@ -21,7 +21,7 @@ const GRPC: HeaderValue = HeaderValue::from_static("application/grpc");
 const GRPC_STATUS: HeaderName = HeaderName::from_static("grpc-status");
 const GRPC_MESSAGE: HeaderName = HeaderName::from_static("grpc-message");
 
-/// The time that a client waits for a store that fails.
+/// The time after which a client should retry while the store fails.
 pub(super) const RETRY_UNAVAILABLE: Duration = Duration::from_secs(1);
 
 /// The protocol that the client speaks.
@@ -32,7 +32,7 @@ pub(super) enum Protocol {
 }
 
 impl Protocol {
-    /// Returns gRPC for a request of its media type. gRPC-Web counts as HTTP, until something inside
+    /// Returns gRPC for a request with its media type. gRPC-Web is treated as HTTP, until an inner layer
     /// translates it.
     pub(super) fn of(headers: &HeaderMap) -> Self {
         let media_type = headers
@@ -56,7 +56,7 @@ pub(super) struct Style {
 }
 
 impl Style {
-    /// Returns the time after which the client is told to come back: never earlier than `wait`.
+    /// Returns the time after which the client should come back: never earlier than `wait`.
     fn retry_after(&self, wait: Duration) -> Option<Duration> {
         let most = u64::try_from(self.jitter.as_micros()).unwrap_or(u64::MAX);
         let jitter = match most {
@@ -137,9 +137,9 @@ impl Refusals {
             Reason::StoreFailed => (
                 &self.unavailable,
                 "14",
-                "the rate limit cannot be checked for now",
+                "the rate limit cannot be checked at the moment",
             ),
-            Reason::Ban => (&self.ban, "8", "the client is banned for now"),
+            Reason::Ban => (&self.ban, "8", "the client is temporarily banned"),
             _ => (
                 self.quota.get(decision.rule()).unwrap_or(&self.ban),
                 "8",

@@ -69,7 +69,7 @@ where
 }
 
 impl<S> RateLimit<S> {
-    /// Does what was decided about a request.
+    /// Acts on the decision about a request.
     #[inline]
     fn follow<ReqBody, ResBody>(
         &mut self,

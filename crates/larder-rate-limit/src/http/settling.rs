@@ -1,4 +1,4 @@
-//! What becomes of a charge once the response is known.
+//! Settles a charge once the response is known.
 
 use futures_util::future::{join, join_all};
 use http::response::Parts;
@@ -9,12 +9,12 @@ use super::verdict::{Decisions, Held};
 use crate::limiter::Engine;
 use crate::{Decision, FailMode};
 
-/// Says, among the extensions of a handler's response, what happens to the request's charge.
+/// Decides, among the extensions of a handler's response, what happens to the request's charge.
 ///
-/// It takes precedence over the functions of a layer that [gives charges
-/// back](crate::RateLimitLayer::with_refunds) or [settles costs](crate::RateLimitLayer::with_settled_cost);
-/// other layers ignore it. A sign-in that answers every attempt with the same status can so have only its
-/// failed attempts counted.
+/// It takes precedence over the functions of a layer that [refunds
+/// charges](crate::RateLimitLayer::with_refunds) or [settles
+/// costs](crate::RateLimitLayer::with_settled_cost); other layers ignore it. So a sign-in that answers every
+/// attempt with the same status can count only its failed attempts.
 ///
 /// It applies to every such limit around the handler. To tell limits apart, put a type of your own among the
 /// extensions, and look for it in [`with_refund_if`](crate::RateLimitLayer::with_refund_if).
@@ -35,11 +35,11 @@ use crate::{Decision, FailMode};
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Hash)]
 #[non_exhaustive]
 pub enum Settlement {
-    /// The charge stays. A reservation is charged as it was estimated.
+    /// The charge stays. A reservation is charged its estimate.
     Charge,
-    /// The charge is given back.
+    /// The charge is refunded.
     Refund,
-    /// A reservation is charged so many units in place of the estimate. Any other charge stays.
+    /// A reservation is charged this many units instead of the estimate. Any other charge stays.
     Cost(u32),
 }
 
@@ -51,7 +51,7 @@ pub(super) struct Refundable {
     pub(super) visitor: Key,
     /// The key of the record that was charged.
     pub(super) charged: Key,
-    /// By what the visitor was charged.
+    /// The engine that charged the visitor.
     pub(super) engine: Engine,
     pub(super) decision: Decision,
     pub(super) store: ChargedStore,
@@ -66,17 +66,17 @@ pub(super) enum ChargedStore {
     Local,
 }
 
-/// What a response says about the charges of its request.
+/// A response's effect on the charges of its request.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub(super) struct Outcome {
     is_refunded: bool,
-    /// What reservations really cost. None for the estimate.
+    /// The actual cost of reservations. None for the estimate.
     cost: Option<u32>,
 }
 
 impl Decider {
-    /// Returns what a response with this head says: the handler's [`Settlement`] decides, or without one
-    /// the functions of the layer.
+    /// Returns the outcome of a response with this head: the handler's [`Settlement`] decides, or without
+    /// one the functions of the layer.
     pub(super) fn outcome(&self, head: &Parts) -> Outcome {
         match head.extensions.get() {
             Some(Settlement::Refund) => Outcome {
@@ -102,7 +102,7 @@ impl Decider {
         }
     }
 
-    /// Returns whether a response that says this leaves something to be done in the store.
+    /// Returns whether such a response leaves work in the store.
     pub(super) fn has_work(&self, held: &Held, outcome: Outcome) -> bool {
         let is_settled = outcome.is_refunded || self.settle_by.is_some();
         !held.reservations.is_empty()
@@ -110,7 +110,7 @@ impl Decider {
             || (is_settled && !held.shadows.is_empty())
     }
 
-    /// Gives back and settles what a response says. `decisions` then says what remains.
+    /// Refunds and settles according to a response. `decisions` then has the remaining units.
     pub(super) async fn settle(
         &self,
         held: &mut Held,
@@ -143,7 +143,7 @@ impl Decider {
         }
     }
 
-    /// Gives a charge back, and waits for the store at most for the timeout.
+    /// Refunds a charge, and waits for the store at most for the timeout.
     pub(super) async fn give_back(&self, charge: &Refundable) -> Result<Decision> {
         let limit = &self.limits[charge.limit];
         let limiter = limit.counting_in(charge.store);

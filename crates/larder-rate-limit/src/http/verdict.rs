@@ -1,4 +1,4 @@
-//! What a layer does with a request.
+//! The verdict of a layer about a request.
 
 use std::sync::Arc;
 use std::time::Duration;
@@ -15,7 +15,7 @@ use crate::limiter::Engine;
 use crate::plan::Plan;
 use crate::{Decision, Permit, Reason, Reservation};
 
-/// What a layer does with a request.
+/// The verdict of a layer about a request.
 #[derive(Debug)]
 pub(super) enum Verdict {
     Pass(Pass),
@@ -24,7 +24,7 @@ pub(super) enum Verdict {
 
 /// What the response to a request that passes needs.
 ///
-/// It is short to move from future to future, unlike a decision.
+/// Unlike a decision it is small, and cheap to move between futures.
 #[derive(Debug)]
 pub(super) enum Pass {
     Nothing,
@@ -33,10 +33,10 @@ pub(super) enum Pass {
     Full(Box<Passed>),
 }
 
-/// What is decided about a request without waiting.
+/// The result of deciding about a request without waiting.
 pub(super) enum AtOnce {
     Decided(Verdict),
-    /// Nothing, and nothing was charged. The key of the only limit, if it was found.
+    /// No decision, and nothing was charged. The key of the only limit, if it was found.
     Waits(Option<Box<Key>>),
 }
 
@@ -46,18 +46,19 @@ impl From<Passed> for Verdict {
     }
 }
 
-/// What the limit with this index is asked.
+/// The question to the limit with this index.
 #[derive(Clone, Debug)]
 pub(super) struct Asked {
     pub(super) limit: usize,
     /// The visitor that it charges.
     pub(super) key: Key,
-    /// By what the visitor is counted: found once for a request, so that all of it goes by the same rules.
+    /// The engine that counts the visitor, found once for a request so that the whole request uses the
+    /// same rules.
     pub(super) engine: Engine,
     pub(super) cost: u32,
 }
 
-/// A request that passes: what its limits decided, and what is to be done once its response is known.
+/// A request that passes: the decisions of its limits, and the work left once its response is known.
 #[derive(Debug, Default)]
 pub(super) struct Passed {
     pub(super) decisions: Decisions,
@@ -94,13 +95,13 @@ impl Passed {
     }
 }
 
-/// What a request holds until its response is known, or until that has been sent.
+/// What a request holds until its response is known, or has been sent.
 #[derive(Debug, Default)]
 pub(super) struct Held {
     pub(super) refundables: Vec<Refundable>,
     pub(super) reservations: Vec<(usize, Key, Reservation)>,
     pub(super) permits: Vec<Permit>,
-    /// Tells the checks in shadow mode that nobody waited for what the response says.
+    /// Sends the outcome of the response to the background checks in shadow mode.
     pub(super) shadows: Vec<oneshot::Sender<Outcome>>,
 }
 
@@ -150,7 +151,7 @@ impl Refused {
         }
     }
 
-    /// Makes a refusal for which no limit has decided, in the name of the one with this index.
+    /// Makes a refusal about which no limit has decided, in the name of the limit with this index.
     pub(super) fn without_decision(limit: usize, reason: Reason, wait: Duration) -> Self {
         // A constant of this crate.
         let wait_us = i64::try_from(wait.as_micros()).unwrap_or(0);

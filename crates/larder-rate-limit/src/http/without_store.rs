@@ -107,7 +107,7 @@ impl Decider {
         }
     }
 
-    /// Returns what a limit is asked in this process.
+    /// Returns the question to a limit in this process.
     fn asked_locally<'a>(&'a self, asked: &'a Asked) -> Locally<'a> {
         let limiter = self.limits[asked.limit].counting_in(ChargedStore::Local);
         let here = Asked {
@@ -123,10 +123,10 @@ impl Decider {
     }
 }
 
-/// What a limit is asked in this process.
+/// The question to a limit in this process.
 struct Locally<'a> {
     limiter: &'a RateLimiter,
     here: Asked,
-    /// By what the visitor is counted in all processes together.
+    /// The engine that counts the visitor in all processes together.
     plan: &'a Engine,
 }

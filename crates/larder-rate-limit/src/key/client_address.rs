@@ -8,7 +8,7 @@ use super::peer::{FindPeer, PeerAddr};
 use super::proxies::TrustedProxies;
 use super::request_head::RequestHead;
 
-/// How the address of a client is found: the peer of the connection, or behind declared proxies.
+/// Finds the address of a client: the peer of the connection, or the client behind declared proxies.
 ///
 /// [`KeyBy::peer`](crate::KeyBy::peer) and [`KeyBy::forwarded`](crate::KeyBy::forwarded) charge it, and
 /// [`AccessLists`](crate::AccessLists) look it up.
@@ -18,23 +18,23 @@ pub struct ClientAddress(Source);
 #[derive(Clone)]
 enum Source {
     Peer,
-    /// The peer, where this function finds it.
+    /// The peer that this function finds.
     PeerFoundBy(FindPeer),
     Forwarded(Arc<TrustedProxies>),
 }
 
 impl ClientAddress {
-    /// Takes the peer of the connection, as [`PeerAddr::find`] finds it.
+    /// Uses the peer of the connection, as [`PeerAddr::find`] finds it.
     pub fn peer() -> Self {
         Self(Source::Peer)
     }
 
-    /// Takes the peer that `find` finds, for servers that put it elsewhere.
+    /// Uses the peer that `find` finds, for servers that store it elsewhere.
     pub fn peer_found_by(find: FindPeer) -> Self {
         Self(Source::PeerFoundBy(find))
     }
 
-    /// Takes the client behind declared proxies.
+    /// Uses the client behind declared proxies.
     pub fn forwarded(proxies: TrustedProxies) -> Self {
         Self(Source::Forwarded(Arc::new(proxies)))
     }

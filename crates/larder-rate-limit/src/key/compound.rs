@@ -8,7 +8,7 @@ use super::lookup::{Found, Waiting};
 use super::request_head::RequestHead;
 use crate::RateLimiter;
 
-/// Looks for the key of all `parts` together, as far as that takes no waiting.
+/// Looks for the key of all `parts` together, as far as possible without waiting.
 pub(super) fn find(parts: &[KeyBy], limiter: &RateLimiter, request: RequestHead<'_>) -> Found {
     let mut found = Vec::with_capacity(parts.len());
     for part in parts {
@@ -41,7 +41,7 @@ fn together(limiter: &RateLimiter, keys: &[Key]) -> Key {
     limiter.key(("all", Ids(keys)))
 }
 
-/// The ids of keys, each as one component, so that no two lists of ids read alike.
+/// The ids of keys, each as one component, so that no two lists of ids look alike.
 struct Ids<'a>(&'a [Key]);
 
 impl KeyId for Ids<'_> {

@@ -11,8 +11,9 @@ use crate::RateLimiter;
 
 /// An async function that finds the key of a request.
 ///
-/// [`KeyBy::from_async_fn`](crate::KeyBy::from_async_fn) takes one. The trait is implemented for every
-/// function and closure of `&Parts` whose future is `Send`. The future may borrow the request's head.
+/// Pass it to [`KeyBy::from_async_fn`](crate::KeyBy::from_async_fn). The trait is implemented for
+/// every function and closure of `&Parts` whose future is `Send`. The future may borrow the request's
+/// head.
 pub trait FindKey<'a>: Send + Sync + 'static {
     /// The id of a visitor.
     type Id: KeyId;
@@ -42,14 +43,14 @@ where
 pub(crate) enum Found {
     /// The key, if there is one.
     Now(Option<Key>),
-    /// A key that has to be waited for.
+    /// A key that requires waiting.
     Later(Lookup),
 }
 
-/// A key that has to be waited for, with its fallbacks.
+/// A key that requires waiting, with its fallbacks.
 pub(crate) struct Lookup(pub(super) KeyBy);
 
-/// How long each function is waited for, and who is told of one that takes longer.
+/// How long to wait for each function, and whom to notify of one that takes longer.
 #[derive(Clone, Copy)]
 pub(super) struct Waiting<'a> {
     within: Duration,
@@ -57,8 +58,8 @@ pub(super) struct Waiting<'a> {
 }
 
 impl Lookup {
-    /// Waits for the key, at most `within` for each function. One that takes longer counts as having
-    /// found none, and is reported to `timed_out`.
+    /// Waits for the key, at most `within` for each function. A function that takes longer is treated
+    /// as having found none, and reported to `timed_out`.
     pub(crate) async fn key(
         self,
         limiter: &RateLimiter,
@@ -70,7 +71,7 @@ impl Lookup {
         self.wait(limiter, parts, waiting).await
     }
 
-    /// Boxed, because a part of a compound key may itself have to be waited for.
+    /// Boxed, because a part of a compound key may itself require waiting.
     pub(super) fn wait<'a>(
         self,
         limiter: &'a RateLimiter,

@@ -38,7 +38,7 @@ pub use request_head::RequestHead;
 
 /// Finds the key of a request: the visitor to charge.
 ///
-/// Keys of different sources never collide: a header that reads like an address is not that address.
+/// Keys of different sources never collide: a header that looks like an address is not that address.
 ///
 /// ```
 /// use http::HeaderName;
@@ -68,7 +68,7 @@ enum Source {
     AsyncFunction(Arc<FindLater>),
     User(Arc<FindLater>, fn(&Extensions) -> bool),
     Everybody,
-    /// Several, all of which must find something.
+    /// Several sources, all of which must find something.
     All(Arc<[KeyBy]>),
 }
 
@@ -81,7 +81,7 @@ impl KeyBy {
         Self::address(ClientAddress::peer())
     }
 
-    /// Charges the network of the peer address that `find` finds, for servers that put it elsewhere.
+    /// Charges the network of the peer address that `find` finds, for servers that store it elsewhere.
     pub fn peer_found_by(find: FindPeer) -> Self {
         Self::address(ClientAddress::peer_found_by(find))
     }
@@ -128,8 +128,8 @@ impl KeyBy {
 
     /// Charges the id that the async function `find` finds, such as a row of a database.
     ///
-    /// The layer's [timeout](crate::RateLimitLayer::with_timeout) bounds it. A function that takes longer
-    /// counts as having found nothing, and a metric counts that. It is dropped with the request.
+    /// The layer's [timeout](crate::RateLimitLayer::with_timeout) limits it. A function that takes longer
+    /// is treated as having found nothing, and counted by a metric. It is dropped with the request.
     ///
     /// ```
     /// use http::request::Parts;
@@ -158,7 +158,7 @@ impl KeyBy {
     /// nobody is signed in, or if `T` does not answer within the layer's
     /// [timeout](crate::RateLimitLayer::with_timeout): add a fallback with [`or`](Self::or).
     ///
-    /// The layer that provides `T` must be outside of the limit. Reading the session makes responses
+    /// The layer that provides `T` must be outside the limit. Reading the session makes responses
     /// vary by cookie, so put such a limit on routes that use the session anyway.
     ///
     /// ```
@@ -181,7 +181,8 @@ impl KeyBy {
         Self::by(Source::Everybody)
     }
 
-    /// Charges what this and `other` find together: an account and a route, say, or a key and an address.
+    /// Charges what this and `other` find together: for example an account and a route, or a key and an
+    /// address.
     ///
     /// A request in which one of them finds nothing has no key.
     ///
@@ -210,9 +211,9 @@ impl KeyBy {
         }
     }
 
-    /// Sets how many bits of an address are one visitor.
+    /// Sets how many bits of an address identify a visitor.
     ///
-    /// The default is 32 of IPv4 and 64 of IPv6. It applies to everything in this key so far: add it
+    /// The default is 32 for IPv4 and 64 for IPv6. It applies to everything in this key so far: add it
     /// last.
     #[must_use]
     pub fn with_prefix_lengths(mut self, prefixes: PrefixLengths) -> Self {
@@ -255,7 +256,7 @@ impl KeyBy {
         }
     }
 
-    /// Looks for a key, as far as that takes no waiting.
+    /// Looks for a key, as far as possible without waiting.
     pub(crate) fn find(&self, limiter: &RateLimiter, request: RequestHead<'_>) -> Found {
         let key = match &self.source {
             Source::Address(address) => match address.find_in(request) {
@@ -302,7 +303,7 @@ impl KeyBy {
         self.any(&|source| matches!(source, Source::Address(_)))
     }
 
-    /// Returns whether one of the sources is such a one.
+    /// Returns whether the condition holds for one of the sources.
     fn any(&self, is_one: &dyn Fn(&Source) -> bool) -> bool {
         let is_inside = match &self.source {
             Source::All(parts) => parts.iter().any(|part| part.any(is_one)),

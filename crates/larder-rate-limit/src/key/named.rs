@@ -6,11 +6,11 @@ use larder_store::{Key, Kind};
 use super::Network;
 use crate::{Tat, Usage};
 
-/// The records that a policy may keep of a visitor whom a person names.
+/// The records that a policy may keep for a visitor whom a person names.
 ///
-/// A person names a visitor by a whole key, by the id in one, such as `pages:ip:192.0.2.1`, or only by an address, a
-/// user or a header. [`KeyBy`](super::KeyBy) writes in front of these where it found them, so several records fit, of
-/// which a visitor usually has one.
+/// A person names a visitor by a whole key, by the id in one, such as `pages:ip:192.0.2.1`, or only by an address,
+/// a user or a header. [`KeyBy`](super::KeyBy) puts the source in front of these, so several records are possible,
+/// of which a visitor usually has one.
 ///
 /// ```
 /// use larder_rate_limit::{NamedVisitor, RateLimiter};
@@ -28,8 +28,7 @@ pub struct NamedVisitor {
 impl NamedVisitor {
     /// Finds the records of a visitor of `policy`. None if `text` is a whole key of another policy.
     ///
-    /// Visitors by a compound key, or by an address of which another number of bits counts, are found only by their
-    /// ids.
+    /// Visitors with a compound key, or an address with another prefix length, are found only by their ids.
     pub fn new(policy: &str, text: &str) -> Option<Self> {
         let whole = Key::parse(text, &[Tat::KIND, Usage::KIND]).map(Key::without_part);
         let Ok(key) = whole else {

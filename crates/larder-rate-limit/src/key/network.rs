@@ -8,7 +8,7 @@ use super::prefix_lengths::PrefixLengths;
 /// The network that is charged for an address: an IPv4 address, or an IPv6 /64.
 ///
 /// A /64 is one subnet, in which a host may use any number of 2^64 addresses (RFC 4291, 2.5.4;
-/// RFC 8981). An IPv6 address that stands for an IPv4 address is charged as that: a mapped one
+/// RFC 8981). An IPv6 address that stands for an IPv4 address is charged as the latter: a mapped one
 /// (`::ffff:192.0.2.1`, RFC 4291, 2.5.5.2), and one with the well-known prefix of translators
 /// (`64:ff9b::192.0.2.1`, RFC 6052, 2.1), all of which share one /64.
 ///
@@ -19,7 +19,7 @@ use super::prefix_lengths::PrefixLengths;
 #[derive(Clone, Copy, PartialEq, Eq, Hash)]
 pub struct Network {
     address: IpAddr,
-    /// Unless it is the default of the address's family.
+    /// None for the default of the address's family.
     prefix: Option<u8>,
 }
 
@@ -46,7 +46,7 @@ impl Network {
     }
 }
 
-/// Returns the address by which a client is known: the IPv4 address for an IPv6 address that stands for
+/// Returns the address that identifies a client: the IPv4 address for an IPv6 address that stands for
 /// one.
 #[inline]
 pub(super) fn visitor_address(address: IpAddr) -> IpAddr {
@@ -63,8 +63,8 @@ pub(super) fn visitor_address(address: IpAddr) -> IpAddr {
 
 impl KeyId for Network {
     /// Writes `192.0.2.1`, or the four groups of the /64 as `2001-db8-0-1`. Another prefix length is
-    /// added, as in `192.0.2.0/24`. It does so by hand, for each request: `fmt` takes longer than the
-    /// limit itself.
+    /// added, as in `192.0.2.0/24`. It is written by hand because it runs on each request: `fmt` takes
+    /// longer than the limit itself.
     #[inline]
     fn write_id(&self, id: &mut IdWriter<'_>) {
         if let (IpAddr::V4(address), None) = (self.address, self.prefix) {
@@ -96,7 +96,7 @@ impl Network {
     }
 }
 
-/// Numbers with something between them: at most four of four digits, and a prefix length.
+/// Numbers with separators: at most four of four digits, and a prefix length.
 #[derive(Default)]
 struct Text {
     bytes: [u8; 24],

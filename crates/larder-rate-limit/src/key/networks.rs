@@ -1,4 +1,4 @@
-//! Networks as they are written in settings.
+//! Networks as written in settings.
 
 use std::net::IpAddr;
 

@@ -1,9 +1,9 @@
 use larder_store::{Error, ErrorKind, Result};
 
-/// How many bits of an address are one visitor: 32 of IPv4 and 64 of IPv6 by default.
+/// How many bits of an address identify a visitor: by default 32 for IPv4 and 64 for IPv6.
 ///
-/// Shorter ones charge more people together. An IPv6 customer may have a /56 or a /48, so a limit that
-/// rotation must not evade takes one of those.
+/// Shorter prefixes charge more people together. An IPv6 customer may have a /56 or a /48, so use one
+/// of those for a limit that must not be evaded by changing addresses.
 ///
 /// ```
 /// use larder_rate_limit::{KeyBy, PrefixLengths};
@@ -18,7 +18,7 @@ pub struct PrefixLengths {
 }
 
 impl PrefixLengths {
-    /// Takes the first `v4` bits of an IPv4 address, and the first `v6` bits of an IPv6 address.
+    /// Uses the first `v4` bits of an IPv4 address, and the first `v6` bits of an IPv6 address.
     ///
     /// # Errors
     /// [`ErrorKind::Invalid`] unless `v4` is 8 to 32 and `v6` is 16 to 64. A host may use every address

@@ -5,15 +5,15 @@ use http::{Extensions, HeaderMap, Method, Request, Uri};
 
 /// The head of a request, borrowed.
 ///
-/// Functions that a limit asks about a request get it. `Debug` shows the method alone.
+/// A layer passes it to the app's functions. `Debug` shows only the method.
 #[derive(Clone, Copy)]
 pub struct RequestHead<'a> {
     pub(crate) method: &'a Method,
     uri: &'a Uri,
     pub(crate) headers: &'a HeaderMap,
     pub(crate) extensions: &'a Extensions,
-    /// Present if a function of the application needs them: taking a request apart and putting it
-    /// together again moves half a kilobyte.
+    /// Present if a function of the app needs them: taking a request apart and reassembling it
+    /// moves half a kilobyte.
     pub(crate) parts: Option<&'a Parts>,
 }
 
@@ -43,8 +43,8 @@ impl<'a> RequestHead<'a> {
         self.method
     }
 
-    /// Returns the URI that the client asked for, also where axum's `Router::nest` has taken a prefix
-    /// off its path.
+    /// Returns the URI that the client requested, even where axum's `Router::nest` has stripped a
+    /// prefix from its path.
     pub fn uri(&self) -> &'a Uri {
         #[cfg(feature = "axum")]
         if let Some(axum::extract::OriginalUri(original)) = self.extensions.get() {
@@ -58,7 +58,7 @@ impl<'a> RequestHead<'a> {
         self.headers
     }
 
-    /// Returns what servers and outer layers have put into the request.
+    /// Returns the extensions that servers and outer layers have added to the request.
     pub fn extensions(&self) -> &'a Extensions {
         self.extensions
     }

@@ -1,4 +1,4 @@
-//! By what a visitor is counted: the limiter's own policy, or the visitor's plan.
+//! Finds how a visitor is counted: by the limiter's own policy, or the visitor's plan.
 
 use std::borrow::Cow;
 use std::sync::Arc;
@@ -13,7 +13,7 @@ use crate::plan::Plan;
 use crate::plans;
 use crate::usage::{BanArgs, Charge, HoldArgs, Rules};
 
-/// Whether the limiter's own policy can stand in for a plan that is not found.
+/// Whether the limiter's own policy can replace a plan that is not found.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub(crate) enum OwnPolicy {
     Does,
@@ -22,7 +22,7 @@ pub(crate) enum OwnPolicy {
 }
 
 impl RateLimiter {
-    /// Finds by what the visitor with `key` is counted.
+    /// Finds how the visitor with `key` is counted.
     pub(crate) async fn engine_of(&self, key: &Key) -> Engine {
         self.engine_within(key, Duration::MAX).await
     }
@@ -39,7 +39,7 @@ impl RateLimiter {
         }
     }
 
-    /// Does the same without waiting. None if it takes some.
+    /// Does the same without waiting. None if it would have to wait.
     #[inline]
     pub(crate) fn engine_now(&self, key: &Key) -> Option<Cow<'_, Engine>> {
         let own = Cow::Borrowed(&self.engine);
@@ -52,10 +52,10 @@ impl RateLimiter {
         }
     }
 
-    /// Finds by what to give back a charge that this process may not remember.
+    /// Finds how to refund a charge that this process may not remember.
     ///
     /// # Errors
-    /// [`ErrorKind::NotSent`] if neither the plan of the visitor is found, nor that it had none.
+    /// [`ErrorKind::NotSent`] if it finds neither the plan of the visitor, nor that it had none.
     pub(crate) async fn engine_charged(&self, key: &Key) -> Result<Engine> {
         let Some(plans) = &self.plans else {
             return Ok(self.engine.clone());
@@ -73,12 +73,12 @@ impl RateLimiter {
         }
     }
 
-    /// Finds by what the support desk changes the state of the visitor with `key`: by its newest plan.
+    /// Finds how the support desk changes the state of the visitor with `key`: by its newest plan.
     ///
-    /// `if_unknown` says whether the limiter's own policy does as well, if no plan was ever found.
+    /// `if_unknown` says whether the limiter's own policy will do if no plan was ever found.
     ///
     /// # Errors
-    /// [`ErrorKind::NotSent`] if no plan is known and the limiter's own policy does not do.
+    /// [`ErrorKind::NotSent`] if no plan is known and the limiter's own policy will not do.
     pub(crate) async fn engine_for_desk(&self, key: &Key, if_unknown: OwnPolicy) -> Result<Engine> {
         let Some(plans) = &self.plans else {
             return Ok(self.engine.clone());
@@ -93,8 +93,8 @@ impl RateLimiter {
 
     /// Returns the plan by which to settle what `charged` has counted for the visitor, without waiting.
     ///
-    /// It is a newer one if this process knows it: the rules of another plan would drop the state of those that
-    /// count now.
+    /// It is a newer plan if this process knows one: the rules of another plan would drop the state of the
+    /// current ones.
     pub(crate) fn plan_since(&self, key: &Key, charged: &Arc<Plan>) -> Arc<Plan> {
         let newer = self.plans.as_ref().and_then(|plans| plans.last(key));
         match newer {
@@ -153,7 +153,7 @@ impl RateLimiter {
         plan.rules(|| crate::clock::now(&*self.programs))
     }
 
-    /// Returns how to give back what `decision` charged to a visitor that `charged` counted. None if that is
+    /// Returns how to refund what `decision` charged to a visitor that `charged` counted. None if it charged
     /// nothing.
     pub(crate) fn give_back(
         &self,

@@ -6,9 +6,9 @@ use crate::plan::Plan;
 /// How visitors are counted.
 #[derive(Clone, Debug)]
 pub(crate) enum Engine {
-    /// One number for each, by a single quota.
+    /// One number for each visitor, by a single quota.
     Gcra(Gcra),
-    /// A record for each, by one or more rules.
+    /// A record for each visitor, by one or more rules.
     Usage(Arc<Plan>),
     /// Not at all.
     Unlimited(Arc<Plan>),
@@ -47,7 +47,7 @@ impl Engine {
         self.plan().is_some_and(|plan| plan.ban.refusals > 0)
     }
 
-    /// Returns the most that a request may cost.
+    /// Returns the maximum cost of a request.
     pub(crate) fn max_cost(&self) -> u32 {
         match self {
             Self::Gcra(gcra) => gcra.burst(),

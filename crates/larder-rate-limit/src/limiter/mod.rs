@@ -27,16 +27,16 @@ use crate::{Decision, Gcra, Network, Policy, Quota, Rule};
 
 /// Limits visitors by a [`Policy`], with their state in a store. It needs no tower.
 ///
-/// All processes that use one store and one policy name share the limit exactly. Policies are
-/// independent of each other. Clones are cheap and share everything.
+/// All processes that use one store and one policy name share the limit exactly. Policies are independent of each
+/// other. Clones are cheap and share everything.
 ///
-/// Its counters belong to the metrics recorder that is installed when it is made. A layer has counters of its own.
+/// Its counters belong to the metrics recorder that is installed when the limiter is made. A layer has its own
+/// counters.
 ///
-/// A visitor takes one record until all that it used is back. A store in this process holds
-/// 100,000 of them for each policy. `MokaStoreBuilder::with_max_keys_of(Tat::KIND, visitors)` sets
-/// another number for policies of a single quota, and `Usage::KIND` for the others. While it is full, visitors
-/// with a record are limited as before, and new visitors share [1,024 quotas](Self::SHARED_QUOTAS), so that
-/// nobody passes uncounted.
+/// A visitor occupies one record until all its used units are back. An in-process store holds 100,000 of them for
+/// each policy. `MokaStoreBuilder::with_max_keys_of(Tat::KIND, visitors)` sets another number for policies of a
+/// single quota, and `Usage::KIND` for the others. While it is full, visitors with a record are limited as before,
+/// and new visitors share [1,024 quotas](Self::SHARED_QUOTAS), so that nobody passes uncounted.
 #[derive(Clone)]
 pub struct RateLimiter {
     pub(crate) programs: Arc<dyn Programs>,
@@ -47,39 +47,39 @@ pub struct RateLimiter {
     cost: u32,
     shared: SharedQuotas,
     pub(crate) plans: Option<Arc<Plans>>,
-    /// The processes of which this limiter has the part of one, of each quota.
+    /// The number of processes, of whose quotas this limiter has one share.
     share: NonZeroU32,
     /// Whether a refusal counts towards a ban.
     counts_refusals: bool,
     pub(crate) turns: Arc<Turns>,
-    /// What is counted of calls without a layer.
+    /// The counters of calls without a layer.
     pub(crate) metrics: Arc<Metrics>,
 }
 
 /// The beginnings of keys, written once.
 struct Prefixes {
     all: KeyPrefix,
-    /// Of visitors who are known by their address.
+    /// For visitors who are identified by their address.
     networks: KeyPrefix,
 }
 
 const MAX_POLICY: usize = 32;
 
-/// The time that a layer waits for the store by default.
+/// The default time that a layer waits for the store.
 pub(crate) const DEFAULT_TIMEOUT: Duration = Duration::from_millis(250);
 
 impl RateLimiter {
-    /// The number of quotas that visitors share when a store in this process has no room: 1,024. In a
-    /// store that has no room for so many, the remaining visitors share one more.
+    /// The number of quotas that visitors share when an in-process store has no room: 1,024. In a store that has
+    /// no room even for these, the remaining visitors share one more.
     pub const SHARED_QUOTAS: u16 = SharedQuotas::NUMBER;
 
     /// Limits each visitor by `policy`, under the name `name`.
     ///
-    /// A [`Quota`] is a policy, and the cheapest. The name is in keys, headers and metrics. It is 1 to 32 of
+    /// A [`Quota`] is a policy, and the cheapest. The name appears in keys, headers and metrics. It is 1 to 32 of
     /// `a-z`, `0-9`, `-`, `_` and `.`.
     ///
     /// # Errors
-    /// [`ErrorKind::Invalid`] if the name has another form, a number of the policy is out of its
+    /// [`ErrorKind::Invalid`] if the name is invalid, a number of the policy is out of its
     /// [bounds](Quota), or the store runs no programs.
     pub fn new(store: Arc<dyn Store>, name: &str, policy: impl Into<Policy>) -> Result<Self> {
         if !is_policy(name) {
@@ -111,7 +111,7 @@ impl RateLimiter {
 
     /// Charges `cost` units for each request. The default is 1.
     ///
-    /// Both limiters charge the same visitors: a search may cost ten units, say, and a page one.
+    /// Both limiters charge the same visitors: for example, a search may cost ten units and a page one.
     ///
     /// # Errors
     /// [`ErrorKind::Invalid`] if the cost is 0 or more than the burst: such a request would never pass.
@@ -126,7 +126,7 @@ impl RateLimiter {
 
     /// Gives each visitor the policy that `plans` finds for it.
     ///
-    /// The limiter's own policy counts for a visitor whose plan is not found. [`Plans`] says how plans are
+    /// A visitor whose plan is not found is counted by the limiter's own policy. [`Plans`] says how plans are
     /// found and kept.
     ///
     /// # Errors
@@ -146,7 +146,7 @@ impl RateLimiter {
         self.prefixes.all.key(visitor)
     }
 
-    /// Returns the key of the record of a visitor who is known by its address.
+    /// Returns the key of the record of a visitor who is identified by its address.
     #[inline]
     pub(crate) fn key_of(&self, network: Network) -> Key {
         self.prefixes.networks.key(network)
@@ -211,7 +211,7 @@ impl RateLimiter {
 
     /// Returns the same limiter, whose refusals do not count towards a ban.
     ///
-    /// It is for a caller that waits and looks again: one request is one refusal.
+    /// It is for a caller that waits and tries again: one request is one refusal.
     pub(crate) fn looking_again(&self) -> Self {
         Self {
             counts_refusals: false,
@@ -219,7 +219,7 @@ impl RateLimiter {
         }
     }
 
-    /// Returns how long after `decision` one more unit comes back. Zero if all of them remain.
+    /// Returns how long after `decision` one more unit comes back. Zero if all units remain.
     #[inline]
     pub fn until_more(&self, decision: &Decision) -> Duration {
         match &self.engine {
@@ -309,7 +309,7 @@ impl RateLimiter {
 
 /// A program that charges, on the record of a visitor or on one that strangers share.
 pub(crate) trait ChargeProgram: Program {
-    /// Returns what runs in its place on a shared record. None if it is the same.
+    /// Returns the program to run on a shared record instead. None if it is the same.
     fn for_strangers(&self) -> Option<Self>
     where
         Self: Sized,

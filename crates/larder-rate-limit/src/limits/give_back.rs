@@ -1,4 +1,4 @@
-//! What was charged for a request that is refused after all comes back.
+//! Gives back the charges of a request that is refused in the end.
 
 use std::sync::Arc;
 
@@ -10,10 +10,10 @@ use tokio::task::JoinHandle;
 use super::step::{Step, is_same};
 use crate::give_back::GiveBack;
 
-/// A charge on the record with this key, and what gives it back.
+/// A charge on the record with this key, and how to give it back.
 type Charged = (Arc<dyn Programs>, Key, GiveBack);
 
-/// Gives back what was charged and taken, as far as that needs no waiting. Returns the rest.
+/// Gives back what was charged and taken, as far as possible without waiting. Returns the rest.
 pub(super) fn give_back_now(steps: &mut [Step<'_>]) -> Vec<Charged> {
     let charged = steps.iter_mut().filter_map(|step| {
         let back = step.give_back()?;
@@ -27,7 +27,8 @@ pub(super) fn give_back_now(steps: &mut [Step<'_>]) -> Vec<Charged> {
         .collect()
 }
 
-/// Gives back in a task, which goes on if the caller leaves. Returns what was charged if there is no runtime.
+/// Gives back in a task, which continues if the caller is dropped. Returns the charges if there is no
+/// runtime.
 pub(super) fn in_background(
     left: Vec<Charged>,
 ) -> std::result::Result<JoinHandle<()>, Vec<Charged>> {
@@ -37,7 +38,7 @@ pub(super) fn in_background(
     }
 }
 
-/// Gives back what was charged. What is lost comes back by itself.
+/// Gives back the charges. If that fails, they come back by themselves.
 pub(super) async fn give_back(mut left: Vec<Charged>) {
     while let Some((programs, ..)) = left.first() {
         let programs = programs.clone();

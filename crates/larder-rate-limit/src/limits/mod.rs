@@ -15,13 +15,13 @@ use step::{Step, run_now, run_together};
 
 /// Several limiters that a request must pass, each with its visitor.
 ///
-/// If one refuses, none is charged. Rules for one visitor belong into one [`Policy`](crate::Policy), which is one
-/// step; this is for visitors that differ, such as an address and an account. Their records may be on different
-/// nodes of a cluster, where no step spans both. So each limiter takes its own step, all of them in one round
-/// trip, and if one refuses, what the others charged is given back, in one more.
+/// If one refuses, none is charged. Put rules for one visitor into one [`Policy`](crate::Policy), which is one
+/// step; `Limits` is for visitors that differ, such as an address and an account. Their records may be on
+/// different nodes of a cluster, where no step spans both. So each limiter takes its own step, all of them in one
+/// round trip, and if one refuses, what the others charged is given back, in one more.
 ///
-/// Between the two, somebody else may be refused for a charge that is then given back. Nobody is ever let in
-/// past a limit.
+/// Between the two, another request may be refused because of a charge that is then given back. No request is ever
+/// let in past a limit.
 ///
 /// ```
 /// # use std::net::IpAddr;
@@ -50,7 +50,7 @@ pub struct Limits<'a> {
 struct Asked<'a> {
     limiter: &'a RateLimiter,
     key: Key,
-    /// By what it counts the visitor. None if that is still to be found.
+    /// The engine that counts the visitor. None if it is not known yet.
     engine: Option<Engine>,
     cost: u32,
     takes: Takes,
@@ -62,13 +62,13 @@ impl<'a> Limits<'a> {
         Self::default()
     }
 
-    /// Adds a limiter and whom it charges, at the limiter's own [cost](RateLimiter::with_cost).
+    /// Adds a limiter and its visitor, at the limiter's own [cost](RateLimiter::with_cost).
     #[must_use]
     pub fn with(self, limiter: &'a RateLimiter, visitor: impl KeyId) -> Self {
         self.with_cost(limiter, visitor, limiter.cost())
     }
 
-    /// Adds a limiter, whom it charges and how many units.
+    /// Adds a limiter, its visitor and the number of units to charge.
     #[must_use]
     pub fn with_cost(mut self, limiter: &'a RateLimiter, visitor: impl KeyId, cost: u32) -> Self {
         self.asked.push(Asked {
@@ -81,7 +81,7 @@ impl<'a> Limits<'a> {
         self
     }
 
-    /// Adds a limiter and the key of whom it charges, whom `engine` counts, and what the request takes beside.
+    /// Adds a limiter with the key of its visitor, whom `engine` counts, and what the request takes in addition.
     pub(crate) fn with_key(
         mut self,
         limiter: &'a RateLimiter,
@@ -106,19 +106,19 @@ impl<'a> Limits<'a> {
     /// process it takes none.
     ///
     /// # Errors
-    /// Those of the stores. What was charged is then given back, as far as the store answers. The others are
-    /// those of [`RateLimiter::check`].
+    /// Those of the stores: what was charged is then given back, as far as the stores answer. Otherwise those of
+    /// [`RateLimiter::check`].
     ///
     /// # Cancellation
-    /// What is known to be charged is given back in the background. A visitor whose store has not answered yet
-    /// may or may not have been charged.
+    /// Charges that are known are given back in the background. A visitor whose store has not answered yet may or
+    /// may not have been charged.
     pub async fn check(&self) -> Result<Decisions> {
         let answer = self.decide().await.map(|(decisions, _)| decisions);
         self.count(&answer);
         answer
     }
 
-    /// Does the same for a layer, which counts the decisions itself. Returns also what the request has taken of
+    /// Does the same for a layer, which counts the decisions itself. Also returns what the request has taken from
     /// each limiter.
     pub(crate) async fn decide(&self) -> Result<(Decisions, Vec<Option<Hold>>)> {
         let mut steps = Vec::with_capacity(self.asked.len());
@@ -153,8 +153,8 @@ impl<'a> Limits<'a> {
         }
     }
 
-    /// Counts the decisions of each limiter. Those that passed a request that another one refused are not counted:
-    /// they are not charged.
+    /// Counts the decisions of each limiter, except of those that let a request pass which another one refused:
+    /// those are not charged.
     fn count(&self, answer: &Result<Decisions>) {
         match answer {
             Ok(decisions) => {
@@ -173,7 +173,7 @@ impl<'a> Limits<'a> {
     }
 }
 
-/// Steps whose outcome nobody has seen yet. What they have charged is given back when they are dropped.
+/// Steps whose outcome has not been used yet. Dropping them gives back what they have charged.
 struct Undecided<'a>(Vec<Step<'a>>);
 
 impl Drop for Undecided<'_> {
@@ -183,32 +183,33 @@ impl Drop for Undecided<'_> {
     }
 }
 
-/// What several limiters have decided together.
+/// The combined decision of several limiters.
 #[derive(Clone, Debug)]
 pub struct Decisions {
     each: Vec<(Arc<str>, Option<Decision>)>,
 }
 
 impl Decisions {
-    /// Returns whether the request may pass all of them.
+    /// Returns whether the request passes all limiters.
     pub fn is_allowed(&self) -> bool {
         self.refused().is_none()
     }
 
-    /// Returns the limiter that makes the request wait longest, by its policy's name. None if it may pass.
+    /// Returns the limiter that makes the request wait longest, by its policy's name. None if the request passes.
     pub fn refused(&self) -> Option<(&str, Decision)> {
         let refused = self.each().filter(|(_, decision)| !decision.is_allowed());
         refused.max_by_key(|(_, decision)| decision.retry_after())
     }
 
-    /// Returns the decision of each limiter, in their order. None of one that was not asked.
+    /// Returns the decision of each limiter, in order. None for one that was not asked.
     pub(crate) fn in_order(&self) -> impl Iterator<Item = Option<Decision>> {
         self.each.iter().map(|(_, decision)| *decision)
     }
 
-    /// Returns the decision of each limiter that was asked, in their order, with its policy's name.
+    /// Returns the decision of each limiter that was asked, in order, with its policy's name.
     ///
-    /// After a refusal, those that had charged say what they had decided; it was given back.
+    /// After a refusal, those that had allowed and charged the request still say so, though the charge was given
+    /// back.
     pub fn each(&self) -> impl Iterator<Item = (&str, Decision)> {
         let each = self.each.iter();
         each.filter_map(|(policy, decision)| Some((&**policy, (*decision)?)))

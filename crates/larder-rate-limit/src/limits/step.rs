@@ -22,7 +22,7 @@ pub(super) struct Step<'a> {
     pub(super) outcome: Option<Result<Decision>>,
 }
 
-/// What charges a visitor.
+/// The program that charges a visitor.
 enum Program {
     Gcra(Gcra),
     Usage(Box<Taking>),
@@ -101,7 +101,7 @@ impl<'a> Step<'a> {
         self.outcome.take_if(|outcome| outcome.is_err())?.err()
     }
 
-    /// Returns the name of the policy, what it has decided, and what the request has taken.
+    /// Returns the name of the policy, its decision, and what the request has taken.
     pub(super) fn decided(self) -> (Arc<str>, Option<Decision>, Option<Hold>) {
         let policy = self.asked.limiter.policy().into();
         let hold = match self.program {
@@ -111,7 +111,7 @@ impl<'a> Step<'a> {
         (policy, self.outcome.and_then(Result::ok), hold)
     }
 
-    /// Returns what gives back what was charged and taken. None if that is nothing.
+    /// Returns how to give back what was charged and taken. None if that is nothing.
     pub(super) fn give_back(&mut self) -> Option<GiveBack> {
         let decision = self.outcome.as_ref()?.as_ref().ok()?;
         let Asked { limiter, key, .. } = self.asked;
@@ -125,7 +125,7 @@ impl<'a> Step<'a> {
         })
     }
 
-    /// Returns the step, to be sent. None if it allows everything.
+    /// Returns the step to be sent. None if it allows everything.
     fn sent(&mut self) -> Option<Sent<'_>> {
         match &mut self.program {
             Program::Gcra(gcra) => Some(Sent::Gcra(Run::new(gcra))),
@@ -138,9 +138,10 @@ impl<'a> Step<'a> {
     }
 }
 
-/// Runs the steps that need no waiting. Returns whether none of them keeps the request from passing.
+/// Runs the steps that need no waiting. Returns whether none of them refuses the request.
 ///
-/// All of them run, as they do over a network: each refusal may count towards a ban, and the longest wait is told.
+/// All of them run, as they do over a network: each refusal may count towards a ban, and the longest wait is
+/// reported.
 pub(super) fn run_now(steps: &mut [Step<'_>]) -> bool {
     steps.iter_mut().for_each(Step::run_now);
     steps.iter().all(Step::may_pass)

@@ -12,8 +12,8 @@ use crate::{Decision, Gcra, Reason};
 
 /// The record of a visitor: its theoretical arrival time, and the end of a ban.
 ///
-/// On Redis it is one string, the TAT as text, whose TTL ends at the TAT; a banned visitor has the end of its
-/// ban behind it. Each policy is a [partition](Kind::partitioned) of the kind.
+/// On Redis it is one string, the TAT as text, whose TTL ends at the TAT; for a banned visitor the end of the
+/// ban follows it. Each policy is a [partition](Kind::partitioned) of the kind.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub struct Tat {
     tat: i64,
@@ -100,13 +100,13 @@ pub struct Refund {
 }
 
 impl Refund {
-    /// Refunds what `gcra` charged by `decision`. None if that charged nothing.
+    /// Makes the refund of what `gcra` charged by `decision`. None if that charged nothing.
     pub fn of(gcra: Gcra, decision: &Decision) -> Option<Self> {
         let paid_off = Timestamp::from_micros(decision.paid_off_us);
         decision.is_charged().then(|| Self::new(gcra, paid_off))
     }
 
-    /// Refunds a charge of `gcra` that is paid off at `paid_off`.
+    /// Makes the refund of a charge of `gcra` that is paid off at `paid_off`.
     pub fn new(gcra: Gcra, paid_off: Timestamp) -> Self {
         let paid_off = paid_off.as_micros();
         Self { gcra, paid_off }
@@ -204,7 +204,7 @@ fn banned(gcra: &Gcra, held: Option<Tat>, now: i64) -> Option<Decision> {
 }
 
 impl Change {
-    /// Makes the change, and keeps a ban that is not over.
+    /// Makes the change, and keeps a ban that has not ended.
     #[inline]
     fn keep(self, record: &mut Slot<'_, Tat>, banned_until: i64, now: i64) {
         let tat = match self {
@@ -223,8 +223,8 @@ impl Change {
     }
 }
 
-/// Reads `{0: refused, 1: allowed, 2: banned, remaining, retry after, reset, paid off}`. Of a ban, the last one
-/// is how long it lasts.
+/// Reads `{0: refused, 1: allowed, 2: banned, remaining, retry after, reset, paid off}`. For a ban, the last is
+/// how long it lasts.
 impl FromWire for Decision {
     fn from_wire(wire: Wire) -> Result<Self> {
         let (outcome, remaining, Span(retry_after_us), Span(reset_us), Span(last)) = wire.read()?;

@@ -8,19 +8,19 @@ use crate::{Decision, Reason};
 /// How long until each rule lets a request pass, in microseconds.
 pub(super) type Waits = SmallVec<[i64; 2]>;
 
-/// What a program on a visitor's usage answers.
+/// The answer of a program on a visitor's usage.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub(crate) struct Answer {
     pub(crate) passes: bool,
     pub(crate) ban_us: i64,
     pub(super) until_room_us: i64,
     pub(crate) holds: u32,
-    /// What a program answers beside: the moment of a charge, or whether a hold was there.
+    /// The additional answer of a program: the moment of a charge, or whether a hold was there.
     pub(crate) says: i64,
     pub(crate) rules: SmallVec<[RuleReport; 2]>,
 }
 
-/// What one rule says.
+/// The report of one rule.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub(crate) struct RuleReport {
     pub(crate) wait_us: i64,
@@ -90,7 +90,7 @@ impl Answer {
         }
     }
 
-    /// Returns the decision about a request, with what it was charged.
+    /// Returns the decision about a request, with its charge.
     pub(crate) fn charged(&self, rules: &[RuleArgs], cost: u32) -> Decision {
         Decision {
             paid_off_us: self.says,

@@ -14,12 +14,12 @@ pub(super) struct Live<'a> {
     pub(super) usage: Usage,
     rules: &'a [RuleArgs],
     look: Look,
-    /// The units that are held and when all of them are back, and when the first and the last hold end.
+    /// The held units and when all of them are back, and when the first and the last hold end.
     held: i64,
     freed: i64,
     first: i64,
     last: i64,
-    /// The first to end of those that hold units.
+    /// The first hold of units to end.
     soonest: Option<Hold>,
     /// The holds in the order in which they end, once that was needed.
     order: OnceCell<Vec<Hold>>,
@@ -83,7 +83,7 @@ impl<'a> Live<'a> {
 
     /// Returns the holds in the order in which they end.
     ///
-    /// There may be many, so they are sorted once, and for refusals alone.
+    /// There may be many, so they are sorted once, and only for refusals.
     fn ending(&self) -> &[Hold] {
         self.order.get_or_init(|| {
             let mut holds = self.usage.holds.clone();
@@ -92,7 +92,7 @@ impl<'a> Live<'a> {
         })
     }
 
-    /// Returns how long until each rule lets so many units pass.
+    /// Returns how long until each rule lets this many units pass.
     pub(super) fn waits(&self, units: i64) -> Waits {
         let states = self.rules.iter().zip(&self.usage.states);
         states
@@ -112,7 +112,7 @@ impl<'a> Live<'a> {
         }
     }
 
-    /// Returns how long until so many units pass beside what is held, if the holds end one after the other.
+    /// Returns how long until this many units pass beside the held ones, if the holds end one after the other.
     fn wait_beside_holds(&self, rule: &RuleArgs, state: &State, units: i64) -> i64 {
         let at = self.at();
         let wait = |held: i64| {
@@ -142,7 +142,7 @@ impl<'a> Live<'a> {
         best.unwrap_or(after)
     }
 
-    /// Returns how long until there is room for one more hold.
+    /// Returns how long until there is room for another hold.
     pub(super) fn until_room(&self) -> i64 {
         match self.usage.holds.len() >= MAX_HOLDS {
             true => self.first - self.at(),
@@ -154,7 +154,7 @@ impl<'a> Live<'a> {
         self.usage.banned_until <= self.at() && until_room == 0 && waits.iter().all(|it| *it == 0)
     }
 
-    /// Charges `units` to each rule, also past its limit.
+    /// Charges `units` to each rule, even past its limit.
     pub(super) fn charge(&mut self, units: i64) {
         let at = self.at();
         for state in &mut self.usage.states {
@@ -182,7 +182,7 @@ impl<'a> Live<'a> {
         self.tally();
     }
 
-    /// Ends a hold, or holds it for so long from now on. Returns whether it was there.
+    /// Ends a hold, or holds it for this long from now on. Returns whether it was there.
     pub(super) fn settle(&mut self, id: i64, hold_us: i64) -> bool {
         let ends = self.at() + hold_us;
         let holds = &mut self.usage.holds;
@@ -219,7 +219,7 @@ impl<'a> Live<'a> {
         self.look.is_dirty
     }
 
-    /// Writes the record, until all of it is over.
+    /// Writes the record, with a TTL until all of it is over.
     pub(super) fn keep(self, record: &mut Slot<'_, Usage>) {
         let at = self.at();
         let usage = &self.usage;

@@ -17,7 +17,7 @@ pub(crate) use answer::Answer;
 pub(crate) use programs::{BanArgs, Charge, Desk, HoldArgs, Peek, Rules, Settle, SettleArgs, Task};
 pub(crate) use rule_args::RuleArgs;
 
-/// The most holds of a record: reservations and permits.
+/// The maximum number of holds of a record: reservations and permits.
 pub(crate) const MAX_HOLDS: usize = 1_000;
 
 /// What a visitor has used of each rule of its policy, what it holds, and whether it is banned.

@@ -9,7 +9,7 @@ use super::live::Live;
 use super::rule_args::RuleArgs;
 use crate::QuotaChange;
 
-/// What becomes of the used units when a limit changes.
+/// What happens to the used units when a limit changes.
 pub(crate) type Change = QuotaChange;
 
 /// The rules that a program counts by, as they are at the caller's time.
@@ -19,7 +19,7 @@ pub(crate) struct Rules {
     pub(crate) change: Change,
 }
 
-/// The rules, and what becomes of what was used of other ones.
+/// The rules, and what happens to units used under other rules.
 impl Arg for Rules {
     fn write(&self, args: &mut Args) {
         args.int(match self.change {
@@ -40,7 +40,7 @@ impl Rules {
     }
 }
 
-/// What a charge holds beside: nothing, a permit, or a reservation of so many units.
+/// What a charge holds in addition: nothing, a permit, or a reservation of this many units.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
 pub(crate) struct HoldArgs {
     /// A random number below 2^53.
@@ -50,7 +50,7 @@ pub(crate) struct HoldArgs {
     pub(crate) units: i64,
 }
 
-/// A ban after so many refusals. None of them means never.
+/// A ban after this many refusals. 0 means never.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
 pub(crate) struct BanArgs {
     pub(crate) refusals: i64,
@@ -148,7 +148,7 @@ impl Program for Peek {
     }
 }
 
-/// Ends a hold or renews it, charges what was used, also past the limit, and gives back what was not.
+/// Ends a hold or renews it, charges used units, even past the limit, and gives back unused ones.
 ///
 /// It is not idempotent, so a store sends it once and never retries it.
 #[derive(Clone, Copy, Debug, Default)]
@@ -158,7 +158,7 @@ pub(crate) struct SettleArgs {
     /// For how long it is held from now on. 0 ends it.
     pub(crate) hold_us: i64,
     pub(crate) actual: i64,
-    /// When the units were charged that are given back.
+    /// When the units to be given back were charged.
     pub(crate) moment: i64,
     pub(crate) back: i64,
 }
@@ -210,14 +210,14 @@ impl Program for Settle {
     }
 }
 
-/// What the support desk does with a visitor.
+/// An operation of the support desk on a visitor.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub(crate) enum Task {
     /// Sets the used units of each rule.
     Set(i64),
     /// Forgets what was used, refusals and bans. Holds stay.
     Reset,
-    /// Bans for so many microseconds.
+    /// Bans for this many microseconds.
     Ban(i64),
     /// Ends a ban, and forgets refusals.
     Forgive,

@@ -1,6 +1,6 @@
 use larder_store::program::prelude::*;
 
-/// A rule as a program counts by it. Times are in microseconds.
+/// A rule as the arguments of a program. Times are in microseconds.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub(crate) enum RuleArgs {
     /// GCRA, and a token bucket.
@@ -19,12 +19,12 @@ pub(crate) enum RuleArgs {
     Sliding { limit: i64, period: i64 },
     /// A log of each unit.
     Log { limit: i64, period: i64 },
-    /// So many permits.
+    /// This many permits.
     Permits { limit: i64 },
 }
 
 impl RuleArgs {
-    /// Returns the most units at once.
+    /// Returns the maximum number of units at once.
     pub(crate) fn limit(&self) -> i64 {
         match *self {
             Self::Gcra {

@@ -1,6 +1,6 @@
-/// The commands that may be sent, each with its subcommand if it has some.
+/// The commands that may be sent, each with its subcommand if it has one.
 ///
-/// None of them writes, waits, or shows a value of a key.
+/// None of them writes, waits, or shows the value of a key.
 const ALLOWED: &[(&str, Option<&str>)] = &[
     ("ACL", Some("DRYRUN")),
     ("ACL", Some("GETUSER")),
@@ -30,7 +30,7 @@ pub(super) fn is_allowed(command: &[&[u8]]) -> bool {
         .any(|(name, second)| is(0, name) && second.is_none_or(|second| is(1, second)))
 }
 
-/// Returns whether the answer to a command that is allowed repeats the arguments of others.
+/// Returns whether the answer to an allowed command repeats the arguments of other commands.
 pub(super) fn shows_arguments(command: &[&[u8]]) -> bool {
     let name = command.first();
     name.is_some_and(|name| name.eq_ignore_ascii_case(b"SLOWLOG"))

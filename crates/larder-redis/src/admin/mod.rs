@@ -31,12 +31,12 @@ pub struct Admin {
     route: Arc<Route>,
 }
 
-/// One server of a store that takes writes.
+/// A server of a store that takes writes.
 #[derive(Clone)]
 pub struct AdminServer(Arc<SupervisedNode>);
 
 impl RedisStore {
-    /// Returns the read-only commands about its servers, for people and tools.
+    /// Returns the interface for read-only commands to its servers, for people and tools.
     pub fn admin(&self) -> Admin {
         Admin {
             route: self.route.clone(),
@@ -57,10 +57,10 @@ impl Admin {
 
     /// Runs a command about `key` on the server that has it. One round trip.
     ///
-    /// The key is any bytes, so that keys of other clients can be measured.
+    /// The key may be any bytes, so that keys of other clients can be measured.
     ///
     /// # Errors
-    /// As [`AdminServer::run`].
+    /// Those of [`AdminServer::run`].
     pub async fn run_on_key(&self, command: &[&[u8]], key: &[u8]) -> Result<Wire> {
         let cmd = build(command)?;
         let within = self.route.limits().connect_timeout;
@@ -78,14 +78,14 @@ impl AdminServer {
 
     /// Runs a read-only command, such as `["CONFIG", "GET", "timeout"]`. One round trip.
     ///
-    /// It ends by the connect timeout, which is 1 s by default: `INFO` of a busy server takes longer than a
-    /// `GET`. Of the commands in `SLOWLOG GET` it returns the names alone. `CONFIG GET` returns the server's
-    /// passwords, if it asks for them and the user may.
+    /// It has the connect timeout, 1 s by default: `INFO` of a busy server takes longer than a `GET`. For
+    /// the commands in `SLOWLOG GET` it returns only the names. `CONFIG GET` returns the server's passwords,
+    /// if you ask for them and the user may read them.
     ///
     /// # Errors
-    /// [`ErrorKind::Invalid`] for a command that is not on the list of read-only ones: it is not sent.
-    /// [`Refusal::Denied`] if this user may not run it, or the server does not have it, as many managed
-    /// services do not; otherwise those of the store.
+    /// [`ErrorKind::Invalid`] for a command that is not on the list of read-only commands: it is not sent.
+    /// [`Refusal::Denied`] if this user may not run it, or the server lacks it, as many managed services do;
+    /// otherwise those of the store.
     ///
     /// # Cancellation
     /// A dropped call has no effect.
@@ -96,10 +96,11 @@ impl AdminServer {
         read(command, operation.send(&cmd, Repeat::Safe).await?)
     }
 
-    /// Returns when the TLS certificate of the server ends. One connection of its own, which is closed.
+    /// Returns when the TLS certificate of the server expires. It takes a connection of its own, which is
+    /// closed.
     ///
-    /// It ends by the connect timeout. None without TLS, behind sentinels, and for connections of an
-    /// application's pool.
+    /// It has the connect timeout. None without TLS, behind sentinels, and for the connections of an app's
+    /// own pool.
     ///
     /// # Errors
     /// [`Refusal::Unavailable`] if the handshake fails for another reason.
@@ -166,7 +167,7 @@ fn read(command: &[&[u8]], answer: Value) -> Result<Wire> {
     }
 }
 
-/// Leaves of each entry of `SLOWLOG GET` no more than the name of its command.
+/// Keeps only the name of the command of each entry of `SLOWLOG GET`.
 fn without_arguments(entries: Wire) -> Wire {
     let Wire::List(mut entries) = entries else {
         return entries;

@@ -14,7 +14,7 @@ use crate::route::Route;
 use crate::sentinels::Sentinels;
 use crate::source::Target;
 
-/// What one sentinel says about the master.
+/// The view of one sentinel of the master.
 #[derive(Debug)]
 #[non_exhaustive]
 pub struct SentinelStatus {

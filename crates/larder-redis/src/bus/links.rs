@@ -84,7 +84,7 @@ impl Links {
     /// Returns the link that carries a subject.
     ///
     /// # Errors
-    /// Where no node serves the slot of a sharded one: any other node would refuse it.
+    /// If no node serves the slot of a sharded subject: any other node would refuse it.
     pub(super) fn link_for(&self, subject: &Subject) -> Result<LinkId> {
         match self.view.as_ref().filter(|_| subject.is_sharded()) {
             Some(view) => {

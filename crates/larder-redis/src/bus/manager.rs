@@ -135,22 +135,23 @@ impl Drop for SubscriptionGuard {
     }
 }
 
-/// Fires when there was a message, when one may have been lost, and at its end.
+/// Fires when a message came, when one may have been lost, and when the subscription ends.
 pub(crate) struct Wakeup {
     signal: Arc<Signal>,
     _guard: SubscriptionGuard,
 }
 
 impl Wakeup {
-    /// Waits until it fires; returns at once if it fired since the last wait. Returns whether it was
-    /// for messages alone, and false if one may have been lost.
+    /// Waits until it fires; returns at once if it fired since the last wait. Returns true if it
+    /// fired only for messages, and false if one may have been lost.
     ///
     /// A dropped wait loses nothing.
     pub(crate) async fn notified(&self) -> bool {
         self.signal.fired().await
     }
 
-    /// Returns whether it fires no more: the user may no longer subscribe, or the store has ended.
+    /// Returns whether it will not fire again: the user may no longer subscribe, or the store has
+    /// ended.
     pub(crate) fn has_ended(&self) -> bool {
         self.signal.has_ended()
     }

@@ -60,7 +60,7 @@ impl Subject {
         &self.text
     }
 
-    /// Returns whether only one node of a cluster has its messages.
+    /// Returns whether its messages are only on one node of a cluster.
     pub(super) fn is_sharded(&self) -> bool {
         self.sort == Sort::Shard
     }
@@ -84,7 +84,7 @@ impl Subject {
         self.command(["UNSUBSCRIBE", "PUNSUBSCRIBE", "SUNSUBSCRIBE"])
     }
 
-    /// Makes a command of this subject alone: the client waits for one answer to each command.
+    /// Makes a command of this subject only: the client waits for one answer to each command.
     fn command(&self, names: [&'static str; 3]) -> Cmd {
         let mut command = cmd(names[self.sort as usize]);
         command.arg(&*self.text);

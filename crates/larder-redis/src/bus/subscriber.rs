@@ -7,14 +7,13 @@ use parking_lot::Mutex;
 use tokio::sync::Notify;
 
 /// A subscriber to several subjects, which are confirmed one by one.
-///
-/// It receives messages only while all of them are confirmed. So one that lost a subject with its
-/// connection receives nothing until the last is confirmed again, and then one gap.
+/// It receives messages only while all of them are confirmed. So a subscriber that lost a subject with
+/// its connection receives nothing until the last one is confirmed again, and then one gap.
 pub(super) struct Subscriber {
     pub(super) number: u64,
     pub(super) texts: Vec<Box<str>>,
     sink: Sink,
-    /// The number of subjects that are not confirmed. It changes under the lock of the registry alone.
+    /// The number of unconfirmed subjects. It changes only under the lock of the registry.
     pending: AtomicUsize,
     /// All of them have been confirmed at least once.
     is_subscribed: AtomicBool,
@@ -38,7 +37,7 @@ pub(super) struct Signal {
 }
 
 impl Signal {
-    /// Waits until it fires; returns whether it was for messages alone.
+    /// Waits until it fires; returns whether it fired only for messages.
     pub(super) async fn fired(&self) -> bool {
         self.fired.notified().await;
         !self.has_gap.swap(false, Ordering::AcqRel)

@@ -22,7 +22,7 @@ pub(crate) struct Split<'a, 'k> {
     answers: Vec<Option<Result<Value>>>,
     /// Whether each item was a write that was repeated after a lost answer.
     lost_runs: Vec<bool>,
-    /// Whether any item of the batch was, now or before.
+    /// Whether any item of the batch was, now or earlier.
     has_lost_run: &'a AtomicBool,
     redirects: RedirectState,
     repeat: Repeat,
@@ -96,7 +96,7 @@ struct RedirectedItem {
     item: usize,
     command: Cmd,
     redirect: Redirect,
-    /// The answer that redirected it.
+    /// The answer with the redirect.
     outcome: Result<Value>,
 }
 
@@ -143,7 +143,7 @@ impl<'k> Split<'_, 'k> {
         answers
     }
 
-    /// Keeps the answers, and sets aside what was sent on.
+    /// Keeps the answers, and sets redirected items aside.
     fn sort(
         &mut self,
         part: &Part,
@@ -226,8 +226,8 @@ impl<'k> Split<'_, 'k> {
         }
     }
 
-    /// Returns the last item with an answer of each of these keys. What came before it in the batch
-    /// may not run after it.
+    /// Returns, for each of these keys, its last item with an answer. Earlier items of the batch
+    /// must not run after it.
     fn overtaken(&self, ways: &HashMap<&'k Key, Result<Hop>>) -> HashMap<&'k Key, usize> {
         let answered = self.keys.iter().zip(&self.answers).enumerate();
         answered

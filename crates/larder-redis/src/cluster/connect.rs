@@ -21,14 +21,14 @@ use super::{Cluster, Shared};
 use crate::connection::{Address, HostPort};
 use crate::node::Limits;
 
-/// The time that one seed may think before the next is tried as well.
+/// The time that one seed may take before the next is tried as well.
 const PATIENCE: Duration = Duration::from_millis(100);
 
 /// Finds the cluster by the first seed that knows it, and connects to its masters.
 ///
 /// # Errors
-/// Of the seeds, where none knows it; or where no master can be reached. A store of which some
-/// masters are lost works for the others.
+/// Those of the seeds, if none knows it; or if no master can be reached. If only some masters are
+/// lost, the store works for the others.
 pub(crate) async fn connect(
     location: Arc<str>,
     seeds: Vec<ConnectionInfo>,
@@ -70,7 +70,7 @@ pub(crate) async fn connect(
     Ok(Cluster { shared, refresher })
 }
 
-/// Names an unreachable node, with the reason if it is found in time.
+/// Describes an unreachable node, with the reason if it is found in time.
 async fn why_not(nodes: &Nodes, host_port: &HostPort, deadline: Instant) -> String {
     let node = nodes.node(host_port);
     match timeout_at(deadline, node.replace_connection()).await {
@@ -94,7 +94,7 @@ async fn find(nodes: &Nodes, seeds: &[HostPort], location: &str) -> Result<Topol
     }
 }
 
-/// Asks a seed, which must know the nodes of the slots.
+/// Asks a seed, which must know which nodes serve the slots.
 async fn ask_serving_seed(nodes: &Nodes, seed: &HostPort) -> Result<Topology> {
     let topology = discover::ask_seed(nodes, seed).await?;
     match topology.covered() {

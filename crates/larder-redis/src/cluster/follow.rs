@@ -22,7 +22,7 @@ const LONGEST_PAUSE: Duration = Duration::from_millis(32);
 #[derive(Clone)]
 pub(super) struct Hop {
     pub(super) node: Arc<SupervisedNode>,
-    /// `ASKING` goes before it: the node does not serve the slot yet.
+    /// Send `ASKING` first: the node does not serve the slot yet.
     pub(super) is_asking: bool,
 }
 
@@ -81,7 +81,8 @@ impl Shard<'_> {
 
     /// Follows redirects from the first node until the command has an answer.
     ///
-    /// Nothing ran where a node sent it on, so that this is safe for what must run once.
+    /// A node that redirects a command has not run it, so this is safe even for commands that must
+    /// run once.
     pub(crate) async fn follow(
         &self,
         first: &Operation<'_>,
@@ -138,7 +139,7 @@ impl Hop {
         Arc::ptr_eq(&self.node, &other.node) && self.is_asking == other.is_asking
     }
 
-    /// Sends what `first` was sent on with.
+    /// Sends the command that `first` was redirected with.
     async fn send(
         &self,
         redirects: &RedirectState,
@@ -168,7 +169,7 @@ impl Hop {
 }
 
 impl Shared {
-    /// Returns the redirect in an outcome, if any. Wakes the refresher when the map is out of date.
+    /// Returns the redirect in an outcome, if any. Wakes the refresher if the map is outdated.
     pub(super) fn heed(&self, outcome: &Result<Value>, asked_host: &str) -> Option<Redirect> {
         let redirect = match outcome {
             Ok(answer) => Redirect::parse(answer, asked_host)?,

@@ -3,9 +3,10 @@
 //! 1. The slot of a key is the checksum of its hash tag ([`slot`]).
 //! 2. The map says which node serves a slot. It is swapped as a whole, and only when it changed;
 //!    nodes that stay keep their connections ([`nodes`]).
-//! 3. Each node has its own connection, deadline, cap and supervisor, so a dead one hurts no other.
+//! 3. Each node has its own connection, deadline, cap and supervisor, so a dead node does not
+//!    affect the others.
 //! 4. A node that does not serve a key names the one that does, if there is one. The operation goes
-//!    there within its deadline, since nothing ran ([`redirect`], [`follow`]).
+//!    there within its deadline, because nothing ran ([`redirect`], [`follow`]).
 //! 5. The map is read again when a node said so, while a master is lost, and now and then
 //!    ([`refresh`]).
 //!
@@ -56,9 +57,9 @@ struct Shared {
     map: ArcSwap<SlotMap>,
     nodes: Nodes,
     seeds: Vec<HostPort>,
-    /// The map is known to be old, or a connection was lost.
+    /// Notified when the map is outdated, or a connection was lost.
     wanted: Arc<Notify>,
-    /// Until when the cluster is watched closely, in milliseconds after `epoch`.
+    /// The end of the time in which the cluster is watched closely, in milliseconds after `epoch`.
     troubled_until: AtomicU64,
     epoch: Instant,
     /// Counts the maps.
@@ -67,7 +68,7 @@ struct Shared {
 
 /// The time for which a failed operation makes the refresher read the map often.
 ///
-/// A failover that is under way ends in that time, or the next operation fails too.
+/// A failover in progress ends within that time, or the next operation fails too.
 const TROUBLE: Duration = Duration::from_secs(3);
 
 impl Cluster {
@@ -104,7 +105,7 @@ impl Cluster {
         self.shared.map.load().runs()
     }
 
-    /// Notes that a node said that a slot is elsewhere.
+    /// Records that a node reported another place for a slot.
     pub(crate) fn note_outdated(&self) {
         self.shared.note_outdated();
     }
@@ -159,7 +160,7 @@ impl ClusterView {
         self.0.generation.subscribe()
     }
 
-    /// Notes that a node said that a slot is elsewhere.
+    /// Records that a node reported another place for a slot.
     pub(crate) fn note_outdated(&self) {
         self.0.note_outdated();
     }
@@ -193,7 +194,7 @@ impl Shared {
         self.wanted.notify_one();
     }
 
-    /// Notes that an operation failed in a way that a failover explains.
+    /// Records that an operation failed in a way that a failover would explain.
     fn note_trouble(&self) {
         let now = self.now();
         let until = now + u64::try_from(TROUBLE.as_millis()).unwrap_or(u64::MAX);
@@ -213,7 +214,7 @@ impl Shared {
         u64::try_from(self.epoch.elapsed().as_millis()).unwrap_or(u64::MAX)
     }
 
-    /// Uses `topology` from now on, if it says anything new.
+    /// Uses `topology` from now on, if it differs from the current one.
     fn install(&self, topology: Topology) {
         if topology != *self.map.load().topology() {
             metrics::counter!("larder_redis_topology_changes_total").increment(1);

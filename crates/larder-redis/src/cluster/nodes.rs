@@ -21,7 +21,7 @@ pub(super) struct Nodes {
     /// The login for every host.
     template: Address,
     limits: Limits,
-    /// The runtime of the store: what is begun in another one would end with that.
+    /// The runtime of the store: tasks begun in another one would end with that.
     runtime: Handle,
     /// Notified when a connection is lost.
     alarm: Arc<Notify>,
@@ -30,8 +30,8 @@ pub(super) struct Nodes {
 
 struct Known {
     node: Arc<SupervisedNode>,
-    /// An operation was sent there since the last read of the slots. A node that a slot moves to is in no map before
-    /// its first slot is there.
+    /// Whether an operation was sent there since the last read of the slots. A node to which a slot moves is in no
+    /// map before its first slot has arrived.
     is_asked: bool,
 }
 
@@ -54,7 +54,7 @@ impl Nodes {
     ///
     /// Operations wait for its connection.
     ///
-    /// None if there are too many nodes.
+    /// Returns None if there are too many nodes.
     pub(super) fn at(&self, host_port: &HostPort) -> Option<Arc<SupervisedNode>> {
         let mut known = self.known.lock();
         if let Some(known) = known.get_mut(host_port) {

@@ -7,7 +7,7 @@ use crate::connection::HostPort;
 
 /// The maximum number of redirects that one operation follows.
 ///
-/// Nodes that agree need one, and one more where a slot moves meanwhile.
+/// Usually one is enough, and two if a slot moves meanwhile.
 pub(super) const MOST_HOPS: usize = 5;
 
 /// A node's answer about a key that it does not serve.
@@ -15,7 +15,7 @@ pub(super) const MOST_HOPS: usize = 5;
 pub(super) enum Redirect {
     /// The slot is on another node, from now on.
     Moved(Option<HostPort>),
-    /// This key is on another node now: ask there once, with `ASKING` first.
+    /// This key is now on another node: send it there once, with `ASKING` first.
     Ask(Option<HostPort>),
     /// The keys of the record are on two nodes at the moment.
     TryAgain,

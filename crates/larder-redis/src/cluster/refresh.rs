@@ -12,19 +12,19 @@ use super::redirect;
 use super::topology::Topology;
 use crate::operation::Request;
 
-/// The shortest time between two reads, which makes at most eight in a second.
+/// The minimum time between two reads, which allows at most eight per second.
 const SHORTEST: Duration = Duration::from_millis(125);
 
-/// The longest one while the cluster is in trouble.
+/// The maximum while the cluster is in trouble.
 const LONGEST: Duration = Duration::from_millis(500);
 
 /// The interval of reads while nothing happens.
 ///
-/// A node that has left the cluster keeps accepting messages and subscribers, without any answer
-/// that says so.
+/// A node that has left the cluster keeps accepting messages and subscribers, and never reports
+/// that it has left.
 const SLOWLY: Duration = Duration::from_secs(10);
 
-/// The time that a node may think before the next is asked as well.
+/// The time that a node may take before the next is asked as well.
 const PATIENCE: Duration = Duration::from_millis(100);
 
 /// The number of nodes that are asked in one go, at most.
@@ -62,12 +62,12 @@ pub(super) async fn refresh(shared: Arc<Shared>) {
     }
 }
 
-/// Returns half of a time to all of it, so that processes do not act in step.
+/// Returns a random time from half of `time` to all of it, so that processes do not act in step.
 fn jittered(time: Duration) -> Duration {
     time.mul_f64(0.5 + fastrand::f64() / 2.0)
 }
 
-/// Asks the nodes that are known and have a connection, and then the seeds.
+/// Asks the known nodes that have a connection, and then the seeds.
 async fn read(shared: &Shared) -> Result<Topology> {
     let mut nodes = shared.nodes.all();
     fastrand::shuffle(&mut nodes);
@@ -98,7 +98,7 @@ async fn read(shared: &Shared) -> Result<Topology> {
 ///
 /// It is cut off from the others, or was just started.
 ///
-/// Where it is right, the nodes say so to whoever asks for such a slot.
+/// If it is right after all, the nodes redirect anyone who asks for such a slot.
 fn believable(shared: &Shared, topology: Topology) -> Result<Topology> {
     if topology.covered() >= shared.map.load().topology().covered() {
         return Ok(topology);

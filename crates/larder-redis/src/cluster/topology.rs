@@ -14,7 +14,7 @@ pub(crate) struct Range {
     pub(crate) replicas: Vec<HostPort>,
 }
 
-/// The slots of a cluster. Two that are equal mean the same.
+/// The slots of a cluster. Equal topologies mean the same.
 #[derive(Clone, Debug, Default, PartialEq, Eq)]
 pub(crate) struct Topology {
     ranges: Vec<Range>,
@@ -84,18 +84,19 @@ impl Topology {
         &self.ranges
     }
 
-    /// Returns how many slots are served.
+    /// Returns the number of slots that are served.
     pub(crate) fn covered(&self) -> usize {
         let count = |range: &Range| usize::from(range.last - range.first) + 1;
         self.ranges.iter().map(count).sum()
     }
 
-    /// Returns how many slots are served by nodes that announce `?` in place of their host.
+    /// Returns the number of slots that are served by nodes that announce `?` instead of their
+    /// host.
     pub(crate) fn nameless(&self) -> usize {
         self.nameless
     }
 
-    /// Returns whether a node has a part in it.
+    /// Returns whether a node occurs in it.
     pub(crate) fn names(&self, host_port: &HostPort) -> bool {
         let mut ranges = self.ranges.iter();
         ranges.any(|range| range.master == *host_port || range.replicas.contains(host_port))

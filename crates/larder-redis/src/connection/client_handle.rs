@@ -4,12 +4,12 @@ use ::redis::{Cmd, RedisResult, Value, cmd};
 /// Identifies a connection on the server, so that `CLIENT KILL` can remove it.
 ///
 /// A hanging connection may hold commands that the server has not read yet, in its own buffers or
-/// in those of a proxy. Closing our end does not take them back. Removing the client does: the
-/// server reads no more of it.
+/// in those of a proxy. Closing our end does not recall them. Removing the client does: the server then
+/// reads no more of them.
 pub(crate) struct ClientHandle {
     id: String,
-    /// Its address as the server sees it. After a restart the server counts from 1 again, and the
-    /// same id may belong to another client.
+    /// The client's address as the server sees it. After a restart the server counts from 1 again, and
+    /// the same id may belong to another client.
     from: String,
 }
 
@@ -17,8 +17,8 @@ impl ClientHandle {
     /// Asks the server for the handle of a connection. None if the user may not ask, or a proxy answers.
     ///
     /// # Errors
-    /// `BUSY`: the server answers once its script has ended, and takes nothing else before. A
-    /// connection without a handle would stay without one.
+    /// `BUSY`: the server answers once its script has ended, and accepts nothing else before. A
+    /// connection without a handle would never get one.
     pub(crate) async fn fetch(multiplexed: &MultiplexedConnection) -> RedisResult<Option<Self>> {
         match ask(multiplexed, cmd("CLIENT").arg("INFO")).await {
             Some(Value::ServerError(error)) if error.code() == "BUSY" => Err(error.into()),
@@ -59,7 +59,7 @@ impl ClientHandle {
 
     /// Returns whether the handle is unique, even after a restart of the server.
     ///
-    /// By TCP the port is part of it; by a Unix socket all clients come from the same path.
+    /// With TCP the port is part of it; with a Unix socket all clients come from the same path.
     pub(crate) fn outlives_a_restart(&self) -> bool {
         !self.from.ends_with(":0")
     }

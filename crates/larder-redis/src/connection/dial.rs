@@ -50,7 +50,7 @@ pub(crate) async fn dial(
     }
 }
 
-/// Returns when the TLS certificate of a server ends, after the Unix epoch. None without TLS.
+/// Returns when the TLS certificate of a server expires, after the Unix epoch. None without TLS.
 pub(crate) async fn certificate_end(address: &Address) -> Option<io::Result<Duration>> {
     let (tls, info) = (address.tls.as_ref()?, &address.info);
     let ConnectionAddr::Tcp(host, port) = info.addr() else {

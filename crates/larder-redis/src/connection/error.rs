@@ -58,7 +58,7 @@ impl ConnectError {
         }
     }
 
-    /// Returns the reason for a refused login. None for other reasons.
+    /// Returns why a login was refused. None for other errors.
     pub(crate) fn denial(&self) -> Option<Denial> {
         let Self::Redis(error) = self else {
             return None;

@@ -3,29 +3,29 @@ use std::sync::atomic::{AtomicU8, AtomicU32, Ordering, fence};
 
 use tokio::sync::Notify;
 
-/// The number of unanswered waits in a row that are too many.
+/// The number of consecutive unanswered waits that are too many.
 ///
-/// One may be a slow command; five without a single answer in between are a server that is gone,
-/// or callers without patience.
+/// One may be a slow command; five without a single answer in between mean that the server is gone,
+/// or that callers give up too soon.
 const PATIENCE: u32 = 5;
 
 /// The state of a connection.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub(crate) enum HealthState {
     Good,
-    /// It was closed or broke off: a new one may well work at once.
+    /// It was closed or broke off: a new one may work at once.
     Dropped,
-    /// Nothing comes back on it: a new one may have to wait as well.
+    /// No answer comes on it: a new one may have to wait as well.
     Hung,
 }
 
 /// Counts the unanswered waits on a connection, and wakes its supervisor.
 ///
-/// Waits that lasted for the whole deadline of the store break it. Those that callers ended do
-/// not, since they say as much of the callers as of the connection: the supervisor then asks it
-/// for an answer of its own, with a patience of its own.
+/// Waits that lasted for the whole deadline of the store break it. Those that callers ended do not,
+/// because they may be due to the callers as much as to the connection: the supervisor then pings
+/// it, with a deadline of its own.
 ///
-/// It is apart from the connection, since the connection's own driver reports to it.
+/// It is separate from the connection, because the connection's own driver reports to it.
 pub(crate) struct Health {
     state: AtomicU8,
     /// The waits of either kind since the last answer.
@@ -68,7 +68,7 @@ impl Health {
         self.is_good()
     }
 
-    /// Returns whether it is time to ask the connection for an answer.
+    /// Returns whether it is time to ping the connection.
     pub(crate) fn is_suspect(&self) -> bool {
         self.is_good() && self.silent.load(Ordering::Relaxed) >= PATIENCE
     }

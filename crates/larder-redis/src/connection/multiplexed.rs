@@ -9,7 +9,7 @@ use tokio::time::timeout;
 use super::client_handle::ClientHandle;
 use super::health::{Health, HealthState};
 
-/// The most that a connection is waited for when it is asked for an answer.
+/// The maximum time to wait for the answer to a ping.
 const LONGEST_PROBE: Duration = Duration::from_secs(1);
 
 /// One shared multiplexed connection and its health.
@@ -60,8 +60,8 @@ impl Connection {
 
     /// Pings a suspect connection, and marks it hung if no answer comes.
     ///
-    /// The server answers in order, so a connection that works has answered all that was sent
-    /// before as well. Any answer in the meantime is as good: the connection is slow, and not hung.
+    /// The server answers in order, so a working connection has then answered all earlier commands
+    /// as well. Any other answer in the meantime is as good: the connection is slow, not hung.
     pub(crate) async fn probe(&self, deadline: Duration) {
         let before = self.health.recoveries();
         let (ping, mut multiplexed) = (::redis::cmd("PING"), self.multiplexed());
@@ -84,10 +84,10 @@ impl Connection {
         }
     }
 
-    /// Makes the server discard what it has not read of `broken`, which this connection replaces.
+    /// Makes the server discard the unread commands of `broken`, which this connection replaces.
     ///
-    /// Returns whether that is settled. If not, a write that is held there may still run, and this
-    /// connection is given up too.
+    /// Returns whether that succeeded. If not, a write that is buffered there may still run, and
+    /// this connection is given up too.
     pub(crate) async fn take_over(&self, broken: &Self, deadline: Duration) -> bool {
         let is_hung = broken.health.state() == HealthState::Hung;
         let client_handle = broken.client_handle.as_ref();

@@ -9,9 +9,9 @@ use super::health::Health;
 
 /// A socket that reports its end to the connection's health first.
 ///
-/// The order matters. What is pushed into the client's queue while its driver goes away stays
-/// there, and whoever waits for the answer is never told. So whoever pushed looks at the health
-/// afterwards: either it was good, and the driver's end still takes the request out of the queue;
+/// The order matters. A request that is pushed into the client's queue while its driver ends stays
+/// there, and its caller is never notified. So a caller that has pushed checks the health
+/// afterwards: either it was good, and the driver's end still removes the request from the queue;
 /// or it was not, and there is nothing to wait for.
 pub(crate) struct Socket<S> {
     stream: S,

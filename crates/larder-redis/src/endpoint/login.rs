@@ -7,7 +7,8 @@ use super::error::invalid;
 /// The user and the password that a URL names.
 ///
 /// The client library sends a user only together with a password, so a user without one would log
-/// in as nobody: that is refused. An empty password is one, since a user may need none.
+/// in as the default user: that is refused. An empty password is allowed, since a user may need
+/// none.
 #[derive(Default)]
 pub(super) struct Login {
     user: Option<String>,
@@ -25,7 +26,7 @@ impl Login {
         let login = Self::new(Some(decode(user)?), password.map(decode).transpose()?);
         login.ok_or_else(|| {
             invalid(
-                "names a user and no password: write user:password@, or user:@ for a user who \
+                "names a user but no password: write user:password@, or user:@ for a user who \
                  needs none, or :password@ for the default user",
                 expected,
             )
@@ -43,7 +44,7 @@ impl Login {
         Self::new(user, password).ok_or_else(|| {
             invalid(
                 &format!(
-                    "has {user_name} and no {password_name}: add {password_name}=…, or \
+                    "has {user_name} but no {password_name}: add {password_name}=…, or \
                      {password_name}= for a user who needs none"
                 ),
                 expected,
@@ -51,7 +52,8 @@ impl Login {
         })
     }
 
-    /// Makes a login. None if there is a user without a password; an empty user counts as none.
+    /// Makes a login. None if there is a user without a password; an empty user is treated as
+    /// absent.
     fn new(user: Option<String>, password: Option<String>) -> Option<Self> {
         let user = user.filter(|user| !user.is_empty());
         (user.is_none() || password.is_some()).then_some(Self { user, password })
@@ -78,7 +80,7 @@ impl Login {
     }
 }
 
-/// Decodes percent signs. Everything else stands for itself: a plus is a plus.
+/// Decodes percent signs. All other characters are literal, including a plus.
 pub(super) fn decode(text: &str, expected: &str) -> Result<String> {
     let is_escape = |rest: &str| {
         let digits = rest.as_bytes().get(..2);

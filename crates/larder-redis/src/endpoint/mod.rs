@@ -21,7 +21,7 @@ use error::invalid;
 use login::Login;
 use parameters::Parameters;
 
-/// The servers that a URL names, and how to speak to them.
+/// The servers that a URL names, and how to connect to them.
 ///
 /// It has no `Debug`, since the connection infos hold the password.
 pub(crate) struct Endpoint {
@@ -52,7 +52,7 @@ pub(crate) enum ServerKind {
     },
 }
 
-/// The most hosts that a URL may name. Each of them is one to begin with: the others are found.
+/// The maximum number of hosts in a URL. They are only starting points: the others are found.
 const MOST_HOSTS: usize = 64;
 
 /// Lists the characters that must be encoded in a user or a password.
@@ -84,7 +84,7 @@ const SENTINEL: &str = encoded!(
 impl Endpoint {
     /// Reads a URL.
     ///
-    /// Errors name the scheme at most: the rest of what was meant as a URL may be a password.
+    /// Errors contain at most the scheme: the rest of a malformed URL may be a password.
     pub(crate) fn parse(url: &str) -> Result<Self> {
         let Some((scheme, rest)) = url.split_once("://") else {
             return Err(invalid("has no scheme", ONE));

@@ -5,10 +5,10 @@ use std::time::Duration;
 use ::redis::io::tcp::{TcpSettings, socket2::TcpKeepalive};
 use ::redis::{ConnectionAddr, ConnectionInfo, ProtocolVersion, RedisConnectionInfo};
 
-/// The silence after which the system probes the other side.
+/// The idle time after which the system probes the other side.
 const KEEPALIVE: Duration = Duration::from_secs(30);
 
-/// Returns the protocol that a URL asks for. None if it does not exist.
+/// Returns the protocol that a URL requests. None if it does not exist.
 pub(super) fn protocol(name: Option<&str>) -> Option<ProtocolVersion> {
     match name {
         Some("resp2" | "2") => Some(ProtocolVersion::RESP2),
@@ -21,7 +21,7 @@ pub(super) fn protocol(name: Option<&str>) -> Option<ProtocolVersion> {
 /// Replaces the client's default settings by those of this store.
 ///
 /// TCP_NODELAY is on: without it a command waits for the answer of the one before it, which saves
-/// packets where the server is near and a round trip where it is not.
+/// packets if the server is near, and costs a round trip if it is not.
 pub(super) fn settle(info: ConnectionInfo, login: RedisConnectionInfo) -> ConnectionInfo {
     let login = login.set_db(info.redis_settings().db());
     let tcp = TcpSettings::default()

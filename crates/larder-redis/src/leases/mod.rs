@@ -1,11 +1,11 @@
 //! Leases are scripts over a value and a key beside it, in one slot.
 //!
-//! Followers wait as those who wait for a record do.
+//! Followers wait like the waiters of a record.
 //!
-//! The lease of `kind:{id}` is the string `kind:{id}:~lease`. It holds the fence and the deadline by
-//! the server's clock, outlives the lease by a minute, and is no key of anybody else's: no part has
-//! a `~` in its name. Values lie as [`put`](larder_store::Store::put) lays them, so a plain `GET`
-//! reads what was committed.
+//! The lease of `kind:{id}` is the string `kind:{id}:~lease`. It holds the fence and the deadline
+//! by the server's clock, outlives the lease by a minute, and never collides with another key: no
+//! part has a `~` in its name. Values are stored as [`put`](larder_store::Store::put) stores them,
+//! so a plain `GET` reads a committed value.
 
 mod follow;
 mod scripts;
@@ -36,7 +36,7 @@ impl RedisStore {
         Scripts::by(time, Self::tell(&self.route))
     }
 
-    /// Ends the arguments of a call: in virtual time with the time.
+    /// Adds the time to the arguments of a call, in virtual time.
     fn timed(&self, mut command: Cmd) -> Cmd {
         if let Some(clock) = &self.virtual_time {
             command.arg(clock.now().as_micros());
@@ -202,8 +202,8 @@ fn outcome<T: From<bool>>(operation: &'static str, value: Result<Value>) -> Resu
     }
 }
 
-/// Returns the error of an answer that is an error, or not of a script's form. One that is not
-/// known may have come after a write.
+/// Returns the error for an answer that is an error, or not in a script's form. An unknown error
+/// may have come after a write.
 fn unread(operation: &'static str, value: &Value) -> Error {
     let known = match value {
         Value::ServerError(error) => classify::known(operation, error),

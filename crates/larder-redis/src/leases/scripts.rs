@@ -49,7 +49,7 @@ impl Scripts {
         }
     }
 
-    /// Prepares the scripts; those that take no memory run when memory is full, too.
+    /// Prepares the scripts; those that take no memory may run when memory is full.
     fn new(time: Time, tell: Tell) -> Self {
         let script = |name, lua| Script::new(name, Effect::Once, lua);
         let timed = |script: Script| Prepared::timed(&script, time, tell);

@@ -24,7 +24,7 @@ impl Backoff {
         }
     }
 
-    /// Waits until one more dial is within the limit, and counts it.
+    /// Waits until another dial is within the limit, and counts it.
     pub(crate) async fn admit(&mut self) {
         if self.dials.len() == DIALS
             && let Some(oldest) = self.dials.pop_front()

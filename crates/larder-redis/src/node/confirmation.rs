@@ -15,14 +15,14 @@ pub(crate) struct Confirmation {
 /// Whether replicas must confirm an operation.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub(crate) enum Access {
-    /// They need not: it writes nothing, or nothing that has to survive.
+    /// They need not: it writes nothing, or nothing that must survive.
     Read,
-    /// They must, if the store asks for that.
+    /// They must, if the store requires it.
     Write,
 }
 
 impl Confirmation {
-    /// Refuses a wait of less than a millisecond, or as long as the timeout.
+    /// Refuses a wait below a millisecond, or as long as the timeout.
     pub(crate) fn check(self, timeout: Duration) -> Result<()> {
         let within = self.within;
         if within >= Duration::from_millis(1) && within < timeout {
@@ -38,7 +38,7 @@ impl Confirmation {
         ))
     }
 
-    /// Returns the command that waits for all that its connection wrote before.
+    /// Returns the command that waits for all earlier writes of its connection.
     pub(crate) fn wait(self) -> Cmd {
         let mut command = ::redis::cmd("WAIT");
         let millis = u64::try_from(self.within.as_millis()).unwrap_or(u64::MAX);
@@ -49,8 +49,8 @@ impl Confirmation {
     /// Reads the answer of [`wait`](Self::wait).
     ///
     /// # Errors
-    /// [`ErrorKind::MayHaveRun`] unless enough replicas have what was written: it ran, and whether
-    /// it lasts is not known.
+    /// [`ErrorKind::MayHaveRun`] unless enough replicas have the write: it ran, but it is unknown
+    /// whether it lasts.
     pub(crate) fn confirmed(
         self,
         operation: &'static str,

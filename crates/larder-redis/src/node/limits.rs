@@ -14,12 +14,12 @@ pub(crate) struct Limits {
     pub(crate) replicas: Option<Confirmation>,
 }
 
-/// The bounds of a timeout, which are those of a URL too. Timers count milliseconds.
+/// The limits of a timeout, also in a URL. Timers count milliseconds.
 const SHORTEST: Duration = Duration::from_millis(1);
 const LONGEST: Duration = Duration::from_secs(60);
 
 impl Limits {
-    /// Refuses timeouts that no operation could keep, and those that would never end.
+    /// Refuses timeouts that are too short or too long.
     pub(crate) fn check(&self) -> Result<()> {
         bounded("timeout of an operation", self.timeout, "with_timeout")?;
         let connect = self.connect_timeout;

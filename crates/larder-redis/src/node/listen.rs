@@ -9,7 +9,7 @@ use crate::connection::{ConnectError, Connection, Health};
 use crate::source::{self, Target};
 
 impl Node {
-    /// Returns whether the server can push: it cannot in RESP2 or on an application's pool.
+    /// Returns whether the server can push: it cannot in RESP2 or on an app's pool.
     pub(crate) fn can_listen(&self) -> bool {
         let info = match self.source.target() {
             Some(Target::Fixed(address)) => &address.info,

@@ -2,10 +2,10 @@
 //!
 //! - [`Node`] is one server: the connection in use, and whether there is one. A cluster has many.
 //! - [`SupervisedNode`] is a node with the task that replaces its connection when it broke.
-//! - [`Limits`] and [`Confirmation`] are what an application asks of every operation.
+//! - [`Limits`] and [`Confirmation`] are the app's requirements for every operation.
 //!
-//! A node has one connection, since that is what keeps the order: commands of one key on two
-//! sockets run in the order in which the server happens to read them.
+//! A node has only one connection, which keeps the order: commands of one key on two sockets would
+//! run in the order in which the server happens to read them.
 
 mod backoff;
 mod confirmation;
@@ -36,8 +36,8 @@ pub(crate) use supervisor::SupervisedNode;
 
 /// One server, its connection in use, and the operations that wait for it.
 ///
-/// The connection is a clone out of the pool, held here so that a command costs no checkout. The
-/// supervisor takes out a new one when it broke.
+/// The connection is a clone from the pool, held here so that a command costs no checkout. The
+/// supervisor takes another one when it breaks.
 pub(crate) struct Node {
     pub(crate) location: Arc<str>,
     pub(crate) limits: Limits,
@@ -134,8 +134,8 @@ impl Node {
         self.good_connection().is_some()
     }
 
-    /// Counts the connections so far. If it is the same before and after an operation, the answer
-    /// came on that connection.
+    /// Returns the number of connections so far. If it is the same before and after an operation,
+    /// the answer came on that connection.
     pub(crate) fn connections(&self) -> u64 {
         self.connections.load(Ordering::Acquire)
     }

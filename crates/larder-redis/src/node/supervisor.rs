@@ -104,7 +104,7 @@ async fn supervise(node: Arc<Node>) {
     }
 }
 
-/// Probes the connection for as long as it is suspect.
+/// Probes the connection while it is suspect.
 async fn probe(node: &Node) {
     while let Some(connection) = node.good_connection()
         && connection.health().is_suspect()

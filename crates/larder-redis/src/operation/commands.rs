@@ -22,7 +22,7 @@ impl Commands<'_> {
         }
     }
 
-    /// Returns the answers of its commands, out of the answer to it.
+    /// Returns the answers of its commands, from the answer to all of them.
     pub(super) fn answers(self, value: &Value) -> &[Value] {
         match (self, value) {
             (Self::Many(_), Value::Array(answers)) => answers,

@@ -153,8 +153,8 @@ impl<'a> Operation<'a> {
 
     /// Sends a command and returns its answer, which may be an error.
     ///
-    /// A command that may be repeated is, once, where its connection was dropped. One that replicas
-    /// are to confirm is not: a second run that finds nothing left to write waits for nothing.
+    /// A repeatable command is repeated once if its connection was dropped. A command that replicas
+    /// must confirm is not: a second run that finds nothing to write would not wait for them.
     ///
     /// # Errors
     /// [`ErrorKind::NotSent`] and [`ErrorKind::MayHaveRun`].

@@ -11,14 +11,14 @@ use crate::script::is_forgotten;
 pub(crate) enum Repeat {
     /// It changes nothing that a caller sees, however often it runs.
     Safe,
-    /// It changes something, and twice is the same as once.
+    /// It changes something, but a second run changes nothing more.
     Idempotent,
     /// A second run may have a second effect.
     Never,
 }
 
 impl Repeat {
-    /// Returns whether requests of both sorts that are sent together may be sent again together.
+    /// Returns whether requests of both kinds that are sent together may be sent again together.
     pub(crate) fn and(self, other: Self) -> Self {
         match (self, other) {
             (Self::Never, _) | (_, Self::Never) => Self::Never,
@@ -28,8 +28,8 @@ impl Repeat {
     }
 }
 
-/// Returns the outcome of a write that was sent again after its answer was lost. A refusal says
-/// that the last run did nothing, and nothing of the one before.
+/// Returns the outcome of a write that was sent again after its answer was lost. A refusal means
+/// that the last run did nothing, and leaves the earlier one unknown.
 pub(crate) fn after_lost_run(name: &'static str, outcome: Result<Value>) -> Result<Value> {
     let refusal = match outcome {
         // Its text follows, and the outcome of that is the one that counts.

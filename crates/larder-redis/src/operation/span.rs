@@ -12,7 +12,7 @@ use crate::script::is_forgotten;
 impl Operation<'_> {
     /// Returns the span of a round trip. None if nobody listens at debug level.
     ///
-    /// It names no key, no argument and no value: of a command only its first word.
+    /// It contains no key, no argument and no value, only the first word of a command.
     pub(super) fn span(&self, commands: Commands<'_>) -> Option<Span> {
         if !tracing::enabled!(Level::DEBUG) {
             return None;
@@ -48,7 +48,7 @@ impl Operation<'_> {
     }
 }
 
-/// Notes in a span how the server answered.
+/// Records the server's answer in a span.
 pub(super) fn answered(span: &Span, commands: Commands<'_>, outcome: &Result<Value>) {
     let code = match outcome {
         Ok(value) => {
@@ -84,7 +84,7 @@ fn word(command: &Cmd) -> String {
     }
 }
 
-/// Returns the host and port of a location such as `redis://host:6379`. Where it names several servers,
+/// Returns the host and port of a location such as `redis://host:6379`. If it names several servers,
 /// all are the address, without a port.
 fn host_and_port(location: &str) -> (&str, Option<u16>) {
     let place = location.split_once("://").map_or(location, |(_, it)| it);

@@ -11,7 +11,7 @@ const MOST: usize = RECENT + OLDER as usize;
 /// The offsets of a master over time.
 #[derive(Debug)]
 pub(super) struct History {
-    /// The replication ID: offsets under another one are of another history.
+    /// The replication ID: offsets under another ID belong to another history.
     id: String,
     moments: VecDeque<Moment>,
     /// The minimum distance of older moments.
@@ -25,7 +25,7 @@ pub(super) struct Moment {
 }
 
 impl History {
-    /// Makes a history that tells replicas apart which are up to `max_staleness` behind.
+    /// Makes a history that can place replicas which are up to `max_staleness` behind.
     pub(super) fn new(max_staleness: Duration) -> Self {
         Self {
             id: String::new(),
@@ -34,7 +34,7 @@ impl History {
         }
     }
 
-    /// Takes down that the master, asked at `at`, had written `offset` bytes.
+    /// Records that the master, asked at `at`, had written `offset` bytes.
     pub(super) fn note(&mut self, id: &str, offset: u64, at: u64) {
         if self.id != id {
             id.clone_into(&mut self.id);

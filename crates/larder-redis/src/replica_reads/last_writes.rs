@@ -1,6 +1,6 @@
 use std::sync::atomic::{AtomicU64, Ordering};
 
-/// The number of cells, which take 32 KiB. Keys that share one are written when any of them is.
+/// The number of cells, which take 32 KiB. A write to one key of a cell counts for all its keys.
 const CELLS: usize = 4096;
 
 /// The ends of this store's last writes, by slot.
@@ -11,15 +11,15 @@ impl Written {
         Self((0..CELLS).map(|_| AtomicU64::new(0)).collect())
     }
 
-    /// Notes that a write to a key of `slot` is over by `until`.
+    /// Records that a write to a key of `slot` ends by `until`.
     pub(super) fn note(&self, slot: u16, until: u64) {
         if let Some(cell) = self.cell(slot) {
             cell.fetch_max(until, Ordering::Relaxed);
         }
     }
 
-    /// Returns when the last write to a key of `slot` was over, or will be. Whoever knows of a write sees
-    /// it here.
+    /// Returns when the last write to a key of `slot` ended, or will end. A caller that knows of a write
+    /// sees it here.
     pub(super) fn until(&self, slot: u16) -> u64 {
         self.cell(slot)
             .map_or(0, |cell| cell.load(Ordering::Relaxed))

@@ -50,8 +50,8 @@ impl Parts {
         });
     }
 
-    /// Asks the replicas side by side, each in one round trip. Gives what they answered, and the
-    /// items that have no answer.
+    /// Asks the replicas side by side, each in one round trip. Returns their answers, and the items
+    /// without an answer.
     pub(crate) async fn ask(self, name: &'static str) -> (Vec<(usize, Result<Value>)>, Vec<usize>) {
         let asking = self.0.iter();
         let asking = asking.map(|part| part.reader.ask_all(name, &part.commands));

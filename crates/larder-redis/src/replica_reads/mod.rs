@@ -1,11 +1,11 @@
-//! Reads from replicas, no staler than the application allows.
+//! Reads from replicas, no staler than the app allows.
 //!
 //! 1. The lag of a replica is measured: the master reports how many bytes it has written for its
 //!    replicas, and each replica how many of them it has applied ([`replication_info`]). A replica
 //!    that has everything that the master had at a moment is fresh as of that moment ([`history`]).
-//! 2. A read goes to a replica whose moment is no longer ago than is allowed, and later than the last
-//!    write of this store to the key ([`written`]). Otherwise it goes to the master. What was measured
-//!    holds for the connection that it was measured on, until the next look.
+//! 2. A read goes to a replica whose moment is recent enough, and later than the last write of this
+//!    store to the key ([`written`]). Otherwise it goes to the master. A measurement applies to the
+//!    connection on which it was made, until the next one.
 //! 3. A replica has half of the deadline. If it gives no value, the master is asked within the
 //!    other half.
 //! 4. The replicas are measured four times within the allowed staleness ([`watcher`]).
@@ -110,7 +110,7 @@ impl ReplicaReads {
 
     /// Asks a replica that may be read. None if there is no answer.
     ///
-    /// It takes half of the deadline at most.
+    /// It takes at most half of the deadline.
     pub(crate) async fn ask(&self, name: &'static str, key: &Key, command: &Cmd) -> Option<Value> {
         let reader = self.shared.serving(key, fastrand::usize(..))?;
         reader.ask(name, command).await
@@ -124,8 +124,8 @@ impl Drop for ReplicaReads {
 }
 
 impl Shared {
-    /// Returns a replica that has all of `key` that a read has to see. Which of several is up to
-    /// `turn`.
+    /// Returns a replica that has every write of `key` that a read must see. If there are several,
+    /// `turn` chooses.
     fn serving(&self, key: &Key, turn: usize) -> Option<Reader> {
         let oldest = self.oldest();
         let master = self.masters.of_key(key.as_bytes())?;
@@ -137,7 +137,7 @@ impl Shared {
         replicas.find_map(|replica| Reader::fresh_since(replica, since))
     }
 
-    /// Returns the first moment that is not too long ago.
+    /// Returns the first moment that is recent enough.
     fn oldest(&self) -> u64 {
         self.now().saturating_sub(micros(self.max_staleness))
     }

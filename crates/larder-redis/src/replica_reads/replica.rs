@@ -22,7 +22,7 @@ pub(super) const NAME: &str = "watch replicas";
 pub(super) enum Misses {
     /// There is none.
     AreMisses,
-    /// There is no value, or its slot is moving: only the master knows.
+    /// Either there is no value, or its slot is moving: only the master knows.
     AreTheMasters,
 }
 
@@ -32,7 +32,7 @@ pub(super) struct Replica {
     pub(super) node: SupervisedNode,
     pub(super) misses: Misses,
     found: ArcSwapOption<Found>,
-    /// The log has said that it does not let us ask.
+    /// Whether it was logged that the replica refuses `INFO`.
     was_told: AtomicBool,
 }
 
@@ -42,7 +42,7 @@ pub(super) struct Replica {
 /// empty or different server.
 struct Found {
     connection: u64,
-    /// The last moment whose writes it all has, with its offset.
+    /// The last moment of which it has all writes, with its offset.
     moment: Moment,
     id: String,
 }
@@ -89,7 +89,7 @@ impl Replica {
                 .is_some_and(|found| found.connection == connection)
     }
 
-    /// Measures how far it has replicated. Its master `is_heard` where that has just answered.
+    /// Measures how far it has replicated. `is_heard` if its master has just answered.
     pub(super) async fn look(&self, history: &History, is_heard: bool, within: Duration) {
         if !self.node.is_up() {
             return;

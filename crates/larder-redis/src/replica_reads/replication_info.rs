@@ -15,9 +15,9 @@ pub(super) enum ReplicationInfo {
         replicas: Vec<HostPort>,
     },
     Replica {
-        /// The number of bytes that it has carried out.
+        /// The number of bytes that it has applied.
         position: Position,
-        /// Whether it hears of its master.
+        /// Whether it is connected to its master.
         is_linked: bool,
     },
 }
@@ -28,7 +28,7 @@ pub(super) struct Position {
     /// The replication ID.
     pub(super) id: String,
     pub(super) offset: u64,
-    /// The history that it continues, and the first byte that is not of it.
+    /// The earlier history that it continues, and the first byte that is no longer part of that.
     pub(super) past: Option<(String, u64)>,
 }
 

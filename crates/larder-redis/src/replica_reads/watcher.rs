@@ -14,10 +14,10 @@ use crate::connection::{Address, HostPort};
 use crate::node::{Limits, SupervisedNode};
 use crate::operation::{Repeat, Request};
 
-/// The longest time between two looks.
+/// The maximum time between two looks.
 const SELDOM: Duration = Duration::from_secs(1);
 
-/// The most replicas of one master that are read.
+/// The maximum number of replicas of one master that are read.
 const MOST: usize = 16;
 
 /// Refuses a user who may not run `INFO`, since no replica would ever be read.
@@ -86,7 +86,7 @@ pub(super) async fn watch(shared: Arc<Shared>, template: Address, limits: Limits
     }
 }
 
-/// One master's replicas, looked at once.
+/// The replicas of one master, measured once.
 struct Shard<'a> {
     shared: &'a Shared,
     template: &'a Address,
@@ -132,7 +132,7 @@ impl Shard<'_> {
     }
 
     /// Returns the replicas at `host_ports`, with their connections. Replicas that are no longer
-    /// named stay while they are fresh, since one that lost its master for a moment comes back.
+    /// listed stay while they are fresh, because one that lost its master for a moment comes back.
     fn replicas(&self, known: Vec<Arc<Replica>>, host_ports: Vec<HostPort>) -> Vec<Arc<Replica>> {
         let oldest = self.shared.oldest();
         let stays = |it: &Arc<Replica>| {

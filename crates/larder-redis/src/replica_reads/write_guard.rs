@@ -6,7 +6,7 @@ use super::history::micros;
 use super::{ReplicaReads, Shared};
 use crate::cluster::slot_of;
 
-/// Keys that are being written, from the start of the write to its end, however that comes.
+/// Keys that are being written, from the start of the write to its end, in whatever way it ends.
 pub(crate) struct Writing<'a> {
     shared: &'a Shared,
     slots: Vec<u16>,

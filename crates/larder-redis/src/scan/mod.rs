@@ -19,7 +19,7 @@ use crate::store::RedisStore;
 use position::{MOVED, ScanPosition, invalid};
 use servers::Servers;
 
-/// The most keys that one `SCAN` looks at: some 50 microseconds of the server's time.
+/// The maximum number of keys that one `SCAN` looks at: some 50 microseconds of the server's time.
 const STEP: usize = 250;
 
 /// The minimum of keys in a step, so that small pages need few round trips.
@@ -32,11 +32,11 @@ const PAGE_TIME: Duration = Duration::from_secs(1);
 ///
 /// So a scan keeps a server busy for at most half of the time.
 ///
-/// Each server is asked who it is when a page begins, and when the last one ends. Where one was
-/// restarted or replaced, or a slot moves, the scan is [`Invalid`](larder_store::ErrorKind::Invalid) and
-/// must start again: keys may be on no page. `FLUSHALL` is not among these, since no key outlives it.
+/// Each server is identified when a page begins, and when the last one ends. If one was restarted or
+/// replaced, or a slot moves, the scan is [`Invalid`](larder_store::ErrorKind::Invalid) and must start
+/// again, because keys may be on no page. `FLUSHALL` does not count, because no key outlives it.
 ///
-/// Keys that are not UTF-8 are left out: no key of this store's is one of them.
+/// Keys that are not UTF-8 are omitted: none of them belongs to this store.
 #[async_trait]
 impl Scan for RedisStore {
     async fn page(&self, prefix: &str, after: Option<&Cursor>, about: usize) -> Result<Page> {

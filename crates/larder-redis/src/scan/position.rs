@@ -4,7 +4,7 @@ use larder_store::{Error, ErrorKind, Result};
 /// The position of a scan: its servers, and the current server's cursor.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub(super) struct ScanPosition {
-    /// The fingerprint of the servers: a cursor of one means nothing to another.
+    /// The fingerprint of the servers: a cursor of one set of servers is useless for another.
     pub(super) servers: u64,
     pub(super) server: usize,
     pub(super) at: u64,

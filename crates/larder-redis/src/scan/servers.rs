@@ -17,15 +17,15 @@ use crate::route::Route;
 /// The time that the nodes of a cluster may take to agree on who serves what.
 const PATIENCE: Duration = Duration::from_secs(1);
 
-/// The pause between two questions.
+/// The pause between two attempts.
 const PAUSE: Duration = Duration::from_millis(50);
 
 /// The servers that a scan goes over, in its order.
 ///
-/// A cursor means something to the very process that gave it, and a scan is complete only where each
-/// key was on one server for all of it. So each server is asked for its run id, and each node of a
-/// cluster for its slots: what this store knows of them may be old, and a node may know of a move
-/// that the others have not heard of yet.
+/// A cursor is valid only for the process that returned it, and a scan is complete only if each key
+/// was on one server for all of it. So each server is asked for its run id, and each node of a
+/// cluster for its slots: this store's own view may be outdated, and a node may know of a move of
+/// which the others have not heard yet.
 pub(super) struct Servers {
     pub(super) masters: Vec<Arc<SupervisedNode>>,
     /// It changes after a restart, a failover, or a move of a slot, even there and back.
@@ -36,8 +36,8 @@ impl Servers {
     /// Asks which servers there are now.
     ///
     /// # Errors
-    /// [`ErrorKind::Invalid`] while a slot moves: its keys are on two nodes then. Otherwise as those
-    /// of an operation.
+    /// [`ErrorKind::Invalid`] while a slot moves, because its keys are then on two nodes. Otherwise
+    /// those of an operation.
     pub(super) async fn look(route: &Route) -> Result<Self> {
         let started = Instant::now();
         loop {
@@ -145,10 +145,10 @@ fn unavailable(text: &'static str) -> Error {
 #[derive(Debug, PartialEq, Eq, Hash)]
 struct Myself {
     id: String,
-    /// It grows when the node takes a slot over.
+    /// It grows when the node takes over a slot.
     epoch: u64,
     slots: Vec<(u16, u16)>,
-    /// A slot is on its way here, or away.
+    /// Whether a slot is moving here, or away.
     is_moving: bool,
 }
 

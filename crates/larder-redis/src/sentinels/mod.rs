@@ -60,7 +60,7 @@ impl Sentinels {
         }
     }
 
-    /// Connects to the master by `dial`, which is restarted when the master changes.
+    /// Connects to the master by `dial`, and dials again when the master changes.
     pub(crate) async fn connect<D, F>(&self, dial: D) -> Result<Connection, ConnectError>
     where
         D: Fn(Address) -> F,

@@ -10,7 +10,7 @@ pub(super) enum SentinelReply {
     None,
     /// It cannot be asked.
     Failed(String),
-    /// It refuses the question, for want of this right.
+    /// It refuses the question, because the user lacks this right.
     Denied(&'static str),
     /// It watches no master of this name.
     NoSuchMaster,
@@ -21,8 +21,8 @@ pub(super) enum SentinelReply {
 impl SentinelReply {
     /// Reads the answers of `SENTINEL MASTER` and `SENTINEL GET-MASTER-ADDR-BY-NAME`.
     ///
-    /// The first has the configuration. The second has the place: while a sentinel makes another
-    /// server the master, the first still names the old one, under the new configuration already.
+    /// The first has the configuration, the second the address: while a sentinel makes another
+    /// server the master, the first still names the old one, already under the new configuration.
     pub(super) fn read(master: Value, address: Value) -> Self {
         if let Value::ServerError(error) = master {
             return Self::refused(error.code(), error.details());
@@ -45,7 +45,7 @@ impl SentinelReply {
                 epoch: text(epoch)?.parse().ok()?,
             })
         };
-        said().unwrap_or_else(|| Self::Failed("its answer is not a sentinel's".to_owned()))
+        said().unwrap_or_else(|| Self::Failed("it does not answer like a sentinel".to_owned()))
     }
 
     /// Returns the reason why a sentinel cannot be asked.

@@ -31,13 +31,13 @@ struct Known {
     /// The last reply of each sentinel.
     replies: Vec<SentinelReply>,
     newest: Option<Configuration>,
-    /// The moment since which all sentinels name the same older configuration.
+    /// The moment from which all sentinels have named the same older configuration.
     older_since: Option<Instant>,
     candidate: Option<Candidate>,
 }
 
-/// The newest configuration that any sentinel ever named. That a sentinel fails, or names an older
-/// one, takes nothing back: the server of the older one may still take writes that would be lost.
+/// The newest configuration that any sentinel ever named. It stays if a sentinel fails, or names an
+/// older one: the server of the older one may still take writes that would be lost.
 struct Configuration {
     epoch: u64,
     host_port: HostPort,

@@ -66,8 +66,8 @@ impl ManageConnection for Manager {
 
 /// Dials `target` and shakes hands with the server.
 ///
-/// `parts` are what one dial is made with. A dial that is given up breaks its health, so no two
-/// may share one.
+/// `parts` are the parts of one dial. A dial that is given up breaks its health, so no two dials
+/// may share it.
 pub(crate) async fn connect(
     target: &Target,
     parts: impl Fn() -> (AsyncConnectionConfig, Arc<Health>),

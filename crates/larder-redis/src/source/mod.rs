@@ -1,4 +1,4 @@
-//! Makes the connections of a server, from a pool of ours or an application's.
+//! Makes the connections of a server, from our own pool or an app's.
 
 mod manager;
 
@@ -21,7 +21,7 @@ pub(crate) use manager::{Target, connect};
 pub(crate) enum Source {
     /// A pool of the store's own.
     Own(Box<Own>),
-    /// A pool of the application's, of which we clone connections.
+    /// A pool of the app, from which we clone connections.
     Lent(Pool<RedisConnectionManager>),
 }
 
@@ -47,7 +47,7 @@ impl Source {
         }))
     }
 
-    /// Returns the target of the connections. None for an application's pool.
+    /// Returns the target of the connections. None for an app's pool.
     pub(crate) fn target(&self) -> Option<&Target> {
         match self {
             Self::Own(own) => Some(&own.target),
@@ -98,10 +98,10 @@ impl Own {
     }
 }
 
-/// Takes a connection that answers out of an application's pool.
+/// Takes a connection that answers from an app's pool.
 ///
-/// If all of its connections are dead or taken, its manager dials one more: the pool itself would
-/// retry less and less often, and would hand out dead connections forever if its test is off.
+/// If all of its connections are dead or taken, its manager dials another: the pool itself would
+/// retry less and less often, and would hand out dead connections for ever if its test is off.
 async fn lent(
     pool: &Pool<RedisConnectionManager>,
     deadline: Duration,

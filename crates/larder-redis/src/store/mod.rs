@@ -32,24 +32,23 @@ use crate::script::{Scripts, Tell};
 /// server comes back.
 ///
 /// # Order
-/// All commands share one connection, so those of one key run in the order in which they were sent.
-/// A broken connection is closed at both ends before the next one serves: here, with what was not
-/// sent yet, and by `CLIENT KILL` at the server, with what it has not read yet. No connection
-/// serves before the server has confirmed that, however many break in between. So a write without
-/// an answer never runs after one that was sent later and was answered.
+/// All commands share one connection, so those of one key run in the order in which they were sent. A broken
+/// connection is closed at both ends before the next one serves: here, with the commands not yet sent, and by
+/// `CLIENT KILL` at the server, with those not yet read. No connection serves before the server has confirmed
+/// that, however many break in between. So a write without an answer never runs after one that was sent later and
+/// was answered.
 ///
-/// The server's end stays open if the user may not run `CLIENT INFO` and `CLIENT KILL`, if a proxy
-/// answers instead of the server, if something dropped a connection by a Unix socket, and on [a
-/// pool of the application's](crate::redis::from_pool). There a write whose answer was lost may
-/// still run, for as long as something holds its bytes.
+/// The server's end stays open if the user may not run `CLIENT INFO` and `CLIENT KILL`, if a proxy answers instead
+/// of the server, if a connection over a Unix socket was dropped, and on [a pool of the app's
+/// own](crate::redis::from_pool). There a write whose answer was lost may still run, as long as its bytes are
+/// buffered somewhere.
 ///
-/// Sent again after a lost answer: reads, renewals and invalidations of leases, and programs that
-/// declare themselves idempotent. A put is never sent twice; when its connection was dropped its
-/// version is read back, and only if it is not there the error is [`MayHaveRun`](larder_store::ErrorKind::MayHaveRun). A
-/// removal and an `expire` are never sent twice either, since the second run might meet what
-/// another client wrote after the first. A write that is refused when it is sent again is
-/// [`MayHaveRun`](larder_store::ErrorKind::MayHaveRun) with the refusal as its source: the first run may have been carried
-/// out.
+/// Sent again after a lost answer: reads, renewals and invalidations of leases, and programs that are declared
+/// idempotent. A put is never sent twice; if its connection was dropped, its version is read back, and only if it
+/// is not there the error is [`MayHaveRun`](larder_store::ErrorKind::MayHaveRun). A removal and an `expire` are
+/// never sent twice either, because the second run might affect a value that another client wrote after the first.
+/// A write that is refused when it is sent again is [`MayHaveRun`](larder_store::ErrorKind::MayHaveRun) with the
+/// refusal as its source: the first run may have been carried out.
 ///
 /// # Clusters
 /// Each node of a cluster has its own connection, deadline and limit of operations in flight, so a
@@ -57,8 +56,8 @@ use crate::script::{Scripts, Tell};
 ///
 /// - An id has one slot, whatever the kind and the part: only the id is hashed.
 /// - Many keys are split by node and sent concurrently: one round trip to each node.
-/// - An operation that a node redirects follows at once, even one that must run once: the node has
-///   not run it. A lost answer never causes a second attempt elsewhere.
+/// - An operation that a node redirects follows at once, even if it must run only once: the node has not run it. A
+///   lost answer never causes a second attempt elsewhere.
 /// - A promoted replica is found without a restart, usually within half a second after it takes
 ///   writes.
 /// - While a slot moves, operations on a record of several keys wait if some of them do not exist:
@@ -68,7 +67,7 @@ use crate::script::{Scripts, Tell};
 ///
 /// Dropping the store closes its connections and ends its tasks.
 pub struct RedisStore {
-    /// Every operation begins here, by the key that it is for.
+    /// Every operation begins here, with its key.
     pub(crate) route: Arc<Route>,
     /// None if the server cannot push.
     pub(crate) subscriptions: Option<Arc<SubscriptionManager>>,
@@ -82,11 +81,11 @@ pub struct RedisStore {
 impl RedisStore {
     /// Connects with the default options; see [`builder`](Self::builder).
     ///
-    /// The store belongs to the tokio runtime that this is called in: once that has shut down,
+    /// The store belongs to the tokio runtime in which this is called: once that has shut down,
     /// every operation fails at once with [`NotSent`](larder_store::ErrorKind::NotSent).
     ///
     /// # Errors
-    /// As [`RedisBuilder::connect`].
+    /// Those of [`RedisBuilder::connect`].
     pub async fn connect(url: &str) -> Result<Self> {
         Self::builder(url).connect().await
     }
@@ -97,10 +96,9 @@ impl RedisStore {
     /// `unix:///path[?user=…&pass=…&db=…]` one server by its socket. `valkey://` and
     /// `redis+unix://` are accepted too.
     ///
-    /// A user is named together with a password, which is empty if none is needed (`user:@`,
-    /// `user=…&pass=`). In a user, a password and a parameter write `%`, `#`, `/`, `?`, `@`, `:`
-    /// and `&` as `%25`, `%23`, `%2F`, `%3F`, `%40`, `%3A` and `%26`; everything else stands for
-    /// itself.
+    /// A user name needs a password part, if only an empty one (`user:@`, `user=…&pass=`). In a user, a password
+    /// and a parameter write `%`, `#`, `/`, `?`, `@`, `:` and `&` as `%25`, `%23`, `%2F`, `%3F`, `%40`, `%3A` and
+    /// `%26`; all other characters are literal.
     ///
     /// `redis+cluster://[[user]:password@]host[:port],host[:port],…` is a cluster. The hosts are
     /// seeds, of which one must answer. Its other nodes must be reachable at the addresses that the

@@ -11,7 +11,7 @@ use crate::route::{Batch, Routed};
 use crate::script::Named;
 
 impl RedisStore {
-    /// Sends what only reads.
+    /// Sends a command that only reads.
     pub(super) async fn ask(&self, name: &'static str, key: &Key, command: Cmd) -> Result<Value> {
         match &self.replica_reads {
             None => {
@@ -74,8 +74,8 @@ impl RedisStore {
         reads.map(|reads| reads.write(keys))
     }
 
-    /// Sends what must not be sent twice. Its script, if it has one, is sent whole where the
-    /// server does not know it.
+    /// Sends a command that must not be sent twice. If the server does not know its script, the
+    /// whole script is sent.
     pub(super) async fn once(
         &self,
         operation: &Routed<'_>,

@@ -61,9 +61,9 @@ impl Tls {
         self.0.connect(name, stream).await
     }
 
-    /// Returns when the certificate of the server ends, and closes `stream`.
+    /// Returns when the certificate of the server expires, and closes `stream`.
     ///
-    /// In a handshake at the end of time it is the certificate's own end that fails.
+    /// The handshake checks it at the end of time, where it is the expiry that fails.
     pub(crate) async fn certificate_end(
         &self,
         host: &str,

@@ -7,7 +7,7 @@ use ::redis::RedisError;
 use larder_store::{Error, ErrorKind, Result};
 use tokio::net::TcpStream;
 
-/// No TLS: there is none of these.
+/// No TLS: this type has no values.
 #[derive(Clone)]
 pub(crate) struct Tls(Infallible);
 

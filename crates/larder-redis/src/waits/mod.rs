@@ -1,8 +1,8 @@
 //! Waits for a record or a lease, by messages of scripts and by polling.
 //!
-//! Whoever waits subscribes to the channel `kind:{id}:~waiters`, and then sets a key of that name for
-//! a few seconds. A script that wakes publishes if that key is there, and removes it when nobody has
-//! heard: so nothing is sent while nobody waits.
+//! A waiter subscribes to the channel `kind:{id}:~waiters`, and then sets a key of that name for a
+//! few seconds. A script that wakes publishes if that key exists, and removes it if nobody received
+//! the message: so nothing is sent while nobody waits.
 
 mod pauses;
 
@@ -26,7 +26,7 @@ use pauses::Pauses;
 /// No part has a `~` in its name.
 pub(crate) const WAITERS: &str = "~waiters";
 
-/// The time for which a key marks that there is a waiter. It is set again several times in that.
+/// How long a key marks that there is a waiter. It is set again several times in that period.
 const MARKED_FOR: Duration = Duration::from_secs(10);
 
 /// The age of a mark that is set again before the next wait.
@@ -44,7 +44,7 @@ impl Waits for RedisStore {
 }
 
 impl RedisStore {
-    /// Registers a waiter. One that cannot be told looks again from time to time.
+    /// Registers a waiter. A waiter that cannot be woken looks again from time to time.
     pub(crate) async fn waiter(&self, key: &Key) -> RedisWaiter {
         let mut waiter = RedisWaiter {
             route: self.route.clone(),
@@ -64,10 +64,10 @@ impl RedisStore {
     }
 }
 
-/// One who waits for a record, or for the lease of a value.
+/// A waiter for a record, or for the lease of a value.
 pub(crate) struct RedisWaiter {
     route: Arc<Route>,
-    /// Of a store that lives, whose servers can push.
+    /// None once the store is dropped, or if its servers cannot push.
     subscriptions: Weak<SubscriptionManager>,
     channel: Box<str>,
     wakeup: Option<Wakeup>,

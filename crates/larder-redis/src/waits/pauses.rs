@@ -6,7 +6,7 @@ const FIRST: Duration = Duration::from_millis(25);
 /// The longest pause of a polling waiter.
 const LONGEST: Duration = Duration::from_millis(400);
 
-/// The pause of a waiter with messages, in case the waker may not publish.
+/// The pause of a waiter with messages, in case the script may not publish.
 const TOLD: Duration = Duration::from_secs(2);
 
 /// The pauses of a waiter between its looks.
@@ -29,7 +29,7 @@ impl Pauses {
         }
     }
 
-    /// Follows whether the waiter is told.
+    /// Adapts to whether the waiter gets messages.
     pub(super) fn told(&mut self, is_told: bool) {
         if is_told != (self.most == TOLD) {
             *self = Self::new(is_told);

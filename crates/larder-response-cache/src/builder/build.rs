@@ -15,10 +15,10 @@ use crate::response::{RecordingLimit, is_name};
 use crate::state::CacheState;
 use crate::storage::{Far, Storage, near};
 
-/// The default limit on the bytes of all bodies that are being stored.
+/// The default limit on the bytes of all bodies that are being stored at once.
 const MAX_RECORDING: usize = 64 * 1024 * 1024;
 
-/// The longest that a request waits for others. A longer timeout would have no end in time.
+/// The longest that a request waits for others. Longer timeouts could overflow.
 const MAX_WAIT: Duration = Duration::from_secs(24 * 60 * 60);
 
 impl ResponseCacheBuilder {

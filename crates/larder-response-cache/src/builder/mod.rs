@@ -58,7 +58,7 @@ impl ResponseCacheBuilder {
 
     /// Sets how closely the cache follows RFC 9111. Default: [`Profile::Safe`].
     ///
-    /// Two profiles on one store share no responses.
+    /// Layers with different profiles on one store share no responses.
     pub fn with_profile(mut self, profile: Profile) -> Self {
         self.policy.profile = profile;
         self
@@ -88,14 +88,14 @@ impl ResponseCacheBuilder {
     /// Names the query parameters that select a response. Default: the whole query, byte for byte.
     ///
     /// All others are removed from a GET or HEAD before the lookup, and before the inner service is called.
-    /// The named ones are put in this order. So a made-up parameter makes no new page, and axum's
+    /// The named ones are put in this order. So a made-up parameter creates no new stored page, and axum's
     /// `OriginalUri` does not show it either. Names are compared as they are written, percent-encoded.
     pub fn with_query_names<N: Into<String>>(mut self, names: impl IntoIterator<Item = N>) -> Self {
         self.query = QueryFilter::Only(names.into_iter().map(Into::into).collect());
         self
     }
 
-    /// Names the query parameters that select no response, such as those of advertisers.
+    /// Names the query parameters that do not select a response, such as those of advertisers.
     ///
     /// They are removed from a GET or HEAD before the lookup, and before the inner service is called. Names
     /// are compared as they are written. This replaces [`with_query_names`](Self::with_query_names).
@@ -119,8 +119,8 @@ impl ResponseCacheBuilder {
 
     /// Adds a field that takes precedence over `Cache-Control`, such as `CDN-Cache-Control` (RFC 9213).
     ///
-    /// Default: none. Of several that a response has, the one that was added first counts. Use it for a
-    /// proxy. An app whose headers are meant for a CDN in front of it must not.
+    /// Default: none. If a response has several of them, the one that was added first counts. Use it for a
+    /// proxy, but not in an app whose headers are meant for a CDN in front of it.
     pub fn with_targeted_field(mut self, name: HeaderName) -> Self {
         self.policy.targeted.push(name);
         self
@@ -134,17 +134,17 @@ impl ResponseCacheBuilder {
         self
     }
 
-    /// Sets how many bytes of responses this process holds. Default: 64 MiB.
+    /// Sets the maximum bytes of responses that this process keeps. Default: 64 MiB.
     ///
-    /// A response of up to a twentieth of that fits. A heavier one may be kept in the store alone.
+    /// A response of up to a twentieth of that fits. A larger one may be kept only in the store.
     pub fn with_max_near_bytes(mut self, bytes: usize) -> Self {
         self.max_near_bytes = bytes;
         self
     }
 
-    /// Sets how long this process keeps a response before it asks the store again. Default: 10 s.
+    /// Sets how long this process keeps a response before it reads the store again. Default: 10 s.
     ///
-    /// It bounds how stale this process can be after another one has purged a response.
+    /// It limits how long this process may serve a response that another process has purged.
     pub fn with_near_ttl(mut self, ttl: Duration) -> Self {
         self.near_ttl = ttl;
         self
@@ -158,10 +158,10 @@ impl ResponseCacheBuilder {
         self
     }
 
-    /// Sets how many bytes of bodies are held for all responses that are being stored together.
+    /// Sets the maximum bytes of bodies held in memory, for all responses that are being stored together.
     ///
-    /// Default: 64 MiB, or the size of the largest body if that is more. What clients have not read yet
-    /// counts too. Past the limit a response streams at its client's pace, and is not stored;
+    /// Default: 64 MiB, or the size of the largest body if that is more. Bytes that clients have not read
+    /// yet count too. Past the limit a response streams at its client's pace, and is not stored;
     /// `larder_response_cache_recordings_refused_total` counts those. [`build`](Self::build) refuses less
     /// than one body of the largest size.
     pub fn with_max_recording(mut self, bytes: usize) -> Self {
@@ -171,7 +171,7 @@ impl ResponseCacheBuilder {
 
     /// Sets how many variants of a URI are stored. Default: 32.
     ///
-    /// One more replaces the oldest. Zero is refused by [`build`](Self::build).
+    /// A further variant replaces the oldest. Zero is refused by [`build`](Self::build).
     pub fn with_max_variants(mut self, variants: usize) -> Self {
         self.max_variants = variants;
         self
@@ -188,9 +188,9 @@ impl ResponseCacheBuilder {
 
     /// Sets how long a request waits for other requests that fetch the same response. Default: 5 s.
     ///
-    /// It is the sum of all its waits. After that the request is forwarded, and so is every other one that
-    /// has waited as long. A response that is stored meanwhile is served at once. Zero is refused by
-    /// [`build`](Self::build), and more than a day counts as a day.
+    /// This is the limit for the sum of all its waits. After that the request is forwarded, and so is every
+    /// other one that has waited as long. A response that is stored meanwhile is served at once. Zero is
+    /// refused by [`build`](Self::build), and more than a day is treated as a day.
     pub fn with_wait_timeout(mut self, timeout: Duration) -> Self {
         self.wait_timeout = timeout;
         self
@@ -198,7 +198,7 @@ impl ResponseCacheBuilder {
 
     /// Sets how long the cache remembers that a response could not be stored. Default: 10 s.
     ///
-    /// Until then no request for it waits for another one's fetch. Proxies call this hit-for-miss.
+    /// Until then no request for it waits for another request's fetch. Proxies call this hit-for-miss.
     pub fn with_hit_for_miss_ttl(mut self, ttl: Duration) -> Self {
         self.hit_for_miss_ttl = ttl;
         self
@@ -214,7 +214,7 @@ impl ResponseCacheBuilder {
         self
     }
 
-    /// Sets the clock that ages are measured by, for tests. Default: the system's.
+    /// Sets the clock that measures ages, for tests. Default: the system's.
     ///
     /// It must show the time of day. Timeouts are measured by tokio's clock.
     pub fn with_clock(mut self, clock: impl Clock) -> Self {

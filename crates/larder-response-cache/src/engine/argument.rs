@@ -6,7 +6,7 @@ use super::list::{is_token, trim};
 
 /// The longest time of a directive, in seconds: 2^31, about 68 years (RFC 9111, 1.2.2).
 ///
-/// A longer one counts as this.
+/// A longer time is treated as this one.
 pub const MAX_DELTA: u64 = 1 << 31;
 
 /// The argument of a directive (RFC 9111, 5.2).
@@ -40,7 +40,7 @@ impl<'a> Argument<'a> {
         }
     }
 
-    /// Returns the fields that it names, or None if it names none, or not only fields.
+    /// Returns the fields that it names, or None if it names none, or names anything else.
     pub(super) fn fields(&self) -> Option<Vec<HeaderName>> {
         let Self::Text(text) = self else {
             return None;

@@ -1,7 +1,7 @@
 /// Returns the authority `text` without an empty port or the scheme's default port (RFC 9110, 4.2.3).
 ///
-/// Returns None if `text` is not a host with an optional port. It contains a user, a path or white space
-/// then, or its port is not a number, or has leading zeros.
+/// Returns None if `text` is not a host with an optional port: if it contains a user, a path or white
+/// space, or if its port is not a number or has leading zeros.
 ///
 /// A host that ends with a dot is another host, because servers may tell the two apart.
 pub(crate) fn authority<'a>(scheme: &str, text: &'a str) -> Option<&'a str> {

@@ -10,8 +10,8 @@ use super::list::{Members, is_token};
 ///
 /// - A time that is not a number of seconds, or is given twice with two values, makes the response stale,
 ///   and permits no staleness.
-/// - A directive that restricts counts, whatever its argument is.
-/// - A directive that permits counts only if it is well-formed.
+/// - A restrictive directive counts, whatever its argument is.
+/// - A permissive directive counts only if it is well-formed.
 /// - A field that cannot be split into directives is [`is_unreadable`](Self::is_unreadable), and the
 ///   response is not stored.
 #[derive(Clone, Debug, Default, PartialEq, Eq)]

@@ -17,7 +17,7 @@ pub enum RangeSelection {
     Whole,
     /// This part, as a 206.
     Part(ByteRange),
-    /// Nothing of the body: a 416.
+    /// No part of the body: a 416.
     Unsatisfiable,
 }
 
@@ -83,7 +83,7 @@ fn parse(line: &[u8], length: usize) -> Option<ByteRange> {
     Some(first.min(end)..end)
 }
 
-/// Reads digits as a number. A larger one counts as the largest.
+/// Reads digits as a number. One that is too large becomes the largest number.
 fn number(digits: &[u8]) -> Option<usize> {
     if digits.is_empty() || !digits.iter().all(u8::is_ascii_digit) {
         return None;

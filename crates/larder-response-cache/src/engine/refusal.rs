@@ -29,7 +29,7 @@ pub enum Refusal {
     TooLarge,
     /// It has too many tags, or one that is too long or not ASCII.
     Tags,
-    /// It could never be reused. It is stale, has no validator, and may not be served stale.
+    /// It could never be reused: it is stale, has no validator, and may not be served stale.
     Useless,
 }
 

@@ -5,7 +5,7 @@ use sha2::{Digest, Sha256};
 
 use super::list::trim;
 
-/// The most fields in the `Vary` of a response that is stored.
+/// The maximum number of fields in the `Vary` of a response that is stored.
 pub const MAX_SELECTING_FIELDS: usize = 16;
 
 /// The request fields that select a response: its `Vary`, sorted (RFC 9111, 4.1).

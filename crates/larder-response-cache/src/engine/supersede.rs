@@ -5,13 +5,13 @@ use super::{Profile, Refusal};
 
 /// Returns whether a response that is not stored invalidates the stored one for its request.
 ///
-/// The origin sent it in place of the stored one, which is no longer suitable then (RFC 9111, 4.3.3).
+/// The origin sent it in place of the stored one, which is then no longer suitable (RFC 9111, 4.3.3).
 ///
 /// - A response to another method than GET never does.
 /// - 404 and 410 always do, because the resource is gone.
 /// - Other errors and parts never do.
-/// - In the safe profile a response that may concern its visitor alone does not: one to a request with
-///   `Cookie` or `Authorization`, one that sets a cookie, and one that a client asked for while the stored
+/// - In the safe profile a response that may concern only its visitor does not: one to a request with
+///   `Cookie` or `Authorization`, one that sets a cookie, and one that a client requested while the stored
 ///   response was fresh.
 pub fn invalidates_stored(
     profile: Profile,
@@ -36,7 +36,7 @@ pub fn invalidates_stored(
 
 /// Returns whether a response with this status may replace a fresh one with the status `held`.
 ///
-/// An error that a client can provoke may not, unless it says that the resource is gone.
+/// An error that a client can provoke may not, unless it means that the resource is gone.
 pub fn may_replace_fresh(held: StatusCode, status: StatusCode) -> bool {
     let is_error = |status: StatusCode| status.is_client_error() || status.is_server_error();
     !is_error(status) || is_gone(status) || is_error(held)

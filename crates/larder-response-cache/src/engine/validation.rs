@@ -127,7 +127,7 @@ pub fn is_last_modified_weak(response: &HeaderMap) -> bool {
 
 /// Returns the headers of the 304 for a stored response (RFC 9110, 15.4.5).
 ///
-/// They are all of them, except those that describe content that is not sent.
+/// They are all its headers, except those that describe content that is not sent.
 pub fn not_modified(stored: &HeaderMap) -> HeaderMap {
     let mut headers = stored.clone();
     for name in [

@@ -17,9 +17,9 @@ pin_project! {
     ///
     /// # Cancellation
     /// If a future is dropped, other requests go on: one of those that wait for its fetch takes the fetch
-    /// over. A response that has begun to come is still stored, and what it invalidates is still removed,
-    /// in a task. If an unsafe request is dropped before its response, the response that is stored for its
-    /// URI is removed.
+    /// over. A response that has begun to arrive is still stored, and responses that it invalidates are
+    /// still removed, in a task. If an unsafe request is dropped before its response, the response that is
+    /// stored for its URI is removed.
     pub struct ResponseCacheFuture<F, B: Body, E> {
         #[pin]
         state: State<F, B, E>,

@@ -12,7 +12,7 @@ use crate::{Purger, ResponseCache, ResponseCacheBuilder};
 ///
 /// 1. A request bypasses the cache if one of these holds:
 ///    - its method is neither GET nor HEAD;
-///    - it has content: a header that frames some, or over HTTP/2 a body that has not ended;
+///    - it has content: a header that frames content, or over HTTP/2 a body that has not ended;
 ///    - it has `no-store`, `If-Match`, `If-Unmodified-Since`, `Expect` or `A-IM`;
 ///    - it asks for an upgrade, gRPC or an event stream;
 ///    - its `Connection` names headers for a proxy to remove;
@@ -28,19 +28,19 @@ use crate::{Purger, ResponseCache, ResponseCacheBuilder};
 ///    background (RFC 5861, 3).
 /// 5. Otherwise the request is forwarded to the inner service. A stored response with a validator is
 ///    validated (RFC 9111, 4.3.1). Without one the complete response is fetched, and a 304 for the client
-///    is made here; in [`Profile::Rfc`](crate::Profile::Rfc) the client's preconditions are forwarded. Of
+///    is made by the cache; in [`Profile::Rfc`](crate::Profile::Rfc) the client's preconditions are forwarded. Of
 ///    concurrent requests for the same response one is forwarded. The others wait for it, at most for
 ///    [`ResponseCacheBuilder::with_wait_timeout`], unless the response is known not to be shareable. A
 ///    request for a range is forwarded unchanged.
 /// 6. A response is stored if RFC 9111, 3 permits it for a shared cache, the [profile](crate::Profile)
-///    permits it too, it depends on nothing but the key, and it is complete and not too large. Of several
-///    the newest is kept. A response that is not stored may remove the one whose place it took (4.3.3). A
-///    body that is ready is stored, and then sent with its headers and its length. Any other body streams
-///    to the client, and is stored on the way if it may be.
+///    permits it too, it depends only on the key, and it is complete and not too large. Of several the
+///    newest is kept. A response that is not stored may remove the one that it would have replaced (4.3.3).
+///    A body that is ready is stored, and then sent with its headers and its length. Any other body streams
+///    to the client, and is stored on the way if that is permitted.
 /// 7. If the inner service fails, a stale response is served within `stale-if-error` (RFC 5861, 4), unless
 ///    the response forbids it.
-/// 8. A 200 to a HEAD updates the response that is stored for GET, or removes it if its content is
-///    another one (RFC 9111, 4.3.5).
+/// 8. A 200 to a HEAD updates the response that is stored for GET, or removes it if its content has
+///    changed (RFC 9111, 4.3.5).
 /// 9. A successful response to an unsafe request removes the responses that are stored for its URI, and
 ///    for the URIs of the same origin that `Location` and `Content-Location` name (RFC 9111, 4.4). If there
 ///    is no response, because the client disconnected or the inner service failed, the one for its own URI
@@ -52,7 +52,7 @@ use crate::{Purger, ResponseCache, ResponseCacheBuilder};
 /// most [`ResponseCacheBuilder::with_store_timeout`], and failures are counted.
 ///
 /// # Deployment caveats
-/// Place the layer outside of everything that makes responses personal, sessions above all, and inside of
+/// Place the layer outside everything that makes responses personal, above all sessions, and inside
 /// compression. Behind a proxy that terminates TLS, set [`ResponseCacheBuilder::with_scheme`]. The layer
 /// needs a tokio runtime.
 #[derive(Clone)]

@@ -10,11 +10,11 @@ use crate::state::CacheState;
 
 /// An unsafe request, until the responses that it invalidates are removed (RFC 9111, 4.4).
 ///
-/// If it is dropped before its response came, nobody knows whether it changed anything. Then the response
-/// that is stored for its URI is removed: it does no harm to ask the origin once more.
+/// If it is dropped before its response came, it is unknown whether it changed anything. Then the
+/// response that is stored for its URI is removed: fetching it again does no harm.
 pub(super) struct UnsafeRequest {
     cache: Arc<CacheState>,
-    /// None once it was handled.
+    /// None once it has been handled.
     target: Option<OwnedTarget>,
 }
 

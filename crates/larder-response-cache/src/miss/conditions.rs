@@ -10,7 +10,7 @@ use crate::engine::{is_not_modified, not_modified};
 use crate::response::{CacheStatus, ResponseCacheBody};
 use crate::state::CacheState;
 
-/// The client's preconditions, if the inner service was asked without them.
+/// The client's preconditions, if the request was forwarded without them.
 pub(super) struct ClientConditions {
     cache: Arc<CacheState>,
     headers: Option<HeaderMap>,
@@ -25,7 +25,7 @@ impl ClientConditions {
         }
     }
 
-    /// Makes the client's response, a 304 if the client has it already (RFC 9110, 13.2.2).
+    /// Makes the client's response: a 304 if the client already has it (RFC 9110, 13.2.2).
     pub(super) fn respond<B: Body<Data = Bytes>>(
         &self,
         mut parts: Parts,

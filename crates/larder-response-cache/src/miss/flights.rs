@@ -19,13 +19,13 @@ pub(crate) enum FetchOutcome {
     Stored,
     /// The response was purged or replaced meanwhile. Each request looks again.
     Superseded,
-    /// There is no response to share. Each request has to be forwarded by itself.
+    /// There is no response to share. Each request is forwarded by itself.
     NotShared,
-    /// The origin failed, with this status if it answered. A stale response may do.
+    /// The origin failed, with this status if it answered. A stale response may be served.
     Failed(OriginFailure, Option<StatusCode>),
 }
 
-/// Returns what requests for the same response have in common: the URI, and the variant if there are
+/// Returns the key that requests for the same response share: the URI, and the variant if there are
 /// variants.
 pub(super) fn flight_key(
     request: &CacheRequest,

@@ -26,12 +26,13 @@ pub(super) struct Miss {
     pub(super) mode: FetchMode,
 }
 
-/// How the inner service is asked.
+/// How a request is forwarded to the inner service.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub(super) enum FetchMode {
-    /// For what the client asks for, with the client's preconditions.
+    /// As the client sent it, with the client's preconditions.
     AsRequested,
-    /// For the complete response, so that it can be stored. The client's preconditions are applied here.
+    /// For the complete response, so that it can be stored. The cache then applies the client's
+    /// preconditions.
     Complete,
 }
 
@@ -105,7 +106,7 @@ impl Miss {
         Some(cache.serve(&self.request, &self.headers, stored, cache_status, now))
     }
 
-    /// Tells the requests that wait what became of the fetch.
+    /// Reports the outcome of the fetch to the requests that wait.
     pub(super) fn end(&mut self, outcome: FetchOutcome) {
         if let Some(leader) = self.leader.take() {
             leader.complete(outcome);

@@ -9,8 +9,8 @@ const SLOTS: usize = 8192;
 
 /// Remembers for a while which responses could not be shared, so that no request waits for them.
 ///
-/// It is a table of fixed size. Two keys of one slot displace each other, which costs one needless wait
-/// at most.
+/// It is a table of fixed size. Two keys of one slot displace each other, which costs at most one
+/// unnecessary wait.
 pub(crate) struct HitForMiss {
     /// Each holds half of a hash, and the second at which the mark ends.
     slots: Box<[AtomicU64]>,

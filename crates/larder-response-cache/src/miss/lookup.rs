@@ -41,7 +41,7 @@ enum Decision {
 enum Release {
     /// The time was up. The request is forwarded.
     TimedOut,
-    /// The origin failed. A stale response may do.
+    /// The origin failed. A stale response may be served.
     OriginFailed(OriginFailure, Option<StatusCode>),
 }
 
@@ -141,9 +141,10 @@ impl<S> Lookup<S> {
     }
 }
 
-/// Looks the request up, and waits for fetches of the same response, until it is clear how to answer.
+/// Looks the request up, and waits for fetches of the same response, until it is clear how to
+/// answer.
 ///
-/// It waits for one timeout in all, however often it waits.
+/// All its waits together last at most one timeout.
 async fn decide(cache: &CacheState, request: &CacheRequest, headers: &HeaderMap) -> Decision {
     let (mut waits, mut deadline) = (0, None);
     let (mut was_collapsed, mut release) = (false, None);
@@ -208,7 +209,7 @@ async fn decide(cache: &CacheState, request: &CacheRequest, headers: &HeaderMap)
     }
 }
 
-/// Returns whether the response to a request may be of no use to others, so that it never waits.
+/// Returns whether the response to a request may be useless to others, so that it never waits.
 fn is_fetched_alone(cache: &CacheState, request: &CacheRequest) -> bool {
     // In the RFC profile a client's preconditions are forwarded, so the answer may be a 304.
     let is_own_answer = request.is_conditional && cache.policy().profile == Profile::Rfc;

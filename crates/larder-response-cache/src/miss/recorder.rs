@@ -13,17 +13,17 @@ use crate::engine::{Exchange, Refusal};
 use crate::response::Sink;
 use crate::storage::{CommitOutcome, FETCH_LIMIT, StoredResponse};
 
-/// How many frames are read before other tasks get their turn.
+/// The number of frames that are read before other tasks get their turn.
 const FRAMES_AT_ONCE: usize = 64;
 
 /// The `detail` of a body that ended early (RFC 9111, 3.3).
 const INCOMPLETE: &str = "incomplete";
 
-/// Reads a body that may be stored, hands each frame to the client, and stores the whole.
+/// Reads a body that may be stored, passes each frame to the client, and stores the whole.
 ///
 /// It reads at the pace of the inner service. Requests that wait do not depend on how fast the client
-/// is, or whether it is still there. The client learns of the end after the response is stored, so that
-/// its next request finds it.
+/// is, or whether it is still there. The client gets the end after the response is stored, so that its
+/// next request finds it.
 pub(super) struct BodyRecorder {
     pub(super) status: StatusCode,
     pub(super) headers: HeaderMap,
@@ -37,7 +37,7 @@ pub(super) struct BodyRecorder {
 pub(super) enum RecordOutcome {
     /// It was read to its end.
     Complete(CommitOutcome, Arc<StoredResponse>),
-    /// It is not stored, for this reason. The client has the rest.
+    /// It is not stored, for this reason. The client reads the rest.
     NotStored(&'static str),
 }
 
@@ -128,12 +128,12 @@ impl BodyRecorder {
         self.miss.mark_hit_for_miss(self.miss.cache.storage.now());
     }
 
-    /// Tells the requests that wait that there is no response for them.
+    /// Reports to the requests that wait that there is no response for them.
     fn release(&mut self) {
         self.miss.end(FetchOutcome::NotShared);
     }
 
-    /// Stores the response, unless its body has another length than it declared.
+    /// Stores the response, unless the length of its body differs from the declared one.
     async fn store<B: Body>(
         mut self,
         chunks: Vec<Bytes>,

@@ -30,8 +30,8 @@ pub(super) const OUTDATED: &str = "outdated";
 impl Miss {
     /// Sends a response to the client, and stores it on the way if that is permitted.
     ///
-    /// A body that is ready is stored first. It has its length then, and is sent with its headers in one
-    /// write.
+    /// A body that is ready is stored first. Its length is then known, and it is sent with its headers
+    /// in one write.
     pub(super) async fn send_and_store<B>(
         mut self,
         response: Response<B>,
@@ -125,7 +125,7 @@ impl Miss {
         is_small.then_some(()).ok_or(Refusal::TooLarge)
     }
 
-    /// Stores a recorded response, and tells the requests that wait.
+    /// Stores a recorded response, and notifies the requests that wait.
     pub(super) async fn store(
         mut self,
         response: StoredResponse,
@@ -154,7 +154,7 @@ impl Miss {
         self.cache.storage.commit(commit, response).await
     }
 
-    /// Tells the requests that wait whether there is a response for them.
+    /// Reports to the requests that wait whether there is a response for them.
     pub(super) fn release(&mut self, committed: CommitOutcome, response: &StoredResponse) {
         let now = self.cache.storage.now();
         let is_shareable = response.rules.is_shareable(now);

@@ -75,7 +75,7 @@ impl Miss {
             .serve(&self.request, &self.headers, stored, cache_status, now)
     }
 
-    /// Takes out the headers of a 304 that are for this client alone.
+    /// Removes the headers of a 304 that are only for this client.
     ///
     /// Those are the ones that `no-cache` names, and in the safe profile cookies.
     fn take_own(
@@ -161,7 +161,7 @@ impl Miss {
         stored.filter(|stored| stored.is_fresh(now))
     }
 
-    /// Removes what the URI holds, also if the client disconnects.
+    /// Removes what is stored for the URI, even if the client disconnects.
     pub(super) async fn purge(&self) {
         let (cache, key) = (self.cache.clone(), self.request.key.clone());
         let purge = async move { cache.storage.purge(&key).await };

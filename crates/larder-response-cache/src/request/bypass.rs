@@ -21,7 +21,7 @@ pub(crate) enum BypassReason {
     Delta,
     /// It asks for an event stream.
     EventStream,
-    /// It is gRPC, which knows no caches.
+    /// It is gRPC, which does not use caches.
     Grpc,
     /// Its `Connection` names headers for a proxy to remove.
     Connection,

@@ -10,7 +10,7 @@ use crate::engine::{RequestDirectives, SelectingFields};
 pub(crate) struct CacheRequest {
     pub(crate) key: PrimaryKey,
     pub(crate) directives: RequestDirectives,
-    /// Header fields that select the response, beside those of its `Vary`.
+    /// Header fields that select the response, in addition to those of its `Vary`.
     pub(crate) key_fields: SelectingFields,
     pub(crate) is_head: bool,
     /// Whether it has preconditions, or asks for a range.

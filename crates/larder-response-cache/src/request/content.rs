@@ -15,8 +15,8 @@ pub(super) enum Framing {
 
 /// Returns whether a request has content, or may have.
 ///
-/// Headers count before the body. A layer outside may have wrapped the body, so that it no longer knows
-/// that it has ended. HTTP/2 needs no header, so there the body decides.
+/// Headers take precedence over the body. An outer layer may have wrapped the body, so that it no
+/// longer knows that it has ended. HTTP/2 needs no header, so there the body decides.
 pub(super) fn has_content<B: Body>(request: &Request<B>, framing: Framing) -> bool {
     let (body, hint) = (request.body(), request.body().size_hint());
     if hint.lower() > 0 {

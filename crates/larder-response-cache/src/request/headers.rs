@@ -19,7 +19,7 @@ pub(super) struct RequestHeaders<'a> {
     /// Whether it has preconditions, or asks for a range.
     pub(super) is_conditional: bool,
     pub(super) has_authorization: bool,
-    /// Whether it says what may be reused for it.
+    /// Whether it has directives about the reuse of responses.
     pub(super) has_directives: bool,
     /// The headers in which it names another origin than its own, in the safe profile.
     pub(super) forwarded: Vec<HeaderName>,
@@ -27,7 +27,8 @@ pub(super) struct RequestHeaders<'a> {
 
 /// Headers in which a request names another origin than its own.
 ///
-/// A header that is present selects the response, so that no visitor gets a page made for another origin.
+/// If such a header is present, it selects the response, so that no visitor gets a page made for another
+/// origin.
 const FORWARDED_HEADERS: [HeaderName; 11] = [
     HeaderName::from_static("x-forwarded-host"),
     HeaderName::from_static("x-forwarded-proto"),
@@ -127,7 +128,7 @@ fn is_zero(value: &HeaderValue) -> bool {
 
 /// Returns whether a `Connection` asks for an upgrade, or names headers for a proxy to remove.
 ///
-/// The origin then answers another request than the one that the cache sees.
+/// The origin then answers a different request from the one that the cache sees.
 fn names_headers(value: &HeaderValue) -> bool {
     let known: [&[u8]; 4] = [b"keep-alive", b"close", b"te", b""];
     let mut names = value.as_bytes().split(|&byte| byte == b',');
@@ -144,7 +145,7 @@ fn names_origin(value: &HeaderValue) -> bool {
 
 /// Returns whether the value contains `text`, in any case.
 ///
-/// It searches for the last byte that has no case: a browser's `Accept` is long, and has no `-`.
+/// It searches for the last byte without case: a browser's `Accept` is long, and has no `-`.
 fn contains(value: &HeaderValue, text: &[u8]) -> bool {
     let bytes = value.as_bytes();
     let caseless = text.iter().rposition(|byte| !byte.is_ascii_alphabetic());

@@ -5,7 +5,7 @@ use http::{Request, Uri};
 
 /// Which parameters of a query select a response.
 ///
-/// The inner service sees no others, so a response cannot depend on what is not in its key.
+/// The inner service sees no others, so a response cannot depend on parameters outside its key.
 #[derive(Clone, Debug, Default)]
 pub(crate) enum QueryFilter {
     /// All of them, byte for byte.
@@ -18,7 +18,7 @@ pub(crate) enum QueryFilter {
 }
 
 impl QueryFilter {
-    /// Returns the path with those parameters of its query that count.
+    /// Returns the path with the query parameters that count.
     pub(crate) fn path<'a>(&self, path: &'a str) -> Cow<'a, str> {
         let Some((before, query)) = path.split_once('?') else {
             return Cow::Borrowed(path);
@@ -45,7 +45,7 @@ impl QueryFilter {
 
     /// Removes parameters that do not count from the URI of a request.
     ///
-    /// A router may keep the URI that the client asked for. It is changed too.
+    /// A router may keep the URI that the client requested. It is changed too.
     pub(crate) fn apply_to<B>(&self, request: &mut Request<B>) {
         self.apply(request.uri_mut());
         #[cfg(feature = "axum")]
@@ -75,7 +75,7 @@ impl QueryFilter {
     }
 }
 
-/// Returns the name of a pair, as it is written.
+/// Returns the name of a pair, as written.
 fn name(pair: &str) -> &str {
     pair.split('=').next().unwrap_or_default()
 }

@@ -2,7 +2,7 @@ use http::{HeaderMap, HeaderValue, Request, Uri, header};
 
 use crate::engine::authority;
 
-/// The longest URI that is cached, in bytes.
+/// The maximum length of a URI that is cached, in bytes.
 const MAX_URI: usize = 8 * 1024;
 
 /// The `Host` of a request.
@@ -94,9 +94,9 @@ impl OwnedTarget {
     }
 }
 
-/// Returns the URI that the client asked for, also if a router has removed a prefix from its path.
+/// Returns the URI that the client requested, even if a router has removed a prefix from its path.
 ///
-/// Returns None if the URI was changed in any other way, because it no longer says what the response is.
+/// Returns None if the URI was changed in any other way, because it no longer identifies the response.
 #[cfg(feature = "axum")]
 pub(super) fn original_uri<B>(request: &Request<B>) -> Option<&Uri> {
     use axum::extract::OriginalUri;
@@ -109,7 +109,7 @@ pub(super) fn original_uri<B>(request: &Request<B>) -> Option<&Uri> {
     (is_same_or_nested && original.query() == uri.query()).then_some(original)
 }
 
-/// Returns the URI that the client asked for.
+/// Returns the URI that the client requested.
 #[cfg(not(feature = "axum"))]
 pub(super) fn original_uri<B>(request: &Request<B>) -> Option<&Uri> {
     Some(request.uri())

@@ -10,7 +10,7 @@ use super::tee::Tee;
 pin_project! {
     /// The body of a response: a stored body, or the inner service's.
     ///
-    /// A stored body is one frame, and never copied. The inner service's comes frame by frame, also while
+    /// A stored body is one frame, and never copied. The inner service's comes frame by frame, even while
     /// it is being stored. The error type is the inner body's.
     pub struct ResponseCacheBody<B: Body> {
         #[pin]

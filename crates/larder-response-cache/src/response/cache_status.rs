@@ -8,7 +8,7 @@ use crate::engine::Freshness;
 pub(crate) enum CacheStatus {
     /// From a stored response, with its remaining freshness in seconds, negative if it is stale.
     Hit { ttl: i64 },
-    /// From the inner service, or after the inner service was asked.
+    /// From the inner service.
     Forwarded {
         reason: ForwardReason,
         status: Option<StatusCode>,
@@ -154,7 +154,8 @@ fn ttl(freshness: &Freshness, now: Timestamp) -> i64 {
     freshness.remaining(now) as i64 - freshness.staleness(now) as i64
 }
 
-/// Returns whether the text may name a cache: a token of structured fields (RFC 9651, 3.3.4).
+/// Returns whether the text is a valid name of a cache: a token of structured fields (RFC 9651,
+/// 3.3.4).
 pub(crate) fn is_name(name: &str) -> bool {
     let is_token = |byte: u8| byte.is_ascii_alphanumeric() || b"!#$%&'*+-.^_`|~:/".contains(&byte);
     name.len() <= 64

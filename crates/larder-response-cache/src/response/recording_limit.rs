@@ -3,7 +3,7 @@ use std::sync::atomic::{AtomicUsize, Ordering};
 
 use bytes::Bytes;
 
-/// Bounds the bytes of bodies that are held for all responses that are being stored.
+/// Limits the bytes of bodies held in memory, for all responses that are being stored.
 pub(crate) struct RecordingLimit {
     used: AtomicUsize,
     /// Bytes.
@@ -34,7 +34,7 @@ impl RecordingLimit {
 }
 
 impl Reservation {
-    /// Reserves so many bytes more. Returns false if they are not available.
+    /// Reserves this many more bytes. Returns false if they are not available.
     pub(crate) fn grow(&mut self, bytes: usize) -> bool {
         let (used, max) = (&self.limit.used, self.limit.max);
         let more = |used: usize| used.checked_add(bytes).filter(|used| *used <= max);
@@ -53,14 +53,14 @@ impl Reservation {
         }
     }
 
-    /// Gives back all except so many bytes.
+    /// Gives back all except this many bytes.
     pub(crate) fn shrink_to(&mut self, bytes: usize) {
         let surplus = self.bytes.saturating_sub(bytes);
         self.bytes -= surplus;
         self.limit.used.fetch_sub(surplus, Ordering::Relaxed);
     }
 
-    /// Attaches the reservation to bytes, so that it lasts for as long as anyone has them.
+    /// Attaches the reservation to bytes, so that it lasts as long as they do.
     pub(crate) fn attach(self, bytes: Bytes) -> Bytes {
         Bytes::from_owner(Reserved {
             bytes,

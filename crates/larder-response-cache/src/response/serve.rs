@@ -77,7 +77,8 @@ fn select(
     }
 }
 
-/// Returns whether `If-Range` names a date that did not tell versions apart when the body came.
+/// Returns whether `If-Range` names a date that did not tell versions apart when the body was
+/// received.
 fn names_weak_date(stored: &StoredResponse, headers: &HeaderMap) -> bool {
     let if_range = headers.get(header::IF_RANGE);
     let names_date = if_range.is_some_and(|value| !value.as_bytes().contains(&b'"'));

@@ -13,13 +13,13 @@ use super::recording_limit::Reservation;
 
 /// The client's end of a body that a recorder reads to store it.
 ///
-/// The client gets each frame as it comes, at its own pace. Frames that the recorder has read ahead are
-/// held here. They are bounded by the largest body that is stored, and by the limit on all recordings
-/// together. Past that the recorder hands the body over, and the client reads on by itself.
+/// The client gets each frame as it arrives, at its own pace. Frames that the recorder has read ahead
+/// are buffered here. They are limited by the largest body that is stored, and by the limit on all
+/// recordings together. Past that the recorder hands the body over, and the client reads on by itself.
 pub(crate) struct Tee<B: Body> {
     shared: Arc<Mutex<Shared<B>>>,
     rest: Option<Pin<Box<B>>>,
-    /// The length that the inner body declared, less what was read, in bytes.
+    /// The length that the inner body declared, minus what was read, in bytes.
     left: Option<u64>,
 }
 
@@ -75,7 +75,7 @@ pub(crate) fn tee<B: Body>(hint: &SizeHint, reservation: Reservation) -> (Sink<B
 }
 
 impl<B: Body> Sink<B> {
-    /// Reserves room for so many bytes. Returns false if there is none.
+    /// Reserves room for this many bytes. Returns false if there is none.
     pub(crate) fn reserve(&self, bytes: usize) -> bool {
         self.shared.lock().reservation.grow(bytes)
     }
@@ -87,7 +87,7 @@ impl<B: Body> Sink<B> {
         });
     }
 
-    /// Notes that the complete body is here, and is about to be stored.
+    /// Records that the complete body has arrived, and is about to be stored.
     pub(crate) fn set_complete(&self) {
         self.shared
             .lock()

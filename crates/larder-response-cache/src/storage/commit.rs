@@ -10,7 +10,7 @@ use super::{
 use crate::engine::SelectingFields;
 use crate::request::PrimaryKey;
 
-/// How long a URI is reserved for a response that is about to be stored.
+/// How long a URI stays reserved for a response that is about to be stored.
 const RESERVED_FOR: Ttl = Ttl::from_secs(10);
 
 /// The request and the fetch that a response is stored for.
@@ -18,7 +18,7 @@ pub(crate) struct Commit<'a> {
     pub(crate) key: &'a PrimaryKey,
     pub(crate) snapshot: &'a UriSnapshot,
     pub(crate) kind: CommitKind,
-    /// Request headers that select the response, beside those of its `Vary`.
+    /// Request headers that select the response, in addition to those of its `Vary`.
     pub(crate) key_fields: &'a SelectingFields,
     /// The headers of the request.
     pub(crate) request: &'a HeaderMap,
@@ -29,7 +29,7 @@ pub(crate) struct Commit<'a> {
 pub(crate) enum CommitKind {
     /// It is a complete response, and replaces any older one.
     Response,
-    /// It is the stored response, updated by a 304, and replaces that one alone.
+    /// It is the stored response, updated by a 304, and replaces only that one.
     Update,
 }
 
@@ -111,7 +111,7 @@ impl Storage {
         }
     }
 
-    /// Stores a response without variants in this process alone.
+    /// Stores a response without variants only in this process.
     fn store_near_only(
         &self,
         commit: &Commit<'_>,
@@ -139,7 +139,7 @@ impl Storage {
         }
     }
 
-    /// Keeps what the URI holds in this process, unless the URI was purged since the fetch began.
+    /// Keeps the URI's record in this process, unless the URI was purged since the fetch began.
     pub(super) fn put_near_for(
         &self,
         commit: &Commit<'_>,
@@ -179,8 +179,8 @@ impl Storage {
 
     /// Finds what a response may replace, other than what its fetch found.
     ///
-    /// That is an older response, the index of variants, or a reservation. It is superseded if the URI was
-    /// purged since the fetch began, or holds a newer response.
+    /// That is an older response, the index of variants, or a reservation. The response is superseded if
+    /// the URI was purged since the fetch began, or holds a newer response.
     pub(super) async fn replaceable(
         &self,
         commit: &Commit<'_>,

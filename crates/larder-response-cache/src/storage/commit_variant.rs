@@ -51,7 +51,7 @@ impl Storage {
         Err(NotStored::Superseded)
     }
 
-    /// Finds the place for the variant of `request` in the index that is held, or in a new one.
+    /// Finds the place for the variant of `request` in the stored index, or in a new one.
     fn position(
         &self,
         held: Option<&Arc<VariantIndex>>,
@@ -136,7 +136,8 @@ impl Storage {
         Ok(())
     }
 
-    /// Writes a variant, and returns its version. Its key is gone with its index when the URI is purged.
+    /// Writes a variant, and returns its version. Purging the URI removes its index, and with it this
+    /// key.
     async fn replace_variant(
         &self,
         commit: &Commit<'_>,

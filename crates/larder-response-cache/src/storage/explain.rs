@@ -6,7 +6,7 @@ use crate::explain::{ResponseExplanation, UriExplanation, UriState};
 use crate::request::PrimaryKey;
 
 impl Storage {
-    /// Says what the store holds for a URI, with all variants.
+    /// Explains what the store holds for a URI, with all variants.
     ///
     /// It takes one round trip, one for each variant, and one more for each response with tags.
     pub(crate) async fn explain(&self, key: &PrimaryKey) -> Result<UriExplanation, Unavailable> {

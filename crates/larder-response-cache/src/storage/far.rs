@@ -13,7 +13,7 @@ use crate::request::RESPONSE;
 
 /// The store, with a timeout for every operation.
 ///
-/// A failure is counted, and then the cache goes on as if there were no store.
+/// A failure is counted; then the cache goes on as if there were no store.
 pub(crate) struct Far {
     store: Arc<dyn Store>,
     timeout: StoreTimeout,

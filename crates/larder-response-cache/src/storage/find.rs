@@ -14,19 +14,19 @@ use crate::request::CacheRequest;
 /// A response that this process holds for a request.
 struct NearFound {
     response: Arc<StoredResponse>,
-    /// The version of what the URI holds.
+    /// The version of the URI's record.
     version: Option<Version>,
     /// The index, and the version of the variant, if the URI has variants.
     variant: Option<(Arc<VariantIndex>, Option<Version>)>,
-    /// When the store has to be asked again.
+    /// When the store must be read again.
     deadline: Timestamp,
 }
 
 impl Storage {
-    /// Returns the response for a request from this process, or None if the store has to be asked.
+    /// Returns the response for a request from this process, or None if the store must be read.
     ///
-    /// The time beside it is exact to the second of the response's age, and all that is said of its
-    /// freshness depends on that alone. So the precise clock is read only close to the end of a second.
+    /// The returned time is exact to the second of the response's age, and everything that is reported of its
+    /// freshness depends only on that. So the precise clock is read only close to the end of a second.
     pub(crate) fn near_response(
         &self,
         request: &CacheRequest,
@@ -93,8 +93,8 @@ impl Storage {
         (now < held.deadline).then_some((held.value, held.deadline))
     }
 
-    /// Returns whether a response may be served while it is validated, and was stale already when the store
-    /// was asked last. The store is not asked for each request then.
+    /// Returns whether a response may be served while it is validated, and was already stale when the store
+    /// was last read. The store is then not read for each request.
     fn was_stale(&self, near: &NearFound, now: Timestamp) -> bool {
         let asked = near.deadline.plus_micros(-self.near_micros());
         let is_served = near.response.rules.may_serve_while_revalidating(now);

@@ -5,7 +5,7 @@ use http::HeaderMap;
 
 /// Keeps the headers of a hit for as long as they stay the same, which is a second.
 ///
-/// To write `Age` and `Cache-Status` anew costs as much as the rest of a hit.
+/// Writing `Age` and `Cache-Status` anew costs as much as the rest of a hit.
 #[derive(Default)]
 pub(crate) struct HitHeaders(ArcSwapOption<OfAge>);
 
@@ -15,7 +15,8 @@ struct OfAge {
 }
 
 impl HitHeaders {
-    /// Returns the headers of a hit of this age in seconds, which `build` makes if they are not kept.
+    /// Returns the headers of a hit of this age in seconds. `build` makes them if they are not
+    /// kept.
     ///
     /// Nobody waits: several callers may build the headers of a new second.
     pub(crate) fn of_age(&self, age: u64, build: impl FnOnce() -> HeaderMap) -> HeaderMap {

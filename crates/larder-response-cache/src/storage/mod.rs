@@ -3,15 +3,15 @@
 //! A response that was fetched before a purge is never stored after it, whatever the store evicts in
 //! between:
 //!
-//! 1. A purge first changes the version of the URI's purge group, then removes what the URI holds.
-//! 2. A fetch notes that version, and the version of what the URI holds, before it asks the origin.
-//! 3. A response replaces what its fetch found, by that version. If the URI holds something else by then,
-//!    the fetch reserves the URI, or takes the version of the older response there. Then it compares the
-//!    version of the purge group with the noted one. If they are equal, the response replaces the
-//!    reservation or the older response, by its version.
+//! 1. A purge first changes the version of the URI's purge group, then removes the URI's record.
+//! 2. A fetch notes that version, and the version of the URI's record, before it calls the origin.
+//! 3. A response replaces the record that its fetch found, by that version. If the URI now has another
+//!    record, the fetch reserves the URI, or takes the version of the older response there. Then it
+//!    compares the version of the purge group with the noted one. If they are equal, the response
+//!    replaces the reservation or the older response, by its version.
 //!
-//! A purge before that comparison changed the group's version. A purge after it removes the reservation.
-//! An evicted version never comes back, so a missing one counts as a purge.
+//! A purge before that comparison has changed the group's version. A purge after it removes the
+//! reservation. An evicted version never comes back, so a missing one counts as a purge.
 //!
 //! Tags follow the same order. A purge first counts itself among the changes of tags, then gives its tag
 //! a new generation. A response notes the generations of its tags, and is stored only if none of them
@@ -55,7 +55,7 @@ use variant_index::VariantIndex;
 /// How long after its request was sent a response may still be stored.
 pub(crate) const FETCH_LIMIT: Duration = Duration::from_secs(60);
 
-/// How often an operation is tried again after another process changed what it read.
+/// How often an operation is tried again after another process changed the state that it read.
 const ATTEMPTS: usize = 4;
 
 pub(crate) struct Storage {
@@ -63,7 +63,7 @@ pub(crate) struct Storage {
     pub(crate) far: Far,
     pub(crate) clock: Arc<dyn Clock>,
     pub(crate) metrics: Arc<Metrics>,
-    /// How long a record stays near before the store is asked again.
+    /// How long a record stays near before the store is read again.
     pub(crate) near_ttl: Duration,
     /// How long past its freshness a response may be served while the origin gives no answer.
     pub(crate) stale_while_disconnected: Duration,
@@ -72,7 +72,7 @@ pub(crate) struct Storage {
     pub(crate) last_fetch: AtomicI64,
 }
 
-/// The records in this process, each with the moment from which the store has to be asked again.
+/// The records in this process, each with the time at which the store must be read again.
 pub(crate) type Near = NearCache<Arc<[u8]>, NearRecord>;
 
 /// A record in this process.
@@ -83,7 +83,7 @@ pub(crate) struct NearRecord {
     version: Option<Version>,
 }
 
-/// Makes an empty near cache that holds so many bytes.
+/// Makes an empty near cache that holds this many bytes.
 pub(crate) fn near(max_bytes: usize, metrics: &Metrics) -> Near {
     let weigh = |key: &Arc<[u8]>, near: &NearRecord| (near.record.weight() + 2 * key.len()) as u64;
     let near = NearCache::new(Capacity::Weight(max_bytes as u64, Arc::new(weigh)));

@@ -7,12 +7,12 @@ use super::tag_changes::{ChangeCount, TagChanges};
 use super::{ATTEMPTS, Existing, Storage, Unavailable, UriSnapshot};
 use crate::request::{PrimaryKey, TAG, tag_changes_key};
 
-/// How long the store knows which purges there were: longer than any fetch.
+/// How long the store remembers purges: longer than any fetch takes.
 ///
-/// If it forgets during a fetch, the response is not stored, and nothing else happens.
+/// If it forgets one during a fetch, the response is not stored, and nothing else happens.
 const KNOWN_FOR: Ttl = Ttl::from_secs(24 * 60 * 60);
 
-/// Which purges there had been when a fetch began. None for those that the store did not answer for.
+/// The purges so far when a fetch began. None for those that could not be read.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
 pub(crate) struct PurgeSnapshot {
     /// The version of the URI's purge group, which changes with each purge.
@@ -21,9 +21,9 @@ pub(crate) struct PurgeSnapshot {
 }
 
 impl Storage {
-    /// Notes which purges there have been, before the origin is asked. It takes one round trip.
+    /// Records the purges so far, before the origin is called. It takes one round trip.
     ///
-    /// Returns the time at which the origin is asked. It is later than any that was returned before.
+    /// Returns the time of the call to the origin. It is later than any that was returned before.
     pub(crate) async fn begin_fetch(
         &self,
         key: &PrimaryKey,
@@ -65,7 +65,7 @@ impl Storage {
         }
     }
 
-    /// Returns the count of changes of tags. If there is none that can be read, it begins a new one.
+    /// Returns the count of changes of tags. If there is no readable count, it begins a new one.
     async fn count_or_first(&self, key: &Key, held: Option<Entry>) -> Option<ChangeCount> {
         let read = |held: &Entry| TagChanges::read(&held.value).map(|changes| changes.count());
         let condition = match held {
@@ -86,7 +86,7 @@ impl Storage {
         }
     }
 
-    /// Notes that a URI of this purge group is purged.
+    /// Records that a URI of this purge group is purged.
     pub(super) async fn count_purge(&self, key: &PrimaryKey) -> Result<(), Unavailable> {
         let (key, condition) = (key.purge_group_key(), Condition::Always);
         let counted = self.far.put_value(&key, Vec::new(), KNOWN_FOR, condition);
@@ -100,7 +100,7 @@ impl Storage {
         since.group.is_some() && now == since.group
     }
 
-    /// Notes that a tag changes. It takes two round trips, and more while others change.
+    /// Records that a tag changes. It takes two round trips, and more while others change.
     pub(super) async fn count_tag_change(&self, tag: Tag) -> Result<(), Unavailable> {
         let key = tag_changes_key();
         for _ in 0..ATTEMPTS {

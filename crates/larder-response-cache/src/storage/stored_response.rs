@@ -10,7 +10,7 @@ use crate::engine::{
 };
 use crate::policy::ResponsePolicy;
 
-/// A stored response, with what its headers mean, worked out once.
+/// A stored response, with the meaning of its headers, which is worked out once.
 pub(crate) struct StoredResponse {
     pub(crate) status: StatusCode,
     /// Without `Age` and the headers of the connection; with `Date` and `Content-Length`.
@@ -34,8 +34,8 @@ pub(crate) struct StoredResponse {
 pub(crate) struct DateInfo {
     /// Whether this cache made its `Date`, because the origin sent none.
     pub(crate) is_generated: bool,
-    /// Whether its `Last-Modified` was weak when the body came. The later `Date` of a 304 does not make
-    /// it strong.
+    /// Whether its `Last-Modified` was weak when the body was received. The later `Date` of a 304 does
+    /// not make it strong.
     pub(crate) is_last_modified_weak: bool,
 }
 
@@ -179,7 +179,7 @@ impl StoredResponse {
     }
 }
 
-/// Dates a response without a `Date` by when it was received (RFC 9110, 6.6.1).
+/// Dates a response without a `Date` by its time of receipt (RFC 9110, 6.6.1).
 ///
 /// Returns whether it did.
 fn add_date(headers: &mut HeaderMap, exchange: Exchange) -> bool {
@@ -191,9 +191,9 @@ fn add_date(headers: &mut HeaderMap, exchange: Exchange) -> bool {
     is_missing
 }
 
-/// Copies the values of headers into one allocation of their own.
+/// Copies the values of headers into one allocation.
 ///
-/// As they came they may be small parts of a large read buffer, which they would keep alive.
+/// As received they may be small parts of a large read buffer, which they would keep alive.
 fn compact(headers: &HeaderMap) -> HeaderMap {
     let length = headers.values().map(HeaderValue::len).sum();
     let mut values = BytesMut::with_capacity(length);

@@ -1,7 +1,7 @@
 use larder_layer::tags::Tag;
 use larder_store::Version;
 
-/// How many changes are kept. If more come during one fetch, its response is not stored.
+/// The number of changes that are kept. If more come during one fetch, its response is not stored.
 const KEPT: usize = 32;
 
 /// The last changes of tags, as the store holds them. A change is a purge or an expiry.
@@ -21,7 +21,7 @@ pub(super) struct ChangeCount {
 }
 
 impl TagChanges {
-    /// Begins a new count, which knows nothing of earlier changes.
+    /// Begins a new count, which has no earlier changes.
     pub(super) fn none() -> Self {
         let id = Version::random();
         Self {
@@ -44,7 +44,7 @@ impl TagChanges {
         self
     }
 
-    /// Returns whether one of the tags changed after `since`. What is not known counts as a change.
+    /// Returns whether one of the tags changed after `since`. Unknown counts as a change.
     pub(super) fn concern(&self, since: ChangeCount, mut tags: impl Iterator<Item = Tag>) -> bool {
         if self.count.id != since.id {
             return true;

@@ -6,10 +6,10 @@ use larder_store::{Condition, Entry, Key, Put, Timestamp, Ttl, count_poisoned};
 use super::{CommitOutcome, NotStored, PurgeSnapshot, Storage, StoredResponse};
 use crate::request::{TAG, tag_key};
 
-/// How long a tag is known: longer than any response is stored.
+/// How long the store remembers a tag: longer than any response is stored.
 pub(super) const TAG_TTL: Ttl = Ttl::from_secs(40 * 24 * 60 * 60);
 
-/// Returns the state of a tag of which nothing is stored yet.
+/// Returns the state of a tag that is not stored yet.
 pub(super) fn first_state() -> TagState {
     TagState {
         generation: Generation::random(),
@@ -24,7 +24,7 @@ pub(super) fn state_to_bytes(state: &TagState) -> Vec<u8> {
     bytes
 }
 
-/// Reads the state of a tag. None if the bytes are not one.
+/// Reads the state of a tag. None for other bytes.
 pub(super) fn state_from_bytes(bytes: &[u8]) -> Option<TagState> {
     let (generation, changed) = bytes.split_first_chunk()?;
     Some(TagState {
@@ -37,7 +37,7 @@ fn read(held: &Option<Entry>) -> Option<TagState> {
     state_from_bytes(&held.as_ref()?.value)
 }
 
-/// Makes the first state of a tag, if none that can be read is held.
+/// Makes the first state of a tag, if there is no readable one.
 fn first_put((key, held): (&Key, &Option<Entry>)) -> Option<Put> {
     let condition = match held {
         None => Condition::IfAbsent,
@@ -52,7 +52,7 @@ fn first_put((key, held): (&Key, &Option<Entry>)) -> Option<Put> {
 }
 
 impl Storage {
-    /// Notes the tags of a response, and the generation of each.
+    /// Records the tags of a response, with the generation of each.
     ///
     /// It is superseded if one of them changed since the fetch began.
     pub(super) async fn tag(
@@ -86,7 +86,7 @@ impl Storage {
 
     /// Returns a response, stale if it or one of its tags was expired, or None if a tag was purged.
     ///
-    /// It takes one round trip, or none without tags. If the store does not know a tag, it counts as purged.
+    /// It takes one round trip, or none without tags. A tag that the store does not know counts as purged.
     pub(super) async fn if_not_purged(
         &self,
         response: Arc<StoredResponse>,

@@ -6,13 +6,13 @@ use crate::engine::{OriginFailure, RequestDirectives, Validators};
 /// The longest time that a response stays in the store, in seconds: 30 days.
 const MAX_STORED: u64 = 30 * 24 * 60 * 60;
 
-/// How long a stale response with a validator stays in the store, in seconds: at least, and at most.
+/// How long a stale response with a validator stays in the store, in seconds: minimum and maximum.
 const VALIDATABLE: (u64, u64) = (30, 60 * 60);
 
 impl Storage {
     /// Returns how long the store keeps a response: for as long as it may be served.
     ///
-    /// With a validator it is kept past its freshness for at least as long again as it was fresh.
+    /// With a validator it is kept past its freshness for at least as long as it was fresh.
     pub(super) fn ttl(&self, response: &StoredResponse) -> Ttl {
         let (rules, now) = (&response.rules, self.now());
         let (least, most) = VALIDATABLE;

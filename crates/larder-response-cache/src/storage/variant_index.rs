@@ -7,7 +7,7 @@ use crate::request::RESPONSE;
 /// The variants of a URI, and the request fields that select them (RFC 9111, 4.1).
 ///
 /// Its id is random, and part of the key of each variant. So a purge of the index removes all
-/// variants, also those that are being stored.
+/// variants, including those that are being stored.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub(crate) struct VariantIndex {
     pub(crate) id: Version,

@@ -1,7 +1,7 @@
 use super::{CookieExpiry, SessionCookie};
 use crate::Result;
 
-/// Builds a [`SessionCookie`]. It starts from the default one.
+/// Builds a [`SessionCookie`], starting from the default cookie.
 #[derive(Clone, Debug)]
 #[must_use]
 pub struct SessionCookieBuilder {
@@ -50,8 +50,8 @@ impl SessionCookieBuilder {
     /// Sets a domain: the cookie is then sent to that host and all hosts below it. A `__Host-` name
     /// allows none.
     ///
-    /// A browser that got the cookie before there was a domain sends both. The one with a living
-    /// session counts, and the old one is removed together with the next change of the cookie.
+    /// A browser that got the cookie before there was a domain sends both cookies. The one with a living session
+    /// counts, and the old one is removed with the next change of the cookie.
     pub fn with_domain(mut self, domain: impl Into<String>) -> Self {
         self.domain = Some(domain.into());
         self
@@ -72,18 +72,18 @@ impl SessionCookieBuilder {
 
     /// Sets when the browser forgets the cookie. The default is [`CookieExpiry::OnBrowserClose`].
     ///
-    /// A sign-in may choose otherwise, with
+    /// A sign-in may override it with
     /// [`SignInOptions::with_cookie_expiry`](crate::SignInOptions::with_cookie_expiry).
     pub fn with_expiry(mut self, expiry: CookieExpiry) -> Self {
         self.expiry = expiry;
         self
     }
 
-    /// Adds `Partitioned`: in a frame of another site, the browser keeps one cookie for each of these
-    /// sites (CHIPS). It needs [`SameSite::None`], `Secure` and the path `/`.
+    /// Adds `Partitioned`: in frames of other sites, the browser keeps a separate cookie for each of those sites
+    /// (CHIPS). It needs [`SameSite::None`], `Secure` and the path `/`.
     ///
-    /// A browser that got the cookie before it was partitioned may send both, as
-    /// [`with_domain`](Self::with_domain) says.
+    /// A browser that got the cookie before it was partitioned may send both, as described for
+    /// [`with_domain`](Self::with_domain).
     pub fn partitioned(mut self) -> Self {
         self.partition = Partition::BySite;
         self

@@ -69,8 +69,8 @@ fn is_path(path: &str) -> bool {
     path.starts_with('/') && !path.ends_with(' ') && path.bytes().all(is_visible)
 }
 
-/// Returns whether it is a domain. A leading dot is ignored (section 5.6.3); a trailing one
-/// matches no host.
+/// Returns whether it is a domain. A leading dot is ignored (section 5.6.3); a domain with a
+/// trailing dot matches no host.
 fn is_domain(domain: &str) -> bool {
     let name = domain.strip_prefix('.').unwrap_or(domain);
     let is_label = |label: &str| {

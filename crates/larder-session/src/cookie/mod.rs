@@ -18,8 +18,8 @@ pub(crate) use request::RequestCookies;
 /// The cookie of a session: a name and attributes that browsers accept.
 ///
 /// The default is `__Host-session` with `Secure`, `HttpOnly`, `SameSite=Lax` and `Path=/`, without
-/// `Max-Age`: the browser forgets it when it closes. Any other cookie comes from the
-/// [`builder`](Self::builder). It is set and removed with the same attributes.
+/// `Max-Age`: the browser forgets it when it closes. To change it, use the
+/// [`builder`](Self::builder). The cookie is set and removed with the same attributes.
 ///
 /// ```
 /// use larder_session::{SameSite, SessionCookie};
@@ -34,7 +34,7 @@ pub(crate) use request::RequestCookies;
 pub struct SessionCookie {
     name: Arc<str>,
     attributes: Arc<str>,
-    /// The attributes that the cookie had before it had a domain or was partitioned.
+    /// The attributes that the cookie had before it got a domain or was partitioned.
     twins: Arc<[Box<str>]>,
     expiry: CookieExpiry,
 }

@@ -3,7 +3,7 @@ use smallvec::SmallVec;
 
 use crate::token::Token;
 
-/// How many tokens of one request count.
+/// The maximum number of tokens of one request that count.
 ///
 /// A browser has a cookie for the host, and one for each domain above it and each path.
 pub(crate) const MAX_TOKENS: usize = 8;

@@ -41,7 +41,7 @@ pin_project! {
 
 const CLEAR_SITE_DATA: HeaderName = HeaderName::from_static("clear-site-data");
 
-/// Writes the session, and gives the response and the verdict.
+/// Writes the session, and returns the response and the verdict.
 type Writing<B> = Pin<Box<dyn Future<Output = (Response<B>, Verdict)> + Send>>;
 
 impl<F, B> SessionFuture<F, B> {

@@ -22,7 +22,7 @@ pub(super) fn add_vary(headers: &mut HeaderMap) {
 /// Adds a `Set-Cookie`, and forbids caches to store the response.
 ///
 /// A `Set-Cookie` alone does not prevent storing (RFC 6265bis, section 3). Directives that restrict
-/// caches stay, and those that permit go.
+/// caches are kept, and those that permit more are removed.
 pub(super) fn add_cookie(headers: &mut HeaderMap, cookie: HeaderValue) {
     headers.append(SET_COOKIE, cookie);
     let kept: Vec<_> = words(headers.get_all(CACHE_CONTROL).iter())
@@ -53,7 +53,7 @@ const NO_STORE: HeaderValue = HeaderValue::from_static("no-store");
 const CDN_CACHE_CONTROL: HeaderName = HeaderName::from_static("cdn-cache-control");
 const SURROGATE_CONTROL: HeaderName = HeaderName::from_static("surrogate-control");
 
-/// Returns whether a directive takes something from a cache, in its form without an argument.
+/// Returns whether a directive restricts a cache, in its form without an argument.
 fn forbids(directive: &str) -> bool {
     [
         "no-store",

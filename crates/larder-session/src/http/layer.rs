@@ -8,7 +8,7 @@ use crate::session::Config;
 use crate::site_data::ClearSiteData;
 use crate::{OnFailure, SessionCookie, Sessions, SiteData};
 
-/// Gives each request a [`Session`](crate::Session), among its extensions.
+/// Puts a [`Session`](crate::Session) into the extensions of each request.
 ///
 /// The [crate's page](crate) lists the rules in order, and the deployment caveats.
 ///
@@ -49,7 +49,8 @@ impl SessionLayer {
         self
     }
 
-    /// Sets the answer while the store fails. The default is [`OnFailure::Unavailable`].
+    /// Sets how requests are answered while the store fails. The default is
+    /// [`OnFailure::Unavailable`].
     #[must_use]
     pub fn with_on_failure(mut self, on_failure: OnFailure) -> Self {
         Arc::make_mut(&mut self.config).on_failure = on_failure;
@@ -58,9 +59,9 @@ impl SessionLayer {
 
     /// Makes browsers remove data of this site at a sign-out, with `Clear-Site-Data`.
     ///
-    /// It is sent with each response to a request that came with a session's cookie and signed out, by
-    /// [`log_out`](crate::Session::log_out) or by revoking its own session. Browsers obey it over TLS
-    /// alone. The default is nothing.
+    /// The header is sent with each response to a request that came with a session's cookie and signed
+    /// out, by [`log_out`](crate::Session::log_out) or by revoking its own session. Browsers obey it
+    /// only over TLS. By default it is not sent.
     ///
     /// ```
     /// use larder_session::{SessionLayer, SiteData};

@@ -18,11 +18,11 @@ pub(super) fn unavailable<B>() -> Response<ResponseBody<B>> {
 fn problem_unavailable() -> Problem {
     Problem::new(
         StatusCode::SERVICE_UNAVAILABLE,
-        "Sessions cannot be read or written for now.",
+        "Sessions cannot be read or written at the moment.",
     )
 }
 
-/// Returns the response to an error of a session, with the body that `body` makes.
+/// Returns the response to a session's error, with the body that `body` makes.
 pub(crate) fn problem<B>(
     kind: SessionErrorKind,
     body: impl FnOnce(bytes::Bytes) -> B,
@@ -57,7 +57,7 @@ pub(crate) fn problem<B>(
     Problem::new(status, detail).response_with(body, None)
 }
 
-/// Returns a 500, for a service that needs sessions and has no layer around it.
+/// Returns a 500, for a service that needs sessions but has no layer around it.
 pub(super) fn missing_layer<B>() -> Response<ResponseBody<B>> {
     let detail = "This service requires a user, but there is no SessionLayer around it: add one.";
     Problem::new(StatusCode::INTERNAL_SERVER_ERROR, detail).response_with(ResponseBody::text, None)

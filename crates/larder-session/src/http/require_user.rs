@@ -20,14 +20,14 @@ use crate::{Session, SessionErrorKind, UserId};
 ///
 /// It works with any tower service, inside a [`SessionLayer`](crate::SessionLayer):
 /// 1. A request of a signed-in user passes, with the [`UserId`] among its extensions.
-/// 2. Another one is answered with 401 (problem details, RFC 9457).
+/// 2. Any other request is answered with 401 (problem details, RFC 9457).
 /// 3. With a [sign-in page](Self::with_sign_in_page), a browser that opens a page is redirected there
-///    instead, with the requested address. What a script fetches still gets 401: it cannot follow.
+///    instead, with the requested address. Requests of scripts still get 401: they cannot follow.
 /// 4. A request for the sign-in page itself passes, so the page may be part of the router.
 /// 5. While the store fails the answer is 503, whatever [`OnFailure`](crate::OnFailure) says.
 ///
-/// A browser opens a page if it says so in `Sec-Fetch-Mode: navigate`; without that field, if it accepts
-/// `text/html`. It costs the read of the session, which the handler then need not repeat.
+/// A browser opens a page if it sends `Sec-Fetch-Mode: navigate` or, without that field, if it accepts
+/// `text/html`. The layer costs the read of the session, which the handler then need not repeat.
 ///
 /// ```
 /// use larder_session::{RequireUserLayer, Result, SignInPage};
@@ -43,7 +43,7 @@ pub struct RequireUserLayer {
 }
 
 impl RequireUserLayer {
-    /// Makes a layer that answers 401 to whoever is not signed in.
+    /// Makes a layer that answers 401 to visitors who are not signed in.
     pub fn new() -> Self {
         Self::default()
     }
@@ -154,7 +154,7 @@ impl Refusal<'_> {
     }
 }
 
-/// Returns whether a browser asks for a page to show, which may be another one.
+/// Returns whether a browser requests a page to show, which may be replaced by another.
 fn opens_page(headers: &HeaderMap) -> bool {
     if let Some(mode) = headers.get(SEC_FETCH_MODE) {
         return mode == "navigate";

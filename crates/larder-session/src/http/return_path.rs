@@ -9,12 +9,11 @@ use serde::{Deserialize, Deserializer};
 /// A path of this site, with its query, to which a visitor returns after a sign-in.
 ///
 /// Parse it from untrusted text, such as the `next` of a sign-in form. It begins with one slash and
-/// contains only what no browser takes for another site: no backslash, no control character and no
-/// `//` in the path, also not after percent-decoding, however often. It is visible ASCII of at most
-/// 2048 bytes, without a fragment.
+/// contains nothing that a browser takes for another site: no backslash, no control character and no
+/// `//` in the path, not even after repeated percent-decoding. It is visible ASCII of at most 2048
+/// bytes, without a fragment.
 ///
-/// As a field of an untrusted form or query, it deserializes to `/` if the text is hostile, and never
-/// to an error.
+/// In an untrusted form or query, hostile text deserializes to `/`, and never to an error.
 ///
 /// ```
 /// use larder_session::ReturnPath;
@@ -32,7 +31,7 @@ const MAX: usize = 2048;
 const MAX_DECODINGS: usize = 4;
 
 impl ReturnPath {
-    /// Parses a path. None unless it is a path of this site.
+    /// Parses a path. Returns None unless it is a path of this site.
     pub fn parse(text: &str) -> Option<Self> {
         let is_visible = |byte| matches!(byte, b'!'..=b'~') && !b"\"#<>\\".contains(&byte);
         let path = text.split('?').next()?;
@@ -49,7 +48,8 @@ impl ReturnPath {
     }
 }
 
-/// Returns whether a path stays on this site, also decoded: some proxies and routers decode once more.
+/// Returns whether a path stays on this site, decoded or not: some proxies and routers decode once
+/// more.
 fn stays_here(path: &[u8], decodings: usize) -> bool {
     let leaves = |pair: &[u8]| pair == b"//";
     if path.windows(2).any(leaves)
@@ -178,7 +178,7 @@ mod tests {
     }
 
     proptest! {
-        /// By another parser than ours: whatever is let through is a path on the same host.
+        /// Checked with another parser: every path that is accepted stays on the same host.
         #[test]
         fn a_return_path_has_no_scheme_and_no_authority(text in "[/\\\\a.:@?%\\t 2Ff5Cc0dD]{0,12}") {
             if let Some(path) = ReturnPath::parse(&text) {

@@ -13,8 +13,8 @@ use crate::session::Config;
 
 /// The service of a [`SessionLayer`](crate::SessionLayer): gives each request a session.
 ///
-/// Its error is the inner service's. If that returns an error instead of a response, no cookie can be
-/// set.
+/// Its error is the inner service's. If the inner service returns an error instead of a response,
+/// no cookie can be set.
 #[derive(Clone)]
 pub struct SessionService<S> {
     inner: S,

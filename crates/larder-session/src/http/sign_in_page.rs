@@ -9,9 +9,9 @@ use crate::{Result, ReturnPath, SessionError};
 /// The page to which visitors who are not signed in are redirected, instead of a 401.
 ///
 /// Pass it to [`RequireUserLayer`](crate::RequireUserLayer), or put it among the extensions of the
-/// requests whose handlers take a `RequireUser`. The redirect is a 303. For a `GET` or `HEAD` it passes
-/// the requested address in the query parameter `next`; parse that as a [`ReturnPath`], which never
-/// leads to another site.
+/// requests whose handlers take a `RequireUser`. The redirect is a 303. For a `GET` or `HEAD` it has
+/// the requested address in the query parameter `next`; parse it as a [`ReturnPath`], which never leads
+/// to another site.
 #[derive(Clone, Debug)]
 pub struct SignInPage {
     path: ReturnPath,
@@ -51,7 +51,7 @@ impl SignInPage {
         self
     }
 
-    /// Makes the redirect of a request to this page, with an empty `body`.
+    /// Makes the response that redirects a request to this page, with an empty `body`.
     pub(crate) fn redirect<B>(&self, parts: &Parts, body: B) -> Response<B> {
         let mut to = self.path.as_str().to_owned();
         if let Some(next) = requested(parts) {
@@ -71,7 +71,7 @@ impl SignInPage {
         response
     }
 
-    /// Returns whether a request asks for this page.
+    /// Returns whether a request is for this page.
     pub(super) fn is_asked_for(&self, parts: &Parts) -> bool {
         let page = self.path.as_str();
         let path = page.split_once('?').map_or(page, |(path, _)| path);
@@ -79,7 +79,7 @@ impl SignInPage {
     }
 }
 
-/// Returns the requested address. None if a link cannot request it again.
+/// Returns the requested address. None if a link to it could not repeat the request.
 fn requested(parts: &Parts) -> Option<ReturnPath> {
     if !matches!(parts.method, Method::GET | Method::HEAD) {
         return None;
@@ -87,7 +87,7 @@ fn requested(parts: &Parts) -> Option<ReturnPath> {
     ReturnPath::parse(original_uri(parts).path_and_query()?.as_str())
 }
 
-/// Returns the address that the visitor asked for, whatever a nested router of axum made of it.
+/// Returns the address that the visitor requested, which axum's nested routers shorten.
 fn original_uri(parts: &Parts) -> &Uri {
     #[cfg(feature = "axum")]
     if let Some(original) = parts.extensions.get::<axum::extract::OriginalUri>() {

@@ -17,8 +17,8 @@ pub struct Authentication {
     pub user: UserId,
     /// When the user signed in, by the store's clock.
     pub at: Timestamp,
-    /// How long ago that was: when the request read its session, or now if the response was sent already, as
-    /// in a stream. On a cluster it may be off by the difference of two servers' clocks.
+    /// How long ago that was: when the request read its session, or now if the response was already sent, as
+    /// in a stream. On a cluster it may be off by the difference between two servers' clocks.
     pub age: Duration,
     /// How, if [the app said](crate::SignInOptions::with_method).
     pub method: Option<String>,
@@ -55,9 +55,9 @@ impl Session {
         }))
     }
 
-    /// Returns the user if they proved who they are within this time: a step-up for what is sensitive.
+    /// Returns the user if they proved who they are within this time: a step-up for sensitive actions.
     ///
-    /// Let the user sign in again otherwise: [`log_in`](Self::log_in) for the same user keeps the fields of
+    /// Otherwise let the user sign in again: [`log_in`](Self::log_in) for the same user keeps the fields of
     /// the session and issues a new id. A failing store never counts as a recent sign-in.
     ///
     /// ```
@@ -67,7 +67,7 @@ impl Session {
     ///
     /// async fn change_email(session: Session) -> Result<()> {
     ///     let user = session.recent_auth(Duration::from_secs(300)).await?;
-    ///     // Whoever finds the browser open an hour later does not come so far.
+    ///     // Someone who finds the browser open an hour later does not get this far.
     ///     # let _ = user;
     ///     Ok(())
     /// }
@@ -89,13 +89,13 @@ impl Session {
         ))
     }
 
-    /// Returns why the session of this browser ended before, once.
+    /// Returns, once, why the previous session of this browser ended.
     ///
-    /// Only a request with the very cookie of that session is told; of several at once, one is. It returns
-    /// [`EndReason::Expired`], more than once, for the cookie of a signed-in session that nothing is known
-    /// of: it was idle for too long, or is made up. It returns None if the session lives, if the request has
-    /// no such cookie, and if the reason was taken. The reason is kept for
-    /// [a day](crate::Sessions::with_end_reason_ttl). One round trip if there is a reason.
+    /// Only a request with the cookie of that very session gets the reason; of several at once, one does.
+    /// For the cookie of a signed-in session that the store knows nothing of, because it was idle for too
+    /// long or is made up, it returns [`EndReason::Expired`], each time. It returns None if the session
+    /// lives, if the request has no such cookie, and if the reason was taken. The reason is kept for [a
+    /// day](crate::Sessions::with_end_reason_ttl). One round trip if there is a reason.
     ///
     /// # Errors
     /// Those of [all methods](Session).

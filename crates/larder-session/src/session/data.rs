@@ -16,7 +16,7 @@ use crate::{Result, SessionError, SessionErrorKind, SessionKey, value};
 const MAX_DEVICE_NAME: usize = 256;
 
 impl Session {
-    /// Returns the value of a field. None if the field is absent, or was sealed and does not open.
+    /// Returns the value of a field. None if the field is absent, or is sealed and cannot be opened.
     ///
     /// # Errors
     /// Those of [all methods](Session), and [`SessionErrorKind::Invalid`] if the field has another type.
@@ -37,7 +37,7 @@ impl Session {
     ///
     /// # Errors
     /// Those of [all methods](Session); [`SessionErrorKind::TooLarge`] if the field or the session would exceed
-    /// its limit, [`SessionErrorKind::Invalid`] if the value would not read back as it was written.
+    /// its limit, [`SessionErrorKind::Invalid`] if the value would not be read back as it was written.
     pub async fn insert<T>(&self, key: SessionKey<T>, value: &T) -> Result<()>
     where
         T: Serialize + DeserializeOwned,
@@ -65,12 +65,12 @@ impl Session {
 
     /// Returns the value of a field, and removes it when the handler returns.
     ///
-    /// A value that another request sets in the meantime stays. If two requests take it at once, both see
-    /// it: [`take_now`](Self::take_now) gives it to one of them.
+    /// A value that another request sets in the meantime stays. If two requests take it at once, both get it:
+    /// [`take_now`](Self::take_now) gives it to only one of them.
     ///
-    /// A field that this request also increments is a counter: the taken amount is subtracted, so nothing
-    /// that others add is lost or taken twice. To take a counter, take it and increment it by what shall
-    /// remain, such as 0.
+    /// A field that this request also increments is treated as a counter: the taken amount is subtracted, so
+    /// increments of other requests are neither lost nor taken twice. To take a counter, take it and increment
+    /// it by what should remain, such as 0.
     ///
     /// # Errors
     /// Those of [`get`](Self::get).
@@ -151,7 +151,7 @@ impl Session {
         ))
     }
 
-    /// Takes the last change back if it would make the session too large.
+    /// Undoes the last change if it would make the session too large.
     fn check_weight(
         &self,
         mut state: MutexGuard<'_, State>,

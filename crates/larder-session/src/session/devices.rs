@@ -23,7 +23,7 @@ impl Session {
 
     /// Ends one session of the signed-in user, and returns whether it is gone now.
     ///
-    /// A session of another user stays, and the answer is `false`. Takes effect at the next request of any
+    /// A session of another user stays, and the answer is `false`. It takes effect at the next request of any
     /// process. A session that was revoked during its request cannot revoke others. Two round trips.
     ///
     /// # Errors
@@ -42,9 +42,9 @@ impl Session {
         sessions.end(device, Some(&user.id), reason).await
     }
 
-    /// Ends every session of the user except this one, also sessions that the list has lost.
+    /// Ends every session of the user except this one, including sessions that the list has lost.
     ///
-    /// Takes effect at the next request of any process. Four round trips; the last two only free space.
+    /// It takes effect at the next request of any process. Four round trips; the last two only free space.
     ///
     /// # Errors
     /// Those of [`devices`](Self::devices).
@@ -53,7 +53,7 @@ impl Session {
             .await
     }
 
-    /// Ends every other session as [`revoke_others`](Self::revoke_others) does, and tells the browsers this
+    /// Ends every other session as [`revoke_others`](Self::revoke_others) does, and gives the browsers this
     /// reason, such as [`EndReason::PasswordChanged`].
     ///
     /// # Errors
@@ -65,9 +65,9 @@ impl Session {
             .await
     }
 
-    /// Ends every session of the user, this one too, also sessions that the list has lost.
+    /// Ends every session of the user, including this one and sessions that the list has lost.
     ///
-    /// Takes effect at the next request of any process. Four round trips; the last two only free space.
+    /// It takes effect at the next request of any process. Four round trips; the last two only free space.
     ///
     /// # Errors
     /// Those of [`devices`](Self::devices).

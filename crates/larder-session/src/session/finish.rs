@@ -14,7 +14,7 @@ use crate::token::Token;
 pub(crate) struct Verdict {
     pub(crate) answer: Answer,
     pub(crate) cookie: Outgoing,
-    /// Whether the request came with any cookie of the name. False if the cookie is kept.
+    /// Whether the request came with any cookie of that name. False if the cookie is kept.
     pub(crate) has_cookie: bool,
     /// Whether the visitor signed out, and nobody is signed in now.
     pub(crate) is_signed_out: bool,
@@ -25,7 +25,7 @@ pub(crate) struct Verdict {
 pub(crate) enum Answer {
     /// It is sent unchanged: it did not depend on the session.
     Unused,
-    /// It is sent: it depended on the session, or may yet.
+    /// It is sent: it depended on the session, or may still do so.
     Given,
     /// It is replaced by 503: the session could not be read or written.
     Unavailable,

@@ -8,7 +8,7 @@ use super::Session;
 use crate::{Result, SessionKey};
 
 const FLASHES: SessionKey<Vec<Flash>> = SessionKey::own("larder.flashes");
-/// How many messages wait at most.
+/// The maximum number of messages that wait.
 const MAX: usize = 16;
 
 /// A message that is shown once, on the next page.
@@ -53,7 +53,8 @@ impl Session {
     /// Adds a message for the next page that calls [`take_flashes`](Self::take_flashes).
     ///
     /// It is written at once and stays whatever the handler returns, so it survives a redirect, and
-    /// messages of two requests both stay. At most 16 wait; then the oldest one goes. One round trip.
+    /// messages of two requests both stay. At most 16 messages wait; a further one replaces the oldest.
+    /// One round trip.
     ///
     /// ```
     /// use larder_session::{FlashLevel, Result, Session};
@@ -81,8 +82,8 @@ impl Session {
 
     /// Returns the messages that wait, the oldest one first, and removes them.
     ///
-    /// Each message is given to exactly one of any number of requests. Call it in pages that show them,
-    /// not in answers that nobody sees. No round trip if none waits, and one otherwise.
+    /// Each message goes to exactly one request. Call it in pages that show the messages, not in
+    /// answers that nobody sees. No round trip if none waits, and one otherwise.
     ///
     /// # Errors
     /// Those of [`take_now`](Self::take_now).

@@ -31,7 +31,7 @@ pub use flash::{Flash, FlashLevel};
 pub(crate) use state::Outgoing;
 use state::{Phase, State};
 
-/// The session of one request, which a handler takes.
+/// The session of one request, which a handler takes as an argument.
 ///
 /// It is lazy: an unused session costs no store call. The first use reads all fields in one round
 /// trip, and without a cookie there is nothing to read. Most changes (`insert`, `remove`,
@@ -40,7 +40,7 @@ use state::{Phase, State};
 /// once: `log_in`, `log_in_with`, `log_out`, `rotate`, `update`, `change_value`, `take_now`, `save`, the
 /// flash messages and the revocations.
 ///
-/// Clones are the same session. Its methods take turns.
+/// Clones are the same session. Its methods run one at a time.
 ///
 /// # Errors
 /// Every method may return these [kinds](SessionErrorKind):
@@ -51,9 +51,9 @@ use state::{Phase, State};
 /// - `Late` for a change after the response was sent.
 ///
 /// # Cancellation
-/// You can repeat a read that was dropped. A change that was dropped may or may not have been written.
-/// A sign-in or a rotation that was dropped may have replaced the id without the visitor learning the
-/// new one; the visitor then has to sign in again.
+/// You can repeat a read that was dropped. A change that was dropped may or may not have been written. A sign-in
+/// or a rotation that was dropped may have replaced the id without giving the visitor the new one; the visitor
+/// then has to sign in again.
 #[derive(Clone)]
 pub struct Session {
     inner: Arc<Inner>,
@@ -141,7 +141,8 @@ impl Session {
     /// Locks the state, and reads the session at its first use.
     ///
     /// # Errors
-    /// [`SessionErrorKind::Unavailable`] if the store fails, or failed before in this request: it is asked once.
+    /// [`SessionErrorKind::Unavailable`] if the store fails, or failed before in this request: it is called only
+    /// once.
     async fn load(&self) -> Result<MutexGuard<'_, State>> {
         let mut state = self.inner.state.lock().await;
         if !self.inner.is_used.load(Ordering::Relaxed) {
@@ -181,7 +182,7 @@ impl Session {
         }
     }
 
-    /// Locks the state for a read; with `Anonymous`, a failing store gives an empty session.
+    /// Locks the state for a read; with `Anonymous`, a failing store yields an empty session.
     async fn read(&self) -> Result<MutexGuard<'_, State>> {
         match self.load().await {
             Err(error) if error.kind() == SessionErrorKind::Unavailable => {

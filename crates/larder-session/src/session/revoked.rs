@@ -5,17 +5,17 @@ use crate::sessions::Watched;
 use crate::{EndReason, Result};
 
 impl Session {
-    /// Waits until this session has ended, and returns why: for what outlives its request, such as
+    /// Waits until this session has ended, and returns why: for work that outlives its request, such as
     /// server-sent events and WebSockets.
     ///
     /// It resolves when the session signs out, is revoked or expires, when its account is disabled, and when
     /// another user signs in on it, in any process. A new id by [`rotate`](Self::rotate) does not end it.
-    /// Waiting is not a use: a session that nobody uses still expires. Without a session it resolves at
-    /// once, with [`EndReason::SignedOut`].
+    /// Waiting does not count as use: the session can still expire. Without a session it resolves at once,
+    /// with [`EndReason::SignedOut`].
     ///
-    /// A revocation is published, and all streams of a process share one subscription. If a message is
-    /// lost, a stream ends after the [interval](crate::Sessions::with_watch_interval), at which each looks
-    /// by itself, and after a gap all look again. While the store fails a stream goes on, at most until its
+    /// A revocation is published, and all streams of a process share one subscription. If a message is lost,
+    /// a stream ends after the [interval](crate::Sessions::with_watch_interval), at which each checks its
+    /// session; after a gap all check again. While the store fails a stream goes on, at most until its
     /// session would have expired.
     ///
     /// ```

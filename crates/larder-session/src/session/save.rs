@@ -21,7 +21,7 @@ impl Session {
     /// Writes the changes of this request now, and reports whether they were accepted.
     ///
     /// All are written, or none. They stay whatever the handler returns. If it is unknown whether they were
-    /// written, the rest of the request goes on as if the session could not be read. One round trip.
+    /// written, the rest of the request is treated as if the session could not be read. One round trip.
     ///
     /// # Errors
     /// Those of [all methods](Session); [`SessionErrorKind::TooLarge`] and [`SessionErrorKind::NotAnInteger`] if the
@@ -79,8 +79,8 @@ impl Session {
 
     /// Removes a field now, and returns its value. None if the field is absent.
     ///
-    /// Of any number of requests at once, exactly one gets a value; [`take`](Self::take) lets all of them
-    /// see it. The other changes of this request are written too. One round trip if there is a value.
+    /// Of any number of simultaneous requests, exactly one gets the value; [`take`](Self::take) gives it to all of
+    /// them. The other changes of this request are written too. One round trip if there is a value.
     ///
     /// # Errors
     /// Those of [`get`](Self::get) and [`save`](Self::save); [`SessionErrorKind::Conflict`] after 64
@@ -208,7 +208,7 @@ impl Session {
     }
 }
 
-/// Ends the use of the session in this request if nobody knows whether a write was done.
+/// Ends the use of the session in this request if it is unknown whether a write was carried out.
 ///
 /// A second attempt would add a sum twice, or not find its own session.
 fn settled<T>(state: &mut State, answer: Result<T>) -> Result<T> {

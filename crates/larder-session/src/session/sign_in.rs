@@ -13,10 +13,10 @@ impl Session {
     /// Signs `user` in at once: the session gets a new id, and the old id stops working.
     ///
     /// Call it at each sign-in and each re-authentication, after the app has checked who the user is. The
-    /// visitor's fields stay, unless another user was signed in: no field of another user stays. If the
-    /// session ended in the meantime, a new and empty one begins. The absolute time begins again. If the
-    /// handler fails later, the user stays signed in. If the request came with cookies of further signed-in
-    /// sessions, those are ended.
+    /// visitor's fields stay, unless another user was signed in: no field of another user stays. If the session
+    /// ended in the meantime, a new and empty one begins. The absolute time begins again. If the handler fails
+    /// later, the user stays signed in. If the request came with cookies of other signed-in sessions, those are
+    /// ended.
     ///
     /// Two round trips, and one more to read the session if it was not read yet. With
     /// [`Sessions::with_device_limit`](crate::Sessions::with_device_limit), one more if the limit ends sessions,
@@ -32,7 +32,7 @@ impl Session {
 
     /// Signs `user` in as [`log_in`](Self::log_in) does, with settings for this session: "remember me".
     ///
-    /// They hold until the next sign-in, also after a [`rotate`](Self::rotate).
+    /// They apply until the next sign-in, including after a [`rotate`](Self::rotate).
     ///
     /// ```
     /// use larder_session::{CookieExpiry, Lifetime, Result, Session, SignInOptions};
@@ -90,11 +90,10 @@ impl Session {
 
     /// Signs out at once: the session and its data are gone, for every process.
     ///
-    /// No request in flight brings the session back. The visitor's cookie is removed, unless another user, or
-    /// a visitor who was nobody, has signed in on the session since this request read it. An `insert` later in
-    /// the same request begins a new session. If the request came with cookies of further signed-in
-    /// sessions, those are ended too. One round trip, and one more to read the session if it was not read
-    /// yet.
+    /// No request in flight brings the session back. The visitor's cookie is removed, unless another user, or an
+    /// anonymous visitor, has signed in on the session since this request read it. An `insert` later in the same
+    /// request begins a new session. If the request came with cookies of other signed-in sessions, those are
+    /// ended too. One round trip, and one more to read the session if it was not read yet.
     ///
     /// # Errors
     /// Those of [all methods](Session).
@@ -128,11 +127,10 @@ impl Session {
 
     /// Gives the session a new id at once. Call it when the user's privileges change.
     ///
-    /// The old id stops working, after the [grace](crate::Sessions::with_grace) if there is one. It does
-    /// nothing without a session, and nothing if the request came with an id that is within its grace,
-    /// because another request has just rotated. To lock out everyone who has the old id in spite of a
-    /// grace, sign in again with [`log_in`](Self::log_in). One round trip, and one more to read the session
-    /// if it was not read yet.
+    /// The old id stops working, after the [grace](crate::Sessions::with_grace) if there is one. It does nothing
+    /// without a session, and nothing if the request came with an id that is within its grace, because another
+    /// request has just rotated. To lock out everyone who has the old id despite a grace, sign in again with
+    /// [`log_in`](Self::log_in). One round trip, and one more to read the session if it was not read yet.
     ///
     /// # Errors
     /// Those of [all methods](Session).
@@ -173,7 +171,7 @@ impl Session {
         sessions.confirm(token.record, &enrolled).await
     }
 
-    /// Ends the other signed-in sessions that the request came with cookies of.
+    /// Ends the other signed-in sessions whose cookies came with the request.
     ///
     /// Otherwise the visitor could be another user at the next request. One round trip, if there are any.
     async fn end_rivals(&self, state: &mut State) -> Result<()> {

@@ -23,11 +23,11 @@ pub(super) struct State {
     /// The changes that are not written yet.
     pub(super) pending: Pending,
     pub(super) outgoing: Outgoing,
-    /// Other living sessions that the request came with cookies of.
+    /// Other living sessions whose cookies came with the request.
     pub(super) rivals: Vec<Rival>,
     /// The session that the cookie once opened, and why it ended.
     pub(super) ended: Option<(Token, EndReason)>,
-    /// The session ended during the request: nothing is written any more.
+    /// The session ended during the request: nothing more is written.
     pub(super) is_gone: bool,
     /// The request signed out.
     pub(super) is_signed_out: bool,
@@ -62,7 +62,7 @@ pub(crate) enum Outgoing {
 }
 
 impl State {
-    /// Makes the session that `token` opens the one of this request.
+    /// Makes the session that `token` opens the session of this request.
     pub(super) fn begin(&mut self, token: Token, opened: Opened) {
         self.current = Some(Current {
             token,
@@ -96,7 +96,7 @@ impl State {
         (!is_empty).then(|| self.id())
     }
 
-    /// Takes over what the store knows of the only cookie that the request came with.
+    /// Takes over the store's state for the only cookie that the request came with.
     pub(super) fn find_one(&mut self, token: Token, opening: Opening) {
         self.ended = opening.ended(token);
         if let Opening::Session(opened) = opening {
@@ -104,7 +104,7 @@ impl State {
         }
     }
 
-    /// Takes over what the store knows of several cookies.
+    /// Takes over the store's state for several cookies.
     pub(super) fn find(&mut self, found: Found) {
         if let Some((token, opened)) = found.chosen {
             self.begin(token, opened);
@@ -168,7 +168,7 @@ impl State {
         self.stored.as_ref()?.get(name)
     }
 
-    /// Notes what the store holds of a field by now.
+    /// Records the current value of a field in the store.
     pub(super) fn take_over(&mut self, name: &str, held: Option<&[u8]>) {
         let fields = self.stored.get_or_insert_default();
         *fields = fields.with([(name, held)]);

@@ -17,7 +17,8 @@ pub(crate) enum Change {
     Add(i64),
     /// Sets a counter that a request took at `seen` to `left`.
     ///
-    /// If others have changed it in the meantime, only the difference is added, so their increments stay.
+    /// If others have changed it in the meantime, only the difference is added, so their increments are
+    /// kept.
     Tally { seen: Bytes, left: Option<i64> },
     /// Sets the second value if the field still has the first; otherwise nothing is changed at all.
     Swap(Option<Bytes>, Bytes),

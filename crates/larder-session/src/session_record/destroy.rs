@@ -10,7 +10,7 @@ use crate::end_reason::code_of;
 #[cfg_attr(test, derive(Clone, Debug))]
 pub(crate) struct Destroy {
     pub(crate) whose: Whose,
-    /// The reason that its browser is told. None leaves nothing behind.
+    /// The reason that its browser is given. None leaves nothing behind.
     pub(crate) reason: Option<EndReason>,
     /// The time for which the reason is kept.
     pub(crate) keep: Ttl,
@@ -20,10 +20,10 @@ pub(crate) struct Destroy {
 #[derive(Clone)]
 #[cfg_attr(test, derive(Debug))]
 pub(crate) enum Whose {
-    /// One that nobody is signed in to.
+    /// One to which nobody is signed in.
     Nobody,
     Of(Arc<str>),
-    /// A session of this user with another epoch than this, so without a later sign-in.
+    /// A session of this user with an epoch other than this, so one without a later sign-in.
     OfBefore(Arc<str>, Epoch),
     /// Of this user, signed in before this moment of the user's record.
     SignedInBefore(Arc<str>, i64),

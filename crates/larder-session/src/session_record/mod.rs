@@ -80,7 +80,7 @@ pub(crate) struct Metadata {
 pub(crate) struct SessionUser {
     pub(crate) id: Arc<str>,
     pub(crate) epoch: Epoch,
-    /// When the user signed in, by the clock of the user's record; each sign-in is later.
+    /// When the user signed in, by the clock of the user's record; it rises with each sign-in.
     pub(crate) since: i64,
     /// The generation of all users' sessions at the sign-in.
     pub(crate) all: i64,
@@ -157,7 +157,7 @@ pub(crate) fn weight(name: &str, value: &[u8]) -> i64 {
     (32 + name.len() + value.len()) as i64
 }
 
-/// Compares in constant time, by words: bytes take eight times as many steps.
+/// Compares in constant time, by words: comparing bytes takes eight times as many steps.
 fn same(one: &SecretHash, other: &SecretHash) -> bool {
     let words = |hash: &SecretHash| -> [u64; 4] {
         let (words, _) = hash.as_chunks();

@@ -33,7 +33,7 @@ impl Held {
     }
 }
 
-/// What is left of a session that was ended, for its browser alone.
+/// What is left of a session that was ended, for its browser only.
 #[derive(Clone, PartialEq, Eq)]
 #[cfg_attr(test, derive(Debug))]
 pub(crate) struct Tombstone {
@@ -54,7 +54,7 @@ impl Tombstone {
         }
     }
 
-    /// Returns whether `hash` is that of the secret which the session had, in constant time.
+    /// Returns whether `hash` is that of the session's secret, in constant time.
     pub(crate) fn is_of(&self, hash: &SecretHash) -> bool {
         same(&self.hash, hash)
     }
@@ -75,7 +75,7 @@ pub(crate) struct Stored {
 }
 
 impl Stored {
-    /// Returns which secret `hash` is at `now`, in constant time. None if it opens nothing.
+    /// Returns which secret `hash` belongs to at `now`, in constant time. None if it opens nothing.
     pub(crate) fn opens(&self, hash: &SecretHash, now: i64) -> Option<Secret> {
         if same(&self.hash, hash) {
             return Some(Secret::Current);
@@ -96,7 +96,7 @@ impl Stored {
 
 /// The version of the layout, in the first byte.
 const FORM: u8 = 3;
-/// The version with the time of a rotation. Earlier releases take it for no session, and leave it as it is.
+/// The version with the time of a rotation. Earlier releases do not recognize it, and leave it unchanged.
 const ROTATED: u8 = 4;
 /// The first byte of what is left of a session.
 const ENDED: u8 = 200;

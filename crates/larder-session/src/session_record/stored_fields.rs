@@ -6,8 +6,8 @@ use super::weight;
 
 /// The data of a session in one piece, as `layout.lua` writes it.
 ///
-/// A look-up goes along the fields. A map would cost every request some allocations on Redis, and some
-/// cache misses in process; what writes makes one.
+/// A lookup walks along the fields. A map would cost every request some allocations on Redis, and some
+/// cache misses in process; only writes make one.
 #[derive(Clone, Default)]
 pub(crate) struct StoredFields(Arc<[u8]>);
 
@@ -24,7 +24,7 @@ impl StoredFields {
         (count < 2 || fields.have_names_of_their_own()).then_some((fields, weighs))
     }
 
-    /// Returns whether no two fields have one name: readers would not agree which counts.
+    /// Returns whether all names differ: otherwise readers would not agree on which field counts.
     fn have_names_of_their_own(&self) -> bool {
         let mut names: Vec<_> = self.raw().map(|(name, _)| name).collect();
         names.sort_unstable();

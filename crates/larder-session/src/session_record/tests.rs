@@ -1,4 +1,4 @@
-//! Holds what the Lua writes and takes for a session against what the Rust reads.
+//! Compares what the Lua writes and accepts for a session with what the Rust reads.
 
 use std::time::Duration;
 
@@ -70,7 +70,7 @@ impl OnServer {
         self.programs.run(&self.key, &Read).await.unwrap()
     }
 
-    /// Every program that looks at the fields of the session takes it for absent.
+    /// Asserts that every program that reads the fields treats the session as absent.
     async fn assert_is_absent(&self, what: &str) {
         assert!(self.read().await.is_none(), "{what}");
         let peeked = self.programs.run(&self.key, &Peek).await.unwrap();

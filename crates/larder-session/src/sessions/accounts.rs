@@ -17,11 +17,11 @@ const KEPT: Ttl = Ttl::from_secs(400 * 86_400);
 impl Sessions {
     /// Ends every session of `user`, and refuses sign-ins until the account is [enabled](Self::enable).
     ///
-    /// Takes effect at the next request of any process, and in one step: a sign-in at the same time is
-    /// refused or ended. [`log_in`](crate::Session::log_in) then fails with
-    /// [`SessionErrorKind::Disabled`](crate::SessionErrorKind::Disabled). The store remembers it for ten
-    /// years, if it keeps its data; the app's own record of its accounts counts. A record that was damaged counts
-    /// as that of a disabled account. Three round trips; the last two only free space.
+    /// It takes effect at the next request of any process, and in one step: a sign-in at the same time is refused
+    /// or ended. [`log_in`](crate::Session::log_in) then fails with
+    /// [`SessionErrorKind::Disabled`](crate::SessionErrorKind::Disabled). The store remembers it for ten years,
+    /// if it keeps its data: treat the app's own record of its accounts as authoritative. A damaged record is
+    /// treated as that of a disabled account. Three round trips; the last two only free space.
     ///
     /// # Errors
     /// Those of [`revoke_all`](Self::revoke_all).
@@ -37,9 +37,9 @@ impl Sessions {
         Ok(())
     }
 
-    /// Lets the user of a disabled account sign in again. It does nothing to another account.
+    /// Lets the user of a disabled account sign in again. It does nothing if the account is not disabled.
     ///
-    /// It also removes a record that was damaged. The sessions that were ended stay ended. One round trip.
+    /// It also removes a damaged record. Sessions that were ended stay ended. One round trip.
     ///
     /// # Errors
     /// Those of [`revoke_all`](Self::revoke_all).
@@ -68,16 +68,16 @@ impl Sessions {
 
     /// Ends the sessions of all users. Sessions of visitors who are not signed in stay.
     ///
-    /// It takes effect at once here, and in other processes within a second, or within five if their store
-    /// calls fail: requests do not ask the store for it each time. A session of a later sign-in is in force
+    /// It takes effect at once here, and in other processes within a second, or within five if their store calls
+    /// fail: they do not read this from the store on each request. A session of a later sign-in is valid
     /// everywhere at once. One round trip, whatever the number of sessions.
     ///
-    /// It also replaces the record of this if it was damaged. Until then nobody knows whose sessions have ended:
+    /// It also replaces the record of this if it was damaged. Until then it is unknown whose sessions have ended:
     /// once a process has found that, within a second, its requests of users fail as if the store did.
     ///
     /// # Errors
-    /// [`SessionErrorKind::Unavailable`](crate::SessionErrorKind::Unavailable) if the store fails. They may
-    /// have ended all the same; a repetition is harmless.
+    /// [`SessionErrorKind::Unavailable`](crate::SessionErrorKind::Unavailable) if the store fails. The sessions
+    /// may have ended nevertheless; a repetition is harmless.
     ///
     /// # Cancellation
     /// All or none may have ended.

@@ -24,7 +24,7 @@ pub(crate) struct Found {
     pub(crate) ended: Option<(Token, EndReason)>,
 }
 
-/// A living session that the request also has a cookie of, but does not use.
+/// A living session whose cookie came with the request, but which the request does not use.
 pub(crate) struct Rival {
     pub(crate) session: DeviceId,
     pub(crate) user: Arc<str>,

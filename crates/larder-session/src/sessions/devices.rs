@@ -50,7 +50,7 @@ impl Sessions {
 
     /// Ends one session of `user`, and returns whether it is gone now.
     ///
-    /// A session of another user stays, and the answer is `false`. Takes effect at the next request of any
+    /// A session of another user stays, and the answer is `false`. It takes effect at the next request of any
     /// process. One round trip.
     ///
     /// # Errors
@@ -63,7 +63,7 @@ impl Sessions {
             .await
     }
 
-    /// Ends one session of `user` as [`revoke`](Self::revoke) does, and tells its browser this reason.
+    /// Ends one session of `user` as [`revoke`](Self::revoke) does, and gives its browser this reason.
     ///
     /// # Errors
     /// Those of `revoke`.
@@ -79,9 +79,9 @@ impl Sessions {
         self.end(device, Some(&Arc::from(user)), Some(reason)).await
     }
 
-    /// Ends every session of `user`, also sessions that the list has lost.
+    /// Ends every session of `user`, including sessions that the list has lost.
     ///
-    /// Takes effect at the next request of any process. Three round trips; the last two only free space.
+    /// It takes effect at the next request of any process. Three round trips; the last two only free space.
     ///
     /// # Errors
     /// Those of [`UserId::new`], and [`SessionErrorKind::Unavailable`](crate::SessionErrorKind::Unavailable) if the store fails.
@@ -93,8 +93,7 @@ impl Sessions {
             .await
     }
 
-    /// Ends every session of `user` as [`revoke_all`](Self::revoke_all) does, and tells the browsers this
-    /// reason.
+    /// Ends every session of `user` as [`revoke_all`](Self::revoke_all) does, and gives the browsers this reason.
     ///
     /// # Errors
     /// Those of `revoke_all`.

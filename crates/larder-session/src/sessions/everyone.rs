@@ -1,29 +1,29 @@
-//! The generation of all users' sessions, without asking the store each time.
+//! The generation of all users' sessions, without reading it from the store each time.
 
 use std::sync::atomic::{AtomicI64, Ordering};
 
 use larder_store::Result;
 use larder_store::program::Wire;
 
-/// The time after which one caller asks the store again, in microseconds: a second.
+/// The time after which one caller reads the store again, in microseconds: a second.
 const FRESH: i64 = 1_000_000;
-/// The time after which every caller asks, because those that should have failed: five seconds.
+/// The time after which every caller reads it, because earlier reads failed: five seconds.
 const MAX_AGE: i64 = 5_000_000;
 
 /// The last known generation of all users' sessions. Times are microseconds by the store's clock.
 #[derive(Default)]
 pub(super) struct Everyone {
     generation: AtomicI64,
-    /// When one caller asks again.
+    /// When one caller reads it again.
     until: AtomicI64,
     /// When the generation was learned; 0 if it never was.
     learned: AtomicI64,
 }
 
 impl Everyone {
-    /// Returns the generation. None if the caller must ask the store.
+    /// Returns the generation. None if the caller must read it from the store.
     ///
-    /// When it is time to ask again, one caller is told so; the others get the known one.
+    /// When it is time to read it again, one caller gets None; the others get the known one.
     pub(super) fn known(&self, now: i64) -> Option<i64> {
         let learned = self.learned.load(Ordering::Acquire);
         let is_known = learned > 0 && (learned..learned + MAX_AGE).contains(&now);
@@ -32,12 +32,12 @@ impl Everyone {
         (is_known && !is_due).then(|| self.generation.load(Ordering::Relaxed))
     }
 
-    /// Returns the highest that this process knows, for [`note`](Self::note) if the store is asked next.
+    /// Returns the highest that this process knows, for [`note`](Self::note) if the store is read next.
     pub(super) fn highest(&self) -> i64 {
         self.generation.load(Ordering::Acquire)
     }
 
-    /// Notes that the store said `generation` at `now`, and returns what counts.
+    /// Records that the store answered `generation` at `now`, and returns the one that applies.
     pub(super) fn learn(&self, generation: i64, before: i64, now: i64) -> i64 {
         self.note(generation, before);
         self.until.store(now + FRESH, Ordering::Relaxed);
@@ -46,10 +46,10 @@ impl Everyone {
         self.highest()
     }
 
-    /// Notes what the store said, which was asked when `before` was known.
+    /// Records the store's answer to a read that began when `before` was known.
     ///
-    /// The highest counts, unless the store says less than was known: it has lost that, and later sign-ins have what
-    /// it says now.
+    /// The highest applies, unless the store answers less than was known: it has lost that, and later sign-ins get
+    /// its present answer.
     pub(super) fn note(&self, generation: i64, before: i64) {
         let (set, read) = (Ordering::AcqRel, Ordering::Acquire);
         if generation >= before {
@@ -62,10 +62,10 @@ impl Everyone {
             .compare_exchange(before, generation, set, read);
     }
 
-    /// Returns the generation that the store gave. If nobody can read it, every caller must ask from now on.
+    /// Returns the generation that the store answered. If it is unreadable, every caller must read it from now on.
     ///
     /// # Errors
-    /// If nobody can read it.
+    /// If it is unreadable.
     pub(super) fn readable(&self, generation: Option<i64>) -> Result<i64> {
         generation.ok_or_else(|| {
             self.forget();
@@ -73,12 +73,12 @@ impl Everyone {
         })
     }
 
-    /// Notes a generation that this process has made.
+    /// Records a generation that this process has made.
     pub(super) fn raise(&self, generation: i64) {
         self.generation.fetch_max(generation, Ordering::AcqRel);
     }
 
-    /// Makes every caller ask the store, until one has learned.
+    /// Makes every caller read the store, until one has learned the generation.
     pub(super) fn forget(&self) {
         self.learned.store(0, Ordering::Release);
     }

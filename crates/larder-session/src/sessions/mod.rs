@@ -84,7 +84,7 @@ pub(crate) struct Settings {
     new_limit: Option<NewLimit>,
     pub(crate) events: Events,
     pub(crate) timeout: StoreTimeout,
-    /// How long an id is used before it is replaced, in microseconds. None means always.
+    /// How long an id is used before it is replaced, in microseconds. None means for ever.
     pub(crate) renewal: Option<i64>,
     pub(crate) sealing: Sealing,
 }
@@ -107,7 +107,7 @@ pub enum DeviceLimit {
 }
 
 impl DeviceLimit {
-    /// Returns the limit of the list, and what happens at it.
+    /// Returns the limit of the list, and what happens when it is reached.
     fn parts(self) -> (i64, AtLimit) {
         match self {
             Self::None => (i64::from(Sessions::MAX_LISTED), AtLimit::Unlist),
@@ -120,9 +120,9 @@ impl DeviceLimit {
 impl Sessions {
     /// The default timeout of a store call: 250 ms.
     ///
-    /// That is longer than the deadline of larder's own stores, so their errors are seen first.
+    /// It is longer than the deadline of larder's own stores, so that their errors come first.
     pub const DEFAULT_TIMEOUT: Duration = Duration::from_millis(250);
-    /// The shortest timeout, 1 ms: a store that has to wait never answers in less.
+    /// The shortest timeout, 1 ms: a store that has to wait never answers faster.
     pub const MIN_TIMEOUT: Duration = Duration::from_millis(1);
     /// The longest timeout, 1 hour: no call waits for ever.
     pub const MAX_TIMEOUT: Duration = Duration::from_secs(3600);
@@ -132,14 +132,14 @@ impl Sessions {
     pub const DEFAULT_MAX_VALUE: usize = 16 * 1024;
     /// The default limit of a session: 64 KiB.
     pub const DEFAULT_MAX_BYTES: usize = 64 * 1024;
-    /// The most sessions that the list of one user has: 1,000.
+    /// The maximum length of one user's list of sessions: 1,000.
     ///
-    /// A session that left the list lives, and [`revoke_all`](Self::revoke_all) ends it too.
+    /// A session that was dropped from the list lives on, and [`revoke_all`](Self::revoke_all) ends it too.
     pub const MAX_LISTED: u16 = 1000;
     /// The default time for which the reason of a session's end is kept: a day.
     pub const DEFAULT_END_REASON_TTL: Ttl = Ttl::from_secs(86_400);
-    /// The default time after which [`revoked`](crate::Session::revoked) looks without being told: 30
-    /// seconds.
+    /// The default time after which [`revoked`](crate::Session::revoked) checks the session without a
+    /// message: 30 seconds.
     pub const DEFAULT_WATCH_INTERVAL: Duration = Duration::from_secs(30);
 
     /// Makes the sessions in `store`, with the default settings.
@@ -200,30 +200,30 @@ impl Sessions {
 
     /// Sets how long the old id still works after a [`rotate`](crate::Session::rotate).
     ///
-    /// By default it stops working at once. A sign-in never leaves a grace: it ends both ids.
+    /// By default it stops working at once. A sign-in never leaves a grace: it invalidates both ids.
     ///
-    /// A second or two helps a page that sends a dozen requests at once. Someone who stole the old id can
-    /// use it for as long.
+    /// A second or two helps a page that sends a dozen requests at once. An attacker who stole the old id
+    /// can use it for the same time.
     #[must_use]
     pub fn with_grace(mut self, grace: Ttl) -> Self {
         self.change().grace = grace.as_micros();
         self
     }
 
-    /// Replaces the id of a session in use once per `period`. By default it changes at sign-ins only.
+    /// Replaces the id of a session in use once per `period`. By default it changes only at sign-ins.
     ///
-    /// The first request after the period that uses its session gets the new id, with the cookie as it
-    /// is configured now. Requests that are in flight may use the old one for a minute, or for the
-    /// [grace](Self::with_grace) if that is longer. A visitor whom that response does not reach within
-    /// the minute has to sign in again. The period is at least [`MIN_RENEWAL`](Self::MIN_RENEWAL). It
-    /// costs one round trip per period.
+    /// The first request after the period that uses its session gets the new id, with the cookie as it is
+    /// configured now. Requests in flight may use the old id for a minute, or for the
+    /// [grace](Self::with_grace) if that is longer. A visitor who does not get that response within the
+    /// minute has to sign in again. The period is at least [`MIN_RENEWAL`](Self::MIN_RENEWAL). It costs one
+    /// round trip per period.
     #[must_use]
     pub fn with_renewal(mut self, period: Ttl) -> Self {
         self.change().renewal = Some(period.max(Self::MIN_RENEWAL).as_micros());
         self
     }
 
-    /// Sets the limit of a field, in bytes as it is encoded. The default is
+    /// Sets the limit of a field, in encoded bytes. The default is
     /// [`DEFAULT_MAX_VALUE`](Self::DEFAULT_MAX_VALUE).
     #[must_use]
     pub fn with_max_value(mut self, bytes: usize) -> Self {
@@ -240,30 +240,31 @@ impl Sessions {
         self
     }
 
-    /// Sets how many sessions a user may have, and what happens at that limit. By default there is none.
+    /// Sets how many sessions a user may have, and what happens at that limit. By default there is no
+    /// limit.
     ///
-    /// The sign-in counts and adds in one atomic step, so no number of sign-ins at once exceeds the limit.
+    /// A sign-in counts and adds in one atomic step, so that simultaneous sign-ins never exceed the limit.
     #[must_use]
     pub fn with_device_limit(mut self, limit: DeviceLimit) -> Self {
         self.change().devices = limit;
         self
     }
 
-    /// Sets how long the browser of a session that was ended can
-    /// [learn the reason](crate::Session::take_end_reason).
+    /// Sets how long the browser of a session that was ended can [learn the
+    /// reason](crate::Session::take_end_reason).
     ///
-    /// The default is [`DEFAULT_END_REASON_TTL`](Self::DEFAULT_END_REASON_TTL). Each session that was ended
-    /// takes the room of a small key for as long.
+    /// The default is [`DEFAULT_END_REASON_TTL`](Self::DEFAULT_END_REASON_TTL). For that time, each such
+    /// session occupies the space of a small key.
     #[must_use]
     pub fn with_end_reason_ttl(mut self, ttl: Ttl) -> Self {
         self.change().end_reason_ttl = ttl;
         self
     }
 
-    /// Sets after how long [`revoked`](crate::Session::revoked) looks at a session without being told, from
-    /// 10 milliseconds to an hour.
+    /// Sets the interval at which [`revoked`](crate::Session::revoked) checks a session without a message,
+    /// from 10 milliseconds to an hour.
     ///
-    /// The default is [`DEFAULT_WATCH_INTERVAL`](Self::DEFAULT_WATCH_INTERVAL). It bounds how long a stream
+    /// The default is [`DEFAULT_WATCH_INTERVAL`](Self::DEFAULT_WATCH_INTERVAL). It limits how long a stream
     /// outlives its session if the message was lost, and costs one read per stream each time.
     #[must_use]
     pub fn with_watch_interval(mut self, interval: Duration) -> Self {
@@ -272,13 +273,13 @@ impl Sessions {
         self
     }
 
-    /// Limits how many anonymous sessions this process creates per second, and at once. By default there
-    /// is no limit.
+    /// Limits how many anonymous sessions this process creates per second, and at once. By default there is
+    /// no limit.
     ///
     /// Only a request that writes to its session creates one. Beyond the limit, the writes of visitors
     /// without a session fail with [`SessionErrorKind::Overloaded`](crate::SessionErrorKind::Overloaded),
-    /// and a response whose changes are lost becomes a 503. Sessions that exist and sign-ins are not
-    /// affected. So a flood of visitors without cookies fills no store.
+    /// and a response whose changes are lost becomes a 503. Existing sessions and sign-ins are not
+    /// affected. So a flood of visitors without cookies cannot fill the store.
     #[must_use]
     pub fn with_max_new_per_second(mut self, sessions: NonZeroU32) -> Self {
         self.change().new_limit = Some(NewLimit::per_second(sessions));
@@ -287,7 +288,7 @@ impl Sessions {
 
     /// Calls `function` with each [`SessionEvent`], for an audit log. By default there are no events.
     ///
-    /// It runs inside of the request, after the step that it reports, and must not block. It sees no secret
+    /// It runs inside the request, after the step that it reports, and must not block. It gets no secret
     /// and no cookie.
     ///
     /// ```
@@ -303,9 +304,8 @@ impl Sessions {
         self
     }
 
-    /// Sets how long one store call may take. The default is
-    /// [`DEFAULT_TIMEOUT`](Self::DEFAULT_TIMEOUT). It is held between
-    /// [`MIN_TIMEOUT`](Self::MIN_TIMEOUT) and [`MAX_TIMEOUT`](Self::MAX_TIMEOUT).
+    /// Sets how long one store call may take. The default is [`DEFAULT_TIMEOUT`](Self::DEFAULT_TIMEOUT). It
+    /// is clamped to [`MIN_TIMEOUT`](Self::MIN_TIMEOUT) and [`MAX_TIMEOUT`](Self::MAX_TIMEOUT).
     ///
     /// A store that enforces a shorter deadline itself gets no second timer.
     #[must_use]

@@ -5,7 +5,7 @@ use std::sync::Arc;
 use std::sync::atomic::{AtomicU64, Ordering};
 use std::time::Instant;
 
-/// Lets a number of sessions per second pass, and as many at once (GCRA).
+/// Lets a number of sessions pass per second, and as many at once (GCRA).
 ///
 /// Clones count together.
 #[derive(Clone)]
@@ -13,7 +13,7 @@ pub(super) struct NewLimit {
     interval: u64,
     burst: u64,
     began: Instant,
-    /// When all that passed would be used up, in nanoseconds since `began`.
+    /// When all sessions so far would be used up, in nanoseconds since `began`.
     next: Arc<AtomicU64>,
 }
 
@@ -28,7 +28,7 @@ impl NewLimit {
         }
     }
 
-    /// Returns whether one more may be created now, and counts it.
+    /// Returns whether another one may be created now, and counts it.
     pub(super) fn allows(&self) -> bool {
         // A process does not run for 2^64 nanoseconds.
         let now = u64::try_from(self.began.elapsed().as_nanos()).unwrap_or(u64::MAX);

@@ -49,7 +49,7 @@ impl Opening {
 
     /// Returns why the session of a token has ended.
     ///
-    /// A token that opens nothing, made up or not, has expired: that says nothing of what the store holds.
+    /// A token that opens nothing, made up or not, has expired: so the answer reveals nothing about the store.
     pub(crate) fn ended(&self, token: Token) -> Option<(Token, EndReason)> {
         match self {
             Self::Ended(reason) => Some((token, (*reason)?)),
@@ -59,7 +59,7 @@ impl Opening {
     }
 }
 
-/// Returns the keys of the session and of the user that a token names.
+/// Returns the keys of the session and of the user in a token.
 fn keys(token: &Token) -> (Key, Option<Key>) {
     let user = token.user.map(|tag| Key::new(UserRecord::KIND, tag));
     (SessionRecord::key(token.record), user)
@@ -77,7 +77,7 @@ pub(super) struct Found {
 }
 
 impl Found {
-    /// Drops a session whose user is not the one that its cookie names: those bytes were damaged.
+    /// Drops a session whose user is not the one in its cookie: those bytes were damaged.
     fn drop_damaged_user(&mut self, token: &Token) {
         let Some(Held::Live(stored)) = &self.held else {
             return;
@@ -104,7 +104,7 @@ impl Sessions {
 
     /// [`open`](Self::open) for a store that answers without waiting.
     ///
-    /// It is no future, so that those of handlers stay below the size that allocators serve fast.
+    /// It is not a future, so that those of handlers stay below the size that allocators serve fast.
     pub(crate) fn open_now(&self, token: &Token) -> Poll<Result<Opening>> {
         // A store that has to wait knows no time: no keys are made here in vain.
         let Some(now) = self.programs.now() else {
@@ -327,7 +327,7 @@ impl Sessions {
 
     /// Extends the idle deadline of a session that was used.
     ///
-    /// A background task does it if that takes waiting; the number of tasks is bounded. If there are too
+    /// If that takes waiting, a background task does it; the number of tasks is limited. If there are too
     /// many, or the store fails, the next request does it.
     fn slide(&self, key: Key) {
         let touch = Touch {

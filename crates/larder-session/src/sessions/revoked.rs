@@ -17,7 +17,7 @@ use crate::token::{DeviceId, UserTag};
 use crate::user_record::UserRecord;
 use crate::{EndReason, Result};
 
-/// A session that somebody waits for, as it was when the wait began.
+/// A session whose end somebody waits for, as it was when the wait began.
 pub(crate) struct Watched {
     pub(crate) session: DeviceId,
     pub(crate) user: Option<Arc<str>>,
@@ -25,7 +25,7 @@ pub(crate) struct Watched {
     pub(crate) left: i64,
 }
 
-/// What a look found.
+/// The result of a check.
 enum Look {
     Alive {
         /// When it expires if nobody uses it, by the store's clock.
@@ -37,7 +37,7 @@ enum Look {
     Absent(i64),
 }
 
-/// A session as the last successful look found it.
+/// A session as the last successful check found it.
 struct Seen {
     until: i64,
     left: Duration,
@@ -51,10 +51,10 @@ impl Seen {
 }
 
 impl Sessions {
-    /// Waits until the session has ended, expired, or belongs to somebody else.
+    /// Waits until the session has ended, expired, or belongs to another user.
     ///
-    /// It looks when it is told to, when the session would expire, and after each interval. While the
-    /// store fails it goes on waiting, at most until the session would have expired.
+    /// It checks the session when a message comes, when the session would expire, and after each interval.
+    /// While the store fails it goes on waiting, at most until the session would have expired.
     pub(crate) async fn ended(&self, watched: &Watched) -> EndReason {
         let subject = Subject::of(watched.session, watched.user.as_deref());
         let registered = self.watch.register(subject);

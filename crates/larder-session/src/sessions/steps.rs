@@ -15,7 +15,7 @@ use crate::token::{DeviceId, Token};
 use crate::user_record::{UserRecord, Withdraw};
 use crate::{EndReason, Result, SessionError, SessionErrorKind, SignInOptions};
 
-/// How long the old id works after a renewal, which no app asked for: a minute, in microseconds.
+/// How long the old id works after a renewal, which the app did not request: a minute, in microseconds.
 const RENEWAL_GRACE: i64 = 60_000_000;
 
 impl Sessions {
@@ -30,7 +30,7 @@ impl Sessions {
         self.answered(self.settings.timeout.run("run", answer).await)
     }
 
-    /// Reports whether the store answered.
+    /// Returns the store's answer, as an error of the session if it failed.
     ///
     /// # Errors
     /// [`SessionErrorKind::Unavailable`](crate::SessionErrorKind::Unavailable) if it did not.
@@ -52,7 +52,7 @@ impl Sessions {
             self.metrics.write_refused.increment(1);
             return Err(SessionError::new(
                 SessionErrorKind::Overloaded,
-                "too many visitors without a session write to one at this moment: try again later",
+                "too many visitors are creating sessions at this moment: try again later",
             ));
         }
         let key = SessionRecord::key(token.record);
@@ -155,7 +155,7 @@ impl Sessions {
         self.bounded(self.programs.run(&key, &rotate)).await
     }
 
-    /// Makes the streams of `user` look whether their sessions are still theirs.
+    /// Makes the streams of `user` check whether their sessions still belong to the user.
     pub(crate) fn tell(&self, user: &str) {
         self.watch.publish(Some(Subject::user(user)));
     }
@@ -168,7 +168,7 @@ impl Sessions {
     /// Ends one session, and returns whether it is gone now.
     ///
     /// The session must belong to the user `of`, and is removed from the user's list too, or to nobody. If
-    /// there is a reason, its browser is told. One round trip.
+    /// there is a reason, its browser is given it. One round trip.
     pub(crate) async fn end(
         &self,
         session: DeviceId,

@@ -1,14 +1,14 @@
-//! The store's time, without asking the store each time.
+//! The store's time, without reading it from the store each time.
 
 use std::sync::atomic::{AtomicI64, Ordering};
 use std::time::Instant;
 
 use larder_store::program::Programs;
 
-/// The time that an answer about the store's time is used, in microseconds: a second.
+/// How long a reading of the store's time is used, in microseconds: a second.
 const FRESH: i64 = 1_000_000;
 
-/// The store's clock, as an offset to this process's clock when the store was last asked.
+/// The store's clock, as an offset to this process's clock when the store was last read.
 ///
 /// It only decides whether to extend the idle deadline, and whether a grace is over. The store itself
 /// decides whether a session has ended.
@@ -16,7 +16,7 @@ pub(super) struct StoreTime {
     began: Instant,
     /// What to add to the microseconds since `began`.
     offset: AtomicI64,
-    /// Until when the offset is used, in the same microseconds; 0 if it is unknown.
+    /// The end of the offset's use, in the same microseconds; 0 if it is unknown.
     until: AtomicI64,
 }
 
@@ -29,9 +29,9 @@ impl StoreTime {
         }
     }
 
-    /// Returns the time in microseconds. None if the caller should ask the store.
+    /// Returns the time in microseconds. None if the caller should read it from the store.
     ///
-    /// When it is time to ask again, only one caller is told so; the others get the old offset.
+    /// When it is time to read it again, only one caller gets None; the others use the old offset.
     pub(super) fn now(&self, programs: &dyn Programs) -> Option<i64> {
         if let Some(now) = programs.now() {
             return Some(now.as_micros());

@@ -123,7 +123,7 @@ impl Sessions {
         SessionError::new(
             kind,
             match kind {
-                SessionErrorKind::Disabled => "the account is disabled, and nobody signs in to it",
+                SessionErrorKind::Disabled => "the account is disabled: nobody can sign in to it",
                 _ => "the user has as many sessions as allowed: sign out on another device first",
             },
         )
@@ -214,7 +214,7 @@ impl Sessions {
         Ok(is_same && held.all >= everyone && revocation.covers(session, held))
     }
 
-    /// Revokes a user's sessions, and returns whether the asking session was allowed to.
+    /// Revokes a user's sessions, and returns whether the session that requested it was allowed to.
     ///
     /// In force after one round trip; two more free space.
     pub(crate) async fn revoke_by(
@@ -227,7 +227,7 @@ impl Sessions {
         self.revoke_for(user, by, spared, reason, 0).await
     }
 
-    /// [`revoke_by`](Self::revoke_by) that may also disable the account, for so many microseconds.
+    /// [`revoke_by`](Self::revoke_by) that may also disable the account, for this many microseconds.
     pub(super) async fn revoke_for(
         &self,
         user: &Arc<str>,

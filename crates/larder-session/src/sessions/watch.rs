@@ -1,7 +1,8 @@
-//! Waking those who wait for the end of a session.
+//! Wakes the waiters for the end of a session.
 //!
-//! Whatever ends sessions publishes the user, or the session of nobody. A process has one subscription
-//! while anyone waits. A message says "look again", and so does a gap; a lost message costs an interval.
+//! Every operation that ends sessions publishes the user, or the anonymous session. A process has one
+//! subscription while anyone waits. A message means "check again", and so does a gap; a lost message
+//! costs an interval.
 
 use std::collections::HashMap;
 use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
@@ -36,7 +37,7 @@ impl Subject {
     }
 }
 
-/// Those who wait in this process. Clones share them.
+/// The waiters in this process. Clones share them.
 #[derive(Clone)]
 pub(super) struct Watch {
     bus: Option<Arc<dyn Bus>>,
@@ -51,7 +52,7 @@ struct Waiting {
 }
 
 impl Watch {
-    /// Makes one without waiters. Without a bus, only the interval makes them look.
+    /// Makes one without waiters. Without a bus, only the interval makes them check.
     pub(super) fn new(bus: Option<Arc<dyn Bus>>) -> Self {
         Self {
             bus,
@@ -59,7 +60,7 @@ impl Watch {
         }
     }
 
-    /// Tells every process that sessions of `subject` ended, or those of everyone. Nobody waits for it.
+    /// Tells every process that sessions of `subject`, or those of everyone, have ended. Does not wait.
     pub(super) fn publish(&self, subject: Option<Subject>) {
         self.wake(subject);
         // Without a runtime nobody here sends anything.
@@ -73,7 +74,7 @@ impl Watch {
         });
     }
 
-    /// Registers somebody who waits for `subject`, until the guard is dropped.
+    /// Registers a waiter for `subject`, until the guard is dropped.
     pub(super) fn register(&self, subject: Subject) -> Registered {
         let notify = Arc::new(Notify::new());
         let mut waiting = self.lock();
@@ -94,7 +95,7 @@ impl Watch {
         }
     }
 
-    /// Wakes those who wait for `subject`, or everyone.
+    /// Wakes the waiters for `subject`, or all of them.
     fn wake(&self, subject: Option<Subject>) {
         let waiting = self.lock();
         let notified: Vec<_> = match subject {
@@ -134,7 +135,7 @@ async fn pass_on(bus: Arc<dyn Bus>, watch: Watch) {
     }
 }
 
-/// Somebody who waits. Dropping it ends the wait.
+/// A registered waiter. Dropping it ends the wait.
 pub(super) struct Registered {
     watch: Watch,
     subject: Subject,
@@ -142,7 +143,7 @@ pub(super) struct Registered {
 }
 
 impl Registered {
-    /// Waits for a reason to look, at most for `interval`. Returns whether there was one.
+    /// Waits for a reason to check, at most for `interval`. Returns whether there was one.
     pub(super) async fn wait(&self, interval: Duration) -> bool {
         let told = tokio::time::timeout(interval, self.notify.notified());
         told.await.is_ok()
@@ -204,7 +205,7 @@ mod tests {
         }
     }
 
-    /// Waits, and returns whether there was a reason to look before the hour was over.
+    /// Waits, and returns whether there was a reason to check before the hour was over.
     async fn is_told(registered: &Registered) -> bool {
         let began = Instant::now();
         registered.wait(HOUR).await;

@@ -1,4 +1,5 @@
-//! Plants mistakes in the Lua, each a text and its replacement, and checks that the traces see them.
+//! Plants mistakes in the Lua, each a text and its replacement, and checks that the traces find
+//! them.
 
 use larder_store::program::Program;
 use larder_test::trace::Fault;

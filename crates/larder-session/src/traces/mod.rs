@@ -1,4 +1,4 @@
-//! Holds the Lua of each program against its Rust, on the edges of deadlines.
+//! Compares the Lua of each program with its Rust, just before and after deadlines.
 
 mod everyone;
 mod faults;

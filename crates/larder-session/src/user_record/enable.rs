@@ -2,7 +2,8 @@ use larder_store::program::prelude::*;
 
 use super::UserRecord;
 
-/// Lets the user of a disabled account sign in again. It does nothing to another account.
+/// Lets the user of a disabled account sign in again. It does nothing if the account is not
+/// disabled.
 ///
 /// All sessions of a disabled account are revoked, so its record can go. So does a damaged one.
 #[cfg_attr(test, derive(Clone, Debug))]

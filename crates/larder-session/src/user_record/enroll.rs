@@ -20,20 +20,21 @@ pub(crate) struct Enroll {
     pub(crate) seen: Vec<(DeviceId, Seen)>,
 }
 
-/// How long a listed session must have been listed to count as dead if it is not there, in microseconds.
+/// How long a session must have been listed to count as dead if it does not exist, in microseconds.
 ///
 /// A sign-in lists its session first and creates it then.
 pub(crate) const PENDING: i64 = 10_000_000;
 
-/// A listed session, as a look found it. Its user may have signed in on it again since.
+/// A listed session, as the lookup found it. Its user may have signed in on it again since.
 #[derive(Clone, Copy)]
 #[cfg_attr(test, derive(Debug))]
 pub(crate) enum Seen {
-    /// It is not there, or belongs to another user.
+    /// It does not exist, or belongs to another user.
     Absent,
-    /// The one of the sign-in at this moment. It is dead if its epoch is outdated and it is not spared.
+    /// It belongs to the sign-in at this moment. It is dead if its epoch is outdated and it is not
+    /// spared.
     Of(i64, Epoch),
-    /// The one of the sign-in at this moment, which ended with those of everyone.
+    /// It belongs to the sign-in at this moment, and ended with the sessions of everyone.
     Dead(i64),
 }
 

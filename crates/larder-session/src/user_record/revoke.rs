@@ -12,13 +12,13 @@ use crate::token::DeviceId;
 pub(crate) struct Revoke {
     /// The new epoch.
     pub(crate) epoch: Epoch,
-    /// The reason that the browsers are told.
+    /// The reason that the browsers are given.
     pub(crate) reason: EndReason,
-    /// How long nobody signs in to the account, in microseconds. 0 leaves that as it is.
+    /// How long nobody can sign in to the account, in microseconds. 0 leaves that unchanged.
     pub(crate) disabled: i64,
     /// The one session that stays in force.
     pub(crate) spared: Option<DeviceId>,
-    /// The session that asks, which must be in force itself. None if the app asks.
+    /// The session that requests it, which must be in force itself. None if the app requests it.
     pub(crate) by: Option<(DeviceId, SessionUser)>,
 }
 
@@ -28,7 +28,7 @@ pub(crate) struct Revoke {
 pub(crate) enum Revocation {
     /// It is in force. These sessions were on the list, and can be deleted.
     Done(Vec<DeviceId>),
-    /// Nothing was done: the session that asked was not in force any more.
+    /// Nothing was done: the requesting session was no longer in force.
     Gone,
 }
 

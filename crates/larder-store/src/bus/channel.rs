@@ -5,10 +5,9 @@ use super::Topic;
 use crate::Namespace;
 use crate::key::{IdWriter, KeyId, Text};
 
-/// A channel for messages: a topic and an id, which reads `topic:{id}`.
+/// A message channel: a topic and an id, written `topic:{id}`.
 ///
-/// The id is escaped and bounded as that of a [`Key`](crate::Key) is. `Debug` shows the topic
-/// alone.
+/// The id is escaped and bounded like that of a [`Key`](crate::Key). `Debug` shows only the topic.
 #[derive(Clone)]
 pub struct Channel {
     pub(super) topic: Topic,

@@ -33,7 +33,7 @@ pub struct Mailbox(Arc<Mutex<Inner>>);
 struct Inner {
     messages: VecDeque<Message>,
     room: usize,
-    /// After what waits, something is missing.
+    /// Whether messages were lost after those that wait here.
     has_gap: bool,
     is_closed: bool,
     subscriber: Option<Waker>,
@@ -96,7 +96,7 @@ pub struct Subscription {
 }
 
 impl Subscription {
-    /// Waits for the next event. None once the store is gone and every message was read.
+    /// Waits for the next event. Returns None once the store is gone and every message was read.
     ///
     /// # Cancellation
     /// A dropped call loses nothing.
@@ -128,7 +128,7 @@ impl Subscription {
 
     /// Drops `guard` together with the subscription, for stores and decorators.
     ///
-    /// Guards that it has already are kept.
+    /// Guards that were added before are kept.
     #[must_use]
     pub fn with_guard(mut self, guard: impl Any + Send + Sync) -> Self {
         self._guard = Some(Box::new((guard, self._guard.take())));
@@ -167,7 +167,7 @@ fn lock(inner: &Mutex<Inner>) -> MutexGuard<'_, Inner> {
     inner.lock().unwrap_or_else(PoisonError::into_inner)
 }
 
-/// Wakes the subscriber, out of the lock.
+/// Wakes the subscriber after releasing the lock.
 fn wake(mut inner: MutexGuard<'_, Inner>) {
     let subscriber = inner.subscriber.take();
     drop(inner);

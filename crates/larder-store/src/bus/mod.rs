@@ -66,31 +66,32 @@ impl fmt::Debug for Message {
 /// order; there is no order between channels. Messages are not kept for later subscribers.
 ///
 /// When messages may have been lost, the subscription has a [gap](Event::Gap) in their place, and
-/// everything after it arrives again. A gap comes when the loss is over, so a store documents how
-/// long a loss may go unnoticed. A subscription ends with the store: when the last handle of it and
-/// of its capabilities is dropped, or when the server no longer allows the subscription.
+/// later messages arrive as usual. The gap is delivered when the loss is over, so each store
+/// documents how long a loss can go unnoticed. A subscription ends with the store: when its last
+/// handle or capability is dropped, or when the server no longer allows the subscription.
 #[async_trait]
 pub trait Bus: Send + Sync {
     /// Sends a message to the current subscribers of `channel`. One round trip.
     ///
     /// # Errors
-    /// [`ErrorKind::TooLarge`] past [`MAX_MESSAGE`]; otherwise those of
-    /// [`Store`](crate::Store). It is never sent twice.
+    /// [`ErrorKind::TooLarge`] past [`MAX_MESSAGE`]; otherwise those of [`Store`](crate::Store). A
+    /// message is never sent twice.
     ///
     /// # Cancellation
     /// A dropped call may or may not have sent it.
     async fn publish(&self, channel: &Channel, payload: Bytes) -> Result<()>;
 
-    /// Subscribes to channels and topics. One round trip, and a connection for the first one.
+    /// Subscribes to channels and topics. One round trip; the first subscription also opens a
+    /// connection.
     ///
-    /// It resolves once the server has confirmed it: messages that are published from then on arrive.
+    /// The call resolves once the server has confirmed it: messages published from then on arrive.
     ///
     /// # Errors
     /// [`ErrorKind::Invalid`] if the request is empty, or asks for all channels of a
-    /// [sharded](Topic::sharded) topic; [`Refusal::Full`](crate::Refusal::Full) if the store has its
-    /// maximum of subscriptions, where a request for several channels counts once for each; otherwise
-    /// those of [`Store`](crate::Store). A failed call leaves no subscription, so it may be repeated
-    /// after any error.
+    /// [sharded](Topic::sharded) topic; [`Refusal::Full`](crate::Refusal::Full) at the store's
+    /// maximum number of subscriptions, for which each channel of a request counts as one;
+    /// otherwise those of [`Store`](crate::Store). A failed call leaves no subscription, so it may
+    /// be repeated after any error.
     ///
     /// # Cancellation
     /// A dropped call leaves no subscription.

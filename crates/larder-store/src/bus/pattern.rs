@@ -3,11 +3,11 @@ use std::fmt;
 use super::{Channel, Topic};
 use crate::Namespace;
 
-/// All channels of a topic, which reads `topic:{*}`.
+/// Matches all channels of a topic, written `topic:{*}`.
 #[derive(Clone, PartialEq, Eq, Hash)]
 pub struct Pattern {
     topic: Topic,
-    /// All that its channels begin with.
+    /// The common beginning of its channels' names.
     begin: String,
 }
 
@@ -51,7 +51,7 @@ impl Pattern {
 
     /// Returns the pattern as a glob.
     ///
-    /// Ids are escaped, so none holds a character that a glob knows.
+    /// Ids are escaped, so they contain no glob characters.
     pub fn to_glob(&self) -> String {
         format!("{}*}}", self.begin)
     }

@@ -49,7 +49,7 @@ impl SubscribeRequest {
 
     /// Limits the number of waiting messages. Default: 256.
     ///
-    /// Beyond it the subscriber gets a [gap](crate::bus::Event::Gap).
+    /// Messages past the limit are dropped, and leave a [gap](crate::bus::Event::Gap).
     #[must_use]
     pub fn with_buffer(mut self, messages: NonZeroUsize) -> Self {
         self.buffer = messages;
@@ -73,7 +73,7 @@ impl SubscribeRequest {
 
     /// Puts the request into `namespace`.
     ///
-    /// The subscription must be shown from there too:
+    /// Map its subscription into the namespace too, with
     /// [`Subscription::seen_from`](crate::bus::Subscription::seen_from).
     #[must_use]
     pub fn within(&self, namespace: &Namespace) -> Self {
@@ -94,7 +94,7 @@ impl SubscribeRequest {
 
     /// Removes duplicates, and channels whose whole topic is requested.
     ///
-    /// So a store that delivers for each of what is left delivers once.
+    /// A store can then deliver once for each remaining channel and topic.
     #[must_use]
     pub fn distinct(mut self) -> Self {
         let (mut topics, mut channels) = (HashSet::new(), HashSet::new());
@@ -124,7 +124,7 @@ impl SubscribeRequest {
             .find(|pattern| pattern.topic().is_sharded())
         {
             Some(pattern) => invalid(format!(
-                "topic '{}' is sharded: listen to its channels, or make it Topic::broadcast",
+                "topic '{}' is sharded: subscribe to its channels, or make it Topic::broadcast",
                 pattern.topic().name()
             )),
             None => Ok(()),

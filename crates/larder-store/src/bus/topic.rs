@@ -5,7 +5,8 @@ use crate::key::is_name;
 
 /// A kind of message: its name, and how it travels through a cluster.
 ///
-/// A topic is a constant of the crate that owns it, as a [`Kind`](crate::Kind) is of keys.
+/// Declare a topic as a constant of the crate that owns it, like the [`Kind`](crate::Kind) of a
+/// key.
 ///
 /// ```
 /// use larder_store::bus::{Channel, Topic};
@@ -40,8 +41,8 @@ impl Topic {
 
     /// Makes a topic whose messages stay on the node of their channel, for many channels.
     ///
-    /// On a cluster it uses sharded pub/sub, which needs Redis 7.0. Subscribers request channels of
-    /// it, and cannot request the whole topic.
+    /// On a cluster it uses sharded pub/sub, which needs Redis 7.0. Subscribers can request its
+    /// channels, but not the whole topic.
     ///
     /// # Panics
     /// As [`broadcast`](Self::broadcast) does.

@@ -7,7 +7,7 @@ use std::time::Duration;
 use super::{Clock, Timestamp};
 use crate::program::MAX_INT;
 
-/// A clock that only tests move.
+/// A clock that moves only when a test moves it.
 ///
 /// Clones share the time.
 #[derive(Clone)]

@@ -25,22 +25,21 @@ pub trait Clock: Send + Sync + 'static {
 
     /// Returns whether `deadline` is still ahead.
     ///
-    /// A clock that can answer this for less than [`now`](Self::now) costs overrides it.
+    /// Override it if the clock can answer this at a lower cost than [`now`](Self::now).
     fn is_before(&self, deadline: Timestamp) -> bool {
         self.now() < deadline
     }
 
-    /// Returns two times that the time now is between.
+    /// Returns a lower and an upper bound of the current time, about a tenth of a second apart.
     ///
-    /// Their distance is a tenth of a second or so. It is for what depends on the time only to the
-    /// second, and reads [`now`](Self::now) if the two differ in that. A clock that knows this for
-    /// less than `now` costs overrides it.
+    /// Use them where only the second matters, and call [`now`](Self::now) if the two are in
+    /// different seconds. Override it if the clock knows the bounds at a lower cost than `now`.
     fn now_between(&self) -> (Timestamp, Timestamp) {
         let now = self.now();
         (now, now)
     }
 
-    /// Returns whether the clock is manual, and wakes `waker` at its next move.
+    /// Wakes `waker` when a manual clock next moves. Returns whether the clock is manual.
     fn wake_when_moved(&self, waker: &Waker) -> bool {
         let _ = waker;
         false

@@ -8,12 +8,12 @@ use super::{Clock, Timestamp};
 ///
 /// A later step of the wall clock does not move it. Time in which the machine is suspended does not count.
 ///
-/// Reading it takes 20 to 100 ns. A counter of the processor takes less, but a processor reads that ahead of the
-/// memory of other threads, by some microseconds: time would go back from one thread to the next.
+/// Reading it takes 20 to 100 ns. The processor's counter is faster to read, but its reads are not ordered with
+/// other threads' memory accesses: time would go back by some microseconds from one thread to the next.
 ///
 /// Linux also has a coarse clock, which takes 4 ns and lags by a tick of a few milliseconds.
-/// [`now_between`](Clock::now_between) reads that one where there is one, and
-/// [`is_before`](Clock::is_before) reads the precise one only close to the deadline.
+/// [`now_between`](Clock::now_between) reads the coarse clock where there is one, and
+/// [`is_before`](Clock::is_before) reads the precise clock only close to the deadline.
 #[derive(Clone, Debug)]
 pub struct SystemClock {
     precise: Precise,
@@ -21,9 +21,9 @@ pub struct SystemClock {
     coarse: CoarseClock,
 }
 
-/// The maximum lag that the coarse clock is trusted with.
+/// The maximum lag of the coarse clock.
 ///
-/// It is many ticks, for machines whose ticks come late.
+/// It is many ticks long, for machines whose ticks come late.
 #[cfg(any(target_os = "linux", target_os = "android"))]
 const MAX_LAG_MICROS: i64 = 100_000;
 

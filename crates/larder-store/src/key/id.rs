@@ -13,9 +13,8 @@ use super::name::MAX_NAME;
 use super::text::Text;
 
 /// The maximum length of an id in a key, in bytes after escaping.
-///
-/// A longer one is replaced by `#` and its SHA-256 in base64url, 44 characters; `#` is never
-/// part of an escaped id, so a hashed id meets no other. The name of a
+/// A longer one is replaced by `#` and its SHA-256 in base64url, 44 characters; an escaped id never
+/// contains `#`, so a hashed id never equals another. The name of a
 /// [partition](crate::Kind::partitioned), up to 32 bytes, stays in front, unhashed.
 pub const MAX_ID: usize = 96;
 
@@ -82,13 +81,13 @@ impl<'a> IdWriter<'a> {
         Self { out, progress }
     }
 
-    /// Goes on with an id, of which `out` ends with what is written.
+    /// Continues an id whose text so far is at the end of `out`.
     #[inline]
     pub(super) fn resume(out: &'a mut Text, progress: Progress) -> Self {
         Self { out, progress }
     }
 
-    /// Stops, to go on elsewhere.
+    /// Stops, to be resumed elsewhere.
     pub(super) fn pause(self) -> Progress {
         self.progress
     }
@@ -242,7 +241,8 @@ impl KeyId for IpAddr {
 }
 
 impl KeyId for Ipv4Addr {
-    /// Writes it by hand, as rate limits do for each request: `fmt` takes several times as long.
+    /// Written by hand because rate limits need it for each request: `fmt` takes several times as
+    /// long.
     #[inline]
     fn write_id(&self, id: &mut IdWriter<'_>) {
         // In a register, and without a branch that the next address takes the other way.

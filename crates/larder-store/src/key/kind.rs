@@ -5,8 +5,8 @@ use super::name::is_name;
 
 /// The kind of a key: its name, its space and its content.
 ///
-/// A kind is a constant of the crate that owns the keys. Its name is in every key, so an operator
-/// can tell keys apart and a store knows from the key alone which space it belongs to.
+/// Declare a kind as a constant of the crate that owns the keys. Its name is in every key, so an
+/// operator can tell keys apart, and a store knows the space of a key from the key alone.
 ///
 /// ```
 /// use larder_store::{Kind, Space};
@@ -28,7 +28,7 @@ pub struct Kind {
 pub enum Space {
     /// The store may evict the key at any time: a cache.
     Evictable,
-    /// The store keeps the key until its end, or refuses the write with
+    /// The store keeps the key until its TTL ends, or refuses the write with
     /// [`Refusal::Full`](crate::Refusal::Full).
     Pinned,
 }
@@ -38,7 +38,7 @@ pub enum Space {
 pub enum Content {
     /// Bytes with a version, for the operations of [`Store`](crate::Store).
     Value,
-    /// A typed record, for [`Programs`](crate::program::Programs) alone. It is always pinned.
+    /// A typed record, only for [`Programs`](crate::program::Programs). It is always pinned.
     Record,
 }
 
@@ -62,7 +62,7 @@ impl Kind {
 
     /// Makes a kind of records, which programs work on.
     ///
-    /// They stay until their end.
+    /// The store keeps them until their TTL ends.
     ///
     /// # Panics
     /// As [`evictable`](Self::evictable) does.
@@ -85,9 +85,9 @@ impl Kind {
 
     /// Makes the first component of each id the name of a partition.
     ///
-    /// A store that bounds kinds bounds each partition on its own, so that a flood of one leaves
-    /// the others their room. Partitions are for the app to name, never for a visitor: a store keeps
-    /// a limited number of them apart, and lets those past it share one.
+    /// A store with a cap on a kind applies it to each partition separately, so that a flood of one
+    /// leaves the others their room. Let the app name partitions, never a visitor: a store tells a
+    /// limited number of them apart, and the rest share one.
     ///
     /// ```
     /// use larder_store::{Key, Kind};
@@ -106,7 +106,7 @@ impl Kind {
         self.name
     }
 
-    /// Returns whether the store may evict keys of the kind.
+    /// Returns the space of the kind, which says whether the store may evict its keys.
     pub const fn space(self) -> Space {
         self.space
     }
@@ -116,7 +116,7 @@ impl Kind {
         self.is_partitioned
     }
 
-    /// Returns what keys of the kind hold.
+    /// Returns the content of the kind's keys.
     pub const fn content(self) -> Content {
         self.content
     }

@@ -1,4 +1,4 @@
-//! Keys are made of typed parts, and render to a bounded, escaped text.
+//! Keys are made of typed parts, and rendered as a bounded, escaped text.
 
 mod escape;
 mod id;
@@ -24,15 +24,15 @@ pub(crate) use text::Text;
 
 /// The key of a value or a record: a kind, an id, and sometimes a part.
 ///
-/// It reads `kind:{id}` or `kind:{id}:part`; [`Prefixed`](crate::Prefixed) puts the environment
-/// and the app in front, as in `prod:matinee:session:{id}`. Only the id stands in braces, which is
-/// what Redis Cluster places a key by (the hash tag), so the parts of one id live on one node.
+/// It reads `kind:{id}` or `kind:{id}:part`; [`Prefixed`](crate::Prefixed) puts the environment and
+/// the app in front, as in `prod:matinee:session:{id}`. Only the id is in braces. It is the hash
+/// tag, by which Redis Cluster places keys, so all parts of one id live on one node.
 ///
-/// The text of an id is escaped, and hashed where it is long ([`MAX_ID`]), so a key is short and
-/// printable whatever a visitor sends, two different ids never give one key, and no text of a
-/// visitor's chooses a kind, a part or a slot. Typical keys are held without an allocation.
+/// An id is escaped, and hashed if it is longer than [`MAX_ID`]. Whatever a visitor sends, a key is
+/// short and printable, two different ids never give the same key, and the visitor cannot choose
+/// the kind, the part or the hash tag. Typical keys need no allocation.
 ///
-/// `Debug` shows the kind alone: raw keys hold session ids and addresses, and belong in no log.
+/// `Debug` shows only the kind: raw keys hold session ids and addresses, and do not belong in logs.
 ///
 /// ```
 /// use larder_store::{Key, Kind};
@@ -117,7 +117,7 @@ impl Key {
         std::str::from_utf8(self.partition_bytes()?).ok()
     }
 
-    /// Returns the same as bytes, which need no check.
+    /// Returns the partition as bytes, without checking that they are UTF-8.
     #[inline]
     pub fn partition_bytes(&self) -> Option<&[u8]> {
         let Span { from, to } = self.first;
@@ -154,10 +154,7 @@ impl Key {
         Error::new(
             operation,
             ErrorKind::Refused(Refusal::WrongType),
-            format!(
-                "kind '{}' is of another content: {expected}",
-                self.kind.name()
-            ),
+            format!("kind '{}' has other content: {expected}", self.kind.name()),
         )
     }
 

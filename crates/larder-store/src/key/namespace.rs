@@ -3,7 +3,7 @@ use crate::Error;
 
 /// The environment and the app that own keys, as in `prod:matinee:`.
 ///
-/// Apps that share a server each take one, so that they never meet.
+/// Give each app that shares a server a namespace of its own, so that their keys never collide.
 ///
 /// ```
 /// use larder_store::Namespace;

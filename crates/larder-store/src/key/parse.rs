@@ -6,10 +6,10 @@ use super::{Key, Kind, MAX_ID, Span, is_name};
 use crate::{Error, ErrorKind, Result};
 
 impl Key {
-    /// Reads back a key that a [scan](crate::scan) lists, if it is of one of `kinds`.
+    /// Parses a key that a [scan](crate::scan) has listed, if its kind is one of `kinds`.
     ///
-    /// A record in several parts may be listed as its parts: [`without_part`](Self::without_part) gives
-    /// the key that programs run on.
+    /// A record in several parts may be listed as its parts: [`without_part`](Self::without_part)
+    /// returns the key that programs run on.
     ///
     /// ```
     /// use larder_store::{Key, Kind};
@@ -41,10 +41,7 @@ impl Key {
         let name = names.last().copied().unwrap_or_default();
         let kind = kinds.iter().find(|kind| kind.name() == name);
         let kind = *kind.ok_or_else(|| {
-            let text = format!(
-                "the key is of none of the {} kinds that were named",
-                kinds.len()
-            );
+            let text = format!("the key has none of the {} given kinds", kinds.len());
             Error::new("key", ErrorKind::Invalid, text)
         })?;
         let start = front.len() + ":{".len();

@@ -4,12 +4,12 @@ use super::id::{IdWriter, Progress};
 use super::text::Text;
 use super::{Key, KeyId, Kind, Span};
 
-/// The beginning of many keys: a kind, and the first components of their ids.
+/// The common beginning of many keys: a kind, and the first components of their ids.
 ///
-/// It is written once, so that a key costs little more than its last components. The keys are those
-/// that [`Key::new`] makes of all components together.
+/// It is rendered once, so making a key costs little more than writing its last components. The
+/// keys equal those that [`Key::new`] makes of all components together.
 ///
-/// `Debug` shows the kind alone.
+/// `Debug` shows only the kind.
 ///
 /// ```
 /// use larder_store::{Key, KeyPrefix, Kind};

@@ -1,9 +1,9 @@
 use std::hash::{Hash, Hasher};
 use std::ops::Deref;
 
-/// The text of a key, which is held without an allocation unless it is long.
+/// The text of a key, held without an allocation unless it is long.
 ///
-/// It is a plain array, in which a short text is written in its place: an id costs a few stores.
+/// Short text is written straight into an array, so that an id costs only a few memory writes.
 #[derive(Clone)]
 pub(crate) struct Text {
     bytes: [u8; Self::INLINE],

@@ -28,7 +28,7 @@ use crate::{
 /// Puts all keys of a store into a [`Namespace`], so that apps can share a server.
 ///
 /// It costs one copy of the key for each operation, and no round trip. Caps of pinned kinds are
-/// the inner store's, and shared with its other users.
+/// those of the inner store, shared with its other users.
 #[derive(Clone)]
 pub struct Prefixed<S: ?Sized> {
     namespace: Namespace,

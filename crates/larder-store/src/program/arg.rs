@@ -11,7 +11,7 @@ use crate::{Timestamp, Ttl};
 /// `put` and `ttl` take it, and a [`Timestamp`] in microseconds, as `now()` gives it. `None` is the
 /// empty text. Each item of a list is an argument of its own.
 pub trait Arg {
-    /// Adds it to the arguments.
+    /// Adds the value to the arguments.
     fn write(&self, args: &mut Args);
 }
 

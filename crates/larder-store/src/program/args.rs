@@ -97,6 +97,6 @@ fn out_of_range() -> Error {
     Error::new(
         "run",
         ErrorKind::Invalid,
-        "an integer argument is past 2^53: programs keep integers within it",
+        "an integer argument is past 2^53, the limit of programs",
     )
 }

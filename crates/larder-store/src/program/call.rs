@@ -7,10 +7,9 @@ use crate::{Content, Error, ErrorKind, Key, Kind, Refusal, Result, Timestamp};
 
 /// A run of a program with erased types, for a `dyn` store.
 ///
-/// An in-process store calls [`step`](Self::step); a remote one sends [`script`](Self::script)
-/// with [`args`](Self::args) and hands the answer to [`reply`](Self::reply). Either way the typed
-/// answer ends up inside the call. Made by the typed methods of
-/// [`Programs`](super::Programs); decorators pass it on.
+/// An in-process store calls [`step`](Self::step); a remote one sends [`script`](Self::script) with
+/// [`args`](Self::args) and hands the answer to [`reply`](Self::reply). Either way the typed answer ends
+/// up inside the call. The typed methods of [`Programs`](super::Programs) make it; decorators pass it on.
 pub trait Call: Send {
     /// Returns the kind of the record.
     fn kind(&self) -> Kind;
@@ -32,14 +31,14 @@ pub trait Call: Send {
     /// then unchanged.
     fn step(&mut self, cell: &mut Cell, now: Timestamp) -> Result<()>;
 
-    /// Returns whether the last [`step`](Self::step) wakes those who wait for the record. A store in
-    /// process then wakes them, after the step and out of its locks.
+    /// Returns whether the last [`step`](Self::step) wakes the record's waiters. An in-process store then
+    /// wakes them, after the step and outside its locks.
     fn wakes(&self) -> bool;
 
     /// Reads the answer of the Lua form.
     ///
     /// # Errors
-    /// If the answer is not of the program's form.
+    /// If the answer does not have the form that the program expects.
     fn reply(&mut self, wire: Wire) -> Result<()>;
 }
 
@@ -64,11 +63,12 @@ fn wrong_type(kind: Kind) -> Error {
 
 /// A typed run of one program, which a store sees as a [`Call`].
 ///
-/// [`Programs::run`](super::Programs#method.run) makes it by itself; it is for programs of several
-/// types that are sent together, by [`Programs::run_each`](super::Programs#method.run_each).
+/// You need it only to send programs of several types together, by
+/// [`Programs::run_each`](super::Programs#method.run_each); [`run`](super::Programs#method.run) makes its
+/// own.
 pub struct Run<'a, P: Program> {
     program: &'a P,
-    /// In the form in which it is returned, since it may be long to take apart. Pending until it is there.
+    /// Already in the form that is returned, since taking it apart may be slow. Pending until it arrives.
     reply: Poll<Result<P::Reply>>,
     /// The records to drop with the call, since a step runs under a lock.
     discarded: Discarded,
@@ -116,11 +116,11 @@ impl<'a, P: Program> Run<'a, P> {
 
 #[cold]
 fn unanswered() -> Error {
-    Wire::unexpected("an answer, and the store gave none")
+    Wire::unexpected("an answer, but the store returned none")
 }
 
 impl<P: Program> fmt::Debug for Run<'_, P> {
-    /// Shows the program by its name, never what it was given or what it answered.
+    /// Shows only the name of the program, never its arguments or its answer.
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         f.debug_struct("Run")
             .field("program", &P::SCRIPT.name())

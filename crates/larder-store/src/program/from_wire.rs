@@ -3,7 +3,7 @@ use bytes::Bytes;
 use super::{Inspection, Wire};
 use crate::{Result, Timestamp};
 
-/// A reply that can be read from what a script answers.
+/// A reply that can be read from a script's answer.
 ///
 /// A `bool` is 1 or 0, and `false` for Lua's `false`; an `Option` is `None` for Lua's `false`. A tuple
 /// is a list of exactly its length. Lua ends a list at its first `nil`: put `false` there.
@@ -24,7 +24,7 @@ impl Wire {
         T::from_wire(self)
     }
 
-    /// Reads a flat list of names and values, as `HGETALL` and `ZRANGE WITHSCORES` give it.
+    /// Reads a flat list of names and values, as `HGETALL` and `ZRANGE WITHSCORES` return it.
     ///
     /// # Errors
     /// If the answer has another form, or a name has no value.
@@ -104,7 +104,7 @@ impl<const N: usize> FromWire for [u8; N] {
         let bytes = wire.bytes()?;
         (&*bytes)
             .try_into()
-            .map_err(|_| Wire::unexpected("as many bytes"))
+            .map_err(|_| Wire::unexpected("bytes of a fixed length"))
     }
 }
 

@@ -3,7 +3,7 @@ use crate::Result;
 
 /// The content of a record as named lines, for people and tools.
 ///
-/// It names no secret: a program that inspects leaves them out.
+/// It contains no secret: the programs that make inspections leave secrets out.
 #[derive(Clone, Debug, Default, PartialEq, Eq)]
 pub struct Inspection {
     fields: Vec<(String, String)>,
@@ -22,9 +22,9 @@ impl Inspection {
         self
     }
 
-    /// Returns the lines in the order of their addition.
+    /// Returns the lines in the order in which they were added.
     ///
-    /// A record that is absent has none.
+    /// An absent record has none.
     pub fn fields(&self) -> &[(String, String)] {
         &self.fields
     }
@@ -32,7 +32,7 @@ impl Inspection {
     /// Parses the flat list `{name, value, name, value}` that a script returns.
     ///
     /// # Errors
-    /// If the answer is not of that form.
+    /// If the answer does not have that form.
     pub fn from_wire(wire: Wire) -> Result<Self> {
         let mut fields = Vec::new();
         let mut list = wire.list()?.into_iter();

@@ -1,8 +1,8 @@
 /// Implements `args` and `reply` of a [`Program`](crate::program::Program).
 ///
-/// The named fields are the arguments, in the order of `ARGV`, each written as its
-/// [`Arg`](crate::program::Arg) says. The reply is read as its
-/// [`FromWire`](crate::program::FromWire) says. [Programs](mod@crate::program#writing-a-program) shows it.
+/// The named fields are the arguments, in the order of `ARGV`, each written by its
+/// [`Arg`](crate::program::Arg). The reply is read by its [`FromWire`](crate::program::FromWire). [Writing
+/// a program](mod@crate::program#writing-a-program) has an example.
 #[macro_export]
 macro_rules! arguments {
     ($($field:tt),* $(,)?) => {
@@ -19,9 +19,9 @@ macro_rules! arguments {
 
 /// Implements [`Record`](crate::program::Record) for a type, and defines the program that shows it.
 ///
-/// The script answers the flat list `{name, value, name, value}`, and an empty one if there is no
-/// record; `show` adds the same lines to an [`Inspection`](crate::program::Inspection).
-/// [Programs](mod@crate::program#writing-a-program) shows it.
+/// The script answers the flat list `{name, value, name, value}`, and an empty one if there is no record;
+/// `show` adds the same lines to an [`Inspection`](crate::program::Inspection). [Writing a
+/// program](mod@crate::program#writing-a-program) has an example.
 #[macro_export]
 macro_rules! record {
     (

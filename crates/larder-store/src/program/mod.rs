@@ -1,12 +1,10 @@
-//! A program is one atomic step over one record.
-//!
-//! It is written once for each kind of store.
+//! A program is one atomic step over one record, which every kind of store can run.
 //!
 //! # Writing a program
 //!
 //! A program is a struct of its arguments, a script in Lua, and the same step in Rust. Import the
-//! [`prelude`]; [`record!`](crate::record!) declares what is kept and how people see it, and
-//! [`arguments!`](crate::arguments!) writes what is the same in every program: which fields are sent,
+//! [`prelude`]; [`record!`](crate::record!) declares the stored type and how tools show it, and
+//! [`arguments!`](crate::arguments!) writes the code that every program needs: which fields are sent,
 //! and how the reply is read.
 //!
 //! ```
@@ -59,8 +57,8 @@
 //! }
 //! ```
 //!
-//! A script of some length is a file of its own: `include_str!("redeem.lua")`. [`Program`] lists the
-//! rules that keep both forms alike, and `larder_test::trace` checks them.
+//! Put a longer script into a file of its own: `include_str!("redeem.lua")`. [`Program`] lists the rules
+//! that keep both forms alike, and `larder_test::trace` checks them.
 
 mod arg;
 mod args;
@@ -88,23 +86,23 @@ use crate::{Kind, Result, Timestamp};
 
 /// A typed value that programs work on.
 ///
-/// In process it is this very type. On Redis it is one or more physical keys of one hash tag, in
-/// whatever Redis types its scripts choose.
+/// An in-process store keeps this very type. On Redis it is one or more physical keys of one hash tag,
+/// in whatever Redis types its scripts choose.
 pub trait Record: Send + Sized + 'static {
     /// The kind of its keys, made by [`Kind::record`].
     const KIND: Kind;
 
     /// The names of the record's physical keys, in the order of `KEYS`.
     ///
-    /// A name such as `"jobs"` is set behind the key and a colon.
+    /// A name such as `"jobs"` is appended to the key after a colon.
     ///
-    /// The empty text is the key itself, and is the default.
+    /// The default is the empty text, which is the key itself.
     const PARTS: &'static [&'static str] = &[""];
 
-    /// How the record is kept as two numbers, if that is all it is. By default it is not.
+    /// How to keep the record as two integers, if it consists of no more. Default: None.
     ///
-    /// It makes a step in process faster and the record smaller. Give it to records that are written for
-    /// each request.
+    /// That makes a step in process faster and the record smaller. Set it for records that are written
+    /// on each request.
     const NUMBERS: Option<Numbers<Self>> = None;
 
     /// A program that shows the record to people and tools, and changes nothing.
@@ -113,31 +111,30 @@ pub trait Record: Send + Sized + 'static {
 
 /// An atomic step over one [`Record`], written in Lua for Redis and in Rust.
 ///
-/// The program is its arguments.
+/// The fields of the program are its arguments.
 ///
 /// # Implementing
-/// Both forms must do the same at every moment. The rules that make it so:
+/// Both forms must always do the same. The rules for that:
 ///
-/// - Time is the `now` that is handed in, in microseconds, in both forms. A deadline that matters
-///   lives in the record and is compared with `now`; the TTL of a key only collects garbage, and
-///   every physical key of the record gets one at each write.
-/// - The Lua form reads time and sets, expires and removes keys through the prelude alone:
-///   `now()` microseconds, `num(n)` an integer as text, `put(key, text, ms)`, `ttl(key, ms)`,
-///   `left(key)` what `PTTL` answers, `del(key)`. It may call Redis for anything else. They cut off a
-///   fraction.
-/// - A step that may let somebody else go on wakes those who [wait](crate::wait) for the record:
-///   [`Slot::wake`] in Rust, and `wake()`, written just so, in Lua.
-/// - A key is there up to the very end of its TTL in both forms: a record that keeps its deadline as
-///   the moment of the write and the TTL in milliseconds need not compare it to read.
-/// - Integers are within [`MAX_INT`]. Division is floored. A map is sorted before it is sent back.
-/// - A key that may hold another Redis type is read with a command of its own type first: `EXISTS`
-///   and `DEL` would not notice.
+/// - Time is the `now` that is passed in, in microseconds, in both forms. A deadline that matters lives
+///   in the record and is compared with `now`; the TTL of a key only collects garbage, and every
+///   physical key of the record gets one at each write.
+/// - The Lua form reads time and sets, expires and removes keys only through the prelude: `now()`
+///   microseconds, `num(n)` an integer as text, `put(key, text, ms)`, `ttl(key, ms)`, `left(key)` the
+///   answer of `PTTL`, `del(key)`. These truncate fractions. For anything else it may call Redis.
+/// - A step that may let a waiter continue wakes the [waiters](crate::wait) of the record:
+///   [`Slot::wake`] in Rust, and `wake()`, written exactly so, in Lua.
+/// - In both forms a key exists until the very end of its TTL: a record whose deadline is the moment of
+///   the write plus the TTL in milliseconds need not compare it when it is read.
+/// - Integers are within [`MAX_INT`]. Division is floored. A map is sorted before it is returned.
+/// - A key that may hold another Redis type is read first with a command of its own type: `EXISTS` and
+///   `DEL` would not notice.
 /// - Check first, write last: an error in the middle of a script keeps what was written.
-/// - A step does not panic, and does not wait. A store may run it on a trial and run it again;
-///   only the last run counts, so it changes nothing but its record.
+/// - A step does not panic and does not wait. A store may run it as a trial and run it again; only the
+///   last run counts, so it changes nothing but its record.
 ///
-/// A differential trace (`larder_test::trace`) holds the two forms against each other, on the
-/// edges of every deadline.
+/// A differential trace (`larder_test::trace`) compares the two forms, also just before and after every
+/// deadline.
 pub trait Program: Send + Sync {
     /// The record that the program works on.
     type Record: Record;
@@ -157,6 +154,6 @@ pub trait Program: Send + Sync {
     /// Reads the answer of the Lua form.
     ///
     /// # Errors
-    /// If the answer is not of the form that the script gives.
+    /// If the answer does not have the form that the program expects.
     fn reply(&self, wire: Wire) -> Result<Self::Reply>;
 }

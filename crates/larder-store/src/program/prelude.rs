@@ -1,4 +1,4 @@
-//! Everything that a program is written with.
+//! Everything that you need to write a program.
 //!
 //! ```
 //! use larder_store::program::prelude::*;

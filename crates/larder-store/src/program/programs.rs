@@ -16,14 +16,14 @@ pub type Calls<'a> = Vec<(&'a Key, &'a mut (dyn Call + 'a))>;
 /// [`run_many`](#method.run_many) and [`inspect`](#method.inspect); the methods of the trait are for stores and decorators.
 ///
 /// # Implementing
-/// Run each step alone on its record. If a step makes a record and there is no room, change nothing
-/// and return [`Refusal::Full`](crate::Refusal::Full). `call_many` keeps the order of its calls on
-/// one record. After a step whose call [wakes](Call::wakes), wake those who wait for the record.
+/// Run each step alone on its record. If a step creates a record and there is no room, change nothing and return
+/// [`Refusal::Full`](crate::Refusal::Full). `call_many` keeps the order of its calls on one record. After a step
+/// whose call [wakes](Call::wakes), wake the waiters of the record.
 #[async_trait]
 pub trait Programs: Send + Sync {
-    /// Runs the step if that needs no waiting.
+    /// Runs the step if it need not wait.
     ///
-    /// Returns pending, with nothing done, if it does.
+    /// Otherwise returns pending, with nothing done.
     fn call_now(&self, key: &Key, call: &mut dyn Call) -> Poll<Result<()>> {
         let _ = (key, call);
         Poll::Pending
@@ -31,16 +31,15 @@ pub trait Programs: Send + Sync {
 
     /// Returns the time that a step would see now, if it is known without a round trip.
     ///
-    /// That is so in process and on a test's clock. None if the time is another machine's, which is
-    /// the default. A decorator passes it on.
+    /// In-process stores and test clocks know it. Default: None, for the clock of another machine. A decorator
+    /// passes it on.
     fn now(&self) -> Option<Timestamp> {
         None
     }
 
     /// Returns the longest time that a call takes, if the store enforces one.
     ///
-    /// Then callers need no timer of their own. None by default. A decorator passes it on, unless it
-    /// waits itself.
+    /// Callers then need no timer of their own. Default: None. A decorator passes it on, unless it waits itself.
     fn timeout(&self) -> Option<Duration> {
         None
     }
@@ -60,10 +59,9 @@ impl dyn Programs + '_ {
     /// In process it also allocates nothing once the record exists.
     ///
     /// # Errors
-    /// Those of the store; [`Refusal::WrongType`](crate::Refusal::WrongType) if the key is
-    /// not of the record's kind. After
-    /// [`ErrorKind::MayHaveRun`](crate::ErrorKind::MayHaveRun) the step may have run once; it has
-    /// never run twice, unless it declared that twice is the same as once.
+    /// Those of the store; [`Refusal::WrongType`](crate::Refusal::WrongType) if the key is not of the record's
+    /// kind. After [`ErrorKind::MayHaveRun`](crate::ErrorKind::MayHaveRun) the step may have run once; it has
+    /// never run twice, unless its script declares that a second run changes nothing.
     ///
     /// # Cancellation
     /// A dropped call may or may not have run.
@@ -80,9 +78,9 @@ impl dyn Programs + '_ {
         run.reply(done)
     }
 
-    /// Runs `program` if that needs no waiting.
+    /// Runs `program` if it need not wait.
     ///
-    /// Returns pending, with nothing done, if it does.
+    /// Otherwise returns pending, with nothing done.
     ///
     /// # Errors
     /// Those of [`run`](#method.run).
@@ -116,7 +114,7 @@ impl dyn Programs + '_ {
     /// ```
     ///
     /// # Errors
-    /// Of each, as [`run`](#method.run) gives them.
+    /// Each result has those of [`run`](#method.run).
     ///
     /// # Cancellation
     /// Each of the steps may or may not have run.

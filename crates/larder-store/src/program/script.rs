@@ -1,4 +1,4 @@
-/// The effect of a repeated run, which decides whether a lost answer is retried.
+/// What a second run does, which decides whether a run is repeated after its answer was lost.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub enum Effect {
     /// It changes nothing. It may be retried, and the server refuses it any write.
@@ -7,7 +7,7 @@ pub enum Effect {
     ///
     /// It may be retried.
     Idempotent,
-    /// Twice is not the same as once. It is never sent again after an answer was lost.
+    /// A second run would do more. It is never sent again after its answer was lost.
     Once,
 }
 
@@ -35,12 +35,12 @@ impl Script {
         }
     }
 
-    /// Replaces the script by one reading Redis command that does the same, without its key.
+    /// Names one reading Redis command that does the same as the script, without its key.
     ///
-    /// A store by the server's clock sends the command in place of the script: that costs the
-    /// server half as much. The program takes no arguments, the command reads the key of the record
-    /// itself, and both give the same answer. Several programs that are `GET`s and run side by side
-    /// are one `MGET` where their keys share a server; a key of another Redis type then reads as
+    /// A store that uses the server's clock sends the command instead of the script, which costs the
+    /// server half as much. The program must take no arguments, the command must read the key of the
+    /// record itself, and both must give the same answer. Several `GET` programs that run side by side
+    /// become one `MGET` if their keys share a server; a key of another Redis type then reads as
     /// absent.
     ///
     /// # Panics
@@ -50,17 +50,18 @@ impl Script {
     pub const fn as_command(mut self, command: &'static [&'static str]) -> Self {
         assert!(
             matches!(self.effect, Effect::Read),
-            "what a command stands for only reads"
+            "only a script that reads can be replaced by a command"
         );
         assert!(!command.is_empty(), "a command has a name");
         self.command = Some(command);
         self
     }
 
-    /// [`as_command`](Self::as_command), for a command that reads the key of the record's part `part`.
+    /// Does the same as [`as_command`](Self::as_command), for a command that reads the record's
+    /// `part`.
     ///
     /// # Panics
-    /// As `as_command`.
+    /// As `as_command` does.
     #[must_use]
     pub const fn as_command_on(self, part: &'static str, command: &'static [&'static str]) -> Self {
         let mut script = self.as_command(command);
@@ -94,12 +95,12 @@ impl Script {
 
     /// Returns whether it may run when the server is out of memory.
     ///
-    /// What only reads always may.
+    /// A script that only reads always may.
     pub const fn is_run_when_full(&self) -> bool {
         self.runs_when_full
     }
 
-    /// Returns the command that does the same, without its key.
+    /// Returns the command that does the same as the script, without its key.
     pub const fn command(&self) -> Option<&'static [&'static str]> {
         self.command
     }

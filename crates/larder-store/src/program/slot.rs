@@ -3,9 +3,9 @@ use std::any::{Any, TypeId};
 use super::Record;
 use crate::Ttl;
 
-/// The place of one record in an in-process store, whatever its type.
+/// Holds one record of any type in an in-process store.
 ///
-/// A store hands it to [`Call::step`](super::Call::step), and then looks at what became of it.
+/// A store passes it to [`Call::step`](super::Call::step), and then looks at the result.
 #[derive(Default)]
 pub struct Cell {
     record: Held,
@@ -21,10 +21,10 @@ enum Held {
     Boxed(Box<dyn Any + Send>),
 }
 
-/// How a record that is two numbers is written as them, and read again.
+/// Converts a record to two integers and back.
 ///
-/// A store in process then keeps it in its place: a step finds it there, without a box elsewhere in memory.
-/// Such a record owns nothing that would have to be dropped.
+/// An in-process store then keeps the record in its table, and not in a box elsewhere in memory. Such a
+/// record must own nothing that needs to be dropped.
 pub struct Numbers<R> {
     /// Writes the record.
     pub write: fn(&R) -> [i64; 2],
@@ -71,8 +71,8 @@ impl std::fmt::Debug for Cell {
     }
 }
 
-/// Records that steps replaced or removed. A step runs under a lock of its store, and to drop a
-/// record may run any code, so the caller drops it.
+/// Records that steps replaced or removed. A step runs under a lock of its store, and dropping a record may
+/// run any code, so the caller drops it.
 pub(super) type Discarded = Vec<Box<dyn Any + Send>>;
 
 /// The record of a step: absent, or present with a TTL.
@@ -115,8 +115,8 @@ impl<'a, R: Record> Slot<'a, R> {
 
     /// Replaces the record and its TTL.
     ///
-    /// It allocates only if there was none, or if a record of this type owns anything: the old one
-    /// is dropped after the step. A record of [`Numbers`] is never allocated.
+    /// It allocates only if there was no record, or if records of this type own anything: the old one is
+    /// dropped after the step. A record with [`Numbers`] is never allocated.
     #[inline]
     pub fn put(&mut self, record: R, ttl: Ttl) {
         self.cell.ttl = Some(ttl);
@@ -131,7 +131,7 @@ impl<'a, R: Record> Slot<'a, R> {
         }
     }
 
-    /// Gives mutable access to the record and sets its TTL. None if there is none.
+    /// Returns mutable access to the record and sets its TTL. None if there is no record.
     #[inline]
     pub fn update(&mut self, ttl: Ttl) -> Option<&mut R> {
         if self.get().is_some() {
@@ -148,7 +148,7 @@ impl<'a, R: Record> Slot<'a, R> {
         }
     }
 
-    /// Gives mutable access to the record, made by `make` if absent, and sets its TTL.
+    /// Returns mutable access to the record, made by `make` if absent, and sets its TTL.
     pub fn update_or(&mut self, ttl: Ttl, make: impl FnOnce() -> R) -> &mut R {
         if self.get().is_none() {
             self.put(make(), ttl);
@@ -157,8 +157,7 @@ impl<'a, R: Record> Slot<'a, R> {
         self.update(ttl).expect("a record of this type")
     }
 
-    /// Wakes those who [wait](crate::wait) for the record, once the step is done. The Lua form calls
-    /// `wake()`.
+    /// Wakes the record's [waiters](crate::wait) once the step is done. The Lua form calls `wake()`.
     pub fn wake(&mut self) {
         *self.wakes = true;
     }

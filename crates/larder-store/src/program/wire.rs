@@ -89,7 +89,7 @@ impl Wire {
 }
 
 impl std::fmt::Debug for Wire {
-    /// Shows the shape, never what was answered.
+    /// Shows the shape, never the content.
     fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
         match self {
             Self::Nil => f.write_str("Nil"),

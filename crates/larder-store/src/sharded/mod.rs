@@ -28,7 +28,7 @@ use scan::ShardedScan;
 use together::{merge, split, together};
 use waits::ShardedWaits;
 
-/// The most shards of one store.
+/// The maximum number of shards of a store.
 pub const MAX_SHARDS: usize = 128;
 
 /// One of the stores that a [`Sharded`] store spreads its keys over.
@@ -40,9 +40,9 @@ pub struct Shard {
 }
 
 impl Shard {
-    /// The shard called `name`, on `store`.
+    /// Makes the shard `name` on `store`.
     ///
-    /// The name decides which keys the shard has: it stays when the address of the server changes.
+    /// The name decides which keys the shard has: keep it when the address of the server changes.
     pub fn new(name: impl Into<Box<str>>, store: Arc<dyn Store>) -> Self {
         Self {
             name: name.into(),
@@ -75,14 +75,14 @@ impl fmt::Debug for Shard {
 ///    one id are together. The order of the shards does not matter.
 /// 2. A shard that is added takes its share from the others, and no other key moves. What moves is not
 ///    copied: cached values are loaded again, and pinned ones must be moved by you beforehand.
-/// 3. A shard that cannot be reached fails the operations on its pinned keys, and never hands them to
-///    another. Reads of its evictable keys are misses; writes of them fail. Other shards go on.
+/// 3. Operations on the pinned keys of an unreachable shard fail; they never go to another shard. Reads
+///    of its evictable keys are misses; writes of them fail. Other shards go on.
 /// 4. Many keys are split by shard and sent side by side, with a result for each.
 /// 5. Programs, leases, waits and scans are offered if all shards offer them. The bus is that of the
-///    shard whose name is first, by its bytes: if that is lost, so are the messages.
+///    shard whose name sorts first, by its bytes: while it is unreachable, no messages pass.
 ///
-/// Give every process the same names and weights. To let a server fail without a loss, use a cluster or
-/// sentinels; a shard may be one of these.
+/// Give every process the same names and weights. To survive the failure of a server without a loss,
+/// use a cluster or sentinels; a shard may be one of these.
 ///
 /// ```
 /// use std::sync::Arc;
@@ -103,10 +103,10 @@ pub(crate) struct Shards {
 }
 
 impl Sharded {
-    /// The store over `shards`.
+    /// Makes the store over `shards`.
     ///
     /// # Errors
-    /// [`ErrorKind::Invalid`] without a shard, past [`MAX_SHARDS`], and if two have one name.
+    /// [`ErrorKind::Invalid`] without a shard, past [`MAX_SHARDS`], and if two have the same name.
     pub fn new(shards: impl IntoIterator<Item = Shard>) -> Result<Self> {
         let mut all: Vec<Shard> = shards.into_iter().collect();
         // Whoever names them in another order has the same bus, and can go on with the same scan.
@@ -114,12 +114,12 @@ impl Sharded {
         let invalid = |text: String| Err(Error::new("build", ErrorKind::Invalid, text));
         if all.is_empty() || all.len() > MAX_SHARDS {
             return invalid(format!(
-                "a sharded store has 1 to {MAX_SHARDS} shards, and these are {}",
+                "a sharded store has 1 to {MAX_SHARDS} shards, but {} were given",
                 all.len()
             ));
         }
         if all.windows(2).any(|pair| pair[0].name == pair[1].name) {
-            return invalid("two shards have one name: give each its own".to_owned());
+            return invalid("two shards have the same name: give each its own".to_owned());
         }
         let locations: Vec<_> = all.iter().map(|shard| shard.store.location()).collect();
         let location = locations.join(",");
@@ -132,7 +132,7 @@ impl Sharded {
         Ok(Self { shards })
     }
 
-    /// The name of the shard that `key` is on.
+    /// Returns the name of the shard that holds `key`.
     pub fn shard_of(&self, key: &Key) -> &str {
         &self.shards.all[self.shards.number_of(key)].name
     }
@@ -147,13 +147,13 @@ impl Shards {
         &*self.all[self.number_of(key)].store
     }
 
-    /// What each shard offers, if all of them offer it.
+    /// Returns each shard's capability, if all of them have it.
     fn offer<T>(&self, offer: impl Fn(Arc<dyn Store>) -> Option<T>) -> Option<Vec<T>> {
         let shards = self.all.iter();
         shards.map(|shard| offer(shard.store.clone())).collect()
     }
 
-    /// A read of an evictable key whose shard cannot be reached is a miss.
+    /// Turns a failed read of an evictable key into a miss if its shard cannot be reached.
     fn read<T>(&self, key: &Key, answer: Result<Option<T>>) -> Result<Option<T>> {
         match answer {
             Err(error) if key.kind().space() == Space::Evictable && is_lost(error.kind()) => {
@@ -166,7 +166,7 @@ impl Shards {
     }
 }
 
-/// Whether an error says that the shard cannot be reached.
+/// Returns whether an error says that the shard cannot be reached.
 fn is_lost(kind: ErrorKind) -> bool {
     matches!(
         kind,

@@ -4,7 +4,7 @@ use xxhash_rust::xxh3::{xxh3_64, xxh3_64_with_seed};
 
 /// Places keys on shards by rendezvous hashing: each key goes to the shard with its highest score.
 ///
-/// A shard that is added takes its share of the keys from all others, and no key moves between those.
+/// A new shard takes its share of the keys from all others, and no key moves between those.
 /// The weights are those of C. Schindelhauer and G. Schomaker, "Weighted Distributed Hash Tables" (2005).
 pub(super) struct Places(Vec<Place>);
 
@@ -22,7 +22,8 @@ impl Places {
         Self(shards.map(place).collect())
     }
 
-    /// The number of the shard for a key: by its id alone, so that everything of one id is together.
+    /// Returns the number of the shard for a key, by its id alone, so that everything of one id is
+    /// together.
     pub(super) fn of(&self, key: &[u8]) -> usize {
         let tag = tag(key);
         let (mut best, mut highest) = (0, f64::NEG_INFINITY);
@@ -45,7 +46,7 @@ impl Place {
     }
 }
 
-/// What stands between the braces of a key. Nothing in front of them has a brace.
+/// Returns the text between the braces of a key. Nothing in front of them contains a brace.
 fn tag(key: &[u8]) -> &[u8] {
     let start = key.iter().position(|byte| *byte == b'{');
     let inside = start.map_or(key, |start| &key[start + 1..]);
@@ -121,7 +122,7 @@ mod tests {
         }
     }
 
-    /// The places of keys are part of the format: another version must find them again.
+    /// The placement of keys is part of the format: another version must find them again.
     #[test]
     fn keys_stay_where_they_are_from_version_to_version() {
         let places = places(&["a", "b", "c"]);

@@ -26,13 +26,13 @@ impl Programs for ShardedPrograms {
         self.of(key).call_now(key, call)
     }
 
-    /// That of the first shard, if all know it.
+    /// Returns the time of the first shard, if all know theirs.
     fn now(&self) -> Option<Timestamp> {
         let times: Option<Vec<_>> = self.inner.iter().map(|shard| shard.now()).collect();
         times?.into_iter().next()
     }
 
-    /// The longest of all shards, if each has one.
+    /// Returns the longest timeout of all shards, if each has one.
     fn timeout(&self) -> Option<Duration> {
         let timeouts: Option<Vec<_>> = self.inner.iter().map(|shard| shard.timeout()).collect();
         timeouts?.into_iter().max()

@@ -6,7 +6,7 @@ use crate::scan::{Cursor, Page, Scan};
 use crate::{Error, ErrorKind, Result};
 
 /// Lists one shard after the other. A cursor is the number of the shard and, behind a colon, the shard's
-/// own cursor, which is empty at its begin.
+/// own cursor, which is empty at the start.
 pub(super) struct ShardedScan {
     pub(super) inner: Vec<Arc<dyn Scan>>,
 }
@@ -40,6 +40,6 @@ impl ShardedScan {
 }
 
 fn not_ours() -> Error {
-    let text = "the cursor is not one of this store's";
+    let text = "the cursor is from another store";
     Error::new("scan", ErrorKind::Invalid, text)
 }

@@ -66,7 +66,7 @@ pub(super) fn merge<T>(
         Error::new(
             operation,
             ErrorKind::MayHaveRun,
-            "a shard gave too few answers",
+            "a shard returned too few answers",
         )
     };
     merged

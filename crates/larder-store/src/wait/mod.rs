@@ -1,8 +1,8 @@
-//! Waiting: a program wakes those who wait for its record.
+//! Waiting for a record, until a program wakes its waiters.
 //!
-//! A step that may let somebody else go on, such as the release of a lock, calls
-//! [`Slot::wake`](crate::program::Slot::wake) in Rust and `wake()` in Lua. Whoever waits registers
-//! first, then looks, and then waits:
+//! A step that may let a waiter continue, such as the release of a lock, calls
+//! [`Slot::wake`](crate::program::Slot::wake) in Rust and `wake()` in Lua. A caller registers a
+//! waiter first, then looks at the record, and then waits:
 //!
 //! ```
 //! # use larder_store::program::{Program, Programs};
@@ -28,8 +28,8 @@
 //! }
 //! ```
 //!
-//! Put a deadline of your own around the loop, and look when a deadline inside the record has passed:
-//! nothing wakes for that.
+//! Put a deadline of your own around the loop, and look again when a deadline inside the record has
+//! passed: that wakes nobody.
 
 mod waiters;
 
@@ -41,7 +41,7 @@ pub use waiters::{DEFAULT_MAX_WAITERS, Waiters};
 
 /// Why a waiter goes on.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
-#[must_use = "in both cases the record has to be looked at"]
+#[must_use = "in both cases look at the record again"]
 pub enum Wake {
     /// A program woke those who wait for the record.
     Woken,
@@ -52,33 +52,33 @@ pub enum Wake {
     LookAgain,
 }
 
-/// The capability to wait until a program wakes those who wait for its record.
+/// The capability to wait until a program wakes the waiters of a record.
 ///
-/// Every waiter of the record is woken. A waiter that is woken sees what the step has changed. Wakes
-/// that come before a waiter asks for the next one are not lost, and count as one. While nobody waits
-/// for a record, a wake sends nothing.
+/// Every waiter of the record is woken, and then sees what the step has changed. Wakes that come
+/// before a waiter asks for the next one are not lost, and count as one. While a record has no
+/// waiters, a wake sends nothing.
 ///
 /// # Errors
 /// [`Refusal::WrongType`](crate::Refusal::WrongType) for a key that holds no record.
-/// [`Refusal::Full`](crate::Refusal::Full) in process, if there are as many waiters as there may be.
-/// Otherwise as those of [`Store`](crate::Store).
+/// [`Refusal::Full`](crate::Refusal::Full) in process, at the maximum number of waiters. Otherwise
+/// those of [`Store`](crate::Store).
 #[async_trait]
 pub trait Waits: Send + Sync {
     /// Registers a waiter for the record at `key`, until it is dropped.
     ///
-    /// Wakes after this has resolved arrive. It takes two round trips over a network, and none in
-    /// process.
+    /// Wakes after the call has resolved arrive. It takes two round trips over a network, and none
+    /// in process.
     ///
     /// # Cancellation
     /// A dropped call registers nothing.
     async fn wait_for(&self, key: &Key) -> Result<Box<dyn Waiter>>;
 }
 
-/// One who waits for a record. Dropping it ends the wait.
+/// A registered wait for a record. Dropping it ends the wait.
 #[async_trait]
 pub trait Waiter: Send + Sync {
-    /// Waits for the next wake. In process it has no bound; over a network it resolves after a few
-    /// seconds at the latest, with [`Wake::LookAgain`].
+    /// Waits for the next wake. In process the wait has no upper bound; over a network it ends
+    /// after a few seconds at the latest, with [`Wake::LookAgain`].
     ///
     /// # Cancellation
     /// A dropped call loses no wake.

@@ -11,13 +11,13 @@ use async_trait::async_trait;
 use super::{Waiter, Wake};
 use crate::{Content, Error, ErrorKind, Key, Refusal, Result};
 
-/// The default maximum of waiters of a store in process.
+/// The default maximum number of waiters of an in-process store.
 pub const DEFAULT_MAX_WAITERS: usize = 100_000;
 
 /// The number of shards, a power of two.
 const SHARDS: usize = 16;
 
-/// Those who wait for the records of a store in process. For stores.
+/// The waiters of an in-process store, for stores.
 pub struct Waiters {
     hasher: RandomState,
     shards: [Mutex<Shard>; SHARDS],
@@ -26,11 +26,11 @@ pub struct Waiters {
     max: usize,
 }
 
-/// Those who wait for each record, by their numbers: one of many leaves without a look at the others.
+/// The waiters of each record by number, so that one can leave without a search through the others.
 type Shard = HashMap<Box<[u8]>, BTreeMap<u64, Arc<Signal>>>;
 
 impl Waiters {
-    /// No waiters yet, and `max` at most.
+    /// Makes an empty set of at most `max` waiters.
     pub fn new(max: usize) -> Self {
         Self {
             hasher: RandomState::new(),
@@ -44,8 +44,8 @@ impl Waiters {
     /// Registers a waiter for the record at `key`.
     ///
     /// # Errors
-    /// [`Refusal::WrongType`] if the key holds no record, and [`Refusal::Full`] if there are as many
-    /// waiters as there may be.
+    /// [`Refusal::WrongType`] if the key holds no record, and [`Refusal::Full`] at the maximum
+    /// number of waiters.
     pub fn wait_for(self: &Arc<Self>, key: &Key) -> Result<Box<dyn Waiter>> {
         key.require(Content::Record, "wait")?;
         // Before the caller looks at the record: a step that it does not see then sees this number.
@@ -67,8 +67,8 @@ impl Waiters {
         }))
     }
 
-    /// Wakes all who wait for the record at `key`. Call it after the step, out of every lock: it runs
-    /// wakers. It costs one atomic read while nobody waits for any record.
+    /// Wakes all waiters of the record at `key`. Call it after the step, outside every lock: it
+    /// runs wakers. It costs one atomic read while nobody waits for any record.
     pub fn wake(&self, key: &Key) {
         if self.registered.load(Ordering::SeqCst) == 0 {
             return;
@@ -88,7 +88,7 @@ impl Waiters {
 
     fn full(&self) -> Error {
         let text = format!(
-            "the store has its maximum of {} waiters: let fewer tasks wait at once",
+            "the store has reached its maximum of {} waiters: let fewer tasks wait at once",
             self.max
         );
         Error::new("wait", ErrorKind::Refused(Refusal::Full), text)

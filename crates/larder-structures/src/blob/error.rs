@@ -9,20 +9,20 @@ use crate::update::UpdateError;
 #[non_exhaustive]
 pub enum BlobError {
     /// The store failed. [`Error::kind`] says what may have happened: after a write that may have run, the
-    /// blob is the one before or the new one, whole.
+    /// blob is either the previous or the new one, whole.
     Store(Error),
-    /// The source of a blob failed, or what it is copied to. The blob is the one before.
+    /// The source of a blob failed, or the target of a copy. The blob is the previous one.
     Io(io::Error),
-    /// The source has more bytes than a blob may have. The blob is the one before.
+    /// The source exceeds the maximum size of a blob. The blob is the previous one.
     TooLarge {
-        /// The most bytes.
+        /// The maximum size in bytes.
         max: u64,
     },
-    /// The transfer took longer than is declared. The blob is the one before.
+    /// The transfer took longer than the configured maximum. The blob is the previous one.
     TooSlow,
-    /// Others replaced the blob all the time. The blob is one of theirs.
+    /// Other writers kept replacing the blob. The blob is one of theirs.
     Contended,
-    /// A part of the blob is gone or is not what was written. What was read so far is to be thrown away.
+    /// A part of the blob is missing or was changed. Discard what was read so far.
     Torn,
 }
 
@@ -36,11 +36,11 @@ impl fmt::Display for BlobError {
                 "blob: too large: at most {max} bytes are accepted, see with_max_size"
             ),
             Self::TooSlow => f.write_str(
-                "blob: the transfer took too long: see with_max_transfer, which also says how long \
-                 chunks are kept for it",
+                "blob: the transfer took too long: see with_max_transfer, which also sets how long \
+                 its chunks are kept",
             ),
-            Self::Contended => f.write_str("blob: contended: others replaced it all the time"),
-            Self::Torn => f.write_str("blob: torn: a part of it is gone or was changed"),
+            Self::Contended => f.write_str("blob: contended: other writers kept replacing it"),
+            Self::Torn => f.write_str("blob: torn: a part of it is missing or was changed"),
         }
     }
 }

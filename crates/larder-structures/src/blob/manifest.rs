@@ -6,22 +6,22 @@ use xxhash_rust::xxh3::{xxh3_64, xxh3_64_with_seed};
 
 use super::BlobInfo;
 
-/// How many bytes a chunk has, but for the last: 128 KiB.
+/// The length of every chunk except the last, in bytes: 128 KiB.
 pub(super) const CHUNK: usize = 128 * 1024;
 
 /// Chunks of all blobs.
 pub(super) const CHUNKS: Kind = Kind::pinned("blob-chunk");
 
-/// The bytes of a checksum: in front of a chunk, and at the end of a manifest.
+/// The length of a checksum, in bytes: in front of a chunk, and at the end of a manifest.
 const CHECKSUM: usize = 8;
 
 const VERSION: u8 = 2;
 const LENGTH: usize = 1 + 16 + 8 + 32 + CHECKSUM;
 
-/// Describes a blob. It is written last, so a blob is there as a whole or not at all.
+/// Describes a blob. It is written last, so a blob appears as a whole or not at all.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub(super) struct Manifest {
-    /// Names the chunks of this one write.
+    /// Identifies the chunks of this write.
     pub(super) nonce: [u8; 16],
     pub(super) info: BlobInfo,
 }
@@ -62,14 +62,14 @@ impl Manifest {
         self.info.size.div_ceil(CHUNK as u64)
     }
 
-    /// How many bytes a chunk has.
+    /// Returns the length of a chunk, in bytes.
     pub(super) fn length(&self, chunk: u64) -> usize {
         let before = chunk * CHUNK as u64;
         self.info.size.saturating_sub(before).min(CHUNK as u64) as usize
     }
 }
 
-/// The key of a chunk. Each has a slot of its own in a cluster.
+/// Returns the key of a chunk. Each chunk has a slot of its own in a cluster.
 pub(super) fn chunk_key(nonce: &[u8; 16], chunk: u64) -> Key {
     let nonce = u128::from_be_bytes(*nonce);
     Key::new(CHUNKS, (format!("{nonce:032x}"), chunk))
@@ -83,7 +83,7 @@ pub(super) fn seal(chunk: u64, data: &[u8]) -> Bytes {
     bytes.freeze()
 }
 
-/// Checks a chunk, and takes its checksum off. None if it is not what was sealed.
+/// Checks a chunk, and removes its checksum. None if it is not what was sealed.
 pub(super) fn open(chunk: u64, length: usize, bytes: &Bytes) -> Option<Bytes> {
     let (checksum, data) = bytes.split_first_chunk::<CHECKSUM>()?;
     let is_whole =

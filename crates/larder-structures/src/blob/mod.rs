@@ -27,18 +27,17 @@ const MANIFESTS: Kind = Kind::pinned("blob");
 /// Keeps large values in chunks of 128 KiB, one blob for each id.
 ///
 /// # Rules
-/// 1. The chunks of a write are under new keys, and the manifest that names them is written last. So a blob
-///    is the one before or the new one, whole, whatever happens in between.
+/// 1. The chunks of a write are under new keys, and the manifest that names them is written last. So a blob is
+///    either the previous or the new one, whole, whatever happens in between.
 /// 2. A chunk has a checksum, and the manifest the SHA-256 of the whole. A reader never ends with other bytes
 ///    than were written.
-/// 3. The chunks of a write that fails or is given up are removed, in the background if its caller went away.
-///    Every chunk has a TTL from the first write on, that of the blob and twice the longest transfer: so what a
-///    process leaves that dies ends by itself.
-/// 4. Whoever replaces or removes a blob lets its chunks live for one more transfer, so that readers reach
-///    the end.
+/// 3. The chunks of a write that fails or is cancelled are removed, in the background if the caller is gone.
+///    Every chunk has a TTL from the first write on, that of the blob plus twice the longest transfer: so the
+///    chunks of a process that dies expire by themselves.
+/// 4. Replacing or removing a blob lets its chunks live for one more transfer, so that readers reach the end.
 ///
 /// One chunk is in memory at a time, and a second one while it is sent. In a cluster the chunks are on all
-/// nodes. A blob is at most 64 MiB, or as [`with_max_size`](Self::with_max_size) says. Clones are cheap and
+/// nodes. A blob is at most 64 MiB, unless [`with_max_size`](Self::with_max_size) is set. Clones are cheap and
 /// share everything.
 ///
 /// ```
@@ -68,7 +67,7 @@ pub struct Blobs {
 /// The properties of a blob.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub struct BlobInfo {
-    /// How many bytes it has.
+    /// The size in bytes.
     pub size: u64,
     /// Their SHA-256, for an ETag.
     pub sha256: [u8; 32],
@@ -80,7 +79,7 @@ impl Blobs {
     /// The name is in each key. It is 1 to 32 of `a-z`, `0-9`, `-`, `_` and `.`.
     ///
     /// # Errors
-    /// [`ErrorKind::Invalid`] if the name has another form.
+    /// [`ErrorKind::Invalid`] if the name is invalid.
     pub fn new(store: Arc<dyn Store>, name: &str, ttl: Ttl) -> Result<Self> {
         check_name(name, "blobs")?;
         Ok(Self {
@@ -92,30 +91,30 @@ impl Blobs {
         })
     }
 
-    /// Accepts at most so many bytes. The default is 64 MiB.
+    /// Sets the maximum size in bytes. The default is 64 MiB.
     #[must_use]
     pub fn with_max_size(mut self, bytes: u64) -> Self {
         self.max_size = bytes;
         self
     }
 
-    /// Lets a write take so long, and a reader of a blob that is replaced. The default is one hour.
+    /// Sets how long a write may take, and a reader of a blob that is replaced. The default is one hour.
     #[must_use]
     pub fn with_max_transfer(mut self, transfer: Ttl) -> Self {
         self.max_transfer = transfer;
         self
     }
 
-    /// Writes a blob from `source`, in place of the one that is there.
+    /// Writes a blob from `source`, replacing any existing one.
     ///
-    /// It takes one round trip for each chunk, two for the manifest, and one for each chunk of the blob
-    /// before, whose lives it ends.
+    /// It takes one round trip for each chunk, two for the manifest, and one for each chunk of the previous
+    /// blob, to let them expire.
     ///
     /// # Errors
-    /// [`BlobError`] says what the blob is then.
+    /// [`BlobError`] says which blob is then there.
     ///
     /// # Cancellation
-    /// The blob is the one before or the new one, whole. Chunks are removed in the background, unless the
+    /// The blob is either the previous or the new one, whole. Chunks are removed in the background, unless the
     /// manifest was being written: then they end by their TTL.
     pub async fn put(
         &self,
@@ -170,7 +169,7 @@ impl Blobs {
 
     /// Returns a reader of the bytes from `start` to before `end`. None if there is no blob. One round trip.
     ///
-    /// Only the chunks of the range are read, each with its checksum. What is past the end is left out.
+    /// Only the chunks of the range are read, each with its checksum. A range past the end is shortened.
     ///
     /// # Errors
     /// [`BlobError::Store`].
@@ -185,7 +184,7 @@ impl Blobs {
         Ok(manifest.map(|manifest| BlobReader::new(self.store.clone(), manifest, range)))
     }
 
-    /// Returns what a blob is, without its bytes. None if there is none. One round trip.
+    /// Returns the size and digest of a blob, without its bytes. None if there is none. One round trip.
     ///
     /// # Errors
     /// [`BlobError::Store`].
@@ -196,13 +195,13 @@ impl Blobs {
 
     /// Removes a blob, and returns whether there was one.
     ///
-    /// It takes two round trips, and one for each chunk, whose lives it ends.
+    /// It takes two round trips, and one for each chunk, to let it expire.
     ///
     /// # Errors
-    /// As [`put`](Self::put) gives them. To remove it again is safe.
+    /// Those of [`put`](Self::put). Repeating the call is safe.
     ///
     /// # Cancellation
-    /// The blob is there, whole, or it is gone.
+    /// The blob is either there, whole, or gone.
     pub async fn remove(&self, id: impl KeyId) -> Result<bool, BlobError> {
         let key = self.key(id);
         let take = |before: Option<&Bytes>| Next::Remove(before.cloned());
@@ -228,9 +227,9 @@ impl Blobs {
         Ok(manifest)
     }
 
-    /// Ends the lives of the chunks of a blob that is no more, after its readers.
+    /// Lets the chunks of a removed blob expire after its readers have finished.
     ///
-    /// A failure leaves them to their own TTL.
+    /// If that fails, they expire by their own TTL.
     async fn end(&self, manifest: Option<Manifest>) {
         let Some(manifest) = manifest else {
             return;

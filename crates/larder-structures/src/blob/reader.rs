@@ -12,7 +12,7 @@ use super::{BlobError, BlobInfo};
 /// Reads a blob chunk by chunk, as it was when the reader was made.
 ///
 /// One chunk is in memory at a time. A blob that is replaced or removed meanwhile is still read to its end,
-/// if that takes no longer than [`with_max_transfer`](super::Blobs::with_max_transfer) says.
+/// if that takes no longer than [`with_max_transfer`](super::Blobs::with_max_transfer) allows.
 pub struct BlobReader {
     store: Arc<dyn Store>,
     manifest: Manifest,
@@ -50,7 +50,7 @@ impl BlobReader {
     /// Each chunk has a checksum, and the last one is returned only if the digest of the whole blob is right.
     ///
     /// # Errors
-    /// [`BlobError::Store`], after which it may be called again; [`BlobError::Torn`].
+    /// [`BlobError::Store`], after which you may call it again; [`BlobError::Torn`].
     ///
     /// # Cancellation
     /// Nothing is skipped.
@@ -82,10 +82,10 @@ impl BlobReader {
     /// Copies the rest to `target`, and returns how many bytes it copied. It does not flush.
     ///
     /// # Errors
-    /// As [`next`](Self::next) gives them, and [`BlobError::Io`].
+    /// Those of [`next`](Self::next), and [`BlobError::Io`].
     ///
     /// # Cancellation
-    /// A part of it may be written.
+    /// Part of it may have been written.
     pub async fn copy_to(
         &mut self,
         target: &mut (impl AsyncWrite + Unpin + Send + ?Sized),

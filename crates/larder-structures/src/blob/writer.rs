@@ -8,18 +8,18 @@ use tokio::runtime::Handle;
 use super::manifest::{CHUNK, chunk_key, seal};
 use super::{BlobError, BlobInfo, Blobs};
 
-/// How many chunks are removed at once.
+/// The number of chunks that are removed at once.
 const REMOVED: usize = 64;
 
 /// The chunks of one write.
 #[derive(Clone, Copy)]
 pub(super) struct Chunks {
     pub(super) nonce: [u8; 16],
-    /// How many there are.
+    /// The number of chunks.
     written: u64,
 }
 
-/// Chunks that no manifest names yet. They are removed in the background if this is dropped.
+/// Chunks that no manifest names yet. If this is dropped, they are removed in the background.
 pub(super) struct Unnamed<'a> {
     blobs: &'a Blobs,
     chunks: Chunks,
@@ -85,7 +85,7 @@ impl<'a> Unnamed<'a> {
         self.chunks.written = 0;
     }
 
-    /// Returns them to a caller that writes a manifest, which may name them from then on.
+    /// Hands them over to a caller that writes a manifest, which may name them from then on.
     pub(super) fn name(mut self) -> Chunks {
         let chunks = self.chunks;
         self.chunks.written = 0;
@@ -94,7 +94,7 @@ impl<'a> Unnamed<'a> {
 }
 
 impl Chunks {
-    /// Removes them. A failure leaves them to their TTL.
+    /// Removes them. If that fails, they expire by their TTL.
     pub(super) async fn remove(self, store: &dyn Store) {
         let deletes = (0..self.written).map(|chunk| Delete::new(chunk_key(&self.nonce, chunk)));
         let deletes: Vec<_> = deletes.collect();

@@ -1,4 +1,4 @@
-//! Counts by time: so many in the last hour, and in each minute of it.
+//! Counts by time: for example in the last hour, and in each minute of it.
 
 mod programs;
 #[cfg(test)]
@@ -15,13 +15,13 @@ use crate::records::Records;
 use programs::{Add, Read, Step};
 pub use programs::{BucketsRecord, InspectBuckets};
 
-/// Counts what happens by the time at which it happens, in one record for each id.
+/// Counts events by the time at which they happen, in one record for each id.
 ///
 /// A bucket covers a step of time, from a multiple of it since 1970 in UTC, by the store's clock; so all
-/// processes count into the same one. Each [`Level`] keeps so many buckets of its step, and older ones are
-/// removed when a new one begins. A count goes into the running bucket of each level, so a day is not
-/// summed from its minutes when it is read. If the store's clock goes back by more than a level keeps, that
-/// level leaves out what is counted until the clock has caught up.
+/// processes count into the same one. Each [`Level`] keeps a number of buckets of its step, and older ones are
+/// removed when a new one begins. A count goes into the running bucket of each level, so reading a day need
+/// not sum its minutes. If the store's clock goes back by more than a level keeps, that level ignores counts
+/// until the clock has caught up.
 ///
 /// The record lives as long as its longest level after the last count. Each method takes one round trip,
 /// or none in process. Clones are cheap and share everything.
@@ -45,7 +45,7 @@ pub struct Buckets {
     ttl: Ttl,
 }
 
-/// How long each bucket is, and how many are kept.
+/// The length of a level's buckets, and how many are kept.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub struct Level {
     step: Duration,
@@ -57,13 +57,13 @@ pub struct Level {
 pub struct Bucket {
     /// When it begins, by the store's clock.
     pub start: Timestamp,
-    /// How much was counted in it, up to now in the running one.
+    /// The count so far; the running bucket may still grow.
     pub count: u64,
 }
 
-/// The most levels.
+/// The maximum number of levels.
 const MAX_LEVELS: usize = 4;
-/// The most buckets of a level.
+/// The maximum number of buckets of a level.
 const MAX_KEEP: u32 = 1_000;
 
 impl Level {
@@ -102,11 +102,11 @@ impl Level {
 impl Buckets {
     /// Makes the counts called `name`, with 1 to 4 levels, the shortest step first.
     ///
-    /// The name is in each key. It is 1 to 32 of `a-z`, `0-9`, `-`, `_` and `.`. A level that is added
-    /// later begins empty, and one that keeps fewer buckets than before removes the others at its next bucket.
+    /// The name is in each key. It is 1 to 32 of `a-z`, `0-9`, `-`, `_` and `.`. A level that you add later
+    /// begins empty; one that keeps fewer buckets than before removes the others at its next bucket.
     ///
     /// # Errors
-    /// [`ErrorKind::Invalid`] if the name or a level has another form or the store runs no programs.
+    /// [`ErrorKind::Invalid`] if the name or a level is invalid or the store runs no programs.
     pub fn new(store: Arc<dyn Store>, name: &str, levels: &[Level]) -> Result<Self> {
         let steps: Option<Vec<_>> = levels.iter().map(|level| level.checked()).collect();
         let steps = steps.filter(|steps| {
@@ -131,14 +131,14 @@ impl Buckets {
         })
     }
 
-    /// Counts `by` more in the running bucket of each level.
+    /// Adds `by` to the running bucket of each level.
     ///
     /// # Errors
     /// Those of the store, and [`ErrorKind::Invalid`] if `by` or a bucket would be past 2^53. After
-    /// [`ErrorKind::MayHaveRun`] it may be counted, once: larder never sends it again.
+    /// [`ErrorKind::MayHaveRun`] it may have been counted, once: larder never sends it again.
     ///
     /// # Cancellation
-    /// It may or may not be counted, in all levels or none.
+    /// It may or may not have been counted, in all levels or none.
     pub async fn add(&self, id: impl KeyId, by: u64) -> Result<()> {
         let add = Add {
             by: i64::try_from(by).unwrap_or(i64::MAX),
@@ -154,10 +154,10 @@ impl Buckets {
         Ok(())
     }
 
-    /// Returns the sum over the last `span`, with the running bucket.
+    /// Returns the sum over the last `span`, including the running bucket.
     ///
-    /// It sums so many buckets as the span has steps, rounded up, of the shortest level that keeps them;
-    /// so it may be short by a part of one step. A span that no level covers is the whole longest one.
+    /// It sums the buckets of the shortest level that covers the span, as many as the span has steps, rounded
+    /// up; so it may miss a part of one step. If no level covers the span, the whole longest one is summed.
     ///
     /// # Errors
     /// Those of the store.
@@ -181,10 +181,10 @@ impl Buckets {
 
     /// Returns the last `many` buckets of the level with this step, oldest first, the running one last.
     ///
-    /// A bucket in which nothing was counted is there with 0.
+    /// Empty buckets are included, with 0.
     ///
     /// # Errors
-    /// Those of the store, and [`ErrorKind::Invalid`] if no level has this step and keeps so many.
+    /// Those of the store, and [`ErrorKind::Invalid`] if no level has this step and keeps that many.
     pub async fn series(&self, id: impl KeyId, step: Duration, many: u32) -> Result<Vec<Bucket>> {
         let step = i64::try_from(step.as_micros()).unwrap_or(i64::MAX);
         let keeps = |level: &Step| level.step == step && (1..=level.keep).contains(&many.into());
@@ -204,7 +204,7 @@ impl Buckets {
         Ok(buckets.map(bucket).collect())
     }
 
-    /// Returns how many buckets there are, for people and tools. One round trip.
+    /// Returns the number of buckets, for people and tools. One round trip.
     ///
     /// # Errors
     /// Those of the store.

@@ -21,7 +21,7 @@ struct Counts {
 
 record! {
     BucketsRecord, Kind::record("buckets").partitioned();
-    /// Shows people and tools how many buckets there are.
+    /// Shows people and tools the number of buckets.
     pub InspectBuckets = "buckets-inspect",
     "local fields, newest = redis.call('HLEN', KEYS[1]), 0
      if fields == 0 then return {} end
@@ -34,7 +34,7 @@ record! {
         .with("buckets", held.levels.values().map(|it| it.buckets.len()).sum::<usize>()),
 }
 
-/// How long a bucket is and how many are kept, in microseconds.
+/// The length of a bucket in microseconds, and how many are kept.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub(crate) struct Step {
     pub(super) step: i64,
@@ -47,7 +47,8 @@ impl Arg for Step {
     }
 }
 
-/// Adds to the running bucket of each level. False if one would be past 2^53: then to none.
+/// Adds to the running bucket of each level. Returns false if one would be past 2^53: then none
+/// changes.
 #[derive(Clone, Debug)]
 pub(crate) struct Add {
     pub(super) by: i64,

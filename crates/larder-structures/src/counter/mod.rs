@@ -17,13 +17,13 @@ pub use programs::{CounterRecord, InspectCounter};
 
 /// Counts, within bounds, one number for each id.
 ///
-/// A counter is absent until the first addition, and then begins at 0. Numbers are integers within
-/// 2^53. An addition that a bound forbids touches neither the value nor its TTL: these are the rules of
+/// A counter is absent until the first addition, and then begins at 0. Numbers are integers within 2^53.
+/// An addition that a bound forbids changes neither the value nor its TTL. These are the rules of
 /// `INCREX` in Redis 8.8, on every server and in process. On Redis a counter is the plain text that
 /// `INCR` keeps.
 ///
-/// Its TTL begins with the first addition, and later ones leave it: so a window of a minute ends after a
-/// minute however often it is counted. [`with_ttl_from`](Self::with_ttl_from) changes that.
+/// Its TTL begins with the first addition, and later ones do not extend it: so a window of a minute ends
+/// after a minute however often it is counted. [`with_ttl_from`](Self::with_ttl_from) changes that.
 ///
 /// Clones are cheap and share everything.
 ///
@@ -50,10 +50,10 @@ pub struct Counter {
 /// When the TTL of a counter begins.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
 pub enum TtlFrom {
-    /// At the write that made the counter. This is the default.
+    /// At the write that creates the counter. This is the default.
     #[default]
     FirstWrite,
-    /// Again at each write.
+    /// At each write anew.
     LastWrite,
 }
 
@@ -63,7 +63,7 @@ pub enum Overflow {
     /// Nothing: the value stays. This is the default.
     #[default]
     Refuse,
-    /// It adds what the bound allows.
+    /// It adds as much as the bound allows.
     Saturate,
 }
 
@@ -72,7 +72,7 @@ pub enum Overflow {
 pub struct Added {
     /// The value now.
     pub value: i64,
-    /// How much was added: 0 if the addition was refused.
+    /// The amount that was added: 0 if the addition was refused.
     pub applied: i64,
     /// Whether a bound forbade the whole amount.
     pub bounded: bool,
@@ -87,11 +87,11 @@ pub(crate) struct Bounds {
 impl Counter {
     /// Makes the counters called `name`, which live for `ttl`.
     ///
-    /// The name is in each key. It is 1 to 32 of `a-z`, `0-9`, `-`, `_` and `.`. A store in this process
-    /// has a cap on the counters of each name.
+    /// The name is in each key. It is 1 to 32 of `a-z`, `0-9`, `-`, `_` and `.`. An in-process store has
+    /// a cap on the counters of each name.
     ///
     /// # Errors
-    /// [`ErrorKind::Invalid`] if the name has another form or the store runs no programs.
+    /// [`ErrorKind::Invalid`] if the name is invalid or the store runs no programs.
     pub fn new(store: Arc<dyn Store>, name: &str, ttl: Ttl) -> Result<Self> {
         Ok(Self {
             records: Records::new(store, name, "a counter")?,
@@ -102,9 +102,9 @@ impl Counter {
         })
     }
 
-    /// Keeps the value within `bounds`. The default is what 2^53 allows.
+    /// Keeps the value within `bounds`. By default the bounds are ±2^53.
     ///
-    /// A value that is out of bounds already, because they were wider before, may still move towards
+    /// A value that is already out of bounds, because they were wider before, may still move towards
     /// them.
     ///
     /// # Errors
@@ -129,7 +129,7 @@ impl Counter {
         Ok(self)
     }
 
-    /// Says when the TTL begins. The default is [`TtlFrom::FirstWrite`].
+    /// Sets when the TTL begins. The default is [`TtlFrom::FirstWrite`].
     #[must_use]
     pub fn with_ttl_from(mut self, ttl_from: TtlFrom) -> Self {
         self.ttl_from = ttl_from;
@@ -138,7 +138,7 @@ impl Counter {
 
     /// Adds `by`, which may be negative, to the counter `id`.
     ///
-    /// It takes one round trip, or none in process. An addition of nothing makes no counter.
+    /// It takes one round trip, or none in process. Adding 0 creates no counter.
     ///
     /// # Errors
     /// Those of the store, and [`ErrorKind::Invalid`] if `by` is past 2^53. After
@@ -151,12 +151,12 @@ impl Counter {
         self.records.run(id, &self.addition(by)).await
     }
 
-    /// Adds to several counters at once, with a result for each: not one step together.
+    /// Adds to several counters at once, with a result for each. They are not one atomic step.
     ///
     /// It takes one round trip for each node, or none in process.
     ///
     /// # Errors
-    /// Of each, as [`add`](Self::add) gives them.
+    /// Each result has those of [`add`](Self::add).
     ///
     /// # Cancellation
     /// Each of them may or may not have been added.
@@ -186,7 +186,7 @@ impl Counter {
     /// It takes one round trip for each node, or none in process.
     ///
     /// # Errors
-    /// Of each, those of the store.
+    /// Each result has those of the store.
     pub async fn get_many<I: KeyId>(
         &self,
         ids: impl IntoIterator<Item = I>,
@@ -197,13 +197,13 @@ impl Counter {
         counts.into_iter().map(|count| Ok(count?.0)).collect()
     }
 
-    /// Sets the counter `id`, within its bounds or not, and returns the value before.
+    /// Sets the counter `id`, within its bounds or not, and returns the previous value.
     ///
-    /// Its TTL begins anew. It takes one round trip, or none in process.
+    /// Its TTL restarts. It takes one round trip, or none in process.
     ///
     /// # Errors
     /// Those of the store, and [`ErrorKind::Invalid`] if `value` is past 2^53. After
-    /// [`ErrorKind::MayHaveRun`] it may have been set; to set it again is safe if nobody else counts.
+    /// [`ErrorKind::MayHaveRun`] it may have been set; repeating the call is safe if nobody else counts.
     ///
     /// # Cancellation
     /// It may or may not have been set.
@@ -214,10 +214,10 @@ impl Counter {
 
     /// Removes the counter `id`, and returns its value.
     ///
-    /// It takes one round trip, or none in process, and nothing that is counted meanwhile is lost.
+    /// It takes one round trip, or none in process, and no concurrent count is lost.
     ///
     /// # Errors
-    /// Those of the store. After [`ErrorKind::MayHaveRun`] the counter may be gone and its value with
+    /// Those of the store. After [`ErrorKind::MayHaveRun`] the counter may be gone, and its value with
     /// it.
     ///
     /// # Cancellation
@@ -226,7 +226,7 @@ impl Counter {
         Ok(self.records.run(id, &Take).await?.0)
     }
 
-    /// Returns what the counter `id` holds, for people and tools. One round trip.
+    /// Returns the content of the counter `id`, for people and tools. One round trip.
     ///
     /// # Errors
     /// Those of the store.

@@ -9,7 +9,7 @@ use crate::number::{int, int_lua};
 
 /// The record of a counter, for [`inspect`](larder_store::program::Programs#method.inspect).
 ///
-/// On Redis it is one string, the integer as text, as INCR keeps it.
+/// On Redis it is one string, the integer as text, as `INCR` stores it.
 #[derive(Debug)]
 pub struct CounterRecord(i64);
 
@@ -94,7 +94,7 @@ impl Program for Read {
     }
 }
 
-/// Sets a counter, with a new TTL, and returns the value before.
+/// Sets a counter, with a new TTL, and returns the previous value.
 #[derive(Clone, Debug)]
 pub(crate) struct Set {
     pub(crate) value: i64,
@@ -148,7 +148,7 @@ impl Program for Take {
     }
 }
 
-/// A stored count. Bytes that no counter writes are a miss.
+/// A stored count. Bytes that no counter writes are treated as absent.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub(crate) struct Count(pub(super) Option<i64>);
 
@@ -200,7 +200,7 @@ impl Arg for TtlFrom {
     }
 }
 
-/// The bounds that a counter has without others.
+/// The default bounds of a counter.
 pub(crate) const WIDEST: Bounds = Bounds {
     low: -MAX_INT,
     high: MAX_INT,

@@ -20,11 +20,11 @@ pub const DEFAULT_TOKEN_MEMORY: Ttl = Ttl::from_secs(24 * 3600);
 
 /// Values that refuse a write whose token is older than the newest they have seen.
 ///
-/// It is the other half of a [`Lock`](crate::lock::Lock): whoever was stopped while holding it, and works on
-/// after somebody else has taken over, writes with an older token and is refused.
+/// It is the other half of a [`Lock`](crate::lock::Lock): a holder that was stopped, and continues after
+/// another holder has taken over, writes with an older token and is refused.
 ///
-/// The newest token is remembered for as long as the value lives, and for
-/// [`with_token_memory`](Self::with_token_memory) at least: longer than a holder may be stopped.
+/// The newest token is remembered for as long as the value lives, and for at least
+/// [`with_token_memory`](Self::with_token_memory): choose it longer than a holder may be stopped.
 ///
 /// ```
 /// # #[tokio::main(flavor = "current_thread")]
@@ -63,7 +63,7 @@ pub enum FencedPut {
 }
 
 impl Fenced {
-    /// Fenced values on `store`.
+    /// Makes fenced values on `store`.
     ///
     /// # Errors
     /// [`ErrorKind::Invalid`] if the store runs no programs.
@@ -74,7 +74,7 @@ impl Fenced {
         })
     }
 
-    /// Sets for how long the newest token is remembered at least. The default is
+    /// Sets the minimum time for which the newest token is remembered. The default is
     /// [`DEFAULT_TOKEN_MEMORY`].
     #[must_use]
     pub fn with_token_memory(mut self, memory: Ttl) -> Self {
@@ -85,10 +85,9 @@ impl Fenced {
     /// Writes the value of `id`, unless a newer token has. One round trip.
     ///
     /// # Errors
-    /// [`ErrorKind::TooLarge`] past [`DEFAULT_MAX_VALUE`], and [`ErrorKind::Invalid`] for a token past
-    /// 2^53; otherwise as those of
-    /// [`Programs::run`](larder_store::program::Programs#method.run). After
-    /// [`ErrorKind::MayHaveRun`] put the same again: the token decides.
+    /// [`ErrorKind::TooLarge`] past [`DEFAULT_MAX_VALUE`], and [`ErrorKind::Invalid`] for a token past 2^53;
+    /// otherwise those of [`Programs::run`](larder_store::program::Programs#method.run). After
+    /// [`ErrorKind::MayHaveRun`] repeat the call: the token decides.
     ///
     /// # Cancellation
     /// A dropped call may or may not have written.
@@ -123,7 +122,7 @@ impl Fenced {
     /// Reads the value of `id`, and the token that wrote it. One round trip.
     ///
     /// # Errors
-    /// As those of [`Programs::run`](larder_store::program::Programs#method.run).
+    /// Those of [`Programs::run`](larder_store::program::Programs#method.run).
     ///
     /// # Cancellation
     /// A dropped call has no effect.

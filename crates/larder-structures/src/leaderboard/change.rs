@@ -13,7 +13,7 @@ pub(crate) struct Change {
     pub(super) layout: Layout,
     pub(super) op: Op,
     pub(super) member: Arc<str>,
-    /// As it is kept: see [`Layout::turn`].
+    /// In its stored form: see [`Layout::turn`].
     pub(super) number: i64,
     pub(super) ttl: Ttl,
     pub(super) max_members: u32,
@@ -26,7 +26,7 @@ pub(crate) enum Op {
     Best,
 }
 
-/// The result of a [`Change`]. Scores are as they are kept.
+/// The result of a [`Change`]. Scores are in their stored form.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub(crate) enum Changed {
     /// The sum would be past 2^53, so nothing was changed.
@@ -39,7 +39,7 @@ pub(crate) enum Changed {
     },
 }
 
-/// How many places past the cap one step removes, where the cap was lowered.
+/// The number of places past a lowered cap that one step removes.
 const TRIMMED: usize = 16;
 
 impl Program for Change {
@@ -111,7 +111,7 @@ impl Arg for Op {
     }
 }
 
-/// Removes members, and returns how many were there.
+/// Removes members, and returns how many were on the board.
 #[derive(Clone, Debug)]
 pub(crate) struct Remove {
     pub(super) layout: Layout,
@@ -151,7 +151,7 @@ impl Program for Remove {
     }
 }
 
-/// Removes the worst places past the first `keep`, and returns how many it removed.
+/// Keeps only the best `keep` places, and returns how many it removed.
 #[derive(Clone, Debug)]
 pub(crate) struct Trim {
     pub(super) layout: Layout,

@@ -23,14 +23,14 @@ pub use record::{BoardRecord, InspectBoard};
 
 /// Keeps members in the order of their scores, on one board for each id.
 ///
-/// Scores are integers within 2^53, kept exactly. A member is 1 to 256 bytes of text. Ranks begin at 1.
-/// What a tie means is chosen by [`with_ties`](Self::with_ties), and does not depend on the store.
+/// Scores are integers within 2^53, stored exactly. A member is 1 to 256 bytes of text. Ranks begin at 1.
+/// [`with_ties`](Self::with_ties) sets how ties are ranked, which does not depend on the store.
 ///
-/// A board holds at most 100,000 members, or as many as [`with_max_members`](Self::with_max_members) says:
-/// past it the worst place is removed. Each change begins its TTL anew.
+/// A board holds at most 100,000 members, unless [`with_max_members`](Self::with_max_members) is set: past
+/// it the worst place is removed. Each change restarts its TTL.
 ///
-/// Each method is one step and takes one round trip, or none in process, where a position is found in
-/// O(log n) too. Clones are cheap and share everything.
+/// Each method is one step and takes one round trip, or none in process, where a position is also found in
+/// O(log n). Clones are cheap and share everything.
 ///
 /// ```
 /// # use std::sync::Arc;
@@ -56,7 +56,7 @@ pub struct Leaderboard {
     max_members: u32,
 }
 
-/// The most rows, members or places that one call takes: 1,000.
+/// The maximum number of rows, members or places of one call: 1,000.
 pub const MAX_ROWS: u32 = 1_000;
 
 /// One row of a board.
@@ -77,7 +77,7 @@ pub struct Placed {
     pub score: i64,
     /// The score before. None if the member was not on the board.
     pub previous: Option<i64>,
-    /// Whether the member is on the board. It is not if a full board has only better ones.
+    /// Whether the member is on the board. It is not if a full board has only better members.
     pub is_kept: bool,
 }
 
@@ -87,7 +87,7 @@ impl Leaderboard {
     /// The name is in each key. It is 1 to 32 of `a-z`, `0-9`, `-`, `_` and `.`.
     ///
     /// # Errors
-    /// [`ErrorKind::Invalid`] if the name has another form or the store runs no programs.
+    /// [`ErrorKind::Invalid`] if the name is invalid or the store runs no programs.
     pub fn new(store: Arc<dyn Store>, name: &str, ttl: Ttl) -> Result<Self> {
         Ok(Self {
             records: Records::new(store, name, "a leaderboard")?,
@@ -98,24 +98,24 @@ impl Leaderboard {
         })
     }
 
-    /// Says which score is first. A board with another order is another board.
+    /// Sets which score is first. Boards with different orders are different boards.
     #[must_use]
     pub fn with_order(mut self, order: Order) -> Self {
         self.layout.lowest_first = order == Order::LowestFirst;
         self
     }
 
-    /// Puts the member first that reached a score earlier, among those that have it.
+    /// Ranks the member that reached a score earlier first, among those with the same score.
     ///
-    /// The default is the order of the members' bytes. Such a board takes about twice the memory, and is
-    /// another board than one without.
+    /// By default ties are in the order of the members' bytes. Such a board takes about twice the memory,
+    /// and is a different board from one without this setting.
     #[must_use]
     pub fn with_earlier_first(mut self) -> Self {
         self.layout.earlier_first = true;
         self
     }
 
-    /// Says which ranks a tie has. A board with [`Ties::Dense`] is another board than one without.
+    /// Sets the ranks of ties. A board with [`Ties::Dense`] is a different board from one without.
     #[must_use]
     pub fn with_ties(mut self, ties: Ties) -> Self {
         self.ties = ties;
@@ -130,22 +130,22 @@ impl Leaderboard {
         self
     }
 
-    /// Gives `member` a score, on the board `id`.
+    /// Sets the score of `member`, on the board `id`.
     ///
     /// # Errors
     /// Those of the store, and [`ErrorKind::Invalid`] if the member or the score is out of its bounds.
-    /// After [`ErrorKind::MayHaveRun`] it may be set; to set it again is safe.
+    /// After [`ErrorKind::MayHaveRun`] it may have been set; repeating the call is safe.
     ///
     /// # Cancellation
-    /// It may or may not be set.
+    /// It may or may not have been set.
     pub async fn set(&self, id: impl KeyId, member: &str, score: i64) -> Result<Placed> {
         self.change(id, Op::Set, member, score).await
     }
 
-    /// Adds to the score of `member`, which is 0 for one that is not on the board.
+    /// Adds to the score of `member`. A member that is not on the board has 0.
     ///
     /// # Errors
-    /// As [`set`](Self::set) gives them, and [`ErrorKind::Invalid`] if the sum would be past 2^53. After
+    /// Those of [`set`](Self::set), and [`ErrorKind::Invalid`] if the sum would be past 2^53. After
     /// [`ErrorKind::MayHaveRun`] it may have been added, once: larder never sends it again.
     ///
     /// # Cancellation
@@ -154,24 +154,25 @@ impl Leaderboard {
         self.change(id, Op::Add, member, by).await
     }
 
-    /// Gives `member` a score, unless it has one that is as good.
+    /// Sets the score of `member`, unless it already has one that is at least as good.
     ///
     /// # Errors
-    /// As [`set`](Self::set) gives them. To send it again is safe.
+    /// Those of [`set`](Self::set). To send it again is safe.
     ///
     /// # Cancellation
-    /// It may or may not be set.
+    /// It may or may not have been set.
     pub async fn keep_best(&self, id: impl KeyId, member: &str, score: i64) -> Result<Placed> {
         self.change(id, Op::Best, member, score).await
     }
 
-    /// Adds to the score of `member` on several boards, with a result for each: not one step together.
+    /// Adds to the score of `member` on several boards, with a result for each. They are not one atomic
+    /// step.
     ///
     /// [`Window`] names the boards of a day, of a week and of all time.
     ///
     /// # Errors
-    /// [`ErrorKind::Invalid`] if the member or `by` is out of its bounds. Of each board, as
-    /// [`add`](Self::add) gives them.
+    /// [`ErrorKind::Invalid`] if the member or `by` is out of its bounds. Each result has those of
+    /// [`add`](Self::add).
     ///
     /// # Cancellation
     /// On each board it may or may not have been added.
@@ -188,7 +189,7 @@ impl Leaderboard {
         Ok(changed.map(|changed| self.placed(changed?)).collect())
     }
 
-    /// Removes members, at most [`MAX_ROWS`], and returns how many were there.
+    /// Removes members, at most [`MAX_ROWS`], and returns how many were on the board.
     ///
     /// # Errors
     /// Those of the store, and [`ErrorKind::Invalid`] if a member is out of its bounds.
@@ -206,15 +207,15 @@ impl Leaderboard {
         Ok(removed as u64)
     }
 
-    /// Removes the worst places past the first `keep`, and returns how many it removed.
+    /// Keeps only the best `keep` places, and returns how many it removed.
     ///
-    /// It removes at most [`MAX_ROWS`] in one step, and makes as many steps as it takes.
+    /// It removes at most [`MAX_ROWS`] in one step, and takes as many steps as needed.
     ///
     /// # Errors
-    /// Those of the store. To call it again is safe.
+    /// Those of the store. Repeating the call is safe.
     ///
     /// # Cancellation
-    /// Some of them may be removed.
+    /// Some of them may have been removed.
     pub async fn trim(&self, id: impl KeyId, keep: u32) -> Result<u64> {
         let key = self.key(id);
         let mut all = 0;

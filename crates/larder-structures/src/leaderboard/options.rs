@@ -13,16 +13,16 @@ pub enum Order {
     LowestFirst,
 }
 
-/// Which ranks members with the same score have.
+/// How members with the same score are ranked.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
 pub enum Ties {
     /// Each member has a rank of its own: 1, 2, 3. Ties are in the order of the members' bytes, or of
-    /// time on a board where the earlier is first. This is the default.
+    /// time on a board that ranks the earlier first. This is the default.
     #[default]
     Unique,
-    /// A tie shares the best rank, and the ranks behind it stay free: 1, 1, 3.
+    /// Tied members share the best rank, and the next ranks are skipped: 1, 1, 3.
     Competition,
-    /// A tie shares a rank, and the next score has the next: 1, 1, 2.
+    /// Tied members share a rank, and the next score has the next rank: 1, 1, 2.
     Dense,
 }
 
@@ -35,7 +35,7 @@ pub(crate) struct Layout {
 }
 
 impl Layout {
-    /// The flags that are in the key, so that boards of two layouts never share a record.
+    /// Returns the flags for the key, so that boards with different layouts never share a record.
     pub(super) fn flags(self) -> &'static str {
         match (self.lowest_first, self.earlier_first, self.dense) {
             (false, false, false) => "h",
@@ -49,7 +49,7 @@ impl Layout {
         }
     }
 
-    /// A score as it is kept, or a kept one as it was: the lower of two kept ones is better.
+    /// Converts a score to its stored form, or back: of two stored ones, the lower is better.
     pub(super) fn turn(self, score: i64) -> i64 {
         match self.lowest_first {
             true => score,
@@ -79,7 +79,7 @@ impl Arg for Ties {
 /// A score that counts for the day, for the week and for ever is added to three boards, in one round trip
 /// by [`add_to`](super::Leaderboard::add_to); so no board has to be summed from others.
 ///
-/// The window is chosen by the clock that you ask, so that all boards of one score belong to one moment.
+/// Your own clock chooses the windows, so that all boards of one score belong to one moment.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub enum Window {
     /// A day, from midnight.
@@ -91,7 +91,7 @@ pub enum Window {
 }
 
 impl Window {
-    /// The id of the board of this window at `time`. A time before 1970 counts as 1970.
+    /// Returns the id of the board of this window at `time`. A time before 1970 counts as 1970.
     pub fn at(self, time: SystemTime) -> WindowId {
         let seconds = time
             .duration_since(UNIX_EPOCH)

@@ -9,7 +9,7 @@ use super::record::{BoardRecord, Rows};
 use super::{Leaderboard, MAX_ROWS, Row, Ties};
 use crate::member;
 
-/// Reads, each of one moment.
+/// Reads, each a snapshot of one moment.
 impl Leaderboard {
     /// Returns the first `many` rows, at most [`MAX_ROWS`].
     ///
@@ -19,12 +19,12 @@ impl Leaderboard {
         self.range(id, 0, many).await
     }
 
-    /// Returns the rows after the first `skip`, `many` of them, at most [`MAX_ROWS`].
+    /// Returns `many` rows after the first `skip`, at most [`MAX_ROWS`].
     ///
     /// A page of a board that changes may repeat a member that moved down between two pages.
     ///
     /// # Errors
-    /// As [`top`](Self::top) gives them.
+    /// Those of [`top`](Self::top).
     pub async fn range(&self, id: impl KeyId, skip: u32, many: u32) -> Result<Vec<Row>> {
         let which = Which::Positions {
             first: skip,
@@ -36,7 +36,7 @@ impl Leaderboard {
     /// Returns `member` with up to `radius` rows before and after it. None if it is not on the board.
     ///
     /// # Errors
-    /// As [`top`](Self::top) gives them.
+    /// Those of [`top`](Self::top).
     pub async fn around(
         &self,
         id: impl KeyId,
@@ -50,11 +50,11 @@ impl Leaderboard {
         self.rows(id, which).await
     }
 
-    /// Returns the rows with a score from `low` to `high`, best first, `many` of them, at most
+    /// Returns at most `many` rows with a score from `low` to `high`, best first, and at most
     /// [`MAX_ROWS`].
     ///
     /// # Errors
-    /// As [`top`](Self::top) gives them.
+    /// Those of [`top`](Self::top).
     pub async fn with_scores(
         &self,
         id: impl KeyId,
@@ -67,11 +67,11 @@ impl Leaderboard {
         Ok(self.rows(id, which).await?.unwrap_or_default())
     }
 
-    /// Returns the row of each of some members: the rank of friends on the whole board, in the order in
-    /// which they are given. None for one that is not on the board.
+    /// Returns the rows of some members, in the given order: for example the ranks of friends on the
+    /// whole board. None for a member that is not on the board.
     ///
     /// # Errors
-    /// As [`top`](Self::top) gives them.
+    /// Those of [`top`](Self::top).
     pub async fn among(&self, id: impl KeyId, members: &[&str]) -> Result<Vec<Option<Row>>> {
         let ranks = ReadRanks {
             layout: self.layout,
@@ -94,15 +94,15 @@ impl Leaderboard {
     /// Returns the row of `member`. None if it is not on the board.
     ///
     /// # Errors
-    /// As [`top`](Self::top) gives them.
+    /// Those of [`top`](Self::top).
     pub async fn get(&self, id: impl KeyId, member: &str) -> Result<Option<Row>> {
         Ok(self.among(id, &[member]).await?.pop().flatten())
     }
 
-    /// Returns how many percent of all members have a worse score than `member`.
+    /// Returns the percentage of all members that have a worse score than `member`.
     ///
     /// # Errors
-    /// As [`top`](Self::top) gives them.
+    /// Those of [`top`](Self::top).
     pub async fn percentile(&self, id: impl KeyId, member: &str) -> Result<Option<f64>> {
         let (layout, member) = (self.layout, member::one("percentile", member)?);
         let program = ReadPercentile { layout, member };
@@ -110,9 +110,9 @@ impl Leaderboard {
         Ok(found.map(|(all, worse)| 100.0 * worse as f64 / all as f64))
     }
 
-    /// Returns the score that a member needs to be at `percentile`: 100 is the first place, 0 the last.
+    /// Returns the score needed for `percentile`: 100 is the first place, 0 the last.
     ///
-    /// None for an empty board. A percentile above 100 counts as 100.
+    /// None for an empty board. A percentile above 100 is treated as 100.
     ///
     /// # Errors
     /// Those of the store.
@@ -123,7 +123,7 @@ impl Leaderboard {
         Ok(score.map(|score| self.layout.turn(score)))
     }
 
-    /// Returns how many members there are.
+    /// Returns the number of members.
     ///
     /// # Errors
     /// Those of the store.
@@ -134,7 +134,7 @@ impl Leaderboard {
         Ok(all)
     }
 
-    /// Returns how many members have a score from `low` to `high`.
+    /// Returns the number of members with a score from `low` to `high`.
     ///
     /// # Errors
     /// Those of the store.
@@ -145,9 +145,9 @@ impl Leaderboard {
         Ok(between)
     }
 
-    /// Returns what the board `id` holds, for people and tools. It names no member. One round trip.
+    /// Returns a summary of the board `id`, for people and tools. It names no member. One round trip.
     ///
-    /// The score of the first place is as it is kept: negated, where the highest is first.
+    /// The score of the first place is in its stored form: negated, if the highest is first.
     ///
     /// # Errors
     /// Those of the store.
@@ -166,7 +166,7 @@ impl Leaderboard {
         Ok(rows.map(|rows| self.ranked(rows)))
     }
 
-    /// The rank of each row follows from that of the first.
+    /// Computes the rank of each row from that of the first.
     fn ranked(&self, rows: Rows) -> Vec<Row> {
         let (mut rank, mut before) = (rows.rank, None);
         let rows = (rows.start..).zip(rows.rows);
@@ -188,7 +188,7 @@ impl Leaderboard {
         rows.map(row).collect()
     }
 
-    /// The range of scores as they are kept. No score is in one that is empty or past 2^53.
+    /// Returns the range in stored form. An empty range, or one past 2^53, contains no score.
     fn turned(&self, scores: RangeInclusive<i64>) -> (i64, i64) {
         let (low, high) = scores.into_inner();
         let (low, high) = (low.max(-MAX_INT), high.min(MAX_INT));
@@ -209,6 +209,6 @@ fn rows(operation: &'static str, many: u32) -> Result<u32> {
     Err(Error::new(
         operation,
         ErrorKind::Invalid,
-        "at most 1,000 rows are read at once: ask for the rest in further pages",
+        "at most 1,000 rows are read at once: read the rest in further pages",
     ))
 }

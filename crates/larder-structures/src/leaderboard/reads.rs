@@ -15,7 +15,7 @@ pub(crate) struct ReadRows {
     pub(super) which: Which,
 }
 
-/// Which rows are read. Scores are as they are kept.
+/// The rows to read. Scores are in their stored form.
 #[derive(Clone, Debug)]
 pub(crate) enum Which {
     Positions { first: u32, many: u32 },
@@ -25,7 +25,7 @@ pub(crate) enum Which {
 
 impl Program for ReadRows {
     type Record = BoardRecord;
-    /// None if there is no member to be around.
+    /// None if the member is not on the board.
     type Reply = Option<Rows>;
 
     const SCRIPT: &'static Script = &Script::new(
@@ -143,7 +143,7 @@ impl Program for ReadRanks {
 /// Counts all members, and those with a score in a range.
 #[derive(Clone, Debug)]
 pub(crate) struct Count {
-    /// As they are kept.
+    /// In stored form.
     pub(super) low: i64,
     pub(super) high: i64,
 }
@@ -168,7 +168,7 @@ impl Program for Count {
     }
 }
 
-/// Reads how a member stands: how many are on the board, and how many of them have a worse score.
+/// Reads the number of members, and how many have a worse score than one of them.
 #[derive(Clone, Debug)]
 pub(crate) struct ReadPercentile {
     pub(super) layout: Layout,

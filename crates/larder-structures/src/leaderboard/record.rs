@@ -9,21 +9,21 @@ use crate::ordered::Ordered;
 
 /// The record of a leaderboard, for [`inspect`](larder_store::program::Programs#method.inspect).
 ///
-/// On Redis the places are a sorted set. A board on which the earlier of a tie is first also has a hash,
+/// On Redis the places are a sorted set. A board that ranks the earlier of a tie first also has a hash,
 /// and one with dense ranks a second sorted set.
 #[derive(Debug, Default)]
 pub struct BoardRecord {
     places: Ordered<Place>,
     members: HashMap<Arc<str>, (i64, i64), foldhash::fast::RandomState>,
-    /// The distinct scores, if they are counted.
+    /// The distinct scores, if they are needed.
     scores: Ordered<i64>,
-    /// How often a member reached a new score, if the earlier of a tie is first.
+    /// The number of times that a member reached a new score, if the earlier of a tie is first.
     reached: i64,
 }
 
 record! {
     BoardRecord, Kind::record("board").partitioned(), parts ["", "at", "scores"];
-    /// Shows people and tools how many members there are and the score of the first. It names none.
+    /// Shows people and tools the number of members and the score of the first. It names none.
     pub InspectBoard = "board-inspect",
     "local first = redis.call('ZRANGE', KEYS[1], 0, 0, 'WITHSCORES')
      if not first[2] then return {} end
@@ -39,10 +39,10 @@ struct Place {
     member: Arc<str>,
 }
 
-/// Rows in order, with what their ranks follow from.
+/// Rows in order, with the data from which their ranks follow.
 #[derive(Clone, Debug, Default, PartialEq, Eq)]
 pub(crate) struct Rows {
-    /// How many places are before the first row.
+    /// The number of places before the first row.
     pub(super) start: i64,
     /// The rank of the first row.
     pub(super) rank: i64,
@@ -58,7 +58,7 @@ impl BoardRecord {
         self.members.get(member).map(|(score, _)| *score)
     }
 
-    /// Gives a member a score that it does not have.
+    /// Sets a new score of a member.
     pub(super) fn put(&mut self, layout: Layout, member: &str, score: i64) {
         let member = match self.remove(layout, member) {
             Some(member) => member,
@@ -86,7 +86,7 @@ impl BoardRecord {
         Some(place.member)
     }
 
-    /// Removes the worst places past the first `keep`, at most `many` of them.
+    /// Keeps only the best `keep` places, and removes at most `many`.
     pub(super) fn trim(&mut self, layout: Layout, keep: usize, many: usize) -> usize {
         let over = self.len().saturating_sub(keep).min(many);
         for _ in 0..over {
@@ -98,12 +98,12 @@ impl BoardRecord {
         over
     }
 
-    /// How many members have a better score.
+    /// Returns how many members have a better score.
     pub(super) fn better(&self, score: i64) -> usize {
         self.places.partition_point(|place| place.score < score)
     }
 
-    /// How many members have a score from `low` to `high`.
+    /// Returns how many members have a score from `low` to `high`.
     pub(super) fn between(&self, low: i64, high: i64) -> usize {
         let to = self.places.partition_point(|place| place.score <= high);
         to.saturating_sub(self.better(low))
@@ -119,7 +119,7 @@ impl BoardRecord {
         Some((score, before as i64 + 1))
     }
 
-    /// How many places are before that of a member.
+    /// Returns how many places are before that of a member.
     pub(super) fn position(&self, member: &str) -> Option<usize> {
         let &(score, at) = self.members.get(member)?;
         Some(self.places.partition_point(|place| {
@@ -132,7 +132,7 @@ impl BoardRecord {
         self.places.get(position).map(|place| place.score)
     }
 
-    /// The rows from a position on.
+    /// Returns the rows from a position on.
     pub(super) fn rows(&self, ties: Ties, start: usize, many: usize) -> Rows {
         let rows = self.places.iter_from(start).take(many);
         let rows: Vec<_> = rows

@@ -1,4 +1,4 @@
-//! A ledger: amounts that move between accounts, each request once.
+//! A ledger: amounts that move between accounts, each request at most once.
 
 mod outcome;
 mod programs;
@@ -19,23 +19,23 @@ use outcome::{closed, moved};
 use programs::{Apply, Outcome, ReadBalances, Request};
 pub use record::{InspectLedger, LedgerRecord};
 
-/// Moves amounts between the accounts of one record, each request once.
+/// Moves amounts between the accounts of one record, each request at most once.
 ///
-/// Each request has an id of the caller's. An id that was carried out before changes nothing and returns
-/// the first result: so after a lost reply you send the same request again, and know. An id is remembered
-/// for [`with_retention`](Self::with_retention), a day by default; one that comes with another request is
-/// an error. An account never goes below 0. Nothing is made but by [`credit`](Self::credit), and nothing
-/// vanishes but by [`settle`](Self::settle) out of the ledger: the [`total`](Self::total) says what there
-/// is. Amounts are integers from 1 to 2^53, and so is the total: money in cents.
+/// Each request has an id that the caller chooses. A repeated id changes nothing and returns the first
+/// result: so after a lost reply, send the same request again to learn its result. An id is remembered
+/// for [`with_retention`](Self::with_retention), a day by default; using it for another request is an
+/// error. An account never goes below 0. Only [`credit`](Self::credit) creates an amount, and only
+/// [`settle`](Self::settle) can take one out of the ledger: [`total`](Self::total) returns the sum.
+/// Amounts are integers from 1 to 2^53, and so is the total: money in cents.
 ///
-/// A ledger holds at most 10,000 accounts with something on them, and remembers at most 100,000 ids; a
-/// request past that is refused, but for a release, which gives back what is held. Accounts and ids are 1
-/// to 256 bytes of text. Each request that is carried out begins the TTL of the whole ledger anew. Each
-/// method takes one round trip, or none in process.
+/// A ledger holds at most 10,000 accounts with a balance, and remembers at most 100,000 ids; any further
+/// request is refused, except a release, which gives back what is held. Accounts and ids are 1 to 256
+/// bytes of text. Each request that is carried out restarts the TTL of the whole ledger. Each method
+/// takes one round trip, or none in process.
 ///
 /// No step spans two ledgers. To move an amount from one to another, hold it in the first, credit it in
-/// the second, and settle the hold; each step can be sent again, so a process that starts anew goes on
-/// where it was.
+/// the second, and settle the hold; each step can be repeated, so a process that restarts continues where
+/// it was.
 ///
 /// ```
 /// # use std::sync::Arc;
@@ -63,11 +63,11 @@ pub struct Ledger {
 impl Ledger {
     /// Makes the ledgers called `name`, each of which lives for `ttl` after its last request.
     ///
-    /// The name is in each key. It is 1 to 32 of `a-z`, `0-9`, `-`, `_` and `.`. What a ledger holds ends
-    /// with its TTL: choose it far longer than it may stay unused.
+    /// The name is in each key. It is 1 to 32 of `a-z`, `0-9`, `-`, `_` and `.`. The content of a ledger
+    /// ends with its TTL: choose it far longer than any time for which the ledger may be unused.
     ///
     /// # Errors
-    /// [`ErrorKind::Invalid`] if the name has another form or the store runs no programs.
+    /// [`ErrorKind::Invalid`] if the name is invalid or the store runs no programs.
     pub fn new(store: Arc<dyn Store>, name: &str, ttl: Ttl) -> Result<Self> {
         Ok(Self {
             records: Records::new(store, name, "a ledger")?,
@@ -78,7 +78,7 @@ impl Ledger {
         })
     }
 
-    /// Remembers the id of a request for so long after it was carried out. The default is a day.
+    /// Sets how long the id of a request is remembered after it was carried out. The default is a day.
     ///
     /// An open hold is remembered until it is closed.
     #[must_use]
@@ -87,14 +87,14 @@ impl Ledger {
         self
     }
 
-    /// Has room for so many accounts with something on them. The default is 10,000.
+    /// Sets the maximum number of accounts with a balance. The default is 10,000.
     #[must_use]
     pub fn with_max_accounts(mut self, accounts: u32) -> Self {
         self.max_accounts = accounts.max(1);
         self
     }
 
-    /// Remembers at most so many ids. The default is 100,000.
+    /// Sets the maximum number of remembered ids. The default is 100,000.
     #[must_use]
     pub fn with_max_requests(mut self, requests: u32) -> Self {
         self.max_requests = requests.max(1);
@@ -105,11 +105,11 @@ impl Ledger {
     ///
     /// # Errors
     /// Those of the store; [`ErrorKind::Invalid`] if the id belongs to another request, or a name or the
-    /// amount is out of its bounds; [`Refusal::Full`] if there is no room for another account or id. Only
-    /// after [`ErrorKind::MayHaveRun`] it may have been moved: send the same request again.
+    /// amount is out of its bounds; [`Refusal::Full`] if there is no room for another account or id. The
+    /// amount may have been moved only after [`ErrorKind::MayHaveRun`]: send the same request again.
     ///
     /// # Cancellation
-    /// It may or may not have been moved, whole.
+    /// The amount may or may not have been moved, whole.
     pub async fn transfer(&self, ledger: impl KeyId, transfer: Transfer<'_>) -> Result<Moved> {
         let request = Request::Transfer {
             from: member::one("transfer", transfer.from)?,
@@ -120,10 +120,10 @@ impl Ledger {
         moved("transfer", outcome)
     }
 
-    /// Makes an amount, and gives it to an account: from outside, or from another ledger.
+    /// Creates an amount in an account: from outside, or from another ledger.
     ///
     /// # Errors
-    /// As [`transfer`](Self::transfer) gives them, and [`ErrorKind::Invalid`] if the total would be past
+    /// Those of [`transfer`](Self::transfer), and [`ErrorKind::Invalid`] if the total would be past
     /// 2^53.
     ///
     /// # Cancellation
@@ -144,13 +144,13 @@ impl Ledger {
 
     /// Sets an amount of an account aside, until the hold is settled or released.
     ///
-    /// The id of the request is the id of the hold. It does not end by itself.
+    /// The id of the request is the id of the hold. The hold does not end by itself.
     ///
     /// # Errors
-    /// As [`transfer`](Self::transfer) gives them.
+    /// Those of [`transfer`](Self::transfer).
     ///
     /// # Cancellation
-    /// It may or may not have been set aside.
+    /// The amount may or may not have been set aside.
     pub async fn hold(
         &self,
         ledger: impl KeyId,
@@ -165,13 +165,13 @@ impl Ledger {
         moved("hold", self.apply(ledger, "hold", id, request).await?)
     }
 
-    /// Gives what a hold has set aside to `account`, or takes it out of the ledger if that is None.
+    /// Moves the amount of a hold to `account`, or out of the ledger if that is None.
     ///
     /// # Errors
-    /// As [`transfer`](Self::transfer) gives them.
+    /// Those of [`transfer`](Self::transfer).
     ///
     /// # Cancellation
-    /// It may or may not be settled.
+    /// The hold may or may not have been settled.
     pub async fn settle(
         &self,
         ledger: impl KeyId,
@@ -185,13 +185,13 @@ impl Ledger {
         closed("settle", self.apply(ledger, "settle", hold, request).await?)
     }
 
-    /// Gives what a hold has set aside back to its account, for which there is always room.
+    /// Returns the amount of a hold to its account, for which there is always room.
     ///
     /// # Errors
     /// Those of the store, and [`ErrorKind::Invalid`] if the id is out of its bounds.
     ///
     /// # Cancellation
-    /// It may or may not be released.
+    /// The hold may or may not have been released.
     pub async fn release(&self, ledger: impl KeyId, hold: &str) -> Result<Closed> {
         let request = Request::Release;
         closed(
@@ -200,7 +200,7 @@ impl Ledger {
         )
     }
 
-    /// Returns what an account has, without what is held.
+    /// Returns the balance of an account, without held amounts.
     ///
     /// # Errors
     /// Those of the store, and [`ErrorKind::Invalid`] if the name is out of its bounds.
@@ -209,16 +209,16 @@ impl Ledger {
         Ok(balances.first().copied().unwrap_or(0))
     }
 
-    /// Returns what each of some accounts has, at most 1,000, all at one moment.
+    /// Returns the balances of some accounts, at most 1,000, all at one moment.
     ///
     /// # Errors
-    /// As [`balance`](Self::balance) gives them.
+    /// Those of [`balance`](Self::balance).
     pub async fn balances(&self, ledger: impl KeyId, accounts: &[&str]) -> Result<Vec<i64>> {
         let accounts = member::all("balances", accounts)?;
         self.records.run(ledger, &ReadBalances { accounts }).await
     }
 
-    /// Returns what all accounts have, with what is held.
+    /// Returns the sum of all accounts and held amounts.
     ///
     /// # Errors
     /// Those of the store.
@@ -228,7 +228,7 @@ impl Ledger {
         Ok(total.first().copied().unwrap_or(0))
     }
 
-    /// Returns what the ledger holds, for people and tools. It names no account. One round trip.
+    /// Returns a summary of the ledger, for people and tools. It names no account. One round trip.
     ///
     /// # Errors
     /// Those of the store.

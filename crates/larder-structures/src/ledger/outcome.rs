@@ -8,11 +8,11 @@ use super::refused;
 pub struct Transfer<'a> {
     /// The id of the request.
     pub id: &'a str,
-    /// The account that has the amount.
+    /// The account to take the amount from.
     pub from: &'a str,
-    /// The account that gets it.
+    /// The account to give the amount to.
     pub to: &'a str,
-    /// How much, from 1.
+    /// The amount, from 1.
     pub amount: i64,
 }
 
@@ -21,9 +21,9 @@ pub struct Transfer<'a> {
 pub enum Moved {
     /// It was moved.
     Done,
-    /// The account has less. Nothing was moved, and the id is used up.
+    /// The balance was too low. Nothing was moved, and the id is used up.
     Insufficient,
-    /// The id was carried out before, with this result. Nothing was moved now.
+    /// The id was used before, with this result. Nothing was moved now.
     Duplicate(First),
 }
 
@@ -32,7 +32,7 @@ pub enum Moved {
 pub enum First {
     /// It was moved.
     Done,
-    /// The account had less.
+    /// The balance was too low.
     Insufficient,
 }
 
@@ -41,16 +41,16 @@ pub enum First {
 pub enum Closed {
     /// It was closed.
     Done,
-    /// It was closed in this way before. Nothing was moved now.
+    /// It was closed in the same way before. Nothing was moved now.
     Duplicate,
     /// It was closed in another way before: settled, released, or settled to another account.
     Otherwise,
-    /// There is no such hold: it was never made, was insufficient, or is forgotten.
+    /// There is no such hold: it was never made, had too low a balance, or is forgotten.
     Unknown,
 }
 
 impl Moved {
-    /// Whether the amount is moved, now or before.
+    /// Returns whether the amount was moved, now or before.
     pub fn is_done(self) -> bool {
         matches!(self, Self::Done | Self::Duplicate(First::Done))
     }

@@ -7,7 +7,7 @@ use xxhash_rust::xxh3::xxh3_64;
 use super::record::{Fingerprint, Kept, LedgerRecord, State};
 use crate::number::int_lua;
 
-/// Carries out one request, unless its id was carried out before.
+/// Carries out one request, unless its id was used before.
 #[derive(Clone, Debug)]
 pub(crate) struct Apply {
     pub(super) request: Request,
@@ -98,7 +98,7 @@ impl Request {
         matches!(self, Self::Settle { .. } | Self::Release)
     }
 
-    /// A text for each request, and a hash that stands for it.
+    /// Returns a hash of the request's content.
     fn fingerprint(&self) -> Fingerprint {
         let text = |account: Option<&Arc<str>>| account.map_or("", |account| account).to_owned();
         let (from, to) = (text(self.from()), text(self.to()));
@@ -239,7 +239,7 @@ impl Program for Apply {
     }
 }
 
-/// The outcome of a request that is decided by what is kept under its id.
+/// Returns the outcome of a request if the record of its id decides it.
 fn decided(request: &Request, print: Fingerprint, kept: Option<&Kept>) -> Option<Outcome> {
     match (request.closes(), kept.map(|kept| &kept.state)) {
         (true, Some(State::Held { .. })) | (false, None) => None,
@@ -256,7 +256,7 @@ fn decided(request: &Request, print: Fingerprint, kept: Option<&Kept>) -> Option
     }
 }
 
-/// Reads balances; that of no name is the total.
+/// Reads balances; the one without a name is the total.
 #[derive(Clone, Debug)]
 pub(crate) struct ReadBalances {
     pub(super) accounts: Vec<Arc<str>>,

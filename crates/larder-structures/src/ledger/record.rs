@@ -5,8 +5,8 @@ use larder_store::program::prelude::*;
 
 /// The record of a ledger, for [`inspect`](larder_store::program::Programs#method.inspect).
 ///
-/// On Redis the balances are a hash, the requests by their ids another, and a sorted set says when each
-/// id is forgotten.
+/// On Redis the balances are one hash, the requests by id another, and a sorted set holds the time at
+/// which each id is forgotten.
 #[derive(Debug, Default)]
 pub struct LedgerRecord {
     /// Balances, none of them zero.
@@ -14,13 +14,13 @@ pub struct LedgerRecord {
     /// The sum of all accounts and holds.
     pub(super) total: i64,
     pub(super) requests: HashMap<Arc<str>, Kept>,
-    /// When the ids are forgotten, in microseconds. Open holds are not.
+    /// When the ids are forgotten, in microseconds. Open holds are not forgotten.
     pub(super) due: BTreeSet<(i64, Arc<str>)>,
 }
 
 record! {
     LedgerRecord, Kind::record("ledger").partitioned(), parts ["", "done", "due"];
-    /// Shows people and tools how many accounts and requests there are, and the total. It names none.
+    /// Shows people and tools the number of accounts and requests, and the total. It names none.
     pub InspectLedger = "ledger-inspect",
     "local ids = redis.call('HLEN', KEYS[2])
      local total = redis.call('HGET', KEYS[1], '')
@@ -33,13 +33,13 @@ record! {
         .with("requests", held.requests.len()),
 }
 
-/// A request as it is kept under its id.
+/// A request as stored under its id.
 #[derive(Clone, Debug)]
 pub(super) struct Kept {
     /// The fingerprint of the request.
     pub(super) print: Fingerprint,
     pub(super) state: State,
-    /// When it is forgotten, in microseconds; an open hold is not.
+    /// When it is forgotten, in microseconds; None for an open hold.
     pub(super) due: Option<i64>,
 }
 
@@ -52,10 +52,10 @@ pub(super) enum State {
     Released(Fingerprint),
 }
 
-/// Sixteen hexadecimal digits that stand for a request.
+/// Sixteen hexadecimal digits that identify a request.
 pub(super) type Fingerprint = [u8; 16];
 
-/// How many ids that are due one step forgets.
+/// The number of expired ids that one step forgets.
 const FORGOTTEN: usize = 64;
 
 impl LedgerRecord {
@@ -77,7 +77,7 @@ impl LedgerRecord {
         }
     }
 
-    /// The request of an id, if it is not to be forgotten.
+    /// Returns the request of an id, unless it has expired.
     pub(super) fn kept(&self, id: &str, now: i64) -> Option<&Kept> {
         let kept = self.requests.get(id)?;
         kept.due.is_none_or(|due| due > now).then_some(kept)

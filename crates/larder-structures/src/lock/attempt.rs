@@ -19,7 +19,7 @@ const PLACE: Duration = Duration::from_secs(10);
 /// How often the owner of a place looks.
 const LOOK_EVERY: Duration = Duration::from_secs(3);
 
-/// A lock or a semaphore: where it is, and how it is held.
+/// The key and the settings of a lock or a semaphore.
 #[derive(Clone)]
 pub(super) struct Gate {
     pub(super) programs: Arc<dyn Programs>,
@@ -44,14 +44,14 @@ impl Gate {
         })
     }
 
-    /// How long it is held before it is renewed.
+    /// Returns how long it is held before the first renewal.
     pub(super) fn first_hold(&self) -> Ttl {
         let most = self.max_hold.max(Duration::from_millis(1));
         // One that is no TTL is past a century.
         Ttl::try_from(most).map_or(self.lease, |most| self.lease.min(most))
     }
 
-    /// Shows no key: an id may be a visitor's.
+    /// Shows no key: an id may identify a visitor.
     pub(super) fn fmt_as(&self, name: &str, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         f.debug_struct(name)
             .field("permits", &self.permits)
@@ -138,7 +138,7 @@ impl Gate {
         }
     }
 
-    /// Runs `program` though nobody waits for it: at once, or in the background.
+    /// Runs `program` without a waiting caller: at once, or in the background.
     pub(super) fn run_detached<P>(&self, program: P)
     where
         P: Program<Record = Permits> + 'static,
@@ -158,7 +158,8 @@ impl Gate {
 }
 
 fn full() -> Error {
-    let text = format!("{MAX_QUEUE} tasks wait for it in order: let fewer wait at once");
+    let text =
+        format!("{MAX_QUEUE} tasks are already waiting for it in order: let fewer wait at once");
     Error::new("lock", ErrorKind::Refused(Refusal::Full), text)
 }
 

@@ -14,8 +14,8 @@ use super::permits::{Release, Renew};
 
 /// A lock, or a permit of a semaphore, that is held.
 ///
-/// It is renewed in a task of its own. Dropping it releases the lock, in the background if the store is
-/// over a network; [`release`](Self::release) says what came of it.
+/// It is renewed in a task of its own. Dropping it releases the lock, in the background if the store is on
+/// a network; [`release`](Self::release) reports the outcome.
 #[must_use = "the lock is released when the guard is dropped"]
 pub struct LockGuard {
     held: Arc<Held>,
@@ -25,15 +25,15 @@ pub struct LockGuard {
 
 /// The outcome of a release.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
-#[must_use = "if the lock was lost, somebody else may have worked at the same time"]
+#[must_use = "if the lock was lost, another task may have worked at the same time"]
 pub enum Released {
-    /// The lock was held up to now.
+    /// The lock was held until now.
     InTime,
-    /// The lock was lost before: somebody else may have held it.
+    /// The lock was lost before: another task may have held it.
     AlreadyLost,
 }
 
-/// The lease that is held, and its end by this process's own clock.
+/// The held lease, and its end by this process's own clock.
 struct Held {
     gate: Gate,
     fence: i64,
@@ -41,7 +41,7 @@ struct Held {
 }
 
 impl LockGuard {
-    /// A lock that was asked for at `started`, and given under `fence` for `left`.
+    /// Makes the guard of a lock that was requested at `started`, and granted under `fence` for `left`.
     pub(super) fn new(gate: Gate, fence: i64, started: Instant, left: Duration) -> Self {
         let ends = watch::Sender::new(started + certain(left));
         let held = Arc::new(Held { gate, fence, ends });
@@ -53,23 +53,22 @@ impl LockGuard {
         }
     }
 
-    /// Returns the fencing token: a number above that of every holder before, also after a failover.
+    /// Returns the fencing token: a number above that of every earlier holder, even after a failover.
     ///
-    /// Send it along with every write that the lock protects.
+    /// Send it with every write that the lock protects.
     pub fn token(&self) -> Fence {
         Fence::from_u64(self.held.fence.unsigned_abs())
     }
 
-    /// Returns whether the lock was lost: its lease has ended, or the store has given it to somebody
-    /// else.
+    /// Returns whether the lock was lost: its lease has ended, or the store has given it to another holder.
     pub fn is_lost(&self) -> bool {
         Instant::now() >= *self.held.ends.borrow()
     }
 
     /// Waits until the lock is lost. It also resolves when the lock is released.
     ///
-    /// It resolves by this process's own clock, whatever becomes of the store, and a little before the
-    /// lease ends: by a hundredth of it and 2 ms, for clocks that run apart and timers that are late.
+    /// It resolves by this process's own clock, whatever happens to the store, and a little before the
+    /// lease ends: by a hundredth of it and 2 ms, to allow for clock drift and late timers.
     pub fn lost(&self) -> impl Future<Output = ()> + Send + use<> {
         let mut ends = self.held.ends.subscribe();
         async move {
@@ -90,11 +89,11 @@ impl LockGuard {
         }
     }
 
-    /// Releases the lock, and returns whether it was held up to now. One round trip.
+    /// Releases the lock, and returns whether it was held until now. One round trip.
     ///
     /// # Errors
-    /// As those of [`Programs::run`](larder_store::program::Programs#method.run). It is sent again once
-    /// if its answer was lost. If it still fails, the lease ends by itself.
+    /// Those of [`Programs::run`](larder_store::program::Programs#method.run). It is sent again once if its
+    /// answer was lost. If it still fails, the lease ends by itself.
     ///
     /// # Cancellation
     /// A dropped call releases the lock in the background.
@@ -146,16 +145,16 @@ impl Held {
     }
 }
 
-/// How much of a lease its holder relies upon.
+/// Returns the part of a lease on which its holder relies.
 ///
-/// The store's clock may run faster than ours, and a timer of tokio's is late by up to a millisecond.
+/// The store's clock may run faster than ours, and tokio's timers are late by up to a millisecond.
 fn certain(lease: Duration) -> Duration {
     let margin = lease / 100 + Duration::from_millis(2);
     lease - margin.min(lease / 2)
 }
 
-/// Renews what is held for `left` at a third of that, and then at a third of its lease, until it is lost or
-/// the longest time has passed.
+/// Renews a lock that is held for `left` at a third of that, and then at a third of its lease, until it is
+/// lost or the longest time has passed.
 async fn renew(held: Arc<Held>, started: Instant, left: Duration) {
     let Gate {
         programs,

@@ -6,7 +6,7 @@ use tokio::time::sleep;
 
 use super::Lock;
 
-/// How long an attempt waits before the next one begins.
+/// How long one attempt waits before the next begins.
 const ROUND: Duration = Duration::from_secs(60);
 
 /// The pauses after attempts that failed.
@@ -14,15 +14,15 @@ const FIRST_PAUSE: Duration = Duration::from_millis(100);
 const LONGEST_PAUSE: Duration = Duration::from_secs(5);
 
 impl Lock {
-    /// Runs `work` in one process at a time, and returns what it returns.
+    /// Runs `work` in one process at a time, and returns its result.
     ///
     /// It waits until this process leads, and calls `work` with the token of its leadership. If
-    /// leadership is lost, the future of `work` is dropped before anybody else can lead, and it waits
-    /// again. When `work` returns, leadership is given back. While the store fails it tries again,
-    /// after 100 ms at first and 5 s at most, and logs the first failure.
+    /// leadership is lost, the future of `work` is dropped before any other process can lead, and
+    /// it waits again. When `work` returns, leadership is released. While the store fails it tries
+    /// again, after 100 ms at first and 5 s at most, and logs the first failure.
     ///
     /// # Cancellation
-    /// Dropping the future drops `work` and gives leadership back in the background.
+    /// Dropping the future drops `work` and releases leadership in the background.
     pub async fn run_while_leader<T, F, Fut>(&self, mut work: F) -> T
     where
         F: FnMut(Fence) -> Fut,

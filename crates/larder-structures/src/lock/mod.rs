@@ -21,48 +21,47 @@ pub use semaphore::Semaphore;
 
 use attempt::Gate;
 
-/// How long a lock is held unless it is renewed: 30 seconds.
+/// The default lease of a lock, unless it is renewed: 30 seconds.
 pub const DEFAULT_LEASE: Ttl = Ttl::from_secs(30);
 
-/// How long a lock is renewed at most: one hour.
+/// The default maximum time for which a lock is renewed: one hour.
 pub const DEFAULT_MAX_HOLD: Duration = Duration::from_secs(3600);
 
-/// How many tasks wait in order at most.
+/// The maximum number of tasks that wait in order.
 pub const MAX_QUEUE: u32 = 1_000;
 
-/// The most permits of a semaphore: 1,000. Each is a part of one record, which each step reads.
+/// The maximum number of permits of a semaphore: 1,000. All are in one record, which each step reads.
 pub const MAX_PERMITS: u32 = 1_000;
 
-/// In which order those who wait get a lock.
+/// The order in which waiters get a lock.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
 pub enum Order {
-    /// The first caller that asks when it is free. The cheapest.
+    /// The first caller to try when it is free. The cheapest.
     #[default]
     Any,
-    /// The caller that has waited longest. Each look of a waiter writes, and the place of a process
-    /// that has died is kept for ten seconds. At most [`MAX_QUEUE`] wait.
+    /// The caller that has waited longest. Each look of a waiter writes, and the place of a process that has
+    /// died is kept for ten seconds. At most [`MAX_QUEUE`] wait.
     Fifo,
 }
 
-/// A lock that one task of all processes on a store holds at a time.
+/// A lock that one task at a time holds, across all processes on a store.
 ///
 /// # Rules
-/// 1. A lock is held for its lease, and renewed at a third of it while the [`LockGuard`] lives, for
-///    [`with_max_hold`](Self::with_max_hold) at most.
+/// 1. A lock is held for its lease, and renewed at a third of it while the [`LockGuard`] lives, for at most
+///    [`with_max_hold`](Self::with_max_hold).
 /// 2. The holder measures its lease by its own monotonic clock, from before the request was sent, and ends
-///    it a little early. So [`LockGuard::lost`] resolves before anybody else can hold the lock, unless the
+///    it a little early. So [`LockGuard::lost`] resolves before any other task can hold the lock, unless the
 ///    store lost it or its clock was set forward.
-/// 3. Each holder has a [token](LockGuard::token) above those before it, also after a failover. Whatever the
-///    lock protects should refuse an older token than the newest that it has seen: see
+/// 3. Each holder has a [token](LockGuard::token) above all earlier ones, even after a failover. The system
+///    that the lock protects should refuse a token older than the newest that it has seen: see
 ///    [`Fenced`](crate::fenced::Fenced).
-/// 4. Those who wait are woken when the lock is released, and look when the lease of the holder ends.
+/// 4. Waiters are woken when the lock is released, and look when the lease of the holder ends.
 ///
 /// # Deployment caveats
-/// A lock is no proof that nobody else works: a process may be stopped between a look at its lease and
-/// its work, and a failover may lose the lock with the last writes. The token is what protects against
-/// both. If a failover must not lose a lock that was given, give [`Lock::new`] a store that waits for
-/// replicas (`RedisBuilder::with_replicas`): an attempt that they do not confirm fails and is taken
-/// back.
+/// A lock does not prove that nobody else works: a process may be stopped between checking its lease and
+/// working, and a failover may lose the lock with the last writes. The token protects against both. If a
+/// failover must not lose a granted lock, give [`Lock::new`] a store that waits for replicas
+/// (`RedisBuilder::with_replicas`): an attempt that they do not confirm fails and is undone.
 ///
 /// ```
 /// # #[tokio::main(flavor = "current_thread")]
@@ -76,7 +75,7 @@ pub enum Order {
 /// let lock = Lock::new(store, "nightly-report")?;
 /// if let Some(guard) = lock.lock(Duration::from_secs(5)).await? {
 ///     tokio::select! {
-///         () = guard.lost() => println!("somebody else may hold it by now"),
+///         () = guard.lost() => println!("another holder may have it by now"),
 ///         () = async { /* the work, with guard.token() */ } => {}
 ///     }
 ///     assert_eq!(guard.release().await?, Released::InTime);
@@ -90,11 +89,11 @@ pub struct Lock {
 }
 
 impl Lock {
-    /// The lock called `id`, on `store`.
+    /// Makes the lock `id` on `store`.
     ///
     /// # Errors
-    /// [`ErrorKind::Invalid`](larder_store::ErrorKind::Invalid) if the store runs no programs or lets
-    /// nobody wait.
+    /// [`ErrorKind::Invalid`](larder_store::ErrorKind::Invalid) if the store runs no programs or does not
+    /// support waiting.
     pub fn new(store: Arc<dyn Store>, id: impl KeyId) -> Result<Self> {
         let gate = Gate::new("a lock", store, Key::new(Permits::KIND, id), 1)?;
         Ok(Self { gate })
@@ -107,16 +106,16 @@ impl Lock {
         self
     }
 
-    /// Sets for how long the lock is renewed at most. The default is [`DEFAULT_MAX_HOLD`].
+    /// Sets the maximum time for which the lock is renewed. The default is [`DEFAULT_MAX_HOLD`].
     ///
-    /// A holder that is stuck loses the lock then.
+    /// A stuck holder loses the lock after that time.
     #[must_use]
     pub fn with_max_hold(mut self, max_hold: Duration) -> Self {
         self.gate.max_hold = max_hold;
         self
     }
 
-    /// Sets in which order those who wait get the lock. All users of a lock must set the same.
+    /// Sets the order in which waiters get the lock. All users of a lock must set the same.
     #[must_use]
     pub fn with_order(mut self, order: Order) -> Self {
         self.gate.order = order;
@@ -126,34 +125,34 @@ impl Lock {
     /// Takes the lock if it is free. None if it is not. One round trip.
     ///
     /// # Errors
-    /// As those of [`Programs::run`](larder_store::program::Programs#method.run). After
+    /// Those of [`Programs::run`](larder_store::program::Programs#method.run). After
     /// [`ErrorKind::MayHaveRun`](larder_store::ErrorKind::MayHaveRun) a lock that may be held is
     /// released in the background.
     ///
     /// # Panics
-    /// Outside of a tokio runtime with its time enabled.
+    /// Outside a tokio runtime with time enabled.
     ///
     /// # Cancellation
-    /// A dropped call releases what it may have taken, in the background.
+    /// A dropped call releases any lock that it has taken, in the background.
     pub async fn try_lock(&self) -> Result<Option<LockGuard>> {
         self.gate.attempt(None).await
     }
 
-    /// Takes the lock, and waits for it `within` at most. None if that time is over.
+    /// Takes the lock, and waits for it for at most `within`. None if that time is over.
     ///
-    /// Without time it looks once, as [`try_lock`](Self::try_lock) does.
+    /// With no time it tries once, as [`try_lock`](Self::try_lock) does.
     ///
     /// It takes one round trip if the lock is free, and three more before it waits.
     ///
     /// # Errors
-    /// As those of [`try_lock`](Self::try_lock), and
-    /// [`Refusal::Full`](larder_store::Refusal::Full) if too many wait already.
+    /// Those of [`try_lock`](Self::try_lock), and
+    /// [`Refusal::Full`](larder_store::Refusal::Full) if too many are already waiting.
     ///
     /// # Panics
-    /// Outside of a tokio runtime with its time enabled.
+    /// Outside a tokio runtime with time enabled.
     ///
     /// # Cancellation
-    /// A dropped call releases what it may have taken, in the background.
+    /// A dropped call releases any lock that it has taken, in the background.
     pub async fn lock(&self, within: Duration) -> Result<Option<LockGuard>> {
         self.gate.attempt(Some(within)).await
     }

@@ -3,9 +3,9 @@ use larder_store::program::prelude::*;
 /// How long a record outlives its holders, so that its fences rise whatever the clock does.
 const MEMORY_US: i64 = 60_000_000;
 
-/// The holders of a lock or semaphore, and the queue of those who wait in order.
+/// The holders of a lock or semaphore, and the queue of waiters in order.
 ///
-/// On Redis it is one string. Everything that has ended is dropped at the next write.
+/// On Redis it is one string. Everything that has ended is removed at the next write.
 #[derive(Clone, Debug, Default)]
 pub struct Permits {
     /// The fence of the last holder.
@@ -64,15 +64,15 @@ impl Permits {
 
 /// Takes a permit if one is free, or a place in the queue.
 ///
-/// Twice is as good as once: whoever holds a permit already is told of it again.
+/// It is idempotent: a caller that already holds a permit gets the same answer again.
 #[derive(Clone, Debug)]
 pub(crate) struct Acquire {
-    /// A random number below 2^53 that names this attempt.
+    /// A random number below 2^53 that identifies this attempt.
     pub(crate) owner: i64,
     pub(crate) hold_us: i64,
     pub(crate) permits: u32,
-    /// How long a place in the queue is kept unless it is asked for again; 0 if there is no queue, and
-    /// -1 to respect the queue without a place in it.
+    /// How long a place in the queue is kept unless it is requested again; 0 without a queue, and -1
+    /// to respect the queue without taking a place in it.
     pub(crate) place_us: i64,
     pub(crate) longest_queue: u32,
 }
@@ -80,9 +80,10 @@ pub(crate) struct Acquire {
 /// The result of an attempt.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub(crate) enum Acquired {
-    /// A permit is held under this fence, for so many microseconds.
+    /// A permit is held under this fence, for this many microseconds.
     Held(i64, i64),
-    /// None is free. Whoever is before us ends in this time, in microseconds, unless it is prolonged.
+    /// None is free. The holder or waiter before us ends in this time, in microseconds, unless it is
+    /// renewed.
     Busy(i64),
     /// The queue is full.
     Full,
@@ -158,7 +159,7 @@ impl FromWire for Acquired {
     }
 }
 
-/// Holds a permit for so long from now on, and returns whether it was still held.
+/// Holds a permit for this long from now on, and returns whether it was still held.
 #[derive(Clone, Debug)]
 pub(crate) struct Renew {
     pub(crate) fence: i64,
@@ -193,7 +194,7 @@ impl Program for Renew {
     }
 }
 
-/// Gives a permit back, whoever holds it, and returns whether it was still held.
+/// Releases a permit, whoever holds it, and returns whether it was still held.
 ///
 /// It is for tools that take a lock from a holder: [`InspectPermits`] shows the fences.
 #[derive(Clone, Debug)]
@@ -228,7 +229,7 @@ impl Program for Release {
     }
 }
 
-/// Takes back whatever an attempt has left: its place, and a permit that its caller never heard of.
+/// Undoes everything that an attempt has left: its place, and a permit that its caller never heard of.
 #[derive(Clone, Debug)]
 pub(crate) struct Leave {
     pub(crate) owner: i64,

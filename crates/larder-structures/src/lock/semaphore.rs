@@ -11,10 +11,10 @@ use super::{LockGuard, MAX_PERMITS, Order, Permits};
 
 const PERMITS: Part = Part::new("permits");
 
-/// So many permits that tasks of all processes on a store hold, each for a lease.
+/// A number of permits for tasks of all processes on a store, each held for a lease.
 ///
-/// A permit is held, renewed, lost and released as a [`Lock`](super::Lock) is, and one whose process has
-/// died comes back when its lease ends.
+/// A permit is held, renewed, lost and released like a [`Lock`](super::Lock), and if its process dies, it
+/// comes back when its lease ends.
 ///
 /// ```
 /// # #[tokio::main(flavor = "current_thread")]
@@ -41,10 +41,11 @@ pub struct Semaphore {
 }
 
 impl Semaphore {
-    /// The semaphore called `id`, on `store`. All users of it must name as many permits.
+    /// Makes the semaphore `id` on `store`. All its users must pass the same number of permits.
     ///
     /// # Errors
-    /// [`ErrorKind::Invalid`] past [`MAX_PERMITS`], and if the store runs no programs or lets nobody wait.
+    /// [`ErrorKind::Invalid`] past [`MAX_PERMITS`], and if the store runs no programs or does not support
+    /// waiting.
     pub fn new(store: Arc<dyn Store>, id: impl KeyId, permits: NonZeroU32) -> Result<Self> {
         if permits.get() > MAX_PERMITS {
             let text = format!(
@@ -64,7 +65,7 @@ impl Semaphore {
         self
     }
 
-    /// Sets for how long a permit is renewed at most. The default is
+    /// Sets the maximum time for which a permit is renewed. The default is
     /// [`DEFAULT_MAX_HOLD`](super::DEFAULT_MAX_HOLD).
     #[must_use]
     pub fn with_max_hold(mut self, max_hold: Duration) -> Self {
@@ -72,7 +73,7 @@ impl Semaphore {
         self
     }
 
-    /// Sets in which order those who wait get a permit. All users of a semaphore must set the same.
+    /// Sets the order in which waiters get a permit. All users of a semaphore must set the same.
     #[must_use]
     pub fn with_order(mut self, order: Order) -> Self {
         self.gate.order = order;
@@ -82,21 +83,21 @@ impl Semaphore {
     /// Takes a permit if one is free. None if all are held. One round trip.
     ///
     /// # Errors
-    /// As those of [`Lock::try_lock`](super::Lock::try_lock).
+    /// Those of [`Lock::try_lock`](super::Lock::try_lock).
     ///
     /// # Cancellation
-    /// A dropped call releases what it may have taken, in the background.
+    /// A dropped call releases any permit that it has taken, in the background.
     pub async fn try_acquire(&self) -> Result<Option<LockGuard>> {
         self.gate.attempt(None).await
     }
 
-    /// Takes a permit, and waits for it `within` at most. None if that time is over.
+    /// Takes a permit, and waits for it for at most `within`. None if that time is over.
     ///
     /// # Errors
-    /// As those of [`Lock::lock`](super::Lock::lock).
+    /// Those of [`Lock::lock`](super::Lock::lock).
     ///
     /// # Cancellation
-    /// A dropped call releases what it may have taken, in the background.
+    /// A dropped call releases any permit that it has taken, in the background.
     pub async fn acquire(&self, within: Duration) -> Result<Option<LockGuard>> {
         self.gate.attempt(Some(within)).await
     }

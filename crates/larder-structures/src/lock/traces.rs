@@ -203,12 +203,12 @@ async fn every_fault_that_is_planted_in_the_lua_of_a_lock_is_caught() {
     .await;
 }
 
-/// A store that gets the first attempt again, late, when its caller has heard that the lock is taken: so
-/// it is after a connection was replaced. Renewals do not reach it.
+/// A store that receives the first attempt again, late, after its caller has heard that the lock is
+/// taken: as after a connection was replaced. Renewals do not reach it.
 struct Late {
     inner: Arc<dyn Programs>,
     clock: ManualClock,
-    /// The fence of whoever holds the lock at first.
+    /// The fence of the first holder of the lock.
     fence: i64,
     calls: AtomicUsize,
 }
@@ -259,7 +259,7 @@ async fn a_holder_counts_its_lease_from_the_attempt_that_took_the_lock() {
     assert!(told <= Duration::from_secs(10), "{told:?}");
 }
 
-/// What a step does, and whether it wakes.
+/// A step, and whether it wakes.
 struct Case<P> {
     program: P,
     wakes: bool,
@@ -366,7 +366,7 @@ impl Wakes<'_> {
     }
 }
 
-/// Whether a future is ready at once.
+/// Returns whether a future is ready at once.
 async fn futures_ready<F: Future + Unpin>(mut future: F) -> bool {
     use std::task::Poll;
     let polled =

@@ -7,12 +7,12 @@ use super::{MAX_PAGE, MemberSet, page};
 
 /// Combines several sets, which are read one after the other.
 impl MemberSet {
-    /// Returns the first `limit` members, in order, of those that are in any of the sets.
+    /// Returns the first `limit` members, in order, that are in any of the sets.
     ///
     /// `limit` is at most [`MAX_PAGE`]. It takes a round trip for each set.
     ///
     /// # Errors
-    /// Those of the store, and [`ErrorKind::Invalid`](larder_store::ErrorKind::Invalid) for a limit that is too high.
+    /// Those of the store, and [`ErrorKind::Invalid`](larder_store::ErrorKind::Invalid) if the limit is too high.
     pub async fn union<I: KeyId>(
         &self,
         ids: impl IntoIterator<Item = I>,
@@ -27,13 +27,13 @@ impl MemberSet {
         Ok(union.into_iter().take(limit as usize).collect())
     }
 
-    /// Returns the first `limit` members, in order, of those that are in all of the sets.
+    /// Returns the first `limit` members, in order, that are in all of the sets.
     ///
     /// It reads the first set in pages of 1,000 and looks up each page in the others, one round trip for
     /// each: name the smallest set first. `limit` is at most [`MAX_PAGE`].
     ///
     /// # Errors
-    /// As [`union`](Self::union) gives them.
+    /// Those of [`union`](Self::union).
     pub async fn intersection<I: KeyId>(
         &self,
         ids: impl IntoIterator<Item = I>,
@@ -43,12 +43,12 @@ impl MemberSet {
         self.filtered(&self.keys(ids), true, limit).await
     }
 
-    /// Returns the first `limit` members, in order, of those that are in the first set and in no other.
+    /// Returns the first `limit` members, in order, that are in the first set and in no other.
     ///
     /// It takes the round trips of [`intersection`](Self::intersection). `limit` is at most [`MAX_PAGE`].
     ///
     /// # Errors
-    /// As [`union`](Self::union) gives them.
+    /// Those of [`union`](Self::union).
     pub async fn difference<I: KeyId>(
         &self,
         ids: impl IntoIterator<Item = I>,
@@ -58,7 +58,7 @@ impl MemberSet {
         self.filtered(&self.keys(ids), false, limit).await
     }
 
-    /// The members of the first set that are in each of the others, or in none.
+    /// Returns the members of the first set that are in each of the others, or in none.
     async fn filtered(&self, keys: &[Key], are_in: bool, limit: u32) -> Result<Vec<String>> {
         let Some((first, others)) = keys.split_first() else {
             return Ok(Vec::new());

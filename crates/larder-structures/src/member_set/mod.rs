@@ -1,4 +1,4 @@
-//! Sets of members: who follows whom, what was seen, who is here.
+//! Sets of members: followers, things already seen, users who are online.
 
 mod algebra;
 mod programs;
@@ -19,13 +19,13 @@ pub use programs::{InspectSet, SetRecord};
 /// Keeps a set of members for each id.
 ///
 /// A member is 1 to 256 bytes of text, and members are in the order of their bytes, so a large set is read
-/// in pages. A set holds at most 100,000 members, or as many as [`with_max_members`](Self::with_max_members)
-/// says; an addition past that is refused. Each addition begins the TTL anew. Clones are cheap and share
+/// in pages. A set holds at most 100,000 members, unless [`with_max_members`](Self::with_max_members) is
+/// set; an addition past that is refused. Each addition restarts the TTL. Clones are cheap and share
 /// everything.
 ///
 /// [`union`](Self::union), [`intersection`](Self::intersection) and [`difference`](Self::difference) work
-/// over several sets wherever they are, also in several slots of a cluster, and return so many members as
-/// they are asked for. They read the sets one after the other, so they are not of one moment.
+/// over several sets wherever they are, even in several slots of a cluster, and return as many members as
+/// requested. They read the sets one after the other, so the result is not a snapshot.
 ///
 /// ```
 /// # use std::sync::Arc;
@@ -48,7 +48,7 @@ pub struct MemberSet {
 
 type Draw = Arc<dyn Fn() -> u32 + Send + Sync>;
 
-/// The most members of one call or page: 1,000.
+/// The maximum number of members of one call or page: 1,000.
 pub const MAX_PAGE: u32 = 1_000;
 
 impl MemberSet {
@@ -57,7 +57,7 @@ impl MemberSet {
     /// The name is in each key. It is 1 to 32 of `a-z`, `0-9`, `-`, `_` and `.`.
     ///
     /// # Errors
-    /// [`ErrorKind::Invalid`] if the name has another form or the store runs no programs.
+    /// [`ErrorKind::Invalid`] if the name is invalid or the store runs no programs.
     pub fn new(store: Arc<dyn Store>, name: &str, ttl: Ttl) -> Result<Self> {
         Ok(Self {
             records: Records::new(store, name, "a member set")?,
@@ -67,14 +67,14 @@ impl MemberSet {
         })
     }
 
-    /// Has room for so many members. The default is 100,000.
+    /// Sets the maximum number of members. The default is 100,000.
     #[must_use]
     pub fn with_max_members(mut self, members: u32) -> Self {
         self.max_members = members;
         self
     }
 
-    /// Takes random numbers from `draw`, which returns any of 2^32 with the same chance. For tests.
+    /// Takes random numbers from `draw`, which must return each of the 2^32 values equally often. For tests.
     #[must_use]
     pub fn with_random(mut self, draw: impl Fn() -> u32 + Send + Sync + 'static) -> Self {
         self.draw = Arc::new(draw);
@@ -86,7 +86,7 @@ impl MemberSet {
     /// # Errors
     /// Those of the store; [`ErrorKind::Invalid`] for too many members or one that is out of its bounds;
     /// [`Refusal::Full`] if there is no room for all of them: then none is added. After
-    /// [`ErrorKind::MayHaveRun`] they may be there; to add them again is safe.
+    /// [`ErrorKind::MayHaveRun`] they may have been added; repeating the call is safe.
     ///
     /// # Cancellation
     /// All of them are added, or none.
@@ -103,10 +103,10 @@ impl MemberSet {
         })
     }
 
-    /// Removes members, at most 1,000, and returns how many were there. The TTL stays. One round trip.
+    /// Removes members, at most 1,000, and returns how many were in the set. The TTL stays. One round trip.
     ///
     /// # Errors
-    /// As [`add`](Self::add) gives them. To remove them again is safe.
+    /// Those of [`add`](Self::add). Repeating the call is safe.
     ///
     /// # Cancellation
     /// All of them are removed, or none.
@@ -121,15 +121,15 @@ impl MemberSet {
     /// Returns whether `member` is in the set. One round trip.
     ///
     /// # Errors
-    /// As [`add`](Self::add) gives them.
+    /// Those of [`add`](Self::add).
     pub async fn contains(&self, id: impl KeyId, member: &str) -> Result<bool> {
         Ok(self.contains_many(id, &[member]).await? == [true])
     }
 
-    /// Returns of each of some members, at most 1,000, whether it is in the set. One round trip.
+    /// Returns for each of some members, at most 1,000, whether it is in the set. One round trip.
     ///
     /// # Errors
-    /// As [`add`](Self::add) gives them.
+    /// Those of [`add`](Self::add).
     pub async fn contains_many(&self, id: impl KeyId, members: &[&str]) -> Result<Vec<bool>> {
         let members = member::all("contains", members)?;
         if members.is_empty() {
@@ -138,9 +138,9 @@ impl MemberSet {
         self.records.run(id, &Contains { members }).await
     }
 
-    /// Returns the `many` members after `after`, or the first ones, in order, at most [`MAX_PAGE`].
+    /// Returns `many` members after `after`, or the first ones, in order, at most [`MAX_PAGE`].
     ///
-    /// The last member of a page is where the next begins, also if it was removed meanwhile.
+    /// Pass the last member of a page to get the next, even if it was removed meanwhile.
     ///
     /// # Errors
     /// Those of the store, and [`ErrorKind::Invalid`] for too many, or if `after` is longer than a member.
@@ -157,27 +157,27 @@ impl MemberSet {
             .await
     }
 
-    /// Returns up to `many` members by chance, at most [`MAX_PAGE`]; the same may come several times.
+    /// Returns up to `many` random members, at most [`MAX_PAGE`]; the same one may occur several times.
     ///
     /// # Errors
-    /// As [`page`](Self::page) gives them.
+    /// Those of [`page`](Self::page).
     pub async fn random(&self, id: impl KeyId, many: u32) -> Result<Vec<String>> {
         self.pick(id, false, page("random", many)?).await
     }
 
-    /// Removes up to `many` members by chance, at most [`MAX_PAGE`], and returns them. The TTL stays.
+    /// Removes up to `many` random members, at most [`MAX_PAGE`], and returns them. The TTL stays.
     ///
     /// # Errors
-    /// As [`page`](Self::page) gives them. After [`ErrorKind::MayHaveRun`] members may be gone whose names
-    /// are lost with the reply.
+    /// Those of [`page`](Self::page). After [`ErrorKind::MayHaveRun`] members may be gone whose names were
+    /// lost with the reply.
     ///
     /// # Cancellation
-    /// They may or may not be removed.
+    /// They may or may not have been removed.
     pub async fn pop(&self, id: impl KeyId, many: u32) -> Result<Vec<String>> {
         self.pick(id, true, page("pop", many)?).await
     }
 
-    /// Returns how many members there are. One round trip.
+    /// Returns the number of members. One round trip.
     ///
     /// # Errors
     /// Those of the store.
@@ -185,7 +185,7 @@ impl MemberSet {
         self.records.run(id, &Len).await
     }
 
-    /// Returns how many members there are, for people and tools. One round trip.
+    /// Returns the number of members, for people and tools. One round trip.
     ///
     /// # Errors
     /// Those of the store.

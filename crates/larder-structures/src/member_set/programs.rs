@@ -12,7 +12,7 @@ pub struct SetRecord(Ordered<Arc<str>>);
 
 record! {
     SetRecord, Kind::record("set").partitioned();
-    /// Shows people and tools how many members there are. It names none.
+    /// Shows people and tools the number of members. It names none.
     pub InspectSet = "set-inspect",
     "local members = redis.call('ZCARD', KEYS[1])
      return members > 0 and {'members', members} or {}",
@@ -76,7 +76,7 @@ impl SetRecord {
     }
 }
 
-/// Removes members, and returns how many were there.
+/// Removes members, and returns how many were in the set.
 #[derive(Clone, Debug)]
 pub(crate) struct Remove {
     pub(super) members: Vec<Arc<str>>,
@@ -108,7 +108,7 @@ impl Program for Remove {
     }
 }
 
-/// Returns of each member whether it is in the set.
+/// Returns for each member whether it is in the set.
 #[derive(Clone, Debug)]
 pub(crate) struct Contains {
     pub(super) members: Vec<Arc<str>>,
@@ -168,7 +168,7 @@ impl Program for Read {
     }
 }
 
-/// Picks members by random numbers; removes them if they are popped.
+/// Picks members by random numbers, and removes them for a pop.
 #[derive(Clone, Debug)]
 pub(crate) struct Pick {
     pub(super) pops: bool,

@@ -4,13 +4,13 @@ use std::f64::consts::LN_2;
 
 use xxhash_rust::xxh3::xxh3_128;
 
-/// How long the header is. The first bit of the filter is behind it.
+/// The length of the header. The first bit of the filter follows it.
 pub(super) const HEADER: usize = 48;
 
-/// The most bits: 16 MiB of them, for some 14 million members at an error of 1 %.
+/// The maximum number of bits: 16 MiB of them, for some 14 million members at an error of 1 %.
 pub(super) const MAX_BITS: u64 = 1 << 27;
 
-/// How a filter is made.
+/// The parameters of a filter.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub(crate) struct Shape {
     pub(super) bits: u64,
@@ -19,7 +19,8 @@ pub(crate) struct Shape {
 }
 
 impl Shape {
-    /// The shape for so many members and an error between 0 and 1. None if it would have too many bits.
+    /// Returns the shape for this many members and an error between 0 and 1. None if it would have too
+    /// many bits.
     pub(super) fn new(capacity: u64, error: f64) -> Option<Self> {
         if capacity == 0 || !(error > 0.0 && error < 1.0) {
             return None;
@@ -38,7 +39,7 @@ impl Shape {
         })
     }
 
-    /// The header in front of the bits. It tells filters of different shapes apart.
+    /// Returns the header in front of the bits. It distinguishes filters of different shapes.
     pub(super) fn header(self) -> [u8; HEADER] {
         let text = format!(
             "larder bloom 1 m={:09} k={:02} n={:09}",
@@ -51,7 +52,8 @@ impl Shape {
         header
     }
 
-    /// The bits of an element in the string, counted from its beginning, the highest of a byte first.
+    /// Returns the bits of an element in the string, counted from its beginning, the highest of a byte
+    /// first.
     pub(super) fn positions(self, element: &[u8]) -> impl Iterator<Item = u64> {
         let hash = xxh3_128(element);
         // Double hashing after Kirsch and Mitzenmacher.
@@ -60,7 +62,7 @@ impl Shape {
         (0..self.hashes).map(move |n| HEADER as u64 * 8 + position(n))
     }
 
-    /// About how many members a filter has in which so many bits are set.
+    /// Estimates the number of members of a filter with this many set bits.
     pub(super) fn estimate(self, set: u64) -> u64 {
         let bits = self.bits as f64;
         let free = (1.0 - set.min(self.bits - 1) as f64 / bits).ln();

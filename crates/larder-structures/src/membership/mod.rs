@@ -1,4 +1,4 @@
-//! Membership: whether something was surely never added, in a few bits for each.
+//! Membership: whether an element was certainly never added, in a few bits for each.
 
 mod filter;
 mod programs;
@@ -17,19 +17,20 @@ use filter::Shape;
 use programs::{Add, Clear, Contains, CountBits};
 pub use programs::{FilterRecord, InspectFilter};
 
-/// Tells what was surely never added, in some 10 bits for each element, in one Bloom filter for each id.
+/// Reports which elements were certainly never added, in some 10 bits per element, with one Bloom filter for
+/// each id.
 ///
-/// Of an element that was added it never says that it was not. Of one that was not, it says that it may
-/// have been, with the declared error while the filter has at most as many as its capacity;
-/// [`fill`](Self::fill) shows how full it is. Elements cannot be listed or removed.
+/// It never denies an element that was added. For an element that was not added it may claim that it was,
+/// with the declared error as long as the filter has at most as many as its capacity; [`fill`](Self::fill)
+/// shows how full it is. Elements cannot be listed or removed.
 ///
 /// A filter needs no module of Redis: it is one string, with its shape in a header, and the same bits in
-/// process. It takes up to 16 MiB. An element is 1 to 1,024 bytes. Each addition begins the TTL anew. Each
+/// process. It takes up to 16 MiB. An element is 1 to 1,024 bytes. Each addition restarts the TTL. Each
 /// method takes one round trip, or none in process. Clones are cheap and share everything.
 ///
 /// # Deployment caveats
-/// The positions of an element follow from its bytes alone. Whoever chooses elements freely can choose some
-/// that fill the same bits; add ids of your own, or a keyed hash.
+/// The positions of an element follow from its bytes alone. Anyone who chooses elements freely can choose
+/// some that fill the same bits; add ids of your own, or a keyed hash.
 ///
 /// ```
 /// # use std::sync::Arc;
@@ -51,28 +52,27 @@ pub struct Membership {
 /// How full a filter is.
 #[derive(Clone, Copy, Debug, PartialEq)]
 pub struct Fill {
-    /// About how many elements were added.
+    /// The approximate number of elements that were added.
     pub members: u64,
-    /// How many it is made for.
+    /// The number of elements for which it was made.
     pub capacity: u64,
-    /// The chance now that it takes an element that was not added for one that was.
+    /// The current chance of a false positive.
     pub error: f64,
 }
 
-/// The most elements of one call.
+/// The maximum number of elements of one call.
 const MAX_ELEMENTS: usize = 500;
-/// The longest element, in bytes.
+/// The maximum length of an element, in bytes.
 const MAX_ELEMENT: usize = 1_024;
 
 impl Membership {
     /// Makes the filters called `name` for `capacity` elements with `error`, a chance between 0 and 1.
     ///
-    /// Each lives for `ttl` after its last addition. The name is in each key. It is 1 to 32 of `a-z`,
-    /// `0-9`, `-`, `_` and `.`. A filter that is there keeps its capacity and error: with others, give it
-    /// another name.
+    /// Each lives for `ttl` after its last addition. The name is in each key. It is 1 to 32 of `a-z`, `0-9`,
+    /// `-`, `_` and `.`. An existing filter keeps its capacity and error: to change them, use another name.
     ///
     /// # Errors
-    /// [`ErrorKind::Invalid`] if the name or the error has another form, the filter would be larger than
+    /// [`ErrorKind::Invalid`] if the name or the error is invalid, the filter would be larger than
     /// 16 MiB, or the store runs no programs.
     pub fn new(
         store: Arc<dyn Store>,
@@ -93,23 +93,24 @@ impl Membership {
         })
     }
 
-    /// Adds an element, and returns whether it is surely new. False says that it may have been added.
+    /// Adds an element, and returns whether it is certainly new. False means that it may have been added
+    /// before.
     ///
     /// # Errors
     /// Those of the store, and [`ErrorKind::Invalid`] if the element is out of its bounds or the filter was
-    /// made with another capacity or error. After [`ErrorKind::MayHaveRun`] it may be added: a second
+    /// made with another capacity or error. After [`ErrorKind::MayHaveRun`] it may have been added: a second
     /// addition is safe, and then returns false.
     ///
     /// # Cancellation
-    /// It may or may not be added.
+    /// It may or may not have been added.
     pub async fn add(&self, id: impl KeyId, element: impl AsRef<[u8]>) -> Result<bool> {
         Ok(self.add_many(id, [element]).await? == [true])
     }
 
-    /// Adds elements, at most 500, and returns of each whether it is surely new.
+    /// Adds elements, at most 500, and returns for each whether it is certainly new.
     ///
     /// # Errors
-    /// As [`add`](Self::add) gives them.
+    /// Those of [`add`](Self::add).
     ///
     /// # Cancellation
     /// All of them are added, or none.
@@ -134,18 +135,18 @@ impl Membership {
             .ok_or_else(|| other("add"))
     }
 
-    /// Returns whether an element may have been added. False is sure.
+    /// Returns whether an element may have been added. False is certain.
     ///
     /// # Errors
-    /// As [`add`](Self::add) gives them.
+    /// Those of [`add`](Self::add).
     pub async fn contains(&self, id: impl KeyId, element: impl AsRef<[u8]>) -> Result<bool> {
         Ok(self.contains_many(id, [element]).await? == [true])
     }
 
-    /// Returns of each of some elements, at most 500, whether it may have been added.
+    /// Returns for each of some elements, at most 500, whether it may have been added.
     ///
     /// # Errors
-    /// As [`add`](Self::add) gives them.
+    /// Those of [`add`](Self::add).
     pub async fn contains_many<E: AsRef<[u8]>>(
         &self,
         id: impl KeyId,
@@ -179,15 +180,15 @@ impl Membership {
     /// Removes a filter, and returns whether there was one.
     ///
     /// # Errors
-    /// Those of the store. To remove it again is safe.
+    /// Those of the store. Repeating the call is safe.
     ///
     /// # Cancellation
-    /// It may or may not be removed.
+    /// It may or may not have been removed.
     pub async fn clear(&self, id: impl KeyId) -> Result<bool> {
         self.records.run(id, &Clear).await
     }
 
-    /// Returns how a filter was made and how many bits are set, for people and tools. One round trip.
+    /// Returns the parameters of a filter and its number of set bits, for people and tools. One round trip.
     ///
     /// # Errors
     /// Those of the store.

@@ -11,7 +11,7 @@ pub struct FilterRecord(Vec<u8>);
 
 record! {
     FilterRecord, Kind::record("filter").partitioned();
-    /// Shows people and tools how a filter was made and how many bits are set.
+    /// Shows people and tools the parameters of a filter and its number of set bits.
     pub InspectFilter = "filter-inspect",
     "local header = redis.call('GETRANGE', KEYS[1], 0, 46)
      if header == '' then return {} end
@@ -28,7 +28,8 @@ impl FilterRecord {
     }
 }
 
-/// Adds elements, and returns of each whether it is surely new. None if the filter has another shape.
+/// Adds elements, and returns for each whether it is certainly new. None if the filter has another
+/// shape.
 #[derive(Clone, Debug)]
 pub(crate) struct Add {
     pub(super) shape: Shape,
@@ -88,7 +89,7 @@ impl Program for Add {
     }
 }
 
-/// Returns of each element whether it may be in the filter. None if that has another shape.
+/// Returns for each element whether it may be in the filter. None if the filter has another shape.
 #[derive(Clone, Debug)]
 pub(crate) struct Contains {
     pub(super) shape: Shape,
@@ -149,7 +150,7 @@ fn positions(shape: Shape, elements: &[Bytes], args: &mut Args) {
     }
 }
 
-/// Counts the bits that are set. None if the filter has another shape.
+/// Counts the set bits. None if the filter has another shape.
 #[derive(Clone, Debug)]
 pub(crate) struct CountBits {
     pub(super) shape: Shape,

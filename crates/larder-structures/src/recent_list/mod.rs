@@ -17,11 +17,11 @@ pub use programs::{InspectRecent, RecentRecord};
 
 /// Keeps the newest items of a list for each id: notices, a feed, the last changes.
 ///
-/// Each item has an [`ItemId`] that is higher than those before it. A page begins beside an id and not at an
-/// offset, so a reader sees no item twice and misses none, whatever is pushed or removed meanwhile.
+/// Each item has an [`ItemId`] that is higher than all earlier ones. A page begins beside an id and not at
+/// an offset, so a reader sees no item twice and misses none, whatever is pushed or removed meanwhile.
 ///
-/// A list keeps 1,000 items, or as many as [`with_max_items`](Self::with_max_items) says; the oldest is
-/// removed for a new one. An item is at most 64 KiB. Each push begins the TTL anew. Each method takes one
+/// A list keeps 1,000 items, unless [`with_max_items`](Self::with_max_items) is set; a new item replaces the
+/// oldest. An item is at most 64 KiB. Each push restarts the TTL. Each method takes one
 /// round trip, or none in process. Clones are cheap and share everything.
 ///
 /// ```
@@ -46,7 +46,7 @@ pub struct RecentList {
     max_items: u32,
 }
 
-/// Names an item of a list, for pages: a number that rises with each item.
+/// Identifies an item of a list, for pages: a number that rises with each item.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord, Hash)]
 pub struct ItemId(i64);
 
@@ -55,33 +55,33 @@ pub struct ItemId(i64);
 pub struct Item {
     /// Its id.
     pub id: ItemId,
-    /// What was pushed.
+    /// The pushed bytes.
     pub value: Bytes,
 }
 
-/// Some items of a list, and where the next page begins.
+/// Some items of a list, and the start of the next page.
 #[derive(Clone, Debug, Default, PartialEq, Eq)]
 pub struct Page {
-    /// The items, in the order in which they were asked for.
+    /// The items, in the requested order.
     pub items: Vec<Item>,
-    /// The id of the last item, to go on from. None if the page is not full, so that there are no more.
+    /// The id of the last item, from which to continue. None if the page is not full, so there are no more.
     pub next: Option<ItemId>,
 }
 
-/// The most items of a page: 1,000.
+/// The maximum number of items of a page: 1,000.
 pub const MAX_PAGE: u32 = 1_000;
-/// The longest item, in bytes: 64 KiB.
+/// The maximum length of an item, in bytes: 64 KiB.
 pub const MAX_ITEM: usize = 64 * 1024;
-/// The most items that a list can keep: 100,000.
+/// The maximum number of items that a list can keep: 100,000.
 pub const MAX_ITEMS: u32 = 100_000;
 
 impl ItemId {
-    /// The id as a number, for a link to the next page. It tells about when the item was pushed.
+    /// Returns the id as a number, for a link to the next page. It reveals roughly when the item was pushed.
     pub fn as_u64(self) -> u64 {
         self.0.unsigned_abs()
     }
 
-    /// The id with this number. One that no item has is a place between items.
+    /// Makes the id with this number. A number that no item has is a position between items.
     pub fn from_u64(number: u64) -> Self {
         Self(i64::try_from(number).unwrap_or(MAX_INT).min(MAX_INT))
     }
@@ -93,7 +93,7 @@ impl RecentList {
     /// The name is in each key. It is 1 to 32 of `a-z`, `0-9`, `-`, `_` and `.`.
     ///
     /// # Errors
-    /// [`ErrorKind::Invalid`] if the name has another form or the store runs no programs.
+    /// [`ErrorKind::Invalid`] if the name is invalid or the store runs no programs.
     pub fn new(store: Arc<dyn Store>, name: &str, ttl: Ttl) -> Result<Self> {
         Ok(Self {
             records: Records::new(store, name, "a recent list")?,
@@ -113,11 +113,11 @@ impl RecentList {
     ///
     /// # Errors
     /// Those of the store, and [`ErrorKind::TooLarge`] for an item past [`MAX_ITEM`]. After
-    /// [`ErrorKind::MayHaveRun`] it may be there, once: larder never pushes it again. If you do, a reader
-    /// may see it twice.
+    /// [`ErrorKind::MayHaveRun`] the item may have been added, once: larder never pushes it again. If you
+    /// do, a reader may see it twice.
     ///
     /// # Cancellation
-    /// It may or may not be there.
+    /// The item may or may not have been added.
     pub async fn push(&self, id: impl KeyId, item: impl Into<Bytes>) -> Result<ItemId> {
         let item = item.into();
         if item.len() > MAX_ITEM {
@@ -133,7 +133,7 @@ impl RecentList {
         Ok(ItemId(self.records.run(id, &push).await?))
     }
 
-    /// Returns the newest `many` items, newest first, at most [`MAX_PAGE`].
+    /// Returns the `many` newest items, newest first, at most [`MAX_PAGE`].
     ///
     /// # Errors
     /// Those of the store, and [`ErrorKind::Invalid`] for too many.
@@ -144,34 +144,34 @@ impl RecentList {
     /// Returns the `many` items before another, newest first: the next page.
     ///
     /// # Errors
-    /// As [`newest`](Self::newest) gives them.
+    /// Those of [`newest`](Self::newest).
     pub async fn before(&self, id: impl KeyId, item: ItemId, many: u32) -> Result<Page> {
         self.read(id, Beside::Before(item.0), many).await
     }
 
-    /// Returns the `many` items after another, oldest first: what is new since then.
+    /// Returns the `many` items after another, oldest first: those that are new since then.
     ///
     /// # Errors
-    /// As [`newest`](Self::newest) gives them.
+    /// Those of [`newest`](Self::newest).
     pub async fn after(&self, id: impl KeyId, item: ItemId, many: u32) -> Result<Page> {
         self.read(id, Beside::After(item.0), many).await
     }
 
-    /// Removes an item, and returns whether it was there. The TTL stays, and its id is not given again.
+    /// Removes an item, and returns whether it was there. The TTL stays, and its id is not used again.
     ///
     /// # Errors
-    /// Those of the store. To remove it again is safe.
+    /// Those of the store. Repeating the call is safe.
     ///
     /// # Cancellation
-    /// It may or may not be removed.
+    /// It may or may not have been removed.
     pub async fn remove(&self, id: impl KeyId, item: ItemId) -> Result<bool> {
         self.records.run(id, &Remove { number: item.0 }).await
     }
 
-    /// Removes all items, and returns how many there were. Later items have higher ids still.
+    /// Removes all items, and returns how many there were. Later items still have higher ids.
     ///
     /// # Errors
-    /// Those of the store. To remove them again is safe.
+    /// Those of the store. Repeating the call is safe.
     ///
     /// # Cancellation
     /// All of them are removed, or none.
@@ -179,7 +179,7 @@ impl RecentList {
         self.records.run(id, &Clear).await
     }
 
-    /// Returns how many items there are.
+    /// Returns the number of items.
     ///
     /// # Errors
     /// Those of the store.
@@ -187,7 +187,7 @@ impl RecentList {
         self.records.run(id, &Len).await
     }
 
-    /// Returns how many items there are, for people and tools. One round trip.
+    /// Returns the number of items, for people and tools. One round trip.
     ///
     /// # Errors
     /// Those of the store.

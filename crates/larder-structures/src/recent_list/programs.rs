@@ -16,7 +16,7 @@ pub struct RecentRecord {
 
 record! {
     RecentRecord, Kind::record("recent").partitioned(), parts ["", "last"];
-    /// Shows people and tools how many items there are. It shows none of them.
+    /// Shows people and tools the number of items. It shows none of them.
     pub InspectRecent = "recent-inspect",
     "local items = redis.call('ZCARD', KEYS[1])
      return items > 0 and {'items', items} or {}",
@@ -81,9 +81,9 @@ pub(crate) struct Read {
 /// On which side of a number.
 #[derive(Clone, Copy, Debug)]
 pub(crate) enum Beside {
-    /// Those that are older, newest first.
+    /// Older items, newest first.
     Before(i64),
-    /// Those that are newer, oldest first.
+    /// Newer items, oldest first.
     After(i64),
 }
 
@@ -109,7 +109,7 @@ impl FromWire for Items {
     }
 }
 
-/// How many digits a number in front of an item has.
+/// The number of digits of the number in front of an item.
 const DIGITS: usize = 16;
 
 impl Program for Read {
@@ -147,7 +147,7 @@ impl Program for Read {
     }
 }
 
-/// Keeps the number of the newest item, before that is removed, for as long as the list lives.
+/// Keeps the number of the newest item, before that item is removed, for as long as the list lives.
 macro_rules! keep_last_lua {
     () => {
         "local newest = redis.call('ZRANGE', KEYS[1], -1, -1, 'WITHSCORES')[2]
@@ -156,7 +156,7 @@ macro_rules! keep_last_lua {
     };
 }
 
-/// Removes an item, and returns whether it was there. Its number is not given again.
+/// Removes an item, and returns whether it was there. Its number is not used again.
 #[derive(Clone, Debug)]
 pub(crate) struct Remove {
     pub(super) number: i64,
@@ -185,7 +185,7 @@ impl Program for Remove {
     }
 }
 
-/// Removes all items, and returns how many there were. Their numbers are not given again.
+/// Removes all items, and returns how many there were. Their numbers are not used again.
 #[derive(Clone, Debug)]
 pub(crate) struct Clear;
 

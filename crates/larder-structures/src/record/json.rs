@@ -12,15 +12,15 @@ use serde_json::{Map, Value};
 use super::invalid;
 use super::programs::{Fields, FieldsRecord};
 
-/// The longest name of a field, in bytes.
+/// The maximum length of a field's name, in bytes.
 const MAX_NAME: usize = 64;
-/// The longest value, as JSON, in bytes.
+/// The maximum length of a value as JSON, in bytes.
 const MAX_VALUE: usize = 64 * 1024;
 
 /// The names of fields, each with its value as JSON.
 pub(super) type Texts = Vec<(Arc<str>, Bytes)>;
 
-/// The fields of a whole struct, each as JSON.
+/// Returns the fields of a whole struct, each as JSON.
 ///
 /// # Errors
 /// [`ErrorKind::Invalid`] also if the struct could not be read back, such as one with a number that JSON does
@@ -36,7 +36,7 @@ pub(super) fn whole<T: Serialize + DeserializeOwned>(
     }
 }
 
-/// The fields of a part of a struct, each as JSON.
+/// Returns the fields of a part of a struct, each as JSON.
 pub(super) fn part<P: Serialize>(operation: &'static str, value: &P) -> Result<Texts> {
     texts(operation, object(operation, value)?)
 }
@@ -60,7 +60,7 @@ fn texts(operation: &'static str, value: Value) -> Result<Texts> {
     fields.into_iter().map(field).collect()
 }
 
-/// The struct that has these fields. A text that is not JSON counts as absent.
+/// Returns the struct with these fields. A text that is not JSON counts as absent.
 pub(super) fn value<P: DeserializeOwned>(operation: &'static str, fields: Fields) -> Result<P> {
     let field = |(name, text): (Arc<str>, Bytes)| match serde_json::from_slice(&text) {
         Ok(value) => Some((name.to_string(), value)),
@@ -74,20 +74,20 @@ pub(super) fn value<P: DeserializeOwned>(operation: &'static str, fields: Fields
     serde_json::from_value(Value::Object(fields)).map_err(|_| unfit(operation))
 }
 
-/// The value of a field as JSON, in the same form as in a whole struct.
+/// Returns the value of a field as JSON, in the same form as in a whole struct.
 pub(super) fn json<V: Serialize + DeserializeOwned>(
     operation: &'static str,
     value: &V,
 ) -> Result<Bytes> {
     let value = serde_json::to_value(value)
-        .map_err(|_| invalid(operation, "the value has no form in JSON"))?;
+        .map_err(|_| invalid(operation, "the value cannot be written as JSON"))?;
     match V::deserialize(&value) {
         Ok(_) => text(operation, value),
         Err(_) => Err(unreadable(operation)),
     }
 }
 
-/// One text for equal values: the names in a map are sorted.
+/// Returns the same text for equal values: the names in a map are sorted.
 fn text(operation: &'static str, value: Value) -> Result<Bytes> {
     let text = sorted(value).to_string();
     if text.len() <= MAX_VALUE {
@@ -100,7 +100,8 @@ fn text(operation: &'static str, value: Value) -> Result<Bytes> {
     ))
 }
 
-/// Sorts the names in all maps. They keep the order of a `HashMap` where another crate asks serde_json for it.
+/// Sorts the names in all maps. Otherwise they keep the order of a `HashMap` if another crate makes serde_json
+/// do so.
 fn sorted(value: Value) -> Value {
     match value {
         Value::Array(items) => items.into_iter().map(sorted).collect(),
@@ -132,6 +133,6 @@ fn unreadable(operation: &'static str) -> Error {
 pub(super) fn unfit(operation: &'static str) -> Error {
     invalid(
         operation,
-        "what is kept does not fit the type: give fields that were added #[serde(default)]",
+        "the stored fields do not fit the type: give added fields #[serde(default)]",
     )
 }

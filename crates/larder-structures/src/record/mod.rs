@@ -1,4 +1,4 @@
-//! A struct that is kept by its fields, which are read and changed one by one.
+//! A struct that is stored by its fields, which are read and changed one by one.
 
 mod json;
 mod programs;
@@ -20,17 +20,16 @@ use json::{Texts, json, name, part, unfit, value, whole};
 use programs::{CompareAndSet, Increment, Outcome, Read, Remove, Set, When};
 pub use programs::{FieldsRecord, InspectFields};
 
-/// Keeps a `T` for each id by its fields, so that two who change different fields do not overwrite each
-/// other.
+/// Keeps a `T` for each id by its fields, so that callers who change different fields do not overwrite each other.
 ///
-/// `T` is a struct with named fields, by serde. Each field is kept as a JSON text, on Redis in a hash. A
-/// field that a later version of the struct adds needs `#[serde(default)]`, or old records do not fit.
-/// A record has at most 256 fields, or as many as [`with_max_fields`](Self::with_max_fields) says; a name is
-/// 1 to 64 bytes, and a value at most 64 KiB.
+/// `T` is a struct with named fields, by serde. Each field is stored as a JSON text, on Redis in a hash. A field
+/// that a later version of the struct adds needs `#[serde(default)]`; otherwise old records cannot be read. A
+/// record has at most 256 fields, unless [`with_max_fields`](Self::with_max_fields) is set; a name is 1 to 64
+/// bytes, and a value at most 64 KiB.
 ///
-/// Only [`put`](Self::put) and [`create`](Self::create) make a record, so that none is ever a part of one.
-/// Each change begins the TTL anew. Each method takes one round trip, or none in process. Clones are cheap
-/// and share everything.
+/// Only [`put`](Self::put) and [`create`](Self::create) create a record, so that no record is ever incomplete.
+/// Each change restarts the TTL. Each method takes one round trip, or none in process. Clones are cheap and share
+/// everything.
 ///
 /// ```
 /// # use std::sync::Arc;
@@ -57,7 +56,7 @@ pub struct Record<T> {
     value: PhantomData<fn(T) -> T>,
 }
 
-/// The most fields of a record.
+/// The maximum number of fields of a record.
 const MAX_FIELDS: usize = 1_000;
 
 /// The outcome of a comparison.
@@ -77,7 +76,7 @@ impl<T: Serialize + DeserializeOwned> Record<T> {
     /// The name is in each key. It is 1 to 32 of `a-z`, `0-9`, `-`, `_` and `.`.
     ///
     /// # Errors
-    /// [`ErrorKind::Invalid`] if the name has another form or the store runs no programs.
+    /// [`ErrorKind::Invalid`] if the name is invalid or the store runs no programs.
     pub fn new(store: Arc<dyn Store>, name: &str, ttl: Ttl) -> Result<Self> {
         Ok(Self {
             records: Records::new(store, name, "a record")?,
@@ -87,22 +86,22 @@ impl<T: Serialize + DeserializeOwned> Record<T> {
         })
     }
 
-    /// Has room for so many fields, at most 1,000. The default is 256.
+    /// Sets the maximum number of fields, at most 1,000. The default is 256.
     #[must_use]
     pub fn with_max_fields(mut self, fields: u32) -> Self {
         self.max_fields = fields.min(MAX_FIELDS as u32);
         self
     }
 
-    /// Writes a whole record, in place of the one that is there.
+    /// Writes a whole record, replacing any existing one.
     ///
     /// # Errors
-    /// Those of the store; [`ErrorKind::Invalid`] if it has no named fields, one is out of its bounds, or it
-    /// could not be read back; [`Refusal::Full`] for too many. After [`ErrorKind::MayHaveRun`] it may be written; to write it again
-    /// is safe if nobody else changes it.
+    /// Those of the store; [`ErrorKind::Invalid`] if it has no named fields, one is out of its bounds, or it could
+    /// not be read back; [`Refusal::Full`] for too many. After [`ErrorKind::MayHaveRun`] it may have been written;
+    /// repeating the call is safe if nobody else changes it.
     ///
     /// # Cancellation
-    /// It may or may not be written, whole.
+    /// It may or may not have been written, whole.
     pub async fn put(&self, id: impl KeyId, value: &T) -> Result<()> {
         let fields = whole("put", value)?;
         self.set(id, "put", When::Instead, fields).await.map(drop)
@@ -111,11 +110,11 @@ impl<T: Serialize + DeserializeOwned> Record<T> {
     /// Writes a whole record if there is none, and returns whether it did.
     ///
     /// # Errors
-    /// As [`put`](Self::put) gives them. After [`ErrorKind::MayHaveRun`] it may be written: a second attempt
-    /// returns false then.
+    /// Those of [`put`](Self::put). After [`ErrorKind::MayHaveRun`] it may have been written: a second attempt
+    /// then returns false.
     ///
     /// # Cancellation
-    /// It may or may not be written, whole.
+    /// It may or may not have been written, whole.
     pub async fn create(&self, id: impl KeyId, value: &T) -> Result<bool> {
         let fields = whole("create", value)?;
         self.set(id, "create", When::Absent, fields).await
@@ -132,7 +131,7 @@ impl<T: Serialize + DeserializeOwned> Record<T> {
     /// Returns some fields, as a `P` that has only these. None if there is no record.
     ///
     /// # Errors
-    /// As [`get`](Self::get) gives them, and [`ErrorKind::Invalid`] unless 1 to 1,000 fields are named.
+    /// Those of [`get`](Self::get), and [`ErrorKind::Invalid`] unless 1 to 1,000 fields are named.
     pub async fn get_part<P: DeserializeOwned>(
         &self,
         id: impl KeyId,
@@ -146,15 +145,15 @@ impl<T: Serialize + DeserializeOwned> Record<T> {
         self.read(id, "get_part", names).await
     }
 
-    /// Writes some fields beside those that are there, and returns whether there is a record.
+    /// Writes some fields in addition to the existing ones, and returns whether there is a record.
     ///
-    /// Whether `T` can read them is not checked: give each field the type that it has in `T`, and no NaN.
+    /// It does not check whether `T` can read them: give each field the type that it has in `T`, and no NaN.
     ///
     /// # Errors
-    /// As [`put`](Self::put) gives them.
+    /// Those of [`put`](Self::put).
     ///
     /// # Cancellation
-    /// All of them may or may not be written.
+    /// All of them may or may not have been written.
     pub async fn set_part<P: Serialize>(&self, id: impl KeyId, fields: &P) -> Result<bool> {
         let fields = part("set_part", fields)?;
         self.set(id, "set_part", When::Present, fields).await
@@ -164,10 +163,10 @@ impl<T: Serialize + DeserializeOwned> Record<T> {
     ///
     /// # Errors
     /// Those of the store, and [`ErrorKind::Invalid`] if the field is not an integer or the sum would be
-    /// past 2^53. After [`ErrorKind::MayHaveRun`] it may be added, once: larder never sends it again.
+    /// past 2^53. After [`ErrorKind::MayHaveRun`] it may have been added, once: larder never sends it again.
     ///
     /// # Cancellation
-    /// It may or may not be added.
+    /// It may or may not have been added.
     pub async fn increment(&self, id: impl KeyId, field: &str, by: i64) -> Result<Option<i64>> {
         check("increment", "an addition", by)?;
         let increment = Increment {
@@ -188,17 +187,16 @@ impl<T: Serialize + DeserializeOwned> Record<T> {
         }
     }
 
-    /// Changes a field if it has the expected value; None stands for a field that is absent, before and
-    /// after.
+    /// Changes a field if it has the expected value. None stands for an absent field, before and after.
     ///
     /// Values are compared as the JSON that serde makes of them.
     ///
     /// # Errors
-    /// As [`put`](Self::put) gives them, and [`ErrorKind::Invalid`] if the value that the field has does not
-    /// fit `V`. After [`ErrorKind::MayHaveRun`] it may be changed: read it, or compare again.
+    /// Those of [`put`](Self::put), and [`ErrorKind::Invalid`] if the current value of the field does not fit `V`.
+    /// After [`ErrorKind::MayHaveRun`] it may have been changed: read it, or compare again.
     ///
     /// # Cancellation
-    /// It may or may not be changed.
+    /// It may or may not have been changed.
     pub async fn compare_and_set<V: Serialize + DeserializeOwned>(
         &self,
         id: impl KeyId,
@@ -230,15 +228,15 @@ impl<T: Serialize + DeserializeOwned> Record<T> {
     /// Removes the record, and returns whether there was one.
     ///
     /// # Errors
-    /// Those of the store. To remove it again is safe.
+    /// Those of the store. Repeating the call is safe.
     ///
     /// # Cancellation
-    /// It may or may not be removed.
+    /// It may or may not have been removed.
     pub async fn remove(&self, id: impl KeyId) -> Result<bool> {
         self.records.run(id, &Remove).await
     }
 
-    /// Returns how many fields there are, for people and tools. One round trip.
+    /// Returns the number of fields, for people and tools. One round trip.
     ///
     /// # Errors
     /// Those of the store.

@@ -17,7 +17,7 @@ pub(super) type Fields = BTreeMap<Arc<str>, Bytes>;
 
 record! {
     FieldsRecord, Kind::record("record").partitioned();
-    /// Shows people and tools how many fields there are. It shows none of them.
+    /// Shows people and tools the number of fields. It shows none of them.
     pub InspectFields = "record-inspect",
     "local fields = redis.call('HLEN', KEYS[1])
      return fields > 0 and {'fields', fields} or {}",
@@ -27,7 +27,7 @@ record! {
 /// When fields are set.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub(crate) enum When {
-    /// Always, in place of all that is there.
+    /// Always, replacing the whole record.
     Instead,
     /// If there is no record.
     Absent,
@@ -49,7 +49,7 @@ impl Arg for When {
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub(crate) enum Outcome {
     Done,
-    /// There is a record, or there is none.
+    /// The record exists, or does not, contrary to the condition.
     Unmet,
     /// The record would have too many fields.
     Full,
@@ -134,7 +134,7 @@ pub(crate) struct Read {
     pub(super) fields: Vec<Arc<str>>,
 }
 
-/// The fields of a record that is there.
+/// The fields of an existing record.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub(crate) struct Found(pub(super) Fields);
 
@@ -179,7 +179,7 @@ impl Program for Read {
     }
 }
 
-/// Adds to a number in a field of a record that is there.
+/// Adds to a number in a field of an existing record.
 #[derive(Clone, Debug)]
 pub(crate) struct Increment {
     pub(super) ttl: Ttl,
@@ -243,9 +243,9 @@ pub(crate) struct CompareAndSet {
     pub(super) ttl: Ttl,
     pub(super) max_fields: u32,
     pub(super) field: Arc<str>,
-    /// None if the field is to be absent.
+    /// None if the field must be absent.
     pub(super) expected: Option<Bytes>,
-    /// None if the field is to be removed.
+    /// None to remove the field.
     pub(super) new: Option<Bytes>,
 }
 

@@ -19,11 +19,11 @@ use registers::Registers;
 
 /// Counts distinct elements, with an error of about 0.81 %, in at most 16 KiB for each id.
 ///
-/// It is a HyperLogLog, and in process it has the hash, the registers and the estimator of Redis: the same
-/// elements give the very same number. An element is 1 to 1,024 bytes, and cannot be listed or removed
-/// again. Elements that visitors choose freely can be made to collide; count ids of your own.
+/// It is a HyperLogLog. In process it uses the hash, the registers and the estimator of Redis, so the same
+/// elements give the same number. An element is 1 to 1,024 bytes, and cannot be listed or removed again.
+/// Elements that visitors choose freely can be made to collide; count ids of your own.
 ///
-/// Each addition begins the TTL anew. Clones are cheap and share everything.
+/// Each addition restarts the TTL. Clones are cheap and share everything.
 ///
 /// ```
 /// # use std::sync::Arc;
@@ -42,11 +42,11 @@ pub struct UniqueCount {
     ttl: Ttl,
 }
 
-/// The most elements of one call.
+/// The maximum number of elements of one call.
 const MAX_ELEMENTS: usize = 1_000;
-/// The longest element, in bytes.
+/// The maximum length of an element, in bytes.
 const MAX_ELEMENT: usize = 1_024;
-/// How many sketches are read at once.
+/// The number of sketches that are read at once.
 const READ: usize = 64;
 
 impl UniqueCount {
@@ -55,7 +55,7 @@ impl UniqueCount {
     /// The name is in each key. It is 1 to 32 of `a-z`, `0-9`, `-`, `_` and `.`.
     ///
     /// # Errors
-    /// [`ErrorKind::Invalid`] if the name has another form or the store runs no programs.
+    /// [`ErrorKind::Invalid`] if the name is invalid or the store runs no programs.
     pub fn new(store: Arc<dyn Store>, name: &str, ttl: Ttl) -> Result<Self> {
         Ok(Self {
             records: Records::new(store, name, "a unique count")?,
@@ -69,7 +69,7 @@ impl UniqueCount {
     ///
     /// # Errors
     /// Those of the store, and [`ErrorKind::Invalid`] for too many elements or one that is out of its
-    /// bounds. After [`ErrorKind::MayHaveRun`] they may be added; to add them again is safe.
+    /// bounds. After [`ErrorKind::MayHaveRun`] they may have been added; repeating the call is safe.
     ///
     /// # Cancellation
     /// All of them are added, or none.
@@ -96,7 +96,7 @@ impl UniqueCount {
         self.records.run(id, &Add { ttl, elements }).await
     }
 
-    /// Returns about how many distinct elements were added. 0 if there is no count.
+    /// Returns the approximate number of distinct elements. 0 if there is no count.
     ///
     /// It takes one round trip, or none in process.
     ///
@@ -106,12 +106,11 @@ impl UniqueCount {
         self.records.run(id, &Count).await
     }
 
-    /// Returns about how many distinct elements are in any of some counts: the visitors of a week, from
-    /// its days.
+    /// Returns the approximate number of distinct elements in any of some counts: for example the visitors
+    /// of a week, from its days.
     ///
-    /// The counts may be on several nodes: their registers, up to 12 KiB each, are read and merged here.
-    /// It takes one round trip for each node and 64 counts, or none in process. They are not read at one
-    /// moment.
+    /// The counts may be on several nodes: their registers, up to 12 KiB each, are read and merged here. It
+    /// takes one round trip for each node and 64 counts, or none in process. The result is not a snapshot.
     ///
     /// # Errors
     /// Those of the store, if any of the counts cannot be read.
@@ -119,12 +118,13 @@ impl UniqueCount {
         Ok(self.union(ids).await?.count())
     }
 
-    /// Adds all that is in some counts to the count `into`: the days of a month to the month.
+    /// Adds the elements of some counts to the count `into`: for example the days of a month to the month.
     ///
     /// It takes the round trips of [`count_union`](Self::count_union) and one more.
     ///
     /// # Errors
-    /// Those of the store. After [`ErrorKind::MayHaveRun`] they may be merged; to merge them again is safe.
+    /// Those of the store. After [`ErrorKind::MayHaveRun`] they may have been merged; repeating the call is
+    /// safe.
     ///
     /// # Cancellation
     /// All of them are merged, or none.
@@ -142,10 +142,10 @@ impl UniqueCount {
     /// Removes the count `id`, and returns whether there was one.
     ///
     /// # Errors
-    /// Those of the store. To remove it again is safe.
+    /// Those of the store. Repeating the call is safe.
     ///
     /// # Cancellation
-    /// It may or may not be removed.
+    /// It may or may not have been removed.
     pub async fn clear(&self, id: impl KeyId) -> Result<bool> {
         self.records.run(id, &Clear).await
     }

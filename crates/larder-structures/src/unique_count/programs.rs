@@ -6,7 +6,7 @@ use super::registers::Registers;
 
 /// The record of a unique count, for [`inspect`](larder_store::program::Programs#method.inspect).
 ///
-/// On Redis it is a HyperLogLog, as `PFADD` keeps it.
+/// On Redis it is a HyperLogLog, as `PFADD` stores it.
 #[derive(Debug, Default)]
 pub struct UniqueRecord(pub(super) Registers);
 
@@ -102,7 +102,7 @@ impl Program for ReadRegisters {
     }
 }
 
-/// Adds all that is in another sketch.
+/// Adds the elements of another sketch.
 #[derive(Clone, Debug)]
 pub(crate) struct Merge {
     pub(super) ttl: Ttl,

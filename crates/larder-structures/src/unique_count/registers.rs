@@ -1,11 +1,11 @@
-//! HyperLogLog as Redis has it: the same hash, registers and estimator, so the same numbers.
+//! HyperLogLog as in Redis: the same hash, registers and estimator, so the same numbers.
 //!
 //! Heule, Nunkesser, Hall: HyperLogLog in practice (2013), for the registers; Ertl: New cardinality
 //! estimation algorithms for HyperLogLog sketches (2017), for the estimator.
 
-/// How many bits of a hash choose a register.
+/// The number of bits of a hash that choose a register.
 const P: u32 = 14;
-/// How many are left.
+/// The number of remaining bits.
 const Q: u32 = 64 - P;
 const REGISTERS: usize = 1 << P;
 const SEED: u64 = 0xadc8_3b19;
@@ -13,7 +13,7 @@ const SEED: u64 = 0xadc8_3b19;
 #[allow(clippy::excessive_precision, reason = "it is the constant of Redis")]
 const ALPHA: f64 = 0.721_347_520_444_481_703_680;
 
-/// From this many registers on they are kept in full.
+/// From this many registers on, they are stored in full.
 const DENSE_FROM: usize = 1_024;
 
 /// The header of a sketch on Redis: a magic, an encoding, and a cached count.
@@ -46,7 +46,7 @@ impl Registers {
         self.raise(register, rest.trailing_zeros() as u8 + 1)
     }
 
-    /// Adds all that is in another sketch.
+    /// Adds the elements of another sketch.
     pub(crate) fn merge(&mut self, other: &Self) {
         match other {
             Self::Sparse(registers) => {
@@ -130,7 +130,7 @@ impl Registers {
         }
     }
 
-    /// Reads a sketch as Redis keeps it. None for bytes that are not one.
+    /// Reads a sketch in the format of Redis. None for other bytes.
     pub(crate) fn decode(bytes: &[u8]) -> Option<Self> {
         let header = bytes.get(..HEADER)?;
         let body = bytes.get(HEADER..)?;
@@ -178,7 +178,7 @@ impl Registers {
         }
     }
 
-    /// Writes the sketch as Redis keeps a dense one, without a cached count.
+    /// Writes the sketch in the dense format of Redis, without a cached count.
     pub(crate) fn encode(&self) -> Vec<u8> {
         let mut bytes = vec![0; DENSE_BYTES];
         bytes[..4].copy_from_slice(MAGIC);

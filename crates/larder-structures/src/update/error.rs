@@ -6,9 +6,10 @@ use larder_store::Error;
 #[derive(Debug)]
 #[non_exhaustive]
 pub enum UpdateError {
-    /// Others changed the value in each attempt. Nothing was written, and a later call may succeed.
+    /// Other writers changed the value in each attempt. Nothing was written, and a later call may
+    /// succeed.
     Contended {
-        /// How often it was tried.
+        /// The number of attempts.
         attempts: u32,
     },
     /// The store failed. [`Error::kind`] says what may have happened.
@@ -21,7 +22,7 @@ impl fmt::Display for UpdateError {
             Self::Contended { attempts } => write!(
                 f,
                 "update: contended: others changed the value in each of {attempts} attempts: try again \
-                 later, or keep what is changed so often in a structure of its own"
+                 later, or use a structure for a value that changes so often"
             ),
             Self::Store(_) => f.write_str("update: the store failed"),
         }

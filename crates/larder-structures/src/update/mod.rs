@@ -1,4 +1,4 @@
-//! A bounded loop that changes a value by its version.
+//! A bounded loop that changes a value conditionally, by its version.
 
 mod error;
 
@@ -14,14 +14,14 @@ use larder_store::{
 
 pub use error::UpdateError;
 
-/// Changes values by a function of what they were, so that no change of another is overwritten.
+/// Changes values by a function of their old state, without overwriting other changes.
 ///
-/// It reads the value, asks the function what to make of it, and writes that on the condition that the
-/// value still has the version that was read. If it has not, it waits a random while and begins again. A
-/// version is never reused, so a value that was changed and changed back counts as changed.
+/// It reads the value, calls the function with it, and writes the result on the condition that the value
+/// still has the version that was read. If not, it waits a random while and begins again. A version is never
+/// reused, so a value that was changed and changed back counts as changed.
 ///
 /// It works on any value of the store, under [`Kind::evictable`](larder_store::Kind::evictable) or
-/// [`Kind::pinned`](larder_store::Kind::pinned), and on what else reads and writes it with
+/// [`Kind::pinned`](larder_store::Kind::pinned), together with other code that reads it and writes it with
 /// [`Put`]. Clones are cheap and share the store.
 ///
 /// ```
@@ -57,7 +57,7 @@ pub enum Next<T> {
     Put(Bytes, Ttl, T),
     /// The value is removed.
     Remove(T),
-    /// The value stays as it is.
+    /// The value stays unchanged.
     Keep(T),
 }
 
@@ -68,12 +68,12 @@ impl<T> Next<T> {
     }
 }
 
-/// The longest wait before the second attempt; it doubles with each, up to [`MAX_WAIT`].
+/// The maximum wait before the second attempt; it doubles with each, up to [`MAX_WAIT`].
 const FIRST_WAIT: Duration = Duration::from_millis(1);
 const MAX_WAIT: Duration = Duration::from_millis(32);
 
 impl Updates {
-    /// Updates values of `store`.
+    /// Makes an updater of values of `store`.
     pub fn new(store: Arc<dyn Store>) -> Self {
         Self {
             store,
@@ -81,27 +81,27 @@ impl Updates {
         }
     }
 
-    /// Gives up after so many attempts, at least 1. The default is 16: with the waits between them they
-    /// take at most 400 ms, and the time that the store takes.
+    /// Gives up after this many attempts, at least 1. The default is 16: with the waits between them they
+    /// take at most 400 ms plus the time of the store.
     #[must_use]
     pub fn with_max_attempts(mut self, attempts: u32) -> Self {
         self.max_attempts = attempts.max(1);
         self
     }
 
-    /// Changes what `key` holds by `next`, which gets the value now, or None if there is none.
+    /// Changes the value of `key` by `next`, which gets the current value, or None if there is none.
     ///
-    /// `next` may run several times, so it only computes. It takes two round trips for each attempt; what
-    /// stays as it is takes one.
+    /// `next` may run several times, so it should only compute. It takes two round trips for each attempt,
+    /// or one if the value stays unchanged.
     ///
     /// # Errors
-    /// [`UpdateError::Contended`] if the value was changed by others in each attempt: nothing was written.
+    /// [`UpdateError::Contended`] if other writers changed the value in each attempt: nothing was written.
     /// [`UpdateError::Store`] for an error of the store. A lost reply is settled by reading the version
-    /// back. Only where that cannot tell, because others wrote in between or there is no value, the error is
-    /// [`ErrorKind::MayHaveRun`]: so it is after the lost reply of a removal that was carried out.
+    /// back. If that cannot tell, because others wrote in between or there is no value, the error is
+    /// [`ErrorKind::MayHaveRun`], for example after the lost reply of a removal that was carried out.
     ///
     /// # Cancellation
-    /// The value may or may not be changed, whole.
+    /// The value may or may not have been changed, whole.
     pub async fn update<T>(
         &self,
         key: &Key,
@@ -165,7 +165,7 @@ impl Updates {
     }
 }
 
-/// How often one write is sent at most.
+/// The maximum number of times that one write is sent.
 const SENT: usize = 3;
 
 enum Write {
@@ -182,7 +182,7 @@ impl Write {
         Self::Delete(Delete::new(key.clone()).on(unchanged(held)))
     }
 
-    /// The version that the key has once it is carried out.
+    /// Returns the version that the key has once the write is carried out.
     fn version(&self) -> Option<Version> {
         match self {
             Self::Put(put) => Some(put.version()),
@@ -206,7 +206,7 @@ fn version(entry: &Option<Entry>) -> Option<Version> {
     entry.as_ref().map(|entry| entry.version)
 }
 
-/// A random wait, so that those who met do not meet again.
+/// Returns a random wait, so that writers that collided do not collide again.
 fn wait(attempt: u32) -> Duration {
     let longest = FIRST_WAIT * (1 << attempt.min(8));
     longest.min(MAX_WAIT).mul_f64(rand::random())

@@ -153,7 +153,7 @@ fn act(visit: &mut Visit<'_>, app: &App) -> Result<(), Failure> {
     visit.page.go(&format!("{url}/queues"))?;
     do_it(visit, "pause-queue", "The queue is paused", false)?;
     visit.page.expect(&["paused"])?;
-    do_it(visit, "resume-queue", "The queue goes on.", false)?;
+    do_it(visit, "resume-queue", "The queue is running again.", false)?;
     do_it(visit, "redrive-queue", "3 dead letters wait again.", true)?;
 
     visit.page.go(&format!("{url}/locks"))?;

@@ -1,21 +1,21 @@
-//! Limits the wrong passwords that may be tried.
+//! Limits how many wrong passwords may be tried.
 //!
-//! Three limits are charged in one call, all of them or none:
+//! Three limits are charged in one call, either all of them or none:
 //!
-//! | who is charged | what it stops |
+//! | what is limited | what it stops |
 //! |---|---|
-//! | an address on one account | guessing, which so keeps nobody out but whoever guesses |
-//! | an account, from everywhere | guessing from many addresses |
-//! | an address, on all accounts | trying lists of stolen passwords |
+//! | an address on one account | guessing; the owner of the account can still sign in from elsewhere |
+//! | an account, from all addresses together | guessing from many addresses |
+//! | an address, on all accounts together | trying lists of stolen passwords |
 //!
 //! The last two allow four times as much as the first: by default at most 100 wrong passwords in any hour.
-//! Whoever goes on after refusals is banned for a while, but never an account from everywhere, or anybody
-//! could lock its owner out.
+//! An address that keeps trying after refusals is banned for a while. An account is never banned for all
+//! addresses, because then anybody could lock its owner out.
 //!
-//! An attempt is charged before its password is looked at, so that of any number at once no more are
-//! looked at than the limits have, and given back unless the password was wrong. After that the right password
-//! is refused too, unread: otherwise the answers would tell it apart from the wrong ones. While the store fails
-//! nobody signs in.
+//! An attempt is charged before its password is checked, so that concurrent attempts cannot check more passwords
+//! than the limits allow. The charge is refunded unless the password was wrong. Once a limit is used up, the
+//! right password is refused too, unchecked: otherwise the answers would tell it apart from the wrong ones.
+//! While the store fails, nobody can sign in.
 
 use std::net::{IpAddr, Ipv6Addr};
 use std::sync::Arc;
@@ -37,9 +37,10 @@ use crate::errors::Problem;
 use crate::limits;
 use crate::pages::text;
 
-/// How much more an account may be tried from all addresses, and an address may try on all accounts.
+/// By this factor, the limits of an account from all addresses and of an address on all accounts are larger
+/// than that of an address on one account.
 const WIDER: u32 = 4;
-/// After so many refusals within an hour comes the ban.
+/// An address is banned after this many refusals within an hour.
 const REFUSALS: u32 = 10;
 const HOUR: Duration = Duration::from_secs(60 * 60);
 
@@ -79,19 +80,19 @@ enum Banned {
     FromAll,
 }
 
-/// What the limits say about an account now, for the support desk.
+/// What the limits say about an account at this moment, for the support desk.
 pub(crate) struct Standing {
     pub(crate) account: Report,
-    /// An address on this account, and on all accounts, if one was asked for.
+    /// The limits of an address on this account, and on all accounts, if an address was given.
     pub(crate) address: Option<[Report; 2]>,
 }
 
-/// What the support desk does for a visitor.
+/// What the support desk can do for a visitor.
 #[derive(Clone, Copy, Debug)]
 pub(crate) enum Help {
     /// Ends a ban.
     Forgive,
-    /// Ends a ban, and forgets the wrong passwords.
+    /// Ends a ban, and clears the count of wrong passwords.
     Reset,
 }
 
@@ -142,19 +143,19 @@ impl Attempts {
             return;
         };
         let network = Network::of(from);
-        // Each is tried, also if another one fails.
+        // Each refund is tried, even if another one fails.
         let (both, account, address) = join!(
             self.by_both.refund((network, email.as_str()), both),
             self.by_account.refund(email.as_str(), account),
             self.by_address.refund(network, address),
         );
         if let Err(error) = both.and(account).and(address) {
-            // The limits restore it with their next interval.
+            // The limit recovers by itself with its next intervals.
             tracing::warn!(%error, "a sign-in attempt was not refunded");
         }
     }
 
-    /// Says what the limits would tell an attempt now. It charges nothing.
+    /// Returns what the limits would answer to an attempt now. It charges nothing.
     pub(crate) async fn standing(
         &self,
         email: &Email,
@@ -176,7 +177,7 @@ impl Attempts {
         })
     }
 
-    /// Lets an account be tried again: from everywhere, and from an address that had to wait.
+    /// Allows attempts on an account again: from everywhere, and from an address that had to wait.
     pub(crate) async fn help(
         &self,
         email: &Email,
@@ -210,7 +211,7 @@ impl Refusal {
         self.ban.is_some()
     }
 
-    /// Explains the refusal to the visitor, who can tell the support desk where it was.
+    /// Explains the refusal to the visitor, with the address that the support desk will ask for.
     pub(super) fn words(self, from: IpAddr, now_ms: i64) -> String {
         let when = in_words(self.wait_seconds());
         let whom = match self.ban {
@@ -233,7 +234,7 @@ impl Refusal {
     }
 }
 
-/// The address of the client. All clients whose connection has none share one.
+/// The address of the client. All clients whose address is unknown share one.
 pub(super) struct From(pub(super) IpAddr);
 
 impl FromRequestParts<Accounts> for From {
@@ -248,7 +249,7 @@ impl FromRequestParts<Accounts> for From {
     }
 }
 
-/// Allows four times as much. A limit that is too large for that limits nothing as it is.
+/// Multiplies the quota by four. A quota that is too large for that stays as it is.
 fn wider(quota: Quota) -> Quota {
     let wider = Quota::new(quota.limit().saturating_mul(WIDER), quota.period())
         .with_burst(quota.burst().saturating_mul(WIDER));

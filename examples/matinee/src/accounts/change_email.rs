@@ -14,7 +14,8 @@ pub(super) struct Change {
     email: String,
 }
 
-/// Changes the address of an account. Whoever finds the browser open has to sign in again first.
+/// Changes the email address of an account. A recent sign-in is required, in case somebody else
+/// uses the browser.
 pub(super) async fn submit(
     State(accounts): State<Accounts>,
     SignedIn(user): SignedIn,

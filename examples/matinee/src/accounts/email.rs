@@ -1,18 +1,18 @@
-/// The address that an account is found by: trimmed and in lower case, so that each has one form.
+/// The email address of an account: trimmed and in lower case, so that each address has one form.
 ///
-/// Nothing else is checked where an account is looked up: none has an address that is not one.
+/// A lookup needs no other check: no account has a malformed address.
 #[derive(Clone, PartialEq, Eq)]
 pub(crate) struct Email(String);
 
 impl Email {
-    /// The longest address of SMTP (RFC 5321, section 4.5.3.1.3, without the brackets).
+    /// The longest address in SMTP (RFC 5321, section 4.5.3.1.3, without the brackets).
     pub(crate) const LONGEST: usize = 254;
 
     pub(crate) fn new(typed: &str) -> Self {
         Self(typed.trim().to_lowercase())
     }
 
-    /// Reads an address that an account shall have. None for what cannot be one.
+    /// Parses the address of a new or changed account. Returns `None` if it is malformed.
     pub(crate) fn of_an_account(typed: &str) -> Option<Self> {
         let email = Self::new(typed);
         let (name, host) = email.0.split_once('@')?;

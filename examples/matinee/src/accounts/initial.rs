@@ -52,10 +52,10 @@ pub(super) async fn add_demo_accounts(
     Ok(())
 }
 
-/// Makes the account of the settings an administrator's, with the password of the settings.
+/// Makes the account named by the settings an administrator's, with the password from the settings.
 ///
-/// Returns its id if anything had to change, so that whoever knew an earlier password is signed out.
-/// Otherwise writes nothing, so several processes may start at once.
+/// Returns its id if anything had to change, so that anybody who knew an earlier password is signed out.
+/// Otherwise it writes nothing, so several processes may start at once.
 pub(super) async fn ensure_admin(
     pool: &SqlitePool,
     passwords: &Passwords,

@@ -43,7 +43,8 @@ pub(super) async fn form(
 ) -> Result<Response, Problem> {
     let next = next::safe(&query.next);
     let mut page = SignIn::new("", &next, accounts.demo);
-    // If nobody was sent here, nothing is to be explained. The form comes while the store fails, too.
+    // Without `next`, nobody was sent here, so there is nothing to explain. The form is shown even
+    // while the store fails.
     if !query.next.is_empty() {
         page.notice = session.take_end_reason().await?.map(why);
         page.flashes = flash::take(&session).await;
@@ -51,7 +52,7 @@ pub(super) async fn form(
     Ok(pages::sign_in(page))
 }
 
-/// Says why the session of this browser has ended.
+/// Explains why the session of this browser has ended.
 fn why(reason: EndReason) -> &'static str {
     match reason {
         EndReason::SignedOutElsewhere => "You signed out on another device.",
@@ -63,7 +64,7 @@ fn why(reason: EndReason) -> &'static str {
 
 const DISABLED: &str = "This account is disabled. Please write to the box office.";
 
-/// Signs in whoever knows the password. What is charged is given back unless the password was wrong.
+/// Signs in a visitor who knows the password. The charge is refunded unless the password was wrong.
 pub(super) async fn submit(
     State(accounts): State<Accounts>,
     session: Session,
@@ -129,7 +130,7 @@ fn again(mut form: SignIn<'_>) -> Response {
     (StatusCode::UNAUTHORIZED, [(WWW_AUTHENTICATE, FORM)], page).into_response()
 }
 
-/// Says on the form when the next attempt is accepted.
+/// Shows the form, with the time at which the next attempt is accepted.
 fn refused(mut form: SignIn<'_>, refusal: Refusal, attempt: Attempt<'_>) -> Response {
     count(if refusal.is_ban() {
         "banned"
@@ -140,7 +141,7 @@ fn refused(mut form: SignIn<'_>, refusal: Refusal, attempt: Attempt<'_>) -> Resp
     form.wrong = Some(words.clone());
     let wait = [(RETRY_AFTER, refusal.wait_seconds().to_string())];
     let page = pages::sign_in(form);
-    // For programs, which do not read forms.
+    // For programs, which do not read the form.
     let problem = Extension(Problem::too_many(words));
     (StatusCode::TOO_MANY_REQUESTS, wait, problem, page).into_response()
 }
@@ -149,7 +150,7 @@ fn count(outcome: &'static str) {
     counter!("matinee_sign_ins_total", "outcome" => outcome).increment(1);
 }
 
-/// Ends the session, for every process.
+/// Ends the session, in all processes.
 pub(super) async fn sign_out(session: Session) -> Result<Redirect, Problem> {
     session.log_out().await?;
     Ok(Redirect::to("/sign-in"))

@@ -56,7 +56,8 @@ where
     }
 }
 
-/// Sends a user whose sign-in is too old to the form, which leads back to `page`. None for a recent sign-in.
+/// Redirects a user whose sign-in is too old to the form, which leads back to `page`. Returns `None` if the
+/// sign-in is recent.
 pub(crate) async fn again(
     session: &Session,
     within: Duration,
@@ -76,7 +77,7 @@ pub(crate) async fn again(
 
 /// Redirects a visitor to the sign-in form. A page is shown afterwards; a submitted form is dropped.
 fn to_the_form(parts: &Parts) -> Response {
-    // A router that is nested elsewhere sees the rest of the address alone.
+    // A handler in a nested router sees only the rest of the path.
     let original = parts.extensions.get::<OriginalUri>().map(|it| &it.0);
     let asked = original.unwrap_or(&parts.uri).path_and_query();
     let asked = asked.map_or("/", |asked| asked.as_str());

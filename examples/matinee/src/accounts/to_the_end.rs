@@ -1,4 +1,4 @@
-//! Going on without the visitor.
+//! Finishes a request even if the visitor disconnects.
 
 use std::panic::resume_unwind;
 
@@ -10,10 +10,10 @@ use tracing::Instrument;
 
 use crate::errors::Problem;
 
-/// Answers a request to its end, also where the visitor goes away in the middle.
+/// Handles a request to its end, even if the visitor disconnects in the middle.
 ///
-/// An attempt to sign in is charged first and given back last: cut off in between, right passwords would
-/// be counted as wrong ones. How long it takes is bounded by what is inside.
+/// An attempt to sign in is charged first and refunded last: if it were cut off in between, right passwords would
+/// count as wrong ones. The layers inside bound how long it takes.
 pub(super) async fn to_the_end(request: Request, next: Next) -> Response {
     match tokio::spawn(next.run(request).in_current_span()).await {
         Ok(response) => response,

@@ -58,7 +58,8 @@ pub(super) async fn list(
     Ok(pages::admin_accounts(&accounts, flashes))
 }
 
-/// The database has the last word; the store ends the sessions at their next request.
+/// The database decides whether an account is disabled; the store ends its sessions at their next
+/// request.
 pub(super) async fn choose(
     _: Admin,
     State(desk): State<AccountsDesk>,
@@ -86,7 +87,7 @@ pub(super) async fn choose(
 
 #[derive(Deserialize)]
 pub(super) struct Caller {
-    /// The address that the sign-in form has named to them; empty if it is not known.
+    /// The address that the sign-in form has shown to the caller; empty if unknown.
     #[serde(default)]
     address: String,
 }
@@ -104,7 +105,7 @@ impl Caller {
     }
 }
 
-/// An account, and what keeps a caller from signing in to it.
+/// Shows an account, and what keeps a caller from signing in to it.
 pub(super) async fn show(
     _: Admin,
     State(desk): State<AccountsDesk>,
@@ -128,7 +129,7 @@ pub(super) struct HelpForm {
     help: String,
 }
 
-/// Lets a caller try again.
+/// Allows a caller to try again.
 pub(super) async fn help(
     Admin(admin): Admin,
     State(desk): State<AccountsDesk>,

@@ -12,20 +12,20 @@ pub(crate) struct Editor {
     pool: SqlitePool,
     loader: Loader,
     purger: Purger,
-    /// The page of operators, to which the list of films links.
+    /// The address of the operators' page, to which the list of films links.
     pub(super) operations: Option<&'static str>,
 }
 
 /// The outcome of an edit.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub(crate) enum Saved {
-    /// It is in the database. Old copies remain only in the memory of other processes, for
-    /// [`NEAR`](crate::caching::NEAR) at most.
+    /// It is in the database. Only the memory of other processes may still have old copies, for at most
+    /// [`NEAR`](crate::caching::NEAR).
     Everywhere,
-    /// It is in the database, but cached pages may be shown until they expire, for
-    /// [`KEPT`](crate::caching::KEPT) at most.
+    /// It is in the database, but cached pages may still be shown until they expire, for at most
+    /// [`KEPT`](crate::caching::KEPT).
     NotPurged,
-    /// Somebody else has edited the film in the meantime; nothing was changed.
+    /// Somebody else has edited the film in the meantime, so nothing was changed.
     Outdated,
 }
 
@@ -46,7 +46,7 @@ impl Editor {
         }
     }
 
-    /// Links to the page of operators.
+    /// Adds a link to the operators' page.
     pub(crate) fn with_operations(mut self, page: &'static str) -> Self {
         self.operations = Some(page);
         self
@@ -59,11 +59,11 @@ impl Editor {
     ///
     /// # Cancellation
     ///
-    /// It runs in a task of its own, so a client that hangs up in between leaves no old page behind.
+    /// It runs in a task of its own, so a client that disconnects in between leaves no old page behind.
     pub(crate) async fn save(&self, film: Film) -> Result<Saved, sqlx::Error> {
         let this = self.clone();
         let saving = tokio::spawn(async move { this.save_and_purge(&film).await });
-        // It ends without a result if it panics, or if the app itself ends.
+        // There is no result if the task panics, or if the app itself ends.
         saving.await.unwrap_or(Err(sqlx::Error::WorkerCrashed))
     }
 

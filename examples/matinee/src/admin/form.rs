@@ -3,7 +3,7 @@ use serde::Deserialize;
 
 use crate::films::Film;
 
-/// The form of a film, as it was typed.
+/// The form of a film, as typed.
 #[derive(Clone, Debug, Default, Deserialize)]
 pub(crate) struct FilmForm {
     pub(crate) revision: i64,
@@ -42,7 +42,7 @@ impl From<Film> for FilmForm {
 }
 
 impl FilmForm {
-    /// Returns the edited film with the revision that the editor saw, or a list of errors in words.
+    /// Returns the edited film with the revision that the editor saw, or a list of errors to show.
     pub(crate) fn parse(&self, id: i64) -> Result<Film, Vec<String>> {
         let mut wrong = Vec::new();
         let title = line("title", &self.title, 200, &mut wrong);

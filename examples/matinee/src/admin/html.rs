@@ -19,7 +19,7 @@ pub(super) async fn films(
     State(editor): State<Editor>,
     Query(raw): Query<RawQuery>,
 ) -> Result<Response, Problem> {
-    // Straight from the database, past the caches.
+    // Read directly from the database, not through the caches.
     let films = load_catalogue(&pool, &raw.parse()?).await?;
     Ok(pages::admin(&films, &raw.typed(), editor.operations))
 }

@@ -3,10 +3,10 @@ use std::fmt;
 use super::ConfigError;
 use crate::accounts::{DEMO_ACCOUNTS, Email};
 
-/// The minimum without a second factor (OWASP ASVS 4.0.3, 2.1.1).
+/// The minimum for a password without a second factor (OWASP ASVS 4.0.3, 2.1.1).
 const SHORTEST: usize = 12;
 
-/// The administrator's account. `Debug` shows neither of its parts.
+/// The administrator's account. `Debug` shows neither the email nor the password.
 #[derive(Clone, PartialEq, Eq)]
 pub struct AdminAccount {
     pub(crate) email: Email,
@@ -18,7 +18,7 @@ impl AdminAccount {
     ///
     /// # Errors
     ///
-    /// Fails if one is missing, the email is malformed, or the password is short, equals the email, has few
+    /// If one is missing, the email is malformed, or the password is short, equals the email, has few
     /// different characters, or is common or documented.
     pub fn parse(
         email: Option<String>,
@@ -70,7 +70,7 @@ fn is_guessed_at_once(email: &Email, password: &str) -> bool {
 fn bad(name: &'static str, expected: &'static str) -> ConfigError {
     ConfigError {
         name,
-        // Neither belongs in a terminal that others see.
+        // Neither should appear in a terminal that others see.
         value: "…".to_owned(),
         expected,
         fix: match name {

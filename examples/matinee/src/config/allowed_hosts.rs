@@ -2,7 +2,7 @@ use axum::http::uri::Authority;
 
 use super::ConfigError;
 
-/// Reads hosts with optional ports, such as `inside:3000,10.0.0.7`.
+/// Parses hosts with optional ports, such as `inside:3000,10.0.0.7`.
 pub(super) fn parse(value: &str) -> Result<Vec<String>, ConfigError> {
     let hosts = value.split(',').map(str::trim).map(|host| {
         let parsed: Authority = host.parse().ok()?;

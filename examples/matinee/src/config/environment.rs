@@ -8,16 +8,16 @@ const DEVELOPMENT: &str = "development";
 pub(crate) enum Transport {
     /// Cookies are `Secure`.
     Https,
-    /// Cookies are not `Secure`, because browsers would not keep them.
+    /// Cookies are not `Secure`, because browsers would reject them.
     PlainHttp,
 }
 
 /// Whether the app keeps metrics, shows them to Prometheus and to administrators, and examines its servers.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub enum Operations {
-    /// It does.
+    /// All of it is on.
     On,
-    /// It does not: `/metrics` and the operators' page do not exist.
+    /// All of it is off: `/metrics` and the operators' page do not exist.
     Off,
 }
 

@@ -1,4 +1,5 @@
-//! The settings, read once from the environment; a bad one stops the start and says how to fix it.
+//! The settings, read once from the environment. A bad value stops the start, with a message that says how
+//! to fix it.
 
 mod admin;
 mod allowed_hosts;
@@ -21,26 +22,26 @@ pub(crate) use self::environment::{DemoAccounts, Transport};
 pub use self::public_url::PublicUrl;
 pub use self::store_url::StoreUrl;
 
-/// All settings of the app. The defaults need nothing installed.
+/// All settings of the app. The defaults need no other software.
 #[derive(Clone, Debug)]
 pub struct Config {
     /// `LISTEN`: the address and port to listen on; port 0 picks a free one.
     pub listen: SocketAddr,
-    /// `APP_ENV`: the name of the environment, which is in every key of the store.
+    /// `APP_ENV`: the name of the environment, which is part of every key in the store.
     pub environment: String,
     /// `RATE_LIMIT`: how many requests each address may make.
     pub rate_limit: Quota,
     /// `SIGN_IN_LIMIT`: how many wrong passwords each address may try on an account.
     pub sign_in_limit: Quota,
-    /// `SIGN_IN_BAN`: how long whoever goes on after that is banned.
+    /// `SIGN_IN_BAN`: how long an address is banned that keeps trying after that.
     pub sign_in_ban: Ttl,
     /// `PUBLIC_URL`: the address that visitors' browsers use.
     pub public_url: Option<PublicUrl>,
-    /// `ALLOWED_HOSTS`: other hosts that requests may name.
+    /// `ALLOWED_HOSTS`: other hosts that requests may be for.
     pub allowed_hosts: Vec<String>,
     /// `ADMIN_EMAIL` and `ADMIN_PASSWORD`: the administrator's account.
     pub admin: Option<AdminAccount>,
-    /// `TRUSTED_PROXIES`: the networks of the proxies in front, whose `X-Forwarded-For` is believed.
+    /// `TRUSTED_PROXIES`: the networks of the proxies in front, whose `X-Forwarded-For` is trusted.
     pub trusted_proxies: Option<ProxyNets>,
     /// `STORE_URL`: the store of sessions, limits, held seats and cached pages.
     pub store_url: StoreUrl,
@@ -50,24 +51,24 @@ pub struct Config {
     pub hold_for: Ttl,
     /// `REAUTH_AFTER`: how recent a sign-in must be to change the email of an account.
     pub reauth_after: Ttl,
-    /// `MAIL_DIR`: the directory to which letters are sent, as a maildir.
+    /// `MAIL_DIR`: the directory in which letters are delivered, a maildir.
     pub mail_dir: PathBuf,
-    /// `REMIND_EVERY`: how often to look for visitors to remind of their showing.
+    /// `REMIND_EVERY`: how often to look for visitors who should be reminded of their showing.
     pub remind_every: Duration,
-    /// `RUST_LOG`: which spans and events are logged, as a filter of `tracing-subscriber`.
+    /// `RUST_LOG`: which spans and events are logged, as a `tracing-subscriber` filter.
     pub log: String,
-    /// `LOG_FORMAT`: how a log line looks.
+    /// `LOG_FORMAT`: the format of the log lines.
     pub log_format: LogFormat,
     /// `OPERATIONS`: whether metrics are kept and shown, to Prometheus and to administrators.
     pub operations: Operations,
-    /// `REQUEST_TIMEOUT`: how long a request may take before it is answered with 503, and a form to arrive
-    /// before that is a 408.
+    /// `REQUEST_TIMEOUT`: how long a request may take before the answer is 503, and how long a form may
+    /// take to arrive before the answer is 408.
     pub request_timeout: Duration,
-    /// `DRAIN`: how long requests in flight may go on after the signal to stop.
+    /// `DRAIN`: how long requests in flight may continue after the signal to stop.
     pub drain: Duration,
 }
 
-/// A variable of the environment with a value that cannot be used.
+/// An environment variable has a value that cannot be used.
 #[derive(Debug, thiserror::Error)]
 #[error("{name} is {value:?}, expected {expected}; set {fix}, or unset it for the default")]
 pub struct ConfigError {
@@ -77,12 +78,12 @@ pub struct ConfigError {
     pub(crate) fix: &'static str,
 }
 
-/// How a log line looks.
+/// The format of the log lines.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub enum LogFormat {
-    /// One readable line for each event.
+    /// One readable line per event.
     Text,
-    /// One JSON object for each event.
+    /// One JSON object per event.
     Json,
 }
 
@@ -114,11 +115,11 @@ impl Default for Config {
 }
 
 impl Config {
-    /// Reads the environment; what is not set has its default.
+    /// Reads the environment. A variable that is not set has its default.
     ///
     /// # Errors
     ///
-    /// Fails if a variable has a value that cannot be used.
+    /// If a variable has a value that cannot be used.
     pub fn from_env() -> Result<Self, ConfigError> {
         Self::from_lookup(|name| std::env::var_os(name).map(|value| value.to_string_lossy().into()))
     }
@@ -235,7 +236,7 @@ impl Config {
     }
 }
 
-/// A URL of SQLite that names a file, or the memory.
+/// Parses an SQLite URL that names a file, or the database in memory.
 fn sqlite_url(value: String) -> Result<String, ConfigError> {
     let path = value.strip_prefix("sqlite:").unwrap_or_default();
     let path = path.strip_prefix("//").unwrap_or(path);
@@ -245,7 +246,7 @@ fn sqlite_url(value: String) -> Result<String, ConfigError> {
     }
     Err(ConfigError {
         name: "DATABASE_URL",
-        // A URL of another database may carry a password, and so may a value that is not a URL.
+        // A URL of another database may contain a password, and so may a value that is not a URL.
         value: value
             .split_once("://")
             .map_or_else(|| "…".to_owned(), |(scheme, _)| format!("{scheme}://…")),

@@ -10,18 +10,18 @@ pub struct PublicUrl {
 }
 
 impl PublicUrl {
-    /// Takes a URL of HTTP or HTTPS with nothing behind the port.
+    /// Parses an HTTP or HTTPS URL that has nothing after the port.
     ///
     /// # Errors
     ///
-    /// Fails if the value is not such a URL.
+    /// If the value is not such a URL.
     pub fn parse(value: &str) -> Result<Self, ConfigError> {
         let url = Url::parse(value)
             .ok()
             .filter(is_bare)
             .ok_or_else(|| ConfigError {
                 name: "PUBLIC_URL",
-                // It may carry a password.
+                // It may contain a password.
                 value: value
                     .split_once("://")
                     .map_or_else(|| "…".to_owned(), |(s, _)| format!("{s}://…")),
@@ -34,12 +34,12 @@ impl PublicUrl {
         })
     }
 
-    /// As a browser writes it into `Origin`.
+    /// Returns it as a browser writes it into `Origin`.
     pub(crate) fn origin(&self) -> &str {
         &self.origin
     }
 
-    /// The host, and the port where it is not the usual one.
+    /// Returns the host, with the port unless it is the default one.
     pub(crate) fn host(&self) -> &str {
         let (_, host) = self.origin.split_once("://").unwrap_or_default();
         host

@@ -4,7 +4,7 @@ use larder::rate_limit::{Gcra, Quota};
 
 use super::ConfigError;
 
-/// Reads `120/minute` or `5/15 minutes`: how much, and in what time.
+/// Parses `120/minute` or `5/15 minutes`: a number, and a time span.
 pub(super) fn parse(
     name: &'static str,
     value: &str,
@@ -12,7 +12,7 @@ pub(super) fn parse(
 ) -> Result<Quota, ConfigError> {
     let understood = value.split_once('/').and_then(|(limit, period)| {
         let quota = Quota::new(limit.trim().parse().ok()?, span(period.trim())?);
-        // Zero, or more than one for each microsecond, cannot be counted.
+        // Zero, or more than one per microsecond, cannot be counted.
         Gcra::new(quota, 1).is_ok().then_some(quota)
     });
     understood.ok_or_else(|| ConfigError {
@@ -23,7 +23,7 @@ pub(super) fn parse(
     })
 }
 
-/// `minute`, `1 minute` or `15 minutes`.
+/// Parses `minute`, `1 minute` or `15 minutes`.
 fn span(text: &str) -> Option<Duration> {
     let unit = text.trim_start_matches(|c: char| c.is_ascii_digit());
     let many = match &text[..text.len() - unit.len()] {

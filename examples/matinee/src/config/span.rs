@@ -4,10 +4,10 @@ use larder::Ttl;
 
 use super::ConfigError;
 
-/// The longest: a longer hold would keep seats from other visitors for too long.
+/// The longest span: a longer hold would keep seats from other visitors for too long.
 const LONGEST: Duration = Duration::from_secs(60 * 60);
 
-/// Reads `5m`: a number of seconds, minutes or hours.
+/// Parses a span such as `5m`: a number of seconds, minutes or hours.
 pub(super) fn parse(
     name: &'static str,
     value: &str,

@@ -2,12 +2,12 @@ use std::fmt;
 
 use super::ConfigError;
 
-/// The URL of the store. Both `Display` and `Debug` show its scheme and host, never a password.
+/// The URL of the store. `Display` and `Debug` show its scheme and host, never a password.
 #[derive(Clone, PartialEq, Eq)]
 pub struct StoreUrl(String);
 
 impl StoreUrl {
-    /// The store inside this process.
+    /// Returns the URL of the store inside this process.
     #[must_use]
     pub fn memory() -> Self {
         Self("memory://".to_owned())
@@ -17,13 +17,13 @@ impl StoreUrl {
     ///
     /// # Errors
     ///
-    /// Fails if it has no scheme.
+    /// If it has no scheme.
     pub fn parse(value: &str) -> Result<Self, ConfigError> {
         match value.split_once("://") {
             Some((scheme, _)) if is_scheme(scheme) => Ok(Self(value.to_owned())),
             _ => Err(ConfigError {
                 name: "STORE_URL",
-                // It may be a password that lost its URL.
+                // The value may be a password without its URL.
                 value: "…".to_owned(),
                 expected: "a URL with a scheme",
                 fix: "STORE_URL=memory:// or STORE_URL=redis://127.0.0.1:6379",
@@ -31,7 +31,7 @@ impl StoreUrl {
         }
     }
 
-    /// Returns whether it names servers of Redis or Valkey that are one store together.
+    /// Returns whether it names Redis or Valkey servers that form one store.
     pub(crate) fn is_redis(&self) -> bool {
         let scheme = self.0.split("://").next().unwrap_or_default();
         let (transport, form) = scheme.split_once('+').unwrap_or((scheme, ""));
@@ -39,7 +39,7 @@ impl StoreUrl {
         transports.contains(&transport) && form != "shards"
     }
 
-    /// The whole URL, with its password: for the connection alone.
+    /// Returns the whole URL, with its password. Use it only to connect.
     #[must_use]
     pub fn expose(&self) -> &str {
         &self.0
@@ -51,7 +51,7 @@ impl fmt::Display for StoreUrl {
         let (scheme, rest) = self.0.split_once("://").unwrap_or(("", ""));
         let end = rest.find(['/', '?', '#']).unwrap_or(rest.len());
         let (authority, tail) = rest.split_at(end);
-        // With an `@` further on, a password may have a slash in it: then nothing is shown.
+        // If there is an `@` further on, the password may contain a slash: then nothing is shown.
         if tail.contains('@') {
             return write!(f, "{scheme}://…");
         }

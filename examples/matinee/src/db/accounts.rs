@@ -67,7 +67,7 @@ pub(crate) async fn add_demo_account(
     .map(drop)
 }
 
-/// Makes this an administrator's account with this password, and returns its id.
+/// Makes this account an administrator's, with this password, and returns its id.
 pub(crate) async fn put_admin(
     pool: &SqlitePool,
     email: &Email,
@@ -85,7 +85,7 @@ pub(crate) async fn put_admin(
     .await
 }
 
-/// The first accounts, by their address: as many as a page shows.
+/// Returns the first accounts, ordered by their address: as many as fit on one page.
 pub(crate) async fn all_accounts(pool: &SqlitePool) -> Result<Vec<Account>, sqlx::Error> {
     sqlx::query_as(
         "SELECT id, email, name, password_hash, is_admin, is_demo, is_disabled FROM users
@@ -95,7 +95,7 @@ pub(crate) async fn all_accounts(pool: &SqlitePool) -> Result<Vec<Account>, sqlx
     .await
 }
 
-/// Disables or enables an account that is not an administrator's. Returns whether there is one.
+/// Disables or enables an account. Returns false if there is none, or if it is an administrator's.
 pub(crate) async fn set_disabled(
     pool: &SqlitePool,
     id: i64,

@@ -7,7 +7,7 @@ use sqlx::{FromRow, SqlitePool};
 use super::outbox;
 use crate::seats::{Seat, Showing};
 
-/// A booking to be written.
+/// A booking to write.
 #[derive(Clone, Copy, Debug)]
 pub(crate) struct NewBooking<'a> {
     pub(crate) code: &'a str,
@@ -26,7 +26,7 @@ pub(crate) enum Booked {
     Taken,
 }
 
-/// A seat of a booking, with what is printed beside it.
+/// A booked seat, with what is printed beside it.
 #[derive(Clone, Debug, FromRow)]
 pub(crate) struct BookedSeat {
     pub(crate) code: String,
@@ -82,7 +82,7 @@ pub(crate) async fn book(
     booking: &NewBooking<'_>,
     seats: &BTreeSet<Seat>,
 ) -> Result<Booked, sqlx::Error> {
-    // The write lock comes first: a transaction that begins by reading could not wait for it.
+    // Take the write lock first: a transaction that begins with a read could not wait for it.
     let mut transaction = pool.begin_with("BEGIN IMMEDIATE").await?;
     let id: i64 = sqlx::query_scalar(
         "INSERT INTO bookings (code, user_id, showing_id, price_cents, booked_at_ms)
@@ -120,7 +120,7 @@ pub(crate) async fn book(
     Ok(Booked::Yours)
 }
 
-/// The seats that a user has booked, those of the latest showing first, `limit` at most.
+/// Returns the seats that a user has booked, those of the latest showing first, at most `limit`.
 pub(crate) async fn tickets(
     pool: &SqlitePool,
     user: i64,

@@ -13,7 +13,7 @@ pub(crate) enum Edited {
     Outdated,
 }
 
-/// Writes a film over the revision that it names, the one that its editor saw.
+/// Writes a film, if it still has the revision that its editor saw.
 pub(crate) async fn edit_film(pool: &SqlitePool, film: &Film) -> Result<Edited, sqlx::Error> {
     let known = [
         Some(&film.title),

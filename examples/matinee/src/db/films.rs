@@ -1,16 +1,16 @@
-//! The queries of pages. Each is a fixed statement without any text from outside.
+//! The queries of pages. Each is a fixed statement that contains no text from outside.
 
 use sqlx::{FromRow, SqlitePool};
 
 use crate::films::{CatalogueQuery, Film, GenreCount, Listing, PAGE_SIZE, Showing};
 
-/// Runs queries, and counts them: the count is shown at the foot of each page.
+/// Runs queries, and counts them: each page shows the count in its footer.
 pub(crate) struct Reader<'a> {
     pool: &'a SqlitePool,
     queries: u32,
 }
 
-/// Which films a search finds. A word is looked for as it is: `instr` has no wildcards and no
+/// The films that a search finds. A word is matched literally: `instr` has no wildcards and no
 /// operators, so there is nothing to escape. `?1` is a JSON array of folded words, `?2` a genre.
 macro_rules! found {
     () => {
@@ -28,13 +28,14 @@ impl<'a> Reader<'a> {
         self.queries
     }
 
-    /// The pool, for one more query.
+    /// Returns the pool, and counts one more query.
     fn next(&mut self) -> &'a SqlitePool {
         self.queries += 1;
         self.pool
     }
 
-    /// A film and its showings, the soonest first: in one statement, so that they belong together.
+    /// Returns a film and its showings, the soonest first: in one statement, so that they are
+    /// consistent.
     pub(crate) async fn film(
         &mut self,
         id: i64,
@@ -78,7 +79,8 @@ impl<'a> Reader<'a> {
             .await
     }
 
-    /// One page of what a search finds: what is shown soonest first, then the archive by title.
+    /// Returns one page of the results of a search: first what is shown soonest, then the archive
+    /// by title.
     pub(crate) async fn listings(
         &mut self,
         query: &CatalogueQuery,

@@ -15,17 +15,17 @@ use crate::errors::StartError;
 
 static MIGRATIONS: Migrator = sqlx::migrate!();
 
-/// How long a writer waits for another process, at most: the first start of another one fills the
-/// database meanwhile, on a machine that may be busy.
+/// The longest time that a writer waits for another process: that one may be filling the database
+/// at its first start, on a busy machine.
 const BUSY: Duration = Duration::from_secs(30);
 /// The pause before another attempt to open a locked file.
 const AGAIN: Duration = Duration::from_millis(20);
-/// The longest wait of a request for a connection of the pool.
+/// The longest time that a request waits for a connection of the pool.
 const ACQUIRE: Duration = Duration::from_secs(2);
 
-/// Opens the database, makes it when there is none, and brings it up to date.
+/// Opens the database, creates it if there is none, and brings it up to date.
 ///
-/// Any number of processes may do this at once on one file: one of them does the work, the others
+/// Any number of processes may do this at once with one file: one of them does the work, and the others
 /// wait for it.
 pub(crate) async fn open(url: &str) -> Result<SqlitePool, StartError> {
     let options = options(url).map_err(failed("read the URL of", url))?;
@@ -35,7 +35,7 @@ pub(crate) async fn open(url: &str) -> Result<SqlitePool, StartError> {
     }
     let pool = SqlitePoolOptions::new().acquire_timeout(ACQUIRE);
     let pool = if in_memory {
-        // Such a database exists only as long as its one connection.
+        // Such a database exists only as long as its only connection.
         pool.max_connections(1)
             .idle_timeout(None)
             .max_lifetime(None)
@@ -59,9 +59,9 @@ pub(crate) async fn answers(pool: &SqlitePool) -> Result<(), sqlx::Error> {
         .map(drop)
 }
 
-/// Connects, and waits while another process makes a new file.
+/// Connects, and waits while another process creates the file.
 ///
-/// SQLite waits for nobody while a journal becomes a write-ahead log, which it does once for a file.
+/// SQLite does not wait by itself while a journal becomes a write-ahead log, which happens once per file.
 async fn connect(
     pool: SqlitePoolOptions,
     options: SqliteConnectOptions,
@@ -84,7 +84,7 @@ fn is_busy(error: &sqlx::Error) -> bool {
 
 /// Migrates and seeds in one transaction that takes the write lock first.
 ///
-/// sqlx has no migration lock for SQLite; without this two first starts would race.
+/// sqlx has no migration lock for SQLite; without this, two first starts would race.
 async fn prepare(connection: &mut SqliteConnection) -> Result<(), MigrateError> {
     let mut transaction = connection.begin_with("BEGIN IMMEDIATE").await?;
     MIGRATIONS.run(&mut *transaction).await?;

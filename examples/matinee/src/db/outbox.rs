@@ -1,8 +1,9 @@
-//! The outbox: letters that are written with what they tell, and not sent yet.
+//! The outbox: letters that are not sent yet. Each is written in the transaction of the event that it
+//! reports.
 
 use sqlx::{FromRow, SqliteConnection, SqlitePool};
 
-/// What a letter tells.
+/// What a letter is about.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, sqlx::Type)]
 #[sqlx(rename_all = "lowercase")]
 pub(crate) enum LetterKind {
@@ -10,7 +11,7 @@ pub(crate) enum LetterKind {
     Reminder,
 }
 
-/// A letter that is not sent yet, with all that is in it.
+/// A letter that is not sent yet, with all its contents.
 #[derive(Clone, Debug, FromRow)]
 pub(crate) struct Letter {
     pub(crate) id: i64,
@@ -45,7 +46,7 @@ pub(super) async fn write_confirmation(
 
 /// Writes a reminder of each showing that begins within `ahead_ms`, and returns how many are new.
 ///
-/// Who booked within that time needs none.
+/// A booking that was made within that time needs no reminder.
 pub(crate) async fn write_reminders(
     pool: &SqlitePool,
     now_ms: i64,
@@ -65,7 +66,8 @@ pub(crate) async fn write_reminders(
     Ok(written.rows_affected())
 }
 
-/// The letters that are not sent, and were not handed to the queue since `before_ms`: the oldest first.
+/// Returns the letters that are not sent and have not been handed to the queue since `before_ms`, the
+/// oldest first.
 pub(crate) async fn letters_to_hand(
     pool: &SqlitePool,
     before_ms: i64,
@@ -82,7 +84,7 @@ pub(crate) async fn letters_to_hand(
     .await
 }
 
-/// Notes that the queue has these letters.
+/// Records that these letters are in the queue.
 pub(crate) async fn note_handed(
     pool: &SqlitePool,
     letters: &[i64],
@@ -112,7 +114,7 @@ pub(crate) async fn letter(pool: &SqlitePool, id: i64) -> Result<Option<Letter>,
     .await
 }
 
-/// Notes that a letter is sent.
+/// Records that a letter is sent.
 pub(crate) async fn note_sent(
     pool: &SqlitePool,
     letter: i64,

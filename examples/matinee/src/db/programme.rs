@@ -1,14 +1,14 @@
-//! Draws the programme of a season: which film is shown when, on which screen, at what price.
+//! Draws the programme of a season: which film is shown when, on which screen, and at what price.
 
 use crate::clock::DAY_MS;
 
 /// The length of a season.
 pub(super) const SEASON_DAYS: i64 = 28;
 
-/// How many films a season has. They are dealt in rounds, so that each is shown once in a round.
+/// The number of films in a season. They are dealt in rounds, so that each is shown once per round.
 const REPERTOIRE: usize = 96;
-/// The first showings of a day, in minutes after midnight UTC; each screen starts a little later
-/// than the one before, so that the foyer never fills at once.
+/// The first showings of a day, in minutes after midnight UTC. Each screen starts a little later
+/// than the one before, so that the foyer never fills up at once.
 const SLOTS: [i64; 4] = [13 * 60 + 30, 16 * 60 + 15, 19 * 60, 21 * 60 + 45];
 const STAGGER_MIN: i64 = 5;
 /// The longest film that fits between two slots, with time to sweep up the popcorn.
@@ -18,7 +18,7 @@ const EVENING_MIN: i64 = 17 * 60;
 const MATINEE_CENTS: i64 = 750;
 const EVENING_CENTS: i64 = 1_100;
 
-/// Any number works, but it must not change: a season is the same everywhere.
+/// Any number works, but it must not change: a season is the same in every process.
 const SEED: u64 = 0x6d61_7469_6e65_6531;
 
 #[derive(Clone, Debug, PartialEq, Eq)]

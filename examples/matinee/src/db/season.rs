@@ -7,9 +7,9 @@ use tokio::time::{MissedTickBehavior, interval};
 
 use super::seed;
 
-/// Adds the next season whenever less than a week of the last one is left, for ever.
+/// Keeps adding the next season whenever less than a week of the last one is left.
 ///
-/// It looks every `every`, at the time that `now_ms` tells. Several processes may do this on one
+/// It checks at the interval `every`, with the time from `now_ms`. Several processes may do this with one
 /// database: a season is added once.
 pub(crate) async fn keep_programme_ahead(
     pool: &SqlitePool,
@@ -26,7 +26,7 @@ pub(crate) async fn keep_programme_ahead(
     }
 }
 
-/// Adds the next season if it is due. The write lock is taken first, as at the start.
+/// Adds the next season if it is due. As at the start, the write lock is taken first.
 async fn extend_programme(pool: &SqlitePool, now_ms: i64) -> Result<(), sqlx::Error> {
     let mut transaction = pool.begin_with("BEGIN IMMEDIATE").await?;
     seed::seed(&mut transaction, now_ms).await?;

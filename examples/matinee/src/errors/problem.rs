@@ -7,9 +7,9 @@ use axum::http::{HeaderValue, StatusCode};
 use axum::response::{IntoResponse, Response};
 use serde::Serialize;
 
-/// An error as a visitor sees it: problem details (RFC 9457), or the same as a page.
+/// An error as a visitor sees it: problem details (RFC 9457), or a page with the same content.
 ///
-/// As a response it is problem details, and it also rides along as an extension, from which
+/// A response made from it contains problem details, and has the `Problem` as an extension too, from which
 /// [`render`](super::render) makes the page.
 #[derive(Clone, Debug, Serialize)]
 pub(crate) struct Problem {
@@ -57,7 +57,7 @@ impl Problem {
         }
     }
 
-    /// The default text for a status.
+    /// Makes a problem with the default text for a status.
     pub(crate) fn of(status: StatusCode) -> Self {
         let detail = match status {
             StatusCode::BAD_REQUEST => {
@@ -89,7 +89,7 @@ impl Problem {
         }
     }
 
-    /// The answer to a request whose handler panicked.
+    /// Makes the response to a request whose handler panicked.
     pub(crate) fn from_panic(panic: Box<dyn Any + Send + 'static>) -> Response {
         let text = panic.downcast_ref::<String>().map(String::as_str);
         let text = text.or_else(|| panic.downcast_ref::<&str>().copied());

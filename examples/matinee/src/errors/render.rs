@@ -1,4 +1,5 @@
-//! Renders every error for its reader, whether a handler, a layer, an extractor or the router made it.
+//! Renders every error for its reader, whether it came from a handler, a layer, an extractor or the
+//! router.
 
 use axum::extract::Request;
 use axum::http::header::{ACCEPT, CONTENT_ENCODING, CONTENT_LENGTH, CONTENT_TYPE};
@@ -9,12 +10,12 @@ use axum::response::{IntoResponse, Response};
 use super::Problem;
 use crate::pages;
 
-/// The answer to an address that no route has.
+/// The answer to an address without a route.
 pub(crate) async fn not_found() -> Problem {
     Problem::of(StatusCode::NOT_FOUND)
 }
 
-/// Turns an error into a page or into problem details; its status and its other headers stay.
+/// Turns an error into a page or into problem details. Its status and its other headers stay.
 pub(crate) async fn render(request: Request, next: Next) -> Response {
     let reader = Reader::of(request.uri().path(), request.headers());
     let id = request.headers().get("x-request-id").cloned();

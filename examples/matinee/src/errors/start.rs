@@ -5,11 +5,11 @@ use std::path::PathBuf;
 
 use crate::config::ConfigError;
 
-/// Why the app did not start or stopped. [`in_one_line`](Self::in_one_line) is for people.
+/// Why the app did not start, or why it stopped. [`in_one_line`](Self::in_one_line) is for people.
 #[derive(Debug, thiserror::Error)]
 #[non_exhaustive]
 pub enum StartError {
-    /// A variable of the environment has a bad value.
+    /// An environment variable has a bad value.
     #[error(transparent)]
     Config(#[from] ConfigError),
     /// The database cannot be opened, brought up to date or filled.
@@ -25,13 +25,13 @@ pub enum StartError {
         /// The database's error.
         source: Box<dyn Error + Send + Sync>,
     },
-    /// The store cannot be reached, or is not one that larder knows.
+    /// The store cannot be reached, or larder does not know its URL.
     #[error("cannot use the store that STORE_URL names")]
     Store(#[from] larder::Error),
     /// The session layer cannot be built.
     #[error("cannot build the sessions")]
     Session(#[from] larder::session::SessionError),
-    /// `PUBLIC_URL` is not an origin that browsers send.
+    /// `PUBLIC_URL` is not an origin that a browser could send.
     #[error("PUBLIC_URL is not an origin that browsers send")]
     Origin(#[from] tower_http::csrf::ConfigError),
     /// The initial accounts cannot be read or written.
@@ -40,7 +40,7 @@ pub enum StartError {
     /// A password cannot be hashed.
     #[error("cannot hash a password")]
     Password(#[from] argon2::password_hash::Error),
-    /// The directory of mail cannot be made or written.
+    /// The mail directory cannot be created or written.
     #[error(
         "cannot use the directory of mail {}; set MAIL_DIR to a directory that this user may write, \
          such as MAIL_DIR=target/mail", directory.display()
@@ -51,7 +51,7 @@ pub enum StartError {
         /// The system's error.
         source: io::Error,
     },
-    /// The address is not of this machine, or its port is taken.
+    /// The address does not belong to this machine, or its port is taken.
     #[error(
         "cannot listen on {listen}; stop what uses this port, or set LISTEN to another, \
          such as LISTEN=127.0.0.1:{}", listen.port().checked_add(1).unwrap_or(3000)
@@ -71,7 +71,7 @@ pub enum StartError {
 }
 
 impl StartError {
-    /// The error and its sources in one line, without repetitions.
+    /// Returns the error and its sources in one line, without repetitions.
     #[must_use]
     pub fn in_one_line(&self) -> String {
         let mut line = self.to_string();

@@ -1,6 +1,6 @@
-//! The cinema's figures: the films that are booked most this week, and how many visitors came today.
+//! The cinema's figures: the most booked films of this week, and the number of visitors today.
 //!
-//! Both are structures in the store, and nothing depends on them: while it fails, pages come without them.
+//! Both are structures in the store, and nothing depends on them: while it fails, pages are shown without them.
 
 mod most_booked;
 mod visitors;
@@ -21,7 +21,7 @@ pub(crate) struct Figures {
     loader: Loader,
 }
 
-/// The figures of one moment. None stands for one that could not be read.
+/// The figures at one moment. A figure that could not be read is `None`.
 #[derive(Clone, Debug, Default)]
 pub(crate) struct FiguresNow {
     /// The film with the most seats first.
@@ -42,7 +42,7 @@ impl Figures {
         })
     }
 
-    /// Reads both, by two round trips at once. The titles are those of the films' own pages.
+    /// Reads both, in two concurrent round trips. The titles are those of the films' own pages.
     pub(crate) async fn now(&self) -> FiguresNow {
         let (most_booked, visitors) = tokio::join!(
             self.most_booked.this_week(&self.loader),

@@ -8,10 +8,10 @@ use crate::films::Loader;
 
 /// How many films are shown.
 const PLACES: u32 = 5;
-/// A week's board is read for a week, and begins anew with each booking.
+/// A week's leaderboard is shown for a week; each booking extends its lifetime.
 const KEPT: Ttl = Ttl::from_secs(8 * 24 * 60 * 60);
 
-/// The films in the order of the seats that were booked this week, from Monday, UTC.
+/// The films by the number of seats that were booked this week, from Monday, UTC.
 #[derive(Clone)]
 pub(crate) struct MostBooked(Leaderboard);
 
@@ -28,9 +28,9 @@ impl MostBooked {
         Leaderboard::new(store, "most-booked", KEPT).map(Self)
     }
 
-    /// Counts seats that were booked.
+    /// Counts booked seats.
     ///
-    /// A count that fails is not tried again, since it may have been counted: this is no account of sales.
+    /// A failed call is not repeated, because the seats may have been counted: these are no sales figures.
     pub(crate) async fn count(&self, film: i64, seats: usize) {
         let week = Window::Week.at(SystemTime::now());
         let seats = i64::try_from(seats).unwrap_or(0);
@@ -43,7 +43,7 @@ impl MostBooked {
         let week = Window::Week.at(SystemTime::now());
         let mut films = Vec::new();
         for row in self.0.top(week, PLACES).await? {
-            // Anything else is not a film of ours, and is left out.
+            // Anything else is not an id of a film, and is left out.
             let Ok(id) = row.member.parse() else { continue };
             let Ok(film) = loader.film(id).await else {
                 continue;

@@ -17,14 +17,15 @@ use tokio::time::sleep;
 use crate::config::Config;
 
 const KEPT: Ttl = Ttl::from_secs(2 * 24 * 60 * 60);
-/// How many visits wait to be counted, and how many are counted at once. More are not counted.
+/// How many visits may wait to be counted, and how many are counted at once. Further visits are not
+/// counted.
 const WAITING: usize = 1_000;
-/// The pause between two additions: a process counts with a few round trips each second at most.
+/// The pause between two additions: a process makes at most a few round trips per second for this.
 const PAUSE: Duration = Duration::from_millis(200);
 
-/// Counts the addresses that visit on a day, UTC, in a few kilobytes however many there are.
+/// Counts the addresses that visit on a day, UTC, in a few kilobytes, however many there are.
 ///
-/// An address is not kept: it only changes a register of the count.
+/// The addresses are not stored: each only changes a register of the count.
 #[derive(Clone)]
 pub(crate) struct Visitors {
     count: UniqueCount,
@@ -32,7 +33,7 @@ pub(crate) struct Visitors {
     visits: Sender<IpAddr>,
 }
 
-/// The other end: adds the visits to the count.
+/// The receiving end: adds the visits to the count.
 pub(crate) struct CountVisits {
     count: UniqueCount,
     visits: Receiver<IpAddr>,
@@ -69,26 +70,26 @@ impl Visitors {
     }
 }
 
-/// Notes a visit, outside the cache of pages. The request does not wait for it.
+/// Records a visit, outside the cache of pages. The request does not wait for it.
 pub(crate) async fn note_visit(
     State(visitors): State<Arc<Visitors>>,
     request: Request,
     next: Next,
 ) -> Response {
     if let Some(address) = visitors.address(&request) {
-        // Past the cap it is not counted.
+        // If too many are waiting, it is not counted.
         let _ = visitors.visits.try_send(address);
     }
     next.run(request).await
 }
 
 impl CountVisits {
-    /// Adds visits to the count, many at once, for as long as the app runs.
+    /// Keeps adding visits to the count, many at once, for as long as the app runs.
     pub(crate) async fn run(mut self) {
         let mut visits = Vec::with_capacity(WAITING);
         loop {
             if self.visits.recv_many(&mut visits, WAITING).await == 0 {
-                // No request can come any more.
+                // No further request can come.
                 pending::<()>().await;
             }
             let addresses: HashSet<_> = visits.drain(..).collect();

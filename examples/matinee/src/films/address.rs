@@ -12,9 +12,9 @@ use crate::pages;
 
 /// Rewrites the address of a cacheable page to its canonical form.
 ///
-/// Unknown query parameters are dropped, known ones have a fixed order, and numbers have one spelling. This
-/// runs outside the response cache, so a request with `?utm_source=…` gets the cached page. A wrong address
-/// stays as it is, and the answer says so.
+/// Unknown query parameters are dropped, known ones get a fixed order, and numbers get one spelling. This
+/// runs outside the response cache, so a request with `?utm_source=…` gets the cached page. An invalid
+/// address stays unchanged, and the answer explains what is wrong.
 pub(crate) async fn one_address(mut request: Request, next: Next) -> Response {
     if let Some(address) = address(request.uri()) {
         forget_claims(request.headers_mut());
@@ -23,7 +23,7 @@ pub(crate) async fn one_address(mut request: Request, next: Next) -> Response {
             parts.path_and_query = Some(address);
             // Scheme and authority are both present or both missing.
             if let Ok(uri) = Uri::from_parts(parts) {
-                // axum's original URI changes too; otherwise a cache may see two different pages.
+                // Change axum's original URI too; otherwise a cache might see two different pages.
                 request.extensions_mut().insert(OriginalUri(uri.clone()));
                 *request.uri_mut() = uri;
             }
@@ -66,8 +66,8 @@ fn digits(text: &str) -> Option<String> {
     Some(plain)
 }
 
-/// Drops headers that claim another host or scheme: no page reads them, and a cache would store a page for
-/// each of their values.
+/// Drops headers that claim another host or scheme: no page reads them, and the cache would store a page
+/// for each of their values.
 fn forget_claims(headers: &mut HeaderMap) {
     let is_claim = |name: &&HeaderName| {
         let name = name.as_str();

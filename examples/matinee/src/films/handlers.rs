@@ -24,7 +24,7 @@ pub(crate) async fn catalogue(
 ) -> Result<Response, Problem> {
     let query = raw.parse()?;
     let served = films.loader.catalogue(&query).await?;
-    // They are on the first page, which is kept for some seconds.
+    // They are on the first page, which is cached for some seconds.
     let figures = match query == CatalogueQuery::default() {
         true => Some(films.figures.now().await),
         false => None,
@@ -67,13 +67,13 @@ pub(crate) async fn film_json(
     Ok((timing(&served), Json(&*served.page)).into_response())
 }
 
-/// Reads a film's id; anything but a number is an unknown film.
+/// Parses the id of a film. Anything but a number counts as an unknown film.
 pub(crate) fn film_id(text: &str) -> Result<i64, LoadError> {
     text.parse().map_err(|_| LoadError::NoSuchFilm)
 }
 
-/// The `Server-Timing` header: where the page's data came from, and how long that took. Browsers
-/// show it in their network panel.
+/// Returns the `Server-Timing` header: where the data of the page came from, and how long that
+/// took. Browsers show it in their network panel.
 fn timing<T>(served: &Served<T>) -> [(HeaderName, String); 1] {
     let ms = span_ms(served.took);
     let value = match served.source {

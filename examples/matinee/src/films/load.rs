@@ -1,5 +1,5 @@
-//! Loads the data of a page from the database. These are plain functions that know nothing of HTTP or
-//! of caches.
+//! Loads the data of a page from the database. These are plain functions that know nothing about
+//! HTTP or caches.
 
 use std::sync::Arc;
 
@@ -58,7 +58,7 @@ impl From<LoadError> for Problem {
     }
 }
 
-/// Loads the page of a film. None if there is no such film.
+/// Loads the page of a film. Returns `None` if there is no such film.
 pub(crate) async fn load_film(db: &SqlitePool, id: i64) -> Result<Option<FilmPage>, LoadError> {
     let now = now_ms();
     let mut db = Reader::new(db);

@@ -15,26 +15,26 @@ const CATALOGUE: Kind = Kind::evictable("catalogue");
 const SEARCH: Kind = Kind::evictable("search");
 
 const KEPT: Ttl = Ttl::from_secs(caching::DATA.as_secs());
-/// How long this process may use data that another one has removed, if the message is lost.
+/// How long this process may use data that another process has removed, if the message about that is lost.
 const NEAR: Ttl = Ttl::from_secs(caching::NEAR.as_secs());
 /// How much longer data may be shown while the database fails, and how long a visitor waits before that.
 const STALE: Ttl = Ttl::from_secs(600);
 const SLOW: Duration = Duration::from_millis(300);
 
-/// Raise this when the type of a page changes, so that old and new processes do not share entries.
+/// Increment this when the type of a page changes, so that old and new processes do not share entries.
 const SCHEMA: u32 = 3;
 
 /// Loads the data of pages through the caches.
 ///
-/// However many visitors ask for cold data, in all processes of one store, one of them loads it. An edit
-/// removes a film by its key and the whole catalogue by one write; a load that began before is kept
-/// nowhere.
+/// However many visitors request data that is not cached, in all processes of one store, it is loaded once. An edit
+/// removes a film by its key and the whole catalogue by one write, and the result of a load that began before the
+/// edit is not stored.
 #[derive(Clone, Debug)]
 pub(crate) struct Loader {
     pool: SqlitePool,
     films: Cache<i64, FilmPage>,
     catalogue: Cache<CatalogueQuery, CataloguePage>,
-    /// Pages that the catalogue does not list. They are unlimited in number, so they are kept in this process only.
+    /// Pages that the catalogue does not list. Their number is unlimited, so they are cached only in this process.
     searches: Cache<CatalogueQuery, CataloguePage>,
 }
 
@@ -43,7 +43,7 @@ pub(crate) struct Loader {
 pub(crate) struct Served<T> {
     pub(crate) page: Arc<T>,
     pub(crate) source: Source,
-    /// The time it took to get it.
+    /// The time that it took to get it.
     pub(crate) took: Duration,
 }
 
@@ -79,7 +79,7 @@ impl Loader {
     pub(crate) async fn film(&self, id: i64) -> Result<Served<FilmPage>, LoadError> {
         let start = Instant::now();
         let pool = self.pool.clone();
-        // A film that is not there is no error, so that nothing stale is served instead.
+        // A missing film is not an error; otherwise stale data would be served instead.
         let load = move || async move {
             let page = load_film(&pool, id).await?;
             Ok::<Loaded<_>, LoadError>(page.into())
@@ -121,9 +121,9 @@ impl Loader {
         Ok(cache.find_or_load(query, load).await?)
     }
 
-    /// Removes what is kept of a film, and of every list, because it was edited.
+    /// Removes the cached data of a film and of every list, because the film was edited.
     ///
-    /// It is gone at once in this process. Others are told, and drop it within [`NEAR`] at most.
+    /// In this process it is gone at once. The other processes are told, and drop it within [`NEAR`] at the latest.
     pub(crate) async fn forget(&self, film: i64) -> larder::Result<()> {
         let (film, catalogue, searches) = tokio::join!(
             self.films.remove(&film),
@@ -135,7 +135,7 @@ impl Loader {
 }
 
 impl<T> Served<T> {
-    /// Returns whether it is shown because the database fails or is slow, so no page of it is kept.
+    /// Returns whether this is shown because the database fails or is slow; then no page made from it is cached.
     pub(crate) fn is_stale(&self) -> bool {
         self.source == Source::Stale
     }

@@ -1,4 +1,4 @@
-//! Films and showings, as they are loaded, cached, and sent as JSON.
+//! Films and showings, in the form in which they are loaded, cached, and sent as JSON.
 
 use serde::{Deserialize, Serialize};
 use sqlx::FromRow;
@@ -19,7 +19,7 @@ pub(crate) struct Film {
     pub(crate) distributor: Option<String>,
     /// A summary in a few sentences.
     pub(crate) overview: Option<String>,
-    /// How often it was edited.
+    /// How many times it was edited.
     pub(crate) revision: i64,
 }
 
@@ -39,34 +39,34 @@ pub(crate) struct Showing {
     pub(crate) screen: String,
     pub(crate) starts_at_ms: i64,
     pub(crate) price_cents: u32,
-    /// All seats of the screen.
+    /// The number of all seats of the screen.
     pub(crate) seats: u32,
 }
 
-/// A genre, and how many films it has.
+/// A genre, and the number of its films.
 #[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize, FromRow)]
 pub(crate) struct GenreCount {
     pub(crate) name: String,
     pub(crate) films: u32,
 }
 
-/// All that the page of a film shows.
+/// Everything that the page of a film shows.
 #[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
 pub(crate) struct FilmPage {
     pub(crate) film: Film,
-    /// Showings that had not started when this was loaded, soonest first.
+    /// Showings that had not started when this was loaded, the soonest first.
     pub(crate) showings: Vec<Showing>,
     pub(crate) loaded_at_ms: i64,
     pub(crate) queries: u32,
 }
 
-/// All that one page of the catalogue shows.
+/// Everything that one page of the catalogue shows.
 #[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
 pub(crate) struct CataloguePage {
     pub(crate) films: Vec<Listing>,
-    /// How many films the search found, on all pages.
+    /// The number of films that the search found, on all pages.
     pub(crate) total: u32,
-    /// This page, from 1: the last one when a later one was asked for.
+    /// This page, from 1. If a later one than the last was requested, it is the last one.
     pub(crate) page: u32,
     /// At least 1.
     pub(crate) pages: u32,
@@ -76,10 +76,10 @@ pub(crate) struct CataloguePage {
 }
 
 impl CataloguePage {
-    /// Returns whether the catalogue has this page and it is the one that was asked for.
+    /// Returns whether the catalogue has this page and it is the requested one.
     ///
     /// There are few such pages. Searches, unknown genres and pages past the last one are unlimited in
-    /// number, so they are not cached for others.
+    /// number, so they are not cached for everybody.
     pub(crate) fn is_listed_as(&self, query: &CatalogueQuery) -> bool {
         query.search().is_empty() && self.total > 0 && self.page == query.page()
     }

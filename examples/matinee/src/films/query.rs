@@ -9,7 +9,7 @@ pub(crate) const PAGE_SIZE: u32 = 24;
 
 const MAX_TEXT: usize = 200;
 const MAX_WORDS: usize = 16;
-/// Far more than there will ever be; it bounds the offset of a query.
+/// Far more pages than there will ever be; this bounds the offset of a query.
 const MAX_PAGE: u32 = 100_000;
 
 /// The query string as received.
@@ -23,7 +23,8 @@ pub(crate) struct RawQuery {
     page: String,
 }
 
-/// A page of the catalogue in canonical form: searches with the same results are equal and share an entry.
+/// A page of the catalogue in canonical form: searches with the same results are equal, and share one
+/// cache entry.
 #[derive(Clone, Debug, PartialEq, Eq, Hash, Serialize, Deserialize)]
 pub(crate) struct CatalogueQuery {
     /// Folded.
@@ -44,7 +45,7 @@ impl Default for CatalogueQuery {
 }
 
 impl CatalogueQuery {
-    /// The words that a film must contain.
+    /// Returns the words that a film must contain.
     pub(crate) fn words(&self) -> impl Iterator<Item = &str> {
         self.search
             .split(' ')
@@ -52,7 +53,7 @@ impl CatalogueQuery {
             .take(MAX_WORDS)
     }
 
-    /// The folded search text.
+    /// Returns the folded search text.
     pub(crate) fn search(&self) -> &str {
         &self.search
     }
@@ -61,14 +62,14 @@ impl CatalogueQuery {
         self.genre.as_deref()
     }
 
-    /// From 1.
+    /// Returns the number of the page, from 1.
     pub(crate) fn page(&self) -> u32 {
         self.page
     }
 }
 
 impl RawQuery {
-    /// The visitor's text, on one line.
+    /// Returns the text that the visitor typed, as one line.
     pub(crate) fn typed(&self) -> String {
         let typed = self.q.split(|c: char| c.is_whitespace() || c.is_control());
         typed
@@ -77,7 +78,7 @@ impl RawQuery {
             .join(" ")
     }
 
-    /// Parses the query, or returns an error for the visitor.
+    /// Parses the query, or returns an error to show to the visitor.
     pub(crate) fn parse(&self) -> Result<CatalogueQuery, Problem> {
         for (name, text) in [("search", &self.q), ("genre", &self.genre)] {
             if text.chars().count() > MAX_TEXT {

@@ -6,9 +6,9 @@ use std::sync::atomic::{AtomicU64, Ordering};
 
 use tokio::task::spawn_blocking;
 
-/// A directory of mail, as mail programs read it: a message is written in `tmp`, then moved to `new`.
+/// A maildir, as mail programs read it: a message is written in `tmp`, then moved to `new`.
 ///
-/// So a reader never sees half a message, and a message that is delivered again under its name is there
+/// So a reader never sees half a message, and a message that is delivered again under the same name exists
 /// once, as long as nobody has moved it.
 #[derive(Clone, Debug)]
 pub(super) struct Maildir {
@@ -16,7 +16,7 @@ pub(super) struct Maildir {
 }
 
 impl Maildir {
-    /// Opens the directory, and makes what is missing.
+    /// Opens the directory, and creates what is missing.
     pub(super) async fn open(path: &Path) -> io::Result<Self> {
         let path: Arc<Path> = path.into();
         let made = path.clone();
@@ -45,7 +45,7 @@ fn write(path: &Path, name: &str, message: &str) -> io::Result<()> {
         file.write_all(message.as_bytes())?;
         file.sync_all()?;
         fs::rename(&draft, path.join("new").join(name))?;
-        // The name is on the disk too, before anybody notes that the letter is sent.
+        // The directory entry must be on the disk too, before the letter is recorded as sent.
         File::open(path.join("new"))?.sync_all()
     });
     if written.is_err() {

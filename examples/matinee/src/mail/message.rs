@@ -1,12 +1,12 @@
 use crate::db::{Letter, LetterKind};
 use crate::pages::text;
 
-/// The name of a letter's file: the same each time that it is written.
+/// Returns the file name of a letter, which is the same each time it is written.
 pub(super) fn name(letter: &Letter) -> String {
     format!("letter-{}.matinee", letter.id)
 }
 
-/// Writes a letter as a message (RFC 5322), in UTF-8 throughout (RFC 6532).
+/// Formats a letter as a message (RFC 5322), in UTF-8 throughout (RFC 6532).
 pub(super) fn message(letter: &Letter) -> String {
     let day = text::utc(letter.starts_at_ms, "%A %-d %B");
     let time = text::time(letter.starts_at_ms);
@@ -42,7 +42,7 @@ pub(super) fn message(letter: &Letter) -> String {
     lines.join("\r\n")
 }
 
-/// A title or a name must not begin another header.
+/// Replaces control characters: a title or a name must not begin another header.
 fn one_line(text: &str) -> String {
     text.replace(char::is_control, " ")
 }

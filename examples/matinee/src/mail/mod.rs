@@ -1,8 +1,8 @@
 //! Letters to visitors: the confirmation of a booking, and a reminder before the showing.
 //!
-//! A letter is a row of the outbox, written in the transaction of what it tells. The relay hands it to a
-//! queue, and a worker sends it and notes that. Whatever dies in between, the row is still there, and is
-//! handed over again; a letter that is sent twice is one file.
+//! A letter is a row of the outbox, written in the transaction of the event that it reports. The relay
+//! hands it to a queue, and a worker sends it and records that. Whatever fails in between, the row is
+//! still there, and is handed over again; a letter that is sent twice is one file.
 
 mod maildir;
 mod message;
@@ -25,9 +25,9 @@ use crate::errors::StartError;
 
 /// The queue's name.
 pub(crate) const QUEUE: &str = "mail";
-/// A letter takes milliseconds. So long after its worker was killed, another one sends it.
+/// Sending takes milliseconds. If a worker is killed, another one sends the letter after this time.
 const LEASE: Ttl = Ttl::from_secs(5);
-/// No letter is given up: attempts of a day, at the longest pause.
+/// Letters are not given up: at the longest pause, this many attempts take a day.
 const ATTEMPTS: u32 = 1_000;
 
 /// Sends letters in the background.
@@ -41,7 +41,7 @@ pub(crate) struct Mail {
 }
 
 impl Mail {
-    /// Opens the queue and the directory of mail. `outbox` says when there is a new letter.
+    /// Opens the queue and the mail directory. `outbox` signals new letters.
     pub(crate) async fn open(
         config: &Config,
         pool: SqlitePool,
@@ -64,7 +64,8 @@ impl Mail {
         })
     }
 
-    /// Hands over and sends letters until `stop` is cancelled and those being sent are.
+    /// Hands over and sends letters until `stop` is cancelled and the letters that are being sent are
+    /// finished.
     pub(crate) async fn run(self, stop: CancellationToken) -> larder::Result<()> {
         let (worker, reminders) = (self.worker(), self.reminders()?);
         let relay = stop.run_until_cancelled(self.relay());

@@ -10,13 +10,14 @@ use super::worker::SendLetter;
 use crate::clock::now_ms;
 use crate::db;
 
-/// Wakes the relay of this process when it has written a letter.
+/// Wakes the relay of this process when a letter has been written.
 #[derive(Clone, Debug, Default)]
 pub(crate) struct Outbox(Arc<Notify>);
 
-/// How often the relay looks for letters that it was not told about, as those of a process that died.
+/// How often the relay looks for letters without being woken, such as those of a process that died.
 const LOOK: Duration = Duration::from_secs(5);
-/// After so long a letter that is not sent is handed over again: the store may have lost it.
+/// A letter that is still not sent after this time is handed over again: the store may have lost
+/// it.
 const AGAIN_MS: i64 = 60_000;
 /// How many letters are handed over together.
 const BATCH: u32 = 100;
@@ -24,16 +25,17 @@ const BATCH: u32 = 100;
 const PAUSE: Duration = Duration::from_secs(1);
 
 impl Outbox {
-    /// Says that a letter was written, and committed.
+    /// Signals that a letter was written and committed.
     pub(crate) fn has_mail(&self) {
         self.0.notify_one();
     }
 }
 
 impl Mail {
-    /// Hands the letters of the outbox to the queue, for ever.
+    /// Keeps handing the letters of the outbox to the queue.
     pub(super) async fn relay(&self) {
-        // The first look is for all that was left: a store in process has forgotten what it had.
+        // The first pass takes all letters that are left: the store in this process has forgotten
+        // what it had.
         let mut before_ms = now_ms();
         loop {
             match self.hand_over(before_ms).await {
@@ -51,9 +53,9 @@ impl Mail {
         }
     }
 
-    /// Hands over one batch, and returns how many it had.
+    /// Hands over one batch, and returns the number of its letters.
     ///
-    /// A letter has one job, however often it is handed over: the queue knows its id.
+    /// A letter has one job, however often it is handed over, because the queue recognizes its id.
     async fn hand_over(&self, before_ms: i64) -> Result<usize, HandOverError> {
         let letters = db::letters_to_hand(&self.pool, before_ms, BATCH).await?;
         if letters.is_empty() {

@@ -12,12 +12,12 @@ use crate::db;
 /// How many letters are written at once.
 const AT_ONCE: usize = 4;
 const BACKOFF: Backoff = Backoff::exponential(Duration::from_secs(1), Duration::from_secs(60));
-/// How long letters that are being written may take once the app stops.
+/// How long letters that are being written may take after the app is told to stop.
 const GRACE: Duration = Duration::from_secs(3);
 /// How long before a showing its visitors are reminded.
 const AHEAD_MS: i64 = 3 * 60 * 60 * 1000;
 
-/// Sends a letter of the outbox.
+/// The job that sends a letter of the outbox.
 #[derive(Debug, Serialize, Deserialize)]
 pub(super) struct SendLetter {
     pub(super) letter: i64,
@@ -27,7 +27,7 @@ impl Job for SendLetter {
     const NAME: &'static str = "send-letter";
 }
 
-/// Writes the reminders that are due.
+/// The job that writes the reminders that are due.
 #[derive(Debug, Serialize, Deserialize)]
 struct Remind;
 
@@ -46,14 +46,14 @@ impl Mail {
             .with_grace(GRACE)
     }
 
-    /// The schedule of reminders: each tick is one job, however many processes run.
+    /// Returns the schedule of reminders: each tick is one job, however many processes run.
     pub(super) fn reminders(&self) -> larder::Result<Periodic> {
         let schedule = Schedule::every(self.remind_every)?;
         Periodic::new(self.queue.clone()).on("reminders", schedule, |_| NewJob::new(&Remind))
     }
 }
 
-/// Writes the letter to the disk, then notes that it is sent. It may run again, and then does nothing or
+/// Writes the letter to the disk, then records that it is sent. If it runs again, it does nothing or
 /// writes the same file.
 async fn send_letter(job: SendLetter, State(mail): State<Mail>) -> Result<(), JobError> {
     let Some(letter) = db::letter(&mail.pool, job.letter).await? else {

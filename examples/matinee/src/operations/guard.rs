@@ -15,10 +15,10 @@ use crate::accounts::{self, Admin};
 use crate::config::Config;
 use crate::{db, sessions};
 
-/// Lets in administrators who have signed in lately.
+/// Admits administrators who have signed in recently.
 ///
-/// While the store fails nobody is recognized by a session, and that is when the page is needed most. So whoever
-/// was let in lately may go on looking, and do nothing else.
+/// While the store fails nobody can be recognized by a session, and that is when the page is needed most. So an
+/// administrator who was admitted recently may go on reading the page, but may do nothing else.
 #[derive(Clone)]
 pub(super) struct Guard {
     pool: SqlitePool,

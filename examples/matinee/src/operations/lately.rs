@@ -1,4 +1,4 @@
-//! Remembers who was let in, for the time in which the store fails.
+//! Remembers who was admitted, for the time in which the store fails.
 
 use std::collections::HashMap;
 use std::hash::{BuildHasher as _, RandomState};
@@ -11,15 +11,15 @@ use larder::session::Session;
 use tokio::time::{Instant, timeout};
 use tokio_util::sync::{CancellationToken, DropGuard};
 
-/// How many sessions are remembered at most. Beyond that the one that would end first is forgotten.
+/// The most sessions that are remembered. Beyond that, the one that would end first is forgotten.
 const SESSIONS: usize = 100;
 
-/// The sessions that were let in lately: in this process alone, and until their sign-in is too old.
+/// The sessions that were admitted recently: only in this process, and until their sign-in is too old.
 ///
-/// One that ends, in any process, is forgotten as soon as this process learns of it.
+/// A session that ends, in any process, is forgotten as soon as this process learns of it.
 pub(super) struct Lately {
     cookie: &'static str,
-    /// Its keys are random: a hash neither is a cookie nor leads to one.
+    /// It hashes with random keys: a hash is not a cookie, and no cookie can be computed from it.
     hasher: RandomState,
     known: Mutex<HashMap<u64, Known>>,
 }
@@ -27,12 +27,12 @@ pub(super) struct Lately {
 struct Known {
     admin: i64,
     ends: Instant,
-    /// Ends the wait for the end of the session.
+    /// Ends the task that waits for the end of the session.
     _watch: DropGuard,
 }
 
 impl Lately {
-    /// Knows nobody yet. A session is known by the cookie with this name.
+    /// Starts empty. A session is identified by the cookie with this name.
     pub(super) fn new(cookie: &'static str) -> Self {
         Self {
             cookie,
@@ -82,7 +82,7 @@ impl Lately {
         });
     }
 
-    /// Returns the administrator of a session that was let in lately.
+    /// Returns the administrator of a session that was admitted recently.
     pub(super) fn find(&self, headers: &HeaderMap) -> Option<i64> {
         let key = self.key(headers)?;
         let known = self.lock();
@@ -97,7 +97,7 @@ impl Lately {
         }
     }
 
-    /// A hash of the session's cookie. A browser may have several of one name.
+    /// Returns a hash of the session's cookie. A browser may send several cookies with one name.
     fn key(&self, headers: &HeaderMap) -> Option<u64> {
         let fields = headers.get_all(COOKIE).iter();
         let pairs = fields.flat_map(|field| field.as_bytes().split(|byte| *byte == b';'));
@@ -111,7 +111,7 @@ impl Lately {
         (!tokens.is_empty()).then(|| self.hasher.hash_one(tokens))
     }
 
-    /// Locks, and ignores poison: the content is whole at every moment.
+    /// Locks, and ignores poison: the content is consistent at every moment.
     fn lock(&self) -> MutexGuard<'_, HashMap<u64, Known>> {
         self.known.lock().unwrap_or_else(PoisonError::into_inner)
     }

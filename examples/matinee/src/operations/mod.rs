@@ -1,4 +1,4 @@
-//! The operators' page for administrators, and the doctor who examines the servers at the start.
+//! The operators' page for administrators, and the doctor, which examines the servers at the start.
 
 mod guard;
 mod lately;
@@ -26,17 +26,17 @@ use crate::errors::StartError;
 use crate::store::Opened;
 use crate::{headers, mail, sessions};
 
-/// Where administrators find the page.
+/// The address of the page for administrators.
 pub(crate) const PAGE: &str = "/admin/operations";
 
-/// Makes a doctor who knows what this app uses its servers for, and which keys are its own.
+/// Makes a doctor that knows what this app uses its servers for, and which keys are its own.
 pub(crate) fn doctor(config: &Config) -> Doctor {
-    // Letters need no queue that survives a restart, because the outbox does.
+    // Letters need no queue that survives a restart, because the outbox survives.
     let uses = Uses::new([Use::Cache, Use::Limits, Use::Locks, Use::Sessions]);
     Doctor::new(uses).with_prefix(format!("{}:matinee:", config.environment))
 }
 
-/// Examines the servers in the background, and logs what the doctor finds. The app serves meanwhile, whatever that is.
+/// Examines the servers in the background, and logs the findings. The app serves meanwhile, whatever they are.
 pub(crate) fn examine(config: &Config, redis: Option<Arc<RedisStore>>, stop: CancellationToken) {
     let (doctor, location) = (doctor(config), config.store_url.to_string());
     let examining = async move {
@@ -50,7 +50,7 @@ pub(crate) fn examine(config: &Config, redis: Option<Arc<RedisStore>>, stop: Can
     tokio::spawn(async move { stop.run_until_cancelled(examining).await });
 }
 
-/// What the page is about.
+/// What the page shows.
 pub(crate) struct Subjects {
     pub(crate) opened: Opened,
     pub(crate) figures: Figures,
@@ -59,14 +59,15 @@ pub(crate) struct Subjects {
     pub(crate) pool: SqlitePool,
 }
 
-/// The page, behind a guard that lets in administrators who have signed in lately. Its streams end with `stop`.
+/// Returns the page, behind a guard that admits administrators who have signed in recently. Its streams end with
+/// `stop`.
 pub(crate) fn routes(
     config: &Config,
     subjects: Subjects,
     stop: CancellationToken,
 ) -> Result<Router, StartError> {
     let Subjects { opened, pool, .. } = subjects;
-    // Another answer than that of other pages: while the store fails the guard decides.
+    // This page needs a different answer than the other pages: while the store fails, the guard decides.
     let session = sessions::layer(config, subjects.sessions.clone())?;
     let session = session.with_on_failure(OnFailure::Anonymous);
     let mut page = OpsPage::new(opened.store)
@@ -92,7 +93,7 @@ pub(crate) fn routes(
         .layer(map_response_with_state(stop, end_with_the_app)))
 }
 
-/// Ends a stream when the app stops, which otherwise would wait for it.
+/// Ends a stream when the app stops, which otherwise would wait for the stream.
 async fn end_with_the_app(State(stop): State<CancellationToken>, response: Response) -> Response {
     let kind = response.headers().get(CONTENT_TYPE);
     if kind.is_none_or(|kind| kind != "text/event-stream") {

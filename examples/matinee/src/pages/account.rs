@@ -6,7 +6,7 @@ use super::{Frame, show, text};
 use crate::clock::now_ms;
 use crate::db;
 
-/// A device counts as seen just now for this long, because sessions are touched once a minute.
+/// A device counts as seen just now for this long, because a session is touched once a minute.
 const JUST_NOW_MS: i64 = 90_000;
 
 #[derive(Template)]
@@ -28,7 +28,7 @@ struct Row<'a> {
     seen: String,
 }
 
-/// The account of a visitor, with the devices that are signed in.
+/// Renders the account of a visitor, with the devices that are signed in.
 pub(crate) fn account(account: &db::Account, devices: &[Device], flashes: Vec<Flash>) -> Response {
     let now = now_ms();
     show(&AccountTemplate {

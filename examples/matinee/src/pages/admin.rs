@@ -15,7 +15,7 @@ use crate::films::{CataloguePage, Listing};
 #[template(path = "admin.html")]
 struct AdminTemplate<'a> {
     frame: Frame,
-    /// Where the operators' page is, if there is one.
+    /// The address of the operators' page, if there is one.
     operations: Option<&'static str>,
     q: &'a str,
     found: String,
@@ -31,7 +31,7 @@ struct AccountsTemplate<'a> {
     accounts: &'a [db::Account],
 }
 
-/// The accounts, each with a button that disables or enables it.
+/// Renders the accounts, each with a button that disables or enables it.
 pub(crate) fn admin_accounts(accounts: &[db::Account], flashes: Vec<Flash>) -> Response {
     show(&AccountsTemplate {
         frame: Frame::telling(flashes),
@@ -56,7 +56,8 @@ struct Limit {
     told: String,
 }
 
-/// An account with what the limits say of it, and of the address that a caller names.
+/// Renders an account, with the state of its limits and of those of the address that a caller
+/// names.
 pub(crate) fn admin_account(
     account: &db::Account,
     address: &str,
@@ -88,7 +89,7 @@ fn told(report: &Report) -> String {
     match report.ban() {
         Some(ban) => {
             let lasts = ban.as_millis().try_into().unwrap_or(i64::MAX);
-            // Rounded up: a caller is not told too early a time.
+            // Rounded up, because a caller must not be told too early a time.
             let ends = text::time(now_ms().saturating_add(lasts).saturating_add(59_999));
             format!("Banned until {ends} UTC")
         }
@@ -113,17 +114,17 @@ struct AdminFilmTemplate<'a> {
 #[derive(Clone, Debug)]
 pub(crate) enum Edit {
     Begun,
-    /// It is saved, but old pages may be shown for a while.
+    /// It is saved, but old pages may still be shown for a while.
     NotPurged,
-    /// Somebody else has edited the film first.
+    /// Somebody else has edited the film in the meantime.
     Outdated,
     /// The form has these errors.
     Wrong(Vec<String>),
 }
 
-/// The list of films to edit.
+/// Renders the list of films to edit.
 pub(crate) fn admin(loaded: &CataloguePage, q: &str, operations: Option<&'static str>) -> Response {
-    // Pages of the catalogue are addressed by `/?…`.
+    // Addresses of catalogue pages begin with `/?…`.
     let link = |page| format!("/admin{}", &link::catalogue(q, None, page)[1..]);
     show(&AdminTemplate {
         frame: Frame::new(None),
@@ -136,7 +137,7 @@ pub(crate) fn admin(loaded: &CataloguePage, q: &str, operations: Option<&'static
     })
 }
 
-/// The form of a film.
+/// Renders the form of a film.
 pub(crate) fn admin_film(id: i64, form: &FilmForm, edit: &Edit, flashes: Vec<Flash>) -> Response {
     show(&AdminFilmTemplate {
         frame: Frame::telling(flashes),

@@ -24,9 +24,9 @@ struct Catalogue<'a> {
     figures: Option<Figures<'a>>,
 }
 
-/// What is told of the cinema on the first page.
+/// The figures of the cinema on the first page.
 struct Figures<'a> {
-    /// None if it is not known: id, title and seats of each film.
+    /// Id, title and seats of each film; `None` if unknown.
     most_booked: Option<Vec<(i64, &'a str, String)>>,
     visitors: Option<String>,
 }
@@ -37,7 +37,7 @@ struct Card<'a> {
     next: Option<(String, &'a str)>,
 }
 
-/// The catalogue, as it was asked for with the words `q` in the genre `genre`.
+/// Renders the catalogue, for a request with the words `q` in the genre `genre`.
 pub(crate) fn catalogue(
     loaded: &CataloguePage,
     q: &str,

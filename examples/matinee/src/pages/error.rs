@@ -11,11 +11,11 @@ struct ErrorTemplate<'a> {
     status: u16,
     heading: &'static str,
     detail: &'a str,
-    /// The number to give the box office; empty if nobody needs to investigate.
+    /// The number to tell the box office; empty if there is nothing to investigate.
     reference: &'a str,
 }
 
-/// An error as a page. Its status is for the caller to set.
+/// Renders an error as a page. The caller sets its status.
 pub(crate) fn error(problem: &Problem, request_id: &str) -> Response {
     let status = problem.status();
     show(&ErrorTemplate {

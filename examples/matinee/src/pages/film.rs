@@ -30,7 +30,7 @@ struct Ticket<'a> {
     price: String,
 }
 
-/// The page of one film.
+/// Renders the page of one film.
 pub(crate) fn film(loaded: &FilmPage) -> Response {
     let film = &loaded.film;
     let facts = [

@@ -38,7 +38,7 @@ struct Frame {
     messages: Vec<Message>,
 }
 
-/// What a form has done, told once.
+/// A message about what a form has done, shown once.
 struct Message {
     text: String,
     is_bad: bool,
@@ -54,7 +54,7 @@ impl Frame {
         }
     }
 
-    /// The frame of a page that tells what a form has done.
+    /// Makes the frame of a page that shows what a form has done.
     fn telling(flashes: Vec<Flash>) -> Self {
         let message = |flash: Flash| Message {
             is_bad: matches!(flash.level, FlashLevel::Warning | FlashLevel::Error),
@@ -67,8 +67,8 @@ impl Frame {
     }
 }
 
-/// The line at the foot of a page that says how fresh its data is: by the clock, as the page may be
-/// shown again later.
+/// The line at the foot of a page that says how fresh its data is. It names a time of day, because
+/// the page may be shown again later.
 struct Footer {
     queries: String,
     at: String,

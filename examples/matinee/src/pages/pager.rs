@@ -41,7 +41,7 @@ impl Pager {
     }
 }
 
-/// The numbers that are shown, rising; a gap of one page is filled with that page.
+/// The numbers that are shown, ascending; a gap of one page is filled with that page.
 fn near(page: u32, pages: u32) -> impl Iterator<Item = u32> {
     let from = page.saturating_sub(1);
     let from = if from <= 3 { 1 } else { from };

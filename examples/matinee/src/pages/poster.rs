@@ -1,7 +1,7 @@
 use super::text;
 use crate::films::Film;
 
-/// A film as a poster: set in type, on the pattern of its genre.
+/// A film as a poster: text on the pattern of its genre.
 pub(super) struct Poster<'a> {
     pub(super) id: i64,
     pub(super) title: &'a str,

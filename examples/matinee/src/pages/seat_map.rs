@@ -33,7 +33,7 @@ struct SeatMapTemplate<'a> {
     free: String,
     rows: Vec<Row>,
     yours: Yours,
-    /// Changes after this position are not on the page.
+    /// The page does not show changes after this position.
     position: String,
     script: &'static str,
 }
@@ -67,7 +67,7 @@ pub(crate) enum Notice {
     Begun,
 }
 
-/// The seats of a showing, for choosing.
+/// Renders the seats of a showing, to choose from.
 pub(crate) fn seat_map(
     map: &SeatMap,
     position: &Position,
@@ -119,8 +119,8 @@ pub(crate) fn seat_map(
     })
 }
 
-/// An event for a page of this showing that is open: each seat that changed, with its state and how many
-/// milliseconds it lasts.
+/// Makes an event for an open page of this showing: each changed seat, with its state and how many
+/// milliseconds that lasts.
 pub(crate) fn seats_event(now: &SeatsNow) -> Event {
     let told = |(seat, state): (Seat, SeatState)| {
         let (word, left) = match state {
@@ -140,7 +140,7 @@ pub(crate) fn seats_event(now: &SeatsNow) -> Event {
         }
         None => now.map.taken().map(told).collect(),
     };
-    // All seats that are not named are free, if all may have changed.
+    // If all seats may have changed, those that are not named are free.
     let data = json!({ "all": now.changed.is_none(), "seats": seats });
     let event = Event::default().event("seats").data(data.to_string());
     match now.position {
@@ -156,7 +156,7 @@ fn millis(span: &Duration) -> u64 {
 fn yours(map: &SeatMap, now: i64) -> Yours {
     let seats: Vec<_> = map.yours().map(|(seat, _)| seat).collect();
     let first = map.yours().map(|(_, left)| left).min().unwrap_or_default();
-    // Rounded down: the hold has surely ended at the next second.
+    // Rounded down: at the next second, the hold has certainly ended.
     let until = now.saturating_add(i64::try_from(first.as_millis()).unwrap_or(0));
     let number = u32::try_from(seats.len()).unwrap_or(u32::MAX);
     let total = text::price(map.showing.price_cents.saturating_mul(number));

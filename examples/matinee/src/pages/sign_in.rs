@@ -30,7 +30,7 @@ pub(crate) struct SignIn<'a> {
 }
 
 impl<'a> SignIn<'a> {
-    /// The form with what was typed, and the page that it leads to.
+    /// Makes the form with what was typed, and the page that it leads to.
     pub(crate) fn new(email: &'a str, next: &'a str, demo: DemoAccounts) -> Self {
         Self {
             email,
@@ -43,7 +43,7 @@ impl<'a> SignIn<'a> {
     }
 }
 
-/// The sign-in form.
+/// Renders the sign-in form.
 pub(crate) fn sign_in(form: SignIn<'_>) -> Response {
     show(&SignInTemplate {
         frame: Frame::telling(form.flashes),

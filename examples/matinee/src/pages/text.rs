@@ -1,4 +1,4 @@
-//! Numbers and times as words.
+//! Formats numbers and times as text.
 
 use std::time::Duration;
 
@@ -68,7 +68,7 @@ pub(crate) fn iso(ms: i64) -> String {
     utc(ms, "%Y-%m-%dT%H:%MZ")
 }
 
-/// `Today`, `Tomorrow`, or the date by a format of `strftime`.
+/// `Today`, `Tomorrow`, or the date in a `strftime` format.
 pub(crate) fn day(ms: i64, now_ms: i64, format: &str) -> String {
     match ms.div_euclid(DAY_MS) - now_ms.div_euclid(DAY_MS) {
         0 => "Today".to_owned(),

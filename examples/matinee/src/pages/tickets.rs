@@ -25,7 +25,7 @@ struct Booking<'a> {
     total: String,
 }
 
-/// A visitor's bookings: upcoming ones, soonest first, then past ones.
+/// Renders a visitor's bookings: first upcoming ones, soonest first, then past ones.
 pub(crate) fn tickets(seats: &[BookedSeat], now: i64, flashes: Vec<Flash>) -> Response {
     let bookings = seats.chunk_by(|a, b| a.code == b.code);
     let (mut to_come, over): (Vec<_>, Vec<_>) =

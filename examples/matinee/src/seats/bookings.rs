@@ -19,9 +19,9 @@ use crate::mail::Outbox;
 
 /// Holds and books seats.
 ///
-/// A hold keeps others from choosing the same seat; it is in the store, which may lose it. A booking
-/// is a row in the database, whose primary key lets a seat be booked once. So if a hold is lost, the
-/// worst outcome is a visitor who learns at the time of booking that the seat has gone.
+/// A hold keeps others from choosing the same seat; it is in the store, which may lose it. A booking is
+/// a row in the database, whose primary key ensures that a seat is booked once. So if a hold is lost,
+/// the worst outcome is a visitor who learns at the time of booking that the seat is gone.
 #[derive(Clone)]
 pub(crate) struct Bookings {
     pool: SqlitePool,
@@ -31,9 +31,9 @@ pub(crate) struct Bookings {
     outbox: Outbox,
 }
 
-/// Letters and digits that do not look alike, as people read a code out at the door.
+/// Letters and digits that do not look alike, because people read the code out at the door.
 const ALPHABET: &[u8; 32] = b"ABCDEFGHJKLMNPQRSTUVWXYZ23456789";
-/// The most seats that the page of tickets lists.
+/// The most seats that the tickets page lists.
 const TICKETS: u32 = 400;
 
 /// Why a seat map, a hold or a booking was refused.
@@ -52,7 +52,7 @@ pub(crate) enum Denied {
     TooMany,
     #[error("as many visitors watch seats as may")]
     TooManyWatch,
-    /// The visitor does not hold these any more.
+    /// The visitor's hold on these has ended.
     #[error("the hold has expired")]
     RanOut,
     #[error("the store did not answer: {0}")]
@@ -62,7 +62,7 @@ pub(crate) enum Denied {
 }
 
 impl Bookings {
-    /// `outbox` is told of each confirmation, and `stop` ends the streams of those who watch.
+    /// `outbox` is told of each confirmation, and `stop` ends the streams.
     pub(crate) fn new(
         pool: SqlitePool,
         store: Arc<dyn Store>,
@@ -82,19 +82,19 @@ impl Bookings {
         })
     }
 
-    /// Reads the current seats, and before them the position after which changes of them are announced.
+    /// Reads the current seats, and before that the position after which changes to them are announced.
     pub(crate) async fn page(
         &self,
         showing: i64,
         user: Option<i64>,
     ) -> Result<(SeatMap, Position), Denied> {
-        // Only a showing that there is has a history.
+        // Only a showing that exists has a history.
         let showing = self.showing(showing).await?;
         let position = self.live.position(showing.id).await?;
         Ok((self.map_of(showing, user).await?, position))
     }
 
-    /// Lets a visitor watch the seats of a showing, from a position on if there is one.
+    /// Lets a visitor watch the seats of a showing, from a position on if one is given.
     pub(crate) async fn watch(
         &self,
         showing: i64,
@@ -105,13 +105,13 @@ impl Bookings {
         self.live.watch(self.clone(), showing.id, user, from).await
     }
 
-    /// Reads the current seats, by two queries and one round trip to the store.
+    /// Reads the current seats, with two queries and one round trip to the store.
     pub(crate) async fn map(&self, showing: i64, user: Option<i64>) -> Result<SeatMap, Denied> {
         self.map_of(self.showing(showing).await?, user).await
     }
 
     async fn map_of(&self, showing: Showing, user: Option<i64>) -> Result<SeatMap, Denied> {
-        // In this order: a seat that is booked in between is still held, not free.
+        // In this order, a seat that is booked in between is still held, not free.
         let held = self.holds.read(showing.id).await?;
         let booked = db::booked_seats(&self.pool, showing.id).await?;
         let hold_for = self.holds.hold_for().into();
@@ -132,7 +132,7 @@ impl Bookings {
             Held::Taken(taken) => return Err(Denied::Taken(taken)),
             Held::TooMany => return Err(Denied::TooMany),
         }
-        // After the hold nobody else can book them, so this answer stays true.
+        // While this visitor holds them nobody else can book them, so the result stays true.
         let sold = self.sold(&showing, &seats).await?;
         if sold.is_empty() {
             self.live.announce(showing.id, &seats);
@@ -142,7 +142,7 @@ impl Bookings {
         Err(Denied::Taken(sold.into_keys().collect()))
     }
 
-    /// Gives seats back that a user holds.
+    /// Releases seats that a user holds.
     pub(crate) async fn release(
         &self,
         showing: i64,
@@ -200,7 +200,7 @@ impl Bookings {
         let over: BTreeSet<_> = sold.keys().copied().collect();
         let released = self.holds.release(showing.id, &holder, over.clone());
         if let Err(error) = released.await {
-            // It expires by itself, and the booking outranks it.
+            // The hold expires by itself, and the booking takes precedence over it.
             tracing::warn!(%error, "a hold was not released after its booking");
         }
         self.live.announce(showing.id, &over);
@@ -211,7 +211,7 @@ impl Bookings {
         }
     }
 
-    /// The latest seats that a user has booked.
+    /// Returns the latest seats that a user has booked.
     pub(crate) async fn tickets(&self, user: i64) -> Result<Vec<BookedSeat>, sqlx::Error> {
         db::tickets(&self.pool, user, TICKETS).await
     }
@@ -245,7 +245,7 @@ impl Bookings {
     }
 }
 
-/// Draws a booking's code: 60 random bits, so that nobody guesses one.
+/// Draws the code of a booking: 60 random bits, so that nobody can guess one.
 fn draw_code() -> String {
     let mut rng = rand::rng();
     let letter = |_| char::from(ALPHABET[rng.random_range(..ALPHABET.len())]);

@@ -8,7 +8,8 @@ use crate::errors::Problem;
 /// A form with seats in it: `seat=F12&seat=F13`.
 pub(super) type SeatForm = Form<Vec<(String, String)>>;
 
-/// Returns the seats that a form names, and at most one more than a visitor may hold.
+/// Returns the seats that a form names. If it names more than a visitor may hold, it returns one
+/// more than that.
 pub(super) fn seats(Form(fields): SeatForm) -> Result<BTreeSet<Seat>, Problem> {
     let named = fields.iter().filter(|(name, _)| name == "seat");
     let parsed = named.take(SEATS_EACH + 1).map(|(_, seat)| seat.parse());

@@ -40,11 +40,11 @@ pub(super) async fn seat_map(
 
 #[derive(Deserialize)]
 pub(super) struct After {
-    /// The position that the page has, for the first stream of it.
+    /// The position that the page was rendered at, for its first stream.
     after: Option<String>,
 }
 
-/// The seats as they change, as server-sent events.
+/// Streams the changes of the seats, as server-sent events.
 pub(super) async fn live(
     State(bookings): State<Bookings>,
     session: Session,
@@ -53,10 +53,10 @@ pub(super) async fn live(
     headers: HeaderMap,
 ) -> Result<Response, Problem> {
     let user = user(&session).await?;
-    // A browser that comes back says which event was the last.
+    // A browser that reconnects sends the id of the last event.
     let last = headers.get(LAST_EVENT_ID).and_then(|id| id.to_str().ok());
     let from = last.or(page.after.as_deref());
-    // What is no position of ours is one that is too old.
+    // A malformed position counts as one that is too old.
     let from = from.and_then(|from| from.parse().ok());
     let seats = bookings.watch(showing_id(&id)?, user, from).await?;
     let events = seats.map(|now| Ok::<_, Infallible>(pages::seats_event(&now)));
@@ -73,7 +73,7 @@ pub(super) async fn hold(
 ) -> Result<Response, Problem> {
     let (showing, seats) = (showing_id(&id)?, form::seats(typed)?);
     match bookings.hold(showing, user, seats).await {
-        // The map says which seats are held, and until when.
+        // The map shows which seats are held, and until when.
         Ok(()) => Ok(Redirect::to(&format!("/showings/{showing}#yours")).into_response()),
         Err(denied) => tell(&bookings, showing, user, denied).await,
     }

@@ -1,8 +1,8 @@
-//! Seats as they change: one topic for each showing, and a stream of server-sent events for each visitor.
+//! Live changes of seats: one topic for each showing, and a stream of server-sent events for each visitor.
 //!
-//! A message only names the seats that changed. Each stream reads their state after it, so whatever the order
-//! of messages, the last one leads to the last state, and each visitor sees it with the own seats marked. The
-//! position of a message is the id of its event: a browser that comes back goes on from there.
+//! A message only names the seats that changed. Each stream reads their state after that. So in whatever
+//! order messages arrive, the last one leads to the last state, and all visitors see their own seats marked.
+//! The position of a message is the id of its event: a browser that reconnects continues from there.
 
 use std::collections::BTreeSet;
 use std::sync::Arc;
@@ -18,15 +18,15 @@ use super::bookings::{Bookings, Denied};
 use super::{Seat, SeatMap};
 
 const SEATS: bus::Topic = bus::Topic::sharded("seats");
-/// How many changes of a showing a browser may have missed, and how long ago the last one may be.
+/// How many changes of a showing a browser may have missed, and how old the last one may be.
 const HISTORY: u32 = 100;
 const KEPT: Ttl = Ttl::from_secs(60 * 60);
-/// How many visitors of this process may watch at once. More see the page as it was loaded.
+/// The most visitors of this process who can watch at once. Others see the page as it was loaded.
 const MAX_STREAMS: usize = 1_000;
-/// How many changes are shown together.
+/// The most changes that are shown together.
 const TOGETHER: usize = 64;
 
-/// Announces the seats that change, and lets visitors watch.
+/// Announces changed seats, and lets visitors watch them.
 #[derive(Clone)]
 pub(super) struct Live {
     /// The seats that changed, by showing.
@@ -35,12 +35,12 @@ pub(super) struct Live {
     stop: CancellationToken,
 }
 
-/// What a visitor who watches is to be shown next.
+/// What to show next to a visitor who watches.
 #[derive(Clone, Debug)]
 pub(crate) struct SeatsNow {
-    /// The seats as they are, for this visitor.
+    /// The current seats, for this visitor.
     pub(crate) map: SeatMap,
-    /// The seats that changed. None if it may be any.
+    /// The seats that changed. `None` if any may have changed.
     pub(crate) changed: Option<BTreeSet<Seat>>,
     pub(crate) position: Option<Position>,
 }
@@ -51,7 +51,7 @@ struct Watch {
     showing: i64,
     user: Option<i64>,
     subscriber: Subscriber<BTreeSet<String>>,
-    /// The visitor may have missed something, and is shown all seats first.
+    /// The visitor may have missed something, and must be shown all seats first.
     begins_anew: bool,
     stop: CancellationToken,
     _permit: OwnedSemaphorePermit,
@@ -67,7 +67,7 @@ impl Live {
         })
     }
 
-    /// Announces that seats changed, in the background: who has booked does not wait for it.
+    /// Announces changed seats in the background, so that a visitor who books does not wait for it.
     pub(super) fn announce(&self, showing: i64, seats: &BTreeSet<Seat>) {
         let (topic, seats) = (
             self.topic.clone(),
@@ -75,17 +75,17 @@ impl Live {
         );
         tokio::spawn(async move {
             if let Err(error) = topic.publish(showing, &seats).await {
-                tracing::warn!(%error, "those who watch a showing were not told of its seats");
+                tracing::warn!(%error, "the visitors who watch a showing were not told of its changed seats");
             }
         });
     }
 
-    /// The position to resume from. Read it before the seats.
+    /// Returns the position to resume from. Read it before reading the seats.
     pub(super) async fn position(&self, showing: i64) -> larder::Result<Position> {
         self.topic.position(showing).await
     }
 
-    /// Begins to watch a showing, from a position on if there is one.
+    /// Begins to watch a showing, from a position on if one is given.
     pub(super) async fn watch(
         &self,
         bookings: Bookings,
@@ -119,7 +119,7 @@ impl Live {
 }
 
 impl Watch {
-    /// Waits for a change and reads the seats after it. None ends the stream: the browser comes back.
+    /// Waits for a change and then reads the seats. `None` ends the stream: the browser reconnects.
     async fn next(&mut self) -> Option<SeatsNow> {
         let changed = match std::mem::take(&mut self.begins_anew) {
             true => None,
@@ -137,7 +137,8 @@ impl Watch {
         })
     }
 
-    /// Waits for seats that change, with all that are there already. None inside if it may be any seat.
+    /// Waits for changed seats, and takes all that have arrived. The inner `None` means that any seat may
+    /// have changed.
     async fn changed(&mut self) -> Option<Option<BTreeSet<Seat>>> {
         let first = tokio::select! {
             () = self.stop.cancelled() => return None,

@@ -56,7 +56,7 @@ impl SeatMap {
             .into_iter()
             .map(|(seat, hold)| (seat, of_hold(hold)))
             .collect();
-        // A booking outranks a hold.
+        // A booking takes precedence over a hold.
         taken.extend(
             booked
                 .into_iter()
@@ -73,12 +73,12 @@ impl SeatMap {
         self.taken.get(&seat).copied().unwrap_or(SeatState::Free)
     }
 
-    /// The seats that are not free.
+    /// Returns the seats that are not free.
     pub(crate) fn taken(&self) -> impl Iterator<Item = (Seat, SeatState)> {
         self.taken.iter().map(|(&seat, &state)| (seat, state))
     }
 
-    /// The seats that the visitor holds, with the time left.
+    /// Returns the seats that the visitor holds, with the time left.
     pub(crate) fn yours(&self) -> impl Iterator<Item = (Seat, Duration)> {
         self.taken.iter().filter_map(|(&seat, state)| match state {
             SeatState::Yours(left) => Some((seat, *left)),

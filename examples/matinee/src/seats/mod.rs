@@ -1,4 +1,4 @@
-//! Seats of a showing: held for some minutes in the store, booked for good in the database.
+//! Seats of a showing: held for some minutes in the store, booked permanently in the database.
 
 mod bookings;
 mod form;

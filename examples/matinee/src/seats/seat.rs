@@ -3,13 +3,13 @@ use std::str::FromStr;
 
 use sqlx::FromRow;
 
-/// A seat of a screen, as it is printed on a ticket: `F12` is the twelfth of the sixth row.
+/// A seat, as printed on a ticket: `F12` is the twelfth seat of the sixth row.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord, Hash, FromRow)]
 pub(crate) struct Seat {
-    /// From 1, at the screen.
+    /// From 1; row 1 is next to the screen.
     #[sqlx(rename = "seat_row")]
     pub(crate) row: u8,
-    /// From 1, at the left.
+    /// From 1, beginning at the left.
     #[sqlx(rename = "seat_number")]
     pub(crate) number: u8,
 }
@@ -26,14 +26,14 @@ impl fmt::Display for Seat {
     }
 }
 
-/// The text names no seat of any screen.
+/// The text is not a seat of any screen.
 #[derive(Debug, PartialEq, Eq)]
 pub(crate) struct NoSeat;
 
 impl FromStr for Seat {
     type Err = NoSeat;
 
-    /// Takes a seat in the one form that it is printed in.
+    /// Parses a seat, only in the form in which it is printed.
     fn from_str(text: &str) -> Result<Self, NoSeat> {
         let (letter, number) = text.split_at_checked(1).ok_or(NoSeat)?;
         let row = match letter.as_bytes() {

@@ -15,16 +15,16 @@ pub(crate) struct Taken {
 /// The result of a take.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub(crate) struct Batch {
-    /// Until when they are taken.
+    /// The writes are taken until then.
     pub(crate) until: i64,
     /// When the next write is due, or -1.
     pub(crate) next: i64,
     pub(crate) writes: Vec<Taken>,
-    /// How many became dead letters: whoever had them last has not said what became of them.
+    /// How many became dead letters, because their last process has not reported a result.
     pub(crate) dead: u64,
-    /// How many writes wait, those included that are taken.
+    /// How many writes wait, including those that are taken.
     pub(crate) waiting: i64,
-    /// Since when the oldest of them waits, or -1.
+    /// The time from which the oldest of them waits, or -1.
     pub(crate) oldest: i64,
 }
 
@@ -42,7 +42,7 @@ impl Batch {
     }
 }
 
-/// Takes writes that are due, for a while. One that was begun too often is a dead letter.
+/// Takes due writes for a while. A write that was begun too often becomes a dead letter.
 #[derive(Clone, Debug)]
 pub(crate) struct Take {
     pub(crate) count: i64,
@@ -127,11 +127,11 @@ pub(super) fn taken(wire: Wire) -> Result<Taken> {
     })
 }
 
-/// Says what became of a write that was taken.
+/// Records the outcome of a taken write.
 #[derive(Clone, Debug)]
 pub(crate) struct Settle {
     pub(crate) key: Vec<u8>,
-    /// Until when it was taken.
+    /// The write was taken until then.
     pub(crate) until: i64,
     pub(crate) version: i64,
     pub(crate) is_written: bool,
@@ -143,10 +143,10 @@ pub(crate) struct Settle {
 /// The result of a [`Settle`].
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub(crate) enum Settled {
-    /// It came too late: another one has the write by now.
+    /// It came too late: another worker has the write by now.
     Late,
     Done,
-    /// It was tried too often, and is a dead letter now.
+    /// It was tried too often, and is now a dead letter.
     Dead,
 }
 
@@ -207,7 +207,7 @@ impl Program for Settle {
             0 => Ok(Settled::Late),
             1 => Ok(Settled::Done),
             2 => Ok(Settled::Dead),
-            _ => Err(Wire::unexpected("what became of a write")),
+            _ => Err(Wire::unexpected("the outcome of a write")),
         }
     }
 }

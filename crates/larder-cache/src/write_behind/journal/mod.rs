@@ -21,28 +21,29 @@ pub(crate) use dead::{Bury, Dead};
 
 /// The journal of the writes that wait, by key.
 ///
-/// On Redis it is five keys: a hash of writes, a sorted set that says when each is due, a hash of dead
-/// letters, the last version, and a sorted set that says since when each write waits. A write that is
-/// taken is due when the take ends.
+/// On Redis it is five keys: a hash of writes, a sorted set of the time at which each is due, a hash
+/// of dead letters, the last version, and a sorted set of the time since which each write waits. A
+/// taken write is due when the take ends.
 #[derive(Default)]
 pub struct Journal {
     waiting: BTreeMap<Vec<u8>, Waiting>,
     /// When each write that waits is due.
     due: Moments,
-    /// Since when each of them waits.
+    /// The time since which each of them waits.
     since: Moments,
     dead: BTreeMap<Vec<u8>, Waiting>,
     last: i64,
 }
 
-/// Keys by a moment, as a sorted set of Redis: so a step looks at no more writes than it takes.
+/// Keys ordered by a moment, like a sorted set of Redis: so a step looks only at the writes that it
+/// takes.
 type Moments = BTreeSet<(i64, Vec<u8>)>;
 
 struct Waiting {
     version: i64,
     attempts: i64,
     due: i64,
-    /// When its key was last as the source has it.
+    /// When the source last had the current value of its key.
     since: i64,
     value: Vec<u8>,
 }
@@ -60,7 +61,7 @@ impl Journal {
         self.due.first().map_or(-1, |(due, _)| *due)
     }
 
-    /// Returns since when the oldest write waits, or -1.
+    /// Returns the time since which the oldest write waits, or -1.
     fn oldest(&self) -> i64 {
         self.since.first().map_or(-1, |(since, _)| *since)
     }
@@ -85,7 +86,8 @@ fn kept(micros: i64) -> Ttl {
     Ttl::covering_micros(micros)
 }
 
-/// Adds a write, or replaces the value of one that waits. Returns its version; None if it is full.
+/// Adds a write, or replaces the value of a waiting one. Returns its version; None if the journal is
+/// full.
 #[derive(Clone, Debug)]
 pub(crate) struct Push {
     pub(crate) key: Vec<u8>,

@@ -85,7 +85,7 @@ pub(super) async fn run(
 const UNUSED: &str =
     "this visitor has used nothing of this policy: `larder limit show POLICY` lists its visitors";
 
-/// No quota of an app takes longer to come back, so a change with this one keeps what is used.
+/// No quota of an app takes longer to come back, so a change with this one keeps the used units.
 const LONGEST: Quota = Quota::new(1, Duration::from_secs(9 * 365 * 86_400));
 
 /// Returns a limiter of the records of a single quota.
@@ -93,8 +93,8 @@ fn by_quota(target: &Target, policy: &str) -> Result<RateLimiter> {
     Ok(RateLimiter::new(target.store.clone(), policy, LONGEST)?)
 }
 
-/// Returns a limiter of the records of several rules. Which these are is not known here, so what a visitor has
-/// used of them is forgotten.
+/// Returns a limiter of the records of several rules. These rules are unknown here, so the visitor's used
+/// units are forgotten.
 fn by_usage(target: &Target, policy: &str) -> Result<RateLimiter> {
     let any = Rule::fixed_window(1, Window::every(Duration::from_secs(1)));
     let policy_of_one = Policy::new(any);
@@ -105,10 +105,10 @@ fn by_usage(target: &Target, policy: &str) -> Result<RateLimiter> {
     )?)
 }
 
-/// The visitors of a policy that are looked at to learn of which sort they are.
+/// The number of visitors of a policy that are read to learn how they are identified.
 const SAMPLE: usize = 100;
 
-/// Returns the records in which the app will look for the visitor, and what is doubtful about it.
+/// Returns the records in which the app will look for the visitor, and any doubts about them.
 async fn looked_up(
     target: &Target,
     policy: &str,
@@ -224,7 +224,7 @@ async fn show(
     Ok(DONE)
 }
 
-/// Writes a line of a record. None if it says nothing.
+/// Writes a line of a record. None if it has nothing to show.
 fn line(name: &str, value: &str) -> Option<String> {
     let left = |micros: &str| {
         let left = micros

@@ -16,21 +16,22 @@ use crate::target::Target;
 pub(super) struct Visitors {
     pub(super) quotas: Vec<Key>,
     pub(super) usages: Vec<Key>,
-    /// Whether there are more than were asked for.
+    /// Whether there are more than requested.
     pub(super) has_more: bool,
     /// Whether all of them are of one visitor.
     is_one: bool,
 }
 
 impl Visitors {
-    /// Returns the records in which a policy may keep one visitor: which of them is not known without the app.
+    /// Returns the records in which a policy may keep one visitor: which one it is, only the app knows.
     ///
     /// The visitor is named by a whole key in the namespace of the target, or by an id.
     pub(super) fn named(target: &Target, policy: &str, text: &str) -> Result<Self> {
         let text = key::named(&target.prefix, text, &[Tat::KIND, Usage::KIND])?;
         let named = NamedVisitor::new(policy, text);
-        let named = named
-            .ok_or_else(|| Error::usage(format!("this key is of another policy than {policy}")))?;
+        let named = named.ok_or_else(|| {
+            Error::usage(format!("this key belongs to another policy than {policy}"))
+        })?;
         Ok(Self {
             quotas: named.quotas().to_vec(),
             usages: named.usages().to_vec(),
@@ -67,7 +68,7 @@ impl Visitors {
         })
     }
 
-    /// Keeps those of the sorts that `others` of the same policy have, unless that leaves none.
+    /// Keeps those of the same kinds of ids as `others` of the policy, unless that leaves none.
     pub(super) fn retain_sorts_of(&mut self, others: &Self) {
         let keep = |own: &mut Vec<Key>, others: &[Key]| {
             let of_sort = |key: &&Key| others.iter().any(|other| sort(other) == sort(key));
@@ -98,7 +99,7 @@ impl Visitors {
     }
 }
 
-/// Returns what a layer writes in front of an id to say where it found it, such as `ip`.
+/// Returns the source that a layer writes in front of an id, such as `ip`.
 fn sort(key: &Key) -> Option<&str> {
     let (_policy, visitor) = id_of(key).split_once(':')?;
     visitor.split_once(':').map(|(sort, _)| sort)

@@ -124,7 +124,7 @@ async fn counts(parts: &[Part]) -> Result<Vec<Vec<Value>>> {
     Ok(rows)
 }
 
-/// Lists jobs, `limit` at most, and says whether there are more.
+/// Lists at most `limit` jobs, and reports whether there are more.
 async fn jobs(
     parts: &[Part],
     state: JobState,
@@ -201,7 +201,7 @@ async fn purge(found: &Parts, state: JobState, output: &mut Output<'_, '_>) -> R
     let now = self::count(&found.parts, state).await?;
     if now > count && !output.is_sure() {
         return Err(Error::usage(format!(
-            "there are {now} jobs by now, and not {count}: nothing was removed; ask again, or use --yes"
+            "there are now {now} jobs, not {count}: nothing was removed; try again, or use --yes"
         )));
     }
     let mut removed = 0;

@@ -14,20 +14,20 @@ use crate::output::{Output, escape};
 use crate::scan::{id_of, inspect, records};
 use crate::target::Target;
 
-/// The most records that a search for partitions looks at.
+/// The maximum number of records that a search for partitions looks at.
 const MOST: usize = 1_000;
 
 /// A plain queue, or a partition of a queue.
 pub(super) struct Part {
-    /// The name, with the number of the partition behind it.
+    /// The name, followed by the number of the partition.
     pub(super) label: String,
     pub(super) queue: Queue,
 }
 
-/// The parts of a queue that a command acts on.
+/// The parts of a queue on which a command acts.
 pub(super) struct Parts {
     pub(super) parts: Vec<Part>,
-    /// The labels of those under whose keys something else is stored.
+    /// The labels of those whose keys hold something else.
     pub(super) unreadable: Vec<String>,
     /// Whether any of them has a record.
     pub(super) is_known: bool,
@@ -53,7 +53,7 @@ pub(super) async fn existing(
     }))
 }
 
-/// Returns the partitions whose number was given, with and without records, or the parts that have records.
+/// Returns the given number of partitions, with and without records, or the parts that have records.
 pub(super) async fn given(
     target: &Target,
     named: &QueueName,
@@ -117,7 +117,7 @@ async fn find(
     Ok(parts)
 }
 
-/// Returns the numbers of partitions under whose keys something is stored.
+/// Returns the numbers of partitions whose keys hold anything.
 async fn search(target: &Target, name: &str, output: &mut Output<'_, '_>) -> Result<BTreeSet<u16>> {
     // A name that is hashed has partitions that cannot be found.
     let first = key_of(name, Some(0));

@@ -1,4 +1,4 @@
-//! Pauses a queue, and says which parts of it a command has changed.
+//! Pauses a queue, and reports which parts of it a command has changed.
 
 use larder_ops::text::{of, shorten};
 use serde_json::json;
@@ -22,7 +22,7 @@ pub(super) async fn pause(
     }
     let note = match (named.partitions, found.is_known) {
         (None, _) => Some(
-            "a partition without a record is not known here and runs on: --partitions N, with the number that the \
+            "a partition without a record is unknown here and keeps running: --partitions N, with the number that the \
              app uses, pauses it too",
         ),
         (Some(_), false) => Some("none of them had a record: is the name right?"),
@@ -30,19 +30,19 @@ pub(super) async fn pause(
     };
     report(
         &found,
-        "paused: no job is taken, and jobs that run go on",
+        "paused: no job is taken, and running jobs continue",
         note,
         output,
     )
 }
 
-/// The most queues that a sentence names.
+/// The maximum number of queues that a sentence names.
 const NAMED: usize = 20;
 
-/// The longest name in a sentence, in characters.
+/// The maximum length of a name in a sentence, in characters.
 const LONGEST: usize = 60;
 
-/// Says which queues a command has changed, and which it could not.
+/// Reports which queues a command has changed, and which it could not.
 pub(super) fn report(
     found: &Parts,
     what: &str,
@@ -68,7 +68,7 @@ pub(super) fn report(
     Ok(code)
 }
 
-/// Says how many jobs a command has changed, and which queues it could not read.
+/// Reports how many jobs a command has changed, and which queues it could not read.
 pub(super) fn report_count(
     found: &Parts,
     count: u64,
@@ -88,7 +88,7 @@ fn code(found: &Parts) -> u8 {
     }
 }
 
-/// Says which keys of a queue hold something else.
+/// Reports which keys of a queue hold something else.
 fn report_unreadable(found: &Parts, output: &mut Output<'_, '_>) -> Result<()> {
     if found.unreadable.is_empty() {
         return Ok(());
@@ -98,7 +98,7 @@ fn report_unreadable(found: &Parts, output: &mut Output<'_, '_>) -> Result<()> {
     output.line(&format!("{} {text}", name(&unreadable)))
 }
 
-/// Names queues, the first ones if there are many.
+/// Lists the names of queues, or only the first ones if there are many.
 fn name(labels: &[&str]) -> String {
     let first = labels.iter().take(NAMED);
     let first: Vec<_> = first

@@ -6,16 +6,16 @@ use larder_store::{Error, ErrorKind, Result};
 use tokio::sync::watch;
 use tokio::time::{Instant, sleep_until};
 
-/// The longest that the consumer waits for the store. Most enforce less themselves.
+/// The longest that the consumer waits for the store. Most stores enforce less themselves.
 const STORE_TIMEOUT: Duration = Duration::from_secs(10);
 
 /// How long the store may be tried after the grace period.
 const LAST_CALLS: Duration = Duration::from_secs(3);
 
-/// The longest grace period, a year: a moment much later cannot be computed.
+/// The longest grace period, a year: much later moments cannot be computed.
 const LONGEST: Duration = Duration::from_secs(365 * 86_400);
 
-/// The calls of the store that a consumer makes, and when it has to be gone.
+/// The store calls of a consumer, and the time by which it must end.
 #[derive(Clone)]
 pub(super) struct Calls {
     timeout: StoreTimeout,
@@ -57,7 +57,7 @@ impl Calls {
             .send_modify(|until| *until = Some(until.map_or(last, |until| until.min(last))));
     }
 
-    /// Runs a call within its time, and what is left of that of the consumer.
+    /// Runs a call within its own time limit, and the consumer's remaining time.
     pub(super) async fn run<T>(
         &self,
         operation: &'static str,
@@ -83,7 +83,7 @@ impl Calls {
         has_time
     }
 
-    /// Waits until the consumer has to be gone.
+    /// Waits until the consumer must end.
     async fn over(&self) {
         let mut until = self.until.subscribe();
         loop {

@@ -4,12 +4,12 @@ use std::time::Duration;
 
 use crate::log::EventId;
 
-/// An event that a handler is given. `Debug` does not show it.
+/// An event that a handler gets. `Debug` does not show it.
 #[derive(Clone, PartialEq, Eq)]
 pub struct Event<T> {
-    /// Its id. What follows from the event is idempotent if it is keyed by this.
+    /// Its id. Key the effects of the event by it to make them idempotent.
     pub id: EventId,
-    /// How often it was delivered, with this time.
+    /// How often it was delivered, including this time.
     pub count: u32,
     /// The event.
     pub event: T,
@@ -24,9 +24,10 @@ impl<T> fmt::Debug for Event<T> {
     }
 }
 
-/// Why a handler could not handle an event, and what becomes of it.
+/// Why a handler could not handle an event, and what happens to the event.
 ///
-/// Any error is one, by `?`: the event is delivered again, after a pause that doubles each time.
+/// Any error converts into one, by `?`: the event is delivered again, after a pause that doubles
+/// each time.
 #[derive(Debug)]
 pub struct Failure {
     pub(super) next: Next,
@@ -48,7 +49,7 @@ impl Failure {
         }
     }
 
-    /// Makes the event a dead letter at once. The reason is kept with it.
+    /// Makes the event a dead letter at once. The reason is stored with it.
     pub fn dead(reason: impl Into<String>) -> Self {
         Self {
             next: Next::Dead(reason.into()),

@@ -18,18 +18,18 @@ use running::Running;
 
 pub use event::{Event, Failure};
 
-/// What became of the events of a consumer that has stopped.
+/// The outcomes of the events of a consumer that has stopped.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
 pub struct Report {
-    /// How many were handled and acknowledged.
+    /// How many events were handled and acknowledged.
     pub done: u64,
-    /// How often one was given back to be delivered again: the handler failed or panicked.
+    /// How often an event was handed back to be delivered again: the handler failed or panicked.
     pub retried: u64,
-    /// How many its handler declared dead.
+    /// How many events the handler declared dead.
     pub dead: u64,
-    /// How many were another consumer's before their handler was done, so that nothing was acknowledged.
+    /// How many events another consumer took before their handler was done, so that nothing was acknowledged.
     pub stale: u64,
-    /// How many were handed back, because their handlers were not done within the grace period.
+    /// How many events were handed back, because their handlers were not done within the grace period.
     pub released: u64,
     /// How many events the group had lost when this consumer read: they were past the hard bound of the log.
     pub lost: u64,
@@ -54,7 +54,7 @@ impl Default for Settings {
 }
 
 impl<T> Consumer<T> {
-    /// Handles so many events at once, 1 to [`MAX_BATCH`]. The default is 1, which keeps their order.
+    /// Handles this many events at once, 1 to [`MAX_BATCH`]. The default is 1, which keeps their order.
     #[must_use]
     pub fn with_concurrency(mut self, events: u32) -> Self {
         let events = NonZeroU32::new(events.min(MAX_BATCH));
@@ -71,15 +71,15 @@ impl<T> Consumer<T> {
         self
     }
 
-    /// Sets how long handlers may go on after the consumer is to stop. The default is 25 seconds, so that it
-    /// ends within the 30 that orchestrators give: the store is tried for 3 seconds more.
+    /// Sets how long handlers may go on after the consumer is told to stop. The default is 25 seconds, so that it
+    /// ends within the 30 that orchestrators allow: the store is tried for 3 seconds more.
     #[must_use]
     pub fn with_grace(mut self, grace: Duration) -> Self {
         self.settings.grace = grace;
         self
     }
 
-    /// Ends the grace period once `signal` resolves, such as a second signal.
+    /// Ends the grace period once `signal` resolves, for example at a second signal.
     #[must_use]
     pub fn with_force(mut self, signal: impl Future<Output = ()> + Send + 'static) -> Self {
         self.force = Mutex::new(Some(Box::pin(signal)));
@@ -88,19 +88,19 @@ impl<T> Consumer<T> {
 }
 
 impl<T: DeserializeOwned + Send + 'static> Consumer<T> {
-    /// Gives each event to `handler`, in a task of its own, until `shutdown` resolves.
+    /// Passes each event to `handler`, in a task of its own, until `shutdown` resolves.
     ///
-    /// It takes only what it has room for, and extends the leases of what its handlers work on. An event is
-    /// acknowledged when its handler returns `Ok`; a handler that fails or panics is tried again, with a pause,
-    /// until the event is a dead letter. An event that is not a `T` is given back, for a newer version, until
+    /// It takes only as many events as it has room for, and renews the leases of those in its handlers. An event
+    /// is acknowledged when its handler returns `Ok`; if the handler fails or panics, it is retried with a pause,
+    /// until the event is a dead letter. An event that is not a `T` is handed back, for a newer version, until
     /// then. An error of the store never ends it: it tries again, with a pause of at most five seconds.
     ///
-    /// After `shutdown` it takes nothing, waits for its handlers for the [grace period](Self::with_grace), aborts
-    /// those that are left, hands back their events, and removes itself. A handler that blocks its thread cannot
-    /// be aborted: it may still run when its event is delivered to somebody else.
+    /// After `shutdown` it takes no more events, waits for its handlers for the [grace period](Self::with_grace),
+    /// aborts those that are left, hands their events back, and removes itself. A handler that blocks its thread
+    /// cannot be aborted: it may still run when its event is delivered to another consumer.
     ///
     /// # Panics
-    /// Outside of a tokio runtime with its time enabled.
+    /// Outside a tokio runtime with time enabled.
     ///
     /// # Cancellation
     /// A dropped call aborts its handlers. Their events are delivered again after the lease.

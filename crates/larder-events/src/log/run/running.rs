@@ -15,21 +15,21 @@ use crate::log::consumer::after;
 use crate::log::settle::{Held, What};
 use crate::log::{Batch, Consumer};
 
-/// How long handlers that are aborted may take to go.
+/// How long aborted handlers may take to end.
 const LAST: Duration = Duration::from_secs(1);
 
 /// The first pause after an error of the store, and the longest.
 pub(super) const FIRST_RETRY: Duration = Duration::from_millis(100);
 pub(super) const LAST_RETRY: Duration = Duration::from_secs(5);
 
-/// How often an acknowledgement is sent until its reply is known.
+/// How often an acknowledgement is sent until its reply arrives.
 pub(super) const TRIES: u32 = 5;
 
 /// A consumer that works.
 pub(super) struct Running<T> {
     pub(super) consumer: Consumer<T>,
     pub(super) tasks: JoinSet<Result<(), Failure>>,
-    /// What the handlers work on, by their tasks.
+    /// The events in handlers, by their tasks.
     pub(super) held: HashMap<Id, Held>,
     pub(super) report: Report,
     /// When to look for events, unless it is woken.
@@ -43,7 +43,7 @@ pub(super) struct Running<T> {
 /// The outcome of a handler, by its task.
 pub(super) type Finished = Result<(Id, Result<(), Failure>), JoinError>;
 
-/// Why a consumer goes on.
+/// Why a consumer continues.
 enum Cause {
     Stop,
     Finished(Finished),
@@ -65,7 +65,7 @@ impl<T: DeserializeOwned + Send + 'static> Running<T> {
         }
     }
 
-    /// Gives events to the handler until it is told to stop.
+    /// Passes events to the handler until it is told to stop.
     pub(super) async fn work<F, R>(&mut self, handler: Arc<F>)
     where
         F: Fn(Event<T>) -> R + Send + Sync + 'static,
@@ -137,7 +137,8 @@ impl<T: DeserializeOwned + Send + 'static> Running<T> {
         }
     }
 
-    /// Hands back what the consumer has, and removes it. If that fails, the leases end by themselves.
+    /// Hands the consumer's events back, and removes it. If that fails, the leases end by
+    /// themselves.
     pub(super) async fn remove(&mut self) {
         let mut pause = FIRST_RETRY;
         for _ in 0..TRIES {
@@ -149,7 +150,7 @@ impl<T: DeserializeOwned + Send + 'static> Running<T> {
                     return;
                 }
                 Err(error) => {
-                    tracing::warn!(group = group.name(), %error, "a consumer cannot hand back for now");
+                    tracing::warn!(group = group.name(), %error, "a consumer cannot hand its events back; trying again");
                     if !self.calls.pause(pause).await {
                         return;
                     }
@@ -159,7 +160,7 @@ impl<T: DeserializeOwned + Send + 'static> Running<T> {
         }
     }
 
-    /// Takes what there is room for, and gives it to handlers.
+    /// Takes as many events as there is room for, and passes them to handlers.
     async fn look<F, R>(&mut self, room: u32, handler: &Arc<F>)
     where
         F: Fn(Event<T>) -> R + Send + Sync + 'static,
@@ -168,7 +169,7 @@ impl<T: DeserializeOwned + Send + 'static> Running<T> {
         let batch = match self.take(room).await {
             Ok(batch) => batch,
             Err(error) => {
-                tracing::warn!(group = self.consumer.group.name(), %error, "a consumer cannot read for now");
+                tracing::warn!(group = self.consumer.group.name(), %error, "a consumer cannot read; trying again");
                 self.look_at = Instant::now() + self.retry;
                 self.retry = (self.retry * 2).min(LAST_RETRY);
                 return;
@@ -231,7 +232,7 @@ impl<T: DeserializeOwned + Send + 'static> Running<T> {
         // One that is lost is noticed when its handler is done.
         let extended = self.consumer.settle(What::Extend, held);
         if let Err(error) = self.calls.run("extend", extended).await {
-            tracing::warn!(group = self.consumer.group.name(), %error, "leases cannot be extended for now");
+            tracing::warn!(group = self.consumer.group.name(), %error, "leases cannot be extended; trying again");
         }
     }
 

@@ -12,7 +12,7 @@ use crate::log::consumer::{after, reject};
 use crate::log::settle::{Held, What};
 
 impl<T: DeserializeOwned + Send + 'static> Running<T> {
-    /// Settles what is finished by now.
+    /// Settles the events that are finished by now.
     pub(super) async fn settle(&mut self, first: Finished) {
         let (mut done, mut next) = (Vec::new(), Some(first));
         while let Some(finished) = next {
@@ -55,7 +55,7 @@ impl<T: DeserializeOwned + Send + 'static> Running<T> {
         }
     }
 
-    /// Settles deliveries, and returns how many. It tries again while the reply is not known.
+    /// Settles deliveries, and returns how many. It tries again until the reply arrives.
     pub(super) async fn settle_all(
         &mut self,
         what: What,
@@ -80,7 +80,7 @@ impl<T: DeserializeOwned + Send + 'static> Running<T> {
                 }
                 Err(error) => {
                     let group = self.consumer.group.name();
-                    tracing::warn!(group, %error, "deliveries cannot be settled for now");
+                    tracing::warn!(group, %error, "deliveries cannot be settled; trying again");
                     if !self.calls.pause(pause).await {
                         break;
                     }
@@ -101,7 +101,8 @@ impl<T: DeserializeOwned + Send + 'static> Running<T> {
             .increment(many);
     }
 
-    /// How long to wait before an event is delivered again: at random, around what doubles each time.
+    /// Returns the pause before an event is delivered again: random, around a value that doubles
+    /// each time.
     pub(super) fn backoff(&self, count: u32) -> Duration {
         let doubled = self
             .consumer

@@ -19,10 +19,10 @@ use super::settle::{Held, Settle, What};
 use super::take::{Take, Taken};
 use super::{EventId, Start};
 
-/// How many seeds the traces have, and how many steps each.
+/// The number of seeds of the traces, and of steps for each.
 const LONG: (u64, usize) = (8, 400);
 
-/// What a trace has seen of each record, so that later steps meet it again.
+/// What a trace has seen of each record, so that later steps refer to it.
 type Seen = Arc<Mutex<HashMap<Key, Found>>>;
 
 #[derive(Clone, Default)]
@@ -33,7 +33,7 @@ struct Found {
 }
 
 impl Found {
-    /// One of the last ids, or none that was seen.
+    /// Returns one of the last ids, or one that was never seen.
     fn event(&self, back: usize) -> EventId {
         let id = self.events.iter().rev().nth(back);
         id.copied().unwrap_or(EventId::ZERO)
@@ -44,7 +44,7 @@ impl Found {
     }
 }
 
-/// A step that depends on what was seen before it.
+/// A step that depends on earlier observations.
 struct After {
     name: String,
     seen: Seen,
@@ -74,7 +74,7 @@ fn found(seen: &Seen, key: &Key) -> Found {
     seen.lock().unwrap().get(key).cloned().unwrap_or_default()
 }
 
-/// A step whose reply is remembered.
+/// Makes a step whose reply is remembered.
 fn remembered<P>(
     program: P,
     (seen, key): (&Seen, &Key),

@@ -18,7 +18,7 @@ const AFTER: &str = "after:";
 
 /// A page holds the first keys after the cursor in text order, so a key that stays is never missed.
 ///
-/// Each page reads every key, keeps as many as it holds, and yields to the runtime after every 256
+/// Each page reads every key, keeps as many as fit, and yields to the runtime after every 256
 /// evictable keys and every shard of a pinned kind. A shard is locked while its keys are read.
 #[async_trait]
 impl Scan for MokaStore {
@@ -51,8 +51,9 @@ impl Scan for MokaStore {
 /// Returns the key after which a cursor continues.
 fn last_key<'a>(cursor: &'a Cursor, prefix: &str) -> Result<&'a str> {
     let key = cursor.as_str().strip_prefix(AFTER);
-    key.filter(|key| key.starts_with(prefix))
-        .ok_or_else(|| invalid("the cursor must be one that this store gave, for the same prefix"))
+    key.filter(|key| key.starts_with(prefix)).ok_or_else(|| {
+        invalid("the cursor must come from this store, and from a scan of the same prefix")
+    })
 }
 
 fn invalid(text: &'static str) -> Error {

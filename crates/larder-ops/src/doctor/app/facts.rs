@@ -3,9 +3,9 @@ use std::fmt::Write as _;
 use super::super::report::{Finding, Report, Status};
 use super::finding;
 
-/// What an app says of itself, for the checks that ask no server.
+/// The facts that an app states about itself, for the checks that need no server.
 ///
-/// What it does not say is [`Unknown`](Status::Unknown).
+/// A fact that it does not state is [`Unknown`](Status::Unknown).
 ///
 /// ```
 /// use larder_ops::doctor::{App, Layer, OnFailure, Status};
@@ -21,7 +21,7 @@ use super::finding;
 pub struct App {
     proxies: Option<Proxies>,
     sees_forwarded: bool,
-    /// The worst of each check that may be told of several things.
+    /// The worst result of each check that several facts may concern.
     judged: Vec<(&'static str, Status, String)>,
 }
 
@@ -30,7 +30,7 @@ pub struct App {
 pub enum Proxies {
     /// Their networks are declared, so that the address of a client is read from their header.
     Declared,
-    /// None is declared: the address of the connection counts.
+    /// None is declared: the address of the connection is used.
     Undeclared,
 }
 
@@ -45,7 +45,7 @@ pub enum OnFailure {
     CountsLocally,
 }
 
-/// A layer whose place matters.
+/// A layer whose position matters.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub enum Layer {
     /// Compression of responses.
@@ -66,26 +66,27 @@ pub enum ClientAddress {
 }
 
 impl App {
-    /// Makes an app that has said nothing.
+    /// Makes an app that has stated nothing.
     pub fn new() -> Self {
         Self::default()
     }
 
-    /// Says whether its proxies are declared.
+    /// States whether its proxies are declared.
     #[must_use]
     pub fn with_proxies(mut self, proxies: Proxies) -> Self {
         self.proxies = Some(proxies);
         self
     }
 
-    /// Says that a request came with `Forwarded` or `X-Forwarded-For`.
+    /// States that a request arrived with `Forwarded` or `X-Forwarded-For`.
     #[must_use]
     pub fn with_forwarded_request(mut self) -> Self {
         self.sees_forwarded = true;
         self
     }
 
-    /// Names a limit that guards something, such as sign-in, and what it does while its store fails.
+    /// States a limit that protects something, such as sign-in, and what it does while its store
+    /// fails.
     #[must_use]
     pub fn with_guard(self, policy: &str, on_failure: OnFailure) -> Self {
         let (status, does) = match on_failure {
@@ -96,7 +97,7 @@ impl App {
         self.judge("A003", status, format!("'{policy}' {does}"))
     }
 
-    /// Names a secret. Of its bytes only the number is shown.
+    /// States a secret. Only its length in bytes is shown.
     #[must_use]
     pub fn with_secret(self, name: &str, secret: &[u8]) -> Self {
         let is_alike = secret.windows(2).all(|two| two[0] == two[1]);
@@ -115,7 +116,7 @@ impl App {
         self.judge("A004", status, seen)
     }
 
-    /// Names a cookie without `Secure`, and the host that sets it.
+    /// States a cookie without `Secure`, and the host that sets it.
     #[must_use]
     pub fn with_insecure_cookie(self, name: &str, host: &str) -> Self {
         let host = host.to_ascii_lowercase();
@@ -135,13 +136,13 @@ impl App {
         self.judge("A005", status, format!("'{name}' is not Secure on {host}"))
     }
 
-    /// Says that every cookie has `Secure`.
+    /// States that every cookie has `Secure`.
     #[must_use]
     pub fn with_secure_cookies(self) -> Self {
         self.judge("A005", Status::Ok, "Secure".to_owned())
     }
 
-    /// Names the layers from the outermost to the innermost.
+    /// States the layers from the outermost to the innermost.
     #[must_use]
     pub fn with_layers(self, layers: &[Layer]) -> Self {
         let place = |wanted| layers.iter().position(|layer| *layer == wanted);
@@ -157,7 +158,7 @@ impl App {
         judged.judge("A007", compression, seen.to_owned())
     }
 
-    /// Says whether limits by address know the address of a client.
+    /// States whether limits by address know the address of a client.
     #[must_use]
     pub fn with_client_address(self, address: ClientAddress) -> Self {
         let (status, seen) = match address {
@@ -170,7 +171,7 @@ impl App {
         self.judge("A008", status, seen.to_owned())
     }
 
-    /// Says that it keeps a journal, a queue or an event log on the servers of a report.
+    /// States that it keeps a journal, a queue or an event log on the servers of a report.
     #[must_use]
     pub fn with_journal_on(self, servers: &Report) -> Self {
         let mut durability = servers
@@ -197,7 +198,7 @@ impl App {
         judged
     }
 
-    /// Returns a finding for each check, with what was said.
+    /// Returns a finding for each check, by the stated facts.
     pub fn examine(&self) -> Report {
         let proxies = match (self.proxies, self.sees_forwarded) {
             (Some(Proxies::Declared), _) => (Status::Ok, "declared"),

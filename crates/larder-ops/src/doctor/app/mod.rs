@@ -1,4 +1,4 @@
-//! Checks of an app that ask no server but its own store.
+//! Checks of an app that need no server but its own store.
 
 mod facts;
 mod namespace;
@@ -53,7 +53,7 @@ pub(super) fn checks() -> impl Iterator<Item = (CheckId, &'static str)> {
     CHECKS.iter().map(|check| (check.id, check.title))
 }
 
-/// Makes the finding of a check. `id` is of the table.
+/// Makes the finding of a check. `id` is in the table.
 fn finding(id: &str, status: Status, seen: impl Into<String>) -> Finding {
     let mut checks = CHECKS.iter();
     let check = checks.find(|check| check.id.as_str() == id);
@@ -80,7 +80,7 @@ pub fn poisoned_values(count: u64) -> Finding {
     finding("L041", status, format!("{count} since the app started"))
 }
 
-/// Checks that a store in process is not used by an app of several processes.
+/// Checks that an in-process store is not used by an app of several processes.
 ///
 /// `location` is what [`Store::location`](larder_store::Store::location) returns. `variable` looks up an
 /// environment variable, as `|name| std::env::var(name).ok()` does: `REPLICAS` above 1, or a process

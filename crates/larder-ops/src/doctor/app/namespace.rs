@@ -3,19 +3,19 @@ use larder_store::{Key, Kind, Put, Store, Ttl};
 use super::super::report::{Finding, Status};
 use super::finding;
 
-/// Who uses a namespace. It may be evicted: the next app to look writes it again.
+/// The user of a namespace. It may be evicted: the next app that looks writes it again.
 const OWNER: Kind = Kind::evictable("larder-app");
 
-/// How long an app that no longer looks counts as the owner.
+/// How long an app that no longer looks is treated as the owner.
 const KEPT: Ttl = Ttl::from_secs(7 * 24 * 3600);
 
-/// The longest name of an app that is written, in bytes.
+/// The maximum length of an app's name that is written, in bytes.
 const LONGEST: usize = 64;
 
-/// Checks that no other app uses the namespace of a store, and notes that this one does.
+/// Checks that no other app uses the namespace of a store, and records that this app does.
 ///
 /// `app` names the app in all its releases and processes, such as `matinee`; at most 64 bytes count. Call it
-/// with the store in its namespace when the app starts. It takes two round trips. An app counts for a week.
+/// with the store in its namespace when the app starts. It takes two round trips. The record lasts a week.
 pub async fn namespace_owner(store: &dyn Store, app: &str) -> Finding {
     let app = &app.as_bytes()[..app.len().min(LONGEST)];
     let key = Key::new(OWNER, "owner");

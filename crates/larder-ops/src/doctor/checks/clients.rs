@@ -8,7 +8,7 @@ use crate::fields::Missing;
 
 const KIB: f64 = 1024.0;
 
-/// Commands that hold up every client, or remove the keys of all.
+/// Commands that block every client, or remove the keys of all.
 const DANGEROUS: [&str; 4] = ["keys", "flushall", "flushdb", "monitor"];
 
 pub(super) fn connections(facts: &Facts, _: &Context) -> Outcome {

@@ -11,7 +11,7 @@ const MIB: f64 = 1024.0 * 1024.0;
 /// It is logarithmic, and 255 at most.
 const HOT: u64 = 200;
 
-/// Returns the sample, which is told of one server.
+/// Returns the sample, which is attributed to one server.
 fn sample(facts: &Facts) -> Result<Option<&KeySample>, Missing> {
     let sample = facts.keys.as_ref();
     sample.map(Result::as_ref).transpose().map_err(Clone::clone)

@@ -7,7 +7,7 @@ use super::super::verdict::{Outcome, above, bytes, fail_if, outcome, warn_if, wi
 
 const MIB: f64 = 1024.0 * 1024.0;
 
-/// The number of reads after which a ratio of hits says something.
+/// The number of reads after which a hit ratio is meaningful.
 const ENOUGH_READS: f64 = 1_000.0;
 
 pub(super) fn policy(facts: &Facts, context: &Context) -> Outcome {

@@ -106,7 +106,7 @@ pub(super) const SERVER_CHECKS: &[ServerCheck] = &[
     check("L043", "keyspace events", "off", "CONFIG SET notify-keyspace-events \"\"", clients::keyspace_events),
 ];
 
-/// Makes the finding of a store whose servers are not known.
+/// Makes the finding for a store whose servers are unknown.
 pub(super) fn no_server() -> Finding {
     let reach = &SERVER_CHECKS[0];
     Finding {
@@ -142,7 +142,7 @@ impl ServerCheck {
     }
 }
 
-/// The longest text about what was seen, in characters: a server may say anything.
+/// The maximum length of a text about the observed value, in characters: a server may say anything.
 const LONGEST: usize = 500;
 
 fn shorten(seen: String) -> String {
@@ -163,7 +163,7 @@ impl CheckId {
         Self(id)
     }
 
-    /// Returns whether the check asks the app, and no server.
+    /// Returns whether the check concerns the app, and no server.
     pub fn is_of_app(self) -> bool {
         !SERVER_CHECKS.iter().any(|check| check.id == self)
     }

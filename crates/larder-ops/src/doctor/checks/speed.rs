@@ -7,10 +7,10 @@ use super::super::facts::Facts;
 use super::super::report::Status;
 use super::super::verdict::{Outcome, outcome, warn_if};
 
-/// Above this nothing that asks a store on each request is fast.
+/// Above this, nothing that calls a store on each request is fast.
 const SLOWEST: Duration = Duration::from_millis(50);
 
-/// A command of this length holds up every client.
+/// A command of this length blocks every client.
 const SLOW: Duration = Duration::from_millis(10);
 
 const HOUR: Duration = Duration::from_secs(3600);

@@ -1,4 +1,4 @@
-//! Recorded facts of a healthy server, and what is judged by several checks.
+//! Recorded facts of a healthy server, and tests that several checks share.
 
 use std::time::Duration;
 
@@ -7,7 +7,7 @@ use super::super::uses::{Use, Uses};
 use super::*;
 use crate::fields::{Fields, Missing};
 
-/// The lines of INFO that checks read, as a healthy Redis 7.0 gave them.
+/// The lines of INFO that checks read, as a healthy Redis 7.0 returned them.
 const INFO: &str = "\
 redis_version:7.0.15\nuptime_in_seconds:7200\nconnected_clients:3\nmaxclients:100\n\
 client_recent_max_output_buffer:0\nused_memory:6291456\nused_memory_peak:6391456\n\
@@ -72,7 +72,7 @@ pub(super) fn rights(denied: &[&str]) -> Vec<Right> {
     NEEDS.iter().map(right).collect()
 }
 
-/// A healthy server, but for some lines of `INFO`.
+/// Returns a healthy server, except for some lines of `INFO`.
 pub(super) fn info(lines: &str) -> Facts {
     let text = format!("{INFO}{lines}");
     Facts {
@@ -82,7 +82,7 @@ pub(super) fn info(lines: &str) -> Facts {
     }
 }
 
-/// A healthy server, but for some lines of `INFO` an interval later.
+/// Returns a healthy server, except for some lines of `INFO` an interval later.
 fn later(lines: &str) -> Facts {
     Facts {
         later: Some(Fields::parse(&format!("{INFO}{lines}"))),

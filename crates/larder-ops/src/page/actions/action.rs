@@ -23,10 +23,10 @@ pub(in crate::page) enum Action {
     BreakLock,
 }
 
-/// What the question about all users was about, before their number.
+/// The beginning of the state that the question about all users showed, before their number.
 const EVERYONE: &str = "everyone ";
 
-/// What an action is done to.
+/// The target of an action.
 #[derive(Clone, Debug, Default)]
 pub(in crate::page) struct Target {
     /// A user, a visitor, a URI, a tag, or the key of a queue or lock.
@@ -35,14 +35,14 @@ pub(in crate::page) struct Target {
     pub(in crate::page) device: String,
     /// The policy that limits a visitor.
     pub(in crate::page) policy: String,
-    /// What the question was about. Empty before it is asked.
+    /// The state that the question showed. Empty before it is asked.
     pub(super) seen: String,
 }
 
-/// What an operator is asked before something is done.
+/// The question that an operator must confirm before an action.
 pub(super) struct Question {
     pub(super) text: String,
-    /// What it is about, so that no more is done after the answer.
+    /// The state that it showed, so that no more is changed after the answer.
     pub(super) seen: String,
 }
 
@@ -91,12 +91,12 @@ impl Action {
         }
     }
 
-    /// Returns whether it is done without a question, because it can be undone here.
+    /// Returns whether it needs no confirmation, because it can be undone here.
     pub(super) fn is_harmless(self) -> bool {
         matches!(self, Self::PauseQueue | Self::ResumeQueue)
     }
 
-    /// Returns what the button says that does it.
+    /// Returns the text of its button.
     pub(super) fn verb(self) -> &'static str {
         match self {
             Self::RevokeDevice => "End the session",
@@ -111,7 +111,7 @@ impl Action {
         }
     }
 
-    /// Says what was done, by the count alone.
+    /// Describes what was done, given only the count.
     pub(in crate::page) fn done(self, count: u64) -> String {
         let responses = of(count, "target was", "targets were");
         match self {
@@ -125,9 +125,9 @@ impl Action {
             }
             Self::PurgeUri | Self::PurgeTag => format!("{responses} purged."),
             Self::PauseQueue => {
-                "The queue is paused: no job is taken, and jobs that run go on.".into()
+                "The queue is paused: no job is taken, and running jobs continue.".into()
             }
-            Self::ResumeQueue => "The queue goes on.".into(),
+            Self::ResumeQueue => "The queue is running again.".into(),
             Self::RedriveQueue => {
                 format!(
                     "{} again.",
@@ -140,7 +140,7 @@ impl Action {
         }
     }
 
-    /// Says what it would do, with the count. An error if there is nothing to do.
+    /// Describes what it would do, with the count. An error if there is nothing to do.
     pub(super) async fn question(self, shared: &Shared, target: &Target) -> Result<Question> {
         let subject = &*target.subject;
         let mut seen = String::new();
@@ -152,7 +152,7 @@ impl Action {
             Self::RevokeUser => {
                 let devices = shared.sessions.devices(subject).await.map_err(told)?;
                 if devices.is_empty() {
-                    return Err(refused("This user has no living session any more."));
+                    return Err(refused("This user no longer has a living session."));
                 }
                 let sessions = of(devices.len() as u64, "session", "sessions");
                 seen = devices.len().to_string();
@@ -190,7 +190,7 @@ impl Action {
             Self::RedriveQueue => {
                 let dead = queue(shared, subject)?.counts().await.map_err(told)?.dead;
                 if dead == 0 {
-                    return Err(refused("The queue has no dead letters any more."));
+                    return Err(refused("The queue no longer has dead letters."));
                 }
                 seen = dead.to_string();
                 format!(
@@ -208,13 +208,13 @@ impl Action {
                      work until then."
                 )
             }
-            Self::PauseQueue => "No job is taken any more, and jobs that run go on.".to_owned(),
+            Self::PauseQueue => "No more jobs are taken, and running jobs continue.".to_owned(),
             Self::ResumeQueue => "Jobs are taken again.".to_owned(),
         };
         Ok(Question { text, seen })
     }
 
-    /// Does it to what the question was about, and returns how many things it changed.
+    /// Carries it out on what the question showed, and returns how many things it changed.
     pub(super) async fn run(self, shared: &Shared, target: &Target) -> Result<u64> {
         let subject = &*target.subject;
         match self {
@@ -228,7 +228,7 @@ impl Action {
                 let devices = devices.len() as u64;
                 if devices > target.seen()? {
                     let sessions = of(devices, "session", "sessions");
-                    let text = format!("The user has {sessions} by now: ask again.");
+                    let text = format!("The user now has {sessions}: try again.");
                     return Err(Trouble::Refused(text));
                 }
                 let revoked = shared.sessions.revoke_all(subject).await;
@@ -275,7 +275,7 @@ impl Action {
 }
 
 impl Target {
-    /// Returns the number that the question named.
+    /// Returns the number that the question showed.
     fn seen(&self) -> Result<u64> {
         self.seen.parse().map_err(|_| unasked())
     }

@@ -10,19 +10,19 @@ use crate::page::guard::Operator;
 use crate::page::patience::ask;
 use crate::page::state::Shared;
 
-/// The bound of an action, which may take many round trips.
+/// The time limit of an action, which may take many round trips.
 const WITHIN: Duration = Duration::from_secs(10);
 
-/// What came of an action.
+/// The outcome of an action.
 pub(super) struct Attempt {
     /// How many things it changed.
     pub(super) result: Result<u64>,
     pub(super) is_logged: bool,
 }
 
-/// Does an action and logs it, unless nothing was done.
+/// Carries out an action and logs it, unless nothing was done.
 ///
-/// Run it as a task of its own: a caller that goes away must stop neither.
+/// Run it in a task of its own: a caller that is dropped must stop neither.
 pub(super) async fn attempt(
     shared: Arc<Shared>,
     operator: Operator,
@@ -66,7 +66,7 @@ pub(super) async fn attempt(
     }
 }
 
-/// Makes the listings start anew, also after an action that panics.
+/// Makes the listings start again, even after an action that panics.
 struct Changed<'a>(&'a Shared);
 
 impl Drop for Changed<'_> {
@@ -76,7 +76,7 @@ impl Drop for Changed<'_> {
     }
 }
 
-/// Bounds what an action does.
+/// Limits the time of an action.
 pub(super) async fn within<T>(work: impl Future<Output = Result<T>>) -> Result<T> {
     match timeout(WITHIN, work).await {
         Ok(result) => result,

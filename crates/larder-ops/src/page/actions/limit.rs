@@ -8,7 +8,7 @@ use crate::page::state::Shared;
 use crate::records::{field, inspect, remove};
 use crate::time::now;
 
-/// The records in which a policy keeps a visitor, of which there is at least one.
+/// The records in which a policy keeps a visitor, at least one.
 pub(super) struct Visitor {
     quotas: Vec<Key>,
     usages: Vec<Key>,
@@ -24,7 +24,7 @@ impl Visitor {
             return Err(refused("Name the policy and the visitor."));
         }
         let named = NamedVisitor::new(policy, visitor);
-        let named = named.ok_or_else(|| refused("This key is of another policy."))?;
+        let named = named.ok_or_else(|| refused("This key belongs to another policy."))?;
         let (quotas, quotas_shown) = existing::<Tat>(shared, named.quotas()).await?;
         let (usages, usages_shown) = existing::<Usage>(shared, named.usages()).await?;
         if quotas.is_empty() && usages.is_empty() {
@@ -46,10 +46,10 @@ impl Visitor {
         i64::try_from(self.banned_until).is_ok_and(|until| until > now().as_micros())
     }
 
-    /// Gives the visitor the whole quota back, unless a ban was put on it since the question.
+    /// Gives the visitor the whole quota back, unless it was banned since the question.
     pub(super) async fn reset(&self, shared: &Shared, banned_until: u64) -> Result<u64> {
         if self.banned_until > banned_until {
-            let text = "The visitor has been banned meanwhile: ask again.";
+            let text = "The visitor has been banned meanwhile: try again.";
             return Err(Trouble::Refused(text.to_owned()));
         }
         let programs = &*shared.programs;
@@ -60,7 +60,7 @@ impl Visitor {
     }
 }
 
-/// Returns the records that exist among those that may.
+/// Returns those of the possible records that exist.
 async fn existing<R: Record>(shared: &Shared, keys: &[Key]) -> Result<(Vec<Key>, Vec<Inspection>)> {
     let found = inspect::<R>(&*shared.programs, keys).await.into_iter();
     let found = found.map(|(key, shown)| Ok((key, shown.map_err(told)?)));

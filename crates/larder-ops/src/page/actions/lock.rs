@@ -14,7 +14,7 @@ pub(super) fn lock(key: &str) -> Result<Key> {
         .map_err(|_| refused("This is not the key of a lock."))
 }
 
-/// Returns the holders of a lock, of which there is at least one.
+/// Returns the holders of a lock, at least one.
 pub(super) async fn holders(shared: &Shared, key: &Key) -> Result<Vec<u64>> {
     let shown = shared.programs.inspect::<Permits>(key).await;
     let holders = lock_holders(&shown.map_err(told)?, now());
@@ -24,7 +24,7 @@ pub(super) async fn holders(shared: &Shared, key: &Key) -> Result<Vec<u64>> {
     Ok(holders.into_iter().map(|holder| holder.fence).collect())
 }
 
-/// Takes the lock from the holders that were asked about, and from none who came later.
+/// Takes the lock from the holders that the question showed, and from no later ones.
 pub(super) async fn break_lock(shared: &Shared, key: &Key, fences: &[i64]) -> Result<u64> {
     let mut broken = 0;
     for &fence in fences {
@@ -33,9 +33,7 @@ pub(super) async fn break_lock(shared: &Shared, key: &Key, fences: &[i64]) -> Re
         broken += u64::from(was_held);
     }
     match broken {
-        0 => Err(refused(
-            "The holders that were asked about have gone already.",
-        )),
+        0 => Err(refused("These holders have already released the lock.")),
         broken => Ok(broken),
     }
 }

@@ -1,4 +1,4 @@
-//! What operators can do: it is asked, done, and logged.
+//! The actions of operators: each is confirmed, carried out, and logged.
 
 mod action;
 mod attempt;
@@ -28,10 +28,10 @@ use super::render::{frame, refuse, unsure};
 use super::state::Visit;
 use super::view::View;
 
-/// The newest entries of the log in which an action is looked for that was done a moment ago.
+/// The number of newest log entries in which a recent action is looked for.
 const RECENT: u32 = 20;
 
-/// What a form that acts sends.
+/// The fields of a form that acts.
 #[derive(Deserialize)]
 pub(super) struct Sent {
     #[serde(default)]
@@ -63,7 +63,7 @@ pub(super) fn button(action: Action, label: &'static str, subject: &str) -> Show
     }
 }
 
-/// Refuses who may not act, and forms of other sites and of others.
+/// Refuses operators who may not act, and forms from other sites or of other operators.
 pub(super) async fn check(visit: &Visit, token: &str) -> Result<(), Response> {
     if !visit.may_act() {
         let text = "This page is read-only for you, so nothing was done.";
@@ -84,7 +84,7 @@ pub(super) async fn check(visit: &Visit, token: &str) -> Result<(), Response> {
     }
 }
 
-/// Does an action, or asks first.
+/// Carries out an action, or asks for confirmation first.
 pub(super) async fn act(visit: Visit, Form(sent): Form<Sent>) -> Result<Response, Response> {
     check(&visit, &sent.token).await?;
     let Some(action) = Action::named(&sent.action) else {
@@ -107,7 +107,7 @@ pub(super) async fn act(visit: Visit, Form(sent): Form<Sent>) -> Result<Response
     let work = attempt(visit.shared.clone(), visit.operator.clone(), action, target);
     // A browser that goes away stops neither the action nor its entry in the log.
     let Ok(attempt) = tokio::spawn(work.in_current_span()).await else {
-        let text = "It ended in an error of the page, and a part of it may have been done.";
+        let text = "The page failed, and a part of it may have been done.";
         return Err(unsure(&visit, StatusCode::INTERNAL_SERVER_ERROR, text).await);
     };
     match attempt.result {
@@ -158,7 +158,7 @@ async fn confirm(visit: &Visit, action: Action, target: &Target, question: Quest
     frame.page(StatusCode::OK, &[panel])
 }
 
-/// Says that something was done and that the log does not have it.
+/// Reports that something was done but is not in the log.
 async fn unlogged(visit: &Visit, action: Action, count: u64) -> Response {
     let panel = Panel::new("unlogged", "It was done", Origin::Page)
         .alarm(Tone::Good, action.done(count))
@@ -168,9 +168,9 @@ async fn unlogged(visit: &Visit, action: Action, count: u64) -> Response {
     frame.page(StatusCode::OK, &[panel])
 }
 
-/// Says what was done, if the address names what the log says of the operator.
+/// Reports what was done, if the address matches an entry of the operator in the log.
 ///
-/// Anybody can make a link to such an address, so the address alone is not believed. One round trip.
+/// Anybody can make a link to such an address, so the address alone is not trusted. One round trip.
 pub(super) async fn notice(visit: &Visit, view: View, did: &str, count: u64) -> Option<String> {
     let action = Action::named(did).filter(|action| action.view() == view)?;
     let newest = ask(visit.shared.log.newest(RECENT)).await.ok()?;

@@ -11,7 +11,7 @@ use crate::page::numbers::of;
 use crate::page::state::Shared;
 use crate::records::{field, inspect, list, number_of};
 
-/// The most sessions that are counted, and the time for it.
+/// The maximum number of sessions that are counted, and the time for it.
 const COUNTED: usize = 1_000;
 const COUNTING: Duration = Duration::from_secs(2);
 
@@ -29,7 +29,7 @@ pub(super) async fn device_of(shared: &Shared, target: &Target) -> Result<Device
         .ok_or_else(|| refused("This session has ended already."))
 }
 
-/// Counts the sessions of users, and says it. What hinders the count does not hinder their end.
+/// Counts the sessions of users, and describes the count. Even if that fails, they can be ended.
 pub(super) async fn count_signed_in(shared: &Shared) -> (u64, String) {
     let (mut keys, mut is_all) = (Vec::new(), false);
     if let Some(scan) = shared.store.clone().scan() {

@@ -3,12 +3,12 @@ use larder_store::{Error, ErrorKind};
 
 use crate::page::action_log::Outcome;
 
-/// Why an action was not done, or is not known to be.
+/// Why an action was not carried out, or may not have been.
 #[derive(Debug)]
 pub(super) enum Trouble {
     /// Nothing was done.
     Refused(String),
-    /// It may have been done, or a part of it.
+    /// It may have been carried out, wholly or in part.
     Unsure(Outcome, String),
 }
 
@@ -27,15 +27,15 @@ pub(super) fn refused(text: &str) -> Trouble {
 }
 
 pub(super) fn unasked() -> Trouble {
-    refused("It was not asked first. Open the view again and repeat it.")
+    refused("It was not confirmed first. Open the view again and repeat it.")
 }
 
-/// Says in words why something could not be read. Errors of larder name no key and no session.
+/// Describes why something could not be read. Errors of larder contain no key and no session.
 pub(super) fn told(error: impl std::fmt::Display) -> Trouble {
     Trouble::Refused(format!("Nothing was done: {error}."))
 }
 
-/// Says in words why a change may have been made in part.
+/// Describes why a change may have been made in part.
 pub(super) fn unsure(error: Error) -> Trouble {
     match error.kind() {
         ErrorKind::Invalid => told(error),

@@ -18,17 +18,17 @@ pub use recorder::FiguresRecorder;
 use series::Series;
 pub(super) use snapshot::Snapshot;
 
-/// The most series that are kept. Those past it go to the exporter alone, and the page says so.
+/// The maximum number of series that are kept. Others only go to the exporter, and the page says so.
 const MAX_SERIES: usize = 1_000;
 /// The time between two samples of a series.
 const SAMPLED_EVERY: Duration = Duration::from_secs(5);
 
 /// Keeps the metrics of larder in this process, for the page.
 ///
-/// It stands in front of the app's own exporter, and passes everything on. Of the series whose names begin
-/// with `larder_` it also keeps the value, and a sample every five seconds for the last ten minutes: a
-/// thousand series at most, in about 1 MB. A recorded metric costs one more atomic addition. Clones are cheap
-/// and share everything.
+/// It is placed in front of the app's own exporter, and passes everything on. For series whose names begin
+/// with `larder_` it also keeps the value, and a sample every five seconds for the last ten minutes: at most
+/// a thousand series, in about 1 MB. A recorded metric costs one more atomic addition. Clones are cheap and
+/// share everything.
 ///
 /// ```
 /// use larder_ops::page::Figures;
@@ -52,7 +52,7 @@ struct Kept {
 }
 
 impl Figures {
-    /// Makes figures that are empty.
+    /// Makes empty figures.
     pub fn new() -> Self {
         Self::default()
     }
@@ -64,7 +64,7 @@ impl Figures {
         FiguresRecorder::new(self.clone(), exporter)
     }
 
-    /// Returns the series of a key. None if it is not larder's, or there are too many.
+    /// Returns the series of a key. None if it is not one of larder's, or there are too many.
     fn keep(&self, key: &Key, make: fn() -> Series) -> Option<Arc<Series>> {
         if !key.name().starts_with("larder_") {
             return None;
@@ -86,7 +86,7 @@ impl Figures {
         Some(new)
     }
 
-    /// Returns all series as they are now.
+    /// Returns the current state of all series.
     pub(super) fn snapshot(&self) -> Snapshot {
         let series = self
             .kept

@@ -9,7 +9,7 @@ use metrics::{
 use super::Figures;
 use super::series::Series;
 
-/// Keeps the metrics of larder and passes all metrics on, as [`Figures::recorder`] makes it.
+/// Keeps the metrics of larder and passes all metrics on. [`Figures::recorder`] makes it.
 pub struct FiguresRecorder<R> {
     figures: Figures,
     exporter: R,

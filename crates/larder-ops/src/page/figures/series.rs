@@ -4,7 +4,7 @@ use std::sync::{Mutex, PoisonError};
 
 use metrics::{CounterFn, GaugeFn, HistogramFn};
 
-/// The samples that are kept: ten minutes of them.
+/// The number of samples that are kept: ten minutes of them.
 pub(super) const SAMPLES: usize = 120;
 
 /// One metric with its labels: its value, and its samples.
@@ -17,7 +17,7 @@ enum Value {
     Counter(AtomicU64),
     /// A number by its bits.
     Gauge(AtomicU64),
-    /// How many values there were, and the bits of their sum.
+    /// The number of values, and the bits of their sum.
     Histogram(AtomicU64, AtomicU64),
 }
 
@@ -41,7 +41,7 @@ impl Series {
         }
     }
 
-    /// Returns the value; of a histogram, how many values there were.
+    /// Returns the value; for a histogram, the number of values.
     pub(super) fn value(&self) -> f64 {
         match &self.value {
             Value::Counter(count) | Value::Histogram(count, _) => {
@@ -67,7 +67,7 @@ impl Series {
         samples.push_back(self.value());
     }
 
-    /// Returns what a gauge was, up to now, or by how much a counter rose between two samples.
+    /// Returns the values of a gauge up to now, or the rises of a counter between two samples.
     pub(super) fn history(&self) -> Vec<f64> {
         let samples = self.samples.lock().unwrap_or_else(PoisonError::into_inner);
         match self.value {

@@ -15,11 +15,11 @@ pub(crate) struct Snapshot {
 
 /// Some series of one metric, added up.
 pub(crate) struct Figure {
-    /// What all of them say together.
+    /// The sum of all of them.
     pub(crate) total: f64,
     /// The sum of all values of a histogram.
     pub(crate) sum: f64,
-    /// The rises of counters, or the values of gauges, of the last ten minutes, the newest last.
+    /// The rises of counters, or the values of gauges, in the last ten minutes, the newest last.
     pub(crate) history: Vec<f64>,
 }
 
@@ -81,7 +81,7 @@ fn label<'a>(key: &'a Key, name: &str) -> Option<&'a str> {
         .map(|label| label.value())
 }
 
-/// Adds histories up by their ends, which are now.
+/// Adds histories, aligned at their ends, which are now.
 fn add_from_the_end(all: &mut Vec<f64>, one: &[f64]) {
     let missing = one.len().saturating_sub(all.len());
     all.splice(0..0, std::iter::repeat_n(0.0, missing));

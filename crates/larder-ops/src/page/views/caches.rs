@@ -14,7 +14,7 @@ const STALE: &str = "larder_cache_stale_total";
 const LOAD_SECONDS: &str = "larder_cache_load_seconds";
 const PENDING: &str = "larder_cache_invalidations_pending";
 
-/// What one kind, or all kinds, of caches did.
+/// The activity of one kind, or of all kinds, of caches.
 pub(super) struct Reads {
     near: f64,
     far: f64,
@@ -126,7 +126,7 @@ pub(super) fn read(shared: &Shared) -> Vec<Panel> {
         number("mean load"),
         text("hits"),
     ];
-    let empty = "No cache was built since the figures are kept.";
+    let empty = "No cache was built since the recorder was installed.";
     let table = Table::of("Caches by kind", columns, rows, empty);
     let kinds = Panel::new("kinds", "By kind", Origin::Process).with(table);
     vec![caveat(all, figures.is_full), kinds]

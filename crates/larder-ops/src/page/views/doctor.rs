@@ -9,9 +9,9 @@ use crate::page::patience::PATIENCE;
 use crate::page::state::Shared;
 use crate::time::span;
 
-/// A report that is older is made anew.
+/// Older reports are made anew.
 const MAX_AGE: Duration = Duration::from_secs(60);
-/// The bound of an examination.
+/// The time limit of an examination.
 const WITHIN: Duration = Duration::from_secs(30);
 
 /// Why there is no report.
@@ -59,7 +59,7 @@ async fn report(shared: &Shared) -> Result<(Report, Duration), NoReport> {
     }
 }
 
-/// Returns the tile of the worst that the doctor found.
+/// Returns the tile of the doctor's worst finding.
 pub(super) async fn tile(shared: &Shared) -> Tile {
     let tile = match report(shared).await {
         Err(none) => Tile::new("Doctor", none.short).tone(Tone::Unknown),

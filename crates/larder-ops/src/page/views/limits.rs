@@ -14,7 +14,7 @@ const REFUSALS: &str = "larder_rate_limit_refusals_total";
 const NEAR_LIMIT: &str = "larder_rate_limit_near_limit_total";
 const SHADOW: &str = "larder_rate_limit_shadow_total";
 
-/// What one policy, or all of them, decided.
+/// The decisions of one policy, or of all of them.
 struct Decisions {
     requests: f64,
     refused: f64,
@@ -102,7 +102,7 @@ pub(super) fn read(shared: &Shared, may_act: bool) -> Vec<Panel> {
     panels
 }
 
-/// Makes the form that names a visitor.
+/// Makes the form in which a visitor is named.
 fn reset() -> Form {
     let field = |name, label, hint| Field {
         name,
@@ -144,7 +144,7 @@ fn by_policy(all: Panel, figures: &Snapshot) -> Vec<Panel> {
         number("without the store"),
         text("refusals"),
     ];
-    let empty = "No limit was built since the figures are kept.";
+    let empty = "No limit was built since the recorder was installed.";
     let table = Table::of(
         "Policies, the most refusals first",
         columns,

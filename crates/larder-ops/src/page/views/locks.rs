@@ -104,7 +104,7 @@ pub(super) async fn read(shared: &Shared) -> Vec<Panel> {
         ACTIONS,
     ];
     let empty = match &locks.caveat {
-        Some(_) => "No lock that is held was found.",
+        Some(_) => "No held lock was found.",
         None => "Nobody holds a lock.",
     };
     let mut panel = locks.read.show(panel, "lock", "locks").with(Table::of(
@@ -117,7 +117,7 @@ pub(super) async fn read(shared: &Shared) -> Vec<Panel> {
         panel = panel.alarm(Tone::Unknown, caveat);
     }
     vec![panel.note(
-        "Who waits in any order is not known to the store. A holder whose lock is broken learns of it when it \
-         renews, and may work until then.",
+        "The store only knows waiters that wait in order. A holder whose lock is broken notices when it renews, \
+         and may go on working until then.",
     )]
 }

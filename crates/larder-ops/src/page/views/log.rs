@@ -4,7 +4,7 @@ use crate::page::numbers::count;
 use crate::page::patience::ask;
 use crate::page::state::Shared;
 
-/// The actions that are shown.
+/// The number of actions that are shown.
 const SHOWN: u32 = 100;
 
 pub(super) async fn read(shared: &Shared) -> Vec<Panel> {

@@ -1,4 +1,4 @@
-//! The views: each reads what it shows, all at once, and every wait has a deadline.
+//! The views: each reads its data all at once, and every wait has a deadline.
 
 mod caches;
 mod doctor;
@@ -27,7 +27,7 @@ use super::render::frame;
 use super::state::Visit;
 use super::view::View;
 
-/// What the address of a view says beside its path: what was done a moment ago.
+/// The query of a view's address: what was just done.
 #[derive(Default, serde::Deserialize)]
 pub(super) struct Did {
     #[serde(default)]
@@ -48,7 +48,7 @@ pub(super) async fn show(visit: &Visit, view: View, did: &Did) -> Response {
     frame.page(StatusCode::OK, &panels)
 }
 
-/// Writes the panels of a view alone.
+/// Writes only the panels of a view.
 pub(super) async fn panels_of(visit: &Visit, view: View) -> String {
     let (frame, panels) = join(frame(visit, view, None), panels(visit, view)).await;
     frame.panels(&panels)
@@ -59,7 +59,7 @@ async fn panels(visit: &Visit, view: View) -> Vec<Panel> {
     let (probed, panels) = join(ask(visit.shared.probe()), read(visit, view)).await;
     let trouble = probed.err().map(|trouble| {
         let text =
-            format!("{trouble} What follows from it is missing; figures of this process go on.");
+            format!("{trouble} Everything that is read from it is missing; figures of this process are still shown.");
         Panel::new("trouble", "The store does not answer", Origin::Page).alarm(Tone::Bad, text)
     });
     trouble.into_iter().chain(panels).collect()
@@ -82,7 +82,7 @@ async fn read(visit: &Visit, view: View) -> Vec<Panel> {
     }
 }
 
-/// Says that a panel has no figures, and how it gets them.
+/// Explains that a panel has no figures, and how to get them.
 fn without_figures(panel: Panel) -> Panel {
     panel.alarm(
         Tone::Unknown,
@@ -102,17 +102,17 @@ fn caveat(panel: Panel, is_full: bool) -> Panel {
     }
 }
 
-/// The records that were read, and how many could not be.
+/// The records that were read, and the number of those that could not be.
 struct Read<T> {
     found: Vec<(Key, T)>,
-    /// Keys with the name of a record, where another client wrote something else.
+    /// Keys with the name of a record that hold data of another client.
     unreadable: usize,
-    /// How many did not answer, and why not.
+    /// How many did not answer, and why.
     unanswered: Option<(usize, Error)>,
 }
 
 impl<T> Read<T> {
-    /// Sorts what was read. An error if nothing was found because the store failed.
+    /// Sorts the results. An error if nothing was found because the store failed.
     fn of(read: impl IntoIterator<Item = (Key, Result<T, Error>)>) -> Result<Self, Error> {
         let (mut found, mut unreadable, mut failed) = (Vec::new(), 0, 0);
         let mut last = None;
@@ -138,7 +138,7 @@ impl<T> Read<T> {
         }
     }
 
-    /// Says of some, such as a lost shard's, that they did not answer.
+    /// Reports that some, such as those of a lost shard, did not answer.
     fn show(&self, panel: Panel, one: &str, many: &str) -> Panel {
         let panel = match &self.unanswered {
             Some((failed, error)) => {

@@ -16,10 +16,10 @@ use crate::time::span;
 
 use super::{Read, without_figures};
 
-/// Jobs that have been due for longer make a warning.
+/// Jobs that have been due for longer than this cause a warning.
 const LATE: Duration = Duration::from_secs(60);
 
-/// The queues that were found, with what they hold.
+/// The queues that were found, with their counts.
 pub(super) struct Queues {
     read: Read<Counts>,
     caveat: Option<String>,
@@ -96,7 +96,7 @@ impl Queues {
                 })
                 .to("queues"),
             Tile::new("Dead letters", count(dead as f64))
-                .detail("failed as often as they may")
+                .detail("reached the maximum of attempts")
                 .tone(if dead > 0 { Tone::Bad } else { Tone::Plain })
                 .to("queues"),
             Tile::new("Queues", count(self.read.found.len() as f64))
@@ -186,7 +186,7 @@ fn late(oldest: Duration) -> String {
     }
 }
 
-/// What the workers of this process did.
+/// Makes the panel of the workers of this process.
 fn worked(figures: Option<&Snapshot>) -> Panel {
     let panel = Panel::new("workers", "Workers", Origin::Process);
     let Some(figures) = figures else {

@@ -11,7 +11,7 @@ use super::{caveat, without_figures};
 
 const OUTCOMES: &str = "larder_response_cache_total";
 
-/// What each outcome means, and whether a stored response answered.
+/// The meaning of each outcome, and whether a stored response answered.
 const MEANINGS: [(&str, &str, bool); 8] = [
     ("hit", "a fresh stored response", true),
     ("stale", "a stale one, validated in the background", true),
@@ -108,8 +108,8 @@ pub(super) fn read(shared: &Shared, may_act: bool) -> Vec<Panel> {
     if may_act {
         panels.push(
             Panel::new("purge", "Purge", Origin::Store)
-                .note("A purge is final in the store at once. Copies in other processes end when they hear of it, \
-                       and otherwise with their near TTL.")
+                .note("A purge takes effect in the store at once. Other processes keep their copies for at most \
+                       their near TTL.")
                 .with(Block::Form(purge(Action::PurgeUri, "URI", "https://example.org/films?page=2")))
                 .with(Block::Form(purge(Action::PurgeTag, "Tag", "film-7"))),
         );

@@ -33,7 +33,7 @@ const TROUBLES: [(&str, &str); 5] = [
     ("larder_redis_bus_reconnects_total", "subscriptions lost"),
 ];
 
-/// Returns the tile that says whether the store answers.
+/// Returns the tile that shows whether the store answers.
 pub(super) async fn tile(shared: &Shared) -> Tile {
     let started = Instant::now();
     let probed = ask(shared.probe()).await;
@@ -90,7 +90,7 @@ pub(super) async fn read(shared: &Shared) -> Vec<Panel> {
     panels
 }
 
-/// Reads what each server says about itself, all at once.
+/// Reads what each server reports about itself, all at once.
 async fn servers(shared: &Shared) -> Option<Panel> {
     let panel = Panel::new("servers", "Servers", Origin::Store);
     let Some(redis) = &shared.redis else {
@@ -167,7 +167,7 @@ async fn row(server: &AdminServer, is_cluster: bool) -> Vec<Cell> {
     ]
 }
 
-/// Reads what a server of a cluster says about its slots.
+/// Reads what a server of a cluster reports about its slots.
 async fn slots(server: &AdminServer) -> Cell {
     let read = async {
         let info = server.run(&[b"CLUSTER", b"INFO"]).await?.bytes()?;
@@ -188,7 +188,7 @@ async fn slots(server: &AdminServer) -> Cell {
     Cell::Badge(Tone::bad_if(!is_whole), text)
 }
 
-/// What this process had to bear with its servers.
+/// Makes the panel of the troubles of this process with its servers.
 fn troubles(figures: Option<&Snapshot>) -> Panel {
     let panel = Panel::new("troubles", "As this process sees it", Origin::Process);
     let Some(figures) = figures else {

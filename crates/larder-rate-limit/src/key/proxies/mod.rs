@@ -26,8 +26,8 @@ use super::request_head::RequestHead;
 /// Addresses may have a port, brackets or quotes. Mapped IPv6 addresses count as IPv4, in the declared
 /// networks too.
 ///
-/// A proxy that reports one address in a header of its own is declared by [`header`](Self::header).
-/// Only rules 1 and 4 apply to that.
+/// Use [`header`](Self::header) for a proxy that reports one address in a header of its own. Only
+/// rules 1 and 4 apply to it.
 #[derive(Clone)]
 pub struct TrustedProxies {
     networks: ProxyNets,
@@ -59,12 +59,12 @@ impl TrustedProxies {
         Self::new(networks, Header::Forwarded)
     }
 
-    /// Trusts proxies in `networks` that write the client's address alone into the header `name`, such
+    /// Trusts proxies in `networks` that write only the client's address into the header `name`, such
     /// as `CF-Connecting-IP`, `True-Client-IP` or `X-Real-IP`.
     ///
-    /// A request of theirs whose header is missing, there twice or not an address has the proxy's own
-    /// address. The peer must be the proxy that writes the header, and must replace what the client
-    /// sent: a proxy of yours between the two passes a forged header on.
+    /// If the header of such a request is missing, repeated or not an address, the client is the proxy
+    /// itself. The peer must be the proxy that writes the header, and must replace what the client
+    /// sent: if another proxy of yours is between the two, it passes a forged header on.
     ///
     /// ```
     /// use http::HeaderName;
@@ -88,7 +88,7 @@ impl TrustedProxies {
         }
     }
 
-    /// Finds the peer's address with `find`, for servers that put it elsewhere.
+    /// Finds the peer's address with `find`, for servers that store it elsewhere.
     ///
     /// A proxy that connects over a Unix socket has no address: return the loopback address, and
     /// declare that.
@@ -149,7 +149,7 @@ impl TrustedProxies {
     }
 }
 
-/// Returns the address that a header holds, if it is there once.
+/// Returns the address in a header, if the header occurs once.
 fn only_address(headers: &HeaderMap, name: &HeaderName) -> Option<IpAddr> {
     let mut lines = headers.get_all(name).iter();
     let (line, None) = (lines.next()?, lines.next()) else {

@@ -208,7 +208,7 @@ fn an_address_in_a_named_header_is_believed_from_a_declared_proxy_alone() {
     }
 }
 
-/// Header bytes of a hostile client, mostly of characters that the parser cares about.
+/// Header bytes of a hostile client, mainly characters that the parser treats specially.
 fn hostile() -> impl Strategy<Value = Vec<u8>> {
     let piece = prop_oneof![
         Just(b"for=".to_vec()),

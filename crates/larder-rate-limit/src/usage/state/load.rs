@@ -1,14 +1,14 @@
-//! What became of a state since it was kept.
+//! Brings a stored state up to date.
 
 use super::{State, div_up};
 use crate::usage::programs::Change;
 use crate::usage::rule_args::RuleArgs;
 
-/// The moment at which a step runs, and what it has found to be out of date.
+/// The moment at which a step runs, and whether it has found outdated state.
 pub(in crate::usage) struct Look {
     pub(in crate::usage) at: i64,
     pub(in crate::usage) change: Change,
-    /// Whether the record differs from what it says, and is written though nothing is charged.
+    /// Whether the record is outdated, and must be written even if nothing is charged.
     pub(in crate::usage) is_dirty: bool,
 }
 
@@ -26,7 +26,7 @@ impl Look {
 }
 
 impl State {
-    /// Returns the state of `rule` now, given what was kept at its place.
+    /// Returns the current state of `rule`, given the stored state at its place.
     pub(in crate::usage) fn load(kept: Option<&Self>, rule: &RuleArgs, look: &mut Look) -> Self {
         match *rule {
             RuleArgs::Gcra {

@@ -1,5 +1,5 @@
-//! What is kept for one rule, and what each algorithm makes of it. A count is at most twice its limit, which
-//! bounds debt. `lua/rules.lua` does the same.
+//! The stored state of one rule, and how each algorithm uses it. A count is at most twice its limit, which
+//! limits debt. `lua/rules.lua` does the same.
 
 mod load;
 
@@ -29,7 +29,7 @@ pub(super) enum State {
     },
     /// The moment of each unit, oldest first.
     Log { limit: i64, log: Vec<i64> },
-    /// It is in the holds.
+    /// They are in the holds.
     Permits,
 }
 
@@ -90,7 +90,7 @@ impl State {
         }
     }
 
-    /// Returns how long until `units` pass, which are at most the limit. Zero or less if it is now.
+    /// Returns how long until `units`, at most the limit, pass. Zero or less if they pass now.
     pub(super) fn wait(&self, rule: &RuleArgs, units: i64, at: i64) -> i64 {
         let limit = rule.limit();
         match *self {
@@ -135,7 +135,7 @@ impl State {
         }
     }
 
-    /// Charges `units`, also past the limit.
+    /// Charges `units`, even past the limit.
     pub(super) fn charge(&mut self, units: i64, at: i64) {
         match self {
             Self::Gcra {
@@ -214,13 +214,13 @@ fn slices(period: i64) -> (i64, i64) {
     (slice, div_up(period, slice))
 }
 
-/// Returns when a count, which begins to leave at `start`, is `room` at most.
+/// Returns when a count that begins to leave at `start` is at most `room`.
 fn left_at(period: i64, start: i64, count: i64, room: i64) -> i64 {
     let (slice, slices) = slices(period);
     start + ((slices - room * slices / count) * slice).min(period)
 }
 
-/// Returns how long so many units take to come back, and at most twice the burst.
+/// Returns how long this many units take to come back, at most for twice the burst.
 fn span(units: i64, interval: i64, tolerance: i64) -> i64 {
     units.min(2 * (tolerance / interval)) * interval
 }

@@ -1,4 +1,4 @@
-//! Holds the Lua of each program against its Rust, and plants faults in the Lua that must be seen.
+//! Compares the Lua of each program with its Rust, and plants faults in the Lua that must be found.
 
 mod faults;
 
@@ -57,7 +57,7 @@ impl Drawn {
     }
 }
 
-/// What a step of a trace does, under rules that depend on the time.
+/// A step of a trace, under rules that depend on the time.
 #[derive(Clone, Debug)]
 struct OnUsage {
     name: String,

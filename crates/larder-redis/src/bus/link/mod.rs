@@ -34,9 +34,9 @@ pub(super) enum LinkTarget {
 
 /// The end of a connection.
 enum End {
-    /// It broke, or nothing came back on it.
+    /// It broke, or no answer came on it.
     Broke,
-    /// The server does not take what it is asked for now.
+    /// The server refuses the subscriptions for now.
     Refused,
     /// There were no subscribers for a while.
     Idle,
@@ -124,7 +124,7 @@ impl Link {
 
     /// Waits until a node no longer serves slots, if any such node would do.
     ///
-    /// What it hears then is what reaches it, which may be nothing, and it goes on answering.
+    /// Such a node only gets the messages that reach it, perhaps none, and goes on answering.
     async fn left(&self, node: &SupervisedNode) {
         if let LinkTarget::AnyMaster(view) = &self.target {
             let mut generation = view.generation();

@@ -56,7 +56,7 @@ impl SubscriptionRegistry {
         state.forget(id);
     }
 
-    /// Records that a link cannot connect. Fails its pending subscriptions; confirmed ones wait on.
+    /// Records that a link cannot connect. Fails its pending subscriptions; confirmed ones keep waiting.
     pub(in crate::bus) fn down(&self, id: LinkId, error: Error) {
         let mut state = self.state.lock();
         // Each once, however many of its subjects are on the link.
@@ -232,7 +232,8 @@ impl SubscriptionRegistry {
         }
     }
 
-    /// Records that no node serves a subject for now. Its pending subscriptions fail; confirmed ones wait on.
+    /// Records that no node serves a subject for now. Its pending subscriptions fail; confirmed ones keep
+    /// waiting.
     pub(in crate::bus) fn unserved(&self, id: LinkId, text: &str, error: &Error) {
         let mut state = self.state.lock();
         let asked = |entry: &&mut Entry| entry.link == id && entry.status == Status::Asked;

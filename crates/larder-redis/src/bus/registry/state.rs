@@ -101,8 +101,7 @@ pub(super) enum Status {
 pub(super) struct LinkState {
     /// The subjects that may have to be sent, each once.
     ///
-    /// While there is no connection there is nothing here: a new one begins with all that is
-    /// wanted.
+    /// It is empty while there is no connection: a new one begins with all wanted subjects.
     pub(super) changed: BTreeSet<Box<str>>,
     pub(super) notifier: Arc<Notify>,
     pub(super) subjects: usize,

@@ -96,7 +96,7 @@ fn a_subscription_to_many_channels_fails_in_no_time() {
     assert_eq!(registry.state.lock().held, 0);
 }
 
-/// A registry, and what its servers have been asked and not answered.
+/// A registry, and the requests that its servers have not answered yet.
 struct Scene {
     registry: SubscriptionRegistry,
     subscribers: Vec<Arc<Subscriber>>,
@@ -203,7 +203,7 @@ impl Scene {
         }
     }
 
-    /// Every server is there, and answers.
+    /// Lets every server answer.
     fn settle(&mut self) {
         for link in 0..LINKS {
             if !self.registry.is_up(link) {

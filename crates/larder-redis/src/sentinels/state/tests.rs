@@ -111,8 +111,8 @@ async fn sentinels_that_were_all_set_up_anew_are_believed_when_they_agree_for_lo
     assert_eq!(all_say(says(2, 0), says(3, 2)), Some(3));
 }
 
-/// Each epoch has one master, as the sentinels see to. Whatever fails or is late, the epoch that
-/// is followed never falls.
+/// Each epoch has one master, which the sentinels guarantee. Whatever fails or is late, the epoch
+/// in use never falls.
 #[test]
 fn no_sequence_of_answers_leads_back_to_a_master_that_was_replaced() {
     let mut random = fastrand::Rng::with_seed(7);

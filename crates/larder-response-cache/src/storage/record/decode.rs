@@ -84,7 +84,7 @@ impl Reader {
         Some(Version::from_bytes(self.array()?))
     }
 
-    /// Takes a text behind its length in two bytes.
+    /// Takes a text with its length in front, in two bytes.
     fn short(&mut self) -> Option<Bytes> {
         let length = u16::from_le_bytes(self.array()?);
         self.take(length.into())

@@ -45,7 +45,7 @@ pub(super) fn variants(index: &VariantIndex, out: &mut Vec<u8>) -> Option<()> {
     Some(())
 }
 
-/// Writes a text behind its length in two bytes.
+/// Writes a text with its length in front, in two bytes.
 fn short(text: &[u8], out: &mut Vec<u8>) -> Option<()> {
     out.extend_from_slice(&u16::try_from(text.len()).ok()?.to_le_bytes());
     out.extend_from_slice(text);

@@ -15,14 +15,15 @@ use crate::policy::ResponsePolicy;
 
 /// The magic of the [envelope] of a record: three letters, and the version of the layout.
 ///
-/// The payload begins with a byte that says which record it is.
+/// The payload begins with a byte that identifies the kind of record.
 const MAGIC: [u8; 4] = *b"lrr\x05";
 
 const RESPONSE: u8 = 1;
 const VARIANTS: u8 = 2;
 const RESERVATION: u8 = 3;
 
-/// The most headers of a stored response. A response with more is not written, nor read.
+/// The maximum number of headers of a stored response. A response with more is neither written nor
+/// read.
 const MAX_HEADERS: usize = 1024;
 
 /// The content of a key.
@@ -31,12 +32,12 @@ pub(crate) enum Record {
     Response(Arc<StoredResponse>),
     /// The variants of a URI.
     Variants(Arc<VariantIndex>),
-    /// No response yet: one is about to be stored here, unless a purge removes this first.
+    /// No response yet: one will be stored here, unless a purge removes this first.
     Reservation,
 }
 
 impl Record {
-    /// Returns the bytes of this record under `key`, or None if they are too many.
+    /// Returns the bytes of this record under `key`, or None if there are too many.
     pub(super) fn encode(&self, key: &Key) -> Option<Bytes> {
         let mut out = Vec::with_capacity(envelope::LEN + self.weight());
         out.resize(envelope::LEN, 0);

@@ -45,8 +45,8 @@ impl Pending {
 
     /// Removes a field whose value the handler took. A value that others set in the meantime stays.
     ///
-    /// A field that this request also adds to is a counter: the taken amount is subtracted, so nothing that
-    /// others add is lost or taken twice.
+    /// A field that this request also adds to is a counter: the taken amount is subtracted, so increments
+    /// of others are neither lost nor taken twice.
     pub(super) fn take(&mut self, name: &str, stored: Option<Bytes>) {
         let change = match (self.0.remove(name), stored) {
             (None, None) => return,

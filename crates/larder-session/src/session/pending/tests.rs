@@ -90,7 +90,7 @@ fn all_alone(held: Option<Bytes>, ops: &[Op]) -> Option<Bytes> {
         .fold(held, |held, op| alone(held.clone(), op).unwrap_or(held))
 }
 
-/// Each pair of operations of one request, while others add 7 to the 5 that it found, or 0.
+/// Each pair of operations of one request, while others add 7 to the 5 or the 0 that it found.
 #[test]
 fn what_others_add_between_two_operations_is_kept_unless_it_is_replaced() {
     for (ops, from_five, from_nothing) in [

@@ -126,7 +126,7 @@ impl FaultProxy {
     ///
     /// # Errors
     ///
-    /// As [`listen`](Self::listen).
+    /// Those of [`listen`](Self::listen).
     pub fn heal(&self) -> io::Result<()> {
         self.state.forget_plans();
         self.set(|faults| *faults = Faults::new(faults.upstream));

@@ -39,7 +39,7 @@ impl RedisServer {
     ///
     /// # Errors
     ///
-    /// As [`RedisOptions::start`].
+    /// Those of [`RedisOptions::start`].
     pub fn start() -> Result<Self, StartError> {
         RedisOptions::new().start()
     }
@@ -127,7 +127,7 @@ impl RedisServer {
     ///
     /// # Errors
     ///
-    /// As [`RedisOptions::start`]; the server is then down.
+    /// Those of [`RedisOptions::start`]; the server is then down.
     pub fn restart(&mut self) -> Result<(), StartError> {
         self.node.restart()
     }

@@ -4,14 +4,14 @@ use argon2::password_hash::phc::{Output, ParamsString, PasswordHash, Salt};
 use argon2::password_hash::{Error, Result, try_generate_salt};
 use argon2::{Algorithm, Argon2, Block, Params, Version};
 
-/// Argon2 in memory that is reused.
+/// Argon2 with memory that is reused.
 ///
-/// Argon2 alone asks for its memory anew at each hash. The allocator then keeps what it got for each
-/// thread that ever hashed, which are a few hundred where tokio runs blocking work.
+/// Argon2 by itself allocates its memory for each hash. The allocator then keeps that memory for each thread
+/// that has ever hashed, and tokio may run blocking work on a few hundred threads.
 #[derive(Clone)]
 pub(super) struct Hasher {
     argon2: Argon2<'static>,
-    /// As many blocks of memory as hashes that ever ran at once.
+    /// As many blocks of memory as hashes have ever run at once.
     idle: Arc<Mutex<Vec<Vec<Block>>>>,
 }
 
@@ -21,7 +21,7 @@ impl Hasher {
         Self { argon2, idle }
     }
 
-    /// A new hash, as a PHC string.
+    /// Returns a new hash, as a PHC string.
     pub(super) fn hash(&self, password: &str) -> Result<String> {
         let salt = Salt::new(&try_generate_salt().map_err(|_| Error::RngFailure)?)?;
         let output = self.compute(&self.argon2, password, &salt, Params::DEFAULT_OUTPUT_LEN)?;
@@ -39,7 +39,7 @@ impl Hasher {
     ///
     /// # Errors
     ///
-    /// Fails if the hash is malformed, or asks for more memory than a new one would.
+    /// If the hash is malformed, or asks for more memory than a new one would.
     pub(super) fn matches(&self, password: &str, hash: &str) -> Result<bool> {
         let hash = PasswordHash::new(hash)?;
         let (Some(salt), Some(expected)) = (&hash.salt, &hash.hash) else {
@@ -77,7 +77,7 @@ impl Hasher {
             memory.resize(blocks, Block::new());
         }
         let done = work(&mut memory[..blocks]);
-        // Nothing of a password outlives its check.
+        // The memory that is reused must keep no trace of a password.
         memory[..blocks].fill(Block::new());
         self.lock().push(memory);
         done

@@ -19,19 +19,19 @@ const MEMORY_KIB: u32 = 19 * 1024;
 const PASSES: u32 = 2;
 const LANES: u32 = 1;
 
-/// The longest wait of a sign-in for its turn.
+/// The longest time that a sign-in waits for its check to begin.
 const PATIENCE: Duration = Duration::from_secs(2);
-/// How long a check may take, once it has begun: some twenty milliseconds, on a machine that is not busy.
+/// How long a check may take once it has begun: about 20 ms if the machine is not busy.
 const CHECK: Duration = Duration::from_secs(5);
-/// The most sign-ins that wait for each turn; more would time out.
+/// The most sign-ins that may wait for each check that can run; with more, the last ones would time out.
 const LINE: usize = 80;
 
-/// Hashes and checks passwords, a few at a time: each one takes a core and 19 MiB, which are kept for
-/// the next one.
+/// Hashes and checks passwords, a few at a time: each one takes a core and 19 MiB of memory, which is
+/// reused.
 #[derive(Clone)]
 pub(crate) struct Passwords {
     hasher: Hasher,
-    /// The hash to check against if there is no account, so that the check takes as long.
+    /// The hash to check against if there is no account, so that the check takes just as long.
     nobody: Arc<str>,
     turns: Arc<Semaphore>,
     line: Arc<Semaphore>,
@@ -55,7 +55,7 @@ impl Passwords {
         })
     }
 
-    /// A new hash, as a PHC string. It takes a core for some twenty milliseconds.
+    /// Returns a new hash, as a PHC string. It takes a core about 20 ms.
     pub(crate) fn hash(&self, password: &str) -> Result<String, password_hash::Error> {
         self.hasher.hash(password)
     }
@@ -65,9 +65,9 @@ impl Passwords {
         self.hasher.matches(password, hash).unwrap_or(false)
     }
 
-    /// Returns whether this is the password of the hash. Without a hash it is false, after as long a check.
+    /// Returns whether this is the password of the hash. Without a hash it returns false, after an equally long check.
     ///
-    /// It runs on a blocking thread, and goes on if the visitor goes away.
+    /// It runs on a blocking thread, and continues even if the visitor disconnects.
     pub(crate) async fn verify(
         &self,
         password: String,

@@ -9,7 +9,8 @@ use crate::clock::DAY_MS;
 
 const FILMS: &str = include_str!("../../../data/films.csv");
 
-/// Name, rows, seats in a row. With 112 showings on each in a season, some 100,000 seats.
+/// Name, rows, and seats per row. With 112 showings on each screen in a season, that makes some
+/// 100,000 seats.
 const SCREENS: [(&str, i64, i64); 6] = [
     ("Grand Hall", 16, 22),
     ("Orpheum", 12, 16),
@@ -21,7 +22,7 @@ const SCREENS: [(&str, i64, i64); 6] = [
 
 /// The next season is added when less than this is left of the current one.
 const AHEAD_MS: i64 = 7 * DAY_MS;
-/// SQLite takes 32,766 values in a statement; a film has nine.
+/// SQLite allows 32,766 values in a statement; a film has nine.
 const ROWS_AT_ONCE: usize = 1_000;
 
 #[derive(Deserialize)]
@@ -35,9 +36,9 @@ struct Row {
     distributor: Option<String>,
 }
 
-/// Adds what is missing; with films and enough showings ahead it changes nothing.
+/// Adds what is missing. If there are films and enough showings ahead, it changes nothing.
 ///
-/// The caller holds the write lock, so that what is found missing stays so until it is added.
+/// The caller holds the write lock, so that nobody else adds the same in between.
 pub(super) async fn seed(db: &mut SqliteConnection, now_ms: i64) -> Result<(), sqlx::Error> {
     let films: i64 = sqlx::query_scalar("SELECT COUNT(*) FROM films")
         .fetch_one(&mut *db)

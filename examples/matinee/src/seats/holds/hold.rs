@@ -7,14 +7,14 @@ use larder::store::{Result, Timestamp};
 use super::record::{Hold, HoldsRecord, alive, parse_seat, write};
 use crate::seats::Seat;
 
-/// Holds seats for a visitor, all of them or none. What is the visitor's already stays so until its
-/// own end: nobody holds a seat for ever by asking again.
+/// Holds seats for a visitor, all of them or none. A seat that the visitor already holds keeps its
+/// deadline, so that nobody can hold a seat for ever by asking again.
 #[derive(Clone, Debug)]
 pub(super) struct HoldSeats {
     pub(super) holder: Arc<str>,
     /// The length of the hold, in microseconds.
     pub(super) span: i64,
-    /// How many seats one visitor may hold.
+    /// The most seats that one visitor may hold.
     pub(super) cap: i64,
     pub(super) seats: BTreeSet<Seat>,
 }

@@ -1,9 +1,9 @@
-//! Holds: seats that are reserved for a visitor for some minutes, and then free again.
+//! Holds: seats that are reserved for a visitor for some minutes, and are free again after that.
 //!
-//! The holds of a showing are one record of the store, and each step on them is a program of our
-//! own, in Lua for Redis and in Rust for the store in process. So a map of seats is one round trip,
-//! several seats are held together or not at all, and nobody holds more than one may. A hold is no
-//! booking: that is in the database, which alone decides whose a seat is.
+//! The holds of a showing are one record of the store, and each operation on them is a custom
+//! program, in Lua for Redis and in Rust for the store in this process. So a seat map is one round
+//! trip, several seats are held together or not at all, and nobody can hold more than the limit. A
+//! hold is not a booking: bookings are in the database, which alone decides who owns a seat.
 
 mod hold;
 mod read;
@@ -32,13 +32,13 @@ use self::release::ReleaseSeats;
 use self::secure::SecureSeats;
 use super::Seat;
 
-/// How many seats of one showing a visitor may hold.
+/// The most seats of one showing that a visitor may hold.
 pub(crate) const SEATS_EACH: usize = 8;
 /// Longer than a booking can take, because a request times out earlier.
 const MOMENT: Ttl = Ttl::from_secs(30);
 
-/// The holds of all showings. Each method is one round trip to the store, and an error of the store
-/// says by its kind whether it may have happened.
+/// The holds of all showings. Each method is one round trip to the store. The kind of an error of
+/// the store says whether the change may have happened.
 #[derive(Clone)]
 pub(crate) struct Holds {
     programs: Arc<dyn Programs>,
@@ -51,7 +51,7 @@ impl Holds {
         Ok(Self { programs, hold_for })
     }
 
-    /// How long a hold lasts.
+    /// Returns how long a hold lasts.
     pub(crate) fn hold_for(&self) -> Ttl {
         self.hold_for
     }
@@ -78,7 +78,7 @@ impl Holds {
         self.programs.run(&key(showing), &step).await
     }
 
-    /// Gives seats back.
+    /// Releases seats.
     pub(crate) async fn release(
         &self,
         showing: i64,
@@ -90,7 +90,8 @@ impl Holds {
         self.programs.run(&key(showing), &step).await
     }
 
-    /// Extends the visitor's holds until the booking; returns whether the visitor had all of them.
+    /// Extends the visitor's holds until the booking is written. Returns whether the visitor still
+    /// had all of them.
     pub(crate) async fn secure(
         &self,
         showing: i64,

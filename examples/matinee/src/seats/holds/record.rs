@@ -7,9 +7,9 @@ use larder::{Kind, Ttl};
 
 use crate::seats::Seat;
 
-/// The seats of one showing that are held, by whom, and until when.
+/// The seats of one showing that are held, with their holders and deadlines.
 ///
-/// On Redis it is one hash: a field for each seat, named as it is printed, and in it the end in
+/// On Redis it is one hash: a field for each seat, named as printed, whose value is the deadline in
 /// microseconds, a space, and the holder.
 pub(crate) struct HoldsRecord {
     seats: BTreeMap<Seat, Hold>,
@@ -27,7 +27,7 @@ impl Record for HoldsRecord {
     type Inspect = InspectHolds;
 }
 
-/// The holds that have not ended at `now`.
+/// Returns the holds that have not ended at `now`.
 pub(super) fn alive(record: &Slot<'_, HoldsRecord>, now: i64) -> BTreeMap<Seat, Hold> {
     let seats = record.get().into_iter().flat_map(|held| &held.seats);
     let alive = seats.filter(|(_, hold)| now < hold.until);
@@ -42,13 +42,13 @@ pub(super) fn write(record: &mut Slot<'_, HoldsRecord>, seats: BTreeMap<Seat, Ho
     }
 }
 
-/// Reads a seat that a script has answered.
+/// Parses a seat from the answer of a script.
 pub(super) fn parse_seat(text: &[u8]) -> Result<Seat> {
     let text = std::str::from_utf8(text).unwrap_or_default();
     text.parse().map_err(|_| Wire::unexpected("a seat"))
 }
 
-/// Shows each hold and its end in microseconds, for people and tools.
+/// Shows each hold and its deadline in microseconds, for people and tools.
 #[derive(Clone, Copy, Debug, Default)]
 pub(crate) struct InspectHolds;
 
@@ -70,7 +70,7 @@ impl Program for InspectHolds {
 
     fn reply(&self, wire: Wire) -> Result<Inspection> {
         let shown = Inspection::from_wire(wire)?;
-        // A hash has no order.
+        // A hash is not ordered.
         let mut seats: Vec<_> = shown
             .fields()
             .iter()

@@ -7,7 +7,7 @@ use larder::store::{Result, Timestamp};
 use super::record::{HoldsRecord, alive, write};
 use crate::seats::Seat;
 
-/// Gives back seats that a visitor holds, and leaves those of others.
+/// Releases seats that a visitor holds, and leaves those of others.
 #[derive(Clone, Debug)]
 pub(super) struct ReleaseSeats {
     pub(super) holder: Arc<str>,

@@ -7,7 +7,7 @@ use larder::store::{Result, Timestamp};
 use super::record::{HoldsRecord, alive, write};
 use crate::seats::Seat;
 
-/// Makes sure that a visitor holds these seats, and goes on holding them for a moment: long enough
+/// Makes sure that a visitor holds these seats and will hold them for another moment, long enough
 /// to write a booking. It answers whether that is so.
 #[derive(Clone, Debug)]
 pub(super) struct SecureSeats {

@@ -18,7 +18,7 @@ impl RedisCluster {
     ///
     /// # Errors
     ///
-    /// As [`begin_move`](Self::begin_move) and [`SlotMove::finish`].
+    /// Those of [`begin_move`](Self::begin_move) and [`SlotMove::finish`].
     pub fn move_slot(&self, slot: u16, to: &RedisNode) -> io::Result<()> {
         self.begin_move(slot, to)?.finish()
     }

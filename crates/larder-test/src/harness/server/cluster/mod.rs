@@ -73,7 +73,7 @@ impl RedisCluster {
     ///
     /// # Errors
     ///
-    /// As [`ClusterOptions::start`].
+    /// Those of [`ClusterOptions::start`].
     pub fn start() -> Result<Self, StartError> {
         ClusterOptions::new().start()
     }

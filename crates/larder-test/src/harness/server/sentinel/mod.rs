@@ -54,7 +54,7 @@ impl RedisSentinels {
     ///
     /// # Errors
     ///
-    /// As [`SentinelOptions::start`].
+    /// Those of [`SentinelOptions::start`].
     pub fn start() -> Result<Self, StartError> {
         SentinelOptions::new().start()
     }
