@@ -40,7 +40,7 @@ impl DeviceId {
 
 impl KeyId for DeviceId {
     fn write_id(&self, id: &mut IdWriter<'_>) {
-        write_text(&self.0, id);
+        id.base64url(&self.0);
     }
 }
 
@@ -102,16 +102,7 @@ impl UserTag {
 
 impl KeyId for UserTag {
     fn write_id(&self, id: &mut IdWriter<'_>) {
-        write_text(&self.0, id);
-    }
-}
-
-/// Writes 22 characters of base64url, without an allocation.
-fn write_text(bytes: &[u8; 16], id: &mut IdWriter<'_>) {
-    let mut text = [0; 22];
-    // 16 bytes are 22 characters, so this does not fail.
-    if URL_SAFE_NO_PAD.encode_slice(bytes, &mut text).is_ok() {
-        id.bytes(&text);
+        id.base64url(&self.0);
     }
 }
 

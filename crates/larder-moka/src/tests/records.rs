@@ -1,5 +1,7 @@
-use larder_store::program::Record;
-use larder_store::{Key, Kind, Store, Ttl};
+use std::task::Poll;
+
+use larder_store::program::{Programs, Record};
+use larder_store::{Clock, Key, Kind, Store, Ttl};
 use tokio::task::JoinSet;
 
 use super::support::*;
@@ -34,6 +36,18 @@ async fn a_record_ends_at_the_ttl_of_its_last_write() {
         clock.advance_micros(1);
         assert_eq!(run(&store, &key, Step::Read).await.unwrap(), None);
     }
+}
+
+#[test]
+fn a_step_says_what_time_it_saw() {
+    let (store, clock) = store_with(|store| store);
+    clock.advance_micros(1_234);
+    let programs: &dyn Programs = &*store;
+    let timed = programs.run_timed_now(&Tally::key("a"), &Step::Read);
+    assert_eq!(
+        timed.map(Result::unwrap),
+        Poll::Ready((None, Some(clock.now())))
+    );
 }
 
 #[tokio::test]

@@ -63,6 +63,8 @@ pub struct Sessions {
     /// Permits for background tasks that record activity.
     sliding: Arc<Semaphore>,
     time: Arc<StoreTime>,
+    /// Whether the store answers at once, as one in this process does: it knows the time.
+    answers_at_once: bool,
     everyone: Arc<Everyone>,
     watch: Watch,
 }
@@ -153,6 +155,7 @@ impl Sessions {
         let programs = store
             .require_programs("a session")
             .map_err(|error| SessionError::invalid(error.to_string()))?;
+        let answers_at_once = programs.now().is_some();
         let timeout = StoreTimeout::new(Self::DEFAULT_TIMEOUT, programs.timeout());
         Ok(Self {
             programs,
@@ -175,6 +178,7 @@ impl Sessions {
             health: StoreHealth::new("sessions"),
             sliding: Arc::new(Semaphore::new(SLIDING)),
             time: Arc::new(StoreTime::new()),
+            answers_at_once,
             everyone: Arc::default(),
             watch: Watch::new(bus),
         })

@@ -6,7 +6,7 @@ use std::task::{Poll, ready};
 
 use futures_util::future::BoxFuture;
 use larder_store::program::{Call, Calls, Record, Run};
-use larder_store::{Key, Timestamp, count_poisoned};
+use larder_store::{Key, count_poisoned};
 
 use super::Sessions;
 use crate::event::SessionEventKind;
@@ -106,12 +106,12 @@ impl Sessions {
     ///
     /// It is not a future, so that those of handlers stay below the size that allocators serve fast.
     pub(crate) fn open_now(&self, token: &Token) -> Poll<Result<Opening>> {
-        // A store that has to wait knows no time: no keys are made here in vain.
-        let Some(now) = self.programs.now() else {
+        // No keys are made here in vain.
+        if !self.answers_at_once {
             return Poll::Pending;
-        };
+        }
         let (key, user) = keys(token);
-        let found = ready!(self.find_at(now, &key, user.as_ref()));
+        let found = ready!(self.find_now(&key, user.as_ref()));
         Poll::Ready(self.judge(token, key, self.answered(found)))
     }
 
@@ -204,20 +204,11 @@ impl Sessions {
         key: &Key,
         user: Option<&Key>,
     ) -> Poll<larder_store::Result<Found>> {
-        match self.programs.now() {
-            Some(now) => self.find_at(now, key, user),
-            None => Poll::Pending,
-        }
-    }
-
-    fn find_at(
-        &self,
-        now: Timestamp,
-        key: &Key,
-        user: Option<&Key>,
-    ) -> Poll<larder_store::Result<Found>> {
+        let (held, stepped_at) = ready!(self.programs.run_timed_now(key, &Read))?;
+        let Some(now) = stepped_at.or_else(|| self.programs.now()) else {
+            return Poll::Pending;
+        };
         let now = now.as_micros();
-        let held = ready!(self.programs.run_now(key, &Read))?;
         let mut found = Found {
             held,
             now,

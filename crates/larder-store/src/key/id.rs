@@ -114,6 +114,22 @@ impl<'a> IdWriter<'a> {
         escape_into(self.out, bytes);
     }
 
+    /// Adds a component of bytes as base64url without padding, which needs no escape.
+    pub fn base64url(&mut self, bytes: &[u8]) {
+        if bytes.is_empty() {
+            return self.bytes(bytes);
+        }
+        self.separate();
+        // Whole groups of three bytes at a time, so that only the last piece may end within one.
+        let mut text = [0; 64];
+        for piece in bytes.chunks(48) {
+            // 48 bytes are 64 characters, so this does not fail.
+            if let Ok(length) = URL_SAFE_NO_PAD.encode_slice(piece, &mut text) {
+                self.out.extend_from_slice(&text[..length]);
+            }
+        }
+    }
+
     /// Adds a number component, in decimal.
     pub fn number(&mut self, number: impl Into<i128>) {
         self.separate();

@@ -2,6 +2,8 @@ use std::hash::{BuildHasher, BuildHasherDefault, DefaultHasher};
 use std::net::{IpAddr, Ipv4Addr};
 use std::sync::Arc;
 
+use base64::Engine;
+use base64::engine::general_purpose::URL_SAFE_NO_PAD;
 use proptest::prelude::*;
 
 use super::*;
@@ -221,6 +223,23 @@ proptest! {
         let (a, b) = ((one.0.as_str(), one.1.as_str()), (other.0.as_str(), other.1.as_str()));
         prop_assert_eq!(a == b, key(a) == key(b));
         prop_assert_eq!(a.0 == b.0, key((a.0, number)) == key((b.0, number)));
+    }
+
+    #[test]
+    fn bytes_as_base64url_are_the_text_of_them(
+        bytes in proptest::collection::vec(any::<u8>(), 0..200),
+    ) {
+        struct Encoded<'a>(&'a [u8]);
+
+        impl KeyId for Encoded<'_> {
+            fn write_id(&self, id: &mut IdWriter<'_>) {
+                id.base64url(self.0);
+                id.number(7);
+            }
+        }
+
+        let text = URL_SAFE_NO_PAD.encode(&bytes);
+        prop_assert_eq!(key(Encoded(&bytes)), key((text, 7)));
     }
 
     #[test]

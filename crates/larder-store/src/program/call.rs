@@ -74,6 +74,8 @@ pub struct Run<'a, P: Program> {
     discarded: Discarded,
     earlier_replies: Vec<P::Reply>,
     wakes: bool,
+    /// The time of the last step, if it ran in this process.
+    stepped_at: Option<Timestamp>,
 }
 
 impl<'a, P: Program> Run<'a, P> {
@@ -86,7 +88,14 @@ impl<'a, P: Program> Run<'a, P> {
             discarded: Vec::new(),
             earlier_replies: Vec::new(),
             wakes: false,
+            stepped_at: None,
         }
+    }
+
+    /// Returns the time that the step saw. None if it did not run in this process.
+    #[inline]
+    pub(super) fn stepped_at(&self) -> Option<Timestamp> {
+        self.stepped_at
     }
 
     /// Returns the reply, given the store's result of the run.
@@ -147,6 +156,7 @@ impl<P: Program> Call for Run<'_, P> {
 
     fn step(&mut self, cell: &mut Cell, now: Timestamp) -> Result<()> {
         self.wakes = false;
+        self.stepped_at = Some(now);
         if !cell.fits::<P::Record>() {
             return Err(wrong_type(P::Record::KIND));
         }
