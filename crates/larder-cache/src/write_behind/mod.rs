@@ -306,7 +306,7 @@ impl<K: CacheKey, V: Send + Sync + 'static> Shared<K, V> {
 
     async fn pending(&self, id: Vec<u8>) -> Result<Option<V>> {
         let held = self.run(&Pending(id)).await?;
-        // One of another release is newer than what the source has, too.
+        // A write of another release is newer than the value in the source, too.
         let unreadable = || error(ErrorKind::Invalid, "the write that waits cannot be read");
         let value = |held: Vec<u8>| self.decode(&held).map(|it| it.1).ok_or_else(unreadable);
         held.map(value).transpose()

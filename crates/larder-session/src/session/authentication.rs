@@ -37,13 +37,13 @@ impl Session {
         let Some(user) = &current.metadata.user else {
             return Ok(None);
         };
-        // After the response, such as in a stream, the moment at which the session was read is long ago.
+        // After the response, for example in a stream, the session may have been read long ago.
         let now = match self.inner.is_late.load(Ordering::SeqCst) {
             true => self.inner.config.sessions.now_at_least(current.seen),
             false => current.seen,
         };
         let age = match now - user.since {
-            // The clocks of two servers differ a little; a sign-in of tomorrow is damaged.
+            // The clocks of two servers differ a little; a sign-in that is further in the future is damaged.
             age if age < -SKEW => i64::MAX,
             age => age.max(0),
         };
