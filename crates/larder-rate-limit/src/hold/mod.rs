@@ -147,7 +147,7 @@ impl Asking<'_> {
         let Charge {
             rules, hold, cost, ..
         } = self.charge;
-        // Both were a u32.
+        // Both are u32 values.
         let cost = (cost + hold.units) as u32;
         let decided = answer.map(|(answer, account)| Decision {
             account,
@@ -162,7 +162,7 @@ impl Asking<'_> {
                 Ok(decision) if decision.is_allowed() => {
                     hold.key = hold.limiter.charged(hold.key.clone(), decision);
                 }
-                // If it may have been taken, it is given back here.
+                // If the permit may have been taken, dropping the hold gives it back.
                 _ => *self.hold = None,
             }
         }
