@@ -111,7 +111,7 @@ impl Seen {
     fn add(&self, new: &[Key]) {
         let mut keys = self.lock();
         for key in new {
-            // One more than are shown says that there are more.
+            // One more than are shown, to see whether there are more.
             if keys.len() <= MOST && !keys.contains(key) {
                 keys.push(key.clone());
             }

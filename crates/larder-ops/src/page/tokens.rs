@@ -116,7 +116,7 @@ mod tests {
             &[("origin", "null")],
             &[("origin", "https://b.example")],
             &[("origin", "https://a.example")],
-            // The first header is the stronger one.
+            // The first header is the more reliable one.
             &[
                 ("sec-fetch-site", "cross-site"),
                 ("origin", "https://a.example:3000"),

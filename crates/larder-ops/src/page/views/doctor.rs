@@ -45,7 +45,7 @@ async fn report(shared: &Shared) -> Result<(Report, Duration), NoReport> {
                 let report = doctor.examine(&redis).await.with(app);
                 (report, SystemTime::now())
             };
-            // It looks twice with a pause between, so nobody waits for it.
+            // It reads twice, with a pause in between, so the page does not wait for it.
             shared
                 .report
                 .latest(MAX_AGE, Duration::ZERO, WITHIN, work)
