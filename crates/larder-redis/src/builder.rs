@@ -67,8 +67,8 @@ impl RedisBuilder {
     ///
     /// It covers everything: waiting for a connection, sending again, loading a script. The default is
     /// far above the round trip in a loaded data centre, and far below what a visitor notices. Raise it
-    /// for values of many megabytes. A `timeout_ms` in the URL overrides it, because whoever configures
-    /// the URL knows how far away the servers are.
+    /// for values of many megabytes. A `timeout_ms` in the URL overrides it, because the URL
+    /// is configured where the distance to the servers is known.
     ///
     /// It must be from 1 ms to 60 s; otherwise [`connect`](Self::connect) returns
     /// [`Invalid`](larder_store::ErrorKind::Invalid).

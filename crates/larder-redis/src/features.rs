@@ -37,7 +37,7 @@ const PATTERNS: Feature = Feature {
 /// work.
 ///
 /// # Errors
-/// [`Refusal::Denied`] if the server runs no scripts, without which there is no larder.
+/// [`Refusal::Denied`] if the server runs no scripts, without which larder cannot work.
 pub(crate) async fn check(route: &Route) -> Result<()> {
     let servers = route.serving();
     let Some(server) = servers.iter().find(|server| server.is_up()) else {

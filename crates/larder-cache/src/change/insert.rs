@@ -22,7 +22,7 @@ impl<K: CacheKey, V: Send + Sync + 'static> Cache<K, V> {
     /// and the message to other processes. It takes one more if the store has a value that this process
     /// does not know, and two more if the key is being loaded, to end that load first. A load that
     /// began before, in any process, does not replace the value. If the key is invalidated or loaded
-    /// anew meanwhile, that wins, and the value is not kept.
+    /// again in the meantime, that takes precedence, and the value is not kept.
     ///
     /// # Errors
     /// Those of the far store; [`ErrorKind::Invalid`](larder_store::ErrorKind::Invalid), naming the

@@ -206,7 +206,7 @@ impl<K: CacheKey, V: Send + Sync + 'static> WriteBehind<K, V> {
     /// Returns the writes that failed too often. One round trip.
     ///
     /// They count among those that may wait, until they are [tried again](Self::retry) or
-    /// [discarded](Self::discard), or their key is written anew.
+    /// [discarded](Self::discard), or their key is written again.
     ///
     /// # Errors
     /// Those of the store.

@@ -77,7 +77,7 @@ impl<T: Clone + Send + 'static> Background<T> {
         }
     }
 
-    /// Makes the next call start the work anew.
+    /// Makes the next call start the work again.
     pub(super) fn forget(&self) {
         self.0.lock().tried = None;
     }

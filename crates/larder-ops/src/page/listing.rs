@@ -11,7 +11,7 @@ use crate::records::{self, Listed as Whole};
 
 /// The maximum number of records of a kind that are listed.
 pub(super) const MOST: usize = 200;
-/// Older listings are made anew.
+/// Older listings are made again.
 const MAX_AGE: Duration = Duration::from_secs(3);
 /// The time limit of a listing, which is paced on a full server.
 const WITHIN: Duration = Duration::from_secs(300);

@@ -53,8 +53,8 @@ impl Queue {
 
     /// Puts at most `many` dead letters back into the queue, oldest first, and returns their number.
     ///
-    /// Their attempts begin anew, at the end of the queue, and they no longer have a unique key. It takes one
-    /// round trip for each 100.
+    /// They go to the end of the queue, their attempts are counted from zero, and they no longer have a unique key. It
+    /// takes one round trip for each 100.
     ///
     /// # Errors
     /// Those of the store. Earlier round trips were carried out.

@@ -122,7 +122,7 @@ impl Taking {
         self.send().1.decide(answer)
     }
 
-    /// Returns what a request that passed has taken. Whoever drops it gives it back.
+    /// Returns what a request that passed has taken. Dropping it gives that back.
     pub(crate) fn taken(self) -> Option<Hold> {
         self.hold
     }

@@ -14,7 +14,7 @@ const CANDIDATE_TTL: Duration = Duration::from_secs(5);
 /// The time for which all sentinels must name an older configuration.
 ///
 /// After that it counts: a sentinel that missed a failover learns of it within two seconds, and
-/// sentinels that were set up anew count from the beginning.
+/// sentinels that were set up again count from the beginning.
 const ALL_AGREE: Duration = Duration::from_secs(10);
 
 /// The reports of the sentinels, and the resulting master.

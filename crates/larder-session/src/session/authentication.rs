@@ -92,7 +92,7 @@ impl Session {
     /// Returns, once, why the previous session of this browser ended.
     ///
     /// Only a request with the cookie of that very session gets the reason; of several at once, one does.
-    /// For the cookie of a signed-in session that the store knows nothing of, because it was idle for too
+    /// For the cookie of a signed-in session that the store does not know, because it was idle for too
     /// long or is made up, it returns [`EndReason::Expired`], each time. It returns None if the session
     /// lives, if the request has no such cookie, and if the reason was taken. The reason is kept for [a
     /// day](crate::Sessions::with_end_reason_ttl). One round trip if there is a reason.

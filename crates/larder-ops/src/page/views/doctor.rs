@@ -9,7 +9,7 @@ use crate::page::patience::PATIENCE;
 use crate::page::state::Shared;
 use crate::time::span;
 
-/// Older reports are made anew.
+/// Older reports are made again.
 const MAX_AGE: Duration = Duration::from_secs(60);
 /// The time limit of an examination.
 const WITHIN: Duration = Duration::from_secs(30);
