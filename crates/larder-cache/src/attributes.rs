@@ -41,7 +41,8 @@ impl Settings {
     fn apply<V>(self, mut loaded: Loaded<V>) -> Loaded<V> {
         loaded.tags.extend(self.tags);
         match self.ttl {
-            // What the loader chose for this value counts for more. That there is none has the negative TTL.
+            // The loader's choice for this value takes precedence. A value that was not found has the
+            // negative TTL.
             Some(ttl) if loaded.has_usual_ttl() && !loaded.is_not_found() => loaded.with_ttl(ttl),
             _ => loaded,
         }
@@ -223,7 +224,7 @@ async fn remove<K: CacheKey, V: Send + Sync + 'static>(
         Some(key) => cache.remove(key).await,
         None => Ok(()),
     };
-    // Each is tried, whatever became of the other.
+    // Each is tried, even if the other failed.
     if tags.is_empty() {
         return removed;
     }

@@ -36,7 +36,7 @@ impl Breaker {
         }
         let now = self.clock.now().as_micros();
         let until = self.rests_until.load(Ordering::Relaxed);
-        // Of those who come after the rest, one tries.
+        // Of the callers after the pause, one tries.
         until <= now
             && self
                 .rests_until

@@ -337,7 +337,8 @@ impl<K: CacheKey, V: Send + Sync + 'static> Inner<K, V> {
 
     pub(crate) fn is_fresher(&self, kept: &Kept<V>, loaded_at: Timestamp) -> bool {
         let now = self.clock.now();
-        // One that has ended says nothing: its process may have had a clock that was ahead.
+        // A copy that has ended says nothing: the process that wrote it may have a clock that is
+        // ahead.
         let is_served = now < kept.near_until && now < kept.times.fresh_until;
         is_served && kept.times.loaded_at > loaded_at
     }
@@ -345,7 +346,7 @@ impl<K: CacheKey, V: Send + Sync + 'static> Inner<K, V> {
     /// Removes the near copy of `key`, and keeps everything that is being read of it from
     /// becoming one.
     pub(crate) fn invalidate(&self, key: &K) {
-        // A leader that keeps its value before the first step loses it by the second.
+        // A leader that stores its value before the first step loses it in the second.
         self.flights.invalidate(key);
         self.near.invalidate(key);
     }

@@ -74,7 +74,7 @@ impl<V> Lead<V> {
             write: Write::Not,
             previous: None,
             reading,
-            // Its value goes to no store.
+            // Its value is not written to any store.
             tick: 0,
         }
     }
@@ -93,8 +93,8 @@ impl<K: CacheKey, V: Send + Sync + 'static> Inner<K, V> {
         wanted: Wanted,
         deadline: Instant,
     ) -> Elected<V> {
-        // A caller has just read the far store itself if nothing is kept near, and one that
-        // refreshes knows what is there.
+        // If nothing is kept near, the caller has just read the far store itself; and a caller that
+        // refreshes knows the stored value.
         let reads_first = match wanted {
             Wanted::Fresh => self.keeps_near || far.leases.is_none(),
             Wanted::Newer(_) => false,
@@ -136,7 +136,7 @@ impl<K: CacheKey, V: Send + Sync + 'static> Inner<K, V> {
         if let Some(first) = first {
             reading = Some(first.reading);
             let Ok(read) = first.read else {
-                // A store that has just failed is not waited for again.
+                // Do not wait for a store that has just failed.
                 return Elected::Lead(Lead::without_far(reading));
             };
             match self.judge(key, read, wanted, &first.reading) {

@@ -135,7 +135,7 @@ impl<K: CacheKey, V: Send + Sync + 'static> Cache<K, V> {
             let is_served = now < kept.near_until && now < kept.times.fresh_until;
             Some((key, kept.version.filter(|_| is_served)?))
         });
-        // Some at random, because the iterator has an order of its own.
+        // Chosen at random, because the iterator has an order of its own.
         let mut chosen = Vec::new();
         for (seen, copy) in copies.enumerate() {
             if chosen.len() < sample {
@@ -154,7 +154,7 @@ impl<K: CacheKey, V: Send + Sync + 'static> Cache<K, V> {
                 Ok(Read::Absent) => None,
                 Err(_) => continue,
             };
-            // A copy that was replaced meanwhile says nothing.
+            // A copy that has been replaced in the meantime says nothing.
             let held = inner.near.peek(&key).and_then(|held| held.value.version);
             if held == Some(version) {
                 checked.compared += 1;

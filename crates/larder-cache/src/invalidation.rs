@@ -111,7 +111,7 @@ impl<K: CacheKey, V: Send + Sync + 'static> Inner<K, V> {
         if error.kind() != ErrorKind::Refused(Refusal::Denied) {
             return Err(error);
         }
-        // The server has no bus for this user, and will not have one if asked again.
+        // The server allows this user no bus, and would not allow one later.
         if let Some(remote) = &self.remote {
             remote.warn_that_it_is_denied(self.kind, &error);
         }

@@ -144,7 +144,7 @@ impl<K: CacheKey, V: Send + Sync + 'static> Inner<K, V> {
     #[cold]
     fn decide(self: &Arc<Self>, key: &K, kept: Kept<V>) -> Near<V> {
         let now = self.clock.now();
-        // After the pause a load is tried again, whether the value itself has ended or its copy.
+        // After the pause another load is tried, whether the value itself has ended or only its copy.
         let is_paused_no_more = kept.is_stale && now >= kept.retry_at;
         if now >= kept.near_until || is_paused_no_more || !self.keeps_near {
             return Near::Miss;
@@ -201,7 +201,8 @@ impl<K: CacheKey, V: Send + Sync + 'static> Inner<K, V> {
             kept.failures = kept.failures.saturating_add(1);
             kept.is_stale = !is_fresh;
             if kept.is_stale {
-                // The copy is served on, for at most the near TTL before the far store is asked again.
+                // The copy stays in use for at most the near TTL, and then the far store is read
+                // again.
                 kept.near_until = self.lifetime.near_until(now, 0.0);
             }
             Some(kept.hold(&self.lifetime))

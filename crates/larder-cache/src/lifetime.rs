@@ -149,7 +149,7 @@ impl Lifetime {
     /// Returns the first moment at which a reader of a near copy has to decide anything.
     pub(crate) fn decide_at(&self, times: &Times, near_until: Timestamp) -> Timestamp {
         let early = (self.mean_early(times) * EARLY_SPAN) as i64;
-        // A copy that is read often enough to be prolonged is looked at half-way to its end.
+        // A copy that is read often enough to be prolonged is checked half-way to its end.
         let prolonged = self
             .idle
             .map_or(0, |idle| match times.fresh_until < times.deadline {
@@ -298,7 +298,7 @@ mod tests {
             let mean = beta * f64::from(load);
             let distance = distance_from_exponential(drawn.clone(), mean);
             assert!(distance < critical, "{distance} for beta {beta}");
-            // The test can fail: a mean that is a tenth too large is noticed.
+            // The test is able to fail: a mean that is a tenth too large is noticed.
             assert!(distance_from_exponential(drawn, mean * 1.1) > critical);
         }
     }

@@ -77,7 +77,7 @@ impl<K: CacheKey, V: Send + Sync + 'static> Inner<K, V> {
         let began = reading.began;
         let mut near_until = self.lifetime.near_until(began, rand::random());
         if !stored.tags.as_slice().is_empty() {
-            // What is known of its tags may be older, by the other half at most.
+            // What is known about its tags may be older, by the other half at most.
             let micros = near_until.as_micros().saturating_sub(began.as_micros());
             near_until = began.plus_micros(micros / 2);
         }
@@ -140,7 +140,7 @@ impl<K: CacheKey, V: Send + Sync + 'static> Inner<K, V> {
         let ttl = Ttl::covering_micros(times.micros_left(now));
         spawn(&runtime, async move {
             if let Some(far) = inner.usable_far(&key) {
-                // The entry then ends as if it had not been read.
+                // If this fails, the entry ends as if it had not been read.
                 let _ = far.expire(&far.key(&key), ttl).await;
             }
         });

@@ -241,7 +241,7 @@ impl<K: CacheKey, V: Send + Sync + 'static> Inner<K, V> {
         }
         let results = far.remove_many(tried.iter().map(|(key, _)| key)).await;
         let done = self.pending.sort_out(tried, results);
-        // What was loaded meanwhile had no fence.
+        // Values that were loaded in the meantime had no fence.
         for (key, _) in &done {
             self.invalidate(key);
         }

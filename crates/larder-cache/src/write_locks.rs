@@ -54,7 +54,7 @@ impl WriteLocks {
         operation: &'static str,
         keys: &[Key],
     ) -> Result<Vec<RwLockWriteGuard<'_, ()>>> {
-        // In one order and each once, so that two callers cannot wait for each other.
+        // Sorted and without duplicates, so that two callers cannot wait for each other.
         let mut all: Vec<_> = keys.iter().map(|key| self.index(key)).collect();
         all.sort_unstable();
         all.dedup();

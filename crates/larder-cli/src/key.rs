@@ -104,7 +104,7 @@ impl CacheKey {
         let id = rest
             .and_then(|rest| rest.strip_suffix('}'))
             .ok_or_else(form)?;
-        // A command line has few keys, so little is leaked.
+        // A command line has few keys, so little memory is leaked.
         let kind = Kind::evictable(String::leak(name.to_owned()));
         if id.contains('#') {
             return Err(Error::usage(
@@ -121,7 +121,7 @@ impl CacheKey {
             )
         })?;
         let id = RawId::unescape(components);
-        // A text that is not written back as it was read is not a key.
+        // A text that is written back differently is not a key.
         let again = Key::new(kind, (format!("v{schema}"), &id));
         if id.0.is_empty() || !text.ends_with(again.as_str()) {
             return Err(form());

@@ -30,7 +30,7 @@ pub async fn run(args: impl IntoIterator<Item = OsString>, mut io: Io<'_>) -> u8
         Err(error) => {
             let is_error = error.use_stderr();
             let to = if is_error { &mut io.err } else { &mut io.out };
-            // It repeats what was typed, which may hold anything.
+            // The error repeats what was typed, which may contain anything.
             let text = error.to_string();
             for line in text.lines() {
                 // A closed pipe is not worth a message.
@@ -40,7 +40,7 @@ pub async fn run(args: impl IntoIterator<Item = OsString>, mut io: Io<'_>) -> u8
         }
     };
     let mut output = Output::new(&mut io, &cli.options);
-    // Without its type, which is so deep that the compiler gives up on it in a caller.
+    // Boxed to hide its type, which is so deep that the compiler gives up on it in a caller.
     let running: Pin<Box<dyn Future<Output = error::Result<u8>> + '_>> =
         Box::pin(commands::run(&cli, &mut output));
     match running.await {

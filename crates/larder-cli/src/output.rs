@@ -65,7 +65,7 @@ impl<'a, 'io> Output<'a, 'io> {
             cells.chain([columns[at].len()]).max().unwrap_or(0)
         };
         let widths: Vec<_> = (0..columns.len()).map(width).collect();
-        // Numbers stand at the right, below each other by their digits.
+        // Numbers are aligned at the right.
         let is_number = |at: usize| {
             let mut cells = rows.iter().map(|row| &row[at]);
             cells.clone().any(Value::is_number) && cells.all(|it| it.is_number() || it.is_null())

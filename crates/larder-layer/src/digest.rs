@@ -202,7 +202,7 @@ struct Parts {
     call: Call,
     variant: u64,
     count: u64,
-    // A sum, so that the order does not count.
+    // A sum, so that the order does not matter.
     sum: u64,
     key: u64,
 }

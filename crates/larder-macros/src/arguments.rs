@@ -52,7 +52,8 @@ pub(crate) fn key(option: Option<&Expr>, signature: &Signature) -> Result<TokenS
 
 /// Returns the copy of a key, so that the body may move the arguments.
 fn owned(key: TokenStream) -> TokenStream {
-    // As a method, so that a text becomes a string and a reference to a number the number.
+    // A method call, so that a `&str` becomes a `String` and a reference to a number becomes the
+    // number.
     quote!({
         #[allow(unused_imports)]
         use ::std::borrow::ToOwned as _;
@@ -225,7 +226,7 @@ fn refuse_references(ty: &Type) -> Result<()> {
                 self.0.get_or_insert(lifetime.span());
             }
         }
-        // Its lifetimes are its own.
+        // It declares lifetimes of its own.
         fn visit_type_bare_fn(&mut self, _: &'ast syn::TypeBareFn) {}
     }
     let mut find = Find(None);

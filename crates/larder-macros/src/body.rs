@@ -60,7 +60,7 @@ impl<'ast> Visit<'ast> for Calls<'_> {
         visit::visit_expr_method_call(self, call);
     }
 
-    // An item inside of the body has names of its own.
+    // An item inside the body has its own names.
     fn visit_item(&mut self, _: &'ast Item) {}
 }
 
@@ -107,7 +107,7 @@ impl VisitMut for Rename {
         call.tokens = self.tokens(std::mem::take(&mut call.tokens));
     }
 
-    // An item inside of the body has a `self` of its own.
+    // An item inside the body has its own `self`.
     fn visit_item_mut(&mut self, _: &mut Item) {}
 }
 

@@ -55,7 +55,8 @@ pub(crate) fn expand(
     } else {
         quote! {
             let #removal = #removal.finish().await;
-            // An error as it is, since a part of its type may be known to the compiler alone.
+            // An error is returned unchanged, because part of its type may be known only to the
+            // compiler.
             match #outcome {
                 ::core::result::Result::Ok(#outcome) => {
                     #removal?;

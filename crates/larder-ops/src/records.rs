@@ -48,7 +48,7 @@ pub async fn list<R: Record>(
         let page = scan.page(&prefix, next.as_ref(), MAX_PAGE).await?;
         let mut new = Vec::new();
         for key in page.keys {
-            // What another client wrote under such a name is not a record.
+            // If another client wrote under such a name, it is not a record.
             let Ok(key) = Key::parse(&key, &[R::KIND]).map(Key::without_part) else {
                 continue;
             };
@@ -58,7 +58,7 @@ pub async fn list<R: Record>(
         }
         progress(&new);
         next = page.next;
-        // One more than the limit shows that there are more.
+        // One more than the limit, to see whether there are more.
         if next.is_none() || found.len() > limit {
             break;
         }
@@ -139,7 +139,7 @@ pub async fn remove<R: Record>(
                 Err(error) => failed = failed.or(Some(error)),
             }
         }
-        // Also before an error: what was removed is counted.
+        // Called before an error is returned too, so that every removal is counted.
         progress(removed);
         if let Some(error) = failed {
             return Err(error);

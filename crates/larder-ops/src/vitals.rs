@@ -73,7 +73,7 @@ impl Vitals {
 
     /// Returns the part of the reads that found a key, from 0 to 1. None before the first read.
     pub fn hit_ratio(&self) -> Option<f64> {
-        // A server may say anything.
+        // A server may answer anything.
         let reads = self.hits.saturating_add(self.misses);
         (reads > 0).then(|| self.hits as f64 / reads as f64)
     }

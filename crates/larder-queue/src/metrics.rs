@@ -129,7 +129,7 @@ impl JobMetrics {
             }
             Finished::Snoozed | Finished::Released => &self.released,
             Finished::LeaseLost => &self.lost,
-            // It is logged; what becomes of the job is not known here.
+            // It is logged; this process does not learn what happens to the job.
             Finished::Abandoned => return,
         };
         counter.increment(1);

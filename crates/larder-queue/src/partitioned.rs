@@ -149,7 +149,7 @@ impl Partitioned {
             let queue = &self.queues[first.wrapping_add(at) % self.queues.len()];
             match queue.dequeue(n - taken.len()).await {
                 Ok(more) => taken.extend(more),
-                // The shard of one partition may be down, and others have jobs.
+                // The shard of one partition may be down while others have jobs.
                 Err(error) => failure = failure.or(Some(error)),
             }
         }
@@ -182,10 +182,10 @@ impl Partitioned {
             let (taken, _, others) = select_all(calls).await;
             calls = others;
             match taken {
-                // The calls of the others are dropped, which gives back what they may take.
+                // The other calls are dropped, and give back the jobs that they may take.
                 Ok(taken) if !taken.is_empty() => return Ok(taken),
                 Ok(_) => {}
-                // The shard of one partition may be down, and others may have jobs.
+                // The shard of one partition may be down while others have jobs.
                 Err(error) => failure = failure.or(Some(error)),
             }
         }

@@ -87,10 +87,10 @@ impl Calendar {
 
     /// Returns the edges of the window before `now`, of the current window, and of the next one.
     pub(crate) fn edges(&self, now: i64) -> [i64; 4] {
-        // A panic leaves no half of four numbers.
+        // A panic cannot leave the four numbers half written.
         let mut held = self.edges.lock().unwrap_or_else(PoisonError::into_inner);
         if !(held[1]..held[2]).contains(&now) {
-            // Jiff knows all moments of the years -9999 to 9999.
+            // Jiff covers all moments of the years -9999 to 9999.
             *held = self.computed(now).unwrap_or_else(|_| {
                 let length = self.longest().as_micros() as i64;
                 [now - length, now, now + length, now + 2 * length]

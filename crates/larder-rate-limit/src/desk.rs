@@ -15,7 +15,7 @@ use crate::{RateLimiter, Report};
 /// The support desk. Each call takes one round trip, or none in process, and returns the decision that a request
 /// of the visitor would get now.
 ///
-/// For a visitor with a [plan](crate::Plans) each call finds the plan anew, and uses the last one if that fails.
+/// For a visitor with a [plan](crate::Plans) each call looks up the plan again, and uses the last one if that fails.
 impl RateLimiter {
     /// Sets how many units `visitor` has used of each rule, from now on.
     ///

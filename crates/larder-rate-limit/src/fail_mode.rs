@@ -56,7 +56,7 @@ impl LocalStore {
     /// [`ErrorKind::Invalid`] if the store runs no programs, or cannot answer without waiting, as a server cannot.
     pub fn new(store: Arc<dyn Store>) -> Result<Self> {
         let programs = store.require_programs("a local rate limit")?;
-        // A step that changes nothing shows whether the store answers at once.
+        // An operation that changes nothing shows whether the store answers without waiting.
         let key = Key::new(Tat::KIND, "probe");
         match programs.run_now(&key, &InspectTat) {
             Poll::Ready(_) => Ok(Self {

@@ -207,7 +207,7 @@ impl RuleFields {
         let (mut left, mut seconds) = (itoa::Buffer::new(), itoa::Buffer::new());
         let (left, seconds) = (left.format(remaining), seconds.format(window));
         let pieces = [&*self.remaining, left, ";t=", seconds];
-        // Of its very length, so that it becomes the value as it is.
+        // Allocated with the exact length, so that it becomes the value without a copy.
         let mut value = Vec::with_capacity(pieces.iter().map(|piece| piece.len()).sum());
         for piece in pieces {
             value.extend_from_slice(piece.as_bytes());
@@ -223,7 +223,7 @@ fn item(name: &str, rule: &Rule) -> String {
         .bare_item(text(name))
         .parameter(key("q"), quota.limit());
     if rule.algorithm() == Algorithm::Concurrency {
-        // Its period is a lease, and tells a client nothing.
+        // The period of such a rule is a lease, and tells a client nothing.
         item = item.parameter(key("qu"), text("concurrent-requests"));
         return item.finish();
     }

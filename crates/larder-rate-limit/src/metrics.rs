@@ -243,7 +243,7 @@ impl OncePerMinute {
     const PAUSE: Duration = Duration::from_secs(60);
 
     fn is_due(&self) -> bool {
-        // Another thread logs now, or finds that it is too early.
+        // Another thread is logging, or has found that it is too early.
         let Ok(mut last) = self.0.try_lock() else {
             return false;
         };

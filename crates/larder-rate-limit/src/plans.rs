@@ -139,7 +139,7 @@ impl Plans {
                     match follower.outcome(deadline).await {
                         Ok(plan) => return plan,
                         Err(Failure::TimedOut) => return self.last(key),
-                        // The leader's request was dropped: somebody leads anew.
+                        // The leader's request was dropped, so another one leads.
                         Err(Failure::Abandoned | Failure::Panicked) => {}
                     }
                 }
@@ -157,7 +157,7 @@ impl Plans {
         let generation = self.kept.generation(key);
         let (plan, ttl) = self.call(key, deadline).await;
         let deadline = Timestamp::from_micros(now).plus_micros(micros(ttl));
-        // A plan that was forgotten meanwhile is found again.
+        // A plan that was forgotten in the meantime is looked up again.
         self.kept
             .insert_if_unchanged(key.clone(), plan.clone(), deadline, generation);
         plan

@@ -61,7 +61,7 @@ impl Ban {
 
 /// What happens to the used units when the numbers of a rule change.
 ///
-/// Rules are identified by their place in the policy. If the algorithm at a place changes, the rule counts anew,
+/// Rules are identified by their place in the policy. If the algorithm at a place changes, the rule counts from zero,
 /// so add new rules at the end.
 ///
 /// A sliding log keeps its entries and a concurrency rule its permits, unless it is [`Reset`](Self::Reset). For a

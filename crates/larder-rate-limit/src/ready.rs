@@ -133,7 +133,7 @@ impl<'a> Queued<'a> {
             Reason::Concurrency => decision.retry_after().min(LOOK_EVERY),
             _ => decision.retry_after(),
         };
-        // A timer that is early by a part of a millisecond would cost one more look.
+        // If the timer fired a fraction of a millisecond early, it would cost another attempt.
         let until = Instant::now() + wait.min(MAX_WITHIN) + Duration::from_millis(1);
         self.deadline
             .filter(|deadline| until <= *deadline)
@@ -156,7 +156,7 @@ struct Queues {
 
 impl Turns {
     fn queues(&self) -> MutexGuard<'_, Queues> {
-        // Nothing panics between the changes of the two.
+        // Nothing can panic between the two changes.
         self.0.lock().unwrap_or_else(PoisonError::into_inner)
     }
 
@@ -188,7 +188,7 @@ impl Drop for Turn<'_> {
     fn drop(&mut self) {
         let mut queues = self.turns.queues();
         queues.waiting -= 1;
-        // The map's and this one's: nobody else waits, and nobody joins under the lock.
+        // Those of the map and of this one: nobody else waits, and nobody can join under the lock.
         if Arc::strong_count(&self.queue) == 2 {
             queues.by_key.remove(&self.key);
         }

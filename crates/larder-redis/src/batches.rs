@@ -37,7 +37,7 @@ impl RedisStore {
             return self.masters_values(keys, sent, deadline).await;
         };
         let (parts, rest) = reads.split(keys, sent);
-        // Those that replicas did not answer wait for no master but their own.
+        // Keys that replicas did not answer wait only for their own masters.
         let of_replicas = async {
             let (mut values, unanswered) = parts.ask("get_many").await;
             values.extend(self.masters_values(keys, unanswered, deadline).await);
@@ -80,7 +80,7 @@ impl RedisStore {
             Ok(batch) => batch,
             Err(error) => return fail(results, &sent, &error),
         };
-        // By text, so that no script is ever missing: one that is sent again would come too late.
+        // With the text, so that no script is ever missing: sending it again would come too late.
         let command = |at: usize| commands::put(&puts[at], Named::ByText);
         let items = sent.iter().map(|&at| (puts[at].key(), command(at)));
         let written = batch.send(items, Repeat::Never).await;

@@ -67,8 +67,8 @@ impl RedisBuilder {
     ///
     /// It covers everything: waiting for a connection, sending again, loading a script. The default is
     /// far above the round trip in a loaded data centre, and far below what a visitor notices. Raise it
-    /// for values of many megabytes. A `timeout_ms` in the URL overrides it, because whoever configures
-    /// the URL knows how far away the servers are.
+    /// for values of many megabytes. A `timeout_ms` in the URL overrides it, because the URL
+    /// is configured where the distance to the servers is known.
     ///
     /// It must be from 1 ms to 60 s; otherwise [`connect`](Self::connect) returns
     /// [`Invalid`](larder_store::ErrorKind::Invalid).
@@ -124,7 +124,7 @@ impl RedisBuilder {
     /// # Costs
     /// Each write takes one more round trip between the master and the slowest of the `number` fastest
     /// replicas. Everything behind it on the connection waits too, including reads. While replicas are
-    /// away, each write holds up the others for `within`, until they reach their deadlines. So use a
+    /// down, each write holds up the others for `within`, until they reach their deadlines. So use a
     /// separate store for data that must survive, and write many keys at once where you can.
     ///
     /// # Caveats
@@ -169,7 +169,7 @@ impl RedisBuilder {
     /// - A comparison holds for one connection and until the next comparison. A replica that
     ///   restarts is read again once it was compared again. One that an operator attaches to
     ///   another master, or promotes beside its own, may be read until then.
-    /// - While a master is away its replicas are read for as long as they are fresh enough, so a
+    /// - While a master is down its replicas are read for as long as they are fresh enough, so a
     ///   longer staleness covers longer failovers.
     /// - In a network partition a replaced master is as stale as without this option, and so are
     ///   its replicas.

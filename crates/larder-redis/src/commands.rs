@@ -94,9 +94,9 @@ pub(crate) fn outcome<T: From<bool>>(operation: &'static str, value: &Value) -> 
 pub(crate) fn remaining(operation: &'static str, value: &Value) -> Result<Option<Ttl>> {
     match value {
         Value::Int(-2) => Ok(None),
-        // Another client wrote it without a TTL; the longest TTL comes nearest.
+        // Another client wrote it without a TTL; the longest TTL is the closest match.
         Value::Int(-1) => Ok(Some(Ttl::MAX)),
-        // In the last millisecond it is zero, and the key is still there.
+        // In the last millisecond the TTL is zero although the key still exists.
         Value::Int(millis @ 0..) => Ok(Some(Ttl::covering_micros(millis.saturating_mul(1000)))),
         other => Err(unread(operation, other)),
     }

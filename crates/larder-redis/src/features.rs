@@ -37,7 +37,7 @@ const PATTERNS: Feature = Feature {
 /// work.
 ///
 /// # Errors
-/// [`Refusal::Denied`] if the server runs no scripts, without which there is no larder.
+/// [`Refusal::Denied`] if the server runs no scripts, without which larder cannot work.
 pub(crate) async fn check(route: &Route) -> Result<()> {
     let servers = route.serving();
     let Some(server) = servers.iter().find(|server| server.is_up()) else {
@@ -47,9 +47,9 @@ pub(crate) async fn check(route: &Route) -> Result<()> {
     let mut asking = Pipeline::with_capacity(4);
     asking.cmd("EVALSHA").arg(NO_SCRIPT).arg(0);
     asking.cmd("CLIENT").arg("INFO");
-    // No client has this number, so nobody is killed.
+    // No client has this id, so nothing is killed.
     asking.cmd("CLIENT").arg("KILL").arg("ID").arg(0);
-    // Without a pattern it is an error in any case, but not the same one.
+    // Without a pattern it is an error in any case, but which error depends on the permission.
     asking.cmd("PSUBSCRIBE");
     let Ok(operation) = server.begin(Request::read("connect").within(within)) else {
         return Ok(());

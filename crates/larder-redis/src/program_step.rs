@@ -140,7 +140,7 @@ impl<'a> Step<'a> {
         let text = if error.code() == "NOTTL" {
             format!("program '{name}' left a key of its record without a TTL")
         } else if details.starts_with("Error compiling script") {
-            // The message quotes the script, which is a constant, and nothing that was sent.
+            // The message quotes the script, which is a constant, but nothing that was sent.
             format!("program '{name}' does not compile: {details}")
         } else {
             match script.and_then(|script| script.line(&error)) {

@@ -27,7 +27,8 @@ impl Programs for RedisStore {
         Some(self.route.limits().timeout)
     }
 
-    // As `async_trait` writes it: a plain read and a script each have a future of their own size.
+    // Written as `async_trait` would: this way a plain read and a script each have a future of
+    // their own size.
     fn call<'s, 'k, 'c, 'f>(
         &'s self,
         key: &'k Key,
@@ -52,7 +53,7 @@ impl Programs for RedisStore {
         {
             return get_each(server, &gets, calls).await;
         }
-        // Boxed like all that is less common, so that the future of the reads is a small one.
+        // Boxed like everything less common, so that the future of reads stays small.
         Box::pin(self.call_each(calls)).await
     }
 }
@@ -156,7 +157,7 @@ impl RedisStore {
         let forgotten = |at: &usize| values[*at].as_ref().is_ok_and(is_forgotten);
         let forgotten: Vec<_> = (0..steps.len()).filter(forgotten).collect();
         if !forgotten.is_empty() {
-            // Each of these is alone on its record, so their order does not matter.
+            // Each of these is the only one on its record, so their order does not matter.
             let by_text = vec![Named::ByText; forgotten.len()];
             let again: Vec<_> = forgotten.iter().map(|&at| &steps[at]).collect();
             let sent = send_all(&batch, &again, &by_text).await;

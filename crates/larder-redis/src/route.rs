@@ -115,7 +115,7 @@ impl Routed<'_> {
         let outcome = match &self.shard {
             Some(shard) if shard.is_elsewhere(&outcome) => {
                 let following = shard.follow(&self.operation, command, repeat, outcome);
-                // Boxed like all that is rare, so that the future of the common case is a small one.
+                // Boxed like everything rare, so that the future of the common case stays small.
                 Box::pin(following).await
             }
             _ => outcome,
@@ -140,7 +140,7 @@ impl Routed<'_> {
             return Ok(value);
         }
         let by_text = by_text();
-        // Boxed like all that is rare, so that the future of the common case is a small one.
+        // Boxed like everything rare, so that the future of the common case stays small.
         Box::pin(self.send(&by_text, repeat)).await
     }
 }

@@ -113,7 +113,7 @@ impl Prepared {
         let mut cmd = Cmd::new();
         cmd.arg("EVAL").arg(&self.text);
         for arg in by_hash.args_iter().skip(2) {
-            // Only cursors are of another form, and no call has one.
+            // Only cursors have another form, and no call has one.
             if let Arg::Simple(arg) = arg {
                 cmd.arg(arg);
             }

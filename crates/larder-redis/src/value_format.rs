@@ -28,7 +28,7 @@ pub(crate) fn read(key: &Key, bytes: Vec<u8>) -> Option<Entry> {
     };
     let version = Version::from_bytes(*version);
     let mut value = Bytes::from(bytes);
-    // Unlike a slice it owns the bytes alone, which saves an allocation.
+    // Unlike a slice, it owns only the bytes, which saves an allocation.
     value.advance(Version::LEN);
     Some(Entry { value, version })
 }

@@ -20,7 +20,7 @@ use crate::storage::Unavailable;
 /// Clones are cheap.
 ///
 /// # Cancellation
-/// A call that is dropped goes on in a task of its own. If a handler commits an edit and then purges, its
+/// A call that is dropped continues in a task of its own. If a handler commits an edit and then purges, its
 /// client can still disconnect between the two, so run both in one task.
 #[derive(Clone)]
 pub struct Purger {

@@ -29,7 +29,7 @@ impl<T> Future for RunToCompletion<T> {
 
     fn poll(mut self: Pin<&mut Self>, cx: &mut Context<'_>) -> Poll<T> {
         let this = &mut *self;
-        // It is not polled again after it was ready.
+        // It must not be polled again after it was ready.
         let Some(work) = &mut this.work else {
             return Poll::Pending;
         };

@@ -89,7 +89,7 @@ impl<T> SessionKey<T> {
             !is_own(family.as_bytes()) && !family.contains(':'),
             "the family of a session field must not begin with 'larder.' or contain a colon"
         );
-        // As a store writes it, behind a kind of one letter: `f:{id}`.
+        // As a store writes it, after a kind of one letter: `f:{id}`.
         let key = Key::new(FIELD, id);
         let id = key.as_str();
         let id = id.get(3..id.len() - 1).unwrap_or(id);
@@ -97,7 +97,7 @@ impl<T> SessionKey<T> {
             return Self::own(&format!("{family}:{id}"));
         }
         let digest = URL_SAFE_NO_PAD.encode(Sha256::digest(id));
-        // No escaped id holds a '#' in front and is so long.
+        // No escaped id begins with '#' and is this long.
         Self::own(&format!("{family}#{digest}"))
     }
 

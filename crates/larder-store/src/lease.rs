@@ -121,7 +121,7 @@ pub trait Leases: Send + Sync {
     ///
     /// [`NotStored`](PutOutcome::NotStored) means that nothing changed. The condition of the put
     /// must be met too; if it is not, the lease stays. An error keeps the lease as well. A value that
-    /// is too large is refused whoever holds the lease. After
+    /// is too large is refused, whether or not `fence` holds the lease. After
     /// [`ErrorKind::MayHaveRun`](crate::ErrorKind::MayHaveRun),
     /// [`settle`](crate::StoreExt::settle) reads back whether the value was stored.
     async fn commit(&self, put: &Put, fence: Fence) -> Result<PutOutcome>;

@@ -47,7 +47,7 @@ impl<T: Ord> Ordered<T> {
             self.sum();
             return true;
         };
-        // Past all chunks the place is the end of the last.
+        // A place past all chunks is the end of the last one.
         let offset = match items.last() {
             Some(last) if *last < item => items.len(),
             _ => offset,

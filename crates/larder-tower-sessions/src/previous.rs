@@ -47,7 +47,7 @@ macro_rules! with_previous {
                         return SessionStore::load(&self.store, id).await;
                     };
                     if record.expiry_date <= OffsetDateTime::now_utc() {
-                        // Not each store leaves them out.
+                        // Not every store leaves them out.
                         return Ok(None);
                     }
                     record.id = *id;
@@ -59,7 +59,7 @@ macro_rules! with_previous {
                     }
                     let still = self.old.load(id).await;
                     if !matches!(still, Ok(Some(_))) {
-                        // It was signed out meanwhile, or may have been.
+                        // It was signed out in the meantime, or may have been.
                         SessionStore::delete(&self.store, id).await?;
                         return still.map(|_| None);
                     }
@@ -68,7 +68,8 @@ macro_rules! with_previous {
                 }
 
                 async fn delete(&self, id: &Id) -> Result<()> {
-                    // In this order: whoever moves the session sees that it is gone, or it is gone here.
+                    // In this order, so that a request that moves the session sees that it is gone, or it
+                    // is gone here.
                     self.old.delete(id).await?;
                     SessionStore::delete(&self.store, id).await
                 }

@@ -47,7 +47,7 @@ impl LarderStore {
     /// Writes a session, and returns whether the condition was met.
     async fn put(&self, record: &Written, when: When) -> Result<bool> {
         let Some(ttl) = ttl(record.expiry) else {
-            // A new one that has expired is written nowhere: its id may be another session's.
+            // A new session that has expired is not written: its id may belong to another session.
             if let When::Present = when {
                 self.delete(record.id).await?;
             }
@@ -143,7 +143,7 @@ macro_rules! session_store {
                 }
 
                 async fn save(&self, record: &Record) -> Result<()> {
-                    // A session that was deleted in the meantime stays dead.
+                    // A session that was deleted in the meantime stays deleted.
                     let put = self.put(&written(record)?, When::Present).await;
                     put.map(drop).map_err(failed)
                 }

@@ -108,7 +108,8 @@ async fn shards(scheme: &str, rest: &str) -> Result<Arc<dyn Store>> {
     }
     let mut all = Vec::new();
     for server in servers.split(',') {
-        // The port is part of the name, so that both ways to write it name the same shard.
+        // Make the port part of the name, so that a URL with the default port names the same shard as one without
+        // a port.
         let name = match server.rsplit_once(':') {
             Some((_, port)) if port.bytes().all(|byte| byte.is_ascii_digit()) => server.to_owned(),
             _ => format!("{server}:6379"),

@@ -1,4 +1,4 @@
-//! The starter as it is run: its page shows what it prints, and it stops when it is told to.
+//! Runs the starter as its page says: it shows what the page shows, and stops when told to.
 
 #![allow(clippy::unwrap_used, reason = "a test fails by panicking")]
 

@@ -69,7 +69,7 @@ impl<K: CacheKey, V: Send + Sync + 'static> Refresh for Refresher<K, V> {
         let gathered = async move {
             let mut tasks = gather(receiver, max, wait).await;
             let deadline = Instant::now() + timeout;
-            // While one batch was taken out of the channel, another may have come in.
+            // While one batch was taken out of the channel, another one may have arrived.
             while tasks.len() > max {
                 let rest = tasks.split_off(max);
                 spawn(&Handle::current(), run(tasks, load.clone(), deadline));

@@ -62,7 +62,7 @@ async fn follow<K: CacheKey, V: Send + Sync + 'static>(
 ) {
     let key = task.key.clone();
     let deadline = Instant::now() + task.inner.load_timeout;
-    // A batch of one, which is made only if it comes to that.
+    // A batch of one, which is created only if it is needed.
     let load = Box::pin(async move {
         let parts = load(vec![key.clone()]).await?;
         let own = parts.into_iter().find(|(part, _)| *part == key);
@@ -117,10 +117,10 @@ async fn load_led<K: CacheKey, V: Send + Sync + 'static>(
         task.begin_load(lead);
     }
     let (step, began) = (inner.begin_step(), inner.clock.now());
-    // Whoever waits for one of the keys waits for the batch.
+    // A caller that waits for one of the keys waits for the batch.
     let batch = Node {
         cache: Arc::as_ptr(inner).cast::<()>() as usize,
-        // No hash of a key, but by a chance of one in 2^64.
+        // It equals no hash of a key, except with a probability of 1 in 2^64.
         key: step.rotate_left(32) ^ rand::random::<u64>(),
     };
     let linked: Vec<_> = keys

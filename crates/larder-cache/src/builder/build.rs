@@ -90,7 +90,7 @@ impl<K: CacheKey, V: Send + Sync + 'static> CacheBuilder<K, V> {
         });
         let metrics = Metrics::new(self.kind);
         let near_weight = match self.near {
-            // It is the number of entries once more.
+            // It would only repeat the number of entries.
             Capacity::Entries(_) => Gauge::noop(),
             Capacity::Weight(..) => metrics.near_bytes(),
         };

@@ -22,7 +22,7 @@ impl<K: CacheKey, V: Send + Sync + 'static> Cache<K, V> {
     /// and the message to other processes. It takes one more if the store has a value that this process
     /// does not know, and two more if the key is being loaded, to end that load first. A load that
     /// began before, in any process, does not replace the value. If the key is invalidated or loaded
-    /// anew meanwhile, that wins, and the value is not kept.
+    /// again in the meantime, that takes precedence, and the value is not kept.
     ///
     /// # Errors
     /// Those of the far store; [`ErrorKind::Invalid`](larder_store::ErrorKind::Invalid), naming the
@@ -93,7 +93,7 @@ impl<K: CacheKey, V: Send + Sync + 'static> Cache<K, V> {
             far.seal(far_key.clone(), Some(&value), now, times, marks)
         }
         .await;
-        // Held until the value is near too, so that two inserts end in one order.
+        // Held until the value is near too, so that two inserts end in the same order in both tiers.
         let locked = far.locks.for_change(far.timeout, "put", &far_key).await;
         let (lock, stored) = match locked {
             Ok(lock) => {
@@ -124,7 +124,7 @@ impl<K: CacheKey, V: Send + Sync + 'static> Cache<K, V> {
                         inner.near.put(key.clone(), kept, decide_at);
                         return true;
                     }
-                    // A tag that changed since may be one of these.
+                    // A tag that has changed since may be one of these.
                     let now = inner.near.generation(&key);
                     let before = now.with_sweeps_of(reading.generation);
                     inner
@@ -141,7 +141,7 @@ impl<K: CacheKey, V: Send + Sync + 'static> Cache<K, V> {
             drop(invalidation);
         }
         drop(lock);
-        // Also if the new value is not far: the older one is gone, or is being removed.
+        // Done even if the new value is not in the far store: the older one is gone, or is being removed.
         let keys = slice::from_ref(&key);
         let told = inner.publish_or_quarantine(Change::Removed, keys).await;
         stored.and(told)
@@ -168,7 +168,7 @@ impl<K: CacheKey, V: Send + Sync + 'static> Inner<K, V> {
                 }
             };
             if let Err(error) = far.write(&put).await {
-                // A store that has just failed is not waited for again.
+                // Do not wait for a store that has just failed.
                 self.quarantine([key.clone()]);
                 return Err(error);
             }
@@ -186,7 +186,7 @@ impl<K: CacheKey, V: Send + Sync + 'static> Inner<K, V> {
                     self.metrics.written(put.value().len());
                     return Ok(Some(put.version()));
                 }
-                // Whoever was faster wins. The older value must not outlive this one either way.
+                // The faster writer wins. The older value must not outlive this one either way.
                 Ok(Replaced::Overtaken) => {
                     let mut removed = self.invalidate_far(slice::from_ref(key), turn).await;
                     return removed.pop().unwrap_or(Ok(())).map(|()| None);
@@ -198,7 +198,7 @@ impl<K: CacheKey, V: Send + Sync + 'static> Inner<K, V> {
                 }
             }
         }
-        // A load that is under way, or runs beside it, ends without being stored.
+        // A load that is running, or starts in the meantime, ends without being stored.
         let mut removed = self.invalidate_far(slice::from_ref(key), turn).await;
         removed.pop().unwrap_or(Ok(()))?;
         let put = sealed?;

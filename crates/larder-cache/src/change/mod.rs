@@ -93,7 +93,8 @@ impl<K: CacheKey, V: Send + Sync + 'static> Cache<K, V> {
             return keys.iter().map(|_| Ok(())).collect();
         };
         let far_keys: Vec<_> = keys.iter().map(|key| far.key(key)).collect();
-        // Held until the invalidations end, so that no load that began before is written after.
+        // Held until the invalidations end, so that no load that began earlier is written
+        // afterwards.
         let locks = match far
             .locks
             .for_changes(far.timeout, "delete", &far_keys)
@@ -114,7 +115,7 @@ impl<K: CacheKey, V: Send + Sync + 'static> Cache<K, V> {
             _ => inner.invalidate_far(keys, turn).await,
         };
         drop((invalidations, locks));
-        // What failed is replayed, and told then.
+        // Failed removals are replayed, and announced then.
         let changed = keys
             .iter()
             .zip(&results)
@@ -142,7 +143,7 @@ impl<K: CacheKey, V: Send + Sync + 'static> Inner<K, V> {
         far_keys: &[Key],
         turn: u64,
     ) -> Vec<Result<()>> {
-        // What a removal that failed has left there is not kept: it goes the whole way now.
+        // A value that a failed removal left there is quarantined: this call removes it in full.
         let removed = keys.iter().filter(|key| self.pending.is_quarantined(key));
         let removed = &removed.cloned().collect::<Vec<_>>();
         let reads = far.read_many(far_keys, self.clock.now()).await;
@@ -167,7 +168,7 @@ impl<K: CacheKey, V: Send + Sync + 'static> Inner<K, V> {
         }
         .into_iter();
         if !removed.is_empty() {
-            // An error is a quarantine, and is told when the removal is replayed.
+            // On an error the key is quarantined, and the removal is announced when it is replayed.
             let _ = self.publish_or_quarantine(Change::Removed, removed).await;
         }
         kept.into_iter()

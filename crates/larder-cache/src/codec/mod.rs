@@ -105,7 +105,7 @@ mod tests {
         let mut bytes = vec![1, 2, 3];
         codec.encode(value, &mut bytes).unwrap();
         assert_eq!(codec.decode(&bytes[3..]).as_ref(), Some(value));
-        // What is left over is not what was written.
+        // With bytes left over, it is not what was written.
         bytes.push(0);
         assert_eq!(codec.decode(&bytes[3..]), None);
     }

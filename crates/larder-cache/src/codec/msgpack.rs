@@ -92,7 +92,7 @@ fn lengths_fit(bytes: &[u8]) -> bool {
 
 impl<V: Serialize + DeserializeOwned> Codec<V> for MsgPack {
     fn id(&self) -> u8 {
-        // 1 wrote types with two forms in the shorter one.
+        // Version 1 wrote types that have two forms in the shorter one.
         4
     }
 

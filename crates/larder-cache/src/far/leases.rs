@@ -67,7 +67,7 @@ impl<V: Send + Sync + 'static> Far<V> {
         key: &Key,
         within: Duration,
     ) -> Result<bool> {
-        // A store that hangs does not hold up its followers for ever.
+        // So a store that hangs does not block its followers for ever.
         let patience = within + self.timeout.limit();
         let span = tracing::debug_span!("cache.follow", cache.kind = self.kind.name());
         let followed = leases.follow(key, within).instrument(span);

@@ -144,7 +144,7 @@ impl<V: Send + Sync + 'static> Far<V> {
             self.max_value.saturating_add(self.packing.overhead()),
         ) {
             Opened::Value(envelope, payload) => (envelope, payload),
-            // An earlier release wrote it: nothing is wrong with it.
+            // An earlier release wrote it, so this is not damage.
             Opened::Earlier => return unusable,
             Opened::Damaged => {
                 count_poisoned(self.kind);
@@ -153,10 +153,10 @@ impl<V: Send + Sync + 'static> Far<V> {
         };
         let mut times = envelope.times;
         if let Some(idle) = self.idle {
-            // The store holds it for as long as somebody reads it.
+            // The store keeps it for as long as somebody reads it.
             times.prolong(idle, now);
         }
-        // Another deployment wrote it, before this one or beside it: nothing is wrong with it.
+        // Another deployment wrote it, earlier or at the same time, so this is not damage.
         let is_ours = envelope.codec == self.codec.id() && envelope.schema == self.schema;
         if !is_ours || times.state(now) == State::Ended {
             return unusable;

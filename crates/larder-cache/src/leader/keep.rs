@@ -59,7 +59,7 @@ impl<K: CacheKey, V: Send + Sync + 'static> LoadTask<K, V> {
         }
         let Some(ttl) = self.ttl(keep, value.is_some()) else {
             let currency = self.keep_nothing(&value, lead).await;
-            // Nobody has looked at the tags of what is not stored.
+            // The tags of a value that is not stored have not been checked.
             let currency = match !tags.is_empty() && (inner.is_promised() || self.is_swept()) {
                 true => Currency::Overtaken,
                 false => currency,
@@ -75,7 +75,7 @@ impl<K: CacheKey, V: Send + Sync + 'static> LoadTask<K, V> {
         let was_there = value.is_none() && self.had_value();
         let currency = self.store(value, times, &tags, lead).await;
         if was_there && currency != Currency::Overtaken {
-            // Where it fails, near copies in other processes end by their near TTL.
+            // If this fails, near copies in other processes last until their near TTL.
             let _ = inner.publish(Change::Removed, [&self.key]).await;
         }
         let before = self.joinable_before(currency, !tags.is_empty(), step, check);
@@ -139,7 +139,8 @@ impl<K: CacheKey, V: Send + Sync + 'static> LoadTask<K, V> {
             }
         };
         let is_checked = version.is_some() && matches!(lead.write, Write::Fenced(_));
-        // An invalidation elsewhere may have come as soon as the value was last known to be good.
+        // An invalidation elsewhere may have happened right after the moment at which the value was
+        // last known to be good.
         let good_at = match inner.far.is_some() && !is_checked {
             true => times.loaded_at,
             false => now,
@@ -148,7 +149,7 @@ impl<K: CacheKey, V: Send + Sync + 'static> LoadTask<K, V> {
         let kept = Kept::new(value, times, tags, version, near_until);
         let has_tags = !kept.tags.as_slice().is_empty();
         self.keep_near(kept, lead.reading.as_ref(), self.before);
-        // A tag that changed here or elsewhere meanwhile may be one of these.
+        // A tag that changed in the meantime, here or elsewhere, may be one of these.
         if has_tags && self.is_swept() {
             return Currency::Overtaken;
         }
@@ -209,8 +210,8 @@ impl<K: CacheKey, V: Send + Sync + 'static> LoadTask<K, V> {
                 if value.is_none() {
                     self.inner.remove_later(&self.key);
                 }
-                // A lease that is not held any more was committed or invalidated: nobody knows
-                // which, so late callers read again.
+                // A lease that is no longer held was committed or invalidated: it is unknown which,
+                // so late callers read again.
                 match self.give_back(lead).await {
                     Currency::Overtaken => Written::Overtaken,
                     Currency::Checked | Currency::Unchecked => Written::No,
@@ -237,7 +238,7 @@ impl<K: CacheKey, V: Send + Sync + 'static> LoadTask<K, V> {
             return self.give_back(lead).await;
         }
         let inner = &*self.inner;
-        // The near copy of what is refreshed may have been evicted since.
+        // The near copy of a refreshed value may have been evicted in the meantime.
         let was_cached =
             self.plan.is_refresh || lead.previous.is_some() || inner.near.peek(&self.key).is_some();
         self.leader.if_current(|| inner.near.invalidate(&self.key));
@@ -250,7 +251,7 @@ impl<K: CacheKey, V: Send + Sync + 'static> LoadTask<K, V> {
                 }
                 // A read that began before the removal may have put a copy back.
                 self.leader.if_current(|| inner.near.invalidate(&self.key));
-                // Where it fails, near copies in other processes end by their near TTL.
+                // If this fails, near copies in other processes last until their near TTL.
                 let _ = inner.publish(Change::Removed, [&self.key]).await;
                 currency
             }

@@ -208,7 +208,7 @@ impl<K: CacheKey, V: Send + Sync + 'static> LoadTask<K, V> {
             value: stored.value,
             loaded_at: stored.times.loaded_at,
             load: None,
-            // Near copies are stale for a while too, so nobody is the worse for sharing a read.
+            // Near copies may be stale for a while anyway, so a shared read does no harm.
             before: (!inner.keeps_near).then_some(step),
         };
         let (key, context) = (self.key.clone(), self.context.clone());

@@ -47,8 +47,8 @@ impl<K: CacheKey, V: Send + Sync + 'static> Cache<K, V> {
         Fut: Future<Output = Result<V, E>> + Send + 'static,
         E: Send + Sync + 'static,
     {
-        // The first look is one comparison, and needs no clock. There is no second one, which would
-        // draw a second time whether to refresh early.
+        // The first check is one comparison, and needs no clock. There is no second check, which
+        // would decide a second time whether to refresh early.
         let look = match self.inner.look_near(key) {
             Near::Hit(kept) => {
                 self.inner.count_near(&kept);
@@ -213,11 +213,12 @@ impl<K: CacheKey, V: Send + Sync + 'static> Cache<K, V> {
         let soft = inner.soft_timeout.map(|soft| began + soft);
         loop {
             let came = inner.last_step();
-            // Without a near tier each call reads far for itself, so that it sees every
-            // invalidation that was acknowledged before it. One that takes a stale value does not
-            // wait until a load has found it.
+            // Without a near tier each call reads the far store itself, so that it sees every
+            // invalidation that was acknowledged before it. A call that accepts a stale value does
+            // not wait for a load.
             if !options.forces_fresh && !options.skips_far && self.reads_for_itself(key, options) {
-                // Boxed, so that the many callers that only follow a load stay small.
+                // Boxed, so that the futures of the many callers that only follow a load stay
+                // small.
                 match Box::pin(inner.look_far(key, !options.skips_near)).await {
                     Look::Fresh(kept) => {
                         let found = kept.and_then(|kept| inner.found(kept, Source::Far));
@@ -245,10 +246,10 @@ impl<K: CacheKey, V: Send + Sync + 'static> Cache<K, V> {
                 Joined::Follower(follower) => {
                     inner.metrics.coalesced.increment(1);
                     let waited = self.wait_for(key, options, &follower, soft, deadline).await;
-                    // None is the error of another call site, in a type that this one does not
-                    // know, or an answer that is too old for this call: it loads for itself.
+                    // `None` means an error of another call site, in a type that this one does not
+                    // know, or an answer that is too old for this call: it loads by itself.
                     match self.answer(key, options, waited, Some(came)) {
-                        // The failure of a load that may have begun before this call.
+                        // The load that failed may have begun before this call.
                         Some(Err(_)) if options.forces_fresh && Instant::now() < deadline => {}
                         Some(answer) => return answer.map(Found::for_a_follower),
                         None => {}

@@ -50,7 +50,7 @@ impl<K: CacheKey, V: Send + Sync + 'static> Cache<K, V> {
     ) -> Waited<V> {
         let mut outcome = pin!(follower.outcome(deadline));
         loop {
-            // Made before the copy is looked for, so that none comes between the two.
+            // Created before the copy is read, so that no wake-up comes between the two.
             let kept = pin!(self.inner.fallback_kept.notified());
             if let Some(kept) = self.inner.fallback(key) {
                 return Waited::Soft(kept);

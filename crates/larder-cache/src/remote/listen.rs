@@ -71,7 +71,7 @@ impl<K: CacheKey, V: Send + Sync + 'static> Inner<K, V> {
         if let Some(tags) = self.far.as_ref().and_then(|far| far.tags.as_ref()) {
             tags.client.forget_all();
         }
-        // What is being read now may have been named too.
+        // A message may also have named a value that is being read now.
         if let Some(remote) = &self.remote {
             remote.invalidated_all();
         }
@@ -129,7 +129,7 @@ async fn listen<K: CacheKey, V: Send + Sync + 'static>(
         let Some(inner) = cache.upgrade() else { return };
         if let Some(remote) = &inner.remote {
             if remote.may_have_missed.swap(true, Ordering::SeqCst) {
-                // What was kept near since the last subscription ended may be stale.
+                // Near copies from before the new subscription may be stale.
                 inner.heard_gap();
             }
             remote.settle();
@@ -141,7 +141,7 @@ async fn listen<K: CacheKey, V: Send + Sync + 'static>(
                 None => return,
             }
         }
-        // The store is gone, or lets this subscriber listen no more.
+        // The store is gone, or refuses this subscriber.
         tokio::time::sleep(FIRST_PAUSE).await;
     }
 }

@@ -213,7 +213,8 @@ impl<K> Remote<K> {
             slot.add(true);
         }
         for shard in &self.index {
-            // One that has not seen the new count holds its shard, and is near by then.
+            // An insert that has not seen the new count holds its shard, and has finished once the
+            // lock is free.
             drop(shard.lock());
         }
     }
@@ -223,7 +224,8 @@ impl<K> Remote<K> {
     where
         K: Clone,
     {
-        // A copy that is kept before this is in the index; one that is kept later sees the count.
+        // A copy that is inserted before this is in the index; one that is inserted later sees the
+        // count.
         self.slot(hash).add(is_removal);
         let shard = self.shard(hash).lock();
         let same = shard.same.get(&hash).cloned().unwrap_or_default();

@@ -104,7 +104,7 @@ impl<K: CacheKey, V: Send + Sync + 'static> Cache<K, V> {
         let turns = far_tags.pending.turns();
         let results = far_tags.client.change(tags, change, far_tags.keep).await;
         let mut done = results.into_iter().collect::<Result<()>>();
-        // A copy that was read far in between may be older than the change.
+        // A copy that was read from the far store in between may be older than the change.
         inner.sweep(tags, change);
         if done.is_ok() {
             far_tags.pending.settle(tags, change, turns);
@@ -193,7 +193,7 @@ impl<K: CacheKey, V: Send + Sync + 'static> Inner<K, V> {
             return Noted::Carried(near_marks(tags));
         };
         let began = match lead.write {
-            // By the store's clock, as the changes of tags are.
+            // By the store's clock, like the changes of tags.
             Write::Fenced(fence) => {
                 Timestamp::from_micros(i64::try_from(fence.as_u64()).unwrap_or(i64::MAX))
             }
@@ -220,7 +220,7 @@ impl<K: CacheKey, V: Send + Sync + 'static> Inner<K, V> {
         if tags.is_empty() {
             return Ok(Noted::Carried(TagMarks::default()));
         }
-        // The caller has the value.
+        // The caller already has the value.
         self.note_far(far, tags, LoadBegin::after_all_changes(), times)
             .await
     }
@@ -279,7 +279,7 @@ impl<V: Send + Sync + 'static> Far<V> {
             return reads;
         }
         let validity = match &self.tags {
-            // Without programs the tags cannot be read, so no value that carries any is of use.
+            // Without programs the tags cannot be read, so a value with tags is of no use.
             None => Ok(carried
                 .iter()
                 .map(|carried| match carried.is_empty() {

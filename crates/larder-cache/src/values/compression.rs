@@ -142,7 +142,8 @@ pub(super) fn decompress(bytes: &[u8], max: usize) -> Result<Vec<u8>, Failure> {
 
 #[cfg(feature = "lz4")]
 fn lz4(short: &[u8], length: usize) -> Option<Vec<u8>> {
-    // A byte of LZ4 stands for 255 at most, so a longer claim is a lie and costs nothing.
+    // One byte of LZ4 expands to at most 255, so a longer length is false; it is rejected before
+    // memory is allocated.
     if length / 255 > short.len() {
         return None;
     }
@@ -227,7 +228,7 @@ mod tests {
             assert_eq!(costs(&bytes), 0, "it says how long it is");
             let lie = u32::try_from(MAX).unwrap();
             bytes[1..HEADER].copy_from_slice(&lie.to_le_bytes());
-            // A decoder and its error take a little too.
+            // A decoder and its error take a little memory too.
             let most = MAX as u64 + 4_096;
             assert!(costs(&bytes) <= most, "it lies");
             assert!(costs(&bytes[..20]) <= most, "it lies, and is cut");

@@ -206,7 +206,7 @@ impl<K: CacheKey, V: Send + Sync + 'static> WriteBehind<K, V> {
     /// Returns the writes that failed too often. One round trip.
     ///
     /// They count among those that may wait, until they are [tried again](Self::retry) or
-    /// [discarded](Self::discard), or their key is written anew.
+    /// [discarded](Self::discard), or their key is written again.
     ///
     /// # Errors
     /// Those of the store.
@@ -306,7 +306,7 @@ impl<K: CacheKey, V: Send + Sync + 'static> Shared<K, V> {
 
     async fn pending(&self, id: Vec<u8>) -> Result<Option<V>> {
         let held = self.run(&Pending(id)).await?;
-        // One of another release is newer than what the source has, too.
+        // A write of another release is newer than the value in the source, too.
         let unreadable = || error(ErrorKind::Invalid, "the write that waits cannot be read");
         let value = |held: Vec<u8>| self.decode(&held).map(|it| it.1).ok_or_else(unreadable);
         held.map(value).transpose()

@@ -50,12 +50,12 @@ impl<K: CacheKey, V: Send + Sync + 'static> WriteBehind<K, V> {
             if !has_worked {
                 let carrying = shared.clone();
                 let worker = work(move || Some(carrying.clone()), shared.work.clone());
-                // In a task of its own, which ends what it has begun.
+                // In a task of its own, which finishes what it has begun.
                 let _ = spawn(&Handle::current(), worker).await;
             }
         };
         let stop = Stop(shared);
-        // What is left is reported, whether the time was enough or not.
+        // The remaining writes are reported, whether the time was enough or not.
         let _ = timeout_at(deadline, flush).await;
         drop(stop);
         shared.unwritten().await

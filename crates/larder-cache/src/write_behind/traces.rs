@@ -58,7 +58,7 @@ fn next(rng: &mut Rng, last: &Last) -> Box<dyn Step> {
                 key,
                 until,
                 version: version + i64::from(rng.u8(..4) == 0),
-                // Mostly not, so that there are dead letters.
+                // It often fails, so that there are dead letters.
                 is_written: rng.u8(..6) == 0,
                 retry: span,
                 max_attempts: rng.i64(1..4).min(rng.i64(1..4)).min(rng.i64(1..4)),

@@ -30,12 +30,12 @@ pub(super) async fn work<K: CacheKey, V: Send + Sync + 'static>(
         && !shared.is_stopped.load(Ordering::Acquire)
     {
         let poll = shared.settings.poll;
-        // A take has room for half a batch at least, so that a busy source costs few of them.
+        // A take needs room for at least half a batch, so that a busy source needs few takes.
         let has_room = |running: &JoinSet<()>| running.len() as i64 * 2 <= shared.settings.batch;
         if has_room(&running) && look_at <= Instant::now() {
             let next = match shared.begin(&mut running).await {
                 Ok(None) if shared.is_closed.load(Ordering::Acquire) => break,
-                // Another process may add writes, so it looks again in any case.
+                // Another process may add writes, so it checks again in any case.
                 Ok(None) | Err(_) => poll,
                 Ok(Some(next)) => next.min(poll),
             };
@@ -61,7 +61,7 @@ async fn wait(until: Instant, running: &mut JoinSet<()>, work: &Notify) -> bool 
             pending().await
         }
         while running.try_join_next().is_some() {}
-        // Later values of what has ended may wait.
+        // Later values of the keys that have ended may be waiting.
         running.is_empty()
     };
     let (ended, told) = (pin!(ended), pin!(work.notified()));
@@ -121,7 +121,7 @@ impl<K: CacheKey, V: Send + Sync + 'static> Shared<K, V> {
     async fn carry_out(&self, taken: Taken, until: i64) {
         let attempt = u32::try_from(taken.attempts).unwrap_or(u32::MAX);
         let write = async {
-            // A newer release may have written what cannot be read here, and can read it.
+            // A newer release may have written a value that cannot be read here, and can read it itself.
             let Some((key, value)) = self.decode(&taken.value) else {
                 return false;
             };
@@ -133,7 +133,7 @@ impl<K: CacheKey, V: Send + Sync + 'static> Shared<K, V> {
             };
             (self.sink)(write).await
         };
-        // A type may panic as it is read, and a sink before it returns a future.
+        // A type may panic while it is decoded, and a sink before it returns a future.
         let written = AssertUnwindSafe(write).catch_unwind();
         let is_written = matches!(
             timeout(self.settings.write_timeout, written).await,
@@ -153,7 +153,7 @@ impl<K: CacheKey, V: Send + Sync + 'static> Shared<K, V> {
         } else {
             self.counts.failed.increment(1);
         }
-        // Where it fails, the write is taken again when the take ends.
+        // If this fails, the write is taken again when the take ends.
         if let Ok(Settled::Dead) = self.run(&settle).await {
             self.counts.dead.increment(1);
             let journal = self.journal.as_str();

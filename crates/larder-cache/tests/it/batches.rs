@@ -232,7 +232,7 @@ async fn a_batch_of_refreshes_never_holds_more_than_its_cap() {
         for key in keys {
             cache.get(&key).await.unwrap();
         }
-        // What has come in is taken out of the channel, which has room again.
+        // What has arrived is taken out of the channel, which has room again.
         tokio::task::yield_now().await;
     }
     until("all are refreshed", || {

@@ -153,7 +153,7 @@ on_both_stores! { Manual;
     async fn an_insert_that_an_invalidation_overtakes_is_stored_nowhere(world: World) {
         let (one, two) = (world.quiet_process(), world.quiet_process());
         one.load("old").await;
-        // It takes the lease, and then stands still for a moment.
+        // It takes the lease, and is then suspended for a moment.
         one.switch.set_on(Operations::Leases, Trouble::Delay(Duration::from_millis(200)));
         let before = one.switch.operations();
         let insert = tokio::spawn({
@@ -177,7 +177,7 @@ on_both_stores! { Manual;
 
     /// The value was written, and the process does not know.
     async fn a_commit_whose_answer_is_lost_leaves_no_near_copy_and_late_callers_read_again(world: World) {
-        // No renewal takes the place of the commit.
+        // No renewal replaces the commit.
         let one = world.process_with(|films| films.without_bus().with_lease(Ttl::from_secs(3_600)));
         let gate = Gate::closed();
         let leader = one.begin(&gate, "Metropolis");

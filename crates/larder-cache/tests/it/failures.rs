@@ -133,7 +133,7 @@ fn a_caller_that_waits_for_a_load_whose_runtime_shuts_down_gets_an_error() {
             films.get_or_load(&7, load).await
         })
     };
-    // Whether it comes before the end or after it, it does not hang.
+    // It must not hang, whether it comes before the end or after it.
     dying.shutdown_timeout(Duration::from_secs(5));
     match living.block_on(follower).unwrap() {
         Err(error) => assert!(matches!(error, LoadError::Abandoned), "{error:?}"),
@@ -165,7 +165,7 @@ fn a_caller_that_waits_for_a_load_whose_runtime_stands_still_times_out() {
         });
         gate.arrived().await;
     });
-    // Nobody drives that runtime any more, so nothing in it ends, its timers included.
+    // Nobody drives that runtime any more, so nothing in it finishes, not even its timers.
     living.block_on(async {
         let began = Instant::now();
         let load = || async { Ok::<_, Infallible>(String::new()) };

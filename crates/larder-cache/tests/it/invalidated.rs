@@ -196,7 +196,7 @@ on_both_stores! { Manual;
     async fn after_each_invalidation_each_end_of_a_load_serves_what_the_table_says(world: World) {
         for (row, (invalidation, served)) in TABLE.into_iter().enumerate() {
             let cells = ENDS.into_iter().zip(served).flat_map(|cell| TIERS.map(|tier| (cell, tier)));
-            // Side by side, because some wait for a timeout.
+            // Concurrently, because some wait for a timeout.
             let cells = cells.enumerate().map(|(at, ((end, expected), tier))| {
                 let film = (row * 100 + at) as u32;
                 let world = &world;

@@ -202,7 +202,7 @@ on_both_stores! { Manual;
         let older = world.store.get(&crate::support::far_key(7)).await.unwrap().unwrap();
         world.advance(Duration::from_secs(1));
         two.films.insert(7, "newer".to_owned()).await.unwrap();
-        // A replica that lags behind, as it were.
+        // As if a replica lagged behind.
         let put = larder_store::Put::new(crate::support::far_key(7), older.value, HOUR);
         let _ = world.store.put(&put).await.unwrap();
         let options = larder_cache::ReadOptions::new().skip_near();

@@ -117,7 +117,7 @@ async fn gauges(backend: Backend) {
         "larder_write_behind_oldest_seconds films",
     );
     assert_eq!(counts.gauge(waiting), 3.0);
-    // Tries that fail make it no younger.
+    // Failed attempts do not make it younger.
     assert!(counts.gauge(oldest) > 0.03, "{}", counts.gauge(oldest));
 
     database.fails.store(false, Ordering::SeqCst);
@@ -306,7 +306,7 @@ async fn buried(backend: Backend) {
             assert_eq!(found.as_str(), "old", "the cache has what was discarded");
             continue;
         }
-        // The cached value has ended, say, and the source has the one before.
+        // As if the cached value had ended while the source still has the one before.
         backend.films().build().unwrap().remove(&7).await.unwrap();
         let films = &behind;
         until_ready("it is removed near too", || async move {
@@ -390,7 +390,7 @@ async fn reads(backend: Backend) {
     let behind = start(behind, &database);
     behind.write(7, "new".to_owned()).await.unwrap();
     assert_eq!(*films.get(&7).await.unwrap(), "new");
-    // It is evicted, say, before it was written.
+    // As if it was evicted before it was written.
     films.remove(&7).await.unwrap();
     let source = || async { Ok::<_, Broken>("old".to_owned()) };
     assert_eq!(*behind.get_or_load(&7, source).await.unwrap().value, "new");

@@ -226,7 +226,7 @@ mod tests {
             .filter(|page| page.extension() == Some("md".as_ref()))
         {
             for command in commands(&std::fs::read_to_string(&page).unwrap()) {
-                // A number stands for the N of a page.
+                // A number replaces the N of a page.
                 let words = command.split(" #").next().unwrap().split_whitespace();
                 let words = words.map(|word| {
                     if word == "N" {
@@ -237,7 +237,7 @@ mod tests {
                 });
                 match Cli::try_parse_from(words) {
                     Ok(_) => accepted += 1,
-                    // A sentence may name a command alone.
+                    // A sentence may name just the command.
                     Err(error) => assert!(
                         matches!(
                             error.kind(),

@@ -16,7 +16,7 @@ pub(super) fn number<T: FromStr + PartialOrd + Display + Clone>(
         let number = text.parse().ok().filter(|number| bounds.contains(number));
         number.ok_or_else(|| {
             let (from, to) = (bounds.start(), bounds.end().to_string());
-            // A bound of the type alone is not worth naming.
+            // A bound that is only that of the type is not worth naming.
             match to.len() > 15 {
                 true => format!("expected a whole number from {from}"),
                 false => format!("expected a whole number from {from} to {to}"),

@@ -60,7 +60,7 @@ pub(super) fn raw(target: &Target, key: &CacheKey, codec: u8) -> Result<Raw> {
 
 fn of_kind(store: Arc<dyn Store>, kind: Kind, schema: u32, codec: u8) -> Result<Raw> {
     let builder = TypedCache::builder(kind, Ttl::from_secs(60));
-    // With a fallback a value that is expired stays for loads that fail, as the app has it.
+    // With a fallback, an expired value stays for failing loads, as it does in the app.
     let builder = builder
         .with_stale_if_error(Ttl::from_secs(60))
         .without_near();
@@ -119,7 +119,7 @@ async fn get(
         ("fresh for", json!(span(entry.fresh_for))),
         ("tags", json!(entry.tags)),
     ];
-    // One that is not fresh is not served.
+    // A value that is not fresh is not served.
     let code = if value.is_some() { DONE } else { NOT_DONE };
     if shows_value {
         let value = value.map(|value| escape_bytes(&value));
@@ -127,7 +127,7 @@ async fn get(
             fields.push(("value", value.map_or(Value::Null, Value::String)));
         } else {
             output.fields(fields)?;
-            // It is escaped already, and shown whole.
+            // It is already escaped, and shown in full.
             output.line(&value.unwrap_or_else(|| what(&Tier::Entry(entry))))?;
             return Ok(code);
         }
@@ -195,14 +195,14 @@ async fn change(
     }
     let mut absent = Vec::new();
     let mut done = 0;
-    // One after the other: what was changed before an error is counted.
+    // One by one, so that changes before an error are counted.
     let changed = async {
         for (key, text) in keys.iter().zip(&what.keys) {
             let (cache, _, far) = find(target, key).await?;
             if matches!(far, Tier::Absent) {
                 absent.push(text.as_str());
             }
-            // One that is not in the store may still be near in a process.
+            // A value that is not in the store may still be near in a process.
             match change {
                 Change::Expire => cache.expire(&key.id).await?,
                 Change::Purge => cache.remove(&key.id).await?,

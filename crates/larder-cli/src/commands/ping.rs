@@ -13,7 +13,7 @@ pub(super) async fn run(target: &Target, count: u32, output: &mut Output<'_, '_>
     for server in target.redis()?.admin().servers() {
         let mut times = match times(&server, count).await {
             Ok(times) => times,
-            // The others may still answer.
+            // The other servers may still answer.
             Err(error) => {
                 code = NOT_DONE;
                 let (server, error) = (json!(server.location()), json!(error.to_string()));

@@ -19,9 +19,9 @@ pub(super) async fn run(
     output: &mut Output<'_, '_>,
 ) -> Result<u8> {
     let redis = target.admin();
-    // It may be a part of a whole key, as this command lists them.
+    // The prefix may be a part of a whole key, as this command lists them.
     let prefix = prefix.strip_prefix(&target.prefix).unwrap_or(prefix);
-    // Servers measure keys by their whole names; those of shards are only counted.
+    // Servers measure keys by their whole names; keys of shards are only counted.
     let (store, prefix): (Arc<dyn Store>, _) = match target.redis() {
         Ok(redis) => (redis.clone(), format!("{}{prefix}", target.prefix)),
         Err(_) => (target.store.clone(), prefix.to_owned()),

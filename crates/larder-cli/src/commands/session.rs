@@ -116,7 +116,7 @@ async fn living(
         .readable
         .into_iter()
         .map(|(key, shown)| Stored { key, shown });
-    // Sessions of users that ended with all others stay for a while, and so does why one ended.
+    // Sessions of users that ended with all others stay for a while, and so does the reason of an end.
     let ended = all_ended(target).await?;
     let living = sessions.filter(|session| {
         session.find("created_us").is_some() && session.signed_in().is_none_or(|at| at > ended)
@@ -173,7 +173,7 @@ fn ended(count: u64, output: &mut Output<'_, '_>) -> Result<u8> {
 }
 
 async fn revoke_everything(target: &Target, output: &mut Output<'_, '_>) -> Result<u8> {
-    // All sessions end in one step, which needs no count: what hinders the count does not hinder it.
+    // All sessions end in one step, which needs no count, so a failing count does not prevent it.
     let counted = living(target, usize::MAX, output).await;
     let counted = counted.map(|(mut sessions, _)| {
         sessions.retain(|session| session.find("user").is_some());
@@ -207,7 +207,7 @@ async fn revoke_everything(target: &Target, output: &mut Output<'_, '_>) -> Resu
         }
         return Ok(DONE);
     };
-    // They have all ended; this only frees their room, and so may fail.
+    // They have all ended; this only frees their space, so it may fail.
     let freed = free_ended(target, before, output).await;
     let ended = freed.unwrap_or(sessions.len() as u64);
     output.done(ended, "session ended", "sessions ended")?;
@@ -217,7 +217,7 @@ async fn revoke_everything(target: &Target, output: &mut Output<'_, '_>) -> Resu
 /// Removes the sessions of users that ended with all others since `before`, and returns how many there were.
 async fn free_ended(target: &Target, before: i64, output: &mut Output<'_, '_>) -> Result<u64> {
     let ended = all_ended(target).await?;
-    // Also those that were signed in while the question was read.
+    // Including those that were created while somebody read the question.
     let all = scan::list::<SessionRecord>(target, output, usize::MAX).await?;
     let all = all.readable.into_iter();
     let all = all.map(|(key, shown)| Stored { key, shown });

@@ -23,7 +23,7 @@ pub(super) async fn run(
             let read = Vitals::read(&server).await;
             rows.push(match read {
                 Ok(vitals) => row(server.location(), &vitals),
-                // A server that is away comes back into the view by itself.
+                // A server that is unavailable reappears in the view by itself.
                 Err(error) => {
                     let mut row = vec![Value::Null; COLUMNS.len()];
                     row[0] = json!(server.location());

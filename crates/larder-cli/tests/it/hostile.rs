@@ -34,7 +34,7 @@ fn plant(server: &RedisServer) {
             .command(&["SET", &key, HOSTILE, "PX", "60000"])
             .unwrap();
     }
-    // No text at all.
+    // Not text at all.
     server.command(&[&b"SET"[..], b"\xff\xfe", b"x"]).unwrap();
 }
 

@@ -53,7 +53,7 @@ async fn a_list_that_is_cut_says_so_in_text_and_in_json() {
             assert_eq!(last["limit"] == limit, is_cut, "{line}: {json}");
         }
     }
-    // Without a limit nothing of these is cut.
+    // Without a limit, none of these is cut.
     for line in ["queue ls", "lock ls"] {
         let json = larder(&url, &format!("{line} --json")).await.json();
         assert_eq!(json.as_array().unwrap().len(), 3, "{line}: {json}");

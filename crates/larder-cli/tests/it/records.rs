@@ -150,7 +150,7 @@ async fn a_visitor_is_banned_and_forgiven_whatever_the_rules_of_the_policy_are()
                 let words = [&["limit"][..], words, &named[..], end].concat();
                 assert_eq!(run(&url, &words, "").await.json()["done"], 1, "{words:?}");
             }
-            // Somebody who is known.
+            // A known visitor.
             limiter.check("other").await.unwrap();
         }
     }
@@ -254,7 +254,7 @@ async fn a_visitor_of_a_layer_is_named_by_what_a_person_knows_of_it() {
                 "{shown:?}"
             );
         }
-        // Of somebody new the app would look in a record of the sort that the others have.
+        // For a new visitor, the app would look in a record of the same sort as the others have.
         let known = limiter.key(("ip", network("203.0.113.8")));
         limiter
             .ban_record(known, Duration::from_secs(9))

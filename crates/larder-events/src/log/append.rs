@@ -174,7 +174,8 @@ impl LogRecord {
         for id in cut {
             self.events.remove(&id);
             for group in self.groups.values_mut() {
-                // What was pending past the hard bound is lost for its group, which is told of it.
+                // An event that was pending beyond the hard bound is lost for its group, which is told
+                // so.
                 group.lost += i64::from(group.pending.remove(&id).is_some());
             }
         }

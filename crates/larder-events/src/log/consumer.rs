@@ -230,12 +230,12 @@ impl<T: DeserializeOwned> Consumer<T> {
                 return Ok(batch);
             }
             if self.listen().await? {
-                // The next look finds what was appended before it listened.
+                // The next look finds events that were appended before it was listening.
                 continue;
             }
             let at = Instant::now() + batch.pause();
             let at = until.map_or(at, |until| until.min(at));
-            // A wait that times out is not an error: the next look says what there is.
+            // A wait that times out is not an error: the next look shows what there is.
             let _ = timeout_at(at, self.woken()).await;
         }
     }
@@ -303,7 +303,7 @@ impl<T> Batch<T> {
     /// Returns how long a consumer that got less than it wanted may sleep, unless it is woken.
     pub(super) fn pause(&self) -> Duration {
         let left = self.left.unwrap_or(LOOK_EVERY);
-        // A timer that is early by a part of a millisecond would cost one more look.
+        // If the timer fired a fraction of a millisecond early, it would cost another look.
         let pause = left
             .saturating_add(Duration::from_millis(1))
             .min(LOOK_EVERY);

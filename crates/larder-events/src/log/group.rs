@@ -87,7 +87,7 @@ impl<T> Group<T> {
     pub async fn create(&self) -> Result<bool> {
         let create = Create {
             group: self.name.clone(),
-            // A group that vanished with its log has not missed what was appended since.
+            // A group that disappeared together with its log must not miss what was appended since.
             start: match self.has_begun.load(Ordering::Relaxed) {
                 true => Start::First,
                 false => self.start,

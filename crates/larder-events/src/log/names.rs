@@ -46,7 +46,7 @@ pub(super) fn message(message: MessageId<'_>) -> Result<Arc<str>> {
             "a producer and the id of a message must be 1 to 256 bytes",
         );
     }
-    // The length keeps the two apart.
+    // The length keeps the two parts distinct.
     let length = message.producer.len();
     Ok(format!("{length}:{}{}", message.producer, message.id).into())
 }

@@ -152,7 +152,7 @@ impl Settle {
             }
             What::Extend => it.delivered = now_ms,
             What::Nack(delay) => {
-                // It is nobody's, and due after the delay, which is at most a lease.
+                // It belongs to no consumer, and is due after the delay, which is at most a lease.
                 let at = now_ms - lease + lease.min(*delay);
                 it.consumer = RETURNED.into();
                 it.delivered = at.max(0);

@@ -98,13 +98,14 @@ impl<T: DeserializeOwned> Feed<T> {
         };
         let is_before = here.epoch == at.epoch && at.offset <= here.offset;
         if is_before && at.offset <= self.found {
-            // A look has found it before. Or the history has lost what that found, and has given its offset to
-            // this message: the next look tells, before others hide it.
+            // Either a look has already found it, or the history has lost the one that was found, and has given
+            // its offset to this message: the next look decides, before further messages hide it.
             self.look_at = self.look_at.min(Instant::now() + FIRST_RETRY);
             return;
         }
         if is_before {
-            // The bus has brought this offset before: the history has lost it, and given it to another message.
+            // The bus has already brought this offset: the history has lost that message, and has given its
+            // offset to another one.
             self.shared.reset(Position {
                 offset: at.offset - 1,
                 ..at
@@ -113,7 +114,7 @@ impl<T: DeserializeOwned> Feed<T> {
         if is_before || (here.epoch == at.epoch && at.offset == here.offset + 1) {
             return deliver(&self.shared, message.channel, (position, position), &json);
         }
-        // Those between are in the history, and this one with them.
+        // The messages in between are in the history, and so is this one.
         self.owes_gap = true;
         let look = self.look().await;
         let here = self.shared.state().position;
@@ -123,7 +124,7 @@ impl<T: DeserializeOwned> Feed<T> {
             Look::Done if !is_short => return,
             // The history has lost its end, and this message with it.
             Look::Done => self.shared.gap(None, None),
-            // Those before it are in the gap.
+            // The messages before it are in the gap.
             Look::None => self.found = at.offset,
         }
         deliver(&self.shared, message.channel, (position, position), &json);
@@ -169,7 +170,7 @@ async fn catch_up<T: DeserializeOwned>(
             return Ok(Look::None);
         }
         if found.epoch != here.epoch || found.last < here.offset {
-            // Another history, or one that a failover has taken the end of: what it has is new.
+            // It is a different history, or a failover has removed the end of this one: its messages are new.
             let offset = match found.epoch == here.epoch {
                 true => found.last,
                 false => found.first - 1,

@@ -85,7 +85,7 @@ impl History {
 
 /// Makes a random epoch, so that no history is mistaken for an earlier one.
 fn new_epoch() -> i64 {
-    // Within 2^53, as all integers of programs, and never 0.
+    // Within 2^53, like all integers of programs, and never 0.
     ((rand::random::<u64>() >> 11) as i64).max(1)
 }
 
@@ -171,7 +171,7 @@ impl Program for Append {
     type Record = HistoryRecord;
     type Reply = Position;
 
-    // What is left of a history that has lost its epoch belongs to no position.
+    // If a history has lost its epoch, its remaining messages belong to no position.
     const SCRIPT: &'static Script = &Script::new(
         "topic-append",
         Effect::Once,

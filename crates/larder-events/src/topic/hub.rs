@@ -52,7 +52,7 @@ impl<T: DeserializeOwned + Send + Sync + 'static> Hub<T> {
     ) -> Result<()> {
         let start = async || {
             let subscription = bus.subscribe(request).await?;
-            // What comes after this position is received: the subscription was first.
+            // Messages after this position will be received, because the subscription came first.
             let mut found = 0;
             if let Some(place) = &place {
                 let position = place.history.open(&place.key).await?;

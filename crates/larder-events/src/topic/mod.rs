@@ -224,7 +224,7 @@ impl<T: Serialize + DeserializeOwned + Send + Sync + 'static> Topic<T> {
         from: Position,
     ) -> Result<(Subscriber<T>, Recovered)> {
         self.require_history("resume")?;
-        // What comes after this is received; what came before is read.
+        // Messages after this are received; earlier ones are read.
         let mut subscriber = self.subscribe(id).await?;
         let recovered = subscriber.recover(from).await?;
         Ok((subscriber, recovered))
@@ -262,7 +262,7 @@ impl<T: Serialize + DeserializeOwned + Send + Sync + 'static> Topic<T> {
         {
             return hub;
         }
-        // Subscribers come and go: what they left behind is removed from time to time.
+        // Subscribers come and go, so what they leave behind is removed from time to time.
         if hubs.len().is_power_of_two() {
             hubs.retain(|_, hub| hub.strong_count() > 0);
         }

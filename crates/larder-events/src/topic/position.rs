@@ -6,7 +6,7 @@ use larder_store::{Error, ErrorKind};
 
 /// A place in the history of one id of a topic: an epoch and an offset.
 ///
-/// Offsets begin at 1 and rise by 1 with each message. A history that ended and began anew has another
+/// Offsets begin at 1 and rise by 1 with each message. A history that ended and started again has another
 /// epoch, so that its positions are never confused with the old ones. It prints and parses as
 /// `epoch-offset`, at most 33 digits and a hyphen, as `Last-Event-ID` needs it; text from a browser is
 /// checked.
@@ -52,7 +52,7 @@ impl FromStr for Position {
     /// Parses what [`Display`](fmt::Display) writes, and nothing else.
     ///
     /// # Errors
-    /// [`ErrorKind::Invalid`]. Treat it as a position that is too old: begin anew.
+    /// [`ErrorKind::Invalid`]. Treat it as a position that is too old: start from the beginning.
     fn from_str(text: &str) -> Result<Self, Error> {
         parse(text).ok_or_else(|| {
             let text = "a position is two numbers with a hyphen between them, as in a message";

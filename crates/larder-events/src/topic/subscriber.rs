@@ -162,10 +162,10 @@ impl<T: DeserializeOwned + Send + Sync + 'static> Subscriber<T> {
             return lost;
         }
         if found.is_ok() && self.position.is_some() {
-            // Of another history, whatever comes next is new.
+            // In another history, every message that follows is new.
             self.position = Some(Position::NOWHERE);
         }
-        // All of it is told: nobody knows, or the store does not answer.
+        // All of them are reported as missed: the number is unknown, or the store does not answer.
         self.is_behind = false;
         std::mem::take(&mut self.missed)
     }

@@ -45,7 +45,7 @@ on_every_store! { memory, redis, cluster;
         let first = mail.read(2).await.unwrap();
         assert_eq!(shown(&first), [(1, 1), (2, 1)]);
         assert_eq!(first.deliveries[0].id, ids[0]);
-        // What one consumer of a group has, another is not given.
+        // An event that one consumer of a group has is not given to another.
         let rest = other.read(10).await.unwrap();
         assert_eq!(shown(&rest), [(3, 1)]);
         assert_eq!(mail.ack_many(&first.deliveries).await.unwrap(), [Settled::Done, Settled::Done]);
@@ -318,13 +318,14 @@ async fn any_other_client_can_read_the_stream() {
         ">",
     ]);
     assert!(read.contains(&id), "{read}");
-    // A group of another client's is none of ours, and what it has does not hinder ours.
+    // A group that another client wrote is not one of ours, and what it contains does not affect
+    // ours.
     assert!(log.info("all").await.unwrap().groups.is_empty());
     assert_eq!(
         self::read(&group(&log, "mail").consumer(), 9).await.len(),
         2
     );
-    // What another client has written has no event.
+    // An entry that another client wrote has no event.
     text(&["XADD", "log:{test:all}", "*", "field", "value"]);
     let batch = group(&log, "mail").consumer().read(9).await.unwrap();
     assert_eq!(batch.deliveries[0].event, None);

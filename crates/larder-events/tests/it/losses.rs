@@ -88,7 +88,7 @@ async fn a_message_at_an_offset_that_was_used_before_is_told_as_a_gap_and_receiv
             (value, offset)
         );
     }
-    // One that had not read yet is told in the same place.
+    // A subscriber that had not read yet is told at the same place.
     for value in 1..=5 {
         assert_eq!(*message(&mut late).await.value, value);
     }

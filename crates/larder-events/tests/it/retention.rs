@@ -114,7 +114,7 @@ on_every_store! { memory, redis, cluster;
         assert_eq!(consumer.read(9).await.unwrap().lost, 0);
         let other = log.group("all", "mail").unwrap().consumer();
         assert_eq!(other.read(9).await.unwrap().lost, 0, "the group knows");
-        // A group of the same name that is made later knows nothing of it.
+        // A group of the same name that is created later knows nothing about it.
         assert!(log.group("all", "mail").unwrap().remove().await.unwrap());
         log.group("all", "mail").unwrap().create().await.unwrap();
         for event in 21..=25 {

@@ -210,7 +210,7 @@ fn gauges_show_what_is_kept_and_caches_that_share_them_add_up() {
     for key in 0..100 {
         one.invalidate(&key);
     }
-    // It shows what there is now, on a machine with many cores too.
+    // This updates the metrics, on a machine with many cores too.
     one.invalidate_where(|_, _| false);
     other.invalidate_where(|key, _| *key >= 50);
     assert_eq!(shown(), [150.0, 400.0]);

@@ -219,7 +219,7 @@ impl Tags {
         };
         let steps: Vec<_> = tags.iter().map(step).collect();
         let changed = self.run_many("change tags", &steps).await;
-        // What was read in between is of the generation before.
+        // Anything that was read in between belongs to the earlier generation.
         self.forget(tags);
         match changed {
             Ok(changed) => changed.into_iter().map(|state| state.map(drop)).collect(),
@@ -359,7 +359,7 @@ mod tests {
         let films = [Tag::new("films")];
         clock.advance(Duration::from_secs(1));
         other.change(&films, TagChange::Remove, HOUR).await;
-        // Another load of this process notes the tag after the change.
+        // Another load of this process records the tag after the change.
         assert!(note(&one, one.tick(), &clock, MINUTE).await);
         let now = clock.now();
         let noted = one.note(&films, began, HOUR, now).await;

@@ -133,7 +133,7 @@ impl Lease<'_> {
         if until < before {
             let held = &mut self.locked.item_mut(slot).held;
             let (fence, followers) = (held.fence, held.followers.take());
-            // Dropped like a lease that ended, so that followers look again.
+            // Dropped like a lease that has ended, so that followers look again.
             self.locked.discard(HeldLease { fence, followers });
         }
     }

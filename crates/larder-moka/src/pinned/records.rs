@@ -20,7 +20,7 @@ impl KindSpace {
     ) -> Result<()> {
         let mut garbage = Garbage::new();
         loop {
-            // Declared before the lock, so that its content is dropped after.
+            // Declared before the lock, so that its content is dropped after the lock.
             let mut cell = Cell::new();
             let mut locked = self.lock_to_write(address, clock, &mut garbage);
             if let Some(slot) = locked.live(address) {

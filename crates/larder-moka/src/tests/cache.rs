@@ -52,7 +52,7 @@ async fn large_values_of_64_tasks_pass_the_bound_by_little() {
             for at in 0..20 {
                 let _ = store.put(&page(task * 100 + at, 1_000_000)).await.unwrap();
                 let held = store.cache.bytes_held();
-                // What is over is at most what is being written at this moment.
+                // The excess is at most what is being written at this moment.
                 assert!(held <= BYTES + 64 * 1_100_000, "{held}");
             }
         });

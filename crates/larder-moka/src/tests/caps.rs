@@ -130,7 +130,7 @@ async fn the_one_expired_key_of_a_full_kind_gives_way_whatever_moved_its_deadlin
     for at in 0..CAP {
         let (old, new) = (Key::new(SEAT, at), put(SEAT, ("new", at), HOUR));
         assert!(is_full(&store.put(&new).await.unwrap_err()));
-        // Put off, brought forward, put off, and brought forward again.
+        // Postponed, brought forward, postponed, and brought forward again.
         for seconds in [7200, 2, 9000, 1] {
             let ttl = std::time::Duration::from_secs(seconds);
             let _ = store.expire(&old, ttl.try_into().unwrap()).await.unwrap();
@@ -226,7 +226,7 @@ async fn each_partition_of_a_kind_has_a_cap_of_its_own() {
                 .is_stored()
         );
     }
-    // Long ids, which are hashed, are in their partition too.
+    // Long ids, which are hashed, are in the right partition too.
     let long = "a".repeat(1_000);
     let refused = store.put(&put(GATE, ("quiet", &*long), HOUR)).await;
     assert!(is_full(&refused.unwrap_err()));

@@ -231,7 +231,7 @@ async fn work(store: Arc<MokaStore>, seed: u64) -> Result<Vec<u64>> {
                 granted.push(fence.as_u64());
                 if random.u8(0..4) == 0 {
                     let _ = store.invalidate(&key).await?;
-                    // Somebody else may lead by now, and this fence is passed.
+                    // Another caller may lead by now, and this fence is outdated.
                     highest[id] = highest[id].max(fence.as_u64());
                 }
                 tokio::task::yield_now().await;

@@ -84,16 +84,16 @@ async fn a_step_that_panics_leaves_no_half_dead_record() {
         let ended = tokio::spawn(async move { run(&store, &key, step).await }).await;
         assert!(ended.unwrap_err().is_panic());
     };
-    // A record that was to be made is not there.
+    // A record that was to be created does not exist.
     panics(Step::PanicAfterAdding(1, HOUR)).await;
     assert_eq!(store.pinned.held(Tally::KIND), 0);
-    // One that was there keeps what was written, and its new TTL with it.
+    // An existing record keeps what was written, with its new TTL.
     run(&store, &key, Step::Add(1, HOUR)).await.unwrap();
     panics(Step::PanicAfterAdding(1, SECOND)).await;
     assert_eq!(run(&store, &key, Step::Read).await.unwrap(), Some(2));
     clock.advance(SECOND.into());
     assert_eq!(run(&store, &key, Step::Read).await.unwrap(), None);
-    // One that was removed gives its room back.
+    // A removed record gives its room back.
     run(&store, &key, Step::Add(1, HOUR)).await.unwrap();
     panics(Step::PanicAfterRemoving).await;
     assert_eq!(store.pinned.held(Tally::KIND), 0);

@@ -8,8 +8,8 @@ use larder_store::{Delete, Key, Put, Store};
 use super::support::*;
 use crate::MokaStore;
 
-// `held` checks that table, items, deadlines and cap agree, so what these loops leave behind is
-// all that there is.
+// `held` checks that table, items, deadlines and cap agree, so what these loops leave behind is all
+// that exists.
 
 #[tokio::test]
 async fn nothing_is_left_by_puts_and_deletes_in_a_loop() {
@@ -93,7 +93,7 @@ fn removed_values_are_dropped_after_the_lock_is_released() {
             assert!(outcome.is_stored());
         }
     };
-    // A deadlock would hang here, so it is waited for from outside.
+    // A deadlock would hang here, so the thread is awaited from outside.
     std::thread::spawn(move || {
         write(SECOND); // replaced by the next
         write(SECOND); // expired at the next

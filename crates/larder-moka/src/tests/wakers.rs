@@ -125,12 +125,12 @@ fn a_lease_that_ends_or_is_shortened_wakes_no_task_under_a_lock() {
             let put = Put::new(key.clone(), "made", HOUR);
             assert!(now(store.commit(&put, fence)).unwrap().is_stored());
         },
-        // Its time has passed, and the next use of its shard finds it.
+        // Its time has passed, and the next access to its shard finds it.
         |store, key, _| {
             let claim = Claim::new(key.clone(), SECOND);
             assert!(matches!(now(store.claim(&claim)), Ok(Claimed::Lead(_))));
         },
-        // Its time has passed, and a sweep for room finds it.
+        // Its time has passed, and a sweep that makes room finds it.
         |store, _, _| {
             for id in 0..64 {
                 let claim = Claim::new(Key::new(PAGE, ("other", id)), SECOND);
@@ -302,7 +302,7 @@ fn a_record_that_is_replaced_removed_or_expired_is_not_dropped_under_a_lock() {
         run(true);
         clock.advance(SECOND.into());
         run(true);
-        // A record that has no room is undone.
+        // A record for which there is no room is undone.
         let other = Owned::key(2_u8);
         assert!(now(programs.run(&other, &Own(store.clone(), true))).is_err());
         clock.advance(SECOND.into());

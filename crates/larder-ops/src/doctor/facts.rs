@@ -114,7 +114,7 @@ impl Facts {
         let before = self.info()?.number(name)?;
         let after = self.later.as_ref().map(|later| later.number(name));
         let after = after.transpose()?.unwrap_or(before);
-        // `CONFIG RESETSTAT` and a failover begin anew.
+        // After `CONFIG RESETSTAT` or a failover, the counters start again.
         Ok((after, (after - before).max(0.0)))
     }
 

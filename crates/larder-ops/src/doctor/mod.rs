@@ -153,7 +153,7 @@ impl Doctor {
 
     fn judge(&self, facts: &[Facts]) -> Report {
         if facts.is_empty() {
-            // Of a cluster no node may be known, and nothing wrong is not the same as nothing seen.
+            // No node of a cluster may be known; finding no fault then would be misleading.
             return Report::new(vec![checks::no_server()]);
         }
         let findings = SERVER_CHECKS.iter().flat_map(|check| {

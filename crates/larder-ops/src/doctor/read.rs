@@ -124,7 +124,7 @@ impl Reader<'_> {
             async move {
                 let answer = text(run(server, &command).await?)?;
                 let is_granted = answer == "OK";
-                // Where the keys are not known, the one that was tried may be another app's.
+                // If the keys are unknown, the one that was tried may belong to another app.
                 if answer.contains(" to access ") && self.prefix.is_empty() {
                     let text = "the user is limited to some keys: name their prefix";
                     return Err(Missing::new(text));
@@ -159,7 +159,7 @@ impl Reader<'_> {
             keys: keys.len(),
             ..KeySample::default()
         };
-        // One after the other, they would take a round trip each.
+        // One by one, they would take a round trip each.
         for keys in keys.chunks(TOGETHER) {
             let measured = keys.iter().map(|key| self.measure(key, counts_uses));
             for measured in join_all(measured).await {
@@ -205,7 +205,7 @@ impl KeySample {
     fn note(&mut self, measured: Measured) -> Result<(), Missing> {
         match measured.ttl? {
             Wire::Int(-1) => self.without_ttl += 1,
-            // It has ended since it was listed.
+            // The key has expired since it was listed.
             Wire::Int(-2) => self.keys -= 1,
             _ => {}
         }
@@ -225,7 +225,7 @@ impl KeySample {
         };
         self.hottest = match uses {
             Ok(Wire::Int(uses)) => Some(Ok(highest.max(uses.max(0).unsigned_abs()))),
-            // It has ended since it was listed.
+            // The key has expired since it was listed.
             Ok(_) => self.hottest.take(),
             Err(missing) => Some(Err(missing)),
         };
@@ -337,7 +337,7 @@ fn slow_of(entries: Wire, now: Option<f64>) -> Result<Vec<SlowCommand>, Missing>
         let name = flat(&next()?);
         let age = now.map_or(0.0, |now| (now - at as f64).max(0.0));
         Ok(SlowCommand {
-            // A server may say anything.
+            // A server may answer anything.
             age: Duration::try_from_secs_f64(age).unwrap_or(Duration::MAX),
             took: Duration::from_micros(took.max(0).unsigned_abs()),
             name: name.split(' ').next().unwrap_or_default().to_uppercase(),
@@ -371,7 +371,8 @@ async fn addresses(location: &str) -> Vec<IpAddr> {
     if scheme.contains("unix") {
         return Vec::new();
     }
-    // Behind sentinels the location names these, which are as far away as the servers.
+    // Behind sentinels, the location names the sentinels, which are about as far away as the
+    // servers.
     let host = host.split([',', '/', '?']).next().unwrap_or_default();
     let host = match host.rsplit_once(':') {
         Some((_, port)) if port.bytes().all(|it| it.is_ascii_digit()) => host.to_owned(),

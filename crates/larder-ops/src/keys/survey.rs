@@ -169,7 +169,7 @@ async fn measure(admin: &Admin, key: &str) -> Result<Option<Measured>> {
     let bytes = match bytes {
         Ok(Wire::Int(bytes)) => bytes.unsigned_abs(),
         Ok(_) => return Ok(None),
-        // It is worth knowing the number of keys without their sizes.
+        // The number of keys is useful even without their sizes.
         Err(error) if matches!(error.kind(), ErrorKind::Refused(_)) => 0,
         Err(error) => return Err(error),
     };
@@ -185,7 +185,7 @@ impl Survey {
         let Measured { bytes, ttl } = measured;
         let kind = self.kind(key);
         kind.measured += 1;
-        // A server may say anything.
+        // A server may answer anything.
         kind.measured_bytes = kind.measured_bytes.saturating_add(bytes);
         kind.largest = kind.largest.max(bytes);
         match ttl.map(|ttl| u64::try_from(ttl.as_millis()).unwrap_or(u64::MAX)) {

@@ -86,7 +86,7 @@ impl ActionLog {
             outcome,
             at: now().as_micros(),
         };
-        // A structure of texts and numbers is always JSON.
+        // A structure of texts and numbers can always be written as JSON.
         let entry = serde_json::to_vec(&entry).unwrap_or_default();
         self.0.push("all", entry).await.map(drop)
     }
@@ -95,7 +95,7 @@ impl ActionLog {
     pub(super) async fn newest(&self, many: u32) -> Result<Vec<Entry>> {
         let page = self.0.newest("all", many).await?;
         let entries = page.items.iter();
-        // What another client wrote there is left out.
+        // Entries that another client wrote there are left out.
         Ok(entries
             .filter_map(|item| serde_json::from_slice(&item.value).ok())
             .collect())

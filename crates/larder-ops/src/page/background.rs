@@ -60,13 +60,13 @@ impl<T: Clone + Send + 'static> Background<T> {
     ) -> Latest<T> {
         let ended = self.0.ended.notified();
         tokio::pin!(ended);
-        // From here on no end is missed.
+        // From here on, no end is missed.
         ended.as_mut().enable();
         if self.0.claim(max_age) {
             tokio::spawn(run(self.0.clone(), within, work));
         }
         if self.0.lock().is_running {
-            // Whether it has ended or not, what was found last is told.
+            // Whether it has ended or not, return the latest result.
             let _ = timeout(patience, ended).await;
         }
         let last = self.0.lock();
@@ -77,7 +77,7 @@ impl<T: Clone + Send + 'static> Background<T> {
         }
     }
 
-    /// Makes the next call start the work anew.
+    /// Makes the next call start the work again.
     pub(super) fn forget(&self) {
         self.0.lock().tried = None;
     }
@@ -114,7 +114,7 @@ async fn run<T>(shared: Arc<Shared<T>>, within: Duration, work: impl Future<Outp
     let found = timeout(within, work).await;
     let mut last = claim.0.lock();
     last.is_late = found.is_err();
-    // Work that is given up counts as well, or it would begin anew at each call.
+    // Work that timed out counts as well; otherwise it would start again at each call.
     last.tried = Some(Instant::now());
     last.took = started.elapsed();
     if let Ok(found) = found {
@@ -136,14 +136,14 @@ mod tests {
         let background = Background::new();
         let first = background.latest(LONG, LONG, LONG, ready(1)).await;
         assert_eq!(first.found, Some(1));
-        // What is young enough is not looked for again.
+        // A result that is recent enough is not computed again.
         let same = background.latest(LONG, LONG, LONG, ready(2)).await;
         assert_eq!(same.found, Some(1));
         background.forget();
         let tick = Duration::from_millis(1);
         let old = background.latest(LONG, tick, LONG, pending()).await;
         assert_eq!(old.found, Some(1));
-        // It runs still, so no other is started.
+        // It is still running, so no other is started.
         let same = background
             .latest(Duration::ZERO, tick, LONG, ready(3))
             .await;

@@ -53,7 +53,7 @@ impl Database {
     }
 
     async fn query(&self) -> u64 {
-        // It is never closed.
+        // The semaphore is never closed.
         let _connection = self.connections.acquire().await;
         sleep(QUERY).await;
         self.queries.fetch_add(1, Ordering::Relaxed)

@@ -11,7 +11,7 @@ use crate::records::{self, Listed as Whole};
 
 /// The maximum number of records of a kind that are listed.
 pub(super) const MOST: usize = 200;
-/// Older listings are made anew.
+/// Older listings are made again.
 const MAX_AGE: Duration = Duration::from_secs(3);
 /// The time limit of a listing, which is paced on a full server.
 const WITHIN: Duration = Duration::from_secs(300);
@@ -111,7 +111,7 @@ impl Seen {
     fn add(&self, new: &[Key]) {
         let mut keys = self.lock();
         for key in new {
-            // One more than are shown says that there are more.
+            // One more than are shown, to see whether there are more.
             if keys.len() <= MOST && !keys.contains(key) {
                 keys.push(key.clone());
             }

@@ -29,15 +29,15 @@ const LASTS: Duration = EVERY.saturating_mul(PICTURES + 2);
 pub(super) async fn follow(visit: Visit, view: View) -> Response {
     let streams = Arc::clone(&visit.shared.streams);
     let Ok(open) = streams.try_acquire_owned() else {
-        // A browser does not try again by itself after this, and the page works by reload.
+        // After this, a browser does not reconnect by itself; the page still works by reloading.
         return StatusCode::SERVICE_UNAVAILABLE.into_response();
     };
     let (sender, receiver) = mpsc::channel(1);
-    // A task of its own ends on time, whether the pictures are read or not.
+    // A task of its own ends on time, whether or not the events are read.
     tokio::spawn(async move {
         let sent = pin!(send(&visit, view, &sender));
         let left = pin!(sender.closed());
-        // However it ends, there is room for another stream.
+        // However it ends, its place is free for another stream.
         let _ = timeout(LASTS, select(sent, left)).await;
         drop(open);
     });

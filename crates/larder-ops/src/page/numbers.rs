@@ -26,7 +26,7 @@ pub(super) fn part(of: f64, whole: f64) -> Option<f64> {
 pub(super) fn percent(part: Option<f64>) -> String {
     match part {
         None => "–".to_owned(),
-        // It is not all as long as anything is missing, and not nothing as long as there is anything.
+        // It must not show 100 % while anything is missing, nor 0 % if there is anything.
         Some(part) if part < 1.0 && part > 0.9995 => ">\u{202f}99.9\u{202f}%".to_owned(),
         Some(part) if part > 0.0 && part < 0.0005 => "<\u{202f}0.1\u{202f}%".to_owned(),
         Some(part) => format!("{:.1}\u{202f}%", part * 100.0),

@@ -94,7 +94,7 @@ impl Frame<'_> {
     /// Writes only the panels.
     pub(super) fn panels(&self, panels: &[Panel]) -> String {
         let frame = self;
-        // It writes to a string, which does not fail.
+        // It writes to a string, which cannot fail.
         Panels { frame, panels }.render().unwrap_or_default()
     }
 }

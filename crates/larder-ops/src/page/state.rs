@@ -92,19 +92,19 @@ impl FromRequestParts<Arc<Shared>> for Visit {
         parts: &mut Parts,
         shared: &Arc<Shared>,
     ) -> Result<Self, StatusCode> {
-        // Nobody comes here past the guard.
+        // Nobody gets here without passing the guard.
         let operator = parts.extensions.get::<Operator>().cloned();
         let operator = operator.ok_or(StatusCode::FORBIDDEN)?;
-        // With HTTP/2 the host is in the URI alone.
+        // With HTTP/2, only the URI contains the host.
         let named = parts.headers.get(HOST).and_then(|host| host.to_str().ok());
         let host = named.or_else(|| parts.uri.authority().map(Authority::as_str));
         let inner = parts.uri.path();
         let whole = parts.extensions.get::<OriginalUri>();
         let whole = whole.map_or(inner, |whole| whole.path());
-        // The root of a nested router is asked for without a slash.
+        // The root of a nested router is requested without a slash.
         let base = whole.strip_suffix(inner).unwrap_or(whole);
         let base = base.trim_end_matches('/');
-        // A link that begins with two slashes would lead to another host.
+        // A link that began with two slashes would lead to another host.
         let base = match base.trim_start_matches('/') {
             "" => String::new(),
             base => format!("/{base}"),

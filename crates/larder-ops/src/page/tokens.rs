@@ -12,7 +12,7 @@ use subtle::ConstantTimeEq;
 use super::guard::Operator;
 
 const TOKEN: Kind = Kind::pinned("ops-token");
-/// Older forms are refused, and the page is loaded anew.
+/// Older forms are refused, and the page must be reloaded.
 const TTL: Ttl = Ttl::from_secs(12 * 3600);
 /// The token of a page that is opened now is accepted for at least this long.
 const AT_LEAST: Ttl = Ttl::from_secs(6 * 3600);
@@ -116,7 +116,7 @@ mod tests {
             &[("origin", "null")],
             &[("origin", "https://b.example")],
             &[("origin", "https://a.example")],
-            // The first header is the stronger one.
+            // The first header is the more reliable one.
             &[
                 ("sec-fetch-site", "cross-site"),
                 ("origin", "https://a.example:3000"),

@@ -37,7 +37,7 @@ pub(crate) fn healthy() -> RedisServer {
         .with_setting("appendonly", "yes")
         .with_setting("appendfsync", "everysec")
         .with_setting("latency-monitor-threshold", "100")
-        // A command that waits for a busy machine is not slow.
+        // A command that waits for a busy machine does not count as slow.
         .with_setting("slowlog-log-slower-than", "500000")
         .with_setting("enable-debug-command", "local")
         .with_user("doctor", doctors_rights())

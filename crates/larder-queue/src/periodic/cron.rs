@@ -46,7 +46,7 @@ impl CronSchedule {
         let start = start.to_zoned(self.zone.clone());
         let next = self.cron.find_next_occurrence(&start, false).ok()?;
         let next = Timestamp::from_micros(next.timestamp().as_microsecond());
-        // A moment that is not later would be found for ever.
+        // If it were not later, the same moment would be found again and again.
         (next > moment).then_some(next)
     }
 }

@@ -40,7 +40,7 @@
 //!    present.
 //! 3. Time is the store's: processes whose clocks differ agree on each tick. A clock that is set back repeats no
 //!    tick; if it is set back by more than a day it was wrong, and schedules begin at the present.
-//! 4. A schedule that is changed continues from the last tick of its name. A new name begins anew.
+//! 4. A schedule that is changed continues from the last tick of its name. A new name starts from scratch.
 //! 5. After an error of the store, it is tried again: after 50 ms at first, and 5 s at most.
 //!
 //! # Deployment caveat
@@ -197,7 +197,7 @@ impl Periodic {
                     Ok(ticked) => {
                         failures = 0;
                         let next = ticked.next_in.map_or(LONGEST, |next| next.min(LONGEST));
-                        // A timer that is early by a part of a millisecond would cost a look.
+                        // If the timer fired a fraction of a millisecond early, it would cost another check.
                         tokio::time::sleep(next + Duration::from_millis(1)).await;
                     }
                     Err(error) => {
@@ -257,7 +257,7 @@ impl Periodic {
                 match result {
                     Ok(Enqueued::New(_)) => enqueued += 1,
                     Ok(Enqueued::Duplicate(_)) => {}
-                    // It would be refused each time, and hold up the ticks after it.
+                    // It would be refused each time, and would block the ticks after it.
                     Err(error) if is_hopeless(error.kind()) => {
                         let schedule = &*entry.name;
                         tracing::error!(schedule, %error, "a periodic job cannot be enqueued");
@@ -310,7 +310,7 @@ impl NewJob {
     fn once(self, name: &str, due: Timestamp) -> Self {
         let id = format!("{name}@{}", due.as_micros().div_euclid(1_000_000));
         let job = match self.unique {
-            // The id is remembered as long as the queue is told to remember it, which may be not at all.
+            // The id is remembered for the time that the queue is configured to remember ids, which may be none.
             None => self.unique(&format!("periodic/{id}"), Until::Ttl(ONCE)),
             Some(_) => self,
         };

@@ -53,8 +53,8 @@ impl Queue {
 
     /// Puts at most `many` dead letters back into the queue, oldest first, and returns their number.
     ///
-    /// Their attempts begin anew, at the end of the queue, and they no longer have a unique key. It takes one
-    /// round trip for each 100.
+    /// They go to the end of the queue, their attempts are counted from zero, and they no longer have a unique key. It
+    /// takes one round trip for each 100.
     ///
     /// # Errors
     /// Those of the store. Earlier round trips were carried out.
@@ -83,13 +83,13 @@ impl Queue {
     /// # Errors
     /// Those of the store. Earlier round trips were carried out.
     pub async fn purge(&self, state: State) -> Result<u64> {
-        // Workers go on: each job that is removed makes room for one that waits.
+        // Workers continue meanwhile: each job that is removed makes room for a waiting one.
         let most = match state {
             State::Running => self.counts().await?.running,
             _ => u64::MAX,
         };
         let mut removed = 0;
-        // Groups first: the tokens that stand for them are gone then.
+        // The groups first: that removes the tokens that stand for them.
         for band in state.bands().iter().rev() {
             while removed < most {
                 let many = (most - removed).min(u64::from(CHUNK)) as u32;

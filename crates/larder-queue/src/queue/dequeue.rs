@@ -63,7 +63,7 @@ impl Queue {
         let until = Instant::now().checked_add(within);
         let waiting = self.take_when_woken(n);
         match until {
-            // A call that is given up releases what it has taken.
+            // When the time is up, the call is dropped, and releases what it has taken.
             Some(until) => timeout_at(until, waiting).await.unwrap_or(Ok(Vec::new())),
             None => waiting.await,
         }
@@ -111,7 +111,7 @@ impl Queue {
                 count = taken.unreadable,
                 "jobs cannot be read: they become dead letters after their attempts"
             );
-            // Others may wait behind them.
+            // Other jobs may be waiting behind them.
             next_in = Some(Duration::ZERO);
         }
         let (at, ends) = (taken.at, taken.lease_ends);
@@ -198,7 +198,7 @@ struct Answer<'a, R> {
 
 impl<R> Drop for Answer<'_, R> {
     fn drop(&mut self) {
-        // What is not here yet stays with its sender, who gives it back.
+        // An answer that has not arrived stays with its sender, which gives it back.
         self.receiver.close();
         if let Ok(Ok(reply)) = self.receiver.try_recv()
             && let Ok(runtime) = Handle::try_current()

@@ -46,7 +46,7 @@ impl Turn<'_> {
 
     /// Waits until the queue should be looked at again, for at most this long.
     pub(crate) async fn wait(&mut self, at_most: Duration) {
-        // A timer that is early by a part of a millisecond would cost one more look.
+        // If the timer fired a fraction of a millisecond early, it would cost another look.
         let pause = at_most.saturating_add(Duration::from_millis(1));
         if let Some(kept) = self.0.as_mut() {
             tokio::select! {

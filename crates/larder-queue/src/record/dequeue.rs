@@ -140,8 +140,8 @@ impl Work<'_> {
         }
         let mut next = None;
         let mut tat = self.held.tat.max(at);
-        // A rate that was slower, or a clock that was ahead, holds nothing up: one job goes, and the others in
-        // their turn.
+        // After a change to a faster rate, or with a clock that was ahead, jobs must not be blocked: one job
+        // may start, and the others follow at the rate.
         let period = settings.rate_interval * i64::from(settings.rate_burst);
         if tat > at + period {
             tat = at + period - settings.rate_interval;
@@ -228,7 +228,7 @@ impl Work<'_> {
         let is_full = limit > 0 && self.held.busy(&group) >= limit;
         let first = self.held.first_of(&group).filter(|_| !is_full);
         let first = first.map(|(.., id)| id.clone());
-        // The turn of the group is over: the next one is at the end.
+        // The group has had its turn: its next one comes last.
         self.held.ready.remove(&token(&group));
         let leased = self.lease(&first?, lease_ends);
         self.offer(&group);
@@ -289,7 +289,7 @@ impl Taken {
                 let id: String = id.read()?;
                 Ok(Leased::new(id.into(), Held::read(&text, body)?))
             };
-            // One that is damaged must not hold up those that were taken with it.
+            // A damaged job must not block those that were taken with it.
             match read(id) {
                 Ok(job) => leased.push(job),
                 Err::<_, larder_store::Error>(_) => unreadable += 1,

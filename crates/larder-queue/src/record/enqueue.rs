@@ -141,7 +141,7 @@ impl Program for Enqueue {
 
     fn step(&self, record: &mut Slot<'_, QueueRecord>, now: Timestamp) -> Vec<Added> {
         let added = work(record, &self.settings, now, true, |work| {
-            // Those who are idle were woken when the first job came.
+            // Idle workers were woken when the first job arrived.
             let was_empty = work.held.ready.first().is_none();
             let mut forgot = false;
             let items = self.items.iter();
@@ -237,7 +237,8 @@ fn replace(work: &mut Work<'_>, item: &Item, other: &Arc<str>, due: i64) {
     let Some(mut job) = work.held.jobs.get(other).cloned() else {
         return;
     };
-    // A key of this mode is its job's until that is first taken, so one with a place waits yet.
+    // In this mode, a key belongs to its job until the job is first taken; so if the job has a
+    // place, it is still waiting.
     if job.place > 0 && job.mode != Mode::UntilStarted {
         return;
     }

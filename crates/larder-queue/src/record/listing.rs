@@ -204,7 +204,7 @@ impl List {
         let next = found.last().filter(|_| !is_last).map(|last| {
             let same = found.iter().rev().take_while(|it| it.score == last.score);
             let same = same.count() as u32;
-            // All of them have the score that the page began with.
+            // All of them have the score at which the page began.
             let goes_on = same as usize == found.len() && self.from.score == Some(last.score);
             Position {
                 score: Some(last.score),
@@ -248,7 +248,7 @@ impl Program for List {
                 member,
                 score,
                 id: String::from_utf8_lossy(&id).into(),
-                // One that is damaged is listed by its id.
+                // A damaged job is listed by its id.
                 held: held.and_then(|(text, body)| Held::read(&text, body).ok()),
             }
         };
@@ -313,7 +313,7 @@ mod tests {
             (next.score, next.seen, &*next.member),
             (Some(2), 1, &b"b"[..])
         );
-        // It goes on within the same score.
+        // It continues within the same score.
         let next = list(next).page(vec![member(2, "c"), member(2, "d")]).next;
         let next = next.unwrap();
         assert_eq!((next.score, next.seen), (Some(2), 3));

@@ -24,7 +24,7 @@ impl Packed {
 
     /// Adds the length of a text, in two bytes.
     pub(super) fn len_of(self, text: &str) -> Self {
-        // They are checked where they come from, and are far shorter.
+        // The lengths are checked at their sources, and are far smaller.
         let len = u16::try_from(text.len()).unwrap_or(u16::MAX);
         self.text(&len.to_le_bytes())
     }

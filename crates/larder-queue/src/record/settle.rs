@@ -130,7 +130,7 @@ impl Program for Settle {
                 **settled == Settled::Accepted && decision.operation == Operation::Ack
             };
             work.forget_done(pairs().filter(is_ack).count());
-            // What has ended makes room under a limit of what runs.
+            // Under a limit on running jobs, a job that has ended makes room for another.
             let has_freed = pairs().any(|(settled, decision)| {
                 settled.is_accepted() && decision.operation.ends_the_lease()
             });

@@ -63,7 +63,7 @@ pub(super) fn work<T>(
         looked_in_vain: false,
     };
     let Worked { answer, wakes } = step(&mut work);
-    // One wake is enough until somebody has looked in vain again.
+    // One wake-up is enough until a worker has again found nothing.
     let wakes = wakes && !work.held.is_told;
     work.held.is_told = (work.held.is_told || wakes) && !work.looked_in_vain;
     let renewed = match work.has_changed {

@@ -50,7 +50,7 @@ async fn every_fault_that_is_planted_in_the_lua_of_a_queue_is_caught() {
         (SETTLE, "if all or made[i] then", "if all then"),
         (SETTLE, "#j.k, #j.g, #j.r)", "#j.k, #j.g, 0)"),
         (ADD, "j.f = 0\n    if j.s", "if j.s"),
-        // What is looked at only when it may be due.
+        // What is examined only when it may be due.
         (
             SETTLE,
             "look_at = math.max(latest, j.d), math.min(look_at, j.d)",

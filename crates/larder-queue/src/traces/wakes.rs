@@ -37,7 +37,7 @@ impl Wakes<'_> {
         let no_time = tokio::time::timeout(Duration::ZERO, waiter.next()).await;
         assert_eq!(no_time.is_ok(), wakes, "Rust: {program:?}");
 
-        // A script that wakes, where nobody hears it, forgets that somebody waits.
+        // A script that wakes, without a subscriber, removes the mark that somebody waits.
         let mark = format!("{}:~waiters", self.key.as_str());
         let set = self.server.command(&["SET", &mark, "1", "PX", "60000"]);
         set.unwrap();
@@ -102,7 +102,7 @@ async fn both_forms_wake_when_a_job_can_be_taken_that_could_not_before() {
         settings,
         is_paused,
     };
-    // Only the first job wakes, until somebody has looked in vain.
+    // Only the first job wakes a worker, until one has looked in vain.
     on.check(add("a", 0), true).await;
     on.check(add("b", 0), false).await;
     on.check(add("c", 0), false).await;
@@ -114,7 +114,7 @@ async fn both_forms_wake_when_a_job_can_be_taken_that_could_not_before() {
     let x = settle(settings, "x", x, Operation::Ack, 0);
     let x = on.check(Settle { take: 1, ..x }, false).await;
     assert!(x.taken.jobs.is_empty());
-    // What is due before all others has to be known.
+    // A job that is due before all others must be announced.
     on.check(add("d", 5 * SECOND), true).await;
     on.check(add("e", 9 * SECOND), false).await;
     on.check(take(1), false).await;
@@ -133,11 +133,12 @@ async fn both_forms_wake_when_a_job_can_be_taken_that_could_not_before() {
         .await;
     on.check(settle(settings, "c", c, Operation::Ack, 0), false)
         .await;
-    // A batch that is full of what has become due leaves the rest to others.
+    // If a batch is filled with jobs that have become due, the rest is left to others.
     on.clock.advance_micros(8 * SECOND);
     let first = on.check(take(1), true).await.jobs.remove(0);
     assert_eq!((&*first.id, first.attempt), ("a", 2));
-    // Who has looked in vain because of a limit is not woken by a job more, and by the end of one.
+    // A worker that found nothing because of a limit is woken not by another job but by the end of
+    // one.
     let look = Dequeue {
         settings: limited,
         many: 1,
@@ -163,7 +164,7 @@ async fn both_forms_wake_when_a_job_can_be_taken_that_could_not_before() {
         )
         .await;
     on.check(Redrive { settings, many: 3 }, false).await;
-    // A job that runs and is removed makes room like one that ends.
+    // Removing a running job makes room, just like its end.
     let take = || Dequeue {
         settings: limited,
         many: 1,

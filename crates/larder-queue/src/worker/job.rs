@@ -62,7 +62,7 @@ pub(super) async fn run(
             _counted: counted,
         },
     };
-    // If nobody receives it, the worker is gone.
+    // If there is no receiver, the worker is gone.
     let _ = link.outcomes.send(outcome).await;
 }
 
@@ -129,18 +129,19 @@ fn decide(running: &Running, context: &JobContext, returned: Returned) -> Verdic
         Returned::Result(Err(error)) => error,
         Returned::Panicked(text) => JobError::retry(format!("the handler panicked: {text}")),
     };
-    // What a handler returns after it was told to stop is not its fault.
+    // A failure of a handler after it was told to stop is not counted against the job.
     if context.is_interrupted() && error.kind() == JobErrorKind::Retry {
         return release();
     }
-    // It is the application's code that writes it. A panic here would leave the lease to be renewed for ever.
+    // This is code of the application. Without this, a panic in it would leave the lease to be renewed for
+    // ever.
     let reason = catch_unwind(AssertUnwindSafe(|| error.to_string()));
     let reason = reason
         .unwrap_or_else(|_| "the handler failed, and its error could not be displayed".into());
     let delay = match error.kind() {
         JobErrorKind::Snooze(delay) => {
             return Verdict::Release {
-                // A job that is put off by nothing would be run for ever.
+                // With no delay at all, the job would run again and again.
                 delay: delay.max(Duration::from_millis(1)),
             };
         }

@@ -126,7 +126,7 @@ impl Renewals {
         };
         let mut running = self.lock();
         running.leases.insert(lease.receipt.clone(), entry);
-        // A look at all leases for each job that begins would cost more than the job.
+        // Checking all leases whenever a job begins would cost more than the job.
         let is_next = running.next.is_none_or(|next| at < next);
         if is_next {
             running.next = Some(at);
@@ -178,7 +178,7 @@ impl Renewals {
                 Report::At(at) => due.later(at),
                 Report::None => {}
             }
-            // One that may last no longer ends by itself.
+            // A lease that must not be renewed any more ends by itself.
             if now >= it.renewed_until {
                 continue;
             }
@@ -209,7 +209,7 @@ impl Renewals {
                     }
                 }
             }
-            // It is tried again in a second, unless there is a newer one by then.
+            // The report is sent again in a second, unless there is a newer one by then.
             Err(_) => {
                 for (lease, text) in reports {
                     lease.reports.give_back(text.clone());
@@ -226,7 +226,7 @@ impl Renewals {
                     turns.push(turn);
                     renewed.push(lease);
                 }
-                // Its handler extends it just now.
+                // Its handler is just extending it.
                 Err(_) => later.push(lease),
             }
         }
@@ -239,7 +239,8 @@ impl Renewals {
                     lease.extended(answer, started, time);
                 }
             }
-            // They are held until their ends, whatever the store says: try again while they are.
+            // The leases are held until their ends, even if the store fails: keep trying until
+            // then.
             Err(_) => later.extend(renewed),
         }
         let pause = Instant::now() + (time / 12).max(Duration::from_millis(1));
@@ -284,11 +285,11 @@ async fn sleep_or_wait(until: Option<Instant>) {
 
 /// Extends one lease, when a handler requests it.
 pub(super) async fn extend(queue: &Queue, lease: &Lease, by: Ttl) -> Result<Settled> {
-    // The queue would take a longer one for this.
+    // The queue would shorten a longer one to this.
     let by = by.min(Ttl::from_secs(MAX_DELAY.as_secs()));
     let _turn = lease.turn.lock().await;
     let started = Instant::now();
-    // A shorter one would end before its next renewal, which is planned by the lease that is held.
+    // A shorter one would end before its next renewal, which is scheduled by the current lease.
     let left = lease.ends().saturating_duration_since(started);
     let by = by.max(Ttl::covering_micros(micros(left)));
     let answer = in_time(queue.extend(&lease.receipt, by)).await?;

@@ -41,7 +41,7 @@ impl Reports {
 
     pub(super) fn keep(&self, text: String) {
         let is_first = self.lock().text.replace(text).is_none();
-        // Whoever sends knows of the others.
+        // If there was already a text, the sender knows that it has to send.
         if is_first {
             self.changed.notify_one();
         }

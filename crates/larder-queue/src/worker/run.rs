@@ -73,7 +73,7 @@ impl Running {
             settings,
             service,
             names,
-            // The caller's own is not cancelled by the guard.
+            // A child, so that the guard does not cancel the caller's own token.
             stop: stop.child_token(),
             cancel: CancellationToken::new(),
             hard: CancellationToken::new(),
@@ -106,13 +106,13 @@ impl Running {
         drop(links);
         self.stop.cancelled().await;
         self.jobs.close();
-        // What they were about to get is given back by them.
+        // The tasks give back the jobs that they were about to receive.
         let taken = async {
             takers.wait().await;
             self.jobs.wait().await;
         };
         self.wind_down(taken).await;
-        // What still runs does not stop: its lease ends, as nobody renews it.
+        // Jobs that still run are not stopped: their leases end, because nobody renews them.
         let left = self.jobs.len() as u64;
         drop(background);
         let mut report = self.report();
@@ -160,7 +160,7 @@ impl Running {
         let mut background = Vec::new();
         let mut links = Vec::new();
         for queue in queues {
-            // Each job has one outcome at most, so it is never full for long.
+            // Each job has at most one outcome, so the channel is never full for long.
             let (outcomes, inbox) = mpsc::channel(self.settings.concurrency);
             let link = Arc::new(Link {
                 queue: queue.clone(),
@@ -187,12 +187,12 @@ impl Running {
     /// Takes jobs of one queue for free places, until it is told to stop.
     async fn take(self: Arc<Self>, link: Arc<Link>) {
         let mut failures = 0;
-        // Held while there was no job: it is this task's turn to wait at the store.
+        // Held while there are no jobs: it is this task's turn to wait at the store.
         let mut turn: Option<Turn<'_>> = None;
         loop {
             let places = match self.places_now() {
                 places if places.is_empty() => {
-                    // Another worker of this process may have places.
+                    // Another worker of this process may have free places.
                     turn = None;
                     self.set_short(&link, true);
                     let places = tokio::select! {
@@ -208,7 +208,7 @@ impl Running {
             if self.stop.is_cancelled() {
                 return;
             }
-            // Not dropped at a stop: what it takes is begun, or given back and reported.
+            // Not dropped at a stop: the jobs that it takes are begun, or given back and reported.
             let started = Instant::now();
             let taken = in_time(link.queue.take(places.len())).await;
             let turned = match taken {
@@ -218,7 +218,7 @@ impl Running {
                     continue;
                 }
                 Ok((_, next_in)) => {
-                    // Nothing is held while it waits, so other queues have all places.
+                    // No places are held while it waits, so other queues can use all of them.
                     drop(places);
                     self.wait(&link, &mut turn, next_in).await
                 }
@@ -319,7 +319,7 @@ impl Running {
         }
         for (delivery, place) in taken.into_iter().zip(places) {
             link.metrics.taken(self.known(delivery.name()), &delivery);
-            // From now on, so that nobody finds no job running while one begins.
+            // Counted from now on, so that a job that is just beginning is not overlooked.
             let counted = self.jobs.token();
             let (running, link) = (self.clone(), link.clone());
             tokio::spawn(job::run(running, link, delivery, started, place, counted));

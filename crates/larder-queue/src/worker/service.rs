@@ -142,7 +142,7 @@ impl Service<JobRequest> for Dispatch {
             return handler.run(context, ());
         }
         let error = match context.delivery().payload() {
-            // A newer version of the application may know it.
+            // A newer version of the application may know this job.
             Ok(_) => JobError::retry(format!("no handler for jobs named '{}'", context.name())),
             Err(damaged) => damaged.into(),
         };

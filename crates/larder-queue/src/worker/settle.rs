@@ -67,7 +67,7 @@ impl Settling {
         let exchanged = self.queue.settle_and_dequeue(verdicts, verdicts.len());
         let (settled, taken) = in_time(exchanged).await?;
         if !taken.is_empty() {
-            // Before those that ended are told: until then the worker does not end.
+            // Begun before the ended jobs are reported: until then the worker cannot end.
             let places = std::mem::take(places);
             self.running.begin(&link, taken, places, started).await;
         }
@@ -87,12 +87,12 @@ async fn settle(
         let mut received = Vec::new();
         tokio::select! {
             biased;
-            // What has come meanwhile goes along.
+            // Outcomes that have arrived in the meantime are sent too.
             count = outcomes.recv_many(&mut received, MAX_BATCH), if is_open => is_open = count > 0,
             () = sleep_or_never(next) => {}
             () = last_call.cancelled(), if next.is_some() => {}
         }
-        // Jobs that end in the same turn of the runtime go along.
+        // Jobs that end in the same turn of the runtime are included.
         let known = received.len() + pending.len();
         if !received.is_empty() && known < settling.running.jobs.len() {
             yield_now().await;
@@ -124,7 +124,7 @@ async fn send(
     batch: Vec<Pending>,
     last_call: &CancellationToken,
 ) -> Vec<Pending> {
-    // Whether the lost reply of an earlier try has taken jobs is not known: no more are taken with it.
+    // The lost reply of an earlier attempt may have taken jobs, so no more are taken with this one.
     let is_first = batch.iter().all(|it| it.failures == 0);
     let (mut verdicts, mut places) = (Vec::new(), Vec::new());
     let (mut ended, mut tries) = (Vec::new(), Vec::new());
@@ -134,7 +134,7 @@ async fn send(
         ended.push(it.outcome.ended);
         tries.push(it.failures);
     }
-    // Asked before, so that whoever is told to hurry tries once more.
+    // Read before the call, so that an outcome gets one more attempt after the last call.
     let is_last = last_call.is_cancelled();
     let may_take = is_first && !is_last;
     let exchanged = settling.exchange(&verdicts, &mut places, may_take).await;

@@ -91,7 +91,7 @@ on_every_store! { memory, redis;
         let first = Enqueued::Duplicate(JobId::new("first").unwrap());
         let taken = one(&queue).await;
         assert_eq!(queue.enqueue(new("second")).await.unwrap(), first);
-        // A crash of the holder changes nothing: the key is the job's.
+        // A crash of the holder changes nothing: the key belongs to the job.
         world.advance(secs(31));
         assert_eq!(queue.enqueue(new("second")).await.unwrap(), first);
         let again = one(&queue).await;
@@ -138,7 +138,7 @@ on_every_store! { memory, redis;
         world.clock.advance_micros(1);
         let taken = one(&queue).await;
         assert_eq!(taken.job::<Mail>().unwrap(), mail("c"));
-        // What comes while it runs is a job of its own.
+        // A job that is added while it runs is separate.
         assert!(matches!(queue.enqueue(new("d")).await.unwrap(), Enqueued::New(_)));
     }
 

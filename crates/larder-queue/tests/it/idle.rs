@@ -93,7 +93,7 @@ async fn waiting(queue: &Queue, n: usize) -> tokio::task::JoinHandle<Vec<String>
         }
         taken.iter().map(|it| it.id().to_string()).collect()
     });
-    // Whether or not it waits yet, it gets the job; it mostly does.
+    // It gets the job whether or not it is already waiting; mostly it is.
     tokio::time::sleep(Duration::from_millis(50)).await;
     waiting
 }
@@ -167,7 +167,7 @@ async fn a_dropped_dequeue_gives_back_what_it_has_taken(two: Two) {
         let mut call = Box::pin(there.dequeue(1));
         let polled = poll_fn(|cx| Poll::Ready(call.as_mut().poll(cx))).await;
         if let Poll::Ready(taken) = polled {
-            // In process there is nothing to drop.
+            // Within one process there is nothing to drop.
             let taken = taken.unwrap();
             assert_eq!(
                 there.release(taken[0].receipt()).await.unwrap(),

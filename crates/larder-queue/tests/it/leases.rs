@@ -17,7 +17,7 @@ on_every_store! { memory, redis;
         assert_eq!(queue.ack(taken.receipt()).await.unwrap(), Settled::Accepted);
         world.advance(secs(100));
         assert!(take(&queue, 1).await.is_empty());
-        // A reply may be lost: who asks again learns that it is done.
+        // A reply may be lost: a caller that repeats the call learns that it is done.
         assert_eq!(queue.ack(taken.receipt()).await.unwrap(), Settled::AlreadyDone);
     }
 

@@ -110,7 +110,7 @@ on_both_stores! {
         let (fast, slow) = (each_minute(&queue), each_minute(&queue));
         new(&fast).await;
         clock.advance(MINUTE);
-        // It enqueues, and cannot note that it has: so the other one finds the tick due.
+        // It enqueues, but cannot record that it has: so the other one finds the tick due.
         let made = taken_while_noting_fails(&world, &queue, &fast).await;
         assert_eq!(made, 1);
         assert_eq!(new(&slow).await, 0);
@@ -118,7 +118,8 @@ on_both_stores! {
     }
 
     async fn missed_ticks_are_skipped_or_the_last_is_enqueued_or_all_up_to_a_cap(world: World, clock: ManualClock) {
-        // Down for ten minutes and half a one: the last tick is late by that, which is in time.
+        // Down for ten and a half minutes: the last tick is late by half a minute, which is in
+        // time.
         let policies = [
             (Missed::Skip, 630, vec![600]),
             (Missed::Last, 630, vec![600]),
@@ -216,7 +217,7 @@ on_both_stores! {
 
 /// Enqueues what is due, with the step afterwards failing, and returns how many jobs that made.
 async fn taken_while_noting_fails(world: &World, queue: &Queue, periodic: &Periodic) -> usize {
-    // The look and the enqueue work, then nothing does.
+    // The look and the enqueue succeed, and then nothing does.
     let noting = async {
         let before = world.switch.operations();
         while world.switch.operations() < before + 2 {
@@ -256,7 +257,7 @@ async fn a_clock_that_was_far_ahead_does_not_stop_a_schedule() {
     assert_eq!(new(&periodic).await, 0);
     clock.move_by(60);
     assert_eq!(new(&periodic).await, 1);
-    // One that is set back by an hour repeats nothing.
+    // A clock that is set back by an hour repeats nothing.
     clock.move_by(-3_600);
     for _ in 0..60 {
         assert_eq!(new(&periodic).await, 0);
@@ -282,7 +283,7 @@ async fn ticks_are_enqueued_when_they_are_due_until_it_is_told_to_stop() {
     let running = processes.map(|it| tokio::spawn(it.run_until(stop.clone())));
     tokio::time::sleep(Duration::from_secs(630)).await;
     assert_eq!(queue.counts().await.unwrap().waiting, 10);
-    // A store that is away for a while costs nothing but time.
+    // A store that is down for a while costs nothing but time.
     world.switch.set(Trouble::Fail(ErrorKind::NotSent));
     tokio::time::sleep(Duration::from_secs(60)).await;
     world.switch.clear();

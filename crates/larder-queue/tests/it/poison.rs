@@ -104,7 +104,7 @@ async fn a_job_that_cannot_be_read_holds_up_no_other() {
         assert_eq!(delivery.attempt(), 1);
         assert!(queue.ack(delivery.receipt()).await.unwrap().is_accepted());
     }
-    // It dies as those do whose holders crash, and can be looked at and purged.
+    // It dies like the jobs of crashed holders, and can be inspected and purged.
     for _ in 0..3 {
         redis.clock.advance(Duration::from_secs(60));
         assert!(take(&queue, 9).await.is_empty());

@@ -63,7 +63,7 @@ impl Gcra {
         Ok(Self {
             interval,
             tolerance,
-            // No more than the tolerance, which was multiplied without overflow.
+            // This does not exceed the tolerance, which was multiplied without overflow.
             charge: interval * i64::from(cost),
         })
     }
@@ -153,7 +153,7 @@ impl Gcra {
 
     /// Returns the maximum number of units at once.
     pub(crate) fn burst(&self) -> u32 {
-        // It was made from a u32.
+        // It was computed from a u32.
         (self.tolerance / self.interval) as u32
     }
 

@@ -41,13 +41,14 @@ fn a_refund_gives_back_nothing_that_time_has_given_back() {
     let gcra = per_second(4);
     let (first, tat) = charge(&gcra, None, NOW);
     let (_, tat) = charge(&gcra, tat, NOW);
-    // The first is paid off at a quarter of a second; until then, what is left of it is.
+    // The first charge is paid off after a quarter of a second; until then, its remainder is
+    // refunded.
     for (later, left) in [(0, 250_000), (100_000, 150_000), (249_999, 1), (250_000, 0)] {
         let now = NOW + later;
         let refunded = refund(&gcra, tat, &first, now).unwrap();
         assert_eq!(tat.unwrap() - refunded, left, "{later} later");
     }
-    // Long after, it takes nothing of a charge that was made since.
+    // Long after that, nothing is taken from a charge that was made since.
     let later = NOW + 5_000_000;
     let (_, tat) = charge(&gcra, tat, later);
     assert_eq!(refund(&gcra, tat, &first, later), tat);
@@ -62,7 +63,7 @@ fn a_refund_that_gives_nothing_back_writes_nothing() {
     assert_eq!(change(paid_off - 1), Change::Set(tat - 1));
     assert_eq!(change(paid_off), Change::Keep);
     assert_eq!(change(tat - 1), Change::Keep);
-    // At its end a TAT is none.
+    // A TAT that has passed counts as none.
     assert_eq!(change(tat), Change::Clear);
     assert_eq!(gcra.refund(Some(paid_off), paid_off, NOW).1, Change::Clear);
 }

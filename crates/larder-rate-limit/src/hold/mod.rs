@@ -122,7 +122,7 @@ impl Taking {
         self.send().1.decide(answer)
     }
 
-    /// Returns what a request that passed has taken. Whoever drops it gives it back.
+    /// Returns what a request that passed has taken. Dropping it gives that back.
     pub(crate) fn taken(self) -> Option<Hold> {
         self.hold
     }
@@ -147,7 +147,7 @@ impl Asking<'_> {
         let Charge {
             rules, hold, cost, ..
         } = self.charge;
-        // Both were a u32.
+        // Both are u32 values.
         let cost = (cost + hold.units) as u32;
         let decided = answer.map(|(answer, account)| Decision {
             account,
@@ -162,7 +162,7 @@ impl Asking<'_> {
                 Ok(decision) if decision.is_allowed() => {
                     hold.key = hold.limiter.charged(hold.key.clone(), decision);
                 }
-                // If it may have been taken, it is given back here.
+                // If the permit may have been taken, dropping the hold gives it back.
                 _ => *self.hold = None,
             }
         }

@@ -68,7 +68,7 @@ impl Decider {
     }
 
     pub(super) fn set_timeout(&mut self, timeout: Duration) {
-        // A deadline of its own counts only if every store has one.
+        // A separate deadline is used only if every store has one.
         let deadlines = self
             .limits
             .iter()

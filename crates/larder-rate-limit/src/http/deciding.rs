@@ -42,7 +42,7 @@ impl Decider {
         }
         let (mut enforced, mut shadows) = (Vec::new(), Vec::new());
         let applying = self.applying(RequestHead::of_parts(request)).into_iter();
-        // Side by side, so that several that do not answer cost no more than one.
+        // Concurrently, so that several lookups that do not answer take no longer than one.
         let keys = applying.map(|(at, limit)| self.charged(at, limit, request));
         for charged in join_all(keys).await.into_iter().flatten() {
             match charged {
@@ -54,7 +54,7 @@ impl Decider {
             true => Passed::default().into(),
             false => self.decide_all(enforced).await,
         };
-        // What is refused is charged to none, and so to no limit that watches.
+        // A refused request is charged to no limit, and so not to one in shadow mode either.
         if let Verdict::Pass(Pass::Full(passed)) = &mut verdict {
             let shadows = shadows.into_iter();
             let shadows = shadows.map(|(at, key, cost)| self.shadow(at, key, cost));
@@ -102,7 +102,7 @@ impl Decider {
         let limits = self.limits.iter().map(|limit| &**limit);
         let mut limits: Vec<_> = limits.enumerate().collect();
         limits.retain(|(_, limit)| limit.applies_to(&request));
-        // A limit that only watches leaves what is enforced in place.
+        // A limit in shadow mode does not replace one that is enforced.
         let replaces = |other: &Limit, limit: &Limit| {
             !std::ptr::eq(other, limit)
                 && (limit.is_shadow || !other.is_shadow)
@@ -255,7 +255,7 @@ impl Decider {
             let reason = decision.reason().unwrap_or(Reason::Quota);
             limit.metrics.refusal(&decision, reason);
             if let (Some(memory), Some(asked_at)) = (&self.memory, asked_at.get(place)) {
-                // What counts towards a ban must reach the store. The ban itself is remembered.
+                // A refusal that counts towards a ban must reach the store. The ban itself is remembered.
                 let is_counted = decision.reason() != Some(Reason::Ban) && asked.engine.bans();
                 if !is_counted {
                     memory.remember(&asked.key, decision, *asked_at);
@@ -269,7 +269,7 @@ impl Decider {
         }
         if let Some(refused) = refused {
             if let Some(memory) = &self.memory {
-                // What is given back may have made another request look refused meanwhile.
+                // The units that are given back may have made another request be refused in the meantime.
                 for (asked, decision) in asked.iter().zip(&decisions) {
                     if decision.is_some_and(|decision| decision.is_allowed()) {
                         memory.forget(&asked.key);
@@ -322,7 +322,7 @@ impl Decider {
                 return held;
             }
         }
-        // Without a runtime nobody waits for a store that takes a round trip.
+        // Without a runtime, nothing can wait for a store that takes a round trip.
         let runtime = tokio::runtime::Handle::try_current();
         let (Ok(runtime), Ok(place)) = (runtime, limit.shadows.clone().try_acquire_owned()) else {
             let busy = Error::new("check a rate limit", ErrorKind::NotSent, "too many wait");

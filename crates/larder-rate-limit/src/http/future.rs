@@ -184,7 +184,7 @@ where
                     let (decisions, held) = ready!(settling.as_mut().poll(cx));
                     return match response.take() {
                         Some(response) => finish(decider, &decisions, *response, Some(held)),
-                        // Polled again after it was ready, which the contract of a future forbids.
+                        // It was polled again after it was ready, which the contract of futures forbids.
                         None => Poll::Pending,
                     };
                 }

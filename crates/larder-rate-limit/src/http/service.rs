@@ -62,7 +62,7 @@ where
             let decided = self.decider.decide_at_once(&head);
             return self.follow(decided, Request::from_parts(parts, body));
         }
-        // Not taken apart and not put into one place with the above: a request is long to move.
+        // Not taken apart, and not merged with the code above, because a request is large to move.
         let decided = self.decider.decide_at_once(&RequestHead::of(&request));
         self.follow(decided, request)
     }

@@ -118,7 +118,7 @@ impl Decider {
         decisions: &mut Decisions,
     ) {
         for shadow in std::mem::take(&mut held.shadows) {
-            // Its check has failed.
+            // Sending fails only if the check has failed.
             let _ = shadow.send(outcome);
         }
         let refundables = match outcome.is_refunded {
@@ -133,7 +133,7 @@ impl Decider {
             let answer = self.timeout.run("settle a rate limit", settle).await;
             (limit, key, answer)
         });
-        // Side by side, so that several that are not answered cost no more than one.
+        // Concurrently, so that several calls that are not answered take no longer than one.
         let (refunded, settled) = join(join_all(refunds), join_all(settlements)).await;
         for (charge, answer) in refundables.iter().zip(refunded) {
             self.settled(charge.limit, answer, decisions, &charge.visitor);

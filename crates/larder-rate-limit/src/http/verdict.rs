@@ -153,7 +153,7 @@ impl Refused {
 
     /// Makes a refusal about which no limit has decided, in the name of the limit with this index.
     pub(super) fn without_decision(limit: usize, reason: Reason, wait: Duration) -> Self {
-        // A constant of this crate.
+        // The wait is a constant of this crate.
         let wait_us = i64::try_from(wait.as_micros()).unwrap_or(0);
         let decision = Decision {
             allowed: false,

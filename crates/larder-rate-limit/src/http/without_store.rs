@@ -15,7 +15,8 @@ impl Decider {
     /// Decides about a request while the store fails.
     pub(super) fn without_store(&self, asked: &[Asked], error: &Error) -> Verdict {
         match &self.fail_mode {
-            // A plan that the limit cannot charge by. The store is well, so it would stay unlimited.
+            // The limit cannot charge by this plan. The store works, so the visitor would stay
+            // unlimited.
             _ if error.kind() == ErrorKind::Invalid => self.closed(asked),
             FailMode::Open => {
                 for asked in asked {
@@ -69,7 +70,7 @@ impl Decider {
             self.give_back_locally(&each, &decisions, local);
         }
         match refused {
-            // What was taken comes back here.
+            // Everything that was taken is given back.
             _ if has_failed => self.closed(asked),
             Some(refused) => {
                 self.limits[refused.limit]
@@ -101,7 +102,7 @@ impl Decider {
                 && let Some(back) = limiter.give_back(&here.key, &here.engine, decision)
             {
                 let key = limiter.charged(here.key.clone(), decision);
-                // It answers at once; a charge that stays comes back by itself.
+                // This store answers at once; a charge that is not refunded expires by itself.
                 let _ = local.refund(&key, &back);
             }
         }

@@ -260,7 +260,7 @@ impl KeyBy {
     pub(crate) fn find(&self, limiter: &RateLimiter, request: RequestHead<'_>) -> Found {
         let key = match &self.source {
             Source::Address(address) => match address.find_in(request) {
-                // Returned at once, since a key is long to move.
+                // Returned at once, because a key is large to move.
                 Some(client) => {
                     let network = Network::with_lengths(client, self.prefixes);
                     return Found::Now(Some(limiter.key_of(network)));

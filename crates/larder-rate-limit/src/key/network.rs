@@ -108,10 +108,10 @@ impl Text {
         if self.len > 0 {
             self.push(between);
         }
-        // From the last digit to the first: the base is known, so nothing is really divided.
+        // From the last digit to the first. The base is a constant, so this needs no real division.
         let (mut digits, mut left, mut count) = ([0; 4], number, 0);
         while count == 0 || left > 0 {
-            // A digit of base 16 at most, and four of them at most.
+            // In base 16 or less, a digit is at most 15; and there are at most four digits.
             digits[count] = b"0123456789abcdef"[usize::from(left % BASE)];
             left /= BASE;
             count += 1;
@@ -167,7 +167,7 @@ mod tests {
         assert_eq!(of("64:ff9b::192.0.2.1"), of("192.0.2.1"));
         assert_ne!(of("64:ff9b::192.0.2.1"), of("64:ff9b::192.0.2.2"));
         assert_eq!(of("64:ff9b::ffff:ffff"), of("255.255.255.255"));
-        // The prefix has 96 bits: what differs in one of them is an IPv6 network.
+        // The prefix has 96 bits: an address that differs in one of them is an IPv6 network.
         for other in [
             "64:ff9b::1:192.0.2.1",
             "64:ff9b:0:1::192.0.2.1",
@@ -214,7 +214,7 @@ mod tests {
             let key = Key::new(KIND, wide(address));
             assert_eq!(key.as_str(), format!("limit:{{{id}}}"));
         }
-        // A visitor of one limit is never that of another with the same name and another length.
+        // Two limits with the same name but different prefix lengths share no visitors.
         assert_ne!(wide("192.0.2.0"), of("192.0.2.0"));
     }
 

@@ -65,7 +65,7 @@ impl RateLimiter {
         match plans.find(key, now, Duration::MAX).await {
             Some(plan) => Ok(self.engine_by(&plan)),
             None if is_known => Ok(self.engine.clone()),
-            // The rules of the limiter's own policy would drop what those of the plan have counted.
+            // The rules of the limiter's own policy would drop the counts of the plan's rules.
             None => {
                 plans.forget(key);
                 Err(plans::lost())

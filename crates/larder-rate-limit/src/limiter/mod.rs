@@ -133,7 +133,7 @@ impl RateLimiter {
     /// [`ErrorKind::Invalid`] if the limiter's own policy is out of its bounds.
     pub fn with_plans(mut self, plans: Plans) -> Result<Self> {
         if let Engine::Gcra(_) = self.engine {
-            // A plan may have any rules, so all visitors have the record that holds them.
+            // A plan may have any rules, so every visitor has the kind of record that can hold them.
             self.engine = Engine::of(Arc::new(Plan::new(self.quota.into())?));
             self.prefixes = Prefixes::of(&self.engine, &self.policy);
         }

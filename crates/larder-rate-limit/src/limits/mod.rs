@@ -130,7 +130,7 @@ impl<'a> Limits<'a> {
             run_together(&mut steps.0).await;
         }
         let mut steps = std::mem::take(&mut steps.0);
-        // A limit that refuses needs no answer of the others.
+        // If one limit refuses, the answers of the others are not needed.
         let is_refused = steps.iter().any(Step::is_refused);
         let error = steps.iter_mut().find_map(Step::error);
         if is_refused || error.is_some() {
@@ -178,7 +178,7 @@ struct Undecided<'a>(Vec<Step<'a>>);
 
 impl Drop for Undecided<'_> {
     fn drop(&mut self) {
-        // Without a runtime it comes back by itself.
+        // Without a runtime the charges expire by themselves.
         let _ = in_background(give_back_now(&mut self.0));
     }
 }

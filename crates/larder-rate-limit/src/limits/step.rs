@@ -194,7 +194,7 @@ pub(super) async fn run_together(steps: &mut [Step<'_>]) {
         let mut done = programs.call_many(calls).await.into_iter();
         let mut answers = Vec::with_capacity(sent.len());
         for (i, asked, run) in sent {
-            // A store that gave too few answers gave no reply either, and that is told there.
+            // If a store returned too few answers, the reply is missing too, which is reported there.
             let done = done.next().unwrap_or(Ok(()));
             answers.push((i, run.answer(done, asked.cost)));
         }

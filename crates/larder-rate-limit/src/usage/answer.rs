@@ -65,7 +65,7 @@ impl Answer {
         let (reason, retry_after_us) = if self.passes {
             (None, 0)
         } else if self.ban_us > 0 {
-            // What is used up now may last longer than the ban.
+            // The used up quota may last longer than the ban.
             let quota_us = rule.wait_us.max(self.until_room_us);
             refused(Reason::Ban, quota_us.max(self.ban_us))
         } else if self.until_room_us > rule.wait_us {

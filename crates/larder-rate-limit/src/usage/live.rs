@@ -107,7 +107,7 @@ impl<'a> Live<'a> {
         match usize::try_from(self.usage.holds.len() as i64 - limit) {
             Err(_) => 0,
             Ok(0) => self.first - self.at(),
-            // The limit was lowered since.
+            // The limit has been lowered since.
             Ok(over) => self.ending()[over].ends - self.at(),
         }
     }
@@ -124,7 +124,7 @@ impl<'a> Live<'a> {
         if held == 0 || best.is_some_and(|best| best <= self.first - at) {
             return best.unwrap_or(1);
         }
-        // When the first units are back, it often passes.
+        // Often the request passes once the first units are back.
         if let Some(soonest) = self.soonest {
             let soon = soonest.ends - at;
             if wait(held - soonest.units).is_some_and(|wait| wait <= soon) {
@@ -264,7 +264,7 @@ impl<'a> Live<'a> {
         let remaining = (limit - state.used(rule, at) - self.held).max(0);
         RuleReport {
             wait_us,
-            // No limit is past a u32.
+            // No limit exceeds a u32.
             remaining: remaining as u32,
             reset_us: state.reset(rule, at).max(self.freed - at),
             more_us: match remaining < limit {

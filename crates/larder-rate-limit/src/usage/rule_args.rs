@@ -45,7 +45,7 @@ impl RuleArgs {
         match self {
             Self::Calendar { edges, .. } => match edges[1..].iter().position(|edge| at < *edge) {
                 Some(i) => (edges[i], edges[i + 1]),
-                // The caller's clock is a window behind: one as long as its last.
+                // The caller's clock is a window behind, so assume a window as long as the last one.
                 None => (at, at + edges[3] - edges[2]),
             },
             Self::Aligned { period, .. } => {

@@ -146,7 +146,7 @@ async fn local_holds_places_and_reservations_in_this_process_until_the_store_is_
         left(&refused)
     );
     drop(first);
-    // The refused one was charged to none, so the window has one more.
+    // The refused request was charged to no limit, so the window has one more.
     let third = send().await;
     assert_eq!(third.status(), 200);
     drop(third);
@@ -186,7 +186,7 @@ async fn a_hanging_store_costs_the_timeout_and_no_more() {
     App::new(quick).send(from("192.0.2.1")).await;
     assert_eq!(started.elapsed(), Duration::from_millis(20));
 
-    // Limits that only watch, but hold a place, are asked side by side after those that count.
+    // Limits in shadow mode that hold a place are asked concurrently, after those that count.
     let places = |name: &str| {
         let limiter = RateLimiter::new(store.store(), name, Rule::concurrency(1, HOUR)).unwrap();
         Limit::new(limiter, KeyBy::peer()).with_shadow_mode()

@@ -52,10 +52,10 @@ async fn new_visitors_of_a_full_policy_are_limited_too() {
         let decision = limiter.check(number).await.unwrap();
         assert!(decision.is_allowed() && !decision.is_shared());
     }
-    // Whoever has a record is limited as before.
+    // Visitors who have a record are limited as before.
     let known = limiter.check(7_u32).await.unwrap();
     assert_eq!((known.remaining(), known.is_shared()), (1, false));
-    // One visitor of those who are new passes as often as its quota says, and no more.
+    // A new visitor passes as often as its quota says, and no more.
     let mut passed = 0;
     for _ in 0..100 {
         let decision = limiter.check("new").await.unwrap();
@@ -63,7 +63,7 @@ async fn new_visitors_of_a_full_policy_are_limited_too() {
         passed += u32::from(decision.is_allowed());
     }
     assert_eq!(passed, 3);
-    // Nearly all others are let in meanwhile.
+    // In the meantime nearly all others are let in.
     let mut others = 0;
     for number in 0..100_u32 {
         let decision = limiter.check(("other", number)).await.unwrap();
@@ -173,7 +173,7 @@ async fn strangers_who_share_a_quota_do_not_share_a_ban() {
         assert_eq!(decision.is_shared(), number > 0);
         assert_ne!(decision.reason(), Some(Reason::Ban), "{number}");
     }
-    // Whoever has a record of its own is banned for what it did itself.
+    // A visitor with a record of its own is banned for its own refusals.
     for reason in [Reason::Quota, Reason::Ban] {
         assert_eq!(limiter.check(0_u32).await.unwrap().reason(), Some(reason));
     }

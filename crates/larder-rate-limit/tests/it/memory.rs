@@ -37,7 +37,7 @@ async fn a_flood_of_one_visitor_does_not_reach_the_store_and_never_past_the_rese
         let decision = response.extensions().get::<Decision>();
         assert_eq!(decision.and_then(Decision::reason), reason);
     }
-    // From now on whoever asks the store gets a 503.
+    // From now on, a request that calls the store gets a 503.
     store.set(FAILS);
     for _ in 0..1_000 {
         assert_eq!(app.status(ANN).await, 429);
@@ -48,7 +48,7 @@ async fn a_flood_of_one_visitor_does_not_reach_the_store_and_never_past_the_rese
     assert_eq!(lines(refused.headers(), "retry-after"), ["3"]);
     let decision = refused.extensions().get::<Decision>().unwrap();
     assert_eq!(decision.reason(), Some(Reason::Remembered));
-    // At its time the store is asked again, and not a moment later.
+    // At the right time the store is asked again, and not a moment earlier.
     tokio::time::advance(decision.retry_after()).await;
     assert_eq!(app.status(ANN).await, 503);
 }

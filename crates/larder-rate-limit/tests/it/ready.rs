@@ -74,7 +74,7 @@ async fn a_caller_that_leaves_the_queue_was_not_charged_and_stops_nobody() {
     assert!(timeout(SECOND / 2, waiting).await.is_err());
     let passed = limiter.until_ready("ada", 60 * SECOND).await.unwrap();
     assert!(passed.is_allowed());
-    // Others have a queue of their own.
+    // Other visitors have a queue of their own.
     let other = limiter.until_ready("grace", Duration::ZERO).await.unwrap();
     assert!(other.is_allowed());
 }
@@ -112,7 +112,7 @@ async fn a_caller_that_waits_is_one_refusal_towards_a_ban_however_often_it_looks
     assert_eq!(refused.reason(), Some(Reason::Concurrency));
     drop(permit);
     assert!(places.acquire("ada").await.unwrap().held().is_some());
-    // Two processes wait for one unit each. The one that comes later looks once more.
+    // Two processes wait for one unit each. The later one tries once more.
     let (store, policy) = (store(), Policy::new(Quota::per_second(1)).with_ban(ban));
     let process = || RateLimiter::new(store.clone(), "units", policy.clone()).unwrap();
     let (units, other) = (process(), process());

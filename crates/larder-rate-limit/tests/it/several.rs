@@ -267,7 +267,7 @@ on_every_store! {
             ("x-says", "refund", 200, "r=70"),
             ("x-says", "five", 200, "r=65"),
             ("x-none", "", 200, "r=55"),
-            // It cost more than was left, which is owed.
+            // It cost more than was left, so the rest is owed.
             ("x-tokens", "80", 200, "r=0"),
             ("x-tokens", "1", 429, "r=0"),
         ] {

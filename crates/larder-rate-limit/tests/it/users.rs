@@ -77,7 +77,7 @@ async fn a_user_is_one_visitor_from_any_address_and_others_are_their_address() {
                 (request_by("192.0.2.1", Some("ann"), SOON), 200),
                 (request_by("192.0.2.2", Some("ann"), SOON), 429),
                 (request_by("192.0.2.1", Some("ben"), Duration::ZERO), 200),
-                // Nobody is signed in, or nobody is there to be asked.
+                // Nobody is signed in, or there is no session to ask.
                 (request_by("192.0.2.1", None, SOON), 200),
                 (from("192.0.2.1"), 429),
                 (from("192.0.2.2"), 200),
@@ -104,7 +104,7 @@ async fn a_user_who_is_not_found_in_time_is_charged_by_the_fallback() {
         let ann = request_by("192.0.2.1", Some("ann"), in_time);
         assert_eq!(app.send(ann).await.status(), 200);
 
-        // Several limits are asked side by side.
+        // The keys of several limits are looked up concurrently.
         let limit = |name| {
             let store = ScriptedStore::new(Behavior::Now).store();
             let limiter = RateLimiter::new(store, name, Quota::per_hour(9)).unwrap();

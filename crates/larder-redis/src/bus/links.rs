@@ -132,7 +132,7 @@ impl Links {
             match timeout(LOOK_EVERY, generation.changed()).await {
                 Ok(Ok(())) => {
                     self.registry.reassign(|subject| self.to_shard(subject));
-                    // Between the nodes messages may be lost while one takes the place of another.
+                    // Messages may be lost while one node takes over from another.
                     self.registry.leave_gaps(MAIN);
                 }
                 Ok(Err(_)) => return,

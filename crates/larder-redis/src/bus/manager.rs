@@ -73,7 +73,7 @@ impl SubscriptionManager {
             Ok((it, link))
         });
         let placed: Vec<_> = cooperate(placed.collect::<Result<_>>()).await?;
-        // A connection that has to be made first may take as long as any that is made.
+        // If a connection must be made first, this may take as long as any connection may take.
         let has_to_dial = placed.iter().any(|(_, link)| !self.registry.is_up(*link));
         let deadline = match has_to_dial {
             true => self.limits.timeout + self.limits.connect_timeout,

@@ -51,8 +51,9 @@ impl AsyncPushSender for PushHandler {
 impl PushHandler {
     /// Handles the end of a subject.
     fn left(&self, subject: &str) {
-        // A slot that moved takes its channels with it, and the client has taken what says so for
-        // the answer to something: only a new connection is sure of what it hears.
+        // A slot that moves takes its channels along, and the client has mistaken the server's
+        // message about that for an answer: only on a new connection is it certain what it
+        // receives.
         if !self.registry.left(self.link, subject) {
             self.health.dropped();
         }

@@ -137,7 +137,7 @@ impl<'k> Split<'_, 'k> {
         let answers = self.answers.into_iter().zip(self.lost_runs);
         let answers: Vec<_> = answers.map(settled).collect();
         if answers.iter().any(Result::is_err) {
-            // As in `cooperate`: it may have failed without a wait.
+            // As in `cooperate`, because it may have failed without waiting.
             consume_budget().await;
         }
         answers
@@ -176,7 +176,8 @@ impl<'k> Split<'_, 'k> {
         {
             true => {
                 self.redirects.pause().await;
-                // What is sent at the deadline has no answer, and nothing has run so far.
+                // If it were sent at the deadline it would get no answer; and nothing has been
+                // executed so far.
                 if !self.redirects.has_time() {
                     for redirected in redirected {
                         self.answers[redirected.item] = Some(redirected.outcome);

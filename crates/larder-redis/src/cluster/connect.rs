@@ -85,7 +85,7 @@ async fn find(nodes: &Nodes, seeds: &[HostPort], location: &str) -> Result<Topol
     let deadline = nodes.limits().connect_timeout;
     match timeout(deadline.mul_f64(1.1), asking).await {
         Ok(Ok(topology)) => Ok(topology),
-        // An error that can be fixed says more than an absent node.
+        // An error that can be fixed is more useful than an absent node.
         Ok(Err(errors)) => Err(errors
             .into_iter()
             .min_by_key(|error| error.kind() == ErrorKind::NotSent)

@@ -110,7 +110,8 @@ impl Shard<'_> {
                 }
                 _ => {
                     redirects.pause().await;
-                    // What is sent at the deadline has no answer, and nothing has run so far.
+                    // If it were sent at the deadline it would get no answer; and nothing has been
+                    // executed so far.
                     if !redirects.has_time() {
                         return outcome;
                     }

@@ -199,7 +199,8 @@ impl Shared {
         let now = self.now();
         let until = now + u64::try_from(TROUBLE.as_millis()).unwrap_or(u64::MAX);
         let before = self.troubled_until.fetch_max(until, Ordering::Relaxed);
-        // While it is watched already it takes no more waking up: each failure would.
+        // Wakes the watcher only if it is not watching yet, because otherwise each failure would
+        // wake it.
         if before <= now {
             self.wanted.notify_one();
         }

@@ -36,7 +36,7 @@ pub(super) async fn refresh(shared: Arc<Shared>) {
     let mut gap = SHORTEST;
     loop {
         if shared.is_troubled() {
-            // Something that is new cuts it short.
+            // A new request ends the pause early.
             let _ = timeout(jittered(gap), shared.wanted.notified()).await;
             gap = gap.mul_f64(1.25).min(LONGEST);
         } else {
@@ -83,7 +83,7 @@ async fn read(shared: &Shared) -> Result<Topology> {
     let mut seeds = shared.seeds.clone();
     fastrand::shuffle(&mut seeds);
     let asking = (0_u32..).zip(seeds).take(ASKED).map(async |(at, seed)| {
-        // Each is a dial: no more than eight in a second.
+        // Each attempt makes a connection: at most eight per second.
         sleep(SHORTEST * at).await;
         believable(shared, ask_seed(&shared.nodes, &seed).await?)
     });

@@ -50,7 +50,7 @@ impl ClientHandle {
         let mut kill = cmd("CLIENT");
         kill.arg("KILL").arg("ID").arg(&self.id);
         match ask(by, kill.arg("ADDR").arg(&self.from)).await {
-            // It takes the command once its script has ended, or its data are loaded.
+            // It will accept commands once its script has ended, or its data are loaded.
             Some(Value::ServerError(error)) => !matches!(error.code(), "BUSY" | "LOADING"),
             Some(_) => true,
             None => false,

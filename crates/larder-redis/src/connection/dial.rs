@@ -32,7 +32,7 @@ pub(crate) async fn dial(
             let stream = tcp(host, *port, info).await?;
             match &address.tls {
                 Some(tls) => {
-                    // Boxed, since what a handshake holds is large.
+                    // Boxed, because the state of a handshake is large.
                     let stream = Box::pin(tls.connect(host, stream)).await?;
                     over(stream, info, config, health).await
                 }
@@ -58,7 +58,7 @@ pub(crate) async fn certificate_end(address: &Address) -> Option<io::Result<Dura
     };
     let ends = async {
         let stream = tcp(host, *port, info).await?;
-        // Boxed, since what a handshake holds is large.
+        // Boxed, because the state of a handshake is large.
         Box::pin(tls.certificate_end(host, stream)).await
     };
     Some(ends.await)
@@ -103,7 +103,7 @@ fn settle(stream: TcpStream, info: &ConnectionInfo) -> io::Result<TcpStream> {
     if let Some(keepalive) = settings.keepalive() {
         socket.set_tcp_keepalive(keepalive)?;
     }
-    // What the system has not sent when the connection is given up must never be sent.
+    // Bytes that the system has not sent when the connection is given up must never be sent.
     socket.set_linger(Some(Duration::ZERO))?;
     Ok(stream)
 }

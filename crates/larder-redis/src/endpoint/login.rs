@@ -61,12 +61,12 @@ impl Login {
 
     /// Returns the login of a connection.
     pub(super) fn settings(&self, protocol: ProtocolVersion) -> RedisConnectionInfo {
-        // CLIENT SETINFO is an error before 7.2, and one more right that a narrow user would need.
+        // CLIENT SETINFO is an error before 7.2, and a user with few rights would need one more.
         let mut settings = RedisConnectionInfo::default()
             .set_skip_set_lib_name()
             .set_protocol(protocol);
         let user = match (&self.user, &self.password) {
-            // Its password alone is refused in RESP2 where it needs none.
+            // RESP2 refuses a password without a user if the server needs none.
             (None, Some(password)) if password.is_empty() => Some("default"),
             (user, _) => user.as_deref(),
         };

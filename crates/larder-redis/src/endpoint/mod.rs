@@ -242,7 +242,7 @@ impl Reader {
 
     fn settle(&self, info: RedisResult<ConnectionInfo>, login: &Login) -> Result<ConnectionInfo> {
         let info = info.map_err(|error| {
-            // The text of the error is one of a few constants, but the detail behind it is not.
+            // The text of the error is one of a few constants, but its details are not.
             let what = match error.to_string() {
                 text if text.contains("database") => NO_DATABASE,
                 text if text.contains("wildcard") => "names every address of this machine",

@@ -12,7 +12,8 @@ const KEEPALIVE: Duration = Duration::from_secs(30);
 pub(super) fn protocol(name: Option<&str>) -> Option<ProtocolVersion> {
     match name {
         Some("resp2" | "2") => Some(ProtocolVersion::RESP2),
-        // Greets the server, so that a stranger or a wrong password is found when connecting.
+        // RESP3 begins with a greeting, so that a wrong server or password is noticed when
+        // connecting.
         None | Some("resp3" | "3") => Some(ProtocolVersion::RESP3),
         Some(_) => None,
     }

@@ -28,8 +28,8 @@ impl RedisStore {
     /// Waits until the lease that is held at the first look has ended.
     pub(super) async fn wait_for_end(&self, key: &Key, within: Duration) -> Result<FollowOutcome> {
         let until = Instant::now().checked_add(within);
-        // First the waiter, then the look: what ends in between has woken. A connection that has to be
-        // made for it may take longer than the follower has.
+        // The waiter comes first, so that an end in between wakes it. A connection that must be made
+        // for it may take longer than the follower can wait.
         let waiter = timeout(within, self.waiter(key)).await;
         let Some(mut seen) = self.look(key).await? else {
             return Ok(FollowOutcome::Ended);
@@ -76,14 +76,14 @@ impl RedisStore {
     /// Waits until the time of the lease or of the follower may have passed.
     async fn passed(&self, hold: Duration, left: Option<Duration>) {
         match &self.virtual_time {
-            // The lease ends by that clock, so its time says nothing.
+            // The lease ends by that clock, so this process's time says nothing.
             Some(clock) => {
                 let moved = moved(clock, clock.now());
                 let most = left.unwrap_or(LONGEST_PAUSE).min(LONGEST_PAUSE);
-                // Either of the two is a reason to look.
+                // After either of the two, look again.
                 let _ = timeout(most, moved).await;
             }
-            // A timer that is early by a part of a millisecond would cost one more look.
+            // If the timer fired a fraction of a millisecond early, it would cost another look.
             None => {
                 let pause = left.map_or(hold, |left| hold.min(left));
                 sleep(pause + Duration::from_millis(1)).await;

@@ -129,7 +129,7 @@ impl Leases for RedisStore {
         command.arg(fence.as_u64());
         let command = self.timed(command);
         let operation = self.begin("abandon", key).await?;
-        // Never repeated: the second run would report that the lease had ended.
+        // Never repeated: the second execution would report that the lease had ended.
         outcome(
             "abandon",
             run(&operation, script, &command, Repeat::Never).await,
@@ -163,8 +163,8 @@ impl Leases for RedisStore {
         let by_hash = |key| self.invalidation(key);
         let items = sent.iter().map(|&at| (&keys[at], by_hash(&keys[at])));
         let mut values = batch.send(items, Repeat::Idempotent).await;
-        // Those whose script a server does not know are sent whole: those of one key go to one
-        // server, so all of them are, in their order.
+        // Commands whose script a server does not know are sent again with its text. Those of one
+        // key go to one server, so all of them are, in their order.
         for round in 0..2 {
             let mut forgotten = Vec::new();
             for (&at, value) in sent.iter().zip(values) {

@@ -112,7 +112,7 @@ mod tests {
             let checked = within(Duration::from_millis(wait)).check(timeout);
             assert_eq!(checked.is_ok(), is_good, "{wait} ms");
         }
-        // The server counts milliseconds, and takes none for an endless wait.
+        // The server counts milliseconds, and zero means to wait for ever.
         assert!(within(Duration::from_micros(999)).check(timeout).is_err());
     }
 }

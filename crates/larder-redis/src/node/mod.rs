@@ -250,10 +250,12 @@ impl Node {
         if let Some(broken) = &broken
             && !connection.take_over(broken, deadline).await
         {
-            // A write on the new connection might be undone by one that the old one holds.
+            // A write on the new connection might be overwritten by one that is still on its way on
+            // the old one.
             return Err(ConnectError::Broken);
         }
-        // Counted first, so that an answer on the new connection is never taken for the old one's.
+        // Counted first, so that an answer on the new connection is never mistaken for one on the
+        // old connection.
         self.connections.fetch_add(1, Ordering::AcqRel);
         self.connection.store(Some(connection));
         self.set_down(false);

@@ -43,7 +43,7 @@ struct Supervisor(AbortHandle);
 
 impl Supervisor {
     fn start(node: Arc<Node>) -> Self {
-        // Made here, so that the node is notified even if the task never runs.
+        // Created here, so that the node is notified even if the task never runs.
         let ended = Ended(node.clone());
         let supervising = async move {
             let _ended = ended;
@@ -111,7 +111,7 @@ async fn probe(node: &Node) {
     {
         tokio::select! {
             () = connection.probe(node.limits.timeout) => {}
-            // It broke meanwhile, or answered and fell silent again.
+            // The connection broke in the meantime, or answered and fell silent again.
             () = node.supervisor.notified() => {}
         }
     }

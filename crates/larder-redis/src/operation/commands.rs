@@ -16,7 +16,7 @@ impl Commands<'_> {
             Self::One(command) => multiplexed.send_packed_command(command).await,
             Self::Many(pipeline) => {
                 let answers = multiplexed.send_packed_commands(pipeline, 0, pipeline.len());
-                // Boxed, so that the future of a single command is a small one.
+                // Boxed, so that the future of a single command stays small.
                 Box::pin(answers).await.map(Value::Array)
             }
         }

@@ -73,7 +73,7 @@ impl Drop for Operation<'_> {
 impl<'a> Operation<'a> {
     fn begin(node: Held<'a>, request: Request) -> Result<Self> {
         let deadline = request.deadline(&node.limits);
-        // Made first: dropping it gives the place back.
+        // Created first: dropping it frees the place.
         let operation = Self {
             node,
             name: request.name,
@@ -164,7 +164,7 @@ impl<'a> Operation<'a> {
         };
         let mut pipeline = Pipeline::with_capacity(2);
         pipeline.add_command(command.clone());
-        // Boxed, so that the future of the common case is a small one.
+        // Boxed, so that the future of the common case stays small.
         let mut answers = Box::pin(self.send_confirmed(pipeline, replicas)).await;
         let answer = answers.pop();
         answer.unwrap_or_else(|| Err(classify::unexpected(self.name)))
@@ -195,7 +195,7 @@ impl<'a> Operation<'a> {
             .transmit(Commands::Many(&pipeline), Repeat::Never)
             .await;
         let mut answers = spread(self.name, pipeline.len(), answers);
-        // Where the answers were lost, each of them says so already.
+        // If the answers were lost, each of them already says so.
         let Some(Ok(waited)) = answers.pop() else {
             return answers;
         };

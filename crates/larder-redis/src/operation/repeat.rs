@@ -32,7 +32,7 @@ impl Repeat {
 /// that the last run did nothing, and leaves the earlier one unknown.
 pub(crate) fn after_lost_run(name: &'static str, outcome: Result<Value>) -> Result<Value> {
     let refusal = match outcome {
-        // Its text follows, and the outcome of that is the one that counts.
+        // The script is sent again with its text, and the outcome of that counts.
         Ok(value) if is_forgotten(&value) => return Ok(value),
         Ok(Value::ServerError(error)) => classify::refused(name, &error),
         Err(error) if error.had_no_effect() => error,
@@ -82,7 +82,7 @@ mod tests {
             for outcome in [Ok(answer(line)), Err(copy_error(&refusal))] {
                 let error = after_lost_run("run", outcome).unwrap_err();
                 assert_eq!(error.kind(), ErrorKind::MayHaveRun, "{line}");
-                // Why it was refused is still to be found.
+                // The reason for the refusal must still be found.
                 let source = error.source().unwrap().downcast_ref::<Error>().unwrap();
                 assert_eq!(source.kind(), refusal.kind());
             }

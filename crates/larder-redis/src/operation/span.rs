@@ -54,7 +54,7 @@ pub(super) fn answered(span: &Span, commands: Commands<'_>, outcome: &Result<Val
         Ok(value) => {
             let mut answers = commands.answers(value).iter();
             let refused = answers.find_map(|answer| match answer {
-                // A script that the server does not know is sent once more, with its text.
+                // A script that the server does not know is sent again, with its text.
                 Value::ServerError(error) if !is_forgotten(answer) => Some(error.code()),
                 _ => None,
             });

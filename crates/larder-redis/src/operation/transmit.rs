@@ -22,7 +22,7 @@ impl Operation<'_> {
         let Some(span) = self.span(commands) else {
             return self.transmit_unseen(commands, repeat).await;
         };
-        // Boxed, so that the future of the common case is a small one.
+        // Boxed, so that the future of the common case stays small.
         let sent = Box::pin(self.transmit_unseen(commands, repeat));
         let outcome = sent.instrument(span.clone()).await;
         answered(&span, commands, &outcome);
@@ -40,14 +40,14 @@ impl Operation<'_> {
                 Some(connection) => connection,
                 None => match Box::pin(self.node.next_connection(self.name, self.deadline)).await {
                     Ok(connection) => connection,
-                    // What was sent before may still have run.
+                    // An earlier attempt may still have been executed.
                     Err(error) => return Err(lost.map_or(error, |lost| self.lost(lost))),
                 },
             };
             match self.attempt(&connection, commands).await {
                 Ok(value) if self.node.is_demoted_by(commands.answers(&value)) => {
                     connection.health().dropped();
-                    // If nothing ran, this is not a repetition; but it must end as well.
+                    // If nothing was executed, this is not a repetition; but it must end as well.
                     let ran_nothing = ran_nothing(commands.answers(&value));
                     let is_second = std::mem::replace(&mut was_demoted, true);
                     if !ran_nothing || is_second || !self.has_time() {
@@ -92,7 +92,7 @@ impl Operation<'_> {
                 Err(Lost::Dropped(Some(io::ErrorKind::NotConnected.into())))
             }
             Ok(Some(Err(error))) => {
-                // The client gives an error here only when the connection is of no more use.
+                // The client returns an error here only if the connection has become useless.
                 wait.dropped();
                 Err(Lost::Dropped(classify::system(&error)))
             }

@@ -68,7 +68,7 @@ impl History {
 
 /// Counts the microseconds of a time, with a cap that leaves room for sums.
 pub(super) fn micros(time: Duration) -> u64 {
-    // So much that some of them can be added.
+    // Small enough that several of them can be added.
     const MOST: u64 = u64::MAX / 8;
     u64::try_from(time.as_micros()).map_or(MOST, |micros| micros.min(MOST))
 }

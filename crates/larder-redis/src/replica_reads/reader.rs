@@ -39,7 +39,7 @@ impl Reader {
     ) -> Vec<Option<Value>> {
         let answers = match self.replica.node.begin(Request::read(name)) {
             Ok(operation) => operation.send_all(commands, Repeat::Never).await,
-            // Too many are in flight to it.
+            // Too many reads are in flight to it.
             Err(_) => Vec::new(),
         };
         let answers = answers.into_iter();

@@ -56,7 +56,7 @@ impl Replica {
         (to, misses): (fn(Address) -> Target, Misses),
     ) -> Self {
         let limits = Limits {
-            // The rest is for the master, where this one does not answer.
+            // The rest of the time is for the master, in case this replica does not answer.
             timeout: limits.timeout / 2,
             replicas: None,
             ..limits
@@ -124,7 +124,7 @@ impl Replica {
         is_heard: bool,
     ) -> Option<Found> {
         let (position, is_linked, has) = match info {
-            // It may be its master's heir; beside its master it is a stranger.
+            // It may have succeeded its master; next to its master, it does not belong here.
             ReplicationInfo::Master { position, .. } => (position, false, !is_heard),
             ReplicationInfo::Replica {
                 position,

@@ -104,7 +104,8 @@ impl Shard<'_> {
         let known = self.shared.replicas.load();
         let known = known.get(&address_of(&master));
         let known = known.map_or_else(Vec::new, |known| known.all.clone());
-        // The moment is that before it is asked, so that it has all that was acknowledged by then.
+        // Read before asking, so that the answer includes everything that was acknowledged until
+        // then.
         let at = self.shared.now();
         let named = match timeout(self.every, self.ask(&master)).await {
             Ok(Some(ReplicationInfo::Master { position, replicas })) => {
@@ -115,7 +116,7 @@ impl Shard<'_> {
         };
         let is_heard = named.is_some();
         let all = match named {
-            // It may be away for a moment.
+            // It may be unavailable for a moment.
             None => known,
             Some(host_ports) => self.replicas(known, host_ports),
         };

@@ -21,7 +21,7 @@ impl ReplicaReads {
             shared,
             slots: slots.collect(),
         };
-        // For reads while it lasts.
+        // For the reads during the write.
         writing.note(shared.now() + micros(shared.deadline));
         writing
     }
@@ -36,7 +36,7 @@ impl Writing<'_> {
 }
 
 impl Drop for Writing<'_> {
-    // In a process that was stopped it may have ended later than its deadline.
+    // If the process was suspended, the write may have ended after its deadline.
     fn drop(&mut self) {
         self.note(self.shared.now() + 1);
     }

@@ -70,7 +70,7 @@ impl Scan for RedisStore {
                 return Ok(Page { keys, next });
             }
         }
-        // What changes before the next page is found there. After the last there is none.
+        // A change before the next page is noticed with that page. After the last page there is none.
         if Servers::look(&self.route).await?.fingerprint != fingerprint {
             return Err(invalid(MOVED));
         }

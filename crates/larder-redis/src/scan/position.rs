@@ -40,7 +40,7 @@ impl ScanPosition {
             server: parts.next()?.parse().ok()?,
             at: parts.next()?.parse().ok()?,
         };
-        // Only what this file writes: no sign, no zero in front.
+        // Only the form that this file writes: no sign, no leading zeros.
         (position.to_cursor().as_str() == text).then_some(position)
     }
 

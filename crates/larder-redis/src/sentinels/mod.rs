@@ -93,7 +93,7 @@ impl Sentinels {
                 Err(error) => return Err(error),
                 Ok(connection) => {
                     self.state.close_on_failover(connection.health());
-                    // One that was elected in between has not ended this connection.
+                    // If another master was elected in between, that has not ended this connection.
                     if !elected.has_changed().unwrap_or(false) {
                         return Ok(connection);
                     }
@@ -145,7 +145,7 @@ async fn check_role(connection: &Connection) -> Result<(), ConnectError> {
         Value::Array(fields) if fields.first() != Some(&Value::BulkString(b"master".to_vec())) => {
             Err(ConnectError::NoMaster)
         }
-        // If the user may not run ROLE, READONLY will tell.
+        // If the user may not run ROLE, a READONLY error will show it.
         _ => Ok(()),
     }
 }

@@ -14,7 +14,7 @@ const CANDIDATE_TTL: Duration = Duration::from_secs(5);
 /// The time for which all sentinels must name an older configuration.
 ///
 /// After that it counts: a sentinel that missed a failover learns of it within two seconds, and
-/// sentinels that were set up anew count from the beginning.
+/// sentinels that were set up again count from the beginning.
 const ALL_AGREE: Duration = Duration::from_secs(10);
 
 /// The reports of the sentinels, and the resulting master.
@@ -66,8 +66,8 @@ impl Known {
     fn record(&mut self, by: usize, reply: SentinelReply) {
         if let SentinelReply::Master { host_port, epoch } = &reply {
             let is_newer = self.newest.as_ref().is_none_or(|newest| {
-                // Of two places under one epoch the one that was named first counts, unless who
-                // named it changes its mind.
+                // Of two places with the same epoch, the one that was named first counts, unless
+                // the sentinel that named it changes its answer.
                 *epoch > newest.epoch || (*epoch == newest.epoch && by == newest.by)
             });
             if is_newer {

@@ -65,7 +65,7 @@ async fn subscribe(
         .await
         .map_err(ConnectError::Redis)?;
     let mut multiplexed = connection.multiplexed();
-    // Without the permission, it is still asked every second.
+    // Without the permission to subscribe, it is still asked every second.
     let channels = ["+switch-master", SELECTED].as_slice();
     let subscribing: RedisResult<()> = multiplexed.subscribe(channels).await;
     drop(subscribing);

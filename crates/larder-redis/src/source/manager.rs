@@ -100,7 +100,7 @@ async fn greet(
     address: Address,
     (config, health): (AsyncConnectionConfig, Arc<Health>),
 ) -> Result<Connection, ConnectError> {
-    // The deadlines are ours: the client's own end neither a queue nor a handshake.
+    // The deadlines are enforced here: those of the client end neither a queue nor a handshake.
     let config = config
         .set_connection_timeout(None)
         .set_response_timeout(None);
@@ -114,7 +114,7 @@ async fn read_only(connection: &Connection) -> Result<(), ConnectError> {
     let answer = multiplexed.send_packed_command(&cmd("READONLY")).await;
     match answer.map_err(ConnectError::Redis)? {
         Value::Okay => Ok(()),
-        // It would send on each read.
+        // Otherwise the client would send this with each read.
         _ => Err(ConnectError::Broken),
     }
 }

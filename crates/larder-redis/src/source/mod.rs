@@ -32,7 +32,7 @@ impl Source {
         let pool = Pool::builder()
             .max_size(1)
             .test_on_check_out(true)
-            // The supervisor decides when to dial again, and when a connection is too old.
+            // The supervisor decides when to connect again, and when a connection is too old.
             .retry_connection(false)
             .max_lifetime(None)
             .idle_timeout(None)
@@ -86,7 +86,7 @@ impl Own {
 
     async fn check_out(&self) -> Result<PooledConnection<'_, Manager>, ConnectError> {
         self.failures.forget();
-        // bb8 reports a failed dial to its error sink, and not to those who wait.
+        // bb8 reports a failed connection to its error sink, and not to those who wait.
         tokio::select! {
             biased;
             connection = self.pool.get() => connection.map_err(|error| match error {
@@ -154,7 +154,7 @@ impl Failures {
 
 impl ErrorSink<ConnectError> for Failures {
     fn sink(&self, error: ConnectError) {
-        // A checkout that met a broken connection is not a failure: the pool dials next.
+        // A checkout that found a broken connection is not a failure: the pool makes a new one.
         if !matches!(error, ConnectError::Broken) {
             *self.0.last.lock() = Some(error);
             self.0.failed.notify_one();

@@ -134,7 +134,7 @@ impl Store for RedisStore {
         let written = self.once(&operation, |named| commands::put(put, named));
         match written.await {
             Ok(value) => commands::outcome("put", &value),
-            // Boxed like all that is rare, so that the future of the common case is a small one.
+            // Boxed like everything rare, so that the future of the common case stays small.
             Err(error) => Box::pin(self.settle(&operation, "put", put, error)).await,
         }
     }
@@ -153,7 +153,7 @@ impl Store for RedisStore {
     async fn expire(&self, key: &Key, ttl: Ttl) -> Result<ExpireOutcome> {
         key.require(Content::Value, "expire")?;
         let operation = self.begin_write("expire", key).await?;
-        // Never repeated: meanwhile another caller may have written a value with a longer TTL.
+        // Never repeated: in the meantime another caller may have written a value with a longer TTL.
         let command = commands::expire(key, ttl);
         let value = operation.send(&command, Repeat::Never).await?;
         commands::outcome("expire", &value)

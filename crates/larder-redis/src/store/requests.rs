@@ -18,7 +18,7 @@ impl RedisStore {
                 let operation = self.begin(name, key).await?;
                 operation.send(&command, Repeat::Safe).await
             }
-            // Boxed, so that the future of the common case is a small one.
+            // Boxed, so that the future of the common case stays small.
             Some(reads) => Box::pin(self.ask_replicas(reads, name, key, command)).await,
         }
     }

@@ -93,7 +93,7 @@ impl RedisWaiter {
     /// If that fails, the waiter polls.
     async fn mark(&mut self) {
         if self.wakeup.as_ref().is_some_and(Wakeup::has_ended) {
-            // It polls, and tries to subscribe again.
+            // From now on it polls, and tries to subscribe again.
             self.wakeup = None;
             self.pauses.told(false);
             self.since = Instant::now();
@@ -129,7 +129,7 @@ impl Waiter for RedisWaiter {
             }
             return Wake::LookAgain;
         }
-        // Where wakes come often no pause ends, and the mark would; without it nobody is told.
+        // If wakes come often, no pause ends, and the mark would expire; without it nobody is told.
         let age = self.since.elapsed();
         self.has_gap |= age >= MARKED_FOR;
         if age >= OLD && !self.has_gap {
@@ -145,10 +145,10 @@ impl Waiter for RedisWaiter {
             if is_message {
                 return Wake::Woken;
             }
-            // Kept, so that a call that is dropped below loses nothing.
+            // Kept, so that nothing is lost if the call is dropped below.
             self.has_gap = true;
         }
-        // The mark may have ended, and another server may hold the record by now.
+        // The mark may have expired, and another server may hold the record by now.
         self.mark().await;
         Wake::LookAgain
     }

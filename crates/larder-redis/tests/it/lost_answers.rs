@@ -19,7 +19,7 @@ async fn a_put_whose_answer_was_lost_is_found_by_its_version() {
     let puts = [put(1, "x"), put(2, "y"), put(1, "z")];
     proxy.drop_replies(1);
     let many = store.put_many(&puts).await;
-    // The first was overwritten by the third, so nobody can tell any more.
+    // The first value was overwritten by the third, so the outcome can no longer be known.
     assert_eq!(many[0].as_ref().unwrap_err().kind(), ErrorKind::MayHaveRun);
     for stored in &many[1..] {
         assert!(stored.as_ref().unwrap().is_stored());

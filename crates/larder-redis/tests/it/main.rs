@@ -1,7 +1,7 @@
 //! The Redis store against real servers.
 
 #![cfg(unix)]
-// Clippy knows the tests, and not what they share.
+// Clippy exempts the tests, but not their helpers.
 #![allow(clippy::unwrap_used)]
 
 mod black_holes;

@@ -81,7 +81,7 @@ async fn a_master_that_is_killed_or_frozen_is_left_for_the_new_one_without_a_res
             false => old.restart().unwrap(),
         }
         block_in_place(|| trio.wait_until_ready()).unwrap();
-        // On a busy machine sentinels may take the new master for dead too, for a moment.
+        // On a busy machine, sentinels may consider the new master dead too, for a moment.
         until("read", || async {
             let read = store.get(&key(1)).await;
             read.is_ok_and(|entry| entry.unwrap().value == "y")
@@ -113,7 +113,7 @@ async fn a_master_that_was_made_a_replica_is_left_at_its_first_refusal() {
     let old = trio.master().unwrap();
     let other = trio.servers().iter().find(|it| it.port() != old.port());
     let other = other.unwrap().port().to_string();
-    // Nobody is to know of it but who asks.
+    // Only the client that asks may learn about it.
     for sentinel in trio.sentinels() {
         sentinel.freeze().unwrap();
     }
@@ -278,7 +278,7 @@ async fn a_master_that_was_made_a_replica_is_left_when_it_refuses_a_part_of_a_ba
     let old = trio.master().unwrap();
     let other = trio.servers().iter().find(|it| it.port() != old.port());
     let other = other.unwrap().port().to_string();
-    // Nobody is to know of it but who asks.
+    // Only the client that asks may learn about it.
     for sentinel in trio.sentinels() {
         sentinel.freeze().unwrap();
     }
@@ -315,7 +315,7 @@ async fn a_store_that_is_made_in_the_middle_of_a_failover_waits_for_the_master()
     ok(master, &["REPLICAOF", "127.0.0.1", &other]);
     let connecting = patient(&trio.url()).with_connect_timeout(Duration::from_secs(20));
     let failing_over = async {
-        // What it dialed first is no master.
+        // The first server that it connected to is not a master.
         until("asked", || async { calls(&master, "role") > asked }).await;
         ok(master, &["REPLICAOF", "NO", "ONE"]);
     };

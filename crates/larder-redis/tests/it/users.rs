@@ -107,7 +107,7 @@ async fn a_missing_password_error_shows_its_place_in_the_url() {
         "{text}"
     );
 
-    // Who logs in at the master does not log in at the sentinels.
+    // The user who logs in at the master does not log in at the sentinels.
     let url = format!("redis+sentinel://:sesame@{}/main", server.address());
     let text = denied(&url).await;
     assert!(text.contains("asks for a user and password"), "{text}");

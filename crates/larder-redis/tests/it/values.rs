@@ -215,7 +215,7 @@ async fn another_type_is_not_a_miss_however_it_is_read() {
     assert_eq!(many[0].as_ref().unwrap_err().kind(), wrong);
     assert_eq!(many[1].as_ref().unwrap().as_ref().unwrap().value, "two");
     assert_eq!(many[2].as_ref().unwrap(), &None);
-    // Nobody reads the value to tell how long it lives, or to write another.
+    // A value is not read in order to return its TTL, or to write another.
     assert!(
         store
             .expire(&key(1), Ttl::from_secs(60))

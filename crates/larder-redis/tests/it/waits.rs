@@ -69,7 +69,7 @@ async fn no_message_is_sent_without_a_waiter() {
     for _ in 0..3 {
         ring(&store).await;
     }
-    // One message finds that nobody waits any more.
+    // One message shows that nobody waits any more.
     assert_eq!(calls(&server, "publish"), 1);
     let mut waiter = waiter(&store).await;
     ring(&store).await;
@@ -182,7 +182,7 @@ async fn a_waiter_whose_subscription_was_ended_polls_and_is_told_again_once_it_m
             assert_eq!(next(&mut waiter).await, Wake::LookAgain);
         }
     };
-    // One who thinks that it is told looks every two seconds.
+    // A waiter that believes it will be told looks every two seconds.
     timeout(Duration::from_secs(10), polls).await.unwrap();
     ok(&server, &["ACL", "SETUSER", "app", "allchannels"]);
     is_told_by(&other, &mut waiter).await;

@@ -82,7 +82,7 @@ mod tests {
     fn a_comma_in_quotes_separates_nothing() {
         assert_eq!(members(r#"a="b, c", d"#), [Some(r#"a="b, c""#), Some("d")]);
         assert_eq!(members(r#""\", x",y"#), [Some(r#""\", x""#), Some("y")]);
-        // Outside quotes a backslash escapes nothing.
+        // Outside quotes, a backslash is an ordinary character.
         assert_eq!(members(r"a\,b"), [Some(r"a\"), Some("b")]);
     }
 

@@ -29,7 +29,7 @@ impl SelectingFields {
             for name in line.as_bytes().split(|&byte| byte == b',') {
                 match trim(name) {
                     b"" => {}
-                    // It is a token, so it would pass as a name.
+                    // It is a token, so it would be accepted as a name.
                     b"*" => return None,
                     name => names.push(HeaderName::from_bytes(name).ok()?),
                 }

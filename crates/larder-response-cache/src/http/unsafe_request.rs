@@ -72,7 +72,7 @@ impl Drop for UnsafeRequest {
 async fn remove(cache: Arc<CacheState>, target: OwnedTarget, paths: Vec<String>) {
     for path in paths {
         let key = cache.requests.key_at(&target, &path);
-        // A failure of the store was counted. The client cannot be told.
+        // A failure of the store has been counted. There is no way to tell the client.
         let _ = cache.storage.purge(&key).await;
     }
 }

@@ -50,7 +50,7 @@ impl Miss {
     {
         let is_validation = !self.request.is_head && self.validate(request.headers_mut());
         if is_validation {
-            // Its preconditions have replaced the client's.
+            // The preconditions of the fetch have replaced the client's.
             self.mode = FetchMode::Complete;
         } else if self.mode == FetchMode::Complete {
             Validators::default().apply(request.headers_mut());

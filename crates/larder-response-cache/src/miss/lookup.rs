@@ -117,7 +117,7 @@ impl<S> Lookup<S> {
         let Some(leader) = self.cache.lead(&key) else {
             return;
         };
-        // The preconditions and the range were the client's, which has its answer.
+        // The preconditions and the range were those of a client, which already has its answer.
         Validators::default().apply(request.headers_mut());
         *request.method_mut() = Method::GET;
         let miss = Miss {
@@ -135,7 +135,8 @@ impl<S> Lookup<S> {
             leader: Some(leader),
         };
         tokio::spawn(async move {
-            // A later response would not be stored. A failure leaves the stored response as it is.
+            // A response that comes later would not be stored. A failure leaves the stored response
+            // unchanged.
             let _ = tokio::time::timeout(FETCH_LIMIT, miss.forward(self.inner, request)).await;
         });
     }
@@ -191,7 +192,8 @@ async fn decide(cache: &CacheState, request: &CacheRequest, headers: &HeaderMap)
         let deadline = *deadline.get_or_insert_with(|| Instant::now() + cache.wait_timeout);
         match follower.outcome(deadline).await {
             Ok(FetchOutcome::Stored) => was_collapsed = true,
-            // Another process may have stored a newer one. Otherwise one of the requests leads, once.
+            // Another process may have stored a newer one. Otherwise one of the waiting requests
+            // leads, once.
             Ok(FetchOutcome::Superseded) => waits = waits.max(WAITS - 2),
             Ok(FetchOutcome::NotShared) => return Decision::Forward(found, None),
             Ok(FetchOutcome::Failed(failure, status)) => {
@@ -202,7 +204,7 @@ async fn decide(cache: &CacheState, request: &CacheRequest, headers: &HeaderMap)
                 flights.abandon(key.as_slice(), &follower);
                 release = Some(Release::TimedOut);
             }
-            // Its leader is gone, so one of the others leads.
+            // The leader is gone, so another request leads.
             Err(Failure::Abandoned | Failure::Panicked) => {}
         }
         waits += 1;

@@ -86,7 +86,7 @@ impl BodyRecorder {
                 }
             };
             if chunk.is_empty() {
-                // Any number of them would be held, and none counts towards a limit.
+                // Empty chunks are skipped: any number of them could be held without reaching a limit.
                 continue;
             }
             length += chunk.len();

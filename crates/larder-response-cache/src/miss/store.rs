@@ -51,7 +51,7 @@ impl Miss {
             if has_stored && self.invalidates_stored(parts.status, refusal, exchange.received) {
                 self.purge().await;
             }
-            // A request that was fetched alone says nothing about others.
+            // The response to a request that was fetched alone says nothing about other requests.
             if self.leader.is_some() && OriginFailure::of(parts.status).is_none() {
                 self.mark_hit_for_miss(exchange.received);
             }
@@ -69,7 +69,7 @@ impl Miss {
         };
         let recording = run_to_completion(recorder.run(Box::pin(body), sink));
         let Some(recorded) = while_ready(recording, tee.is_complete()).await else {
-            // Nobody knows yet whether it will be complete.
+            // It is not known yet whether it will be complete.
             return client.respond(parts, ResponseCacheBody::tee(tee), not_stored("streaming"));
         };
         match recorded {
@@ -116,8 +116,8 @@ impl Miss {
         };
         let is_for_max_stale = policy.profile == Profile::Rfc && !rules.forbids_stale();
         if !(is_useful || is_for_max_stale) && Validators::of(response).is_empty() {
-            // It was stale when it came, or has to be validated and cannot be. In the RFC profile it is
-            // still for clients that say `max-stale`.
+            // It was stale on arrival, or must be validated but cannot be. In the RFC profile it is
+            // still useful for clients that send `max-stale`.
             return Err(Refusal::Useless);
         }
         let least = hint.lower().max(length?.unwrap_or_default());

@@ -43,7 +43,7 @@ impl Miss {
         };
         self.cache.metrics.count(Outcome::Validated);
         if !is_update(&stored.headers, new) {
-            // It is about another response. The next request fetches the complete one.
+            // The 304 is about another response. The next request fetches the complete response.
             self.purge().await;
             self.end(FetchOutcome::Superseded);
             return self.serve_validated(&stored, Err(NotStored::Superseded));
@@ -89,7 +89,7 @@ impl Miss {
         if policy.profile == Profile::Safe {
             names.push(header::SET_COOKIE);
         }
-        // Headers of the connection are not the client's.
+        // Headers of the connection to the origin are not meant for the client.
         strip(new, &CacheControl::default());
         let mut own = Vec::new();
         for name in names {
@@ -165,7 +165,7 @@ impl Miss {
     pub(super) async fn purge(&self) {
         let (cache, key) = (self.cache.clone(), self.request.key.clone());
         let purge = async move { cache.storage.purge(&key).await };
-        // A failure of the store was counted.
+        // A failure of the store has been counted.
         let _ = run_to_completion(purge).await;
     }
 }

@@ -42,7 +42,7 @@ impl RequestPolicy {
         self.query.apply(&mut uri);
         let (named, host) = (uri.scheme_str()?, uri.authority()?.as_str());
         let scheme = self.scheme.as_deref().unwrap_or(named);
-        // Without the default port of either scheme, which clients do not write.
+        // Without the default port of either scheme, because clients do not write it.
         let host = authority(named, host).and_then(|host| authority(scheme, host))?;
         let path = path_and_query(&uri)?;
         Some(PrimaryKey::new(self.profile, Target { scheme, host, path }))

@@ -53,7 +53,7 @@ impl<'a> Target<'a> {
         let scheme = declared.or(uri.scheme_str()).unwrap_or("http");
         let mut known = ["http", "https"].iter();
         if !known.any(|known| scheme.eq_ignore_ascii_case(known)) {
-            // A request line may name any scheme, and each would be a page of its own.
+            // A request line may name any scheme, and each would be a separate page.
             return None;
         }
         let in_header = match host {

@@ -34,7 +34,7 @@ pub(crate) fn serve<B: Body>(
     } else {
         let build = || finish(stored.headers.clone());
         let headers = match cache_status {
-            // It follows from the age, so it is the same for all hits of a second.
+            // The header depends only on the age, so all hits within a second share it.
             CacheStatus::Hit { .. } => stored.hit_headers.of_age(age, build),
             _ => build(),
         };

@@ -179,7 +179,8 @@ impl<B: Body<Data = Bytes>> Tee<B> {
             }
             End::Ended => Poll::Ready(shared.trailers.take().map(|it| Ok(Frame::trailers(it)))),
             End::Failed(error) => Poll::Ready(error.take().map(Err)),
-            // As without a cache. Otherwise the client would take what it has for the whole.
+            // Panics as it would without a cache. Otherwise the client would take a partial body for
+            // the whole.
             End::Panicked => {
                 drop(shared);
                 std::panic::resume_unwind(Box::new("the body panicked while it was stored"))

@@ -79,7 +79,7 @@ impl Storage {
         }
         let has_store = !matches!(commit.snapshot.held, Existing::Unknown);
         if has_store && outcome == Err(NotStored::Superseded) {
-            // What this process holds is no longer what the store holds.
+            // The copy in this process is older than the stored response.
             self.near.invalidate(commit.key.as_bytes());
         }
         (outcome, response)
@@ -132,7 +132,7 @@ impl Storage {
         // Another process may have purged it since its request was sent.
         let until = self.near_until(response.exchange.sent);
         self.put_near_for(commit, Record::Response(response.clone()), None, until);
-        // It is not kept if it is too heavy, or was purged.
+        // It is not kept if it is too large, or was purged.
         match held() {
             Some(held) if Arc::ptr_eq(&held, response) => Ok(()),
             _ => Err(NotStored::NoRoom),

@@ -68,7 +68,8 @@ impl Storage {
         let is_there = index.variants.contains(&variant);
         let is_long_enough = until <= index.until;
         if !is_long_enough {
-            // Twice as long, but at most a minute longer, so that it is not written with each variant.
+            // Twice as long, but at most a minute longer, so that the index is not written with each
+            // variant.
             let left = i64::try_from(until.since(self.now()).as_micros()).unwrap_or(i64::MAX);
             index.until = until.plus_micros(left.min(A_MINUTE.as_micros()));
         }

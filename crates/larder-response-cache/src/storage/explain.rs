@@ -42,7 +42,7 @@ impl Storage {
 
     async fn explain_response(&self, response: Arc<StoredResponse>) -> ResponseExplanation {
         let now = self.now();
-        // A tag that was expired makes a copy that is stale.
+        // If one of its tags was expired, the copy becomes stale.
         let valid = self.if_not_purged(response.clone()).await;
         let is_purged = valid.is_none();
         let response = valid.unwrap_or(response);

@@ -202,7 +202,7 @@ impl Storage {
                 Record::Response(ours) => {
                     let is_same =
                         held.value.version == Some(version) && ours.expired == response.expired;
-                    // It was stored here after the store was asked.
+                    // It was stored here after the store had been read.
                     if !is_same && now < held.deadline && ours.is_newer_than(&response) {
                         return ours;
                     }

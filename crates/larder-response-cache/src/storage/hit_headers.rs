@@ -5,7 +5,7 @@ use http::HeaderMap;
 
 /// Keeps the headers of a hit for as long as they stay the same, which is a second.
 ///
-/// Writing `Age` and `Cache-Status` anew costs as much as the rest of a hit.
+/// Writing `Age` and `Cache-Status` each time costs as much as the rest of a hit.
 #[derive(Default)]
 pub(crate) struct HitHeaders(ArcSwapOption<OfAge>);
 

@@ -13,7 +13,8 @@ impl Storage {
         // In this order: see the module.
         let counted = self.count_purge(key).await;
         let removed = self.far.remove(key.far_key()).await;
-        // After the store, so that what another request reads from it in between is removed too.
+        // After the store, so that a copy that another request reads from it in between is removed
+        // too.
         self.near.invalidate(key.as_bytes());
         self.metrics.purged();
         counted.and(removed)
@@ -24,7 +25,7 @@ impl Storage {
     /// It takes three round trips, or one and two for each variant.
     pub(crate) async fn expire(&self, key: &PrimaryKey) -> Result<(), Unavailable> {
         let expired = self.expire_far(&key.far_key()).await;
-        // Also if the store failed, so that this process asks it again.
+        // Even if the store failed, so that this process reads it again.
         self.near.invalidate(key.as_bytes());
         self.metrics.purged();
         expired
@@ -60,7 +61,8 @@ impl Storage {
                 return Ok(());
             }
         }
-        // Others keep changing it. A removal is more than was asked for, but cannot be outrun.
+        // Other writers keep changing it. A removal does more than requested, but cannot be
+        // overtaken.
         self.far.remove(key.clone()).await
     }
 
@@ -99,7 +101,8 @@ impl Storage {
                 return Ok(());
             }
         }
-        // Others keep changing it. A purge is more than was asked for, but cannot be outrun.
+        // Other writers keep changing it. A purge does more than requested, but cannot be
+        // overtaken.
         self.renew_tag(key).await
     }
 

@@ -31,7 +31,7 @@ impl Storage {
     ) -> Timestamp {
         let keys = [key.purge_group_key(), tag_changes_key()];
         let purges = &mut snapshot.purges;
-        // Without the store the response is kept in this process alone, so there is nothing to note.
+        // Without the store the response is kept only in this process, so there is nothing to record.
         if !matches!(snapshot.held, Existing::Unknown) {
             let mut held = self.far.get_each(&keys).await.into_iter();
             let [group, tags] = &keys;

@@ -172,7 +172,7 @@ impl StoredResponse {
     pub(crate) fn weight(&self) -> usize {
         let headers = self.headers.iter();
         let headers: usize = headers
-            // The room of a header in its map, and in that of a hit.
+            // The memory of a header in its map, and in the map of a hit.
             .map(|(name, value)| name.as_str().len() + value.len() + 256)
             .sum();
         self.body.len() + headers + 1024

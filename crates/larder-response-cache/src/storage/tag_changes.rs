@@ -38,7 +38,7 @@ impl TagChanges {
     pub(super) fn with(mut self, tag: Tag) -> Self {
         self.count.number = self.count.number.saturating_add(1);
         self.last.push(tag);
-        // Another release may have kept more.
+        // Another release may keep more.
         let surplus = self.last.len().saturating_sub(KEPT);
         self.last.drain(..surplus);
         self
@@ -108,7 +108,7 @@ mod tests {
         let longer = TagChanges::read(&longer.bytes()).unwrap();
         assert_eq!(longer.with(Tag::new("b")).last.len(), KEPT);
         assert!(TagChanges::none().concern(since, [Tag::new("a")].into_iter()));
-        // A count never goes back, so nothing is known.
+        // A count never goes back, so the answer is unknown.
         assert!(changes.concern(many.count(), [Tag::new("a")].into_iter()));
     }
 

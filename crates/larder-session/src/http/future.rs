@@ -66,7 +66,7 @@ where
             match this.state.as_mut().project() {
                 Projected::Calling { call } => {
                     let response = ready!(call.poll(cx))?;
-                    // The call is dropped, with all that it holds of the request.
+                    // The inner call is dropped, with everything that it holds of the request.
                     this.state.set(State::Called);
                     let status = response.status();
                     if let Some(verdict) = this.session.finish_now(status) {

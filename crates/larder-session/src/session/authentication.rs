@@ -37,13 +37,13 @@ impl Session {
         let Some(user) = &current.metadata.user else {
             return Ok(None);
         };
-        // After the response, such as in a stream, the moment at which the session was read is long ago.
+        // After the response, for example in a stream, the session may have been read long ago.
         let now = match self.inner.is_late.load(Ordering::SeqCst) {
             true => self.inner.config.sessions.now_at_least(current.seen),
             false => current.seen,
         };
         let age = match now - user.since {
-            // The clocks of two servers differ a little; a sign-in of tomorrow is damaged.
+            // The clocks of two servers differ a little; a sign-in that is further in the future is damaged.
             age if age < -SKEW => i64::MAX,
             age => age.max(0),
         };
@@ -92,7 +92,7 @@ impl Session {
     /// Returns, once, why the previous session of this browser ended.
     ///
     /// Only a request with the cookie of that very session gets the reason; of several at once, one does.
-    /// For the cookie of a signed-in session that the store knows nothing of, because it was idle for too
+    /// For the cookie of a signed-in session that the store does not know, because it was idle for too
     /// long or is made up, it returns [`EndReason::Expired`], each time. It returns None if the session
     /// lives, if the request has no such cookie, and if the reason was taken. The reason is kept for [a
     /// day](crate::Sessions::with_end_reason_ttl). One round trip if there is a reason.

@@ -88,7 +88,7 @@ impl Session {
         };
         let cookie = std::mem::take(&mut state.outgoing);
         let is_signed_out = state.is_signed_out && state.session_user().is_none();
-        // Most responses depend on none, and need not look for it.
+        // Most responses need neither, and skip the search.
         let has_cookie = (is_signed_out || !matches!(cookie, Outgoing::Keep)) && self.has_cookie();
         Verdict {
             answer,

@@ -63,7 +63,7 @@ impl Session {
                 state.pending.set(name, bytes);
                 let written = self.write(&mut state).await;
                 if written.is_err() {
-                    // What was refused is not written at the end either.
+                    // A change that was refused is not written at the end of the request either.
                     state.pending.put_back(name, before);
                 }
                 return written.map(|()| after);
@@ -103,7 +103,7 @@ impl Session {
                 return Ok(None);
             };
             let Some(stored) = state.stored(name).map(Bytes::copy_from_slice) else {
-                // No other request knows it.
+                // No other request knows about it.
                 state.pending.put_back(name, None);
                 return Ok(Some(taken));
             };

@@ -62,7 +62,7 @@ impl Session {
         self.inner.config.sessions.check_lifetime(&options)?;
         options.check_method()?;
         let mut state = match self.act().await {
-            // A user who has just signed in needs nothing of the session that ended.
+            // A user who has just signed in needs nothing from the session that ended.
             Err(error) if error.kind() == SessionErrorKind::Gone => self.load().await?,
             state => state?,
         };
@@ -99,7 +99,7 @@ impl Session {
     /// Those of [all methods](Session).
     pub async fn log_out(&self) -> Result<()> {
         let mut state = match self.act().await {
-            // It has ended; what else the request named may live.
+            // The session has ended; another one that the request named may still live.
             Err(error) if error.kind() == SessionErrorKind::Gone => {
                 let mut state = self.load().await?;
                 return self.end_rivals(&mut state).await;
@@ -110,7 +110,7 @@ impl Session {
         if let Some(current) = &state.current {
             let user = current.metadata.user.as_ref().map(|user| user.id.clone());
             let sessions = &self.inner.config.sessions;
-            // Another user, or one at all, may have signed in on it by now, who did not ask for this.
+            // By now, another user may have signed in on it, or anybody at all, who did not ask for this.
             if !sessions
                 .end(current.token.record, user.as_ref(), None)
                 .await?

@@ -201,7 +201,8 @@ impl State {
     pub(super) fn settle(&mut self, written: &[(Box<str>, Change)]) {
         let fields = self.stored.get_or_insert_default();
         let after = written.iter().map(|(name, change)| {
-            // The store accepted the change; writes of others in the meantime are not seen here.
+            // The store accepted the change; changes that others made in the meantime are not
+            // visible here.
             let before = fields.get(name).map(Bytes::copy_from_slice);
             (&**name, change.of(before.as_ref()).ok().flatten())
         });

@@ -66,7 +66,7 @@ impl Program for Rotate {
             if before.as_ref() != Some(&sign_in.user.id) {
                 metadata.generation += 1;
                 if before.is_some() {
-                    // Nothing of another user's stays.
+                    // Nothing that belongs to another user may stay.
                     fields = StoredFields::default();
                     metadata.bytes = 0;
                 }

@@ -62,7 +62,7 @@ impl StoredFields {
         let mut bytes = Vec::new();
         for (name, value) in fields {
             let (name, value) = (name.borrow(), value.as_ref());
-            // A name has at most 64 bytes, and a value what a session may weigh.
+            // A name has at most 64 bytes, and a value at most the maximum weight of a session.
             bytes.push(name.len() as u8);
             bytes.extend_from_slice(&(value.len() as u32).to_be_bytes());
             bytes.extend_from_slice(name.as_bytes());

@@ -40,7 +40,7 @@ impl Sessions {
         let ended = opened
             .iter()
             .filter_map(|(token, opening)| opening.ended(*token))
-            // Anybody can plant a cookie that opens nothing, which says less than a reason that is kept.
+            // Anybody can plant a cookie that opens nothing, so a stored reason counts for more.
             .min_by_key(|(_, reason)| *reason == EndReason::Expired);
         let living = opened
             .into_iter()

@@ -41,7 +41,7 @@ impl Everyone {
     pub(super) fn learn(&self, generation: i64, before: i64, now: i64) -> i64 {
         self.note(generation, before);
         self.until.store(now + FRESH, Ordering::Relaxed);
-        // A clock at its very start is as good as one microsecond later.
+        // For a clock at its very start, one microsecond later is close enough.
         self.learned.store(now.max(1), Ordering::Release);
         self.highest()
     }
@@ -56,7 +56,7 @@ impl Everyone {
             self.generation.fetch_max(generation, set);
             return;
         }
-        // What was noted meanwhile is newer, and stays.
+        // A value that was recorded in the meantime is newer, and stays.
         let _ = self
             .generation
             .compare_exchange(before, generation, set, read);
@@ -105,10 +105,10 @@ mod tests {
         assert_eq!(everyone.known(start + 3 * FRESH), None);
         assert_eq!(everyone.known(start + MAX_AGE), None);
         assert_eq!(everyone.known(start + MAX_AGE), None);
-        // An answer from before does not count any more, and a clock that went back makes nobody trust it.
+        // An earlier answer no longer counts, and a clock that went back must not make it trusted.
         assert_eq!(everyone.learn(5, 3, start + MAX_AGE), 7);
         assert_eq!(everyone.known(start), None);
-        // What the store has lost is not known any more, unless it was made again meanwhile.
+        // A record that the store has lost is forgotten, unless it was recreated in the meantime.
         assert_eq!(everyone.learn(5, 7, start + MAX_AGE), 5);
         everyone.raise(9);
         assert_eq!(everyone.learn(3, 5, start + MAX_AGE), 9);

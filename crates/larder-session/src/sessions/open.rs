@@ -106,7 +106,7 @@ impl Sessions {
     ///
     /// It is not a future, so that those of handlers stay below the size that allocators serve fast.
     pub(crate) fn open_now(&self, token: &Token) -> Poll<Result<Opening>> {
-        // No keys are made here in vain.
+        // If the store needs a round trip, no keys are made here in vain.
         if !self.answers_at_once {
             return Poll::Pending;
         }
@@ -120,7 +120,7 @@ impl Sessions {
         Box::pin(async move {
             let (key, user) = keys(token);
             let mut found = {
-                // Pinned here, since whatever takes a future by value holds it twice.
+                // Pinned here, because a function that takes a future by value stores it twice.
                 let found = pin!(self.find(&key, user.as_ref()));
                 self.bounded(found).await
             };
@@ -151,7 +151,7 @@ impl Sessions {
             return Ok(Opening::Absent);
         };
         if let Some(user) = &stored.metadata.user {
-            // Without a record of the user no session is in force: it fails closed.
+            // Without the record of the user no session is valid: it fails closed.
             let is_in_force = found
                 .user
                 .is_some_and(|state| state.covers(token.record, user));
@@ -246,7 +246,7 @@ impl Sessions {
             Some(user) => {
                 let calls: Calls<'_> = vec![(key, &mut read), (user, &mut state)];
                 let mut done = self.programs.call_many(calls).await.into_iter();
-                // A store that gives too few answers has given no reply either.
+                // A store that returns too few answers has not replied either.
                 let mut next = || done.next().unwrap_or(Ok(()));
                 let (held, user) = (next(), next());
                 (held, state.reply(user)?)
@@ -293,7 +293,8 @@ impl Sessions {
             let (held, left) = (read.reply(first)?, left.reply(second)?);
             let learn = |now| everyone.map_or(0, |all| self.everyone.learn(all, before, now));
             let Some(held) = held.filter(|_| left >= 0) else {
-                // Whoever comes with a dead cookie may be the one caller who asks for everyone in this second.
+                // A request with a dead cookie may be the one caller that has to read the record of everyone
+                // in this second.
                 if let Some(now) = self.time.about(&*self.programs) {
                     learn(now);
                 }
@@ -304,7 +305,7 @@ impl Sessions {
                     everyone: 0,
                 });
             };
-            // The key expires at a moment that the record names, so its TTL gives the time.
+            // The record names the moment at which the key expires, so the TTL of the key tells the time.
             let now = held.ends() - left * 1000;
             self.time.learn(now);
             Ok(Found {

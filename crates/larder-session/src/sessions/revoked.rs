@@ -58,15 +58,15 @@ impl Sessions {
     pub(crate) async fn ended(&self, watched: &Watched) -> EndReason {
         let subject = Subject::of(watched.session, watched.user.as_deref());
         let registered = self.watch.register(subject);
-        // Registered first: what happens after this look is told. Until a look succeeds, the session ends as
-        // its request found it, by this process's clock.
+        // Registered first, so that anything after this read is announced. Until a read succeeds, the
+        // session ends when its request expected, by this process's clock.
         let mut seen = Some(Seen {
             until: i64::MAX,
             left: Duration::from_micros(watched.left.max(1000).unsigned_abs()),
             at: Instant::now(),
         });
-        // Whoever wakes this stream may know more of everyone's sessions than this process has learned, and
-        // may have told it before this stream was registered.
+        // The sender of a wake-up may know more about everyone's sessions than this process, and may have
+        // announced it before this stream was registered.
         let mut is_told = true;
         loop {
             if is_told {
@@ -94,7 +94,7 @@ impl Sessions {
                 Err(_) => {}
             }
             let interval = self.settings.watch_interval;
-            // The store ends a session by its own clock, so a look at that moment may be early.
+            // The store ends a session by its own clock, so a read at that moment may be too early.
             let wait = seen.as_ref().map_or(interval, |seen| {
                 let left = seen.left.saturating_sub(seen.at.elapsed());
                 interval.min(left + Duration::from_millis(2))

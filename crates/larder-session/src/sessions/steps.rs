@@ -62,7 +62,7 @@ impl Sessions {
             return Err(crate::SessionError::gone());
         }
         self.metrics.created.increment(1);
-        // The store sets the times. The request needs them as far as they tell how old its sign-in is.
+        // The store sets the times. The request needs only the one that tells how old its sign-in is.
         let now = create.user.as_ref().map_or(0, |user| user.since);
         let metadata = Arc::new(create.metadata(now));
         Ok(Opened {
@@ -192,7 +192,7 @@ impl Sessions {
         let gone = self.bounded(async {
             let (mut destroyed, mut withdrawn) = (Run::new(&destroy), Run::new(&withdraw));
             let calls = [(&key, &mut destroyed as _), (&list, &mut withdrawn as _)];
-            // A list that still names the session does no harm: readers check the sessions too.
+            // A list that still names the session does no harm, because readers check the sessions too.
             let [done, _] = self.programs.run_each(calls).await;
             destroyed.reply(done)
         });

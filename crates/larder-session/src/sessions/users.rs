@@ -32,7 +32,7 @@ impl Sessions {
             epoch: random(),
             life: self.absolute(options) + SKEW,
             limit,
-            // A full list may hold dead sessions, and none that lives ends in their place.
+            // A full list may contain dead sessions, and no living session ends in their place.
             at_limit: match at_limit {
                 AtLimit::EndOldest => AtLimit::Refuse,
                 other => other,
@@ -60,7 +60,7 @@ impl Sessions {
             }
         };
         if !evicted.is_empty() {
-            // A session that somebody signed in on again since is on the list again, and stays.
+            // If somebody has signed in on the session again since, it is back on the list, and stays.
             self.evict(&evicted, user, since).await;
         }
         Ok(SessionUser {
@@ -258,8 +258,8 @@ impl Sessions {
                     Some(reason),
                 );
                 if !sessions.is_empty() {
-                    // They are revoked already, and only take space. A session that somebody signed in on
-                    // again since is not.
+                    // They are revoked already, and only take space. A session on which somebody has
+                    // signed in again since is not revoked.
                     let before = Whose::OfBefore(user.clone(), epoch);
                     let ended = self.end_all(&sessions, &before, reason).await;
                     self.withdraw(user, ended).await;

@@ -63,13 +63,13 @@ impl Watch {
     /// Tells every process that sessions of `subject`, or those of everyone, have ended. Does not wait.
     pub(super) fn publish(&self, subject: Option<Subject>) {
         self.wake(subject);
-        // Without a runtime nobody here sends anything.
+        // Without a runtime, nobody in this process sends anything.
         let (Some(bus), Ok(runtime)) = (self.bus.clone(), Handle::try_current()) else {
             return;
         };
         let payload = subject.map_or_else(Bytes::new, |Subject(id)| id.to_vec().into());
         runtime.spawn(async move {
-            // If it is lost, those who wait look after their interval.
+            // If the message is lost, those who wait find out at their next interval.
             let _ = bus.publish(&Channel::new(ENDED, "all"), payload).await;
         });
     }
@@ -80,7 +80,7 @@ impl Watch {
         let mut waiting = self.lock();
         let list = waiting.by_subject.entry(subject).or_default();
         list.push(notify.clone());
-        // The runtime of the first who waited may have ended, and the task with it.
+        // The runtime of the first waiter may have ended, and the task with it.
         if waiting.task.as_ref().is_none_or(AbortHandle::is_finished)
             && let Some(bus) = self.bus.clone()
         {
@@ -122,7 +122,7 @@ async fn pass_on(bus: Arc<dyn Bus>, watch: Watch) {
     loop {
         let request = SubscribeRequest::to_channel(Channel::new(ENDED, "all"));
         if let Ok(mut events) = bus.subscribe(request).await {
-            // Whatever was published before is found by a look.
+            // Anything that was published earlier is found by a read.
             watch.wake(None);
             while let Some(event) = events.next().await {
                 watch.wake(match event {
@@ -217,7 +217,7 @@ mod tests {
         let bus = Arc::new(OneSubscriber::default());
         let watch = Watch::new(Some(bus.clone()));
         let [ada, grace] = ["ada", "grace"].map(|user| watch.register(Subject::user(user)));
-        // What was published before the subscription began is found by a look.
+        // Anything that was published before the subscription began is found by a read.
         assert!(is_told(&ada).await && is_told(&grace).await);
         // Another process publishes.
         let elsewhere = Watch::new(Some(bus.clone()));
@@ -225,7 +225,7 @@ mod tests {
         assert!(is_told(&ada).await && !is_told(&grace).await);
         bus.mailbox.lock().unwrap().as_ref().unwrap().leave_gap();
         assert!(is_told(&ada).await && is_told(&grace).await);
-        // A subscription that ends begins again, and all look again.
+        // A subscription that ends is renewed, and all waiters read again.
         bus.subscribed.notified().await;
         *bus.mailbox.lock().unwrap() = None;
         assert!(is_told(&ada).await && is_told(&grace).await);
@@ -239,7 +239,7 @@ mod tests {
         let watch = Watch::new(None);
         let ada = watch.register(Subject::user("ada"));
         assert!(!is_told(&ada).await);
-        // In this process it is told all the same.
+        // Within this process it is announced anyway.
         watch.publish(Some(Subject::user("ada")));
         assert!(is_told(&ada).await);
     }

@@ -28,7 +28,7 @@ on_both_stores! { Manual;
         visitor.read(&one, "/set/a/kept").await;
         assert!(is_in(&one, &ada).await && is_in(&other, &grace).await);
         admin.revoke_everyone().await.unwrap();
-        // A sign-in from now on is in force everywhere at once, whatever a process knows.
+        // From now on, a sign-in is valid everywhere at once, whatever a process knows.
         let late = signed_in(&one, "ada").await;
         assert!(is_in(&one, &late).await && is_in(&other, &late).await);
         world.advance(SECOND);
@@ -38,7 +38,7 @@ on_both_stores! { Manual;
             assert_eq!(visitor.read(site, "/get/a").await, "kept");
         }
         assert_eq!(late.read(&one, "/devices").await.lines().count(), 1);
-        // Twice within one tick of the clock are two ends.
+        // Two calls within one tick of the clock are two separate ends.
         admin.revoke_everyone().await.unwrap();
         let later = signed_in(&one, "ada").await;
         admin.revoke_everyone().await.unwrap();
@@ -82,7 +82,7 @@ on_both_stores! { Manual;
         assert_eq!(visitor.get(&one, "/log-in/ada").await.status, StatusCode::FORBIDDEN);
         assert_eq!(visitor.read(&one, "/whoami").await, "");
         assert_eq!(visitor.read(&one, "/get/a").await, "kept");
-        // Also when every session would have ended long ago, and whatever else is revoked.
+        // This holds even after every session would have ended, and whatever else is revoked.
         admin.revoke_all("ada").await.unwrap();
         world.advance(Duration::from_secs(86_400 * 365));
         assert_eq!(Browser::new().get(&one, "/log-in/ada").await.status, StatusCode::FORBIDDEN);
@@ -97,7 +97,7 @@ on_both_stores! { Manual;
         admin.disable("new").await.unwrap();
         assert_eq!(Browser::new().get(&site, "/log-in/new").await.status, StatusCode::FORBIDDEN);
         admin.enable("new").await.unwrap();
-        // To enable an account that is not disabled signs nobody out.
+        // Enabling an account that is not disabled signs nobody out.
         let browser = signed_in(&site, "new").await;
         admin.enable("new").await.unwrap();
         assert!(is_in(&site, &browser).await);
@@ -142,7 +142,7 @@ on_both_stores! { Manual;
             world.advance(SECOND);
             assert!(!is_in(&site, &one).await && !is_in(&site, &two).await);
         }
-        // A limit of none is one.
+        // A limit of zero counts as one.
         let none = World::site_of(world.sessions().with_device_limit(DeviceLimit::Refuse(0)));
         let only = signed_in(&none, "grace").await;
         assert_eq!(Browser::new().get(&none, "/log-in/grace").await.status, StatusCode::FORBIDDEN);
@@ -189,7 +189,7 @@ on_both_stores! { Manual;
         let refused = browser.get(&site, "/recent/300").await;
         assert_eq!(refused.status, StatusCode::UNAUTHORIZED);
         assert!(refused.body.contains("sign in again"), "{refused:?}");
-        // A rotation is no sign-in; a sign-in again is one, and keeps the session.
+        // A rotation is not a sign-in. Signing in again is one, and keeps the session.
         browser.read(&site, "/rotate").await;
         assert_eq!(browser.get(&site, "/recent/300").await.status, StatusCode::UNAUTHORIZED);
         browser.read(&site, "/log-in/ada").await;

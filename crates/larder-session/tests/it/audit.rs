@@ -92,7 +92,7 @@ on_both_stores! { Manual;
         let allowed = 2 + usize::try_from(began.elapsed().as_secs()).unwrap();
         assert!((1..=allowed).contains(&created), "{created} of {allowed}");
         assert!(refused > 0);
-        // Sessions that are there, sign-ins, and requests that only read, go on.
+        // Existing sessions, sign-ins, and requests that only read continue.
         known.read(&site, "/set/a/1").await;
         for _ in 0..20 {
             Browser::new().read(&site, "/log-in/grace").await;
@@ -101,7 +101,7 @@ on_both_stores! { Manual;
         // What is written at once says why, and with `Anonymous` the page comes without a session.
         let layer = SessionLayer::new(sessions).with_on_failure(OnFailure::Anonymous);
         let lenient = Site::new(layer);
-        // Once a second, one is let in.
+        // Once per second, one is let in.
         let (mut refused, mut without) = (0, 0);
         for _ in 0..20 {
             let reply = Browser::new().get(&site, "/update").await;

@@ -50,7 +50,7 @@ on_both_stores! { Manual;
         assert_eq!(world.switch.operations(), 0);
         assert!(!reply.sets_cookie());
         assert_eq!(reply.header("vary"), Some("Cookie"));
-        // What was not there need not be removed.
+        // A field that did not exist need not be removed.
         browser.get(&site, "/remove/a").await;
         browser.get(&site, "/log-out").await;
         browser.get(&site, "/show-flash").await;
@@ -82,7 +82,7 @@ on_both_stores! { Manual;
         assert!(!reply.sets_cookie());
         assert_eq!(reply.header("cache-control"), None);
         assert_eq!(reply.header("vary"), Some("Cookie"));
-        // The visitor has the cookie by now.
+        // By now, the visitor has the cookie.
         assert!(!browser.get(&site, "/set/a/2").await.sets_cookie());
     }
 

@@ -38,7 +38,7 @@ on_both_stores! { Manual;
     async fn a_flash_is_shown_once(world: World) {
         let (site, browser) = (world.site(), Browser::new());
         browser.read(&site, "/flash/hello").await;
-        // A page that fails has shown nothing.
+        // A page that fails has not shown anything.
         browser.get(&site, "/failing/show-flash").await;
         assert_eq!(browser.read(&site, "/show-flash").await, "hello");
         assert_eq!(browser.read(&site, "/show-flash").await, "");
@@ -127,7 +127,7 @@ on_both_stores! { Manual;
                 assert_eq!(browser.read(&site, "/get/a").await, before, "{path}");
             }
         }
-        // What was refused makes no session either.
+        // A change that was refused creates no session either.
         let reply = Browser::new().get(&site, "/update-large/b/600").await;
         assert!(!reply.sets_cookie());
     }

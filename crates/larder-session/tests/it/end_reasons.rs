@@ -75,7 +75,7 @@ on_both_stores! { Manual;
                 _ => drop(signed_in(&site, &user).await),
             }
             let reason = expected.split(' ').next().unwrap();
-            // It counts as signed out, and looking for the user takes nothing.
+            // It counts as signed out, and a search for the user does not take the reason.
             assert_eq!(old.read(&site, "/whoami").await, "", "{expected}");
             assert_eq!(forged(&old).read(&site, "/why").await, "Expired", "{expected}");
             assert_eq!(old.read(&site, "/why").await, reason, "{expected}");
@@ -88,7 +88,7 @@ on_both_stores! { Manual;
         let (site, admin) = (world.site(), world.sessions());
         let browser = signed_in(&site, "ada").await;
         let kept = browser.copy();
-        // What `revoke_all` finds on the list it removes; this one comes from the user's record.
+        // `revoke_all` removes the sessions on its list; this one comes from the user's record.
         let others = World::site_of(world.sessions());
         let path = format!("/revoke/{}", browser.record());
         let other = signed_in(&others, "grace").await;

@@ -172,7 +172,8 @@ async fn a_damaged_session_counts_as_absent_and_the_state_of_a_user_as_that_of_a
     ] {
         server.command(damage).unwrap();
         let admin = world.sessions();
-        // Perhaps the account was disabled: nobody signs in until somebody says that it is not.
+        // The account may have been disabled: nobody can sign in until somebody says that it is
+        // not.
         for _ in 0..2 {
             assert_eq!(
                 browser.copy().read(&site, "/whoami").await,
@@ -183,7 +184,7 @@ async fn a_damaged_session_counts_as_absent_and_the_state_of_a_user_as_that_of_a
             assert_eq!(refused.status, StatusCode::FORBIDDEN, "{damage:?}");
             assert!(admin.is_disabled("ada").await.unwrap(), "{damage:?}");
             assert!(admin.devices("ada").await.unwrap().is_empty(), "{damage:?}");
-            // That is no way to enable it.
+            // That does not enable it.
             admin.revoke_all("ada").await.unwrap();
         }
         admin.enable("ada").await.unwrap();
@@ -275,7 +276,7 @@ async fn while_nobody_can_read_when_everyone_was_signed_out_no_user_is_signed_in
         }
         assert_eq!(visitor.read(&site, "/get/a").await, "1", "{damage}");
         world.sessions().revoke_everyone().await.unwrap();
-        // It grows from whatever can be read, also if the clock of the server is behind.
+        // It grows from whatever can be read, even if the clock of the server is behind.
         server
             .command(&["SET", "session-everyone:{all}", "4000000000000000"])
             .unwrap();
@@ -332,7 +333,7 @@ async fn after_a_server_has_lost_all_it_kept_users_sign_in_as_ever() {
     assert_eq!(browser.read(&site, "/account").await, "ada");
     world.advance(Duration::from_secs(1));
     assert_eq!(browser.read(&other, "/account").await, "ada");
-    // They are ended as ever, also those of the moment before.
+    // They are ended as usual, including those of the moment before.
     world.sessions().revoke_everyone().await.unwrap();
     world.advance(Duration::from_secs(1));
     for site in [&site, &other] {

@@ -14,7 +14,7 @@ on_both_stores! { Real;
         assert_eq!(reply.status, StatusCode::SEE_OTHER);
         assert_eq!(browser.read(&site, "/hear").await, "info: saved");
         assert_eq!(browser.read(&site, "/hear").await, "");
-        // A page that fails has said it all the same.
+        // A page that fails has added its message anyway.
         browser.get(&site, "/failing/say/lost").await;
         assert_eq!(browser.read(&site, "/say-and-hear/now").await, "info: lost, error: now");
         assert_eq!(browser.read(&site, "/hear").await, "");
@@ -80,7 +80,7 @@ on_both_stores! { Real;
         assert_eq!(browser.read(&site, "/set-and-take-now/a/2").await, "2");
         assert_eq!(browser.read(&site, "/get/a").await, "");
         browser.read(&site, "/set/a/3").await;
-        // What was taken now is gone, whatever the page answers.
+        // A value that was taken immediately is gone, whatever the page answers.
         let reply = browser.get(&site, "/failing/take-now/a").await;
         assert_eq!(reply.body, "3");
         assert_eq!(browser.read(&site, "/take-now/a").await, "");

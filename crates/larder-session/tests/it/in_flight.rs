@@ -98,7 +98,7 @@ on_both_stores! { Manual;
         assert!(!reply.sets_cookie());
         assert_eq!(browser.read(&site, "/whoami").await, "grace");
         assert_eq!(browser.read(&site, "/get/a").await, "");
-        // Nor does the sign-out of the one end the session of the other.
+        // Signing out of one does not end the session of the other either.
         let (_, reply) = across(&site, &browser, "/log-out", async {
             browser.read(&site, "/log-in/ada").await;
         }).await;

@@ -100,7 +100,7 @@ on_both_stores! { Real;
             assert_eq!(browser.read(&site, "/get/a").await, "", "round {round}");
             for (other, reply) in done {
                 assert!(reply.status.is_success(), "{reply:?}");
-                // A response that came late never takes the new cookie away, nor has one as good.
+                // A late response never removes the new cookie, and contains no equally valid one.
                 assert!(!reply.headers.iter().any(|(name, value)| {
                     name == "set-cookie" && value.to_str().unwrap().contains("Max-Age=0")
                 }));
@@ -181,7 +181,7 @@ on_both_stores! { Real;
                 assert!(seen.contains(&reply.body), "round {round}: {reply:?}");
                 assert!(!reply.sets_cookie());
             }
-            // The new id has all of it, and the old one nothing.
+            // The new id has all of the data, and the old one has none.
             assert_eq!(rotated.read(&site, "/get/a").await, round.to_string());
             assert_eq!(browser.read(&site, "/whoami").await, "", "round {round}");
         }

@@ -39,7 +39,7 @@ on_both_stores! { Manual;
                 tokio::spawn(async move { browser.get(&site, path).await })
             };
             assert!(panicking.await.unwrap_err().is_panic());
-            // No cookie was sent, so nobody has the new id; the old one is dead all the same.
+            // No cookie was sent, so nobody has the new id; the old one no longer works either.
             assert_eq!(old.read(&site, "/whoami").await, "", "{path}");
             let sessions = world.sessions();
             let devices = sessions.devices(user).await.unwrap();

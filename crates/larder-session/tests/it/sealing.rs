@@ -63,7 +63,7 @@ on_both_stores! { Manual;
         for path in ["/get/b", "/take-now/b"] {
             assert_eq!(browser.read(&after, path).await, "", "{path}");
         }
-        // Nothing is lost by a miss: whoever has the key still reads it.
+        // A miss loses nothing: a process with the key can still read it.
         assert_eq!(browser.read(&rotated, "/get/b").await, "kept");
         // The wrong key under the right number, and no key at all.
         for other in [site(&world, SealingKeys::new(2, [9; 32])), world.site()] {

@@ -86,7 +86,7 @@ on_both_stores! { Manual;
         let before = browser.copy();
         browser.read(&site, "/rotate").await;
         assert_eq!(before.read(&site, "/whoami").await, "ada");
-        // A rotation by the id before is the one that has just been made.
+        // A rotation with the previous id is the one that was just made.
         assert!(!before.get(&site, "/rotate").await.sets_cookie());
         world.advance_micros(1_999_999);
         assert_eq!(before.read(&site, "/whoami").await, "ada");

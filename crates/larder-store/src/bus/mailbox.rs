@@ -109,7 +109,7 @@ impl Subscription {
         if let Poll::Ready(event) = lock(&self.inner).take() {
             return Poll::Ready(event.map(|event| self.as_seen(event)));
         }
-        // To clone and to drop a waker runs code of its owner's: both are done out of the lock.
+        // Cloning and dropping a waker run code of its owner, so both are done outside the lock.
         let waker = cx.waker().clone();
         let mut inner = lock(&self.inner);
         match inner.take() {

@@ -14,8 +14,8 @@ pub(super) struct CoarseClock {
 impl CoarseClock {
     /// Makes a coarse clock that agrees with the precise one, which `now` reads.
     pub(super) fn new(mut now: impl FnMut() -> Timestamp) -> Self {
-        // In this order, so that an offset is too large rather than too small: by as much as passes between
-        // the two reads. A thread that is put to sleep there is not at each try.
+        // In this order, so that the offset is too large rather than too small: by the time between the two
+        // reads. A thread may be suspended in between, but not at every attempt.
         let mut offset = || {
             let monotonic = micros(ClockId::Monotonic);
             now().as_micros() - monotonic

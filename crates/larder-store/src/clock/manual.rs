@@ -35,7 +35,7 @@ impl ManualClock {
     /// Moves the clock forward by microseconds, up to 2^53.
     pub fn advance_micros(&self, micros: i64) {
         let later = |now: i64| Some(now.max(now.saturating_add(micros.max(0)).min(MAX_INT)));
-        // It always gives a moment, so it always succeeds.
+        // The closure always returns a time, so this always succeeds.
         let _ = self
             .0
             .micros

@@ -57,7 +57,7 @@ impl Default for SystemClock {
 impl Precise {
     fn now(self) -> Timestamp {
         let passed = self.started.elapsed();
-        // One multiplication, where `as_micros` uses 128 bits. It lasts for as long as any process.
+        // One multiplication, where `as_micros` uses 128 bits. It does not overflow while any process runs.
         let micros = passed.as_secs() * 1_000_000 + u64::from(passed.subsec_micros());
         Timestamp::from_micros(self.wall_micros).plus_micros(micros as i64)
     }

@@ -107,8 +107,8 @@ impl<'a> IdWriter<'a> {
     pub fn bytes(&mut self, bytes: &[u8]) {
         self.separate();
         if bytes.is_empty() {
-            // A lone '%' is no escape, so nothing but an empty component reads like this; and an
-            // empty pair of braces would be no hash tag.
+            // A lone '%' is not an escape, so only an empty component looks like this; and an empty
+            // pair of braces would not be a hash tag.
             self.out.push(b'%');
         }
         escape_into(self.out, bytes);
@@ -149,7 +149,7 @@ impl<'a> IdWriter<'a> {
     fn plain(&mut self, text: &[u8; 16], len: usize) {
         self.separate();
         let end = self.out.len() + len;
-        // All of them, since a copy of a length that is not known takes a call.
+        // Copies the whole buffer, because a copy of unknown length takes a function call.
         self.out.extend_from_slice(text);
         self.out.truncate(end);
     }
@@ -261,7 +261,7 @@ impl KeyId for Ipv4Addr {
     /// long.
     #[inline]
     fn write_id(&self, id: &mut IdWriter<'_>) {
-        // In a register, and without a branch that the next address takes the other way.
+        // Collected in a register, without branches that the next address would take differently.
         let (mut text, mut len) = (0_u128, 0);
         for octet in self.octets() {
             let (digits, number) = OCTETS[usize::from(octet)];

@@ -125,7 +125,7 @@ impl Kind {
 impl PartialEq for Kind {
     #[inline]
     fn eq(&self, other: &Self) -> bool {
-        // The same constant, nearly always, which takes no look at its bytes.
+        // It is nearly always the same constant; then its bytes need not be compared.
         std::ptr::eq(self.name, other.name) || self.name == other.name
     }
 }

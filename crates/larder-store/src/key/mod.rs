@@ -69,7 +69,7 @@ impl Span {
 impl Key {
     /// Makes the key of `id` in `kind`.
     pub fn new(kind: Kind, id: impl KeyId) -> Self {
-        // Written in its place, since a key is long to move.
+        // Written in place, because a key is large to move.
         let mut key = Self::empty(kind);
         key.text.extend_from_slice(kind.name().as_bytes());
         key.text.extend_from_slice(b":{");

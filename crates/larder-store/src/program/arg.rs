@@ -25,7 +25,7 @@ impl Arg for i64 {
 impl Arg for u64 {
     #[inline]
     fn write(&self, args: &mut Args) {
-        // One that does not fit is past 2^53 too, and is refused for that.
+        // A number that does not fit is past 2^53 too, and is refused for that.
         args.int(i64::try_from(*self).unwrap_or(i64::MAX));
     }
 }

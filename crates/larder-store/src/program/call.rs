@@ -160,7 +160,7 @@ impl<P: Program> Call for Run<'_, P> {
         if !cell.fits::<P::Record>() {
             return Err(wrong_type(P::Record::KIND));
         }
-        // What Lua could not count is refused here too.
+        // Numbers that Lua could not count exactly are refused here too.
         let mut args = Args::only_checked();
         self.program.args(&mut args);
         args.check()?;

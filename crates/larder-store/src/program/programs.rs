@@ -151,7 +151,7 @@ impl dyn Programs + '_ {
             if done.is_none() {
                 match self.call_now(key, &mut **call) {
                     Poll::Ready(now) => *done = Some(now),
-                    // The order of the steps on one record is kept, so the rest waits with it.
+                    // The order of the steps on one record must be kept, so the remaining steps wait too.
                     Poll::Pending => break,
                 }
             }
@@ -168,7 +168,7 @@ impl dyn Programs + '_ {
                 *done = answers.next();
             }
         }
-        // A store that gave too few answers gave no reply either, and that is told there.
+        // If a store returned too few answers, the reply is missing too, which is reported there.
         done.map(|done| done.unwrap_or(Ok(())))
     }
 

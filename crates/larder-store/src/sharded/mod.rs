@@ -109,7 +109,7 @@ impl Sharded {
     /// [`ErrorKind::Invalid`] without a shard, past [`MAX_SHARDS`], and if two have the same name.
     pub fn new(shards: impl IntoIterator<Item = Shard>) -> Result<Self> {
         let mut all: Vec<Shard> = shards.into_iter().collect();
-        // Whoever names them in another order has the same bus, and can go on with the same scan.
+        // So the order in which they are named changes neither the bus nor the position of a scan.
         all.sort_by(|one, other| one.name.cmp(&other.name));
         let invalid = |text: String| Err(Error::new("build", ErrorKind::Invalid, text));
         if all.is_empty() || all.len() > MAX_SHARDS {

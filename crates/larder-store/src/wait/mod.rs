@@ -39,7 +39,7 @@ use crate::{Key, Result};
 
 pub use waiters::{DEFAULT_MAX_WAITERS, Waiters};
 
-/// Why a waiter goes on.
+/// Why a waiter stopped waiting.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 #[must_use = "in both cases look at the record again"]
 pub enum Wake {

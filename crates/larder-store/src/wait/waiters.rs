@@ -48,7 +48,8 @@ impl Waiters {
     /// number of waiters.
     pub fn wait_for(self: &Arc<Self>, key: &Key) -> Result<Box<dyn Waiter>> {
         key.require(Content::Record, "wait")?;
-        // Before the caller looks at the record: a step that it does not see then sees this number.
+        // Registered before the caller reads the record: a step that the read does not see then
+        // sees this number.
         let more = |registered| (registered < self.max).then_some(registered + 1);
         self.registered
             .fetch_update(Ordering::SeqCst, Ordering::SeqCst, more)
@@ -155,7 +156,7 @@ impl Signal {
     }
 
     fn poll(&self, cx: &mut Context<'_>) -> Poll<()> {
-        // To clone and to drop a waker runs code of its owner's: both are done out of the lock.
+        // Cloning and dropping a waker run code of its owner, so both are done outside the lock.
         let waker = cx.waker().clone();
         let mut state = lock(&self.0);
         let is_woken = std::mem::take(&mut state.0);

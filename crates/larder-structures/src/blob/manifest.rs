@@ -41,7 +41,7 @@ impl Manifest {
     pub(super) fn read(bytes: &[u8]) -> Option<Self> {
         let bytes: &[u8; LENGTH] = bytes.try_into().ok()?;
         let (fields, checksum) = bytes.split_last_chunk::<CHECKSUM>()?;
-        // A size that was changed would end a read early, and no chunk could tell.
+        // A changed size would end a read too early, and no chunk could reveal it.
         if u64::from_be_bytes(*checksum) != xxh3_64(fields) {
             return None;
         }

@@ -235,7 +235,7 @@ impl Blobs {
             return;
         };
         let ending = end(self.store.clone(), manifest, self.max_transfer);
-        // In a task of its own, which goes on if its caller goes away.
+        // In a task of its own, which continues if its caller is dropped.
         match Handle::try_current() {
             Ok(runtime) => drop(runtime.spawn(ending).await),
             Err(_) => ending.await,
@@ -246,7 +246,8 @@ impl Blobs {
 async fn end(store: Arc<dyn Store>, manifest: Manifest, left: Ttl) {
     for chunk in 0..manifest.chunks() {
         let key = chunk_key(&manifest.nonce, chunk);
-        // So do those behind a chunk that is gone: a manifest that was changed may name any number.
+        // Chunks after a missing one are left to their TTL too: a manifest that was changed may name any
+        // number.
         match store.expire(&key, left).await {
             Ok(ExpireOutcome::TtlSet) => {}
             Ok(ExpireOutcome::NotFound) | Err(_) => return,

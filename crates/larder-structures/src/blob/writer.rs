@@ -40,7 +40,7 @@ impl<'a> Unnamed<'a> {
         source: impl AsyncRead + Send,
     ) -> Result<BlobInfo, BlobError> {
         let blobs = self.blobs;
-        // One byte more, so that a source that is too large is seen.
+        // One byte more, so that a source that is too large is noticed.
         let mut source = std::pin::pin!(source.take(blobs.max_size.saturating_add(1)));
         let transfers = Duration::from(blobs.max_transfer) * 2;
         let ttl = Duration::from(blobs.ttl).saturating_add(transfers);
@@ -66,7 +66,7 @@ impl<'a> Unnamed<'a> {
             digest.update(&buffer[..filled]);
             let Chunks { nonce, written } = self.chunks;
             let sealed = seal(written, &buffer[..filled]);
-            // It is there for a removal even if its reply is lost.
+            // Counted before the write, so that it is removed even if the reply is lost.
             self.chunks.written += 1;
             let put = Put::new(chunk_key(&nonce, written), sealed, ttl);
             // Without a condition it is stored or fails.

@@ -53,7 +53,7 @@ pub enum TtlFrom {
     /// At the write that creates the counter. This is the default.
     #[default]
     FirstWrite,
-    /// At each write anew.
+    /// At the latest write: each write restarts it.
     LastWrite,
 }
 

@@ -107,7 +107,8 @@ impl Fenced {
             token: i64::try_from(token.as_u64()).unwrap_or(i64::MAX),
             life_us: ttl.as_micros(),
             memory: ttl.max(self.memory),
-            // It may be a part of something large, which a store in this process would keep.
+            // A copy, because the value may be a slice of a large buffer, which a store in this process
+            // would keep.
             value: Bytes::copy_from_slice(&value),
         };
         let key = Key::new(FencedValue::KIND, id);

@@ -173,7 +173,7 @@ impl Program for Apply {
         let is_short = |from: &Arc<str>| held.balance(from) < request.amount();
         let is_short = request.from().is_some_and(is_short);
 
-        // What the hold holds, if it is closed.
+        // The account and the amount of the hold, if there is an open one.
         let hold = match &kept {
             Some(Kept {
                 state: State::Held { account, amount },
@@ -190,7 +190,7 @@ impl Program for Apply {
         if let Some(held) = record.get_mut() {
             held.forget(now);
             let is_new = |to: &Arc<str>| !held.accounts.contains_key(to);
-            // What was held is given back though others have taken the room of its account.
+            // The held units are given back even if others have used up the room of the account.
             let is_back = matches!(request, Request::Release);
             let has_account = is_short || is_back || !to.is_some_and(is_new);
             // The total is one more field of the balances.

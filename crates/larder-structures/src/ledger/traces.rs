@@ -14,7 +14,7 @@ fn next(rng: &mut Rng) -> Box<dyn Step> {
         let accounts = ["", "ada", "bob", "cy", "a:1"].map(Arc::from).to_vec();
         return after(ReadBalances { accounts }, vec![]);
     }
-    // Half of them are among four, so that many are sent again.
+    // Half of the requests are one of four, so that many are repeated.
     let request = match rng.bool() {
         true => request(&mut Rng::with_seed(rng.u64(..4))),
         false => request(rng),

@@ -47,7 +47,7 @@ impl Gate {
     /// Returns how long it is held before the first renewal.
     pub(super) fn first_hold(&self) -> Ttl {
         let most = self.max_hold.max(Duration::from_millis(1));
-        // One that is no TTL is past a century.
+        // A span that is no valid TTL is longer than a century.
         Ttl::try_from(most).map_or(self.lease, |most| self.lease.min(most))
     }
 
@@ -63,7 +63,8 @@ impl Gate {
 
     /// Takes a permit. Without `within` it does not wait.
     pub(super) async fn attempt(&self, within: Option<Duration>) -> Result<Option<LockGuard>> {
-        // Without time to wait it is looked at once, as by `try_lock`, however far away the store is.
+        // Without time to wait, it tries at once, as `try_lock` does, however far away the store
+        // is.
         let Some(within) = within.filter(|within| !within.is_zero()) else {
             return self.acquire(false).await;
         };
@@ -80,7 +81,7 @@ impl Gate {
 
     async fn acquire(&self, waits: bool) -> Result<Option<LockGuard>> {
         let acquire = Acquire {
-            // Within 2^53, as all integers of programs.
+            // Within 2^53, like all integers of programs.
             owner: (rand::random::<u64>() >> 11) as i64,
             hold_us: self.first_hold().as_micros(),
             permits: self.permits,
@@ -91,7 +92,7 @@ impl Gate {
             },
             longest_queue: MAX_QUEUE,
         };
-        // Whatever ends this before a guard takes over, what was taken is given back.
+        // If anything ends this before a guard takes over, the lock is given back.
         let mut left_behind = LeftBehind {
             gate: self,
             owner: acquire.owner,
@@ -108,9 +109,10 @@ impl Gate {
             };
             let left = match acquired? {
                 Acquired::Held(fence, left) => {
-                    // Without a runtime there is no guard, and the lock is given back.
+                    // Without a runtime there can be no guard, so the lock is given back.
                     left_behind.may_hold = true;
-                    // An earlier look may have been carried out late: then less of the lease is left.
+                    // An earlier attempt may have been executed late; then less of the lease is
+                    // left.
                     let left = Duration::from_micros(left.max(0).unsigned_abs());
                     let guard = LockGuard::new(self.clone(), fence, started, left);
                     left_behind.may_hold = false;
@@ -121,11 +123,11 @@ impl Gate {
                 Acquired::Full => return Err(full()),
             };
             let Some(waiter) = &mut waiter else {
-                // What is released before it is registered is found by the next look.
+                // A release before the registration is found by the next attempt.
                 waiter = Some(self.waits.wait_for(&self.key).await?);
                 continue;
             };
-            // A timer that is early by a part of a millisecond would cost one more look.
+            // If the timer fired a fraction of a millisecond early, it would cost another attempt.
             let pause = left.saturating_add(Duration::from_millis(1));
             let pause = match self.order {
                 Order::Any => pause,

@@ -132,7 +132,7 @@ impl Held {
         let release = Release { fence: self.fence };
         let Gate { programs, key, .. } = &self.gate;
         let was_held = match programs.run(key, &release).await {
-            // Nobody else can have released it or held it, so where it is gone the first one ran.
+            // Nobody else can have released or held it, so if it is gone, the first release was executed.
             Err(error) if error.kind() == ErrorKind::MayHaveRun => {
                 programs.run(key, &release).await? || Instant::now() < end
             }
@@ -169,11 +169,11 @@ async fn renew(held: Arc<Held>, started: Instant, left: Duration) {
         sleep_until(next).await;
         let (started, end) = (Instant::now(), *held.ends.borrow());
         let left = stop.map_or(lease, |stop| stop.saturating_duration_since(started));
-        // Rounded down, so that nothing is held for longer than it may be.
+        // Rounded down, so that it is never held for longer than allowed.
         let hold = Duration::from_millis(left.min(lease).as_millis() as u64);
         let Ok(ttl) = Ttl::try_from(hold) else { return };
         if started >= end || started + certain(hold) <= end {
-            // It is lost, or would end no later: what is left of it is the last.
+            // The lock is lost, or a renewal would not prolong it: the rest of the lease is the last.
             return;
         }
         let (fence, hold_us) = (held.fence, ttl.as_micros());
@@ -187,7 +187,7 @@ async fn renew(held: Arc<Held>, started: Instant, left: Duration) {
                 held.ends.send_replace(Instant::now());
                 return;
             }
-            // It is held until its end, whatever the store says: try again while it is.
+            // It is held until its end, even if the store fails: keep trying until then.
             Ok(Err(_)) => Instant::now() + (lease / 12).max(Duration::from_millis(1)),
             Err(_) => return,
         };

@@ -55,7 +55,7 @@ pub enum Order {
 /// 3. Each holder has a [token](LockGuard::token) above all earlier ones, even after a failover. The system
 ///    that the lock protects should refuse a token older than the newest that it has seen: see
 ///    [`Fenced`](crate::fenced::Fenced).
-/// 4. Waiters are woken when the lock is released, and look when the lease of the holder ends.
+/// 4. Waiters are woken when the lock is released, and try again when the lease of the holder ends.
 ///
 /// # Deployment caveats
 /// A lock does not prove that nobody else works: a process may be stopped between checking its lease and

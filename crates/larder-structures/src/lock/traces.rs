@@ -93,7 +93,7 @@ async fn every_fault_that_is_planted_in_the_lua_of_a_lock_is_caught() {
     catches::<Permits>(
         next,
         &[
-            // The state, which all of them share.
+            // The state that all of them share.
             (
                 Acquire::SCRIPT,
                 "if number(d) > at then held",
@@ -254,7 +254,7 @@ async fn a_holder_counts_its_lease_from_the_attempt_that_took_the_lock() {
     let began = Instant::now();
     let guard = lock.lock(Duration::from_secs(60)).await.unwrap().unwrap();
     guard.lost().await;
-    // Of thirty seconds, twenty had passed.
+    // Twenty of the thirty seconds had passed.
     let told = began.elapsed();
     assert!(told <= Duration::from_secs(10), "{told:?}");
 }
@@ -355,7 +355,7 @@ impl Wakes<'_> {
         let woken = futures_ready(waiter.next()).await;
         assert_eq!(woken, wakes, "Rust: {program:?}");
 
-        // A script that wakes, where nobody hears it, forgets that somebody waits.
+        // A script that wakes, without a subscriber, removes the mark that somebody waits.
         let mark = format!("{}:~waiters", self.key.as_str());
         self.server
             .command(&["SET", &mark, "1", "PX", "60000"])

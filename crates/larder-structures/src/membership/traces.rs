@@ -9,7 +9,7 @@ use crate::traces::{after, catches, holds, long_ttl};
 
 fn next(rng: &mut Rng) -> Box<dyn Step> {
     let (ttl, elements) = (long_ttl(rng), elements(rng));
-    // Mostly one shape, or nothing but refusals would be seen.
+    // Mostly the same shape; otherwise the test would see only refusals.
     let capacity = if rng.u8(..12) == 0 { 31 } else { 30 };
     let Some(shape) = Shape::new(capacity, 0.02) else {
         return after(ReadString, vec![]);

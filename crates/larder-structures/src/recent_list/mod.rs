@@ -125,7 +125,8 @@ impl RecentList {
             return Err(Error::new("push", ErrorKind::TooLarge, text));
         }
         let push = Push {
-            // It may be a part of something large, which a store in this process would keep.
+            // A copy, because the item may be a slice of a large buffer, which a store in this process would
+            // keep.
             item: Bytes::copy_from_slice(&item),
             ttl: self.ttl,
             max_items: self.max_items,

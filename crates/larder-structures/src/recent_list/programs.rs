@@ -38,7 +38,7 @@ impl Program for Push {
     type Record = RecentRecord;
     type Reply = i64;
 
-    // A number is the time, or one more than the last: it rises also after a failover.
+    // A number is the time, or one more than the last number, so it increases after a failover too.
     const SCRIPT: &'static Script = &Script::new(
         "recent-push",
         Effect::Once,

@@ -55,7 +55,7 @@ impl Program for Count {
     type Record = UniqueRecord;
     type Reply = u64;
 
-    // PFCOUNT keeps its result beside the registers, so to the server it writes.
+    // PFCOUNT caches its result next to the registers, so the server treats it as a write.
     const SCRIPT: &'static Script = &Script::new(
         "unique-count",
         Effect::Idempotent,

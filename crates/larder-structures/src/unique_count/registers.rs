@@ -183,7 +183,7 @@ impl Registers {
         let mut bytes = vec![0; DENSE_BYTES];
         bytes[..4].copy_from_slice(MAGIC);
         bytes[4] = DENSE;
-        // The highest bit of the count says that it is to be computed.
+        // The highest bit of the count marks it as not computed yet.
         bytes[HEADER - 1] = 1 << 7;
         for (register, value) in self.all().into_iter().enumerate() {
             let (at, shift) = (HEADER + register * 6 / 8, register * 6 % 8);

@@ -142,14 +142,14 @@ impl Updates {
                     let now = self.store.get(key).await.ok().map(|entry| version(&entry));
                     match now {
                         Some(now) if now.is_some() && now == write.version() => return Ok(true),
-                        // It was not carried out yet.
+                        // It has not been executed so far.
                         Some(now) if now.is_some() && now == before => lost = Some(error),
                         _ => return Err(error),
                     }
                 }
                 (Ok(true), _) => return Ok(true),
                 (Ok(false), None) => return Ok(false),
-                // Either the first of the two was carried out late, or somebody else was faster.
+                // Either the first of the two writes was executed late, or somebody else was faster.
                 (Ok(false), Some(error)) => {
                     let now = version(&self.store.get(key).await?);
                     return match now.is_some() && now == write.version() {

@@ -84,7 +84,7 @@ impl AsyncRead for Source {
         _: &mut Context<'_>,
         buffer: &mut ReadBuf<'_>,
     ) -> Poll<io::Result<()>> {
-        // Pieces of another length than the chunks.
+        // Pieces whose length differs from that of the chunks.
         let mut many = buffer.remaining().min(10_007);
         if let Some(left) = &mut self.left {
             many = many.min(*left);
@@ -240,7 +240,7 @@ on_every_store! { memory, redis, cluster;
             let error = reader.next().await.unwrap_err();
             assert!(matches!(error, BlobError::Torn), "{error}");
             switch.clear();
-            // The truth is still there.
+            // The stored value is still correct.
             assert!(reader.next().await.unwrap().is_some());
         }
     }
@@ -248,7 +248,7 @@ on_every_store! { memory, redis, cluster;
     async fn a_lost_reply_of_the_manifest_is_settled(world: World) {
         let (blobs, switch) = faulty(&world.store);
         let data = data(9, 100);
-        // The replies of all writes are lost, and all are carried out: chunks are put again by nobody.
+        // The replies of all writes are lost, and all are executed: no chunk is put a second time.
         switch.set_on(Operations::Writes, Trouble::LoseAnswer);
         let error = blobs.put("a", &data[..]).await.unwrap_err();
         assert!(matches!(error, BlobError::Store(_)), "{error}");

@@ -66,7 +66,7 @@ async fn a_lock_that_replicas_do_not_confirm_is_not_given_and_is_taken_back() {
     replica.freeze().unwrap();
     let error = confirmed.try_lock().await.unwrap_err();
     assert_eq!(error.kind(), ErrorKind::MayHaveRun, "{error}");
-    // It was taken back before its lease of two seconds could end, or by it on a busy machine.
+    // It was released before its lease of two seconds could end, or by that on a busy machine.
     let guard = timeout(SOON, plain.lock(SOON)).await.unwrap();
     assert!(guard.unwrap().is_some());
     replica.thaw().unwrap();

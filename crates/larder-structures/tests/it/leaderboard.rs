@@ -192,7 +192,7 @@ on_every_store! { memory, redis, cluster;
         world.advance(Duration::from_secs(3000));
         board.set("a", "bob", 1).await.unwrap();
         world.advance(Duration::from_secs(3000));
-        // What changes nothing renews nothing.
+        // A call that changes nothing renews nothing.
         board.keep_best("a", "bob", 1).await.unwrap();
         assert_eq!(board.get("a", "bob").await.unwrap().unwrap().rank, 1);
         world.advance(Duration::from_secs(600));

@@ -13,7 +13,7 @@ pub(crate) struct App {
 }
 
 impl App {
-    /// Opens the program that was built beside this one, on a store, with a limit on requests.
+    /// Starts the program that was built beside this one, with a store and a limit on requests.
     pub(crate) fn open(sandbox: &Sandbox, store: &str, limit: &str) -> Result<Self, Failure> {
         let here = std::env::current_exe()?;
         let built = here.parent().and_then(|examples| examples.parent());
@@ -44,7 +44,7 @@ impl App {
             rest.split_whitespace().next().map(str::to_owned)
         });
         app.url = is_open.ok_or("the app does not open")?;
-        // It must never wait to be read.
+        // The program must never wait for a reader.
         thread::spawn(move || lines.for_each(drop));
         Ok(app)
     }

@@ -17,7 +17,7 @@ const NAMES: [&str; 5] = [
 ];
 const OPENING: Duration = Duration::from_secs(60);
 
-/// A browser without a window. It ends when this is dropped.
+/// A headless browser. It ends when this is dropped.
 pub(crate) struct Chromium {
     child: Child,
     url: String,
@@ -33,7 +33,7 @@ impl Chromium {
             let mut command = Command::new(name);
             command
                 .args(["--headless=new", "--remote-debugging-port=0"])
-                // It is run by root in containers, and sees no page but ours.
+                // Root runs it in containers, and it opens only our own pages.
                 .args(["--no-sandbox", "--disable-dev-shm-usage", "--disable-gpu"])
                 .args(["--no-first-run", "--disable-background-networking"])
                 .args(["--hide-scrollbars", "--lang=en-US"])
@@ -63,7 +63,7 @@ impl Chromium {
         Err("the browser does not open".into())
     }
 
-    /// A connection of its own to the tools.
+    /// Opens a separate connection to the tools.
     pub(crate) fn tools(&self) -> Result<Tools, Failure> {
         Tools::connect(&self.url)
     }

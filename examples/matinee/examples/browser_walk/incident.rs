@@ -13,12 +13,12 @@ use ureq::Agent;
 use crate::Failure;
 use crate::walk::ADA;
 
-/// The visitor who asks for more than it may.
+/// The visitor who sends more requests than allowed.
 pub(crate) const BUSY: &str = "203.0.113.66";
 
-/// What operators look at: visits, guesses, jobs that have failed for good, and a lock that is held.
+/// What operators should see: visits, guesses, jobs that have failed for good, and a lock that is held.
 pub(crate) struct Incident {
-    // The lock is given up in the runtime.
+    // The lock is released in the runtime.
     _lock: LockGuard,
     _runtime: Runtime,
 }
@@ -33,7 +33,7 @@ impl Job for Print {
 }
 
 impl Incident {
-    /// Lets visitors come for a while, and leaves work behind that only operators can help with.
+    /// Lets visitors come for a while, and leaves behind work that needs an operator.
     pub(crate) fn happen(url: &str, store: &str, lasts: Duration) -> Result<Self, Failure> {
         let runtime = Runtime::new()?;
         let lock = runtime.block_on(leave_work(store))?;
@@ -45,7 +45,7 @@ impl Incident {
     }
 }
 
-/// Leaves dead letters in a queue, and a lock that is held, where the app keeps its own.
+/// Leaves dead letters in a queue, and a held lock, among the app's own keys.
 async fn leave_work(store: &str) -> Result<LockGuard, Failure> {
     let namespace = Namespace::new("development", "matinee")?;
     let store: Arc<dyn Store> = Arc::new(Prefixed::new(namespace, larder::connect(store).await?));
@@ -69,7 +69,7 @@ async fn leave_work(store: &str) -> Result<LockGuard, Failure> {
     lock.ok_or_else(|| "somebody holds the lock".into())
 }
 
-/// Visits pages and signs in, with right passwords and wrong ones, in waves. One address asks for more than it may.
+/// Visits pages and signs in, with right and wrong passwords, in waves. One address sends more than it may.
 fn visit(url: &str, lasts: Duration) -> Result<(), Failure> {
     let config = Agent::config_builder().http_status_as_error(false);
     let agent: Agent = config.max_redirects(0).build().into();

@@ -1,13 +1,13 @@
 //! Walks through Matinee with a real browser: headless Chromium, driven by the DevTools protocol.
 //!
-//! `./scripts/browser-walk [DIR]` runs it, and leaves a screenshot of each step in `DIR`. Each walk
-//! goes from the catalogue to a film, signs in, holds a seat, books it, looks at the tickets and at
-//! the devices, and signs out, while another window shows how the seat is held and booked: on a narrow screen
-//! and on a wide one, by light and by dark. Then an administrator looks at every view of the operators' page in
-//! the same four ways, does each action once, and looks again while Redis is away.
+//! `./scripts/browser-walk [DIR]` runs it, and leaves a screenshot of each step in `DIR`. Each walk goes from
+//! the catalogue to a film, signs in, holds a seat, books it, looks at the tickets and at the devices, and signs
+//! out, while another window shows how the seat is held and booked: on a narrow and on a wide screen, in light
+//! and in dark mode. Then an administrator looks at every view of the operators' page in the same four ways, does
+//! each action once, and looks again while Redis is down.
 //!
-//! What is seen is asserted at every step, and so is that nothing is wider than the screen, that what is
-//! clicked is not covered, and that the browser has nothing to complain about.
+//! Every step asserts what the page shows, that nothing is wider than the screen, that clicked elements are not
+//! covered, and that the browser reports no errors.
 
 #![allow(clippy::print_stdout, reason = "it tells how far it is")]
 

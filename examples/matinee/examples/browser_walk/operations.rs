@@ -12,13 +12,13 @@ use crate::walk::{ADA, ADMIN, VIEWS, Visit};
 const PAGE: &str = "/admin/operations";
 /// The links to its views.
 const LINKS: &str = "nav[aria-label='Views'] a";
-/// The answer to a form that has acted.
+/// The message after a form has acted.
 const DONE: &str = ".notice[role='status']";
 /// While Redis is away.
 const SOON: f64 = 1_000.0;
 
-/// An administrator looks at every view, does each action once, and looks again while Redis is away. Returns how
-/// many steps it had.
+/// Looks at every view as an administrator, does each action once, and looks again while Redis is down. Returns
+/// the number of steps.
 pub(crate) fn walk(chromium: &Chromium, dir: &Path) -> Result<usize, Failure> {
     let sandbox = Sandbox::new()?;
     let redis = RedisServer::start()?;
@@ -55,7 +55,7 @@ pub(crate) fn walk(chromium: &Chromium, dir: &Path) -> Result<usize, Failure> {
     Ok(steps)
 }
 
-/// Waits until the app sees that Redis is well again: before that nobody signs in.
+/// Waits until the app sees that Redis works again: until then nobody can sign in.
 fn wait_until_ready(app: &App) -> Result<(), Failure> {
     let config = ureq::Agent::config_builder().http_status_as_error(false);
     let agent: ureq::Agent = config.build().into();
@@ -69,7 +69,7 @@ fn wait_until_ready(app: &App) -> Result<(), Failure> {
     Ok(())
 }
 
-/// How long visitors come before: `WALK_TRAFFIC` in seconds, for charts that have more to show.
+/// How long visitors come before the walk: `WALK_TRAFFIC` in seconds, for charts with more to show.
 fn traffic() -> Duration {
     let set = std::env::var("WALK_TRAFFIC").ok();
     Duration::from_secs(set.and_then(|seconds| seconds.parse().ok()).unwrap_or(6))
@@ -167,7 +167,7 @@ fn act(visit: &mut Visit<'_>, app: &App) -> Result<(), Failure> {
     let ada = Device::sign_in(app)?;
     visit.page.go(&format!("{url}/sessions"))?;
     submit(visit, "revoke-everyone", true)?;
-    // The operator is one of them.
+    // The operator is among those who were signed out.
     visit.page.expect(&["Sign in"])?;
     visit.seen("revoke-everyone")?;
     if ada.is_signed_in(app)? {
@@ -186,7 +186,7 @@ fn act(visit: &mut Visit<'_>, app: &App) -> Result<(), Failure> {
     visit.seen("log")
 }
 
-/// Sends the form of an action, and reads what was done.
+/// Sends the form of an action, and reads the message about what was done.
 fn do_it(visit: &mut Visit<'_>, action: &str, done: &str, is_asked: bool) -> Result<(), Failure> {
     submit(visit, action, is_asked)?;
     let told = visit.page.text(DONE)?;
@@ -196,7 +196,7 @@ fn do_it(visit: &mut Visit<'_>, action: &str, done: &str, is_asked: bool) -> Res
     visit.seen(action)
 }
 
-/// Sends the form of an action, and answers the question if there is one.
+/// Sends the form of an action, and answers its question if there is one.
 fn submit(visit: &mut Visit<'_>, action: &str, is_asked: bool) -> Result<(), Failure> {
     let form = format!("form:has(input[value='{action}'])");
     visit.page.follow(&format!("{form} button"))?;
@@ -210,7 +210,7 @@ fn submit(visit: &mut Visit<'_>, action: &str, is_asked: bool) -> Result<(), Fai
     Ok(())
 }
 
-/// Somebody without the role is refused, and a stranger is sent to the form.
+/// Checks that a user without the role is refused, and a stranger is sent to the form.
 fn be_refused(visit: &mut Visit<'_>, app: &App) -> Result<(), Failure> {
     visit.page.go(&format!("{}{PAGE}/queues", app.url))?;
     visit.page.expect(&["Sign in"])?;
@@ -221,7 +221,7 @@ fn be_refused(visit: &mut Visit<'_>, app: &App) -> Result<(), Failure> {
     visit.seen_as("ada", Some(403))
 }
 
-/// The page comes within a second, and says that the store does not answer.
+/// Checks that the page is shown within a second, and says that the store does not answer.
 fn look_without_redis(visit: &mut Visit<'_>, app: &App) -> Result<(), Failure> {
     for path in ["", "/queues", "/sessions", "/store"] {
         visit.page.go(&format!("{}{PAGE}{path}", app.url))?;
@@ -241,7 +241,7 @@ fn look_without_redis(visit: &mut Visit<'_>, app: &App) -> Result<(), Failure> {
     Ok(())
 }
 
-/// Ada at home, whose device is signed out.
+/// Ada's device at home, which is signed out.
 struct Device(ureq::Agent, String);
 
 impl Device {

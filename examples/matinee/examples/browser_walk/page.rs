@@ -11,10 +11,10 @@ use crate::chromium::Chromium;
 use crate::tools::Tools;
 use crate::walk::View;
 
-/// More than it takes a change to be seen.
+/// More time than a change needs to become visible.
 const PATIENCE: Duration = Duration::from_secs(20);
 
-/// A page in a browser that has never been here, used as a visitor does.
+/// A page in a fresh browser, used as a visitor would.
 pub(crate) struct Page {
     tools: Tools,
 }
@@ -48,13 +48,13 @@ impl Page {
         Ok(Self { tools })
     }
 
-    /// Types an address.
+    /// Opens an address.
     pub(crate) fn go(&mut self, url: &str) -> Result<(), Failure> {
         self.tools.call("Page.navigate", json!({ "url": url }))?;
         self.tools.wait_for("Page.loadEventFired").map(drop)
     }
 
-    /// Clicks what the selector names, and stays on the page.
+    /// Clicks the element of the selector, and stays on the page.
     pub(crate) fn click(&mut self, selector: &str) -> Result<(), Failure> {
         let at = self.evaluate(&format!(
             "(() => {{
@@ -80,13 +80,13 @@ impl Page {
         Ok(())
     }
 
-    /// Clicks what leads to another page, and waits for it.
+    /// Clicks an element that leads to another page, and waits for that page.
     pub(crate) fn follow(&mut self, selector: &str) -> Result<(), Failure> {
         self.click(selector)?;
         self.tools.wait_for("Page.loadEventFired").map(drop)
     }
 
-    /// Clicks into a field, and types.
+    /// Clicks into a field, and types text.
     pub(crate) fn fill(&mut self, selector: &str, text: &str) -> Result<(), Failure> {
         self.click(selector)?;
         self.tools
@@ -94,7 +94,7 @@ impl Page {
             .map(drop)
     }
 
-    /// Waits until the seat of a checkbox has a class, by itself.
+    /// Waits until the seat of a checkbox gets a class without a reload.
     pub(crate) fn wait_for_class(&mut self, selector: &str, class: &str) -> Result<(), Failure> {
         let has = format!(
             "document.querySelector({selector:?}).parentElement.classList.contains({class:?})"
@@ -109,7 +109,7 @@ impl Page {
         Ok(())
     }
 
-    /// Fails unless the page says all of this where it can be read.
+    /// Fails unless the page visibly contains all of these texts.
     pub(crate) fn expect(&mut self, texts: &[&str]) -> Result<(), Failure> {
         let seen = self.text("main")?;
         match texts.iter().find(|text| !seen.contains(**text)) {
@@ -118,7 +118,7 @@ impl Page {
         }
     }
 
-    /// What can be read there.
+    /// Returns the visible text of an element.
     pub(crate) fn text(&mut self, selector: &str) -> Result<String, Failure> {
         let text = format!("document.querySelector({selector:?})?.innerText ?? null");
         let text = self.evaluate(&text)?;
@@ -126,7 +126,7 @@ impl Page {
         text.ok_or_else(|| format!("there is no {selector}").into())
     }
 
-    /// What an expression has as its value.
+    /// Returns the value of an expression.
     pub(crate) fn evaluate(&mut self, expression: &str) -> Result<Value, Failure> {
         let params = json!({ "expression": expression, "returnByValue": true });
         let mut answer = self.tools.call("Runtime.evaluate", params)?;
@@ -136,9 +136,9 @@ impl Page {
         Err(format!("{expression}: {}", answer["exceptionDetails"]).into())
     }
 
-    /// Looks at the page as a whole: keeps a picture of it, and finds what a visitor would dislike.
+    /// Inspects the whole page: takes a screenshot, and finds what a visitor would dislike.
     ///
-    /// The browser may complain about the status, and nothing else.
+    /// The browser may report the status as an error, but nothing else.
     pub(crate) fn look(&mut self, picture: &Path, status: Option<u16>) -> Result<(), Failure> {
         let metrics = self.tools.call("Page.getLayoutMetrics", json!({}))?;
         let size = &metrics["cssContentSize"];
@@ -168,7 +168,7 @@ impl Page {
         }
     }
 
-    /// What the browser complains about since it was last asked, but for a status.
+    /// Returns the errors that the browser has reported since the last call, except for a status.
     fn complaints(&mut self, but: Option<u16>) -> Vec<String> {
         let complaint = |event: Value| {
             let params = &event["params"];
@@ -183,7 +183,7 @@ impl Page {
                     status >= Some(400) && status != but.map(u64::from)
                 }
                 "Runtime.exceptionThrown" | "Runtime.consoleAPICalled" => true,
-                // A page that is left ends its stream.
+                // Leaving a page ends its stream.
                 "Network.loadingFailed" => params["canceled"] != true,
                 _ => false,
             };

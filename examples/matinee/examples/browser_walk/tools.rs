@@ -7,16 +7,16 @@ use tungstenite::{Message, WebSocket};
 
 use crate::Failure;
 
-/// More than any step takes.
+/// More time than any step takes.
 const PATIENCE: Duration = Duration::from_secs(30);
 
-/// The DevTools protocol, over one connection: commands with their answers, and what happens meanwhile.
+/// The DevTools protocol over one connection: commands with their answers, and the events in between.
 pub(crate) struct Tools {
     socket: WebSocket<MaybeTlsStream<TcpStream>>,
     last: u64,
-    /// The page that commands are for.
+    /// The page to which commands are sent.
     session: Option<String>,
-    /// What has happened, and nobody has asked for yet.
+    /// Events that have arrived, and that nobody has asked for yet.
     events: Vec<Value>,
 }
 
@@ -34,7 +34,7 @@ impl Tools {
         })
     }
 
-    /// From now on commands are for this page.
+    /// Sends commands to this page from now on.
     pub(crate) fn attach(&mut self, session: &str) {
         self.session = Some(session.to_owned());
     }
@@ -59,7 +59,7 @@ impl Tools {
         }
     }
 
-    /// Waits until this has happened, and forgets it.
+    /// Waits until this event has happened, and removes it.
     pub(crate) fn wait_for(&mut self, method: &str) -> Result<Value, Failure> {
         let since = Instant::now();
         loop {
@@ -75,7 +75,7 @@ impl Tools {
         }
     }
 
-    /// All that has happened since it was last asked.
+    /// Returns all events since the last call.
     pub(crate) fn events(&mut self) -> Vec<Value> {
         std::mem::take(&mut self.events)
     }

@@ -5,7 +5,7 @@ use crate::app::App;
 use crate::chromium::Chromium;
 use crate::page::Page;
 
-/// How wide the screen is, by what light, and who looks at it.
+/// The width of the screen, light or dark mode, and the guest who uses it.
 #[derive(Clone, Copy, Debug)]
 pub(crate) struct View {
     pub(crate) name: &'static str,
@@ -15,7 +15,7 @@ pub(crate) struct View {
     guest: Guest,
 }
 
-/// Which hall is gone to: one is wider than a narrow screen, the other is not.
+/// The hall of the walk: one is wider than a narrow screen, the other is not.
 #[derive(Clone, Copy, Debug)]
 enum Hall {
     Largest,
@@ -23,7 +23,7 @@ enum Hall {
 }
 
 impl Hall {
-    /// The id of the link to the last showing in it.
+    /// Returns the id of the link to the last showing in it.
     fn showing(self) -> String {
         let sign = match self {
             Self::Largest => 1,
@@ -37,7 +37,7 @@ impl Hall {
     }
 }
 
-/// A demo account, and the seat that it wants.
+/// A demo account, and the seat that it will book.
 #[derive(Clone, Copy, Debug)]
 pub(crate) struct Guest {
     name: &'static str,
@@ -71,7 +71,7 @@ const GRACE: Guest = Guest {
     seat: "D5",
 };
 
-/// Every walk, one after another in the same app.
+/// All walks, one after another in the same app.
 pub(crate) const VIEWS: [View; 4] = [
     View {
         name: "narrow",
@@ -103,7 +103,7 @@ pub(crate) const VIEWS: [View; 4] = [
     },
 ];
 
-/// One visit from the street to the street. Returns how many steps it had.
+/// Makes one visit, from the first page to the sign-out. Returns the number of steps.
 pub(crate) fn walk(
     chromium: &Chromium,
     app: &App,
@@ -115,12 +115,12 @@ pub(crate) fn walk(
     visit.end(taken)
 }
 
-/// Somebody in front of a screen.
+/// A guest in front of a screen.
 pub(crate) struct Visit<'a> {
     pub(crate) page: Page,
     view: View,
     dir: &'a Path,
-    /// How the names of its pictures begin.
+    /// The beginning of the names of its screenshots.
     name: String,
     steps: usize,
 }
@@ -141,7 +141,7 @@ impl<'a> Visit<'a> {
         })
     }
 
-    /// Returns how many steps it had, or names the one that failed.
+    /// Returns the number of steps, or names the one that failed.
     pub(crate) fn end(self, taken: Result<(), Failure>) -> Result<usize, Failure> {
         let step = self.steps + 1;
         taken.map_err(|failure| format!("{}, step {step}: {failure}", self.name))?;
@@ -180,7 +180,7 @@ impl<'a> Visit<'a> {
             return Err("a seat that is clicked is not chosen".into());
         }
         self.seen("seat-chosen")?;
-        // Somebody else has the same showing open, and touches nothing.
+        // Somebody else has the same showing open, and does nothing.
         let mut window = Page::open(chromium, self.view)?;
         window.go(self
             .page
@@ -207,7 +207,7 @@ impl<'a> Visit<'a> {
         window.wait_for_class(&format!("#seat-{seat}"), "booked")?;
         self.seen_in(&mut window, "seat-booked-in-another-window")?;
 
-        // By another name, so that it is not the page that was kept before.
+        // Under another host name, so that it is not the page that was cached before.
         let fresh = url.replace("127.0.0.1", &format!("{}.localhost", self.view.name));
         self.page.go(&fresh)?;
         self.page
@@ -239,7 +239,7 @@ impl<'a> Visit<'a> {
         self.seen_as(step, None)
     }
 
-    /// Looks at another window.
+    /// Checks another window.
     fn seen_in(&mut self, window: &mut Page, step: &str) -> Result<(), Failure> {
         window.look(&self.picture(step), None)?;
         self.steps += 1;
@@ -251,7 +251,7 @@ impl<'a> Visit<'a> {
         self.dir.join(name)
     }
 
-    /// The browser may complain about this status, and nothing else.
+    /// The browser may report this status as an error, but nothing else.
     pub(crate) fn seen_as(&mut self, step: &str, status: Option<u16>) -> Result<(), Failure> {
         self.page.look(&self.picture(step), status)?;
         self.steps += 1;

@@ -44,7 +44,7 @@ impl Mail {
                     let _ = timeout(LOOK, self.outbox.0.notified()).await;
                 }
                 Err(error) => {
-                    tracing::warn!(%error, "letters were not handed to the queue and will be again");
+                    tracing::warn!(%error, "letters were not handed to the queue; trying again");
                     sleep(PAUSE).await;
                     continue;
                 }

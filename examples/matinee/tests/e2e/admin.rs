@@ -14,10 +14,11 @@ on_both_backends! {
     a_form_that_is_wrong_changes_nothing_and_says_why,
 }
 
-/// The app declares 5 s. A busy machine takes a moment for the answer.
+/// The app promises 5 s. A busy machine takes a moment longer for the answer.
 const SOON: Duration = Duration::from_secs(6);
 
-/// Sends the form of a film with another title; `revision` is the film's, or an older one.
+/// Sends the form of a film with a different title; `revision` is that of the film, or an older
+/// one.
 fn edit(who: &Visitor, server: &Server, film: u64, revision: u64, title: &str) -> Answer {
     let revision = revision.to_string();
     let form = [
@@ -28,7 +29,7 @@ fn edit(who: &Visitor, server: &Server, film: u64, revision: u64, title: &str) -
     who.post(server, &format!("/admin/films/{film}"), &form)
 }
 
-/// The film that the catalogue begins with.
+/// The first film of the catalogue.
 fn first_film(app: &App) -> u64 {
     let catalogue = app.get("/api/films").json();
     catalogue["films"][0]["film"]["id"].as_u64().unwrap()
@@ -41,7 +42,7 @@ fn an_edit_is_seen_at_once_here_and_soon_everywhere(plan: Plan) {
     let (page, twin) = (format!("/films/{film}"), format!("/api/films/{film}"));
     let paths = ["/", &*page, &*twin];
     let visitor = Visitor::by_name();
-    // Everywhere is something to let go of.
+    // Every server has something to drop.
     for server in app.servers() {
         for path in paths.iter().chain(&paths) {
             assert!(!visitor.get(server, path).body.contains("Walkies"));
@@ -72,7 +73,7 @@ fn an_edit_is_seen_at_once_here_and_soon_everywhere(plan: Plan) {
         }
     }
     println!("seen everywhere after {:?}", since.elapsed());
-    // Nobody goes back to what was before.
+    // Nobody sees the old page again.
     for _ in 0..10 {
         for server in app.servers() {
             for path in paths {
@@ -92,7 +93,8 @@ fn an_edit_is_seen_at_once_here_and_soon_everywhere(plan: Plan) {
         "it is told once"
     );
 
-    // Another who has seen the film as it was before does not undo it unseen.
+    // Another administrator who has seen the earlier version does not overwrite the edit
+    // unknowingly.
     let late = edit(&admin, there, film, 0, "Fetch");
     assert_eq!(late.status, 409);
     assert!(late.body.contains("somebody else") && late.body.contains("value=\"Walkies\""));
@@ -140,7 +142,7 @@ fn a_form_that_is_wrong_changes_nothing_and_says_why(plan: Plan) {
         );
     }
     assert_eq!(edit(&admin, server, 99_999, 0, "Walkies").status, 404);
-    // What is typed is text, wherever it is shown.
+    // Typed text is shown as text, wherever it appears.
     let title = "<b>\"Fish\" & 'Chips'</b>";
     assert_eq!(edit(&admin, server, 7, 0, title).status, 303);
     for path in ["/films/7", "/?q=chips", "/admin?q=chips", "/admin/films/7"] {

@@ -14,7 +14,7 @@ use crate::visitor::{Answer, Visitor};
 
 const DATABASE: &str = "matinee.db";
 
-/// The database of an app that has started once, and was not used. To fill it takes most of a start.
+/// The database of an app that has started once and was not used. Filling it takes most of a start.
 fn new_database() -> &'static [u8] {
     static MADE: OnceLock<Vec<u8>> = OnceLock::new();
     MADE.get_or_init(|| {
@@ -31,7 +31,8 @@ fn new_database() -> &'static [u8] {
     })
 }
 
-/// The app with one server or more, a process each. All that belongs to it goes when it is dropped.
+/// The app with one or more servers, a process each. Everything that belongs to it is removed when it is
+/// dropped.
 pub(crate) struct App {
     // Fields are dropped in this order: the processes end before what they use.
     servers: Vec<Server>,
@@ -57,7 +58,7 @@ impl App {
             ("STORE_URL", store),
         ];
         settings.extend(plan.settings);
-        // All are spawned before the first is waited for.
+        // All are spawned before the first is awaited.
         let opening: Vec<_> = (0..plan.servers)
             .map(|number| Opening::start(&sandbox, number, &settings))
             .collect();
@@ -75,7 +76,7 @@ impl App {
         &self.servers
     }
 
-    /// Takes the servers out of the app, which has none afterwards.
+    /// Takes the servers out of the app, which then has none.
     pub(crate) fn take_servers(&mut self) -> Vec<Server> {
         std::mem::take(&mut self.servers)
     }
@@ -84,7 +85,7 @@ impl App {
         &self.servers[0]
     }
 
-    /// The server after the first; the first itself where there is only one.
+    /// The second server, or the first if it is the only one.
     pub(crate) fn last(&self) -> &Server {
         &self.servers[self.servers.len() - 1]
     }
@@ -102,7 +103,7 @@ impl App {
         (&self.servers, self.redis.as_mut().expect("an app on Redis"))
     }
 
-    /// The first server's answer to a stranger.
+    /// The first server's answer to a visitor without a session.
     pub(crate) fn get(&self, path: &str) -> Answer {
         Visitor::new().get(self.first(), path)
     }
@@ -142,7 +143,8 @@ impl App {
         });
     }
 
-    /// Lets this many visitors ask at the same moment, spread over the servers; `ask` gets their number.
+    /// Lets this many visitors send a request at the same moment, spread over the servers; `ask` gets
+    /// their number.
     pub(crate) fn crowd<T: Send>(
         &self,
         visitors: usize,
@@ -152,7 +154,7 @@ impl App {
         let one = |number: usize| {
             let visitor = Visitor::new();
             let server = &self.servers[number % self.servers.len()];
-            // The connection stands before anyone asks.
+            // The connection is open before anyone sends a request.
             visitor.get(server, "/healthz");
             together.wait();
             ask(&visitor, server, number)

@@ -26,7 +26,7 @@ fn a_film_is_loaded_once_and_then_kept_near_and_far(plan: Plan) {
     let page = visitor.get(here, "/api/films/7");
     assert_eq!(page.source(), "miss loaded");
     assert_eq!(visitor.get(here, "/api/films/7").source(), "hit near");
-    // The page shows the same load.
+    // The page comes from the same load.
     assert_eq!(visitor.get(here, "/films/7").source(), "hit near");
 
     let elsewhere = visitor.get(there, "/api/films/7");
@@ -70,8 +70,8 @@ fn a_thousand_cold_requests_to_two_processes_cause_one_query() {
         if queries.len() == 1 {
             return;
         }
-        // On a machine that stalls the store misses its deadline, or a lease passes while its process holds it.
-        // Then the other process loads too, as it should, and says why in its metrics.
+        // If the machine stalls, the store misses its deadline, or a lease ends while its process holds it.
+        // Then the other process loads too, as intended, and its metrics say why.
         assert!(stalls > 0, "{queries:?}");
         println!("the machine stalled, so there is another round: {queries:?}");
     }
@@ -80,10 +80,10 @@ fn a_thousand_cold_requests_to_two_processes_cause_one_query() {
     );
 }
 
-/// What a thousand requests for a film that nobody had asked for have caused.
+/// The effects of a thousand requests for a film that nobody had requested before.
 struct Cold {
     queries: Vec<String>,
-    /// How often a process did without the store, or lost its lease of the film.
+    /// How often a process worked without the store, or lost its lease of the film.
     stalls: u64,
 }
 
@@ -112,7 +112,7 @@ fn ask_a_thousand_times_for_a_cold_film() -> Cold {
     app.servers().iter().for_each(Server::terminate);
     let ends = app.take_servers().into_iter();
     let ends = ends.map(|server| server.end(Duration::from_secs(15)));
-    // A pool that opens another connection sets it up within the request that waits for it.
+    // A pool that opens another connection sets it up during the request that waits for it.
     let is_query = |line: &String| {
         line.contains("request{") && line.contains("sqlx::query: ") && !line.contains("PRAGMA")
     };
@@ -139,7 +139,7 @@ fn a_page_is_kept_whole_and_with_nothing_of_the_request_that_fetched_it(plan: Pl
                 assert_eq!(kept.header(name), "", "{path}: {name}");
             }
         }
-        // Browsers ask each time: what they keep nobody can purge.
+        // Browsers must ask each time, because nobody can purge their copies.
         assert_eq!(first.header("cache-control"), "no-cache");
         assert_eq!(first.header("cache-tag"), "");
     }
@@ -201,7 +201,7 @@ fn a_page_is_kept_once_however_it_is_asked_for(plan: Plan) {
             assert_is_kept(&kept);
             assert_eq!(kept.body, first.body, "{spelling}");
         }
-        // What no page reads makes no page.
+        // A parameter that no page reads creates no page.
         let claims = [
             "x-forwarded-host",
             "x-forwarded-proto",
@@ -235,7 +235,7 @@ fn a_page_is_kept_once_however_it_is_asked_for(plan: Plan) {
 fn what_the_catalogue_does_not_have_is_kept_by_the_store_for_nobody(plan: Plan) {
     let mut app = plan.open();
     let visitor = Visitor::by_name();
-    // The first page is at hand, as nearly always.
+    // The first page is nearly always in memory.
     visitor.get(app.first(), "/");
     let before = keys(&mut app);
     for number in 0..20 {
@@ -253,12 +253,12 @@ fn what_the_catalogue_does_not_have_is_kept_by_the_store_for_nobody(plan: Plan) 
         }
     }
     assert_eq!(keys(&mut app), before);
-    // A second one who searches the same is answered from memory.
+    // A second visitor with the same search is answered from memory.
     assert_eq!(visitor.get(app.first(), "/?q=word7").source(), "hit near");
 }
 
-/// How many keys of films and pages the store has, where it can be asked. Those of purges are not
-/// pages, and are bounded whatever is asked for. Those of leases hold nothing and end by themselves.
+/// The number of keys of films and pages in the store, if it can be asked. Keys of purges are not pages, and
+/// their number is bounded for any requests. Keys of leases contain nothing and end by themselves.
 fn keys(app: &mut App) -> usize {
     if !app.shares_a_store() {
         return 0;
@@ -296,7 +296,7 @@ fn what_one_visitor_sees_of_the_shared_pages_another_sees_to_the_byte(plan: Plan
     let app = plan.open();
     let paths = ["/", "/?genre=Drama&page=2", "/films/7", "/films/42"];
     let (ada, grace) = (Visitor::by_name(), Visitor::by_name());
-    // A page that nobody has asked for yet is fetched by one who is signed in.
+    // A page that nobody has requested yet is fetched by a signed-in visitor.
     ada.sign_in(app.first(), ADA);
     let seen: Vec<_> = paths.map(|path| ada.get(app.first(), path)).into();
     grace.sign_in(app.last(), GRACE);

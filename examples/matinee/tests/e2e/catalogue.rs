@@ -59,13 +59,13 @@ fn a_film_has_a_page_and_a_json_twin(plan: Plan) {
     assert_eq!(page.header("content-type"), "text/html; charset=utf-8");
     let title = twin["film"]["title"].as_str().unwrap();
     assert!(page.body.contains(&escaped(title)), "{title}");
-    // Page and twin are the same load.
+    // The page and its JSON come from the same load.
     assert_eq!(twin["queries"], 1);
     assert!(page.body.contains("Loaded with 1 query"), "{}", page.body);
     assert!(page.body.contains("<time datetime=\"20"));
     assert!(app.get("/").body.contains("Loaded with 3 queries"));
 
-    // What is on today has its showings on the page.
+    // A film that is shown today has its showings on the page.
     let next = app.get("/api/films").json()["films"][0]["film"]["id"].clone();
     let shown = app.get(&format!("/api/films/{next}")).json();
     let showings = shown["showings"].as_array().unwrap().len();
@@ -139,7 +139,7 @@ fn titles(page: &Value) -> Vec<String> {
     films.iter().map(title).collect()
 }
 
-/// As a template writes it.
+/// As a template would write it.
 fn escaped(title: &str) -> String {
     let title = title.replace('&', "&#38;").replace('\'', "&#39;");
     title.replace('"', "&#34;")

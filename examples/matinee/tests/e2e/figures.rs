@@ -1,4 +1,4 @@
-//! What is booked most, and how many visitors came.
+//! The most booked films, and the number of visitors today.
 
 use std::thread;
 use std::time::{Duration, Instant};
@@ -13,7 +13,7 @@ on_both_backends! {
     the_first_page_counts_each_address_once_that_visits_today,
 }
 
-/// The figures on the first page, as it is made for a host that nobody has asked for.
+/// Returns the figures on the first page, made for a host that nobody has used before.
 fn figures(server: &Server, host: &str) -> String {
     let page = Visitor::new().with("host", host).get(server, "/");
     assert_eq!(page.status, 200);
@@ -51,7 +51,7 @@ fn the_first_page_names_the_films_with_the_most_seats_booked_this_week(plan: Pla
 
 fn the_first_page_counts_each_address_once_that_visits_today(plan: Plan) {
     let app = plan.with("TRUSTED_PROXIES", "127.0.0.1").open();
-    // Whether a page comes from a cache makes no difference, nor which server it comes from.
+    // It makes no difference whether a page comes from a cache, nor from which server.
     for _ in 0..3 {
         for number in 1..=20 {
             let visitor = Visitor::forwarded(format!("203.0.113.{number}"));
@@ -60,7 +60,7 @@ fn the_first_page_counts_each_address_once_that_visits_today(plan: Plan) {
         }
     }
     let (since, mut host) = (Instant::now(), 0);
-    // The test itself comes from this machine.
+    // The test's own requests come from this machine.
     while !figures(app.first(), &format!("h{host}.example")).contains("21 visitors today") {
         assert!(
             since.elapsed() < Duration::from_secs(20),

@@ -12,10 +12,10 @@ use crate::corpus::wire;
 use crate::plan::Plan;
 use crate::visitor::{ADA, Visitor};
 
-/// How many addresses a flood comes from. `MATINEE_FLOOD` makes another number of it, for hours with less
-/// to do: 36000 on Redis, 230000 in memory.
+/// The number of addresses of the flood. `MATINEE_FLOOD` sets another number, for runs of hours on an
+/// idle machine: 36000 on Redis, 230000 in memory.
 const ADDRESSES: usize = 3_000;
-/// From how many sides at once.
+/// The number of concurrent senders.
 const SIDES: usize = 8;
 /// Longer than any answer takes.
 const PATIENCE: Duration = Duration::from_secs(30);
@@ -27,7 +27,7 @@ fn addresses() -> usize {
 
 #[test]
 fn a_flood_of_addresses_on_a_small_redis_keeps_nobody_from_signing_in() {
-    // Of 36,000 addresses it is 48 MB, which is a small server.
+    // For 36,000 addresses it is 48 MB, which is a small server.
     let memory = 8 * 1024 * 1024 + addresses() * 1_165;
     let redis = RedisOptions::new()
         .with_setting("maxmemory", memory.to_string())
@@ -41,7 +41,7 @@ fn a_flood_of_addresses_on_a_small_redis_keeps_nobody_from_signing_in() {
 fn a_flood_of_addresses_in_memory_keeps_nobody_from_signing_in() {
     // The limit remembers each address for five minutes, in which all of them come.
     let plan = Plan::memory().with("RATE_LIMIT", "300/24 hours");
-    // What costs least: only the limits have something to remember.
+    // The cheapest page: only the limits have something to store.
     assert_nobody_is_kept_out(plan, |_| "/tickets".to_owned());
 }
 
@@ -70,7 +70,7 @@ fn assert_nobody_is_kept_out(plan: Plan, page: fn(usize) -> String) {
     assert_signs_in(&app, 0, "after the flood");
 }
 
-/// Somebody signs in at every server, from another address each time.
+/// Signs in at every server, each time from another address.
 fn assert_signs_in(app: &App, time: u32, when: &str) {
     let address = Ipv4Addr::from_bits(0x0a00_0000 + time);
     for server in app.servers() {
@@ -80,7 +80,7 @@ fn assert_signs_in(app: &App, time: u32, when: &str) {
     }
 }
 
-/// A page that nobody has asked for, at least by that address.
+/// Returns a page that has not been requested, at least not from that address.
 fn another_page(number: usize) -> String {
     let film = number % (addresses() / 12).min(3_200) + 1;
     match number % 8 {
@@ -95,7 +95,7 @@ fn another_page(number: usize) -> String {
     }
 }
 
-/// Requests from as many addresses.
+/// Sends requests from that many addresses.
 fn flood(app: &App, page: fn(usize) -> String, from: usize, many: usize) {
     let server = &app.servers()[from % app.servers().len()];
     let mut stream = TcpStream::connect(server.address()).unwrap();
@@ -129,7 +129,7 @@ fn hundreds_of_sign_ins_leave_the_memory_of_the_process_as_it_was() {
     let before = app.first().resident();
     let sign_in = |number: usize| {
         let answer = Visitor::new().try_sign_in(app.first(), ADA.email, ADA.password);
-        // A busy machine sends some away to come again, which is as it should be.
+        // A busy machine refuses some and tells them to come again, as intended.
         let status = answer.status.as_u16();
         assert!(matches!(status, 303 | 503), "{number}: {answer:?}");
         usize::from(status == 303)

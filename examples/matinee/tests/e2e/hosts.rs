@@ -34,7 +34,7 @@ fn an_app_with_a_public_url_keeps_no_page_for_another_host(plan: Plan) {
             assert_eq!(answer.header("ratelimit"), "", "{host} {path}");
             assert_eq!(answer.header("set-cookie"), "", "{host} {path}");
         }
-        // Who looks after the app may ask by any name.
+        // Operators may use any name.
         let operator = Visitor::new().with("host", host);
         assert_eq!(operator.get(app.first(), "/readyz").status, 200);
     }
@@ -70,7 +70,7 @@ fn an_app_in_production_without_a_public_url_says_so() {
     app.first().wait_for_log(&warned);
 }
 
-/// How many keys of pages the store has, where it can be asked.
+/// The number of keys of pages in the store, if it can be asked.
 fn pages_kept(app: &mut App) -> usize {
     if !app.shares_a_store() {
         return 0;

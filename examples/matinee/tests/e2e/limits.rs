@@ -28,8 +28,8 @@ fn exactly_the_limit_passes_through_all_servers_together(plan: Plan) {
         if uncounted(&app) == before {
             return assert_exactly_the_limit_passed(&answers);
         }
-        // A server that a busy machine keeps from its deadline lets visitors in, as it should: such
-        // a round tells nothing of the limit.
+        // If a busy machine makes the server miss its deadline, visitors are let in, as intended:
+        // such a round says nothing about the limit.
         let forgotten = app.redis().command(&["FLUSHALL"]).unwrap();
         assert_eq!(forgotten.text().as_deref(), Some("OK"));
     }
@@ -47,7 +47,7 @@ fn assert_exactly_the_limit_passed(answers: &[Answer]) {
     }
 }
 
-/// How many were let in while the store did not answer in time.
+/// Returns how many were let in because the store did not answer in time.
 fn uncounted(app: &App) -> u64 {
     let count = |server| {
         let metrics = Visitor::new().get(server, "/metrics");
@@ -122,13 +122,13 @@ fn behind_a_declared_proxy_the_rightmost_address_counts(plan: Plan) {
         .with("RATE_LIMIT", "3/hour")
         .with("TRUSTED_PROXIES", "127.0.0.1")
         .open();
-    // What stands further left is what the visitor said.
+    // Entries further left are what the visitor claims.
     let passed = passed(&app, |number| format!("198.51.100.{number}, 203.0.113.7"));
     assert_eq!(passed, 3);
     // Another visitor of the same proxy has a limit of its own.
     let passed = passed_by(&app, "203.0.113.7, 203.0.113.8");
     assert_eq!(passed, 3);
-    // Nobody gets past it by one address more of the proxy itself.
+    // One more address of the proxy itself does not evade the limit.
     assert_eq!(passed_by(&app, "203.0.113.8, 127.0.0.1"), 0);
 }
 
@@ -136,7 +136,7 @@ fn passed_by(app: &App, addresses: &str) -> usize {
     passed(app, |_| addresses.to_owned())
 }
 
-/// How many of twelve requests pass, through all servers in turn.
+/// Returns how many of twelve requests pass, through all servers in turn.
 fn passed(app: &App, addresses: impl Fn(usize) -> String) -> usize {
     let ask = |number: usize| {
         let server = &app.servers()[number % app.servers().len()];

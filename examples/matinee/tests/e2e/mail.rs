@@ -1,4 +1,4 @@
-//! Letters: confirmations and reminders, in a directory of mail.
+//! Letters: confirmations and reminders, in a maildir.
 
 use std::fs;
 use std::thread;
@@ -17,7 +17,7 @@ on_both_backends! {
     visitors_are_reminded_of_their_showing_once,
 }
 
-/// More than it takes a worker to get what a killed one had.
+/// More time than a worker needs to take over the letters of a killed one.
 const PATIENCE: Duration = Duration::from_secs(40);
 
 fn book(server: &Server, account: Account, showing: &str, seats: &[&str]) {
@@ -29,7 +29,7 @@ fn book(server: &Server, account: Account, showing: &str, seats: &[&str]) {
     }
 }
 
-/// Waits until there are so many letters, and returns them.
+/// Waits until there are this many letters, and returns them.
 fn letters(app: &App, many: usize) -> Vec<String> {
     let since = Instant::now();
     loop {
@@ -103,7 +103,7 @@ fn visitors_are_reminded_of_their_showing_once(plan: Plan) {
     let app = plan.with("REMIND_EVERY", "1s").open();
     let showing = a_showing(&app);
     book(app.first(), ADA, &showing, &["C3"]);
-    // Of another showing, which is not soon.
+    // This one is for another showing, which is not soon.
     let other = a_showing_but(&app, &showing);
     book(app.first(), GRACE, &other, &["C3"]);
     letters(&app, 2);
@@ -115,7 +115,7 @@ fn visitors_are_reminded_of_their_showing_once(plan: Plan) {
     let all = letters(&app, 3);
     let reminders = all.iter().filter(|it| it.contains("Subject: Soon: "));
     assert_eq!(reminders.count(), 1);
-    // Three looks later there is no other.
+    // Three checks later there is no further one.
     thread::sleep(Duration::from_secs(3));
     letters(&app, 3);
 }

@@ -1,7 +1,7 @@
-//! Matinee as its visitors meet it: the real program, as one process on `memory://` and as two that
-//! share a Redis, asked over HTTP.
+//! Matinee as its visitors see it: the real program, as one process on `memory://` and as two processes
+//! that share a Redis, tested over HTTP.
 //!
-//! An [`App`](app::App) is the app with one server or more, a process each. What is asserted is written
+//! An [`App`](app::App) is the app with one or more servers, a process each. Each assertion is written
 //! once, for any app, and `on_both_backends!` makes a test of it for each backend.
 
 #![allow(clippy::unwrap_used, reason = "a test fails by panicking")]

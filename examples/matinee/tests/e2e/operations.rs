@@ -45,7 +45,8 @@ fn an_app_without_operations_has_neither_metrics_nor_the_page(plan: Plan) {
     assert!(!admin.get(app.first(), "/admin").body.contains(PAGE));
 }
 
-/// While Redis is away nobody is recognized by a session: whoever was let in before goes on looking.
+/// While Redis is down nobody can be recognized by a session, but operators who were admitted
+/// before can go on reading.
 #[test]
 fn while_redis_is_away_an_operator_who_was_let_in_sees_the_page_within_a_second() {
     let mut app = Plan::redis().alone().open();
@@ -61,7 +62,7 @@ fn while_redis_is_away_an_operator_who_was_let_in_sees_the_page_within_a_second(
         for other in [&ada, &Visitor::new()] {
             assert_ne!(other.get(app.first(), PAGE).status, 200);
         }
-        // At the other server nobody was let in before.
+        // At the other server, nobody was admitted before.
         assert_eq!(admin.get(app.last(), PAGE).status, 503);
     }
 }
@@ -74,7 +75,7 @@ fn while_redis_is_away_a_session_that_has_ended_sees_the_page_no_more() {
         visitor.sign_in(app.first(), ADMIN);
         assert_eq!(visitor.get(app.first(), PAGE).status, 200);
     }
-    // Whoever has a copy of a cookie goes on to send it.
+    // Somebody who has copied a cookie keeps sending it.
     let copies = [&left, &revoked].map(|visitor| {
         let cookies = visitor.cookies().header().unwrap();
         Visitor::with_a_browser().with("cookie", cookies)
@@ -85,7 +86,7 @@ fn while_redis_is_away_a_session_that_has_ended_sees_the_page_no_more() {
         assert_eq!(copy.get(app.first(), PAGE).status, 303);
     }
     assert_eq!(admin.get(app.first(), PAGE).status, 200);
-    // Another cookie of this site changes meanwhile.
+    // Another cookie of this site changes in the meantime.
     admin.cookies().set("theme", "dark");
     app.redis().kill();
     for copy in &copies {

@@ -23,12 +23,13 @@ pub(crate) struct Plan {
     pub(crate) servers: usize,
     pub(crate) redis: Option<RedisServer>,
     pub(crate) settings: Vec<(&'static str, String)>,
-    /// Whether the database is made at the start, and not a copy of one that was made before.
+    /// Whether the database is created at the start, instead of copying one that was created
+    /// earlier.
     pub(crate) has_new_database: bool,
     needs: Needs,
 }
 
-/// How much a test bears of others beside it.
+/// How many other tests may run at the same time.
 #[derive(Clone, Copy)]
 enum Needs {
     Nothing,
@@ -36,8 +37,8 @@ enum Needs {
     Solitude,
 }
 
-/// A crowd takes every core, and in another test a Redis would miss its deadline of 100 ms: pages
-/// would come, as they should, but not from where that test says.
+/// A crowd uses every core, and in another test a Redis would miss its deadline of 100 ms: pages
+/// would still be shown, but not from the source that the test expects.
 static QUIET: RwLock<()> = RwLock::new(());
 
 /// Keeps apps of other tests and this one from disturbing each other.
@@ -68,7 +69,7 @@ impl Plan {
     }
 
     fn new(servers: usize, redis: Option<RedisServer>) -> Self {
-        // Only a test about a limit runs into it.
+        // Only a test of a limit reaches it.
         let settings = ["RATE_LIMIT", "SIGN_IN_LIMIT"];
         let settings = settings.map(|limit| (limit, "100000/second".to_owned()));
         Self {
@@ -80,7 +81,7 @@ impl Plan {
         }
     }
 
-    /// Waits until no other app is running, and lets none start meanwhile.
+    /// Waits until no other app is running, and lets none start until the end.
     pub(crate) fn alone(mut self) -> Self {
         self.needs = Needs::Solitude;
         self
@@ -92,7 +93,7 @@ impl Plan {
         self
     }
 
-    /// Sets a variable of the environment; the last of one name counts.
+    /// Sets an environment variable; the last one of a name counts.
     pub(crate) fn with(mut self, name: &'static str, value: impl Into<String>) -> Self {
         self.settings.push((name, value.into()));
         self
@@ -106,7 +107,7 @@ impl Plan {
 
     /// Starts every server at once.
     pub(crate) fn open(self) -> App {
-        // A test that failed has harmed nobody else.
+        // A test that failed has not harmed any other.
         let turn = match self.needs {
             Needs::Nothing => Turn::AnyTime,
             Needs::Quiet => Turn::Together {

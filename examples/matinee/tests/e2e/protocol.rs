@@ -17,7 +17,7 @@ on_both_backends! {
 
 /// Longer than any answer takes.
 const PATIENCE: Duration = Duration::from_secs(30);
-/// A client puts off an acknowledgement for 40 ms, which is how long the rest of a page waits for it where
+/// A client delays an acknowledgement by 40 ms, which is how long the rest of a page waits for it if
 /// `TCP_NODELAY` is not set.
 const PAUSE: Duration = Duration::from_millis(30);
 
@@ -27,7 +27,8 @@ fn connect(server: &Server) -> TcpStream {
     stream
 }
 
-/// Asks on a connection that stays open, and tells how long after its first bytes the rest of a page came.
+/// Sends a request on a connection that stays open, and returns how long after its first bytes the rest of
+/// the page came.
 fn pause(stream: &mut TcpStream, path: &str) -> Duration {
     let request = format!("GET {path} HTTP/1.1\r\nHost: matinee.example\r\n\r\n");
     stream.write_all(request.as_bytes()).unwrap();
@@ -37,7 +38,7 @@ fn pause(stream: &mut TcpStream, path: &str) -> Duration {
 fn a_page_that_is_made_anew_comes_without_a_pause_between_its_head_and_its_body(plan: Plan) {
     let app = plan.alone().open();
     let mut stream = connect(app.first());
-    // A new connection is acknowledged at once for a while.
+    // For a while, a new connection is acknowledged at once.
     let mut pauses: Vec<_> = (1..=60)
         .map(|film| pause(&mut stream, &format!("/films/{film}")))
         .skip(30)
@@ -61,7 +62,7 @@ fn a_form_that_comes_too_slowly_is_a_408_and_no_failure_of_ours(plan: Plan) {
     for server in app.take_servers() {
         server.terminate();
         let log = server.end(PATIENCE).log;
-        // What the doctor says of a server of tests is another matter.
+        // Findings of the doctor about the test's server do not count.
         let is_error = |line: &&String| line.contains("ERROR") && !line.contains("doctor: ");
         let errors: Vec<_> = log.iter().filter(is_error).collect();
         assert!(errors.is_empty(), "{errors:?}");
@@ -79,11 +80,11 @@ fn http_2_is_spoken_without_tls(plan: Plan) {
     assert_eq!(frame[3], 4, "not SETTINGS: {frame:?}");
 }
 
-/// Tests of the whole workspace are built with the features of all that is in it: a protocol that this
-/// program speaks only there would be one that its users do not have.
+/// Tests of the whole workspace are built with the features of all its crates: a protocol that this
+/// program speaks only there would be missing for its users.
 ///
-/// The benchmarks are left out, as `scripts/test` leaves them out: a machine that has only built the rest has
-/// not downloaded their peers.
+/// The benchmarks are left out, as `scripts/test` leaves them out: a machine that has built only the other crates
+/// has not downloaded what the benchmarks compare larder with.
 #[test]
 fn the_program_speaks_the_same_built_alone_and_with_the_whole_workspace() {
     let features = |package: &str, selection: &[&str]| {
@@ -101,7 +102,7 @@ fn the_program_speaks_the_same_built_alone_and_with_the_whole_workspace() {
             (words.next() == Some(package)).then(|| words.nth(1).unwrap_or_default().to_owned())
         });
         let found = found.unwrap_or_else(|| panic!("no {package}: {complaint}"));
-        // What else a client or a server is built of changes nothing that goes over the wire.
+        // Other features of a client or a server change nothing on the wire.
         let of_protocols =
             |feature: &&str| !package.starts_with("hyper") || feature.starts_with("http");
         let found = found.split(',').filter(of_protocols);

@@ -1,4 +1,4 @@
-//! Processes that are killed and start again.
+//! Processes that are killed and started again.
 
 use crate::plan::Plan;
 

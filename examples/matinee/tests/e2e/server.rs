@@ -16,7 +16,8 @@ use rustix::process::{Pid, Signal, kill_process};
 /// Far longer than a start takes, even on a busy machine.
 const OPENING: Duration = Duration::from_secs(20);
 
-/// The program with these settings and no others, in a directory and a group that go with the test.
+/// Prepares the program with these settings and no others, in a directory and a process group that
+/// end with the test.
 pub(crate) fn program(sandbox: &Sandbox, settings: &[(&'static str, String)]) -> Command {
     let mut command = Command::new(env!("CARGO_BIN_EXE_matinee"));
     command
@@ -28,7 +29,7 @@ pub(crate) fn program(sandbox: &Sandbox, settings: &[(&'static str, String)]) ->
     command
 }
 
-/// A process that was started, and is not waited for yet.
+/// A process that was started, but not awaited yet.
 pub(crate) struct Opening {
     process: Process,
     lines: Receiver<String>,
@@ -98,12 +99,12 @@ impl Server {
         self.address
     }
 
-    /// The line that says where it is.
+    /// Returns the line that names its address.
     pub(crate) fn opening_line(&self) -> &str {
         &self.opening_line
     }
 
-    /// Waits until a line that has all of these is in its log.
+    /// Waits until its log has a line that contains all of these.
     pub(crate) fn wait_for_log(&self, parts: &[&str]) {
         let deadline = Instant::now() + OPENING;
         while !self.has_logged(parts) {
@@ -112,23 +113,23 @@ impl Server {
         }
     }
 
-    /// Whether a line that has all of these is in its log.
+    /// Returns whether its log has a line that contains all of these.
     pub(crate) fn has_logged(&self, parts: &[&str]) -> bool {
         let is_it = |line: &String| parts.iter().all(|part| line.contains(part));
         self.process.log.lock().unwrap().iter().any(is_it)
     }
 
-    /// The resident memory of the process in bytes, from Linux.
+    /// Returns the resident memory of the process in bytes, from Linux.
     pub(crate) fn resident(&self) -> u64 {
         self.status("VmRSS:") * 1024
     }
 
-    /// The threads of the process, from Linux.
+    /// Returns the number of threads of the process, from Linux.
     pub(crate) fn threads(&self) -> u64 {
         self.status("Threads:")
     }
 
-    /// The open descriptors of the process, from Linux.
+    /// Returns the number of open descriptors of the process, from Linux.
     pub(crate) fn descriptors(&self) -> u64 {
         let open = format!("/proc/{}/fd", self.process.child.id());
         std::fs::read_dir(open).unwrap().count() as u64
@@ -141,7 +142,7 @@ impl Server {
         rest.split_whitespace().next().unwrap().parse().unwrap()
     }
 
-    /// Asks it to stop, with SIGTERM.
+    /// Tells it to stop, with SIGTERM.
     pub(crate) fn terminate(&self) {
         kill_process(Pid::from_child(&self.process.child), Signal::TERM).unwrap();
     }
@@ -177,7 +178,7 @@ impl Process {
         std::fs::read_to_string(&self.stderr).unwrap_or_default()
     }
 
-    /// What it has logged until it ended.
+    /// Returns everything that it has logged until it ended.
     fn whole_log(&mut self) -> Vec<String> {
         if let Some(reader) = self.reader.take() {
             reader.join().unwrap();
@@ -200,10 +201,11 @@ impl Drop for Process {
     }
 }
 
-/// Reads lines until the process lets go of the pipe, so that it never waits to be read.
+/// Reads lines until the process closes the pipe, so that the process never has to wait for a
+/// reader.
 fn collect(stdout: ChildStdout, log: &Mutex<Vec<String>>, tell: &Sender<String>) {
     for line in BufReader::new(stdout).lines().map_while(Result::ok) {
-        // Nobody waits for the lines after the one that says where it is.
+        // Nobody waits for lines after the one with its address.
         let _ = tell.send(line.clone());
         log.lock().unwrap().push(line);
     }

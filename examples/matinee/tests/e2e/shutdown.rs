@@ -18,9 +18,10 @@ on_both_backends! {
 
 /// Longer than the drain of two seconds, after which the app closes its database.
 const DRAIN: Duration = Duration::from_secs(7);
-/// With nothing to wait for it closes at once; this is a machine that compiles meanwhile.
+/// Without anything to wait for it stops at once; but this machine may be compiling at the same
+/// time.
 const AT_ONCE: Duration = Duration::from_secs(5);
-/// After so many answers a crowd of eight keeps the app busy.
+/// After this many answers, a crowd of eight is keeping the app busy.
 const BUSY: usize = 64;
 /// Far longer than a crowd takes to gather.
 const GATHERING: Duration = Duration::from_secs(20);
@@ -46,7 +47,8 @@ fn a_busy_app_stops_at_once_and_answers_every_request_that_it_accepted(plan: Pla
                 }
             })
         });
-        // How long a crowd takes to gather depends on the machine. It asks until the app is gone.
+        // How long a crowd takes to gather depends on the machine. It sends requests until the app
+        // is gone.
         let gathering = Instant::now();
         while answered.load(Ordering::Relaxed) < BUSY && gathering.elapsed() < GATHERING {
             thread::sleep(Duration::from_millis(5));
@@ -73,7 +75,7 @@ fn visitors_who_send_nothing_do_not_keep_the_app_running(plan: Plan) {
     let mut silent = Vec::new();
     for server in app.servers() {
         silent.push(say(server, ""));
-        // One who has had an answer, and keeps the connection for later.
+        // A client that has received an answer, and keeps the connection for later.
         let mut served = say(server, "GET /healthz HTTP/1.1\r\nHost: x\r\n\r\n");
         assert_ne!(served.read(&mut [0; 1024]).unwrap(), 0);
         silent.push(served);
@@ -83,7 +85,7 @@ fn visitors_who_send_nothing_do_not_keep_the_app_running(plan: Plan) {
     close(&mut app, AT_ONCE);
 }
 
-/// The one test that takes as long as the drain, so it is made on one backend.
+/// This is the only test that takes as long as the drain, so it runs on one backend.
 #[test]
 fn a_visitor_who_never_ends_a_request_is_cut_off_after_the_drain() {
     let mut app = Plan::memory().with("DRAIN", "2s").unminding().open();
@@ -102,7 +104,7 @@ fn say(server: &Server, said: &str) -> TcpStream {
     connection
 }
 
-/// Connections are taken in order: those before this one are taken when it is answered.
+/// Connections are accepted in order: once this one is answered, those before it are accepted.
 fn wait_for_the_silent(server: &Server) {
     assert_eq!(Visitor::new().get(server, "/healthz").status, 200);
 }

@@ -8,7 +8,7 @@ use larder_test::server::{RedisOptions, Sandbox};
 
 use crate::server::program;
 
-/// Far more than it takes to give up.
+/// Far more time than the app takes to give up.
 const PATIENCE: Duration = Duration::from_secs(10);
 
 /// Starts with these settings, and returns the one line that it ends with.
@@ -62,7 +62,7 @@ fn a_store_of_an_unknown_scheme_stops_the_start() {
 
 #[test]
 fn a_redis_that_is_not_there_stops_the_start() {
-    // Nobody listens on the first port of a machine.
+    // Nothing listens on the first port of a machine.
     let line = complaint(&[("STORE_URL", "redis://u:hush@127.0.0.1:1")]);
     assert_says(&line, &["STORE_URL", "127.0.0.1:1"]);
 }

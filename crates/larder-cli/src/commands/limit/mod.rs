@@ -120,7 +120,7 @@ async fn looked_up(
         return Ok((own, None));
     }
     if named.quotas.is_empty() || named.usages.is_empty() {
-        // A whole key says all of it.
+        // A whole key says everything.
         return Ok((named, None));
     }
     let others = Visitors::all(target, policy, SAMPLE, output).await?;

@@ -134,11 +134,11 @@ async fn jobs(
     let (state, mut rows) = (State::from(state), Vec::new());
     for Part { queue, .. } in parts {
         let mut from = None;
-        // One more than the limit shows that there are more.
+        // One more than the limit, to see whether there are more.
         while rows.len() <= limit {
             let page = queue.list(state, from).await?;
             for job in &page.jobs {
-                // A reason may hold what the handler worked on.
+                // A reason may contain data that the handler worked on.
                 let reason = match (shows_values, job.reason()) {
                     (_, "") => Value::Null,
                     (true, reason) => json!(reason),
@@ -172,7 +172,7 @@ async fn jobs(
 }
 
 async fn redrive(found: &Parts, max: u64, output: &mut Output<'_, '_>) -> Result<u8> {
-    // No more than those that were counted: others may come while somebody reads the question.
+    // No more than were counted: others may be added while somebody reads the question.
     let most = count(&found.parts, State::Dead).await?.min(max);
     let letters = of(most, "dead letter", "dead letters");
     if !output.confirm(&format!("This runs {letters} again."))? {

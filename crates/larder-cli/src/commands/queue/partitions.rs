@@ -88,7 +88,7 @@ async fn find(
     let unreadable: HashSet<_> = found.unreadable.iter().map(Key::as_str).collect();
     let readable: HashSet<_> = found.readable.iter().map(|(key, _)| key.as_str()).collect();
     let last = numbers.iter().flatten().max().copied();
-    // Made without a round trip, so those in between cost nothing.
+    // Created without a round trip, so the partitions in between cost nothing.
     let partitions = match last.and_then(|last| NonZeroU16::new(last.saturating_add(1))) {
         Some(count) => Some(Partitioned::new(target.store.clone(), &named.name, count)?),
         None => None,
@@ -119,7 +119,7 @@ async fn find(
 
 /// Returns the numbers of partitions whose keys hold anything.
 async fn search(target: &Target, name: &str, output: &mut Output<'_, '_>) -> Result<BTreeSet<u16>> {
-    // A name that is hashed has partitions that cannot be found.
+    // The partitions of a hashed name cannot be found.
     let first = key_of(name, Some(0));
     let Ok(start) = key::start_of(&first) else {
         return Ok(BTreeSet::new());
@@ -134,7 +134,8 @@ async fn search(target: &Target, name: &str, output: &mut Output<'_, '_>) -> Res
     }
     let number = |key: &Key| {
         let number = id_of(key).strip_prefix(start)?.parse::<u16>().ok()?;
-        // `+1` and `01` are numbers of no partition, and so is the one that no count includes.
+        // `+1` and `01` are not numbers of a partition, and neither is a number that no count
+        // includes.
         let is_partition = *key == key_of(name, Some(number)) && number < u16::MAX;
         is_partition.then_some(number)
     };

@@ -44,7 +44,7 @@ impl Calls {
             let at = *until.borrow_and_update();
             match at {
                 Some(at) => return at - LAST_CALLS,
-                // Its sender is here.
+                // This never fails, because the sender is in `self`.
                 None => drop(until.changed().await),
             }
         }

@@ -119,7 +119,7 @@ impl<T: DeserializeOwned + Send + 'static> Consumer<T> {
             shutdown.await;
             calls.stop(grace);
         };
-        // Beside each other, so that a store that hangs does not hide the end.
+        // Concurrently, so that a store that hangs does not hide the request to stop.
         tokio::join!(told, running.work(Arc::new(handler)));
         running.finish().await;
         running.remove().await;

@@ -77,7 +77,7 @@ impl<T: DeserializeOwned + Send + 'static> Running<T> {
                 self.look(room, &handler).await;
             }
             let has_room = self.consumer.settings.concurrency.get() > self.held.len() as u32;
-            // A wake says nothing of whether the store can be read again.
+            // A wake-up does not mean that the store can be read again.
             let is_heard = has_room && self.retry == FIRST_RETRY;
             let Self {
                 consumer,
@@ -129,7 +129,8 @@ impl<T: DeserializeOwned + Send + 'static> Running<T> {
             }
         }
         self.calls.end();
-        // Their events are handed back when they have gone, so that nobody has them twice.
+        // The events are handed back when their tasks have ended, so that no event is processed
+        // twice at a time.
         self.tasks.abort_all();
         let until = Instant::now() + LAST;
         while let Ok(Some(finished)) = timeout_at(until, self.tasks.join_next_with_id()).await {
@@ -220,7 +221,7 @@ impl<T: DeserializeOwned + Send + 'static> Running<T> {
         if !batch.deliveries.is_empty() || !calls.run("wait", self.consumer.listen()).await? {
             return Ok(batch);
         }
-        // This look finds what was appended before it listened.
+        // This look finds events that were appended before it was listening.
         let next = calls.run("read", self.consumer.read(room)).await?;
         let lost = batch.lost + next.lost;
         Ok(Batch { lost, ..next })
@@ -229,7 +230,7 @@ impl<T: DeserializeOwned + Send + 'static> Running<T> {
     async fn renew(&mut self) {
         self.renew_at = Instant::now() + self.renew_every();
         let held = self.held.values().cloned().collect();
-        // One that is lost is noticed when its handler is done.
+        // If a lease is lost, that is noticed when its handler has finished.
         let extended = self.consumer.settle(What::Extend, held);
         if let Err(error) = self.calls.run("extend", extended).await {
             tracing::warn!(group = self.consumer.group.name(), %error, "leases cannot be extended; trying again");

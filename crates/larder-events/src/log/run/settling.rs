@@ -18,7 +18,7 @@ impl<T: DeserializeOwned + Send + 'static> Running<T> {
         while let Some(finished) = next {
             let (id, outcome) = match finished {
                 Ok((id, outcome)) => (id, Some(outcome)),
-                // Its event is handed back.
+                // Its event will be handed back.
                 Err(error) if error.is_cancelled() => (error.id(), None),
                 Err(error) => (error.id(), Some(Err("the handler panicked".into()))),
             };
@@ -38,7 +38,7 @@ impl<T: DeserializeOwned + Send + 'static> Running<T> {
 
     async fn fail(&mut self, held: Held, failure: Failure) {
         let (group, id, count) = (self.consumer.group.name(), held.id, held.count);
-        // It is the application's code that writes it, and must not end the consumer.
+        // This is code of the application, and must not end the consumer.
         let text = |error: Box<dyn StdError + Send + Sync>| {
             catch_unwind(AssertUnwindSafe(|| error.to_string())).ok()
         };
@@ -68,7 +68,7 @@ impl<T: DeserializeOwned + Send + 'static> Running<T> {
             let settled = self.consumer.settle(what.clone(), held.clone());
             match self.calls.run("settle", settled).await {
                 Ok(settled) => {
-                    // Whatever is gone when it is sent again had arrived.
+                    // If it is gone when the call is repeated, the first attempt had arrived.
                     let is_done = |it: &&Settled| {
                         **it == Settled::Done || (tries > 0 && **it == Settled::Gone)
                     };

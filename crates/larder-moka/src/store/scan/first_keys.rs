@@ -25,7 +25,7 @@ impl<'a> FirstKeys<'a> {
             return;
         }
         if self.keys.len() == self.max {
-            // A key may be offered twice: it moves between shards, or is written meanwhile.
+            // A key may be offered twice, if it moves between shards or is written in the meantime.
             if self.keys.contains(key) {
                 return;
             }
@@ -40,7 +40,7 @@ impl<'a> FirstKeys<'a> {
 
     /// Returns the keys in order, and whether more were offered.
     pub(super) fn into_keys(self) -> (Vec<String>, bool) {
-        // Every part of a key is written as ASCII, so none is lost.
+        // Every part of a key is written as ASCII, so no key is lost.
         let keys = self.keys.into_iter();
         let keys = keys.filter_map(|key| String::from_utf8(key.into_vec()).ok());
         (keys.collect(), self.has_more)

@@ -218,7 +218,7 @@ impl App {
 
     fn worst(&self, id: &'static str) -> Finding {
         let judged = self.judged.iter().filter(|(judged, ..)| *judged == id);
-        // The first of the worst: the order in which they were named.
+        // The first of the worst, in the order in which they were named.
         let worst = judged.rev().max_by_key(|(_, status, _)| *status);
         match worst {
             Some((_, status, seen)) => finding(id, *status, seen.clone()),

@@ -37,7 +37,7 @@ pub async fn namespace_owner(store: &dyn Store, app: &str) -> Finding {
             finding("L042", Status::Fail, seen)
         }
         _ => {
-            // Only how long it counts depends on it.
+            // If this fails, the entry only ends earlier.
             let _ = store.expire(&key, KEPT).await;
             finding("L042", Status::Ok, "this app alone")
         }

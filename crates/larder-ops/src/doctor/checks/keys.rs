@@ -51,7 +51,7 @@ pub(super) fn hot(facts: &Facts, _: &Context) -> Outcome {
         None => return Ok(None),
     };
     let Some(uses) = uses else {
-        // Without an lfu policy the server does not count.
+        // Without an LFU policy the server does not count accesses.
         return Ok(None);
     };
     let highest = *uses.as_ref().map_err(Clone::clone)?;

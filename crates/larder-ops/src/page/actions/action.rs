@@ -264,7 +264,7 @@ impl Action {
             }
             Self::RedriveQueue => {
                 let queue = queue(shared, subject)?;
-                // What dies meanwhile is left for the next time.
+                // Jobs that die in the meantime are left for the next time.
                 let dead = queue.counts().await.map_err(told)?.dead;
                 let many = dead.min(target.seen()?);
                 queue.redrive(many).await.map_err(unsure)

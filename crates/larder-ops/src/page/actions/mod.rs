@@ -105,7 +105,7 @@ pub(super) async fn act(visit: Visit, Form(sent): Form<Sent>) -> Result<Response
         };
     }
     let work = attempt(visit.shared.clone(), visit.operator.clone(), action, target);
-    // A browser that goes away stops neither the action nor its entry in the log.
+    // If the browser disconnects, neither the action nor its entry in the log is interrupted.
     let Ok(attempt) = tokio::spawn(work.in_current_span()).await else {
         let text = "The page failed, and a part of it may have been done.";
         return Err(unsure(&visit, StatusCode::INTERNAL_SERVER_ERROR, text).await);

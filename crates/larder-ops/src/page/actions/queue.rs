@@ -29,7 +29,7 @@ pub(in crate::page) fn queue_of(store: &Arc<dyn Store>, key: &Key) -> Option<Que
         Some(number) => Key::new(QueueRecord::KIND, (&*name, u32::from(number))),
     };
     if whole != *key {
-        // A name that is hashed, or written in another way, would be another queue.
+        // A name that is hashed or escaped would be another queue.
         return None;
     }
     Queue::unmetered(store.clone(), &name, number).ok()

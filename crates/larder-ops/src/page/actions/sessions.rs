@@ -42,8 +42,8 @@ pub(super) async fn count_signed_in(shared: &Shared) -> (u64, String) {
     let found = inspect::<SessionRecord>(&*shared.programs, &keys).await;
     is_all &= found.iter().all(|(_, shown)| shown.is_ok());
     let shown = found.iter().filter_map(|(_, shown)| shown.as_ref().ok());
-    // Sessions of users that ended with all others stay for a while, and so does why one ended. Their times are
-    // those of servers, whose clocks agree.
+    // Sessions of users that ended with all others stay for a while, and so does the reason of an end. Their
+    // times are those of servers, whose clocks agree.
     let everyone = Key::new(EveryoneRecord::KIND, "all");
     let ended = number_of::<EveryoneRecord>(&*shared.programs, &everyone, "ended_us").await;
     let signed_in = shown.filter(|shown| {

@@ -173,7 +173,7 @@ mod tests {
             assert_eq!(figures.total("larder_depth", &[]), 5.0);
             let seconds = figures.figure("larder_seconds", &[]);
             assert_eq!((seconds.total, seconds.sum), (2.0, 1.5));
-            // Metrics of others are not kept.
+            // Metrics of other libraries are not kept.
             assert!(!figures.has("app_requests"));
         }
     }
@@ -184,7 +184,7 @@ mod tests {
             for at in 0..MAX_SERIES + 50 {
                 counter!("larder_hits", "kind" => at.to_string()).increment(1);
             }
-            // One that is known goes on.
+            // A known metric is still counted.
             counter!("larder_hits", "kind" => "0").increment(1);
         });
         assert!(figures.is_full);

@@ -72,7 +72,7 @@ impl Series {
         let samples = self.samples.lock().unwrap_or_else(PoisonError::into_inner);
         match self.value {
             Value::Gauge(_) => samples.iter().copied().chain([self.value()]).collect(),
-            // What rose since the last sample is less than that of a whole time between two.
+            // The increase since the last sample covers less than a whole interval.
             _ => {
                 let pairs = samples.iter().zip(samples.iter().skip(1));
                 pairs

@@ -57,7 +57,7 @@ impl Snapshot {
 
     /// Adds up the values of a metric that have these labels.
     pub(crate) fn total(&self, name: &str, labels: &[(&str, &str)]) -> f64 {
-        // The sum of nothing would be minus zero.
+        // The sum of no numbers would be minus zero.
         self.of(name, labels)
             .fold(0.0, |all, series| all + series.value())
     }

@@ -9,7 +9,7 @@ use crate::page::patience::PATIENCE;
 use crate::page::state::Shared;
 use crate::time::span;
 
-/// Older reports are made anew.
+/// Older reports are made again.
 const MAX_AGE: Duration = Duration::from_secs(60);
 /// The time limit of an examination.
 const WITHIN: Duration = Duration::from_secs(30);
@@ -45,7 +45,7 @@ async fn report(shared: &Shared) -> Result<(Report, Duration), NoReport> {
                 let report = doctor.examine(&redis).await.with(app);
                 (report, SystemTime::now())
             };
-            // It looks twice with a pause between, so nobody waits for it.
+            // It reads twice, with a pause in between, so the page does not wait for it.
             shared
                 .report
                 .latest(MAX_AGE, Duration::ZERO, WITHIN, work)

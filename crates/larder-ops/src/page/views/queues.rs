@@ -52,7 +52,7 @@ impl Queues {
     /// Adds the tiles of all queues to a panel, and why they may not be all.
     pub(super) fn show(&self, panel: Panel) -> Panel {
         let panel = match (self.read.found.is_empty(), &self.caveat) {
-            // Nothing is known of them, which is not that there are none.
+            // They are unknown, which does not mean that there are none.
             (true, Some(_)) => panel,
             _ => panel.with(Block::Tiles(self.tiles())),
         };

@@ -45,7 +45,7 @@ pub(super) fn tiles(figures: &Snapshot) -> Vec<Tile> {
     let all = figures.total(OUTCOMES, &[]);
     let stored = MEANINGS.iter().filter(|(_, _, is_stored)| *is_stored);
     let stored: f64 = stored.map(|(outcome, _, _)| of(outcome)).sum();
-    // What may not be stored at all says nothing about the cache.
+    // Requests that may not be cached at all say nothing about the cache.
     let looked_up = all - of("bypass");
     let purges = figures.total("larder_response_cache_purges_total", &[]);
     let failures = figures.total("larder_response_cache_store_failures_total", &[]);

@@ -74,7 +74,7 @@ fn lookup(user: &str) -> Panel {
             name: "user",
             label: "User id",
             hint: "as the app signs users in",
-            // What was typed is repeated only if it is plain.
+            // What was typed is repeated only if it contains nothing unusual.
             value: if shown(user) == user {
                 user.to_owned()
             } else {

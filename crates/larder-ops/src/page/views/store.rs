@@ -136,7 +136,7 @@ async fn row(server: &AdminServer, is_cluster: bool) -> Vec<Cell> {
         Ok(Ok(vitals)) => vitals,
         failed => {
             let state = match failed {
-                // It answers, and the user may not ask it.
+                // It answers, but the user may not ask it.
                 Ok(Err(error)) if error.kind() == ErrorKind::Refused(Refusal::Denied) => {
                     Cell::Badge(Tone::Unknown, "refuses INFO".to_owned())
                 }
@@ -179,7 +179,7 @@ async fn slots(server: &AdminServer) -> Cell {
     let count = |name: &str| info.number(name).unwrap_or(0.0);
     let (assigned, failing) = (count("cluster_slots_assigned"), count("cluster_slots_fail"));
     let is_ok = info.find("cluster_state") == Some("ok");
-    // Without full coverage a cluster that lacks slots is ok by its own word.
+    // Without full coverage, a cluster that lacks slots still calls itself ok.
     let is_whole = is_ok && failing == 0.0 && assigned == SLOTS;
     let text = match is_whole {
         true => format!("{assigned:.0} assigned"),

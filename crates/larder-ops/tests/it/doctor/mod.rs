@@ -18,7 +18,7 @@ fn doctor() -> Doctor {
     Doctor::new(Uses::ALL)
         .with_prefix(PREFIX)
         .with_app_user("app")
-        // A busy machine is not what is examined here.
+        // A busy machine is not the subject of this test.
         .with_timeout(Duration::from_secs(1))
         .with_interval(Duration::ZERO)
 }
@@ -64,7 +64,7 @@ async fn keys_of_a_distant_server_are_measured_together() {
     proxy.delay(Direction::Replies, Duration::from_millis(30));
     let started = Instant::now();
     let report = examine(&store).await;
-    // One after the other they take 15 s.
+    // One by one, they would take 15 s.
     assert!(started.elapsed() < Duration::from_secs(10));
     assert_status(&report, "L013", Status::Ok);
 }
@@ -114,7 +114,7 @@ async fn the_default_user_of_a_server_without_a_password_has_too_many_rights() {
     let store = connect(&server.url()).await;
     let report = examine(&store).await;
     assert_status(&report, "L033", Status::Warn);
-    // What Redis does by itself is not what sessions need.
+    // The defaults of Redis are not what sessions need.
     for (id, status) in [
         ("L004", Status::Warn),
         ("L024", Status::Warn),

@@ -89,7 +89,7 @@ async fn a_server_whose_memory_is_full_is_found_in_each_way() {
         assert_status(&report, id, status);
     }
 
-    // A cache that is full evicts, which is a loss for sessions and none for a cache.
+    // A full cache evicts, which is a loss for sessions but not for a cache.
     run(&mut connection, "CONFIG SET maxmemory-policy allkeys-lru");
     for _ in 0..20 {
         let value = "x".repeat(50_000);
@@ -158,7 +158,7 @@ async fn a_server_without_room_for_connections_is_found() {
     let store = store(&server, "doctor").await;
     let mut connection = server.connect().unwrap();
     run(&mut connection, "CONFIG SET maxclients 2");
-    // One more is refused, perhaps while it logs in.
+    // One more is refused, perhaps during its login.
     assert!(server.command(&["PING"]).is_err());
     let report = doctor().examine(&store).await;
     assert_status(&report, "L014", Status::Fail);

@@ -48,7 +48,7 @@ async fn check(stores: Stores) {
         "reset-limit",
         "revoke-everyone",
     ]);
-    // A fingerprint of each target is all that is kept.
+    // Only a fingerprint of each target is kept.
     log.lacks(&["ann", "season", "mail", "films", "example.org", "203.0.113"]);
     assert_eq!(log.body.matches("<code><bdi>root</bdi></code>").count(), 14);
 }
@@ -56,7 +56,7 @@ async fn check(stores: Stores) {
 async fn queues(world: &World) {
     let key = Key::new(QueueRecord::KIND, "mail");
     let of = |action| [("action", action), ("subject", key.as_str())];
-    // What can be undone here is done without a question.
+    // An action that can be undone here needs no confirmation.
     for (action, is_paused) in [("pause-queue", true), ("resume-queue", false)] {
         let token = world.token().await;
         let form = [&of(action)[..], &[("token", &*token)]].concat();

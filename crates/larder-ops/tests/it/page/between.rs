@@ -29,7 +29,7 @@ async fn a_later_holder_keeps_the_lock(world: &World) {
     let done = world.answer(&asked, &form).await;
     assert_eq!(done.status, StatusCode::CONFLICT, "{done:?}");
     assert!(lock.try_lock().await.unwrap().is_none(), "it is still held");
-    // A question about that holder is another one.
+    // A question about that holder is a different question.
     let (_, done) = world.act(&form).await;
     assert_eq!(done.status, StatusCode::SEE_OTHER, "{done:?}");
     assert!(lock.try_lock().await.unwrap().is_some());

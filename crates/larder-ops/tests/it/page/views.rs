@@ -122,7 +122,7 @@ async fn every_view_shows_what_is_on_the_server() {
         .open("store")
         .await
         .has(&["answers", "commands/s", "no limit"]);
-    // A server as it comes out of the box is not in order.
+    // A server with default settings has findings.
     world
         .open("doctor")
         .await

@@ -21,7 +21,7 @@ on_both_stores! {
         for _ in 0..3 {
             probe.arrived().await;
         }
-        // Whoever looks finds nothing, though the leases would have ended.
+        // Other callers find nothing, although the leases would have ended.
         let until = Instant::now() + Duration::from_millis(2_500);
         while Instant::now() < until {
             assert_eq!(queue.dequeue(1).await.unwrap().len(), 0);
@@ -93,7 +93,7 @@ async fn a_handler_extends_its_lease_and_the_worker_does_not_shorten_it() {
     let began = Instant::now();
     let draining = tokio::spawn(async move { worker.drain().await.unwrap() });
     let context = extended.recv().await.unwrap();
-    // As if its process was stopped: nothing is renewed.
+    // As if its process was suspended: nothing is renewed.
     world.switch.set(Trouble::Hang);
     context.lease_lost().await;
     let held = began.elapsed();

@@ -42,7 +42,7 @@ on_both_stores! {
         }
         let drained = worker(&queue, &probe).drain().await.unwrap();
         let counts = (drained.done, drained.failed, drained.dead, drained.snoozed);
-        // What is tried again at once fails twice, and is dead.
+        // A job that is retried at once fails twice, and is dead.
         assert_eq!(counts, (1, 3, 2, 1));
         assert_eq!(drained.lost, 0);
         let counts = queue.counts().await.unwrap();

@@ -190,7 +190,7 @@ async fn progress_is_sent_once_a_second_at_most_and_the_newest_of_it() {
     tokio::time::sleep(Duration::from_secs(4)).await;
     let operations = world.switch.operations() - before;
     assert!((3..=6).contains(&operations), "{operations} operations");
-    // A store that is away for a while costs no more than that.
+    // A store that is down for a while costs no more than that.
     world.switch.set(Trouble::Fail(ErrorKind::NotSent));
     tokio::time::sleep(Duration::from_secs(2)).await;
     world.switch.clear();

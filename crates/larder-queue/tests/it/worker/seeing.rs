@@ -52,7 +52,7 @@ impl Subscriber for Spans {
 
 #[tokio::test]
 async fn a_job_has_a_span_with_the_fields_of_messaging_and_the_trace_of_its_enqueuer() {
-    // So that no other thread has the span judged as one that nobody wants.
+    // So that no other thread caches that the span has no subscriber.
     let _ = tracing::subscriber::set_global_default(Spans::default());
     let spans = Spans::default();
     let guard = tracing::subscriber::set_default(spans.clone());

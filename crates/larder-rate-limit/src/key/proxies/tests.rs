@@ -116,7 +116,7 @@ fn forwarded_is_read_as_its_rfc_writes_it() {
             "192.0.2.43",
         ),
         (vec!["for=\"192.0\\.2.43\""], "192.0.2.43"),
-        // A separator at the very begin is one.
+        // A separator at the very beginning counts too.
         (vec![",for=192.0.2.43"], "192.0.2.43"),
         (vec![";for=192.0.2.43"], "192.0.2.43"),
     ] {
@@ -189,7 +189,7 @@ fn an_address_in_a_named_header_is_believed_from_a_declared_proxy_alone() {
         ("10.0.0.1", &["[2001:db8::1]:9"], "2001:db8::1"),
         ("::ffff:10.0.0.1", &["198.51.100.1"], "198.51.100.1"),
         ("192.0.2.9", &["198.51.100.1"], "192.0.2.9"),
-        // What a proxy does not write is the proxy's.
+        // If the header is not as a proxy writes it, the address is the proxy's own.
         ("10.0.0.1", &[], "10.0.0.1"),
         ("10.0.0.1", &[""], "10.0.0.1"),
         ("10.0.0.1", &["198.51.100.1", "198.51.100.2"], "10.0.0.1"),

@@ -18,7 +18,7 @@ impl Look {
         let used = match self.change {
             Change::Reset => 0,
             Change::AsIs => used,
-            // In Lua's numbers, so that both forms round alike.
+            // Computed as Lua does, so that both forms round alike.
             Change::Proportional => (used as f64 * new as f64 / old as f64).ceil() as i64,
         };
         used.min(2 * new)

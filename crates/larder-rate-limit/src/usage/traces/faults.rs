@@ -43,7 +43,7 @@ async fn every_fault_that_is_planted_in_the_lua_of_a_usage_is_caught() {
         (CHARGE, "at + it.does.reset(it.p, it.v))", "at)"),
         (CHARGE, "(latest - at + 999)", "(latest - at)"),
         (CHARGE, "if latest <= at then", "if false then"),
-        // A limit that changes.
+        // A changed limit.
         (CHARGE, "if change == '2' then return 0 end", ""),
         (CHARGE, "if change == '1' then used", "if false then used"),
         (

@@ -102,7 +102,7 @@ async fn a_decision_is_counted_once_whoever_asks() {
         for has_plans in [false, true] {
             let counters = Counters::default();
             let store = model().0;
-            // A log tells all ways alike, and has room for reservations.
+            // A log treats all ways alike, and has room for reservations.
             let policy = || Policy::new(Rule::sliding_log(5, HOUR)).with_reservations(HOUR);
             let mut limiter = limiter(&counters, &store, "test", policy());
             if has_plans {
@@ -149,7 +149,7 @@ async fn a_refusal_without_a_layer_has_its_reason_and_a_failure_its_outcome() {
     for passes in [true, false, false] {
         assert_eq!(guesses.check("ada").await.unwrap().is_allowed(), passes);
     }
-    // The caller's mistake is none of the store's.
+    // The caller's mistake does not count as the store's.
     places.check("ada").await.unwrap_err();
     let away = ScriptedStore::new(Behavior::Fails(ErrorKind::NotSent)).store();
     let away = limiter(&counters, &away, "away", Quota::per_hour(9));

@@ -82,7 +82,7 @@ on_every_store! {
             assert!(error.to_string().contains("reset the visitor"), "{error}");
         }
         assert_eq!(knows.left_of_the_second_rule().await, 17);
-        // Whoever has found the plan once goes on by it.
+        // A limiter that has found the plan once continues to use it.
         knows.fails.store(true, Ordering::SeqCst);
         knows.limiter.forgive("acme").await.unwrap();
         assert_eq!(knows.left_of_the_second_rule().await, 17);

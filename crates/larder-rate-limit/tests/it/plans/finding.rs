@@ -28,7 +28,7 @@ on_every_store! {
         office.is_pro.store(true, Ordering::SeqCst);
         assert_eq!(left(&limiter, "acme").await, 5);
         world.advance(MINUTE);
-        // A half of what there was is a half of what there is.
+        // Half of the old quota becomes half of the new one.
         let now = left(&limiter, "acme").await;
         assert!((10..=11).contains(&now), "{now}");
         office.is_pro.store(false, Ordering::SeqCst);
@@ -68,7 +68,7 @@ async fn a_function_that_hangs_costs_the_timeout_and_is_called_once_for_all() {
         tasks.spawn(async move { limiter.check("acme").await.unwrap().is_allowed() });
     }
     let passed = tasks.join_all().await;
-    // The limiter's own policy counts meanwhile.
+    // In the meantime, the limiter's own policy counts.
     assert_eq!(passed.iter().filter(|it| **it).count(), 2);
     assert!(started.elapsed() <= 2 * Plans::DEFAULT_TIMEOUT);
     assert_eq!(office.calls.load(Ordering::SeqCst), 1);

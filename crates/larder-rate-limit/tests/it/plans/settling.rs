@@ -118,7 +118,7 @@ on_every_store! {
             let error = limiter.refund("acme", charged).await.unwrap_err();
             assert!(error.to_string().contains("the charge stays"), "{error}");
         }
-        // Whoever was counted by the limiter's own policy gets back what that charged.
+        // A visitor who was counted by the limiter's own policy gets back what that policy charged.
         let charged = limiter.check("unknown").await.unwrap();
         assert_eq!(limiter.refund("unknown", charged).await.unwrap().remaining(), 2);
         office.fails.store(false, Ordering::SeqCst);

@@ -70,7 +70,7 @@ impl Link {
                 end = self.serve(&connection, &notifier, &broken) => end,
                 () = self.left(&node) => End::Broke,
             };
-            // First, so that nothing more comes by it.
+            // First, so that nothing more arrives through it.
             connection.close().await;
             self.registry.lost(self.id);
             match end {

@@ -88,7 +88,7 @@ impl Link {
             };
             let refusal = classify::refused("subscribe", &error);
             match (&self.target, error.code()) {
-                // Both are about one slot: the others of the node go on.
+                // Both concern one slot: the other channels of the node stay.
                 (LinkTarget::Node(_, Some(view)), "MOVED") => {
                     self.registry.moved_away(self.id, subject.text());
                     view.note_outdated();

@@ -52,14 +52,14 @@ impl SubscriptionRegistry {
         for entry in state.entries_on(id) {
             entry.turn_off();
         }
-        // Idle subjects are forgotten without a connection.
+        // Unused subjects are forgotten even without a connection.
         state.forget(id);
     }
 
     /// Records that a link cannot connect. Fails its pending subscriptions; confirmed ones keep waiting.
     pub(in crate::bus) fn down(&self, id: LinkId, error: Error) {
         let mut state = self.state.lock();
-        // Each once, however many of its subjects are on the link.
+        // Each subscriber once, however many of its subjects are on the link.
         let waiting: BTreeMap<_, _> = state
             .entries_on(id)
             .flat_map(|entry| entry.subscribers.values())
@@ -113,7 +113,7 @@ impl SubscriptionRegistry {
     /// Subjects must be reassigned first.
     pub(in crate::bus) fn keep_links(&self, living: impl FnOnce() -> HashSet<LinkId>) {
         let mut state = self.state.lock();
-        // Called under the lock, so that a new link is not forgotten.
+        // Called under the lock, so that no new link is forgotten.
         let living = living();
         let is_kept = |id: &LinkId, link: &LinkState| link.subjects > 0 || living.contains(id);
         state.links.retain(|id, link| is_kept(id, link));

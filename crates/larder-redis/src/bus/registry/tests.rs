@@ -51,7 +51,7 @@ fn pending_changes_of_a_link_hold_each_subject_once_however_long_its_server_is_a
     assert_eq!(registry.changes(1).len(), 10);
     registry.lost(1);
     look(0);
-    // Others come and go meanwhile.
+    // Other subscribers come and go in the meantime.
     for number in 100..1_000 {
         let subscriber = listen(&registry, vec![(subject(number), 1)]).unwrap();
         registry.remove(subscriber.number, &subscriber.texts);
@@ -90,7 +90,7 @@ fn a_subscription_to_many_channels_fails_in_no_time() {
     let subscriber = listen(&registry, subjects.collect()).unwrap();
     let began = std::time::Instant::now();
     registry.down(1, Error::new("subscribe", ErrorKind::NotSent, ""));
-    // A look at all channels for each of them takes many seconds.
+    // If each of them searched all channels, this would take many seconds.
     assert!(began.elapsed().as_secs() < 2, "{:?}", began.elapsed());
     assert!(!subscriber.is_subscribed());
     assert_eq!(registry.state.lock().held, 0);
@@ -197,7 +197,7 @@ impl Scene {
         }
         for subscriber in entries().flat_map(|entry| entry.subscribers.values()) {
             let is_on = |text: &str| state.subjects[text].status == Status::On;
-            // A subscriber that was active, and lost a part of it, hears of a gap.
+            // A subscriber that was active and lost one of its subjects is told of a gap.
             let is_active = subscriber.texts.iter().all(|text| is_on(text));
             assert_eq!(subscriber.is_active(), is_active);
         }

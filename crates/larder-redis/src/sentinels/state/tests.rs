@@ -28,7 +28,7 @@ async fn a_replica_that_was_selected_is_tried_until_the_sentinels_agree_or_give_
     state.record(0, says(1, 4));
     state.set_candidate(at(2));
     assert_eq!(elected(&state), Some(2));
-    // What they said before still holds officially.
+    // Their earlier answers still count officially.
     state.record(1, says(1, 4));
     assert_eq!(elected(&state), Some(2));
     state.record(1, says(3, 5));
@@ -70,7 +70,7 @@ fn a_sentinel_that_fails_takes_back_nothing_that_was_heard() {
         state.record(1, says(2, 4));
         assert_eq!(elected(&state), Some(1));
     }
-    // Also where it comes back with an older configuration than it had.
+    // Even if it comes back with an older configuration than before.
     state.record(0, says(2, 0));
     state.record(1, failed());
     assert_eq!(elected(&state), Some(1));
@@ -100,7 +100,7 @@ async fn sentinels_that_were_all_set_up_anew_are_believed_when_they_agree_for_lo
     assert_eq!(all_say(says(2, 0), says(2, 1)), Some(1));
     tokio::time::advance(ALL_AGREE - Duration::from_millis(1)).await;
     assert_eq!(all_say(says(2, 0), says(2, 1)), Some(1));
-    // One that says nothing for a moment may know better.
+    // A sentinel that is silent for a moment may know better.
     assert_eq!(all_say(failed(), says(2, 1)), Some(1));
     assert_eq!(all_say(says(2, 0), says(2, 1)), Some(1));
     tokio::time::advance(ALL_AGREE - Duration::from_millis(1)).await;

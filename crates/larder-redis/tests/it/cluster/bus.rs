@@ -70,7 +70,7 @@ pub(crate) async fn heard_again(
 ) -> usize {
     let mut gaps = 0;
     for _ in 0..200 {
-        // While nobody serves the slot it fails.
+        // While no node serves the slot, it fails.
         let _ = bus.publish(channel, "again".into()).await;
         match timeout(Duration::from_millis(100), heard.next()).await {
             Ok(Some(Event::Message(_))) => return gaps,

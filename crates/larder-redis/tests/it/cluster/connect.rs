@@ -25,7 +25,7 @@ fn deserted() -> u16 {
 #[tokio::test]
 async fn seeds_that_do_not_answer_or_are_not_in_a_cluster_are_skipped() {
     let stranger = server();
-    // It takes connections, and says nothing.
+    // It accepts connections, but does not answer.
     let silent = TcpListener::bind("127.0.0.1:0").unwrap();
     let node = SHARED.nodes()[5].port();
     let url = format!(

@@ -34,7 +34,7 @@ async fn nodes_that_send_an_operation_round_and_round_are_left_after_five_hops()
 async fn an_operation_that_is_sent_on_goes_there_at_once() {
     let (one, other) = (Fake::start(), Fake::start());
     let to_other = other.port();
-    // Without a host it is the host of who says so.
+    // Without a host, it means the host of the node that answers.
     one.answers(move |_| format!("-MOVED 1 :{to_other}\r\n"));
     other.answers(|_| ":7\r\n".to_owned());
     let store = behind(&one).await;

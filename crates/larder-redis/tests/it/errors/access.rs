@@ -28,7 +28,7 @@ pub(crate) async fn while_full(who: Who, act: impl AsyncFnOnce(&Scene)) -> Scene
     let scene = Scene::of(who, &[]).await;
     let mut admin = scene.server.connect().unwrap();
     admin.call(&["CONFIG", "SET", "maxclients", "1"]).unwrap();
-    // Who is in stays in, until the connection is lost.
+    // A user who is logged in stays so, until the connection is lost.
     scene.operations.work("before the connection is lost").await;
     admin.call(KILL).unwrap();
     act(&scene).await;

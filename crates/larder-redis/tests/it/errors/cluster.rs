@@ -32,7 +32,8 @@ async fn a_record_between_two_nodes(cluster: &RedisCluster, store: &Arc<RedisSto
     let moving = cluster.begin_move(slot, to).unwrap();
     // One part of the record goes, the other stays.
     moving.migrate(&[record.as_str()]).unwrap();
-    // It is asked for until the deadline; what is on its way just then may have run, for all we know.
+    // It is repeated until the deadline; a command that is on its way just then may have been
+    // executed.
     until("refused", || async {
         let error = programs.run(&record, &log).await.unwrap_err();
         let is_refused = error.kind() == NOT_READY && error.to_string().contains("TRYAGAIN");

@@ -89,7 +89,7 @@ pub(crate) async fn while_unsaved(who: Who, act: impl AsyncFnOnce(&Scene)) -> Sc
 async fn a_server_that_loads_its_data_is_not_ready() {
     let scene = while_loading(APP, async |scene| {
         scene.operations.are_refused(&DATA, "LOADING").await;
-        // Who connects meanwhile is let in.
+        // A client that connects in the meantime is let in.
         let url = scene.server.url_as(APP.user, APP.password);
         patient(&url).connect().await.unwrap();
     })

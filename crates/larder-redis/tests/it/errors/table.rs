@@ -41,7 +41,7 @@ pub(crate) const CASES: &[Case] = &[
         refused: &[
             (Read, NOT_READY),
             (Look, NOT_READY),
-            // It is a replica before all else.
+            // That it is a replica takes precedence.
             (Write, Refusal::ReadOnly),
             (Step, Refusal::ReadOnly),
             (Remove, Refusal::ReadOnly),

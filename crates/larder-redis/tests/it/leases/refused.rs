@@ -188,7 +188,7 @@ async fn a_user_who_may_not_publish_can_still_commit() {
     })
     .await;
     assert!(app.commit(&put(1, "one"), fence).await.unwrap().is_stored());
-    // Nobody rings; it looks by itself.
+    // Nobody wakes it; it looks by itself.
     assert!(follower.await.unwrap().unwrap().is_ended());
 }
 

@@ -57,7 +57,7 @@ impl<'a> Frozen<'a> {
 impl Drop for Frozen<'_> {
     fn drop(&mut self) {
         for replica in &self.0 {
-            // One that was killed meanwhile is not frozen any more.
+            // A process that was killed in the meantime is not frozen any more.
             let _ = replica.thaw();
         }
     }

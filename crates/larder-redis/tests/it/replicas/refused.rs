@@ -99,7 +99,7 @@ async fn a_lost_write_is_neither_sent_again_nor_acknowledged_by_reading_it_back(
     let error = store.delete(&Delete::new(key(1))).await.unwrap_err();
     assert_eq!(error.kind(), ErrorKind::MayHaveRun, "{error}");
     assert_eq!(store.get(&key(1)).await.unwrap(), None);
-    // What only reads is sent again as ever.
+    // Commands that only read are repeated as usual.
     proxy.drop_replies(1);
     assert_eq!(store.get(&key(1)).await.unwrap(), None);
 }

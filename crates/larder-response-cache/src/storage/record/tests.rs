@@ -93,7 +93,7 @@ proptest! {
             sealed.push(kind);
             sealed.extend_from_slice(&noise);
             envelope::seal(MAGIC, &key("a"), &mut sealed).unwrap();
-            // With a checksum that fits it may be one; it never panics.
+            // If the checksum happens to fit it may decode; it must never panic.
             let _ = Record::decode(&sealed.into(), &key("a"), &ResponsePolicy::default());
         }
     }

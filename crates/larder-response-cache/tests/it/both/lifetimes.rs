@@ -22,7 +22,7 @@ async fn a_key_lives_no_longer_than_its_response_can_be_served() {
         ("/a", &[("cache-control", "max-age=30, stale-while-revalidate=30")][..], 60),
         ("/b", &[("cache-control", "max-age=30, stale-if-error=90")], 120),
         ("/c", &[("cache-control", "max-age=30, must-revalidate")], 30),
-        // Its windows mean nothing.
+        // Its stale windows mean nothing.
         ("/h", &[("cache-control", "max-age=30, must-revalidate, stale-if-error=600")], 30),
         ("/i", &[("cache-control", "s-maxage=30, stale-while-revalidate=600")], 30),
         // It replaces a failure while the origin does not answer.

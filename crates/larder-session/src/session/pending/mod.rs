@@ -51,7 +51,7 @@ impl Pending {
         let change = match (self.0.remove(name), stored) {
             (None, None) => return,
             (None, Some(stored)) => Change::Discard(stored),
-            // What this request added, it also took: for others nothing has happened.
+            // This request took what it had added itself: for other requests nothing has happened.
             (Some(Change::Add(_)), None) => return,
             (Some(Change::Add(_)), Some(stored)) => Change::Tally {
                 seen: stored,
@@ -59,7 +59,7 @@ impl Pending {
             },
             (Some(Change::Tally { seen, .. }), _) => Change::Tally { seen, left: None },
             (Some(Change::Discard(seen)), _) => Change::Discard(seen),
-            // The taken value would have replaced any value of others.
+            // The taken value would have replaced any value that others set.
             (Some(Change::Set(_) | Change::Remove | Change::Swap(..) | Change::Extract(_)), _) => {
                 Change::Remove
             }

@@ -54,7 +54,7 @@ impl Request {
                 }
             }
             Add(by) => {
-                // As `Session::increment` checks it first.
+                // `Session::increment` makes the same check first.
                 if alone(self.field(), op) != Err(()) {
                     self.pending.add("n", *by).unwrap();
                 }
@@ -94,13 +94,13 @@ fn all_alone(held: Option<Bytes>, ops: &[Op]) -> Option<Bytes> {
 #[test]
 fn what_others_add_between_two_operations_is_kept_unless_it_is_replaced() {
     for (ops, from_five, from_nothing) in [
-        // Sums, whatever they stand beside.
+        // Sums, in all combinations.
         ([Add(1), Add(2)], Some(15), Some(10)),
         ([Take, Add(1)], Some(8), Some(8)),
         ([Add(1), Take], Some(7), Some(7)),
         // This request has not added to it: a value that others set stays.
         ([Take, Take], Some(12), Some(7)),
-        // A value that was set, or removed, is the last.
+        // A value that was set or removed counts as the last state.
         ([Set(1), Add(2)], Some(3), Some(3)),
         ([Remove, Add(2)], Some(2), Some(2)),
         ([Set(1), Set(2)], Some(2), Some(2)),
@@ -228,7 +228,7 @@ proptest! {
         let after = all_alone(Some(others), &ops);
         let before = all_alone(stored.map(int), &ops);
         let before = alone(before.clone(), &Add(added)).unwrap_or(before);
-        // Absent and zero are one thing to a sum.
+        // For a sum, absent is the same as zero.
         let number = |held: Option<Bytes>| held.unwrap_or_else(|| int(0));
         let written = number(written.unwrap());
         prop_assert!(
@@ -254,7 +254,7 @@ proptest! {
     fn what_is_taken_and_what_is_left_of_a_counter_is_what_was_added(
         requests in proptest::collection::vec((any::<bool>(), -9_i64..10, -9_i64..10), 1..8),
     ) {
-        // All of them found the same, as requests at once do.
+        // All of them read the same value, as concurrent requests do.
         let stored = 20;
         let (mut held, mut sum) = (Some(int(stored)), stored);
         let mut taken = 0;

@@ -1,4 +1,5 @@
-//! Wrong passwords are counted: of an address on an account, and four times as many of each. Right ones are not.
+//! Wrong passwords are limited: those of an address on an account, and four times as many of each alone. Right
+//! ones are not.
 
 use std::io::{Read as _, Write as _};
 use std::net::{Shutdown, TcpStream};
@@ -43,7 +44,7 @@ fn the_sixth_wrong_password_is_refused_by_a_form_that_says_when_to_come_again(pl
         let answer = guess(&app, number, "203.0.113.7", ADA.email, "wrong");
         assert_eq!(answer.status, 401, "attempt {number}");
     }
-    // The right one is not looked at either: its answer would tell it from the wrong ones.
+    // The right password is not checked either: the answer would tell it from the wrong ones.
     for (number, password) in [(5, "wrong"), (6, ADA.password)] {
         let answer = guess(&app, number, "203.0.113.7", ADA.email, password);
         assert_eq!(answer.status, 429);
@@ -73,7 +74,7 @@ fn the_sixth_wrong_password_is_refused_by_a_form_that_says_when_to_come_again(pl
     );
     let detail = answer.json()["detail"].to_string();
     assert!(detail.contains("Please try again in"), "{detail}");
-    // Operators see all of them, though no layer decides.
+    // The metrics count all of them, although no layer decides.
     let counted = ["allowed", "refused"].map(|outcome| -> u64 {
         let labels = ["policy=\"sign-in-both\"", &format!("outcome=\"{outcome}\"")];
         let metrics = app.servers().iter();
@@ -111,11 +112,11 @@ fn an_account_is_limited_across_all_addresses(plan: Plan) {
             let address = format!("203.0.113.{}", number / 4);
             assert_eq!(guess(&app, number, &address, email, "wrong").status, 401);
         }
-        // Whether there is such an account makes no difference, nor how it is written.
+        // It makes no difference whether the account exists, nor how its address is written.
         let email = email.to_uppercase();
         assert_eq!(guess(&app, 5, "198.51.100.7", &email, "wrong").status, 429);
     }
-    // Nobody else is concerned.
+    // Nobody else is affected.
     assert_eq!(
         guess(&app, 6, "198.51.100.7", GRACE.email, GRACE.password).status,
         303
@@ -135,7 +136,7 @@ fn an_address_is_limited_across_all_accounts(plan: Plan) {
         guess(&app, 5, "203.0.113.7", ADA.email, ADA.password).status,
         429
     );
-    // The account is not, from elsewhere.
+    // The account is not limited from elsewhere.
     assert_eq!(
         guess(&app, 6, "203.0.113.8", ADA.email, ADA.password).status,
         303
@@ -154,8 +155,8 @@ fn of_many_guesses_at_once_at_most_five_are_checked(plan: Plan) {
     let count = |status| answers.iter().filter(|it| **it == status).count();
     let (looked_at, refused, unsaid) = (count(401), count(429), count(503));
     assert_eq!(looked_at + refused + unsaid, 60, "{answers:?}");
-    // Fewer than five, if those that are refused hold the other limits for a moment; and where a busy machine keeps
-    // Redis from its deadline, nobody is let in, as it should be.
+    // It may be fewer than five, because refused attempts hold the other limits for a moment; and if a busy
+    // machine makes Redis miss its deadline, nobody may sign in, as intended.
     assert!(
         looked_at <= 5 && (looked_at >= 1 || unsaid > 0),
         "{answers:?}"
@@ -176,7 +177,7 @@ fn a_request_that_is_not_a_guess_is_not_counted(plan: Plan) {
             forged.try_sign_in(app.first(), ADA.email, "wrong").status,
             403
         );
-        // Who looks at the form tries nothing.
+        // Opening the form is not an attempt.
         assert_eq!(visitor.get(app.first(), "/sign-in").status, 200);
     }
     for number in 0..5 {
@@ -201,7 +202,7 @@ fn a_right_password_is_not_counted_where_its_visitor_hangs_up(plan: Plan) {
         stream.shutdown(Shutdown::Write).unwrap();
         let _ = stream.read_to_end(&mut Vec::new());
     }
-    // What was begun takes a moment; an attempt that is counted takes three minutes to come back.
+    // Attempts in progress take a moment; a counted attempt takes three minutes to expire.
     let until = Instant::now() + Duration::from_secs(60);
     loop {
         let answer = guess(&app, 0, "192.0.2.1", ADA.email, ADA.password);

@@ -1,4 +1,5 @@
-//! Whoever guesses on is banned for a while, and the support desk helps whoever is kept out.
+//! An address that keeps guessing is banned for a while, and the support desk helps visitors who
+//! are locked out.
 
 use std::thread;
 use std::time::{Duration, Instant};
@@ -19,7 +20,7 @@ on_both_backends! {
 const HERE: &str = "203.0.113.7";
 const ELSEWHERE: &str = "198.51.100.9";
 
-/// Five wrong passwords are looked at, ten more are refused, and then comes the ban.
+/// Five wrong passwords are checked, ten more are refused, and then the ban begins.
 fn guess_on(app: &App, email: &str) -> Answer {
     let refused: Vec<_> = (0..15)
         .map(|number| guess(app, number, HERE, email, "wrong").status.as_u16())
@@ -77,7 +78,8 @@ fn whoever_guesses_on_is_banned_and_told_until_when_and_nobody_else_is(plan: Pla
 fn an_attempt_that_one_limit_refuses_is_charged_to_none(plan: Plan) {
     let app = five(plan);
     guess_on(&app, ADA.email);
-    // Of the twenty that the account has from everywhere, and the address for all, five are used.
+    // Of the twenty that the account may have from everywhere, and the address on all accounts,
+    // five are used.
     let looked_at = |number: usize, from: &str, email: &str| {
         let answer = guess(&app, number, from, email, "wrong");
         answer.status == 401
@@ -110,7 +112,7 @@ fn an_address_that_tries_account_after_account_is_banned_from_all(plan: Plan) {
 }
 
 fn a_ban_ends_by_itself(plan: Plan) {
-    // What is used up comes back within the ban.
+    // The used attempts would come back within the ban.
     let limit = plan
         .with("SIGN_IN_BAN", "1s")
         .with("TRUSTED_PROXIES", "127.0.0.1");
@@ -168,7 +170,7 @@ fn an_administrator_ends_a_ban_and_forgets_wrong_passwords(plan: Plan) {
     );
     assert!(!is_let_in(&app, 0, HERE, ADA));
 
-    // The ban ends, and what was used up stays so.
+    // The ban ends, and the attempts stay used.
     assert_eq!(help(&admin, "forgive", HERE), (303, page.clone()));
     let told = admin.get(app.first(), &page).body;
     for part in ["The ban is over.", "Used up; the next may be tried in "] {

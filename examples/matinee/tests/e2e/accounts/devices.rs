@@ -43,7 +43,7 @@ fn is_in_everywhere(visitor: &Visitor, app: &App) -> bool {
     first
 }
 
-/// The handle of the one other device.
+/// The handle of the only other device.
 fn other_device(visitor: &Visitor, server: &Server) -> String {
     let page = visitor.get(server, "/account").body;
     let (_, rest) = page.split_once("name=\"device\" value=\"").unwrap();
@@ -69,7 +69,7 @@ fn devices_are_listed_by_name_and_the_one_at_hand_is_marked(plan: Plan) {
     assert_eq!(page.matches("this one").count(), 1);
     assert_eq!(page.matches("seen just now").count(), 2);
     assert!(page.contains("Signed in <time"), "{page}");
-    // No page holds what opens a session.
+    // No page contains anything that opens a session.
     let cookie = firefox.cookies().header().unwrap();
     let secret = cookie.rsplit('.').next().unwrap();
     assert!(secret.len() >= 22 && !page.contains(secret), "{page}");
@@ -88,7 +88,7 @@ fn a_device_that_is_revoked_on_one_server_is_signed_out_on_the_next(plan: Plan) 
         (303, "/account")
     );
     assert!(!is_in(&phone, app.last()) && !is_in(&phone, app.first()));
-    // It is said once.
+    // The message is shown once.
     let said = |page: &str| page.contains("That device is signed out.");
     assert!(said(&firefox.get(app.last(), "/account").body));
     let page = firefox.get(app.first(), "/account").body;
@@ -154,7 +154,7 @@ fn signing_out_ends_the_session_for_whoever_has_its_cookie(plan: Plan) {
 
 fn a_cookie_of_before_the_sign_in_is_dead_after_it(plan: Plan) {
     let app = plan.open();
-    // Grace plants her own session into Ada's browser, and waits for Ada to sign in on it.
+    // Grace plants her own session in Ada's browser, and waits for Ada to sign in on it.
     let grace = Visitor::new();
     grace.sign_in(app.first(), GRACE);
     let victim = Visitor::new();
@@ -163,7 +163,7 @@ fn a_cookie_of_before_the_sign_in_is_dead_after_it(plan: Plan) {
     assert_ne!(victim.cookies().header(), grace.cookies().header());
     assert!(victim.get(app.first(), "/account").body.contains(ADA.email));
     assert!(!is_in_everywhere(&grace, &app));
-    // The same where she signs in again as herself.
+    // The same happens if she signs in again as herself.
     let before = Visitor::new();
     before.cookies().copy(victim.cookies());
     victim.sign_in(app.first(), ADA);

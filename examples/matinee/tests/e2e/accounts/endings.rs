@@ -1,4 +1,4 @@
-//! What ends a session from outside, what its browser is told, and what needs a recent sign-in.
+//! How a session is ended from outside, what its browser is told, and what needs a recent sign-in.
 
 use crate::plan::Plan;
 use crate::visitor::{ADA, ADMIN, GRACE, Visitor};
@@ -59,7 +59,7 @@ fn an_administrator_disables_an_account_and_enables_it(plan: Plan) {
     assert!(form.contains("This account is disabled."), "{form}");
     let refused = ada.try_sign_in(app.last(), ADA.email, ADA.password);
     assert_eq!(refused.status, 403);
-    // A wrong password gets the answer that every wrong password gets.
+    // A wrong password gets the usual answer.
     assert_eq!(ada.try_sign_in(app.last(), ADA.email, "wrong").status, 401);
     assert_eq!(grace.get(app.last(), "/account").status, 200);
 
@@ -105,7 +105,7 @@ fn an_email_is_changed_after_a_recent_sign_in_alone(plan: Plan) {
         (GRACE.email, "That email cannot be used."),
         ("Ada@New.example", "Your email is changed."),
     ] {
-        // On a busy machine the sign-in may be too old by now.
+        // On a busy machine, the sign-in may already be too old.
         ada.sign_in(app.last(), ADA);
         let done = ada.post(app.first(), "/account/email", &[("email", email)]);
         assert_eq!(done.header("location"), "/account", "{email}");

@@ -6,7 +6,7 @@ use crate::app::App;
 use crate::plan::Plan;
 use crate::visitor::{ADA, Visitor};
 
-/// No visitor waits longer, whatever the store does.
+/// The longest wait of a visitor, whatever the store does.
 const WORST: Duration = Duration::from_millis(1_500);
 const WELL_AGAIN: Duration = Duration::from_secs(5);
 
@@ -18,7 +18,7 @@ fn while_redis_is_frozen_pages_come_and_nobody_signs_in_and_then_all_is_as_it_wa
     assert_nobody_comes_in(&app, &ada);
     app.redis().cont().unwrap();
     assert_well_again(&app);
-    // Nobody was signed out by it.
+    // That signed nobody out.
     assert_eq!(ada.get(app.last(), "/account").status, 200);
 }
 
@@ -30,7 +30,7 @@ fn while_redis_is_dead_pages_come_and_nobody_signs_in_and_then_they_sign_in_agai
     assert_nobody_comes_in(&app, &ada);
     app.redis().restart().unwrap();
     assert_well_again(&app);
-    // A server that forgets its sessions signs out, and never in.
+    // A server that loses its sessions signs visitors out, but never in.
     assert_eq!(ada.get(app.last(), "/account").status, 303);
     ada.sign_in(app.last(), ADA);
     assert_eq!(ada.get(app.first(), "/account").status, 200);

@@ -105,7 +105,7 @@ fn whoever_is_not_signed_in_is_sent_to_the_form_and_back(plan: Plan) {
     ];
     let back = visitor.post(app.last(), "/sign-in", &fields);
     assert_eq!(back.header("location"), "/account?tab=devices&x=%20y");
-    // A form is not sent twice: it is only what is read that is come back to.
+    // A form is not sent twice: visitors are only led back to pages that they read.
     let sent = Visitor::new().post(app.first(), "/account/revoke-all", &[]);
     assert_eq!(
         (sent.status.as_u16(), sent.header("location")),

@@ -19,13 +19,13 @@ fn production(plan: Plan) -> Plan {
         .with("PUBLIC_URL", "https://tickets.example")
 }
 
-/// Somebody who comes by the name of the app, as everybody does.
+/// A visitor who uses the app's name, as everybody does.
 fn visitor() -> Visitor {
     Visitor::new().with("host", "tickets.example")
 }
 
 fn nobody_signs_in_with_what_stands_in_the_documentation(plan: Plan) {
-    // The demo accounts are in the database, from the days of its development.
+    // The database has demo accounts, from its time in development.
     let mut app = plan.open();
     Visitor::new().sign_in(app.first(), ADMIN);
     app.reopen_with("APP_ENV", "production");
@@ -53,14 +53,14 @@ fn the_administrator_in_the_settings_can_sign_in(plan: Plan) {
         page.body
     );
 
-    // A start with the same password leaves all as it is, where sessions outlive the process.
+    // A start with the same password changes nothing if sessions outlive the process.
     let shares_a_store = app.shares_a_store();
     app.reopen_with("ADMIN_PASSWORD", FIRST);
     assert_eq!(
         boss.get(app.first(), "/account").status == 200,
         shares_a_store
     );
-    // With another one, whoever knew the old one is out.
+    // With a new password, anybody who knew the old one is signed out.
     app.reopen_with("ADMIN_PASSWORD", SECOND);
     assert_eq!(boss.get(app.first(), "/account").status, 303);
     assert_eq!(boss.try_sign_in(app.first(), EMAIL, FIRST).status, 401);

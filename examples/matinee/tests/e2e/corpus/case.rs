@@ -1,8 +1,8 @@
-/// One thing that somebody tries: what is sent, and what comes of it for the one who sends it.
+/// An attack: what is sent, and what the sender gets.
 ///
-/// In the texts `{host}` is the name of the app that the victims ask for, `{evil}` a name that
-/// only this case knows, `{film}` the page of a film, `{cookie}` the cookie of who is signed
-/// in and `{length}` that of the body. A field ends where a line ends; `{cr}` and `{lf}` are bare.
+/// In the texts `{host}` is the name of the app that the victims use, `{evil}` a name that only this
+/// case knows, `{film}` the page of a film, `{cookie}` the cookie of the signed-in visitor, and
+/// `{length}` the length of the body. A field ends at the end of its line; `{cr}` and `{lf}` are bare.
 #[derive(Clone, Copy, Debug)]
 pub(crate) struct Case {
     pub(crate) name: &'static str,
@@ -11,12 +11,12 @@ pub(crate) struct Case {
     fields: &'static str,
     cookie: &'static str,
     body: &'static str,
-    /// How often the body, or where there is none the fields, are said.
+    /// How often the body is repeated, or the fields if there is no body.
     times: usize,
     pub(super) answers: &'static [u16],
 }
 
-/// The words that a case is told with.
+/// The words that are inserted into a case.
 #[derive(Debug)]
 pub(crate) struct Words {
     pub(super) host: String,
@@ -25,11 +25,11 @@ pub(crate) struct Words {
     pub(super) cookie: String,
 }
 
-/// Answered, and so is the next request on the same connection.
+/// It is answered, and so is the next request on the same connection.
 const WELL: &[u16] = &[200, 200];
 
 impl Case {
-    /// Somebody who is signed in asks for a film with these fields, and is answered.
+    /// A signed-in visitor requests a film with these fields, and is answered.
     pub(super) const fn new(name: &'static str, fields: &'static str) -> Self {
         Self {
             name,
@@ -43,7 +43,7 @@ impl Case {
         }
     }
 
-    /// The same for another target.
+    /// The same for a different target.
     pub(super) const fn target(name: &'static str, line: &'static str) -> Self {
         Self::new(name, "").line(line)
     }
@@ -53,13 +53,13 @@ impl Case {
         self
     }
 
-    /// The field `Host`, as a whole; empty: there is none.
+    /// Sets the whole field `Host`; if empty, it is left out.
     pub(super) const fn host(mut self, field: &'static str) -> Self {
         self.host = field;
         self
     }
 
-    /// The field `Cookie`, as a whole; empty: there is none.
+    /// Sets the whole field `Cookie`; if empty, it is left out.
     pub(super) const fn cookie(mut self, field: &'static str) -> Self {
         self.cookie = field;
         self
@@ -70,13 +70,13 @@ impl Case {
         self
     }
 
-    /// Says the fields, or the body where there is one, so many times.
+    /// Repeats the body this many times, or the fields if there is no body.
     pub(super) const fn times(mut self, times: usize) -> Self {
         self.times = times;
         self
     }
 
-    /// The status of every answer on the connection, on which `/healthz` is asked for next.
+    /// Sets the status of every answer on the connection, on which `/healthz` is requested next.
     pub(super) const fn answers(mut self, answers: &'static [u16]) -> Self {
         self.answers = answers;
         self
@@ -86,7 +86,7 @@ impl Case {
         self.line.starts_with("HEAD ")
     }
 
-    /// Where a victim goes who follows the attacker's link, if that is a path of the app.
+    /// Returns where a victim gets by following the attacker's link, if that is a path of the app.
     pub(super) fn link(&self, words: &Words) -> Option<String> {
         let target = self.line.split(' ').nth(1)?;
         let target = words.put_into(target);
@@ -94,12 +94,12 @@ impl Case {
         (target.starts_with('/') && target.len() < 1_000 && is_plain).then_some(target)
     }
 
-    /// Whether the link itself says what only the attacker knows.
+    /// Returns whether the link itself contains what only the attacker knows.
     pub(super) fn link_is_evil(&self) -> bool {
         self.line.contains("{evil}")
     }
 
-    /// What goes over the wire, with the next request behind it.
+    /// Returns the bytes on the wire, followed by the next request.
     pub(super) fn bytes(&self, words: &Words) -> Vec<u8> {
         let is_fat = !self.body.is_empty();
         let (fields, body) = if is_fat {

@@ -1,9 +1,9 @@
-//! A corpus of requests that poison caches or deceive them into keeping what is personal.
+//! A corpus of requests that poison caches, or trick them into storing personal responses.
 //!
-//! Each is sent as bytes by somebody who is signed in, and whose name is easy to recognise. Then
-//! others ask for the same pages, by links without tricks and by the attacker's link, at every
-//! process: nobody sees what is another's, and every page is what it was. A cache that leaks shows
-//! that the corpus can fail.
+//! Each is sent as raw bytes by a signed-in visitor whose name is easy to recognize. Then others request
+//! the same pages from every process, by plain links and by the attacker's link: nobody may see what
+//! belongs to another visitor, and every page must be what it was. A leaky cache shows that the corpus
+//! can fail.
 
 mod case;
 mod leaky;
@@ -64,7 +64,8 @@ fn a_cache_with_a_flaw_is_caught_and_one_that_keeps_nothing_is_not() {
             let leaky = Leaky::open(origin, flaw);
             stage.behind(leaky.address(), patience);
             let found = stage.play(number, case);
-            // It answers one request on a connection, and knows less of HTTP than the app.
+            // This cache answers one request per connection, and knows less of HTTP than the app
+            // does.
             let harms = found.into_iter().filter(|it| it.harm != Harm::Answers);
             harms.collect::<Vec<_>>()
         };
@@ -85,7 +86,7 @@ fn every_case_has_a_name_of_its_own() {
     assert_eq!(names.len(), cases.count());
 }
 
-/// What the store keeps of the pages holds nothing of the one who was signed in.
+/// Asserts that the pages in the store contain nothing about the signed-in visitor.
 fn assert_nothing_personal_is_kept(app: &mut App, canaries: &[String]) {
     let mut redis = app.redis().connect().unwrap();
     let Reply::Array(keys) = redis.call(&["KEYS", "*response*"]).unwrap() else {
@@ -110,6 +111,6 @@ fn assert_nothing_personal_is_kept(app: &mut App, canaries: &[String]) {
             );
         }
     }
-    // What is kept can be read like this.
+    // This shows that stored pages can be read like this.
     assert!(pages > 100, "{pages}");
 }

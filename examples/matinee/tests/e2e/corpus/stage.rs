@@ -1,4 +1,4 @@
-//! Who is there: an attacker's victim who is signed in, another visitor who is, and a stranger.
+//! The people: an attacker's victim who is signed in, another signed-in visitor, and a stranger.
 
 use std::collections::BTreeSet;
 use std::net::SocketAddr;
@@ -10,11 +10,11 @@ use crate::app::App;
 use crate::seats;
 use crate::visitor::{ADA, GRACE, Visitor};
 
-/// The pages that are kept for everybody.
+/// The pages that are cached for everybody.
 const SHARED: [&str; 2] = ["/", "/films/7"];
-/// What the name and the address of the one who is signed in hold, and nothing else does.
+/// A text in the name and the address of the signed-in visitor, and nowhere else.
 const CANARY: &str = "canary-4f1c";
-/// What is said of one request.
+/// Header fields that are about one request.
 const OF_THE_REQUEST: [&str; 8] = [
     "age",
     "cache-status",
@@ -29,13 +29,13 @@ const OF_THE_REQUEST: [&str; 8] = [
 /// What went wrong in a case.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord)]
 pub(crate) enum Harm {
-    /// Somebody saw what is another's.
+    /// Somebody saw what belongs to another visitor.
     Leak,
-    /// Somebody was given a cookie that they did not ask for.
+    /// Somebody received a cookie without having asked for it.
     Cookie,
-    /// A page is not what it was.
+    /// A page has changed.
     Changed,
-    /// A page says what the attacker said.
+    /// A page repeats what the attacker sent.
     Echo,
     /// 5xx.
     Failure,
@@ -43,7 +43,7 @@ pub(crate) enum Harm {
     Hang,
     /// Somebody is signed out, or cannot see their own page.
     SignedOut,
-    /// The attacker was answered otherwise than is declared.
+    /// The attacker received other answers than the case declares.
     Answers,
 }
 
@@ -54,11 +54,11 @@ pub(crate) struct Finding {
     pub(crate) told: String,
 }
 
-/// An app, everybody in it, and its pages as they were before.
+/// An app, its visitors, and its pages before the attacks.
 pub(crate) struct Stage {
     /// The app's own servers.
     origins: Vec<SocketAddr>,
-    /// Where everybody goes.
+    /// The servers that everybody uses.
     servers: Vec<SocketAddr>,
     patience: Duration,
     ada: String,
@@ -68,7 +68,7 @@ pub(crate) struct Stage {
 }
 
 impl Stage {
-    /// Two sign in, one with a recognisable name, a ticket and two devices.
+    /// Signs two visitors in, one with a recognizable name, a ticket and two devices.
     pub(crate) fn set(app: &App) -> Self {
         app.execute(&format!(
             "UPDATE users SET name = '{CANARY} of Ada', email = '{CANARY}@matinee.example'
@@ -123,7 +123,7 @@ impl Stage {
         stage
     }
 
-    /// Everybody goes to this address instead, and waits no longer than this.
+    /// Sends everybody to this address instead, with this longest wait.
     pub(crate) fn behind(&mut self, address: SocketAddr, patience: Duration) {
         self.servers = vec![address];
         self.patience = patience;
@@ -133,10 +133,10 @@ impl Stage {
         &self.canaries
     }
 
-    /// One case: what is tried, by somebody who is signed in, and then what the others see.
+    /// Plays one case: a signed-in visitor attacks, and then the others look at their pages.
     ///
-    /// On a machine with much to do a store may miss its deadline, and then the app says 503, as it
-    /// should. So what may come of that counts if it comes again; a leak counts at once.
+    /// On a busy machine the store may miss its deadline, and then the app answers 503, as intended. So harms
+    /// that this could cause count only if they happen again; a leak counts at once.
     pub(crate) fn play(&self, number: usize, case: &Case) -> Vec<Finding> {
         let may_pass = |it: &Finding| {
             let harms = [Harm::Answers, Harm::Failure, Harm::SignedOut];
@@ -153,7 +153,7 @@ impl Stage {
         found
     }
 
-    /// `name` is of one play alone: nothing of another one is in the way.
+    /// `name` is unique for this attempt, so that no earlier attempt interferes.
     fn play_once(&self, server: SocketAddr, name: &str, case: &Case) -> Vec<Finding> {
         let words = Words {
             host: format!("site-{name}.matinee.example"),
@@ -236,8 +236,8 @@ impl Stage {
         }
     }
 
-    /// The page as the app makes it now, for a host that nobody has asked for before: a showing may
-    /// have begun since the stage was set, and then the page is another one for everybody.
+    /// Returns the page as the app makes it now, for a host that nobody has used before: a showing
+    /// may have begun since the start, and then the page has changed for everybody.
     fn made_now(&self, server: SocketAddr, words: &Words, page: &str) -> Option<Reply> {
         let is_origin = self.origins.contains(&server);
         let origin = if is_origin { server } else { self.origins[0] };
@@ -245,7 +245,7 @@ impl Stage {
         self.ask(origin, &host, page, "").ok()
     }
 
-    /// What nobody but the one who is signed in may see, and nobody at all.
+    /// Checks for what only the signed-in visitor may see, and for what nobody may see.
     fn judge(&self, reply: &Reply, evil: &str, place: &str, findings: &mut Findings) {
         let text = reply.text();
         if self.canaries.iter().any(|canary| text.contains(canary)) {
@@ -293,7 +293,7 @@ impl Findings {
     }
 }
 
-/// How a page differs from another, but for what is said of one request and of the load.
+/// Returns how a page differs from another, except for fields about one request and about the load.
 fn changed(now: &Reply, before: &Reply) -> Option<String> {
     let fields = |reply: &Reply| {
         let fields = reply.fields.iter().cloned();
@@ -308,7 +308,7 @@ fn changed(now: &Reply, before: &Reply) -> Option<String> {
     (without_load(&now.body) != without_load(&before.body)).then(|| "another body".to_owned())
 }
 
-/// The page without the line that says when its data was loaded.
+/// Returns the page without the line that says when its data was loaded.
 fn without_load(body: &[u8]) -> String {
     let text = String::from_utf8_lossy(body);
     let Some((start, rest)) = text.split_once("<p class=\"freshness\">") else {

@@ -1,4 +1,4 @@
-//! HTTP/1.1 as bytes on a socket: what a client would tidy up is sent as it is.
+//! HTTP/1.1 as bytes on a socket: everything is sent unchanged, including what a client would correct.
 
 use std::io::{ErrorKind, Read as _, Write as _};
 use std::net::{SocketAddr, TcpStream};
@@ -13,12 +13,12 @@ pub(crate) struct Reply {
     pub(super) body: Vec<u8>,
 }
 
-/// Why there is not a whole answer to everything.
+/// Why there is no complete answer to every request.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub(crate) enum Trouble {
-    /// The connection stayed open, and nothing came.
+    /// The connection stayed open, but nothing arrived.
     Hang,
-    /// What came is no HTTP.
+    /// The answer is not HTTP.
     Garbage(String),
 }
 
@@ -28,7 +28,7 @@ impl Reply {
         found.map(|(_, value)| value.as_str())
     }
 
-    /// Everything that it says, in lower case.
+    /// Returns the whole answer as text, in lower case.
     pub(super) fn text(&self) -> String {
         let mut text = String::new();
         for (name, value) in &self.fields {
@@ -50,7 +50,7 @@ impl Reply {
     }
 }
 
-/// Asks for one thing, as any client would.
+/// Requests one page, as any client would.
 pub(super) fn ask(
     address: SocketAddr,
     host: &str,
@@ -77,7 +77,7 @@ pub(super) fn exchange(
     let deadline = Instant::now() + patience;
     let mut stream = TcpStream::connect_timeout(&address, patience).unwrap();
     stream.set_write_timeout(Some(patience)).unwrap();
-    // Who refuses a request may close before all of it is sent.
+    // A server that refuses a request may close the connection before all of it is sent.
     let _ = stream.write_all(request);
     let mut received = Vec::new();
     let mut buffer = [0; 16 * 1024];
@@ -100,8 +100,8 @@ pub(super) fn exchange(
     })
 }
 
-/// Reads one answer of a connection that stays open, and tells how long after its first bytes the rest of
-/// it came.
+/// Reads one answer of a connection that stays open, and returns how long after its first bytes the rest
+/// arrived.
 pub(crate) fn next_reply(stream: &mut TcpStream) -> (Reply, Duration) {
     let mut received = Vec::new();
     let mut first = None;
@@ -119,7 +119,7 @@ pub(crate) fn next_reply(stream: &mut TcpStream) -> (Reply, Duration) {
     }
 }
 
-/// The final answers in a row; only the first may be to a HEAD.
+/// Returns the final answers in order; only the first may be to a HEAD.
 fn replies(mut bytes: &[u8], is_head: bool) -> Option<Vec<Reply>> {
     let mut replies = Vec::new();
     while !bytes.is_empty() {
@@ -138,7 +138,7 @@ fn replies(mut bytes: &[u8], is_head: bool) -> Option<Vec<Reply>> {
     Some(replies)
 }
 
-/// The status and the fields, and what comes after them.
+/// Splits off the status and the fields, and returns them with the rest.
 pub(super) fn head(bytes: &[u8]) -> Option<(Reply, &[u8])> {
     let end = bytes.windows(4).position(|four| four == b"\r\n\r\n")?;
     let text = String::from_utf8_lossy(&bytes[..end]);

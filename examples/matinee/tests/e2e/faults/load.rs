@@ -1,4 +1,4 @@
-//! Visitors who keep coming while something is done to the store.
+//! Visitors who keep coming while something happens to the store.
 
 use std::fmt;
 use std::sync::atomic::{AtomicBool, AtomicUsize, Ordering};
@@ -9,12 +9,12 @@ use crate::app::App;
 use crate::server::Server;
 use crate::visitor::Visitor;
 
-/// Eight visitors at a time, each request from an address that has not been seen before.
+/// Eight visitors at a time; each request is from an address that has not been used before.
 pub(super) struct Load {
     next: AtomicUsize,
 }
 
-/// What the visitors have seen.
+/// What the visitors got.
 pub(super) struct Seen {
     pub(super) requests: usize,
     pub(super) worst: Duration,
@@ -32,7 +32,8 @@ impl Load {
         }
     }
 
-    /// Lets visitors come until `what` is done. Each of them gets every page, or this panics.
+    /// Lets visitors come until `what` has finished. Each of them must get every page, or this
+    /// panics.
     pub(super) fn during(&self, app: &App, what: impl FnOnce()) -> Seen {
         let stop = AtomicBool::new(false);
         let mut times: Vec<Duration> = thread::scope(|scope| {
@@ -43,7 +44,7 @@ impl Load {
                     scope.spawn(move || self.visit(server, stop))
                 })
                 .collect();
-            // The visitors leave also when this panics.
+            // The visitors also stop if this panics.
             let _leave = Raise(&stop);
             what();
             drop(_leave);
@@ -76,7 +77,7 @@ impl Load {
         while !stop.load(Ordering::Relaxed) {
             let number = self.next.fetch_add(1, Ordering::Relaxed);
             let address = format!("10.{}.{}.{}", number >> 16, number >> 8 & 255, number & 255);
-            // Some of it is near after a while, and some never.
+            // Some of the pages are near after a while, others never.
             let path = match number % 4 {
                 0 => "/".to_owned(),
                 1 => format!("/films/{}", 10 + number % 40),

@@ -1,6 +1,6 @@
 //! The store fails while the app serves, on Redis only.
 //!
-//! States are asserted, not times: the bounds are generous, and the figures are printed.
+//! The tests assert states, not times: the bounds are generous, and the figures are printed.
 
 mod load;
 mod visit;
@@ -14,16 +14,16 @@ use crate::visitor::Visitor;
 
 use self::load::Load;
 
-/// No visitor waits longer, whatever the store does. The deadlines add up to less than a second.
+/// The longest wait of a visitor, whatever the store does. The deadlines add up to less than a second.
 const WORST: Duration = Duration::from_millis(1_500);
 /// The longest recovery of the app. It usually takes a quarter of a second.
 const WELL_AGAIN: Duration = Duration::from_secs(1);
-/// The longest until a film that one process loads is a far hit for the next.
+/// The longest time until a film that one process loads is a far hit for the next.
 const SHARED_AGAIN: Duration = Duration::from_secs(4);
-/// How much one visitor may ask for while the app is watched.
+/// How much one visitor may request while the app is observed.
 const LIMIT: usize = 10;
 
-/// An app in which everybody who comes to load it has an address, and so a limit, of their own.
+/// An app in which every visitor of the load has an address, and so a limit, of their own.
 fn open() -> App {
     Plan::redis()
         .with("RATE_LIMIT", format!("{LIMIT}/hour"))
@@ -43,7 +43,7 @@ fn every_page_comes_while_every_connection_is_killed() {
         while Instant::now() < end {
             let killed = admin.call(&["CLIENT", "KILL", "TYPE", "normal"]).unwrap();
             kills += killed.int().unwrap();
-            // Time to be connected again, sometimes.
+            // Sometimes it takes time to reconnect.
             thread::sleep(Duration::from_millis(50));
         }
     });
@@ -63,7 +63,7 @@ fn every_page_comes_while_redis_is_frozen_and_all_is_well_once_it_thaws() {
     println!("frozen: {seen}");
     assert!(seen.worst <= WORST, "{seen}");
     app.redis().cont().unwrap();
-    // What was spent before is still spent.
+    // Units that were used before are still used.
     assert_well_again(&app, LIMIT - spent);
 }
 
@@ -77,7 +77,7 @@ fn every_page_comes_while_redis_is_dead_and_all_is_well_once_it_is_back() {
     println!("dead: {seen}");
     assert!(seen.worst <= WORST, "{seen}");
     app.redis().restart().unwrap();
-    // The new server has forgotten what was spent.
+    // The new server has lost the used units.
     assert_well_again(&app, LIMIT);
 }
 
@@ -106,7 +106,7 @@ fn a_request_that_waits_for_a_frozen_store_is_answered_by_an_app_that_stops() {
     }
 }
 
-/// How many of so many requests of this visitor pass, through all servers in turn.
+/// Returns how many of this many requests of the visitor pass, through all servers in turn.
 fn pass(app: &App, address: &str, requests: usize) -> usize {
     let passes = |number: &usize| {
         let server = &app.servers()[number % app.servers().len()];
@@ -117,7 +117,7 @@ fn pass(app: &App, address: &str, requests: usize) -> usize {
     (0..requests).filter(passes).count()
 }
 
-/// Every process says that it lives, and that its store does not answer.
+/// Checks that every process says that it is alive, but that its store does not answer.
 fn assert_not_ready(app: &App) {
     for _ in 0..3 {
         for server in app.servers() {
@@ -135,7 +135,8 @@ fn assert_not_ready(app: &App) {
     }
 }
 
-/// Every process is ready, a film that one loads is soon a far hit for the next, and the limit is shared.
+/// Checks that every process is ready, that a film that one loads is soon a far hit for the next, and
+/// that the limit is shared.
 fn assert_well_again(app: &App, left: usize) {
     let since = Instant::now();
     let visitor = Visitor::forwarded("203.0.113.200");
@@ -149,7 +150,7 @@ fn assert_well_again(app: &App, left: usize) {
     }
     println!("ready again after {:?}", since.elapsed());
 
-    // A cache leaves a store that has failed alone for a second, and then tries it again.
+    // A cache does not call a store that has failed for a second, and then tries it again.
     let is_shared = |film: u32| {
         let visitor = Visitor::forwarded(format!("203.0.114.{}", film - 3000));
         let path = format!("/api/films/{film}");

@@ -9,10 +9,10 @@ use crate::plan::Plan;
 use crate::seats::a_showing;
 use crate::visitor::{ADMIN, Answer, Visitor};
 
-/// More than it takes to be well again.
+/// More time than the app needs to recover.
 const PATIENCE: Duration = Duration::from_secs(10);
 
-/// A form, and where it leads to once it is taken.
+/// A form, and where it leads once it is accepted.
 type Step = (String, Vec<(&'static str, String)>, &'static str);
 
 #[test]
@@ -28,7 +28,7 @@ fn each_step_of_a_visit_says_503_while_redis_is_frozen_and_is_done_once_after_th
             let answer = visitor.post(server, &path, &form);
             assert_eq!(answer.status, 503, "{path}: {}", answer.body);
             assert!(answer.took <= WORST, "{path}: {:?}", answer.took);
-            // Who is signed in stays so.
+            // Signed-in visitors stay signed in.
             assert_eq!(answer.header("set-cookie"), "", "{path}");
             for page in ["/".to_owned(), format!("/films/{film}")] {
                 let page = visitor.get(server, &page);
@@ -72,7 +72,7 @@ fn steps(showing: &str, film: &str) -> [Step; 6] {
     ]
 }
 
-/// The first answer other than 503.
+/// Returns the first answer other than 503.
 fn once_well(app: &App, ask: impl Fn() -> Answer) -> Answer {
     let since = Instant::now();
     loop {

@@ -9,9 +9,9 @@ use crate::plan::Plan;
 use crate::server::Server;
 use crate::visitor::{ADA, Answer, GRACE, Visitor};
 
-/// No visitor waits longer, whatever the store does.
+/// The longest wait of a visitor, whatever the store does.
 const WORST: Duration = Duration::from_millis(1_500);
-/// More than it takes to be well again.
+/// More time than the app needs to recover.
 const PATIENCE: Duration = Duration::from_secs(10);
 
 #[test]
@@ -53,7 +53,7 @@ fn when_redis_has_lost_every_hold_the_seat_is_still_sold_once() {
     assert_pages_come_and_nothing_is_sold(&app, &ada, &showing);
     app.redis().restart().unwrap();
 
-    // It has forgotten who is signed in, and who holds what.
+    // It has lost who is signed in, and who holds what.
     let grace = Visitor::new();
     for (visitor, server, account) in [(&grace, app.last(), GRACE), (&ada, app.first(), ADA)] {
         let welcome = once_well(|| visitor.try_sign_in(server, account.email, account.password));
@@ -110,7 +110,7 @@ fn assert_is_503(answer: &Answer, what: &str) {
     assert!(answer.took <= WORST, "{what}: {:?}", answer.took);
 }
 
-/// The first answer other than 503.
+/// Returns the first answer other than 503.
 fn once_well(ask: impl Fn() -> Answer) -> Answer {
     let since = Instant::now();
     loop {

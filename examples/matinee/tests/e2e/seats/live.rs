@@ -13,14 +13,14 @@ on_both_backends! {
     an_app_that_stops_ends_the_streams_of_those_who_watch,
 }
 
-/// The position that a page has.
+/// Returns the position that a page contains.
 fn position(visitor: &Visitor, server: &Server, showing: &str) -> String {
     let page = visitor.get(server, showing).body;
     let (_, rest) = page.split_once("data-after=\"").unwrap();
     rest.split('"').next().unwrap().to_owned()
 }
 
-/// The state of a seat in an event; nothing if it is not named.
+/// Returns the state of a seat in an event, or an empty text if it is not named.
 fn state<'a>(event: &'a Event, seat: &str) -> &'a str {
     event.data["seats"][seat]["state"].as_str().unwrap_or("")
 }
@@ -32,7 +32,7 @@ fn a_visitor_sees_the_seats_change_that_others_hold_give_back_and_book(plan: Pla
     let ada = signed_in(here, ADA);
     let grace = signed_in(there, GRACE);
     let live = format!("{showing}/live?after={}", position(&grace, there, &showing));
-    // It changes between the page and its stream.
+    // The seats change between the page and its stream.
     assert_eq!(ask(&ada, here, &showing, "hold", &["C3", "C4"]).status, 303);
     let (mut hers, mut others) = (
         ada.watch(here, &live, None),
@@ -72,7 +72,7 @@ fn a_browser_that_comes_back_is_shown_what_it_missed(plan: Plan) {
     for (what, seats) in [("hold", &["A2", "A3"][..]), ("release", &["A1"])] {
         assert_eq!(ask(&ada, there, &showing, what, seats).status, 303);
     }
-    // At another server, it goes on after the last event, and not after the page.
+    // At another server, it continues after the last event, not after the page.
     let mut back = stranger.watch(there, &live, Some(&seen.id));
     let mut missed = std::collections::BTreeMap::new();
     while missed.len() < 3 {
@@ -88,7 +88,7 @@ fn a_browser_that_comes_back_is_shown_what_it_missed(plan: Plan) {
         missed.into_values().collect::<Vec<_>>(),
         ["free", "held", "held"]
     );
-    // One that is too old, or none of ours, is told to forget what it has.
+    // A position that is too old or malformed is told to forget what it has.
     for last in ["1-1", "x"] {
         let all = stranger.watch(there, &live, Some(last)).next().unwrap();
         assert_eq!(all.data["all"], true);

@@ -1,4 +1,4 @@
-//! Seats are held, given back and booked.
+//! Seats are held, released and booked.
 
 mod faults;
 mod live;
@@ -22,14 +22,14 @@ on_both_backends! {
     a_stranger_sees_the_seats_and_is_sent_to_the_sign_in_form,
 }
 
-/// Someone who is signed in, at a server.
+/// Returns a visitor who is signed in at a server.
 fn signed_in(server: &Server, account: Account) -> Visitor {
     let visitor = Visitor::new();
     visitor.sign_in(server, account);
     visitor
 }
 
-/// A showing to come, on the last day of the season.
+/// Returns a future showing, on the last day of the season.
 pub(crate) fn a_showing(app: &App) -> String {
     let catalogue = app.get("/api/films").json();
     let films = catalogue["films"].as_array().unwrap();
@@ -52,15 +52,15 @@ pub(crate) fn ask(
     visitor.post(server, &format!("{showing}/{what}"), &form)
 }
 
-/// Asks again after a 503, as people do: with so many on one machine a store that answers in time is
-/// too much to ask of it. What was done then is not done twice.
+/// Tries again after a 503, as people do: with so many processes on one machine, the store cannot
+/// always answer in time. An action that was refused then is not done twice.
 pub(crate) fn insist(ask: impl Fn() -> Answer) -> Answer {
     let answers = iter::repeat_with(ask).take(100);
     let mut answers = answers.skip_while(|answer| answer.status == 503);
     answers.next().expect("the store came back")
 }
 
-/// How the seat map shows a seat to this visitor, as in `free` and `held for you`.
+/// Returns how the seat map shows a seat to this visitor, such as `free` or `held for you`.
 pub(crate) fn seat(visitor: &Visitor, server: &Server, showing: &str, seat: &str) -> String {
     let map = visitor.get(server, showing);
     assert_eq!(map.status, 200, "{}", map.body);
@@ -130,7 +130,7 @@ fn a_visitor_holds_seats_and_books_them(plan: Plan) {
     );
     let tickets = ada.get(here, "/tickets").body;
     assert_eq!(tickets.matches("class=\"stub\"").count(), 1);
-    // They are nobody else's to see.
+    // Nobody else can see them.
     let grace = signed_in(there, GRACE).get(there, "/tickets");
     assert!(grace.body.contains("No tickets yet") && !grace.body.contains(code));
 }
@@ -157,7 +157,7 @@ fn a_seat_that_is_held_or_booked_cannot_be_taken_by_another(plan: Plan) {
         ran_out.0 == 409 && ran_out.1.contains("has expired"),
         "{ran_out:?}"
     );
-    // Nobody gives back what is somebody else's.
+    // Nobody can release the seats of another visitor.
     assert_eq!(get(&grace, there, "release", &["B2"]).0, 303);
     assert_eq!(seat(&ada, here, &showing, "B2"), "held for you");
 

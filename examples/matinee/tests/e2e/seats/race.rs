@@ -15,7 +15,7 @@ on_both_backends! {
 }
 
 const PEOPLE: usize = 200;
-/// How many sign in at a time: it takes the processor, not the store.
+/// How many sign in at a time: that needs the processor, not the store.
 const AT_ONCE: usize = 8;
 
 fn of_two_hundred_people_who_want_a_seat_one_gets_it(plan: Plan) {
@@ -49,7 +49,7 @@ fn of_two_hundred_people_who_want_a_seat_one_gets_it(plan: Plan) {
     assert_eq!(seat(&stranger, app.last(), &showing, "C3"), "taken");
 }
 
-/// Everybody has an account, and is signed in.
+/// Creates an account for everybody, and signs them in.
 fn arrive(app: &App) -> Vec<Visitor> {
     let email = |number| format!("person-{number}@matinee.example");
     let sql = "INSERT INTO users (email, name, password_hash, is_demo)

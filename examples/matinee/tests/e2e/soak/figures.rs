@@ -1,4 +1,4 @@
-//! What the processes and their store hold.
+//! The resources that the processes and their store use.
 
 use std::fmt;
 use std::thread;
@@ -9,13 +9,14 @@ use larder_test::server::Reply;
 use crate::app::App;
 use crate::visitor::Visitor;
 
-/// Longer than a thread, a connection or a task outlives what it was for.
+/// Longer than a thread, a connection or a task stays after its work.
 const AT_REST: Duration = Duration::from_secs(20);
 
-/// How many more descriptors, threads or tasks are nothing: a connection that is being replaced, say.
+/// This many more descriptors, threads or tasks do not count: a connection may just be replaced, for
+/// example.
 const FEW: u64 = 4;
 
-/// What all processes hold together, while nobody asks for anything.
+/// What all processes use together while there are no requests.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub(super) struct Figures {
     /// Resident memory in MiB.
@@ -26,7 +27,7 @@ pub(super) struct Figures {
     keys: u64,
 }
 
-/// How much more of each there may be in the end.
+/// By how much each figure may have grown in the end.
 pub(super) struct Bounds {
     /// In percent of the memory.
     memory: u64,
@@ -38,7 +39,7 @@ pub(super) struct Bounds {
 pub(super) struct Rows(Vec<(&'static str, u64, u64, u64)>);
 
 impl Bounds {
-    /// For a few seconds, in which caches are still being filled.
+    /// For a run of a few seconds, in which caches are still being filled.
     pub(super) const BRIEF: Self = Self {
         memory: 50,
         keys: 5,
@@ -50,8 +51,8 @@ impl Bounds {
 }
 
 impl Figures {
-    /// Waits until nothing changes any more, or, where there is something to compare with, until there is
-    /// hardly more of anything than in `before`.
+    /// Waits until nothing changes any more, or, if there are earlier figures, until hardly anything
+    /// exceeds `before`.
     pub(super) fn at_rest(app: &mut App, before: Option<&Self>) -> Self {
         let deadline = Instant::now() + AT_REST;
         let mut last = Self::now(app);
@@ -95,7 +96,7 @@ impl Figures {
         all
     }
 
-    /// Sets what there was beside what there is.
+    /// Compares earlier figures with later ones.
     pub(super) fn compare(&self, end: &Self, bounds: &Bounds) -> Rows {
         let part = |began: u64, percent: u64| began + began * percent / 100;
         Rows(vec![
@@ -129,7 +130,7 @@ impl Rows {
 }
 
 impl fmt::Display for Rows {
-    /// Writes a line for each figure: its name, what it was, what it is and what it may be.
+    /// Writes a line for each figure: its name, its first value, its last value and its bound.
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         for (name, began, ended, most) in &self.0 {
             writeln!(f, "{name}\t{began}\t{ended}\t{most}")?;

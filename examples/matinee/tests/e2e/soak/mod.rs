@@ -1,5 +1,5 @@
-//! Traffic of every kind, round after round, while Redis is cut off, frozen and killed: at the end the
-//! processes hold what they held at the beginning.
+//! Traffic of every kind, round after round, while Redis is cut off, frozen and killed: in the end the
+//! processes must use no more than in the beginning.
 //!
 //! Each round ends with the same calm visits to an empty store, and is measured when all visitors are gone.
 //! `SOAK_SECONDS` makes it longer, and `SOAK_REPORT` names a file for the figures: `./scripts/prove soak`
@@ -16,8 +16,8 @@ use self::traffic::Traffic;
 use crate::app::App;
 use crate::plan::Plan;
 
-/// Rounds at least until pools are as full as they will be. Caches take longer: in the long form a third of
-/// the time is for them.
+/// The minimum number of rounds until pools are full. Caches take longer: the long form gives them a third
+/// of the time.
 const WARM_UP: u32 = 2;
 /// Longer than Redis takes to start, and the app to notice.
 const WELL_AGAIN: Duration = Duration::from_secs(10);
@@ -63,7 +63,7 @@ fn whatever_fails_memory_descriptors_tasks_and_keys_end_where_they_began() {
     assert!(rows.all_hold(), "{rows}");
 }
 
-/// Breaks everything once while visitors come, and then visits an empty store in peace.
+/// Causes every failure once while visitors come, and then visits an empty store in peace.
 fn round(app: &mut App, traffic: &Traffic) {
     traffic.during(app, |redis| {
         let mut admin = redis.connect().unwrap();
@@ -88,7 +88,7 @@ fn round(app: &mut App, traffic: &Traffic) {
         );
         thread::sleep(Duration::from_millis(50));
     }
-    // What it took to see that is not counted.
+    // Keys from these checks are not counted.
     app.redis().command(&["FLUSHALL"]).unwrap();
     traffic.calm(app);
 }

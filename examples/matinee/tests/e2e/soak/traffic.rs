@@ -12,19 +12,20 @@ use crate::seats::{a_showing, ask, insist};
 use crate::server::Server;
 use crate::visitor::{ADA, Answer, GRACE, Visitor};
 
-/// How many come at a time.
+/// The number of concurrent visitors.
 const VISITORS: usize = 6;
-/// How many there are in all, so that what is kept for each has an end.
+/// The number of all addresses, so that the state kept for them is bounded.
 const ADDRESSES: usize = 200;
 
-/// The seats in a row of the smallest screen: which one the last showing is on depends on the day.
+/// The seats in a row of the smallest screen. The screen of the last showing depends on the day.
 const SEATS: usize = 7;
-/// How many films only the calm visits look at: so many that none is near when its turn comes again.
+/// The number of films that only the calm visits request: so many that none is near when its turn
+/// comes again.
 const UNSEEN: usize = 800;
-/// How long a visitor looks at a page: this is about hours, not about load.
+/// How long a visitor looks at a page: this test is about hours, not about load.
 const THINKING: Duration = Duration::from_millis(20);
 
-/// Visitors, and what they have seen.
+/// Visitors, and what they got.
 pub(super) struct Traffic {
     showing: String,
     next: AtomicUsize,
@@ -35,14 +36,14 @@ pub(super) struct Traffic {
     refused: AtomicUsize,
 }
 
-/// What the visitors have seen.
+/// What the visitors got.
 pub(super) struct Seen {
     pub(super) requests: usize,
-    /// There was no whole answer.
+    /// There was no complete answer.
     pub(super) unanswered: usize,
-    /// A status that says that the app, and not its store, is at fault.
+    /// A status that means that the app, and not its store, is at fault.
     pub(super) unexpected: usize,
-    /// 503, as is right while the store is away.
+    /// 503, which is right while the store is down.
     refused: usize,
 }
 
@@ -78,7 +79,7 @@ impl Traffic {
         }
     }
 
-    /// Lets visitors come until `what` is done.
+    /// Lets visitors come until `what` has finished.
     pub(super) fn during(&self, app: &mut App, what: impl FnOnce(&mut RedisServer)) {
         let stop = AtomicBool::new(false);
         let (servers, redis) = app.parts();
@@ -92,13 +93,13 @@ impl Traffic {
                     }
                 });
             }
-            // The visitors leave also when this panics.
+            // The visitors also stop if this panics.
             let _leave = Raise(&stop);
             what(redis);
         });
     }
 
-    /// One visit; the number says of which kind.
+    /// Makes one visit; the number determines its kind.
     fn visit(&self, server: &Server, number: usize) {
         let visitor = Visitor::forwarded(format!("10.0.0.{}", number % ADDRESSES));
         let film = number / 8;
@@ -123,7 +124,7 @@ impl Traffic {
         self.note(visitor.try_open(server, &path));
     }
 
-    /// Signs in, holds a seat, gives it back and signs out, as far as the store lets it.
+    /// Signs in, holds a seat, releases it and signs out, as far as the store allows.
     fn sign_in(&self, visitor: &Visitor, server: &Server, number: usize) {
         let account = [ADA, GRACE][number % 2];
         let form = [("email", account.email), ("password", account.password)];
@@ -156,7 +157,7 @@ impl Traffic {
         sources.collect::<Vec<_>>() == ["miss loaded", "hit far"]
     }
 
-    /// Visits one after another, as many each time, of pages that no process has near.
+    /// Makes visits one by one, the same number each time, to pages that no process has near.
     pub(super) fn calm(&self, app: &App) {
         let done = |ask: &dyn Fn() -> Answer| {
             let answer = insist(ask);
@@ -180,7 +181,7 @@ impl Traffic {
         }
     }
 
-    /// Returns a film that nobody has looked at for long.
+    /// Returns a film that nobody has requested for long.
     fn unseen(&self) -> usize {
         400 + self.films.fetch_add(1, Ordering::Relaxed) % UNSEEN
     }
@@ -196,7 +197,7 @@ impl Traffic {
     fn note(&self, status: Result<u16, ureq::Error>) {
         self.requests.fetch_add(1, Ordering::Relaxed);
         let count = match status {
-            // A seat that somebody else holds is a 409.
+            // If somebody else holds the seat, the answer is 409.
             Ok(200 | 303 | 409 | 429) => return,
             Ok(503) => &self.refused,
             Ok(status) => {

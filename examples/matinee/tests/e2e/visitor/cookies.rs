@@ -1,4 +1,4 @@
-//! A browser's cookies, shared by all servers of an app, also over plain HTTP as on localhost.
+//! A browser's cookies, shared by all servers of an app, over plain HTTP too, as on localhost.
 
 use std::collections::BTreeMap;
 use std::sync::Mutex;
@@ -10,7 +10,7 @@ use ureq::http::HeaderMap;
 pub(crate) struct Cookies(Mutex<BTreeMap<String, String>>);
 
 impl Cookies {
-    /// The value of the field `Cookie`.
+    /// Returns the value of the field `Cookie`.
     pub(crate) fn header(&self) -> Option<String> {
         let kept = self.0.lock().unwrap();
         let pairs: Vec<_> = kept
@@ -20,7 +20,7 @@ impl Cookies {
         (!pairs.is_empty()).then(|| pairs.join("; "))
     }
 
-    /// Keeps one, as if an app or an attacker had set it.
+    /// Stores a cookie, as if an app or an attacker had set it.
     pub(crate) fn set(&self, name: &str, value: &str) {
         self.0
             .lock()
@@ -28,13 +28,13 @@ impl Cookies {
             .insert(name.to_owned(), value.to_owned());
     }
 
-    /// Keeps what another browser keeps, as a thief would.
+    /// Copies the cookies of another browser, as a thief would.
     pub(crate) fn copy(&self, other: &Self) {
         let stolen = other.0.lock().unwrap().clone();
         *self.0.lock().unwrap() = stolen;
     }
 
-    /// Keeps what an answer sets, and forgets what it removes.
+    /// Stores the cookies that an answer sets, and removes those that it removes.
     pub(super) fn keep(&self, headers: &HeaderMap) {
         for field in headers.get_all("set-cookie") {
             let field = field.to_str().unwrap();

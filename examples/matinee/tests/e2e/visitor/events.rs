@@ -5,7 +5,7 @@ use std::io::{BufRead as _, BufReader};
 use serde_json::Value;
 use ureq::BodyReader;
 
-/// A stream of events that is open.
+/// An open stream of events.
 pub(crate) struct Events(pub(super) BufReader<BodyReader<'static>>);
 
 /// One event.
@@ -16,7 +16,7 @@ pub(crate) struct Event {
 }
 
 impl Events {
-    /// Waits for the next event. None where the stream has ended.
+    /// Waits for the next event. Returns `None` if the stream has ended.
     pub(crate) fn next(&mut self) -> Option<Event> {
         let (mut id, mut data) = (String::new(), String::new());
         loop {

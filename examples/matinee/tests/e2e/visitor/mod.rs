@@ -18,7 +18,7 @@ use crate::server::Server;
 /// Longer than any answer takes.
 const PATIENCE: Duration = Duration::from_secs(15);
 
-/// A visitor with a connection that is kept for the next question.
+/// A visitor with a connection that is kept for the next request.
 pub(crate) struct Visitor {
     agent: Agent,
     headers: Vec<(&'static str, String)>,
@@ -39,18 +39,18 @@ impl Visitor {
         }
     }
 
-    /// Someone with a browser.
+    /// Makes a visitor with a browser.
     pub(crate) fn with_a_browser() -> Self {
         Self::new().with("accept", "text/html,application/xhtml+xml,*/*;q=0.8")
     }
 
-    /// Someone who asks for the app by its name, as everybody does where its servers stand behind one
-    /// address: a whole page is kept under the name that it was asked by.
+    /// Makes a visitor who uses the app's name, as everybody does if its servers are behind one
+    /// address: a whole page is cached under the name that was requested.
     pub(crate) fn by_name() -> Self {
         Self::new().with("host", "matinee.example")
     }
 
-    /// Someone whom a proxy on this machine tells to come from these addresses.
+    /// Makes a visitor whom a proxy on this machine reports with these addresses.
     pub(crate) fn forwarded(addresses: impl Into<String>) -> Self {
         Self::new().with("x-forwarded-for", addresses)
     }
@@ -61,20 +61,20 @@ impl Visitor {
         self
     }
 
-    /// Asks, and panics where there is no whole answer.
+    /// Sends a request, and panics without a complete answer.
     pub(crate) fn get(&self, server: &Server, path: &str) -> Answer {
         self.try_get(server, path)
             .unwrap_or_else(|error| panic!("no answer to {path}: {error}"))
     }
 
-    /// Asks; an error where there is no whole answer.
+    /// Sends a request, and returns an error without a complete answer.
     pub(crate) fn try_get(&self, server: &Server, path: &str) -> Result<Answer, ureq::Error> {
         let start = Instant::now();
         let request = self.agent.get(address(server, path));
         self.answer(self.dress(request).call()?, start)
     }
 
-    /// Opens a stream of events, after one that was seen.
+    /// Opens a stream of events, after the last one that was seen.
     pub(crate) fn watch(&self, server: &Server, path: &str, last: Option<&str>) -> Events {
         let mut request = self.dress(self.agent.get(address(server, path)));
         if let Some(last) = last {
@@ -88,19 +88,19 @@ impl Visitor {
         Events(BufReader::new(response.into_body().into_reader()))
     }
 
-    /// Asks, and returns the status of the answer without reading the rest.
+    /// Sends a request, and returns the status of the answer without reading the rest.
     pub(crate) fn try_open(&self, server: &Server, path: &str) -> Result<u16, ureq::Error> {
         let request = self.dress(self.agent.get(address(server, path)));
         Ok(request.call()?.status().as_u16())
     }
 
-    /// Sends a form, and panics where there is no whole answer.
+    /// Sends a form, and panics without a complete answer.
     pub(crate) fn post(&self, server: &Server, path: &str, form: &[(&str, &str)]) -> Answer {
         self.try_post(server, path, form)
             .unwrap_or_else(|error| panic!("no answer to a form at {path}: {error}"))
     }
 
-    /// Sends a form; an error where there is no whole answer.
+    /// Sends a form, and returns an error without a complete answer.
     pub(crate) fn try_post(
         &self,
         server: &Server,
@@ -122,19 +122,19 @@ impl Visitor {
         )
     }
 
-    /// Signs in with a demo account, which is there in development.
+    /// Signs in with a demo account, which exists in development.
     pub(crate) fn sign_in(&self, server: &Server, account: Account) -> Answer {
         let answer = self.try_sign_in(server, account.email, account.password);
         assert_eq!(answer.status, 303, "{answer:?}");
         answer
     }
 
-    /// What the browser keeps.
+    /// Returns the cookies of the browser.
     pub(crate) fn cookies(&self) -> &Cookies {
         &self.cookies
     }
 
-    /// Puts on the headers and the cookies.
+    /// Adds the headers and the cookies.
     fn dress<B>(&self, mut request: RequestBuilder<B>) -> RequestBuilder<B> {
         for (name, value) in &self.headers {
             request = request.header(*name, value);
@@ -183,7 +183,7 @@ pub(crate) const ADMIN: Account = Account {
     password: "lights-camera-admin",
 };
 
-/// A whole answer.
+/// A complete answer.
 #[derive(Debug)]
 pub(crate) struct Answer {
     pub(crate) status: StatusCode,
@@ -193,7 +193,7 @@ pub(crate) struct Answer {
 }
 
 impl Answer {
-    /// The header, or nothing.
+    /// Returns the header, or an empty text.
     pub(crate) fn header(&self, name: &str) -> &str {
         let value = self.headers.get(name);
         value.map_or("", |value| value.to_str().unwrap())
@@ -203,13 +203,14 @@ impl Answer {
         serde_json::from_str(&self.body).unwrap_or_else(|error| panic!("{error}: {}", self.body))
     }
 
-    /// Where the page came from, as `Server-Timing` tells it.
+    /// Returns where the page came from, according to `Server-Timing`.
     pub(crate) fn source(&self) -> &str {
         let told = self.header("server-timing");
         told.split('"').nth(1).unwrap_or(told)
     }
 
-    /// The sum of all samples of a metric whose line begins with `name` and has all the labels.
+    /// Returns the sum of all samples of a metric whose line begins with `name` and has all the
+    /// labels.
     pub(crate) fn metric(&self, name: &str, labels: &[&str]) -> u64 {
         let samples = self.body.lines().filter(|line| {
             let rest = line.strip_prefix(name).unwrap_or("#");

@@ -1,46 +1,46 @@
 use super::{Reply, Request};
 use crate::corpus::stage::Harm;
 
-/// What is wrong with a cache, or with what it stands in front of.
+/// A flaw of a cache, or of the server behind it.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub(crate) enum Flaw {
-    /// It keeps what says that nobody may.
+    /// It stores responses that forbid storing.
     KeepsWhatIsPersonal,
-    /// It keeps the cookie that slides a session on.
+    /// It stores the cookie that prolongs a session.
     KeepsSetCookie,
-    /// Links are made of `X-Forwarded-Host`, which is in no key.
+    /// Links are built from `X-Forwarded-Host`, which is not in the key.
     BelievesForwardedHost,
-    /// Links are made of `Host`, which is in no key.
+    /// Links are built from `Host`, which is not in the key.
     LeavesOutHost,
-    /// A page greets by its cookie, and the cache does not look at `Vary`.
+    /// A page greets the visitor by the cookie, and the cache ignores `Vary`.
     LeavesOutVary,
-    /// What was compressed for one is sent to all.
+    /// A response that was compressed for one client is sent to all.
     LeavesOutEncoding,
-    /// The query is in no key.
+    /// The query is not in the key.
     LeavesOutQuery,
-    /// What looks like a file is kept, and what is behind an account is the account.
+    /// Paths that look like files are stored, and the path below an account leads to the account.
     KeepsByExtension,
-    /// A path is kept as it came, and forwarded without its dots.
+    /// A path is stored as received, but forwarded without its dots.
     ResolvesDots,
-    /// What answers a HEAD answers a GET.
+    /// The response to a HEAD answers a GET.
     MixesMethods,
-    /// `X-Original-URL` is what is asked for.
+    /// `X-Original-URL` overrides the path.
     ObeysOverrides,
-    /// An error is kept.
+    /// An error is stored.
     KeepsErrors,
-    /// A part is kept as the whole.
+    /// A partial response is stored as a complete one.
     KeepsParts,
-    /// A body of a GET counts, and is in no key.
+    /// The body of a GET matters, but is not in the key.
     ReadsBodies,
-    /// A field that it does not know is too much for it.
+    /// It fails on an unknown field.
     FallsOver,
-    /// It waits for what never comes.
+    /// It waits for something that never comes.
     Stalls,
-    /// A link with a method in it signs out.
+    /// A link that names a method signs the visitor out.
     SignsOut,
 }
 
-/// Every flaw, the case that finds it, and the harm that it does there.
+/// Every flaw, the case that finds it, and the harm that it does in that case.
 pub(crate) const FLAWS: [(Flaw, &str, Harm); 17] = [
     (Flaw::KeepsWhatIsPersonal, "an account", Harm::Leak),
     (Flaw::KeepsSetCookie, "signed in on a film", Harm::Cookie),
@@ -78,7 +78,7 @@ pub(crate) const FLAWS: [(Flaw, &str, Harm); 17] = [
 ];
 
 impl Flaw {
-    /// What an answer is kept under; nothing: it is not kept.
+    /// Returns the key under which an answer is stored, or `None` if it is not stored.
     pub(super) fn key(self, request: &Request) -> Option<String> {
         let host = request.field("host").unwrap_or_default();
         let (path, target) = (path_of(&request.target), &request.target);
@@ -112,7 +112,7 @@ impl Flaw {
         self == Self::Stalls && request.field("expect").is_some()
     }
 
-    /// What the origin is asked for.
+    /// Changes the request that is sent to the origin.
     pub(super) fn before(self, request: &mut Request) {
         if self != Self::LeavesOutEncoding {
             request.fields.retain(|(name, _)| name != "accept-encoding");
@@ -145,7 +145,7 @@ impl Flaw {
         }
     }
 
-    /// What comes of the origin's answer.
+    /// Changes the origin's answer.
     pub(super) fn after(self, request: &Request, reply: &mut Reply) {
         let field = |name| request.field(name).unwrap_or_default().to_owned();
         match self {

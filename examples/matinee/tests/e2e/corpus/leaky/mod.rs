@@ -1,4 +1,5 @@
-//! A small cache in front of an app, with one flaw each: all of them have leaked somewhere.
+//! A small cache in front of an app, with one flaw at a time. Each of them has caused leaks
+//! somewhere.
 
 mod flaw;
 
@@ -14,7 +15,7 @@ use super::wire::{self, Reply};
 
 pub(super) use self::flaw::{FLAWS, Flaw};
 
-/// Longer than the app takes, and shorter than a victim waits.
+/// Longer than the app takes, but shorter than a victim waits.
 const PATIENCE: Duration = Duration::from_secs(5);
 
 /// The cache, which serves until it is dropped.
@@ -35,7 +36,7 @@ pub(super) struct Request {
 }
 
 impl Leaky {
-    /// Opens in front of `origin`; without a flaw it keeps nothing.
+    /// Opens it in front of `origin`. Without a flaw it stores nothing.
     pub(super) fn open(origin: SocketAddr, flaw: Option<Flaw>) -> Self {
         let listener = TcpListener::bind("127.0.0.1:0").unwrap();
         let address = listener.local_addr().unwrap();
@@ -47,7 +48,7 @@ impl Leaky {
                 if is_done.load(Ordering::Relaxed) {
                     break;
                 }
-                // A client that goes away is answered no further.
+                // A client that disconnects gets no further answers.
                 let _ = serve(stream.unwrap(), origin, flaw, &mut kept);
             }
         });
@@ -74,7 +75,7 @@ impl Drop for Leaky {
     }
 }
 
-/// Answers one request; another one on the same connection is not looked at.
+/// Answers one request, and ignores further ones on the same connection.
 fn serve(
     mut stream: TcpStream,
     origin: SocketAddr,

@@ -1,6 +1,6 @@
 use super::{Case, NOT_ALLOWED, REFUSED};
 
-/// Bodies where none belongs, and requests that two readers end in different places.
+/// Bodies where none belongs, and requests whose end two readers see in different places.
 pub(crate) const BODIES: &[Case] = &[
     Case::new("a fat GET", "Content-Length: {length}").body("{evil}"),
     Case::new(

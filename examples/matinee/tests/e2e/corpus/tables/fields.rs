@@ -1,6 +1,6 @@
 use super::{Case, REFUSED};
 
-/// Fields that are in no key, and that some origin, framework or proxy listens to.
+/// Fields that are not in the key, but that some origin, framework or proxy obeys.
 pub(crate) const FIELDS: &[Case] = &[
     Case::new("x-forwarded-host", "X-Forwarded-Host: {evil}"),
     Case::new(

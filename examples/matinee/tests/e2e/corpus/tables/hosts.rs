@@ -1,6 +1,6 @@
 use super::{BAD_REQUEST, Case, NOT_FOUND, REFUSED};
 
-/// Whose page it is: `Host`, and what stands in its place.
+/// The host of a request: `Host`, and fields that replace it.
 pub(crate) const HOSTS: &[Case] = &[
     Case::new("another host", "").host("Host: {evil}"),
     Case::new("no host", "").host("").answers(BAD_REQUEST),

@@ -1,6 +1,6 @@
 use super::{Case, NOT_ALLOWED, NOT_FOUND, REFUSED};
 
-/// What is asked to be done, and in which words.
+/// Methods, and ways to write them.
 pub(crate) const METHODS: &[Case] = &[
     Case::target("HEAD", "HEAD {film} HTTP/1.1"),
     Case::target("HEAD of an account", "HEAD /account HTTP/1.1"),

@@ -1,4 +1,4 @@
-//! The cases, by the part of a request that they bend.
+//! The cases, by the part of the request that they manipulate.
 
 mod bodies;
 mod fields;
@@ -21,7 +21,8 @@ pub(crate) use self::visitors::VISITORS;
 /// Every table.
 pub(crate) const TABLES: [&[Case]; 7] = [FIELDS, HOSTS, BODIES, PATHS, VISITORS, METHODS, QUERIES];
 
-/// Refused by what reads requests, which then hangs up: what follows might belong to this one.
+/// Refused by the HTTP parser, which then closes the connection: the rest might belong to this
+/// request.
 const REFUSED: &[u16] = &[400];
 /// Refused by the app.
 const BAD_REQUEST: &[u16] = &[400, 200];

@@ -1,6 +1,6 @@
 use super::{Case, NOT_FOUND, REFUSED};
 
-/// Addresses that one reader takes for a file or a film, and another for an account.
+/// Paths that one reader takes for a file or a film, and another for an account.
 pub(crate) const PATHS: &[Case] = &[
     Case::target("an account", "GET /account HTTP/1.1"),
     Case::target("tickets", "GET /tickets HTTP/1.1"),

@@ -1,6 +1,6 @@
 use super::Case;
 
-/// Parts of a query that some cache leaves out of its key, or sorts.
+/// Parts of a query that some caches leave out of their key, or sort.
 pub(crate) const QUERIES: &[Case] = &[
     Case::target("another page", "GET /?page=2 HTTP/1.1"),
     Case::target("another page twice", "GET /?page=2&page=1 HTTP/1.1").answers(&[400, 200]),

@@ -1,6 +1,6 @@
 use super::{Case, NOT_FOUND, SENT_TO_SIGN_IN};
 
-/// Who asks: cookies, and what is done with them on the pages that all share.
+/// Visitors: cookies, and what they could do to the pages that all share.
 pub(crate) const VISITORS: &[Case] = &[
     Case::new("signed in on a film", ""),
     Case::target("signed in on the catalogue", "GET / HTTP/1.1"),
