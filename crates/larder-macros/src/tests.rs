@@ -160,7 +160,7 @@ fn an_argument_that_a_load_cannot_keep_is_refused() {
                 "cache = c",
                 &format!("async fn film(&self, id: u32) -> Film {{ load(format!(\"{text}\")) }}"),
             ),
-            "write `{}` and `self` behind it",
+            "write `{}` and pass `self` as an argument",
         );
     }
     let escaped = "async fn film(&self, id: u32) -> Film { load(format!(\"{{self}} {selfish}\")) }";

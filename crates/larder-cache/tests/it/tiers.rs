@@ -242,7 +242,7 @@ on_both_stores! { Manual;
         assert_eq!(far.stale_for, Duration::from_secs(3_600));
         world.advance(Duration::from_secs(60));
         let ended = one.films.explain(&7).await.to_string();
-        assert!(ended.contains("not fresh any more"), "{ended}");
+        assert!(ended.contains("no longer fresh"), "{ended}");
         one.switch.set(Trouble::Fail(ErrorKind::NotSent));
         let failed = one.films.explain(&7).await.to_string();
         assert!(failed.contains("far: a miss, get: not sent"), "{failed}");

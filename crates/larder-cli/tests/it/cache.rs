@@ -75,7 +75,10 @@ async fn a_value_is_explained_shown_on_request_expired_and_purged() {
     assert!(films.get(&7).await.is_none(), "it is stale");
     let explained = larder(&url, &format!("explain {key} --json")).await.json();
     assert!(
-        explained["store"].as_str().unwrap().contains("not fresh"),
+        explained["store"]
+            .as_str()
+            .unwrap()
+            .contains("no longer fresh"),
         "{explained}"
     );
     assert!(
@@ -184,7 +187,10 @@ async fn a_response_is_purged_by_its_uri_and_by_its_tag() {
         .ok();
     let absent = larder(&url, line).await;
     assert_eq!(
-        (absent.code, absent.out.contains("was purged, or has ended")),
+        (
+            absent.code,
+            absent.out.contains("was purged, or has expired")
+        ),
         (1, true),
         "{absent:?}"
     );
@@ -233,7 +239,7 @@ async fn a_change_of_a_value_that_is_not_there_says_so() {
     );
     let line = "cache purge --tag noir --uri http://cinema.example/films --yes";
     let ran = larder(&url, line).await.ok();
-    assert!(ran.out.contains("is not counted"), "{ran:?}");
+    assert!(ran.out.contains("are not counted"), "{ran:?}");
 }
 
 #[tokio::test]

@@ -173,7 +173,7 @@ async fn a_visitor_is_banned_and_forgiven_whatever_the_rules_of_the_policy_are()
     ];
     let ran = run(&url, &words, "").await;
     assert_eq!(
-        (ran.code, ran.err.contains("of another policy")),
+        (ran.code, ran.err.contains("belongs to another policy")),
         (2, true),
         "{ran:?}"
     );
@@ -324,7 +324,7 @@ async fn a_whole_key_of_another_policy_is_an_error_and_is_not_touched() {
         ] {
             let ran = run(&url, words, "").await;
             assert_eq!(ran.code, 2, "{ran:?}");
-            assert!(ran.err.contains("of another policy"), "{ran:?}");
+            assert!(ran.err.contains("belongs to another policy"), "{ran:?}");
         }
         let shown = run(
             &url,

@@ -166,7 +166,7 @@ mod tests {
             let error = Schedule::every(interval).unwrap_err();
             assert_eq!(error.kind(), ErrorKind::Invalid);
             assert!(
-                error.to_string().contains("expected one from 1 s"),
+                error.to_string().contains("expected 1 s to 366 days"),
                 "{error}"
             );
         }

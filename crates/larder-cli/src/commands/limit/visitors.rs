@@ -30,7 +30,9 @@ impl Visitors {
         let text = key::named(&target.prefix, text, &[Tat::KIND, Usage::KIND])?;
         let named = NamedVisitor::new(policy, text);
         let named = named.ok_or_else(|| {
-            Error::usage(format!("this key belongs to another policy than {policy}"))
+            Error::usage(format!(
+                "this key belongs to another policy, not to {policy}"
+            ))
         })?;
         Ok(Self {
             quotas: named.quotas().to_vec(),

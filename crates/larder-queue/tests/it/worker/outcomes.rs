@@ -176,7 +176,7 @@ async fn handlers_may_have_different_states() {
 }
 
 #[test]
-#[should_panic(expected = "jobs named 'task' have a handler already")]
+#[should_panic(expected = "jobs named 'task' already have a handler")]
 fn a_second_handler_for_a_job_is_refused() {
     let world = World::paused();
     let _ = Worker::<()>::new(world.queue()).on(odd).on(odd);
