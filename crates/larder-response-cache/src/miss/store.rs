@@ -24,9 +24,6 @@ use crate::response::{CacheStatus, ResponseCacheBody, tee};
 use crate::run_to_completion::{RunToCompletion, run_to_completion};
 use crate::storage::{Commit, CommitKind, CommitOutcome, NotStored, StoredResponse};
 
-/// The `detail` of a response that was purged or replaced while it was fetched, or found no room.
-pub(super) const OUTDATED: &str = "outdated";
-
 impl Miss {
     /// Sends a response to the client, and stores it on the way if that is permitted.
     ///
@@ -76,7 +73,7 @@ impl Miss {
             RecordOutcome::Complete(committed, response) => {
                 let cache_status = match committed {
                     Ok(()) => CacheStatus::stored(reason, status),
-                    Err(_) => not_stored(OUTDATED),
+                    Err(why) => not_stored(why.as_str()),
                 };
                 let body = tee.take_reservation().attach(response.body.clone());
                 client.respond(parts, ResponseCacheBody::whole(body), cache_status)
@@ -164,7 +161,7 @@ impl Miss {
         let outcome = match committed {
             Ok(()) if is_shareable => FetchOutcome::Stored,
             Err(NotStored::Superseded) => FetchOutcome::Superseded,
-            Ok(()) | Err(NotStored::NoRoom) => FetchOutcome::NotShared,
+            Ok(()) | Err(_) => FetchOutcome::NotShared,
         };
         if outcome == FetchOutcome::Stored {
             // Others may wait for a fetch that began later.

@@ -7,7 +7,6 @@ use larder_store::Timestamp;
 
 use super::flights::FetchOutcome;
 use super::forward::Miss;
-use super::store::OUTDATED;
 use crate::engine::{
     CacheControl, Exchange, HeadEffect, Profile, Refusal, Validators, head_effect,
     invalidates_stored, is_update, strip,
@@ -68,7 +67,7 @@ impl Miss {
         let status = Some(StatusCode::NOT_MODIFIED);
         let cache_status = match committed {
             Ok(()) => CacheStatus::stored(self.reason, status),
-            Err(_) => CacheStatus::not_stored(self.reason, status, OUTDATED),
+            Err(why) => CacheStatus::not_stored(self.reason, status, why.as_str()),
         };
         let now = self.cache.storage.now();
         self.cache
@@ -138,7 +137,7 @@ impl Miss {
             if self.leader.is_some() {
                 self.mark_hit_for_miss(received);
             }
-            (self, Err(NotStored::NoRoom), Arc::new(fresh))
+            (self, Err(NotStored::Refused(refusal)), Arc::new(fresh))
         })
         .await
     }

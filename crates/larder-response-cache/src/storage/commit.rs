@@ -7,7 +7,7 @@ use super::{
     ATTEMPTS, Existing, FETCH_LIMIT, FarRecord, Record, Storage, StoredResponse, Unavailable,
     UriSnapshot, VariantIndex,
 };
-use crate::engine::SelectingFields;
+use crate::engine::{Refusal, SelectingFields};
 use crate::request::PrimaryKey;
 
 /// How long a URI stays reserved for a response that is about to be stored.
@@ -43,6 +43,19 @@ pub(crate) enum NotStored {
     Superseded,
     /// There is no room for it, or the store gave no answer.
     NoRoom,
+    /// It may not be stored.
+    Refused(Refusal),
+}
+
+impl NotStored {
+    /// Returns the `detail` for `Cache-Status`.
+    pub(crate) fn as_str(self) -> &'static str {
+        match self {
+            Self::Superseded => "outdated",
+            Self::NoRoom => "storage",
+            Self::Refused(refusal) => refusal.as_str(),
+        }
+    }
 }
 
 impl From<Unavailable> for NotStored {
@@ -89,7 +102,7 @@ impl Storage {
         let snapshot = commit.snapshot;
         let selecting = SelectingFields::of(&response.headers);
         let selecting = selecting.and_then(|fields| fields.union(commit.key_fields));
-        let selecting = selecting.ok_or(NotStored::NoRoom)?;
+        let selecting = selecting.ok_or(NotStored::Refused(Refusal::Vary))?;
         let has_variants = !selecting.is_empty() || snapshot.index.is_some();
         if matches!(snapshot.held, Existing::Unknown) {
             return self.store_near_only(commit, has_variants, response);
@@ -105,9 +118,9 @@ impl Storage {
                 self.put_near_for(commit, record, Some(version), until);
                 Ok(())
             }
-            Err(NotStored::Superseded) => Err(NotStored::Superseded),
             // The response is too large for the store, or the store failed.
             Err(NotStored::NoRoom) => self.store_near_only(commit, has_variants, response),
+            Err(not_stored) => Err(not_stored),
         }
     }
 

@@ -4,6 +4,7 @@ use larder_layer::tags::{Generation, Tag, TagState, Validity};
 use larder_store::{Condition, Entry, Key, Put, Timestamp, Ttl, count_poisoned};
 
 use super::{CommitOutcome, NotStored, PurgeSnapshot, Storage, StoredResponse};
+use crate::engine::Refusal;
 use crate::request::{TAG, tag_key};
 
 /// How long the store remembers a tag: longer than any response is stored.
@@ -61,7 +62,7 @@ impl Storage {
         since: PurgeSnapshot,
     ) -> CommitOutcome {
         let tags = self.policy().tags(&response.headers);
-        let tags = tags.ok_or(NotStored::NoRoom)?;
+        let tags = tags.ok_or(NotStored::Refused(Refusal::Tags))?;
         if tags.is_empty() {
             return Ok(());
         }

@@ -91,6 +91,33 @@ fn moody() -> (Fixture, Arc<AtomicU8>) {
 }
 
 #[tokio::test(start_paused = true)]
+async fn a_response_that_the_store_does_not_take_says_that_it_was_the_store() {
+    for bad in [1, 2] {
+        let (fixture, mood) = moody();
+        mood.store(bad, Ordering::SeqCst);
+        let varies = [HOUR, ("vary", "accept-language")];
+        fixture.origin.then(200, &varies, "one");
+        let answer = fixture.get("/").await;
+        let status = answer.field("cache-status");
+        assert!(status.ends_with("; detail=storage"), "{status}");
+    }
+}
+
+#[tokio::test]
+async fn a_validation_that_may_not_be_stored_says_why() {
+    let fixture = Fixture::new();
+    let validated = [("cache-control", "no-cache"), ("etag", "\"one\"")];
+    fixture.origin.then(200, &validated, "one");
+    fixture.get("/").await;
+    let private = [("cache-control", "private"), ("etag", "\"one\"")];
+    fixture.origin.then(304, &private, "");
+    let answer = fixture.get("/").await;
+    assert_eq!(answer.text(), "one");
+    let status = answer.field("cache-status");
+    assert!(status.ends_with("; detail=private"), "{status}");
+}
+
+#[tokio::test(start_paused = true)]
 async fn a_store_that_fails_or_hangs_is_as_if_there_were_none() {
     for bad in [1, 2] {
         let (fixture, mood) = moody();
