@@ -113,7 +113,8 @@ pub(super) async fn an_expired_lease_is_not_renewed(at: Scene<'_>) -> Outcome {
 pub(super) async fn a_lease_that_was_given_back_is_not_renewed(at: Scene<'_>) -> Outcome {
     let (leases, put, key) = (at.leases()?, at.put("film", "a film"), at.key("other"));
     let committed = at.lead(put.key()).await?;
-    at.commits(&put, committed, "a commit by the holder").await?;
+    at.commits(&put, committed, "a commit by the holder")
+        .await?;
     let abandoned = at.lead(&key).await?;
     let _ = leases.abandon(&key, abandoned).await?;
     for (key, fence) in [(put.key(), committed), (&key, abandoned)] {
