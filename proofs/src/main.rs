@@ -85,7 +85,7 @@ fn main() -> ExitCode {
             Arg::new("inputs")
                 .long("inputs")
                 .value_name("NUMBER")
-                .value_parser(number.clone())
+                .value_parser(number)
                 .help(for_those(
                     "Stop after so many inputs, values or visitors",
                     Choice::Inputs,
@@ -95,14 +95,14 @@ fn main() -> ExitCode {
             Arg::new("seconds")
                 .long("seconds")
                 .value_name("NUMBER")
-                .value_parser(number.clone())
+                .value_parser(number)
                 .help(for_those("Stop each row after so long", Choice::Seconds)),
         )
         .arg(
             Arg::new("rounds")
                 .long("rounds")
                 .value_name("NUMBER")
-                .value_parser(number.clone())
+                .value_parser(number)
                 .help(for_those(
                     "Stop after so many kills and pauses, or rounds",
                     Choice::Rounds,
