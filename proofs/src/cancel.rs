@@ -68,6 +68,10 @@ pub fn prove() -> Table {
     table.bar(tally.dropped() > operations / 10, || {
         format!("only {} operations were dropped", tally.dropped())
     });
+    // Without answers there is nothing that could be another key's.
+    table.bar(tally.answered() > operations / 10, || {
+        format!("only {} operations were answered", tally.answered())
+    });
     damage::prove(&mut table);
     table
 }

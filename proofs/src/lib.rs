@@ -30,7 +30,7 @@ mod table;
 pub mod tag_removal;
 pub mod write_behind;
 
-pub use limits::Limits;
+pub use limits::{Choice, Limits};
 pub use page::{Page, write_or_check};
-pub use proof::{PROOFS, Proof};
+pub use proof::{PROOFS, Proof, proofs_with};
 pub use table::{Cell, Table};

@@ -4,10 +4,11 @@ use std::io::{self, Write};
 use std::process::ExitCode;
 use std::time::{Duration, Instant};
 
+use clap::error::ErrorKind;
 use clap::{Arg, ArgAction, Command};
 use larder_proofs::{
-    Limits, PROOFS, consistency, events, leases, locks, mutants, queue, rate_limits, write_behind,
-    write_or_check,
+    Choice, Limits, PROOFS, consistency, events, leases, locks, mutants, proofs_with, queue,
+    rate_limits, write_behind, write_or_check,
 };
 
 fn main() -> ExitCode {
@@ -37,7 +38,12 @@ fn main() -> ExitCode {
         .iter()
         .map(|proof| format!("  {:12} {}\n", proof.name, proof.about))
         .collect();
-    let matches = Command::new("prove")
+    let for_those = |help: &str, choice| {
+        let proofs: Vec<_> = proofs_with(choice).collect();
+        format!("{help} ({})", proofs.join(", "))
+    };
+    let number = clap::value_parser!(u64).range(1..);
+    let mut command = Command::new("prove")
         .about("Runs one of the long proofs, and writes its table into docs/.")
         .after_help(format!("Proofs:\n{list}"))
         .arg(
@@ -50,19 +56,23 @@ fn main() -> ExitCode {
             Arg::new("area")
                 .value_name("AREA")
                 .value_parser(clap::builder::PossibleValuesParser::new(mutants::areas()))
-                .help("The area to change (mutants); without one its page is made from what is known"),
+                .help(
+                    "The area to change (mutants); without one its page is made from what is known",
+                ),
         )
         .arg(
             Arg::new("shard")
                 .long("shard")
                 .value_name("K/N")
                 .value_parser(mutants::Shard::parse)
+                .requires("area")
                 .help("Run the Kth of N parts of the area (mutants)"),
         )
         .arg(
             Arg::new("again")
                 .long("again")
                 .action(ArgAction::SetTrue)
+                .requires("area")
                 .help("Run only what the last run of the area did not catch (mutants)"),
         )
         .arg(
@@ -75,24 +85,30 @@ fn main() -> ExitCode {
             Arg::new("inputs")
                 .long("inputs")
                 .value_name("NUMBER")
-                .value_parser(clap::value_parser!(u64))
-                .help("Stop after so many inputs (fuzz), values (tags) or visitors (limits)"),
+                .value_parser(number)
+                .help(for_those(
+                    "Stop after so many inputs, values or visitors",
+                    Choice::Inputs,
+                )),
         )
         .arg(
             Arg::new("seconds")
                 .long("seconds")
                 .value_name("NUMBER")
-                .value_parser(clap::value_parser!(u64))
-                .help("Stop each row after so long (consistency, bus-loss, fuzz, write-behind, queue, soak)"),
+                .value_parser(number)
+                .help(for_those("Stop each row after so long", Choice::Seconds)),
         )
         .arg(
             Arg::new("rounds")
                 .long("rounds")
                 .value_name("NUMBER")
-                .value_parser(clap::value_parser!(u64))
-                .help("Stop after so many kills and pauses (structures, write-behind, queue) or rounds (sessions)"),
-        )
-        .get_matches();
+                .value_parser(number)
+                .help(for_those(
+                    "Stop after so many kills and pauses, or rounds",
+                    Choice::Rounds,
+                )),
+        );
+    let matches = command.get_matches_mut();
     let area: Option<&String> = matches.get_one("area");
     let limits = Limits {
         inputs: matches.get_one("inputs").copied(),
@@ -105,6 +121,9 @@ fn main() -> ExitCode {
     let name: &String = matches.get_one("name").expect("required");
     let proof = PROOFS.iter().find(|proof| proof.name == name);
     let proof = proof.expect("one of them");
+    if let Err(wrong) = proof.check(&limits) {
+        command.error(ErrorKind::ArgumentConflict, wrong).exit();
+    }
     let started = Instant::now();
     let table = proof.run(&limits);
     let mut out = io::stdout().lock();

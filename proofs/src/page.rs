@@ -54,13 +54,17 @@ impl Page {
         let mut page = self.read()?;
         let place = self.find(&page)?;
         page.replace_range(place, &table.to_string());
-        fs::write(&self.path, page)
+        // Whole or not at all: whoever interrupts it keeps the page that there was.
+        let new = self.path.with_extension("md.new");
+        fs::write(&new, page)?;
+        fs::rename(&new, &self.path)
     }
 
     fn check(&self, table: &Table) -> io::Result<()> {
         let text = self.read()?;
         let stands = &text[self.find(&text)?];
-        match table.skeleton_of(stands) == table.skeleton() {
+        let has_columns = table.has_columns_of(stands);
+        match has_columns && table.skeleton_of(stands) == table.skeleton() {
             true => Ok(()),
             false => Err(io::Error::other(format!("the page differs:\n{stands}"))),
         }
@@ -69,13 +73,16 @@ impl Page {
 
 /// Writes `table` into its page, and those that were added to it, or compares them with the page.
 ///
-/// A table without rows, of a proof that could not run, is neither written nor compared.
+/// A table without rows, of a proof that could not run, is neither written nor compared, and is an error.
 ///
 /// # Errors
 /// What is wrong, a line each: the bars that were missed, a page that says something else, a page
 /// that cannot be read or written.
 pub fn write_or_check(page: &Page, table: &Table, is_check: bool) -> Result<(), Vec<String>> {
     let mut wrong = table.missed().to_vec();
+    if table.is_empty() && wrong.is_empty() {
+        wrong.push("it has shown nothing".to_owned());
+    }
     let more = table.more().iter();
     let more = more.map(|(name, table)| (page.beside(name), table));
     let all = iter::once((page.beside(page.name), table)).chain(more);
@@ -91,5 +98,52 @@ pub fn write_or_check(page: &Page, table: &Table, is_check: bool) -> Result<(), 
     match wrong.is_empty() {
         true => Ok(()),
         false => Err(wrong),
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    fn page(text: &str) -> (Page, PathBuf) {
+        let dir = std::env::temp_dir().join(format!("larder-page-{:08x}", fastrand::u32(..)));
+        fs::create_dir(&dir).expect("a directory");
+        let path = dir.join("page.md");
+        fs::write(&path, text).expect("a page");
+        let name = "it";
+        (Page { path, name }, dir)
+    }
+
+    fn table(column: &'static str) -> Table {
+        let mut table = Table::new().column(column).measured("time");
+        table.row(["kill", "1 ms"]);
+        table
+    }
+
+    #[test]
+    fn a_page_is_written_between_its_markers_and_nothing_is_left_beside_it() {
+        let text = "before\n<!-- prove it -->\n<!-- end of it -->\nafter\n";
+        let (page, dir) = page(text);
+        assert!(write_or_check(&page, &table("what"), true).is_err());
+        assert_eq!(write_or_check(&page, &table("what"), false), Ok(()));
+        assert_eq!(write_or_check(&page, &table("what"), true), Ok(()));
+        let other = write_or_check(&page, &table("who"), true);
+        assert!(other.is_err(), "the heading of a column differs");
+        let written = fs::read_to_string(&page.path).expect("a page");
+        let table = table("what").to_string();
+        let expected = text.replace("it -->\n<", &format!("it -->\n{table}<"));
+        assert_eq!(written, expected);
+        assert_eq!(fs::read_dir(&dir).expect("the directory").count(), 1);
+        fs::remove_dir_all(dir).expect("the directory");
+    }
+
+    #[test]
+    fn a_table_without_rows_is_an_error() {
+        let (page, dir) = page("nothing");
+        for is_check in [false, true] {
+            let shown = write_or_check(&page, &Table::new().column("what"), is_check);
+            assert_eq!(shown, Err(vec!["it has shown nothing".to_owned()]));
+        }
+        fs::remove_dir_all(dir).expect("the directory");
     }
 }

@@ -78,18 +78,26 @@ impl Table {
         self.rows.iter().map(|row| self.fixed(row)).collect()
     }
 
+    /// Returns whether a table, as it stands on a page, has the columns of this one.
+    #[must_use]
+    pub fn has_columns_of(&self, page: &str) -> bool {
+        let head = page.lines().find(|line| line.starts_with('|'));
+        let names: Vec<_> = self.columns.iter().map(|(name, _)| *name).collect();
+        head.is_some_and(|head| cells(head) == names)
+    }
+
     /// Returns the skeleton of a table of this form, as it stands on a page.
     #[must_use]
     pub fn skeleton_of(&self, page: &str) -> Vec<Vec<String>> {
         let lines = page.lines().filter(|line| line.starts_with('|')).skip(2);
         lines
             .map(|line| {
-                let inner = line.trim().trim_matches('|');
-                let cells: Vec<_> = inner
-                    .split('|')
-                    .map(|cell| cell.trim().to_owned())
-                    .collect();
-                self.fixed(&cells)
+                let cells = cells(line);
+                match cells.len() == self.columns.len() {
+                    true => self.fixed(&cells),
+                    // Of another form, and so like no row.
+                    false => cells,
+                }
             })
             .collect()
     }
@@ -101,6 +109,15 @@ impl Table {
             .map(|(_, cell)| cell.clone())
             .collect()
     }
+}
+
+/// Returns the cells of a line.
+fn cells(line: &str) -> Vec<String> {
+    let inner = line.trim().trim_matches('|');
+    inner
+        .split('|')
+        .map(|cell| cell.trim().to_owned())
+        .collect()
 }
 
 impl fmt::Display for Table {
@@ -135,6 +152,16 @@ mod tests {
         assert_eq!(same.skeleton(), same.skeleton_of(&page));
         let other = table("1 ms", "lost");
         assert_ne!(other.skeleton(), other.skeleton_of(&page));
+    }
+
+    #[test]
+    fn a_column_of_another_name_and_a_row_of_another_length_differ() {
+        let page = table("1 ms", "well").to_string();
+        let same = table("2 ms", "well");
+        assert!(same.has_columns_of(&page));
+        assert!(!same.has_columns_of(&page.replace("longest", "shortest")));
+        let longer = page.replace("| well |", "| well | and more |");
+        assert_ne!(same.skeleton(), same.skeleton_of(&longer));
     }
 
     #[test]

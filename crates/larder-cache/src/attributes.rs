@@ -50,6 +50,11 @@ impl Settings {
 }
 
 /// Names the types of a `Result` behind an alias.
+#[diagnostic::on_unimplemented(
+    message = "`{Self}` is not a `Result`, although its name ends in `Result`",
+    label = "#[cached] takes this for a `Result`",
+    note = "name it by an alias that ends otherwise, such as `type Found = SearchResult`, or return it in a `Result`"
+)]
 pub trait AnyResult {
     /// The type of `Ok`.
     type Value;

@@ -25,8 +25,9 @@ use quote::quote;
 /// | `Result<Option<V>, E>` | `Result<Option<Arc<V>>, LoadError<E>>` | the same |
 /// | `V` | `Result<Arc<V>, LoadError<Infallible>>` | always |
 ///
-/// A type whose name ends in `Result` counts as one, for example `io::Result<V>`. Instead of `V` the body may
-/// return [`Loaded<V>`], which chooses how long the value is kept.
+/// A type whose name ends in `Result` counts as one, for example `io::Result<V>`. A type of your own that is not
+/// a `Result`, such as `SearchResult`, needs an alias with another name. Instead of `V` the body may return
+/// [`Loaded<V>`], which chooses how long the value is kept.
 ///
 /// # Options
 /// - `cache = EXPR`, required: the cache, such as `self.films`.

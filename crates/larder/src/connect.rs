@@ -88,7 +88,7 @@ fn memory(rest: &str) -> Result<Arc<dyn Store>> {
 
 /// Opens each server of `rest`. The name of a shard is its host and port, as they are written.
 async fn shards(scheme: &str, rest: &str) -> Result<Arc<dyn Store>> {
-    let transport = scheme.trim_end_matches("+shards");
+    let transport = scheme.strip_suffix("+shards").unwrap_or(scheme);
     if !matches!(transport, "redis" | "rediss" | "valkey" | "valkeys") {
         return Err(invalid(format!(
             "'{}' is not a scheme of shards: expected redis+shards:// or rediss+shards://",
@@ -126,8 +126,12 @@ async fn redis(url: &str) -> Result<Arc<dyn Store>> {
 }
 
 #[cfg(not(feature = "redis"))]
-async fn redis(_url: &str) -> Result<Arc<dyn Store>> {
-    Err(missing_feature("redis:// and unix://", "redis"))
+async fn redis(url: &str) -> Result<Arc<dyn Store>> {
+    // By TLS it takes one more, which would be missed next.
+    match url.starts_with("rediss") || url.starts_with("valkeys") {
+        true => Err(missing_feature("rediss://", "redis-tls")),
+        false => Err(missing_feature("redis:// and unix://", "redis")),
+    }
 }
 
 #[cfg(any(not(feature = "moka"), not(feature = "redis")))]
@@ -163,6 +167,10 @@ mod without_backends {
             ("memory://", "moka"),
             ("redis://user:hunter2@127.0.0.1:6379", "redis"),
             ("unix:///run/redis.sock", "redis"),
+            ("redis+shards://a,b", "redis"),
+            ("rediss://127.0.0.1:6379", "redis-tls"),
+            ("rediss+cluster://a,b", "redis-tls"),
+            ("valkeys+shards://a,b", "redis-tls"),
         ] {
             let error = connect(url).await.err().expect("no backend is compiled in");
             assert_eq!(error.kind(), ErrorKind::Invalid);

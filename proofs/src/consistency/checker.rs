@@ -16,6 +16,8 @@ pub struct Findings {
     pub stale: u64,
     /// Those of them in the process that had invalidated it.
     pub stale_at_home: u64,
+    /// Reads of a version that the source had not: those of another key, say.
+    pub invented: u64,
     /// The longest time from an acknowledgement to the begin of such a read.
     pub longest: Duration,
 }
@@ -23,13 +25,19 @@ pub struct Findings {
 /// Judges a history of several processes.
 ///
 /// A read is stale if it returned a version, and an invalidation was acknowledged before it began
-/// that itself had begun when the source had a later one. What overlaps is nobody's to order.
+/// that itself had begun when the source had a later one. What overlaps is nobody's to order. A read is
+/// invented if it ended before the source was given its version.
 #[must_use]
 pub fn judge(history: &[Event]) -> Findings {
     let mut findings = Findings::default();
     let mut everywhere: HashMap<u32, Line> = HashMap::new();
     let mut at_home: HashMap<(u32, u32), Line> = HashMap::new();
+    let mut changed: HashMap<(u32, u64), u64> = HashMap::new();
     for event in history {
+        if let What::Changed(version) = event.what {
+            let first = changed.entry((event.key, version)).or_insert(event.began);
+            *first = event.began.min(*first);
+        }
         if let What::Invalidated(version) = event.what {
             findings.invalidations += 1;
             everywhere
@@ -49,6 +57,10 @@ pub fn judge(history: &[Event]) -> Findings {
             continue;
         };
         findings.reads += 1;
+        let first = changed.get(&(event.key, version));
+        // Each key begins with the version 0.
+        let was_there = version == 0 || first.is_some_and(|began| *began <= event.ended);
+        findings.invented += u64::from(!was_there);
         let line = everywhere.get(&event.key);
         let Some(since) = line.and_then(|line| line.invalidated_at(version, event.began)) else {
             continue;
@@ -135,6 +147,25 @@ mod tests {
         assert_eq!((found.reads, found.invalidations), (3, 3));
         assert_eq!((found.stale, found.stale_at_home), (2, 2));
         assert_eq!(found.longest, Duration::from_micros(1_000 - 15));
+    }
+
+    #[test]
+    fn a_version_that_the_source_had_not_is_invented() {
+        let mut other = event(0, 0, What::Changed(7));
+        other.key = 4;
+        let history = [
+            other,
+            event(0, 10, What::Changed(1)),
+            // A put whose answer was lost is sent again.
+            event(0, 30, What::Changed(1)),
+            event(1, 8, What::Read(1)),
+            event(1, 8, What::Read(0)),
+        ];
+        assert_eq!(judge(&history).invented, 0);
+        for read in [event(1, 2, What::Read(1)), event(1, 90, What::Read(7))] {
+            let history = [&history[..], &[read]].concat();
+            assert_eq!(judge(&history).invented, 1, "{read}");
+        }
     }
 
     #[test]

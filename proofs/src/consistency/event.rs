@@ -21,6 +21,8 @@ pub struct Event {
 /// What was seen or done.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub enum What {
+    /// The source is being given this version.
+    Changed(u64),
     /// A read returned this version of the value.
     Read(u64),
     /// An invalidation was acknowledged that began when the source had this version.
@@ -30,6 +32,7 @@ pub enum What {
 impl fmt::Display for Event {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         let (what, version) = match self.what {
+            What::Changed(version) => ("changed", version),
             What::Read(version) => ("read", version),
             What::Invalidated(version) => ("invalidated", version),
         };
@@ -49,6 +52,7 @@ impl FromStr for Event {
             let process = u32::try_from(next()?).ok()?;
             let (key, version) = (u32::try_from(next()?).ok()?, next()?);
             let what = match what {
+                "changed" => What::Changed(version),
                 "read" => What::Read(version),
                 "invalidated" => What::Invalidated(version),
                 _ => return None,

@@ -67,8 +67,8 @@ fn row(table: &mut Table, contender: Contender, store: &str, found: &Findings) {
         verdict.to_owned(),
     ]);
     let is_well = match contender {
-        Contender::Far => found.stale == 0,
-        Contender::Tiers => verdict != OUTSIDE,
+        Contender::Far => verdict == NEVER,
+        Contender::Tiers => [NEVER, WITHIN].contains(&verdict),
         // What is wrong there is seen, or the checker would be blind.
         Contender::CacheAside | Contender::Moka => verdict == OUTSIDE,
     };
@@ -77,18 +77,22 @@ fn row(table: &mut Table, contender: Contender, store: &str, found: &Findings) {
     table.bar(is_enough, || format!("{name} on {store}: only {found:?}"));
 }
 
+const NEVER: &str = "never stale";
+const WITHIN: &str = "within the near TTL";
 const OUTSIDE: &str = "serves what was invalidated";
+const INVENTED: &str = "serves what the source never had";
 
-/// Returns what a history shows: a cache never serves a stale value in the process that invalidated
-/// it, and elsewhere for at most the near TTL.
+/// Returns what a history shows: a cache serves only what the source had, never a stale value in the process
+/// that invalidated it, and elsewhere one for at most the near TTL.
 pub(crate) fn verdict(found: &Findings) -> &'static str {
     match found {
-        Findings { stale: 0, .. } => "never stale",
+        Findings { invented: 1.., .. } => INVENTED,
+        Findings { stale: 0, .. } => NEVER,
         Findings {
             stale_at_home: 0,
             longest,
             ..
-        } if *longest <= Duration::from(NEAR_TTL) + SLACK => "within the near TTL",
+        } if *longest <= Duration::from(NEAR_TTL) + SLACK => WITHIN,
         _ => OUTSIDE,
     }
 }

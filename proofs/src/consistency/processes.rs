@@ -26,6 +26,7 @@ pub(crate) struct Run {
 
 /// Runs processes that share a cache, makes trouble meanwhile, and returns what all of them did.
 pub(crate) fn in_processes(shared: &Shared, run: &Run) -> Done {
+    shared.empty();
     // Of each run its own: versions begin anew.
     let source = RedisServer::start().expect("a redis-server");
     let workers: Vec<_> = (0..PROCESSES)

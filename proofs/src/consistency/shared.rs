@@ -71,6 +71,23 @@ impl Shared {
         }
     }
 
+    /// Removes what an earlier run has left, whose versions would be later than any of the next run.
+    ///
+    /// # Panics
+    /// If a server does not answer.
+    pub fn empty(&self) {
+        let flush = ["FLUSHALL"];
+        match self {
+            Self::One(server, _) => drop(server.command(&flush).expect("an empty server")),
+            Self::Cluster(cluster) => {
+                for master in cluster.masters() {
+                    let reply = master.command(&flush).expect("an empty server");
+                    assert_eq!(reply.error(), None, "an empty server");
+                }
+            }
+        }
+    }
+
     fn proxies(&self) -> &[FaultProxy] {
         match self {
             Self::One(_, proxies) => proxies,

@@ -154,6 +154,8 @@ impl Task {
         let key = self.number;
         let version = self.versions[key as usize] + 1;
         let put = Put::new(source_key(key), version.to_string(), Ttl::from_secs(3_600));
+        // Before it, since others may read it as soon as it is there, and also if its answer is lost.
+        self.note(key, now(), What::Changed(version));
         if self.source.put(&put).await.is_err() {
             return;
         }

@@ -103,6 +103,8 @@ impl Faults {
             ledger.twice.to_string(),
         ]);
         let mut bar = |holds, what: String| self.0.bar(holds, || format!("{fault}: {what}"));
+        let tried = ledger.outcomes.len();
+        bar(tried > 1_000, format!("only {tried} operations"));
         bar(
             usual <= DEADLINE + Duration::from_millis(20),
             format!("99.9 % of waits are {usual:?}"),

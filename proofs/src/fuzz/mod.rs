@@ -64,6 +64,7 @@ pub fn prove(limits: &Limits) -> Table {
         table.bar(tally.bytes <= MAX_BYTES, || {
             format!("{name}: one input took {} bytes", tally.bytes)
         });
+        table.bar(tally.inputs > 0, || format!("{name}: no input"));
         table.bar(tally.refused > 0 || name.starts_with("messages"), || {
             format!("{name}: nothing was refused")
         });

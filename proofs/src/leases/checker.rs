@@ -30,26 +30,52 @@ fn on_one_key(events: &[Event]) -> Vec<String> {
             What::Lead(fence) => highest(events, event, leads)
                 .filter(|before| *before >= fence)
                 .map(|before| format!("fence {fence} was granted after {before}")),
-            What::Commit(fence) => highest(events, event, leads)
-                .filter(|before| *before > fence)
-                .map(|before| format!("fence {fence} committed after {before} was granted"))
-                .or_else(|| {
-                    let granted = events.iter().find(|one| one.what == What::Lead(fence))?;
-                    let invalidated = events.iter().any(|one| {
-                        one.what == What::Invalidate
-                            && one.began > granted.ended
-                            && one.ended < event.began
-                    });
-                    invalidated.then(|| format!("fence {fence} committed after an invalidation"))
-                }),
+            What::Commit(fence) => outdated(events, event, fence),
             What::Read(fence) => highest(events, event, shown)
                 .filter(|before| *before > fence)
-                .map(|before| format!("fence {fence} was read after {before} was there")),
+                .map(|before| format!("fence {fence} was read after {before} was there"))
+                .or_else(|| read_in_vain(events, event, fence)),
             What::Refused(_) | What::Lost(_) | What::Release(_) | What::Invalidate => None,
         };
         wrong.extend(what.map(|what| format!("key {}: {what}", event.key)));
     }
     wrong
+}
+
+/// Returns why `commit`, which wrote with `fence`, must have been refused.
+fn outdated(events: &[Event], commit: &Event, fence: u64) -> Option<String> {
+    highest(events, commit, leads)
+        .filter(|before| *before > fence)
+        .map(|before| format!("fence {fence} committed after {before} was granted"))
+        .or_else(|| {
+            let is_invalidated = is_invalidated(events, fence, commit);
+            is_invalidated.then(|| format!("fence {fence} committed after an invalidation"))
+        })
+}
+
+/// Returns why `read` must not have shown what `fence` wrote.
+fn read_in_vain(events: &[Event], read: &Event, fence: u64) -> Option<String> {
+    if is_invalidated(events, fence, read) {
+        return Some(format!("fence {fence} was read after an invalidation"));
+    }
+    events.iter().find_map(|one| match one.what {
+        What::Refused(refused) if refused == fence => Some(format!(
+            "fence {fence} was read although its commit was refused"
+        )),
+        // What is read was written, whoever did not hear of it.
+        What::Lost(lost) if lost == fence => outdated(events, one, fence),
+        _ => None,
+    })
+}
+
+/// Returns whether there was an invalidation between the grant of `fence` and `event`.
+fn is_invalidated(events: &[Event], fence: u64, event: &Event) -> bool {
+    let granted = events.iter().find(|one| one.what == What::Lead(fence));
+    granted.is_some_and(|granted| {
+        events.iter().any(|one| {
+            one.what == What::Invalidate && one.began > granted.ended && one.ended < event.began
+        })
+    })
 }
 
 /// Returns the highest fence of the events that ended before this one began.
@@ -139,6 +165,33 @@ mod tests {
                     at(30, What::Read(10)),
                 ],
                 "was read after",
+            ),
+            (
+                vec![
+                    at(0, What::Lead(10)),
+                    at(10, What::Commit(10)),
+                    at(20, What::Invalidate),
+                    at(30, What::Read(10)),
+                ],
+                "was read after an invalidation",
+            ),
+            (
+                vec![
+                    at(0, What::Lead(10)),
+                    at(10, What::Lead(11)),
+                    at(20, What::Refused(10)),
+                    at(30, What::Read(10)),
+                ],
+                "was read although its commit was refused",
+            ),
+            (
+                vec![
+                    at(0, What::Lead(10)),
+                    at(10, What::Lead(11)),
+                    at(20, What::Lost(10)),
+                    at(30, What::Read(10)),
+                ],
+                "committed after 11 was granted",
             ),
         ] {
             let found = violations(&history);

@@ -39,18 +39,21 @@ pub fn prove() -> Table {
         let found = checker::violations(&history);
         let count = |is: fn(What) -> bool| {
             let events = history.iter().filter(|event| is(event.what));
-            events.count().to_string()
+            events.count()
         };
         let name = match commits {
             Commits::Fenced => "by their fence",
             Commits::Unfenced => "by a plain put, to see that it is noticed",
         };
+        let granted = count(|what| matches!(what, What::Lead(_)));
+        let committed = count(|what| matches!(what, What::Commit(_)));
+        let refused = count(|what| matches!(what, What::Refused(_)));
         table.row([
             name.to_owned(),
-            count(|what| matches!(what, What::Lead(_))),
-            count(|what| matches!(what, What::Commit(_))),
-            count(|what| matches!(what, What::Refused(_))),
-            count(|what| matches!(what, What::Lost(_))),
+            granted.to_string(),
+            committed.to_string(),
+            refused.to_string(),
+            count(|what| matches!(what, What::Lost(_))).to_string(),
             found.len().to_string(),
             match found.is_empty() {
                 true => "as leases allow".to_owned(),
@@ -59,11 +62,13 @@ pub fn prove() -> Table {
         ]);
         let is_well = found.is_empty() == (commits == Commits::Fenced);
         table.bar(is_well, || format!("{name}: {:?}", found.first()));
-        let granted = history
-            .iter()
-            .filter(|event| matches!(event.what, What::Lead(_)));
-        let granted = granted.count();
         table.bar(granted > 200, || format!("{name}: only {granted} leases"));
+        table.bar(committed > 50, || {
+            format!("{name}: only {committed} commits")
+        });
+        // Only those who come too late show that they are refused.
+        let is_tried = refused > 10 || commits == Commits::Unfenced;
+        table.bar(is_tried, || format!("{name}: only {refused} were refused"));
     }
     table
 }

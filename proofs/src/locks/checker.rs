@@ -47,9 +47,12 @@ fn on_one_key(events: &[&Event]) -> Vec<String> {
                     wrong.push(format!("token {token} was released and never given"));
                     continue;
                 };
-                // Held to the end, so from its begin to its end nobody else was given the lock.
+                // Held to the end, so until then nobody else was given the lock. A higher token was given
+                // later, however long its holder had waited for it.
                 let inside = events.iter().find(|one| {
-                    leads(one.what).is_some() && one.began > lead.ended && one.ended < event.began
+                    let is_later = one.began > lead.ended
+                        || leads(one.what).is_some_and(|other| other > token);
+                    leads(one.what).is_some() && is_later && one.ended < event.began
                 });
                 if let Some(other) = inside.and_then(|one| leads(one.what)) {
                     wrong.push(format!("token {other} was given while {token} was held"));
@@ -80,7 +83,10 @@ mod tests {
     use super::*;
 
     fn at(began: u64, what: What) -> Event {
-        let ended = began + 5;
+        from_to(began, began + 5, what)
+    }
+
+    fn from_to(began: u64, ended: u64, what: What) -> Event {
         Event {
             key: 3,
             began,
@@ -128,6 +134,15 @@ mod tests {
                 "while 10 was held",
             ),
             (vec![at(0, What::Release(10))], "never given"),
+            (
+                // It has waited since before the holder came.
+                vec![
+                    from_to(0, 10, What::Lead(10)),
+                    from_to(1, 20, What::Lead(11)),
+                    at(30, What::Release(10)),
+                ],
+                "token 11 was given while 10 was held",
+            ),
         ] {
             let found = violations(&history);
             assert_eq!(found.len(), 1, "{found:?}");

@@ -48,12 +48,14 @@ pub fn prove() -> Table {
             Writes::Plain => "without it, to see that it is noticed",
         };
         let taken = count(|what| matches!(what, What::Lead(_)));
+        let released = count(|what| matches!(what, What::Release(_)));
+        let refused = count(|what| matches!(what, What::Refused(_)));
         table.row([
             name.to_owned(),
             taken.to_string(),
-            count(|what| matches!(what, What::Release(_))).to_string(),
+            released.to_string(),
             count(|what| matches!(what, What::Commit(_))).to_string(),
-            count(|what| matches!(what, What::Refused(_))).to_string(),
+            refused.to_string(),
             count(|what| matches!(what, What::Lost(_))).to_string(),
             found.len().to_string(),
             match found.is_empty() {
@@ -64,6 +66,12 @@ pub fn prove() -> Table {
         let is_well = found.is_empty() == (writes == Writes::Fenced);
         table.bar(is_well, || format!("{name}: {:?}", found.first()));
         table.bar(taken > 100, || format!("{name}: only {taken} locks"));
+        // Only a lock that is released in time shows that nobody else had it.
+        table.bar(released > 50, || {
+            format!("{name}: only {released} were released in time")
+        });
+        let is_tried = refused > 0 || writes == Writes::Plain;
+        table.bar(is_tried, || format!("{name}: no write came too late"));
     }
     table
 }

@@ -23,7 +23,9 @@ pub struct Findings {
     pub stale: Vec<String>,
     /// Jobs of which more than one ack was accepted.
     pub acked_twice: Vec<String>,
-    /// Jobs with two attempts of one number, or a later one with a lower number.
+    /// Jobs that were given to somebody else although an ack was accepted.
+    pub revived: Vec<String>,
+    /// Jobs with two attempts of one number or one fence, or a later one with a lower number.
     pub miscounted: Vec<String>,
 }
 
@@ -31,7 +33,15 @@ impl Findings {
     /// Returns whether there is nothing that a queue must not do.
     #[must_use]
     pub fn is_clean(&self) -> bool {
-        let wrong = [&self.lost, &self.stale, &self.acked_twice, &self.miscounted];
+        let Self {
+            lost,
+            stale,
+            acked_twice,
+            revived,
+            miscounted,
+            ..
+        } = self;
+        let wrong = [lost, stale, acked_twice, revived, miscounted];
         wrong.iter().all(|wrong| wrong.is_empty())
     }
 }
@@ -63,18 +73,25 @@ pub fn judge(history: &[Event]) -> Findings {
                 .push(format!("{job}: {} times", acks.len()));
         }
         for (fence, ack) in acks {
-            let later = takes(&events)
-                .filter(|(_, later, take)| *later > fence && take.ended < ack.began)
-                .map(|(_, later, _)| later)
-                .max();
-            if let Some(later) = later {
+            let later = takes(&events).filter(|(_, later, _)| *later > fence);
+            let (before, beside): (Vec<_>, Vec<_>) =
+                later.partition(|(_, _, take)| take.ended < ack.began);
+            let last =
+                |takes: &[(u32, u64, &Event)]| takes.iter().map(|(_, later, _)| *later).max();
+            if let Some(later) = last(&before) {
                 let text = format!("{job}: the ack of {fence} after {later} was given");
                 found.stale.push(text);
+            }
+            // Before the ack it made the ack stale, and after it there was nothing left to give.
+            if let Some(later) = last(&beside) {
+                let text = format!("{job}: {later} was given beside or after the ack of {fence}");
+                found.revived.push(text);
             }
         }
         let mut attempts: Vec<_> = takes(&events).map(|(n, fence, _)| (fence, n)).collect();
         attempts.sort_unstable();
-        if attempts.windows(2).any(|two| two[0].1 >= two[1].1) {
+        let is_wrong = |two: &[(u64, u32)]| two[0].0 == two[1].0 || two[0].1 >= two[1].1;
+        if attempts.windows(2).any(is_wrong) {
             found.miscounted.push(format!("{job}: {attempts:?}"));
         }
     }
@@ -152,10 +169,18 @@ mod tests {
         assert_eq!(stale.stale.len(), 1, "{stale:?}");
         let twice = judge(&[at(0, What::Acked(100)), at(20, What::Acked(100))]);
         assert_eq!(twice.acked_twice.len(), 1, "{twice:?}");
+        let again = judge(&[
+            at(0, taken(1, 100)),
+            at(10, What::Acked(100)),
+            at(20, taken(2, 200)),
+        ]);
+        assert_eq!(again.revived.len(), 1, "{again:?}");
+        let shared = judge(&[at(0, taken(1, 100)), at(10, taken(2, 100))]);
+        assert_eq!(shared.miscounted.len(), 1, "{shared:?}");
         for second in [1, 0] {
             let history = [at(0, taken(1, 100)), at(10, taken(second, 200))];
             assert_eq!(judge(&history).miscounted.len(), 1);
         }
-        assert!(!lost.is_clean() && !stale.is_clean() && !twice.is_clean());
+        assert!(!lost.is_clean() && !stale.is_clean() && !twice.is_clean() && !again.is_clean());
     }
 }

@@ -55,8 +55,8 @@ impl Member {
         let lines = BufReader::new(child.stdout.take().expect("its output")).lines();
         // Read at once, or it would wait to be heard.
         let history = std::thread::spawn(move || {
-            let events = lines.map_while(Result::ok);
-            events.filter_map(|line| line.parse().ok()).collect()
+            let events = lines.map(|line| line.expect("a line").parse());
+            events.map(|event| event.expect("an event")).collect()
         });
         Self {
             worker,
@@ -71,9 +71,18 @@ impl Member {
     }
 
     /// Kills the process, and starts another in its place.
+    ///
+    /// # Panics
+    /// If it has ended before: what it found wrong would be lost with it.
     pub(crate) fn kill(&mut self) {
         self.child.kill().expect("SIGKILL");
-        self.child.wait().expect("its end");
+        let ended = self.child.wait().expect("its end");
+        assert_eq!(
+            ended.code(),
+            None,
+            "a {:?} had ended before: {ended}",
+            self.role
+        );
         let mut before = std::mem::take(&mut self.before);
         before.append(&mut self.printed());
         *self = Self::spawn(self.worker, self.role, self.contender, &self.url);
@@ -165,4 +174,22 @@ pub(crate) fn be(
     let runtime = tokio::runtime::Runtime::new()?;
     runtime.block_on(work(role, contender, stop, sink));
     Ok(())
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    #[should_panic(expected = "had ended before")]
+    fn a_process_that_ended_by_itself_is_not_replaced_as_if_it_had_been_killed() {
+        // The test program does not know this word, and ends.
+        let mut member = Member::spawn("no-worker", Role::Consumer, Contender::Fenced, "none");
+        let _ = member.history.take().expect("a thread that reads").join();
+        while member.child.try_wait().expect("a child").is_none() {
+            std::thread::yield_now();
+        }
+        member.history = Some(std::thread::spawn(Vec::new));
+        member.kill();
+    }
 }

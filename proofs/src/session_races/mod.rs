@@ -22,6 +22,9 @@ use whole_records::WholeRecords;
 /// The rounds of each race, unless `--rounds` says otherwise.
 const ROUNDS: u64 = 1_000;
 
+/// The rounds between two looks at what another process learns later: each look takes a second.
+const ROUNDS_UNTIL_A_LOOK: u64 = 100;
+
 /// How long another process may not know that everyone was signed out.
 const EVERYONE: Duration = Duration::from_millis(1_100);
 
@@ -102,22 +105,19 @@ pub async fn broken(race: &Race, keepers: Pair, rounds: u64, seed: u64) -> Optio
     let mut dead = Vec::new();
     for number in 1..=rounds {
         let mut round = Round::new(keepers.clone(), number, seed);
-        if let Err(what) = (race.run)(&mut round).await {
+        let mut outcome = (race.run)(&mut round).await;
+        dead.append(&mut round.dead_later);
+        let looks = number == rounds || number % ROUNDS_UNTIL_A_LOOK == 0;
+        if outcome.is_ok() && looks && !dead.is_empty() {
+            tokio::time::sleep(EVERYONE).await;
+            outcome = round.are_dead(&std::mem::take(&mut dead)).await;
+        }
+        if let Err(what) = outcome {
             return Some(Broken {
                 round: number,
                 what,
             });
         }
-        dead = round.dead_later;
-    }
-    if !dead.is_empty() {
-        tokio::time::sleep(EVERYONE).await;
-        let mut round = Round::new(keepers, rounds, seed);
-        let checked = round.are_dead(&dead).await;
-        return checked.err().map(|what| Broken {
-            round: rounds,
-            what,
-        });
     }
     None
 }

@@ -1,6 +1,7 @@
 //! Blobs: a reader ends with one that was written, whole, or with an error.
 
 use std::sync::Arc;
+use std::sync::atomic::{AtomicBool, Ordering};
 
 use bytes::Bytes;
 use fastrand::Rng;
@@ -25,6 +26,7 @@ pub async fn run(how: How, kills: u32) -> Report {
         how,
         blobs: Blobs::new(cut.store.clone(), "proof", HOUR).expect("a name"),
         store: cut.store.clone(),
+        written: Arc::default(),
     };
     let tasks: Vec<_> = (0..2 * TASKS)
         .map(|task| {
@@ -50,7 +52,10 @@ async fn write(shelf: &Shelf, progress: &Progress, mut random: Rng) -> Vec<Strin
     while !progress.is_over() {
         let (id, data) = (random.u32(..IDS), data(random.u64(..)));
         match shelf.put(id, &data).await {
-            Ok(()) => progress.answered(),
+            Ok(()) => {
+                progress.answered();
+                shelf.written[id as usize].store(true, Ordering::SeqCst);
+            }
             Err(error) => drop(progress.failed(&error).await),
         }
     }
@@ -58,21 +63,29 @@ async fn write(shelf: &Shelf, progress: &Progress, mut random: Rng) -> Vec<Strin
 }
 
 async fn read(shelf: &Shelf, progress: &Progress, mut random: Rng) -> Vec<String> {
-    let mut torn = Vec::new();
+    let mut wrong = Vec::new();
     while !progress.is_over() {
-        match shelf.get(random.u32(..IDS)).await {
-            Ok(None) => tokio::task::yield_now().await,
-            Ok(Some(Read::Whole(read))) => {
-                progress.answered();
-                if !is_whole(&read) {
-                    torn.push(format!("{} bytes that nobody wrote", read.len()));
-                }
-            }
-            Ok(Some(Read::Torn)) => torn.push("a chunk was gone or changed".to_owned()),
-            Err(error) => drop(progress.failed(&error).await),
-        }
+        wrong.extend(read_one(shelf, progress, random.u32(..IDS)).await);
     }
-    torn
+    wrong
+}
+
+/// Reads a blob, and returns what is wrong with it.
+async fn read_one(shelf: &Shelf, progress: &Progress, id: u32) -> Option<String> {
+    let was_written = shelf.written[id as usize].load(Ordering::SeqCst);
+    match shelf.get(id).await {
+        Ok(None) if was_written => return Some("a blob that was written is gone".to_owned()),
+        Ok(None) => tokio::task::yield_now().await,
+        Ok(Some(Read::Whole(read))) => {
+            progress.answered();
+            if !is_whole(&read) {
+                return Some(format!("{} bytes that nobody wrote", read.len()));
+            }
+        }
+        Ok(Some(Read::Torn)) => return Some("a chunk was gone or changed".to_owned()),
+        Err(error) => drop(progress.failed(&error).await),
+    }
+    None
 }
 
 /// Bytes that follow from their first eight.
@@ -99,6 +112,8 @@ struct Shelf {
     how: How,
     blobs: Blobs,
     store: Arc<dyn Store>,
+    /// The blobs of which a write was acknowledged.
+    written: Arc<[AtomicBool; IDS as usize]>,
 }
 
 impl Shelf {
@@ -158,5 +173,30 @@ fn of_store(error: BlobError) -> Error {
     match error {
         BlobError::Store(error) => error,
         other => Error::new("blob", larder_store::ErrorKind::NotSent, other.to_string()),
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use larder_test::ModelStore;
+
+    use super::*;
+
+    #[tokio::test]
+    async fn a_blob_that_was_written_and_is_gone_is_noticed() {
+        let store: Arc<dyn Store> = Arc::new(ModelStore::new());
+        let shelf = Shelf {
+            how: How::Structure,
+            blobs: Blobs::new(store.clone(), "proof", HOUR).expect("a name"),
+            store,
+            written: Arc::default(),
+        };
+        let progress = Progress::default();
+        assert_eq!(read_one(&shelf, &progress, 0).await, None);
+        shelf.written[0].store(true, Ordering::SeqCst);
+        let found = read_one(&shelf, &progress, 0).await;
+        assert_eq!(found.as_deref(), Some("a blob that was written is gone"));
+        shelf.put(0, &data(7)).await.expect("it is written");
+        assert_eq!(read_one(&shelf, &progress, 0).await, None);
     }
 }

@@ -23,7 +23,7 @@ pub trait Victim {
 pub struct Process {
     child: Child,
     /// Reads what it prints, which outlives it in the pipe.
-    reader: JoinHandle<Vec<Acknowledged>>,
+    reader: Option<JoinHandle<Vec<Acknowledged>>>,
 }
 
 impl Process {
@@ -44,7 +44,17 @@ impl Process {
                 .map(|line| parse_line(&line.expect("a line")).expect("an acknowledgement"))
                 .collect()
         });
+        let reader = Some(reader);
         Box::new(Self { child, reader })
+    }
+}
+
+/// It works until it is killed, so a round that fails must not leave it behind.
+impl Drop for Process {
+    fn drop(&mut self) {
+        // Both fail only for a process that has ended.
+        let _ = self.child.kill();
+        let _ = self.child.wait();
     }
 }
 
@@ -53,7 +63,8 @@ impl Victim for Process {
         self.child.kill().expect("SIGKILL");
         let ended = self.child.wait().expect("its end");
         assert_eq!(ended.code(), None, "it had ended before: {ended}");
-        self.reader.join().expect("what it printed")
+        let reader = self.reader.take().expect("it is killed once");
+        reader.join().expect("what it printed")
     }
 }
 

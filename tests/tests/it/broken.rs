@@ -2,12 +2,14 @@
 
 use std::collections::{BTreeMap, BTreeSet};
 use std::fmt::Write;
-use std::sync::Mutex;
-use std::sync::atomic::{AtomicUsize, Ordering};
-use std::time::Duration;
+use std::sync::atomic::{AtomicBool, AtomicUsize, Ordering};
+use std::sync::{Arc, Mutex};
+use std::time::{Duration, Instant};
 
+use larder_store::ManualClock;
 use larder_test::broken::{BrokenStore, Fault};
 use larder_test::laws::{LAWS, Law, Violation};
+use larder_test::{ModelStore, RealTimeFixture};
 
 /// How long a law may wait for an answer. The clock is paused: a store that hangs costs no time.
 const PATIENCE: Duration = Duration::from_secs(60);
@@ -52,6 +54,50 @@ fn every_law_is_failed_by_broken_stores_and_no_two_by_the_same() {
 fn names_of_laws_are_not_repeated() {
     let names: BTreeSet<_> = LAWS.iter().map(Law::name).collect();
     assert_eq!(names.len(), LAWS.len());
+}
+
+#[test]
+fn a_store_by_a_real_clock_that_ends_everything_too_early_is_noticed() {
+    let mut runtime = tokio::runtime::Builder::new_current_thread();
+    let runtime = runtime.enable_time().build().expect("a runtime");
+    for name in [
+        "a_value_ends_at_its_deadline",
+        "a_lease_ends_at_its_deadline",
+        "a_record_ends_with_its_ttl",
+    ] {
+        let law = LAWS.iter().find(|law| law.name() == name).expect("a law");
+        let (clock, hurry) = Hurry::start();
+        let store = Arc::new(ModelStore::with_clock(clock));
+        let fixture = RealTimeFixture::new(store).keeping(hurry);
+        let outcome = runtime.block_on(law.check(&fixture, PATIENCE));
+        assert!(outcome.is_err(), "{name}");
+    }
+}
+
+/// A thread that moves a clock ten times as fast as time passes.
+struct Hurry(Arc<AtomicBool>);
+
+impl Hurry {
+    fn start() -> (ManualClock, Self) {
+        let (clock, is_over) = (ManualClock::default(), Arc::new(AtomicBool::new(false)));
+        let (moved, over) = (clock.clone(), is_over.clone());
+        std::thread::spawn(move || {
+            let mut last = Instant::now();
+            while !over.load(Ordering::Relaxed) {
+                std::thread::sleep(Duration::from_micros(100));
+                let now = Instant::now();
+                moved.advance(10 * (now - last));
+                last = now;
+            }
+        });
+        (clock, Self(is_over))
+    }
+}
+
+impl Drop for Hurry {
+    fn drop(&mut self) {
+        self.0.store(true, Ordering::Relaxed);
+    }
 }
 
 /// Which faults fail each law.

@@ -19,6 +19,11 @@ async fn an_unsupported_scheme_is_an_error_that_names_the_supported_ones() {
         "connect: invalid: unsupported store scheme 'memcached': expected memory://, redis:// or \
          unix://"
     );
+    for scheme in ["unix+shards", "redis+shards+shards"] {
+        let error = refused(&format!("{scheme}://a,b")).await;
+        let text = error.to_string();
+        assert!(text.contains("is not a scheme of shards"), "{text}");
+    }
     let error = refused("localhost:6379").await;
     assert!(
         error.to_string().contains("starts with a scheme"),

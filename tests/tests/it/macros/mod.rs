@@ -2,6 +2,7 @@
 #![allow(clippy::unwrap_used)]
 
 mod far;
+mod hygiene;
 mod invalidates;
 mod methods;
 mod recursion;

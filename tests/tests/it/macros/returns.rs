@@ -58,6 +58,23 @@ async fn for_a_while(titles: &Titles, runs: &Runs, id: u32) -> Loaded<String> {
     if id == 3 { loaded.uncached() } else { loaded }
 }
 
+/// Not a `Result`, in spite of its name.
+#[derive(Debug, PartialEq)]
+struct SearchResult(u32);
+
+type Found = SearchResult;
+
+#[cached(cache = found, key = id)]
+async fn by_alias(found: &Cache<u32, SearchResult>, id: u32) -> Found {
+    SearchResult(id)
+}
+
+#[tokio::test]
+async fn a_value_may_be_called_a_result_behind_an_alias() {
+    let found = near();
+    assert_eq!(*by_alias(&found, 7).await.unwrap(), SearchResult(7));
+}
+
 #[tokio::test]
 async fn an_error_is_returned_and_not_cached() {
     let (titles, runs) = (near(), Runs::default());

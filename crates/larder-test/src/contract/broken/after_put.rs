@@ -1,6 +1,6 @@
 use std::cmp;
 
-use larder_store::{Entry, Put, Timestamp, Ttl, Version};
+use larder_store::{Condition, Entry, Put, Timestamp, Ttl, Version};
 
 use super::puts::Before;
 use super::{BrokenStore, Fault};
@@ -98,6 +98,10 @@ fn wrong_end(
         Fault::EndsEarly => cmp::max(right.plus_micros(-ONE_MS), now),
         Fault::EndsLate => right.plus_micros(ONE_MS),
         Fault::PutKeepsTtl => before.unwrap_or(right),
+        Fault::IfAbsentNeverEnds if put.condition() == Condition::IfAbsent => {
+            deadline(now, Ttl::MAX)
+        }
+        Fault::ConditionsKeepTtl if put.condition() != Condition::Always => before.unwrap_or(right),
         Fault::LongTtlOverflows if put.ttl() > DAYS_24 => now,
         _ => right,
     }

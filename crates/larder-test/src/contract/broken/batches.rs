@@ -72,6 +72,13 @@ impl BrokenStore {
                 return answers;
             }
             Some(Fault::PutManyReverses) => puts.reverse(),
+            Some(Fault::ExpiredMeetsPutMany) => {
+                for put in &mut puts {
+                    if self.ended(put.key()).is_some() {
+                        *put = put.clone().on(Condition::Always);
+                    }
+                }
+            }
             _ => {}
         }
         let mut answers = self.model.put_many(&puts).await;
@@ -96,6 +103,7 @@ impl BrokenStore {
             }
             _ => own.collect(),
         };
+        let ended: Vec<_> = own.iter().map(|it| self.ended(it.key())).collect();
         let mut answers = self.model.delete_many(&own).await;
         match self.fault {
             Some(Fault::DeleteManyRepeatsAnswers) => {
@@ -103,6 +111,13 @@ impl BrokenStore {
                 for (delete, answer) in own.iter().zip(&mut answers) {
                     if let Ok(removed) = answer {
                         *removed = *first.entry(delete.key()).or_insert(*removed);
+                    }
+                }
+            }
+            Some(Fault::ExpiredIsDeletedWithOthers) => {
+                for (answer, ended) in answers.iter_mut().zip(ended) {
+                    if let (Ok(answer), Some(_)) = (answer, ended) {
+                        *answer = DeleteOutcome::Deleted;
                     }
                 }
             }

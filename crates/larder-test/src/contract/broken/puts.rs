@@ -7,7 +7,7 @@ use larder_store::{
 use tokio::task::yield_now;
 
 use super::{BrokenStore, Fault};
-use crate::contract::model::Held;
+use crate::contract::model::{Held, deadline};
 
 /// The room that a fixture's store has at least, with some to spare.
 const ROOM: usize = 68 * 1024 * 1024;
@@ -60,6 +60,13 @@ impl BrokenStore {
         match self.fault {
             Some(Fault::PutNowIgnoresConditions) => {
                 self.model.put_now(&put.clone().on(Condition::Always))
+            }
+            Some(Fault::PutNowNeverEnds) => {
+                let written = self.model.put_now(put);
+                self.edit(put.key(), |held, now| {
+                    held.deadline = deadline(now, Ttl::MAX);
+                });
+                written
             }
             _ => Poll::Pending,
         }

@@ -40,6 +40,11 @@ impl BrokenStore {
             Some(Fault::ListsExpired) => {
                 self.keys(|key, _, is_live| !is_live && key.starts_with(prefix))
             }
+            Some(Fault::ListsDeleted) => {
+                let memory = self.memory.lock();
+                let deleted = memory.deleted.keys().cloned();
+                deleted.filter(begins).collect()
+            }
             Some(Fault::ListsLeases) => {
                 let leased = self.model.leased().into_iter();
                 leased.map(|key| key + ":~lease").filter(begins).collect()

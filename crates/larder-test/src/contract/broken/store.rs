@@ -56,6 +56,7 @@ impl Store for BrokenStore {
     fn location(&self) -> &str {
         match self.fault {
             Some(Fault::LocationHasPassword) => "broken://ada:secret@localhost",
+            Some(Fault::LocationHasPasswordOption) => "broken:///run/socket?pass=secret",
             _ => "broken://",
         }
     }

@@ -132,6 +132,7 @@ impl Waiter for BrokenWaiter {
                 }
             }
             Some(Fault::WakesOnce) if self.times > 1 => pending().await,
+            Some(Fault::WakesForEver) if self.times > 1 => return Wake::Woken,
             Some(Fault::DroppedWaitsLoseWakes) => {
                 if std::mem::replace(&mut self.was_dropped, true) {
                     let _ = self.inner.next().await;

@@ -1,4 +1,4 @@
-use std::time::Duration;
+use std::time::{Duration, Instant};
 
 use bytes::Bytes;
 use larder_store::{Delete, DeleteOutcome, ExpireOutcome, Put, PutOutcome, Ttl};
@@ -10,13 +10,16 @@ const EPSILON: Duration = Duration::from_micros(1);
 
 pub(super) async fn a_value_ends_at_its_deadline(at: Scene<'_>) -> Outcome {
     let put = Put::new(at.key("seat"), "ada", SHORT);
+    let began = Instant::now();
     at.write(&put).await?;
     if at.is_exact() {
         at.advance(Duration::from(SHORT) - EPSILON).await;
         at.holds(&put, "1 us before the deadline").await?;
         at.advance(EPSILON).await;
     } else {
-        at.outlive(SHORT).await;
+        let (at, put) = (&at, &put);
+        let is_there = move || async move { Ok(at.store.get(put.key()).await?.is_some()) };
+        at.lasts(SHORT, began, is_there, "a value").await?;
     }
     at.is_absent(put.key(), "at the deadline").await
 }
@@ -104,6 +107,27 @@ pub(super) async fn deleting_an_expired_key_removes_nothing(at: Scene<'_>) -> Ou
         DeleteOutcome::NotDeleted,
         "delete after the end"
     );
+    Ok(())
+}
+
+pub(super) async fn an_expired_value_is_not_found_with_others(at: Scene<'_>) -> Outcome {
+    let (seat, row) = (at.expired("seat").await?, at.expired("row").await?);
+    let over = [
+        at.put("seat", "bob").if_present(),
+        at.put("seat", "eve").if_version(seat.version()),
+    ];
+    for answer in at.store.put_many(&over).await {
+        ensure_eq!(answer?, PutOutcome::NotStored, "put_many after the end");
+    }
+    at.is_absent(seat.key(), "after it").await?;
+    let delete = Delete::new(row.key().clone());
+    for answer in at.store.delete_many(&[delete]).await {
+        ensure_eq!(
+            answer?,
+            DeleteOutcome::NotDeleted,
+            "delete_many after the end"
+        );
+    }
     Ok(())
 }
 

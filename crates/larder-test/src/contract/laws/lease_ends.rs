@@ -1,7 +1,7 @@
-use std::time::Duration;
+use std::time::{Duration, Instant};
 
 use larder_store::Ttl;
-use larder_store::lease::{Fence, LeaseOutcome};
+use larder_store::lease::{Claim, Claimed, Fence, LeaseOutcome};
 
 use super::Outcome;
 use super::lease_refusals::made_up;
@@ -11,13 +11,24 @@ const EPSILON: Duration = Duration::from_micros(1);
 
 pub(super) async fn a_lease_ends_at_its_deadline(at: Scene<'_>) -> Outcome {
     let key = at.key("film");
+    let began = Instant::now();
     at.lead_for(&key, SHORT).await?;
     if at.is_exact() {
         at.advance(Duration::from(SHORT) - EPSILON).await;
         at.is_led(&key, "1 us before the deadline").await?;
         at.advance(EPSILON).await;
     } else {
-        at.outlive(SHORT).await;
+        let (at, key) = (&at, &key);
+        let is_led = move || async move {
+            let claim = Claim::new(key.clone(), LONG);
+            let Claimed::Lead(fence) = at.leases()?.claim(&claim).await? else {
+                return Ok(true);
+            };
+            // It is claimed once more below.
+            let _ = at.leases()?.abandon(key, fence).await?;
+            Ok(false)
+        };
+        at.lasts(SHORT, began, is_led, "a lease").await?;
     }
     at.can_be_claimed(&key, "at the deadline").await?;
     Ok(())
@@ -96,6 +107,25 @@ pub(super) async fn an_expired_lease_is_not_renewed(at: Scene<'_>) -> Outcome {
     );
     at.can_be_claimed(&key, "after a renewal of what has ended")
         .await?;
+    Ok(())
+}
+
+pub(super) async fn a_lease_that_was_given_back_is_not_renewed(at: Scene<'_>) -> Outcome {
+    let (leases, put, key) = (at.leases()?, at.put("film", "a film"), at.key("other"));
+    let committed = at.lead(put.key()).await?;
+    at.commits(&put, committed, "a commit by the holder")
+        .await?;
+    let abandoned = at.lead(&key).await?;
+    let _ = leases.abandon(&key, abandoned).await?;
+    for (key, fence) in [(put.key(), committed), (&key, abandoned)] {
+        let renewed = leases.renew(key, fence, LONG).await?;
+        ensure_eq!(
+            renewed,
+            LeaseOutcome::NotHeld,
+            "a renewal of a lease that was given back"
+        );
+    }
+    at.can_be_claimed(&key, "after it").await?;
     Ok(())
 }
 

@@ -71,6 +71,10 @@ pub(super) async fn a_follower_waits_no_longer_than_it_was_told(at: Scene<'_>) -
         waited >= Duration::from(SHORT),
         "a follower of a lease that is held: expected to wait {SHORT:?}, waited {waited:?}"
     );
+    ensure!(
+        waited < Duration::from(SHORT) + SOON,
+        "a follower of a lease that is held: expected to wait {SHORT:?}, waited {waited:?}"
+    );
     at.is_led(&key, "after a follower has left").await
 }
 

@@ -74,6 +74,15 @@ pub(super) async fn a_claim_that_has_seen_a_deleted_value_follows(at: Scene<'_>)
     }
 }
 
+pub(super) async fn a_claim_of_an_expired_value_leads(at: Scene<'_>) -> Outcome {
+    let (film, other) = (at.expired("film").await?, at.expired("other").await?);
+    at.lead(film.key()).await?;
+    let claim = Claim::new(other.key().clone(), LONG).having_seen(other.version());
+    at.leads(&claim, "a claim by one who has seen what has ended")
+        .await?;
+    Ok(())
+}
+
 pub(super) async fn a_claim_that_gets_a_value_takes_no_lease(at: Scene<'_>) -> Outcome {
     let put = at.put("film", "a long night");
     at.write(&put).await?;

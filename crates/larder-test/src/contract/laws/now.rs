@@ -4,7 +4,7 @@ use larder_store::program::Record;
 use larder_store::{Delete, DeleteOutcome, ErrorKind, Key, Put, PutOutcome, Refusal};
 
 use super::Outcome;
-use super::scene::{LONG, Scene, is_error, same_entry};
+use super::scene::{LONG, SHORT, Scene, is_error, same_entry};
 use crate::contract::records::Tally;
 
 const WRONG_TYPE: ErrorKind = ErrorKind::Refused(Refusal::WrongType);
@@ -20,6 +20,10 @@ pub(super) async fn get_now_answers_like_get(at: Scene<'_>) -> Outcome {
     }
     if let Poll::Ready(held) = at.store.get_now(&Key::new(Tally::KIND, "t")) {
         is_error(held, WRONG_TYPE, "get_now of a record's key")?;
+    }
+    let ended = at.expired("row").await?;
+    if let Poll::Ready(held) = at.store.get_now(ended.key()) {
+        ensure_eq!(held?, None, "get_now of an expired key");
     }
     Ok(())
 }
@@ -49,6 +53,13 @@ pub(super) async fn put_now_works_like_put(at: Scene<'_>) -> Outcome {
         .put_now(&Put::new(Key::new(Tally::KIND, "t"), "1", LONG))
     {
         is_error(met, WRONG_TYPE, "put_now on a record's key")?;
+    }
+    let short = Put::new(at.key("row"), "f", SHORT);
+    if let Poll::Ready(met) = at.store.put_now(&short) {
+        ensure_eq!(met?, PutOutcome::Stored, "put_now with a short ttl");
+        at.outlive(SHORT).await;
+        at.is_absent(short.key(), "after the ttl of a put_now")
+            .await?;
     }
     Ok(())
 }

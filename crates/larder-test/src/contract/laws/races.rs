@@ -96,9 +96,12 @@ pub(super) async fn no_reader_sees_a_torn_value(at: Scene<'_>) -> Outcome {
         async move {
             for put in &puts {
                 let _ = store.put(put).await?;
+                // A store that never waits would have written all before anybody reads.
+                tokio::task::yield_now().await;
             }
             written.fetch_or(!puts.is_empty(), Ordering::SeqCst);
-            while !written.load(Ordering::SeqCst) {
+            loop {
+                let is_last = written.load(Ordering::SeqCst);
                 let held = store
                     .get(&key)
                     .await?
@@ -109,6 +112,9 @@ pub(super) async fn no_reader_sees_a_torn_value(at: Scene<'_>) -> Outcome {
                     whole,
                     "a get beside puts: expected one of the values, got parts"
                 );
+                if is_last {
+                    break;
+                }
                 tokio::task::yield_now().await;
             }
             Ok(())

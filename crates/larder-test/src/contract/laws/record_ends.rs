@@ -1,4 +1,4 @@
-use std::time::Duration;
+use std::time::{Duration, Instant};
 
 use bytes::Bytes;
 use larder_store::program::Record;
@@ -10,14 +10,19 @@ use crate::contract::records::{Add, Append, Journal, Lines, ReadJournal, ReadTal
 
 pub(super) async fn a_record_ends_with_its_ttl(at: Scene<'_>) -> Outcome {
     let (programs, key) = (at.programs()?, Key::new(Tally::KIND, "t"));
+    let began = Instant::now();
     programs.run(&key, &add(SHORT)).await?;
     if at.is_exact() {
         at.advance(Duration::from(SHORT) - Duration::from_micros(1))
             .await;
         let read = programs.run(&key, &ReadTally).await?;
         ensure_eq!(read, Some(1), "the record 1 us before its end");
+        at.outlive(SHORT).await;
+    } else {
+        let (programs, key) = (&programs, &key);
+        let is_there = move || async move { Ok(programs.run(key, &ReadTally).await?.is_some()) };
+        at.lasts(SHORT, began, is_there, "a record").await?;
     }
-    at.outlive(SHORT).await;
     ensure_eq!(
         programs.run(&key, &ReadTally).await?,
         None,

@@ -181,6 +181,18 @@ pub(super) async fn leases_are_not_listed(at: Scene<'_>) -> Outcome {
     Ok(())
 }
 
+pub(super) async fn a_deleted_key_is_not_listed(at: Scene<'_>) -> Outcome {
+    let (gone, stays) = (at.put("gone", "value"), at.put("stays", "value"));
+    for put in [&gone, &stays] {
+        at.write(put).await?;
+    }
+    let _ = at.store.delete(&Delete::new(gone.key().clone())).await?;
+    let listed = all(&at, "law", 10).await?;
+    let expected = BTreeSet::from([stays.key().as_str().to_owned()]);
+    ensure_eq!(listed, expected, "the keys after one of two was deleted");
+    Ok(())
+}
+
 pub(super) async fn an_expired_key_is_not_listed(at: Scene<'_>) -> Outcome {
     let put = at.expired("film").await?;
     let listed = all(&at, "law", 10).await?;

@@ -3,7 +3,7 @@ use std::future::{Future, poll_fn};
 use std::pin::pin;
 use std::sync::Arc;
 use std::task::Poll;
-use std::time::Duration;
+use std::time::{Duration, Instant};
 
 use bytes::Bytes;
 use futures_util::future::join_all;
@@ -121,6 +121,34 @@ impl<'a> Scene<'a> {
     /// Lets so much time pass that what has this TTL has ended.
     pub(super) async fn outlive(&self, ttl: Ttl) {
         self.advance(Duration::from(ttl) + self.slack()).await;
+    }
+
+    /// Waits until what has this TTL since `began` is not there any more, and checks that it was for as long.
+    ///
+    /// Whoever looks all the time sees an end that comes too early, however busy the machine is.
+    pub(super) async fn lasts<F: Future<Output = Outcome<bool>>>(
+        &self,
+        ttl: Ttl,
+        began: Instant,
+        is_there: impl Fn() -> F,
+        what: &str,
+    ) -> Outcome {
+        const WHOLE: Duration = Duration::from_millis(1);
+        let ttl = Duration::from(ttl);
+        while began.elapsed() < ttl + self.slack() {
+            if !is_there().await? {
+                // A server counts whole milliseconds.
+                let lasted = began.elapsed() + WHOLE;
+                ensure!(
+                    lasted >= ttl,
+                    "{what} of {ttl:?}: expected it until then, and it was gone after {lasted:?}"
+                );
+                break;
+            }
+            self.advance(WHOLE).await;
+        }
+        self.advance(self.slack()).await;
+        Ok(())
     }
 
     pub(super) fn bus(&self) -> Outcome<Arc<dyn Bus>> {

@@ -72,6 +72,23 @@ pub(super) async fn a_put_replaces_the_ttl(at: Scene<'_>) -> Outcome {
     Ok(())
 }
 
+pub(super) async fn a_put_on_a_condition_sets_the_ttl(at: Scene<'_>) -> Outcome {
+    let put = |asked| Put::new(at.key("seat"), "ada", asked);
+    at.write(&put(MINUTE).if_absent()).await?;
+    is_about(&at, MINUTE, "ttl after a put_if_absent").await?;
+    at.write(&put(HOUR).if_present()).await?;
+    is_about(&at, HOUR, "ttl after a put_if_present").await?;
+    let last = put(HOUR);
+    at.write(&last).await?;
+    at.write(&put(MINUTE).if_version(last.version())).await?;
+    is_about(&at, MINUTE, "ttl after a put_if_version").await?;
+    at.write(&Put::new(at.key("row"), "f", SHORT).if_absent())
+        .await?;
+    at.outlive(SHORT).await;
+    at.is_absent(&at.key("row"), "after the ttl of a put_if_absent")
+        .await
+}
+
 pub(super) async fn expire_lengthens_a_ttl(at: Scene<'_>) -> Outcome {
     at.write(&Put::new(at.key("seat"), "ada", MINUTE)).await?;
     let answer = at.store.expire(&at.key("seat"), HOUR).await?;

@@ -62,6 +62,14 @@ pub(super) async fn a_waiter_is_woken_each_time(at: Scene<'_>) -> Outcome {
     Ok(())
 }
 
+pub(super) async fn a_wake_is_over_once_a_waiter_has_it(at: Scene<'_>) -> Outcome {
+    let key = at.tally(0);
+    let mut waiter = at.waiter(&key).await?;
+    at.ring(&key).await?;
+    is_woken(&mut waiter, "a waiter").await?;
+    is_not_woken(&mut waiter, "a waiter that has had its wake").await
+}
+
 pub(super) async fn a_step_without_a_wake_wakes_no_waiter(at: Scene<'_>) -> Outcome {
     let key = at.tally(0);
     let mut waiter = at.waiter(&key).await?;

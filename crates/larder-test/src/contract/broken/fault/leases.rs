@@ -16,6 +16,8 @@ macro_rules! leases_faults {
         StaleFollows,
         /// A claim that has seen a deleted value, beside a leader, may serve it.
         SeenIsStaleThoughGone,
+        /// A claim gets a value that has ended.
+        ExpiredIsFresh,
         /// A claim that is answered with a value holds the lease.
         FreshTakesLease,
         /// All keys have one lease.
@@ -92,6 +94,8 @@ macro_rules! leases_faults {
         RenewByAnyone,
         /// A renewal brings a lease back that has ended.
         RenewRevives,
+        /// A renewal brings a lease back that was abandoned.
+        RenewRevivesAbandoned,
         /// A renewal of a key that was never claimed makes a lease.
         RenewMakesLeases,
         /// An abandon answers true and does nothing.

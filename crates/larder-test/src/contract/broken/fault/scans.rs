@@ -22,6 +22,8 @@ macro_rules! scans_faults {
         AnyCursorStartsOver,
         /// A scan lists leases.
         ListsLeases,
+        /// A scan lists what was deleted.
+        ListsDeleted,
         /// A scan lists what has ended.
         ListsExpired,
     } };

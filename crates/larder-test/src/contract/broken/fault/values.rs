@@ -74,6 +74,10 @@ macro_rules! values_faults {
         TtlReadsInSeconds,
         /// A put over a value keeps the TTL.
         PutKeepsTtl,
+        /// What put if absent stores never ends.
+        IfAbsentNeverEnds,
+        /// Put if present and put if version keep the TTL.
+        ConditionsKeepTtl,
         /// Expire never lengthens.
         ExpireOnlyShortens,
         /// Expire never shortens.
@@ -111,6 +115,10 @@ macro_rules! values_faults {
         ExpiredBlocksIfAbsent,
         /// Delete of what has ended answers true.
         ExpiredIsDeleted,
+        /// An expired value meets the conditions of `put_many`.
+        ExpiredMeetsPutMany,
+        /// `delete_many` of what has ended answers true.
+        ExpiredIsDeletedWithOthers,
         /// The end of an overwritten value removes the new one.
         OldEndTakesTheNew,
 
@@ -155,8 +163,10 @@ macro_rules! values_faults {
         TooLargeRemovesTheOld,
         /// A value that is too large is refused as if there were no room.
         TooLargeIsFull,
-        /// The location holds a password.
+        /// The location holds a password in front of the host.
         LocationHasPassword,
+        /// The location holds a password as an option.
+        LocationHasPasswordOption,
 
         /// Keys of one id are one key.
         IgnoresKinds,
@@ -171,6 +181,10 @@ macro_rules! values_faults {
 
         /// `get_now` misses always.
         GetNowMisses,
+        /// `get_now` gives what has ended.
+        GetNowReadsExpired,
+        /// What `put_now` stores never ends.
+        PutNowNeverEnds,
         /// `put_now` writes always.
         PutNowIgnoresConditions,
         /// `delete_now` removes always.

@@ -10,6 +10,8 @@ macro_rules! waits_faults {
         WakesOne,
         /// A waiter is woken once.
         WakesOnce,
+        /// A waiter that was woken once is woken whenever it asks.
+        WakesForEver,
         /// Each step wakes.
         EveryStepWakes,
         /// A step wakes those who wait for any record.

@@ -23,6 +23,12 @@ impl BrokenStore {
                 self.hold(key, fence, hold);
                 Ok(LeaseOutcome::Held)
             }
+            (Some(Fault::RenewRevivesAbandoned), None)
+                if self.ending(key, fence) == Some(Ending::Abandon) =>
+            {
+                self.hold(key, fence, hold);
+                Ok(LeaseOutcome::Held)
+            }
             (Some(Fault::RenewMakesLeases), None) if before.is_none() => {
                 self.hold(key, fence, hold);
                 Ok(LeaseOutcome::Held)

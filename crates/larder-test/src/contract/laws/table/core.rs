@@ -82,6 +82,8 @@ macro_rules! __core_laws {
                 a_ttl_falls_as_time_passes
                 /// A put over a value sets a new TTL, longer or shorter.
                 a_put_replaces_the_ttl
+                /// A put on a condition that is met sets its TTL like any other.
+                a_put_on_a_condition_sets_the_ttl
                 /// Expire with a longer TTL lengthens it, from now on.
                 expire_lengthens_a_ttl
                 /// Expire with a shorter TTL shortens it, from now on.
@@ -114,6 +116,8 @@ macro_rules! __core_laws {
                 an_expired_key_is_absent
                 /// Delete of an expired value returns `NotDeleted`.
                 deleting_an_expired_key_removes_nothing
+                /// `put_many` and `delete_many` find no expired value.
+                an_expired_value_is_not_found_with_others
                 /// The end of an overwritten value does not remove the new one.
                 a_new_value_outlives_the_ttl_of_the_old
                 /// An expired value frees its memory without being read.

@@ -20,6 +20,8 @@ macro_rules! __leases_laws {
                 a_claim_that_has_seen_the_value_beside_a_leader_may_serve_it
                 /// A claim that has seen a deleted value, beside a leader, follows.
                 a_claim_that_has_seen_a_deleted_value_follows
+                /// A claim of an expired value leads, even if it has seen it.
+                a_claim_of_an_expired_value_leads
                 /// A claim that gets a value takes no lease.
                 a_claim_that_gets_a_value_takes_no_lease
                 /// The leases of different keys, kinds and parts are independent.
@@ -93,6 +95,8 @@ macro_rules! __leases_laws {
                 only_the_holder_renews
                 /// A renewal at the end of the lease is refused, and does not revive it.
                 an_expired_lease_is_not_renewed
+                /// A renewal after a commit or an abandon is refused, and does not revive the lease.
+                a_lease_that_was_given_back_is_not_renewed
                 /// A renewal of a key that nobody has claimed is refused, and makes no lease.
                 a_renewal_makes_no_lease
             }

@@ -86,6 +86,8 @@ macro_rules! __programs_laws {
                 a_wake_reaches_all_waiters
                 /// A waiter is woken again by the next wake.
                 a_waiter_is_woken_each_time
+                /// A waiter that was woken is not woken again by the same wake.
+                a_wake_is_over_once_a_waiter_has_it
                 /// A step that does not wake wakes nobody.
                 a_step_without_a_wake_wakes_no_waiter
                 /// A step that wakes does not wake those who wait for another record.

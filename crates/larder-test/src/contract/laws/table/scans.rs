@@ -22,6 +22,8 @@ macro_rules! __scans_laws {
                 a_page_has_a_size_within_bounds
                 /// A cursor that the store has not made is Invalid.
                 an_unknown_cursor_is_refused
+                /// A deleted key is not listed.
+                a_deleted_key_is_not_listed
                 /// An expired key is not listed.
                 an_expired_key_is_not_listed
             }

@@ -11,11 +11,11 @@ impl RedisCluster {
     /// Waits until another node than `old` accepts writes for `key`, and returns it.
     ///
     /// Other nodes may know it a moment later; for that there is
-    /// [`wait_until_ready`](Self::wait_until_ready). At most twenty seconds.
+    /// [`wait_until_ready`](Self::wait_until_ready).
     ///
     /// # Errors
     ///
-    /// When that time is over; the error says what the nodes answered.
+    /// When twenty seconds are over; the error says what the nodes answered.
     pub fn wait_for_failover(
         &self,
         key: impl AsRef<[u8]>,

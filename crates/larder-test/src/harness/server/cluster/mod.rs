@@ -185,7 +185,7 @@ impl RedisCluster {
     ///
     /// # Errors
     ///
-    /// When that time is over; the error says what was missing.
+    /// When twenty seconds are over; the error says what was missing.
     pub fn wait_until_ready(&self) -> io::Result<()> {
         until("a ready cluster", || ready::missing(&self.nodes))
     }

@@ -161,7 +161,7 @@ impl RedisSentinels {
     ///
     /// # Errors
     ///
-    /// When that time is over; the error says what the servers answered.
+    /// When twenty seconds are over; the error says what the servers answered.
     pub fn wait_for_writable(&self, old: &RedisNode) -> io::Result<&RedisNode> {
         until("a new master", || {
             let others = self.servers.iter().filter(|it| it.port() != old.port());
@@ -180,7 +180,7 @@ impl RedisSentinels {
     ///
     /// # Errors
     ///
-    /// When that time is over.
+    /// When twenty seconds are over.
     pub fn wait_for_failover(&self, old: &RedisNode) -> io::Result<&RedisNode> {
         let new = self.wait_for_writable(old)?;
         until("sentinels that name the new master", || {
@@ -201,7 +201,7 @@ impl RedisSentinels {
     ///
     /// # Errors
     ///
-    /// When that time is over; the error says what was missing.
+    /// When twenty seconds are over; the error says what was missing.
     pub fn wait_until_ready(&self) -> io::Result<()> {
         check_interval::set(&self.sentinels, &check_interval::HURRY);
         let outcome = until("ready sentinels", || {
