@@ -99,7 +99,7 @@ fn each_proof_of_a_workflow_is_there() {
     let (_, proofs) = workflow.split_once("proof: [").unwrap();
     let (proofs, _) = proofs.split_once(']').unwrap();
     let there = read("proofs/src/proof.rs");
-    for proof in proofs.split(", ") {
+    for proof in proofs.split(',').map(str::trim) {
         assert!(there.contains(&format!("name: \"{proof}\"")), "{proof}");
     }
 }
