@@ -161,7 +161,9 @@ impl Miss {
         let outcome = match committed {
             Ok(()) if is_shareable => FetchOutcome::Stored,
             Err(NotStored::Superseded) => FetchOutcome::Superseded,
-            Ok(()) | Err(_) => FetchOutcome::NotShared,
+            Ok(()) | Err(NotStored::NoRoom | NotStored::TimedOut | NotStored::Refused(_)) => {
+                FetchOutcome::NotShared
+            }
         };
         if outcome == FetchOutcome::Stored {
             // Others may wait for a fetch that began later.

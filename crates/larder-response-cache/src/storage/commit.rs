@@ -43,6 +43,8 @@ pub(crate) enum NotStored {
     Superseded,
     /// There is no room for it, or the store gave no answer.
     NoRoom,
+    /// The origin took so long that purges since the request may be forgotten.
+    TimedOut,
     /// It may not be stored.
     Refused(Refusal),
 }
@@ -53,6 +55,7 @@ impl NotStored {
         match self {
             Self::Superseded => "outdated",
             Self::NoRoom => "storage",
+            Self::TimedOut => "timeout",
             Self::Refused(refusal) => refusal.as_str(),
         }
     }
@@ -78,7 +81,7 @@ impl Storage {
     ) -> (CommitOutcome, Arc<StoredResponse>) {
         let is_late = self.now().since(response.exchange.sent) >= FETCH_LIMIT;
         let tagged = match is_late {
-            true => Err(NotStored::NoRoom),
+            true => Err(NotStored::TimedOut),
             false => self.tag(&mut response, commit.snapshot.purges).await,
         };
         let response = Arc::new(response);

@@ -12,7 +12,7 @@ use larder_store::{
 };
 use larder_test::ModelStore;
 
-use crate::fixture::{Fixture, HOUR};
+use crate::fixture::{Fixture, HOUR, full, response};
 
 /// A store that works (0), fails (1) or hangs (2) on command, or whose shard of all tags fails (3).
 struct Moody {
@@ -100,6 +100,22 @@ async fn a_response_that_the_store_does_not_take_says_that_it_was_the_store() {
         let answer = fixture.get("/").await;
         let status = answer.field("cache-status");
         assert!(status.ends_with("; detail=storage"), "{status}");
+    }
+}
+
+#[tokio::test]
+async fn a_response_that_took_longer_than_a_minute_says_so() {
+    let fixture = Fixture::new();
+    for (micros, detail) in [(59_999_999, "; stored"), (60_000_000, "; detail=timeout")] {
+        let clock = fixture.clock.clone();
+        fixture.origin.then_with(move |_| {
+            clock.advance_micros(micros);
+            let late = response(200, &[HOUR], full("late"));
+            Box::pin(async move { Ok(late) })
+        });
+        let answer = fixture.get(&format!("/{micros}")).await;
+        let status = answer.field("cache-status");
+        assert!(status.ends_with(detail), "{status}");
     }
 }
 
