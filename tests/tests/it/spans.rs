@@ -194,7 +194,7 @@ async fn work(store: &Arc<dyn Store>, spans: &Spans) {
 
 async fn opens_what_is_listed(store: Arc<dyn Store>, is_remote: bool) {
     let spans = Spans::default();
-    let _guard = tracing::subscriber::set_default(spans.clone());
+    let _guard = larder_test::subscribe(spans.clone());
     let worked = tokio::time::timeout(Duration::from_secs(60), work(&store, &spans));
     worked.await.unwrap();
     let listed = listed();
@@ -261,7 +261,7 @@ async fn a_span_of_an_operation_that_failed_says_how() {
     let key = larder::Key::new(FILM, 1_u32);
     server.command(&["LPUSH", key.as_str(), "x"]).unwrap();
     let spans = Spans::default();
-    let _guard = tracing::subscriber::set_default(spans.clone());
+    let _guard = larder_test::subscribe(spans.clone());
     store.get(&key).await.unwrap_err();
     let seen = spans.take();
     let fields = &seen[0].fields;

@@ -15,7 +15,7 @@ impl Log {
     /// Takes down what is logged in this thread: a test in one thread, and all that it begins.
     pub(crate) fn open() -> (Self, DefaultGuard) {
         let log = Self::default();
-        let logging = tracing::subscriber::set_default(log.clone());
+        let logging = larder_test::subscribe(log.clone());
         (log, logging)
     }
 

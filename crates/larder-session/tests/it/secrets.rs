@@ -97,10 +97,8 @@ impl tracing::field::Visit for Line<'_> {
 
 #[tokio::test]
 async fn no_log_error_or_debug_output_contains_an_id_a_secret_or_a_value() {
-    // So that no other thread caches that a log line has no subscriber.
-    let _ = tracing::subscriber::set_global_default(Log::default());
     let log = Log::default();
-    let _guard = tracing::subscriber::set_default(log.clone());
+    let _guard = larder_test::subscribe(log.clone());
     let world = World::memory(Time::Manual).await;
     let site = world.site_on_failure(OnFailure::Unavailable);
     let browser = Browser::new();

@@ -1,7 +1,9 @@
-//! Tests layers: a store and a service that fail on demand, and the names of metrics.
+//! Tests layers: a store and a service that fail on demand, log lines, and the names of metrics.
 
 pub mod faulty;
 mod metric_names;
 pub mod service;
+mod subscribe;
 
 pub use metric_names::MetricNames;
+pub use subscribe::subscribe;

@@ -52,10 +52,8 @@ impl Subscriber for Spans {
 
 #[tokio::test]
 async fn a_job_has_a_span_with_the_fields_of_messaging_and_the_trace_of_its_enqueuer() {
-    // So that no other thread caches that the span has no subscriber.
-    let _ = tracing::subscriber::set_global_default(Spans::default());
     let spans = Spans::default();
-    let guard = tracing::subscriber::set_default(spans.clone());
+    let guard = larder_test::subscribe(spans.clone());
     let world = World::memory().await;
     let (queue, probe) = (world.queue(), Probe::new());
     let trace = "00-0af7651916cd43dd8448eb211c80319c-b7ad6b7169203331-01";

@@ -342,7 +342,7 @@ impl tracing::Subscriber for Log {
 #[tokio::test]
 async fn a_missing_address_is_logged_once_with_the_call_that_mends_it() {
     let log = Log::default();
-    let guard = tracing::subscriber::set_default(log.clone());
+    let guard = larder_test::subscribe(log.clone());
     let api_key = http::HeaderName::from_static("x-api-key");
     for (key_by, expected) in [
         (
