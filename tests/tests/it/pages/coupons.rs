@@ -18,12 +18,12 @@ record! {
     |held, shown| shown.with("count", held.0),
 }
 
-/// Redeems a coupon once more, and answers whether it could be.
+/// Redeems a coupon once more, and returns whether that was possible.
 #[derive(Debug)]
 pub struct Redeem {
     /// How often it can be redeemed.
     pub limit: i64,
-    /// How long it is remembered after it was last redeemed.
+    /// How long the count is kept after the coupon was last redeemed.
     pub ttl: Ttl,
 }
 
@@ -60,20 +60,20 @@ pub struct Coupons {
 }
 
 impl Coupons {
-    /// Coupons that can be redeemed `limit` times each, and are remembered for `ttl`.
+    /// Makes coupons that can be redeemed `limit` times each, and are remembered for `ttl`.
     ///
     /// # Errors
-    /// Where the store runs no programs: here, and not at the first request.
+    /// [`ErrorKind::Invalid`](larder_store::ErrorKind::Invalid) if the store runs no programs.
     pub fn new(store: Arc<dyn Store>, limit: i64, ttl: Ttl) -> Result<Self> {
         let programs = store.require_programs("coupons")?;
         let redeem = Redeem { limit, ttl };
         Ok(Self { programs, redeem })
     }
 
-    /// Redeems the coupon, and returns whether it could be. One step, one round trip.
+    /// Redeems the coupon, and returns whether that was possible. One round trip.
     ///
     /// # Errors
-    /// As the store gives them.
+    /// Those of the store.
     pub async fn redeem(&self, code: &str) -> Result<bool> {
         let key = Key::new(Redemptions::KIND, code);
         self.programs.run(&key, &self.redeem).await

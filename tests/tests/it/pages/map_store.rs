@@ -10,7 +10,7 @@ use larder_store::{
     ExpireOutcome, Key, Put, PutOutcome, Refusal, Result, Store, Timestamp, Ttl, Version,
 };
 
-/// How many keys the store holds at most.
+/// The maximum number of keys.
 const MAX_KEYS: usize = 100_000;
 
 /// A store of values that offers nothing else.
@@ -22,7 +22,7 @@ pub struct MapStore<C> {
 #[derive(Default)]
 struct Map {
     held: HashMap<Key, Held>,
-    /// The number of keys at which those are freed that have ended.
+    /// The number of keys at which expired keys are freed.
     full: usize,
 }
 
@@ -32,13 +32,13 @@ struct Held {
 }
 
 impl<C: Clock> MapStore<C> {
-    /// An empty store that reads its time from `clock`.
+    /// Makes an empty store that reads its time from `clock`.
     pub fn new(clock: C) -> Self {
         let map = Mutex::default();
         Self { clock, map }
     }
 
-    /// How many keys are held, with those that have ended and were not freed yet.
+    /// Returns the number of keys, including expired ones that were not freed yet.
     pub fn held_keys(&self) -> usize {
         self.with_map(|map, _| map.held.len())
     }
@@ -99,7 +99,7 @@ impl Map {
         self.live(key, now).map(|held| held.entry.version)
     }
 
-    /// Frees what has ended each time that the keys have doubled, so that a write costs little.
+    /// Frees expired keys each time the number of keys has doubled, so that a write costs little.
     fn make_room(&mut self, key: &Key, now: Timestamp) -> Result<()> {
         if self.held.len() >= self.full {
             self.held.retain(|_, held| now < held.deadline);
