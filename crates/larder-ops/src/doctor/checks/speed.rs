@@ -49,7 +49,7 @@ pub(super) fn slow_commands(facts: &Facts, _: &Context) -> Outcome {
         let logged = logged.and_then(|micros| micros.parse::<i64>().ok());
         let seen = match logged {
             Some(micros) if !(0..=SLOW.as_micros() as i64).contains(&micros) => {
-                "none, since they are not logged: CONFIG SET slowlog-log-slower-than 10000"
+                "none, but those of 10 ms are not logged: CONFIG SET slowlog-log-slower-than 10000"
             }
             _ => "none",
         };
