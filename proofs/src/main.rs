@@ -12,7 +12,7 @@ use larder_proofs::{
 };
 
 fn main() -> ExitCode {
-    // What a proof calls itself as, to have another process.
+    // A proof that needs another process starts this program with such arguments.
     let args: Vec<_> = std::env::args().skip(1).collect();
     let worker = match args.iter().map(String::as_str).collect::<Vec<_>>()[..] {
         [leases::WORKER, commits, url] => Some(leases::be_a_worker(commits, url)),
@@ -87,7 +87,7 @@ fn main() -> ExitCode {
                 .value_name("NUMBER")
                 .value_parser(number)
                 .help(for_those(
-                    "Stop after so many inputs, values or visitors",
+                    "Stop after this many inputs, values or visitors",
                     Choice::Inputs,
                 )),
         )
@@ -96,7 +96,10 @@ fn main() -> ExitCode {
                 .long("seconds")
                 .value_name("NUMBER")
                 .value_parser(number)
-                .help(for_those("Stop each row after so long", Choice::Seconds)),
+                .help(for_those(
+                    "Stop each row after this many seconds",
+                    Choice::Seconds,
+                )),
         )
         .arg(
             Arg::new("rounds")
@@ -104,7 +107,7 @@ fn main() -> ExitCode {
                 .value_name("NUMBER")
                 .value_parser(number)
                 .help(for_those(
-                    "Stop after so many kills and pauses, or rounds",
+                    "Stop after this many kills and pauses, or rounds",
                     Choice::Rounds,
                 )),
         );

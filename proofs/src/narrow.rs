@@ -1,5 +1,4 @@
-//! Servers that speak TLS alone, and a user who may do no more than the page for those who run
-//! servers says.
+//! Servers that speak TLS only, and a user with exactly the rights that `docs/running-redis.md` gives.
 
 use larder_test::server::{
     CertificateAuthority, ClusterOptions, RedisOptions, Sandbox, SentinelOptions, TlsOptions,

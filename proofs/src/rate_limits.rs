@@ -18,7 +18,7 @@ use tokio::task::JoinSet;
 
 use crate::{Limits, Table};
 
-/// What a process is called with, to ask in its turn: the algorithm and the URL follow.
+/// The argument that makes `prove` one of the processes: the algorithm and the URL follow.
 pub const WORKER: &str = "rate-limit-worker";
 
 const PROCESSES: usize = 4;

@@ -9,7 +9,7 @@ use std::{env, fs, process};
 
 use crate::{Limits, Table};
 
-/// How long it runs, unless it is told.
+/// How long it runs, unless `--seconds` says otherwise.
 const TIME: Duration = Duration::from_secs(600);
 const TEST: &str = "soak::whatever_fails_memory_descriptors_tasks_and_keys_end_where_they_began";
 
@@ -48,7 +48,7 @@ pub fn prove(limits: &Limits) -> Table {
             _ => table.bar(false, || format!("no figure: '{line}'")),
         }
     }
-    // A test of another name is none, and cargo is content with that.
+    // If no test has this name, cargo runs none and succeeds.
     table.bar(!table.is_empty(), || {
         format!("no figures: is there a test {TEST}?")
     });

@@ -105,7 +105,7 @@ impl Servers {
             .with_timeout(Duration::from_secs(10))
             .with_connect_timeout(Duration::from_secs(10));
         let builder = match self {
-            // A key is read of a replica once its last write must be over.
+            // A key is read from a replica only once its last write must have ended.
             Self::ReadReplicas(_) => builder
                 .with_timeout(Duration::from_millis(500))
                 .with_replica_reads(Duration::from_millis(100)),

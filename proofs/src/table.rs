@@ -52,7 +52,7 @@ impl Table {
         self.rows.is_empty()
     }
 
-    /// One more row.
+    /// Adds a row.
     pub fn row(&mut self, cells: impl IntoIterator<Item = impl fmt::Display>) {
         let cells: Vec<_> = cells.into_iter().map(|cell| cell.to_string()).collect();
         assert_eq!(cells.len(), self.columns.len(), "a cell for each column");
@@ -95,7 +95,7 @@ impl Table {
                 let cells = cells(line);
                 match cells.len() == self.columns.len() {
                     true => self.fixed(&cells),
-                    // Of another form, and so like no row.
+                    // It has another form, so it equals no row.
                     false => cells,
                 }
             })

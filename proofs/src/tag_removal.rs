@@ -126,7 +126,7 @@ pub async fn remove(place: &Place, values: u64) -> Findings {
     found
 }
 
-/// Returns a cache without a bus, and with next to nothing near.
+/// Returns a cache without a bus, which holds at most one value near.
 fn films(store: &Arc<dyn Store>) -> (Cache<u64, u64>, Switch) {
     let faulty = Faulty::new(store.clone());
     let switch = faulty.switch();

@@ -11,8 +11,8 @@ use larder::{Namespace, Prefixed, Store};
 use crate::args::Options;
 use crate::error::{Error, Result};
 
-/// How long an operation waits unless the URL sets it. A person waits longer than a visitor, and uses the tool
-/// when a server is slow.
+/// How long an operation waits unless the URL sets it, except on shards. A person waits longer than a visitor, and
+/// uses the tool when a server is slow.
 const PATIENCE: Duration = Duration::from_secs(2);
 
 /// The store that a command works on.

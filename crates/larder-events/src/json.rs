@@ -18,7 +18,7 @@ pub(crate) fn encode<T: Serialize>(
     max: usize,
 ) -> Result<Bytes> {
     let bytes = serde_json::to_vec(event).map_err(|error| {
-        let text = "the event cannot be written as JSON: a map needs keys that are text";
+        let text = "the event cannot be written as JSON, for example because the keys of a map are not text";
         Error::new(operation, ErrorKind::Invalid, text).with_source(error)
     })?;
     if bytes.len() <= max {

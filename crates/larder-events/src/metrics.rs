@@ -11,7 +11,7 @@ pub fn describe_metrics() {
         ),
         (
             "larder_topic_lagged_total",
-            "Events that a subscriber missed because it was too slow",
+            "Events for which a subscriber was too slow",
         ),
         (
             "larder_topic_undecodable_total",

@@ -121,6 +121,9 @@ pub async fn inspect<R: Record>(
 /// # Errors
 /// Those of the store. Records that were removed before stay removed, and `progress` was called with their
 /// number.
+///
+/// # Cancellation
+/// Some or all records may have been removed.
 pub async fn remove<R: Record>(
     programs: &dyn Programs,
     keys: &[Key],
@@ -152,7 +155,7 @@ pub async fn remove<R: Record>(
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 #[non_exhaustive]
 pub struct LockHolder {
-    /// The token of the holder.
+    /// The fencing token of the holder.
     pub fence: u64,
     /// When the lease ends unless it is renewed.
     pub ends: Timestamp,

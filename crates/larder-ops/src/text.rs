@@ -1,8 +1,9 @@
 //! Text from others, made harmless for people to read.
 
-/// Escapes every character that a terminal or a browser could interpret.
+/// Escapes every character that a terminal could interpret, or that is not visible.
 ///
-/// Control characters, and those that turn the direction of text, are written as `\n` or `\u{202e}`.
+/// Control characters, and those that turn the direction of text, are written as `\n` or `\u{202e}`. Signs that
+/// HTML interprets stay as they are.
 pub fn escape(text: &str) -> String {
     let mut escaped = String::with_capacity(text.len());
     for sign in text.chars() {

@@ -35,7 +35,7 @@ impl Vitals {
     /// Reads the vitals of a server. Two round trips.
     ///
     /// # Errors
-    /// Those of [`AdminServer::run`].
+    /// Those of [`AdminServer::run`], and [`Refusal::Unavailable`] if the server does not report a value.
     ///
     /// # Cancellation
     /// A dropped call has no effect.
@@ -66,7 +66,7 @@ impl Vitals {
         })
     }
 
-    /// Returns the part of the limit that is in use, from 0 to 1. None if there is no limit.
+    /// Returns the part of the limit that is in use: above 1 over the limit. None if there is no limit.
     pub fn memory_share(&self) -> Option<f64> {
         (self.max_memory > 0).then(|| self.used_memory as f64 / self.max_memory as f64)
     }

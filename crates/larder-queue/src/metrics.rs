@@ -153,7 +153,7 @@ pub fn describe_metrics() {
         ),
         (
             "larder_queue_lost_leases_total",
-            "Attempts whose lease was lost when they ended",
+            "Attempts that ended after they had lost their lease",
         ),
         (
             "larder_queue_unreadable_total",

@@ -136,7 +136,7 @@ impl NewJob {
 
     /// Hides the job until `time`, which is compared with the store's clock.
     ///
-    /// A time in the past means now. The latest time is just before the year 2100.
+    /// A time in the past means now. The latest time is the beginning of the year 2100.
     #[must_use]
     pub fn at(mut self, time: SystemTime) -> Self {
         let since = time.duration_since(UNIX_EPOCH).unwrap_or_default();
@@ -208,7 +208,7 @@ impl NewJob {
                 "a job can be delayed by ten years at most"
             }
             () if matches!(self.due, Due::At(micros) if micros > LATEST_US) => {
-                "a job can be enqueued for a time before the year 2100"
+                "a job can be enqueued for the beginning of the year 2100 at the latest"
             }
             () => return Ok(()),
         };

@@ -13,15 +13,16 @@ use crate::{Delivery, Enqueued, NewJob, Queue, Receipt, Settled, Verdict};
 
 /// A queue that is spread over partitions, for more jobs than one shard of a cluster can take.
 ///
-/// Each partition is a [`Queue`] under a key of its own. A job goes to the partition of its unique key, or else
-/// of its group, or else of its id. Uniqueness, turns and order therefore hold within a partition, which all jobs
-/// of a key or a group share; priorities, limits and rates apply to each partition separately. A job with both a
-/// key and a group goes by its key, and takes turns only with those of its group in the same partition.
+/// Each partition is a [`Queue`] under a key of its own. A job goes to the partition of its unique key, without
+/// one to that of its group, and without either to that of its id. Uniqueness, turns and order therefore hold
+/// within a partition, which all jobs of a key or a group share; priorities, limits and rates apply to each
+/// partition separately. A job with both a key and a group goes by its key, and takes turns only with those of
+/// its group in the same partition.
 ///
-/// Partitions are numbered, and keep their jobs if you change the number of partitions. If you add one, about `1
-/// / (n + 1)` of the keys and groups move to it, without their jobs that wait elsewhere: until those have run,
-/// such a key may not be unique and such a group not in order. To remove some, stop enqueueing to them, and let
-/// workers empty them.
+/// Partitions are numbered, and keep their jobs if you change the number of partitions. If you add one to `n`,
+/// about one in `n + 1` of the keys and groups moves to it, without the jobs that wait elsewhere: until those
+/// have run, such a key may not be unique and such a group not in order. To remove some, stop enqueueing to
+/// them, and let workers empty them.
 ///
 /// Run a worker on each of the [`queues`](Self::queues), or take jobs from all of them with `dequeue`.
 #[derive(Clone, Debug)]

@@ -10,7 +10,8 @@ use larder_store::{Error, ErrorKind, Result};
 /// Uses the days, weeks or months of a time zone as the windows of a [fixed
 /// window](crate::Rule::fixed_window).
 ///
-/// A window begins and ends at local midnight, even on days that are 23 or 25 hours long. The process computes
+/// A window begins and ends at local midnight, even on days that are 23 or 25 hours long; if the clocks skip
+/// midnight, at the first moment of the day. The process computes
 /// the edges by its own clock and its time zone database, and the store's clock decides between which edges a
 /// request falls. So all processes agree as long as their clocks are right to within one window.
 ///
@@ -85,7 +86,8 @@ impl Calendar {
         Duration::from_secs(days * 86_400 + 3_600)
     }
 
-    /// Returns the edges of the window before `now`, of the current window, and of the next one.
+    /// Returns four edges: the starts of the previous window, of the window of `now` and of the next one, and the
+    /// end of the next one.
     pub(crate) fn edges(&self, now: i64) -> [i64; 4] {
         // A panic cannot leave the four numbers half written.
         let mut held = self.edges.lock().unwrap_or_else(PoisonError::into_inner);

@@ -2,8 +2,8 @@ use std::time::Duration;
 
 /// The decision of a limiter about one request.
 ///
-/// In a policy of several rules one rule decides: the rule that makes a refused request wait longest, or
-/// otherwise the rule with the fewest units left. [`Report`](crate::Report) has the decision of each.
+/// In a policy of several rules one rule decides: the rule that makes a refused request wait longest, or, if the
+/// request passes, the rule with the fewest units left. [`Report`](crate::Report) has the decision of each.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Hash)]
 pub struct Decision {
     pub(crate) allowed: bool,

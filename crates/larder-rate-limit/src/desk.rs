@@ -19,7 +19,7 @@ use crate::{RateLimiter, Report};
 impl RateLimiter {
     /// Sets how many units `visitor` has used of each rule, from now on.
     ///
-    /// A single quota counts at most the burst, and the rules of a policy at most twice their limits.
+    /// A single quota counts at most its burst, and each rule of a policy at most twice its limit or burst.
     ///
     /// # Errors
     /// Those of the store, and [`ErrorKind::Invalid`] for a policy without rules. [`ErrorKind::NotSent`] if this

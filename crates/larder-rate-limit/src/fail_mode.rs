@@ -17,6 +17,9 @@ use crate::{Decision, RateLimiter};
 /// A store fails if it answers with an error or too late. A [full](larder_store::Refusal::Full) server
 /// fails too. A full store in this process does not: it
 /// [still limits](RateLimiter::SHARED_QUOTAS) new visitors.
+///
+/// If the limiter's [cost](RateLimiter::with_cost) exceeds the burst of a visitor's [plan](crate::Plans), the request
+/// gets 503 in every mode: the store works, so a request that passed would exempt the visitor.
 #[derive(Clone, Debug, Default)]
 #[non_exhaustive]
 pub enum FailMode {

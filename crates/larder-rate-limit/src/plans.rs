@@ -19,7 +19,7 @@ use crate::{Policy, RateLimitLayer, RateLimiter};
 /// `acme` for `limiter.check("acme")`, and `own:acme` or `user:42` for what [`KeyBy`](crate::KeyBy) finds. It is
 /// called once for a visitor however many requests wait for it, and again when the TTL has passed. While it fails
 /// or takes longer than the timeout, the last plan of the visitor applies, or without one the limiter's own
-/// policy.
+/// policy; it is called again after 1 second. Waiting for it needs a tokio runtime with time enabled.
 ///
 /// When a plan changes, the [`QuotaChange`](crate::QuotaChange) of the new one decides what happens to the used
 /// units. Until the TTL has passed, another process may still count by the old plan. A charge there keeps what the

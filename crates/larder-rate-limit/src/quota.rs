@@ -9,13 +9,17 @@ use larder_store::{Error, ErrorKind, Result, Ttl};
 /// equals the limit by default: a new visitor may make `limit` requests at once, and then one per
 /// `period / limit`.
 ///
-/// That interval is in whole microseconds, rounded down. A limit above 10,000 a second may therefore
-/// let up to one percent more through than it says.
+/// That interval is in whole microseconds, rounded down. A limit of up to 10,000 a second therefore lets at
+/// most one percent more through than it says. A higher one may let more: 600,000 a second is counted as
+/// 1,000,000.
 ///
 /// [`RateLimiter::new`](crate::RateLimiter::new) checks a quota:
 /// - the limit and the burst are at least 1;
 /// - the period is between 1 µs and 100 years, and has at least one microsecond for each unit;
 /// - the whole burst comes back within 100 years.
+///
+/// In a [`Policy`](crate::Policy) that is more than one quota, and with [plans](crate::Plans), the burst must come
+/// back within 10 years.
 ///
 /// ```
 /// use std::time::Duration;

@@ -14,8 +14,8 @@ use crate::{Decision, Grant, Permit, RateLimiter, Reason};
 const LOOK_EVERY: Duration = Duration::from_millis(50);
 
 impl RateLimiter {
-    /// The maximum number of waiting callers in one process, of all visitors: 10,000. Others are refused at
-    /// once.
+    /// The maximum number of waiting callers in one process, of all visitors: 10,000. Others do not wait: they
+    /// pass or are refused at once.
     pub const MAX_WAITING: usize = 10_000;
 
     /// Charges `visitor` for one request, and waits at most `within` until it may pass.
@@ -30,7 +30,7 @@ impl RateLimiter {
     /// Those of [`check`](Self::check).
     ///
     /// # Panics
-    /// If it has to wait outside a tokio runtime with time enabled.
+    /// Outside a tokio runtime with time enabled, even if it would not have to wait.
     ///
     /// # Cancellation
     /// A caller that waits leaves the queue, and was not charged. One whose turn has come may have been charged.

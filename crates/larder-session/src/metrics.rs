@@ -14,6 +14,7 @@ macro_rules! counters {
 
         impl Metrics {
             pub(crate) fn new() -> Self {
+                describe_metrics();
                 Self {
                     $($(#[$when])? $counter: counter!($name $(, "outcome" => $outcome)?),)*
                 }

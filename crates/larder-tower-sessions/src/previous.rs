@@ -4,9 +4,10 @@ use crate::LarderStore;
 
 /// A [`LarderStore`] that moves sessions over from the previous store.
 ///
-/// A session that larder does not have is read from the old store, written to larder and deleted there: two
-/// calls to each store, once for each session. So the move signs nobody out. Use the `LarderStore` alone
-/// again once the old sessions have expired. A sign-out during the move wins.
+/// A session that larder does not have is read from the old store, written to larder, and then deleted from the old
+/// store. For each session this happens once: two calls to larder's store, and three to the old one. So the move
+/// signs nobody out. Once the old sessions have expired, use the `LarderStore` alone. A sign-out during the move
+/// wins.
 #[derive(Clone, Debug)]
 pub struct WithPrevious<Old> {
     store: LarderStore,
@@ -68,8 +69,8 @@ macro_rules! with_previous {
                 }
 
                 async fn delete(&self, id: &Id) -> Result<()> {
-                    // In this order, so that a request that moves the session sees that it is gone, or it
-                    // is gone here.
+                    // In this order, so that a request that is moving the session either sees that it is gone
+                    // from the old store, or its copy is deleted here.
                     self.old.delete(id).await?;
                     SessionStore::delete(&self.store, id).await
                 }

@@ -127,7 +127,7 @@ async fn redis(url: &str) -> Result<Arc<dyn Store>> {
 
 #[cfg(not(feature = "redis"))]
 async fn redis(url: &str) -> Result<Arc<dyn Store>> {
-    // By TLS it takes one more, which would be missed next.
+    // TLS has a feature of its own, which includes `redis`: name that one at once.
     match url.starts_with("rediss") || url.starts_with("valkeys") {
         true => Err(missing_feature("rediss://", "redis-tls")),
         false => Err(missing_feature("redis:// and unix://", "redis")),

@@ -5,7 +5,7 @@ use std::time::Duration;
 
 use super::event::{Event, What};
 
-/// What a history came to.
+/// What a history shows.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
 pub struct Findings {
     /// Reads that returned a value.
@@ -14,19 +14,19 @@ pub struct Findings {
     pub invalidations: u64,
     /// Reads that began after an invalidation of their value was acknowledged.
     pub stale: u64,
-    /// Those of them in the process that had invalidated it.
+    /// Stale reads in the process that had invalidated the value.
     pub stale_at_home: u64,
-    /// Reads of a version that the source had not: those of another key, say.
+    /// Reads of a version that the source did not have, such as one of another key.
     pub invented: u64,
-    /// The longest time from an acknowledgement to the begin of such a read.
+    /// The longest time from an acknowledgement to the beginning of a stale read.
     pub longest: Duration,
 }
 
 /// Judges a history of several processes.
 ///
-/// A read is stale if it returned a version, and an invalidation was acknowledged before it began
-/// that itself had begun when the source had a later one. What overlaps is nobody's to order. A read is
-/// invented if it ended before the source was given its version.
+/// A read is stale if an invalidation was acknowledged before the read began, and had itself begun when the source
+/// had a later version than the one that was read. Calls that overlap have no order. A read is invented if it ended
+/// before the source was given its version.
 #[must_use]
 pub fn judge(history: &[Event]) -> Findings {
     let mut findings = Findings::default();
@@ -75,7 +75,7 @@ pub fn judge(history: &[Event]) -> Findings {
     findings
 }
 
-/// The acknowledged invalidations of a key: when, and of every version below which.
+/// The acknowledged invalidations of a key: the time of each, and the version below which it made values stale.
 #[derive(Default)]
 struct Line(Vec<(u64, u64)>);
 

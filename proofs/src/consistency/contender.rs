@@ -1,4 +1,4 @@
-//! What caches: larder in two forms, and what is used in its place.
+//! The caches that are compared: larder in two forms, and what is often used in its place.
 
 use std::convert::Infallible;
 use std::fmt;
@@ -15,7 +15,7 @@ const MINUTE: Ttl = Ttl::from_secs(60);
 /// How long a near copy may stay: the declared bound of a cache with two tiers.
 pub const NEAR_TTL: Ttl = Ttl::from_millis(500);
 
-/// What is asked for the values.
+/// A cache to compare.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub enum Contender {
     /// larder, with the far store alone.
@@ -89,11 +89,11 @@ pub enum Change {
     Remove,
     /// All keys by one call.
     RemoveMany,
-    /// All keys by one call, which leaves their values to loads that fail: here there are none.
+    /// All keys by one call, which keeps their values for loads that fail: here none fails.
     Expire,
     /// All keys with the tag of the first, by their tag. Pass all of them.
     RemoveTag,
-    /// The same, which leaves their values to loads that fail.
+    /// The same, which keeps their values for loads that fail.
     ExpireTag,
     /// All keys. Pass all of them.
     Clear,

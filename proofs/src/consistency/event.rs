@@ -3,7 +3,7 @@ use std::str::FromStr;
 
 /// What a process saw or did: on which key, from when to when.
 ///
-/// Its text is one line, by which it comes from another process.
+/// Its text is one line, as one process passes it to another.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub struct Event {
     /// The number of the process.

@@ -20,7 +20,7 @@ use shared::{Shared, Trouble};
 /// How long each row takes by default.
 const TIME: Duration = Duration::from_secs(60);
 
-/// How far the processes' looks at the clock may be from what they stand for.
+/// How far the noted times may be from those of the events.
 pub(crate) const SLACK: Duration = Duration::from_millis(5);
 
 /// Three processes, with larder's tiers and with what others do.
@@ -69,7 +69,7 @@ fn row(table: &mut Table, contender: Contender, store: &str, found: &Findings) {
     let is_well = match contender {
         Contender::Far => verdict == NEVER,
         Contender::Tiers => [NEVER, WITHIN].contains(&verdict),
-        // What is wrong there is seen, or the checker would be blind.
+        // Their faults must be found, otherwise the checker finds nothing.
         Contender::CacheAside | Contender::Moka => verdict == OUTSIDE,
     };
     table.bar(is_well, || format!("{name} on {store}: {found:?}"));

@@ -9,13 +9,13 @@ use super::shared::{Shared, Trouble};
 use super::worker::{Done, PROCESSES, Work};
 use crate::leases::start;
 
-/// What `prove` is called with to be one of the processes.
+/// The argument that makes `prove` one of the processes.
 pub const WORKER: &str = "consistency-worker";
 
 /// The first word of the line that counts lost messages.
 const LOST: &str = "lost";
 
-/// What a run of three processes is to show.
+/// The settings of a run of three processes.
 pub(crate) struct Run {
     pub(crate) contender: Contender,
     pub(crate) trouble: Trouble,
@@ -27,7 +27,7 @@ pub(crate) struct Run {
 /// Runs processes that share a cache, makes trouble meanwhile, and returns what all of them did.
 pub(crate) fn in_processes(shared: &Shared, run: &Run) -> Done {
     shared.empty();
-    // Of each run its own: versions begin anew.
+    // Each run has its own, because its versions begin again.
     let source = RedisServer::start().expect("a redis-server");
     let workers: Vec<_> = (0..PROCESSES)
         .map(|process| {
@@ -40,7 +40,7 @@ pub(crate) fn in_processes(shared: &Shared, run: &Run) -> Done {
                 loss: run.loss,
                 seed: run.seed << 8 | u64::from(process),
             };
-            // Read at once, or a process would wait to be heard.
+            // Its output is read at once, otherwise it would wait for room in the pipe.
             let worker = spawn(&work);
             std::thread::spawn(|| read(worker))
         })

@@ -95,7 +95,7 @@ impl Shared {
         }
     }
 
-    /// Makes trouble for so long, and ends it. Blocks.
+    /// Makes trouble for `time`, and ends it. Blocks.
     ///
     /// # Panics
     /// If a proxy fails.

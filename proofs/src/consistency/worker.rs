@@ -20,7 +20,7 @@ pub const PROCESSES: u32 = 3;
 /// The tasks of each.
 const TASKS: u32 = 8;
 
-/// The keys. Each has one task among all that changes it in the source; any may invalidate it.
+/// The number of keys. One task changes a key in the source; any task may invalidate it.
 const KEYS: u32 = 12;
 
 /// What a process is asked to do.
@@ -28,7 +28,7 @@ const KEYS: u32 = 12;
 pub struct Work {
     /// Its number, below [`PROCESSES`].
     pub process: u32,
-    /// What caches.
+    /// The cache.
     pub contender: Contender,
     /// Where the cache keeps its values.
     pub url: String,
@@ -36,9 +36,9 @@ pub struct Work {
     pub source: String,
     /// How long it goes on.
     pub time: Duration,
-    /// How many percent of the messages between processes it does not hear.
+    /// The percentage of the messages between processes that it does not receive.
     pub loss: u8,
-    /// What its choices begin with.
+    /// The seed of its choices.
     pub seed: u64,
 }
 
@@ -52,7 +52,7 @@ pub struct Done {
 }
 
 impl Work {
-    /// Does it.
+    /// Does the work.
     ///
     /// # Panics
     /// If there is no connection at the start.
@@ -154,7 +154,7 @@ impl Task {
         let key = self.number;
         let version = self.versions[key as usize] + 1;
         let put = Put::new(source_key(key), version.to_string(), Ttl::from_secs(3_600));
-        // Before it, since others may read it as soon as it is there, and also if its answer is lost.
+        // Noted before the put: others may read the version as soon as it is stored, even if the answer is lost.
         self.note(key, now(), What::Changed(version));
         if self.source.put(&put).await.is_err() {
             return;

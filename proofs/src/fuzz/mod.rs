@@ -20,7 +20,7 @@ const TIME: Duration = Duration::from_secs(600);
 /// The most memory that one input may take.
 const MAX_BYTES: u64 = 8 * 1024 * 1024;
 
-/// What came of all inputs of a target.
+/// The outcomes of all inputs of a target.
 #[derive(Clone, Copy, Debug, Default)]
 struct Tally {
     inputs: u64,

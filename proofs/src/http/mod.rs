@@ -27,7 +27,7 @@ const PROFILES: [&str; 2] = ["safe", "rfc"];
 pub fn prove() -> Table {
     let (mut totals, mut failures) = tables();
     if let Err(error) = run(&mut totals, &mut failures) {
-        // Half a table is none: the page keeps the one that it has.
+        // Half a table would mislead: the page keeps the one that it has.
         (totals, failures) = tables();
         totals.bar(false, || error);
     }

@@ -4,8 +4,7 @@ use super::event::{Event, What};
 
 /// Returns the violations in a history, one line each. Empty if there are none.
 ///
-/// Of two events only those are compared of which one ended before the other began: the order of
-/// the others is nobody's to say.
+/// Two events are compared only if one ended before the other began: otherwise their order is unknown.
 #[must_use]
 pub fn violations(history: &[Event]) -> Vec<String> {
     let keys = history.iter().map(|event| event.key);
@@ -62,7 +61,7 @@ fn read_in_vain(events: &[Event], read: &Event, fence: u64) -> Option<String> {
         What::Refused(refused) if refused == fence => Some(format!(
             "fence {fence} was read although its commit was refused"
         )),
-        // What is read was written, whoever did not hear of it.
+        // What is read was written, even if the answer to the writer was lost.
         What::Lost(lost) if lost == fence => outdated(events, one, fence),
         _ => None,
     })

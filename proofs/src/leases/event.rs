@@ -4,7 +4,7 @@ use std::time::{SystemTime, UNIX_EPOCH};
 
 /// Something that a worker did: on which key, from when to when, and what came of it.
 ///
-/// Its text is one line, by which it comes from another process.
+/// Its text is one line, as one process passes it to another.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub struct Event {
     /// The number of the key.

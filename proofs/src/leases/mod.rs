@@ -66,7 +66,7 @@ pub fn prove() -> Table {
         table.bar(committed > 50, || {
             format!("{name}: only {committed} commits")
         });
-        // Only those who come too late show that they are refused.
+        // Only commits that come too late show that they are refused.
         let is_tried = refused > 10 || commits == Commits::Unfenced;
         table.bar(is_tried, || format!("{name}: only {refused} were refused"));
     }
@@ -127,7 +127,7 @@ pub(crate) fn history_of(mut worker: Child) -> Vec<Event> {
 /// One of the processes: prints what its tasks did.
 ///
 /// # Errors
-/// Where nobody reads it.
+/// If there is no runtime, or nobody reads what is printed.
 pub fn be_a_worker(commits: &str, url: &str) -> io::Result<()> {
     let commits = match commits {
         "Fenced" => Commits::Fenced,

@@ -12,7 +12,7 @@ use super::event::{Event, What, now};
 
 const NOTE: Kind = Kind::evictable("note");
 
-/// The time that a lease is held. Those who make a value take up to twice as long.
+/// The time that a lease is held. Making a value takes up to twice as long.
 const HOLD: Ttl = Ttl::from_millis(300);
 
 /// The way to write a value.

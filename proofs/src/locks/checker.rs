@@ -2,10 +2,9 @@
 
 use crate::leases::{Event, What};
 
-/// What is wrong with a history, a line each; nothing if locks allow it.
+/// Returns the violations in a history, one line each. Empty if there are none.
 ///
-/// Of two events only those are compared of which one ended before the other began: the order of
-/// the others is nobody's to say.
+/// Two events are compared only if one ended before the other began: otherwise their order is unknown.
 #[must_use]
 pub fn violations(history: &[Event]) -> Vec<String> {
     let mut keys: Vec<_> = history.iter().map(|event| event.key).collect();

@@ -16,7 +16,7 @@ const PROCESSES: u64 = 2;
 const KEYS: u32 = 4;
 const TIME: std::time::Duration = std::time::Duration::from_secs(20);
 
-/// What `prove` is called with to be one of the processes.
+/// The argument that makes `prove` one of the processes.
 pub const WORKER: &str = "locks-worker";
 
 /// Eight tasks in two processes that take locks, with fenced writes and with plain ones.
@@ -79,7 +79,7 @@ pub fn prove() -> Table {
 /// One of the processes: prints what its tasks did.
 ///
 /// # Errors
-/// If nobody reads it.
+/// If there is no runtime, or nobody reads what is printed.
 pub fn be_a_worker(writes: &str, url: &str) -> io::Result<()> {
     let writes = match writes {
         "Fenced" => Writes::Fenced,

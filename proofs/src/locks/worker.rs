@@ -22,12 +22,12 @@ const MAX_HOLD: Duration = Duration::from_millis(600);
 
 const MINUTE: Ttl = Ttl::from_secs(60);
 
-/// Whether a write takes the token along.
+/// How a value is written while a lock is held.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub enum Writes {
-    /// As it should be.
+    /// With the token, as it should be.
     Fenced,
-    /// By a plain put, as those do who trust a lock: to show that the checker sees it.
+    /// By a plain put, which trusts the lock: to show that the checker notices it.
     Plain,
 }
 
@@ -84,7 +84,7 @@ impl Worker {
             };
             let token = guard.token();
             self.note(key, began, What::Lead(token.as_u64()));
-            // Most work is short; some is longer than the lock is held, and looks at nothing.
+            // Most work is short; some takes longer than the lock is held, and does not notice.
             let longest = match self.random.u8(..4) {
                 0 => 2 * MAX_HOLD,
                 _ => LEASE.into(),

@@ -11,7 +11,7 @@ pub(crate) enum Id {
     Record(u8),
 }
 
-/// A condition; a version is the one of the so-manieth last put on the same key.
+/// A condition. A version is that of an earlier put on the same key, counted back from the last.
 #[derive(Clone, Copy, Debug)]
 pub(crate) enum When {
     Always,

@@ -12,12 +12,12 @@ use super::queue;
 use super::sessions;
 use super::time::Time;
 
-/// Sequences of up to 60 operations.
+/// Sequences of fewer than 60 operations.
 pub(crate) fn sequences(time: Time) -> impl Strategy<Value = Vec<Operation>> {
     vec(operation(time), 1..60)
 }
 
-/// Sequences of up to 60 operations on rate limits alone.
+/// Sequences of fewer than 60 operations on rate limits alone.
 pub(crate) fn of_limits() -> impl Strategy<Value = Vec<Operation>> {
     let limits = limits::operation().prop_map(Operation::Limit);
     vec(
@@ -77,7 +77,7 @@ fn operation(time: Time) -> BoxedStrategy<Operation> {
             ]
             .boxed()
         }
-        // The order of queues and logs is that of times, which a server's clock tells apart and ours does not.
+        // Queues and logs are ordered by times that differ by a server's clock and not by the model's.
         // What a limit lets pass depends on the time too.
         Time::StandsStill => all.boxed(),
     }

@@ -50,7 +50,7 @@ const SHRINKS: u32 = 1000;
 /// How long before a midnight a sequence begins, in microseconds: most of them pass it.
 const BEFORE_MIDNIGHT: i64 = 15_000;
 
-/// Runs 10,000 steps on each store.
+/// Runs at least 10,000 steps on each store.
 #[must_use]
 pub fn prove() -> Table {
     let mut table = Table::new()
@@ -144,7 +144,7 @@ pub fn compare_in_virtual_time(server: &RedisServer, cases: u32) -> Result<Tried
 /// The numbers of sequences and steps.
 #[derive(Clone, Copy, Debug, Default)]
 pub struct Tried {
-    /// Sequences of up to 60 steps.
+    /// Sequences of fewer than 60 steps.
     pub sequences: u32,
     /// Steps of all of them.
     pub steps: usize,
@@ -163,7 +163,8 @@ pub fn compare(
     compare_each(&sequences(time), time, space, (cases, SHRINKS), make)
 }
 
-/// Returns whether random sequences tell what `make` makes from a model. It looks for no smaller sequence.
+/// Returns whether random sequences show a difference between a model and what `make` makes. It looks for no
+/// smaller sequence.
 pub fn notices(cases: u32, make: impl AsyncFn(ManualClock) -> Arc<dyn Store>) -> bool {
     let sequences = sequences(Time::Passes);
     compare_each(&sequences, Time::Passes, Space::Pinned, (cases, 0), make).is_err()

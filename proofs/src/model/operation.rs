@@ -16,7 +16,7 @@ use super::step::Step;
 pub(crate) enum Operation {
     /// Advances the clock by this many microseconds.
     Advance(i64),
-    /// To the so-manieth last of the ends to come, and so many microseconds past it.
+    /// To one of the ends to come, counted back from the last, and this many microseconds past it.
     AdvanceToEnd(usize, i64),
     Get(Id),
     GetNow(Id),
@@ -39,13 +39,13 @@ pub(crate) enum Operation {
     ReadJournal(u8),
     ClearJournal(u8),
     Lease(LeaseOperation),
-    /// At the end of what its key holds, or so many microseconds past it.
+    /// At the end of what its key holds, or this many microseconds past it.
     LeaseAtEnd(i64, LeaseOperation),
     Queue(QueueOperation),
     Log(LogOperation),
     Session(SessionOperation),
     Limit(LimitOperation),
-    /// All keys with this prefix, in pages of about so many.
+    /// All keys with this prefix, in pages of about this many.
     Scan(&'static str, usize),
 }
 

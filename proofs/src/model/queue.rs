@@ -42,7 +42,7 @@ pub(crate) struct Drawn {
 pub(crate) enum Decision {
     Ack,
     AckTwice,
-    /// Takes a job more with the ack, whose lease ends.
+    /// Takes another job with the ack, whose lease ends.
     AckAndTake,
     Nack(Ttl),
     Reject,

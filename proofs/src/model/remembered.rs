@@ -7,7 +7,7 @@ use larder_store::{
 use super::arguments::{Content, Id, When, Write, tally};
 use super::leases::Fences;
 
-/// An end that is not further away is one to go to.
+/// The clock is moved only to ends that are no further away than this.
 const NEAR: Ttl = Ttl::from_secs(1);
 
 /// The versions, fences and deadlines of the operations so far.

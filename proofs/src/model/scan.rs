@@ -30,7 +30,7 @@ pub(crate) async fn all(
             None => return Ok(keys),
         }
     }
-    // No store of a few keys is right to have so many.
+    // A store with a few keys must not have that many pages.
     keys.insert(format!("more than {MOST_PAGES} pages"));
     Ok(keys)
 }

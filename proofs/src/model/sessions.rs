@@ -52,12 +52,12 @@ enum Act {
     Add(i64),
     TakeNow,
     Update,
-    /// Ends the so-manieth oldest session of the user.
+    /// Ends a session of the user, counted from the oldest.
     Revoke(u8),
     RevokeOthers,
     RevokeAll,
     Why,
-    /// What follows is done by the app, without a request.
+    /// Done by the app without a request, like the next ones.
     RevokeUser,
     Disable,
     Enable,

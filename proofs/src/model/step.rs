@@ -47,7 +47,7 @@ pub(crate) enum Step {
 }
 
 impl Step {
-    /// Runs it on one side, with the fences whose numbers `fence` tells.
+    /// Runs it on one side, with the fences of that side, which `fence` selects.
     pub(crate) async fn run(&self, side: &Side, fence: fn(Both) -> Fence) -> Given {
         let store = &side.store;
         let programs = store.clone().programs().expect("programs");

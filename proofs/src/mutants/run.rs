@@ -7,7 +7,7 @@ use std::{fs, io};
 use super::areas::{Area, MODULE};
 use super::ledger::{Outcome, Shard};
 
-/// The version that the names of the mutants are those of.
+/// The version whose names of mutants are in the ledgers.
 const VERSION: &str = "27.1.0";
 
 /// The names of the mutants that no test caught, with their places.

@@ -9,7 +9,7 @@ use super::event::{Event, What};
 pub struct Findings {
     /// Jobs that were acknowledged.
     pub enqueued: usize,
-    /// Times that a job was taken.
+    /// How many times a job was taken.
     pub taken: usize,
     /// Of those, second and later attempts.
     pub taken_again: usize,

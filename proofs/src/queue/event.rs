@@ -3,7 +3,7 @@ use std::str::FromStr;
 
 /// Something that a producer or a worker did with a job, from when to when.
 ///
-/// Its text is one line, by which it comes from another process.
+/// Its text is one line, as one process passes it to another.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct Event {
     /// The id of the job.

@@ -19,10 +19,10 @@ pub use processes::{WORKER, be_a_worker};
 const PRODUCERS: usize = 2;
 const CONSUMERS: usize = 3;
 
-/// How often something is killed or paused by default.
+/// How many times something is killed or paused by default.
 const ROUNDS: u64 = 200;
 
-/// The rounds with a queue whose fence is off: it is caught soon.
+/// The rounds without the fence: the faults are found soon.
 const UNFENCED_ROUNDS: u64 = 40;
 
 /// How an ack is sent.
@@ -61,7 +61,7 @@ fn rounds_of(contender: Contender, limits: &Limits) -> u64 {
     }
 }
 
-/// Runs the processes through so many rounds, or for so long, and then until the queue is empty.
+/// Runs the processes for `rounds` or for `time`, and then until the queue is empty.
 fn run(
     worker: &'static str,
     contender: Contender,
@@ -89,7 +89,7 @@ fn run(
     let (workers, producers): (Vec<_>, Vec<_>) = members
         .into_iter()
         .partition(|member| member.role() != Role::Producer);
-    // Nothing is added any more, so the workers find an end.
+    // Nothing is added any more, so the workers can empty the queue.
     let mut history: Vec<_> = producers.into_iter().flat_map(Member::finish).collect();
     let mut workers = workers;
     workers.iter_mut().for_each(Member::tell_to_stop);

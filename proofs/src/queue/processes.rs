@@ -35,7 +35,7 @@ pub(crate) struct Member {
     /// Closed to tell it to stop. It also ends by itself if this process is killed.
     input: Option<ChildStdin>,
     history: Option<JoinHandle<Vec<Event>>>,
-    /// What those did that were killed before it.
+    /// What the processes did that were killed before it.
     before: Vec<Event>,
 }
 
@@ -53,7 +53,7 @@ impl Member {
             .expect("another process");
         let input = child.stdin.take();
         let lines = BufReader::new(child.stdout.take().expect("its output")).lines();
-        // Read at once, or it would wait to be heard.
+        // Its output is read at once, otherwise it would wait for room in the pipe.
         let history = std::thread::spawn(move || {
             let events = lines.map(|line| line.expect("a line").parse());
             events.map(|event| event.expect("an event")).collect()
@@ -89,7 +89,7 @@ impl Member {
         self.before = before;
     }
 
-    /// Freezes the process for so long.
+    /// Freezes the process for a time.
     pub(crate) fn pause(&self, time: Duration) {
         let pid = Pid::from_child(&self.child);
         kill_process(pid, Signal::STOP).expect("SIGSTOP");

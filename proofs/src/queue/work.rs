@@ -17,7 +17,7 @@ use super::Contender;
 use super::event::{Event, What};
 use crate::leases::now;
 
-/// How long a job is leased. Some work takes longer, and looks at nothing.
+/// How long a job is leased. Some work takes longer, and does not notice.
 pub(crate) const LEASE: Ttl = Ttl::from_millis(300);
 
 /// How many jobs of a process run at once.

@@ -49,7 +49,7 @@ pub struct Reply {
     pub fields: BTreeMap<&'static str, String>,
 }
 
-/// Lets others run so many times.
+/// Lets other tasks run, this many times.
 pub async fn wait(turns: u8) {
     for _ in 0..turns {
         tokio::task::yield_now().await;

@@ -100,7 +100,7 @@ impl std::fmt::Display for Broken {
     }
 }
 
-/// Runs so many rounds, until one breaks the law.
+/// Runs rounds until one breaks the law, at most `rounds`.
 pub async fn broken(race: &Race, keepers: Pair, rounds: u64, seed: u64) -> Option<Broken> {
     let mut dead = Vec::new();
     for number in 1..=rounds {

@@ -11,9 +11,9 @@ use larder_structures::blob::{BlobError, Blobs};
 use super::cut::{Cut, Progress};
 use super::{How, Report};
 
-/// Of each: those who write, and those who read.
+/// The number of tasks that write, and of those that read.
 const TASKS: u64 = 3;
-/// Few, so that those who write meet.
+/// Few, so that the writers meet.
 const IDS: u32 = 2;
 const CHUNK: usize = 128 * 1024;
 const HOUR: Ttl = Ttl::from_secs(3_600);
@@ -168,7 +168,7 @@ impl Shelf {
     }
 }
 
-/// What became of the store. Nobody writes more than may be written, or for too long.
+/// Returns the error of the store. The others do not occur: no write is too large or takes too long.
 fn of_store(error: BlobError) -> Error {
     match error {
         BlobError::Store(error) => error,

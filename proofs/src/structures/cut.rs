@@ -19,9 +19,9 @@ const PATIENCE: Duration = Duration::from_secs(5);
 pub(super) struct Cut {
     _server: RedisServer,
     proxy: FaultProxy,
-    /// The way of those who work, which is cut.
+    /// The store of the tasks, whose replies are cut.
     pub(super) store: Arc<dyn Store>,
-    /// The way of those who count, which is not.
+    /// The store of the checks, whose replies are not.
     pub(super) whole: Arc<dyn Store>,
     pub(super) progress: Arc<Progress>,
 }
@@ -77,7 +77,7 @@ impl Cut {
         }
     }
 
-    /// Kills connections and cuts replies, so many in all, and then tells the tasks to end.
+    /// Kills connections and cuts replies, `kills` in all, and then tells the tasks to end.
     pub(super) async fn kill(&self, kills: u32, seed: u64) {
         let mut random = fastrand::Rng::with_seed(seed);
         let answered = || self.progress.answered.load(Ordering::Relaxed);
@@ -88,7 +88,7 @@ impl Cut {
                     sleep(Duration::from_millis(1)).await;
                 }
             };
-            // Where nothing comes any more, a kill changes nothing.
+            // If no answer comes any more, a kill changes nothing.
             let _ = timeout(PATIENCE, busy).await;
             sleep(Duration::from_micros(random.u64(..5_000))).await;
             match kill % 3 {

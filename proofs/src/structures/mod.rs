@@ -9,7 +9,7 @@ use std::pin::Pin;
 
 use crate::{Limits, Table};
 
-/// How often a connection is killed, or a reply is cut, in one run.
+/// How many times a connection is killed, or a reply is cut, in one run.
 const KILLS: u32 = 200;
 
 /// Who does the work.
@@ -17,7 +17,7 @@ const KILLS: u32 = 200;
 pub enum How {
     /// The structure.
     Structure,
-    /// What people write in its place: to show that the checks see what goes wrong with it.
+    /// What people write in its place, to show that the checks notice its faults.
     ByHand,
 }
 

@@ -26,7 +26,7 @@ pub struct Findings {
     pub written: u64,
     /// Those that it had been given before, which is permitted.
     pub repeated: u64,
-    /// Acknowledged writes that the source has not, nor a later one of their key.
+    /// Acknowledged writes that the source does not have, nor a later one of their key.
     pub lost: u64,
     /// Writes that the source was given after a later one of their key.
     pub disordered: u64,
@@ -48,7 +48,7 @@ impl Findings {
 ///
 /// A write may be left out if a later one of its key was written: the journal replaces what waits. It
 /// may be written twice. The source must end with the last that was acknowledged, or with a later one
-/// whose acknowledgement the kill has swallowed.
+/// whose acknowledgement was lost in the kill.
 #[must_use]
 pub fn judge(acknowledged: &[Acknowledged], given: &Given) -> Findings {
     let mut findings = Findings {

@@ -87,7 +87,7 @@ fn row(table: &mut Table, acknowledges: Acknowledges, rounds: u64, found: &Findi
     ]);
     let is_well = match acknowledges {
         Acknowledges::InTheJournal => is_kept,
-        // Or the checker would be blind.
+        // Otherwise the checker finds nothing.
         Acknowledges::BeforeTheJournal => found.lost > 0,
     };
     table.bar(is_well, || format!("{name}: {found:?}"));

@@ -81,7 +81,7 @@ pub struct Work {
 }
 
 impl Work {
-    /// Does it, until its runtime ends or its process is killed. `tell` hears of each acknowledgement.
+    /// Does the work until its runtime ends or its process is killed. `tell` is called for each acknowledgement.
     ///
     /// # Panics
     /// If there is no connection at the start.

@@ -20,7 +20,7 @@ use crate::target::Target;
 /// The exit code of a command that succeeded.
 pub(crate) const DONE: u8 = 0;
 
-/// The exit code of a command that found something, or did nothing because the user declined.
+/// The exit code of a command that found a problem, did not find what it names, or was declined.
 pub(crate) const NOT_DONE: u8 = 1;
 
 /// Runs a command, and returns its exit code.

@@ -58,7 +58,7 @@ pub struct Batch<T> {
 pub struct Delivery<T> {
     /// The id of the event.
     pub id: EventId,
-    /// How often the event was delivered, including this time.
+    /// How many times the event was delivered, including this one.
     pub count: u32,
     /// The event. None if it is not a `T`: [reject](Consumer::reject) it, or leave it to a newer version.
     pub event: Option<T>,
@@ -141,7 +141,8 @@ impl<T> Consumer<T> {
 
     /// Renews the leases of several deliveries, at most [`MAX_BATCH`](super::MAX_BATCH). One round trip.
     ///
-    /// Returns a result for each: any other than [`Settled::Done`] means that another consumer has the event.
+    /// Returns a result for each: any other than [`Settled::Done`] means that the consumer no longer holds the
+    /// event.
     ///
     /// # Errors
     /// Those of [`ack_many`](Self::ack_many).
@@ -194,8 +195,9 @@ impl<T: DeserializeOwned> Consumer<T> {
     /// lease.
     ///
     /// # Errors
-    /// Those of the store, and [`ErrorKind::Invalid`](larder_store::ErrorKind::Invalid) for too many. After [`ErrorKind::MayHaveRun`](larder_store::ErrorKind::MayHaveRun) events may
-    /// have been taken: they are delivered again after the lease.
+    /// Those of the store, and [`ErrorKind::Invalid`](larder_store::ErrorKind::Invalid) for too many. After
+    /// [`ErrorKind::MayHaveRun`](larder_store::ErrorKind::MayHaveRun) events may have been taken: they are
+    /// delivered again after the lease.
     ///
     /// # Cancellation
     /// Events may have been taken, which are delivered again after the lease.
@@ -213,8 +215,9 @@ impl<T: DeserializeOwned> Consumer<T> {
 
     /// Takes at most `many` events, and waits for the first one for at most `within`.
     ///
-    /// The batch is empty if that time is over. It takes one round trip if there are events, and up to three more
-    /// before it waits for the first time.
+    /// The batch is empty if that time is over, or if there is only a loss to report. It takes one round trip if
+    /// there are events, up to three more before it waits for the first time, and two more if the group must be
+    /// created. While it waits it reads again when it is woken, and at the latest after five seconds.
     ///
     /// # Errors
     /// Those of [`read`](Self::read), and those of [`Waits`](larder_store::wait::Waits).

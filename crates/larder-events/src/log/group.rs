@@ -38,6 +38,9 @@ impl<T> Group<T> {
     }
 
     /// Sets where the group begins when it is created. The default is [`Start::First`].
+    ///
+    /// If the group disappears later together with its log, this handle and its clones create it again from
+    /// [`Start::First`], so that it misses nothing.
     #[must_use]
     pub fn with_start(mut self, start: Start) -> Self {
         self.start = start;
@@ -63,7 +66,7 @@ impl<T> Group<T> {
 
     /// Sets the maximum number of pending events of the group, 1 to 2,000. The default is 1,000.
     ///
-    /// Past that no new event is delivered until one is acknowledged.
+    /// While that many are pending, no event is delivered for the first time.
     #[must_use]
     pub fn with_max_pending(mut self, events: u32) -> Self {
         self.max_pending = events.clamp(1, 2_000);
@@ -118,7 +121,7 @@ impl<T> Group<T> {
 
     /// Makes a consumer with a name of 1 to 64 letters, digits, `-`, `_` and `.`.
     ///
-    /// Two consumers that run at once must not share a name: neither would know of the other's deliveries.
+    /// Two consumers that run at once must not share a name: if one is closed, it hands back the events of both.
     ///
     /// # Errors
     /// [`ErrorKind::Invalid`] if the name is invalid.

@@ -71,7 +71,7 @@ pub const MAX_GROUPS: u32 = 32;
 /// # Deployment caveats
 /// An append is as safe as its store: with `appendonly yes` and `appendfsync always` Redis has it on disk when it
 /// answers. An event may be handled twice, by a consumer that was too slow and by the next one: make its effects
-/// idempotent by its [id](EventId). A log ends with its TTL, which each append and each read by a group restarts.
+/// idempotent by its [id](EventId). A log ends with its TTL, which each append and each call of a group restarts.
 /// A log is on one node of a cluster.
 ///
 /// ```
@@ -105,7 +105,8 @@ pub struct EventLog<T> {
 }
 
 impl<T> EventLog<T> {
-    /// Makes the logs called `name`, each of which lives for `ttl` after it was last used.
+    /// Makes the logs called `name`, each of which lives for `ttl` after it was last used: after the last append
+    /// or the last call of a group.
     ///
     /// The name is in each key. It is 1 to 32 of `a-z`, `0-9`, `-`, `_` and `.`.
     ///

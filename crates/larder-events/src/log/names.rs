@@ -56,7 +56,7 @@ pub(super) fn check_many(operation: &'static str, many: u32) -> Result<()> {
         true => Ok(()),
         false => invalid(
             operation,
-            "one call returns at most 100 events: make several calls",
+            "one call reads or settles at most 100 events: make several calls",
         ),
     }
 }

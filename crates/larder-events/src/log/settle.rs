@@ -45,8 +45,9 @@ pub enum Settled {
     Done,
     /// The event was delivered again since, or handed back. Nothing was changed.
     Stale,
-    /// The event is not pending: it was acknowledged before, by this consumer or a later one, or is lost. So
-    /// if you repeat an acknowledgement after its reply was lost, this means that the first one arrived.
+    /// The event is not pending: it was acknowledged before, by this consumer or a later one, or became a dead
+    /// letter, or is lost. So if you repeat an acknowledgement after its reply was lost, this means that the first
+    /// one arrived.
     Gone,
 }
 

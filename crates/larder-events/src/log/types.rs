@@ -38,7 +38,7 @@ pub enum Start {
     First,
     /// With events that are appended after the group was created.
     Now,
-    /// With the event after an id. One past the last event is [`Now`](Self::Now).
+    /// With the event after an id. An id from the last one on means [`Now`](Self::Now).
     After(EventId),
 }
 
@@ -90,7 +90,7 @@ pub struct DeadLetter<T> {
     pub group: String,
     /// The id of the event.
     pub event_id: EventId,
-    /// How often it was delivered.
+    /// How many times it was delivered.
     pub deliveries: u32,
     /// Why it became a dead letter.
     pub reason: String,

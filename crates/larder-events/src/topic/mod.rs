@@ -62,7 +62,8 @@ const LOOK_EVERY: (Duration, Duration) = (Duration::from_millis(10), Duration::f
 /// 7. A history that has lost its end, as a failover may do, is a gap.
 ///
 /// Messages are JSON. Publishing takes one round trip, or two with a history. Subscribing takes one, or two with
-/// a history; resuming takes one more for each 64 messages, which are read as they are received.
+/// a history, and none if this process has a subscriber of the id; resuming takes one more for each 64 messages,
+/// which are read as they are received.
 ///
 /// # Deployment caveats
 /// A history is as safe as its store: a failover may lose its last messages together with their positions, which
@@ -103,8 +104,8 @@ impl<T> Topic<T> {
 
     /// Keeps the last `messages` of each id, 1 to 10,000, for `ttl` after the last one.
     ///
-    /// Publishers and subscribers must use the same setting. It takes memory in the store: the messages, and
-    /// about 100 bytes for each id.
+    /// A subscription and [`position`](Self::position) restart that time too. Publishers and subscribers must use
+    /// the same setting. It takes memory in the store: the messages, and about 100 bytes for each id.
     ///
     /// # Errors
     /// [`ErrorKind::Invalid`](larder_store::ErrorKind::Invalid) if the store runs no programs.
@@ -177,6 +178,7 @@ impl<T: Serialize + DeserializeOwned + Send + Sync + 'static> Topic<T> {
     /// Returns the position after the last message of `id`. One round trip.
     ///
     /// Read it before the state that you show: a subscriber that resumes from it misses nothing that came after.
+    /// If there is no history of `id`, it begins one.
     ///
     /// # Errors
     /// Those of the store, and [`ErrorKind::Invalid`](larder_store::ErrorKind::Invalid) without a history.

@@ -8,7 +8,7 @@ use larder_store::{Error, ErrorKind};
 ///
 /// Offsets begin at 1 and rise by 1 with each message. A history that ended and started again has another
 /// epoch, so that its positions are never confused with the old ones. It prints and parses as
-/// `epoch-offset`, at most 33 digits and a hyphen, as `Last-Event-ID` needs it; text from a browser is
+/// `epoch-offset`, at most 32 digits and a hyphen, as `Last-Event-ID` needs it; text from a browser is
 /// checked.
 ///
 /// ```

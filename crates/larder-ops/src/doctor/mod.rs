@@ -33,7 +33,7 @@ pub use uses::{UnknownUse, Use, Uses};
 
 /// Examines the servers of a store.
 ///
-/// It sends only commands that read, such as `INFO`, and at most a thousand pairs of them about keys. If the
+/// It sends only commands that read, such as `INFO`, and up to three of them about each of at most 500 keys. If the
 /// user may not run a command, the findings that need it are [`Unknown`](Status::Unknown), never an error.
 ///
 /// ```no_run

@@ -78,6 +78,8 @@ impl OpsPage {
     }
 
     /// Shows the metrics of this process. Default: the page says that it has none.
+    ///
+    /// Their history is kept only if the page is [built](Self::build) within a tokio runtime.
     #[must_use]
     pub fn with_figures(mut self, figures: Figures) -> Self {
         self.figures = Some(figures);

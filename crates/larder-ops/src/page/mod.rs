@@ -39,7 +39,7 @@
 //! 1. Everything, including its style sheet, is behind the guard, and `no-store`.
 //! 2. It is read-only unless [`allow_actions`](OpsPage::allow_actions) is called, and the [`Operator`] may
 //!    act. Destructive actions first show a count and ask. Each action is logged.
-//! 3. A form is accepted only with the token of its operator, and only from this site.
+//! 3. A form is accepted only from this site, and one that acts only with the token of its operator.
 //! 4. Values, session ids and tokens are never shown; names are escaped.
 //! 5. Every panel has a deadline of 700 ms, and all of them are read at once: if the server is down, the page
 //!    still comes, and says so.

@@ -1,7 +1,8 @@
 -- KEYS: jobs, order, groups, dead, done, unique keys, when unique keys end.
--- ARGV: the settings in one, then what the program says. All times are in microseconds.
+-- ARGV: the settings packed into one, then the program's own. All times are in microseconds.
 --
--- jobs: under '' what is of no job; for each job its state under its id, and its body under NUL and its id.
+-- jobs: under '' the state of the queue itself; for each job its state under its id, and its body under NUL and
+-- its id.
 -- order: FLOOR + priority * CLASS + place if the job can be taken, the time if it is hidden until then, and
 -- LEASED + the end of its lease. NUL and a group stands there for the first waiting job of the group. '' is
 -- behind them all, so that the key stays.

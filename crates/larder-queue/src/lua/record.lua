@@ -1,5 +1,6 @@
--- What is of no job: the last place and fence, the end of the record, up to when the rate is used up, before
--- when nothing becomes due, and whether it is paused, those who are idle were woken, and there are groups.
+-- The state of the queue itself: the last place and fence, the end of the record, the time up to which the rate
+-- is used, the time before which nothing becomes due, and flags: it is paused, idle workers were woken, there
+-- are groups.
 local seq, fence, ends, tat, look_at, flags = 0, 0, 0, 0, 0, 4
 if meta then
   if #meta == 41 then seq, fence, ends, tat, look_at, flags = struct.unpack('<dddddB', meta) end

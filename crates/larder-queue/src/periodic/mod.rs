@@ -41,7 +41,8 @@
 //! 3. Time is the store's: processes whose clocks differ agree on each tick. A clock that is set back repeats no
 //!    tick; if it is set back by more than a day it was wrong, and schedules begin at the present.
 //! 4. A schedule that is changed continues from the last tick of its name. A new name starts from scratch.
-//! 5. After an error of the store, it is tried again: after 50 ms at first, and 5 s at most.
+//! 5. After an error of the store, it is tried again after a random pause, of up to 50 ms at first and up to 5 s
+//!    later.
 //!
 //! # Deployment caveat
 //! A process that is stopped for more than an hour between reading the record and enqueueing may enqueue a tick

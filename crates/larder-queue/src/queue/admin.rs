@@ -11,7 +11,7 @@ const CHUNK: u32 = 100;
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 #[must_use = "a running job continues until its holder checks its lease"]
 pub enum Cancelled {
-    /// The job was waiting or dead, and is removed.
+    /// The job was waiting, scheduled or dead, and is removed.
     Removed,
     /// The job was running, and is removed: its holder loses the lease.
     Running,

@@ -54,7 +54,7 @@ pub struct Counts {
     pub done: u64,
     /// Whether dequeues are stopped.
     pub is_paused: bool,
-    /// How long the first job of each priority has been due, the longest of them, in microseconds.
+    /// The longest time for which the first job of a priority has been due, in microseconds.
     pub oldest_us: u64,
 }
 

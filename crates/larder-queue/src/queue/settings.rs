@@ -20,7 +20,7 @@ impl Queue {
         self
     }
 
-    /// Sets how often a job is attempted before it is dead, from 1. The default is 10.
+    /// Sets how many times a job is attempted before it is dead, from 1. The default is 10.
     #[must_use]
     pub fn with_max_attempts(mut self, attempts: u32) -> Self {
         self.settings.max_attempts = attempts.max(1);
@@ -74,8 +74,7 @@ impl Queue {
     /// Limits how many jobs are taken in each period on average, over all processes.
     ///
     /// That many may be taken at once; after that one by one, each when its share of the period has passed
-    /// (GCRA).
-    /// There is no limit by default.
+    /// (GCRA). There is no limit by default.
     #[must_use]
     pub fn with_rate(mut self, jobs: NonZeroU32, per: Ttl) -> Self {
         self.settings.rate_interval = (per.as_micros() / i64::from(jobs.get())).max(1);

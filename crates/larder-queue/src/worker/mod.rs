@@ -51,8 +51,9 @@
 //!    [`Queue::with_max_attempts`](crate::Queue::with_max_attempts) attempts, and is then a dead letter; a
 //!    [`JobError`] can decide otherwise. A panic is a failure, and so is a payload that cannot be decoded,
 //!    or a job without a handler: neither ends the worker.
-//! 5. After an error of the store, the call is tried again: after 50 ms at first, and 5 s at most. It never
-//!    ends the worker. An outcome is sent until the queue has it, and occupies its place meanwhile.
+//! 5. After an error of the store, the call is tried again after a random pause, of up to 50 ms at first and up
+//!    to 5 s later. It never ends the worker. An outcome is sent until the queue has it, and occupies its place
+//!    meanwhile.
 //! 6. When the worker is told to stop it takes no more jobs, at once and on all its queues, and waits for
 //!    the grace period. Then the contexts are cancelled, and a moment later handlers are dropped and their
 //!    jobs released, uncounted and available at once. See [`Worker::run_until`].

@@ -22,8 +22,8 @@ use crate::{Decision, Quota, Reason};
 ///    longer than a visitor who has just used the whole burst.
 /// 6. A refund moves the TAT back by the charge of the request, and never before now. Charges are paid
 ///    off in their order, and what is paid off is not given back. An immediate refund leaves the state
-///    as before the request. A later one may give back less. Several late ones, by a good part of an
-///    interval, may give back some of what was charged in between, but in all never more than was
+///    as before the request. A later one may give back less. Several that come late by a good part of an
+///    interval may give back some of what was charged in between, but in all never more than was
 ///    charged.
 ///
 /// As a [`Program`](larder_store::program::Program) it charges one visitor in one atomic step.

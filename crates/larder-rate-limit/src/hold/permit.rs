@@ -42,7 +42,8 @@ impl Permit {
     /// Gives the permit back now. Returns whether it was still held. One round trip.
     ///
     /// # Errors
-    /// Those of the store. The permit then ends with its lease.
+    /// Those of the store. The permit is then given back once more in the background; if that fails too, it ends
+    /// with its lease.
     ///
     /// # Cancellation
     /// The permit is given back in the background.
@@ -73,8 +74,8 @@ impl RateLimiter {
     /// rule](crate::Rule::concurrency) grants a permit that holds nothing. One round trip, or none in process.
     ///
     /// # Errors
-    /// Those of [`check`](Self::check). After [`ErrorKind::MayHaveRun`](larder_store::ErrorKind::MayHaveRun) a place that may have been taken is
-    /// given back in the background.
+    /// Those of the store. After [`ErrorKind::MayHaveRun`](larder_store::ErrorKind::MayHaveRun) the visitor may have
+    /// been charged, once, and a place that may have been taken is given back in the background.
     ///
     /// # Cancellation
     /// A place that may have been taken is given back in the background. The visitor may have been charged.

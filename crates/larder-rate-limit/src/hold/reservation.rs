@@ -35,8 +35,8 @@ impl Reservation {
     /// Charges `actual` units instead of those reserved. Returns the decision that a request would get now.
     ///
     /// `actual` may exceed the reservation, and even what is left: the visitor is then in debt, and waits until
-    /// that is paid off. A debt is limited to the limit of a rule once more. The actual use is charged even if
-    /// the reservation has ended meanwhile. One round trip.
+    /// that is paid off. Under each rule a debt is at most the limit, or the burst of a [`Quota`](crate::Quota).
+    /// The actual use is charged even if the reservation has ended meanwhile. One round trip.
     ///
     /// # Errors
     /// Those of the store. After [`ErrorKind::MayHaveRun`] the units may have been charged, once; if not, the

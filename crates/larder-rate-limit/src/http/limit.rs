@@ -90,13 +90,14 @@ impl Limit {
 
     /// Counts what the limit would refuse, and refuses nothing.
     ///
-    /// Use it to see what a new limit would do before you enforce it: `larder_rate_limit_shadow_total` counts. A
-    /// request is charged as it would be: not if another limit refuses it, and it is
-    /// [refunded](crate::RateLimitLayer::with_refund_if) and [settled](crate::RateLimitLayer::with_settled_cost)
-    /// by its response, which does not mention the limit. It does not wait for the store, unless a rule limits
-    /// concurrency, nor for a [plan](crate::Plans) that must still be found: in that case a place is taken and
-    /// given back at once. At most 1,000 checks run at once; any further check is skipped, and counts as
-    /// `failed`.
+    /// Use it to see what a new limit would do before you enforce it: `larder_rate_limit_shadow_total` counts that.
+    /// A request is charged as if the limit were enforced: not if another limit refuses it, and
+    /// [refunded](crate::RateLimitLayer::with_refund_if) or [settled](crate::RateLimitLayer::with_settled_cost)
+    /// by its response. The response does not mention the limit.
+    ///
+    /// A request waits for the store only if a rule limits concurrency, and never for a [plan](crate::Plans) that
+    /// must still be found: it is then checked in the background, where a place that it takes is given back at
+    /// once. At most 1,000 background checks run at once; any further check is skipped, and counts as `failed`.
     #[must_use]
     pub fn with_shadow_mode(mut self) -> Self {
         self.is_shadow = true;

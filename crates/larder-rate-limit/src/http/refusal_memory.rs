@@ -16,6 +16,9 @@ use crate::{Decision, Reason};
 /// so that a visitor to whom another process or the support desk gives something back waits no longer than
 /// that. What this layer gives back itself takes effect at once.
 ///
+/// Refusals by a [concurrency rule](crate::Rule::concurrency), and those that count towards a
+/// [ban](crate::Policy::with_ban), are not remembered.
+///
 /// Use it with a store that takes a round trip. It does not spare an in-process store, which answers
 /// faster than the memory would.
 #[derive(Clone)]

@@ -99,8 +99,8 @@ impl KeyBy {
     /// Charges the value of the header `name`, such as an API key.
     ///
     /// A request without the header, or with several of them, has no key. The store's key contains the
-    /// value, or its hash if it is longer than some 90 bytes. A client that can choose the value freely
-    /// evades the limit: check the value in an outer layer.
+    /// value, or its hash if it and the policy's name have more than some 90 bytes together. A client that
+    /// can choose the value freely evades the limit: check the value in an outer layer.
     pub fn header(name: HeaderName) -> Self {
         Self::by(Source::Header(name))
     }

@@ -8,7 +8,7 @@ use larder_store::{Error, ErrorKind, Result};
 /// Parses networks and addresses, separated by commas. White space is ignored.
 ///
 /// # Errors
-/// [`ErrorKind::Invalid`] for anything else. The error says what was expected of `operation`, and never
+/// [`ErrorKind::Invalid`] for anything else. The error names `operation`, says what was expected, and never
 /// repeats the text.
 pub(super) fn parse(text: &str, operation: &'static str) -> Result<Vec<IpNet>> {
     let entries = text.split(',').map(str::trim);

@@ -103,7 +103,7 @@ impl RateLimiter {
         }
     }
 
-    /// Counts as `engine` does, or by this limiter's share of it.
+    /// Returns an engine that counts as `engine` does, or by this limiter's share of its quotas.
     pub(crate) fn engine_as(&self, engine: &Engine) -> Engine {
         match engine {
             Engine::Gcra(_) => self.engine.clone(),

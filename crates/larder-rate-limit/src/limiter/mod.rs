@@ -111,7 +111,8 @@ impl RateLimiter {
 
     /// Charges `cost` units for each request. The default is 1.
     ///
-    /// Both limiters charge the same visitors: for example, a search may cost ten units and a page one.
+    /// Clones with different costs charge the same visitors: for example, a search may cost ten units and a page
+    /// one.
     ///
     /// # Errors
     /// [`ErrorKind::Invalid`] if the cost is 0 or more than the burst: such a request would never pass.
@@ -159,7 +160,7 @@ impl RateLimiter {
 
     /// Returns the quota of each visitor, which is that of the first rule.
     ///
-    /// Without a rule it is one of `u32::MAX` a second.
+    /// For a policy without rules it is `u32::MAX` units a second.
     pub fn quota(&self) -> Quota {
         self.quota
     }

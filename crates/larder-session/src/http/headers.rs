@@ -38,10 +38,10 @@ pub(super) fn add_cookie(headers: &mut HeaderMap, cookie: HeaderValue) {
         }
         value.push_str("no-store");
     }
-    // Words of a header that was valid make one: this never takes the fallback.
+    // The words of a valid header make a valid one: this never takes the fallback.
     let value = HeaderValue::try_from(value).unwrap_or(NO_STORE);
     headers.insert(CACHE_CONTROL, value);
-    // Where one is there it goes before `Cache-Control` (RFC 9213, section 2.2).
+    // If present, they take precedence over `Cache-Control` (RFC 9213, section 2.2).
     for field in [CDN_CACHE_CONTROL, SURROGATE_CONTROL] {
         if headers.contains_key(&field) {
             headers.insert(field, NO_STORE);

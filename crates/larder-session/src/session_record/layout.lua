@@ -5,7 +5,7 @@
 -- of the user, or 0, followed by the user, the epoch, the time, the generation and the method of the sign-in.
 -- Then each field: two lengths, name, value.
 --
--- Releases that know FORM alone take ROTATED for no session, and leave it as it is.
+-- Releases that only know FORM do not recognize a session in ROTATED, and leave it as it is.
 --
 -- What is left of a session that was ended is a string too: another version, the hash of its secret, the
 -- reason, and when the key expires.

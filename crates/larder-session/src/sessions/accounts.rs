@@ -72,8 +72,8 @@ impl Sessions {
     /// fail: they do not read this from the store on each request. A session of a later sign-in is valid
     /// everywhere at once. One round trip, whatever the number of sessions.
     ///
-    /// It also replaces the record of this if it was damaged. Until then it is unknown whose sessions have ended:
-    /// once a process has found that, within a second, its requests of users fail as if the store did.
+    /// It also replaces its own record if that was damaged. Until then it is unknown whose sessions have ended:
+    /// a process finds the damage within a second, and then requests of users fail as if the store had failed.
     ///
     /// # Errors
     /// [`SessionErrorKind::Unavailable`](crate::SessionErrorKind::Unavailable) if the store fails. The sessions

@@ -25,7 +25,7 @@ pub struct Device {
     pub signed_in: Timestamp,
     /// How the user signed in on it, if [the app said](crate::SignInOptions::with_method).
     pub method: Option<String>,
-    /// When its last use was recorded, at most a [touch](crate::Lifetime::touch) before that use.
+    /// Its last recorded use. The last use itself may be later, by less than a [touch](crate::Lifetime::touch).
     pub last_seen: Timestamp,
     /// When it ends if it is not used again.
     pub expires: Timestamp,

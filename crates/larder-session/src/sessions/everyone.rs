@@ -69,7 +69,9 @@ impl Everyone {
     pub(super) fn readable(&self, generation: Option<i64>) -> Result<i64> {
         generation.ok_or_else(|| {
             self.forget();
-            Wire::unexpected("when the sessions of everyone ended: end them again")
+            Wire::unexpected(
+                "the time at which the sessions of all users ended: call revoke_everyone again",
+            )
         })
     }
 

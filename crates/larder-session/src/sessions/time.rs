@@ -10,8 +10,8 @@ const FRESH: i64 = 1_000_000;
 
 /// The store's clock, as an offset to this process's clock when the store was last read.
 ///
-/// It only decides whether to extend the idle deadline, and whether a grace is over. The store itself
-/// decides whether a session has ended.
+/// It decides whether to extend the idle deadline, whether a renewal is due, whether a grace is over, and how old a
+/// sign-in is. The store itself decides whether a session has ended.
 pub(super) struct StoreTime {
     began: Instant,
     /// What to add to the microseconds since `began`.

@@ -72,7 +72,7 @@ fn seen(rng: &mut Rng) -> Seen {
 }
 
 fn device(rng: &mut Rng) -> DeviceId {
-    // The first characters differ in case: text is to be compared by its bytes.
+    // The first characters differ in case: text must be compared by its bytes.
     let texts = ["aaaa", "AAAA", "zzzz", "____", "----", "0000"];
     let text = format!("{}aaaaaaaaaaaaaaaaaA", texts[rng.usize(..texts.len())]);
     DeviceId::parse(text.as_bytes()).unwrap()

@@ -17,7 +17,7 @@ local is_disabled = (string.byte(state or '', 18) or 0) ~= 0
 local may = not is_disabled and (epoch == ARGV[6] or spared == ARGV[5])
 if epoch ~= ARGV[1] and asked and not may then return {1, {}} end
 
--- What is no number is 0: then the last of the sessions that are listed ends it.
+-- A value that is not a number counts as 0: then the record ends with the last listed session.
 local latest = int(redis.call('HGET', KEYS[1], 'x'))
 local ids = {}
 local all = redis.call('HGETALL', KEYS[1])

@@ -3,7 +3,7 @@ local now = now()
 local latest = redis.call('HGET', KEYS[1], 'x')
 if not latest then return 0 end
 for _, id in ipairs(ARGV) do redis.call('HDEL', KEYS[1], 's:' .. id) end
--- What is no number is mended by the next sign-in.
+-- The next sign-in mends a value that is not a number.
 if int(latest) <= now then return 0 end
 local ms = math.ceil((int(latest) - now) / 1000)
 redis.call('HSET', KEYS[1], 'x', num(now + ms * 1000))

@@ -3,7 +3,10 @@ use std::sync::Arc;
 use std::sync::Mutex;
 use std::sync::atomic::{AtomicU64, Ordering};
 
+use larder_moka::MokaStore;
+use larder_session::Sessions;
 use larder_store::ErrorKind;
+use larder_test::MetricNames;
 use larder_test::faulty::Trouble;
 use metrics::{
     Counter, CounterFn, Gauge, Histogram, Key, KeyName, Metadata, Recorder, SharedString, Unit,
@@ -93,6 +96,16 @@ async fn each_outcome_is_counted_and_no_metric_names_a_user() {
     assert_eq!(counts.take(), "reads_total failed=1, unavailable_total=1");
     let names = counts.0.lock().unwrap();
     assert!(names.keys().all(|name| !name.contains("canary")));
+}
+
+#[test]
+fn each_metric_is_described_with_its_unit_and_listed_in_the_readme() {
+    let names = MetricNames::default();
+    let sessions =
+        metrics::with_local_recorder(&names, || Sessions::new(Arc::new(MokaStore::new())));
+    assert!(sessions.is_ok());
+    let readme = include_str!("../../README.md");
+    assert_eq!(names.assert_listed("larder_session_", readme), 9);
 }
 
 #[cfg(feature = "seal")]

@@ -23,8 +23,8 @@ pub use programs::{BucketsRecord, InspectBuckets};
 /// not sum its minutes. If the store's clock goes back by more than a level keeps, that level ignores counts
 /// until the clock has caught up.
 ///
-/// The record lives as long as its longest level after the last count. Each method takes one round trip,
-/// or none in process. Clones are cheap and share everything.
+/// After the last count the record lives for the span of its longest level, and one step more. Each method takes one
+/// round trip, or none in process. Clones are cheap and share everything.
 ///
 /// ```
 /// # use std::sync::Arc;

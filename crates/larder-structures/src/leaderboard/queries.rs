@@ -36,7 +36,7 @@ impl Leaderboard {
     /// Returns `member` with up to `radius` rows before and after it. None if it is not on the board.
     ///
     /// # Errors
-    /// Those of [`top`](Self::top).
+    /// Those of [`top`](Self::top), and [`ErrorKind::Invalid`] if a member is out of its bounds.
     pub async fn around(
         &self,
         id: impl KeyId,
@@ -68,10 +68,10 @@ impl Leaderboard {
     }
 
     /// Returns the rows of some members, in the given order: for example the ranks of friends on the
-    /// whole board. None for a member that is not on the board.
+    /// whole board. None for a member that is not on the board. At most [`MAX_ROWS`] members.
     ///
     /// # Errors
-    /// Those of [`top`](Self::top).
+    /// Those of [`around`](Self::around).
     pub async fn among(&self, id: impl KeyId, members: &[&str]) -> Result<Vec<Option<Row>>> {
         let ranks = ReadRanks {
             layout: self.layout,
@@ -94,15 +94,15 @@ impl Leaderboard {
     /// Returns the row of `member`. None if it is not on the board.
     ///
     /// # Errors
-    /// Those of [`top`](Self::top).
+    /// Those of [`around`](Self::around).
     pub async fn get(&self, id: impl KeyId, member: &str) -> Result<Option<Row>> {
         Ok(self.among(id, &[member]).await?.pop().flatten())
     }
 
-    /// Returns the percentage of all members that have a worse score than `member`.
+    /// Returns the percentage of all members that have a worse score than `member`. None if it is not on the board.
     ///
     /// # Errors
-    /// Those of [`top`](Self::top).
+    /// Those of [`around`](Self::around).
     pub async fn percentile(&self, id: impl KeyId, member: &str) -> Result<Option<f64>> {
         let (layout, member) = (self.layout, member::one("percentile", member)?);
         let program = ReadPercentile { layout, member };

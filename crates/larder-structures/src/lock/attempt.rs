@@ -47,7 +47,7 @@ impl Gate {
     /// Returns how long it is held before the first renewal.
     pub(super) fn first_hold(&self) -> Ttl {
         let most = self.max_hold.max(Duration::from_millis(1));
-        // A span that is no valid TTL is longer than a century.
+        // A span that is not a valid TTL is longer than a century.
         Ttl::try_from(most).map_or(self.lease, |most| self.lease.min(most))
     }
 

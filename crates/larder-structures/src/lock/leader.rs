@@ -19,7 +19,10 @@ impl Lock {
     /// It waits until this process leads, and calls `work` with the token of its leadership. If
     /// leadership is lost, the future of `work` is dropped before any other process can lead, and
     /// it waits again. When `work` returns, leadership is released. While the store fails it tries
-    /// again, after 100 ms at first and 5 s at most, and logs the first failure.
+    /// again, after about 100 ms at first, doubling up to about 5 s, and logs the first failure.
+    ///
+    /// # Panics
+    /// Outside a tokio runtime with time enabled.
     ///
     /// # Cancellation
     /// Dropping the future drops `work` and releases leadership in the background.

@@ -17,7 +17,7 @@ if l then
   end
 end
 
--- The fence outlives all by a minute.
+-- The last fence is kept for a minute longer than anything else.
 local function keep()
   local latest, holders, places = at, {}, {}
   for i, it in ipairs(held) do

@@ -162,8 +162,9 @@ impl<T: Serialize + DeserializeOwned> Record<T> {
     /// Adds to a number, and returns the sum. A field that is absent counts as 0. None if there is no record.
     ///
     /// # Errors
-    /// Those of the store, and [`ErrorKind::Invalid`] if the field is not an integer or the sum would be
-    /// past 2^53. After [`ErrorKind::MayHaveRun`] it may have been added, once: larder never sends it again.
+    /// Those of the store; [`ErrorKind::Invalid`] if the name of the field is out of its bounds, the field is not an
+    /// integer, or `by` or the sum would be past 2^53; [`Refusal::Full`] if the field would be one too many. After
+    /// [`ErrorKind::MayHaveRun`] it may have been added, once: larder never sends it again.
     ///
     /// # Cancellation
     /// It may or may not have been added.

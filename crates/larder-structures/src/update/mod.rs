@@ -68,7 +68,7 @@ impl<T> Next<T> {
     }
 }
 
-/// The maximum wait before the second attempt; it doubles with each, up to [`MAX_WAIT`].
+/// Half of the maximum wait before the second attempt. The maximum doubles with each attempt, up to [`MAX_WAIT`].
 const FIRST_WAIT: Duration = Duration::from_millis(1);
 const MAX_WAIT: Duration = Duration::from_millis(32);
 

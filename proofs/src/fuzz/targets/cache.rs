@@ -106,7 +106,7 @@ pub(super) fn far_key() -> Key {
     Key::new(FILM, ("v0", ID))
 }
 
-/// Bytes that were damaged: only those that are whole again are a value.
+/// Damaged bytes: a value is read only if the changes cancel out.
 pub(super) fn stored() -> Target {
     let stand = Stand::new(MsgPack, false);
     Box::new(move |random| {
@@ -119,12 +119,12 @@ pub(super) fn stored() -> Target {
     })
 }
 
-/// Bytes that somebody forged, with a checksum that is right: any value may come of them.
+/// Forged bytes with a correct checksum: any value may be read from them.
 pub(super) fn resealed(codec: impl Codec<Film>) -> Target {
     resealed_on(Stand::new(codec, false))
 }
 
-/// The same on another stand. What is no value of the cache's is a value all the same.
+/// The same on another stand. A value that the cache did not write counts as a value too.
 pub(super) fn resealed_on(stand: Stand) -> Target {
     Box::new(move |random| {
         let film = Film::draw(random);

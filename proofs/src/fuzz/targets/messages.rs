@@ -1,4 +1,4 @@
-//! Messages that nobody of larder sent.
+//! Messages that larder did not send.
 
 use std::sync::Arc;
 

@@ -18,7 +18,7 @@ use super::values::{Film, Tree};
 use cache::{codec, resealed, stored};
 use mutating::{Frame, Mutating};
 
-/// What came of one input.
+/// The outcome of one input.
 pub(in crate::fuzz) struct Read {
     pub(in crate::fuzz) outcome: Outcome,
     /// The most memory that was held at a time.

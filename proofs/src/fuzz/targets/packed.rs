@@ -37,7 +37,7 @@ fn far_only(films: CacheBuilder<u32, Film>) -> CacheBuilder<u32, Film> {
     films.without_near()
 }
 
-/// Bytes of which a decompressor makes much more than a value may have, and that say so or lie.
+/// Bytes that decompress to much more than a value may have, with a stated length that is true or a lie.
 pub(super) fn bombs() -> Target {
     let bombs = [Compression::lz4(), Compression::zstd()].map(|compression| {
         let writer = Stand::with(MsgPack, |films| {
@@ -80,7 +80,7 @@ fn header() -> usize {
     Stand::with(MsgPack, far_only).write(film).len() - plain.len()
 }
 
-/// Bytes that somebody forged who has not the key: only the value that was sealed may come of them.
+/// Bytes that were forged without the key: only the sealed value may be read from them.
 pub(super) fn sealed() -> Target {
     let stand = Stand::with(MsgPack, |films| {
         far_only(films).with_sealing(SealingKeys::new(1, [7; 32]))

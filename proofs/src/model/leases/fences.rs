@@ -5,11 +5,10 @@ use larder_store::lease::Fence;
 
 use crate::model::arguments::Id;
 
-/// A fence that is shown, as it is drawn: stores number their leases differently, so a number says
-/// nothing.
+/// A fence to pass, as it is drawn: stores number their leases differently, so a number would mean nothing.
 #[derive(Clone, Copy, Debug)]
 pub(crate) enum Shown {
-    /// The so-manieth last that was granted on the same key.
+    /// One that was granted on the same key, counted back from the last.
     Granted(usize),
     /// The last that was granted on another key.
     OfOther(Id),

@@ -1,4 +1,4 @@
-//! The operations on leases: how they are drawn, what they come to, and what they give.
+//! The operations on leases: how they are drawn, resolved to steps, and run.
 
 mod draw;
 mod fences;

@@ -11,7 +11,7 @@ use crate::model::remembered::Remembered;
 /// One operation on leases, as it is drawn and printed.
 #[derive(Clone, Debug)]
 pub(crate) enum LeaseOperation {
-    /// The last is which version has been seen, of the so-manieth last put on the same key.
+    /// The last is the version that has been seen: that of an earlier put, counted back from the last.
     Claim(Id, Ttl, Option<usize>),
     Commit(Write, Shown),
     Renew(Id, Shown, Ttl),

@@ -8,7 +8,7 @@ use super::fences::Both;
 use crate::model::arguments::Id;
 use crate::model::given::{Answered, Given, each, kind};
 
-/// One operation on leases, as every store is given it, but for the number of its fence.
+/// One operation on leases, as every store is given it, except for the number of its fence.
 pub(crate) enum LeaseStep {
     Claim(Id, Claim),
     Commit(Put, Both),
@@ -20,7 +20,7 @@ pub(crate) enum LeaseStep {
 }
 
 impl LeaseStep {
-    /// Runs it with the fences whose numbers `side` tells.
+    /// Runs it with the fences of one side, which `side` selects.
     pub(crate) async fn run(&self, store: &Arc<dyn Store>, side: fn(Both) -> Fence) -> Given {
         let leases = store.clone().leases().expect("leases");
         match self {

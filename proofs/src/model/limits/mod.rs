@@ -19,12 +19,12 @@ pub(super) use tenants::Tenants;
 /// One operation on a limit, as it is drawn and printed.
 #[derive(Clone, Debug)]
 pub(crate) enum LimitOperation {
-    /// Charges so many units, and perhaps gives them back.
+    /// Charges this many units, and perhaps gives them back.
     Check(Limited, u32, Refunds),
     /// Charges two limits together: all or nothing.
     Several(Limited, Limited),
     Acquire(Limited, Then),
-    /// Reserves so many units, and settles so many. None of a reservation that is lost.
+    /// Reserves units, and settles with a number of them. None for a reservation that is lost.
     Reserve(Limited, u32, Option<u32>),
     Inspect(Limited),
     Desk(Limited, Task),
@@ -44,7 +44,7 @@ pub(crate) struct Limited {
 pub(crate) enum Refunds {
     Never,
     AtOnce,
-    /// After a ban for so long has begun.
+    /// After a ban for this many milliseconds has begun.
     WhileBanned(u64),
 }
 

@@ -124,7 +124,7 @@ async fn looked_up(
         return Ok((named, None));
     }
     let others = Visitors::all(target, policy, SAMPLE, output).await?;
-    // It may be of any sort, and those that it is not of end with the ban.
+    // The visitor may be of any of these sorts; the records of the others end with the ban.
     named.retain_sorts_of(&others);
     Ok(match others.is_empty() {
         true => (

@@ -9,7 +9,7 @@ use crate::log::EventId;
 pub struct Event<T> {
     /// Its id. Key the effects of the event by it to make them idempotent.
     pub id: EventId,
-    /// How often it was delivered, including this time.
+    /// How many times it was delivered, including this one.
     pub count: u32,
     /// The event.
     pub event: T,

@@ -23,13 +23,15 @@ pub use event::{Event, Failure};
 pub struct Report {
     /// How many events were handled and acknowledged.
     pub done: u64,
-    /// How often an event was handed back to be delivered again: the handler failed or panicked.
+    /// How many times an event was handed back to be delivered again: the handler failed or panicked.
     pub retried: u64,
     /// How many events the handler declared dead.
     pub dead: u64,
-    /// How many events another consumer took before their handler was done, so that nothing was acknowledged.
+    /// How many events were no longer held when their handler was done, so that nothing was acknowledged: another
+    /// consumer took them, or they are lost.
     pub stale: u64,
-    /// How many events were handed back, because their handlers were not done within the grace period.
+    /// How many events were handed back at the end: their handlers were not done within the grace period, or the
+    /// store did not answer when they were acknowledged.
     pub released: u64,
     /// How many events the group had lost when this consumer read: they were past the hard bound of the log.
     pub lost: u64,
@@ -64,7 +66,8 @@ impl<T> Consumer<T> {
 
     /// Sets the pause before an event is delivered again for the first time. The default is one second.
     ///
-    /// It doubles each time, up to the lease of the group, and is drawn at random below that.
+    /// It doubles each time, up to the lease of the group. Each pause is drawn at random, from half of that to all
+    /// of it.
     #[must_use]
     pub fn with_backoff(mut self, first: Duration) -> Self {
         self.settings.backoff = first.max(Duration::from_millis(1));
@@ -93,7 +96,8 @@ impl<T: DeserializeOwned + Send + 'static> Consumer<T> {
     /// It takes only as many events as it has room for, and renews the leases of those in its handlers. An event
     /// is acknowledged when its handler returns `Ok`; if the handler fails or panics, it is retried with a pause,
     /// until the event is a dead letter. An event that is not a `T` is handed back, for a newer version, until
-    /// then. An error of the store never ends it: it tries again, with a pause of at most five seconds.
+    /// then. An error of the store never ends it: it tries again, with a pause of at most five seconds. An outcome
+    /// is sent up to five times; if the store answers none of them, the event is delivered again after its lease.
     ///
     /// After `shutdown` it takes no more events, waits for its handlers for the [grace period](Self::with_grace),
     /// aborts those that are left, hands their events back, and removes itself. A handler that blocks its thread

@@ -22,7 +22,7 @@ const LAST: Duration = Duration::from_secs(1);
 pub(super) const FIRST_RETRY: Duration = Duration::from_millis(100);
 pub(super) const LAST_RETRY: Duration = Duration::from_secs(5);
 
-/// How often an acknowledgement is sent until its reply arrives.
+/// How many times an outcome is sent until its reply arrives.
 pub(super) const TRIES: u32 = 5;
 
 /// A consumer that works.

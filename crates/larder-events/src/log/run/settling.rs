@@ -101,8 +101,8 @@ impl<T: DeserializeOwned + Send + 'static> Running<T> {
             .increment(many);
     }
 
-    /// Returns the pause before an event is delivered again: random, around a value that doubles
-    /// each time.
+    /// Returns the pause before an event is delivered again: random, from half of a value that doubles
+    /// each time to all of it.
     pub(super) fn backoff(&self, count: u32) -> Duration {
         let doubled = self
             .consumer

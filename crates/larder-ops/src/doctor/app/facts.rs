@@ -172,6 +172,8 @@ impl App {
     }
 
     /// States that it keeps a journal, a queue or an event log on the servers of a report.
+    ///
+    /// Its doctor must know of that [use](super::super::Use::Queue): otherwise L024 is ok without durability.
     #[must_use]
     pub fn with_journal_on(self, servers: &Report) -> Self {
         let mut durability = servers
@@ -183,7 +185,7 @@ impl App {
             Some(Status::Ok) => (Status::Ok, "L024 is ok"),
             Some(Status::Warn | Status::Fail) => (
                 Status::Fail,
-                "a restart of the server loses what was acknowledged",
+                "a crash or restart of the server can lose what was acknowledged",
             ),
             Some(Status::Unknown) | None => (Status::Unknown, "not known without L024"),
         };

@@ -15,7 +15,7 @@ const LONGEST: usize = 64;
 /// Checks that no other app uses the namespace of a store, and records that this app does.
 ///
 /// `app` names the app in all its releases and processes, such as `matinee`; at most 64 bytes count. Call it
-/// with the store in its namespace when the app starts. It takes two round trips. The record lasts a week.
+/// with the store in its namespace when the app starts. It takes up to three round trips. The record lasts a week.
 pub async fn namespace_owner(store: &dyn Store, app: &str) -> Finding {
     let app = &app.as_bytes()[..app.len().min(LONGEST)];
     let key = Key::new(OWNER, "owner");

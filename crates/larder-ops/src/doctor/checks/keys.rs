@@ -8,7 +8,7 @@ use crate::fields::Missing;
 
 const MIB: f64 = 1024.0 * 1024.0;
 
-/// It is logarithmic, and 255 at most.
+/// The counter of uses from which a key is hot. It is logarithmic, and 255 at most.
 const HOT: u64 = 200;
 
 /// Returns the sample, which is attributed to one server.

@@ -8,7 +8,7 @@ use super::super::report::Status;
 use super::super::verdict::{Outcome, outcome, warn_if, with_fix};
 use crate::fields::Missing;
 
-/// Every command that larder uses.
+/// The commands that are tried. Others are not: those inside programs, and those for clusters and replicas.
 #[rustfmt::skip]
 pub(in super::super) const NEEDS: &[Need] = &[
     need(&["GET", "KEY"], "reading values", true),
@@ -39,7 +39,7 @@ pub(super) fn missing(facts: &Facts, _: &Context) -> Outcome {
     let rights = facts.rights.as_ref().map_err(Clone::clone)?;
     let missing: Vec<_> = rights.iter().filter(|right| !right.is_granted).collect();
     if missing.is_empty() {
-        return outcome(Status::Ok, "all that larder uses");
+        return outcome(Status::Ok, "every command that was tried");
     }
     let named = missing.iter().map(|right| {
         let words = match right.need.command {

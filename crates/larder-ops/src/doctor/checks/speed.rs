@@ -44,7 +44,16 @@ pub(super) fn slow_commands(facts: &Facts, _: &Context) -> Outcome {
     let recent = slow.iter().filter(|it| it.age < HOUR && it.took > SLOW);
     let recent: Vec<_> = recent.collect();
     let Some(longest) = recent.iter().max_by_key(|it| it.took) else {
-        return outcome(Status::Ok, "none");
+        let logged = facts.config.as_ref().ok();
+        let logged = logged.and_then(|config| config.find("slowlog-log-slower-than"));
+        let logged = logged.and_then(|micros| micros.parse::<i64>().ok());
+        let seen = match logged {
+            Some(micros) if !(0..=SLOW.as_micros() as i64).contains(&micros) => {
+                "none, but those of 10 ms are not logged: CONFIG SET slowlog-log-slower-than 10000"
+            }
+            _ => "none",
+        };
+        return outcome(Status::Ok, seen);
     };
     let seen = format!(
         "{} in the last hour, the longest {} of {:.0?}",
@@ -78,9 +87,9 @@ pub(super) fn latency_events(facts: &Facts, context: &Context) -> Outcome {
 #[cfg(test)]
 mod tests {
     use super::super::super::facts::{LatencyEvent, SlowCommand};
-    use super::super::tests::{ALL, healthy, is};
+    use super::super::tests::{ALL, find, healthy, is};
     use super::*;
-    use crate::fields::Missing;
+    use crate::fields::{Fields, Missing};
 
     #[test]
     fn a_server_that_does_not_answer_is_a_failure_and_not_unknown() {
@@ -114,6 +123,25 @@ mod tests {
         ] {
             let slow = Ok(vec![entry]);
             is("L020", &Facts { slow, ..healthy() }, &ALL, status);
+        }
+    }
+
+    #[test]
+    fn if_the_server_does_not_log_slow_commands_the_finding_says_so() {
+        for (micros, is_logged) in [
+            ("-1", false),
+            ("10001", false),
+            ("10000", true),
+            ("0", true),
+        ] {
+            let config = Ok(Fields::parse(&format!("slowlog-log-slower-than:{micros}")));
+            let facts = Facts {
+                config,
+                ..healthy()
+            };
+            let found = find("L020").judge(&facts, &ALL).unwrap();
+            assert_eq!(found.status, Status::Ok);
+            assert_eq!(found.seen == "none", is_logged, "{micros}: {}", found.seen);
         }
     }
 

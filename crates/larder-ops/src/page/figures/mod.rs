@@ -27,8 +27,8 @@ const SAMPLED_EVERY: Duration = Duration::from_secs(5);
 ///
 /// It is placed in front of the app's own exporter, and passes everything on. For series whose names begin
 /// with `larder_` it also keeps the value, and a sample every five seconds for the last ten minutes: at most
-/// a thousand series, in about 1 MB. A recorded metric costs one more atomic addition. Clones are cheap and
-/// share everything.
+/// a thousand series, in about 1 MB. A recorded metric costs one or two more atomic additions. Clones are cheap
+/// and share everything.
 ///
 /// ```
 /// use larder_ops::page::Figures;

@@ -1,6 +1,6 @@
 use std::net::{IpAddr, Ipv4Addr, Ipv6Addr};
 
-/// The maximum length of a node. An IPv6 address with a port takes 54 characters.
+/// The maximum length of a node. An IPv6 address in brackets with a port takes at most 53 characters.
 pub(super) const MAX_NODE: usize = 64;
 
 /// Parses the address of a node, with or without brackets and a port (RFC 7239, 6). None for

@@ -1,7 +1,8 @@
 -- KEYS[1]: 'ban|until,refusals|id,ends,units;...|state|state|...|': when a ban ends, the time in which refusals
 -- are counted, the holds, and the state of each rule. Integers, times in microseconds. What is not of this
 -- form was not written here, and counts as absent.
--- ARGV: what a changed limit does, the number of rules, the rules, and then what each script says.
+-- ARGV: what happens to used units when a limit changes, the number of rules, the rules, and then the arguments of
+-- each script.
 local at, change = now(), ARGV[1]
 local banned, counted_until, refusals, holds, kept = 0, 0, 0, {}, {}
 -- A number past 2^53 was not written here either.
@@ -44,7 +45,7 @@ local function ending()
   table.sort(order, function(a, b) return a.ends < b.ends end)
   return order
 end
--- Whether the record differs from what it says, and is written though nothing is charged.
+-- Whether the record is outdated, and must be written even if nothing is charged.
 local dirty = false
 local function convert(used, old, new)
   dirty = true
@@ -53,8 +54,8 @@ local function convert(used, old, new)
   return math.min(used, 2 * new)
 end
 
--- Makes what each algorithm does with its parameters `p` and its state `v`, by its tag: a script makes only those
--- of its rules. A count is at most twice the limit, which bounds debt.
+-- By the tag of an algorithm, a function that makes its operations on its parameters `p` and its state `v`: a script
+-- makes only those of its rules. A count is at most twice the limit, which bounds debt.
 local by = {}
 
 -- v: TAT, interval, tolerance.
@@ -306,7 +307,7 @@ local function keep()
   end
 end
 
--- {1 if it passes, what is left of a ban, the wait for room for a hold, the number of holds, what a script says,
+-- {1 if it passes, what is left of a ban, the wait for room for a hold, the number of holds, what the script adds,
 -- and for each rule: its wait, what remains, its reset, and how long until one more unit comes back}
 local function report(passes, full, waited, says)
   local answer = {passes and 1 or 0, math.max(banned - at, 0), full, #holds, says}
