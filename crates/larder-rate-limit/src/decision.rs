@@ -113,7 +113,7 @@ impl Decision {
 
     /// Returns whether the visitor was charged.
     ///
-    /// A refusal, a peek and a refund charge nothing.
+    /// A refusal, a peek and a refund charge nothing. A reservation is a charge of its estimate.
     pub const fn is_charged(&self) -> bool {
         self.paid_off_us != 0
     }

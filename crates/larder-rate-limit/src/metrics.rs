@@ -164,7 +164,8 @@ impl Metrics {
             tracing::warn!(
                 policy = &*self.policy,
                 "the rate limit has no room for new visitors, so for now they share quotas: raise its \
-                 cap with MokaStore::builder().with_max_keys_of(Tat::KIND, visitors)"
+                 cap with MokaStore::builder().with_max_keys_of(Tat::KIND, visitors), or with Usage::KIND \
+                 if the policy is more than a single quota or visitors have plans"
             );
         }
     }
