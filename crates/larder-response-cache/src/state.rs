@@ -8,7 +8,7 @@ use larder_store::Timestamp;
 
 use crate::engine::Profile;
 use crate::metrics::Metrics;
-use crate::miss::{FetchLeader, Flights, HitForMiss};
+use crate::miss::{FetchLeader, Flights, Marks};
 use crate::policy::ResponsePolicy;
 use crate::request::{CacheRequest, RequestPolicy};
 use crate::response::{CacheStatus, RecordingLimit, ResponseCacheBody, serve};
@@ -19,7 +19,10 @@ pub(crate) struct CacheState {
     pub(crate) storage: Storage,
     pub(crate) flights: Arc<Flights>,
     pub(crate) requests: RequestPolicy,
-    pub(crate) hit_for_miss: HitForMiss,
+    /// What could not be shared, so that no request waits for it.
+    pub(crate) hit_for_miss: Marks,
+    /// What the origin failed to answer, so that it is not asked again in the background at once.
+    pub(crate) failed: Marks,
     pub(crate) metrics: Arc<Metrics>,
     /// The name of this cache in `Cache-Status`.
     pub(crate) name: Box<str>,

@@ -9,7 +9,7 @@ use super::ResponseCacheBuilder;
 use crate::ResponseCacheLayer;
 use crate::engine::MAX_SELECTING_FIELDS;
 use crate::metrics::Metrics;
-use crate::miss::HitForMiss;
+use crate::miss::Marks;
 use crate::request::RequestPolicy;
 use crate::response::{RecordingLimit, is_name};
 use crate::state::CacheState;
@@ -17,6 +17,10 @@ use crate::storage::{Far, Storage, near};
 
 /// The default limit on the bytes of all bodies that are being stored at once.
 const MAX_RECORDING: usize = 64 * 1024 * 1024;
+
+/// How long no response is validated in the background after its fetch has failed: one to two seconds, since
+/// marks count whole ones.
+const FAILED_PAUSE: Duration = Duration::from_secs(2);
 
 /// The longest that a request waits for others. Longer timeouts could overflow.
 const MAX_WAIT: Duration = Duration::from_secs(24 * 60 * 60);
@@ -78,7 +82,8 @@ impl ResponseCacheBuilder {
             },
             // There are no more fetches than requests, which the server bounds.
             flights: SingleFlight::with_gauge(usize::MAX, metrics.fetches_in_flight()),
-            hit_for_miss: HitForMiss::new(self.hit_for_miss_ttl),
+            hit_for_miss: Marks::new(self.hit_for_miss_ttl),
+            failed: Marks::new(FAILED_PAUSE),
             metrics,
             name: self.name.into(),
             max_body: self.max_body,

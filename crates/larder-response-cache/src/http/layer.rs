@@ -25,7 +25,7 @@ use crate::{Purger, ResponseCache, ResponseCacheBuilder};
 ///    permits it (4.3.2), as a part if it asks for a range, and without its body for a HEAD. The request
 ///    may ask for a fresher response, or accept a staler one (5.2.1).
 /// 4. A stale response is served within `stale-while-revalidate`, while one request validates it in the
-///    background (RFC 5861, 3).
+///    background (RFC 5861, 3). After a failure the origin is left alone for a second or two.
 /// 5. Otherwise the request is forwarded to the inner service. A stored response with a validator is
 ///    validated (RFC 9111, 4.3.1). Without one the complete response is fetched, and a 304 for the client
 ///    is made by the cache; in [`Profile::Rfc`](crate::Profile::Rfc) the client's preconditions are forwarded. Of

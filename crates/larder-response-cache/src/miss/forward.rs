@@ -108,6 +108,9 @@ impl Miss {
 
     /// Reports the outcome of the fetch to the requests that wait.
     pub(super) fn end(&mut self, outcome: FetchOutcome) {
+        if let FetchOutcome::Failed(..) = outcome {
+            self.mark_failed();
+        }
         if let Some(leader) = self.leader.take() {
             leader.complete(outcome);
         }

@@ -99,7 +99,8 @@ impl<S> Lookup<S> {
         }
     }
 
-    /// Validates a stale response in a task of its own, unless another request does so already.
+    /// Validates a stale response in a task of its own, unless another request does so already or the origin has
+    /// just failed.
     fn validate_in_background<ReqBody, ResBody>(
         self,
         mut request: Request<ReqBody>,
@@ -114,7 +115,11 @@ impl<S> Lookup<S> {
         ResBody::Error: Send + 'static,
     {
         let key = flight_key(&cache_request, &found, request.headers());
-        let Some(leader) = self.cache.lead(&key) else {
+        let cache = self.cache;
+        if cache.failed.is_marked(&key, cache.storage.now()) {
+            return;
+        }
+        let Some(leader) = cache.lead(&key) else {
             return;
         };
         // The preconditions and the range were those of a client, which already has its answer.
@@ -123,7 +128,7 @@ impl<S> Lookup<S> {
         let miss = Miss {
             reason: ForwardReason::Stale,
             mode: FetchMode::Complete,
-            cache: self.cache,
+            cache: cache.clone(),
             headers: request.headers().clone(),
             request: CacheRequest {
                 is_head: false,
@@ -137,7 +142,10 @@ impl<S> Lookup<S> {
         tokio::spawn(async move {
             // A response that comes later would not be stored. A failure leaves the stored response
             // unchanged.
-            let _ = tokio::time::timeout(FETCH_LIMIT, miss.forward(self.inner, request)).await;
+            let fetched = tokio::time::timeout(FETCH_LIMIT, miss.forward(self.inner, request));
+            if fetched.await.is_err() {
+                cache.failed.mark(&key, cache.storage.now());
+            }
         });
     }
 }

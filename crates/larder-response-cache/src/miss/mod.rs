@@ -9,12 +9,12 @@
 mod conditions;
 mod flights;
 mod forward;
-mod hit_for_miss;
 mod lookup;
+mod marks;
 mod recorder;
 mod store;
 mod validate;
 
 pub(crate) use flights::{FetchLeader, Flights};
-pub(crate) use hit_for_miss::HitForMiss;
 pub(crate) use lookup::Lookup;
+pub(crate) use marks::Marks;

@@ -178,6 +178,12 @@ impl Miss {
         self.cache.hit_for_miss.mark(&self.flight_key(), now);
     }
 
+    /// Remembers that the origin failed.
+    pub(super) fn mark_failed(&self) {
+        let now = self.cache.storage.now();
+        self.cache.failed.mark(&self.flight_key(), now);
+    }
+
     fn flight_key(&self) -> SmallVec<[u8; 128]> {
         flight_key(&self.request, &self.found, &self.headers)
     }

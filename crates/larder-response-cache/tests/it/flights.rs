@@ -148,6 +148,11 @@ async fn a_background_validation_that_hangs_is_abandoned_and_another_one_begins(
     fixture.later(60);
     tokio::time::sleep(Duration::from_secs(60)).await;
     settle().await;
+    // An origin that hangs is left alone for a moment.
+    assert_eq!(fixture.get("/").await.text(), "one");
+    settle().await;
+    assert_eq!(fixture.origin.count(), 2);
+    fixture.later(2);
     assert_eq!(fixture.get("/").await.text(), "one");
     settle().await;
     assert_eq!(fixture.get("/").await.text(), "two");

@@ -1,5 +1,7 @@
 //! Stale responses in place of failures (RFC 9111, 4.2.4; RFC 5861), and damaged bytes in the store.
 
+use std::time::Duration;
+
 use http::Method;
 use larder_store::{Key, Kind, Put, Ttl};
 
@@ -59,6 +61,33 @@ async fn a_stale_response_replaces_an_inner_error_for_a_while() {
             .await
             .unwrap_err();
         assert_eq!(error, Broken, "{said}");
+    }
+}
+
+#[tokio::test]
+async fn an_origin_that_fails_is_not_asked_in_the_background_for_each_request() {
+    let fixture = super::fixture().await;
+    let said = ("cache-control", "max-age=10, stale-while-revalidate=600");
+    for (number, path) in ["/a", "/b"].into_iter().enumerate() {
+        let before = 4 * number;
+        fixture.origin.then(200, &[said], "one");
+        fixture.get(path).await;
+        fixture.later(20);
+        fixture.origin.then(503, &[], "down").then_fail();
+        for count in [2, 3] {
+            for _ in 0..10 {
+                let stale = fixture.get(path).await;
+                assert_eq!((stale.text(), stale.is_hit()), ("one", true));
+                until(|| fixture.origin.count() == before + count).await;
+                // The task that it runs in ends after the request.
+                tokio::time::sleep(Duration::from_millis(5)).await;
+            }
+            assert_eq!(fixture.origin.count(), before + count);
+            fixture.later(2);
+        }
+        fixture.origin.then(200, &[said], "two");
+        fixture.get(path).await;
+        until(|| fixture.origin.count() == before + 4).await;
     }
 }
 

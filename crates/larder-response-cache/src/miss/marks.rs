@@ -7,18 +7,19 @@ use larder_store::Timestamp;
 
 const SLOTS: usize = 8192;
 
-/// Remembers for a while which responses could not be shared, so that no request waits for them.
+/// Marks keys for a while.
 ///
-/// It is a table of fixed size. Two keys of one slot displace each other, which costs at most one
-/// unnecessary wait.
-pub(crate) struct HitForMiss {
+/// It is a table of fixed size. Two keys of one slot displace each other, so a mark may be lost. A key
+/// passes for a marked one by mistake once in four billion times.
+pub(crate) struct Marks {
     /// Each holds half of a hash, and the second at which the mark ends.
     slots: Box<[AtomicU64]>,
     hasher: RandomState,
     ttl: Duration,
 }
 
-impl HitForMiss {
+impl Marks {
+    /// Makes marks that end after `ttl`, in whole seconds.
     pub(crate) fn new(ttl: Duration) -> Self {
         let slots = std::iter::repeat_with(|| AtomicU64::new(0));
         Self {
@@ -68,7 +69,7 @@ mod tests {
 
     #[test]
     fn a_mark_ends_and_counts_for_its_key_alone() {
-        let marks = HitForMiss::new(Duration::from_secs(10));
+        let marks = Marks::new(Duration::from_secs(10));
         let one = b"one".as_slice();
         let mut keys = (0..=u32::MAX).map(u32::to_le_bytes);
         let shares_slot = |key: &[u8; 4]| std::ptr::eq(marks.slot(key).0, marks.slot(one).0);
@@ -80,7 +81,7 @@ mod tests {
         assert!(marks.is_marked(one, at(109)));
         marks.clear(one);
         assert!(!marks.is_marked(one, at(109)));
-        let forever = HitForMiss::new(Duration::MAX);
+        let forever = Marks::new(Duration::MAX);
         forever.mark(one, at(100));
         assert!(forever.is_marked(one, at(1_000_000_000)));
     }
