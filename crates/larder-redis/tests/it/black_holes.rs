@@ -1,4 +1,4 @@
-//! Connections that nothing comes back on, while the server is well.
+//! Connections on which no answers arrive, although the server works.
 
 use std::sync::Arc;
 use std::time::{Duration, Instant};
