@@ -119,7 +119,7 @@ async fn while_a_stale_response_is_validated_the_store_is_not_asked_for_each_req
         fixture.origin.then(200, &fields, "one");
         fixture.get(&path).await;
         fixture.later(20);
-        // The validation has no end.
+        // The validation never ends.
         fixture.origin.then_with(|_| Box::pin(std::future::pending()));
         assert!(fixture.get(&path).await.is_hit());
         until(|| fixture.origin.count() == 2 * (number + 1)).await;
