@@ -216,7 +216,7 @@ pub fn describe_metrics() {
         ),
         (
             "larder_cache_far_skipped_total",
-            "Reads that skipped a far store that keeps failing",
+            "Reads that skipped the far store, because it keeps failing or the key is quarantined",
         ),
         (
             "larder_cache_messages_total",

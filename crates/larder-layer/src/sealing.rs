@@ -59,7 +59,8 @@ impl SealingKeys {
 
     /// Seals the bytes of `value` behind `from`, bound to `context`.
     ///
-    /// Returns `None` if `from` is past the end, or the value is too long for the cipher.
+    /// Returns `None`, with `value` unspecified, if `from` is past the end or the value is too long for
+    /// the cipher.
     pub fn seal(&self, value: &mut Vec<u8>, from: usize, context: &[u8]) -> Option<()> {
         if from > value.len() {
             return None;

@@ -19,7 +19,8 @@ pub const ENTRY_OVERHEAD: u64 = 512;
 /// The number of locks that writers share: enough that two keys seldom collide.
 const STRIPES: usize = 128;
 
-/// The evictable values. Reads take no lock, and writers of one key run one at a time.
+/// The evictable values. Reads take no lock, except to remove an expired entry, and writers of one key
+/// run one at a time.
 ///
 /// moka gets no TTL: the deadline is stored beside the value and compared with the store's clock. The
 /// policy is LRU. moka's default refuses fresh entries while it is full of hot ones, and the next
@@ -28,7 +29,7 @@ pub(crate) struct CacheSpace {
     cache: Cache<Key, CachedEntry, RandomState>,
     capacity: u64,
     hasher: RandomState,
-    /// The locks of conditional writes, since moka does not serialise `insert`.
+    /// The locks of writers, since moka has no conditional writes.
     stripes: Box<[Stripe]>,
     unsettled: AtomicU64,
 }
@@ -77,11 +78,16 @@ impl CacheSpace {
         (left > 0).then(|| Ttl::covering_micros(left))
     }
 
-    pub(crate) fn put(&self, put: &Put, clock: &dyn Clock) -> Result<PutOutcome> {
-        let weight = weight(put.key(), put.value().len());
-        if weight > self.capacity {
-            return Err(self.does_not_fit());
+    /// Refuses a value that is larger than the whole space.
+    pub(crate) fn check_size(&self, operation: &'static str, put: &Put) -> Result<()> {
+        match weight(put.key(), put.value().len()) > self.capacity {
+            true => Err(self.does_not_fit(operation)),
+            false => Ok(()),
         }
+    }
+
+    /// Writes a value, whose size must have been [checked](Self::check_size).
+    pub(crate) fn put(&self, put: &Put, clock: &dyn Clock) -> PutOutcome {
         // A slice would keep its whole buffer alive, and the limit in bytes would be wrong. So the value
         // is copied, once.
         let value = Bytes::copy_from_slice(put.value());
@@ -91,7 +97,7 @@ impl CacheSpace {
             if put.condition() != Condition::Always {
                 let current = self.live(put.key(), now).map(|held| held.entry.version);
                 if !put.condition().is_met_by(current) {
-                    return Ok(PutOutcome::NotStored);
+                    return PutOutcome::NotStored;
                 }
             }
             let held = CachedEntry {
@@ -103,8 +109,8 @@ impl CacheSpace {
             };
             self.cache.insert(put.key().clone(), held);
         }
-        self.settle(weight);
-        Ok(PutOutcome::Stored)
+        self.settle(weight(put.key(), put.value().len()));
+        PutOutcome::Stored
     }
 
     pub(crate) fn delete(&self, delete: &Delete, clock: &dyn Clock) -> bool {
@@ -169,9 +175,9 @@ impl CacheSpace {
         }
     }
 
-    fn does_not_fit(&self) -> Error {
+    fn does_not_fit(&self, operation: &'static str) -> Error {
         Error::new(
-            "put",
+            operation,
             ErrorKind::TooLarge,
             format!(
                 "the value does not fit into the cache space of {} bytes: \

@@ -105,9 +105,9 @@ impl RedisBuilder {
     ///
     /// It applies to `put`, `delete` and `expire`, to programs that write, to commits and
     /// invalidations of leases, and to their forms for many keys, which wait once on each server.
-    /// Reads do not wait, and neither do claims: a lease that is lost with its master refuses its
-    /// commit. It works with one server that has replicas, behind sentinels and on a cluster, where
-    /// each master needs that many replicas.
+    /// Reads and messages do not wait, and neither do claims, renewals and abandons: a lease that is
+    /// lost with its master refuses its commit. It works with one server that has replicas, behind
+    /// sentinels and on a cluster, where each master needs that many replicas.
     ///
     /// `within` must be at least 1 ms and less than the timeout; otherwise
     /// [`connect`](Self::connect) returns [`Invalid`](larder_store::ErrorKind::Invalid). It is
@@ -119,7 +119,7 @@ impl RedisBuilder {
     /// there, but it may not survive a failover. `settle` only returns whether it is there now. To get
     /// it confirmed after all, put the same value again. Nothing is sent again automatically and no lost
     /// put is read back, because newer servers do not wait after a command that wrote nothing. For the
-    /// same reason a result of `false` describes only the master, not its replicas.
+    /// same reason an outcome such as `NotStored` describes only the master, not its replicas.
     ///
     /// # Costs
     /// Each write takes one more round trip between the master and the slowest of the `number` fastest
@@ -141,9 +141,10 @@ impl RedisBuilder {
     ///
     /// `get`, `get_many` and `ttl` may then miss writes of **another** store in the last
     /// `max_staleness`, but never those of **this** store. Staleness is measured, not assumed: the
-    /// replication offsets of a master and its replicas are compared four times within `max_staleness`,
-    /// and a replica that is further behind, or whose offset is unknown, is not read. Such reads go to
-    /// the master, as do all keys that this store wrote since the last comparison or within the timeout.
+    /// replication offsets of a master and its replicas are compared at least four times within
+    /// `max_staleness`, and a replica that is further behind, or whose offset is unknown, is not read.
+    /// Such reads go to the master. So do reads of a key that this store has written, until a comparison
+    /// that begins the timeout after the write, or later.
     ///
     /// Everything else stays with the master: writes and their conditions, programs, leases and the
     /// values that a claim finds. So sessions, limits and locks are as exact as before. It works with
@@ -160,9 +161,9 @@ impl RedisBuilder {
     /// and go.
     ///
     /// # Costs
-    /// One connection to each replica, and an `INFO replication` to each of them and to each master
-    /// four times within `max_staleness`, or once a second if that is less often. A replica has
-    /// half of the timeout; if it gives no value, the master is asked within the rest.
+    /// One connection to each replica, up to 16 of each master, and an `INFO replication` to each of
+    /// them and to each master at least four times within `max_staleness`, and at least once a second. A
+    /// replica has half of the timeout; if it gives no value, the master is asked within the rest.
     ///
     /// # Caveats
     /// - A read may return an older value than the read before it, by at most `max_staleness`.
@@ -197,11 +198,11 @@ impl RedisBuilder {
         self
     }
 
-    /// Runs programs by `clock` instead of the server's clock. **For tests.**
+    /// Runs programs and leases by `clock` instead of the server's clock. **For tests.**
     ///
     /// `now()` returns the time of `clock`. TTLs that programs set follow it too, and a call fails
-    /// if its program leaves a key without a TTL. Values of `put` still expire by the server's
-    /// clock. Each call takes one more round trip.
+    /// if its program leaves a key without a TTL. Values of `put` and `commit` still expire by the
+    /// server's clock. Each call of a program takes one more round trip.
     pub fn with_virtual_time(mut self, clock: ManualClock) -> Self {
         self.virtual_time = Some(clock);
         self
@@ -213,8 +214,8 @@ impl RedisBuilder {
     /// which feature is lost.
     ///
     /// It does not wait for a server that is down, so a store that cannot work is found when the
-    /// app starts. It ends within about the connect timeout. A connection that is lost later is
-    /// replaced automatically.
+    /// app starts: without an answer it ends within about the connect timeout. Each check of a server
+    /// that answers may take as long again. A connection that is lost later is replaced automatically.
     ///
     /// The store belongs to the tokio runtime that this is called in, which drives and replaces its
     /// connections. Once that runtime has shut down, every operation fails at once with

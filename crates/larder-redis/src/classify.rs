@@ -10,7 +10,7 @@ use std::sync::Arc;
 use ::redis::{RedisError, ServerError};
 use larder_store::{Error, ErrorKind, Refusal};
 
-/// The codes that have a meaning for a caller, and how to fix each.
+/// The codes that have a meaning for a caller, each with its refusal and a text.
 const CODES: &[(&str, Refusal, &str)] = &[
     ("OOM", Refusal::Full, "the server is at its maxmemory"),
     ("READONLY", Refusal::ReadOnly, "the server is a replica"),

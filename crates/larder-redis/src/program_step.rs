@@ -152,8 +152,10 @@ impl<'a> Step<'a> {
     }
 }
 
-/// Makes the command of a step: the keys, then the arguments. A script that wakes has one more key, and in virtual time there is one
-/// more of each: the prelude takes these away.
+/// Makes the command of a step: the keys, then the arguments.
+///
+/// A script that wakes has one more key, and in virtual time there is one more of each: the prelude
+/// takes these away.
 fn command(script: &Prepared, key: &Key, parts: &[&str], args: &Args, now: Option<i64>) -> Cmd {
     let keys = parts.len() + usize::from(script.wakes()) + usize::from(now.is_some());
     let room = args.iter().map(|arg| arg.len()).sum::<usize>() + 20;
@@ -239,8 +241,8 @@ pub(crate) fn write_key(cmd: &mut Cmd, key: &Key, part: &str) {
 
 /// Removes the keys of a record whose deadline is at or before `now`.
 ///
-/// It is a separate call, so that a read-only program still runs without permission to write. Time does not move
-/// in between: the next call has the same `now`.
+/// It is a separate call, so that a program that only reads still runs under the flag `no-writes`. Time does
+/// not move in between: the next call has the same `now`.
 fn expire(key: &Key, parts: &[&str], now: i64) -> Cmd {
     let mut cmd = VIRTUAL_EXPIRE.call(Named::ByText, parts.len() + 1, 1, 0);
     for part in parts.iter().copied().chain([DEADLINES]) {

@@ -134,7 +134,7 @@ const WAKE: &str = include_str!("lua/wake.lua");
 
 /// Returns the prelude functions that a program uses, one per line.
 ///
-/// Each costs every call.
+/// The server defines them in every call, so those that are not used are left out.
 fn prelude_of(lua: &str) -> String {
     let function = |line: &&str| {
         let name = line.strip_prefix("local function ");

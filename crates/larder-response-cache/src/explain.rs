@@ -34,15 +34,15 @@ pub struct ResponseExplanation {
     pub status: u16,
     /// The length of the body, in bytes.
     pub bytes: usize,
-    /// How old it is, by `Age` and `Date`.
+    /// How old it is, by `Age`, `Date` and the time since it was received.
     pub age: Duration,
     /// How much longer it is fresh. Zero if it is not: a request then has it validated.
     pub fresh_for: Duration,
-    /// How much longer it may be served while it is validated, or if the origin fails.
+    /// How much longer it permits to be served, also while it is validated or if the origin fails.
     pub usable_for: Duration,
     /// The number of its tags.
     pub tags: usize,
-    /// Whether a tag of it was purged, so that it is not served.
+    /// Whether a tag of it was purged, or cannot be read, so that it is not served.
     pub is_purged: bool,
     /// Whether a purge made it stale.
     pub is_expired: bool,

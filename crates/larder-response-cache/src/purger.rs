@@ -43,7 +43,7 @@ impl Purger {
     /// [`ErrorKind::Invalid`] if the URI is not absolute. [`ErrorKind::MayHaveRun`] if the store did not
     /// answer: this process has removed the response, but others may still serve it.
     pub async fn purge(&self, uri: &str) -> Result<()> {
-        let (cache, key) = (self.cache.clone(), self.key(uri)?);
+        let (cache, key) = (self.cache.clone(), self.key("purge", uri)?);
         let purge = async move { cache.storage.purge(&key).await };
         run_to_completion(purge).await.map_err(unknown)
     }
@@ -59,7 +59,7 @@ impl Purger {
     /// # Errors
     /// Those of [`purge`](Self::purge).
     pub async fn expire(&self, uri: &str) -> Result<()> {
-        let (cache, key) = (self.cache.clone(), self.key(uri)?);
+        let (cache, key) = (self.cache.clone(), self.key("expire", uri)?);
         let expire = async move { cache.storage.expire(&key).await };
         run_to_completion(expire).await.map_err(unknown)
     }
@@ -80,7 +80,8 @@ impl Purger {
 
     /// Makes every response with this tag stale, as [`expire`](Self::expire) does for a URI.
     ///
-    /// It takes four round trips, however many responses there are.
+    /// It takes four round trips, however many responses there are. Unlike there, a response whose fetch is
+    /// under way is not stored.
     ///
     /// # Errors
     /// [`ErrorKind::MayHaveRun`] if the store did not answer, as [`purge`](Self::purge).
@@ -98,14 +99,14 @@ impl Purger {
     /// # Errors
     /// [`ErrorKind::Invalid`] if the URI is not absolute. [`ErrorKind::NotSent`] if the store did not answer.
     pub async fn explain(&self, uri: &str) -> Result<UriExplanation> {
-        let explained = self.cache.storage.explain(&self.key(uri)?).await;
+        let explained = self.cache.storage.explain(&self.key("explain", uri)?).await;
         explained.map_err(|_| Error::new("explain", ErrorKind::NotSent, "the store did not answer"))
     }
 
-    fn key(&self, uri: &str) -> Result<PrimaryKey> {
+    fn key(&self, operation: &'static str, uri: &str) -> Result<PrimaryKey> {
         self.cache.requests.key_of_uri(uri).ok_or_else(|| {
             let detail = "expected an absolute URI with a scheme, a host and a path";
-            Error::new("purge", ErrorKind::Invalid, detail)
+            Error::new(operation, ErrorKind::Invalid, detail)
         })
     }
 }

@@ -74,7 +74,7 @@ impl Error {
 
     /// Adds the error that caused this one.
     ///
-    /// The source must not contain them either: error chains are logged.
+    /// Like `detail`, it must not contain a value, a raw key or a credential: error chains are logged.
     #[must_use]
     pub fn with_source(
         mut self,

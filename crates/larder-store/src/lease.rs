@@ -53,7 +53,7 @@ impl Claim {
         }
     }
 
-    /// Asks for a value newer than `version`, which the caller has read.
+    /// Asks for a value other than that of `version`, which the caller has read.
     #[must_use]
     pub fn having_seen(mut self, version: Version) -> Self {
         self.seen = Some(version);

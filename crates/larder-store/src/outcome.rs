@@ -67,7 +67,9 @@ macro_rules! two_outcomes {
         }
 
         impl From<bool> for $outcome {
-            #[doc = concat!("Makes `true` `", stringify!($yes), "`, for backends.")]
+            #[doc = concat!(
+                "Converts `true` to `", stringify!($yes), "` and `false` to `", stringify!($no), "`, for backends."
+            )]
             fn from(yes: bool) -> Self {
                 if yes { Self::$yes } else { Self::$no }
             }

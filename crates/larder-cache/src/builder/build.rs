@@ -29,8 +29,8 @@ impl<K: CacheKey, V: Send + Sync + 'static> CacheBuilder<K, V> {
     /// Builds the cache. Its metrics go to the recorder that is installed now.
     ///
     /// # Errors
-    /// [`ErrorKind::Invalid`] if the kind was not made by [`Kind::evictable`], the jitter is not
-    /// from 0 to 1, or a capacity, a timeout or a cap is zero.
+    /// [`ErrorKind::Invalid`] if the kind was not made by [`Kind::evictable`], a setting is out of
+    /// range, or two settings contradict each other. The error says which.
     pub fn build(self) -> Result<Cache<K, V>> {
         self.check()?;
         let mut beside = self.beside;

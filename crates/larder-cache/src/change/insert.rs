@@ -44,8 +44,9 @@ impl<K: CacheKey, V: Send + Sync + 'static> Cache<K, V> {
     /// trip.
     ///
     /// # Errors
-    /// Those of [`insert`](Self::insert), and [`ErrorKind::Invalid`](larder_store::ErrorKind::Invalid) if
-    /// there are too many tags.
+    /// Those of [`insert`](Self::insert); [`ErrorKind::Invalid`](larder_store::ErrorKind::Invalid) if
+    /// there are too many tags; [`ErrorKind::NotSent`](larder_store::ErrorKind::NotSent) if one of them is
+    /// being removed.
     ///
     /// # Cancellation
     /// As [`insert`](Self::insert).

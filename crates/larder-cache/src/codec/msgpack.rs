@@ -48,7 +48,8 @@ fn lengths_fit(bytes: &[u8]) -> bool {
         let Some((marker, after)) = rest.split_first() else {
             return false;
         };
-        // What follows the marker: bytes of a length, bytes besides, and items for each of it.
+        // The size of the length field after the marker; the bytes and the items that follow it,
+        // not counting those that the field announces.
         let (length, bytes, items) = match marker {
             0x80..=0x8F => (0, 0, 2 * usize::from(marker & 0x0F)),
             0x90..=0x9F => (0, 0, usize::from(marker & 0x0F)),

@@ -10,7 +10,7 @@ use crate::Cache;
 /// 1. A near hit is answered at once, whether the service is ready or not.
 /// 2. Equal requests that miss share one call of the service, in its own task.
 /// 3. The call is made on a clone that was polled until it was ready.
-/// 3. A clone of the service makes the call, once it was polled ready.
+/// 4. An error of the service reaches every waiting caller as
 ///    [`LoadError::Loader`](crate::LoadError::Loader), and is not cached.
 ///
 /// Do not use it for HTTP, where headers say how a response may be reused. Use it for services

@@ -102,7 +102,8 @@ impl<K: CacheKey, V: Send + Sync + 'static> WriteBehindBuilder<K, V> {
 
     /// Sets how long the source may take for a write. Default: 10 s.
     ///
-    /// A worker takes a write for twice that time, so a worker that dies is replaced after that.
+    /// A worker takes a write for a little more than twice that time. If the worker dies, another one
+    /// carries out the write after that.
     pub fn with_write_timeout(mut self, timeout: Duration) -> Self {
         self.settings.write_timeout = timeout;
         self
@@ -152,7 +153,8 @@ impl<K: CacheKey, V: Send + Sync + 'static> WriteBehindBuilder<K, V> {
     /// Writes that an earlier process left are carried out too.
     ///
     /// # Errors
-    /// [`ErrorKind::Invalid`] if the store runs no programs, or a number is zero.
+    /// [`ErrorKind::Invalid`] if the store runs no programs, or if the maximum of waiting writes, the batch,
+    /// the write timeout, the poll interval, the first pause or the timeout is zero.
     ///
     /// # Panics
     /// Outside a tokio runtime with time enabled.

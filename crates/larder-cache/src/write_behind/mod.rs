@@ -296,8 +296,8 @@ impl<K: CacheKey, V: Send + Sync + 'static> Shared<K, V> {
                 self.counts.refused.increment(1);
                 return Err(error(
                     ErrorKind::Refused(Refusal::Full),
-                    "as many writes wait as may: the source is slower than its writers, or dead \
-                     letters are left",
+                    "the journal is full: the source is slower than its writers, or dead letters \
+                     fill it",
                 ));
             }
             tokio::time::sleep(FULL_PAUSE).await;
@@ -307,7 +307,7 @@ impl<K: CacheKey, V: Send + Sync + 'static> Shared<K, V> {
     async fn pending(&self, id: Vec<u8>) -> Result<Option<V>> {
         let held = self.run(&Pending(id)).await?;
         // A write of another release is newer than the value in the source, too.
-        let unreadable = || error(ErrorKind::Invalid, "the write that waits cannot be read");
+        let unreadable = || error(ErrorKind::Invalid, "the waiting write cannot be read");
         let value = |held: Vec<u8>| self.decode(&held).map(|it| it.1).ok_or_else(unreadable);
         held.map(value).transpose()
     }

@@ -14,7 +14,7 @@ use crate::support::{Broken, Gate, MINUTE, films, load, near_films, on_both_stor
 type Parts = Vec<(u32, Result<String, Broken>)>;
 type Asked = Arc<Mutex<Vec<Vec<u32>>>>;
 
-/// A loader that returns each number as text, and notes what it was asked for.
+/// Makes a loader that returns each number as text, and records which numbers it was called with.
 fn numbers(
     asked: &Asked,
 ) -> impl Fn(Vec<u32>) -> std::future::Ready<Result<Parts, Broken>> + use<> {
@@ -99,7 +99,7 @@ on_both_stores! { Manual;
         assert_eq!(loaded[0].as_ref().unwrap().as_str(), "1");
         assert_eq!(loaded[1].as_ref().unwrap_err().loader().unwrap().0, "two is broken");
         assert!(loaded[2].as_ref().unwrap_err().is_not_found());
-        // Its lease was given back.
+        // Its lease has ended.
         assert_eq!(texts(world.process().films.get_or_load_many(&[2, 3], numbers(&Asked::default())).await), ["2", "3"]);
     }
 
@@ -232,7 +232,7 @@ async fn a_batch_of_refreshes_never_holds_more_than_its_cap() {
         for key in keys {
             cache.get(&key).await.unwrap();
         }
-        // What has arrived is taken out of the channel, which has room again.
+        // The refresher takes the requests out of the channel, which then has room again.
         tokio::task::yield_now().await;
     }
     until("all are refreshed", || {

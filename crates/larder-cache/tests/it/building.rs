@@ -69,7 +69,7 @@ async fn the_longest_timeouts_and_the_largest_caps_work() {
     films.insert(8, "Nosferatu".to_owned()).await.unwrap();
     films.remove(&7).await.unwrap();
     assert!(films.get(&7).await.is_none());
-    // Where the wait is a real one: for the store, for a load, and for the load of another.
+    // Real waits: for the store, for a load, and for the load of another caller.
     let gate = Gate::closed();
     store.stage(Operation::Get, Act::HoldBefore(gate.clone()));
     let (one, two) = (films.clone(), films.clone());

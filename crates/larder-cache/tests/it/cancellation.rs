@@ -25,7 +25,7 @@ async fn old_film() -> (Films, Arc<Staged>) {
     (films, store)
 }
 
-/// Builds the same without a film, so that the loader runs.
+/// Builds the same without the film, so that the loader runs.
 async fn no_film() -> (Films, Arc<Staged>) {
     let (films, store) = old_film().await;
     let delete = Delete::new(far_key(7));
@@ -33,15 +33,15 @@ async fn no_film() -> (Films, Arc<Staged>) {
     (films, store)
 }
 
-/// A loader that waits once.
+/// A loader that is pending once.
 async fn query() -> Result<String, Infallible> {
     tokio::task::yield_now().await;
     Ok("loaded".to_owned())
 }
 
-/// Polls `call` so many times, and drops it. Returns whether it had ended.
+/// Polls `call` up to `polls` times, then drops it. Returns whether it had ended.
 ///
-/// After each poll it reads the film, which may then be near.
+/// After each poll it reads the film, which may make a near copy.
 async fn dropped_after(polls: usize, films: &Films, call: impl Future) -> bool {
     let mut call = pin!(call);
     for _ in 0..polls {
@@ -50,14 +50,14 @@ async fn dropped_after(polls: usize, films: &Films, call: impl Future) -> bool {
             return true;
         }
         films.get(&7).await;
-        // A near hit lets no other task run.
+        // A near hit does not yield to other tasks.
         tokio::task::yield_now().await;
     }
     false
 }
 
-/// Asserts what must hold however a call ended: no near copy differs from the far one, no load runs
-/// on for ever, and no key stays locked.
+/// Asserts what must hold at whatever point a call was dropped: no near copy differs from the far value, no
+/// load runs for ever, and no key stays locked.
 async fn assert_sound(films: &Films, store: &Arc<Staged>, polls: usize) {
     let near = films.get_near(&7);
     if near.is_some() {

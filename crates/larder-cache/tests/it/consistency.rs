@@ -1,5 +1,5 @@
-//! The whole rule at once, across processes: nothing older than an acknowledged invalidation is
-//! read, and nothing older stays.
+//! The whole rule, across processes: no read returns a value that is older than an acknowledged
+//! invalidation, and no older value stays cached.
 
 use std::convert::Infallible;
 use std::sync::Arc;
@@ -18,7 +18,7 @@ const PROCESSES: usize = 3;
 
 type Counts = Cache<u32, u64>;
 
-/// A truth that tasks change, and the number that was acknowledged last for each key.
+/// The source: a number for each key that tasks change, and the last number that was acknowledged.
 #[derive(Default)]
 struct Truth {
     now: [AtomicU64; KEYS],
@@ -47,7 +47,7 @@ impl Truth {
     }
 }
 
-/// Lets three processes read and change three keys. The store answers late now and then.
+/// Lets three processes read and change three keys. Some answers of the store are late.
 async fn race(world: &World, keeps_near: bool) -> (Arc<Truth>, Vec<Counts>) {
     let truth = Arc::new(Truth::default());
     let mut processes = Vec::new();

@@ -77,7 +77,7 @@ on_both_stores! { Manual;
             gate.open();
             let failed = leader.await.unwrap();
             assert_eq!(matches!(failed, LoadError::Panicked), panics, "{failed:?}");
-            // By the manual clock the lease would never have ended.
+            // By the manual clock the lease would never end.
             gate.arrived().await;
             gate.open();
             assert_eq!(other.await.unwrap().unwrap().as_str(), "Nosferatu");
@@ -98,14 +98,14 @@ on_both_stores! { Manual;
         assert_eq!(two.load("new").await.as_str(), "new");
     }
 
-    /// The second caller has asked after the removal was acknowledged, and joins a load that began
-    /// before it.
+    /// The second caller calls after the removal was acknowledged, and joins a load that began before the
+    /// removal.
     async fn a_caller_who_joins_a_load_that_another_process_has_overtaken_loads_anew(world: World) {
         let (one, two) = (world.quiet_process(), world.quiet_process());
         let gate = Gate::closed();
         let old = one.begin(&gate, "old");
         gate.arrived().await;
-        // No message comes, so the process cannot know.
+        // No message comes, so the process does not know of the removal.
         two.films.remove(&7).await.unwrap();
         let waiting = one.films.loads_under_way();
         let joiner = one.begin(&gate, "new");
@@ -118,7 +118,7 @@ on_both_stores! { Manual;
         assert_eq!(two.load("none").await.as_str(), "new");
     }
 
-    /// The write of the load fails, so nothing says that another process has overtaken it.
+    /// The write of the load fails, so the process does not learn that another one has removed the value.
     async fn without_a_near_tier_nobody_joins_a_load_that_was_not_checked_since(world: World) {
         let far_only = |builder: CacheBuilder<u32, String>| builder.without_near();
         let (one, two) = (world.process_with(far_only), world.process_with(far_only));
@@ -153,7 +153,7 @@ on_both_stores! { Manual;
     async fn an_insert_that_an_invalidation_overtakes_is_stored_nowhere(world: World) {
         let (one, two) = (world.quiet_process(), world.quiet_process());
         one.load("old").await;
-        // It takes the lease, and is then suspended for a moment.
+        // It takes the lease, and its commit is delayed.
         one.switch.set_on(Operations::Leases, Trouble::Delay(Duration::from_millis(200)));
         let before = one.switch.operations();
         let insert = tokio::spawn({
@@ -175,9 +175,9 @@ on_both_stores! { Manual;
         assert!(one.films.get_near(&7).is_some());
     }
 
-    /// The value was written, and the process does not know.
+    /// The value was written, but the process does not know that.
     async fn a_commit_whose_answer_is_lost_leaves_no_near_copy_and_late_callers_read_again(world: World) {
-        // No renewal replaces the commit.
+        // The lease is so long that no renewal comes before the commit.
         let one = world.process_with(|films| films.without_bus().with_lease(Ttl::from_secs(3_600)));
         let gate = Gate::closed();
         let leader = one.begin(&gate, "Metropolis");
@@ -246,7 +246,7 @@ mod timed {
             let replaced = killed.elapsed();
             gate.open();
             assert_eq!(follower.await.unwrap().unwrap().as_str(), "Metropolis");
-            // The lease has 1.5 s at most; the rest, and half a second more, is for a busy machine.
+            // The lease ends after at most 1.5 s. The rest is for a busy machine.
             assert!(replaced < Duration::from_millis(2_500), "{replaced:?}");
         }
 
@@ -256,7 +256,7 @@ mod timed {
             let gate = Gate::closed();
             let stalled = one.begin(&gate, "late");
             gate.arrived().await;
-            // Its renewals do not get through.
+            // Its renewals fail.
             one.switch.set_on(Operations::Leases, Trouble::Fail(ErrorKind::NotSent));
             assert_eq!(two.load("new").await.source, Source::Loaded);
             one.switch.clear();

@@ -85,7 +85,7 @@ async fn jitter_spreads_the_ends_and_lengthens_none() {
             .count()
     };
     clock.advance(Duration::from_secs(29));
-    // A near copy may be shortened twice: by its own draw, and by the value's.
+    // A near copy may be shortened twice at random: by its own jitter, and by that of the value.
     let (half, all) = (left(), 300);
     assert!(half > all * 9 / 10, "{half}");
     clock.advance(Duration::from_secs(15));

@@ -9,7 +9,7 @@ use tokio::time::Instant;
 
 use crate::support::{Act, Broken, Gate, Operation, far_films, films, load, near_films};
 
-/// Eight callers of one load, which runs `fail` when all of them wait for it.
+/// Begins eight callers of one load, which runs `fail` when all of them wait for it.
 macro_rules! eight_callers {
     ($films:expr, $fail:expr) => {{
         let gate = Gate::closed();
@@ -133,7 +133,7 @@ fn a_caller_that_waits_for_a_load_whose_runtime_shuts_down_gets_an_error() {
             films.get_or_load(&7, load).await
         })
     };
-    // It must not hang, whether it comes before the end or after it.
+    // The follower must not hang, whether it joins before the runtime ends or after that.
     dying.shutdown_timeout(Duration::from_secs(5));
     match living.block_on(follower).unwrap() {
         Err(error) => assert!(matches!(error, LoadError::Abandoned), "{error:?}"),
@@ -165,7 +165,7 @@ fn a_caller_that_waits_for_a_load_whose_runtime_stands_still_times_out() {
         });
         gate.arrived().await;
     });
-    // Nobody drives that runtime any more, so nothing in it finishes, not even its timers.
+    // That runtime is no longer driven, so nothing in it finishes, not even its timers.
     living.block_on(async {
         let began = Instant::now();
         let load = || async { Ok::<_, Infallible>(String::new()) };

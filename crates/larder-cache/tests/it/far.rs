@@ -108,7 +108,7 @@ async fn a_value_under_the_key_of_another_is_a_miss() {
     assert_eq!(counts.of("larder_poisoned_total"), 1);
 }
 
-/// A custom codec, beside another that reads the same bytes.
+/// A custom codec with a number. Two of them with different numbers could read the same bytes.
 struct Plain(u8);
 
 impl Codec<String> for Plain {
@@ -147,7 +147,7 @@ async fn a_value_of_an_earlier_release_is_a_miss_and_not_counted_as_damaged() {
     let counts = Counts::default();
     let _recording = counts.record();
     let (new, store) = far_films();
-    // The number of MessagePack in the form for machines.
+    // The number of MessagePack in an earlier release, with the binary form of some types.
     let old = films(&ManualClock::default()).with_far_codec(store.clone(), Plain(1));
     let old = old.build().unwrap();
     old.insert(7, "Metropolis".to_owned()).await.unwrap();
@@ -175,7 +175,7 @@ async fn a_value_in_an_earlier_layout_is_a_miss_and_not_counted_as_damaged() {
 
 #[tokio::test]
 async fn a_custom_codec_that_cannot_read_a_value_back_is_refused_at_the_write() {
-    /// It cannot read what it writes.
+    /// A codec that cannot read what it writes.
     struct Forgetful;
 
     impl Codec<String> for Forgetful {
@@ -221,7 +221,7 @@ async fn a_value_in_another_codec_is_a_miss_and_each_codec_reads_its_own() {
     };
     for (writer, written) in builders().iter().enumerate() {
         written.insert(7, "Metropolis".to_owned()).await.unwrap();
-        // New ones, which hold nothing near.
+        // New caches, without near copies.
         for (reader, read) in builders().iter().enumerate() {
             assert_eq!(read.get(&7).await.is_some(), reader == writer);
         }

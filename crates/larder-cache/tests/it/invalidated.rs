@@ -1,4 +1,4 @@
-//! What is served after an invalidation, for each way in which the load after it may end.
+//! What is served after an invalidation, for each outcome of the load after it.
 
 use std::convert::Infallible;
 use std::time::Duration;
@@ -12,13 +12,13 @@ type Films = Cache<u32, String>;
 
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 enum Invalidation {
-    /// A stale value may be served.
+    /// The value may still be served stale.
     Expire,
-    /// It may not.
+    /// The value may not be served any more.
     Remove,
     ExpireTag,
     RemoveTag,
-    /// All values of the cache, of which it has no other namespace.
+    /// Removes all values of the cache.
     Clear,
 }
 
@@ -28,9 +28,9 @@ enum End {
     Timeout,
     Panic,
     NotFound,
-    /// Nobody loads: a read without a loader.
+    /// There is no load: a read without a loader.
     NoLoader,
-    /// The same, by a caller who allows a stale value.
+    /// The same, by a caller that allows a stale value.
     NoLoaderAllowsStale,
 }
 
@@ -45,7 +45,7 @@ enum Tier {
     WithoutFar,
 }
 
-/// What the caller gets: the stale value, or not.
+/// Whether the caller gets the stale value.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 enum Served {
     Stale,
@@ -152,7 +152,7 @@ fn changer(world: &World, tier: Tier) -> Films {
     }
 }
 
-/// Begins the process that reads afterwards. A new one has not to hear of what was done before it.
+/// Begins the process that reads afterwards. A new process needs no message about earlier invalidations.
 fn reader(world: &World, tier: Tier, changer: &Films) -> Films {
     match tier {
         Tier::NearAndFar | Tier::WithoutFar => changer.clone(),
@@ -184,7 +184,7 @@ async fn cell(
     .unwrap();
     let reader = reader(world, tier, &changer);
     let served = read(&reader, film, end).await;
-    // Whatever was served, the next load counts.
+    // Whatever was served, the value of the next load replaces it.
     let next = || async { Ok::<_, Infallible>("next".to_owned()) };
     let options = ReadOptions::new().force_fresh();
     let next = reader.find_or_load_with(&film, options, next).await;

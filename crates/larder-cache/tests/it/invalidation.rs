@@ -210,7 +210,7 @@ async fn a_far_read_that_ends_during_a_removal_is_not_near_after_it() {
         tokio::spawn(async move { films.remove(&7).await })
     };
     gate.arrived().await;
-    // It began after the removal did, and before the removal reached the store.
+    // This load began after the removal, but before the removal reached the store.
     assert_eq!(load(&films, &7, "new").await, "old");
     assert!(films.get_near(&7).is_some());
     gate.open();
@@ -292,8 +292,8 @@ async fn a_removal_in_one_process_is_seen_far_by_the_other() {
     );
 }
 
-/// The whole rule at once. Some tasks change the truth and then remove its cached copy. Others read
-/// it through the cache, and must never see an older truth than was acknowledged before they read.
+/// The whole rule. Some tasks change the source and then remove the cached value. Others read through the
+/// cache, and must never get a value that is older than the one that was acknowledged before their read.
 #[tokio::test(flavor = "multi_thread", worker_threads = 4)]
 async fn nothing_older_than_an_acknowledged_removal_is_ever_seen() {
     const KEYS: usize = 3;

@@ -1,4 +1,4 @@
-//! What an invalidation leaves: nothing older, near, far or for loads that fail.
+//! An invalidation leaves no older value: neither near, nor far, nor for loads that fail.
 
 use std::convert::Infallible;
 use std::sync::Arc;
@@ -19,7 +19,7 @@ fn keeps_stale(films: CacheBuilder<u32, String>) -> CacheBuilder<u32, String> {
     films.with_stale_if_error(HOUR)
 }
 
-/// Two caches over a staged store, where film 7 is 'old' for the far store alone.
+/// Builds two caches over a staged store. Film 7 is 'old', and only far.
 async fn staged() -> (Cache<u32, String>, Arc<Staged>, ManualClock) {
     let clock = ManualClock::default();
     let store = Arc::new(Staged::new(&clock));
@@ -90,7 +90,7 @@ async fn a_change_that_waits_in_vain_is_not_settled_by_an_earlier_one_that_succe
         let puts = Gate::closed();
         store.stage(Operation::Put, Act::HoldBefore(puts.clone()));
         let pause = || tokio::time::sleep(Duration::from_millis(20));
-        // It holds the lock for the far timeout, and then the insert does.
+        // The load holds the lock for the far timeout, and then the insert does.
         tokio::spawn({
             let one = one.clone();
             async move { load(&one, &7, "loaded").await }
@@ -242,7 +242,7 @@ on_both_stores! { Manual;
         assert_eq!(two.fail().await.unwrap().source, Source::Stale);
     }
 
-    /// The value of the loader is refused, so there is nothing that an expiry could keep.
+    /// The value of the load is refused, so an expiry has no value to keep.
     async fn an_expiry_during_a_load_in_another_process_ends_that_load(world: World) {
         let process = || world.process_with(|films| keeps_stale(films).without_bus());
         let (one, two) = (process(), process());

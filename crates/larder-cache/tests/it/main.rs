@@ -1,4 +1,4 @@
-//! What the cache promises, as its callers see it.
+//! What the cache guarantees to its callers.
 
 #![allow(clippy::unwrap_used)]
 

@@ -1,4 +1,4 @@
-//! Messages about invalidations, and what is read, loaded or written while they come.
+//! Messages about invalidations that arrive during reads, loads and writes.
 
 use std::sync::Arc;
 use std::time::Duration;
@@ -19,7 +19,7 @@ use crate::tiers::{ScriptedBus, listening};
 const TEN: Ttl = Ttl::from_secs(10);
 const HOUR: Ttl = Ttl::from_secs(3_600);
 
-/// A cache that hears what the test says, and one that neither hears nor tells.
+/// A cache that gets messages from the test, and one that neither gets nor sends messages.
 struct Scripted {
     one: Cache<u32, String>,
     other: Cache<u32, String>,
@@ -52,7 +52,7 @@ impl Scripted {
         }
     }
 
-    /// Tells the cache what another one has done to some films.
+    /// Sends the cache a message of another process that changed some films.
     fn tell(&self, change: u8, films: &[u32]) {
         let mut payload = vec![change; 9];
         for film in films {
@@ -65,13 +65,13 @@ impl Scripted {
         self.bus.0.lock().as_ref().unwrap().deliver(message);
     }
 
-    /// Waits until the cache has heard what names film 8 too.
+    /// Waits until the cache has handled a message that names film 8 too.
     async fn heard(&self) {
         until("it is heard", || self.one.get_near(&8).is_none()).await;
     }
 }
 
-/// A bus whose subscriptions are made when the gate lets them.
+/// A bus whose subscribe calls wait at a gate.
 struct GatedBus {
     gate: Gate,
     bus: ScriptedBus,
@@ -158,8 +158,8 @@ async fn a_load_that_read_before_a_gap_is_not_kept_near() {
     assert!(scripted.one.get_near(&7).is_none());
 }
 
-/// What a process reads after an expiry in another one is what the expiry has left, though the
-/// message may come only then.
+/// After an expiry in another process, a read gets the expired value, even if the message arrives during the
+/// read.
 #[tokio::test]
 async fn a_stale_value_whose_expiry_is_heard_while_it_is_read_is_served_if_the_load_fails() {
     let counts = Counts::default();
@@ -195,7 +195,7 @@ async fn an_insert_that_a_message_overtakes_leaves_no_older_copy_near() {
     puts.arrived().await;
     scripted.tell(1, &[7, 8]);
     scripted.heard().await;
-    // It began after the message, and before the write.
+    // This read begins after the message, and before the write.
     assert_eq!(scripted.one.get(&7).await.unwrap().as_str(), "old");
     puts.open();
     insert.await.unwrap().unwrap();
@@ -250,7 +250,7 @@ on_both_stores! { Manual;
         two.load("none").await;
         world.advance(Duration::from_secs(20));
         let gone = || async { Ok::<_, Broken>(None::<String>) };
-        // It is served once more, while the refresh runs.
+        // The value is served once more while the refresh runs.
         assert_eq!(one.films.find_or_load(&7, gone).await.unwrap().as_str(), "old");
         until("the other hears of it", || two.films.get_near(&7).is_none()).await;
         let missing = two.load_or("none").await;

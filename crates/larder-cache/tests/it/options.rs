@@ -1,4 +1,4 @@
-//! What one call skips, and what it accepts.
+//! The options of one call: what it skips, and what it accepts.
 
 use std::convert::Infallible;
 use std::time::Duration;

@@ -1,4 +1,4 @@
-//! Loaders that ask the caches which they fill.
+//! Loaders that read from the caches that they fill.
 
 use std::convert::Infallible;
 use std::time::Duration;
@@ -10,7 +10,7 @@ use crate::support::{Gate, near_films};
 type Films = Cache<u32, String>;
 type Loaded = Result<std::sync::Arc<String>, LoadError<Infallible>>;
 
-/// Loads a film through another.
+/// Loads a film from another film of the cache.
 fn through(films: &Films, other: u32) -> impl Future<Output = Loaded> + Send + 'static {
     let films = films.clone();
     async move {
@@ -89,7 +89,7 @@ async fn two_loads_that_wait_for_each_other_end_at_once() {
     two_runs.open();
     let two = two.await.unwrap().unwrap_err();
     assert!(matches!(**two.loader().unwrap(), LoadError::Recursive));
-    // The error of the other's loader is of a type that this call does not know: it loads itself.
+    // The error of the other caller's loader has a type that this call does not know, so it loads itself.
     assert_eq!(*one.await.unwrap().unwrap(), "leaf");
     assert_eq!(began.elapsed(), Duration::ZERO);
 }

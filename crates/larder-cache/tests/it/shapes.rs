@@ -87,7 +87,7 @@ async fn sets_and_maps_of_any_order_come_back() {
     }
 }
 
-/// Both stores.
+/// The two stores of the caches: in process, and Redis.
 struct Bench {
     stores: [Arc<dyn Store>; 2],
     next: AtomicU32,
@@ -308,7 +308,7 @@ impl Bench {
         V: Clone + Debug + Serialize + DeserializeOwned + Send + Sync + 'static,
     {
         let mut line = format!("| {shape} |");
-        // By their text, so that NaN is itself.
+        // Compared as text, so that NaN equals itself.
         let same = |near: &V, far: &V| format!("{near:?}") == format!("{far:?}");
         for name in CODECS {
             let kept = self.keeps(name, value.clone(), same).await;
@@ -358,7 +358,7 @@ where
     builder.with_far_timeout(long).build().unwrap()
 }
 
-/// Returns what the refusal of a value must say: the codecs that keep it.
+/// Returns the text that the error of a refused value must contain: the codecs that keep it.
 fn advice<V: Serialize + DeserializeOwned + 'static>(value: &V) -> String {
     let codecs: [&dyn Codec<V>; 3] = [&MsgPack, &Postcard, &Json];
     let keep = |codec: &&dyn Codec<V>| {

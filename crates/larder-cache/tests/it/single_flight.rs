@@ -236,7 +236,7 @@ async fn an_uncached_value_reaches_the_waiting_callers_and_nobody_later() {
 type Act = (usize, Box<dyn FnOnce()>);
 
 thread_local! {
-    /// How often a [`Watched`] key is hashed before an act, and the act.
+    /// After how many hashes of a [`Watched`] key to act, and the act.
     static BETWEEN: RefCell<Option<Act>> = const { RefCell::new(None) };
 }
 
@@ -285,7 +285,7 @@ async fn a_value_inserted_between_the_miss_and_the_join_is_not_loaded_again() {
     assert!(BETWEEN.take().is_none());
 }
 
-/// What each of a thousand callers that wait costs, whatever the type of the value.
+/// The size of the future is the memory of each waiting caller.
 #[test]
 fn a_call_that_waits_is_a_small_future() {
     let films = near_films();

@@ -129,7 +129,7 @@ on_both_stores! { Manual;
         two.load("none").await;
         world.advance(seconds(20));
         let gone = || async { Ok::<_, Broken>(None::<String>) };
-        // It is served once more, while the refresh runs.
+        // The value is served once more while the refresh runs.
         assert_eq!(one.films.find_or_load(&7, gone).await.unwrap().as_str(), "old");
         until("it is removed", || one.films.loads_under_way() == 0).await;
         assert!(one.films.get_near(&7).is_none());
@@ -186,7 +186,7 @@ on_both_stores! { Manual;
         };
         let first = revalidate(one.films.clone()).await;
         world.advance(seconds(59));
-        // The far value is fresh, but one that is due is not.
+        // The far value is still fresh, but due for a refresh.
         let two = world.process_with(|films| films.with_refresh_after(TEN));
         two.load("none").await;
         let options = ReadOptions::new().force_fresh();
@@ -201,7 +201,7 @@ on_both_stores! { Manual;
     }
 
     async fn the_age_of_a_value_counts_from_the_start_of_its_load_in_every_tier(world: World) {
-        // By the clock that the test moves the lease would end during the load.
+        // With the default lease, the moved clock would end the lease during the load.
         let one = world.process_with(|films| films.with_lease(HOUR));
         let two = world.process();
         let gate = Gate::closed();
@@ -275,7 +275,7 @@ on_both_stores! { Manual;
         films().find_or_load(&7, load).await.unwrap();
         for read in 1..=8 {
             world.advance(seconds(7));
-            // A process that knows nothing yet reads the tag too.
+            // A new process has to read the tag too.
             assert!(films().get(&7).await.is_some(), "after {} s", 7 * read);
             let (store, key) = (&world.store, &far_key(7));
             until_ready("it is prolonged", || async move {
@@ -310,7 +310,7 @@ on_both_stores! { Manual;
             let found = process.films.find_with(&7, options).await.unwrap();
             assert_eq!((found.as_str(), found.source), ("old", Source::Stale));
         }
-        // Neither read has removed what a failing load needs.
+        // Neither read has removed the stale value, which a failing load needs.
         assert_eq!(one.fail().await.unwrap().source, Source::Stale);
         two.switch.set(Trouble::Fail(ErrorKind::NotSent));
         assert_eq!(two.films.find_with(&7, options).await.unwrap().source, Source::Stale);
@@ -347,7 +347,7 @@ async fn after_the_soft_timeout_a_stale_value_is_served_and_the_load_goes_on() {
     assert_eq!(films.get_near(&7).unwrap().as_str(), "new");
 }
 
-/// The reader has no copy, so it learns only of the far store that there is something to serve.
+/// The reader has no near copy, so it finds the stale value only in the far store.
 #[tokio::test(start_paused = true)]
 async fn after_the_soft_timeout_a_stale_value_is_served_as_soon_as_a_slow_far_read_finds_it() {
     let clock = ManualClock::default();
@@ -371,7 +371,7 @@ async fn after_the_soft_timeout_a_stale_value_is_served_as_soon_as_a_slow_far_re
         async move { one.find_or_load(&7, stuck).await }
     });
     gets.arrived().await;
-    // Longer than the soft timeout, and shorter than the one of the load.
+    // Longer than the soft timeout, and shorter than the load timeout.
     tokio::time::sleep(seconds(1)).await;
     assert!(!reader.is_finished());
     let began = tokio::time::Instant::now();

@@ -85,7 +85,7 @@ async fn trips(backend: Backend) {
     }
 }
 
-/// Begins a load that is held up, and returns what it comes to.
+/// Begins a load that waits at the gate. The task returns its value.
 fn held_up(films: &Films, gate: &Gate) -> tokio::task::JoinHandle<String> {
     let (films, gate) = (films.clone(), gate.clone());
     tokio::spawn(async move {
@@ -184,7 +184,7 @@ async fn expiry(backend: Backend) {
         load_tagged(&films, film, "old", &["lang"]).await;
     }
     films.expire_tag("lang").await.unwrap();
-    // The one has near copies, the other reads far.
+    // The first cache has near copies, the other reads far.
     for (films, film) in [(&films, 1), (&build(), 2)] {
         assert!(films.get(&film).await.is_none(), "it is not fresh");
         let found = films.find_or_load(&film, fails).await.unwrap();
@@ -229,7 +229,7 @@ async fn message(backend: Backend) {
     for film in [1, 2] {
         two.get(&film).await.unwrap();
     }
-    // Until it hears of a removal, it does not listen yet.
+    // Once it gets a message about a removal, it is subscribed.
     one.insert(3, "a marker".to_owned()).await.unwrap();
     two.get(&3).await.unwrap();
     until_ready("it listens", || async {
@@ -252,7 +252,7 @@ async fn replay(backend: Backend) {
     switch.set_on(Operations::Programs, Trouble::Fail(ErrorKind::NotSent));
     films.remove_tag("lang").await.unwrap_err();
     switch.clear();
-    // The far store still has it, and this process does not use it.
+    // If the far store still has the value, this process does not use it.
     if other.get(&1).await.is_some() {
         assert!(films.get(&1).await.is_none());
     }
@@ -275,7 +275,8 @@ async fn denied(backend: Backend) {
     assert!(films.get(&1).await.is_none());
 }
 
-/// Two processes that serve stale values if a load fails; the way of the first to the store has troubles.
+/// Begins two processes that serve stale values if a load fails, with a switch for faults of the first one's
+/// store.
 fn stale_ones(backend: &Backend) -> (Films, Films, Switch) {
     let (builder, switch) = backend.faulty_films();
     let one = builder.with_stale_if_error(MINUTE).build().unwrap();
@@ -283,7 +284,7 @@ fn stale_ones(backend: &Backend) -> (Films, Films, Switch) {
     (one, other.build().unwrap(), switch)
 }
 
-/// Waits until a load of film 1 that fails finds nothing to serve.
+/// Waits until a failing load of film 1 has no stale value to serve.
 async fn until_removed(films: &Films) {
     let load = || async { Err::<String, _>(Broken("away")) };
     until_ready("the value is removed", || async move {
@@ -312,7 +313,7 @@ async fn a_removal_of_a_tag_that_fails_while_an_older_change_is_tried_again_is_n
     switch.set(Trouble::Delay(Duration::from_millis(500)));
     let before = switch.operations();
     until("it is tried again", || switch.operations() != before).await;
-    // The expiry is on its way.
+    // The retry of the expiry is in progress.
     switch.set(Trouble::Fail(ErrorKind::NotSent));
     one.remove_tag("lang").await.unwrap_err();
     switch.clear();
@@ -373,7 +374,7 @@ async fn a_record_of_a_tag_that_nobody_writes_keeps_nobody_from_changing_it() {
     }
 }
 
-/// The near copy, which has the tags, is gone when the load ends.
+/// The near copy, which has the tags, is removed before the load ends.
 async fn unmodified(backend: Backend) {
     let soon = |films: CacheBuilder<u32, String>| films.with_refresh_after(Ttl::from_millis(1));
     let near_only = Cache::builder(FILM, MINUTE);

@@ -1,4 +1,4 @@
-//! Near tiers of several processes, and a far store or a bus that is away.
+//! Near tiers of several processes, and a far store or a bus that is down.
 
 use std::convert::Infallible;
 use std::sync::Arc;
@@ -43,7 +43,7 @@ on_both_stores! { Manual;
 
     async fn a_removal_drops_the_near_copies_of_other_processes(world: World) {
         let (one, two) = (world.process(), world.process());
-        // A message shows that both listen.
+        // Both are subscribed once a message has reached them.
         listening(&[&one, &two]).await;
         one.load("old").await;
         assert_eq!(two.load("none").await.source, Source::Far);
@@ -123,7 +123,7 @@ on_both_stores! { Manual;
         one.films.remove(&7).await.unwrap_err();
         assert_eq!(one.films.stats().invalidations_pending, 1);
         assert!(one.films.explain(&7).await.is_quarantined);
-        // The old value is still far, and this process does not read it.
+        // The old value is still far, but this process does not read it.
         assert!(world.far().await.is_some());
         assert!(one.films.get(&7).await.is_none());
         assert_eq!(one.load("new").await.source, Source::Loaded);
@@ -202,7 +202,7 @@ on_both_stores! { Manual;
         let older = world.store.get(&crate::support::far_key(7)).await.unwrap().unwrap();
         world.advance(Duration::from_secs(1));
         two.films.insert(7, "newer".to_owned()).await.unwrap();
-        // As if a replica lagged behind.
+        // As from a replica that is behind.
         let put = larder_store::Put::new(crate::support::far_key(7), older.value, HOUR);
         let _ = world.store.put(&put).await.unwrap();
         let options = larder_cache::ReadOptions::new().skip_near();
@@ -250,7 +250,7 @@ on_both_stores! { Manual;
     }
 }
 
-/// Waits until each process hears what the others invalidate.
+/// Waits until each process gets the messages of the others.
 pub(crate) async fn listening(processes: &[&crate::support::Process]) {
     const PROBE: u32 = 4_000_000;
     for process in processes {
@@ -303,7 +303,7 @@ async fn a_read_that_a_cached_not_found_answers_is_counted_once_as_that() {
     let loaded = build().find_or_load(&7, gone).await;
     assert!(loaded.unwrap_err().is_not_found());
     let films = build();
-    // Far, then near, then near through a layer.
+    // The first read is far, the second near, and the third near through a layer.
     assert!(films.find(&7).await.is_none());
     assert_eq!(counts.of("larder_cache_not_found_total"), 1);
     assert!(films.find(&7).await.is_none());
@@ -328,7 +328,7 @@ async fn a_read_that_a_stale_value_answers_is_no_miss() {
     assert_eq!((stats.stale, stats.misses), (1, 0));
 }
 
-/// A bus whose one subscription the test writes into.
+/// A bus with one subscription, whose messages the test sends.
 #[derive(Default)]
 pub(crate) struct ScriptedBus(pub(crate) Mutex<Option<Mailbox>>);
 

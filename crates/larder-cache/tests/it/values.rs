@@ -1,4 +1,4 @@
-//! What is done to values on their way to the far store and back, in process and on Redis.
+//! Compression, sealing and checks of far values, in process and on Redis.
 
 use std::collections::HashMap;
 
@@ -61,13 +61,13 @@ async fn sealing(backend: Backend) {
     let found = sealed().build().unwrap().find(&7).await.unwrap();
     assert_eq!((found.as_str(), found.source), ("Metropolis", Source::Far));
 
-    // Without the key it is a miss, as the value of another deployment is.
+    // Without the key it is a miss, like a value of another deployment.
     assert!(backend.films().build().unwrap().get(&7).await.is_none());
     let other = backend.films().with_sealing(SealingKeys::new(2, KEY));
     assert!(other.build().unwrap().get(&7).await.is_none());
     assert_eq!(poisoned(), 0);
 
-    // Someone who may write to the store knows the layout, and mends the checksum.
+    // An attacker who may write to the store knows the layout, and computes a right checksum.
     let reframed = |mut bytes: Vec<u8>, film: u32| {
         envelope::seal(*b"lre\x03", &far_key(film), &mut bytes).unwrap();
         bytes
@@ -90,7 +90,7 @@ async fn sealing(backend: Backend) {
     }
     assert!(poisoned() > changed / 2);
 
-    // A value that is not sealed may come from anyone.
+    // A value that is not sealed may have been written by anyone.
     let before = poisoned();
     load(&backend.films().build().unwrap(), &9, "Metropolis").await;
     assert!(sealed().build().unwrap().get(&9).await.is_none());

@@ -34,7 +34,7 @@ on_both! {
 
 type Behind = WriteBehind<u32, String>;
 
-/// What the source has been given.
+/// A source that records its writes.
 #[derive(Clone, Default)]
 struct Database {
     writes: Arc<Mutex<Vec<(u32, String, u64)>>>,
@@ -72,7 +72,7 @@ fn start(builder: WriteBehindBuilder<u32, String>, database: &Database) -> Behin
         .unwrap()
 }
 
-/// Waits until the journal holds so many writes and dead letters.
+/// Waits until the journal has these numbers of writes and dead letters.
 async fn until(behind: &Behind, waiting: u64, dead: u64) {
     until_ready("the journal holds as many", || async {
         let left = behind.unwritten().await.unwrap();
@@ -117,7 +117,7 @@ async fn gauges(backend: Backend) {
         "larder_write_behind_oldest_seconds films",
     );
     assert_eq!(counts.gauge(waiting), 3.0);
-    // Failed attempts do not make it younger.
+    // The age counts from the beginning, also after failed attempts.
     assert!(counts.gauge(oldest) > 0.03, "{}", counts.gauge(oldest));
 
     database.fails.store(false, Ordering::SeqCst);
@@ -208,7 +208,8 @@ async fn dies(backend: Backend) {
     assert_eq!(value, "acknowledged");
 }
 
-/// A source that refuses a version which is not higher than the last would refuse all that comes after.
+/// After the loss of a journal versions still rise. Otherwise a source that refuses older versions would
+/// refuse all later writes.
 async fn lost(mut backend: Backend) {
     let database = Database::default();
     for round in 0..2 {
@@ -242,7 +243,7 @@ async fn full(backend: Backend) {
     behind_full.write(2, "two".to_owned()).await.unwrap();
     let error = behind_full.write(3, "three".to_owned()).await.unwrap_err();
     assert_eq!(error.kind(), ErrorKind::Refused(Refusal::Full));
-    // One that waits is replaced, which takes no room.
+    // This write replaces one that waits, so it needs no room.
     behind_full.write(1, "one again".to_owned()).await.unwrap();
     let worker = start(behind(&backend), &database);
     until(&worker, 0, 0).await;
@@ -306,7 +307,7 @@ async fn buried(backend: Backend) {
             assert_eq!(found.as_str(), "old", "the cache has what was discarded");
             continue;
         }
-        // As if the cached value had ended while the source still has the one before.
+        // As if the cached value had expired while the source still has the old one.
         backend.films().build().unwrap().remove(&7).await.unwrap();
         let films = &behind;
         until_ready("it is removed near too", || async move {
@@ -375,7 +376,7 @@ async fn begun(backend: Backend) {
         gate.open();
         until(&films, 0, 0).await;
         assert_eq!(database.count(), 1, "{has_worker}");
-        // There may be a second one, with more time.
+        // A second shutdown is possible, with more time.
         let left = films.shutdown(Duration::from_secs(20)).await.unwrap();
         assert_eq!((left.waiting, left.dead), (0, 0));
     }
@@ -390,7 +391,7 @@ async fn reads(backend: Backend) {
     let behind = start(behind, &database);
     behind.write(7, "new".to_owned()).await.unwrap();
     assert_eq!(*films.get(&7).await.unwrap(), "new");
-    // As if it was evicted before it was written.
+    // As if the value was evicted before it was written to the source.
     films.remove(&7).await.unwrap();
     let source = || async { Ok::<_, Broken>("old".to_owned()) };
     assert_eq!(*behind.get_or_load(&7, source).await.unwrap().value, "new");
@@ -456,7 +457,7 @@ async fn poison(backend: Backend) {
     let database = Database::default();
     let writer = start(behind(&backend).without_worker(), &database);
     writer.write(7, "poison".to_owned()).await.unwrap();
-    // A take ends soon.
+    // With short timeouts, so that a take ends soon.
     let process = || {
         behind(&backend)
             .with_max_attempts(2)
@@ -473,7 +474,7 @@ async fn poison(backend: Backend) {
                 Ok::<_, Broken>(())
             }
         };
-        // It has the time of a test for the write, and ends in the middle of it.
+        // This process ends while it carries out the write, for which it has more time.
         let ends = process().with_write_timeout(Duration::from_millis(100));
         let ends = ends.start(sink).unwrap();
         gate.arrived().await;
@@ -555,7 +556,7 @@ async fn slow(backend: Backend) {
         films.write(film, "fast".to_owned()).await.unwrap();
     }
     until(&films, 1, 0).await;
-    // The end carries out what is behind it, too.
+    // The shutdown also carries out the writes that were queued after the slow one.
     let more = start(behind(&backend).without_worker(), &database);
     for film in 2..40 {
         more.write(film, "last".to_owned()).await.unwrap();
@@ -567,7 +568,7 @@ async fn slow(backend: Backend) {
     assert_eq!((left.waiting, left.dead), (0, 0));
 }
 
-/// Somebody else has written to the server, or an earlier release wrote in another form.
+/// Such entries come from another program, or from a release with another format.
 #[tokio::test]
 async fn what_cannot_be_read_in_a_journal_is_dropped_and_holds_up_nothing() {
     let counts = Counts::default();

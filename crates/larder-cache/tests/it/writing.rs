@@ -25,7 +25,7 @@ async fn write(films: &Films, film: u32, value: &'static str) {
     films.write_through(film, written).await.unwrap();
 }
 
-/// Begins a write that is held up in its source.
+/// Begins a write that waits at the gate in its source.
 fn held_up(films: &Films, gate: &Gate, value: &'static str) -> tokio::task::JoinHandle<()> {
     let (films, gate) = (films.clone(), gate.clone());
     tokio::spawn(async move {
@@ -44,7 +44,7 @@ fn two(backend: &Backend) -> (Films, Films) {
     )
 }
 
-/// Returns what a process finds that has no near copies.
+/// Returns the value that a process without near copies finds.
 async fn far(backend: &Backend, film: u32) -> Option<String> {
     let films = backend.films().without_near().build().unwrap();
     films.get(&film).await.map(|value| value.to_string())

@@ -8,7 +8,7 @@ use serde_json::Value;
 
 /// A refusal as a problem document (RFC 9457), written once and sent any number of times.
 ///
-/// The response forbids caches to store it (RFC 6585, section 4).
+/// The response forbids caches to store it, as RFC 6585, section 4, requires of a 429.
 #[derive(Clone, Debug)]
 pub struct Problem {
     status: StatusCode,
@@ -50,7 +50,7 @@ impl Problem {
 
     /// Makes the response.
     ///
-    /// `retry_after` becomes its `Retry-After`, in whole seconds, rounded up.
+    /// `retry_after` becomes its `Retry-After`, in whole seconds, rounded up, and at least 1.
     pub fn response<B: From<Bytes>>(&self, retry_after: Option<Duration>) -> Response<B> {
         self.response_with(B::from, retry_after)
     }

@@ -39,7 +39,8 @@ pub struct NearCache<K, V> {
     entries: Cache<K, Held<V>, Weigh<K, V>, RandomState>,
     hasher: RandomState,
     stripes: Box<[Mutex<u64>]>,
-    /// The number of invalidations by predicate so far, and of those that removed values.
+    /// The number of times so far that the reads of all keys were outdated, and how many of these were
+    /// invalidations by predicate.
     sweeps: AtomicU64,
     removals: AtomicU64,
     gauges: Option<Gauges>,
@@ -54,12 +55,13 @@ pub struct Generation {
 }
 
 impl Generation {
-    /// Returns whether there was no invalidation by predicate since `earlier`.
+    /// Returns whether there was no [`invalidate_where`](NearCache::invalidate_where) and no
+    /// [`expire_reads`](NearCache::expire_reads) since `earlier`.
     pub fn has_sweeps_of(self, earlier: Self) -> bool {
         self.sweeps == earlier.sweeps
     }
 
-    /// Returns this generation, with the invalidations by predicate that `earlier` had seen.
+    /// Returns this generation, but with the invalidations of all keys that `earlier` had seen.
     ///
     /// Use it for work that began at `earlier` and continues under another key.
     #[must_use]
@@ -133,7 +135,7 @@ where
         }
     }
 
-    /// Keeps a value, unless its key was invalidated since `generation`. Returns whether it did.
+    /// Keeps a value, unless its key was invalidated since `generation`. Returns whether it was kept.
     pub fn insert_if_unchanged(
         &self,
         key: K,
@@ -187,8 +189,8 @@ where
 
     /// Replaces the value of `key` by the result of `change`, in one step. Returns whether it did.
     ///
-    /// `change` gets `None` if there is no value. No other value is kept in between. It runs under a
-    /// lock, and must not use the cache.
+    /// `change` gets `None` if there is no value. If it returns `None`, nothing changes. No other value
+    /// is kept in between. It runs under a lock, and must not use the cache.
     pub fn update(&self, key: &K, change: impl FnOnce(Option<Held<V>>) -> Option<Held<V>>) -> bool {
         let _stripe = self.stripe(key).lock();
         self.replace_by(key, change)
@@ -242,10 +244,10 @@ where
         }
     }
 
-    /// Removes the value of `key` if it matches. A value that is being read at the same time may be
-    /// kept.
+    /// Removes the value of `key` if it matches. Returns whether it did.
     ///
-    /// Use it for a value that has expired. `matches` runs under a lock.
+    /// A value that is being read at the same time may be kept. Use it for a value that has expired.
+    /// `matches` runs under a lock.
     pub fn remove_if<Q>(&self, key: &Q, matches: impl FnOnce(&Held<V>) -> bool) -> bool
     where
         Q: Hash + Equivalent<K> + ?Sized,

@@ -4,7 +4,7 @@ use std::sync::{Arc, OnceLock};
 use tokio::sync::Notify;
 use tokio::time::Instant;
 
-/// Why a flight ended without an outcome, or a follower without waiting for it.
+/// Why a flight ended without an outcome, or why a follower stopped waiting for it.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub enum Failure {
     /// The follower's deadline passed.

@@ -139,8 +139,7 @@ impl<K: Hash + Eq, T> SingleFlight<K, T> {
     /// Invalidates the flight of `key`, and runs `keep` before any later flight can keep anything.
     ///
     /// Use it if the caller has a newer value than the flight will find. `keep` runs under a lock, and must
-    /// not
-    /// use the flights.
+    /// not use the flights.
     pub fn replace<R>(&self, key: K, keep: impl FnOnce(K) -> R) -> R {
         let mut stripe = self.stripe(self.hasher.hash_one(&key)).lock();
         invalidate_in(&mut stripe, &key);
@@ -151,7 +150,7 @@ impl<K: Hash + Eq, T> SingleFlight<K, T> {
 
     /// Ends the flight of `key`, if there is one, and gives every follower a clone of `outcome`.
     ///
-    /// Use it for an outcome that another caller found, for example for an abandoned leader. The leader of
+    /// Use it for an outcome that another caller found, such as a leader that was abandoned. The leader of
     /// the flight continues, but keeps nothing, and its outcome is dropped.
     pub fn complete<Q>(&self, key: &Q, outcome: T)
     where

@@ -1,4 +1,4 @@
--- ARGV: a new generation; how long a load may run, in microseconds; 1 if values expire, 0 if they go.
+-- ARGV: a new generation; how long a load may run, in microseconds; 1 to expire values, 0 to remove them.
 local now, keep = now(), tonumber(ARGV[2])
 if generation and ARGV[3] == '1' then
   generation = string.sub(generation, 1, 8) .. string.sub(ARGV[1], 9)

@@ -48,7 +48,7 @@ struct Known {
     tick: u64,
 }
 
-/// The start of a load, which tells whether a change of a tag came before or after it.
+/// The start of a load, which shows whether a change of a tag came before or after it.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub struct LoadBegin {
     tick: u64,
@@ -230,7 +230,7 @@ impl Tags {
         }
     }
 
-    /// Tells other processes that tags have changed. One round trip for 8,000 tags.
+    /// Tells other processes that tags have changed. One round trip for every 8,000 tags.
     ///
     /// # Errors
     /// Those of the store's bus. On a store without a bus this does nothing.

@@ -8,7 +8,7 @@ use tokio::sync::Notify;
 use super::follow::Watch;
 use crate::pinned::{Address, Garbage, KindSpace, LockedShard};
 
-/// The kind of the space of leases. No key has this kind.
+/// The kind of the table of leases, which is apart from the spaces of keys: an app may use this name.
 const LEASE: Kind = Kind::pinned("lease");
 
 /// The leases that are held now, with an exact cap.

@@ -27,13 +27,16 @@ use crate::pinned::{Garbage, Pinned};
 
 /// The store in this process: a cache space that evicts, and a pinned space that does not.
 ///
-/// Every operation except [`follow`](larder_store::lease::Leases::follow) and
-/// [`next`](larder_store::wait::Waiter::next) answers without waiting, so the `*_now` methods are
-/// always ready. Share it behind an [`Arc`]. Its content ends with the process.
+/// Every operation answers without waiting, so the `*_now` methods are always ready. The exceptions
+/// are [`follow`](larder_store::lease::Leases::follow) and
+/// [`next`](larder_store::wait::Waiter::next), which wait for others, and
+/// [`page`](larder_store::scan::Scan::page), which yields between its steps. Share the store behind an
+/// [`Arc`]. Its content is gone when it is dropped.
 ///
 /// # Errors
 /// - [`Refusal::Full`](larder_store::Refusal::Full) if a new key of a pinned kind would exceed the
-///   kind's cap. Expired keys are removed first.
+///   kind's maximum, and at the maximum of leases, subscriptions or waiters. Expired keys and leases are
+///   removed first.
 /// - [`Refusal::WrongType`](larder_store::Refusal::WrongType) if one name is used for a kind of values
 ///   and for a kind of records.
 /// - [`ErrorKind::TooLarge`] if a value is longer than
@@ -94,25 +97,28 @@ impl MokaStore {
         put.key().require(Content::Value, "put")?;
         self.check_size("put", put)?;
         match put.key().kind().space() {
-            Space::Evictable => self.cache.put(put, &*self.clock),
+            Space::Evictable => Ok(self.cache.put(put, &*self.clock)),
             Space::Pinned => self.pinned.put(put, &*self.clock, garbage),
         }
     }
 
-    /// Refuses a value that is longer than the maximum.
+    /// Refuses a value that is longer than the maximum, or that does not fit into the cache space.
     fn check_size(&self, operation: &'static str, put: &Put) -> Result<()> {
         let max = self.max_value;
-        if put.value().len() <= max {
-            return Ok(());
+        if put.value().len() > max {
+            return Err(Error::new(
+                operation,
+                ErrorKind::TooLarge,
+                format!(
+                    "the value is larger than {max} bytes: \
+                     raise the maximum with MokaStore::builder().with_max_value(bytes)"
+                ),
+            ));
         }
-        Err(Error::new(
-            operation,
-            ErrorKind::TooLarge,
-            format!(
-                "the value is larger than {max} bytes: \
-                 raise the maximum with MokaStore::builder().with_max_value(bytes)"
-            ),
-        ))
+        match put.key().kind().space() {
+            Space::Evictable => self.cache.check_size(operation, put),
+            Space::Pinned => Ok(()),
+        }
     }
 
     fn remove(&self, delete: &Delete, garbage: &mut Garbage) -> Result<DeleteOutcome> {

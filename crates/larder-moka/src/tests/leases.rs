@@ -82,6 +82,23 @@ async fn a_commit_that_does_not_fit_keeps_the_lease() {
 }
 
 #[tokio::test]
+async fn a_commit_that_the_cache_cannot_hold_is_refused_whoever_holds_the_lease() {
+    let (store, _) = store_with(|builder| builder.with_max_cache_bytes(100_000));
+    let large = Put::new(Key::new(PAGE, 1_u32), vec![7; 100_001], HOUR);
+    let claim = Claim::new(large.key().clone(), HOUR);
+    let Claimed::Lead(fence) = store.claim(&claim).await.unwrap() else {
+        panic!("it does not lead");
+    };
+    for fence in [Fence::from_u64(1), fence] {
+        let error = store.commit(&large, fence).await.unwrap_err();
+        assert_eq!(error.kind(), ErrorKind::TooLarge);
+        assert_eq!(error.operation(), "commit");
+    }
+    let small = put(PAGE, 1_u32, HOUR);
+    assert!(store.commit(&small, fence).await.unwrap().is_stored());
+}
+
+#[tokio::test]
 async fn a_kind_that_is_used_for_records_is_not_leased_for_values() {
     let (store, _) = store_with(|builder| builder);
     let record = Key::new(super::support::Tally::key(1).kind(), 1);

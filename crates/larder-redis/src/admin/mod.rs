@@ -103,7 +103,8 @@ impl AdminServer {
     /// own pool.
     ///
     /// # Errors
-    /// [`Refusal::Unavailable`] if the handshake fails for another reason.
+    /// [`Refusal::Unavailable`] if the server cannot be reached in time, or the handshake fails for a
+    /// reason other than the expiry of the certificate.
     ///
     /// # Cancellation
     /// A dropped call has no effect.

@@ -14,7 +14,7 @@ use crate::route::Route;
 use crate::sentinels::Sentinels;
 use crate::source::Target;
 
-/// The view of one sentinel of the master.
+/// The report of one sentinel about the master.
 #[derive(Debug)]
 #[non_exhaustive]
 pub struct SentinelStatus {
@@ -27,9 +27,12 @@ pub struct SentinelStatus {
 }
 
 impl Admin {
-    /// Asks each sentinel of the URL about the master. Two round trips on a connection of its own.
+    /// Asks each sentinel of the URL about the master. Two round trips each, on a connection of its own.
     ///
     /// None if the store was not reached through sentinels. A sentinel has the connect timeout to answer.
+    ///
+    /// # Cancellation
+    /// A dropped call has no effect.
     pub async fn sentinels(&self) -> Option<Vec<SentinelStatus>> {
         let Route::One(node) = &*self.route else {
             return None;

@@ -7,6 +7,7 @@ use parking_lot::Mutex;
 use tokio::sync::Notify;
 
 /// A subscriber to several subjects, which are confirmed one by one.
+///
 /// It receives messages only while all of them are confirmed. So a subscriber that lost a subject with
 /// its connection receives nothing until the last one is confirmed again, and then one gap.
 pub(super) struct Subscriber {
@@ -15,7 +16,7 @@ pub(super) struct Subscriber {
     sink: Sink,
     /// The number of unconfirmed subjects. It changes only under the lock of the registry.
     pending: AtomicUsize,
-    /// All of them have been confirmed at least once.
+    /// Whether all of them have been confirmed at least once.
     is_subscribed: AtomicBool,
     refusal: Mutex<Option<Error>>,
     settled: Notify,

@@ -7,8 +7,8 @@
 //!    affect the others.
 //! 4. A node that does not serve a key names the one that does, if there is one. The operation goes
 //!    there within its deadline, because nothing ran ([`redirect`], [`follow`]).
-//! 5. The map is read again when a node said so, while a master is lost, and now and then
-//!    ([`refresh`]).
+//! 5. The map is read again when a node has redirected an operation, while a master is lost, and
+//!    periodically ([`refresh`]).
 //!
 //! See docs/decisions/cluster-routing-is-ours.md for why the client library's cluster is not used.
 
@@ -155,7 +155,7 @@ impl ClusterView {
         self.0.map.load().shards()
     }
 
-    /// Counts the changes.
+    /// Returns a receiver of the number of changes.
     pub(crate) fn generation(&self) -> watch::Receiver<u64> {
         self.0.generation.subscribe()
     }

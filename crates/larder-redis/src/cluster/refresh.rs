@@ -15,7 +15,7 @@ use crate::operation::Request;
 /// The minimum time between two reads, which allows at most eight per second.
 const SHORTEST: Duration = Duration::from_millis(125);
 
-/// The maximum while the cluster is in trouble.
+/// The maximum time between two reads while the cluster is in trouble.
 const LONGEST: Duration = Duration::from_millis(500);
 
 /// The interval of reads while nothing happens.

@@ -112,7 +112,7 @@ fn slot(value: &Value) -> Option<u16> {
 
 /// Reads a node of a range: its host, its port and the rest.
 ///
-/// `Some(None)` has no name.
+/// Returns `Some(None)` for a node without a name.
 fn host_port(value: &Value, asked_host: &str) -> Option<Option<HostPort>> {
     let Value::Array(node) = value else {
         return None;

@@ -18,7 +18,7 @@ pub(crate) enum ConnectError {
     NoSuchMaster,
     /// No sentinel knows the address of the master.
     NoSentinel(String),
-    /// No sentinel lets us ask for the master.
+    /// No sentinel permits the question for the master.
     SentinelDenied(String),
 }
 
@@ -44,7 +44,9 @@ impl ConnectError {
             Self::NoMaster => "the server that the sentinels name is not a master (yet)".to_owned(),
             Self::NoSuchMaster => "the sentinels watch no master of that name".to_owned(),
             Self::NoSentinel(why) => format!("no sentinel knows the master: {why}"),
-            Self::SentinelDenied(why) => format!("no sentinel lets us ask for the master: {why}"),
+            Self::SentinelDenied(why) => {
+                format!("no sentinel permits asking for the master: {why}")
+            }
             Self::Redis(error) => match (tls::explain(error), classify::system(error)) {
                 (Some(why), _) => why.into_owned(),
                 (None, Some(system)) => system.to_string(),

@@ -1,4 +1,4 @@
--- The same six functions by a clock of the test's: its time is the last argument, and the
+-- The same six functions by the test's clock: its time is the last argument, and the
 -- deadlines of the record's keys are the fields of the last key. The program sees neither.
 local larder_now, larder_deadlines = tonumber(ARGV[#ARGV]), KEYS[#KEYS]
 local function larder_without_last(list)

@@ -9,6 +9,7 @@ mod transmit;
 use std::ops::Deref;
 use std::sync::Arc;
 use std::sync::atomic::{AtomicBool, Ordering};
+use std::time::Duration;
 
 use ::redis::{Cmd, Pipeline, Value};
 use larder_store::{Error, ErrorKind, Result};
@@ -28,8 +29,10 @@ pub(crate) struct Operation<'a> {
     /// The name of the script that it calls.
     script: Option<&'static str>,
     deadline: Instant,
+    /// The time from the start of the whole operation to its deadline, for errors.
+    time: Duration,
     access: Access,
-    /// A write was sent again after its answer was lost.
+    /// Whether a write was sent again after its answer was lost.
     has_lost_run: AtomicBool,
 }
 
@@ -72,13 +75,14 @@ impl Drop for Operation<'_> {
 
 impl<'a> Operation<'a> {
     fn begin(node: Held<'a>, request: Request) -> Result<Self> {
-        let deadline = request.deadline(&node.limits);
+        let (deadline, time) = (request.deadline(&node.limits), request.time(&node.limits));
         // Created first: dropping it frees the place.
         let operation = Self {
             node,
             name: request.name,
             script: request.script,
             deadline,
+            time,
             access: request.access,
             has_lost_run: AtomicBool::new(false),
         };
@@ -99,8 +103,8 @@ impl<'a> Operation<'a> {
 
     /// Returns the request that began it, for the node of a redirect.
     pub(crate) fn request(&self) -> Request {
-        let request = Request::new(self.name, self.access).by(self.deadline);
-        request.calling(self.script)
+        let request = Request::new(self.name, self.access).within(self.time);
+        request.by(self.deadline).calling(self.script)
     }
 
     pub(crate) fn name(&self) -> &'static str {

@@ -13,6 +13,8 @@ pub(crate) struct Request {
     pub(crate) script: Option<&'static str>,
     /// None for the deadline of the limits.
     deadline: Option<Instant>,
+    /// The time from the start to the deadline, for errors. None for the timeout of the limits.
+    time: Option<Duration>,
 }
 
 impl Request {
@@ -22,6 +24,7 @@ impl Request {
             access,
             script: None,
             deadline: None,
+            time: None,
         }
     }
 
@@ -48,8 +51,14 @@ impl Request {
     }
 
     /// Sets the deadline to this time from now.
-    pub(crate) fn within(self, time: Duration) -> Self {
+    pub(crate) fn within(mut self, time: Duration) -> Self {
+        self.time = Some(time);
         self.by(Instant::now() + time)
+    }
+
+    /// Returns the time from the start to the deadline, which by default is the timeout of `limits`.
+    pub(crate) fn time(&self, limits: &Limits) -> Duration {
+        self.time.unwrap_or(limits.timeout)
     }
 
     /// Returns the deadline, which by default is the timeout of `limits` from now.

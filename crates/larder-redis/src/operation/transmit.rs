@@ -110,8 +110,8 @@ impl Operation<'_> {
             Lost::Unanswered => {
                 metrics::counter!("larder_redis_timeouts_total", "server" => location.clone())
                     .increment(1);
-                let deadline = self.node.limits.timeout;
-                lost_by(format!("{location} did not answer within {deadline:?}"))
+                let time = self.time;
+                lost_by(format!("{location} did not answer within {time:?}"))
             }
             Lost::Dropped(None) => lost_by(format!(
                 "the answer of {location} does not follow the Redis protocol"

@@ -8,7 +8,8 @@
 //!    connection on which it was made, until the next one.
 //! 3. A replica has half of the deadline. If it gives no value, the master is asked within the
 //!    other half.
-//! 4. The replicas are measured four times within the allowed staleness ([`watcher`]).
+//! 4. The replicas are measured at least four times within the allowed staleness, and at least once a
+//!    second ([`watcher`]).
 
 mod history;
 mod last_writes;

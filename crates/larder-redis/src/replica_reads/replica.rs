@@ -20,7 +20,7 @@ pub(super) const NAME: &str = "watch replicas";
 /// The meaning of a missing key on a replica.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub(super) enum Misses {
-    /// There is none.
+    /// The key does not exist.
     AreMisses,
     /// Either there is no value, or its slot is moving: only the master knows.
     AreTheMasters,
@@ -124,7 +124,7 @@ impl Replica {
         is_heard: bool,
     ) -> Option<Found> {
         let (position, is_linked, has) = match info {
-            // It may have succeeded its master; next to its master, it does not belong here.
+            // It may have been promoted; beside a master that answers, it is no longer a replica.
             ReplicationInfo::Master { position, .. } => (position, false, !is_heard),
             ReplicationInfo::Replica {
                 position,

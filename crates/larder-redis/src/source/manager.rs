@@ -114,7 +114,7 @@ async fn read_only(connection: &Connection) -> Result<(), ConnectError> {
     let answer = multiplexed.send_packed_command(&cmd("READONLY")).await;
     match answer.map_err(ConnectError::Redis)? {
         Value::Okay => Ok(()),
-        // Otherwise the client would send this with each read.
+        // Otherwise the replica would redirect every read to its master.
         _ => Err(ConnectError::Broken),
     }
 }

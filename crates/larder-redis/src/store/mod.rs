@@ -24,12 +24,12 @@ use crate::script::{Scripts, Tell};
 
 /// Implements [`Store`] on Redis or Valkey: one server, a cluster, or a master behind sentinels.
 ///
-/// Every operation ends by the deadline, whatever the server does. A dropped connection is replaced
-/// at once. A connection on which five operations in a row get no answer within the deadline is
-/// given up. If callers drop their futures sooner, the store probes it after five of them, and
-/// gives it up if no answer comes within the deadline (at most a second). Without a connection,
-/// operations fail within a millisecond with [`NotSent`](larder_store::ErrorKind::NotSent). No restart is needed when the
-/// server comes back.
+/// Every operation ends within the timeout, whatever the server does; only pages of a scan, and calls that
+/// wait for others (`follow`, waiters), take longer. A dropped connection is replaced at once. A connection
+/// on which five operations in a row get no answer within the timeout is given up. If callers drop their
+/// futures sooner, the store pings it after five of them, and gives it up if no answer comes within the
+/// timeout (at most a second). Without a connection, operations fail within a millisecond with
+/// [`NotSent`](larder_store::ErrorKind::NotSent). No restart is needed when the server comes back.
 ///
 /// # Order
 /// All commands share one connection, so those of one key run in the order in which they were sent. A broken
@@ -44,14 +44,15 @@ use crate::script::{Scripts, Tell};
 /// buffered somewhere.
 ///
 /// Sent again after a lost answer: reads, renewals and invalidations of leases, and programs that are declared
-/// idempotent. A put is never sent twice; if its connection was dropped, its version is read back, and only if it
-/// is not there the error is [`MayHaveRun`](larder_store::ErrorKind::MayHaveRun). A removal and an `expire` are
-/// never sent twice either, because the second run might affect a value that another client wrote after the first.
+/// idempotent. A put or commit is never sent twice; if its connection was dropped, its version is read back within
+/// the timeout, and only if it is not there the error is [`MayHaveRun`](larder_store::ErrorKind::MayHaveRun). A
+/// delete and an `expire` are never sent twice either, because the second run might affect a value that another
+/// client wrote after the first.
 /// A write that is refused when it is sent again is [`MayHaveRun`](larder_store::ErrorKind::MayHaveRun) with the
 /// refusal as its source: the first run may have been carried out.
 ///
 /// # Clusters
-/// Each node of a cluster has its own connection, deadline and limit of operations in flight, so a
+/// Each node of a cluster has its own connection, timeout and limit of operations in flight, so a
 /// lost shard does not hurt the others. The guarantees above hold for each node.
 ///
 /// - An id has one slot, whatever the kind and the part: only the id is hashed.
@@ -103,6 +104,14 @@ impl RedisStore {
     /// `redis+cluster://[[user]:password@]host[:port],host[:port],…` is a cluster. The hosts are
     /// seeds, of which one must answer. Its other nodes must be reachable at the addresses that the
     /// cluster announces.
+    ///
+    /// `redis+sentinel://[[user]:password@]host[:port],…/name-of-the-master[/database]` is the master
+    /// that these sentinels name. The user is that of the master; `?sentinel_user=…&sentinel_pass=…` is
+    /// that of the sentinels.
+    ///
+    /// `rediss://`, `rediss+cluster://` and `rediss+sentinel://` use TLS, with the feature `tls`.
+    /// `?ca=/path/to/ca.pem` names the CA of the servers instead of those of the system, and
+    /// `?cert=…&key=…` a client certificate.
     ///
     /// `?timeout_ms=250&connect_timeout_ms=2000` sets the two timeouts, from 1 to 60,000 ms
     /// each. `?protocol=resp2` is for a proxy that does not support `HELLO`.

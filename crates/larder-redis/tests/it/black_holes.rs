@@ -1,4 +1,4 @@
-//! Connections that nothing comes back on, while the server is well.
+//! Connections on which no answers arrive, although the server works.
 
 use std::sync::Arc;
 use std::time::{Duration, Instant};
@@ -32,6 +32,20 @@ async fn a_black_hole_is_left_when_no_caller_waits_for_the_deadline() {
     .await;
     let took = started.elapsed();
     assert!(took < Duration::from_secs(2), "{took:?}");
+}
+
+#[tokio::test]
+async fn the_error_of_a_command_about_the_server_names_the_time_that_it_had() {
+    let server = server();
+    let proxy = FaultProxy::start(server.address()).unwrap();
+    let store = RedisStore::builder(&proxy.url())
+        .with_timeout(Duration::from_millis(500))
+        .with_connect_timeout(Duration::from_millis(700));
+    let store = store.connect().await.unwrap();
+    proxy.black_hole(Connections::Open);
+    let answer = store.admin().servers()[0].run(&[b"TIME"]).await;
+    let error = answer.unwrap_err().to_string();
+    assert!(error.contains("did not answer within 700ms"), "{error}");
 }
 
 #[tokio::test]

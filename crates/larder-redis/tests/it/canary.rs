@@ -1,5 +1,5 @@
-//! Values, keys, users, passwords and channels are in nothing that is said, whatever goes wrong: in no
-//! line of a log at TRACE, no `Debug`, no error and none of its sources, and no metric.
+//! Values, keys, users, passwords and channels never appear in any output, whatever fails: in no line of
+//! a log at TRACE, no `Debug`, no error and none of its sources, and no metric.
 
 mod capture;
 
@@ -20,7 +20,7 @@ use crate::errors::{
 use crate::support::{Broken, Leak, Sly, Stops, brisk, key, patient, programs, tally, until};
 use capture::Capture;
 
-/// Each part has the word in it that is looked for, among signs that are escaped here and there.
+/// Each part contains the word that is searched, among characters that are sometimes escaped.
 const WHO: Who = Who {
     user: "kanarie:@/?#%[]ü",
     password: "kanarie p@ss:/?#%[]\"wörd",
@@ -28,7 +28,7 @@ const WHO: Who = Who {
     value: "kanarie \r\n\0\"$-1\u{1f3ac}",
 };
 
-/// Everything that a scene can say.
+/// Checks everything that a scene can show.
 fn inspect(capture: &Capture, store: &RedisStore, errors: &[Error]) {
     capture.check(&format!("{store:?} {store:#?} {}", store.location()));
     errors.iter().for_each(|error| capture.check_error(error));
@@ -67,7 +67,7 @@ async fn refused_content_is_not_repeated_in_errors() {
     ] {
         capture.check_error(&error);
     }
-    // In virtual time each key has to end.
+    // In virtual time each key must have a TTL.
     let clock = larder_store::ManualClock::default();
     let url = scene.server.url_as(WHO.user, WHO.password);
     let timed = patient(&url).with_virtual_time(clock).connect().await;
@@ -79,7 +79,7 @@ async fn refused_content_is_not_repeated_in_errors() {
     capture.caught_nothing();
 }
 
-/// Listens to a channel and hears a message, where that is permitted.
+/// Subscribes to a channel and gets a message, if that is permitted.
 async fn subscribe(capture: &Capture, store: &Arc<RedisStore>) {
     let channel = Channel::new(Topic::broadcast("news"), WHO.id);
     let bus = store.clone().bus().unwrap();
@@ -151,7 +151,7 @@ async fn damaged_content_is_not_shown_in_errors() {
     capture.caught_nothing();
 }
 
-/// The URL of the user at the proxy.
+/// Returns the URL of the user, through the proxy.
 fn through(server: &RedisServer, proxy: &FaultProxy) -> String {
     let url = server.url_as(WHO.user, WHO.password);
     url.replace(&server.address().to_string(), &proxy.address().to_string())
@@ -188,7 +188,7 @@ async fn a_url_that_leads_nowhere_is_not_quoted() {
             "kanarie",
         ] {
             for rest in ["", "/0", "/kanarie", "?kanarie=1", "?protocol=kanarie"] {
-                // The name of a master is no secret: an error says which one is not watched.
+                // The name of a master is not a secret: an error says which name the sentinels do not monitor.
                 if (scheme, rest) != ("redis+sentinel", "/kanarie") {
                     refused(capture, &format!("{scheme}://{login}{at}{rest}")).await;
                 }

@@ -12,7 +12,7 @@ use crate::support::{
     until,
 };
 
-/// Far above what a call takes that fails at once, far below the deadlines of these tests.
+/// Much longer than a call that fails at once takes, much shorter than the deadlines of these tests.
 const AT_ONCE: Duration = Duration::from_millis(400);
 
 async fn works(store: &RedisStore) -> bool {
@@ -26,7 +26,7 @@ async fn fails_at_once(store: &RedisStore) -> bool {
     kind == Some(ErrorKind::NotSent) && started.elapsed() < AT_ONCE
 }
 
-/// Everything that may be sent again, once.
+/// Runs each operation once that may be sent again.
 async fn idempotent_operations(store: &Arc<RedisStore>) {
     assert!(store.get(&key(1)).await.unwrap().is_some());
     assert!(store.ttl(&key(1)).await.unwrap().is_some());

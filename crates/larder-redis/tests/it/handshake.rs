@@ -17,7 +17,7 @@ async fn refused(url: &str) -> (ErrorKind, String) {
     }
 }
 
-/// A listener that answers whatever it is sent with `answer`, or hangs up where that is nothing.
+/// Starts a listener that answers everything with `answer`, or closes the connection if there is none.
 fn stranger(answer: Option<&'static [u8]>) -> String {
     let listener = TcpListener::bind("127.0.0.1:0").unwrap();
     let address = listener.local_addr().unwrap();
@@ -234,7 +234,7 @@ async fn an_impossible_timeout_is_refused_before_anything_is_dialed() {
             assert!(text.contains("from 1 ms to 60 s"), "{text}");
             assert!(text.contains(setter), "{text}");
         }
-        // That of the URL is the one that counts.
+        // The timeouts in the URL take precedence.
         let url = format!("{}?timeout_ms=5000&connect_timeout_ms=5000", server.url());
         let builder = RedisStore::builder(&url).with_timeout(deadline);
         builder
@@ -268,7 +268,7 @@ async fn no_other_time_is_too_long_and_none_is_zero() {
     let builder = patient(&server.url()).with_replica_reads(Duration::ZERO);
     let error = builder.connect().await.unwrap_err();
     assert_eq!(error.kind(), ErrorKind::Invalid, "{error}");
-    // However old a replica is, it may be read.
+    // A replica of any staleness may be read.
     let builder = patient(&server.url()).with_replica_reads(Duration::MAX);
     let store = Arc::new(builder.connect().await.unwrap());
     assert!(store.put(&put(1, "one")).await.unwrap().is_stored());

@@ -2,7 +2,7 @@ use larder_test::{RealTimeFixture, laws};
 
 use crate::support::{server, store};
 
-/// A store on a server of its own.
+/// Makes a store on its own server.
 async fn fixture() -> RealTimeFixture {
     let server = server();
     RealTimeFixture::new(store(&server).await).keeping(server)

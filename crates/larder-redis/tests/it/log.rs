@@ -7,12 +7,12 @@ use tracing::span::{Attributes, Id, Record};
 use tracing::subscriber::DefaultGuard;
 use tracing::{Metadata, Subscriber};
 
-/// Takes down all that is logged, at every level.
+/// Records all log lines, at every level.
 #[derive(Clone, Default)]
 pub(crate) struct Log(Arc<Mutex<String>>);
 
 impl Log {
-    /// Takes down what is logged in this thread: a test in one thread, and all that it begins.
+    /// Records the log of this thread: of a test with one thread, and of all tasks that it starts.
     pub(crate) fn open() -> (Self, DefaultGuard) {
         let log = Self::default();
         let logging = larder_test::subscribe(log.clone());

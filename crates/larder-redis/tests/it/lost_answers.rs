@@ -85,7 +85,7 @@ async fn an_idempotent_operation_is_sent_again() {
     assert_eq!(proxy.replies_dropped(), 5);
 }
 
-/// What makes a server refuse that took it before, and what makes it take it again.
+/// The command that makes a server refuse an operation, and the one that makes it accept it again.
 type Change = (&'static [&'static str], &'static [&'static str]);
 
 const READONLY: Change = (
@@ -112,7 +112,7 @@ async fn a_write_that_ran_and_was_refused_when_repeated_may_have_run() {
     let (way, programs) = ((&proxy, &server), programs(&store));
     let leases = store.clone().leases().unwrap();
     let set = |to| Set { to, ms: 60_000 };
-    // The scripts are known from here on, so that the answers that are lost are theirs.
+    // The server now has the scripts, so that the lost answers are theirs.
     let _ = leases.invalidate(&key(1)).await.unwrap();
     programs.run(&tally(1), &set(0)).await.unwrap();
     let id = key(1);
@@ -155,7 +155,7 @@ async fn a_write_that_ran_and_was_refused_when_repeated_may_have_run() {
             );
         }
         ok(&server, take);
-        // What was not lost is refused, and nothing happened.
+        // Without a lost answer the operation is refused, and has no effect.
         ok(&server, refuse);
         let error = programs.run(&id, &set(1)).await.unwrap_err();
         assert!(

@@ -1,4 +1,4 @@
-//! Servers and users that refuse what managed services refuse.
+//! Servers and users without the commands that managed services refuse.
 
 use std::sync::Arc;
 use std::time::Duration;
@@ -11,11 +11,11 @@ use larder_test::{RealTimeFixture, laws};
 use crate::log::Log;
 use crate::support::{key, patient, put};
 
-/// What the strictest of the services refuses.
+/// The commands that the strictest service refuses.
 const REFUSED: &str =
     "on >secret ~* &* +@all -client -config -wait -psubscribe -slowlog -latency -memory -object";
 
-/// The laws that subscribe to a whole topic, which takes PSUBSCRIBE.
+/// The laws that subscribe to a whole topic, which needs PSUBSCRIBE.
 const WHOLE_TOPICS: &[&str] = &[
     "a_channel_of_a_requested_topic_delivers_once",
     "a_full_buffer_gives_one_gap_in_its_place",
@@ -102,7 +102,7 @@ async fn a_store_says_when_connecting_which_features_are_lost_and_goes_on() {
     }
     assert!(!said.contains("EVALSHA"), "{said}");
 
-    // Values alone need no script.
+    // Without scripts, only values work.
     let store = patient(&server.url_as("plain", "secret"))
         .connect()
         .await

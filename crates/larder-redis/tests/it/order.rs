@@ -1,4 +1,4 @@
-//! The order of writes to one key, over connections that break: none undoes a later one that was
+//! The order of writes to one key over connections that break: no write undoes a later write that was
 //! acknowledged.
 
 use std::io::{Read, Write};
@@ -36,12 +36,12 @@ async fn a_write_that_was_held_up_does_not_undo_a_removal_that_was_acknowledged(
     assert_eq!(proxy.accepted(), 2);
     proxy.end_black_hole();
     until("passed on", || async { proxy.ended() == 1 }).await;
-    // The server has read all that came, up to the end.
+    // Then the server has read everything from the old connection.
     until("alone", || async { clients(&server) == 1 }).await;
     assert_eq!(store.get(&key(1)).await.unwrap(), None);
 }
 
-/// Writes that nobody answers, on a connection that is given up for it.
+/// Sends writes into a black hole, until the store gives the connection up.
 async fn write_into_the_hole(store: &Arc<RedisStore>) {
     let writes = (0..5).map(|_| {
         let store = store.clone();
@@ -54,10 +54,10 @@ async fn write_into_the_hole(store: &Arc<RedisStore>) {
     }
 }
 
-/// Lets the server have what was held up, and looks what became of the write after it.
+/// Delivers the writes that were held up, and returns whether they have undone the acknowledged write.
 async fn is_undone_by_what_was_held_up(server: &RedisServer, proxy: &FaultProxy) -> bool {
     proxy.end_black_hole();
-    // The server has read all that came, up to the end.
+    // Then the server has read everything from the old connection.
     until("alone", || async { clients(server) == 1 }).await;
     let store = RedisStore::connect(&server.url()).await.unwrap();
     let held = store.get(&key(1)).await.unwrap().unwrap();
@@ -91,7 +91,7 @@ async fn held_up_commands_are_removed_by_a_server_that_was_busy_with_a_script() 
     let mut busy = server.connect().unwrap();
     busy.send(&["EVAL", "while true do end", "0"]).unwrap();
     write_into_the_hole(&store).await;
-    // It is asked more than once.
+    // The store must ask the server more than once.
     until("dialed twice", || async { proxy.accepted() >= 3 }).await;
     ok(&server, &["SCRIPT", "KILL"]);
     let new = put(1, "acknowledged");
@@ -103,7 +103,7 @@ async fn held_up_commands_are_removed_by_a_server_that_was_busy_with_a_script() 
     assert!(!is_undone_by_what_was_held_up(&server, &proxy).await);
 }
 
-/// A way to a server whose first connection can be torn off in front of what it still holds.
+/// A proxy whose first connection can be cut on the client's side, while it still holds bytes for the server.
 struct Torn {
     address: SocketAddr,
     first: Arc<Mutex<First>>,
@@ -139,7 +139,7 @@ impl Torn {
                         let mut first = first.as_ref().map(|first| first.lock().unwrap());
                         match first.as_mut().filter(|first| first.holds) {
                             Some(first) => first.held.extend_from_slice(&bytes[..count]),
-                            // The server has closed it.
+                            // The server has closed the connection.
                             None if to_server.write_all(&bytes[..count]).is_err() => return,
                             None => {}
                         }
@@ -180,14 +180,14 @@ async fn commands_held_on_a_torn_connection_do_not_undo_a_later_write() {
             .unwrap()
             .is_stored()
     );
-    // The server has closed it, so that this may fail.
+    // This may fail, because the server has closed the connection.
     let _ = upstream.write_all(&held);
     until("alone", || async { clients(&server) == 1 }).await;
     let held = store.get(&key(1)).await.unwrap().unwrap();
     assert_eq!(held.value, "acknowledged");
 }
 
-/// The number that is at the key; zero where none is.
+/// Returns the number under the key, or zero if there is none.
 async fn number(store: &RedisStore) -> u64 {
     let held = store.get(&key(1)).await.unwrap();
     held.map_or(0, |held| {
@@ -225,7 +225,7 @@ async fn no_acknowledged_write_is_undone_however_connections_break() {
         for _ in 0..12 {
             proxy.drop_requests_with(b"KILL", random.u64(..3));
             proxy.black_hole(Connections::Open);
-            // Some of them end before the connection is given up.
+            // Some of these pauses end before the store gives the connection up.
             sleep(Duration::from_millis(random.u64(50..300))).await;
             proxy.drop_replies(random.u64(..2));
             proxy.end_black_hole();

@@ -163,7 +163,7 @@ async fn another_type_in_the_records_place_is_the_wrong_type() {
     assert_eq!(*results[1].as_ref().unwrap(), 1);
 }
 
-/// A call of any program, as a decorator would pass it on.
+/// A call of any program, as a decorator passes it on.
 struct Erased<P: Program>(P, Option<P::Reply>);
 
 impl<P: Program> Call for Erased<P> {
@@ -233,7 +233,7 @@ async fn a_program_that_is_stopped_at_a_forbidden_command_may_have_run() {
         .unwrap_err();
     assert_eq!(error.kind(), ErrorKind::MayHaveRun, "{error}");
     assert!(error.to_string().contains("NOPERM"), "{error}");
-    // It wrote before that.
+    // It wrote before it failed.
     let log = format!("{}:log", tally(1).as_str());
     assert_eq!(ok(&server, &["LLEN", &log]).int(), Some(1));
 }

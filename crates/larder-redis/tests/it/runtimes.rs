@@ -63,7 +63,7 @@ fn operations_that_wait_when_the_runtime_ends_fail() {
     server.cont().unwrap();
 }
 
-/// Longer than the store takes to be well again, wherever it is let run.
+/// Longer than the store takes to recover, if its tasks get to run.
 const LONG: Duration = Duration::from_secs(10);
 
 fn one_thread() -> Runtime {
@@ -71,7 +71,7 @@ fn one_thread() -> Runtime {
     builder.enable_all().build().unwrap()
 }
 
-/// Tries again at once for as long as it fails, and returns how often it did.
+/// Tries again at once as long as it fails, and returns the number of failures.
 async fn insist<T, F: Future<Output = Result<T>>>(mut attempt: impl FnMut() -> F) -> u64 {
     let (started, mut failures) = (Instant::now(), 0);
     while let Err(error) = attempt().await {
@@ -144,7 +144,7 @@ fn a_failing_subscriber_that_retries_at_once_lets_others_end_and_the_store_recov
     one_thread().block_on(async {
         let store = patient(&server.url()).with_max_subscriptions(1);
         let bus = Arc::new(store.connect().await.unwrap()).bus().unwrap();
-        // It has all its subscriptions.
+        // The store has its maximum number of subscriptions.
         let held = bus.subscribe(to(1)).await.unwrap();
         let (insisting, ()) =
             tokio::join!(async { insist(|| bus.subscribe(to(2))).await }, async {
@@ -152,7 +152,7 @@ fn a_failing_subscriber_that_retries_at_once_lets_others_end_and_the_store_recov
                 drop(held);
             });
         assert!(insisting > 0);
-        // Its server is gone.
+        // The server is down.
         server.kill();
         until("known to be gone", || async {
             bus.subscribe(to(3)).await.is_err()

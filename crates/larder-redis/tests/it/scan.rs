@@ -62,7 +62,7 @@ async fn a_cursor_of_other_servers_is_refused() {
     }
 }
 
-/// A server with many keys that outlive its restart, and the first page of them.
+/// Starts a server with many keys that survive a restart, and reads the first page.
 async fn half_way(options: RedisOptions) -> (RedisServer, Arc<dyn Scan>, Page) {
     let server = options.start().unwrap();
     let store = patient(&server.url()).connect().await.unwrap();
@@ -79,7 +79,7 @@ async fn begins_again(scan: &Arc<dyn Scan>, page: &Page) {
     let error = loop {
         match scan.page("value:", page.next.as_ref(), 100).await {
             Err(error) if error.kind() != ErrorKind::Invalid => {
-                // The connection is made again.
+                // Time to connect again.
                 tokio::time::sleep(Duration::from_millis(10)).await;
             }
             page => break page.unwrap_err(),

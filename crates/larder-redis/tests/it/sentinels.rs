@@ -1,4 +1,4 @@
-//! A master that sentinels elect: it is found, followed, and never mistaken.
+//! A master that sentinels elect: the store finds it, follows it, and never uses a wrong one.
 
 use std::io::{BufReader, Write};
 use std::net::{Ipv4Addr, Shutdown, TcpListener, TcpStream};
@@ -19,7 +19,7 @@ use crate::support::{
     Add, BRISK, Look, brisk, calls, key, ok, patient, programs, put, server, tally, until,
 };
 
-/// One trio for the tests that do it no harm.
+/// The servers and sentinels that tests share if they do not change them.
 static TRIO: LazyLock<RedisSentinels> = LazyLock::new(|| RedisSentinels::start().unwrap());
 
 async fn store(trio: &RedisSentinels) -> RedisStore {
@@ -74,14 +74,14 @@ async fn a_master_that_is_killed_or_frozen_is_left_for_the_new_one_without_a_res
             store.put(&put(1, "y")).await.is_ok()
         })
         .await;
-        // Back, and no master any more, once the sentinels say so.
+        // The old master comes back, and is no longer the master once the sentinels say so.
         block_in_place(|| trio.wait_for_failover(old)).unwrap();
         match old.is_running() {
             true => old.thaw().unwrap(),
             false => old.restart().unwrap(),
         }
         block_in_place(|| trio.wait_until_ready()).unwrap();
-        // On a busy machine, sentinels may consider the new master dead too, for a moment.
+        // On a busy machine the sentinels may consider the new master down too, for a moment.
         until("read", || async {
             let read = store.get(&key(1)).await;
             read.is_ok_and(|entry| entry.unwrap().value == "y")
@@ -120,7 +120,7 @@ async fn a_master_that_was_made_a_replica_is_left_at_its_first_refusal() {
     for store in stores {
         ok(old, &["REPLICAOF", "127.0.0.1", &other]);
         let error = store.put(&put(1, "x")).await.unwrap_err();
-        // Its line is gone, and no server of the three is a master that it could turn to.
+        // The store has dropped the connection, and none of the three servers is a master.
         assert_eq!(error.kind(), ErrorKind::NotSent, "{error}");
         ok(old, &["REPLICAOF", "NO", "ONE"]);
         until("well again", || async {
@@ -146,7 +146,7 @@ async fn operations_end_by_their_deadline_while_there_is_no_master() {
     for _ in 0..20 {
         let began = Instant::now();
         assert!(store.get(&key(1)).await.is_err());
-        // A machine may be busy.
+        // With some time for a busy machine.
         assert!(began.elapsed() < 3 * BRISK);
     }
     for node in trio.servers() {
@@ -155,7 +155,7 @@ async fn operations_end_by_their_deadline_while_there_is_no_master() {
     until("well again", || async { store.get(&key(1)).await.is_ok() }).await;
 }
 
-/// A sentinel that says what a test wants, for as long as it is up.
+/// A fake sentinel, with the answers that a test sets.
 struct Fake {
     port: u16,
     up: Arc<AtomicBool>,
@@ -164,7 +164,7 @@ struct Fake {
 }
 
 impl Fake {
-    /// One that names `master` under `epoch`.
+    /// Starts a sentinel that names `master` with `epoch`.
     fn start(master: u16, epoch: u64) -> Self {
         let listener = TcpListener::bind((Ipv4Addr::LOCALHOST, 0)).unwrap();
         let fake = Self {
@@ -221,14 +221,14 @@ fn answer(stream: TcpStream, master: u16, epoch: u64, asked: &AtomicU64) {
 
 #[tokio::test(flavor = "multi_thread", worker_threads = 2)]
 async fn a_master_that_was_replaced_is_never_written_to_again_though_a_sentinel_still_names_it() {
-    // Both say that they are the master: the old one is on the wrong side of a partition.
+    // Both servers claim to be the master: the old one is on the wrong side of a partition.
     let (old, new) = (server(), server());
     let informed = Fake::start(new.port(), 5);
     let cut_off = Fake::start(old.port(), 4);
     let hosts = format!("127.0.0.1:{},127.0.0.1:{}", informed.port, cut_off.port);
     let store = brisk(&format!("redis+sentinel://{hosts}/main"));
     let store = store.connect().await.unwrap();
-    // Both were heard.
+    // The store has read both sentinels.
     let heard = |fake: &Fake| fake.asked.load(Ordering::SeqCst);
     until("heard", || async {
         heard(&informed) > 1 && heard(&cut_off) > 1
@@ -284,7 +284,7 @@ async fn a_master_that_was_made_a_replica_is_left_when_it_refuses_a_part_of_a_ba
     }
     let (look, add) = (Look::default(), Add { by: 1, ms: 60_000 });
     for _ in 0..2 {
-        // The scripts are known from here on.
+        // Then the server has the scripts.
         until("well", || async {
             let added = programs.run(&tally(2), &add).await;
             added.is_ok() && programs.run(&tally(1), &look).await.is_ok()
@@ -298,7 +298,7 @@ async fn a_master_that_was_made_a_replica_is_left_when_it_refuses_a_part_of_a_ba
         assert!(answers[0].is_ok(), "{answers:?}");
         let refused = answers[1].as_ref().unwrap_err().kind();
         assert_eq!(refused, ErrorKind::Refused(Refusal::ReadOnly));
-        // Its line is gone, and no server of the three is a master that it could turn to.
+        // The store has dropped the connection, and none of the three servers is a master.
         let error = store.get(&key(1)).await.unwrap_err();
         assert_eq!(error.kind(), ErrorKind::NotSent, "{error}");
         ok(old, &["REPLICAOF", "NO", "ONE"]);
@@ -315,7 +315,7 @@ async fn a_store_that_is_made_in_the_middle_of_a_failover_waits_for_the_master()
     ok(master, &["REPLICAOF", "127.0.0.1", &other]);
     let connecting = patient(&trio.url()).with_connect_timeout(Duration::from_secs(20));
     let failing_over = async {
-        // The first server that it connected to is not a master.
+        // The first server that the store connects to is not a master.
         until("asked", || async { calls(&master, "role") > asked }).await;
         ok(master, &["REPLICAOF", "NO", "ONE"]);
     };
@@ -324,7 +324,7 @@ async fn a_store_that_is_made_in_the_middle_of_a_failover_waits_for_the_master()
     until("well", || async { store.put(&put(1, "x")).await.is_ok() }).await;
 }
 
-/// A server that is the master when it is dialed, but for the second time.
+/// Starts a server that reports that it is a master on every connection except the second.
 fn master_on_all_but_the_second_dial(subscribed: Arc<AtomicU64>) -> u16 {
     let listener = TcpListener::bind((Ipv4Addr::LOCALHOST, 0)).unwrap();
     let port = listener.local_addr().unwrap().port();

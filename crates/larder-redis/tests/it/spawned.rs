@@ -1,4 +1,4 @@
-//! A store is made wherever an app makes one: in a task, in a handler, in a trait.
+//! A store can be made wherever an app makes one: in a task, in a handler, in a trait.
 
 use async_trait::async_trait;
 use larder_redis::RedisStore;

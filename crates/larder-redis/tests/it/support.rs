@@ -1,4 +1,4 @@
-//! What the tests share: a server each, and keys and programs to work with.
+//! Helpers of the tests: servers, stores, keys and programs.
 
 use std::io;
 use std::sync::Arc;
@@ -27,12 +27,12 @@ pub(crate) fn server() -> RedisServer {
     RedisServer::start().unwrap()
 }
 
-/// A store with a deadline that a loaded machine keeps.
+/// Makes a builder with a timeout that is long enough on a busy machine.
 pub(crate) fn patient(url: &str) -> RedisBuilder {
     RedisStore::builder(url).with_timeout(Duration::from_secs(5))
 }
 
-/// As [`patient`], for a test that waits for several deadlines while a server is away.
+/// Like [`patient`], but shorter, for a test in which several timeouts pass while a server is down.
 pub(crate) fn brisk(url: &str) -> RedisBuilder {
     RedisStore::builder(url).with_timeout(BRISK)
 }
@@ -44,15 +44,15 @@ pub(crate) async fn store(server: &RedisServer) -> Arc<RedisStore> {
     Arc::new(patient(&server.url()).connect().await.unwrap())
 }
 
-/// A patient store that reaches the server through a proxy.
+/// Makes a patient store behind a proxy of the server.
 pub(crate) async fn proxied(server: &RedisServer) -> (FaultProxy, Arc<RedisStore>) {
     let proxy = FaultProxy::start(server.address()).unwrap();
     let store = patient(&proxy.url()).connect().await.unwrap();
     (proxy, Arc::new(store))
 }
 
-/// Loses the answer to what `sending` sends: the server has run `command`, `between` happens, and then
-/// the connection is reset.
+/// Loses the answer to the operation `sending`: the server runs `command`, `between` runs, and then the
+/// connection is reset.
 pub(crate) async fn losing_the_answer<T>(
     (proxy, server): (&FaultProxy, &RedisServer),
     command: &str,
@@ -74,7 +74,7 @@ pub(crate) fn programs(store: &Arc<RedisStore>) -> Arc<dyn Programs> {
     store.clone().programs().unwrap()
 }
 
-/// What takes commands.
+/// A server that runs commands.
 pub(crate) trait Server {
     fn ask(&self, command: &[&str]) -> io::Result<Reply>;
 }
@@ -104,7 +104,7 @@ pub(crate) fn ok(server: &impl Server, command: &[&str]) -> Reply {
     }
 }
 
-/// How often the server ran a command.
+/// Returns how often the server ran a command.
 pub(crate) fn calls(server: &impl Server, command: &str) -> u64 {
     let stats = ok(server, &["INFO", "commandstats"]);
     let stats = stats.text().unwrap().into_owned();
@@ -112,7 +112,7 @@ pub(crate) fn calls(server: &impl Server, command: &str) -> u64 {
     calls.map_or(0, |calls| calls.split(',').next().unwrap().parse().unwrap())
 }
 
-/// How many clients the server has, besides the one that asks.
+/// Returns how many clients the server has, except the one that asks.
 pub(crate) fn clients(server: &RedisServer) -> usize {
     match ok(server, &["CLIENT", "LIST", "TYPE", "NORMAL"]) {
         Reply::Bulk(list) => String::from_utf8_lossy(&list).lines().count() - 1,
@@ -120,7 +120,7 @@ pub(crate) fn clients(server: &RedisServer) -> usize {
     }
 }
 
-/// Waits until `done`, for ten seconds at most.
+/// Waits until `done` returns true, for at most ten seconds.
 pub(crate) async fn until<F: Future<Output = bool>>(what: &str, mut done: impl FnMut() -> F) {
     let started = std::time::Instant::now();
     while !done().await {
@@ -132,7 +132,7 @@ pub(crate) async fn until<F: Future<Output = bool>>(what: &str, mut done: impl F
     }
 }
 
-/// Waits until `count` has grown by `by`: what is counted goes on.
+/// Waits until `count` has grown by `by`, which shows that the counted work goes on.
 pub(crate) async fn more(count: &AtomicU64, by: u64) {
     let enough = count.load(Ordering::Relaxed) + by;
     until("going on", || async {
@@ -154,7 +154,7 @@ pub(crate) fn tally(id: impl larder_store::KeyId) -> Key {
     Key::new(Tally::KIND, id)
 }
 
-/// A program that is only its Lua: these tests have no second form to hold it against.
+/// Makes a program with only a Lua form: these tests do not compare it with a Rust form.
 macro_rules! lua {
     ($name:ident($($field:ident),*) -> $reply:ty, $effect:ident $(.$also:ident())?, $lua:expr,
      $read:expr) => {

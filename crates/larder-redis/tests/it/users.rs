@@ -1,4 +1,4 @@
-//! A user whom a URL names is that user, or the store does not start.
+//! A store logs in as the user of its URL, or does not start.
 
 use larder_redis::RedisStore;
 use larder_store::{ErrorKind, Refusal, Store};
@@ -6,14 +6,14 @@ use larder_test::server::{ClusterOptions, RedisOptions};
 
 use crate::support::{Server, key, ok, patient};
 
-/// A user who needs no password, and one whose password has every sign.
+/// Adds a user without a password, and one whose password has every special character.
 fn users() -> RedisOptions {
     RedisOptions::new()
         .with_user("alice", "on nopass ~value:* +@all")
         .with_user("bob", "on >a+b==%@:/?&c# ~value:* +@all")
 }
 
-/// The password of `bob`, as it is written in any form of URL.
+/// The password of `bob`, as it is encoded in every form of URL.
 const ENCODED: &str = "a+b==%25%40%3A%2F%3F%26c%23";
 
 async fn denied(url: &str) -> String {
@@ -25,7 +25,7 @@ async fn denied(url: &str) -> String {
     error.to_string()
 }
 
-/// Connects, and asks the server who came.
+/// Connects, and checks by the server which user the store logged in as.
 async fn is(user: &str, url: &str, server: &impl Server) {
     let store = patient(url).connect().await;
     let store = store.unwrap_or_else(|error| panic!("{url}: {error}"));
@@ -107,7 +107,7 @@ async fn a_missing_password_error_shows_its_place_in_the_url() {
         "{text}"
     );
 
-    // The user who logs in at the master does not log in at the sentinels.
+    // The store does not log in at the sentinels with the user of the master.
     let url = format!("redis+sentinel://:sesame@{}/main", server.address());
     let text = denied(&url).await;
     assert!(text.contains("asks for a user and password"), "{text}");

@@ -95,13 +95,13 @@ async fn a_key_that_is_left_without_a_ttl_is_an_error() {
             .contains("'Leak' left a key of its record without a TTL"),
         "{error}"
     );
-    // Also where the key had one, and the write took it away.
+    // Also if the key had a TTL, and the write removed it.
     programs
         .run(&tally(2), &Add { by: 1, ms: SECOND })
         .await
         .unwrap();
     programs.run(&tally(2), &Leak::default()).await.unwrap_err();
-    // A program that reads is held to it as well.
+    // The rule also holds for a program that reads.
     programs.run(&tally(2), &Look::default()).await.unwrap_err();
     assert_eq!(
         programs.run(&tally(2), &Remove::default()).await.unwrap(),

@@ -1,4 +1,4 @@
-//! Waiting for a record: what is sent, and when nothing is.
+//! Waits for a record: when a message is sent, and when none is.
 
 use std::sync::Arc;
 use std::time::Duration;
@@ -69,7 +69,7 @@ async fn no_message_is_sent_without_a_waiter() {
     for _ in 0..3 {
         ring(&store).await;
     }
-    // One message shows that nobody waits any more.
+    // The first message reaches no waiter, and then no more are sent.
     assert_eq!(calls(&server, "publish"), 1);
     let mut waiter = waiter(&store).await;
     ring(&store).await;
@@ -82,7 +82,7 @@ async fn a_waiter_whose_connection_is_cut_looks_again_and_gets_later_wakes() {
     let store = store(&server).await;
     let mut waiter = waiter(&store).await;
     ok(&server, &["CLIENT", "KILL", "TYPE", "PUBSUB"]);
-    // Somebody wakes while nobody listens: the script forgets the waiter.
+    // As if a step had woken while there was no subscription: the script then forgets the waiter.
     let channel = format!("{}:~waiters", key().as_str());
     ok(&server, &["DEL", &channel]);
     assert_eq!(next(&mut waiter).await, Wake::LookAgain);
@@ -90,7 +90,7 @@ async fn a_waiter_whose_connection_is_cut_looks_again_and_gets_later_wakes() {
     assert_eq!(next(&mut waiter).await, Wake::Woken);
 }
 
-/// How long the server still keeps the mark of a waiter, in milliseconds.
+/// Returns how long the server still keeps the mark of a waiter, in milliseconds.
 fn marked_for(server: &RedisServer) -> i64 {
     let mark = format!("{}:~waiters", key().as_str());
     ok(server, &["PTTL", &mark]).int().unwrap()
@@ -108,7 +108,7 @@ async fn a_waiter_that_is_woken_often_goes_on_to_be_told() {
     let server = server();
     let store = store(&server).await;
     let mut waiter = waiter(&store).await;
-    // Each wake comes before a pause of the waiter has ended.
+    // Each wake comes before the pause of the waiter has ended.
     for _ in 0..3 {
         later(Duration::from_secs(6)).await;
         let mark = format!("{}:~waiters", key().as_str());
@@ -130,7 +130,7 @@ async fn a_waiter_whose_mark_has_ended_looks_again_at_once() {
     later(Duration::from_secs(11)).await;
     let mark = format!("{}:~waiters", key().as_str());
     ok(&server, &["DEL", &mark]);
-    // Nothing is sent for this wake.
+    // No message is sent for this wake.
     ring(&store).await;
     let at_once = timeout(Duration::from_secs(1), waiter.next()).await;
     assert_eq!(at_once, Ok(Wake::LookAgain));
@@ -152,7 +152,7 @@ async fn a_waiter_that_could_not_subscribe_is_told_once_it_can() {
     is_told_by(&store(&server).await, &mut waiter).await;
 }
 
-/// Rings until the waiter is woken by it.
+/// Wakes again and again, until a wake reaches the waiter.
 async fn is_told_by(other: &Arc<RedisStore>, waiter: &mut Box<dyn Waiter>) {
     let told = async {
         loop {
@@ -182,7 +182,7 @@ async fn a_waiter_whose_subscription_was_ended_polls_and_is_told_again_once_it_m
             assert_eq!(next(&mut waiter).await, Wake::LookAgain);
         }
     };
-    // A waiter that believes it will be told looks every two seconds.
+    // A waiter with a subscription checks only every two seconds.
     timeout(Duration::from_secs(10), polls).await.unwrap();
     ok(&server, &["ACL", "SETUSER", "app", "allchannels"]);
     is_told_by(&other, &mut waiter).await;
@@ -224,7 +224,7 @@ async fn a_waiter_is_told_by_the_new_master_after_a_failover() {
     old.kill();
     block_in_place(|| trio.wait_for_writable(old)).unwrap();
     let steps = programs(&store);
-    // It looked again when it reached the new master, and is told by it from then on.
+    // It checked again when it reached the new master, and gets messages from it from then on.
     let woken = async {
         loop {
             let _ = steps.run(&key(), &RING).await;

@@ -29,8 +29,8 @@ impl ResponseCacheBuilder {
     /// Builds the layer. Its metrics go to the recorder that is installed now.
     ///
     /// # Errors
-    /// [`ErrorKind::Invalid`] if the name is not a token, there are too many key fields, or a timeout or a
-    /// cap is zero.
+    /// [`ErrorKind::Invalid`] if the name is not a token, there are too many key fields, a timeout or a cap
+    /// is zero, or the cap on recordings is less than one body of the largest size.
     pub fn build(self) -> Result<ResponseCacheLayer> {
         self.check()?;
         Ok(self.build_unchecked())
@@ -38,7 +38,7 @@ impl ResponseCacheBuilder {
 
     fn check(&self) -> Result<()> {
         let wrong = if !is_name(&self.name) {
-            "the name must be a token of at most 64 characters that begins with a letter"
+            "the name must be a token of at most 64 characters that begins with a letter or '*'"
         } else if self.key_fields.len() > MAX_SELECTING_FIELDS / 2 {
             "there must be at most 8 key fields"
         } else if self.max_variants == 0 {

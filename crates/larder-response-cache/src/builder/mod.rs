@@ -66,7 +66,8 @@ impl ResponseCacheBuilder {
 
     /// Sets the name of the cache in `Cache-Status`. Default: `larder`.
     ///
-    /// [`build`](Self::build) refuses a name that is not a token, or is longer than 64 characters.
+    /// It must be a token that begins with a letter or `*`, of at most 64 characters. Any other name is
+    /// refused by [`build`](Self::build).
     pub fn with_name(mut self, name: impl Into<String>) -> Self {
         self.name = name.into();
         self
@@ -128,7 +129,8 @@ impl ResponseCacheBuilder {
 
     /// Sets the response header that names tags, separated by commas or spaces. Default: `Cache-Tag`.
     ///
-    /// Clients see it. A response with more than 64 tags, or with one longer than 256 bytes, is not stored.
+    /// Clients see it. A response with more than 64 tags, or with one that is longer than 256 bytes or not
+    /// ASCII, is not stored.
     pub fn with_tag_field(mut self, name: HeaderName) -> Self {
         self.policy.tag_field = name;
         self
@@ -207,8 +209,8 @@ impl ResponseCacheBuilder {
     /// Sets how long past its freshness a response may be served while the inner service returns errors.
     ///
     /// Default: 30 s. An error here is an `Err` of the service, not a response with status 500. A response
-    /// can forbid it (RFC 9111, 4.2.4). `Duration::ZERO` leaves it to `stale-if-error`. Responses stay in
-    /// the store for at least this long after they became stale.
+    /// can forbid it (RFC 9111, 4.2.4). `Duration::ZERO` leaves it to `stale-if-error`. Responses that permit
+    /// it stay in the store for at least this long after they became stale.
     pub fn with_stale_while_disconnected(mut self, time: Duration) -> Self {
         self.stale_while_disconnected = time;
         self

@@ -31,7 +31,8 @@ const CONTENT_HEADERS: [&str; 7] = [
 
 /// Removes the headers that are not stored.
 ///
-/// Those are the headers of the connection, and the ones that `Connection` or `no-cache` names.
+/// Those are the headers of the connection, and the ones that `Connection` or `no-cache` names, except
+/// those without which a stored response is useless.
 pub fn strip(headers: &mut HeaderMap, directives: &CacheControl) {
     let mut listed: Vec<HeaderName> = headers
         .get_all(header::CONNECTION)

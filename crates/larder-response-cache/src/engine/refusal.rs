@@ -4,8 +4,8 @@
 pub enum Refusal {
     /// The request is not a GET.
     Method,
-    /// The status is not final, is that of a part, depends on more than the key, or `must-understand` is
-    /// set and the status is unknown.
+    /// The status is not final, is that of a part, or depends on more than the key; `must-understand` is set
+    /// and the status is unknown; or, in the safe profile, the response is marked as a part.
     Status,
     /// `no-store` in the request or in the response.
     NoStore,
@@ -19,7 +19,7 @@ pub enum Refusal {
     Cookie,
     /// The response varies with everything, with too many fields, or, in the safe profile, with the visitor.
     Vary,
-    /// It is a stream, a gRPC response, or an upgrade.
+    /// By its type it is an event stream, gRPC or several parts, or it announces trailers.
     Stream,
     /// `Cache-Control` cannot be read.
     Unreadable,

@@ -95,10 +95,16 @@ impl ReuseRules {
         }
     }
 
-    /// Returns for how many seconds after `now` it may be served without validation.
+    /// Returns for how many seconds after `now` the response itself permits that it is served.
+    ///
+    /// After its freshness that is while it is validated in the background, or in place of a failure.
     pub fn usable(&self, now: Timestamp) -> u64 {
+        if self.no_cache {
+            return 0;
+        }
         let stale = self.stale_while_revalidate.max(self.stale_if_error);
-        self.freshness.remaining(now).saturating_add(stale)
+        let usable = self.freshness.remaining(now).saturating_add(stale);
+        usable.saturating_sub(self.freshness.staleness(now))
     }
 
     /// Returns whether it may be served at `now` to every request that waits for it.
@@ -223,13 +229,16 @@ mod tests {
     #[test]
     fn it_is_usable_for_the_longer_window_and_shared_while_it_is_served_without_validation() {
         let windows = "max-age=10, stale-while-revalidate=5, stale-if-error=20";
-        assert_eq!(rules(windows).usable(at(4)), 26);
+        for (age, usable) in [(4, 26), (10, 20), (14, 16), (30, 0), (31, 0)] {
+            assert_eq!(rules(windows).usable(at(age)), usable, "{age}");
+        }
         assert_eq!(
             rules(&format!("{windows}, must-revalidate")).usable(at(4)),
             6
         );
         assert!(rules(windows).is_shareable(at(14)) && !rules(windows).is_shareable(at(15)));
-        assert!(!rules("max-age=10, no-cache").is_shareable(at(0)));
+        let no_cache = rules("max-age=10, no-cache");
+        assert!(!no_cache.is_shareable(at(0)) && no_cache.usable(at(0)) == 0);
     }
 
     #[test]

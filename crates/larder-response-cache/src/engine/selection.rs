@@ -78,9 +78,9 @@ impl SelectingFields {
     /// Returns the variant that `request` asks for.
     ///
     /// - A missing field differs from an empty one.
-    /// - Several lines are one list.
-    /// - White space around a comma outside quotes does not count, except in `Cookie` and `Authorization`,
-    ///   in which every byte counts.
+    /// - Several lines are one list, and white space around a comma does not count, except in a line that
+    ///   contains a quote.
+    /// - In `Cookie` and `Authorization` every byte counts.
     /// - Case does not count in `Accept-Language` and `Accept-Encoding`.
     /// - Order counts, because servers break ties by it.
     pub fn variant(&self, request: &HeaderMap) -> VariantId {

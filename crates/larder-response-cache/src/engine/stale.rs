@@ -31,7 +31,8 @@ impl ReuseRules {
     /// Returns whether the response may be served in place of a failure.
     ///
     /// It may within `stale-if-error` of the response or of the request (RFC 5861, 4). If the origin did not
-    /// answer, it may also for `limit` past its freshness (RFC 9111, 4.2.4). The response can forbid both.
+    /// answer, it may also for `limit` past its freshness (RFC 9111, 4.2.4). The response can forbid both, and
+    /// so can `no-cache` of the request.
     pub fn may_serve_on_failure(
         &self,
         request: &RequestDirectives,

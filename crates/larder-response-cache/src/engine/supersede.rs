@@ -9,7 +9,7 @@ use super::{Profile, Refusal};
 ///
 /// - A response to another method than GET never does.
 /// - 404 and 410 always do, because the resource is gone.
-/// - Other errors and parts never do.
+/// - Other errors, parts, and responses with a status that is not stored never do.
 /// - In the safe profile a response that may concern only its visitor does not: one to a request with
 ///   `Cookie` or `Authorization`, one that sets a cookie, and one that a client requested while the stored
 ///   response was fresh.

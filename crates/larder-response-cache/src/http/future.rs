@@ -12,8 +12,8 @@ use crate::response::ResponseCacheBody;
 pin_project! {
     /// The future of a [`ResponseCache`](crate::ResponseCache).
     ///
-    /// A hit in this process is ready at once, and a request that bypasses the cache is the inner future.
-    /// Neither is boxed. Any other request takes one box.
+    /// A hit in this process is ready at once. A request that bypasses the cache and invalidates nothing is
+    /// the inner future. Neither is boxed. Any other request takes one box.
     ///
     /// # Cancellation
     /// If a future is dropped, other requests go on: one of those that wait for its fetch takes the fetch

@@ -21,9 +21,9 @@ use crate::{Purger, ResponseCache, ResponseCacheBuilder};
 ///      (`X-HTTP-Method-Override`).
 /// 2. The key is the scheme, the host, and the exact path and query that the client asked for, then the
 ///    headers that `Vary` and [`ResponseCacheBuilder::with_key_field`] name (RFC 9111, 2 and 4.1).
-/// 3. A fresh response is served with `Age` and `Cache-Status` (RFC 9111, 4.2): as a 304 if the request
-///    permits it (4.3.2), as a part if it asks for a range, and without its body for a HEAD. The request
-///    may ask for a fresher response, or accept a staler one (5.2.1).
+/// 3. A fresh response is served with `Age` and `Cache-Status` (RFC 9111, 4.2): as a 304 if the client has
+///    it already (4.3.2), as a part if the request asks for a range, and without its body for a HEAD. The
+///    request may ask for a fresher response, or accept a staler one (5.2.1).
 /// 4. A stale response is served within `stale-while-revalidate`, while one request validates it in the
 ///    background (RFC 5861, 3). After a failure the origin is left alone for a second or two.
 /// 5. Otherwise the request is forwarded to the inner service. A stored response with a validator is
@@ -31,14 +31,15 @@ use crate::{Purger, ResponseCache, ResponseCacheBuilder};
 ///    is made by the cache; in [`Profile::Rfc`](crate::Profile::Rfc) the client's preconditions are forwarded. Of
 ///    concurrent requests for the same response one is forwarded. The others wait for it, at most for
 ///    [`ResponseCacheBuilder::with_wait_timeout`], unless the response is known not to be shareable. A
-///    request for a range is forwarded unchanged.
+///    request for a range is forwarded unchanged, unless it validates a stored response.
 /// 6. A response is stored if RFC 9111, 3 permits it for a shared cache, the [profile](crate::Profile)
 ///    permits it too, it depends only on the key, and it is complete and not too large. Of several the
 ///    newest is kept. A response that is not stored may remove the one that it would have replaced (4.3.3).
 ///    A body that is ready is stored, and then sent with its headers and its length. Any other body streams
 ///    to the client, and is stored on the way if that is permitted.
-/// 7. If the inner service fails, a stale response is served within `stale-if-error` (RFC 5861, 4), unless
-///    the response forbids it.
+/// 7. If the inner service fails, a stale response is served within `stale-if-error` (RFC 5861, 4), and
+///    after an `Err` also within [`ResponseCacheBuilder::with_stale_while_disconnected`], unless the response
+///    forbids it.
 /// 8. A 200 to a HEAD updates the response that is stored for GET, or removes it if its content has
 ///    changed (RFC 9111, 4.3.5).
 /// 9. A successful response to an unsafe request removes the responses that are stored for its URI, and

@@ -20,7 +20,7 @@ pub(super) struct Miss {
     /// The client's own headers, without preconditions of this cache.
     pub(super) headers: HeaderMap,
     pub(super) found: Found,
-    /// None if no other request waits for the response.
+    /// None if no other request may wait for the response.
     pub(super) leader: Option<FetchLeader>,
     pub(super) reason: ForwardReason,
     pub(super) mode: FetchMode,

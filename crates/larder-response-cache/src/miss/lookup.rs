@@ -17,7 +17,7 @@ use crate::response::{CacheStatus, ForwardReason, ResponseCacheBody};
 use crate::state::CacheState;
 use crate::storage::{FETCH_LIMIT, Found, StoredResponse};
 
-/// How often a request waits for another one's fetch, within the time of one wait.
+/// How often a request waits for other requests' fetches, all within one wait timeout.
 const WAITS: usize = 3;
 
 /// A request that was not answered at once, and the instance of the inner service for it.

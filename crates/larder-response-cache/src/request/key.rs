@@ -17,7 +17,8 @@ const PURGES: Kind = Kind::evictable("response-purges");
 
 /// The number of purge groups.
 ///
-/// A purge of one URI keeps a response that is fetched for the first time in its group from being stored.
+/// A purge of one URI also keeps the response of another URI in its group from being stored, if that is
+/// being fetched for the first time.
 const PURGE_GROUPS: u64 = 65_536;
 
 /// The primary cache key: the profile, the scheme, the host, and the exact path and query.

@@ -73,7 +73,8 @@ pub(super) type Replaceable = (Option<Arc<VariantIndex>>, Condition);
 impl Storage {
     /// Stores a response in the store and in this process.
     ///
-    /// It is refused if the URI was purged since the fetch began, or holds a newer response.
+    /// It is refused if the URI or one of its tags was purged since the fetch began, if the URI holds a newer
+    /// response, or if the fetch took too long.
     pub(crate) async fn commit(
         &self,
         commit: Commit<'_>,
@@ -91,7 +92,8 @@ impl Storage {
         };
         match outcome {
             Ok(()) => self.metrics.stored(),
-            Err(_) => self.metrics.outdated(),
+            Err(NotStored::Superseded) => self.metrics.outdated(),
+            Err(NotStored::NoRoom | NotStored::TimedOut | NotStored::Refused(_)) => {}
         }
         let has_store = !matches!(commit.snapshot.held, Existing::Unknown);
         if has_store && outcome == Err(NotStored::Superseded) {

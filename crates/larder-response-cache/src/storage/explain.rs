@@ -47,11 +47,16 @@ impl Storage {
         let is_purged = valid.is_none();
         let response = valid.unwrap_or(response);
         let freshness = &response.rules.freshness;
+        // With `no-cache` a response is validated for each request, however young it is.
+        let fresh_for = match response.is_fresh(now) {
+            true => freshness.remaining(now),
+            false => 0,
+        };
         ResponseExplanation {
             status: response.status.as_u16(),
             bytes: response.body.len(),
             age: Duration::from_secs(freshness.age(now)),
-            fresh_for: Duration::from_secs(freshness.remaining(now)),
+            fresh_for: Duration::from_secs(fresh_for),
             usable_for: Duration::from_secs(response.rules.usable(now)),
             tags: response.tags.len(),
             is_purged,

@@ -15,7 +15,8 @@
 //!
 //! Tags follow the same order. A purge first counts itself among the changes of tags, then gives its tag
 //! a new generation. A response notes the generations of its tags, and is stored only if none of them
-//! changed since the fetch began. It counts as removed once a generation differs from the noted one.
+//! changed since the fetch began. Once a generation differs from the noted one, the response counts as
+//! removed, or as expired if the tag was only expired.
 
 mod commit;
 mod commit_variant;

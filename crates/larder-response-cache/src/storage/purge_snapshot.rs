@@ -21,7 +21,8 @@ pub(crate) struct PurgeSnapshot {
 }
 
 impl Storage {
-    /// Records the purges so far, before the origin is called. It takes one round trip.
+    /// Records the purges so far, before the origin is called. It takes one round trip, and more if the
+    /// store has no record of purges yet.
     ///
     /// Returns the time of the call to the origin. It is later than any that was returned before.
     pub(crate) async fn begin_fetch(

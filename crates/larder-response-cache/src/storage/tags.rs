@@ -10,7 +10,7 @@ use crate::request::{TAG, tag_key};
 /// How long the store remembers a tag: longer than any response is stored.
 pub(super) const TAG_TTL: Ttl = Ttl::from_secs(40 * 24 * 60 * 60);
 
-/// Returns the state of a tag that is not stored yet.
+/// Returns the state of a tag with a new generation, which was never expired.
 pub(super) fn first_state() -> TagState {
     TagState {
         generation: Generation::random(),
@@ -55,7 +55,7 @@ fn first_put((key, held): (&Key, &Option<Entry>)) -> Option<Put> {
 impl Storage {
     /// Records the tags of a response, with the generation of each.
     ///
-    /// It is superseded if one of them changed since the fetch began.
+    /// The response is superseded if one of them changed since the fetch began.
     pub(super) async fn tag(
         &self,
         response: &mut StoredResponse,

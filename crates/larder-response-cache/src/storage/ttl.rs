@@ -12,7 +12,8 @@ const VALIDATABLE: (u64, u64) = (30, 60 * 60);
 impl Storage {
     /// Returns how long the store keeps a response: for as long as it may be served.
     ///
-    /// With a validator it is kept past its freshness for at least as long as it was fresh.
+    /// With a validator it is kept past its freshness for at least as long as it was fresh, from 30 s to an
+    /// hour. No response is kept for longer than 30 days.
     pub(super) fn ttl(&self, response: &StoredResponse) -> Ttl {
         let (rules, now) = (&response.rules, self.now());
         let (least, most) = VALIDATABLE;

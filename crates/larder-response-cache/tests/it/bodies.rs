@@ -19,12 +19,12 @@ enum End {
     Broken,
 }
 
-/// How a body comes: whether it waits before each frame, the lengths of its frames, and its end.
+/// The shape of a body: the lengths of its frames, whether it is pending before each, and its end.
 #[derive(Clone, Debug)]
 struct Shape {
     frames: Vec<(bool, usize)>,
     end: (bool, End),
-    /// How far `Content-Length` is off, if there is one.
+    /// By how much `Content-Length` is wrong. None if there is no such header.
     length: Option<usize>,
 }
 
@@ -76,7 +76,7 @@ impl Shape {
         StreamBody::new(frames).boxed_unsync()
     }
 
-    /// Whether it may be stored.
+    /// Returns whether it may be stored.
     fn is_sound(&self) -> bool {
         self.end.1 == End::Clean && self.text().len() <= MAX && self.length.unwrap_or(0) == 0
     }

@@ -1,4 +1,4 @@
-//! A clock that knows the time only roughly, for less than it costs to know it exactly.
+//! A clock with a cheap time that is only approximate.
 
 use std::time::Duration;
 
@@ -6,7 +6,7 @@ use larder_store::{Clock, ManualClock, Timestamp};
 
 use crate::fixture::Fixture;
 
-/// Says for nothing that it is up to a tenth of a second earlier or later.
+/// A clock whose cheap time is exact to a tenth of a second.
 struct Rough(ManualClock);
 
 impl Clock for Rough {

@@ -1,4 +1,4 @@
-//! A store that fails, and options that are impossible.
+//! A store that fails, and options that are refused.
 
 use std::sync::Arc;
 use std::sync::atomic::{AtomicU8, Ordering};
@@ -14,7 +14,7 @@ use larder_test::ModelStore;
 
 use crate::fixture::{Fixture, HOUR, full, response};
 
-/// A store that works (0), fails (1) or hangs (2) on command, or whose shard of all tags fails (3).
+/// A store that works (0), fails (1), hangs (2), or fails only for the record of all tags (3).
 struct Moody {
     inner: ModelStore,
     mood: Arc<AtomicU8>,
@@ -145,7 +145,7 @@ async fn a_store_that_fails_or_hangs_is_as_if_there_were_none() {
                 .then(200, &[HOUR, ("cache-tag", tags)], "one");
             assert_eq!(fixture.get(path).await.text(), "one");
         }
-        // One timeout for each request.
+        // Each request waits for one timeout.
         assert!(begun.elapsed() <= Duration::from_millis(300));
         let purge = fixture.layer.purger().purge("http://cinema.example/").await;
         assert_eq!(purge.unwrap_err().kind(), ErrorKind::MayHaveRun);

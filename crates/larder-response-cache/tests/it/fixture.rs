@@ -78,12 +78,12 @@ impl Origin {
         self
     }
 
-    /// The number of requests that it got.
+    /// Returns the number of requests that it got.
     pub(crate) fn count(&self) -> usize {
         self.state.lock().unwrap().requests.len()
     }
 
-    /// The headers of its last request.
+    /// Returns the headers of its last request.
     pub(crate) fn last(&self) -> HeaderMap {
         let state = self.state.lock().unwrap();
         state.requests.last().unwrap().headers().clone()
@@ -130,7 +130,7 @@ pub(crate) fn response(status: u16, fields: &[(&str, &str)], body: Body) -> Resp
 /// Longer than any operation takes on a busy machine.
 const PATIENT: Duration = Duration::from_secs(20);
 
-/// A cache in front of an origin, on a store and a clock of its own.
+/// A cache in front of an origin, with its own store and clock.
 pub(crate) struct Fixture {
     pub(crate) origin: Origin,
     pub(crate) clock: ManualClock,
@@ -141,7 +141,7 @@ pub(crate) struct Fixture {
     _server: Option<RedisServer>,
 }
 
-/// Where responses are stored.
+/// The kind of store.
 pub(crate) enum Place {
     Memory,
     Redis,
@@ -209,7 +209,7 @@ impl Fixture {
         }
     }
 
-    /// A fixture on a store whose operations a test can hold.
+    /// Makes a fixture on a store whose operations a test can hold.
     pub(crate) async fn gated_at(
         place: Place,
         set: impl FnOnce(ResponseCacheBuilder) -> ResponseCacheBuilder,
@@ -226,7 +226,7 @@ impl Fixture {
         (gated, control)
     }
 
-    /// Another process on the same store, with an origin of its own.
+    /// Makes another process on the same store, with its own origin.
     pub(crate) fn sibling(&self) -> Self {
         Self::on(self.store.clone(), self.clock.clone(), |builder| builder)
     }
@@ -235,7 +235,7 @@ impl Fixture {
         self.clock.advance(Duration::from_secs(seconds));
     }
 
-    /// The date in so many seconds.
+    /// Returns the date of this many seconds from now.
     pub(crate) fn date(&self, seconds: i64) -> String {
         let now = self.clock.now().as_micros() / 1_000_000 + seconds;
         let date = larder_response_cache::engine::format_date(now);
@@ -309,7 +309,7 @@ pub(crate) async fn until(is_so: impl Fn() -> bool) {
 pub(crate) const HOUR: (&str, &str) = ("cache-control", "max-age=3600");
 
 impl Origin {
-    /// The URI of its last request.
+    /// Returns the URI of its last request.
     pub(crate) fn last_uri(&self) -> String {
         let state = self.state.lock().unwrap();
         state.requests.last().unwrap().uri().to_string()

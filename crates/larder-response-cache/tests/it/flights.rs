@@ -1,4 +1,4 @@
-//! How long a request waits for the fetch of another.
+//! How long a request waits for the fetch of another request.
 
 use std::sync::Arc;
 use std::time::Duration;
@@ -15,7 +15,7 @@ use crate::fixture::{Broken, Fixture, HOUR, full, request, response};
 
 type Frames = mpsc::UnboundedSender<Result<Frame<Bytes>, Broken>>;
 
-/// Holds the next request until it is released.
+/// Lets the origin hold the next request until the sender is used or dropped.
 fn held(fixture: &Fixture) -> oneshot::Sender<()> {
     let (go, wait) = oneshot::channel();
     fixture.origin.then_with(move |_| {
@@ -80,7 +80,7 @@ fn data(text: &'static str) -> Result<Frame<Bytes>, Broken> {
     Ok(Frame::data(Bytes::from_static(text.as_bytes())))
 }
 
-/// Sends a request in a task of its own. Returns how long the first byte took.
+/// Sends a request in its own task, which returns the time until the first byte.
 fn first_byte(fixture: &Arc<Fixture>) -> JoinHandle<Duration> {
     let (fixture, begun) = (fixture.clone(), Instant::now());
     tokio::spawn(async move {

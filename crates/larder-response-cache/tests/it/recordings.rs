@@ -10,7 +10,7 @@ use crate::fixture::{Body, Broken, Fixture, HOUR, request, response, until};
 
 type Opened = http::Response<larder_response_cache::ResponseCacheBody<Body>>;
 
-/// A body of chunks of six bytes that are ready, with a count of those that were read.
+/// Makes a body of chunks of six bytes, which are ready, and a channel that shows which were read.
 fn counted(chunks: usize) -> (mpsc::UnboundedReceiver<()>, Body) {
     let (read, was_read) = mpsc::unbounded_channel();
     let frames = (0..chunks).map(move |_| {
@@ -49,7 +49,7 @@ async fn the_bytes_held_for_all_recordings_are_bounded_and_other_bodies_stream()
         let whole = opened.into_body().collect().await.unwrap().to_bytes();
         assert_eq!(whole.len(), 48);
     }
-    // Two chunks fit, and of each body one more was read.
+    // Two chunks of each body fit, and one more was read.
     assert_eq!(held, 50 * 3);
     let body = slow.into_body().collect().await.unwrap().to_bytes();
     drop(body);

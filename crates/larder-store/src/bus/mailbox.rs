@@ -209,7 +209,7 @@ mod tests {
                 next(&mut subscription),
                 Poll::Ready(Some(Event::Message(message(text))))
             );
-            // Still behind the gap.
+            // Lost too, although there is room: the gap has not been read yet.
             mailbox.deliver(message("lost"));
         }
         assert_eq!(next(&mut subscription), Poll::Ready(Some(Event::Gap)));
@@ -248,7 +248,7 @@ mod tests {
         assert!(subscription.poll_next(&mut context).is_pending());
         let (done, told) = mpsc::channel();
         std::thread::spawn(move || {
-            // What the mailbox holds is the last of it.
+            // Now only the mailbox holds the waker.
             drop(waker);
             let polled = [next(&mut subscription), next(&mut subscription)];
             done.send(polled).unwrap();

@@ -2,7 +2,7 @@ use rustix::time::{ClockId, clock_gettime};
 
 use super::Timestamp;
 
-/// How often the offset is measured.
+/// How many times the offset is measured.
 const TRIES: u32 = 8;
 
 /// The kernel's coarse monotonic clock, on the scale of a system clock.

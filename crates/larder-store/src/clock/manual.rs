@@ -27,12 +27,14 @@ impl ManualClock {
         }))
     }
 
-    /// Moves the clock forward, up to 2^53 microseconds.
+    /// Moves the clock forward, to at most 2^53 microseconds since the epoch.
     pub fn advance(&self, by: Duration) {
         self.advance_micros(i64::try_from(by.as_micros()).unwrap_or(i64::MAX));
     }
 
-    /// Moves the clock forward by microseconds, up to 2^53.
+    /// Moves the clock forward by microseconds, to at most 2^53 since the epoch.
+    ///
+    /// A negative number does not move it.
     pub fn advance_micros(&self, micros: i64) {
         let later = |now: i64| Some(now.max(now.saturating_add(micros.max(0)).min(MAX_INT)));
         // The closure always returns a time, so this always succeeds.

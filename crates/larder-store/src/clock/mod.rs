@@ -30,7 +30,7 @@ pub trait Clock: Send + Sync + 'static {
         self.now() < deadline
     }
 
-    /// Returns a lower and an upper bound of the current time, about a tenth of a second apart.
+    /// Returns a lower and an upper bound of the current time, at most about a tenth of a second apart.
     ///
     /// Use them where only the second matters, and call [`now`](Self::now) if the two are in
     /// different seconds. Override it if the clock knows the bounds at a lower cost than `now`.

@@ -2,11 +2,11 @@ use super::text::Text;
 
 const HEX: &[u8; 16] = b"0123456789ABCDEF";
 
-/// Appends `text`, with everything but unreserved characters percent-encoded (RFC 3986, 2.1 and
-/// 2.3, and `@` and `/`, which make addresses and paths readable).
+/// Appends `text`, percent-encoded (RFC 3986, 2.1) except for the unreserved characters (2.3) and
+/// `@` and `/`, which keep addresses and paths readable.
 ///
-/// What comes out has no colon, brace, glob, white space or control character, and is the same
-/// for the same bytes only.
+/// The result has no colon, brace, glob, white space or control character, and different bytes
+/// never give the same result.
 pub(super) fn escape_into(out: &mut Text, mut text: &[u8]) {
     // Whole runs at a time: most ids need no escape at all.
     loop {
@@ -22,7 +22,7 @@ pub(super) fn escape_into(out: &mut Text, mut text: &[u8]) {
     }
 }
 
-/// Returns whether a byte needs no escape in a key.
+/// For each byte, whether it needs no escape in a key.
 const PLAIN: [bool; 256] = {
     let mut plain = [false; 256];
     let mut byte = 0;

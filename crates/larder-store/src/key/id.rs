@@ -13,12 +13,13 @@ use super::name::MAX_NAME;
 use super::text::Text;
 
 /// The maximum length of an id in a key, in bytes after escaping.
+///
 /// A longer one is replaced by `#` and its SHA-256 in base64url, 44 characters; an escaped id never
 /// contains `#`, so a hashed id never equals another. The name of a
 /// [partition](crate::Kind::partitioned), up to 32 bytes, stays in front, unhashed.
 pub const MAX_ID: usize = 96;
 
-/// A type whose values can be ids: text, numbers, addresses, and tuples of them.
+/// A type whose values can be ids: text, bytes, numbers, addresses, and tuples of two to four of them.
 ///
 /// Different values of one type must write different components. The components of an id are
 /// kept apart by colons, which escaping keeps out of the components themselves, so

@@ -75,7 +75,7 @@ fn is_id(id: &str) -> bool {
     let is_end = |byte: Option<u8>| byte.is_none_or(|byte| byte == b':');
     while let Some(byte) = bytes.next() {
         let is_fine = match byte {
-            // A lone sign is an empty component.
+            // A lone '%' is an empty component.
             b'%' => is_end(bytes.clone().next()) || (is_hex(bytes.next()) && is_hex(bytes.next())),
             b':' | b'#' => true,
             byte => byte.is_ascii_alphanumeric() || b"-._~@/".contains(&byte),

@@ -197,7 +197,7 @@ fn the_text_of_a_hashed_id_does_not_meet_it() {
     assert_ne!(key(tag.as_str()), hashed);
 }
 
-/// Text as unkind as visitors send it.
+/// Hostile text, as a visitor may send it.
 fn wild() -> impl Strategy<Value = String> {
     prop_oneof![
         4 => "[ab:{}%#\\n\\x00*?\\[\\]]{0,6}",

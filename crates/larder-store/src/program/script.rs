@@ -23,7 +23,7 @@ pub struct Script {
 }
 
 impl Script {
-    /// Makes a script from `lua`; errors and metrics call it `name`.
+    /// Makes a script from `lua`; errors and spans call it `name`.
     pub const fn new(name: &'static str, effect: Effect, lua: &'static str) -> Self {
         Self {
             name,
@@ -40,8 +40,7 @@ impl Script {
     /// A store that uses the server's clock sends the command instead of the script, which costs the
     /// server half as much. The program must take no arguments, the command must read the key of the
     /// record itself, and both must give the same answer. Several `GET` programs that run side by side
-    /// become one `MGET` if their keys share a server; a key of another Redis type then reads as
-    /// absent.
+    /// on a single server become one `MGET`; a key of another Redis type then reads as absent.
     ///
     /// # Panics
     /// If the script does not declare that it only reads, or the command is empty; in a `const`

@@ -59,7 +59,7 @@ pub enum Wake {
 /// waiters, a wake sends nothing.
 ///
 /// # Errors
-/// [`Refusal::WrongType`](crate::Refusal::WrongType) for a key that holds no record.
+/// [`Refusal::WrongType`](crate::Refusal::WrongType) for a key whose kind is not one of records.
 /// [`Refusal::Full`](crate::Refusal::Full) in process, at the maximum number of waiters. Otherwise
 /// those of [`Store`](crate::Store).
 #[async_trait]

@@ -44,12 +44,12 @@ impl Waiters {
     /// Registers a waiter for the record at `key`.
     ///
     /// # Errors
-    /// [`Refusal::WrongType`] if the key holds no record, and [`Refusal::Full`] at the maximum
+    /// [`Refusal::WrongType`] if the key's kind is not one of records, and [`Refusal::Full`] at the maximum
     /// number of waiters.
     pub fn wait_for(self: &Arc<Self>, key: &Key) -> Result<Box<dyn Waiter>> {
         key.require(Content::Record, "wait")?;
-        // Registered before the caller reads the record: a step that the read does not see then
-        // sees this number.
+        // Counted before the caller reads the record: a step that the read does not see then finds
+        // that somebody waits.
         let more = |registered| (registered < self.max).then_some(registered + 1);
         self.registered
             .fetch_update(Ordering::SeqCst, Ordering::SeqCst, more)
@@ -216,7 +216,7 @@ mod tests {
             .collect();
         let began = std::time::Instant::now();
         drop(all);
-        // A look at all who still wait for each one that leaves takes ten times as long.
+        // If each waiter that leaves had to look through all the others, it would take ten times as long.
         assert!(began.elapsed().as_secs() < 5, "{:?}", began.elapsed());
     }
 

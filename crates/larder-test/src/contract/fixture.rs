@@ -8,42 +8,41 @@ use crate::ModelStore;
 
 /// A store under test, whose time the fixture controls.
 ///
-/// Each law gets its own empty fixture, and drops it at the end. Its store
-/// takes values up to [`DEFAULT_MAX_VALUE`](larder_store::DEFAULT_MAX_VALUE), and has room for some
-/// 64 MiB of them.
+/// Each law gets its own empty fixture, and drops it at the end. The store must accept values up to
+/// [`DEFAULT_MAX_VALUE`](larder_store::DEFAULT_MAX_VALUE), and have room for about 64 MiB of values.
 #[async_trait]
 pub trait Fixture: Send + Sync {
-    /// Returns the store. It is the same one at every call.
+    /// Returns the store, which is the same at every call.
     fn store(&self) -> Arc<dyn Store>;
 
-    /// Lets at least `by` pass for the store.
+    /// Lets at least the time `by` pass for the store.
     ///
-    /// A manual clock is moved; for a server it waits.
+    /// It moves a manual clock; for a server it waits.
     async fn advance(&self, by: Duration);
 
-    /// Returns how late a TTL may end. It never ends early.
+    /// Returns by how much a TTL may end too late. It must never end too early.
     fn slack(&self) -> Duration {
         Duration::ZERO
     }
 
     /// Returns the number of keys in memory, including expired keys that were not freed.
     ///
-    /// Default: None, for a store with a bound of its own, which the laws fill, and for a server.
-    ///
-    /// A store in this process without a bound tells it, or nothing sees that it only ever grows.
+    /// Default: None. That is right for a server, and for a store with a limit, because a law writes more
+    /// than its room. A store in this process without a limit must return the number: otherwise no law
+    /// notices that it never frees expired values.
     fn held_keys(&self) -> Option<usize> {
         None
     }
 
-    /// Returns the space of the laws about values.
+    /// Returns the space of the keys in the laws about values.
     ///
-    /// A store that keeps the two apart is proved on both.
+    /// If a store keeps the two spaces apart, test it on both.
     fn space(&self) -> Space {
         Space::Pinned
     }
 }
 
-/// A [`Fixture`] of a store in this process, whose clock laws move.
+/// A [`Fixture`] of a store in this process, whose clock the laws move.
 ///
 /// ```
 /// use larder_store::ManualClock;
@@ -68,7 +67,7 @@ impl ManualFixture {
         Self::shared(Arc::new(store), clock)
     }
 
-    /// Makes a fixture of a store that the caller keeps, to [count](Self::counting) its keys.
+    /// Makes a fixture of a store that the caller keeps too, such as to [count](Self::counting) its keys.
     pub fn shared(store: Arc<dyn Store>, clock: ManualClock) -> Self {
         Self {
             store,
@@ -85,7 +84,7 @@ impl ManualFixture {
         Self::shared(store.clone(), clock).counting(move || store.held_keys())
     }
 
-    /// Counts the keys that the store holds in memory, expired keys included.
+    /// Sets how to count the keys that the store holds in memory, including expired ones.
     #[must_use]
     pub fn counting(mut self, held_keys: impl Fn() -> usize + Send + Sync + 'static) -> Self {
         self.held_keys = Some(Box::new(held_keys));
@@ -137,11 +136,10 @@ pub struct RealTimeFixture {
 }
 
 impl RealTimeFixture {
-    /// Makes a fixture of `store`, where a TTL may end up to 5 ms late.
+    /// Makes a fixture of `store`, whose TTLs may end up to 5 ms too late.
     ///
-    /// Servers count whole milliseconds.
-    ///
-    /// Give the store long deadlines: a law is about answers, and a machine may be busy.
+    /// Servers count whole milliseconds. Give the store long timeouts: the laws check answers, not speed,
+    /// and the machine may be busy.
     pub fn new(store: Arc<dyn Store>) -> Self {
         Self {
             store,
@@ -179,7 +177,7 @@ mod tests {
 
     use super::*;
 
-    /// Tells, when it is dropped, whether the store is gone.
+    /// Reports, when it is dropped, whether the store is gone.
     struct Server(Weak<ModelStore>, Sender<bool>);
 
     impl Drop for Server {

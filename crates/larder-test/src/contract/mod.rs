@@ -1,4 +1,4 @@
-//! Proves stores: the laws, the stores that break them, and the reference model.
+//! Tests stores: the laws, stores that break them, and the reference store.
 
 pub mod broken;
 pub(crate) mod fixture;

@@ -1,4 +1,4 @@
-//! Runs real servers for tests, and a proxy that breaks the network before them.
+//! Runs real servers for tests, and a proxy in front of them that breaks the network.
 
 mod port;
 pub mod proxy;

@@ -4,12 +4,12 @@ use std::io;
 use std::net::{Ipv4Addr, TcpListener};
 use std::ops::Range;
 
-/// The range of ports, below those of outgoing connections on Linux and macOS.
+/// The range of ports, below the range of outgoing connections on Linux and macOS.
 ///
-/// A client that dials a dead port of its own range can be given that very port to dial from; it
-/// then connects to itself, and holds the port against the server's return. The bus of a cluster
-/// node, [`BUS`] above its port, stays below that range too, and no server's port is ever chosen
-/// there.
+/// If a client connects to a dead port in the range of outgoing connections, the system may give it
+/// that same port as its own: it then connects to itself, and the server cannot get its port back.
+/// The bus of a cluster node, [`BUS`] above its port, is below that range too, and no server gets
+/// such a port.
 const RANGE: Range<u16> = 10_000..20_000;
 
 /// The distance from a cluster node's port to the port of its bus.
@@ -18,13 +18,12 @@ pub(crate) const BUS: u16 = 10_000;
 
 const ATTEMPTS: usize = 1_000;
 
-/// Returns a loopback port that was free a moment ago. Whoever binds it next must be ready to lose
-/// it.
+/// Returns a loopback port that was free a moment ago. Another process may take it first.
 pub(crate) fn free() -> io::Result<u16> {
     search(|port| TcpListener::bind((Ipv4Addr::LOCALHOST, port)).map(drop))
 }
 
-/// Finds a port like [`free`], where the port of the node's bus is free too.
+/// Returns a port like [`free`], for a cluster node: the port of its bus was free too.
 #[cfg(unix)]
 pub(crate) fn free_with_bus() -> io::Result<u16> {
     search(|port| {

@@ -7,7 +7,7 @@ use parking_lot::Mutex;
 
 /// A recorder that keeps the names that were described and registered, and no values.
 ///
-/// Give it to `metrics::with_local_recorder` around what makes the metrics of a crate.
+/// Pass it to `metrics::with_local_recorder`, around the code that registers the metrics of a crate.
 #[derive(Debug, Default)]
 pub struct MetricNames {
     described: Mutex<BTreeSet<String>>,
@@ -18,7 +18,7 @@ impl MetricNames {
     /// Checks the metrics whose names begin with `prefix`, and returns how many there are.
     ///
     /// # Panics
-    /// If one is described and not registered, or the other way round, or is not in `readme`.
+    /// If a metric is described but not registered, or registered but not described, or not in `readme`.
     #[track_caller]
     pub fn assert_listed(&self, prefix: &str, readme: &str) -> usize {
         let ours = |names: &Mutex<BTreeSet<String>>| {

@@ -1,4 +1,4 @@
-//! Tests layers: a store and a service that fail on demand, log lines, and the names of metrics.
+//! Tests layers: a store and a service that fail on demand, log lines, and checks of metrics.
 
 pub mod faulty;
 mod metric_names;

@@ -5,7 +5,7 @@ local function number(text)
   return version and version <= 9007199254740992 and version or nil
 end
 
--- A write is its version and its attempts as text, then the value. Nothing else is one.
+-- A write is its version and its attempts as text, then the value. Anything else is ignored.
 local function read(hash, key)
   local held = redis.call('HGET', hash, key)
   local version, attempts, value = string.match(held or '', '^(%d+) (%d+) (.*)$')

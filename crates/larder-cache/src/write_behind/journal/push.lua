@@ -1,4 +1,4 @@
--- ARGV: a key; a value; how many writes there may be; how long the journal is kept, in microseconds.
+-- ARGV: a key; a value; the maximum number of writes; how long the journal is kept, in microseconds.
 local now = now()
 local held, dead = read(KEYS[1], ARGV[1]), redis.call('HEXISTS', KEYS[3], ARGV[1])
 local count = redis.call('HLEN', KEYS[1]) + redis.call('HLEN', KEYS[3])

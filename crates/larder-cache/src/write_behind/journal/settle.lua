@@ -1,8 +1,9 @@
--- ARGV: a key; until when it was taken; its version; 1 if it was written; how long to wait otherwise, in
--- microseconds; after how many attempts it is dead; how long the journal is kept, in microseconds.
+-- ARGV: a key; until when it was taken; its version; 1 if it was written; otherwise the pause before the
+-- next attempt, in microseconds; after how many attempts it is dead; how long the journal is kept, in
+-- microseconds.
 local now = now()
 local held = read(KEYS[1], ARGV[1])
--- Whoever was slower than the take may not say anything of it: another one carries it out by now.
+-- A worker that was slower than its take may not settle the write: another one carries it out by now.
 if not held or due(ARGV[1]) ~= tonumber(ARGV[2]) then return 0 end
 local is_last = held.version == tonumber(ARGV[3])
 local answer = 1

@@ -1,12 +1,12 @@
--- ARGV: how many; for how long they are taken, and how long the journal is kept, in microseconds; after how
--- many attempts a write is dead.
+-- ARGV: how many writes to take; for how long they are taken, and how long the journal is kept, in
+-- microseconds; after how many attempts a write is dead.
 local now = now()
 local until_ = now + tonumber(ARGV[2])
 local taken, dropped, dead = {}, 0, 0
 for _, key in ipairs(redis.call('ZRANGEBYSCORE', KEYS[2], '-inf', num(now), 'LIMIT', '0', ARGV[1])) do
   local held = read(KEYS[1], key)
   if held and held.attempts >= tonumber(ARGV[4]) then
-    -- Whoever had it last has not said what became of it: it may end each process that takes it.
+    -- Its last worker has reported no outcome: the write may end each process that takes it.
     write(KEYS[3], key, held)
     ends(key)
     dead = dead + 1
@@ -14,11 +14,11 @@ for _, key in ipairs(redis.call('ZRANGEBYSCORE', KEYS[2], '-inf', num(now), 'LIM
     held.attempts = held.attempts + 1
     write(KEYS[1], key, held)
     redis.call('ZADD', KEYS[2], num(until_), key)
-    -- An earlier release queued it without its time, or ended one without removing that.
+    -- An earlier release queued writes without this time, and removed writes but not their time.
     redis.call('ZADD', KEYS[5], 'NX', num(now), key)
     taken[#taken + 1] = {key, num(held.version), num(held.attempts), held.value}
   else
-    -- It would hold up the others for ever.
+    -- A key without a readable write would hold up the others for ever.
     ends(key)
     dropped = dropped + 1
   end

@@ -69,7 +69,7 @@ impl<'de> Visitor<'de> for BytesVisitor {
     }
 }
 
-/// A text for people and a number for machines, as dates and UUIDs are.
+/// A type that serializes as text in readable formats and as a number in binary ones, like dates and UUIDs.
 #[derive(Clone, Debug)]
 pub(crate) struct Stamp(pub(crate) u64);
 

@@ -10,7 +10,7 @@ use larder_test::server::RedisServer;
 
 use super::{FILM, MINUTE, far_key};
 
-/// A store of each kind, and what it needs to live on.
+/// A store of one kind, with its server if it has one.
 pub(crate) struct Backend {
     pub(crate) store: Arc<dyn Store>,
     pub(crate) server: Option<RedisServer>,
@@ -38,7 +38,7 @@ impl Backend {
         over(FILM, self.store.clone())
     }
 
-    /// Begins the cache of one more process, whose way to the store has troubles.
+    /// Begins the cache of one more process, with a switch for faults of its store.
     pub(crate) fn faulty_films(&self) -> (CacheBuilder<u32, String>, Switch) {
         let faulty = Faulty::new(self.store.clone());
         let switch = faulty.switch();
@@ -56,7 +56,7 @@ impl Backend {
     }
 }
 
-/// Begins a cache over a store, with waits that suit a busy machine.
+/// Begins a cache over a store, with timeouts for a busy machine.
 pub(crate) fn over(kind: Kind, store: Arc<dyn Store>) -> CacheBuilder<u32, String> {
     Cache::builder(kind, MINUTE)
         .with_jitter(0.0)

@@ -12,7 +12,7 @@ use metrics::{
 pub(crate) struct Counts(Mutex<BTreeMap<String, Arc<AtomicU64>>>);
 
 impl Counts {
-    /// Records on this thread for as long as the guard lives.
+    /// Records the metrics of this thread until the guard is dropped.
     pub(crate) fn record(&self) -> LocalRecorderGuard<'_> {
         metrics::set_default_local_recorder(self)
     }

@@ -1,4 +1,4 @@
-//! A store that a test holds up, gates, and a recorder of metrics.
+//! A store whose operations a test controls, gates, and a recorder of metrics.
 
 mod backend;
 mod counts;
@@ -61,7 +61,7 @@ pub(crate) fn far_key(film: u32) -> Key {
     Key::new(FILM, ("v0", film))
 }
 
-/// Loads a value that is always there.
+/// Loads a value with a loader that always has one.
 pub(crate) async fn load<K: CacheKey>(
     cache: &Cache<K, String>,
     key: &K,

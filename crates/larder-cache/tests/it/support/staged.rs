@@ -26,18 +26,18 @@ pub(crate) enum Operation {
     Delete,
 }
 
-/// What happens to an operation.
+/// What a test does to an operation.
 #[derive(Clone)]
 pub(crate) enum Act {
     /// It fails without reaching the store.
     Fail,
     /// It never ends.
     Hang,
-    /// It waits at a gate, and then happens.
+    /// It waits at a gate, and then runs.
     HoldBefore(Gate),
-    /// It happens, and its answer waits at a gate.
+    /// It runs, and its answer waits at a gate.
     HoldAfter(Gate),
-    /// It waits for one poll, happens, and its answer waits for another.
+    /// It is pending once, runs, and its answer is pending once.
     YieldAround,
 }
 
@@ -57,7 +57,7 @@ impl Staged {
         self
     }
 
-    /// From now on `act` happens to each `operation`.
+    /// Applies `act` to each `operation` from now on.
     pub(crate) fn stage(&self, operation: Operation, act: Act) {
         self.acts.lock().unwrap().insert(operation, act);
     }

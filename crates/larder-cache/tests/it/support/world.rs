@@ -28,11 +28,11 @@ pub(crate) enum Time {
     Real,
 }
 
-/// A process, as far as the cache can tell: a cache of its own over the shared store.
+/// Stands for a process: a separate cache over the shared store.
 #[derive(Clone)]
 pub(crate) struct Process {
     pub(crate) films: Cache<u32, String>,
-    /// The faults of the store as this process sees it.
+    /// The switch for faults of the store in this process.
     pub(crate) switch: Switch,
     /// How often its loader ran.
     pub(crate) loads: Arc<AtomicUsize>,
@@ -83,7 +83,7 @@ impl World {
         self.process_with(|builder| builder)
     }
 
-    /// Begins a process that neither tells others about invalidations nor hears of theirs.
+    /// Begins a process that neither sends messages about invalidations nor gets any.
     pub(crate) fn quiet_process(&self) -> Process {
         self.process_with(CacheBuilder::without_bus)
     }
@@ -110,7 +110,7 @@ impl World {
         }
     }
 
-    /// Returns what the far store holds of film 7.
+    /// Returns the far entry of film 7.
     pub(crate) async fn far(&self) -> Option<Entry> {
         self.store.get(&far_key(7)).await.unwrap()
     }
@@ -126,7 +126,7 @@ impl Process {
         self.load_or(title).await.unwrap()
     }
 
-    /// Asks for film 7 with a loader that succeeds.
+    /// Requests film 7, with a loader that succeeds.
     pub(crate) async fn load_or(&self, title: &'static str) -> Answer {
         let loads = self.loads.clone();
         let load = || async move {
@@ -136,7 +136,7 @@ impl Process {
         self.films.find_or_load(&7, load).await
     }
 
-    /// Asks for film 7 with a loader that fails.
+    /// Requests film 7, with a loader that fails.
     pub(crate) async fn fail(&self) -> Result<Found<String>, LoadError<Broken>> {
         let loads = self.loads.clone();
         let load = || async move {
@@ -163,12 +163,12 @@ impl Process {
 
 pub(crate) type Answer = Result<Found<String>, LoadError<Broken>>;
 
-/// Waits until `is_so`, which some background task makes it.
+/// Waits until `is_so` returns true, because of a background task.
 pub(crate) async fn until(what: &str, is_so: impl Fn() -> bool) {
     until_ready(what, || std::future::ready(is_so())).await;
 }
 
-/// Does the same with a condition that has to be awaited.
+/// Does the same with an asynchronous condition.
 pub(crate) async fn until_ready<F: Future<Output = bool>>(what: &str, is_so: impl Fn() -> F) {
     let so = async {
         while !is_so().await {

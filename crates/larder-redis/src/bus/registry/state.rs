@@ -7,7 +7,7 @@ use tokio::sync::Notify;
 use crate::bus::subject::Subject;
 use crate::bus::subscriber::Subscriber;
 
-/// The connection of a subject.
+/// The number of a link, which carries subjects over one connection.
 pub(in crate::bus) type LinkId = u64;
 
 #[derive(Default)]

@@ -180,7 +180,7 @@ impl Scene {
         }
     }
 
-    /// Counts what is written down once more.
+    /// Checks the counters and the states of subscribers against the entries.
     fn check(&self) {
         let state = self.registry.state.lock();
         let entries = || state.subjects.values();
@@ -197,7 +197,7 @@ impl Scene {
         }
         for subscriber in entries().flat_map(|entry| entry.subscribers.values()) {
             let is_on = |text: &str| state.subjects[text].status == Status::On;
-            // A subscriber that was active and lost one of its subjects is told of a gap.
+            // One that lost a subject is inactive, and is told of a gap when it is active again.
             let is_active = subscriber.texts.iter().all(|text| is_on(text));
             assert_eq!(subscriber.is_active(), is_active);
         }

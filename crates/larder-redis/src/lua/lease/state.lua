@@ -1,2 +1,2 @@
--- A lease is "fence deadline", or "fence 0" once it was given back.
+-- A lease is "fence deadline", or "fence 0" once it was released.
 local function state() return string.match(redis.call('GET', KEYS[2]) or '', '^(%d+) (%d+)$') end

@@ -28,7 +28,7 @@ async fn a_replica_that_was_selected_is_tried_until_the_sentinels_agree_or_give_
     state.record(0, says(1, 4));
     state.set_candidate(at(2));
     assert_eq!(elected(&state), Some(2));
-    // Their earlier answers still count officially.
+    // The sentinels still report the old master, and the candidate is tried all the same.
     state.record(1, says(1, 4));
     assert_eq!(elected(&state), Some(2));
     state.record(1, says(3, 5));

@@ -1,4 +1,4 @@
-//! What subscribers hear when connections and servers fail.
+//! What subscribers get when connections and servers fail.
 
 use std::sync::Arc;
 use std::sync::atomic::{AtomicBool, Ordering};
@@ -18,11 +18,11 @@ fn kill(server: &RedisServer) {
     ok(server, &["CLIENT", "KILL", "TYPE", "PUBSUB"]);
 }
 
-/// Hears of one gap, and then of all that is published.
+/// Checks that a subscription gets one gap, and then every message.
 async fn goes_on(store: &Arc<RedisStore>, subscription: &mut Subscription) {
     assert_eq!(next(subscription).await, Some(Event::Gap));
     let bus = bus(store);
-    // The connection of the commands may be back a little later.
+    // The connection for commands may recover a little later.
     until("published", || async {
         bus.publish(&film(1), "one".into()).await.is_ok()
     })
@@ -134,7 +134,7 @@ async fn subscribers_receive_a_gap_after_a_restart_and_new_ones_fail_at_once_mea
     assert_eq!(text(&mut later).await, "later");
 }
 
-/// What the documentation says, and as much again for a machine that is busy.
+/// Twice the documented time, for a busy machine.
 const NOTICED: Duration = Duration::from_secs(6);
 
 #[tokio::test]
@@ -154,7 +154,7 @@ async fn a_connection_that_nothing_comes_back_on_is_noticed_and_replaced() {
     })
     .await;
     assert_eq!(text(&mut subscription).await, "one");
-    // The server was told to forget the old one.
+    // The store has told the server to close the old connection.
     until("alone", || async { listeners(&server) == 1 }).await;
 }
 

@@ -35,13 +35,13 @@ pub(crate) async fn listen(bus: &Arc<dyn Bus>, channel: Channel) -> Subscription
         .unwrap()
 }
 
-/// The next event, which comes within ten seconds.
+/// Returns the next event, which must come within ten seconds.
 pub(crate) async fn next(subscription: &mut Subscription) -> Option<Event> {
     let event = timeout(Duration::from_secs(10), subscription.next());
     event.await.unwrap()
 }
 
-/// The text of the next event, which is a message.
+/// Returns the text of the next event, which must be a message.
 pub(crate) async fn text(subscription: &mut Subscription) -> String {
     match next(subscription).await {
         Some(Event::Message(Message { payload, .. })) => {
@@ -51,7 +51,7 @@ pub(crate) async fn text(subscription: &mut Subscription) -> String {
     }
 }
 
-/// How many connections of the server are listened on.
+/// Returns how many connections of the server have subscriptions.
 fn listeners(server: &RedisServer) -> usize {
     match ok(server, &["CLIENT", "LIST", "TYPE", "PUBSUB"]) {
         Reply::Bulk(list) => String::from_utf8_lossy(&list).lines().count(),
@@ -59,7 +59,7 @@ fn listeners(server: &RedisServer) -> usize {
     }
 }
 
-/// How many channels and patterns the server knows.
+/// Returns to how many channels and patterns clients of the server are subscribed.
 fn subjects(server: &RedisServer) -> usize {
     let Reply::Array(channels) = ok(server, &["PUBSUB", "CHANNELS"]) else {
         panic!("no channels");

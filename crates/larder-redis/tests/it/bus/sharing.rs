@@ -1,4 +1,4 @@
-//! What many subscriptions have in common, and what they cost.
+//! What many subscriptions share, and what they cost.
 
 use std::future::poll_fn;
 use std::num::NonZeroUsize;
@@ -151,7 +151,7 @@ async fn the_subscription_connection_is_made_for_the_first_subscriber() {
     );
 }
 
-/// The store of a user, `ada`, who may listen to these channels.
+/// Makes a store for a user, `ada`, who may subscribe to these channels.
 async fn who_may_listen_to(channels: &str) -> (RedisServer, Arc<RedisStore>) {
     let rules = format!("on >x ~* +@all {channels}");
     let server = RedisOptions::new().with_user("ada", rules).start().unwrap();

@@ -1,4 +1,4 @@
-//! What is never told.
+//! What the store never logs or shows.
 
 use std::fmt::Write;
 

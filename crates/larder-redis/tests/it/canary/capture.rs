@@ -1,4 +1,4 @@
-//! Listens to all logs and metrics of the process, for one word.
+//! Searches all logs and metrics of the process for one word.
 
 use std::error::Error as _;
 use std::fmt::{Debug, Write};
@@ -11,10 +11,10 @@ use tracing::field::{Field, Visit};
 use tracing::span::{Attributes, Id, Record};
 use tracing::{Event, Subscriber};
 
-/// What is looked for.
+/// The word that is searched.
 const WORD: &str = "kanarie";
 
-/// Whether the word is in a text, as it is or as the numbers of its bytes.
+/// Returns whether the word is in a text, as it is or as the numbers of its bytes.
 pub(super) fn has_it(said: &str) -> bool {
     let said = said.to_lowercase();
     let numbers = format!("{:?}", WORD.as_bytes());
@@ -23,7 +23,7 @@ pub(super) fn has_it(said: &str) -> bool {
     [WORD, numbers, &hex].iter().any(|form| said.contains(form))
 }
 
-/// What was heard.
+/// The lines in which the word was found.
 #[derive(Clone, Default)]
 pub(super) struct Capture(Arc<Captured>);
 
@@ -34,7 +34,7 @@ struct Captured {
 }
 
 impl Capture {
-    /// Those of the process, which check every thread.
+    /// Returns the capture of the process, which checks every thread.
     pub(super) fn open() -> &'static Self {
         static CAPTURE: OnceLock<Capture> = OnceLock::new();
         CAPTURE.get_or_init(|| {
@@ -45,7 +45,7 @@ impl Capture {
         })
     }
 
-    /// Those of one test.
+    /// Makes a capture for one test.
     pub(super) fn of_its_own() -> Self {
         Self::default()
     }
@@ -57,7 +57,7 @@ impl Capture {
         }
     }
 
-    /// Hears all that can be printed of an error.
+    /// Checks everything that can be printed of an error.
     pub(super) fn check_error(&self, error: &Error) {
         let mut text = format!("{error} {error:?} {error:#?}");
         let mut source = error.source();

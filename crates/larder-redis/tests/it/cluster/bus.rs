@@ -17,7 +17,7 @@ use crate::support::{ok, until};
 const SEAT: Topic = Topic::sharded("seat");
 const NEWS: Topic = Topic::broadcast("news");
 
-/// A sharded channel for each master, in the order of the masters.
+/// Returns a sharded channel for each master, in the order of the masters.
 pub(crate) fn one_on_each(cluster: &RedisCluster) -> Vec<Channel> {
     let start = fresh();
     let on = |master: &&RedisNode| {
@@ -62,7 +62,7 @@ async fn sharded_channels_are_heard_on_the_nodes_that_serve_them() {
     }
 }
 
-/// Publishes until it is heard, and tells how many gaps were heard before.
+/// Publishes until a message arrives, and returns how many gaps came before it.
 pub(crate) async fn heard_again(
     bus: &Arc<dyn Bus>,
     channel: &Channel,
@@ -70,7 +70,7 @@ pub(crate) async fn heard_again(
 ) -> usize {
     let mut gaps = 0;
     for _ in 0..200 {
-        // While no node serves the slot, it fails.
+        // It fails while no node serves the slot.
         let _ = bus.publish(channel, "again".into()).await;
         match timeout(Duration::from_millis(100), heard.next()).await {
             Ok(Some(Event::Message(_))) => return gaps,
@@ -129,7 +129,7 @@ async fn a_slot_that_nobody_serves_fails_its_subscribers_and_disturbs_no_other()
     is_refused(&bus, &on_each[0]).await;
     is_heard(&bus, &some, &mut news).await;
 
-    // A slot that a node loses, while others of its slots are listened to.
+    // A node loses one slot, while there are subscriptions to channels of its other slots.
     let (lost, owner) = (&on_each[1], cluster.masters()[1]);
     let mut more = (fresh()..).map(|id| Channel::new(SEAT, id));
     let is_beside =
@@ -150,7 +150,7 @@ async fn is_refused(bus: &Arc<dyn Bus>, channel: &Channel) {
     assert_eq!(error.kind(), not_ready, "{error}");
 }
 
-/// Publishes a message that comes next, and nothing after it.
+/// Publishes a message, and checks that it is the next event, and that none follows.
 async fn is_heard(bus: &Arc<dyn Bus>, channel: &Channel, subscription: &mut Subscription) {
     bus.publish(channel, "heard".into()).await.unwrap();
     assert_eq!(text(subscription).await, "heard");
@@ -158,7 +158,7 @@ async fn is_heard(bus: &Arc<dyn Bus>, channel: &Channel, subscription: &mut Subs
     assert!(quiet.is_err(), "{quiet:?}");
 }
 
-/// Where a broadcast is listened to.
+/// Returns the node with the subscription to a broadcast.
 fn listens<'a>(cluster: &'a RedisCluster, pattern: &str) -> Option<&'a RedisNode> {
     let mut nodes = cluster.nodes().iter();
     nodes.find(|node| match ok(*node, &["PUBSUB", "CHANNELS", pattern]) {
@@ -167,8 +167,8 @@ fn listens<'a>(cluster: &'a RedisCluster, pattern: &str) -> Option<&'a RedisNode
     })
 }
 
-/// Has `node` publish numbers until the last is heard, and holds the law of gaps: between two numbers
-/// that are not neighbours there is a gap.
+/// Publishes numbers on `node` until the last one arrives, and checks the law of gaps: between two numbers
+/// that are not consecutive there is a gap.
 async fn no_loss_without_a_gap(node: &RedisNode, heard: &mut Subscription) {
     let (mut last, mut has_gap) = (0_u32, false);
     for number in 1..=600_u32 {
@@ -206,7 +206,7 @@ async fn a_broadcast_is_heard_again_with_a_gap_after_its_node_left_the_cluster()
     let heir = cluster.replicas_of(left)[0];
     no_loss_without_a_gap(heir, &mut heard).await;
 
-    // Its replica takes over, and it is taken out as `redis-cli --cluster del-node` does.
+    // Its replica takes over, and then it is removed, as by `redis-cli --cluster del-node`.
     let id = ok(left, &["CLUSTER", "MYID"]).text().unwrap().into_owned();
     ok(heir, &["CLUSTER", "FAILOVER"]);
     until("a replica", || async {

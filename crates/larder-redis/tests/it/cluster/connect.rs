@@ -16,7 +16,7 @@ async fn refused(url: &str) -> (ErrorKind, String) {
     }
 }
 
-/// A port on which nobody listens.
+/// Returns a port on which no server listens.
 fn deserted() -> u16 {
     let listener = TcpListener::bind("127.0.0.1:0").unwrap();
     listener.local_addr().unwrap().port()

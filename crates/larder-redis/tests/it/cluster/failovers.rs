@@ -10,7 +10,7 @@ use tokio::task::JoinHandle;
 use super::{one_on_each, slot};
 use crate::support::{BRISK, brisk, key, more, put, until};
 
-/// A cluster whose healthy shards serve while one is away.
+/// Starts a cluster whose healthy shards keep serving while one is down.
 fn cluster() -> RedisCluster {
     let nodes = RedisOptions::new().with_setting("cluster-require-full-coverage", "no");
     let timeout = Duration::from_millis(1500);
@@ -22,7 +22,7 @@ async fn store(cluster: &RedisCluster) -> Arc<RedisStore> {
     Arc::new(brisk(&cluster.url()).connect().await.unwrap())
 }
 
-/// Reads and writes one key for ever, and counts.
+/// Reads and writes one key continuously, and counts.
 struct Load {
     runs: Arc<AtomicU64>,
     failed: Arc<AtomicU64>,
@@ -69,7 +69,7 @@ impl Load {
         }
     }
 
-    /// Ends it; how many failed, and the longest of all in milliseconds.
+    /// Ends the load. Returns how many operations failed, and the longest time of one in milliseconds.
     async fn end(self) -> (u64, u64) {
         self.done.store(true, Ordering::Relaxed);
         self.task.await.unwrap();
@@ -85,7 +85,7 @@ fn is_of_an_outage(error: &Error) -> bool {
     )
 }
 
-/// A master is lost under load; the store follows to its replica, and nobody else notices.
+/// Loses a master under load: the store follows to its replica, and other shards are not affected.
 async fn loses_one(cluster: &RedisCluster, store: &Arc<RedisStore>, lose: impl Fn(&RedisNode)) {
     let ids = one_on_each(cluster);
     let old = cluster.master_of_slot(slot(ids[0])).unwrap();
@@ -111,7 +111,7 @@ async fn loses_one(cluster: &RedisCluster, store: &Arc<RedisStore>, lose: impl F
             0 => assert!(failed > 0, "the outage should have been seen"),
             _ => assert_eq!(failed, 0, "a healthy shard was disturbed"),
         }
-        // A put and a get, and what a machine that is busy adds.
+        // A put and a get, with some time for a busy machine.
         assert!(u128::from(longest) < 3 * BRISK.as_millis(), "{longest} ms");
     }
 }

@@ -1,16 +1,16 @@
-//! Nodes that say what a test wants.
+//! Fake nodes, with the answers that a test sets.
 
 use std::io::{BufRead, BufReader, Read, Write};
 use std::net::{Ipv4Addr, TcpListener, TcpStream};
 use std::sync::atomic::{AtomicU64, Ordering};
 use std::sync::{Arc, Mutex};
 
-/// The answer of a node that closes the connection in place of one.
+/// Stands for no answer: the node closes the connection.
 pub(super) const HANG_UP: &str = "closed";
 
 type Answer = dyn Fn(&[Vec<u8>]) -> String + Send + Sync;
 
-/// A node that greets like one of a cluster, and answers the rest as it is told.
+/// A node that answers a handshake like a node of a cluster, and anything else as the test sets.
 pub(super) struct Fake {
     port: u16,
     answer: Arc<Mutex<Arc<Answer>>>,
@@ -18,11 +18,11 @@ pub(super) struct Fake {
     slots: Arc<Mutex<Vec<Range>>>,
 }
 
-/// The first and the last slot, and the port of who serves them.
+/// The first and the last slot of a range, and the port of the node that serves it.
 pub(super) type Range = (u16, u16, u16);
 
 impl Fake {
-    /// One that says that it serves every slot.
+    /// Starts a node that claims to serve every slot.
     pub(super) fn start() -> Self {
         let listener = TcpListener::bind((Ipv4Addr::LOCALHOST, 0)).unwrap();
         let port = listener.local_addr().unwrap().port();
@@ -52,17 +52,17 @@ impl Fake {
         format!("redis+cluster://127.0.0.1:{}", self.port)
     }
 
-    /// What it says from now on of who serves what.
+    /// Sets the answer to `CLUSTER SLOTS` from now on.
     pub(super) fn says(&self, slots: &[Range]) {
         *self.slots.lock().unwrap() = slots.to_vec();
     }
 
-    /// How many GETs there were.
+    /// Returns the number of GETs so far.
     pub(super) fn gets(&self) -> u64 {
         self.gets.load(Ordering::SeqCst)
     }
 
-    /// What is answered from now on to all but greetings and `CLUSTER SLOTS`.
+    /// Sets the answers from now on to all commands except handshakes and `CLUSTER SLOTS`.
     pub(super) fn answers(&self, answer: impl Fn(&[Vec<u8>]) -> String + Send + Sync + 'static) {
         *self.answer.lock().unwrap() = Arc::new(answer);
     }
@@ -98,7 +98,7 @@ fn serve(
     }
 }
 
-/// The answer of `CLUSTER SLOTS`. The host is empty: it is that of who answers.
+/// Returns the answer to `CLUSTER SLOTS`. An empty host stands for the host of the node that answers.
 fn tell(slots: &[Range]) -> String {
     let mut text = format!("*{}\r\n", slots.len());
     for (first, last, port) in slots {
@@ -107,7 +107,7 @@ fn tell(slots: &[Range]) -> String {
     text
 }
 
-/// The next command of a client.
+/// Reads the next command of a client.
 pub(crate) fn read(reader: &mut BufReader<TcpStream>) -> Option<Vec<Vec<u8>>> {
     let count = length(reader)?;
     let words = (0..count).map(|_| {
@@ -119,7 +119,7 @@ pub(crate) fn read(reader: &mut BufReader<TcpStream>) -> Option<Vec<Vec<u8>>> {
     words.collect()
 }
 
-/// What stands after the first byte of a line.
+/// Reads the number after the first byte of a line.
 fn length(reader: &mut BufReader<TcpStream>) -> Option<usize> {
     let mut line = String::new();
     reader.read_line(&mut line).ok()?;

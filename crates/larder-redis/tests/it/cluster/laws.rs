@@ -8,7 +8,7 @@ use tokio::sync::Mutex;
 use super::{SHARED, store};
 use crate::support::ok;
 
-/// One after the other: each law finds the cluster empty.
+/// Runs the laws one after the other, so that each finds the cluster empty.
 static TURN: Mutex<()> = Mutex::const_new(());
 
 async fn fixture<S: Store>(decorate: impl FnOnce(Arc<RedisStore>) -> Arc<S>) -> RealTimeFixture {

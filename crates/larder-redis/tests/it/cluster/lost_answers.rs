@@ -7,7 +7,7 @@ use super::fake::{Fake, HANG_UP};
 use super::{fresh, store};
 use crate::support::{Add, Look, brisk, key, more, ok, programs, put, tally};
 
-/// Loses answers on all nodes, whatever else happens there.
+/// Loses answers by closing the connections of all nodes while slots move.
 #[tokio::test(flavor = "multi_thread", worker_threads = 2)]
 async fn a_step_never_runs_twice_when_connections_are_killed_and_slots_move() {
     let cluster = larder_test::server::RedisCluster::start().unwrap();
@@ -26,7 +26,7 @@ async fn a_step_never_runs_twice_when_connections_are_killed_and_slots_move() {
                 Err(error) if error.kind() == ErrorKind::MayHaveRun => {
                     ambiguous[at].fetch_add(1, Ordering::Relaxed)
                 }
-                // While a slot moves, a record of which one key is missing has to wait.
+                // While a slot moves, a step on a record with only one of its keys there must wait, not fail.
                 Err(error) => panic!("{error}"),
             };
             runs.fetch_add(1, Ordering::Relaxed);
@@ -65,7 +65,8 @@ async fn a_step_never_runs_twice_when_connections_are_killed_and_slots_move() {
     assert!(store.get(&key(start)).await.unwrap().is_some());
 }
 
-/// Two nodes: the first hangs up on its first script, and then sends on to the other, which refuses.
+/// Makes two nodes. The first closes the connection at its first script, and later redirects to the other
+/// one, which refuses.
 fn sends_on_after_a_lost_answer(code: &'static str, refusal: &'static str) -> (Fake, Fake) {
     let (one, other) = (Fake::start(), Fake::start());
     let to_other = other.port();
@@ -118,7 +119,7 @@ async fn a_write_that_ran_and_was_refused_after_a_redirect_may_have_run() {
 
 #[tokio::test]
 async fn a_lost_write_without_a_node_to_go_to_may_have_run() {
-    // Nobody listens there any more.
+    // No server listens on this port.
     let listener = std::net::TcpListener::bind("127.0.0.1:0").unwrap();
     let gone = listener.local_addr().unwrap().port();
     drop(listener);

@@ -19,26 +19,26 @@ use larder_test::server::{RedisCluster, RedisNode, slot_of};
 
 use crate::support::{key, patient};
 
-/// The cluster of the tests that leave it as it was.
+/// The cluster that tests share if they do not change it.
 static SHARED: LazyLock<RedisCluster> = LazyLock::new(|| RedisCluster::start().unwrap());
 
 async fn store(cluster: &RedisCluster) -> Arc<RedisStore> {
     Arc::new(patient(&cluster.url()).connect().await.unwrap())
 }
 
-/// A number that nobody else had: what is made of it is this test's alone.
+/// Returns a number that no other test has, so that keys made of it belong only to this test.
 pub(crate) fn fresh() -> u64 {
     use std::sync::atomic::{AtomicU64, Ordering};
     static NEXT: AtomicU64 = AtomicU64::new(1);
     NEXT.fetch_add(1, Ordering::Relaxed) << 20
 }
 
-/// The slot of [`key`].
+/// Returns the slot of [`key`].
 pub(crate) fn slot(id: u64) -> u16 {
     slot_of(key(id).as_str())
 }
 
-/// Ids, one on each master, in the order of the masters.
+/// Returns one id on each master, in the order of the masters.
 pub(crate) fn one_on_each(cluster: &RedisCluster) -> Vec<u64> {
     let start = fresh();
     let on = |master: &&RedisNode| {

@@ -8,7 +8,7 @@ use larder_test::server::{RedisCluster, RedisNode, slot_of};
 use super::{fresh, slot, store};
 use crate::support::{Add, Look, Set, key, more, ok, programs, put, tally, until};
 
-/// Values and a record, all in one slot: of these ids, the ones in the slot of the first.
+/// Returns ids of keys that are all in one slot.
 fn neighbours(count: usize) -> Vec<u64> {
     let start = fresh();
     let first = slot(start);
@@ -18,7 +18,7 @@ fn neighbours(count: usize) -> Vec<u64> {
         .collect()
 }
 
-/// How often a node said that a key is on another one.
+/// Returns how often a node answered `MOVED`.
 fn sent_on(node: &RedisNode) -> u64 {
     let stats = ok(node, &["INFO", "errorstats"]);
     let stats = stats.text().unwrap().into_owned();
@@ -26,7 +26,7 @@ fn sent_on(node: &RedisNode) -> u64 {
     count.map_or(0, |count| count.lines().next().unwrap().parse().unwrap())
 }
 
-/// Everything that may be sent again, once.
+/// Runs each operation once that may be sent again.
 async fn idempotent_operations(store: &Arc<RedisStore>, ids: &[u64]) {
     let keys: Vec<_> = ids.iter().map(|id| key(*id)).collect();
     for id in ids {
@@ -52,7 +52,7 @@ async fn idempotent_operations(store: &Arc<RedisStore>, ids: &[u64]) {
 async fn nothing_that_may_be_sent_again_fails_while_slots_move_and_nothing_runs_twice() {
     let cluster = RedisCluster::start().unwrap();
     let store = store(&cluster).await;
-    // In the slot there are keys that exist and keys that do not.
+    // Some of the keys in the slot exist, and some do not.
     let ids = neighbours(6);
     for id in &ids[..3] {
         let _ = store.put(&put(*id, "x")).await.unwrap();
@@ -76,7 +76,7 @@ async fn nothing_that_may_be_sent_again_fails_while_slots_move_and_nothing_runs_
     workers.push(tokio::spawn(async move {
         let programs = programs(&counting);
         while !ended.load(Ordering::Relaxed) {
-            // Connections stay, so that each of these ran once and was answered.
+            // Connections are not closed here, so each of these must run once and be answered.
             let add = Add { by: 1, ms: 60_000 };
             programs.run(&one, &add).await.unwrap();
             counted.fetch_add(1, Ordering::Relaxed);

@@ -34,7 +34,7 @@ async fn nodes_that_send_an_operation_round_and_round_are_left_after_five_hops()
 async fn an_operation_that_is_sent_on_goes_there_at_once() {
     let (one, other) = (Fake::start(), Fake::start());
     let to_other = other.port();
-    // Without a host, it means the host of the node that answers.
+    // Without a host, the redirect means the host of the node that answers.
     one.answers(move |_| format!("-MOVED 1 :{to_other}\r\n"));
     other.answers(|_| ":7\r\n".to_owned());
     let store = behind(&one).await;
@@ -74,7 +74,7 @@ async fn asking_precedes_a_command_that_a_node_may_not_serve_yet() {
             known.fetch_add(1, Ordering::SeqCst);
             "+OK\r\n".to_owned()
         }
-        // Where it is not asked it would be another key's answer.
+        // Without ASKING before it, the command is not served here.
         _ if known.load(Ordering::SeqCst) == 0 => "-MOVED 1 127.0.0.1:1\r\n".to_owned(),
         _ => {
             known.fetch_sub(1, Ordering::SeqCst);
@@ -201,7 +201,7 @@ async fn items_of_one_key_go_on_together_though_the_node_says_two_things() {
         "+OK\r\n".to_owned()
     });
     let store = behind(&one).await;
-    // After the pause of the second both go where the map says: the test lets that be the other.
+    // After the pause for the second put, both follow the map of slots, which now names the other node.
     one.says(&[(0, 16_383, to_other)]);
     let many = store.put_many(&[put(1_u8, "old"), put(1_u8, "new")]).await;
     assert!(

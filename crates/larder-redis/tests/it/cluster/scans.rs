@@ -1,4 +1,4 @@
-//! A scan while slots move and nodes take each other's place: complete, or `Invalid`.
+//! A scan while slots move and nodes fail over is complete, or fails with `Invalid`.
 
 use std::collections::BTreeSet;
 use std::sync::Arc;
@@ -47,7 +47,7 @@ impl Scene {
         self.scan.page("value:", None, 50).await.unwrap()
     }
 
-    /// All keys from `page` on.
+    /// Returns all keys from `page` on.
     async fn rest(&self, page: Page) -> Result<BTreeSet<String>> {
         let (mut keys, mut after) = (BTreeSet::from_iter(page.keys), page.next);
         while let Some(cursor) = after {
@@ -58,7 +58,7 @@ impl Scene {
         Ok(keys)
     }
 
-    /// All keys, once a scan is not disturbed.
+    /// Returns all keys, by repeating the scan until it is not disturbed.
     async fn all(&self) -> BTreeSet<String> {
         for _ in 0..50 {
             match self.scan.page("value:", None, 200).await {
@@ -70,7 +70,7 @@ impl Scene {
         panic!("no scan ends");
     }
 
-    /// A key of the last master of the scan, and the first one.
+    /// Returns a key on the last master of the scan, and the first master.
     fn ends(&self) -> (u64, &RedisNode) {
         let masters = self.cluster.masters();
         let mut ids = 0..KEYS;
@@ -101,7 +101,7 @@ async fn a_scan_must_start_again_when_an_unused_slot_has_moved() {
     assert!(is_invalid(&error), "{error}");
     assert_eq!(scene.all().await, scene.keys);
 
-    // Also where it is back meanwhile.
+    // Also if the slot has moved away and back in the meantime.
     let page = scene.first().await;
     block_in_place(|| scene.cluster.move_slot(slot(id), from)).unwrap();
     block_in_place(|| scene.cluster.move_slot(slot(id), to)).unwrap();
@@ -116,7 +116,7 @@ async fn a_scan_has_to_begin_again_while_a_slot_is_on_two_nodes() {
     let (id, to) = scene.ends();
     let page = scene.first().await;
     let moving = scene.cluster.begin_move(slot(id), to).unwrap();
-    // The key is on a node that was looked at, and the slot is still where it was.
+    // The key is now on a node that was already scanned, and the slot still belongs to its old node.
     moving.migrate(&[key(id).as_str()]).unwrap();
     let error = scene.rest(page).await.unwrap_err();
     assert!(is_invalid(&error), "{error}");
@@ -132,7 +132,7 @@ async fn a_scan_has_to_begin_again_after_a_failover() {
     let page = scene.first().await;
     let old = scene.cluster.master_of_slot(slot(id)).unwrap();
     ok(scene.cluster.replicas_of(old)[0], &["CLUSTER", "FAILOVER"]);
-    // Until it knows itself, what it lists is still complete.
+    // Until the old master knows that it is a replica, its list is still complete.
     until("failed over", || async {
         let role = ok(old, &["ROLE"]);
         role.array().unwrap()[0].text().unwrap() == "slave"
@@ -144,8 +144,8 @@ async fn a_scan_has_to_begin_again_after_a_failover() {
     assert_eq!(scene.all().await, scene.keys);
 }
 
-/// The law of scans, while slots move: a key that is there from the first page to the last is on one
-/// of them, or some page says that the scan has to start the scan again.
+/// The law of scans, while slots move: a key that exists from the first page to the last is on one of the
+/// pages, or a page fails and says to start the scan again.
 #[tokio::test(flavor = "multi_thread", worker_threads = 2)]
 async fn every_scan_is_complete_or_has_to_begin_again_while_slots_move() {
     let scene = Arc::new(Scene::new().await);

@@ -9,7 +9,7 @@ use super::fake::Fake;
 use super::{fresh, one_on_each, slot, store};
 use crate::support::{Server, key, ok, patient, put, until};
 
-/// A cluster of one node, which has all slots.
+/// Starts a cluster of one node, which has all slots.
 async fn lonely() -> RedisServer {
     let options = RedisOptions::new().with_setting("cluster-enabled", "yes");
     let server = options.start().unwrap();
@@ -26,7 +26,7 @@ async fn behind(fake: &Fake) -> Arc<RedisStore> {
     Arc::new(patient(&fake.url()).connect().await.unwrap())
 }
 
-/// Who is connected, besides replicas and the one that asks.
+/// Returns the clients, except replicas and the one that asks.
 fn clients(server: &impl Server) -> BTreeSet<String> {
     let list = ok(server, &["CLIENT", "LIST", "TYPE", "NORMAL"]);
     let list = list.text().unwrap().into_owned();
@@ -83,7 +83,7 @@ async fn a_node_that_knows_of_fewer_slots_is_not_believed() {
     let store = behind(&seed).await;
     let id = fresh();
     store.get(&key(id)).await.unwrap();
-    // It was cut off, or has just been started.
+    // Like a node that was cut off, or has just been started.
     seed.says(&[(0, 0, 1)]);
     seed.answers(|_| "-CLUSTERDOWN The cluster is down\r\n".to_owned());
     for _ in 0..20 {

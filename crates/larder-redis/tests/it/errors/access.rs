@@ -1,4 +1,4 @@
-//! Who may no longer come in: a user who is gone, a password that changed, too many clients.
+//! Clients that may no longer connect: a removed user, a changed password, too many clients.
 
 use std::sync::Arc;
 
@@ -10,7 +10,7 @@ use crate::support::{patient, until};
 
 const KILL: &[&str] = &["CLIENT", "KILL", "TYPE", "normal"];
 
-/// Does something after the user was removed, and brings them back.
+/// Calls `act` after the user was removed, and then adds the user again.
 pub(crate) async fn while_gone(who: Who, act: impl AsyncFnOnce(&Scene)) -> Scene {
     let scene = Scene::of(who, &[]).await;
     scene.does(&["ACL", "DELUSER", "app"]);
@@ -23,12 +23,12 @@ pub(crate) async fn while_gone(who: Who, act: impl AsyncFnOnce(&Scene)) -> Scene
     scene
 }
 
-/// Does something while the server takes no more clients.
+/// Calls `act` while the server accepts no more clients.
 pub(crate) async fn while_full(who: Who, act: impl AsyncFnOnce(&Scene)) -> Scene {
     let scene = Scene::of(who, &[]).await;
     let mut admin = scene.server.connect().unwrap();
     admin.call(&["CONFIG", "SET", "maxclients", "1"]).unwrap();
-    // A user who is logged in stays so, until the connection is lost.
+    // Existing connections keep working until they are lost.
     scene.operations.work("before the connection is lost").await;
     admin.call(KILL).unwrap();
     act(&scene).await;
@@ -36,7 +36,7 @@ pub(crate) async fn while_full(who: Who, act: impl AsyncFnOnce(&Scene)) -> Scene
     scene
 }
 
-/// Does something after the default user's password changed from `before`, and changes it back.
+/// Calls `act` after the default user's password was changed from `before`, and then changes it back.
 pub(crate) async fn while_locked(
     who: Who,
     before: &str,
@@ -66,7 +66,8 @@ pub(crate) async fn while_locked(
     operations
 }
 
-/// Nothing works, and nothing is sent once it is known that the connection is lost.
+/// Checks that every operation fails, and that none is sent once the store knows that the connection is
+/// lost.
 async fn cannot_be_sent(operations: &Operations, when: &str) {
     until("known to be lost", || async {
         let read = operations.run(Operation::Read).await.remove(0);
@@ -100,7 +101,7 @@ async fn a_password_that_changed_is_refused_when_the_connection_has_to_be_made_a
 
 #[tokio::test]
 async fn a_password_that_is_newly_required_refuses_users_without_one() {
-    // In RESP2 there is no greeting in which the server could say so.
+    // In RESP2 there is no HELLO, in whose answer the server could report it.
     while_locked(APP, "", "?protocol=resp2", async |operations| {
         let refused = Operation::ALL.map(|operation| (operation, Refusal::Denied));
         operations.are_refused(&refused, "NOAUTH").await;

@@ -1,4 +1,4 @@
-//! What nodes of a cluster say when a slot is nowhere, or between two of them.
+//! The errors of a cluster when no node serves a slot, or a slot is moving between two nodes.
 
 use std::sync::Arc;
 
@@ -30,10 +30,9 @@ async fn a_record_between_two_nodes(cluster: &RedisCluster, store: &Arc<RedisSto
     let mut others = cluster.masters().into_iter();
     let to = others.find(|node| node.port() != from).unwrap();
     let moving = cluster.begin_move(slot, to).unwrap();
-    // One part of the record goes, the other stays.
+    // One part of the record moves, the other stays.
     moving.migrate(&[record.as_str()]).unwrap();
-    // It is repeated until the deadline; a command that is on its way just then may have been
-    // executed.
+    // The store repeats it until the deadline. A command that is in transit at that time may have run.
     until("refused", || async {
         let error = programs.run(&record, &log).await.unwrap_err();
         let is_refused = error.kind() == NOT_READY && error.to_string().contains("TRYAGAIN");

@@ -1,4 +1,4 @@
-//! Each error that a server gives, given by a server.
+//! Each error that a server can return, from a real server.
 
 mod access;
 mod cluster;
@@ -19,7 +19,7 @@ pub(crate) use table::CASES;
 
 use crate::support::{ok, patient};
 
-/// Who works on a store, and with what.
+/// The user of a store, and the key and value of its operations.
 #[derive(Clone, Copy)]
 pub(crate) struct Who {
     pub(crate) user: &'static str,
@@ -36,7 +36,7 @@ const APP: Who = Who {
 };
 
 impl Who {
-    /// Who may do everything.
+    /// Returns the ACL user, who may do everything.
     pub(crate) fn account(&self) -> AclUser {
         AclUser::new(self.user, self.password)
             .with_key_prefix("")
@@ -45,7 +45,7 @@ impl Who {
     }
 }
 
-/// A server, a store of a user on it, and what is done there.
+/// A server, the store of a user on it, and the operations that are run.
 pub(crate) struct Scene {
     pub(crate) who: Who,
     pub(crate) server: RedisServer,
@@ -54,7 +54,7 @@ pub(crate) struct Scene {
 }
 
 impl Scene {
-    /// On a server with these settings.
+    /// Starts a server with these settings.
     pub(crate) async fn of(who: Who, settings: &[(&str, &str)]) -> Self {
         let mut options = RedisOptions::new().with_acl_user(who.account());
         for (name, value) in settings {
@@ -73,7 +73,7 @@ impl Scene {
         }
     }
 
-    /// Sends the server a command, in which `app` is the user.
+    /// Sends a command to the server, with the name of the user in place of `app`.
     pub(crate) fn does(&self, command: &[&str]) {
         let mut command = command.to_vec();
         for word in command.iter_mut().filter(|word| **word == APP.user) {

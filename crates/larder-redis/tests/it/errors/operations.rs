@@ -1,4 +1,4 @@
-//! One of each kind of operation, and what came of them.
+//! Operations of each kind, and their results.
 
 use std::sync::Arc;
 
@@ -10,7 +10,7 @@ use larder_store::{Delete, Error, ErrorKind, Put, Refusal, Result, Store, Ttl, V
 use super::Who;
 use crate::support::{Add, Look, Remove, Set, key, programs, tally, until};
 
-/// What a server tells apart when it refuses.
+/// The kinds of operations that a server refuses separately.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub(crate) enum Operation {
     /// A command that reads.
@@ -21,9 +21,9 @@ pub(crate) enum Operation {
     Write,
     /// A script that writes.
     Step,
-    /// A command that gives back, or makes nothing larger.
+    /// A command that frees memory, or uses no more.
     Remove,
-    /// A script that gives back.
+    /// A script that frees memory.
     RemoveStep,
     /// A message.
     Publish,
@@ -41,7 +41,7 @@ impl Operation {
     ];
 }
 
-/// Everything that is done on a store, under keys and with values of one's own.
+/// All operations on a store, with their keys and values.
 pub(crate) struct Operations {
     store: Arc<RedisStore>,
     programs: Arc<dyn Programs>,
@@ -53,7 +53,7 @@ pub(crate) struct Operations {
 const MINUTE: Ttl = Ttl::from_secs(60);
 
 impl Operations {
-    /// Under the id and with the value of `who`.
+    /// Makes the operations with the id and the value of `who`.
     pub(crate) fn on(store: &Arc<RedisStore>, who: Who) -> Self {
         Self {
             store: store.clone(),
@@ -64,7 +64,7 @@ impl Operations {
         }
     }
 
-    /// A key that is there, and one that is not.
+    /// Returns the id of a key that exists, and of one that does not.
     fn ids(&self) -> [String; 2] {
         [self.id.to_owned(), format!("{} none", self.id)]
     }
@@ -73,7 +73,7 @@ impl Operations {
         Put::new(key(id), self.value, MINUTE)
     }
 
-    /// Writes what each operation finds, and nothing else.
+    /// Writes the entries that the operations need, and removes the others.
     pub(crate) async fn prepare(&self) {
         let [_, none] = self.ids();
         let _ = self.store.put(&self.put(self.id)).await.unwrap();
@@ -82,7 +82,7 @@ impl Operations {
         self.programs.run(&tally(self.id), &set).await.unwrap();
     }
 
-    /// What came of one kind: of each of its forms.
+    /// Runs each form of one kind of operation, and returns the results.
     pub(crate) async fn run(&self, operation: Operation) -> Vec<Result<()>> {
         let (store, [here, none]) = (&self.store, self.ids());
         let (there, number) = (key(&*here), tally(&*here));
@@ -140,7 +140,7 @@ impl Operations {
         }
     }
 
-    /// The errors of everything.
+    /// Runs all operations, and returns the errors.
     pub(crate) async fn errors(&self) -> Vec<Error> {
         let mut errors = Vec::new();
         for operation in Operation::ALL {
@@ -154,7 +154,7 @@ impl Operations {
         errors
     }
 
-    /// These are refused, with this code in the text.
+    /// Checks that these operations are refused, with a code in the text.
     pub(crate) async fn are_refused(&self, refused: &[(Operation, Refusal)], code: &str) {
         for (operation, refusal) in refused {
             for (form, result) in self.run(*operation).await.into_iter().enumerate() {
@@ -170,7 +170,7 @@ impl Operations {
         }
     }
 
-    /// All but these work.
+    /// Checks that all operations except these work.
     pub(crate) async fn work_but_for(&self, refused: &[(Operation, Refusal)], when: &str) {
         let is_refused = |operation: &Operation| refused.iter().any(|(it, _)| it == operation);
         for operation in Operation::ALL.into_iter().filter(|it| !is_refused(it)) {
@@ -182,12 +182,12 @@ impl Operations {
         }
     }
 
-    /// Everything works, at once.
+    /// Checks that all operations work at once.
     pub(crate) async fn work(&self, when: &str) {
         self.work_but_for(&[], when).await;
     }
 
-    /// Everything works, once the connection is back.
+    /// Checks that all operations work once the store is connected again.
     pub(crate) async fn recover(&self, when: &str) {
         until("connected again", || async {
             self.store.get(&key(self.id)).await.is_ok()
@@ -196,7 +196,7 @@ impl Operations {
         self.work(when).await;
     }
 
-    /// What was prepared is there as it was, and nothing else.
+    /// Checks that the prepared entries are unchanged, and that there are no others.
     pub(crate) async fn are_undone(&self, when: &str) {
         let [here, none] = self.ids();
         let held = self.store.get(&key(&*here)).await.unwrap();

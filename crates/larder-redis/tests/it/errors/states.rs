@@ -1,4 +1,4 @@
-//! States of a server that take more than a command: it loads, runs a script, or cannot save.
+//! States of a server that need more than a command: it loads its data, runs a script, or cannot save.
 
 use std::fs;
 use std::time::Duration;
@@ -13,7 +13,7 @@ use crate::support::{Add, Look as Seen, key, ok, patient, programs, tally, until
 
 const NOT_READY: Refusal = Refusal::Unavailable;
 
-/// Everything but messages.
+/// All operations except messages.
 const DATA: [(Operation, Refusal); 6] = [
     (Read, NOT_READY),
     (Look, NOT_READY),
@@ -34,7 +34,7 @@ async fn until_it_refuses(scene: &Scene) {
     .await;
 }
 
-/// Does something while a server loads its data. It looks at its clients at every kilobyte.
+/// Calls `act` while a server loads its data, and serves its clients after every kilobyte.
 pub(crate) async fn while_loading(who: Who, act: impl AsyncFnOnce(&Scene)) -> Scene {
     let scene = Scene::of(
         who,
@@ -57,7 +57,7 @@ pub(crate) async fn while_loading(who: Who, act: impl AsyncFnOnce(&Scene)) -> Sc
     scene
 }
 
-/// Does something while a server runs a script that does not end.
+/// Calls `act` while a server runs a script that does not end.
 pub(crate) async fn while_busy(who: Who, act: impl AsyncFnOnce(&Scene)) -> Scene {
     let scene = Scene::of(who, &[("busy-reply-threshold", "1")]).await;
     let mut busy = scene.server.connect().unwrap();
@@ -69,10 +69,10 @@ pub(crate) async fn while_busy(who: Who, act: impl AsyncFnOnce(&Scene)) -> Scene
     scene
 }
 
-/// Does something while a server cannot save.
+/// Calls `act` while a server cannot save.
 pub(crate) async fn while_unsaved(who: Who, act: impl AsyncFnOnce(&Scene)) -> Scene {
     let scene = Scene::of(who, &[("save", "3600 1000000")]).await;
-    // The file cannot take the place of a directory that is not empty.
+    // The server cannot replace a directory that is not empty by its file.
     let file = scene.server.dir().join("dump.rdb");
     fs::create_dir(&file).unwrap();
     fs::write(file.join("something"), "").unwrap();
@@ -89,7 +89,7 @@ pub(crate) async fn while_unsaved(who: Who, act: impl AsyncFnOnce(&Scene)) -> Sc
 async fn a_server_that_loads_its_data_is_not_ready() {
     let scene = while_loading(APP, async |scene| {
         scene.operations.are_refused(&DATA, "LOADING").await;
-        // A client that connects in the meantime is let in.
+        // The server accepts a client that connects in the meantime.
         let url = scene.server.url_as(APP.user, APP.password);
         patient(&url).connect().await.unwrap();
     })
@@ -122,7 +122,7 @@ async fn a_server_that_cannot_save_takes_no_writes() {
     scene.operations.work("MISCONF").await;
 }
 
-/// How the last save ended.
+/// Returns the outcome of the last save.
 fn saved(scene: &Scene) -> String {
     let info = ok(&scene.server, &["INFO", "persistence"]);
     let info = info.text().unwrap().into_owned();

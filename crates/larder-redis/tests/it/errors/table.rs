@@ -1,4 +1,4 @@
-//! What a server refuses after a command or two, and takes again after others.
+//! States in which a server refuses operations, each set and reset by a few commands.
 
 use larder_store::{Delete, Refusal, Store};
 
@@ -41,7 +41,7 @@ pub(crate) const CASES: &[Case] = &[
         refused: &[
             (Read, NOT_READY),
             (Look, NOT_READY),
-            // That it is a replica takes precedence.
+            // The error of a replica takes precedence.
             (Write, Refusal::ReadOnly),
             (Step, Refusal::ReadOnly),
             (Remove, Refusal::ReadOnly),

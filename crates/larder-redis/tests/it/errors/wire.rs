@@ -1,4 +1,4 @@
-//! Replies that are cut in the middle, and what is no reply at all.
+//! Replies that are cut in the middle, and bytes that are not a reply.
 
 use std::num::NonZeroU32;
 use std::sync::Arc;
@@ -20,14 +20,14 @@ async fn a_reply_that_is_cut_in_the_middle_is_a_lost_reply() {
     let add = Add { by: 1, ms: 60_000 };
     for n in 1..=3 {
         let _ = store.put(&put(1, "a long value")).await.unwrap();
-        // In the head, in the version, in the value: a read is sent again.
+        // Cut in the header, in the version, and in the value: a read is sent again.
         proxy.cut_next_after(Direction::Replies, 4 * n);
         let held = store.get(&key(1)).await.unwrap().unwrap();
         assert_eq!(held.value, "a long value");
-        // A put is looked up.
+        // The store reads back whether a put was stored.
         proxy.cut_next_after(Direction::Replies, n);
         assert!(store.put(&put(2, "b")).await.unwrap().is_stored());
-        // What counts has to say that it may have run; it did.
+        // A step that counts must fail with `MayHaveRun`; it did run.
         let one = tally(n);
         assert_eq!(programs.run(&one, &add).await.unwrap(), 1);
         proxy.cut_next_after(Direction::Replies, n);
@@ -106,7 +106,7 @@ async fn the_count_lies_between_acknowledged_and_possible_runs() {
     assert!(least >= 1_000 && most - least >= 10, "{least} {most}");
 }
 
-/// Counts until it was acknowledged, or may have been done.
+/// Increments once: repeats the step until it is acknowledged, or may have run.
 async fn increment(programs: &Arc<dyn Programs>, counts: &[AtomicU64; 2]) {
     let [acknowledged, ambiguous] = counts;
     loop {
@@ -114,7 +114,7 @@ async fn increment(programs: &Arc<dyn Programs>, counts: &[AtomicU64; 2]) {
         let count = match programs.run(&tally(1), &add).await {
             Ok(_) => acknowledged,
             Err(error) if error.kind() == ErrorKind::MayHaveRun => ambiguous,
-            // Nothing happened, so it may be tried again.
+            // The step did not run, so it may be tried again.
             Err(_) => {
                 tokio::time::sleep(Duration::from_millis(5)).await;
                 continue;

@@ -1,4 +1,4 @@
-//! The laws about the time of leases, to the microsecond, on a clock that is moved by hand.
+//! The laws about the time of leases, exact to the microsecond, on a clock that the test moves.
 
 use std::sync::Arc;
 use std::time::Duration;
@@ -13,7 +13,7 @@ use larder_test::{Fixture, laws};
 use super::{beside, claim, lead, leases};
 use crate::support::{key, ok, patient, server};
 
-/// All laws about leases that need no end of a value, which a server counts by its own clock.
+/// All laws about leases in which no value expires: a server ends values by its own clock.
 const LAWS: &[&str] = &[
     "a_lease_ends_at_its_deadline",
     "a_lease_is_held_up_to_its_deadline",
@@ -81,7 +81,7 @@ async fn a_fence_follows_the_clock_where_the_last_one_was_lost() {
     ok(&server, &["DEL", &beside(&key(1))]);
     clock.advance_micros(1);
     assert_eq!(lead(&leases, &key(1)).await.as_u64(), first.as_u64() + 1);
-    // A clock that has gone back is no reason for a fence to fall.
+    // A fence rises even if the clock went back.
     let _ = leases.invalidate(&key(1)).await.unwrap();
     let behind = ManualClock::default();
     let builder = patient(&server.url()).with_virtual_time(behind);

@@ -57,7 +57,8 @@ async fn followers_in_another_process_are_woken_and_do_not_poll() {
     }
     assert!(started.elapsed() < PATIENCE);
     assert_eq!(calls(&server, "publish"), 1);
-    // Each looks when it comes and when it is told; the rest are a commit and scripts sent whole.
+    // Each follower checks when it starts and when it is notified. The others are a commit, and scripts that
+    // are sent with their text.
     let asked = calls(&server, "evalsha") + calls(&server, "eval") - before;
     assert!(asked <= 8 * 2 + 8 + 2, "{asked}");
 }
@@ -85,7 +86,7 @@ async fn each_end_of_a_lease_notifies_followers() {
         }
         assert!(follower.await.unwrap().unwrap().is_ended());
         assert_eq!(calls(&server, "publish"), published + 1, "{id}");
-        // One message at most finds nobody, and none is sent after it.
+        // At most one message reaches no follower. After that no message is sent.
         is_left(&server, id).await;
         for _ in 0..3 {
             lead_again(&leases, id).await;
@@ -191,7 +192,7 @@ async fn a_follower_keeps_its_deadline_while_it_cannot_subscribe_yet() {
     let server = server();
     let leases = leases(&store(&server).await);
     lead(&leases, &key(1)).await;
-    // The connection that listens is not there yet, and there is no time to make it.
+    // The connection for subscriptions does not exist yet, and there is no time to make it.
     for within in [Duration::ZERO, Duration::from_micros(1)] {
         assert!(!leases.follow(&key(1), within).await.unwrap().is_ended());
     }

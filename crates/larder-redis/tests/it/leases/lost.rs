@@ -9,7 +9,7 @@ async fn a_commit_whose_answer_was_lost_is_found_by_its_version() {
     let server = server();
     let (proxy, store) = proxied(&server).await;
     let leases = leases(&store);
-    // The script is known from here on, so that the answer that is lost is the commit's.
+    // The server now has the script, so that the lost answer is that of the commit.
     let fence = lead(&leases, &key(1)).await;
     assert!(
         leases
@@ -73,7 +73,7 @@ async fn an_idempotent_lease_operation_is_sent_again() {
     let server = server();
     let (proxy, store) = proxied(&server).await;
     let leases = leases(&store);
-    // The scripts are known from here on, so that the answers that are lost are theirs.
+    // The server now has the scripts, so that the lost answers are theirs.
     let fence = lead(&leases, &key(1)).await;
     let long = Ttl::from_secs(60);
     assert!(leases.renew(&key(1), fence, long).await.unwrap().is_held());
@@ -88,7 +88,7 @@ async fn an_idempotent_lease_operation_is_sent_again() {
     );
     let _ = store.put(&put(1, "a")).await.unwrap();
     proxy.drop_replies(1);
-    // The second one finds nothing any more.
+    // The second one finds no value.
     assert!(!leases.invalidate(&key(1)).await.unwrap().is_deleted());
     assert!(
         !leases

@@ -1,4 +1,4 @@
-//! Leases on real servers: what lies there, what is lost, and who is told.
+//! Leases on real servers: their keys, lost answers, and the notification of followers.
 
 mod exact;
 mod followers;
@@ -29,7 +29,7 @@ async fn lead(leases: &Arc<dyn Leases>, key: &Key) -> Fence {
     }
 }
 
-/// The key of the lease of `key`.
+/// Returns the key of the lease of `key`.
 fn beside(key: &Key) -> String {
     format!("{}:~lease", key.as_str())
 }

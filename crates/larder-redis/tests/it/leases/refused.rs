@@ -95,7 +95,7 @@ async fn another_type_under_the_key_or_its_lease_is_the_wrong_type_and_changes_n
         let both = || [value.as_str(), &lease].map(|name| ok(&server, &["DUMP", name]));
         let before = both();
         let condition = put(1, "one").if_absent();
-        // A claim finds a value before it looks for a lease.
+        // A claim returns a value before it checks the lease.
         let claimed = match held {
             None => leases.claim(&claim(&value)).await.map(drop),
             Some(_) => {
@@ -151,7 +151,7 @@ async fn an_invalidation_that_the_user_may_not_finish_removes_nothing() {
         assert!(store.get(&key(1)).await.unwrap().is_some(), "{denies}");
         may(allows);
     }
-    // The lease is as it was.
+    // The lease is unchanged.
     assert!(
         open.renew(&key(1), fence, Ttl::from_secs(9))
             .await
@@ -188,7 +188,7 @@ async fn a_user_who_may_not_publish_can_still_commit() {
     })
     .await;
     assert!(app.commit(&put(1, "one"), fence).await.unwrap().is_stored());
-    // Nobody wakes it; it looks by itself.
+    // No message wakes it; it checks by itself.
     assert!(follower.await.unwrap().unwrap().is_ended());
 }
 

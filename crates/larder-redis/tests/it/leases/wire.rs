@@ -79,7 +79,7 @@ async fn each_operation_is_one_call_and_publishes_only_to_followers() {
     let server = server();
     let store = store(&server).await;
     let leases = leases(&store);
-    // The scripts are known from here on.
+    // The server has the scripts after the first round.
     for round in 0..2 {
         let before = (calls(&server, "evalsha"), calls(&server, "get"));
         let fence = lead(&leases, &key(1)).await;

@@ -1,4 +1,4 @@
-//! Replicas that are not any more what they were when they were measured.
+//! Replicas that change after they were checked.
 
 use larder_redis::RedisStore;
 use larder_store::{Key, Store};
@@ -84,7 +84,7 @@ async fn a_replica_that_was_made_a_master_beside_its_own_is_left_at_the_next_loo
     }
 }
 
-/// Waits until `store` does not read of `replica`.
+/// Waits until `store` no longer reads from `replica`.
 async fn until_left(store: &RedisStore, key: &Key, replica: &RedisServer) {
     until("read of the master", || async {
         let before = calls(replica, "get");

@@ -73,7 +73,7 @@ async fn reads_go_on_while_a_replica_takes_its_master_s_place() {
         writer.put(&put(1, "one")).await.is_ok()
     })
     .await;
-    // It follows in its own time.
+    // This store follows a little later.
     until("written by this store too", || async {
         assert_eq!(value_in_failover(&store).await, "one");
         store.put(&put(1, "two")).await.is_ok()
@@ -100,7 +100,7 @@ async fn a_key_whose_replica_hangs_is_read_of_its_master_while_another_master_ha
     let other = (2..).find(elsewhere).unwrap();
     until_read_there(&store, &key(1), || calls(replica, "get")).await;
 
-    // Just written, so read of its master.
+    // It was just written, so it is read from its master.
     let _ = store.put(&put(other, "other")).await.unwrap();
     let hung = cluster.master_of(key(other).as_str()).unwrap();
     hung.freeze().unwrap();
@@ -112,8 +112,10 @@ async fn a_key_whose_replica_hangs_is_read_of_its_master_while_another_master_ha
     assert_eq!(&values.next().unwrap().unwrap().unwrap().value[..], b"one");
 }
 
-/// What `store` reads. Between the promotion and its next look at the slots, the new master is no
-/// longer a replica and not yet a master to it: it then sends nothing, and a second try is safe.
+/// Returns the value that `store` reads.
+///
+/// Between the promotion and the next refresh of the slots, the store uses the new master neither as a replica
+/// nor as a master. It then sends nothing, and a retry is safe.
 async fn value_in_failover(store: &RedisStore) -> String {
     for _ in 0..10_000 {
         match store.get(&key(1)).await {

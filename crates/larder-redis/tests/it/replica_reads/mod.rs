@@ -1,4 +1,4 @@
-//! Reads of replicas: which are read, what they may miss, and what becomes of them when servers fail.
+//! Reads from replicas: which replicas are read, how stale they may be, and what happens when servers fail.
 
 mod changed;
 mod failures;
@@ -15,7 +15,7 @@ use larder_test::server::{RedisServer, Reply};
 
 use crate::support::{key, ok, server, until};
 
-/// More than any of these tests takes.
+/// Longer than any of these tests takes.
 pub(crate) const LONG: Duration = Duration::from_secs(600);
 
 /// A master and one replica that has caught up with it.
@@ -40,14 +40,14 @@ impl Pair {
         replication.contains("master_link_status:up")
     }
 
-    /// Lets the replica hear no more of its master. It goes on answering with what it has.
+    /// Disconnects the replica from its master. It still answers with the data that it has.
     fn part(&self) {
         ok(&self.replica, &["REPLICAOF", "127.0.0.1", "1"]);
         assert!(!self.is_linked());
     }
 }
 
-/// A store that reads of replicas.
+/// Makes a store that reads from replicas.
 async fn reader(url: &str, max_staleness: Duration) -> Arc<RedisStore> {
     let builder = RedisStore::builder(url)
         .with_timeout(Duration::from_secs(2))
@@ -55,13 +55,13 @@ async fn reader(url: &str, max_staleness: Duration) -> Arc<RedisStore> {
     Arc::new(builder.connect().await.unwrap())
 }
 
-/// What `store` has at `id`.
+/// Returns the value of `id` in `store`.
 async fn value(store: &RedisStore, id: impl KeyId) -> String {
     let entry = store.get(&key(id)).await.unwrap().expect("a value");
     String::from_utf8(entry.value.to_vec()).unwrap()
 }
 
-/// Waits until `store` reads of a server whose calls `calls` counts.
+/// Waits until `store` reads from a server, whose calls `calls` returns.
 pub(crate) async fn until_read_there(store: &RedisStore, key: &Key, calls: impl Fn() -> u64) {
     until("read of a replica", || async {
         let before = calls();

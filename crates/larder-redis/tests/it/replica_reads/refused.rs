@@ -10,7 +10,7 @@ use super::{LONG, Pair, reader, until_read_there, value};
 use crate::log::Log;
 use crate::support::{calls, key, ok, patient, put, server, until};
 
-/// The shortest staleness that may be allowed.
+/// The shortest maximum staleness that the builder accepts.
 const SHORT: Duration = Duration::from_millis(100);
 
 #[tokio::test]
@@ -57,7 +57,7 @@ async fn a_replica_that_refuses_info_is_not_read_and_that_is_logged_once() {
     let store = reader(&pair.master.url(), SHORT).await;
     let _ = store.put(&put(1, "one")).await.unwrap();
     until("told", || async { log.read().contains("+info") }).await;
-    // Some looks more.
+    // Time for some more checks.
     tokio::time::sleep(3 * SHORT).await;
     assert_eq!(value(&store, 1).await, "one");
     assert_eq!(log.read().matches("+info").count(), 1);

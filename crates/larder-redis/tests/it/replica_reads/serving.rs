@@ -86,7 +86,7 @@ async fn the_replicas_of_a_cluster_are_read_and_its_masters_are_left_alone() {
     );
 }
 
-/// How often servers were asked for values.
+/// Returns the number of GETs on these servers.
 fn gets(nodes: &[&RedisNode]) -> u64 {
     nodes.iter().map(|node| calls(node, "get")).sum()
 }

@@ -22,7 +22,7 @@ async fn a_replica_that_fell_behind_is_read_for_as_long_as_is_allowed_and_no_lon
     let _ = writer.put(&put(1, "new")).await.unwrap();
     let written = Instant::now();
     assert_eq!(value(&patient, 1).await, "old");
-    // What another store may miss, and what it may not.
+    // For a while a store may miss the write of another store, but not for longer than allowed.
     assert!(["old", "new"].contains(&&*value(&brief, 1).await));
     sleep_until(written + ALLOWED).await;
     for _ in 0..50 {
@@ -30,7 +30,7 @@ async fn a_replica_that_fell_behind_is_read_for_as_long_as_is_allowed_and_no_lon
     }
     assert_eq!(value(&patient, 1).await, "old");
 
-    // It catches up, and is read again.
+    // The replica catches up, and is read again.
     let port = pair.master.port().to_string();
     ok(&pair.replica, &["REPLICAOF", "127.0.0.1", &port]);
     until_read_there(&brief, &key(1), || calls(&pair.replica, "get")).await;
@@ -50,7 +50,7 @@ async fn a_store_reads_its_own_writes_however_far_behind_the_replica_is() {
     let _ = store.put(&put(1, "new")).await.unwrap();
     let leases = store.clone().leases().unwrap();
     assert!(leases.invalidate(&key(2)).await.unwrap().is_deleted());
-    // Later than any operation lasts that had begun by then, so that only the measure counts.
+    // Longer than any operation takes that had begun by then, so that only the comparison with the replica counts.
     tokio::time::sleep(Duration::from_secs(3)).await;
     assert_eq!(value(&store, 1).await, "new");
     assert!(store.get(&key(2)).await.unwrap().is_none());
@@ -65,7 +65,7 @@ async fn a_store_that_writes_and_reads_at_once_never_reads_an_overwritten_value(
     const KEYS: u64 = 8;
     let pair = Pair::start().await;
     let builder = larder_redis::RedisStore::builder(&pair.master.url())
-        // Short, so that keys are read of the replica soon after they were written.
+        // Short, so that keys are read from the replica soon after they were written.
         .with_timeout(Duration::from_millis(200))
         .with_replica_reads(Duration::from_millis(100));
     let store = builder.connect().await.unwrap();
@@ -74,7 +74,7 @@ async fn a_store_that_writes_and_reads_at_once_never_reads_an_overwritten_value(
     let before = calls(&pair.replica, "get");
     for step in 1..=3_000_u64 {
         let id = draw.u64(..KEYS);
-        // Some keys rest for a while.
+        // Some keys are not written for a while.
         if draw.u64(..200) == 0 && id >= (step / 500) {
             let value = step.to_string();
             if store

@@ -59,7 +59,7 @@ async fn a_batch_waits_once_and_has_an_error_for_each_of_its_writes() {
             .all(|it| it.unwrap().is_none())
     );
     drop(frozen);
-    // It ran once, though nobody confirmed it.
+    // It ran once, although no replica confirmed it.
     let again = programs(&store).run(&tally(200), &ADD).await;
     assert_eq!(again.unwrap(), 2);
 }
@@ -83,7 +83,7 @@ async fn on_a_cluster_each_shard_waits_for_its_own_replicas() {
         assert!(result.unwrap().is_stored());
     }
     for (id, replica) in ids.iter().zip(&replicas) {
-        // A replica of a cluster answers for its keys to those who say that they know.
+        // A replica of a cluster serves reads only after READONLY.
         let mut connection = replica.connect().unwrap();
         connection.call(&["READONLY"]).unwrap();
         let held = connection.call(&["EXISTS", key(*id).as_str()]).unwrap();
@@ -127,7 +127,7 @@ async fn redirected_writes_of_a_moving_slot_are_confirmed_where_they_ran() {
     let store = confirmed(&cluster.url(), 1, SHORT).await;
     let value = put(ids[0], "x");
     let moving = cluster.begin_move(slot(ids[0]), there).unwrap();
-    // The key is not there yet, so its old node asks for it at the new one.
+    // The key does not exist, so its old node answers ASK.
     assert!(store.put(&value).await.unwrap().is_stored());
     assert!(
         store

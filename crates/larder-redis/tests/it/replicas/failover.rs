@@ -5,8 +5,8 @@ use tokio::task::block_in_place;
 use super::{Frozen, LONG, SHORT, confirmed, replicas, unconfirmed};
 use crate::support::{key, patient, put, until};
 
-/// The replicas are cut off, which a partition would do: frozen, and without the connection on which
-/// they would hear later what they missed.
+/// The replicas are cut off as by a partition: frozen, and without the connection over which they would
+/// get the missed writes later.
 #[tokio::test(flavor = "multi_thread", worker_threads = 2)]
 async fn a_master_that_dies_apart_from_its_replicas_takes_along_only_what_they_did_not_confirm() {
     let trio = RedisSentinels::start().unwrap();

@@ -1,4 +1,4 @@
-//! Writes that replicas confirm: what an acknowledgment is worth, and what its absence says.
+//! Writes that replicas confirm: what a confirmation guarantees, and what a missing one means.
 
 mod batches;
 mod failover;
@@ -16,11 +16,11 @@ use tokio::sync::{Mutex, MutexGuard};
 
 use crate::support::patient;
 
-/// How long replicas have where they are there, and where they are not.
+/// How long the store waits for replicas: while they run, and while they do not.
 const LONG: Duration = Duration::from_secs(4);
 const SHORT: Duration = Duration::from_millis(250);
 
-/// A trio whose replicas one test at a time may freeze.
+/// Returns a master with two replicas, which one test at a time may freeze.
 async fn trio() -> (&'static RedisSentinels, MutexGuard<'static, ()>) {
     static TRIO: LazyLock<RedisSentinels> = LazyLock::new(|| RedisSentinels::start().unwrap());
     static TURN: Mutex<()> = Mutex::const_new(());
@@ -28,21 +28,21 @@ async fn trio() -> (&'static RedisSentinels, MutexGuard<'static, ()>) {
     (&TRIO, turn)
 }
 
-/// A store whose writes `number` replicas confirm.
+/// Makes a store whose writes `number` replicas must confirm.
 async fn confirmed(url: &str, number: u8, within: Duration) -> Arc<RedisStore> {
     let number = NonZeroU8::new(number).unwrap();
     let builder = patient(url).with_replicas(number, within);
     Arc::new(builder.connect().await.unwrap())
 }
 
-/// The servers that are not the master.
+/// Returns the servers that are not the master.
 fn replicas(trio: &RedisSentinels) -> Vec<&RedisNode> {
     let master = trio.master().unwrap().port();
     let servers = trio.servers().iter();
     servers.filter(|it| it.port() != master).collect()
 }
 
-/// Replicas that hear nothing, until this is dropped.
+/// Replicas that are frozen until this is dropped.
 struct Frozen<'a>(Vec<&'a RedisNode>);
 
 impl<'a> Frozen<'a> {
@@ -57,19 +57,19 @@ impl<'a> Frozen<'a> {
 impl Drop for Frozen<'_> {
     fn drop(&mut self) {
         for replica in &self.0 {
-            // A process that was killed in the meantime is not frozen any more.
+            // It fails if the process was killed in the meantime.
             let _ = replica.thaw();
         }
     }
 }
 
-/// Whether a server has a key.
+/// Returns whether a server has a key.
 fn has(node: &RedisNode, key: &Key) -> bool {
     let reply = node.command(&["EXISTS", key.as_str()]).unwrap();
     reply.int() == Some(1)
 }
 
-/// The error of what ran, and was confirmed by nobody.
+/// Returns the error of an operation that ran, but was not confirmed.
 fn unconfirmed<T>(result: Result<T>) -> Error {
     let error = result.err().expect("an error");
     assert_eq!(error.kind(), ErrorKind::MayHaveRun, "{error}");

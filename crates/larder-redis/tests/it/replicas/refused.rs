@@ -49,7 +49,7 @@ async fn a_server_without_replicas_is_connected_to_and_confirms_nothing() {
     let error = unconfirmed(store.put(&put(1, "x")).await);
     assert!(error.to_string().contains("0 of 1 replicas"), "{error}");
     assert!(store.get(&key(1)).await.unwrap().is_some());
-    // Replicas may have longer than a connection has.
+    // The time for replicas may be longer than the connect timeout.
     let patiently = patient(&server.url()).with_replicas(ONE, LONG);
     patiently.connect().await.unwrap();
 }
@@ -64,7 +64,7 @@ async fn a_write_that_ends_by_its_deadline_leaves_the_others_theirs() {
     let began = std::time::Instant::now();
     let error = store.put(&put(1, "x")).await;
     unconfirmed(error);
-    // The deadline, and what a busy machine adds to it.
+    // The deadline, with some time for a busy machine.
     assert!(began.elapsed() < Duration::from_secs(2));
 }
 
@@ -87,7 +87,7 @@ async fn a_lost_write_is_neither_sent_again_nor_acknowledged_by_reading_it_back(
     for result in store.put_many(&[put(2, "x"), put(3, "x")]).await {
         assert_eq!(result.unwrap_err().kind(), ErrorKind::MayHaveRun);
     }
-    // Each loses the answer of a connection that is there.
+    // So that the store is connected before each lost answer.
     store.get(&key(1)).await.unwrap();
     let before = calls(&server, "evalsha");
     proxy.drop_replies(1);

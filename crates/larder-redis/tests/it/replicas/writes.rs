@@ -101,7 +101,7 @@ async fn each_unconfirmed_write_is_an_error_and_has_run() {
     assert_eq!(store.get(&key(3)).await.unwrap().unwrap().value, "led");
     unconfirmed(leases.invalidate(&key(4)).await);
     assert_eq!(store.get(&key(4)).await.unwrap(), None);
-    // A claim that is lost with its master refuses its commit, so nobody waits for it.
+    // Claims do not wait for replicas: if one is lost with its master, its commit is refused.
     lead(&leases, &key(4)).await;
 }
 
@@ -142,7 +142,7 @@ async fn refused_writes_and_reads_do_not_wait_for_replicas() {
         .unwrap();
     assert_eq!(calls(master, "wait"), before);
 
-    // The server's own words come before those of its replicas.
+    // A refusal of the server is returned without waiting for replicas.
     master.command(&["LPUSH", key(32).as_str(), "x"]).unwrap();
     let _frozen = Frozen::new(replicas(trio));
     let on_version = put(32, "x").if_version(Put::new(key(1), "", Ttl::from_secs(1)).version());

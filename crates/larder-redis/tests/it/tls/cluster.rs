@@ -1,4 +1,4 @@
-//! A cluster by TLS: all of it is reached, followed and heard, by who may.
+//! A cluster with TLS: connections, redirects, failovers and subscriptions, for clients with a certificate.
 
 use std::num::NonZeroUsize;
 use std::sync::LazyLock;
@@ -15,7 +15,7 @@ use crate::cluster::{fresh, one_on_each, slot};
 use crate::replica_reads::until_read_there;
 use crate::support::{Add, calls, key, programs, put, tally, until};
 
-/// A cluster that asks for certificates, and what its clients have.
+/// A cluster with TLS, and the files of its clients.
 struct House {
     cluster: RedisCluster,
     papers: Papers,
@@ -30,7 +30,7 @@ impl House {
     }
 }
 
-/// The cluster of the tests that leave it as it was.
+/// The cluster that tests share if they do not change it.
 static STRICT: LazyLock<House> = LazyLock::new(|| House::open(ClientAuth::Required));
 
 #[tokio::test]
@@ -130,7 +130,7 @@ async fn slots_that_move_and_a_master_that_is_killed_are_followed_and_heard_of()
     let news = SubscribeRequest::to_topic(Topic::broadcast("news")).with_buffer(room);
     let mut news = bus.subscribe(news).await.unwrap();
 
-    // Between two masters: what is not at the old one is asked for at the new one.
+    // A slot that is moving: for a key that the old master does not have, the store asks the new one.
     let ids = one_on_each(&cluster);
     let masters = cluster.masters();
     let moving = cluster.begin_move(slot(ids[0]), masters[1]).unwrap();
@@ -145,7 +145,7 @@ async fn slots_that_move_and_a_master_that_is_killed_are_followed_and_heard_of()
     let moved = store.get(&key(ids[0])).await.unwrap();
     assert_eq!(moved.unwrap().value, "asked");
 
-    // One that has moved as a whole, with who listens there.
+    // A slot that has moved completely, with a subscription.
     let of_channel = slot_of(channels[0].as_str());
     block_in_place(|| cluster.move_slot(of_channel, masters[1])).unwrap();
     assert!(heard_again(&bus, &channels[0], &mut heard[0]).await > 0);

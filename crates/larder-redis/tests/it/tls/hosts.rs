@@ -1,4 +1,4 @@
-//! The names by which the nodes of a cluster are dialed are those that they announce.
+//! The store connects to the nodes of a cluster by the names that they announce.
 
 use larder_redis::RedisStore;
 use larder_store::{ErrorKind, Store};
@@ -8,7 +8,7 @@ use super::{Papers, error, nodes, store};
 use crate::cluster::one_on_each;
 use crate::support::{calls, put, until};
 
-/// Has a node called by another name, and waits until all know.
+/// Announces another name for a node, and waits until all nodes know it.
 async fn announce(cluster: &RedisCluster, node: &RedisNode, name: &str) {
     let command = ["CONFIG", "SET", "cluster-announce-hostname", name];
     node.command(&command).unwrap();
@@ -28,7 +28,7 @@ async fn announce(cluster: &RedisCluster, node: &RedisNode, name: &str) {
     .await;
 }
 
-/// The first three nodes, by a name that is in their certificates.
+/// Returns a URL with the first three nodes, by a name that is in their certificates.
 fn seeds(cluster: &RedisCluster) -> String {
     let seeds = cluster.nodes()[..3].iter();
     let seeds: Vec<_> = seeds
@@ -52,7 +52,7 @@ async fn a_node_whose_announced_name_is_not_in_its_certificate_is_sent_nothing()
     }
     drop(all);
 
-    // It listens there, and its certificate does not say so.
+    // It listens at this address, but the address is not in its certificate.
     let masters = cluster.masters();
     announce(&cluster, masters[0], "127.0.0.1").await;
     let before = ["hello", "set", "get"].map(|command| calls(masters[0], command));

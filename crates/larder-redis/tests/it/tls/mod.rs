@@ -1,4 +1,4 @@
-//! TLS: whom we trust, who we are, and what is said when one of them is wrong.
+//! TLS: trusted authorities, client certificates, and the errors when one of them is wrong.
 
 mod cluster;
 mod hosts;
@@ -16,14 +16,14 @@ use tokio_rustls::rustls::crypto::CryptoProvider;
 use crate::replica_reads::LONG;
 use crate::support::patient;
 
-/// An authority, and the files of those who know it.
+/// An authority, and the files of its clients.
 struct Papers {
     authority: CertificateAuthority,
-    /// The parameter that names it.
+    /// The URL parameter with the authority.
     ca: String,
-    /// The parameter that names another.
+    /// The URL parameter with another authority.
     stranger: String,
-    /// The parameters of a client that knows this authority, and has a certificate of it.
+    /// The URL parameters of a client that trusts this authority, and has a certificate of it.
     app: String,
     files: Sandbox,
 }
@@ -48,13 +48,13 @@ impl Papers {
         }
     }
 
-    /// How a server is started that this authority vouches for.
+    /// Returns the options of a server with a certificate of this authority.
     fn tls(&self) -> TlsOptions {
         TlsOptions::new(&self.authority)
     }
 }
 
-/// The path of a new file with this text.
+/// Makes a file with this text, and returns its path.
 fn file(files: &Sandbox, name: &str, text: &str) -> String {
     let path = files.path().join(name);
     std::fs::write(&path, text).unwrap();
@@ -65,7 +65,7 @@ fn nodes(tls: TlsOptions) -> RedisOptions {
     RedisOptions::new().with_tls(tls)
 }
 
-/// Enough for a handshake on a machine that is busy with others.
+/// Long enough for a handshake on a busy machine.
 const CONNECT: Duration = Duration::from_secs(2);
 
 async fn store(url: &str, query: &str) -> Arc<RedisStore> {
@@ -81,14 +81,14 @@ async fn store(url: &str, query: &str) -> Arc<RedisStore> {
     Arc::new(store)
 }
 
-/// A store that reads replicas.
+/// Makes a store that reads from replicas.
 async fn reader(url: &str, query: &str) -> RedisStore {
     let store = patient(&format!("{url}?{query}&timeout_ms=2000"));
     let store = store.with_connect_timeout(CONNECT).with_replica_reads(LONG);
     store.connect().await.unwrap()
 }
 
-/// What is said where nobody is connected.
+/// Returns the text of the error when the store cannot connect.
 async fn error(url: &str, query: &str) -> String {
     let store = RedisStore::builder(&format!("{url}?{query}")).with_connect_timeout(CONNECT);
     let error = store.connect().await.expect_err("no connection");

@@ -1,4 +1,4 @@
-//! Sentinels and their servers by TLS.
+//! Sentinels and their servers with TLS.
 
 use larder_store::Store;
 use larder_test::server::{ClientAuth, RedisSentinels, SentinelOptions, TlsOptions};
@@ -24,7 +24,7 @@ async fn a_master_is_found_and_its_failover_is_followed_with_a_certificate_of_ou
     for text in [&nobody, &stranger] {
         assert!(text.contains("no sentinel knows the master"), "{text}");
     }
-    // Where the connection is cut before it is read, what the sentinel said is lost.
+    // If the connection is reset before the store reads the alert of the sentinel, the alert is lost.
     let says_why = asks_for_a_certificate_of_ours(&nobody) || nobody.contains("reset by peer");
     assert!(says_why, "{nobody}");
     assert!(stranger.contains("?ca=/path/to/ca.pem"), "{stranger}");
@@ -55,7 +55,7 @@ async fn a_master_by_another_name_than_its_certificate_has_is_refused_though_its
 {
     let papers = Papers::new();
     let trio = trio(papers.tls().with_names(["localhost"]));
-    // They call it by its address.
+    // The sentinels name the master by its address.
     let url = trio.url().replace("127.0.0.1", "localhost");
     let text = error(&url, &papers.ca).await;
     assert!(text.contains("for another host than 127.0.0.1"), "{text}");

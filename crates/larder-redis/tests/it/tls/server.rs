@@ -1,4 +1,4 @@
-//! One server by TLS.
+//! One server with TLS.
 
 use larder_redis::RedisStore;
 use larder_store::{ErrorKind, Store};
@@ -7,7 +7,7 @@ use larder_test::server::{ClientAuth, RedisServer};
 use super::{Papers, asks_for_a_certificate_of_ours, error, file, nodes, store};
 use crate::support::{key, put, server};
 
-/// A server by TLS, and the files of a client.
+/// A server with TLS, and the files of a client.
 struct House {
     server: RedisServer,
     papers: Papers,

@@ -98,7 +98,7 @@ async fn another_port_and_a_dot_at_the_end_are_another_authority() {
 async fn a_declared_scheme_counts_for_every_form_of_request() {
     let set = |builder: larder_response_cache::ResponseCacheBuilder| builder.with_scheme(Scheme::HTTPS);
     let fixture = super::fixture_with(set).await;
-    // The origin form, the absolute form, and that of cleartext HTTP/2.
+    // The origin form, the absolute form, and the absolute form with the declared scheme.
     let forms = ["/", "http://cinema.example/", "https://cinema.example:443/"];
     let asked = |method: Method, form: &str| {
         let mut request = request(method, form, &[]);

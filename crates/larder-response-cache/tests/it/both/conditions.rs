@@ -218,7 +218,7 @@ async fn a_range_of_a_stored_response_is_served() {
         (none.status.as_u16(), none.field("content-range")),
         (416, "bytes */10")
     );
-    // Only the digest of the representation is that of the whole (RFC 9530).
+    // Only the digest of the representation is valid for a part too (RFC 9530).
     for answered in [&part, &none] {
         let kept = ["content-digest", "content-md5", "repr-digest"];
         assert_eq!(kept.map(|name| answered.field(name)), ["", "", digest]);

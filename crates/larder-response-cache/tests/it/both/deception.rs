@@ -6,7 +6,7 @@ use http_body_util::Full;
 
 use crate::fixture::{Fixture, HOUR, request};
 
-/// Sends a hostile request, then a visitor's. Returns whether the visitor got the hostile response.
+/// Sends a hostile request, and then one of a visitor. Returns whether the visitor got the hostile response.
 async fn is_poisoned(fixture: &Fixture, evil: Request<Full<Bytes>>, path: &str) -> bool {
     fixture.origin.then(200, &[HOUR], "poison");
     fixture.send(evil).await.unwrap();
@@ -173,7 +173,7 @@ async fn a_very_long_uri_is_answered_but_not_stored() {
     }
 }
 
-/// The response of an app that shows the visitor's account at every path below `/account`.
+/// Scripts the response of an app that shows the visitor's account at every path below `/account`.
 async fn account_of_ada(fields: &[(&str, &str)]) -> Fixture {
     let fixture = super::fixture().await;
     fixture.origin.then(200, fields, "the account of Ada");
@@ -263,7 +263,7 @@ async fn a_part_is_never_served_as_the_complete_response() {
     fixture.origin.then(206, &part, "par");
     fixture.get_with("/", &ranged).await;
     assert_eq!(fixture.get("/").await.text(), "unscripted");
-    // A complete response to a request for a range is complete.
+    // If the origin answers a request for a range with a complete response, that may be stored.
     fixture.origin.then(200, &[HOUR], "whole");
     fixture.get_with("/b", &ranged).await;
     assert_eq!(fixture.get("/b").await.text(), "whole");
@@ -280,7 +280,7 @@ async fn many_values_of_a_forwarded_header_take_bounded_space() {
         fixture.origin.then(200, &[HOUR], "poison");
         fixture.get_with("/", &[("x-forwarded-host", &host)]).await;
     }
-    // It may have been evicted, but was not changed.
+    // The page may have been evicted, but must not have been changed.
     fixture.origin.then(200, &[HOUR], "clean");
     assert_eq!(fixture.get("/").await.text(), "clean");
     let mut hits = 0;

@@ -8,7 +8,7 @@ use http_body_util::{BodyExt, Full, StreamBody};
 
 use crate::fixture::{Body, Broken, HOUR, request, response};
 
-/// A body of these frames, all of which are ready.
+/// Makes a body of these frames, which are all ready.
 fn ready(frames: Vec<Result<Frame<Bytes>, Broken>>) -> Body {
     StreamBody::new(futures_util::stream::iter(frames)).boxed_unsync()
 }
@@ -109,7 +109,7 @@ async fn a_response_whose_body_has_not_ended_is_not_called_stored() {
     let said = "larder; fwd=uri-miss; fwd-status=200; detail=streaming";
     assert_eq!(opened.headers()["cache-status"], said);
     let mut body = opened.into_body();
-    // The body is ready, so it is sent with the headers.
+    // The first frame is ready, so it is sent with the headers.
     let frame = body.frame().now_or_never().flatten();
     assert_eq!(frame.unwrap().unwrap().into_data().unwrap(), "one");
     sender.send(data("two")).unwrap();
@@ -123,7 +123,7 @@ async fn a_response_whose_body_has_not_ended_is_not_called_stored() {
 async fn a_get_with_a_wrapped_empty_body_is_cached() {
     let fixture = super::fixture().await;
     let wrapped = || {
-        // Over HTTP/1 no header frames content here.
+        // `Content-Length: 0` means that there is no content, whatever the body says.
         let mut get = request(Method::GET, "/", &[]);
         get.headers_mut().insert("content-length", "0".parse().unwrap());
         get

@@ -15,7 +15,7 @@ const PATIENT: Duration = Duration::from_secs(20);
 /// The store operations of a purge, in order.
 const PURGE: [Operation; 2] = [("put", "response-purges:"), ("delete", "response:")];
 
-/// A stored page, on a store whose operations can be held.
+/// Stores a page, on a store whose operations can be held.
 async fn stored() -> (Arc<Fixture>, Control) {
     let (fixture, control) = super::gated().await;
     fixture.origin.then(200, &[HOUR], "one");

@@ -57,7 +57,7 @@ async fn an_expiry_by_a_process_whose_clock_is_ahead_counts_at_once() {
             true => purger.expire_tag("films").await.unwrap(),
             false => purger.expire(URI).await.unwrap(),
         }
-        // This process asks the store again.
+        // This process reads the store again after its near TTL.
         fixture.later(10);
         fixture.origin.then(200, &[HOUR], "two");
         assert_eq!(fixture.get("/").await.text(), "two", "{is_by_tag}");

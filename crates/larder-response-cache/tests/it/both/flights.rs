@@ -12,7 +12,7 @@ use tokio::task::JoinSet;
 
 use crate::fixture::{Answered, Body, Fixture, HOUR, full, response, until};
 
-/// Holds the next request until it is released.
+/// Lets the origin hold the next request until the sender is used or dropped.
 pub(super) fn held(fixture: &Fixture, fields: &[(&str, &str)]) -> oneshot::Sender<()> {
     held_with(fixture, response(200, fields, full("one")))
 }
@@ -28,13 +28,13 @@ pub(super) fn held_with(fixture: &Fixture, answer: Response<Body>) -> oneshot::S
     go
 }
 
-/// A fixture whose requests wait for longer than a test does.
+/// Makes a fixture whose requests wait for longer than a test takes.
 async fn patient() -> Arc<Fixture> {
     let wait = Duration::from_secs(60);
     Arc::new(super::fixture_with(|builder| builder.with_wait_timeout(wait)).await)
 }
 
-/// Sends nine more requests, each in a task of its own, and gives them the time to begin their wait.
+/// Sends nine more requests, each in its own task, and gives them the time to begin to wait.
 pub(super) async fn nine_wait(fixture: &Arc<Fixture>) -> JoinSet<Answered> {
     let mut visitors = JoinSet::new();
     for _ in 0..9 {
@@ -45,7 +45,7 @@ pub(super) async fn nine_wait(fixture: &Arc<Fixture>) -> JoinSet<Answered> {
     visitors
 }
 
-/// Sends a request in a task of its own, and waits until the origin has got so many.
+/// Sends a request in its own task, and waits until the origin has got `count` requests.
 pub(super) async fn ask(fixture: &Arc<Fixture>, count: usize) -> tokio::task::JoinHandle<String> {
     let asking = fixture.clone();
     let task = tokio::spawn(async move { asking.get("/").await.text().to_owned() });
@@ -53,7 +53,7 @@ pub(super) async fn ask(fixture: &Arc<Fixture>, count: usize) -> tokio::task::Jo
     task
 }
 
-/// Gives a request the time to begin its wait.
+/// Gives a request the time to begin to wait.
 async fn a_moment() {
     tokio::time::sleep(Duration::from_millis(30)).await;
 }
@@ -105,7 +105,7 @@ async fn responses_that_cannot_be_shared_are_fetched_concurrently_and_no_request
         leader.await.unwrap();
         assert_eq!(fixture.origin.count(), 10);
 
-        // Neither waits for the other.
+        // Neither request waits for the other.
         let _first = held(&fixture, &[]);
         let _second = held(&fixture, &[]);
         let one = ask(&fixture, 11).await;
@@ -177,7 +177,7 @@ async fn requests_that_wait_while_the_origin_fails_are_served_a_stale_response_a
 #[tokio::test]
 async fn a_body_that_declares_to_be_too_large_holds_up_no_request() {
     let fixture = Arc::new(super::fixture_with(|builder| builder.with_max_body(5)).await);
-    // It never ends, and only the header declares its length.
+    // The body never ends, and only the header declares its length.
     let endless = || {
         let body = http_body_util::StreamBody::new(futures_util::stream::pending());
         let fields = [HOUR, ("content-length", "10485760")];

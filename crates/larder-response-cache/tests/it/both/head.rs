@@ -7,7 +7,7 @@ use crate::fixture::{Fixture, request};
 
 const SHORT: (&str, &str) = ("cache-control", "max-age=10");
 
-/// A response that is stored, and stale.
+/// Makes a fixture with a stored response that is stale.
 async fn stale(profile: Profile) -> Fixture {
     let fixture = super::fixture_with(|builder| builder.with_profile(profile)).await;
     let fields = [SHORT, ("etag", "\"a\""), ("x", "1"), ("y", "1")];

@@ -6,7 +6,7 @@ use larder_store::{Key, Kind};
 
 use crate::fixture::Fixture;
 
-/// For how many seconds the store keeps the keys of `path`.
+/// Returns for how many seconds the store keeps the key of `path`.
 async fn kept(fixture: &Fixture, path: &str) -> u64 {
     let key = format!("shttp cinema.example {path}");
     let key = Key::new(Kind::evictable("response"), key.as_bytes());
@@ -22,15 +22,15 @@ async fn a_key_lives_no_longer_than_its_response_can_be_served() {
         ("/a", &[("cache-control", "max-age=30, stale-while-revalidate=30")][..], 60),
         ("/b", &[("cache-control", "max-age=30, stale-if-error=90")], 120),
         ("/c", &[("cache-control", "max-age=30, must-revalidate")], 30),
-        // Its stale windows mean nothing.
+        // Their stale windows do not count.
         ("/h", &[("cache-control", "max-age=30, must-revalidate, stale-if-error=600")], 30),
         ("/i", &[("cache-control", "s-maxage=30, stale-while-revalidate=600")], 30),
-        // It replaces a failure while the origin does not answer.
+        // It may be served for 30 s while the origin does not answer.
         ("/d", &[("cache-control", "max-age=60")], 90),
-        // It can be validated.
+        // They can be validated.
         ("/e", &[("cache-control", "no-cache"), etag], 30),
         ("/f", &[("cache-control", "max-age=60, must-revalidate"), etag], 120),
-        // The index of its variants too.
+        // The index of variants.
         ("/g", &[("cache-control", "max-age=30, must-revalidate"), ("vary", "x")], 60),
     ] {
         fixture.origin.then(200, fields, "one");

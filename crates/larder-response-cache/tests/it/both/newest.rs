@@ -11,7 +11,7 @@ const X: (&str, &str) = ("x", "1");
 const VARY: (&str, &str) = ("vary", "x");
 const LONG: (&str, &str) = ("cache-control", "max-age=600");
 
-/// Answers the next request once it is released.
+/// Lets the origin answer the next request once the sender is used.
 fn answer_later(
     fixture: &Fixture,
     status: u16,
@@ -132,7 +132,7 @@ async fn a_response_with_an_earlier_date_replaces_no_newer_one() {
     };
     tokio::join!(fixture.get("/"), reload);
     assert_eq!(fixture.get("/").await.text(), "newest");
-    // Its request is later, but it comes from another cache on the way.
+    // Its request was sent later, but another cache between has an older response.
     let (answer, answered) = oneshot::channel::<()>();
     fixture.origin.then_with(move |_| {
         Box::pin(async move {

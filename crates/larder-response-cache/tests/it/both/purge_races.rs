@@ -12,7 +12,7 @@ use crate::gate::{Control, Held, Operation};
 const URI: &str = "http://cinema.example/";
 static OLD: [(&str, &str); 2] = [HOUR, ("cache-tag", "films")];
 
-/// Every store operation of a fetch after the origin was asked.
+/// Every store operation of a fetch after the call of the origin.
 const STEPS: [Operation; 7] = [
     ("get_many", "response-tag:"),
     ("put", "response-tag:"),
@@ -48,7 +48,7 @@ impl Act {
     }
 }
 
-/// Makes the origin answer the next request with `fields`, and holds `step` from then on.
+/// Makes the origin answer the next request with `fields`, and holds the next `step` after that.
 fn answer_and_hold(
     fixture: &Fixture,
     control: &Control,
@@ -64,7 +64,7 @@ fn answer_and_hold(
     held
 }
 
-/// Fetches the old page, and acts while `step` is held. Returns whether it was held.
+/// Fetches the old page, and calls `act` while `step` is held. Returns whether it was held.
 async fn race(
     fixture: &Fixture,
     control: &Control,
@@ -75,7 +75,7 @@ async fn race(
     let held = answer_and_hold(fixture, control, step, fields);
     let fetch = async {
         assert_eq!(fixture.get_with("/", &[("x", "1")]).await.text(), "old");
-        // A hold that is left is for another step.
+        // Ends a hold that no operation has reached.
         drop(control.hold(("none", "")));
     };
     let acting = async {
@@ -133,11 +133,11 @@ async fn a_response_fetched_before_a_purge_is_not_served_after_it_whenever_it_ar
             }
         }
     }
-    // At least the reads and writes of tags, the read of purges, and the write of the response.
+    // At least four steps are held: reads and writes of tags, a read of purges, and the write of the response.
     assert!(held >= 4 * 4 * 4, "{held}");
 }
 
-/// Begins a fetch after `before`, acts, and lets the fetch end with an old page.
+/// Calls `before`, begins a fetch, calls `act`, and lets the fetch end with an old page.
 async fn during_a_fetch(
     fields: &'static [(&'static str, &'static str)],
     before: impl AsyncFnOnce(&Fixture),
@@ -224,7 +224,7 @@ async fn a_page_stays_purged_after_its_tag_was_evicted_and_made_again() {
     ];
     fixture.origin.then(200, &windows, "old");
     fixture.get("/").await;
-    // Only what a purge writes is evicted.
+    // Forget the keys so far, so that only those that the purge writes are evicted below.
     control.evict_all(&larder_test::ModelStore::new()).await;
     fixture.layer.purger().purge_tag("films").await.unwrap();
     control.evict_all(&*fixture.store).await;
@@ -245,7 +245,7 @@ async fn a_page_that_is_made_after_a_purge_of_its_tag_is_stored_at_once() {
         assert!(seen.field("cache-status").contains("stored"));
         assert!(fixture.get("/").await.is_hit());
     }
-    // Other tags may be purged in between.
+    // Other tags may be purged during the fetch.
     let (answer, answered) = oneshot::channel::<()>();
     fixture.origin.then_with(move |_| {
         Box::pin(async move {

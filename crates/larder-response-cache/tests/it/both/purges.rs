@@ -72,7 +72,7 @@ async fn a_purge_removes_all_variants_in_every_process() {
         .unwrap();
     for x in ["1", "2"] {
         assert!(!sibling.get_with("/?q", &[("x", x)]).await.is_hit());
-        // This process keeps its own copy for the near TTL.
+        // This process serves its own copy until the near TTL ends.
         assert!(fixture.get_with("/?q", &[("x", x)]).await.is_hit());
     }
     fixture.later(10);
@@ -115,7 +115,7 @@ async fn a_purge_of_a_tag_removes_every_response_that_has_it() {
     assert!(sibling.get("/c").await.is_hit());
 }
 
-/// Begins a fetch, acts, and lets the fetch end.
+/// Begins a fetch, calls `act`, and lets the fetch end.
 async fn during_a_fetch(tags: &'static str, act: impl AsyncFnOnce(&Fixture)) -> Fixture {
     let fixture = super::fixture().await;
     let (answer, answered) = oneshot::channel::<()>();

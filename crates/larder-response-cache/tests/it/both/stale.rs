@@ -5,7 +5,33 @@ use std::time::Duration;
 use http::Method;
 use larder_store::{Key, Kind, Put, Ttl};
 
-use crate::fixture::{Broken, HOUR, request, until};
+use crate::fixture::{Broken, Fixture, HOUR, request, until};
+
+/// Returns for how many seconds a page is fresh, and for how many it is usable.
+async fn explained(fixture: &Fixture, path: &str) -> (u64, u64) {
+    let uri = format!("http://cinema.example{path}");
+    let explained = fixture.layer.purger().explain(&uri).await.unwrap();
+    let response = &explained.responses[0];
+    (response.fresh_for.as_secs(), response.usable_for.as_secs())
+}
+
+#[tokio::test]
+async fn an_explanation_says_for_how_long_a_response_is_still_served() {
+    let fixture = super::fixture().await;
+    for (path, said) in [
+        ("/a", "max-age=10, stale-if-error=60"),
+        ("/b", "max-age=10, no-cache"),
+    ] {
+        let fields = [("cache-control", said), ("etag", "\"a\"")];
+        fixture.origin.then(200, &fields, "one");
+        fixture.get(path).await;
+    }
+    assert_eq!(explained(&fixture, "/a").await, (10, 70));
+    assert_eq!(explained(&fixture, "/b").await, (0, 0));
+    fixture.later(20);
+    assert_eq!(explained(&fixture, "/a").await, (0, 50));
+    assert_eq!(explained(&fixture, "/b").await, (0, 0));
+}
 
 #[tokio::test]
 async fn stale_if_error_replaces_error_responses_and_inner_errors() {
@@ -122,7 +148,7 @@ async fn while_a_stale_response_is_validated_the_store_is_not_asked_for_each_req
         fixture.origin.then(200, &fields, "one");
         fixture.get(&path).await;
         fixture.later(20);
-        // The validation has no end.
+        // The validation never ends.
         fixture.origin.then_with(|_| Box::pin(std::future::pending()));
         assert!(fixture.get(&path).await.is_hit());
         until(|| fixture.origin.count() == 2 * (number + 1)).await;

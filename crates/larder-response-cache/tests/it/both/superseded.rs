@@ -1,4 +1,4 @@
-//! What a response does to a stored one that it does not replace, and which of its headers are kept.
+//! The effect of a response on a stored one that it does not replace, and which of its headers are kept.
 
 use http::Method;
 use larder_response_cache::Profile;
@@ -18,7 +18,7 @@ async fn stored(profile: Profile) -> Fixture {
     fixture
 }
 
-/// Returns whether the stored response still replaces a failure.
+/// Returns whether the response is still stored: it is then served in place of a failure.
 async fn is_there(fixture: &Fixture) -> bool {
     fixture.later(20);
     fixture.origin.then(503, &[], "down");
@@ -159,7 +159,7 @@ async fn a_header_that_no_cache_names_is_replayed_to_no_client() {
                         .unwrap();
                     assert_eq!(own.field("x-secret"), "of Ada");
                     assert_eq!(own.field("set-cookie"), "session=ada");
-                    // Another process has the safe profile, and shares nothing with this one.
+                    // A sibling has the safe profile, so it does not share responses of the RFC profile.
                     let sibling = (profile == Profile::Safe).then(|| fixture.sibling());
                     for process in std::iter::once(&fixture).chain(&sibling) {
                         let hit = process.get("/").await;
@@ -229,7 +229,7 @@ async fn a_weak_last_modified_stays_weak_and_selects_no_part() {
     fixture.get("/").await;
     let ask = [("range", "bytes=0-1"), ("if-range", modified.as_str())];
     assert_eq!(fixture.get_with("/", &ask).await.status.as_u16(), 200);
-    // A later 304 does not make it strong.
+    // A later 304 does not make the validator strong.
     fixture.later(20);
     let date = fixture.date(0);
     fixture

@@ -4,7 +4,7 @@ use crate::fixture::{Fixture, HOUR};
 
 const TAGGED: (&str, &str) = ("cache-tag", "films");
 
-/// Requests `path`, and checks that its `Cache-Status` is true.
+/// Requests `path` twice, and checks that its `Cache-Status` is right. Returns whether it was stored.
 async fn is_kept(fixture: &Fixture, path: &str) -> bool {
     fixture.origin.then(200, &[HOUR, TAGGED], "new");
     let first = fixture.get(path).await;
@@ -59,7 +59,7 @@ async fn many_new_tags_take_as_many_round_trips_as_one() {
         assert!(fixture.get(path).await.is_hit());
         control.operations() - before
     };
-    // The first page begins the count of changes.
+    // The first page with tags also makes the record of changes.
     took("/", "films").await;
     assert_eq!(took("/many", &many).await, took("/one", "one").await);
 }

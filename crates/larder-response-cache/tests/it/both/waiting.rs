@@ -76,7 +76,7 @@ async fn requests_that_wait_share_a_response_that_may_be_served_while_it_is_vali
         assert_eq!((answer.text(), answer.is_hit()), ("one", true));
     }
     leader.await.unwrap();
-    // The second one validates it.
+    // The second request validates it.
     until(|| fixture.origin.count() == 2).await;
 }
 

@@ -11,7 +11,7 @@ const ONE_MS: i64 = 1000;
 const DAYS_24: Ttl = Ttl::from_millis(1 << 31);
 
 impl BrokenStore {
-    /// Damages what a put has stored.
+    /// Applies the faults that change the store after a put.
     pub(super) fn leave_traces(&self, put: &Put, met: bool, before: &Before) {
         let Some(fault) = self.fault else { return };
         match met {

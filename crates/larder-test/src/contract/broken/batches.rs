@@ -64,7 +64,7 @@ impl BrokenStore {
                 }
             }
             Some(Fault::PutManySharesTtl) => {
-                // A new put draws a new version, which is not this fault: so the TTL is set after.
+                // The TTL is set afterwards: a new put would have a new version, which is another fault.
                 let answers = self.model.put_many(&puts).await;
                 for put in &puts {
                     let _ = self.model.expire(put.key(), puts[0].ttl()).await;
@@ -139,7 +139,7 @@ impl BrokenStore {
     }
 }
 
-/// Makes the first error the answer to everything.
+/// If one answer is an error, makes all of them errors of that kind.
 pub(super) fn fail_whole<T>(answers: &mut [Result<T>]) {
     let Some(kind) = answers
         .iter()

@@ -38,7 +38,7 @@ impl Bus for BrokenStore {
             0 if self.has(Fault::NobodyListensIsAnError) => Err(Error::new(
                 "publish",
                 ErrorKind::Refused(Refusal::Unavailable),
-                "nobody listens",
+                "no subscriber",
             )),
             _ => Ok(()),
         }
@@ -60,7 +60,7 @@ impl Bus for BrokenStore {
             Some(Fault::IgnoresBuffer) => {
                 Ok(listeners.add(request.with_buffer(DEFAULT_BUFFER), None))
             }
-            // It hears nothing of what is sent right after.
+            // A subscription to nothing, which misses the messages that are sent right after.
             Some(Fault::SubscribesTooEarly) if self.count().is_multiple_of(100) => {
                 Ok(listeners.add(SubscribeRequest::default(), None))
             }
@@ -91,7 +91,7 @@ impl BrokenStore {
             Some(Fault::RefusesLargeMessages) if payload.len() == MAX_MESSAGE => Err(Error::new(
                 "publish",
                 ErrorKind::TooLarge,
-                "a message is shorter than that",
+                "the message is too long",
             )),
             Some(Fault::FillsEmptyMessages) if payload.is_empty() => Ok(Bytes::from_static(b"\0")),
             Some(Fault::MessagesEndAtNul) => {
@@ -104,7 +104,7 @@ impl BrokenStore {
     }
 }
 
-/// Takes the messages of its channels for ever, if it is dropped with any.
+/// When dropped, loses all later messages of its channels.
 struct TakesOnDrop<'a>(&'a BrokenStore, Vec<Channel>);
 
 impl Drop for TakesOnDrop<'_> {
@@ -114,7 +114,7 @@ impl Drop for TakesOnDrop<'_> {
     }
 }
 
-/// Ends all subscriptions of these channels.
+/// When dropped, ends all subscriptions of its channels.
 struct EndsOnDrop(Arc<Listeners>, Vec<Channel>);
 
 impl Drop for EndsOnDrop {

@@ -109,7 +109,7 @@ impl BrokenStore {
         }
     }
 
-    /// Replaces the condition of the delete by the wrong one of a fault.
+    /// Applies the faults that change the condition of a delete.
     fn wrong_delete(&self, delete: Delete) -> Delete {
         match (self.fault, delete.condition()) {
             (Some(Fault::DeleteIfAbsentDeletes), Condition::IfAbsent)
@@ -120,7 +120,7 @@ impl BrokenStore {
         }
     }
 
-    /// Tests now, waits, and removes then.
+    /// Checks the condition now, waits, and then removes the value.
     async fn delete_later(&self, delete: Delete, held: Option<Version>) -> Result<DeleteOutcome> {
         let met = held.is_some() && delete.condition().is_met_by(held);
         yield_now().await;

@@ -5,7 +5,7 @@ use larder_store::bus::{Channel, Message, SubscribeRequest};
 use super::{BrokenStore, Fault};
 use crate::contract::model::{Listeners, wants};
 
-/// The number of messages beyond its room that makes a subscriber slow.
+/// A subscriber with a smaller buffer counts as slow after this number of messages.
 const SMALL: usize = 16;
 
 impl BrokenStore {
@@ -13,7 +13,7 @@ impl BrokenStore {
         &self.model.listeners
     }
 
-    /// Delivers a message as the fault says, and returns the number of receivers.
+    /// Delivers a message with the faults, and returns how many times it was delivered.
     pub(super) fn deliver(&self, message: &Message) -> usize {
         let channel = &message.channel;
         if self.memory.lock().taken.contains(channel.as_str()) {
@@ -32,7 +32,7 @@ impl BrokenStore {
         heard
     }
 
-    /// Returns how many times a message goes to one subscription, after it went to `heard` others.
+    /// Returns how many times one subscription gets a message that was delivered `heard` times before.
     fn times(&self, request: &SubscribeRequest, channel: &Channel, heard: usize) -> usize {
         let wanted = wants(request, channel);
         let (channels, patterns) = (request.channels(), request.patterns());

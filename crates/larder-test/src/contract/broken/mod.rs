@@ -2,8 +2,8 @@
 //!
 //! Each store has one [`Fault`].
 //!
-//! A law that no broken store fails says nothing, and two laws that fail on the same broken stores
-//! say the same. Whoever adds a law adds the fault that only this law notices.
+//! A law that passes on every broken store proves nothing, and two laws that fail on the same broken
+//! stores prove the same. If you add a law, add a fault that only this law finds.
 
 mod after_put;
 mod batches;
@@ -44,7 +44,7 @@ pub struct BrokenStore {
     lock: Semaphore,
 }
 
-/// The memory of some faults.
+/// The state that some faults need.
 #[derive(Default)]
 struct Memory {
     answers: HashMap<String, Entry>,
@@ -57,20 +57,20 @@ struct Memory {
     count: usize,
     leases: LeaseMemory,
     evictable: HashSet<String>,
-    /// The length of each value that was ever put, by its key.
+    /// The length of the last value of each key that was ever put.
     room: HashMap<String, usize>,
-    /// The message that is held back.
+    /// A message that is held back until the next one.
     late: Option<Message>,
     last: Option<Message>,
     /// The channels whose messages are lost.
     taken: HashSet<String>,
     waited_for: Vec<Key>,
-    /// The records whose waiters hear nothing any more.
+    /// The records whose steps no longer wake.
     deaf: HashSet<String>,
 }
 
 impl BrokenStore {
-    /// Makes an empty store with `fault`, which reads its time from `clock`.
+    /// Makes an empty store with `fault`, or with none, which reads its time from `clock`.
     pub fn new(fault: Option<Fault>, clock: ManualClock) -> Self {
         Self {
             model: ModelStore::with_clock(clock),
@@ -80,7 +80,7 @@ impl BrokenStore {
         }
     }
 
-    /// Makes a fixture of a new store with `fault`.
+    /// Makes a fixture of a new store with `fault`, or with none.
     pub fn fixture(fault: Option<Fault>) -> ManualFixture {
         let clock = ManualClock::default();
         let store = Arc::new(Self::new(fault, clock.clone()));
@@ -99,7 +99,7 @@ impl BrokenStore {
         self.fault == Some(fault)
     }
 
-    /// Returns the next number, from 1.
+    /// Returns the next number of a counter that begins at 1.
     fn count(&self) -> usize {
         let mut memory = self.memory.lock();
         memory.count += 1;
@@ -120,7 +120,7 @@ impl BrokenStore {
         })
     }
 
-    /// Changes what is under `key`, if something is.
+    /// Changes the content of `key`, if it has any.
     fn edit(&self, key: &Key, change: impl FnOnce(&mut Held, Timestamp)) {
         self.model.with_slot(key, |slot, now| {
             if let Some(held) = slot {

@@ -26,13 +26,13 @@ impl<'a> AgainOnDrop<'a> {
 impl Drop for AgainOnDrop<'_> {
     fn drop(&mut self) {
         if let Some(call) = self.call.take() {
-            // The model is never pending, and no caller waits for this answer.
+            // The reference store is never pending, and no caller needs this answer.
             let _: Poll<Result<()>> = self.model.call_now(self.key, call);
         }
     }
 }
 
-/// Returns whether an integer among the arguments is past 2^53.
+/// Returns whether an argument is an integer past 2^53.
 pub(super) fn is_wide(call: &dyn Call) -> bool {
     let mut args = Args::new();
     call.args(&mut args);
@@ -66,6 +66,6 @@ fn check(call: &dyn Call, is_fine: impl Fn(&[u8]) -> bool) -> Result<()> {
     Err(Error::new(
         "run",
         ErrorKind::Invalid,
-        "an argument is not to the store's liking",
+        "the store refuses an argument",
     ))
 }

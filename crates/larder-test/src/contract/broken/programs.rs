@@ -67,7 +67,7 @@ impl BrokenStore {
         self.model.call(key, call).await
     }
 
-    /// Returns the answer of a fault that does not run the step.
+    /// Returns the wrong answer of a fault that does not run the step.
     fn wrong_reply(&self, key: &Key, call: &dyn Call) -> Option<Wire> {
         let name = call.script().name();
         let (is_removal, is_time) = (call.script().is_run_when_full(), name == "law-tell-time");
@@ -121,7 +121,7 @@ impl BrokenStore {
             .with_slot(key, |slot, _| slot.as_ref().map(|held| held.deadline))
     }
 
-    /// Damages the record that a step has left.
+    /// Applies the faults that change the record after a step.
     fn leave_record(&self, key: &Key, call: &dyn Call, before: Option<Timestamp>) {
         let is_read = call.script().effect() == Effect::Read;
         if self.has(Fault::ReadingRemovesRecords) && is_read {

@@ -9,7 +9,7 @@ use tokio::task::yield_now;
 use super::{BrokenStore, Fault};
 use crate::contract::model::{Held, deadline};
 
-/// The room that a fixture's store has at least, with some to spare.
+/// The limit of a store with [`Fault::EndedKeepsItsRoom`]: a little more than a fixture must have room for.
 const ROOM: usize = 68 * 1024 * 1024;
 
 /// The content of a key before a put.
@@ -72,7 +72,7 @@ impl BrokenStore {
         }
     }
 
-    /// Returns the answer of a fault that writes nothing or something else.
+    /// Returns the wrong answer of a fault that writes nothing, or another value.
     async fn wrong_answer(&self, put: &Put) -> Option<Result<PutOutcome>> {
         let too_large = put.value().len() > DEFAULT_MAX_VALUE;
         match self.fault? {
@@ -116,7 +116,7 @@ impl BrokenStore {
         }
     }
 
-    /// Returns the bytes of all values ever put, this one included.
+    /// Returns the bytes of all values that were ever put, including this one.
     fn room_with(&self, put: &Put) -> usize {
         let mut memory = self.memory.lock();
         let (key, length) = (put.key().as_str().to_owned(), put.value().len());
@@ -124,7 +124,7 @@ impl BrokenStore {
         memory.room.values().sum()
     }
 
-    /// Replaces the condition of the put by the wrong one of a fault.
+    /// Applies the faults that change the condition of a put.
     fn wrong_condition(&self, put: Put, before: &Before) -> Put {
         let condition = put.condition();
         let Before { held, ended, .. } = before;
@@ -164,7 +164,7 @@ impl BrokenStore {
         held.map_or_else(Version::random, |held| held.version)
     }
 
-    /// Returns the put on the condition that is left after the test has raced with others.
+    /// Applies the faults that check the condition, wait, and then write whatever has happened meanwhile.
     async fn raced(&self, put: Put, before: &Before) -> Put {
         let races = match (self.fault, put.condition()) {
             (Some(Fault::IfAbsentRaces), Condition::IfAbsent) => before.ended.is_none(),
@@ -209,7 +209,7 @@ impl BrokenStore {
     }
 }
 
-/// Cuts the stored value in half when it is dropped.
+/// When dropped, cuts the stored value in half.
 struct CutOnDrop<'a> {
     store: &'a BrokenStore,
     put: &'a Put,

@@ -53,7 +53,7 @@ impl BrokenStore {
         match self.fault {
             Some(Fault::GetNowMisses) => Poll::Ready(Ok(None)),
             Some(Fault::GetNowReadsExpired) => {
-                // First, since a look for what is there frees it.
+                // First, because a look for the value would free the expired one.
                 let ended = self.ended(key);
                 Poll::Ready(Ok(ended.or_else(|| self.held(key))))
             }
@@ -86,7 +86,7 @@ impl BrokenStore {
         }))
     }
 
-    /// Returns what a dropped get left behind, or otherwise the value of `key`.
+    /// Returns the answer of a dropped get if there is one, and otherwise the value of `key`.
     async fn get_beside_the_last(&self, key: &Key) -> Result<Option<Entry>> {
         let held = self.model.get(key).await?;
         if let Some(lingering) = self.memory.lock().lingering.take() {
@@ -109,5 +109,5 @@ impl BrokenStore {
 
 fn unavailable() -> Error {
     let kind = ErrorKind::Refused(Refusal::Unavailable);
-    Error::new("get", kind, "there is no such key")
+    Error::new("get", kind, "no such key")
 }

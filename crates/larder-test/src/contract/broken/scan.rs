@@ -4,7 +4,7 @@ use larder_store::{Content, ErrorKind, Result};
 
 use super::{BrokenStore, Fault};
 
-/// The start of a cursor that is a number.
+/// The prefix of a cursor that is a number of keys.
 const OFFSET: &str = "offset:";
 
 impl BrokenStore {
@@ -14,7 +14,7 @@ impl BrokenStore {
         listed.map(|(key, ..)| key).collect()
     }
 
-    /// Returns what is listed of a page's keys.
+    /// Applies the faults that leave out keys of a page.
     fn wrong_keys(&self, mut keys: Vec<String>) -> Vec<String> {
         match self.fault {
             Some(Fault::ScanSkipsEveryTenth) => {
@@ -33,7 +33,7 @@ impl BrokenStore {
         keys
     }
 
-    /// Returns what is listed after the last page.
+    /// Returns the keys that a fault lists in addition, on the last page.
     fn more_keys(&self, prefix: &str) -> Vec<String> {
         let begins = |key: &String| key.starts_with(prefix);
         match self.fault {

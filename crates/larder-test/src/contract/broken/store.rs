@@ -61,7 +61,7 @@ impl Store for BrokenStore {
         }
     }
 
-    // Pending, unless the fault is in the synchronous form: so each fault is seen in one of the two.
+    // Pending, unless the fault is in the synchronous form: so each fault shows in one of the two forms.
     fn get_now(&self, key: &Key) -> Poll<Result<Option<Entry>>> {
         self.broken_get_now(key)
     }

@@ -16,7 +16,7 @@ impl BrokenStore {
         &self.model.waiters
     }
 
-    /// Runs a call with the faults of its wake.
+    /// Runs a call, with the faults of wakes.
     pub(super) async fn call_and_wake(&self, key: &Key, call: &mut dyn Call) -> Result<()> {
         let rings = call.script().name() == "law-ring";
         let is_deaf = self.memory.lock().deaf.contains(key.as_str());
@@ -42,7 +42,7 @@ impl BrokenStore {
     }
 }
 
-/// A call that wakes, or does not, whatever its program says.
+/// A call that wakes or does not wake, whatever its program says.
 pub(super) struct Waking<'a> {
     pub(super) call: &'a mut dyn Call,
     pub(super) wakes: bool,
@@ -111,7 +111,7 @@ impl Waits for BrokenStore {
 struct BrokenWaiter {
     inner: Box<dyn Waiter>,
     fault: Option<Fault>,
-    /// The number of times that it was asked.
+    /// The number of waits so far.
     times: usize,
     was_dropped: bool,
     on_drop: Option<(Arc<parking_lot::Mutex<super::Memory>>, String)>,
@@ -123,7 +123,7 @@ impl Waiter for BrokenWaiter {
         self.times += 1;
         match self.fault {
             Some(Fault::EarlyWakesAreLost) if self.times == 1 => {
-                // Earlier wakes are taken, and no waiter hears of them.
+                // Takes an earlier wake, and drops it.
                 let mut next = self.inner.next();
                 let early = poll_fn(|cx| Poll::Ready(next.as_mut().poll(cx))).await;
                 match early {

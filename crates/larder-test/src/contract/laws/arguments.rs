@@ -106,7 +106,7 @@ pub(super) async fn the_time_of_programs_passes(at: Scene<'_>) -> Outcome {
     let before = programs.run(&key, &TellTime).await?;
     at.advance(SHORT.into()).await;
     let passed = programs.run(&key, &TellTime).await?.since(before);
-    // Two clocks, where the store has one of its own, may differ by a little.
+    // If the store has its own clock, the two may differ a little.
     let least = Duration::from(SHORT).saturating_sub(at.slack());
     ensure!(
         passed >= least,

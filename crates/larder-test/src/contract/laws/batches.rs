@@ -117,7 +117,8 @@ pub(super) async fn put_many_fails_item_by_item(at: Scene<'_>) -> Outcome {
         }
     }
     at.holds(&puts[0], "the first of put_many").await?;
-    at.is_absent(puts[1].key(), "what was too large").await?;
+    at.is_absent(puts[1].key(), "the value that was too large")
+        .await?;
     at.holds(&puts[4], "the last of put_many").await
 }
 

@@ -9,11 +9,11 @@ use super::scene::{Scene, same_bytes};
 use super::{Outcome, Violation};
 
 pub(super) const FILM: Topic = Topic::broadcast("law-film");
-/// A topic whose name begins with that of another.
+/// A topic whose name begins with the name of another topic.
 pub(super) const FILMS: Topic = Topic::broadcast("law-films");
 pub(super) const SEAT: Topic = Topic::sharded("law-seat");
 
-/// The time that a message may take.
+/// The maximum time that a message may take.
 const PATIENCE: Duration = Duration::from_secs(10);
 
 impl Scene<'_> {
@@ -21,7 +21,7 @@ impl Scene<'_> {
         self.channel(FILM, id as u64)
     }
 
-    /// Returns a channel of this law alone, even on a shared server.
+    /// Returns a channel that only this law uses, even on a shared server.
     pub(super) fn channel(&self, topic: Topic, id: impl KeyId) -> Channel {
         Channel::new(topic, (self.run, id))
     }
@@ -38,15 +38,15 @@ impl Scene<'_> {
     }
 }
 
-/// A subscription, and what it is expected to hear next.
+/// A subscription, with checks of its next event.
 pub(super) struct Hearing {
     subscription: Subscription,
-    /// The start of all ids of this law.
+    /// The prefix of all ids of this law.
     mine: String,
 }
 
 impl Hearing {
-    /// Returns the next event of this law, whatever it is.
+    /// Returns the next event of this law: a message to one of its channels, or a gap.
     pub(super) async fn next(&mut self) -> Outcome<Event> {
         loop {
             match timeout(PATIENCE, self.subscription.next()).await {

@@ -10,7 +10,7 @@ use super::{Outcome, Violation};
 pub(super) async fn a_message_right_after_subscribe_arrives(at: Scene<'_>) -> Outcome {
     let bus = at.bus()?;
     for round in 0..1_000 {
-        // New channels and those of before, by turns.
+        // The first 300 channels are new, and later ones are repeated.
         let channel = at.channel(SEAT, round % 300);
         let mut hearing = at
             .hearing(&*bus, SubscribeRequest::to_channel(channel.clone()))
@@ -66,7 +66,7 @@ pub(super) async fn concurrent_publishers_lose_nothing(at: Scene<'_>) -> Outcome
             Event::Gap => None,
         };
         let Some((expected, number)) = number else {
-            let text = format!("expected what a publisher sent, got {event:?}");
+            let text = format!("expected a message of a publisher, got {event:?}");
             return Err(Violation::new(text));
         };
         ensure_eq!(number, *expected, "the next message of a publisher");
@@ -111,9 +111,13 @@ pub(super) async fn a_full_buffer_gives_one_gap_in_its_place(at: Scene<'_>) -> O
     for number in 0..ROOM {
         slow.hears(&at.film(7), number.to_string()).await?;
     }
-    ensure_eq!(slow.next().await?, Event::Gap, "after what had room");
+    ensure_eq!(
+        slow.next().await?,
+        Event::Gap,
+        "after the messages that had room"
+    );
     bus.publish(&at.film(7), "again".into()).await?;
-    // The last of the flood may still have been on its way when the gap was heard.
+    // The last messages of the flood may still have been in transit when the gap was received.
     let mut last = ROOM;
     loop {
         match slow.next().await? {
@@ -123,11 +127,11 @@ pub(super) async fn a_full_buffer_gives_one_gap_in_its_place(at: Scene<'_>) -> O
                 let number = number.parse().unwrap_or(0);
                 ensure!(
                     number > last,
-                    "after a gap: expected what comes later, got {number}"
+                    "after a gap: expected a later message, got {number}"
                 );
                 last = number;
             }
-            Event::Gap => ensure!(false, "after a gap: expected messages, got one more"),
+            Event::Gap => ensure!(false, "after a gap: expected messages, got another gap"),
         }
     }
 }
@@ -138,11 +142,12 @@ pub(super) async fn a_slow_subscription_costs_others_no_messages(at: Scene<'_>) 
     Ok(())
 }
 
-/// The room of a slow subscription.
+/// The buffer of the slow subscription, in messages.
 const ROOM: usize = 4;
 
-/// Returns a subscription with room for four messages, after twenty more than it has room for.
-/// Another one with more room hears all of them.
+/// Returns a subscription with a buffer of four messages, after 24 messages were sent.
+///
+/// Another subscription, with a larger buffer, gets all of them.
 async fn flooded(at: &Scene<'_>, bus: &dyn Bus) -> Outcome<Hearing> {
     let request = SubscribeRequest::to_channel(at.film(7));
     let room = NonZeroUsize::new(ROOM).unwrap_or(NonZeroUsize::MIN);

@@ -6,7 +6,7 @@ use larder_store::Put;
 use super::scene::{Scene, cancel_after};
 use super::{Outcome, Violation};
 
-/// The time that an operation may be held up by one that was cancelled.
+/// The maximum delay of an operation by one that was cancelled.
 const HELD_UP: Duration = Duration::from_secs(10);
 
 pub(super) async fn a_cancelled_put_is_whole_or_absent(at: Scene<'_>) -> Outcome {

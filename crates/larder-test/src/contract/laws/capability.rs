@@ -3,19 +3,19 @@ use std::sync::Arc;
 
 use larder_store::Store;
 
-/// A capability of a store beside values.
+/// An optional capability of a store, in addition to values.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Hash)]
 #[non_exhaustive]
 pub enum Capability {
-    /// Atomic steps over records: [`Store::programs`].
+    /// Atomic steps on records: [`Store::programs`].
     Programs,
     /// Waits for records: [`Store::waits`].
     Waits,
-    /// The right to make the value of a key: [`Store::leases`].
+    /// Leases of keys: [`Store::leases`].
     Leases,
     /// Messages: [`Store::bus`].
     Bus,
-    /// Keys by prefix: [`Store::scan`].
+    /// Lists of keys by prefix: [`Store::scan`].
     Scan,
 }
 
@@ -33,7 +33,7 @@ impl Capability {
     }
 }
 
-/// As it is written in [`laws!`](crate::laws!).
+/// Shows the name that [`laws!`](crate::laws!) uses.
 impl fmt::Display for Capability {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         f.write_str(match self {

@@ -8,16 +8,16 @@ pub(super) async fn put_if_absent_writes_only_where_nothing_is(at: Scene<'_>) ->
     ensure_eq!(
         at.store.put(&first).await?,
         PutOutcome::Stored,
-        "put_if_absent where nothing is"
+        "put_if_absent of an absent key"
     );
-    at.holds(&first, "what it wrote").await?;
+    at.holds(&first, "the value that it wrote").await?;
     let second = at.put("seat", "bob").if_absent();
     ensure_eq!(
         at.store.put(&second).await?,
         PutOutcome::NotStored,
-        "put_if_absent where something is"
+        "put_if_absent of a present key"
     );
-    at.holds(&first, "what is there after it").await
+    at.holds(&first, "the value after it").await
 }
 
 pub(super) async fn put_if_present_writes_only_where_something_is(at: Scene<'_>) -> Outcome {
@@ -25,7 +25,7 @@ pub(super) async fn put_if_present_writes_only_where_something_is(at: Scene<'_>)
     ensure_eq!(
         at.store.put(&first).await?,
         PutOutcome::NotStored,
-        "put_if_present where nothing is"
+        "put_if_present of an absent key"
     );
     at.is_absent(first.key(), "after it").await?;
     at.write(&at.put("seat", "bob")).await?;
@@ -33,9 +33,9 @@ pub(super) async fn put_if_present_writes_only_where_something_is(at: Scene<'_>)
     ensure_eq!(
         at.store.put(&second).await?,
         PutOutcome::Stored,
-        "put_if_present where something is"
+        "put_if_present of a present key"
     );
-    at.holds(&second, "what it wrote").await
+    at.holds(&second, "the value that it wrote").await
 }
 
 pub(super) async fn put_if_version_writes_only_over_that_version(at: Scene<'_>) -> Outcome {
@@ -47,14 +47,14 @@ pub(super) async fn put_if_version_writes_only_over_that_version(at: Scene<'_>) 
         PutOutcome::Stored,
         "put_if_version over that version"
     );
-    at.holds(&second, "what it wrote").await?;
+    at.holds(&second, "the value that it wrote").await?;
     let third = at.put("seat", "eve").if_version(first.version());
     ensure_eq!(
         at.store.put(&third).await?,
         PutOutcome::NotStored,
         "put_if_version over a later version"
     );
-    at.holds(&second, "what is there after it").await
+    at.holds(&second, "the value after it").await
 }
 
 pub(super) async fn an_absent_key_has_no_version(at: Scene<'_>) -> Outcome {
@@ -62,7 +62,7 @@ pub(super) async fn an_absent_key_has_no_version(at: Scene<'_>) -> Outcome {
     ensure_eq!(
         at.store.put(&put).await?,
         PutOutcome::NotStored,
-        "put_if_version where nothing is"
+        "put_if_version of an absent key"
     );
     at.is_absent(put.key(), "after it").await?;
     let zero = at
@@ -87,13 +87,13 @@ pub(super) async fn a_version_of_another_key_is_not_met(at: Scene<'_>) -> Outcom
         PutOutcome::NotStored,
         "put_if_version of another key's version"
     );
-    at.holds(&mine, "what is there after it").await
+    at.holds(&mine, "the value after it").await
 }
 
 pub(super) async fn an_unmet_put_leaves_the_value(at: Scene<'_>) -> Outcome {
     let held = at.put("seat", "ada");
     at.write(&held).await?;
-    // The answers are other laws'.
+    // Other laws check the answers.
     let _ = at.store.put(&at.put("seat", "bob").if_absent()).await?;
     same_entry(
         at.store.get(held.key()).await?,

@@ -56,7 +56,7 @@ pub(super) async fn a_deleted_key_can_be_put_if_absent(at: Scene<'_>) -> Outcome
         PutOutcome::Stored,
         "put_if_absent after delete"
     );
-    at.holds(&absent, "what it wrote").await
+    at.holds(&absent, "the value that it wrote").await
 }
 
 pub(super) async fn delete_if_present_is_delete(at: Scene<'_>) -> Outcome {

@@ -92,7 +92,7 @@ pub(super) async fn the_location_holds_no_secret(at: Scene<'_>) -> Outcome {
         !location.is_empty(),
         "the location: expected some text, got none"
     );
-    // What stands in front of an '@' is a user and a password, and a URL may have them as options.
+    // A URL may contain a user and a password in front of an '@', or as options.
     let options = ["user=", "pass=", "password="];
     ensure!(
         !location.contains('@') && !options.iter().any(|it| location.contains(it)),

@@ -96,7 +96,7 @@ pub(super) async fn an_expired_key_is_absent(at: Scene<'_>) -> Outcome {
         PutOutcome::Stored,
         "put_if_absent after the end"
     );
-    at.holds(&new, "what it wrote").await
+    at.holds(&new, "the value that it wrote").await
 }
 
 pub(super) async fn deleting_an_expired_key_removes_nothing(at: Scene<'_>) -> Outcome {
@@ -136,10 +136,10 @@ pub(super) async fn a_new_value_outlives_the_ttl_of_the_old(at: Scene<'_>) -> Ou
     let new = at.put("seat", "bob");
     at.write(&new).await?;
     at.outlive(SHORT).await;
-    at.holds(&new, "past the end of the value before").await
+    at.holds(&new, "after the TTL of the old value").await
 }
 
-/// Puts more than a store has room for, of which an eighth lives at once.
+/// Puts more values than a store has room for. At most a ninth of them are live at the same time.
 pub(super) async fn an_expired_value_frees_its_memory(at: Scene<'_>) -> Outcome {
     const ROUNDS: u64 = 9;
     const LARGE: u64 = 8;

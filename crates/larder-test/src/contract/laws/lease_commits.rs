@@ -16,11 +16,7 @@ pub(super) async fn a_commit_writes_what_was_put(at: Scene<'_>) -> Outcome {
     at.commits(&put, fence, "a commit by the holder").await?;
     at.holds(&put, "after a commit").await?;
     let settled = at.store.settle(&put).await?;
-    ensure_eq!(
-        settled,
-        SettleOutcome::Stored,
-        "what settle says of a commit"
-    );
+    ensure_eq!(settled, SettleOutcome::Stored, "settle after a commit");
     Ok(())
 }
 
@@ -28,12 +24,11 @@ pub(super) async fn a_commit_over_a_value_replaces_it(at: Scene<'_>) -> Outcome 
     let (old, new) = (at.put("film", "a long night"), at.put("film", "dawn"));
     at.write(&old).await?;
     let claim = Claim::new(old.key().clone(), LONG).having_seen(old.version());
-    let fence = at
-        .leads(&claim, "a claim by one who has seen the value")
+    let fence = at.leads(&claim, "a claim that has seen the value").await?;
+    at.commits(&new, fence, "a commit over the value that was seen")
         .await?;
-    at.commits(&new, fence, "a commit over what was seen")
-        .await?;
-    at.holds(&new, "after a commit over what was seen").await
+    at.holds(&new, "after a commit over the value that was seen")
+        .await
 }
 
 pub(super) async fn a_commit_gives_the_lease_back(at: Scene<'_>) -> Outcome {
@@ -102,10 +97,16 @@ pub(super) async fn a_commit_tests_the_condition_of_its_put(at: Scene<'_>) -> Ou
         let taken = at.leases()?.commit(&put, fence).await?;
         ensure_eq!(taken.is_stored(), is_met, "a commit, case {number}");
         match (is_met, is_there) {
-            (true, _) => at.holds(&put, "after a commit that was met").await?,
-            (_, true) => at.holds(&before, "after a commit that was not met").await?,
+            (true, _) => {
+                at.holds(&put, "after a commit whose condition was met")
+                    .await?
+            }
+            (_, true) => {
+                at.holds(&before, "after a commit whose condition was not met")
+                    .await?
+            }
             _ => {
-                at.is_absent(&key, "after a commit that was not met")
+                at.is_absent(&key, "after a commit whose condition was not met")
                     .await?
             }
         }
@@ -118,10 +119,14 @@ pub(super) async fn a_commit_on_an_unmet_condition_keeps_the_lease(at: Scene<'_>
     let fence = at.lead(put.key()).await?;
     at.is_refused(&put.clone().if_present(), fence, "a commit if present")
         .await?;
-    at.is_led(put.key(), "after a commit that was not met")
+    at.is_led(put.key(), "after a commit whose condition was not met")
         .await?;
-    at.commits(&put, fence, "a commit after one that was not met")
-        .await
+    at.commits(
+        &put,
+        fence,
+        "a commit after one whose condition was not met",
+    )
+    .await
 }
 
 pub(super) async fn a_commit_that_is_too_large_changes_nothing(at: Scene<'_>) -> Outcome {
@@ -134,7 +139,7 @@ pub(super) async fn a_commit_that_is_too_large_changes_nothing(at: Scene<'_>) ->
         .await?;
     for made_up in made_up(fence) {
         let answer = at.leases()?.commit(&large, made_up).await;
-        is_error(answer, ErrorKind::TooLarge, "the same by somebody else")?;
+        is_error(answer, ErrorKind::TooLarge, "the same with another fence")?;
     }
     at.commits(&put, fence, "a commit after one that was too large")
         .await

@@ -24,7 +24,7 @@ pub(super) async fn a_lease_ends_at_its_deadline(at: Scene<'_>) -> Outcome {
             let Claimed::Lead(fence) = at.leases()?.claim(&claim).await? else {
                 return Ok(true);
             };
-            // It is claimed once more below.
+            // The key is claimed again below.
             let _ = at.leases()?.abandon(key, fence).await?;
             Ok(false)
         };
@@ -86,7 +86,7 @@ pub(super) async fn only_the_holder_renews(at: Scene<'_>) -> Outcome {
         ensure_eq!(
             renewed,
             LeaseOutcome::NotHeld,
-            "a renewal with a fence that was made up"
+            "a renewal with a made-up fence"
         );
     }
     at.outlive(SHORT).await;
@@ -105,7 +105,7 @@ pub(super) async fn an_expired_lease_is_not_renewed(at: Scene<'_>) -> Outcome {
         LeaseOutcome::NotHeld,
         "a renewal at the end of the lease"
     );
-    at.can_be_claimed(&key, "after a renewal of what has ended")
+    at.can_be_claimed(&key, "after a renewal of an ended lease")
         .await?;
     Ok(())
 }
@@ -122,7 +122,7 @@ pub(super) async fn a_lease_that_was_given_back_is_not_renewed(at: Scene<'_>) ->
         ensure_eq!(
             renewed,
             LeaseOutcome::NotHeld,
-            "a renewal of a lease that was given back"
+            "a renewal of a lease that was committed or abandoned"
         );
     }
     at.can_be_claimed(&key, "after it").await?;
@@ -135,7 +135,7 @@ pub(super) async fn a_renewal_makes_no_lease(at: Scene<'_>) -> Outcome {
     ensure_eq!(
         renewed,
         LeaseOutcome::NotHeld,
-        "a renewal where nobody has claimed"
+        "a renewal of a key that was never claimed"
     );
     at.can_be_claimed(&key, "after it").await?;
     Ok(())

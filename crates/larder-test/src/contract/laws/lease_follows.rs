@@ -10,7 +10,7 @@ use tokio::time::{Instant, timeout};
 use super::scene::{LONG, SHORT, Scene};
 use super::{Outcome, Violation};
 
-/// The time by which a follower must have ended.
+/// The time within which a follower must end.
 const SOON: Duration = Duration::from_secs(10);
 
 pub(super) async fn a_follower_ends_with_the_commit(at: Scene<'_>) -> Outcome {
@@ -81,7 +81,7 @@ pub(super) async fn a_follower_waits_no_longer_than_it_was_told(at: Scene<'_>) -
 pub(super) async fn a_follower_without_a_leader_ends_at_once(at: Scene<'_>) -> Outcome {
     let put = at.put("film", "a long night");
     let never = follower(&at, put.key(), LONG.into()).await?;
-    ends(never, "a follower where nobody has claimed").await?;
+    ends(never, "a follower of a key that was never claimed").await?;
     let fence = at.lead(put.key()).await?;
     at.commits(&put, fence, "a commit by the holder").await?;
     let late = follower(&at, put.key(), LONG.into()).await?;
@@ -92,7 +92,7 @@ pub(super) async fn a_follower_waits_through_a_renewal(at: Scene<'_>) -> Outcome
     let key = at.key("film");
     let hold = match at.is_exact() {
         true => SHORT,
-        // Long enough that a busy machine renews it in time.
+        // Long enough that even a busy machine renews it in time.
         false => larder_store::Ttl::from_secs(1),
     };
     let fence = at.lead_for(&key, hold).await?;
@@ -118,7 +118,7 @@ pub(super) async fn a_follower_ends_at_the_end_of_a_shortened_lease(at: Scene<'_
 }
 
 pub(super) async fn a_follower_ends_although_the_key_is_claimed_again(at: Scene<'_>) -> Outcome {
-    // Over a network it may look only after the next claim: then it has more time.
+    // Over a network the follower may only begin after the next claim. It then gets more time before that.
     let head_starts: &[u64] = if at.is_exact() {
         &[0]
     } else {
@@ -135,7 +135,11 @@ pub(super) async fn a_follower_ends_although_the_key_is_claimed_again(at: Scene<
         }
         let _ = at.leases()?.abandon(&key, fence).await?;
         at.lead(&key).await?;
-        ended = ends(follower, "a follower of a lease that was passed on").await;
+        ended = ends(
+            follower,
+            "a follower of a lease that another caller got next",
+        )
+        .await;
         if ended.is_ok() {
             break;
         }

@@ -13,15 +13,18 @@ impl Scene<'_> {
         Ok(self.store.clone().require_leases("a law")?)
     }
 
-    /// Claims `key`, and leads.
+    /// Claims `key`, which must lead, and returns the fence.
     pub(super) async fn lead(&self, key: &Key) -> Outcome<Fence> {
         self.lead_for(key, LONG).await
     }
 
-    /// Claims `key` for `hold`, and leads.
+    /// Claims `key` for `hold`, which must lead, and returns the fence.
     pub(super) async fn lead_for(&self, key: &Key, hold: Ttl) -> Outcome<Fence> {
-        self.leads(&Claim::new(key.clone(), hold), "a claim where nobody leads")
-            .await
+        self.leads(
+            &Claim::new(key.clone(), hold),
+            "a claim of a key without a leader",
+        )
+        .await
     }
 
     pub(super) async fn leads(&self, claim: &Claim, what: &str) -> Outcome<Fence> {
@@ -37,7 +40,7 @@ impl Scene<'_> {
         self.leads(&Claim::new(key.clone(), LONG), &what).await
     }
 
-    /// Checks that a new claim of `key`, which holds no value, follows.
+    /// Checks that a new claim of `key`, which must have no value, follows.
     pub(super) async fn is_led(&self, key: &Key, when: &str) -> Outcome {
         let claim = Claim::new(key.clone(), LONG);
         match self.leases()?.claim(&claim).await? {

@@ -36,7 +36,7 @@ pub(super) async fn one_of_many_concurrent_claims_leads(at: Scene<'_>) -> Outcom
     let rounds: Vec<_> = led.iter().map(|(round, _)| *round).collect();
     ensure!(
         rounds == (0..ROUNDS).collect::<Vec<_>>(),
-        "leaders of {CLAIMERS} in {ROUNDS} rounds: expected one in each, got {}, or two in one",
+        "leaders of {CLAIMERS} claims in {ROUNDS} rounds: expected one in each round, got {} in total",
         rounds.len()
     );
     let rises = led.windows(2).all(|pair| pair[0].1 < pair[1].1);
@@ -55,7 +55,7 @@ pub(super) async fn no_commit_survives_a_concurrent_invalidation(at: Scene<'_>) 
         race(2, |number| {
             let (leases, put) = (leases.clone(), put.clone());
             async move {
-                // Each of the two is the first to run in half of the rounds.
+                // Each of the two runs first in half of the rounds.
                 match (number as u64 + round) % 2 {
                     0 => drop(leases.commit(&put, fence).await?),
                     _ => drop(leases.invalidate(put.key()).await?),
@@ -82,7 +82,7 @@ pub(super) async fn one_of_two_concurrent_commits_is_stored(at: Scene<'_>) -> Ou
         .await?;
         let taken = puts.iter().zip(taken);
         let taken: Vec<_> = taken.filter(|(_, taken)| taken.is_stored()).collect();
-        ensure_eq!(taken.len(), 1, "commits that were taken of two");
+        ensure_eq!(taken.len(), 1, "stored commits of two");
         at.holds(taken[0].0, "after two commits at once").await?;
     }
     Ok(())

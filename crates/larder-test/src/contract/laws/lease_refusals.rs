@@ -23,8 +23,12 @@ pub(super) async fn a_value_made_before_an_invalidation_is_refused_beside_the_ne
     let second = at
         .can_be_claimed(old.key(), "after an invalidation")
         .await?;
-    at.is_refused(&old, first, "a commit of before, beside the next leader")
-        .await?;
+    at.is_refused(
+        &old,
+        first,
+        "a commit by the former leader, beside the next one",
+    )
+    .await?;
     at.is_absent(old.key(), "after a commit that was refused")
         .await?;
     at.commits(&new, second, "a commit by the next leader")
@@ -48,12 +52,12 @@ pub(super) async fn a_commit_after_another_caller_got_the_lease_is_refused(
     let first = at.lead_for(put.key(), SHORT).await?;
     at.outlive(SHORT).await;
     let second = at.can_be_claimed(put.key(), "after the end").await?;
-    at.is_refused(&put, first, "a commit by one whose lease has passed on")
+    at.is_refused(&put, first, "a commit by the former leader")
         .await?;
     at.is_absent(put.key(), "after a commit that was refused")
         .await?;
     let new = at.put("film", "in time");
-    at.commits(&new, second, "a commit by the one it passed to")
+    at.commits(&new, second, "a commit by the next leader")
         .await
 }
 
@@ -71,7 +75,7 @@ pub(super) async fn a_commit_without_a_lease_is_refused(at: Scene<'_>) -> Outcom
     let put = at.put("film", "made up");
     for number in [0, 1, 1 << 52, u64::MAX] {
         let fence = Fence::from_u64(number);
-        at.is_refused(&put, fence, "a commit where nobody has claimed")
+        at.is_refused(&put, fence, "a commit of a key that was never claimed")
             .await?;
         at.is_absent(put.key(), "after a commit that was refused")
             .await?;
@@ -83,10 +87,10 @@ pub(super) async fn a_commit_with_a_made_up_fence_is_refused(at: Scene<'_>) -> O
     let old = at.put("film", "there before");
     at.write(&old).await?;
     let claim = Claim::new(old.key().clone(), LONG).having_seen(old.version());
-    let fence = at.leads(&claim, "a claim by one who has seen it").await?;
+    let fence = at.leads(&claim, "a claim that has seen the value").await?;
     for made_up in made_up(fence) {
         let put = at.put("film", "made up");
-        at.is_refused(&put, made_up, "a commit with a fence that was made up")
+        at.is_refused(&put, made_up, "a commit with a made-up fence")
             .await?;
         at.holds(&old, "after a commit that was refused").await?;
     }
@@ -98,7 +102,7 @@ pub(super) async fn a_refused_commit_leaves_the_lease(at: Scene<'_>) -> Outcome 
     let fence = at.lead(put.key()).await?;
     for made_up in made_up(fence) {
         let wrong = Put::new(put.key().clone(), "made up", LONG);
-        at.is_refused(&wrong, made_up, "a commit with a fence that was made up")
+        at.is_refused(&wrong, made_up, "a commit with a made-up fence")
             .await?;
     }
     at.is_led(put.key(), "after a commit that was refused")

@@ -24,7 +24,7 @@ pub(super) async fn only_the_holder_abandons(at: Scene<'_>) -> Outcome {
         ensure_eq!(
             given_back,
             LeaseOutcome::NotHeld,
-            "an abandon with a made up fence"
+            "an abandon with a made-up fence"
         );
     }
     at.is_led(&key, "after an abandon that was refused").await
@@ -47,7 +47,7 @@ pub(super) async fn an_abandon_leaves_the_value(at: Scene<'_>) -> Outcome {
     let put = at.put("film", "a long night");
     at.write(&put).await?;
     let claim = Claim::new(put.key().clone(), LONG).having_seen(put.version());
-    let fence = at.leads(&claim, "a claim by one who has seen it").await?;
+    let fence = at.leads(&claim, "a claim that has seen the value").await?;
     let _ = at.leases()?.abandon(put.key(), fence).await?;
     at.holds(&put, "after an abandon").await
 }
@@ -79,7 +79,7 @@ pub(super) async fn an_invalidation_finds_no_expired_value(at: Scene<'_>) -> Out
     ensure_eq!(
         was_there,
         DeleteOutcome::NotDeleted,
-        "invalidate of what has ended"
+        "invalidate of an expired value"
     );
     Ok(())
 }

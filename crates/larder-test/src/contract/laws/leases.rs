@@ -22,17 +22,16 @@ pub(super) async fn a_claim_of_a_present_key_gets_its_value(at: Scene<'_>) -> Ou
     let put = at.put("film", "a long night");
     at.write(&put).await?;
     let claim = Claim::new(put.key().clone(), LONG);
-    at.is_fresh(&claim, &put, "a claim of what is present")
-        .await
+    at.is_fresh(&claim, &put, "a claim of a present key").await
 }
 
 pub(super) async fn a_claim_that_has_seen_the_value_leads(at: Scene<'_>) -> Outcome {
     let put = at.put("film", "a long night");
     at.write(&put).await?;
     let claim = Claim::new(put.key().clone(), LONG).having_seen(put.version());
-    at.leads(&claim, "a claim by one who has seen the value")
-        .await?;
-    at.holds(&put, "after a claim by one who has seen it").await
+    at.leads(&claim, "a claim that has seen the value").await?;
+    at.holds(&put, "after a claim that has seen the value")
+        .await
 }
 
 pub(super) async fn a_claim_that_has_seen_an_older_value_gets_the_newer_one(
@@ -45,7 +44,7 @@ pub(super) async fn a_claim_that_has_seen_an_older_value_gets_the_newer_one(
     at.write(&older).await?;
     at.write(&newer).await?;
     let claim = Claim::new(newer.key().clone(), LONG).having_seen(older.version());
-    at.is_fresh(&claim, &newer, "a claim by one who has seen an older value")
+    at.is_fresh(&claim, &newer, "a claim that has seen an older value")
         .await
 }
 
@@ -69,7 +68,7 @@ pub(super) async fn a_claim_that_has_seen_a_deleted_value_follows(at: Scene<'_>)
     match leases.claim(&claim).await? {
         larder_store::lease::Claimed::Follow => Ok(()),
         other => Err(super::Violation::new(format!(
-            "a claim by one who has seen what is gone: expected Follow, got {other:?}"
+            "a claim that has seen a deleted value: expected Follow, got {other:?}"
         ))),
     }
 }
@@ -78,7 +77,7 @@ pub(super) async fn a_claim_of_an_expired_value_leads(at: Scene<'_>) -> Outcome 
     let (film, other) = (at.expired("film").await?, at.expired("other").await?);
     at.lead(film.key()).await?;
     let claim = Claim::new(other.key().clone(), LONG).having_seen(other.version());
-    at.leads(&claim, "a claim by one who has seen what has ended")
+    at.leads(&claim, "a claim that has seen an expired value")
         .await?;
     Ok(())
 }
@@ -87,7 +86,7 @@ pub(super) async fn a_claim_that_gets_a_value_takes_no_lease(at: Scene<'_>) -> O
     let put = at.put("film", "a long night");
     at.write(&put).await?;
     let claim = Claim::new(put.key().clone(), LONG);
-    at.is_fresh(&claim, &put, "a claim of what is present")
+    at.is_fresh(&claim, &put, "a claim of a present key")
         .await?;
     let claim = claim.having_seen(put.version());
     at.leads(&claim, "a claim after one that was fresh").await?;

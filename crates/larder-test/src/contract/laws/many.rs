@@ -155,8 +155,8 @@ pub(super) async fn delete_many_tests_each_condition_by_itself(at: Scene<'_>) ->
     for (number, (answer, expected)) in answers.into_iter().zip(expected).enumerate() {
         ensure_eq!(answer?, expected, "answer {number} of delete_many");
     }
-    at.is_absent(a.key(), "what was deleted").await?;
-    at.holds(&b, "what was not").await
+    at.is_absent(a.key(), "the deleted key").await?;
+    at.holds(&b, "the key that was not deleted").await
 }
 
 pub(super) async fn delete_many_removes_a_repeated_key_once(at: Scene<'_>) -> Outcome {

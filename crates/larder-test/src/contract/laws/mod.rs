@@ -1,7 +1,8 @@
 //! The laws of a store, each a small test that runs on any [`Fixture`].
 //!
-//! A backend, or a decorator that keeps the contract, is proved by [`laws!`](crate::laws!), by what it
-//! offers: values always, and each [`Capability`] unless it says that it has not. The laws answer a [`Violation`] and never panic, so that a test can also show that a law can fail.
+//! [`laws!`](crate::laws!) tests a backend, or a decorator that keeps the contract: always its values, and
+//! each [`Capability`] except those that you name as missing. A broken law returns a [`Violation`] and
+//! does not panic, so that a test can also show that a law can fail.
 
 #[macro_use]
 mod violation;
@@ -70,23 +71,20 @@ impl Law {
         self.name
     }
 
-    /// Returns what the law demands.
+    /// Returns the requirement in one sentence.
     pub fn statement(&self) -> &'static str {
         self.statement.trim()
     }
 
-    /// Returns the capabilities that a store needs for it.
-    ///
-    /// None of them is needed by most laws.
+    /// Returns the capabilities that a store needs for the law. Most laws need none.
     pub fn needs(&self) -> &'static [Capability] {
         self.needs
     }
 
-    /// Tries the law on the store of `fixture`, which must be new.
+    /// Tests the law on the store of `fixture`, which must be new.
     ///
     /// # Errors
-    /// What was expected and what happened instead, also where the store answers nothing for
-    /// `patience`.
+    /// What was expected and what happened instead, also if the law takes longer than `patience`.
     pub async fn check(&self, fixture: &dyn Fixture, patience: Duration) -> Outcome {
         match tokio::time::timeout(patience, (self.run)(fixture)).await {
             Ok(outcome) => outcome,
@@ -103,18 +101,18 @@ impl fmt::Debug for Law {
 
 crate::laws! { @table list [] }
 
-/// Tries the law called `name` on a new fixture, in its own runtime.
+/// Tests the law called `name` on a new fixture, in its own runtime.
 ///
-/// [`laws!`](crate::laws!) writes tests that call it.
+/// The tests of [`laws!`](crate::laws!) call it.
 ///
 /// # Panics
-/// If the law is broken, with what was expected and what happened instead, and where the store
-/// lacks what the law needs.
+/// If the law is broken, with what was expected and what happened instead, or if the store lacks a
+/// capability that the law needs.
 pub fn prove<F: Fixture + 'static>(name: &str, fixture: impl Future<Output = F>) {
     prove_boxed(name, Box::pin(boxed(fixture)));
 }
 
-/// Checks that a store lacks `capability`, as its tests claim.
+/// Checks that a store lacks `capability`, as its tests say.
 ///
 /// # Panics
 /// If it offers it.
@@ -125,11 +123,11 @@ pub fn prove_absent<F: Fixture + 'static>(
     let offered = offers(capability, Box::pin(boxed(fixture)));
     assert!(
         !offered,
-        "the store offers {capability}: take it out of `without`, so that its laws are tried"
+        "the store offers {capability}: remove it from `without`, so that its laws are tested"
     );
 }
 
-/// A fixture that is being made. Boxed, a runtime is compiled once, and not again for each law.
+/// A fixture that is being made. Boxed, so that the runtime is compiled once, and not for each law.
 type Making<'a> = Pin<Box<dyn Future<Output = Box<dyn Fixture>> + 'a>>;
 
 async fn boxed<F: Fixture + 'static>(fixture: impl Future<Output = F>) -> Box<dyn Fixture> {
@@ -144,7 +142,7 @@ fn prove_boxed(name: &str, fixture: Making<'_>) {
         for need in law.needs {
             assert!(
                 need.is_offered_by(&fixture.store()),
-                "{name}: the store offers no {need}; say so by laws!(.., without [{need}])"
+                "{name}: the store does not offer {need}; name it in laws!(.., without [{need}])"
             );
         }
         law.check(&*fixture, Duration::from_secs(60)).await
@@ -163,5 +161,5 @@ fn runtime() -> tokio::runtime::Runtime {
         .worker_threads(2)
         .enable_all()
         .build()
-        .unwrap_or_else(|error| panic!("no runtime for a law: {error}"))
+        .unwrap_or_else(|error| panic!("cannot make a runtime for a law: {error}"))
 }

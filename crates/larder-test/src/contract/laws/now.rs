@@ -31,7 +31,7 @@ pub(super) async fn get_now_answers_like_get(at: Scene<'_>) -> Outcome {
 pub(super) async fn put_now_works_like_put(at: Scene<'_>) -> Outcome {
     let first = at.put("seat", "ada").if_absent();
     match at.store.put_now(&first) {
-        Poll::Ready(met) => ensure_eq!(met?, PutOutcome::Stored, "put_now where nothing is"),
+        Poll::Ready(met) => ensure_eq!(met?, PutOutcome::Stored, "put_now of an absent key"),
         Poll::Pending => {
             at.is_absent(first.key(), "after put_now was pending")
                 .await?
@@ -44,7 +44,7 @@ pub(super) async fn put_now_works_like_put(at: Scene<'_>) -> Outcome {
         ensure_eq!(
             met?,
             PutOutcome::NotStored,
-            "put_now if absent where something is"
+            "put_now if absent of a present key"
         );
     }
     at.holds(&first, "after put_now if absent").await?;

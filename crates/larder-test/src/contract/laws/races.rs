@@ -61,7 +61,7 @@ pub(super) async fn compare_and_set_loses_no_increment(at: Scene<'_>) -> Outcome
 
 /// Adds one with a compare-and-set loop.
 async fn increment(store: Arc<dyn Store>, counter: Put) -> Outcome {
-    // Each failure means that another racer has won, so there are at most as many as racers.
+    // Each failure means that another task has won, so there are at most as many failures as tasks.
     for _ in 0..=RACERS {
         let Some(held) = store.get(counter.key()).await? else {
             break;
@@ -96,7 +96,7 @@ pub(super) async fn no_reader_sees_a_torn_value(at: Scene<'_>) -> Outcome {
         async move {
             for put in &puts {
                 let _ = store.put(put).await?;
-                // A store that never waits would have written all before anybody reads.
+                // Otherwise a store that never waits would write everything before the first read.
                 tokio::task::yield_now().await;
             }
             written.fetch_or(!puts.is_empty(), Ordering::SeqCst);

@@ -36,7 +36,7 @@ pub(super) async fn concurrent_steps_keep_their_limit(at: Scene<'_>) -> Outcome 
         .programs()?
         .run(&Key::new(Tally::KIND, "t"), &ReadTally)
         .await?;
-    ensure_eq!(read, Some(10), "what is read after them");
+    ensure_eq!(read, Some(10), "the record after them");
     Ok(())
 }
 

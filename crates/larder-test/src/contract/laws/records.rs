@@ -36,7 +36,7 @@ pub(super) async fn a_step_makes_the_record_and_the_next_one_finds_it(at: Scene<
     ensure_eq!(
         programs.run(&key, &ReadTally).await?,
         Some(4),
-        "what is read then"
+        "the record after it"
     );
     Ok(())
 }
@@ -55,7 +55,7 @@ pub(super) async fn a_step_that_waits_does_the_same(at: Scene<'_>) -> Outcome {
         "call of the next step"
     );
     let read = at.programs()?.run(&key, &ReadTally).await?;
-    ensure_eq!(read, Some(2), "what is read after them");
+    ensure_eq!(read, Some(2), "the record after them");
     Ok(())
 }
 
@@ -70,7 +70,7 @@ pub(super) async fn a_removed_record_is_absent(at: Scene<'_>) -> Outcome {
     ensure_eq!(
         programs.run(&key, &ReadTally).await?,
         None,
-        "reading it then"
+        "a read after it"
     );
     ensure_eq!(
         programs.run(&key, &ADD).await?,
@@ -90,10 +90,10 @@ pub(super) async fn reading_an_absent_record_leaves_nothing(at: Scene<'_>) -> Ou
     ensure_eq!(
         programs.run(&key, &ClearTally).await?,
         false,
-        "removing it then"
+        "a removal after it"
     );
     let shown = programs.inspect::<Tally>(&key).await?;
-    ensure_eq!(shown, Inspection::new(), "inspecting it then");
+    ensure_eq!(shown, Inspection::new(), "an inspection after it");
     Ok(())
 }
 
@@ -153,7 +153,7 @@ pub(super) async fn a_step_that_was_refused_changes_nothing(at: Scene<'_>) -> Ou
     Ok(())
 }
 
-/// Programs whose answer always has to be waited for.
+/// Programs whose synchronous form is always pending.
 struct Waiting(Arc<dyn Programs>);
 
 #[async_trait]

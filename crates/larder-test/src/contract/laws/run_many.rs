@@ -18,7 +18,7 @@ pub(super) async fn run_many_answers_each_step_in_its_place(at: Scene<'_>) -> Ou
         ensure_eq!(
             programs.run(key, &ReadTally).await?,
             Some(step.by),
-            "its record then"
+            "the record after it"
         );
     }
     Ok(())
@@ -51,7 +51,7 @@ pub(super) async fn run_many_fails_step_by_step(at: Scene<'_>) -> Outcome {
         match number {
             0 => ensure_eq!(sum?, Some(1), "the step before one that is refused"),
             3 => ensure_eq!(sum?, Some(4), "the step after one that is refused"),
-            _ => is_error(sum, WRONG_TYPE, "a step on something else")?,
+            _ => is_error(sum, WRONG_TYPE, "a step on a record of another type")?,
         }
     }
     ensure_eq!(
@@ -109,7 +109,7 @@ pub(super) async fn run_each_answers_programs_of_several_types(at: Scene<'_>) ->
         is_error(
             refused.reply(fourth),
             WRONG_TYPE,
-            "a step on something else",
+            "a step on a record of another type",
         )?;
         ensure_eq!(
             after_it.reply(fifth)?,

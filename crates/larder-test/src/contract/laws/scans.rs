@@ -10,7 +10,7 @@ use super::scene::{LONG, Scene, is_error};
 use super::{Outcome, Violation};
 use crate::contract::records::{Add, Tally};
 
-/// The number of keys by which a page may exceed the request.
+/// The number of keys by which a page may exceed the requested size.
 const MORE: usize = 32;
 
 pub(super) async fn every_key_is_listed(at: Scene<'_>) -> Outcome {
@@ -70,7 +70,7 @@ pub(super) async fn a_key_that_stays_is_listed_while_others_come_and_go(at: Scen
     for round in 0..10_u64 {
         let page = scan.page("law", after.as_ref(), 10).await?;
         listed.extend(page.keys);
-        // Fewer come than go, so that whatever counts keys loses its place.
+        // More keys are removed than added, so that a cursor that counts keys becomes wrong.
         for id in (round * 10)..(round * 10 + 10) {
             let gone = Delete::new(at.key(("goes", id)));
             let _ = at.store.delete(&gone).await?;
@@ -164,7 +164,7 @@ pub(super) async fn an_unknown_cursor_is_refused(at: Scene<'_>) -> Outcome {
     ];
     for garbage in garbage {
         let page = scan.page("law", Some(&Cursor::new(garbage)), 10).await;
-        is_error(page, ErrorKind::Invalid, "a page after a made up cursor")?;
+        is_error(page, ErrorKind::Invalid, "a page after a made-up cursor")?;
     }
     Ok(())
 }
@@ -173,7 +173,7 @@ pub(super) async fn leases_are_not_listed(at: Scene<'_>) -> Outcome {
     let put = at.put("film", "a long night");
     at.write(&put).await?;
     let claim = Claim::new(put.key().clone(), LONG).having_seen(put.version());
-    at.leads(&claim, "a claim by one who has seen it").await?;
+    at.leads(&claim, "a claim that has seen the value").await?;
     at.lead(&at.key("absent")).await?;
     let listed = all(&at, "", 10).await?;
     let expected = BTreeSet::from([put.key().as_str().to_owned()]);
@@ -205,7 +205,9 @@ pub(super) async fn an_expired_key_is_not_listed(at: Scene<'_>) -> Outcome {
 
 fn scan(at: &Scene<'_>) -> Outcome<Arc<dyn Scan>> {
     let scan = at.store.clone().scan();
-    scan.ok_or_else(|| Violation::new("expected a store that lists its keys, got one without"))
+    scan.ok_or_else(|| {
+        Violation::new("expected a store that lists its keys, got one that does not")
+    })
 }
 
 /// Returns the keys of all pages.

@@ -17,10 +17,10 @@ use tokio::sync::Barrier;
 use super::{Outcome, Violation};
 use crate::Fixture;
 
-/// A TTL that no law outlives.
+/// A TTL that is longer than any law takes.
 pub(super) const LONG: Ttl = Ttl::from_secs(60);
 
-/// A TTL that laws wait for.
+/// A TTL whose end laws wait for.
 pub(super) const SHORT: Ttl = Ttl::from_millis(30);
 
 const PINNED: Kind = Kind::pinned("law");
@@ -28,7 +28,7 @@ const EVICTABLE: Kind = Kind::evictable("law");
 const OTHER_PINNED: Kind = Kind::pinned("law-other");
 const OTHER_EVICTABLE: Kind = Kind::evictable("law-other");
 
-/// The store, the clock and the keys of one law.
+/// The store, the time and the keys of one law.
 pub(super) struct Scene<'a> {
     fixture: &'a dyn Fixture,
     pub(super) store: Arc<dyn Store>,
@@ -63,19 +63,19 @@ impl<'a> Scene<'a> {
         }
     }
 
-    /// Returns a write of `value` under `id` that stays for the whole law.
+    /// Returns a put of `value` under `id`, with a TTL that is longer than the law takes.
     pub(super) fn put(&self, id: impl KeyId, value: impl Into<Bytes>) -> Put {
         Put::new(self.key(id), value, LONG)
     }
 
-    /// Carries out a write whose condition is met.
+    /// Carries out a put, whose condition must be met.
     pub(super) async fn write(&self, put: &Put) -> Outcome {
         let outcome = self.store.put(put).await?;
         ensure_eq!(outcome, PutOutcome::Stored, "a put whose condition is met");
         Ok(())
     }
 
-    /// Writes `value` under `id` with a [`SHORT`] TTL, and waits until it has ended.
+    /// Writes a value under `id` with a [`SHORT`] TTL, and waits until it has expired.
     pub(super) async fn expired(&self, id: impl KeyId) -> Outcome<Put> {
         let put = Put::new(self.key(id), "short-lived", SHORT);
         self.write(&put).await?;
@@ -83,7 +83,7 @@ impl<'a> Scene<'a> {
         Ok(put)
     }
 
-    /// Checks that the key of `put` holds what it wrote.
+    /// Checks that the key of `put` has the value and the version of `put`.
     pub(super) async fn holds(&self, put: &Put, when: &str) -> Outcome {
         let held = self.store.get(put.key()).await?;
         same_entry(held, put, when)
@@ -101,7 +101,7 @@ impl<'a> Scene<'a> {
         left.ok_or_else(|| Violation::new("ttl of a key that is present: expected one, got none"))
     }
 
-    /// Returns whether the clock stands still unless the law moves it.
+    /// Returns whether time passes only if the law moves the clock.
     pub(super) fn is_exact(&self) -> bool {
         self.slack().is_zero()
     }
@@ -118,14 +118,14 @@ impl<'a> Scene<'a> {
         self.fixture.advance(by).await;
     }
 
-    /// Lets so much time pass that what has this TTL has ended.
+    /// Lets enough time pass that an entry with this TTL has expired.
     pub(super) async fn outlive(&self, ttl: Ttl) {
         self.advance(Duration::from(ttl) + self.slack()).await;
     }
 
-    /// Waits until what has this TTL since `began` is not there any more, and checks that it was for as long.
+    /// Waits until `is_there` returns false, and checks that this is not before `ttl` has passed since `began`.
     ///
-    /// Whoever looks all the time sees an end that comes too early, however busy the machine is.
+    /// It checks all the time, so it notices an end that is too early even on a busy machine.
     pub(super) async fn lasts<F: Future<Output = Outcome<bool>>>(
         &self,
         ttl: Ttl,
@@ -141,7 +141,7 @@ impl<'a> Scene<'a> {
                 let lasted = began.elapsed() + WHOLE;
                 ensure!(
                     lasted >= ttl,
-                    "{what} of {ttl:?}: expected it until then, and it was gone after {lasted:?}"
+                    "{what} of {ttl:?}: expected it until then, but it was gone after {lasted:?}"
                 );
                 break;
             }
@@ -160,7 +160,7 @@ impl<'a> Scene<'a> {
     }
 }
 
-/// `held` is what `put` wrote.
+/// Checks that `held` has the value and the version of `put`.
 pub(super) fn same_entry(held: Option<Entry>, put: &Put, when: &str) -> Outcome {
     let Some(held) = held else {
         let expected = put.value().len();
@@ -173,7 +173,7 @@ pub(super) fn same_entry(held: Option<Entry>, put: &Put, when: &str) -> Outcome 
     Ok(())
 }
 
-/// Checks that both are equal. The violation shows the first difference.
+/// Checks that both are equal. The violation shows the position of the first difference.
 pub(super) fn same_bytes(held: &[u8], put: &[u8], when: &str) -> Outcome {
     ensure_eq!(held.len(), put.len(), "{when}: the length of the value");
     if held != put {
@@ -185,7 +185,7 @@ pub(super) fn same_bytes(held: &[u8], put: &[u8], when: &str) -> Outcome {
     Ok(())
 }
 
-/// `answer` is an error of `kind`.
+/// Checks that `answer` is an error of `kind`.
 pub(super) fn is_error<T: Debug>(answer: Result<T, Error>, kind: ErrorKind, what: &str) -> Outcome {
     match answer {
         Err(error) if error.kind() == kind => Ok(()),
@@ -215,13 +215,11 @@ where
     join_all(tasks)
         .await
         .into_iter()
-        .map(|done| {
-            done.map_err(|error| Violation::new(format!("a racer ended badly: {error}")))?
-        })
+        .map(|done| done.map_err(|error| Violation::new(format!("a task failed: {error}")))?)
         .collect()
 }
 
-/// Polls `future` up to `polls` times, then drops it: a cancelled call.
+/// Polls `future` up to `polls` times, then drops it, to cancel it.
 pub(super) async fn cancel_after<F: Future>(polls: usize, future: F) -> Option<F::Output> {
     let mut future = pin!(future);
     for poll in 0..polls {

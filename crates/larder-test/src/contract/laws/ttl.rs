@@ -14,7 +14,7 @@ pub(super) async fn a_ttl_is_never_more_than_was_asked(at: Scene<'_>) -> Outcome
         let started = Instant::now();
         at.write(&Put::new(at.key("seat"), "ada", asked)).await?;
         let left = at.ttl(&at.key("seat")).await?.as_millis();
-        // A server may count a millisecond that had begun on either side.
+        // A server counts whole milliseconds: one may have begun before the put, and one before the read.
         let passed = match at.is_exact() {
             true => 0,
             false => started.elapsed().as_millis() as u64 + 2,
@@ -147,7 +147,7 @@ pub(super) async fn the_longest_ttl_is_accepted(at: Scene<'_>) -> Outcome {
     is_about(&at, Ttl::MAX, "ttl after an expire for 100 years").await
 }
 
-/// Checks that `seat` has `asked` left, or up to half a minute less on a slow machine.
+/// Checks that `seat` has the TTL `asked` left, or up to half a minute less on a slow machine.
 async fn is_about(at: &Scene<'_>, asked: Ttl, when: &str) -> Outcome {
     let left = at.ttl(&at.key("seat")).await?;
     ensure!(

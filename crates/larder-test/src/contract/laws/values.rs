@@ -84,7 +84,7 @@ pub(super) async fn reading_a_value_does_not_extend_it(at: Scene<'_>) -> Outcome
     at.write(&put).await?;
     let step = Duration::from(SHORT) / 3;
     for _ in 0..3 {
-        // Whether it is still there is another law's, and on a server a question of luck.
+        // Another law checks whether it is present, which on a server depends on the timing.
         let _ = at.store.get(put.key()).await?;
         at.advance(step).await;
     }

@@ -13,14 +13,14 @@ pub(super) async fn a_version_is_the_one_that_the_put_drew(at: Scene<'_>) -> Out
             "get after put: expected an entry, got a miss",
         ));
     };
-    ensure_eq!(held.version, put.version(), "the version of what was put");
+    ensure_eq!(held.version, put.version(), "the version of the value");
     Ok(())
 }
 
 pub(super) async fn every_write_changes_the_version(at: Scene<'_>) -> Outcome {
     let mut seen = HashSet::new();
     for number in 1..=8 {
-        // The same value each time: the version is of the write, not of the value.
+        // The same value each time: a version belongs to the write, not to the value.
         at.write(&at.put("seat", "ada")).await?;
         let held = at.store.get(&at.key("seat")).await?;
         let new = held.is_some_and(|held| seen.insert(held.version));
@@ -90,11 +90,11 @@ pub(super) async fn versions_are_alike_however_they_are_read(at: Scene<'_>) -> O
     let put = at.put("seat", "ada");
     at.write(&put).await?;
     for entry in at.store.get_many(&[put.key().clone()]).await {
-        same_entry(entry?, &put, "get_many of what was put")?;
+        same_entry(entry?, &put, "get_many after put")?;
     }
     let many = at.put("row", "f");
     for met in at.store.put_many(std::slice::from_ref(&many)).await {
         ensure_eq!(met?, PutOutcome::Stored, "put_many of one");
     }
-    at.holds(&many, "get of what put_many wrote").await
+    at.holds(&many, "get after put_many").await
 }

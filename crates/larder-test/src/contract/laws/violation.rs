@@ -2,7 +2,7 @@ use std::fmt;
 
 use larder_store::Error;
 
-/// The result of trying a law.
+/// The result of testing a law.
 pub type Outcome<T = ()> = Result<T, Violation>;
 
 /// A broken law: what was expected, and what happened instead.

@@ -13,10 +13,10 @@ use super::scene::{LONG, Scene, is_error};
 use super::{Outcome, Violation};
 use crate::contract::records::{ReadTally, Ring, Tally};
 
-/// The time by which a waiter must be woken.
+/// The time within which a waiter must be woken.
 const SOON: Duration = Duration::from_secs(10);
 
-/// The time for which a waiter without a wake is watched.
+/// The time for which a law watches that a waiter is not woken.
 const WHILE: Duration = Duration::from_millis(300);
 
 const RING: Ring = Ring {
@@ -95,12 +95,13 @@ pub(super) async fn a_woken_waiter_sees_the_changes_of_the_step(at: Scene<'_>) -
         let looked = tokio::spawn(async move {
             joined(waiter, "a waiter").await?;
             let count = programs.run(&key, &ReadTally).await?;
-            ensure_eq!(count, Some(1), "what a waiter finds that was woken");
+            ensure_eq!(count, Some(1), "the count that a woken waiter reads");
             Ok(())
         });
         at.ring(&at.tally(round)).await?;
         let looked = looked.await;
-        looked.map_err(|error| Violation::new(format!("a waiter ended badly: {error}")))??;
+        looked
+            .map_err(|error| Violation::new(format!("the task of a waiter failed: {error}")))??;
     }
     Ok(())
 }
@@ -129,7 +130,7 @@ pub(super) async fn a_dropped_waiter_takes_no_wake(at: Scene<'_>) -> Outcome {
         at.ring(&key).await?;
         is_woken(&mut staying, "the waiter that stayed").await?;
         drop(staying);
-        // No waiter hears this one, and later waiters still hear the next.
+        // This wake reaches no waiter, and the next one must still reach later waiters.
         at.ring(&key).await?;
     }
     Ok(())
@@ -141,10 +142,7 @@ pub(super) async fn a_dropped_wait_loses_no_wake(at: Scene<'_>) -> Outcome {
     {
         let mut next = waiter.next();
         let polled = poll_fn(|cx| Poll::Ready(next.as_mut().poll(cx))).await;
-        ensure!(
-            polled.is_pending(),
-            "a waiter whom nobody woke: it was woken"
-        );
+        ensure!(polled.is_pending(), "a waiter without a wake: it was woken");
     }
     at.ring(&key).await?;
     is_woken(&mut waiter, "a waiter that waits again").await
@@ -176,7 +174,7 @@ impl Scene<'_> {
     }
 }
 
-/// Starts a task that waits, and returns once it does.
+/// Starts a task that waits, and returns once it waits.
 async fn waiting(mut waiter: Box<dyn Waiter>) -> JoinHandle<Outcome> {
     let mut waiting = Box::pin(async move { is_woken(&mut waiter, "a waiter").await });
     let begun = poll_fn(|cx| Poll::Ready(waiting.as_mut().poll(cx))).await;

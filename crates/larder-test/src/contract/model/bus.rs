@@ -10,7 +10,7 @@ use parking_lot::Mutex;
 
 use super::ModelStore;
 
-/// All subscriptions of a store, in the order in which they were made.
+/// All subscriptions of a store, oldest first.
 #[derive(Default)]
 pub(crate) struct Listeners(Mutex<Vec<Listener>>);
 
@@ -20,7 +20,7 @@ struct Listener {
 }
 
 impl Listeners {
-    /// Returns a subscription that hears `first` before anything else.
+    /// Returns a subscription that gets the message `first` before any other.
     pub(crate) fn add(
         self: &Arc<Self>,
         request: SubscribeRequest,
@@ -52,20 +52,20 @@ impl Listeners {
         }
     }
 
-    /// Leaves a gap for all.
+    /// Gives each subscription a gap.
     pub(crate) fn leave_gaps(&self) {
         for listener in &*self.0.lock() {
             listener.mailbox.leave_gap();
         }
     }
 
-    /// Ends the subscriptions that `ends` says.
+    /// Ends the subscriptions for which `ends` returns true.
     pub(crate) fn end(&self, ends: impl Fn(&SubscribeRequest) -> bool) {
         self.0.lock().retain(|listener| !ends(&listener.request));
     }
 }
 
-/// Goes with a subscription, and takes it off the list.
+/// The guard of a subscription, which removes it from the list.
 struct Place {
     listeners: Weak<Listeners>,
     mailbox: Weak<Mailbox>,

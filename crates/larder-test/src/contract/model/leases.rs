@@ -15,19 +15,21 @@ use tokio::sync::Notify;
 use super::values::check_size;
 use super::{ModelStore, deadline};
 
-/// The last lease of each key. It is locked for the whole of an operation on leases, and no value
-/// is locked while somebody waits for it.
+/// The last lease of each key.
+///
+/// It is locked during a whole operation on leases, and the lock of the values only inside that: no task
+/// holds that lock while it waits for this one.
 #[derive(Default)]
 pub(super) struct LeaseTable {
     last: Mutex<BTreeMap<String, Lease>>,
     changed: Notify,
 }
 
-/// The last lease of a key, which need not be held any more: the next fence follows its.
+/// The last lease of a key, held or not: the next fence must be higher than its fence.
 #[derive(Clone, Copy)]
 pub(crate) struct Lease {
     pub(crate) fence: Fence,
-    /// The end of the lease. None once it was given back.
+    /// The end of the lease. None once it was committed, abandoned or invalidated.
     pub(crate) until: Option<Timestamp>,
 }
 
@@ -58,7 +60,7 @@ impl ModelStore {
         done
     }
 
-    /// Every key that was ever claimed: for broken stores.
+    /// Returns every key that was ever claimed. For broken stores.
     pub(crate) fn leased(&self) -> Vec<String> {
         self.leases.last.lock().keys().cloned().collect()
     }
@@ -161,7 +163,7 @@ impl Leases for ModelStore {
         };
         let mut changed = pin!(self.leases.changed.notified());
         let ended = poll_fn(|cx| {
-            // Before the look, so that what happens after it wakes.
+            // Registered before the check, so that a later change wakes this task.
             self.clock.wake_when_moved(cx.waker());
             while self.holder(key) == Some(fence) {
                 if changed.as_mut().poll(cx).is_pending() {

@@ -24,9 +24,9 @@ use leases::LeaseTable;
 
 /// The reference store: a map behind a lock, with a manual clock.
 ///
-/// It takes no shortcut and knows no limit but that of a value. What a store should do where the
-/// text of the contract leaves a doubt is what this one does. Tests of layers may use it too; it is
-/// exact, and slow for a large number of keys.
+/// It takes no shortcuts, and its only limit is the size of a value. Where the text of the contract is
+/// ambiguous, a store should do what this one does. Tests of layers can use it too: it is exact, but slow
+/// for many keys.
 ///
 /// ```
 /// use std::time::Duration;
@@ -59,7 +59,7 @@ pub struct ModelStore {
     pub(crate) waiters: Arc<Waiters>,
 }
 
-/// The content of one key, and its deadline. At the deadline it is gone.
+/// The content of one key, and the deadline at which it expires.
 pub(crate) struct Held {
     pub(crate) content: Stored,
     pub(crate) deadline: Timestamp,
@@ -110,12 +110,12 @@ impl ModelStore {
 
     /// Returns the number of keys in memory, including expired keys that were not freed.
     ///
-    /// It is at most about twice the number of live keys.
+    /// Expired keys are freed when there are about twice as many keys as were live the last time.
     pub fn held_keys(&self) -> usize {
         self.held.lock().len()
     }
 
-    /// Looks at all keys when they have doubled since the last time, so that a step costs little.
+    /// Frees expired keys, once the keys have doubled since the last time: so an operation costs little.
     fn free_what_has_ended(&self) {
         const FEW: usize = 32;
         let mut map = self.held.lock();
@@ -126,7 +126,7 @@ impl ModelStore {
         }
     }
 
-    /// Works on a slot that may still hold expired content, for broken stores.
+    /// Works on a slot that may still hold expired content. For broken stores.
     pub(crate) fn with_raw_slot<T>(
         &self,
         key: &Key,

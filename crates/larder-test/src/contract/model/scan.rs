@@ -8,7 +8,7 @@ use super::{ModelStore, Stored};
 const AFTER: &str = "after:";
 
 impl ModelStore {
-    /// Every key, what it holds, and whether that has not ended: for broken stores.
+    /// Returns every key, its content, and whether that has not expired. For broken stores.
     pub(crate) fn listing(&self) -> Vec<(String, Content, bool)> {
         let (held, now) = (self.held.lock(), self.clock.now());
         let listing = held.iter().map(|(key, held)| {
@@ -34,7 +34,7 @@ impl Scan for ModelStore {
                 cursor
                     .as_str()
                     .strip_prefix(AFTER)
-                    .ok_or_else(|| invalid("the cursor is of another store".to_owned()))?,
+                    .ok_or_else(|| invalid("the cursor is from another store".to_owned()))?,
             ),
         };
         let (held, now) = (self.held.lock(), self.clock.now());

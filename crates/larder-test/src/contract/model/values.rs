@@ -71,7 +71,7 @@ impl ModelStore {
     }
 }
 
-/// Refuses a value that is longer than a store takes by default.
+/// Refuses a value over the default limit of a store.
 pub(super) fn check_size(operation: &'static str, put: &Put) -> Result<()> {
     if put.value().len() <= DEFAULT_MAX_VALUE {
         return Ok(());

@@ -1,9 +1,9 @@
 use larder_store::program::{Args, Effect, Inspection, Program, Record, Script, Slot, Wire};
 use larder_store::{Kind, Result, Timestamp, Ttl};
 
-/// A record with the kind of a [`Tally`](super::Tally), but another type.
+/// A record with the kind of a [`Tally`](super::Tally), but of another type.
 ///
-/// On Redis a hash, where a tally is a string.
+/// On Redis it is a hash; a tally is a string.
 #[derive(Debug)]
 pub struct Impostor(i64);
 

@@ -4,7 +4,7 @@ use larder_store::{Kind, Result, Timestamp, Ttl};
 
 /// A list of lines, and their total length in bytes.
 ///
-/// On Redis a list and a string beside it.
+/// On Redis it is a list and a string: a record of two parts.
 #[derive(Debug)]
 pub struct Journal(Lines);
 

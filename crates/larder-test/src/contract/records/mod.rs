@@ -1,6 +1,6 @@
 //! Small records with small programs, in Lua and in Rust, for tests of stores.
 //!
-//! The laws run them; a test of a backend or of a decorator may too.
+//! The laws use them, and so can a test of a backend or of a decorator.
 
 mod impostor;
 mod journal;

@@ -2,7 +2,7 @@ use larder_store::program::prelude::*;
 
 use super::Tally;
 
-/// Adds one to a tally, returns the sum, and may wake its waiters.
+/// Adds one to a tally, returns the sum, and wakes its waiters if `wakes` is set.
 #[derive(Clone, Copy, Debug)]
 pub struct Ring {
     /// Whether it wakes the waiters of the tally.

@@ -27,7 +27,7 @@ impl Program for Add {
     type Record = Tally;
     type Reply = Option<i64>;
 
-    // `limit - by`, as `held + by` may be past 2^53, where Lua would round it.
+    // `limit - by`, because `held + by` may exceed 2^53, where Lua would round it.
     const SCRIPT: &'static Script = &Script::new(
         "law-add",
         Effect::Once,
@@ -94,7 +94,7 @@ impl Program for ClearTally {
     const SCRIPT: &'static Script = &Script::new(
         "law-clear-tally",
         Effect::Once,
-        // GET, as EXISTS does not mind what the key holds.
+        // GET, because EXISTS does not check the type of the key.
         "local held = redis.call('GET', KEYS[1])
          del(KEYS[1])
          return held and 1 or 0",
@@ -116,7 +116,7 @@ impl Program for ClearTally {
 
 /// Returns the time of the store's clock.
 ///
-/// It looks at no record and leaves none.
+/// It neither reads nor makes a record.
 #[derive(Clone, Copy, Debug)]
 pub struct TellTime;
 

@@ -1,11 +1,11 @@
 //! Compares the two forms of a program in virtual time, around their deadlines.
 //!
 //! A trace is a seeded sequence of steps on a few records. Each step runs on both stores, which
-//! share one [`ManualClock`]; their replies, their errors and what an inspection shows must be
-//! alike. Between two steps the clock moves: to a deadline that a reply named, one microsecond
-//! before or after it, or by a random while. Random times alone miss what edges find.
+//! share one [`ManualClock`]. Their replies, their errors and the results of an inspection must be
+//! equal. Between two steps the clock moves: to a deadline from a reply, one microsecond before or
+//! after it, or by a random time. Random times alone would miss mistakes at the deadlines.
 //!
-//! The store that runs Lua has to read its time from the same clock: `larder-redis` offers that as
+//! The store that runs Lua must read its time from the same clock, as `larder-redis` does with
 //! virtual time.
 
 mod sabotaged;
@@ -34,9 +34,9 @@ pub struct Pair {
 }
 
 impl Pair {
-    /// Makes a pair of a store that runs the Rust form, and of one that runs the Lua form.
+    /// Makes a pair of a store that runs the Rust form and one that runs the Lua form.
     ///
-    /// Both read `clock`.
+    /// Both must read `clock`.
     ///
     /// # Panics
     /// If one of them runs no programs.
@@ -61,7 +61,7 @@ pub struct Divergence {
     pub rust: String,
     /// The result of the Lua form.
     pub lua: String,
-    /// The last steps with their times, oldest first.
+    /// The last steps with their times, oldest first, including the one that differs.
     pub history: Vec<String>,
 }
 
@@ -82,9 +82,9 @@ impl fmt::Display for Divergence {
 
 impl std::error::Error for Divergence {}
 
-/// Runs `steps` steps of the trace `seed`, on records of type `R`.
+/// Runs a trace of `steps` steps on records of type `R`.
 ///
-/// `next` draws a step; the same seed draws the same trace.
+/// `next` draws a step from the random numbers that it gets. The same `seed` gives the same trace.
 ///
 /// # Errors
 /// The first [`Divergence`].
@@ -135,11 +135,11 @@ async fn inspect<R: Record>(programs: &dyn Programs, key: &Key) -> String {
     }
 }
 
-/// Moves the clock, most often to the edge of a deadline.
+/// Moves the clock, most often to a deadline or one microsecond beside it.
 fn advance(clock: &ManualClock, rng: &mut fastrand::Rng, deadlines: &BTreeSet<Timestamp>) {
     match rng.u8(..10) {
         0..=5 if !deadlines.is_empty() => {
-            // The next few matter most: a trace that leaps ahead never sees what lies between.
+            // One of the next few: a trace that moves far ahead would skip the others.
             let near = rng.usize(..deadlines.len().min(4));
             if let Some(deadline) = deadlines.iter().nth(near) {
                 clock.advance_to(deadline.plus_micros(rng.i64(-1..=1)));

@@ -6,7 +6,7 @@ use larder_store::{Key, Kind, Result, Timestamp};
 
 /// Programs with a wrong script, to prove that a trace or a law can fail.
 ///
-/// Every script that is called like the sabotaged one is replaced by it; all others run as they are.
+/// It replaces every script that has the name of the wrong one. All others run unchanged.
 pub struct Sabotaged {
     inner: Arc<dyn Programs>,
     script: &'static Script,
@@ -17,7 +17,7 @@ impl Sabotaged {
     pub fn new(inner: Arc<dyn Programs>, broken: Script) -> Self {
         Self {
             inner,
-            // A backend may know a script by its address, so this one lives as long as the tests.
+            // A backend may identify a script by its address, so this one must live as long as the tests.
             script: Box::leak(Box::new(broken)),
         }
     }

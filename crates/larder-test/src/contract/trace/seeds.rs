@@ -5,7 +5,7 @@ use larder_store::program::{Effect, Record, Script};
 
 use super::{Divergence, Pair, Sabotaged, Step, trace};
 
-/// A planted fault: a script, a text in it, and what takes its place.
+/// A planted fault: a script, a text in it, and the text that replaces it.
 pub type Fault = (&'static Script, &'static str, &'static str);
 
 /// Runs traces over several seeds, each on a new pair of stores.
@@ -16,7 +16,7 @@ pub struct Traces<P> {
 }
 
 impl<P: AsyncFn() -> Pair> Traces<P> {
-    /// Makes traces of `steps` steps, for as many seeds, on pairs that `new_pair` makes.
+    /// Makes traces of `steps` steps each, one for each of `seeds` seeds, on pairs from `new_pair`.
     pub fn new(seeds: u64, steps: usize, new_pair: P) -> Self {
         Self {
             seeds,
@@ -25,9 +25,9 @@ impl<P: AsyncFn() -> Pair> Traces<P> {
         }
     }
 
-    /// Holds the two forms of the programs on records of type `R` against each other.
+    /// Compares the two forms of the programs on records of type `R`.
     ///
-    /// `next` begins a trace: what it returns draws the steps.
+    /// `next` is called for each trace, and returns the function that draws its steps.
     ///
     /// # Panics
     /// At the first [`Divergence`].
@@ -43,10 +43,10 @@ impl<P: AsyncFn() -> Pair> Traces<P> {
         }
     }
 
-    /// Plants each fault in its script, and checks that a trace notices it.
+    /// Plants each fault in its Lua script, and checks that a trace finds it.
     ///
     /// # Panics
-    /// If a script does not have the text of its fault, or no trace notices one.
+    /// If a script does not contain the text of its fault, or no trace finds a fault.
     pub async fn catch<R: Record, N>(&self, next: impl Fn() -> N, faults: &[Fault])
     where
         N: FnMut(&mut Rng) -> Box<dyn Step>,
@@ -95,7 +95,7 @@ mod tests {
     use crate::contract::records::{Add, Tally};
     use crate::contract::trace::after;
 
-    /// Two stores that run the Rust form, so that no fault in the Lua shows.
+    /// Returns two stores that run the Rust form, so that no fault in the Lua has an effect.
     async fn twins() -> Pair {
         let clock = ManualClock::default();
         let model = || ModelStore::with_clock(clock.clone());

@@ -4,13 +4,13 @@ use async_trait::async_trait;
 use larder_store::program::{Program, Programs};
 use larder_store::{Key, Timestamp};
 
-/// One step of a trace: a program, whatever its type.
+/// One step of a trace: a program of any type.
 #[async_trait]
 pub trait Step: Send + Sync {
-    /// Returns the name of the step in a history.
+    /// Returns the name of the step, for the history.
     fn name(&self) -> &str;
 
-    /// Runs the step, and returns what it showed.
+    /// Runs the step, and returns its visible result.
     async fn run(&self, programs: &dyn Programs, key: &Key, now: Timestamp) -> Observed;
 }
 
@@ -18,11 +18,11 @@ pub trait Step: Send + Sync {
 pub struct Observed {
     /// The reply, or the kind of the error, as text.
     pub shown: String,
-    /// The moments that the reply made interesting.
+    /// The times around which the trace should run further steps.
     pub deadlines: Vec<Timestamp>,
 }
 
-/// Makes a step that runs `program`, and reads deadlines from its reply.
+/// Makes a step that runs `program`, with a function that reads deadlines from its reply.
 pub fn step<P>(
     program: P,
     deadlines: impl Fn(&P::Reply, Timestamp) -> Vec<Timestamp> + Send + Sync + 'static,
@@ -38,7 +38,7 @@ where
     })
 }
 
-/// Makes a step that runs `program`, and names the moments so many microseconds after it.
+/// Makes a step that runs `program`, with deadlines these numbers of microseconds after it.
 pub fn after<P>(program: P, spans: Vec<i64>) -> Box<dyn Step>
 where
     P: Program + Debug + 'static,

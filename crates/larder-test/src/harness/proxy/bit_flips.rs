@@ -7,7 +7,7 @@ use fastrand::Rng;
 
 /// The rate of damaged bytes.
 ///
-/// The name tells one order from another, so that each starts anew.
+/// The name distinguishes two calls with the same rate, so that each starts from the beginning.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub(super) struct Damage {
     seed: u64,
@@ -34,7 +34,7 @@ impl Damage {
     /// Returns the flips of connection `number`, and keeps the current ones if they fit.
     pub(super) fn flipper(self, number: u64, at_work: Option<BitFlipper>) -> BitFlipper {
         at_work.filter(|it| it.damage == self).unwrap_or_else(|| {
-            // Neighbouring seeds make unlike sequences only after they were stirred.
+            // Without this, consecutive seeds would give similar sequences.
             let mut stirred = Rng::with_seed(self.seed);
             let seed = stirred.u64(..) ^ number.wrapping_mul(0x9e37_79b9_7f4a_7c15);
             BitFlipper {
@@ -46,7 +46,7 @@ impl Damage {
 }
 
 impl BitFlipper {
-    /// Flips bits, and says in how many bytes.
+    /// Flips bits, and returns in how many bytes.
     pub(super) fn spoil(&mut self, bytes: &mut [u8]) -> u64 {
         let mut spoilt = 0;
         for byte in bytes {

@@ -14,15 +14,17 @@ use super::faults::{Direction, Faults};
 use super::pipe::Pipe;
 use super::state::{End, ProxyState};
 
-/// A registered connection. Dropping it removes it from the register.
+/// A registered connection. Dropping it removes the registration.
 pub(super) struct Connection {
     pub(super) number: u64,
     pub(super) faults: watch::Receiver<Faults>,
     pub(super) state: Arc<ProxyState>,
 }
 
-/// The time for which a closed connection is still read. A socket that is dropped with bytes unread resets the
-/// connection, and what was passed on could be lost on the other side.
+/// The time for which a closed connection is still read.
+///
+/// Dropping a socket with unread bytes would reset the connection, and the other side could lose bytes that
+/// were passed on.
 const LINGER: Duration = Duration::from_secs(1);
 
 impl Connection {
@@ -32,7 +34,7 @@ impl Connection {
         mut upstream: TcpStream,
         order: oneshot::Receiver<End>,
     ) {
-        // A piece that the proxy passes on is a segment of its own.
+        // So that each piece that the proxy passes on is sent as a separate segment.
         let _ = (client.set_nodelay(true), upstream.set_nodelay(true));
         let end = {
             let (from_client, to_client) = client.split();
@@ -42,7 +44,7 @@ impl Connection {
             let passed = async { tokio::try_join!(requests, replies) };
             tokio::select! {
                 outcome = passed => outcome.err(),
-                // Without anybody to order its end, the connection lives on.
+                // If the sender is gone, nothing can end the connection, and it goes on.
                 Ok(end) = order => Some(end),
             }
         };
@@ -56,7 +58,7 @@ impl Connection {
                 let _ = (client.set_zero_linger(), upstream.set_zero_linger());
             }
         }
-        // The sockets go before the state says so.
+        // Close the sockets before the state counts the connection as ended.
         drop((client, upstream));
     }
 

@@ -19,13 +19,13 @@ pub enum Direction {
 /// The connections that a fault affects.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub enum Connections {
-    /// Those that are open when it is switched on; new ones are well.
+    /// Those that are open when it is switched on. New ones work normally.
     Open,
-    /// Those and all that come while it is on.
+    /// Those, and all that are opened while it is on.
     OpenAndNew,
 }
 
-/// All faults that last. A connection looks at them anew for each piece that it passes on.
+/// All lasting faults. A connection reads them again for each piece that it passes on.
 #[derive(Clone, Debug)]
 pub(super) struct Faults {
     pub(super) upstream: SocketAddr,
@@ -44,7 +44,7 @@ pub(super) struct Flow {
     pub(super) cut: Option<Cut>,
 }
 
-/// Connections over which nothing is passed on, by their numbers.
+/// The connections that pass nothing on, by their numbers.
 #[derive(Clone, Copy, Debug)]
 pub(super) enum Hold {
     Nothing,
@@ -52,8 +52,9 @@ pub(super) enum Hold {
     All,
 }
 
-/// After how many bytes every connection is cut. The name tells one such order from another, so that
-/// each connection counts from the order on.
+/// After how many bytes every connection is cut.
+///
+/// The name distinguishes two calls with the same number, so that each connection counts from the call on.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub(super) struct Cut {
     pub(super) bytes: u64,
@@ -69,7 +70,7 @@ impl Cut {
 }
 
 impl Faults {
-    /// None.
+    /// Makes a set without any fault.
     pub(super) fn new(upstream: SocketAddr) -> Self {
         Self {
             upstream,

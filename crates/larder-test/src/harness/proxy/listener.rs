@@ -34,7 +34,7 @@ pub(super) struct Front {
 
 const MOST_CONNECTIONS: usize = 1_024;
 
-/// The time that the upstream has to accept a connection.
+/// The time within which the upstream must accept a connection.
 const DIAL: Duration = Duration::from_secs(5);
 
 /// The number of attempts to get a port that was free a moment ago.
@@ -44,8 +44,7 @@ const ATTEMPTS: usize = 20;
 pub(super) fn listen_anywhere() -> io::Result<StdListener> {
     let mut bound = Err(io::ErrorKind::AddrInUse.into());
     for _ in 0..ATTEMPTS {
-        // Not one of the system's choice: a client that dials it while nobody listens could be given
-        // that very port to dial from, and connect to itself.
+        // Not a port that the system chooses: see `port`.
         bound = StdListener::bind((Ipv4Addr::LOCALHOST, port::free()?));
         if bound.is_ok() {
             break;
@@ -150,7 +149,7 @@ impl Door {
         tokio::spawn(async move {
             match timeout(DIAL, TcpStream::connect(upstream)).await {
                 Ok(Ok(upstream)) => connection.serve(client, upstream, order).await,
-                // The nearest thing to a refusal that is left after an accept.
+                // A reset: after an accept the connection can no longer be refused.
                 _ => drop(client.set_zero_linger()),
             }
         });
@@ -165,7 +164,7 @@ async fn accept(listener: Option<&TcpListener>) -> TcpStream {
     loop {
         match listener.accept().await {
             Ok((client, _)) => return client,
-            // There are too many open files, say: it may be better soon.
+            // For example too many open files, which may be over soon.
             Err(_) => sleep(Duration::from_millis(10)).await,
         }
     }

@@ -1,13 +1,13 @@
 //! A TCP proxy that breaks connections as networks do.
 //!
-//! [`FaultProxy`] stands in front of any address. It passes everything on until a test says
-//! otherwise, and every fault can be switched on and off while connections are open. Faults add up:
-//! replies may be slow, in pieces and damaged at the same time.
+//! [`FaultProxy`] stands in front of any address. Without faults it passes everything on. Every fault
+//! can be switched on and off while connections are open. Faults can be combined: replies may be slow,
+//! in pieces and damaged at the same time.
 //!
-//! It runs on a thread and a clock of its own, so it works in a plain test, in one whose tokio clock
-//! is paused, and next to a runtime that is blocked. No wait of a test can be shorter than its own
-//! faults, so tests of time want the real clock. It is gone when it is dropped, with all of its
-//! connections.
+//! It runs on its own thread in real time, so it works in a plain test, in a test with tokio's clock
+//! paused, and next to a blocked runtime. With a paused clock the timeouts of the test do not match the
+//! delays of the proxy, so tests that depend on time should use the real clock. Dropping the proxy ends
+//! it, with all its connections.
 //!
 //! # Examples
 //!
@@ -55,11 +55,11 @@ use state::ProxyState;
 
 pub use faults::{Connections, Direction};
 
-/// A TCP proxy in front of one address, whose faults a test switches.
+/// A TCP proxy in front of one address, whose faults a test switches on and off.
 ///
-/// See the [module](self). Every connection is passed on byte by byte, with the end of each
-/// direction for itself. At most 1,024 connections are open at a time, and each direction of one
-/// holds at most 1 MiB back; then its sender has to wait.
+/// See the [module](self). Every byte is passed on, and so is the end of the stream, for each direction
+/// separately. At most 1,024 connections are open at a time; further ones are reset. Each direction of
+/// a connection holds back at most 1 MiB; then its sender has to wait.
 pub struct FaultProxy {
     address: SocketAddr,
     faults: watch::Sender<Faults>,
@@ -71,12 +71,12 @@ pub struct FaultProxy {
 impl FaultProxy {
     /// Listens on a free loopback port, and forwards to `upstream`.
     ///
-    /// A connection is accepted before the one to `upstream` is there; where that one is refused, the
-    /// client's is reset.
+    /// The proxy accepts a connection before it connects to `upstream`. If `upstream` refuses, or does not
+    /// accept within five seconds, the client's connection is reset.
     ///
     /// # Errors
     ///
-    /// When the system refuses a port or a thread.
+    /// If the system refuses a port or a thread.
     pub fn start(upstream: SocketAddr) -> io::Result<Self> {
         Self::over(listener::listen_anywhere()?, upstream)
     }
@@ -85,7 +85,7 @@ impl FaultProxy {
     ///
     /// # Errors
     ///
-    /// When the address is taken or not of this machine, or the system refuses a thread.
+    /// If the address is taken or not one of this machine, or the system refuses a thread.
     pub fn start_at(address: SocketAddr, upstream: SocketAddr) -> io::Result<Self> {
         Self::over(TcpListener::bind(address)?, upstream)
     }
@@ -112,7 +112,7 @@ impl FaultProxy {
         self.address
     }
 
-    /// Returns its URL: `redis://127.0.0.1:…`.
+    /// Returns the URL of the proxy: `redis://127.0.0.1:…`.
     pub fn url(&self) -> String {
         format!("redis://{}", self.address)
     }
@@ -122,7 +122,7 @@ impl FaultProxy {
         self.set(|faults| faults.upstream = upstream);
     }
 
-    /// Ends all faults: delivers what was held back, and listens again.
+    /// Ends all faults: delivers the bytes that were held back, and listens again.
     ///
     /// # Errors
     ///
@@ -135,14 +135,15 @@ impl FaultProxy {
 
     /// Resets all open connections on both sides: each reads `ECONNRESET`.
     ///
-    /// Returns how many there were, once they are gone.
+    /// Returns how many there were, once they are closed.
     pub fn reset(&self) -> usize {
         self.state.end_all(End::Reset)
     }
 
     /// Closes all open connections on both sides: each reads the end of the stream.
     ///
-    /// Returns how many there were, once they are gone, or have not closed their side for a second.
+    /// Returns how many there were, once both sides have closed them; for a side that does not close, it
+    /// waits a second.
     pub fn close(&self) -> usize {
         self.state.end_all(End::Close)
     }
@@ -151,7 +152,7 @@ impl FaultProxy {
     ///
     /// # Errors
     ///
-    /// When the proxy's thread has ended, which it does not.
+    /// If the thread of the proxy has ended, which cannot normally happen.
     pub fn refuse(&self) -> io::Result<()> {
         self.order(Order::Refuse)
     }
@@ -160,7 +161,7 @@ impl FaultProxy {
     ///
     /// # Errors
     ///
-    /// If another process took the port meanwhile.
+    /// If another process has taken the port in the meantime.
     pub fn listen(&self) -> io::Result<()> {
         self.order(Order::Listen)
     }
@@ -180,10 +181,10 @@ impl FaultProxy {
 
 impl Drop for FaultProxy {
     fn drop(&mut self) {
-        // Without anybody to give orders the thread ends, and its connections with it.
+        // Without a sender of orders the thread ends, and its connections with it.
         self.orders = None;
         if let Some(thread) = self.thread.take() {
-            // A panic over there was printed there.
+            // If it panicked, the message was already printed.
             let _ = thread.join();
         }
     }

@@ -13,7 +13,7 @@ use super::bit_flips::BitFlipper;
 use super::faults::{Cut, Direction, Faults, Flow};
 use super::state::{End, ProxyState, Share};
 
-/// Bytes that came together, and their time.
+/// Bytes that arrived together, and when.
 struct Chunk {
     came: Instant,
     what: What,
@@ -23,28 +23,28 @@ enum What {
     Bytes(BytesMut),
     /// The end of the stream.
     End,
-    /// The other side is gone.
+    /// The connection failed.
     Reset,
 }
 
-/// The largest chunk, and how many wait to be passed on: 1 MiB in all.
+/// The largest chunk, and the maximum number of chunks that wait: 1 MiB in total.
 const CHUNK: usize = 16 * 1024;
 const CHUNKS: usize = 64;
 
-/// A throttled flow is written in pieces of this much time.
+/// The number of pieces in which a throttled flow is written each second.
 const TICKS_PER_SECOND: u32 = 50;
 
-/// The time for which a late throttled flow may catch up.
+/// The time for which a throttled flow that is late may catch up.
 const CATCH_UP: Duration = Duration::from_millis(20);
 
-/// Passes bytes on in one direction, with the faults that there are at the moment.
+/// Passes bytes on in one direction, with the faults that are active at the moment.
 pub(super) struct Pipe<'a> {
     direction: Direction,
     number: u64,
     faults: watch::Receiver<Faults>,
     state: &'a ProxyState,
     flipper: Option<BitFlipper>,
-    /// The number of bytes passed on since a cut was ordered.
+    /// The number of bytes passed on since a cut was set.
     passed: Option<(Cut, u64)>,
     /// The time at which a throttled flow may go on.
     next: Instant,
@@ -68,9 +68,7 @@ impl<'a> Pipe<'a> {
         }
     }
 
-    /// Passes bytes on until the end of the stream or of the connection.
-    ///
-    /// The end of the stream is passed on too.
+    /// Passes bytes on until the end of the stream, which is passed on too, or of the connection.
     pub(super) async fn run(mut self, from: ReadHalf<'_>, to: WriteHalf<'_>) -> Result<(), End> {
         let (chunks, waiting) = mpsc::channel(CHUNKS);
         tokio::select! {
@@ -90,7 +88,7 @@ impl<'a> Pipe<'a> {
             let mut bytes = match what {
                 What::Bytes(bytes) => bytes,
                 What::End => {
-                    // It fails when the other side is gone, which is as good.
+                    // It fails only if the other side is gone, and then nothing is left to do.
                     let _ = to.shutdown().await;
                     return Ok(());
                 }
@@ -105,7 +103,7 @@ impl<'a> Pipe<'a> {
             match self.write(&bytes, &mut to).await {
                 Outcome::Passed => {}
                 Outcome::Cut => return Err(End::Close),
-                // The other direction hears of it as well, after all that came there before.
+                // The other direction notices it too, after it has passed on what came before.
                 Outcome::Gone => return Ok(()),
             }
         }
@@ -125,7 +123,7 @@ impl<'a> Pipe<'a> {
                 is_last,
             } = self.share(&flow, bytes.len());
             let (piece, rest) = bytes.split_at(size);
-            // Counted first, so that who has read them finds them counted.
+            // Counted first, so that a test that has read the bytes finds them counted.
             self.state.pass(self.direction, size);
             if to.write_all(piece).await.is_err() {
                 return Outcome::Gone;
@@ -180,13 +178,13 @@ impl<'a> Pipe<'a> {
         }
     }
 
-    /// Returns the faults at the moment; what changes after this ends the next wait.
+    /// Returns the current faults. A later change ends the next wait.
     fn flow(&mut self) -> Flow {
         let faults = self.faults.borrow_and_update();
         faults.flow(self.direction).clone()
     }
 
-    /// Until the delay of what came then is over.
+    /// Waits until the delay of bytes that came at this time is over.
     async fn until_due(&mut self, came: Instant) {
         loop {
             let due = came + self.flow().delay;
@@ -202,7 +200,7 @@ impl<'a> Pipe<'a> {
         let number = self.number;
         let let_go = self.faults.wait_for(|faults| !faults.holds(number));
         if let_go.await.is_err() {
-            // Nobody can end it any more; the connection goes with the proxy.
+            // The proxy is being dropped, and ends the connection.
             std::future::pending::<()>().await;
         }
     }
@@ -210,13 +208,13 @@ impl<'a> Pipe<'a> {
     async fn until_or_changed(&mut self, until: Instant) {
         tokio::select! {
             () = sleep_until(until) => {}
-            // It fails when the proxy is dropped, and the connection with it.
+            // It fails only while the proxy is dropped, which ends the connection.
             Ok(()) = self.faults.changed() => {}
         }
     }
 }
 
-/// The fate of some bytes.
+/// The outcome of a write.
 enum Outcome {
     Passed,
     Cut,
@@ -234,7 +232,7 @@ async fn take_in(mut from: ReadHalf<'_>, chunks: mpsc::Sender<Chunk>) -> Infalli
         let is_last = !matches!(what, What::Bytes(_));
         let came = Instant::now();
         if chunks.send(Chunk { came, what }).await.is_err() || is_last {
-            // What waits is still to be passed on.
+            // The chunks that wait must still be passed on.
             std::future::pending::<()>().await;
         }
     }

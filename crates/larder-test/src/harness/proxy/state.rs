@@ -12,7 +12,7 @@ use super::faults::Direction;
 /// The end of a connection.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub(super) enum End {
-    /// Both sides read the end of the stream, after all that was passed on.
+    /// Both sides read the end of the stream, after all bytes that were passed on.
     Close,
     /// Both sides read `ECONNRESET`.
     Reset,
@@ -35,7 +35,7 @@ pub(super) struct ProxyState {
 struct Plans {
     cuts: [Option<u64>; 2],
     drops: u64,
-    /// The content of requests whose connection is closed, and how often.
+    /// The bytes at which a request's connection is closed, and how often that happens.
     unwanted: (Vec<u8>, u64),
 }
 
@@ -46,7 +46,7 @@ pub(super) struct Share {
     pub(super) is_last: bool,
 }
 
-/// More than a connection takes to end.
+/// The time to wait for connections to end: longer than any takes.
 const PATIENCE: Duration = Duration::from_secs(5);
 
 impl ProxyState {
@@ -62,7 +62,7 @@ impl ProxyState {
         self.plans.lock().drops = count;
     }
 
-    /// Returns whether to drop a reply that has come, and counts it.
+    /// Returns whether to drop a reply, and counts it.
     pub(super) fn takes_a_drop(&self) -> bool {
         let mut plans = self.plans.lock();
         if plans.drops == 0 {
@@ -112,9 +112,9 @@ impl ProxyState {
         self.corrupted.fetch_add(bytes, Ordering::SeqCst);
     }
 
-    /// Registers a connection, unless there are `most`.
+    /// Registers a connection, unless there are `most` already.
     ///
-    /// Returns its number, and the channel that ends it.
+    /// Returns its number, and the channel by which it is told to end.
     pub(super) fn enter(&self, most: usize) -> Option<(u64, oneshot::Receiver<End>)> {
         let mut open = self.open.lock();
         if open.len() >= most {
@@ -131,12 +131,12 @@ impl ProxyState {
         self.closed.notify_all();
     }
 
-    /// Ends all connections that are open, and says how many, once they are gone.
+    /// Ends all open connections, and returns how many, once they have ended.
     pub(super) fn end_all(&self, end: End) -> usize {
         let mut open = self.open.lock();
         let numbers: Vec<_> = open.keys().copied().collect();
         for sender in open.values_mut().filter_map(Option::take) {
-            // One that has just ended does not listen any more.
+            // It fails for a connection that has just ended.
             let _ = sender.send(end);
         }
         let deadline = Instant::now() + PATIENCE;
@@ -175,7 +175,7 @@ impl ProxyState {
 }
 
 impl Share {
-    /// Makes the share of `bytes` that is within `left`.
+    /// Returns the part of `bytes` that is within `left`.
     pub(super) fn of(left: u64, bytes: usize) -> Self {
         match usize::try_from(left) {
             Ok(left) if left <= bytes => Self {

@@ -26,12 +26,13 @@ impl FaultProxy {
         self.set(|faults| faults.flow_mut(direction).piece = piece);
     }
 
-    /// Swallows everything on these connections, and keeps them open.
+    /// Passes nothing on over these connections, and keeps them open.
     ///
-    /// What comes meanwhile is kept, as a network would send it again. New connections are still
-    /// accepted.
+    /// The bytes are kept until the end of the fault, like those that a network sends again. New connections
+    /// are still accepted.
     ///
-    /// A connection is open once [`accepted`](Self::accepted) counts it; one that has had a reply is.
+    /// A connection counts as open once [`accepted`](Self::accepted) counts it; so one that has had a reply
+    /// does.
     pub fn black_hole(&self, which: Connections) {
         let accepted = self.state.accepted();
         self.set(|faults| {
@@ -42,14 +43,14 @@ impl FaultProxy {
         });
     }
 
-    /// Delivers what a [`black_hole`](Self::black_hole) held back, and ends it.
+    /// Ends a [`black_hole`](Self::black_hole), and delivers the bytes that it held back.
     pub fn end_black_hole(&self) {
         self.set(|faults| faults.hold = Hold::Nothing);
     }
 
-    /// Closes a connection after this many more bytes over all connections.
+    /// Closes one connection: the one that passes on the last of this many bytes, counted over all connections.
     ///
-    /// Then it is over. Zero closes the next one that brings any.
+    /// Then the fault is over. Zero closes the next connection on which bytes arrive.
     pub fn cut_next_after(&self, direction: Direction, bytes: u64) {
         self.state.plan_cut(direction, bytes);
     }
@@ -64,24 +65,22 @@ impl FaultProxy {
 
     /// Drops the next `count` replies, and closes their connections.
     ///
-    /// The server has run the commands, but the client never learns it.
+    /// The server has run the commands, but the client does not get the answers.
     ///
-    /// What is lost is what comes in one piece, which is several replies to a pipeline.
-    /// [`replies_dropped`](Self::replies_dropped) counts.
+    /// All bytes that arrive in one piece count as one reply: with a pipeline they may be several.
+    /// [`replies_dropped`](Self::replies_dropped) counts them.
     pub fn drop_replies(&self, count: u64) {
         self.state.plan_drops(count);
     }
 
     /// Drops the next `count` requests that contain `unwanted`, and closes their connections.
     ///
-    /// The server never sees them.
-    ///
-    /// It is looked for in each piece that comes, of up to 16 KiB.
+    /// The server never gets them. The proxy searches each piece that arrives, of up to 16 KiB, separately.
     pub fn drop_requests_with(&self, unwanted: &[u8], count: u64) {
         self.state.plan_refusals(unwanted, count);
     }
 
-    /// Flips a bit in one of `one_in` reply bytes on average. `None` ends it.
+    /// Flips one bit in one of `one_in` reply bytes on average. `None` ends it.
     pub fn corrupt_replies(&self, seed: u64, one_in: Option<NonZeroU32>) {
         let damage = one_in.map(|one_in| Damage::new(seed, one_in));
         self.set(|faults| faults.damage = damage);

@@ -4,7 +4,7 @@ use super::quoted::Quoted;
 
 /// An ACL user of a [`RedisServer`](super::RedisServer), with its keys and commands.
 ///
-/// A new one may do nothing but log in.
+/// A new user may only log in.
 ///
 /// # Examples
 ///
@@ -35,7 +35,7 @@ pub struct AclUser {
 impl AclUser {
     /// Makes an enabled user.
     ///
-    /// A name has neither blanks nor quotes.
+    /// The name must have neither spaces nor quotes.
     pub fn new(name: impl Into<String>, password: impl Into<String>) -> Self {
         Self {
             name: name.into(),
@@ -46,14 +46,14 @@ impl AclUser {
         }
     }
 
-    /// Allows the keys that start with `prefix`, which is not a pattern.
+    /// Allows the keys that start with `prefix`. Its characters are taken literally.
     #[must_use]
     pub fn with_key_prefix(mut self, prefix: impl Into<String>) -> Self {
         self.key_prefixes.push(prefix.into());
         self
     }
 
-    /// Allows the channels that start with `prefix`, which is not a pattern.
+    /// Allows the channels that start with `prefix`. Its characters are taken literally.
     #[must_use]
     pub fn with_channel_prefix(mut self, prefix: impl Into<String>) -> Self {
         self.channel_prefixes.push(prefix.into());
@@ -62,7 +62,8 @@ impl AclUser {
 
     /// Allows and forbids commands, as `ACL SETUSER` does: `+@read +set -keys`.
     ///
-    /// A later one wins; `+@write` has FLUSHALL in it, which `-@dangerous` takes out.
+    /// A later rule overrides an earlier one: `+@write` includes FLUSHALL, and a later `-@dangerous` excludes
+    /// it again.
     #[must_use]
     pub fn with_commands(mut self, rules: impl Into<String>) -> Self {
         self.commands.push(rules.into());

@@ -9,8 +9,9 @@ use super::quoted::Quoted;
 /// The name of the unix socket in the server's directory.
 pub(super) const SOCKET: &str = "redis.sock";
 
-/// Returns the configuration of a server in `dir` on `port`. What the test asks for comes last, and
-/// wins.
+/// Returns the configuration of a server in `dir` on `port`.
+///
+/// The settings of the test come last, so that they override the others.
 pub(super) fn render(options: &RedisOptions, dir: &Path, port: u16) -> String {
     let mut text = format!(
         "bind 127.0.0.1\ndaemonize no\ndir {dir}\n",
@@ -46,7 +47,7 @@ pub(super) fn render(options: &RedisOptions, dir: &Path, port: u16) -> String {
     text
 }
 
-/// Writes the port, plain or with TLS.
+/// Writes the settings of the port, with or without TLS.
 fn ports(
     options: &RedisOptions,
     dir: &Path,

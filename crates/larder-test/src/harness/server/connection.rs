@@ -8,10 +8,10 @@ use super::resp::{self, Reply};
 #[cfg(feature = "tls")]
 use super::tls::{TlsOptions, TlsStream};
 
-/// A connection that speaks RESP2 and retries nothing.
+/// A raw RESP2 connection, which retries nothing.
 ///
-/// Every connect, write and read waits for five seconds at most, or for what
-/// [`set_patience`](Self::set_patience) says.
+/// Every connect, write and read waits at most five seconds. [`set_patience`](Self::set_patience) changes
+/// that for writes and reads.
 #[derive(Debug)]
 pub struct Connection {
     stream: BufReader<Stream>,
@@ -24,12 +24,12 @@ impl Connection {
     ///
     /// # Errors
     ///
-    /// When nothing listens at `address`, or nothing answers in time.
+    /// If no server listens at `address`, or it does not accept in time.
     pub fn open(address: SocketAddr) -> io::Result<Self> {
         Self::open_within(address, PATIENCE)
     }
 
-    /// Connects like [`open`](Self::open), with another patience.
+    /// Connects like [`open`](Self::open), with another maximum wait.
     pub(super) fn open_within(address: SocketAddr, patience: Duration) -> io::Result<Self> {
         Ok(Self::over(Stream::Tcp(dial(address, patience)?)))
     }
@@ -51,11 +51,11 @@ impl Connection {
         }
     }
 
-    /// Sets the maximum wait of a write or a read, which is never zero.
+    /// Sets the maximum wait of a write or a read.
     ///
     /// # Errors
     ///
-    /// When `patience` is zero.
+    /// If `patience` is zero.
     pub fn set_patience(&self, patience: Duration) -> io::Result<()> {
         bound(self.stream.get_ref().socket(), patience)
     }
@@ -64,17 +64,17 @@ impl Connection {
     ///
     /// # Errors
     ///
-    /// When the connection fails, the wait ends first, or the reply is not RESP2.
+    /// If the connection fails, the maximum wait is over, or the reply is not RESP2.
     pub fn call<A: AsRef<[u8]>>(&mut self, args: &[A]) -> io::Result<Reply> {
         self.send(args)?;
         self.receive()
     }
 
-    /// Sends a command, whose reply [`receive`](Self::receive) returns.
+    /// Sends a command. Its reply is returned by [`receive`](Self::receive).
     ///
     /// # Errors
     ///
-    /// When the connection fails or the wait ends first.
+    /// If the connection fails or the maximum wait is over.
     pub fn send<A: AsRef<[u8]>>(&mut self, args: &[A]) -> io::Result<()> {
         let stream = self.stream.get_mut();
         stream.write_all(&resp::encode(args))?;
@@ -83,18 +83,19 @@ impl Connection {
 
     /// Waits for the next reply, or for the next message of a subscription.
     ///
-    /// A wait that ends between two replies can be repeated; one that ends within a reply loses it.
+    /// If the maximum wait is over before a reply has begun, you can call it again. If a part of the reply has
+    /// arrived, the reply is lost.
     ///
     /// # Errors
     ///
-    /// When the connection fails, the wait ends first ([`WouldBlock`](io::ErrorKind::WouldBlock) or
-    /// [`TimedOut`](io::ErrorKind::TimedOut), as the platform has it), or the reply is not RESP2.
+    /// If the connection fails, the maximum wait is over ([`WouldBlock`](io::ErrorKind::WouldBlock) or
+    /// [`TimedOut`](io::ErrorKind::TimedOut), depending on the platform), or the reply is not RESP2.
     pub fn receive(&mut self) -> io::Result<Reply> {
         resp::read(&mut self.stream)
     }
 }
 
-/// Returns a socket whose waits all end after `patience`.
+/// Returns a connected socket whose reads and writes wait at most `patience`.
 fn dial(address: SocketAddr, patience: Duration) -> io::Result<TcpStream> {
     let socket = TcpStream::connect_timeout(&address, patience)?;
     socket.set_nodelay(true)?;

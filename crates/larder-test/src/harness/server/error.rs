@@ -9,7 +9,8 @@ use super::polling::DEADLINE;
 
 /// The error of a server that did not start.
 ///
-/// `Debug` prints what `Display` prints, since a test that unwraps it shows the former.
+/// `Debug` shows the same text as `Display`, and the source, because a test that unwraps the error shows
+/// `Debug`.
 #[non_exhaustive]
 pub enum StartError {
     /// The program is not installed, or not on the `PATH`.
@@ -27,21 +28,21 @@ pub enum StartError {
         /// The program.
         program: String,
     },
-    /// The options cannot be had together.
+    /// The options cannot be combined.
     Unsupported {
-        /// The missing thing, and what to do instead.
+        /// What cannot be combined, and what to do instead.
         what: &'static str,
     },
-    /// The server ended instead of serving.
+    /// The server ended before it was ready.
     Ended {
-        /// The end of the server, and the end of its log.
+        /// The exit status, and the end of the log.
         report: String,
     },
-    /// The server ran, but gave no right answer in time.
+    /// The server runs, but was not ready in time.
     NotReady {
         /// The time that the harness waited.
         waited: Duration,
-        /// The last answer, and the end of its log.
+        /// What was wrong at last, and for one server the end of its log.
         report: String,
     },
     /// The system refused a directory, a process or a port.
@@ -62,7 +63,7 @@ impl StartError {
                 report: error.to_string(),
             },
             _ => Self::System {
-                what: "asking the servers",
+                what: "querying the servers",
                 source: error,
             },
         }
@@ -93,7 +94,7 @@ impl fmt::Display for StartError {
                  `make BUILD_TLS=yes`, or use a package that has it, such as Debian's redis-server"
             ),
             Self::Unsupported { what } => write!(f, "cannot start a server: {what}"),
-            Self::Ended { report } => write!(f, "the server ended instead of serving: {report}"),
+            Self::Ended { report } => write!(f, "the server ended before it was ready: {report}"),
             Self::NotReady { waited, report } => {
                 write!(f, "the server was not ready after {waited:?}: {report}")
             }

@@ -21,11 +21,11 @@ const CONFIG: &str = "redis.conf";
 
 const POLL: Duration = Duration::from_millis(5);
 
-/// The number of attempts after a lost race for a port.
+/// The number of attempts if another process takes the port first.
 const ATTEMPTS: usize = 20;
 const PAUSE: Duration = Duration::from_millis(20);
 
-/// The needs of one start.
+/// The inputs of a start.
 pub(super) struct Launch<'a> {
     pub(super) options: &'a RedisOptions,
     pub(super) dir: &'a Path,
@@ -33,7 +33,7 @@ pub(super) struct Launch<'a> {
 }
 
 impl Launch<'_> {
-    /// Starts on a free port and returns it.
+    /// Starts on a free port, and returns the port.
     pub(super) fn on_a_free_port(&self) -> Result<(Process, u16), StartError> {
         self.attempt(|| {
             let port = match self.options.mode {
@@ -52,7 +52,7 @@ impl Launch<'_> {
         self.again_on(port)
     }
 
-    /// Starts with the configuration that is there: the server may have rewritten it.
+    /// Starts with the existing configuration, which the server may have rewritten.
     pub(super) fn again_on(&self, port: u16) -> Result<Process, StartError> {
         let mut attempts = 0..;
         let next = || {
@@ -135,7 +135,7 @@ impl Launch<'_> {
         if report.contains("Address already in use") {
             StartError::PortTaken { port }
         } else if self.options.speaks_tls() && report.contains("'tls-port") {
-            // The first setting of TLS is the one that a server without it stumbles over.
+            // It is the first TLS setting, so a server that was built without TLS reports it.
             StartError::NoTls {
                 program: self.options.program.clone(),
             }
@@ -151,7 +151,7 @@ impl Launch<'_> {
         let mut connection = login(self.options, port, PATIENCE)?;
         let pong = connection.call(&["PING"])?;
         if pong.text().as_deref() != Some("PONG") {
-            return Err(io::Error::other(format!("PING was answered by {pong:?}")));
+            return Err(io::Error::other(format!("the answer to PING was {pong:?}")));
         }
         let info = connection.call(&["INFO", "server"])?;
         let wanted = format!("process_id:{pid}");

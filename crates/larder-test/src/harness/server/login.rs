@@ -9,7 +9,7 @@ use super::options::RedisOptions;
 
 /// Connects to the server on `port` as the harness's user.
 ///
-/// It goes where clients go, by TLS where they do: a cluster tells others the ports without TLS.
+/// It uses TLS if clients do.
 pub(super) fn login(
     options: &RedisOptions,
     port: u16,
@@ -24,13 +24,13 @@ pub(super) fn login(
     };
     let mut connection = open()?;
     let reply = match options.harness_login() {
-        // A server before ACLs knows passwords only.
+        // A server older than ACLs accepts only a password.
         Some(("default", password)) => connection.call(&["AUTH", password])?,
         Some((user, password)) => connection.call(&["AUTH", user, password])?,
         None => return Ok(connection),
     };
     match reply.error() {
-        Some(error) => Err(io::Error::other(format!("AUTH was answered by {error}"))),
+        Some(error) => Err(io::Error::other(format!("the answer to AUTH was {error}"))),
         None => Ok(connection),
     }
 }

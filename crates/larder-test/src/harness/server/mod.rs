@@ -1,18 +1,17 @@
 //! Real servers for tests, which end with the test.
 //!
-//! [`RedisServer`] is a `redis-server` on a free loopback port and on a unix socket in a private
-//! directory. It is handed out once it answers, it can be frozen, killed and restarted, and it is
-//! gone afterwards: when the value is dropped, when the test panics, and when the test process
-//! itself is interrupted, aborted or killed.
+//! [`RedisServer`] is a `redis-server` on a free loopback port and on a Unix socket in a private
+//! directory. Its start returns once it answers. A test can freeze, kill and restart it. It ends when
+//! the value is dropped, when the test panics, and when the test process is interrupted, aborted or
+//! killed.
 //!
-//! [`RedisCluster`] and [`RedisSentinels`] are several of them that find each other, and are handed out
-//! once all of them have. [`RedisOptions`] has passwords, ACL users, TLS and any setting.
+//! [`RedisCluster`] and [`RedisSentinels`] are several servers that know each other; their start returns
+//! once all of them do. [`RedisOptions`] sets passwords, ACL users, TLS and any setting.
 //!
-//! [`Sandbox`] does the last part alone, for processes that a test starts itself.
+//! [`Sandbox`] ends other processes, which a test starts itself, in the same way.
 //!
-//! All of it is blocking code over `std`, on purpose: it works in a plain test, in a property test
-//! and under tokio's paused clock, where an asynchronous wait would end at once. A start takes some
-//! ten milliseconds.
+//! All of this is blocking code on `std`: it works in a plain test, in a property test and with tokio's
+//! clock paused, where an asynchronous wait would end at once. One server starts in about 30 ms.
 //!
 //! # Examples
 //!

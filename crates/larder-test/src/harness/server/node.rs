@@ -29,7 +29,7 @@ pub struct RedisNode {
     pub(super) options: RedisOptions,
     port: u16,
     frozen: AtomicBool,
-    // Fields are dropped in this order: the server ends before its directory goes.
+    // Fields are dropped in this order: the server ends before its directory is removed.
     process: Mutex<Option<Process>>,
     reaper: Reaper,
     scratch: Scratch,
@@ -77,7 +77,7 @@ impl RedisNode {
 
     /// Returns the URL of the TCP port: `redis://127.0.0.1:…`.
     ///
-    /// It has the password if there is one; with TLS it is `rediss://127.0.0.1:…`.
+    /// It includes the password if there is one; with TLS it is `rediss://127.0.0.1:…`.
     pub fn url(&self) -> String {
         url::of_server(&self.options, self.port, None)
     }
@@ -101,7 +101,7 @@ impl RedisNode {
     ///
     /// # Errors
     ///
-    /// When the process was killed.
+    /// If the process was killed.
     pub fn freeze(&self) -> io::Result<()> {
         self.with_process(Process::stop)?;
         self.frozen.store(true, Ordering::SeqCst);
@@ -112,14 +112,14 @@ impl RedisNode {
     ///
     /// # Errors
     ///
-    /// When the process was killed.
+    /// If the process was killed.
     pub fn thaw(&self) -> io::Result<()> {
         self.with_process(Process::resume)?;
         self.frozen.store(false, Ordering::SeqCst);
         Ok(())
     }
 
-    /// Kills the process with SIGKILL. Returns once nothing listens.
+    /// Kills the process with SIGKILL. Returns once it has ended.
     pub fn kill(&self) {
         *self.process.lock() = None;
         self.frozen.store(false, Ordering::SeqCst);
@@ -127,14 +127,14 @@ impl RedisNode {
 
     /// Kills the process if it runs, and starts it again.
     ///
-    /// The port, the directory and the configuration in it, which it may have rewritten, stay.
+    /// It keeps its port, its directory and its configuration, which it may have rewritten.
     ///
-    /// What a server had in memory is lost, unless it was started with settings that keep it: a
-    /// master that is back before it was replaced is empty, and so become its replicas.
+    /// The data in memory is lost, unless the settings keep it on disk. If a master restarts before it was
+    /// replaced, it is empty, and its replicas become empty too.
     ///
     /// # Errors
     ///
-    /// When the process does not answer within twenty seconds, or ends; it is then down.
+    /// If the process ends, or does not answer within twenty seconds. It is then down.
     pub fn restart(&self) -> Result<(), StartError> {
         self.kill();
         let launch = Launch {
@@ -148,11 +148,11 @@ impl RedisNode {
 
     /// Runs one command on its own connection.
     ///
-    /// An error reply is a [`Reply::Error`]; no redirect is followed.
+    /// An error reply is a [`Reply::Error`]. Redirects are not followed.
     ///
     /// # Errors
     ///
-    /// When the process is killed, or frozen for longer than five seconds.
+    /// If the process was killed, or is frozen for more than five seconds.
     pub fn command<A: AsRef<[u8]>>(&self, args: &[A]) -> io::Result<Reply> {
         self.connect()?.call(args)
     }
@@ -161,12 +161,12 @@ impl RedisNode {
     ///
     /// # Errors
     ///
-    /// When the process is killed, or frozen for longer than five seconds.
+    /// If the process was killed, or does not answer a login within five seconds.
     pub fn connect(&self) -> io::Result<Connection> {
         self.connect_within(PATIENCE)
     }
 
-    /// Connects like [`connect`](Self::connect), with another patience.
+    /// Connects like [`connect`](Self::connect), with another maximum wait.
     pub(super) fn connect_within(&self, patience: Duration) -> io::Result<Connection> {
         login(&self.options, self.port, patience)
     }

@@ -6,7 +6,7 @@ use super::quoted::quoted;
 #[cfg(feature = "tls")]
 use super::tls::TlsOptions;
 
-/// The user name and password of the harness's own user.
+/// The user name of the harness's own user, and also its password.
 pub(super) const HARNESS: &str = "larder-harness";
 
 /// The kind of server that a program runs as.
@@ -19,7 +19,7 @@ pub(super) enum Mode {
 
 /// The options of a [`RedisServer`](super::RedisServer).
 ///
-/// Defaults: a free port, no password, and nothing written to disk.
+/// Defaults: a free port, no password, and no data on disk.
 #[derive(Clone)]
 pub struct RedisOptions {
     pub(super) mode: Mode,
@@ -33,7 +33,7 @@ pub struct RedisOptions {
 }
 
 impl RedisOptions {
-    /// Makes the default options. The program is what `REDIS_SERVER` names, or `redis-server`.
+    /// Makes the default options. The program is that of the variable `REDIS_SERVER`, or `redis-server`.
     pub fn new() -> Self {
         let program = std::env::var("REDIS_SERVER").ok();
         Self {
@@ -62,7 +62,7 @@ impl RedisOptions {
         self
     }
 
-    /// Requires this password of the default user. It is part of the server's URLs.
+    /// Sets a password of the default user. The URLs of the server include it.
     #[must_use]
     pub fn with_password(mut self, password: impl Into<String>) -> Self {
         self.password = Some(password.into());
@@ -73,8 +73,8 @@ impl RedisOptions {
     ///
     /// An example is `on >secret ~prod:* +@read`.
     ///
-    /// With a user of one's own the server gets one more, `larder-harness`, so that
-    /// [`RedisServer::command`](super::RedisServer::command) works even where the default user is switched off.
+    /// The server then also has a user `larder-harness`, so that
+    /// [`RedisServer::command`](super::RedisServer::command) works even if the default user is disabled.
     #[must_use]
     pub fn with_user(mut self, name: impl Into<String>, rules: impl Into<String>) -> Self {
         self.users.push((name.into(), rules.into()));
@@ -83,8 +83,8 @@ impl RedisOptions {
 
     /// Adds an [`AclUser`].
     ///
-    /// [`RedisServer::url_as`](super::RedisServer::url_as) is the URL for it. Like [`with_user`](Self::with_user), this adds the
-    /// harness's own user.
+    /// [`RedisServer::url_as`](super::RedisServer::url_as) returns the URL for it. Like
+    /// [`with_user`](Self::with_user), this adds the user `larder-harness`.
     #[must_use]
     pub fn with_acl_user(self, user: AclUser) -> Self {
         let rules = user.rules();
@@ -121,14 +121,16 @@ impl RedisOptions {
         false
     }
 
-    /// These options for one of several servers that find each other by their ports.
+    /// Returns these options for one of several servers, such as a node of a cluster.
+    ///
+    /// A port is refused, because each server needs its own.
     pub(super) fn in_company(mut self) -> Result<Self, StartError> {
         if self.port.is_some() {
-            let what = "servers in company take free ports: leave the port out of their options";
+            let what = "several servers cannot share one port: do not set a port in their options";
             return Err(StartError::Unsupported { what });
         }
         let mut settings = vec![
-            // A replica gets its master's data at once, and not after a pause for others.
+            // A replica gets its master's data at once, without a pause to wait for other replicas.
             ("repl-diskless-sync".to_owned(), "yes".to_owned()),
             ("repl-diskless-sync-delay".to_owned(), "0".to_owned()),
         ];
@@ -138,7 +140,7 @@ impl RedisOptions {
             }
             settings.push(("masterauth".to_owned(), quoted(password)));
         }
-        // What the test asks for comes last, and wins.
+        // The settings of the test come last, so that they override these.
         settings.append(&mut self.settings);
         self.settings = settings;
         Ok(self)

@@ -4,15 +4,15 @@ use std::fmt;
 use std::io;
 use std::time::{Duration, Instant};
 
-/// Long enough for a machine that compiles on every core meanwhile.
+/// The maximum wait: long enough on a machine that is compiling on every core.
 pub(super) const DEADLINE: Duration = Duration::from_secs(20);
 
-/// The time to wait for each answer while polling, since a frozen server gives none.
+/// The maximum wait for one answer while polling, because a frozen server does not answer.
 pub(super) const GLANCE: Duration = Duration::from_millis(250);
 
 const POLL: Duration = Duration::from_millis(5);
 
-/// Asks until there is an answer; an error says what is still missing.
+/// Calls `ask` until it succeeds. Its errors say what is still missing.
 pub(super) fn until<T>(
     what: impl fmt::Display,
     mut ask: impl FnMut() -> Result<T, String>,
@@ -22,7 +22,7 @@ pub(super) fn until<T>(
         match ask() {
             Ok(answer) => return Ok(answer),
             Err(missing) if Instant::now() > deadline => {
-                let text = format!("{what} did not come within {DEADLINE:?}: {missing}");
+                let text = format!("waited {DEADLINE:?} for {what}: {missing}");
                 return Err(io::Error::new(io::ErrorKind::TimedOut, text));
             }
             Err(_) => std::thread::sleep(POLL),

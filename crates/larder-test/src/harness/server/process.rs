@@ -14,11 +14,11 @@ pub(super) struct Process {
     child: Child,
 }
 
-/// The maximum wait for a signal, which normally acts within microseconds.
+/// The maximum wait for the effect of a signal, which normally takes microseconds.
 const STOP_DEADLINE: Duration = Duration::from_secs(5);
 
 impl Process {
-    /// Spawns `command` into the reaper's group, with all it prints written to `log`.
+    /// Spawns `command` into the reaper's process group. All its output goes to `log`.
     pub(super) fn spawn(mut command: Command, log: File, reaper: &Reaper) -> io::Result<Self> {
         reaper.adopt(&mut command);
         command
@@ -32,12 +32,12 @@ impl Process {
         self.child.id()
     }
 
-    /// Returns the exit status, when it has ended by itself.
+    /// Returns the exit status if the process has ended, or None while it runs.
     pub(super) fn exited(&mut self) -> io::Result<Option<ExitStatus>> {
         self.child.try_wait()
     }
 
-    /// Freezes the process; returns once it no longer runs.
+    /// Freezes the process. Returns once it is stopped.
     pub(super) fn stop(&self) -> io::Result<()> {
         let pid = Pid::from_child(&self.child);
         kill_process(pid, Signal::STOP)?;
@@ -52,7 +52,7 @@ impl Process {
         Ok(())
     }
 
-    /// Lets a frozen process run on.
+    /// Resumes a frozen process.
     pub(super) fn resume(&self) -> io::Result<()> {
         kill_process(Pid::from_child(&self.child), Signal::CONT)?;
         Ok(())
@@ -61,7 +61,7 @@ impl Process {
 
 impl Drop for Process {
     fn drop(&mut self) {
-        // SIGKILL ends a stopped process too. Both fail only for a process that has ended.
+        // SIGKILL ends a stopped process too. Both calls fail only if the process has already ended.
         let _ = self.child.kill();
         let _ = self.child.wait();
     }

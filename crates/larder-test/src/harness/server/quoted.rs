@@ -5,7 +5,7 @@ pub(super) fn quoted(word: &str) -> String {
     Quoted(word).to_string()
 }
 
-/// A word in double quotes, as `redis.conf` reads it.
+/// Shows a word in double quotes, with the escapes of `redis.conf`.
 pub(super) struct Quoted<'a>(pub(super) &'a str);
 
 impl fmt::Display for Quoted<'_> {

@@ -15,9 +15,8 @@ use super::url::{self, escape};
 
 /// A real `redis-server` on a loopback port and a Unix socket.
 ///
-/// It ends when it is dropped.
-///
-/// See the [module](super) for what becomes of it when the test does not end well.
+/// It ends when the value is dropped. If the test ends in another way, it ends too: see the
+/// [module](super).
 pub struct RedisServer {
     node: RedisNode,
 }
@@ -27,8 +26,8 @@ impl RedisOptions {
     ///
     /// # Errors
     ///
-    /// When the program is missing or was built without the TLS that is asked for, the port is taken,
-    /// a setting is refused, or the server does not answer within twenty seconds.
+    /// If the program is missing, or was built without the TLS that the options require; if the port is
+    /// taken, the server refuses a setting, or it does not answer within twenty seconds.
     pub fn start(self) -> Result<RedisServer, StartError> {
         RedisServer::start_with(self)
     }
@@ -50,7 +49,7 @@ impl RedisServer {
 
     /// Returns the URL of the TCP port: `redis://127.0.0.1:…`.
     ///
-    /// It has the password if there is one; with TLS it is `rediss://127.0.0.1:…`.
+    /// It includes the password if there is one; with TLS it is `rediss://127.0.0.1:…`.
     pub fn url(&self) -> String {
         self.node.url()
     }
@@ -62,7 +61,7 @@ impl RedisServer {
 
     /// Returns the URL of the Unix socket: `unix:///…`.
     ///
-    /// It has the password as `?pass=` if there is one.
+    /// It includes the password as `?pass=` if there is one.
     pub fn unix_url(&self) -> String {
         let socket = self.socket();
         match &self.node.options.password {
@@ -114,20 +113,18 @@ impl RedisServer {
         self.node.thaw()
     }
 
-    /// Kills the server with SIGKILL. Returns once nothing listens.
+    /// Kills the server with SIGKILL. Returns once it has ended.
     pub fn kill(&mut self) {
         self.node.kill();
     }
 
     /// Kills the server if it runs, and starts it again.
     ///
-    /// The port and the directory stay.
-    ///
-    /// What it had in memory is lost, unless it was started with settings that keep it.
+    /// It keeps its port and its directory. The data in memory is lost, unless the settings keep it on disk.
     ///
     /// # Errors
     ///
-    /// Those of [`RedisOptions::start`]; the server is then down.
+    /// Those of [`RedisOptions::start`]. The server is then down.
     pub fn restart(&mut self) -> Result<(), StartError> {
         self.node.restart()
     }
@@ -138,7 +135,7 @@ impl RedisServer {
     ///
     /// # Errors
     ///
-    /// When the server is killed, or frozen for longer than five seconds.
+    /// If the server was killed, or is frozen for more than five seconds.
     pub fn command<A: AsRef<[u8]>>(&self, args: &[A]) -> io::Result<Reply> {
         self.node.command(args)
     }
@@ -147,7 +144,7 @@ impl RedisServer {
     ///
     /// # Errors
     ///
-    /// When the server is killed, or frozen for longer than five seconds.
+    /// If the server was killed, or does not answer a login within five seconds.
     pub fn connect(&self) -> io::Result<Connection> {
         self.node.connect()
     }

@@ -58,7 +58,7 @@ impl Reply {
     }
 }
 
-/// Bounds the bytes that are read, so that garbage cannot exhaust memory.
+/// Limits the bytes that are read, so that garbage cannot exhaust memory.
 const LONGEST_LINE: u64 = 64 * 1024;
 const LARGEST_BULK: usize = 64 * 1024 * 1024;
 const LONGEST_ARRAY: usize = 1_000_000;
@@ -86,7 +86,7 @@ fn read_nested(from: &mut impl BufRead, depth: usize) -> io::Result<Reply> {
     let Some(kind) = line.chars().next() else {
         return Err(malformed("an empty line"));
     };
-    // A reply's kind may be garbage, and of any width.
+    // The first character may be garbage, of several bytes.
     let rest = &line[kind.len_utf8()..];
     match kind {
         '+' => Ok(Reply::Simple(rest.to_owned())),

@@ -1,4 +1,4 @@
-//! A directory and a group for a test's own processes.
+//! A directory and a process group for the processes that a test starts itself.
 
 use std::io;
 use std::path::Path;
@@ -7,12 +7,12 @@ use std::process::Command;
 use super::reaper::Reaper;
 use super::temp_dir::Scratch;
 
-/// A private temporary directory and a group of processes.
+/// A private temporary directory and a process group.
 ///
 /// Both end with this value, or with the test process, however it ends.
 ///
-/// It is for programs under test that a test starts itself. Whoever spawns a process still waits
-/// for it: the group is killed when this is dropped, but a dead child is its parent's to collect.
+/// Use it for programs that a test starts itself. Dropping it kills them, but the test must still call
+/// `wait` for each process that it spawned, to free its entry in the process table.
 ///
 /// # Examples
 ///
@@ -32,7 +32,7 @@ use super::temp_dir::Scratch;
 /// ```
 #[derive(Debug)]
 pub struct Sandbox {
-    // Fields are dropped in this order: the processes end before their directory goes.
+    // Fields are dropped in this order: the processes end before their directory is removed.
     reaper: Reaper,
     scratch: Scratch,
 }
@@ -42,7 +42,7 @@ impl Sandbox {
     ///
     /// # Errors
     ///
-    /// When the system refuses a directory or a process.
+    /// If the system refuses a directory or a process.
     pub fn new() -> io::Result<Self> {
         let scratch = Scratch::create()?;
         let reaper = Reaper::start(scratch.path())?;
@@ -51,13 +51,14 @@ impl Sandbox {
 
     /// Returns the directory.
     ///
-    /// Its path is short enough for a unix socket in it.
+    /// Its path is short enough for a Unix socket inside.
     pub fn path(&self) -> &Path {
         self.scratch.path()
     }
 
-    /// Makes `command` spawn into the group. The group is in the background of a terminal, so that
-    /// Ctrl-C reaches the test process alone.
+    /// Makes `command` spawn into the process group.
+    ///
+    /// The group is in the background of the terminal, so Ctrl-C reaches only the test process.
     pub fn adopt<'a>(&self, command: &'a mut Command) -> &'a mut Command {
         self.reaper.adopt(command);
         command

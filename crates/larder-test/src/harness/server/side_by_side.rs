@@ -1,4 +1,4 @@
-//! Starts several servers side by side.
+//! Starts several servers at the same time.
 
 use std::io;
 use std::thread;
@@ -7,7 +7,7 @@ use super::error::StartError;
 use super::node::RedisNode;
 use super::options::RedisOptions;
 
-/// Starts one server for each of the options, in their order.
+/// Starts one server for each of the options, at the same time, and returns them in that order.
 pub(super) fn start_together(options: &[RedisOptions]) -> Result<Vec<RedisNode>, StartError> {
     thread::scope(|scope| {
         let start = |options: &RedisOptions| {
@@ -15,7 +15,7 @@ pub(super) fn start_together(options: &[RedisOptions]) -> Result<Vec<RedisNode>,
             scope.spawn(|| RedisNode::start(options))
         };
         let starts: Vec<_> = options.iter().map(start).collect();
-        // Every start is waited for, so that a failed one leaves no other behind.
+        // Wait for every start, so that after a failed one the others are ended too.
         let nodes: Vec<_> = starts.into_iter().map(|start| start.join()).collect();
         let panicked = || io::Error::other("its thread panicked");
         nodes

@@ -5,7 +5,7 @@ use std::io;
 use std::os::unix::fs::DirBuilderExt as _;
 use std::path::{Path, PathBuf};
 
-/// A fresh directory that only this user may enter. It is removed when dropped.
+/// A new directory that only this user may enter. It is removed when this is dropped.
 #[derive(Debug)]
 pub(super) struct Scratch {
     path: PathBuf,
@@ -14,7 +14,7 @@ pub(super) struct Scratch {
 impl Scratch {
     pub(super) fn create() -> io::Result<Self> {
         loop {
-            // Short, because the path of a unix socket ends after some hundred bytes.
+            // Short, because the path of a Unix socket has at most about 100 bytes.
             let name = format!("larder-{:08x}", fastrand::u32(..));
             let path = std::env::temp_dir().join(name);
             match DirBuilder::new().mode(0o700).create(&path) {
@@ -32,7 +32,7 @@ impl Scratch {
 
 impl Drop for Scratch {
     fn drop(&mut self) {
-        // The reaper removes it as well, so it may be gone; and a test has no use for the error.
+        // The reaper removes it too, so it may be gone. A test could do nothing about another error.
         let _ = std::fs::remove_dir_all(&self.path);
     }
 }

@@ -20,7 +20,7 @@ pub(super) fn scheme(options: &RedisOptions) -> &'static str {
     }
 }
 
-/// Returns the credentials before the host with their `@`, or an empty text.
+/// Returns the credentials in front of the host, with their `@`, or an empty text.
 pub(super) fn credentials(options: &RedisOptions, user: Option<(&str, &str)>) -> String {
     match (user, &options.password) {
         (Some((user, password)), _) => format!("{}:{}@", escape(user), escape(password)),
@@ -35,7 +35,7 @@ pub(super) fn hosts(nodes: &[SocketAddr]) -> String {
     hosts.collect::<Vec<_>>().join(",")
 }
 
-/// `text` with every byte that a URL gives a meaning written as `%XX`.
+/// Returns `text` with every byte that may have a meaning in a URL as `%XX`.
 pub(super) fn escape(text: &str) -> String {
     let mut escaped = String::with_capacity(text.len());
     for byte in text.bytes() {

@@ -8,8 +8,9 @@ use tokio::task::JoinHandle;
 
 use super::{Operations, Switch, meet};
 
-/// The bus of a store that is as faulty as the rest of it. What is subscribed goes on hearing, but
-/// for the messages that the switch loses.
+/// The bus of a faulty store.
+///
+/// Existing subscriptions keep getting messages, except those that the switch loses.
 pub(super) struct FaultyBus {
     pub(super) switch: Switch,
     pub(super) inner: Arc<dyn Bus>,
@@ -35,7 +36,7 @@ impl Bus for FaultyBus {
     }
 }
 
-/// Passes on what is heard, until the store is gone.
+/// Passes messages and gaps on, until the inner subscription ends.
 async fn pass(mut from: Subscription, to: Mailbox, switch: Switch) {
     while let Some(event) = from.next().await {
         match event {
@@ -46,7 +47,7 @@ async fn pass(mut from: Subscription, to: Mailbox, switch: Switch) {
     }
 }
 
-/// A task that ends with its owner.
+/// A task that is aborted when this is dropped.
 struct Aborted(JoinHandle<()>);
 
 impl Drop for Aborted {

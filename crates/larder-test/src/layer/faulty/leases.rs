@@ -7,7 +7,7 @@ use larder_store::{DeleteOutcome, Key, Put, PutOutcome, Result, Store, Ttl};
 
 use super::{Faulty, Operations, Trouble, meet, meet_many};
 
-/// The leases of a store that are as faulty as the rest of it.
+/// The leases of a faulty store.
 pub(super) struct FaultyLeases<S: ?Sized> {
     pub(super) store: Arc<Faulty<S>>,
     pub(super) inner: Arc<dyn Leases>,

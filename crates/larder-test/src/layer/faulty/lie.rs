@@ -1,17 +1,17 @@
 use bytes::Bytes;
 use larder_store::{Entry, Key, Result, Store};
 
-/// A wrong value that a [`Faulty`](super::Faulty) store reads.
+/// A wrong value that a [`Faulty`](super::Faulty) store returns.
 #[derive(Clone, Debug)]
 #[non_exhaustive]
 pub enum Lie {
-    /// The value and version of another key: a reply for another caller.
+    /// The value and version of another key, like an answer to another caller.
     ValueOf(Key),
     /// The first half of the value.
     Truncated,
-    /// Other bytes, as many; the same ones each time.
+    /// Other bytes of the same length, the same at each read.
     Garbage,
-    /// The value with its last bit turned.
+    /// The value with its last bit flipped.
     BitFlipped,
 }
 

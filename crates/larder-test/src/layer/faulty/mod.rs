@@ -18,13 +18,13 @@ use larder_store::{Error, ErrorKind, Result};
 pub use lie::Lie;
 pub use switch::{Operations, Switch, Trouble};
 
-/// A store that works like `S`, until its [`Switch`] says otherwise.
+/// A store that works like `S`, until its [`Switch`] sets a fault.
 ///
-/// It is for tests of what stands on a store: what a layer answers while the store is away, how
-/// long it waits, whether it believes what it reads. Programs have the same troubles as the other
-/// operations, except that nothing lies to them: their answers are typed.
+/// Use it to test a layer on a store: what it answers while the store is down, how long it waits, and
+/// whether it detects wrong values. Programs have the same faults as the other operations, except
+/// [`Trouble::Lie`], because their answers are typed.
 ///
-/// The synchronous forms are pending while there is trouble, so it is met by those who wait.
+/// During a fault the synchronous forms are pending, so that the asynchronous ones have the fault.
 ///
 /// # Examples
 /// ```
@@ -68,9 +68,7 @@ impl<S: ?Sized> Faulty<S> {
         }
     }
 
-    /// Returns the switch of the faults.
-    ///
-    /// Clones of it do the same.
+    /// Returns the switch that sets the faults.
     pub fn switch(&self) -> Switch {
         self.switch.clone()
     }
@@ -82,7 +80,7 @@ impl<S: ?Sized> fmt::Debug for Faulty<S> {
     }
 }
 
-/// Carries out `operation` with `trouble`. Who is told a lie has to tell it.
+/// Carries out `operation` with `trouble`. The caller applies a lie to the answer.
 async fn meet<T>(
     trouble: Option<Trouble>,
     name: &'static str,
@@ -97,7 +95,7 @@ async fn meet<T>(
         }
         Some(Trouble::Hang) => pending().await,
         Some(Trouble::HangAfterwards) => {
-            // The answer is lost, whatever it was.
+            // The answer is lost, even if it is an error.
             let _ = operation.await;
             pending().await
         }
@@ -108,7 +106,7 @@ async fn meet<T>(
     }
 }
 
-/// Runs several items like [`meet`], with the same trouble for each.
+/// Does the same as [`meet`] for an operation on several items, which all have the same trouble.
 async fn meet_many<T>(
     trouble: Option<Trouble>,
     name: &'static str,

@@ -7,7 +7,7 @@ use larder_store::{Key, Result, Timestamp};
 
 use super::{Operations, Switch, meet, meet_many};
 
-/// The programs of a store that are as faulty as the rest of it.
+/// The programs of a faulty store.
 pub(super) struct FaultyPrograms {
     pub(super) switch: Switch,
     pub(super) inner: Arc<dyn Programs>,

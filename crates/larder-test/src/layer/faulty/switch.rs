@@ -11,17 +11,17 @@ use super::Lie;
 #[derive(Clone, Debug)]
 #[non_exhaustive]
 pub enum Trouble {
-    /// It does nothing, and answers with an error of this kind.
+    /// The operation does nothing, and returns an error of this kind.
     Fail(ErrorKind),
-    /// It runs, and returns `MayHaveRun` as if the connection had broken.
+    /// The operation runs, and returns `MayHaveRun`, as if the connection had broken.
     LoseAnswer,
-    /// It does nothing and never answers, until the caller gives up.
+    /// The operation does nothing and never answers, until the caller gives up.
     Hang,
-    /// It does what it should and never answers, until the caller gives up.
+    /// The operation runs and never answers, until the caller gives up.
     HangAfterwards,
-    /// It waits so long, by tokio's clock, and then does what it should.
+    /// The operation waits for this time, by tokio's clock, and then runs normally.
     Delay(Duration),
-    /// Reads return a wrong value. Other operations work.
+    /// Reads, and claims that return a value, return a wrong one. Other operations work.
     Lie(Lie),
 }
 
@@ -33,7 +33,7 @@ pub enum Operations {
     All,
     /// `get`, `get_many`, `ttl` and `page`.
     Reads,
-    /// `put`, `delete`, `expire`, and the many-key forms of them.
+    /// `put`, `delete`, `expire`, and their many-key forms.
     Writes,
     /// Runs of programs, and waits for their records.
     Programs,
@@ -45,7 +45,7 @@ pub enum Operations {
 
 /// Switches the faults of a [`Faulty`](super::Faulty) store.
 ///
-/// Clones share it.
+/// Clones switch the same store.
 #[derive(Clone, Default)]
 pub struct Switch(Arc<Mutex<State>>);
 
@@ -66,45 +66,45 @@ struct Loss {
 }
 
 impl Switch {
-    /// Gives each operation from now on this trouble.
+    /// Sets this fault for every operation from now on.
     pub fn set(&self, trouble: Trouble) {
         self.set_on(Operations::All, trouble);
     }
 
-    /// Gives each of these operations this trouble from now on, and the others none.
+    /// Sets this fault for these operations from now on. The others work.
     pub fn set_on(&self, on: Operations, trouble: Trouble) {
         let mut state = self.0.lock();
         (state.trouble, state.on, state.left) = (Some(trouble), on, None);
     }
 
-    /// Gives the next `operations` this trouble, and later ones none.
+    /// Sets this fault for the next `operations` operations. Later ones work.
     pub fn set_next(&self, operations: usize, trouble: Trouble) {
         let mut state = self.0.lock();
         (state.trouble, state.on, state.left) = (Some(trouble), Operations::All, Some(operations));
     }
 
-    /// Ends the trouble.
+    /// Ends the fault.
     ///
-    /// Operations that hang already go on hanging.
+    /// Operations that already hang continue to hang.
     pub fn clear(&self) {
         self.0.lock().trouble = None;
     }
 
-    /// Returns how many operations were begun. A many-key form counts once.
+    /// Returns how many operations were begun. An operation on many keys counts once.
     pub fn operations(&self) -> usize {
         self.0.lock().begun
     }
 
-    /// Loses so many percent of the messages to subscribers from now on, at random by `seed`.
+    /// Loses this percentage of the messages to subscribers from now on, at random by `seed`.
     ///
-    /// Subscribers are not told: what a lossy network does where nobody counts messages. Zero ends
-    /// it. Subscriptions that were made before the first call hear everything.
+    /// Subscribers get no gap, as with a network that loses messages unnoticed. Zero ends it. Subscriptions
+    /// from before the first call lose nothing.
     pub fn lose_messages(&self, percent: u8, seed: u64) {
         let random = fastrand::Rng::with_seed(seed);
         self.0.lock().loss = Some(Loss { percent, random });
     }
 
-    /// Returns the number of messages that were lost, for each subscriber that missed one.
+    /// Returns the number of lost messages. One that several subscribers missed counts once for each.
     pub fn messages_lost(&self) -> usize {
         self.0.lock().lost
     }
@@ -113,7 +113,7 @@ impl Switch {
         self.0.lock().loss.is_some()
     }
 
-    /// Returns whether the next message of a subscription is lost, and counts it.
+    /// Decides whether the next message of a subscription is lost, and counts it if so.
     pub(super) fn loses_message(&self) -> bool {
         let mut state = self.0.lock();
         let loss = state.loss.as_mut();
@@ -122,7 +122,7 @@ impl Switch {
         is_lost
     }
 
-    /// Counts an operation, and says what trouble it has.
+    /// Counts an operation, and returns its fault.
     pub(super) fn begin(&self, on: Operations) -> Option<Trouble> {
         let mut state = self.0.lock();
         state.begun += 1;
@@ -138,7 +138,7 @@ impl Switch {
         self.0.lock().trouble_on(on).is_none()
     }
 
-    /// Counts an operation that was carried out at once.
+    /// Counts an operation whose synchronous form was ready.
     pub(super) fn count(&self) {
         self.0.lock().begun += 1;
     }

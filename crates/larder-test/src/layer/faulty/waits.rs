@@ -6,7 +6,7 @@ use larder_store::{Key, Result};
 
 use super::{Operations, Switch, meet};
 
-/// The waits of a store that are as faulty as its programs. A waiter that is registered has no trouble.
+/// The waits of a faulty store. Only the registration of a waiter has faults.
 pub(super) struct FaultyWaits {
     pub(super) switch: Switch,
     pub(super) inner: Arc<dyn Waits>,

@@ -40,9 +40,8 @@ impl<R> Failing<R> {
 
 /// Returns the violations of `layer`, if it hides errors of the inner service.
 ///
-/// It is compiled only for a layer whose service has the inner service's error type.
-///
-/// `request` makes requests that the layer lets through.
+/// `request` makes requests that the layer passes on. The error type of the layer's service must be that of
+/// the inner service.
 pub async fn check_errors<L, Request, R>(
     layer: &L,
     request: impl Fn() -> Request,
@@ -100,8 +99,8 @@ impl<Request, R> Service<Request> for Failing<R> {
 impl fmt::Display for Failure {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         f.write_str(match self.0 {
-            Stage::Readiness => "the probe fails to be ready",
-            Stage::Call => "the probe fails to answer",
+            Stage::Readiness => "the failing service is not ready",
+            Stage::Call => "the failing service does not answer",
         })
     }
 }

@@ -12,7 +12,7 @@
 //! let mut probe = ReadyProbe::new(Failing::<()>::at(Stage::Call));
 //! let watch = probe.watch();
 //!
-//! // What a layer must not do: wait for one instance, and call another.
+//! // A layer must not do this: wait for one instance, and call another.
 //! poll_fn(|cx| Service::<()>::poll_ready(&mut probe, cx)).await?;
 //! let _ = probe.clone().call(()).await;
 //!
@@ -32,11 +32,11 @@ pub use ready::{ReadyProbe, Watch};
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 #[non_exhaustive]
 pub enum TowerViolation {
-    /// It called an instance that had not been polled ready: most often a fresh clone.
+    /// It called an instance that had not been polled ready, usually a new clone.
     CalledUnready,
-    /// Its `poll_ready` did not give the error of the inner one.
+    /// Its `poll_ready` did not return the error of the inner service.
     HidReadinessError,
-    /// Its call did not give the error of the inner one.
+    /// Its `call` did not return the error of the inner service.
     HidCallError,
 }
 

@@ -8,11 +8,11 @@ use super::TowerViolation;
 
 /// A service that checks whether each call follows a ready `poll_ready`.
 ///
-/// Each call must be on the very instance that was ready, and once for each time that it was.
+/// Each call must be on the same instance that was polled ready, and needs its own `poll_ready`.
 ///
-/// A clone is not ready, as in tower's own services, and is not ready at once either: the first
-/// `poll_ready` of each call waits for one turn of the runtime. Violations are counted, never a
-/// panic: look at [`Watch::violations`].
+/// A clone is not ready, as in tower's own services. An instance is not ready at once either: the first
+/// `poll_ready` for each call is pending once. Violations do not panic: [`Watch::violations`] returns
+/// them.
 #[derive(Debug)]
 pub struct ReadyProbe<S> {
     inner: S,

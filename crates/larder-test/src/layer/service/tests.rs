@@ -1,4 +1,4 @@
-//! Wrong layers, and what the probes say of them.
+//! Wrong layers, and the violations that the probes find in them.
 
 use std::future::{Ready, poll_fn, ready};
 use std::pin::Pin;
@@ -26,7 +26,7 @@ impl Service<u8> for Echo {
     }
 }
 
-/// Boxes its future, and calls from inside it what `P` picks.
+/// Boxes its future, and calls the instance that `pick` returns from inside it.
 struct Late<S> {
     inner: S,
     pick: fn(&mut S) -> S,
@@ -51,7 +51,7 @@ where
     }
 }
 
-/// Says that it is ready, and answers, whatever the inner service says.
+/// Always reports that it is ready, and always answers, whatever the inner service does.
 struct Cheerful<S>(S);
 
 impl<S: Service<u8, Response = u8>> Service<u8> for Cheerful<S> {

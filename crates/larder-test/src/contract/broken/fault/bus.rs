@@ -2,59 +2,59 @@
 
 macro_rules! bus_faults {
     ($($before:tt)*) => { leases_faults! { $($before)*
-        /// A message goes to the first of its subscriptions.
+        /// A message goes only to the first of its subscriptions.
         DeliversToOne,
-        /// A message comes twice.
+        /// A message is delivered twice.
         DeliversTwice,
-        /// A message comes once for each time that its channel or its topic is named.
+        /// A message is delivered once for each time that a request names its channel or its topic.
         DeliversForEachWish,
-        /// A message comes by its channel, and again by its topic.
+        /// A subscription to a channel and its topic gets each message twice.
         DeliversByChannelAndTopic,
-        /// A subscription of several channels hears the first.
+        /// A subscription to several channels gets messages only of the first.
         HearsOneChannel,
-        /// The channels of a topic are one channel.
+        /// All channels of a topic are one channel.
         IgnoresChannelIds,
-        /// The channels of one id are one channel.
+        /// All channels with one id are one channel.
         IgnoresTopics,
         /// The channels of all namespaces are one channel.
         IgnoresNamespaces,
-        /// Channels that differ in case are one channel.
+        /// Channels that differ only in case are one channel.
         ChannelsFoldCase,
-        /// Channels that differ in line ends are one channel.
+        /// Channels that differ only in line ends are one channel.
         ChannelsDropLineEnds,
         /// A subscription to a topic gets no messages.
         TopicsHearNothing,
-        /// A subscription to a topic gets messages of topics whose names begin alike.
+        /// A subscription to a topic also gets messages of topics whose names begin with its name.
         TopicsArePrefixes,
-        /// All of a sharded topic can be wanted.
+        /// A subscription to all channels of a sharded topic is accepted.
         HearsAllOfSharded,
-        /// Nothing can be wanted.
+        /// A subscription to no channel is accepted.
         ListensToNothing,
-        /// A message that is too large is cut.
+        /// A message over the limit is cut.
         CutsLargeMessages,
-        /// A message as large as it may be is refused.
+        /// A message of the maximum length is refused.
         RefusesLargeMessages,
-        /// An empty message arrives with a byte in it.
+        /// An empty message arrives with one byte.
         FillsEmptyMessages,
         /// A message ends at its first NUL.
         MessagesEndAtNul,
-        /// Publishing without subscribers is an error.
+        /// A message without subscribers is an error.
         NobodyListensIsAnError,
-        /// A subscribe that is dropped takes all messages from then on.
+        /// A dropped subscribe takes all later messages of its channels.
         CancelledSubscribeTakesMessages,
-        /// Every hundredth subscription hears nothing.
+        /// Every hundredth subscription gets no messages.
         SubscribesTooEarly,
-        /// Every 64th message comes after the next one.
+        /// Every 64th message is delivered after the next one.
         SwapsMessages,
         /// Every 300th message is lost.
         LosesMessagesInARush,
-        /// The last message is heard by those who come later.
+        /// The last message is also delivered to later subscriptions.
         MessagesLinger,
-        /// A dropped subscription takes the others of its channels with it.
+        /// A dropped subscription ends the others of its channels.
         DropEndsTheChannel,
-        /// All subscriptions have the same room.
+        /// All subscriptions have room for the same number of messages.
         IgnoresBuffer,
-        /// If one subscription is slow, all get gaps.
+        /// If one subscription is too slow, all get a gap.
         OverflowGapsAll,
     } };
 }

@@ -2,23 +2,23 @@
 
 macro_rules! leases_faults {
     ($($before:tt)*) => { waits_faults! { $($before)*
-        /// Every claim without a leader follows.
+        /// Every claim follows, even without a leader.
         ClaimsOnlyFollow,
-        /// A claim beside a leader gets its fence.
+        /// A claim beside a leader gets the fence of the leader.
         EveryoneLeads,
-        /// A claim takes what is present for absent.
+        /// A claim treats a present value as absent.
         ClaimsIgnoreValues,
-        /// A claim that has seen the value is answered with it.
+        /// A claim that has seen the value gets the value.
         SeenIsFresh,
-        /// A claim that has seen any value takes the present one for it.
+        /// A claim that has seen any version is treated as if it had seen the present one.
         AnySeenVersionLeads,
-        /// A claim that has seen the value, beside a leader, follows.
+        /// A claim that has seen the value follows beside a leader, instead of getting `Stale`.
         StaleFollows,
-        /// A claim that has seen a deleted value, beside a leader, may serve it.
+        /// A claim that has seen a deleted value gets `Stale` beside a leader.
         SeenIsStaleThoughGone,
-        /// A claim gets a value that has ended.
+        /// A claim gets an expired value.
         ExpiredIsFresh,
-        /// A claim that is answered with a value holds the lease.
+        /// A claim that gets a value also holds the lease.
         FreshTakesLease,
         /// All keys have one lease.
         LeasesShareAKey,
@@ -28,57 +28,57 @@ macro_rules! leases_faults {
         DeleteEndsLease,
         /// The keys of records can be claimed.
         LeasesRecords,
-        /// The fence is the time, and no more.
+        /// A fence is only the time.
         FenceIsTheClock,
-        /// The fence after a commit is the same again.
+        /// The fence after a commit is the same as before.
         FenceRepeatsAfterCommit,
-        /// The fence after an abandon is the same again.
+        /// The fence after an abandon is the same as before.
         FenceRepeatsAfterAbandon,
-        /// The fence after an invalidation is the same again.
+        /// The fence after an invalidation is the same as before.
         FenceRepeatsAfterInvalidation,
-        /// The fence after the end of a lease is the same again.
+        /// The fence after the end of a lease is the same as before.
         FenceRepeatsAfterEnd,
         /// Fences have six bits.
         FencesWrap,
-        /// A commit gives the lease back and writes nothing.
+        /// A commit ends the lease and writes nothing.
         CommitIsForgotten,
-        /// A commit writes under a version that is not the put's.
+        /// A commit writes under a version other than that of the put.
         CommitDrawsItsOwnVersion,
-        /// A commit over a value gives the lease back and writes nothing.
+        /// A commit over a value ends the lease and writes nothing.
         CommitOnlyWhereAbsent,
         /// A commit keeps the lease.
         CommitKeepsLease,
-        /// A fence that has committed may commit again.
+        /// A second commit with the same fence is stored.
         CommittedMayCommitAgain,
-        /// The TTL of what is committed begins with the claim.
+        /// The TTL of a committed value begins with the claim.
         CommitTtlFromClaim,
-        /// A commit is unconditional.
+        /// A commit ignores the condition of its put.
         CommitIgnoresConditions,
         /// A commit whose condition is not met ends the lease.
         UnmetCommitEndsLease,
-        /// A commit cuts a value that is too large.
+        /// A commit cuts a value over the limit.
         CommitCutsWhatIsTooLarge,
-        /// A commit of a value that is too large ends the lease.
+        /// A commit of a value over the limit ends the lease.
         TooLargeCommitEndsLease,
-        /// A late commit is refused before its value is found too large.
+        /// A commit without the lease is refused before the size of its value is checked.
         LateCommitIsNeverTooLarge,
-        /// A fence that was invalidated may commit.
+        /// A commit after an invalidation of its lease is stored.
         InvalidatedMayCommit,
-        /// A fence that was abandoned may commit.
+        /// A commit after an abandon of its lease is stored.
         AbandonedMayCommit,
-        /// A fence whose time has passed may commit.
+        /// A commit after the end of its lease is stored.
         ExpiredMayCommit,
-        /// Any fence may commit while another caller leads.
+        /// While there is a leader, a commit with any fence is stored.
         CommitByAnyone,
-        /// A fence higher than the leader's may commit.
+        /// A commit with a fence higher than that of the leader is stored.
         HigherFenceCommits,
-        /// A fence lower than the leader's may commit.
+        /// A commit with a fence lower than that of the leader is stored.
         LowerFenceCommits,
-        /// Any fence may commit to a key that was never claimed.
+        /// A commit of a key that was never claimed is stored, whatever its fence.
         CommitNeedsNoLease,
-        /// A commit that is refused writes all the same.
+        /// A refused commit writes its value nevertheless.
         RefusedCommitWrites,
-        /// A commit that is refused ends the lease.
+        /// A refused commit ends the lease.
         RefusedCommitEndsLease,
         /// A lease ends 1 ms too early.
         LeaseEndsEarly,
@@ -86,41 +86,41 @@ macro_rules! leases_faults {
         LeaseEndsLate,
         /// A commit in the last millisecond of the lease is refused.
         CommitEndsEarly,
-        /// A renewal answers true and does nothing.
+        /// A renewal returns `Held` and does nothing.
         RenewKeepsDeadline,
-        /// A renewal never shortens.
+        /// A renewal never shortens the lease.
         RenewOnlyLengthens,
-        /// Any fence renews the lease.
+        /// A renewal with any fence succeeds.
         RenewByAnyone,
-        /// A renewal brings a lease back that has ended.
+        /// A renewal revives an expired lease.
         RenewRevives,
-        /// A renewal brings a lease back that was abandoned.
+        /// A renewal revives an abandoned lease.
         RenewRevivesAbandoned,
         /// A renewal of a key that was never claimed makes a lease.
         RenewMakesLeases,
-        /// An abandon answers true and does nothing.
+        /// An abandon returns `Held` and does nothing.
         AbandonIsForgotten,
-        /// Any fence abandons the lease.
+        /// An abandon with any fence succeeds.
         AbandonByAnyone,
-        /// A lease that has ended can be abandoned.
+        /// An abandon of an expired lease returns `Held`.
         ExpiredIsAbandoned,
         /// An abandon removes the value.
         AbandonRemovesValue,
-        /// Invalidate answers true whatever was there.
+        /// Invalidate always returns `Deleted`.
         InvalidateAnswersTrue,
-        /// Invalidate of what has ended answers true.
+        /// Invalidate of an expired value returns `Deleted`.
         ExpiredIsInvalidated,
         /// Invalidate keeps the value.
         InvalidateKeepsValue,
         /// Invalidate keeps the lease.
         InvalidateKeepsLease,
-        /// Invalidate blocks claims until the lease would have ended.
+        /// After an invalidation claims follow until the lease would have ended.
         InvalidateBansClaims,
-        /// `invalidate_many` answers backwards.
+        /// `invalidate_many` returns its answers in reverse order.
         InvalidateManyReverses,
         /// `invalidate_many` keeps the leases.
         InvalidateManyKeepsLeases,
-        /// One error of `invalidate_many` is the answer to all.
+        /// If `invalidate_many` fails for one key, it fails for all.
         InvalidateManyFailsWhole,
         /// A commit wakes no follower.
         CommitWakesNobody,
@@ -132,29 +132,29 @@ macro_rules! leases_faults {
         InvalidateManyWakesNobody,
         /// The end of a lease wakes no follower.
         EndWakesNobody,
-        /// A follower waits for an hour.
+        /// A follower waits for up to an hour, whatever its maximum time is.
         FollowIgnoresWithin,
-        /// A follower says at once that the lease is still held.
+        /// A follower returns `StillHeld` at once.
         FollowGivesUpAtOnce,
-        /// A follower says at once that the lease has ended.
+        /// A follower returns `Ended` at once.
         FollowEndsAtOnce,
-        /// A follower without a leader waits.
+        /// A follower of a key without a leader waits.
         LateFollowersWait,
-        /// A follower ends at the deadline that it saw first.
+        /// A follower ends at the deadline that the lease had at first.
         FollowMissesRenewals,
-        /// A follower waits until there is no leader at all.
+        /// A follower waits until the key has no leader at all.
         FollowWaitsForNobody,
-        /// The end of a lease wakes one follower.
+        /// The end of a lease wakes only one follower.
         WakesOneFollower,
-        /// A follower that is dropped ends the lease.
+        /// A dropped follower ends the lease.
         DroppedFollowerEndsLease,
-        /// A claim looks for a leader, waits, and leads.
+        /// A claim checks for a leader, waits, and then takes the lease.
         ClaimsRace,
-        /// A commit looks at the fence, waits, and writes.
+        /// A commit checks the fence, waits, and then writes.
         CommitRaces,
-        /// A commit that is dropped has written, and keeps the lease.
+        /// A dropped commit has written its value, and keeps the lease.
         CancelledCommitKeepsLease,
-        /// The lease of a claim that is dropped never ends.
+        /// The lease of a dropped claim never ends.
         CancelledClaimHoldsForEver,
     } };
 }

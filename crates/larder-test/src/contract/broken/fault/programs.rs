@@ -2,17 +2,17 @@
 
 macro_rules! programs_faults {
     ($($before:tt)*) => { bus_faults! { $($before)*
-        /// Each step finds no record.
+        /// Every step finds no record.
         StepsStartOver,
-        /// An awaited step finds no record, but a step that is ready at once does.
+        /// A step that is awaited finds no record; one that is ready at once does.
         CallStartsOver,
-        /// A removal answers that it removed, and does not.
+        /// A step that removes its record reports that, and does not remove it.
         RemovalIsForgotten,
         /// Reading an absent record makes one.
         ReadingMakesRecords,
         /// Reading a record removes it.
         ReadingRemovesRecords,
-        /// An inspection shows nothing.
+        /// An inspection shows no fields.
         InspectionIsEmpty,
         /// A record of another type is overwritten.
         OtherTypeIsReplaced,
@@ -20,15 +20,15 @@ macro_rules! programs_faults {
         OtherTypeIsRemoved,
         /// Integers past 2^52 are refused.
         NarrowIntegers,
-        /// Integers past 2^53 are taken, and the step is not run.
+        /// Integers past 2^53 are accepted, and the step does not run.
         WideIntegers,
-        /// Arguments have to be text.
+        /// Arguments that are not text are refused.
         TextArguments,
-        /// The time of programs falls by a second each time it is asked.
+        /// The time of programs goes back by a second each time.
         TimeGoesBack,
-        /// The time of programs stands still.
+        /// The time of programs does not change.
         TimeStandsStill,
-        /// A record never ends.
+        /// A record never expires.
         RecordsNeverEnd,
         /// A step never lengthens the TTL of its record.
         StepOnlyShortens,
@@ -36,33 +36,33 @@ macro_rules! programs_faults {
         StepOnlyLengthens,
         /// Reading a record extends its TTL by a minute.
         ReadingExtendsRecords,
-        /// A step that writes nothing extends its record by a minute.
+        /// A step that writes nothing extends the TTL of its record by a minute.
         RefusedStepExtends,
         /// A step never lengthens the TTL of a record of several parts.
         PartsOnlyShorten,
         /// A step never shortens the TTL of a record of several parts.
         PartsOnlyLengthen,
-        /// A step takes its record, waits, and puts it back.
+        /// A step takes its record away, waits, and puts it back before it runs.
         StepsRace,
         /// Every twentieth step is refused.
         RefusesEveryTwentiethStep,
-        /// A step on a record of several parts takes it, waits, and puts it back.
+        /// A step on a record of several parts takes it away, waits, and puts it back before it runs.
         PartsRace,
-        /// A step that is dropped runs again.
+        /// A dropped step runs again.
         CancelledStepRunsTwice,
-        /// `run_many` takes each step for the record of the next.
+        /// `run_many` runs each step on the record of the next one.
         RunManyShifts,
-        /// `run_many` runs backwards.
+        /// `run_many` runs the steps in reverse order.
         RunManyReverses,
-        /// One error of `run_many` is the answer to all.
+        /// If one step of `run_many` fails, all fail.
         RunManyFailsWhole,
-        /// `run_many` ends after 100 steps.
+        /// `run_many` stops after 100 steps.
         RunManyEndsAt100,
-        /// The time that is known without asking is an hour ahead.
+        /// The time that is known without a round trip is an hour ahead.
         NowIsAhead,
-        /// The time that is known without asking is a week behind.
+        /// The time that is known without a round trip is a week behind.
         NowIsBehind,
-        /// The time that is known without asking stands still.
+        /// The time that is known without a round trip does not change.
         NowStandsStill,
         /// `run_many` of several programs runs only the first one.
         RunManyKnowsOneProgram,

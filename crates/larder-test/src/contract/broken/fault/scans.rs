@@ -6,25 +6,25 @@ macro_rules! scans_faults {
         ScanSkipsEveryTenth,
         /// A scan leaves out records.
         ScanSkipsRecords,
-        /// A scan leaves out what may be evicted.
+        /// A scan leaves out evictable keys.
         ScanSkipsEvictable,
-        /// A cursor is the number of keys that were listed.
+        /// A cursor is the number of keys listed so far.
         CursorIsAnOffset,
-        /// A scan lists keys with the prefix anywhere in them.
+        /// A scan lists keys that contain the prefix anywhere.
         PrefixIsAnywhere,
-        /// The prefix of a scan is a pattern.
+        /// The prefix of a scan is used as a pattern.
         PrefixIsAPattern,
         /// A page holds all keys.
         PageHoldsAll,
-        /// A page of any size is given.
+        /// Any page size is accepted.
         TakesAnyPageSize,
-        /// A cursor of another store begins from the start.
+        /// With an unknown cursor, a scan starts over.
         AnyCursorStartsOver,
         /// A scan lists leases.
         ListsLeases,
-        /// A scan lists what was deleted.
+        /// A scan lists deleted keys.
         ListsDeleted,
-        /// A scan lists what has ended.
+        /// A scan lists expired keys.
         ListsExpired,
     } };
 }

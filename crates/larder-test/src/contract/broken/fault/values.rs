@@ -2,213 +2,213 @@
 
 macro_rules! values_faults {
     ($($before:tt)*) => { programs_faults! { $($before)*
-        /// A miss is an empty value.
+        /// A get of an absent key returns an empty value.
         MissIsEmpty,
-        /// A miss is an error.
+        /// A get of an absent key is an error.
         MissIsAnError,
-        /// A put that wrote answers false.
+        /// A put that has stored its value returns `NotStored`.
         PutAnswersFalse,
-        /// The first answer of get is given for ever.
+        /// A get returns the answer of the first get of its key for ever.
         CachesReads,
-        /// A get removes what it gives.
+        /// A get removes the value.
         GetConsumes,
         /// A get extends the TTL of its value by a minute.
         GetExtends,
-        /// An empty value is a miss.
+        /// A get of an empty value is a miss.
         LosesEmptyValues,
         /// A value ends at its first NUL.
         StopsAtNul,
-        /// A value ends at 1 MiB.
+        /// A value is cut at 1 MiB.
         CutsAtOneMib,
-        /// A shorter value leaves the rest of a longer one behind it.
+        /// A shorter value keeps the rest of the longer one that it replaces.
         KeepsTheTail,
 
-        /// Put if absent always writes.
+        /// Put if absent always stores its value.
         IgnoresIfAbsent,
-        /// Put if present always writes.
+        /// Put if present always stores its value.
         IgnoresIfPresent,
-        /// Put if version always stores over a value.
+        /// Put if version stores its value over any version.
         IgnoresIfVersion,
-        /// Put if version stores to an absent key.
+        /// Put if version stores its value if the key is absent.
         AbsentMeetsIfVersion,
-        /// Put if version is met by a version of any key.
+        /// Put if version accepts a version of another key.
         IfVersionOfAnyKey,
-        /// An unmet put answers false and writes its value all the same.
+        /// A put whose condition is not met returns `NotStored` and stores its value nevertheless.
         UnmetPutWrites,
-        /// An unmet put sets its TTL.
+        /// A put whose condition is not met sets its TTL.
         UnmetPutSetsTtl,
-        /// The same put sent again has another version.
+        /// A put that is sent again gets another version.
         ResentPutIsNew,
 
-        /// Delete answers true whatever was there.
+        /// Delete always returns `Deleted`.
         DeleteAnswersTrue,
-        /// Delete if present answers true whatever was there.
+        /// Delete if present always returns `Deleted`.
         DeleteIfPresentAnswersTrue,
-        /// Delete if absent is an unconditional delete.
+        /// Delete if absent ignores its condition.
         DeleteIfAbsentDeletes,
-        /// Delete if version is an unconditional delete.
+        /// Delete if version ignores its condition.
         DeleteIgnoresIfVersion,
-        /// An unmet delete changes the version.
+        /// A delete whose condition is not met changes the version.
         UnmetDeleteMovesVersion,
-        /// Expire brings a deleted key back, empty.
+        /// Expire of a deleted key makes the key again, with an empty value.
         DeletedCanBeExpired,
-        /// A deleted key blocks put if absent.
+        /// Put if absent is not met by a deleted key.
         DeletedBlocksIfAbsent,
 
-        /// The version that is kept is not the one of the put.
+        /// A value is stored under a version other than that of the put.
         DrawsItsOwnVersion,
         /// An overwrite keeps the version.
         OverwriteKeepsVersion,
-        /// A deleted key has its old version when it is made again.
+        /// A deleted key that is written again has its old version.
         DeleteKeepsVersion,
-        /// An expired key has its old version when it is made again.
+        /// An expired key that is written again has its old version.
         EndKeepsVersion,
-        /// `get_many` gives versions of its own.
+        /// `get_many` returns random versions.
         GetManyDrawsVersions,
 
-        /// A TTL reads one millisecond more than it is.
+        /// A TTL reads as one millisecond more than it is.
         TtlReadsMore,
         /// A TTL is rounded down.
         TtlRoundsDown,
         /// A TTL is rounded up to a second.
         TtlReadsInSeconds,
-        /// A put over a value keeps the TTL.
+        /// A put over a value keeps the old TTL.
         PutKeepsTtl,
-        /// What put if absent stores never ends.
+        /// A value of put if absent never expires.
         IfAbsentNeverEnds,
-        /// Put if present and put if version keep the TTL.
+        /// Put if present and put if version keep the old TTL.
         ConditionsKeepTtl,
-        /// Expire never lengthens.
+        /// Expire never lengthens a TTL.
         ExpireOnlyShortens,
-        /// Expire never shortens.
+        /// Expire never shortens a TTL.
         ExpireOnlyLengthens,
         /// Expire changes the version.
         ExpireMovesVersion,
-        /// Expire makes an absent key, empty.
+        /// Expire of an absent key makes the key, with an empty value.
         ExpireMakesKeys,
-        /// A TTL of more than 24 days ends at once.
+        /// A value with a TTL of more than 24 days expires at once.
         LongTtlOverflows,
 
-        /// A value ends 1 ms too early.
+        /// A value expires 1 ms too early.
         EndsEarly,
-        /// A value ends 1 ms too late.
+        /// A value expires 1 ms too late.
         EndsLate,
-        /// An expired value keeps its memory, of 64 MiB.
+        /// An expired value still counts towards a limit of 68 MiB.
         EndedKeepsItsRoom,
         /// An expired value is never freed.
         EndedIsNeverFreed,
         /// A TTL of 1 ms is refused.
         RefusesOneMillisecond,
-        /// Get gives what has ended.
+        /// Get returns expired values.
         ExpiredIsRead,
-        /// `get_many` gives what has ended.
+        /// `get_many` returns expired values.
         ExpiredIsReadWithOthers,
-        /// An expired value has 1 ms left.
+        /// An expired value has a TTL of 1 ms.
         ExpiredHasTtl,
-        /// Expire revives what has ended.
+        /// Expire revives an expired value.
         ExpireRevives,
         /// An expired value meets put if present.
         ExpiredMeetsIfPresent,
         /// An expired value meets put if version.
         ExpiredMeetsIfVersion,
-        /// An expired value blocks put if absent.
+        /// Put if absent is not met by an expired value.
         ExpiredBlocksIfAbsent,
-        /// Delete of what has ended answers true.
+        /// Delete of an expired value returns `Deleted`.
         ExpiredIsDeleted,
         /// An expired value meets the conditions of `put_many`.
         ExpiredMeetsPutMany,
-        /// `delete_many` of what has ended answers true.
+        /// `delete_many` of an expired value returns `Deleted`.
         ExpiredIsDeletedWithOthers,
-        /// The end of an overwritten value removes the new one.
+        /// A new value expires at the end of the TTL of the old one.
         OldEndTakesTheNew,
 
-        /// `get_many` answers backwards.
+        /// `get_many` returns its answers in reverse order.
         GetManyReverses,
-        /// `get_many` leaves out what is missing.
+        /// `get_many` leaves out absent keys.
         GetManyDropsHoles,
-        /// `get_many` answers a repeated key once, and then with misses.
+        /// `get_many` returns a value for a repeated key only the first time.
         GetManyAnswersRepeatsOnce,
         /// `put_many` stores nothing if one condition is not met.
         PutManyIsAllOrNothing,
-        /// `put_many` writes backwards.
+        /// `put_many` writes in reverse order.
         PutManyReverses,
-        /// `put_many` gives all values the first TTL.
+        /// `put_many` gives all values the TTL of the first.
         PutManySharesTtl,
-        /// `delete_many` is unconditional.
+        /// `delete_many` ignores conditions.
         DeleteManyIgnoresConditions,
-        /// `delete_many` answers a repeated key as the first time.
+        /// `delete_many` returns the first answer for each repetition of a key.
         DeleteManyRepeatsAnswers,
-        /// A batch of nothing has one answer.
+        /// An empty batch has one answer.
         EmptyBatchHasAnAnswer,
-        /// A batch ends after 512 items.
+        /// A batch stops after 512 items.
         BatchesEndAt512,
-        /// A batch reads 1 MiB and no more.
+        /// A batch reads at most 1 MiB.
         BatchesEndAtOneMib,
-        /// One error of `get_many` is the answer to all.
+        /// If `get_many` fails for one key, it fails for all.
         GetManyFailsWhole,
-        /// One error of `put_many` is the answer to all.
+        /// If `put_many` fails for one put, it fails for all.
         PutManyFailsWhole,
-        /// One error of `delete_many` is the answer to all.
+        /// If `delete_many` fails for one delete, it fails for all.
         DeleteManyFailsWhole,
 
-        /// Get and ttl take the key of a record for one that is absent.
+        /// Get and ttl treat the key of a record as absent.
         ReadsRecordKeys,
-        /// Put on the key of a record answers true.
+        /// Put on the key of a record returns `Stored`.
         WritesRecordKeys,
-        /// Delete of the key of a record removes the record.
+        /// Delete on the key of a record removes the record.
         RemovesRecords,
-        /// A value that is too large is cut.
+        /// A value over the limit is cut.
         CutsWhatIsTooLarge,
-        /// A value that is too large removes what was there.
+        /// A put over the limit removes the old value.
         TooLargeRemovesTheOld,
-        /// A value that is too large is refused as if there were no room.
+        /// A value over the limit is refused with Full.
         TooLargeIsFull,
-        /// The location holds a password in front of the host.
+        /// The location contains a password in front of the host.
         LocationHasPassword,
-        /// The location holds a password as an option.
+        /// The location contains a password as an option.
         LocationHasPasswordOption,
 
-        /// Keys of one id are one key.
+        /// Keys with one id are one key, whatever their kinds.
         IgnoresKinds,
-        /// The parts of a key are one key.
+        /// A key and its parts are one key.
         IgnoresParts,
-        /// Keys that differ in case are one key.
+        /// Keys that differ only in case are one key.
         FoldsCase,
-        /// Keys that begin with the same 64 characters are one key.
+        /// Keys with the same first 64 characters are one key.
         CutsKeys,
-        /// Keys that differ in line ends are one key.
+        /// Keys that differ only in line ends are one key.
         DropsLineEnds,
 
-        /// `get_now` misses always.
+        /// `get_now` always returns a miss.
         GetNowMisses,
-        /// `get_now` gives what has ended.
+        /// `get_now` returns expired values.
         GetNowReadsExpired,
-        /// What `put_now` stores never ends.
+        /// A value of `put_now` never expires.
         PutNowNeverEnds,
-        /// `put_now` writes always.
+        /// `put_now` ignores conditions.
         PutNowIgnoresConditions,
-        /// `delete_now` removes always.
+        /// `delete_now` ignores conditions.
         DeleteNowIgnoresConditions,
 
-        /// Put if absent tests, waits, and writes.
+        /// Put if absent checks its condition, waits, and then writes.
         IfAbsentRaces,
-        /// Put if version tests, waits, and writes.
+        /// Put if version checks its condition, waits, and then writes.
         IfVersionRaces,
-        /// Put if absent over an expired value tests, waits, and stores.
+        /// Put if absent over an expired value checks its condition, waits, and then writes.
         TakeoverRaces,
-        /// Delete tests, waits, and removes.
+        /// Delete checks for the value, waits, and then removes it.
         DeleteRaces,
-        /// Delete if version tests, waits, and removes.
+        /// Delete if version checks its condition, waits, and then removes the value.
         DeleteIfVersionRaces,
-        /// Every fourth put if version that is met is lost.
+        /// Every fourth put if version whose condition is met returns `Stored` and writes nothing.
         LosesEveryFourthIfVersion,
-        /// A put writes one half, waits, and writes the other.
+        /// A put writes one half of its value, waits, and then writes the other half.
         TornPuts,
-        /// A put that is dropped keeps one half.
+        /// A dropped put leaves half of its value.
         TearsWhenCancelled,
-        /// The answer of a get that is dropped answers the next one.
+        /// The answer of a dropped get is returned by the next one.
         AnswersLinger,
-        /// A put that is dropped keeps its lock.
+        /// A dropped put keeps its lock.
         CancelledPutKeepsItsLock,
     } };
 }

@@ -4,27 +4,27 @@ macro_rules! waits_faults {
     ($($before:tt)*) => { scans_faults! { $($before)*
         /// A step wakes nobody.
         WakesNobody,
-        /// A wake before a waiter asks is lost.
+        /// A wake before the waiter waits is lost.
         EarlyWakesAreLost,
-        /// A step wakes one of those who wait.
+        /// A step wakes only one waiter.
         WakesOne,
-        /// A waiter is woken once.
+        /// A waiter is woken only once.
         WakesOnce,
-        /// A waiter that was woken once is woken whenever it asks.
+        /// A waiter that was woken once is woken every time that it waits.
         WakesForEver,
-        /// Each step wakes.
+        /// Every step wakes, even without a wake.
         EveryStepWakes,
-        /// A step wakes those who wait for any record.
+        /// A step wakes the waiters of all records.
         WakesEverybody,
-        /// A step wakes before it changes anything.
+        /// A step wakes before it changes its record.
         WakesBeforeTheStep,
         /// A step of `run_many` wakes nobody.
         RunManyWakesNobody,
-        /// A waiter that leaves takes all wakes of its record with it.
+        /// A dropped waiter takes all later wakes of its record.
         LeavingTakesWakes,
-        /// A wait that is dropped takes the next wake.
+        /// A dropped wait loses the next wake.
         DroppedWaitsLoseWakes,
-        /// A value is waited for.
+        /// A wait for a value is accepted.
         WaitsForValues,
     } };
 }

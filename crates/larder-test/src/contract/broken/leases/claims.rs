@@ -46,7 +46,7 @@ impl BrokenStore {
         Ok(Claimed::Lead(fence))
     }
 
-    /// Returns the answer of a fault that makes one up.
+    /// Returns the wrong answer of a fault that does not run the claim, or runs another one.
     async fn wrong_answer_to(
         &self,
         claim: &Claim,
@@ -77,7 +77,7 @@ impl BrokenStore {
         })
     }
 
-    /// Replaces the claim by the wrong one of a fault.
+    /// Applies the faults that change a claim.
     fn wrong_claim(&self, claim: Claim, held: Option<Entry>) -> Claim {
         match (self.fault, held) {
             (Some(Fault::ClaimsIgnoreValues), Some(held)) => claim.having_seen(held.version),
@@ -88,7 +88,7 @@ impl BrokenStore {
         }
     }
 
-    /// Changes the granted lease, and returns its fence.
+    /// Applies the faults that change a granted lease, and returns its fence.
     fn grant(
         &self,
         claim: &Claim,

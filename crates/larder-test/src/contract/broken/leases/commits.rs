@@ -62,7 +62,7 @@ impl BrokenStore {
         }
     }
 
-    /// Replaces the put by the wrong one of a fault.
+    /// Applies the faults that change the put of a commit.
     fn wrong_commit(&self, put: Put) -> Put {
         match self.fault {
             Some(Fault::CommitIgnoresConditions) => put.on(Condition::Always),
@@ -74,7 +74,7 @@ impl BrokenStore {
         }
     }
 
-    /// Returns whether a commit is taken that should be refused.
+    /// Returns whether a commit is stored because of a fault.
     fn is_taken_all_the_same(&self, key: &Key, fence: Fence, holder: Option<Fence>) -> bool {
         let ended = |by| self.ending(key, fence) == Some(by);
         match self.fault {
@@ -97,7 +97,7 @@ impl BrokenStore {
         })
     }
 
-    /// Gives the lease back, writes nothing, and answers as if it had.
+    /// Ends the lease and writes nothing, but returns the answer of a commit.
     async fn forget_commit(&self, key: &Key, fence: Fence) -> Result<PutOutcome> {
         let given_back = self.model.abandon(key, fence).await?;
         Ok(given_back.is_held().into())

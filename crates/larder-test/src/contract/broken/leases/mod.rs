@@ -1,4 +1,4 @@
-//! Leases with faults, which run on the model before or after the fault.
+//! Leases with faults, on top of those of the reference store.
 
 mod claims;
 mod commits;
@@ -17,7 +17,7 @@ use crate::contract::model::{Lease, deadline};
 
 const ANY: Kind = Kind::pinned("any");
 
-/// The end of a lease.
+/// How a lease ended.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 enum Ending {
     Commit,
@@ -27,7 +27,7 @@ enum Ending {
     Time,
 }
 
-/// The memory of faults of leases.
+/// The state that faults of leases need.
 #[derive(Default)]
 pub(super) struct LeaseMemory {
     endings: HashMap<(String, Fence), Ending>,

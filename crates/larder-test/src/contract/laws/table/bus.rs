@@ -28,7 +28,7 @@ macro_rules! __bus_laws {
                 namespaces_get_no_messages_of_each_other
                 /// A subscription to a topic gets the messages of all its channels.
                 a_topic_delivers_from_all_its_channels
-                /// A subscription to a topic gets no messages of one whose name begins alike.
+                /// A subscription to a topic gets no messages of a topic whose name only begins with the same text.
                 a_topic_does_not_deliver_from_a_similar_one
                 /// Subscribing to a whole sharded topic is Invalid.
                 subscribing_to_a_whole_sharded_topic_is_refused

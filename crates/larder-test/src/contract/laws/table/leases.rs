@@ -8,7 +8,7 @@ macro_rules! __leases_laws {
             leases {
                 /// A claim of an absent key without a leader leads.
                 a_claim_of_an_absent_key_leads
-                /// A claim of an absent key beside a leader follows.
+                /// A claim of an absent key follows while another caller leads.
                 a_claim_beside_a_leader_follows
                 /// A claim of a present key gets its value and its version.
                 a_claim_of_a_present_key_gets_its_value
@@ -16,9 +16,9 @@ macro_rules! __leases_laws {
                 a_claim_that_has_seen_the_value_leads
                 /// A claim that has seen an older value gets the newer one.
                 a_claim_that_has_seen_an_older_value_gets_the_newer_one
-                /// A claim that has seen the value, beside a leader, may serve it meanwhile.
+                /// A claim that has seen the value may serve it while another caller leads.
                 a_claim_that_has_seen_the_value_beside_a_leader_may_serve_it
-                /// A claim that has seen a deleted value, beside a leader, follows.
+                /// A claim that has seen a deleted value follows while another caller leads.
                 a_claim_that_has_seen_a_deleted_value_follows
                 /// A claim of an expired value leads, even if it has seen it.
                 a_claim_of_an_expired_value_leads
@@ -67,7 +67,7 @@ macro_rules! __leases_laws {
             lease_refusals {
                 /// A commit after an invalidation is refused, even if nobody has claimed since.
                 a_value_made_before_an_invalidation_is_refused
-                /// A commit after an invalidation is refused beside the next leader, who may commit.
+                /// A commit after an invalidation is refused while the next caller leads, which may commit.
                 a_value_made_before_an_invalidation_is_refused_beside_the_next_leader
                 /// A commit at the end of its lease is refused, even if nobody has claimed since.
                 a_commit_after_the_end_of_the_lease_is_refused

@@ -6,12 +6,12 @@ mod leases;
 mod programs;
 mod scans;
 
-/// Proves a store: one test for each law, in a module of its own.
+/// Tests a store: one test for each law, in a module.
 ///
-/// The first argument names the module, the second makes a [`Fixture`](crate::Fixture), once for
-/// each law. It may wait for something, and each test has a runtime of its own. The laws of each
-/// capability are in a module of theirs: `core_laws`, `program_laws`, `wait_laws`, `bus_laws`,
-/// `lease_laws`, `scan_laws`, and two for what concerns a pair of them.
+/// The first argument is the name of the module. The second makes a [`Fixture`](crate::Fixture), once for
+/// each law; it may `.await`. Each test has its own runtime. The laws of each capability are in a module
+/// inside: `core_laws`, `program_laws`, `wait_laws`, `bus_laws`, `lease_laws`, `scan_laws`, and two more for
+/// laws that need two capabilities.
 ///
 /// ```
 /// use larder_test::{ManualFixture, laws};
@@ -20,9 +20,9 @@ mod scans;
 /// # fn main() {}
 /// ```
 ///
-/// A store that lacks a capability says so: `programs`, `waits`, `leases`, `bus`, `scan`. The laws of that
-/// capability are then left out, and a test such as `it_offers_no_leases` takes their place, which
-/// fails on the day that the store offers it after all. Nothing else can be left out.
+/// If a store lacks capabilities, name them: `programs`, `waits`, `leases`, `bus`, `scan`. Their laws are
+/// then left out, and a test such as `it_offers_no_leases` takes their place, which fails as soon as the
+/// store offers the capability. Nothing else can be left out.
 ///
 /// ```
 /// use larder_test::{ManualFixture, laws};
@@ -49,7 +49,7 @@ mod scans;
 /// laws!(plain_values, plain(), without [programs, waits, leases, bus, scan]);
 /// # fn main() {}
 /// ```
-// The list of laws and the tests are both written from the table here, so they cannot drift apart.
+// Both the list of laws and the tests are generated from this table, so they always agree.
 #[macro_export]
 macro_rules! laws {
     ($name:ident, $fixture:expr) => {
@@ -103,7 +103,7 @@ macro_rules! laws {
     };
     (@absent $other:ident, $fixture:expr) => {
         compile_error!(concat!(
-            "a store may lack programs, waits, leases, bus or scan, and not '", stringify!($other), "'"
+            "expected programs, waits, leases, bus or scan in `without`, got '", stringify!($other), "'"
         ));
     };
 
@@ -130,7 +130,7 @@ macro_rules! laws {
     (@group [$need:ident $($needs:ident)*] $without:tt, $($rest:tt)*) => {
         $crate::laws! { @unless $need $without [$($needs)*] $without, $($rest)* }
     };
-    // Looks along what the store lacks: a group that needs it has no tests.
+    // Goes through the missing capabilities: a group that needs one of them has no tests.
     (@unless programs [programs $($more:ident)*] $($rest:tt)*) => {};
     (@unless waits [waits $($more:ident)*] $($rest:tt)*) => {};
     (@unless leases [leases $($more:ident)*] $($rest:tt)*) => {};

@@ -78,7 +78,7 @@ macro_rules! __programs_laws {
         }
         wait_laws [programs waits] {
             waits {
-                /// A step that wakes reaches whoever waits for its record.
+                /// A step with a wake wakes the waiter of its record.
                 a_wake_reaches_a_waiter
                 /// A wake between the registration and the wait is not lost.
                 a_wake_before_a_waiter_asks_is_not_lost
@@ -90,9 +90,9 @@ macro_rules! __programs_laws {
                 a_wake_is_over_once_a_waiter_has_it
                 /// A step that does not wake wakes nobody.
                 a_step_without_a_wake_wakes_no_waiter
-                /// A step that wakes does not wake those who wait for another record.
+                /// A step with a wake does not wake a waiter of another record.
                 a_wake_of_another_record_wakes_no_waiter
-                /// Whoever is woken finds what the step has changed.
+                /// A woken waiter sees the changes of the step.
                 a_woken_waiter_sees_the_changes_of_the_step
                 /// A step of `run_many` wakes.
                 a_step_among_others_wakes

@@ -9,10 +9,10 @@ use crate::harness::port::BUS;
 use crate::harness::server::node::RedisNode;
 use crate::harness::server::polling::until;
 
-/// Gives the first half of the nodes the slots and each of them one replica.
+/// Gives the slots to the first half of the nodes, and each of those one replica.
 ///
-/// This is done by hand because `redis-cli --cluster create` returns before the replicas have
-/// synced. Every node meets every other, so that nothing has to wait for gossip.
+/// `redis-cli --cluster create` is not used, because it returns before the replicas have synced. Every node
+/// meets every other, so that nothing has to wait for gossip.
 pub(super) fn form(nodes: &[RedisNode]) -> io::Result<()> {
     for (epoch, node) in (1..).zip(nodes) {
         // Only a node that knows no other accepts an epoch.
@@ -44,7 +44,7 @@ pub(super) fn form(nodes: &[RedisNode]) -> io::Result<()> {
 /// Returns the slots of the master with this number.
 fn share(index: u16) -> std::ops::Range<u16> {
     let masters = MASTERS as u32;
-    // The product is as large as 3 x 16,384, and the quotient never more than 16,384.
+    // The product is at most 3 x 16,384, and the quotient at most 16,384.
     let bound = |index: u16| (u32::from(index) * u32::from(SLOTS) / masters) as u16;
     bound(index)..bound(index + 1)
 }
@@ -66,7 +66,7 @@ pub(super) fn order<A: AsRef<[u8]>>(node: &RedisNode, args: &[A]) -> io::Result<
                 .take(2)
                 .map(|arg| String::from_utf8_lossy(arg.as_ref()));
             let command = words.collect::<Vec<_>>().join(" ");
-            let text = format!("{command} on {} was answered by {error}", node.address());
+            let text = format!("{} answered {command} with {error}", node.address());
             Err(io::Error::other(text))
         }
     }

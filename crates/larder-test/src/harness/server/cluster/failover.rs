@@ -8,14 +8,14 @@ use crate::harness::server::node::RedisNode;
 use crate::harness::server::polling::{GLANCE, until};
 
 impl RedisCluster {
-    /// Waits until another node than `old` accepts writes for `key`, and returns it.
+    /// Waits until a node other than `old` accepts writes for `key`, and returns it.
     ///
-    /// Other nodes may know it a moment later; for that there is
+    /// The remaining nodes may learn of it a moment later: to wait for them, use
     /// [`wait_until_ready`](Self::wait_until_ready).
     ///
     /// # Errors
     ///
-    /// When twenty seconds are over; the error says what the nodes answered.
+    /// If it takes more than twenty seconds. The error says what the nodes answered.
     pub fn wait_for_failover(
         &self,
         key: impl AsRef<[u8]>,
@@ -36,7 +36,7 @@ impl RedisCluster {
     }
 }
 
-/// Checks with a write that changes nothing whether `node` accepts writes to `key`.
+/// Checks whether `node` accepts writes to `key`, by a write that changes nothing.
 pub(in crate::harness::server) fn takes_writes(node: &RedisNode, key: &str) -> io::Result<()> {
     let reply = node.connect_within(GLANCE)?.call(&["DEL", key])?;
     match reply.int() {

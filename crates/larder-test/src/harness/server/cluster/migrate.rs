@@ -14,7 +14,7 @@ use crate::harness::server::resp::Reply;
 impl RedisCluster {
     /// Moves a slot with its keys, and waits until all nodes agree.
     ///
-    /// Clients that knew the slot are now answered by `MOVED`.
+    /// Clients that still use the old master then get `MOVED`.
     ///
     /// # Errors
     ///
@@ -25,20 +25,20 @@ impl RedisCluster {
 
     /// Begins to move a slot, with all its keys still on the old master.
     ///
-    /// From now until it is finished, the old master answers a command for keys that it does not have
-    /// by `ASK`, and one for several keys of which it has some by `TRYAGAIN`; the new one serves the
-    /// slot after `ASKING` alone.
+    /// Until the move is finished, the old master answers `ASK` to a command for keys that it does not have,
+    /// and `TRYAGAIN` to a command for several keys of which it has only some. The new master serves the slot
+    /// only after `ASKING`.
     ///
     /// # Errors
     ///
-    /// When there is no such slot, it is at `to` already, or a node refuses.
+    /// If there is no such slot, `to` has it already, or a node refuses.
     pub fn begin_move<'a>(&'a self, slot: u16, to: &'a RedisNode) -> io::Result<SlotMove<'a>> {
         if slot >= super::slot::SLOTS {
             return Err(out_of_range(slot));
         }
         let from = self.master_of_slot(slot)?;
         if from.port() == to.port() {
-            let what = format!("slot {slot} is at {} already", to.address());
+            let what = format!("{} already has slot {slot}", to.address());
             return Err(io::Error::new(io::ErrorKind::InvalidInput, what));
         }
         let moving = SlotMove {
@@ -55,8 +55,8 @@ impl RedisCluster {
 
 /// A slot that is moving between two masters.
 ///
-/// One that is dropped unfinished stays there.
-#[must_use = "the slot stays between two masters until it is finished"]
+/// If it is dropped before it is finished, the slot stays between the two.
+#[must_use = "the slot stays between two masters until the move is finished"]
 pub struct SlotMove<'a> {
     cluster: &'a RedisCluster,
     slot: String,
@@ -64,7 +64,7 @@ pub struct SlotMove<'a> {
     to: &'a RedisNode,
 }
 
-/// The number of keys that are moved by one command.
+/// The maximum number of keys that one command moves.
 const BATCH: &str = "256";
 
 impl SlotMove<'_> {
@@ -78,7 +78,7 @@ impl SlotMove<'_> {
         self.to
     }
 
-    /// Moves these keys with their values and TTLs. Keys that do not exist are passed over.
+    /// Moves these keys with their values and TTLs. Keys that do not exist are ignored.
     ///
     /// # Errors
     ///
@@ -125,7 +125,8 @@ impl SlotMove<'_> {
         let reply = self
             .from
             .command(&["CLUSTER", "GETKEYSINSLOT", &self.slot, BATCH])?;
-        let unexpected = || io::Error::other(format!("GETKEYSINSLOT was answered by {reply:?}"));
+        let unexpected =
+            || io::Error::other(format!("unexpected answer to GETKEYSINSLOT: {reply:?}"));
         let keys = reply.array().ok_or_else(unexpected)?;
         keys.iter()
             .map(|key| match key {

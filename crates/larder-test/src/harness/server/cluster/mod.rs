@@ -30,22 +30,22 @@ pub(super) use failover::takes_writes;
 const MASTERS: usize = 3;
 const NODES: usize = 2 * MASTERS;
 
-/// The address of the proxies, which use the ports of their nodes.
+/// The address of the proxies. Each uses the port of its node.
 ///
-/// An address of their own lets clients be sent there by name, while the replicas go to their
-/// masters by address and past the proxies.
+/// Because the address differs, the nodes can send clients to the proxies by host name, while replicas
+/// connect to their masters by IP address and bypass the proxies.
 const PROXIED: Ipv4Addr = Ipv4Addr::new(127, 0, 0, 2);
 
 /// A real Redis Cluster of three masters with one replica each.
 ///
-/// It ends when it is dropped.
+/// Dropping it ends the servers.
 ///
-/// It is handed out once every node says that the cluster is well, all agree on who owns what, and
-/// every replica has its master's data: a master that is killed at once loses nothing that its
-/// replica was sent. Roles change with failovers, so ask for them: [`master_of`](Self::master_of).
+/// `start` returns once every node reports that the cluster works, all nodes agree on the owners of the
+/// slots, and every replica has the data of its master. Roles change with failovers, so ask for the
+/// current ones: [`master_of`](Self::master_of).
 ///
-/// All methods take `&self`, so a `LazyLock` in a test binary can hold one cluster for all of its
-/// tests; it ends with the process.
+/// All methods take `&self`, so all tests of a binary can share one cluster in a `LazyLock`. Its servers
+/// then end with the process.
 ///
 /// # Examples
 ///
@@ -64,7 +64,7 @@ const PROXIED: Ipv4Addr = Ipv4Addr::new(127, 0, 0, 2);
 /// ```
 pub struct RedisCluster {
     nodes: Vec<RedisNode>,
-    /// One for each node, or none at all.
+    /// One for each node, or none.
     proxies: Vec<FaultProxy>,
 }
 
@@ -82,16 +82,16 @@ impl RedisCluster {
         let mut nodes = options.nodes.in_company()?;
         nodes.mode = Mode::ClusterNode;
         let timeout = options.node_timeout.as_millis().to_string();
-        // What the test asks for comes last, and wins.
+        // The settings of the test come last, so that they override these.
         nodes.settings.splice(
             0..0,
             [
                 ("cluster-enabled", "yes"),
                 ("cluster-node-timeout", timeout.as_str()),
-                // A replica stays with its master, also when another one has lost its own.
+                // A replica stays with its master, even if another master has lost its replica.
                 ("cluster-migration-barrier", "100"),
-                // Nodes name a replica to clients once it has heard anything from its master, which
-                // is this ping where nobody writes.
+                // Nodes name a replica to clients only after its master has sent it something: without
+                // writes, that is this ping.
                 ("repl-ping-replica-period", "1"),
             ]
             .map(|(name, value)| (name.to_owned(), value.to_owned())),
@@ -119,10 +119,10 @@ impl RedisCluster {
         Ok(cluster)
     }
 
-    /// Returns the URL of the cluster, with a node of each shard as seed.
+    /// Returns the URL of the cluster, with one node of each shard.
     ///
-    /// It reads `redis+cluster://127.0.0.1:…,127.0.0.1:…,127.0.0.1:…`, with the password if there
-    /// is one; with TLS `rediss+cluster://…`.
+    /// It is `redis+cluster://127.0.0.1:…,127.0.0.1:…,127.0.0.1:…`, with the password if there is one; with
+    /// TLS `rediss+cluster://…`; with proxies it has their address.
     pub fn url(&self) -> String {
         self.url_for(None)
     }
@@ -151,8 +151,7 @@ impl RedisCluster {
 
     /// Returns the six nodes, always in the same order.
     ///
-    /// At first the first three are the masters, and each is followed by the node three places
-    /// after it.
+    /// At the start the first three are the masters, and the other three are their replicas in the same order.
     pub fn nodes(&self) -> &[RedisNode] {
         &self.nodes
     }
@@ -163,13 +162,12 @@ impl RedisCluster {
         self.proxies.get(place)
     }
 
-    /// Returns the proxies in the order of the nodes, if there are
-    /// [any](ClusterOptions::with_proxies).
+    /// Returns the proxies in the order of the nodes. Empty without [`ClusterOptions::with_proxies`].
     pub fn proxies(&self) -> &[FaultProxy] {
         &self.proxies
     }
 
-    /// Returns where clients find the nodes.
+    /// Returns the addresses that clients use for the nodes.
     fn public_addresses(&self) -> Vec<SocketAddr> {
         if self.proxies.is_empty() {
             self.nodes.iter().map(RedisNode::address).collect()
@@ -180,12 +178,12 @@ impl RedisCluster {
 
     /// Waits until the cluster works again, such as after a restart.
     ///
-    /// Every node that was not killed then serves, all agree on the owners of the slots, and every
-    /// replica has the data of its master.
+    /// Every node that was not killed then works, all agree on the owners of the slots, and every replica has
+    /// the data of its master.
     ///
     /// # Errors
     ///
-    /// When twenty seconds are over; the error says what was missing.
+    /// If it takes more than twenty seconds. The error says what was missing. A frozen node counts as missing.
     pub fn wait_until_ready(&self) -> io::Result<()> {
         until("a ready cluster", || ready::missing(&self.nodes))
     }

@@ -28,17 +28,17 @@ impl ClusterOptions {
 
     /// Starts every node with these options.
     ///
-    /// A port is refused at the start.
+    /// With a port, [`start`](Self::start) fails: each node needs its own.
     #[must_use]
     pub fn with_nodes(mut self, nodes: RedisOptions) -> Self {
         self.nodes = nodes;
         self
     }
 
-    /// Sets `cluster-node-timeout`: the silence after which a node counts as failed.
+    /// Sets `cluster-node-timeout`: how long a node may be silent before it counts as failed.
     ///
-    /// A failover takes some three times as long. On a machine that is busy with other things a
-    /// short one lets healthy nodes be replaced.
+    /// A failover takes about three times as long. With a short timeout on a busy machine, healthy nodes may
+    /// be replaced.
     #[must_use]
     pub fn with_node_timeout(mut self, timeout: Duration) -> Self {
         self.node_timeout = timeout;
@@ -47,14 +47,14 @@ impl ClusterOptions {
 
     /// Puts a [`FaultProxy`](crate::harness::proxy::FaultProxy) in front of every node.
     ///
-    /// It listens at 127.0.0.2 and the port of the node.
+    /// It listens at 127.0.0.2, on the port of the node.
     ///
-    /// The URLs name the proxies, and so do `MOVED`, `ASK`, `CLUSTER SLOTS` and `CLUSTER SHARDS`:
-    /// clients stay behind them wherever they are sent. The nodes among themselves and the harness
-    /// go past them. [`RedisCluster::proxy_of`] is the proxy of a node.
+    /// The URLs name the proxies, and so do `MOVED`, `ASK`, `CLUSTER SLOTS` and `CLUSTER SHARDS`, so that
+    /// clients always go through them. The nodes among themselves and the harness bypass them.
+    /// [`RedisCluster::proxy_of`] returns the proxy of a node.
     ///
-    /// It takes Redis 7, and a system where all of 127.0.0.0/8 is local: Linux is one; macOS wants
-    /// `ifconfig lo0 alias 127.0.0.2` before.
+    /// It needs Redis 7, and a system on which all of 127.0.0.0/8 is local. Linux is one; on macOS run
+    /// `ifconfig lo0 alias 127.0.0.2` first.
     #[must_use]
     pub fn with_proxies(mut self) -> Self {
         self.has_proxies = true;
@@ -63,12 +63,13 @@ impl ClusterOptions {
 
     /// Starts the cluster, and returns once it is ready.
     ///
-    /// That takes a little more than the two seconds that a new master waits before it takes
+    /// That takes a little more than two seconds, because a new master waits that long before it accepts
     /// writes.
     ///
     /// # Errors
     ///
-    /// When a node does not start, or the cluster is not ready within twenty seconds.
+    /// If a node or a proxy does not start, the options of the nodes have a port, or the cluster is not ready
+    /// within twenty seconds.
     pub fn start(self) -> Result<RedisCluster, StartError> {
         RedisCluster::start_with(self)
     }

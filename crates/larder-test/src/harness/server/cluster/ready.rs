@@ -10,8 +10,8 @@ use crate::harness::server::resp::Reply;
 
 /// Returns what is missing until the cluster is ready.
 ///
-/// A ready cluster serves with every node that was not killed, all of them agree on the owners, and
-/// every replica has the data of its master.
+/// In a ready cluster every node that was not killed works, all of them agree on the owners of the slots,
+/// and every replica has the data of its master.
 pub(super) fn missing(nodes: &[RedisNode]) -> Result<(), String> {
     let alive: Vec<_> = nodes.iter().filter(|node| node.pid().is_some()).collect();
     let mut views = Vec::new();
@@ -65,7 +65,7 @@ fn inspect(node: &RedisNode, alive: &[&RedisNode]) -> Result<View, String> {
     Ok(view)
 }
 
-/// Returns the ports in an answer to `CLUSTER SLOTS`.
+/// Returns the ports of the nodes in a reply to `CLUSTER SLOTS`.
 fn named_to_clients(slots: &Reply) -> BTreeSet<u16> {
     let ranges = slots.array().unwrap_or_default().iter();
     let nodes = ranges.filter_map(Reply::array).flatten();
@@ -73,7 +73,7 @@ fn named_to_clients(slots: &Reply) -> BTreeSet<u16> {
     ports.filter_map(|port| u16::try_from(port).ok()).collect()
 }
 
-/// Returns whether all living replicas of a master are online there.
+/// Checks that all running replicas of a master are online according to it.
 fn has_replicas(
     master: &Peer,
     view: &View,

@@ -9,22 +9,22 @@ use super::view::View;
 use crate::harness::server::node::RedisNode;
 
 impl RedisCluster {
-    /// Returns the node that serves the slot of `key` now.
+    /// Returns the node that now serves the slot of `key`.
     ///
     /// # Errors
     ///
-    /// When no running node knows one.
+    /// If no running node knows one.
     pub fn master_of(&self, key: impl AsRef<[u8]>) -> io::Result<&RedisNode> {
         self.master_of_slot(slot_of(key))
     }
 
-    /// Returns the node that serves this slot now, as the best informed node reports.
+    /// Returns the node that now serves this slot, by the newest information of any node.
     ///
     /// It may be one that was killed or frozen a moment ago.
     ///
     /// # Errors
     ///
-    /// When no running node knows one.
+    /// If there is no such slot, or no running node knows its master.
     pub fn master_of_slot(&self, slot: u16) -> io::Result<&RedisNode> {
         let owners = self.owners();
         let Some(owner) = owners.get(usize::from(slot)) else {
@@ -34,14 +34,14 @@ impl RedisCluster {
         node.ok_or_else(|| io::Error::other(format!("no running node knows who has slot {slot}")))
     }
 
-    /// Returns the nodes that serve slots now. None if no node runs.
+    /// Returns the nodes that now serve slots. Empty if no node runs.
     pub fn masters(&self) -> Vec<&RedisNode> {
         let owners: BTreeSet<_> = self.owners().into_iter().flatten().collect();
         let nodes = self.nodes.iter();
         nodes.filter(|node| owners.contains(&node.port())).collect()
     }
 
-    /// Returns the running nodes that follow `master`.
+    /// Returns the running replicas of `master`.
     pub fn replicas_of(&self, master: &RedisNode) -> Vec<&RedisNode> {
         let follows = |node: &&RedisNode| {
             let view = View::of(node).ok();
@@ -51,8 +51,9 @@ impl RedisCluster {
         running.filter(follows).collect()
     }
 
-    /// Returns the port of the master of each slot. Where the running nodes differ, the claim with
-    /// the highest epoch holds, as it does among them.
+    /// Returns the port of the master of each slot.
+    ///
+    /// If the running nodes disagree, the one with the highest epoch is right, as in the cluster itself.
     fn owners(&self) -> Vec<Option<u16>> {
         let running = self.nodes.iter().filter(|node| node.is_running());
         let views = running.filter_map(|node| View::of(node).ok());

@@ -6,10 +6,10 @@ use std::io;
 /// The number of slots of a cluster.
 pub(super) const SLOTS: u16 = 16_384;
 
-/// Returns the slot of a key: CRC16 of its hash tag, modulo 16,384.
+/// Returns the slot of a key: CRC16 of its hash tag, or of the whole key without one, modulo 16,384.
 ///
-/// The hash tag is the text between the first `{` and the next `}` if it is not empty, and the
-/// whole key otherwise. ([Redis cluster specification], "Key distribution model".)
+/// The hash tag is the text between the first `{` and the next `}`, if it is not empty
+/// ([Redis cluster specification], "Key distribution model").
 ///
 /// [Redis cluster specification]: https://redis.io/docs/latest/operate/oss_and_stack/reference/cluster-spec/
 pub fn slot_of(key: impl AsRef<[u8]>) -> u16 {
@@ -43,7 +43,7 @@ fn crc16(bytes: &[u8]) -> u16 {
 /// Returns a key in `slot` that no test uses.
 pub(super) fn probe(slot: u16) -> String {
     let mut key = String::new();
-    // One number in sixteen thousand is in the slot, so this ends within milliseconds.
+    // One number in about 16,000 is in the slot, so this takes milliseconds.
     for number in 0u32.. {
         key.clear();
         // Writing to a string does not fail.

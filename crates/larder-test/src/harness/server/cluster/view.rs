@@ -40,7 +40,7 @@ impl Peer {
         let master = words.next().filter(|&id| id != "-").map(str::to_owned);
         let epoch = words.nth(2)?.parse().ok()?;
         let is_linked = words.next()? == "connected";
-        // A slot that moves stands in brackets: it is still its master's.
+        // A moving slot is listed in brackets too. It still belongs to its old master.
         let slots = words
             .filter(|word| !word.starts_with('['))
             .filter_map(|word| {
@@ -67,7 +67,7 @@ pub(super) struct View {
 }
 
 impl View {
-    /// Asks `node`, and does not wait long for it.
+    /// Reads the view of `node`, with a short timeout.
     pub(super) fn of(node: &RedisNode) -> io::Result<Self> {
         let reply = node.connect_within(GLANCE)?.call(&["CLUSTER", "NODES"])?;
         let text = text(&reply)?;
@@ -77,7 +77,7 @@ impl View {
         })
     }
 
-    /// Returns the port of the asked node's master, or `None` if it is a master.
+    /// Returns the port of the master of the node itself, or `None` if it is a master.
     pub(super) fn followed_by_me(&self) -> Option<u16> {
         let me = self.peers.values().find(|peer| peer.is("myself"))?;
         let master = me.master.as_ref()?;
@@ -85,7 +85,7 @@ impl View {
         peers.find(|peer| peer.id == *master).map(|peer| peer.port)
     }
 
-    /// Returns the owners of slots and their followers, on which all nodes must agree.
+    /// Returns the owners of the slots, and their replicas, on which all nodes must agree.
     pub(super) fn roles(&self) -> Roles<'_> {
         let peers = self.peers.iter();
         peers
@@ -96,11 +96,11 @@ impl View {
 
 type Roles<'a> = BTreeMap<u16, (Option<&'a str>, &'a [RangeInclusive<u16>])>;
 
-/// Returns the text of a reply, or the error that it is.
+/// Returns the text of a reply. An error reply is an error.
 pub(super) fn text(reply: &Reply) -> io::Result<String> {
     match reply.text() {
         Some(text) if reply.error().is_none() => Ok(text.into_owned()),
-        _ => Err(io::Error::other(format!("the answer was {reply:?}"))),
+        _ => Err(io::Error::other(format!("unexpected answer: {reply:?}"))),
     }
 }
 

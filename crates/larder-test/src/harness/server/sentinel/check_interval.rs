@@ -1,14 +1,14 @@
-//! The pace of the sentinels' checks.
+//! How often the sentinels check the servers and each other.
 
 use crate::harness::server::node::RedisNode;
 
-/// Milliseconds between two questions to a server, and between two words to other sentinels.
+/// The milliseconds between two `INFO` to a server, and between two messages to other sentinels.
 pub(super) struct Pace {
     info: &'static str,
     publish: &'static str,
 }
 
-/// While something waits for them to know everybody.
+/// The pace while the harness waits for the sentinels to find each other.
 pub(super) const HURRY: Pace = Pace {
     info: "100",
     publish: "100",
@@ -20,8 +20,9 @@ pub(super) const CALM: Pace = Pace {
     publish: "2000",
 };
 
-/// Sets the pace of those that run. One that does not know the command, which came with Redis 7,
-/// keeps its own, and everything just takes longer.
+/// Sets the pace of the running sentinels.
+///
+/// A sentinel older than Redis 7 does not have the command. It keeps its pace, and the wait takes longer.
 pub(super) fn set(sentinels: &[RedisNode], pace: &Pace) {
     for sentinel in sentinels.iter().filter(|it| it.is_running()) {
         let command = ["SENTINEL", "DEBUG", "INFO-PERIOD", pace.info];

@@ -8,7 +8,7 @@ use crate::harness::server::side_by_side::start_together;
 
 use super::{QUORUM, SENTINELS, SERVERS, SentinelOptions};
 
-/// Starts a master and its replicas, and returns once all answer.
+/// Starts a master and its replicas, and returns once all of them answer.
 pub(super) fn servers(options: &RedisOptions) -> Result<Vec<RedisNode>, StartError> {
     let master = RedisNode::start(options.clone())?;
     let mut replica = options.clone();
@@ -19,7 +19,7 @@ pub(super) fn servers(options: &RedisOptions) -> Result<Vec<RedisNode>, StartErr
     Ok(servers)
 }
 
-/// Sentinels that were told of the master alone.
+/// Starts sentinels that are configured only with the master.
 pub(super) fn sentinels(
     options: &SentinelOptions,
     servers: &RedisOptions,

@@ -22,11 +22,11 @@ const QUORUM: usize = 2;
 
 /// A real Redis master with two replicas and three sentinels.
 ///
-/// They end when it is dropped.
+/// Dropping it ends all of them.
 ///
-/// It is handed out once every sentinel knows all others, the master and its replicas, and every
-/// replica has the master's data. All methods take `&self`, so a `LazyLock` in a test binary can hold
-/// one for all of its tests; it ends with the process.
+/// `start` returns once every sentinel knows the other sentinels, the master and its replicas, and every
+/// replica has the data of the master. All methods take `&self`, so all tests of a binary can share it in
+/// a `LazyLock`. The servers then end with the process.
 ///
 /// # Examples
 ///
@@ -62,7 +62,7 @@ impl RedisSentinels {
     fn start_with(options: SentinelOptions) -> Result<Self, StartError> {
         let of_servers = options.servers.clone().in_company()?;
         let servers = create::servers(&of_servers)?;
-        // A sentinel asks for replicas when it starts, and then not for ten seconds.
+        // A sentinel asks the master for its replicas when it starts, and then only every ten seconds.
         until("replicas in sync", || {
             ready::replication(&servers, &servers[0])
         })
@@ -79,8 +79,8 @@ impl RedisSentinels {
 
     /// Returns the URL of the master by its sentinels.
     ///
-    /// It reads `redis+sentinel://127.0.0.1:…,127.0.0.1:…,127.0.0.1:…/mymaster`, with the password
-    /// of the servers if there is one; with TLS `rediss+sentinel://…`.
+    /// It is `redis+sentinel://127.0.0.1:…,127.0.0.1:…,127.0.0.1:…/mymaster`, with the password of the
+    /// servers if there is one; with TLS `rediss+sentinel://…`.
     pub fn url(&self) -> String {
         self.url_for(None)
     }
@@ -105,7 +105,7 @@ impl RedisSentinels {
 
     /// Returns the three servers, always in the same order.
     ///
-    /// At first the first one is the master.
+    /// At the start the first one is the master.
     pub fn servers(&self) -> &[RedisNode] {
         &self.servers
     }
@@ -121,7 +121,7 @@ impl RedisSentinels {
     ///
     /// # Errors
     ///
-    /// When no two of them agree.
+    /// If no two of them agree.
     pub fn master(&self) -> io::Result<&RedisNode> {
         let named: Vec<_> = self
             .sentinels
@@ -141,8 +141,7 @@ impl RedisSentinels {
     ///
     /// # Errors
     ///
-    /// When no sentinel runs, or it refuses: because there is no replica to promote, or a failover
-    /// is under way.
+    /// If no sentinel runs, or it refuses because there is no replica to promote or a failover is in progress.
     pub fn failover(&self) -> io::Result<()> {
         let running = || io::Error::other("no sentinel runs");
         let mut sentinels = self.sentinels.iter();
@@ -154,14 +153,13 @@ impl RedisSentinels {
         }
     }
 
-    /// Waits until another server than `old` accepts writes, and returns it.
+    /// Waits until a server other than `old` accepts writes, and returns it.
     ///
-    /// This is the earliest moment at which an app can recover, up to a second before the sentinels
-    /// name the new master.
+    /// An app can recover from then on. The sentinels name the new master up to a second later.
     ///
     /// # Errors
     ///
-    /// When twenty seconds are over; the error says what the servers answered.
+    /// If it takes more than twenty seconds. The error says what the servers answered.
     pub fn wait_for_writable(&self, old: &RedisNode) -> io::Result<&RedisNode> {
         until("a new master", || {
             let others = self.servers.iter().filter(|it| it.port() != old.port());
@@ -176,17 +174,17 @@ impl RedisSentinels {
         })
     }
 
-    /// Waits until two sentinels name another master than `old`, and it accepts writes.
+    /// Waits until a server other than `old` accepts writes and two sentinels name it as the master.
     ///
     /// # Errors
     ///
-    /// When twenty seconds are over.
+    /// If one of the two takes more than twenty seconds.
     pub fn wait_for_failover(&self, old: &RedisNode) -> io::Result<&RedisNode> {
         let new = self.wait_for_writable(old)?;
         until("sentinels that name the new master", || {
             match self.master() {
                 Ok(named) if named.port() == new.port() => Ok(new),
-                other => Err(format!("{other:?} in place of {new:?}")),
+                other => Err(format!("they name {other:?} instead of {new:?}")),
             }
         })
     }
@@ -196,12 +194,12 @@ impl RedisSentinels {
     /// Every replica then has the data of the master, and every sentinel knows all servers that
     /// were not killed.
     ///
-    /// Meanwhile the sentinels look around more often than by themselves, which is every ten seconds;
-    /// so a master that comes back is made a replica within one.
+    /// During the wait the sentinels check the servers ten times a second instead of every ten seconds. So a
+    /// former master that comes back becomes a replica within a second.
     ///
     /// # Errors
     ///
-    /// When twenty seconds are over; the error says what was missing.
+    /// If it takes more than twenty seconds. The error says what was missing.
     pub fn wait_until_ready(&self) -> io::Result<()> {
         check_interval::set(&self.sentinels, &check_interval::HURRY);
         let outcome = until("ready sentinels", || {
@@ -213,7 +211,7 @@ impl RedisSentinels {
         outcome
     }
 
-    /// Returns the port of the master as one sentinel has it.
+    /// Returns the port of the master according to one sentinel.
     fn named_by(&self, sentinel: &RedisNode) -> Option<u16> {
         if !sentinel.is_running() {
             return None;

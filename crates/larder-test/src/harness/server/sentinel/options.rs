@@ -8,8 +8,8 @@ use crate::harness::server::options::RedisOptions;
 
 /// The options of [`RedisSentinels`].
 ///
-/// Defaults: the master is called `mymaster`, counts as down after 1 s without an answer, and a
-/// failover that gets stuck is tried again after 6 s.
+/// Defaults: the master is called `mymaster`, and counts as down after 1 s without an answer. A failed
+/// failover is tried again after 6 s.
 #[derive(Clone)]
 pub struct SentinelOptions {
     pub(super) servers: RedisOptions,
@@ -31,30 +31,30 @@ impl SentinelOptions {
 
     /// Starts the master and its replicas with these options.
     ///
-    /// The sentinels have the program and the TLS alone. A port is refused at the start.
+    /// The sentinels use only the program and the TLS options. With a port, [`start`](Self::start) fails.
     #[must_use]
     pub fn with_servers(mut self, servers: RedisOptions) -> Self {
         self.servers = servers;
         self
     }
 
-    /// Names the master, with letters, digits and `.-_`.
+    /// Sets the sentinels' name for the master: letters, digits and `.-_`.
     #[must_use]
     pub fn with_name(mut self, name: impl Into<String>) -> Self {
         self.name = name.into();
         self
     }
 
-    /// Sets `down-after-milliseconds`: the silence after which a server counts as down.
+    /// Sets `down-after-milliseconds`: how long a server may be silent before it counts as down.
     #[must_use]
     pub fn with_down_after(mut self, down_after: Duration) -> Self {
         self.down_after = down_after;
         self
     }
 
-    /// Sets the `failover-timeout`. Default: 3 s.
+    /// Sets `failover-timeout`. Default: 3 s.
     ///
-    /// A failed failover is tried again after twice as long.
+    /// A failed failover is tried again after twice that time.
     #[must_use]
     pub fn with_failover_timeout(mut self, timeout: Duration) -> Self {
         self.failover_timeout = timeout;
@@ -65,7 +65,8 @@ impl SentinelOptions {
     ///
     /// # Errors
     ///
-    /// When one does not start, or they are not ready within twenty seconds.
+    /// If one does not start, the options of the servers have a port, or they are not ready within twenty
+    /// seconds.
     pub fn start(self) -> Result<RedisSentinels, StartError> {
         RedisSentinels::start_with(self)
     }

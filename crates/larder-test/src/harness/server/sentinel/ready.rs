@@ -8,7 +8,7 @@ use crate::harness::server::resp::Reply;
 
 use super::RedisSentinels;
 
-/// Returns what is missing until every living replica has the master's data.
+/// Checks that every replica that was not killed has the data of the master. The error says what is missing.
 pub(super) fn replication(servers: &[RedisNode], master: &RedisNode) -> Result<(), String> {
     let alive = servers.iter().filter(|server| server.pid().is_some());
     let of_master = ask(master, &["INFO", "replication"])?;
@@ -25,9 +25,9 @@ pub(super) fn replication(servers: &[RedisNode], master: &RedisNode) -> Result<(
     Ok(())
 }
 
-/// Returns what is missing until every living sentinel knows all servers.
+/// Checks that every sentinel that was not killed knows all servers. The error says what is missing.
 ///
-/// It must know the other sentinels, the master and its replicas, and doubt none of them.
+/// It must know the other sentinels, the master and its replicas, and consider none of them down.
 pub(super) fn knowledge(all: &RedisSentinels, master: &RedisNode) -> Result<(), String> {
     let name = all.master_name();
     let alive = all.sentinels().iter().filter(|node| node.pid().is_some());
@@ -61,7 +61,7 @@ pub(super) fn knowledge(all: &RedisSentinels, master: &RedisNode) -> Result<(), 
     Ok(())
 }
 
-/// Returns whether a sentinel sees each of `nodes` but one as it should.
+/// Checks that a sentinel lists each of `nodes` except one with the right flag.
 fn everybody(
     seen: &[Fields],
     nodes: &[RedisNode],
@@ -82,7 +82,7 @@ fn everybody(
 
 type Fields = BTreeMap<String, String>;
 
-/// Pairs of names and values.
+/// Reads pairs of names and values.
 fn fields(reply: &Reply) -> Fields {
     let text = |reply: &Reply| reply.text().unwrap_or_default().into_owned();
     let pairs = reply.array().unwrap_or_default().chunks_exact(2);
@@ -97,7 +97,7 @@ fn flags(fields: &Fields) -> &str {
     fields.get("flags").map_or("", String::as_str)
 }
 
-/// Returns whether a replica follows its master, as far as the sentinel knows.
+/// Returns whether a replica is connected to its master, as far as the sentinel knows.
 fn is_linked(fields: &Fields) -> bool {
     let link = fields.get("master-link-status");
     link.is_none_or(|status| status == "ok")
@@ -114,6 +114,6 @@ fn has(text: &str, wanted: &str, node: &RedisNode) -> Result<(), String> {
     if text.contains(wanted) {
         Ok(())
     } else {
-        Err(format!("{node:?} does not say {wanted} in\n{text}"))
+        Err(format!("{node:?} does not report {wanted}:\n{text}"))
     }
 }

@@ -14,11 +14,10 @@ use tokio_rustls::rustls::ClientConfig;
 use super::client;
 use super::identity::Identity;
 
-/// A certificate authority that lives as long as a test.
+/// A certificate authority for one test.
 ///
-/// Nobody else has its key.
-///
-/// Clones are the same authority. To be refused, sign with another one.
+/// Its key is only in memory. Clones are the same authority. To test that a certificate is refused, issue
+/// it by another authority.
 #[derive(Clone)]
 pub struct CertificateAuthority {
     issuer: Arc<Issuer>,
@@ -27,11 +26,11 @@ pub struct CertificateAuthority {
 }
 
 impl CertificateAuthority {
-    /// Makes the authority's key and certificate.
+    /// Makes an authority with a new key and its certificate.
     ///
     /// # Errors
     ///
-    /// When the system has no randomness to give.
+    /// If the system has no random bytes.
     pub fn new() -> io::Result<Self> {
         let mut params = CertificateParams::default();
         params
@@ -56,11 +55,11 @@ impl CertificateAuthority {
 
     /// Issues a server certificate for these host names and IP addresses.
     ///
-    /// It is good for a client too: nodes of a cluster, replicas and sentinels dial each other.
+    /// It is valid for a client too, because nodes of a cluster, replicas and sentinels connect to each other.
     ///
     /// # Errors
     ///
-    /// When a name is neither.
+    /// If a name is neither a host name nor an IP address.
     pub fn issue_server(&self, names: &[impl AsRef<str>]) -> io::Result<Identity> {
         self.issue_server_for(names, None)
     }
@@ -89,7 +88,7 @@ impl CertificateAuthority {
     ///
     /// # Errors
     ///
-    /// When the system has no randomness to give.
+    /// If the system has no random bytes.
     pub fn issue_client(&self, name: &str) -> io::Result<Identity> {
         of_client(name, &self.issuer)
     }

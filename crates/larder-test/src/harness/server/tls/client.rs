@@ -12,12 +12,12 @@ use tokio_rustls::rustls::{ClientConfig, ClientConnection, RootCertStore, Stream
 
 use super::identity::Identity;
 
-/// A name in every server certificate, so that the harness can check it.
+/// A name in every server certificate, by which the harness verifies the servers.
 ///
-/// Nobody else dials it: the domain is reserved (RFC 2606, section 2).
+/// No other client uses it, because the domain is reserved (RFC 2606, section 2).
 pub(super) const NAME: &str = "larder-harness.invalid";
 
-/// A connection by TLS.
+/// A TLS connection.
 pub(in crate::harness::server) type TlsStream = StreamOwned<ClientConnection, TcpStream>;
 
 /// Makes a client that trusts one authority and has a certificate.
@@ -34,12 +34,12 @@ pub(super) fn config(authority: &str, me: &Identity) -> io::Result<ClientConfig>
         .with_root_certificates(roots)
         .with_client_auth_cert(vec![mine], key)
         .map_err(io::Error::other)?;
-    // All servers have the same name here, and none of them knows another's sessions.
+    // All servers have the same name here, but a server cannot resume a session of another one.
     config.resumption = Resumption::disabled();
     Ok(config)
 }
 
-/// Greets the server behind `socket`.
+/// Does the TLS handshake with the server behind `socket`.
 pub(super) fn greet(config: &Arc<ClientConfig>, mut socket: TcpStream) -> io::Result<TlsStream> {
     let name = ServerName::try_from(NAME).map_err(io::Error::other)?;
     let mut client = ClientConnection::new(config.clone(), name).map_err(io::Error::other)?;

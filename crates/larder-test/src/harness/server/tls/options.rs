@@ -15,10 +15,10 @@ use super::client::{self, TlsStream};
 /// Whether a server requires client certificates.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
 pub enum ClientAuth {
-    /// It asks for none.
+    /// The server requests no certificate.
     #[default]
     Off,
-    /// A client may show one; a wrong one is refused.
+    /// A client may have a certificate. A wrong one is refused.
     Optional,
     /// Clients without a certificate are refused.
     Required,
@@ -26,11 +26,11 @@ pub enum ClientAuth {
 
 /// The TLS options of servers.
 ///
-/// Defaults: certificates for `localhost`, `127.0.0.1` and `127.0.0.2`, where the proxies of a
-/// cluster are, and no client certificates.
+/// Defaults: certificates for `localhost`, `127.0.0.1` and `127.0.0.2` (the address of a cluster's
+/// proxies), and no client certificates.
 ///
-/// Each server gets a key of its own. Replication, the bus of a cluster and sentinels speak TLS as
-/// well; they trust whom `authority` signed, whatever the names.
+/// Each server gets its own key. Replication, the bus of a cluster and sentinels use TLS too. They accept
+/// every certificate of `authority`, whatever its names.
 ///
 /// # Examples
 ///
@@ -75,7 +75,7 @@ impl TlsOptions {
         }
     }
 
-    /// Sets how long the certificate is valid from now on. Default: for thousands of years.
+    /// Sets how long the certificate is valid from now on. Default: thousands of years.
     #[must_use]
     pub fn with_lifetime(mut self, lifetime: Duration) -> Self {
         self.lifetime = Some(lifetime);
@@ -89,17 +89,16 @@ impl TlsOptions {
         self
     }
 
-    /// Sets the names in the certificate.
+    /// Sets the names in the certificate, in place of the default ones.
     ///
-    /// A client that dials the loopback address must then refuse the server, unless it is among
-    /// them.
+    /// Without the loopback address among them, a client that connects to that address must refuse the server.
     #[must_use]
     pub fn with_names(mut self, names: impl IntoIterator<Item = impl Into<String>>) -> Self {
         self.names = names.into_iter().map(Into::into).collect();
         self
     }
 
-    /// Writes the files, each for this user alone.
+    /// Writes the files, each readable only by this user.
     pub(in crate::harness::server) fn write(&self, dir: &Path) -> Result<(), StartError> {
         self.write_files(dir)
             .map_err(StartError::system("writing the certificates"))
@@ -123,7 +122,7 @@ impl TlsOptions {
         Ok(())
     }
 
-    /// Greets a server that was started with these, as the harness.
+    /// Does the harness's TLS handshake with a server that was started with these options.
     pub(in crate::harness::server) fn greet(&self, socket: TcpStream) -> io::Result<TlsStream> {
         client::greet(self.authority.harness(), socket)
     }
@@ -141,7 +140,7 @@ impl TlsOptions {
             ("tls-cert-file", path(CERTIFICATE)),
             ("tls-key-file", path(KEY)),
             ("tls-auth-clients", clients.to_owned()),
-            // Sentinels dial by what is said of replication.
+            // Sentinels use TLS according to this setting too.
             ("tls-replication", "yes".to_owned()),
             ("tls-cluster", "yes".to_owned()),
         ]
