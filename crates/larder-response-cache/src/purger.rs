@@ -45,7 +45,7 @@ impl Purger {
     pub async fn purge(&self, uri: &str) -> Result<()> {
         let (cache, key) = (self.cache.clone(), self.key("purge", uri)?);
         let purge = async move { cache.storage.purge(&key).await };
-        run_to_completion(purge).await.map_err(unknown)
+        run_to_completion(purge).await.map_err(unknown("purge"))
     }
 
     /// Makes all variants of a URI stale, which is also called a soft purge.
@@ -61,7 +61,7 @@ impl Purger {
     pub async fn expire(&self, uri: &str) -> Result<()> {
         let (cache, key) = (self.cache.clone(), self.key("expire", uri)?);
         let expire = async move { cache.storage.expire(&key).await };
-        run_to_completion(expire).await.map_err(unknown)
+        run_to_completion(expire).await.map_err(unknown("expire"))
     }
 
     /// Removes every response with this tag. It takes three round trips, however many responses there are.
@@ -75,7 +75,7 @@ impl Purger {
     pub async fn purge_tag(&self, tag: &str) -> Result<()> {
         let (cache, tag) = (self.cache.clone(), Tag::new(tag));
         let purge = async move { cache.storage.purge_tag(tag).await };
-        run_to_completion(purge).await.map_err(unknown)
+        run_to_completion(purge).await.map_err(unknown("purge"))
     }
 
     /// Makes every response with this tag stale, as [`expire`](Self::expire) does for a URI.
@@ -88,7 +88,7 @@ impl Purger {
     pub async fn expire_tag(&self, tag: &str) -> Result<()> {
         let (cache, tag) = (self.cache.clone(), Tag::new(tag));
         let expire = async move { cache.storage.expire_tag(tag).await };
-        run_to_completion(expire).await.map_err(unknown)
+        run_to_completion(expire).await.map_err(unknown("expire"))
     }
 
     /// Explains what the store holds for a URI, how old it is, and why a request may not be served from it.
@@ -111,9 +111,11 @@ impl Purger {
     }
 }
 
-fn unknown(_: Unavailable) -> Error {
-    let detail = "the store did not answer; purge again once it does";
-    Error::new("purge", ErrorKind::MayHaveRun, detail)
+fn unknown(operation: &'static str) -> impl FnOnce(Unavailable) -> Error {
+    move |_| {
+        let detail = format!("the store did not answer: {operation} again once it does");
+        Error::new(operation, ErrorKind::MayHaveRun, detail)
+    }
 }
 
 impl std::fmt::Debug for Purger {

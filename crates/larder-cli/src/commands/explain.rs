@@ -154,7 +154,7 @@ fn served(response: &ResponseExplanation) -> &'static str {
     } else if !response.fresh_for.is_zero() {
         HIT
     } else if response.usable_for.is_zero() {
-        "a validation: it is stale"
+        "a validation: it is stale or has no-cache"
     } else {
         "this response while it is validated, or if the origin fails"
     }
