@@ -32,7 +32,7 @@ impl Report {
                 account,
                 ..answer.charged(rules, cost)
             },
-            rules: answer.each(cost).collect(),
+            rules: answer.each(rules, cost).collect(),
             ban: Duration::from_micros(answer.ban_us.unsigned_abs()),
             held: answer.holds,
         }

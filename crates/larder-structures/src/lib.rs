@@ -12,6 +12,7 @@ pub mod lock;
 mod member;
 pub mod member_set;
 pub mod membership;
+mod metrics;
 mod number;
 mod ordered;
 pub mod recent_list;
@@ -23,3 +24,4 @@ pub mod unique_count;
 pub mod update;
 
 pub use member::MAX_MEMBER;
+pub use metrics::describe_metrics;

@@ -25,6 +25,8 @@ pub fn describe_metrics() {
     larder_response_cache::describe_metrics();
     #[cfg(feature = "session")]
     larder_session::describe_metrics();
+    #[cfg(feature = "structures")]
+    larder_structures::describe_metrics();
 }
 
 /// From a near store to a database, in seconds.
@@ -64,6 +66,7 @@ pub const fn buckets() -> &'static [(&'static str, &'static [f64])] {
     &[
         ("larder_cache_load_seconds", LOADS),
         ("larder_cache_value_bytes", VALUES),
+        ("larder_lock_wait_seconds", JOBS),
         ("larder_queue_duration_seconds", JOBS),
         ("larder_queue_lateness_seconds", JOBS),
     ]

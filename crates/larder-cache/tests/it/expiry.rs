@@ -5,7 +5,7 @@ use std::time::Duration;
 use larder_cache::{Cache, Loaded, Source};
 use larder_store::{ManualClock, Store, Ttl};
 
-use crate::support::{Counts, FILM, MINUTE, Staged, beside, far_key, films, load};
+use crate::support::{FILM, MINUTE, Staged, beside, counts, far_key, films, load};
 
 #[tokio::test]
 async fn a_value_is_there_until_its_ttl_and_not_a_microsecond_longer() {
@@ -128,7 +128,7 @@ async fn a_loader_may_give_a_longer_ttl_than_that_of_the_cache() {
 
 #[tokio::test]
 async fn a_far_value_past_its_deadline_is_a_miss_even_if_the_store_still_has_it() {
-    let counts = Counts::default();
+    let counts = counts();
     let _recording = counts.record();
     let (stores, readers) = (ManualClock::default(), ManualClock::default());
     let store = Arc::new(Staged::new(&stores));
@@ -138,7 +138,7 @@ async fn a_far_value_past_its_deadline_is_a_miss_even_if_the_store_still_has_it(
         .unwrap();
     readers.advance(Duration::from_secs(60));
     assert!(beside(&readers, &store).get(&7).await.is_none());
-    assert_eq!(counts.of("larder_poisoned_total"), 0);
+    assert_eq!(counts.count("larder_poisoned_total"), 0);
 }
 
 #[tokio::test]

@@ -8,7 +8,7 @@ use proptest::prelude::*;
 use serde::{Deserialize, Serialize};
 
 use crate::support::{
-    Broken, Counts, FILM, MINUTE, Operation, Staged, beside, far_films, far_key, films, load,
+    Broken, FILM, MINUTE, Operation, Staged, beside, counts, far_films, far_key, films, load,
 };
 
 async fn put(store: &Staged, film: u32, bytes: impl Into<Bytes>) {
@@ -57,7 +57,7 @@ fn any_change_in_a_far_value_is_a_miss_and_counted() {
         .enable_all()
         .build()
         .unwrap();
-    let counts = Counts::default();
+    let counts = counts();
     let _recording = counts.record();
     let (films, store) = far_films();
     let whole = runtime.block_on(async {
@@ -89,7 +89,7 @@ fn any_change_in_a_far_value_is_a_miss_and_counted() {
             Ok(())
         })
         .unwrap();
-    assert_eq!(counts.of("larder_poisoned_total"), 3_000);
+    assert_eq!(counts.count("larder_poisoned_total"), 3_000);
 
     runtime.block_on(async {
         put(&store, 7, whole).await;
@@ -99,13 +99,13 @@ fn any_change_in_a_far_value_is_a_miss_and_counted() {
 
 #[tokio::test]
 async fn a_value_under_the_key_of_another_is_a_miss() {
-    let counts = Counts::default();
+    let counts = counts();
     let _recording = counts.record();
     let (films, store) = far_films();
     films.insert(7, "Metropolis".to_owned()).await.unwrap();
     put(&store, 8, bytes(&store, 7).await).await;
     assert!(films.get(&8).await.is_none());
-    assert_eq!(counts.of("larder_poisoned_total"), 1);
+    assert_eq!(counts.count("larder_poisoned_total"), 1);
 }
 
 /// A custom codec with a number. Two of them with different numbers could read the same bytes.
@@ -144,7 +144,7 @@ async fn a_custom_codec_reads_its_own_values_and_no_others() {
 
 #[tokio::test]
 async fn a_value_of_an_earlier_release_is_a_miss_and_not_counted_as_damaged() {
-    let counts = Counts::default();
+    let counts = counts();
     let _recording = counts.record();
     let (new, store) = far_films();
     // The number of MessagePack in an earlier release, with the binary form of some types.
@@ -152,7 +152,7 @@ async fn a_value_of_an_earlier_release_is_a_miss_and_not_counted_as_damaged() {
     let old = old.build().unwrap();
     old.insert(7, "Metropolis".to_owned()).await.unwrap();
     assert!(new.get(&7).await.is_none());
-    assert_eq!(counts.of("larder_poisoned_total"), 0);
+    assert_eq!(counts.count("larder_poisoned_total"), 0);
     assert_eq!(load(&new, &7, "Nosferatu").await, "Nosferatu");
     let other = beside(&ManualClock::default(), &store);
     assert_eq!(*other.get(&7).await.unwrap(), "Nosferatu");
@@ -160,7 +160,7 @@ async fn a_value_of_an_earlier_release_is_a_miss_and_not_counted_as_damaged() {
 
 #[tokio::test]
 async fn a_value_in_an_earlier_layout_is_a_miss_and_not_counted_as_damaged() {
-    let counts = Counts::default();
+    let counts = counts();
     let _recording = counts.record();
     let (films, store) = far_films();
     films.insert(7, "Metropolis".to_owned()).await.unwrap();
@@ -169,7 +169,7 @@ async fn a_value_in_an_earlier_layout_is_a_miss_and_not_counted_as_damaged() {
     earlier[..4].copy_from_slice(b"lrc\x02");
     put(&store, 7, earlier).await;
     assert!(films.get(&7).await.is_none());
-    assert_eq!(counts.of("larder_poisoned_total"), 0);
+    assert_eq!(counts.count("larder_poisoned_total"), 0);
     assert_eq!(load(&films, &7, "Nosferatu").await, "Nosferatu");
 }
 
@@ -298,7 +298,7 @@ async fn a_struct_may_gain_a_field_that_has_a_default() {
 
 #[tokio::test]
 async fn each_answer_is_counted_once() {
-    let counts = Counts::default();
+    let counts = counts();
     let _recording = counts.record();
     let (one, store) = far_films();
     let two = beside(&ManualClock::default(), &store);
@@ -317,6 +317,11 @@ async fn each_answer_is_counted_once() {
         ("larder_cache_coalesced_total", 0),
     ];
     for (name, count) in expected {
-        assert_eq!(counts.of(name), count, "{name} in {}", counts.text());
+        assert_eq!(
+            counts.count(name),
+            count,
+            "{name} in {}",
+            format!("{counts:?}")
+        );
     }
 }

@@ -12,7 +12,7 @@ use larder_store::{ErrorKind, ManualClock, Ttl};
 use larder_test::faulty::{Operations, Trouble};
 
 use crate::support::{
-    Act, Broken, Counts, Gate, Operation, Staged, far_key, films, load, on_both_stores, until,
+    Act, Broken, Gate, Operation, Staged, counts, far_key, films, load, on_both_stores, until,
 };
 use crate::tiers::{ScriptedBus, listening};
 
@@ -162,7 +162,7 @@ async fn a_load_that_read_before_a_gap_is_not_kept_near() {
 /// read.
 #[tokio::test]
 async fn a_stale_value_whose_expiry_is_heard_while_it_is_read_is_served_if_the_load_fails() {
-    let counts = Counts::default();
+    let counts = counts();
     let _recording = counts.record();
     let scripted = Scripted::new().await;
     scripted.other.expire(&7).await.unwrap();
@@ -177,7 +177,7 @@ async fn a_stale_value_whose_expiry_is_heard_while_it_is_read_is_served_if_the_l
     gets.arrived().await;
     scripted.tell(2, &[7]);
     until("it is heard", || {
-        counts.of("larder_cache_messages_total") == 1
+        counts.count("larder_cache_messages_total") == 1
     })
     .await;
     gets.open();

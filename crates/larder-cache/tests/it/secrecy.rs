@@ -1,12 +1,12 @@
 use larder_cache::{Found, LoadError, Loaded, LoaderLayer, Source};
 
-use crate::support::{Broken, Counts, far_films, load};
+use crate::support::{Broken, counts, far_films, load};
 
 const CANARY: &str = "canary-8d1f";
 
 #[tokio::test]
 async fn no_key_value_or_error_of_a_loader_is_shown() {
-    let counts = Counts::default();
+    let counts = counts();
     let _recording = counts.record();
     let (films, _) = far_films();
     load(&films, &8_001_337, CANARY).await;
@@ -21,7 +21,7 @@ async fn no_key_value_or_error_of_a_loader_is_shown() {
         format!("{films:?} {found:?} {layer:?}"),
         format!("{failed:?} {failed}"),
         format!("{:?}", Loaded::new(CANARY)),
-        counts.text(),
+        format!("{counts:?}"),
     ];
     for text in shown {
         assert!(

@@ -18,7 +18,7 @@ use larder_store::{ErrorKind, Kind, Store};
 use larder_test::server::RedisServer;
 use serde::{Serialize, de::DeserializeOwned};
 
-use crate::support::{Broken, Counts, MINUTE};
+use crate::support::{Broken, MINUTE, counts};
 use types::*;
 
 const SHAPE: Kind = Kind::evictable("shape");
@@ -37,7 +37,7 @@ async fn each_shape_comes_back_from_each_codec_or_is_refused_as_the_docs_say() {
 
 #[tokio::test]
 async fn a_refused_value_is_near_and_counted_when_it_is_written_and_not_when_it_is_read() {
-    let counts = Counts::default();
+    let counts = counts();
     let _recording = counts.record();
     let store: Arc<dyn Store> = Arc::new(MokaStore::builder().build());
     let build = || {
@@ -62,7 +62,12 @@ async fn a_refused_value_is_near_and_counted_when_it_is_written_and_not_when_it_
         ("larder_poisoned_total", 0),
     ];
     for (name, count) in counted {
-        assert_eq!(counts.of(name), count, "{name} in {}", counts.text());
+        assert_eq!(
+            counts.count(name),
+            count,
+            "{name} in {}",
+            format!("{counts:?}")
+        );
     }
 }
 

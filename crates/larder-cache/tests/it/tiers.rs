@@ -15,7 +15,7 @@ use larder_test::faulty::{Operations, Trouble};
 use parking_lot::Mutex;
 
 use crate::support::{
-    Act, Counts, Gate, Operation, Staged, beside, far_films, films, on_both_stores, until,
+    Act, Gate, Operation, Staged, beside, counts, far_films, films, on_both_stores, until,
     until_ready,
 };
 
@@ -273,7 +273,7 @@ pub(crate) async fn listening(processes: &[&crate::support::Process]) {
 
 #[tokio::test]
 async fn hits_and_loads_are_counted_in_process() {
-    let counts = Counts::default();
+    let counts = counts();
     let _recording = counts.record();
     let (films, _) = far_films();
     crate::support::load(&films, &7, "Metropolis").await;
@@ -291,7 +291,7 @@ async fn hits_and_loads_are_counted_in_process() {
 
 #[tokio::test]
 async fn a_read_that_a_cached_not_found_answers_is_counted_once_as_that() {
-    let counts = Counts::default();
+    let counts = counts();
     let _recording = counts.record();
     let clock = ManualClock::default();
     let store = Arc::new(Staged::new(&clock));
@@ -305,14 +305,14 @@ async fn a_read_that_a_cached_not_found_answers_is_counted_once_as_that() {
     let films = build();
     // The first read is far, the second near, and the third near through a layer.
     assert!(films.find(&7).await.is_none());
-    assert_eq!(counts.of("larder_cache_not_found_total"), 1);
+    assert_eq!(counts.count("larder_cache_not_found_total"), 1);
     assert!(films.find(&7).await.is_none());
-    assert_eq!(counts.of("larder_cache_not_found_total"), 2);
+    assert_eq!(counts.count("larder_cache_not_found_total"), 2);
     let none = tower::service_fn(|_: u32| async { Ok::<_, Infallible>(String::new()) });
     let service = tower::Layer::layer(&larder_cache::LoaderLayer::new(films), none);
     let missing = tower::ServiceExt::oneshot(service, 7_u32).await;
     assert!(missing.unwrap_err().is_not_found());
-    assert_eq!(counts.of("larder_cache_not_found_total"), 3);
+    assert_eq!(counts.count("larder_cache_not_found_total"), 3);
 }
 
 #[tokio::test]
@@ -380,7 +380,7 @@ async fn a_far_read_that_a_gap_overtakes_is_not_kept_near() {
         let two = films(&clock).with_far(store.clone()).without_bus();
         let two = two.build().unwrap();
         two.insert(7, "old".to_owned()).await.unwrap();
-        let counts = Counts::default();
+        let counts = counts();
         let recording = counts.record();
         let one = beside(&clock, &store);
         drop(recording);
@@ -399,7 +399,7 @@ async fn a_far_read_that_a_gap_overtakes_is_not_kept_near() {
         gate.arrived().await;
         bus.0.lock().as_ref().unwrap().leave_gap();
         until("it hears of the gap", || {
-            counts.of("larder_cache_gaps_total") == 1
+            counts.count("larder_cache_gaps_total") == 1
         })
         .await;
         gate.open();

@@ -8,7 +8,7 @@ use larder_layer::envelope;
 use serde::Serialize;
 use serde::de::DeserializeOwned;
 
-use crate::support::{Backend, Broken, Counts, MINUTE, far_key, load, on_both};
+use crate::support::{Backend, Broken, MINUTE, counts, far_key, load, on_both};
 
 on_both! {
     processes_with_and_without_compression_share_a_store / compression;
@@ -51,9 +51,9 @@ async fn compression(backend: Backend) {
 }
 
 async fn sealing(backend: Backend) {
-    let counts = Counts::default();
+    let counts = counts();
     let _recording = counts.record();
-    let poisoned = || counts.of("larder_poisoned_total");
+    let poisoned = || counts.count("larder_poisoned_total");
     let sealed = || backend.films().with_sealing(SealingKeys::new(1, KEY));
     load(&sealed().build().unwrap(), &7, "Metropolis").await;
     let bytes = backend.bytes(7).await;
@@ -121,17 +121,17 @@ async fn rotation(backend: Backend) {
 }
 
 async fn check(backend: Backend) {
-    let counts = Counts::default();
+    let counts = counts();
     let _recording = counts.record();
     load(&backend.films().build().unwrap(), &7, "metropolis").await;
     let capital = |title: &String| title.starts_with(char::is_uppercase);
     let checked = backend.films().with_check(capital).build().unwrap();
     assert!(checked.get(&7).await.is_none());
-    assert_eq!(counts.of("larder_cache_rejected_total"), 1);
+    assert_eq!(counts.count("larder_cache_rejected_total"), 1);
     assert_eq!(load(&checked, &7, "Metropolis").await, "Metropolis");
     let other = backend.films().with_check(capital).build().unwrap();
     assert_eq!(*other.get(&7).await.unwrap(), "Metropolis");
-    assert_eq!(counts.of("larder_poisoned_total"), 0);
+    assert_eq!(counts.count("larder_poisoned_total"), 0);
 }
 
 async fn too_large(backend: Backend) {

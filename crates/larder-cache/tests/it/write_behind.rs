@@ -10,7 +10,7 @@ use larder_cache::{QueuedWrite, WriteBehind, WriteBehindBuilder};
 use larder_store::{ErrorKind, Refusal};
 use larder_test::faulty::{Faulty, Trouble};
 
-use crate::support::{Backend, Broken, Counts, Gate, on_both, until_ready};
+use crate::support::{Backend, Broken, Gate, counts, on_both, until_ready};
 
 on_both! {
     acknowledged_writes_reach_the_source_in_the_order_of_each_key / order;
@@ -82,7 +82,7 @@ async fn until(behind: &Behind, waiting: u64, dead: u64) {
 }
 
 async fn gauges(backend: Backend) {
-    let counts = Counts::default();
+    let counts = counts();
     let _recording = counts.record();
     let database = Database::default();
     let films = start(behind(&backend).without_worker(), &database);
@@ -108,7 +108,7 @@ async fn gauges(backend: Backend) {
     assert!(
         counts.gauge("larder_cache_near_entries") >= 1.0,
         "{}",
-        counts.text()
+        format!("{counts:?}")
     );
     let short = Duration::from_millis(100);
     assert_eq!(films.shutdown(short).await.unwrap().waiting, 3);
@@ -487,7 +487,7 @@ async fn poison(backend: Backend) {
 }
 
 async fn releases(backend: Backend) {
-    let counts = Counts::default();
+    let counts = counts();
     let _recording = counts.record();
     let newer = |worker: bool| {
         let kind = larder_store::Kind::evictable("newer");
@@ -519,7 +519,7 @@ async fn releases(backend: Backend) {
     assert_eq!(*older.get_or_load(&7, source).await.unwrap().value, "old");
     assert!(films.get(&7).await.is_none(), "the source is behind");
     until_ready("the older release has tried", || async {
-        counts.of("larder_write_behind_writes_total films failed") > 0
+        counts.count("larder_write_behind_writes_total films failed") > 0
     })
     .await;
     let _ = older.shutdown(Duration::ZERO).await.unwrap();
@@ -571,7 +571,7 @@ async fn slow(backend: Backend) {
 /// Such entries come from another program, or from a release with another format.
 #[tokio::test]
 async fn what_cannot_be_read_in_a_journal_is_dropped_and_holds_up_nothing() {
-    let counts = Counts::default();
+    let counts = counts();
     let _recording = counts.record();
     let backend = Backend::on_redis().await;
     let database = Database::default();
@@ -600,5 +600,10 @@ async fn what_cannot_be_read_in_a_journal_is_dropped_and_holds_up_nothing() {
     let left = waits.shutdown(Duration::from_secs(20)).await.unwrap();
     assert_eq!(left.waiting, 0);
     assert_eq!(database.count(), 3);
-    assert_eq!(counts.of("larder_poisoned_total"), 3, "{}", counts.text());
+    assert_eq!(
+        counts.count("larder_poisoned_total"),
+        3,
+        "{}",
+        format!("{counts:?}")
+    );
 }

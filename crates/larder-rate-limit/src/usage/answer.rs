@@ -31,13 +31,17 @@ pub(crate) struct RuleReport {
 
 impl Answer {
     /// Returns the decision of each rule.
-    pub(crate) fn each(&self, cost: u32) -> impl Iterator<Item = Decision> + '_ {
+    pub(crate) fn each<'a>(
+        &'a self,
+        rules: &'a [RuleArgs],
+        cost: u32,
+    ) -> impl Iterator<Item = Decision> + 'a {
         self.rules
             .iter()
             .enumerate()
             .map(move |(i, rule)| Decision {
                 allowed: rule.wait_us == 0,
-                reason: (rule.wait_us > 0).then_some(Reason::Quota),
+                reason: (rule.wait_us > 0).then(|| reason_of(rules, i)),
                 rule: i as u8,
                 account: Account::Own,
                 remaining: rule.remaining,
@@ -70,10 +74,8 @@ impl Answer {
             refused(Reason::Ban, quota_us.max(self.ban_us))
         } else if self.until_room_us > rule.wait_us {
             refused(Reason::Concurrency, self.until_room_us)
-        } else if matches!(rules.get(i), Some(RuleArgs::Permits { .. })) {
-            refused(Reason::Concurrency, rule.wait_us)
         } else {
-            refused(Reason::Quota, rule.wait_us)
+            refused(reason_of(rules, i), rule.wait_us)
         };
         Decision {
             allowed: self.passes,
@@ -96,6 +98,14 @@ impl Answer {
             paid_off_us: self.says,
             ..self.decision(rules, cost)
         }
+    }
+}
+
+/// Returns why the rule at this index refuses a request.
+fn reason_of(rules: &[RuleArgs], index: usize) -> Reason {
+    match rules.get(index) {
+        Some(RuleArgs::Permits { .. }) => Reason::Concurrency,
+        _ => Reason::Quota,
     }
 }
 

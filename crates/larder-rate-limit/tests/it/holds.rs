@@ -80,6 +80,9 @@ on_every_store! {
         std::mem::forget(limiter.acquire("ada").await.unwrap().held().unwrap());
         let refused = limiter.acquire("ada").await.unwrap().refused().unwrap();
         assert_eq!((refused.reason(), refused.retry_after()), (Some(Reason::Concurrency), LEASE));
+        let rules = limiter.inspect("ada").await.unwrap();
+        let reasons: Vec<_> = rules.rules().iter().map(|rule| rule.reason()).collect();
+        assert_eq!(reasons, [Some(Reason::Concurrency), None]);
         world.advance(LEASE);
         let next = limiter.acquire("ada").await.unwrap().held().unwrap();
         // Each was charged to the other rule; the refused one was not.

@@ -37,6 +37,24 @@ on_every_store! {
         assert_eq!((decision.rule(), decision.reason()), (1, Some(Reason::Quota)));
         assert_eq!(decision.retry_after(), HOUR - SECOND);
         assert!(report.rules()[0].is_allowed() && !report.rules()[1].is_allowed());
+        let reasons: Vec<_> = report.rules().iter().map(|rule| rule.reason()).collect();
+        assert_eq!(reasons, [None, Some(Reason::Quota), None]);
+    }
+
+    async fn a_window_that_was_refunded_to_nothing_begins_with_the_next_request(world: World) {
+        let policy = Policy::new(Rule::fixed_window(2, Window::from_first(60 * SECOND)))
+            .and(Rule::sliding_log(100, HOUR));
+        let limiter = world.limiter(policy);
+        assert!(limiter.check("ada").await.unwrap().is_allowed());
+        world.advance(70 * SECOND);
+        let second = limiter.check("ada").await.unwrap();
+        limiter.refund("ada", second).await.unwrap();
+        world.advance(30 * SECOND);
+        assert_eq!(passed(&limiter, "ada", 3).await, 2);
+        world.advance(59 * SECOND);
+        assert!(!limiter.check("ada").await.unwrap().is_allowed());
+        world.advance(SECOND);
+        assert!(limiter.check("ada").await.unwrap().is_allowed());
     }
 
     async fn of_two_rules_that_refuse_the_longer_wait_counts(world: World) {

@@ -5,6 +5,7 @@ use std::time::Duration;
 use larder_store::program::{Program, Programs};
 use larder_store::wait::Waits;
 use larder_store::{Error, ErrorKind, Key, Refusal, Result, Store, StoreExt, Ttl};
+use metrics::{counter, histogram};
 use tokio::runtime::Handle;
 use tokio::time::{Instant, sleep, timeout_at};
 use tracing::Instrument;
@@ -12,6 +13,7 @@ use tracing::field::Empty;
 
 use super::permits::{Acquire, Acquired, Leave, Permits};
 use super::{DEFAULT_LEASE, DEFAULT_MAX_HOLD, LockGuard, MAX_QUEUE, Order};
+use crate::metrics::{ACQUIRES, WAITS};
 
 /// How long a place in the queue is kept unless its owner looks again.
 const PLACE: Duration = Duration::from_secs(10);
@@ -65,17 +67,29 @@ impl Gate {
     pub(super) async fn attempt(&self, within: Option<Duration>) -> Result<Option<LockGuard>> {
         // Without time to wait, it tries at once, as `try_lock` does, however far away the store
         // is.
-        let Some(within) = within.filter(|within| !within.is_zero()) else {
-            return self.acquire(false).await;
+        let acquired = match within.filter(|within| !within.is_zero()) {
+            Some(within) => self.wait(within).await,
+            None => self.acquire(false).await,
         };
-        let until = Instant::now().checked_add(within);
+        let outcome = match acquired {
+            Ok(Some(_)) => "acquired",
+            Ok(None) => "busy",
+            Err(_) => "failed",
+        };
+        counter!(ACQUIRES, "outcome" => outcome).increment(1);
+        acquired
+    }
+
+    async fn wait(&self, within: Duration) -> Result<Option<LockGuard>> {
+        let started = Instant::now();
         let span = tracing::debug_span!("lock.acquire", lock.acquired = Empty);
         let acquiring = self.acquire(true).instrument(span.clone());
-        let acquired = match until {
+        let acquired = match started.checked_add(within) {
             Some(until) => timeout_at(until, acquiring).await.unwrap_or(Ok(None)),
             None => acquiring.await,
         };
         span.record("lock.acquired", matches!(acquired, Ok(Some(_))));
+        histogram!(WAITS).record(started.elapsed());
         acquired
     }
 

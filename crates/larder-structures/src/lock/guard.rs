@@ -5,12 +5,14 @@ use std::time::Duration;
 
 use larder_store::lease::Fence;
 use larder_store::{ErrorKind, Result, Ttl};
+use metrics::counter;
 use tokio::sync::watch;
 use tokio::task::AbortHandle;
 use tokio::time::{Instant, sleep_until, timeout_at};
 
 use super::attempt::Gate;
 use super::permits::{Release, Renew};
+use crate::metrics::LOST;
 
 /// A lock, or a permit of a semaphore, that is held.
 ///
@@ -101,6 +103,9 @@ impl LockGuard {
         self.renewal.abort();
         let released = self.held.release().await;
         self.is_released = true;
+        if matches!(released, Ok(Released::AlreadyLost)) {
+            counter!(LOST).increment(1);
+        }
         released
     }
 }
@@ -110,9 +115,15 @@ impl Drop for LockGuard {
         self.renewal.abort();
         let is_lost = self.is_lost();
         self.held.ends.send_replace(Instant::now());
-        if !self.is_released && !is_lost {
-            let fence = self.held.fence;
-            self.held.gate.run_detached(Release { fence });
+        if self.is_released {
+            return;
+        }
+        match is_lost {
+            true => counter!(LOST).increment(1),
+            false => {
+                let fence = self.held.fence;
+                self.held.gate.run_detached(Release { fence });
+            }
         }
     }
 }

@@ -12,6 +12,7 @@ mod ledger;
 mod lock;
 mod member_set;
 mod membership;
+mod metrics;
 mod model;
 mod recent_list;
 mod record;

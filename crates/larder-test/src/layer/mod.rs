@@ -2,8 +2,10 @@
 
 pub mod faulty;
 mod metric_names;
+mod metric_values;
 pub mod service;
 mod subscribe;
 
 pub use metric_names::MetricNames;
+pub use metric_values::MetricValues;
 pub use subscribe::subscribe;

@@ -1,7 +1,6 @@
-//! A store whose operations a test controls, gates, and a recorder of metrics.
+//! A store whose operations a test controls, gates, and what most tests begin with.
 
 mod backend;
-mod counts;
 mod gate;
 mod staged;
 mod world;
@@ -10,9 +9,9 @@ use std::sync::Arc;
 
 use larder_cache::{Cache, CacheBuilder, CacheKey};
 use larder_store::{Key, Kind, ManualClock, Ttl};
+use larder_test::MetricValues;
 
 pub(crate) use backend::{Backend, on_both, over};
-pub(crate) use counts::Counts;
 pub(crate) use gate::Gate;
 pub(crate) use staged::{Act, Operation, Staged};
 pub(crate) use world::{Answer, Process, Time, World, on_both_stores, until, until_ready};
@@ -31,6 +30,11 @@ impl std::fmt::Display for Broken {
 }
 
 impl std::error::Error for Broken {}
+
+/// Returns a recorder of metrics, which adds up those of all kinds.
+pub(crate) fn counts() -> MetricValues {
+    MetricValues::default().without_label("kind")
+}
 
 /// Returns a builder of film titles by number, on a manual clock and without jitter.
 pub(crate) fn films(clock: &ManualClock) -> CacheBuilder<u32, String> {

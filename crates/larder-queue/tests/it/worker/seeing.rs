@@ -1,16 +1,12 @@
 //! What people see of a worker: spans and metrics.
 
-use std::collections::BTreeMap;
 use std::fmt::Debug;
 use std::num::NonZeroU16;
-use std::sync::atomic::AtomicU64;
-use std::sync::atomic::Ordering;
 use std::sync::{Arc, Mutex};
 use std::time::Duration;
 
 use larder_queue::Partitioned;
-use larder_test::MetricNames;
-use metrics::{Counter, Gauge, Histogram, Key, KeyName, Metadata, Recorder, SharedString, Unit};
+use larder_test::{MetricNames, MetricValues};
 use tokio_util::sync::CancellationToken;
 use tracing::field::{Field, Visit};
 use tracing::span::{Attributes, Id, Record};
@@ -89,40 +85,11 @@ async fn each_metric_is_described_with_its_unit_and_listed_in_the_readme() {
     assert!(listed >= 10);
 }
 
-/// Keeps what gauges show, by their names and labels.
-#[derive(Default)]
-struct Gauges(Mutex<BTreeMap<String, Arc<AtomicU64>>>);
-
-impl Recorder for Gauges {
-    fn describe_counter(&self, _: KeyName, _: Option<Unit>, _: SharedString) {}
-    fn describe_gauge(&self, _: KeyName, _: Option<Unit>, _: SharedString) {}
-    fn describe_histogram(&self, _: KeyName, _: Option<Unit>, _: SharedString) {}
-
-    fn register_counter(&self, _: &Key, _: &Metadata<'_>) -> Counter {
-        Counter::noop()
-    }
-
-    fn register_gauge(&self, key: &Key, _: &Metadata<'_>) -> Gauge {
-        let gauge = self
-            .0
-            .lock()
-            .unwrap()
-            .entry(key.to_string())
-            .or_default()
-            .clone();
-        Gauge::from_arc(gauge)
-    }
-
-    fn register_histogram(&self, _: &Key, _: &Metadata<'_>) -> Histogram {
-        Histogram::noop()
-    }
-}
-
 #[tokio::test]
 async fn the_jobs_of_all_partitions_are_seen() {
-    let gauges = Gauges::default();
+    let gauges = MetricValues::default();
     let world = World::memory().await;
-    let guard = metrics::set_default_local_recorder(&gauges);
+    let guard = gauges.record();
     let three = NonZeroU16::new(3).unwrap();
     let wide = Partitioned::new(world.store.clone(), "wide", three).unwrap();
     for number in 0..30 {
@@ -144,10 +111,8 @@ async fn the_jobs_of_all_partitions_are_seen() {
     };
     tokio::join!(worker.run_until(stop.clone()), stopping);
     drop(guard);
-    let gauges = gauges.0.lock().unwrap();
-    let scheduled = gauges.iter().filter(|(key, _)| key.contains("scheduled"));
-    let sum: f64 = scheduled
-        .map(|(_, bits)| f64::from_bits(bits.load(Ordering::SeqCst)))
-        .sum();
+    let names = gauges.names();
+    let scheduled = names.iter().filter(|name| name.contains("scheduled"));
+    let sum: f64 = scheduled.map(|name| gauges.gauge(name)).sum();
     assert!((sum - 30.0).abs() < 0.5, "{gauges:?}");
 }

@@ -2,8 +2,6 @@
 
 mod without_a_layer;
 
-use std::collections::BTreeMap;
-use std::sync::atomic::{AtomicU64, Ordering};
 use std::sync::{Arc, Mutex};
 
 use larder_rate_limit::{
@@ -11,52 +9,13 @@ use larder_rate_limit::{
 };
 use larder_store::ErrorKind;
 use larder_store::program::Record;
-use larder_test::MetricNames;
-use metrics::{
-    Counter, Gauge, Histogram, Key, KeyName, Metadata, Recorder, SharedString, Unit,
-    with_local_recorder,
-};
+use larder_test::{MetricNames, MetricValues};
+use metrics::with_local_recorder;
 
 use crate::support::{App, Behavior, ScriptedStore, limiter, model};
 
-/// Counters by name and labels.
-#[derive(Default)]
-struct Counters(Mutex<BTreeMap<String, Arc<AtomicU64>>>);
-
-impl Counters {
-    /// All counters that are not zero.
-    fn read(&self) -> Vec<(String, u64)> {
-        let counters = self.0.lock().unwrap();
-        let seen = counters
-            .iter()
-            .map(|(name, count)| (name.clone(), count.load(Ordering::SeqCst)));
-        seen.filter(|(_, count)| *count > 0).collect()
-    }
-}
-
-impl Recorder for Counters {
-    fn describe_counter(&self, _: KeyName, _: Option<Unit>, _: SharedString) {}
-    fn describe_gauge(&self, _: KeyName, _: Option<Unit>, _: SharedString) {}
-    fn describe_histogram(&self, _: KeyName, _: Option<Unit>, _: SharedString) {}
-
-    fn register_counter(&self, key: &Key, _: &Metadata<'_>) -> Counter {
-        let labels = key.labels().map(|label| label.value());
-        let name = [key.name()].into_iter().chain(labels).collect::<Vec<_>>();
-        let mut counters = self.0.lock().unwrap();
-        Counter::from_arc(counters.entry(name.join(" ")).or_default().clone())
-    }
-
-    fn register_gauge(&self, _: &Key, _: &Metadata<'_>) -> Gauge {
-        Gauge::noop()
-    }
-
-    fn register_histogram(&self, _: &Key, _: &Metadata<'_>) -> Histogram {
-        Histogram::noop()
-    }
-}
-
 async fn outcomes(behavior: Behavior, fail_mode: FailMode, peers: &[&str]) -> Vec<(String, u64)> {
-    let counters = Counters::default();
+    let counters = MetricValues::default();
     let layer = with_local_recorder(&counters, || {
         let limiter = limiter(ScriptedStore::new(behavior).store(), Quota::per_hour(2));
         RateLimitLayer::new(limiter, KeyBy::peer()).with_fail_mode(fail_mode)
@@ -68,7 +27,7 @@ async fn outcomes(behavior: Behavior, fail_mode: FailMode, peers: &[&str]) -> Ve
             peer => app.status(peer).await,
         };
     }
-    counters.read()
+    counters.counts()
 }
 
 fn decided(outcome: &str, count: u64) -> (String, u64) {
@@ -122,7 +81,7 @@ async fn every_decision_is_counted_by_its_outcome() {
 
 #[tokio::test(start_paused = true)]
 async fn key_timeouts_and_shared_quotas_are_counted() {
-    let counters = Counters::default();
+    let counters = MetricValues::default();
     let layer = with_local_recorder(&counters, || {
         let store = larder_moka::MokaStore::builder();
         let store = store
@@ -138,7 +97,7 @@ async fn key_timeouts_and_shared_quotas_are_counted() {
         assert_eq!(app.status(peer).await, 200);
     }
     assert_eq!(
-        counters.read(),
+        counters.counts(),
         [
             decided("allowed", 3),
             ("larder_rate_limit_key_timeouts_total test".to_owned(), 3),
@@ -150,7 +109,7 @@ async fn key_timeouts_and_shared_quotas_are_counted() {
 
 #[tokio::test]
 async fn of_limits_that_refuse_one_request_each_has_its_reason() {
-    let counters = Counters::default();
+    let counters = MetricValues::default();
     let layer = with_local_recorder(&counters, || {
         let other = RateLimiter::new(model().0, "other", Quota::per_day(2)).unwrap();
         RateLimitLayer::new(limiter(model().0, Quota::per_hour(2)), KeyBy::peer())
@@ -160,7 +119,7 @@ async fn of_limits_that_refuse_one_request_each_has_its_reason() {
     for status in [200, 200, 429, 429] {
         assert_eq!(app.status("192.0.2.1").await, status);
     }
-    let counted = counters.read();
+    let counted = counters.counts();
     let counted = counted.iter().filter(|(name, _)| name.contains("refus"));
     let of = |name: &str| (format!("larder_rate_limit_{name}"), 2);
     let expected = [
@@ -169,7 +128,7 @@ async fn of_limits_that_refuse_one_request_each_has_its_reason() {
         of("refusals_total other quota"),
         of("refusals_total test quota"),
     ];
-    assert!(counted.eq(expected.iter()), "{:?}", counters.read());
+    assert!(counted.eq(expected.iter()), "{:?}", counters.counts());
 }
 
 #[tokio::test]
@@ -185,7 +144,7 @@ async fn a_request_without_a_key_is_counted() {
 
 #[tokio::test]
 async fn a_limit_in_shadow_mode_is_counted_apart() {
-    let counters = Counters::default();
+    let counters = MetricValues::default();
     let layer = with_local_recorder(&counters, || {
         let limiter = limiter(model().0, Quota::per_hour(2));
         RateLimitLayer::of(Limit::new(limiter, KeyBy::peer()).with_shadow_mode())
@@ -196,14 +155,14 @@ async fn a_limit_in_shadow_mode_is_counted_apart() {
     }
     let shadow = |outcome| format!("larder_rate_limit_shadow_total test {outcome}");
     assert_eq!(
-        counters.read(),
+        counters.counts(),
         [(shadow("allowed"), 2), (shadow("refused"), 3)]
     );
 }
 
 #[tokio::test]
 async fn a_limit_in_shadow_mode_is_neither_charged_nor_counted_for_what_another_limit_refuses() {
-    let counters = Counters::default();
+    let counters = MetricValues::default();
     let (store, _) = model();
     let watched = RateLimiter::new(store.clone(), "watched", Quota::per_hour(9)).unwrap();
     let layer = with_local_recorder(&counters, || {
@@ -222,7 +181,7 @@ async fn a_limit_in_shadow_mode_is_neither_charged_nor_counted_for_what_another_
             .remaining(),
         7
     );
-    let counted = counters.read();
+    let counted = counters.counts();
     let shadow = counted.iter().filter(|(name, _)| name.contains("shadow"));
     let allowed = "larder_rate_limit_shadow_total watched allowed".to_owned();
     assert_eq!(shadow.collect::<Vec<_>>(), [&(allowed, 2)]);
@@ -237,7 +196,7 @@ async fn a_limit_in_shadow_mode_counts_by_a_plan_that_is_still_to_be_found() {
         Policy::unlimited(),
     ] {
         for has_costs in [false, true] {
-            let counters = Counters::default();
+            let counters = MetricValues::default();
             let policy = policy.clone();
             let plans = Plans::new(move |_| {
                 let policy = policy.clone();
@@ -252,18 +211,18 @@ async fn a_limit_in_shadow_mode_counts_by_a_plan_that_is_still_to_be_found() {
                 RateLimitLayer::of(limit)
             });
             assert_eq!(App::new(layer).status("192.0.2.1").await, 200);
-            while counters.read().is_empty() {
+            while counters.counts().is_empty() {
                 tokio::task::yield_now().await;
             }
             let shadow = "larder_rate_limit_shadow_total test allowed".to_owned();
-            assert_eq!(counters.read(), [(shadow, 1)]);
+            assert_eq!(counters.counts(), [(shadow, 1)]);
         }
     }
 }
 
 #[tokio::test(start_paused = true)]
 async fn a_limit_in_shadow_mode_has_a_bounded_number_of_checks_under_way() {
-    let counters = Counters::default();
+    let counters = MetricValues::default();
     let layer = with_local_recorder(&counters, || {
         let hangs = limiter(
             ScriptedStore::new(Behavior::Hangs).store(),
@@ -276,12 +235,12 @@ async fn a_limit_in_shadow_mode_has_a_bounded_number_of_checks_under_way() {
         assert_eq!(app.status("192.0.2.1").await, 200);
     }
     let shadow = "larder_rate_limit_shadow_total test failed".to_owned();
-    assert_eq!(counters.read(), [(shadow, 100)]);
+    assert_eq!(counters.counts(), [(shadow, 100)]);
 }
 
 #[tokio::test]
 async fn a_request_that_leaves_a_fifth_of_the_quota_is_near_the_limit() {
-    let counters = Counters::default();
+    let counters = MetricValues::default();
     let layer = with_local_recorder(&counters, || {
         RateLimitLayer::new(limiter(model().0, Quota::per_hour(10)), KeyBy::peer())
     });
@@ -290,7 +249,7 @@ async fn a_request_that_leaves_a_fifth_of_the_quota_is_near_the_limit() {
         for _ in 0..sent {
             app.status("192.0.2.1").await;
         }
-        let counted = counters.read();
+        let counted = counters.counts();
         let counted = counted.iter().find(|(name, _)| name.contains("near_limit"));
         assert_eq!(counted.map_or(0, |(_, count)| *count), near);
     }

@@ -7,9 +7,10 @@ use larder_rate_limit::{
     Ban, Grant, KeyBy, Limit, Limits, Plans, Policy, Quota, RateLimitLayer, RateLimiter, Rule,
 };
 use larder_store::{ErrorKind, Store};
+use larder_test::MetricValues;
 use metrics::with_local_recorder;
 
-use super::{Counters, decided, refused};
+use super::{decided, refused};
 use crate::support::{App, Behavior, ScriptedStore, model};
 
 const HOUR: Duration = Duration::from_secs(3_600);
@@ -23,7 +24,7 @@ fn near(policy: &str, count: u64) -> (String, u64) {
 
 /// Makes limiters whose counters are `counters`.
 fn limiter(
-    counters: &Counters,
+    counters: &MetricValues,
     store: &Arc<dyn Store>,
     name: &str,
     policy: impl Into<Policy>,
@@ -100,7 +101,7 @@ async fn passes(way: Way, limiter: &RateLimiter, app: &App) -> bool {
 async fn a_decision_is_counted_once_whoever_asks() {
     for way in WAYS {
         for has_plans in [false, true] {
-            let counters = Counters::default();
+            let counters = MetricValues::default();
             let store = model().0;
             // A log treats all ways alike, and has room for reservations.
             let policy = || Policy::new(Rule::sliding_log(5, HOUR)).with_reservations(HOUR);
@@ -123,7 +124,7 @@ async fn a_decision_is_counted_once_whoever_asks() {
             for i in 0..7 {
                 assert_eq!(passes(way, &limiter, &app).await, i < 5, "{way:?}");
             }
-            let mut counted = counters.read();
+            let mut counted = counters.counts();
             counted.retain(|(name, _)| name.contains(" test"));
             // Of five units, one is left after the fourth.
             let expected = [
@@ -139,7 +140,7 @@ async fn a_decision_is_counted_once_whoever_asks() {
 
 #[tokio::test]
 async fn a_refusal_without_a_layer_has_its_reason_and_a_failure_its_outcome() {
-    let counters = Counters::default();
+    let counters = MetricValues::default();
     let store = model().0;
     let banning = Policy::new(Quota::per_hour(1)).with_ban(Ban::after(1, HOUR, HOUR));
     let places = limiter(&counters, &store, "places", Rule::concurrency(1, HOUR));
@@ -155,7 +156,7 @@ async fn a_refusal_without_a_layer_has_its_reason_and_a_failure_its_outcome() {
     let away = limiter(&counters, &away, "away", Quota::per_hour(9));
     away.check("ada").await.unwrap_err();
     Limits::new().with(&away, "ada").check().await.unwrap_err();
-    let counted = counters.read();
+    let counted = counters.counts();
     let counted: Vec<_> = counted
         .iter()
         .filter(|(name, _)| !name.contains("near_limit"))
@@ -177,7 +178,7 @@ async fn a_refusal_without_a_layer_has_its_reason_and_a_failure_its_outcome() {
 
 #[tokio::test]
 async fn of_limiters_that_are_asked_together_those_that_refuse_are_counted_or_all() {
-    let counters = Counters::default();
+    let counters = MetricValues::default();
     let store = model().0;
     let wide = limiter(&counters, &store, "wide", Quota::per_hour(100));
     let tight = limiter(&counters, &store, "tight", Quota::per_hour(2));
@@ -187,7 +188,7 @@ async fn of_limiters_that_are_asked_together_those_that_refuse_are_counted_or_al
     }
     let of = |name: &str, count| (format!("larder_rate_limit_{name}"), count);
     assert_eq!(
-        counters.read(),
+        counters.counts(),
         [
             of("decisions_total tight allowed", 2),
             of("decisions_total tight refused", 3),
@@ -200,7 +201,7 @@ async fn of_limiters_that_are_asked_together_those_that_refuse_are_counted_or_al
 
 #[tokio::test]
 async fn a_refund_without_a_layer_is_counted() {
-    let counters = Counters::default();
+    let counters = MetricValues::default();
     let store = ScriptedStore::new(Behavior::Now);
     let limiter = limiter(&counters, &store.store(), "test", Quota::per_hour(9));
     let charged = limiter.check("ada").await.unwrap();
@@ -210,7 +211,7 @@ async fn a_refund_without_a_layer_is_counted() {
     limiter.refund("ada", charged).await.unwrap_err();
     let of = |outcome: &str| (format!("larder_rate_limit_refunds_total test {outcome}"), 1);
     assert_eq!(
-        counters.read(),
+        counters.counts(),
         [decided("allowed", 2), of("done"), of("lost")]
     );
 }

@@ -1,0 +1,86 @@
+//! What is counted of locks.
+
+use std::num::NonZeroU32;
+use std::sync::Arc;
+use std::time::Duration;
+
+use larder_moka::MokaStore;
+use larder_store::{Store, Ttl};
+use larder_structures::lock::{Lock, Semaphore};
+use larder_test::faulty::{Faulty, Operations, Trouble};
+use larder_test::{MetricNames, MetricValues};
+
+const SHORT: Duration = Duration::from_millis(100);
+
+#[tokio::test(start_paused = true)]
+async fn each_attempt_is_counted_by_its_outcome_and_each_lost_lock_once() {
+    let counts = MetricValues::default();
+    let _guard = counts.record();
+    let faulty = Faulty::new(Arc::new(MokaStore::new()));
+    let switch = faulty.switch();
+    let store: Arc<dyn Store> = Arc::new(faulty);
+    let lock = Lock::new(store.clone(), "canary").unwrap();
+    let calls = Semaphore::new(store, "canary", NonZeroU32::MIN).unwrap();
+
+    let held = lock.try_lock().await.unwrap().unwrap();
+    assert!(lock.try_lock().await.unwrap().is_none());
+    assert!(lock.lock(SHORT).await.unwrap().is_none());
+    drop(held);
+    let permit = calls.acquire(SHORT).await.unwrap().unwrap();
+    let _ = permit.release().await.unwrap();
+    let counted = |name, count| (format!("larder_lock_{name}"), count);
+    assert_eq!(
+        counts.take(),
+        [
+            counted("acquires_total acquired", 2),
+            counted("acquires_total busy", 2),
+            counted("wait_seconds", 2),
+        ]
+    );
+
+    // Lost when it is dropped, and lost when it is released.
+    let lock = lock.with_lease(Ttl::from_millis(300));
+    for is_released in [false, true] {
+        let held = lock.try_lock().await.unwrap().unwrap();
+        switch.set_on(Operations::Programs, Trouble::Hang);
+        held.lost().await;
+        switch.clear();
+        tokio::time::sleep(SHORT).await;
+        match is_released {
+            true => drop(held.release().await.unwrap()),
+            false => drop(held),
+        }
+        assert_eq!(
+            counts.take(),
+            [
+                counted("acquires_total acquired", 1),
+                counted("lost_total", 1)
+            ]
+        );
+    }
+    switch.set_on(
+        Operations::Programs,
+        Trouble::Fail(larder_store::ErrorKind::NotSent),
+    );
+    lock.try_lock().await.unwrap_err();
+    assert_eq!(counts.take(), [counted("acquires_total failed", 1)]);
+    let names = counts.names();
+    assert!(
+        names.iter().all(|name| !name.contains("canary")),
+        "{names:?}"
+    );
+}
+
+#[tokio::test(start_paused = true)]
+async fn each_metric_is_described_with_its_unit_and_listed_in_the_readme() {
+    let names = MetricNames::default();
+    let _guard = metrics::set_default_local_recorder(&names);
+    larder_structures::describe_metrics();
+    let lock = Lock::new(Arc::new(MokaStore::new()), "report").unwrap();
+    let lock = lock.with_max_hold(SHORT);
+    let held = lock.lock(SHORT).await.unwrap().unwrap();
+    held.lost().await;
+    drop(held);
+    let listed = names.assert_listed("larder_lock_", include_str!("../../README.md"));
+    assert_eq!(listed, 3);
+}
