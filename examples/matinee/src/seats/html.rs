@@ -31,7 +31,7 @@ pub(super) async fn seat_map(
     let flashes = flash::take(&session).await;
     Ok(pages::seat_map(
         &map,
-        &position,
+        position,
         user.is_some(),
         None,
         flashes,
@@ -138,7 +138,7 @@ async fn tell(
         other => return Err(other.into()),
     };
     let (map, position) = bookings.page(showing, Some(user)).await?;
-    let page = pages::seat_map(&map, &position, true, Some(notice), Vec::new());
+    let page = pages::seat_map(&map, position, true, Some(notice), Vec::new());
     Ok((status, page).into_response())
 }
 
