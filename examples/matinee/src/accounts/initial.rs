@@ -1,5 +1,6 @@
 //! The accounts that exist from the start.
 
+use larder::session::Sessions;
 use sqlx::SqlitePool;
 
 use super::{Email, Passwords};
@@ -54,23 +55,33 @@ pub(super) async fn add_demo_accounts(
 
 /// Makes the account named by the settings an administrator's, with the password from the settings.
 ///
-/// Returns its id if anything had to change, so that anybody who knew an earlier password is signed out.
+/// If anything has to change, the account is enabled, and anybody who knew an earlier password is signed out.
 /// Otherwise it writes nothing, so several processes may start at once.
 pub(super) async fn ensure_admin(
     pool: &SqlitePool,
     passwords: &Passwords,
+    sessions: &Sessions,
     admin: &AdminAccount,
-) -> Result<Option<i64>, StartError> {
+) -> Result<(), StartError> {
     let account = db::account_by_email(pool, &admin.email).await?;
-    let is_as_set = account.is_some_and(|account| {
+    let is_as_set = account.as_ref().is_some_and(|account| {
         account.is_admin
             && !account.is_demo
+            && !account.is_disabled
             && passwords.matches(&admin.password, &account.password_hash)
     });
     if is_as_set {
-        return Ok(None);
+        return Ok(());
+    }
+    if let Some(account) = account {
+        // First: if the store fails, nothing has changed, and the next start tries again.
+        let user = account.id.to_string();
+        sessions.revoke_all(&user).await?;
+        sessions.enable(&user).await?;
     }
     let hash = passwords.hash(&admin.password)?;
     let id = db::put_admin(pool, &admin.email, &hash).await?;
-    Ok(Some(id))
+    // Somebody may have signed in meanwhile with an earlier password.
+    sessions.revoke_all(&id.to_string()).await?;
+    Ok(())
 }

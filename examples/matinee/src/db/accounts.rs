@@ -67,7 +67,7 @@ pub(crate) async fn add_demo_account(
     .map(drop)
 }
 
-/// Makes this account an administrator's, with this password, and returns its id.
+/// Makes this account an administrator's, enabled and with this password, and returns its id.
 pub(crate) async fn put_admin(
     pool: &SqlitePool,
     email: &Email,
@@ -76,7 +76,7 @@ pub(crate) async fn put_admin(
     sqlx::query_scalar(
         "INSERT INTO users (email, name, password_hash, is_admin) VALUES (?, 'Admin', ?, 1)
          ON CONFLICT (email) DO UPDATE
-             SET password_hash = excluded.password_hash, is_admin = 1, is_demo = 0
+             SET password_hash = excluded.password_hash, is_admin = 1, is_demo = 0, is_disabled = 0
          RETURNING id",
     )
     .bind(email.as_str())
