@@ -28,6 +28,13 @@ pub(crate) struct Letter {
     pub(crate) seats: u32,
 }
 
+/// A letter that is not in the queue yet.
+#[derive(Clone, Copy, Debug, FromRow)]
+pub(crate) struct WaitingLetter {
+    pub(crate) id: i64,
+    pub(crate) written_at_ms: i64,
+}
+
 /// Writes the confirmation of a booking, in the transaction that books.
 pub(super) async fn write_confirmation(
     transaction: &mut SqliteConnection,
@@ -72,9 +79,9 @@ pub(crate) async fn letters_to_hand(
     pool: &SqlitePool,
     before_ms: i64,
     limit: u32,
-) -> Result<Vec<i64>, sqlx::Error> {
-    sqlx::query_scalar(
-        "SELECT id FROM outbox
+) -> Result<Vec<WaitingLetter>, sqlx::Error> {
+    sqlx::query_as(
+        "SELECT id, written_at_ms FROM outbox
          WHERE sent_at_ms IS NULL AND (handed_at_ms IS NULL OR handed_at_ms < ?)
          ORDER BY id LIMIT ?",
     )
