@@ -64,18 +64,17 @@ pub(super) async fn ensure_admin(
     admin: &AdminAccount,
 ) -> Result<(), StartError> {
     let account = db::account_by_email(pool, &admin.email).await?;
-    let is_as_set = account.as_ref().is_some_and(|account| {
-        account.is_admin
+    if let Some(account) = account {
+        let user = account.id.to_string();
+        let is_as_set = account.is_admin
             && !account.is_demo
             && !account.is_disabled
-            && passwords.matches(&admin.password, &account.password_hash)
-    });
-    if is_as_set {
-        return Ok(());
-    }
-    if let Some(account) = account {
+            && passwords.matches(&admin.password, &account.password_hash);
+        // A damaged record in the store counts as that of a disabled account.
+        if is_as_set && !sessions.is_disabled(&user).await.unwrap_or(false) {
+            return Ok(());
+        }
         // First: if the store fails, nothing has changed, and the next start tries again.
-        let user = account.id.to_string();
         sessions.revoke_all(&user).await?;
         sessions.enable(&user).await?;
     }
