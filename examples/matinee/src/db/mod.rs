@@ -10,6 +10,7 @@ mod outbox;
 mod programme;
 mod season;
 mod seed;
+mod writers;
 
 pub(crate) use self::accounts::{
     Account, EmailChange, account, account_by_email, add_demo_account, all_accounts, change_email,

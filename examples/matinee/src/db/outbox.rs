@@ -3,6 +3,8 @@
 
 use sqlx::{FromRow, SqliteConnection, SqlitePool};
 
+use super::writers;
+
 /// What a letter is about.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, sqlx::Type)]
 #[sqlx(rename_all = "lowercase")]
@@ -59,6 +61,7 @@ pub(crate) async fn write_reminders(
     now_ms: i64,
     ahead_ms: i64,
 ) -> Result<u64, sqlx::Error> {
+    let _turn = writers::turn().await;
     let written = sqlx::query(
         "INSERT INTO outbox (letter, booking_id, written_at_ms)
          SELECT 'reminder', bookings.id, ?1
@@ -97,6 +100,7 @@ pub(crate) async fn note_handed(
     letters: &[i64],
     now_ms: i64,
 ) -> Result<(), sqlx::Error> {
+    let _turn = writers::turn().await;
     sqlx::query("UPDATE outbox SET handed_at_ms = ? WHERE id IN (SELECT value FROM json_each(?))")
         .bind(now_ms)
         .bind(serde_json::Value::from(letters).to_string())
@@ -127,6 +131,7 @@ pub(crate) async fn note_sent(
     letter: i64,
     now_ms: i64,
 ) -> Result<(), sqlx::Error> {
+    let _turn = writers::turn().await;
     sqlx::query("UPDATE outbox SET sent_at_ms = ? WHERE id = ?")
         .bind(now_ms)
         .bind(letter)
