@@ -6,7 +6,7 @@ use axum::http::header::{
     CACHE_CONTROL, CONTENT_SECURITY_POLICY, HOST, REFERRER_POLICY, X_CONTENT_TYPE_OPTIONS,
 };
 use axum::http::uri::Authority;
-use axum::http::{HeaderMap, HeaderValue, Version};
+use axum::http::{HeaderMap, HeaderValue, Uri, Version};
 use axum::middleware::Next;
 use axum::response::{IntoResponse, Response};
 
@@ -57,26 +57,32 @@ pub(crate) async fn plain_request_id(mut request: Request, next: Next) -> Respon
 }
 
 /// Refuses a request that does not say which host it is for, or names several hosts (RFC 9112, section
-/// 3.2): a proxy in front might choose a different one.
+/// 3.2; RFC 9113, section 8.3.1): a proxy in front might choose a different one.
 pub(crate) async fn one_host(request: Request, next: Next) -> Response {
-    if names_one_host(request.version(), request.headers()) {
+    if names_one_host(request.version(), request.uri(), request.headers()) {
         return next.run(request).await;
     }
     Problem::bad_request("The request must name exactly one host.").into_response()
 }
 
-fn names_one_host(version: Version, headers: &HeaderMap) -> bool {
-    let mut hosts = headers.get_all(HOST).iter();
-    match (hosts.next(), hosts.next()) {
-        (None, _) => version != Version::HTTP_11,
-        (Some(host), None) => is_host(host),
-        (Some(_), Some(_)) => false,
+fn names_one_host(version: Version, uri: &Uri, headers: &HeaderMap) -> bool {
+    let mut fields = headers.get_all(HOST).iter().map(HeaderValue::as_bytes);
+    let (field, other) = (fields.next(), fields.next());
+    if other.is_some() {
+        return false;
+    }
+    // HTTP/2 names the host in `:authority`. In HTTP/1.1 the field is needed beside a whole URI.
+    let authority = uri.authority().filter(|_| version == Version::HTTP_2);
+    match (authority.map(|it| it.as_str().as_bytes()), field) {
+        (Some(host), Some(field)) => is_host(host) && host.eq_ignore_ascii_case(field),
+        (Some(host), None) | (None, Some(host)) => is_host(host),
+        (None, None) => version == Version::HTTP_10,
     }
 }
 
 /// Returns whether the value is a host, with or without a port.
-fn is_host(value: &HeaderValue) -> bool {
-    let Ok(authority) = Authority::try_from(value.as_bytes()) else {
+fn is_host(value: &[u8]) -> bool {
+    let Ok(authority) = Authority::try_from(value) else {
         return false;
     };
     let host = authority.host();
@@ -90,11 +96,15 @@ mod tests {
     use super::*;
 
     fn is_one(version: Version, hosts: &[&str]) -> bool {
+        is_one_at(version, "/", hosts)
+    }
+
+    fn is_one_at(version: Version, uri: &str, hosts: &[&str]) -> bool {
         let mut headers = HeaderMap::new();
         for host in hosts {
             headers.append(HOST, HeaderValue::from_bytes(host.as_bytes()).unwrap());
         }
-        names_one_host(version, &headers)
+        names_one_host(version, &uri.parse().unwrap(), &headers)
     }
 
     #[test]
@@ -116,7 +126,22 @@ mod tests {
         }
         assert!(!is_one(Version::HTTP_11, &["a", "a"]) && !is_one(Version::HTTP_10, &["a", "b"]));
         assert!(!is_one(Version::HTTP_11, &[]));
-        // The host may be in the request line.
-        assert!(is_one(Version::HTTP_10, &[]) && is_one(Version::HTTP_2, &[]));
+        assert!(is_one(Version::HTTP_10, &[]));
+    }
+
+    #[test]
+    fn a_request_of_http_2_names_its_host_as_authority_and_no_other_beside_it() {
+        let is_one = |uri, hosts: &[&str]| is_one_at(Version::HTTP_2, uri, hosts);
+        assert!(is_one("http://a.example/", &[]) && is_one("/", &["a.example"]));
+        assert!(is_one("http://a.example/", &["A.example"]));
+        assert!(!is_one("/", &[]) && !is_one("http://u@a.example/", &[]));
+        assert!(!is_one("http://a.example/", &["b.example"]));
+        assert!(!is_one("http://a.example/", &["a.example", "a.example"]));
+        // A whole URI of HTTP/1.1 decides alone.
+        assert!(is_one_at(
+            Version::HTTP_11,
+            "http://a.example/",
+            &["b.example"]
+        ));
     }
 }

@@ -12,6 +12,8 @@ use subtle::ConstantTimeEq;
 use super::guard::Operator;
 
 const TOKEN: Kind = Kind::pinned("ops-token");
+/// The random bytes in a token.
+const BYTES: usize = 32;
 /// Older forms are refused, and the page must be reloaded.
 const TTL: Ttl = Ttl::from_secs(12 * 3600);
 /// The token of a page that is opened now is accepted for at least this long.
@@ -31,29 +33,40 @@ impl Tokens {
     pub(super) async fn of(&self, operator: &Operator) -> Result<String> {
         let key = Key::new(TOKEN, operator.name());
         let (entry, ttl) = join(self.store.get(&key), self.store.ttl(&key)).await;
-        if let Some(entry) = entry? {
+        let entry = entry?;
+        if let Some(token) = entry.as_ref().and_then(|entry| token_in(&entry.value)) {
             if ttl?.is_some_and(|ttl| ttl < AT_LEAST) {
                 let _ = self.store.expire(&key, TTL).await?;
             }
-            return Ok(String::from_utf8_lossy(&entry.value).into_owned());
+            return Ok(token.to_owned());
         }
-        let token = URL_SAFE_NO_PAD.encode(rand::rng().random::<[u8; 32]>());
-        let put = Put::new(key.clone(), token.clone(), TTL).if_absent();
+        let token = URL_SAFE_NO_PAD.encode(rand::rng().random::<[u8; BYTES]>());
+        let mut put = Put::new(key.clone(), token.clone(), TTL);
+        if entry.is_none() {
+            put = put.if_absent();
+        }
         if let PutOutcome::Stored = self.store.put(&put).await? {
             return Ok(token);
         }
         // Another request was first.
         let entry = self.store.get(&key).await?;
-        Ok(entry.map_or(token, |entry| {
-            String::from_utf8_lossy(&entry.value).into_owned()
-        }))
+        let first = entry.as_ref().and_then(|entry| token_in(&entry.value));
+        Ok(first.map_or(token, str::to_owned))
     }
 
     /// Returns whether a form has the token of its operator. One round trip.
     pub(super) async fn is_of(&self, operator: &Operator, given: &str) -> Result<bool> {
         let entry = self.store.get(&Key::new(TOKEN, operator.name())).await?;
-        Ok(entry.is_some_and(|entry| entry.value.as_ref().ct_eq(given.as_bytes()).into()))
+        let token = entry.as_ref().and_then(|entry| token_in(&entry.value));
+        Ok(token.is_some_and(|token| token.as_bytes().ct_eq(given.as_bytes()).into()))
     }
+}
+
+/// Returns the token in a stored value. Damaged values are not tokens, and are replaced.
+fn token_in(value: &[u8]) -> Option<&str> {
+    let mut bytes = [0; BYTES];
+    let length = URL_SAFE_NO_PAD.decode_slice(value, &mut bytes).ok()?;
+    std::str::from_utf8(value).ok().filter(|_| length == BYTES)
 }
 
 /// Returns whether a form was sent from a page of this site, by the headers that pages cannot set.
@@ -93,6 +106,21 @@ mod tests {
         assert!(tokens.is_of(&root, &opened).await.unwrap());
         clock.advance(hours(8));
         assert!(!tokens.is_of(&root, &opened).await.unwrap());
+    }
+
+    #[tokio::test]
+    async fn what_is_no_token_is_accepted_from_nobody_and_is_replaced() {
+        let store = Arc::new(MokaStore::new());
+        let tokens = Tokens::new(store.clone());
+        let root = Operator::new("root");
+        for damaged in ["", "short", "\u{fffd}", &"!".repeat(43)] {
+            let put = Put::new(Key::new(TOKEN, root.name()), damaged.to_owned(), TTL);
+            store.put(&put).await.unwrap();
+            assert!(!tokens.is_of(&root, damaged).await.unwrap(), "{damaged}");
+            let token = tokens.of(&root).await.unwrap();
+            assert_ne!(token, damaged);
+            assert!(tokens.is_of(&root, &token).await.unwrap());
+        }
     }
 
     #[test]

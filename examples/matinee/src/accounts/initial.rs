@@ -1,5 +1,6 @@
 //! The accounts that exist from the start.
 
+use larder::session::Sessions;
 use sqlx::SqlitePool;
 
 use super::{Email, Passwords};
@@ -54,23 +55,32 @@ pub(super) async fn add_demo_accounts(
 
 /// Makes the account named by the settings an administrator's, with the password from the settings.
 ///
-/// Returns its id if anything had to change, so that anybody who knew an earlier password is signed out.
+/// If anything has to change, the account is enabled, and anybody who knew an earlier password is signed out.
 /// Otherwise it writes nothing, so several processes may start at once.
 pub(super) async fn ensure_admin(
     pool: &SqlitePool,
     passwords: &Passwords,
+    sessions: &Sessions,
     admin: &AdminAccount,
-) -> Result<Option<i64>, StartError> {
+) -> Result<(), StartError> {
     let account = db::account_by_email(pool, &admin.email).await?;
-    let is_as_set = account.is_some_and(|account| {
-        account.is_admin
+    if let Some(account) = account {
+        let user = account.id.to_string();
+        let is_as_set = account.is_admin
             && !account.is_demo
-            && passwords.matches(&admin.password, &account.password_hash)
-    });
-    if is_as_set {
-        return Ok(None);
+            && !account.is_disabled
+            && passwords.matches(&admin.password, &account.password_hash);
+        // A damaged record in the store counts as that of a disabled account.
+        if is_as_set && !sessions.is_disabled(&user).await.unwrap_or(false) {
+            return Ok(());
+        }
+        // First: if the store fails, nothing has changed, and the next start tries again.
+        sessions.revoke_all(&user).await?;
+        sessions.enable(&user).await?;
     }
     let hash = passwords.hash(&admin.password)?;
     let id = db::put_admin(pool, &admin.email, &hash).await?;
-    Ok(Some(id))
+    // Somebody may have signed in meanwhile with an earlier password.
+    sessions.revoke_all(&id.to_string()).await?;
+    Ok(())
 }

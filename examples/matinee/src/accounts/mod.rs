@@ -54,10 +54,8 @@ impl Accounts {
         if demo == DemoAccounts::Open {
             initial::add_demo_accounts(pool, &passwords).await?;
         }
-        if let Some(account) = &config.admin
-            && let Some(id) = initial::ensure_admin(pool, &passwords, account).await?
-        {
-            sessions.revoke_all(&id.to_string()).await?;
+        if let Some(account) = &config.admin {
+            initial::ensure_admin(pool, &passwords, sessions, account).await?;
         }
         Ok(Self {
             pool: pool.clone(),

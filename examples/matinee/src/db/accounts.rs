@@ -2,6 +2,7 @@
 
 use sqlx::SqlitePool;
 
+use super::writers;
 use crate::accounts::{DemoAccount, Email};
 
 /// A row of the table of users. `Debug` shows neither the address nor the hash.
@@ -54,6 +55,7 @@ pub(crate) async fn add_demo_account(
     demo: &DemoAccount,
     password_hash: &str,
 ) -> Result<(), sqlx::Error> {
+    let _turn = writers::turn().await;
     sqlx::query(
         "INSERT INTO users (email, name, password_hash, is_admin, is_demo) VALUES (?, ?, ?, ?, 1)
          ON CONFLICT (email) DO NOTHING",
@@ -67,16 +69,17 @@ pub(crate) async fn add_demo_account(
     .map(drop)
 }
 
-/// Makes this account an administrator's, with this password, and returns its id.
+/// Makes this account an administrator's, enabled and with this password, and returns its id.
 pub(crate) async fn put_admin(
     pool: &SqlitePool,
     email: &Email,
     password_hash: &str,
 ) -> Result<i64, sqlx::Error> {
+    let _turn = writers::turn().await;
     sqlx::query_scalar(
         "INSERT INTO users (email, name, password_hash, is_admin) VALUES (?, 'Admin', ?, 1)
          ON CONFLICT (email) DO UPDATE
-             SET password_hash = excluded.password_hash, is_admin = 1, is_demo = 0
+             SET password_hash = excluded.password_hash, is_admin = 1, is_demo = 0, is_disabled = 0
          RETURNING id",
     )
     .bind(email.as_str())
@@ -101,6 +104,7 @@ pub(crate) async fn set_disabled(
     id: i64,
     is_disabled: bool,
 ) -> Result<bool, sqlx::Error> {
+    let _turn = writers::turn().await;
     let done = sqlx::query("UPDATE users SET is_disabled = ? WHERE id = ? AND is_admin = 0")
         .bind(is_disabled)
         .bind(id)
@@ -122,6 +126,7 @@ pub(crate) async fn change_email(
     id: i64,
     email: &Email,
 ) -> Result<EmailChange, sqlx::Error> {
+    let _turn = writers::turn().await;
     let changed = sqlx::query("UPDATE users SET email = ? WHERE id = ?")
         .bind(email.as_str())
         .bind(id)

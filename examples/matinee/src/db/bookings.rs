@@ -4,7 +4,7 @@ use std::collections::{BTreeMap, BTreeSet};
 
 use sqlx::{FromRow, SqlitePool};
 
-use super::outbox;
+use super::{outbox, writers};
 use crate::seats::{Seat, Showing};
 
 /// A booking to write.
@@ -82,6 +82,7 @@ pub(crate) async fn book(
     booking: &NewBooking<'_>,
     seats: &BTreeSet<Seat>,
 ) -> Result<Booked, sqlx::Error> {
+    let _turn = writers::turn().await;
     // Take the write lock first: a transaction that begins with a read could not wait for it.
     let mut transaction = pool.begin_with("BEGIN IMMEDIATE").await?;
     let id: i64 = sqlx::query_scalar(

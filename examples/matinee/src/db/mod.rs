@@ -10,6 +10,7 @@ mod outbox;
 mod programme;
 mod season;
 mod seed;
+mod writers;
 
 pub(crate) use self::accounts::{
     Account, EmailChange, account, account_by_email, add_demo_account, all_accounts, change_email,
@@ -23,6 +24,7 @@ pub(crate) use self::films::Reader;
 pub(crate) use self::folding::fold;
 pub(crate) use self::open::{answers, open};
 pub(crate) use self::outbox::{
-    Letter, LetterKind, letter, letters_to_hand, note_handed, note_sent, write_reminders,
+    Letter, LetterKind, WaitingLetter, letter, letters_to_hand, note_handed, note_sent,
+    write_reminders,
 };
 pub(crate) use self::season::keep_programme_ahead;

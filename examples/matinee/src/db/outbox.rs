@@ -3,6 +3,8 @@
 
 use sqlx::{FromRow, SqliteConnection, SqlitePool};
 
+use super::writers;
+
 /// What a letter is about.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, sqlx::Type)]
 #[sqlx(rename_all = "lowercase")]
@@ -26,6 +28,13 @@ pub(crate) struct Letter {
     pub(crate) written_at_ms: i64,
     /// How many seats were booked.
     pub(crate) seats: u32,
+}
+
+/// A letter that is not in the queue yet.
+#[derive(Clone, Copy, Debug, FromRow)]
+pub(crate) struct WaitingLetter {
+    pub(crate) id: i64,
+    pub(crate) written_at_ms: i64,
 }
 
 /// Writes the confirmation of a booking, in the transaction that books.
@@ -52,6 +61,7 @@ pub(crate) async fn write_reminders(
     now_ms: i64,
     ahead_ms: i64,
 ) -> Result<u64, sqlx::Error> {
+    let _turn = writers::turn().await;
     let written = sqlx::query(
         "INSERT INTO outbox (letter, booking_id, written_at_ms)
          SELECT 'reminder', bookings.id, ?1
@@ -72,9 +82,9 @@ pub(crate) async fn letters_to_hand(
     pool: &SqlitePool,
     before_ms: i64,
     limit: u32,
-) -> Result<Vec<i64>, sqlx::Error> {
-    sqlx::query_scalar(
-        "SELECT id FROM outbox
+) -> Result<Vec<WaitingLetter>, sqlx::Error> {
+    sqlx::query_as(
+        "SELECT id, written_at_ms FROM outbox
          WHERE sent_at_ms IS NULL AND (handed_at_ms IS NULL OR handed_at_ms < ?)
          ORDER BY id LIMIT ?",
     )
@@ -90,6 +100,7 @@ pub(crate) async fn note_handed(
     letters: &[i64],
     now_ms: i64,
 ) -> Result<(), sqlx::Error> {
+    let _turn = writers::turn().await;
     sqlx::query("UPDATE outbox SET handed_at_ms = ? WHERE id IN (SELECT value FROM json_each(?))")
         .bind(now_ms)
         .bind(serde_json::Value::from(letters).to_string())
@@ -120,6 +131,7 @@ pub(crate) async fn note_sent(
     letter: i64,
     now_ms: i64,
 ) -> Result<(), sqlx::Error> {
+    let _turn = writers::turn().await;
     sqlx::query("UPDATE outbox SET sent_at_ms = ? WHERE id = ?")
         .bind(now_ms)
         .bind(letter)

@@ -5,7 +5,7 @@ use std::time::Duration;
 use sqlx::SqlitePool;
 use tokio::time::{MissedTickBehavior, interval};
 
-use super::seed;
+use super::{seed, writers};
 
 /// Keeps adding the next season whenever less than a week of the last one is left.
 ///
@@ -28,6 +28,7 @@ pub(crate) async fn keep_programme_ahead(
 
 /// Adds the next season if it is due. As at the start, the write lock is taken first.
 async fn extend_programme(pool: &SqlitePool, now_ms: i64) -> Result<(), sqlx::Error> {
+    let _turn = writers::turn().await;
     let mut transaction = pool.begin_with("BEGIN IMMEDIATE").await?;
     seed::seed(&mut transaction, now_ms).await?;
     transaction.commit().await

@@ -1,9 +1,11 @@
 use crate::db::{Letter, LetterKind};
 use crate::pages::text;
 
-/// Returns the file name of a letter, which is the same each time it is written.
-pub(super) fn name(letter: &Letter) -> String {
-    format!("letter-{}.matinee", letter.id)
+/// Returns the name of a letter for the queue and the mail directory, which is the same each time.
+///
+/// It contains the time, because a database that is restored or made anew gives the same numbers to other letters.
+pub(super) fn name(id: i64, written_at_ms: i64) -> String {
+    format!("letter-{id}-{written_at_ms}")
 }
 
 /// Formats a letter as a message (RFC 5322), in UTF-8 throughout (RFC 6532).
@@ -24,7 +26,10 @@ pub(super) fn message(letter: &Letter) -> String {
             "Date: {}",
             text::utc(letter.written_at_ms, "%a, %d %b %Y %H:%M:%S +0000")
         ),
-        format!("Message-ID: <letter-{}@matinee.example>", letter.id),
+        format!(
+            "Message-ID: <{}@matinee.example>",
+            name(letter.id, letter.written_at_ms)
+        ),
         "MIME-Version: 1.0".to_owned(),
         "Content-Type: text/plain; charset=utf-8".to_owned(),
         "Content-Transfer-Encoding: 8bit".to_owned(),
@@ -73,6 +78,7 @@ mod tests {
             "To: <ada@matinee.example>\r\n",
             "Subject: Your tickets: Léon\r\n",
             "Date: Mon, 23 Nov 2026 00:00:00 +0000\r\n",
+            "Message-ID: <letter-7-1795392000000@matinee.example>\r\n",
             "2 seats for Léon,\r\nMonday 23 November, 19:00 UTC, Snug.",
             "door: ABCD",
         ] {

@@ -6,9 +6,10 @@ use tokio::sync::Notify;
 use tokio::time::{sleep, timeout};
 
 use super::Mail;
+use super::message::name;
 use super::worker::SendLetter;
 use crate::clock::now_ms;
-use crate::db;
+use crate::db::{self, WaitingLetter};
 
 /// Wakes the relay of this process when a letter has been written.
 #[derive(Clone, Debug, Default)]
@@ -61,16 +62,16 @@ impl Mail {
         if letters.is_empty() {
             return Ok(0);
         }
-        let job = |letter: &i64| {
-            let job = NewJob::new(&SendLetter { letter: *letter });
-            JobId::new(&format!("letter-{letter}")).map(|id| job.id(id))
+        let job = |letter: &WaitingLetter| {
+            let job = NewJob::new(&SendLetter { letter: letter.id });
+            JobId::new(&name(letter.id, letter.written_at_ms)).map(|id| job.id(id))
         };
         let jobs = letters.iter().map(job).collect::<Result<Vec<_>, _>>()?;
         let results = self.queue.enqueue_many(jobs).await;
         let all = letters.len();
         let handed = letters.into_iter().zip(&results);
         let handed: Vec<_> = handed
-            .filter_map(|(letter, result)| result.is_ok().then_some(letter))
+            .filter_map(|(letter, result)| result.is_ok().then_some(letter.id))
             .collect();
         db::note_handed(&self.pool, &handed, now_ms()).await?;
         results.into_iter().collect::<Result<Vec<_>, _>>()?;

@@ -59,8 +59,9 @@ async fn send_letter(job: SendLetter, State(mail): State<Mail>) -> Result<(), Jo
     let Some(letter) = db::letter(&mail.pool, job.letter).await? else {
         return Ok(());
     };
-    let (name, text) = (message::name(&letter), message::message(&letter));
-    mail.maildir.deliver(name, text).await?;
+    let name = message::name(letter.id, letter.written_at_ms);
+    let (file, text) = (format!("{name}.matinee"), message::message(&letter));
+    mail.maildir.deliver(file, text).await?;
     db::note_sent(&mail.pool, letter.id, now_ms()).await?;
     Ok(())
 }

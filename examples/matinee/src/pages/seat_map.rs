@@ -33,7 +33,7 @@ struct SeatMapTemplate<'a> {
     free: String,
     rows: Vec<Row>,
     yours: Yours,
-    /// The page does not show changes after this position.
+    /// The page does not show changes after this position. If it is empty, the stream begins with all seats.
     position: String,
     script: &'static str,
 }
@@ -70,7 +70,7 @@ pub(crate) enum Notice {
 /// Renders the seats of a showing, to choose from.
 pub(crate) fn seat_map(
     map: &SeatMap,
-    position: &Position,
+    position: Option<Position>,
     is_signed_in: bool,
     notice: Option<Notice>,
     flashes: Vec<Flash>,
@@ -114,7 +114,7 @@ pub(crate) fn seat_map(
         ),
         rows,
         yours: yours(map, now),
-        position: position.to_string(),
+        position: position.map(|it| it.to_string()).unwrap_or_default(),
         script: assets::seats_script_path(),
     })
 }

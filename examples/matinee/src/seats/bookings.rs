@@ -3,7 +3,7 @@ use std::sync::Arc;
 
 use futures_util::Stream;
 use larder::events::topic::Position;
-use larder::{Store, Ttl};
+use larder::{ErrorKind, Store, Ttl};
 use rand::Rng as _;
 use sqlx::SqlitePool;
 use tokio_util::sync::CancellationToken;
@@ -83,14 +83,23 @@ impl Bookings {
     }
 
     /// Reads the current seats, and before that the position after which changes to them are announced.
+    ///
+    /// A store that takes no writes, because it is full or a replica, gives no position. Its seats are still
+    /// shown, and the page's stream begins with all of them.
     pub(crate) async fn page(
         &self,
         showing: i64,
         user: Option<i64>,
-    ) -> Result<(SeatMap, Position), Denied> {
+    ) -> Result<(SeatMap, Option<Position>), Denied> {
         // Only a showing that exists has a history.
         let showing = self.showing(showing).await?;
-        let position = self.live.position(showing.id).await?;
+        let position = match self.live.position(showing.id).await {
+            Err(error) if matches!(error.kind(), ErrorKind::Refused(_)) => {
+                tracing::warn!(%error, "a seat map is shown without a position");
+                None
+            }
+            position => Some(position?),
+        };
         Ok((self.map_of(showing, user).await?, position))
     }
 

@@ -2,6 +2,7 @@
 
 use std::collections::BTreeSet;
 use std::convert::Infallible;
+use std::future::pending;
 
 use axum::extract::{Path, Query, State};
 use axum::http::{HeaderMap, HeaderName, StatusCode};
@@ -31,7 +32,7 @@ pub(super) async fn seat_map(
     let flashes = flash::take(&session).await;
     Ok(pages::seat_map(
         &map,
-        &position,
+        position,
         user.is_some(),
         None,
         flashes,
@@ -59,10 +60,22 @@ pub(super) async fn live(
     // A malformed position counts as one that is too old.
     let from = from.and_then(|from| from.parse().ok());
     let seats = bookings.watch(showing_id(&id)?, user, from).await?;
+    let seats = seats.take_until(signed_out(session, user));
     let events = seats.map(|now| Ok::<_, Infallible>(pages::seats_event(&now)));
     Ok(Sse::new(events)
         .keep_alive(KeepAlive::default())
         .into_response())
+}
+
+/// Resolves when the user is signed out. Until then a stream says which seats are theirs; the browser reconnects
+/// as a stranger.
+async fn signed_out(session: Session, user: Option<i64>) {
+    match user {
+        Some(_) => {
+            let _ = session.revoked().await;
+        }
+        None => pending().await,
+    }
 }
 
 pub(super) async fn hold(
@@ -138,7 +151,7 @@ async fn tell(
         other => return Err(other.into()),
     };
     let (map, position) = bookings.page(showing, Some(user)).await?;
-    let page = pages::seat_map(&map, &position, true, Some(notice), Vec::new());
+    let page = pages::seat_map(&map, position, true, Some(notice), Vec::new());
     Ok((status, page).into_response())
 }
 

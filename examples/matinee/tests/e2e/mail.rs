@@ -12,6 +12,7 @@ use crate::visitor::{ADA, Account, GRACE, Visitor};
 
 on_both_backends! {
     each_booking_is_confirmed_by_one_letter,
+    a_letter_of_a_new_database_is_not_taken_for_an_earlier_one,
     no_confirmation_is_lost_though_every_process_is_killed,
     a_letter_that_cannot_be_sent_is_sent_later_also_by_another_process,
     visitors_are_reminded_of_their_showing_once,
@@ -67,6 +68,17 @@ fn each_booking_is_confirmed_by_one_letter(plan: Plan) {
         to(ADA)
     );
     assert!(to(GRACE).contains("1 seat for ") && !to(GRACE).contains(code));
+}
+
+fn a_letter_of_a_new_database_is_not_taken_for_an_earlier_one(plan: Plan) {
+    let app = plan.open();
+    let showing = a_showing(&app);
+    book(app.first(), ADA, &showing, &["C3"]);
+    letters(&app, 1);
+    // The next booking and its letter have the same numbers as those that are gone.
+    app.execute("DELETE FROM outbox; DELETE FROM booked_seats; DELETE FROM bookings");
+    book(app.last(), GRACE, &showing, &["D5"]);
+    letters(&app, 2);
 }
 
 fn no_confirmation_is_lost_though_every_process_is_killed(plan: Plan) {

@@ -6,6 +6,7 @@ use crate::visitor::{ADA, ADMIN, GRACE, Visitor};
 on_both_backends! {
     nobody_signs_in_with_what_stands_in_the_documentation,
     the_administrator_in_the_settings_can_sign_in,
+    an_account_that_was_disabled_is_enabled_as_that_of_the_administrator,
     cookies_are_bound_to_the_host_and_to_https,
 }
 
@@ -65,6 +66,28 @@ fn the_administrator_in_the_settings_can_sign_in(plan: Plan) {
     assert_eq!(boss.get(app.first(), "/account").status, 303);
     assert_eq!(boss.try_sign_in(app.first(), EMAIL, FIRST).status, 401);
     assert_eq!(boss.try_sign_in(app.first(), EMAIL, SECOND).status, 303);
+}
+
+fn an_account_that_was_disabled_is_enabled_as_that_of_the_administrator(plan: Plan) {
+    let plan = plan
+        .with_a_new_database()
+        .with("ADMIN_EMAIL", EMAIL)
+        .with("ADMIN_PASSWORD", FIRST);
+    let mut app = plan.open();
+    let boss = Visitor::new();
+    assert_eq!(boss.try_sign_in(app.first(), EMAIL, FIRST).status, 303);
+    let page = boss.get(app.first(), "/admin/accounts").body;
+    let (before, _) = page.split_once("Disable the account of Grace").unwrap();
+    let (_, path) = before.rsplit_once("action=\"").unwrap();
+    let path = path.split('"').next().unwrap();
+    let disabled = boss.post(app.first(), path, &[("disabled", "yes")]);
+    assert_eq!(disabled.status, 303);
+
+    app.reopen_with("ADMIN_EMAIL", GRACE.email);
+    let grace = Visitor::new();
+    let answer = grace.try_sign_in(app.last(), GRACE.email, FIRST);
+    assert_eq!(answer.status, 303, "{}", answer.body);
+    assert_eq!(grace.get(app.first(), "/admin").status, 200);
 }
 
 fn cookies_are_bound_to_the_host_and_to_https(plan: Plan) {

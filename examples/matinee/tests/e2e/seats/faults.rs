@@ -82,6 +82,30 @@ fn when_redis_has_lost_every_hold_the_seat_is_still_sold_once() {
     );
 }
 
+#[test]
+fn while_redis_is_full_the_seats_are_shown_and_none_can_be_held() {
+    let mut app = Plan::redis().alone().open();
+    let showing = a_showing(&app);
+    let ada = signed_in(app.first(), ADA);
+    set_maxmemory(&mut app, "1mb");
+    let map = ada.get(app.first(), &showing);
+    assert_eq!(map.status, 200, "{}", map.body);
+    assert!(map.body.contains("data-after=\"\""), "{}", map.body);
+    let held = ask(&ada, app.first(), &showing, "hold", &["C3"]);
+    assert_is_503(&held, "hold");
+
+    set_maxmemory(&mut app, "0");
+    let held = once_well(|| ask(&ada, app.first(), &showing, "hold", &["C3"]));
+    assert_eq!(held.status, 303);
+    let map = ada.get(app.first(), &showing);
+    assert!(!map.body.contains("data-after=\"\""), "{}", map.body);
+}
+
+fn set_maxmemory(app: &mut App, limit: &str) {
+    let set = ["CONFIG", "SET", "maxmemory", limit];
+    app.redis().command(&set).unwrap();
+}
+
 fn assert_pages_come_and_nothing_is_sold(app: &App, ada: &Visitor, showing: &str) {
     for server in app.servers() {
         for path in ["/", "/films/7", "/films/7"] {

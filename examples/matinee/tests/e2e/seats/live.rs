@@ -11,6 +11,7 @@ on_both_backends! {
     a_visitor_sees_the_seats_change_that_others_hold_give_back_and_book,
     a_browser_that_comes_back_is_shown_what_it_missed,
     an_app_that_stops_ends_the_streams_of_those_who_watch,
+    the_stream_of_a_device_that_is_signed_out_ends,
 }
 
 /// Returns the position that a page contains.
@@ -113,4 +114,22 @@ fn an_app_that_stops_ends_the_streams_of_those_who_watch(plan: Plan) {
     for mut events in watching {
         assert!(events.next().is_none());
     }
+}
+
+fn the_stream_of_a_device_that_is_signed_out_ends(plan: Plan) {
+    let app = plan.open();
+    let showing = a_showing(&app);
+    let live = format!("{showing}/live");
+    let (here, there) = (app.first(), app.last());
+    let (ada, phone) = (signed_in(here, ADA), signed_in(there, ADA));
+    let mut hers = ada.watch(here, &live, None);
+    let mut of_phone = phone.watch(there, &live, None);
+    for events in [&mut hers, &mut of_phone] {
+        assert_eq!(events.next().unwrap().data["all"], true);
+    }
+    let revoked = ada.post(here, "/account/revoke-others", &[]);
+    assert_eq!(revoked.status, 303);
+    assert!(of_phone.next().is_none());
+    assert_eq!(ask(&ada, here, &showing, "hold", &["C3"]).status, 303);
+    assert_eq!(state(&hers.next().unwrap(), "C3"), "yours");
 }
