@@ -5,7 +5,7 @@ use std::sync::Arc;
 use std::time::Duration;
 
 use larder_moka::MokaStore;
-use larder_store::{Store, Ttl};
+use larder_store::{ErrorKind, ManualClock, Store, Ttl};
 use larder_structures::lock::{Lock, Semaphore};
 use larder_test::faulty::{Faulty, Operations, Trouble};
 use larder_test::{MetricNames, MetricValues};
@@ -16,7 +16,9 @@ const SHORT: Duration = Duration::from_millis(100);
 async fn each_attempt_is_counted_by_its_outcome_and_each_lost_lock_once() {
     let counts = MetricValues::default();
     let _guard = counts.record();
-    let faulty = Faulty::new(Arc::new(MokaStore::new()));
+    let clock = ManualClock::default();
+    let moka = MokaStore::builder().with_clock(clock.clone()).build();
+    let faulty = Faulty::new(Arc::new(moka));
     let switch = faulty.switch();
     let store: Arc<dyn Store> = Arc::new(faulty);
     let lock = Lock::new(store.clone(), "canary").unwrap();
@@ -45,7 +47,7 @@ async fn each_attempt_is_counted_by_its_outcome_and_each_lost_lock_once() {
         switch.set_on(Operations::Programs, Trouble::Hang);
         held.lost().await;
         switch.clear();
-        tokio::time::sleep(SHORT).await;
+        clock.advance(Duration::from_millis(300));
         match is_released {
             true => drop(held.release().await.unwrap()),
             false => drop(held),
@@ -58,10 +60,7 @@ async fn each_attempt_is_counted_by_its_outcome_and_each_lost_lock_once() {
             ]
         );
     }
-    switch.set_on(
-        Operations::Programs,
-        Trouble::Fail(larder_store::ErrorKind::NotSent),
-    );
+    switch.set_on(Operations::Programs, Trouble::Fail(ErrorKind::NotSent));
     lock.try_lock().await.unwrap_err();
     assert_eq!(counts.take(), [counted("acquires_total failed", 1)]);
     let names = counts.names();

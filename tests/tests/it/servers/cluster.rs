@@ -224,7 +224,7 @@ fn what_a_cluster_cannot_do_is_an_error_that_says_why() -> Outcome {
     }
     let port = ClusterOptions::new().with_nodes(RedisOptions::new().with_port(7_000));
     let port = port.start().unwrap_err();
-    assert!(port.to_string().contains("leave the port out"), "{port}");
+    assert!(port.to_string().contains("do not set a port"), "{port}");
     let setting = RedisOptions::new().with_setting("no-such-setting", "1");
     let setting = ClusterOptions::new()
         .with_nodes(setting)
