@@ -75,7 +75,14 @@ fn assert_signs_in(app: &App, time: u32, when: &str) {
     let address = Ipv4Addr::from_bits(0x0a00_0000 + time);
     for server in app.servers() {
         let visitor = Visitor::forwarded(address.to_string());
-        let answer = visitor.try_sign_in(server, ADA.email, ADA.password);
+        // On a busy machine an answer of the store may be late; a store without room stays without.
+        let sign_in = || visitor.try_sign_in(server, ADA.email, ADA.password);
+        let mut answer = sign_in();
+        for _ in 0..4 {
+            if answer.status == 503 {
+                answer = sign_in();
+            }
+        }
         assert_eq!(answer.status, 303, "{when}: {answer:?}");
     }
 }
