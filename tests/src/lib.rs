@@ -71,3 +71,7 @@ pub struct FromApalisPage;
 /// The page about operations.
 #[doc = include_str!("../../docs/operations.md")]
 pub struct OperationsPage;
+
+/// The page about the doctor.
+#[doc = include_str!("../../docs/doctor.md")]
+pub struct DoctorPage;
