@@ -75,3 +75,7 @@ pub struct OperationsPage;
 /// The page about the doctor.
 #[doc = include_str!("../../docs/doctor.md")]
 pub struct DoctorPage;
+
+/// The questions.
+#[doc = include_str!("../../docs/faq.md")]
+pub struct QuestionsPage;
