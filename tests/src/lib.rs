@@ -71,3 +71,11 @@ pub struct FromApalisPage;
 /// The page about operations.
 #[doc = include_str!("../../docs/operations.md")]
 pub struct OperationsPage;
+
+/// The page about the doctor.
+#[doc = include_str!("../../docs/doctor.md")]
+pub struct DoctorPage;
+
+/// The questions.
+#[doc = include_str!("../../docs/faq.md")]
+pub struct QuestionsPage;

@@ -117,7 +117,8 @@ impl CacheKey {
             .and_then(|first| first.strip_prefix('v')?.parse().ok());
         let schema = schema.ok_or_else(|| {
             Error::usage(
-                "the id of a cached value begins with its schema, such as v0 in film:{v0:7}",
+                "this is not the key of a cached value: its id begins with the schema, such as v0 in \
+                 film:{v0:7}",
             )
         })?;
         let id = RawId::unescape(components);

@@ -127,7 +127,13 @@ fn explain(failure: &ConnectError, node: &Node, mode: Mode) -> Error {
                 format!("{location}: {failure}"),
             );
         }
-        ConnectError::NoMaster | ConnectError::NoSentinel(_) => {
+        ConnectError::NoSentinel(_) => {
+            return error(
+                ErrorKind::NotSent,
+                format!("{location}: {failure}: check the addresses, and that the sentinels run"),
+            );
+        }
+        ConnectError::NoMaster => {
             return error(ErrorKind::NotSent, format!("{location}: {failure}"));
         }
         ConnectError::Redis(cause) => cause,

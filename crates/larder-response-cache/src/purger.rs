@@ -41,7 +41,8 @@ impl Purger {
     ///
     /// # Errors
     /// [`ErrorKind::Invalid`] if the URI is not absolute. [`ErrorKind::MayHaveRun`] if the store did not
-    /// answer: this process has removed the response, but others may still serve it.
+    /// answer: this process has removed its copy, but the store may still hold the response, and any process
+    /// may serve that again, this one too. Repeat the call once the store answers.
     pub async fn purge(&self, uri: &str) -> Result<()> {
         let (cache, key) = (self.cache.clone(), self.key("purge", uri)?);
         let purge = async move { cache.storage.purge(&key).await };

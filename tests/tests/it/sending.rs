@@ -205,7 +205,7 @@ fn later_writes(behind: &WriteBehind<u32, String>) {
     let query = || async { Ok::<_, Infallible>(String::new()) };
     sent! {
         behind.write(7, String::new());
-        behind.get_or_load(&7, query);
+        behind.find_or_load(&7, query);
         behind.dead_letters();
         behind.retry(&7);
         behind.discard(&7);

@@ -175,19 +175,24 @@ impl<K: CacheKey, V: Send + Sync + 'static> WriteBehind<K, V> {
 
     /// Returns the cached value of `key`, or the one that waits in the journal, or loads it.
     ///
-    /// Use it to read values that you write behind: `load` reads the source, which may be older. A miss takes one
-    /// more round trip than [`Cache::find_or_load`]. If the journal cannot be read, the loaded value is not
-    /// cached.
+    /// Use it to read values that you write behind: `load` reads the source, which may be older. It returns what a
+    /// loader of [`Cache::find_or_load`] may return, such as an `Option`. A miss takes one more round trip than
+    /// there. If the journal cannot be read, the loaded value is not cached.
     ///
     /// # Errors
     /// Those of [`Cache::find_or_load`].
     ///
     /// # Cancellation
     /// As [`Cache::find_or_load`].
-    pub async fn get_or_load<F, Fut, E>(&self, key: &K, load: F) -> Result<Found<V>, LoadError<E>>
+    pub async fn find_or_load<F, Fut, L, E>(
+        &self,
+        key: &K,
+        load: F,
+    ) -> Result<Found<V>, LoadError<E>>
     where
         F: FnOnce() -> Fut,
-        Fut: Future<Output = Result<V, E>> + Send + 'static,
+        Fut: Future<Output = Result<L, E>> + Send + 'static,
+        L: Into<Loaded<V>> + 'static,
         E: Send + Sync + 'static,
     {
         let load = || {
@@ -195,8 +200,8 @@ impl<K: CacheKey, V: Send + Sync + 'static> WriteBehind<K, V> {
             async move {
                 match shared.pending(id).await {
                     Ok(Some(value)) => Ok(Loaded::new(value)),
-                    Ok(None) => load.await.map(Loaded::new),
-                    Err(_) => load.await.map(|value| Loaded::new(value).uncached()),
+                    Ok(None) => load.await.map(Into::into),
+                    Err(_) => load.await.map(|loaded| loaded.into().uncached()),
                 }
             }
         };

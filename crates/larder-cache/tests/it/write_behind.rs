@@ -6,7 +6,7 @@ use std::sync::atomic::{AtomicBool, Ordering};
 use std::sync::{Arc, Mutex};
 use std::time::Duration;
 
-use larder_cache::{QueuedWrite, WriteBehind, WriteBehindBuilder};
+use larder_cache::{LoadError, QueuedWrite, WriteBehind, WriteBehindBuilder};
 use larder_store::{ErrorKind, Refusal};
 use larder_test::faulty::{Faulty, Trouble};
 
@@ -303,7 +303,7 @@ async fn buried(backend: Backend) {
         database.fails.store(false, Ordering::SeqCst);
         if !tries_again {
             assert!(behind.discard(&7).await.unwrap());
-            let found = behind.get_or_load(&7, source("old")).await.unwrap();
+            let found = behind.find_or_load(&7, source("old")).await.unwrap();
             assert_eq!(found.as_str(), "old", "the cache has what was discarded");
             continue;
         }
@@ -311,13 +311,13 @@ async fn buried(backend: Backend) {
         backend.films().build().unwrap().remove(&7).await.unwrap();
         let films = &behind;
         until_ready("it is removed near too", || async move {
-            let found = films.get_or_load(&7, source("old")).await.unwrap();
+            let found = films.find_or_load(&7, source("old")).await.unwrap();
             found.as_str() == "old"
         })
         .await;
         assert!(behind.retry(&7).await.unwrap());
         until(&behind, 0, 0).await;
-        let found = behind.get_or_load(&7, source("written")).await.unwrap();
+        let found = behind.find_or_load(&7, source("written")).await.unwrap();
         assert_ne!(found.as_str(), "old", "the source has another one by now");
     }
 }
@@ -394,8 +394,11 @@ async fn reads(backend: Backend) {
     // As if the value was evicted before it was written to the source.
     films.remove(&7).await.unwrap();
     let source = || async { Ok::<_, Broken>("old".to_owned()) };
-    assert_eq!(*behind.get_or_load(&7, source).await.unwrap().value, "new");
-    assert_eq!(*behind.get_or_load(&8, source).await.unwrap().value, "old");
+    assert_eq!(*behind.find_or_load(&7, source).await.unwrap().value, "new");
+    assert_eq!(*behind.find_or_load(&8, source).await.unwrap().value, "old");
+    let nothing = || async { Ok::<_, Broken>(None::<String>) };
+    let missing = behind.find_or_load(&9, nothing).await;
+    assert!(matches!(missing, Err(LoadError::NotFound)));
 }
 
 /// The first write reaches the journal before or after the second one, and the cache after it.
@@ -516,7 +519,7 @@ async fn releases(backend: Backend) {
     let database = Database::default();
     let older = start(older, &database);
     let source = || async { Ok::<_, Broken>("old".to_owned()) };
-    assert_eq!(*older.get_or_load(&7, source).await.unwrap().value, "old");
+    assert_eq!(*older.find_or_load(&7, source).await.unwrap().value, "old");
     assert!(films.get(&7).await.is_none(), "the source is behind");
     until_ready("the older release has tried", || async {
         counts.count("larder_write_behind_writes_total films failed") > 0

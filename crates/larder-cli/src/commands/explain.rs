@@ -2,6 +2,7 @@ use std::time::Duration;
 
 use larder::Key;
 use larder::cache::Tier;
+use larder::events::log::LogRecord;
 use larder::queue::QueueRecord;
 use larder::rate_limit::{Tat, Usage};
 use larder::response_cache::{ResponseExplanation, UriState};
@@ -178,6 +179,8 @@ async fn inspect(target: &Target, text: &str) -> Result<Option<(&'static str, In
         ("a lock", show::<Permits>(target, text).await?)
     } else if is::<QueueRecord>(text) {
         ("a queue", show::<QueueRecord>(target, text).await?)
+    } else if is::<LogRecord>(text) {
+        ("an event log", show::<LogRecord>(target, text).await?)
     } else {
         return Ok(None);
     };

@@ -55,7 +55,7 @@ pub(super) async fn run(
         let measured: u64 = survey.kinds.values().map(|kind| kind.measured).sum();
         output.line("")?;
         let keys = of(survey.keys, "key", "keys");
-        output.line(&format!("{keys}, of which {measured} were measured"))?;
+        output.line(&format!("{keys}, measured: {measured}"))?;
     } else {
         let rows = kinds.map(|(name, kind)| vec![json!(name), json!(kind.keys)]);
         output.table(&["kind", "keys"], rows.collect())?;

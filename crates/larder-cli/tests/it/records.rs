@@ -1,8 +1,10 @@
-//! Limits and locks.
+//! Limits, locks and event logs.
 
 use std::net::IpAddr;
 use std::time::Duration;
 
+use larder::Ttl;
+use larder::events::log::EventLog;
 use larder::rate_limit::{Network, Policy, Quota, RateLimiter};
 use larder::structures::lock::{Lock, Order};
 use larder_test::server::RedisCluster;
@@ -373,4 +375,37 @@ async fn a_whole_key_may_repeat_the_namespace_and_one_of_another_namespace_is_an
     assert!(films.get(&7).await.is_none(), "it was purged");
     assert_eq!(limiter.check("ann").await.unwrap().remaining(), 1);
     assert!(lock.try_lock().await.unwrap().is_some());
+}
+
+#[tokio::test]
+async fn an_event_log_is_explained_without_its_events() {
+    let (server, store) = server().await;
+    let log = EventLog::<String>::new(store, "orders", Ttl::from_secs(3_600)).unwrap();
+    for text in ["first-secret", "second-secret"] {
+        log.append("all", &text.to_owned()).await.unwrap();
+    }
+    let mailer = log.group("all", "mailer").unwrap().consumer();
+    let batch = mailer.read(1).await.unwrap();
+    mailer
+        .reject(&batch.deliveries[0], "nobody-secret")
+        .await
+        .unwrap();
+    let shown = larder(&server.url(), "explain log:{orders:all} --json").await;
+    assert!(!shown.out.contains("secret"), "{shown:?}");
+    let shown = shown.json();
+    assert_eq!(
+        (&shown["kind"], &shown["events"], &shown["dead"]),
+        (&"an event log".into(), &"2".into(), &"1".into()),
+        "{shown}"
+    );
+    assert!(
+        shown["group mailer"].as_str().unwrap().contains("lost 0"),
+        "{shown}"
+    );
+    let other = larder(&server.url(), "explain board:{points:all}").await;
+    assert_eq!(other.code, 2, "{other:?}");
+    assert!(
+        other.err.contains("not the key of a cached value"),
+        "{other:?}"
+    );
 }

@@ -54,7 +54,11 @@ impl<'a> Parameters<'a> {
     pub(super) fn check_that_all_were_taken(&self) -> Result<()> {
         match self.pairs.is_empty() {
             true => Ok(()),
-            false => Err(invalid("has an unknown parameter", self.expected)),
+            false => Err(invalid(
+                "has an unknown parameter: beside those of its form there are timeout_ms, \
+                 connect_timeout_ms and protocol, and over TLS ca, cert and key",
+                self.expected,
+            )),
         }
     }
 }

@@ -228,7 +228,7 @@ fn an_invalid_url_is_refused_with_the_expected_form() {
         ("redis+tls://localhost", "not one of Redis"),
         ("redis://localhost/films", "database that is not a number"),
         ("redis://0.0.0.0", "every address"),
-        ("redis://localhost?timeout=3", "unknown parameter"),
+        ("redis://localhost?timeout=3", "there are timeout_ms"),
         ("redis://localhost?ca=/x", "unknown parameter"),
         ("redis://localhost?protocol=resp4", "protocol"),
         ("redis://h?protocol=resp2&protocol=resp3", "duplicate"),

@@ -53,6 +53,7 @@ async fn an_unwatched_master_and_servers_that_are_not_sentinels_are_told_apart()
     let (kind, text) = error("redis+sentinel://127.0.0.1:1/main").await;
     assert_eq!(kind, ErrorKind::NotSent);
     assert!(text.contains("refused"), "{text}");
+    assert!(text.contains("check the addresses"), "{text}");
 
     let plain = server();
     let (kind, text) = error(&format!("redis+sentinel://{}/main", plain.address())).await;

@@ -1,5 +1,6 @@
 //! The commands about rate limits.
 
+mod rule;
 mod visitors;
 
 use std::time::Duration;
@@ -237,7 +238,15 @@ fn line(name: &str, value: &str) -> Option<String> {
     if let Some(ends) = name.strip_prefix("held until_us ") {
         return left(ends).map(|left| format!("{value} held for {left}"));
     }
+    if let Some((number, tag)) = name
+        .strip_prefix("rule ")
+        .and_then(|rule| rule.split_once(' '))
+    {
+        let used = rule::used(tag, value, now().as_micros());
+        return used.map(|used| format!("rule {number}: {used}"));
+    }
     match name {
+        "refusals" if value == "0" => None,
         "tat_us" => Some(match left(value) {
             Some(left) => format!("whole quota in {left}"),
             None => "whole quota".to_owned(),

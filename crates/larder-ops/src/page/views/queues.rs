@@ -96,7 +96,7 @@ impl Queues {
                 })
                 .to("queues"),
             Tile::new("Dead letters", count(dead as f64))
-                .detail("reached the maximum of attempts")
+                .detail("failed for good")
                 .tone(if dead > 0 { Tone::Bad } else { Tone::Plain })
                 .to("queues"),
             Tile::new("Queues", count(self.read.found.len() as f64))
