@@ -117,7 +117,7 @@ impl CacheKey {
             .and_then(|first| first.strip_prefix('v')?.parse().ok());
         let schema = schema.ok_or_else(|| {
             Error::usage(
-                "this is not the key of a cached value: its id begins with the schema, such as v0 in \
+                "this is not the key of a cached value, whose id begins with the schema, such as v0 in \
                  film:{v0:7}",
             )
         })?;

@@ -3,13 +3,25 @@ use std::time::Duration;
 use larder::Key;
 use larder::cache::Tier;
 use larder::events::log::LogRecord;
+use larder::events::topic::HistoryRecord;
 use larder::queue::QueueRecord;
+use larder::queue::periodic::LastTick;
 use larder::rate_limit::{Tat, Usage};
 use larder::response_cache::{ResponseExplanation, UriState};
 use larder::session::{EveryoneRecord, SessionRecord, UserRecord};
 use larder::store::Timestamp;
 use larder::store::program::{Inspection, Record};
+use larder::structures::buckets::BucketsRecord;
+use larder::structures::counter::CounterRecord;
+use larder::structures::fenced::FencedValue;
+use larder::structures::leaderboard::BoardRecord;
+use larder::structures::ledger::LedgerRecord;
 use larder::structures::lock::Permits;
+use larder::structures::member_set::SetRecord;
+use larder::structures::membership::FilterRecord;
+use larder::structures::recent_list::RecentRecord;
+use larder::structures::record::FieldsRecord;
+use larder::structures::unique_count::UniqueRecord;
 use serde_json::{Value, json};
 
 use super::cache::{find, responses, what};
@@ -25,7 +37,13 @@ pub(super) async fn run(target: &Target, text: &str, output: &mut Output<'_, '_>
         return uri(target, text, output).await;
     }
     let text = key::within(&target.prefix, text)?;
-    if let Some((kind, shown)) = inspect(target, text).await? {
+    let cached = match CacheKey::parse(text) {
+        Ok(key) => find(target, &key).await.map(|found| (key, found)),
+        Err(error) => Err(error),
+    };
+    // A cached value may be of a kind that is called like one of larder's own.
+    let is_cached = matches!(&cached, Ok((_, (_, _, Tier::Entry(_)))));
+    if !is_cached && let Some((kind, shown)) = inspect(target, text).await? {
         let mut fields = vec![("kind", json!(kind))];
         let lines = shown.fields().iter();
         let lines = lines.map(|(name, value)| match output.is_json() {
@@ -45,9 +63,7 @@ pub(super) async fn run(target: &Target, text: &str, output: &mut Output<'_, '_>
         output.fields(fields)?;
         return Ok(if is_absent { NOT_DONE } else { DONE });
     }
-    let key = CacheKey::parse(text)?;
-    let (_, codec, far) = find(target, &key).await?;
-    let is_there = matches!(far, Tier::Entry(_));
+    let (key, (_, codec, far)) = cached?;
     let mut fields = vec![
         ("kind", json!(key.kind.name())),
         ("schema", json!(key.schema)),
@@ -66,7 +82,7 @@ pub(super) async fn run(target: &Target, text: &str, output: &mut Output<'_, '_>
         ]);
     }
     output.fields(fields)?;
-    Ok(if is_there { DONE } else { NOT_DONE })
+    Ok(if is_cached { DONE } else { NOT_DONE })
 }
 
 /// Writes a line of a record: times and durations are in microseconds.
@@ -163,28 +179,36 @@ fn served(response: &ResponseExplanation) -> &'static str {
 
 /// Shows one of larder's own records. None if the key is not of one.
 async fn inspect(target: &Target, text: &str) -> Result<Option<(&'static str, Inspection)>> {
-    let found = if is::<SessionRecord>(text) {
-        ("a session", show::<SessionRecord>(target, text).await?)
-    } else if is::<UserRecord>(text) {
-        let what = "the sessions of a user";
-        (what, show::<UserRecord>(target, text).await?)
-    } else if is::<EveryoneRecord>(text) {
-        let what = "the end of all sessions";
-        (what, show::<EveryoneRecord>(target, text).await?)
-    } else if is::<Tat>(text) {
-        ("a rate limit", show::<Tat>(target, text).await?)
-    } else if is::<Usage>(text) {
-        ("a rate limit", show::<Usage>(target, text).await?)
-    } else if is::<Permits>(text) {
-        ("a lock", show::<Permits>(target, text).await?)
-    } else if is::<QueueRecord>(text) {
-        ("a queue", show::<QueueRecord>(target, text).await?)
-    } else if is::<LogRecord>(text) {
-        ("an event log", show::<LogRecord>(target, text).await?)
-    } else {
-        return Ok(None);
-    };
-    Ok(Some(found))
+    macro_rules! inspect {
+        ($($record:ty => $what:literal,)*) => {$(
+            if is::<$record>(text) {
+                return Ok(Some(($what, show::<$record>(target, text).await?)));
+            }
+        )*};
+    }
+    inspect! {
+        SessionRecord => "a session",
+        UserRecord => "the sessions of a user",
+        EveryoneRecord => "the end of all sessions",
+        Tat => "a rate limit",
+        Usage => "a rate limit",
+        Permits => "a lock",
+        QueueRecord => "a queue",
+        LastTick => "a periodic job",
+        LogRecord => "an event log",
+        HistoryRecord => "the history of a topic",
+        BoardRecord => "a leaderboard",
+        BucketsRecord => "buckets",
+        CounterRecord => "a counter",
+        FencedValue => "a fenced value",
+        FieldsRecord => "a record",
+        FilterRecord => "a membership filter",
+        LedgerRecord => "a ledger",
+        RecentRecord => "a recent list",
+        SetRecord => "a member set",
+        UniqueRecord => "a unique count",
+    }
+    Ok(None)
 }
 
 fn is<R: Record>(text: &str) -> bool {

@@ -3,10 +3,13 @@
 use std::net::IpAddr;
 use std::time::Duration;
 
-use larder::Ttl;
+use larder::cache::Cache;
 use larder::events::log::EventLog;
 use larder::rate_limit::{Network, Policy, Quota, RateLimiter};
+use larder::structures::counter::Counter;
+use larder::structures::leaderboard::Leaderboard;
 use larder::structures::lock::{Lock, Order};
+use larder::{Kind, Ttl};
 use larder_test::server::RedisCluster;
 
 use crate::support::{Meanwhile, connect, larder, prefixed, run, run_with, server};
@@ -88,6 +91,41 @@ async fn a_lock_is_listed_and_broken_and_its_holder_learns_of_it() {
         (1, true),
         "{free:?}"
     );
+}
+
+#[tokio::test]
+async fn a_structure_is_explained_and_a_cached_value_whose_kind_has_its_name() {
+    let (server, store) = server().await;
+    let url = server.url();
+    let day = Ttl::from_secs(86_400);
+    let counter = Counter::new(store.clone(), "visits", day).unwrap();
+    counter.add("ada", 3).await.unwrap();
+    let board = Leaderboard::new(store.clone(), "weekly", day).unwrap();
+    board.add("all", "ada", 7).await.unwrap();
+    for (key, kind, name, value) in [
+        ("counter:{visits:ada}", "a counter", "value", "3"),
+        ("board:{weekly:all}", "a leaderboard", "members", "1"),
+    ] {
+        let shown = run(&url, &["explain", key, "--json"], "").await.json();
+        assert_eq!(
+            (&shown["kind"], &shown[name]),
+            (&kind.into(), &value.into())
+        );
+    }
+    let absent = run(&url, &["explain", "counter:{visits:nobody}"], "").await;
+    assert_eq!(
+        (absent.code, absent.out.contains("absent")),
+        (1, true),
+        "{absent:?}"
+    );
+
+    let cache = Cache::<u32, String>::builder(Kind::evictable("counter"), day);
+    let cache = cache.with_far(store).build().unwrap();
+    cache.insert(7, "text".to_owned()).await.unwrap();
+    let shown = run(&url, &["explain", "counter:{v0:7}", "--json"], "")
+        .await
+        .json();
+    assert_eq!(shown["schema"], 0, "{shown}");
 }
 
 /// Bans and forgives `visitor` of a limiter, as its app sees it.
