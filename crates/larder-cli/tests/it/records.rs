@@ -4,7 +4,7 @@ use std::net::IpAddr;
 use std::time::Duration;
 
 use larder::Ttl;
-use larder::events::log::EventLog;
+use larder::events::log::{EventLog, Settled};
 use larder::rate_limit::{Network, Policy, Quota, RateLimiter};
 use larder::structures::lock::{Lock, Order};
 use larder_test::server::RedisCluster;
@@ -386,10 +386,8 @@ async fn an_event_log_is_explained_without_its_events() {
     }
     let mailer = log.group("all", "mailer").unwrap().consumer();
     let batch = mailer.read(1).await.unwrap();
-    mailer
-        .reject(&batch.deliveries[0], "nobody-secret")
-        .await
-        .unwrap();
+    let rejected = mailer.reject(&batch.deliveries[0], "nobody-secret").await;
+    assert_eq!(rejected.unwrap(), Settled::Done);
     let shown = larder(&server.url(), "explain log:{orders:all} --json").await;
     assert!(!shown.out.contains("secret"), "{shown:?}");
     let shown = shown.json();
@@ -399,7 +397,7 @@ async fn an_event_log_is_explained_without_its_events() {
         "{shown}"
     );
     assert!(
-        shown["group mailer"].as_str().unwrap().contains("lost 0"),
+        shown["group_mailer"].as_str().unwrap().contains("lost 0"),
         "{shown}"
     );
     let other = larder(&server.url(), "explain board:{points:all}").await;
