@@ -317,11 +317,6 @@ async fn each_answer_is_counted_once() {
         ("larder_cache_coalesced_total", 0),
     ];
     for (name, count) in expected {
-        assert_eq!(
-            counts.count(name),
-            count,
-            "{name} in {}",
-            format!("{counts:?}")
-        );
+        assert_eq!(counts.count(name), count, "{name} in {counts:?}");
     }
 }

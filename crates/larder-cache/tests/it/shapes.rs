@@ -62,12 +62,7 @@ async fn a_refused_value_is_near_and_counted_when_it_is_written_and_not_when_it_
         ("larder_poisoned_total", 0),
     ];
     for (name, count) in counted {
-        assert_eq!(
-            counts.count(name),
-            count,
-            "{name} in {}",
-            format!("{counts:?}")
-        );
+        assert_eq!(counts.count(name), count, "{name} in {counts:?}");
     }
 }
 

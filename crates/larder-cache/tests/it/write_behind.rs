@@ -107,8 +107,7 @@ async fn gauges(backend: Backend) {
     }
     assert!(
         counts.gauge("larder_cache_near_entries") >= 1.0,
-        "{}",
-        format!("{counts:?}")
+        "{counts:?}"
     );
     let short = Duration::from_millis(100);
     assert_eq!(films.shutdown(short).await.unwrap().waiting, 3);
@@ -603,10 +602,5 @@ async fn what_cannot_be_read_in_a_journal_is_dropped_and_holds_up_nothing() {
     let left = waits.shutdown(Duration::from_secs(20)).await.unwrap();
     assert_eq!(left.waiting, 0);
     assert_eq!(database.count(), 3);
-    assert_eq!(
-        counts.count("larder_poisoned_total"),
-        3,
-        "{}",
-        format!("{counts:?}")
-    );
+    assert_eq!(counts.count("larder_poisoned_total"), 3, "{counts:?}");
 }

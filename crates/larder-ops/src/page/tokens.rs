@@ -115,7 +115,7 @@ mod tests {
         let root = Operator::new("root");
         for damaged in ["", "short", "\u{fffd}", &"!".repeat(43)] {
             let put = Put::new(Key::new(TOKEN, root.name()), damaged.to_owned(), TTL);
-            store.put(&put).await.unwrap();
+            assert!(store.put(&put).await.unwrap().is_stored());
             assert!(!tokens.is_of(&root, damaged).await.unwrap(), "{damaged}");
             let token = tokens.of(&root).await.unwrap();
             assert_ne!(token, damaged);
