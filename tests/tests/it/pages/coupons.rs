@@ -63,7 +63,7 @@ impl Coupons {
     /// Makes coupons that can be redeemed `limit` times each, and are remembered for `ttl`.
     ///
     /// # Errors
-    /// [`ErrorKind::Invalid`](larder_store::ErrorKind::Invalid) if the store runs no programs.
+    /// `ErrorKind::Invalid` if the store runs no programs.
     pub fn new(store: Arc<dyn Store>, limit: i64, ttl: Ttl) -> Result<Self> {
         let programs = store.require_programs("coupons")?;
         let redeem = Redeem { limit, ttl };
