@@ -5,7 +5,7 @@ use larder_store::program::prelude::*;
 
 use super::held::{Held, Mode};
 use super::work::{Work, Worked, work};
-use super::{LEASED, QueueRecord, Settings, token};
+use super::{LAST_READY, LEASED, QueueRecord, Settings, token};
 
 /// The number of ended leases, and of due jobs, that one step moves.
 const MOVED: usize = 64;
@@ -158,7 +158,7 @@ impl Work<'_> {
         let (mut jobs, mut looks) = (Vec::new(), 0);
         while (jobs.len() as i64) < free && looks < LOOKS {
             let wanted = (free as usize - jobs.len()).min(LOOKS - looks);
-            let found = self.held.ready.first_up_to(-1, wanted);
+            let found = self.held.ready.first_up_to(LAST_READY, wanted);
             if found.is_empty() {
                 break;
             }

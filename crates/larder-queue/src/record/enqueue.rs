@@ -6,7 +6,7 @@ use larder_store::program::prelude::*;
 use super::held::{self, Held, Mode};
 use super::packed::Packed;
 use super::work::{Work, Worked, work};
-use super::{LEASED, QueueRecord, Settings};
+use super::{LATEST_DUE, QueueRecord, Settings};
 use crate::new_job::Due;
 use crate::{JobId, NewJob, Until};
 
@@ -172,7 +172,7 @@ fn add(work: &mut Work<'_>, item: &Item, forgot: &mut bool) -> Added {
         Due::In(micros) => work.at + micros,
         Due::At(micros) => micros,
     };
-    let due = due.clamp(work.at, (LEASED - 1).max(work.at));
+    let due = due.clamp(work.at, LATEST_DUE.max(work.at));
     if item.key.is_some() && !std::mem::replace(forgot, true) {
         forget_keys(work);
     }

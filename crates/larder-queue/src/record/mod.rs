@@ -119,6 +119,12 @@ const FLOOR: i64 = -(1 << 53);
 /// The start of the band of leases, which as a time is in the year 2112.
 const LEASED: i64 = 1 << 52;
 
+/// The highest rank of a ready job: all are below zero.
+const LAST_READY: i64 = -1;
+
+/// The latest time at which a job may be due: the band of leases begins after it.
+const LATEST_DUE: i64 = LEASED - 1;
+
 fn rank(class: u8, place: i64) -> i64 {
     FLOOR + i64::from(class) * CLASS + place
 }
