@@ -115,11 +115,11 @@ impl<K: CacheKey, V: Send + Sync + 'static> WriteBehindBuilder<K, V> {
         self
     }
 
-    /// Sets after how many attempts a write becomes a dead letter. Default: 10.
+    /// Sets after how many attempts a write becomes a dead letter, from 1. Default: 10.
     ///
     /// Attempts are those that failed, and those whose process ended before it reported a result.
     pub fn with_max_attempts(mut self, attempts: u32) -> Self {
-        self.settings.max_attempts = attempts;
+        self.settings.max_attempts = attempts.max(1);
         self
     }
 
@@ -169,21 +169,18 @@ impl<K: CacheKey, V: Send + Sync + 'static> WriteBehindBuilder<K, V> {
         settings.full_timeout = settings.full_timeout.min(MAX_TIMEOUT);
         settings.longest_pause = settings.longest_pause.min(MAX_TIMEOUT);
         settings.poll = settings.poll.min(MAX_TIMEOUT);
-        if settings.max_waiting == 0
-            || settings.batch == 0
-            || settings.write_timeout.is_zero()
-            || settings.poll.is_zero()
-            || settings.first_pause.is_zero()
-            || timeout.is_zero()
-        {
-            return Err(Error::new(
-                "build",
-                ErrorKind::Invalid,
-                format!(
-                    "write-behind '{}': a cap, a batch or a time is zero",
-                    self.name
-                ),
-            ));
+        let may_not_be_zero = [
+            ("with_max_waiting", settings.max_waiting == 0),
+            ("with_batch", settings.batch == 0),
+            ("with_write_timeout", settings.write_timeout.is_zero()),
+            ("with_poll", settings.poll.is_zero()),
+            ("with_retry", settings.first_pause.is_zero()),
+            ("with_timeout", timeout.is_zero()),
+        ];
+        if let Some((setting, _)) = may_not_be_zero.iter().find(|(_, is_zero)| *is_zero) {
+            let name = self.name;
+            let detail = format!("write-behind '{name}': {setting} must be more than zero");
+            return Err(Error::new("build", ErrorKind::Invalid, detail));
         }
         let hold = settings.write_timeout * 2 + timeout;
         settings.hold = i64::try_from(hold.as_micros())

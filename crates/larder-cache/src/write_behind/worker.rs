@@ -82,7 +82,7 @@ impl<K: CacheKey, V: Send + Sync + 'static> Shared<K, V> {
             hold: self.settings.hold,
             keep: self.settings.keep,
             // Each write is tried once, whatever the setting says.
-            max_attempts: self.settings.max_attempts.max(1).into(),
+            max_attempts: self.settings.max_attempts.into(),
         };
         let batch = self.run(&take).await.inspect_err(|error| {
             tracing::debug!(journal = self.journal.as_str(), %error, "the journal was not read");

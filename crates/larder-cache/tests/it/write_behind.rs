@@ -7,6 +7,7 @@ use std::sync::{Arc, Mutex};
 use std::time::Duration;
 
 use larder_cache::{LoadError, QueuedWrite, WriteBehind, WriteBehindBuilder};
+use larder_moka::MokaStore;
 use larder_store::{ErrorKind, Refusal};
 use larder_test::faulty::{Faulty, Trouble};
 
@@ -398,6 +399,31 @@ async fn reads(backend: Backend) {
     let nothing = || async { Ok::<_, Broken>(None::<String>) };
     let missing = behind.find_or_load(&9, nothing).await;
     assert!(matches!(missing, Err(LoadError::NotFound)));
+}
+
+#[tokio::test]
+async fn a_setting_that_may_not_be_zero_is_named() {
+    type Builder = WriteBehindBuilder<u32, String>;
+    let settings: [(&str, fn(Builder) -> Builder); 6] = [
+        ("with_max_waiting", |it| it.with_max_waiting(0)),
+        ("with_batch", |it| it.with_batch(0)),
+        ("with_write_timeout", |it| {
+            it.with_write_timeout(Duration::ZERO)
+        }),
+        ("with_poll", |it| it.with_poll(Duration::ZERO)),
+        ("with_retry", |it| {
+            it.with_retry(Duration::ZERO, Duration::ZERO)
+        }),
+        ("with_timeout", |it| it.with_timeout(Duration::ZERO)),
+    ];
+    for (name, set) in settings {
+        let films = crate::support::near_films();
+        let builder = WriteBehind::builder("films", films, Arc::new(MokaStore::new()));
+        let started = set(builder).start(|_| async { Ok::<_, Broken>(()) });
+        let error = started.err().unwrap();
+        assert_eq!(error.kind(), ErrorKind::Invalid);
+        assert!(error.to_string().contains(name), "{error}");
+    }
 }
 
 /// The first write reaches the journal before or after the second one, and the cache after it.

@@ -77,9 +77,10 @@ on_every_store! { memory, redis;
             let group = format!("g{}", number % 3);
             add(&queue, job(&format!("g{number:03}")).group(&group)).await;
         }
-        for number in 0..250 {
-            // All of them are due at once.
-            add(&queue, job(&format!("s{number:03}")).delay(secs(60))).await;
+        for number in 0..350 {
+            // A page of them is due earlier, and more than two pages at once.
+            let delay = if number < 100 { secs(50) } else { secs(60) };
+            add(&queue, job(&format!("s{number:03}")).delay(delay)).await;
         }
         world.advance(secs(3));
         let taken = take(&queue, 120).await;
@@ -90,11 +91,11 @@ on_every_store! { memory, redis;
         assert_eq!(queue.reject(dead, "no").await.unwrap(), Settled::Dead);
         let counts = queue.counts().await.unwrap();
         let shown = (counts.waiting, counts.scheduled, counts.running, counts.dead, counts.done);
-        assert_eq!(shown, (180, 250, 9, 1, 110));
+        assert_eq!(shown, (180, 350, 9, 1, 110));
         assert_eq!(counts.oldest_us, 3_000_000);
         for (state, count) in [
             (State::Waiting, 180),
-            (State::Scheduled, 250),
+            (State::Scheduled, 350),
             (State::Running, 9),
             (State::Dead, 1),
             (State::Done, 110),
@@ -116,7 +117,7 @@ on_every_store! { memory, redis;
         }
         for (state, count) in [
             (State::Waiting, 180),
-            (State::Scheduled, 250),
+            (State::Scheduled, 350),
             (State::Running, 9),
             (State::Dead, 1),
             (State::Done, 110),

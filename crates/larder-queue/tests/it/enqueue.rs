@@ -84,6 +84,16 @@ on_every_store! { memory, redis;
         assert!(matches!(queue.enqueue(new).await.unwrap(), Enqueued::New(_)));
     }
 
+    async fn an_id_is_remembered_for_longer_than_an_idle_queue_would_live(world: World) {
+        let queue = queue_of(&world).with_ttl(Ttl::from_secs(60)).with_retention(secs(600));
+        add(&queue, job("once")).await;
+        let taken = one(&queue).await;
+        assert!(queue.ack(taken.receipt()).await.unwrap().is_accepted());
+        world.advance(secs(599));
+        let again = queue.enqueue(job("once")).await.unwrap();
+        assert_eq!(again, Enqueued::Duplicate(JobId::new("once").unwrap()));
+    }
+
     async fn a_unique_key_belongs_to_its_job_until_it_is_done(world: World) {
         let queue = queue_of(&world);
         let new = |id: &str| job(id).unique("report", Until::Done);
