@@ -404,7 +404,8 @@ async fn reads(backend: Backend) {
 #[tokio::test]
 async fn a_setting_that_may_not_be_zero_is_named() {
     type Builder = WriteBehindBuilder<u32, String>;
-    let settings: [(&str, fn(Builder) -> Builder); 6] = [
+    type Set = fn(Builder) -> Builder;
+    let settings: [(&str, Set); 6] = [
         ("with_max_waiting", |it| it.with_max_waiting(0)),
         ("with_batch", |it| it.with_batch(0)),
         ("with_write_timeout", |it| {
