@@ -2,11 +2,8 @@
 
 use metrics::{Unit, describe_counter, describe_histogram};
 
-/// Calls that tried to take a lock or a permit, by outcome.
 pub(crate) const ACQUIRES: &str = "larder_lock_acquires_total";
-/// How long those calls took that were allowed to wait.
 pub(crate) const WAITS: &str = "larder_lock_wait_seconds";
-/// Locks and permits that were lost while a task held them.
 pub(crate) const LOST: &str = "larder_lock_lost_total";
 
 /// Describes each metric of this crate with its unit, to the recorder that is installed.

@@ -81,7 +81,6 @@ impl<K: CacheKey, V: Send + Sync + 'static> Shared<K, V> {
             count: room,
             hold: self.settings.hold,
             keep: self.settings.keep,
-            // Each write is tried once, whatever the setting says.
             max_attempts: self.settings.max_attempts.into(),
         };
         let batch = self.run(&take).await.inspect_err(|error| {

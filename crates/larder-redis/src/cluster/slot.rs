@@ -15,7 +15,7 @@ pub(crate) fn slot_of(key: &[u8]) -> u16 {
     CRC.checksum(tag(key)) % SLOTS
 }
 
-/// Returns the text in the first braces, or the whole key if there are none, or nothing in them.
+/// Returns the text in the first braces, or the whole key if it has none or they are empty.
 fn tag(key: &[u8]) -> &[u8] {
     let inside = || {
         let (_, after) = split(key, b'{')?;

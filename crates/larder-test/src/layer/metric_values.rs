@@ -36,15 +36,12 @@ impl MetricValues {
         metrics::set_default_local_recorder(self)
     }
 
-    /// Returns the value of a counter, or how often a histogram was recorded. 0 if there is none.
+    /// Returns the value of a counter, or how often a histogram was recorded. 0 if it was never registered.
     pub fn count(&self, name: &str) -> u64 {
-        let values = self.values.lock();
-        values
-            .get(name)
-            .map_or(0, |value| value.load(Ordering::SeqCst))
+        self.values.lock().get(name).map_or(0, load)
     }
 
-    /// Returns the value of a gauge. 0 if there is none.
+    /// Returns the value of a gauge. 0 if it was never registered.
     pub fn gauge(&self, name: &str) -> f64 {
         f64::from_bits(self.count(name))
     }
@@ -54,21 +51,21 @@ impl MetricValues {
         self.values.lock().keys().cloned().collect()
     }
 
-    /// Returns the counters that are not zero, by name.
+    /// Returns what was counted, by name, without zeros. For tests whose metrics have no gauges.
     pub fn counts(&self) -> Vec<(String, u64)> {
-        let values = self.values.lock();
-        let counts = values
-            .iter()
-            .map(|(name, value)| (name.clone(), value.load(Ordering::SeqCst)));
-        counts.filter(|(_, count)| *count > 0).collect()
+        self.read(load)
     }
 
-    /// Does the same, and sets them to zero.
+    /// Does the same, and sets all to zero.
     pub fn take(&self) -> Vec<(String, u64)> {
+        self.read(|value| value.swap(0, Ordering::SeqCst))
+    }
+
+    fn read(&self, read: impl Fn(&Arc<AtomicU64>) -> u64) -> Vec<(String, u64)> {
         let values = self.values.lock();
         let counts = values
             .iter()
-            .map(|(name, value)| (name.clone(), value.swap(0, Ordering::SeqCst)));
+            .map(|(name, value)| (name.clone(), read(value)));
         counts.filter(|(_, count)| *count > 0).collect()
     }
 
@@ -84,6 +81,10 @@ impl MetricValues {
             .or_default()
             .clone()
     }
+}
+
+fn load(value: &Arc<AtomicU64>) -> u64 {
+    value.load(Ordering::SeqCst)
 }
 
 impl HistogramFn for Recorded {

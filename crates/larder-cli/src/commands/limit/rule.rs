@@ -1,6 +1,6 @@
-//! What is used of a rule, in words.
+//! Says in words how much of a rule is used.
 
-/// Writes what is used of a rule at `now`, from its tag and its numbers as `InspectUsage` shows them.
+/// Says how much of a rule is used at `now`, from its tag and its numbers as `InspectUsage` shows them.
 ///
 /// None for a rule whose permits are listed one by one, and for numbers of another form.
 pub(super) fn used(tag: &str, numbers: &str, now: i64) -> Option<String> {
