@@ -4,8 +4,14 @@ use std::fmt;
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
 #[non_exhaustive]
 pub struct Report {
-    /// Jobs whose handler returned, and whose outcome reached the queue.
+    /// Jobs that are done.
     pub done: u64,
+    /// Attempts that failed, after which the job is tried again.
+    pub failed: u64,
+    /// Jobs that became dead letters.
+    pub dead: u64,
+    /// Runs whose handler has snoozed the job.
+    pub snoozed: u64,
     /// Jobs that were given back to the queue: they are available at once, and their attempt is not counted.
     pub released: u64,
     /// Jobs whose handler did not stop, or whose outcome the queue does not have: it was not reached, or the
@@ -16,9 +22,12 @@ pub struct Report {
 impl Report {
     pub(super) fn count(&mut self, finished: Finished) {
         match finished {
+            Finished::Done => self.done += 1,
+            Finished::Failed => self.failed += 1,
+            Finished::Dead => self.dead += 1,
+            Finished::Snoozed => self.snoozed += 1,
             Finished::Released => self.released += 1,
             Finished::Abandoned | Finished::LeaseLost => self.abandoned += 1,
-            _ => self.done += 1,
         }
     }
 }
@@ -27,10 +36,16 @@ impl fmt::Display for Report {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         let Self {
             done,
+            failed,
+            dead,
+            snoozed,
             released,
             abandoned,
         } = self;
-        write!(f, "{done} done, {released} released, {abandoned} abandoned")
+        write!(
+            f,
+            "{done} done, {failed} failed, {dead} dead, {snoozed} snoozed, {released} released, {abandoned} abandoned"
+        )
     }
 }
 

@@ -81,6 +81,32 @@ async fn a_handler_that_heeds_its_context_is_done_or_released_uncounted() {
 }
 
 #[tokio::test(start_paused = true)]
+async fn the_report_tells_outcomes_apart() {
+    let world = World::paused();
+    let (queue, probe) = (world.queue(), Probe::new());
+    let acts = [Act::Return, Act::Return, Act::Fail, Act::Die, Act::Snooze];
+    for act in acts {
+        let job = task(1, Act::WaitThen(Box::new(act)));
+        queue.enqueue(job).await.unwrap();
+    }
+    let stop = CancellationToken::new();
+    let worker = tokio::spawn(worker(&queue, &probe).run_until(stop.clone()));
+    for _ in 0..5 {
+        probe.arrived().await;
+    }
+    stop.cancel();
+    probe.open(5);
+    let report = worker.await.unwrap();
+    assert_eq!((report.done, report.failed), (2, 1));
+    assert_eq!((report.dead, report.snoozed), (1, 1));
+    assert_eq!((report.released, report.abandoned), (0, 0));
+    assert_eq!(
+        report.to_string(),
+        "2 done, 1 failed, 1 dead, 1 snoozed, 0 released, 0 abandoned"
+    );
+}
+
+#[tokio::test(start_paused = true)]
 async fn leases_are_renewed_through_the_grace_period() {
     let world = World::paused();
     let (queue, probe) = (world.queue(), Probe::new());

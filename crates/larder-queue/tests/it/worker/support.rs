@@ -87,6 +87,8 @@ pub(crate) enum Act {
     Panic,
     /// Waits until the test opens the gate.
     Wait,
+    /// Waits until the test opens the gate, and then does this.
+    WaitThen(Box<Act>),
     /// Waits until its context is cancelled, and returns.
     Heed,
     /// Waits until its context is cancelled, and fails.
@@ -157,8 +159,15 @@ pub(crate) async fn handle(
         .unwrap()
         .push((task.number, context.attempt()));
     probe.0.arrived.add_permits(1);
-    match task.act {
-        Act::Return => {}
+    let act = match task.act {
+        Act::WaitThen(act) => {
+            probe.0.gate.acquire().await?.forget();
+            *act
+        }
+        act => act,
+    };
+    match act {
+        Act::Return | Act::WaitThen(_) => {}
         Act::Fail => Err(std::io::Error::other("the mail server is away"))?,
         Act::RetryNow => return Err(JobError::retry_after(Duration::ZERO, "try again")),
         Act::Snooze => return Err(JobError::snooze(HOUR)),
