@@ -9,7 +9,7 @@ use larder_store::{Error, ErrorKind, Key, KeyId, Result, Store, StoreExt};
 /// The name is the partition of the keys, so an in-process store limits each name separately.
 pub(crate) struct Records<R> {
     programs: Arc<dyn Programs>,
-    name: Arc<str>,
+    pub(crate) name: Arc<str>,
     record: PhantomData<fn() -> R>,
 }
 
@@ -69,6 +69,20 @@ impl<R> Clone for Records<R> {
         }
     }
 }
+
+/// Implements `Debug` for a structure. It shows the name, and no key or value.
+macro_rules! debug_name {
+    ($structure:ident $(<$value:ident>)?, $($name:ident).+) => {
+        impl $(<$value>)? std::fmt::Debug for $structure $(<$value>)? {
+            fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
+                f.debug_struct(stringify!($structure))
+                    .field("name", &self.$($name).+)
+                    .finish_non_exhaustive()
+            }
+        }
+    };
+}
+pub(crate) use debug_name;
 
 /// Checks the name of a structure; the error calls the structure `user`.
 ///

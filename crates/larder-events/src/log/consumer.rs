@@ -41,6 +41,7 @@ pub(super) type Force = Pin<Box<dyn Future<Output = ()> + Send>>;
 
 /// Some deliveries, and the number of events lost before them.
 #[must_use = "events that are not acknowledged are delivered again"]
+#[non_exhaustive]
 pub struct Batch<T> {
     /// The deliveries; events that were delivered before come first.
     pub deliveries: Vec<Delivery<T>>,
@@ -55,6 +56,7 @@ pub struct Batch<T> {
 }
 
 /// An event that was delivered to a consumer. `Debug` does not show the event.
+#[non_exhaustive]
 pub struct Delivery<T> {
     /// The id of the event.
     pub id: EventId,

@@ -44,6 +44,7 @@ pub enum Start {
 
 /// An event that was read. `Debug` does not show it.
 #[derive(Clone, PartialEq, Eq)]
+#[non_exhaustive]
 pub struct Stored<T> {
     /// Its id.
     pub id: EventId,
@@ -53,6 +54,7 @@ pub struct Stored<T> {
 
 /// Some events of a log, and the start of the next page.
 #[derive(Clone, PartialEq, Eq)]
+#[non_exhaustive]
 pub struct Page<T> {
     /// The events, oldest first.
     pub events: Vec<Stored<T>>,
@@ -83,6 +85,7 @@ impl<T> Page<T> {
 
 /// An event that no consumer of a group could handle. `Debug` shows neither the event nor the reason.
 #[derive(Clone, PartialEq, Eq)]
+#[non_exhaustive]
 pub struct DeadLetter<T> {
     /// The id of the dead letter.
     pub id: EventId,
@@ -145,6 +148,7 @@ impl<T> fmt::Debug for DeadLetter<T> {
 
 /// The content of a log.
 #[derive(Clone, Debug, Default, PartialEq, Eq)]
+#[non_exhaustive]
 pub struct LogInfo {
     /// How many events are stored.
     pub len: u64,
@@ -162,6 +166,7 @@ pub struct LogInfo {
 
 /// The progress of a group.
 #[derive(Clone, Debug, Default, PartialEq, Eq)]
+#[non_exhaustive]
 pub struct GroupInfo {
     /// Its name.
     pub name: String,

@@ -6,6 +6,7 @@ use larder_store::bus::Channel;
 use super::Position;
 
 /// An item that a subscriber receives.
+#[non_exhaustive]
 pub enum Received<T> {
     /// A message.
     Message(Message<T>),
@@ -17,6 +18,7 @@ pub enum Received<T> {
 }
 
 /// A message that was published. Clones share its value.
+#[non_exhaustive]
 pub struct Message<T> {
     /// The published value. All subscribers in this process share it.
     pub value: Arc<T>,
@@ -28,6 +30,7 @@ pub struct Message<T> {
 
 /// Marks a place where messages are missing.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
+#[non_exhaustive]
 pub struct Gap {
     /// How many are missing. None if that cannot be known.
     pub lost: Option<u64>,

@@ -43,3 +43,10 @@ impl Running {
         soon(self.report).await.unwrap()
     }
 }
+
+/// Makes the report with the counts that are set, and zero for the others.
+pub(crate) fn reported(set: impl FnOnce(&mut Report)) -> Report {
+    let mut report = Report::default();
+    set(&mut report);
+    report
+}

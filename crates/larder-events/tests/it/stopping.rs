@@ -3,14 +3,14 @@
 use std::sync::Arc;
 use std::time::Duration;
 
-use larder_events::log::{Event, EventLog, Report};
+use larder_events::log::{Event, EventLog};
 use larder_store::{ErrorKind, Store, Ttl};
 use larder_test::faulty::{Faulty, Operations, Switch, Trouble};
 use larder_worlds::{World, on_every_store, soon};
 use tokio::sync::{Notify, mpsc};
 use tokio::time::sleep;
 
-use crate::running::Running;
+use crate::running::{Running, reported};
 
 const DAY: Ttl = Ttl::from_secs(86_400);
 
@@ -42,7 +42,7 @@ on_every_store! { memory_in_real_time, redis_in_real_time;
         });
         assert_eq!(soon(seen.recv()).await, Some(3));
         let report = running.stop().await;
-        assert_eq!(report, Report { done: 1, lost: 2, ..Report::default() });
+        assert_eq!(report, reported(|it| { it.done = 1; it.lost = 2; }));
     }
 
     async fn a_consumer_that_stops_hands_back_though_the_store_fails_for_a_moment(world: World) {
@@ -58,7 +58,7 @@ on_every_store! { memory_in_real_time, redis_in_real_time;
         soon(seen.recv()).await.unwrap();
         switch.set_next(2, Trouble::Fail(ErrorKind::NotSent));
         let report = running.stop().await;
-        assert_eq!(report, Report { released: 1, ..Report::default() });
+        assert_eq!(report, reported(|it| it.released = 1));
     }
 
     async fn a_second_signal_ends_the_grace_period(world: World) {
@@ -80,7 +80,7 @@ on_every_store! { memory_in_real_time, redis_in_real_time;
         assert!(!running.is_over());
         force.notify_one();
         let report = running.stop().await;
-        assert_eq!(report, Report { released: 1, ..Report::default() });
+        assert_eq!(report, reported(|it| it.released = 1));
     }
 }
 

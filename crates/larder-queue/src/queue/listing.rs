@@ -60,6 +60,7 @@ pub struct Counts {
 
 /// Jobs of one state.
 #[derive(Clone, Debug)]
+#[non_exhaustive]
 pub struct JobPage {
     /// The jobs, in the order of the queue.
     pub jobs: Vec<JobView>,

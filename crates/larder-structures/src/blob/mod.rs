@@ -14,7 +14,7 @@ use larder_store::{
 use tokio::io::AsyncRead;
 use tokio::runtime::Handle;
 
-use crate::records::check_name;
+use crate::records::{check_name, debug_name};
 use crate::update::{Next, Updates};
 
 pub use error::BlobError;
@@ -64,8 +64,11 @@ pub struct Blobs {
     max_transfer: Ttl,
 }
 
+debug_name!(Blobs, name);
+
 /// The properties of a blob.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
+#[non_exhaustive]
 pub struct BlobInfo {
     /// The size in bytes.
     pub size: u64,

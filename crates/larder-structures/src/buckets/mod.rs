@@ -10,7 +10,7 @@ use std::time::Duration;
 use larder_store::program::{Inspection, MAX_INT};
 use larder_store::{Error, ErrorKind, KeyId, Result, Store, Timestamp, Ttl};
 
-use crate::records::Records;
+use crate::records::{Records, debug_name};
 
 use programs::{Add, Read, Step};
 pub use programs::{BucketsRecord, InspectBuckets};
@@ -45,6 +45,8 @@ pub struct Buckets {
     ttl: Ttl,
 }
 
+debug_name!(Buckets, records.name);
+
 /// The length of a level's buckets, and how many are kept.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub struct Level {
@@ -54,6 +56,7 @@ pub struct Level {
 
 /// The count of one bucket.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
+#[non_exhaustive]
 pub struct Bucket {
     /// When it begins, by the store's clock.
     pub start: Timestamp,

@@ -10,7 +10,7 @@ use larder_store::program::Inspection;
 use larder_store::{Error, ErrorKind, KeyId, Result, Store, Ttl};
 
 use crate::number::check;
-use crate::records::Records;
+use crate::records::{Records, debug_name};
 
 use programs::{Add, Read, Set, Take, WIDEST};
 pub use programs::{CounterRecord, InspectCounter};
@@ -47,6 +47,8 @@ pub struct Counter {
     overflow: Overflow,
 }
 
+debug_name!(Counter, records.name);
+
 /// When the TTL of a counter begins.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
 pub enum TtlFrom {
@@ -69,6 +71,7 @@ pub enum Overflow {
 
 /// The result of an addition.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
+#[non_exhaustive]
 pub struct Added {
     /// The value now.
     pub value: i64,

@@ -14,7 +14,7 @@ use larder_store::{Error, ErrorKind, Key, KeyId, Result, Store, Ttl};
 
 use crate::member;
 use crate::number::check;
-use crate::records::Records;
+use crate::records::{Records, debug_name};
 
 use change::{Change, Changed, Op, Remove, Trim};
 use options::Layout;
@@ -56,11 +56,14 @@ pub struct Leaderboard {
     max_members: u32,
 }
 
+debug_name!(Leaderboard, records.name);
+
 /// The maximum number of rows, members or places of one call: 1,000.
 pub const MAX_ROWS: u32 = 1_000;
 
 /// One row of a board.
 #[derive(Clone, Debug, PartialEq, Eq)]
+#[non_exhaustive]
 pub struct Row {
     /// The member.
     pub member: Arc<str>,
@@ -72,6 +75,7 @@ pub struct Row {
 
 /// The new state of a member after a change.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
+#[non_exhaustive]
 pub struct Placed {
     /// The score now.
     pub score: i64,

@@ -12,7 +12,7 @@ use larder_store::program::{Inspection, MAX_INT};
 use larder_store::{Error, ErrorKind, KeyId, Refusal, Result, Store, Ttl};
 
 use crate::member;
-use crate::records::Records;
+use crate::records::{Records, debug_name};
 
 pub use outcome::{Closed, First, Moved, Transfer};
 use outcome::{closed, moved};
@@ -59,6 +59,8 @@ pub struct Ledger {
     max_accounts: u32,
     max_requests: u32,
 }
+
+debug_name!(Ledger, records.name);
 
 impl Ledger {
     /// Makes the ledgers called `name`, each of which lives for `ttl` after its last request.

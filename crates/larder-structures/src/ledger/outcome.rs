@@ -18,6 +18,7 @@ pub struct Transfer<'a> {
 
 /// The outcome of a request to move an amount.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
+#[must_use = "nothing was moved if the balance was too low"]
 pub enum Moved {
     /// It was moved.
     Done,
@@ -38,6 +39,7 @@ pub enum First {
 
 /// The outcome of a request to close a hold.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
+#[must_use = "nothing was moved if the hold is unknown or was closed otherwise"]
 pub enum Closed {
     /// It was closed.
     Done,

@@ -11,7 +11,7 @@ use larder_store::program::Inspection;
 use larder_store::{Error, ErrorKind, Key, KeyId, Refusal, Result, Store, Ttl};
 
 use crate::member;
-use crate::records::Records;
+use crate::records::{Records, debug_name};
 
 use programs::{Add, Contains, Len, Pick, Read, Remove};
 pub use programs::{InspectSet, SetRecord};
@@ -45,6 +45,8 @@ pub struct MemberSet {
     max_members: u32,
     draw: Draw,
 }
+
+debug_name!(MemberSet, records.name);
 
 type Draw = Arc<dyn Fn() -> u32 + Send + Sync>;
 

@@ -11,7 +11,7 @@ use bytes::Bytes;
 use larder_store::program::Inspection;
 use larder_store::{Error, ErrorKind, KeyId, Result, Store, Ttl};
 
-use crate::records::Records;
+use crate::records::{Records, debug_name};
 
 use filter::Shape;
 use programs::{Add, Clear, Contains, CountBits};
@@ -49,8 +49,11 @@ pub struct Membership {
     ttl: Ttl,
 }
 
+debug_name!(Membership, records.name);
+
 /// How full a filter is.
 #[derive(Clone, Copy, Debug, PartialEq)]
+#[non_exhaustive]
 pub struct Fill {
     /// The approximate number of elements that were added.
     pub members: u64,

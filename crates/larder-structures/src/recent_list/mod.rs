@@ -10,7 +10,7 @@ use bytes::Bytes;
 use larder_store::program::{Inspection, MAX_INT};
 use larder_store::{Error, ErrorKind, KeyId, Result, Store, Ttl};
 
-use crate::records::Records;
+use crate::records::{Records, debug_name};
 
 use programs::{Beside, Clear, Items, Len, Push, Read, Remove};
 pub use programs::{InspectRecent, RecentRecord};
@@ -46,12 +46,15 @@ pub struct RecentList {
     max_items: u32,
 }
 
+debug_name!(RecentList, records.name);
+
 /// Identifies an item of a list, for pages: a number that rises with each item.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord, Hash)]
 pub struct ItemId(i64);
 
 /// An item and its id.
 #[derive(Clone, Debug, PartialEq, Eq)]
+#[non_exhaustive]
 pub struct Item {
     /// Its id.
     pub id: ItemId,
@@ -61,6 +64,7 @@ pub struct Item {
 
 /// Some items of a list, and the start of the next page.
 #[derive(Clone, Debug, Default, PartialEq, Eq)]
+#[non_exhaustive]
 pub struct Page {
     /// The items, in the requested order.
     pub items: Vec<Item>,

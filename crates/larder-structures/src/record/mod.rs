@@ -14,7 +14,7 @@ use serde::Serialize;
 use serde::de::DeserializeOwned;
 
 use crate::number::check;
-use crate::records::Records;
+use crate::records::{Records, debug_name};
 
 use json::{Texts, json, name, part, unfit, value, whole};
 use programs::{CompareAndSet, Increment, Outcome, Read, Remove, Set, When};
@@ -56,11 +56,14 @@ pub struct Record<T> {
     value: PhantomData<fn(T) -> T>,
 }
 
+debug_name!(Record<T>, records.name);
+
 /// The maximum number of fields of a record.
 const MAX_FIELDS: usize = 1_000;
 
 /// The outcome of a comparison.
 #[derive(Clone, Debug, PartialEq, Eq)]
+#[must_use = "nothing was changed if the field had another value"]
 pub enum Compared<V> {
     /// The field had the expected value, and was changed.
     Done,

@@ -11,7 +11,7 @@ use bytes::Bytes;
 use larder_store::program::Inspection;
 use larder_store::{Error, ErrorKind, KeyId, Result, Store, Ttl};
 
-use crate::records::Records;
+use crate::records::{Records, debug_name};
 
 use programs::{Add, Clear, Count, Merge, ReadRegisters};
 pub use programs::{InspectUnique, UniqueRecord};
@@ -41,6 +41,8 @@ pub struct UniqueCount {
     records: Records<UniqueRecord>,
     ttl: Ttl,
 }
+
+debug_name!(UniqueCount, records.name);
 
 /// The maximum number of elements of one call.
 const MAX_ELEMENTS: usize = 1_000;

@@ -4,7 +4,7 @@ use std::time::Duration;
 use larder_moka::MokaStore;
 use larder_store::program::MAX_INT;
 use larder_store::{ErrorKind, Store, Ttl};
-use larder_structures::counter::{Added, Counter, Overflow, TtlFrom};
+use larder_structures::counter::{Counter, Overflow, TtlFrom};
 use larder_test::faulty::{Faulty, Trouble};
 use larder_test::server::RedisServer;
 use larder_worlds::{on_every_store, patient};
@@ -15,21 +15,19 @@ fn counter(store: &Arc<dyn Store>) -> Counter {
     Counter::new(store.clone(), "test", MINUTE).unwrap()
 }
 
-fn added(value: i64, applied: i64, bounded: bool) -> Added {
-    Added {
-        value,
-        applied,
-        bounded,
-    }
+/// Adds, and returns the value, the amount that was applied, and whether a bound was met.
+async fn add(counter: &Counter, id: &str, by: i64) -> (i64, i64, bool) {
+    let added = counter.add(id, by).await.unwrap();
+    (added.value, added.applied, added.bounded)
 }
 
 on_every_store! { memory, redis, cluster;
     async fn it_counts_up_and_down_and_each_id_for_itself(world: World) {
         let counter = counter(&world.store);
         assert_eq!(counter.get("a").await.unwrap(), None);
-        assert_eq!(counter.add("a", 5).await.unwrap(), added(5, 5, false));
-        assert_eq!(counter.add("a", -7).await.unwrap(), added(-2, -7, false));
-        assert_eq!(counter.add("b", 1).await.unwrap(), added(1, 1, false));
+        assert_eq!(add(&counter, "a", 5).await, (5, 5, false));
+        assert_eq!(add(&counter, "a", -7).await, (-2, -7, false));
+        assert_eq!(add(&counter, "b", 1).await, (1, 1, false));
         let all = counter.add_many([("a", 1), ("b", 1), ("c", 0)]).await;
         let all: Vec<_> = all.into_iter().map(|added| added.unwrap().value).collect();
         assert_eq!(all, [-1, 2, 0]);
@@ -47,29 +45,29 @@ on_every_store! { memory, redis, cluster;
         let counter = counter(&world.store)
             .with_bounds(0..=3, Overflow::Refuse).unwrap()
             .with_ttl_from(TtlFrom::LastWrite);
-        assert_eq!(counter.add("a", 4).await.unwrap(), added(0, 0, true));
+        assert_eq!(add(&counter, "a", 4).await, (0, 0, true));
         assert_eq!(counter.get("a").await.unwrap(), None, "a refusal makes no counter");
         counter.add("a", 2).await.unwrap();
         world.advance(Duration::from_secs(59));
-        assert_eq!(counter.add("a", 2).await.unwrap(), added(2, 0, true));
+        assert_eq!(add(&counter, "a", 2).await, (2, 0, true));
         world.advance(Duration::from_secs(1));
         assert_eq!(counter.get("a").await.unwrap(), None, "a refusal renewed the TTL");
     }
 
     async fn a_saturating_counter_adds_what_its_bound_allows(world: World) {
         let counter = counter(&world.store).with_bounds(-1..=3, Overflow::Saturate).unwrap();
-        assert_eq!(counter.add("a", 5).await.unwrap(), added(3, 3, true));
-        assert_eq!(counter.add("a", 1).await.unwrap(), added(3, 0, true));
-        assert_eq!(counter.add("a", -9).await.unwrap(), added(-1, -4, true));
-        assert_eq!(counter.add("a", 1).await.unwrap(), added(0, 1, false));
+        assert_eq!(add(&counter, "a", 5).await, (3, 3, true));
+        assert_eq!(add(&counter, "a", 1).await, (3, 0, true));
+        assert_eq!(add(&counter, "a", -9).await, (-1, -4, true));
+        assert_eq!(add(&counter, "a", 1).await, (0, 1, false));
     }
 
     async fn a_counter_that_is_out_of_its_bounds_may_move_towards_them(world: World) {
         let wide = counter(&world.store);
         wide.set("a", 10).await.unwrap();
         let counter = wide.with_bounds(0..=3, Overflow::Refuse).unwrap();
-        assert_eq!(counter.add("a", 1).await.unwrap(), added(10, 0, true));
-        assert_eq!(counter.add("a", -2).await.unwrap(), added(8, -2, false));
+        assert_eq!(add(&counter, "a", 1).await, (10, 0, true));
+        assert_eq!(add(&counter, "a", -2).await, (8, -2, false));
     }
 
     async fn a_ttl_begins_with_the_first_addition_or_with_the_last(world: World) {
@@ -89,9 +87,9 @@ on_every_store! { memory, redis, cluster;
     async fn numbers_stay_exact_up_to_their_limit(world: World) {
         let counter = counter(&world.store);
         counter.set("a", MAX_INT - 1).await.unwrap();
-        assert_eq!(counter.add("a", 2).await.unwrap(), added(MAX_INT - 1, 0, true));
-        assert_eq!(counter.add("a", 1).await.unwrap(), added(MAX_INT, 1, false));
-        assert_eq!(counter.add("a", -MAX_INT).await.unwrap(), added(0, -MAX_INT, false));
+        assert_eq!(add(&counter, "a", 2).await, (MAX_INT - 1, 0, true));
+        assert_eq!(add(&counter, "a", 1).await, (MAX_INT, 1, false));
+        assert_eq!(add(&counter, "a", -MAX_INT).await, (0, -MAX_INT, false));
         let error = counter.add("a", MAX_INT + 1).await.unwrap_err();
         assert_eq!(error.kind(), ErrorKind::Invalid);
     }

@@ -98,16 +98,16 @@ on_every_store! { memory, redis, cluster;
 
     async fn a_score_is_set_added_to_or_kept_if_it_is_better(world: World) {
         let board = board(&world.store);
-        let placed = |score, previous| Placed { score, previous, is_kept: true };
-        assert_eq!(board.add("a", "ada", 3).await.unwrap(), placed(3, None));
-        assert_eq!(board.add("a", "ada", -1).await.unwrap(), placed(2, Some(3)));
-        assert_eq!(board.keep_best("a", "ada", 1).await.unwrap(), placed(2, Some(2)));
-        assert_eq!(board.keep_best("a", "ada", 9).await.unwrap(), placed(9, Some(2)));
-        assert_eq!(board.set("a", "ada", 0).await.unwrap(), placed(0, Some(9)));
+        let shown = |placed: Placed| (placed.score, placed.previous, placed.is_kept);
+        assert_eq!(shown(board.add("a", "ada", 3).await.unwrap()), (3, None, true));
+        assert_eq!(shown(board.add("a", "ada", -1).await.unwrap()), (2, Some(3), true));
+        assert_eq!(shown(board.keep_best("a", "ada", 1).await.unwrap()), (2, Some(2), true));
+        assert_eq!(shown(board.keep_best("a", "ada", 9).await.unwrap()), (9, Some(2), true));
+        assert_eq!(shown(board.set("a", "ada", 0).await.unwrap()), (0, Some(9), true));
         let low = board.with_order(Order::LowestFirst);
-        assert_eq!(low.keep_best("a", "ada", 5).await.unwrap(), placed(5, None));
-        assert_eq!(low.keep_best("a", "ada", 6).await.unwrap(), placed(5, Some(5)));
-        assert_eq!(low.keep_best("a", "ada", 4).await.unwrap(), placed(4, Some(5)));
+        assert_eq!(shown(low.keep_best("a", "ada", 5).await.unwrap()), (5, None, true));
+        assert_eq!(shown(low.keep_best("a", "ada", 6).await.unwrap()), (5, Some(5), true));
+        assert_eq!(shown(low.keep_best("a", "ada", 4).await.unwrap()), (4, Some(5), true));
     }
 
     async fn scores_stay_exact_and_a_sum_past_the_limit_changes_nothing(world: World) {

@@ -32,7 +32,7 @@ on_every_store! { memory, redis, cluster;
         assert_eq!(again, Moved::Duplicate(First::Done));
         let short = transfer("t2", "ada", "bob", 7);
         assert_eq!(ledger.transfer("eur", short).await.unwrap(), Moved::Insufficient);
-        ledger.credit("eur", "c2", "ada", 10).await.unwrap();
+        assert_eq!(ledger.credit("eur", "c2", "ada", 10).await.unwrap(), Moved::Done);
         let again = ledger.transfer("eur", short).await.unwrap();
         assert_eq!(again, Moved::Duplicate(First::Insufficient), "the id was used up");
         let balances = ledger.balances("eur", &["ada", "bob", "nobody"]).await.unwrap();
@@ -45,8 +45,8 @@ on_every_store! { memory, redis, cluster;
 
     async fn an_id_that_comes_with_another_request_is_refused(world: World) {
         let ledger = ledger(&world.store);
-        ledger.credit("eur", "1", "ada", 10).await.unwrap();
-        ledger.transfer("eur", transfer("2", "ada", "bob", 1)).await.unwrap();
+        assert_eq!(ledger.credit("eur", "1", "ada", 10).await.unwrap(), Moved::Done);
+        assert_eq!(ledger.transfer("eur", transfer("2", "ada", "bob", 1)).await.unwrap(), Moved::Done);
         for other in [transfer("2", "ada", "bob", 2), transfer("2", "ada", "cy", 1)] {
             let error = ledger.transfer("eur", other).await.unwrap_err();
             assert_eq!(error.kind(), ErrorKind::Invalid);
@@ -57,7 +57,7 @@ on_every_store! { memory, redis, cluster;
 
     async fn a_hold_is_settled_or_released_once(world: World) {
         let ledger = ledger(&world.store);
-        ledger.credit("eur", "c", "ada", 10).await.unwrap();
+        assert_eq!(ledger.credit("eur", "c", "ada", 10).await.unwrap(), Moved::Done);
         for (hold, held) in [("h1", 3), ("h2", 4), ("h3", 2)] {
             assert_eq!(ledger.hold("eur", hold, "ada", held).await.unwrap(), Moved::Done);
         }
@@ -85,7 +85,7 @@ on_every_store! { memory, redis, cluster;
 
     async fn an_amount_moves_between_ledgers_however_often_each_step_is_sent(world: World) {
         let ledger = ledger(&world.store);
-        ledger.credit("eur", "c", "ada", 10).await.unwrap();
+        assert_eq!(ledger.credit("eur", "c", "ada", 10).await.unwrap(), Moved::Done);
         for _ in 0..2 {
             assert!(ledger.hold("eur", "x", "ada", 4).await.unwrap().is_done());
             assert!(ledger.credit("usd", "x", "ada", 4).await.unwrap().is_done());
@@ -98,8 +98,8 @@ on_every_store! { memory, redis, cluster;
 
     async fn an_id_is_forgotten_after_its_retention_and_an_open_hold_is_not(world: World) {
         let ledger = ledger(&world.store).with_retention(Ttl::from_secs(60));
-        ledger.credit("eur", "c", "ada", 10).await.unwrap();
-        ledger.hold("eur", "h", "ada", 1).await.unwrap();
+        assert_eq!(ledger.credit("eur", "c", "ada", 10).await.unwrap(), Moved::Done);
+        assert_eq!(ledger.hold("eur", "h", "ada", 1).await.unwrap(), Moved::Done);
         world.advance(Duration::from_secs(59));
         let again = ledger.credit("eur", "c", "ada", 10).await.unwrap();
         assert_eq!(again, Moved::Duplicate(First::Done));
@@ -114,12 +114,12 @@ on_every_store! { memory, redis, cluster;
 
     async fn what_there_is_no_room_for_is_refused_and_moves_nothing(world: World) {
         let ledger = ledger(&world.store).with_max_accounts(2).with_max_requests(4);
-        ledger.credit("eur", "1", "ada", 10).await.unwrap();
-        ledger.transfer("eur", transfer("2", "ada", "bob", 1)).await.unwrap();
+        assert_eq!(ledger.credit("eur", "1", "ada", 10).await.unwrap(), Moved::Done);
+        assert_eq!(ledger.transfer("eur", transfer("2", "ada", "bob", 1)).await.unwrap(), Moved::Done);
         let error = ledger.transfer("eur", transfer("3", "ada", "cy", 1)).await.unwrap_err();
         assert_eq!(error.kind(), ErrorKind::Refused(Refusal::Full));
         for id in ["3", "4"] {
-            ledger.transfer("eur", transfer(id, "ada", "bob", 1)).await.unwrap();
+            assert_eq!(ledger.transfer("eur", transfer(id, "ada", "bob", 1)).await.unwrap(), Moved::Done);
         }
         let error = ledger.transfer("eur", transfer("5", "ada", "bob", 1)).await.unwrap_err();
         assert_eq!(error.kind(), ErrorKind::Refused(Refusal::Full));
@@ -131,9 +131,9 @@ on_every_store! { memory, redis, cluster;
 
     async fn what_was_held_is_given_back_though_the_accounts_are_full(world: World) {
         let ledger = ledger(&world.store).with_max_accounts(1);
-        ledger.credit("eur", "1", "ada", 5).await.unwrap();
-        ledger.hold("eur", "2", "ada", 5).await.unwrap();
-        ledger.credit("eur", "3", "bob", 1).await.unwrap();
+        assert_eq!(ledger.credit("eur", "1", "ada", 5).await.unwrap(), Moved::Done);
+        assert_eq!(ledger.hold("eur", "2", "ada", 5).await.unwrap(), Moved::Done);
+        assert_eq!(ledger.credit("eur", "3", "bob", 1).await.unwrap(), Moved::Done);
         let error = ledger.settle("eur", "2", Some("cy")).await.unwrap_err();
         assert_eq!(error.kind(), ErrorKind::Refused(Refusal::Full));
         assert_eq!(ledger.release("eur", "2").await.unwrap(), Closed::Done);
@@ -142,10 +142,10 @@ on_every_store! { memory, redis, cluster;
 
     async fn a_total_stays_exact_up_to_its_limit(world: World) {
         let ledger = ledger(&world.store);
-        ledger.credit("eur", "1", "ada", MAX_INT).await.unwrap();
+        assert_eq!(ledger.credit("eur", "1", "ada", MAX_INT).await.unwrap(), Moved::Done);
         let error = ledger.credit("eur", "2", "bob", 1).await.unwrap_err();
         assert_eq!(error.kind(), ErrorKind::Invalid);
-        ledger.transfer("eur", transfer("3", "ada", "bob", MAX_INT)).await.unwrap();
+        assert_eq!(ledger.transfer("eur", transfer("3", "ada", "bob", MAX_INT)).await.unwrap(), Moved::Done);
         assert_eq!(ledger.balances("eur", &["ada", "bob"]).await.unwrap(), [0, MAX_INT]);
         for wrong in [0, -1, MAX_INT + 1] {
             let error = ledger.credit("eur", "4", "ada", wrong).await.unwrap_err();
@@ -157,7 +157,7 @@ on_every_store! { memory, redis, cluster;
         let faulty = Faulty::new(world.store.clone());
         let switch = faulty.switch();
         let ledger = ledger(&(Arc::new(faulty) as Arc<dyn Store>));
-        ledger.credit("eur", "c", "a", 100).await.unwrap();
+        assert_eq!(ledger.credit("eur", "c", "a", 100).await.unwrap(), Moved::Done);
         let mut rng = fastrand::Rng::with_seed(7);
         let names = ["a", "b", "c"];
         let mut moved = [100, 0, 0];

@@ -5,6 +5,7 @@
 mod blob;
 mod buckets;
 mod counter;
+mod debug;
 mod failover;
 mod fenced;
 mod leaderboard;

@@ -168,6 +168,7 @@ fn add(changed: &mut Option<BTreeSet<Seat>>, received: Received<BTreeSet<String>
                 );
             }
         }
-        Received::Lagged(_) | Received::Gap(_) => *changed = None,
+        // Something is missing, so all seats are read again.
+        _ => *changed = None,
     }
 }

@@ -6,6 +6,7 @@ use crate::log::EventId;
 
 /// An event that a handler gets. `Debug` does not show it.
 #[derive(Clone, PartialEq, Eq)]
+#[non_exhaustive]
 pub struct Event<T> {
     /// Its id. Key the effects of the event by it to make them idempotent.
     pub id: EventId,

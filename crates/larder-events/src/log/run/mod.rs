@@ -20,6 +20,7 @@ pub use event::{Event, Failure};
 
 /// The outcomes of the events of a consumer that has stopped.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
+#[non_exhaustive]
 pub struct Report {
     /// How many events were handled and acknowledged.
     pub done: u64,
