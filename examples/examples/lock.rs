@@ -1,4 +1,4 @@
-//! A lock with a fencing token: one report is written at a time, and a stale writer writes nothing.
+//! A lock with a fence: one report is written at a time, and a stale writer writes nothing.
 //!
 //! `cargo run -p larder-examples --example lock`; `LISTEN` and `STORE_URL` are optional.
 //!
@@ -50,7 +50,7 @@ struct Office {
 
 /// A writer, and its lock while it has one.
 struct Writer {
-    token: Fence,
+    fence: Fence,
     guard: Option<LockGuard>,
 }
 
@@ -66,10 +66,10 @@ async fn write(State(office): Shared, Path(name): Path<String>, action: String) 
             let Some(guard) = office.lock.lock(patience).await.map_err(text)? else {
                 return Ok("somebody else writes\n".to_owned());
             };
-            let token = guard.token();
+            let fence = guard.fence();
             let answer = format!("{name} may write\n");
             let guard = Some(guard);
-            writers.insert(name, Writer { token, guard });
+            writers.insert(name, Writer { fence, guard });
             Ok(answer)
         }
         // Stands in for a process that was stopped for longer than its lease.
@@ -93,9 +93,9 @@ async fn write(State(office): Shared, Path(name): Path<String>, action: String) 
 
 async fn report(State(office): Shared, Path(name): Path<String>, report: String) -> Answer {
     let writers = office.writers.lock().await;
-    let token = writers.get(&name).ok_or("no such writer\n")?.token;
+    let fence = writers.get(&name).ok_or("no such writer\n")?.fence;
     let hour = Ttl::from_secs(3600);
-    let put = office.reports.put("report", token, report, hour).await;
+    let put = office.reports.put("report", fence, report, hour).await;
     Ok(match put.map_err(text)? {
         FencedPut::Written => "written\n".to_owned(),
         FencedPut::Stale { .. } => "refused: a newer writer has written\n".to_owned(),

@@ -75,7 +75,7 @@ fn take(runtime: &Runtime, store: &Arc<dyn Store>, raw: &MultiplexedConnection) 
         ),
         Bar::None,
     )
-    .with_note("ours has a token that rises, and a task that renews it")
+    .with_note("ours has a fence that rises, and a task that renews it")
 }
 
 async fn set(raw: &mut MultiplexedConnection, number: usize) -> bool {
@@ -195,5 +195,5 @@ fn in_process(runtime: &Runtime) -> Row {
         ),
         Bar::None,
     )
-    .with_note("ours spawns a task that renews it, and has a token and an end")
+    .with_note("ours spawns a task that renews it, and has a fence and an end")
 }

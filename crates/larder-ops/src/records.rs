@@ -5,6 +5,7 @@ use std::collections::btree_map::Entry;
 use std::marker::PhantomData;
 use std::time::Instant;
 
+use larder_store::lease::Fence;
 use larder_store::program::{
     Args, Effect, Inspection, Program, Programs, Record, Script, Slot, Wire,
 };
@@ -155,8 +156,8 @@ pub async fn remove<R: Record>(
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 #[non_exhaustive]
 pub struct LockHolder {
-    /// The fencing token of the holder.
-    pub fence: u64,
+    /// The fence of the holder.
+    pub fence: Fence,
     /// When the lease ends unless it is renewed.
     pub ends: Timestamp,
 }
@@ -167,7 +168,7 @@ pub fn lock_holders(shown: &Inspection, now: Timestamp) -> Vec<LockHolder> {
     let holders = fields.filter_map(|(name, ends)| {
         let fence = name.strip_prefix("holder ")?.strip_suffix(" ends_us")?;
         Some(LockHolder {
-            fence: fence.parse().ok()?,
+            fence: fence.parse().map(Fence::from_u64).ok()?,
             ends: Timestamp::from_micros(ends.parse().ok()?),
         })
     });

@@ -2,6 +2,7 @@ use std::fmt;
 use std::sync::Arc;
 
 use larder_store::Timestamp;
+use larder_store::lease::Fence;
 
 use crate::body::{self, Body, Headers, PayloadError};
 use crate::{Job, JobId};
@@ -40,9 +41,9 @@ impl Receipt {
         &self.id
     }
 
-    /// Returns the fence. The system that the job writes to can refuse a lower one.
-    pub fn fence(&self) -> i64 {
-        self.fence
+    /// Returns the fence. The system that the job writes to can refuse a lower one, as `Fenced::put` does.
+    pub fn fence(&self) -> Fence {
+        Fence::from_u64(self.fence.unsigned_abs())
     }
 }
 

@@ -1,4 +1,4 @@
-//! Whether a history is one that locks with tokens allow.
+//! Whether a history is one that locks with fences allow.
 
 use crate::leases::{Event, What};
 
@@ -27,34 +27,34 @@ fn on_one_key(events: &[&Event]) -> Vec<String> {
             earlier.filter_map(|one| is(one.what)).max()
         };
         match event.what {
-            What::Lead(token) => {
+            What::Lead(fence) => {
                 let given = events.iter().filter(|one| one.what == event.what).count();
                 if given > 1 {
-                    wrong.push(format!("token {token} was given {given} times"));
+                    wrong.push(format!("fence {fence} was given {given} times"));
                 }
-                if let Some(last) = before(leads).filter(|last| *last > token) {
-                    wrong.push(format!("token {token} was given after {last}"));
-                }
-            }
-            What::Commit(token) => {
-                if let Some(last) = before(commits).filter(|last| *last > token) {
-                    wrong.push(format!("stale token {token} wrote after {last} had"));
+                if let Some(last) = before(leads).filter(|last| *last > fence) {
+                    wrong.push(format!("fence {fence} was given after {last}"));
                 }
             }
-            What::Release(token) => {
-                let Some(lead) = events.iter().find(|one| one.what == What::Lead(token)) else {
-                    wrong.push(format!("token {token} was released and never given"));
+            What::Commit(fence) => {
+                if let Some(last) = before(commits).filter(|last| *last > fence) {
+                    wrong.push(format!("stale fence {fence} wrote after {last} had"));
+                }
+            }
+            What::Release(fence) => {
+                let Some(lead) = events.iter().find(|one| one.what == What::Lead(fence)) else {
+                    wrong.push(format!("fence {fence} was released and never given"));
                     continue;
                 };
-                // Held to the end, so until then nobody else was given the lock. A higher token was given
+                // Held to the end, so until then nobody else was given the lock. A higher fence was given
                 // later, however long its holder had waited for it.
                 let inside = events.iter().find(|one| {
                     let is_later = one.began > lead.ended
-                        || leads(one.what).is_some_and(|other| other > token);
+                        || leads(one.what).is_some_and(|other| other > fence);
                     leads(one.what).is_some() && is_later && one.ended < event.began
                 });
                 if let Some(other) = inside.and_then(|one| leads(one.what)) {
-                    wrong.push(format!("token {other} was given while {token} was held"));
+                    wrong.push(format!("fence {other} was given while {fence} was held"));
                 }
             }
             _ => {}
@@ -65,14 +65,14 @@ fn on_one_key(events: &[&Event]) -> Vec<String> {
 
 fn leads(what: What) -> Option<u64> {
     match what {
-        What::Lead(token) => Some(token),
+        What::Lead(fence) => Some(fence),
         _ => None,
     }
 }
 
 fn commits(what: What) -> Option<u64> {
     match what {
-        What::Commit(token) => Some(token),
+        What::Commit(fence) => Some(fence),
         _ => None,
     }
 }
@@ -122,7 +122,7 @@ mod tests {
             ),
             (
                 vec![at(0, What::Commit(11)), at(10, What::Commit(10))],
-                "stale token 10",
+                "stale fence 10",
             ),
             (
                 vec![
@@ -140,7 +140,7 @@ mod tests {
                     from_to(1, 20, What::Lead(11)),
                     at(30, What::Release(10)),
                 ],
-                "token 11 was given while 10 was held",
+                "fence 11 was given while 10 was held",
             ),
         ] {
             let found = violations(&history);

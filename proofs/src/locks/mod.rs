@@ -1,4 +1,4 @@
-//! Locks under fire: one holder at a time, tokens that rise, and no write by a stale one.
+//! Locks under fire: one holder at a time, fences that rise, and no write by a stale one.
 
 pub mod checker;
 pub mod worker;
@@ -44,7 +44,7 @@ pub fn prove() -> Table {
             events.count()
         };
         let name = match writes {
-            Writes::Fenced => "with the token",
+            Writes::Fenced => "with the fence",
             Writes::Plain => "without it, to see that it is noticed",
         };
         let taken = count(|what| matches!(what, What::Lead(_)));

@@ -25,7 +25,7 @@ const MINUTE: Ttl = Ttl::from_secs(60);
 /// How a value is written while a lock is held.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub enum Writes {
-    /// With the token, as it should be.
+    /// With the fence, as it should be.
     Fenced,
     /// By a plain put, which trusts the lock: to show that the checker notices it.
     Plain,
@@ -82,31 +82,31 @@ impl Worker {
                 sleep(Duration::from_millis(20)).await;
                 continue;
             };
-            let token = guard.token();
-            self.note(key, began, What::Lead(token.as_u64()));
+            let fence = guard.fence();
+            self.note(key, began, What::Lead(fence.as_u64()));
             // Most work is short; some takes longer than the lock is held, and does not notice.
             let longest = match self.random.u8(..4) {
                 0 => 2 * MAX_HOLD,
                 _ => LEASE.into(),
             };
             sleep(longest.mul_f64(self.random.f64())).await;
-            self.write(key, token).await;
+            self.write(key, fence).await;
             let began = now();
             if let Ok(Released::InTime) = guard.release().await {
-                self.note(key, began, What::Release(token.as_u64()));
+                self.note(key, began, What::Release(fence.as_u64()));
             }
         }
         self.done
     }
 
-    async fn write(&mut self, key: u32, token: Fence) {
-        let number = token.as_u64();
+    async fn write(&mut self, key: u32, fence: Fence) {
+        let number = fence.as_u64();
         let began = now();
         let done = match self.writes {
             Writes::Fenced => {
                 let put = self
                     .fenced
-                    .put(key, token, number.to_string(), MINUTE)
+                    .put(key, fence, number.to_string(), MINUTE)
                     .await;
                 put.map(|put| put == FencedPut::Written)
             }

@@ -156,7 +156,7 @@ pub async fn consume_by_worker(url: &str, stop: Stop, sink: Sink) {
 }
 
 async fn handle(_: Work, context: JobContext, State(sink): State<Sink>) -> Result<(), JobError> {
-    let fence = context.fence().unsigned_abs();
+    let fence = context.fence().as_u64();
     let attempt = context.attempt();
     note(
         &sink,
@@ -241,7 +241,7 @@ fn is_removed(cancelled: Cancelled) -> bool {
 }
 
 fn fence(delivery: &Delivery) -> u64 {
-    delivery.receipt().fence().unsigned_abs()
+    delivery.receipt().fence().as_u64()
 }
 
 pub(crate) fn note(sink: &Sink, job: &str, began: u64, what: What) {

@@ -14,7 +14,7 @@ const TIME: Duration = Duration::from_secs(5);
 const ATTEMPTS: u64 = 8;
 
 #[tokio::test(flavor = "multi_thread", worker_threads = 3)]
-async fn a_lock_has_one_holder_and_no_stale_token_writes_though_a_plain_put_does() {
+async fn a_lock_has_one_holder_and_no_stale_fence_writes_though_a_plain_put_does() {
     let found = violations(Writes::Fenced, 1).await;
     assert!(found.is_empty(), "{found:?}");
     for seed in 1..=ATTEMPTS {

@@ -42,10 +42,15 @@ async fn list(target: &Target, limit: usize, output: &mut Output<'_, '_>) -> Res
         }
         rows.extend(holders.iter().map(|holder| {
             let ends = json!(until(holder.ends));
-            vec![lock.clone(), json!(holder.fence), ends, waiting.clone()]
+            vec![
+                lock.clone(),
+                json!(holder.fence.as_u64()),
+                ends,
+                waiting.clone(),
+            ]
         }));
     }
-    let columns = ["lock", "token", "lease ends", "waiting in order"];
+    let columns = ["lock", "fence", "lease ends", "waiting in order"];
     output.listing(&columns, rows, &found.rest())?;
     Ok(DONE)
 }
@@ -68,7 +73,7 @@ async fn break_lock(target: &Target, key: &Key, output: &mut Output<'_, '_>) -> 
     let mut broken = 0;
     for holder in holders {
         let release = Release {
-            fence: i64::try_from(holder.fence).unwrap_or(i64::MAX),
+            fence: i64::try_from(holder.fence.as_u64()).unwrap_or(i64::MAX),
         };
         let was_held = programs.run(key, &release).await;
         let was_held =

@@ -62,11 +62,11 @@ async fn a_lock_is_listed_and_broken_and_its_holder_learns_of_it() {
         .unwrap()
         .with_order(Order::Fifo);
     let guard = lock.lock(Duration::from_secs(5)).await.unwrap().unwrap();
-    let token = guard.token().as_u64();
+    let fence = guard.fence().as_u64();
     let shown = larder(&url, "lock ls --json").await.json();
     assert_eq!(
-        (&shown[0]["lock"], &shown[0]["token"]),
-        (&"report:7".into(), &token.into())
+        (&shown[0]["lock"], &shown[0]["fence"]),
+        (&"report:7".into(), &fence.into())
     );
     assert!(shown[0]["lease_ends"].as_str().unwrap().starts_with("in "));
 
@@ -79,7 +79,7 @@ async fn a_lock_is_listed_and_broken_and_its_holder_learns_of_it() {
     );
     assert_eq!(run(&url, &words, "yes\n").await.code, 0);
     let next = lock.try_lock().await.unwrap().unwrap();
-    assert!(next.token().as_u64() > token, "the token still rises");
+    assert!(next.fence().as_u64() > fence, "the fence still rises");
     assert_eq!(
         guard.release().await.unwrap(),
         larder::structures::lock::Released::AlreadyLost

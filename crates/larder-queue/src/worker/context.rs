@@ -2,6 +2,7 @@ use std::fmt;
 use std::sync::Arc;
 use std::time::Duration;
 
+use larder_store::lease::Fence;
 use larder_store::{Result, Timestamp, Ttl};
 use tokio_util::sync::CancellationToken;
 
@@ -89,7 +90,7 @@ impl JobContext {
     ///
     /// The system that the job writes to can refuse a lower one, so that a run that lost its lease writes
     /// nothing.
-    pub fn fence(&self) -> i64 {
+    pub fn fence(&self) -> Fence {
         self.0.delivery.receipt().fence()
     }
 

@@ -4,6 +4,7 @@ use std::time::Duration;
 
 use larder_queue::{Cancelled, Receipt, Settled, State, Verdict};
 use larder_store::Ttl;
+use larder_store::lease::Fence;
 use larder_worlds::on_every_store;
 
 use crate::support::{Mail, add, ids, job, mail, one, queue_of, secs, take};
@@ -47,7 +48,7 @@ on_every_store! { memory, redis;
     async fn a_fence_rises_though_the_clock_stands_still(world: World) {
         let queue = queue_of(&world);
         add(&queue, job("a")).await;
-        let mut last = 0;
+        let mut last = Fence::from_u64(0);
         let mut old = None::<Receipt>;
         for _ in 0..5 {
             let taken = one(&queue).await;

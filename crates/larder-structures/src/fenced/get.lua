@@ -1,4 +1,4 @@
 local text = redis.call('GET', KEYS[1]) or ''
-local token, ends, value = string.match(text, '^(%d+) (%d+) ()')
-if not int(token) or tonumber(ends) <= now() then return false end
-return {token, string.sub(text, value)}
+local fence, ends, value = string.match(text, '^(%d+) (%d+) ()')
+if not int(fence) or tonumber(ends) <= now() then return false end
+return {fence, string.sub(text, value)}

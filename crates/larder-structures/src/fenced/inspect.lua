@@ -1,4 +1,4 @@
 local text = redis.call('GET', KEYS[1]) or ''
-local token, ends, value = string.match(text, '^(%d+) (%d+) ()')
-if not token then return {} end
-return {'newest_token', token, 'value_ends_us', ends, 'bytes', #text - value + 1}
+local fence, ends, value = string.match(text, '^(%d+) (%d+) ()')
+if not fence then return {} end
+return {'newest_fence', fence, 'value_ends_us', ends, 'bytes', #text - value + 1}

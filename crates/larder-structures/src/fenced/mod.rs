@@ -15,16 +15,16 @@ use larder_store::{DEFAULT_MAX_VALUE, Error, ErrorKind, Key, KeyId, Result, Stor
 pub use record::{FencedValue, InspectFenced};
 use record::{GetFenced, PutFenced};
 
-/// How long the newest token is remembered: one day.
-pub const DEFAULT_TOKEN_MEMORY: Ttl = Ttl::from_secs(24 * 3600);
+/// How long the newest fence is remembered: one day.
+pub const DEFAULT_FENCE_MEMORY: Ttl = Ttl::from_secs(24 * 3600);
 
-/// Values that refuse a write whose token is older than the newest they have seen.
+/// Values that refuse a write whose fence is older than the newest they have seen.
 ///
 /// It is the other half of a [`Lock`](crate::lock::Lock): a holder that was stopped, and continues after
-/// another holder has taken over, writes with an older token and is refused.
+/// another holder has taken over, writes with an older fence and is refused.
 ///
-/// The newest token is remembered for as long as the value lives, and for at least
-/// [`with_token_memory`](Self::with_token_memory): choose it longer than a holder may be stopped.
+/// The newest fence is remembered for as long as the value lives, and for at least
+/// [`with_fence_memory`](Self::with_fence_memory): choose it longer than a holder may be stopped.
 ///
 /// ```
 /// # #[tokio::main(flavor = "current_thread")]
@@ -55,9 +55,9 @@ pub struct Fenced {
 pub enum FencedPut {
     /// It was written.
     Written,
-    /// A newer token has written before. Nothing was changed.
+    /// A newer fence has written before. Nothing was changed.
     Stale {
-        /// The newest token.
+        /// The newest fence.
         newest: Fence,
     },
 }
@@ -70,31 +70,31 @@ impl Fenced {
     pub fn new(store: Arc<dyn Store>) -> Result<Self> {
         Ok(Self {
             programs: store.require_programs("a fenced value")?,
-            memory: DEFAULT_TOKEN_MEMORY,
+            memory: DEFAULT_FENCE_MEMORY,
         })
     }
 
-    /// Sets the minimum time for which the newest token is remembered. The default is
-    /// [`DEFAULT_TOKEN_MEMORY`].
+    /// Sets the minimum time for which the newest fence is remembered. The default is
+    /// [`DEFAULT_FENCE_MEMORY`].
     #[must_use]
-    pub fn with_token_memory(mut self, memory: Ttl) -> Self {
+    pub fn with_fence_memory(mut self, memory: Ttl) -> Self {
         self.memory = memory;
         self
     }
 
-    /// Writes the value of `id`, unless a newer token has. One round trip.
+    /// Writes the value of `id`, unless a newer fence has. One round trip.
     ///
     /// # Errors
-    /// [`ErrorKind::TooLarge`] past [`DEFAULT_MAX_VALUE`], and [`ErrorKind::Invalid`] for a token past 2^53;
+    /// [`ErrorKind::TooLarge`] past [`DEFAULT_MAX_VALUE`], and [`ErrorKind::Invalid`] for a fence past 2^53;
     /// otherwise those of [`Programs::run`](larder_store::program::Programs#method.run). After
-    /// [`ErrorKind::MayHaveRun`] repeat the call: the token decides.
+    /// [`ErrorKind::MayHaveRun`] repeat the call: the fence decides.
     ///
     /// # Cancellation
     /// A dropped call may or may not have written.
     pub async fn put(
         &self,
         id: impl KeyId,
-        token: Fence,
+        fence: Fence,
         value: impl Into<Bytes>,
         ttl: Ttl,
     ) -> Result<FencedPut> {
@@ -104,7 +104,7 @@ impl Fenced {
             return Err(Error::new("put", ErrorKind::TooLarge, text));
         }
         let put = PutFenced {
-            token: i64::try_from(token.as_u64()).unwrap_or(i64::MAX),
+            fence: i64::try_from(fence.as_u64()).unwrap_or(i64::MAX),
             life_us: ttl.as_micros(),
             memory: ttl.max(self.memory),
             // A copy, because the value may be a slice of a large buffer, which a store in this process
@@ -120,7 +120,7 @@ impl Fenced {
         })
     }
 
-    /// Reads the value of `id`, and the token that wrote it. One round trip.
+    /// Reads the value of `id`, and the fence that wrote it. One round trip.
     ///
     /// # Errors
     /// Those of [`Programs::run`](larder_store::program::Programs#method.run).
@@ -130,7 +130,7 @@ impl Fenced {
     pub async fn get(&self, id: impl KeyId) -> Result<Option<(Fence, Bytes)>> {
         let key = Key::new(FencedValue::KIND, id);
         let held = self.programs.run(&key, &GetFenced).await?;
-        Ok(held.map(|(token, value)| (Fence::from_u64(token.unsigned_abs()), value)))
+        Ok(held.map(|(fence, value)| (Fence::from_u64(fence.unsigned_abs()), value)))
     }
 }
 

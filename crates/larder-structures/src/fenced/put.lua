@@ -1,4 +1,4 @@
--- ARGV: token, how long the value lives, how long the token is remembered (ms), value.
+-- ARGV: fence, how long the value lives, how long the fence is remembered (ms), value.
 local newest = int(string.match(redis.call('GET', KEYS[1]) or '', '^(%d+) %d+ '))
 if newest and newest > tonumber(ARGV[1]) then return {0, num(newest)} end
 local ends = num(now() + tonumber(ARGV[2]))

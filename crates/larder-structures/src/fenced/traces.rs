@@ -12,7 +12,7 @@ fn next(rng: &mut Rng) -> Box<dyn Step> {
     }
     let (life, memory) = (ttl(rng), long_ttl(rng));
     let put = PutFenced {
-        token: rng.i64(1..6) + (1 << 50),
+        fence: rng.i64(1..6) + (1 << 50),
         life_us: life.as_micros(),
         memory: memory.max(life),
         value: [

@@ -55,10 +55,10 @@ impl LockGuard {
         }
     }
 
-    /// Returns the fencing token: a number above that of every earlier holder, even after a failover.
+    /// Returns the fence: a number above that of every earlier holder, even after a failover.
     ///
     /// Send it with every write that the lock protects.
-    pub fn token(&self) -> Fence {
+    pub fn fence(&self) -> Fence {
         Fence::from_u64(self.held.fence.unsigned_abs())
     }
 
@@ -131,7 +131,7 @@ impl Drop for LockGuard {
 impl fmt::Debug for LockGuard {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         f.debug_struct("LockGuard")
-            .field("token", &self.token())
+            .field("fence", &self.fence())
             .field("is_lost", &self.is_lost())
             .finish_non_exhaustive()
     }

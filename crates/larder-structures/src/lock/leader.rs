@@ -16,7 +16,7 @@ const LONGEST_PAUSE: Duration = Duration::from_secs(5);
 impl Lock {
     /// Runs `work` in one process at a time, and returns its result.
     ///
-    /// It waits until this process leads, and calls `work` with the token of its leadership. If
+    /// It waits until this process leads, and calls `work` with the fence of its leadership. If
     /// leadership is lost, the future of `work` is dropped before any other process can lead, and
     /// it waits again. When `work` returns, leadership is released. While the store fails it tries
     /// again, after about 100 ms at first, doubling up to about 5 s, and logs the first failure.
@@ -49,7 +49,7 @@ impl Lock {
             let done = tokio::select! {
                 biased;
                 () = guard.lost() => None,
-                done = work(guard.token()) => Some(done),
+                done = work(guard.fence()) => Some(done),
             };
             if let Some(done) = done {
                 // If it fails, the lease ends by itself.

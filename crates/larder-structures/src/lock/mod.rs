@@ -52,14 +52,14 @@ pub enum Order {
 /// 2. The holder measures its lease by its own monotonic clock, from before the request was sent, and ends
 ///    it a little early. So [`LockGuard::lost`] resolves before any other task can hold the lock, unless the
 ///    store lost it or its clock was set forward.
-/// 3. Each holder has a [token](LockGuard::token) above all earlier ones, even after a failover. The system
-///    that the lock protects should refuse a token older than the newest that it has seen: see
+/// 3. Each holder has a [fence](LockGuard::fence) above all earlier ones, even after a failover. The system
+///    that the lock protects should refuse a fence older than the newest that it has seen: see
 ///    [`Fenced`](crate::fenced::Fenced).
 /// 4. Waiters are woken when the lock is released, and try again when the lease of the holder ends.
 ///
 /// # Deployment caveats
 /// A lock does not prove that nobody else works: a process may be stopped between checking its lease and
-/// working, and a failover may lose the lock with the last writes. The token protects against both. If a
+/// working, and a failover may lose the lock with the last writes. The fence protects against both. If a
 /// failover must not lose a granted lock, give [`Lock::new`] a store that waits for replicas
 /// (`RedisBuilder::with_replicas`): an attempt that they do not confirm fails and is undone.
 ///
@@ -76,7 +76,7 @@ pub enum Order {
 /// if let Some(guard) = lock.lock(Duration::from_secs(5)).await? {
 ///     tokio::select! {
 ///         () = guard.lost() => println!("another holder may have it by now"),
-///         () = async { /* the work, with guard.token() */ } => {}
+///         () = async { /* the work, with guard.fence() */ } => {}
 ///     }
 ///     assert_eq!(guard.release().await?, Released::InTime);
 /// }

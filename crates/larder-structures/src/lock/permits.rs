@@ -199,7 +199,7 @@ impl Program for Renew {
 /// It is for tools that take a lock from a holder: [`InspectPermits`] shows the fences.
 #[derive(Clone, Debug)]
 pub struct Release {
-    /// The [token](crate::lock::LockGuard::token) of the holder.
+    /// The [fence](crate::lock::LockGuard::fence) of the holder.
     pub fence: i64,
 }
 

@@ -248,7 +248,7 @@ async fn a_holder_counts_its_lease_from_the_attempt_that_took_the_lock() {
     lock.gate.programs = Arc::new(Late {
         inner: lock.gate.programs.clone(),
         clock,
-        fence: holder.token().as_u64() as i64,
+        fence: holder.fence().as_u64() as i64,
         calls: AtomicUsize::new(0),
     });
     let began = Instant::now();

@@ -20,7 +20,7 @@ fn lock(store: Arc<dyn Store>) -> Lock {
 }
 
 #[tokio::test(flavor = "multi_thread", worker_threads = 2)]
-async fn the_token_rises_over_a_failover_and_who_waits_is_served_by_the_new_master() {
+async fn the_fence_rises_over_a_failover_and_who_waits_is_served_by_the_new_master() {
     let trio = RedisSentinels::start().unwrap();
     let store: Arc<dyn Store> = Arc::new(patient(&trio.url()).connect().await.unwrap());
     let lock = lock(store);
@@ -31,7 +31,7 @@ async fn the_token_rises_over_a_failover_and_who_waits_is_served_by_the_new_mast
             loop {
                 // While there is no master the attempt fails, and is made again.
                 if let Ok(Some(guard)) = lock.lock(SOON).await {
-                    return guard.token();
+                    return guard.fence();
                 }
                 sleep(Duration::from_millis(50)).await;
             }
@@ -41,10 +41,10 @@ async fn the_token_rises_over_a_failover_and_who_waits_is_served_by_the_new_mast
     let old = trio.master().unwrap();
     old.kill();
     block_in_place(|| trio.wait_for_writable(old)).unwrap();
-    let token = before.token();
+    let fence = before.fence();
     drop(before);
     let after = timeout(SOON, waiting).await.unwrap().unwrap();
-    assert!(after > token);
+    assert!(after > fence);
 }
 
 #[tokio::test(flavor = "multi_thread", worker_threads = 2)]

@@ -21,19 +21,19 @@ on_every_store! { memory, redis, cluster;
         let stopped = lock.try_lock().await.unwrap().unwrap();
         world.advance(Duration::from_secs(30));
         let next = lock.try_lock().await.unwrap().unwrap();
-        let put = reports.put("today", next.token(), "ready", HOUR).await.unwrap();
+        let put = reports.put("today", next.fence(), "ready", HOUR).await.unwrap();
         assert_eq!(put, FencedPut::Written);
-        let put = reports.put("today", stopped.token(), "stale", HOUR).await.unwrap();
-        assert_eq!(put, FencedPut::Stale { newest: next.token() });
-        // Its holder writes again with the same token.
-        let put = reports.put("today", next.token(), "better", HOUR).await.unwrap();
+        let put = reports.put("today", stopped.fence(), "stale", HOUR).await.unwrap();
+        assert_eq!(put, FencedPut::Stale { newest: next.fence() });
+        // Its holder writes again with the same fence.
+        let put = reports.put("today", next.fence(), "better", HOUR).await.unwrap();
         assert_eq!(put, FencedPut::Written);
-        let (token, value) = reports.get("today").await.unwrap().unwrap();
-        assert_eq!((token, &*value), (next.token(), &b"better"[..]));
+        let (fence, value) = reports.get("today").await.unwrap().unwrap();
+        assert_eq!((fence, &*value), (next.fence(), &b"better"[..]));
     }
 
-    async fn the_newest_token_outlives_the_value(world: World) {
-        let reports = Fenced::new(world.store.clone()).unwrap().with_token_memory(HOUR);
+    async fn the_newest_fence_outlives_the_value(world: World) {
+        let reports = Fenced::new(world.store.clone()).unwrap().with_fence_memory(HOUR);
         let [old, new] = [7, 8].map(Fence::from_u64);
         assert_eq!(reports.put(1_u32, new, "x", MINUTE).await.unwrap(), FencedPut::Written);
         world.advance(Duration::from_secs(60));
@@ -64,7 +64,7 @@ on_every_store! { memory, redis, cluster;
 }
 
 #[tokio::test]
-async fn a_token_that_no_store_writes_keeps_nobody_from_writing() {
+async fn a_fence_that_no_store_writes_keeps_nobody_from_writing() {
     let server = RedisServer::start().unwrap();
     let store = patient(&server.url()).connect().await.unwrap();
     let reports = Fenced::new(Arc::new(store)).unwrap();

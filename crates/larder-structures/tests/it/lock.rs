@@ -1,4 +1,4 @@
-//! Locks: one holder at a time, tokens that rise, and what a holder hears.
+//! Locks: one holder at a time, fences that rise, and what a holder hears.
 
 use std::sync::Arc;
 use std::sync::atomic::{AtomicUsize, Ordering};
@@ -66,32 +66,32 @@ on_every_store! { memory, redis, cluster;
         }
     }
 
-    async fn a_lock_has_one_holder_at_a_time_and_each_has_a_higher_token(world: World) {
+    async fn a_lock_has_one_holder_at_a_time_and_each_has_a_higher_fence(world: World) {
         let (lock, holders) = (lock(&world), Arc::new(AtomicUsize::new(0)));
         let tasks: Vec<_> = (0..8).map(|_| {
             let (lock, holders) = (lock.clone(), holders.clone());
             tokio::spawn(async move {
-                let mut tokens = Vec::new();
+                let mut fences = Vec::new();
                 for _ in 0..5 {
                     let guard = lock.lock(LONG).await.unwrap().unwrap();
                     assert_eq!(holders.fetch_add(1, Ordering::SeqCst), 0, "two hold it");
                     yield_now().await;
                     holders.fetch_sub(1, Ordering::SeqCst);
-                    tokens.push(guard.token());
+                    fences.push(guard.fence());
                     assert_eq!(guard.release().await.unwrap(), Released::InTime);
                 }
-                tokens
+                fences
             })
         }).collect();
         let mut all = Vec::new();
         for task in tasks {
-            let tokens = timeout(LONG, task).await.unwrap().unwrap();
-            assert!(tokens.is_sorted());
-            all.extend(tokens);
+            let fences = timeout(LONG, task).await.unwrap().unwrap();
+            assert!(fences.is_sorted());
+            all.extend(fences);
         }
         all.sort_unstable();
         all.dedup();
-        assert_eq!(all.len(), 40, "a token was given twice");
+        assert_eq!(all.len(), 40, "a fence was given twice");
     }
 
     async fn who_waits_gets_the_lock_when_it_is_released(world: World) {
@@ -100,26 +100,26 @@ on_every_store! { memory, redis, cluster;
         assert!(lock.try_lock().await.unwrap().is_none());
         let waiting = tokio::spawn({
             let lock = lock.clone();
-            async move { lock.lock(LONG).await.unwrap().unwrap().token() }
+            async move { lock.lock(LONG).await.unwrap().unwrap().fence() }
         });
         sleep(Duration::from_millis(50)).await;
         assert!(!waiting.is_finished());
-        let token = guard.token();
+        let fence = guard.fence();
         assert_eq!(guard.release().await.unwrap(), Released::InTime);
-        assert!(timeout(SOON, waiting).await.unwrap().unwrap() > token);
+        assert!(timeout(SOON, waiting).await.unwrap().unwrap() > fence);
     }
 
     async fn who_waits_gets_the_lock_of_a_holder_that_has_died_when_its_lease_ends(world: World) {
         let lock = lock(&world).with_lease(Ttl::from_secs(300));
         let dead = taken(&lock).await;
-        let token = dead.token();
+        let fence = dead.fence();
         // Nobody gives it back, and its next renewal is far away.
         std::mem::forget(dead);
         world.advance(Duration::from_millis(299_999));
         assert!(lock.try_lock().await.unwrap().is_none());
         world.advance(Duration::from_millis(1));
         let next = timeout(SOON, lock.lock(LONG)).await.unwrap().unwrap().unwrap();
-        assert!(next.token() > token);
+        assert!(next.fence() > fence);
     }
 
     async fn an_attempt_ends_with_its_time(world: World) {
@@ -147,7 +147,7 @@ on_every_store! { memory, redis, cluster;
         let late = taken(&lock).await;
         world.advance(Duration::from_secs(30));
         let next = taken(&lock).await;
-        assert!(next.token() > late.token());
+        assert!(next.fence() > late.fence());
         assert_eq!(late.release().await.unwrap(), Released::AlreadyLost);
         assert!(lock.try_lock().await.unwrap().is_none(), "it released another's lock");
         assert_eq!(next.release().await.unwrap(), Released::InTime);
@@ -258,8 +258,8 @@ on_every_store! { memory, redis, cluster;
         let led = Arc::new(std::sync::Mutex::new(Vec::<Fence>::new()));
         let first_led = led.clone();
         let leader = tokio::spawn(async move {
-            let work = |token| {
-                first_led.lock().unwrap().push(token);
+            let work = |fence| {
+                first_led.lock().unwrap().push(fence);
                 std::future::pending::<()>()
             };
             first.run_while_leader(work).await
@@ -267,8 +267,8 @@ on_every_store! { memory, redis, cluster;
         until("led", async || !led.lock().unwrap().is_empty()).await;
         let second_led = led.clone();
         let follower = tokio::spawn(async move {
-            let work = |token| {
-                second_led.lock().unwrap().push(token);
+            let work = |fence| {
+                second_led.lock().unwrap().push(fence);
                 std::future::ready("done")
             };
             lock.run_while_leader(work).await
@@ -338,7 +338,7 @@ fn a_lock_that_is_asked_for_outside_of_a_runtime_is_not_left_held() {
 }
 
 #[tokio::test]
-async fn the_token_rises_though_the_store_has_lost_the_lock() {
+async fn the_fence_rises_though_the_store_has_lost_the_lock() {
     let world = World::redis().await;
     let lock = lock(&world);
     let before = taken(&lock).await;
@@ -350,7 +350,7 @@ async fn the_token_rises_though_the_store_has_lost_the_lock() {
         .unwrap();
     world.advance(Duration::from_micros(1));
     let after = taken(&lock).await;
-    assert!(after.token() > before.token());
+    assert!(after.fence() > before.fence());
     assert_eq!(before.release().await.unwrap(), Released::AlreadyLost);
 }
 

@@ -25,8 +25,8 @@ on_every_store! { memory, redis, cluster;
             held.push(calls.try_acquire().await.unwrap().unwrap());
         }
         assert!(calls.try_acquire().await.unwrap().is_none());
-        let tokens: Vec<_> = held.iter().map(|permit| permit.token()).collect();
-        assert!(tokens.windows(2).all(|pair| pair[0] < pair[1]), "{tokens:?}");
+        let fences: Vec<_> = held.iter().map(|permit| permit.fence()).collect();
+        assert!(fences.windows(2).all(|pair| pair[0] < pair[1]), "{fences:?}");
         let waiting = tokio::spawn({
             let calls = calls.clone();
             async move { calls.acquire(LONG).await.unwrap().is_some() }

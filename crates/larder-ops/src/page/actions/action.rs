@@ -280,7 +280,7 @@ impl Target {
         self.seen.parse().map_err(|_| unasked())
     }
 
-    /// Returns the tokens of the holders that the question counted.
+    /// Returns the fences of the holders that the question counted.
     fn fences(&self) -> Result<Vec<i64>> {
         let fences = self.seen.split(',').map(str::parse::<i64>);
         fences.collect::<Result<_, _>>().map_err(|_| unasked())

@@ -21,7 +21,10 @@ pub(super) async fn holders(shared: &Shared, key: &Key) -> Result<Vec<u64>> {
     if holders.is_empty() {
         return Err(refused("Nobody holds this lock any more."));
     }
-    Ok(holders.into_iter().map(|holder| holder.fence).collect())
+    Ok(holders
+        .into_iter()
+        .map(|holder| holder.fence.as_u64())
+        .collect())
 }
 
 /// Takes the lock from the holders that the question showed, and from no later ones.
