@@ -14,10 +14,10 @@ use std::io::Write;
 use std::time::Duration;
 
 use larder::queue::periodic::{Periodic, Schedule};
-use larder::queue::worker::CancellationToken;
 use larder::queue::{Job, NewJob, Queue};
 use larder::store::Timestamp;
 use serde::{Deserialize, Serialize};
+use tokio::sync::watch;
 
 #[derive(Serialize, Deserialize)]
 struct Second;
@@ -40,13 +40,14 @@ async fn main() -> Result<(), Box<dyn std::error::Error>> {
 
     let store = larder::connect(&var("STORE_URL").unwrap_or("memory://".to_owned())).await?;
     let queue = Queue::new(store, "example-seconds")?;
-    let stop = CancellationToken::new();
+    let (stop, stopped) = watch::channel(false);
     // As in two processes: the first one enqueues the tick.
     for _ in 0..2 {
         let each_second = Schedule::every(Duration::from_secs(1))?;
         let periodic = Periodic::new(queue.clone());
         let periodic = periodic.on("second", each_second, |_tick| NewJob::new(&Second))?;
-        tokio::spawn(periodic.run_until(stop.clone()));
+        let mut stopped = stopped.clone();
+        tokio::spawn(periodic.run_until(async move { drop(stopped.changed().await) }));
     }
     for text in ["a second has passed", "another second has passed"] {
         // A worker would run it; here it is dequeued by hand.
@@ -55,6 +56,6 @@ async fn main() -> Result<(), Box<dyn std::error::Error>> {
             let _ = queue.ack(delivery.receipt()).await?;
         }
     }
-    stop.cancel();
+    stop.send(true)?;
     Ok(())
 }

@@ -15,9 +15,10 @@ use std::env::var;
 use std::io::Write;
 use std::time::Duration;
 
-use larder::queue::worker::{Attempt, Backoff, CancellationToken, JobError, State, Worker};
+use larder::queue::worker::{Attempt, Backoff, JobError, State, Worker};
 use larder::queue::{Job, Queue, State as JobState};
 use serde::{Deserialize, Serialize};
+use tokio::sync::oneshot;
 
 #[derive(Serialize, Deserialize)]
 struct Welcome {
@@ -67,15 +68,15 @@ async fn main() -> Result<(), Box<dyn std::error::Error>> {
     queue.purge(JobState::Dead).await?;
     queue.purge(JobState::Done).await?;
 
-    let stop = CancellationToken::new();
+    let (stop, stopped) = oneshot::channel::<()>();
     let worker = Worker::new(queue.clone())
         .on(welcome)
         .with_state(Mailer)
         // One at a time, so that the output is in order.
         .with_concurrency(1)
         .with_backoff(Backoff::constant(Duration::from_millis(100)));
-    // In a service, a signal cancels the token.
-    let worker = tokio::spawn(worker.run_until(stop.clone()));
+    // In a service it waits for a signal.
+    let worker = tokio::spawn(worker.run_until(async { drop(stopped.await) }));
 
     for name in ["ada", "grace"] {
         let name = name.to_owned();
@@ -89,8 +90,8 @@ async fn main() -> Result<(), Box<dyn std::error::Error>> {
     while queue.counts().await?.dead < 1 {
         tokio::time::sleep(Duration::from_millis(10)).await;
     }
-    stop.cancel();
-    worker.await?;
+    drop(stop);
+    worker.await??;
 
     let counts = queue.counts().await?;
     let dead = queue.list(JobState::Dead, None).await?;

@@ -147,7 +147,7 @@ impl Bench {
                     self.timed(EVENTS, async {
                         let mut after = EventId::ZERO;
                         for _ in 0..EVENTS / many {
-                            let page = log.read("all", after, many as u32).await;
+                            let page = log.read("all", after, many).await;
                             let page = page.expect("an answer");
                             assert_eq!(page.events.len(), many);
                             after = page.events[many - 1].id;
@@ -305,7 +305,7 @@ impl Bench {
 
 async fn handle(consumer: &Consumer<String>, many: usize) {
     for _ in 0..EVENTS / many {
-        let batch = consumer.read(many as u32).await.expect("an answer");
+        let batch = consumer.read(many).await.expect("an answer");
         assert_eq!(batch.deliveries.len(), many);
         let settled = match &batch.deliveries[..] {
             [one] => vec![consumer.ack(one).await.expect("an answer")],

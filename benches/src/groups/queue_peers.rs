@@ -205,12 +205,12 @@ impl Bench<'_> {
                 })
                 .with_state(done.clone())
                 .with_concurrency(tasks)
-                .run_until(stop.clone());
+                .run_until(stop.clone().cancelled_owned());
             let worker = tokio::spawn(worker);
             done.all.notified().await;
             let took = per_operation(started.elapsed(), JOBS);
             stop.cancel();
-            worker.await.expect("the worker ends");
+            let _ = worker.await.expect("the worker ends");
             took
         })
     }
@@ -279,7 +279,7 @@ impl Bench<'_> {
                 },
             )
             .with_state(sender)
-            .run_until(stop.clone());
+            .run_until(stop.clone().cancelled_owned());
         let worker = self.runtime.spawn(worker);
         let mut spans = |pause: Duration, delay: Duration| {
             self.runtime.block_on(async {
@@ -299,7 +299,7 @@ impl Bench<'_> {
         raw();
         let figure = raw();
         stop.cancel();
-        self.runtime.block_on(worker).expect("the worker ends");
+        let _ = self.runtime.block_on(worker).expect("the worker ends");
         alone(
             "Redis, from an enqueue to an idle worker, p99",
             figure,
@@ -322,7 +322,7 @@ impl Bench<'_> {
             )
             .with_state(sender)
             .with_concurrency(16)
-            .run_until(stop.clone());
+            .run_until(stop.clone().cancelled_owned());
         let worker = self.runtime.spawn(worker);
         let figure = self.runtime.block_on(async {
             let mut due = Vec::new();
@@ -341,7 +341,7 @@ impl Bench<'_> {
             p99(took)
         });
         stop.cancel();
-        self.runtime.block_on(worker).expect("the worker ends");
+        let _ = self.runtime.block_on(worker).expect("the worker ends");
         alone(
             "Redis, how late a delayed job begins, p99 of 300",
             figure,

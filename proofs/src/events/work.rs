@@ -107,7 +107,7 @@ pub async fn consume_by_loop(url: &str, stop: Stop, sink: Sink) {
         groups.spawn(async move {
             let consumer = group(&log, name).consumer();
             let consumer = consumer
-                .with_concurrency(CONCURRENCY as u32)
+                .with_concurrency(CONCURRENCY)
                 .with_backoff(Duration::from_millis(50));
             let over = async {
                 let mut deadline = None;
@@ -177,7 +177,7 @@ impl ByHand {
                 break;
             }
             let began = now();
-            let free = (CONCURRENCY - running.len()) as u32;
+            let free = CONCURRENCY - running.len();
             let Ok(batch) = consumer.next(free, Duration::from_millis(200)).await else {
                 sleep(Duration::from_millis(10)).await;
                 continue;

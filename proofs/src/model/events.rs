@@ -19,7 +19,7 @@ pub(crate) enum LogOperation {
     /// Appends the event of a message, or one without a name.
     Append(Option<u8>),
     /// Takes events in a group, and settles some of them at once; the leases of the others end.
-    Work(u8, u32, Ttl, Vec<Decision>),
+    Work(u8, usize, Ttl, Vec<Decision>),
     Create(u8, bool),
     HandBack(u8, u8),
     Read,
@@ -37,7 +37,7 @@ pub(crate) enum Decision {
 
 pub(super) fn operation(time: Time) -> impl Strategy<Value = LogOperation> {
     let message = proptest::option::of(0..6_u8);
-    let work = (0..4_u8, 0..4_u32, short(time), vec(decision(time), 0..4));
+    let work = (0..4_u8, 0..4_usize, short(time), vec(decision(time), 0..4));
     prop_oneof![
         6 => message.prop_map(LogOperation::Append),
         6 => work.prop_map(|(who, many, lease, decisions)| {

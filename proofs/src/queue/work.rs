@@ -146,13 +146,14 @@ pub async fn consume_by_worker(url: &str, stop: Stop, sink: Sink) {
         .with_state(sink)
         .with_concurrency(CONCURRENCY)
         .with_backoff(Backoff::constant(Duration::from_millis(50)));
-    let worker = tokio::spawn(worker.run_until(over.clone()));
+    let worker = tokio::spawn(worker.run_until(over.clone().cancelled_owned()));
     let mut deadline = None;
     while !is_over(&queue, &stop, &mut deadline).await {
         sleep(Duration::from_millis(50)).await;
     }
     over.cancel();
-    worker.await.expect("a worker that ends");
+    let report = worker.await.expect("a worker that ends");
+    report.expect("a handler for each job");
 }
 
 async fn handle(_: Work, context: JobContext, State(sink): State<Sink>) -> Result<(), JobError> {

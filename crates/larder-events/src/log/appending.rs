@@ -119,7 +119,7 @@ impl<T: Serialize> EventLog<T> {
 fn first_step(events: &mut VecDeque<Bytes>) -> Vec<Item> {
     let (mut step, mut bytes) = (Vec::new(), 0);
     while let Some(event) = events.front()
-        && step.len() < MAX_BATCH as usize
+        && step.len() < MAX_BATCH
         && (step.is_empty() || bytes + event.len() <= STEP_BYTES)
     {
         bytes += event.len();

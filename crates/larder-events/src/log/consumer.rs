@@ -173,10 +173,7 @@ impl<T> Consumer<T> {
     }
 
     pub(super) async fn settle(&self, what: What, deliveries: Vec<Held>) -> Result<Vec<Settled>> {
-        names::check_many(
-            "settle",
-            u32::try_from(deliveries.len()).unwrap_or(u32::MAX),
-        )?;
+        names::check_many("settle", deliveries.len())?;
         let settle = Settle {
             what,
             group: self.group.name.clone(),
@@ -203,8 +200,8 @@ impl<T: DeserializeOwned> Consumer<T> {
     ///
     /// # Cancellation
     /// Events may have been taken, which are delivered again after the lease.
-    pub async fn read(&self, many: u32) -> Result<Batch<T>> {
-        names::check_many("read", many)?;
+    pub async fn read(&self, many: usize) -> Result<Batch<T>> {
+        let many = names::check_many("read", many)?;
         let mut taken = self.group.run(&self.take(many)).await?;
         if !taken.has_group {
             self.group.create().await?;
@@ -226,7 +223,7 @@ impl<T: DeserializeOwned> Consumer<T> {
     ///
     /// # Cancellation
     /// As for [`read`](Self::read).
-    pub async fn next(&mut self, many: u32, within: Duration) -> Result<Batch<T>> {
+    pub async fn next(&mut self, many: usize, within: Duration) -> Result<Batch<T>> {
         let until = Instant::now().checked_add(within);
         loop {
             let batch = self.read(many).await?;

@@ -41,7 +41,7 @@ use reads::{ReadState, RemoveDead};
 pub const MAX_EVENT: usize = 64 * 1024;
 
 /// The maximum number of events of a page or a batch: 100.
-pub const MAX_BATCH: u32 = 100;
+pub const MAX_BATCH: usize = 100;
 
 /// The maximum number of groups of a log: 32.
 pub const MAX_GROUPS: u32 = 32;

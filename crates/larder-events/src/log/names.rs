@@ -51,10 +51,11 @@ pub(super) fn message(message: MessageId<'_>) -> Result<Arc<str>> {
     Ok(format!("{length}:{}{}", message.producer, message.id).into())
 }
 
-pub(super) fn check_many(operation: &'static str, many: u32) -> Result<()> {
-    match many <= MAX_BATCH {
-        true => Ok(()),
-        false => invalid(
+/// Checks the number of events of one call, and returns it as the store gets it.
+pub(super) fn check_many(operation: &'static str, many: usize) -> Result<u32> {
+    match u32::try_from(many) {
+        Ok(number) if many <= MAX_BATCH => Ok(number),
+        _ => invalid(
             operation,
             "one call reads or settles at most 100 events: make several calls",
         ),

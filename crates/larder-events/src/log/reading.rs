@@ -11,7 +11,7 @@ impl<T: DeserializeOwned> EventLog<T> {
     ///
     /// # Errors
     /// Those of the store, and [`ErrorKind::Invalid`](larder_store::ErrorKind::Invalid) for too many.
-    pub async fn read(&self, id: impl KeyId, after: EventId, many: u32) -> Result<Page<T>> {
+    pub async fn read(&self, id: impl KeyId, after: EventId, many: usize) -> Result<Page<T>> {
         self.read_range(self.key(id), after, None, many).await
     }
 
@@ -24,7 +24,7 @@ impl<T: DeserializeOwned> EventLog<T> {
         id: impl KeyId,
         after: EventId,
         until: EventId,
-        many: u32,
+        many: usize,
     ) -> Result<Page<T>> {
         self.read_range(self.key(id), after, Some(until), many)
             .await
@@ -35,9 +35,9 @@ impl<T: DeserializeOwned> EventLog<T> {
         key: Key,
         after: EventId,
         until: Option<EventId>,
-        many: u32,
+        many: usize,
     ) -> Result<Page<T>> {
-        names::check_many("read", many)?;
+        let many = names::check_many("read", many)?;
         let found = self.run(&key, &ReadRange { after, until, many }).await?;
         Ok(Page::new(found, many, |event| self.decode(event)))
     }
@@ -54,9 +54,9 @@ impl<T: DeserializeOwned> EventLog<T> {
         &self,
         id: impl KeyId,
         after: EventId,
-        many: u32,
+        many: usize,
     ) -> Result<Vec<DeadLetter<T>>> {
-        names::check_many("dead letters", many)?;
+        let many = names::check_many("dead letters", many)?;
         let key = self.key(id);
         let found = self.run(&key, &ReadDead { after, many }).await?;
         let letter = |letter| DeadLetter::new(letter, |event| self.decode(event));

@@ -32,7 +32,7 @@ fn shown(batch: &Batch<u32>) -> Vec<(u32, u32)> {
     batch.deliveries.iter().map(shown).collect()
 }
 
-async fn read(consumer: &Consumer<u32>, many: u32) -> Vec<Delivery<u32>> {
+async fn read(consumer: &Consumer<u32>, many: usize) -> Vec<Delivery<u32>> {
     consumer.read(many).await.unwrap().deliveries
 }
 

@@ -19,7 +19,7 @@ async fn kept(log: &EventLog<u32>) -> Vec<u32> {
     page.events.iter().map(|it| it.event.unwrap()).collect()
 }
 
-async fn handle(consumer: &Consumer<u32>, many: u32) -> u64 {
+async fn handle(consumer: &Consumer<u32>, many: usize) -> u64 {
     let batch = consumer.read(many).await.unwrap();
     let settled = consumer.ack_many(&batch.deliveries).await.unwrap();
     assert!(settled.iter().all(|it| *it == Settled::Done));

@@ -6,7 +6,6 @@
 //! # use larder_queue::{Job, NewJob, Queue};
 //! # use larder_queue::periodic::{Missed, Periodic, Schedule};
 //! # use serde::{Deserialize, Serialize};
-//! # use larder_queue::worker::CancellationToken;
 //! #[derive(Serialize, Deserialize)]
 //! struct Cleanup;
 //!
@@ -17,14 +16,12 @@
 //! # #[tokio::main(flavor = "current_thread")]
 //! # async fn main() -> larder_store::Result<()> {
 //! # let store = Arc::new(larder_moka::MokaStore::new());
-//! # let stop = CancellationToken::new();
-//! # stop.cancel();
 //! let queue = Queue::new(store, "chores")?;
 //! let hourly = Schedule::every(Duration::from_secs(3_600))?;
 //! Periodic::new(queue)
 //!     .on("cleanup", hourly, |_tick| NewJob::new(&Cleanup))?
 //!     .with_missed(Missed::Last)
-//!     .run_until(stop)
+//!     .run_until(async { /* waits for a signal, in a service */ })
 //!     .await;
 //! # Ok(())
 //! # }
@@ -57,13 +54,13 @@ mod schedule;
 mod traces;
 
 use std::fmt;
+use std::future::Future;
 use std::panic::{AssertUnwindSafe, catch_unwind};
 use std::sync::Arc;
 use std::time::Duration;
 
 use larder_store::program::Record;
 use larder_store::{ErrorKind, Key, Result, Timestamp, Ttl};
-use tokio_util::sync::CancellationToken;
 
 use crate::worker::pause_after;
 use crate::{Enqueued, JobId, NewJob, Queue, Until};
@@ -185,12 +182,12 @@ impl Periodic {
         self
     }
 
-    /// Enqueues ticks as they are due, until `stop` is cancelled.
+    /// Enqueues ticks as they are due, until `stop` resolves.
     ///
     /// # Cancellation
     /// You may also drop the future: a tick that was being enqueued is enqueued by another process, or by this
     /// one when it runs again.
-    pub async fn run_until(self, stop: CancellationToken) {
+    pub async fn run_until(self, stop: impl Future<Output = ()> + Send) {
         let mut failures = 0;
         let run = async {
             loop {
@@ -214,7 +211,7 @@ impl Periodic {
         };
         tokio::select! {
             biased;
-            () = stop.cancelled() => {}
+            () = stop => {}
             () = run => {}
         }
     }

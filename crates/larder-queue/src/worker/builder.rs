@@ -1,9 +1,12 @@
 use std::collections::{HashMap, HashSet};
 use std::fmt;
+use std::future::Future;
 use std::sync::Arc;
 use std::time::Duration;
 
-use tokio_util::sync::CancellationToken;
+use futures_util::FutureExt;
+use futures_util::future::{BoxFuture, Shared};
+use larder_store::{Error, ErrorKind, Result};
 use tower::{Layer, Service};
 
 use super::Backoff;
@@ -23,6 +26,8 @@ pub struct Worker<S = ()> {
     handlers: Handlers<S>,
     layers: Vec<Arc<dyn Fn(JobService) -> JobService + Send + Sync>>,
     settings: Settings,
+    /// The name of jobs that have two handlers.
+    ambiguous: Option<&'static str>,
 }
 
 #[derive(Clone)]
@@ -31,7 +36,7 @@ pub(super) struct Settings {
     pub(super) backoff: Backoff,
     pub(super) grace: Duration,
     pub(super) max_run: Duration,
-    force: Option<CancellationToken>,
+    force: Option<Shared<BoxFuture<'static, ()>>>,
 }
 
 const DEFAULT_CONCURRENCY: usize = 16;
@@ -53,6 +58,7 @@ impl<S> Worker<S> {
                 max_run: DEFAULT_MAX_RUN,
                 force: None,
             },
+            ambiguous: None,
         }
     }
 
@@ -65,10 +71,9 @@ impl<S> Worker<S> {
 
     /// Runs the jobs of one type with `handler`: see [`Handler`].
     ///
-    /// # Panics
-    /// If there already is a handler for jobs of this name.
+    /// A worker with two handlers for jobs of one name runs none: [`run_until`](Worker::run_until),
+    /// [`drain`](Worker::drain) and [`run_inline`](Worker::run_inline) return an error.
     #[must_use]
-    #[track_caller]
     pub fn on<H, M>(mut self, handler: H) -> Self
     where
         H: Handler<M, S>,
@@ -76,10 +81,9 @@ impl<S> Worker<S> {
     {
         let name = <H::Job as Job>::NAME;
         let before = self.handlers.insert(name, Arc::new(Decoding::new(handler)));
-        assert!(
-            before.is_none(),
-            "jobs named '{name}' already have a handler"
-        );
+        if before.is_some() {
+            self.ambiguous = Some(name);
+        }
         self
     }
 
@@ -100,6 +104,7 @@ impl<S> Worker<S> {
             handlers: handlers.collect(),
             layers: self.layers,
             settings: self.settings,
+            ambiguous: self.ambiguous,
         }
     }
 
@@ -141,10 +146,10 @@ impl<S> Worker<S> {
         self
     }
 
-    /// Ends the grace period once `token` is cancelled, for example by a second signal.
+    /// Ends the grace period once `signal` resolves, for example at a second signal.
     #[must_use]
-    pub fn with_force(mut self, token: CancellationToken) -> Self {
-        self.settings.force = Some(token);
+    pub fn with_force(mut self, signal: impl Future<Output = ()> + Send + 'static) -> Self {
+        self.settings.force = Some(signal.boxed().shared());
         self
     }
 
@@ -160,7 +165,7 @@ impl<S> Worker<S> {
 }
 
 impl Worker {
-    /// Runs until `stop` is cancelled and running jobs have ended, and reports their outcomes.
+    /// Runs until `stop` resolves and running jobs have ended, and reports their outcomes.
     ///
     /// It then takes no more jobs, at once and on all queues, and continues to renew the leases of those that
     /// run. After the grace period their contexts are [cancelled](super::JobContext::cancelled). A second later
@@ -168,17 +173,32 @@ impl Worker {
     /// uncounted. A handler that blocks its thread cannot be dropped; its job is abandoned, and available when
     /// its lease ends. [`with_force`](Self::with_force) skips the wait.
     ///
+    /// With a `CancellationToken` of tokio-util, pass `token.cancelled_owned()`.
+    ///
+    /// # Errors
+    /// [`ErrorKind::Invalid`] at once if jobs of one name have two handlers. An error of the store never ends it.
+    ///
     /// # Cancellation
     /// Dropping the future stops taking jobs and drops the handlers. Their jobs are available when their leases
-    /// end. Cancel `stop` instead.
-    pub async fn run_until(self, stop: CancellationToken) -> Report {
-        let queues = self.queues.clone();
-        self.running(stop).run(&queues).await
+    /// end. Let `stop` resolve instead.
+    pub async fn run_until(self, stop: impl Future<Output = ()> + Send) -> Result<Report> {
+        let running = self.running("run_until")?;
+        Ok(running.run(&self.queues, stop).await)
     }
 
-    pub(super) fn running(&self, stop: CancellationToken) -> Arc<Running> {
+    /// Checks that each job has one handler.
+    pub(super) fn check(&self, operation: &'static str) -> Result<()> {
+        let Some(name) = self.ambiguous else {
+            return Ok(());
+        };
+        let text = format!("jobs named '{name}' have two handlers");
+        Err(Error::new(operation, ErrorKind::Invalid, text))
+    }
+
+    pub(super) fn running(&self, operation: &'static str) -> Result<Arc<Running>> {
+        self.check(operation)?;
         let names: HashSet<_> = self.handlers.keys().copied().collect();
-        Running::new(self.settings.clone(), self.service(), names, stop)
+        Ok(Running::new(self.settings.clone(), self.service(), names))
     }
 
     pub(super) fn service(&self) -> JobService {
@@ -193,7 +213,7 @@ impl Settings {
     /// Waits until the worker is told to end at once.
     pub(super) async fn forced(&self) {
         match &self.force {
-            Some(token) => token.cancelled().await,
+            Some(signal) => signal.clone().await,
             None => std::future::pending().await,
         }
     }

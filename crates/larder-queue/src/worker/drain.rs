@@ -42,12 +42,13 @@ impl Worker {
     /// and drain again.
     ///
     /// # Errors
-    /// Those of [`Queue::dequeue`](crate::Queue::dequeue).
+    /// Those of [`Queue::dequeue`](crate::Queue::dequeue), and
+    /// [`ErrorKind::Invalid`](larder_store::ErrorKind::Invalid) if jobs of one name have two handlers.
     ///
     /// # Cancellation
     /// Dropping the future drops the handlers; their jobs are available when their leases end.
     pub async fn drain(&self) -> Result<Drained> {
-        let running = self.running(CancellationToken::new());
+        let running = self.running("drain")?;
         let (links, _background) = running.link(&self.queues);
         let _guard = running.drop_guard();
         loop {
@@ -76,8 +77,10 @@ impl Worker {
     /// It is the first attempt of the job. A delay, a group and the like have no effect.
     ///
     /// # Errors
-    /// The handler's error. A panic is not caught.
+    /// The handler's error, or a [dead](JobError::dead) one if jobs of one name have two handlers. A panic is not
+    /// caught.
     pub async fn run_inline(&self, job: impl Into<NewJob>) -> Result<(), JobError> {
+        self.check("run_inline").map_err(JobError::dead)?;
         let job = job.into();
         let payload = job.payload.map_err(JobError::dead)?;
         let now = larder_store::Timestamp::default();

@@ -4,7 +4,7 @@
 //! # use std::sync::Arc;
 //! # use std::time::Duration;
 //! # use larder_queue::{Job, Queue};
-//! # use larder_queue::worker::{Attempt, Backoff, CancellationToken, JobError, State, Worker};
+//! # use larder_queue::worker::{Attempt, Backoff, JobError, State, Worker};
 //! # use serde::{Deserialize, Serialize};
 //! #[derive(Serialize, Deserialize)]
 //! struct Welcome {
@@ -28,15 +28,14 @@
 //! # async fn main() -> larder_store::Result<()> {
 //! # let store = Arc::new(larder_moka::MokaStore::new());
 //! let queue = Queue::new(store, "mail")?;
-//! let stop = CancellationToken::new(); // cancelled by a signal, in a service
-//! # stop.cancel();
+//! let stop = async { /* waits for a signal, in a service */ };
 //! let report = Worker::new(queue)
 //!     .on(welcome)
 //!     .with_state(Mailer)
 //!     .with_concurrency(16)
 //!     .with_backoff(Backoff::exponential(Duration::from_secs(5), Duration::from_secs(3_600)))
 //!     .run_until(stop)
-//!     .await;
+//!     .await?;
 //! println!("{report}");
 //! # Ok(())
 //! # }
@@ -89,5 +88,3 @@ pub(crate) use report::Finished;
 pub use report::Report;
 pub use service::{JobRequest, JobService};
 pub(crate) use settle::pause_after;
-/// Tells a worker to stop; from the crate `tokio-util`.
-pub use tokio_util::sync::CancellationToken;

@@ -65,7 +65,6 @@ impl Running {
         settings: Settings,
         service: JobService,
         names: HashSet<&'static str>,
-        stop: CancellationToken,
     ) -> Arc<Self> {
         Arc::new(Self {
             places: Arc::new(Semaphore::new(settings.concurrency)),
@@ -73,8 +72,7 @@ impl Running {
             settings,
             service,
             names,
-            // A child, so that the guard does not cancel the caller's own token.
-            stop: stop.child_token(),
+            stop: CancellationToken::new(),
             cancel: CancellationToken::new(),
             hard: CancellationToken::new(),
             jobs: TaskTracker::new(),
@@ -89,8 +87,12 @@ impl Running {
         self.names.get(name).copied().unwrap_or("unknown")
     }
 
-    /// Runs until it is told to stop and has stopped.
-    pub(super) async fn run(self: Arc<Self>, queues: &[Queue]) -> Report {
+    /// Runs until `stop` resolves and it has stopped.
+    pub(super) async fn run(
+        self: Arc<Self>,
+        queues: &[Queue],
+        stop: impl Future<Output = ()> + Send,
+    ) -> Report {
         let (links, mut background) = self.link(queues);
         let _guard = self.drop_guard();
         let takers = TaskTracker::new();
@@ -104,7 +106,8 @@ impl Running {
             background.push(AbortOnDrop(observing.abort_handle()));
         }
         drop(links);
-        self.stop.cancelled().await;
+        stop.await;
+        self.stop.cancel();
         self.jobs.close();
         // The tasks give back the jobs that they were about to receive.
         let taken = async {

@@ -5,11 +5,12 @@ use std::num::NonZeroU16;
 use std::sync::{Arc, LazyLock};
 use std::time::Duration;
 
-use larder_queue::worker::{CancellationToken, State, Worker};
+use larder_queue::worker::{State, Worker};
 use larder_queue::{Enqueued, Partitioned, Queue, Settled, Until, Verdict};
 use larder_store::{ManualClock, Store};
 use larder_test::server::RedisCluster;
 use tokio::sync::mpsc;
+use tokio_util::sync::CancellationToken;
 
 use larder_worlds::patient;
 
@@ -89,13 +90,17 @@ async fn a_worker_takes_the_jobs_of_partitions_on_several_nodes() {
     };
     let worker = Worker::new(first.clone()).on(handle).with_state(sender);
     let worker = rest.iter().cloned().fold(worker, Worker::with_queue);
-    let worker = tokio::spawn(worker.with_concurrency(3).run_until(stop.clone()));
+    let worker = tokio::spawn(
+        worker
+            .with_concurrency(3)
+            .run_until(stop.clone().cancelled_owned()),
+    );
     let mut seen = BTreeSet::new();
     while seen.len() < 40 {
         seen.insert(ran.recv().await.unwrap());
     }
     stop.cancel();
-    worker.await.unwrap();
+    worker.await.unwrap().unwrap();
     for queue in queue.queues() {
         let counts = queue.counts().await.unwrap();
         assert_eq!((counts.waiting, counts.running), (0, 0));

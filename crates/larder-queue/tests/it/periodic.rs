@@ -280,7 +280,7 @@ async fn ticks_are_enqueued_when_they_are_due_until_it_is_told_to_stop() {
     let queue = world.queue();
     let stop = CancellationToken::new();
     let processes = [each_minute(&queue), each_minute(&queue)];
-    let running = processes.map(|it| tokio::spawn(it.run_until(stop.clone())));
+    let running = processes.map(|it| tokio::spawn(it.run_until(stop.clone().cancelled_owned())));
     tokio::time::sleep(Duration::from_secs(630)).await;
     assert_eq!(queue.counts().await.unwrap().waiting, 10);
     // A store that is down for a while costs nothing but time.

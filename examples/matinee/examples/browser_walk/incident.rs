@@ -2,12 +2,13 @@ use std::sync::Arc;
 use std::thread::sleep;
 use std::time::{Duration, Instant};
 
-use larder::queue::worker::{CancellationToken, JobError, Worker};
+use larder::queue::worker::{JobError, Worker};
 use larder::queue::{Job, Queue};
 use larder::structures::lock::{Lock, LockGuard};
 use larder::{Namespace, Prefixed, Store};
 use serde::{Deserialize, Serialize};
 use tokio::runtime::Runtime;
+use tokio::sync::oneshot;
 use ureq::Agent;
 
 use crate::Failure;
@@ -50,18 +51,18 @@ async fn leave_work(store: &str) -> Result<LockGuard, Failure> {
     let namespace = Namespace::new("development", "matinee")?;
     let store: Arc<dyn Store> = Arc::new(Prefixed::new(namespace, larder::connect(store).await?));
     let queue = Queue::new(store.clone(), "posters")?;
-    let stop = CancellationToken::new();
+    let (stop, stopped) = oneshot::channel::<()>();
     let worker = Worker::new(queue.clone())
         .on(async |_: Print| Err::<(), _>(JobError::dead("the printer is out of red ink")));
-    let worker = tokio::spawn(worker.run_until(stop.clone()));
+    let worker = tokio::spawn(worker.run_until(async { drop(stopped.await) }));
     for film in 1..=3 {
         queue.enqueue(&Print { film }).await?;
     }
     while queue.counts().await?.dead < 3 {
         tokio::time::sleep(Duration::from_millis(20)).await;
     }
-    stop.cancel();
-    worker.await?;
+    drop(stop);
+    worker.await??;
     for film in 4..=8 {
         queue.enqueue(&Print { film }).await?;
     }

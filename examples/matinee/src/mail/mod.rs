@@ -70,10 +70,11 @@ impl Mail {
         let (worker, reminders) = (self.worker(), self.reminders()?);
         let relay = stop.run_until_cancelled(self.relay());
         let (report, (), _) = tokio::join!(
-            worker.run_until(stop.clone()),
-            reminders.run_until(stop.clone()),
+            worker.run_until(stop.cancelled()),
+            reminders.run_until(stop.cancelled()),
             relay,
         );
+        let report = report?;
         tracing::debug!(%report, "the worker of letters has stopped");
         Ok(())
     }

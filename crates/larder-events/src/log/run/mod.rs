@@ -6,7 +6,6 @@ mod running;
 mod settling;
 
 use std::future::Future;
-use std::num::NonZeroU32;
 use std::sync::{Arc, Mutex};
 use std::time::Duration;
 
@@ -41,7 +40,7 @@ pub struct Report {
 /// How a consumer runs its handler.
 #[derive(Clone, Copy, Debug)]
 pub(super) struct Settings {
-    concurrency: NonZeroU32,
+    concurrency: usize,
     backoff: Duration,
     grace: Duration,
 }
@@ -49,7 +48,7 @@ pub(super) struct Settings {
 impl Default for Settings {
     fn default() -> Self {
         Self {
-            concurrency: NonZeroU32::MIN,
+            concurrency: 1,
             backoff: Duration::from_secs(1),
             grace: Duration::from_secs(25),
         }
@@ -59,9 +58,8 @@ impl Default for Settings {
 impl<T> Consumer<T> {
     /// Handles this many events at once, 1 to [`MAX_BATCH`]. The default is 1, which keeps their order.
     #[must_use]
-    pub fn with_concurrency(mut self, events: u32) -> Self {
-        let events = NonZeroU32::new(events.min(MAX_BATCH));
-        self.settings.concurrency = events.unwrap_or(NonZeroU32::MIN);
+    pub fn with_concurrency(mut self, events: usize) -> Self {
+        self.settings.concurrency = events.clamp(1, MAX_BATCH);
         self
     }
 

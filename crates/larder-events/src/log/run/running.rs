@@ -72,11 +72,11 @@ impl<T: DeserializeOwned + Send + 'static> Running<T> {
         R: Future<Output = Result<(), Failure>> + Send + 'static,
     {
         loop {
-            let room = self.consumer.settings.concurrency.get() - self.held.len() as u32;
+            let room = self.consumer.settings.concurrency - self.held.len();
             if room > 0 && self.look_at <= Instant::now() {
                 self.look(room, &handler).await;
             }
-            let has_room = self.consumer.settings.concurrency.get() > self.held.len() as u32;
+            let has_room = self.consumer.settings.concurrency > self.held.len();
             // A wake-up does not mean that the store can be read again.
             let is_heard = has_room && self.retry == FIRST_RETRY;
             let Self {
@@ -162,7 +162,7 @@ impl<T: DeserializeOwned + Send + 'static> Running<T> {
     }
 
     /// Takes as many events as there is room for, and passes them to handlers.
-    async fn look<F, R>(&mut self, room: u32, handler: &Arc<F>)
+    async fn look<F, R>(&mut self, room: usize, handler: &Arc<F>)
     where
         F: Fn(Event<T>) -> R + Send + Sync + 'static,
         R: Future<Output = Result<(), Failure>> + Send + 'static,
@@ -177,7 +177,7 @@ impl<T: DeserializeOwned + Send + 'static> Running<T> {
             }
         };
         self.retry = FIRST_RETRY;
-        let is_all = (batch.deliveries.len() as u32) < room;
+        let is_all = batch.deliveries.len() < room;
         self.look_at = Instant::now()
             + if is_all {
                 batch.pause()
@@ -215,7 +215,7 @@ impl<T: DeserializeOwned + Send + 'static> Running<T> {
         }
     }
 
-    async fn take(&mut self, room: u32) -> Result<Batch<T>> {
+    async fn take(&mut self, room: usize) -> Result<Batch<T>> {
         let calls = self.calls.clone();
         let batch = calls.run("read", self.consumer.read(room)).await?;
         if !batch.deliveries.is_empty() || !calls.run("wait", self.consumer.listen()).await? {

@@ -47,7 +47,7 @@ async fn a_store_that_never_answers_a_waiter_does_not_end_the_worker() {
     // The look is on its way when the store begins to hang, so it is the registration that hangs.
     world.switch.set(Trouble::Delay(Duration::from_secs(1)));
     let stop = CancellationToken::new();
-    let running = tokio::spawn(worker(&queue, &probe).run_until(stop.clone()));
+    let running = tokio::spawn(worker(&queue, &probe).run_until(stop.clone().cancelled_owned()));
     sleep(Duration::from_millis(500)).await;
     world.switch.set(Trouble::Hang);
     sleep(Duration::from_secs(5)).await;
@@ -55,7 +55,7 @@ async fn a_store_that_never_answers_a_waiter_does_not_end_the_worker() {
     queue.enqueue(task(1, Act::Return)).await.unwrap();
     probe.arrived_within(Duration::from_secs(60)).await;
     stop.cancel();
-    running.await.unwrap();
+    running.await.unwrap().unwrap();
 }
 
 #[tokio::test(start_paused = true)]
@@ -69,12 +69,12 @@ async fn a_job_whose_lease_was_lost_is_not_reported_as_done() {
         .id()
         .clone();
     let stop = CancellationToken::new();
-    let running = tokio::spawn(worker(&queue, &probe).run_until(stop.clone()));
+    let running = tokio::spawn(worker(&queue, &probe).run_until(stop.clone().cancelled_owned()));
     probe.arrived().await;
     assert_eq!(queue.cancel(&id).await.unwrap(), Cancelled::Running);
     stop.cancel();
     probe.open(1);
-    let report = running.await.unwrap();
+    let report = running.await.unwrap().unwrap();
     assert_eq!((report.done, report.released, report.abandoned), (0, 0, 1));
 }
 
@@ -83,7 +83,7 @@ async fn a_store_that_never_answers_a_count_does_not_end_the_gauges() {
     let world = World::paused();
     let (queue, probe) = (world.queue(), Probe::new());
     let stop = CancellationToken::new();
-    let running = tokio::spawn(worker(&queue, &probe).run_until(stop.clone()));
+    let running = tokio::spawn(worker(&queue, &probe).run_until(stop.clone().cancelled_owned()));
     sleep(Duration::from_secs(1)).await;
     world.switch.set(Trouble::Hang);
     sleep(Duration::from_secs(40)).await;
@@ -94,7 +94,7 @@ async fn a_store_that_never_answers_a_count_does_not_end_the_gauges() {
     let looks = world.switch.operations() - before;
     assert!(looks >= 5, "{looks}");
     stop.cancel();
-    running.await.unwrap();
+    running.await.unwrap().unwrap();
 }
 
 async fn a_lease_outlives_the_queue(queue: Queue) {

@@ -4,6 +4,7 @@ use std::time::Duration;
 
 use larder_queue::worker::{Attempt, Backoff, JobError, JobErrorKind, State, Worker};
 use larder_queue::{NewJob, Queue, State as JobState};
+use larder_store::ErrorKind;
 use tower::timeout::TimeoutLayer;
 
 use super::support::{Act, HOUR, Probe, Task, World, on_both_stores, task, worker};
@@ -175,11 +176,19 @@ async fn handlers_may_have_different_states() {
     assert_eq!(worker.drain().await.unwrap().done, 2);
 }
 
-#[test]
-#[should_panic(expected = "jobs named 'task' already have a handler")]
-fn a_second_handler_for_a_job_is_refused() {
-    let world = World::paused();
-    let _ = Worker::<()>::new(world.queue()).on(odd).on(odd);
+#[tokio::test(start_paused = true)]
+async fn a_worker_with_two_handlers_for_a_job_runs_none() {
+    let worker = Worker::<()>::new(World::paused().queue()).on(odd).on(odd);
+    let inline = worker.run_inline(task(1, Act::Return)).await.unwrap_err();
+    assert_eq!(inline.kind(), JobErrorKind::Dead);
+    for error in [
+        worker.drain().await.unwrap_err(),
+        worker.run_until(std::future::pending()).await.unwrap_err(),
+    ] {
+        assert_eq!(error.kind(), ErrorKind::Invalid);
+        let text = "jobs named 'task' have two handlers";
+        assert!(error.to_string().contains(text), "{error}");
+    }
 }
 
 #[derive(Debug)]

@@ -2,7 +2,7 @@
 
 use std::time::Duration;
 
-use larder_queue::worker::{JobContext, Worker};
+use larder_queue::worker::{JobContext, Report, Worker};
 use larder_store::ErrorKind;
 use larder_test::faulty::Trouble;
 use tokio::time::Instant;
@@ -31,7 +31,7 @@ on_both_stores! {
         }
         let stop = CancellationToken::new();
         let worker = worker(&busy, &probe).with_queue(other.clone()).with_concurrency(1);
-        let worker = tokio::spawn(worker.run_until(stop.clone()));
+        let worker = tokio::spawn(worker.run_until(stop.clone().cancelled_owned()));
         probe.arrived().await;
         other.enqueue(task(99, Act::Return)).await.unwrap();
         // Neither is starved, though each has more than one place can do.
@@ -53,7 +53,7 @@ on_both_stores! {
             done == 41
         }).await;
         stop.cancel();
-        worker.await.unwrap();
+        worker.await.unwrap().unwrap();
     }
 
     async fn a_worker_takes_no_more_than_it_has_places_for(world: World) {
@@ -62,7 +62,7 @@ on_both_stores! {
             queue.enqueue(task(number, Act::Wait)).await.unwrap();
         }
         let stop = CancellationToken::new();
-        let worker = worker(&queue, &probe).with_concurrency(2).run_until(stop.clone());
+        let worker = worker(&queue, &probe).with_concurrency(2).run_until(stop.clone().cancelled_owned());
         let worker = tokio::spawn(worker);
         for done in 0..3 {
             probe.arrived().await;
@@ -77,14 +77,14 @@ on_both_stores! {
         let queue = &queue;
         until("all are done", || async { queue.counts().await.unwrap().done == 5 }).await;
         stop.cancel();
-        assert_eq!(worker.await.unwrap().to_string(), "0 done, 0 released, 0 abandoned");
+        assert_eq!(worker.await.unwrap().unwrap(), Report::default());
     }
 
     async fn an_idle_queue_leaves_all_places_to_the_others(world: World) {
         let (one, other, probe) = (world.queue(), world.queue(), Probe::new());
         let stop = CancellationToken::new();
         let worker = worker(&one, &probe).with_queue(other.clone()).with_concurrency(1);
-        let worker = tokio::spawn(worker.run_until(stop.clone()));
+        let worker = tokio::spawn(worker.run_until(stop.clone().cancelled_owned()));
         for number in 0..3 {
             other.enqueue(task(number, Act::Return)).await.unwrap();
             probe.arrived().await;
@@ -98,13 +98,13 @@ on_both_stores! {
         })
         .await;
         stop.cancel();
-        worker.await.unwrap();
+        worker.await.unwrap().unwrap();
     }
 
     async fn an_idle_worker_is_woken_by_an_enqueue(world: World) {
         let (queue, probe) = (world.queue(), Probe::new());
         let stop = CancellationToken::new();
-        let worker = tokio::spawn(worker(&queue, &probe).run_until(stop.clone()));
+        let worker = tokio::spawn(worker(&queue, &probe).run_until(stop.clone().cancelled_owned()));
         // Long enough for it to wait. If it does not yet, it is quicker.
         tokio::time::sleep(Duration::from_millis(100)).await;
         let enqueued = Instant::now();
@@ -113,7 +113,7 @@ on_both_stores! {
         // It would look by itself when a lease might have ended, after 30 s.
         assert!(enqueued.elapsed() < Duration::from_secs(5));
         stop.cancel();
-        worker.await.unwrap();
+        worker.await.unwrap().unwrap();
     }
 }
 
@@ -122,7 +122,7 @@ async fn an_idle_worker_begins_a_job_at_once_and_a_delayed_one_when_it_is_due() 
     let world = World::paused();
     let (queue, probe) = (world.queue(), Probe::new());
     let stop = CancellationToken::new();
-    let worker = tokio::spawn(worker(&queue, &probe).run_until(stop.clone()));
+    let worker = tokio::spawn(worker(&queue, &probe).run_until(stop.clone().cancelled_owned()));
     tokio::time::sleep(HOUR).await;
     for delay in [Duration::ZERO, HOUR] {
         let enqueued = Instant::now();
@@ -135,14 +135,14 @@ async fn an_idle_worker_begins_a_job_at_once_and_a_delayed_one_when_it_is_due() 
         assert!(late <= Duration::from_millis(3), "it was {late:?} late");
     }
     stop.cancel();
-    worker.await.unwrap();
+    worker.await.unwrap().unwrap();
 }
 
 #[tokio::test(start_paused = true)]
 async fn a_worker_whose_future_is_dropped_takes_no_more() {
     let world = World::paused();
     let (queue, probe) = (world.queue(), Probe::new());
-    let worker = tokio::spawn(worker(&queue, &probe).run_until(CancellationToken::new()));
+    let worker = tokio::spawn(worker(&queue, &probe).run_until(std::future::pending()));
     queue.enqueue(task(1, Act::Wait)).await.unwrap();
     probe.arrived().await;
     worker.abort();
@@ -176,7 +176,7 @@ async fn progress_is_sent_once_a_second_at_most_and_the_newest_of_it() {
     }
     let stop = CancellationToken::new();
     let worker = Worker::new(queue.clone()).on(count);
-    let worker = tokio::spawn(worker.run_until(stop.clone()));
+    let worker = tokio::spawn(worker.run_until(stop.clone().cancelled_owned()));
     let shown = async || {
         let page = queue
             .list(larder_queue::State::Running, None)

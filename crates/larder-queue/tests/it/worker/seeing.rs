@@ -109,7 +109,8 @@ async fn the_jobs_of_all_partitions_are_seen() {
         tokio::time::sleep(Duration::from_millis(50)).await;
         stop.cancel();
     };
-    tokio::join!(worker.run_until(stop.clone()), stopping);
+    let (report, ()) = tokio::join!(worker.run_until(stop.clone().cancelled_owned()), stopping);
+    report.unwrap();
     drop(guard);
     let names = gauges.names();
     let scheduled = names.iter().filter(|name| name.contains("scheduled"));

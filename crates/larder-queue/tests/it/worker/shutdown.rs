@@ -19,7 +19,7 @@ on_both_stores! {
     async fn a_worker_that_stops_takes_nothing_more_and_waits_for_what_runs(world: World) {
         let (one, other, probe) = (world.queue(), world.queue(), Probe::new());
         let stop = CancellationToken::new();
-        let worker = worker(&one, &probe).with_queue(other.clone()).run_until(stop.clone());
+        let worker = worker(&one, &probe).with_queue(other.clone()).run_until(stop.clone().cancelled_owned());
         let worker = tokio::spawn(worker);
         for queue in [&one, &other] {
             queue.enqueue(task(1, Act::Wait)).await.unwrap();
@@ -30,7 +30,7 @@ on_both_stores! {
             queue.enqueue(task(2, Act::Return)).await.unwrap();
         }
         probe.open(2);
-        let report = worker.await.unwrap();
+        let report = worker.await.unwrap().unwrap();
         assert_eq!((report.done, report.released, report.abandoned), (2, 0, 0));
         for queue in [&one, &other] {
             let counts = queue.counts().await.unwrap();
@@ -44,10 +44,10 @@ on_both_stores! {
         queue.enqueue(task(1, Act::Wait)).await.unwrap();
         let stop = CancellationToken::new();
         let worker = worker(&queue, &probe).with_grace(Duration::from_millis(50));
-        let worker = tokio::spawn(worker.run_until(stop.clone()));
+        let worker = tokio::spawn(worker.run_until(stop.clone().cancelled_owned()));
         probe.arrived().await;
         stop.cancel();
-        let report = worker.await.unwrap();
+        let report = worker.await.unwrap().unwrap();
         assert_eq!((report.done, report.released, report.abandoned), (0, 1, 0));
         assert_eq!(attempt(&queue).await, 1);
     }
@@ -60,11 +60,11 @@ async fn a_handler_that_heeds_its_context_is_done_or_released_uncounted() {
         let (queue, probe) = (world.queue(), Probe::new());
         queue.enqueue(task(1, act)).await.unwrap();
         let stop = CancellationToken::new();
-        let worker = tokio::spawn(worker(&queue, &probe).run_until(stop.clone()));
+        let worker = tokio::spawn(worker(&queue, &probe).run_until(stop.clone().cancelled_owned()));
         probe.arrived().await;
         let told = Instant::now();
         stop.cancel();
-        let report = worker.await.unwrap();
+        let report = worker.await.unwrap().unwrap();
         assert_eq!(
             (report.done, report.released, report.abandoned),
             (done, 1 - done, 0)
@@ -90,13 +90,13 @@ async fn the_report_tells_outcomes_apart() {
         queue.enqueue(job).await.unwrap();
     }
     let stop = CancellationToken::new();
-    let worker = tokio::spawn(worker(&queue, &probe).run_until(stop.clone()));
+    let worker = tokio::spawn(worker(&queue, &probe).run_until(stop.clone().cancelled_owned()));
     for _ in 0..5 {
         probe.arrived().await;
     }
     stop.cancel();
     probe.open(5);
-    let report = worker.await.unwrap();
+    let report = worker.await.unwrap().unwrap();
     assert_eq!((report.done, report.failed), (2, 1));
     assert_eq!((report.dead, report.snoozed), (1, 1));
     assert_eq!((report.released, report.abandoned), (0, 0));
@@ -113,13 +113,13 @@ async fn leases_are_renewed_through_the_grace_period() {
     queue.enqueue(task(1, Act::Wait)).await.unwrap();
     let stop = CancellationToken::new();
     let worker = worker(&queue, &probe).with_grace(HOUR);
-    let worker = tokio::spawn(worker.run_until(stop.clone()));
+    let worker = tokio::spawn(worker.run_until(stop.clone().cancelled_owned()));
     probe.arrived().await;
     stop.cancel();
     tokio::time::sleep(HOUR / 2).await;
     assert_eq!(queue.dequeue(1).await.unwrap().len(), 0);
     probe.open(1);
-    assert_eq!(worker.await.unwrap().done, 1);
+    assert_eq!(worker.await.unwrap().unwrap().done, 1);
 }
 
 #[tokio::test(start_paused = true)]
@@ -130,15 +130,15 @@ async fn a_second_signal_ends_it_at_once() {
     let (stop, force) = (CancellationToken::new(), CancellationToken::new());
     let worker = worker(&queue, &probe)
         .with_grace(HOUR)
-        .with_force(force.clone());
-    let worker = tokio::spawn(worker.run_until(stop.clone()));
+        .with_force(force.clone().cancelled_owned());
+    let worker = tokio::spawn(worker.run_until(stop.clone().cancelled_owned()));
     probe.arrived().await;
     stop.cancel();
     tokio::time::sleep(Duration::from_secs(60)).await;
     assert!(!worker.is_finished());
     let told = Instant::now();
     force.cancel();
-    let report = worker.await.unwrap();
+    let report = worker.await.unwrap().unwrap();
     assert_eq!((report.done, report.released, report.abandoned), (0, 1, 0));
     assert!(
         told.elapsed() < Duration::from_millis(100),
@@ -154,12 +154,12 @@ async fn a_handler_that_blocks_its_thread_is_abandoned() {
     let (queue, probe) = (world.queue(), Probe::new());
     queue.enqueue(task(1, Act::Block)).await.unwrap();
     let (stop, force) = (CancellationToken::new(), CancellationToken::new());
-    let worker = worker(&queue, &probe).with_force(force.clone());
-    let worker = tokio::spawn(worker.run_until(stop.clone()));
+    let worker = worker(&queue, &probe).with_force(force.clone().cancelled_owned());
+    let worker = tokio::spawn(worker.run_until(stop.clone().cancelled_owned()));
     probe.arrived().await;
     stop.cancel();
     force.cancel();
-    let report = worker.await.unwrap();
+    let report = worker.await.unwrap().unwrap();
     assert_eq!((report.done, report.released, report.abandoned), (0, 0, 1));
     // It is not given to anybody else while it may still run.
     assert_eq!(queue.counts().await.unwrap().running, 1);

@@ -14,7 +14,7 @@ async fn a_store_that_fails_ends_nothing_and_outcomes_arrive_when_it_works_again
     let world = World::paused();
     let (queue, probe) = (world.queue(), Probe::new());
     let stop = CancellationToken::new();
-    let worker = tokio::spawn(worker(&queue, &probe).run_until(stop.clone()));
+    let worker = tokio::spawn(worker(&queue, &probe).run_until(stop.clone().cancelled_owned()));
     for trouble in [
         Trouble::Fail(ErrorKind::NotSent),
         Trouble::Fail(ErrorKind::MayHaveRun),
@@ -35,7 +35,7 @@ async fn a_store_that_fails_ends_nothing_and_outcomes_arrive_when_it_works_again
     }
     assert_eq!(probe.ran(), [(1, 1); 3]);
     stop.cancel();
-    worker.await.unwrap();
+    worker.await.unwrap().unwrap();
 }
 
 #[tokio::test(start_paused = true)]
