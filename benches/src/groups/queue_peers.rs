@@ -287,7 +287,7 @@ impl Bench<'_> {
                 for to in 0..100 {
                     tokio::time::sleep(pause).await;
                     let due = Instant::now() + delay;
-                    let job = NewJob::new(&mail(to)).delay(delay);
+                    let job = NewJob::new(&mail(to)).with_delay(delay);
                     drop(queue.enqueue(job).await.expect("it is taken"));
                     let began = began.recv().await.expect("the worker runs");
                     took.push(began.saturating_duration_since(due));
@@ -328,7 +328,7 @@ impl Bench<'_> {
             let mut due = Vec::new();
             for to in 0..300 {
                 let delay = Duration::from_millis(fastrand::u64(200..2_000));
-                let job = NewJob::new(&mail(to)).delay(delay);
+                let job = NewJob::new(&mail(to)).with_delay(delay);
                 drop(queue.enqueue(job).await.expect("it is taken"));
                 // By the reply, so that the way to the server counts against us.
                 due.push(Instant::now() + delay);

@@ -26,9 +26,9 @@ const MAX_KEY: usize = 256;
 /// # impl Job for Reminder { const NAME: &'static str = "reminder"; }
 /// # async fn example(queue: &Queue) -> larder_store::Result<()> {
 /// let reminder = NewJob::new(&Reminder { booking: 42 })
-///     .delay(Duration::from_secs(3_600))
-///     .priority(Priority::High)
-///     .unique("reminder-42", Until::Done);
+///     .with_delay(Duration::from_secs(3_600))
+///     .with_priority(Priority::High)
+///     .with_unique("reminder-42", Until::Done);
 /// queue.enqueue(reminder).await?;
 /// # Ok(())
 /// # }
@@ -122,14 +122,14 @@ impl NewJob {
     /// Send the same request again after [`ErrorKind::MayHaveRun`]: if the first one was carried out, the
     /// answer is [`Duplicate`](crate::Enqueued::Duplicate) with this id.
     #[must_use]
-    pub fn id(mut self, id: JobId) -> Self {
+    pub fn with_id(mut self, id: JobId) -> Self {
         self.id = id;
         self
     }
 
     /// Hides the job for this long after the enqueue. At most [`MAX_DELAY`].
     #[must_use]
-    pub fn delay(mut self, delay: Duration) -> Self {
+    pub fn with_delay(mut self, delay: Duration) -> Self {
         self.due = Due::In(micros(delay));
         self
     }
@@ -138,7 +138,7 @@ impl NewJob {
     ///
     /// A time in the past means now. The latest time is the beginning of the year 2100.
     #[must_use]
-    pub fn at(mut self, time: SystemTime) -> Self {
+    pub fn with_at(mut self, time: SystemTime) -> Self {
         let since = time.duration_since(UNIX_EPOCH).unwrap_or_default();
         self.due = Due::At(micros(since));
         self
@@ -146,14 +146,14 @@ impl NewJob {
 
     /// Sets the priority. The default is [`Priority::Normal`].
     #[must_use]
-    pub fn priority(mut self, priority: Priority) -> Self {
+    pub fn with_priority(mut self, priority: Priority) -> Self {
         self.priority = priority;
         self
     }
 
     /// Adds nothing while another job owns this key. The key is 1 to 256 bytes.
     #[must_use]
-    pub fn unique(mut self, key: &str, until: Until) -> Self {
+    pub fn with_unique(mut self, key: &str, until: Until) -> Self {
         self.unique = Some((key.into(), until));
         self.replaces = false;
         self
@@ -165,10 +165,10 @@ impl NewJob {
     /// restarts its delay; the answer is then [`Duplicate`](crate::Enqueued::Duplicate) with the id of the
     /// first. Once that job has been taken, the next one is new. The key is 1 to 256 bytes.
     #[must_use]
-    pub fn debounce(mut self, key: &str, quiet: Duration) -> Self {
+    pub fn with_debounce(mut self, key: &str, quiet: Duration) -> Self {
         self.unique = Some((key.into(), Until::Started));
         self.replaces = true;
-        self.delay(quiet)
+        self.with_delay(quiet)
     }
 
     /// Puts the job into a group, such as a tenant. The group is 1 to 256 bytes.
@@ -178,20 +178,20 @@ impl NewJob {
     /// [`with_max_running_per_group`](crate::Queue::with_max_running_per_group) and
     /// [`with_ordered_groups`](crate::Queue::with_ordered_groups).
     #[must_use]
-    pub fn group(mut self, group: &str) -> Self {
+    pub fn with_group(mut self, group: &str) -> Self {
         self.group = Some(group.into());
         self
     }
 
     /// Adds a header, such as `traceparent`. Headers count towards the maximum payload.
     #[must_use]
-    pub fn header(mut self, name: &str, value: &str) -> Self {
+    pub fn with_header(mut self, name: &str, value: &str) -> Self {
         self.headers.insert(name.into(), value.into());
         self
     }
 
     /// Returns the id under which the job will be enqueued.
-    pub fn job_id(&self) -> &JobId {
+    pub fn id(&self) -> &JobId {
         &self.id
     }
 

@@ -9,7 +9,7 @@ use crate::JobId;
 pub enum Enqueued {
     /// The job is in the queue, under this id.
     New(JobId),
-    /// Nothing was added: this job has the same id, or the same [unique](crate::NewJob::unique) key.
+    /// Nothing was added: this job has the same id, or the same [unique](crate::NewJob::with_unique) key.
     ///
     /// After a lost reply, the id of the request itself means that the first request was carried out.
     Duplicate(JobId),

@@ -107,20 +107,20 @@ impl Drawn {
             Priority::Low,
         ];
         let job = NewJob::raw("model", vec![self.id])
-            .id(id(self.id))
-            .priority(priorities[usize::from(self.priority % 4)]);
+            .with_id(id(self.id))
+            .with_priority(priorities[usize::from(self.priority % 4)]);
         let job = match self.delay {
-            Some(delay) => job.delay(delay.into()),
+            Some(delay) => job.with_delay(delay.into()),
             None => job,
         };
         let job = match self.group {
             0 | 1 => job,
-            group => job.group(&group.to_string()),
+            group => job.with_group(&group.to_string()),
         };
         match self.unique {
-            0 => job.unique("key", Until::Done),
-            1 => job.unique("key", Until::Started),
-            2 => job.debounce("other", Duration::from_millis(5)),
+            0 => job.with_unique("key", Until::Done),
+            1 => job.with_unique("key", Until::Started),
+            2 => job.with_debounce("other", Duration::from_millis(5)),
             _ => job,
         }
     }

@@ -79,9 +79,9 @@ pub async fn produce(url: &str, seed: u64, stop: Stop, sink: Sink) {
         number += 1;
         let mut job = NewJob::new(&Work { number });
         if random.u8(..4) == 0 {
-            job = job.delay(Duration::from_millis(random.u64(..200)));
+            job = job.with_delay(Duration::from_millis(random.u64(..200)));
         }
-        let (began, id) = (now(), job.job_id().to_string());
+        let (began, id) = (now(), job.id().to_string());
         // Its own id as a duplicate says that an earlier request was carried out.
         while !stop.is_told() {
             if queue.enqueue(job.clone()).await.is_ok() {

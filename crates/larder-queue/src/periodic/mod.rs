@@ -309,11 +309,11 @@ impl NewJob {
         let id = format!("{name}@{}", due.as_micros().div_euclid(1_000_000));
         let job = match self.unique {
             // The id is remembered for the time that the queue is configured to remember ids, which may be none.
-            None => self.unique(&format!("periodic/{id}"), Until::Ttl(ONCE)),
+            None => self.with_unique(&format!("periodic/{id}"), Until::Ttl(ONCE)),
             Some(_) => self,
         };
         match JobId::new(&id) {
-            Ok(id) => job.id(id),
+            Ok(id) => job.with_id(id),
             // The name was checked.
             Err(_) => job,
         }

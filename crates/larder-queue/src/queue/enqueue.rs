@@ -32,7 +32,7 @@ impl Queue {
         outcome(added.pop())
     }
 
-    /// Adds a job that may be taken after the delay, like [`NewJob::delay`]. One round trip.
+    /// Adds a job that may be taken after the delay, like [`NewJob::with_delay`]. One round trip.
     ///
     /// # Errors
     /// Those of [`enqueue`](Self::enqueue).
@@ -40,11 +40,11 @@ impl Queue {
     /// # Cancellation
     /// The job may or may not have been added.
     pub async fn enqueue_in<J: Job>(&self, job: &J, delay: Duration) -> Result<Enqueued> {
-        let job = NewJob::new(job).delay(delay);
+        let job = NewJob::new(job).with_delay(delay);
         self.enqueue(job).await
     }
 
-    /// Adds a job that may be taken from a given time on, like [`NewJob::at`]. One round trip.
+    /// Adds a job that may be taken from a given time on, like [`NewJob::with_at`]. One round trip.
     ///
     /// # Errors
     /// Those of [`enqueue`](Self::enqueue).
@@ -52,7 +52,7 @@ impl Queue {
     /// # Cancellation
     /// The job may or may not have been added.
     pub async fn enqueue_at<J: Job>(&self, job: &J, time: SystemTime) -> Result<Enqueued> {
-        let job = NewJob::new(job).at(time);
+        let job = NewJob::new(job).with_at(time);
         self.enqueue(job).await
     }
 

@@ -38,7 +38,7 @@ use idle::Idle;
 /// 4. Each delivery counts as an attempt unless it is [released](Self::release). A job becomes a dead letter
 ///    if its last attempt fails, or the holder dies in that attempt.
 /// 5. Jobs are taken by priority, then in the order in which they became available. A job that comes back
-///    keeps its place. Groups take turns: see [`NewJob::group`](crate::NewJob::group).
+///    keeps its place. Groups take turns: see [`NewJob::with_group`](crate::NewJob::with_group).
 /// 6. Limits on running jobs are derived from the leases, so nothing has to be repaired after a crash.
 ///
 /// All users of a queue must use the same settings. They are applied at each step: a new limit applies from

@@ -51,7 +51,7 @@ impl Queue {
         self
     }
 
-    /// Sets how many jobs of one [group](crate::NewJob::group) run at once, over all processes.
+    /// Sets how many jobs of one [group](crate::NewJob::with_group) run at once, over all processes.
     ///
     /// There is no limit by default.
     #[must_use]
@@ -60,7 +60,7 @@ impl Queue {
         self
     }
 
-    /// Runs the jobs of each [group](crate::NewJob::group) one after the other, in order.
+    /// Runs the jobs of each [group](crate::NewJob::with_group) one after the other, in order.
     ///
     /// The next job of a group is taken when the one before it is done or dead: a job that waits for its next
     /// attempt holds up its group. A job with a delay takes its place in the order when it is due.

@@ -23,8 +23,8 @@ on_every_store! { memory, redis;
     async fn a_job_is_cancelled_in_any_state(world: World) {
         let queue = queue_of(&world);
         add(&queue, job("waiting")).await;
-        add(&queue, job("grouped").group("g")).await;
-        add(&queue, job("later").delay(secs(9))).await;
+        add(&queue, job("grouped").with_group("g")).await;
+        add(&queue, job("later").with_delay(secs(9))).await;
         for id in ["waiting", "grouped", "later"] {
             let id = JobId::new(id).unwrap();
             assert_eq!(queue.cancel(&id).await.unwrap(), Cancelled::Removed);
@@ -75,12 +75,12 @@ on_every_store! { memory, redis;
         }
         for number in 0..150 {
             let group = format!("g{}", number % 3);
-            add(&queue, job(&format!("g{number:03}")).group(&group)).await;
+            add(&queue, job(&format!("g{number:03}")).with_group(&group)).await;
         }
         for number in 0..350 {
             // A page of them is due earlier, and more than two pages at once.
             let delay = if number < 100 { secs(50) } else { secs(60) };
-            add(&queue, job(&format!("s{number:03}")).delay(delay)).await;
+            add(&queue, job(&format!("s{number:03}")).with_delay(delay)).await;
         }
         world.advance(secs(3));
         let taken = take(&queue, 120).await;

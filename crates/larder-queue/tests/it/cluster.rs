@@ -28,12 +28,14 @@ async fn a_queue_means_the_same_on_a_cluster() {
     let store = patient(&CLUSTER.url()).with_virtual_time(clock.clone());
     let store = Arc::new(store.connect().await.unwrap());
     let queue = Queue::new(store, "means").unwrap();
-    add(&queue, job("a").unique("key", Until::Done)).await;
-    let other = queue.enqueue(job("b").unique("key", Until::Done)).await;
+    add(&queue, job("a").with_unique("key", Until::Done)).await;
+    let other = queue
+        .enqueue(job("b").with_unique("key", Until::Done))
+        .await;
     assert!(matches!(other.unwrap(), Enqueued::Duplicate(id) if id.as_str() == "a"));
-    add(&queue, job("later").delay(secs(5))).await;
-    add(&queue, job("g1").group("g")).await;
-    add(&queue, job("g2").group("g")).await;
+    add(&queue, job("later").with_delay(secs(5))).await;
+    add(&queue, job("g1").with_group("g")).await;
+    add(&queue, job("g2").with_group("g")).await;
     let stale = one(&queue).await;
     assert_eq!(ids(&queue, 9).await, ["g1", "g2"]);
     clock.advance(secs(30));
@@ -51,7 +53,7 @@ async fn a_queue_means_the_same_on_a_cluster() {
     let acks: Vec<_> = acks.collect();
     let (settled, next) = queue.settle_and_dequeue(&acks, 1).await.unwrap();
     assert_eq!((settled, next.len()), (vec![Settled::Accepted; 4], 0));
-    add(&queue, job("c").unique("key", Until::Done)).await;
+    add(&queue, job("c").with_unique("key", Until::Done)).await;
     let counts = queue.counts().await.unwrap();
     assert_eq!((counts.waiting, counts.running, counts.done), (1, 0, 4));
 }

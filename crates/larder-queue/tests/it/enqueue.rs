@@ -22,7 +22,7 @@ impl larder_queue::Job for Parcel {
 on_every_store! { memory, redis;
     async fn a_job_is_taken_with_what_it_was_enqueued_with(world: World) {
         let queue = queue_of(&world);
-        let new = job("ada").header("traceparent", "00-1").group("cinema");
+        let new = job("ada").with_header("traceparent", "00-1").with_group("cinema");
         add(&queue, new).await;
         let taken = one(&queue).await;
         assert_eq!(taken.job::<Mail>().unwrap(), mail("ada"));
@@ -38,7 +38,7 @@ on_every_store! { memory, redis;
         let queue = queue_of(&world);
         let priorities = [Priority::Low, Priority::Normal, Priority::Urgent, Priority::High];
         for (number, priority) in priorities.into_iter().cycle().take(8).enumerate() {
-            add(&queue, job(&number.to_string()).priority(priority)).await;
+            add(&queue, job(&number.to_string()).with_priority(priority)).await;
         }
         assert_eq!(ids(&queue, 3).await, ["2", "6", "3"]);
         assert_eq!(ids(&queue, 9).await, ["7", "1", "5", "0", "4"]);
@@ -72,7 +72,7 @@ on_every_store! { memory, redis;
     async fn an_enqueue_that_is_sent_again_is_a_duplicate_of_itself(world: World) {
         let queue = queue_of(&world).with_retention(secs(10));
         let new = NewJob::new(&mail("ada"));
-        let itself = Enqueued::Duplicate(new.job_id().clone());
+        let itself = Enqueued::Duplicate(new.id().clone());
         assert!(matches!(queue.enqueue(new.clone()).await.unwrap(), Enqueued::New(_)));
         assert_eq!(queue.enqueue(new.clone()).await.unwrap(), itself);
         let taken = one(&queue).await;
@@ -97,7 +97,7 @@ on_every_store! { memory, redis;
 
     async fn a_unique_key_belongs_to_its_job_until_it_is_done(world: World) {
         let queue = queue_of(&world);
-        let new = |id: &str| job(id).unique("report", Until::Done);
+        let new = |id: &str| job(id).with_unique("report", Until::Done);
         add(&queue, new("first")).await;
         let first = Enqueued::Duplicate(JobId::new("first").unwrap());
         let taken = one(&queue).await;
@@ -113,7 +113,7 @@ on_every_store! { memory, redis;
 
     async fn a_unique_key_can_be_free_again_when_its_job_starts(world: World) {
         let queue = queue_of(&world);
-        let new = |id: &str| job(id).unique("report", Until::Started);
+        let new = |id: &str| job(id).with_unique("report", Until::Started);
         add(&queue, new("first")).await;
         assert!(matches!(queue.enqueue(new("second")).await.unwrap(), Enqueued::Duplicate(_)));
         let taken = one(&queue).await;
@@ -125,7 +125,7 @@ on_every_store! { memory, redis;
 
     async fn a_unique_key_can_last_for_a_time_whatever_becomes_of_its_job(world: World) {
         let queue = queue_of(&world);
-        let new = |id: &str| job(id).unique("report", Until::Ttl(Ttl::from_secs(60)));
+        let new = |id: &str| job(id).with_unique("report", Until::Ttl(Ttl::from_secs(60)));
         add(&queue, new("first")).await;
         assert!(queue.ack(one(&queue).await.receipt()).await.unwrap().is_accepted());
         world.clock.advance_micros(59_999_999);
@@ -137,7 +137,7 @@ on_every_store! { memory, redis;
 
     async fn a_debounced_job_runs_once_with_the_newest_payload(world: World) {
         let queue = queue_of(&world);
-        let new = |to: &str| NewJob::new(&mail(to)).debounce("index", secs(10));
+        let new = |to: &str| NewJob::new(&mail(to)).with_debounce("index", secs(10));
         let first = queue.enqueue(new("a")).await.unwrap();
         for to in ["b", "c"] {
             world.advance(secs(9));
@@ -157,12 +157,12 @@ on_every_store! { memory, redis;
         let queue = queue_of(&world).with_ordered_groups();
         for group in [None, Some("g")] {
             let new = |to: &str| {
-                let new = NewJob::new(&mail(to)).debounce("index", secs(10));
-                group.iter().fold(new, |new, group| new.group(group))
+                let new = NewJob::new(&mail(to)).with_debounce("index", secs(10));
+                group.iter().fold(new, |new, group| new.with_group(group))
             };
             // All workers are at work: this job is taken in its place, and the other one comes due behind it.
             for id in ["one", "two"] {
-                add(&queue, job(id).priority(Priority::Urgent)).await;
+                add(&queue, job(id).with_priority(Priority::Urgent)).await;
             }
             let first = queue.enqueue(new("a")).await.unwrap();
             world.advance(secs(10));
@@ -214,16 +214,16 @@ on_every_store! { memory, redis;
         let queue = queue_of(&world).with_max_payload(100);
         let large = NewJob::raw("mail", vec![0; 101]);
         assert_eq!(queue.enqueue(large).await.unwrap_err().kind(), ErrorKind::TooLarge);
-        let header = NewJob::raw("mail", vec![0; 60]).header("a", &"x".repeat(40));
+        let header = NewJob::raw("mail", vec![0; 60]).with_header("a", &"x".repeat(40));
         assert_eq!(queue.enqueue(header).await.unwrap_err().kind(), ErrorKind::TooLarge);
         let long = "x".repeat(257);
         let years = Duration::from_secs(11 * 365 * 86_400);
         for bad in [
-            job("a").group(""),
-            job("a").group(&long),
-            job("a").group("nul\0"),
-            job("a").unique(&long, Until::Done),
-            job("a").delay(years),
+            job("a").with_group(""),
+            job("a").with_group(&long),
+            job("a").with_group("nul\0"),
+            job("a").with_unique(&long, Until::Done),
+            job("a").with_delay(years),
             NewJob::raw("", "no name"),
         ] {
             assert_eq!(queue.enqueue(bad).await.unwrap_err().kind(), ErrorKind::Invalid);
@@ -234,7 +234,7 @@ on_every_store! { memory, redis;
     async fn a_payload_that_is_not_the_job_is_a_typed_error(world: World) {
         let queue = queue_of(&world);
         add(&queue, job("ada")).await;
-        add(&queue, NewJob::raw("other", "x").id(JobId::new("raw").unwrap())).await;
+        add(&queue, NewJob::raw("other", "x").with_id(JobId::new("raw").unwrap())).await;
         let taken = take(&queue, 2).await;
         assert!(matches!(taken[0].job::<Parcel>(), Err(PayloadError::Undecodable { .. })));
         assert!(matches!(taken[1].job::<Mail>(), Err(PayloadError::OtherName { .. })));

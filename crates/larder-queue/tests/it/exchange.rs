@@ -94,7 +94,7 @@ on_every_store! { memory, redis;
 
     async fn the_progress_of_a_job_is_shown_and_a_stale_one_refused(world: World) {
         let queue = queue_of(&world);
-        add(&queue, job("a").group("g")).await;
+        add(&queue, job("a").with_group("g")).await;
         let stale = one(&queue).await;
         let report = |receipt: &Receipt, text: &str| {
             let text = text.to_owned();

@@ -13,10 +13,10 @@ on_every_store! { memory, redis;
     async fn groups_take_turns(world: World) {
         let queue = queue_of(&world);
         for number in 0..100 {
-            add(&queue, job(&format!("flood-{number:02}")).group("flood")).await;
+            add(&queue, job(&format!("flood-{number:02}")).with_group("flood")).await;
         }
-        add(&queue, job("a").group("small")).await;
-        add(&queue, job("b").group("small")).await;
+        add(&queue, job("a").with_group("small")).await;
+        add(&queue, job("b").with_group("small")).await;
         add(&queue, job("alone")).await;
         let taken = ids(&queue, 6).await;
         assert_eq!(taken, ["flood-00", "a", "alone", "flood-01", "b", "flood-02"]);
@@ -25,17 +25,17 @@ on_every_store! { memory, redis;
 
     async fn a_group_has_the_priority_of_its_first_job(world: World) {
         let queue = queue_of(&world);
-        add(&queue, job("a-low").group("a").priority(Priority::Low)).await;
+        add(&queue, job("a-low").with_group("a").with_priority(Priority::Low)).await;
         add(&queue, job("normal")).await;
-        add(&queue, job("a-urgent").group("a").priority(Priority::Urgent)).await;
+        add(&queue, job("a-urgent").with_group("a").with_priority(Priority::Urgent)).await;
         assert_eq!(ids(&queue, 3).await, ["a-urgent", "normal", "a-low"]);
     }
 
     async fn a_group_runs_no_more_jobs_than_it_may(world: World) {
         let queue = queue_of(&world).with_max_running_per_group(ONE);
         for number in 0..3 {
-            add(&queue, job(&format!("a{number}")).group("a")).await;
-            add(&queue, job(&format!("b{number}")).group("b")).await;
+            add(&queue, job(&format!("a{number}")).with_group("a")).await;
+            add(&queue, job(&format!("b{number}")).with_group("b")).await;
         }
         let taken = take(&queue, 9).await;
         assert_eq!(taken.len(), 2);
@@ -49,8 +49,8 @@ on_every_store! { memory, redis;
 
     async fn a_job_that_is_to_be_retried_lets_its_group_go_on(world: World) {
         let queue = queue_of(&world).with_max_running_per_group(ONE);
-        add(&queue, job("first").group("a")).await;
-        add(&queue, job("second").group("a")).await;
+        add(&queue, job("first").with_group("a")).await;
+        add(&queue, job("second").with_group("a")).await;
         let first = one(&queue).await;
         assert!(queue.nack(first.receipt(), secs(5)).await.unwrap().is_accepted());
         assert_eq!(ids(&queue, 9).await, ["second"]);
@@ -59,9 +59,9 @@ on_every_store! { memory, redis;
     async fn a_job_that_is_to_be_retried_holds_up_its_ordered_group(world: World) {
         let queue = queue_of(&world).with_ordered_groups();
         for id in ["first", "second", "third"] {
-            add(&queue, job(id).group("a")).await;
+            add(&queue, job(id).with_group("a")).await;
         }
-        add(&queue, job("other").group("b")).await;
+        add(&queue, job("other").with_group("b")).await;
         let taken = take(&queue, 9).await;
         assert_eq!(taken.len(), 2);
         assert!(queue.nack(taken[0].receipt(), secs(5)).await.unwrap().is_accepted());
@@ -79,8 +79,8 @@ on_every_store! { memory, redis;
 
     async fn a_group_goes_on_when_the_job_that_held_it_up_is_cancelled(world: World) {
         let queue = queue_of(&world).with_ordered_groups();
-        add(&queue, job("first").group("a")).await;
-        add(&queue, job("second").group("a")).await;
+        add(&queue, job("first").with_group("a")).await;
+        add(&queue, job("second").with_group("a")).await;
         let first = one(&queue).await;
         assert!(queue.nack(first.receipt(), secs(500)).await.unwrap().is_accepted());
         let id = JobId::new("first").unwrap();
@@ -92,8 +92,8 @@ on_every_store! { memory, redis;
         let queue = queue_of(&world).with_max_running_per_group(ONE);
         for group in ["a", "a\u{1}", "ab", "a:b"] {
             let id = format!("{group:?}").replace(' ', "");
-            add(&queue, job(&id).group(group)).await;
-            add(&queue, job(&format!("{id}2")).group(group)).await;
+            add(&queue, job(&id).with_group(group)).await;
+            add(&queue, job(&format!("{id}2")).with_group(group)).await;
         }
         assert_eq!(take(&queue, 9).await.len(), 4);
         assert!(take(&queue, 9).await.is_empty());
@@ -102,7 +102,7 @@ on_every_store! { memory, redis;
     async fn a_raised_limit_of_groups_holds_from_the_next_step_on(world: World) {
         let narrow = queue_of(&world).with_max_running_per_group(ONE);
         for number in 0..4 {
-            add(&narrow, job(&number.to_string()).group("a")).await;
+            add(&narrow, job(&number.to_string()).with_group("a")).await;
         }
         let first = one(&narrow).await;
         assert!(take(&narrow, 9).await.is_empty());

@@ -119,8 +119,8 @@ async fn a_job_that_becomes_due_is_taken_without_a_wake(two: Two) {
     let [here, there] = two.queues();
     let waiting = waiting(&there, 1).await;
     let started = Instant::now();
-    add(&here, job("late").delay(secs(3_600))).await;
-    add(&here, job("soon").delay(Duration::from_millis(300))).await;
+    add(&here, job("late").with_delay(secs(3_600))).await;
+    add(&here, job("soon").with_delay(Duration::from_millis(300))).await;
     assert_eq!(waiting.await.unwrap(), ["soon"]);
     assert!(started.elapsed() >= Duration::from_millis(300));
 }

@@ -45,10 +45,10 @@ on_every_store! { memory, redis;
     async fn what_is_unique_or_in_a_group_shares_a_partition(world: World) {
         let queue = partitioned(&world).with(|queue| queue.with_ordered_groups());
         for number in 0..9 {
-            let unique = job(&format!("u{number}")).unique("key", Until::Done);
+            let unique = job(&format!("u{number}")).with_unique("key", Until::Done);
             let added = queue.enqueue(unique).await.unwrap();
             assert_eq!(matches!(added, Enqueued::New(_)), number == 0);
-            queue.enqueue(job(&format!("g{number}")).group("g")).await.unwrap();
+            queue.enqueue(job(&format!("g{number}")).with_group("g")).await.unwrap();
         }
         let taken = queue.dequeue(9).await.unwrap();
         let ids: BTreeSet<_> = taken.iter().map(|it| it.id().as_str()).collect();

@@ -205,7 +205,7 @@ on_both_stores! {
     async fn a_job_that_cannot_be_enqueued_does_not_hold_up_the_others(world: World, clock: ManualClock) {
         let queue = world.queue();
         let periodic = each_minute(&queue);
-        let unfit = NewJob::raw("unfit", "").unique("", Until::Done);
+        let unfit = NewJob::raw("unfit", "").with_unique("", Until::Done);
         let periodic = periodic.on("unfit", every(MINUTE), move |_| unfit.clone()).unwrap();
         new(&periodic).await;
         clock.advance(MINUTE);

@@ -85,7 +85,7 @@ async fn a_job_that_cannot_be_read_holds_up_no_other() {
     let redis = OnRedis::start().await;
     let queue = redis.queue().with_max_attempts(2);
     for id in ["a", "bad", "c"] {
-        add(&queue, job(id).group("g")).await;
+        add(&queue, job(id).with_group("g")).await;
     }
     let state = redis.server.command(&["HGET", "queue:{test}", "bad"]);
     let Reply::Bulk(mut state) = state.unwrap() else {
@@ -120,7 +120,7 @@ async fn jobs_of_groups_that_cannot_be_read_are_purged_like_others() {
     let queue = redis.queue();
     let ids: Vec<_> = (0..120).map(|number| number.to_string()).collect();
     for added in queue
-        .enqueue_many(ids.iter().map(|id| job(id).group("g")))
+        .enqueue_many(ids.iter().map(|id| job(id).with_group("g")))
         .await
     {
         added.unwrap();
@@ -146,7 +146,7 @@ async fn what_a_queue_knows_of_itself_is_begun_anew_if_it_is_garbage() {
     let garbage: [&[u8]; 6] = [b"", b"x", &[0xff; 41], &[0x7f; 41], &[0; 40], &[1; 500]];
     for (number, garbage) in garbage.iter().enumerate() {
         let (first, second) = (format!("a{number}"), format!("b{number}"));
-        add(&queue, job(&first).group("g")).await;
+        add(&queue, job(&first).with_group("g")).await;
         redis.set(&[b"HSET", b"queue:{test}", b"", garbage]);
         queue.counts().await.unwrap();
         queue.inspect().await.unwrap();

@@ -36,7 +36,7 @@ async fn race(stores: [Arc<dyn Store>; 2]) {
     });
     let jobs = (0..JOBS).map(|number| -> NewJob {
         let group = format!("g{}", number % 7);
-        job(&number.to_string()).group(&group)
+        job(&number.to_string()).with_group(&group)
     });
     for result in queues[0].enqueue_many(jobs).await {
         result.unwrap();

@@ -26,12 +26,12 @@ pub(crate) fn mail(to: &str) -> Mail {
 
 /// A new job under the id `to`.
 pub(crate) fn job(to: &str) -> NewJob {
-    NewJob::new(&mail(to)).id(JobId::new(to).unwrap())
+    NewJob::new(&mail(to)).with_id(JobId::new(to).unwrap())
 }
 
 /// Adds a job, and fails if it is not new.
 pub(crate) async fn add(queue: &Queue, job: NewJob) {
-    let id = job.job_id().clone();
+    let id = job.id().clone();
     assert_eq!(queue.enqueue(job).await.unwrap(), Enqueued::New(id));
 }
 

@@ -64,7 +64,7 @@ impl Mail {
         }
         let job = |letter: &WaitingLetter| {
             let job = NewJob::new(&SendLetter { letter: letter.id });
-            JobId::new(&name(letter.id, letter.written_at_ms)).map(|id| job.id(id))
+            JobId::new(&name(letter.id, letter.written_at_ms)).map(|id| job.with_id(id))
         };
         let jobs = letters.iter().map(job).collect::<Result<Vec<_>, _>>()?;
         let results = self.queue.enqueue_many(jobs).await;

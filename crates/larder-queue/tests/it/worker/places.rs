@@ -127,7 +127,7 @@ async fn an_idle_worker_begins_a_job_at_once_and_a_delayed_one_when_it_is_due() 
     for delay in [Duration::ZERO, HOUR] {
         let enqueued = Instant::now();
         queue
-            .enqueue(task(1, Act::Return).delay(delay))
+            .enqueue(task(1, Act::Return).with_delay(delay))
             .await
             .unwrap();
         probe.arrived_within(2 * HOUR).await;

@@ -53,8 +53,8 @@ async fn a_job_has_a_span_with_the_fields_of_messaging_and_the_trace_of_its_enqu
     let world = World::memory().await;
     let (queue, probe) = (world.queue(), Probe::new());
     let trace = "00-0af7651916cd43dd8448eb211c80319c-b7ad6b7169203331-01";
-    let job = task(1, Act::Return).header("traceparent", trace);
-    let id = job.job_id().clone();
+    let job = task(1, Act::Return).with_header("traceparent", trace);
+    let id = job.id().clone();
     queue.enqueue(job).await.unwrap();
     worker(&queue, &probe).drain().await.unwrap();
     drop(guard);
@@ -93,7 +93,7 @@ async fn the_jobs_of_all_partitions_are_seen() {
     let three = NonZeroU16::new(3).unwrap();
     let wide = Partitioned::new(world.store.clone(), "wide", three).unwrap();
     for number in 0..30 {
-        let job = task(number, Act::Return).delay(Duration::from_secs(3_600));
+        let job = task(number, Act::Return).with_delay(Duration::from_secs(3_600));
         wide.enqueue(job).await.unwrap();
     }
     let stop = CancellationToken::new();
