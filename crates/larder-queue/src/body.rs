@@ -36,6 +36,8 @@ pub(crate) struct Body {
 pub enum PayloadError {
     /// The stored bytes are not those that were enqueued.
     Damaged,
+    /// The job is done: only its id is remembered.
+    Absent,
     /// The job has another name.
     OtherName {
         /// The name of the requested type.
@@ -52,6 +54,7 @@ impl fmt::Display for PayloadError {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         match self {
             Self::Damaged => f.write_str("the stored bytes of the job are damaged"),
+            Self::Absent => f.write_str("the job is done, and its payload is no longer stored"),
             Self::OtherName { expected } => write!(f, "the job is not named '{expected}'"),
             Self::Undecodable { expected } => write!(
                 f,

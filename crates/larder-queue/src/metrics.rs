@@ -94,7 +94,7 @@ impl Metrics {
         for (gauge, count) in &self.depth {
             gauge.set(count(counts) as f64);
         }
-        self.oldest.set(counts.oldest_us as f64 / 1e6);
+        self.oldest.set(counts.oldest.as_secs_f64());
     }
 }
 

@@ -84,7 +84,7 @@ impl LogOperation {
         let log = EventLog::<u8>::new(store.clone(), "model", Ttl::from_secs(60))?
             .with_max_len(3)
             .with_hard_max_len(6)
-            .with_remembered(Ttl::from_millis(10))
+            .with_retention(Ttl::from_millis(10))
             .with_max_remembered(3)
             .with_max_dead_letters(2);
         let group = |group: u8| log.group("all", ["mail", "audit"][usize::from(group % 2)]);

@@ -73,7 +73,7 @@ impl<T: Serialize> EventLog<T> {
 
     /// Appends the event of a message, unless it was appended before. One round trip.
     ///
-    /// Messages are remembered for [`with_remembered`](Self::with_remembered). Within that time you may send the
+    /// Messages are remembered for [`with_retention`](Self::with_retention). Within that time you may send the
     /// same message any number of times, for example after [`ErrorKind::MayHaveRun`]: there is one event. The
     /// first event is kept, whatever is sent later under the same id.
     ///
@@ -106,7 +106,7 @@ impl<T: Serialize> EventLog<T> {
 
     fn prepare(&self, items: Vec<Item>) -> Append {
         Append {
-            remembered: self.remembered,
+            remembered: self.retention,
             max_remembered: self.max_remembered,
             bounds: self.bounds,
             ttl: self.ttl,
@@ -134,7 +134,7 @@ fn id_of(written: Written) -> Result<EventId> {
     match written {
         Written::New(id) | Written::Duplicate(id) => Ok(id),
         Written::Full => {
-            let text = "the log remembers its maximum of messages: see with_remembered and with_max_remembered";
+            let text = "the log remembers its maximum of messages: see with_retention and with_max_remembered";
             Err(Error::new(
                 "append",
                 ErrorKind::Refused(Refusal::Full),

@@ -31,11 +31,12 @@ impl<T> EventLog<T> {
         self
     }
 
-    /// Remembers the id of a message for this long after its append, and no longer than the log lives. The
-    /// default is an hour.
+    /// Sets how long the id of a message is remembered after its append. The default is an hour.
+    ///
+    /// No id is remembered for longer than the log lives.
     #[must_use]
-    pub fn with_remembered(mut self, time: Ttl) -> Self {
-        self.remembered = time;
+    pub fn with_retention(mut self, retention: Ttl) -> Self {
+        self.retention = retention;
         self
     }
 

@@ -118,7 +118,7 @@ on_every_store! { memory, redis, cluster;
     }
 
     async fn a_message_that_is_appended_again_is_one_event(world: World) {
-        let log = log(&world.store).with_remembered(Ttl::from_secs(60));
+        let log = log(&world.store).with_retention(Ttl::from_secs(60));
         let message = MessageId { producer: "web", id: "b1" };
         let first = log.append_once("all", message, &1).await.unwrap();
         assert!(matches!(first, Appended::New(_)));

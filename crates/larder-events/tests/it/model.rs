@@ -44,7 +44,7 @@ impl All {
             .with_hard_max_len(12)
             .with_max_remembered(4);
         let log = log
-            .with_remembered(Ttl::from_secs(20))
+            .with_retention(Ttl::from_secs(20))
             .with_max_dead_letters(3);
         let topic = Topic::new(world.store.clone(), bus::Topic::broadcast("model")).unwrap();
         Self {

@@ -1,4 +1,5 @@
 use std::sync::Arc;
+use std::time::Duration;
 
 use larder_store::{Result, Timestamp};
 
@@ -54,8 +55,8 @@ pub struct Counts {
     pub done: u64,
     /// Whether dequeues are stopped.
     pub is_paused: bool,
-    /// The longest time for which the first job of a priority has been due, in microseconds.
-    pub oldest_us: u64,
+    /// The longest time for which the first job of a priority has been due.
+    pub oldest: Duration,
 }
 
 /// Jobs of one state.
@@ -209,14 +210,15 @@ impl JobView {
     /// Decodes the job.
     ///
     /// # Errors
-    /// [`PayloadError`] as for [`Delivery::job`](crate::Delivery::job), and for a job that is done.
+    /// [`PayloadError`] as for [`Delivery::job`](crate::Delivery::job), and [`PayloadError::Absent`] for a job that
+    /// is done.
     pub fn job<J: Job>(&self) -> Result<J, PayloadError> {
         match &self.held {
             Some(Shown { body: Ok(body), .. }) => body.job(),
             Some(Shown {
                 body: Err(error), ..
             }) => Err(error.clone()),
-            None => Err(PayloadError::Damaged),
+            None => Err(PayloadError::Absent),
         }
     }
 

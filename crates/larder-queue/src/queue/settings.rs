@@ -1,10 +1,9 @@
 use std::num::NonZeroU32;
-use std::time::Duration;
 
 use larder_store::Ttl;
 
 use super::Queue;
-use crate::new_job::{MAX_DELAY, micros};
+use crate::new_job::MAX_DELAY;
 
 /// The default lease of a delivery, unless it is extended: 30 seconds.
 pub const DEFAULT_LEASE: Ttl = Ttl::from_secs(30);
@@ -12,11 +11,14 @@ pub const DEFAULT_LEASE: Ttl = Ttl::from_secs(30);
 /// The default maximum payload, in bytes: 128 KiB.
 pub(super) const DEFAULT_MAX_PAYLOAD: usize = 128 * 1024;
 
+/// The longest time that a setting takes: ten years.
+const LONGEST: Ttl = Ttl::from_secs(MAX_DELAY.as_secs());
+
 impl Queue {
     /// Sets the lease of a delivery, at most ten years. The default is [`DEFAULT_LEASE`].
     #[must_use]
     pub fn with_lease(mut self, lease: Ttl) -> Self {
-        self.settings.lease = lease.min(Ttl::from_secs(MAX_DELAY.as_secs()));
+        self.settings.lease = lease.min(LONGEST);
         self
     }
 
@@ -82,17 +84,18 @@ impl Queue {
         self
     }
 
-    /// Sets how long the id of a done job is remembered. The default is an hour; zero forgets it at once.
+    /// Sets how long the id of a done job is remembered, at most ten years. The default is an hour.
     ///
     /// Until then the same id is a [`Duplicate`](crate::Enqueued::Duplicate), and a repeated
     /// acknowledgement is [`AlreadyDone`](crate::Settled::AlreadyDone). Only the id and the time are kept.
     #[must_use]
-    pub fn with_retention(mut self, retention: Duration) -> Self {
-        self.settings.retention = micros(retention.min(MAX_DELAY));
+    pub fn with_retention(mut self, retention: Ttl) -> Self {
+        self.settings.retention = retention.min(LONGEST).as_micros();
         self
     }
 
-    /// Sets how many ids of done jobs are remembered; the oldest go first. The default is 10,000.
+    /// Sets how many ids of done jobs are remembered; the oldest go first. The default is 10,000; 0 remembers
+    /// none.
     #[must_use]
     pub fn with_max_done(mut self, ids: u32) -> Self {
         self.settings.max_done = ids;
@@ -113,7 +116,7 @@ impl Queue {
     /// renewed when a sixteenth has passed.
     #[must_use]
     pub fn with_ttl(mut self, ttl: Ttl) -> Self {
-        self.settings.ttl = ttl.min(Ttl::from_secs(MAX_DELAY.as_secs()));
+        self.settings.ttl = ttl.min(LONGEST);
         self
     }
 }

@@ -1,5 +1,6 @@
 use std::ops::Bound::{Excluded, Unbounded};
 use std::sync::Arc;
+use std::time::Duration;
 
 use bytes::Bytes;
 use larder_store::program::prelude::*;
@@ -134,7 +135,7 @@ impl Program for Count {
             dead: dead.read()?,
             done: done.read()?,
             is_paused: is_paused.read()?,
-            oldest_us: oldest.read()?,
+            oldest: Duration::from_micros(oldest.read()?),
         })
     }
 
@@ -149,7 +150,7 @@ impl Program for Count {
             dead: held.dead.len() as u64,
             done: held.done.len() as u64,
             is_paused: held.is_paused,
-            oldest_us: held.oldest(now.as_micros()).unsigned_abs(),
+            oldest: Duration::from_micros(held.oldest(now.as_micros()).unsigned_abs()),
         }
     }
 }

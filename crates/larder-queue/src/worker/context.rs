@@ -1,6 +1,5 @@
 use std::fmt;
 use std::sync::Arc;
-use std::time::Duration;
 
 use larder_store::lease::Fence;
 use larder_store::{Result, Timestamp, Ttl};
@@ -136,10 +135,9 @@ impl JobContext {
     ///
     /// # Errors
     /// Those of [`Queue::extend`]. The lease then lasts at least until its former end.
-    pub async fn extend(&self, lease: Duration) -> Result<bool> {
-        let ttl = Ttl::try_from(lease)?;
+    pub async fn extend(&self, lease: Ttl) -> Result<bool> {
         match &self.0.lease {
-            Some(held) => Ok(lease::extend(&self.0.queue, held, ttl).await? == Settled::Accepted),
+            Some(held) => Ok(lease::extend(&self.0.queue, held, lease).await? == Settled::Accepted),
             None => Ok(true),
         }
     }

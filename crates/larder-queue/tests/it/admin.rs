@@ -92,7 +92,7 @@ on_every_store! { memory, redis;
         let counts = queue.counts().await.unwrap();
         let shown = (counts.waiting, counts.scheduled, counts.running, counts.dead, counts.done);
         assert_eq!(shown, (180, 350, 9, 1, 110));
-        assert_eq!(counts.oldest_us, 3_000_000);
+        assert_eq!(counts.oldest, secs(3));
         for (state, count) in [
             (State::Waiting, 180),
             (State::Scheduled, 350),

@@ -70,7 +70,7 @@ on_every_store! { memory, redis;
     }
 
     async fn an_enqueue_that_is_sent_again_is_a_duplicate_of_itself(world: World) {
-        let queue = queue_of(&world).with_retention(secs(10));
+        let queue = queue_of(&world).with_retention(Ttl::from_secs(10));
         let new = NewJob::new(&mail("ada"));
         let itself = Enqueued::Duplicate(new.id().clone());
         assert!(matches!(queue.enqueue(new.clone()).await.unwrap(), Enqueued::New(_)));
@@ -86,7 +86,7 @@ on_every_store! { memory, redis;
     }
 
     async fn an_id_is_remembered_for_longer_than_an_idle_queue_would_live(world: World) {
-        let queue = queue_of(&world).with_ttl(Ttl::from_secs(60)).with_retention(secs(600));
+        let queue = queue_of(&world).with_ttl(Ttl::from_secs(60)).with_retention(Ttl::from_secs(600));
         add(&queue, job("once")).await;
         let taken = one(&queue).await;
         assert!(queue.ack(taken.receipt()).await.unwrap().is_accepted());

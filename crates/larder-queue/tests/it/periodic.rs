@@ -88,7 +88,7 @@ macro_rules! on_both_stores {
 on_both_stores! {
     async fn each_tick_is_enqueued_once_over_all_processes(world: World, clock: ManualClock) {
         // Not even the id of a done job is remembered.
-        let queue = world.queue().with_retention(Duration::ZERO);
+        let queue = world.queue().with_max_done(0);
         let processes = [each_minute(&queue), each_minute(&queue), each_minute(&queue)];
         for periodic in &processes {
             assert_eq!(new(periodic).await, 0);
@@ -106,7 +106,7 @@ on_both_stores! {
     }
 
     async fn a_process_that_looked_before_another_enqueued_enqueues_nothing(world: World, clock: ManualClock) {
-        let queue = world.queue().with_retention(Duration::ZERO);
+        let queue = world.queue().with_max_done(0);
         let (fast, slow) = (each_minute(&queue), each_minute(&queue));
         new(&fast).await;
         clock.advance(MINUTE);

@@ -6,6 +6,7 @@ mod reader;
 mod writer;
 
 use std::sync::Arc;
+use std::time::Duration;
 
 use bytes::Bytes;
 use larder_store::{
@@ -61,6 +62,7 @@ pub struct Blobs {
     name: Arc<str>,
     ttl: Ttl,
     max_size: u64,
+    /// Replaced chunks live this long.
     max_transfer: Ttl,
 }
 
@@ -101,10 +103,12 @@ impl Blobs {
         self
     }
 
-    /// Sets how long a write may take, and a reader of a blob that is replaced. The default is one hour.
+    /// Sets how long a write may take, and a reader of a blob that is replaced: 1 ms to 100 years. The default is
+    /// one hour.
     #[must_use]
-    pub fn with_max_transfer(mut self, transfer: Ttl) -> Self {
-        self.max_transfer = transfer;
+    pub fn with_max_transfer(mut self, transfer: Duration) -> Self {
+        let micros = i64::try_from(transfer.as_micros()).unwrap_or(i64::MAX);
+        self.max_transfer = Ttl::covering_micros(micros);
         self
     }
 

@@ -292,7 +292,7 @@ async fn a_manifest_that_names_chunks_without_end_keeps_no_writer_busy() {
 #[tokio::test(start_paused = true)]
 async fn a_write_that_takes_too_long_is_given_up() {
     let (blobs, switch) = faulty(&(Arc::new(MokaStore::new()) as Arc<dyn Store>));
-    let blobs = blobs.with_max_transfer(Ttl::from_secs(5));
+    let blobs = blobs.with_max_transfer(Duration::from_secs(5));
     switch.set_on(Operations::Writes, Trouble::Delay(Duration::from_secs(2)));
     let source = data(1, 4 * CHUNK);
     let error = blobs.put("a", &source[..]).await.unwrap_err();

@@ -70,7 +70,7 @@ fn workers(worker: &Worker, job: NewJob, context: &JobContext) {
         worker.run_inline(job);
         context.cancelled();
         context.lease_lost();
-        context.extend(Duration::ZERO);
+        context.extend(Ttl::MAX);
     }
     assert_send(worker.clone().run_until(std::future::pending()));
 }

@@ -108,8 +108,7 @@ async fn counts(parts: &[Part]) -> Result<Vec<Vec<Value>>> {
     let mut rows = Vec::new();
     for Part { label, queue } in parts {
         let counts = queue.counts().await?;
-        let oldest = std::time::Duration::from_micros(counts.oldest_us);
-        let oldest = (!oldest.is_zero()).then(|| span(oldest));
+        let oldest = (!counts.oldest.is_zero()).then(|| span(counts.oldest));
         rows.push(vec![
             json!(label),
             json!(counts.waiting),

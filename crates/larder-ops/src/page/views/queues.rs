@@ -75,9 +75,9 @@ impl Queues {
             .read
             .found
             .iter()
-            .map(|(_, counts)| counts.oldest_us)
+            .map(|(_, counts)| counts.oldest)
             .max();
-        let oldest = Duration::from_micros(oldest.unwrap_or(0));
+        let oldest = oldest.unwrap_or_default();
         let (dead, paused) = (sum(|it| it.dead), sum(|it| u64::from(it.is_paused)));
         vec![
             Tile::new("Jobs waiting", count(sum(|it| it.waiting) as f64))
@@ -146,7 +146,7 @@ pub(super) async fn read(shared: &Shared) -> Vec<Panel> {
 }
 
 fn row(key: &Key, counts: &Counts) -> Vec<Cell> {
-    let oldest = Duration::from_micros(counts.oldest_us);
+    let oldest = counts.oldest;
     let (state, is_paused) = match counts.is_paused {
         true => (Cell::Badge(Tone::Warn, "paused".to_owned()), true),
         false => (Cell::Badge(Tone::Good, "open".to_owned()), false),

@@ -84,7 +84,7 @@ async fn a_handler_extends_its_lease_and_the_worker_does_not_shorten_it() {
         context: JobContext,
         State(extended): State<mpsc::Sender<JobContext>>,
     ) -> Result<(), JobError> {
-        assert!(context.extend(Duration::from_secs(600)).await?);
+        assert!(context.extend(Ttl::from_secs(600)).await?);
         extended.send(context.clone()).await?;
         context.lease_lost().await;
         Ok(())
@@ -108,7 +108,7 @@ async fn a_handler_extends_its_lease_and_the_worker_does_not_shorten_it() {
 async fn extend_by_less(_: Task, context: JobContext) -> Result<(), JobError> {
     // The next renewal is planned by now.
     tokio::time::sleep(Duration::from_secs(1)).await;
-    assert!(context.extend(Duration::from_secs(2)).await?);
+    assert!(context.extend(Ttl::from_secs(2)).await?);
     tokio::time::sleep(Duration::from_secs(60)).await;
     Ok(())
 }
@@ -135,7 +135,7 @@ async fn extend_when_told(
 ) -> Result<(), JobError> {
     // A renewal has been on its way for a second.
     tokio::time::sleep(Duration::from_secs(11)).await;
-    assert!(context.extend(Duration::from_secs(600)).await?);
+    assert!(context.extend(Ttl::from_secs(600)).await?);
     extended.send(context.clone()).await?;
     context.lease_lost().await;
     Ok(())
