@@ -71,7 +71,7 @@ on_every_store! { memory_in_real_time, redis_in_real_time;
             (1, 1) => Err("the first time it fails".into()),
             (2, 1) => panic!("the first time it panics"),
             (3, _) => Err(Failure::dead("it is of no use")),
-            (4, _) => Err(Failure::retry_after(Duration::from_millis(1))),
+            (4, _) => Err(Failure::retry_after(Duration::from_millis(1), "not yet")),
             (5, 1) => Err(Awkward.into()),
             _ => Ok(()),
         });

@@ -25,45 +25,105 @@ impl<T> fmt::Debug for Event<T> {
     }
 }
 
-/// Why a handler could not handle an event, and what happens to the event.
+/// The failure of a handler, which decides what happens to its event.
 ///
-/// Any error converts into one, by `?`: the event is delivered again, after a pause that doubles
-/// each time.
-#[derive(Debug)]
+/// Any error converts into one, by `?`: the event is delivered again, after a pause that doubles each time. The
+/// other kinds are explicit.
+///
+/// It does not implement [`std::error::Error`] itself, which would rule out the conversion from any error.
 pub struct Failure {
-    pub(super) next: Next,
-    pub(super) error: Option<Box<dyn StdError + Send + Sync>>,
+    kind: FailureKind,
+    source: Box<dyn StdError + Send + Sync>,
 }
 
-#[derive(Debug)]
-pub(super) enum Next {
-    Retry(Option<Duration>),
-    Dead(String),
+/// What happens to an event whose handler failed.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+#[non_exhaustive]
+pub enum FailureKind {
+    /// It is delivered again after the consumer's [backoff](crate::log::Consumer::with_backoff).
+    Retry,
+    /// It is delivered again after this time, which is at most the lease of the group.
+    RetryAfter(Duration),
+    /// It becomes a dead letter at once.
+    Dead,
 }
 
 impl Failure {
-    /// Delivers the event again after `delay`, which is at most the lease of the group.
-    pub fn retry_after(delay: Duration) -> Self {
-        Self {
-            next: Next::Retry(Some(delay)),
-            error: None,
-        }
+    /// Delivers the event again after the consumer's backoff.
+    pub fn retry(source: impl Into<Box<dyn StdError + Send + Sync>>) -> Self {
+        Self::new(FailureKind::Retry, source)
     }
 
-    /// Makes the event a dead letter at once. The reason is stored with it.
-    pub fn dead(reason: impl Into<String>) -> Self {
-        Self {
-            next: Next::Dead(reason.into()),
-            error: None,
-        }
+    /// Delivers the event again after `delay`, which is at most the lease of the group.
+    pub fn retry_after(
+        delay: Duration,
+        source: impl Into<Box<dyn StdError + Send + Sync>>,
+    ) -> Self {
+        Self::new(FailureKind::RetryAfter(delay), source)
+    }
+
+    /// Makes the event a dead letter at once. The text of the error is stored with it as the reason.
+    pub fn dead(source: impl Into<Box<dyn StdError + Send + Sync>>) -> Self {
+        Self::new(FailureKind::Dead, source)
+    }
+
+    fn new(kind: FailureKind, source: impl Into<Box<dyn StdError + Send + Sync>>) -> Self {
+        let source = source.into();
+        Self { kind, source }
+    }
+
+    /// Returns what happens to the event.
+    pub fn kind(&self) -> FailureKind {
+        self.kind
+    }
+
+    /// Returns the error that caused this one.
+    pub fn source(&self) -> &(dyn StdError + Send + Sync + 'static) {
+        &*self.source
     }
 }
 
 impl<E: Into<Box<dyn StdError + Send + Sync>>> From<E> for Failure {
     fn from(error: E) -> Self {
-        Self {
-            next: Next::Retry(None),
-            error: Some(error.into()),
+        Self::retry(error)
+    }
+}
+
+impl fmt::Display for Failure {
+    /// Shows the error and its causes.
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        write!(f, "{}", self.source)?;
+        let mut cause = self.source.source();
+        while let Some(error) = cause {
+            write!(f, ": {error}")?;
+            cause = error.source();
         }
+        Ok(())
+    }
+}
+
+impl fmt::Debug for Failure {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.debug_struct("Failure")
+            .field("kind", &self.kind)
+            .field("source", &self.source)
+            .finish()
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn a_failure_says_what_happens_to_its_event_and_keeps_its_causes() {
+        let failure = Failure::from("x".parse::<u32>().unwrap_err());
+        assert_eq!(failure.kind(), FailureKind::Retry);
+        assert_eq!(failure.to_string(), "invalid digit found in string");
+        let soon = Duration::from_secs(3);
+        let failure = Failure::retry_after(soon, "the mail server is busy");
+        assert_eq!(failure.kind(), FailureKind::RetryAfter(soon));
+        assert_eq!(failure.source().to_string(), "the mail server is busy");
+        assert_eq!(Failure::dead("no such user").kind(), FailureKind::Dead);
     }
 }

@@ -15,7 +15,7 @@ use serde::de::DeserializeOwned;
 use super::{Consumer, MAX_BATCH};
 use running::Running;
 
-pub use event::{Event, Failure};
+pub use event::{Event, Failure, FailureKind};
 
 /// The outcomes of the events of a consumer that has stopped.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]

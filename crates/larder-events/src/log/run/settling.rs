@@ -1,12 +1,10 @@
-use std::error::Error as StdError;
 use std::panic::{AssertUnwindSafe, catch_unwind};
 use std::time::Duration;
 
 use serde::de::DeserializeOwned;
 
-use super::Failure;
-use super::event::Next;
 use super::running::{FIRST_RETRY, Finished, LAST_RETRY, Running, TRIES};
+use super::{Failure, FailureKind};
 use crate::log::Settled;
 use crate::log::consumer::{after, reject};
 use crate::log::settle::{Held, What};
@@ -39,20 +37,18 @@ impl<T: DeserializeOwned + Send + 'static> Running<T> {
     async fn fail(&mut self, held: Held, failure: Failure) {
         let (group, id, count) = (self.consumer.group.name(), held.id, held.count);
         // This is code of the application, and must not end the consumer.
-        let text = |error: Box<dyn StdError + Send + Sync>| {
-            catch_unwind(AssertUnwindSafe(|| error.to_string())).ok()
-        };
-        let error = failure.error.and_then(text);
+        let error = catch_unwind(AssertUnwindSafe(|| failure.to_string())).ok();
         tracing::warn!(group, %id, count, error, "an event could not be handled");
-        match failure.next {
-            Next::Retry(pause) => {
-                let pause = pause.unwrap_or_else(|| self.backoff(held.count));
-                self.report.retried += self.settle_all(after(pause), vec![held], "retried").await;
+        let pause = match failure.kind() {
+            FailureKind::Retry => self.backoff(held.count),
+            FailureKind::RetryAfter(pause) => pause,
+            FailureKind::Dead => {
+                let reason = reject(&error.unwrap_or_default());
+                self.report.dead += self.settle_all(reason, vec![held], "dead").await;
+                return;
             }
-            Next::Dead(reason) => {
-                self.report.dead += self.settle_all(reject(&reason), vec![held], "dead").await;
-            }
-        }
+        };
+        self.report.retried += self.settle_all(after(pause), vec![held], "retried").await;
     }
 
     /// Settles deliveries, and returns how many. It tries again until the reply arrives.
