@@ -29,7 +29,14 @@ pub(crate) fn one(operation: &'static str, member: &str) -> Result<Arc<str>> {
 ///
 /// # Errors
 /// [`ErrorKind::Invalid`] if one is out of bounds, or there are more than 1,000.
-pub(crate) fn all(operation: &'static str, members: &[&str]) -> Result<Vec<Arc<str>>> {
+pub(crate) fn all(
+    operation: &'static str,
+    members: impl IntoIterator<Item = impl AsRef<str>>,
+) -> Result<Vec<Arc<str>>> {
+    // One more than allowed, so that a caller without an end is refused.
+    let members = members.into_iter().take(MAX_MEMBERS + 1);
+    let members = members.map(|member| one(operation, member.as_ref()));
+    let members = members.collect::<Result<Vec<_>>>()?;
     if members.len() > MAX_MEMBERS {
         return Err(Error::new(
             operation,
@@ -37,8 +44,5 @@ pub(crate) fn all(operation: &'static str, members: &[&str]) -> Result<Vec<Arc<s
             "one call takes at most 1,000 members: make several calls",
         ));
     }
-    members
-        .iter()
-        .map(|member| one(operation, member))
-        .collect()
+    Ok(members)
 }

@@ -14,7 +14,7 @@ use std::sync::Arc;
 
 use larder_store::program::{Inspection, Program, Programs, Record};
 use larder_store::wait::Waits;
-use larder_store::{Key, KeyId, Result, Store, StoreExt};
+use larder_store::{Error, ErrorKind, Key, KeyId, Result, Store, StoreExt};
 
 use crate::record::{QueueRecord, Settings};
 
@@ -50,7 +50,7 @@ use idle::Idle;
 /// reports that. All jobs of a queue are on one shard; [`Partitioned`](crate::Partitioned) uses several.
 ///
 /// # Lost replies
-/// After [`ErrorKind::MayHaveRun`](larder_store::ErrorKind::MayHaveRun) send an enqueue again with the same
+/// After [`ErrorKind::MayHaveRun`] send an enqueue again with the same
 /// [`NewJob`](crate::NewJob): the answer says whether the first one was carried out. Settling a job again
 /// returns [`AlreadyDone`](crate::Settled::AlreadyDone) if the job was acknowledged. If the reply of a
 /// dequeue was lost, its jobs are taken again when their leases end.
@@ -69,11 +69,10 @@ pub struct Queue {
 }
 
 impl Queue {
-    /// Makes the queue `name` on `store`.
+    /// Makes the queue `name` on `store`. Any text but an empty one is a name.
     ///
     /// # Errors
-    /// [`ErrorKind::Invalid`](larder_store::ErrorKind::Invalid) if the store runs no programs or does not
-    /// support waiting.
+    /// [`ErrorKind::Invalid`] if the name is empty, or the store runs no programs or does not support waiting.
     pub fn new(store: Arc<dyn Store>, name: &str) -> Result<Self> {
         Self::unmetered(store, name, None).map(Self::metered)
     }
@@ -116,6 +115,10 @@ impl Queue {
     }
 
     fn with_id(store: Arc<dyn Store>, name: &str, id: impl KeyId) -> Result<Self> {
+        if name.is_empty() {
+            let text = "the name of a queue must not be empty";
+            return Err(Error::new("build", ErrorKind::Invalid, text));
+        }
         Ok(Self {
             partition: 0,
             programs: store.clone().require_programs("a queue")?,

@@ -22,7 +22,7 @@ impl Queue {
         self
     }
 
-    /// Sets how many times a job is attempted before it is dead, from 1. The default is 10.
+    /// Sets how many times a job is attempted before it is dead, at least 1; 0 counts as 1. The default is 10.
     #[must_use]
     pub fn with_max_attempts(mut self, attempts: u32) -> Self {
         self.settings.max_attempts = attempts.max(1);
@@ -36,7 +36,7 @@ impl Queue {
         self
     }
 
-    /// Sets how many jobs may wait and run. The default is a million.
+    /// Sets how many jobs may wait and run, at least 1; 0 counts as 1. The default is a million.
     ///
     /// Any further job is refused with [`Refusal::Full`](larder_store::Refusal::Full). Dead letters do not
     /// count. The same limit applies to the number of unique keys.

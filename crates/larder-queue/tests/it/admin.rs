@@ -1,10 +1,13 @@
 //! What people and tools do with a queue.
 
-use larder_queue::{Cancelled, JobId, NewJob, Settled, State};
+use std::num::NonZeroU16;
+
+use larder_queue::{Cancelled, JobId, NewJob, Partitioned, PayloadError, Queue, Settled, State};
+use larder_store::ErrorKind;
 use larder_test::faulty::Trouble;
 use larder_worlds::on_every_store;
 
-use crate::support::{add, ids, job, one, queue_of, secs, take};
+use crate::support::{Mail, add, ids, job, one, queue_of, secs, take};
 use crate::worker::support::World;
 
 on_every_store! { memory, redis;
@@ -18,6 +21,23 @@ on_every_store! { memory, redis;
         let taken = one(&queue).await;
         queue.pause().await.unwrap();
         assert_eq!(queue.ack(taken.receipt()).await.unwrap(), Settled::Accepted);
+    }
+
+    async fn a_done_job_is_listed_without_its_payload(world: World) {
+        let queue = queue_of(&world);
+        add(&queue, job("a")).await;
+        let taken = one(&queue).await;
+        assert_eq!(queue.ack(taken.receipt()).await.unwrap(), Settled::Accepted);
+        let page = queue.list(State::Done, None).await.unwrap();
+        assert_eq!(page.jobs[0].job::<Mail>(), Err(PayloadError::Absent));
+    }
+
+    async fn a_queue_without_a_name_is_refused(world: World) {
+        let error = Queue::new(world.store.clone(), "").unwrap_err();
+        assert_eq!(error.kind(), ErrorKind::Invalid);
+        let two = NonZeroU16::new(2).unwrap();
+        let error = Partitioned::new(world.store.clone(), "", two).unwrap_err();
+        assert_eq!(error.kind(), ErrorKind::Invalid);
     }
 
     async fn a_job_is_cancelled_in_any_state(world: World) {

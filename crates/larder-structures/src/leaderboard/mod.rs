@@ -127,7 +127,7 @@ impl Leaderboard {
         self
     }
 
-    /// Keeps the best `members`, at least 1. The default is 100,000.
+    /// Keeps the best `members`, at least 1; 0 counts as 1. The default is 100,000.
     #[must_use]
     pub fn with_max_members(mut self, members: u32) -> Self {
         self.max_members = members.max(1);
@@ -200,7 +200,11 @@ impl Leaderboard {
     ///
     /// # Cancellation
     /// All of them are removed, or none.
-    pub async fn remove(&self, id: impl KeyId, members: &[&str]) -> Result<u64> {
+    pub async fn remove(
+        &self,
+        id: impl KeyId,
+        members: impl IntoIterator<Item = impl AsRef<str>>,
+    ) -> Result<u64> {
         let (layout, ttl, members) = (self.layout, self.ttl, member::all("remove", members)?);
         let program = Remove {
             layout,

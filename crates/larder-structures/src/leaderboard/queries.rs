@@ -55,14 +55,14 @@ impl Leaderboard {
     ///
     /// # Errors
     /// Those of [`top`](Self::top).
-    pub async fn with_scores(
+    pub async fn in_range(
         &self,
         id: impl KeyId,
         scores: RangeInclusive<i64>,
         many: u32,
     ) -> Result<Vec<Row>> {
         let (low, high) = self.turned(scores);
-        let many = rows("with_scores", many)?;
+        let many = rows("in_range", many)?;
         let which = Which::Scores { low, high, many };
         Ok(self.rows(id, which).await?.unwrap_or_default())
     }
@@ -72,7 +72,11 @@ impl Leaderboard {
     ///
     /// # Errors
     /// Those of [`around`](Self::around).
-    pub async fn among(&self, id: impl KeyId, members: &[&str]) -> Result<Vec<Option<Row>>> {
+    pub async fn among(
+        &self,
+        id: impl KeyId,
+        members: impl IntoIterator<Item = impl AsRef<str>>,
+    ) -> Result<Vec<Option<Row>>> {
         let ranks = ReadRanks {
             layout: self.layout,
             ties: self.ties,

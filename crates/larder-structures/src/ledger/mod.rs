@@ -89,14 +89,14 @@ impl Ledger {
         self
     }
 
-    /// Sets the maximum number of accounts with a balance. The default is 10,000.
+    /// Sets the maximum number of accounts with a balance, at least 1; 0 counts as 1. The default is 10,000.
     #[must_use]
     pub fn with_max_accounts(mut self, accounts: u32) -> Self {
         self.max_accounts = accounts.max(1);
         self
     }
 
-    /// Sets the maximum number of remembered ids. The default is 100,000.
+    /// Sets the maximum number of remembered ids, at least 1; 0 counts as 1. The default is 100,000.
     #[must_use]
     pub fn with_max_requests(mut self, requests: u32) -> Self {
         self.max_requests = requests.max(1);
@@ -207,7 +207,7 @@ impl Ledger {
     /// # Errors
     /// Those of the store, and [`ErrorKind::Invalid`] if the name is out of its bounds.
     pub async fn balance(&self, ledger: impl KeyId, account: &str) -> Result<i64> {
-        let balances = self.balances(ledger, &[account]).await?;
+        let balances = self.balances(ledger, [account]).await?;
         Ok(balances.first().copied().unwrap_or(0))
     }
 
@@ -215,7 +215,11 @@ impl Ledger {
     ///
     /// # Errors
     /// Those of [`balance`](Self::balance).
-    pub async fn balances(&self, ledger: impl KeyId, accounts: &[&str]) -> Result<Vec<i64>> {
+    pub async fn balances(
+        &self,
+        ledger: impl KeyId,
+        accounts: impl IntoIterator<Item = impl AsRef<str>>,
+    ) -> Result<Vec<i64>> {
         let accounts = member::all("balances", accounts)?;
         self.records.run(ledger, &ReadBalances { accounts }).await
     }

@@ -69,10 +69,10 @@ impl MemberSet {
         })
     }
 
-    /// Sets the maximum number of members. The default is 100,000.
+    /// Sets the maximum number of members, at least 1; 0 counts as 1. The default is 100,000.
     #[must_use]
     pub fn with_max_members(mut self, members: u32) -> Self {
-        self.max_members = members;
+        self.max_members = members.max(1);
         self
     }
 
@@ -92,7 +92,11 @@ impl MemberSet {
     ///
     /// # Cancellation
     /// All of them are added, or none.
-    pub async fn add(&self, id: impl KeyId, members: &[&str]) -> Result<u64> {
+    pub async fn add(
+        &self,
+        id: impl KeyId,
+        members: impl IntoIterator<Item = impl AsRef<str>>,
+    ) -> Result<u64> {
         let add = Add {
             ttl: self.ttl,
             max_members: self.max_members,
@@ -112,7 +116,11 @@ impl MemberSet {
     ///
     /// # Cancellation
     /// All of them are removed, or none.
-    pub async fn remove(&self, id: impl KeyId, members: &[&str]) -> Result<u64> {
+    pub async fn remove(
+        &self,
+        id: impl KeyId,
+        members: impl IntoIterator<Item = impl AsRef<str>>,
+    ) -> Result<u64> {
         let members = member::all("remove", members)?;
         if members.is_empty() {
             return Ok(0);
@@ -132,7 +140,11 @@ impl MemberSet {
     ///
     /// # Errors
     /// Those of [`add`](Self::add).
-    pub async fn contains_many(&self, id: impl KeyId, members: &[&str]) -> Result<Vec<bool>> {
+    pub async fn contains_many(
+        &self,
+        id: impl KeyId,
+        members: impl IntoIterator<Item = impl AsRef<str>>,
+    ) -> Result<Vec<bool>> {
         let members = member::all("contains", members)?;
         if members.is_empty() {
             return Ok(Vec::new());

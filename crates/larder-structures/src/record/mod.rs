@@ -89,10 +89,10 @@ impl<T: Serialize + DeserializeOwned> Record<T> {
         })
     }
 
-    /// Sets the maximum number of fields, at most 1,000. The default is 256.
+    /// Sets the maximum number of fields, from 1 to 1,000; 0 counts as 1. The default is 256.
     #[must_use]
     pub fn with_max_fields(mut self, fields: u32) -> Self {
-        self.max_fields = fields.min(MAX_FIELDS as u32);
+        self.max_fields = fields.clamp(1, MAX_FIELDS as u32);
         self
     }
 
@@ -138,10 +138,11 @@ impl<T: Serialize + DeserializeOwned> Record<T> {
     pub async fn get_part<P: DeserializeOwned>(
         &self,
         id: impl KeyId,
-        fields: &[&str],
+        fields: impl IntoIterator<Item = impl AsRef<str>>,
     ) -> Result<Option<P>> {
-        let names: Result<Vec<_>> = fields.iter().map(|field| name("get_part", field)).collect();
-        let names = names?;
+        let fields = fields.into_iter().take(MAX_FIELDS + 1);
+        let names = fields.map(|field| name("get_part", field.as_ref()));
+        let names = names.collect::<Result<Vec<_>>>()?;
         if names.is_empty() || names.len() > MAX_FIELDS {
             return Err(invalid("get_part", "name 1 to 1,000 fields"));
         }

@@ -17,7 +17,7 @@ on_every_store! { memory, redis, cluster;
         let set = set(&world.store);
         assert_eq!(set.add("a", &["bob", "ada", "bob"]).await.unwrap(), 2);
         assert_eq!(set.add("a", &["ada", "cy"]).await.unwrap(), 1);
-        assert_eq!(set.add("a", &[]).await.unwrap(), 0);
+        assert_eq!(set.add("a", [""; 0]).await.unwrap(), 0);
         assert!(set.contains("a", "ada").await.unwrap());
         let found = set.contains_many("a", &["cy", "dee", "bob"]).await.unwrap();
         assert_eq!(found, [true, false, true]);
@@ -25,7 +25,7 @@ on_every_store! { memory, redis, cluster;
         assert_eq!(set.page("a", Some("bob"), 2).await.unwrap(), ["cy"]);
         assert_eq!(set.page("a", Some("b"), 9).await.unwrap(), ["bob", "cy"]);
         assert_eq!(set.remove("a", &["ada", "dee"]).await.unwrap(), 1);
-        assert_eq!(set.remove("a", &[]).await.unwrap(), 0);
+        assert_eq!(set.remove("a", [""; 0]).await.unwrap(), 0);
         assert_eq!(set.len("a").await.unwrap(), 2);
         let shown = set.inspect("a").await.unwrap();
         assert_eq!(shown.fields(), [("members".to_owned(), "2".to_owned())]);
@@ -51,7 +51,6 @@ on_every_store! { memory, redis, cluster;
     async fn a_large_set_is_joined_page_by_page(world: World) {
         let set = set(&world.store);
         let names: Vec<_> = (0..2_500).map(|n| format!("{n:05}")).collect();
-        let names: Vec<_> = names.iter().map(String::as_str).collect();
         for some in names.chunks(1_000) {
             set.add(1, some).await.unwrap();
         }
@@ -84,6 +83,13 @@ on_every_store! { memory, redis, cluster;
         assert_eq!(set.len("a").await.unwrap(), 2);
         assert_eq!(set.add("a", &["a", "b", "c"]).await.unwrap(), 1);
         assert_eq!(set.add("a", &["a", "b", "c"]).await.unwrap(), 0, "what is there needs no room");
+    }
+
+    async fn a_maximum_of_none_counts_as_one(world: World) {
+        let set = set(&world.store).with_max_members(0);
+        assert_eq!(set.add("a", ["a"]).await.unwrap(), 1);
+        let error = set.add("a", ["b"]).await.unwrap_err();
+        assert_eq!(error.kind(), ErrorKind::Refused(Refusal::Full));
     }
 
     async fn a_set_ends_after_its_last_addition(world: World) {

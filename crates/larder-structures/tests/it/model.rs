@@ -143,7 +143,7 @@ impl All {
             3 => shown("top", self.board.top(id, 9).await),
             4 => shown("around", self.board.around(id, who, 1).await),
             5 => shown("percentile", self.board.percentile(id, who).await),
-            6 => shown("scores", self.board.with_scores(id, -1..=1, 2).await),
+            6 => shown("scores", self.board.in_range(id, -1..=1, 2).await),
             _ => shown("remove", self.board.remove(id, &[who]).await),
         }
     }

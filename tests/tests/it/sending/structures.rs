@@ -44,7 +44,7 @@ fn boards(board: &Leaderboard) {
         board.top("id", 1);
         board.range("id", 1, 1);
         board.around("id", "ada", 1);
-        board.with_scores("id", 0..=1, 1);
+        board.in_range("id", 0..=1, 1);
         board.among("id", &["ada"]);
         board.get("id", "ada");
         board.percentile("id", "ada");
