@@ -173,8 +173,9 @@ impl RateLimitLayer {
 
     /// Charges each request its actual cost, once its response is known.
     ///
-    /// The policy must allow [reservations](crate::Policy::with_reservations). Each request then reserves its cost
-    /// as an estimate. `cost` reads the actual cost from the head of the response, such as a header with the
+    /// A policy of the layer must allow [reservations](crate::Policy::with_reservations), and only limits whose
+    /// policy does are settled: the first service that a layer without one makes logs a warning, unless visitors
+    /// have [plans](crate::Plans). Each request reserves its cost as an estimate. `cost` reads the actual cost from the head of the response, such as a header with the
     /// tokens of a language model; a [`Settlement::Cost`](crate::Settlement::Cost) from the handler takes
     /// precedence, and without either the estimate is charged. If the cost exceeds what is left, the visitor owes
     /// the rest.
@@ -237,6 +238,7 @@ impl<S> Layer<S> for RateLimitLayer {
     type Service = RateLimit<S>;
 
     fn layer(&self, inner: S) -> RateLimit<S> {
+        self.decider.warn_of_idle_settings();
         RateLimit::new(inner, self.decider.clone())
     }
 }
