@@ -123,7 +123,7 @@ async fn gauges(backend: Backend) {
     database.fails.store(false, Ordering::SeqCst);
     let films = start(behind(&backend), &database);
     until(&films, 0, 0).await;
-    films.shutdown(Duration::from_secs(20)).await.unwrap();
+    let _ = films.shutdown(Duration::from_secs(20)).await.unwrap();
     assert_eq!((counts.gauge(waiting), counts.gauge(oldest)), (0.0, 0.0));
 }
 
@@ -445,7 +445,7 @@ async fn overlap(backend: Backend) {
     second.write(7, "second".to_owned()).await.unwrap();
     writing.await.unwrap().unwrap();
     slow.clear();
-    second.shutdown(Duration::from_secs(20)).await.unwrap();
+    let _ = second.shutdown(Duration::from_secs(20)).await.unwrap();
     let last = database.writes.lock().unwrap().last().unwrap().1.clone();
     for films in [films, other] {
         until_none_but(&films, &last).await;

@@ -20,8 +20,8 @@ async fn a_list_that_is_cut_says_so_in_text_and_in_json() {
     let mail = Queue::new(store.clone(), "mail").unwrap();
     for number in 0..3_u32 {
         sign_in(&store, "ann").await;
-        quota.check(number).await.unwrap();
-        several.check(number).await.unwrap();
+        let _ = quota.check(number).await.unwrap();
+        let _ = several.check(number).await.unwrap();
         let _ = mail.enqueue(NewJob::raw("greet", "x")).await.unwrap();
         let lock = Lock::new(store.clone(), ("report", number)).unwrap();
         held.push(lock.lock(Duration::from_secs(5)).await.unwrap().unwrap());

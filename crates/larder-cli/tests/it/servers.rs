@@ -131,7 +131,7 @@ async fn a_scan_counts_by_kind_and_sees_only_its_prefix() {
     let (server, store) = server().await;
     for visitor in 0..7_u32 {
         let limiter = RateLimiter::new(store.clone(), "pages", Quota::per_hour(9)).unwrap();
-        limiter.check(visitor).await.unwrap();
+        let _ = limiter.check(visitor).await.unwrap();
     }
     server
         .command(&["SET", "film:{v0:1}", "x", "PX", "60000"])
@@ -155,7 +155,7 @@ async fn a_cluster_is_seen_as_one_store_and_its_nodes_by_themselves() {
     let store = connect(&url).await;
     let limiter = RateLimiter::new(store, "pages", Quota::per_hour(9)).unwrap();
     for visitor in 0..20_u32 {
-        limiter.check(visitor).await.unwrap();
+        let _ = limiter.check(visitor).await.unwrap();
     }
     assert_eq!(
         larder(&url, "ping -n 1 --json")

@@ -102,7 +102,7 @@ async fn read(kind: u8, store: &Arc<dyn Store>) -> Result<()> {
             cache.get(&7).await;
             cache.get(&9).await;
             behind.dead_letters().await?;
-            behind.shutdown(Duration::from_millis(20)).await?;
+            let _ = behind.shutdown(Duration::from_millis(20)).await?;
             cache.remove_tag("lang").await
         }
     }
