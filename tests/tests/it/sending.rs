@@ -190,7 +190,9 @@ fn one_value(settings: &Cached<String>) {
     let query = || async { Ok::<_, Infallible>(String::new()) };
     sent! {
         settings.get();
+        settings.find();
         settings.get_or_load(query);
+        settings.find_or_load(query);
         settings.find_or_load_with(ReadOptions::new(), query);
         settings.refresh_or_load(|_| query());
         settings.insert(String::new());
