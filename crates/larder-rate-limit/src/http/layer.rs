@@ -110,7 +110,7 @@ impl RateLimitLayer {
     ///
     /// A store that takes longer is treated as failing. The visitor may still be charged.
     #[must_use]
-    pub fn with_timeout(mut self, timeout: Duration) -> Self {
+    pub fn with_store_timeout(mut self, timeout: Duration) -> Self {
         let timeout = timeout.clamp(Self::MIN_TIMEOUT, Self::MAX_TIMEOUT);
         Arc::make_mut(&mut self.decider).set_timeout(timeout);
         self

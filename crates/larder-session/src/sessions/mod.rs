@@ -313,7 +313,7 @@ impl Sessions {
     ///
     /// A store that enforces a shorter deadline itself gets no second timer.
     #[must_use]
-    pub fn with_timeout(mut self, timeout: Duration) -> Self {
+    pub fn with_store_timeout(mut self, timeout: Duration) -> Self {
         let timeout = timeout.clamp(Self::MIN_TIMEOUT, Self::MAX_TIMEOUT);
         self.change().timeout = StoreTimeout::new(timeout, self.programs.timeout());
         self

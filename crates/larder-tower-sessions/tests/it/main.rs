@@ -32,7 +32,7 @@ impl World {
         let faulty = Faulty::new(store);
         let switch = faulty.switch();
         let store: Arc<dyn Store> = Arc::new(faulty);
-        let sessions = LarderStore::new(store.clone()).with_timeout(Duration::from_secs(20));
+        let sessions = LarderStore::new(store.clone()).with_store_timeout(Duration::from_secs(20));
         Self {
             store,
             sessions,
@@ -279,7 +279,9 @@ async fn a_failing_store_is_an_error_and_never_a_missing_session() {
         }
         switch.clear();
         switch.set(Trouble::Hang);
-        let impatient = sessions.clone().with_timeout(Duration::from_millis(20));
+        let impatient = sessions
+            .clone()
+            .with_store_timeout(Duration::from_millis(20));
         assert!(impatient.load(&record.id).await.is_err());
     }
 }

@@ -3,7 +3,7 @@
 use std::sync::atomic::Ordering;
 use std::time::Duration;
 
-use larder_rate_limit::Plans;
+use larder_rate_limit::{Plans, Quota};
 use tokio::task::JoinSet;
 
 use super::{MINUTE, Office, left, limiter};
@@ -71,5 +71,18 @@ async fn a_function_that_hangs_costs_the_timeout_and_is_called_once_for_all() {
     // In the meantime, the limiter's own policy counts.
     assert_eq!(passed.iter().filter(|it| **it).count(), 2);
     assert!(started.elapsed() <= 2 * Plans::DEFAULT_TIMEOUT);
+    assert_eq!(office.calls.load(Ordering::SeqCst), 1);
+}
+
+#[tokio::test(start_paused = true)]
+async fn at_least_one_plan_is_kept_and_looked_for_at_least_a_millisecond() {
+    let world = World::memory().await;
+    let office = Office::default();
+    let plans = office.plans().with_max_keys(0).with_timeout(Duration::ZERO);
+    let limiter = world.limiter(Quota::per_hour(2)).with_plans(plans);
+    let limiter = limiter.unwrap();
+    for _ in 0..3 {
+        assert_eq!(left(&limiter, "acme").await, 10);
+    }
     assert_eq!(office.calls.load(Ordering::SeqCst), 1);
 }
