@@ -63,8 +63,8 @@ pub(crate) struct Inner<K, V> {
     pub(crate) load_timeout: Duration,
     pub(crate) soft_timeout: Option<Duration>,
     /// The pause after a first failed load, while there is something to serve.
-    pub(crate) retry_after: Ttl,
-    pub(crate) max_retry_after: Ttl,
+    pub(crate) retry_after: Duration,
+    pub(crate) max_retry_after: Duration,
     /// Wakes the callers whose soft timeout has passed when there is something to serve them.
     pub(crate) fallback_kept: Notify,
     /// Counts the reads of the far store and the loads, to order them with the calls.

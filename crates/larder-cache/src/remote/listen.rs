@@ -42,7 +42,7 @@ impl<K: CacheKey, V: Send + Sync + 'static> Inner<K, V> {
     /// Does the same, and waits for the first subscription, so that no value is kept near whose
     /// message this process missed.
     ///
-    /// Only the first calls of a process wait, for at most the far timeout.
+    /// Only the first calls of a process wait, for at most the store timeout.
     pub(crate) async fn listening(self: &Arc<Self>) {
         self.listen();
         let (Some(remote), Some(far)) = (&self.remote, &self.far) else {
