@@ -34,7 +34,7 @@ impl Target {
             })?,
         };
         let namespace = options.namespace.as_deref().map(namespace).transpose()?;
-        if url.starts_with("memory:") {
+        if url.to_ascii_lowercase().starts_with("memory:") {
             return Err(Error::usage(
                 "memory:// is inside the process of the app, and no other process can see it: run the app \
                  with STORE_URL=redis://… to look at it from here",
@@ -88,7 +88,8 @@ impl Target {
 /// Returns whether a URL names one server, a cluster, or a master behind sentinels.
 fn is_one_set_of_servers(url: &str) -> bool {
     let scheme = url.split("://").next().unwrap_or_default();
-    let (transport, form) = scheme.split_once('+').unwrap_or((scheme, ""));
+    let scheme = scheme.to_ascii_lowercase();
+    let (transport, form) = scheme.split_once('+').unwrap_or((&scheme, ""));
     let is_redis = ["redis", "rediss", "valkey", "valkeys", "unix"].contains(&transport);
     is_redis && form != "shards"
 }
