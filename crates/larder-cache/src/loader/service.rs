@@ -24,6 +24,21 @@ impl<S, K, V> Loader<S, K, V> {
     pub fn new(inner: S, cache: Cache<K, V>) -> Self {
         Self { inner, cache }
     }
+
+    /// Returns a reference to the inner service.
+    pub fn get_ref(&self) -> &S {
+        &self.inner
+    }
+
+    /// Returns a mutable reference to the inner service.
+    pub fn get_mut(&mut self) -> &mut S {
+        &mut self.inner
+    }
+
+    /// Returns the inner service.
+    pub fn into_inner(self) -> S {
+        self.inner
+    }
 }
 
 impl<S, K, V> Service<K> for Loader<S, K, V>

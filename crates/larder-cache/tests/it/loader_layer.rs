@@ -117,3 +117,10 @@ async fn a_future_that_is_polled_after_its_answer_waits() {
         assert!(again.await, "{source:?}");
     }
 }
+
+#[test]
+fn the_inner_service_can_be_reached() {
+    let mut service = LoaderLayer::new(near_films()).layer(7_u8);
+    *service.get_mut() += *service.get_ref();
+    assert_eq!(service.into_inner(), 14);
+}

@@ -104,9 +104,9 @@ impl RateLimitLayer {
     /// Sets the longest wait for the store, and for each function that
     /// [finds the key](KeyBy::from_async_fn).
     ///
-    /// The default is [`DEFAULT_TIMEOUT`](Self::DEFAULT_TIMEOUT). A value outside
-    /// [`MIN_TIMEOUT`](Self::MIN_TIMEOUT) to [`MAX_TIMEOUT`](Self::MAX_TIMEOUT) becomes the nearer of
-    /// the two. A store that enforces a shorter deadline itself gets no second timer.
+    /// The default is [`DEFAULT_TIMEOUT`](Self::DEFAULT_TIMEOUT), 250 ms. A value outside
+    /// [`MIN_TIMEOUT`](Self::MIN_TIMEOUT) to [`MAX_TIMEOUT`](Self::MAX_TIMEOUT), 1 ms to 1 hour, becomes the nearer
+    /// of the two. A store that enforces a shorter deadline itself gets no second timer.
     ///
     /// A store that takes longer is treated as failing. The visitor may still be charged.
     #[must_use]

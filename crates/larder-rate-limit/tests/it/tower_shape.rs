@@ -119,3 +119,10 @@ async fn a_future_that_is_polled_after_its_answer_waits_and_polls_nothing() {
         assert!(again.await, "{behavior:?}");
     }
 }
+
+#[test]
+fn the_inner_service_can_be_reached() {
+    let mut service = layer(Behavior::Now).layer(7_u8);
+    *service.get_mut() += *service.get_ref();
+    assert_eq!(service.into_inner(), 14);
+}

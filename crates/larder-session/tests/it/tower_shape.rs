@@ -6,7 +6,7 @@ use std::task::Poll;
 use bytes::Bytes;
 use http::{Request, Response};
 use http_body_util::{BodyExt, Full};
-use larder_session::{Session, SessionLayer, SessionService};
+use larder_session::{Session, SessionLayer, SessionService, UserId};
 use larder_test::service::{ReadyProbe, check_errors};
 use tower::{Layer, Service, ServiceExt, service_fn};
 
@@ -58,7 +58,7 @@ async fn a_future_that_is_polled_after_its_answer_waits_and_polls_nothing() {
         let inner = service_fn(move |request: Request<()>| async move {
             if writes {
                 let session = request.extensions().get::<Session>().unwrap();
-                session.log_in("ada").await.unwrap();
+                session.log_in(UserId::new("ada").unwrap()).await.unwrap();
             }
             match fails {
                 false => Ok(Response::new(Full::<Bytes>::default())),
@@ -71,4 +71,11 @@ async fn a_future_that_is_polled_after_its_answer_waits_and_polls_nothing() {
         let again = poll_fn(|cx| Poll::Ready(future.as_mut().poll(cx).is_pending()));
         assert!(again.await, "writes: {writes}, fails: {fails}");
     }
+}
+
+#[tokio::test]
+async fn the_inner_service_can_be_reached() {
+    let mut service = layer().await.layer(7_u8);
+    *service.get_mut() += *service.get_ref();
+    assert_eq!(service.into_inner(), 14);
 }
