@@ -1,5 +1,6 @@
 mod build;
 
+use std::fmt;
 use std::sync::Arc;
 use std::time::Duration;
 
@@ -343,5 +344,16 @@ impl<K: CacheKey, V: Send + Sync + 'static> CacheBuilder<K, V> {
     pub fn with_clock(mut self, clock: impl Clock) -> Self {
         self.clock = Arc::new(clock);
         self
+    }
+}
+
+impl<K, V> fmt::Debug for CacheBuilder<K, V> {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.debug_struct("CacheBuilder")
+            .field("kind", &self.kind)
+            .field("ttl", &self.ttl)
+            .field("schema", &self.schema)
+            .field("has_far", &self.far.is_some())
+            .finish_non_exhaustive()
     }
 }

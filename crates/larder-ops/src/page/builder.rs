@@ -24,6 +24,7 @@ use super::tokens::Tokens;
 use crate::doctor::{Doctor, Uses};
 
 /// Builds the page for operators of an app.
+#[must_use]
 pub struct OpsPage {
     store: Arc<dyn Store>,
     title: String,
