@@ -3,7 +3,7 @@
 use std::hash::Hash;
 
 use larder::store::{IdWriter, Key, KeyId, Kind};
-use larder_ops::keys::kind_of;
+use larder_ops::keys::{is_of_larder, kind_of};
 use percent_encoding::percent_decode_str;
 
 use crate::error::{Error, Result};
@@ -93,6 +93,9 @@ impl CacheKey {
                 "a cached value is named by its key, such as film:{v0:7}; `larder scan` shows some",
             )
         };
+        if !is_of_larder(text) {
+            return Err(form());
+        }
         let front = kind_of(text);
         let (namespace, name) = match front.rsplit_once(':') {
             Some((namespace, name)) => (Some(namespace.to_owned()), name),
@@ -176,6 +179,9 @@ mod tests {
             "film:{v0:%6}",
             "film:{v0:#AAAA}",
             "\u{1b}[2J:{v0:7}",
+            "(other):{v0:7}",
+            "(other):{x}",
+            "prod:app:(other):{v0:7}",
             "",
         ] {
             assert!(CacheKey::parse(text).is_err(), "{text:?}");
