@@ -299,29 +299,46 @@ async fn a_visitor_of_a_layer_is_named_by_what_a_person_knows_of_it() {
                 "{shown:?}"
             );
         }
-        // For a new visitor, the app would look in a record of the same sort as the others have.
-        let known = limiter.key(("ip", network("203.0.113.8")));
-        limiter
-            .ban_record(known, Duration::from_secs(9))
-            .await
-            .unwrap();
-        let words = [
-            "limit",
-            "ban",
-            policy,
-            "203.0.113.9",
-            "--for",
-            "9h",
-            "--yes",
-        ];
-        let banned = run(&url, &words, "").await.ok();
+    }
+}
+
+#[tokio::test]
+async fn a_ban_reaches_a_visitor_without_a_record_wherever_the_app_looks() {
+    let (server, store) = server().await;
+    let url = server.url();
+    let quota = RateLimiter::new(store.clone(), "pages", Quota::per_hour(3)).unwrap();
+    let rules = Policy::new(Quota::per_hour(3)).and(Quota::per_day(9));
+    let several = RateLimiter::new(store, "api", rules).unwrap();
+    for limiter in [&quota, &several] {
+        let policy = limiter.policy();
+        // A policy by user, or else by address: all of its recent visitors were signed in.
+        for user in ["1", "2"] {
+            limiter.check(("user", user)).await.unwrap();
+        }
+        let words = ["limit", "ban", policy, "203.0.113.9", "--for", "9h"];
+        let banned = run(&url, &[&words[..], &["--yes"]].concat(), "").await.ok();
+        assert!(banned.out.contains("1 visitor is banned"), "{banned:?}");
         assert!(banned.out.contains("is the name right"), "{banned:?}");
-        let listed = larder(&url, &format!("limit show {policy} --json"))
+        let address: IpAddr = "203.0.113.9".parse().unwrap();
+        for allowed in [
+            limiter.peek(("ip", Network::of(address))).await,
+            limiter.peek(("user", "203.0.113.9")).await,
+            limiter.peek(("header", "203.0.113.9")).await,
+            limiter.peek(address).await,
+        ] {
+            assert!(!allowed.unwrap().is_allowed(), "{policy}");
+        }
+        // What the visitor has used of rules that only the app knows is not shown.
+        let words = ["limit", "show", policy, "203.0.113.9"];
+        let shown = run(&url, &words, "").await.ok();
+        assert!(shown.out.contains("banned for 8 h 59 min"), "{shown:?}");
+        assert!(!shown.out.contains("used"), "{shown:?}");
+        run(&url, &["limit", "forgive", policy, "203.0.113.9"], "")
             .await
-            .json();
-        assert_eq!(listed.as_array().unwrap().len(), 2, "{listed}");
-        let new = limiter.peek(("ip", network("203.0.113.9"))).await.unwrap();
-        assert!(!new.is_allowed());
+            .ok();
+        let address = limiter.peek(("ip", Network::of(address))).await.unwrap();
+        assert!(address.is_allowed(), "{policy}");
+        assert_eq!(limiter.peek(("user", "1")).await.unwrap().remaining(), 2);
     }
 }
 
