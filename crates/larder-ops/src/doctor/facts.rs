@@ -82,7 +82,9 @@ pub(crate) struct KeySample {
     /// The size of the largest, in bytes. None if it may not be read.
     pub(crate) largest: Option<u64>,
     /// The highest counter of uses. None unless the server counts them, for an lfu policy.
-    pub(crate) hottest: Option<Result<u64, Missing>>,
+    pub(crate) hottest: Option<u64>,
+    /// Why the first counter that was not read is unknown. None if all were read.
+    pub(crate) uses_missing: Option<Missing>,
 }
 
 /// The reply of a sentinel.

@@ -49,7 +49,8 @@ pub(super) fn healthy() -> Facts {
             keys: 9,
             without_ttl: 0,
             largest: Some(300),
-            hottest: Some(Ok(9)),
+            hottest: Some(9),
+            uses_missing: None,
         })),
         sentinels: Some([1, 2, 3].map(sentinel).to_vec()),
     }
