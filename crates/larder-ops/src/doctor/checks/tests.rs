@@ -210,6 +210,24 @@ fn a_counter_that_rises_now_is_worse_than_one_that_rose_before() {
 }
 
 #[test]
+fn a_counter_that_starts_again_meanwhile_has_not_risen() {
+    for (id, before, after) in [
+        ("L007", "evicted_keys:9", "evicted_keys:2"),
+        ("L008", "errorstat_OOM:count=9", "errorstat_OOM:count=2"),
+        ("L015", "rejected_connections:9", "rejected_connections:2"),
+    ] {
+        let facts = Facts {
+            later: later(after).later,
+            ..info(before)
+        };
+        let finding = find(id).judge(&facts, &ALL).unwrap();
+        assert_eq!(finding.status, Status::Warn, "{finding:?}");
+        assert!(finding.seen.starts_with("2 since"), "{finding:?}");
+        assert!(finding.seen.contains(" 0 just now"), "{finding:?}");
+    }
+}
+
+#[test]
 fn what_a_cache_alone_needs_is_another_server() {
     let cache = cache();
     is("L003", &healthy(), &cache, Status::Warn);
