@@ -33,8 +33,8 @@ pub(crate) struct Bookings {
 
 /// Letters and digits that do not look alike, because people read the code out at the door.
 const ALPHABET: &[u8; 32] = b"ABCDEFGHJKLMNPQRSTUVWXYZ23456789";
-/// The most seats that the tickets page lists.
-const TICKETS: u32 = 400;
+/// The most bookings that the tickets page lists.
+const TICKETS: u32 = 200;
 
 /// Why a seat map, a hold or a booking was refused.
 #[derive(Debug, thiserror::Error)]
@@ -220,9 +220,14 @@ impl Bookings {
         }
     }
 
-    /// Returns the latest seats that a user has booked.
-    pub(crate) async fn tickets(&self, user: i64) -> Result<Vec<BookedSeat>, sqlx::Error> {
-        db::tickets(&self.pool, user, TICKETS).await
+    /// Returns the seats that a user has booked: first those of showings that begin after `now_ms`, the next
+    /// one first, then the others, the latest first.
+    pub(crate) async fn tickets(
+        &self,
+        user: i64,
+        now_ms: i64,
+    ) -> Result<Vec<BookedSeat>, sqlx::Error> {
+        db::tickets(&self.pool, user, now_ms, TICKETS).await
     }
 
     /// Returns the booked seats among these, with their owners.
