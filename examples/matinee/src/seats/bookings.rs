@@ -136,18 +136,22 @@ impl Bookings {
     ) -> Result<(), Denied> {
         let showing = self.on_sale(showing, &seats).await?;
         let holder = user.to_string();
-        match self.holds.hold(showing.id, &holder, seats.clone()).await? {
-            Held::Yours => {}
+        let new = match self.holds.hold(showing.id, &holder, seats.clone()).await? {
+            Held::Yours { new } => new,
             Held::Taken(taken) => return Err(Denied::Taken(taken)),
             Held::TooMany => return Err(Denied::TooMany),
-        }
+        };
         // While this visitor holds them nobody else can book them, so the result stays true.
         let sold = self.sold(&showing, &seats).await?;
         if sold.is_empty() {
             self.live.announce(showing.id, &seats);
             return Ok(());
         }
-        self.holds.release(showing.id, &holder, seats).await?;
+        // The visitor keeps the seats of earlier requests, except those that are sold.
+        let released: BTreeSet<_> = new.into_iter().chain(sold.keys().copied()).collect();
+        let releasing = self.holds.release(showing.id, &holder, released.clone());
+        releasing.await?;
+        self.live.announce(showing.id, &released);
         Err(Denied::Taken(sold.into_keys().collect()))
     }
 
