@@ -4,6 +4,7 @@ use std::sync::Arc;
 use std::time::Duration;
 
 use larder::redis::{Admin, RedisStore};
+use larder::session::Sessions;
 use larder::store::program::Programs;
 use larder::store::{StoreExt, scan::Scan};
 use larder::{Namespace, Prefixed, Store};
@@ -14,6 +15,9 @@ use crate::error::{Error, Result};
 /// How long an operation waits unless the URL sets it, except on shards. A person waits longer than a visitor, and
 /// uses the tool when a server is slow.
 const PATIENCE: Duration = Duration::from_secs(2);
+
+/// How long a layer waits for the store: longer than the store itself, whose timeout the URL may set.
+pub(crate) const LAYER_PATIENCE: Duration = Duration::from_secs(60);
 
 /// The store that a command works on.
 pub(crate) struct Target {
@@ -73,6 +77,11 @@ impl Target {
     /// Returns the read-only commands of the servers, if they are not shards.
     pub(crate) fn admin(&self) -> Option<Admin> {
         self.redis.as_ref().map(|redis| redis.admin())
+    }
+
+    /// Returns the sessions of the app.
+    pub(crate) fn sessions(&self) -> Result<Sessions> {
+        Ok(Sessions::new(self.store.clone())?.with_timeout(LAYER_PATIENCE))
     }
 
     pub(crate) fn programs(&self) -> Result<Arc<dyn Programs>> {

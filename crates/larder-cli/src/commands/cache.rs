@@ -13,7 +13,7 @@ use crate::args::{Cache, Targets};
 use crate::error::{Error, Result};
 use crate::key::{CacheKey, RawId};
 use crate::output::{Output, escape, escape_bytes};
-use crate::target::Target;
+use crate::target::{LAYER_PATIENCE, Target};
 
 /// The bytes of a value, which are not decoded.
 pub(super) type Raw = TypedCache<RawId, Vec<u8>>;
@@ -63,6 +63,7 @@ fn of_kind(store: Arc<dyn Store>, kind: Kind, schema: u32, codec: u8) -> Result<
     // With a fallback, an expired value stays for failing loads, as it does in the app.
     let builder = builder
         .with_stale_if_error(Ttl::from_secs(60))
+        .with_far_timeout(LAYER_PATIENCE)
         .without_near();
     let builder = builder
         .with_far_codec(store, Undecoded(codec))
@@ -324,7 +325,9 @@ fn described(values: usize, uris: usize, tags: usize) -> String {
 /// Two profiles share no response. Tags belong to both.
 pub(super) fn responses(target: &Target) -> Result<[Purger; 2]> {
     let purger = |profile| -> Result<Purger> {
-        let builder = ResponseCacheLayer::builder(target.store.clone()).with_profile(profile);
+        let builder = ResponseCacheLayer::builder(target.store.clone())
+            .with_profile(profile)
+            .with_store_timeout(LAYER_PATIENCE);
         Ok(builder.build()?.purger())
     };
     Ok([purger(Profile::Safe)?, purger(Profile::Rfc)?])
