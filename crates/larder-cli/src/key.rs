@@ -4,6 +4,7 @@ use std::hash::Hash;
 
 use larder::store::{IdWriter, Key, KeyId, Kind};
 use larder_ops::keys::{is_of_larder, kind_of};
+use larder_ops::records::id_of;
 use percent_encoding::percent_decode_str;
 
 use crate::error::{Error, Result};
@@ -70,6 +71,17 @@ impl RawId {
         });
         Self(unescaped.collect())
     }
+}
+
+/// Returns the partition of a key, and the rest of its id.
+///
+/// None for an id that is hashed, because it is long: nobody can tell its components.
+pub(crate) fn apart(key: &Key) -> Option<(&str, RawId)> {
+    let partition = key.partition()?;
+    let (_, rest) = id_of(key).split_once(':')?;
+    let id = RawId::unescape(rest.split(':'));
+    let again = Key::new(key.kind(), (partition, &id));
+    (again == *key).then_some((partition, id))
 }
 
 impl KeyId for RawId {

@@ -87,6 +87,8 @@ async fn a_wrong_value_of_a_flag_says_what_was_expected() {
         ("queue pause mail --partitions 0", "from 1 to 65535"),
         ("queue redrive mail --max 0", "a whole number from 1"),
         ("lock ls --limit 0", "a whole number from 1"),
+        ("events ls --limit 0", "a whole number from 1"),
+        ("events dead orders:all --limit 0", "a whole number from 1"),
     ] {
         let (name, value) = line.rsplit_once(' ').unwrap();
         let ran = larder("redis://127.0.0.1:1", &format!("{name}={value}")).await;

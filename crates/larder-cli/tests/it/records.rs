@@ -3,7 +3,7 @@
 use std::net::IpAddr;
 use std::time::Duration;
 
-use larder::cache::Cache;
+use larder::cache::{Cache, WriteBehind};
 use larder::events::log::{EventLog, Settled};
 use larder::rate_limit::{Network, Policy, Quota, RateLimiter};
 use larder::structures::counter::Counter;
@@ -460,10 +460,108 @@ async fn an_event_log_is_explained_without_its_events() {
         shown["group_mailer"].as_str().unwrap().contains("lost 0"),
         "{shown}"
     );
+    let listed = larder(&server.url(), "events ls --json").await.json();
+    let listed = &listed[0];
+    assert_eq!(
+        (
+            &listed["log"],
+            &listed["events"],
+            &listed["groups"],
+            &listed["dead"]
+        ),
+        (&"orders:all".into(), &2.into(), &1.into(), &1.into())
+    );
     let other = larder(&server.url(), "explain film:{points:all}").await;
     assert_eq!(other.code, 2, "{other:?}");
     assert!(
         other.err.contains("not the key of a cached value"),
         "{other:?}"
+    );
+}
+
+#[tokio::test]
+async fn the_dead_letters_of_an_event_log_are_listed_and_shown_only_on_request() {
+    let (server, store) = server().await;
+    let (url, app) = (server.url(), prefixed(&store));
+    let log = EventLog::<String>::new(app, "orders", Ttl::from_secs(3_600)).unwrap();
+    // The id of a log may contain anything.
+    for id in ["all", "a:b %"] {
+        for number in 0..3 {
+            log.append(id, &format!("secret-{number}")).await.unwrap();
+        }
+        let mailer = log.group(id, "mailer").unwrap().consumer();
+        for delivery in &mailer.read(3).await.unwrap().deliveries {
+            let rejected = mailer.reject(delivery, "nobody\u{1b}[2J").await;
+            assert_eq!(rejected.unwrap(), Settled::Done);
+        }
+    }
+    let listed = larder(&url, "--namespace prod:app events ls --json").await;
+    let listed = listed.json();
+    for log in listed.as_array().unwrap() {
+        assert_eq!((&log["groups"], &log["dead"]), (&1.into(), &3.into()));
+        let named = log["log"].as_str().unwrap();
+        for named in [named, &format!("prod:app:log:{{{named}}}")] {
+            let words = ["--namespace", "prod:app", "events", "dead", named];
+            let shown = run(&url, &words, "").await.ok();
+            assert!(shown.out.contains("mailer"), "{shown:?}");
+            assert!(shown.out.contains("10 characters"), "{shown:?}");
+            assert!(!shown.out.contains("secret"), "{shown:?}");
+            let shown = run(
+                &url,
+                &[&words[..], &["--json", "--show-values"]].concat(),
+                "",
+            )
+            .await;
+            let shown = shown.json();
+            assert_eq!(shown.as_array().unwrap().len(), 3, "{shown}");
+            assert_eq!(shown[2]["deliveries"], 1);
+            assert_eq!(shown[2]["value"], "\"secret-2\"");
+            assert_eq!(shown[2]["reason"], "nobody\u{1b}[2J");
+        }
+    }
+    assert_eq!(listed.as_array().unwrap().len(), 2);
+    let words = [
+        "--namespace",
+        "prod:app",
+        "events",
+        "dead",
+        "orders:all",
+        "--limit",
+        "2",
+        "--json",
+    ];
+    let cut = run(&url, &words, "").await.json();
+    assert_eq!(
+        (cut[1]["value"].is_null(), &cut[2]["more"]),
+        (true, &true.into())
+    );
+    let none = larder(&url, "events dead orders:nobody").await;
+    assert_eq!(
+        (none.code, none.err.contains("larder events ls")),
+        (2, true),
+        "{none:?}"
+    );
+    let wrong = run(&url, &["events", "dead", "}"], "").await;
+    assert_eq!(
+        (wrong.code, wrong.err.contains("such as log:{orders:all}")),
+        (2, true),
+        "{wrong:?}"
+    );
+}
+
+#[tokio::test]
+async fn the_journal_of_a_write_behind_cache_is_explained_without_its_values() {
+    let (server, store) = server().await;
+    let films = crate::cache::films(&store);
+    let journal = WriteBehind::builder("films", films, store).without_worker();
+    let behind = journal.start(async |_| Ok::<_, ()>(())).unwrap();
+    behind.write(7, "Metropolis".to_owned()).await.unwrap();
+    let shown = larder(&server.url(), "explain write-behind:{films} --json").await;
+    assert!(!shown.out.contains("Metropolis"), "{shown:?}");
+    let shown = shown.json();
+    assert_eq!(
+        (&shown["waiting"], &shown["dead"]),
+        (&"1".into(), &"0".into()),
+        "{shown}"
     );
 }

@@ -316,7 +316,9 @@ async fn help_gives_examples_and_exit_codes() {
     ] {
         assert!(help.out.contains(text), "{help:?}");
     }
-    for command in ["session", "limit", "queue", "lock", "cache", "explain"] {
+    for command in [
+        "session", "limit", "queue", "events", "lock", "cache", "explain",
+    ] {
         let help = larder("redis://h", &format!("{command} --help")).await.ok();
         assert!(help.out.contains(&format!("larder {command} ")), "{help:?}");
         assert!(help.out.contains("Example"), "{help:?}");
