@@ -4,6 +4,7 @@ use larder_layer::tags::Tag;
 use larder_store::{Error, ErrorKind, Result};
 
 use crate::explain::UriExplanation;
+use crate::purges::Purge;
 use crate::request::PrimaryKey;
 use crate::run_to_completion::run_to_completion;
 use crate::state::CacheState;
@@ -41,11 +42,12 @@ impl Purger {
     ///
     /// # Errors
     /// [`ErrorKind::Invalid`] if the URI is not absolute. [`ErrorKind::MayHaveRun`] if the store did not
-    /// answer: this process has removed its copy, but the store may still hold the response, and any process
-    /// may serve that again, this one too. Repeat the call once the store answers.
+    /// answer. This process then tries again for as long as it runs, at first after 100 ms and later every 2 s, and
+    /// serves nothing that the store holds for the URI until that succeeds. Other processes may serve it
+    /// meanwhile.
     pub async fn purge(&self, uri: &str) -> Result<()> {
         let (cache, key) = (self.cache.clone(), self.key("purge", uri)?);
-        let purge = async move { cache.storage.purge(&key).await };
+        let purge = async move { cache.purge(Purge::Uri(key)).await };
         run_to_completion(purge).await.map_err(unknown("purge"))
     }
 
@@ -61,7 +63,7 @@ impl Purger {
     /// Those of [`purge`](Self::purge).
     pub async fn expire(&self, uri: &str) -> Result<()> {
         let (cache, key) = (self.cache.clone(), self.key("expire", uri)?);
-        let expire = async move { cache.storage.expire(&key).await };
+        let expire = async move { cache.purge(Purge::ExpireUri(key)).await };
         run_to_completion(expire).await.map_err(unknown("expire"))
     }
 
@@ -75,7 +77,7 @@ impl Purger {
     /// [`ErrorKind::MayHaveRun`] if the store did not answer, as [`purge`](Self::purge).
     pub async fn purge_tag(&self, tag: &str) -> Result<()> {
         let (cache, tag) = (self.cache.clone(), Tag::new(tag));
-        let purge = async move { cache.storage.purge_tag(tag).await };
+        let purge = async move { cache.purge(Purge::Tag(tag)).await };
         run_to_completion(purge).await.map_err(unknown("purge"))
     }
 
@@ -88,7 +90,7 @@ impl Purger {
     /// [`ErrorKind::MayHaveRun`] if the store did not answer, as [`purge`](Self::purge).
     pub async fn expire_tag(&self, tag: &str) -> Result<()> {
         let (cache, tag) = (self.cache.clone(), Tag::new(tag));
-        let expire = async move { cache.storage.expire_tag(tag).await };
+        let expire = async move { cache.purge(Purge::ExpireTag(tag)).await };
         run_to_completion(expire).await.map_err(unknown("expire"))
     }
 
@@ -114,7 +116,8 @@ impl Purger {
 
 fn unknown(operation: &'static str) -> impl FnOnce(Unavailable) -> Error {
     move |_| {
-        let detail = format!("the store did not answer: {operation} again once it does");
+        let detail =
+            format!("the store did not answer: this process will {operation} again until it does");
         Error::new(operation, ErrorKind::MayHaveRun, detail)
     }
 }

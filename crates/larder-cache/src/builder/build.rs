@@ -3,7 +3,9 @@ use std::time::Duration;
 
 use foldhash::quality::RandomState;
 use larder_layer::tags::{Tag, Tags};
-use larder_layer::{Capacity, NearCache, SingleFlight, StoreHealth, StoreTimeout};
+use larder_layer::{
+    Capacity, NearCache, Pending, ReplayTask, SingleFlight, StoreHealth, StoreTimeout,
+};
 use larder_store::{Content, Error, ErrorKind, Kind, Result, Space, Ttl};
 use metrics::{Gauge, counter};
 use tokio::sync::Notify;
@@ -14,7 +16,7 @@ use crate::cache::{Cache, CacheKey, Inner};
 use crate::far::Far;
 use crate::lifetime::Lifetime;
 use crate::metrics::Metrics;
-use crate::pending::{self, Pending};
+use crate::pending;
 use crate::remote::Remote;
 use crate::tags::{FarTags, PendingTags};
 use crate::write_locks::WriteLocks;
@@ -101,6 +103,7 @@ impl<K: CacheKey, V: Send + Sync + 'static> CacheBuilder<K, V> {
             far,
             remote,
             pending: Pending::new(pending::MAX),
+            replay_task: ReplayTask::default(),
             clear_tag: self.can_clear.then(|| clear_tag(self.kind)),
             flights: SingleFlight::with_gauge(self.max_loads, metrics.loads_in_flight()),
             refresher: self.refresher,

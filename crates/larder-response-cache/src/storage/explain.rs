@@ -14,6 +14,7 @@ impl Storage {
             state: UriState::Stored,
             selecting: Vec::new(),
             responses: Vec::new(),
+            is_purge_pending: self.purges.concern_uri(key),
         };
         match self.far.get(&key.far_key()).await? {
             FarRecord::Missing => explained.state = UriState::Absent,

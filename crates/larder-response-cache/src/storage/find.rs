@@ -126,7 +126,11 @@ impl Storage {
             },
             has_variants: false,
         };
-        match self.far.get(&request.key.far_key()).await {
+        let held = match self.purges.concern_uri(&request.key) {
+            true => Err(Unavailable),
+            false => self.far.get(&request.key.far_key()).await,
+        };
+        match held {
             Err(Unavailable) => {
                 found.snapshot.held = Existing::Unknown;
                 return near.map_or(found, |near| near.found(generation));

@@ -16,7 +16,6 @@ impl Storage {
         // After the store, so that a copy that another request reads from it in between is removed
         // too.
         self.near.invalidate(key.as_bytes());
-        self.metrics.purged();
         counted.and(removed)
     }
 
@@ -27,7 +26,6 @@ impl Storage {
         let expired = self.expire_far(&key.far_key()).await;
         // Even if the store failed, so that this process reads it again.
         self.near.invalidate(key.as_bytes());
-        self.metrics.purged();
         expired
     }
 
@@ -119,6 +117,5 @@ impl Storage {
             Record::Response(response) => response.tags.iter().any(|(held, _)| *held == tag),
             _ => false,
         });
-        self.metrics.purged();
     }
 }
