@@ -5,10 +5,11 @@ use std::sync::Arc;
 use futures_util::{StreamExt, stream};
 use larder_layer::tags::Tag;
 use larder_layer::{Pending, Replay, ReplayTask, replay};
+use larder_store::Result;
 
 use crate::request::PrimaryKey;
 use crate::state::CacheState;
-use crate::storage::{Storage, StoredResponse, Unavailable};
+use crate::storage::{Storage, StoredResponse};
 
 /// The maximum number of purges that wait for the store.
 const MAX_PENDING: usize = 10_000;
@@ -70,7 +71,7 @@ impl PendingPurges {
 }
 
 impl Storage {
-    async fn carry_out(&self, purge: &Purge) -> Result<(), Unavailable> {
+    async fn carry_out(&self, purge: &Purge) -> Result<()> {
         match purge {
             Purge::Uri(key) => self.purge(key).await,
             Purge::ExpireUri(key) => self.expire(key).await,
@@ -89,17 +90,17 @@ impl Storage {
 
 impl CacheState {
     /// Removes stored responses, or makes them stale. If the store fails, that is tried until it succeeds.
-    pub(crate) async fn purge(self: &Arc<Self>, purge: Purge) -> Result<(), Unavailable> {
+    pub(crate) async fn purge(self: &Arc<Self>, purge: Purge) -> Result<()> {
         let (storage, purges) = (&self.storage, &self.storage.purges);
         let turn = purges.pending.turn();
         let done = storage.carry_out(&purge).await;
         self.metrics.purged();
         match done {
             Ok(()) => purges.settle(&purge, turn),
-            Err(Unavailable) if !purges.pending.add(&purge, storage.now()) => {
+            Err(_) if !purges.pending.add(&purge, storage.now()) => {
                 self.metrics.purge_dropped();
             }
-            Err(Unavailable) => {}
+            Err(_) => {}
         }
         if done.is_err() || !purges.pending.is_empty() {
             storage.note_pending();

@@ -46,7 +46,7 @@ use crate::policy::ResponsePolicy;
 use crate::purges::PendingPurges;
 
 pub(crate) use commit::{Commit, CommitKind, CommitOutcome, NotStored};
-pub(crate) use far::{Far, Unavailable};
+pub(crate) use far::Far;
 pub(crate) use stored_response::StoredResponse;
 
 use far::FarRecord;
