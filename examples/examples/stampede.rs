@@ -85,7 +85,7 @@ async fn work(url: &str, key: &str, callers: u64, is_naive: bool) -> Result<()> 
     let store: Arc<dyn Store> = Arc::new(store.connect().await?);
     let reports: Cache<String, String> = Cache::builder(REPORT, Ttl::from_secs(60))
         .with_far(store.clone())
-        .with_far_timeout(PATIENCE)
+        .with_store_timeout(PATIENCE)
         .with_lease(LEASE)
         .build()?;
     writeln!(io::stdout(), "ready")?;

@@ -13,11 +13,14 @@ pub const CHOICES: [&str; 6] = [
 /// The combination that is stored in `examples/starter`: everything except the queue.
 pub const STARTER: u32 = 0b10_1111;
 
+/// The name of a project as that of its namespace: in lower case, and of at most 32 characters.
+const NAMESPACE: &str = "{{project-name | downcase | truncate: 32, ''}}";
+
 /// Renders a template of the project `name` for a combination of [`CHOICES`].
 ///
-/// `{{project-name}}` and `{{larder}}` are replaced. For `{% if a or b %}`, `{% elsif a and b %}`, `{% else %}`
-/// and `{% endif %}` the branch that applies is kept; a tag that begins with `{%-` removes the white space before
-/// it.
+/// `{{project-name}}`, also in the form of a namespace, and `{{larder}}` are replaced. For `{% if a or b %}`,
+/// `{% elsif a and b %}`, `{% else %}` and `{% endif %}` the branch that applies is kept; a tag that begins with
+/// `{%-` removes the white space before it.
 ///
 /// # Panics
 /// If the template has an unknown tag or name.
@@ -56,9 +59,14 @@ pub fn render(template: &str, name: &str, larder: &str, combination: u32) -> Str
     assert!(open.is_empty(), "an if has no end");
     rendered.push_str(rest);
     let rendered = rendered.replace("{{project-name}}", name);
+    let rendered = rendered.replace(NAMESPACE, &namespace(name));
     let rendered = rendered.replace("{{larder}}", larder);
     assert!(!rendered.contains("{{"), "a name is not known here");
     rendered
+}
+
+fn namespace(name: &str) -> String {
+    name.to_lowercase().chars().take(32).collect()
 }
 
 fn holds(condition: &str, combination: u32) -> bool {

@@ -76,7 +76,5 @@ fn row(table: &mut Table, what: &str, loss: u8, done: &Done) {
 /// Returns whether nobody was served a value for longer than the near TTL after its invalidation.
 #[must_use]
 pub fn is_within_bound(found: &Findings) -> bool {
-    found.invented == 0
-        && found.stale_at_home == 0
-        && found.longest <= Duration::from(NEAR_TTL) + SLACK
+    found.invented == 0 && found.stale_at_home == 0 && found.longest <= NEAR_TTL + SLACK
 }

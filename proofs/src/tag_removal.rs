@@ -132,7 +132,7 @@ fn films(store: &Arc<dyn Store>) -> (Cache<u64, u64>, Switch) {
     let switch = faulty.switch();
     let films = Cache::builder(FILM, HOUR)
         .with_far(Arc::new(faulty))
-        .with_far_timeout(Duration::from_secs(20))
+        .with_store_timeout(Duration::from_secs(20))
         .with_max_near_entries(1)
         .without_bus();
     (films.build().expect("a cache"), switch)

@@ -9,7 +9,7 @@ const FAILURES: u32 = 5;
 /// How long the store is left alone before one call tries it again, in microseconds.
 const REST_MICROS: i64 = 1_000_000;
 
-/// A circuit breaker: spares loads the far timeout while the far store is down.
+/// A circuit breaker: spares loads the store timeout while the far store is down.
 ///
 /// After five failures in a row it opens: for a second, reads skip the store, then one of them
 /// tries it. An answer closes it, a failure keeps it open for another second.

@@ -6,7 +6,7 @@ use std::time::Duration;
 
 use foldhash::quality::RandomState;
 use larder_layer::tags::Tag;
-use larder_layer::{NearCache, SingleFlight, envelope};
+use larder_layer::{NearCache, Pending, Replay, ReplayTask, SingleFlight, envelope};
 use larder_store::{Clock, Key, KeyId, Kind, Timestamp, Ttl};
 use tokio::sync::Notify;
 
@@ -16,7 +16,6 @@ use crate::kept::{Kept, Near};
 use crate::leader::Outcome;
 use crate::lifetime::Lifetime;
 use crate::metrics::Metrics;
-use crate::pending::Pending;
 use crate::recursion::Node;
 use crate::remote::Remote;
 use crate::{CacheBuilder, Found, ReadOptions, Source, Stats};
@@ -54,6 +53,7 @@ pub(crate) struct Inner<K, V> {
     pub(crate) far: Option<Far<V>>,
     pub(crate) remote: Option<Remote<K>>,
     pub(crate) pending: Pending<K>,
+    pub(crate) replay_task: ReplayTask,
     /// The tag that every value carries, if the cache can be cleared.
     pub(crate) clear_tag: Option<Tag>,
     pub(crate) flights: Arc<SingleFlight<K, Outcome<V>>>,
@@ -63,8 +63,8 @@ pub(crate) struct Inner<K, V> {
     pub(crate) load_timeout: Duration,
     pub(crate) soft_timeout: Option<Duration>,
     /// The pause after a first failed load, while there is something to serve.
-    pub(crate) retry_after: Ttl,
-    pub(crate) max_retry_after: Ttl,
+    pub(crate) retry_after: Duration,
+    pub(crate) max_retry_after: Duration,
     /// Wakes the callers whose soft timeout has passed when there is something to serve them.
     pub(crate) fallback_kept: Notify,
     /// Counts the reads of the far store and the loads, to order them with the calls.
@@ -260,7 +260,7 @@ impl<K: CacheKey, V: Send + Sync + 'static> Inner<K, V> {
     /// Returns the far tier, if the value of `key` may be read there now.
     pub(crate) fn usable_far(&self, key: &K) -> Option<&Far<V>> {
         let far = self.far.as_ref()?;
-        if !far.breaker.permits() || self.pending.is_quarantined(key) {
+        if !far.breaker.permits() || self.pending.contains(key) {
             self.metrics.far_skipped.increment(1);
             return None;
         }

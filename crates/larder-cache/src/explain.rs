@@ -115,7 +115,7 @@ impl<K: CacheKey, V: Send + Sync + 'static> Cache<K, V> {
             near,
             far,
             is_loading: inner.flights.is_under_way(key),
-            is_quarantined: inner.pending.is_quarantined(key),
+            is_quarantined: inner.pending.contains(key),
         }
     }
 

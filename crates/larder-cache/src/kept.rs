@@ -211,11 +211,9 @@ impl<K: CacheKey, V: Send + Sync + 'static> Inner<K, V> {
 
     /// Returns the pause after `failures` failed loads in a row, in microseconds.
     fn pause_after(&self, failures: u8) -> i64 {
-        let doubled = self
-            .retry_after
-            .as_micros()
-            .saturating_mul(1 << failures.min(20));
-        let pause = doubled.min(self.max_retry_after.as_micros()).max(1);
+        let doubled = self.retry_after.saturating_mul(1 << failures.min(20));
+        let pause = doubled.min(self.max_retry_after).as_micros();
+        let pause = i64::try_from(pause).unwrap_or(i64::MAX).max(1);
         // Up to a quarter shorter, so that processes do not try together.
         pause - (pause as f64 * 0.25 * rand::random::<f64>()) as i64
     }

@@ -1,5 +1,6 @@
 #![doc = include_str!("../README.md")]
 #![cfg_attr(docsrs, feature(doc_cfg))]
+#![warn(missing_debug_implementations)]
 
 #[doc(hidden)]
 pub mod attributes;
@@ -51,7 +52,7 @@ pub use context::{LoadContext, Previous};
 pub use error::LoadError;
 pub use explain::{Checked, Explanation, Tier, TierEntry};
 pub use found::{Found, Loaded, Source};
-pub use loader::{Loader, LoaderLayer, ResponseFuture};
+pub use loader::{Loader, LoaderFuture, LoaderLayer};
 pub use metrics::describe_metrics;
 pub use options::ReadOptions;
 pub use single::{Cached, Only};

@@ -48,6 +48,12 @@ impl<V: Send + Sync + 'static> Cached<V> {
         Cache::builder(kind, ttl).with_max_near_entries(1)
     }
 
+    /// Returns the cache that holds the value, under the key [`Only`]: for its tags and for whatever else takes a
+    /// [`Cache`].
+    pub fn cache(&self) -> &Cache<Only, V> {
+        &self.cache
+    }
+
     /// Returns the near value, without waiting, a round trip or an allocation.
     pub fn get_near(&self) -> Option<Arc<V>> {
         self.cache.get_near(&Only)
@@ -56,6 +62,11 @@ impl<V: Send + Sync + 'static> Cached<V> {
     /// Returns the cached value, as [`Cache::get`] does.
     pub async fn get(&self) -> Option<Arc<V>> {
         self.cache.get(&Only).await
+    }
+
+    /// Does the same as [`get`](Self::get), and reports where the value came from, as [`Cache::find`] does.
+    pub async fn find(&self) -> Option<Found<V>> {
+        self.cache.find(&Only).await
     }
 
     /// Returns the cached value or loads it, as [`Cache::get_or_load`] does.
@@ -69,6 +80,21 @@ impl<V: Send + Sync + 'static> Cached<V> {
         E: Send + Sync + 'static,
     {
         self.cache.get_or_load(&Only, load).await
+    }
+
+    /// Does the same as [`get_or_load`](Self::get_or_load), and reports where the value came from, as
+    /// [`Cache::find_or_load`] does.
+    ///
+    /// # Errors
+    /// Those of [`Cache::get_or_load`].
+    pub async fn find_or_load<F, Fut, L, E>(&self, load: F) -> Result<Found<V>, LoadError<E>>
+    where
+        F: FnOnce() -> Fut,
+        Fut: Future<Output = Result<L, E>> + Send + 'static,
+        L: Into<Loaded<V>> + 'static,
+        E: Send + Sync + 'static,
+    {
+        self.cache.find_or_load(&Only, load).await
     }
 
     /// Does the same with other options, as [`Cache::find_or_load_with`] does.

@@ -3,7 +3,8 @@
 use std::hash::Hash;
 
 use larder::store::{IdWriter, Key, KeyId, Kind};
-use larder_ops::keys::kind_of;
+use larder_ops::keys::{is_of_larder, kind_of};
+use larder_ops::records::id_of;
 use percent_encoding::percent_decode_str;
 
 use crate::error::{Error, Result};
@@ -72,6 +73,17 @@ impl RawId {
     }
 }
 
+/// Returns the partition of a key, and the rest of its id.
+///
+/// None for an id that is hashed, because it is long: nobody can tell its components.
+pub(crate) fn apart(key: &Key) -> Option<(&str, RawId)> {
+    let partition = key.partition()?;
+    let (_, rest) = id_of(key).split_once(':')?;
+    let id = RawId::unescape(rest.split(':'));
+    let again = Key::new(key.kind(), (partition, &id));
+    (again == *key).then_some((partition, id))
+}
+
 impl KeyId for RawId {
     fn write_id(&self, id: &mut IdWriter<'_>) {
         for component in &self.0 {
@@ -93,6 +105,9 @@ impl CacheKey {
                 "a cached value is named by its key, such as film:{v0:7}; `larder scan` shows some",
             )
         };
+        if !is_of_larder(text) {
+            return Err(form());
+        }
         let front = kind_of(text);
         let (namespace, name) = match front.rsplit_once(':') {
             Some((namespace, name)) => (Some(namespace.to_owned()), name),
@@ -176,6 +191,9 @@ mod tests {
             "film:{v0:%6}",
             "film:{v0:#AAAA}",
             "\u{1b}[2J:{v0:7}",
+            "(other):{v0:7}",
+            "(other):{x}",
+            "prod:app:(other):{v0:7}",
             "",
         ] {
             assert!(CacheKey::parse(text).is_err(), "{text:?}");

@@ -4,6 +4,7 @@ use std::sync::Arc;
 use std::time::Duration;
 
 use larder::redis::{Admin, RedisStore};
+use larder::session::Sessions;
 use larder::store::program::Programs;
 use larder::store::{StoreExt, scan::Scan};
 use larder::{Namespace, Prefixed, Store};
@@ -14,6 +15,9 @@ use crate::error::{Error, Result};
 /// How long an operation waits unless the URL sets it, except on shards. A person waits longer than a visitor, and
 /// uses the tool when a server is slow.
 const PATIENCE: Duration = Duration::from_secs(2);
+
+/// How long a layer waits for the store: longer than the store itself, whose timeout the URL may set.
+pub(crate) const LAYER_PATIENCE: Duration = Duration::from_secs(60);
 
 /// The store that a command works on.
 pub(crate) struct Target {
@@ -34,7 +38,7 @@ impl Target {
             })?,
         };
         let namespace = options.namespace.as_deref().map(namespace).transpose()?;
-        if url.starts_with("memory:") {
+        if url.to_ascii_lowercase().starts_with("memory:") {
             return Err(Error::usage(
                 "memory:// is inside the process of the app, and no other process can see it: run the app \
                  with STORE_URL=redis://… to look at it from here",
@@ -75,6 +79,11 @@ impl Target {
         self.redis.as_ref().map(|redis| redis.admin())
     }
 
+    /// Returns the sessions of the app.
+    pub(crate) fn sessions(&self) -> Result<Sessions> {
+        Ok(Sessions::new(self.store.clone())?.with_store_timeout(LAYER_PATIENCE))
+    }
+
     pub(crate) fn programs(&self) -> Result<Arc<dyn Programs>> {
         Ok(self.store.clone().require_programs("this command")?)
     }
@@ -88,7 +97,8 @@ impl Target {
 /// Returns whether a URL names one server, a cluster, or a master behind sentinels.
 fn is_one_set_of_servers(url: &str) -> bool {
     let scheme = url.split("://").next().unwrap_or_default();
-    let (transport, form) = scheme.split_once('+').unwrap_or((scheme, ""));
+    let scheme = scheme.to_ascii_lowercase();
+    let (transport, form) = scheme.split_once('+').unwrap_or((&scheme, ""));
     let is_redis = ["redis", "rediss", "valkey", "valkeys", "unix"].contains(&transport);
     is_redis && form != "shards"
 }

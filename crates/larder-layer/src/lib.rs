@@ -8,6 +8,8 @@ mod health;
 #[cfg(feature = "http")]
 pub mod http;
 mod near;
+mod pending;
+mod replay;
 #[cfg(feature = "seal")]
 mod sealing;
 mod single_flight;
@@ -18,6 +20,8 @@ mod timeout;
 pub use digest::same_to_serde;
 pub use health::StoreHealth;
 pub use near::{Capacity, Generation, Held, NearCache, Weigher};
+pub use pending::Pending;
+pub use replay::{Replay, ReplayTask, replay};
 #[cfg(feature = "seal")]
 pub use sealing::{OpenFailure, SealingKeys};
 pub use single_flight::{Failure, Follower, Joined, Leader, SingleFlight};

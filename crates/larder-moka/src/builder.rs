@@ -1,3 +1,5 @@
+use std::fmt;
+
 use larder_store::wait::{DEFAULT_MAX_WAITERS, Waiters};
 use larder_store::{Clock, DEFAULT_MAX_VALUE, Kind, SystemClock};
 
@@ -42,6 +44,20 @@ pub struct MokaStoreBuilder {
     max_waiters: usize,
     max_value: usize,
     clock: Box<dyn Clock>,
+}
+
+impl fmt::Debug for MokaStoreBuilder {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.debug_struct("MokaStoreBuilder")
+            .field("max_cache_bytes", &self.max_cache_bytes)
+            .field("max_keys_per_kind", &self.max_keys_per_kind)
+            .field("max_keys", &self.max_keys)
+            .field("max_leases", &self.max_leases)
+            .field("max_subscriptions", &self.max_subscriptions)
+            .field("max_waiters", &self.max_waiters)
+            .field("max_value", &self.max_value)
+            .finish_non_exhaustive()
+    }
 }
 
 impl MokaStoreBuilder {

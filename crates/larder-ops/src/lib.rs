@@ -8,6 +8,8 @@ pub mod keys;
 #[cfg(feature = "page")]
 pub mod page;
 pub mod records;
+#[doc(hidden)]
 pub mod text;
+#[doc(hidden)]
 pub mod time;
 pub mod vitals;

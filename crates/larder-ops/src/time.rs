@@ -1,14 +1,12 @@
 //! Times for people.
 
-use std::time::{Duration, SystemTime, UNIX_EPOCH};
+use std::time::{Duration, SystemTime};
 
 use larder_store::Timestamp;
 
 /// Returns the time by our clock.
 pub fn now() -> Timestamp {
-    let since = SystemTime::now().duration_since(UNIX_EPOCH);
-    let micros = since.unwrap_or_default().as_micros();
-    Timestamp::from_micros(i64::try_from(micros).unwrap_or(i64::MAX))
+    SystemTime::now().into()
 }
 
 /// Writes the time until a moment, or `ended`.

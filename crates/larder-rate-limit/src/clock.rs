@@ -1,15 +1,12 @@
-use std::time::{SystemTime, UNIX_EPOCH};
+use std::time::SystemTime;
 
+use larder_store::Timestamp;
 use larder_store::program::Programs;
 
 /// Returns the time that a step would see, or this machine's if asking takes a round trip. In
 /// microseconds.
 pub(crate) fn now(programs: &dyn Programs) -> i64 {
-    match programs.now() {
-        Some(now) => now.as_micros(),
-        None => {
-            let since = SystemTime::now().duration_since(UNIX_EPOCH);
-            i64::try_from(since.unwrap_or_default().as_micros()).unwrap_or(i64::MAX)
-        }
-    }
+    let now = programs.now();
+    now.unwrap_or_else(|| Timestamp::from(SystemTime::now()))
+        .as_micros()
 }

@@ -5,6 +5,7 @@ use std::time::Duration;
 /// In a policy of several rules one rule decides: the rule that makes a refused request wait longest, or, if the
 /// request passes, the rule with the fewest units left. [`Report`](crate::Report) has the decision of each.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Hash)]
+#[must_use = "a refused request must not be served"]
 pub struct Decision {
     pub(crate) allowed: bool,
     /// None if it is allowed.

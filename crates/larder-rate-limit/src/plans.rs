@@ -96,20 +96,22 @@ impl Plans {
         self
     }
 
-    /// Sets the longest wait for the function. The default is [`DEFAULT_TIMEOUT`](Self::DEFAULT_TIMEOUT).
+    /// Sets the longest wait for the function. The default is [`DEFAULT_TIMEOUT`](Self::DEFAULT_TIMEOUT), 250 ms.
     ///
-    /// A layer waits no longer than its [own timeout](RateLimitLayer::with_timeout), and no caller longer than an
-    /// hour.
+    /// It is clamped to [`RateLimitLayer::MIN_TIMEOUT`], 1 ms, and [`RateLimitLayer::MAX_TIMEOUT`], 1 hour. A layer
+    /// waits no longer than its [own timeout](RateLimitLayer::with_store_timeout).
     #[must_use]
-    pub const fn with_timeout(mut self, timeout: Duration) -> Self {
-        self.timeout = timeout;
+    pub fn with_timeout(mut self, timeout: Duration) -> Self {
+        self.timeout = timeout.clamp(RateLimitLayer::MIN_TIMEOUT, RateLimitLayer::MAX_TIMEOUT);
         self
     }
 
-    /// Sets how many plans are kept. The default is [`DEFAULT_MAX_KEYS`](Self::DEFAULT_MAX_KEYS).
+    /// Sets how many plans are kept. The default is [`DEFAULT_MAX_KEYS`](Self::DEFAULT_MAX_KEYS), 10,000.
+    ///
+    /// It is at least 1; 0 counts as 1.
     #[must_use]
     pub fn with_max_keys(mut self, keys: u64) -> Self {
-        self.kept = NearCache::new(Capacity::Entries(keys));
+        self.kept = NearCache::new(Capacity::Entries(keys.max(1)));
         self
     }
 
@@ -124,7 +126,7 @@ impl Plans {
         if let Some(plan) = self.kept(key, now) {
             return plan;
         }
-        let within = within.min(self.timeout).min(RateLimitLayer::MAX_TIMEOUT);
+        let within = within.min(self.timeout);
         let deadline = Instant::now() + within;
         loop {
             match self.flights.join(key, || self.kept(key, now)) {
@@ -149,8 +151,8 @@ impl Plans {
 
     /// Finds the newest plan of the visitor with `key`, even if one is kept. Returns the last one if that fails.
     pub(crate) async fn find_anew(&self, key: &Key, now: i64) -> Option<Arc<Plan>> {
-        let within = self.timeout.min(RateLimitLayer::MAX_TIMEOUT);
-        self.call_and_keep(key, now, Instant::now() + within).await
+        self.call_and_keep(key, now, Instant::now() + self.timeout)
+            .await
     }
 
     async fn call_and_keep(&self, key: &Key, now: i64, deadline: Instant) -> Option<Arc<Plan>> {

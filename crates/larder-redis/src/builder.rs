@@ -1,3 +1,4 @@
+use std::fmt;
 use std::num::{NonZeroU8, NonZeroUsize};
 use std::sync::Arc;
 use std::time::Duration;
@@ -15,9 +16,9 @@ use crate::store::RedisStore;
 
 /// Builds a [`RedisStore`] from options, all of which have defaults.
 ///
-/// It does not implement `Debug`, since its URL may hold a password.
+/// `Debug` shows neither the URL, which may hold a password, nor the servers.
 #[must_use]
-pub struct RedisBuilder {
+pub struct RedisStoreBuilder {
     origin: Origin,
     limits: Limits,
     max_staleness: Option<Duration>,
@@ -38,7 +39,7 @@ const CONNECT_TIMEOUT: Duration = Duration::from_secs(1);
 /// The default maximum of operations in flight: more than a server can answer in time.
 const IN_FLIGHT: usize = 4096;
 
-impl RedisBuilder {
+impl RedisStoreBuilder {
     pub(crate) fn at(url: &str) -> Self {
         Self::new(Origin::Url(url.to_owned()))
     }
@@ -267,9 +268,38 @@ impl RedisBuilder {
     }
 }
 
+impl fmt::Debug for RedisStoreBuilder {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.debug_struct("RedisStoreBuilder")
+            .field("limits", &self.limits)
+            .field("max_staleness", &self.max_staleness)
+            .field("max_value", &self.max_value)
+            .field("max_subscriptions", &self.subscriptions)
+            .finish_non_exhaustive()
+    }
+}
+
 /// Checks at compile time that every public future of this crate can be spawned.
 const _: fn() = || {
     fn can_be_spawned<A, F: Future + Send>(_: impl FnOnce(A) -> F) {}
     can_be_spawned::<&str, _>(RedisStore::connect);
-    can_be_spawned(RedisBuilder::connect);
+    can_be_spawned(RedisStoreBuilder::connect);
 };
+
+#[cfg(test)]
+mod tests {
+    use super::RedisStoreBuilder;
+
+    #[test]
+    fn a_builder_shows_its_settings_and_no_password() {
+        let shown = format!(
+            "{:?}",
+            RedisStoreBuilder::at("redis://ann:hunter2@db.example")
+        );
+        assert!(shown.contains("timeout: 100ms"), "{shown}");
+        assert!(
+            !shown.contains("hunter2") && !shown.contains("ann"),
+            "{shown}"
+        );
+    }
+}

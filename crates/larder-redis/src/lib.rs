@@ -1,5 +1,6 @@
 #![doc = include_str!("../README.md")]
 #![cfg_attr(docsrs, feature(doc_cfg))]
+#![warn(missing_debug_implementations)]
 
 mod admin;
 mod batches;
@@ -34,6 +35,6 @@ mod value_format;
 mod waits;
 
 pub use admin::{Admin, AdminServer, SentinelStatus};
-pub use builder::RedisBuilder;
+pub use builder::RedisStoreBuilder;
 pub use metrics::describe_metrics;
 pub use store::RedisStore;

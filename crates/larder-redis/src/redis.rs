@@ -5,7 +5,7 @@ pub use bb8_redis;
 use bb8_redis::RedisConnectionManager;
 use bb8_redis::bb8::Pool;
 
-use crate::builder::RedisBuilder;
+use crate::builder::RedisStoreBuilder;
 
 /// Returns the options of a store on connections that it clones from an app's pool.
 ///
@@ -34,6 +34,6 @@ use crate::builder::RedisBuilder;
 /// # Ok(())
 /// # }
 /// ```
-pub fn from_pool(pool: Pool<RedisConnectionManager>) -> RedisBuilder {
-    RedisBuilder::on(pool)
+pub fn from_pool(pool: Pool<RedisConnectionManager>) -> RedisStoreBuilder {
+    RedisStoreBuilder::on(pool)
 }

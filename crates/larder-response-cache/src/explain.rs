@@ -10,6 +10,8 @@ pub struct UriExplanation {
     pub selecting: Vec<String>,
     /// The responses that were stored for it, in no order.
     pub responses: Vec<ResponseExplanation>,
+    /// Whether a purge of the URI waits for the store, so that this process serves none of them.
+    pub is_purge_pending: bool,
 }
 
 /// What the store holds for a URI.
@@ -42,7 +44,7 @@ pub struct ResponseExplanation {
     pub usable_for: Duration,
     /// The number of its tags.
     pub tags: usize,
-    /// Whether a tag of it was purged, or cannot be read, so that it is not served.
+    /// Whether a tag of it was purged, is to be purged, or cannot be read, so that it is not served.
     pub is_purged: bool,
     /// Whether a purge made it stale.
     pub is_expired: bool,

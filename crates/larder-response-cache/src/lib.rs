@@ -9,6 +9,7 @@ mod metrics;
 mod miss;
 mod policy;
 mod purger;
+mod purges;
 mod request;
 mod response;
 mod run_to_completion;

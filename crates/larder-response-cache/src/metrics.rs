@@ -9,6 +9,9 @@ pub(crate) struct Metrics {
     gave_up_waiting: Counter,
     recording_refused: Counter,
     purged: Counter,
+    purges_dropped: Counter,
+    purges_pending: Gauge,
+    oldest_purge: Gauge,
 }
 
 /// How a request was answered: the `outcome` of `larder_response_cache_total`.
@@ -55,6 +58,9 @@ impl Metrics {
             gave_up_waiting: counter!("larder_response_cache_waits_given_up_total"),
             recording_refused: counter!("larder_response_cache_recordings_refused_total"),
             purged: counter!("larder_response_cache_purges_total"),
+            purges_dropped: counter!("larder_response_cache_purges_dropped_total"),
+            purges_pending: gauge!("larder_response_cache_purges_pending"),
+            oldest_purge: gauge!("larder_response_cache_purges_oldest_seconds"),
         }
     }
 
@@ -99,6 +105,17 @@ impl Metrics {
     pub(crate) fn purged(&self) {
         self.purged.increment(1);
     }
+
+    /// Counts a purge that failed and is not tried again, because too many wait.
+    pub(crate) fn purge_dropped(&self) {
+        self.purges_dropped.increment(1);
+    }
+
+    /// Sets the number of purges that wait for the store, and the age of the oldest in seconds.
+    pub(crate) fn pending_purges(&self, pending: usize, oldest: f64) {
+        self.purges_pending.set(pending as f64);
+        self.oldest_purge.set(oldest);
+    }
 }
 
 /// Describes each metric of this crate with its unit, to the recorder that is installed.
@@ -132,6 +149,10 @@ pub fn describe_metrics() {
             "larder_response_cache_purges_total",
             "Purges and expiries of URIs and tags",
         ),
+        (
+            "larder_response_cache_purges_dropped_total",
+            "Purges that failed and are not tried again, because too many wait",
+        ),
     ] {
         describe_counter!(name, Unit::Count, text);
     }
@@ -150,6 +171,16 @@ pub fn describe_metrics() {
             "larder_response_cache_fetches_in_flight",
             Unit::Count,
             "Fetches that other requests may wait for",
+        ),
+        (
+            "larder_response_cache_purges_pending",
+            Unit::Count,
+            "Purges that wait for the store",
+        ),
+        (
+            "larder_response_cache_purges_oldest_seconds",
+            Unit::Seconds,
+            "Age of the oldest purge that waits for the store",
         ),
     ] {
         describe_gauge!(name, unit, text);

@@ -4,10 +4,10 @@ use larder_layer::tags::Tag;
 use larder_store::{Error, ErrorKind, Result};
 
 use crate::explain::UriExplanation;
+use crate::purges::Purge;
 use crate::request::PrimaryKey;
 use crate::run_to_completion::run_to_completion;
 use crate::state::CacheState;
-use crate::storage::Unavailable;
 
 /// Removes stored responses, or makes them stale, when the data behind them changes.
 ///
@@ -40,13 +40,14 @@ impl Purger {
     /// scheme](crate::ResponseCacheBuilder::with_scheme) replaces that of the URI.
     ///
     /// # Errors
-    /// [`ErrorKind::Invalid`] if the URI is not absolute. [`ErrorKind::MayHaveRun`] if the store did not
-    /// answer: this process has removed its copy, but the store may still hold the response, and any process
-    /// may serve that again, this one too. Repeat the call once the store answers.
+    /// [`ErrorKind::Invalid`] if the URI is not absolute. [`ErrorKind::Refused`] if the store refused it, and
+    /// [`ErrorKind::MayHaveRun`] if it failed or did not answer. This process then tries again for as long as it runs, at first after 100 ms and later every 2 s, and
+    /// serves nothing that the store holds for the URI until that succeeds. Other processes may serve it
+    /// meanwhile.
     pub async fn purge(&self, uri: &str) -> Result<()> {
         let (cache, key) = (self.cache.clone(), self.key("purge", uri)?);
-        let purge = async move { cache.storage.purge(&key).await };
-        run_to_completion(purge).await.map_err(unknown("purge"))
+        let purge = async move { cache.purge(Purge::Uri(key)).await };
+        run_to_completion(purge).await.map_err(unconfirmed("purge"))
     }
 
     /// Makes all variants of a URI stale, which is also called a soft purge.
@@ -61,8 +62,10 @@ impl Purger {
     /// Those of [`purge`](Self::purge).
     pub async fn expire(&self, uri: &str) -> Result<()> {
         let (cache, key) = (self.cache.clone(), self.key("expire", uri)?);
-        let expire = async move { cache.storage.expire(&key).await };
-        run_to_completion(expire).await.map_err(unknown("expire"))
+        let expire = async move { cache.purge(Purge::ExpireUri(key)).await };
+        run_to_completion(expire)
+            .await
+            .map_err(unconfirmed("expire"))
     }
 
     /// Removes every response with this tag. It takes three round trips, however many responses there are.
@@ -72,11 +75,11 @@ impl Purger {
     /// have the same name.
     ///
     /// # Errors
-    /// [`ErrorKind::MayHaveRun`] if the store did not answer, as [`purge`](Self::purge).
+    /// Those of [`purge`](Self::purge) if the store fails.
     pub async fn purge_tag(&self, tag: &str) -> Result<()> {
         let (cache, tag) = (self.cache.clone(), Tag::new(tag));
-        let purge = async move { cache.storage.purge_tag(tag).await };
-        run_to_completion(purge).await.map_err(unknown("purge"))
+        let purge = async move { cache.purge(Purge::Tag(tag)).await };
+        run_to_completion(purge).await.map_err(unconfirmed("purge"))
     }
 
     /// Makes every response with this tag stale, as [`expire`](Self::expire) does for a URI.
@@ -85,11 +88,13 @@ impl Purger {
     /// under way is not stored.
     ///
     /// # Errors
-    /// [`ErrorKind::MayHaveRun`] if the store did not answer, as [`purge`](Self::purge).
+    /// Those of [`purge`](Self::purge) if the store fails.
     pub async fn expire_tag(&self, tag: &str) -> Result<()> {
         let (cache, tag) = (self.cache.clone(), Tag::new(tag));
-        let expire = async move { cache.storage.expire_tag(tag).await };
-        run_to_completion(expire).await.map_err(unknown("expire"))
+        let expire = async move { cache.purge(Purge::ExpireTag(tag)).await };
+        run_to_completion(expire)
+            .await
+            .map_err(unconfirmed("expire"))
     }
 
     /// Explains what the store holds for a URI, how old it is, and why a request may not be served from it.
@@ -98,10 +103,9 @@ impl Purger {
     /// tags. It does not cover responses that only this process holds.
     ///
     /// # Errors
-    /// [`ErrorKind::Invalid`] if the URI is not absolute. [`ErrorKind::NotSent`] if the store did not answer.
+    /// [`ErrorKind::Invalid`] if the URI is not absolute, or the error of the store.
     pub async fn explain(&self, uri: &str) -> Result<UriExplanation> {
-        let explained = self.cache.storage.explain(&self.key("explain", uri)?).await;
-        explained.map_err(|_| Error::new("explain", ErrorKind::NotSent, "the store did not answer"))
+        self.cache.storage.explain(&self.key("explain", uri)?).await
     }
 
     fn key(&self, operation: &'static str, uri: &str) -> Result<PrimaryKey> {
@@ -112,10 +116,15 @@ impl Purger {
     }
 }
 
-fn unknown(operation: &'static str) -> impl FnOnce(Unavailable) -> Error {
-    move |_| {
-        let detail = format!("the store did not answer: {operation} again once it does");
-        Error::new(operation, ErrorKind::MayHaveRun, detail)
+/// Returns the error of a purge, of which an earlier step may have succeeded.
+fn unconfirmed(operation: &'static str) -> impl FnOnce(Error) -> Error {
+    move |error| {
+        let kind = match error.kind() {
+            ErrorKind::Refused(refusal) => ErrorKind::Refused(refusal),
+            _ => ErrorKind::MayHaveRun,
+        };
+        let detail = "the store did not confirm it: this process tries again until it does";
+        Error::new(operation, kind, detail).with_source(error)
     }
 }
 

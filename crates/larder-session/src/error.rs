@@ -70,6 +70,13 @@ impl SessionError {
         error
     }
 
+    /// Makes the error for a store that lacks what sessions need, which `source` says.
+    pub(crate) fn unsuitable_store(source: larder_store::Error) -> Self {
+        let mut error = Self::invalid("the store runs no programs, and sessions need them");
+        error.0.source = Some(source.into());
+        error
+    }
+
     pub(crate) fn gone() -> Self {
         Self::new(
             SessionErrorKind::Gone,
@@ -109,5 +116,25 @@ impl fmt::Debug for SessionError {
 impl std::error::Error for SessionError {
     fn source(&self) -> Option<&(dyn std::error::Error + 'static)> {
         self.0.source.as_deref().map(|source| source as _)
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use std::error::Error as _;
+
+    use larder_store::{Error, ErrorKind};
+
+    use super::{SessionError, SessionErrorKind};
+
+    #[test]
+    fn an_unsuitable_store_is_the_source_of_its_error() {
+        let store = Error::new("build", ErrorKind::Invalid, "this store runs no programs");
+        let error = SessionError::unsuitable_store(store);
+        assert_eq!(error.kind(), SessionErrorKind::Invalid);
+        let source = error
+            .source()
+            .and_then(|source| source.downcast_ref::<Error>());
+        assert_eq!(source.map(Error::kind), Some(ErrorKind::Invalid));
     }
 }

@@ -6,6 +6,7 @@ use bytes::Bytes;
 use larder_store::program::prelude::*;
 
 /// The record of all users' sessions, for [`inspect`](larder_store::program::Programs#method.inspect).
+#[derive(Debug)]
 pub struct EveryoneRecord(i64);
 
 record! {

@@ -49,6 +49,12 @@ impl AsRef<str> for UserId {
     }
 }
 
+impl From<UserId> for Arc<str> {
+    fn from(user: UserId) -> Self {
+        user.0
+    }
+}
+
 impl KeyId for UserId {
     fn write_id(&self, id: &mut IdWriter<'_>) {
         id.text(&self.0);

@@ -8,7 +8,8 @@ pub type Result<T, E = Error> = std::result::Result<T, E>;
 ///
 /// Neither `Display` nor `Debug` ever holds a value, a raw key or a password: only the operation,
 /// the kind of the key, and what was expected. The underlying error, where there is one, is the
-/// [`source`](std::error::Error::source) and is not repeated in the text.
+/// [`source`](std::error::Error::source) and is not repeated by `Display`. `Debug`, which a `main` that
+/// returns the error prints, is one line too: the text of `Display` and those of all sources.
 pub struct Error(Box<Inner>);
 
 struct Inner {
@@ -112,11 +113,13 @@ impl fmt::Display for Error {
 
 impl fmt::Debug for Error {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        f.debug_struct("Error")
-            .field("operation", &self.0.operation)
-            .field("kind", &self.0.kind)
-            .field("detail", &self.0.detail)
-            .finish_non_exhaustive()
+        write!(f, "{self}")?;
+        let mut source = std::error::Error::source(self);
+        while let Some(error) = source {
+            write!(f, ": {error}")?;
+            source = error.source();
+        }
+        Ok(())
     }
 }
 
@@ -139,5 +142,21 @@ impl fmt::Display for ErrorKind {
             Self::TooLarge => "too large",
             Self::Invalid => "invalid",
         })
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::{Error, ErrorKind};
+
+    #[test]
+    fn debug_is_one_line_with_the_texts_of_all_sources() {
+        let refused = std::io::Error::from(std::io::ErrorKind::ConnectionRefused);
+        let inner = Error::new("connect", ErrorKind::NotSent, "no server").with_source(refused);
+        let outer = Error::new("get", ErrorKind::MayHaveRun, "").with_source(inner);
+        assert_eq!(outer.to_string(), "get: may have run");
+        let shown = "get: may have run: connect: not sent: no server: connection refused";
+        assert_eq!(format!("{outer:?}"), shown);
+        assert_eq!(format!("{outer:#?}"), shown);
     }
 }

@@ -36,7 +36,7 @@ impl Fence {
 }
 
 /// A request for the lease of a key.
-#[derive(Clone)]
+#[derive(Clone, Debug)]
 pub struct Claim {
     key: Key,
     hold: Ttl,

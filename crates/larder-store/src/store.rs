@@ -128,6 +128,7 @@ pub trait Store: Send + Sync + 'static {
 
 /// The fate of a put whose answer was lost, as far as a read can show.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
+#[must_use = "the put may not have run"]
 pub enum SettleOutcome {
     /// The key holds the version of the put.
     Stored,

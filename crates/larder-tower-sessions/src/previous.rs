@@ -1,6 +1,5 @@
-use time::OffsetDateTime;
-
 use crate::LarderStore;
+use crate::store::{Copied, Read, Written};
 
 /// A [`LarderStore`] that moves sessions over from the previous store.
 ///
@@ -8,6 +7,9 @@ use crate::LarderStore;
 /// store. For each session this happens once: two calls to larder's store, and three to the old one. So the move
 /// signs nobody out. Once the old sessions have expired, use the `LarderStore` alone. A sign-out during the move
 /// wins.
+///
+/// If the old store fails, sessions that larder has are still loaded, saved and deleted. Loading any other returns
+/// the error, and so does a sign-out, which has then ended the session in larder only.
 #[derive(Clone, Debug)]
 pub struct WithPrevious<Old> {
     store: LarderStore,
@@ -27,7 +29,34 @@ macro_rules! with_previous {
         const _: () = {
             use $core::SessionStore;
             use $core::session::{Id, Record};
-            use $core::session_store::Result;
+            use $core::session_store::{Error, Result};
+
+            fn failed(error: larder_store::Error) -> Error {
+                Error::Backend(error.to_string())
+            }
+
+            /// Loads a session that another request has just moved.
+            async fn taken<Old: SessionStore>(
+                stores: &WithPrevious<Old>,
+                id: &Id,
+            ) -> Result<Option<Record>> {
+                match stores.store.read(id.0).await.map_err(failed)? {
+                    Read::Found { expiry, data } => Ok(Some(Record {
+                        id: *id,
+                        data,
+                        expiry_date: expiry,
+                    })),
+                    Read::Damaged => Ok(None),
+                    // The other request has given the move up, or the session was signed out.
+                    Read::Absent => match stores.old.load(id).await? {
+                        None => Ok(None),
+                        Some(_) => {
+                            let why = "another request could not move this session: try again";
+                            Err(Error::Backend(why.to_owned()))
+                        }
+                    },
+                }
+            }
 
             #[async_trait::async_trait]
             impl<Old: SessionStore> SessionStore for WithPrevious<Old> {
@@ -47,22 +76,29 @@ macro_rules! with_previous {
                         // Another request may have just moved it.
                         return SessionStore::load(&self.store, id).await;
                     };
-                    if record.expiry_date <= OffsetDateTime::now_utc() {
-                        // Not every store leaves them out.
-                        return Ok(None);
-                    }
                     record.id = *id;
-                    SessionStore::create(&self.store, &mut record).await?;
-                    if record.id != *id {
-                        // Another request has just moved it: what was created here is a copy.
-                        SessionStore::delete(&self.store, &record.id).await?;
-                        return SessionStore::load(&self.store, id).await;
-                    }
-                    let still = self.old.load(id).await;
-                    if !matches!(still, Ok(Some(_))) {
-                        // It was signed out in the meantime, or may have been.
-                        SessionStore::delete(&self.store, id).await?;
-                        return still.map(|_| None);
+                    let written = Written::new(id.0, record.expiry_date, &record.data);
+                    let written = written.map_err(|error| Error::Encode(error.to_string()))?;
+                    let copy = match self.store.copy(&written).await.map_err(failed)? {
+                        Copied::Written(copy) => copy,
+                        Copied::Taken => return taken(self, id).await,
+                        // Not every store leaves these out.
+                        Copied::Expired => return Ok(None),
+                    };
+                    match self.old.load(id).await {
+                        Ok(Some(_)) => {}
+                        // It was signed out in the meantime.
+                        Ok(None) => {
+                            SessionStore::delete(&self.store, id).await?;
+                            return Ok(None);
+                        }
+                        // It may have been signed out. A change of another request is not lost: that request
+                        // was told that it is saved.
+                        Err(error) => {
+                            let deleted = self.store.delete_copy(id.0, copy).await;
+                            deleted.map_err(failed)?;
+                            return Err(error);
+                        }
                     }
                     self.old.delete(id).await?;
                     Ok(Some(record))
@@ -70,9 +106,10 @@ macro_rules! with_previous {
 
                 async fn delete(&self, id: &Id) -> Result<()> {
                     // In this order, so that a request that is moving the session either sees that it is gone
-                    // from the old store, or its copy is deleted here.
-                    self.old.delete(id).await?;
-                    SessionStore::delete(&self.store, id).await
+                    // from the old store, or its copy is deleted here. Each is tried even if the other fails.
+                    let old = self.old.delete(id).await;
+                    let new = SessionStore::delete(&self.store, id).await;
+                    old.and(new)
                 }
             }
         };

@@ -1,12 +1,13 @@
+use std::collections::HashMap;
 use std::fmt;
 use std::sync::Arc;
 use std::time::Duration;
 
 use base64::Engine;
 use base64::engine::general_purpose::URL_SAFE_NO_PAD;
-use bytes::Bytes;
 use larder_layer::StoreTimeout;
-use larder_store::{Delete, Key, Kind, Put, Result, Store, Ttl, count_poisoned};
+use larder_store::{Delete, Entry, Key, Kind, Put, Result, Store, Ttl, Version, count_poisoned};
+use serde_json::Value;
 use sha2::{Digest, Sha256};
 use time::OffsetDateTime;
 
@@ -29,6 +30,12 @@ impl LarderStore {
     /// The default timeout of a store call: 250 ms.
     pub const DEFAULT_TIMEOUT: Duration = Duration::from_millis(250);
 
+    /// The shortest timeout, 1 ms. With none, a store on a network would never answer in time.
+    pub const MIN_TIMEOUT: Duration = Duration::from_millis(1);
+
+    /// The longest timeout, 1 hour: every wait ends.
+    pub const MAX_TIMEOUT: Duration = Duration::from_secs(3600);
+
     /// Keeps sessions in `store`, with the default timeout.
     pub fn new(store: Arc<dyn Store>) -> Self {
         Self {
@@ -37,9 +44,12 @@ impl LarderStore {
         }
     }
 
-    /// Sets how long one store call may take. The default is [`DEFAULT_TIMEOUT`](Self::DEFAULT_TIMEOUT).
+    /// Sets how long one store call may take. The default is [`DEFAULT_TIMEOUT`](Self::DEFAULT_TIMEOUT), 250 ms.
+    ///
+    /// It is clamped to [`MIN_TIMEOUT`](Self::MIN_TIMEOUT) and [`MAX_TIMEOUT`](Self::MAX_TIMEOUT).
     #[must_use]
-    pub fn with_timeout(mut self, timeout: Duration) -> Self {
+    pub fn with_store_timeout(mut self, timeout: Duration) -> Self {
+        let timeout = timeout.clamp(Self::MIN_TIMEOUT, Self::MAX_TIMEOUT);
         self.timeout = StoreTimeout::new(timeout, None);
         self
     }
@@ -66,9 +76,45 @@ impl LarderStore {
         Ok(outcome.is_stored())
     }
 
-    async fn get(&self, id: i128) -> Result<Option<Bytes>> {
+    /// Writes the session of another store, unless its id is taken.
+    pub(crate) async fn copy(&self, record: &Written) -> Result<Copied> {
+        let Some(ttl) = ttl(record.expiry) else {
+            return Ok(Copied::Expired);
+        };
+        let put = Put::new(
+            key(record.id),
+            form::write(record.expiry, &record.data),
+            ttl,
+        );
+        let put = put.if_absent();
+        let outcome = self.timeout.put(&*self.store, &put).await?;
+        Ok(match outcome.is_stored() {
+            true => Copied::Written(put.version()),
+            false => Copied::Taken,
+        })
+    }
+
+    /// Deletes a copy, unless it was changed since.
+    pub(crate) async fn delete_copy(&self, id: i128, copy: Version) -> Result<()> {
+        let delete = Delete::new(key(id)).if_version(copy);
+        let _ = self.timeout.delete(&*self.store, &delete).await?;
+        Ok(())
+    }
+
+    pub(crate) async fn read(&self, id: i128) -> Result<Read> {
         let entry = self.timeout.get(&*self.store, &key(id)).await?;
-        Ok(entry.map(|entry| entry.value))
+        let Some(Entry { value, .. }) = entry else {
+            return Ok(Read::Absent);
+        };
+        let read = form::read(&value)
+            .and_then(|(expiry, data)| Some((expiry, serde_json::from_slice(data).ok()?)));
+        Ok(match read {
+            Some((expiry, data)) => Read::Found { expiry, data },
+            None => {
+                count_poisoned(KIND);
+                Read::Damaged
+            }
+        })
     }
 
     async fn delete(&self, id: i128) -> Result<()> {
@@ -79,11 +125,37 @@ impl LarderStore {
 }
 
 /// A session, whatever the version of tower-sessions.
-struct Written {
+pub(crate) struct Written {
     id: i128,
     expiry: OffsetDateTime,
     data: Vec<u8>,
 }
+
+impl Written {
+    /// # Errors
+    /// If the data are not JSON.
+    pub(crate) fn new(id: i128, expiry: OffsetDateTime, data: &Data) -> serde_json::Result<Self> {
+        let data = serde_json::to_vec(data)?;
+        Ok(Self { id, expiry, data })
+    }
+}
+
+/// The outcome of copying a session.
+pub(crate) enum Copied {
+    Written(Version),
+    /// There is a session, or damaged bytes, under this id.
+    Taken,
+    Expired,
+}
+
+/// What is stored under the id of a session.
+pub(crate) enum Read {
+    Absent,
+    Damaged,
+    Found { expiry: OffsetDateTime, data: Data },
+}
+
+type Data = HashMap<String, Value>;
 
 enum When {
     Absent,
@@ -115,12 +187,8 @@ macro_rules! session_store {
             use $core::session_store::{Error, Result};
 
             fn written(record: &Record) -> Result<Written> {
-                let data = serde_json::to_vec(&record.data);
-                Ok(Written {
-                    id: record.id.0,
-                    expiry: record.expiry_date,
-                    data: data.map_err(|error| Error::Encode(error.to_string()))?,
-                })
+                let written = Written::new(record.id.0, record.expiry_date, &record.data);
+                written.map_err(|error| Error::Encode(error.to_string()))
             }
 
             fn failed(error: larder_store::Error) -> Error {
@@ -149,20 +217,14 @@ macro_rules! session_store {
                 }
 
                 async fn load(&self, id: &Id) -> Result<Option<Record>> {
-                    let Some(bytes) = self.get(id.0).await.map_err(failed)? else {
-                        return Ok(None);
-                    };
-                    let record = form::read(&bytes).and_then(|(expiry_date, data)| {
-                        Some(Record {
+                    Ok(match self.read(id.0).await.map_err(failed)? {
+                        Read::Found { expiry, data } => Some(Record {
                             id: *id,
-                            data: serde_json::from_slice(data).ok()?,
-                            expiry_date,
-                        })
-                    });
-                    if record.is_none() {
-                        count_poisoned(KIND);
-                    }
-                    Ok(record)
+                            data,
+                            expiry_date: expiry,
+                        }),
+                        Read::Absent | Read::Damaged => None,
+                    })
                 }
 
                 async fn delete(&self, id: &Id) -> Result<()> {
@@ -185,5 +247,29 @@ impl fmt::Debug for LarderStore {
         f.debug_struct("LarderStore")
             .field("store", &self.store.location())
             .finish_non_exhaustive()
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use std::sync::Arc;
+    use std::time::Duration;
+
+    use larder_moka::MokaStore;
+
+    use super::LarderStore;
+
+    #[test]
+    fn a_timeout_of_no_time_or_of_all_time_is_held_between_its_bounds() {
+        let sessions = LarderStore::new(Arc::new(MokaStore::new()));
+        for (timeout, held) in [
+            (Duration::ZERO, LarderStore::MIN_TIMEOUT),
+            (Duration::from_nanos(1), LarderStore::MIN_TIMEOUT),
+            (Duration::from_secs(1), Duration::from_secs(1)),
+            (Duration::MAX, LarderStore::MAX_TIMEOUT),
+        ] {
+            let sessions = sessions.clone().with_store_timeout(timeout);
+            assert_eq!(sessions.timeout.limit(), held, "{timeout:?}");
+        }
     }
 }

@@ -14,7 +14,7 @@ use larder_store::{Error, ErrorKind, Result, Shard, Sharded, Store};
 /// | `redis+shards://[[user]:password@]host[:port],host[:port],…[/database]` | several servers, over which [`Sharded`](larder_store::Sharded) spreads the keys | `redis` |
 /// | `rediss://`, `rediss+cluster://`, `rediss+sentinel://`, `rediss+shards://` | the same over TLS | `redis-tls` |
 ///
-/// A user name needs a password part, if only an empty one: `redis://user:@host`. In both write `%`, `#`, `/`,
+/// A scheme may be in capitals too. A user name needs a password part, if only an empty one: `redis://user:@host`. In both write `%`, `#`, `/`,
 /// `?`, `@`, `:` and `&` as `%25`, `%23`, `%2F`, `%3F`, `%40`, `%3A` and `%26`.
 ///
 /// `?timeout_ms=250` sets the timeout of each operation on servers. Default: 100 ms.
@@ -50,14 +50,14 @@ pub async fn connect(url: &str) -> Result<Arc<dyn Store>> {
             "the URL of a store starts with a scheme: expected memory://, redis:// or unix://",
         ));
     };
-    match scheme {
+    match &*scheme.to_ascii_lowercase() {
         "memory" => memory(rest),
         "redis" | "rediss" | "valkey" | "valkeys" | "unix" => redis(url).await,
         other if other.ends_with("+shards") => shards(other, rest).await,
         other if is_redis_with_a_form(other) => redis(url).await,
-        other => Err(invalid(format!(
+        _ => Err(invalid(format!(
             "unsupported store scheme '{}': expected memory://, redis:// or unix://",
-            printable(other)
+            printable(scheme)
         ))),
     }
 }
@@ -128,6 +128,7 @@ async fn redis(url: &str) -> Result<Arc<dyn Store>> {
 #[cfg(not(feature = "redis"))]
 async fn redis(url: &str) -> Result<Arc<dyn Store>> {
     // TLS has a feature of its own, which includes `redis`: name that one at once.
+    let url = url.to_ascii_lowercase();
     match url.starts_with("rediss") || url.starts_with("valkeys") {
         true => Err(missing_feature("rediss://", "redis-tls")),
         false => Err(missing_feature("redis:// and unix://", "redis")),
@@ -168,6 +169,8 @@ mod without_backends {
             ("redis://user:hunter2@127.0.0.1:6379", "redis"),
             ("unix:///run/redis.sock", "redis"),
             ("redis+shards://a,b", "redis"),
+            ("Memory://", "moka"),
+            ("REDISS://h", "redis-tls"),
             ("rediss://127.0.0.1:6379", "redis-tls"),
             ("rediss+cluster://a,b", "redis-tls"),
             ("valkeys+shards://a,b", "redis-tls"),

@@ -4,6 +4,7 @@ use std::collections::BTreeSet;
 use std::fs;
 use std::path::Path;
 
+use larder::Namespace;
 use larder_examples::template::{CHOICES, STARTER, render};
 
 /// Each combination, as it is rendered when this test is built. A program that does not compile fails here.
@@ -27,6 +28,27 @@ fn the_starter_is_its_template_with_all_but_the_queue() {
     let rendered = template("src/main.rs", STARTER);
     let hint = "run './scripts/template'";
     assert_eq!(rendered, read("examples/starter/src/main.rs"), "{hint}");
+}
+
+#[test]
+fn a_service_of_any_name_has_a_namespace() {
+    let text = read("examples/starter/template/src/main.rs.liquid");
+    for (name, app) in [
+        ("starter", "starter"),
+        ("Box-Office_2", "box-office_2"),
+        (
+            "a-service-whose-name-is-longer-than-a-namespace",
+            "a-service-whose-name-is-longer-t",
+        ),
+    ] {
+        let program = render(&text, name, "../larder", STARTER);
+        let (_, named) = program
+            .split_once("Namespace::new(&environment, \"")
+            .unwrap();
+        let (named, _) = named.split_once('"').unwrap();
+        assert_eq!(named, app);
+        assert!(Namespace::new("development", named).is_ok(), "{named}");
+    }
 }
 
 #[test]

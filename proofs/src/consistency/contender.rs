@@ -5,6 +5,7 @@ use std::fmt;
 use std::future::Future;
 use std::str::FromStr;
 use std::sync::Arc;
+use std::time::Duration;
 
 use larder_cache::{Cache, Loaded};
 use larder_store::{Delete, Entry, Key, Kind, Put, Store, Ttl};
@@ -13,7 +14,7 @@ const FILM: Kind = Kind::evictable("film");
 const MINUTE: Ttl = Ttl::from_secs(60);
 
 /// How long a near copy may stay: the declared bound of a cache with two tiers.
-pub const NEAR_TTL: Ttl = Ttl::from_millis(500);
+pub const NEAR_TTL: Duration = Duration::from_millis(500);
 
 /// A cache to compare.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -60,7 +61,7 @@ impl Contender {
             }
             Self::CacheAside => Caching::Aside(store),
             Self::Moka => {
-                let cache = moka::future::Cache::builder().time_to_live(NEAR_TTL.into());
+                let cache = moka::future::Cache::builder().time_to_live(NEAR_TTL);
                 Caching::Moka(cache.build())
             }
         }

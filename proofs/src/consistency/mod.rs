@@ -92,7 +92,7 @@ pub(crate) fn verdict(found: &Findings) -> &'static str {
             stale_at_home: 0,
             longest,
             ..
-        } if *longest <= Duration::from(NEAR_TTL) + SLACK => WITHIN,
+        } if *longest <= NEAR_TTL + SLACK => WITHIN,
         _ => OUTSIDE,
     }
 }

@@ -136,7 +136,7 @@ impl SessionOperation {
             _ => DeviceLimit::EndOldest(2),
         };
         let sessions = Sessions::new(store.clone())?
-            .with_timeout(LONG)
+            .with_store_timeout(LONG)
             .with_lifetime(Lifetime::new(self.life.0, self.life.1)?)
             .with_device_limit(limit)
             .with_end_reason_ttl(self.keep);

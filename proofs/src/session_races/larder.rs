@@ -32,7 +32,7 @@ impl Larder {
     #[must_use]
     pub fn new(store: Arc<dyn Store>) -> Self {
         let sessions = Sessions::new(store).expect("programs");
-        let sessions = sessions.with_timeout(Duration::from_secs(30));
+        let sessions = sessions.with_store_timeout(Duration::from_secs(30));
         let service = SessionLayer::new(sessions.clone()).layer(service_fn(page));
         Self {
             sessions,

@@ -135,8 +135,8 @@ async fn builder(journal: &str) -> WriteBehindBuilder<u32, u64> {
     let store = RedisStore::builder(journal).with_timeout(Duration::from_millis(500));
     let store: Arc<dyn Store> = Arc::new(store.connect().await.expect("a connection"));
     let views = Cache::builder(VIEWS, Ttl::from_secs(60)).with_far(store.clone());
-    WriteBehind::builder(JOURNAL, views.build().expect("a cache"), store)
-        .with_timeout(Duration::from_millis(500))
+    WriteBehind::builder(store, JOURNAL, views.build().expect("a cache"))
+        .with_store_timeout(Duration::from_millis(500))
         .with_write_timeout(WRITE_TIMEOUT)
         .with_batch(4)
         .with_poll(Duration::from_millis(50))

@@ -32,6 +32,18 @@ async fn an_unsupported_scheme_is_an_error_that_names_the_supported_ones() {
 }
 
 #[tokio::test]
+async fn a_scheme_may_be_in_capitals() {
+    let store = connect("Memory://").await.unwrap();
+    assert!(store.location().starts_with("memory:"));
+    for url in ["REDIS://localhost#x", "Redis+Shards://:hunter2#x@a,b"] {
+        let error = refused(url).await;
+        assert!(error.to_string().contains("fragment"), "{error}");
+    }
+    let error = refused("MEMCACHED://localhost").await;
+    assert!(error.to_string().contains("'MEMCACHED'"), "{error}");
+}
+
+#[tokio::test]
 async fn a_secret_in_place_of_a_scheme_is_not_repeated() {
     let error = refused("hunter2=secret and more://localhost").await;
     assert!(!format!("{error} {error:?}").contains("hunter2"), "{error}");

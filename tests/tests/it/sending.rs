@@ -10,7 +10,7 @@ use larder::cache::attributes::{Call, Removal, Settings, result_of_option};
 use larder::cache::{Cache, Cached, Found, Loader, LoaderLayer, ReadOptions, WriteBehind};
 use larder::moka::{MokaStore, MokaStoreBuilder};
 use larder::rate_limit::{Decision, KeyBy, RateLimit, RateLimitLayer, RateLimiter};
-use larder::redis::{RedisBuilder, RedisStore};
+use larder::redis::{RedisStore, RedisStoreBuilder};
 use larder::response_cache::{Purger, ResponseCache, ResponseCacheLayer};
 use larder::session::{
     DeviceId, EndReason, FlashLevel, RequireUserLayer, RequireUserService, Session, SessionKey,
@@ -190,7 +190,9 @@ fn one_value(settings: &Cached<String>) {
     let query = || async { Ok::<_, Infallible>(String::new()) };
     sent! {
         settings.get();
+        settings.find();
         settings.get_or_load(query);
+        settings.find_or_load(query);
         settings.find_or_load_with(ReadOptions::new(), query);
         settings.refresh_or_load(|_| query());
         settings.insert(String::new());
@@ -359,7 +361,7 @@ fn what_an_app_shares_can_be_shared_between_threads() {
     send_and_sync::<MokaStore>();
     send_and_sync::<MokaStoreBuilder>();
     send_and_sync::<RedisStore>();
-    send_and_sync::<RedisBuilder>();
+    send_and_sync::<RedisStoreBuilder>();
     send_and_sync::<Prefixed<RedisStore>>();
     send_and_sync::<(Shard, Sharded)>();
     send_and_sync::<(Key, Put, Delete, Entry, Ttl, Claim, Claimed, Fence)>();

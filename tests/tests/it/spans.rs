@@ -182,7 +182,7 @@ async fn work(store: &Arc<dyn Store>, spans: &Spans) {
     led.unwrap();
 
     let limiter = RateLimiter::new(store.clone(), "pages", Quota::per_hour(9)).unwrap();
-    limiter.check(SECRET).await.unwrap();
+    let _ = limiter.check(SECRET).await.unwrap();
     let lock = Lock::new(store.clone(), SECRET).unwrap();
     let guard = lock.lock(Duration::from_secs(5)).await.unwrap().unwrap();
     let _ = guard.release().await.unwrap();

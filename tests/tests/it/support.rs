@@ -4,11 +4,11 @@ use std::sync::Arc;
 use std::time::Duration;
 
 use larder_proofs::leases::{Event, break_for};
-use larder_redis::{RedisBuilder, RedisStore};
+use larder_redis::{RedisStore, RedisStoreBuilder};
 use larder_test::server::RedisServer;
 
 /// A store with deadlines that a loaded machine keeps: these tests are about answers.
-pub(crate) fn patient(url: &str) -> RedisBuilder {
+pub(crate) fn patient(url: &str) -> RedisStoreBuilder {
     let long = Duration::from_secs(10);
     RedisStore::builder(url)
         .with_timeout(long)

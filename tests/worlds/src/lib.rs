@@ -11,7 +11,7 @@ use std::sync::{Arc, LazyLock};
 use std::time::Duration;
 
 use larder_moka::MokaStore;
-use larder_redis::{RedisBuilder, RedisStore};
+use larder_redis::{RedisStore, RedisStoreBuilder};
 use larder_store::{ManualClock, Namespace, Prefixed, Store};
 use larder_test::server::{RedisCluster, RedisServer};
 
@@ -85,7 +85,7 @@ impl World {
 }
 
 /// Makes a builder with deadlines that a busy machine keeps: these tests are about answers.
-pub fn patient(url: &str) -> RedisBuilder {
+pub fn patient(url: &str) -> RedisStoreBuilder {
     let long = Duration::from_secs(20);
     RedisStore::builder(url)
         .with_timeout(long)

@@ -3,7 +3,9 @@ use std::time::Duration;
 
 use foldhash::quality::RandomState;
 use larder_layer::tags::{Tag, Tags};
-use larder_layer::{Capacity, NearCache, SingleFlight, StoreHealth, StoreTimeout};
+use larder_layer::{
+    Capacity, NearCache, Pending, ReplayTask, SingleFlight, StoreHealth, StoreTimeout,
+};
 use larder_store::{Content, Error, ErrorKind, Kind, Result, Space, Ttl};
 use metrics::{Gauge, counter};
 use tokio::sync::Notify;
@@ -14,7 +16,7 @@ use crate::cache::{Cache, CacheKey, Inner};
 use crate::far::Far;
 use crate::lifetime::Lifetime;
 use crate::metrics::Metrics;
-use crate::pending::{self, Pending};
+use crate::pending;
 use crate::remote::Remote;
 use crate::tags::{FarTags, PendingTags};
 use crate::write_locks::WriteLocks;
@@ -38,12 +40,14 @@ impl<K: CacheKey, V: Send + Sync + 'static> CacheBuilder<K, V> {
         beside.sort_unstable();
         beside.dedup();
         let near_ttl = match (self.near_ttl, &self.far) {
-            (Some(asked), _) => asked,
+            (Some(asked), _) => {
+                Ttl::covering_micros(i64::try_from(asked.as_micros()).unwrap_or(i64::MAX))
+            }
             (None, Some(_)) => NEAR_TTL,
             // A loader may choose a longer TTL than the cache's.
             (None, None) => Ttl::MAX,
         };
-        let timeout = StoreTimeout::new(self.far_timeout.min(MAX_TIMEOUT), None);
+        let timeout = StoreTimeout::new(self.store_timeout.min(MAX_TIMEOUT), None);
         let bus = self.far.as_ref().filter(|_| self.uses_bus);
         let remote = bus
             .and_then(|(store, _)| store.clone().bus())
@@ -101,6 +105,7 @@ impl<K: CacheKey, V: Send + Sync + 'static> CacheBuilder<K, V> {
             far,
             remote,
             pending: Pending::new(pending::MAX),
+            replay_task: ReplayTask::default(),
             clear_tag: self.can_clear.then(|| clear_tag(self.kind)),
             flights: SingleFlight::with_gauge(self.max_loads, metrics.loads_in_flight()),
             refresher: self.refresher,
@@ -116,8 +121,8 @@ impl<K: CacheKey, V: Send + Sync + 'static> CacheBuilder<K, V> {
             },
             load_timeout: self.load_timeout.min(MAX_TIMEOUT),
             soft_timeout: self.soft_timeout.map(|soft| soft.min(MAX_TIMEOUT)),
-            retry_after: self.retry_after,
-            max_retry_after: self.max_retry_after,
+            retry_after: self.retry_after.min(MAX_TIMEOUT),
+            max_retry_after: self.max_retry_after.min(MAX_TIMEOUT),
             fallback_kept: Notify::new(),
             steps: AtomicU64::new(0),
             hasher: RandomState::default(),
@@ -142,8 +147,10 @@ impl<K: CacheKey, V: Send + Sync + 'static> CacheBuilder<K, V> {
             "the cap on the bytes of a far value must be at least 1"
         } else if self.max_loads == 0 {
             "the cap on loads must be at least 1"
-        } else if self.far_timeout.is_zero() {
-            "the far timeout must be longer than zero"
+        } else if self.store_timeout.is_zero() {
+            "the store timeout must be longer than zero"
+        } else if self.near_ttl.is_some_and(|ttl| ttl.is_zero()) {
+            "the near TTL must be longer than zero: use without_near to keep nothing near"
         } else if self.load_timeout.is_zero() {
             "the load timeout must be longer than zero"
         } else if !self.keeps_near && self.far.is_none() {

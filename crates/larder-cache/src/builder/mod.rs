@@ -1,5 +1,6 @@
 mod build;
 
+use std::fmt;
 use std::sync::Arc;
 use std::time::Duration;
 
@@ -22,7 +23,7 @@ pub struct CacheBuilder<K, V> {
     schema: u32,
     beside: Vec<u32>,
     far: Option<FarStore<V>>,
-    far_timeout: Duration,
+    store_timeout: Duration,
     max_value: usize,
     pub(crate) packing: Packing,
     pub(crate) check: Option<Check<V>>,
@@ -31,7 +32,7 @@ pub struct CacheBuilder<K, V> {
     lease: Ttl,
     near: Capacity<K, Kept<V>>,
     keeps_near: bool,
-    near_ttl: Option<Ttl>,
+    near_ttl: Option<Duration>,
     jitter: f64,
     refresh_after: Option<Ttl>,
     refresher: Option<Box<dyn Refresh>>,
@@ -41,8 +42,8 @@ pub struct CacheBuilder<K, V> {
     early_refresh: f64,
     load_timeout: Duration,
     soft_timeout: Option<Duration>,
-    retry_after: Ttl,
-    max_retry_after: Ttl,
+    retry_after: Duration,
+    max_retry_after: Duration,
     max_loads: usize,
     shows_key_hashes: bool,
     clock: Arc<dyn Clock>,
@@ -64,7 +65,7 @@ impl<K: CacheKey, V: Send + Sync + 'static> CacheBuilder<K, V> {
             schema: 0,
             beside: Vec::new(),
             far: None,
-            far_timeout: Duration::from_millis(150),
+            store_timeout: Duration::from_millis(150),
             max_value: 4 * 1024 * 1024,
             packing: Packing::default(),
             check: None,
@@ -83,8 +84,8 @@ impl<K: CacheKey, V: Send + Sync + 'static> CacheBuilder<K, V> {
             early_refresh: 1.0,
             load_timeout: Duration::from_secs(10),
             soft_timeout: None,
-            retry_after: Ttl::from_secs(1),
-            max_retry_after: Ttl::from_secs(30),
+            retry_after: Duration::from_secs(1),
+            max_retry_after: Duration::from_secs(30),
             max_loads: 10_000,
             shows_key_hashes: false,
             clock: Arc::new(SystemClock::default()),
@@ -123,8 +124,8 @@ impl<K: CacheKey, V: Send + Sync + 'static> CacheBuilder<K, V> {
     ///
     /// The default is a little longer than the timeout of larder's own stores, so that their more precise
     /// error comes first. Zero is refused by [`build`](Self::build); more than a year is treated as a year.
-    pub fn with_far_timeout(mut self, timeout: Duration) -> Self {
-        self.far_timeout = timeout;
+    pub fn with_store_timeout(mut self, timeout: Duration) -> Self {
+        self.store_timeout = timeout;
         self
     }
 
@@ -216,8 +217,9 @@ impl<K: CacheKey, V: Send + Sync + 'static> CacheBuilder<K, V> {
     /// Sets how long a copy may stay near. Default: 30 s, or the TTL if that is shorter.
     ///
     /// It limits how stale a value in this process can be after another process has written or removed the
-    /// key. Without a far store there is no such limit by default.
-    pub fn with_near_ttl(mut self, ttl: Ttl) -> Self {
+    /// key. Without a far store there is no such limit by default. It is rounded up to milliseconds. Zero is
+    /// refused by [`build`](Self::build): [`without_near`](Self::without_near) keeps nothing near.
+    pub fn with_near_ttl(mut self, ttl: Duration) -> Self {
         self.near_ttl = Some(ttl);
         self
     }
@@ -280,8 +282,9 @@ impl<K: CacheKey, V: Send + Sync + 'static> CacheBuilder<K, V> {
     /// Sets the pause after a first failed load while a stale value can be served, and the longest pause.
     /// Default: 1 s and 30 s.
     ///
-    /// The pause doubles with each failure in a row, and up to a quarter is taken off at random.
-    pub fn with_retry_after(mut self, first: Ttl, longest: Ttl) -> Self {
+    /// The pause doubles with each failure in a row, and up to a quarter is taken off at random. More than a year
+    /// is treated as a year.
+    pub fn with_retry_after(mut self, first: Duration, longest: Duration) -> Self {
         (self.retry_after, self.max_retry_after) = (first, longest);
         self
     }
@@ -341,5 +344,16 @@ impl<K: CacheKey, V: Send + Sync + 'static> CacheBuilder<K, V> {
     pub fn with_clock(mut self, clock: impl Clock) -> Self {
         self.clock = Arc::new(clock);
         self
+    }
+}
+
+impl<K, V> fmt::Debug for CacheBuilder<K, V> {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.debug_struct("CacheBuilder")
+            .field("kind", &self.kind)
+            .field("ttl", &self.ttl)
+            .field("schema", &self.schema)
+            .field("has_far", &self.far.is_some())
+            .finish_non_exhaustive()
     }
 }

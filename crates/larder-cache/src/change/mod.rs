@@ -144,7 +144,7 @@ impl<K: CacheKey, V: Send + Sync + 'static> Inner<K, V> {
         turn: u64,
     ) -> Vec<Result<()>> {
         // A value that a failed removal left there is quarantined: this call removes it in full.
-        let removed = keys.iter().filter(|key| self.pending.is_quarantined(key));
+        let removed = keys.iter().filter(|key| self.pending.contains(key));
         let removed = &removed.cloned().collect::<Vec<_>>();
         let reads = far.read_many(far_keys, self.clock.now()).await;
         let parts = keys.iter().zip(far_keys).zip(reads);

@@ -25,7 +25,7 @@ use crate::write_locks::WriteLocks;
 
 /// The far tier: values as bytes in a store, each in an envelope.
 ///
-/// Every wait here, for a lock or for the store, ends at the far timeout; only
+/// Every wait here, for a lock or for the store, ends at the store timeout; only
 /// [`follow`](Self::follow) waits longer.
 pub(crate) struct Far<V> {
     pub(crate) kind: Kind,

@@ -7,25 +7,25 @@ use crate::{Found, LoadError};
 
 /// The future of a [`Loader`](super::Loader). A near hit allocates nothing.
 ///
-/// # Panics
-/// If it is polled again after it was ready.
-///
 /// # Cancellation
 /// A dropped future stops waiting. A call of the inner service that has begun goes on.
-pub struct ResponseFuture<V, E> {
+#[must_use = "futures do nothing unless polled"]
+pub struct LoaderFuture<V, E> {
     state: State<V, E>,
 }
 
 enum State<V, E> {
-    Near(Option<Found<V>>),
+    Near(Found<V>),
     Miss(Pin<Box<dyn Future<Output = Answer<V, E>> + Send>>),
+    /// It has been answered. Another poll, which the contract of futures forbids, polls nothing.
+    Done,
 }
 
 type Answer<V, E> = Result<Found<V>, LoadError<E>>;
 
-impl<V, E> ResponseFuture<V, E> {
+impl<V, E> LoaderFuture<V, E> {
     pub(super) fn near(found: Found<V>) -> Self {
-        let state = State::Near(Some(found));
+        let state = State::Near(found);
         Self { state }
     }
 
@@ -35,24 +35,26 @@ impl<V, E> ResponseFuture<V, E> {
     }
 }
 
-impl<V, E> Future for ResponseFuture<V, E> {
+impl<V, E> Future for LoaderFuture<V, E> {
     type Output = Answer<V, E>;
 
     fn poll(mut self: Pin<&mut Self>, cx: &mut Context<'_>) -> Poll<Self::Output> {
-        match &mut self.state {
-            State::Near(found) => {
-                // The contract of futures: a future that is ready is not polled again.
-                #[allow(clippy::expect_used)]
-                let found = found.take().expect("polled after it was ready");
-                Poll::Ready(Ok(found))
+        match std::mem::replace(&mut self.state, State::Done) {
+            State::Near(found) => Poll::Ready(Ok(found)),
+            State::Miss(mut answer) => {
+                let poll = answer.as_mut().poll(cx);
+                if poll.is_pending() {
+                    self.state = State::Miss(answer);
+                }
+                poll
             }
-            State::Miss(answer) => answer.as_mut().poll(cx),
+            State::Done => Poll::Pending,
         }
     }
 }
 
-impl<V, E> fmt::Debug for ResponseFuture<V, E> {
+impl<V, E> fmt::Debug for LoaderFuture<V, E> {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        f.debug_struct("ResponseFuture").finish_non_exhaustive()
+        f.debug_struct("LoaderFuture").finish_non_exhaustive()
     }
 }

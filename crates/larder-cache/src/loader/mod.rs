@@ -4,6 +4,6 @@ mod future;
 mod layer;
 mod service;
 
-pub use future::ResponseFuture;
+pub use future::LoaderFuture;
 pub use layer::LoaderLayer;
 pub use service::Loader;

@@ -4,7 +4,7 @@ use std::task::{Context, Poll};
 
 use tower_service::Service;
 
-use super::ResponseFuture;
+use super::LoaderFuture;
 use crate::kept::Near;
 use crate::{Cache, CacheKey, Found, LoadError, ReadOptions};
 
@@ -24,6 +24,21 @@ impl<S, K, V> Loader<S, K, V> {
     pub fn new(inner: S, cache: Cache<K, V>) -> Self {
         Self { inner, cache }
     }
+
+    /// Returns a reference to the inner service.
+    pub fn get_ref(&self) -> &S {
+        &self.inner
+    }
+
+    /// Returns a mutable reference to the inner service.
+    pub fn get_mut(&mut self) -> &mut S {
+        &mut self.inner
+    }
+
+    /// Returns the inner service.
+    pub fn into_inner(self) -> S {
+        self.inner
+    }
 }
 
 impl<S, K, V> Service<K> for Loader<S, K, V>
@@ -36,7 +51,7 @@ where
 {
     type Response = Found<V>;
     type Error = LoadError<S::Error>;
-    type Future = ResponseFuture<V, S::Error>;
+    type Future = LoaderFuture<V, S::Error>;
 
     fn poll_ready(&mut self, _: &mut Context<'_>) -> Poll<Result<(), Self::Error>> {
         Poll::Ready(Ok(()))
@@ -47,10 +62,10 @@ where
         if let Near::Hit(kept) = &look
             && let Some(found) = self.cache.hit(kept)
         {
-            return ResponseFuture::near(found);
+            return LoaderFuture::near(found);
         }
         let (cache, service) = (self.cache.clone(), self.inner.clone());
-        ResponseFuture::miss(async move {
+        LoaderFuture::miss(async move {
             let options = ReadOptions::new();
             cache
                 .serve(look, &request, options, |_| {

@@ -2,6 +2,7 @@ use std::sync::atomic::Ordering;
 use std::sync::{Arc, Weak};
 use std::time::Duration;
 
+use larder_layer::replay;
 use larder_layer::tags::TagMessage;
 use larder_store::bus::{Bus, Channel, Event, Message, SubscribeRequest, Subscription};
 use larder_store::{ErrorKind, Refusal};
@@ -19,7 +20,7 @@ impl<K: CacheKey, V: Send + Sync + 'static> Inner<K, V> {
     /// Begins to listen as soon as there is a runtime, and again if that runtime has ended. Does the
     /// same for the replay of invalidations.
     pub(crate) fn listen(self: &Arc<Self>) {
-        self.replay_pending();
+        replay(self);
         let Some(remote) = self.remote.as_ref().filter(|_| self.keeps_near) else {
             return;
         };
@@ -42,7 +43,7 @@ impl<K: CacheKey, V: Send + Sync + 'static> Inner<K, V> {
     /// Does the same, and waits for the first subscription, so that no value is kept near whose
     /// message this process missed.
     ///
-    /// Only the first calls of a process wait, for at most the far timeout.
+    /// Only the first calls of a process wait, for at most the store timeout.
     pub(crate) async fn listening(self: &Arc<Self>) {
         self.listen();
         let (Some(remote), Some(far)) = (&self.remote, &self.far) else {

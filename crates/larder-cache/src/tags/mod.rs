@@ -1,5 +1,6 @@
 mod pending;
 
+use larder_layer::replay;
 use larder_layer::tags::{Generation, LoadBegin, Tag, TagChange, TagMessage, Tags, Validity};
 use larder_store::{Error, ErrorKind, Result, Timestamp, Ttl};
 
@@ -114,7 +115,7 @@ impl<K: CacheKey, V: Send + Sync + 'static> Cache<K, V> {
         }
         if done.is_err() {
             inner.quarantine_tags(far_tags, tags, change);
-            inner.replay_pending();
+            replay(inner);
         }
         done
     }

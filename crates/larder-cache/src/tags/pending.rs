@@ -1,10 +1,10 @@
+use larder_layer::Pending;
 use larder_layer::tags::{Tag, TagChange};
 use larder_store::Timestamp;
 
 use super::FarTags;
 use crate::CacheKey;
 use crate::cache::Inner;
-use crate::pending::Pending;
 
 /// The maximum number of tag changes of each kind that wait for the far store.
 const MAX: usize = 1_000;
@@ -44,7 +44,7 @@ impl PendingTags {
     /// Returns whether one of the tags waits. Two relaxed loads if none does.
     pub(super) fn concerns(&self, tags: &[Tag]) -> bool {
         let mut tags = tags.iter();
-        tags.any(|tag| self.removals.is_quarantined(tag) || self.expiries.is_quarantined(tag))
+        tags.any(|tag| self.removals.contains(tag) || self.expiries.contains(tag))
     }
 
     pub(super) fn turns(&self) -> Turns {
@@ -90,7 +90,7 @@ impl<K: CacheKey, V: Send + Sync + 'static> Inner<K, V> {
         let mut is_some_done = false;
         for change in [TagChange::Remove, TagChange::Expire] {
             let pending = far_tags.pending.of(change);
-            let tried = pending.some();
+            let tried = pending.next();
             if tried.is_empty() {
                 continue;
             }

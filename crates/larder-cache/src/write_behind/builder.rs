@@ -22,7 +22,7 @@ use crate::{Cache, CacheKey, Codec};
 /// Builds a [`WriteBehind`]. [`WriteBehind::builder`] makes one.
 #[must_use]
 pub struct WriteBehindBuilder<K, V> {
-    name: &'static str,
+    name: Arc<str>,
     cache: Cache<K, V>,
     store: Arc<dyn Store>,
     codec: Arc<dyn Codec<(K, V)>>,
@@ -36,29 +36,30 @@ impl<K: CacheKey, V: Send + Sync + 'static> WriteBehind<K, V> {
     /// Begins to build write-behind for the values of `cache`, with the journal `name` in `store`.
     ///
     /// Keys and values are in MessagePack. Give each journal a name of its own; all processes that use
-    /// the name share the journal.
+    /// the name share the journal. The name is in its key and in metrics. It is 1 to 32 of `a-z`, `0-9`, `-`, `_`
+    /// and `.`; [`start`](WriteBehindBuilder::start) checks it.
     #[cfg(feature = "msgpack")]
     pub fn builder(
-        name: &'static str,
-        cache: Cache<K, V>,
         store: Arc<dyn Store>,
+        name: &str,
+        cache: Cache<K, V>,
     ) -> WriteBehindBuilder<K, V>
     where
         K: serde::Serialize + serde::de::DeserializeOwned,
         V: serde::Serialize + serde::de::DeserializeOwned,
     {
-        Self::builder_with_codec(name, cache, store, crate::MsgPack)
+        Self::builder_with_codec(store, name, cache, crate::MsgPack)
     }
 
     /// Does the same, with keys and values encoded by another codec.
     pub fn builder_with_codec(
-        name: &'static str,
-        cache: Cache<K, V>,
         store: Arc<dyn Store>,
+        name: &str,
+        cache: Cache<K, V>,
         codec: impl Codec<(K, V)>,
     ) -> WriteBehindBuilder<K, V> {
         WriteBehindBuilder {
-            name,
+            name: name.into(),
             cache,
             store,
             codec: Arc::new(codec),
@@ -130,13 +131,15 @@ impl<K: CacheKey, V: Send + Sync + 'static> WriteBehindBuilder<K, V> {
     }
 
     /// Sets how long a call waits for the store. Default: 150 ms.
-    pub fn with_timeout(mut self, timeout: Duration) -> Self {
+    ///
+    /// Zero is refused by [`start`](Self::start); more than a year is treated as a year.
+    pub fn with_store_timeout(mut self, timeout: Duration) -> Self {
         self.timeout = timeout;
         self
     }
 
     /// Sets how long the journal is kept after its last change. Default: 90 days.
-    pub fn with_retention(mut self, ttl: Ttl) -> Self {
+    pub fn with_ttl(mut self, ttl: Ttl) -> Self {
         self.keep = ttl;
         self
     }
@@ -153,8 +156,8 @@ impl<K: CacheKey, V: Send + Sync + 'static> WriteBehindBuilder<K, V> {
     /// Writes that an earlier process left are carried out too.
     ///
     /// # Errors
-    /// [`ErrorKind::Invalid`] if the store runs no programs, or if the maximum of waiting writes, the batch,
-    /// the write timeout, the poll interval, the first pause or the timeout is zero.
+    /// [`ErrorKind::Invalid`] if the name is invalid, if the store runs no programs, or if the maximum of waiting
+    /// writes, the batch, the write timeout, the poll interval, the first pause or the store timeout is zero.
     ///
     /// # Panics
     /// Outside a tokio runtime with time enabled.
@@ -163,6 +166,11 @@ impl<K: CacheKey, V: Send + Sync + 'static> WriteBehindBuilder<K, V> {
         F: Fn(QueuedWrite<K, V>) -> Fut + Send + Sync + 'static,
         Fut: Future<Output = Result<(), E>> + Send + 'static,
     {
+        if !is_name(&self.name) {
+            let detail =
+                "the name of a write-behind journal must be 1 to 32 of a-z, 0-9, '-', '_' and '.'";
+            return Err(Error::new("build", ErrorKind::Invalid, detail));
+        }
         let mut settings = self.settings;
         let timeout = self.timeout.min(MAX_TIMEOUT);
         settings.write_timeout = settings.write_timeout.min(MAX_TIMEOUT);
@@ -175,10 +183,10 @@ impl<K: CacheKey, V: Send + Sync + 'static> WriteBehindBuilder<K, V> {
             ("with_write_timeout", settings.write_timeout.is_zero()),
             ("with_poll", settings.poll.is_zero()),
             ("with_retry", settings.first_pause.is_zero()),
-            ("with_timeout", timeout.is_zero()),
+            ("with_store_timeout", timeout.is_zero()),
         ];
         if let Some((setting, _)) = may_not_be_zero.iter().find(|(_, is_zero)| *is_zero) {
-            let name = self.name;
+            let name = &self.name;
             let detail = format!("write-behind '{name}': {setting} must be more than zero");
             return Err(Error::new("build", ErrorKind::Invalid, detail));
         }
@@ -190,14 +198,14 @@ impl<K: CacheKey, V: Send + Sync + 'static> WriteBehindBuilder<K, V> {
         let programs = self.store.require_programs("write-behind")?;
         let name = self.name;
         describe_metrics();
-        let count = |outcome: &'static str| counter!("larder_write_behind_writes_total", "journal" => name, "outcome" => outcome);
+        let count = |outcome: &'static str| counter!("larder_write_behind_writes_total", "journal" => name.clone(), "outcome" => outcome);
         let notify = Arc::new(Notify::new());
         let shared = Arc::new(Shared {
             cache: self.cache,
             codec: self.codec,
             programs,
             timeout: StoreTimeout::new(timeout, None),
-            journal: Key::new(Journal::KIND, name),
+            journal: Key::new(Journal::KIND, &*name),
             sink: Arc::new(move |write| {
                 let written = sink(write);
                 Box::pin(async move { written.await.is_ok() })
@@ -213,8 +221,8 @@ impl<K: CacheKey, V: Send + Sync + 'static> WriteBehindBuilder<K, V> {
                 failed: count("failed"),
                 dead: count("dead"),
                 refused: count("refused"),
-                waiting: gauge!("larder_write_behind_waiting", "journal" => name),
-                oldest: gauge!("larder_write_behind_oldest_seconds", "journal" => name),
+                waiting: gauge!("larder_write_behind_waiting", "journal" => name.clone()),
+                oldest: gauge!("larder_write_behind_oldest_seconds", "journal" => name.clone()),
             },
         });
         if self.has_worker {
@@ -224,6 +232,11 @@ impl<K: CacheKey, V: Send + Sync + 'static> WriteBehindBuilder<K, V> {
         }
         Ok(WriteBehind { shared })
     }
+}
+
+fn is_name(name: &str) -> bool {
+    let is_ours = |byte| matches!(byte, b'a'..=b'z' | b'0'..=b'9' | b'-' | b'_' | b'.');
+    (1..=32).contains(&name.len()) && name.bytes().all(is_ours)
 }
 
 impl<K, V> std::fmt::Debug for WriteBehindBuilder<K, V> {

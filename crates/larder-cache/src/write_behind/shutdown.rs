@@ -15,6 +15,7 @@ use crate::spawn::spawn;
 /// The writes that a [`shutdown`](WriteBehind::shutdown) leaves in the journal.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
 #[non_exhaustive]
+#[must_use = "it may say that writes are left in the journal"]
 pub struct Unwritten {
     /// The writes that wait, or that another process is carrying out.
     pub waiting: u64,

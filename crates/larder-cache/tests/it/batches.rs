@@ -5,11 +5,11 @@ use std::sync::Arc;
 use std::sync::atomic::{AtomicUsize, Ordering};
 use std::time::Duration;
 
-use larder_cache::{Cache, Cached, LoadError};
+use larder_cache::{Cache, Cached, LoadError, Only, Source};
 use larder_store::{Kind, ManualClock, Ttl};
 use parking_lot::Mutex;
 
-use crate::support::{Broken, Gate, MINUTE, films, load, near_films, on_both_stores, until};
+use crate::support::{Broken, FILM, Gate, MINUTE, films, load, near_films, on_both_stores, until};
 
 type Parts = Vec<(u32, Result<String, Broken>)>;
 type Asked = Arc<Mutex<Vec<Vec<u32>>>>;
@@ -361,4 +361,16 @@ mod single {
             assert_eq!(*one.get_or_load(light).await.unwrap(), "light");
         }
     }
+}
+
+#[tokio::test]
+async fn the_only_value_is_found_with_its_source_and_so_is_its_cache() {
+    let settings: Cached<String> = Cached::builder(FILM, MINUTE).build().unwrap().into();
+    assert!(settings.find().await.is_none());
+    let load = || async { Ok::<_, Broken>("dark".to_owned()) };
+    for source in [Source::Loaded, Source::Near] {
+        assert_eq!(settings.find_or_load(load).await.unwrap().source, source);
+    }
+    assert_eq!(settings.find().await.unwrap().source, Source::Near);
+    assert_eq!(*settings.cache().get_near(&Only).unwrap(), "dark");
 }

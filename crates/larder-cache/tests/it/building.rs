@@ -32,7 +32,8 @@ fn an_impossible_setting_is_refused_when_the_cache_is_built_and_the_error_says_w
         (film().with_max_loads(0), "cap on loads"),
         (film().with_max_value(0), "bytes of a far value"),
         (film().with_load_timeout(Duration::ZERO), "load timeout"),
-        (film().with_far_timeout(Duration::ZERO), "far timeout"),
+        (film().with_store_timeout(Duration::ZERO), "store timeout"),
+        (film().with_near_ttl(Duration::ZERO), "without_near"),
     ];
     for (builder, expected) in wrong {
         let text = refusal(builder);
@@ -50,14 +51,14 @@ async fn the_longest_timeouts_and_the_largest_caps_work() {
     let store = Arc::new(Staged::new(&clock));
     let films = Cache::<u32, String>::builder(FILM, Ttl::MAX)
         .with_far(store.clone())
-        .with_far_timeout(Duration::MAX)
+        .with_store_timeout(Duration::MAX)
         .with_load_timeout(Duration::MAX)
         .with_stale_if_error(Ttl::MAX)
         .with_soft_timeout(Duration::MAX)
-        .with_retry_after(Ttl::MAX, Ttl::MAX)
+        .with_retry_after(Duration::MAX, Duration::MAX)
         .with_refresh_after(Ttl::MAX)
         .with_lease(Ttl::MAX)
-        .with_near_ttl(Ttl::MAX)
+        .with_near_ttl(Duration::MAX)
         .with_max_value(usize::MAX)
         .with_max_loads(usize::MAX)
         .with_max_near_entries(u64::MAX)
@@ -106,7 +107,7 @@ async fn the_shortest_timeouts_give_an_error_and_no_panic() {
     let store = Arc::new(Staged::new(&ManualClock::default()));
     let films = Cache::<u32, String>::builder(FILM, Ttl::from_millis(1))
         .with_far(store.clone())
-        .with_far_timeout(Duration::from_nanos(1))
+        .with_store_timeout(Duration::from_nanos(1))
         .with_load_timeout(Duration::from_nanos(1))
         .build()
         .unwrap();

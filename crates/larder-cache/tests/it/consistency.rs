@@ -56,7 +56,7 @@ async fn race(world: &World, keeps_near: bool) -> (Arc<Truth>, Vec<Counts>) {
         let store = Faulty::new(world.store.clone());
         let switch = store.switch();
         let builder = Cache::builder(COUNT, MINUTE)
-            .with_far_timeout(Duration::from_secs(20))
+            .with_store_timeout(Duration::from_secs(20))
             .with_far(Arc::new(store));
         let counts = match keeps_near {
             true => builder,

@@ -65,7 +65,7 @@ async fn jitter_spreads_the_ends_and_lengthens_none() {
     let store = Arc::new(Staged::new(&clock));
     let films: Cache<u32, String> = Cache::builder(FILM, MINUTE)
         .with_jitter(0.5)
-        .with_near_ttl(MINUTE)
+        .with_near_ttl(MINUTE.into())
         .with_clock(clock.clone())
         .with_far(store.clone())
         .build()

@@ -24,7 +24,7 @@ async fn staged() -> (Cache<u32, String>, Arc<Staged>, ManualClock) {
     let clock = ManualClock::default();
     let store = Arc::new(Staged::new(&clock));
     let build = || {
-        let patient = films(&clock).with_far_timeout(Duration::from_secs(20));
+        let patient = films(&clock).with_store_timeout(Duration::from_secs(20));
         let builder = keeps_stale(patient.with_far(store.clone()));
         builder.build().unwrap()
     };

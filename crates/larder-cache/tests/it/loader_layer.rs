@@ -1,4 +1,6 @@
 use std::convert::Infallible;
+use std::future::poll_fn;
+use std::pin::pin;
 use std::sync::Arc;
 use std::sync::atomic::{AtomicUsize, Ordering};
 use std::task::{Context, Poll};
@@ -102,4 +104,23 @@ async fn a_call_goes_on_after_its_caller_is_dropped() {
     gate.open();
     assert_eq!(second.await.unwrap().unwrap().as_str(), "7");
     assert_eq!(calls.load(Ordering::SeqCst), 1);
+}
+
+#[tokio::test]
+async fn a_future_that_is_polled_after_its_answer_waits() {
+    let inner = service_fn(|film: u32| async move { Ok::<_, Infallible>(film.to_string()) });
+    let mut service = LoaderLayer::new(near_films()).layer(inner);
+    for source in [Source::Loaded, Source::Near] {
+        let mut future = pin!(service.call(7));
+        assert_eq!(future.as_mut().await.unwrap().source, source);
+        let again = poll_fn(|cx| Poll::Ready(future.as_mut().poll(cx).is_pending()));
+        assert!(again.await, "{source:?}");
+    }
+}
+
+#[test]
+fn the_inner_service_can_be_reached() {
+    let mut service = LoaderLayer::new(near_films()).layer(7_u8);
+    *service.get_mut() += *service.get_ref();
+    assert_eq!(service.into_inner(), 14);
 }

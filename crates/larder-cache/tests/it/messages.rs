@@ -34,7 +34,7 @@ impl Scripted {
         let bus = Arc::new(ScriptedBus::default());
         let store = Arc::new(Staged::new(&clock).with_bus(bus.clone()));
         let builder = || {
-            let patient = films(&clock).with_far_timeout(Duration::from_secs(20));
+            let patient = films(&clock).with_store_timeout(Duration::from_secs(20));
             patient.with_stale_if_error(HOUR).with_far(store.clone())
         };
         let one = builder().build().unwrap();
@@ -96,7 +96,7 @@ async fn nothing_is_read_far_before_the_first_subscription_is_made() {
         let bus = ScriptedBus::default();
         let bus = Arc::new(GatedBus { gate, bus });
         let store = Arc::new(Staged::new(&clock).with_bus(bus.clone()));
-        let patient = films(&clock).with_far_timeout(Duration::from_secs(20));
+        let patient = films(&clock).with_store_timeout(Duration::from_secs(20));
         let one = patient.with_far(store.clone()).build().unwrap();
         let reader = tokio::spawn({
             let one = one.clone();
@@ -125,7 +125,7 @@ async fn what_is_near_when_a_late_first_subscription_is_made_is_read_again() {
     let bus = ScriptedBus::default();
     let bus = Arc::new(GatedBus { gate, bus });
     let store = Arc::new(Staged::new(&clock).with_bus(bus.clone()));
-    let hasty = films(&clock).with_far_timeout(Duration::from_millis(50));
+    let hasty = films(&clock).with_store_timeout(Duration::from_millis(50));
     let one = hasty.with_far(store.clone()).build().unwrap();
     assert_eq!(load(&one, &7, "old").await, "old");
     let other = films(&clock).with_far(store.clone()).without_bus();

@@ -355,7 +355,7 @@ where
     let builder = Cache::builder(SHAPE, MINUTE);
     let long = Duration::from_secs(10);
     let builder = builder.with_far_codec(store.clone(), codec);
-    builder.with_far_timeout(long).build().unwrap()
+    builder.with_store_timeout(long).build().unwrap()
 }
 
 /// Returns the text that the error of a refused value must contain: the codecs that keep it.

@@ -24,7 +24,7 @@ fn seconds(seconds: u64) -> Duration {
 
 on_both_stores! { Manual;
     async fn a_value_past_its_first_age_is_served_while_it_is_refreshed(world: World) {
-        let one = world.process_with(|films| films.with_refresh_after(TEN).with_near_ttl(HOUR));
+        let one = world.process_with(|films| films.with_refresh_after(TEN).with_near_ttl(HOUR.into()));
         one.load("old").await;
         world.advance(seconds(10));
         let gate = Gate::closed();
@@ -42,7 +42,7 @@ on_both_stores! { Manual;
     }
 
     async fn a_reader_past_the_second_age_waits_for_the_load(world: World) {
-        let one = world.process_with(|films| films.with_refresh_after(TEN).with_near_ttl(HOUR));
+        let one = world.process_with(|films| films.with_refresh_after(TEN).with_near_ttl(HOUR.into()));
         one.load("old").await;
         world.advance(seconds(60));
         let found = one.load("new").await;
@@ -220,7 +220,7 @@ on_both_stores! { Manual;
     }
 
     async fn a_value_that_nobody_reads_ends_and_one_that_is_read_lives_up_to_its_ttl(world: World) {
-        let process = || world.process_with(|films| films.with_idle_ttl(TEN).with_near_ttl(HOUR));
+        let process = || world.process_with(|films| films.with_idle_ttl(TEN).with_near_ttl(HOUR.into()));
         let (one, two) = (process(), process());
         one.load("Metropolis").await;
         for _ in 0..8 {
@@ -241,7 +241,7 @@ on_both_stores! { Manual;
 
     async fn a_refresh_that_finds_nothing_removes_the_far_value_of_an_evicted_copy(world: World) {
         let one = world.process_with(|films| {
-            films.with_refresh_after(TEN).with_near_ttl(HOUR).with_max_near_entries(1)
+            films.with_refresh_after(TEN).with_near_ttl(HOUR.into()).with_max_near_entries(1)
         });
         one.load("deleted").await;
         world.advance(seconds(10));
@@ -289,7 +289,7 @@ on_both_stores! { Manual;
 
     async fn a_value_that_is_kept_by_reads_is_refreshed_at_its_age(world: World) {
         let one = world.process_with(|films| {
-            films.with_idle_ttl(TEN).with_refresh_after(Ttl::from_secs(25)).with_near_ttl(HOUR)
+            films.with_idle_ttl(TEN).with_refresh_after(Ttl::from_secs(25)).with_near_ttl(HOUR.into())
         });
         for (after, loads) in [(0, 1), (8, 1), (8, 1), (8, 1), (8, 2)] {
             world.advance(seconds(after));
@@ -355,7 +355,7 @@ async fn after_the_soft_timeout_a_stale_value_is_served_as_soon_as_a_slow_far_re
     let build = || {
         let films = films(&clock)
             .with_far(store.clone())
-            .with_far_timeout(seconds(20))
+            .with_store_timeout(seconds(20))
             .with_stale_if_error(HOUR)
             .with_soft_timeout(Duration::from_millis(50));
         films.build().unwrap()

@@ -24,7 +24,7 @@ const HOUR: Ttl = Ttl::from_secs(3_600);
 on_both_stores! { Manual;
     /// Another process may invalidate a value as soon as it has been read.
     async fn the_near_ttl_counts_from_the_begin_of_the_far_read(world: World) {
-        let near_ttl = Ttl::from_secs(10);
+        let near_ttl = Duration::from_secs(10);
         let one = world.process_with(|builder| builder.without_bus().with_near_ttl(near_ttl));
         world.quiet_process().load("old").await;
         let before = one.switch.operations();

@@ -60,8 +60,8 @@ impl Database {
 
 fn behind(backend: &Backend) -> WriteBehindBuilder<u32, String> {
     let films = backend.films().build().unwrap();
-    WriteBehind::builder("films", films, backend.store.clone())
-        .with_timeout(Duration::from_secs(2))
+    WriteBehind::builder(backend.store.clone(), "films", films)
+        .with_store_timeout(Duration::from_secs(2))
         .with_poll(Duration::from_millis(20))
         .with_retry(Duration::from_millis(10), Duration::from_millis(20))
 }
@@ -123,7 +123,7 @@ async fn gauges(backend: Backend) {
     database.fails.store(false, Ordering::SeqCst);
     let films = start(behind(&backend), &database);
     until(&films, 0, 0).await;
-    films.shutdown(Duration::from_secs(20)).await.unwrap();
+    let _ = films.shutdown(Duration::from_secs(20)).await.unwrap();
     assert_eq!((counts.gauge(waiting), counts.gauge(oldest)), (0.0, 0.0));
 }
 
@@ -277,13 +277,13 @@ async fn dead(backend: Backend) {
 
 async fn longest(backend: Backend) {
     let films = backend.films().build().unwrap();
-    let builder = WriteBehind::builder("films", films, backend.store.clone())
+    let builder = WriteBehind::builder(backend.store.clone(), "films", films)
         .with_max_waiting(1)
-        .with_timeout(Duration::MAX)
+        .with_store_timeout(Duration::MAX)
         .with_write_timeout(Duration::MAX)
         .with_full_timeout(Duration::MAX)
         .with_poll(Duration::MAX)
-        .with_retention(larder_store::Ttl::MAX);
+        .with_ttl(larder_store::Ttl::MAX);
     let behind = start(builder, &Database::default());
     for film in 0..3 {
         behind.write(film, "x".to_owned()).await.unwrap();
@@ -385,8 +385,8 @@ async fn begun(backend: Backend) {
 async fn reads(backend: Backend) {
     let database = Database::default();
     let films = backend.films().build().unwrap();
-    let behind = WriteBehind::builder("films", films.clone(), backend.store.clone())
-        .with_timeout(Duration::from_secs(2))
+    let behind = WriteBehind::builder(backend.store.clone(), "films", films.clone())
+        .with_store_timeout(Duration::from_secs(2))
         .without_worker();
     let behind = start(behind, &database);
     behind.write(7, "new".to_owned()).await.unwrap();
@@ -415,11 +415,13 @@ async fn a_setting_that_may_not_be_zero_is_named() {
         ("with_retry", |it| {
             it.with_retry(Duration::ZERO, Duration::ZERO)
         }),
-        ("with_timeout", |it| it.with_timeout(Duration::ZERO)),
+        ("with_store_timeout", |it| {
+            it.with_store_timeout(Duration::ZERO)
+        }),
     ];
     for (name, set) in settings {
         let films = crate::support::near_films();
-        let builder = WriteBehind::builder("films", films, Arc::new(MokaStore::new()));
+        let builder = WriteBehind::builder(Arc::new(MokaStore::new()), "films", films);
         let started = set(builder).start(|_| async { Ok::<_, Broken>(()) });
         let error = started.err().unwrap();
         assert_eq!(error.kind(), ErrorKind::Invalid);
@@ -427,14 +429,35 @@ async fn a_setting_that_may_not_be_zero_is_named() {
     }
 }
 
+#[tokio::test]
+async fn a_journal_has_a_name_of_the_letters_that_all_names_have() {
+    for (name, is_right) in [
+        ("films.v2_a-b", true),
+        ("", false),
+        ("Films", false),
+        ("films:7", false),
+        (&*"f".repeat(32), true),
+        (&*"f".repeat(33), false),
+    ] {
+        let films = crate::support::near_films();
+        let builder = WriteBehind::builder(Arc::new(MokaStore::new()), name, films);
+        let started = builder.start(|_| async { Ok::<_, Broken>(()) });
+        assert_eq!(started.is_ok(), is_right, "{name}");
+        if let Err(error) = started {
+            assert_eq!(error.kind(), ErrorKind::Invalid);
+            assert!(error.to_string().contains("1 to 32 of a-z"), "{error}");
+        }
+    }
+}
+
 /// The first write reaches the journal before or after the second one, and the cache after it.
 async fn overlap(backend: Backend) {
     let (films, slow) = backend.faulty_films();
     let films = films.build().unwrap();
-    let first = WriteBehind::builder("films", films.clone(), backend.store.clone());
+    let first = WriteBehind::builder(backend.store.clone(), "films", films.clone());
     let first = start(first.without_worker(), &Database::default());
     let (other, database) = (backend.films().build().unwrap(), Database::default());
-    let second = WriteBehind::builder("films", other.clone(), backend.store.clone());
+    let second = WriteBehind::builder(backend.store.clone(), "films", other.clone());
     let second = start(second.without_worker(), &database);
     slow.set(Trouble::Delay(Duration::from_millis(40)));
     let writing = tokio::spawn({
@@ -445,7 +468,7 @@ async fn overlap(backend: Backend) {
     second.write(7, "second".to_owned()).await.unwrap();
     writing.await.unwrap().unwrap();
     slow.clear();
-    second.shutdown(Duration::from_secs(20)).await.unwrap();
+    let _ = second.shutdown(Duration::from_secs(20)).await.unwrap();
     let last = database.writes.lock().unwrap().last().unwrap().1.clone();
     for films in [films, other] {
         until_none_but(&films, &last).await;
@@ -464,7 +487,7 @@ async fn unanswered(backend: Backend) {
     let films = backend.films().build().unwrap();
     let journal = Faulty::new(backend.store.clone());
     let switch = journal.switch();
-    let behind = WriteBehind::builder("films", films.clone(), Arc::new(journal));
+    let behind = WriteBehind::builder(Arc::new(journal), "films", films.clone());
     let behind = start(behind.without_worker(), &Database::default());
     films.insert(7, "old".to_owned()).await.unwrap();
     switch.set(Trouble::LoseAnswer);
@@ -491,7 +514,7 @@ async fn poison(backend: Backend) {
         behind(&backend)
             .with_max_attempts(2)
             .with_write_timeout(Duration::from_millis(10))
-            .with_timeout(Duration::from_millis(100))
+            .with_store_timeout(Duration::from_millis(100))
     };
     for _ in 0..2 {
         let gate = Gate::closed();
@@ -522,8 +545,8 @@ async fn releases(backend: Backend) {
         let kind = larder_store::Kind::evictable("newer");
         let films = larder_cache::Cache::<u32, u64>::builder(kind, crate::support::MINUTE);
         let films = films.with_far(backend.store.clone()).build().unwrap();
-        let films = WriteBehind::builder("films", films, backend.store.clone())
-            .with_timeout(Duration::from_secs(2))
+        let films = WriteBehind::builder(backend.store.clone(), "films", films)
+            .with_store_timeout(Duration::from_secs(2))
             .with_write_timeout(Duration::from_millis(200))
             .with_poll(Duration::from_millis(20));
         match worker {
@@ -536,8 +559,8 @@ async fn releases(backend: Backend) {
     writes.write(7, 70).await.unwrap();
 
     let films = backend.films().build().unwrap();
-    let older = WriteBehind::builder("films", films.clone(), backend.store.clone())
-        .with_timeout(Duration::from_secs(2))
+    let older = WriteBehind::builder(backend.store.clone(), "films", films.clone())
+        .with_store_timeout(Duration::from_secs(2))
         .with_poll(Duration::from_millis(20))
         .with_write_timeout(Duration::from_millis(200))
         .with_retry(Duration::from_millis(10), Duration::from_millis(20))

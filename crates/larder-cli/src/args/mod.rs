@@ -8,7 +8,9 @@ use std::path::PathBuf;
 use clap::{Args, Parser, Subcommand, ValueEnum};
 use larder_ops::doctor::{CheckId, Use};
 
-pub(crate) use records::{Cache, JobState, Limit, Lock, Queue, QueueName, Session, Targets};
+pub(crate) use records::{
+    Cache, Events, JobState, Limit, Lock, Queue, QueueName, Session, Targets,
+};
 use values::{MANY, number};
 
 /// Inspects and repairs the store of an app: sessions, limits, queues, locks and caches on Redis or Valkey.
@@ -92,6 +94,12 @@ pub(crate) enum Command {
         after_help = "Examples:\n  larder queue inspect mail --state dead\n  larder queue redrive mail --max 10"
     )]
     Queue(Queue),
+    /// Lists event logs and their dead letters
+    #[command(
+        subcommand,
+        after_help = "Examples:\n  larder events ls\n  larder events dead orders:all --show-values"
+    )]
+    Events(Events),
     /// Lists and breaks locks
     #[command(subcommand, after_help = "Example:\n  larder lock break report:7")]
     Lock(Lock),

@@ -155,6 +155,27 @@ pub(crate) enum JobState {
 }
 
 #[derive(Debug, Subcommand)]
+pub(crate) enum Events {
+    /// Lists event logs, with the number of their events, groups and dead letters
+    Ls {
+        /// The maximum number of logs to look at
+        #[arg(long, value_name = "N", default_value_t = 1_000, value_parser = number(1..=MANY))]
+        limit: usize,
+    },
+    /// Lists the dead letters of a log, of all groups, the oldest first
+    Dead {
+        /// The log: its whole key, or as `events ls` lists it
+        log: String,
+        /// The maximum number of dead letters to list
+        #[arg(long, value_name = "N", default_value_t = 20, value_parser = number(1..=MANY))]
+        limit: usize,
+        /// Also shows the events, and why they were not handled
+        #[arg(long)]
+        show_values: bool,
+    },
+}
+
+#[derive(Debug, Subcommand)]
 pub(crate) enum Lock {
     /// Lists locks that are held or waited for, a line for each holder
     Ls {

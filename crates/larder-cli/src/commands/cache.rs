@@ -13,7 +13,7 @@ use crate::args::{Cache, Targets};
 use crate::error::{Error, Result};
 use crate::key::{CacheKey, RawId};
 use crate::output::{Output, escape, escape_bytes};
-use crate::target::Target;
+use crate::target::{LAYER_PATIENCE, Target};
 
 /// The bytes of a value, which are not decoded.
 pub(super) type Raw = TypedCache<RawId, Vec<u8>>;
@@ -63,6 +63,7 @@ fn of_kind(store: Arc<dyn Store>, kind: Kind, schema: u32, codec: u8) -> Result<
     // With a fallback, an expired value stays for failing loads, as it does in the app.
     let builder = builder
         .with_stale_if_error(Ttl::from_secs(60))
+        .with_store_timeout(LAYER_PATIENCE)
         .without_near();
     let builder = builder
         .with_far_codec(store, Undecoded(codec))
@@ -154,6 +155,15 @@ enum Change {
     Purge,
 }
 
+impl Change {
+    /// Returns whether the value would be removed instead of becoming stale: its times cannot be changed here.
+    fn cannot_do(self, far: &Tier) -> bool {
+        self == Self::Expire && matches!(far, Tier::Unusable)
+    }
+}
+
+const UNREADABLE: &str = "only the app can make it stale; `larder cache purge` removes it";
+
 async fn change(
     target: &Target,
     targets: &Targets,
@@ -173,9 +183,16 @@ async fn change(
     );
     if targets.dry_run {
         let mut rows = Vec::new();
+        let mut code = DONE;
         for (key, text) in keys.iter().zip(&what.keys) {
             let (_, _, far) = find(target, key).await?;
-            rows.push(vec![json!(text), json!(self::what(&far))]);
+            let there = if change.cannot_do(&far) {
+                code = NOT_DONE;
+                format!("unreadable, and would not be changed: {UNREADABLE}")
+            } else {
+                self::what(&far)
+            };
+            rows.push(vec![json!(text), json!(there)]);
         }
         let tags = what
             .tag
@@ -188,17 +205,21 @@ async fn change(
         rows.extend(tags.chain(uris));
         output.table(&["target", "what is there"], rows)?;
         output.line(&format!("{described} Nothing was done."))?;
-        return Ok(DONE);
+        return Ok(code);
     }
     if !output.confirm(&described)? {
         return Ok(NOT_DONE);
     }
-    let mut absent = Vec::new();
+    let (mut absent, mut unreadable) = (Vec::new(), Vec::new());
     let mut done = 0;
     // One by one, so that changes before an error are counted.
     let changed = async {
         for (key, text) in keys.iter().zip(&what.keys) {
             let (cache, _, far) = find(target, key).await?;
+            if change.cannot_do(&far) {
+                unreadable.push(text.as_str());
+                continue;
+            }
             if matches!(far, Tier::Absent) {
                 absent.push(text.as_str());
             }
@@ -240,11 +261,12 @@ async fn change(
     let changed = changed.await;
     changed.map_err(|error| error.after(done, "targets were changed"))?;
     let uncounted: Vec<_> = what.uri.iter().chain(&what.tag).collect();
-    let changed = keys.len() - absent.len();
+    let changed = keys.len() - absent.len() - unreadable.len();
     if output.is_json() {
         output.json(&json!({
             "done": changed + uncounted.len(),
             "absent": absent,
+            "unreadable": unreadable,
             "uncounted": uncounted,
         }))?;
     } else {
@@ -254,6 +276,12 @@ async fn change(
         for key in &absent {
             output.line(&format!("nothing was there: {}", escape(key)))?;
         }
+        for key in &unreadable {
+            output.line(&format!("unreadable, and not changed: {}", escape(key)))?;
+        }
+        if !unreadable.is_empty() {
+            output.line(UNREADABLE)?;
+        }
         if !uncounted.is_empty() {
             let uris = of(what.uri.len() as u64, "URI", "URIs");
             let tags = of(what.tag.len() as u64, "tag", "tags");
@@ -262,7 +290,11 @@ async fn change(
             ))?;
         }
     }
-    Ok(if absent.is_empty() { DONE } else { NOT_DONE })
+    Ok(if absent.is_empty() && unreadable.is_empty() {
+        DONE
+    } else {
+        NOT_DONE
+    })
 }
 
 /// Describes the targets of a change.
@@ -293,7 +325,9 @@ fn described(values: usize, uris: usize, tags: usize) -> String {
 /// Two profiles share no response. Tags belong to both.
 pub(super) fn responses(target: &Target) -> Result<[Purger; 2]> {
     let purger = |profile| -> Result<Purger> {
-        let builder = ResponseCacheLayer::builder(target.store.clone()).with_profile(profile);
+        let builder = ResponseCacheLayer::builder(target.store.clone())
+            .with_profile(profile)
+            .with_store_timeout(LAYER_PATIENCE);
         Ok(builder.build()?.purger())
     };
     Ok([purger(Profile::Safe)?, purger(Profile::Rfc)?])

@@ -1,7 +1,7 @@
 use std::time::Duration;
 
 use larder::Key;
-use larder::cache::Tier;
+use larder::cache::{Journal, Tier};
 use larder::events::log::LogRecord;
 use larder::events::topic::HistoryRecord;
 use larder::queue::QueueRecord;
@@ -196,6 +196,7 @@ async fn inspect(target: &Target, text: &str) -> Result<Option<(&'static str, In
         QueueRecord => "a queue",
         LastTick => "a periodic job",
         LogRecord => "an event log",
+        Journal => "the journal of a write-behind cache",
         HistoryRecord => "the history of a topic",
         BoardRecord => "a leaderboard",
         BucketsRecord => "buckets",

@@ -3,6 +3,7 @@
 mod bench;
 mod cache;
 mod doctor;
+mod events;
 mod explain;
 mod limit;
 mod lock;
@@ -44,6 +45,7 @@ pub(crate) async fn run(cli: &Cli, output: &mut Output<'_, '_>) -> Result<u8> {
         Command::Session(command) => Box::pin(session::run(&target, command, output)).await,
         Command::Limit(command) => Box::pin(limit::run(&target, command, output)).await,
         Command::Queue(command) => Box::pin(queue::run(&target, command, output)).await,
+        Command::Events(command) => Box::pin(events::run(&target, command, output)).await,
         Command::Lock(command) => Box::pin(lock::run(&target, command, output)).await,
         Command::Cache(command) => Box::pin(cache::run(&target, command, output)).await,
         Command::Explain { key } => Box::pin(explain::run(&target, key, output)).await,

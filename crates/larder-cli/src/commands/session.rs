@@ -1,7 +1,7 @@
 use std::collections::BTreeSet;
 
 use larder::Key;
-use larder::session::{DeviceId, EveryoneRecord, SessionRecord, Sessions};
+use larder::session::{DeviceId, EveryoneRecord, SessionRecord};
 use larder::store::Timestamp;
 use larder::store::program::{Inspection, Record};
 use larder_ops::records::{field, number_of};
@@ -46,7 +46,7 @@ async fn devices(
     limit: usize,
     output: &mut Output<'_, '_>,
 ) -> Result<u8> {
-    let devices = Sessions::new(target.store.clone())?.devices(user).await?;
+    let devices = target.sessions()?.devices(user).await?;
     let rest = Rest {
         cut_at: (devices.len() > limit).then_some(limit),
         ..Rest::default()
@@ -137,7 +137,7 @@ async fn revoke_one(
     output: &mut Output<'_, '_>,
 ) -> Result<u8> {
     let id: DeviceId = device.parse()?;
-    let sessions = Sessions::new(target.store.clone())?;
+    let sessions = target.sessions()?;
     let devices = sessions.devices(user).await?;
     if !devices.iter().any(|listed| listed.id == id) {
         return Err(Error::usage("this user has no such session"));
@@ -150,7 +150,7 @@ async fn revoke_one(
 }
 
 async fn revoke_user(target: &Target, user: &str, output: &mut Output<'_, '_>) -> Result<u8> {
-    let sessions = Sessions::new(target.store.clone())?;
+    let sessions = target.sessions()?;
     let count = sessions.devices(user).await?.len();
     let counted = of(count as u64, "session", "sessions");
     if !output.confirm(&format!("This ends {counted} of the user."))? {
@@ -197,9 +197,7 @@ async fn revoke_everything(target: &Target, output: &mut Output<'_, '_>) -> Resu
         return Ok(NOT_DONE);
     }
     let before = all_ended(target).await?;
-    Sessions::new(target.store.clone())?
-        .revoke_everyone()
-        .await?;
+    target.sessions()?.revoke_everyone().await?;
     let Ok(sessions) = counted else {
         match output.is_json() {
             true => output.json(&json!({ "done": Value::Null }))?,

@@ -6,7 +6,7 @@ use std::sync::Arc;
 use bytes::Bytes;
 use http::{Request, Response};
 use http_body_util::{BodyExt, Full};
-use larder::cache::Cache;
+use larder::cache::{Cache, Codec};
 use larder::response_cache::{Profile, ResponseCacheLayer};
 use larder::{Kind, Store, Ttl};
 use tower::{Layer, ServiceExt, service_fn};
@@ -240,6 +240,67 @@ async fn a_change_of_a_value_that_is_not_there_says_so() {
     let line = "cache purge --tag noir --uri http://cinema.example/films --yes";
     let ran = larder(&url, line).await.ok();
     assert!(ran.out.contains("are not counted"), "{ran:?}");
+}
+
+/// A codec of an app, which the command does not have.
+struct Own;
+
+impl Codec<String> for Own {
+    fn id(&self) -> u8 {
+        200
+    }
+
+    fn encode(&self, value: &String, out: &mut Vec<u8>) -> larder::Result<()> {
+        out.extend_from_slice(value.as_bytes());
+        Ok(())
+    }
+
+    fn decode(&self, bytes: &[u8]) -> Option<String> {
+        String::from_utf8(bytes.to_vec()).ok()
+    }
+}
+
+#[tokio::test]
+async fn a_value_that_cannot_be_read_is_not_expired_but_can_be_purged() {
+    let (server, store) = server().await;
+    let url = server.url();
+    let own = Cache::<u32, String>::builder(FILM, Ttl::from_secs(600))
+        .with_stale_if_error(Ttl::from_secs(600))
+        .without_near()
+        .with_far_codec(store.clone(), Own)
+        .build()
+        .unwrap();
+    let films = films(&store);
+    own.insert(7, "Metropolis".to_owned()).await.unwrap();
+    films.insert(8, "Nosferatu".to_owned()).await.unwrap();
+    let line = "cache expire film:{v0:7} film:{v0:8} film:{v0:9}";
+    let dry = larder(&url, &format!("{line} --dry-run")).await;
+    assert_eq!(dry.code, 1, "{dry:?}");
+    assert!(
+        dry.out.contains("unreadable") && dry.out.contains("larder cache purge"),
+        "{dry:?}"
+    );
+    assert!(films.get(&8).await.is_some());
+    let ran = larder(&url, &format!("{line} --yes")).await;
+    assert_eq!(ran.code, 1, "{ran:?}");
+    assert!(
+        ran.out.contains("1 value changed")
+            && ran.out.contains("unreadable, and not changed: film:{v0:7}")
+            && ran.out.contains("larder cache purge"),
+        "{ran:?}"
+    );
+    assert_eq!(own.get(&7).await.as_deref(), Some(&"Metropolis".to_owned()));
+    assert!(films.get(&8).await.is_none(), "it is stale");
+
+    let ran = larder(&url, "cache expire film:{v0:7} --yes --json").await;
+    assert_eq!(ran.code, 1, "{ran:?}");
+    let written: serde_json::Value = serde_json::from_str(&ran.out).unwrap();
+    assert_eq!(
+        (&written["done"], &written["unreadable"][0]),
+        (&0.into(), &"film:{v0:7}".into())
+    );
+    larder(&url, "cache purge film:{v0:7} --yes").await.ok();
+    assert!(own.get(&7).await.is_none(), "it is removed");
 }
 
 #[tokio::test]

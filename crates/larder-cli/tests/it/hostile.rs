@@ -119,7 +119,7 @@ async fn a_key_of_another_client_is_listed_as_unreadable_and_hides_no_record() {
     let lock = Lock::new(store.clone(), "report").unwrap();
     let _guard = lock.try_lock().await.unwrap().unwrap();
     let quota = RateLimiter::new(store, "pages", Quota::per_hour(3)).unwrap();
-    quota.check("b").await.unwrap();
+    let _ = quota.check("b").await.unwrap();
     let limit = quota.key("a");
     for (key, line, first) in [
         ("session:{a}", "session ls", "device"),

@@ -20,8 +20,8 @@ async fn a_list_that_is_cut_says_so_in_text_and_in_json() {
     let mail = Queue::new(store.clone(), "mail").unwrap();
     for number in 0..3_u32 {
         sign_in(&store, "ann").await;
-        quota.check(number).await.unwrap();
-        several.check(number).await.unwrap();
+        let _ = quota.check(number).await.unwrap();
+        let _ = several.check(number).await.unwrap();
         let _ = mail.enqueue(NewJob::raw("greet", "x")).await.unwrap();
         let lock = Lock::new(store.clone(), ("report", number)).unwrap();
         held.push(lock.lock(Duration::from_secs(5)).await.unwrap().unwrap());
@@ -87,6 +87,8 @@ async fn a_wrong_value_of_a_flag_says_what_was_expected() {
         ("queue pause mail --partitions 0", "from 1 to 65535"),
         ("queue redrive mail --max 0", "a whole number from 1"),
         ("lock ls --limit 0", "a whole number from 1"),
+        ("events ls --limit 0", "a whole number from 1"),
+        ("events dead orders:all --limit 0", "a whole number from 1"),
     ] {
         let (name, value) = line.rsplit_once(' ').unwrap();
         let ran = larder("redis://127.0.0.1:1", &format!("{name}={value}")).await;

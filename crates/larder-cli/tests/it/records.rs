@@ -3,7 +3,7 @@
 use std::net::IpAddr;
 use std::time::Duration;
 
-use larder::cache::Cache;
+use larder::cache::{Cache, WriteBehind};
 use larder::events::log::{EventLog, Settled};
 use larder::rate_limit::{Network, Policy, Quota, RateLimiter};
 use larder::structures::counter::Counter;
@@ -22,8 +22,8 @@ async fn a_limit_is_shown_and_reset_for_one_visitor_or_for_all() {
     let address = |text: &str| text.parse::<IpAddr>().unwrap();
     let (one, two) = (address("203.0.113.7"), address("2001:db8::7"));
     for visitor in [one, one, two] {
-        limiter.check(visitor).await.unwrap();
-        other.check(visitor).await.unwrap();
+        let _ = limiter.check(visitor).await.unwrap();
+        let _ = other.check(visitor).await.unwrap();
     }
     let url = server.url();
     let shown = larder(&url, "limit show pages --json").await.json();
@@ -196,7 +196,7 @@ async fn a_visitor_is_banned_and_forgiven_whatever_the_rules_of_the_policy_are()
                 assert_eq!(run(&url, &words, "").await.json()["done"], 1, "{words:?}");
             }
             // A known visitor.
-            limiter.check("other").await.unwrap();
+            let _ = limiter.check("other").await.unwrap();
         }
     }
     // What was used stays.
@@ -299,29 +299,46 @@ async fn a_visitor_of_a_layer_is_named_by_what_a_person_knows_of_it() {
                 "{shown:?}"
             );
         }
-        // For a new visitor, the app would look in a record of the same sort as the others have.
-        let known = limiter.key(("ip", network("203.0.113.8")));
-        limiter
-            .ban_record(known, Duration::from_secs(9))
-            .await
-            .unwrap();
-        let words = [
-            "limit",
-            "ban",
-            policy,
-            "203.0.113.9",
-            "--for",
-            "9h",
-            "--yes",
-        ];
-        let banned = run(&url, &words, "").await.ok();
+    }
+}
+
+#[tokio::test]
+async fn a_ban_reaches_a_visitor_without_a_record_wherever_the_app_looks() {
+    let (server, store) = server().await;
+    let url = server.url();
+    let quota = RateLimiter::new(store.clone(), "pages", Quota::per_hour(3)).unwrap();
+    let rules = Policy::new(Quota::per_hour(3)).and(Quota::per_day(9));
+    let several = RateLimiter::new(store, "api", rules).unwrap();
+    for limiter in [&quota, &several] {
+        let policy = limiter.policy();
+        // A policy by user, or else by address: all of its recent visitors were signed in.
+        for user in ["1", "2"] {
+            limiter.check(("user", user)).await.unwrap();
+        }
+        let words = ["limit", "ban", policy, "203.0.113.9", "--for", "9h"];
+        let banned = run(&url, &[&words[..], &["--yes"]].concat(), "").await.ok();
+        assert!(banned.out.contains("1 visitor is banned"), "{banned:?}");
         assert!(banned.out.contains("is the name right"), "{banned:?}");
-        let listed = larder(&url, &format!("limit show {policy} --json"))
+        let address: IpAddr = "203.0.113.9".parse().unwrap();
+        for allowed in [
+            limiter.peek(("ip", Network::of(address))).await,
+            limiter.peek(("user", "203.0.113.9")).await,
+            limiter.peek(("header", "203.0.113.9")).await,
+            limiter.peek(address).await,
+        ] {
+            assert!(!allowed.unwrap().is_allowed(), "{policy}");
+        }
+        // What the visitor has used of rules that only the app knows is not shown.
+        let words = ["limit", "show", policy, "203.0.113.9"];
+        let shown = run(&url, &words, "").await.ok();
+        assert!(shown.out.contains("banned for 8 h 59 min"), "{shown:?}");
+        assert!(!shown.out.contains("used"), "{shown:?}");
+        run(&url, &["limit", "forgive", policy, "203.0.113.9"], "")
             .await
-            .json();
-        assert_eq!(listed.as_array().unwrap().len(), 2, "{listed}");
-        let new = limiter.peek(("ip", network("203.0.113.9"))).await.unwrap();
-        assert!(!new.is_allowed());
+            .ok();
+        let address = limiter.peek(("ip", Network::of(address))).await.unwrap();
+        assert!(address.is_allowed(), "{policy}");
+        assert_eq!(limiter.peek(("user", "1")).await.unwrap().remaining(), 2);
     }
 }
 
@@ -331,7 +348,7 @@ async fn an_error_says_how_much_was_removed_before_it() {
     let url = cluster.url();
     let limiter = RateLimiter::new(connect(&url).await, "pages", Quota::per_hour(9)).unwrap();
     for visitor in 0..30_u32 {
-        limiter.check(visitor).await.unwrap();
+        let _ = limiter.check(visitor).await.unwrap();
     }
     let lost = cluster.clone();
     let mut input = Meanwhile::new(&url, async move |_| {
@@ -358,7 +375,7 @@ async fn a_whole_key_of_another_policy_is_an_error_and_is_not_touched() {
     let rules = Policy::new(Quota::per_hour(3)).and(Quota::per_day(9));
     let several = RateLimiter::new(store, "api", rules).unwrap();
     for limiter in [&quota, &several] {
-        limiter.check("ann").await.unwrap();
+        let _ = limiter.check("ann").await.unwrap();
         let key = limiter.key("ann");
         let key = key.as_str();
         for words in [
@@ -386,7 +403,7 @@ async fn a_whole_key_may_repeat_the_namespace_and_one_of_another_namespace_is_an
     let (server, store) = server().await;
     let (url, app) = (server.url(), prefixed(&store));
     let limiter = RateLimiter::new(app.clone(), "pages", Quota::per_hour(2)).unwrap();
-    limiter.check("ann").await.unwrap();
+    let _ = limiter.check("ann").await.unwrap();
     let lock = Lock::new(app.clone(), "report").unwrap();
     let _guard = lock.try_lock().await.unwrap().unwrap();
     let films = crate::cache::films(&app);
@@ -443,10 +460,108 @@ async fn an_event_log_is_explained_without_its_events() {
         shown["group_mailer"].as_str().unwrap().contains("lost 0"),
         "{shown}"
     );
+    let listed = larder(&server.url(), "events ls --json").await.json();
+    let listed = &listed[0];
+    assert_eq!(
+        (
+            &listed["log"],
+            &listed["events"],
+            &listed["groups"],
+            &listed["dead"]
+        ),
+        (&"orders:all".into(), &2.into(), &1.into(), &1.into())
+    );
     let other = larder(&server.url(), "explain film:{points:all}").await;
     assert_eq!(other.code, 2, "{other:?}");
     assert!(
         other.err.contains("not the key of a cached value"),
         "{other:?}"
+    );
+}
+
+#[tokio::test]
+async fn the_dead_letters_of_an_event_log_are_listed_and_shown_only_on_request() {
+    let (server, store) = server().await;
+    let (url, app) = (server.url(), prefixed(&store));
+    let log = EventLog::<String>::new(app, "orders", Ttl::from_secs(3_600)).unwrap();
+    // The id of a log may contain anything.
+    for id in ["all", "a:b %"] {
+        for number in 0..3 {
+            log.append(id, &format!("secret-{number}")).await.unwrap();
+        }
+        let mailer = log.group(id, "mailer").unwrap().consumer();
+        for delivery in &mailer.read(3).await.unwrap().deliveries {
+            let rejected = mailer.reject(delivery, "nobody\u{1b}[2J").await;
+            assert_eq!(rejected.unwrap(), Settled::Done);
+        }
+    }
+    let listed = larder(&url, "--namespace prod:app events ls --json").await;
+    let listed = listed.json();
+    for log in listed.as_array().unwrap() {
+        assert_eq!((&log["groups"], &log["dead"]), (&1.into(), &3.into()));
+        let named = log["log"].as_str().unwrap();
+        for named in [named, &format!("prod:app:log:{{{named}}}")] {
+            let words = ["--namespace", "prod:app", "events", "dead", named];
+            let shown = run(&url, &words, "").await.ok();
+            assert!(shown.out.contains("mailer"), "{shown:?}");
+            assert!(shown.out.contains("10 characters"), "{shown:?}");
+            assert!(!shown.out.contains("secret"), "{shown:?}");
+            let shown = run(
+                &url,
+                &[&words[..], &["--json", "--show-values"]].concat(),
+                "",
+            )
+            .await;
+            let shown = shown.json();
+            assert_eq!(shown.as_array().unwrap().len(), 3, "{shown}");
+            assert_eq!(shown[2]["deliveries"], 1);
+            assert_eq!(shown[2]["value"], "\"secret-2\"");
+            assert_eq!(shown[2]["reason"], "nobody\u{1b}[2J");
+        }
+    }
+    assert_eq!(listed.as_array().unwrap().len(), 2);
+    let words = [
+        "--namespace",
+        "prod:app",
+        "events",
+        "dead",
+        "orders:all",
+        "--limit",
+        "2",
+        "--json",
+    ];
+    let cut = run(&url, &words, "").await.json();
+    assert_eq!(
+        (cut[1]["value"].is_null(), &cut[2]["more"]),
+        (true, &true.into())
+    );
+    let none = larder(&url, "events dead orders:nobody").await;
+    assert_eq!(
+        (none.code, none.err.contains("larder events ls")),
+        (2, true),
+        "{none:?}"
+    );
+    let wrong = run(&url, &["events", "dead", "}"], "").await;
+    assert_eq!(
+        (wrong.code, wrong.err.contains("such as log:{orders:all}")),
+        (2, true),
+        "{wrong:?}"
+    );
+}
+
+#[tokio::test]
+async fn the_journal_of_a_write_behind_cache_is_explained_without_its_values() {
+    let (server, store) = server().await;
+    let films = crate::cache::films(&store);
+    let journal = WriteBehind::builder("films", films, store).without_worker();
+    let behind = journal.start(async |_| Ok::<_, ()>(())).unwrap();
+    behind.write(7, "Metropolis".to_owned()).await.unwrap();
+    let shown = larder(&server.url(), "explain write-behind:{films} --json").await;
+    assert!(!shown.out.contains("Metropolis"), "{shown:?}");
+    let shown = shown.json();
+    assert_eq!(
+        (&shown["waiting"], &shown["dead"]),
+        (&"1".into(), &"0".into()),
+        "{shown}"
     );
 }

@@ -1,11 +1,12 @@
 //! Commands about servers, on one, a cluster, and behind sentinels.
 
+use std::sync::Arc;
 use std::time::Duration;
 
 use larder::rate_limit::{Quota, RateLimiter};
 use larder_test::server::{AclUser, RedisCluster, RedisOptions, RedisSentinels};
 
-use crate::support::{connect, larder, run, server};
+use crate::support::{Meanwhile, connect, larder, run, run_with, server};
 
 #[tokio::test]
 async fn a_store_in_the_process_of_an_app_is_refused_in_clear_words() {
@@ -131,7 +132,7 @@ async fn a_scan_counts_by_kind_and_sees_only_its_prefix() {
     let (server, store) = server().await;
     for visitor in 0..7_u32 {
         let limiter = RateLimiter::new(store.clone(), "pages", Quota::per_hour(9)).unwrap();
-        limiter.check(visitor).await.unwrap();
+        let _ = limiter.check(visitor).await.unwrap();
     }
     server
         .command(&["SET", "film:{v0:1}", "x", "PX", "60000"])
@@ -155,7 +156,7 @@ async fn a_cluster_is_seen_as_one_store_and_its_nodes_by_themselves() {
     let store = connect(&url).await;
     let limiter = RateLimiter::new(store, "pages", Quota::per_hour(9)).unwrap();
     for visitor in 0..20_u32 {
-        limiter.check(visitor).await.unwrap();
+        let _ = limiter.check(visitor).await.unwrap();
     }
     assert_eq!(
         larder(&url, "ping -n 1 --json")
@@ -315,9 +316,35 @@ async fn help_gives_examples_and_exit_codes() {
     ] {
         assert!(help.out.contains(text), "{help:?}");
     }
-    for command in ["session", "limit", "queue", "lock", "cache", "explain"] {
+    for command in [
+        "session", "limit", "queue", "events", "lock", "cache", "explain",
+    ] {
         let help = larder("redis://h", &format!("{command} --help")).await.ok();
         assert!(help.out.contains(&format!("larder {command} ")), "{help:?}");
         assert!(help.out.contains("Example"), "{help:?}");
+    }
+}
+
+#[tokio::test]
+async fn a_server_that_answers_late_is_waited_for_longer_than_an_app_waits() {
+    let (server, store) = server().await;
+    let server = Arc::new(server);
+    let url = server.url();
+    crate::session::sign_in(&store, "ann").await;
+    let films = crate::cache::films(&store);
+    films.insert(7, "Metropolis".to_owned()).await.unwrap();
+    for line in [
+        "cache expire film:{v0:7}",
+        "cache purge film:{v0:7}",
+        "cache purge --uri http://cinema.example/films --tag noir",
+        "session revoke --user ann",
+    ] {
+        let paused = server.clone();
+        let mut input = Meanwhile::new(&url, async move |_| {
+            paused.command(&["CLIENT", "PAUSE", "500"]).unwrap();
+        });
+        let words: Vec<_> = line.split(' ').collect();
+        let ran = run_with(&url, &words, &mut input).await;
+        assert_eq!(ran.code, 0, "{line}: {ran:?}");
     }
 }

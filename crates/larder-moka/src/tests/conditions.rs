@@ -1,4 +1,4 @@
-use larder_store::{Condition, Delete, DeleteOutcome, Key, Put, PutOutcome, Store, Version};
+use larder_store::{Key, Put, Store};
 use tokio::task::JoinSet;
 
 use super::support::*;
@@ -71,65 +71,5 @@ async fn an_acknowledged_put_is_not_overwritten_by_a_put_if_absent_that_raced_it
         let _ = racer.await.unwrap();
         let held = store.get(&Key::new(kind, round)).await.unwrap().unwrap();
         assert_eq!(held.version, version);
-    }
-}
-
-#[tokio::test]
-async fn a_condition_that_is_not_met_changes_nothing() {
-    let (store, _) = store_with(|store| store);
-    for kind in KINDS {
-        let held = put(kind, "a", HOUR);
-        let key = held.key();
-        assert!(store.put(&held).await.unwrap().is_stored());
-        let stranger = Condition::IfVersion(Version::random());
-        for condition in [Condition::IfAbsent, stranger] {
-            assert!(
-                !store
-                    .put(&put(kind, "a", HOUR).on(condition))
-                    .await
-                    .unwrap()
-                    .is_stored()
-            );
-            let delete = Delete::new(key.clone()).on(condition);
-            assert!(!store.delete(&delete).await.unwrap().is_deleted());
-        }
-        let entry = store.get(key).await.unwrap().unwrap();
-        assert_eq!(entry.version, held.version());
-        let delete = Delete::new(key.clone()).if_version(held.version());
-        assert!(store.delete(&delete).await.unwrap().is_deleted());
-        assert_eq!(store.get(key).await.unwrap(), None);
-        let again = put(kind, "a", HOUR).if_version(held.version());
-        assert!(!store.put(&again).await.unwrap().is_stored());
-    }
-}
-
-#[tokio::test]
-async fn many_writes_of_one_key_keep_their_order() {
-    let (store, _) = store_with(|store| store);
-    for kind in KINDS {
-        let puts = [
-            put(kind, "a", HOUR),
-            put(kind, "a", HOUR).if_absent(),
-            put(kind, "a", HOUR),
-        ];
-        let answers = store.put_many(&puts).await;
-        let answers: Vec<_> = answers.into_iter().map(Result::unwrap).collect();
-        assert_eq!(answers, [true, false, true].map(PutOutcome::from));
-        let keys = [
-            puts[0].key().clone(),
-            Key::new(kind, "b"),
-            puts[0].key().clone(),
-        ];
-        let held = store.get_many(&keys).await;
-        let held: Vec<_> = held
-            .into_iter()
-            .map(|entry| entry.unwrap().map(|entry| entry.version))
-            .collect();
-        let last = Some(puts[2].version());
-        assert_eq!(held, [last, None, last]);
-        let deletes = keys.map(Delete::new);
-        let answers = store.delete_many(&deletes).await;
-        let answers: Vec<_> = answers.into_iter().map(Result::unwrap).collect();
-        assert_eq!(answers, [true, false, false].map(DeleteOutcome::from));
     }
 }

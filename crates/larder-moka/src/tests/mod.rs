@@ -4,7 +4,6 @@ mod bus;
 mod cache;
 mod caps;
 mod conditions;
-mod expired;
 mod leases;
 mod records;
 mod scan;

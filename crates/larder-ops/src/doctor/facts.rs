@@ -82,7 +82,9 @@ pub(crate) struct KeySample {
     /// The size of the largest, in bytes. None if it may not be read.
     pub(crate) largest: Option<u64>,
     /// The highest counter of uses. None unless the server counts them, for an lfu policy.
-    pub(crate) hottest: Option<Result<u64, Missing>>,
+    pub(crate) hottest: Option<u64>,
+    /// Why the first counter that was not read is unknown. None if all were read.
+    pub(crate) uses_missing: Option<Missing>,
 }
 
 /// The reply of a sentinel.
@@ -111,9 +113,19 @@ impl Facts {
 
     /// Returns a counter, and how much of it is from the last interval.
     pub(crate) fn counter(&self, name: &str) -> Result<(f64, f64), Missing> {
-        let before = self.info()?.number(name)?;
-        let after = self.later.as_ref().map(|later| later.number(name));
-        let after = after.transpose()?.unwrap_or(before);
+        self.rise(|info| info.number(name))
+    }
+
+    /// Returns the number of errors of a kind, and how many of them are from the last interval.
+    pub(crate) fn errors(&self, kind: &str) -> Result<(f64, f64), Missing> {
+        // A server lists an error once it has occurred.
+        self.rise(|info| Ok(info.count(&format!("errorstat_{kind}"), "count")))
+    }
+
+    fn rise(&self, read: impl Fn(&Fields) -> Result<f64, Missing>) -> Result<(f64, f64), Missing> {
+        let before = read(self.info()?)?;
+        let after = self.later.as_ref().map(read).transpose()?;
+        let after = after.unwrap_or(before);
         // After `CONFIG RESETSTAT` or a failover, the counters start again.
         Ok((after, (after - before).max(0.0)))
     }

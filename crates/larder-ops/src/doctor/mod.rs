@@ -24,7 +24,7 @@ use facts::Facts;
 use read::Reader;
 
 pub use app::{
-    App, ClientAddress, Layer, OnFailure, Proxies, duplicated_store_crates,
+    AddressSource, App, GuardFailMode, Layer, Proxies, duplicated_store_crates,
     memory_shared_by_processes, namespace_owner, poisoned_values,
 };
 pub use checks::{CheckId, UnknownCheck, all_checks};

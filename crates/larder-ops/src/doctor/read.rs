@@ -218,17 +218,17 @@ impl KeySample {
         Ok(())
     }
 
-    fn note_uses(&mut self, uses: Result<Wire, Missing>) {
-        let highest = match &self.hottest {
-            Some(Ok(highest)) => *highest,
-            _ => 0,
-        };
-        self.hottest = match uses {
-            Ok(Wire::Int(uses)) => Some(Ok(highest.max(uses.max(0).unsigned_abs()))),
+    pub(super) fn note_uses(&mut self, uses: Result<Wire, Missing>) {
+        match uses {
+            Ok(Wire::Int(uses)) => {
+                self.hottest = self.hottest.max(Some(uses.max(0).unsigned_abs()));
+            }
             // The key has expired since it was listed.
-            Ok(_) => self.hottest.take(),
-            Err(missing) => Some(Err(missing)),
-        };
+            Ok(_) => {}
+            Err(missing) => {
+                self.uses_missing.get_or_insert(missing);
+            }
+        }
     }
 }
 

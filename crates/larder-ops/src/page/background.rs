@@ -20,6 +20,8 @@ struct Last<T> {
     /// Work that takes long is repeated less often.
     took: Duration,
     is_running: bool,
+    /// How many times the result was forgotten.
+    epoch: u64,
     /// Whether the last run exceeded its time limit.
     is_late: bool,
 }
@@ -42,6 +44,7 @@ impl<T: Clone + Send + 'static> Background<T> {
                 tried: None,
                 took: Duration::ZERO,
                 is_running: false,
+                epoch: 0,
                 is_late: false,
             }),
             ended: Notify::new(),
@@ -62,8 +65,8 @@ impl<T: Clone + Send + 'static> Background<T> {
         tokio::pin!(ended);
         // From here on, no end is missed.
         ended.as_mut().enable();
-        if self.0.claim(max_age) {
-            tokio::spawn(run(self.0.clone(), within, work));
+        if let Some(epoch) = self.0.claim(max_age) {
+            tokio::spawn(run(self.0.clone(), epoch, within, work));
         }
         if self.0.lock().is_running {
             // Whether it has ended or not, return the latest result.
@@ -77,9 +80,11 @@ impl<T: Clone + Send + 'static> Background<T> {
         }
     }
 
-    /// Makes the next call start the work again.
+    /// Makes the next call start the work again. If the work is running, it is the first call after its end.
     pub(super) fn forget(&self) {
-        self.0.lock().tried = None;
+        let mut last = self.0.lock();
+        last.tried = None;
+        last.epoch += 1;
     }
 }
 
@@ -88,13 +93,14 @@ impl<T> Shared<T> {
         self.last.lock().unwrap_or_else(PoisonError::into_inner)
     }
 
-    fn claim(&self, max_age: Duration) -> bool {
+    /// Returns the epoch in which the work begins. None if it is not due, or is running.
+    fn claim(&self, max_age: Duration) -> Option<u64> {
         let mut last = self.lock();
         let max_age = max_age.max(last.took * 10);
         let is_due = last.tried.is_none_or(|tried| tried.elapsed() > max_age);
         let is_claimed = is_due && !last.is_running;
         last.is_running |= is_claimed;
-        is_claimed
+        is_claimed.then_some(last.epoch)
     }
 }
 
@@ -108,18 +114,25 @@ impl<T> Drop for Claim<T> {
     }
 }
 
-async fn run<T>(shared: Arc<Shared<T>>, within: Duration, work: impl Future<Output = T>) {
+async fn run<T>(
+    shared: Arc<Shared<T>>,
+    epoch: u64,
+    within: Duration,
+    work: impl Future<Output = T>,
+) {
     let claim = Claim(shared);
     let started = Instant::now();
     let found = timeout(within, work).await;
     let mut last = claim.0.lock();
     last.is_late = found.is_err();
-    // Work that timed out counts as well; otherwise it would start again at each call.
-    last.tried = Some(Instant::now());
+    let now = Instant::now();
+    // Work that timed out counts as well; otherwise it would start again at each call. What was forgotten
+    // meanwhile may have been looked at before it changed.
+    last.tried = (last.epoch == epoch).then_some(now);
     last.took = started.elapsed();
     if let Ok(found) = found {
         last.found = Some(found);
-        last.at = last.tried;
+        last.at = Some(now);
     }
 }
 
@@ -148,6 +161,25 @@ mod tests {
             .latest(Duration::ZERO, tick, LONG, ready(3))
             .await;
         assert_eq!(same.found, Some(1));
+    }
+
+    #[tokio::test]
+    async fn a_result_that_was_forgotten_while_it_was_computed_is_computed_again() {
+        let background = Background::new();
+        let (end, ended) = tokio::sync::oneshot::channel();
+        let tick = Duration::from_millis(1);
+        let work = async { ended.await.unwrap() };
+        let none = background.latest(LONG, tick, LONG, work).await;
+        assert_eq!(none.found, None);
+        // Something changes after the work has looked at it.
+        background.forget();
+        end.send(1).unwrap();
+        let outdated = background.latest(LONG, LONG, LONG, ready(0)).await;
+        assert_eq!(outdated.found, Some(1));
+        let found = background.latest(LONG, LONG, LONG, ready(2)).await;
+        assert_eq!(found.found, Some(2));
+        let same = background.latest(LONG, LONG, LONG, ready(3)).await;
+        assert_eq!(same.found, Some(2));
     }
 
     #[tokio::test]

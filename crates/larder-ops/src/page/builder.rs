@@ -24,6 +24,7 @@ use super::tokens::Tokens;
 use crate::doctor::{Doctor, Uses};
 
 /// Builds the page for operators of an app.
+#[must_use]
 pub struct OpsPage {
     store: Arc<dyn Store>,
     title: String,
@@ -55,7 +56,6 @@ impl OpsPage {
     }
 
     /// Sets the title of the page, such as the name of the app. Default: `Operations`.
-    #[must_use]
     pub fn with_title(mut self, title: impl Into<String>) -> Self {
         self.title = title.into();
         self
@@ -64,14 +64,12 @@ impl OpsPage {
     /// Shows the servers of the store, and the findings of the doctor.
     ///
     /// Pass the Redis store inside the namespace of the one passed to [`new`](Self::new).
-    #[must_use]
     pub fn with_redis(mut self, redis: Arc<RedisStore>) -> Self {
         self.redis = Some(redis);
         self
     }
 
     /// Sets the doctor that examines the servers. Default: one with the strictest expectations.
-    #[must_use]
     pub fn with_doctor(mut self, doctor: Doctor) -> Self {
         self.doctor = Some(doctor);
         self
@@ -80,7 +78,6 @@ impl OpsPage {
     /// Shows the metrics of this process. Default: the page says that it has none.
     ///
     /// Their history is kept only if the page is [built](Self::build) within a tokio runtime.
-    #[must_use]
     pub fn with_figures(mut self, figures: Figures) -> Self {
         self.figures = Some(figures);
         self
@@ -89,7 +86,6 @@ impl OpsPage {
     /// Sets the sessions whose devices are listed and revoked. Default: those of the store.
     ///
     /// Sealed names of devices are shown only with the app's own sessions.
-    #[must_use]
     pub fn with_sessions(mut self, sessions: Sessions) -> Self {
         self.sessions = Some(sessions);
         self
@@ -99,14 +95,12 @@ impl OpsPage {
     ///
     /// Pass the app's own if it has another profile, a declared scheme, or names of query parameters: the default
     /// one does not find its responses.
-    #[must_use]
     pub fn with_purger(mut self, purger: Purger) -> Self {
         self.purger = Some(purger);
         self
     }
 
     /// Names queues that are shown before the first listing of the store has ended.
-    #[must_use]
     pub fn with_queues(mut self, names: impl IntoIterator<Item = impl Into<String>>) -> Self {
         self.queues.extend(names.into_iter().map(Into::into));
         self
@@ -115,7 +109,6 @@ impl OpsPage {
     /// Lets operators act: revoke sessions, reset limits, purge responses, pause and redrive queues, break locks.
     ///
     /// Default: the page is read-only. A [`read_only`](Operator::read_only) [`Operator`] never acts.
-    #[must_use]
     pub fn allow_actions(mut self) -> Self {
         self.allows_actions = true;
         self
@@ -124,7 +117,6 @@ impl OpsPage {
     /// Adds the drill, which loads a cold page a thousand times at once. For development only.
     ///
     /// It runs in this process, one at a time, on a cache and a slow load of its own.
-    #[must_use]
     pub fn with_drill(mut self) -> Self {
         self.has_drill = true;
         self

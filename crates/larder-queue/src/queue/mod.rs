@@ -46,7 +46,7 @@ use idle::Idle;
 ///
 /// # Deployment caveats
 /// On Redis, a queue is as safe as the server: use `appendonly yes` and `maxmemory-policy noeviction`. A
-/// failover may lose the last writes; a store that waits for replicas (`RedisBuilder::with_replicas`)
+/// failover may lose the last writes; a store that waits for replicas (`RedisStoreBuilder::with_replicas`)
 /// reports that. All jobs of a queue are on one shard; [`Partitioned`](crate::Partitioned) uses several.
 ///
 /// # Lost replies

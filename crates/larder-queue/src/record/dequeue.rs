@@ -304,3 +304,36 @@ impl Taken {
         })
     }
 }
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::record::rank;
+
+    #[test]
+    fn damaged_jobs_of_an_answer_are_counted() {
+        let damaged = ["a", "no job", "body"].map(|part| Wire::Bytes(part.into()));
+        let jobs = [damaged.clone(), damaged].concat();
+        let now = Timestamp::from_micros(1);
+        let taken = Taken::read(now, now, None, jobs).unwrap();
+        assert_eq!((taken.jobs.len(), taken.unreadable), (0, 2));
+    }
+
+    #[test]
+    fn a_search_ends_that_finds_only_places_without_a_job() {
+        let mut held = QueueRecord::default();
+        held.ready.insert(rank(2, 1), &"absent".into());
+        let mut work = Work {
+            held: &mut held,
+            settings: &Settings::default(),
+            at: 0,
+            has_changed: false,
+            has_placed: false,
+            is_sooner: false,
+            latest: 0,
+            looked_in_vain: false,
+        };
+        let taken = work.take(1).answer;
+        assert_eq!((taken.jobs.len(), taken.next_in), (0, Some(0)));
+    }
+}

@@ -104,3 +104,18 @@ fn int(rest: &mut &[u8]) -> Option<i64> {
     let is_int = number.fract() == 0.0 && number.abs() <= MAX_INT as f64;
     is_int.then_some(number as i64)
 }
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn a_number_that_is_no_exact_integer_is_damaged() {
+        let read = |number: f64| int(&mut number.to_le_bytes().as_slice());
+        assert_eq!(read(-3.0), Some(-3));
+        assert_eq!(read(MAX_INT as f64), Some(MAX_INT));
+        for wrong in [0.5, MAX_INT as f64 * 2.0, f64::INFINITY, f64::NAN] {
+            assert_eq!(read(wrong), None, "{wrong}");
+        }
+    }
+}

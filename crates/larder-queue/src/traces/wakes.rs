@@ -186,4 +186,23 @@ async fn both_forms_wake_when_a_job_can_be_taken_that_could_not_before() {
     on.check(take(), false).await;
     on.check(take(), false).await;
     on.check(purge(Band::Leased), true).await;
+    // Without a maximum of running jobs nobody waits for room.
+    let take_all = || Dequeue { settings, many: 9 };
+    let cancel = Cancel {
+        settings,
+        id: "h".into(),
+    };
+    let purge = Purge {
+        settings,
+        band: Band::Leased,
+        many: 9,
+    };
+    on.check(add("h", 0), false).await;
+    on.check(take_all(), false).await;
+    on.check(take_all(), false).await;
+    let _ = on.check(cancel, false).await;
+    on.check(add("i", 0), true).await;
+    on.check(take_all(), false).await;
+    on.check(take_all(), false).await;
+    on.check(purge, false).await;
 }

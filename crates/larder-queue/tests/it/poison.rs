@@ -7,7 +7,7 @@ use std::time::Duration;
 
 use larder_queue::periodic::{Periodic, Schedule};
 use larder_queue::{NewJob, Partitioned, Queue, State};
-use larder_redis::{RedisBuilder, RedisStore};
+use larder_redis::{RedisStore, RedisStoreBuilder};
 use larder_store::ManualClock;
 use larder_test::server::{RedisServer, Reply};
 use larder_worlds::patient;
@@ -33,7 +33,7 @@ impl OnRedis {
         Self::new(patient(&server.url()), server, ManualClock::default()).await
     }
 
-    async fn new(store: RedisBuilder, server: RedisServer, clock: ManualClock) -> Self {
+    async fn new(store: RedisStoreBuilder, server: RedisServer, clock: ManualClock) -> Self {
         let store = Arc::new(store.connect().await.unwrap());
         Self {
             server,

@@ -51,7 +51,7 @@ fn exactly_the_limit_passes_at_once_and_then_one_for_each_interval() {
 #[test]
 fn a_refusal_keeps_the_tat_and_names_the_exact_microsecond() {
     let mut visitor = fresh(Quota::per_second(1));
-    visitor.ask(NOW);
+    let _ = visitor.ask(NOW);
     let tat = visitor.tat;
     for step in 0..1_000 {
         let refused = visitor.ask(NOW + step);
@@ -108,7 +108,7 @@ fn quotas_up_to_a_century_and_costs_up_to_the_burst_are_taken_and_nothing_past_t
 #[test]
 fn nobody_saves_up_more_than_the_burst() {
     let mut visitor = fresh(Quota::per_second(10).with_burst(2));
-    visitor.ask(NOW);
+    let _ = visitor.ask(NOW);
     let later = NOW + 3_600_000_000;
     assert_eq!(
         [(); 4].map(|()| visitor.ask(later).is_allowed()),

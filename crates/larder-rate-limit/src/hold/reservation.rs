@@ -95,7 +95,7 @@ impl RateLimiter {
     /// # async fn answer(tokens: &RateLimiter, tenant: &str, prompt: &str) -> larder_store::Result<()> {
     /// if let Grant::Held(reservation) = tokens.reserve(tenant, 1_000).await? {
     ///     let answer = ask_the_model(prompt).await;
-    ///     reservation.settle(answer.tokens).await?;
+    ///     let _ = reservation.settle(answer.tokens).await?;
     /// }
     /// # Ok(())
     /// # }

@@ -11,6 +11,7 @@ use larder_store::{Error, Key, Result};
 
 use super::access_lists::{AccessLists, Listed};
 use super::conditions::{RefundIf, RequestCondition, SettleBy};
+use super::idle_settings::Checked;
 use super::limit::Limit;
 use super::refusal_memory::RefusalMemory;
 use super::response::{Protocol, Style};
@@ -48,6 +49,7 @@ pub(super) struct Decider {
     pub(super) settle_by: Option<SettleBy>,
     pub(super) lists: Option<AccessLists>,
     pub(super) memory: Option<RefusalMemory>,
+    pub(super) checked: Checked,
 }
 
 impl Decider {
@@ -64,6 +66,7 @@ impl Decider {
             settle_by: None,
             lists: None,
             memory: None,
+            checked: Checked::default(),
         }
     }
 

@@ -61,6 +61,8 @@ pin_project! {
             protocol: Protocol,
             decider: Arc<Decider>,
         },
+        /// It has been answered. Another poll, which the contract of futures forbids, polls nothing.
+        Done,
     }
 }
 
@@ -145,8 +147,24 @@ where
     #[inline]
     fn poll(self: Pin<&mut Self>, cx: &mut Context<'_>) -> Poll<Self::Output> {
         let mut this = self.project();
+        let answer = ready!(this.state.as_mut().poll(cx));
+        this.state.set(State::Done);
+        Poll::Ready(answer)
+    }
+}
+
+impl<S, ReqBody, ResBody> State<S, ReqBody, S::Future, S::Response>
+where
+    S: Service<Request<ReqBody>, Response = Response<ResBody>>,
+    ResBody: Body,
+{
+    #[inline]
+    fn poll(
+        mut self: Pin<&mut Self>,
+        cx: &mut Context<'_>,
+    ) -> Poll<Result<Response<ResponseBody<ResBody>>, S::Error>> {
         loop {
-            let next = match this.state.as_mut().project() {
+            let next = match self.as_mut().project() {
                 Projected::Brief { call, fields } => {
                     let mut response = ready!(call.poll(cx))?.map(ResponseBody::inner);
                     if let Some((fields, left)) = fields {
@@ -184,7 +202,6 @@ where
                     let (decisions, held) = ready!(settling.as_mut().poll(cx));
                     return match response.take() {
                         Some(response) => finish(decider, &decisions, *response, Some(held)),
-                        // It was polled again after it was ready, which the contract of futures forbids.
                         None => Poll::Pending,
                     };
                 }
@@ -207,12 +224,12 @@ where
                 } => {
                     return match refused.take() {
                         Some(refused) => Poll::Ready(Ok(decider.refusal(*refused, *protocol))),
-                        // As above.
                         None => Poll::Pending,
                     };
                 }
+                Projected::Done => return Poll::Pending,
             };
-            this.state.set(next);
+            self.set(next);
         }
     }
 }

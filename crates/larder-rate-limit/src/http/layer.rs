@@ -104,13 +104,13 @@ impl RateLimitLayer {
     /// Sets the longest wait for the store, and for each function that
     /// [finds the key](KeyBy::from_async_fn).
     ///
-    /// The default is [`DEFAULT_TIMEOUT`](Self::DEFAULT_TIMEOUT). A value outside
-    /// [`MIN_TIMEOUT`](Self::MIN_TIMEOUT) to [`MAX_TIMEOUT`](Self::MAX_TIMEOUT) becomes the nearer of
-    /// the two. A store that enforces a shorter deadline itself gets no second timer.
+    /// The default is [`DEFAULT_TIMEOUT`](Self::DEFAULT_TIMEOUT), 250 ms. A value outside
+    /// [`MIN_TIMEOUT`](Self::MIN_TIMEOUT) to [`MAX_TIMEOUT`](Self::MAX_TIMEOUT), 1 ms to 1 hour, becomes the nearer
+    /// of the two. A store that enforces a shorter deadline itself gets no second timer.
     ///
     /// A store that takes longer is treated as failing. The visitor may still be charged.
     #[must_use]
-    pub fn with_timeout(mut self, timeout: Duration) -> Self {
+    pub fn with_store_timeout(mut self, timeout: Duration) -> Self {
         let timeout = timeout.clamp(Self::MIN_TIMEOUT, Self::MAX_TIMEOUT);
         Arc::make_mut(&mut self.decider).set_timeout(timeout);
         self
@@ -173,8 +173,9 @@ impl RateLimitLayer {
 
     /// Charges each request its actual cost, once its response is known.
     ///
-    /// The policy must allow [reservations](crate::Policy::with_reservations). Each request then reserves its cost
-    /// as an estimate. `cost` reads the actual cost from the head of the response, such as a header with the
+    /// A policy of the layer must allow [reservations](crate::Policy::with_reservations), and only limits whose
+    /// policy does are settled: the first service that a layer without one makes logs a warning, unless visitors
+    /// have [plans](crate::Plans). Each request reserves its cost as an estimate. `cost` reads the actual cost from the head of the response, such as a header with the
     /// tokens of a language model; a [`Settlement::Cost`](crate::Settlement::Cost) from the handler takes
     /// precedence, and without either the estimate is charged. If the cost exceeds what is left, the visitor owes
     /// the rest.
@@ -237,6 +238,7 @@ impl<S> Layer<S> for RateLimitLayer {
     type Service = RateLimit<S>;
 
     fn layer(&self, inner: S) -> RateLimit<S> {
+        self.decider.warn_of_idle_settings();
         RateLimit::new(inner, self.decider.clone())
     }
 }

@@ -119,6 +119,9 @@ impl Limit {
     /// With a [condition](Self::with_condition), it gives some callers another quota, or none with
     /// [`Policy::unlimited`](crate::Policy::unlimited). The replaced limit neither charges them nor calls the
     /// store.
+    ///
+    /// If the layer has no other limit of that name, nothing is replaced, and the first service that the layer
+    /// makes logs a warning.
     #[must_use]
     pub fn with_replaced(mut self, policy: &str) -> Self {
         self.replaced.push(policy.into());
@@ -144,9 +147,14 @@ impl Limit {
         condition.is_none_or(|condition| condition.holds(request))
     }
 
+    /// Returns the policies that this limit replaces.
+    pub(super) fn replaced(&self) -> impl Iterator<Item = &str> {
+        self.replaced.iter().map(|policy| &**policy)
+    }
+
     pub(super) fn replaces(&self, other: &Self) -> bool {
-        let mut replaced = self.replaced.iter();
-        replaced.any(|policy| **policy == *other.limiter.policy())
+        self.replaced()
+            .any(|policy| policy == other.limiter.policy())
     }
 
     /// Returns the cost of a request, which may exceed the burst.

@@ -5,6 +5,7 @@ mod conditions;
 mod decider;
 mod deciding;
 mod future;
+mod idle_settings;
 mod layer;
 mod limit;
 mod refusal_memory;

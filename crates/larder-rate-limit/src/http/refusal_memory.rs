@@ -50,9 +50,11 @@ impl RefusalMemory {
     const SHORTEST: Duration = Duration::from_millis(1);
 
     /// Remembers the refusals of at most `visitors` visitors, each in some 300 bytes.
+    ///
+    /// It is at least 1; 0 counts as 1.
     pub fn new(visitors: u64) -> Self {
         Self {
-            refusals: Arc::new(NearCache::new(Capacity::Entries(visitors))),
+            refusals: Arc::new(NearCache::new(Capacity::Entries(visitors.max(1)))),
             started: Instant::now(),
             max_age: Self::DEFAULT_MAX_AGE,
         }

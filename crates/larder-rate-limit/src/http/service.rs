@@ -29,6 +29,21 @@ impl<S> RateLimit<S> {
     pub(super) fn new(inner: S, decider: Arc<Decider>) -> Self {
         Self { inner, decider }
     }
+
+    /// Returns a reference to the inner service.
+    pub fn get_ref(&self) -> &S {
+        &self.inner
+    }
+
+    /// Returns a mutable reference to the inner service.
+    pub fn get_mut(&mut self) -> &mut S {
+        &mut self.inner
+    }
+
+    /// Returns the inner service.
+    pub fn into_inner(self) -> S {
+        self.inner
+    }
 }
 
 impl<S: Clone> RateLimit<S> {

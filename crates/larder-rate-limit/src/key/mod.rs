@@ -128,7 +128,7 @@ impl KeyBy {
 
     /// Charges the id that the async function `find` finds, such as a row of a database.
     ///
-    /// The layer's [timeout](crate::RateLimitLayer::with_timeout) limits it. A function that takes longer
+    /// The layer's [timeout](crate::RateLimitLayer::with_store_timeout) limits it. A function that takes longer
     /// is treated as having found nothing, and counted by a metric. It is dropped with the request.
     ///
     /// ```
@@ -156,7 +156,7 @@ impl KeyBy {
     ///
     /// `T` is larder's `Session`, or any other [`Identity`]. A request has no key if it has no `T`, if
     /// nobody is signed in, or if `T` does not answer within the layer's
-    /// [timeout](crate::RateLimitLayer::with_timeout): add a fallback with [`or`](Self::or).
+    /// [timeout](crate::RateLimitLayer::with_store_timeout): add a fallback with [`or`](Self::or).
     ///
     /// The layer that provides `T` must be outside the limit. Reading the session makes responses
     /// vary by cookie, so put such a limit on routes that use the session anyway.

@@ -185,6 +185,7 @@ impl Drop for Undecided<'_> {
 
 /// The combined decision of several limiters.
 #[derive(Clone, Debug)]
+#[must_use = "a refused request must not be served"]
 pub struct Decisions {
     each: Vec<(Arc<str>, Option<Decision>)>,
 }

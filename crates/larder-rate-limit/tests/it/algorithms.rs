@@ -165,7 +165,7 @@ on_every_store! {
             // What has come back by itself is not given back again.
             let late = limiter.check_cost("ada", 5).await.unwrap();
             world.advance(3 * SECOND);
-            limiter.check_cost("ada", 4).await.unwrap();
+            let _ = limiter.check_cost("ada", 4).await.unwrap();
             let back = limiter.refund("ada", late).await.unwrap();
             assert_eq!(back.remaining(), 1, "{name}");
             world.advance(3 * SECOND);
@@ -244,7 +244,7 @@ async fn act(limiter: &RateLimiter, has_holds: bool, rng: &mut fastrand::Rng) {
             3 if has_holds => {
                 let grant = limiter.reserve("ada", rng.u32(1..4)).await.unwrap();
                 if let Grant::Held(reservation) = grant {
-                    reservation.settle(rng.u32(..8)).await.unwrap();
+                    let _ = reservation.settle(rng.u32(..8)).await.unwrap();
                 }
             }
             _ => drop(limiter.check("ada").await.unwrap()),

@@ -54,7 +54,7 @@ async fn a_refund_is_exact_to_the_microsecond_on_both() {
         let gcra = Gcra::new(quota, 1).unwrap();
         let key = Key::new(Tat::KIND, ("edge", "ann"));
         for _ in 0..2 {
-            programs.run(&key, &gcra).await.unwrap();
+            let _ = programs.run(&key, &gcra).await.unwrap();
         }
         let now = programs
             .now()

@@ -181,7 +181,8 @@ async fn a_hanging_store_costs_the_timeout_and_no_more() {
     assert_eq!(started.elapsed(), RateLimitLayer::DEFAULT_TIMEOUT);
 
     let limiter = limiter(store.store(), Quota::per_hour(2));
-    let quick = RateLimitLayer::new(limiter, KeyBy::peer()).with_timeout(Duration::from_millis(20));
+    let quick =
+        RateLimitLayer::new(limiter, KeyBy::peer()).with_store_timeout(Duration::from_millis(20));
     let started = Instant::now();
     App::new(quick).send(from("192.0.2.1")).await;
     assert_eq!(started.elapsed(), Duration::from_millis(20));
@@ -217,7 +218,7 @@ async fn a_timeout_of_no_time_or_of_all_time_is_held_between_its_bounds() {
             ScriptedStore::new(Behavior::Hangs).store(),
             Quota::per_hour(2),
         );
-        let layer = RateLimitLayer::new(limiter, KeyBy::peer()).with_timeout(timeout);
+        let layer = RateLimitLayer::new(limiter, KeyBy::peer()).with_store_timeout(timeout);
         let started = Instant::now();
         assert_eq!(App::new(layer).status("192.0.2.1").await, 200);
         assert_eq!(started.elapsed(), held, "{timeout:?}");

@@ -117,7 +117,7 @@ on_every_store! {
         // It was cheaper than estimated.
         assert_eq!(reservation.settle(10).await.unwrap().remaining(), 90);
         let reservation = reserved(&limiter, 60).await;
-        reservation.cancel().await.unwrap();
+        let _ = reservation.cancel().await.unwrap();
         assert_eq!(left(&limiter).await, 90);
     }
 
@@ -143,18 +143,18 @@ on_every_store! {
         // A bucket pays its debt off at its rate: 15 more than its burst of 10, at one a second.
         let quota = Quota::per_second(1).with_burst(10);
         let bucket = world.named("bucket", Policy::new(quota).with_reservations(TTL));
-        reserved(&bucket, 1).await.settle(15).await.unwrap();
+        let _ = reserved(&bucket, 1).await.settle(15).await.unwrap();
         let refused = bucket.check("ada").await.unwrap();
         assert_eq!(refused.retry_after(), 6 * SECOND);
         let over = world.named("over", Policy::new(quota).with_reservations(TTL));
-        reserved(&over, 1).await.settle(u32::MAX).await.unwrap();
+        let _ = reserved(&over, 1).await.settle(u32::MAX).await.unwrap();
         assert_eq!(over.check("ada").await.unwrap().retry_after(), 11 * SECOND);
     }
 
     async fn the_wait_counts_what_is_held_until_it_ends_and_what_is_used_until_it_is_back(world: World) {
         let policy = Policy::new(Rule::sliding_log(10, 4 * TTL)).with_reservations(TTL);
         let limiter = world.limiter(policy);
-        limiter.check_cost("ada", 6).await.unwrap();
+        let _ = limiter.check_cost("ada", 6).await.unwrap();
         drop(reserved(&limiter, 2).await);
         world.advance(TTL / 3);
         drop(reserved(&limiter, 2).await);
@@ -168,7 +168,7 @@ on_every_store! {
             assert_eq!((report.ban(), report.decision().retry_after()), (Some(ban), wait));
         }
         let plain = world.named("plain", Quota::per_hour(1));
-        plain.check("ada").await.unwrap();
+        let _ = plain.check("ada").await.unwrap();
         let report = plain.ban("ada", SECOND).await.unwrap();
         let refused = plain.check("ada").await.unwrap();
         assert_eq!((report.ban(), refused.retry_after()), (Some(SECOND), 3_600 * SECOND));

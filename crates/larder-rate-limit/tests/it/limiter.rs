@@ -55,7 +55,7 @@ async fn each_future_can_be_spawned() {
 async fn hammering_postpones_nothing() {
     let (store, clock) = model();
     let limiter = limiter(store, Quota::per_minute(1));
-    limiter.check("ada").await.unwrap();
+    let _ = limiter.check("ada").await.unwrap();
     for _ in 0..5_999 {
         clock.advance(Duration::from_millis(10));
         assert!(!limiter.check("ada").await.unwrap().is_allowed());
@@ -129,7 +129,7 @@ async fn the_record_can_be_inspected_and_is_gone_when_its_tat_is_past() {
             .is_empty()
     );
 
-    limiter.check("ada").await.unwrap();
+    let _ = limiter.check("ada").await.unwrap();
     let tat = 1_767_225_600_500_000_i64.to_string();
     let held = programs.inspect::<Tat>(&key).await.unwrap();
     assert_eq!(held.fields(), [("tat_us".to_owned(), tat)]);

@@ -14,6 +14,7 @@ mod exact_everywhere;
 mod failing;
 mod full;
 mod holds;
+mod idle_settings;
 mod keys;
 mod layer;
 mod limiter;

@@ -166,3 +166,14 @@ async fn what_one_limit_gives_back_because_another_refuses_takes_effect_at_once(
     assert_eq!(first.await.unwrap(), 429);
     assert_eq!(app.send(by("grace")).await.status(), 200);
 }
+
+#[tokio::test(start_paused = true)]
+async fn at_least_one_refusal_is_remembered() {
+    let store = ScriptedStore::new(SLOW);
+    let app = App::new(layer(&store, RefusalMemory::new(0)));
+    for status in [200, 429] {
+        assert_eq!(app.status(ANN).await, status);
+    }
+    store.set(FAILS);
+    assert_eq!(app.status(ANN).await, 429);
+}

@@ -48,7 +48,7 @@ on_every_store! {
         assert!(limiter.check("ada").await.unwrap().is_allowed());
         world.advance(70 * SECOND);
         let second = limiter.check("ada").await.unwrap();
-        limiter.refund("ada", second).await.unwrap();
+        let _ = limiter.refund("ada", second).await.unwrap();
         world.advance(30 * SECOND);
         assert_eq!(passed(&limiter, "ada", 3).await, 2);
         world.advance(59 * SECOND);
@@ -114,7 +114,7 @@ on_every_store! {
             ] {
                 let name = format!("change-{i}-{change:?}").to_lowercase();
                 let before = world.named(&name, Policy::new(rule(100)).with_quota_change(change));
-                before.check_cost("ada", 30).await.unwrap();
+                let _ = before.check_cost("ada", 30).await.unwrap();
                 let after = world.named(&name, Policy::new(rule(200)).with_quota_change(change));
                 let remaining = after.peek("ada").await.unwrap().remaining();
                 assert_eq!(remaining, left, "{name}");
@@ -125,7 +125,7 @@ on_every_store! {
 
     async fn a_smaller_quota_leaves_no_longer_wait_than_twice_its_window(world: World) {
         let before = world.limiter(Policy::new(Rule::fixed_window(100, Window::every(HOUR))));
-        before.check_cost("ada", 100).await.unwrap();
+        let _ = before.check_cost("ada", 100).await.unwrap();
         let after = world.limiter(Policy::new(Rule::fixed_window(10, Window::every(60 * SECOND))));
         let refused = after.check("ada").await.unwrap();
         assert!(!refused.is_allowed());
@@ -178,7 +178,7 @@ async fn a_policy_without_rules_asks_no_store() {
         let decision = limiter.check("ada").await.unwrap();
         assert!(decision.is_allowed() && !decision.is_charged());
         assert_eq!(decision.remaining(), u32::MAX);
-        limiter.refund("ada", decision).await.unwrap();
+        let _ = limiter.refund("ada", decision).await.unwrap();
     }
     assert!(limiter.acquire("ada").await.unwrap().held().is_some());
 }
@@ -193,7 +193,7 @@ async fn a_flood_of_one_policy_of_rules_leaves_every_other_its_room_and_is_limit
     let pages = RateLimiter::new(store.clone(), "pages", policy.clone()).unwrap();
     let sign_in = RateLimiter::new(store, "sign-in", policy).unwrap();
     for visitor in 0..3 * ROOM {
-        pages.check(visitor).await.unwrap();
+        let _ = pages.check(visitor).await.unwrap();
     }
     for visitor in 0..ROOM {
         let decision = sign_in.check(visitor).await.unwrap();

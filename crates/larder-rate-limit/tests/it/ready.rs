@@ -69,7 +69,7 @@ async fn a_caller_that_would_wait_too_long_is_refused_at_once_and_not_charged() 
 #[tokio::test(start_paused = true)]
 async fn a_caller_that_leaves_the_queue_was_not_charged_and_stops_nobody() {
     let limiter = limiter(Quota::per_second(1));
-    limiter.check("ada").await.unwrap();
+    let _ = limiter.check("ada").await.unwrap();
     let waiting = limiter.until_ready("ada", 60 * SECOND);
     assert!(timeout(SECOND / 2, waiting).await.is_err());
     let passed = limiter.until_ready("ada", 60 * SECOND).await.unwrap();

@@ -23,7 +23,7 @@ const ANN: &str = "192.0.2.1";
 /// A layer that waits as long as a busy machine takes, and refuses if the store fails.
 fn layer(limiter: RateLimiter, key_by: KeyBy) -> RateLimitLayer {
     RateLimitLayer::new(limiter, key_by)
-        .with_timeout(Duration::from_secs(30))
+        .with_store_timeout(Duration::from_secs(30))
         .with_fail_mode(FailMode::Closed)
 }
 
@@ -242,7 +242,7 @@ on_every_store! {
         let policy = Policy::new(Quota::per_hour(100)).with_reservations(HOUR);
         let tokens = Limit::new(world.limiter(policy), KeyBy::peer()).with_cost_by(|_| 10);
         let layer = RateLimitLayer::of(tokens)
-            .with_timeout(Duration::from_secs(30))
+            .with_store_timeout(Duration::from_secs(30))
             .with_fail_mode(FailMode::Closed)
             .with_settled_cost(|head| head.headers.get("x-tokens")?.to_str().ok()?.parse().ok());
         let service = service_fn(|request: Request<()>| async move {

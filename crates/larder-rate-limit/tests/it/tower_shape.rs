@@ -1,13 +1,16 @@
 //! The contract of tower services.
 
 use std::convert::Infallible;
+use std::future::poll_fn;
+use std::pin::pin;
+use std::task::Poll;
 use std::time::Duration;
 
 use bytes::Bytes;
 use http::{Request, Response};
 use http_body_util::{BodyExt, Empty, Full, combinators::BoxBody};
 use larder_rate_limit::{KeyBy, Quota, RateLimitLayer};
-use larder_test::service::{Failing, ReadyProbe, check_errors};
+use larder_test::service::{Failing, ReadyProbe, Stage, check_errors};
 use tower::{Layer, Service, ServiceExt, service_fn};
 
 use crate::support::{Behavior, Reply, ScriptedStore, from, hello, limiter};
@@ -88,8 +91,38 @@ async fn a_dropped_request_reaches_nobody() {
 #[test]
 fn the_service_and_its_future_can_be_sent() {
     fn sent<T: Send>(_: &T) {}
-    let mut service =
-        layer(Behavior::Now).layer(Failing::<Reply>::at(larder_test::service::Stage::Call));
+    let mut service = layer(Behavior::Now).layer(Failing::<Reply>::at(Stage::Call));
     sent(&service);
     sent(&service.call(from("192.0.2.1")));
+}
+
+#[tokio::test(start_paused = true)]
+async fn a_future_that_is_polled_after_its_answer_waits_and_polls_nothing() {
+    for behavior in BEHAVIORS {
+        let refunding = layer(behavior).with_refund_if(|_| true);
+        for layer in [layer(behavior), refunding] {
+            let mut service = layer.layer(hello());
+            // The last is refused, unless the charges are refunded.
+            for _ in 0..4 {
+                let mut future = pin!(service.call(from("192.0.2.1")));
+                future.as_mut().await.unwrap();
+                let again = poll_fn(|cx| Poll::Ready(future.as_mut().poll(cx).is_pending()));
+                assert!(again.await, "{behavior:?}");
+            }
+        }
+        let mut fails = layer(behavior).layer(service_fn(|_: Request<()>| async {
+            Err::<Reply, _>("the service failed")
+        }));
+        let mut future = pin!(fails.call(from("192.0.2.1")));
+        future.as_mut().await.unwrap_err();
+        let again = poll_fn(|cx| Poll::Ready(future.as_mut().poll(cx).is_pending()));
+        assert!(again.await, "{behavior:?}");
+    }
+}
+
+#[test]
+fn the_inner_service_can_be_reached() {
+    let mut service = layer(Behavior::Now).layer(7_u8);
+    *service.get_mut() += *service.get_ref();
+    assert_eq!(service.into_inner(), 14);
 }

@@ -120,7 +120,7 @@ async fn a_user_who_is_not_found_in_time_is_charged_by_the_fallback() {
 
         // Each that is asked has its own time, and after the last there is no key.
         let both = way.clone().or(KeyBy::from_async_fn(found_by_a_function));
-        let layer = once_on(Behavior::Now, both).with_timeout(SOON);
+        let layer = once_on(Behavior::Now, both).with_store_timeout(SOON);
         let app = App::new(layer.with_unkeyed(Unkeyed::ExemptFromLimit));
         for _ in 0..2 {
             let started = Instant::now();
@@ -180,7 +180,7 @@ async fn users_are_limited_by_who_they_are(store: Arc<dyn Store>) {
     let sessions = SessionLayer::new(sessions);
     let limiter = RateLimiter::new(store, "api", Quota::per_hour(2)).unwrap();
     let by_user = RateLimitLayer::new(limiter, KeyBy::user::<Session>().or(KeyBy::peer()))
-        .with_timeout(Duration::from_secs(30));
+        .with_store_timeout(Duration::from_secs(30));
     let log_in = |session: Session, user: String| async move {
         session.log_in(user).await.unwrap();
     };

@@ -5,7 +5,7 @@ use std::time::Duration;
 
 use larder_moka::MokaStore;
 use larder_rate_limit::{Policy, RateLimiter};
-use larder_redis::{RedisBuilder, RedisStore};
+use larder_redis::{RedisStore, RedisStoreBuilder};
 use larder_store::{ManualClock, Namespace, Prefixed, Store};
 use larder_test::server::RedisServer;
 
@@ -55,7 +55,7 @@ impl World {
 }
 
 /// A store with deadlines that a busy machine keeps: these tests are about answers.
-pub(crate) fn patient(url: &str) -> RedisBuilder {
+pub(crate) fn patient(url: &str) -> RedisStoreBuilder {
     let long = Duration::from_secs(20);
     RedisStore::builder(url)
         .with_timeout(long)

@@ -89,6 +89,8 @@ impl Endpoint {
         let Some((scheme, rest)) = url.split_once("://") else {
             return Err(invalid("has no scheme", ONE));
         };
+        // Schemes of URLs have no case.
+        let scheme = scheme.to_ascii_lowercase();
         let scheme = scheme.replacen("valkey", "redis", 1);
         let (transport, form) = scheme.split_once('+').unwrap_or((&scheme, ""));
         let expected = match (transport, form) {

@@ -27,6 +27,8 @@ fn a_location_is_the_url_without_its_user_and_parameters() {
     for (url, location) in [
         ("redis://localhost", "redis://localhost:6379"),
         ("redis://u:secret@h:1/3", "redis://h:1/3"),
+        ("REDIS://Host", "redis://Host:6379"),
+        ("Valkey+Cluster://a,b", "redis+cluster://a:6379,b:6379"),
         ("redis://h/0?protocol=resp2", "redis://h:6379"),
         ("valkey://:secret@[::1]:7", "redis://[::1]:7"),
         ("unix:///tmp/r.sock", "unix:///tmp/r.sock"),

@@ -14,7 +14,7 @@ use larder_store::{
     Result, Store, Ttl,
 };
 
-use crate::builder::RedisBuilder;
+use crate::builder::RedisStoreBuilder;
 use crate::bus::{RedisBus, SubscriptionManager};
 use crate::commands;
 use crate::operation::Repeat;
@@ -86,7 +86,7 @@ impl RedisStore {
     /// every operation fails at once with [`NotSent`](larder_store::ErrorKind::NotSent).
     ///
     /// # Errors
-    /// Those of [`RedisBuilder::connect`].
+    /// Those of [`RedisStoreBuilder::connect`].
     pub async fn connect(url: &str) -> Result<Self> {
         Self::builder(url).connect().await
     }
@@ -115,8 +115,8 @@ impl RedisStore {
     ///
     /// `?timeout_ms=250&connect_timeout_ms=2000` sets the two timeouts, from 1 to 60,000 ms
     /// each. `?protocol=resp2` is for a proxy that does not support `HELLO`.
-    pub fn builder(url: &str) -> RedisBuilder {
-        RedisBuilder::at(url)
+    pub fn builder(url: &str) -> RedisStoreBuilder {
+        RedisStoreBuilder::at(url)
     }
 
     /// Returns how scripts on these servers wake waiters.

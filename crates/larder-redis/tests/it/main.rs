@@ -11,7 +11,6 @@ mod cluster;
 mod errors;
 mod failures;
 mod handshake;
-mod laws;
 mod leases;
 mod lent_pool;
 mod log;

@@ -5,7 +5,7 @@ use std::sync::Arc;
 use std::sync::atomic::{AtomicU64, Ordering};
 use std::time::Duration;
 
-use larder_redis::{RedisBuilder, RedisStore};
+use larder_redis::{RedisStore, RedisStoreBuilder};
 use larder_store::program::{
     Args, Effect, Inspection, Program, Programs, Record, Script, Slot, Wire,
 };
@@ -28,12 +28,12 @@ pub(crate) fn server() -> RedisServer {
 }
 
 /// Makes a builder with a timeout that is long enough on a busy machine.
-pub(crate) fn patient(url: &str) -> RedisBuilder {
+pub(crate) fn patient(url: &str) -> RedisStoreBuilder {
     RedisStore::builder(url).with_timeout(Duration::from_secs(5))
 }
 
 /// Like [`patient`], but shorter, for a test in which several timeouts pass while a server is down.
-pub(crate) fn brisk(url: &str) -> RedisBuilder {
+pub(crate) fn brisk(url: &str) -> RedisStoreBuilder {
     RedisStore::builder(url).with_timeout(BRISK)
 }
 

@@ -10,6 +10,7 @@ use crate::ResponseCacheLayer;
 use crate::engine::MAX_SELECTING_FIELDS;
 use crate::metrics::Metrics;
 use crate::miss::Marks;
+use crate::purges::PendingPurges;
 use crate::request::RequestPolicy;
 use crate::response::{RecordingLimit, is_name};
 use crate::state::CacheState;
@@ -79,6 +80,7 @@ impl ResponseCacheBuilder {
                 stale_while_disconnected: self.stale_while_disconnected,
                 max_variants: self.max_variants,
                 last_fetch: AtomicI64::new(0),
+                purges: PendingPurges::default(),
             },
             // There are no more fetches than requests, which the server bounds.
             flights: SingleFlight::with_gauge(usize::MAX, metrics.fetches_in_flight()),

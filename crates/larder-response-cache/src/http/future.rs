@@ -20,6 +20,7 @@ pin_project! {
     /// over. A response that has begun to arrive is still stored, and responses that it invalidates are
     /// still removed, in a task. If an unsafe request is dropped before its response, the response that is
     /// stored for its URI is removed.
+    #[must_use = "futures do nothing unless polled"]
     pub struct ResponseCacheFuture<F, B: Body, E> {
         #[pin]
         state: State<F, B, E>,

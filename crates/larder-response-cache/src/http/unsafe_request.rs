@@ -4,6 +4,7 @@ use http::{HeaderMap, StatusCode};
 use tokio::runtime::Handle;
 
 use crate::engine::invalidated_paths;
+use crate::purges::Purge;
 use crate::request::OwnedTarget;
 use crate::run_to_completion::run_to_completion;
 use crate::state::CacheState;
@@ -72,7 +73,7 @@ impl Drop for UnsafeRequest {
 async fn remove(cache: Arc<CacheState>, target: OwnedTarget, paths: Vec<String>) {
     for path in paths {
         let key = cache.requests.key_at(&target, &path);
-        // A failure of the store has been counted. There is no way to tell the client.
-        let _ = cache.storage.purge(&key).await;
+        // There is no way to tell the client of a failure. It is tried again.
+        let _ = cache.purge(Purge::Uri(key)).await;
     }
 }

@@ -12,6 +12,7 @@ use crate::engine::{
     invalidates_stored, is_update, strip,
 };
 use crate::metrics::Outcome;
+use crate::purges::Purge;
 use crate::response::{CacheStatus, ResponseCacheBody};
 use crate::run_to_completion::run_to_completion;
 use crate::storage::{CommitKind, CommitOutcome, NotStored, StoredResponse};
@@ -163,7 +164,7 @@ impl Miss {
     /// Removes what is stored for the URI, even if the client disconnects.
     pub(super) async fn purge(&self) {
         let (cache, key) = (self.cache.clone(), self.request.key.clone());
-        let purge = async move { cache.storage.purge(&key).await };
+        let purge = async move { cache.purge(Purge::Uri(key)).await };
         // A failure of the store has been counted.
         let _ = run_to_completion(purge).await;
     }

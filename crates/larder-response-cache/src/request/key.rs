@@ -22,7 +22,7 @@ const PURGES: Kind = Kind::evictable("response-purges");
 const PURGE_GROUPS: u64 = 65_536;
 
 /// The primary cache key: the profile, the scheme, the host, and the exact path and query.
-#[derive(Clone, PartialEq, Eq)]
+#[derive(Clone, PartialEq, Eq, Hash)]
 pub(crate) struct PrimaryKey {
     text: SmallVec<[u8; 128]>,
 }

@@ -1,11 +1,11 @@
 use std::sync::Arc;
 
 use http::HeaderMap;
-use larder_store::{Condition, Key, Timestamp, Ttl, Version};
+use larder_store::{Condition, Error, Key, Timestamp, Ttl, Version};
 
 use super::{
-    ATTEMPTS, Existing, FETCH_LIMIT, FarRecord, Record, Storage, StoredResponse, Unavailable,
-    UriSnapshot, VariantIndex,
+    ATTEMPTS, Existing, FETCH_LIMIT, FarRecord, Record, Storage, StoredResponse, UriSnapshot,
+    VariantIndex,
 };
 use crate::engine::{Refusal, SelectingFields};
 use crate::request::PrimaryKey;
@@ -61,8 +61,8 @@ impl NotStored {
     }
 }
 
-impl From<Unavailable> for NotStored {
-    fn from(_: Unavailable) -> Self {
+impl From<Error> for NotStored {
+    fn from(_: Error) -> Self {
         Self::NoRoom
     }
 }

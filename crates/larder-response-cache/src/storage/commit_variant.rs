@@ -1,12 +1,10 @@
 use std::sync::Arc;
 
 use http::HeaderMap;
-use larder_store::{Condition, Key, Timestamp, Ttl, Version};
+use larder_store::{Condition, Key, Result, Timestamp, Ttl, Version};
 
 use super::commit::{Commit, CommitKind, CommitOutcome, NotStored};
-use super::{
-    ATTEMPTS, Existing, FarRecord, Record, Storage, StoredResponse, Unavailable, VariantIndex,
-};
+use super::{ATTEMPTS, Existing, FarRecord, Record, Storage, StoredResponse, VariantIndex};
 use crate::engine::{SelectingFields, VariantId};
 
 const A_MINUTE: Ttl = Ttl::from_secs(60);
@@ -91,7 +89,7 @@ impl Storage {
         key: &Key,
         index: &Arc<VariantIndex>,
         condition: Condition,
-    ) -> Result<Option<Version>, Unavailable> {
+    ) -> Result<Option<Version>> {
         let left = index.until.as_micros() - self.now().as_micros();
         let record = Record::Variants(index.clone());
         self.far

@@ -1,7 +1,9 @@
 use std::sync::Arc;
 use std::time::Duration;
 
-use super::{FarRecord, Record, Storage, StoredResponse, Unavailable};
+use larder_store::Result;
+
+use super::{FarRecord, Record, Storage, StoredResponse};
 use crate::explain::{ResponseExplanation, UriExplanation, UriState};
 use crate::request::PrimaryKey;
 
@@ -9,11 +11,12 @@ impl Storage {
     /// Explains what the store holds for a URI, with all variants.
     ///
     /// It takes one round trip, one for each variant, and one more for each response with tags.
-    pub(crate) async fn explain(&self, key: &PrimaryKey) -> Result<UriExplanation, Unavailable> {
+    pub(crate) async fn explain(&self, key: &PrimaryKey) -> Result<UriExplanation> {
         let mut explained = UriExplanation {
             state: UriState::Stored,
             selecting: Vec::new(),
             responses: Vec::new(),
+            is_purge_pending: self.purges.concern_uri(key),
         };
         match self.far.get(&key.far_key()).await? {
             FarRecord::Missing => explained.state = UriState::Absent,

@@ -3,7 +3,8 @@ use std::time::Duration;
 
 use larder_layer::{StoreHealth, StoreTimeout};
 use larder_store::{
-    Condition, Delete, Entry, Key, Put, Result, Store, Ttl, Version, count_poisoned,
+    Condition, Delete, Entry, Error, ErrorKind, Key, Put, Result, Store, Ttl, Version,
+    count_poisoned,
 };
 
 use super::record::Record;
@@ -21,10 +22,6 @@ pub(crate) struct Far {
     metrics: Arc<Metrics>,
     policy: ResponsePolicy,
 }
-
-/// The store failed, or did not answer in time.
-#[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub(crate) struct Unavailable;
 
 /// The content of a key in the store.
 pub(super) enum FarRecord {
@@ -55,7 +52,7 @@ impl Far {
     }
 
     /// Counts and logs a failure of the store.
-    fn observe<T>(&self, answer: Result<T>) -> Result<T, Unavailable> {
+    fn observe<T>(&self, answer: Result<T>) -> Result<T> {
         match answer {
             Ok(answer) => {
                 self.health.succeeded();
@@ -64,13 +61,13 @@ impl Far {
             Err(error) => {
                 self.metrics.store_failed();
                 self.health.failed(&error);
-                Err(Unavailable)
+                Err(error)
             }
         }
     }
 
     /// Reads a record.
-    pub(super) async fn get(&self, key: &Key) -> Result<FarRecord, Unavailable> {
+    pub(super) async fn get(&self, key: &Key) -> Result<FarRecord> {
         let Some(entry) = self.get_value(key).await? else {
             return Ok(FarRecord::Missing);
         };
@@ -84,24 +81,31 @@ impl Far {
     }
 
     /// Reads a value, undecoded.
-    pub(super) async fn get_value(&self, key: &Key) -> Result<Option<Entry>, Unavailable> {
+    pub(super) async fn get_value(&self, key: &Key) -> Result<Option<Entry>> {
         self.observe(self.timeout.get(&*self.store, key).await)
     }
 
     /// Reads the values of several keys, undecoded, one for each. Fails if one of them cannot be read.
-    pub(super) async fn get_values(&self, keys: &[Key]) -> Result<Vec<Option<Entry>>, Unavailable> {
+    pub(super) async fn get_values(&self, keys: &[Key]) -> Result<Vec<Option<Entry>>> {
         self.get_each(keys).await.into_iter().collect()
     }
 
     /// Reads the values of several keys, undecoded. In a cluster some may be read while others fail.
-    pub(super) async fn get_each(&self, keys: &[Key]) -> Vec<Result<Option<Entry>, Unavailable>> {
+    pub(super) async fn get_each(&self, keys: &[Key]) -> Vec<Result<Option<Entry>>> {
         let answers = async { Ok(self.store.get_many(keys).await) };
         let answers = self.timeout.run("get many", answers).await;
         let mut answers: Vec<_> = match answers {
             Ok(answers) => answers.into_iter().map(|it| self.observe(it)).collect(),
             Err(error) => vec![self.observe(Err(error))],
         };
-        answers.resize_with(keys.len(), || Err(Unavailable));
+        let too_few = || {
+            Error::new(
+                "get many",
+                ErrorKind::MayHaveRun,
+                "there are too few results",
+            )
+        };
+        answers.resize_with(keys.len(), || Err(too_few()));
         answers
     }
 
@@ -112,8 +116,9 @@ impl Far {
         record: &Record,
         ttl: Ttl,
         condition: Condition,
-    ) -> Result<Option<Version>, Unavailable> {
-        let bytes = record.encode(key).ok_or(Unavailable)?;
+    ) -> Result<Option<Version>> {
+        let too_large = || Error::new("put", ErrorKind::TooLarge, "the record is too long");
+        let bytes = record.encode(key).ok_or_else(too_large)?;
         self.put_value(key, bytes, ttl, condition).await
     }
 
@@ -124,20 +129,20 @@ impl Far {
         value: impl Into<bytes::Bytes>,
         ttl: Ttl,
         condition: Condition,
-    ) -> Result<Option<Version>, Unavailable> {
+    ) -> Result<Option<Version>> {
         let put = Put::new(key.clone(), value, ttl).on(condition);
         let outcome = self.observe(self.timeout.put(&*self.store, &put).await)?;
         Ok(outcome.is_stored().then_some(put.version()))
     }
 
     /// Writes several values, each if its condition is met. Fails if one of them cannot be written.
-    pub(super) async fn put_values(&self, puts: &[Put]) -> Result<(), Unavailable> {
+    pub(super) async fn put_values(&self, puts: &[Put]) -> Result<()> {
         let answers = async { self.store.put_many(puts).await.into_iter().collect() };
         let written: Result<Vec<_>> = self.timeout.run("put many", answers).await;
         self.observe(written).map(drop)
     }
 
-    pub(super) async fn remove(&self, key: Key) -> Result<(), Unavailable> {
+    pub(super) async fn remove(&self, key: Key) -> Result<()> {
         let delete = Delete::new(key);
         let removed = self.timeout.delete(&*self.store, &delete).await;
         self.observe(removed).map(drop)

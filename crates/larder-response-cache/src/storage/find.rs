@@ -6,7 +6,7 @@ use larder_store::{Timestamp, Version};
 
 use super::{
     Existing, FarRecord, Found, NearRecord, PurgeSnapshot, Record, Storage, StoredResponse,
-    Unavailable, UriSnapshot, VariantIndex,
+    UriSnapshot, VariantIndex,
 };
 use crate::engine::OriginFailure;
 use crate::request::CacheRequest;
@@ -126,16 +126,20 @@ impl Storage {
             },
             has_variants: false,
         };
-        match self.far.get(&request.key.far_key()).await {
-            Err(Unavailable) => {
+        let held = match self.purges.concern_uri(&request.key) {
+            true => None,
+            false => self.far.get(&request.key.far_key()).await.ok(),
+        };
+        match held {
+            None => {
                 found.snapshot.held = Existing::Unknown;
                 return near.map_or(found, |near| near.found(generation));
             }
-            Ok(FarRecord::Missing) => {}
-            Ok(
+            Some(FarRecord::Missing) => {}
+            Some(
                 FarRecord::Unreadable(version) | FarRecord::Record(Record::Reservation, version),
             ) => found.snapshot.held = Existing::Version(version),
-            Ok(FarRecord::Record(Record::Response(response), version)) => {
+            Some(FarRecord::Record(Record::Response(response), version)) => {
                 found.snapshot.held = Existing::Version(version);
                 if request.key_fields.is_empty()
                     && let Some(response) = self.if_not_purged(response).await
@@ -144,7 +148,7 @@ impl Storage {
                     found.response = Some(kept);
                 }
             }
-            Ok(FarRecord::Record(Record::Variants(index), version)) => {
+            Some(FarRecord::Record(Record::Variants(index), version)) => {
                 found.snapshot.held = Existing::Version(version);
                 found.has_variants = true;
                 if index.selecting.covers(&request.key_fields) {
@@ -182,7 +186,7 @@ impl Storage {
                 (None, Existing::Version(version))
             }
             Ok(FarRecord::Missing) => (None, Existing::None),
-            Err(Unavailable) => (None, Existing::Unknown),
+            Err(_) => (None, Existing::Unknown),
         }
     }
 

@@ -43,9 +43,10 @@ use larder_store::{Clock, Timestamp, Version};
 use crate::engine::SelectingFields;
 use crate::metrics::Metrics;
 use crate::policy::ResponsePolicy;
+use crate::purges::PendingPurges;
 
 pub(crate) use commit::{Commit, CommitKind, CommitOutcome, NotStored};
-pub(crate) use far::{Far, Unavailable};
+pub(crate) use far::Far;
 pub(crate) use stored_response::StoredResponse;
 
 use far::FarRecord;
@@ -71,6 +72,7 @@ pub(crate) struct Storage {
     pub(crate) max_variants: usize,
     /// When the last fetch began, in microseconds.
     pub(crate) last_fetch: AtomicI64,
+    pub(crate) purges: PendingPurges,
 }
 
 /// The records in this process, each with the time at which the store must be read again.

@@ -1,37 +1,35 @@
 use std::sync::Arc;
 
 use larder_layer::tags::{Generation, Tag, TagState};
-use larder_store::{Condition, Key};
+use larder_store::{Condition, Key, Result};
 
 use super::tags::{TAG_TTL, first_state, state_from_bytes, state_to_bytes};
-use super::{ATTEMPTS, FarRecord, Record, Storage, Unavailable};
+use super::{ATTEMPTS, FarRecord, Record, Storage};
 use crate::request::{PrimaryKey, tag_key};
 
 impl Storage {
     /// Removes the response of a URI, with all variants. A fetch that is under way is not stored.
-    pub(crate) async fn purge(&self, key: &PrimaryKey) -> Result<(), Unavailable> {
+    pub(crate) async fn purge(&self, key: &PrimaryKey) -> Result<()> {
         // In this order: see the module.
         let counted = self.count_purge(key).await;
         let removed = self.far.remove(key.far_key()).await;
         // After the store, so that a copy that another request reads from it in between is removed
         // too.
         self.near.invalidate(key.as_bytes());
-        self.metrics.purged();
         counted.and(removed)
     }
 
     /// Makes the response of a URI stale, with all variants.
     ///
     /// It takes three round trips, or one and two for each variant.
-    pub(crate) async fn expire(&self, key: &PrimaryKey) -> Result<(), Unavailable> {
+    pub(crate) async fn expire(&self, key: &PrimaryKey) -> Result<()> {
         let expired = self.expire_far(&key.far_key()).await;
         // Even if the store failed, so that this process reads it again.
         self.near.invalidate(key.as_bytes());
-        self.metrics.purged();
         expired
     }
 
-    async fn expire_far(&self, key: &Key) -> Result<(), Unavailable> {
+    async fn expire_far(&self, key: &Key) -> Result<()> {
         match self.far.get(key).await? {
             FarRecord::Record(Record::Variants(index), _) => {
                 for variant in &index.variants {
@@ -48,7 +46,7 @@ impl Storage {
     }
 
     /// Makes the stored response under `key` stale, whichever it is.
-    async fn expire_response(&self, key: &Key) -> Result<(), Unavailable> {
+    async fn expire_response(&self, key: &Key) -> Result<()> {
         for _ in 0..ATTEMPTS {
             let held = self.far.get(key).await?;
             let FarRecord::Record(Record::Response(response), version) = held else {
@@ -67,7 +65,7 @@ impl Storage {
     }
 
     /// Removes every response with this tag. A fetch that is under way is not stored.
-    pub(crate) async fn purge_tag(&self, tag: Tag) -> Result<(), Unavailable> {
+    pub(crate) async fn purge_tag(&self, tag: Tag) -> Result<()> {
         // In this order: see the module.
         let counted = self.count_tag_change(tag).await;
         let renewed = self.renew_tag(&tag_key(tag)).await;
@@ -76,14 +74,14 @@ impl Storage {
     }
 
     /// Makes every response with this tag stale. A fetch that is under way is not stored.
-    pub(crate) async fn expire_tag(&self, tag: Tag) -> Result<(), Unavailable> {
+    pub(crate) async fn expire_tag(&self, tag: Tag) -> Result<()> {
         let counted = self.count_tag_change(tag).await;
         let expired = self.expire_tag_state(&tag_key(tag)).await;
         self.remove_near_with(tag);
         counted.and(expired)
     }
 
-    async fn expire_tag_state(&self, key: &Key) -> Result<(), Unavailable> {
+    async fn expire_tag_state(&self, key: &Key) -> Result<()> {
         for _ in 0..ATTEMPTS {
             let held = self.far.get_value(key).await?;
             let condition = held.as_ref().map_or(Condition::IfAbsent, |held| {
@@ -107,7 +105,7 @@ impl Storage {
     }
 
     /// Gives a tag a new generation, so that every response of the old one counts as removed.
-    async fn renew_tag(&self, key: &Key) -> Result<(), Unavailable> {
+    async fn renew_tag(&self, key: &Key) -> Result<()> {
         let bytes = state_to_bytes(&first_state());
         let renewed = self.far.put_value(key, bytes, TAG_TTL, Condition::Always);
         renewed.await.map(drop)
@@ -119,6 +117,5 @@ impl Storage {
             Record::Response(response) => response.tags.iter().any(|(held, _)| *held == tag),
             _ => false,
         });
-        self.metrics.purged();
     }
 }

@@ -1,10 +1,10 @@
 use std::sync::atomic::Ordering;
 
 use larder_layer::tags::{Generation, Tag};
-use larder_store::{Condition, Entry, Key, Timestamp, Ttl, Version, count_poisoned};
+use larder_store::{Condition, Entry, Key, Result, Timestamp, Ttl, Version, count_poisoned};
 
 use super::tag_changes::{ChangeCount, TagChanges};
-use super::{ATTEMPTS, Existing, Storage, Unavailable, UriSnapshot};
+use super::{ATTEMPTS, Existing, Storage, UriSnapshot};
 use crate::request::{PrimaryKey, TAG, tag_changes_key};
 
 /// How long the store remembers purges: longer than any fetch takes.
@@ -88,7 +88,7 @@ impl Storage {
     }
 
     /// Records that a URI of this purge group is purged.
-    pub(super) async fn count_purge(&self, key: &PrimaryKey) -> Result<(), Unavailable> {
+    pub(super) async fn count_purge(&self, key: &PrimaryKey) -> Result<()> {
         let (key, condition) = (key.purge_group_key(), Condition::Always);
         let counted = self.far.put_value(&key, Vec::new(), KNOWN_FOR, condition);
         counted.await.map(drop)
@@ -102,7 +102,7 @@ impl Storage {
     }
 
     /// Records that a tag changes. It takes two round trips, and more while others change.
-    pub(super) async fn count_tag_change(&self, tag: Tag) -> Result<(), Unavailable> {
+    pub(super) async fn count_tag_change(&self, tag: Tag) -> Result<()> {
         let key = tag_changes_key();
         for _ in 0..ATTEMPTS {
             let Some(held) = self.far.get_value(&key).await? else {

@@ -92,6 +92,9 @@ impl Storage {
         &self,
         response: Arc<StoredResponse>,
     ) -> Option<Arc<StoredResponse>> {
+        if self.purges.concern_tags(&response) {
+            return None;
+        }
         let keys: Vec<_> = response.tags.iter().map(|(tag, _)| tag_key(*tag)).collect();
         let held = match keys.is_empty() {
             true => Vec::new(),

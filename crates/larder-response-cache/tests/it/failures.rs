@@ -5,14 +5,15 @@ use std::sync::atomic::{AtomicU8, Ordering};
 use std::time::Duration;
 
 use async_trait::async_trait;
-use larder_response_cache::{ResponseCacheBuilder, ResponseCacheLayer};
+use http::Method;
+use larder_response_cache::{ResponseCacheBuilder, ResponseCacheLayer, UriState};
 use larder_store::{
     Delete, DeleteOutcome, Entry, Error, ErrorKind, ExpireOutcome, Key, ManualClock, Put,
     PutOutcome, Result, Store, Ttl,
 };
 use larder_test::ModelStore;
 
-use crate::fixture::{Fixture, HOUR, full, response};
+use crate::fixture::{Fixture, HOUR, full, request, response};
 
 /// A store that works (0), fails (1), hangs (2), or fails only for the record of all tags (3).
 struct Moody {
@@ -152,6 +153,8 @@ async fn a_store_that_fails_or_hangs_is_as_if_there_were_none() {
         fixture.origin.then(200, &[HOUR], "two");
         assert_eq!(fixture.get("/").await.text(), "two");
         mood.store(0, Ordering::SeqCst);
+        // Until the purge is confirmed, this process does not use the store for the page.
+        tokio::time::sleep(Duration::from_secs(5)).await;
         fixture.later(60);
         fixture.origin.then(200, &[HOUR], "three");
         assert_eq!(fixture.get("/").await.text(), "three");
@@ -205,6 +208,90 @@ async fn an_expiry_that_fails_counts_in_this_process_all_the_same() {
         .await;
     assert_eq!(expiry.unwrap_err().kind(), ErrorKind::MayHaveRun);
     assert!(!fixture.get("/").await.is_hit());
+}
+
+const PAGE: &str = "http://cinema.example/";
+
+#[tokio::test(start_paused = true)]
+async fn a_purge_that_fails_is_tried_again_and_the_old_page_is_not_served_meanwhile() {
+    for (bad, tag) in [(1, false), (2, false), (1, true), (2, true)] {
+        let (fixture, mood) = moody();
+        fixture
+            .origin
+            .then(200, &[HOUR, ("cache-tag", "films")], "old");
+        fixture.get("/").await;
+        mood.store(bad, Ordering::SeqCst);
+        let purger = fixture.layer.purger();
+        let purge = async || match tag {
+            true => purger.purge_tag("films").await,
+            false => purger.purge(PAGE).await,
+        };
+        assert_eq!(purge().await.unwrap_err().kind(), ErrorKind::MayHaveRun);
+        // The store answers again, and was not purged yet.
+        mood.store(0, Ordering::SeqCst);
+        let explained = purger.explain(PAGE).await.unwrap();
+        assert_eq!(explained.responses.len(), 1);
+        assert!(explained.is_purge_pending != tag);
+        assert_eq!(explained.responses[0].is_purged, tag);
+        fixture
+            .origin
+            .then(200, &[HOUR, ("cache-tag", "films")], "new");
+        assert_eq!(fixture.get("/").await.text(), "new", "{bad} {tag}");
+        tokio::time::sleep(Duration::from_secs(5)).await;
+        let explained = purger.explain(PAGE).await.unwrap();
+        assert!(!explained.is_purge_pending);
+        assert!(
+            explained.responses.iter().all(|held| held.is_purged),
+            "{bad} {tag}"
+        );
+    }
+}
+
+#[tokio::test(start_paused = true)]
+async fn an_invalidation_that_fails_is_tried_again() {
+    let (fixture, mood) = moody();
+    fixture.origin.then(200, &[HOUR], "old");
+    fixture.get("/").await;
+    mood.store(1, Ordering::SeqCst);
+    fixture.origin.then(204, &[], "");
+    let post = request(Method::POST, "/", &[]);
+    fixture.send(post).await.unwrap();
+    mood.store(0, Ordering::SeqCst);
+    tokio::time::sleep(Duration::from_secs(1)).await;
+    let explained = fixture.layer.purger().explain(PAGE).await.unwrap();
+    assert_eq!(explained.state, UriState::Absent);
+}
+
+#[tokio::test(start_paused = true)]
+async fn an_expiry_that_fails_is_tried_again_and_stays_an_expiry() {
+    let (fixture, mood) = moody();
+    fixture.origin.then(200, &[HOUR], "old");
+    fixture.get("/").await;
+    mood.store(1, Ordering::SeqCst);
+    let purger = fixture.layer.purger();
+    purger.expire(PAGE).await.unwrap_err();
+    mood.store(0, Ordering::SeqCst);
+    tokio::time::sleep(Duration::from_secs(1)).await;
+    let explained = purger.explain(PAGE).await.unwrap();
+    assert!(!explained.is_purge_pending && explained.responses[0].is_expired);
+}
+
+#[tokio::test(start_paused = true)]
+async fn a_purge_that_succeeds_is_the_last_word_on_those_that_failed_before() {
+    let (fixture, mood) = moody();
+    fixture.origin.then(200, &[HOUR], "old");
+    fixture.get("/").await;
+    mood.store(1, Ordering::SeqCst);
+    let purger = fixture.layer.purger();
+    purger.expire(PAGE).await.unwrap_err();
+    purger.purge(PAGE).await.unwrap_err();
+    mood.store(0, Ordering::SeqCst);
+    purger.purge(PAGE).await.unwrap();
+    fixture.origin.then(200, &[HOUR], "new");
+    fixture.get("/").await;
+    tokio::time::sleep(Duration::from_secs(5)).await;
+    let explained = purger.explain(PAGE).await.unwrap();
+    assert!(!explained.is_purge_pending && !explained.responses[0].is_expired);
 }
 
 #[tokio::test]

@@ -32,10 +32,11 @@ pin_project! {
             #[pin]
             call: F,
         },
-        Called,
         Writing {
             writing: Writing<B>,
         },
+        /// It has been answered. Another poll, which the contract of futures forbids, polls nothing.
+        Done,
     }
 }
 
@@ -65,9 +66,10 @@ where
         let (response, verdict) = loop {
             match this.state.as_mut().project() {
                 Projected::Calling { call } => {
-                    let response = ready!(call.poll(cx))?;
+                    let answer = ready!(call.poll(cx));
                     // The inner call is dropped, with everything that it holds of the request.
-                    this.state.set(State::Called);
+                    this.state.set(State::Done);
+                    let response = answer?;
                     let status = response.status();
                     if let Some(verdict) = this.session.finish_now(status) {
                         break (response, verdict);
@@ -79,9 +81,12 @@ where
                     });
                     this.state.set(State::Writing { writing });
                 }
-                // Polled after completion.
-                Projected::Called => return Poll::Pending,
-                Projected::Writing { writing } => break ready!(writing.as_mut().poll(cx)),
+                Projected::Writing { writing } => {
+                    let written = ready!(writing.as_mut().poll(cx));
+                    this.state.set(State::Done);
+                    break written;
+                }
+                Projected::Done => return Poll::Pending,
             }
         };
         Poll::Ready(Ok(apply(response, &verdict, this.session.config())))

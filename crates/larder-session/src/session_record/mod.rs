@@ -57,6 +57,12 @@ pub(crate) type Epoch = [u8; 16];
 /// It holds the hash of the secret, never the secret.
 pub struct SessionRecord(Held);
 
+impl std::fmt::Debug for SessionRecord {
+    fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
+        f.debug_struct("SessionRecord").finish_non_exhaustive()
+    }
+}
+
 /// A session without its data. All times are microseconds by the store's clock.
 #[derive(Clone, PartialEq, Eq)]
 #[cfg_attr(test, derive(Debug))]

@@ -154,7 +154,7 @@ impl Sessions {
         let bus = store.clone().bus();
         let programs = store
             .require_programs("a session")
-            .map_err(|error| SessionError::invalid(error.to_string()))?;
+            .map_err(SessionError::unsuitable_store)?;
         let answers_at_once = programs.now().is_some();
         let timeout = StoreTimeout::new(Self::DEFAULT_TIMEOUT, programs.timeout());
         Ok(Self {
@@ -308,12 +308,13 @@ impl Sessions {
         self
     }
 
-    /// Sets how long one store call may take. The default is [`DEFAULT_TIMEOUT`](Self::DEFAULT_TIMEOUT). It
-    /// is clamped to [`MIN_TIMEOUT`](Self::MIN_TIMEOUT) and [`MAX_TIMEOUT`](Self::MAX_TIMEOUT).
+    /// Sets how long one store call may take. The default is [`DEFAULT_TIMEOUT`](Self::DEFAULT_TIMEOUT), 250 ms.
+    ///
+    /// It is clamped to [`MIN_TIMEOUT`](Self::MIN_TIMEOUT) and [`MAX_TIMEOUT`](Self::MAX_TIMEOUT), 1 ms to 1 hour.
     ///
     /// A store that enforces a shorter deadline itself gets no second timer.
     #[must_use]
-    pub fn with_timeout(mut self, timeout: Duration) -> Self {
+    pub fn with_store_timeout(mut self, timeout: Duration) -> Self {
         let timeout = timeout.clamp(Self::MIN_TIMEOUT, Self::MAX_TIMEOUT);
         self.change().timeout = StoreTimeout::new(timeout, self.programs.timeout());
         self

@@ -56,7 +56,7 @@ async fn sign_in_again(sessions: &Sessions, from: &Token) -> Token {
 async fn on_both(test: impl AsyncFn(Sessions)) {
     let patient = |store: Arc<dyn Store>| {
         let sessions = Sessions::new(store).unwrap();
-        sessions.with_timeout(Duration::from_secs(20))
+        sessions.with_store_timeout(Duration::from_secs(20))
     };
     let clock = ManualClock::default();
     clock.advance(Duration::from_secs(1));
@@ -115,7 +115,7 @@ fn a_timeout_of_no_time_or_of_all_time_is_held_between_its_bounds() {
         (Duration::from_secs(1), Duration::from_secs(1)),
         (Duration::MAX, Sessions::MAX_TIMEOUT),
     ] {
-        let sessions = sessions.clone().with_timeout(timeout);
+        let sessions = sessions.clone().with_store_timeout(timeout);
         assert_eq!(sessions.settings.timeout.limit(), held, "{timeout:?}");
     }
 }

@@ -46,6 +46,12 @@ pub struct UserRecord {
     sessions: BTreeMap<DeviceId, Entry>,
 }
 
+impl std::fmt::Debug for UserRecord {
+    fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
+        f.debug_struct("UserRecord").finish_non_exhaustive()
+    }
+}
+
 /// A session on the list, in microseconds.
 #[derive(Clone, Copy)]
 struct Entry {

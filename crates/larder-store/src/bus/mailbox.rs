@@ -55,6 +55,12 @@ impl Inner {
     }
 }
 
+impl fmt::Debug for Mailbox {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.debug_struct("Mailbox").finish_non_exhaustive()
+    }
+}
+
 impl Mailbox {
     /// Adds a message, or leaves a gap if there is no room.
     ///

@@ -68,6 +68,12 @@ pub(super) struct Progress {
     hashed_from: usize,
 }
 
+impl std::fmt::Debug for IdWriter<'_> {
+    fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
+        f.debug_struct("IdWriter").finish_non_exhaustive()
+    }
+}
+
 impl<'a> IdWriter<'a> {
     #[inline]
     pub(crate) fn new(out: &'a mut Text) -> Self {

@@ -4,6 +4,7 @@ mod programs;
 mod scan;
 mod waits;
 
+use std::fmt;
 use std::sync::Arc;
 use std::task::Poll;
 
@@ -51,6 +52,14 @@ impl<S: ?Sized> Prefixed<S> {
 
     fn delete_of(&self, delete: &Delete) -> Delete {
         Delete::new(self.key(delete.key())).on(delete.condition())
+    }
+}
+
+impl<S: ?Sized> fmt::Debug for Prefixed<S> {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.debug_struct("Prefixed")
+            .field("namespace", &self.namespace)
+            .finish_non_exhaustive()
     }
 }
 

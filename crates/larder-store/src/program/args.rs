@@ -14,6 +14,14 @@ pub struct Args {
     only_checked: bool,
 }
 
+impl std::fmt::Debug for Args {
+    fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
+        f.debug_struct("Args")
+            .field("number", &self.ends.len())
+            .finish_non_exhaustive()
+    }
+}
+
 impl Args {
     /// Makes an empty list of arguments.
     pub fn new() -> Self {

@@ -32,6 +32,12 @@ pub struct Numbers<R> {
     pub read: fn([i64; 2]) -> R,
 }
 
+impl<R> std::fmt::Debug for Numbers<R> {
+    fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
+        f.debug_struct("Numbers").finish_non_exhaustive()
+    }
+}
+
 impl Cell {
     /// Makes a cell without a record.
     #[inline]
@@ -82,6 +88,12 @@ pub struct Slot<'a, R: Record> {
     read: Option<R>,
     discarded: &'a mut Discarded,
     wakes: &'a mut bool,
+}
+
+impl<R: Record> std::fmt::Debug for Slot<'_, R> {
+    fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
+        f.debug_struct("Slot").finish_non_exhaustive()
+    }
 }
 
 impl<'a, R: Record> Slot<'a, R> {

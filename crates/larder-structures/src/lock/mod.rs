@@ -61,7 +61,7 @@ pub enum Order {
 /// A lock does not prove that nobody else works: a process may be stopped between checking its lease and
 /// working, and a failover may lose the lock with the last writes. The fence protects against both. If a
 /// failover must not lose a granted lock, give [`Lock::new`] a store that waits for replicas
-/// (`RedisBuilder::with_replicas`): an attempt that they do not confirm fails and is undone.
+/// (`RedisStoreBuilder::with_replicas`): an attempt that they do not confirm fails and is undone.
 ///
 /// ```
 /// # #[tokio::main(flavor = "current_thread")]

@@ -11,7 +11,7 @@ use base64::engine::general_purpose::URL_SAFE_NO_PAD;
 use larder_moka::MokaStore;
 use larder_redis::RedisStore;
 use larder_store::{ErrorKind, Key, Kind, Put, Store, Ttl};
-use larder_test::faulty::{Faulty, Switch, Trouble};
+use larder_test::faulty::{Faulty, Lie, Switch, Trouble};
 use larder_test::server::{RedisServer, Reply};
 use larder_tower_sessions::LarderStore;
 use sha2::{Digest, Sha256};
@@ -32,7 +32,7 @@ impl World {
         let faulty = Faulty::new(store);
         let switch = faulty.switch();
         let store: Arc<dyn Store> = Arc::new(faulty);
-        let sessions = LarderStore::new(store.clone()).with_timeout(Duration::from_secs(20));
+        let sessions = LarderStore::new(store.clone()).with_store_timeout(Duration::from_secs(20));
         Self {
             store,
             sessions,
@@ -153,12 +153,8 @@ async fn a_session_that_has_expired_takes_the_place_of_no_other() {
         assert_eq!(sessions.load(&first.id).await.unwrap(), Some(first));
         // The store that was used before may return what has expired.
         let record = record(Duration::ZERO);
-        let (id, looks, fails) = (record.id, Arc::default(), false);
-        let old = Leaving {
-            record,
-            looks,
-            fails,
-        };
+        let id = record.id;
+        let old = Leaving::new(record, false);
         let moved = sessions.with_previous(old).load(&id).await;
         assert_eq!(moved.unwrap(), None);
     }
@@ -279,7 +275,9 @@ async fn a_failing_store_is_an_error_and_never_a_missing_session() {
         }
         switch.clear();
         switch.set(Trouble::Hang);
-        let impatient = sessions.clone().with_timeout(Duration::from_millis(20));
+        let impatient = sessions
+            .clone()
+            .with_store_timeout(Duration::from_millis(20));
         assert!(impatient.load(&record.id).await.is_err());
     }
 }
@@ -360,6 +358,26 @@ struct Leaving {
     record: Record,
     looks: Arc<AtomicUsize>,
     fails: bool,
+    /// Where another request saves a change before the second look fails.
+    saves_in: Option<LarderStore>,
+}
+
+impl Leaving {
+    fn new(record: Record, fails: bool) -> Self {
+        Self {
+            record,
+            looks: Arc::default(),
+            fails,
+            saves_in: None,
+        }
+    }
+
+    /// The session as the other request has changed it.
+    fn changed(&self) -> Record {
+        let mut changed = self.record.clone();
+        changed.data.insert("seats".to_owned(), vec![9].into());
+        changed
+    }
 }
 
 #[async_trait::async_trait]
@@ -369,15 +387,23 @@ impl SessionStore for Leaving {
     }
 
     async fn load(&self, _: &Id) -> session_store::Result<Option<Record>> {
-        match self.looks.fetch_add(1, Ordering::SeqCst) {
-            0 => Ok(Some(self.record.clone())),
-            _ if self.fails => Err(session_store::Error::Backend("it fails".to_owned())),
-            _ => Ok(None),
+        if self.looks.fetch_add(1, Ordering::SeqCst) == 0 {
+            return Ok(Some(self.record.clone()));
+        }
+        if let Some(store) = &self.saves_in {
+            store.save(&self.changed()).await?;
+        }
+        match self.fails {
+            true => Err(session_store::Error::Backend("it fails".to_owned())),
+            false => Ok(None),
         }
     }
 
     async fn delete(&self, _: &Id) -> session_store::Result<()> {
-        Ok(())
+        match self.fails {
+            true => Err(session_store::Error::Backend("it fails".to_owned())),
+            false => Ok(()),
+        }
     }
 }
 
@@ -386,16 +412,109 @@ async fn a_session_that_may_have_been_signed_out_during_its_move_is_gone() {
     for World { sessions, .. } in World::both().await {
         for fails in [false, true] {
             let record = record(HOUR);
-            let (id, looks) = (record.id, Arc::default());
-            let old = Leaving {
-                record,
-                looks,
-                fails,
-            };
+            let id = record.id;
+            let old = Leaving::new(record, fails);
             let moved = sessions.clone().with_previous(old).load(&id).await;
             assert_eq!(moved.is_err(), fails);
             assert_eq!(moved.ok().flatten(), None);
             assert_eq!(sessions.load(&id).await.unwrap(), None);
+        }
+    }
+}
+
+#[tokio::test]
+async fn a_save_during_a_move_survives_a_failure_of_the_old_store_and_no_sign_out() {
+    for World { sessions, .. } in World::both().await {
+        for fails in [false, true] {
+            let record = record(HOUR);
+            let id = record.id;
+            let old = Leaving {
+                saves_in: Some(sessions.clone()),
+                ..Leaving::new(record, fails)
+            };
+            let changed = old.changed();
+            let moved = sessions.clone().with_previous(old).load(&id).await;
+            assert_eq!(moved.is_err(), fails);
+            assert_eq!(moved.ok().flatten(), None);
+            // A visitor whom the old store signed out stays signed out.
+            let kept = fails.then_some(changed);
+            assert_eq!(sessions.load(&id).await.unwrap(), kept);
+        }
+    }
+}
+
+#[tokio::test]
+async fn a_sign_out_ends_the_session_in_larder_even_if_the_old_store_fails() {
+    for World {
+        sessions, switch, ..
+    } in World::both().await
+    {
+        let mut first = record(HOUR);
+        sessions.create(&mut first).await.unwrap();
+        let old = Leaving::new(first.clone(), true);
+        let moving = sessions.clone().with_previous(old);
+        let failed = moving.delete(&first.id).await.unwrap_err();
+        assert!(failed.to_string().contains("it fails"), "{failed}");
+        assert_eq!(sessions.load(&first.id).await.unwrap(), None);
+        // The error of larder's store is not hidden either.
+        let old = Leaving::new(first.clone(), false);
+        let moving = sessions.with_previous(old);
+        switch.set(Trouble::Fail(ErrorKind::NotSent));
+        assert!(moving.delete(&first.id).await.is_err());
+    }
+}
+
+/// An old store that still has the session, which another request begins to move at the first look.
+#[derive(Clone, Debug)]
+struct Staying {
+    record: Record,
+    looks: Arc<AtomicUsize>,
+    sessions: LarderStore,
+    has_it: bool,
+}
+
+#[async_trait::async_trait]
+impl SessionStore for Staying {
+    async fn save(&self, _: &Record) -> session_store::Result<()> {
+        Ok(())
+    }
+
+    async fn load(&self, _: &Id) -> session_store::Result<Option<Record>> {
+        let is_first = self.looks.fetch_add(1, Ordering::SeqCst) == 0;
+        if is_first {
+            self.sessions.create(&mut self.record.clone()).await?;
+        }
+        Ok((is_first || self.has_it).then(|| self.record.clone()))
+    }
+
+    async fn delete(&self, _: &Id) -> session_store::Result<()> {
+        Ok(())
+    }
+}
+
+#[tokio::test]
+async fn a_move_that_another_request_gives_up_is_an_error_and_no_sign_out() {
+    for World {
+        sessions, switch, ..
+    } in World::both().await
+    {
+        for has_it in [true, false] {
+            let record = record(HOUR);
+            let id = record.id;
+            let old = Staying {
+                record,
+                looks: Arc::default(),
+                sessions: sessions.clone(),
+                has_it,
+            };
+            // The copy of the other request is there when this one writes, and gone when it reads.
+            switch.set(Trouble::Lie(Lie::ValueOf(key(&Id::default()))));
+            let moved = sessions.clone().with_previous(old).load(&id).await;
+            switch.clear();
+            match has_it {
+                true => assert!(moved.is_err(), "{moved:?}"),
+                false => assert_eq!(moved.unwrap(), None),
+            }
         }
     }
 }

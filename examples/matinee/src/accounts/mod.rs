@@ -19,6 +19,7 @@ use axum::Router;
 use axum::middleware::{from_fn, map_response};
 use axum::routing::{get, post};
 use larder::Store;
+use larder::rate_limit::RateLimiter;
 use larder::session::Sessions;
 use sqlx::SqlitePool;
 
@@ -31,12 +32,13 @@ use crate::config::{Config, DemoAccounts};
 use crate::errors::StartError;
 use crate::headers;
 
-/// The users' accounts: passwords, and limits on wrong ones.
+/// The users' accounts: passwords, and limits on wrong ones and on changes of the email.
 #[derive(Clone)]
 pub(crate) struct Accounts {
     pool: SqlitePool,
     passwords: Passwords,
     attempts: Attempts,
+    email_changes: RateLimiter,
     demo: DemoAccounts,
     reauth_after: Duration,
 }
@@ -61,6 +63,7 @@ impl Accounts {
             pool: pool.clone(),
             passwords,
             attempts: Attempts::new(config, store)?,
+            email_changes: RateLimiter::new(store.clone(), "email-changes", change_email::TRIES)?,
             demo,
             reauth_after: config.reauth_after.into(),
         })

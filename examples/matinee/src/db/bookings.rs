@@ -121,23 +121,81 @@ pub(crate) async fn book(
     Ok(Booked::Yours)
 }
 
-/// Returns the seats that a user has booked, those of the latest showing first, at most `limit`.
+/// Returns the seats of at most `limit` bookings of a user: first those of upcoming showings, the next one
+/// first, then those of past showings, the latest first. A booking is whole.
 pub(crate) async fn tickets(
     pool: &SqlitePool,
     user: i64,
+    now_ms: i64,
     limit: u32,
 ) -> Result<Vec<BookedSeat>, sqlx::Error> {
     sqlx::query_as(
-        "SELECT code, film_id, films.title AS film, screens.name AS screen,
-                starts_at_ms, bookings.price_cents, seat_row, seat_number
-         FROM bookings JOIN booked_seats ON booking_id = bookings.id
-         JOIN showings ON showings.id = bookings.showing_id
+        "WITH listed AS (
+             SELECT bookings.id, code, film_id, screen_id, starts_at_ms, bookings.price_cents,
+                    row_number() OVER (
+                        ORDER BY starts_at_ms <= ?2, abs(starts_at_ms - ?2), bookings.id
+                    ) AS place
+             FROM bookings JOIN showings ON showings.id = showing_id
+             WHERE user_id = ?1 ORDER BY place LIMIT ?3
+         )
+         SELECT code, film_id, films.title AS film, screens.name AS screen,
+                starts_at_ms, price_cents, seat_row, seat_number
+         FROM listed JOIN booked_seats ON booking_id = listed.id
          JOIN screens ON screens.id = screen_id JOIN films ON films.id = film_id
-         WHERE user_id = ?
-         ORDER BY starts_at_ms DESC, bookings.id, seat_row, seat_number LIMIT ?",
+         ORDER BY place, seat_row, seat_number",
     )
     .bind(user)
+    .bind(now_ms)
     .bind(limit)
     .fetch_all(pool)
     .await
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::db;
+
+    #[tokio::test]
+    async fn tickets_are_whole_bookings_and_the_next_showings_come_first() {
+        let pool = db::open("sqlite::memory:").await.unwrap();
+        sqlx::query(
+            "INSERT INTO users (id, email, name, password_hash) VALUES (1, 'a@b', 'A', '')",
+        )
+        .execute(&pool)
+        .await
+        .unwrap();
+        let times = "SELECT MIN(id), starts_at_ms FROM showings
+                     GROUP BY starts_at_ms ORDER BY starts_at_ms LIMIT 5";
+        let showings: Vec<(i64, i64)> = sqlx::query_as(times).fetch_all(&pool).await.unwrap();
+        let seats: BTreeSet<_> = (1..=3).map(|number| Seat { row: 1, number }).collect();
+        for (code, (showing, _)) in ["first", "second", "third", "fourth", "fifth"]
+            .iter()
+            .zip(&showings)
+        {
+            let booking = NewBooking {
+                code,
+                user: 1,
+                showing: *showing,
+                price_cents: 750,
+                now_ms: 0,
+            };
+            assert_eq!(book(&pool, &booking, &seats).await.unwrap(), Booked::Yours);
+        }
+        // The third has just begun.
+        let now = showings[2].1;
+        let listed = async |limit| {
+            let tickets = tickets(&pool, 1, now, limit).await.unwrap();
+            tickets
+                .chunk_by(|a, b| a.code == b.code)
+                .map(|booking| (booking[0].code.clone(), booking.len()))
+                .collect::<Vec<_>>()
+        };
+        let expected = ["fourth", "fifth", "third", "second", "first"];
+        let expected = expected.map(|code| (code.to_owned(), 3));
+        for limit in 1..=5_u32 {
+            assert_eq!(listed(limit).await, expected[..limit as usize]);
+        }
+        assert_eq!(listed(99).await, expected);
+    }
 }

@@ -52,7 +52,7 @@ impl Loader {
         let films = Cache::builder(FILM, KEPT)
             .with_schema(SCHEMA)
             .with_far(store.clone())
-            .with_near_ttl(NEAR)
+            .with_near_ttl(caching::NEAR)
             .with_stale_if_error(STALE)
             .with_soft_timeout(SLOW)
             .build()?;
@@ -60,7 +60,7 @@ impl Loader {
             .with_schema(SCHEMA)
             .with_max_near_entries(1_000)
             .with_far(store)
-            .with_near_ttl(NEAR)
+            .with_near_ttl(caching::NEAR)
             .with_stale_if_error(STALE)
             .with_soft_timeout(SLOW)
             .with_clear()

@@ -25,13 +25,11 @@ struct Booking<'a> {
     total: String,
 }
 
-/// Renders a visitor's bookings: first upcoming ones, soonest first, then past ones.
+/// Renders a visitor's bookings in the order of their seats: first upcoming ones, then past ones.
 pub(crate) fn tickets(seats: &[BookedSeat], now: i64, flashes: Vec<Flash>) -> Response {
     let bookings = seats.chunk_by(|a, b| a.code == b.code);
-    let (mut to_come, over): (Vec<_>, Vec<_>) =
+    let (to_come, over): (Vec<_>, Vec<_>) =
         bookings.partition(|booking| booking[0].starts_at_ms > now);
-    // They come with the latest showing first.
-    to_come.reverse();
     let told = |seats| booking(seats, now);
     show(&TicketsTemplate {
         frame: Frame::telling(flashes),

@@ -33,8 +33,8 @@ pub(crate) struct Bookings {
 
 /// Letters and digits that do not look alike, because people read the code out at the door.
 const ALPHABET: &[u8; 32] = b"ABCDEFGHJKLMNPQRSTUVWXYZ23456789";
-/// The most seats that the tickets page lists.
-const TICKETS: u32 = 400;
+/// The most bookings that the tickets page lists.
+const TICKETS: u32 = 200;
 
 /// Why a seat map, a hold or a booking was refused.
 #[derive(Debug, thiserror::Error)]
@@ -136,18 +136,22 @@ impl Bookings {
     ) -> Result<(), Denied> {
         let showing = self.on_sale(showing, &seats).await?;
         let holder = user.to_string();
-        match self.holds.hold(showing.id, &holder, seats.clone()).await? {
-            Held::Yours => {}
+        let new = match self.holds.hold(showing.id, &holder, seats.clone()).await? {
+            Held::Yours { new } => new,
             Held::Taken(taken) => return Err(Denied::Taken(taken)),
             Held::TooMany => return Err(Denied::TooMany),
-        }
+        };
         // While this visitor holds them nobody else can book them, so the result stays true.
         let sold = self.sold(&showing, &seats).await?;
         if sold.is_empty() {
             self.live.announce(showing.id, &seats);
             return Ok(());
         }
-        self.holds.release(showing.id, &holder, seats).await?;
+        // The visitor keeps the seats of earlier requests, except those that are sold.
+        let released: BTreeSet<_> = new.into_iter().chain(sold.keys().copied()).collect();
+        let releasing = self.holds.release(showing.id, &holder, released.clone());
+        releasing.await?;
+        self.live.announce(showing.id, &released);
         Err(Denied::Taken(sold.into_keys().collect()))
     }
 
@@ -220,9 +224,14 @@ impl Bookings {
         }
     }
 
-    /// Returns the latest seats that a user has booked.
-    pub(crate) async fn tickets(&self, user: i64) -> Result<Vec<BookedSeat>, sqlx::Error> {
-        db::tickets(&self.pool, user, TICKETS).await
+    /// Returns the seats that a user has booked: first those of showings that begin after `now_ms`, the next
+    /// one first, then the others, the latest first.
+    pub(crate) async fn tickets(
+        &self,
+        user: i64,
+        now_ms: i64,
+    ) -> Result<Vec<BookedSeat>, sqlx::Error> {
+        db::tickets(&self.pool, user, now_ms, TICKETS).await
     }
 
     /// Returns the booked seats among these, with their owners.

@@ -130,9 +130,10 @@ pub(super) async fn tickets(
     SignedIn(user): SignedIn,
     session: Session,
 ) -> Result<Response, Problem> {
-    let seats = bookings.tickets(user).await?;
+    let now = clock::now_ms();
+    let seats = bookings.tickets(user, now).await?;
     let flashes = flash::take(&session).await;
-    Ok(pages::tickets(&seats, clock::now_ms(), flashes))
+    Ok(pages::tickets(&seats, now, flashes))
 }
 
 /// Shows the current seats with the reason for the refusal, or an error if there is no map to show.

@@ -1,9 +1,11 @@
 //! Several visitors compete for one seat and one gets it: a thousand times, on each backend.
 
 use std::collections::BTreeSet;
+use std::pin::pin;
 use std::sync::Arc;
 use std::time::Duration;
 
+use futures_util::StreamExt as _;
 use larder::moka::MokaStore;
 use larder::redis::RedisStore;
 use larder::{Store, Ttl};
@@ -177,4 +179,46 @@ async fn a_seat_is_booked_once_though_the_store_lets_everybody_hold_it() {
         assert_eq!(late.count(), booked.len() - 1, "{booked:?}");
     }
     assert_eq!(database.owners().await, ROUNDS as i64);
+}
+
+/// A page from before the seat was sold may still offer it.
+#[tokio::test]
+async fn a_hold_that_is_refused_leaves_the_seats_that_the_visitor_held_before() {
+    let database = Database::open().await;
+    let store: Arc<dyn Store> = Arc::new(MokaStore::new());
+    let bookings = database.bookings(&store);
+    let showing = database.showings[0].id;
+    let seats =
+        |names: &[&str]| -> BTreeSet<Seat> { names.iter().map(|it| it.parse().unwrap()).collect() };
+    let (ada, grace) = (1, 2);
+    let sold = seats(&["A2"]);
+    bookings.hold(showing, grace, sold.clone()).await.unwrap();
+    bookings.book(showing, grace, sold.clone()).await.unwrap();
+    bookings.hold(showing, ada, seats(&["A3"])).await.unwrap();
+    let mut watched = pin!(bookings.watch(showing, None, None).await.unwrap());
+    assert!(watched.next().await.unwrap().changed.is_none());
+
+    let stale = seats(&["A2", "A3", "A4"]);
+    match bookings.hold(showing, ada, stale).await {
+        Err(Denied::Taken(taken)) => assert_eq!(taken, Vec::from_iter(sold)),
+        other => panic!("{other:?}"),
+    }
+    // Ada still has her seat, and nobody holds the one that was new.
+    let map = bookings.map(showing, Some(ada)).await.unwrap();
+    let yours: BTreeSet<_> = map.yours().map(|(seat, _)| seat).collect();
+    assert_eq!(yours, seats(&["A3"]));
+    bookings.book(showing, ada, seats(&["A3"])).await.unwrap();
+    // A visitor who saw the new seat held learns that it is free.
+    let told = async {
+        loop {
+            let changed = watched.next().await.unwrap().changed.unwrap();
+            if changed.is_superset(&seats(&["A4"])) {
+                break;
+            }
+        }
+    };
+    tokio::time::timeout(Duration::from_secs(20), told)
+        .await
+        .expect("the released seat is announced");
+    bookings.hold(showing, grace, seats(&["A4"])).await.unwrap();
 }

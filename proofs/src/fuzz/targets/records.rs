@@ -102,7 +102,7 @@ async fn read(kind: u8, store: &Arc<dyn Store>) -> Result<()> {
             cache.get(&7).await;
             cache.get(&9).await;
             behind.dead_letters().await?;
-            behind.shutdown(Duration::from_millis(20)).await?;
+            let _ = behind.shutdown(Duration::from_millis(20)).await?;
             cache.remove_tag("lang").await
         }
     }
@@ -131,8 +131,11 @@ fn lists(store: &Arc<dyn Store>) -> Result<RecentList> {
 fn behind(store: &Arc<dyn Store>) -> Result<(Cache<u32, Film>, WriteBehind<u32, Film>)> {
     let cache = Cache::builder(FILM, HOUR).with_far(store.clone());
     let cache = cache.without_near().without_bus().build()?;
-    let behind = WriteBehind::builder("films", cache.clone(), store.clone());
+    let behind = WriteBehind::builder(store.clone(), "films", cache.clone());
     let sink = |_: QueuedWrite<u32, Film>| async { Ok::<_, Infallible>(()) };
-    let behind = behind.with_timeout(TIMEOUT).without_worker().start(sink)?;
+    let behind = behind
+        .with_store_timeout(TIMEOUT)
+        .without_worker()
+        .start(sink)?;
     Ok((cache, behind))
 }

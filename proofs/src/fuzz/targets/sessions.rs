@@ -25,7 +25,7 @@ const SEATS: SessionKey<Vec<String>> = SessionKey::new("seats");
 pub(super) fn sessions() -> Target {
     let mut server = Server::start();
     let sessions = Sessions::new(server.store.clone()).expect("programs");
-    let sessions = sessions.with_timeout(TIMEOUT);
+    let sessions = sessions.with_store_timeout(TIMEOUT);
     let service = SessionLayer::new(sessions).layer(service_fn(visit));
     let request = |path: &str| Request::get(path).header("host", "cinema.example");
     Box::new(move |random| {

@@ -22,7 +22,7 @@ impl Films {
     fn over(store: &Arc<dyn Store>, runs: &Runs) -> Self {
         let titles = Cache::builder(FILM, Ttl::from_secs(60))
             .with_far(store.clone())
-            .with_far_timeout(Duration::from_secs(10))
+            .with_store_timeout(Duration::from_secs(10))
             .with_negative_ttl(Ttl::from_secs(60))
             .build()
             .unwrap();

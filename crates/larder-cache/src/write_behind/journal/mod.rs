@@ -35,6 +35,15 @@ pub struct Journal {
     last: i64,
 }
 
+impl std::fmt::Debug for Journal {
+    fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
+        f.debug_struct("Journal")
+            .field("waiting", &self.waiting.len())
+            .field("dead", &self.dead.len())
+            .finish_non_exhaustive()
+    }
+}
+
 /// Keys ordered by a moment, like a sorted set of Redis: so a step looks only at the writes that it
 /// takes.
 type Moments = BTreeSet<(i64, Vec<u8>)>;

@@ -61,7 +61,7 @@ pub(crate) fn over(kind: Kind, store: Arc<dyn Store>) -> CacheBuilder<u32, Strin
     Cache::builder(kind, MINUTE)
         .with_jitter(0.0)
         .with_far(store)
-        .with_far_timeout(Duration::from_secs(10))
+        .with_store_timeout(Duration::from_secs(10))
 }
 
 /// Runs tests on both backends.

@@ -101,7 +101,7 @@ impl World {
         let builder = Cache::builder(FILM, MINUTE)
             .with_jitter(0.0)
             .with_clock(clock)
-            .with_far_timeout(PATIENCE)
+            .with_store_timeout(PATIENCE)
             .with_far(Arc::new(store));
         Process {
             films: set(builder).build().unwrap(),

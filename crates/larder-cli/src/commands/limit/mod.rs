@@ -6,7 +6,7 @@ mod visitors;
 use std::time::Duration;
 
 use larder::Key;
-use larder::rate_limit::{Policy, Quota, RateLimiter, Rule, Tat, Usage, Window};
+use larder::rate_limit::{Policy, Quota, RateLimiter, Rule, Tat, Usage};
 use larder::store::program::Record;
 use larder_ops::records::field;
 use larder_ops::text::of;
@@ -96,8 +96,10 @@ fn by_quota(target: &Target, policy: &str) -> Result<RateLimiter> {
 
 /// Returns a limiter of the records of several rules. These rules are unknown here, so the visitor's used
 /// units are forgotten.
+///
+/// Its rule keeps no numbers, so `limit show` shows none that are not the app's.
 fn by_usage(target: &Target, policy: &str) -> Result<RateLimiter> {
-    let any = Rule::fixed_window(1, Window::every(Duration::from_secs(1)));
+    let any = Rule::concurrency(1, Duration::from_secs(1));
     let policy_of_one = Policy::new(any);
     Ok(RateLimiter::new(
         target.store.clone(),
@@ -106,7 +108,7 @@ fn by_usage(target: &Target, policy: &str) -> Result<RateLimiter> {
     )?)
 }
 
-/// The number of visitors of a policy that are read to learn how they are identified.
+/// The number of visitors of a policy that are read to learn which records it keeps.
 const SAMPLE: usize = 100;
 
 /// Returns the records in which the app will look for the visitor, and any doubts about them.
@@ -125,8 +127,8 @@ async fn looked_up(
         return Ok((named, None));
     }
     let others = Visitors::all(target, policy, SAMPLE, output).await?;
-    // The visitor may be of any of these sorts; the records of the others end with the ban.
-    named.retain_sorts_of(&others);
+    // The records that the app does not use end with the ban.
+    named.retain_records_of(&others);
     Ok(match others.is_empty() {
         true => (
             named,

@@ -70,17 +70,11 @@ impl Visitors {
         })
     }
 
-    /// Keeps those of the same kinds of ids as `others` of the policy, unless that leaves none.
-    pub(super) fn retain_sorts_of(&mut self, others: &Self) {
-        let keep = |own: &mut Vec<Key>, others: &[Key]| {
-            let of_sort = |key: &&Key| others.iter().any(|other| sort(other) == sort(key));
-            let kept: Vec<_> = own.iter().filter(of_sort).cloned().collect();
-            if !kept.is_empty() {
-                *own = kept;
-            }
-        };
-        keep(&mut self.quotas, &others.quotas);
-        keep(&mut self.usages, &others.usages);
+    /// Keeps the records of a single quota or those of several rules, whichever `others` of the policy have.
+    ///
+    /// All ids stay: a policy may identify its visitors by user, or else by address, and which one a
+    /// visitor without a record gets, only the app knows.
+    pub(super) fn retain_records_of(&mut self, others: &Self) {
         match (others.quotas.is_empty(), others.usages.is_empty()) {
             (true, false) => self.quotas.clear(),
             (false, true) => self.usages.clear(),
@@ -99,12 +93,6 @@ impl Visitors {
         let all = self.quotas.iter().chain(&self.usages);
         all.map(id_of).collect::<BTreeSet<_>>().len() as u64
     }
-}
-
-/// Returns the source that a layer writes in front of an id, such as `ip`.
-fn sort(key: &Key) -> Option<&str> {
-    let (_policy, visitor) = id_of(key).split_once(':')?;
-    visitor.split_once(':').map(|(sort, _)| sort)
 }
 
 async fn existing<R: Record>(target: &Target, keys: &[Key]) -> Result<Vec<Key>> {

@@ -8,10 +8,10 @@ use super::finding;
 /// A fact that it does not state is [`Unknown`](Status::Unknown).
 ///
 /// ```
-/// use larder_ops::doctor::{App, Layer, OnFailure, Status};
+/// use larder_ops::doctor::{App, GuardFailMode, Layer, Status};
 ///
 /// let app = App::new()
-///     .with_guard("sign-in", OnFailure::Refuses)
+///     .with_guard("sign-in", GuardFailMode::Closed)
 ///     .with_secret("cookies", &[7; 8])
 ///     .with_layers(&[Layer::Compression, Layer::ResponseCache, Layer::Sessions]);
 /// let report = app.examine();
@@ -34,15 +34,15 @@ pub enum Proxies {
     Undeclared,
 }
 
-/// What a rate limit does while its store fails.
+/// What a limit that protects something does while its store fails, as its `FailMode` says.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub enum OnFailure {
-    /// It lets requests pass, as `FailMode::Open` does.
-    Passes,
-    /// It refuses them, as `FailMode::Closed` does.
-    Refuses,
-    /// It counts in the process, as `FailMode::Local` does.
-    CountsLocally,
+pub enum GuardFailMode {
+    /// It lets requests pass: `FailMode::Open`.
+    Open,
+    /// It refuses them: `FailMode::Closed`.
+    Closed,
+    /// It counts in the process: `FailMode::Local`.
+    Local,
 }
 
 /// A layer whose position matters.
@@ -58,7 +58,7 @@ pub enum Layer {
 
 /// Whether an app that limits by address knows the addresses of its clients.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub enum ClientAddress {
+pub enum AddressSource {
     /// Requests carry `ConnectInfo`, or a proxy names the address.
     Known,
     /// Requests carry none.
@@ -88,11 +88,11 @@ impl App {
     /// States a limit that protects something, such as sign-in, and what it does while its store
     /// fails.
     #[must_use]
-    pub fn with_guard(self, policy: &str, on_failure: OnFailure) -> Self {
-        let (status, does) = match on_failure {
-            OnFailure::Passes => (Status::Fail, "lets everybody pass while the store fails"),
-            OnFailure::Refuses => (Status::Ok, "refuses while the store fails"),
-            OnFailure::CountsLocally => (Status::Ok, "counts in the process while the store fails"),
+    pub fn with_guard(self, policy: &str, fail_mode: GuardFailMode) -> Self {
+        let (status, does) = match fail_mode {
+            GuardFailMode::Open => (Status::Fail, "lets everybody pass while the store fails"),
+            GuardFailMode::Closed => (Status::Ok, "refuses while the store fails"),
+            GuardFailMode::Local => (Status::Ok, "counts in the process while the store fails"),
         };
         self.judge("A003", status, format!("'{policy}' {does}"))
     }
@@ -160,10 +160,10 @@ impl App {
 
     /// States whether limits by address know the address of a client.
     #[must_use]
-    pub fn with_client_address(self, address: ClientAddress) -> Self {
+    pub fn with_client_address(self, address: AddressSource) -> Self {
         let (status, seen) = match address {
-            ClientAddress::Known => (Status::Ok, "known"),
-            ClientAddress::Missing => (
+            AddressSource::Known => (Status::Ok, "known"),
+            AddressSource::Missing => (
                 Status::Fail,
                 "missing: all clients share one quota, or none has one",
             ),
@@ -280,12 +280,12 @@ mod tests {
             (
                 "A003",
                 new()
-                    .with_guard("a", OnFailure::Refuses)
-                    .with_guard("b", OnFailure::Passes),
+                    .with_guard("a", GuardFailMode::Closed)
+                    .with_guard("b", GuardFailMode::Open),
                 Fail,
             ),
-            ("A003", new().with_guard("a", OnFailure::Refuses), Ok),
-            ("A003", new().with_guard("a", OnFailure::CountsLocally), Ok),
+            ("A003", new().with_guard("a", GuardFailMode::Closed), Ok),
+            ("A003", new().with_guard("a", GuardFailMode::Local), Ok),
             (
                 "A004",
                 new().with_secret("a", &long).with_secret("b", b"hunter2"),
@@ -328,10 +328,10 @@ mod tests {
             ("A007", new().with_layers(&[Compression, ResponseCache]), Ok),
             (
                 "A008",
-                new().with_client_address(ClientAddress::Missing),
+                new().with_client_address(AddressSource::Missing),
                 Fail,
             ),
-            ("A008", new().with_client_address(ClientAddress::Known), Ok),
+            ("A008", new().with_client_address(AddressSource::Known), Ok),
         ] {
             assert_eq!(status(app.clone(), id), expected, "{id}: {app:?}");
         }

@@ -6,7 +6,7 @@ mod namespace;
 use super::checks::{CheckId, page};
 use super::report::{Finding, Status};
 
-pub use facts::{App, ClientAddress, Layer, OnFailure, Proxies};
+pub use facts::{AddressSource, App, GuardFailMode, Layer, Proxies};
 pub use namespace::namespace_owner;
 
 /// A check of an app.

@@ -66,15 +66,12 @@ pub(super) fn evicted(facts: &Facts, context: &Context) -> Outcome {
 }
 
 pub(super) fn refused(facts: &Facts, _: &Context) -> Outcome {
-    let total = facts.info()?.count("errorstat_OOM", "count");
-    let later = facts.later.as_ref();
-    let after = later.map_or(total, |later| later.count("errorstat_OOM", "count"));
-    let status = match after > total {
+    let (total, now) = facts.errors("OOM")?;
+    let status = match now > 0.0 {
         true => Status::Fail,
-        false => warn_if(after > 0.0),
+        false => warn_if(total > 0.0),
     };
-    let now = after - total;
-    let seen = format!("{after:.0} since the server started, {now:.0} just now");
+    let seen = format!("{total:.0} since the server started, {now:.0} just now");
     outcome(status, seen)
 }
 

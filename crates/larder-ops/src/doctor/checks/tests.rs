@@ -49,7 +49,8 @@ pub(super) fn healthy() -> Facts {
             keys: 9,
             without_ttl: 0,
             largest: Some(300),
-            hottest: Some(Ok(9)),
+            hottest: Some(9),
+            uses_missing: None,
         })),
         sentinels: Some([1, 2, 3].map(sentinel).to_vec()),
     }
@@ -205,6 +206,24 @@ fn a_counter_that_rises_now_is_worse_than_one_that_rose_before() {
         ("L024", "aof_delayed_fsync:1", Status::Warn),
     ] {
         is(id, &later(lines), &ALL, status);
+    }
+}
+
+#[test]
+fn a_counter_that_starts_again_meanwhile_has_not_risen() {
+    for (id, before, after) in [
+        ("L007", "evicted_keys:9", "evicted_keys:2"),
+        ("L008", "errorstat_OOM:count=9", "errorstat_OOM:count=2"),
+        ("L015", "rejected_connections:9", "rejected_connections:2"),
+    ] {
+        let facts = Facts {
+            later: later(after).later,
+            ..info(before)
+        };
+        let finding = find(id).judge(&facts, &ALL).unwrap();
+        assert_eq!(finding.status, Status::Warn, "{finding:?}");
+        assert!(finding.seen.starts_with("2 since"), "{finding:?}");
+        assert!(finding.seen.contains(" 0 just now"), "{finding:?}");
     }
 }
 

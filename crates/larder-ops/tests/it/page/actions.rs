@@ -213,7 +213,7 @@ async fn limits(world: &World) {
         (&several, VISITOR),
         (&quota, whole.as_str()),
     ] {
-        limiter.check(VISITOR).await.unwrap();
+        let _ = limiter.check(VISITOR).await.unwrap();
         limiter.ban(VISITOR, hour).await.unwrap();
         // Another policy has its own.
         let (asked, _) = world.act(&of("pages", visitor)).await;
@@ -233,7 +233,7 @@ async fn limits(world: &World) {
     // As a layer keeps it.
     let by_layer = ("ip", VISITOR);
     for visitor in [VISITOR, "sign-in:ip:203.0.113.7"] {
-        quota.check(by_layer).await.unwrap();
+        let _ = quota.check(by_layer).await.unwrap();
         let (asked, done) = world.act(&of("sign-in", visitor)).await;
         assert_eq!(done.status, StatusCode::SEE_OTHER, "{asked:?}");
         assert!(quota.peek(by_layer).await.unwrap().is_allowed());

@@ -61,7 +61,7 @@ async fn a_later_session_stays(world: &World) {
 
 async fn a_later_ban_stays(world: &World) {
     let limiter = RateLimiter::new(world.store.clone(), "pages", Quota::per_hour(3)).unwrap();
-    limiter.check("ann").await.unwrap();
+    let _ = limiter.check("ann").await.unwrap();
     let form = [
         ("action", "reset-limit"),
         ("policy", "pages"),
@@ -91,7 +91,7 @@ async fn an_answer_is_for_what_the_question_was_about_on_a_server() {
 async fn an_answer_without_a_question_does_nothing() {
     let world = world(in_process()).await;
     let limiter = RateLimiter::new(world.store.clone(), "pages", Quota::per_hour(3)).unwrap();
-    limiter.check("ann").await.unwrap();
+    let _ = limiter.check("ann").await.unwrap();
     for (action, subject) in [
         ("redrive-queue", "queue:{mail}"),
         ("revoke-user", "ann"),

@@ -7,7 +7,7 @@ use std::time::Duration;
 use larder_moka::MokaStore;
 use larder_queue::worker::{Backoff, JobContext, JobError, State, TokioClock, Worker};
 use larder_queue::{Job, NewJob, Queue};
-use larder_redis::{RedisBuilder, RedisStore};
+use larder_redis::{RedisStore, RedisStoreBuilder};
 use larder_store::{ManualClock, Store};
 use larder_test::faulty::{Faulty, Switch};
 use larder_test::server::RedisServer;
@@ -65,7 +65,7 @@ impl World {
 }
 
 /// A builder for the server that all tests share, with a deadline that a busy machine keeps.
-fn redis_builder() -> RedisBuilder {
+fn redis_builder() -> RedisStoreBuilder {
     static SERVER: LazyLock<RedisServer> = LazyLock::new(|| RedisServer::start().unwrap());
     RedisStore::builder(&SERVER.url()).with_timeout(Duration::from_secs(20))
 }

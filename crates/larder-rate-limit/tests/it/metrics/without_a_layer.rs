@@ -88,7 +88,7 @@ async fn passes(way: Way, limiter: &RateLimiter, app: &App) -> bool {
             .is_allowed(),
         Way::Reserve => match limiter.reserve("ada", 1).await.unwrap() {
             Grant::Held(reservation) => {
-                reservation.settle(1).await.unwrap();
+                let _ = reservation.settle(1).await.unwrap();
                 true
             }
             Grant::Refused(_) => false,
@@ -205,7 +205,7 @@ async fn a_refund_without_a_layer_is_counted() {
     let store = ScriptedStore::new(Behavior::Now);
     let limiter = limiter(&counters, &store.store(), "test", Quota::per_hour(9));
     let charged = limiter.check("ada").await.unwrap();
-    limiter.refund("ada", charged).await.unwrap();
+    let _ = limiter.refund("ada", charged).await.unwrap();
     let charged = limiter.check("ada").await.unwrap();
     store.set(Behavior::Fails(ErrorKind::NotSent));
     limiter.refund("ada", charged).await.unwrap_err();

@@ -59,7 +59,7 @@ on_every_store! {
         for process in [&here, &there] {
             process.is_new.store(true, Ordering::SeqCst);
         }
-        there.limiter.check_cost("acme", 3).await.unwrap();
+        let _ = there.limiter.check_cost("acme", 3).await.unwrap();
         let report = here.limiter.ban("acme", MINUTE).await.unwrap();
         assert_eq!(report.rules().len(), 2);
         assert_eq!(there.limiter.check("acme").await.unwrap().reason(), Some(Reason::Ban));
@@ -71,7 +71,7 @@ on_every_store! {
         let (knows, knows_not) = (Process::new(&world), Process::new(&world));
         knows.is_new.store(true, Ordering::SeqCst);
         knows_not.fails.store(true, Ordering::SeqCst);
-        knows.limiter.check_cost("acme", 3).await.unwrap();
+        let _ = knows.limiter.check_cost("acme", 3).await.unwrap();
         // It looks, and is so counted by the limiter's own policy for a while.
         knows_not.limiter.inspect("acme").await.unwrap();
         for error in [
@@ -92,7 +92,7 @@ on_every_store! {
         let (knows, knows_not) = (Process::new(&world), Process::new(&world));
         knows.is_new.store(true, Ordering::SeqCst);
         knows_not.fails.store(true, Ordering::SeqCst);
-        knows.limiter.check_cost("acme", 3).await.unwrap();
+        let _ = knows.limiter.check_cost("acme", 3).await.unwrap();
         knows_not.limiter.ban("acme", MINUTE).await.unwrap();
         assert_eq!(knows.limiter.check("acme").await.unwrap().reason(), Some(Reason::Ban));
         knows_not.limiter.reset("acme").await.unwrap();

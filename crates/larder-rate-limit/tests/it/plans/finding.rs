@@ -3,7 +3,7 @@
 use std::sync::atomic::Ordering;
 use std::time::Duration;
 
-use larder_rate_limit::Plans;
+use larder_rate_limit::{Plans, Quota};
 use tokio::task::JoinSet;
 
 use super::{MINUTE, Office, left, limiter};
@@ -16,7 +16,7 @@ on_every_store! {
         assert_eq!(limiter.check("acme").await.unwrap().remaining(), 9);
         assert_eq!(limiter.check("internal").await.unwrap().remaining(), u32::MAX);
         for _ in 0..20 {
-            limiter.check("acme").await.unwrap();
+            let _ = limiter.check("acme").await.unwrap();
         }
         assert_eq!(office.calls.load(Ordering::SeqCst), 2);
     }
@@ -24,7 +24,7 @@ on_every_store! {
     async fn a_plan_that_changed_counts_when_its_ttl_has_passed_or_it_is_forgotten(world: World) {
         let office = Office::default();
         let limiter = limiter(&world, &office);
-        limiter.check_cost("acme", 5).await.unwrap();
+        let _ = limiter.check_cost("acme", 5).await.unwrap();
         office.is_pro.store(true, Ordering::SeqCst);
         assert_eq!(left(&limiter, "acme").await, 5);
         world.advance(MINUTE);
@@ -71,5 +71,18 @@ async fn a_function_that_hangs_costs_the_timeout_and_is_called_once_for_all() {
     // In the meantime, the limiter's own policy counts.
     assert_eq!(passed.iter().filter(|it| **it).count(), 2);
     assert!(started.elapsed() <= 2 * Plans::DEFAULT_TIMEOUT);
+    assert_eq!(office.calls.load(Ordering::SeqCst), 1);
+}
+
+#[tokio::test(start_paused = true)]
+async fn at_least_one_plan_is_kept_and_looked_for_at_least_a_millisecond() {
+    let world = World::memory().await;
+    let office = Office::default();
+    let plans = office.plans().with_max_keys(0).with_timeout(Duration::ZERO);
+    let limiter = world.limiter(Quota::per_hour(2)).with_plans(plans);
+    let limiter = limiter.unwrap();
+    for _ in 0..3 {
+        assert_eq!(left(&limiter, "acme").await, 10);
+    }
     assert_eq!(office.calls.load(Ordering::SeqCst), 1);
 }

@@ -62,7 +62,7 @@ async fn a_layer_waits_for_a_plan_no_longer_than_its_timeout_and_then_counts_by_
     office.hangs.store(true, Ordering::SeqCst);
     let limit = Limit::new(limiter(&world, &office), by_tenant());
     for (tenant, limit) in [("acme", limit.clone()), ("emca", limit.with_cost_by(|_| 1))] {
-        let app = App::new(RateLimitLayer::of(limit).with_timeout(soon));
+        let app = App::new(RateLimitLayer::of(limit).with_store_timeout(soon));
         let started = tokio::time::Instant::now();
         let passed = app.send(of(tenant)).await;
         assert_eq!(passed.status(), 200);

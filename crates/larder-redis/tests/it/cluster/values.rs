@@ -63,13 +63,3 @@ async fn programs_run_where_their_records_are_also_after_the_scripts_were_forgot
     let seen = programs.run(&tally(start), &Look::default()).await.unwrap();
     assert_eq!(seen.fields()[0].1, "3");
 }
-
-#[tokio::test]
-async fn items_of_one_key_keep_their_order() {
-    let store = store(&SHARED).await;
-    let id = fresh();
-    let puts: Vec<_> = ["a", "b", "c"].map(|value| put(id, value)).to_vec();
-    store.put_many(&puts).await;
-    let entry = store.get(&key(id)).await.unwrap().unwrap();
-    assert_eq!(entry.version, puts[2].version());
-}

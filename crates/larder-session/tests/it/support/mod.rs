@@ -86,7 +86,7 @@ impl World {
 
     pub(crate) fn sessions(&self) -> Sessions {
         let sessions = Sessions::new(self.store.clone()).unwrap();
-        sessions.with_timeout(Duration::from_secs(20))
+        sessions.with_store_timeout(Duration::from_secs(20))
     }
 
     /// One process of the app.
@@ -99,7 +99,9 @@ impl World {
     }
 
     pub(crate) fn site_on_failure(&self, on_failure: OnFailure) -> Site {
-        let sessions = self.sessions().with_timeout(Duration::from_millis(400));
+        let sessions = self
+            .sessions()
+            .with_store_timeout(Duration::from_millis(400));
         Site::new(SessionLayer::new(sessions).with_on_failure(on_failure))
     }
 }

@@ -16,7 +16,7 @@ for at = 1, #all, 2 do
   end
 end
 
-local taken, new = {1}, {}
+local taken, new, answer = {1}, {}, {0}
 for at = 4, #ARGV do
   local holder = whose[ARGV[at]]
   if not holder then
@@ -31,7 +31,8 @@ if mine + #new > tonumber(ARGV[3]) then return {2} end
 for _, seat in ipairs(over) do redis.call('HDEL', KEYS[1], seat) end
 for _, seat in ipairs(new) do
   redis.call('HSET', KEYS[1], seat, num(till) .. ' ' .. ARGV[1])
+  answer[#answer + 1] = seat
   last = math.max(last, till)
 end
 if last > now then ttl(KEYS[1], math.ceil((last - now) / 1000)) end
-return {0}
+return answer

@@ -22,8 +22,8 @@ pub(super) struct HoldSeats {
 /// The outcome of a request to hold seats.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub(crate) enum Held {
-    /// The visitor holds all of them.
-    Yours,
+    /// The visitor holds all of them, and did not hold these before.
+    Yours { new: BTreeSet<Seat> },
     /// Somebody else holds these; nothing changed.
     Taken(Vec<Seat>),
     /// The visitor would hold too many seats; nothing changed.
@@ -54,29 +54,30 @@ impl Program for HoldSeats {
         if !taken.is_empty() {
             return Held::Taken(taken);
         }
-        for &seat in &self.seats {
-            held.entry(seat).or_insert_with(|| Hold {
-                until: now + self.span,
-                holder: self.holder.clone(),
-            });
-        }
+        let new = self.seats.iter().copied();
+        let new: BTreeSet<_> = new.filter(|seat| !held.contains_key(seat)).collect();
+        held.extend(new.iter().map(|&seat| {
+            let (until, holder) = (now + self.span, self.holder.clone());
+            (seat, Hold { until, holder })
+        }));
         let mine = held.values().filter(|hold| hold.holder == self.holder);
         // A screen has far fewer seats than 2^53.
         if mine.count() as i64 > self.cap {
             return Held::TooMany;
         }
         write(record, held, now);
-        Held::Yours
+        Held::Yours { new }
     }
 
     fn reply(&self, wire: Wire) -> Result<Held> {
         let mut list = wire.list()?.into_iter();
-        Ok(match list.next().unwrap_or(Wire::Nil).int()? {
-            0 => Held::Yours,
-            1 => Held::Taken(
-                list.map(|seat| parse_seat(&seat.bytes()?))
-                    .collect::<Result<_>>()?,
-            ),
+        let outcome = list.next().unwrap_or(Wire::Nil).int()?;
+        let seats = list.map(|seat| parse_seat(&seat.bytes()?));
+        Ok(match outcome {
+            0 => Held::Yours {
+                new: seats.collect::<Result<_>>()?,
+            },
+            1 => Held::Taken(seats.collect::<Result<_>>()?),
             2 => Held::TooMany,
             _ => return Err(Wire::unexpected("what became of the seats")),
         })

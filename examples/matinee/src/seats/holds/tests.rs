@@ -47,6 +47,11 @@ fn seats(texts: &[&str]) -> BTreeSet<Seat> {
     texts.iter().map(|text| text.parse().unwrap()).collect()
 }
 
+/// All seats of a request are held, and these are new.
+fn yours(new: &[&str]) -> Held {
+    Held::Yours { new: seats(new) }
+}
+
 /// Runs a test on the store in process, and on Redis.
 macro_rules! on_both_stores {
     ($($name:ident),+ $(,)?) => {$(
@@ -80,7 +85,7 @@ mod scenes {
     pub(super) async fn a_seat_comes_back_after_five_minutes_and_not_a_microsecond_before(
         scene: Scene,
     ) {
-        assert_eq!(scene.hold("ada", &["F12"]).await, Held::Yours);
+        assert_eq!(scene.hold("ada", &["F12"]).await, yours(&["F12"]));
         scene.clock.advance_micros(FIVE_MINUTES - 1);
         let taken = Held::Taken(seats(&["F12"]).into_iter().collect());
         assert_eq!(scene.hold("grace", &["F12"]).await, taken);
@@ -88,12 +93,12 @@ mod scenes {
         scene.clock.advance_micros(1);
         assert!(scene.held().await.is_empty());
         assert!(!scene.secure("ada", &["F12"]).await);
-        assert_eq!(scene.hold("grace", &["F12"]).await, Held::Yours);
+        assert_eq!(scene.hold("grace", &["F12"]).await, yours(&["F12"]));
         assert_eq!(scene.held().await, ["F12 grace"]);
     }
 
     pub(super) async fn several_seats_are_held_together_or_not_at_all(scene: Scene) {
-        assert_eq!(scene.hold("ada", &["A1", "A2"]).await, Held::Yours);
+        assert_eq!(scene.hold("ada", &["A1", "A2"]).await, yours(&["A1", "A2"]));
         let taken = Held::Taken(seats(&["A1", "A2"]).into_iter().collect());
         assert_eq!(scene.hold("grace", &["A3", "A2", "A1"]).await, taken);
         assert_eq!(scene.held().await, ["A1 ada", "A2 ada"]);
@@ -103,28 +108,28 @@ mod scenes {
 
     pub(super) async fn nobody_holds_more_than_eight_seats_of_a_showing(scene: Scene) {
         let first = ["A1", "A2", "A3", "A4", "A5", "A6", "A7"];
-        assert_eq!(scene.hold("ada", &first).await, Held::Yours);
+        assert_eq!(scene.hold("ada", &first).await, yours(&first));
         assert_eq!(scene.hold("ada", &["B1", "B2"]).await, Held::TooMany);
-        assert_eq!(scene.hold("ada", &["A1", "B1"]).await, Held::Yours);
+        assert_eq!(scene.hold("ada", &["A1", "B1"]).await, yours(&["B1"]));
         assert_eq!(scene.hold("ada", &["B2"]).await, Held::TooMany);
         // Others, and other showings, are not counted.
-        assert_eq!(scene.hold("grace", &["B2"]).await, Held::Yours);
+        assert_eq!(scene.hold("grace", &["B2"]).await, yours(&["B2"]));
         let other = scene.holds.hold(SHOWING + 1, "ada", seats(&["A1"])).await;
-        assert_eq!(other.unwrap(), Held::Yours);
+        assert_eq!(other.unwrap(), yours(&["A1"]));
         scene.clock.advance_micros(FIVE_MINUTES);
-        assert_eq!(scene.hold("ada", &["B2"]).await, Held::Yours);
+        assert_eq!(scene.hold("ada", &["B2"]).await, yours(&["B2"]));
     }
 
     pub(super) async fn asking_again_does_not_prolong_a_hold(scene: Scene) {
-        assert_eq!(scene.hold("ada", &["A1"]).await, Held::Yours);
+        assert_eq!(scene.hold("ada", &["A1"]).await, yours(&["A1"]));
         scene.clock.advance_micros(FIVE_MINUTES / 2);
-        assert_eq!(scene.hold("ada", &["A1", "A2"]).await, Held::Yours);
+        assert_eq!(scene.hold("ada", &["A1", "A2"]).await, yours(&["A2"]));
         scene.clock.advance_micros(FIVE_MINUTES / 2);
         assert_eq!(scene.held().await, ["A2 ada"]);
     }
 
     pub(super) async fn a_hold_is_given_back_by_nobody_but_its_holder(scene: Scene) {
-        assert_eq!(scene.hold("ada", &["A1", "A2"]).await, Held::Yours);
+        assert_eq!(scene.hold("ada", &["A1", "A2"]).await, yours(&["A1", "A2"]));
         scene
             .holds
             .release(SHOWING, "grace", seats(&["A1"]))
@@ -140,7 +145,7 @@ mod scenes {
     }
 
     pub(super) async fn a_booking_in_progress_keeps_its_seats(scene: Scene) {
-        assert_eq!(scene.hold("ada", &["A1"]).await, Held::Yours);
+        assert_eq!(scene.hold("ada", &["A1"]).await, yours(&["A1"]));
         scene.clock.advance_micros(FIVE_MINUTES - 1);
         assert!(scene.secure("ada", &["A1"]).await);
         scene.clock.advance_micros(MOMENT.as_micros() - 1);
@@ -148,7 +153,7 @@ mod scenes {
         scene.clock.advance_micros(1);
         assert!(scene.held().await.is_empty());
         // It never cuts a hold short.
-        assert_eq!(scene.hold("ada", &["A1"]).await, Held::Yours);
+        assert_eq!(scene.hold("ada", &["A1"]).await, yours(&["A1"]));
         assert!(scene.secure("ada", &["A1"]).await);
         scene.clock.advance_micros(FIVE_MINUTES - 1);
         assert_eq!(scene.held().await, ["A1 ada"]);

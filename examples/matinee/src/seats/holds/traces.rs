@@ -79,6 +79,7 @@ async fn every_planted_fault_in_the_lua_is_caught() {
             "last = ends",
         ),
         (HoldSeats::SCRIPT, "if not holder then", "if true then"),
+        (HoldSeats::SCRIPT, "answer[#answer + 1] = seat", ""),
         (SecureSeats::SCRIPT, "now >= ends", "now > ends"),
         (
             SecureSeats::SCRIPT,

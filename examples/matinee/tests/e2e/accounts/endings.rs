@@ -125,6 +125,15 @@ fn an_email_is_changed_after_a_recent_sign_in_alone(plan: Plan) {
             .status,
         303
     );
+    // The answer says which emails have accounts, so a user cannot try many.
+    for _ in 0..4 {
+        let signed_in = ada.try_sign_in(app.last(), "ada@new.example", ADA.password);
+        assert_eq!(signed_in.status, 303);
+        let taken = [("email", GRACE.email)];
+        ada.post(app.first(), "/account/email", &taken);
+    }
+    let page = ada.get(app.last(), "/account").body;
+    assert!(page.contains("You have tried too many emails."), "{page}");
     let nobody = Visitor::new().post(app.first(), "/account/email", &new);
     assert_eq!(nobody.header("location"), "/sign-in");
 }
