@@ -113,7 +113,7 @@ async fn ours(programs: Arc<dyn Programs>, task: usize, operations: usize) {
     let key = Key::new(KIND, ("default", task as u32));
     let step = gcra();
     for _ in 0..operations {
-        programs.run(&key, &step).await.expect("Redis answers");
+        let _ = programs.run(&key, &step).await.expect("Redis answers");
     }
 }
 

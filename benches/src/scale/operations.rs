@@ -198,7 +198,7 @@ fn events(store: &Arc<dyn Store>) -> Operation {
             for appended in log.append_many(task as u32, &events).await {
                 appended.expect("an answer");
             }
-            let batch = consumer.read(BATCH as u32).await.expect("an answer");
+            let batch = consumer.read(BATCH).await.expect("an answer");
             let settled = consumer.ack_many(&batch.deliveries).await;
             assert_eq!(settled.expect("an answer").len(), BATCH);
         }

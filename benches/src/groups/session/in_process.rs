@@ -24,7 +24,7 @@ pub(super) fn run() -> Vec<Row> {
         );
         // What it takes, less what the router takes without a session.
         let added = |pages: &Router, cookies: &[String]| {
-            let visit = |n: usize| request(path, &*cookies[n % VISITORS]);
+            let visit = |n: usize| request(path, &cookies[n % VISITORS]);
             let whole = drive(&runtime, pages.clone().into_service(), OPERATIONS, visit);
             whole - drive(&runtime, plain.clone().into_service(), OPERATIONS, visit)
         };

@@ -313,7 +313,7 @@ async fn a_ban_reaches_a_visitor_without_a_record_wherever_the_app_looks() {
         let policy = limiter.policy();
         // A policy by user, or else by address: all of its recent visitors were signed in.
         for user in ["1", "2"] {
-            limiter.check(("user", user)).await.unwrap();
+            let _ = limiter.check(("user", user)).await.unwrap();
         }
         let words = ["limit", "ban", policy, "203.0.113.9", "--for", "9h"];
         let banned = run(&url, &[&words[..], &["--yes"]].concat(), "").await.ok();
@@ -553,7 +553,7 @@ async fn the_dead_letters_of_an_event_log_are_listed_and_shown_only_on_request()
 async fn the_journal_of_a_write_behind_cache_is_explained_without_its_values() {
     let (server, store) = server().await;
     let films = crate::cache::films(&store);
-    let journal = WriteBehind::builder("films", films, store).without_worker();
+    let journal = WriteBehind::builder(store, "films", films).without_worker();
     let behind = journal.start(async |_| Ok::<_, ()>(())).unwrap();
     behind.write(7, "Metropolis".to_owned()).await.unwrap();
     let shown = larder(&server.url(), "explain write-behind:{films} --json").await;
