@@ -31,7 +31,8 @@ impl fmt::Display for Error {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         match self {
             Self::Usage(text) => f.write_str(text),
-            Self::Store(error) => error.fmt(f),
+            // With its sources: only they may say why.
+            Self::Store(error) => write!(f, "{error:?}"),
             Self::Io(error) => error.fmt(f),
         }
     }

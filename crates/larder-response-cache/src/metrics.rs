@@ -1,4 +1,5 @@
 use metrics::{Counter, Gauge, Unit, counter, describe_counter, describe_gauge, gauge};
+use parking_lot::Mutex;
 
 /// The counters of one layer. They go to the recorder that is installed when the layer is built.
 pub(crate) struct Metrics {
@@ -10,8 +11,6 @@ pub(crate) struct Metrics {
     recording_refused: Counter,
     purged: Counter,
     purges_dropped: Counter,
-    purges_pending: Gauge,
-    oldest_purge: Gauge,
 }
 
 /// How a request was answered: the `outcome` of `larder_response_cache_total`.
@@ -59,8 +58,6 @@ impl Metrics {
             recording_refused: counter!("larder_response_cache_recordings_refused_total"),
             purged: counter!("larder_response_cache_purges_total"),
             purges_dropped: counter!("larder_response_cache_purges_dropped_total"),
-            purges_pending: gauge!("larder_response_cache_purges_pending"),
-            oldest_purge: gauge!("larder_response_cache_purges_oldest_seconds"),
         }
     }
 
@@ -111,10 +108,37 @@ impl Metrics {
         self.purges_dropped.increment(1);
     }
 
-    /// Sets the number of purges that wait for the store, and the age of the oldest in seconds.
-    pub(crate) fn pending_purges(&self, pending: usize, oldest: f64) {
-        self.purges_pending.set(pending as f64);
-        self.oldest_purge.set(oldest);
+    pub(crate) fn purge_gauges(&self) -> PurgeGauges {
+        PurgeGauges {
+            pending: gauge!("larder_response_cache_purges_pending"),
+            oldest: gauge!("larder_response_cache_purges_oldest_seconds"),
+            shown: Mutex::default(),
+        }
+    }
+}
+
+/// The gauges of purges that wait. Several layers may share them: each adds its own part.
+pub(crate) struct PurgeGauges {
+    pending: Gauge,
+    oldest: Gauge,
+    /// What this layer has added.
+    shown: Mutex<(usize, f64)>,
+}
+
+impl PurgeGauges {
+    /// Shows how many purges wait, and the age of the oldest in seconds.
+    pub(crate) fn show(&self, waiting: impl FnOnce() -> (usize, f64)) {
+        let mut shown = self.shown.lock();
+        let (pending, oldest) = waiting();
+        self.pending.increment(pending as f64 - shown.0 as f64);
+        self.oldest.increment(oldest - shown.1);
+        *shown = (pending, oldest);
+    }
+}
+
+impl Drop for PurgeGauges {
+    fn drop(&mut self) {
+        self.show(|| (0, 0.0));
     }
 }
 
@@ -180,7 +204,7 @@ pub fn describe_metrics() {
         (
             "larder_response_cache_purges_oldest_seconds",
             Unit::Seconds,
-            "Age of the oldest purge that waits for the store",
+            "Age of the oldest purge that waits for the store, added up over the layers of the process",
         ),
     ] {
         describe_gauge!(name, unit, text);

@@ -4,7 +4,7 @@ use larder_layer::tags::Tag;
 use larder_store::{Error, ErrorKind, Result};
 
 use crate::explain::UriExplanation;
-use crate::purges::Purge;
+use crate::purges::{Purge, Unconfirmed};
 use crate::request::PrimaryKey;
 use crate::run_to_completion::run_to_completion;
 use crate::state::CacheState;
@@ -41,13 +41,14 @@ impl Purger {
     ///
     /// # Errors
     /// [`ErrorKind::Invalid`] if the URI is not absolute. [`ErrorKind::Refused`] if the store refused it, and
-    /// [`ErrorKind::MayHaveRun`] if it failed or did not answer. This process then tries again for as long as it runs, at first after 100 ms and later every 2 s, and
-    /// serves nothing that the store holds for the URI until that succeeds. Other processes may serve it
-    /// meanwhile.
+    /// [`ErrorKind::MayHaveRun`] if it failed or did not answer. The layer then tries again for as long as it or a purger
+    /// of it exists, at first after 100 ms and later every 2 s, and serves nothing that the store holds for the URI
+    /// until that succeeds. Other layers and processes may serve it meanwhile. If 10,000 purges wait already, this
+    /// one is not tried again, and the error says so.
     pub async fn purge(&self, uri: &str) -> Result<()> {
         let (cache, key) = (self.cache.clone(), self.key("purge", uri)?);
         let purge = async move { cache.purge(Purge::Uri(key)).await };
-        run_to_completion(purge).await.map_err(unconfirmed("purge"))
+        run_to_completion(purge).await.map_err(failed("purge"))
     }
 
     /// Makes all variants of a URI stale, which is also called a soft purge.
@@ -63,9 +64,7 @@ impl Purger {
     pub async fn expire(&self, uri: &str) -> Result<()> {
         let (cache, key) = (self.cache.clone(), self.key("expire", uri)?);
         let expire = async move { cache.purge(Purge::ExpireUri(key)).await };
-        run_to_completion(expire)
-            .await
-            .map_err(unconfirmed("expire"))
+        run_to_completion(expire).await.map_err(failed("expire"))
     }
 
     /// Removes every response with this tag. It takes three round trips, however many responses there are.
@@ -79,7 +78,7 @@ impl Purger {
     pub async fn purge_tag(&self, tag: &str) -> Result<()> {
         let (cache, tag) = (self.cache.clone(), Tag::new(tag));
         let purge = async move { cache.purge(Purge::Tag(tag)).await };
-        run_to_completion(purge).await.map_err(unconfirmed("purge"))
+        run_to_completion(purge).await.map_err(failed("purge"))
     }
 
     /// Makes every response with this tag stale, as [`expire`](Self::expire) does for a URI.
@@ -92,9 +91,7 @@ impl Purger {
     pub async fn expire_tag(&self, tag: &str) -> Result<()> {
         let (cache, tag) = (self.cache.clone(), Tag::new(tag));
         let expire = async move { cache.purge(Purge::ExpireTag(tag)).await };
-        run_to_completion(expire)
-            .await
-            .map_err(unconfirmed("expire"))
+        run_to_completion(expire).await.map_err(failed("expire"))
     }
 
     /// Explains what the store holds for a URI, how old it is, and why a request may not be served from it.
@@ -117,13 +114,16 @@ impl Purger {
 }
 
 /// Returns the error of a purge, of which an earlier step may have succeeded.
-fn unconfirmed(operation: &'static str) -> impl FnOnce(Error) -> Error {
-    move |error| {
+fn failed(operation: &'static str) -> impl FnOnce(Unconfirmed) -> Error {
+    move |Unconfirmed { error, is_pending }| {
         let kind = match error.kind() {
             ErrorKind::Refused(refusal) => ErrorKind::Refused(refusal),
             _ => ErrorKind::MayHaveRun,
         };
-        let detail = "the store did not confirm it: this process tries again until it does";
+        let detail = match is_pending {
+            true => "the store did not confirm it",
+            false => "the store did not confirm it, and too many purges wait already: repeat it",
+        };
         Error::new(operation, kind, detail).with_source(error)
     }
 }

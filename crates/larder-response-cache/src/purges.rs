@@ -5,14 +5,18 @@ use std::sync::Arc;
 use futures_util::{StreamExt, stream};
 use larder_layer::tags::Tag;
 use larder_layer::{Pending, Replay, ReplayTask, replay};
-use larder_store::Result;
+use larder_store::{Error, Result};
 
+use crate::metrics::PurgeGauges;
 use crate::request::PrimaryKey;
 use crate::state::CacheState;
 use crate::storage::{Storage, StoredResponse};
 
 /// The maximum number of purges that wait for the store.
 const MAX_PENDING: usize = 10_000;
+
+/// The number up to which invalidations may wait. Anybody may cause those, so room is left for purges of the app.
+const MAX_INVALIDATIONS: usize = MAX_PENDING / 2;
 
 /// The number of purges that are tried again at once.
 const CONCURRENT: usize = 16;
@@ -26,24 +30,31 @@ pub(crate) enum Purge {
     ExpireTag(Tag),
 }
 
+/// The store has not confirmed a purge.
+pub(crate) struct Unconfirmed {
+    pub(crate) error: Error,
+    /// Whether it is tried again, which it is not if too many wait.
+    pub(crate) is_pending: bool,
+}
+
 /// The purges that the store has not confirmed.
 ///
 /// Until it does, this process serves nothing from the store that they concern.
 pub(crate) struct PendingPurges {
     pending: Pending<Purge>,
     task: ReplayTask,
-}
-
-impl Default for PendingPurges {
-    fn default() -> Self {
-        Self {
-            pending: Pending::new(MAX_PENDING),
-            task: ReplayTask::default(),
-        }
-    }
+    gauges: PurgeGauges,
 }
 
 impl PendingPurges {
+    pub(crate) fn new(gauges: PurgeGauges) -> Self {
+        Self {
+            pending: Pending::new(MAX_PENDING),
+            task: ReplayTask::default(),
+            gauges,
+        }
+    }
+
     /// Returns whether a purge of the URI waits. One relaxed load if none does.
     pub(crate) fn concern_uri(&self, key: &PrimaryKey) -> bool {
         let waits = |purge| self.pending.contains(&purge);
@@ -80,33 +91,59 @@ impl Storage {
         }
     }
 
+    /// Removes what a purge concerns from this process alone.
+    fn forget(&self, purge: &Purge) {
+        match purge {
+            Purge::Uri(key) | Purge::ExpireUri(key) => self.near.invalidate(key.as_bytes()),
+            Purge::Tag(tag) | Purge::ExpireTag(tag) => self.remove_near_with(*tag),
+        }
+    }
+
     fn note_pending(&self) {
         let pending = &self.purges.pending;
         let age = |since| self.now().since(since).as_secs_f64();
-        let oldest = pending.oldest().map_or(0.0, age);
-        self.metrics.pending_purges(pending.len(), oldest);
+        self.purges.gauges.show(|| {
+            let oldest = pending.oldest().map_or(0.0, age);
+            (pending.len(), oldest)
+        });
     }
 }
 
 impl CacheState {
     /// Removes stored responses, or makes them stale. If the store fails, that is tried until it succeeds.
-    pub(crate) async fn purge(self: &Arc<Self>, purge: Purge) -> Result<()> {
+    pub(crate) async fn purge(self: &Arc<Self>, purge: Purge) -> Result<(), Unconfirmed> {
+        self.purge_up_to(MAX_PENDING, purge).await
+    }
+
+    /// Removes the responses of a URI because of a request or a response, which cannot be told of a failure.
+    pub(crate) async fn invalidate(self: &Arc<Self>, key: PrimaryKey) {
+        let _ = self.purge_up_to(MAX_INVALIDATIONS, Purge::Uri(key)).await;
+    }
+
+    async fn purge_up_to(self: &Arc<Self>, max: usize, purge: Purge) -> Result<(), Unconfirmed> {
         let (storage, purges) = (&self.storage, &self.storage.purges);
         let turn = purges.pending.turn();
         let done = storage.carry_out(&purge).await;
         self.metrics.purged();
-        match done {
-            Ok(()) => purges.settle(&purge, turn),
-            Err(_) if !purges.pending.add(&purge, storage.now()) => {
-                self.metrics.purge_dropped();
-            }
-            Err(_) => {}
+        let Err(error) = done else {
+            purges.settle(&purge, turn);
+            self.retry_purges();
+            return Ok(());
+        };
+        let is_pending = purges.pending.len() < max && purges.pending.add(&purge, storage.now());
+        match is_pending {
+            // Again, since a request may have read the old response between the first time and now.
+            true => storage.forget(&purge),
+            false => self.metrics.purge_dropped(),
         }
-        if done.is_err() || !purges.pending.is_empty() {
-            storage.note_pending();
-            replay(self);
-        }
-        done
+        self.retry_purges();
+        Err(Unconfirmed { error, is_pending })
+    }
+
+    /// Begins to try purges again if some wait, also after the end of the runtime that did so.
+    pub(crate) fn retry_purges(self: &Arc<Self>) {
+        self.storage.note_pending();
+        replay(self);
     }
 }
 
@@ -121,11 +158,17 @@ impl Replay for CacheState {
 
     async fn try_some(&self) -> bool {
         let (storage, pending) = (&self.storage, &self.storage.purges.pending);
-        let tried = pending.next();
-        let purges: Vec<_> = tried.iter().map(|(purge, _)| purge.clone()).collect();
-        let results = stream::iter(purges).map(async |purge| storage.carry_out(&purge).await);
-        let results = results.buffered(CONCURRENT).collect().await;
-        let done = pending.sort_out(tried, results);
+        let is_of_uri = |purge: &Purge| matches!(purge, Purge::Uri(_) | Purge::ExpireUri(_));
+        let (uris, tags): (Vec<_>, Vec<_>) =
+            (pending.next().into_iter()).partition(|(purge, _)| is_of_uri(purge));
+        let results = stream::iter(uris.iter().map(|(purge, _)| purge.clone()))
+            .map(async |purge| storage.carry_out(&purge).await);
+        let mut results: Vec<_> = results.buffered(CONCURRENT).collect().await;
+        // One by one: all of them change the record of the last changes.
+        for (purge, _) in &tags {
+            results.push(storage.carry_out(purge).await);
+        }
+        let done = pending.sort_out([uris, tags].concat(), results);
         pending.settle_all(&done);
         storage.note_pending();
         !done.is_empty()

@@ -1,12 +1,12 @@
 use crate::LarderStore;
-use crate::store::{Copied, Read, Written};
+use crate::store::{Copied, Read, When, Written};
 
 /// A [`LarderStore`] that moves sessions over from the previous store.
 ///
 /// A session that larder does not have is read from the old store, written to larder, and then deleted from the old
 /// store. For each session this happens once: two calls to larder's store, and three to the old one. So the move
 /// signs nobody out. Once the old sessions have expired, use the `LarderStore` alone. A sign-out during the move
-/// wins.
+/// wins, unless the old store fails at that moment and a third request saves the session.
 ///
 /// If the old store fails, sessions that larder has are still loaded, saved and deleted. Loading any other returns
 /// the error, and so does a sign-out, which has then ended the session in larder only.
@@ -35,6 +35,11 @@ macro_rules! with_previous {
                 Error::Backend(error.to_string())
             }
 
+            fn given_up() -> Error {
+                let why = "another request could not move this session: try again";
+                Error::Backend(why.to_owned())
+            }
+
             /// Loads a session that another request has just moved.
             async fn taken<Old: SessionStore>(
                 stores: &WithPrevious<Old>,
@@ -50,10 +55,7 @@ macro_rules! with_previous {
                     // The other request has given the move up, or the session was signed out.
                     Read::Absent => match stores.old.load(id).await? {
                         None => Ok(None),
-                        Some(_) => {
-                            let why = "another request could not move this session: try again";
-                            Err(Error::Backend(why.to_owned()))
-                        }
+                        Some(_) => Err(given_up()),
                     },
                 }
             }
@@ -65,7 +67,19 @@ macro_rules! with_previous {
                 }
 
                 async fn save(&self, record: &Record) -> Result<()> {
-                    SessionStore::save(&self.store, record).await
+                    let written = Written::new(record.id.0, record.expiry_date, &record.data);
+                    let written = written.map_err(|error| Error::Encode(error.to_string()))?;
+                    let saved = self
+                        .store
+                        .put(&written, When::Present)
+                        .await
+                        .map_err(failed)?;
+                    // It was signed out, or another request has given the move up: then it is still in the old
+                    // store, without this change.
+                    match saved || self.old.load(&record.id).await?.is_none() {
+                        true => Ok(()),
+                        false => Err(given_up()),
+                    }
                 }
 
                 async fn load(&self, id: &Id) -> Result<Option<Record>> {

@@ -55,7 +55,7 @@ impl LarderStore {
     }
 
     /// Writes a session, and returns whether the condition was met.
-    async fn put(&self, record: &Written, when: When) -> Result<bool> {
+    pub(crate) async fn put(&self, record: &Written, when: When) -> Result<bool> {
         let Some(ttl) = ttl(record.expiry) else {
             // A new session that has expired is not written: its id may belong to another session.
             if let When::Present = when {
@@ -157,7 +157,7 @@ pub(crate) enum Read {
 
 type Data = HashMap<String, Value>;
 
-enum When {
+pub(crate) enum When {
     Absent,
     Present,
 }

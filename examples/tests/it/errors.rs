@@ -7,7 +7,7 @@ use std::path::Path;
 /// The variants of an enum that a source has, each after the name of its enum.
 fn variants(source: &str, found: &mut BTreeSet<String>) {
     let is_error = |name: &&str| {
-        let ends = ["Error", "ErrorKind", "Refusal"];
+        let ends = ["Error", "ErrorKind", "FailureKind", "Refusal"];
         ends.iter().any(|end| name.ends_with(end))
     };
     for enumeration in source.split("\npub enum ").skip(1) {

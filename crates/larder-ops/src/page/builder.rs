@@ -94,7 +94,8 @@ impl OpsPage {
     /// Sets the purger of stored responses. Default: one for a response cache with default settings.
     ///
     /// Pass the app's own if it has another profile, a declared scheme, or names of query parameters: the default
-    /// one does not find its responses.
+    /// one does not find its responses. With the app's own, a purge that the store does not confirm also holds in the
+    /// memory of this process.
     pub fn with_purger(mut self, purger: Purger) -> Self {
         self.purger = Some(purger);
         self

@@ -187,7 +187,8 @@ async fn both_forms_wake_when_a_job_can_be_taken_that_could_not_before() {
     on.check(take(), false).await;
     on.check(purge(Band::Leased), true).await;
     // Without a maximum of running jobs nobody waits for room.
-    let take_all = || Dequeue { settings, many: 9 };
+    let take = |many| Dequeue { settings, many };
+    let take_all = || take(9);
     let cancel = Cancel {
         settings,
         id: "h".into(),
@@ -202,6 +203,9 @@ async fn both_forms_wake_when_a_job_can_be_taken_that_could_not_before() {
     on.check(take_all(), false).await;
     let _ = on.check(cancel, false).await;
     on.check(add("i", 0), true).await;
+    // Who takes none has not looked.
+    on.check(take(0), false).await;
+    on.check(add("j", 0), false).await;
     on.check(take_all(), false).await;
     on.check(take_all(), false).await;
     on.check(purge, false).await;

@@ -192,6 +192,8 @@ impl Worker {
             return Ok(());
         };
         let text = format!("jobs named '{name}' have two handlers");
+        // A worker is often spawned, and its result read only when the app ends.
+        tracing::error!("a worker does not run: {text}");
         Err(Error::new(operation, ErrorKind::Invalid, text))
     }
 

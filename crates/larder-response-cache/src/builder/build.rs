@@ -80,7 +80,7 @@ impl ResponseCacheBuilder {
                 stale_while_disconnected: self.stale_while_disconnected,
                 max_variants: self.max_variants,
                 last_fetch: AtomicI64::new(0),
-                purges: PendingPurges::default(),
+                purges: PendingPurges::new(metrics.purge_gauges()),
             },
             // There are no more fetches than requests, which the server bounds.
             flights: SingleFlight::with_gauge(usize::MAX, metrics.fetches_in_flight()),

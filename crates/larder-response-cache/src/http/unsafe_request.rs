@@ -4,7 +4,6 @@ use http::{HeaderMap, StatusCode};
 use tokio::runtime::Handle;
 
 use crate::engine::invalidated_paths;
-use crate::purges::Purge;
 use crate::request::OwnedTarget;
 use crate::run_to_completion::run_to_completion;
 use crate::state::CacheState;
@@ -73,7 +72,6 @@ impl Drop for UnsafeRequest {
 async fn remove(cache: Arc<CacheState>, target: OwnedTarget, paths: Vec<String>) {
     for path in paths {
         let key = cache.requests.key_at(&target, &path);
-        // There is no way to tell the client of a failure. It is tried again.
-        let _ = cache.purge(Purge::Uri(key)).await;
+        cache.invalidate(key).await;
     }
 }

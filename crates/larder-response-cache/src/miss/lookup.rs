@@ -3,7 +3,7 @@ use std::sync::Arc;
 use bytes::Bytes;
 use http::{HeaderMap, Method, Request, Response, StatusCode};
 use http_body::Body;
-use larder_layer::{Failure, Joined};
+use larder_layer::{Failure, Joined, replay};
 use larder_store::Timestamp;
 use tokio::time::Instant;
 use tower_service::Service;
@@ -61,6 +61,7 @@ impl<S> Lookup<S> {
     {
         let cache = self.cache.clone();
         let headers = request.headers().clone();
+        replay(&cache);
         let decision = decide(&cache, &cache_request, &headers).await;
         let now = cache.storage.now();
         match decision {

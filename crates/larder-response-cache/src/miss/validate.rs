@@ -12,7 +12,6 @@ use crate::engine::{
     invalidates_stored, is_update, strip,
 };
 use crate::metrics::Outcome;
-use crate::purges::Purge;
 use crate::response::{CacheStatus, ResponseCacheBody};
 use crate::run_to_completion::run_to_completion;
 use crate::storage::{CommitKind, CommitOutcome, NotStored, StoredResponse};
@@ -164,8 +163,6 @@ impl Miss {
     /// Removes what is stored for the URI, even if the client disconnects.
     pub(super) async fn purge(&self) {
         let (cache, key) = (self.cache.clone(), self.request.key.clone());
-        let purge = async move { cache.purge(Purge::Uri(key)).await };
-        // A failure of the store has been counted.
-        let _ = run_to_completion(purge).await;
+        run_to_completion(async move { cache.invalidate(key).await }).await;
     }
 }

@@ -112,7 +112,7 @@ impl Storage {
     }
 
     /// Removes every response with this tag from this process.
-    fn remove_near_with(&self, tag: Tag) {
+    pub(crate) fn remove_near_with(&self, tag: Tag) {
         self.near.invalidate_where(|_, near| match &near.record {
             Record::Response(response) => response.tags.iter().any(|(held, _)| *held == tag),
             _ => false,

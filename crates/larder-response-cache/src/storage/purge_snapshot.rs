@@ -32,8 +32,8 @@ impl Storage {
     ) -> Timestamp {
         let keys = [key.purge_group_key(), tag_changes_key()];
         let purges = &mut snapshot.purges;
-        // Without the store the response is kept only in this process, so there is nothing to record.
-        if !matches!(snapshot.held, Existing::Unknown) {
+        // Without the store there is nothing to record. If only a purge waits for it, the tags can be read.
+        if !matches!(snapshot.held, Existing::Unknown) || self.purges.concern_uri(key) {
             let mut held = self.far.get_each(&keys).await.into_iter();
             let [group, tags] = &keys;
             if let Some(Ok(held)) = held.next() {

@@ -9,13 +9,14 @@ use http::Method;
 use larder_response_cache::{ResponseCacheBuilder, ResponseCacheLayer, UriState};
 use larder_store::{
     Delete, DeleteOutcome, Entry, Error, ErrorKind, ExpireOutcome, Key, ManualClock, Put,
-    PutOutcome, Result, Store, Ttl,
+    PutOutcome, Refusal, Result, Store, Ttl,
 };
-use larder_test::ModelStore;
+use larder_test::{MetricValues, ModelStore};
 
 use crate::fixture::{Fixture, HOUR, full, request, response};
 
-/// A store that works (0), fails (1), hangs (2), or fails only for the record of all tags (3).
+/// A store that works (0), fails (1), hangs (2), fails only for the record of all tags (3), or refuses only the
+/// records of purges (4).
 struct Moody {
     inner: ModelStore,
     mood: Arc<AtomicU8>,
@@ -24,7 +25,7 @@ struct Moody {
 impl Moody {
     async fn mood(&self) -> Result<()> {
         match self.mood.load(Ordering::SeqCst) {
-            0 | 3 => Ok(()),
+            0 | 3 | 4 => Ok(()),
             1 => Err(Error::new("test", ErrorKind::NotSent, "down")),
             _ => std::future::pending().await,
         }
@@ -40,6 +41,11 @@ impl Store for Moody {
 
     async fn put(&self, put: &Put) -> Result<PutOutcome> {
         self.mood().await?;
+        let is_full = self.mood.load(Ordering::SeqCst) == 4;
+        if is_full && put.key().as_str().contains("response-purges") {
+            let full = ErrorKind::Refused(Refusal::Full);
+            return Err(Error::new("test", full, "out of memory"));
+        }
         self.inner.put(put).await
     }
 
@@ -292,6 +298,82 @@ async fn a_purge_that_succeeds_is_the_last_word_on_those_that_failed_before() {
     tokio::time::sleep(Duration::from_secs(5)).await;
     let explained = purger.explain(PAGE).await.unwrap();
     assert!(!explained.is_purge_pending && !explained.responses[0].is_expired);
+}
+
+#[tokio::test(start_paused = true)]
+async fn while_the_store_is_full_a_purge_says_so_and_pages_are_kept_near() {
+    let (fixture, mood) = moody();
+    let tagged = [HOUR, ("cache-tag", "films")];
+    fixture.origin.then(200, &tagged, "old");
+    fixture.get("/").await;
+    mood.store(4, Ordering::SeqCst);
+    let error = fixture.layer.purger().purge(PAGE).await.unwrap_err();
+    assert_eq!(error.kind(), ErrorKind::Refused(Refusal::Full));
+    let source = std::error::Error::source(&error).unwrap();
+    assert!(source.to_string().contains("out of memory"));
+    fixture.origin.then(200, &tagged, "new");
+    assert_eq!(fixture.get("/").await.text(), "new");
+    assert!(fixture.get("/").await.is_hit());
+}
+
+#[tokio::test(start_paused = true)]
+async fn invalidations_leave_room_for_purges_of_the_app() {
+    let (fixture, mood) = moody();
+    fixture.origin.then(200, &[HOUR], "old");
+    fixture.get("/").await;
+    mood.store(1, Ordering::SeqCst);
+    for film in 0..=5_000 {
+        fixture.origin.then(204, &[], "");
+        let post = request(Method::POST, &format!("/?film={film}"), &[]);
+        fixture.send(post).await.unwrap();
+    }
+    let purger = fixture.layer.purger();
+    purger.purge(PAGE).await.unwrap_err();
+    mood.store(0, Ordering::SeqCst);
+    let is_pending = async |uri: &str| purger.explain(uri).await.unwrap().is_purge_pending;
+    assert!(is_pending(PAGE).await);
+    assert!(is_pending(&format!("{PAGE}?film=0")).await);
+    assert!(!is_pending(&format!("{PAGE}?film=5000")).await);
+}
+
+#[test]
+fn a_purge_is_tried_again_in_another_runtime_if_its_own_has_ended() {
+    let runtime = || {
+        let mut runtime = tokio::runtime::Builder::new_current_thread();
+        runtime.enable_time().start_paused(true).build().unwrap()
+    };
+    let (fixture, mood) = moody();
+    mood.store(1, Ordering::SeqCst);
+    let purger = fixture.layer.purger();
+    let failed = runtime().block_on(purger.purge(PAGE));
+    assert_eq!(failed.unwrap_err().kind(), ErrorKind::MayHaveRun);
+    mood.store(0, Ordering::SeqCst);
+    runtime().block_on(async {
+        fixture.origin.then(200, &[HOUR], "new");
+        fixture.get("/").await;
+        tokio::time::sleep(Duration::from_secs(1)).await;
+        assert!(!purger.explain(PAGE).await.unwrap().is_purge_pending);
+    });
+}
+
+#[tokio::test(start_paused = true)]
+async fn the_purges_that_wait_are_shown_for_all_layers_of_a_process() {
+    let values = MetricValues::default();
+    let shown = || values.gauge("larder_response_cache_purges_pending");
+    let recording = values.record();
+    let (one, other) = (moody(), moody());
+    drop(recording);
+    for (fixture, mood) in [&one, &other] {
+        mood.store(1, Ordering::SeqCst);
+        let purger = fixture.layer.purger();
+        purger.purge(PAGE).await.unwrap_err();
+    }
+    assert_eq!(shown(), 2.0);
+    other.1.store(0, Ordering::SeqCst);
+    other.0.layer.purger().purge(PAGE).await.unwrap();
+    assert_eq!(shown(), 1.0);
+    drop(one);
+    assert_eq!(shown(), 0.0);
 }
 
 #[tokio::test]

@@ -12,6 +12,7 @@ mod worker;
 use std::sync::Arc;
 use std::time::Duration;
 
+use futures_util::FutureExt;
 use larder::queue::Queue;
 use larder::{Store, Ttl};
 use sqlx::SqlitePool;
@@ -69,12 +70,11 @@ impl Mail {
     pub(crate) async fn run(self, stop: CancellationToken) -> larder::Result<()> {
         let (worker, reminders) = (self.worker(), self.reminders()?);
         let relay = stop.run_until_cancelled(self.relay());
-        let (report, (), _) = tokio::join!(
+        let (report, (), _) = tokio::try_join!(
             worker.run_until(stop.cancelled()),
-            reminders.run_until(stop.cancelled()),
-            relay,
-        );
-        let report = report?;
+            reminders.run_until(stop.cancelled()).map(Ok),
+            relay.map(Ok),
+        )?;
         tracing::debug!(%report, "the worker of letters has stopped");
         Ok(())
     }
