@@ -161,8 +161,8 @@ impl Replay for CacheState {
         let is_of_uri = |purge: &Purge| matches!(purge, Purge::Uri(_) | Purge::ExpireUri(_));
         let (uris, tags): (Vec<_>, Vec<_>) =
             (pending.next().into_iter()).partition(|(purge, _)| is_of_uri(purge));
-        let results = stream::iter(uris.iter().map(|(purge, _)| purge.clone()))
-            .map(async |purge| storage.carry_out(&purge).await);
+        let purges: Vec<_> = uris.iter().map(|(purge, _)| purge.clone()).collect();
+        let results = stream::iter(purges).map(async |purge| storage.carry_out(&purge).await);
         let mut results: Vec<_> = results.buffered(CONCURRENT).collect().await;
         // One by one: all of them change the record of the last changes.
         for (purge, _) in &tags {
