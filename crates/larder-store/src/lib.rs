@@ -30,7 +30,9 @@ pub use delete::Delete;
 pub use entry::{Entry, count_poisoned};
 pub use error::{Error, ErrorKind, Refusal, Result};
 pub use identity::Identity;
-pub use key::{Content, IdWriter, Key, KeyId, KeyPrefix, Kind, MAX_ID, Namespace, Part, Space};
+pub use key::{
+    Content, IdWriter, Key, KeyId, KeyPrefix, Kind, MAX_ID, Namespace, Part, Space, is_name,
+};
 pub use metrics::describe_metrics;
 pub use outcome::{DeleteOutcome, ExpireOutcome, PutOutcome};
 pub use prefixed::Prefixed;

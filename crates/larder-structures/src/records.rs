@@ -2,7 +2,7 @@ use std::marker::PhantomData;
 use std::sync::Arc;
 
 use larder_store::program::{Inspection, Program, Programs, Record};
-use larder_store::{Error, ErrorKind, Key, KeyId, Result, Store, StoreExt};
+use larder_store::{Error, ErrorKind, Key, KeyId, Result, Store, StoreExt, is_name};
 
 /// The records of one structure under one name, each with an id of its own.
 ///
@@ -12,8 +12,6 @@ pub(crate) struct Records<R> {
     pub(crate) name: Arc<str>,
     record: PhantomData<fn() -> R>,
 }
-
-const MAX_NAME: usize = 32;
 
 impl<R: Record> Records<R> {
     /// Makes the records called `name`; errors call the structure `user`.
@@ -89,8 +87,7 @@ pub(crate) use debug_name;
 /// # Errors
 /// [`ErrorKind::Invalid`] if the name is invalid.
 pub(crate) fn check_name(name: &str, user: &str) -> Result<()> {
-    let is_ours = |byte: u8| matches!(byte, b'a'..=b'z' | b'0'..=b'9' | b'-' | b'_' | b'.');
-    if (1..=MAX_NAME).contains(&name.len()) && name.bytes().all(is_ours) {
+    if is_name(name) {
         return Ok(());
     }
     Err(Error::new(

@@ -5,7 +5,7 @@ use std::time::Duration;
 
 use larder_layer::StoreTimeout;
 use larder_store::program::Record;
-use larder_store::{Error, ErrorKind, Key, Result, Store, StoreExt, Ttl};
+use larder_store::{Error, ErrorKind, Key, Result, Store, StoreExt, Ttl, is_name};
 use metrics::{counter, gauge};
 use parking_lot::Mutex;
 use tokio::runtime::Handle;
@@ -232,11 +232,6 @@ impl<K: CacheKey, V: Send + Sync + 'static> WriteBehindBuilder<K, V> {
         }
         Ok(WriteBehind { shared })
     }
-}
-
-fn is_name(name: &str) -> bool {
-    let is_ours = |byte| matches!(byte, b'a'..=b'z' | b'0'..=b'9' | b'-' | b'_' | b'.');
-    (1..=32).contains(&name.len()) && name.bytes().all(is_ours)
 }
 
 impl<K, V> std::fmt::Debug for WriteBehindBuilder<K, V> {

@@ -2,11 +2,10 @@
 
 use std::sync::Arc;
 
-use larder_store::{Error, ErrorKind, Result};
+use larder_store::{Error, ErrorKind, Result, is_name};
 
 use super::{MAX_BATCH, MessageId};
 
-const MAX_NAME: usize = 32;
 const MAX_CONSUMER: usize = 64;
 const MAX_MESSAGE_ID: usize = 256;
 
@@ -16,8 +15,7 @@ fn invalid<T>(operation: &'static str, text: impl Into<String>) -> Result<T> {
 
 /// Checks the name of a log or a group; the error calls it `user`.
 pub(super) fn name(user: &str, name: &str) -> Result<Arc<str>> {
-    let is_ours = |byte: u8| matches!(byte, b'a'..=b'z' | b'0'..=b'9' | b'-' | b'_' | b'.');
-    if (1..=MAX_NAME).contains(&name.len()) && name.bytes().all(is_ours) {
+    if is_name(name) {
         return Ok(name.into());
     }
     invalid(

@@ -1,3 +1,5 @@
+use larder_store::is_name;
+
 /// Returns whether a key has the form of larder's keys: `kind:{id}`, optionally in a namespace or with a
 /// part.
 pub fn is_of_larder(key: &str) -> bool {
@@ -9,11 +11,6 @@ const OTHER: &str = "(other)";
 
 /// Returns the kind of a key with its namespace, such as `prod:app:film`, or `(other)`.
 pub fn kind_of(key: &str) -> &str {
-    let is_name = |name: &str| {
-        let is_plain =
-            |byte: u8| byte.is_ascii_lowercase() || byte.is_ascii_digit() || b"-_.".contains(&byte);
-        (1..=32).contains(&name.len()) && name.bytes().all(is_plain)
-    };
     match key.split_once(":{") {
         Some((front, rest)) if rest.contains('}') && front.split(':').all(is_name) => front,
         _ => OTHER,

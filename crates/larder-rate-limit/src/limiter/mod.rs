@@ -11,7 +11,9 @@ use std::task::Poll;
 use std::time::Duration;
 
 use larder_store::program::{Program, Programs, Record};
-use larder_store::{Error, ErrorKind, Key, KeyId, KeyPrefix, Refusal, Result, Store, StoreExt};
+use larder_store::{
+    Error, ErrorKind, Key, KeyId, KeyPrefix, Refusal, Result, Store, StoreExt, is_name,
+};
 
 use crate::decision::Account;
 use crate::give_back::GiveBack;
@@ -63,8 +65,6 @@ struct Prefixes {
     networks: KeyPrefix,
 }
 
-const MAX_POLICY: usize = 32;
-
 /// The default time that a layer waits for the store.
 pub(crate) const DEFAULT_TIMEOUT: Duration = Duration::from_millis(250);
 
@@ -82,7 +82,7 @@ impl RateLimiter {
     /// [`ErrorKind::Invalid`] if the name is invalid, a number of the policy is out of its
     /// [bounds](Quota), or the store runs no programs.
     pub fn new(store: Arc<dyn Store>, name: &str, policy: impl Into<Policy>) -> Result<Self> {
-        if !is_policy(name) {
+        if !is_name(name) {
             return Err(invalid(
                 "the name of a policy must be 1 to 32 of a-z, 0-9, '-', '_' and '.'",
             ));
@@ -356,11 +356,4 @@ impl fmt::Debug for RateLimiter {
             .field("quota", &self.quota)
             .finish_non_exhaustive()
     }
-}
-
-fn is_policy(name: &str) -> bool {
-    (1..=MAX_POLICY).contains(&name.len())
-        && name
-            .bytes()
-            .all(|byte| matches!(byte, b'a'..=b'z' | b'0'..=b'9' | b'-' | b'_' | b'.'))
 }

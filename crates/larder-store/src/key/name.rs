@@ -28,8 +28,11 @@ impl Part {
     }
 }
 
-/// Returns whether `name` is 1 to 32 of the characters that names may have.
-pub(crate) const fn is_name(name: &str) -> bool {
+/// Returns whether `name` may name a kind, a part of a record, a structure, a log, a journal or a policy.
+///
+/// Such names have 1 to 32 of `a-z`, `0-9`, `-`, `_` and `.`, so they need no escaping in keys, labels of metrics and
+/// headers.
+pub const fn is_name(name: &str) -> bool {
     let bytes = name.as_bytes();
     if bytes.is_empty() || bytes.len() > MAX_NAME {
         return false;
