@@ -319,4 +319,36 @@ mod tests {
         let next = next.unwrap();
         assert_eq!((next.score, next.seen), (Some(2), 3));
     }
+
+    #[test]
+    fn an_available_job_is_listed_with_the_time_at_which_it_was_due() {
+        let held = Held {
+            class: 2,
+            place: 1,
+            attempts: 0,
+            fence: 0,
+            enqueued: 3,
+            due: 7,
+            mode: crate::record::Mode::None,
+            key: None,
+            group: None,
+            reason: "".into(),
+            progress: "".into(),
+            body: Bytes::new(),
+        };
+        for (band, at) in [(Band::Ready, 7), (Band::InGroup, 7), (Band::Scheduled, -5)] {
+            let list = List {
+                band,
+                from: Position::default(),
+                many: 2,
+            };
+            let member = Member {
+                member: Bytes::from_static(b"a"),
+                score: -5,
+                id: "a".into(),
+                held: Some(held.clone()),
+            };
+            assert_eq!(list.page(vec![member]).rows[0].at, at);
+        }
+    }
 }
