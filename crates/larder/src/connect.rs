@@ -34,7 +34,7 @@ use larder_store::{Error, ErrorKind, Result, Shard, Sharded, Store};
 /// assert_eq!(
 ///     error.to_string(),
 ///     "connect: invalid: unsupported store scheme 'memcached': \
-///      expected memory://, redis:// or unix://"
+///      expected memory://, redis://, rediss://, unix://, redis+cluster://, redis+sentinel:// or redis+shards://"
 /// );
 /// # Ok(())
 /// # }
@@ -46,9 +46,9 @@ use larder_store::{Error, ErrorKind, Result, Shard, Sharded, Store};
 /// login. The text says how to fix it, and never repeats a password.
 pub async fn connect(url: &str) -> Result<Arc<dyn Store>> {
     let Some((scheme, rest)) = url.split_once("://") else {
-        return Err(invalid(
-            "the URL of a store starts with a scheme: expected memory://, redis:// or unix://",
-        ));
+        return Err(invalid(format!(
+            "the URL of a store starts with a scheme: {SCHEMES}"
+        )));
     };
     match &*scheme.to_ascii_lowercase() {
         "memory" => memory(rest),
@@ -56,11 +56,14 @@ pub async fn connect(url: &str) -> Result<Arc<dyn Store>> {
         other if other.ends_with("+shards") => shards(other, rest).await,
         other if is_redis_with_a_form(other) => redis(url).await,
         _ => Err(invalid(format!(
-            "unsupported store scheme '{}': expected memory://, redis:// or unix://",
+            "unsupported store scheme '{}': {SCHEMES}",
             printable(scheme)
         ))),
     }
 }
+
+const SCHEMES: &str = "expected memory://, redis://, rediss://, unix://, redis+cluster://, \
+                       redis+sentinel:// or redis+shards://";
 
 /// Checks at compile time that the future can be spawned.
 const _: fn() = || {

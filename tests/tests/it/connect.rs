@@ -16,8 +16,8 @@ async fn an_unsupported_scheme_is_an_error_that_names_the_supported_ones() {
     assert_eq!(error.kind(), ErrorKind::Invalid);
     assert_eq!(
         error.to_string(),
-        "connect: invalid: unsupported store scheme 'memcached': expected memory://, redis:// or \
-         unix://"
+        "connect: invalid: unsupported store scheme 'memcached': expected memory://, redis://, \
+         rediss://, unix://, redis+cluster://, redis+sentinel:// or redis+shards://"
     );
     for scheme in ["unix+shards", "redis+shards+shards"] {
         let error = refused(&format!("{scheme}://a,b")).await;

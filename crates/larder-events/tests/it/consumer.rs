@@ -159,6 +159,35 @@ on_every_store! { memory_in_real_time, redis_in_real_time;
         assert_eq!(report, reported(|it| it.done = 1));
     }
 
+    async fn an_acknowledgement_is_sent_until_the_store_answers(world: World) {
+        let faulty = Arc::new(Faulty::new(world.store.clone()));
+        let switch = faulty.switch();
+        let store: Arc<dyn Store> = faulty;
+        let (sent, mut seen) = mpsc::unbounded_channel();
+        let release = Arc::new(Notify::new());
+        let of_handler = release.clone();
+        let running = Running::start(group(&store).consumer(), move |event| {
+            let (sent, release) = (sent.clone(), of_handler.clone());
+            async move {
+                sent.send(event.event).unwrap();
+                release.notified().await;
+                Ok(())
+            }
+        });
+        log(&world.store).append("all", &1).await.unwrap();
+        soon(seen.recv()).await.unwrap();
+        switch.set_next(7, Trouble::Fail(ErrorKind::NotSent));
+        release.notify_one();
+        let pending = async || log(&world.store).info("all").await.unwrap().groups[0].pending;
+        soon(async {
+            while pending().await > 0 {
+                tokio::time::sleep(Duration::from_millis(50)).await;
+            }
+        }).await;
+        let report = running.stop().await;
+        assert_eq!(report, reported(|it| it.done = 1));
+    }
+
     async fn of_each_event_exactly_one_acknowledgement_is_accepted(world: World) {
         const EVENTS: u32 = 60;
         let log = log(&world.store);

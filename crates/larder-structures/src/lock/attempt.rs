@@ -21,6 +21,10 @@ const PLACE: Duration = Duration::from_secs(10);
 /// How often the owner of a place looks.
 const LOOK_EVERY: Duration = Duration::from_secs(3);
 
+/// The pauses between the attempts to give back what a lost reply may have taken.
+const FIRST_PAUSE: Duration = Duration::from_millis(100);
+const LONGEST_PAUSE: Duration = Duration::from_secs(2);
+
 /// The key and the settings of a lock or a semaphore.
 #[derive(Clone)]
 pub(super) struct Gate {
@@ -154,7 +158,7 @@ impl Gate {
         }
     }
 
-    /// Runs `program` without a waiting caller: at once, or in the background.
+    /// Runs `program` without a waiting caller: at once, or in the background until it succeeds.
     pub(super) fn run_detached<P>(&self, program: P)
     where
         P: Program<Record = Permits> + 'static,
@@ -165,9 +169,14 @@ impl Gate {
         // Without a runtime the lease ends by itself.
         if let Ok(runtime) = Handle::try_current() {
             let (programs, key) = (self.programs.clone(), self.key.clone());
+            // Later the lease has ended by itself.
+            let end = Instant::now() + Duration::from_millis(self.lease.as_millis());
             runtime.spawn(async move {
-                // If it fails, the lease ends by itself.
-                let _ = programs.run(&key, &program).await;
+                let mut pause = FIRST_PAUSE;
+                while programs.run(&key, &program).await.is_err() && Instant::now() < end {
+                    sleep(pause).await;
+                    pause = (pause * 2).min(LONGEST_PAUSE);
+                }
             });
         }
     }

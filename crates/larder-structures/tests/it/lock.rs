@@ -189,6 +189,20 @@ on_every_store! { memory, redis, cluster;
         assert!(next.unwrap().is_some());
     }
 
+    async fn what_an_attempt_may_have_taken_is_released_once_the_store_answers_again(world: World) {
+        let faulty = Faulty::new(world.store.clone());
+        let switch = faulty.switch();
+        let unlucky = Lock::new(Arc::new(faulty), "report").unwrap();
+        switch.set_next(1, Trouble::LoseAnswer);
+        unlucky.try_lock().await.unwrap_err();
+        switch.set(Trouble::Fail(ErrorKind::NotSent));
+        // In process it was released at once; over a network the first attempt to do so fails.
+        tokio::time::sleep(Duration::from_millis(50)).await;
+        switch.clear();
+        let next = timeout(SOON, lock(&world).lock(LONG)).await.unwrap();
+        assert!(next.unwrap().is_some());
+    }
+
     async fn a_release_whose_answer_was_lost_is_found_out(world: World) {
         let faulty = Faulty::new(world.store.clone());
         let switch = faulty.switch();

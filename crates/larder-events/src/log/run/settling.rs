@@ -1,7 +1,9 @@
 use std::panic::{AssertUnwindSafe, catch_unwind};
 use std::time::Duration;
 
+use larder_store::ErrorKind;
 use serde::de::DeserializeOwned;
+use tokio::time::Instant;
 
 use super::running::{FIRST_RETRY, Finished, LAST_RETRY, Running, TRIES};
 use super::{Failure, FailureKind};
@@ -51,7 +53,8 @@ impl<T: DeserializeOwned + Send + 'static> Running<T> {
         self.report.retried += self.settle_all(after(pause), vec![held], "retried").await;
     }
 
-    /// Settles deliveries, and returns how many. It tries again until the reply arrives.
+    /// Settles deliveries, and returns how many. It tries again until the reply arrives, as long as the leases
+    /// last, or a few times if the store refuses.
     pub(super) async fn settle_all(
         &mut self,
         what: What,
@@ -59,8 +62,9 @@ impl<T: DeserializeOwned + Send + 'static> Running<T> {
         outcome: &'static str,
     ) -> u64 {
         let many = held.len() as u64;
-        let mut pause = FIRST_RETRY;
-        for tries in 0..TRIES {
+        let lease = Duration::from_millis(self.consumer.group.lease.as_millis());
+        let (mut pause, until) = (FIRST_RETRY, Instant::now() + lease);
+        for tries in 0.. {
             let settled = self.consumer.settle(what.clone(), held.clone());
             match self.calls.run("settle", settled).await {
                 Ok(settled) => {
@@ -77,7 +81,10 @@ impl<T: DeserializeOwned + Send + 'static> Running<T> {
                 Err(error) => {
                     let group = self.consumer.group.name();
                     tracing::warn!(group, %error, "deliveries cannot be settled; trying again");
-                    if !self.calls.pause(pause).await {
+                    let is_refused = matches!(error.kind(), ErrorKind::Refused(_));
+                    let is_in_time = !is_refused && Instant::now() + pause < until;
+                    let goes_on = tries + 1 < TRIES || is_in_time;
+                    if !goes_on || !self.calls.pause(pause).await {
                         break;
                     }
                     pause = (pause * 2).min(LAST_RETRY);
