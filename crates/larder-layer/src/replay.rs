@@ -9,7 +9,7 @@ use tokio::runtime::Handle;
 const FIRST_PAUSE: Duration = Duration::from_millis(100);
 const LONGEST_PAUSE: Duration = Duration::from_secs(2);
 
-/// What has [invalidations that wait](crate::Pending), and can try them again.
+/// A cache with [pending invalidations](crate::Pending), which it can try again.
 pub trait Replay: Send + Sync + 'static {
     /// Returns the state of the task that tries them again.
     fn task(&self) -> &ReplayTask;
@@ -58,8 +58,8 @@ impl ReplayTask {
 
     /// Ends the task if nothing waits. Returns whether it did.
     ///
-    /// What was added before is seen here, because it is checked under the lock; what is added later begins
-    /// a new task.
+    /// It looks under the lock. So it sees every invalidation that was added before, and a later one starts a new
+    /// task.
     fn end(&self, is_nothing_waiting: impl FnOnce() -> bool) -> bool {
         let mut is_running = self.is_running.lock();
         *is_running = !is_nothing_waiting();

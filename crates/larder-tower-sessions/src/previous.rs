@@ -1,5 +1,5 @@
 use crate::LarderStore;
-use crate::store::{Copied, Read, When, Written};
+use crate::store::{Read, Saved, When, Written};
 
 /// A [`LarderStore`] that moves sessions over from the previous store.
 ///
@@ -35,6 +35,11 @@ macro_rules! with_previous {
                 Error::Backend(error.to_string())
             }
 
+            fn written(record: &Record) -> Result<Written> {
+                let written = Written::new(record.id.0, record.expiry_date, &record.data);
+                written.map_err(|error| Error::Encode(error.to_string()))
+            }
+
             fn given_up() -> Error {
                 let why = "another request could not move this session: try again";
                 Error::Backend(why.to_owned())
@@ -67,13 +72,8 @@ macro_rules! with_previous {
                 }
 
                 async fn save(&self, record: &Record) -> Result<()> {
-                    let written = Written::new(record.id.0, record.expiry_date, &record.data);
-                    let written = written.map_err(|error| Error::Encode(error.to_string()))?;
-                    let saved = self
-                        .store
-                        .put(&written, When::Present)
-                        .await
-                        .map_err(failed)?;
+                    let saved = self.store.put(&written(record)?, When::Present).await;
+                    let saved = saved.map_err(failed)? != Saved::Unmet;
                     // It was signed out, or another request has given the move up: then it is still in the old
                     // store, without this change.
                     match saved || self.old.load(&record.id).await?.is_none() {
@@ -91,13 +91,12 @@ macro_rules! with_previous {
                         return SessionStore::load(&self.store, id).await;
                     };
                     record.id = *id;
-                    let written = Written::new(id.0, record.expiry_date, &record.data);
-                    let written = written.map_err(|error| Error::Encode(error.to_string()))?;
-                    let copy = match self.store.copy(&written).await.map_err(failed)? {
-                        Copied::Written(copy) => copy,
-                        Copied::Taken => return taken(self, id).await,
+                    let copied = self.store.put(&written(&record)?, When::Absent).await;
+                    let copy = match copied.map_err(failed)? {
+                        Saved::Written(copy) => copy,
+                        Saved::Unmet => return taken(self, id).await,
                         // Not every store leaves these out.
-                        Copied::Expired => return Ok(None),
+                        Saved::Expired => return Ok(None),
                     };
                     match self.old.load(id).await {
                         Ok(Some(_)) => {}

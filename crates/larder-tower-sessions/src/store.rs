@@ -54,14 +54,14 @@ impl LarderStore {
         self
     }
 
-    /// Writes a session, and returns whether the condition was met.
-    pub(crate) async fn put(&self, record: &Written, when: When) -> Result<bool> {
+    /// Writes a session if the condition is met.
+    pub(crate) async fn put(&self, record: &Written, when: When) -> Result<Saved> {
         let Some(ttl) = ttl(record.expiry) else {
             // A new session that has expired is not written: its id may belong to another session.
             if let When::Present = when {
                 self.delete(record.id).await?;
             }
-            return Ok(true);
+            return Ok(Saved::Expired);
         };
         let put = Put::new(
             key(record.id),
@@ -73,24 +73,9 @@ impl LarderStore {
             When::Present => put.if_present(),
         };
         let outcome = self.timeout.put(&*self.store, &put).await?;
-        Ok(outcome.is_stored())
-    }
-
-    /// Writes the session of another store, unless its id is taken.
-    pub(crate) async fn copy(&self, record: &Written) -> Result<Copied> {
-        let Some(ttl) = ttl(record.expiry) else {
-            return Ok(Copied::Expired);
-        };
-        let put = Put::new(
-            key(record.id),
-            form::write(record.expiry, &record.data),
-            ttl,
-        );
-        let put = put.if_absent();
-        let outcome = self.timeout.put(&*self.store, &put).await?;
         Ok(match outcome.is_stored() {
-            true => Copied::Written(put.version()),
-            false => Copied::Taken,
+            true => Saved::Written(put.version()),
+            false => Saved::Unmet,
         })
     }
 
@@ -140,15 +125,17 @@ impl Written {
     }
 }
 
-/// The outcome of copying a session.
-pub(crate) enum Copied {
+/// The outcome of writing a session.
+#[derive(PartialEq, Eq)]
+pub(crate) enum Saved {
     Written(Version),
-    /// There is a session, or damaged bytes, under this id.
-    Taken,
+    /// The condition was not met: there is something under this id, or nothing.
+    Unmet,
+    /// The session has expired, and is not stored.
     Expired,
 }
 
-/// What is stored under the id of a session.
+/// The content of the store under the id of a session.
 pub(crate) enum Read {
     Absent,
     Damaged,
@@ -200,7 +187,7 @@ macro_rules! session_store {
                 async fn create(&self, record: &mut Record) -> Result<()> {
                     for _ in 0..TRIES {
                         let put = self.put(&written(record)?, When::Absent).await;
-                        if put.map_err(failed)? {
+                        if put.map_err(failed)? != Saved::Unmet {
                             return Ok(());
                         }
                         record.id = Id::default();

@@ -204,7 +204,7 @@ async fn both_forms_wake_when_a_job_can_be_taken_that_could_not_before() {
     let _ = on.check(cancel, false).await;
     on.check(add("i", 0), true).await;
     on.check(take(1), false).await;
-    // Who takes none has not looked.
+    // A call that takes no jobs is not a look.
     on.check(take(0), false).await;
     on.check(add("j", 0), false).await;
     on.check(take_all(), false).await;

@@ -170,7 +170,7 @@ impl Gate {
         if let Ok(runtime) = Handle::try_current() {
             let (programs, key) = (self.programs.clone(), self.key.clone());
             // Later the lease has ended by itself.
-            let end = Instant::now() + Duration::from_millis(self.lease.as_millis());
+            let end = Instant::now() + Duration::from(self.lease);
             runtime.spawn(async move {
                 let mut pause = FIRST_PAUSE;
                 while programs.run(&key, &program).await.is_err() && Instant::now() < end {

@@ -238,6 +238,6 @@ impl<T: DeserializeOwned + Send + 'static> Running<T> {
     }
 
     fn renew_every(&self) -> Duration {
-        Duration::from_millis(self.consumer.group.lease.as_millis()) / 3
+        Duration::from(self.consumer.group.lease) / 3
     }
 }

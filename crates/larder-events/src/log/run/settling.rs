@@ -62,7 +62,7 @@ impl<T: DeserializeOwned + Send + 'static> Running<T> {
         outcome: &'static str,
     ) -> u64 {
         let many = held.len() as u64;
-        let lease = Duration::from_millis(self.consumer.group.lease.as_millis());
+        let lease = Duration::from(self.consumer.group.lease);
         let (mut pause, until) = (FIRST_RETRY, Instant::now() + lease);
         for tries in 0.. {
             let settled = self.consumer.settle(what.clone(), held.clone());
@@ -112,7 +112,7 @@ impl<T: DeserializeOwned + Send + 'static> Running<T> {
             .settings
             .backoff
             .saturating_mul(1 << count.saturating_sub(1).min(20));
-        let most = Duration::from_millis(self.consumer.group.lease.as_millis());
+        let most = Duration::from(self.consumer.group.lease);
         doubled.min(most).mul_f64(rand::random_range(0.5..=1.0))
     }
 }
