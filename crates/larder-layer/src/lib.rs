@@ -12,6 +12,7 @@ mod pending;
 mod replay;
 #[cfg(feature = "seal")]
 mod sealing;
+mod shared_gauges;
 mod single_flight;
 pub mod tags;
 mod timeout;
@@ -24,5 +25,6 @@ pub use pending::Pending;
 pub use replay::{Replay, ReplayTask, replay};
 #[cfg(feature = "seal")]
 pub use sealing::{OpenFailure, SealingKeys};
+pub use shared_gauges::SharedGauges;
 pub use single_flight::{Failure, Follower, Joined, Leader, SingleFlight};
 pub use timeout::StoreTimeout;

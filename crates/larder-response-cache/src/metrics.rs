@@ -1,5 +1,5 @@
+use larder_layer::SharedGauges;
 use metrics::{Counter, Gauge, Unit, counter, describe_counter, describe_gauge, gauge};
-use parking_lot::Mutex;
 
 /// The counters of one layer. They go to the recorder that is installed when the layer is built.
 pub(crate) struct Metrics {
@@ -108,37 +108,12 @@ impl Metrics {
         self.purges_dropped.increment(1);
     }
 
-    pub(crate) fn purge_gauges(&self) -> PurgeGauges {
-        PurgeGauges {
-            pending: gauge!("larder_response_cache_purges_pending"),
-            oldest: gauge!("larder_response_cache_purges_oldest_seconds"),
-            shown: Mutex::default(),
-        }
-    }
-}
-
-/// The gauges of purges that wait. Several layers may share them: each adds its own part.
-pub(crate) struct PurgeGauges {
-    pending: Gauge,
-    oldest: Gauge,
-    /// What this layer has added.
-    shown: Mutex<(usize, f64)>,
-}
-
-impl PurgeGauges {
-    /// Shows how many purges wait, and the age of the oldest in seconds.
-    pub(crate) fn show(&self, waiting: impl FnOnce() -> (usize, f64)) {
-        let mut shown = self.shown.lock();
-        let (pending, oldest) = waiting();
-        self.pending.increment(pending as f64 - shown.0 as f64);
-        self.oldest.increment(oldest - shown.1);
-        *shown = (pending, oldest);
-    }
-}
-
-impl Drop for PurgeGauges {
-    fn drop(&mut self) {
-        self.show(|| (0, 0.0));
+    /// Returns the gauges of purges that wait: their number, and the age of the oldest in seconds.
+    pub(crate) fn purge_gauges(&self) -> SharedGauges<2> {
+        SharedGauges::new([
+            gauge!("larder_response_cache_purges_pending"),
+            gauge!("larder_response_cache_purges_oldest_seconds"),
+        ])
     }
 }
 

@@ -41,10 +41,10 @@ impl Purger {
     ///
     /// # Errors
     /// [`ErrorKind::Invalid`] if the URI is not absolute. [`ErrorKind::Refused`] if the store refused it, and
-    /// [`ErrorKind::MayHaveRun`] if it failed or did not answer. The layer then tries again for as long as it or a purger
-    /// of it exists, at first after 100 ms and later every 2 s, and serves nothing that the store holds for the URI
-    /// until that succeeds. Other layers and processes may serve it meanwhile. If 10,000 purges wait already, this
-    /// one is not tried again, and the error says so.
+    /// [`ErrorKind::MayHaveRun`] if it failed or did not answer. The layer then tries again for as long as it or a
+    /// purger of it exists, at first after 100 ms and later every 2 s. Until that succeeds, it serves nothing that
+    /// the store holds for the URI; other layers and processes may. If 10,000 purges wait already, this one is not
+    /// tried again, and the error says so.
     pub async fn purge(&self, uri: &str) -> Result<()> {
         let (cache, key) = (self.cache.clone(), self.key("purge", uri)?);
         let purge = async move { cache.purge(Purge::Uri(key)).await };

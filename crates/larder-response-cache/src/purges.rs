@@ -4,10 +4,9 @@ use std::sync::Arc;
 
 use futures_util::{StreamExt, stream};
 use larder_layer::tags::Tag;
-use larder_layer::{Pending, Replay, ReplayTask, replay};
+use larder_layer::{Pending, Replay, ReplayTask, SharedGauges, replay};
 use larder_store::{Error, Result};
 
-use crate::metrics::PurgeGauges;
 use crate::request::PrimaryKey;
 use crate::state::CacheState;
 use crate::storage::{Storage, StoredResponse};
@@ -43,11 +42,11 @@ pub(crate) struct Unconfirmed {
 pub(crate) struct PendingPurges {
     pending: Pending<Purge>,
     task: ReplayTask,
-    gauges: PurgeGauges,
+    gauges: SharedGauges<2>,
 }
 
 impl PendingPurges {
-    pub(crate) fn new(gauges: PurgeGauges) -> Self {
+    pub(crate) fn new(gauges: SharedGauges<2>) -> Self {
         Self {
             pending: Pending::new(MAX_PENDING),
             task: ReplayTask::default(),
@@ -104,7 +103,7 @@ impl Storage {
         let age = |since| self.now().since(since).as_secs_f64();
         self.purges.gauges.show(|| {
             let oldest = pending.oldest().map_or(0.0, age);
-            (pending.len(), oldest)
+            [pending.len() as f64, oldest]
         });
     }
 }

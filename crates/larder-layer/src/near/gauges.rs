@@ -1,14 +1,13 @@
 use std::sync::atomic::{AtomicUsize, Ordering};
 
 use metrics::Gauge;
-use parking_lot::Mutex;
+
+use crate::SharedGauges;
 
 /// The gauges of a near cache. Several caches may share them: each adds its own part.
 pub(super) struct Gauges {
-    entries: Gauge,
-    weight: Gauge,
-    /// The contribution of this cache to the gauges.
-    shown: Mutex<(u64, u64)>,
+    /// The entries, and their weight.
+    shared: SharedGauges<2>,
     changes: AtomicUsize,
     /// Counting entries takes a lock for each shard, of which there are four per core.
     every: usize,
@@ -18,9 +17,7 @@ impl Gauges {
     pub(super) fn new(entries: Gauge, weight: Gauge) -> Self {
         let cores = std::thread::available_parallelism().map_or(1, usize::from);
         Self {
-            entries,
-            weight,
-            shown: Mutex::default(),
+            shared: SharedGauges::new([entries, weight]),
             changes: AtomicUsize::new(0),
             every: cores.div_ceil(2),
         }
@@ -35,16 +32,9 @@ impl Gauges {
     }
 
     pub(super) fn show(&self, size: impl FnOnce() -> (u64, u64)) {
-        let mut shown = self.shown.lock();
-        let size = size();
-        self.entries.increment(size.0 as f64 - shown.0 as f64);
-        self.weight.increment(size.1 as f64 - shown.1 as f64);
-        *shown = size;
-    }
-}
-
-impl Drop for Gauges {
-    fn drop(&mut self) {
-        self.show(|| (0, 0));
+        self.shared.show(|| {
+            let (entries, weight) = size();
+            [entries as f64, weight as f64]
+        });
     }
 }
