@@ -18,8 +18,17 @@ pub struct StoreTimeout {
 }
 
 impl StoreTimeout {
+    /// The shortest limit, 1 ms. With none, a store on a network would never answer in time.
+    pub const MIN: Duration = Duration::from_millis(1);
+
+    /// The longest limit, 1 hour: every wait ends.
+    pub const MAX: Duration = Duration::from_secs(3600);
+
     /// Makes a timeout of `limit` for a store whose own deadline is `store_deadline`, if it has one.
+    ///
+    /// The limit is clamped to [`MIN`](Self::MIN) and [`MAX`](Self::MAX).
     pub fn new(limit: Duration, store_deadline: Option<Duration>) -> Self {
+        let limit = limit.clamp(Self::MIN, Self::MAX);
         Self {
             limit,
             store_enforces_it: store_deadline.is_some_and(|deadline| deadline <= limit),
@@ -186,8 +195,26 @@ mod tests {
 
     #[tokio::test(start_paused = true)]
     async fn an_answer_at_once_needs_no_time_at_all() {
+        let began = tokio::time::Instant::now();
         let timeout = StoreTimeout::new(Duration::ZERO, None);
         assert_eq!(timeout.run("get", ready(Ok(7))).await.unwrap(), 7);
+        assert_eq!(began.elapsed(), Duration::ZERO);
+    }
+
+    #[tokio::test(start_paused = true)]
+    async fn a_limit_of_no_time_or_of_all_time_is_clamped() {
+        for (limit, clamped) in [
+            (Duration::ZERO, StoreTimeout::MIN),
+            (Duration::from_nanos(1), StoreTimeout::MIN),
+            (LIMIT, LIMIT),
+            (Duration::MAX, StoreTimeout::MAX),
+        ] {
+            let timeout = StoreTimeout::new(limit, None);
+            assert_eq!(timeout.limit(), clamped);
+            let began = tokio::time::Instant::now();
+            assert!(timeout.run("get", pending::<Result<()>>()).await.is_err());
+            assert_eq!(began.elapsed(), clamped);
+        }
     }
 
     #[tokio::test(start_paused = true)]

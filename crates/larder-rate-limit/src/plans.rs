@@ -6,12 +6,12 @@ use std::pin::Pin;
 use std::sync::Arc;
 use std::time::Duration;
 
-use larder_layer::{Capacity, Failure, Joined, NearCache, SingleFlight, StoreHealth};
+use larder_layer::{Capacity, Failure, Joined, NearCache, SingleFlight, StoreHealth, StoreTimeout};
 use larder_store::{Error, ErrorKind, Key, KeyId, Result, Timestamp};
 use tokio::time::{Instant, timeout_at};
 
 use crate::plan::{Plan, micros};
-use crate::{Policy, RateLimitLayer, RateLimiter};
+use crate::{Policy, RateLimiter};
 
 /// The policies of visitors, which a function finds and this process keeps for a while.
 ///
@@ -98,11 +98,11 @@ impl Plans {
 
     /// Sets the longest wait for the function. The default is [`DEFAULT_TIMEOUT`](Self::DEFAULT_TIMEOUT), 250 ms.
     ///
-    /// It is clamped to [`RateLimitLayer::MIN_TIMEOUT`], 1 ms, and [`RateLimitLayer::MAX_TIMEOUT`], 1 hour. A layer
-    /// waits no longer than its [own timeout](RateLimitLayer::with_store_timeout).
+    /// It is clamped to 1 ms to 1 hour. A layer waits no longer than its
+    /// [own timeout](crate::RateLimitLayer::with_store_timeout).
     #[must_use]
     pub fn with_timeout(mut self, timeout: Duration) -> Self {
-        self.timeout = timeout.clamp(RateLimitLayer::MIN_TIMEOUT, RateLimitLayer::MAX_TIMEOUT);
+        self.timeout = timeout.clamp(StoreTimeout::MIN, StoreTimeout::MAX);
         self
     }
 

@@ -31,7 +31,8 @@ pub use entry::{Entry, count_poisoned};
 pub use error::{Error, ErrorKind, Refusal, Result};
 pub use identity::Identity;
 pub use key::{
-    Content, IdWriter, Key, KeyId, KeyPrefix, Kind, MAX_ID, Namespace, Part, Space, is_name,
+    Content, IdWriter, Key, KeyId, KeyPrefix, Kind, MAX_ID, Namespace, Part, Space, check_name,
+    is_name,
 };
 pub use metrics::describe_metrics;
 pub use outcome::{DeleteOutcome, ExpireOutcome, PutOutcome};

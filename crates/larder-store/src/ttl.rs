@@ -72,6 +72,18 @@ impl Ttl {
         })
     }
 
+    /// Makes the shortest TTL that covers `duration`, from 1 ms to 100 years.
+    ///
+    /// For settings, where the nearest TTL is better than an error; `Ttl::try_from` is the strict form.
+    pub const fn covering(duration: Duration) -> Self {
+        let micros = duration.as_nanos().div_ceil(1000);
+        Self::covering_micros(if micros > i64::MAX as u128 {
+            i64::MAX
+        } else {
+            micros as i64
+        })
+    }
+
     /// Returns the TTL in milliseconds.
     pub const fn as_millis(self) -> u64 {
         self.0.get()
@@ -151,5 +163,10 @@ mod tests {
             assert_eq!(Ttl::covering_micros(micros).as_millis(), millis);
         }
         assert_eq!(Ttl::covering_micros(i64::MAX), Ttl::MAX);
+        for (nanos, millis) in [(0, 1), (1, 1), (1_000_000, 1), (1_000_001, 2)] {
+            let duration = Duration::from_nanos(nanos);
+            assert_eq!(Ttl::covering(duration).as_millis(), millis);
+        }
+        assert_eq!(Ttl::covering(Duration::MAX), Ttl::MAX);
     }
 }

@@ -2,7 +2,7 @@ use std::marker::PhantomData;
 use std::sync::Arc;
 
 use larder_store::program::{Inspection, Program, Programs, Record};
-use larder_store::{Error, ErrorKind, Key, KeyId, Result, Store, StoreExt, is_name};
+use larder_store::{Key, KeyId, Result, Store, StoreExt, check_name};
 
 /// The records of one structure under one name, each with an id of its own.
 ///
@@ -19,7 +19,7 @@ impl<R: Record> Records<R> {
     /// # Errors
     /// [`ErrorKind::Invalid`] if the name is invalid or the store runs no programs.
     pub(crate) fn new(store: Arc<dyn Store>, name: &str, user: &str) -> Result<Self> {
-        check_name(name, user)?;
+        check_name(&format!("the name of {user}"), name)?;
         Ok(Self {
             programs: store.require_programs(user)?,
             name: name.into(),
@@ -81,18 +81,3 @@ macro_rules! debug_name {
     };
 }
 pub(crate) use debug_name;
-
-/// Checks the name of a structure; the error calls the structure `user`.
-///
-/// # Errors
-/// [`ErrorKind::Invalid`] if the name is invalid.
-pub(crate) fn check_name(name: &str, user: &str) -> Result<()> {
-    if is_name(name) {
-        return Ok(());
-    }
-    Err(Error::new(
-        "build",
-        ErrorKind::Invalid,
-        format!("the name of {user} must be 1 to 32 of a-z, 0-9, '-', '_' and '.'"),
-    ))
-}

@@ -40,14 +40,12 @@ impl<K: CacheKey, V: Send + Sync + 'static> CacheBuilder<K, V> {
         beside.sort_unstable();
         beside.dedup();
         let near_ttl = match (self.near_ttl, &self.far) {
-            (Some(asked), _) => {
-                Ttl::covering_micros(i64::try_from(asked.as_micros()).unwrap_or(i64::MAX))
-            }
+            (Some(asked), _) => Ttl::covering(asked),
             (None, Some(_)) => NEAR_TTL,
             // A loader may choose a longer TTL than the cache's.
             (None, None) => Ttl::MAX,
         };
-        let timeout = StoreTimeout::new(self.store_timeout.min(MAX_TIMEOUT), None);
+        let timeout = StoreTimeout::new(self.store_timeout, None);
         let bus = self.far.as_ref().filter(|_| self.uses_bus);
         let remote = bus
             .and_then(|(store, _)| store.clone().bus())
@@ -147,8 +145,6 @@ impl<K: CacheKey, V: Send + Sync + 'static> CacheBuilder<K, V> {
             "the cap on the bytes of a far value must be at least 1"
         } else if self.max_loads == 0 {
             "the cap on loads must be at least 1"
-        } else if self.store_timeout.is_zero() {
-            "the store timeout must be longer than zero"
         } else if self.near_ttl.is_some_and(|ttl| ttl.is_zero()) {
             "the near TTL must be longer than zero: use without_near to keep nothing near"
         } else if self.load_timeout.is_zero() {
@@ -187,6 +183,5 @@ fn clear_tag(kind: Kind) -> Tag {
 /// Returns how long a change of a tag is remembered: longer than any load runs.
 fn tag_memory(load_timeout: Duration) -> Ttl {
     let least = Duration::from_secs(60 * 60);
-    let micros = load_timeout.min(MAX_TIMEOUT).saturating_mul(2).max(least);
-    Ttl::covering_micros(i64::try_from(micros.as_micros()).unwrap_or(i64::MAX))
+    Ttl::covering(load_timeout.min(MAX_TIMEOUT).saturating_mul(2).max(least))
 }

@@ -123,7 +123,7 @@ impl<K: CacheKey, V: Send + Sync + 'static> CacheBuilder<K, V> {
     /// Sets how long the cache waits for the far store. Default: 150 ms.
     ///
     /// The default is a little longer than the timeout of larder's own stores, so that their more precise
-    /// error comes first. Zero is refused by [`build`](Self::build); more than a year is treated as a year.
+    /// error comes first. It is clamped to 1 ms to 1 hour.
     pub fn with_store_timeout(mut self, timeout: Duration) -> Self {
         self.store_timeout = timeout;
         self

@@ -5,7 +5,7 @@ use std::time::Duration;
 
 use larder_layer::StoreTimeout;
 use larder_store::program::Record;
-use larder_store::{Error, ErrorKind, Key, Result, Store, StoreExt, Ttl, is_name};
+use larder_store::{Error, ErrorKind, Key, Result, Store, StoreExt, Ttl, check_name};
 use metrics::{counter, gauge};
 use parking_lot::Mutex;
 use tokio::runtime::Handle;
@@ -130,9 +130,7 @@ impl<K: CacheKey, V: Send + Sync + 'static> WriteBehindBuilder<K, V> {
         self
     }
 
-    /// Sets how long a call waits for the store. Default: 150 ms.
-    ///
-    /// Zero is refused by [`start`](Self::start); more than a year is treated as a year.
+    /// Sets how long a call waits for the store. Default: 150 ms. It is clamped to 1 ms to 1 hour.
     pub fn with_store_timeout(mut self, timeout: Duration) -> Self {
         self.timeout = timeout;
         self
@@ -157,7 +155,7 @@ impl<K: CacheKey, V: Send + Sync + 'static> WriteBehindBuilder<K, V> {
     ///
     /// # Errors
     /// [`ErrorKind::Invalid`] if the name is invalid, if the store runs no programs, or if the maximum of waiting
-    /// writes, the batch, the write timeout, the poll interval, the first pause or the store timeout is zero.
+    /// writes, the batch, the write timeout, the poll interval or the first pause is zero.
     ///
     /// # Panics
     /// Outside a tokio runtime with time enabled.
@@ -166,13 +164,8 @@ impl<K: CacheKey, V: Send + Sync + 'static> WriteBehindBuilder<K, V> {
         F: Fn(QueuedWrite<K, V>) -> Fut + Send + Sync + 'static,
         Fut: Future<Output = Result<(), E>> + Send + 'static,
     {
-        if !is_name(&self.name) {
-            let detail =
-                "the name of a write-behind journal must be 1 to 32 of a-z, 0-9, '-', '_' and '.'";
-            return Err(Error::new("build", ErrorKind::Invalid, detail));
-        }
+        check_name("the name of a write-behind journal", &self.name)?;
         let mut settings = self.settings;
-        let timeout = self.timeout.min(MAX_TIMEOUT);
         settings.write_timeout = settings.write_timeout.min(MAX_TIMEOUT);
         settings.full_timeout = settings.full_timeout.min(MAX_TIMEOUT);
         settings.longest_pause = settings.longest_pause.min(MAX_TIMEOUT);
@@ -183,17 +176,14 @@ impl<K: CacheKey, V: Send + Sync + 'static> WriteBehindBuilder<K, V> {
             ("with_write_timeout", settings.write_timeout.is_zero()),
             ("with_poll", settings.poll.is_zero()),
             ("with_retry", settings.first_pause.is_zero()),
-            ("with_store_timeout", timeout.is_zero()),
         ];
         if let Some((setting, _)) = may_not_be_zero.iter().find(|(_, is_zero)| *is_zero) {
             let name = &self.name;
             let detail = format!("write-behind '{name}': {setting} must be more than zero");
             return Err(Error::new("build", ErrorKind::Invalid, detail));
         }
-        let hold = settings.write_timeout * 2 + timeout;
-        settings.hold = i64::try_from(hold.as_micros())
-            .unwrap_or(i64::MAX)
-            .min(Ttl::MAX.as_micros());
+        let timeout = StoreTimeout::new(self.timeout, None);
+        settings.hold = Ttl::covering(settings.write_timeout * 2 + timeout.limit()).as_micros();
         settings.keep = self.keep.as_micros().max(settings.hold);
         let programs = self.store.require_programs("write-behind")?;
         let name = self.name;
@@ -204,7 +194,7 @@ impl<K: CacheKey, V: Send + Sync + 'static> WriteBehindBuilder<K, V> {
             cache: self.cache,
             codec: self.codec,
             programs,
-            timeout: StoreTimeout::new(timeout, None),
+            timeout,
             journal: Key::new(Journal::KIND, &*name),
             sink: Arc::new(move |write| {
                 let written = sink(write);

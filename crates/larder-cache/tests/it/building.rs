@@ -32,7 +32,6 @@ fn an_impossible_setting_is_refused_when_the_cache_is_built_and_the_error_says_w
         (film().with_max_loads(0), "cap on loads"),
         (film().with_max_value(0), "bytes of a far value"),
         (film().with_load_timeout(Duration::ZERO), "load timeout"),
-        (film().with_store_timeout(Duration::ZERO), "store timeout"),
         (film().with_near_ttl(Duration::ZERO), "without_near"),
     ];
     for (builder, expected) in wrong {

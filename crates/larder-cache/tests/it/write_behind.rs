@@ -405,7 +405,7 @@ async fn reads(backend: Backend) {
 async fn a_setting_that_may_not_be_zero_is_named() {
     type Builder = WriteBehindBuilder<u32, String>;
     type Set = fn(Builder) -> Builder;
-    let settings: [(&str, Set); 6] = [
+    let settings: [(&str, Set); 5] = [
         ("with_max_waiting", |it| it.with_max_waiting(0)),
         ("with_batch", |it| it.with_batch(0)),
         ("with_write_timeout", |it| {
@@ -414,9 +414,6 @@ async fn a_setting_that_may_not_be_zero_is_named() {
         ("with_poll", |it| it.with_poll(Duration::ZERO)),
         ("with_retry", |it| {
             it.with_retry(Duration::ZERO, Duration::ZERO)
-        }),
-        ("with_store_timeout", |it| {
-            it.with_store_timeout(Duration::ZERO)
         }),
     ];
     for (name, set) in settings {

@@ -2,7 +2,7 @@
 
 use std::sync::Arc;
 
-use larder_store::{Error, ErrorKind, Result, is_name};
+use larder_store::{Error, ErrorKind, Result, check_name};
 
 use super::{MAX_BATCH, MessageId};
 
@@ -15,13 +15,8 @@ fn invalid<T>(operation: &'static str, text: impl Into<String>) -> Result<T> {
 
 /// Checks the name of a log or a group; the error calls it `user`.
 pub(super) fn name(user: &str, name: &str) -> Result<Arc<str>> {
-    if is_name(name) {
-        return Ok(name.into());
-    }
-    invalid(
-        "build",
-        format!("the name of {user} must be 1 to 32 of a-z, 0-9, '-', '_' and '.'"),
-    )
+    check_name(&format!("the name of {user}"), name)?;
+    Ok(name.into())
 }
 
 pub(super) fn consumer(name: &str) -> Result<Arc<str>> {

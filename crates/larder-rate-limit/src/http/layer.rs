@@ -45,12 +45,6 @@ impl RateLimitLayer {
     /// It is longer than the deadline of larder's own backends, so that their errors come first.
     pub const DEFAULT_TIMEOUT: Duration = DEFAULT_TIMEOUT;
 
-    /// The shortest timeout, 1 ms. With none, a store on a network would never answer in time.
-    pub const MIN_TIMEOUT: Duration = Duration::from_millis(1);
-
-    /// The longest timeout, 1 hour: every wait ends.
-    pub const MAX_TIMEOUT: Duration = Duration::from_secs(3600);
-
     /// Charges the visitor that `key_by` finds, with `limiter`.
     ///
     /// Its counters belong to the metrics recorder that is installed now.
@@ -104,14 +98,12 @@ impl RateLimitLayer {
     /// Sets the longest wait for the store, and for each function that
     /// [finds the key](KeyBy::from_async_fn).
     ///
-    /// The default is [`DEFAULT_TIMEOUT`](Self::DEFAULT_TIMEOUT), 250 ms. A value outside
-    /// [`MIN_TIMEOUT`](Self::MIN_TIMEOUT) to [`MAX_TIMEOUT`](Self::MAX_TIMEOUT), 1 ms to 1 hour, becomes the nearer
-    /// of the two. A store that enforces a shorter deadline itself gets no second timer.
+    /// The default is [`DEFAULT_TIMEOUT`](Self::DEFAULT_TIMEOUT), 250 ms. It is clamped to 1 ms to
+    /// 1 hour. A store that enforces a shorter deadline itself gets no second timer.
     ///
     /// A store that takes longer is treated as failing. The visitor may still be charged.
     #[must_use]
     pub fn with_store_timeout(mut self, timeout: Duration) -> Self {
-        let timeout = timeout.clamp(Self::MIN_TIMEOUT, Self::MAX_TIMEOUT);
         Arc::make_mut(&mut self.decider).set_timeout(timeout);
         self
     }

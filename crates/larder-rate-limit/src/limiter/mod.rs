@@ -12,7 +12,7 @@ use std::time::Duration;
 
 use larder_store::program::{Program, Programs, Record};
 use larder_store::{
-    Error, ErrorKind, Key, KeyId, KeyPrefix, Refusal, Result, Store, StoreExt, is_name,
+    Error, ErrorKind, Key, KeyId, KeyPrefix, Refusal, Result, Store, StoreExt, check_name,
 };
 
 use crate::decision::Account;
@@ -21,7 +21,6 @@ use crate::metrics::Metrics;
 use crate::plan::Plan;
 use crate::plans::Plans;
 use crate::program::Tat;
-use crate::quota::invalid;
 use crate::ready::Turns;
 use crate::shared::SharedQuotas;
 use crate::usage::{BanArgs, Charge, Usage};
@@ -82,11 +81,7 @@ impl RateLimiter {
     /// [`ErrorKind::Invalid`] if the name is invalid, a number of the policy is out of its
     /// [bounds](Quota), or the store runs no programs.
     pub fn new(store: Arc<dyn Store>, name: &str, policy: impl Into<Policy>) -> Result<Self> {
-        if !is_name(name) {
-            return Err(invalid(
-                "the name of a policy must be 1 to 32 of a-z, 0-9, '-', '_' and '.'",
-            ));
-        }
+        check_name("the name of a policy", name)?;
         let policy = policy.into();
         let quota = policy.rules().first().map_or(UNLIMITED, Rule::quota);
         let engine = match policy.as_quota() {

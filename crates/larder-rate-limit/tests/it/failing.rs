@@ -206,21 +206,3 @@ async fn a_store_that_is_slow_but_in_time_is_waited_for() {
     store.set(Behavior::After(Duration::from_millis(251)));
     assert_eq!(app.status("192.0.2.1").await, 503);
 }
-
-#[tokio::test(start_paused = true)]
-async fn a_timeout_of_no_time_or_of_all_time_is_held_between_its_bounds() {
-    for (timeout, held) in [
-        (Duration::ZERO, RateLimitLayer::MIN_TIMEOUT),
-        (Duration::from_nanos(1), RateLimitLayer::MIN_TIMEOUT),
-        (Duration::MAX, RateLimitLayer::MAX_TIMEOUT),
-    ] {
-        let limiter = limiter(
-            ScriptedStore::new(Behavior::Hangs).store(),
-            Quota::per_hour(2),
-        );
-        let layer = RateLimitLayer::new(limiter, KeyBy::peer()).with_store_timeout(timeout);
-        let started = Instant::now();
-        assert_eq!(App::new(layer).status("192.0.2.1").await, 200);
-        assert_eq!(started.elapsed(), held, "{timeout:?}");
-    }
-}

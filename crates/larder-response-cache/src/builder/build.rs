@@ -48,8 +48,6 @@ impl ResponseCacheBuilder {
             "the cap on the bytes of a body must be at least 1"
         } else if self.max_recording.is_some_and(|max| max < self.max_body) {
             "the cap on recordings must be at least the cap on the bytes of a body"
-        } else if self.store_timeout.is_zero() {
-            "the store timeout must be longer than zero"
         } else if self.wait_timeout.is_zero() {
             "the wait timeout must be longer than zero"
         } else {

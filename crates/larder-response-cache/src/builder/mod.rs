@@ -182,7 +182,7 @@ impl ResponseCacheBuilder {
     /// Sets how long the cache waits for the store. Default: 150 ms.
     ///
     /// The default is a little longer than the timeout of larder's own stores, so that their more precise
-    /// error comes first. Zero is refused by [`build`](Self::build).
+    /// error comes first. It is clamped to 1 ms to 1 hour.
     pub fn with_store_timeout(mut self, timeout: Duration) -> Self {
         self.store_timeout = timeout;
         self

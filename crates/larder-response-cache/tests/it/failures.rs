@@ -402,7 +402,6 @@ async fn impossible_options_fail_when_the_layer_is_built() {
         builder().with_max_recording(0),
         builder().with_max_recording(1024),
         builder().with_wait_timeout(Duration::ZERO),
-        builder().with_store_timeout(Duration::ZERO),
     ] {
         assert_eq!(wrong.build().unwrap_err().kind(), ErrorKind::Invalid);
     }

@@ -124,10 +124,6 @@ impl Sessions {
     ///
     /// It is longer than the deadline of larder's own stores, so that their errors come first.
     pub const DEFAULT_TIMEOUT: Duration = Duration::from_millis(250);
-    /// The shortest timeout, 1 ms: a store that has to wait never answers faster.
-    pub const MIN_TIMEOUT: Duration = Duration::from_millis(1);
-    /// The longest timeout, 1 hour: no call waits for ever.
-    pub const MAX_TIMEOUT: Duration = Duration::from_secs(3600);
     /// The shortest period of [`with_renewal`](Self::with_renewal): 5 minutes.
     pub const MIN_RENEWAL: Ttl = Ttl::from_secs(300);
     /// The default limit of a field: 16 KiB.
@@ -310,12 +306,9 @@ impl Sessions {
 
     /// Sets how long one store call may take. The default is [`DEFAULT_TIMEOUT`](Self::DEFAULT_TIMEOUT), 250 ms.
     ///
-    /// It is clamped to [`MIN_TIMEOUT`](Self::MIN_TIMEOUT) and [`MAX_TIMEOUT`](Self::MAX_TIMEOUT), 1 ms to 1 hour.
-    ///
-    /// A store that enforces a shorter deadline itself gets no second timer.
+    /// It is clamped to 1 ms to 1 hour. A store that enforces a shorter deadline itself gets no second timer.
     #[must_use]
     pub fn with_store_timeout(mut self, timeout: Duration) -> Self {
-        let timeout = timeout.clamp(Self::MIN_TIMEOUT, Self::MAX_TIMEOUT);
         self.change().timeout = StoreTimeout::new(timeout, self.programs.timeout());
         self
     }

@@ -106,20 +106,6 @@ async fn an_evicted_device_that_signs_in_again_meanwhile_stays() {
     on_both(holds).await;
 }
 
-#[test]
-fn a_timeout_of_no_time_or_of_all_time_is_held_between_its_bounds() {
-    let sessions = Sessions::new(Arc::new(MokaStore::new())).unwrap();
-    for (timeout, held) in [
-        (Duration::ZERO, Sessions::MIN_TIMEOUT),
-        (Duration::from_nanos(1), Sessions::MIN_TIMEOUT),
-        (Duration::from_secs(1), Duration::from_secs(1)),
-        (Duration::MAX, Sessions::MAX_TIMEOUT),
-    ] {
-        let sessions = sessions.clone().with_store_timeout(timeout);
-        assert_eq!(sessions.settings.timeout.limit(), held, "{timeout:?}");
-    }
-}
-
 /// Allocators are fast up to about a kilobyte, and each handler's future is allocated.
 #[test]
 fn the_futures_of_a_session_are_small() {

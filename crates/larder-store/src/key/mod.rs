@@ -16,7 +16,7 @@ use crate::{Error, ErrorKind, Refusal, Result};
 
 pub use id::{IdWriter, KeyId, MAX_ID};
 pub use kind::{Content, Kind, Space};
-pub use name::{Part, is_name};
+pub use name::{Part, check_name, is_name};
 pub use namespace::Namespace;
 pub use prefix::KeyPrefix;
 pub(crate) use text::Text;

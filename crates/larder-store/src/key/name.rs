@@ -47,14 +47,17 @@ pub const fn is_name(name: &str) -> bool {
     true
 }
 
-/// Refuses an invalid name of `what`.
-pub(super) fn check_name(what: &str, name: &str) -> Result<(), Error> {
+/// Refuses a name that is not [one](is_name); the error calls it `what`, as in "the name of a policy".
+///
+/// # Errors
+/// [`ErrorKind::Invalid`]. It says what a name must be, and does not repeat the name.
+pub fn check_name(what: &str, name: &str) -> Result<(), Error> {
     if is_name(name) {
         return Ok(());
     }
     Err(Error::new(
-        "key",
+        "build",
         ErrorKind::Invalid,
-        format!("the {what} must be 1 to {MAX_NAME} of a-z, 0-9, '-', '_' and '.'"),
+        format!("{what} must be 1 to {MAX_NAME} of a-z, 0-9, '-', '_' and '.'"),
     ))
 }

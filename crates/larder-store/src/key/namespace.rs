@@ -22,8 +22,8 @@ impl Namespace {
     /// [`ErrorKind::Invalid`](crate::ErrorKind::Invalid) if one of them is not 1 to 32 of
     /// `a-z`, `0-9`, `-`, `_` and `.`.
     pub fn new(environment: &str, app: &str) -> Result<Self, Error> {
-        check_name("environment", environment)?;
-        check_name("app", app)?;
+        check_name("the environment", environment)?;
+        check_name("the app", app)?;
         Ok(Self(format!("{environment}:{app}:")))
     }
 

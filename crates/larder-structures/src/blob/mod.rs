@@ -15,7 +15,7 @@ use larder_store::{
 use tokio::io::AsyncRead;
 use tokio::runtime::Handle;
 
-use crate::records::{check_name, debug_name};
+use crate::records::debug_name;
 use crate::update::{Next, Updates};
 
 pub use error::BlobError;
@@ -86,7 +86,7 @@ impl Blobs {
     /// # Errors
     /// [`ErrorKind::Invalid`] if the name is invalid.
     pub fn new(store: Arc<dyn Store>, name: &str, ttl: Ttl) -> Result<Self> {
-        check_name(name, "blobs")?;
+        larder_store::check_name("the name of blobs", name)?;
         Ok(Self {
             store,
             name: name.into(),
@@ -107,8 +107,7 @@ impl Blobs {
     /// one hour.
     #[must_use]
     pub fn with_max_transfer(mut self, transfer: Duration) -> Self {
-        let micros = i64::try_from(transfer.as_micros()).unwrap_or(i64::MAX);
-        self.max_transfer = Ttl::covering_micros(micros);
+        self.max_transfer = Ttl::covering(transfer);
         self
     }
 

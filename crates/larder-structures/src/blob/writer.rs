@@ -44,7 +44,7 @@ impl<'a> Unnamed<'a> {
         let mut source = std::pin::pin!(source.take(blobs.max_size.saturating_add(1)));
         let transfers = Duration::from(blobs.max_transfer) * 2;
         let ttl = Duration::from(blobs.ttl).saturating_add(transfers);
-        let ttl = Ttl::try_from(ttl).unwrap_or(Ttl::MAX);
+        let ttl = Ttl::covering(ttl);
         let (mut digest, mut size) = (Sha256::new(), 0);
         let mut buffer = vec![0; CHUNK];
         loop {
