@@ -1,4 +1,4 @@
-//! A GET on Redis, beside a raw multiplexed connection and beside bb8-redis as it comes.
+//! A GET on Redis, beside a raw multiplexed connection and beside bb8-redis with and without a test of each connection.
 
 use std::sync::Arc;
 
@@ -15,7 +15,7 @@ const OPERATIONS: usize = 48_000;
 
 pub(crate) fn run(url: &str) -> Vec<Row> {
     let runtime = runtime();
-    let (store, raw, pool) = runtime.block_on(connect(url));
+    let (store, raw) = runtime.block_on(connect(url));
     let mut rows = Vec::new();
 
     for count in [1, 16, 64, 256] {
@@ -39,8 +39,16 @@ pub(crate) fn run(url: &str) -> Vec<Row> {
         ));
     }
     let (count, each) = (64, OPERATIONS / 64);
-    rows.push(
-        compare(
+    for (peer, test, bar) in [
+        (
+            "bb8-redis, 16 connections, each tested before use",
+            true,
+            Bar::ThroughputAtLeast(4.5),
+        ),
+        ("bb8-redis, 16 connections, not tested", false, Bar::None),
+    ] {
+        let pool = runtime.block_on(pool(url, test));
+        let row = compare(
             format!("Redis GET, {}", counted(count, "task")),
             9,
             (
@@ -48,23 +56,20 @@ pub(crate) fn run(url: &str) -> Vec<Row> {
                 Box::new(|| tasks(&runtime, count, each, |_| ours(store.clone(), each))),
             ),
             (
-                "bb8-redis, 16 connections, tested",
+                peer,
                 Box::new(|| tasks(&runtime, count, each, |_| pooled(pool.clone(), each))),
             ),
-            Bar::ThroughputAtLeast(4.5),
-        )
-        .with_note("from 3.9× to 5.2× from run to run, on two cores that the server shares"),
-    );
+            bar,
+        );
+        rows.push(match test {
+            true => row.with_note("as bb8-redis comes"),
+            false => row,
+        });
+    }
     rows
 }
 
-async fn connect(
-    url: &str,
-) -> (
-    Arc<dyn Store>,
-    redis::aio::MultiplexedConnection,
-    bb8::Pool<RedisConnectionManager>,
-) {
+async fn connect(url: &str) -> (Arc<dyn Store>, redis::aio::MultiplexedConnection) {
     let store: Arc<dyn Store> = Arc::new(RedisStore::connect(url).await.expect("a store"));
     let put = Put::new(key(), vec![7; 100], Ttl::from_secs(3600));
     let _ = store.put(&put).await.expect("the value is put");
@@ -74,14 +79,13 @@ async fn connect(
         .set("raw", vec![7; 116])
         .await
         .expect("the value is put");
+    (store, raw)
+}
 
+async fn pool(url: &str, test: bool) -> bb8::Pool<RedisConnectionManager> {
     let manager = RedisConnectionManager::new(url).expect("a URL");
-    let pool = bb8::Pool::builder()
-        .max_size(16)
-        .build(manager)
-        .await
-        .expect("a pool");
-    (store, raw, pool)
+    let pool = bb8::Pool::builder().max_size(16).test_on_check_out(test);
+    pool.build(manager).await.expect("a pool")
 }
 
 fn key() -> Key {
