@@ -28,6 +28,7 @@ pub mod stores;
 pub mod structures;
 mod table;
 pub mod tag_removal;
+pub mod valkey;
 pub mod write_behind;
 
 pub use limits::{Choice, Limits};

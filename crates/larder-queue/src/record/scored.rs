@@ -54,3 +54,18 @@ impl Scored {
         (*score < high).then_some(member)
     }
 }
+
+#[cfg(test)]
+mod tests {
+    use super::Scored;
+
+    #[test]
+    fn the_first_between_two_scores_is_below_the_second() {
+        let mut scored = Scored::default();
+        scored.insert(7, &"ann".into());
+        let first = |low, high| scored.first_between(low, high).map(|it| &**it);
+        assert_eq!(first(7, 8), Some("ann"));
+        assert_eq!(first(0, 7), None);
+        assert_eq!(first(8, 9), None);
+    }
+}
