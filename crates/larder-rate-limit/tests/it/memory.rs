@@ -161,7 +161,7 @@ async fn what_one_limit_gives_back_because_another_refuses_takes_effect_at_once(
         let app = app.clone();
         async move { app.send(by("ada")).await.status() }
     });
-    tokio::time::sleep(milli * 3 / 2).await;
+    tokio::time::sleep(milli / 2).await;
     assert_eq!(app.send(by("grace")).await.status(), 429);
     assert_eq!(first.await.unwrap(), 429);
     assert_eq!(app.send(by("grace")).await.status(), 200);

@@ -11,7 +11,7 @@ use async_trait::async_trait;
 use bytes::Bytes;
 use http::{HeaderMap, Request, Response};
 use http_body_util::{BodyExt, Full};
-use larder_rate_limit::{PeerAddr, Quota, RateLimit, RateLimitLayer, RateLimiter};
+use larder_rate_limit::{FailMode, KeyBy, PeerAddr, Quota, RateLimit, RateLimitLayer, RateLimiter};
 use larder_store::program::{Call, Calls, Programs};
 use larder_store::{
     Delete, DeleteOutcome, Entry, Error, ErrorKind, ExpireOutcome, Key, ManualClock, Put,
@@ -29,6 +29,13 @@ pub(crate) fn model() -> (Arc<dyn Store>, ManualClock) {
 
 pub(crate) fn limiter(store: Arc<dyn Store>, quota: Quota) -> RateLimiter {
     RateLimiter::new(store, "test", quota).unwrap()
+}
+
+/// A layer that waits as long as a busy machine takes, and refuses if the store fails.
+pub(crate) fn layer(limiter: RateLimiter, key_by: KeyBy) -> RateLimitLayer {
+    RateLimitLayer::new(limiter, key_by)
+        .with_store_timeout(Duration::from_secs(30))
+        .with_fail_mode(FailMode::Closed)
 }
 
 /// How a [`ScriptedStore`] answers.
@@ -70,6 +77,23 @@ impl ScriptedStore {
     fn behavior(&self) -> Behavior {
         *self.behavior.lock().unwrap()
     }
+
+    /// Waits as long as one call takes, or several that are sent together. Returns how they fail.
+    async fn round_trip(&self) -> Option<ErrorKind> {
+        match self.behavior() {
+            Behavior::Now => None,
+            Behavior::After(delay) => {
+                tokio::time::sleep(delay).await;
+                None
+            }
+            Behavior::Fails(kind) => Some(kind),
+            Behavior::Hangs => pending().await,
+        }
+    }
+}
+
+fn failed(kind: ErrorKind) -> Error {
+    Error::new("run", kind, "as it was told to")
 }
 
 #[async_trait]
@@ -82,21 +106,17 @@ impl Programs for ScriptedStore {
     }
 
     async fn call(&self, key: &Key, call: &mut dyn Call) -> Result<()> {
-        match self.behavior() {
-            Behavior::Now => {}
-            Behavior::After(delay) => tokio::time::sleep(delay).await,
-            Behavior::Fails(kind) => return Err(Error::new("run", kind, "as it was told to")),
-            Behavior::Hangs => pending().await,
+        match self.round_trip().await {
+            Some(failure) => Err(failed(failure)),
+            None => self.model.call(key, call).await,
         }
-        self.model.call(key, call).await
     }
 
     async fn call_many<'a>(&self, calls: Calls<'a>) -> Vec<Result<()>> {
-        let mut results = Vec::new();
-        for (key, call) in calls {
-            results.push(self.call(key, call).await);
+        match self.round_trip().await {
+            Some(failure) => calls.iter().map(|_| Err(failed(failure))).collect(),
+            None => self.model.call_many(calls).await,
         }
-        results
     }
 }
 
