@@ -226,6 +226,15 @@ impl RateLimiter {
         }
     }
 
+    /// Returns whether a rule has a fifth of its burst or less left after `decision`.
+    #[inline]
+    pub(crate) fn is_near_limit(&self, decision: &Decision) -> bool {
+        match &self.engine {
+            Engine::Gcra(_) => decision.remaining() <= self.quota.burst() / 5,
+            Engine::Usage(_) | Engine::Unlimited(_) => decision.is_near_limit,
+        }
+    }
+
     /// Returns the deadline that the store enforces itself, if it has one.
     pub(crate) fn store_deadline(&self) -> Option<Duration> {
         self.programs.timeout()

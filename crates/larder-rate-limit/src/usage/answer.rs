@@ -38,13 +38,15 @@ impl Answer {
     ) -> impl Iterator<Item = Decision> + 'a {
         self.rules
             .iter()
+            .zip(rules)
             .enumerate()
-            .map(move |(i, rule)| Decision {
+            .map(move |(i, (rule, args))| Decision {
                 allowed: rule.wait_us == 0,
                 reason: (rule.wait_us > 0).then(|| reason_of(rules, i)),
                 rule: i as u8,
                 account: Account::Own,
                 remaining: rule.remaining,
+                is_near_limit: rule.is_near_limit(args),
                 cost,
                 retry_after_us: rule.wait_us,
                 reset_us: rule.reset_us,
@@ -83,6 +85,11 @@ impl Answer {
             rule: i as u8,
             account: Account::Own,
             remaining: rule.remaining,
+            is_near_limit: self
+                .rules
+                .iter()
+                .zip(rules)
+                .any(|(rule, args)| rule.is_near_limit(args)),
             cost,
             retry_after_us,
             reset_us: rule.reset_us.max(self.ban_us),
@@ -98,6 +105,13 @@ impl Answer {
             paid_off_us: self.says,
             ..self.decision(rules, cost)
         }
+    }
+}
+
+impl RuleReport {
+    /// Returns whether a fifth of the units or less is left.
+    fn is_near_limit(&self, args: &RuleArgs) -> bool {
+        i64::from(self.remaining) <= args.limit() / 5
     }
 }
 
