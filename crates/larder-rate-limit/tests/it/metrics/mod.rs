@@ -1,6 +1,7 @@
 //! The counters of a limit.
 
 mod near_limit;
+mod reasons;
 mod without_a_layer;
 
 use std::sync::{Arc, Mutex};
