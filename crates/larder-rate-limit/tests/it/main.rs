@@ -22,6 +22,7 @@ mod limits;
 mod lists;
 mod memory;
 mod metrics;
+mod places;
 mod plans;
 mod policies;
 mod ready;
