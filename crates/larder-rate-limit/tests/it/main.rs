@@ -13,6 +13,7 @@ mod exact;
 mod exact_everywhere;
 mod failing;
 mod full;
+mod guesses;
 mod hammering;
 mod holds;
 mod idle_settings;
