@@ -7,6 +7,7 @@ mod asked_directly;
 mod axum_router;
 #[cfg(feature = "calendar")]
 mod calendars;
+mod dead_server;
 mod desk;
 mod edges;
 mod exact;
