@@ -36,3 +36,4 @@ mod support;
 mod tower_shape;
 mod users;
 mod world;
+mod worst_cases;
