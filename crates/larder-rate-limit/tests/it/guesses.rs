@@ -15,6 +15,9 @@ use crate::support::model;
 
 const ROUNDS: u32 = 1_000;
 
+/// How many of the 30 guesses of a round may run at once.
+const LIMIT: u32 = 20;
+
 /// Rounds that run at once, so that a store over a network is not waited for most of the time.
 const AT_ONCE: u32 = 4;
 
@@ -32,8 +35,6 @@ async fn only_failed_attempts_are_charged(store: Arc<dyn Store>) {
     }
     runs.join_all().await;
 }
-
-const LIMIT: u32 = 20;
 
 /// Makes concurrent guesses, some of them right. Never more than the limit run at once, and in the end
 /// exactly the wrong ones are charged.
