@@ -204,6 +204,36 @@ mod tests {
     }
 
     #[test]
+    fn an_answer_is_near_the_limit_if_a_fifth_of_any_rule_is_left() {
+        let rules = [10, 100].map(|limit| RuleArgs::Log { limit, period: 1 });
+        for (left, each_is_near) in [
+            ([3, 21], [false, false]),
+            ([2, 21], [true, false]),
+            ([3, 20], [false, true]),
+            ([0, 0], [true, true]),
+        ] {
+            let reports = left.map(|remaining| RuleReport {
+                wait_us: 0,
+                remaining,
+                reset_us: 7,
+                more_us: 7,
+            });
+            let answer = Answer {
+                passes: true,
+                ban_us: 0,
+                until_room_us: 0,
+                holds: 0,
+                says: 3,
+                rules: reports.into_iter().collect(),
+            };
+            let each = answer.each(&rules, 1).map(|rule| rule.is_near_limit);
+            assert!(each.eq(each_is_near), "{left:?}");
+            let is_near = answer.charged(&rules, 1).is_near_limit;
+            assert_eq!(is_near, each_is_near.contains(&true), "{left:?}");
+        }
+    }
+
+    #[test]
     fn a_reply_of_another_form_is_an_error() {
         let read = |list: &[i64]| {
             let list = list.iter().copied().map(Wire::Int).collect();
