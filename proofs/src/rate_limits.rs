@@ -9,7 +9,7 @@ use std::time::Duration;
 
 use futures_util::future::join_all;
 use larder_moka::MokaStore;
-use larder_rate_limit::{Policy, Quota, RateLimiter, Rule, Tat, Usage, Window};
+use larder_rate_limit::{Calendar, Policy, Quota, RateLimiter, Rule, Tat, Usage, Window};
 use larder_redis::RedisStore;
 use larder_store::Store;
 use larder_store::program::Record;
@@ -31,7 +31,7 @@ const REQUESTS: usize = 50;
 const LIMIT: u32 = 1_000;
 
 /// Visitors of the rows that measure bytes, unless `--inputs` says otherwise.
-const VISITORS: u64 = 100_000;
+const VISITORS: u64 = 1_000_000;
 
 /// Records of one policy in process, by default.
 const ROOM: u64 = 100_000;
@@ -55,6 +55,10 @@ pub fn algorithms() -> Vec<(&'static str, Policy)> {
             "fixed window, from the first request",
             Rule::fixed_window(LIMIT, Window::from_first(LONG)).into(),
         ),
+        (
+            "fixed window, by the months of a calendar",
+            Rule::fixed_window(LIMIT, months().into()).into(),
+        ),
         ("sliding window", Rule::sliding_window(LIMIT, LONG).into()),
         ("sliding log", Rule::sliding_log(LIMIT, LONG).into()),
         ("concurrency", Rule::concurrency(LIMIT, LONG).into()),
@@ -65,6 +69,11 @@ pub fn algorithms() -> Vec<(&'static str, Policy)> {
                 .and(Rule::sliding_log(LIMIT, LONG)),
         ),
     ]
+}
+
+/// The longest windows of a calendar. One that ends while its row runs lets more pass.
+fn months() -> Calendar {
+    Calendar::monthly("Europe/Zurich").expect("a known zone")
 }
 
 /// Each algorithm among four processes, and its bytes on a server and in this process.

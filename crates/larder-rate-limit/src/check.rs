@@ -27,7 +27,7 @@ impl RateLimiter {
     pub async fn check(&self, visitor: impl KeyId) -> Result<Decision> {
         let key = self.key(visitor);
         let answer = self.check_key(&key).await;
-        self.counted(&key, answer, |decision| *decision)
+        self.counted(answer, |decision| *decision)
     }
 
     /// Charges `visitor` `cost` units, instead of the limiter's own [cost](Self::with_cost).
@@ -55,7 +55,7 @@ impl RateLimiter {
     async fn report_of(&self, visitor: impl KeyId, cost: u32) -> Result<Report> {
         let key = self.key(visitor);
         let answer = self.report_key(&key, cost).await;
-        self.counted(&key, answer, Report::decision)
+        self.counted(answer, Report::decision)
     }
 
     /// Returns what [`check`](Self::check) would decide now, and charges nothing.

@@ -14,6 +14,8 @@ pub struct Decision {
     pub(crate) rule: u8,
     pub(crate) account: Account,
     pub(crate) remaining: u32,
+    /// Whether any rule of a policy has a fifth of its units left, or less. A [`Gcra`](crate::Gcra) leaves it false.
+    pub(crate) is_near_limit: bool,
     /// The requested units.
     pub(crate) cost: u32,
     pub(crate) retry_after_us: i64,
@@ -83,6 +85,7 @@ impl Decision {
             rule: 0,
             account: Account::Own,
             remaining: u32::MAX,
+            is_near_limit: false,
             cost,
             retry_after_us: 0,
             reset_us: 0,
@@ -131,11 +134,6 @@ impl Decision {
     /// It is `u32::MAX` for a [policy without rules](crate::Policy::unlimited).
     pub const fn remaining(&self) -> u32 {
         self.remaining
-    }
-
-    /// Returns whether a fifth of `burst` or less is left.
-    pub(crate) const fn leaves_a_fifth_of(&self, burst: u32) -> bool {
-        self.remaining <= burst / 5
     }
 
     /// Returns how long until the same request passes, if nothing else is charged meanwhile.

@@ -134,12 +134,6 @@ impl Fields {
         Cow::Borrowed(fields)
     }
 
-    /// Returns whether a fifth of the units or less is left after `decision`.
-    pub(crate) fn is_near_limit(&self, decision: &Decision) -> bool {
-        let rule = self.rules.get(decision.rule());
-        rule.is_some_and(|rule| decision.leaves_a_fifth_of(rule.burst))
-    }
-
     /// Appends the fields of draft 11.
     pub(crate) fn append(&self, left: Left, headers: &mut HeaderMap) {
         let rule = self.rules.get(usize::from(left.rule));

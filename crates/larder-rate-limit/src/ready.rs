@@ -37,7 +37,7 @@ impl RateLimiter {
     pub async fn until_ready(&self, visitor: impl KeyId, within: Duration) -> Result<Decision> {
         let key = self.key(visitor);
         let answer = self.check_within(&key, within).await;
-        self.counted(&key, answer, |decision| *decision)
+        self.counted(answer, |decision| *decision)
     }
 
     async fn check_within(&self, key: &Key, within: Duration) -> Result<Decision> {
@@ -77,7 +77,7 @@ impl RateLimiter {
     ) -> Result<Grant<Permit>> {
         let key = self.key(visitor);
         let answer = self.acquire_key_within(&key, within).await;
-        self.counted(&key, answer, Grant::<Permit>::decision)
+        self.counted(answer, Grant::<Permit>::decision)
     }
 
     async fn acquire_key_within(&self, key: &Key, within: Duration) -> Result<Grant<Permit>> {

@@ -16,7 +16,7 @@ use crate::window::Window;
 /// |---|---|---|
 /// | GCRA, token bucket | `burst + limit` | one moment |
 /// | fixed window | `2 * limit`, across an edge | one count |
-/// | sliding window | `2 * limit`, if each comes at its worst moment | two counts |
+/// | sliding window | `2 * limit - 1`, if each comes at its worst moment | two counts |
 /// | sliding log | `limit` | a moment for each unit |
 /// | concurrency | `limit` at once | a lease for each request |
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Hash)]
@@ -92,7 +92,7 @@ impl Rule {
     /// Allows `limit` units in a sliding window, estimated from two counts.
     ///
     /// The last window's count is weighted by the part of it that lies within `period`, rounded up. That is
-    /// exact if its units came evenly; if they came at its end, up to `2 * limit` pass within `period`.
+    /// exact if its units came evenly; if they came at its end, up to `2 * limit - 1` pass within `period`.
     pub const fn sliding_window(limit: u32, period: Duration) -> Self {
         Self::new(Algorithm::SlidingWindow, Quota::new(limit, period))
     }

@@ -175,6 +175,7 @@ impl Gcra {
             rule: 0,
             account: Account::Own,
             remaining,
+            is_near_limit: false,
             cost: 0,
             retry_after_us,
             reset_us,

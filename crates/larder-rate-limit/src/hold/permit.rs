@@ -82,7 +82,7 @@ impl RateLimiter {
     pub async fn acquire(&self, visitor: impl KeyId) -> Result<Grant<Permit>> {
         let key = self.key(visitor);
         let answer = self.acquire_key(&key, self.cost()).await;
-        self.counted(&key, answer, Grant::<Permit>::decision)
+        self.counted(answer, Grant::<Permit>::decision)
     }
 
     pub(crate) async fn acquire_key(&self, key: &Key, cost: u32) -> Result<Grant<Permit>> {

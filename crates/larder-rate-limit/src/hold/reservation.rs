@@ -112,7 +112,7 @@ impl RateLimiter {
         let key = self.key(visitor);
         let engine = self.engine_of(&key).await;
         let answer = self.reserve_by(&engine, &key, estimate).await;
-        self.counted(&key, answer, |grant| match grant {
+        self.counted(answer, |grant| match grant {
             Grant::Held(reservation) => reservation.decision,
             Grant::Refused(decision) => *decision,
         })

@@ -21,7 +21,7 @@ use crate::headers::{Headers, Left};
 use crate::key::Found;
 use crate::limiter::{DEFAULT_TIMEOUT, Engine};
 use crate::metrics::{Outcome, Shadow};
-use crate::{Decision, FailMode, Reason, RequestHead};
+use crate::{Decision, FailMode, RateLimiter, Reason, RequestHead};
 
 /// How a layer treats a request without a key, for example without a peer address or the header.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
@@ -203,7 +203,7 @@ impl Decider {
             }
             Headers::Legacy(_) => return None,
         };
-        let is_near = fields.is_near_limit(decision);
+        let is_near = limit.limiter.is_near_limit(decision);
         limit.metrics.passed(Outcome::Allowed, decision, is_near);
         Some(pass)
     }
@@ -216,7 +216,7 @@ impl Decider {
             limit.metrics.count(Outcome::Refused);
             return self.refuse(Refused::by(decided));
         }
-        self.passed(&decided, Outcome::Allowed);
+        self.passed(&decided, &limit.limiter, Outcome::Allowed);
         let held = self.refundable(0, key, engine, &decision, ChargedStore::Shared);
         let held = held.and_then(|charge| {
             let refundables = vec![charge];
@@ -233,12 +233,12 @@ impl Decider {
         .into()
     }
 
-    /// Counts a request that a limit lets pass.
+    /// Counts a request that a limit lets pass, by the decision of this limiter.
     #[inline]
-    pub(super) fn passed(&self, decided: &Decided, outcome: Outcome) {
-        let limit = &self.limits[decided.limit];
-        let is_near = limit.fields(decided).is_near_limit(&decided.decision);
-        limit.metrics.passed(outcome, &decided.decision, is_near);
+    pub(super) fn passed(&self, decided: &Decided, limiter: &RateLimiter, outcome: Outcome) {
+        let is_near = limiter.is_near_limit(&decided.decision);
+        let metrics = &self.limits[decided.limit].metrics;
+        metrics.passed(outcome, &decided.decision, is_near);
     }
 
     /// Counts a refusal by its reason.

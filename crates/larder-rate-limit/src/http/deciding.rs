@@ -281,8 +281,9 @@ impl Decider {
         let mut passed = smallvec![];
         for (asked, decision) in asked.iter().zip(decisions) {
             let Some(decision) = decision else { continue };
-            let decided = self.limits[asked.limit].decided(asked.limit, &asked.engine, decision);
-            self.passed(&decided, Outcome::Allowed);
+            let limit = &self.limits[asked.limit];
+            let decided = limit.decided(asked.limit, &asked.engine, decision);
+            self.passed(&decided, &limit.limiter, Outcome::Allowed);
             passed.push(decided);
             self.keep_refundable(asked, &decision, ChargedStore::Shared, &mut held);
         }

@@ -11,8 +11,9 @@ use crate::{Decision, Reason};
 /// Remembers refusals in this process, so that a flood of one visitor costs few calls to the store.
 ///
 /// While a refusal is remembered, requests of its visitor that cost as much or more are refused without
-/// the store. It is forgotten at its `Retry-After`, and never later: the time is measured from before the
-/// store was called. It is also forgotten after [`with_max_age`](Self::with_max_age), by default a second,
+/// the store. It is forgotten at its `Retry-After`, and never later: for that, the time is measured from before
+/// the store was called. What a client is told is measured from the store's answer, so it never comes back too
+/// early. A refusal is also forgotten after [`with_max_age`](Self::with_max_age), by default a second,
 /// so that a visitor to whom another process or the support desk gives something back waits no longer than
 /// that. What this layer gives back itself takes effect at once.
 ///
@@ -39,7 +40,7 @@ pub(super) struct Asked {
 #[derive(Clone, Copy, Debug)]
 struct Remembered {
     decision: Decision,
-    decided_at: Instant,
+    answered_at: Instant,
 }
 
 impl RefusalMemory {
@@ -74,13 +75,13 @@ impl RefusalMemory {
         let held = self.refusals.get(key)?;
         let Remembered {
             decision,
-            decided_at,
+            answered_at,
         } = held.value;
         let now = Instant::now();
         if cost < decision.cost || self.at(now) >= held.deadline {
             return None;
         }
-        let passed = now.saturating_duration_since(decided_at).as_micros();
+        let passed = now.saturating_duration_since(answered_at).as_micros();
         let passed = i64::try_from(passed).unwrap_or(i64::MAX);
         let left = |micros: i64| (micros - passed).max(0);
         Some(Decision {
@@ -111,7 +112,7 @@ impl RefusalMemory {
         }
         let value = Remembered {
             decision,
-            decided_at: asked.at,
+            answered_at: Instant::now(),
         };
         let deadline = self.at(asked.at + wait);
         self.refusals

@@ -161,6 +161,7 @@ impl Refused {
             rule: 0,
             account: Account::Own,
             remaining: 0,
+            is_near_limit: false,
             cost: 0,
             retry_after_us: wait_us,
             reset_us: wait_us,

@@ -80,10 +80,10 @@ impl Decider {
             }
             None => {
                 let mut held = Held::default();
-                for ((decided, Locally { here, .. }), hold) in
+                for ((decided, Locally { limiter, here, .. }), hold) in
                     decisions.iter().zip(&each).zip(holds)
                 {
-                    self.passed(decided, Outcome::LocalAllowed);
+                    self.passed(decided, limiter, Outcome::LocalAllowed);
                     let decision = decided.decision;
                     held.keep(here, self.takes(&here.engine), decision, hold);
                     self.keep_refundable(here, &decision, ChargedStore::Local, &mut held);

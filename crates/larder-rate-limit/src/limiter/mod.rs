@@ -41,6 +41,8 @@ use crate::{Decision, Gcra, Network, Policy, Quota, Rule};
 #[derive(Clone)]
 pub struct RateLimiter {
     pub(crate) programs: Arc<dyn Programs>,
+    /// The store of the programs. A store that wraps another makes its programs anew for each limiter.
+    store: Arc<dyn Store>,
     policy: Arc<str>,
     prefixes: Arc<Prefixes>,
     quota: Quota,
@@ -89,7 +91,8 @@ impl RateLimiter {
             None => Engine::of(Arc::new(Plan::new(policy)?)),
         };
         Ok(Self {
-            programs: store.require_programs("a rate limit")?,
+            programs: store.clone().require_programs("a rate limit")?,
+            store,
             prefixes: Prefixes::of(&engine, name),
             policy: name.into(),
             engine,
@@ -197,7 +200,12 @@ impl RateLimiter {
         share
     }
 
-    /// Returns the same limiter, with the state of visitors in another store.
+    /// Returns whether the steps of both limiters can be sent together.
+    pub(crate) fn shares_store_with(&self, other: &Self) -> bool {
+        std::ptr::addr_eq(Arc::as_ptr(&self.store), Arc::as_ptr(&other.store))
+    }
+
+    /// Returns the same limiter, with the state of visitors where these programs keep it.
     pub(crate) fn with_programs(&self, programs: Arc<dyn Programs>) -> Self {
         Self {
             programs,
@@ -223,6 +231,15 @@ impl RateLimiter {
                 gcra.until_more(decision)
             }
             _ => Duration::from_micros(u64::try_from(decision.more_us).unwrap_or(0)),
+        }
+    }
+
+    /// Returns whether a rule has a fifth of its burst or less left after `decision`.
+    #[inline]
+    pub(crate) fn is_near_limit(&self, decision: &Decision) -> bool {
+        match &self.engine {
+            Engine::Gcra(_) => decision.remaining() <= self.quota.burst() / 5,
+            Engine::Usage(_) | Engine::Unlimited(_) => decision.is_near_limit,
         }
     }
 

@@ -1,17 +1,16 @@
 //! Gives back the charges of a request that is refused in the end.
 
-use std::sync::Arc;
-
 use larder_store::Key;
-use larder_store::program::{Calls, Programs};
+use larder_store::program::Calls;
 use tokio::runtime::Handle;
 use tokio::task::JoinHandle;
 
-use super::step::{Step, is_same};
+use super::step::Step;
+use crate::RateLimiter;
 use crate::give_back::GiveBack;
 
 /// A charge on the record with this key, and how to give it back.
-type Charged = (Arc<dyn Programs>, Key, GiveBack);
+type Charged = (RateLimiter, Key, GiveBack);
 
 /// Gives back what was charged and taken, as far as possible without waiting. Returns the rest.
 pub(super) fn give_back_now(steps: &mut [Step<'_>]) -> Vec<Charged> {
@@ -20,10 +19,10 @@ pub(super) fn give_back_now(steps: &mut [Step<'_>]) -> Vec<Charged> {
         let decision = step.outcome.as_ref()?.as_ref().ok()?;
         let limiter = step.asked.limiter;
         let key = limiter.charged(step.asked.key.clone(), decision);
-        Some((limiter.programs.clone(), key, back))
+        Some((limiter.clone(), key, back))
     });
     charged
-        .filter(|(programs, key, back)| back.run_now(&**programs, key).is_pending())
+        .filter(|(limiter, key, back)| back.run_now(&*limiter.programs, key).is_pending())
         .collect()
 }
 
@@ -40,11 +39,11 @@ pub(super) fn in_background(
 
 /// Gives back the charges. If that fails, they come back by themselves.
 pub(super) async fn give_back(mut left: Vec<Charged>) {
-    while let Some((programs, ..)) = left.first() {
-        let programs = programs.clone();
+    while let Some((limiter, ..)) = left.first() {
+        let limiter = limiter.clone();
         let (here, elsewhere) = left
             .into_iter()
-            .partition(|(it, ..)| is_same(it, &programs));
+            .partition(|(it, ..)| it.shares_store_with(&limiter));
         left = elsewhere;
         let here: Vec<Charged> = here;
         let mut runs: Vec<_> = here
@@ -55,6 +54,6 @@ pub(super) async fn give_back(mut left: Vec<Charged>) {
             .iter_mut()
             .map(|(key, run)| (*key, &mut **run as _))
             .collect();
-        programs.call_many(calls).await;
+        limiter.programs.call_many(calls).await;
     }
 }

@@ -161,7 +161,7 @@ impl<'a> Limits<'a> {
                 let is_allowed = decisions.is_allowed();
                 for (asked, decision) in self.asked.iter().zip(decisions.in_order()) {
                     if let Some(decision) = decision.filter(|it| it.is_allowed() == is_allowed) {
-                        asked.limiter.count(&asked.key, &decision);
+                        asked.limiter.count(&decision);
                     }
                 }
             }

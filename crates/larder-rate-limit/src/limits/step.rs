@@ -4,7 +4,7 @@ use std::sync::Arc;
 use std::task::Poll;
 
 use larder_store::Result;
-use larder_store::program::{Call, Calls, Programs, Run};
+use larder_store::program::{Call, Calls, Run};
 
 use super::Asked;
 use crate::decision::Account;
@@ -178,9 +178,9 @@ impl Sent<'_> {
 /// Runs the steps that have not run yet, those of one store in one round trip.
 pub(super) async fn run_together(steps: &mut [Step<'_>]) {
     while let Some(first) = steps.iter().find(|step| step.outcome.is_none()) {
-        let programs = first.asked.limiter.programs.clone();
+        let limiter = first.asked.limiter;
         let is_here = |step: &Step<'_>| {
-            step.outcome.is_none() && is_same(&step.asked.limiter.programs, &programs)
+            step.outcome.is_none() && step.asked.limiter.shares_store_with(limiter)
         };
         let here = steps.iter_mut().enumerate();
         let mut sent: Vec<(usize, &Asked<'_>, Sent<'_>)> = here
@@ -191,7 +191,7 @@ pub(super) async fn run_together(steps: &mut [Step<'_>]) {
             .iter_mut()
             .map(|(_, asked, run)| (&asked.key, run.call()))
             .collect();
-        let mut done = programs.call_many(calls).await.into_iter();
+        let mut done = limiter.programs.call_many(calls).await.into_iter();
         let mut answers = Vec::with_capacity(sent.len());
         for (i, asked, run) in sent {
             // If a store returned too few answers, the reply is missing too, which is reported there.
@@ -202,8 +202,4 @@ pub(super) async fn run_together(steps: &mut [Step<'_>]) {
             steps[i].outcome = Some(answer);
         }
     }
-}
-
-pub(super) fn is_same(one: &Arc<dyn Programs>, other: &Arc<dyn Programs>) -> bool {
-    std::ptr::addr_eq(Arc::as_ptr(one), Arc::as_ptr(other))
 }

@@ -240,6 +240,7 @@ impl FromWire for Decision {
             rule: 0,
             account: Account::Own,
             remaining,
+            is_near_limit: false,
             cost: 0,
             retry_after_us,
             reset_us,

@@ -38,13 +38,15 @@ impl Answer {
     ) -> impl Iterator<Item = Decision> + 'a {
         self.rules
             .iter()
+            .zip(rules)
             .enumerate()
-            .map(move |(i, rule)| Decision {
+            .map(move |(i, (rule, args))| Decision {
                 allowed: rule.wait_us == 0,
                 reason: (rule.wait_us > 0).then(|| reason_of(rules, i)),
                 rule: i as u8,
                 account: Account::Own,
                 remaining: rule.remaining,
+                is_near_limit: rule.is_near_limit(args),
                 cost,
                 retry_after_us: rule.wait_us,
                 reset_us: rule.reset_us,
@@ -83,6 +85,11 @@ impl Answer {
             rule: i as u8,
             account: Account::Own,
             remaining: rule.remaining,
+            is_near_limit: self
+                .rules
+                .iter()
+                .zip(rules)
+                .any(|(rule, args)| rule.is_near_limit(args)),
             cost,
             retry_after_us,
             reset_us: rule.reset_us.max(self.ban_us),
@@ -98,6 +105,13 @@ impl Answer {
             paid_off_us: self.says,
             ..self.decision(rules, cost)
         }
+    }
+}
+
+impl RuleReport {
+    /// Returns whether a fifth of the units or less is left.
+    fn is_near_limit(&self, args: &RuleArgs) -> bool {
+        i64::from(self.remaining) <= args.limit() / 5
     }
 }
 
@@ -186,6 +200,36 @@ mod tests {
                 decision.paid_off_us,
             );
             assert_eq!(times, (retry_after_us, ban_us, 3));
+        }
+    }
+
+    #[test]
+    fn an_answer_is_near_the_limit_if_a_fifth_of_any_rule_is_left() {
+        let rules = [10, 100].map(|limit| RuleArgs::Log { limit, period: 1 });
+        for (left, each_is_near) in [
+            ([3, 21], [false, false]),
+            ([2, 21], [true, false]),
+            ([3, 20], [false, true]),
+            ([0, 0], [true, true]),
+        ] {
+            let reports = left.map(|remaining| RuleReport {
+                wait_us: 0,
+                remaining,
+                reset_us: 7,
+                more_us: 7,
+            });
+            let answer = Answer {
+                passes: true,
+                ban_us: 0,
+                until_room_us: 0,
+                holds: 0,
+                says: 3,
+                rules: reports.into_iter().collect(),
+            };
+            let each = answer.each(&rules, 1).map(|rule| rule.is_near_limit);
+            assert!(each.eq(each_is_near), "{left:?}");
+            let is_near = answer.charged(&rules, 1).is_near_limit;
+            assert_eq!(is_near, each_is_near.contains(&true), "{left:?}");
         }
     }
 

@@ -2,13 +2,15 @@
 
 use std::time::Duration;
 
-use larder_rate_limit::{Policy, Quota, Reason, Rule};
+use larder_rate_limit::{KeyBy, Network, Policy, Quota, Reason, Rule};
 use larder_store::ErrorKind;
 
 use crate::algorithms::each;
+use crate::support::{App, from, layer};
 use crate::world::{World, on_every_store, passed};
 
 const SECOND: Duration = Duration::from_secs(1);
+const ANN: &str = "192.0.2.1";
 
 on_every_store! {
     async fn the_support_desk_sets_and_resets_what_a_visitor_has_used(world: World) {
@@ -70,6 +72,30 @@ on_every_store! {
         let report = limiter.reset("ada").await.unwrap();
         let left: Vec<_> = report.rules().iter().map(|rule| rule.remaining()).collect();
         assert_eq!((report.held(), left), (1, vec![1, 10]));
+    }
+
+    async fn a_layer_refuses_and_admits_a_visitor_as_the_desk_says(world: World) {
+        for (name, policy) in each(5, 60 * SECOND) {
+            let limiter = world.named(name, policy);
+            let app = App::new(layer(limiter.clone(), KeyBy::peer()));
+            let ann = || ("ip", Network::of(ANN.parse().unwrap()));
+            assert_eq!(app.status(ANN).await, 200, "{name}");
+            limiter.ban(ann(), 60 * SECOND).await.unwrap();
+            let banned = app.send(from(ANN)).await;
+            assert_eq!(banned.status(), 429, "{name}");
+            let body = String::from_utf8(banned.body().to_vec()).unwrap();
+            assert!(body.contains("#abnormal-usage-detected"), "{name}: {body}");
+            limiter.forgive(ann()).await.unwrap();
+            assert_eq!(app.status(ANN).await, 200, "{name}");
+            limiter.set(ann(), 5).await.unwrap();
+            let refused = app.send(from(ANN)).await;
+            assert_eq!(refused.status(), 429, "{name}");
+            let body = String::from_utf8(refused.body().to_vec()).unwrap();
+            assert!(body.contains("#quota-exceeded"), "{name}: {body}");
+            limiter.reset(ann()).await.unwrap();
+            assert_eq!(app.status(ANN).await, 200, "{name}");
+            assert_eq!(app.status("192.0.2.2").await, 200, "{name}");
+        }
     }
 }
 

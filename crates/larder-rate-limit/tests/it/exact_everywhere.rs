@@ -1,16 +1,26 @@
-//! Exactly N of M concurrent callers pass, of two clients on one server, under each algorithm.
+//! Exactly N of M concurrent callers pass, of two clients on one server, under each algorithm, for 1,000 visitors.
 
+use std::net::Ipv4Addr;
 use std::sync::Arc;
 use std::time::Duration;
 
-use larder_rate_limit::{Limits, Policy, Quota, RateLimiter, Rule};
+use futures_util::future::join_all;
+use larder_rate_limit::{KeyBy, Limits, Policy, Quota, RateLimiter, Rule};
 use larder_store::{ManualClock, Namespace, Prefixed, Store};
 use tokio::task::JoinSet;
 
 use crate::algorithms::each;
+use crate::support::{App, layer};
 use crate::world::{SERVER, patient};
 
 const HOUR: Duration = Duration::from_secs(3_600);
+const VISITORS: u32 = 1_000;
+
+/// How many visitors a task asks for at once, so that it rarely waits.
+const TOGETHER: usize = 50;
+
+/// How many requests of each visitor may pass, of four.
+const LIMIT: u32 = 2;
 
 /// Two clients of one server, as two processes are, with a clock that stands.
 async fn two_clients() -> [Arc<dyn Store>; 2] {
@@ -26,47 +36,62 @@ async fn two_clients() -> [Arc<dyn Store>; 2] {
     clients.try_into().ok().unwrap()
 }
 
-/// Both clients, 16 tasks each, 10 requests each: 320 in all.
-async fn passed<F, Fut>(clients: [Arc<dyn Store>; 2], ask: F) -> usize
+/// Asks for each visitor in four tasks, two for each client, and returns how many requests of each passed.
+async fn passed<F, Fut>(
+    clients: &[Arc<dyn Store>; 2],
+    asking: impl Fn(Arc<dyn Store>) -> F,
+) -> Vec<u32>
 where
-    F: Fn(Arc<dyn Store>) -> Fut,
-    Fut: Future<Output = usize> + Send + 'static,
+    F: Fn(u32) -> Fut + Send + 'static,
+    Fut: Future<Output = bool> + Send,
 {
     let mut tasks = JoinSet::new();
-    for task in 0..32 {
-        tasks.spawn(ask(clients[task % 2].clone()));
+    for task in 0..4 {
+        let asks = asking(clients[task % 2].clone());
+        tasks.spawn(async move {
+            let mut passed = Vec::new();
+            for first in (0..VISITORS).step_by(TOGETHER) {
+                let those = first..first + TOGETHER as u32;
+                passed.extend(join_all(those.map(&asks)).await);
+            }
+            passed
+        });
     }
-    tasks.join_all().await.into_iter().sum()
+    let each = tasks.join_all().await;
+    let of = |visitor: usize| each.iter().map(|passed| u32::from(passed[visitor])).sum();
+    (0..VISITORS as usize).map(of).collect()
 }
 
 #[tokio::test(flavor = "multi_thread", worker_threads = 2)]
 async fn exactly_the_limit_passes_of_two_clients_on_one_server_under_each_algorithm() {
     let clients = two_clients().await;
-    for (name, policy) in each(100, HOUR) {
-        let passed = passed(clients.clone(), |store| {
+    for (name, policy) in each(LIMIT, HOUR) {
+        let passed = passed(&clients, |store| {
             let limiter = RateLimiter::new(store, name, policy.clone()).unwrap();
-            async move { crate::world::passed(&limiter, "ada", 10).await }
+            let app = Arc::new(App::new(layer(limiter, KeyBy::peer())));
+            move |visitor| {
+                let app = app.clone();
+                async move { app.status(&Ipv4Addr::from(visitor).to_string()).await == 200 }
+            }
         });
-        assert_eq!(passed.await, 100, "{name}");
+        assert_eq!(passed.await, [LIMIT; VISITORS as usize], "{name}");
     }
 }
 
 #[tokio::test(flavor = "multi_thread", worker_threads = 2)]
 async fn exactly_the_permits_are_held_of_two_clients_on_one_server() {
-    let passed = passed(two_clients().await, |store| {
-        let limiter = RateLimiter::new(store, "test", Rule::concurrency(40, HOUR)).unwrap();
-        async move {
-            let mut held = 0;
-            for _ in 0..10 {
-                if let Some(permit) = limiter.acquire("ada").await.unwrap().held() {
-                    std::mem::forget(permit);
-                    held += 1;
-                }
+    let clients = two_clients().await;
+    let passed = passed(&clients, |store| {
+        let limiter = RateLimiter::new(store, "test", Rule::concurrency(LIMIT, HOUR)).unwrap();
+        move |visitor| {
+            let limiter = limiter.clone();
+            async move {
+                let permit = limiter.acquire(visitor).await.unwrap().held();
+                permit.map(std::mem::forget).is_some()
             }
-            held
         }
     });
-    assert_eq!(passed.await, 40);
+    assert_eq!(passed.await, [LIMIT; VISITORS as usize]);
 }
 
 #[tokio::test(flavor = "multi_thread", worker_threads = 2)]
@@ -74,26 +99,29 @@ async fn of_two_limiters_in_one_call_the_smaller_is_never_passed_and_the_other_c
     let clients = two_clients().await;
     let limiters = |store: &Arc<dyn Store>| {
         let by_address = RateLimiter::new(store.clone(), "address", Quota::per_hour(1_000));
-        let policy = Policy::new(Rule::sliding_log(50, HOUR));
+        let policy = Policy::new(Rule::sliding_log(LIMIT, HOUR));
         let by_account = RateLimiter::new(store.clone(), "account", policy);
         (by_address.unwrap(), by_account.unwrap())
     };
-    let passed = passed(clients.clone(), |store| {
-        let (by_address, by_account) = limiters(&store);
-        async move {
-            let mut passed = 0;
-            for _ in 0..10 {
+    let passed = passed(&clients, |store| {
+        let both = limiters(&store);
+        move |visitor| {
+            let (by_address, by_account) = both.clone();
+            async move {
                 let limits = Limits::new()
-                    .with(&by_address, "192.0.2.1")
-                    .with(&by_account, "ada");
-                passed += usize::from(limits.check().await.unwrap().is_allowed());
+                    .with(&by_address, visitor)
+                    .with(&by_account, visitor);
+                limits.check().await.unwrap().is_allowed()
             }
-            passed
         }
     });
-    assert_eq!(passed.await, 50);
+    assert_eq!(passed.await, [LIMIT; VISITORS as usize]);
     let (by_address, by_account) = limiters(&clients[0]);
-    let left = by_address.peek("192.0.2.1").await.unwrap().remaining();
-    assert_eq!(left, 950);
-    assert_eq!(by_account.peek("ada").await.unwrap().remaining(), 0);
+    let left = (0..VISITORS).map(async |visitor| {
+        let left = by_address.peek(visitor).await.unwrap().remaining();
+        (left, by_account.peek(visitor).await.unwrap().remaining())
+    });
+    for left in join_all(left).await {
+        assert_eq!(left, (1_000 - LIMIT, 0));
+    }
 }

@@ -1,9 +1,11 @@
 //! Several limiters in one call.
 
+use std::sync::Arc;
 use std::time::Duration;
 
 use larder_rate_limit::{Ban, Limits, Policy, Quota, RateLimiter, Reason, Rule, Window};
-use larder_store::ErrorKind;
+use larder_store::{ErrorKind, Namespace, Prefixed};
+use tokio::time::Instant;
 
 use crate::support::{Behavior, ScriptedStore};
 use crate::world::{World, on_every_store};
@@ -113,11 +115,34 @@ async fn what_was_charged_for_a_caller_who_leaves_is_given_back() {
             let limits = Limits::new().with(&free_too, "ada").with(&other, "ada");
             limits.check().await.map(|_| ())
         });
-        // Each step on the slow store takes a second, and so does each that gives back.
-        tokio::time::sleep(second * 5 / 2).await;
+        // The steps on the slow store take a second together, and so do those that give back.
+        tokio::time::sleep(second * 3 / 2).await;
         check.abort();
         assert!(check.await.unwrap_err().is_cancelled());
         tokio::time::sleep(second * 5).await;
         assert_eq!(free.peek("ada").await.unwrap().remaining(), 3);
+    }
+}
+
+#[tokio::test(start_paused = true)]
+async fn a_policy_takes_one_round_trip_and_so_do_limits_that_pass_and_two_if_one_refuses() {
+    let second = Duration::from_secs(1);
+    let slow = ScriptedStore::new(Behavior::After(second)).store();
+    let prefixed = Prefixed::new(Namespace::new("test", "app").unwrap(), slow.clone());
+    let rules = Policy::new(Quota::per_minute(9))
+        .and(Rule::sliding_window(9, HOUR))
+        .and(Rule::sliding_log(9, 24 * HOUR));
+    for store in [slow, Arc::new(prefixed)] {
+        let pages = RateLimiter::new(store.clone(), "pages", rules.clone()).unwrap();
+        let search = RateLimiter::new(store, "search", Quota::per_hour(1)).unwrap();
+        let begun = Instant::now();
+        assert!(pages.check("ada").await.unwrap().is_allowed());
+        assert_eq!(begun.elapsed(), second);
+        let limits = Limits::new().with(&pages, "ada").with(&search, "ada");
+        for (is_allowed, round_trips) in [(true, 1), (false, 2)] {
+            let begun = Instant::now();
+            assert_eq!(limits.check().await.unwrap().is_allowed(), is_allowed);
+            assert_eq!(begun.elapsed(), round_trips * second, "{is_allowed}");
+        }
     }
 }

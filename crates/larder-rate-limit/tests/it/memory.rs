@@ -54,6 +54,28 @@ async fn a_flood_of_one_visitor_does_not_reach_the_store_and_never_past_the_rese
 }
 
 #[tokio::test(start_paused = true)]
+async fn a_remembered_refusal_never_tells_a_client_to_come_back_too_early() {
+    let second = Duration::from_secs(1);
+    // The store decides three seconds after it was asked, in which nothing comes back yet.
+    let store = ScriptedStore::new(Behavior::After(3 * second));
+    let memory = RefusalMemory::new(100).with_max_age(60 * second);
+    let app = App::new(layer(&store, memory).with_store_timeout(30 * second));
+    let wait = async || {
+        let refused = app.send(from(ANN)).await;
+        let decision = *refused.extensions().get::<Decision>().unwrap();
+        (decision.reason().unwrap(), decision.retry_after())
+    };
+    assert_eq!(app.status(ANN).await, 200);
+    assert_eq!(wait().await, (Reason::Quota, 10 * second));
+    assert_eq!(wait().await, (Reason::Remembered, 10 * second));
+    tokio::time::advance(6 * second).await;
+    assert_eq!(wait().await, (Reason::Remembered, 4 * second));
+    // It is forgotten before that, so that it cannot outlive the refusal.
+    tokio::time::advance(second).await;
+    assert_eq!(wait().await.0, Reason::Quota);
+}
+
+#[tokio::test(start_paused = true)]
 async fn what_the_support_desk_gives_back_takes_effect_after_a_second() {
     let store = ScriptedStore::new(SLOW);
     let app = App::new(layer(&store, RefusalMemory::new(100)));
@@ -161,7 +183,7 @@ async fn what_one_limit_gives_back_because_another_refuses_takes_effect_at_once(
         let app = app.clone();
         async move { app.send(by("ada")).await.status() }
     });
-    tokio::time::sleep(milli * 3 / 2).await;
+    tokio::time::sleep(milli / 2).await;
     assert_eq!(app.send(by("grace")).await.status(), 429);
     assert_eq!(first.await.unwrap(), 429);
     assert_eq!(app.send(by("grace")).await.status(), 200);

@@ -5,8 +5,10 @@ use std::time::Duration;
 
 use larder_moka::MokaStore;
 use larder_rate_limit::{Ban, Policy, Quota, RateLimiter, Reason, Rule};
-use larder_store::{Clock, Store, Timestamp};
+use larder_store::{Clock, Namespace, Prefixed, Store, Timestamp};
 use tokio::time::{Instant, sleep, timeout};
+
+use crate::world::{SERVER, patient};
 
 const SECOND: Duration = Duration::from_secs(1);
 
@@ -122,4 +124,49 @@ async fn a_caller_that_waits_is_one_refusal_towards_a_ban_however_often_it_looks
         other.until_ready("ada", 10 * SECOND),
     );
     assert!(both.0.unwrap().is_allowed() && both.1.unwrap().is_allowed());
+}
+
+/// A store in process and one on a server, on clocks that run.
+async fn stores() -> [Arc<dyn Store>; 2] {
+    let namespace = Namespace::new("test", &format!("{:x}", fastrand::u64(..))).unwrap();
+    let redis: Arc<dyn Store> = Arc::new(patient(&SERVER.url()).connect().await.unwrap());
+    [
+        Arc::new(MokaStore::new()),
+        Arc::new(Prefixed::new(namespace, redis)),
+    ]
+}
+
+#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
+async fn one_caller_passes_one_waits_and_one_that_does_not_wait_is_refused_and_not_charged() {
+    let period = SECOND;
+    for store in stores().await {
+        let quota = Quota::new(1, period);
+        let limiter = RateLimiter::new(store.clone(), "units", quota).unwrap();
+        let begun = Instant::now();
+        for (within, passes) in [
+            (Duration::ZERO, true),
+            (Duration::ZERO, false),
+            (60 * SECOND, true),
+        ] {
+            let decision = limiter.until_ready("ada", within).await.unwrap();
+            assert_eq!(
+                (decision.is_allowed(), decision.is_charged()),
+                (passes, passes)
+            );
+        }
+        assert!(begun.elapsed() >= period);
+
+        // Their processes die with the permits, which come back with their leases.
+        let places = RateLimiter::new(store, "places", Rule::concurrency(1, period)).unwrap();
+        let begun = Instant::now();
+        for (within, passes) in [
+            (Duration::ZERO, true),
+            (Duration::ZERO, false),
+            (60 * SECOND, true),
+        ] {
+            let permit = places.acquire_within("ada", within).await.unwrap().held();
+            assert_eq!(permit.map(std::mem::forget).is_some(), passes);
+        }
+        assert!(begun.elapsed() >= period);
+    }
 }

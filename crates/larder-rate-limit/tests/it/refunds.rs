@@ -1,36 +1,34 @@
 //! Refunds: attempts that are charged before they run, and given back if they succeed.
 
-use std::sync::Arc;
-use std::sync::atomic::{AtomicUsize, Ordering};
+use std::convert::Infallible;
 use std::time::Duration;
 
 use http::header::LOCATION;
 use http::{Request, Response, StatusCode};
 use http_body_util::Full;
-use larder_moka::MokaStore;
 use larder_rate_limit::{FailMode, KeyBy, Limit, Quota, RateLimitLayer, RateLimiter, Settlement};
-use larder_redis::RedisStore;
-use larder_store::{ErrorKind, ManualClock, Store};
-use larder_test::server::RedisServer;
-use tokio::task::JoinSet;
+use larder_store::ErrorKind;
 use tokio::time::Instant;
 use tower::{Layer, service_fn};
 
-use crate::support::{App, Behavior, ScriptedStore, from, limiter, lines, model, with};
+use crate::support::{
+    App, Behavior, Reply, ScriptedStore, from, layer, limiter, lines, model, with,
+};
+use crate::world::on_every_store;
 
 const ANN: &str = "192.0.2.1";
-
-fn right_or_wrong(number: usize) -> &'static str {
-    if number.is_multiple_of(3) {
-        "401"
-    } else {
-        "200"
-    }
-}
 
 /// A request that asks for this status.
 fn to_get(status: &str) -> Request<()> {
     with(from(ANN), "x-status", status)
+}
+
+/// Answers with the requested status.
+async fn answer(request: Request<()>) -> Result<Reply, Infallible> {
+    let status = &request.headers()["x-status"];
+    let mut response = Response::new(Full::from("hello"));
+    *response.status_mut() = StatusCode::from_bytes(status.as_bytes()).unwrap();
+    Ok(response)
 }
 
 /// Sets the store's behavior, and then answers with the requested status.
@@ -38,52 +36,15 @@ fn answering(layer: &RateLimitLayer, store: &ScriptedStore, then: Behavior) -> A
     let store = store.clone();
     let service = service_fn(move |request: Request<()>| {
         store.set(then);
-        async move {
-            let status = &request.headers()["x-status"];
-            let mut response = Response::new(Full::from("hello"));
-            *response.status_mut() = StatusCode::from_bytes(status.as_bytes()).unwrap();
-            Ok(response)
-        }
+        answer(request)
     });
     App::around(layer.layer(service))
 }
 
-/// Five failed attempts pass, and any number of successful ones.
-fn guesses(store: Arc<dyn Store>) -> RateLimitLayer {
-    RateLimitLayer::new(limiter(store, Quota::per_hour(5)), KeyBy::peer())
+/// Gives back all but failed attempts.
+fn guesses(limiter: RateLimiter) -> RateLimitLayer {
+    RateLimitLayer::new(limiter, KeyBy::peer())
         .with_refund_if(|response| response.status != StatusCode::UNAUTHORIZED)
-}
-
-#[tokio::test(start_paused = true)]
-async fn failed_attempts_count_and_successful_ones_do_not() {
-    for behavior in [Behavior::Now, Behavior::After(Duration::from_millis(1))] {
-        let store = ScriptedStore::new(behavior);
-        let app = answering(&guesses(store.store()), &store, behavior);
-        for right in 1..20 {
-            let response = app.send(to_get("200")).await;
-            assert_eq!(
-                response.status(),
-                200,
-                "the {right}. right one, {behavior:?}"
-            );
-            assert_eq!(
-                lines(response.headers(), "ratelimit"),
-                [r#""test";r=5;t=0"#]
-            );
-        }
-        for left in [4, 3, 2, 1, 0] {
-            let response = app.send(to_get("401")).await;
-            assert_eq!(response.status(), 401, "{behavior:?}");
-            let limit = lines(response.headers(), "ratelimit");
-            assert!(
-                limit[0].starts_with(&format!(r#""test";r={left};"#)),
-                "{limit:?}"
-            );
-        }
-        for status in ["401", "200"] {
-            assert_eq!(app.send(to_get(status)).await.status(), 429, "{behavior:?}");
-        }
-    }
 }
 
 /// Answers every request with 303, and reports success in the location or in a settlement.
@@ -106,11 +67,30 @@ fn redirecting(layer: &RateLimitLayer) -> App {
     App::around(layer.layer(service))
 }
 
-#[tokio::test(start_paused = true)]
-async fn attempts_with_one_status_are_distinguished_by_the_head_of_the_response() {
-    for behavior in [Behavior::Now, Behavior::After(Duration::from_millis(1))] {
-        let limiter = limiter(ScriptedStore::new(behavior).store(), Quota::per_hour(2));
-        let layer = RateLimitLayer::new(limiter, KeyBy::peer())
+on_every_store! {
+    async fn failed_attempts_count_and_successful_ones_do_not(world: World) {
+        let layer = guesses(world.limiter(Quota::per_hour(5)))
+            .with_store_timeout(Duration::from_secs(30))
+            .with_fail_mode(FailMode::Closed);
+        let app = App::around(layer.layer(service_fn(answer)));
+        for right in 1..20 {
+            let response = app.send(to_get("200")).await;
+            assert_eq!(response.status(), 200, "the {right}. right one");
+            assert_eq!(lines(response.headers(), "ratelimit"), [r#""test";r=5;t=0"#]);
+        }
+        for left in [4, 3, 2, 1, 0] {
+            let response = app.send(to_get("401")).await;
+            assert_eq!(response.status(), 401);
+            let limit = lines(response.headers(), "ratelimit");
+            assert!(limit[0].starts_with(&format!(r#""test";r={left};"#)), "{limit:?}");
+        }
+        for status in ["401", "200"] {
+            assert_eq!(app.send(to_get(status)).await.status(), 429);
+        }
+    }
+
+    async fn attempts_with_one_status_are_distinguished_by_the_head_of_the_response(world: World) {
+        let layer = layer(world.limiter(Quota::per_hour(2)), KeyBy::peer())
             .with_refund_if(|response| response.headers[LOCATION] == "/account");
         let app = redirecting(&layer);
         for (to, status) in [
@@ -123,7 +103,7 @@ async fn attempts_with_one_status_are_distinguished_by_the_head_of_the_response(
             ("/account", 429),
         ] {
             let response = app.send(with(from(ANN), "x-to", to)).await;
-            assert_eq!(response.status(), status, "{behavior:?}");
+            assert_eq!(response.status(), status);
         }
     }
 }
@@ -173,11 +153,15 @@ async fn a_refund_that_is_lost_costs_one_attempt_and_no_more_than_the_timeout() 
     ] {
         for others in [0, 2] {
             let store = ScriptedStore::new(Behavior::Now);
-            let layer = (0..others).fold(guesses(store.store()), |layer, other| {
-                let name = format!("other{other}");
-                let limiter = RateLimiter::new(store.store(), &name, Quota::per_hour(9)).unwrap();
-                layer.and(Limit::new(limiter, KeyBy::peer()))
-            });
+            let layer = (0..others).fold(
+                guesses(limiter(store.store(), Quota::per_hour(5))),
+                |layer, other| {
+                    let name = format!("other{other}");
+                    let limiter =
+                        RateLimiter::new(store.store(), &name, Quota::per_hour(9)).unwrap();
+                    layer.and(Limit::new(limiter, KeyBy::peer()))
+                },
+            );
             let app = answering(&layer, &store, then);
             let started = Instant::now();
             let response = app.send(to_get("200")).await;
@@ -200,7 +184,8 @@ async fn a_refund_that_is_lost_costs_one_attempt_and_no_more_than_the_timeout() 
 async fn what_was_charged_in_this_process_is_given_back_in_this_process() {
     let store = ScriptedStore::new(Behavior::Fails(ErrorKind::NotSent));
     let (local, _) = model();
-    let layer = guesses(store.store()).with_fail_mode(FailMode::local(local).unwrap());
+    let layer = guesses(limiter(store.store(), Quota::per_hour(5)))
+        .with_fail_mode(FailMode::local(local).unwrap());
     let app = answering(&layer, &store, Behavior::Fails(ErrorKind::NotSent));
     for _ in 0..20 {
         let response = app.send(to_get("200")).await;
@@ -226,7 +211,7 @@ async fn what_was_charged_in_this_process_is_given_back_in_this_process() {
 #[tokio::test(start_paused = true)]
 async fn a_request_that_goes_away_stays_charged() {
     let store = ScriptedStore::new(Behavior::Now);
-    let layer = guesses(store.store());
+    let layer = guesses(limiter(store.store(), Quota::per_hour(5)));
     let service = service_fn(|_: Request<()>| std::future::pending());
     let app = App::around(layer.layer(service));
     for _ in 0..5 {
@@ -249,59 +234,6 @@ async fn an_exempt_request_asks_no_store() {
     *preflight.uri_mut() = "/elsewhere".parse().unwrap();
     assert_eq!(app.send(preflight).await.status(), 503);
     assert_eq!(app.status(ANN).await, 503);
-}
-
-/// Makes concurrent guesses, some of them right. Never more than the limit run at once, and in the end
-/// exactly the wrong ones are charged.
-async fn only_failed_attempts_are_charged(store: Arc<dyn Store>, rounds: u32) {
-    const LIMIT: u32 = 40;
-    let limiter = RateLimiter::new(store, "race", Quota::per_hour(LIMIT)).unwrap();
-    for round in 0..rounds {
-        let inside = Arc::new(AtomicUsize::new(0));
-        let mut tasks = JoinSet::new();
-        for number in 0..60 {
-            let (limiter, inside) = (limiter.clone(), inside.clone());
-            tasks.spawn(async move {
-                let decision = limiter.check(round).await.unwrap();
-                if !decision.is_allowed() {
-                    return 0;
-                }
-                let now = inside.fetch_add(1, Ordering::SeqCst) + 1;
-                assert!(now <= LIMIT as usize, "{now} are in");
-                tokio::task::yield_now().await;
-                let is_right = right_or_wrong(number) == "200";
-                inside.fetch_sub(usize::from(is_right), Ordering::SeqCst);
-                if is_right {
-                    let _ = limiter.refund(round, decision).await.unwrap();
-                }
-                u32::from(!is_right)
-            });
-        }
-        let wrong: u32 = tasks.join_all().await.into_iter().sum();
-        let left = limiter.peek(round).await.unwrap().remaining();
-        assert_eq!(left, LIMIT - wrong, "round {round}");
-    }
-}
-
-#[tokio::test(flavor = "multi_thread", worker_threads = 4)]
-async fn of_concurrent_attempts_only_the_failed_are_charged_on_the_reference() {
-    only_failed_attempts_are_charged(model().0, 200).await;
-}
-
-#[tokio::test(flavor = "multi_thread", worker_threads = 4)]
-async fn of_concurrent_attempts_only_the_failed_are_charged_on_moka() {
-    let clock = ManualClock::default();
-    let store = MokaStore::builder().with_clock(clock).build();
-    only_failed_attempts_are_charged(Arc::new(store), 1_000).await;
-}
-
-#[tokio::test(flavor = "multi_thread", worker_threads = 4)]
-async fn of_concurrent_attempts_only_the_failed_are_charged_on_redis() {
-    let server = RedisServer::start().unwrap();
-    // A machine that is busy with other tests keeps no deadline of 100 ms.
-    let store = RedisStore::builder(&server.url()).with_timeout(Duration::from_secs(10));
-    let store = store.connect().await.unwrap();
-    only_failed_attempts_are_charged(Arc::new(store), 200).await;
 }
 
 #[tokio::test]

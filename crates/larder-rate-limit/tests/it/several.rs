@@ -1,31 +1,22 @@
 //! Several limits in one layer, over HTTP on every store.
 
-use std::sync::Arc;
 use std::time::Duration;
 
 use bytes::Bytes;
 use http::{HeaderName, Request, Response};
-use http_body_util::{BodyExt, Full};
+use http_body_util::Full;
 use larder_rate_limit::{
     Ban, FailMode, KeyBy, Limit, Policy, Quota, RateLimitLayer, RateLimiter, Reason, Report, Rule,
     Settlement,
 };
 use larder_store::ErrorKind;
-use tokio::sync::Notify;
 use tower::{Layer, ServiceExt, service_fn};
 
-use crate::support::{App, Behavior, ScriptedStore, from, hello, lines, with};
+use crate::support::{App, Behavior, ScriptedStore, from, hello, layer, lines, with};
 use crate::world::on_every_store;
 
 const HOUR: Duration = Duration::from_secs(3_600);
 const ANN: &str = "192.0.2.1";
-
-/// A layer that waits as long as a busy machine takes, and refuses if the store fails.
-fn layer(limiter: RateLimiter, key_by: KeyBy) -> RateLimitLayer {
-    RateLimitLayer::new(limiter, key_by)
-        .with_store_timeout(Duration::from_secs(30))
-        .with_fail_mode(FailMode::Closed)
-}
 
 fn by_header(name: &'static str) -> KeyBy {
     KeyBy::header(HeaderName::from_static(name))
@@ -187,57 +178,6 @@ on_every_store! {
         }
     }
 
-    async fn a_place_is_held_until_the_body_ends_or_is_dropped(world: World) {
-        let reports = world.limiter(Rule::concurrency(1, HOUR));
-        let pages = world.named("pages", Quota::per_hour(1_000));
-        for layer in [
-            layer(reports.clone(), KeyBy::peer()),
-            layer(pages, KeyBy::peer()).and(Limit::new(reports, KeyBy::peer())),
-        ] {
-            let service = layer.layer(hello());
-            let send = || service.clone().oneshot(from(ANN));
-            for reads_to_the_end in [true, false, true] {
-                let mut first = send().await.unwrap();
-                // Over a network a place comes back in the background.
-                while !first.status().is_success() {
-                    tokio::time::sleep(Duration::from_millis(5)).await;
-                    first = send().await.unwrap();
-                }
-                let refused = send().await.unwrap();
-                assert_eq!(refused.status(), 429);
-                let decision = refused.extensions().get::<larder_rate_limit::Decision>();
-                assert_eq!(decision.unwrap().reason(), Some(Reason::Concurrency));
-                let mut body = first.into_body();
-                if reads_to_the_end {
-                    while body.frame().await.is_some() {}
-                    let mut again = send().await.unwrap();
-                    while !again.status().is_success() {
-                        tokio::time::sleep(Duration::from_millis(5)).await;
-                        again = send().await.unwrap();
-                    }
-                }
-            }
-        }
-    }
-
-    async fn a_place_comes_back_when_the_client_leaves_before_the_response(world: World) {
-        let layer = layer(world.limiter(Rule::concurrency(1, HOUR)), KeyBy::peer());
-        let inside = Arc::new(Notify::new());
-        let notifies = inside.clone();
-        let stuck = service_fn(move |_: Request<()>| {
-            notifies.notify_one();
-            std::future::pending::<Result<Response<Full<Bytes>>, std::convert::Infallible>>()
-        });
-        let leaves = tokio::spawn(layer.layer(stuck).oneshot(from(ANN)));
-        inside.notified().await;
-        let app = App::new(layer);
-        assert_eq!(app.status(ANN).await, 429);
-        leaves.abort();
-        while app.status(ANN).await != 200 {
-            tokio::time::sleep(Duration::from_millis(5)).await;
-        }
-    }
-
     async fn a_reservation_is_charged_what_the_response_says(world: World) {
         let policy = Policy::new(Quota::per_hour(100)).with_reservations(HOUR);
         let tokens = Limit::new(world.limiter(policy), KeyBy::peer()).with_cost_by(|_| 10);
@@ -275,24 +215,6 @@ on_every_store! {
             assert_eq!(response.status(), status, "{name} {value}");
             let limit = lines(response.headers(), "ratelimit").join(", ");
             assert!(limit.contains(left), "{name} {value}: {limit}");
-        }
-    }
-
-    async fn a_place_beside_a_reservation_is_held_until_the_body_ends(world: World) {
-        let tokens = world.named("tokens", Policy::new(Quota::per_hour(100)).with_reservations(HOUR));
-        let places = world.named("places", Rule::concurrency(1, HOUR));
-        let layer = layer(tokens, KeyBy::peer())
-            .and(Limit::new(places, KeyBy::peer()))
-            .with_settled_cost(|_| Some(7));
-        let service = layer.layer(hello());
-        let send = || service.clone().oneshot(from(ANN));
-        let first = send().await.unwrap();
-        let settled = lines(first.headers(), "ratelimit").join(", ");
-        assert!(settled.contains("r=93"), "{settled}");
-        assert_eq!(send().await.unwrap().status(), 429);
-        drop(first);
-        while !send().await.unwrap().status().is_success() {
-            tokio::time::sleep(Duration::from_millis(5)).await;
         }
     }
 

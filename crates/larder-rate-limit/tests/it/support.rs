@@ -1,23 +1,18 @@
 //! Stores that answer late, with an error or never, and a service to limit.
 
 use std::convert::Infallible;
-use std::future::{Future, pending};
+use std::future::Future;
 use std::net::SocketAddr;
-use std::sync::{Arc, Mutex};
-use std::task::Poll;
+use std::sync::Arc;
 use std::time::Duration;
 
-use async_trait::async_trait;
 use bytes::Bytes;
 use http::{HeaderMap, Request, Response};
 use http_body_util::{BodyExt, Full};
-use larder_rate_limit::{PeerAddr, Quota, RateLimit, RateLimitLayer, RateLimiter};
-use larder_store::program::{Call, Calls, Programs};
-use larder_store::{
-    Delete, DeleteOutcome, Entry, Error, ErrorKind, ExpireOutcome, Key, ManualClock, Put,
-    PutOutcome, Refusal, Result, Store, Ttl,
-};
+use larder_rate_limit::{FailMode, KeyBy, PeerAddr, Quota, RateLimit, RateLimitLayer, RateLimiter};
+use larder_store::{ErrorKind, ManualClock, Refusal, Store};
 use larder_test::ModelStore;
+use larder_test::faulty::{Faulty, Trouble};
 use tower::util::BoxCloneSyncService;
 use tower::{Layer, ServiceBuilder, ServiceExt, service_fn};
 
@@ -29,6 +24,13 @@ pub(crate) fn model() -> (Arc<dyn Store>, ManualClock) {
 
 pub(crate) fn limiter(store: Arc<dyn Store>, quota: Quota) -> RateLimiter {
     RateLimiter::new(store, "test", quota).unwrap()
+}
+
+/// A layer that waits as long as a busy machine takes, and refuses if the store fails.
+pub(crate) fn layer(limiter: RateLimiter, key_by: KeyBy) -> RateLimitLayer {
+    RateLimitLayer::new(limiter, key_by)
+        .with_store_timeout(Duration::from_secs(30))
+        .with_fail_mode(FailMode::Closed)
 }
 
 /// How a [`ScriptedStore`] answers.
@@ -44,102 +46,29 @@ pub(crate) enum Behavior {
     Hangs,
 }
 
-/// A model store whose programs answer as [`Behavior`] says.
+/// A model store that answers as [`Behavior`] says.
 #[derive(Clone)]
-pub(crate) struct ScriptedStore {
-    model: Arc<ModelStore>,
-    behavior: Arc<Mutex<Behavior>>,
-}
+pub(crate) struct ScriptedStore(Arc<Faulty<ModelStore>>);
 
 impl ScriptedStore {
     pub(crate) fn new(behavior: Behavior) -> Self {
-        Self {
-            model: Arc::default(),
-            behavior: Arc::new(Mutex::new(behavior)),
-        }
+        let store = Self(Arc::new(Faulty::new(Arc::default())));
+        store.set(behavior);
+        store
     }
 
     pub(crate) fn store(&self) -> Arc<dyn Store> {
-        Arc::new(self.clone())
+        self.0.clone()
     }
 
     pub(crate) fn set(&self, behavior: Behavior) {
-        *self.behavior.lock().unwrap() = behavior;
-    }
-
-    fn behavior(&self) -> Behavior {
-        *self.behavior.lock().unwrap()
-    }
-}
-
-#[async_trait]
-impl Programs for ScriptedStore {
-    fn call_now(&self, key: &Key, call: &mut dyn Call) -> Poll<Result<()>> {
-        match self.behavior() {
-            Behavior::Now => self.model.call_now(key, call),
-            _ => Poll::Pending,
+        let switch = self.0.switch();
+        match behavior {
+            Behavior::Now => switch.clear(),
+            Behavior::After(delay) => switch.set(Trouble::Delay(delay)),
+            Behavior::Fails(kind) => switch.set(Trouble::Fail(kind)),
+            Behavior::Hangs => switch.set(Trouble::Hang),
         }
-    }
-
-    async fn call(&self, key: &Key, call: &mut dyn Call) -> Result<()> {
-        match self.behavior() {
-            Behavior::Now => {}
-            Behavior::After(delay) => tokio::time::sleep(delay).await,
-            Behavior::Fails(kind) => return Err(Error::new("run", kind, "as it was told to")),
-            Behavior::Hangs => pending().await,
-        }
-        self.model.call(key, call).await
-    }
-
-    async fn call_many<'a>(&self, calls: Calls<'a>) -> Vec<Result<()>> {
-        let mut results = Vec::new();
-        for (key, call) in calls {
-            results.push(self.call(key, call).await);
-        }
-        results
-    }
-}
-
-#[async_trait]
-impl Store for ScriptedStore {
-    async fn get(&self, _: &Key) -> Result<Option<Entry>> {
-        unreachable!("a limit reads no value")
-    }
-
-    async fn put(&self, _: &Put) -> Result<PutOutcome> {
-        unreachable!("a limit writes no value")
-    }
-
-    async fn delete(&self, _: &Delete) -> Result<DeleteOutcome> {
-        unreachable!("a limit removes no value")
-    }
-
-    async fn expire(&self, _: &Key, _: Ttl) -> Result<ExpireOutcome> {
-        unreachable!("a limit keeps no value")
-    }
-
-    async fn ttl(&self, _: &Key) -> Result<Option<Ttl>> {
-        unreachable!("a limit keeps no value")
-    }
-
-    async fn get_many(&self, _: &[Key]) -> Vec<Result<Option<Entry>>> {
-        unreachable!("a limit reads no value")
-    }
-
-    async fn put_many(&self, _: &[Put]) -> Vec<Result<PutOutcome>> {
-        unreachable!("a limit writes no value")
-    }
-
-    async fn delete_many(&self, _: &[Delete]) -> Vec<Result<DeleteOutcome>> {
-        unreachable!("a limit removes no value")
-    }
-
-    fn location(&self) -> &str {
-        "scripted://"
-    }
-
-    fn programs(self: Arc<Self>) -> Option<Arc<dyn Programs>> {
-        Some(self)
     }
 }
 

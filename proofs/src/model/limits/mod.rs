@@ -3,7 +3,8 @@
 mod policies;
 mod tenants;
 
-use larder_rate_limit::{Grant, Limits, RateLimiter};
+use larder_rate_limit::{Grant, Limits, RateLimiter, Tat, Usage};
+use larder_store::program::Record;
 use larder_store::{Result, Ttl};
 use proptest::prelude::*;
 
@@ -172,10 +173,7 @@ impl LimitOperation {
             Self::Several(one, other) => Box::pin(several(one, other, side)).await,
             Self::Acquire(of, then) => Box::pin(acquire(of, then, side)).await,
             Self::Reserve(of, units, settled) => Box::pin(reserve(of, units, settled, side)).await,
-            Self::Inspect(of) => {
-                let report = of.limiter(side)?.inspect(of.visitor).await?;
-                Ok(format!("{report:?}"))
-            }
+            Self::Inspect(of) => Box::pin(inspect(of, side)).await,
             Self::Desk(of, task) => Box::pin(desk(of, task, side)).await,
             Self::ChangePlan(tenant, plan, is_told) => {
                 side.tenants.change(tenant, plan, is_told);
@@ -234,6 +232,19 @@ async fn reserve(of: Limited, units: u32, settled: Option<u32>, side: &Side) -> 
         None => None,
     };
     Ok(format!("{decision:?} {after:?}"))
+}
+
+/// Shows what a request would be told, and the record as people and tools see it.
+async fn inspect(of: Limited, side: &Side) -> Result<String> {
+    let limiter = of.limiter(side)?;
+    let report = limiter.inspect(of.visitor).await?;
+    let key = limiter.key(of.visitor);
+    let programs = side.store.clone().programs().expect("programs");
+    let record = match key.kind() == Tat::KIND {
+        true => programs.inspect::<Tat>(&key).await?,
+        false => programs.inspect::<Usage>(&key).await?,
+    };
+    Ok(format!("{report:?} {record:?}"))
 }
 
 async fn desk(of: Limited, task: Task, side: &Side) -> Result<String> {

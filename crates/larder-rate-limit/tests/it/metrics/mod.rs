@@ -1,5 +1,7 @@
 //! The counters of a limit.
 
+mod near_limit;
+mod reasons;
 mod without_a_layer;
 
 use std::sync::{Arc, Mutex};
@@ -143,24 +145,6 @@ async fn a_request_without_a_key_is_counted() {
 }
 
 #[tokio::test]
-async fn a_limit_in_shadow_mode_is_counted_apart() {
-    let counters = MetricValues::default();
-    let layer = with_local_recorder(&counters, || {
-        let limiter = limiter(model().0, Quota::per_hour(2));
-        RateLimitLayer::of(Limit::new(limiter, KeyBy::peer()).with_shadow_mode())
-    });
-    let app = App::new(layer);
-    for _ in 0..5 {
-        assert_eq!(app.status("192.0.2.1").await, 200);
-    }
-    let shadow = |outcome| format!("larder_rate_limit_shadow_total test {outcome}");
-    assert_eq!(
-        counters.counts(),
-        [(shadow("allowed"), 2), (shadow("refused"), 3)]
-    );
-}
-
-#[tokio::test]
 async fn a_limit_in_shadow_mode_is_neither_charged_nor_counted_for_what_another_limit_refuses() {
     let counters = MetricValues::default();
     let (store, _) = model();
@@ -236,23 +220,6 @@ async fn a_limit_in_shadow_mode_has_a_bounded_number_of_checks_under_way() {
     }
     let shadow = "larder_rate_limit_shadow_total test failed".to_owned();
     assert_eq!(counters.counts(), [(shadow, 100)]);
-}
-
-#[tokio::test]
-async fn a_request_that_leaves_a_fifth_of_the_quota_is_near_the_limit() {
-    let counters = MetricValues::default();
-    let layer = with_local_recorder(&counters, || {
-        RateLimitLayer::new(limiter(model().0, Quota::per_hour(10)), KeyBy::peer())
-    });
-    let app = App::new(layer);
-    for (sent, near) in [(7, 0), (1, 1), (1, 2), (1, 3), (5, 3)] {
-        for _ in 0..sent {
-            app.status("192.0.2.1").await;
-        }
-        let counted = counters.counts();
-        let counted = counted.iter().find(|(name, _)| name.contains("near_limit"));
-        assert_eq!(counted.map_or(0, |(_, count)| *count), near);
-    }
 }
 
 #[test]

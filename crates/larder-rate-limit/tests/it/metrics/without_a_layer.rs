@@ -15,7 +15,7 @@ use crate::support::{App, Behavior, ScriptedStore, model};
 
 const HOUR: Duration = Duration::from_secs(3_600);
 
-fn near(policy: &str, count: u64) -> (String, u64) {
+pub(super) fn near(policy: &str, count: u64) -> (String, u64) {
     (
         format!("larder_rate_limit_near_limit_total {policy}"),
         count,
@@ -23,7 +23,7 @@ fn near(policy: &str, count: u64) -> (String, u64) {
 }
 
 /// Makes limiters whose counters are `counters`.
-fn limiter(
+pub(super) fn limiter(
     counters: &MetricValues,
     store: &Arc<dyn Store>,
     name: &str,
@@ -36,7 +36,7 @@ fn limiter(
 
 /// A way to ask a limiter, as a caller or through a layer. Whether the request passes.
 #[derive(Clone, Copy, Debug)]
-enum Way {
+pub(super) enum Way {
     Check,
     Cost,
     Rules,
@@ -49,7 +49,7 @@ enum Way {
     LayerOfTwo,
 }
 
-const WAYS: [Way; 10] = [
+pub(super) const WAYS: [Way; 10] = [
     Way::Check,
     Way::Cost,
     Way::Rules,
@@ -62,7 +62,7 @@ const WAYS: [Way; 10] = [
     Way::LayerOfTwo,
 ];
 
-async fn passes(way: Way, limiter: &RateLimiter, app: &App) -> bool {
+pub(super) async fn passes(way: Way, limiter: &RateLimiter, app: &App) -> bool {
     let passes = |grant: Grant<_>| grant.held().is_some();
     match way {
         Way::Check => limiter.check("ada").await.unwrap().is_allowed(),

@@ -1,16 +1,17 @@
 //! Plans of the visitors of a layer.
 
 use std::sync::Arc;
-use std::sync::atomic::{AtomicU32, Ordering};
+use std::sync::atomic::{AtomicBool, AtomicU32, Ordering};
 use std::time::Duration;
 
 use larder_rate_limit::{
-    FailMode, Limit, LocalStore, Plans, Policy, Quota, RateLimitLayer, RateLimiter, Rule,
+    FailMode, Limit, LocalStore, Plans, Policy, Quota, QuotaChange, RateLimitLayer, RateLimiter,
+    Rule, Window,
 };
 
 use super::{MINUTE, Office, by_tenant, limiter, of, tiers};
-use crate::support::{App, Behavior, ScriptedStore, lines, with};
-use crate::world::World;
+use crate::support::{App, Behavior, ScriptedStore, layer, lines, with};
+use crate::world::{World, on_every_store};
 
 /// One plan and the other in turn, of which none is kept, and how often they were asked for.
 fn in_turn(plans: [Policy; 2]) -> (Plans, Arc<AtomicU32>) {
@@ -72,49 +73,82 @@ async fn a_layer_waits_for_a_plan_no_longer_than_its_timeout_and_then_counts_by_
     }
 }
 
-#[tokio::test]
-async fn a_layer_describes_and_applies_the_plan_of_each_visitor() {
-    let world = World::memory().await;
-    let limiter = world
-        .limiter(Quota::per_hour(30))
-        .with_plans(tiers())
-        .unwrap();
-    let limit = Limit::new(limiter.clone(), by_tenant()).with_cost_by(|request| {
-        let units = request
-            .headers()
-            .get("x-units")
-            .and_then(|it| it.to_str().ok()?.parse().ok());
-        units.unwrap_or(1)
-    });
-    for app in [
-        App::new(RateLimitLayer::new(limiter, by_tenant())),
-        App::new(RateLimitLayer::of(limit.clone())),
-    ] {
-        let passed = app.send(of("two-rules")).await;
-        assert_eq!(
-            lines(passed.headers(), "ratelimit-policy"),
-            [r#""test";q=100;w=3600, "test:2";q=2;w=3600"#]
+on_every_store! {
+    async fn a_layer_describes_and_applies_the_plan_of_each_visitor(world: World) {
+        let limiter = world
+            .limiter(Quota::per_hour(30))
+            .with_plans(tiers())
+            .unwrap();
+        let limit = Limit::new(limiter.clone(), by_tenant()).with_cost_by(|request| {
+            let units = request
+                .headers()
+                .get("x-units")
+                .and_then(|it| it.to_str().ok()?.parse().ok());
+            units.unwrap_or(1)
+        });
+        for app in [
+            App::new(layer(limiter, by_tenant())),
+            App::new(RateLimitLayer::of(limit.clone()).with_store_timeout(MINUTE)),
+        ] {
+            let passed = app.send(of("two-rules")).await;
+            assert_eq!(
+                lines(passed.headers(), "ratelimit-policy"),
+                [r#""test";q=100;w=3600, "test:2";q=2;w=3600"#]
+            );
+            let free = app.send(of("free")).await;
+            assert_eq!(lines(free.headers(), "ratelimit-policy"), [""; 0]);
+            for _ in 0..3 {
+                // Over a network, the place of the request before comes back in the background.
+                while app.send(of("places")).await.status() != 200 {
+                    tokio::time::sleep(Duration::from_millis(5)).await;
+                }
+            }
+        }
+        let app = App::new(RateLimitLayer::of(limit).with_store_timeout(MINUTE));
+        let refused = app.send(of("two-rules")).await;
+        assert_eq!(refused.status(), 429);
+        let body = String::from_utf8(refused.body().to_vec()).unwrap();
+        assert!(
+            body.contains("#quota-exceeded") && body.contains(r#"["test:2"]"#),
+            "{body}"
         );
-        let free = app.send(of("free")).await;
-        assert_eq!(lines(free.headers(), "ratelimit-policy"), [""; 0]);
-        for _ in 0..3 {
-            assert_eq!(app.send(of("places")).await.status(), 200);
+        // More than the burst of the plan is the whole burst, larger or smaller than the limiter's own.
+        for (tenant, left) in [("large", "r=0"), ("small", "r=0")] {
+            let passed = app.send(with(of(tenant), "x-units", "1000")).await;
+            assert_eq!(passed.status(), 200, "{tenant}");
+            let limit = lines(passed.headers(), "ratelimit").join(", ");
+            assert!(limit.contains(left), "{tenant}: {limit}");
         }
     }
-    let app = App::new(RateLimitLayer::of(limit));
-    let refused = app.send(of("two-rules")).await;
-    assert_eq!(refused.status(), 429);
-    let body = String::from_utf8(refused.body().to_vec()).unwrap();
-    assert!(
-        body.contains("#quota-exceeded") && body.contains(r#"["test:2"]"#),
-        "{body}"
-    );
-    // More than the burst of the plan is the whole burst, larger or smaller than the limiter's own.
-    for (tenant, left) in [("large", "r=0"), ("small", "r=0")] {
-        let passed = app.send(with(of(tenant), "x-units", "1000")).await;
-        assert_eq!(passed.status(), 200, "{tenant}");
-        let limit = lines(passed.headers(), "ratelimit").join(", ");
-        assert!(limit.contains(left), "{tenant}: {limit}");
+
+    async fn a_changed_plan_carries_the_used_units_over_as_its_change_says(world: World) {
+        for (change, name, left) in [
+            // Five of ten units are used, the next plan has 20, and the request takes one.
+            (QuotaChange::AsIs, "as-is", 20 - 5 - 1),
+            (QuotaChange::Proportional, "proportional", 20 - 10 - 1),
+            (QuotaChange::Reset, "reset", 20 - 1),
+        ] {
+            let is_larger = Arc::new(AtomicBool::new(false));
+            let found = is_larger.clone();
+            let plans = Plans::new(move |_| {
+                let limit = if found.load(Ordering::SeqCst) { 20 } else { 10 };
+                let rule = Rule::fixed_window(limit, Window::every(60 * MINUTE));
+                let policy = Policy::new(rule).with_quota_change(change);
+                async move { Ok::<_, std::io::Error>(policy) }
+            });
+            let limiter = world.named(name, Quota::per_hour(1)).with_plans(plans).unwrap();
+            let app = App::new(layer(limiter.clone(), by_tenant()));
+            for _ in 0..4 {
+                assert_eq!(app.send(of("acme")).await.status(), 200);
+            }
+            is_larger.store(true, Ordering::SeqCst);
+            let kept = app.send(of("acme")).await;
+            assert!(lines(kept.headers(), "ratelimit")[0].contains(";r=5;"), "{name}");
+            limiter.forget_plan(("header", "acme"));
+            let changed = app.send(of("acme")).await;
+            let limit = lines(changed.headers(), "ratelimit").join(", ");
+            assert!(limit.contains(&format!(";r={left};")), "{name}: {limit}");
+        }
     }
 }
 
