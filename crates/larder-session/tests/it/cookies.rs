@@ -5,12 +5,6 @@ use crate::support::{Browser, NAME, Reply, Site, on_both_stores};
 
 const PLAIN: &str = "AAAAAAAAAAAAAAAAAAAAAA.AAAAAAAAAAAAAAAAAAAAAA";
 
-async fn signed_in(site: &Site, user: &str) -> Browser {
-    let browser = Browser::new();
-    browser.read(site, &format!("/log-in/{user}")).await;
-    browser
-}
-
 /// One `Cookie` field for each list of values.
 fn fields(lists: &[&[&str]]) -> Vec<String> {
     let field = |values: &&[&str]| {
@@ -140,9 +134,9 @@ on_both_stores! { Manual;
 
     async fn of_several_cookies_the_living_one_counts_in_any_order(world: World) {
         let site = world.site();
-        let living = signed_in(&site, "ada").await;
+        let living = Browser::signed_in(&site, "ada").await;
         living.read(&site, "/set/a/mine").await;
-        let dead = signed_in(&site, "ada").await;
+        let dead = Browser::signed_in(&site, "ada").await;
         let gone = dead.copy();
         dead.read(&site, "/log-out").await;
         let (living, gone) = (living.cookie().unwrap(), gone.cookie().unwrap());
@@ -169,7 +163,7 @@ on_both_stores! { Manual;
 
     async fn of_several_dead_cookies_none_is_adopted(world: World) {
         let site = world.site();
-        let browser = signed_in(&site, "ada").await;
+        let browser = Browser::signed_in(&site, "ada").await;
         let gone = browser.cookie().unwrap();
         browser.read(&site, "/log-out").await;
         let other = PLAIN.replace('A', "Q").replace("Q.", "A.");
@@ -187,8 +181,8 @@ on_both_stores! { Manual;
 
     async fn of_a_users_living_sessions_the_latest_sign_in_counts_and_a_sign_out_ends_all(world: World) {
         let site = world.site();
-        let first = signed_in(&site, "ada").await;
-        let second = signed_in(&site, "ada").await;
+        let first = Browser::signed_in(&site, "ada").await;
+        let second = Browser::signed_in(&site, "ada").await;
         first.read(&site, "/set/a/first").await;
         second.read(&site, "/set/a/second").await;
         let visitor = Browser::new();
@@ -210,7 +204,7 @@ on_both_stores! { Manual;
 
     async fn with_cookies_of_two_users_nobody_is_signed_in_until_the_next_sign_in(world: World) {
         let site = world.site();
-        let (ada, grace) = (signed_in(&site, "ada").await, signed_in(&site, "grace").await);
+        let (ada, grace) = (Browser::signed_in(&site, "ada").await, Browser::signed_in(&site, "grace").await);
         let [ada, grace] = [ada, grace].map(|browser| browser.cookie().unwrap());
         for sent in [[&*ada, &*grace], [&*grace, &*ada]] {
             assert_eq!(ask(&site, "/whoami", &fields(&[&sent])).await.body, "");
