@@ -1,7 +1,7 @@
 use http::{Request, StatusCode, header};
 use larder_session::{SessionCookie, SessionCookieBuilder, SessionLayer};
 
-use crate::support::{Browser, NAME, Reply, Site, on_both_stores};
+use crate::support::{Browser, NAME, Reply, Site, Time, World, on_both_stores};
 
 const PLAIN: &str = "AAAAAAAAAAAAAAAAAAAAAA.AAAAAAAAAAAAAAAAAAAAAA";
 
@@ -287,4 +287,26 @@ on_both_stores! { Manual;
             assert_eq!(server.command(&["DBSIZE"]).unwrap().int(), Some(0));
         }
     }
+}
+
+#[tokio::test]
+async fn a_signed_in_request_reads_from_redis_with_one_command() {
+    let world = World::redis(Time::Real).await;
+    let (site, server) = (world.site(), world.server.as_ref().unwrap());
+    let browser = Browser::signed_in(&site, "ada").await;
+    browser.read(&site, "/set/a/1").await;
+    // What a process learns with its first read of a user is not read each time.
+    browser.read(&site, "/get/a").await;
+    server.command(&["CONFIG", "RESETSTAT"]).unwrap();
+    assert_eq!(browser.read(&site, "/get/a").await, "1");
+    let info = server.command(&["INFO", "commandstats"]).unwrap();
+    let info = info.text().unwrap().into_owned();
+    let commands: Vec<_> = info
+        .lines()
+        .filter_map(|line| line.strip_prefix("cmdstat_")?.split_once(",usec="))
+        .map(|(command, _)| command)
+        // A process asks for the time once a second.
+        .filter(|command| !command.starts_with("config|") && !command.starts_with("pttl:"))
+        .collect();
+    assert_eq!(commands, ["mget:calls=1"]);
 }

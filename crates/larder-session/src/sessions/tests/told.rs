@@ -2,9 +2,9 @@
 
 use std::sync::atomic::Ordering;
 
-use super::*;
 use tokio::time::timeout;
 
+use super::*;
 use crate::EndReason;
 use crate::sessions::Watched;
 use crate::sessions::watch::Subject;
@@ -38,7 +38,11 @@ async fn a_stream_that_opens_while_its_session_is_revoked_ends() {
             let token = begin(&here).await;
             let mut opening = here.clone();
             // The last answer of the read.
-            let read = Staged::on(&mut opening, "session-revocation-state", Stage::WaitAfterwards);
+            let read = Staged::on(
+                &mut opening,
+                "session-revocation-state",
+                Stage::WaitAfterwards,
+            );
             let watched = Watched {
                 session: token.record,
                 user: Some(user()),
