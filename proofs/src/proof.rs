@@ -127,7 +127,7 @@ pub const PROOFS: &[Proof] = &[
     },
     Proof {
         name: "sessions",
-        about: "no race between two processes loses a write of a session or revives a dead one",
+        about: "no race between two instances loses a write of a session or revives a dead one",
         page: "session-races",
         choices: &[Rounds],
         run: session_races::prove,

@@ -35,11 +35,11 @@ const TOUCH_PART: u64 = 30;
 const MAX_TOUCH: u64 = 60_000;
 
 impl Lifetime {
-    /// 30 days, and 7 days idle: within NIST SP 800-63B-4, section 2.1.3 (AAL1), which asks for an
-    /// overall time of at most 30 days, and leaves the idle time to the app.
+    /// 30 days, and 7 days idle: within NIST SP 800-63B-4, section 2.1.3 (AAL1), which
+    /// recommends an overall time of at most 30 days, and leaves the idle time to the app.
     pub const AAL1: Self = Self::of(7 * DAY, 30 * DAY);
-    /// 12 hours, and 30 minutes idle: within NIST SP 800-63B-4, section 2.2.3 (AAL2), which asks for at
-    /// most 24 hours, and 1 hour idle. The default.
+    /// 12 hours, and 30 minutes idle: within NIST SP 800-63B-4, section 2.2.3 (AAL2), which recommends
+    /// at most 24 hours, and at most 1 hour idle. The default.
     pub const AAL2: Self = Self::of(30 * MINUTE, 12 * HOUR);
     /// 12 hours, and 15 minutes idle: the limits of NIST SP 800-63B-4, section 2.3.3 (AAL3).
     pub const AAL3: Self = Self::of(15 * MINUTE, 12 * HOUR);

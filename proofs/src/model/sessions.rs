@@ -10,9 +10,9 @@ use http::{Request, Response};
 use http_body_util::Full;
 use larder_session::{
     DeviceId, DeviceLimit, EveryoneRecord, Lifetime, Session, SessionError, SessionKey,
-    SessionLayer, SessionRecord, Sessions,
+    SessionLayer, SessionRecord, Sessions, UserRecord,
 };
-use larder_store::program::Record;
+use larder_store::program::{Inspection, Record};
 use larder_store::{Delete, Key, Kind, Put, Store, Ttl};
 use proptest::prelude::*;
 use tokio::runtime::Handle;
@@ -177,6 +177,8 @@ impl SessionOperation {
         devices.sort_unstable();
         let is_disabled = sessions.is_disabled(&user).await?;
         let programs = store.clone().programs().expect("programs");
+        let key = UserRecord::key(&user);
+        let user = programs.inspect::<UserRecord>(&key).await.map(without_ids);
         let everyone = Key::new(EveryoneRecord::KIND, "all");
         let everyone = programs.inspect::<EveryoneRecord>(&everyone).await;
         let session = match cookie(store, self.browser).await {
@@ -189,7 +191,7 @@ impl SessionOperation {
             }
         };
         Ok(format!(
-            "{devices:?} {is_disabled} {everyone:?} {session:?}"
+            "{devices:?} {is_disabled} {user:?} {everyone:?} {session:?}"
         ))
     }
 
@@ -233,6 +235,19 @@ impl SessionOperation {
             response.status()
         ))
     }
+}
+
+/// Returns the lines about a user without the ids of sessions, which are random.
+fn without_ids(user: Inspection) -> Vec<(String, String)> {
+    let lines = user.fields().iter().map(|(name, value)| {
+        // `session ID`, and `spared` with an id as its value.
+        let name = name.split(' ').next().unwrap_or_default();
+        let value = if name == "spared" { "one" } else { value };
+        (name.to_owned(), value.to_owned())
+    });
+    let mut lines: Vec<_> = lines.collect();
+    lines.sort_unstable();
+    lines
 }
 
 async fn cookie(store: &Arc<dyn Store>, browser: u8) -> Option<String> {

@@ -1,4 +1,4 @@
-//! One process that keeps sessions, as a race uses it.
+//! One instance that keeps sessions, as a race uses it.
 
 use std::collections::BTreeMap;
 
@@ -7,7 +7,7 @@ use async_trait::async_trait;
 /// The fields of a session.
 pub const FIELDS: [&str; 3] = ["cart", "language", "step"];
 
-/// One process of an app that keeps sessions.
+/// One instance of an app that keeps sessions.
 #[async_trait]
 pub trait Keeper: Send + Sync {
     /// Answers a request with this cookie. It waits `pause` turns between what it reads and what it does.

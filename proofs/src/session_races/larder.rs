@@ -25,7 +25,7 @@ pub struct Larder {
 }
 
 impl Larder {
-    /// Makes a process on a store.
+    /// Makes an instance on a store.
     ///
     /// # Panics
     /// If the store runs no programs.

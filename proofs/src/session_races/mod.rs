@@ -1,4 +1,4 @@
-//! Races of sessions between two processes, and a store of whole records that loses them.
+//! Races of sessions between two instances of an app, and a store of whole records that loses them.
 
 pub mod keeper;
 pub mod larder;
@@ -22,13 +22,13 @@ use whole_records::WholeRecords;
 /// The rounds of each race, unless `--rounds` says otherwise.
 const ROUNDS: u64 = 1_000;
 
-/// The rounds between two looks at what another process learns later: each look takes a second.
+/// The rounds between two looks at what another instance learns later: each look takes a second.
 const ROUNDS_UNTIL_A_LOOK: u64 = 100;
 
-/// How long another process may not know that everyone was signed out.
+/// How long another instance may not know that everyone was signed out.
 const EVERYONE: Duration = Duration::from_millis(1_100);
 
-/// Two processes.
+/// Two instances.
 pub type Pair = [Arc<dyn Keeper>; 2];
 
 /// Runs each race on both stores, and on a store of whole records until it is seen to break the law.
@@ -122,13 +122,13 @@ pub async fn broken(race: &Race, keepers: Pair, rounds: u64, seed: u64) -> Optio
     None
 }
 
-/// Returns two processes of larder.
+/// Returns two instances of larder, which share these stores and nothing else.
 #[must_use]
 pub fn larder(stores: [Arc<dyn Store>; 2]) -> Pair {
     stores.map(|store| Arc::new(Larder::new(store)) as Arc<dyn Keeper>)
 }
 
-/// Returns two processes that keep whole records.
+/// Returns two instances that keep whole records.
 #[must_use]
 pub fn whole_records(stores: [Arc<dyn Store>; 2]) -> Pair {
     stores.map(|store| Arc::new(WholeRecords::new(store)) as Arc<dyn Keeper>)

@@ -65,12 +65,12 @@ pub struct Round {
     random: Rng,
     user: String,
     number: String,
-    /// Cookies of sessions that ended, of which another process may learn a second later.
+    /// Cookies of sessions that ended, of which another instance may learn a second later.
     pub dead_later: Vec<String>,
 }
 
 impl Round {
-    /// Makes a round between two processes.
+    /// Makes a round between two instances.
     #[must_use]
     pub fn new(keepers: Pair, number: u64, seed: u64) -> Self {
         Self {
@@ -113,10 +113,10 @@ impl Round {
         signed_in.cookie.ok_or_else(|| "no cookie".to_owned())
     }
 
-    /// Checks that nobody is signed in by any of these cookies, in either process.
+    /// Checks that nobody is signed in by any of these cookies, in either instance.
     ///
     /// # Errors
-    /// The process and the user.
+    /// The instance and the user.
     pub async fn are_dead(&mut self, cookies: &[String]) -> Result<(), String> {
         for at in 0..2 {
             self.are_dead_at(at, cookies).await?;
@@ -127,7 +127,7 @@ impl Round {
     async fn are_dead_at(&self, at: usize, cookies: &[String]) -> Result<(), String> {
         for cookie in cookies {
             if let Some(user) = self.ask(at, Some(cookie), Act::Read).await.user {
-                return Err(format!("{user} is signed in at process {at}"));
+                return Err(format!("{user} is signed in at instance {at}"));
             }
         }
         Ok(())
@@ -223,7 +223,7 @@ impl Round {
         for cookie in &racing {
             let here = self.ask(0, Some(cookie), Act::Read).await;
             if here != self.ask(1, Some(cookie), Act::Read).await {
-                return Err("two processes disagree".to_owned());
+                return Err("two instances disagree".to_owned());
             }
         }
         self.keepers[0].revoke_all(&self.user).await;
@@ -261,7 +261,7 @@ impl Round {
         Ok(())
     }
 
-    /// Two sign-ins, one at each process.
+    /// Two sign-ins, one at each instance.
     fn sign_ins(&mut self) -> Vec<JoinHandle<Reply>> {
         let at = |at| self.send(at, None, Act::SignIn(self.user.clone()));
         [0, 1].map(at).into()
@@ -307,7 +307,7 @@ mod tests {
     }
 
     #[tokio::test(start_paused = true)]
-    async fn what_another_process_revives_is_noticed_in_any_round() {
+    async fn what_another_instance_revives_is_noticed_in_any_round() {
         let race = Race {
             name: "a round",
             law: "its session is dead",

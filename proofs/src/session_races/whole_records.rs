@@ -29,7 +29,7 @@ struct Record {
 }
 
 impl WholeRecords {
-    /// Makes a process on a store.
+    /// Makes an instance on a store.
     #[must_use]
     pub fn new(store: Arc<dyn Store>) -> Self {
         Self { store }

@@ -9,7 +9,7 @@ const ROUNDS: u64 = 100;
 const ATTEMPTS: u64 = 2_000;
 
 #[tokio::test(flavor = "multi_thread", worker_threads = 3)]
-async fn no_race_of_two_processes_loses_a_write_or_revives_a_session() {
+async fn no_race_of_two_instances_loses_a_write_or_revives_a_session() {
     let server = RedisServer::start().unwrap();
     for (seed, race) in (1..).zip(RACES) {
         let redis = [connect(&server).await, connect(&server).await];

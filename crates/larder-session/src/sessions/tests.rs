@@ -52,21 +52,28 @@ async fn sign_in_again(sessions: &Sessions, from: &Token) -> Token {
     to
 }
 
-/// Runs a test on both stores, by a clock that stands still.
+/// One process on this store.
+fn process(store: Arc<dyn Store>) -> Sessions {
+    let sessions = Sessions::new(store).unwrap();
+    sessions.with_store_timeout(Duration::from_secs(20))
+}
+
+/// Runs a test of one process on both stores, by a clock that stands still.
 async fn on_both(test: impl AsyncFn(Sessions)) {
-    let patient = |store: Arc<dyn Store>| {
-        let sessions = Sessions::new(store).unwrap();
-        sessions.with_store_timeout(Duration::from_secs(20))
-    };
+    on_both_stores(async |store| test(process(store)).await).await;
+}
+
+/// Runs a test on both stores, by a clock that stands still.
+async fn on_both_stores(test: impl AsyncFn(Arc<dyn Store>)) {
     let clock = ManualClock::default();
     clock.advance(Duration::from_secs(1));
     let memory = MokaStore::builder().with_clock(clock.clone()).build();
-    test(patient(Arc::new(memory))).await;
+    test(Arc::new(memory)).await;
     let server = RedisServer::start().unwrap();
     let redis = RedisStore::builder(&server.url())
         .with_virtual_time(clock)
         .with_timeout(Duration::from_secs(10));
-    test(patient(Arc::new(redis.connect().await.unwrap()))).await;
+    test(Arc::new(redis.connect().await.unwrap())).await;
 }
 
 async fn holds(sessions: Sessions) {

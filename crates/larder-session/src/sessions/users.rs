@@ -2,6 +2,7 @@
 
 use std::sync::Arc;
 
+use larder_store::Ttl;
 use larder_store::program::Run;
 
 use super::Sessions;
@@ -30,7 +31,8 @@ impl Sessions {
         let mut enroll = Enroll {
             session,
             epoch: random(),
-            life: self.absolute(options) + SKEW,
+            // No record lives longer than the longest TTL, on any store.
+            life: Ttl::covering_micros(self.absolute(options) + SKEW).as_micros(),
             limit,
             // A full list may contain dead sessions, and no living session ends in their place.
             at_limit: match at_limit {

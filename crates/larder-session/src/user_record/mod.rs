@@ -101,8 +101,8 @@ impl Record for UserRecord {
 const STATE: &str = "state";
 
 impl UserRecord {
-    /// Returns the key of a user's record.
-    pub(crate) fn key(user: &str) -> Key {
+    /// Returns the key of a user's record, to inspect it.
+    pub fn key(user: &str) -> Key {
         Key::new(Self::KIND, UserTag::of(user))
     }
 

@@ -5,17 +5,7 @@ use std::time::Duration;
 use http::StatusCode;
 use larder_session::{DeviceLimit, SessionErrorKind};
 
-use crate::support::{Browser, Site, World, on_both_stores};
-
-async fn signed_in(site: &Site, user: &str) -> Browser {
-    let browser = Browser::new();
-    browser.read(site, &format!("/log-in/{user}")).await;
-    browser
-}
-
-async fn is_in(site: &Site, browser: &Browser) -> bool {
-    !browser.copy().read(site, "/whoami").await.is_empty()
-}
+use crate::support::{Browser, World, on_both_stores};
 
 const SECOND: Duration = Duration::from_secs(1);
 
@@ -23,56 +13,56 @@ on_both_stores! { Manual;
     async fn the_sessions_of_everyone_end_within_a_second_and_later_ones_live(world: World) {
         world.advance(SECOND);
         let (one, other, admin) = (world.site(), world.site(), world.sessions());
-        let (ada, grace) = (signed_in(&one, "ada").await, signed_in(&other, "grace").await);
+        let (ada, grace) = (Browser::signed_in(&one, "ada").await, Browser::signed_in(&other, "grace").await);
         let visitor = Browser::new();
         visitor.read(&one, "/set/a/kept").await;
-        assert!(is_in(&one, &ada).await && is_in(&other, &grace).await);
+        assert!(ada.is_in(&one).await && grace.is_in(&other).await);
         admin.revoke_everyone().await.unwrap();
         // From now on, a sign-in is valid everywhere at once, whatever a process knows.
-        let late = signed_in(&one, "ada").await;
-        assert!(is_in(&one, &late).await && is_in(&other, &late).await);
+        let late = Browser::signed_in(&one, "ada").await;
+        assert!(late.is_in(&one).await && late.is_in(&other).await);
         world.advance(SECOND);
         for site in [&one, &other] {
-            assert!(!is_in(site, &ada).await && !is_in(site, &grace).await);
-            assert!(is_in(site, &late).await);
+            assert!(!ada.is_in(site).await && !grace.is_in(site).await);
+            assert!(late.is_in(site).await);
             assert_eq!(visitor.read(site, "/get/a").await, "kept");
         }
         assert_eq!(late.read(&one, "/devices").await.lines().count(), 1);
         // Two calls within one tick of the clock are two separate ends.
         admin.revoke_everyone().await.unwrap();
-        let later = signed_in(&one, "ada").await;
+        let later = Browser::signed_in(&one, "ada").await;
         admin.revoke_everyone().await.unwrap();
         world.advance(SECOND);
-        assert!(!is_in(&one, &late).await && !is_in(&other, &later).await);
+        assert!(!late.is_in(&one).await && !later.is_in(&other).await);
     }
 
     async fn a_session_that_ended_with_everyones_revokes_no_other(world: World) {
         world.advance(SECOND);
         let site = world.site();
-        let (old, held) = (signed_in(&site, "ada").await, signed_in(&site, "ada").await);
-        assert!(is_in(&site, &old).await);
+        let (old, held) = (Browser::signed_in(&site, "ada").await, Browser::signed_in(&site, "ada").await);
+        assert!(old.is_in(&site).await);
         let held = tokio::spawn({
             let site = site.clone();
             async move { held.get(&site, "/held/revoke-others").await }
         });
         site.gate.arrived().await;
         world.sessions().revoke_everyone().await.unwrap();
-        let new = signed_in(&world.site(), "ada").await;
+        let new = Browser::signed_in(&world.site(), "ada").await;
         site.gate.open();
         assert_eq!(held.await.unwrap().status, StatusCode::GONE);
-        assert!(is_in(&world.site(), &new).await);
+        assert!(new.is_in(&world.site()).await);
     }
 
     async fn a_disabled_account_has_no_session_and_gets_none_until_it_is_enabled(world: World) {
         let (one, other, admin) = (world.site(), world.site(), world.sessions());
-        let (phone, laptop) = (signed_in(&one, "ada").await, signed_in(&other, "ada").await);
-        let grace = signed_in(&one, "grace").await;
+        let (phone, laptop) = (Browser::signed_in(&one, "ada").await, Browser::signed_in(&other, "ada").await);
+        let grace = Browser::signed_in(&one, "grace").await;
         admin.disable("ada").await.unwrap();
         assert!(admin.is_disabled("ada").await.unwrap());
         assert!(!admin.is_disabled("grace").await.unwrap());
         for site in [&one, &other] {
-            assert!(!is_in(site, &phone).await && !is_in(site, &laptop).await);
-            assert!(is_in(site, &grace).await);
+            assert!(!phone.is_in(site).await && !laptop.is_in(site).await);
+            assert!(grace.is_in(site).await);
             let refused = Browser::new().get(site, "/log-in/ada").await;
             assert_eq!(refused.status, StatusCode::FORBIDDEN, "{refused:?}");
         }
@@ -87,9 +77,9 @@ on_both_stores! { Manual;
         world.advance(Duration::from_secs(86_400 * 365));
         assert_eq!(Browser::new().get(&one, "/log-in/ada").await.status, StatusCode::FORBIDDEN);
         admin.enable("ada").await.unwrap();
-        let again = signed_in(&one, "ada").await;
-        assert!(is_in(&other, &again).await);
-        assert!(!is_in(&one, &phone).await);
+        let again = Browser::signed_in(&one, "ada").await;
+        assert!(again.is_in(&other).await);
+        assert!(!phone.is_in(&one).await);
     }
 
     async fn an_account_is_disabled_before_its_first_sign_in(world: World) {
@@ -98,9 +88,9 @@ on_both_stores! { Manual;
         assert_eq!(Browser::new().get(&site, "/log-in/new").await.status, StatusCode::FORBIDDEN);
         admin.enable("new").await.unwrap();
         // Enabling an account that is not disabled signs nobody out.
-        let browser = signed_in(&site, "new").await;
+        let browser = Browser::signed_in(&site, "new").await;
         admin.enable("new").await.unwrap();
-        assert!(is_in(&site, &browser).await);
+        assert!(browser.is_in(&site).await);
         for wrong in ["", &"x".repeat(257)] {
             let error = admin.disable(wrong).await.unwrap_err();
             assert_eq!(error.kind(), SessionErrorKind::Invalid);
@@ -109,24 +99,24 @@ on_both_stores! { Manual;
 
     async fn a_further_sign_in_is_refused_at_the_limit_until_a_session_ends(world: World) {
         let site = World::site_of(world.sessions().with_device_limit(DeviceLimit::Refuse(2)));
-        let one = signed_in(&site, "ada").await;
+        let one = Browser::signed_in(&site, "ada").await;
         world.advance(SECOND);
-        let two = signed_in(&site, "ada").await;
+        let two = Browser::signed_in(&site, "ada").await;
         let third = Browser::new();
         let refused = third.get(&site, "/log-in/ada").await;
         assert_eq!(refused.status, StatusCode::FORBIDDEN);
-        assert!(is_in(&site, &one).await && is_in(&site, &two).await);
+        assert!(one.is_in(&site).await && two.is_in(&site).await);
         // Another user, and a sign-in again on a device that is there, are not refused.
-        signed_in(&site, "grace").await;
+        Browser::signed_in(&site, "grace").await;
         one.read(&site, "/log-in/ada").await;
-        assert!(is_in(&site, &one).await);
+        assert!(one.is_in(&site).await);
         two.read(&site, "/log-out").await;
         third.read(&site, "/log-in/ada").await;
-        assert!(is_in(&site, &third).await);
+        assert!(third.is_in(&site).await);
         // Sessions that were idle for too long do not count.
         world.advance(Duration::from_secs(3600));
-        signed_in(&site, "ada").await;
-        signed_in(&site, "ada").await;
+        Browser::signed_in(&site, "ada").await;
+        Browser::signed_in(&site, "ada").await;
         assert_eq!(Browser::new().get(&site, "/log-in/ada").await.status, StatusCode::FORBIDDEN);
     }
 
@@ -135,53 +125,53 @@ on_both_stores! { Manual;
         let sessions = world.sessions().with_device_limit(DeviceLimit::Refuse(2));
         let (site, admin) = (World::site_of(sessions), world.sessions());
         for _ in 0..3 {
-            let (one, two) = (signed_in(&site, "ada").await, signed_in(&site, "ada").await);
+            let (one, two) = (Browser::signed_in(&site, "ada").await, Browser::signed_in(&site, "ada").await);
             let refused = Browser::new().get(&site, "/log-in/ada").await;
             assert_eq!(refused.status, StatusCode::FORBIDDEN);
             admin.revoke_everyone().await.unwrap();
             world.advance(SECOND);
-            assert!(!is_in(&site, &one).await && !is_in(&site, &two).await);
+            assert!(!one.is_in(&site).await && !two.is_in(&site).await);
         }
         // A limit of zero counts as one.
         let none = World::site_of(world.sessions().with_device_limit(DeviceLimit::Refuse(0)));
-        let only = signed_in(&none, "grace").await;
+        let only = Browser::signed_in(&none, "grace").await;
         assert_eq!(Browser::new().get(&none, "/log-in/grace").await.status, StatusCode::FORBIDDEN);
-        assert!(is_in(&none, &only).await);
+        assert!(only.is_in(&none).await);
     }
 
     async fn a_session_that_was_idle_for_too_long_is_evicted_before_one_that_lives(world: World) {
         let limit = DeviceLimit::EndOldest(2);
         let site = World::site_of(world.sessions().with_device_limit(limit));
-        let used = signed_in(&site, "ada").await;
+        let used = Browser::signed_in(&site, "ada").await;
         world.advance(SECOND);
-        let idle = signed_in(&site, "ada").await;
+        let idle = Browser::signed_in(&site, "ada").await;
         world.advance(Duration::from_secs(1_700));
-        assert!(is_in(&site, &used).await);
+        assert!(used.is_in(&site).await);
         world.settled().await;
         world.advance(Duration::from_secs(200));
-        let new = signed_in(&site, "ada").await;
-        assert!(is_in(&site, &used).await && is_in(&site, &new).await);
-        assert!(!is_in(&site, &idle).await);
+        let new = Browser::signed_in(&site, "ada").await;
+        assert!(used.is_in(&site).await && new.is_in(&site).await);
+        assert!(!idle.is_in(&site).await);
         // Of those that live, the one with the oldest sign-in ends.
-        signed_in(&site, "ada").await;
-        assert!(!is_in(&site, &used).await && is_in(&site, &new).await);
+        Browser::signed_in(&site, "ada").await;
+        assert!(!used.is_in(&site).await && new.is_in(&site).await);
     }
 
     async fn without_a_limit_every_session_lives(world: World) {
         let site = world.site();
         let mut browsers = Vec::new();
         for _ in 0..110 {
-            browsers.push(signed_in(&site, "ada").await);
+            browsers.push(Browser::signed_in(&site, "ada").await);
         }
         for browser in &browsers {
-            assert!(is_in(&site, browser).await);
+            assert!(browser.is_in(&site).await);
         }
         assert_eq!(browsers[0].read(&site, "/devices").await.lines().count(), 110);
     }
 
     async fn what_is_sensitive_needs_a_recent_sign_in(world: World) {
         let site = world.site();
-        let browser = signed_in(&site, "ada").await;
+        let browser = Browser::signed_in(&site, "ada").await;
         browser.read(&site, "/set/a/kept").await;
         world.advance(Duration::from_secs(300));
         assert_eq!(browser.read(&site, "/recent/300").await, "ada");
@@ -202,7 +192,7 @@ on_both_stores! { Manual;
 
     async fn a_sign_in_grows_old_in_a_stream_too(world: World) {
         let site = world.site();
-        let browser = signed_in(&site, "ada").await;
+        let browser = Browser::signed_in(&site, "ada").await;
         browser.read(&site, "/kept/whoami").await;
         let stream = site.gate.kept();
         let age = async || stream.authentication().await.unwrap().unwrap().age;

@@ -1,15 +1,9 @@
 use http::{Request, StatusCode, header};
 use larder_session::{SessionCookie, SessionCookieBuilder, SessionLayer};
 
-use crate::support::{Browser, NAME, Reply, Site, on_both_stores};
+use crate::support::{Browser, NAME, Reply, Site, Time, World, on_both_stores};
 
 const PLAIN: &str = "AAAAAAAAAAAAAAAAAAAAAA.AAAAAAAAAAAAAAAAAAAAAA";
-
-async fn signed_in(site: &Site, user: &str) -> Browser {
-    let browser = Browser::new();
-    browser.read(site, &format!("/log-in/{user}")).await;
-    browser
-}
 
 /// One `Cookie` field for each list of values.
 fn fields(lists: &[&[&str]]) -> Vec<String> {
@@ -140,9 +134,9 @@ on_both_stores! { Manual;
 
     async fn of_several_cookies_the_living_one_counts_in_any_order(world: World) {
         let site = world.site();
-        let living = signed_in(&site, "ada").await;
+        let living = Browser::signed_in(&site, "ada").await;
         living.read(&site, "/set/a/mine").await;
-        let dead = signed_in(&site, "ada").await;
+        let dead = Browser::signed_in(&site, "ada").await;
         let gone = dead.copy();
         dead.read(&site, "/log-out").await;
         let (living, gone) = (living.cookie().unwrap(), gone.cookie().unwrap());
@@ -169,7 +163,7 @@ on_both_stores! { Manual;
 
     async fn of_several_dead_cookies_none_is_adopted(world: World) {
         let site = world.site();
-        let browser = signed_in(&site, "ada").await;
+        let browser = Browser::signed_in(&site, "ada").await;
         let gone = browser.cookie().unwrap();
         browser.read(&site, "/log-out").await;
         let other = PLAIN.replace('A', "Q").replace("Q.", "A.");
@@ -187,8 +181,8 @@ on_both_stores! { Manual;
 
     async fn of_a_users_living_sessions_the_latest_sign_in_counts_and_a_sign_out_ends_all(world: World) {
         let site = world.site();
-        let first = signed_in(&site, "ada").await;
-        let second = signed_in(&site, "ada").await;
+        let first = Browser::signed_in(&site, "ada").await;
+        let second = Browser::signed_in(&site, "ada").await;
         first.read(&site, "/set/a/first").await;
         second.read(&site, "/set/a/second").await;
         let visitor = Browser::new();
@@ -210,7 +204,7 @@ on_both_stores! { Manual;
 
     async fn with_cookies_of_two_users_nobody_is_signed_in_until_the_next_sign_in(world: World) {
         let site = world.site();
-        let (ada, grace) = (signed_in(&site, "ada").await, signed_in(&site, "grace").await);
+        let (ada, grace) = (Browser::signed_in(&site, "ada").await, Browser::signed_in(&site, "grace").await);
         let [ada, grace] = [ada, grace].map(|browser| browser.cookie().unwrap());
         for sent in [[&*ada, &*grace], [&*grace, &*ada]] {
             assert_eq!(ask(&site, "/whoami", &fields(&[&sent])).await.body, "");
@@ -293,4 +287,26 @@ on_both_stores! { Manual;
             assert_eq!(server.command(&["DBSIZE"]).unwrap().int(), Some(0));
         }
     }
+}
+
+#[tokio::test]
+async fn a_signed_in_request_reads_from_redis_with_one_command() {
+    let world = World::redis(Time::Real).await;
+    let (site, server) = (world.site(), world.server.as_ref().unwrap());
+    let browser = Browser::signed_in(&site, "ada").await;
+    browser.read(&site, "/set/a/1").await;
+    // What a process learns with its first read of a user is not read each time.
+    browser.read(&site, "/get/a").await;
+    server.command(&["CONFIG", "RESETSTAT"]).unwrap();
+    assert_eq!(browser.read(&site, "/get/a").await, "1");
+    let info = server.command(&["INFO", "commandstats"]).unwrap();
+    let info = info.text().unwrap().into_owned();
+    let commands: Vec<_> = info
+        .lines()
+        .filter_map(|line| line.strip_prefix("cmdstat_")?.split_once(",usec="))
+        .map(|(command, _)| command)
+        // A process asks for the time once a second.
+        .filter(|command| !command.starts_with("config|") && !command.starts_with("pttl:"))
+        .collect();
+    assert_eq!(commands, ["mget:calls=1"]);
 }

@@ -1,27 +1,17 @@
+use std::time::Duration;
+
 use http::StatusCode;
 use larder_session::DeviceLimit;
 
-use crate::support::{Browser, Site, World, on_both_stores};
-
-async fn signed_in(site: &Site, user: &str, device: &str) -> Browser {
-    let browser = Browser::new();
-    browser
-        .read(site, &format!("/log-in/{user}/{device}"))
-        .await;
-    browser
-}
-
-async fn is_in(site: &Site, browser: &Browser) -> bool {
-    !browser.copy().read(site, "/whoami").await.is_empty()
-}
+use crate::support::{Browser, World, on_both_stores};
 
 on_both_stores! { Manual;
     async fn a_user_sees_all_devices_and_the_current_one(world: World) {
         let site = world.site();
-        let phone = signed_in(&site, "ada", "phone").await;
+        let phone = Browser::signed_in(&site, "ada/phone").await;
         world.advance_micros(1);
-        let laptop = signed_in(&site, "ada", "laptop").await;
-        signed_in(&site, "grace", "desk").await;
+        let laptop = Browser::signed_in(&site, "ada/laptop").await;
+        Browser::signed_in(&site, "grace/desk").await;
         let seen = laptop.read(&site, "/devices").await;
         assert_eq!(
             seen,
@@ -33,37 +23,50 @@ on_both_stores! { Manual;
 
     async fn a_device_id_is_not_a_cookie(world: World) {
         let site = world.site();
-        let phone = signed_in(&site, "ada", "phone").await;
+        let phone = Browser::signed_in(&site, "ada/phone").await;
         let handle = phone.record();
         for cookie in [handle.clone(), format!("{handle}.{handle}")] {
-            assert!(!is_in(&site, &Browser::with(cookie)).await);
+            assert!(!Browser::with(cookie).is_in(&site).await);
         }
     }
 
     async fn one_device_is_revoked_at_the_next_request_of_any_process(world: World) {
         let (one, other) = (world.site(), world.site());
-        let phone = signed_in(&one, "ada", "phone").await;
-        let laptop = signed_in(&other, "ada", "laptop").await;
+        let phone = Browser::signed_in(&one, "ada/phone").await;
+        let laptop = Browser::signed_in(&other, "ada/laptop").await;
         let path = format!("/revoke/{}", phone.record());
         assert_eq!(laptop.read(&other, &path).await, "true");
-        assert!(!is_in(&one, &phone).await);
-        assert!(is_in(&one, &laptop).await);
+        assert!(!phone.is_in(&one).await);
+        assert!(laptop.is_in(&one).await);
         assert_eq!(laptop.read(&one, "/devices").await.lines().count(), 1);
         // Twice is the same as once.
         assert_eq!(laptop.read(&other, &path).await, "true");
     }
 
+    async fn a_page_can_ask_for_a_recent_sign_in_before_it_revokes_a_device(world: World) {
+        let site = world.site();
+        let phone = Browser::signed_in(&site, "ada/phone").await;
+        let laptop = Browser::signed_in(&site, "ada/laptop").await;
+        let path = format!("/carefully-revoke/{}", phone.record());
+        world.advance(Duration::from_secs(61));
+        assert_eq!(laptop.get(&site, &path).await.status, StatusCode::UNAUTHORIZED);
+        assert!(phone.is_in(&site).await && laptop.is_in(&site).await);
+        laptop.read(&site, "/log-in/ada/laptop").await;
+        assert_eq!(laptop.read(&site, &path).await, "true");
+        assert!(!phone.is_in(&site).await && laptop.is_in(&site).await);
+    }
+
     async fn a_user_cannot_revoke_a_device_of_another_user(world: World) {
         let site = world.site();
-        let ada = signed_in(&site, "ada", "phone").await;
-        let grace = signed_in(&site, "grace", "phone").await;
+        let ada = Browser::signed_in(&site, "ada/phone").await;
+        let grace = Browser::signed_in(&site, "grace/phone").await;
         let visitor = Browser::new();
         visitor.read(&site, "/set/a/1").await;
         for handle in [ada.record(), visitor.record()] {
             let path = format!("/revoke/{handle}");
             assert_eq!(grace.read(&site, &path).await, "false");
         }
-        assert!(is_in(&site, &ada).await);
+        assert!(ada.is_in(&site).await);
         assert_eq!(visitor.read(&site, "/get/a").await, "1");
         let path = format!("/revoke/{}", ada.record());
         assert_eq!(visitor.get(&site, &path).await.status, StatusCode::UNAUTHORIZED);
@@ -71,7 +74,7 @@ on_both_stores! { Manual;
 
     async fn revoking_the_current_device_signs_out(world: World) {
         let site = world.site();
-        let phone = signed_in(&site, "ada", "phone").await;
+        let phone = Browser::signed_in(&site, "ada/phone").await;
         let path = format!("/revoke/{}", phone.record());
         assert_eq!(phone.read(&site, &path).await, "true");
         assert_eq!(phone.cookie(), None);
@@ -79,45 +82,45 @@ on_both_stores! { Manual;
 
     async fn the_others_are_revoked_and_this_one_stays(world: World) {
         let (one, other) = (world.site(), world.site());
-        let phone = signed_in(&one, "ada", "phone").await;
-        let laptop = signed_in(&one, "ada", "laptop").await;
-        let grace = signed_in(&one, "grace", "desk").await;
+        let phone = Browser::signed_in(&one, "ada/phone").await;
+        let laptop = Browser::signed_in(&one, "ada/laptop").await;
+        let grace = Browser::signed_in(&one, "grace/desk").await;
         laptop.read(&other, "/revoke-others").await;
-        assert!(!is_in(&one, &phone).await);
-        assert!(is_in(&one, &laptop).await && is_in(&one, &grace).await);
+        assert!(!phone.is_in(&one).await);
+        assert!(laptop.is_in(&one).await && grace.is_in(&one).await);
         assert_eq!(laptop.read(&one, "/devices").await.lines().count(), 1);
         // The one that was spared is an ordinary one: a new one may revoke it.
-        let phone = signed_in(&one, "ada", "phone").await;
-        assert!(is_in(&one, &laptop).await);
+        let phone = Browser::signed_in(&one, "ada/phone").await;
+        assert!(laptop.is_in(&one).await);
         phone.read(&one, "/revoke-others").await;
-        assert!(!is_in(&one, &laptop).await);
-        assert!(is_in(&one, &phone).await);
+        assert!(!laptop.is_in(&one).await);
+        assert!(phone.is_in(&one).await);
     }
 
     async fn all_are_revoked(world: World) {
         let (one, other) = (world.site(), world.site());
-        let phone = signed_in(&one, "ada", "phone").await;
-        let laptop = signed_in(&one, "ada", "laptop").await;
+        let phone = Browser::signed_in(&one, "ada/phone").await;
+        let laptop = Browser::signed_in(&one, "ada/laptop").await;
         let kept = laptop.copy();
         laptop.read(&one, "/revoke-all").await;
         assert_eq!(laptop.cookie(), None);
-        assert!(!is_in(&other, &phone).await && !is_in(&other, &kept).await);
+        assert!(!phone.is_in(&other).await && !kept.is_in(&other).await);
 
-        let phone = signed_in(&one, "ada", "phone").await;
+        let phone = Browser::signed_in(&one, "ada/phone").await;
         world.sessions().revoke_all("ada").await.unwrap();
-        assert!(!is_in(&other, &phone).await);
+        assert!(!phone.is_in(&other).await);
     }
 
     async fn an_app_lists_and_revokes_the_devices_of_a_user(world: World) {
         let (site, sessions) = (world.site(), world.sessions());
-        let phone = signed_in(&site, "ada", "phone").await;
+        let phone = Browser::signed_in(&site, "ada/phone").await;
         let devices = sessions.devices("ada").await.unwrap();
         assert_eq!(devices.len(), 1);
         assert_eq!(devices[0].name.as_deref(), Some("phone"));
         assert!(!devices[0].is_current);
         assert!(!sessions.revoke("grace", devices[0].id).await.unwrap());
         assert!(sessions.revoke("ada", devices[0].id).await.unwrap());
-        assert!(!is_in(&site, &phone).await);
+        assert!(!phone.is_in(&site).await);
         assert!(sessions.devices("nobody").await.unwrap().is_empty());
         sessions.revoke_all("nobody").await.unwrap();
     }
@@ -126,25 +129,25 @@ on_both_stores! { Manual;
         let site = World::site_of(world.sessions().with_device_limit(DeviceLimit::EndOldest(3)));
         let mut browsers = Vec::new();
         for _ in 0..5 {
-            browsers.push(signed_in(&site, "ada", "x").await);
+            browsers.push(Browser::signed_in(&site, "ada/x").await);
             world.advance_micros(1);
         }
         for (at, browser) in browsers.iter().enumerate() {
-            assert_eq!(is_in(&site, browser).await, at >= 2, "{at}");
+            assert_eq!(browser.is_in(&site).await, at >= 2, "{at}");
         }
         assert_eq!(browsers[4].read(&site, "/devices").await.lines().count(), 3);
         // A sign-in again on a device that is there takes no more room.
         browsers[2].read(&site, "/log-in/ada").await;
-        assert!(is_in(&site, &browsers[3]).await);
+        assert!(browsers[3].is_in(&site).await);
     }
 
     async fn the_list_drops_sessions_that_have_ended(world: World) {
         let site = world.site();
         for _ in 0..3 {
-            let browser = signed_in(&site, "ada", "x").await;
+            let browser = Browser::signed_in(&site, "ada/x").await;
             browser.read(&site, "/log-out").await;
         }
-        let phone = signed_in(&site, "ada", "phone").await;
+        let phone = Browser::signed_in(&site, "ada/phone").await;
         assert_eq!(phone.read(&site, "/devices").await.lines().count(), 1);
     }
 }
@@ -154,8 +157,8 @@ async fn without_the_users_record_nobody_is_signed_in_and_a_sign_in_repairs_it()
     use crate::support::Time;
     let world = World::redis(Time::Real).await;
     let (site, server) = (world.site(), world.server.as_ref().unwrap());
-    let phone = signed_in(&site, "ada", "phone").await;
-    assert!(is_in(&site, &phone).await);
+    let phone = Browser::signed_in(&site, "ada/phone").await;
+    assert!(phone.is_in(&site).await);
     let keys = server.command(&["KEYS", "session-user:*"]).unwrap();
     let larder_test::server::Reply::Array(keys) = keys else {
         panic!("no list: {keys:?}")
@@ -166,9 +169,9 @@ async fn without_the_users_record_nobody_is_signed_in_and_a_sign_in_repairs_it()
     assert_eq!(keys.len(), 2);
     for (at, key) in keys.iter().enumerate() {
         server.command(&["DEL", key]).unwrap();
-        assert_eq!(is_in(&site, &phone).await, at == 0, "{key}");
+        assert_eq!(phone.is_in(&site).await, at == 0, "{key}");
         phone.read(&site, "/log-in/ada").await;
-        assert!(is_in(&site, &phone).await);
+        assert!(phone.is_in(&site).await);
         assert_eq!(phone.read(&site, "/devices").await.lines().count(), 1);
     }
 }
@@ -178,8 +181,8 @@ async fn a_session_that_is_missing_from_the_list_is_revoked_all_the_same() {
     use crate::support::Time;
     let world = World::redis(Time::Real).await;
     let (site, server) = (world.site(), world.server.as_ref().unwrap());
-    let phone = signed_in(&site, "ada", "phone").await;
-    let laptop = signed_in(&site, "ada", "laptop").await;
+    let phone = Browser::signed_in(&site, "ada/phone").await;
+    let laptop = Browser::signed_in(&site, "ada/laptop").await;
     let keys = server.command(&["KEYS", "session-user:*}"]).unwrap();
     let larder_test::server::Reply::Array(keys) = keys else {
         panic!("no list: {keys:?}")
@@ -197,6 +200,6 @@ async fn a_session_that_is_missing_from_the_list_is_revoked_all_the_same() {
             .contains(&format!("{}*", laptop.record()))
     );
     laptop.read(&site, "/revoke-others").await;
-    assert!(!is_in(&site, &phone).await);
-    assert!(is_in(&site, &laptop).await);
+    assert!(!phone.is_in(&site).await);
+    assert!(laptop.is_in(&site).await);
 }

@@ -7,13 +7,7 @@ use http::header::COOKIE;
 use larder_session::{DeviceLimit, EndReason};
 use larder_store::Ttl;
 
-use crate::support::{Browser, NAME, Site, World, on_both_stores};
-
-async fn signed_in(site: &Site, user: &str) -> Browser {
-    let browser = Browser::new();
-    browser.read(site, &format!("/log-in/{user}")).await;
-    browser
-}
+use crate::support::{Browser, NAME, World, on_both_stores};
 
 /// Changes the secret, and keeps the id of the session and the tag of the user.
 fn forged(browser: &Browser) -> Browser {
@@ -27,7 +21,7 @@ on_both_stores! { Manual;
     async fn a_planted_cookie_does_not_hide_why_a_session_ended(world: World) {
         let (site, admin) = (world.site(), world.sessions());
         for is_first in [true, false] {
-            let browser = signed_in(&site, "ada").await;
+            let browser = Browser::signed_in(&site, "ada").await;
             let mut cookies = [forged(&browser), browser].map(|it| it.cookie().unwrap());
             admin.revoke_all("ada").await.unwrap();
             if !is_first {
@@ -55,9 +49,9 @@ on_both_stores! { Manual;
             "TooManyDevices",
         ] {
             let user = expected.replace(' ', "-");
-            let old = signed_in(&site, &user).await;
+            let old = Browser::signed_in(&site, &user).await;
             world.advance_micros(1);
-            let new = signed_in(&site, &user).await;
+            let new = Browser::signed_in(&site, &user).await;
             world.advance_micros(1);
             match expected {
                 "SignedOutElsewhere one" => {
@@ -72,7 +66,7 @@ on_both_stores! { Manual;
                 }
                 "Administrator all" => admin.revoke_all(&user).await.unwrap(),
                 "Disabled" => admin.disable(&user).await.unwrap(),
-                _ => drop(signed_in(&site, &user).await),
+                _ => drop(Browser::signed_in(&site, &user).await),
             }
             let reason = expected.split(' ').next().unwrap();
             // It counts as signed out, and a search for the user does not take the reason.
@@ -86,12 +80,12 @@ on_both_stores! { Manual;
 
     async fn a_session_that_the_list_has_lost_learns_why_it_ended_too(world: World) {
         let (site, admin) = (world.site(), world.sessions());
-        let browser = signed_in(&site, "ada").await;
+        let browser = Browser::signed_in(&site, "ada").await;
         let kept = browser.copy();
         // `revoke_all` removes the sessions on its list; this one comes from the user's record.
         let others = World::site_of(world.sessions());
         let path = format!("/revoke/{}", browser.record());
-        let other = signed_in(&others, "grace").await;
+        let other = Browser::signed_in(&others, "grace").await;
         assert_eq!(other.read(&others, &path).await, "false");
         admin.revoke_all_because("ada", EndReason::PasswordChanged).await.unwrap();
         assert_eq!(kept.read(&site, "/why").await, "PasswordChanged");
@@ -101,7 +95,7 @@ on_both_stores! { Manual;
     async fn everyone_learns_that_an_administrator_ended_the_sessions(world: World) {
         world.advance(Duration::from_secs(1));
         let site = world.site();
-        let browser = signed_in(&site, "ada").await;
+        let browser = Browser::signed_in(&site, "ada").await;
         world.sessions().revoke_everyone().await.unwrap();
         world.advance(Duration::from_secs(1));
         assert_eq!(browser.read(&site, "/why").await, "Administrator");
@@ -117,7 +111,7 @@ on_both_stores! { Manual;
         let minute = Ttl::from_secs(60);
         let site = World::site_of(world.sessions().with_end_reason_ttl(minute));
         for (after, told) in [(59, "SignedOutElsewhere"), (60, "Expired")] {
-            let (old, new) = (signed_in(&site, "ada").await, signed_in(&site, "ada").await);
+            let (old, new) = (Browser::signed_in(&site, "ada").await, Browser::signed_in(&site, "ada").await);
             new.read(&site, "/revoke-others").await;
             world.advance(Duration::from_secs(after));
             assert_eq!(old.read(&site, "/why").await, told, "{after}");
@@ -131,9 +125,9 @@ on_both_stores! { Manual;
         visitor.read(&site, "/set/a/1").await;
         assert_eq!(visitor.read(&site, "/why").await, "");
         // A made-up cookie gets the same answer whether its session lives, was revoked, or never was.
-        let (lives, ended) = (signed_in(&site, "ada").await, signed_in(&site, "grace").await);
+        let (lives, ended) = (Browser::signed_in(&site, "ada").await, Browser::signed_in(&site, "grace").await);
         world.sessions().revoke_all("grace").await.unwrap();
-        let gone = signed_in(&site, "joan").await;
+        let gone = Browser::signed_in(&site, "joan").await;
         let stolen = gone.copy();
         gone.read(&site, "/log-out").await;
         for browser in [&lives, &ended, &stolen] {
@@ -151,7 +145,7 @@ on_both_stores! { Manual;
 
     async fn an_idle_session_has_expired(world: World) {
         let site = world.site();
-        let browser = signed_in(&site, "ada").await;
+        let browser = Browser::signed_in(&site, "ada").await;
         world.advance(Duration::from_secs(1800));
         assert_eq!(browser.read(&site, "/why").await, "Expired");
     }

@@ -1,7 +1,6 @@
 //! Messages that are shown once, and typed values with a default.
 
 use http::StatusCode;
-use tokio::task::JoinSet;
 
 use crate::support::{Browser, on_both_stores};
 
@@ -25,31 +24,28 @@ on_both_stores! { Real;
         browser.read(&site, "/log-in/ada").await;
         for round in 0..ROUNDS {
             browser.read(&site, &format!("/say/{round}")).await;
-            let mut requests = JoinSet::new();
-            for _ in 0..3 {
-                let (site, browser) = (site.clone(), browser.copy());
-                requests.spawn(async move { browser.get(&site, "/slow-hear").await });
+            let mut heard = Vec::new();
+            for (_, reply) in browser.at_once(&site, ["/slow-hear"; 3]).await {
+                assert_eq!(reply.status, StatusCode::OK, "{reply:?}");
+                heard.extend(Some(reply.body).filter(|body| !body.is_empty()));
             }
-            let replies = requests.join_all().await;
-            let heard: Vec<_> = replies.iter().filter(|it| !it.body.is_empty()).collect();
-            let [one] = heard[..] else { panic!("round {round}: {replies:?}") };
-            assert_eq!(one.body, format!("info: {round}"));
-            assert!(replies.iter().all(|reply| reply.status == StatusCode::OK), "{replies:?}");
+            assert_eq!(heard, [format!("info: {round}")], "round {round}");
         }
     }
 
     async fn messages_of_requests_at_once_are_all_kept_up_to_sixteen(world: World) {
         let (site, browser) = (world.site(), Browser::new());
         browser.read(&site, "/set/a/1").await;
-        let mut requests = JoinSet::new();
-        for at in 0..8 {
-            let (site, browser) = (site.clone(), browser.copy());
-            requests.spawn(async move { browser.read(&site, &format!("/say/{at}")).await });
-        }
-        requests.join_all().await;
-        let heard = browser.read(&site, "/hear").await;
-        for at in 0..8 {
-            assert!(heard.contains(&format!("info: {at}")), "{heard}");
+        for round in 0..ROUNDS {
+            let said = ["a", "b", "c", "d"].map(|it| format!("{round}{it}"));
+            let sent = said.each_ref().map(|it| format!("/slow-say/{it}"));
+            for (_, reply) in browser.at_once(&site, sent).await {
+                assert_eq!(reply.status, StatusCode::OK, "{reply:?}");
+            }
+            let heard = browser.read(&site, "/hear").await;
+            let mut heard: Vec<_> = heard.split(", ").collect();
+            heard.sort_unstable();
+            assert_eq!(heard, said.map(|it| format!("info: {it}")));
         }
         for at in 0..20 {
             browser.read(&site, &format!("/say/{at}")).await;
@@ -90,15 +86,16 @@ on_both_stores! { Real;
         let (site, browser) = (world.site(), Browser::new());
         assert_eq!(browser.read(&site, "/cart").await, "[]");
         assert_eq!(browser.read(&site, "/choose/7").await, "[7]");
-        let mut requests = JoinSet::new();
-        for seat in 10..18 {
-            let (site, browser) = (site.clone(), browser.copy());
-            requests.spawn(async move { browser.read(&site, &format!("/choose/{seat}")).await });
-        }
-        requests.join_all().await;
-        let cart = browser.read(&site, "/cart").await;
-        for seat in 10..18 {
-            assert!(cart.contains(&seat.to_string()), "{cart}");
+        for round in 0..ROUNDS {
+            browser.read(&site, "/empty-cart").await;
+            let sent = [1, 2, 3].map(|seat| format!("/slow-choose/{}", 10 * round + seat));
+            for (_, reply) in browser.at_once(&site, sent).await {
+                assert_eq!(reply.status, StatusCode::OK, "{reply:?}");
+            }
+            let cart = browser.read(&site, "/cart").await;
+            let mut seats: Vec<_> = cart.trim_matches(['[', ']']).split(", ").collect();
+            seats.sort_unstable();
+            assert_eq!(seats, [1, 2, 3].map(|seat| (10 * round + seat).to_string()));
         }
         browser.read(&site, "/empty-cart").await;
         assert_eq!(browser.read(&site, "/cart").await, "[]");

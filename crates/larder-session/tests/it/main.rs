@@ -30,3 +30,5 @@ mod streams;
 mod support;
 mod time;
 mod tower_shape;
+#[cfg(feature = "axum")]
+mod web_socket;

@@ -1,32 +1,10 @@
 use std::sync::Arc;
 
 use larder_session::DeviceLimit;
-use tokio::task::JoinSet;
 
-use crate::support::{Browser, Reply, Site, World, on_both_stores};
+use crate::support::{Browser, World, on_both_stores};
 
 const ROUNDS: usize = 1_000;
-
-/// Sends `paths` at once, with the cookie that `browser` has now.
-async fn at_once(site: &Site, browser: &Browser, paths: &[String]) -> Vec<(Browser, Reply)> {
-    let mut requests = JoinSet::new();
-    for (at, path) in paths.iter().cloned().enumerate() {
-        let (site, browser) = (site.clone(), browser.copy());
-        requests.spawn(async move {
-            let reply = browser.get(&site, &path).await;
-            (at, browser, reply)
-        });
-    }
-    let mut done = requests.join_all().await;
-    done.sort_by_key(|(at, ..)| *at);
-    done.into_iter()
-        .map(|(_, browser, reply)| (browser, reply))
-        .collect()
-}
-
-fn paths(paths: &[&str]) -> Vec<String> {
-    paths.iter().map(|path| (*path).to_owned()).collect()
-}
 
 on_both_stores! { Real;
     async fn a_session_stays_dead_after_logout_races_a_write(world: World) {
@@ -34,8 +12,8 @@ on_both_stores! { Real;
         for round in 0..ROUNDS {
             let browser = Browser::new();
             browser.read(&site, "/log-in/ada").await;
-            let sent = paths(&["/slow-set/a/1", "/slow-log-out", "/slow-set/b/1", "/slow-add"]);
-            let done = at_once(&site, &browser, &sent).await;
+            let sent = ["/slow-set/a/1", "/slow-log-out", "/slow-set/b/1", "/slow-add"];
+            let done = browser.at_once(&site, sent).await;
             assert_eq!(browser.read(&site, "/whoami").await, "", "round {round}");
             for (other, reply) in done {
                 assert!(reply.status.is_success() || reply.status == 410, "{reply:?}");
@@ -49,9 +27,9 @@ on_both_stores! { Real;
     async fn parallel_sums_add_up(world: World) {
         let (site, browser) = (world.site(), Browser::new());
         browser.read(&site, "/add/0").await;
-        let sent = paths(&["/slow-add", "/slow-add", "/slow-add", "/slow-add"]);
+        let sent = ["/slow-add", "/slow-add", "/slow-add", "/slow-add"];
         for _ in 0..ROUNDS {
-            for (_, reply) in at_once(&site, &browser, &sent).await {
+            for (_, reply) in browser.at_once(&site, sent).await {
                 assert!(reply.status.is_success(), "{reply:?}");
             }
         }
@@ -61,9 +39,9 @@ on_both_stores! { Real;
     async fn parallel_updates_are_never_lost(world: World) {
         let (site, browser) = (world.site(), Browser::new());
         browser.read(&site, "/add/0").await;
-        let sent = paths(&["/update", "/update", "/slow-add", "/update"]);
+        let sent = ["/update", "/update", "/slow-add", "/update"];
         for _ in 0..ROUNDS {
-            for (_, reply) in at_once(&site, &browser, &sent).await {
+            for (_, reply) in browser.at_once(&site, sent).await {
                 assert!(reply.status.is_success(), "{reply:?}");
             }
         }
@@ -77,7 +55,7 @@ on_both_stores! { Real;
             let sent: Vec<_> = ["a", "b", "answer"]
                 .map(|field| format!("/slow-set/{field}/{round}"))
                 .into();
-            at_once(&site, &browser, &sent).await;
+            browser.at_once(&site, sent).await;
             for field in ["a", "b", "answer"] {
                 let held = browser.read(&site, &format!("/get/{field}")).await;
                 assert_eq!(held, round.to_string(), "{field}");
@@ -92,8 +70,8 @@ on_both_stores! { Real;
             browser.read(&site, "/set/a/0").await;
             let user = format!("user{round}");
             let sign_in = format!("/slow-log-in/{user}");
-            let sent = paths(&["/slow-set/a/late", &sign_in, "/slow-set/b/late"]);
-            let mut done = at_once(&site, &browser, &sent).await;
+            let sent = ["/slow-set/a/late", &sign_in, "/slow-set/b/late"];
+            let mut done = browser.at_once(&site, sent).await;
             let (signed_in, _) = done.remove(1);
             assert_eq!(signed_in.read(&site, "/whoami").await, user, "round {round}");
             assert_eq!(browser.read(&site, "/whoami").await, "", "round {round}");
@@ -114,8 +92,8 @@ on_both_stores! { Real;
         for round in 0..ROUNDS {
             let browser = Browser::new();
             browser.read(&site, "/set/a/0").await;
-            let sent = paths(&["/slow-log-in/ada", "/slow-log-in/ada"]);
-            for (other, reply) in at_once(&site, &browser, &sent).await {
+            let sent = ["/slow-log-in/ada", "/slow-log-in/ada"];
+            for (other, reply) in browser.at_once(&site, sent).await {
                 assert!(reply.status.is_success(), "{reply:?}");
                 assert_eq!(other.read(&site, "/whoami").await, "ada", "round {round}");
                 other.read(&site, "/log-out").await;
@@ -152,9 +130,9 @@ on_both_stores! { Real;
             let (browser, admin) = (Browser::new(), Browser::new());
             browser.read(&site, &format!("/log-in/{user}")).await;
             admin.read(&other, &format!("/log-in/{user}")).await;
-            let sent = paths(&["/slow-rotate", "/slow-set/a/1", "/slow-whoami"]);
+            let sent = ["/slow-rotate", "/slow-set/a/1", "/slow-whoami"];
             let (done, revoked) = tokio::join!(
-                at_once(&site, &browser, &sent),
+                browser.at_once(&site, sent),
                 admin.get(&other, "/slow-revoke-others"),
             );
             assert!(revoked.status.is_success(), "{revoked:?}");
@@ -172,8 +150,8 @@ on_both_stores! { Real;
             let (browser, user) = (Browser::new(), format!("user{round}"));
             browser.read(&site, &format!("/log-in/{user}")).await;
             browser.read(&site, &format!("/set/a/{round}")).await;
-            let sent = paths(&["/slow-rotate", "/get/a", "/slow-whoami", "/get/a"]);
-            let mut done = at_once(&site, &browser, &sent).await;
+            let sent = ["/slow-rotate", "/get/a", "/slow-whoami", "/get/a"];
+            let mut done = browser.at_once(&site, sent).await;
             let (rotated, reply) = done.remove(0);
             assert!(reply.status.is_success(), "{reply:?}");
             for (_, reply) in done {
@@ -196,7 +174,7 @@ on_both_stores! { Real;
             let sign_in = format!("/slow-log-in/{user}");
             let sent = [sign_in.clone(), sign_in];
             let (done, disabled) = tokio::join!(
-                at_once(&site, &browser, &sent),
+                browser.at_once(&site, sent),
                 async {
                     tokio::task::yield_now().await;
                     admin.disable(&user).await
@@ -219,7 +197,7 @@ on_both_stores! { Real;
                 let nobody = Browser::new();
                 let sign_in = format!("/slow-log-in/{user}{round}");
                 let sent = [sign_in.clone(), sign_in.clone(), sign_in.clone(), sign_in];
-                let done = at_once(site, &nobody, &sent).await;
+                let done = nobody.at_once(site, sent).await;
                 let passed = done.iter().filter(|(_, reply)| reply.status.is_success());
                 let passed = passed.count();
                 assert_eq!(passed, if user == "refused" { 2 } else { 4 }, "round {round}");
@@ -239,8 +217,8 @@ on_both_stores! { Real;
             browser.read(&site, "/log-in/ada").await;
             let id = browser.record().parse().unwrap();
             assert!(admin.revoke("ada", id).await.unwrap());
-            let sent = paths(&["/why", "/why", "/slow-whoami", "/why"]);
-            let done = at_once(&site, &browser, &sent).await;
+            let sent = ["/why", "/why", "/slow-whoami", "/why"];
+            let done = browser.at_once(&site, sent).await;
             let told = done.iter().filter(|(_, reply)| reply.body == "Administrator");
             assert_eq!(told.count(), 1, "round {round}: {done:?}");
         }
@@ -251,23 +229,49 @@ on_both_stores! { Real;
         for round in 0..ROUNDS {
             let users = ["ada", "grace"].map(|user| format!("{user}{round}"));
             let sign_in = users.each_ref().map(|user| format!("/slow-log-in/{user}"));
-            let (early, nobody) = (Browser::new(), Browser::new());
-            early.read(&site, &format!("/log-in/{}", users[0])).await;
+            let (early, nobody) = (Browser::signed_in(&site, &users[0]).await, Browser::new());
             let (racing, ended) = tokio::join!(
-                at_once(&site, &nobody, &sign_in),
+                nobody.at_once(&site, sign_in),
                 admin.revoke_everyone(),
             );
             ended.unwrap();
-            let late = Browser::new();
-            late.read(&site, &format!("/log-in/{}", users[0])).await;
-            // A process that has ended them sees it at once.
-            let here = World::site_of(admin.clone());
-            assert_eq!(early.read(&here, "/whoami").await, "", "round {round}");
-            assert_eq!(late.read(&here, "/whoami").await, users[0], "round {round}");
-            for ((browser, _), user) in racing.iter().zip(&users) {
-                let seen = browser.read(&here, "/whoami").await;
-                assert!(seen.is_empty() || seen == *user, "round {round}");
+            let late = Browser::signed_in(&site, &users[0]).await;
+            // A process that has ended them sees it at once, and so does one that has just started.
+            let sites = [World::site_of(admin.clone()), world.site(), world.site()];
+            for site in &sites {
+                assert_eq!(early.copy().read(site, "/whoami").await, "", "round {round}");
+                assert_eq!(late.read(site, "/whoami").await, users[0], "round {round}");
             }
+            for ((browser, _), user) in racing.iter().zip(&users) {
+                let mut seen = Vec::new();
+                for site in &sites {
+                    seen.push(browser.copy().read(site, "/whoami").await);
+                }
+                let is_one = seen[0].is_empty() || seen[0] == *user;
+                assert!(is_one && seen.iter().all(|it| *it == seen[0]), "round {round}: {seen:?}");
+            }
+            // One that was after this end is before the next.
+            admin.revoke_everyone().await.unwrap();
+            let site = world.site();
+            for browser in racing.iter().map(|(browser, _)| browser).chain([&late]) {
+                assert!(!browser.is_in(&site).await, "round {round}");
+            }
+        }
+    }
+
+    async fn of_a_device_that_signs_in_again_and_a_new_one_the_limit_leaves_one(world: World) {
+        let site = World::site_of(world.sessions().with_device_limit(DeviceLimit::EndOldest(1)));
+        for round in 0..ROUNDS {
+            let sign_in = format!("/slow-log-in/user{round}");
+            let (phone, laptop) = (Browser::new(), Browser::new());
+            phone.read(&site, &sign_in).await;
+            let (again, new) = tokio::join!(phone.get(&site, &sign_in), laptop.get(&site, &sign_in));
+            let mut left = 0;
+            for (browser, reply) in [(&phone, &again), (&laptop, &new)] {
+                assert!(reply.status.is_success(), "round {round}: {reply:?}");
+                left += usize::from(browser.is_in(&site).await);
+            }
+            assert_eq!(left, 1, "round {round}");
         }
     }
 }

@@ -5,7 +5,6 @@ use std::time::Duration;
 use larder_session::{CookieExpiry, Lifetime, SessionCookie, SessionLayer};
 use larder_store::{ErrorKind, Ttl};
 use larder_test::faulty::Trouble;
-use tokio::task::JoinSet;
 
 use crate::support::{Browser, Site, World, on_both_stores};
 
@@ -105,16 +104,8 @@ on_both_stores! { Manual;
         for round in 0..1_000 {
             browser.read(&site, "/log-in/ada").await;
             world.advance(HOUR);
-            let mut requests = JoinSet::new();
-            for _ in 0..4 {
-                let (site, browser) = (site.clone(), browser.copy());
-                requests.spawn(async move {
-                    let reply = browser.get(&site, "/slow-whoami").await;
-                    (browser, reply)
-                });
-            }
             let mut given = Vec::new();
-            for (after, reply) in requests.join_all().await {
+            for (after, reply) in browser.at_once(&site, ["/slow-whoami"; 4]).await {
                 assert_eq!((reply.status.as_u16(), &*reply.body), (200, "ada"), "round {round}");
                 given.extend(reply.sets_cookie().then_some(after));
             }

@@ -8,12 +8,6 @@ use tokio::time::timeout;
 
 use crate::support::{Browser, Site, World, on_both_stores};
 
-async fn signed_in(site: &Site, user: &str) -> Browser {
-    let browser = Browser::new();
-    browser.read(site, &format!("/log-in/{user}")).await;
-    browser
-}
-
 /// A request that is answered when the session of `browser` has ended.
 async fn stream(site: &Site, browser: &Browser) -> JoinHandle<String> {
     let (site, browser) = (site.clone(), browser.copy());
@@ -43,8 +37,8 @@ on_both_stores! { Manual;
             "Administrator",
             "Disabled",
         ] {
-            let browser = signed_in(&here, expected).await;
-            let other = signed_in(&there, expected).await;
+            let browser = Browser::signed_in(&here, expected).await;
+            let other = Browser::signed_in(&there, expected).await;
             let streams = [stream(&here, &browser).await, stream(&here, &browser).await];
             let stays = stream(&here, &other).await;
             match expected {
@@ -75,7 +69,8 @@ on_both_stores! { Manual;
         world.advance(Duration::from_secs(1));
         let sessions = world.sessions().with_watch_interval(Duration::from_secs(3600));
         let site = World::site_of(sessions);
-        let (ada, grace) = (signed_in(&site, "ada").await, signed_in(&site, "grace").await);
+        let ada = Browser::signed_in(&site, "ada").await;
+        let grace = Browser::signed_in(&site, "grace").await;
         let streams = [stream(&site, &ada).await, stream(&site, &grace).await];
         // The message ends them, whatever this process has learned of everyone before.
         world.sessions().revoke_everyone().await.unwrap();
@@ -87,7 +82,7 @@ on_both_stores! { Manual;
     async fn a_stream_outlives_a_new_id_and_ends_with_another_user(world: World) {
         let sessions = world.sessions().with_watch_interval(Duration::from_secs(3600));
         let site = World::site_of(sessions);
-        let browser = signed_in(&site, "ada").await;
+        let browser = Browser::signed_in(&site, "ada").await;
         let stream = stream(&site, &browser).await;
         browser.read(&site, "/rotate").await;
         browser.read(&site, "/log-in/ada").await;
@@ -100,7 +95,7 @@ on_both_stores! { Manual;
     async fn a_stream_ends_when_its_session_expires(world: World) {
         let sessions = world.sessions().with_watch_interval(Duration::from_millis(20));
         let site = World::site_of(sessions);
-        let browser = signed_in(&site, "ada").await;
+        let browser = Browser::signed_in(&site, "ada").await;
         let stream = stream(&site, &browser).await;
         world.advance(Duration::from_secs(1799));
         browser.read(&site, "/set/a/1").await;
@@ -124,7 +119,7 @@ on_both_stores! { Manual;
 async fn a_thousand_streams_share_one_task_and_leave_none() {
     let world = World::memory(crate::support::Time::Manual).await;
     let site = Arc::new(world.site());
-    let browser = signed_in(&site, "ada").await;
+    let browser = Browser::signed_in(&site, "ada").await;
     let mut streams = Vec::new();
     for _ in 0..1_000 {
         streams.push(stream(&site, &browser).await);

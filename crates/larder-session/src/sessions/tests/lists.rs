@@ -3,9 +3,11 @@
 use std::sync::{Arc, Mutex};
 use std::time::Duration;
 
+use larder_store::Ttl;
+
 use super::*;
-use crate::SessionEventKind;
 use crate::sessions::watch::Subject;
+use crate::{Lifetime, SessionEventKind, UserRecord};
 
 #[tokio::test]
 async fn revoked_sessions_that_could_not_be_removed_do_not_count_at_the_limit() {
@@ -47,6 +49,23 @@ async fn a_session_that_was_seen_dead_and_signs_in_again_stays_on_the_list() {
         gate.open.notify_one();
         assert!(laptop.await.unwrap().is_err(), "the phone counts");
         assert!(sessions.open(&phone).await.unwrap().session().is_some());
+    })
+    .await;
+}
+
+#[tokio::test]
+async fn the_list_with_a_session_of_the_longest_life_ends_when_that_does() {
+    on_both(async |sessions| {
+        let longest = Lifetime::new(Ttl::MAX, Ttl::MAX).unwrap();
+        let sessions = sessions.with_lifetime(longest);
+        begin(&sessions).await;
+        let list = UserRecord::key("ada");
+        let shown = sessions.programs.inspect::<UserRecord>(&list).await;
+        let shown = shown.unwrap();
+        let [(_, list_ends), (_, session_ends)] = shown.fields() else {
+            panic!("{shown:?}")
+        };
+        assert_eq!(list_ends, session_ends);
     })
     .await;
 }

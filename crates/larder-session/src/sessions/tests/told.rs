@@ -2,9 +2,14 @@
 
 use std::sync::atomic::Ordering;
 
+use tokio::time::timeout;
+
 use super::*;
 use crate::EndReason;
 use crate::sessions::Watched;
+use crate::sessions::watch::Subject;
+
+const LONG: Duration = Duration::from_secs(20);
 
 #[tokio::test]
 async fn a_dead_cookie_that_asks_for_everyone_asks_for_all_requests() {
@@ -16,6 +21,52 @@ async fn a_dead_cookie_that_asks_for_everyone_asks_for_all_requests() {
         assert!(sessions.open(&dead).await.unwrap().session().is_none());
         let now = sessions.time.about(&*sessions.programs).unwrap();
         assert!(sessions.everyone.known(now).is_some());
+    })
+    .await;
+}
+
+/// A stream reads its session when it opens, and another process revokes it before the answer is back.
+#[tokio::test]
+async fn a_stream_that_opens_while_its_session_is_revoked_ends() {
+    on_both_stores(async |store| {
+        // An interval that no test waits for: the message ends the stream.
+        let here = process(store.clone()).with_watch_interval(Duration::from_secs(3600));
+        let there = process(store);
+        let others = here.watch.register(Subject::user("ada"));
+        assert!(others.wait(LONG).await, "the subscription has begun");
+        for what in ["the session", "the user", "everyone", "the account"] {
+            let token = begin(&here).await;
+            let mut opening = here.clone();
+            // The last answer of the read.
+            let read = Staged::on(
+                &mut opening,
+                "session-revocation-state",
+                Stage::WaitAfterwards,
+            );
+            let watched = Watched {
+                session: token.record,
+                user: Some(user()),
+                left: 60_000_000,
+            };
+            let stream = tokio::spawn(async move { opening.ended(&watched).await });
+            read.arrived.notified().await;
+            match what {
+                "the session" => assert!(there.revoke("ada", token.record).await.unwrap()),
+                "the user" => there.revoke_all("ada").await.unwrap(),
+                "everyone" => there.revoke_everyone().await.unwrap(),
+                _ => there.disable("ada").await.unwrap(),
+            }
+            assert!(others.wait(LONG).await, "this process was told");
+            read.open.notify_one();
+            let again = timeout(LONG, read.arrived.notified()).await;
+            assert!(again.is_ok(), "a stream missed the end of {what}");
+            read.open.notify_one();
+            let expected = match what {
+                "the account" => EndReason::Disabled,
+                _ => EndReason::Administrator,
+            };
+            assert_eq!(stream.await.unwrap(), expected, "{what}");
+        }
     })
     .await;
 }
@@ -66,7 +117,7 @@ fn a_stream_is_told_also_if_the_runtime_of_an_earlier_one_has_ended() {
         let mut builder = tokio::runtime::Builder::new_current_thread();
         builder.enable_all().build().unwrap()
     };
-    let ada = super::super::watch::Subject::user("ada");
+    let ada = Subject::user("ada");
     let first = runtime();
     let earlier = first.block_on(async { here.watch.register(ada) });
     drop(first);

@@ -2,6 +2,7 @@ use std::sync::Mutex;
 
 use http::header::{COOKIE, SET_COOKIE};
 use http::{HeaderMap, Request, StatusCode};
+use tokio::task::JoinSet;
 
 use super::Site;
 
@@ -30,6 +31,18 @@ impl Browser {
         Self {
             cookie: Mutex::new(Some(cookie.into())),
         }
+    }
+
+    /// A browser that `user` has signed in with. `ada/phone` also names the device.
+    pub(crate) async fn signed_in(site: &Site, user: &str) -> Self {
+        let browser = Self::new();
+        browser.read(site, &format!("/log-in/{user}")).await;
+        browser
+    }
+
+    /// Whether a user is signed in with the cookie, which stays as it is.
+    pub(crate) async fn is_in(&self, site: &Site) -> bool {
+        !self.copy().read(site, "/whoami").await.is_empty()
     }
 
     /// The value of the cookie.
@@ -63,6 +76,27 @@ impl Browser {
             *self.cookie.lock().unwrap() = (!is_removed).then(|| value.to_owned());
         }
         reply
+    }
+
+    /// Sends `paths` at once, with the cookie of now. Each response changes a browser of its own.
+    pub(crate) async fn at_once(
+        &self,
+        site: &Site,
+        paths: impl IntoIterator<Item: Into<String>>,
+    ) -> Vec<(Self, Reply)> {
+        let mut requests = JoinSet::new();
+        for (at, path) in paths.into_iter().enumerate() {
+            let (site, browser, path) = (site.clone(), self.copy(), path.into());
+            requests.spawn(async move {
+                let reply = browser.get(&site, &path).await;
+                (at, browser, reply)
+            });
+        }
+        let mut done = requests.join_all().await;
+        done.sort_by_key(|(at, ..)| *at);
+        done.into_iter()
+            .map(|(_, browser, reply)| (browser, reply))
+            .collect()
     }
 
     /// The body of a page that is there.

@@ -273,6 +273,11 @@ async fn run(session: &Session, page: &str, words: &[String]) -> Result<String> 
             said = session.take_now(name(word(0))).await?.unwrap_or_default();
         }
         "say" => session.flash(FlashLevel::Info, word(0)).await?,
+        "slow-say" => {
+            session.user().await?;
+            pause().await;
+            session.flash(FlashLevel::Info, word(0)).await?;
+        }
         "say-and-hear" => {
             session.flash(FlashLevel::Error, word(0)).await?;
             said = heard(session).await?;
@@ -289,7 +294,11 @@ async fn run(session: &Session, page: &str, words: &[String]) -> Result<String> 
         }
         "visit" => said = session.increment(VISITS, 1).await?.to_string(),
         "cart" => said = format!("{:?}", session.value::<Cart>().await?.seats),
-        "choose" => {
+        "choose" | "slow-choose" => {
+            if page == "slow-choose" {
+                session.user().await?;
+                pause().await;
+            }
             let seat = word(0).parse().unwrap();
             let cart = session
                 .change_value(|cart: &mut Cart| cart.seats.push(seat))
@@ -339,6 +348,11 @@ async fn run(session: &Session, page: &str, words: &[String]) -> Result<String> 
             }
         }
         "revoke" => said = session.revoke(word(0).parse()?).await?.to_string(),
+        // As a page for which one has to sign in again.
+        "carefully-revoke" => {
+            session.recent_auth(Duration::from_secs(60)).await?;
+            said = session.revoke(word(0).parse()?).await?.to_string();
+        }
         "revoke-others" => session.revoke_others().await?,
         "slow-revoke-others" => {
             session.user().await?;
