@@ -93,31 +93,6 @@ fn every_example_and_crate_that_a_page_names_is_there() {
 }
 
 #[test]
-fn every_link_of_a_page_to_a_file_leads_somewhere() {
-    for page in pages() {
-        let text = read(&page);
-        let folder = root().join(&page).parent().unwrap().to_owned();
-        for (_, rest) in text
-            .match_indices("](")
-            .map(|(at, _)| text.split_at(at + 2))
-        {
-            let link = rest.split(')').next().unwrap();
-            let (path, heading) = link.split_once('#').unwrap_or((link, ""));
-            if path.starts_with("https://") || path.is_empty() {
-                continue;
-            }
-            let target = folder.join(path);
-            assert!(target.exists(), "{page} links to nothing: {link}");
-            if !heading.is_empty() {
-                let there = fs::read_to_string(target).unwrap().to_lowercase();
-                let title = format!("# {}\n", heading.replace('-', " "));
-                assert!(there.contains(&title), "{page} links to no heading: {link}");
-            }
-        }
-    }
-}
-
-#[test]
 fn the_book_has_every_page_once() {
     let summary = read("docs/SUMMARY.md");
     let listed: Vec<_> = summary
@@ -191,16 +166,23 @@ fn the_page_of_features_has_each_feature() {
 }
 
 #[test]
-fn the_index_has_every_example() {
+fn the_index_has_every_example_and_a_test_runs_it() {
     let index = read("examples/README.md");
+    let mut tests = String::new();
+    read_all(&root().join("examples/tests/it"), &mut tests);
     let folder = root().join("examples/examples");
     for entry in fs::read_dir(folder).unwrap() {
         let path = entry.unwrap().path();
         let name = path.file_stem().unwrap().to_str().unwrap();
         let row = format!("| [`{name}`](examples/{name}");
         assert!(index.contains(&row), "no row begins with {row}");
+        let calls = ["play", "tell", "start", "start_with", "run"];
+        let is_run = calls
+            .iter()
+            .any(|call| tests.contains(&format!("{call}(\"{name}\"")));
+        assert!(is_run, "no test runs {name}");
     }
-    for name in ["matinee", "starter"] {
+    for name in ["matinee", "otlp", "starter"] {
         assert!(index.contains(&format!("| [`{name}`]({name}) ")), "{name}");
     }
 }
