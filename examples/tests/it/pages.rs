@@ -152,6 +152,31 @@ fn each_migration_guide_names_the_features_that_its_program_uses() {
 }
 
 #[test]
+fn each_name_in_the_last_column_of_a_migration_guide_is_in_the_crates() {
+    let mut sources = String::new();
+    read_all(&root().join("crates"), &mut sources);
+    let is_part = |c: char| c.is_alphanumeric() || c == '_';
+    let there: BTreeSet<_> = sources.split(|c| !is_part(c)).collect();
+    let mut named = 0;
+    for page in pages().iter().filter(|it| it.starts_with("docs/migrate/")) {
+        let text = read(page).replace("\\|", " ");
+        for row in text.lines().filter(|line| line.starts_with("| ")) {
+            let cell = row.trim_end_matches('|').rsplit('|').next().unwrap();
+            for code in cell.split('`').skip(1).step_by(2) {
+                // Texts between quotes are the app's own.
+                let code: String = code.split('"').step_by(2).collect();
+                for name in code.split(|c| !is_part(c)).filter(|it| it.len() > 2) {
+                    let is_number = name.starts_with(|c: char| c.is_ascii_digit());
+                    assert!(is_number || there.contains(name), "{page}: what is {name}?");
+                    named += 1;
+                }
+            }
+        }
+    }
+    assert!(named > 200, "{named}");
+}
+
+#[test]
 fn the_page_of_features_has_each_feature() {
     let page = read("docs/features.md");
     let manifest = read("crates/larder/Cargo.toml");
