@@ -20,13 +20,13 @@ async fn take_over(
     request: Request,
     next: Next,
 ) -> Result<Response> {
-    if let Some(user) = old.user.take()
-        && session.user().await?.is_none()
-    {
-        session.log_in(user.id()).await?;
-        old.logout()
-            .await
-            .map_err(|_| StatusCode::SERVICE_UNAVAILABLE)?;
+    if let Some(user) = old.user.take() {
+        if session.user().await?.is_none() {
+            session.log_in(user.id()).await?;
+        }
+        // Otherwise it would sign in again after a sign-out.
+        let ended = old.logout().await;
+        ended.map_err(|_| StatusCode::SERVICE_UNAVAILABLE)?;
     }
     Ok(next.run(request).await.into_response())
 }
