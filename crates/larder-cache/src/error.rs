@@ -6,6 +6,9 @@ use std::sync::Arc;
 /// Nothing was cached, and the next call loads again. All callers that waited for one load get the
 /// same error. `Display` and `Debug` show no key, no value and no error of the loader: the latter
 /// is in the variant, and is the [`source`](std::error::Error::source).
+///
+/// [The page of errors](https://github.com/larder-rs/larder/blob/main/docs/errors.md#the-typed-cache)
+/// says what to do about each.
 #[non_exhaustive]
 pub enum LoadError<E> {
     /// The loader returned this error, which all callers of the load share.

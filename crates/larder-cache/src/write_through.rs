@@ -20,6 +20,9 @@ use crate::{Cache, CacheKey, Loaded};
 ///
 /// `Display` and `Debug` do not show the error of the source, which is the
 /// [`source`](std::error::Error::source).
+///
+/// [The page of errors](https://github.com/larder-rs/larder/blob/main/docs/errors.md#the-typed-cache)
+/// says what to do about each.
 #[non_exhaustive]
 pub enum WriteError<E> {
     /// The source returned this error. The value is no longer cached, since the write may have been

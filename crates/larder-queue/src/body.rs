@@ -31,6 +31,9 @@ pub(crate) struct Body {
 /// Why a payload cannot be read as the requested job.
 ///
 /// It never shows the payload.
+///
+/// [The page of errors](https://github.com/larder-rs/larder/blob/main/docs/errors.md#jobs)
+/// says what to do about each.
 #[derive(Clone, Debug, PartialEq, Eq)]
 #[non_exhaustive]
 pub enum PayloadError {

@@ -17,6 +17,9 @@ struct Inner {
 }
 
 /// What a caller can do about a [`SessionError`].
+///
+/// [The page of errors](https://github.com/larder-rs/larder/blob/main/docs/errors.md#sessions)
+/// says what to do about each.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Hash)]
 #[non_exhaustive]
 pub enum SessionErrorKind {

@@ -20,6 +20,9 @@ struct Inner {
 }
 
 /// What the caller can do about an [`Error`].
+///
+/// [The page of errors](https://github.com/larder-rs/larder/blob/main/docs/errors.md#the-store)
+/// says what to do about each.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Hash)]
 #[non_exhaustive]
 pub enum ErrorKind {
@@ -41,6 +44,9 @@ pub enum ErrorKind {
 }
 
 /// The reason why a store refused an operation.
+///
+/// [The page of errors](https://github.com/larder-rs/larder/blob/main/docs/errors.md#the-store)
+/// says what to do about each.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Hash)]
 #[non_exhaustive]
 pub enum Refusal {

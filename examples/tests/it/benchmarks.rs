@@ -105,6 +105,71 @@ fn what_is_carried_and_held_follows_from_what_was_measured() {
     }
 }
 
+/// The time at the end of a cell such as `Cache: 106 ns`, in microseconds.
+fn micros(cell: &str) -> Option<f64> {
+    let mut words = cell.rsplit(' ');
+    let unit = match words.next()? {
+        "ns" => 1e-3,
+        "µs" => 1.0,
+        _ => return None,
+    };
+    Some(words.next()?.parse::<f64>().ok()? * unit)
+}
+
+/// Returns whether a figure, as it is written, is a measured one that was rounded.
+fn is_rounded(shown: &str, measured: f64) -> bool {
+    let digits = shown.split_once('.').map_or(0, |(_, digits)| digits.len());
+    let step = 10_f64.powi(-i32::try_from(digits).unwrap());
+    (shown.parse::<f64>().unwrap() - measured).abs() <= step * 0.500_001
+}
+
+#[test]
+fn every_figure_of_the_front_page_is_a_measured_one_that_was_rounded() {
+    let measured = &tables(PAGES[0])["peers"];
+    let front = read("README.md");
+    let (_, costs) = front.split_once("\n## What it costs\n").unwrap();
+    let rows = costs.lines().skip_while(|line| !line.starts_with("|---"));
+    let rows: Vec<_> = rows
+        .skip(1)
+        .take_while(|line| line.starts_with('|'))
+        .collect();
+    let mut compared = 0;
+    for row in &rows {
+        let cells: Vec<_> = row.trim_matches('|').split('|').map(str::trim).collect();
+        let [what, ours, peers, _] = cells[..] else {
+            panic!("four cells: {row}");
+        };
+        let ours = ours.strip_suffix(" µs").unwrap();
+        for peer in peers.split_terminator(" µs") {
+            let peer = peer.trim_start_matches(", ");
+            let (name, theirs) = (
+                peer.split([' ', ',']).next().unwrap(),
+                peer.rsplit(' ').next().unwrap(),
+            );
+            let beside = measured.iter().filter(|cells| cells[2].contains(name));
+            let is_there = beside.clone().any(|cells| {
+                let fits = |cell, shown| micros(cell).is_some_and(|it| is_rounded(shown, it));
+                fits(&cells[1], ours) && fits(&cells[2], theirs)
+            });
+            let rows: Vec<_> = beside.map(|cells| cells[..3].join(" | ")).collect();
+            assert!(
+                is_there,
+                "README.md, {what}: {ours} µs beside {name}'s {theirs} µs is no row of \
+                 docs/benchmarks.md, rounded. The rows of {name} are:\n{}",
+                rows.join("\n")
+            );
+            compared += 1;
+        }
+    }
+    assert!(rows.len() >= 5 && compared > rows.len(), "{compared}");
+}
+
+#[test]
+fn a_figure_is_rounded_to_the_digits_that_are_shown() {
+    assert!(is_rounded("0.6", 0.591) && is_rounded("21", 21.4) && is_rounded("0.1", 0.106));
+    assert!(!is_rounded("0.6", 0.66) && !is_rounded("21", 21.6) && !is_rounded("0.1", 0.16));
+}
+
 #[test]
 fn every_benchmark_that_a_page_names_exists() {
     let main = read("benches/src/main.rs");

@@ -4,16 +4,27 @@ use std::collections::BTreeSet;
 use std::fs;
 use std::path::Path;
 
+use crate::pages::root;
+
+/// Where the documentation of an error links to.
+const PAGE: &str = "https://github.com/larder-rs/larder/blob/main/docs/errors.md#";
+
 /// The variants of an enum that a source has, each after the name of its enum.
 fn variants(source: &str, found: &mut BTreeSet<String>) {
     let is_error = |name: &&str| {
         let ends = ["Error", "ErrorKind", "FailureKind", "Refusal"];
         ends.iter().any(|end| name.ends_with(end))
     };
-    for enumeration in source.split("\npub enum ").skip(1) {
+    let parts: Vec<_> = source.split("\npub enum ").collect();
+    for pair in parts.windows(2) {
+        let [before, enumeration] = pair else {
+            unreachable!()
+        };
         let name = enumeration.split([' ', '<']).next().filter(is_error);
         let body = enumeration.split("\n}").next().unwrap_or_default();
         let Some(name) = name else { continue };
+        let docs = before.rsplit("\n\n").next().unwrap_or_default();
+        leads_to_its_part(name, docs);
         for line in body.lines().filter_map(|line| line.strip_prefix("    ")) {
             if line.starts_with(|c: char| c.is_ascii_uppercase()) {
                 let variant = line.split([' ', '(', ',', '{']).next().unwrap();
@@ -21,6 +32,22 @@ fn variants(source: &str, found: &mut BTreeSet<String>) {
             }
         }
     }
+}
+
+/// Panics unless the documentation of an error links to the part of the page that has it.
+fn leads_to_its_part(name: &str, docs: &str) {
+    let (_, link) = docs.split_once(PAGE).unwrap_or_else(|| {
+        panic!("the documentation of {name} links to no part of {PAGE}");
+    });
+    let part = link.split(')').next().unwrap().replace('-', " ");
+    let page = fs::read_to_string(root().join("docs/errors.md")).unwrap();
+    let page = page.to_lowercase();
+    let mut parts = page
+        .split("\n## ")
+        .filter(|it| it.lines().next() == Some(&part));
+    let section = format!("\n### {} ", name.to_lowercase());
+    let is_there = parts.next().is_some_and(|it| it.contains(&section));
+    assert!(is_there, "{name} links to '{part}', where it is not");
 }
 
 fn read_all(folder: &Path, found: &mut BTreeSet<String>) {
@@ -38,7 +65,7 @@ fn read_all(folder: &Path, found: &mut BTreeSet<String>) {
 
 #[test]
 fn the_page_of_errors_has_a_section_for_each_public_error() {
-    let root = Path::new(env!("CARGO_MANIFEST_DIR")).join("..");
+    let root = root();
     let mut there = BTreeSet::new();
     for entry in fs::read_dir(root.join("crates")).unwrap() {
         let path = entry.unwrap().path();

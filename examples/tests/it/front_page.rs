@@ -151,12 +151,6 @@ fn each_command_of_the_front_page_is_a_test_a_script_or_a_program_that_is_there(
             // Their own tests start them.
             ["cargo", "run", "-p", "matinee"] => assert!(exists("examples/matinee/tests")),
             ["cargo", "run"] => {}
-            ["cargo", "run", "-p", "larder-cli", "--", name, _] => {
-                assert!(
-                    exists(&format!("crates/larder-cli/src/commands/{name}.rs")),
-                    "{name}"
-                );
-            }
             // Two processes on one server, as `./scripts/adopt` starts them.
             [store, listen, "cargo", "run"] => {
                 assert!(store.starts_with("STORE_URL=redis://"), "{command}");
@@ -183,6 +177,28 @@ fn each_command_of_the_front_page_is_a_test_a_script_or_a_program_that_is_there(
         }
     }
     assert!(tests > 8 && proofs > 5, "{tests} tests and {proofs} proofs");
+}
+
+#[test]
+fn each_claim_of_the_front_page_names_a_test_or_a_proof() {
+    let page = read("README.md");
+    let (_, table) = page.split_once("\n| claim | command |\n").unwrap();
+    let rows = table.lines().skip(1).take_while(|row| row.starts_with('|'));
+    let mut claims = 0;
+    for row in rows {
+        let (claim, command) = row.trim_matches('|').rsplit_once('|').unwrap();
+        assert!(!claim.trim().is_empty(), "{row}");
+        let named = commands(command);
+        assert!(!named.is_empty(), "nothing checks this claim: {claim}");
+        let checks = |it: &String| {
+            ["cargo test ", "./scripts/prove "]
+                .iter()
+                .any(|start| it.starts_with(start))
+        };
+        assert!(named.iter().all(checks), "this checks nothing: {command}");
+        claims += 1;
+    }
+    assert!(claims > 14, "{claims}");
 }
 
 fn exists(path: &str) -> bool {

@@ -8,6 +8,7 @@ mod errors;
 mod example;
 mod examples;
 mod front_page;
+mod links;
 mod pages;
 mod proxy;
 mod stampede;

@@ -93,31 +93,6 @@ fn every_example_and_crate_that_a_page_names_is_there() {
 }
 
 #[test]
-fn every_link_of_a_page_to_a_file_leads_somewhere() {
-    for page in pages() {
-        let text = read(&page);
-        let folder = root().join(&page).parent().unwrap().to_owned();
-        for (_, rest) in text
-            .match_indices("](")
-            .map(|(at, _)| text.split_at(at + 2))
-        {
-            let link = rest.split(')').next().unwrap();
-            let (path, heading) = link.split_once('#').unwrap_or((link, ""));
-            if path.starts_with("https://") || path.is_empty() {
-                continue;
-            }
-            let target = folder.join(path);
-            assert!(target.exists(), "{page} links to nothing: {link}");
-            if !heading.is_empty() {
-                let there = fs::read_to_string(target).unwrap().to_lowercase();
-                let title = format!("# {}\n", heading.replace('-', " "));
-                assert!(there.contains(&title), "{page} links to no heading: {link}");
-            }
-        }
-    }
-}
-
-#[test]
 fn the_book_has_every_page_once() {
     let summary = read("docs/SUMMARY.md");
     let listed: Vec<_> = summary
@@ -177,6 +152,31 @@ fn each_migration_guide_names_the_features_that_its_program_uses() {
 }
 
 #[test]
+fn each_name_in_the_last_column_of_a_migration_guide_is_in_the_crates() {
+    let mut sources = String::new();
+    read_all(&root().join("crates"), &mut sources);
+    let is_part = |c: char| c.is_alphanumeric() || c == '_';
+    let there: BTreeSet<_> = sources.split(|c| !is_part(c)).collect();
+    let mut named = 0;
+    for page in pages().iter().filter(|it| it.starts_with("docs/migrate/")) {
+        let text = read(page).replace("\\|", " ");
+        for row in text.lines().filter(|line| line.starts_with("| ")) {
+            let cell = row.trim_end_matches('|').rsplit('|').next().unwrap();
+            for code in cell.split('`').skip(1).step_by(2) {
+                // Texts between quotes are the app's own.
+                let code: String = code.split('"').step_by(2).collect();
+                for name in code.split(|c| !is_part(c)).filter(|it| it.len() > 2) {
+                    let is_number = name.starts_with(|c: char| c.is_ascii_digit());
+                    assert!(is_number || there.contains(name), "{page}: what is {name}?");
+                    named += 1;
+                }
+            }
+        }
+    }
+    assert!(named > 200, "{named}");
+}
+
+#[test]
 fn the_page_of_features_has_each_feature() {
     let page = read("docs/features.md");
     let manifest = read("crates/larder/Cargo.toml");
@@ -191,16 +191,23 @@ fn the_page_of_features_has_each_feature() {
 }
 
 #[test]
-fn the_index_has_every_example() {
+fn the_index_has_every_example_and_a_test_runs_it() {
     let index = read("examples/README.md");
+    let mut tests = String::new();
+    read_all(&root().join("examples/tests/it"), &mut tests);
     let folder = root().join("examples/examples");
     for entry in fs::read_dir(folder).unwrap() {
         let path = entry.unwrap().path();
         let name = path.file_stem().unwrap().to_str().unwrap();
         let row = format!("| [`{name}`](examples/{name}");
         assert!(index.contains(&row), "no row begins with {row}");
+        let calls = ["play", "tell", "start", "start_with", "run"];
+        let is_run = calls
+            .iter()
+            .any(|call| tests.contains(&format!("{call}(\"{name}\"")));
+        assert!(is_run, "no test runs {name}");
     }
-    for name in ["matinee", "starter"] {
+    for name in ["matinee", "otlp", "starter"] {
         assert!(index.contains(&format!("| [`{name}`]({name}) ")), "{name}");
     }
 }

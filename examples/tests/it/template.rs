@@ -31,6 +31,12 @@ fn the_starter_is_its_template_with_all_but_the_queue() {
 }
 
 #[test]
+fn the_starter_has_at_most_200_lines() {
+    let lines = read("examples/starter/src/main.rs").lines().count();
+    assert!(lines <= 200, "{lines}");
+}
+
+#[test]
 fn a_service_of_any_name_has_a_namespace() {
     let text = read("examples/starter/template/src/main.rs.liquid");
     for (name, app) in [

@@ -2,6 +2,8 @@
 
 // They are public where they stand in a crate of their own.
 #[allow(unreachable_pub)]
+mod both_sessions;
+#[allow(unreachable_pub)]
 mod coupons;
 #[allow(unreachable_pub)]
 mod larder_session;
@@ -90,6 +92,10 @@ fn the_pages_show_what_is_tested_here() {
         (
             include_str!("../../../docs/migrate/tower-sessions.md"),
             include_str!("pages/larder_session.rs"),
+        ),
+        (
+            include_str!("../../../docs/migrate/tower-sessions.md"),
+            include_str!("pages/both_sessions.rs"),
         ),
     ];
     for (page, program) in shown {

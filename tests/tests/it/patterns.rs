@@ -8,6 +8,8 @@ mod data;
 mod limits;
 mod queues;
 
+use std::time::{Duration, Instant};
+
 use larder_test::server::{Connection, RedisServer, Reply};
 
 /// A process of an app, with a connection of its own.
@@ -33,6 +35,14 @@ impl Client {
 
     fn text(&mut self, command: &str) -> Option<String> {
         self.run(command).text().map(|text| text.into_owned())
+    }
+
+    /// Waits until a key is gone, whose time to live is a few milliseconds.
+    fn until_expired(&mut self, key: &str) {
+        let deadline = Instant::now() + Duration::from_secs(10);
+        while self.int(&format!("EXISTS {key}")) == 1 {
+            assert!(Instant::now() < deadline, "{key} has not expired");
+        }
     }
 
     fn int(&mut self, command: &str) -> i64 {

@@ -33,6 +33,9 @@ pub struct JobError {
 }
 
 /// What happens to a job whose handler failed.
+///
+/// [The page of errors](https://github.com/larder-rs/larder/blob/main/docs/errors.md#jobs)
+/// says what to do about each.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 #[non_exhaustive]
 pub enum JobErrorKind {

@@ -5,6 +5,9 @@ use larder_store::Error;
 use crate::update::UpdateError;
 
 /// Why a blob was not written or read.
+///
+/// [The page of errors](https://github.com/larder-rs/larder/blob/main/docs/errors.md#structures)
+/// says what to do about each.
 #[derive(Debug)]
 #[non_exhaustive]
 pub enum BlobError {

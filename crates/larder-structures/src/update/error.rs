@@ -3,6 +3,9 @@ use std::fmt;
 use larder_store::Error;
 
 /// Why an update was not made.
+///
+/// [The page of errors](https://github.com/larder-rs/larder/blob/main/docs/errors.md#structures)
+/// says what to do about each.
 #[derive(Debug)]
 #[non_exhaustive]
 pub enum UpdateError {

@@ -29,12 +29,15 @@ async fn sign_out(session: Session) -> Result<&'static str> {
 }
 
 pub fn app(store: Arc<dyn Store>) -> Result<Router> {
+    Ok(routes()?.layer(SessionLayer::new(Sessions::new(store)?)))
+}
+
+pub fn routes() -> Result<Router> {
     let users_only = RequireUserLayer::new().with_sign_in_page(SignInPage::new("/sign-in")?);
     Ok(Router::new()
         .route("/account", get(account))
         .route_layer(users_only)
         .route("/", get(visit))
         .route("/sign-in", post(sign_in))
-        .route("/sign-out", post(sign_out))
-        .layer(SessionLayer::new(Sessions::new(store)?)))
+        .route("/sign-out", post(sign_out)))
 }

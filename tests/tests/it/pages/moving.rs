@@ -1,5 +1,6 @@
 //! The programs of `docs/migrate/tower-sessions.md`, before and after, played side by side.
 
+use std::collections::BTreeMap;
 use std::sync::Arc;
 
 use axum::Router;
@@ -12,24 +13,30 @@ use larder_test::server::RedisServer;
 use larder_tower_sessions::LarderStore;
 use tower::ServiceExt;
 
-use super::{larder_session, tower_sessions};
+use super::{both_sessions, larder_session, tower_sessions};
 use crate::support::patient;
 
-/// A browser with one cookie.
-#[derive(Default)]
-struct Browser(Option<String>);
+/// A browser, with its cookies by their names.
+#[derive(Clone, Default)]
+struct Browser(BTreeMap<String, String>);
 
 impl Browser {
     async fn ask(&mut self, app: &Router, method: Method, path: &str) -> (StatusCode, String) {
         let request = Request::builder().method(method).uri(path);
         let request = request.header(header::ACCEPT, "text/html");
-        let request = request.header(header::COOKIE, self.0.clone().unwrap_or_default());
+        let cookies = self.0.iter().map(|(name, value)| format!("{name}={value}"));
+        let cookies = cookies.collect::<Vec<_>>().join("; ");
+        let request = request.header(header::COOKIE, cookies);
         let request = request.body(Body::empty()).expect("a request");
         let response = app.clone().oneshot(request).await.expect("no error");
-        if let Some(set) = response.headers().get(header::SET_COOKIE) {
+        for set in response.headers().get_all(header::SET_COOKIE) {
             let set = set.to_str().expect("text");
-            let removed = set.contains("Max-Age=0");
-            self.0 = (!removed).then(|| set.split(';').next().unwrap_or_default().to_owned());
+            let cookie = set.split(';').next().expect("a first part");
+            let (name, value) = cookie.split_once('=').expect("a name and a value");
+            match set.contains("Max-Age=0") {
+                true => self.0.remove(name),
+                false => self.0.insert(name.to_owned(), value.to_owned()),
+            };
         }
         let status = response.status();
         let location = response.headers().get(header::LOCATION).cloned();
@@ -91,5 +98,32 @@ async fn moving_to_larder_session_signs_everybody_out_once_and_loses_no_visitor(
         browser.ask(&after, Method::POST, "/sign-in").await;
         let (_, body) = browser.ask(&after, Method::GET, "/account").await;
         assert_eq!(body, "your account, ada");
+    }
+}
+
+#[tokio::test]
+async fn behind_both_layers_nobody_is_signed_out_and_the_old_session_ends() {
+    let (_server, stores) = stores().await;
+    for store in stores {
+        let old = LarderStore::new(store.clone());
+        let before = tower_sessions::app(old.clone());
+        let both = both_sessions::app(store.clone(), old).expect("it runs programs");
+        let mut browser = Browser::default();
+        browser.ask(&before, Method::POST, "/sign-in").await;
+        let mut left_behind = browser.clone();
+        let (_, body) = browser.ask(&both, Method::GET, "/account").await;
+        assert_eq!(body, "your account, ada");
+
+        // The old session has ended; the new one is enough by itself.
+        let (status, _) = left_behind.ask(&before, Method::GET, "/account").await;
+        assert_eq!(status, StatusCode::TEMPORARY_REDIRECT);
+        let after = larder_session::app(store).expect("it runs programs");
+        let (_, body) = browser.ask(&after, Method::GET, "/account").await;
+        assert_eq!(body, "your account, ada");
+
+        // A sign-out stays one, though the old layer is there.
+        browser.ask(&both, Method::POST, "/sign-out").await;
+        let (status, _) = browser.ask(&both, Method::GET, "/account").await;
+        assert_eq!(status, StatusCode::SEE_OTHER);
     }
 }

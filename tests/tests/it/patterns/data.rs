@@ -3,6 +3,8 @@
 use std::collections::hash_map::DefaultHasher;
 use std::hash::{Hash, Hasher};
 
+use larder_test::server::{RedisCluster, slot_of};
+
 use super::two_clients;
 
 #[test]
@@ -122,6 +124,20 @@ fn a_script_that_fails_in_its_middle_has_written_what_came_before() {
     let reply = app.0.call(&["EVAL", script, "0"]).expect("an answer");
     assert!(reply.error().is_some(), "{reply:?}");
     assert_eq!(app.text("GET wallet").as_deref(), Some("-12"));
+}
+
+#[test]
+fn several_keys_in_one_command_are_an_error_if_their_slots_differ() {
+    let cluster = RedisCluster::start().expect("a cluster");
+    let node = cluster.master_of_slot(slot_of("a")).expect("its master");
+    let mut app = super::Client(node.connect().expect("a connection"));
+    assert_ne!(slot_of("a"), slot_of("b"));
+    app.run("SADD a ada");
+    for command in ["SINTER a b", "PFCOUNT a b", "MGET a b", "DEL a b"] {
+        let reply = app.run(command);
+        let error = reply.error().expect("an error");
+        assert!(error.starts_with("CROSSSLOT"), "{command}: {error}");
+    }
 }
 
 #[test]

@@ -13,6 +13,27 @@ fn a_window_whose_client_died_after_incr_never_ends() {
 }
 
 #[test]
+fn twice_the_limit_passes_around_the_boundary_of_two_fixed_windows() {
+    let (_server, mut app, _) = two_clients();
+    let limit = 3;
+    let mut passed = 0;
+    // The recipe with its expiry, and a window that is about to end when the requests come.
+    let mut burst = |app: &mut super::Client, window: &str| {
+        for _ in 0..limit {
+            let count = app.int("INCR requests:ada");
+            if count == 1 {
+                app.run(&format!("PEXPIRE requests:ada {window}"));
+            }
+            passed += u32::from(count <= limit);
+        }
+    };
+    burst(&mut app, "20");
+    app.until_expired("requests:ada");
+    burst(&mut app, "60000");
+    assert_eq!(passed, 6, "at once, where three of a minute were meant");
+}
+
+#[test]
 fn a_sliding_window_in_two_steps_lets_two_requests_have_the_last_place() {
     let (_server, mut one, mut other) = two_clients();
     let limit = 1;

@@ -37,6 +37,9 @@ pub struct Failure {
 }
 
 /// What happens to an event whose handler failed.
+///
+/// [The page of errors](https://github.com/larder-rs/larder/blob/main/docs/errors.md#events)
+/// says what to do about each.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 #[non_exhaustive]
 pub enum FailureKind {
