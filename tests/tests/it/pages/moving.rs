@@ -13,7 +13,7 @@ use larder_tower_sessions::LarderStore;
 use tower::ServiceExt;
 
 use super::{larder_session, tower_sessions};
-use crate::support::patient;
+use larder_worlds::patient;
 
 /// A browser with one cookie.
 #[derive(Default)]
