@@ -19,6 +19,7 @@ pub mod model;
 pub mod mutants;
 pub mod narrow;
 mod page;
+mod process;
 mod proof;
 pub mod queue;
 pub mod rate_limits;

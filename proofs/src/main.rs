@@ -11,27 +11,23 @@ use larder_proofs::{
     rate_limits, write_behind, write_or_check,
 };
 
+/// The processes that proofs start: this program, with its name and its work as arguments.
+const WORKERS: [(&str, fn(&str) -> io::Result<()>); 7] = [
+    (consistency::WORKER, consistency::be_a_worker),
+    (events::WORKER, events::be_a_worker),
+    (leases::WORKER, leases::be_a_worker),
+    (locks::WORKER, locks::be_a_worker),
+    (queue::WORKER, queue::be_a_worker),
+    (rate_limits::WORKER, rate_limits::be_a_worker),
+    (write_behind::WORKER, write_behind::be_a_worker),
+];
+
 fn main() -> ExitCode {
-    // A proof that needs another process starts this program with such arguments.
     let args: Vec<_> = std::env::args().skip(1).collect();
-    let worker = match args.iter().map(String::as_str).collect::<Vec<_>>()[..] {
-        [leases::WORKER, commits, url] => Some(leases::be_a_worker(commits, url)),
-        [locks::WORKER, writes, url] => Some(locks::be_a_worker(writes, url)),
-        [events::WORKER, role, contender, url] => Some(events::be_a_worker(role, contender, url)),
-        [rate_limits::WORKER, algorithm, url] => Some(rate_limits::be_a_worker(algorithm, url)),
-        [queue::WORKER, role, contender, url] => Some(queue::be_a_worker(role, contender, url)),
-        _ => None,
-    };
-    if let Some(done) = worker {
-        return done.map_or(ExitCode::FAILURE, |()| ExitCode::SUCCESS);
-    }
-    let worker = match args.split_first().map(|(it, rest)| (it.as_str(), rest)) {
-        Some((consistency::WORKER, rest)) => Some(consistency::be_a_worker(rest)),
-        Some((write_behind::WORKER, rest)) => Some(write_behind::be_a_worker(rest)),
-        _ => None,
-    };
-    if let Some(done) = worker {
-        return done.map_or(ExitCode::FAILURE, |()| ExitCode::SUCCESS);
+    if let [name, work] = &args[..]
+        && let Some((_, be_a_worker)) = WORKERS.iter().find(|(worker, _)| worker == name)
+    {
+        return be_a_worker(work).map_or(ExitCode::FAILURE, |()| ExitCode::SUCCESS);
     }
     let names = PROOFS.iter().map(|proof| proof.name);
     let list: String = PROOFS

@@ -1,9 +1,7 @@
 //! Rate limits: exactly N of M callers of several processes pass, and what a visitor costs.
 
-use std::fmt::Write;
 use std::io;
 use std::ops::RangeInclusive;
-use std::process::{Command, Stdio};
 use std::sync::Arc;
 use std::time::Duration;
 
@@ -16,9 +14,10 @@ use larder_store::program::Record;
 use larder_test::server::RedisServer;
 use tokio::task::JoinSet;
 
+use crate::process::{Worker, be, tell};
 use crate::{Limits, Table};
 
-/// The argument that makes `prove` one of the processes: the algorithm and the URL follow.
+/// The argument that makes `prove` one of the processes.
 pub const WORKER: &str = "rate-limit-worker";
 
 const PROCESSES: usize = 4;
@@ -175,37 +174,23 @@ fn measure(name: &str, policy: Policy, visitors: u64) -> Measured {
 /// If a process fails.
 #[must_use]
 pub fn passed_among_processes(algorithm: &str, url: &str) -> usize {
-    let itself = std::env::current_exe().expect("the path of this program");
-    let children: Vec<_> = (0..PROCESSES)
-        .map(|_| {
-            let mut command = Command::new(&itself);
-            let command = command
-                .args([WORKER, algorithm, url])
-                .stdout(Stdio::piped());
-            command.spawn().expect("a process")
-        })
+    let workers: Vec<Worker<usize>> = (0..PROCESSES)
+        .map(|_| Worker::start(WORKER, &(algorithm, url)))
         .collect();
-    let passed = children.into_iter().map(|child| {
-        let output = child.wait_with_output().expect("its output");
-        let text = String::from_utf8_lossy(&output.stdout);
-        text.trim().parse::<usize>().expect("a number")
-    });
-    passed.sum()
+    workers.into_iter().flat_map(Worker::finish).sum()
 }
 
-/// One of the processes: prints how many of its requests passed.
+/// One of the processes: tells how many of its requests passed.
 ///
 /// # Errors
-/// If there is no runtime.
-pub fn be_a_worker(algorithm: &str, url: &str) -> io::Result<()> {
-    let runtime = tokio::runtime::Runtime::new()?;
-    let passed = runtime.block_on(work(algorithm, url));
-    let mut line = String::new();
-    let _ = write!(line, "{passed}");
-    io::Write::write_all(&mut io::stdout(), line.as_bytes())
+/// If there is no runtime, or nobody reads what is told.
+pub fn be_a_worker(work: &str) -> io::Result<()> {
+    be(work, async |(algorithm, url): (String, String)| {
+        tell(&requests_that_pass(&algorithm, &url).await)
+    })
 }
 
-async fn work(algorithm: &str, url: &str) -> usize {
+async fn requests_that_pass(algorithm: &str, url: &str) -> usize {
     let found = algorithms()
         .into_iter()
         .find(|(name, _)| *name == algorithm);

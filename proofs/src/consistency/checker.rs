@@ -164,7 +164,7 @@ mod tests {
         assert_eq!(judge(&history).invented, 0);
         for read in [event(1, 2, What::Read(1)), event(1, 90, What::Read(7))] {
             let history = [&history[..], &[read]].concat();
-            assert_eq!(judge(&history).invented, 1, "{read}");
+            assert_eq!(judge(&history).invented, 1, "{read:?}");
         }
     }
 

@@ -1,14 +1,13 @@
 //! The caches that are compared: larder in two forms, and what is often used in its place.
 
 use std::convert::Infallible;
-use std::fmt;
 use std::future::Future;
-use std::str::FromStr;
 use std::sync::Arc;
 use std::time::Duration;
 
 use larder_cache::{Cache, Loaded};
 use larder_store::{Delete, Entry, Key, Kind, Put, Store, Ttl};
+use serde::{Deserialize, Serialize};
 
 const FILM: Kind = Kind::evictable("film");
 const MINUTE: Ttl = Ttl::from_secs(60);
@@ -17,7 +16,7 @@ const MINUTE: Ttl = Ttl::from_secs(60);
 pub const NEAR_TTL: Duration = Duration::from_millis(500);
 
 /// A cache to compare.
-#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize, Deserialize)]
 pub enum Contender {
     /// larder, with the far store alone.
     Far,
@@ -65,21 +64,6 @@ impl Contender {
                 Caching::Moka(cache.build())
             }
         }
-    }
-}
-
-impl fmt::Display for Contender {
-    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        write!(f, "{self:?}")
-    }
-}
-
-impl FromStr for Contender {
-    type Err = String;
-
-    fn from_str(name: &str) -> Result<Self, String> {
-        let found = Self::ALL.into_iter().find(|it| it.to_string() == name);
-        found.ok_or_else(|| format!("not a contender: {name}"))
     }
 }
 

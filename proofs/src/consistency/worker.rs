@@ -6,6 +6,7 @@ use std::time::Duration;
 use larder_redis::RedisStore;
 use larder_store::{Key, Kind, Put, Store, Ttl};
 use larder_test::faulty::{Faulty, Switch};
+use serde::{Deserialize, Serialize};
 use tokio::time::{Instant, sleep};
 
 use super::contender::{Caching, Change, Contender, TAGS, version_of};
@@ -24,7 +25,7 @@ const TASKS: u32 = 8;
 const KEYS: u32 = 12;
 
 /// What a process is asked to do.
-#[derive(Clone, Debug)]
+#[derive(Clone, Debug, Serialize, Deserialize)]
 pub struct Work {
     /// Its number, below [`PROCESSES`].
     pub process: u32,
@@ -43,7 +44,7 @@ pub struct Work {
 }
 
 /// What a process did.
-#[derive(Debug, Default)]
+#[derive(Debug, Default, Serialize, Deserialize)]
 pub struct Done {
     /// What it saw and what it invalidated.
     pub history: Vec<Event>,

@@ -29,16 +29,16 @@ pub fn prove(limits: &Limits) -> Table {
     ledger::prove(WORKER, &words, limits)
 }
 
-/// Is one of the processes: prints what it does, until its input is closed and nothing is left to do.
+/// Is one of the processes: tells what it does, until its input is closed and nothing is left to do.
 ///
 /// # Errors
 /// If there is no runtime.
-pub fn be_a_worker(role: &str, contender: &str, url: &str) -> io::Result<()> {
-    be(role, contender, async |role, contender, stop, sink| {
-        let seed = u64::from(std::process::id());
-        match role {
+pub fn be_a_worker(work: &str) -> io::Result<()> {
+    be(work, async |work, stop, sink| {
+        let (url, seed) = (&work.url, u64::from(std::process::id()));
+        match work.role {
             Role::Producer => produce(url, seed, stop, sink).await,
-            Role::Consumer => consume(url, seed, contender, stop, sink).await,
+            Role::Consumer => consume(url, seed, work.contender, stop, sink).await,
             Role::Worker => consume_by_loop(url, stop, sink).await,
         }
     })

@@ -3,11 +3,12 @@
 use std::sync::Arc;
 use std::time::Duration;
 
-use larder_redis::RedisStore;
 use larder_store::lease::{Claim, Claimed, Fence, Leases};
 use larder_store::{ErrorKind, Key, Kind, Put, PutOutcome, Store, Ttl, Version};
+use serde::{Deserialize, Serialize};
 use tokio::time::{Instant, sleep};
 
+use super::contend;
 use super::event::{Event, What, now};
 
 const NOTE: Kind = Kind::evictable("note");
@@ -16,7 +17,7 @@ const NOTE: Kind = Kind::evictable("note");
 const HOLD: Ttl = Ttl::from_millis(300);
 
 /// The way to write a value.
-#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize, Deserialize)]
 pub enum Commits {
     /// By a commit with the fence.
     Fenced,
@@ -32,26 +33,17 @@ pub async fn work(
     time: Duration,
     commits: Commits,
 ) -> Vec<Event> {
-    let store: Arc<dyn Store> = Arc::new(RedisStore::connect(url).await.expect("a connection"));
-    let until = Instant::now() + time;
-    let seeds = (0..tasks).map(|task| u64::from(std::process::id()) << 8 | task);
-    let tasks: Vec<_> = seeds
-        .map(|seed| {
-            let worker = Worker {
-                leases: store.clone().leases().expect("leases"),
-                store: store.clone(),
-                random: fastrand::Rng::with_seed(seed),
-                commits,
-                done: Vec::new(),
-            };
-            tokio::spawn(worker.run(keys, until))
-        })
-        .collect();
-    let mut history = Vec::new();
-    for task in tasks {
-        history.extend(task.await.expect("a task that works"));
-    }
-    history
+    let task = |store: Arc<dyn Store>, random| {
+        let worker = Worker {
+            leases: store.clone().leases().expect("leases"),
+            store,
+            random,
+            commits,
+            done: Vec::new(),
+        };
+        worker.run(keys, Instant::now() + time)
+    };
+    contend(url, tasks, task).await
 }
 
 struct Worker {

@@ -5,16 +5,11 @@ pub mod worker;
 
 use std::io;
 
-use larder_test::server::RedisServer;
-
 use crate::Table;
-use crate::leases::{What, break_for, history_of, print, spawn};
-use worker::{Writes, work};
+use crate::leases::{What, be_one_of_two, count, in_two_processes, row};
+use worker::Writes;
 
-const TASKS: u64 = 8;
-const PROCESSES: u64 = 2;
 const KEYS: u32 = 4;
-const TIME: std::time::Duration = std::time::Duration::from_secs(20);
 
 /// The argument that makes `prove` one of the processes.
 pub const WORKER: &str = "locks-worker";
@@ -32,37 +27,19 @@ pub fn prove() -> Table {
         .measured("violations")
         .column("verdict");
     for writes in [Writes::Fenced, Writes::Plain] {
-        let server = RedisServer::start().expect("a redis-server");
-        let workers: Vec<_> = (0..PROCESSES)
-            .map(|_| spawn(WORKER, &format!("{writes:?}"), &server.url()))
-            .collect();
-        break_for(&server, TIME, &mut fastrand::Rng::with_seed(7));
-        let history: Vec<_> = workers.into_iter().flat_map(history_of).collect();
+        let history = in_two_processes(WORKER, &writes);
         let found = checker::violations(&history);
-        let count = |is: fn(What) -> bool| {
-            let events = history.iter().filter(|event| is(event.what));
-            events.count()
-        };
         let name = match writes {
             Writes::Fenced => "with the fence",
             Writes::Plain => "without it, to see that it is noticed",
         };
-        let taken = count(|what| matches!(what, What::Lead(_)));
-        let released = count(|what| matches!(what, What::Release(_)));
-        let refused = count(|what| matches!(what, What::Refused(_)));
-        table.row([
-            name.to_owned(),
-            taken.to_string(),
-            released.to_string(),
-            count(|what| matches!(what, What::Commit(_))).to_string(),
-            refused.to_string(),
-            count(|what| matches!(what, What::Lost(_))).to_string(),
-            found.len().to_string(),
-            match found.is_empty() {
-                true => "as locks allow".to_owned(),
-                false => "violated".to_owned(),
-            },
-        ]);
+        let taken = count(&history, |what| matches!(what, What::Lead(_)));
+        let released = count(&history, |what| matches!(what, What::Release(_)));
+        let refused = count(&history, |what| matches!(what, What::Refused(_)));
+        let written = count(&history, |what| matches!(what, What::Commit(_)));
+        let lost = count(&history, |what| matches!(what, What::Lost(_)));
+        let counts = [taken, released, written, refused, lost];
+        row(&mut table, name, counts, &found, "as locks allow");
         let is_well = found.is_empty() == (writes == Writes::Fenced);
         table.bar(is_well, || format!("{name}: {:?}", found.first()));
         table.bar(taken > 100, || format!("{name}: only {taken} locks"));
@@ -80,11 +57,8 @@ pub fn prove() -> Table {
 ///
 /// # Errors
 /// If there is no runtime, or nobody reads what is printed.
-pub fn be_a_worker(writes: &str, url: &str) -> io::Result<()> {
-    let writes = match writes {
-        "Fenced" => Writes::Fenced,
-        _ => Writes::Plain,
-    };
-    let runtime = tokio::runtime::Runtime::new()?;
-    print(&runtime.block_on(work(url, TASKS / PROCESSES, KEYS, TIME, writes)))
+pub fn be_a_worker(work: &str) -> io::Result<()> {
+    be_one_of_two(work, async |url, tasks, time, writes| {
+        worker::work(url, tasks, KEYS, time, writes).await
+    })
 }

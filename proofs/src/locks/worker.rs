@@ -3,14 +3,14 @@
 use std::sync::Arc;
 use std::time::Duration;
 
-use larder_redis::RedisStore;
 use larder_store::lease::Fence;
 use larder_store::{ErrorKind, Key, Kind, Put, Store, Ttl};
 use larder_structures::fenced::{Fenced, FencedPut};
 use larder_structures::lock::{Lock, Order, Released};
+use serde::{Deserialize, Serialize};
 use tokio::time::{Instant, sleep};
 
-use crate::leases::{Event, What, now};
+use crate::leases::{Event, What, contend, now};
 
 const NOTE: Kind = Kind::pinned("note");
 
@@ -23,7 +23,7 @@ const MAX_HOLD: Duration = Duration::from_millis(600);
 const MINUTE: Ttl = Ttl::from_secs(60);
 
 /// How a value is written while a lock is held.
-#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize, Deserialize)]
 pub enum Writes {
     /// With the fence, as it should be.
     Fenced,
@@ -33,26 +33,17 @@ pub enum Writes {
 
 /// Tasks on a store of their own, until the time is over; gives what they did.
 pub async fn work(url: &str, tasks: u64, keys: u32, time: Duration, writes: Writes) -> Vec<Event> {
-    let store: Arc<dyn Store> = Arc::new(RedisStore::connect(url).await.expect("a connection"));
-    let until = Instant::now() + time;
-    let seeds = (0..tasks).map(|task| u64::from(std::process::id()) << 8 | task);
-    let tasks: Vec<_> = seeds
-        .map(|seed| {
-            let worker = Worker {
-                store: store.clone(),
-                fenced: Fenced::new(store.clone()).expect("programs"),
-                random: fastrand::Rng::with_seed(seed),
-                writes,
-                done: Vec::new(),
-            };
-            tokio::spawn(worker.run(keys, until))
-        })
-        .collect();
-    let mut history = Vec::new();
-    for task in tasks {
-        history.extend(task.await.expect("a task that works"));
-    }
-    history
+    let task = |store: Arc<dyn Store>, random| {
+        let worker = Worker {
+            fenced: Fenced::new(store.clone()).expect("programs"),
+            store,
+            random,
+            writes,
+            done: Vec::new(),
+        };
+        worker.run(keys, Instant::now() + time)
+    };
+    contend(url, tasks, task).await
 }
 
 struct Worker {

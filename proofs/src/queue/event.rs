@@ -1,10 +1,7 @@
-use std::fmt;
-use std::str::FromStr;
+use serde::{Deserialize, Serialize};
 
 /// Something that a producer or a worker did with a job, from when to when.
-///
-/// Its text is one line, as one process passes it to another.
-#[derive(Clone, Debug, PartialEq, Eq)]
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
 pub struct Event {
     /// The id of the job.
     pub job: String,
@@ -17,7 +14,7 @@ pub struct Event {
 }
 
 /// An operation and its outcome.
-#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize, Deserialize)]
 pub enum What {
     /// The queue acknowledged that it has the job.
     Enqueued,
@@ -36,49 +33,4 @@ pub enum What {
     Refused(u64),
     /// The answer to the ack with this fence was lost.
     Lost(u64),
-}
-
-impl fmt::Display for Event {
-    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        let (what, attempt, fence) = match self.what {
-            What::Enqueued => ("enqueued", 0, 0),
-            What::Taken { attempt, fence } => ("taken", attempt, fence),
-            What::Worked(fence) => ("worked", 0, fence),
-            What::Acked(fence) => ("acked", 0, fence),
-            What::Refused(fence) => ("refused", 0, fence),
-            What::Lost(fence) => ("lost", 0, fence),
-        };
-        let (job, began, ended) = (&self.job, self.began, self.ended);
-        write!(f, "{what} {job} {attempt} {fence} {began} {ended}")
-    }
-}
-
-impl FromStr for Event {
-    type Err = String;
-
-    fn from_str(line: &str) -> Result<Self, String> {
-        let read = || {
-            let mut words = line.split(' ');
-            let (what, job) = (words.next()?, words.next()?.to_owned());
-            let mut next = || words.next()?.parse::<u64>().ok();
-            let (attempt, fence) = (u32::try_from(next()?).ok()?, next()?);
-            let what = match what {
-                "enqueued" => What::Enqueued,
-                "taken" => What::Taken { attempt, fence },
-                "worked" => What::Worked(fence),
-                "acked" => What::Acked(fence),
-                "refused" => What::Refused(fence),
-                "lost" => What::Lost(fence),
-                _ => return None,
-            };
-            let (began, ended) = (next()?, next()?);
-            Some(Self {
-                job,
-                began,
-                ended,
-                what,
-            })
-        };
-        read().ok_or_else(|| format!("not an event: {line}"))
-    }
 }

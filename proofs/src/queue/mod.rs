@@ -9,11 +9,12 @@ pub mod work;
 use std::time::{Duration, Instant};
 
 use larder_test::server::{RedisOptions, RedisServer};
+use serde::{Deserialize, Serialize};
 
 use crate::{Limits, Table};
 pub use event::{Event, What};
 use ledger::Words;
-use processes::{Member, Role};
+use processes::{Member, Role, Work};
 pub use processes::{WORKER, be_a_worker};
 
 const PRODUCERS: usize = 2;
@@ -26,7 +27,7 @@ const ROUNDS: u64 = 200;
 const UNFENCED_ROUNDS: u64 = 40;
 
 /// How an ack is sent.
-#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize, Deserialize)]
 pub enum Contender {
     /// With the fence of the lease, as a delivery does it.
     Fenced,
@@ -69,15 +70,21 @@ fn run(
     time: Option<Duration>,
 ) -> (Vec<Event>, u64) {
     let mut server = durable_server();
-    let url = server.url();
     let producers = (0..PRODUCERS).map(|_| Role::Producer);
     let consumers = (0..CONSUMERS).map(|_| Role::Consumer);
     // A worker always acks with the fence.
     let of_loop = (contender == Contender::Fenced).then_some(Role::Worker);
     let roles = producers.chain(consumers).chain(of_loop);
-    let mut members: Vec<_> = roles
-        .map(|role| Member::spawn(worker, role, contender, &url))
-        .collect();
+    let start = |role| {
+        let url = server.url();
+        let work = Work {
+            role,
+            contender,
+            url,
+        };
+        Member::start(worker, work)
+    };
+    let mut members: Vec<_> = roles.map(start).collect();
     let mut random = fastrand::Rng::with_seed(13);
     let until = time.map(|time| Instant::now() + time);
     let mut done = 0;
@@ -88,11 +95,13 @@ fn run(
     }
     let (workers, producers): (Vec<_>, Vec<_>) = members
         .into_iter()
-        .partition(|member| member.role() != Role::Producer);
+        .partition(|member| member.work.role != Role::Producer);
     // Nothing is added any more, so the workers can empty the queue.
     let mut history: Vec<_> = producers.into_iter().flat_map(Member::finish).collect();
     let mut workers = workers;
-    workers.iter_mut().for_each(Member::tell_to_stop);
+    for it in &mut workers {
+        it.worker.tell_to_stop();
+    }
     history.extend(workers.into_iter().flat_map(Member::finish));
     (history, done)
 }
@@ -116,7 +125,7 @@ fn strike(server: &mut RedisServer, members: &mut [Member], random: &mut fastran
         0 => strike_server(server, true, moment),
         1 => strike_server(server, false, moment),
         2..6 => members[member].kill(),
-        _ => members[member].pause(moment),
+        _ => members[member].worker.pause(moment),
     }
 }
 

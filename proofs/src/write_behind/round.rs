@@ -6,6 +6,7 @@ use std::thread::sleep;
 use std::time::Duration;
 
 use larder_test::server::{Connection, RedisServer, Reply};
+use serde::{Deserialize, Serialize};
 
 use super::checker::{Findings, Given, judge};
 use super::victim::Victim;
@@ -24,7 +25,7 @@ pub struct Servers {
 }
 
 /// The source that is written to in the end: a list of writes for each key.
-#[derive(Clone, Copy, Debug)]
+#[derive(Clone, Copy, Debug, Serialize, Deserialize)]
 pub struct Source {
     /// The address of its server.
     pub address: SocketAddr,

@@ -1,16 +1,13 @@
 //! A worker that can be killed: a process by SIGKILL, or for a short form a runtime of this one.
 
-use std::io::{self, BufRead, BufReader, Write};
-use std::process::Child;
+use std::io;
 use std::sync::{Arc, Mutex, PoisonError};
-use std::thread::JoinHandle;
 
 use tokio::runtime::{Builder, Runtime};
 
 use super::checker::Acknowledged;
-use super::round::Source;
 use super::{WORKER, worker::Work};
-use crate::leases::start;
+use crate::process::{Worker, be, tell};
 
 /// A worker that can be killed.
 pub trait Victim {
@@ -20,51 +17,19 @@ pub trait Victim {
 
 /// A process that is killed by SIGKILL.
 #[derive(Debug)]
-pub struct Process {
-    child: Child,
-    /// Reads what it prints, which outlives it in the pipe.
-    reader: Option<JoinHandle<Vec<Acknowledged>>>,
-}
+pub struct Process(Worker<Acknowledged>);
 
 impl Process {
     /// Starts it.
     #[must_use]
     pub fn start(work: Work) -> Box<dyn Victim> {
-        let arguments = [
-            work.process.to_string(),
-            work.round.to_string(),
-            work.acknowledges.to_string(),
-            work.journal,
-            work.source.address.to_string(),
-        ];
-        let mut child = start(WORKER, &arguments);
-        let lines = BufReader::new(child.stdout.take().expect("its output")).lines();
-        let reader = std::thread::spawn(|| {
-            lines
-                .map(|line| parse_line(&line.expect("a line")).expect("an acknowledgement"))
-                .collect()
-        });
-        let reader = Some(reader);
-        Box::new(Self { child, reader })
-    }
-}
-
-/// It works until it is killed, so a round that fails must not leave it behind.
-impl Drop for Process {
-    fn drop(&mut self) {
-        // Both fail only for a process that has ended.
-        let _ = self.child.kill();
-        let _ = self.child.wait();
+        Box::new(Self(Worker::start(WORKER, &work)))
     }
 }
 
 impl Victim for Process {
     fn kill(mut self: Box<Self>) -> Vec<Acknowledged> {
-        self.child.kill().expect("SIGKILL");
-        let ended = self.child.wait().expect("its end");
-        assert_eq!(ended.code(), None, "it had ended before: {ended}");
-        let reader = self.reader.take().expect("it is killed once");
-        reader.join().expect("what it printed")
+        self.0.kill()
     }
 }
 
@@ -104,39 +69,16 @@ impl Victim for Tasks {
     }
 }
 
-/// One of the processes: prints each acknowledgement at once.
+/// One of the processes: tells each acknowledgement at once.
 ///
 /// # Errors
-/// If the arguments are not those of [`WORKER`], or there is no runtime.
-pub fn be_a_worker(arguments: &[String]) -> io::Result<()> {
-    let work = parse(arguments).ok_or_else(|| io::Error::other("not the arguments of a worker"))?;
-    let runtime = Runtime::new()?;
-    runtime.block_on(work.run(|one| {
-        // A line is one write, which a kill does not cut.
-        let _ = io::stdout().write_all(format!("{} {}\n", one.key, one.write).as_bytes());
-    }));
-    Ok(())
-}
-
-fn parse(arguments: &[String]) -> Option<Work> {
-    let [process, round, acknowledges, journal, source] = arguments else {
-        return None;
-    };
-    Some(Work {
-        process: process.parse().ok()?,
-        round: round.parse().ok()?,
-        acknowledges: acknowledges.parse().ok()?,
-        journal: journal.clone(),
-        source: Source {
-            address: source.parse().ok()?,
-        },
-    })
-}
-
-fn parse_line(line: &str) -> Option<Acknowledged> {
-    let (key, write) = line.split_once(' ')?;
-    Some(Acknowledged {
-        key: key.parse().ok()?,
-        write: write.parse().ok()?,
+/// If there is no runtime.
+pub fn be_a_worker(work: &str) -> io::Result<()> {
+    be(work, async |work: Work| {
+        work.run(|one| {
+            let _ = tell(&one);
+        })
+        .await;
+        Ok(())
     })
 }

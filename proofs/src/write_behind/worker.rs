@@ -1,14 +1,13 @@
 //! One process: writes behind, acknowledges, and carries out what waits, until it is killed.
 
 use std::convert::Infallible;
-use std::fmt;
-use std::str::FromStr;
 use std::sync::Arc;
 use std::time::Duration;
 
 use larder_cache::{Cache, QueuedWrite, WriteBehind, WriteBehindBuilder};
 use larder_redis::RedisStore;
 use larder_store::{Kind, Store, Ttl};
+use serde::{Deserialize, Serialize};
 use tokio::sync::mpsc;
 use tokio::time::sleep;
 
@@ -28,7 +27,7 @@ pub(super) const KEYS: u32 = 8;
 const WRITE_TIMEOUT: Duration = Duration::from_millis(250);
 
 /// When a write is acknowledged.
-#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize, Deserialize)]
 pub enum Acknowledges {
     /// When the journal has it: write-behind as it is.
     InTheJournal,
@@ -50,23 +49,8 @@ impl Acknowledges {
     }
 }
 
-impl fmt::Display for Acknowledges {
-    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        write!(f, "{self:?}")
-    }
-}
-
-impl FromStr for Acknowledges {
-    type Err = String;
-
-    fn from_str(name: &str) -> Result<Self, String> {
-        let found = Self::ALL.into_iter().find(|it| it.to_string() == name);
-        found.ok_or_else(|| format!("not a way to acknowledge: {name}"))
-    }
-}
-
 /// What a process is asked to do.
-#[derive(Clone, Debug)]
+#[derive(Clone, Debug, Serialize, Deserialize)]
 pub struct Work {
     /// Its number among the processes of a round.
     pub process: u32,

@@ -69,6 +69,6 @@ async fn near_copies_are_stale_for_at_most_the_near_ttl_whatever_fails() {
 async fn stale_reads_of_caches_without_a_fence_are_noticed() {
     for contender in [Contender::CacheAside, Contender::Moka] {
         let found = observe(Shared::one(), contender, Trouble::Connections, 0).await;
-        assert!(found.stale_at_home > 0, "{contender}: {found:?}");
+        assert!(found.stale_at_home > 0, "{contender:?}: {found:?}");
     }
 }

@@ -9,7 +9,7 @@ use larder_test::faulty::Faulty;
 use larder_test::server::RedisServer;
 use larder_test::{ManualFixture, ModelStore, RealTimeFixture, laws};
 
-use crate::support::patient;
+use larder_worlds::patient;
 
 laws!(model, ManualFixture::model());
 laws!(

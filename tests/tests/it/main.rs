@@ -19,7 +19,6 @@ mod mutants;
 mod namespaces;
 mod pages;
 mod patterns;
-mod programs;
 mod sending;
 mod servers;
 mod session_races;

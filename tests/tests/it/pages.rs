@@ -20,10 +20,10 @@ use larder_moka::MokaStore;
 use larder_store::{ManualClock, Store, Ttl};
 use larder_test::server::RedisServer;
 use larder_test::trace::{step, trace};
+use larder_worlds::traces::pair;
 
-use crate::programs::pair::pair;
-use crate::support::patient;
 use coupons::{Coupons, Redeem, Redemptions};
+use larder_worlds::patient;
 use map_store::MapStore;
 
 const HOUR: Ttl = Ttl::from_secs(3600);
@@ -59,7 +59,8 @@ fn coupons_say_when_they_are_made_that_a_store_runs_no_programs() {
 
 #[tokio::test]
 async fn both_forms_of_the_coupon_do_the_same() {
-    let (_server, pair) = pair().await;
+    let server = RedisServer::start().expect("a redis-server");
+    let pair = pair(&server).await;
     for seed in 1..4 {
         let run = trace::<Redemptions>(&pair, seed, 200, |rng| {
             let (limit, ttl) = (rng.i64(1..6), Ttl::from_millis(rng.u64(1..50)));

@@ -23,7 +23,7 @@ use tracing::field::{Field, Visit};
 use tracing::span::{Attributes, Id, Record};
 use tracing::{Event, Metadata, Subscriber};
 
-use crate::support::patient;
+use larder_worlds::patient;
 
 const FILM: Kind = Kind::evictable("film");
 

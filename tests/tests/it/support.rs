@@ -4,16 +4,7 @@ use std::sync::Arc;
 use std::time::Duration;
 
 use larder_proofs::leases::{Event, break_for};
-use larder_redis::{RedisStore, RedisStoreBuilder};
 use larder_test::server::RedisServer;
-
-/// A store with deadlines that a loaded machine keeps: these tests are about answers.
-pub(crate) fn patient(url: &str) -> RedisStoreBuilder {
-    let long = Duration::from_secs(10);
-    RedisStore::builder(url)
-        .with_timeout(long)
-        .with_connect_timeout(long)
-}
 
 /// Returns what two workers did on a server that is broken for `time` in ways that `seed` draws.
 pub(crate) async fn history_of_a_broken_server<F>(

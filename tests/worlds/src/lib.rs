@@ -13,6 +13,7 @@ use std::time::Duration;
 use larder_moka::MokaStore;
 use larder_redis::{RedisStore, RedisStoreBuilder};
 use larder_store::{ManualClock, Namespace, Prefixed, Store};
+use larder_test::faulty::{Faulty, Switch};
 use larder_test::server::{RedisCluster, RedisServer};
 
 /// A store under test, with its clock.
@@ -78,6 +79,13 @@ impl World {
         }
     }
 
+    /// Returns the store with faults that the switch sets.
+    pub fn faulty(&self) -> (Arc<dyn Store>, Switch) {
+        let faulty = Faulty::new(self.store.clone());
+        let switch = faulty.switch();
+        (Arc::new(faulty), switch)
+    }
+
     /// Lets `by` pass for the store.
     pub fn advance(&self, by: Duration) {
         self.clock.advance(by);
@@ -96,6 +104,17 @@ pub fn patient(url: &str) -> RedisStoreBuilder {
 pub async fn soon<T>(future: impl Future<Output = T>) -> T {
     let waited = tokio::time::timeout(Duration::from_secs(30), future).await;
     waited.expect("it comes within thirty seconds")
+}
+
+/// Waits until `is_so`, and fails with `what` if that takes too long.
+pub async fn until(what: &str, mut is_so: impl AsyncFnMut() -> bool) {
+    let waiting = async {
+        while !is_so().await {
+            tokio::time::sleep(Duration::from_millis(2)).await;
+        }
+    };
+    let waited = tokio::time::timeout(Duration::from_secs(30), waiting).await;
+    assert!(waited.is_ok(), "it never came to this: {what}");
 }
 
 /// Runs each test in the worlds that are named in front of them, in a module for each.

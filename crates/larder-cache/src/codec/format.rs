@@ -20,6 +20,31 @@ pub(super) trait Format {
     fn read<V: DeserializeOwned>(bytes: &[u8]) -> Option<V>;
 }
 
+/// Makes a codec of a format, with this id.
+macro_rules! codec {
+    ($format:ty, $id:literal) => {
+        impl<V: Serialize + DeserializeOwned> super::Codec<V> for $format {
+            fn id(&self) -> u8 {
+                $id
+            }
+
+            fn encode(&self, value: &V, out: &mut Vec<u8>) -> larder_store::Result<()> {
+                super::format::encode::<Self, V>(value, out)
+            }
+
+            fn decode(&self, bytes: &[u8]) -> Option<V> {
+                Self::read(bytes)
+            }
+
+            fn verify(&self, value: &V, bytes: &[u8]) -> larder_store::Result<()> {
+                super::format::verify::<Self, V>(value, bytes)
+            }
+        }
+    };
+}
+
+pub(super) use codec;
+
 /// Appends the value.
 ///
 /// # Errors

@@ -1,9 +1,7 @@
-use larder_store::Result;
 use serde::Serialize;
 use serde::de::DeserializeOwned;
 
-use super::Codec;
-use super::format::{self, Format};
+use super::format::{Format, codec};
 
 /// JSON: readable in the store, and two to three times slower than the others.
 #[derive(Clone, Copy, Debug, Default)]
@@ -22,20 +20,4 @@ impl Format for Json {
     }
 }
 
-impl<V: Serialize + DeserializeOwned> Codec<V> for Json {
-    fn id(&self) -> u8 {
-        3
-    }
-
-    fn encode(&self, value: &V, out: &mut Vec<u8>) -> Result<()> {
-        format::encode::<Self, V>(value, out)
-    }
-
-    fn decode(&self, bytes: &[u8]) -> Option<V> {
-        Self::read(bytes)
-    }
-
-    fn verify(&self, value: &V, bytes: &[u8]) -> Result<()> {
-        format::verify::<Self, V>(value, bytes)
-    }
-}
+codec!(Json, 3);

@@ -1,9 +1,7 @@
-use larder_store::Result;
 use serde::Serialize;
 use serde::de::DeserializeOwned;
 
-use super::Codec;
-use super::format::{self, Format};
+use super::format::{Format, codec};
 
 /// The maximum nesting, as in JSON: enough for data, too little to overflow a stack.
 const MAX_DEPTH: usize = 128;
@@ -91,24 +89,8 @@ fn lengths_fit(bytes: &[u8]) -> bool {
     true
 }
 
-impl<V: Serialize + DeserializeOwned> Codec<V> for MsgPack {
-    fn id(&self) -> u8 {
-        // Version 1 wrote types that have two forms in the shorter one.
-        4
-    }
-
-    fn encode(&self, value: &V, out: &mut Vec<u8>) -> Result<()> {
-        format::encode::<Self, V>(value, out)
-    }
-
-    fn decode(&self, bytes: &[u8]) -> Option<V> {
-        Self::read(bytes)
-    }
-
-    fn verify(&self, value: &V, bytes: &[u8]) -> Result<()> {
-        format::verify::<Self, V>(value, bytes)
-    }
-}
+// Version 1 wrote types that have two forms in the shorter one.
+codec!(MsgPack, 4);
 
 #[cfg(test)]
 mod tests {

@@ -1,9 +1,7 @@
-use larder_store::Result;
 use serde::Serialize;
 use serde::de::DeserializeOwned;
 
-use super::Codec;
-use super::format::{self, Format};
+use super::format::{Format, codec};
 
 /// postcard: the smallest and fastest codec, without field names.
 ///
@@ -31,20 +29,4 @@ impl Format for Postcard {
     }
 }
 
-impl<V: Serialize + DeserializeOwned> Codec<V> for Postcard {
-    fn id(&self) -> u8 {
-        2
-    }
-
-    fn encode(&self, value: &V, out: &mut Vec<u8>) -> Result<()> {
-        format::encode::<Self, V>(value, out)
-    }
-
-    fn decode(&self, bytes: &[u8]) -> Option<V> {
-        Self::read(bytes)
-    }
-
-    fn verify(&self, value: &V, bytes: &[u8]) -> Result<()> {
-        format::verify::<Self, V>(value, bytes)
-    }
-}
+codec!(Postcard, 2);

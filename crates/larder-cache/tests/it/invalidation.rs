@@ -5,34 +5,56 @@ use std::sync::atomic::{AtomicU64, Ordering};
 use larder_cache::{Cache, Source};
 use larder_store::{Kind, ManualClock, Store};
 use larder_test::ModelStore;
+use tokio::task::JoinHandle;
 
 use crate::support::{
     Act, Broken, Gate, MINUTE, Operation, beside, far_films, far_key, films, load, near_films,
 };
 
+type Films = Cache<u32, String>;
+
 /// Begins a load that waits at the gate.
-macro_rules! begin {
-    ($films:expr, $gate:expr, $value:expr) => {{
-        let (films, gate) = ($films.clone(), $gate.clone());
-        tokio::spawn(async move {
-            let load = || async move {
-                gate.pass().await;
-                Ok::<_, Infallible>($value.to_owned())
-            };
-            films.find_or_load(&7, load).await.unwrap()
-        })
-    }};
+fn held_load(films: &Films, gate: &Gate, value: &'static str) -> JoinHandle<String> {
+    let (films, gate) = (films.clone(), gate.clone());
+    tokio::spawn(async move {
+        let load = || async move {
+            gate.pass().await;
+            Ok::<_, Infallible>(value.to_owned())
+        };
+        films.find_or_load(&7, load).await.unwrap().to_string()
+    })
+}
+
+/// Begins to read, and to load this value if it is absent.
+fn reading(films: &Films, or_load: Option<&'static str>) -> JoinHandle<String> {
+    let films = films.clone();
+    tokio::spawn(async move {
+        match or_load {
+            Some(value) => load(&films, &7, value).await,
+            None => films.get(&7).await.unwrap().to_string(),
+        }
+    })
+}
+
+fn inserting(films: &Films, value: impl ToString) -> JoinHandle<()> {
+    let (films, value) = (films.clone(), value.to_string());
+    tokio::spawn(async move { films.insert(7, value).await.unwrap() })
+}
+
+fn removing(films: &Films) -> JoinHandle<()> {
+    let films = films.clone();
+    tokio::spawn(async move { films.remove(&7).await.unwrap() })
 }
 
 #[tokio::test]
 async fn a_load_that_began_before_a_removal_is_stored_nowhere() {
     let (films, store) = far_films();
     let gate = Gate::closed();
-    let old = begin!(films, gate, "old");
+    let old = held_load(&films, &gate, "old");
     gate.arrived().await;
     films.remove(&7).await.unwrap();
     gate.open();
-    assert_eq!(old.await.unwrap().as_str(), "old");
+    assert_eq!(old.await.unwrap(), "old");
     assert!(films.get_near(&7).is_none());
     assert!(store.model.get(&far_key(7)).await.unwrap().is_none());
     assert!(films.get(&7).await.is_none());
@@ -42,12 +64,12 @@ async fn a_load_that_began_before_a_removal_is_stored_nowhere() {
 async fn a_caller_after_a_removal_joins_no_load_that_began_before_it() {
     let films = near_films();
     let gate = Gate::closed();
-    let old = begin!(films, gate, "old");
+    let old = held_load(&films, &gate, "old");
     gate.arrived().await;
     films.remove(&7).await.unwrap();
     assert_eq!(load(&films, &7, "new").await, "new");
     gate.open();
-    assert_eq!(old.await.unwrap().as_str(), "old");
+    assert_eq!(old.await.unwrap(), "old");
     assert_eq!(*films.get_near(&7).unwrap(), "new");
     assert_eq!(films.loads_under_way(), 0);
 }
@@ -57,14 +79,14 @@ async fn a_load_that_began_before_a_clear_is_not_kept_and_no_later_caller_joins_
     for somebody_loads_meanwhile in [false, true] {
         let films = near_films();
         let gate = Gate::closed();
-        let old = begin!(films, gate, "old");
+        let old = held_load(&films, &gate, "old");
         gate.arrived().await;
         films.clear().await.unwrap();
         if somebody_loads_meanwhile {
             assert_eq!(load(&films, &7, "new").await, "new");
         }
         gate.open();
-        assert_eq!(old.await.unwrap().as_str(), "old");
+        assert_eq!(old.await.unwrap(), "old");
         let near = films.get_near(&7);
         assert_eq!(
             near.as_deref().map(String::as_str),
@@ -78,7 +100,7 @@ async fn a_load_does_not_overwrite_what_was_inserted_while_it_ran() {
     let (over_far, store) = far_films();
     for films in [near_films(), over_far] {
         let gate = Gate::closed();
-        let old = begin!(films, gate, "old");
+        let old = held_load(&films, &gate, "old");
         gate.arrived().await;
         films.insert(7, "new".to_owned()).await.unwrap();
         gate.open();
@@ -91,31 +113,19 @@ async fn a_load_does_not_overwrite_what_was_inserted_while_it_ran() {
 
 #[tokio::test]
 async fn a_far_read_during_an_insert_does_not_replace_it_near() {
-    for through_a_load in [false, true] {
+    for or_load in [None, Some("new")] {
         let (films, store) = far_films();
         let other = beside(&ManualClock::default(), &store);
         other.insert(7, "old".to_owned()).await.unwrap();
         let (puts, gets) = (Gate::closed(), Gate::closed());
         store.stage(Operation::Put, Act::HoldBefore(puts.clone()));
         store.stage(Operation::Get, Act::HoldAfter(gets.clone()));
-        let insert = {
-            let films = films.clone();
-            tokio::spawn(async move { films.insert(7, "new".to_owned()).await })
-        };
+        let insert = inserting(&films, "new");
         puts.arrived().await;
-        let reader = {
-            let films = films.clone();
-            tokio::spawn(async move {
-                if through_a_load {
-                    load(&films, &7, "loaded").await
-                } else {
-                    (*films.get(&7).await.unwrap()).clone()
-                }
-            })
-        };
+        let reader = reading(&films, or_load);
         gets.arrived().await;
         puts.open();
-        insert.await.unwrap().unwrap();
+        insert.await.unwrap();
         gets.open();
         assert_eq!(reader.await.unwrap(), "old");
         assert_eq!(*films.get_near(&7).unwrap(), "new");
@@ -127,20 +137,14 @@ async fn an_insert_waits_for_a_write_back_that_has_begun() {
     let (films, store) = far_films();
     let gate = Gate::closed();
     store.stage(Operation::Put, Act::HoldBefore(gate.clone()));
-    let loading = {
-        let films = films.clone();
-        tokio::spawn(async move { load(&films, &7, "old").await })
-    };
+    let loading = reading(&films, Some("old"));
     gate.arrived().await;
-    let insert = {
-        let films = films.clone();
-        tokio::spawn(async move { films.insert(7, "new".to_owned()).await })
-    };
+    let insert = inserting(&films, "new");
     tokio::task::yield_now().await;
     assert_eq!(store.count(Operation::Put), 1);
     gate.open();
     gate.open();
-    insert.await.unwrap().unwrap();
+    insert.await.unwrap();
     assert_eq!(loading.await.unwrap(), "old");
     let other = beside(&ManualClock::default(), &store);
     assert_eq!(*other.get(&7).await.unwrap(), "new");
@@ -149,7 +153,7 @@ async fn an_insert_waits_for_a_write_back_that_has_begun() {
 
 #[tokio::test]
 async fn a_far_read_that_a_removal_overtakes_is_not_kept_near() {
-    for through_a_load in [false, true] {
+    for or_load in [None, Some("new")] {
         let clock = ManualClock::default();
         let (films, store) = far_films();
         let other = beside(&clock, &store);
@@ -157,16 +161,7 @@ async fn a_far_read_that_a_removal_overtakes_is_not_kept_near() {
 
         let gate = Gate::closed();
         store.stage(Operation::Get, Act::HoldAfter(gate.clone()));
-        let reader = {
-            let films = films.clone();
-            tokio::spawn(async move {
-                if through_a_load {
-                    load(&films, &7, "new").await
-                } else {
-                    (*films.get(&7).await.unwrap()).clone()
-                }
-            })
-        };
+        let reader = reading(&films, or_load);
         gate.arrived().await;
         films.remove(&7).await.unwrap();
         gate.open();
@@ -180,19 +175,13 @@ async fn a_removal_waits_for_a_write_back_that_has_begun() {
     let (films, store) = far_films();
     let gate = Gate::closed();
     store.stage(Operation::Put, Act::HoldBefore(gate.clone()));
-    let loading = {
-        let films = films.clone();
-        tokio::spawn(async move { load(&films, &7, "old").await })
-    };
+    let loading = reading(&films, Some("old"));
     gate.arrived().await;
-    let removal = {
-        let films = films.clone();
-        tokio::spawn(async move { films.remove(&7).await })
-    };
+    let removal = removing(&films);
     tokio::task::yield_now().await;
     assert_eq!(store.count(Operation::Delete), 0);
     gate.open();
-    removal.await.unwrap().unwrap();
+    removal.await.unwrap();
     assert_eq!(loading.await.unwrap(), "old");
     assert!(store.model.get(&far_key(7)).await.unwrap().is_none());
     assert!(films.get_near(&7).is_none());
@@ -205,47 +194,32 @@ async fn a_far_read_that_ends_during_a_removal_is_not_near_after_it() {
     other.insert(7, "old".to_owned()).await.unwrap();
     let gate = Gate::closed();
     store.stage(Operation::Delete, Act::HoldBefore(gate.clone()));
-    let removal = {
-        let films = films.clone();
-        tokio::spawn(async move { films.remove(&7).await })
-    };
+    let removal = removing(&films);
     gate.arrived().await;
     // This load began after the removal, but before the removal reached the store.
     assert_eq!(load(&films, &7, "new").await, "old");
     assert!(films.get_near(&7).is_some());
     gate.open();
-    removal.await.unwrap().unwrap();
+    removal.await.unwrap();
     assert!(films.get_near(&7).is_none());
     assert!(films.get(&7).await.is_none());
 }
 
 #[tokio::test]
 async fn a_far_read_that_begins_during_a_removal_and_ends_after_it_is_not_kept_near() {
-    for through_a_load in [false, true] {
+    for or_load in [None, Some("new")] {
         let (films, store) = far_films();
         let other = beside(&ManualClock::default(), &store);
         other.insert(7, "old".to_owned()).await.unwrap();
         let (deletes, gets) = (Gate::closed(), Gate::closed());
         store.stage(Operation::Delete, Act::HoldBefore(deletes.clone()));
         store.stage(Operation::Get, Act::HoldAfter(gets.clone()));
-        let removal = {
-            let films = films.clone();
-            tokio::spawn(async move { films.remove(&7).await })
-        };
+        let removal = removing(&films);
         deletes.arrived().await;
-        let reader = {
-            let films = films.clone();
-            tokio::spawn(async move {
-                if through_a_load {
-                    load(&films, &7, "new").await
-                } else {
-                    (*films.get(&7).await.unwrap()).clone()
-                }
-            })
-        };
+        let reader = reading(&films, or_load);
         gets.arrived().await;
         deletes.open();
-        removal.await.unwrap().unwrap();
+        removal.await.unwrap();
         gets.open();
         assert_eq!(reader.await.unwrap(), "old");
         assert!(films.get_near(&7).is_none());
@@ -259,14 +233,11 @@ async fn a_far_read_that_an_insert_overtakes_does_not_replace_it_near() {
     other.insert(7, "old".to_owned()).await.unwrap();
     let gate = Gate::closed();
     store.stage(Operation::Get, Act::HoldAfter(gate.clone()));
-    let reader = {
-        let films = films.clone();
-        tokio::spawn(async move { films.get(&7).await })
-    };
+    let reader = reading(&films, None);
     gate.arrived().await;
     films.insert(7, "new".to_owned()).await.unwrap();
     gate.open();
-    assert_eq!(*reader.await.unwrap().unwrap(), "old");
+    assert_eq!(reader.await.unwrap(), "old");
     assert_eq!(*films.get_near(&7).unwrap(), "new");
 }
 
@@ -344,12 +315,7 @@ async fn nothing_older_than_an_acknowledged_removal_is_ever_seen() {
 #[tokio::test]
 async fn an_insert_shows_the_same_value_near_and_far_when_many_race() {
     let (films, store) = far_films();
-    let inserts: Vec<_> = (0..50)
-        .map(|n| {
-            let films = films.clone();
-            tokio::spawn(async move { films.insert(7, n.to_string()).await.unwrap() })
-        })
-        .collect();
+    let inserts: Vec<_> = (0..50).map(|n| inserting(&films, n)).collect();
     for insert in inserts {
         insert.await.unwrap();
     }
@@ -361,7 +327,7 @@ async fn an_insert_shows_the_same_value_near_and_far_when_many_race() {
 async fn a_removal_of_one_key_leaves_the_load_of_another_alone() {
     let films = films(&ManualClock::default()).build().unwrap();
     let gate = Gate::closed();
-    let loading = begin!(films, gate, "Metropolis");
+    let loading = held_load(&films, &gate, "Metropolis");
     gate.arrived().await;
     for film in 100..5_000 {
         films.remove(&film).await.unwrap();

@@ -63,11 +63,7 @@ async fn a_value_is_explained_shown_on_request_expired_and_purged() {
     );
     assert!(films.get(&7).await.is_some());
     let asked = larder(&url, &format!("cache purge {key}")).await;
-    assert_eq!(
-        (asked.code, asked.err.contains("removes 1 value.")),
-        (1, true),
-        "{asked:?}"
-    );
+    asked.complains(1, "removes 1 value.");
 
     larder(&url, &format!("cache expire {key} --yes"))
         .await
@@ -88,11 +84,7 @@ async fn a_value_is_explained_shown_on_request_expired_and_purged() {
 
     larder(&url, &format!("cache purge {key} --yes")).await.ok();
     let gone = larder(&url, &format!("explain {key}")).await;
-    assert_eq!(
-        (gone.code, gone.out.contains("nothing is there")),
-        (1, true),
-        "{gone:?}"
-    );
+    gone.prints(1, "nothing is there");
 }
 
 #[tokio::test]
@@ -155,11 +147,7 @@ async fn a_response_is_purged_by_its_uri_and_by_its_tag() {
     larder(&url, "cache purge --tag films --yes").await.ok();
     let line = "explain http://cinema.example/films";
     let purged = larder(&url, &format!("{line} --json")).await;
-    assert_eq!(purged.code, 1, "{purged:?}");
-    assert!(
-        purged.out.contains("a miss: a tag was purged"),
-        "{purged:?}"
-    );
+    purged.prints(1, "a miss: a tag was purged");
     assert!(until_hit(&ask).await);
     let shown = larder(&url, line).await.ok();
     for text in ["stored", "200", "this response", "Cache-Status"] {
@@ -177,29 +165,14 @@ async fn a_response_is_purged_by_its_uri_and_by_its_tag() {
         .await
         .ok();
     let stale = larder(&url, line).await;
-    assert_eq!(
-        (stale.code, stale.out.contains("it is stale")),
-        (1, true),
-        "{stale:?}"
-    );
+    stale.prints(1, "it is stale");
     larder(&url, "cache purge --uri http://cinema.example/films --yes")
         .await
         .ok();
     let absent = larder(&url, line).await;
-    assert_eq!(
-        (
-            absent.code,
-            absent.out.contains("was purged, or has expired")
-        ),
-        (1, true),
-        "{absent:?}"
-    );
+    absent.prints(1, "was purged, or has expired");
     let wrong = larder(&url, "explain http:///films").await;
-    assert_eq!(
-        (wrong.code, wrong.err.contains("absolute URI")),
-        (2, true),
-        "{wrong:?}"
-    );
+    wrong.complains(2, "absolute URI");
 }
 
 /// Waits until the response is stored, which happens behind the response.
@@ -222,12 +195,8 @@ async fn a_change_of_a_value_that_is_not_there_says_so() {
         films.insert(7, "Metropolis".to_owned()).await.unwrap();
         let line = format!("cache {change} film:{{v0:8}} film:{{v0:7}} --yes");
         let ran = larder(&url, &line).await;
-        assert_eq!(ran.code, 1, "{ran:?}");
-        assert!(
-            ran.out.contains("1 value changed")
-                && ran.out.contains("nothing was there: film:{v0:8}"),
-            "{ran:?}"
-        );
+        ran.prints(1, "1 value changed");
+        ran.prints(1, "nothing was there: film:{v0:8}");
         assert!(films.get(&7).await.is_none(), "{change}");
     }
     let ran = larder(&url, "cache purge film:{v0:7} --yes --json").await;
@@ -275,20 +244,13 @@ async fn a_value_that_cannot_be_read_is_not_expired_but_can_be_purged() {
     films.insert(8, "Nosferatu".to_owned()).await.unwrap();
     let line = "cache expire film:{v0:7} film:{v0:8} film:{v0:9}";
     let dry = larder(&url, &format!("{line} --dry-run")).await;
-    assert_eq!(dry.code, 1, "{dry:?}");
-    assert!(
-        dry.out.contains("unreadable") && dry.out.contains("larder cache purge"),
-        "{dry:?}"
-    );
+    dry.prints(1, "unreadable");
+    dry.prints(1, "larder cache purge");
     assert!(films.get(&8).await.is_some());
     let ran = larder(&url, &format!("{line} --yes")).await;
-    assert_eq!(ran.code, 1, "{ran:?}");
-    assert!(
-        ran.out.contains("1 value changed")
-            && ran.out.contains("unreadable, and not changed: film:{v0:7}")
-            && ran.out.contains("larder cache purge"),
-        "{ran:?}"
-    );
+    ran.prints(1, "1 value changed");
+    ran.prints(1, "unreadable, and not changed: film:{v0:7}");
+    ran.prints(1, "larder cache purge");
     assert_eq!(own.get(&7).await.as_deref(), Some(&"Metropolis".to_owned()));
     assert!(films.get(&8).await.is_none(), "it is stale");
 

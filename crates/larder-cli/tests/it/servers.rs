@@ -11,8 +11,7 @@ use crate::support::{Meanwhile, connect, larder, run, run_with, server};
 #[tokio::test]
 async fn a_store_in_the_process_of_an_app_is_refused_in_clear_words() {
     let ran = larder("memory://?", "scan").await;
-    assert_eq!(ran.code, 2);
-    assert!(ran.err.contains("no other process can see it"), "{ran:?}");
+    ran.complains(2, "no other process can see it");
     assert!(ran.out.is_empty());
 }
 
@@ -37,8 +36,7 @@ async fn a_wrong_command_line_or_url_is_exit_code_2_and_says_what_to_do() {
         ("redis://127.0.0.1:1", "nonsense", "unrecognized subcommand"),
     ] {
         let ran = larder(url, line).await;
-        assert_eq!(ran.code, 2, "{line}: {ran:?}");
-        assert!(ran.err.contains(text), "{line}: {ran:?}");
+        ran.complains(2, text);
         assert!(!format!("{ran:?}").contains("hunter2"), "{ran:?}");
     }
     let help = larder("redis://h", "--help").await.ok();
@@ -77,7 +75,7 @@ async fn the_doctor_says_what_is_wrong_and_its_exit_code_follows_fail_on() {
     assert!(ran.out.contains("L029 does not apply"), "{ran:?}");
     for (id, expected) in [("A004", "a check of the app"), ("A012", "--lock")] {
         let ran = larder(&url, &format!("doctor --interval 0 --only {id}")).await;
-        assert_eq!((ran.code, ran.err.contains(expected)), (2, true), "{ran:?}");
+        ran.complains(2, expected);
     }
     let json = larder(&url, "doctor --interval 0 --only L016 --json")
         .await
@@ -103,8 +101,7 @@ async fn the_doctor_says_what_is_wrong_and_its_exit_code_follows_fail_on() {
     ];
     let ran = run(&url, &line, "").await;
     std::fs::remove_file(&lock).unwrap();
-    assert_eq!(ran.code, 1, "{ran:?}");
-    assert!(ran.out.contains("0.1.0 and 0.2.0"), "{ran:?}");
+    ran.prints(1, "0.1.0 and 0.2.0");
 }
 
 #[tokio::test]

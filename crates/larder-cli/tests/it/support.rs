@@ -33,6 +33,20 @@ impl Ran {
         assert_eq!(self.code, 0, "{self:?}");
         self
     }
+
+    /// Checks the exit code, and that `text` is in the output.
+    #[track_caller]
+    pub(crate) fn prints(&self, code: u8, text: &str) {
+        let found = (self.code, self.out.contains(text));
+        assert_eq!(found, (code, true), "{text}: {self:?}");
+    }
+
+    /// Checks the exit code, and that `text` is in what is written to standard error.
+    #[track_caller]
+    pub(crate) fn complains(&self, code: u8, text: &str) {
+        let found = (self.code, self.err.contains(text));
+        assert_eq!(found, (code, true), "{text}: {self:?}");
+    }
 }
 
 /// Runs a command on a store, with words that are already apart.

@@ -7,9 +7,9 @@ use std::time::Duration;
 
 use larder_events::log::{EventId, EventLog, Start};
 use larder_events::topic::{Received, Topic};
-use larder_store::{ErrorKind, Store, Ttl, bus};
+use larder_store::{ErrorKind, Ttl, bus};
 use larder_test::MetricNames;
-use larder_test::faulty::{Faulty, Operations, Trouble};
+use larder_test::faulty::{Operations, Trouble};
 use larder_worlds::{World, on_every_store, soon};
 use tokio::sync::Notify;
 
@@ -147,9 +147,7 @@ async fn each_metric_is_described_with_its_unit_and_listed_in_the_readme() {
     let names = MetricNames::default();
     let guard = metrics::set_default_local_recorder(&names);
     let world = World::memory_in_real_time().await;
-    let faulty = Arc::new(Faulty::new(world.store.clone()));
-    let switch = faulty.switch();
-    let store: Arc<dyn Store> = faulty;
+    let (store, switch) = world.faulty();
 
     let topic = Topic::<u32>::new(store.clone(), SEATS).unwrap();
     let topic = topic.with_buffer(NonZeroUsize::MIN);

@@ -5,8 +5,8 @@ use std::time::Duration;
 
 use larder_events::log::{Consumer, Event, EventId, EventLog, Failure, Group, Settled};
 use larder_store::{ErrorKind, Store, Ttl};
-use larder_test::faulty::{Faulty, Trouble};
-use larder_worlds::{on_every_store, soon};
+use larder_test::faulty::Trouble;
+use larder_worlds::{on_every_store, soon, until};
 use tokio::sync::{Notify, mpsc};
 use tokio::time::Instant;
 
@@ -83,12 +83,7 @@ on_every_store! { memory_in_real_time, redis_in_real_time;
         }
         assert_eq!(counts, BTreeMap::from([(1, 2), (2, 2), (3, 1), (4, 3), (5, 2)]));
         let dead = async || log(&world.store).dead_letters("all", EventId::ZERO, 9).await.unwrap();
-        soon(async {
-            while dead().await.len() < 2 {
-                tokio::time::sleep(Duration::from_millis(5)).await;
-            }
-        })
-        .await;
+        until("dead", async || dead().await.len() == 2).await;
         let reasons: BTreeMap<_, _> = dead().await.into_iter().map(|it| (it.event, it.reason)).collect();
         assert_eq!(reasons[&Some(3)], "it is of no use");
         assert_eq!(reasons[&Some(4)], "too many deliveries");
@@ -124,20 +119,12 @@ on_every_store! { memory_in_real_time, redis_in_real_time;
         let group = group(&world.store).with_lease(Ttl::from_millis(1_500));
         let (sent, mut seen) = mpsc::unbounded_channel();
         let release = Arc::new(Notify::new());
-        let of_handler = release.clone();
-        let running = Running::start(group.consumer(), move |event| {
-            let (sent, release) = (sent.clone(), of_handler.clone());
-            async move {
-                sent.send(event.event).unwrap();
-                release.notified().await;
-                Ok(())
-            }
-        });
+        let running = Running::held(group.consumer(), sent, release.clone());
         log(&world.store).append("all", &1).await.unwrap();
         soon(seen.recv()).await.unwrap();
         let other = group.consumer();
-        let until = Instant::now() + Duration::from_millis(2_500);
-        while Instant::now() < until {
+        let end = Instant::now() + Duration::from_millis(2_500);
+        while Instant::now() < end {
             assert!(other.read(1).await.unwrap().deliveries.is_empty(), "the lease has ended");
             tokio::time::sleep(Duration::from_millis(100)).await;
         }
@@ -147,9 +134,7 @@ on_every_store! { memory_in_real_time, redis_in_real_time;
     }
 
     async fn a_consumer_goes_on_after_errors_of_the_store(world: World) {
-        let faulty = Arc::new(Faulty::new(world.store.clone()));
-        let switch = faulty.switch();
-        let store: Arc<dyn Store> = faulty;
+        let (store, switch) = world.faulty();
         let (sent, mut seen) = mpsc::unbounded_channel();
         switch.set_next(3, Trouble::Fail(ErrorKind::NotSent));
         let run = run(group(&store).consumer(), sent, |_| Ok(()));
@@ -160,30 +145,16 @@ on_every_store! { memory_in_real_time, redis_in_real_time;
     }
 
     async fn an_acknowledgement_is_sent_until_the_store_answers(world: World) {
-        let faulty = Arc::new(Faulty::new(world.store.clone()));
-        let switch = faulty.switch();
-        let store: Arc<dyn Store> = faulty;
+        let (store, switch) = world.faulty();
         let (sent, mut seen) = mpsc::unbounded_channel();
         let release = Arc::new(Notify::new());
-        let of_handler = release.clone();
-        let running = Running::start(group(&store).consumer(), move |event| {
-            let (sent, release) = (sent.clone(), of_handler.clone());
-            async move {
-                sent.send(event.event).unwrap();
-                release.notified().await;
-                Ok(())
-            }
-        });
+        let running = Running::held(group(&store).consumer(), sent, release.clone());
         log(&world.store).append("all", &1).await.unwrap();
         soon(seen.recv()).await.unwrap();
         switch.set_next(7, Trouble::Fail(ErrorKind::NotSent));
         release.notify_one();
         let pending = async || log(&world.store).info("all").await.unwrap().groups[0].pending;
-        soon(async {
-            while pending().await > 0 {
-                tokio::time::sleep(Duration::from_millis(50)).await;
-            }
-        }).await;
+        until("acknowledged", async || pending().await == 0).await;
         let report = running.stop().await;
         assert_eq!(report, reported(|it| it.done = 1));
     }

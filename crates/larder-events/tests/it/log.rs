@@ -6,7 +6,7 @@ use larder_events::log::{
     Appended, Batch, Consumer, Delivery, EventId, EventLog, Group, MessageId, Settled, Start,
 };
 use larder_store::{ErrorKind, Refusal, Store, Ttl};
-use larder_test::faulty::{Faulty, Operations, Trouble};
+use larder_test::faulty::{Operations, Trouble};
 use larder_worlds::{World, on_every_store};
 
 const DAY: Ttl = Ttl::from_secs(86_400);
@@ -144,9 +144,7 @@ on_every_store! { memory, redis, cluster;
     }
 
     async fn after_a_lost_reply_the_same_call_tells_what_came_of_it(world: World) {
-        let faulty = Arc::new(Faulty::new(world.store.clone()));
-        let switch = faulty.switch();
-        let store: Arc<dyn Store> = faulty;
+        let (store, switch) = world.faulty();
         let log = log(&store);
         let message = MessageId { producer: "web", id: "b1" };
         switch.set_next(1, Trouble::LoseAnswer);

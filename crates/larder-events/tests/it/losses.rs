@@ -1,56 +1,23 @@
 //! What subscribers of a topic are told when a history or its readers lose something.
 
-use std::fmt::Debug;
 use std::sync::Arc;
 use std::time::Duration;
 
-use larder_events::topic::{Gap, Message, Position, Received, Recovered, Subscriber, Topic};
-use larder_store::bus::{self, Channel};
-use larder_store::{ErrorKind, Store, StoreExt, Ttl};
-use larder_test::faulty::{Faulty, Operations, Trouble};
+use larder_events::topic::{Position, Received, Recovered, Topic};
+use larder_store::bus::Channel;
+use larder_store::{ErrorKind, Store, StoreExt};
+use larder_test::faulty::{Operations, Trouble};
 use larder_worlds::{World, on_every_store, soon};
-use serde::de::{DeserializeOwned, Deserializer};
+use serde::de::Deserializer;
 use serde::{Deserialize, Serialize};
 
-const SEATS: bus::Topic = bus::Topic::broadcast("seats");
-const HOUR: Ttl = Ttl::from_secs(3_600);
+use crate::topics::{self, SEATS, gap, message, publish};
+
 /// No look comes by itself.
 const NEVER: Duration = Duration::from_secs(600);
 
 fn topic(store: &Arc<dyn Store>) -> Topic<u32> {
-    let topic = Topic::new(store.clone(), SEATS).unwrap();
-    topic
-        .with_history(1_000, HOUR)
-        .unwrap()
-        .with_look_every(NEVER)
-}
-
-async fn publish(topic: &Topic<u32>, values: std::ops::RangeInclusive<u32>) -> Vec<Position> {
-    let mut positions = Vec::new();
-    for value in values {
-        positions.push(topic.publish(7_u32, &value).await.unwrap().unwrap());
-    }
-    positions
-}
-
-async fn message<T>(subscriber: &mut Subscriber<T>) -> Message<T>
-where
-    T: Debug + DeserializeOwned + Send + Sync + 'static,
-{
-    match soon(subscriber.next()).await {
-        Some(Received::Message(message)) => message,
-        other => panic!("{other:?} is not a message"),
-    }
-}
-
-async fn gap<T>(subscriber: &mut Subscriber<T>) -> Gap
-where
-    T: Debug + DeserializeOwned + Send + Sync + 'static,
-{
-    match soon(subscriber.next()).await {
-        Some(Received::Gap(gap)) => gap,
-        other => panic!("{other:?} is not a gap"),
-    }
+    topics::topic(store, 1_000).with_look_every(NEVER)
 }
 
 /// Takes all but the first three messages away, as a failover does to what its replica had not yet.
@@ -129,11 +96,8 @@ async fn a_history_that_has_lost_its_end_is_told_as_a_gap_by_the_next_look() {
 async fn what_was_missed_is_a_gap_though_the_history_has_ended_meanwhile() {
     let world = World::redis().await;
     let topic = topic(&world.store);
-    let faulty = Arc::new(Faulty::new(world.store.clone()));
-    faulty
-        .switch()
-        .set_on(Operations::Bus, Trouble::Fail(ErrorKind::NotSent));
-    let store: Arc<dyn Store> = faulty;
+    let (store, switch) = world.faulty();
+    switch.set_on(Operations::Bus, Trouble::Fail(ErrorKind::NotSent));
     let mut subscriber = topic.subscribe(7_u32).await.unwrap();
     publish(&topic, 1..=1).await;
     assert_eq!(*message(&mut subscriber).await.value, 1);
@@ -201,9 +165,7 @@ on_every_store! { memory, redis;
         let topic = topic(&world.store);
         let before = topic.position(7_u32).await.unwrap();
         publish(&topic, 1..=600).await;
-        let faulty = Arc::new(Faulty::new(world.store.clone()));
-        let switch = faulty.switch();
-        let store: Arc<dyn Store> = faulty;
+        let (store, switch) = world.faulty();
         let (mut subscriber, recovered) = self::topic(&store).resume(7_u32, before).await.unwrap();
         assert_eq!(recovered, Recovered::Yes(600));
         assert!(switch.operations() <= 4, "{} operations", switch.operations());
@@ -245,9 +207,7 @@ fn subscribers_end_with_the_runtime_that_served_them_and_new_ones_begin_anew() {
 #[tokio::test(start_paused = true)]
 async fn a_store_that_never_answers_a_look_does_not_end_the_subscription() {
     let world = World::memory().await;
-    let faulty = Arc::new(Faulty::new(world.store.clone()));
-    let switch = faulty.switch();
-    let store: Arc<dyn Store> = faulty;
+    let (store, switch) = world.faulty();
     let looking = topic(&store).with_look_every(Duration::from_secs(1));
     let mut subscriber = looking.subscribe(7_u32).await.unwrap();
     switch.set_on(Operations::Programs, Trouble::Hang);

@@ -12,3 +12,4 @@ mod retention;
 mod running;
 mod stopping;
 mod topic;
+mod topics;

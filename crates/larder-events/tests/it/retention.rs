@@ -3,7 +3,7 @@ use std::time::Duration;
 
 use larder_events::log::{Consumer, EventId, EventLog, Settled};
 use larder_store::{Store, Ttl};
-use larder_test::faulty::{Faulty, Operations, Trouble};
+use larder_test::faulty::{Operations, Trouble};
 use larder_worlds::on_every_store;
 
 const DAY: Ttl = Ttl::from_secs(86_400);
@@ -93,9 +93,7 @@ on_every_store! { memory, redis, cluster;
     }
 
     async fn what_a_group_has_lost_is_told_again_after_a_lost_answer(world: World) {
-        let faulty = Arc::new(Faulty::new(world.store.clone()));
-        let switch = faulty.switch();
-        let store: Arc<dyn Store> = faulty;
+        let (store, switch) = world.faulty();
         let bounded = |store: &Arc<dyn Store>| {
             let log = EventLog::<u32>::new(store.clone(), "test", DAY).unwrap();
             log.with_max_len(2).with_hard_max_len(4)

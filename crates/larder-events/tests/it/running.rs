@@ -5,6 +5,7 @@ use std::sync::Arc;
 use larder_events::log::{Consumer, Event, Failure, Report};
 use larder_worlds::soon;
 use tokio::sync::Notify;
+use tokio::sync::mpsc::UnboundedSender;
 use tokio::task::JoinHandle;
 
 /// A consumer that runs, and what ends it.
@@ -26,6 +27,22 @@ impl Running {
         let stopped = async move { stopped.notified().await };
         let report = tokio::spawn(async move { consumer.run_until(stopped, handler).await });
         Self { stop, report }
+    }
+
+    /// Starts one that sends each event to `seen` and handles it once `release` is notified.
+    pub(crate) fn held(
+        consumer: Consumer<u32>,
+        seen: UnboundedSender<u32>,
+        release: Arc<Notify>,
+    ) -> Self {
+        Self::start(consumer, move |event| {
+            let release = release.clone();
+            seen.send(event.event).unwrap();
+            async move {
+                release.notified().await;
+                Ok(())
+            }
+        })
     }
 
     /// Tells it to stop.

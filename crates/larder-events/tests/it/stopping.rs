@@ -5,7 +5,7 @@ use std::time::Duration;
 
 use larder_events::log::{Event, EventLog};
 use larder_store::{ErrorKind, Store, Ttl};
-use larder_test::faulty::{Faulty, Operations, Switch, Trouble};
+use larder_test::faulty::{Operations, Trouble};
 use larder_worlds::{World, on_every_store, soon};
 use tokio::sync::{Notify, mpsc};
 use tokio::time::sleep;
@@ -16,12 +16,6 @@ const DAY: Ttl = Ttl::from_secs(86_400);
 
 fn log(store: &Arc<dyn Store>) -> EventLog<u32> {
     EventLog::new(store.clone(), "test", DAY).unwrap()
-}
-
-fn faulty(world: &World) -> (Arc<dyn Store>, Switch) {
-    let faulty = Arc::new(Faulty::new(world.store.clone()));
-    let switch = faulty.switch();
-    (faulty, switch)
 }
 
 on_every_store! { memory_in_real_time, redis_in_real_time;
@@ -46,7 +40,7 @@ on_every_store! { memory_in_real_time, redis_in_real_time;
     }
 
     async fn a_consumer_that_stops_hands_back_though_the_store_fails_for_a_moment(world: World) {
-        let (store, switch) = faulty(&world);
+        let (store, switch) = world.faulty();
         let (sent, mut seen) = mpsc::unbounded_channel();
         let group = log(&store).group("all", "mail").unwrap();
         let consumer = group.consumer().with_grace(Duration::ZERO);
@@ -87,7 +81,7 @@ on_every_store! { memory_in_real_time, redis_in_real_time;
 #[tokio::test(start_paused = true)]
 async fn a_consumer_that_cannot_read_keeps_its_pauses_though_it_is_woken() {
     let world = World::memory().await;
-    let (store, switch) = faulty(&world);
+    let (store, switch) = world.faulty();
     let consumer = log(&store).group("all", "mail").unwrap().consumer();
     let running = Running::start(consumer, |_| async { Ok(()) });
     sleep(Duration::from_secs(1)).await;
@@ -107,7 +101,7 @@ async fn a_consumer_that_cannot_read_keeps_its_pauses_though_it_is_woken() {
 #[tokio::test(start_paused = true)]
 async fn a_consumer_goes_on_after_a_store_that_never_answered() {
     let world = World::memory().await;
-    let (store, switch) = faulty(&world);
+    let (store, switch) = world.faulty();
     let consumer = log(&store).group("all", "mail").unwrap().consumer();
     let running = Running::start(consumer, |_| async { Ok(()) });
     sleep(Duration::from_secs(1)).await;
@@ -124,7 +118,7 @@ async fn a_consumer_goes_on_after_a_store_that_never_answered() {
 #[tokio::test(start_paused = true)]
 async fn a_consumer_ends_within_half_a_minute_though_the_store_never_answers() {
     let world = World::memory().await;
-    let (store, switch) = faulty(&world);
+    let (store, switch) = world.faulty();
     let (sent, mut seen) = mpsc::unbounded_channel();
     let consumer = log(&store).group("all", "mail").unwrap().consumer();
     let running = Running::start(consumer.with_concurrency(2), move |event: Event<u32>| {

@@ -2,26 +2,13 @@ use std::num::NonZeroUsize;
 use std::sync::Arc;
 use std::time::Duration;
 
-use larder_events::topic::{Gap, Message, Position, Received, Recovered, Subscriber, Topic};
+use larder_events::topic::{Received, Recovered, Subscriber, Topic};
 use larder_store::bus::{self, Channel};
-use larder_store::{ErrorKind, Store, StoreExt, Ttl};
-use larder_test::faulty::{Faulty, Operations, Trouble};
+use larder_store::{ErrorKind, StoreExt};
+use larder_test::faulty::{Operations, Trouble};
 use larder_worlds::{on_every_store, soon};
 
-const SEATS: bus::Topic = bus::Topic::broadcast("seats");
-const HOUR: Ttl = Ttl::from_secs(3_600);
-
-fn topic(store: &Arc<dyn Store>, messages: u32) -> Topic<u32> {
-    let topic = Topic::new(store.clone(), SEATS).unwrap();
-    topic.with_history(messages, HOUR).unwrap()
-}
-
-async fn message(subscriber: &mut Subscriber<u32>) -> Message<u32> {
-    match soon(subscriber.next()).await {
-        Some(Received::Message(message)) => message,
-        other => panic!("{other:?} is not a message"),
-    }
-}
+use crate::topics::{HOUR, SEATS, gap, message, publish, topic};
 
 async fn values(subscriber: &mut Subscriber<u32>, many: usize) -> Vec<u32> {
     let mut values = Vec::new();
@@ -29,21 +16,6 @@ async fn values(subscriber: &mut Subscriber<u32>, many: usize) -> Vec<u32> {
         values.push(*message(subscriber).await.value);
     }
     values
-}
-
-async fn gap(subscriber: &mut Subscriber<u32>) -> Gap {
-    match soon(subscriber.next()).await {
-        Some(Received::Gap(gap)) => gap,
-        other => panic!("{other:?} is not a gap"),
-    }
-}
-
-async fn publish(topic: &Topic<u32>, values: std::ops::RangeInclusive<u32>) -> Vec<Position> {
-    let mut positions = Vec::new();
-    for value in values {
-        positions.push(topic.publish(7_u32, &value).await.unwrap().unwrap());
-    }
-    positions
 }
 
 on_every_store! { memory, redis, cluster;
@@ -131,9 +103,7 @@ on_every_store! { memory, redis, cluster;
     }
 
     async fn a_message_that_was_not_announced_arrives_before_the_next_one(world: World) {
-        let faulty = Arc::new(Faulty::new(world.store.clone()));
-        let switch = faulty.switch();
-        let store: Arc<dyn Store> = faulty;
+        let (store, switch) = world.faulty();
         let publisher = topic(&store, 10);
         let mut subscriber = topic(&world.store, 10).subscribe(7_u32).await.unwrap();
         publish(&publisher, 1..=1).await;
@@ -145,9 +115,8 @@ on_every_store! { memory, redis, cluster;
     }
 
     async fn a_message_that_was_not_announced_arrives_by_itself(world: World) {
-        let faulty = Arc::new(Faulty::new(world.store.clone()));
-        faulty.switch().set_on(Operations::Bus, Trouble::Fail(ErrorKind::NotSent));
-        let store: Arc<dyn Store> = faulty;
+        let (store, switch) = world.faulty();
+        switch.set_on(Operations::Bus, Trouble::Fail(ErrorKind::NotSent));
         let topic = topic(&world.store, 10).with_look_every(Duration::from_millis(20));
         let mut subscriber = topic.subscribe(7_u32).await.unwrap();
         publish(&self::topic(&store, 10), 1..=2).await;
@@ -155,9 +124,7 @@ on_every_store! { memory, redis, cluster;
     }
 
     async fn what_a_running_subscriber_cannot_be_sent_is_a_gap_with_its_size(world: World) {
-        let faulty = Arc::new(Faulty::new(world.store.clone()));
-        let switch = faulty.switch();
-        let store: Arc<dyn Store> = faulty;
+        let (store, switch) = world.faulty();
         let publisher = topic(&store, 2);
         let mut subscriber = topic(&world.store, 2).subscribe(7_u32).await.unwrap();
         publish(&publisher, 1..=1).await;

@@ -8,7 +8,7 @@ use tokio::sync::{Mutex, Notify, watch};
 use tokio::time::{Instant, sleep_until};
 
 use super::progress::{Report, Reports};
-use super::settle::in_time;
+use super::settle::{in_time, sleep_or_never};
 use crate::new_job::micros;
 use crate::{MAX_BATCH, MAX_DELAY, Queue, Receipt, Settled, Verdict};
 
@@ -146,7 +146,7 @@ impl Renewals {
             if due.leases.is_empty() && due.reports.is_empty() {
                 tokio::select! {
                     () = self.changed.notified() => {}
-                    () = sleep_or_wait(due.next) => {}
+                    () = sleep_or_never(due.next) => {}
                 }
                 continue;
             }
@@ -274,13 +274,6 @@ impl Due {
 /// Returns when a lease that ends at `end` is renewed: at a third of its time.
 fn renewal_of(end: Instant, time: Duration) -> Instant {
     end.checked_sub(time * 2 / 3).unwrap_or_else(Instant::now)
-}
-
-async fn sleep_or_wait(until: Option<Instant>) {
-    match until {
-        Some(until) => sleep_until(until).await,
-        None => std::future::pending().await,
-    }
 }
 
 /// Extends one lease, when a handler requests it.

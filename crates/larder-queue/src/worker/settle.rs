@@ -189,7 +189,7 @@ pub(super) async fn in_time<T>(call: impl Future<Output = Result<T>>) -> Result<
     })
 }
 
-async fn sleep_or_never(until: Option<Instant>) {
+pub(super) async fn sleep_or_never(until: Option<Instant>) {
     match until {
         Some(until) => sleep_until(until).await,
         None => std::future::pending().await,

@@ -10,10 +10,9 @@ use larder_moka::MokaStore;
 use larder_queue::{Queue, Settled, Verdict};
 use larder_store::{Store, Ttl};
 use larder_test::server::RedisServer;
-use larder_worlds::patient;
+use larder_worlds::{patient, until};
 
 use crate::support::{add, job, one, secs, take};
-use crate::worker::support::until;
 
 /// Far more than any of this takes.
 const LONG: Duration = secs(20);

@@ -1,5 +1,7 @@
 //! The support desk on the record of a single quota, in Lua and in Rust.
 
+mod charges;
+
 use fastrand::Rng;
 use larder_store::Timestamp;
 use larder_store::program::Program;

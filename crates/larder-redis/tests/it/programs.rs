@@ -1,8 +1,8 @@
 use std::sync::Arc;
 use std::time::{Duration, SystemTime};
 
-use larder_store::program::{Args, Call, Cell, Program, Record, Script, Wire};
-use larder_store::{ErrorKind, Kind, Refusal, Result, Timestamp};
+use larder_store::program::{Calls, Run};
+use larder_store::{ErrorKind, Refusal};
 use larder_test::server::RedisOptions;
 
 use crate::support::{
@@ -163,40 +163,6 @@ async fn another_type_in_the_records_place_is_the_wrong_type() {
     assert_eq!(*results[1].as_ref().unwrap(), 1);
 }
 
-/// A call of any program, as a decorator passes it on.
-struct Erased<P: Program>(P, Option<P::Reply>);
-
-impl<P: Program> Call for Erased<P> {
-    fn kind(&self) -> Kind {
-        P::Record::KIND
-    }
-
-    fn parts(&self) -> &'static [&'static str] {
-        P::Record::PARTS
-    }
-
-    fn script(&self) -> &'static Script {
-        P::SCRIPT
-    }
-
-    fn args(&self, args: &mut Args) {
-        self.0.args(args);
-    }
-
-    fn step(&mut self, _: &mut Cell, _: Timestamp) -> Result<()> {
-        unreachable!("this call runs on a server")
-    }
-
-    fn wakes(&self) -> bool {
-        unreachable!("this call runs on a server")
-    }
-
-    fn reply(&mut self, wire: Wire) -> Result<()> {
-        self.1 = Some(self.0.reply(wire)?);
-        Ok(())
-    }
-}
-
 #[tokio::test]
 async fn a_forgotten_step_does_not_run_after_one_that_was_to_follow_it() {
     let server = server();
@@ -205,14 +171,13 @@ async fn a_forgotten_step_does_not_run_after_one_that_was_to_follow_it() {
     for start in [10, 20] {
         ok(&server, &["SCRIPT", "FLUSH", "SYNC"]);
         programs.run(&tally(1), &set(start)).await.unwrap();
-        let mut add = Erased(Add { by: 1, ms: MINUTE }, None);
-        let mut set = Erased(set(0), None);
+        let (add, set) = (Add { by: 1, ms: MINUTE }, set(0));
+        let (mut added, mut was_set) = (Run::new(&add), Run::new(&set));
         let key = tally(1);
-        let results = programs
-            .call_many(vec![(&key, &mut add), (&key, &mut set)])
-            .await;
-        assert!(results.iter().all(std::result::Result::is_ok));
-        assert_eq!((add.1, set.1), (Some(start + 1), Some(0)));
+        let calls: Calls<'_> = vec![(&key, &mut added), (&key, &mut was_set)];
+        let mut results = programs.call_many(calls).await.into_iter();
+        assert_eq!(added.reply(results.next().unwrap()).unwrap(), start + 1);
+        assert_eq!(was_set.reply(results.next().unwrap()).unwrap(), 0);
         let seen = programs.run(&tally(1), &Look::default()).await.unwrap();
         assert_eq!(seen.fields()[0].1, "0");
     }

@@ -1,107 +1,55 @@
 //! A store that fails, and options that are refused.
 
 use std::sync::Arc;
-use std::sync::atomic::{AtomicU8, Ordering};
 use std::time::Duration;
 
-use async_trait::async_trait;
 use http::Method;
 use larder_response_cache::{ResponseCacheBuilder, ResponseCacheLayer, UriState};
-use larder_store::{
-    Delete, DeleteOutcome, Entry, Error, ErrorKind, ExpireOutcome, Key, ManualClock, Put,
-    PutOutcome, Refusal, Result, Store, Ttl,
-};
+use larder_store::{ErrorKind, ManualClock, Refusal, Store};
+use larder_test::faulty::{Faulty, Switch, Trouble};
 use larder_test::{MetricValues, ModelStore};
 
 use crate::fixture::{Fixture, HOUR, full, request, response};
+use crate::gate::{Control, Gate};
 
-/// A store that works (0), fails (1), hangs (2), fails only for the record of all tags (3), or refuses only the
-/// records of purges (4).
-struct Moody {
-    inner: ModelStore,
-    mood: Arc<AtomicU8>,
+const DOWN: Trouble = Trouble::Fail(ErrorKind::NotSent);
+
+/// A store with the switch of its faults, and the control of those that only some keys have.
+struct Failing {
+    store: Arc<dyn Store>,
+    clock: ManualClock,
+    switch: Switch,
+    control: Control,
 }
 
-impl Moody {
-    async fn mood(&self) -> Result<()> {
-        match self.mood.load(Ordering::SeqCst) {
-            0 | 3 | 4 => Ok(()),
-            1 => Err(Error::new("test", ErrorKind::NotSent, "down")),
-            _ => std::future::pending().await,
+impl Failing {
+    fn new() -> Self {
+        let clock = ManualClock::default();
+        let (gate, control) = Gate::new(Arc::new(ModelStore::with_clock(clock.clone())));
+        let store = Faulty::new(Arc::new(gate));
+        Self {
+            switch: store.switch(),
+            store: Arc::new(store),
+            clock,
+            control,
         }
     }
-}
 
-#[async_trait]
-impl Store for Moody {
-    async fn get(&self, key: &Key) -> Result<Option<Entry>> {
-        self.mood().await?;
-        self.inner.get(key).await
-    }
-
-    async fn put(&self, put: &Put) -> Result<PutOutcome> {
-        self.mood().await?;
-        let is_full = self.mood.load(Ordering::SeqCst) == 4;
-        if is_full && put.key().as_str().contains("response-purges") {
-            let full = ErrorKind::Refused(Refusal::Full);
-            return Err(Error::new("test", full, "out of memory"));
-        }
-        self.inner.put(put).await
-    }
-
-    async fn delete(&self, delete: &Delete) -> Result<DeleteOutcome> {
-        self.mood().await?;
-        self.inner.delete(delete).await
-    }
-
-    async fn expire(&self, key: &Key, ttl: Ttl) -> Result<ExpireOutcome> {
-        self.mood().await?;
-        self.inner.expire(key, ttl).await
-    }
-
-    async fn ttl(&self, key: &Key) -> Result<Option<Ttl>> {
-        self.inner.ttl(key).await
-    }
-
-    async fn get_many(&self, keys: &[Key]) -> Vec<Result<Option<Entry>>> {
-        let is_down = self.mood().await.is_err();
-        let is_shard_down = self.mood.load(Ordering::SeqCst) == 3;
-        let mut answers = self.inner.get_many(keys).await;
-        for (key, answer) in keys.iter().zip(&mut answers) {
-            if is_down || (is_shard_down && key.as_str().contains("tags")) {
-                *answer = Err(Error::new("test", ErrorKind::NotSent, "down"));
-            }
-        }
-        answers
-    }
-
-    async fn put_many(&self, puts: &[Put]) -> Vec<Result<PutOutcome>> {
-        self.inner.put_many(puts).await
-    }
-
-    async fn delete_many(&self, deletes: &[Delete]) -> Vec<Result<DeleteOutcome>> {
-        self.inner.delete_many(deletes).await
-    }
-
-    fn location(&self) -> &str {
-        "moody"
+    fn fixture(&self) -> Fixture {
+        Fixture::on(self.store.clone(), self.clock.clone(), |builder| builder)
     }
 }
 
-fn moody() -> (Fixture, Arc<AtomicU8>) {
-    let (clock, mood) = (ManualClock::default(), Arc::new(AtomicU8::new(0)));
-    let store = Moody {
-        inner: ModelStore::with_clock(clock.clone()),
-        mood: mood.clone(),
-    };
-    (Fixture::on(Arc::new(store), clock, |builder| builder), mood)
+fn failing() -> (Fixture, Switch) {
+    let failing = Failing::new();
+    (failing.fixture(), failing.switch)
 }
 
 #[tokio::test(start_paused = true)]
 async fn a_response_that_the_store_does_not_take_says_that_it_was_the_store() {
-    for bad in [1, 2] {
-        let (fixture, mood) = moody();
-        mood.store(bad, Ordering::SeqCst);
+    for bad in [DOWN, Trouble::Hang] {
+        let (fixture, switch) = failing();
+        switch.set(bad.clone());
         let varies = [HOUR, ("vary", "accept-language")];
         fixture.origin.then(200, &varies, "one");
         let answer = fixture.get("/").await;
@@ -142,9 +90,9 @@ async fn a_validation_that_may_not_be_stored_says_why() {
 
 #[tokio::test(start_paused = true)]
 async fn a_store_that_fails_or_hangs_is_as_if_there_were_none() {
-    for bad in [1, 2] {
-        let (fixture, mood) = moody();
-        mood.store(bad, Ordering::SeqCst);
+    for bad in [DOWN, Trouble::Hang] {
+        let (fixture, switch) = failing();
+        switch.set(bad.clone());
         let begun = tokio::time::Instant::now();
         for (path, tags) in [("/", ""), ("/tagged", "films")] {
             fixture
@@ -158,7 +106,7 @@ async fn a_store_that_fails_or_hangs_is_as_if_there_were_none() {
         assert_eq!(purge.unwrap_err().kind(), ErrorKind::MayHaveRun);
         fixture.origin.then(200, &[HOUR], "two");
         assert_eq!(fixture.get("/").await.text(), "two");
-        mood.store(0, Ordering::SeqCst);
+        switch.clear();
         // Until the purge is confirmed, this process does not use the store for the page.
         tokio::time::sleep(Duration::from_secs(5)).await;
         fixture.later(60);
@@ -170,14 +118,14 @@ async fn a_store_that_fails_or_hangs_is_as_if_there_were_none() {
 
 #[tokio::test]
 async fn a_near_response_is_served_while_the_origin_and_the_store_fail() {
-    let (fixture, mood) = moody();
+    let (fixture, switch) = failing();
     fixture.origin.then(
         200,
         &[("cache-control", "max-age=5, stale-if-error=60")],
         "one",
     );
     fixture.get("/").await;
-    mood.store(1, Ordering::SeqCst);
+    switch.set(DOWN);
     fixture.later(6);
     fixture.origin.then(503, &[], "down");
     assert_eq!(fixture.get("/").await.text(), "one");
@@ -185,8 +133,10 @@ async fn a_near_response_is_served_while_the_origin_and_the_store_fail() {
 
 #[tokio::test]
 async fn a_page_without_tags_is_stored_while_the_shard_of_the_tags_fails() {
-    let (fixture, mood) = moody();
-    mood.store(3, Ordering::SeqCst);
+    let failing = Failing::new();
+    let fixture = failing.fixture();
+    let tags = ("get_many", "response-purges:{tags}");
+    failing.control.fail(tags, ErrorKind::NotSent);
     for (path, tags, is_stored) in [("/", "", true), ("/tagged", "films", false)] {
         fixture
             .origin
@@ -202,11 +152,11 @@ async fn a_page_without_tags_is_stored_while_the_shard_of_the_tags_fails() {
 
 #[tokio::test]
 async fn an_expiry_that_fails_counts_in_this_process_all_the_same() {
-    let (fixture, mood) = moody();
+    let (fixture, switch) = failing();
     fixture.origin.then(200, &[HOUR], "one");
     fixture.get("/").await;
     assert!(fixture.get("/").await.is_hit());
-    mood.store(1, Ordering::SeqCst);
+    switch.set(DOWN);
     let expiry = fixture
         .layer
         .purger()
@@ -220,13 +170,18 @@ const PAGE: &str = "http://cinema.example/";
 
 #[tokio::test(start_paused = true)]
 async fn a_purge_that_fails_is_tried_again_and_the_old_page_is_not_served_meanwhile() {
-    for (bad, tag) in [(1, false), (2, false), (1, true), (2, true)] {
-        let (fixture, mood) = moody();
+    for (bad, tag) in [
+        (DOWN, false),
+        (Trouble::Hang, false),
+        (DOWN, true),
+        (Trouble::Hang, true),
+    ] {
+        let (fixture, switch) = failing();
         fixture
             .origin
             .then(200, &[HOUR, ("cache-tag", "films")], "old");
         fixture.get("/").await;
-        mood.store(bad, Ordering::SeqCst);
+        switch.set(bad.clone());
         let purger = fixture.layer.purger();
         let purge = async || match tag {
             true => purger.purge_tag("films").await,
@@ -234,7 +189,7 @@ async fn a_purge_that_fails_is_tried_again_and_the_old_page_is_not_served_meanwh
         };
         assert_eq!(purge().await.unwrap_err().kind(), ErrorKind::MayHaveRun);
         // The store answers again, and was not purged yet.
-        mood.store(0, Ordering::SeqCst);
+        switch.clear();
         let explained = purger.explain(PAGE).await.unwrap();
         assert_eq!(explained.responses.len(), 1);
         assert!(explained.is_purge_pending != tag);
@@ -242,27 +197,27 @@ async fn a_purge_that_fails_is_tried_again_and_the_old_page_is_not_served_meanwh
         fixture
             .origin
             .then(200, &[HOUR, ("cache-tag", "films")], "new");
-        assert_eq!(fixture.get("/").await.text(), "new", "{bad} {tag}");
+        assert_eq!(fixture.get("/").await.text(), "new", "{bad:?} {tag}");
         tokio::time::sleep(Duration::from_secs(5)).await;
         let explained = purger.explain(PAGE).await.unwrap();
         assert!(!explained.is_purge_pending);
         assert!(
             explained.responses.iter().all(|held| held.is_purged),
-            "{bad} {tag}"
+            "{bad:?} {tag}"
         );
     }
 }
 
 #[tokio::test(start_paused = true)]
 async fn an_invalidation_that_fails_is_tried_again() {
-    let (fixture, mood) = moody();
+    let (fixture, switch) = failing();
     fixture.origin.then(200, &[HOUR], "old");
     fixture.get("/").await;
-    mood.store(1, Ordering::SeqCst);
+    switch.set(DOWN);
     fixture.origin.then(204, &[], "");
     let post = request(Method::POST, "/", &[]);
     fixture.send(post).await.unwrap();
-    mood.store(0, Ordering::SeqCst);
+    switch.clear();
     tokio::time::sleep(Duration::from_secs(1)).await;
     let explained = fixture.layer.purger().explain(PAGE).await.unwrap();
     assert_eq!(explained.state, UriState::Absent);
@@ -270,13 +225,13 @@ async fn an_invalidation_that_fails_is_tried_again() {
 
 #[tokio::test(start_paused = true)]
 async fn an_expiry_that_fails_is_tried_again_and_stays_an_expiry() {
-    let (fixture, mood) = moody();
+    let (fixture, switch) = failing();
     fixture.origin.then(200, &[HOUR], "old");
     fixture.get("/").await;
-    mood.store(1, Ordering::SeqCst);
+    switch.set(DOWN);
     let purger = fixture.layer.purger();
     purger.expire(PAGE).await.unwrap_err();
-    mood.store(0, Ordering::SeqCst);
+    switch.clear();
     tokio::time::sleep(Duration::from_secs(1)).await;
     let explained = purger.explain(PAGE).await.unwrap();
     assert!(!explained.is_purge_pending && explained.responses[0].is_expired);
@@ -284,14 +239,14 @@ async fn an_expiry_that_fails_is_tried_again_and_stays_an_expiry() {
 
 #[tokio::test(start_paused = true)]
 async fn a_purge_that_succeeds_is_the_last_word_on_those_that_failed_before() {
-    let (fixture, mood) = moody();
+    let (fixture, switch) = failing();
     fixture.origin.then(200, &[HOUR], "old");
     fixture.get("/").await;
-    mood.store(1, Ordering::SeqCst);
+    switch.set(DOWN);
     let purger = fixture.layer.purger();
     purger.expire(PAGE).await.unwrap_err();
     purger.purge(PAGE).await.unwrap_err();
-    mood.store(0, Ordering::SeqCst);
+    switch.clear();
     purger.purge(PAGE).await.unwrap();
     fixture.origin.then(200, &[HOUR], "new");
     fixture.get("/").await;
@@ -302,15 +257,19 @@ async fn a_purge_that_succeeds_is_the_last_word_on_those_that_failed_before() {
 
 #[tokio::test(start_paused = true)]
 async fn while_the_store_is_full_a_purge_says_so_and_pages_are_kept_near() {
-    let (fixture, mood) = moody();
+    let failing = Failing::new();
+    let fixture = failing.fixture();
     let tagged = [HOUR, ("cache-tag", "films")];
     fixture.origin.then(200, &tagged, "old");
     fixture.get("/").await;
-    mood.store(4, Ordering::SeqCst);
+    let purges = ("put", "response-purges");
+    failing
+        .control
+        .fail(purges, ErrorKind::Refused(Refusal::Full));
     let error = fixture.layer.purger().purge(PAGE).await.unwrap_err();
     assert_eq!(error.kind(), ErrorKind::Refused(Refusal::Full));
     let source = std::error::Error::source(&error).unwrap();
-    assert!(source.to_string().contains("out of memory"));
+    assert!(source.to_string().contains("a test asked for this"));
     fixture.origin.then(200, &tagged, "new");
     assert_eq!(fixture.get("/").await.text(), "new");
     assert!(fixture.get("/").await.is_hit());
@@ -318,10 +277,10 @@ async fn while_the_store_is_full_a_purge_says_so_and_pages_are_kept_near() {
 
 #[tokio::test(start_paused = true)]
 async fn invalidations_leave_room_for_purges_of_the_app() {
-    let (fixture, mood) = moody();
+    let (fixture, switch) = failing();
     fixture.origin.then(200, &[HOUR], "old");
     fixture.get("/").await;
-    mood.store(1, Ordering::SeqCst);
+    switch.set(DOWN);
     for film in 0..=5_000 {
         fixture.origin.then(204, &[], "");
         let post = request(Method::POST, &format!("/?film={film}"), &[]);
@@ -329,7 +288,7 @@ async fn invalidations_leave_room_for_purges_of_the_app() {
     }
     let purger = fixture.layer.purger();
     purger.purge(PAGE).await.unwrap_err();
-    mood.store(0, Ordering::SeqCst);
+    switch.clear();
     let is_pending = async |uri: &str| purger.explain(uri).await.unwrap().is_purge_pending;
     assert!(is_pending(PAGE).await);
     assert!(is_pending(&format!("{PAGE}?film=0")).await);
@@ -342,12 +301,12 @@ fn a_purge_is_tried_again_in_another_runtime_if_its_own_has_ended() {
         let mut runtime = tokio::runtime::Builder::new_current_thread();
         runtime.enable_time().start_paused(true).build().unwrap()
     };
-    let (fixture, mood) = moody();
-    mood.store(1, Ordering::SeqCst);
+    let (fixture, switch) = failing();
+    switch.set(DOWN);
     let purger = fixture.layer.purger();
     let failed = runtime().block_on(purger.purge(PAGE));
     assert_eq!(failed.unwrap_err().kind(), ErrorKind::MayHaveRun);
-    mood.store(0, Ordering::SeqCst);
+    switch.clear();
     runtime().block_on(async {
         fixture.origin.then(200, &[HOUR], "new");
         fixture.get("/").await;
@@ -361,15 +320,15 @@ async fn the_purges_that_wait_are_shown_for_all_layers_of_a_process() {
     let values = MetricValues::default();
     let shown = || values.gauge("larder_response_cache_purges_pending");
     let recording = values.record();
-    let (one, other) = (moody(), moody());
+    let (one, other) = (failing(), failing());
     drop(recording);
-    for (fixture, mood) in [&one, &other] {
-        mood.store(1, Ordering::SeqCst);
+    for (fixture, switch) in [&one, &other] {
+        switch.set(DOWN);
         let purger = fixture.layer.purger();
         purger.purge(PAGE).await.unwrap_err();
     }
     assert_eq!(shown(), 2.0);
-    other.1.store(0, Ordering::SeqCst);
+    other.1.clear();
     other.0.layer.purger().purge(PAGE).await.unwrap();
     assert_eq!(shown(), 1.0);
     drop(one);
@@ -378,12 +337,11 @@ async fn the_purges_that_wait_are_shown_for_all_layers_of_a_process() {
 
 #[tokio::test]
 async fn a_response_that_is_kept_nowhere_is_never_called_stored() {
-    let (clock, mood) = (ManualClock::default(), Arc::new(AtomicU8::new(1)));
-    let inner = ModelStore::with_clock(clock.clone());
-    let store = Arc::new(Moody { inner, mood });
+    let failing = Failing::new();
+    failing.switch.set(DOWN);
     for (bytes, is_kept) in [(64 * 1024, true), (1024, false)] {
         let set = |builder: ResponseCacheBuilder| builder.with_max_near_bytes(bytes);
-        let fixture = Fixture::on(store.clone(), clock.clone(), set);
+        let fixture = Fixture::on(failing.store.clone(), failing.clock.clone(), set);
         fixture.origin.then(200, &[HOUR], "one");
         let first = fixture.get("/").await;
         assert_eq!(first.field("cache-status").contains("; stored"), is_kept);

@@ -1,11 +1,12 @@
-//! A store that holds an operation on command, and evicts on command.
+//! A store that holds or refuses an operation on command, and evicts on command.
 
 use std::collections::HashSet;
 use std::sync::{Arc, Mutex};
 
 use async_trait::async_trait;
 use larder_store::{
-    Delete, DeleteOutcome, Entry, ExpireOutcome, Key, Put, PutOutcome, Result, Store, Ttl,
+    Delete, DeleteOutcome, Entry, Error, ErrorKind, ExpireOutcome, Key, Put, PutOutcome, Result,
+    Store, Ttl,
 };
 use tokio::sync::oneshot;
 
@@ -26,6 +27,7 @@ struct State {
     written: HashSet<Key>,
     operations: usize,
     hold: Option<Hold>,
+    failing: Option<(Operation, ErrorKind)>,
 }
 
 struct Hold {
@@ -73,9 +75,26 @@ impl Gate {
             let _ = hold.release.await;
         }
     }
+
+    /// Returns the error of this operation if it fails.
+    fn check(&self, name: &str, key: &Key) -> Result<()> {
+        match self.control.state.lock().unwrap().failing {
+            Some(((operation, prefix), kind))
+                if operation == name && key.as_str().starts_with(prefix) =>
+            {
+                Err(Error::new("test", kind, "a test asked for this"))
+            }
+            _ => Ok(()),
+        }
+    }
 }
 
 impl Control {
+    /// Lets such operations fail from now on.
+    pub(crate) fn fail(&self, operation: Operation, kind: ErrorKind) {
+        self.state.lock().unwrap().failing = Some((operation, kind));
+    }
+
     /// Holds the next such operation.
     pub(crate) fn hold(&self, operation: Operation) -> Held {
         let ((arrive, arrived), (open, release)) = (oneshot::channel(), oneshot::channel());
@@ -124,6 +143,7 @@ impl Store for Gate {
 
     async fn put(&self, put: &Put) -> Result<PutOutcome> {
         self.pass("put", [put.key()]).await;
+        self.check("put", put.key())?;
         self.inner.put(put).await
     }
 
@@ -142,7 +162,13 @@ impl Store for Gate {
 
     async fn get_many(&self, keys: &[Key]) -> Vec<Result<Option<Entry>>> {
         self.pass("get_many", keys).await;
-        self.inner.get_many(keys).await
+        let mut answers = self.inner.get_many(keys).await;
+        for (key, answer) in keys.iter().zip(&mut answers) {
+            if let Err(error) = self.check("get_many", key) {
+                *answer = Err(error);
+            }
+        }
+        answers
     }
 
     async fn put_many(&self, puts: &[Put]) -> Vec<Result<PutOutcome>> {

@@ -10,7 +10,7 @@ use larder_moka::MokaStore;
 use larder_store::{ErrorKind, Key, Kind, Put, Store, Ttl};
 use larder_structures::blob::{BlobError, BlobReader, Blobs};
 use larder_test::faulty::{Faulty, Lie, Operations, Switch, Trouble};
-use larder_worlds::on_every_store;
+use larder_worlds::{on_every_store, until};
 use tokio::io::{AsyncRead, AsyncWriteExt, ReadBuf};
 
 const HOUR: Ttl = Ttl::from_secs(3600);
@@ -64,11 +64,10 @@ async fn chunk_ttls(store: &Arc<dyn Store>) -> Vec<Ttl> {
 
 /// Waits until the TTLs of all chunks are so.
 async fn until_chunks(store: &Arc<dyn Store>, are: impl Fn(&[Ttl]) -> bool) {
-    larder_worlds::soon(async {
-        while !are(&chunk_ttls(store).await) {
-            tokio::time::sleep(Duration::from_millis(2)).await;
-        }
-    })
+    until(
+        "as the test expects",
+        async || are(&chunk_ttls(store).await),
+    )
     .await;
 }
 

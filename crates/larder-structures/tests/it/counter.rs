@@ -5,7 +5,7 @@ use larder_moka::MokaStore;
 use larder_store::program::MAX_INT;
 use larder_store::{ErrorKind, Store, Ttl};
 use larder_structures::counter::{Counter, Overflow, TtlFrom};
-use larder_test::faulty::{Faulty, Trouble};
+use larder_test::faulty::Trouble;
 use larder_test::server::RedisServer;
 use larder_worlds::{on_every_store, patient};
 
@@ -115,9 +115,8 @@ on_every_store! { memory, redis, cluster;
     }
 
     async fn after_lost_replies_the_value_is_between_what_is_known_and_what_may_be(world: World) {
-        let faulty = Faulty::new(world.store.clone());
-        let switch = faulty.switch();
-        let counter = Counter::new(Arc::new(faulty), "test", MINUTE).unwrap();
+        let (store, switch) = world.faulty();
+        let counter = Counter::new(store, "test", MINUTE).unwrap();
         let (mut known, mut ambiguous) = (0, 0);
         for n in 0..60 {
             match n % 3 {

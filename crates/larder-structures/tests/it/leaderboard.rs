@@ -5,7 +5,7 @@ use larder_moka::MokaStore;
 use larder_store::program::MAX_INT;
 use larder_store::{ErrorKind, Store, Ttl};
 use larder_structures::leaderboard::{Leaderboard, MAX_ROWS, Order, Placed, Row, Ties, Window};
-use larder_test::faulty::{Faulty, Trouble};
+use larder_test::faulty::Trouble;
 use larder_worlds::on_every_store;
 
 const HOUR: Ttl = Ttl::from_secs(3600);
@@ -219,9 +219,8 @@ on_every_store! { memory, redis, cluster;
     }
 
     async fn after_a_lost_reply_a_score_was_added_once_or_not(world: World) {
-        let faulty = Faulty::new(world.store.clone());
-        let switch = faulty.switch();
-        let board = board(&(Arc::new(faulty) as Arc<dyn Store>));
+        let (store, switch) = world.faulty();
+        let board = board(&(store as Arc<dyn Store>));
         switch.set_next(1, Trouble::LoseAnswer);
         let error = board.add("a", "ada", 1).await.unwrap_err();
         assert_eq!(error.kind(), ErrorKind::MayHaveRun);

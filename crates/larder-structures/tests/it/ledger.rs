@@ -4,7 +4,7 @@ use std::time::Duration;
 use larder_store::program::MAX_INT;
 use larder_store::{ErrorKind, Refusal, Store, Ttl};
 use larder_structures::ledger::{Closed, First, Ledger, Moved, Transfer};
-use larder_test::faulty::{Faulty, Trouble};
+use larder_test::faulty::Trouble;
 use larder_worlds::on_every_store;
 
 const DAY: Ttl = Ttl::from_secs(86_400);
@@ -154,9 +154,8 @@ on_every_store! { memory, redis, cluster;
     }
 
     async fn the_sum_is_constant_whatever_replies_are_lost(world: World) {
-        let faulty = Faulty::new(world.store.clone());
-        let switch = faulty.switch();
-        let ledger = ledger(&(Arc::new(faulty) as Arc<dyn Store>));
+        let (store, switch) = world.faulty();
+        let ledger = ledger(&(store as Arc<dyn Store>));
         assert_eq!(ledger.credit("eur", "c", "a", 100).await.unwrap(), Moved::Done);
         let mut rng = fastrand::Rng::with_seed(7);
         let names = ["a", "b", "c"];

@@ -10,7 +10,7 @@ use larder_store::program::Record;
 use larder_store::{ErrorKind, Key, Store, Ttl};
 use larder_structures::lock::{Lock, LockGuard, Order, Permits, Released};
 use larder_test::faulty::{Faulty, Operations, Trouble};
-use larder_worlds::{World, on_every_store};
+use larder_worlds::{World, on_every_store, until};
 use tokio::task::yield_now;
 use tokio::time::{Instant, sleep, timeout};
 
@@ -36,17 +36,6 @@ async fn shown(world: &World, name: &str) -> Vec<String> {
     let lines = shown.fields().iter();
     let lines = lines.filter(|(line, _)| line.starts_with(name));
     lines.map(|(_, value)| value.clone()).collect()
-}
-
-async fn until(what: &str, mut done: impl AsyncFnMut() -> bool) {
-    let waiting = async {
-        while !done().await {
-            sleep(Duration::from_millis(2)).await;
-        }
-    };
-    timeout(SOON, waiting)
-        .await
-        .unwrap_or_else(|_| panic!("still not {what}"));
 }
 
 async fn is_queued(world: &World, number: usize) {
@@ -179,9 +168,8 @@ on_every_store! { memory, redis, cluster;
     }
 
     async fn an_attempt_whose_answer_was_lost_leaves_no_lock_behind(world: World) {
-        let faulty = Faulty::new(world.store.clone());
-        let switch = faulty.switch();
-        let unlucky = Lock::new(Arc::new(faulty), "report").unwrap();
+        let (store, switch) = world.faulty();
+        let unlucky = Lock::new(store, "report").unwrap();
         switch.set_next(1, Trouble::LoseAnswer);
         let error = unlucky.try_lock().await.unwrap_err();
         assert_eq!(error.kind(), ErrorKind::MayHaveRun);
@@ -190,9 +178,8 @@ on_every_store! { memory, redis, cluster;
     }
 
     async fn what_an_attempt_may_have_taken_is_released_once_the_store_answers_again(world: World) {
-        let faulty = Faulty::new(world.store.clone());
-        let switch = faulty.switch();
-        let unlucky = Lock::new(Arc::new(faulty), "report").unwrap();
+        let (store, switch) = world.faulty();
+        let unlucky = Lock::new(store, "report").unwrap();
         switch.set_next(1, Trouble::LoseAnswer);
         unlucky.try_lock().await.unwrap_err();
         switch.set(Trouble::Fail(ErrorKind::NotSent));
@@ -204,9 +191,8 @@ on_every_store! { memory, redis, cluster;
     }
 
     async fn a_release_whose_answer_was_lost_is_found_out(world: World) {
-        let faulty = Faulty::new(world.store.clone());
-        let switch = faulty.switch();
-        let unlucky = Lock::new(Arc::new(faulty), "report").unwrap();
+        let (store, switch) = world.faulty();
+        let unlucky = Lock::new(store, "report").unwrap();
         let guard = unlucky.try_lock().await.unwrap().unwrap();
         switch.set_next(1, Trouble::LoseAnswer);
         assert_eq!(guard.release().await.unwrap(), Released::InTime);
@@ -214,9 +200,8 @@ on_every_store! { memory, redis, cluster;
     }
 
     async fn a_holder_is_told_by_its_own_clock_though_the_store_never_answers(world: World) {
-        let faulty = Faulty::new(world.store.clone());
-        let switch = faulty.switch();
-        let lock = Lock::new(Arc::new(faulty), "report").unwrap();
+        let (store, switch) = world.faulty();
+        let lock = Lock::new(store, "report").unwrap();
         let lock = lock.with_lease(Ttl::from_millis(300));
         let started = Instant::now();
         let guard = lock.try_lock().await.unwrap().unwrap();

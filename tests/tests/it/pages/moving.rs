@@ -11,10 +11,10 @@ use larder_moka::MokaStore;
 use larder_store::Store;
 use larder_test::server::RedisServer;
 use larder_tower_sessions::LarderStore;
+use larder_worlds::patient;
 use tower::ServiceExt;
 
 use super::{both_sessions, larder_session, tower_sessions};
-use crate::support::patient;
 
 /// A browser, with its cookies by their names.
 #[derive(Clone, Default)]

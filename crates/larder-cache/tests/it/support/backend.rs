@@ -64,16 +64,24 @@ pub(crate) fn over(kind: Kind, store: Arc<dyn Store>) -> CacheBuilder<u32, Strin
         .with_store_timeout(Duration::from_secs(10))
 }
 
-/// Runs tests on both backends.
+/// Runs each test on both backends.
 macro_rules! on_both {
-    ($($test:ident / $name:ident;)*) => {
-        $(
-            #[tokio::test]
-            async fn $test() {
-                $name($crate::support::Backend::in_process()).await;
-                $name($crate::support::Backend::on_redis().await).await;
-            }
-        )*
+    ($($(#[$doc:meta])* async fn $name:ident($backend:ident: Backend) $body:block)*) => {
+        $($(#[$doc])* async fn $name($backend: $crate::support::Backend) $body)*
+
+        mod in_process {
+            $(#[tokio::test]
+            async fn $name() {
+                super::$name($crate::support::Backend::in_process()).await;
+            })*
+        }
+
+        mod on_redis {
+            $(#[tokio::test]
+            async fn $name() {
+                super::$name($crate::support::Backend::on_redis().await).await;
+            })*
+        }
     };
 }
 

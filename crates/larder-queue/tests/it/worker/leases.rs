@@ -63,7 +63,7 @@ async fn a_lease_is_lost_by_the_workers_own_clock_though_the_store_never_answers
     let is_back = || async { probe.ran().len() == 1 && draining.is_finished() };
     tokio::time::sleep_until(began + Duration::from_millis(29_990)).await;
     world.switch.clear();
-    super::support::until("the handler returns", is_back).await;
+    larder_worlds::until("the handler returns", is_back).await;
     // Nobody has taken it, so the queue accepts the outcome.
     assert_eq!(draining.await.unwrap().done, 1);
     assert!(

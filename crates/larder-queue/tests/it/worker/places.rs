@@ -5,10 +5,11 @@ use std::time::Duration;
 use larder_queue::worker::{JobContext, Report, Worker};
 use larder_store::ErrorKind;
 use larder_test::faulty::Trouble;
+use larder_worlds::until;
 use tokio::time::Instant;
 use tokio_util::sync::CancellationToken;
 
-use super::support::{Act, HOUR, Probe, Task, World, on_both_stores, task, until, worker};
+use super::support::{Act, HOUR, Probe, Task, World, on_both_stores, task, worker};
 
 on_both_stores! {
     async fn the_next_job_is_taken_with_the_outcome_of_the_last(world: World) {

@@ -3,10 +3,11 @@
 use std::time::Duration;
 
 use larder_queue::Queue;
+use larder_worlds::until;
 use tokio::time::Instant;
 use tokio_util::sync::CancellationToken;
 
-use super::support::{Act, HOUR, Probe, World, on_both_stores, task, until, worker};
+use super::support::{Act, HOUR, Probe, World, on_both_stores, task, worker};
 
 /// Takes the only job, and returns its attempt.
 async fn attempt(queue: &Queue) -> u32 {

@@ -4,10 +4,11 @@ use std::time::Duration;
 
 use larder_store::ErrorKind;
 use larder_test::faulty::Trouble;
+use larder_worlds::until;
 use tokio::time::sleep;
 use tokio_util::sync::CancellationToken;
 
-use super::support::{Act, Probe, World, task, until, worker};
+use super::support::{Act, Probe, World, task, worker};
 
 #[tokio::test(start_paused = true)]
 async fn a_store_that_fails_ends_nothing_and_outcomes_arrive_when_it_works_again() {

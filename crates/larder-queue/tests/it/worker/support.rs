@@ -1,6 +1,5 @@
 //! Jobs that do as a test says, and the stores that they are queued on.
 
-use std::future::Future;
 use std::sync::{Arc, LazyLock, Mutex};
 use std::time::Duration;
 
@@ -200,17 +199,6 @@ pub(crate) fn worker(queue: &Queue, probe: &Probe) -> Worker {
         .on(handle)
         .with_state(probe.clone())
         .with_backoff(Backoff::constant(HOUR))
-}
-
-/// Waits until `is_so`, which some background task makes it.
-pub(crate) async fn until<F: Future<Output = bool>>(what: &str, is_so: impl Fn() -> F) {
-    let so = async {
-        while !is_so().await {
-            tokio::time::sleep(Duration::from_millis(2)).await;
-        }
-    };
-    let so = tokio::time::timeout(Duration::from_secs(20), so).await;
-    assert!(so.is_ok(), "it never came to this: {what}");
 }
 
 /// Runs each test on both stores, in real time.

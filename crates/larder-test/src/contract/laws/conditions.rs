@@ -1,40 +1,28 @@
-use larder_store::{Put, PutOutcome, Ttl, Version};
+use larder_store::{Put, Ttl, Version};
 
 use super::Outcome;
 use super::scene::{LONG, Scene, same_entry};
 
 pub(super) async fn put_if_absent_writes_only_where_nothing_is(at: Scene<'_>) -> Outcome {
     let first = at.put("seat", "ada").if_absent();
-    ensure_eq!(
-        at.store.put(&first).await?,
-        PutOutcome::Stored,
-        "put_if_absent of an absent key"
-    );
+    at.is_stored(&first, "put_if_absent of an absent key")
+        .await?;
     at.holds(&first, "the value that it wrote").await?;
     let second = at.put("seat", "bob").if_absent();
-    ensure_eq!(
-        at.store.put(&second).await?,
-        PutOutcome::NotStored,
-        "put_if_absent of a present key"
-    );
+    at.is_not_stored(&second, "put_if_absent of a present key")
+        .await?;
     at.holds(&first, "the value after it").await
 }
 
 pub(super) async fn put_if_present_writes_only_where_something_is(at: Scene<'_>) -> Outcome {
     let first = at.put("seat", "ada").if_present();
-    ensure_eq!(
-        at.store.put(&first).await?,
-        PutOutcome::NotStored,
-        "put_if_present of an absent key"
-    );
+    at.is_not_stored(&first, "put_if_present of an absent key")
+        .await?;
     at.is_absent(first.key(), "after it").await?;
     at.write(&at.put("seat", "bob")).await?;
     let second = at.put("seat", "eve").if_present();
-    ensure_eq!(
-        at.store.put(&second).await?,
-        PutOutcome::Stored,
-        "put_if_present of a present key"
-    );
+    at.is_stored(&second, "put_if_present of a present key")
+        .await?;
     at.holds(&second, "the value that it wrote").await
 }
 
@@ -42,37 +30,25 @@ pub(super) async fn put_if_version_writes_only_over_that_version(at: Scene<'_>) 
     let first = at.put("seat", "ada");
     at.write(&first).await?;
     let second = at.put("seat", "bob").if_version(first.version());
-    ensure_eq!(
-        at.store.put(&second).await?,
-        PutOutcome::Stored,
-        "put_if_version over that version"
-    );
+    at.is_stored(&second, "put_if_version over that version")
+        .await?;
     at.holds(&second, "the value that it wrote").await?;
     let third = at.put("seat", "eve").if_version(first.version());
-    ensure_eq!(
-        at.store.put(&third).await?,
-        PutOutcome::NotStored,
-        "put_if_version over a later version"
-    );
+    at.is_not_stored(&third, "put_if_version over a later version")
+        .await?;
     at.holds(&second, "the value after it").await
 }
 
 pub(super) async fn an_absent_key_has_no_version(at: Scene<'_>) -> Outcome {
     let put = at.put("nobody", "boo").if_version(Version::random());
-    ensure_eq!(
-        at.store.put(&put).await?,
-        PutOutcome::NotStored,
-        "put_if_version of an absent key"
-    );
+    at.is_not_stored(&put, "put_if_version of an absent key")
+        .await?;
     at.is_absent(put.key(), "after it").await?;
     let zero = at
         .put("nobody", "boo")
         .if_version(Version::from_bytes([0; Version::LEN]));
-    ensure_eq!(
-        at.store.put(&zero).await?,
-        PutOutcome::NotStored,
-        "put_if_version of a version of zeros"
-    );
+    at.is_not_stored(&zero, "put_if_version of a version of zeros")
+        .await?;
     at.is_absent(put.key(), "after it").await
 }
 
@@ -82,11 +58,8 @@ pub(super) async fn a_version_of_another_key_is_not_met(at: Scene<'_>) -> Outcom
     at.write(&mine).await?;
     at.write(&other).await?;
     let put = at.put("mine", "stolen").if_version(other.version());
-    ensure_eq!(
-        at.store.put(&put).await?,
-        PutOutcome::NotStored,
-        "put_if_version of another key's version"
-    );
+    at.is_not_stored(&put, "put_if_version of another key's version")
+        .await?;
     at.holds(&mine, "the value after it").await
 }
 
@@ -138,10 +111,7 @@ pub(super) async fn a_put_sent_twice_is_one_write(at: Scene<'_>) -> Outcome {
     at.holds(&put, "after the same put twice").await?;
     let created = at.put("row", "f").if_absent();
     at.write(&created).await?;
-    ensure_eq!(
-        at.store.put(&created).await?,
-        PutOutcome::NotStored,
-        "the same put_if_absent again"
-    );
+    at.is_not_stored(&created, "the same put_if_absent again")
+        .await?;
     at.holds(&created, "after it").await
 }

@@ -1,4 +1,4 @@
-use larder_store::{Condition, Delete, DeleteOutcome, ExpireOutcome, PutOutcome, Version};
+use larder_store::{Condition, Delete, ExpireOutcome, Version};
 
 use super::Outcome;
 use super::scene::{LONG, Scene};
@@ -6,22 +6,12 @@ use super::scene::{LONG, Scene};
 pub(super) async fn delete_reports_whether_it_deleted_a_value(at: Scene<'_>) -> Outcome {
     let put = at.put("seat", "ada");
     let delete = Delete::new(put.key().clone());
-    ensure_eq!(
-        at.store.delete(&delete).await?,
-        DeleteOutcome::NotDeleted,
-        "delete of an absent key"
-    );
+    at.is_not_deleted(&delete, "delete of an absent key")
+        .await?;
     at.write(&put).await?;
-    ensure_eq!(
-        at.store.delete(&delete).await?,
-        DeleteOutcome::Deleted,
-        "delete of a present key"
-    );
-    ensure_eq!(
-        at.store.delete(&delete).await?,
-        DeleteOutcome::NotDeleted,
-        "delete of a deleted key"
-    );
+    at.is_deleted(&delete, "delete of a present key").await?;
+    at.is_not_deleted(&delete, "delete of a deleted key")
+        .await?;
     Ok(())
 }
 
@@ -45,51 +35,32 @@ pub(super) async fn a_deleted_key_can_be_put_if_absent(at: Scene<'_>) -> Outcome
     at.write(&first).await?;
     let _ = at.store.delete(&Delete::new(first.key().clone())).await?;
     let present = at.put("seat", "bob").if_present();
-    ensure_eq!(
-        at.store.put(&present).await?,
-        PutOutcome::NotStored,
-        "put_if_present after delete"
-    );
+    at.is_not_stored(&present, "put_if_present after delete")
+        .await?;
     let absent = at.put("seat", "eve").if_absent();
-    ensure_eq!(
-        at.store.put(&absent).await?,
-        PutOutcome::Stored,
-        "put_if_absent after delete"
-    );
+    at.is_stored(&absent, "put_if_absent after delete").await?;
     at.holds(&absent, "the value that it wrote").await
 }
 
 pub(super) async fn delete_if_present_is_delete(at: Scene<'_>) -> Outcome {
     let put = at.put("seat", "ada");
     let delete = Delete::new(put.key().clone()).on(Condition::IfPresent);
-    ensure_eq!(
-        at.store.delete(&delete).await?,
-        DeleteOutcome::NotDeleted,
-        "delete_if_present of an absent key"
-    );
+    at.is_not_deleted(&delete, "delete_if_present of an absent key")
+        .await?;
     at.write(&put).await?;
-    ensure_eq!(
-        at.store.delete(&delete).await?,
-        DeleteOutcome::Deleted,
-        "delete_if_present of a present key"
-    );
+    at.is_deleted(&delete, "delete_if_present of a present key")
+        .await?;
     at.is_absent(put.key(), "after it").await
 }
 
 pub(super) async fn delete_if_absent_does_nothing(at: Scene<'_>) -> Outcome {
     let put = at.put("seat", "ada");
     let delete = Delete::new(put.key().clone()).on(Condition::IfAbsent);
-    ensure_eq!(
-        at.store.delete(&delete).await?,
-        DeleteOutcome::NotDeleted,
-        "delete_if_absent of an absent key"
-    );
+    at.is_not_deleted(&delete, "delete_if_absent of an absent key")
+        .await?;
     at.write(&put).await?;
-    ensure_eq!(
-        at.store.delete(&delete).await?,
-        DeleteOutcome::NotDeleted,
-        "delete_if_absent of a present key"
-    );
+    at.is_not_deleted(&delete, "delete_if_absent of a present key")
+        .await?;
     at.holds(&put, "after it").await
 }
 
@@ -100,24 +71,15 @@ pub(super) async fn delete_if_version_removes_only_that_version(at: Scene<'_>) -
     at.write(&second).await?;
     let delete = Delete::new(first.key().clone());
     let stale = delete.clone().if_version(first.version());
-    ensure_eq!(
-        at.store.delete(&stale).await?,
-        DeleteOutcome::NotDeleted,
-        "delete_if_version of an older version"
-    );
+    at.is_not_deleted(&stale, "delete_if_version of an older version")
+        .await?;
     at.holds(&second, "after it").await?;
     let exact = delete.if_version(second.version());
-    ensure_eq!(
-        at.store.delete(&exact).await?,
-        DeleteOutcome::Deleted,
-        "delete_if_version of the version held"
-    );
+    at.is_deleted(&exact, "delete_if_version of the version held")
+        .await?;
     at.is_absent(first.key(), "after it").await?;
-    ensure_eq!(
-        at.store.delete(&exact).await?,
-        DeleteOutcome::NotDeleted,
-        "delete_if_version of an absent key"
-    );
+    at.is_not_deleted(&exact, "delete_if_version of an absent key")
+        .await?;
     Ok(())
 }
 

@@ -69,44 +69,30 @@ pub(super) async fn expire_revives_no_expired_value(at: Scene<'_>) -> Outcome {
 pub(super) async fn an_expired_key_is_not_present(at: Scene<'_>) -> Outcome {
     let put = at.expired("seat").await?;
     let over = at.put("seat", "bob").if_present();
-    ensure_eq!(
-        at.store.put(&over).await?,
-        PutOutcome::NotStored,
-        "put_if_present after the end"
-    );
+    at.is_not_stored(&over, "put_if_present after the end")
+        .await?;
     at.is_absent(put.key(), "after it").await
 }
 
 pub(super) async fn an_expired_version_is_not_met(at: Scene<'_>) -> Outcome {
     let put = at.expired("seat").await?;
     let over = at.put("seat", "bob").if_version(put.version());
-    ensure_eq!(
-        at.store.put(&over).await?,
-        PutOutcome::NotStored,
-        "put_if_version after the end"
-    );
+    at.is_not_stored(&over, "put_if_version after the end")
+        .await?;
     at.is_absent(put.key(), "after it").await
 }
 
 pub(super) async fn an_expired_key_is_absent(at: Scene<'_>) -> Outcome {
     at.expired("seat").await?;
     let new = at.put("seat", "bob").if_absent();
-    ensure_eq!(
-        at.store.put(&new).await?,
-        PutOutcome::Stored,
-        "put_if_absent after the end"
-    );
+    at.is_stored(&new, "put_if_absent after the end").await?;
     at.holds(&new, "the value that it wrote").await
 }
 
 pub(super) async fn deleting_an_expired_key_removes_nothing(at: Scene<'_>) -> Outcome {
     let put = at.expired("seat").await?;
     let delete = Delete::new(put.key().clone());
-    ensure_eq!(
-        at.store.delete(&delete).await?,
-        DeleteOutcome::NotDeleted,
-        "delete after the end"
-    );
+    at.is_not_deleted(&delete, "delete after the end").await?;
     Ok(())
 }
 

@@ -1,4 +1,4 @@
-use larder_store::{Delete, DeleteOutcome, Key, Part, Put};
+use larder_store::{Delete, Key, Part, Put};
 
 use super::Outcome;
 use super::scene::{LONG, Scene};
@@ -77,11 +77,8 @@ async fn keeps_apart(at: &Scene<'_>, puts: &[Put]) -> Outcome {
         at.holds(put, &format!("key {number} of {}", puts.len()))
             .await?;
         let delete = Delete::new(put.key().clone());
-        ensure_eq!(
-            at.store.delete(&delete).await?,
-            DeleteOutcome::Deleted,
-            "delete of key {number}"
-        );
+        at.is_deleted(&delete, &format!("delete of key {number}"))
+            .await?;
     }
     Ok(())
 }

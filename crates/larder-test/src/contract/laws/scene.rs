@@ -10,7 +10,8 @@ use futures_util::future::join_all;
 use larder_store::bus::Bus;
 use larder_store::program::Programs;
 use larder_store::{
-    Entry, Error, ErrorKind, Key, KeyId, Kind, Put, PutOutcome, Space, Store, StoreExt, Ttl,
+    Delete, DeleteOutcome, Entry, Error, ErrorKind, Key, KeyId, Kind, Put, PutOutcome, Space,
+    Store, StoreExt, Ttl,
 };
 use tokio::sync::Barrier;
 
@@ -70,8 +71,28 @@ impl<'a> Scene<'a> {
 
     /// Carries out a put, whose condition must be met.
     pub(super) async fn write(&self, put: &Put) -> Outcome {
-        let outcome = self.store.put(put).await?;
-        ensure_eq!(outcome, PutOutcome::Stored, "a put whose condition is met");
+        self.is_stored(put, "a put whose condition is met").await
+    }
+
+    pub(super) async fn is_stored(&self, put: &Put, what: &str) -> Outcome {
+        ensure_eq!(self.store.put(put).await?, PutOutcome::Stored, "{what}");
+        Ok(())
+    }
+
+    pub(super) async fn is_not_stored(&self, put: &Put, what: &str) -> Outcome {
+        ensure_eq!(self.store.put(put).await?, PutOutcome::NotStored, "{what}");
+        Ok(())
+    }
+
+    pub(super) async fn is_deleted(&self, delete: &Delete, what: &str) -> Outcome {
+        let outcome = self.store.delete(delete).await?;
+        ensure_eq!(outcome, DeleteOutcome::Deleted, "{what}");
+        Ok(())
+    }
+
+    pub(super) async fn is_not_deleted(&self, delete: &Delete, what: &str) -> Outcome {
+        let outcome = self.store.delete(delete).await?;
+        ensure_eq!(outcome, DeleteOutcome::NotDeleted, "{what}");
         Ok(())
     }
 

@@ -1,6 +1,6 @@
 use std::time::{Duration, Instant};
 
-use larder_store::{ExpireOutcome, Put, PutOutcome, Ttl};
+use larder_store::{ExpireOutcome, Put, Ttl};
 
 use super::Outcome;
 use super::scene::{LONG, SHORT, Scene};
@@ -112,11 +112,7 @@ pub(super) async fn expire_keeps_the_value_and_its_version(at: Scene<'_>) -> Out
     let _ = at.store.expire(put.key(), HOUR).await?;
     at.holds(&put, "after expire").await?;
     let next = at.put("seat", "bob").if_version(put.version());
-    ensure_eq!(
-        at.store.put(&next).await?,
-        PutOutcome::Stored,
-        "put_if_version after expire"
-    );
+    at.is_stored(&next, "put_if_version after expire").await?;
     Ok(())
 }
 
@@ -129,11 +125,7 @@ pub(super) async fn expire_makes_no_key(at: Scene<'_>) -> Outcome {
     );
     at.is_absent(&key, "after it").await?;
     let put = at.put("nobody", "ada").if_absent();
-    ensure_eq!(
-        at.store.put(&put).await?,
-        PutOutcome::Stored,
-        "put_if_absent after it"
-    );
+    at.is_stored(&put, "put_if_absent after it").await?;
     Ok(())
 }
 

@@ -1,7 +1,7 @@
 use std::time::Duration;
 
 use bytes::Bytes;
-use larder_store::{Put, PutOutcome};
+use larder_store::Put;
 
 use super::Outcome;
 use super::scene::{LONG, SHORT, Scene};
@@ -16,11 +16,7 @@ pub(super) async fn a_key_that_was_never_written_is_a_miss(at: Scene<'_>) -> Out
 
 pub(super) async fn a_value_reads_back_as_it_was_put(at: Scene<'_>) -> Outcome {
     let put = at.put("greeting", "hello");
-    ensure_eq!(
-        at.store.put(&put).await?,
-        PutOutcome::Stored,
-        "the answer of a put"
-    );
+    at.is_stored(&put, "the answer of a put").await?;
     let held = at.store.get(put.key()).await?.map(|held| held.value);
     ensure_eq!(held, Some(put.value().clone()), "get after put");
     Ok(())

@@ -38,11 +38,11 @@ pub(super) async fn a_version_does_not_come_back_after_a_delete(at: Scene<'_>) -
     let _ = at.store.delete(&Delete::new(first.key().clone())).await?;
     at.write(&at.put("seat", "ada")).await?;
     let stale = at.put("seat", "eve").if_version(first.version());
-    ensure_eq!(
-        at.store.put(&stale).await?,
-        PutOutcome::NotStored,
-        "put_if_version of the version before delete and re-create"
-    );
+    at.is_not_stored(
+        &stale,
+        "put_if_version of the version before delete and re-create",
+    )
+    .await?;
     Ok(())
 }
 
@@ -50,11 +50,11 @@ pub(super) async fn a_version_does_not_come_back_after_expiry(at: Scene<'_>) -> 
     let first = at.expired("seat").await?;
     at.write(&at.put("seat", "short-lived")).await?;
     let stale = at.put("seat", "eve").if_version(first.version());
-    ensure_eq!(
-        at.store.put(&stale).await?,
-        PutOutcome::NotStored,
-        "put_if_version of the version before the end and a re-create"
-    );
+    at.is_not_stored(
+        &stale,
+        "put_if_version of the version before the end and a re-create",
+    )
+    .await?;
     Ok(())
 }
 
