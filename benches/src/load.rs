@@ -1,10 +1,13 @@
 //! Load for a contender: so many tasks, each so many operations, one after the other.
 
 use std::future::Future;
+use std::sync::Arc;
 use std::time::{Duration, Instant};
 
 use axum::body::Body;
 use http::{Request, Response};
+use larder_redis::RedisStore;
+use larder_store::Store;
 use redis::IntoConnectionInfo;
 use redis::aio::MultiplexedConnection;
 use redis::io::tcp::TcpSettings;
@@ -19,6 +22,12 @@ pub(crate) fn runtime() -> Runtime {
         .enable_all()
         .build()
         .expect("a runtime starts")
+}
+
+/// Connects to a store, with a timeout that a busy machine keeps: one that is missed ends the benchmark.
+pub(crate) async fn store(url: &str) -> Arc<dyn Store> {
+    let builder = RedisStore::builder(url).with_timeout(Duration::from_secs(10));
+    Arc::new(builder.connect().await.expect("a store"))
 }
 
 /// Runs `task(n)` on `tasks` tasks at once, each of which does `operations` operations, and tells
@@ -73,6 +82,12 @@ where
         });
     }
     per_operation(took, requests)
+}
+
+/// Connects to a store, with a timeout that a busy machine keeps: one that is missed ends the benchmark.
+pub(crate) async fn store(url: &str) -> Arc<dyn Store> {
+    let builder = RedisStore::builder(url).with_timeout(Duration::from_secs(10));
+    Arc::new(builder.connect().await.expect("a store"))
 }
 
 /// Runs `task(n)` on `tasks` tasks at once, each of which returns how long its operations took, and

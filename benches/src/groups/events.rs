@@ -1,12 +1,11 @@
 //! What a log and a topic cost beside the commands of Redis that they are made of.
 
 use std::sync::Arc;
-use std::time::{Duration, Instant};
+use std::time::Instant;
 
 use futures_util::StreamExt;
 use larder_events::log::{Consumer, EventId, EventLog, Settled};
 use larder_events::topic::{Received, Topic};
-use larder_redis::RedisStore;
 use larder_store::{Store, Ttl, bus};
 use redis::aio::MultiplexedConnection;
 use redis::streams::{StreamId, StreamRangeReply, StreamReadReply};
@@ -14,7 +13,7 @@ use tokio::runtime::Runtime;
 
 use super::queue::has_aof;
 use crate::harness::{Bar, Row, compare, per_operation};
-use crate::load::{raw_connection, runtime};
+use crate::load::{raw_connection, runtime, store};
 
 /// How many events a round has.
 const EVENTS: usize = 1_600;
@@ -67,12 +66,6 @@ struct Bench {
     store: Arc<dyn Store>,
     raw: MultiplexedConnection,
     payload: String,
-}
-
-async fn store(url: &str) -> Arc<dyn Store> {
-    // Long: a machine may be busy, and a deadline that is missed ends the benchmark.
-    let builder = RedisStore::builder(url).with_timeout(Duration::from_secs(10));
-    Arc::new(builder.connect().await.expect("a store"))
 }
 
 fn what(step: &str, many: usize) -> String {

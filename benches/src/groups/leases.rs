@@ -4,13 +4,12 @@ use std::sync::Arc;
 use std::time::{Duration, Instant};
 
 use larder_moka::MokaStore;
-use larder_redis::RedisStore;
 use larder_store::lease::{Claim, Claimed, Fence, Leases};
 use larder_store::{Delete, DeleteOutcome, Key, Kind, Put, PutOutcome, Result, Store, Ttl};
 use tokio::runtime::Runtime;
 
 use crate::harness::{Bar, Row, compare, counted, per_operation};
-use crate::load::runtime;
+use crate::load::{runtime, store};
 
 const FILM: Kind = Kind::evictable("film");
 const HOUR: Ttl = Ttl::from_secs(3600);
@@ -20,10 +19,7 @@ const IN_PROCESS: usize = 100_000;
 
 pub(crate) fn run(url: &str) -> Vec<Row> {
     let runtime = runtime();
-    // Long: a machine may be busy, and a deadline that is missed ends the benchmark.
-    let builder = RedisStore::builder(url).with_timeout(Duration::from_secs(10));
-    let store = runtime.block_on(builder.connect()).expect("a store");
-    let store: Arc<dyn Store> = Arc::new(store);
+    let store = runtime.block_on(store(url));
     vec![
         commit(&runtime, &store, 1, Bar::CostAtMost(1.4)),
         commit(&runtime, &store, 16, Bar::None),

@@ -4,7 +4,6 @@ use std::sync::Arc;
 use std::time::{Duration, Instant};
 
 use larder_moka::MokaStore;
-use larder_redis::RedisStore;
 use larder_store::Store;
 use larder_structures::lock::{Lock, Released};
 use redis::aio::MultiplexedConnection;
@@ -12,7 +11,7 @@ use tokio::runtime::Runtime;
 use tokio::sync::Mutex;
 
 use crate::harness::{Bar, Row, compare, per_operation};
-use crate::load::{raw_connection, runtime};
+use crate::load::{raw_connection, runtime, store};
 
 /// How many times a lock is taken and released in a round.
 const LOCKS: usize = 1_000;
@@ -33,12 +32,6 @@ pub(crate) fn run(url: &str) -> Vec<Row> {
         hand_over(&runtime, &stores, &raw),
         in_process(&runtime),
     ]
-}
-
-async fn store(url: &str) -> Arc<dyn Store> {
-    // Long: a machine may be busy, and a deadline that is missed ends the benchmark.
-    let builder = RedisStore::builder(url).with_timeout(Duration::from_secs(10));
-    Arc::new(builder.connect().await.expect("a store"))
 }
 
 fn take(runtime: &Runtime, store: &Arc<dyn Store>, raw: &MultiplexedConnection) -> Row {

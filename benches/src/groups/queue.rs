@@ -4,13 +4,12 @@ use std::sync::Arc;
 use std::time::Instant;
 
 use larder_queue::{NewJob, Queue, Verdict};
-use larder_redis::RedisStore;
 use larder_store::Store;
 use redis::aio::MultiplexedConnection;
 use tokio::runtime::Runtime;
 
 use crate::harness::{Bar, Row, compare, per_operation};
-use crate::load::{raw_connection, runtime};
+use crate::load::{raw_connection, runtime, store};
 
 /// How many jobs a round has.
 pub(super) const JOBS: usize = 1_600;
@@ -60,12 +59,6 @@ pub(crate) fn run(url: &str) -> Vec<Row> {
     }
     rows.push(beside_lists(&runtime, &store, &raw));
     rows.into_iter().map(|row| row.with_note(aof)).collect()
-}
-
-pub(super) async fn store(url: &str) -> Arc<dyn Store> {
-    // Long: a machine may be busy, and a deadline that is missed ends the benchmark.
-    let builder = RedisStore::builder(url).with_timeout(std::time::Duration::from_secs(10));
-    Arc::new(builder.connect().await.expect("a store"))
 }
 
 pub(super) async fn has_aof(raw: &MultiplexedConnection) -> &'static str {

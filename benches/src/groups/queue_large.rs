@@ -9,9 +9,9 @@ use larder_store::Store;
 use redis::aio::MultiplexedConnection;
 use tokio::runtime::Runtime;
 
-use super::queue::{JOBS, PAYLOAD, asynq_fill, store};
+use super::queue::{JOBS, PAYLOAD, asynq_fill};
 use crate::harness::{Bar, Row, compare, per_operation};
-use crate::load::{raw_connection, runtime};
+use crate::load::{raw_connection, runtime, store};
 
 const MANY: usize = 1_000_000;
 const FEW: usize = 1_000;

@@ -8,7 +8,6 @@ use apalis::prelude::{BoxDynError, TaskSink, WorkerBuilder, WorkerBuilderExt};
 use apalis_redis::{Config, RedisStorage};
 use larder_queue::worker::{JobError, State, Worker};
 use larder_queue::{Job, NewJob, Queue};
-use larder_redis::RedisStore;
 use larder_store::Store;
 use serde::{Deserialize, Serialize};
 use tokio::runtime::Runtime;
@@ -16,7 +15,7 @@ use tokio::sync::{Notify, mpsc};
 use tokio_util::sync::CancellationToken;
 
 use crate::harness::{Bar, Row, compare, counted, per_operation};
-use crate::load::runtime;
+use crate::load::{runtime, store};
 
 const JOBS: usize = 2_000;
 const BATCH: usize = 16;
@@ -86,12 +85,6 @@ pub(crate) fn run(url: &str) -> Vec<Row> {
     rows.push(bench.pickup());
     rows.push(bench.lateness());
     rows
-}
-
-async fn store(url: &str) -> Arc<dyn Store> {
-    // Long: a machine may be busy, and a deadline that is missed ends the benchmark.
-    let builder = RedisStore::builder(url).with_timeout(Duration::from_secs(10));
-    Arc::new(builder.connect().await.expect("a store"))
 }
 
 struct Bench<'a> {

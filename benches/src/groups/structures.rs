@@ -3,10 +3,9 @@
 use std::collections::{BTreeSet, HashMap};
 use std::hint::black_box;
 use std::sync::{Arc, Mutex};
-use std::time::{Duration, Instant};
+use std::time::Instant;
 
 use larder_moka::MokaStore;
-use larder_redis::RedisStore;
 use larder_store::program::Record;
 use larder_store::{Key, Store, Ttl};
 use larder_structures::counter::Counter;
@@ -16,7 +15,7 @@ use redis::aio::MultiplexedConnection;
 use tokio::runtime::Runtime;
 
 use crate::harness::{Bar, Row, compare, per_operation};
-use crate::load::{raw_connection, runtime};
+use crate::load::{raw_connection, runtime, store};
 
 const OPERATIONS: usize = 1_000;
 const DAY: Ttl = Ttl::from_secs(86_400);
@@ -40,12 +39,6 @@ pub(crate) fn run(url: &str) -> Vec<Row> {
     ];
     rows.extend(board_here(&runtime));
     rows
-}
-
-async fn store(url: &str) -> Arc<dyn Store> {
-    // Long: a machine may be busy, and a deadline that is missed ends the benchmark.
-    let builder = RedisStore::builder(url).with_timeout(Duration::from_secs(10));
-    Arc::new(builder.connect().await.expect("a store"))
 }
 
 fn counter(store: Arc<dyn Store>) -> Counter {

@@ -17,7 +17,6 @@ use redis::aio::MultiplexedConnection;
 use tokio::runtime::Runtime;
 use tower::{Layer, ServiceExt};
 
-use super::contenders::redis_store;
 use super::site::{PAGE, ask, pages};
 use super::table::{NONE, Out, figure};
 use super::{Extent, Unit};
@@ -25,7 +24,7 @@ use crate::groups::layer::{request, service};
 use crate::groups::queue::PAYLOAD;
 use crate::groups::queue_large::{resident, used_memory};
 use crate::groups::session::site;
-use crate::load::{raw_connection, runtime, tasks};
+use crate::load::{raw_connection, runtime, store, tasks};
 
 const MANY: usize = 1_000_000;
 const FEW: usize = 20_000;
@@ -89,8 +88,7 @@ fn measure(entry: Entry, url: &str, extent: Extent, out: &mut Out) {
         );
     };
 
-    let (store, raw) =
-        runtime.block_on(async { (redis_store(url).await, raw_connection(url).await) });
+    let (store, raw) = runtime.block_on(async { (store(url).await, raw_connection(url).await) });
     let before = runtime.block_on(used_memory(&raw));
     entry.fill(&runtime, store, many);
     let ours = runtime.block_on(used_memory(&raw)) - before;

@@ -9,11 +9,10 @@ use redis::aio::MultiplexedConnection;
 use tokio::runtime::Runtime;
 
 use super::Extent;
-use super::contenders::redis_store;
 use super::operations::{Operation, TASKS, operations};
 use super::table::{Out, figure};
 use crate::groups::queue_large::{figure as info_figure, info, server_seconds};
-use crate::load::{raw_connection, runtime, tasks};
+use crate::load::{raw_connection, runtime, store, tasks};
 
 /// How long a round of one operation takes, in seconds.
 const PACE: f64 = 1.5;
@@ -40,8 +39,7 @@ pub(crate) fn in_process(_: &str, extent: Extent, out: &mut Out) {
 
 pub(crate) fn on_redis(url: &str, extent: Extent, out: &mut Out) {
     let runtime = runtime();
-    let (store, raw) =
-        runtime.block_on(async { (redis_store(url).await, raw_connection(url).await) });
+    let (store, raw) = runtime.block_on(async { (store(url).await, raw_connection(url).await) });
     let bench = Bench {
         runtime,
         raw: Some(raw),

@@ -1,11 +1,9 @@
 //! Those that get and put: stores of larder, and their peers at their best settings.
 
 use std::sync::Arc;
-use std::time::Duration;
 
 use bb8_redis::RedisConnectionManager;
 use bytes::Bytes;
-use larder_redis::RedisStore;
 use larder_store::{Key, Kind, Put, Store, Ttl};
 use redis::AsyncCommands;
 use redis::aio::MultiplexedConnection;
@@ -134,12 +132,6 @@ impl Contender for Pool {
         let mut connection = bb8::Pool::get(self).await.expect("a connection");
         Contender::put(&mut *connection, values, n).await;
     }
-}
-
-pub(super) async fn redis_store(url: &str) -> Arc<dyn Store> {
-    // Long: a machine may be busy, and a deadline that is missed ends the benchmark.
-    let builder = RedisStore::builder(url).with_timeout(Duration::from_secs(10));
-    Arc::new(builder.connect().await.expect("a store"))
 }
 
 /// One round: the nanoseconds of an operation over all `tasks`, their median, and their 99th percentile.

@@ -7,10 +7,10 @@ use larder_store::Store;
 use tokio::runtime::Runtime;
 
 use super::Extent;
-use super::contenders::{Contender, Values, Work, moka, pool, redis_store, round};
+use super::contenders::{Contender, Values, Work, moka, pool, round};
 use super::table::{Out, figure, rate};
 use crate::harness::median;
-use crate::load::{raw_connection, runtime};
+use crate::load::{raw_connection, runtime, store};
 
 const TASKS: [usize; 6] = [1, 4, 16, 64, 256, 1024];
 const SIZES: [(usize, &str); 8] = [
@@ -173,7 +173,7 @@ impl Bench {
                     for connections in POOLS {
                         pools.push(pool(url, connections).await);
                     }
-                    (redis_store(url).await, raw_connection(url).await, pools)
+                    (store(url).await, raw_connection(url).await, pools)
                 });
                 vec![
                     self.named("RedisStore", [store], values),

@@ -1,15 +1,15 @@
 use std::future::Future;
 use std::sync::{Arc, LazyLock};
-use std::time::Duration;
 
 use bytes::Bytes;
-use larder_redis::RedisStore;
 use larder_store::{Key, Kind, Put, Store, Ttl};
 use larder_test::server::RedisCluster;
 use redis::cluster::ClusterClientBuilder;
 use redis::cluster_async::ClusterConnection;
 use redis::io::tcp::TcpSettings;
 use redis::{AsyncCommands, ProtocolVersion, cmd};
+
+use crate::load::store;
 
 /// Keys spread over all slots, and so over all masters.
 pub(super) static KEYS: LazyLock<Vec<Key>> = LazyLock::new(|| {
@@ -34,9 +34,7 @@ pub(super) struct Ours(pub(super) Arc<dyn Store>);
 impl Ours {
     /// Connects, and puts all values.
     pub(super) async fn connect(url: &str) -> Self {
-        // Long: a machine may be busy, and a deadline that is missed ends the benchmark.
-        let builder = RedisStore::builder(url).with_timeout(Duration::from_secs(10));
-        let mut ours = Self(Arc::new(builder.connect().await.expect("a store")));
+        let mut ours = Self(store(url).await);
         for key in &*KEYS {
             ours.set(key).await;
         }
