@@ -5,11 +5,14 @@ mod faults;
 mod steps;
 mod wakes;
 
+use larder_store::program::Record;
+use larder_store::{Clock, Key};
 use larder_test::server::RedisServer;
 use larder_test::trace::{Pair, Traces};
 use larder_worlds::traces::pair;
 
-use crate::record::{QueueRecord, Settings};
+use crate::new_job::Due;
+use crate::record::{Dequeue, Enqueue, Item, Mode, QueueRecord, Settings};
 use steps::{next, next_of};
 
 const SEEDS: u64 = 10;
@@ -32,4 +35,31 @@ async fn a_queue_without_limits_is_like_one_with_any_settings() {
     let traces = Traces::new(2, STEPS, async || Box::pin(pair(&server)).await);
     let plain = || next_of(Settings::default());
     traces.agree::<QueueRecord, _>(plain).await;
+}
+
+#[tokio::test]
+async fn a_job_is_due_before_the_band_of_leases_at_the_latest() {
+    let server = RedisServer::start().unwrap();
+    let Pair { clock, rust, lua } = Box::pin(pair(&server)).await;
+    let (settings, key) = (Settings::default(), Key::new(QueueRecord::KIND, "late"));
+    for programs in [rust, lua] {
+        let late = Item {
+            id: "late".into(),
+            due: Due::At((1 << 52) + 7),
+            class: 2,
+            mode: Mode::None,
+            unique_for: 0,
+            replaces: false,
+            key: None,
+            group: None,
+            body: "x".into(),
+        };
+        let items = vec![late];
+        let added = programs.run(&key, &Enqueue { settings, items }).await;
+        assert_eq!(added.unwrap().len(), 1);
+        let take = Dequeue { settings, many: 1 };
+        let taken = programs.run(&key, &take).await.unwrap();
+        let latest = (1 << 52) - 1;
+        assert_eq!(taken.next_in, Some(latest - clock.now().as_micros()));
+    }
 }

@@ -112,6 +112,7 @@ on_every_store! { memory, redis;
         let shown = queue.list(larder_queue::State::Running, None).await.unwrap().jobs;
         assert_eq!((shown[0].progress(), shown[0].reason()), ("2 of 3", "away"));
         assert_eq!(shown[0].group(), Some("g"));
+        assert_eq!(shown[0].at(), current.lease_ends());
         // The lease has not moved.
         world.advance(secs(30));
         assert_eq!(one(&queue).await.attempt(), 3);

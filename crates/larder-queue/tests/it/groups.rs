@@ -99,6 +99,18 @@ on_every_store! { memory, redis;
         assert!(take(&queue, 9).await.is_empty());
     }
 
+    async fn a_lowered_limit_of_groups_holds_for_jobs_that_were_ready_before(world: World) {
+        let wide = queue_of(&world);
+        for number in 0..3 {
+            add(&wide, job(&number.to_string()).with_group("a")).await;
+        }
+        let first = one(&wide).await;
+        let narrow = queue_of(&world).with_max_running_per_group(ONE);
+        assert!(take(&narrow, 9).await.is_empty());
+        assert!(narrow.ack(first.receipt()).await.unwrap().is_accepted());
+        assert_eq!(ids(&narrow, 9).await, ["1"]);
+    }
+
     async fn a_raised_limit_of_groups_holds_from_the_next_step_on(world: World) {
         let narrow = queue_of(&world).with_max_running_per_group(ONE);
         for number in 0..4 {

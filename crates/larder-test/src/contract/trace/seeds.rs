@@ -112,6 +112,24 @@ mod tests {
     }
 
     #[tokio::test]
+    async fn what_an_earlier_trace_left_on_a_store_is_no_difference() {
+        let clock = ManualClock::default();
+        let model = || ModelStore::with_clock(clock.clone());
+        let used = Pair::new(clock.clone(), model(), model());
+        let traces = Traces::new(2, 20, async || {
+            let mut pair = Pair::new(clock.clone(), model(), model());
+            pair.lua = used.lua.clone();
+            pair
+        });
+        let add = |rng: &mut Rng| {
+            let (by, limit, ttl) = (rng.i64(0..5), 9, Ttl::MAX);
+            after(Add { by, limit, ttl }, vec![1_000])
+        };
+        traces.agree::<Tally, _>(|| add).await;
+        traces.agree::<Tally, _>(|| add).await;
+    }
+
+    #[tokio::test]
     #[should_panic(expected = "the traces missed")]
     async fn a_fault_that_no_trace_notices_is_a_failure() {
         let faults = [(Add::SCRIPT, "return", "return false or")];
