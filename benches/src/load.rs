@@ -84,12 +84,6 @@ where
     per_operation(took, requests)
 }
 
-/// Connects to a store, with a timeout that a busy machine keeps: one that is missed ends the benchmark.
-pub(crate) async fn store(url: &str) -> Arc<dyn Store> {
-    let builder = RedisStore::builder(url).with_timeout(Duration::from_secs(10));
-    Arc::new(builder.connect().await.expect("a store"))
-}
-
 /// Runs `task(n)` on `tasks` tasks at once, each of which returns how long its operations took, and
 /// tells how long one took over all tasks if each timed operation stands for `each`, their median,
 /// and their 99th percentile.

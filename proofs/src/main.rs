@@ -11,8 +11,11 @@ use larder_proofs::{
     rate_limits, write_behind, write_or_check,
 };
 
+/// The name of a process that a proof starts, and what it does with its work.
+type Role = (&'static str, fn(&str) -> io::Result<()>);
+
 /// The processes that proofs start: this program, with its name and its work as arguments.
-const WORKERS: [(&str, fn(&str) -> io::Result<()>); 7] = [
+const WORKERS: [Role; 7] = [
     (consistency::WORKER, consistency::be_a_worker),
     (events::WORKER, events::be_a_worker),
     (leases::WORKER, leases::be_a_worker),

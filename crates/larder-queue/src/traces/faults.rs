@@ -49,7 +49,6 @@ async fn every_fault_that_is_planted_in_the_lua_of_a_queue_is_caught() {
         (SETTLE, "ends < needed - math.floor(span / 16)", "ends < at"),
         (SETTLE, "if all or made[i] then", "if all then"),
         (SETTLE, "#j.k, #j.g, #j.r)", "#j.k, #j.g, 0)"),
-        (ADD, "j.f = 0\n    if j.s", "if j.s"),
         // What is examined only when it may be due.
         (
             SETTLE,
@@ -65,15 +64,12 @@ async fn every_fault_that_is_planted_in_the_lua_of_a_queue_is_caught() {
             "at >= look_at\n  if is_due",
             "at > look_at\n  if is_due",
         ),
-        (TAKE, "grouped, made[3] = true, true", "made[3] = true"),
         // Adding.
         (ADD, "if held[n + 1] or", "if"),
         (ADD, "or mine[id] or", "or"),
-        (ADD, "done[n] + 0 > at", "done[n] + 0 >= at"),
         (ADD, "done[n] and done[n] + 0 > at", "false"),
         (ADD, "if origin == 0 then due = at + due end", ""),
         (ADD, "LEASED - 1), at)", "LEASED - 1), 0)"),
-        (ADD, "key_ends + 0 <= at)", "key_ends + 0 < at)"),
         (ADD, "replaces == 1 and load(other)", "load(other)"),
         (ADD, "if j and (j.s == 0 or j.u == 2)", "if j"),
         (ADD, "(j.s == 0 or j.u == 2)", "j.s == 0"),
@@ -87,13 +83,7 @@ async fn every_fault_that_is_planted_in_the_lua_of_a_queue_is_caught() {
         (ADD, "if room <= 0 or", "if room < 0 or"),
         (ADD, "elseif room <= 0 then", "elseif room < 0 then"),
         (ADD, "room + redis.call('ZCARD', KEYS[4])", "room"),
-        (
-            ADD,
-            "k ~= '' and redis.call('HLEN', KEYS[6]) >= most",
-            "false",
-        ),
         (ADD, "if due > at then hide", "if due >= at then hide"),
-        (ADD, "redis.call('ZREM', KEYS[7], k)\n", "\n"),
         (ADD, "string.byte(fixed) * CLASS + seq", "2 * CLASS + seq"),
         (ADD, "0, 0, seq, at, at)", "0, 0, seq, at, 0)"),
         // Taking.
@@ -120,14 +110,11 @@ async fn every_fault_that_is_planted_in_the_lua_of_a_queue_is_caught() {
             "at + burst * interval - used",
             "at + burst * interval - used - 1",
         ),
-        (TAKE, "if spare <= 0 then next_at", "if false then next_at"),
-        (TAKE, "math.max(tat, at)", "at"),
         (
             TAKE,
             "if taken > 0 then latest = math.max(latest, lease_ends) end",
             "",
         ),
-        (SETTLE, "latest = math.max(latest, at + micros)\n", "\n"),
         (TAKE, "fence = math.max(fence + 1, at)", "fence = at"),
         (TAKE, "fence = math.max(fence + 1, at)", "fence = fence + 1"),
         (TAKE, "state) + 1, fence)", "state), fence)"),
@@ -148,10 +135,7 @@ async fn every_fault_that_is_planted_in_the_lua_of_a_queue_is_caught() {
             "redis.call('ZREM', KEYS[2], id)\n          id = first",
             "id = first",
         ),
-        (TAKE, "          made[3] = true\n", ""),
-        (TAKE, "used + taken * interval", "used + interval"),
         // Settling.
-        (SETTLE, "known + 0 > at and 2", "known + 0 >= at and 2"),
         (SETTLE, "f == 0 or f ~= of_fence then", "f == 0 then"),
         (SETTLE, "f == 0 or f ~= of_fence then", "f < of_fence then"),
         (SETTLE, "if seen[id] then state", "if false then state"),
@@ -179,12 +163,6 @@ async fn every_fault_that_is_planted_in_the_lua_of_a_queue_is_caught() {
         ),
         (SETTLE, "if micros == 0 then place", "if false then place"),
         (SETTLE, "if at % 16 < acked then", "if true then"),
-        (SETTLE, "if at % 16 < acked then", "if false then"),
-        (
-            SETTLE,
-            "KEYS[5], '-inf', at, 'LIMIT'",
-            "KEYS[5], '-inf', at - 1, 'LIMIT'",
-        ),
         (
             SETTLE,
             "if known <= acked then made[5]",
@@ -199,7 +177,6 @@ async fn every_fault_that_is_planted_in_the_lua_of_a_queue_is_caught() {
         (Cancel::SCRIPT, "redis.call('ZREM', KEYS[4], id)\n", "\n"),
         (Cancel::SCRIPT, "j.f > 0 and 1 or 0", "0"),
         (Redrive::SCRIPT, "j.a, j.s, j.d", "j.a, j.e, j.d"),
-        (Redrive::SCRIPT, "at, 0, ''", "at, j.u, j.k"),
         (Purge::SCRIPT, "+ 18)", "+ 17)"),
         (
             Purge::SCRIPT,

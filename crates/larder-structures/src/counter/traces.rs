@@ -76,11 +76,6 @@ async fn every_fault_that_is_planted_in_the_lua_of_a_counter_is_caught() {
             (Add::SCRIPT, "held and ARGV[6] == 'first'", "held"),
             (Add::SCRIPT, "ARGV[6] == 'first'", "false"),
             (Add::SCRIPT, "held or 0", "held or 1"),
-            (
-                Add::SCRIPT,
-                "num(value + by), tonumber(ARGV[5])",
-                "value + by, tonumber(ARGV[5])",
-            ),
             (Add::SCRIPT, "tonumber(ARGV[5])", "tonumber(ARGV[5]) + 1"),
             (Set::SCRIPT, "tonumber(ARGV[2])", "tonumber(ARGV[2]) - 1"),
             (Set::SCRIPT, "return held", "return false"),

@@ -86,11 +86,6 @@ async fn every_fault_that_is_planted_in_the_lua_of_a_ledger_is_caught() {
                 "code == 'd' or code == 'i' then return {'unknown'",
                 "code == 'd' then return {'unknown'",
             ),
-            (
-                APPLY,
-                "rest == print and 'duplicate' or 'contrary'",
-                "'duplicate'",
-            ),
             (APPLY, "'^(%d+):(.*)$'", "'^(.*):(.*)$'"),
             (APPLY, "if op == 'release' then to = from end", ""),
             (
@@ -111,13 +106,10 @@ async fn every_fault_that_is_planted_in_the_lua_of_a_ledger_is_caught() {
                 "op == 'transfer' and balance",
             ),
             (APPLY, "balance(from) < amount", "balance(from) <= amount"),
-            (APPLY, "redis.call('ZREM', KEYS[3], old)", ""),
             (APPLY, "redis.call('HDEL', KEYS[2], old)", ""),
             (APPLY, "'-inf', num(now)", "'-inf', '(' .. num(now)"),
-            (APPLY, "if not closes and", "if"),
             (APPLY, ">= tonumber(ARGV[9])", "> tonumber(ARGV[9])"),
             (APPLY, "redis.call('HEXISTS', KEYS[1], to) == 0", "true"),
-            (APPLY, "and op ~= 'release'", ""),
             (APPLY, "> tonumber(ARGV[10])", ">= tonumber(ARGV[10])"),
             (
                 APPLY,
@@ -134,12 +126,6 @@ async fn every_fault_that_is_planted_in_the_lua_of_a_ledger_is_caught() {
                 APPLY,
                 "if op == 'hold' and done == 'd' then",
                 "if op == 'hold' then",
-            ),
-            (APPLY, "redis.call('ZREM', KEYS[3], id)", ""),
-            (
-                APPLY,
-                "string.sub(entry, 2, 17) .. print end",
-                "print .. print end",
             ),
             (APPLY, "num(now + tonumber(ARGV[7]))", "num(now)"),
             (
