@@ -13,7 +13,7 @@ use crate::session_record::{
 use crate::user_record::{Enable, Enroll, ReadRevocationState, Revoke, UserRecord, Withdraw};
 
 #[tokio::test]
-async fn every_planted_fault_in_the_lua_is_caught() {
+async fn every_planted_fault_in_the_lua_of_a_session_is_caught() {
     let sessions: &[Fault] = &[
         (
             Read::SCRIPT,
@@ -106,6 +106,10 @@ async fn every_planted_fault_in_the_lua_is_caught() {
         (Create::SCRIPT, "tonumber(ARGV[8]), ARGV[9]", "0, ARGV[9]"),
     ];
     catches::<SessionRecord, _>(SEEDS_AND_STEPS, || session::next, sessions).await;
+}
+
+#[tokio::test]
+async fn every_planted_fault_in_the_lua_of_a_user_is_caught() {
     let users: &[Fault] = &[
         (Enroll::SCRIPT, "math.max(latest, ends)", "ends"),
         (Enroll::SCRIPT, "now < ends", "now <= ends"),
@@ -159,6 +163,10 @@ async fn every_planted_fault_in_the_lua_is_caught() {
         (Withdraw::SCRIPT, "int(latest) <= now", "true"),
     ];
     catches::<UserRecord, _>(SEEDS_AND_STEPS, || user::next, users).await;
+}
+
+#[tokio::test]
+async fn every_planted_fault_in_the_lua_of_everyone_is_caught() {
     let everyone: &[Fault] = &[
         (EndEveryone::SCRIPT, "last + 1, now()", "last, now()"),
         (EndEveryone::SCRIPT, "math.max(last + 1, now())", "last + 1"),
