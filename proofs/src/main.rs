@@ -7,7 +7,7 @@ use std::time::{Duration, Instant};
 use clap::error::ErrorKind;
 use clap::{Arg, ArgAction, Command};
 use larder_proofs::{
-    Choice, Limits, PROOFS, consistency, events, leases, locks, mutants, proofs_with, queue,
+    Choice, Limits, PROOFS, Proof, consistency, events, leases, locks, mutants, proofs_with, queue,
     rate_limits, write_behind, write_or_check,
 };
 
@@ -121,8 +121,7 @@ fn main() -> ExitCode {
         again: matches.get_flag("again"),
     };
     let name: &String = matches.get_one("name").expect("required");
-    let proof = PROOFS.iter().find(|proof| proof.name == name);
-    let proof = proof.expect("one of them");
+    let proof = Proof::named(name).expect("one of them");
     if let Err(wrong) = proof.check(&limits) {
         command.error(ErrorKind::ArgumentConflict, wrong).exit();
     }

@@ -163,6 +163,12 @@ pub const PROOFS: &[Proof] = &[
 ];
 
 impl Proof {
+    /// Returns the proof with this name.
+    #[must_use]
+    pub fn named(name: &str) -> Option<&'static Self> {
+        PROOFS.iter().find(|proof| proof.name == name)
+    }
+
     /// Checks that it knows what was chosen, or it would go on as if nothing had been.
     ///
     /// # Errors
@@ -215,7 +221,7 @@ mod tests {
             assert_eq!(proof.check(&limits).is_ok(), knows, "{}", proof.name);
             assert_eq!(proof.check(&Limits::default()), Ok(()));
         }
-        let leases = PROOFS.iter().find(|proof| proof.name == "leases");
+        let leases = Proof::named("leases");
         let error = leases.expect("one of them").check(&limits).unwrap_err();
         assert!(
             error.starts_with("--seconds means nothing to leases: it is for consistency, "),

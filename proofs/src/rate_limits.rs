@@ -183,7 +183,7 @@ pub fn passed_among_processes(algorithm: &str, url: &str) -> usize {
 /// One of the processes: tells how many of its requests passed.
 ///
 /// # Errors
-/// If there is no runtime, or nobody reads what is told.
+/// If no runtime starts, or the output is closed.
 pub fn be_a_worker(work: &str) -> io::Result<()> {
     be(work, async |(algorithm, url): (String, String)| {
         tell(&requests_that_pass(&algorithm, &url).await)

@@ -33,9 +33,10 @@ impl Table {
         self
     }
 
-    /// Adds a table that stands on the same page between markers of this name.
+    /// Adds a table that stands on the same page between markers of this name, with the bars that it missed.
     #[must_use]
-    pub fn with_more(mut self, name: &'static str, table: Self) -> Self {
+    pub fn with_more(mut self, name: &'static str, mut table: Self) -> Self {
+        self.missed.append(&mut table.missed);
         self.more.push((name, table));
         self
     }

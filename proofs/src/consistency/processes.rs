@@ -51,7 +51,7 @@ pub(crate) fn in_processes(shared: &Shared, run: &Run) -> Done {
 /// Is one of the processes: tells what its tasks saw and did.
 ///
 /// # Errors
-/// If there is no runtime, or nobody reads what is told.
+/// If no runtime starts, or the output is closed.
 pub fn be_a_worker(work: &str) -> io::Result<()> {
     be(work, async |work: Work| tell(&work.run().await))
 }

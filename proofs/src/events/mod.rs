@@ -32,7 +32,7 @@ pub fn prove(limits: &Limits) -> Table {
 /// Is one of the processes: tells what it does, until its input is closed and nothing is left to do.
 ///
 /// # Errors
-/// If there is no runtime.
+/// If no runtime starts.
 pub fn be_a_worker(work: &str) -> io::Result<()> {
     be(work, async |work, stop, sink| {
         let (url, seed) = (&work.url, u64::from(std::process::id()));

@@ -59,7 +59,7 @@ pub fn prove() -> Table {
 /// One of the processes: prints what its tasks did.
 ///
 /// # Errors
-/// If there is no runtime, or nobody reads what is printed.
+/// If no runtime starts, or the output is closed.
 pub fn be_a_worker(work: &str) -> io::Result<()> {
     be_one_of_two(work, async |url, tasks, time, commits| {
         worker::work(url, tasks, KEYS, time, commits).await

@@ -72,7 +72,7 @@ impl Victim for Tasks {
 /// One of the processes: tells each acknowledgement at once.
 ///
 /// # Errors
-/// If there is no runtime.
+/// If no runtime starts.
 pub fn be_a_worker(work: &str) -> io::Result<()> {
     be(work, async |work: Work| {
         work.run(|one| {
