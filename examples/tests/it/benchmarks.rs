@@ -154,7 +154,7 @@ fn every_figure_of_the_front_page_is_a_measured_one_that_was_rounded() {
             let rows: Vec<_> = beside.map(|cells| cells[..3].join(" | ")).collect();
             assert!(
                 is_there,
-                "README.md, {what}: {ours} µs beside {name}'s {theirs} µs is no row of \
+                "README.md, {what}: {ours} µs beside {name}'s {theirs} µs is not a row of \
                  docs/benchmarks.md, rounded. The rows of {name} are:\n{}",
                 rows.join("\n")
             );

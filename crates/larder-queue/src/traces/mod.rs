@@ -12,8 +12,8 @@ use larder_test::trace::{Pair, Traces};
 use larder_worlds::traces::pair;
 
 use crate::new_job::Due;
-use crate::record::{Dequeue, Enqueue, Item, Mode, QueueRecord, Settings};
-use steps::{next, next_of};
+use crate::record::{Dequeue, Enqueue, QueueRecord, Settings};
+use steps::{next, next_of, plain_item};
 
 const SEEDS: u64 = 10;
 const STEPS: usize = 400;
@@ -43,18 +43,7 @@ async fn a_job_is_due_before_the_band_of_leases_at_the_latest() {
     let Pair { clock, rust, lua } = Box::pin(pair(&server)).await;
     let (settings, key) = (Settings::default(), Key::new(QueueRecord::KIND, "late"));
     for programs in [rust, lua] {
-        let late = Item {
-            id: "late".into(),
-            due: Due::At((1 << 52) + 7),
-            class: 2,
-            mode: Mode::None,
-            unique_for: 0,
-            replaces: false,
-            key: None,
-            group: None,
-            body: "x".into(),
-        };
-        let items = vec![late];
+        let items = vec![plain_item("late", Due::At((1 << 52) + 7))];
         let added = programs.run(&key, &Enqueue { settings, items }).await;
         assert_eq!(added.unwrap().len(), 1);
         let take = Dequeue { settings, many: 1 };

@@ -127,6 +127,21 @@ fn enqueue(rng: &mut Rng, settings: Settings) -> Box<dyn Step> {
     })
 }
 
+/// A job without a key, a group or a priority of its own.
+pub(super) fn plain_item(id: &str, due: Due) -> Item {
+    Item {
+        id: id.into(),
+        due,
+        class: 2,
+        mode: Mode::None,
+        unique_for: 0,
+        replaces: false,
+        key: None,
+        group: None,
+        body: "x".into(),
+    }
+}
+
 fn item(rng: &mut Rng) -> Item {
     let modes = [
         Mode::None,

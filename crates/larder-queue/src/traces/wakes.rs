@@ -10,11 +10,11 @@ use larder_store::{Key, ManualClock, Store};
 use larder_test::server::RedisServer;
 use larder_worlds::traces::lua;
 
-use super::steps::SECOND;
+use super::steps::{SECOND, plain_item};
 use crate::new_job::Due;
 use crate::record::{
-    Band, Cancel, Decision, Dequeue, Enqueue, Item, Mode, Operation, Pause, Purge, QueueRecord,
-    Redrive, Settings, Settle,
+    Band, Cancel, Decision, Dequeue, Enqueue, Operation, Pause, Purge, QueueRecord, Redrive,
+    Settings, Settle,
 };
 
 /// A queue on which a test sees whether both forms of a program wake waiters.
@@ -74,17 +74,7 @@ async fn both_forms_wake_when_a_job_can_be_taken_that_could_not_before() {
     };
     let add = |id: &str, due| Enqueue {
         settings,
-        items: vec![Item {
-            id: id.into(),
-            due: Due::In(due),
-            class: 2,
-            mode: Mode::None,
-            unique_for: 0,
-            replaces: false,
-            key: None,
-            group: None,
-            body: "x".into(),
-        }],
+        items: vec![plain_item(id, Due::In(due))],
     };
     let take = |many| Dequeue { settings, many };
     let settle = |settings, id: &str, fence, operation, micros| Settle {

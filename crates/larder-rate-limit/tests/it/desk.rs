@@ -12,6 +12,14 @@ use crate::world::{World, on_every_store, passed};
 const SECOND: Duration = Duration::from_secs(1);
 const ANN: &str = "192.0.2.1";
 
+/// Checks that a request is refused with a problem of this type.
+async fn is_refused(app: &App, problem: &str, policy: &str) {
+    let refused = app.send(from(ANN)).await;
+    assert_eq!(refused.status(), 429, "{policy}");
+    let body = String::from_utf8(refused.body().to_vec()).unwrap();
+    assert!(body.contains(problem), "{policy}: {body}");
+}
+
 on_every_store! {
     async fn the_support_desk_sets_and_resets_what_a_visitor_has_used(world: World) {
         for (name, policy) in each(5, SECOND) {
@@ -81,17 +89,11 @@ on_every_store! {
             let ann = || ("ip", Network::of(ANN.parse().unwrap()));
             assert_eq!(app.status(ANN).await, 200, "{name}");
             limiter.ban(ann(), 60 * SECOND).await.unwrap();
-            let banned = app.send(from(ANN)).await;
-            assert_eq!(banned.status(), 429, "{name}");
-            let body = String::from_utf8(banned.body().to_vec()).unwrap();
-            assert!(body.contains("#abnormal-usage-detected"), "{name}: {body}");
+            is_refused(&app, "#abnormal-usage-detected", name).await;
             limiter.forgive(ann()).await.unwrap();
             assert_eq!(app.status(ANN).await, 200, "{name}");
             limiter.set(ann(), 5).await.unwrap();
-            let refused = app.send(from(ANN)).await;
-            assert_eq!(refused.status(), 429, "{name}");
-            let body = String::from_utf8(refused.body().to_vec()).unwrap();
-            assert!(body.contains("#quota-exceeded"), "{name}: {body}");
+            is_refused(&app, "#quota-exceeded", name).await;
             limiter.reset(ann()).await.unwrap();
             assert_eq!(app.status(ANN).await, 200, "{name}");
             assert_eq!(app.status("192.0.2.2").await, 200, "{name}");

@@ -8,9 +8,10 @@ use bytes::Bytes;
 use http::{Request, Response};
 use http_body_util::{BodyExt, Full};
 use larder_rate_limit::{
-    Decision, KeyBy, Limit, Network, Policy, Quota, RateLimiter, Reason, Rule,
+    Decision, KeyBy, Limit, Network, Policy, Quota, RateLimitLayer, RateLimiter, Reason, Rule,
 };
 use tokio::sync::Notify;
+use tokio::task::JoinHandle;
 use tower::{Layer, ServiceExt, service_fn};
 
 use crate::support::{App, from, hello, layer, lines};
@@ -34,6 +35,20 @@ async fn passes_soon(app: &App) -> bool {
         tokio::time::sleep(Duration::from_millis(5)).await;
     }
     false
+}
+
+/// Sends a request to a service that never answers, and returns it when it is there.
+async fn inside(layer: &RateLimitLayer) -> JoinHandle<()> {
+    let arrived = Arc::new(Notify::new());
+    let notifies = arrived.clone();
+    let stuck = service_fn(move |_: Request<()>| {
+        notifies.notify_one();
+        std::future::pending::<Answer>()
+    });
+    let request = layer.layer(stuck).oneshot(from(ANN));
+    let sent = tokio::spawn(async move { drop(request.await) });
+    arrived.notified().await;
+    sent
 }
 
 /// How many units are left to the visitor who comes from that address.
@@ -78,14 +93,7 @@ on_every_store! {
 
     async fn a_place_comes_back_when_the_client_leaves_before_the_response(world: World) {
         let layer = layer(world.limiter(Rule::concurrency(1, HOUR)), KeyBy::peer());
-        let inside = Arc::new(Notify::new());
-        let notifies = inside.clone();
-        let stuck = service_fn(move |_: Request<()>| {
-            notifies.notify_one();
-            std::future::pending::<Answer>()
-        });
-        let leaves = tokio::spawn(layer.layer(stuck).oneshot(from(ANN)));
-        inside.notified().await;
+        let leaves = inside(&layer).await;
         let app = App::new(layer);
         assert_eq!(app.status(ANN).await, 429);
         leaves.abort();
@@ -134,14 +142,7 @@ on_every_store! {
         let limit = Limit::new(tokens.clone(), KeyBy::peer()).with_cost_by(|_| 30);
         let pages = world.named("pages", Policy::unlimited());
         let layer = layer(pages, KeyBy::everybody()).and(limit).with_settled_cost(|_| Some(5));
-        let inside = Arc::new(Notify::new());
-        let notifies = inside.clone();
-        let stuck = service_fn(move |_: Request<()>| {
-            notifies.notify_one();
-            std::future::pending::<Answer>()
-        });
-        let leaves = tokio::spawn(layer.layer(stuck).oneshot(from(ANN)));
-        inside.notified().await;
+        let leaves = inside(&layer).await;
         assert_eq!(left(&tokens).await, 70);
         leaves.abort();
         assert!(leaves.await.unwrap_err().is_cancelled());
