@@ -128,7 +128,7 @@ pub(crate) fn response(status: u16, fields: &[(&str, &str)], body: Body) -> Resp
 }
 
 /// Longer than any operation takes on a busy machine.
-const PATIENT: Duration = Duration::from_secs(20);
+pub(crate) const PATIENT: Duration = Duration::from_secs(20);
 
 /// A cache in front of an origin, with its own store and clock.
 pub(crate) struct Fixture {

@@ -2,6 +2,7 @@
 
 use std::collections::HashSet;
 use std::sync::{Arc, Mutex};
+use std::time::Duration;
 
 use async_trait::async_trait;
 use larder_store::{
@@ -9,6 +10,8 @@ use larder_store::{
     Store, Ttl,
 };
 use tokio::sync::oneshot;
+
+use crate::fixture::PATIENT;
 
 /// Forwards to `inner`, and waits before an operation that is held.
 pub(crate) struct Gate {
@@ -26,6 +29,7 @@ pub(crate) struct Control {
 struct State {
     written: HashSet<Key>,
     operations: usize,
+    underway: usize,
     hold: Option<Hold>,
     failing: Option<(Operation, ErrorKind)>,
 }
@@ -34,6 +38,15 @@ struct Hold {
     operation: Operation,
     arrived: oneshot::Sender<()>,
     release: oneshot::Receiver<()>,
+}
+
+/// An operation that has begun and not ended.
+struct Underway(Control);
+
+impl Drop for Underway {
+    fn drop(&mut self) {
+        self.0.state.lock().unwrap().underway -= 1;
+    }
 }
 
 /// The name of an operation, and a prefix of its keys.
@@ -55,11 +68,13 @@ impl Gate {
         (gate, control)
     }
 
-    /// Waits while this operation is held.
-    async fn pass<'a>(&self, name: &str, keys: impl IntoIterator<Item = &'a Key>) {
+    /// Waits while this operation is held. The operation is underway until the result is dropped.
+    async fn pass<'a>(&self, name: &str, keys: impl IntoIterator<Item = &'a Key>) -> Underway {
+        let underway = Underway(self.control.clone());
         let hold = {
             let mut state = self.control.state.lock().unwrap();
             state.operations += 1;
+            state.underway += 1;
             let keys: Vec<_> = keys.into_iter().cloned().collect();
             let is_held = state.hold.as_ref().is_some_and(|hold| {
                 let (operation, prefix) = hold.operation;
@@ -74,6 +89,7 @@ impl Gate {
             let _ = hold.arrived.send(());
             let _ = hold.release.await;
         }
+        underway
     }
 
     /// Returns the error of this operation if it fails.
@@ -114,6 +130,23 @@ impl Control {
         self.state.lock().unwrap().operations
     }
 
+    /// Waits until no operation is underway and each task has run that could: whoever waits now does not wait
+    /// for the store. Needs a runtime with one thread.
+    pub(crate) async fn idle(&self) {
+        let idle = async {
+            loop {
+                for _ in 0..10 {
+                    tokio::task::yield_now().await;
+                }
+                if self.state.lock().unwrap().underway == 0 {
+                    return;
+                }
+                tokio::time::sleep(Duration::from_millis(1)).await;
+            }
+        };
+        tokio::time::timeout(PATIENT, idle).await.unwrap();
+    }
+
     /// Removes every key that was written, as a full store may.
     pub(crate) async fn evict_all(&self, store: &dyn Store) {
         let written = std::mem::take(&mut self.state.lock().unwrap().written);
@@ -137,18 +170,18 @@ impl Held {
 #[async_trait]
 impl Store for Gate {
     async fn get(&self, key: &Key) -> Result<Option<Entry>> {
-        self.pass("get", [key]).await;
+        let _underway = self.pass("get", [key]).await;
         self.inner.get(key).await
     }
 
     async fn put(&self, put: &Put) -> Result<PutOutcome> {
-        self.pass("put", [put.key()]).await;
+        let _underway = self.pass("put", [put.key()]).await;
         self.check("put", put.key())?;
         self.inner.put(put).await
     }
 
     async fn delete(&self, delete: &Delete) -> Result<DeleteOutcome> {
-        self.pass("delete", [delete.key()]).await;
+        let _underway = self.pass("delete", [delete.key()]).await;
         self.inner.delete(delete).await
     }
 
@@ -161,7 +194,7 @@ impl Store for Gate {
     }
 
     async fn get_many(&self, keys: &[Key]) -> Vec<Result<Option<Entry>>> {
-        self.pass("get_many", keys).await;
+        let _underway = self.pass("get_many", keys).await;
         let mut answers = self.inner.get_many(keys).await;
         for (key, answer) in keys.iter().zip(&mut answers) {
             if let Err(error) = self.check("get_many", key) {
@@ -172,7 +205,7 @@ impl Store for Gate {
     }
 
     async fn put_many(&self, puts: &[Put]) -> Vec<Result<PutOutcome>> {
-        self.pass("put", puts.iter().map(Put::key)).await;
+        let _underway = self.pass("put", puts.iter().map(Put::key)).await;
         self.inner.put_many(puts).await
     }
 

@@ -29,7 +29,13 @@ macro_rules! on {
             }
 
             async fn gated() -> (Fixture, crate::gate::Control) {
-                Fixture::gated_at(Place::$place, |builder| builder).await
+                gated_with(|builder| builder).await
+            }
+
+            async fn gated_with(
+                set: impl FnOnce(ResponseCacheBuilder) -> ResponseCacheBuilder,
+            ) -> (Fixture, crate::gate::Control) {
+                Fixture::gated_at(Place::$place, set).await
             }
 
             async fn fixture_with(

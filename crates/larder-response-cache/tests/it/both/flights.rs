@@ -11,6 +11,7 @@ use tokio::sync::oneshot;
 use tokio::task::JoinSet;
 
 use crate::fixture::{Answered, Body, Fixture, HOUR, full, response, until};
+use crate::gate::Control;
 
 /// Lets the origin hold the next request until the sender is used or dropped.
 pub(super) fn held(fixture: &Fixture, fields: &[(&str, &str)]) -> oneshot::Sender<()> {
@@ -29,19 +30,24 @@ pub(super) fn held_with(fixture: &Fixture, answer: Response<Body>) -> oneshot::S
 }
 
 /// Makes a fixture whose requests wait for longer than a test takes.
-async fn patient() -> Arc<Fixture> {
+pub(super) async fn patient() -> (Arc<Fixture>, Control) {
     let wait = Duration::from_secs(60);
-    Arc::new(super::fixture_with(|builder| builder.with_wait_timeout(wait)).await)
+    let (fixture, control) = super::gated_with(|builder| builder.with_wait_timeout(wait)).await;
+    (Arc::new(fixture), control)
 }
 
-/// Sends nine more requests, each in its own task, and gives them the time to begin to wait.
-pub(super) async fn nine_wait(fixture: &Arc<Fixture>) -> JoinSet<Answered> {
+/// Sends `count` more requests, each in its own task, and returns once they all wait for another one.
+pub(super) async fn wait_too(
+    fixture: &Arc<Fixture>,
+    control: &Control,
+    count: usize,
+) -> JoinSet<Answered> {
     let mut visitors = JoinSet::new();
-    for _ in 0..9 {
+    for _ in 0..count {
         let fixture = fixture.clone();
         visitors.spawn(async move { fixture.get("/").await });
     }
-    a_moment().await;
+    control.idle().await;
     visitors
 }
 
@@ -53,31 +59,17 @@ pub(super) async fn ask(fixture: &Arc<Fixture>, count: usize) -> tokio::task::Jo
     task
 }
 
-/// Gives a request the time to begin to wait.
-async fn a_moment() {
-    tokio::time::sleep(Duration::from_millis(30)).await;
-}
-
 #[tokio::test]
 async fn a_hundred_concurrent_requests_are_one_call() {
-    let fixture = Arc::new(super::fixture().await);
+    let (fixture, control) = patient().await;
     let go = held(&fixture, &[HOUR]);
     let leader = ask(&fixture, 1).await;
-    let mut visitors = JoinSet::new();
-    for _ in 0..99 {
-        let fixture = fixture.clone();
-        visitors.spawn(async move { fixture.get("/").await });
-    }
-    a_moment().await;
+    let visitors = wait_too(&fixture, &control, 99).await;
     go.send(()).unwrap();
     let answers = visitors.join_all().await;
     assert!(answers.iter().all(|answer| answer.text() == "one"));
-    let shared = |status: &str| status.contains("; collapsed") || status.contains("; hit");
-    assert!(
-        answers
-            .iter()
-            .all(|answer| shared(answer.field("cache-status")))
-    );
+    let is_shared = |answer: &Answered| answer.field("cache-status").contains("; collapsed");
+    assert!(answers.iter().all(is_shared));
     assert_eq!(leader.await.unwrap(), "one");
     assert_eq!(fixture.origin.count(), 1);
 }
@@ -95,10 +87,10 @@ async fn responses_that_cannot_be_shared_are_fetched_concurrently_and_no_request
         response(200, &[HOUR, ("cache-tag", &many_tags)], full("one")),
         response(200, &[HOUR], trailers),
     ] {
-        let fixture = patient().await;
+        let (fixture, control) = patient().await;
         let go = held_with(&fixture, answer);
         let leader = ask(&fixture, 1).await;
-        let visitors = nine_wait(&fixture).await;
+        let visitors = wait_too(&fixture, &control, 9).await;
         assert_eq!(fixture.origin.count(), 1);
         go.send(()).unwrap();
         visitors.join_all().await;
@@ -117,7 +109,7 @@ async fn responses_that_cannot_be_shared_are_fetched_concurrently_and_no_request
 
 #[tokio::test]
 async fn no_request_waits_again_for_a_validation_that_may_not_be_shared() {
-    let fixture = patient().await;
+    let (fixture, _) = patient().await;
     let modified = fixture.date(-10_000);
     fixture.origin.then(200, &[("last-modified", &modified)], "one");
     fixture.get("/").await;
@@ -141,7 +133,7 @@ async fn no_request_waits_again_for_a_validation_that_may_not_be_shared() {
 #[tokio::test]
 async fn requests_that_wait_while_the_origin_fails_are_served_a_stale_response_after_one_call() {
     for is_silent in [false, true] {
-        let fixture = Arc::new(super::fixture().await);
+        let (fixture, control) = patient().await;
         let said = ("cache-control", "max-age=10, stale-if-error=600");
         fixture.origin.then(200, &[said], "stale");
         fixture.get("/").await;
@@ -157,12 +149,7 @@ async fn requests_that_wait_while_the_origin_fails_are_served_a_stale_response_a
             })
         });
         let leader = ask(&fixture, 2).await;
-        let mut visitors = JoinSet::new();
-        for _ in 0..99 {
-            let fixture = fixture.clone();
-            visitors.spawn(async move { fixture.get("/").await });
-        }
-        a_moment().await;
+        let visitors = wait_too(&fixture, &control, 99).await;
         go.send(()).unwrap();
         for answer in visitors.join_all().await {
             let status = answer.field("cache-status");
@@ -196,16 +183,14 @@ async fn a_body_that_declares_to_be_too_large_holds_up_no_request() {
 
 #[tokio::test]
 async fn a_leader_that_disconnects_strands_no_follower() {
-    let fixture = Arc::new(super::fixture().await);
+    let (fixture, control) = patient().await;
     let _never = held(&fixture, &[HOUR]);
     let leader = ask(&fixture, 1).await;
-    let following = fixture.clone();
-    let follower = tokio::spawn(async move { following.get("/").await });
-    a_moment().await;
+    let followers = wait_too(&fixture, &control, 1).await;
     assert_eq!(fixture.origin.count(), 1);
     fixture.origin.then(200, &[HOUR], "two");
     leader.abort();
-    assert_eq!(follower.await.unwrap().text(), "two");
+    assert_eq!(followers.join_all().await[0].text(), "two");
 }
 
 #[tokio::test]

@@ -1,16 +1,15 @@
 //! Requests that wait for a fetch whose response is replaced or purged meanwhile, or is stale at once.
 
-use std::sync::Arc;
 use std::time::Duration;
 
-use super::flights::{ask, held, held_with, nine_wait};
+use super::flights::{ask, held, held_with, patient, wait_too};
 use crate::fixture::{HOUR, full, response, until};
 
 #[tokio::test]
 async fn requests_that_wait_are_served_what_another_process_stores_meanwhile() {
     for status in [304, 200] {
         for vary in ["", "x"] {
-            let fixture = Arc::new(super::fixture().await);
+            let (fixture, control) = patient().await;
             let mut fields = [
                 ("cache-control", "max-age=10"),
                 ("etag", "\"a\""),
@@ -22,7 +21,7 @@ async fn requests_that_wait_are_served_what_another_process_stores_meanwhile() {
             fields[0] = HOUR;
             let go = held_with(&fixture, response(status, &fields, full("one")));
             let leader = ask(&fixture, 2).await;
-            let visitors = nine_wait(&fixture).await;
+            let visitors = wait_too(&fixture, &control, 9).await;
             fixture.later(1);
             let sibling = fixture.sibling();
             sibling.origin.then(status, &fields, "one");
@@ -40,11 +39,11 @@ async fn requests_that_wait_are_served_what_another_process_stores_meanwhile() {
 #[tokio::test]
 async fn requests_that_wait_while_their_page_is_purged_are_one_more_call() {
     for is_by_tag in [false, true] {
-        let fixture = Arc::new(super::fixture().await);
+        let (fixture, control) = patient().await;
         let fields = [HOUR, ("cache-tag", "films")];
         let go = held(&fixture, &fields);
         let leader = ask(&fixture, 1).await;
-        let visitors = nine_wait(&fixture).await;
+        let visitors = wait_too(&fixture, &control, 9).await;
         let purger = fixture.layer.purger();
         match is_by_tag {
             true => purger.purge_tag("films").await.unwrap(),
@@ -62,13 +61,13 @@ async fn requests_that_wait_while_their_page_is_purged_are_one_more_call() {
 
 #[tokio::test]
 async fn requests_that_wait_share_a_response_that_may_be_served_while_it_is_validated() {
-    let fixture = Arc::new(super::fixture().await);
+    let (fixture, control) = patient().await;
     let go = held(
         &fixture,
         &[("cache-control", "max-age=0, stale-while-revalidate=60")],
     );
     let leader = ask(&fixture, 1).await;
-    let visitors = nine_wait(&fixture).await;
+    let visitors = wait_too(&fixture, &control, 9).await;
     let _never = held(&fixture, &[]);
     go.send(()).unwrap();
     let answers = tokio::time::timeout(Duration::from_secs(20), visitors.join_all()).await;
@@ -82,7 +81,7 @@ async fn requests_that_wait_share_a_response_that_may_be_served_while_it_is_vali
 
 #[tokio::test]
 async fn requests_that_wait_for_a_304_of_another_response_are_one_more_call() {
-    let fixture = Arc::new(super::fixture().await);
+    let (fixture, control) = patient().await;
     let stored = [("cache-control", "max-age=10"), ("etag", "\"a\"")];
     let other = [HOUR, ("etag", "\"b\"")];
     fixture.origin.then(200, &stored, "one");
@@ -90,7 +89,7 @@ async fn requests_that_wait_for_a_304_of_another_response_are_one_more_call() {
     fixture.later(20);
     let go = held_with(&fixture, response(304, &other, full("")));
     let leader = ask(&fixture, 2).await;
-    let visitors = nine_wait(&fixture).await;
+    let visitors = wait_too(&fixture, &control, 9).await;
     fixture.origin.then(200, &other, "two");
     go.send(()).unwrap();
     for answer in visitors.join_all().await {
