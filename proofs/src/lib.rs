@@ -19,7 +19,7 @@ pub mod model;
 pub mod mutants;
 pub mod narrow;
 mod page;
-mod process;
+pub mod process;
 mod proof;
 pub mod queue;
 pub mod rate_limits;

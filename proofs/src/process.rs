@@ -12,7 +12,7 @@ use tokio::runtime::Runtime;
 
 /// A worker process. It is killed when this is dropped.
 #[derive(Debug)]
-pub(crate) struct Worker<E> {
+pub struct Worker<E> {
     child: Child,
     /// Closed to tell it to stop. That also happens if this process is killed.
     input: Option<ChildStdin>,
@@ -22,7 +22,11 @@ pub(crate) struct Worker<E> {
 
 impl<E: DeserializeOwned + Send + 'static> Worker<E> {
     /// Starts this program as the worker `name`.
-    pub(crate) fn start(name: &str, work: &impl Serialize) -> Self {
+    ///
+    /// # Panics
+    /// If it cannot be started.
+    #[must_use]
+    pub fn start(name: &str, work: &impl Serialize) -> Self {
         let itself = std::env::current_exe().expect("the path of this program");
         let mut child = Command::new(itself)
             .arg(name)
@@ -46,12 +50,15 @@ impl<E: DeserializeOwned + Send + 'static> Worker<E> {
     }
 
     /// Tells it to stop once it has nothing left to do.
-    pub(crate) fn tell_to_stop(&mut self) {
+    pub fn tell_to_stop(&mut self) {
         self.input = None;
     }
 
     /// Freezes it for a time.
-    pub(crate) fn pause(&self, time: Duration) {
+    ///
+    /// # Panics
+    /// If it has ended.
+    pub fn pause(&self, time: Duration) {
         let pid = Pid::from_child(&self.child);
         kill_process(pid, Signal::STOP).expect("SIGSTOP");
         std::thread::sleep(time);
@@ -62,15 +69,27 @@ impl<E: DeserializeOwned + Send + 'static> Worker<E> {
     ///
     /// # Panics
     /// If it has ended before: what it found wrong would be lost with it.
-    pub(crate) fn kill(&mut self) -> Vec<E> {
+    pub fn kill(&mut self) -> Vec<E> {
         self.child.kill().expect("SIGKILL");
         let ended = self.child.wait().expect("its end");
         assert_eq!(ended.code(), None, "it had ended before: {ended}");
         self.told()
     }
 
+    /// Returns whether it has ended by itself.
+    ///
+    /// # Panics
+    /// If the system does not know it.
+    pub fn has_ended(&mut self) -> bool {
+        self.child.try_wait().expect("a child").is_some()
+    }
+
     /// Waits for its end, and returns what it told.
-    pub(crate) fn finish(mut self) -> Vec<E> {
+    ///
+    /// # Panics
+    /// If it failed.
+    #[must_use]
+    pub fn finish(mut self) -> Vec<E> {
         self.tell_to_stop();
         let ended = self.child.wait().expect("its end");
         assert!(ended.success(), "a worker failed: {ended}");
@@ -93,7 +112,10 @@ impl<E> Drop for Worker<E> {
 }
 
 /// Is a worker: does the work that [`Worker::start`] was given.
-pub(crate) fn be<W: DeserializeOwned>(
+///
+/// # Errors
+/// Those of the work.
+pub fn be<W: DeserializeOwned>(
     work: &str,
     does: impl AsyncFnOnce(W) -> io::Result<()>,
 ) -> io::Result<()> {
@@ -102,25 +124,12 @@ pub(crate) fn be<W: DeserializeOwned>(
 }
 
 /// Tells an event to the process that started this one.
-pub(crate) fn tell(event: &impl Serialize) -> io::Result<()> {
+///
+/// # Errors
+/// If nobody reads it any more.
+pub fn tell(event: &impl Serialize) -> io::Result<()> {
     // One write for each line, so that a process that is killed prints whole lines.
     let mut line = serde_json::to_vec(event)?;
     line.push(b'\n');
     io::stdout().write_all(&line)
-}
-
-#[cfg(test)]
-mod tests {
-    use super::*;
-
-    #[test]
-    #[should_panic(expected = "had ended before")]
-    fn a_process_that_ended_by_itself_is_not_counted_as_killed() {
-        // The test program does not know this word, and ends.
-        let mut worker = Worker::<String>::start("no-worker", &"no work");
-        while worker.child.try_wait().expect("a child").is_none() {
-            std::thread::yield_now();
-        }
-        worker.kill();
-    }
 }

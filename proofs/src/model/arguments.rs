@@ -6,8 +6,10 @@ use larder_test::records::{Journal, Tally};
 
 /// The key of an operation: one of a few, or sometimes a wrong one.
 #[derive(Clone, Copy, Debug, PartialEq)]
-pub(crate) enum Id {
+pub enum Id {
+    /// The key of a value.
     Value(u8),
+    /// The key of a record.
     Record(u8),
 }
 

@@ -25,6 +25,7 @@ use std::time::Duration;
 
 use crate::Table;
 use crate::stores::Servers;
+pub use arguments::Id;
 use draw::{of_limits, sequences};
 use given::{Answered, Given};
 use larder_moka::MokaStore;
@@ -32,7 +33,8 @@ use larder_redis::RedisStore;
 use larder_store::{Clock, ManualClock, Namespace, Prefixed, Space, Store, Timestamp};
 use larder_test::ModelStore;
 use larder_test::server::RedisServer;
-use leases::{Both, LeaseStep};
+use leases::LeaseStep;
+pub use leases::{Both, Fences, Shown};
 use operation::Operation;
 use proptest::strategy::Strategy;
 use proptest::test_runner::{Config, RngAlgorithm, TestCaseError, TestRng, TestRunner};

@@ -21,19 +21,20 @@ pub struct Shard {
 
 /// What the tests made of one shard.
 #[derive(Clone, Debug, Default, PartialEq, Eq)]
-pub(super) struct Outcome {
-    pub(super) mutants: usize,
+pub struct Outcome {
+    /// How many there are.
+    pub mutants: usize,
     /// Those that a test failed for, or did not end for.
-    pub(super) caught: usize,
+    pub caught: usize,
     /// Those that do not compile.
-    pub(super) unviable: usize,
+    pub unviable: usize,
     /// Those that no test caught, and why, if that is known.
-    pub(super) survivors: Vec<(String, String)>,
+    pub survivors: Vec<(String, String)>,
 }
 
 /// All that is known of an area.
 #[derive(Clone, Debug, Default, PartialEq, Eq)]
-pub(super) struct Ledger(pub(super) BTreeMap<Shard, Outcome>);
+pub struct Ledger(pub(super) BTreeMap<Shard, Outcome>);
 
 impl Shard {
     /// All mutants at once.
@@ -75,7 +76,11 @@ impl Ledger {
         written.map_err(|error| format!("{}: {error}", path.display()))
     }
 
-    fn parse(text: &str) -> Result<Self, String> {
+    /// Reads the text of a ledger.
+    ///
+    /// # Errors
+    /// The line that is none of it.
+    pub fn parse(text: &str) -> Result<Self, String> {
         let mut shards = BTreeMap::new();
         let mut current = None;
         for line in text.lines().filter(|line| !line.is_empty()) {
@@ -95,7 +100,9 @@ impl Ledger {
         Ok(Self(shards))
     }
 
-    fn text(&self) -> String {
+    /// Returns the text that [`Ledger::parse`] reads.
+    #[must_use]
+    pub fn text(&self) -> String {
         let mut text = String::new();
         for (Shard { at, of }, it) in &self.0 {
             let Outcome {
@@ -116,7 +123,7 @@ impl Ledger {
     }
 
     /// Takes what a run found, with the reasons that are known, and forgets runs of other shards.
-    pub(super) fn note(&mut self, shard: Shard, mut outcome: Outcome) {
+    pub fn note(&mut self, shard: Shard, mut outcome: Outcome) {
         let mut known: Vec<_> = self
             .0
             .values()
@@ -134,7 +141,8 @@ impl Ledger {
     }
 
     /// Adds up all shards.
-    pub(super) fn sum(&self) -> Outcome {
+    #[must_use]
+    pub fn sum(&self) -> Outcome {
         self.0.values().fold(Outcome::default(), |mut sum, it| {
             sum.mutants += it.mutants;
             sum.caught += it.caught;
@@ -158,40 +166,4 @@ fn head(text: &str) -> Option<(Shard, Outcome)> {
         survivors: Vec::new(),
     };
     Some((Shard::parse(shard).ok()?, outcome))
-}
-
-#[cfg(test)]
-mod tests {
-    use super::*;
-
-    fn outcome(survivors: &[(&str, &str)]) -> Outcome {
-        let owned = |(name, why): &(&str, &str)| ((*name).to_owned(), (*why).to_owned());
-        Outcome {
-            mutants: 9,
-            caught: 6,
-            unviable: 1,
-            survivors: survivors.iter().map(owned).collect(),
-        }
-    }
-
-    #[test]
-    fn a_ledger_is_read_as_it_was_written() {
-        let mut ledger = Ledger::default();
-        let survivors = [
-            ("a.rs: replace == with != in f", "why"),
-            ("a.rs: replace g", ""),
-        ];
-        ledger.note(Shard { at: 1, of: 2 }, outcome(&survivors));
-        ledger.note(Shard { at: 2, of: 2 }, outcome(&[]));
-        assert_eq!(Ledger::parse(&ledger.text()), Ok(ledger));
-    }
-
-    #[test]
-    fn a_reason_stays_with_its_mutant_and_other_shards_are_forgotten() {
-        let mut ledger = Ledger::default();
-        ledger.note(Shard::WHOLE, outcome(&[("f", "why")]));
-        ledger.note(Shard { at: 2, of: 3 }, outcome(&[("f", ""), ("f", "")]));
-        let sum = ledger.sum();
-        assert_eq!(sum, outcome(&[("f", ""), ("f", "why")]));
-    }
 }

@@ -6,11 +6,11 @@
 
 mod areas;
 mod ledger;
+pub mod names;
 mod run;
 
 use self::areas::{AREAS, Area};
-use self::ledger::Ledger;
-pub use self::ledger::Shard;
+pub use self::ledger::{Ledger, Outcome, Shard};
 use crate::{Limits, Table};
 
 /// The least part of the viable mutants of an area that tests catch, in percent.

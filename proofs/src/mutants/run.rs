@@ -6,6 +6,7 @@ use std::{fs, io};
 
 use super::areas::{Area, MODULE};
 use super::ledger::{Outcome, Shard};
+use super::names::{escaped, module, without_place};
 
 /// The version whose names of mutants are in the ledgers.
 const VERSION: &str = "27.1.0";
@@ -125,7 +126,7 @@ impl Mutants<'_> {
             match which {
                 Which::Shard(_) => self.run(&output, &[file], which, &tests, &mut found)?,
                 Which::Named(names) => {
-                    let is_in = |name: &&String| self::module(name) == module;
+                    let is_in = |name: &&String| super::names::module(name) == module;
                     let names: Vec<_> = names.iter().filter(is_in).cloned().collect();
                     if !names.is_empty() {
                         self.run(&output, &[file], Which::Named(&names), &tests, &mut found)?;
@@ -216,49 +217,10 @@ impl Mutants<'_> {
     }
 }
 
-/// Returns the first module of a file's path.
-fn module(file: &str) -> &str {
-    let (_, below) = file.split_once("/src/").unwrap_or_default();
-    below.split(['/', '.']).next().unwrap_or_default()
-}
-
-/// Escapes what has a meaning in a regular expression.
-fn escaped(name: &str) -> String {
-    let escape = |character: char| match character {
-        'a'..='z'
-        | 'A'..='Z'
-        | '0'..='9'
-        | ' '
-        | '_'
-        | '/'
-        | ':'
-        | '<'
-        | '>'
-        | '='
-        | '!'
-        | '&'
-        | '"'
-        | '\''
-        | ',' => {
-            vec![character]
-        }
-        _ => vec!['\\', character],
-    };
-    name.chars().flat_map(escape).collect()
-}
-
 /// Reads the names of mutants.
 fn read(path: &Path) -> Result<Vec<String>, String> {
     let text = fs::read_to_string(path).map_err(|error| format!("{}: {error}", path.display()))?;
     Ok(text.lines().map(str::to_owned).collect())
-}
-
-/// Removes line and column, which change with every edit, from `file.rs:1:2: replace …`.
-fn without_place(name: &str) -> String {
-    match name.splitn(4, ':').collect::<Vec<_>>()[..] {
-        [file, _, _, what] => format!("{file}:{what}"),
-        _ => name.to_owned(),
-    }
 }
 
 /// Copies the tracked files that have changed.
@@ -308,18 +270,4 @@ fn install(scratch: &Path) -> Result<PathBuf, String> {
         }
     }
     Ok(program)
-}
-
-#[cfg(test)]
-mod tests {
-    use super::*;
-
-    #[test]
-    fn a_mutant_is_named_without_its_place_and_sought_by_its_whole_name() {
-        let name = "a/b.rs:3:14: replace <impl Trait for T<'_>>::f -> Option<&str> with Some(\"\")";
-        let short = "a/b.rs: replace <impl Trait for T<'_>>::f -> Option<&str> with Some(\"\")";
-        assert_eq!(without_place(name), short);
-        let escaped = escaped("f(x) + [1] || *y");
-        assert_eq!(escaped, r"f\(x\) \+ \[1\] \|\| \*y");
-    }
 }

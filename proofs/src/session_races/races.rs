@@ -64,7 +64,8 @@ pub struct Round {
     keepers: Pair,
     random: Rng,
     user: String,
-    number: String,
+    /// Its number, which counts from 1.
+    pub number: String,
     /// Cookies of sessions that ended, of which another instance may learn a second later.
     pub dead_later: Vec<String>,
 }
@@ -278,48 +279,4 @@ async fn done<T>(sent: Vec<JoinHandle<T>>) -> Vec<T> {
 fn cookies(first: String, replies: Vec<Reply>) -> Vec<String> {
     let given = replies.into_iter().filter_map(|reply| reply.cookie);
     [first].into_iter().chain(given).collect()
-}
-
-#[cfg(test)]
-mod tests {
-    use async_trait::async_trait;
-
-    use super::super::broken;
-    use super::*;
-
-    /// One that keeps a single session alive.
-    struct Revives(&'static str);
-
-    #[async_trait]
-    impl Keeper for Revives {
-        async fn answer(&self, cookie: Option<String>, _: Act, _: u8) -> Reply {
-            Reply {
-                user: cookie.filter(|cookie| cookie == self.0),
-                ..Reply::default()
-            }
-        }
-
-        async fn revoke_all(&self, _: &str) {}
-
-        async fn disable(&self, _: &str) {}
-
-        async fn revoke_everyone(&self) {}
-    }
-
-    #[tokio::test(start_paused = true)]
-    async fn what_another_instance_revives_is_noticed_in_any_round() {
-        let race = Race {
-            name: "a round",
-            law: "its session is dead",
-            run: |round| {
-                round.dead_later.push(round.number.clone());
-                async { Ok(()) }.boxed()
-            },
-        };
-        for alive in ["1", "37", "150"] {
-            let keepers: Pair = [Arc::new(Revives(alive)), Arc::new(Revives("none"))];
-            let found = broken(&race, keepers, 150, 1).await;
-            assert!(found.is_some(), "the session of round {alive} is alive");
-        }
-    }
 }

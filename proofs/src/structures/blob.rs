@@ -22,12 +22,7 @@ const PART: Kind = Kind::pinned("part");
 /// Three tasks that replace two values in chunks, and three that read them.
 pub async fn run(how: How, kills: u32) -> Report {
     let cut = Cut::start().await;
-    let shelf = Shelf {
-        how,
-        blobs: Blobs::new(cut.store.clone(), "proof", HOUR).expect("a name"),
-        store: cut.store.clone(),
-        written: Arc::default(),
-    };
+    let shelf = Shelf::new(how, cut.store.clone());
     let tasks: Vec<_> = (0..2 * TASKS)
         .map(|task| {
             let (shelf, progress) = (shelf.clone(), cut.progress.clone());
@@ -54,7 +49,7 @@ async fn write(shelf: &Shelf, progress: &Progress, mut random: Rng) -> Vec<Strin
         match shelf.put(id, &data).await {
             Ok(()) => {
                 progress.answered();
-                shelf.written[id as usize].store(true, Ordering::SeqCst);
+                shelf.note_written(id);
             }
             Err(error) => drop(progress.failed(&error).await),
         }
@@ -71,7 +66,7 @@ async fn read(shelf: &Shelf, progress: &Progress, mut random: Rng) -> Vec<String
 }
 
 /// Reads a blob, and returns what is wrong with it.
-async fn read_one(shelf: &Shelf, progress: &Progress, id: u32) -> Option<String> {
+pub async fn read_one(shelf: &Shelf, progress: &Progress, id: u32) -> Option<String> {
     let was_written = shelf.written[id as usize].load(Ordering::SeqCst);
     match shelf.get(id).await {
         Ok(None) if was_written => return Some("a blob that was written is gone".to_owned()),
@@ -88,8 +83,9 @@ async fn read_one(shelf: &Shelf, progress: &Progress, id: u32) -> Option<String>
     None
 }
 
-/// Bytes that follow from their first eight.
-fn data(seed: u64) -> Vec<u8> {
+/// Returns bytes that follow from their first eight.
+#[must_use]
+pub fn data(seed: u64) -> Vec<u8> {
     let mut random = Rng::with_seed(seed);
     let mut data = vec![0; random.usize(8..3 * CHUNK)];
     random.fill(&mut data[8..]);
@@ -107,8 +103,9 @@ enum Read {
     Torn,
 }
 
+/// Some blobs, and which of them were written.
 #[derive(Clone)]
-struct Shelf {
+pub struct Shelf {
     how: How,
     blobs: Blobs,
     store: Arc<dyn Store>,
@@ -117,7 +114,30 @@ struct Shelf {
 }
 
 impl Shelf {
-    async fn put(&self, id: u32, data: &[u8]) -> Result<()> {
+    /// Returns one without blobs.
+    ///
+    /// # Panics
+    /// Never: the name of the blobs is valid.
+    #[must_use]
+    pub fn new(how: How, store: Arc<dyn Store>) -> Self {
+        Self {
+            how,
+            blobs: Blobs::new(store.clone(), "proof", HOUR).expect("a name"),
+            store,
+            written: Arc::default(),
+        }
+    }
+
+    /// Notes that a write of the blob `id` was acknowledged: it is never absent again.
+    pub fn note_written(&self, id: u32) {
+        self.written[id as usize].store(true, Ordering::SeqCst);
+    }
+
+    /// Writes a blob.
+    ///
+    /// # Errors
+    /// Those of the store.
+    pub async fn put(&self, id: u32, data: &[u8]) -> Result<()> {
         if self.how == How::ByHand {
             for (number, chunk) in (1_u32..).zip(data.chunks(CHUNK)) {
                 self.put_part(id, number, Bytes::copy_from_slice(chunk))
@@ -173,30 +193,5 @@ fn of_store(error: BlobError) -> Error {
     match error {
         BlobError::Store(error) => error,
         other => Error::new("blob", larder_store::ErrorKind::NotSent, other.to_string()),
-    }
-}
-
-#[cfg(test)]
-mod tests {
-    use larder_test::ModelStore;
-
-    use super::*;
-
-    #[tokio::test]
-    async fn a_blob_that_was_written_and_is_gone_is_noticed() {
-        let store: Arc<dyn Store> = Arc::new(ModelStore::new());
-        let shelf = Shelf {
-            how: How::Structure,
-            blobs: Blobs::new(store.clone(), "proof", HOUR).expect("a name"),
-            store,
-            written: Arc::default(),
-        };
-        let progress = Progress::default();
-        assert_eq!(read_one(&shelf, &progress, 0).await, None);
-        shelf.written[0].store(true, Ordering::SeqCst);
-        let found = read_one(&shelf, &progress, 0).await;
-        assert_eq!(found.as_deref(), Some("a blob that was written is gone"));
-        shelf.put(0, &data(7)).await.expect("it is written");
-        assert_eq!(read_one(&shelf, &progress, 0).await, None);
     }
 }

@@ -28,7 +28,7 @@ pub(super) struct Cut {
 
 /// What the tasks have got so far, and whether they are to end.
 #[derive(Default)]
-pub(super) struct Progress {
+pub struct Progress {
     answered: AtomicU64,
     lost: AtomicU64,
     is_over: AtomicBool,

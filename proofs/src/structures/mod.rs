@@ -8,6 +8,7 @@ pub mod ledger;
 use std::pin::Pin;
 
 use crate::{Limits, Table};
+pub use cut::Progress;
 
 /// How many times a connection is killed, or a reply is cut, in one run.
 const KILLS: u32 = 200;

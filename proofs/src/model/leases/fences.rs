@@ -7,7 +7,7 @@ use crate::model::arguments::Id;
 
 /// A fence to pass, as it is drawn: stores number their leases differently, so a number would mean nothing.
 #[derive(Clone, Copy, Debug)]
-pub(crate) enum Shown {
+pub enum Shown {
     /// One that was granted on the same key, counted back from the last.
     Granted(usize),
     /// The last that was granted on another key.
@@ -22,9 +22,11 @@ pub(crate) enum Shown {
 
 /// One fence, by its number at the model and by that at the store.
 #[derive(Clone, Copy, Debug)]
-pub(crate) struct Both {
-    pub(crate) model: Fence,
-    pub(crate) store: Fence,
+pub struct Both {
+    /// At the model.
+    pub model: Fence,
+    /// At the store.
+    pub store: Fence,
 }
 
 impl Both {
@@ -55,11 +57,11 @@ impl Both {
 
 /// The fences that were granted so far.
 #[derive(Default)]
-pub(crate) struct Fences(Vec<(Id, Both)>);
+pub struct Fences(Vec<(Id, Both)>);
 
 impl Fences {
     /// Returns the fence of `id` that was drawn, or a made-up one if there is none.
-    pub(crate) fn shown(&self, id: Id, shown: Shown) -> Both {
+    pub fn shown(&self, id: Id, shown: Shown) -> Both {
         let nobody = Both::made_up(7);
         let last = self.last(id, 0);
         match shown {
@@ -89,7 +91,7 @@ impl Fences {
     /// Remembers a fence that both granted on `id`.
     ///
     /// Returns whether it compares to each earlier fence alike on the store and on the model.
-    pub(crate) fn grant(&mut self, id: Id, granted: Both, now: Option<Timestamp>) -> bool {
+    pub fn grant(&mut self, id: Id, granted: Both, now: Option<Timestamp>) -> bool {
         let is_alike = self.standing(id, granted.model, now, |both| both.model)
             == self.standing(id, granted.store, now, |both| both.store);
         self.0.push((id, granted));
@@ -106,49 +108,5 @@ impl Fences {
         let earlier = self.of(id).map(|both| fence.cmp(&side(both))).collect();
         let is_behind = now.is_some_and(|now| fence < Fence::after(None, now));
         (earlier, is_behind)
-    }
-}
-
-#[cfg(test)]
-mod tests {
-    use super::*;
-
-    const ID: Id = Id::Value(1);
-    const OTHER: Id = Id::Value(2);
-
-    fn both(model: u64, store: u64) -> Both {
-        Both {
-            model: Fence::from_u64(model),
-            store: Fence::from_u64(store),
-        }
-    }
-
-    #[test]
-    fn fences_may_differ_in_their_numbers_and_not_in_their_order() {
-        let mut fences = Fences::default();
-        assert!(fences.grant(ID, both(10, 100), None));
-        assert!(fences.grant(OTHER, both(10, 7), None));
-        assert!(fences.grant(ID, both(11, 900), None));
-        assert!(!fences.grant(ID, both(12, 900), None));
-        assert!(!fences.grant(ID, both(13, 99), None));
-    }
-
-    #[test]
-    fn a_fence_behind_the_clock_is_noticed() {
-        let now = Some(Timestamp::from_micros(10));
-        assert!(Fences::default().grant(ID, both(10, 11), now));
-        assert!(!Fences::default().grant(ID, both(10, 9), now));
-        assert!(Fences::default().grant(ID, both(10, 9), None));
-    }
-
-    #[test]
-    fn the_fence_of_another_key_is_never_one_that_holds_this_one() {
-        let mut fences = Fences::default();
-        fences.grant(ID, both(10, 100), None);
-        for (other, shown) in [((10, 101), 7), ((9, 100), 7), ((11, 101), 11)] {
-            fences.grant(OTHER, both(other.0, other.1), None);
-            let shown_now = fences.shown(ID, Shown::OfOther(OTHER)).model.as_u64();
-            assert_eq!(shown_now, shown);
-        }
     }
 }

@@ -6,6 +6,6 @@ mod operation;
 mod step;
 
 pub(super) use draw::operation;
-pub(super) use fences::{Both, Fences};
+pub use fences::{Both, Fences, Shown};
 pub(super) use operation::LeaseOperation;
 pub(super) use step::LeaseStep;

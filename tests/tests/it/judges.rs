@@ -1,0 +1,10 @@
+//! The judges of the proofs find what they must, and nothing else.
+
+mod blobs;
+mod consistency;
+mod fences;
+mod leases;
+mod locks;
+mod queue;
+mod races;
+mod write_behind;

@@ -1,0 +1,7 @@
+//! What all proofs share: their names, pages, tables and processes, and what is known of mutants.
+
+mod ledgers;
+mod names;
+mod pages;
+mod processes;
+mod tables;
