@@ -1,9 +1,11 @@
+use std::collections::BTreeMap;
+
 use bytes::Bytes;
 use larder_store::program::prelude::*;
 
 use super::{Held, SessionRecord, Stored, stored};
 
-/// Shows the user of a session, its times in microseconds, and the size of each field.
+/// Shows the user of a session, its times in microseconds, and the size of each field, by its name.
 ///
 /// It shows no secret, no hash and no value.
 #[derive(Clone, Copy, Debug, Default)]
@@ -58,12 +60,17 @@ fn show_session(held: &Stored) -> Inspection {
     shown = shown
         .with("generation", metadata.generation)
         .with("created_us", metadata.created)
+        .with("secret_made_us", held.issued())
         .with("seen_us", metadata.seen)
         .with("idle_deadline_us", metadata.idle_at)
         .with("absolute_deadline_us", metadata.absolute_at)
         .with("weight", metadata.bytes)
         .with("own_idle_us", metadata.choice.idle(0));
-    for (name, value) in fields.iter() {
+    if let Some((_, until)) = held.outdated.as_deref() {
+        shown = shown.with("secret_before_ends_us", until);
+    }
+    // The two forms of a program keep them in different orders.
+    for (name, value) in fields.iter().collect::<BTreeMap<_, _>>() {
         shown = shown.with(format!("bytes of {name}"), value.len());
     }
     shown

@@ -65,6 +65,8 @@ async fn every_planted_fault_in_the_lua_of_a_session_is_caught() {
             "if s.hash ~= ARGV[1] and not (ARGV[5] and s.old == ARGV[1]) then return false end",
             "",
         ),
+        (Rotate::SCRIPT, "and not (ARGV[5] and s.old == ARGV[1])", ""),
+        (Rotate::SCRIPT, "ARGV[5] and s.old", "s.old"),
         (
             Rotate::SCRIPT,
             "s.idle, s.touch, s.expiry = tonumber(ARGV[11]), tonumber(ARGV[12]), tonumber(ARGV[13])",
@@ -76,10 +78,17 @@ async fn every_planted_fault_in_the_lua_of_a_session_is_caught() {
             "",
         ),
         (
+            Rotate::SCRIPT,
+            "s.hash, s.old = ARGV[2], nil",
+            "s.hash = ARGV[2]",
+        ),
+        (
             Destroy::SCRIPT,
             "((s.user or '') ~= ARGV[3] or",
             "(s.user and s.user ~= ARGV[3] or",
         ),
+        (Destroy::SCRIPT, " or (ARGV[4] and s.epoch == ARGV[4])", ""),
+        (Destroy::SCRIPT, "s.since >= tonumber", "s.since > tonumber"),
         (
             Destroy::SCRIPT,
             "if s and ARGV[5] and s.since >= tonumber(ARGV[5]) then return 0 end",
@@ -91,12 +100,31 @@ async fn every_planted_fault_in_the_lua_of_a_session_is_caught() {
             "put(KEYS[1], struct.pack(TOMBSTONE, ENDED, s.hash, why,",
             "put(KEYS[1], struct.pack(TOMBSTONE, ENDED, s.hash, 1,",
         ),
+        (Rotate::SCRIPT, "ARGV[5] and 0 or now", "0"),
+        (Apply::SCRIPT, "'>i8', s.rotated", "'>i8', 1"),
+        (
+            Rotate::SCRIPT,
+            "s.rotated > 0 and ROTATED or",
+            "false and ROTATED or",
+        ),
+        (Apply::SCRIPT, "if s.form == ROTATED then", "if false then"),
+        (
+            TakeReason::SCRIPT,
+            "form == FORM or form == ROTATED",
+            "form == FORM",
+        ),
         (
             Apply::SCRIPT,
             "weight = weight + 32",
             "weight = weight + 31",
         ),
         (TakeReason::SCRIPT, "hash ~= ARGV[1]", "false"),
+        (TakeReason::SCRIPT, "if why == 0 then return 0 end", ""),
+        (
+            TakeReason::SCRIPT,
+            "redis.call('SETRANGE', KEYS[1], 33, '\\0')",
+            "del(KEYS[1])",
+        ),
         (
             TakeReason::SCRIPT,
             "if not is_session(form) then return 0 end",
@@ -105,7 +133,7 @@ async fn every_planted_fault_in_the_lua_of_a_session_is_caught() {
         (Rotate::SCRIPT, "tonumber(ARGV[8]), ARGV[9]", "0, ARGV[9]"),
         (Create::SCRIPT, "tonumber(ARGV[8]), ARGV[9]", "0, ARGV[9]"),
     ];
-    catches::<SessionRecord, _>(SEEDS_AND_STEPS, || session::next, sessions).await;
+    catches::<SessionRecord, _>(SEEDS_AND_STEPS, session::next, sessions).await;
 }
 
 #[tokio::test]
@@ -128,6 +156,7 @@ async fn every_planted_fault_in_the_lua_of_a_user_is_caught() {
             "if ARGV[5] == '2' then ids",
             "if true then ids",
         ),
+        (Enroll::SCRIPT, "{added, id}", "{ends, id}"),
         (Enroll::SCRIPT, "since + 1", "0"),
         (Enroll::SCRIPT, "'n', num(since), ", ""),
         (
@@ -159,7 +188,9 @@ async fn every_planted_fault_in_the_lua_of_a_user_is_caught() {
             "added <= now - tonumber",
             "added < now - tonumber",
         ),
+        (Enroll::SCRIPT, "added <= since and", "added < since and"),
         (Enroll::SCRIPT, "epoch == '' or is_revoked", "epoch == ''"),
+        (Enroll::SCRIPT, " and string.sub(state, 19) ~= id", ""),
         (Withdraw::SCRIPT, "int(latest) <= now", "true"),
     ];
     catches::<UserRecord, _>(SEEDS_AND_STEPS, || user::next, users).await;

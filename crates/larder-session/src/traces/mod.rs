@@ -14,20 +14,30 @@ use crate::everyone_record::EveryoneRecord;
 use crate::session_record::SessionRecord;
 use crate::user_record::UserRecord;
 
-const SEEDS_AND_STEPS: (u64, usize) = (20, 500);
-const SPANS: [i64; 4] = [1, 1_000, 1_500_001, 60_000_000];
+const SEEDS_AND_STEPS: (u64, usize) = (40, 250);
+
+/// The spans that a trace draws from: with short ones few sessions live for more than a step.
+const SPANS: [&[i64]; 3] = [
+    &[1, 1_000, 1_500_001, 60_000_000],
+    &[1, 1_500_001, 60_000_000],
+    &[1_500_001, 60_000_000],
+];
 
 fn user(rng: &mut Rng) -> Arc<str> {
     ["ada", "grace"][rng.usize(..2)].into()
 }
 
 fn span(rng: &mut Rng) -> i64 {
-    SPANS[rng.usize(..SPANS.len())]
+    one_of(rng, SPANS[0])
+}
+
+fn one_of(rng: &mut Rng, spans: &[i64]) -> i64 {
+    spans[rng.usize(..spans.len())]
 }
 
 #[tokio::test]
 async fn the_programs_on_a_session_do_the_same_in_lua_and_in_rust() {
-    holds::<SessionRecord, _>(SEEDS_AND_STEPS, || session::next).await;
+    holds::<SessionRecord, _>(SEEDS_AND_STEPS, session::next).await;
 }
 
 #[tokio::test]

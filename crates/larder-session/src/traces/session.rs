@@ -3,17 +3,62 @@ use fastrand::Rng;
 use larder_store::{Timestamp, Ttl};
 use larder_test::trace::{Step, after, step};
 
-use super::{span, user};
+use super::{SPANS, one_of, user};
 use crate::EndReason;
 use crate::session_record::{
     Apply, Change, Choice, Create, Destroy, Held, Left, Peek, Read, Rotate, SessionUser, SignIn,
     TakeReason, Touch, Whose,
 };
 
-/// Any program on a session.
-pub(super) fn next(rng: &mut Rng) -> Box<dyn Step> {
-    let (idle, absolute) = (span(rng), span(rng));
-    match rng.u8(..18) {
+/// What all steps of a trace share.
+#[derive(Clone, Copy)]
+struct Shared {
+    spans: &'static [i64],
+    /// The number of different secrets: a request seldom has the right one of many.
+    secrets: u8,
+}
+
+impl Shared {
+    fn draw(rng: &mut Rng) -> Self {
+        Self {
+            spans: SPANS[rng.usize(..SPANS.len())],
+            secrets: rng.u8(2..4),
+        }
+    }
+
+    fn span(self, rng: &mut Rng) -> i64 {
+        one_of(rng, self.spans)
+    }
+
+    fn hash(self, rng: &mut Rng) -> [u8; 32] {
+        [rng.u8(..self.secrets) + 1; 32]
+    }
+
+    fn keep(self, rng: &mut Rng) -> Ttl {
+        Ttl::covering_micros(self.span(rng))
+    }
+
+    fn choice(self, rng: &mut Rng) -> Choice {
+        let own = rng.bool();
+        let idle = if own { self.span(rng) } else { 0 };
+        let touch = [0, 1, 700][rng.usize(..3)];
+        Choice::read(idle, touch, rng.i64(0..3)).unwrap()
+    }
+}
+
+/// Draws any program on a session.
+pub(super) fn next() -> impl FnMut(&mut Rng) -> Box<dyn Step> {
+    let mut known = None;
+    move |rng| {
+        let shared = known.unwrap_or_else(|| Shared::draw(rng));
+        known = Some(shared);
+        draw(rng, shared)
+    }
+}
+
+fn draw(rng: &mut Rng, shared: Shared) -> Box<dyn Step> {
+    let (idle, absolute) = (shared.span(rng), shared.span(rng));
+    match rng.u8(..20) {
         0 | 1 => step(Read, |stored, _| match stored {
             None => Vec::new(),
             Some(Held::Ended(ended)) => {
@@ -33,7 +78,7 @@ pub(super) fn next(rng: &mut Rng) -> Box<dyn Step> {
             let changes = names[..rng.usize(..5)].iter();
             let changes = changes.map(|name| ((*name).into(), change(rng))).collect();
             let apply = Apply {
-                generation: rng.i64(1..4),
+                generation: [1, 1, 2, 3][rng.usize(..4)],
                 idle,
                 max_weight: 120,
                 changes,
@@ -45,36 +90,36 @@ pub(super) fn next(rng: &mut Rng) -> Box<dyn Step> {
             let names = ["a", "b", "larder.device"];
             let fields = names[..rng.usize(..4)].iter();
             let create = Create {
-                hash: hash(rng),
+                hash: shared.hash(rng),
                 idle,
                 absolute,
                 user,
-                choice: choice(rng),
+                choice: shared.choice(rng),
                 fields: fields.map(|name| ((*name).into(), bytes(rng))).collect(),
             };
             after(create, vec![idle, absolute])
         }
-        12 | 13 => {
+        12..=14 => {
             let sign_in = rng.bool().then(|| SignIn {
                 user: session_user(rng),
                 absolute,
-                choice: choice(rng),
+                choice: shared.choice(rng),
             });
             let grace = [0, 1, 1_500][rng.usize(..3)];
             let rotate = Rotate {
-                from: hash(rng),
-                to: hash(rng),
+                from: shared.hash(rng),
+                to: shared.hash(rng),
                 idle,
                 grace,
                 sign_in,
             };
             after(rotate, vec![idle, absolute, grace])
         }
-        14 => after(Peek, Vec::new()),
-        15 => {
+        15 => after(Peek, Vec::new()),
+        16 | 17 => {
             let take = TakeReason {
-                hash: hash(rng),
-                keep: keep(rng),
+                hash: shared.hash(rng),
+                keep: shared.keep(rng),
             };
             let deadline = take.keep.as_micros();
             after(take, vec![deadline])
@@ -94,7 +139,7 @@ pub(super) fn next(rng: &mut Rng) -> Box<dyn Step> {
             let destroy = Destroy {
                 whose,
                 reason: reason[rng.usize(..3)],
-                keep: keep(rng),
+                keep: shared.keep(rng),
             };
             let deadline = destroy.keep.as_micros();
             after(destroy, vec![deadline])
@@ -139,10 +184,6 @@ fn bytes(rng: &mut Rng) -> Bytes {
     Bytes::from_static(texts[rng.usize(..texts.len())].as_bytes())
 }
 
-fn hash(rng: &mut Rng) -> [u8; 32] {
-    [rng.u8(1..4); 32]
-}
-
 fn session_user(rng: &mut Rng) -> SessionUser {
     SessionUser {
         id: user(rng),
@@ -151,15 +192,4 @@ fn session_user(rng: &mut Rng) -> SessionUser {
         all: rng.i64(0..4),
         method: rng.bool().then(|| "passkey".into()),
     }
-}
-
-fn keep(rng: &mut Rng) -> Ttl {
-    Ttl::covering_micros(span(rng))
-}
-
-fn choice(rng: &mut Rng) -> Choice {
-    let own = rng.bool();
-    let idle = if own { span(rng) } else { 0 };
-    let touch = [0, 1, 700][rng.usize(..3)];
-    Choice::read(idle, touch, rng.i64(0..3)).unwrap()
 }

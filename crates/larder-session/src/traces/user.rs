@@ -1,5 +1,8 @@
+use async_trait::async_trait;
 use fastrand::Rng;
-use larder_test::trace::{Step, after};
+use larder_store::program::Programs;
+use larder_store::{Key, Timestamp};
+use larder_test::trace::{Observed, Step, after};
 
 use super::{span, user};
 use crate::EndReason;
@@ -14,25 +17,25 @@ pub(super) fn next(rng: &mut Rng) -> Box<dyn Step> {
     match rng.u8(..12) {
         0..=3 => {
             let life = span(rng);
-            let mut looked: Vec<_> = (0..rng.usize(..3))
-                .map(|_| (device(rng), seen(rng)))
-                .collect();
-            looked.dedup_by_key(|(id, _)| *id);
+            let looked_up = [0, 1, 4][rng.usize(..3)];
+            let looked = DEVICES.iter().filter(|_| rng.u8(..4) < looked_up);
+            let looked: Vec<_> = looked.map(|text| device(text)).collect();
+            let looked = looked.into_iter().map(|id| (id, seen(rng))).collect();
             let enroll = Enroll {
-                session: device(rng),
+                session: any_device(rng),
                 epoch: [rng.u8(..3); 16],
                 life,
                 limit: rng.i64(1..4),
                 at_limit: [AtLimit::Unlist, AtLimit::Refuse, AtLimit::EndOldest][rng.usize(..3)],
                 seen: looked,
             };
-            after(enroll, vec![life, PENDING])
+            Box::new(Looked(enroll))
         }
         4 | 5 => after(ReadRevocationState, Vec::new()),
         6 => after(ListSessions, Vec::new()),
         7 => after(
             Withdraw {
-                sessions: (0..rng.usize(..3)).map(|_| device(rng)).collect(),
+                sessions: (0..rng.usize(..3)).map(|_| any_device(rng)).collect(),
             },
             Vec::new(),
         ),
@@ -46,13 +49,13 @@ pub(super) fn next(rng: &mut Rng) -> Box<dyn Step> {
                     all: 0,
                     method: None,
                 };
-                (device(rng), user)
+                (any_device(rng), user)
             });
             let revoke = Revoke {
                 epoch: [rng.u8(..3); 16],
                 reason: [EndReason::Administrator, EndReason::Disabled][rng.usize(..2)],
                 disabled: [0, 0, 0, span(rng)][rng.usize(..4)],
-                spared: rng.bool().then(|| device(rng)),
+                spared: rng.bool().then(|| any_device(rng)),
                 by,
             };
             let deadline = revoke.disabled.max(1);
@@ -61,9 +64,30 @@ pub(super) fn next(rng: &mut Rng) -> Box<dyn Step> {
     }
 }
 
-/// A look at a session of a recent sign-in: traces begin at zero, and seldom last long.
+/// Adds a session after a look at others, whose sign-ins are so long before.
+struct Looked(Enroll);
+
+#[async_trait]
+impl Step for Looked {
+    fn name(&self) -> &str {
+        "Enroll"
+    }
+
+    async fn run(&self, programs: &dyn Programs, key: &Key, now: Timestamp) -> Observed {
+        let mut enroll = self.0.clone();
+        for (_, seen) in &mut enroll.seen {
+            if let Seen::Of(since, _) | Seen::Dead(since) = seen {
+                *since = now.as_micros() - *since;
+            }
+        }
+        let spans = vec![enroll.life, PENDING];
+        after(enroll, spans).run(programs, key, now).await
+    }
+}
+
+/// A look at a session of a sign-in so long before.
 fn seen(rng: &mut Rng) -> Seen {
-    let since = [0, 1, 1_000, 60_000_000, i64::MAX >> 11][rng.usize(..5)];
+    let since = [0, 0, 1, 1_000, 60_000_000, -1][rng.usize(..6)];
     match rng.u8(..3) {
         0 => Seen::Absent,
         1 => Seen::Of(since, [rng.u8(..3); 16]),
@@ -71,9 +95,13 @@ fn seen(rng: &mut Rng) -> Seen {
     }
 }
 
-fn device(rng: &mut Rng) -> DeviceId {
-    // The first characters differ in case: text must be compared by its bytes.
-    let texts = ["aaaa", "AAAA", "zzzz", "____", "----", "0000"];
-    let text = format!("{}aaaaaaaaaaaaaaaaaA", texts[rng.usize(..texts.len())]);
-    DeviceId::parse(text.as_bytes()).unwrap()
+// The first characters differ in case: text must be compared by its bytes.
+const DEVICES: [&str; 6] = ["aaaa", "AAAA", "zzzz", "____", "----", "0000"];
+
+fn any_device(rng: &mut Rng) -> DeviceId {
+    device(DEVICES[rng.usize(..DEVICES.len())])
+}
+
+fn device(text: &str) -> DeviceId {
+    DeviceId::parse(format!("{text}aaaaaaaaaaaaaaaaaA").as_bytes()).unwrap()
 }
