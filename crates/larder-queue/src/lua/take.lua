@@ -80,7 +80,6 @@ elseif many > 0 then
         end
         if first then
           redis.call('ZADD', KEYS[3], 0, 'b' .. string.sub(state, 45 + kl, 44 + kl + gl) .. '\0' .. id)
-          made[3] = true
         end
         local m, w, j = #moves, #writes, 3 * taken
         moves[m + 1], moves[m + 2] = LEASED + lease_ends, id

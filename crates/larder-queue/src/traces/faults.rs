@@ -2,19 +2,27 @@
 
 use larder_store::program::{Program, Script};
 use larder_test::server::RedisServer;
+use larder_test::trace::Fault;
 
 use super::steps::next;
-use super::traces;
+use super::{SEEDS, traces};
 use crate::record::{
     Cancel, Count, Dequeue, Enqueue, List, Pause, Purge, QueueRecord, Redrive, Settle,
 };
 
-#[tokio::test]
-async fn every_fault_that_is_planted_in_the_lua_of_a_queue_is_caught() {
-    const ADD: &Script = Enqueue::SCRIPT;
-    const TAKE: &Script = Dequeue::SCRIPT;
-    const SETTLE: &Script = Settle::SCRIPT;
+const ADD: &Script = Enqueue::SCRIPT;
+const TAKE: &Script = Dequeue::SCRIPT;
+const SETTLE: &Script = Settle::SCRIPT;
+
+async fn catches(faults: &[Fault]) {
     let server = RedisServer::start().unwrap();
+    // A fault costs only the seeds until it is found.
+    let traces = traces(&server, 4 * SEEDS);
+    traces.catch::<QueueRecord, _>(next, faults).await;
+}
+
+#[tokio::test]
+async fn every_fault_that_is_planted_in_the_moves_and_in_adding_is_caught() {
     let faults = [
         // The moves, which all of them share.
         (TAKE, "45 + kl, 44 + kl + gl)", "45 + kl, 45 + kl + gl)"),
@@ -49,6 +57,7 @@ async fn every_fault_that_is_planted_in_the_lua_of_a_queue_is_caught() {
         (SETTLE, "ends < needed - math.floor(span / 16)", "ends < at"),
         (SETTLE, "if all or made[i] then", "if all then"),
         (SETTLE, "#j.k, #j.g, #j.r)", "#j.k, #j.g, 0)"),
+        (SETTLE, "j.f = 0\n    if j.s", "if j.s"),
         // What is examined only when it may be due.
         (
             SETTLE,
@@ -64,9 +73,11 @@ async fn every_fault_that_is_planted_in_the_lua_of_a_queue_is_caught() {
             "at >= look_at\n  if is_due",
             "at > look_at\n  if is_due",
         ),
+        (ADD, "grouped, made[3] = true, true", "made[3] = true"),
         // Adding.
         (ADD, "if held[n + 1] or", "if"),
         (ADD, "or mine[id] or", "or"),
+        (ADD, "done[n] + 0 > at", "done[n] + 0 >= at"),
         (ADD, "done[n] and done[n] + 0 > at", "false"),
         (ADD, "if origin == 0 then due = at + due end", ""),
         (ADD, "LEASED - 1), at)", "LEASED - 1), 0)"),
@@ -86,6 +97,13 @@ async fn every_fault_that_is_planted_in_the_lua_of_a_queue_is_caught() {
         (ADD, "if due > at then hide", "if due >= at then hide"),
         (ADD, "string.byte(fixed) * CLASS + seq", "2 * CLASS + seq"),
         (ADD, "0, 0, seq, at, at)", "0, 0, seq, at, 0)"),
+    ];
+    catches(&faults).await;
+}
+
+#[tokio::test]
+async fn every_fault_that_is_planted_in_taking_and_settling_is_caught() {
+    let faults = [
         // Taking.
         (
             TAKE,
@@ -110,11 +128,14 @@ async fn every_fault_that_is_planted_in_the_lua_of_a_queue_is_caught() {
             "at + burst * interval - used",
             "at + burst * interval - used - 1",
         ),
+        (TAKE, "if spare <= 0 then next_at", "if false then next_at"),
+        (TAKE, "math.max(tat, at)", "at"),
         (
             TAKE,
             "if taken > 0 then latest = math.max(latest, lease_ends) end",
             "",
         ),
+        (SETTLE, "latest = math.max(latest, at + micros)\n", "\n"),
         (TAKE, "fence = math.max(fence + 1, at)", "fence = at"),
         (TAKE, "fence = math.max(fence + 1, at)", "fence = fence + 1"),
         (TAKE, "state) + 1, fence)", "state), fence)"),
@@ -135,7 +156,9 @@ async fn every_fault_that_is_planted_in_the_lua_of_a_queue_is_caught() {
             "redis.call('ZREM', KEYS[2], id)\n          id = first",
             "id = first",
         ),
+        (TAKE, "used + taken * interval", "used + interval"),
         // Settling.
+        (SETTLE, "known + 0 > at and 2", "known + 0 >= at and 2"),
         (SETTLE, "f == 0 or f ~= of_fence then", "f == 0 then"),
         (SETTLE, "f == 0 or f ~= of_fence then", "f < of_fence then"),
         (SETTLE, "if seen[id] then state", "if false then state"),
@@ -163,6 +186,7 @@ async fn every_fault_that_is_planted_in_the_lua_of_a_queue_is_caught() {
         ),
         (SETTLE, "if micros == 0 then place", "if false then place"),
         (SETTLE, "if at % 16 < acked then", "if true then"),
+        (SETTLE, "if at % 16 < acked then", "if false then"),
         (
             SETTLE,
             "if known <= acked then made[5]",
@@ -177,6 +201,7 @@ async fn every_fault_that_is_planted_in_the_lua_of_a_queue_is_caught() {
         (Cancel::SCRIPT, "redis.call('ZREM', KEYS[4], id)\n", "\n"),
         (Cancel::SCRIPT, "j.f > 0 and 1 or 0", "0"),
         (Redrive::SCRIPT, "j.a, j.s, j.d", "j.a, j.e, j.d"),
+        (Redrive::SCRIPT, "at, 0, ''", "at, j.u, j.k"),
         (Purge::SCRIPT, "+ 18)", "+ 17)"),
         (
             Purge::SCRIPT,
@@ -192,5 +217,5 @@ async fn every_fault_that_is_planted_in_the_lua_of_a_queue_is_caught() {
         (Count::SCRIPT, "math.max(oldest,", "math.min(oldest,"),
         (Pause::SCRIPT, "ARGV[2] == '1', ARGV", "true, ARGV"),
     ];
-    traces(&server).catch::<QueueRecord, _>(next, &faults).await;
+    catches(&faults).await;
 }

@@ -15,26 +15,25 @@ use crate::new_job::Due;
 use crate::record::{Dequeue, Enqueue, QueueRecord, Settings};
 use steps::{next, next_of, plain_item};
 
-const SEEDS: u64 = 10;
-const STEPS: usize = 400;
+const SEEDS: u64 = 20;
+const STEPS: usize = 300;
 
-fn traces(server: &RedisServer) -> Traces<impl AsyncFn() -> Pair + '_> {
-    Traces::new(SEEDS, STEPS, async || Box::pin(pair(server)).await)
+fn traces(server: &RedisServer, seeds: u64) -> Traces<impl AsyncFn() -> Pair + '_> {
+    Traces::new(seeds, STEPS, async || Box::pin(pair(server)).await)
 }
 
 #[tokio::test]
 async fn the_programs_on_a_queue_do_the_same_in_lua_and_in_rust() {
     let server = RedisServer::start().unwrap();
-    traces(&server).agree::<QueueRecord, _>(next).await;
+    traces(&server, SEEDS).agree::<QueueRecord, _>(next).await;
 }
 
 #[tokio::test]
 async fn a_queue_without_limits_is_like_one_with_any_settings() {
     // Settings differ from seed to seed above; here all steps have the plainest.
     let server = RedisServer::start().unwrap();
-    let traces = Traces::new(2, STEPS, async || Box::pin(pair(&server)).await);
     let plain = || next_of(Settings::default());
-    traces.agree::<QueueRecord, _>(plain).await;
+    traces(&server, 2).agree::<QueueRecord, _>(plain).await;
 }
 
 #[tokio::test]

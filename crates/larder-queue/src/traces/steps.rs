@@ -16,14 +16,44 @@ use crate::record::{
 
 pub(super) const SECOND: i64 = 1_000_000;
 
+/// What all steps of a trace share.
+#[derive(Clone, Copy)]
+struct Shared {
+    settings: Settings,
+    /// The number of different jobs. Only few of them meet again after they are done.
+    ids: u8,
+    /// The number of different unique keys.
+    keys: usize,
+    /// The mode of all unique keys, or none if each job draws its own.
+    mode: Option<Mode>,
+    /// How many of four jobs are in a group.
+    grouped: u8,
+}
+
+impl Shared {
+    fn draw(rng: &mut Rng, settings: Settings) -> Self {
+        Self {
+            settings,
+            ids: [3, 6, 24][rng.usize(..3)],
+            keys: [1, 3, 9][rng.usize(..3)],
+            mode: rng.bool().then(|| mode(rng)),
+            grouped: [0, 2, 2, 4][rng.usize(..4)],
+        }
+    }
+
+    fn id(self, rng: &mut Rng) -> Arc<str> {
+        format!("j{}", rng.u8(..self.ids)).into()
+    }
+}
+
 /// Draws the settings of one trace, which all its steps share, like all users of a queue.
 fn settings(rng: &mut Rng) -> Settings {
-    let per_group = [0, 0, 1, 2][rng.usize(..4)];
+    let per_group = [0, 1, 1, 2][rng.usize(..4)];
     Settings {
         ttl: Ttl::from_millis([40_000, 3_600_000, 3_600_000][rng.usize(..3)]),
         lease: Ttl::from_millis(5_000),
         max_attempts: rng.u32(1..4),
-        max_jobs: [4, 30, 30][rng.usize(..3)],
+        max_jobs: [2, 4, 30][rng.usize(..3)],
         max_running: [0, 0, 2][rng.usize(..3)],
         max_per_group: per_group,
         keeps_order: per_group == 1 && rng.bool(),
@@ -36,21 +66,30 @@ fn settings(rng: &mut Rng) -> Settings {
 }
 
 pub(super) fn next_of(settings: Settings) -> impl FnMut(&mut Rng) -> Box<dyn Step> {
-    move |rng| draw(rng, settings)
+    steps(move |_| settings)
 }
 
 /// Draws the settings with the first step, so that each seed draws its own.
 pub(super) fn next() -> impl FnMut(&mut Rng) -> Box<dyn Step> {
-    let mut of = None;
+    steps(settings)
+}
+
+fn steps(settings: impl Fn(&mut Rng) -> Settings) -> impl FnMut(&mut Rng) -> Box<dyn Step> {
+    let mut known = None;
     move |rng| {
-        let settings = *of.get_or_insert_with(|| settings(rng));
-        draw(rng, settings)
+        let shared = known.unwrap_or_else(|| {
+            let settings = settings(rng);
+            Shared::draw(rng, settings)
+        });
+        known = Some(shared);
+        draw(rng, shared)
     }
 }
 
-fn draw(rng: &mut Rng, settings: Settings) -> Box<dyn Step> {
+fn draw(rng: &mut Rng, shared: Shared) -> Box<dyn Step> {
+    let settings = shared.settings;
     match rng.u8(..24) {
-        0..8 => enqueue(rng, settings),
+        0..8 => enqueue(rng, shared),
         8..13 => {
             let many = rng.u32(1..4);
             step(Dequeue { settings, many }, move |taken, now| {
@@ -59,12 +98,14 @@ fn draw(rng: &mut Rng, settings: Settings) -> Box<dyn Step> {
         }
         13..19 => Box::new(OnLeased {
             settings,
-            decisions: (0..rng.usize(1..3)).map(|_| decision(rng)).collect(),
+            decisions: (0..rng.usize(1..3))
+                .map(|_| decision(rng, shared))
+                .collect(),
             take: [0, 0, 1, 2][rng.usize(..4)],
         }),
         19 => plain(Cancel {
             settings,
-            id: id(rng),
+            id: shared.id(rng),
         }),
         20 => match rng.u8(..4) {
             0 => plain(Purge {
@@ -110,8 +151,9 @@ where
     step(program, |_, _| Vec::new())
 }
 
-fn enqueue(rng: &mut Rng, settings: Settings) -> Box<dyn Step> {
-    let items: Vec<_> = (0..rng.usize(1..4)).map(|_| item(rng)).collect();
+fn enqueue(rng: &mut Rng, shared: Shared) -> Box<dyn Step> {
+    let settings = shared.settings;
+    let items: Vec<_> = (0..rng.usize(1..4)).map(|_| item(rng, shared)).collect();
     let mut spans = vec![settings.ttl.as_micros()];
     let mut times = Vec::new();
     for item in &items {
@@ -142,15 +184,8 @@ pub(super) fn plain_item(id: &str, due: Due) -> Item {
     }
 }
 
-fn item(rng: &mut Rng) -> Item {
-    let modes = [
-        Mode::None,
-        Mode::None,
-        Mode::UntilDone,
-        Mode::UntilStarted,
-        Mode::UntilTtl,
-    ];
-    let mode = modes[rng.usize(..5)];
+fn item(rng: &mut Rng, shared: Shared) -> Item {
+    let mode = shared.mode.unwrap_or_else(|| mode(rng));
     let due = match rng.u8(..8) {
         0..4 => Due::In(0),
         4 => Due::At(5),
@@ -158,21 +193,30 @@ fn item(rng: &mut Rng) -> Item {
         _ => Due::In([1, 1_500_001, 3 * SECOND][rng.usize(..3)]),
     };
     Item {
-        id: id(rng),
+        id: shared.id(rng),
         due,
         class: rng.u8(..4),
         mode,
         unique_for: [1, 2 * SECOND, 9 * SECOND][rng.usize(..3)],
         replaces: mode == Mode::UntilStarted && rng.bool(),
-        key: (mode != Mode::None).then(|| ["k", "kk", "l"][rng.usize(..3)].into()),
-        group: [None, None, Some("g"), Some("g\u{1}"), Some("h")][rng.usize(..5)].map(Arc::from),
+        key: (mode != Mode::None).then(|| KEYS[rng.usize(..shared.keys)].into()),
+        group: (rng.u8(..4) < shared.grouped).then(|| ["g", "g\u{1}", "h"][rng.usize(..3)].into()),
         body: rng.u8(..).to_string().into_bytes().into(),
     }
 }
 
-fn id(rng: &mut Rng) -> Arc<str> {
-    format!("j{}", rng.u8(..24)).into()
+fn mode(rng: &mut Rng) -> Mode {
+    let modes = [
+        Mode::None,
+        Mode::None,
+        Mode::UntilDone,
+        Mode::UntilStarted,
+        Mode::UntilTtl,
+    ];
+    modes[rng.usize(..modes.len())]
 }
+
+const KEYS: [&str; 9] = ["k", "kk", "l", "m", "n", "o", "p", "q", "r"];
 
 fn band(rng: &mut Rng) -> Band {
     let bands = [
@@ -190,13 +234,15 @@ fn band(rng: &mut Rng) -> Band {
 #[derive(Clone, Debug)]
 struct Drawn {
     nth: usize,
+    /// The job that is settled if there are fewer.
+    other: Arc<str>,
     /// Whether the fence is older than that of the lease.
     is_stale: bool,
     operation: Operation,
     micros: i64,
 }
 
-fn decision(rng: &mut Rng) -> Drawn {
+fn decision(rng: &mut Rng, shared: Shared) -> Drawn {
     let operations = [
         Operation::Ack,
         Operation::Ack,
@@ -210,6 +256,7 @@ fn decision(rng: &mut Rng) -> Drawn {
     let operation = operations[rng.usize(..operations.len())];
     Drawn {
         nth: rng.usize(..3),
+        other: shared.id(rng),
         is_stale: rng.u8(..6) == 0,
         operation,
         micros: match operation {
@@ -219,7 +266,8 @@ fn decision(rng: &mut Rng) -> Drawn {
     }
 }
 
-/// Settles jobs that the record shows as leased; or others, whose leases were never granted.
+/// Settles jobs that the record shows as leased; or others, whose leases were never granted. Shows what is leased
+/// then.
 struct OnLeased {
     settings: Settings,
     decisions: Vec<Drawn>,
@@ -248,7 +296,7 @@ impl Step for OnLeased {
                 .and_then(|row| row.held.as_ref())
                 .map_or(7, |held| held.fence);
             Decision {
-                id: row.map_or("j1".into(), |row| row.id.clone()),
+                id: row.map_or_else(|| drawn.other.clone(), |row| row.id.clone()),
                 fence: fence - i64::from(drawn.is_stale),
                 operation: drawn.operation,
                 micros: drawn.micros,
@@ -269,7 +317,11 @@ impl Step for OnLeased {
                 .chain(deadlines(&exchanged.taken, settings, now))
                 .collect()
         });
-        settle.run(programs, key, now).await
+        let mut settled = settle.run(programs, key, now).await;
+        if let Ok(listed) = programs.run(key, &list).await {
+            settled.shown += &format!(" {:?}", listed.rows);
+        }
+        settled
     }
 }
 
