@@ -23,12 +23,17 @@ pub struct BoardRecord {
 
 record! {
     BoardRecord, Kind::record("board").partitioned(), parts ["", "at", "scores"];
-    /// Shows people and tools the number of members and the score of the first. It names none.
+    /// Shows people and tools the number of members, the score of the first, and of how many it is known when they
+    /// reached their score. It names none.
     pub InspectBoard = "board-inspect",
     "local first = redis.call('ZRANGE', KEYS[1], 0, 0, 'WITHSCORES')
      if not first[2] then return {} end
-     return {'members', redis.call('ZCARD', KEYS[1]), 'first', first[2]}",
-    |held, shown| shown.with("members", held.len()).with("first", held.score_at(0).unwrap_or(0)),
+     return {'members', redis.call('ZCARD', KEYS[1]), 'first', first[2],
+       'times', math.max(redis.call('HLEN', KEYS[2]) - 1, 0)}",
+    |held, shown| shown
+        .with("members", held.len())
+        .with("first", held.score_at(0).unwrap_or(0))
+        .with("times", if held.reached > 0 { held.len() } else { 0 }),
 }
 
 /// One member's place. The lower score is first, then the earlier, then the lower name by its bytes.

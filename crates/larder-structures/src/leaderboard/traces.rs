@@ -120,7 +120,7 @@ fn member(rng: &mut Rng) -> Arc<str> {
 
 fn score(rng: &mut Rng) -> i64 {
     match rng.u8(..8) {
-        0 => [MAX_INT, -MAX_INT, MAX_INT - 1][rng.usize(..3)],
+        0 => [MAX_INT, -MAX_INT, MAX_INT - 1, 1 - MAX_INT][rng.usize(..4)],
         _ => rng.i64(-2..3),
     }
 }
@@ -150,7 +150,14 @@ async fn every_fault_that_is_planted_in_the_lua_of_a_board_is_caught() {
             (CHANGE, "before <= score", "before < score"),
             (CHANGE, "if op == 'best' and", "if op == 'add' and"),
             (CHANGE, "score > 0 and before > limit - score or", ""),
+            (
+                CHANGE,
+                "before < -limit - score",
+                "before <= -limit - score",
+            ),
+            (CHANGE, "if before ~= score then", "if true then"),
             (CHANGE, "if before then forget(place, before) end", ""),
+            (CHANGE, "or 0) + 1)", "or 0) + 0)"),
             (CHANGE, "%016.0f", "%.0f "),
             (
                 CHANGE,
@@ -161,6 +168,12 @@ async fn every_fault_that_is_planted_in_the_lua_of_a_board_is_caught() {
             (CHANGE, "renew(ARGV[5])", "ttl(KEYS[1], ARGV[5])"),
             (CHANGE, "ttl(key, ms)", "ttl(key, ms + 1)"),
             (CHANGE, "held(member) and 'kept' or 'trimmed'", "'kept'"),
+            (CHANGE, "redis.call('HDEL', KEYS[2], member_of(place))", ""),
+            (
+                CHANGE,
+                "num(score), num(score)) == 0",
+                "num(score), num(score)) <= 1",
+            ),
             (
                 CHANGE,
                 "'ZRANGE', KEYS[1], -1, -1",
@@ -172,11 +185,15 @@ async fn every_fault_that_is_planted_in_the_lua_of_a_board_is_caught() {
                 "if false then renew",
             ),
             (Trim::SCRIPT, "math.max(over, 0)", "over"),
+            (Trim::SCRIPT, "- keep, many)", "- keep, many + 1)"),
             (ROWS, "math.max(at - radius, 0)", "at - radius"),
+            (ROWS, "at + radius\n", "at + radius + 1\n"),
             (ROWS, "'(' .. ARGV[4]", "ARGV[4]"),
             (ROWS, "start + many - 1", "start + many"),
             (ROWS, "string.sub(place, 17)", "string.sub(place, 16)"),
+            (ROWS, "rule == 'dense' and KEYS[3] or KEYS[1]", "KEYS[1]"),
             (RANKS, "'(' .. num(score)", "num(score)"),
+            (RANKS, "rule == 'unique'", "rule ~= 'dense'"),
             (RANKS, "or false", "or nil"),
             (Count::SCRIPT, "ARGV[1], ARGV[2])", "'-inf', ARGV[2])"),
             (ReadPercentile::SCRIPT, "'(' .. num(score)", "num(score)"),

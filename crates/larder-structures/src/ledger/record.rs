@@ -26,11 +26,13 @@ record! {
      local total = redis.call('HGET', KEYS[1], '')
      local accounts = redis.call('HLEN', KEYS[1]) - (total and 1 or 0)
      if ids == 0 and not total then return {} end
-     return {'accounts', accounts, 'total', total or 0, 'requests', ids}",
+     return {'accounts', accounts, 'total', total or 0, 'requests', ids,
+       'to_forget', redis.call('ZCARD', KEYS[3])}",
     |held, shown| shown
         .with("accounts", held.accounts.len())
         .with("total", held.total)
-        .with("requests", held.requests.len()),
+        .with("requests", held.requests.len())
+        .with("to_forget", held.due.len()),
 }
 
 /// A request as stored under its id.

@@ -116,6 +116,11 @@ async fn every_fault_that_is_planted_in_the_lua_of_a_lock_is_caught() {
                 "places",
             ),
             (
+                Release::SCRIPT,
+                "local latest, holders, places = at",
+                "local latest, holders, places = 0",
+            ),
+            (
                 Acquire::SCRIPT,
                 "num(it.ends) .. ',' .. it.owner .. ';'\n  end\n  for",
                 "it.ends .. ',' .. it.owner .. ';'\n  end\n  for",

@@ -78,6 +78,11 @@ async fn every_fault_that_is_planted_in_the_lua_of_a_recent_list_is_caught() {
         &[
             (PUSH, "math.max(now(), last + 1)", "now()"),
             (PUSH, "last + 1)", "last + 2)"),
+            (
+                PUSH,
+                "math.max(last, number(redis.call('GET', KEYS[2])))",
+                "last",
+            ),
             (PUSH, "-1 - tonumber(ARGV[3])", "0 - tonumber(ARGV[3])"),
             (PUSH, "-1 - tonumber(ARGV[3])", "-2 - tonumber(ARGV[3])"),
             (
@@ -91,6 +96,7 @@ async fn every_fault_that_is_planted_in_the_lua_of_a_recent_list_is_caught() {
             (READ, "ARGV[1] == 'after'", "ARGV[1] == 'before'"),
             (READ, "0, many)\n         end", "1, many)\n         end"),
             (Remove::SCRIPT, "ARGV[1], ARGV[1])", "ARGV[1], '+inf') > 0"),
+            (Clear::SCRIPT, "then keep_last() end", "then end"),
             (Clear::SCRIPT, "del(KEYS[1])", ""),
             (
                 Len::SCRIPT,

@@ -101,6 +101,7 @@ async fn every_fault_that_is_planted_in_the_lua_of_a_record_is_caught() {
                 "if held ~= expected then",
                 "if held and held ~= expected then",
             ),
+            (COMPARE, "fields >= tonumber", "fields > tonumber"),
             (COMPARE, "ARGV[6] == '1'", "true"),
             (COMPARE, "return {'done', held}", "return {'done', false}"),
             (Remove::SCRIPT, "del(KEYS[1])", ""),

@@ -11,7 +11,7 @@ use larder_test::trace::{self, Fault, Step};
 pub(crate) type Next = fn(&mut Rng) -> Box<dyn Step>;
 
 /// The number of seeds of the traces, and of steps for each.
-const LONG: (u64, usize) = (12, 400);
+const LONG: (u64, usize) = (24, 240);
 
 /// A step after which the TTLs that it set end.
 pub(crate) fn after<P>(program: P, ttls: Vec<Ttl>) -> Box<dyn Step>
