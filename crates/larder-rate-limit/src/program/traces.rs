@@ -86,6 +86,11 @@ async fn every_fault_that_is_planted_in_the_lua_of_the_support_desk_is_caught() 
             "math.max(tat, banned) - now, banned",
             "tat - now, banned",
         ),
+        (
+            Gcra::SCRIPT,
+            "math.max(banned, tat + charge - tolerance)",
+            "banned",
+        ),
         (Peek::SCRIPT, "banned - now}", "0}"),
     ];
     catches::<Tat, _>(SEEDS_AND_STEPS, || next, &faults).await;

@@ -6,10 +6,11 @@ use larder_worlds::traces::catches;
 use super::{SEEDS, STEPS, next};
 use crate::usage::{Charge, Desk, Peek, Settle, Usage};
 
+const CHARGE: &Script = Charge::SCRIPT;
+const SETTLE: &Script = Settle::SCRIPT;
+
 #[tokio::test]
-async fn every_fault_that_is_planted_in_the_lua_of_a_usage_is_caught() {
-    const CHARGE: &Script = Charge::SCRIPT;
-    const SETTLE: &Script = Settle::SCRIPT;
+async fn every_fault_that_is_planted_in_the_record_and_fixed_windows_is_caught() {
     let faults = [
         // The record.
         (CHARGE, "if int(b) > at then", "if int(b) >= at then"),
@@ -61,6 +62,11 @@ async fn every_fault_that_is_planted_in_the_lua_of_a_usage_is_caught() {
         ),
         (
             CHARGE,
+            "v[3] / v[2], p[2] / p[1]) * p[1]",
+            "v[3] / v[2], p[2] / p[1]) * v[2]",
+        ),
+        (
+            CHARGE,
             "used = function(p, v) return math.ceil((v[1] - at)",
             "used = function(p, v) return math.floor((v[1] - at)",
         ),
@@ -68,6 +74,11 @@ async fn every_fault_that_is_planted_in_the_lua_of_a_usage_is_caught() {
             CHARGE,
             "v[1] + n * p[1] - p[2] - at",
             "v[1] + n * p[1] - p[2] - at - 1",
+        ),
+        (
+            SETTLE,
+            "math.min(n * p[1], 2 * p[2]), at + 2 * p[2])",
+            "n * p[1], at + p[2])",
         ),
         (SETTLE, "math.max(moment + charge - at, 0)", "charge"),
         (
@@ -93,16 +104,33 @@ async fn every_fault_that_is_planted_in_the_lua_of_a_usage_is_caught() {
             "return v[3] + n >= p[1] and",
         ),
         (
+            SETTLE,
+            "v[3] = math.min(v[3] + n, 2 * p[1])",
+            "v[3] = v[3] + n",
+        ),
+        (
             CHARGE,
             "math.floor(at / p[2]) * p[2]\n    return start",
             "at\n    return start",
         ),
         (CHARGE, "if at < p[i] then", "if at <= p[i] then"),
         (
+            CHARGE,
+            "return at, at + p[5] - p[4]",
+            "return at, at + p[4] - p[3]",
+        ),
+        (
             SETTLE,
             "if moment >= v[1] and moment < v[2] then",
             "if true then",
         ),
+    ];
+    catches::<Usage, _>((2 * SEEDS, STEPS), next, &faults).await;
+}
+
+#[tokio::test]
+async fn every_fault_that_is_planted_in_sliding_windows_holds_and_the_desk_is_caught() {
+    let faults = [
         // Sliding windows.
         (
             CHARGE,
@@ -152,10 +180,16 @@ async fn every_fault_that_is_planted_in_the_lua_of_a_usage_is_caught() {
             "local i = #v[2] / 16 + n - p[1]",
             "local i = #v[2] / 16 + n - p[1] - 1",
         ),
+        (
+            SETTLE,
+            "moments(at, math.min(n, 2 * p[1] - #v[2] / 16))",
+            "moments(at, n)",
+        ),
         (SETTLE, "to - from < n and", "true and"),
         (SETTLE, "moment_of(v, from) == moment do", "true do"),
         // Permits and holds.
         (CHARGE, "if over < 0 then", "if over <= 0 then"),
+        (CHARGE, "ending()[over + 1].ends", "first"),
         (CHARGE, "a.ends < b.ends", "a.ends > b.ends"),
         (
             CHARGE,
@@ -240,5 +274,5 @@ async fn every_fault_that_is_planted_in_the_lua_of_a_usage_is_caught() {
             "banned = by_how_much",
         ),
     ];
-    catches::<Usage, _>((6 * SEEDS, STEPS), next, &faults).await;
+    catches::<Usage, _>((2 * SEEDS, STEPS), next, &faults).await;
 }

@@ -16,8 +16,8 @@ use super::{
     Answer, BanArgs, Charge, Desk, HoldArgs, Peek, RuleArgs, Rules, Settle, SettleArgs, Task, Usage,
 };
 
-const SEEDS: u64 = 10;
-const STEPS: usize = 300;
+const SEEDS: u64 = 30;
+const STEPS: usize = 100;
 
 /// A rule of a trace. A calendar's edges follow the clock.
 #[derive(Clone, Copy, Debug)]
@@ -40,14 +40,16 @@ impl Drawn {
         let Self { tag, period, .. } = self;
         match tag {
             0 => RuleArgs::Gcra {
-                interval: (period / 3).max(1),
-                tolerance: (period / 3).max(1) * limit,
+                interval: (period / limit).max(1),
+                tolerance: (period / limit).max(1) * limit,
             },
             1 => RuleArgs::Aligned { limit, period },
             2 => RuleArgs::FromFirst { limit, period },
             3 => {
                 let this = now.div_euclid(period) + skew;
-                let edges = [-1, 0, 1, 2].map(|i| (this + i) * period);
+                // Like those of months, no two windows in a row have the same length.
+                let edge = |i: i64| i * period + i.rem_euclid(3) * (period / 8);
+                let edges = [-1, 0, 1, 2].map(|i| edge(this + i));
                 RuleArgs::Calendar { limit, edges }
             }
             4 | 5 => RuleArgs::Sliding { limit, period },
@@ -136,7 +138,8 @@ fn next() -> impl FnMut(&mut Rng) -> Box<dyn Step> {
     let moments = Arc::new(Mutex::new(Vec::new()));
     move |rng| {
         if policy.is_empty() {
-            policy = (0..rng.usize(1..4)).map(|_| Drawn::draw(rng)).collect();
+            let rules = [1, 1, 2, 3][rng.usize(..4)];
+            policy = (0..rules).map(|_| Drawn::draw(rng)).collect();
         }
         let is_changed = rng.u8(..8) == 0;
         let rules = policy.iter().map(|rule| {
