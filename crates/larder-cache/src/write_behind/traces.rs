@@ -122,6 +122,7 @@ async fn every_planted_fault_in_the_lua_of_a_journal_is_caught() {
         ),
         (Settle::SCRIPT, "num(now + tonumber(ARGV[5]))", "num(now)"),
         (Push::SCRIPT, "  waits(ARGV[1], now)\n", ""),
+        (Settle::SCRIPT, "  waits(ARGV[1], now)\n", ""),
         (Take::SCRIPT, "first(KEYS[5])", "first(KEYS[2])"),
         (
             Take::SCRIPT,

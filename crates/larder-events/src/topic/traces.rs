@@ -86,6 +86,7 @@ async fn every_fault_that_is_planted_in_the_lua_of_a_history_is_caught() {
                 "tonumber(ARGV[2]) + 1",
             ),
             (READ, "if epoch == ARGV[1] then", "if true then"),
+            (READ, "from - first + ARGV[3] - 1", "from - first + ARGV[3]"),
         ],
     )
     .await;

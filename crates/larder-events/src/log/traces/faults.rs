@@ -76,12 +76,23 @@ async fn every_fault_that_is_planted_in_the_lua_of_a_log_is_caught() {
                 "start == 'now'",
             ),
             (TAKE, "if waiting == 0 then g.due = nil end", ""),
+            (
+                TAKE,
+                "not g.due or g.due <= now_ms)",
+                "not g.due or g.due < now_ms)",
+            ),
             (TAKE, "  g.due = nil\n  local ids", "  local ids"),
             (
                 TAKE,
                 "it.count >= tonumber(ARGV[6])",
                 "it.count > tonumber(ARGV[6])",
             ),
+            (
+                TAKE,
+                "if due <= now_ms and is_spent",
+                "if due < now_ms and is_spent",
+            ),
+            (TAKE, "elseif due <= now_ms and", "elseif due < now_ms and"),
             (TAKE, "#ids < many", "#ids <= many"),
             (
                 TAKE,
@@ -107,6 +118,7 @@ async fn every_fault_that_is_planted_in_the_lua_of_a_log_is_caught() {
             (TAKE, "num(g.told - told)", "num(g.told)"),
             (TAKE, "room <= 0 and wanted > 0", "room <= 0"),
             (SETTLE, "found[2] == consumer and", ""),
+            (SETTLE, "and found[4] == tonumber(ARGV[i + 2])", ""),
             (SETTLE, "(found and 'stale' or 'gone')", "'gone'"),
             (
                 SETTLE,
@@ -115,6 +127,12 @@ async fn every_fault_that_is_planted_in_the_lua_of_a_log_is_caught() {
             ),
             (SETTLE, "math.min(delay, lease)", "delay"),
             (SETTLE, "math.min(delay, lease)", "lease"),
+            (SETTLE, "is_due_at(g, at + lease)", ""),
+            (
+                SETTLE,
+                "assign(group, consumer, {id}, now_ms)",
+                "assign(group, consumer, {id}, now_ms + 1)",
+            ),
             (
                 SETTLE,
                 "assign(group, '(returned)', {id}, at)",
@@ -122,7 +140,9 @@ async fn every_fault_that_is_planted_in_the_lua_of_a_log_is_caught() {
             ),
             (SETTLE, "'MAXLEN', max_dead", "'MAXLEN', max_dead + 1"),
             (SETTLE, "if g then keep(ARGV[7]) end", ""),
+            (SETTLE, "KEYS[4], KEYS[5]) > 0", "KEYS[4]) > 0"),
             (HAND, "now_ms - tonumber(ARGV[3])", "now_ms"),
+            (HAND, "is_due_at(g, now_ms)", "is_due_at(g, now_ms + 1)"),
             (HAND, "'(returned)', ids", "consumer, ids"),
         ],
     )

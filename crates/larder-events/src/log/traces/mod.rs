@@ -20,7 +20,7 @@ use super::take::{Take, Taken};
 use super::{EventId, Start};
 
 /// The number of seeds of the traces, and of steps for each.
-const LONG: (u64, usize) = (8, 400);
+const LONG: (u64, usize) = (16, 300);
 
 /// What a trace has seen of each record, so that later steps refer to it.
 type Seen = Arc<Mutex<HashMap<Key, Found>>>;
@@ -92,9 +92,34 @@ where
     })
 }
 
+/// What all steps of a trace share.
+#[derive(Clone, Copy)]
+struct Shared {
+    /// The one lease, or none if each step draws its own: only with the same lease is a delivery due at the
+    /// moment that the one before has told.
+    lease: Option<Ttl>,
+    /// Whether messages have ids, which the log remembers.
+    has_ids: bool,
+}
+
+impl Shared {
+    fn draw(rng: &mut Rng) -> Self {
+        Self {
+            lease: rng.bool().then(|| lease(rng)),
+            has_ids: rng.u8(..4) > 0,
+        }
+    }
+
+    fn lease(self, rng: &mut Rng) -> Ttl {
+        self.lease.unwrap_or_else(|| lease(rng))
+    }
+}
+
 fn begin() -> impl FnMut(&mut Rng) -> Box<dyn Step> {
     let seen = Seen::default();
+    let mut shared = None;
     move |rng| {
+        let shared = *shared.get_or_insert_with(|| Shared::draw(rng));
         let after = |name: String, make: Make| -> Box<dyn Step> {
             let seen = seen.clone();
             let found = Mutex::default();
@@ -106,11 +131,11 @@ fn begin() -> impl FnMut(&mut Rng) -> Box<dyn Step> {
             })
         };
         match rng.u8(..20) {
-            0..=5 => after_append(rng, after),
-            6..=10 => after_take(rng, after),
-            11..=14 => after_settle(rng, after),
+            0..=5 => after_append(rng, shared, after),
+            6..=10 => after_take(rng, shared, after),
+            11..=14 => after_settle(rng, shared, after),
             15 => create(rng),
-            16 => hand_back(rng),
+            16 => hand_back(rng, shared),
             _ => read(rng, after),
         }
     }
@@ -134,16 +159,24 @@ fn consumer(rng: &mut Rng) -> Arc<str> {
     ["a", "b"][rng.usize(..2)].into()
 }
 
-fn after_append(rng: &mut Rng, after: impl Fn(String, Make) -> Box<dyn Step>) -> Box<dyn Step> {
+fn after_append(
+    rng: &mut Rng,
+    shared: Shared,
+    after: impl Fn(String, Make) -> Box<dyn Step>,
+) -> Box<dyn Step> {
     let max_len = [1, 3, 8, 100][rng.usize(..4)];
-    let mut item = || Item {
-        event: Bytes::from_static([&b"1"[..], b"\"a\"", b"\0\xff"][rng.usize(..3)]),
-        message: ["", "", "1:p1", "1:p2", "1:p3"][rng.usize(..5)].into(),
-    };
-    let mut items = vec![item()];
-    while items.len() < 100 && item().message.is_empty() {
-        items.push(item());
+    let mut many = 1;
+    while many < 100 && rng.u8(..5) < 2 {
+        many += 1;
     }
+    let item = |_| Item {
+        event: Bytes::from_static([&b"1"[..], b"\"a\"", b"\0\xff"][rng.usize(..3)]),
+        message: match shared.has_ids {
+            true => ["", "", "1:p1", "1:p2", "1:p3"][rng.usize(..5)].into(),
+            false => "".into(),
+        },
+    };
+    let items = (0..many).map(item).collect();
     let append = Append {
         items,
         remembered: Ttl::from_millis([1, 1_000][rng.usize(..2)]),
@@ -185,12 +218,16 @@ fn after_append(rng: &mut Rng, after: impl Fn(String, Make) -> Box<dyn Step>) ->
     after("append".to_owned(), Box::new(make))
 }
 
-fn after_take(rng: &mut Rng, after: impl Fn(String, Make) -> Box<dyn Step>) -> Box<dyn Step> {
+fn after_take(
+    rng: &mut Rng,
+    shared: Shared,
+    after: impl Fn(String, Make) -> Box<dyn Step>,
+) -> Box<dyn Step> {
     let take = Take {
         group: group(rng),
         consumer: consumer(rng),
         many: [0, 1, 2, 5][rng.usize(..4)],
-        lease: lease(rng),
+        lease: shared.lease(rng),
         max_pending: [2, 4, 1_000][rng.usize(..3)],
         max_deliveries: [1, 2, 3, 10][rng.usize(..4)],
         max_dead: [1, 2, 10][rng.usize(..3)],
@@ -219,7 +256,11 @@ fn after_take(rng: &mut Rng, after: impl Fn(String, Make) -> Box<dyn Step>) -> B
     after(name, Box::new(make))
 }
 
-fn after_settle(rng: &mut Rng, after: impl Fn(String, Make) -> Box<dyn Step>) -> Box<dyn Step> {
+fn after_settle(
+    rng: &mut Rng,
+    shared: Shared,
+    after: impl Fn(String, Make) -> Box<dyn Step>,
+) -> Box<dyn Step> {
     let delay = [0, 1, 500, 5_000][rng.usize(..4)];
     let what = match rng.u8(..8) {
         0..=2 => What::Ack,
@@ -227,7 +268,7 @@ fn after_settle(rng: &mut Rng, after: impl Fn(String, Make) -> Box<dyn Step>) ->
         4 | 5 => What::Nack(delay),
         _ => What::Reject("no such visitor".into()),
     };
-    let (group, lease, ttl) = (group(rng), lease(rng), ttl(rng));
+    let (group, lease, ttl) = (group(rng), shared.lease(rng), ttl(rng));
     let max_dead = rng.u32(1..4);
     // The last deliveries, sometimes with another count or consumer.
     let picks: Vec<(usize, u8)> = (0..rng.usize(1..4))
@@ -287,8 +328,8 @@ fn create(rng: &mut Rng) -> Box<dyn Step> {
     after(create, vec![ttl.as_micros()])
 }
 
-fn hand_back(rng: &mut Rng) -> Box<dyn Step> {
-    let (group, consumer, lease, ttl) = (group(rng), consumer(rng), lease(rng), ttl(rng));
+fn hand_back(rng: &mut Rng, shared: Shared) -> Box<dyn Step> {
+    let (group, consumer, lease, ttl) = (group(rng), consumer(rng), shared.lease(rng), ttl(rng));
     let hand_back = HandBack {
         group,
         consumer,

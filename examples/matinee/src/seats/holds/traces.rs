@@ -73,6 +73,11 @@ async fn every_planted_fault_in_the_lua_is_caught() {
         (HoldSeats::SCRIPT, "if #taken > 1 then return taken end", ""),
         (HoldSeats::SCRIPT, "mine + #new >", "#new >"),
         (HoldSeats::SCRIPT, "+ #new > tonumber", "+ #new >= tonumber"),
+        (
+            HoldSeats::SCRIPT,
+            "last = math.max(last, ends)",
+            "last = ends",
+        ),
         (HoldSeats::SCRIPT, "if not holder then", "if true then"),
         (HoldSeats::SCRIPT, "answer[#answer + 1] = seat", ""),
         (SecureSeats::SCRIPT, "now >= ends", "now > ends"),
