@@ -30,7 +30,7 @@ impl<P: AsyncFn() -> Pair> Traces<P> {
     /// `next` is called for each trace, and returns the function that draws its steps.
     ///
     /// # Panics
-    /// At the first [`Divergence`].
+    /// At the first [`Divergence`](super::Divergence).
     pub async fn agree<R: Record, N>(&self, next: impl Fn() -> N)
     where
         N: FnMut(&mut Rng) -> Box<dyn Step>,
