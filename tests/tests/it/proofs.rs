@@ -1,4 +1,4 @@
-//! What all proofs share: their names, pages, tables and processes, and what is known of mutants.
+//! What all proofs share: their names, pages, tables and processes, and the ledgers of mutants.
 
 mod ledgers;
 mod names;

@@ -35,8 +35,6 @@ where
 }
 
 /// Fails where the traces miss one of the faults.
-///
-/// They have four times the seeds, of which a fault costs only those until it is found.
 pub async fn catches<R: Record, N>(
     (seeds, steps): (u64, usize),
     begin: impl Fn() -> N,
@@ -45,6 +43,6 @@ pub async fn catches<R: Record, N>(
     N: FnMut(&mut Rng) -> Box<dyn Step>,
 {
     let server = RedisServer::start().unwrap();
-    let traces = Traces::new(4 * seeds, steps, async || Box::pin(pair(&server)).await);
+    let traces = Traces::new(seeds, steps, async || Box::pin(pair(&server)).await);
     Box::pin(traces.catch::<R, _>(begin, faults)).await;
 }

@@ -16,8 +16,7 @@ const SETTLE: &Script = Settle::SCRIPT;
 
 async fn catches(faults: &[Fault]) {
     let server = RedisServer::start().unwrap();
-    // A fault costs only the seeds until it is found.
-    let traces = traces(&server, 4 * SEEDS);
+    let traces = traces(&server, SEEDS);
     traces.catch::<QueueRecord, _>(next, faults).await;
 }
 

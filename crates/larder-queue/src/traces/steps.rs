@@ -77,11 +77,10 @@ pub(super) fn next() -> impl FnMut(&mut Rng) -> Box<dyn Step> {
 fn steps(settings: impl Fn(&mut Rng) -> Settings) -> impl FnMut(&mut Rng) -> Box<dyn Step> {
     let mut known = None;
     move |rng| {
-        let shared = known.unwrap_or_else(|| {
+        let shared = *known.get_or_insert_with(|| {
             let settings = settings(rng);
             Shared::draw(rng, settings)
         });
-        known = Some(shared);
         draw(rng, shared)
     }
 }

@@ -128,7 +128,7 @@ pub(crate) fn response(status: u16, fields: &[(&str, &str)], body: Body) -> Resp
 }
 
 /// Longer than any operation takes on a busy machine.
-pub(crate) const PATIENT: Duration = Duration::from_secs(20);
+const PATIENT: Duration = Duration::from_secs(20);
 
 /// A cache in front of an origin, with its own store and clock.
 pub(crate) struct Fixture {
@@ -293,6 +293,13 @@ impl Answered {
 
     pub(crate) fn is_hit(&self) -> bool {
         self.field("cache-status").contains("; hit")
+    }
+}
+
+/// Lets each task run that can. Needs a runtime with one thread.
+pub(crate) async fn settle() {
+    for _ in 0..100 {
+        tokio::task::yield_now().await;
     }
 }
 

@@ -11,7 +11,7 @@ use tokio::sync::{mpsc, oneshot};
 use tokio::task::JoinHandle;
 use tokio::time::Instant;
 
-use crate::fixture::{Broken, Fixture, HOUR, full, request, response};
+use crate::fixture::{Broken, Fixture, HOUR, full, request, response, settle};
 
 type Frames = mpsc::UnboundedSender<Result<Frame<Bytes>, Broken>>;
 
@@ -25,12 +25,6 @@ fn held(fixture: &Fixture) -> oneshot::Sender<()> {
         })
     });
     go
-}
-
-async fn settle() {
-    for _ in 0..100 {
-        tokio::task::yield_now().await;
-    }
 }
 
 #[tokio::test(start_paused = true)]

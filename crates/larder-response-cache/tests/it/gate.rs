@@ -2,7 +2,6 @@
 
 use std::collections::HashSet;
 use std::sync::{Arc, Mutex};
-use std::time::Duration;
 
 use async_trait::async_trait;
 use larder_store::{
@@ -11,7 +10,7 @@ use larder_store::{
 };
 use tokio::sync::oneshot;
 
-use crate::fixture::PATIENT;
+use crate::fixture::{settle, until};
 
 /// Forwards to `inner`, and waits before an operation that is held.
 pub(crate) struct Gate {
@@ -133,18 +132,9 @@ impl Control {
     /// Waits until no operation is underway and each task has run that could: whoever waits now does not wait
     /// for the store. Needs a runtime with one thread.
     pub(crate) async fn idle(&self) {
-        let idle = async {
-            loop {
-                for _ in 0..10 {
-                    tokio::task::yield_now().await;
-                }
-                if self.state.lock().unwrap().underway == 0 {
-                    return;
-                }
-                tokio::time::sleep(Duration::from_millis(1)).await;
-            }
-        };
-        tokio::time::timeout(PATIENT, idle).await.unwrap();
+        // An operation is underway until its task has gone on to what it waits for next.
+        settle().await;
+        until(|| self.state.lock().unwrap().underway == 0).await;
     }
 
     /// Removes every key that was written, as a full store may.

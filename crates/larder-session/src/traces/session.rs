@@ -50,8 +50,7 @@ impl Shared {
 pub(super) fn next() -> impl FnMut(&mut Rng) -> Box<dyn Step> {
     let mut known = None;
     move |rng| {
-        let shared = known.unwrap_or_else(|| Shared::draw(rng));
-        known = Some(shared);
+        let shared = *known.get_or_insert_with(|| Shared::draw(rng));
         draw(rng, shared)
     }
 }

@@ -18,9 +18,11 @@ pub(super) fn next(rng: &mut Rng) -> Box<dyn Step> {
         0..=3 => {
             let life = span(rng);
             let looked_up = [0, 1, 4][rng.usize(..3)];
-            let looked = DEVICES.iter().filter(|_| rng.u8(..4) < looked_up);
-            let looked: Vec<_> = looked.map(|text| device(text)).collect();
-            let looked = looked.into_iter().map(|id| (id, seen(rng))).collect();
+            let looked: Vec<_> = DEVICES.iter().filter(|_| rng.u8(..4) < looked_up).collect();
+            let looked = looked
+                .into_iter()
+                .map(|text| (device(text), seen(rng)))
+                .collect();
             let enroll = Enroll {
                 session: any_device(rng),
                 epoch: [rng.u8(..3); 16],

@@ -1,4 +1,4 @@
-//! What is known of mutants.
+//! The ledgers of mutants, and the names in them.
 
 use larder_proofs::mutants::names::{escaped, without_place};
 use larder_proofs::mutants::{Ledger, Outcome, Shard};

@@ -5,13 +5,13 @@ use std::path::PathBuf;
 
 use larder_proofs::{Page, Table, write_or_check};
 
-fn page(text: &str) -> (Page, PathBuf, PathBuf) {
+fn page(text: &str) -> (Page, PathBuf) {
     let dir = std::env::temp_dir().join(format!("larder-page-{:08x}", fastrand::u32(..)));
     fs::create_dir(&dir).expect("a directory");
     let path = dir.join("page.md");
     fs::write(&path, text).expect("a page");
     let name = "it";
-    (Page::at(path.clone(), name), path, dir)
+    (Page::at(path, name), dir)
 }
 
 fn table(column: &'static str) -> Table {
@@ -23,13 +23,13 @@ fn table(column: &'static str) -> Table {
 #[test]
 fn a_page_is_written_between_its_markers_and_nothing_is_left_beside_it() {
     let text = "before\n<!-- prove it -->\n<!-- end of it -->\nafter\n";
-    let (page, path, dir) = page(text);
+    let (page, dir) = page(text);
     assert!(write_or_check(&page, &table("what"), true).is_err());
     assert_eq!(write_or_check(&page, &table("what"), false), Ok(()));
     assert_eq!(write_or_check(&page, &table("what"), true), Ok(()));
     let other = write_or_check(&page, &table("who"), true);
     assert!(other.is_err(), "the heading of a column differs");
-    let written = fs::read_to_string(&path).expect("a page");
+    let written = fs::read_to_string(dir.join("page.md")).expect("a page");
     let table = table("what").to_string();
     let expected = text.replace("it -->\n<", &format!("it -->\n{table}<"));
     assert_eq!(written, expected);
@@ -39,7 +39,7 @@ fn a_page_is_written_between_its_markers_and_nothing_is_left_beside_it() {
 
 #[test]
 fn a_table_without_rows_is_an_error() {
-    let (page, _, dir) = page("nothing");
+    let (page, dir) = page("nothing");
     for is_check in [false, true] {
         let shown = write_or_check(&page, &Table::new().column("what"), is_check);
         assert_eq!(shown, Err(vec!["it has shown nothing".to_owned()]));

@@ -45,6 +45,9 @@ impl<P: AsyncFn() -> Pair> Traces<P> {
 
     /// Plants each fault in its Lua script, and checks that a trace finds it.
     ///
+    /// There are four times the seeds of [`agree`](Self::agree), of which a fault costs only those until it is
+    /// found.
+    ///
     /// # Panics
     /// If a script does not contain the text of its fault, or no trace finds a fault.
     pub async fn catch<R: Record, N>(&self, next: impl Fn() -> N, faults: &[Fault])
@@ -53,7 +56,7 @@ impl<P: AsyncFn() -> Pair> Traces<P> {
     {
         let mut missed = Vec::new();
         // A seed that has found a fault reaches rare states, and is tried first on the next one.
-        let mut seeds: Vec<u64> = (1_000..1_000 + self.seeds).collect();
+        let mut seeds: Vec<u64> = (1_000..1_000 + 4 * self.seeds).collect();
         for &fault in faults {
             match self.finds::<R, N>(&next, fault, &seeds).await {
                 Some(nth) => seeds[..=nth].rotate_right(1),
