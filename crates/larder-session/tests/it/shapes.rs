@@ -95,20 +95,20 @@ on_both_stores! { Manual;
         let world = &world;
         let rows = [
             row(world, "struct, tuple, list, text", (Rest { address }, vec![1], "a".to_owned())).await,
-            row(world, "integer", vec![i64::MIN, -1, i64::MAX]).await,
-            row(world, "one integer", 1_u64 << 53).await,
-            row(world, "one integer past 2^53", u64::MAX).await,
+            row(world, "integers in a list", vec![i64::MIN, -1, i64::MAX]).await,
+            row(world, "integer", 1_u64 << 53).await,
+            row(world, "integer past 2^53", u64::MAX).await,
             row(world, "`u128`, `i128`", (u128::MAX, i128::MIN)).await,
-            row(world, "float, infinity, NaN", (0.1_f32, -0.0_f64, f64::INFINITY, f64::NAN)).await,
-            row(world, "one float", 5.0_f64).await,
+            row(world, "floats in a tuple, infinity, NaN", (0.1_f32, -0.0_f64, f64::INFINITY, f64::NAN)).await,
+            row(world, "float", 5.0_f64).await,
             row(world, "option", (None::<u8>, Some(1_u8))).await,
             row(world, "option in an option", Some(None::<u8>)).await,
             row(world, "unit in an option", Some(())).await,
             row(world, "`Duration`, `Result`", (Duration::new(7, 1), Ok::<u8, String>(1))).await,
             row(world, "type with two forms, such as `IpAddr`", address).await,
             row(world, "map with numbers as keys", numbers).await,
-            row(world, "one externally tagged enum", External::Unit).await,
-            row(world, "externally tagged enum", vec![
+            row(world, "externally tagged enum", External::Unit).await,
+            row(world, "externally tagged enums in a list", vec![
                 External::Tuple(1, "a".to_owned()),
                 External::SeenFrom { address },
             ]).await,

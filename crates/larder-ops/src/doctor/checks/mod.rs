@@ -65,7 +65,7 @@ const fn check(
 pub(super) const SERVER_CHECKS: &[ServerCheck] = &[
     check("L001", "the server answers", "each PING within the deadline", "check that the server runs, and the network", speed::reach),
     check("L002", "server version", "Redis 7.0 or newer, or Valkey", "install Redis 7.0 or newer, or Valkey", stability::version),
-    check("L003", "eviction policy", "noeviction for what must stay, an lru or lfu policy for a cache alone", "CONFIG SET maxmemory-policy noeviction", memory::policy),
+    check("L003", "eviction policy", "noeviction for what must stay, any other policy but volatile-ttl for a cache alone", "CONFIG SET maxmemory-policy noeviction", memory::policy),
     check("L004", "memory limit", "maxmemory is set", "CONFIG SET maxmemory 1gb (well above what is used)", memory::limit),
     check("L005", "memory use", "75 % of maxmemory, fails at 90 %", "CONFIG SET maxmemory 2gb, or move a use to another server", memory::full),
     check("L006", "memory over the limit", "no time over maxmemory now", "CONFIG SET maxmemory 2gb, or move a use to another server", memory::over),
@@ -94,7 +94,7 @@ pub(super) const SERVER_CHECKS: &[ServerCheck] = &[
     check("L029", "state of the cluster", "ok, with 16,384 slots assigned and none failing", "redis-cli --cluster check host:port", cluster::state),
     check("L030", "settings of the cluster", "cluster-require-full-coverage no, cluster-node-timeout 5000 or less", "CONFIG SET cluster-require-full-coverage no", cluster::settings),
     check("L031", "sentinels", "three with a quorum, and down-after-milliseconds below 30000", "SENTINEL SET name down-after-milliseconds 1000", cluster::sentinels),
-    check("L032", "rights of the user", "every command that larder uses", "ACL SETUSER app … as in the section 'A user for the app'", rights::missing),
+    check("L032", "rights of the user", "every command that is tried", "ACL SETUSER app … as in the section 'A user for the app'", rights::missing),
     check("L033", "too many rights", "only the app's keys, and no dangerous commands", "ACL SETUSER app … as in the section 'A user for the app'", rights::too_many),
     check("L034", "encryption", "TLS to every server that is not on this machine", "use rediss://", rights::encryption),
     check("L035", "end of the certificate", "30 days away, fails at 7 days", "renew the certificate, then CONFIG SET tls-cert-file", rights::certificate),
