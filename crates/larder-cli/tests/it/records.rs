@@ -228,7 +228,11 @@ async fn a_visitor_of_a_layer_is_named_by_what_a_person_knows_of_it() {
             (limiter.key(("ip", network("203.0.113.7"))), "203.0.113.7"),
             (limiter.key(("ip", network("2001:db8::7"))), "2001:db8::9"),
             (limiter.key(("user", "ann")), "ann"),
-            (limiter.key(("header", "k e:y")), "k e:y"),
+            (
+                limiter.key(("header", "x-api-key", "k e:y")),
+                "x-api-key:k e:y",
+            ),
+            (limiter.key(("own", "k e:y")), "k e:y"),
         ] {
             limiter
                 .ban_record(key.clone(), Duration::from_secs(9))
@@ -287,7 +291,7 @@ async fn a_ban_reaches_a_visitor_without_a_record_wherever_the_app_looks() {
         for allowed in [
             limiter.peek(("ip", Network::of(address))).await,
             limiter.peek(("user", "203.0.113.9")).await,
-            limiter.peek(("header", "203.0.113.9")).await,
+            limiter.peek(("own", "203.0.113.9")).await,
             limiter.peek(address).await,
         ] {
             assert!(!allowed.unwrap().is_allowed(), "{policy}");

@@ -2,6 +2,7 @@
 
 mod client_address;
 mod compound;
+mod header;
 mod lookup;
 mod named;
 mod network;
@@ -18,11 +19,12 @@ use std::pin::Pin;
 use std::sync::Arc;
 
 use http::request::Parts;
-use http::{Extensions, HeaderMap, HeaderName};
+use http::{Extensions, HeaderName};
 use larder_store::{Identity, Key, KeyId};
 
 use crate::RateLimiter;
 use crate::limiter::DEFAULT_TIMEOUT;
+use header::Header;
 
 pub use client_address::ClientAddress;
 pub use lookup::FindKey;
@@ -38,7 +40,9 @@ pub use request_head::RequestHead;
 
 /// Finds the key of a request: the visitor to charge.
 ///
-/// Keys of different sources never collide: a header that looks like an address is not that address.
+/// Keys of different sources never collide: a header that looks like an address is not that address, and each
+/// header is a source of its own. All [functions](Self::from_fn) are one source, and all types of
+/// [users](Self::user) another.
 ///
 /// ```
 /// use http::HeaderName;
@@ -63,7 +67,7 @@ type FindLater = dyn for<'a> Fn(&'a RateLimiter, &'a Parts) -> KeyFuture<'a> + S
 #[derive(Clone)]
 enum Source {
     Address(ClientAddress),
-    Header(HeaderName),
+    Header(Header),
     Function(Arc<Find>),
     AsyncFunction(Arc<FindLater>),
     User(Arc<FindLater>, fn(&Extensions) -> bool),
@@ -98,14 +102,17 @@ impl KeyBy {
 
     /// Charges the value of the header `name`, such as an API key.
     ///
-    /// A request without the header, or with several of them, has no key. The store's key contains the
-    /// value, or its hash if it and the policy's name have more than some 90 bytes together. A client that
-    /// can choose the value freely evades the limit: check the value in an outer layer.
+    /// A request without the header, or with several of them, has no key. The store's key contains the name and
+    /// the value, or their hash if they and the policy's name have more than some 85 bytes together. A client
+    /// that can choose the value freely evades the limit: check the value in an outer layer.
     pub fn header(name: HeaderName) -> Self {
-        Self::by(Source::Header(name))
+        Self::by(Source::Header(Header::new(name)))
     }
 
     /// Charges the id that `find` finds in a request.
+    ///
+    /// All functions, also [async](Self::from_async_fn) ones, are one source: if one is the fallback of another,
+    /// put a name in front of the ids of each, as in `("tenant", id)`.
     ///
     /// ```
     /// use http::request::Parts;
@@ -267,13 +274,13 @@ impl KeyBy {
                 }
                 None => None,
             },
-            Source::Header(name) => header(limiter, name, request.headers),
+            Source::Header(header) => header.find(limiter, request.headers),
             Source::Function(find) => request.parts.and_then(|parts| find(limiter, parts)),
             Source::User(_, is_there) if !is_there(request.extensions) => None,
             Source::AsyncFunction(_) | Source::User(..) => {
                 return Found::Later(Lookup(self.clone()));
             }
-            Source::Everybody => Some(limiter.key(("own", "everybody"))),
+            Source::Everybody => Some(limiter.key("everybody")),
             Source::All(parts) => match compound::find(parts, limiter, request) {
                 Found::Now(key) => key,
                 Found::Later(_) => return Found::Later(Lookup(self.clone())),
@@ -283,6 +290,22 @@ impl KeyBy {
             (None, Some(fallback)) => fallback.find(limiter, request),
             (key, _) => Found::Now(key),
         }
+    }
+
+    /// Does once what is the same for every request that `limiter` decides about.
+    pub(crate) fn prepared_for(mut self, limiter: &RateLimiter) -> Self {
+        match &mut self.source {
+            Source::Header(header) => header.prepare(limiter),
+            Source::All(parts) => {
+                let each = parts.iter().cloned();
+                *parts = each.map(|part| part.prepared_for(limiter)).collect();
+            }
+            _ => {}
+        }
+        let fallback = self.fallback.take();
+        self.fallback =
+            fallback.map(|next| Arc::new(Arc::unwrap_or_clone(next).prepared_for(limiter)));
+        self
     }
 
     /// Starts the async function of this source, if it has one.
@@ -318,14 +341,6 @@ impl KeyBy {
             prefixes: PrefixLengths::default(),
             fallback: None,
         }
-    }
-}
-
-fn header(limiter: &RateLimiter, name: &HeaderName, headers: &HeaderMap) -> Option<Key> {
-    let mut values = headers.get_all(name).iter();
-    match (values.next(), values.next()) {
-        (Some(value), None) => Some(limiter.key(("header", value.as_bytes()))),
-        _ => None,
     }
 }
 

@@ -1,5 +1,6 @@
 use std::net::IpAddr;
 
+use http::HeaderName;
 use larder_store::program::Record;
 use larder_store::{Key, Kind};
 
@@ -9,8 +10,8 @@ use crate::{Tat, Usage};
 /// The records that a policy may keep for a visitor whom a person names.
 ///
 /// A person names a visitor by a whole key, by the id in one, such as `pages:ip:192.0.2.1`, or only by an address,
-/// a user or a header. [`KeyBy`](super::KeyBy) puts the source in front of these, so several records are possible,
-/// of which a visitor usually has one.
+/// a user, the app's own id, or a header as in `x-api-key:4711`. [`KeyBy`](super::KeyBy) puts the source in front
+/// of these, so several records are possible, of which a visitor usually has one.
 ///
 /// ```
 /// use larder_rate_limit::{NamedVisitor, RateLimiter};
@@ -67,7 +68,7 @@ fn keys(kind: Kind, policy: &str, text: &str) -> Vec<Key> {
         }
     };
     add(Key::new(kind, (policy, text)));
-    for source in ["user", "header", "own"] {
+    for source in ["user", "own"] {
         add(Key::new(kind, (policy, source, text)));
     }
     if let Ok(address) = text.parse::<IpAddr>() {
@@ -77,12 +78,25 @@ fn keys(kind: Kind, policy: &str, text: &str) -> Vec<Key> {
         add(Key::new(kind, (policy, address)));
     }
     let id = Key::parse(&format!("{}:{{{text}}}", kind.name()), &[kind]);
-    if let Ok(key) = id.map(Key::without_part)
-        && key.partition() == Some(policy)
-    {
-        add(key);
+    let id = id.ok().map(Key::without_part);
+    match id.filter(|key| key.partition() == Some(policy)) {
+        Some(key) => add(key),
+        None => {
+            if let Some((name, value)) = header(text) {
+                add(Key::new(kind, (policy, "header", name.as_str(), value)));
+            }
+        }
     }
     keys
+}
+
+/// Reads a header's name and value, as in `X-Api-Key: 4711`. None for anything else, such as an IPv6 address.
+fn header(text: &str) -> Option<(HeaderName, &str)> {
+    let (name, value) = text.split_once(':')?;
+    let name = name.parse().ok()?;
+    text.parse::<IpAddr>()
+        .is_err()
+        .then(|| (name, value.trim()))
 }
 
 #[cfg(test)]
@@ -90,7 +104,7 @@ mod tests {
     use std::net::SocketAddr;
     use std::sync::Arc;
 
-    use http::{HeaderName, Request};
+    use http::Request;
     use larder_moka::MokaStore;
 
     use super::super::{KeyBy, PeerAddr};
@@ -123,7 +137,16 @@ mod tests {
             for (key_by, peer, text) in [
                 (KeyBy::peer(), "192.0.2.1:9", "192.0.2.1"),
                 (KeyBy::peer(), "[2001:db8::1:2:3:4]:9", "2001:db8::4:3:2:1"),
-                (KeyBy::header(header.clone()), "192.0.2.1:9", "a:b*"),
+                (
+                    KeyBy::header(header.clone()),
+                    "192.0.2.1:9",
+                    "x-api-key:a:b*",
+                ),
+                (
+                    KeyBy::header(header.clone()),
+                    "192.0.2.1:9",
+                    "X-Api-Key: a:b*",
+                ),
                 (KeyBy::from_fn(|_| Some(7_u64)), "192.0.2.1:9", "7"),
                 (KeyBy::everybody(), "192.0.2.1:9", "everybody"),
             ] {
@@ -141,6 +164,22 @@ mod tests {
             for key in [limiter.key(("user", "ann")), limiter.key("ann")] {
                 assert!(is_named(&key, "ann"), "{}", key.as_str());
             }
+        }
+    }
+
+    #[test]
+    fn a_name_stands_for_a_header_only_if_it_names_one() {
+        for (text, is_header) in [
+            ("x-api-key:4711", true),
+            ("4711", false),
+            ("2001:db8::1", false),
+            ("not a name:4711", false),
+            ("pages:ip:192.0.2.1", false),
+        ] {
+            let named = NamedVisitor::new("pages", text).unwrap();
+            let mut keys = named.quotas().iter().chain(named.usages());
+            let has_header = keys.any(|key| key.as_str().contains(":header:"));
+            assert_eq!(has_header, is_header, "{text}");
         }
     }
 

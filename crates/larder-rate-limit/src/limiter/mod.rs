@@ -12,7 +12,7 @@ use std::time::Duration;
 
 use larder_store::program::{Program, Programs, Record};
 use larder_store::{
-    Error, ErrorKind, Key, KeyId, KeyPrefix, Refusal, Result, Store, StoreExt, check_name,
+    Error, ErrorKind, Key, KeyId, KeyPrefix, Kind, Refusal, Result, Store, StoreExt, check_name,
 };
 
 use crate::decision::Account;
@@ -149,6 +149,11 @@ impl RateLimiter {
     #[inline]
     pub(crate) fn key_of(&self, network: Network) -> Key {
         self.prefixes.networks.key(network)
+    }
+
+    /// Returns the beginning of the keys of the visitors whose ids begin with `id`.
+    pub(crate) fn prefix(&self, id: impl KeyId) -> KeyPrefix {
+        KeyPrefix::new(kind(&self.engine), (&*self.policy, id))
     }
 
     /// Returns the name of the policy.
@@ -347,14 +352,19 @@ impl ChargeProgram for Charge {
 impl Prefixes {
     /// Writes the beginnings of the keys of the visitors of `policy`.
     fn of(engine: &Engine, policy: &str) -> Arc<Self> {
-        let kind = match engine {
-            Engine::Gcra(_) => Tat::KIND,
-            Engine::Usage(_) | Engine::Unlimited(_) => Usage::KIND,
-        };
+        let kind = kind(engine);
         Arc::new(Self {
             all: KeyPrefix::new(kind, policy),
             networks: KeyPrefix::new(kind, (policy, "ip")),
         })
+    }
+}
+
+/// Returns the kind of the records of visitors whom `engine` counts.
+fn kind(engine: &Engine) -> Kind {
+    match engine {
+        Engine::Gcra(_) => Tat::KIND,
+        Engine::Usage(_) | Engine::Unlimited(_) => Usage::KIND,
     }
 }
 

@@ -80,6 +80,57 @@ async fn a_header_that_reads_like_an_address_is_not_that_address() {
 }
 
 #[tokio::test]
+async fn two_headers_with_one_value_are_two_visitors() {
+    let account = HeaderName::from_static("x-account");
+    let app = once(KeyBy::header(API_KEY).or(KeyBy::header(account.clone())));
+    let by = |name| with(from("192.0.2.1"), name, "4711");
+    for (name, status) in [
+        ("x-api-key", 200),
+        ("x-account", 200),
+        ("x-api-key", 429),
+        ("x-account", 429),
+    ] {
+        assert_eq!(app.send(by(name)).await.status(), status, "{name}");
+    }
+    // A part of a compound key has the same key as alone, whether a layer has prepared it or not.
+    let (limiter, (parts, ())) = (
+        limiter(model().0, Quota::per_hour(1)),
+        by("x-account").into_parts(),
+    );
+    let key = KeyBy::header(account).and(KeyBy::everybody());
+    let key = key.key(&limiter, &parts).await.unwrap();
+    assert_eq!(
+        key.as_str(),
+        "limit:{test:all:header%3Ax-account%3A4711:everybody}"
+    );
+}
+
+#[tokio::test]
+async fn a_tenant_named_everybody_does_not_share_the_quota_of_requests_without_a_tenant() {
+    let tenant = || {
+        KeyBy::from_fn(|parts: &Parts| {
+            let name = parts.headers.get("x-tenant")?.to_str().ok()?;
+            Some(name.to_owned())
+        })
+    };
+    let later = KeyBy::from_async_fn(async |parts: &Parts| {
+        let name = parts.headers.get("x-tenant")?.to_str().ok()?;
+        Some(name.to_owned())
+    });
+    for key_by in [
+        tenant().or(KeyBy::everybody()),
+        later.or(KeyBy::everybody()),
+    ] {
+        let app = once(key_by);
+        let by_name = || with(from("192.0.2.1"), "x-tenant", "everybody");
+        assert_eq!(app.send(by_name()).await.status(), 200);
+        assert_eq!(app.status("192.0.2.1").await, 200);
+        assert_eq!(app.send(by_name()).await.status(), 429);
+        assert_eq!(app.status("192.0.2.1").await, 429);
+    }
+}
+
+#[tokio::test]
 async fn a_header_that_is_sent_twice_counts_as_missing() {
     let app = once(KeyBy::header(API_KEY));
     for (one, two) in [("a", "b"), ("c", "d")] {
@@ -223,9 +274,13 @@ async fn the_key_that_is_returned_is_the_one_that_is_charged() {
         (KeyBy::peer(), from("192.0.2.1"), Some("ip:192.0.2.1")),
         (KeyBy::peer(), http::Request::new(()), None),
         (behind_proxies(), forwarded, Some("ip:198.51.100.7")),
-        (KeyBy::header(API_KEY), keyed, Some("header:secret")),
+        (
+            KeyBy::header(API_KEY),
+            keyed,
+            Some("header:x-api-key:secret"),
+        ),
         (KeyBy::header(API_KEY), from("192.0.2.1"), None),
-        (KeyBy::everybody(), from("192.0.2.1"), Some("own:everybody")),
+        (KeyBy::everybody(), from("192.0.2.1"), Some("everybody")),
         (own, from("192.0.2.1"), None),
     ] {
         let (parts, ()) = request.into_parts();

@@ -27,7 +27,7 @@ fn reason(response: &Response<Bytes>) -> Option<Reason> {
     decision.reason()
 }
 
-const EVERYBODY: (&str, &str) = ("own", "everybody");
+const EVERYBODY: &str = "everybody";
 
 /// Waits until so many units of the last rule are left. Over a network nobody waits for what is given back.
 async fn is_left(limiter: &RateLimiter, units: u32) -> bool {

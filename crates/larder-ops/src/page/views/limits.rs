@@ -92,9 +92,9 @@ pub(super) fn read(shared: &Shared, may_act: bool) -> Vec<Panel> {
         panels.push(
             Panel::new("reset", "Reset a limit", Origin::Store)
                 .note(
-                    "A visitor gets the whole quota back, and a ban ends. Name it by its address, user id or API key, \
-                     or as 'larder limit show POLICY' lists it. 'larder limit reset POLICY --all' resets all visitors \
-                     of a policy.",
+                    "A visitor gets the whole quota back, and a ban ends. Name it by its address, user id or header, \
+                     as in 'x-api-key:4711', or as 'larder limit show POLICY' lists it. 'larder limit reset POLICY \
+                     --all' resets all visitors of a policy.",
                 )
                 .with(Block::Form(reset())),
         );

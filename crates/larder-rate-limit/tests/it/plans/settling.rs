@@ -95,7 +95,7 @@ on_every_store! {
         let app = App::new(layer.with_refund_if({
             let gives_back = gives_back.clone();
             move |_| {
-                limiter.forget_plan(("header", "two-rules"));
+                limiter.forget_plan(("header", "x-tenant", "two-rules"));
                 gives_back.load(Ordering::SeqCst)
             }
         }));
