@@ -76,10 +76,13 @@ impl RateLimiter {
     /// # Errors
     /// Those of the store.
     pub async fn inspect(&self, visitor: impl KeyId) -> Result<Report> {
-        let key = self.key(visitor);
-        match &self.engine_of(&key).await {
+        self.inspect_key(&self.key(visitor)).await
+    }
+
+    pub(crate) async fn inspect_key(&self, key: &Key) -> Result<Report> {
+        match &self.engine_of(key).await {
             Engine::Gcra(gcra) => {
-                let decision = self.programs.run(&key, &Peek(*gcra)).await?;
+                let decision = self.programs.run(key, &Peek(*gcra)).await?;
                 Ok(Report::of_one(self.costing(decision, self.cost())))
             }
             Engine::Unlimited(_) => Ok(Report::of_one(Decision::unlimited(self.cost()))),
@@ -89,7 +92,7 @@ impl RateLimiter {
                     cost: i64::from(self.cost()),
                     holds: plan.lease_us.is_some(),
                 };
-                let answer = self.programs.run(&key, &peek).await?;
+                let answer = self.programs.run(key, &peek).await?;
                 Ok(Report::of(
                     &answer,
                     &peek.rules.rules,

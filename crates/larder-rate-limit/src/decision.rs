@@ -74,7 +74,7 @@ pub(crate) enum Account {
 }
 
 impl Decision {
-    /// Marks a decision whose [`Gcra`](crate::Gcra) computes when one more unit comes back.
+    /// Marks a decision by the limiter's own [`Gcra`](crate::Gcra), which computes when one more unit comes back.
     pub(crate) const BY_GCRA: i64 = -1;
 
     /// Makes the decision of a limit that limits nothing.
@@ -92,6 +92,17 @@ impl Decision {
             more_us: 0,
             paid_off_us: 0,
             ban_us: 0,
+        }
+    }
+
+    /// Refuses the request because of another one in front of it, which waits for at least this long.
+    pub(crate) fn behind(self, reason: Reason, wait: Duration) -> Self {
+        let wait_us = i64::try_from(wait.as_micros()).unwrap_or(i64::MAX);
+        Self {
+            allowed: false,
+            reason: self.reason.or(Some(reason)),
+            retry_after_us: self.retry_after_us.max(wait_us),
+            ..self
         }
     }
 

@@ -22,9 +22,12 @@ impl RateLimiter {
     ///
     /// Use it in clients, and in jobs that call a limited service. A caller that would have to wait longer is
     /// refused at once. In one process, callers for a visitor pass in the order in which they came; between
-    /// processes the first to try passes. Nothing is charged while a caller waits, and however often it tries,
-    /// it counts as at most one refusal towards a [ban](crate::Ban). It takes one round trip, or none in
-    /// process, and one more after each wait.
+    /// processes the first to try passes. So a caller whose time ends before its turn comes is refused and not
+    /// charged, even if the quota has room for it: the one in front, which may cost more, needs that. Its
+    /// [`retry_after`](Decision::retry_after) then does not end before the one in front tries again.
+    ///
+    /// Nothing is charged while a caller waits, and however often it tries, it counts as at most one refusal
+    /// towards a [ban](crate::Ban). It takes one round trip, or none in process, and one more after each wait.
     ///
     /// # Errors
     /// Those of [`check`](Self::check).
@@ -42,6 +45,9 @@ impl RateLimiter {
 
     async fn check_within(&self, key: &Key, within: Duration) -> Result<Decision> {
         let queued = Queued::join(&self.turns, key, within).await;
+        if let Some(front) = queued.waits_behind() {
+            return self.refuse_behind(key, front).await;
+        }
         let mut decision = self.check_key(key).await?;
         if let Some(mut until) = queued.pause(&decision) {
             let again = self.looking_again();
@@ -82,6 +88,9 @@ impl RateLimiter {
 
     async fn acquire_key_within(&self, key: &Key, within: Duration) -> Result<Grant<Permit>> {
         let queued = Queued::join(&self.turns, key, within).await;
+        if let Some(front) = queued.waits_behind() {
+            return Ok(Grant::Refused(self.refuse_behind(key, front).await?));
+        }
         let pause = |grant: &Grant<Permit>| queued.pause(&grant.refused()?);
         let mut grant = self.acquire_key(key, self.cost()).await?;
         if let Some(mut until) = pause(&grant) {
@@ -97,6 +106,13 @@ impl RateLimiter {
         }
         Ok(grant)
     }
+
+    /// Returns the refusal of a caller that another one is in front of. It charges nothing.
+    async fn refuse_behind(&self, key: &Key, front: Front) -> Result<Decision> {
+        let decision = self.inspect_key(key).await?.decision();
+        let wait = front.until.saturating_duration_since(Instant::now());
+        Ok(decision.behind(front.reason, wait.max(SLACK)))
+    }
 }
 
 /// A caller whose turn has come, or that does not wait.
@@ -104,8 +120,8 @@ struct Queued<'a> {
     /// The end of its wait. None if it does not wait.
     deadline: Option<Instant>,
     // In this order, so that the queue is free when the turn ends.
-    _first: Option<OwnedSemaphorePermit>,
-    _turn: Option<Turn<'a>>,
+    first: Option<First>,
+    turn: Option<Turn<'a>>,
 }
 
 impl<'a> Queued<'a> {
@@ -114,35 +130,58 @@ impl<'a> Queued<'a> {
         let deadline = Instant::now() + within.min(MAX_WITHIN);
         let turn = turns.join(key);
         let first = match &turn {
-            Some(turn) => timeout_at(deadline, turn.queue.clone().acquire_owned())
-                .await
-                .ok(),
+            Some(turn) => turn.first(deadline).await,
             None => None,
         };
-        let first = first.and_then(|acquired| acquired.ok());
         Self {
             deadline: first.is_some().then_some(deadline),
-            _first: first,
-            _turn: turn,
+            first,
+            turn,
+        }
+    }
+
+    /// Returns the caller in front, if the turn of this one did not come and the one in front waits for its quota.
+    ///
+    /// One in front that the store has not refused yet holds nobody up.
+    fn waits_behind(&self) -> Option<Front> {
+        match (&self.first, &self.turn) {
+            (None, Some(turn)) => *turn.queue.front(),
+            _ => None,
         }
     }
 
     /// Returns when to try again after a decision. None if the caller accepts the decision.
     fn pause(&self, decision: &Decision) -> Option<Instant> {
-        let wait = match decision.reason()? {
+        let reason = decision.reason()?;
+        let wait = match reason {
             Reason::Concurrency => decision.retry_after().min(LOOK_EVERY),
             _ => decision.retry_after(),
         };
-        // If the timer fired a fraction of a millisecond early, it would cost another attempt.
-        let until = Instant::now() + wait.min(MAX_WITHIN) + Duration::from_millis(1);
-        self.deadline
-            .filter(|deadline| until <= *deadline)
-            .map(|_| until)
+        let until = Instant::now() + wait.min(MAX_WITHIN) + SLACK;
+        let first = self.first.as_ref();
+        let first = first.filter(|_| self.deadline.is_some_and(|deadline| until <= deadline))?;
+        *first.queue.front() = Some(Front { until, reason });
+        Some(until)
+    }
+}
+
+/// The caller whose turn it is. The next one's turn comes when this is dropped.
+struct First {
+    queue: Arc<Queue>,
+    _permit: OwnedSemaphorePermit,
+}
+
+impl Drop for First {
+    fn drop(&mut self) {
+        *self.queue.front() = None;
     }
 }
 
 /// The longest wait: a year. A longer one may exceed the range of a clock.
 const MAX_WITHIN: Duration = Duration::from_secs(366 * 86_400);
+
+/// What is added to each wait: if the timer fired a fraction of a millisecond early, it would cost another attempt.
+const SLACK: Duration = Duration::from_millis(1);
 
 /// The callers that wait, in a queue for each visitor.
 #[derive(Default)]
@@ -150,8 +189,37 @@ pub(crate) struct Turns(Mutex<Queues>);
 
 #[derive(Default)]
 struct Queues {
-    by_key: HashMap<Key, Arc<Semaphore>>,
+    by_key: HashMap<Key, Arc<Queue>>,
     waiting: usize,
+}
+
+/// The callers of one visitor.
+struct Queue {
+    /// One permit, for the caller whose turn it is.
+    turn: Arc<Semaphore>,
+    /// That caller, once it was refused and waits to try again.
+    front: Mutex<Option<Front>>,
+}
+
+/// A caller that was refused, and tries again at this moment.
+#[derive(Clone, Copy)]
+struct Front {
+    until: Instant,
+    reason: Reason,
+}
+
+impl Queue {
+    fn new() -> Self {
+        Self {
+            turn: Arc::new(Semaphore::new(1)),
+            front: Mutex::new(None),
+        }
+    }
+
+    fn front(&self) -> MutexGuard<'_, Option<Front>> {
+        // It is replaced as a whole.
+        self.front.lock().unwrap_or_else(PoisonError::into_inner)
+    }
 }
 
 impl Turns {
@@ -167,8 +235,8 @@ impl Turns {
             return None;
         }
         queues.waiting += 1;
-        let one = || Arc::new(Semaphore::new(1));
-        let queue = queues.by_key.entry(key.clone()).or_insert_with(one).clone();
+        let new = || Arc::new(Queue::new());
+        let queue = queues.by_key.entry(key.clone()).or_insert_with(new).clone();
         Some(Turn {
             turns: self,
             key: key.clone(),
@@ -181,7 +249,18 @@ impl Turns {
 struct Turn<'a> {
     turns: &'a Turns,
     key: Key,
-    queue: Arc<Semaphore>,
+    queue: Arc<Queue>,
+}
+
+impl Turn<'_> {
+    /// Waits until it is first in the queue. None if that takes longer than until `deadline`.
+    async fn first(&self, deadline: Instant) -> Option<First> {
+        let permit = self.queue.turn.clone().acquire_owned();
+        Some(First {
+            _permit: timeout_at(deadline, permit).await.ok()?.ok()?,
+            queue: self.queue.clone(),
+        })
+    }
 }
 
 impl Drop for Turn<'_> {

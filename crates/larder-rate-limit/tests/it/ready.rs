@@ -4,10 +4,11 @@ use std::sync::{Arc, Mutex};
 use std::time::Duration;
 
 use larder_moka::MokaStore;
-use larder_rate_limit::{Ban, Policy, Quota, RateLimiter, Reason, Rule};
+use larder_rate_limit::{Ban, Grant, Policy, Quota, RateLimiter, Reason, Rule};
 use larder_store::{Clock, Namespace, Prefixed, Store, Timestamp};
 use tokio::time::{Instant, sleep, timeout};
 
+use crate::support::{Behavior, ScriptedStore};
 use crate::world::{SERVER, patient};
 
 const SECOND: Duration = Duration::from_secs(1);
@@ -79,6 +80,57 @@ async fn a_caller_that_leaves_the_queue_was_not_charged_and_stops_nobody() {
     // Other visitors have a queue of their own.
     let other = limiter.until_ready("grace", Duration::ZERO).await.unwrap();
     assert!(other.is_allowed());
+}
+
+#[tokio::test(start_paused = true)]
+async fn callers_whose_turn_does_not_come_take_nothing_from_the_one_that_waits_in_front() {
+    let quota = Quota::new(10, 10 * SECOND);
+    for policy in [
+        Policy::from(quota),
+        Policy::new(quota).and(Rule::concurrency(100, 3_600 * SECOND)),
+    ] {
+        let page = limiter(policy);
+        let report = page.clone().with_cost(10).unwrap();
+        let pass = async |limiter: &RateLimiter, within| match limiter.has_concurrency() {
+            true => match limiter.acquire_within("ada", within).await.unwrap() {
+                Grant::Held(permit) => permit.decision(),
+                Grant::Refused(decision) => decision,
+            },
+            false => limiter.until_ready("ada", within).await.unwrap(),
+        };
+        assert!(pass(&report, Duration::ZERO).await.is_allowed());
+        let started = Instant::now();
+        let (front, ()) = tokio::join!(pass(&report, 60 * SECOND), async {
+            sleep(SECOND / 2).await;
+            // Some do not wait at all, others too short.
+            for within in [Duration::ZERO, SECOND / 3].repeat(12) {
+                if started.elapsed() >= 9 * SECOND {
+                    break;
+                }
+                let refused = pass(&page, within).await;
+                assert!(!refused.is_allowed() && !refused.is_charged());
+                assert!(refused.retry_after() >= 10 * SECOND - started.elapsed());
+                sleep(SECOND / 2).await;
+            }
+        });
+        assert!(front.is_allowed());
+        assert!(started.elapsed() < 11 * SECOND, "{:?}", started.elapsed());
+        // The next ones wait for nobody.
+        sleep(2 * SECOND).await;
+        assert!(pass(&page, Duration::ZERO).await.is_allowed());
+    }
+}
+
+#[tokio::test(start_paused = true)]
+async fn callers_that_do_not_wait_pass_at_once_as_long_as_nobody_waits_for_the_quota() {
+    let store = ScriptedStore::new(Behavior::After(SECOND / 10));
+    let limiter = RateLimiter::new(store.store(), "test", Quota::per_hour(5)).unwrap();
+    let started = Instant::now();
+    let callers = (0..8).map(|_| limiter.until_ready("ada", Duration::ZERO));
+    let decisions = futures_util::future::join_all(callers).await;
+    let passed = decisions.iter().flatten().filter(|it| it.is_allowed());
+    assert_eq!(passed.count(), 5);
+    assert_eq!(started.elapsed(), SECOND / 10);
 }
 
 #[tokio::test(start_paused = true)]
