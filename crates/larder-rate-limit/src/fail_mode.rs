@@ -86,8 +86,15 @@ impl LocalStore {
         (self.processes.get() > 1).then(|| limiter.with_share_of(self.processes))
     }
 
-    pub(crate) fn refund(&self, key: &Key, back: &GiveBack) -> Poll<Result<Decision>> {
-        back.run_now(&*self.programs, key)
+    /// Refunds a charge of a visitor that `engine` counts.
+    pub(crate) fn refund(
+        &self,
+        engine: &Engine,
+        key: &Key,
+        back: &GiveBack,
+    ) -> Poll<Result<Decision>> {
+        let answer = back.run_now(&*self.programs, key);
+        answer.map_ok(|decision| engine.with_more(decision))
     }
 
     /// Charges a visitor that `engine` counts, and takes what `takes` says. A cost above the burst is reduced to
@@ -103,7 +110,9 @@ impl LocalStore {
         let cost = cost.min(engine.max_cost());
         let limiter = limiter.with_programs(self.programs.clone());
         match limiter.take_now(engine, key, cost, takes) {
-            Poll::Ready(answer) => answer,
+            Poll::Ready(answer) => {
+                answer.map(|(decision, hold)| (engine.with_more(decision), hold))
+            }
             Poll::Pending => Err(waits()),
         }
     }

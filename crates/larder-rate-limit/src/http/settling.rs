@@ -155,7 +155,7 @@ impl Decider {
             (ChargedStore::Local, FailMode::Local(local)) => Some(local),
             _ => None,
         };
-        match local.map(|local| local.refund(&charge.charged, &back)) {
+        match local.map(|local| local.refund(&charge.engine, &charge.charged, &back)) {
             Some(std::task::Poll::Ready(answer)) => answer,
             _ => {
                 let refund = limit.limiter.refund_key(&charge.charged, &back);

@@ -103,7 +103,7 @@ impl Decider {
             {
                 let key = limiter.charged(here.key.clone(), decision);
                 // This store answers at once; a charge that is not refunded expires by itself.
-                let _ = local.refund(&key, &back);
+                let _ = local.refund(&here.engine, &key, &back);
             }
         }
     }

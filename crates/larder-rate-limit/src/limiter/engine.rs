@@ -1,7 +1,7 @@
 use std::sync::Arc;
 
-use crate::Gcra;
 use crate::plan::Plan;
+use crate::{Decision, Gcra};
 
 /// How visitors are counted.
 #[derive(Clone, Debug)]
@@ -45,6 +45,21 @@ impl Engine {
     /// Returns whether too many refusals ban a visitor.
     pub(crate) fn bans(&self) -> bool {
         self.plan().is_some_and(|plan| plan.ban.refusals > 0)
+    }
+
+    /// Returns a decision of this engine that says itself when one more unit comes back, so that a limiter with
+    /// another quota can be asked for it.
+    pub(crate) fn with_more(&self, decision: Decision) -> Decision {
+        match self {
+            Self::Gcra(gcra) if decision.more_us == Decision::BY_GCRA => {
+                let more = gcra.until_more(&decision).as_micros();
+                Decision {
+                    more_us: i64::try_from(more).unwrap_or(i64::MAX),
+                    ..decision
+                }
+            }
+            _ => decision,
+        }
     }
 
     /// Returns the maximum cost of a request.

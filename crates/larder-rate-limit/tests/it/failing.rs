@@ -3,15 +3,20 @@
 use std::num::NonZeroU32;
 use std::time::Duration;
 
-use http::Response;
+use bytes::Bytes;
+use http::{Request, Response};
+use http_body_util::Full;
 use larder_rate_limit::{
-    FailMode, KeyBy, Limit, LocalStore, Policy, Quota, RateLimitLayer, RateLimiter, Rule, Window,
+    Decision, FailMode, KeyBy, Limit, LocalStore, Policy, Quota, RateLimitLayer, RateLimiter, Rule,
+    Window,
 };
 use larder_store::ErrorKind;
 use tokio::time::Instant;
-use tower::{Layer, ServiceExt};
+use tower::{Layer, ServiceExt, service_fn};
 
-use crate::support::{App, Behavior, FULL, ScriptedStore, from, hello, limiter, lines, model};
+use crate::support::{
+    App, Behavior, FULL, ScriptedStore, from, hello, limiter, lines, model, with,
+};
 
 const HOUR: Duration = Duration::from_secs(3_600);
 
@@ -90,6 +95,39 @@ async fn each_of_several_processes_grants_its_share_while_the_store_fails() {
             passed += u32::from(app.status("192.0.2.1").await == 200);
         }
         assert_eq!(passed, granted, "{quota} by {processes}");
+    }
+}
+
+#[tokio::test]
+async fn a_process_with_a_share_of_the_quota_says_when_the_next_unit_of_its_share_comes_back() {
+    let store = ScriptedStore::new(Behavior::Fails(ErrorKind::NotSent));
+    let four = NonZeroU32::new(4).unwrap();
+    let local = LocalStore::new(model().0).unwrap().with_share_of(four);
+    let limiter = limiter(store.store(), Quota::per_hour(12));
+    let layer = RateLimitLayer::new(limiter.clone(), KeyBy::peer())
+        .with_fail_mode(FailMode::Local(local))
+        .with_refund_if(|head| head.headers.contains_key("x-right"));
+    let app = App::around(layer.layer(service_fn(async |request: Request<()>| {
+        let mut response = Response::new(Full::<Bytes>::default());
+        *response.headers_mut() = request.headers().clone();
+        Ok::<_, std::convert::Infallible>(response)
+    })));
+    for (name, status, left) in [
+        ("x-wrong", 200, r#""test";r=2;t=1200"#),
+        // What is given back is counted by the share, too.
+        ("x-right", 200, r#""test";r=2;t=1200"#),
+        ("x-wrong", 200, r#""test";r=1;t=1200"#),
+        ("x-wrong", 200, r#""test";r=0;t=1200"#),
+        ("x-wrong", 429, r#""test";r=0;t=1200"#),
+    ] {
+        let response = app.send(with(from("192.0.2.1"), name, "yes")).await;
+        assert_eq!(response.status(), status);
+        assert_eq!(lines(response.headers(), "ratelimit"), [left], "{name}");
+        if status == 429 {
+            assert_eq!(lines(response.headers(), "retry-after"), ["1200"]);
+            let decision = response.extensions().get::<Decision>().unwrap();
+            assert_eq!(limiter.until_more(decision), HOUR / 3);
+        }
     }
 }
 
