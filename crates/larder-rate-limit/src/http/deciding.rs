@@ -284,6 +284,9 @@ impl Decider {
             let limit = &self.limits[asked.limit];
             let decided = limit.decided(asked.limit, &asked.engine, decision);
             self.passed(&decided, &limit.limiter, Outcome::Allowed);
+            if let Some(memory) = &self.memory {
+                memory.charged(&asked.key);
+            }
             passed.push(decided);
             self.keep_refundable(asked, &decision, ChargedStore::Shared, &mut held);
         }

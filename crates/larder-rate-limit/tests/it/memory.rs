@@ -75,6 +75,72 @@ async fn a_remembered_refusal_never_tells_a_client_to_come_back_too_early() {
     assert_eq!(wait().await.0, Reason::Quota);
 }
 
+/// A layer of 10 units for each 10 s, whose requests cost what they say, and its answer to one of them.
+struct Priced(ScriptedStore, App);
+
+impl Priced {
+    fn new() -> Self {
+        let store = ScriptedStore::new(SLOW);
+        let limiter = limiter(store.store(), Quota::new(10, Duration::from_secs(10)));
+        let limit = Limit::new(limiter, KeyBy::peer()).with_cost_by(|request| {
+            let units = request.headers().get("x-units");
+            units
+                .and_then(|units| units.to_str().ok()?.parse().ok())
+                .unwrap_or(1)
+        });
+        let memory = RefusalMemory::new(100).with_max_age(Duration::from_secs(60));
+        let layer = RateLimitLayer::of(limit)
+            .with_fail_mode(FailMode::Closed)
+            .with_refusal_memory(memory);
+        Self(store, App::new(layer))
+    }
+
+    /// The reason of a refusal, and its wait in seconds. None if the request passes.
+    async fn ask(&self, units: u32) -> Option<(Reason, u64)> {
+        let request = with(from(ANN), "x-units", &units.to_string());
+        let response = self.1.send(request).await;
+        let decision = response.extensions().get::<Decision>()?;
+        let reason = decision.reason()?;
+        if reason != Reason::StoreFailed {
+            assert_eq!(decision.cost(), units);
+        }
+        let wait: u64 = lines(response.headers(), "retry-after")[0].parse().unwrap();
+        assert_eq!(wait, decision.retry_after().as_secs_f64().ceil() as u64);
+        Some((reason, wait))
+    }
+}
+
+#[tokio::test(start_paused = true)]
+async fn a_remembered_refusal_of_a_cheap_request_does_not_tell_its_wait_to_a_costlier_one() {
+    let app = Priced::new();
+    assert_eq!(app.ask(10).await, None);
+    assert_eq!(app.ask(1).await, Some((Reason::Quota, 1)));
+    assert_eq!(app.ask(10).await, Some((Reason::Quota, 10)));
+    // Both are remembered now, and what costs more than the cheap one is refused as certainly.
+    app.0.set(FAILS);
+    for _ in 0..100 {
+        for (units, wait) in [(1, 1), (10, 10), (5, 10)] {
+            assert_eq!(app.ask(units).await, Some((Reason::Remembered, wait)));
+        }
+    }
+    tokio::time::advance(Duration::from_secs(1)).await;
+    assert_eq!(app.ask(10).await, Some((Reason::Remembered, 9)));
+    for units in [1, 5] {
+        let asked = app.ask(units).await;
+        assert_eq!(asked, Some((Reason::StoreFailed, 1)), "{units}");
+    }
+}
+
+#[tokio::test(start_paused = true)]
+async fn what_a_cheap_request_is_charged_makes_a_costlier_one_wait_longer_at_once() {
+    let app = Priced::new();
+    assert_eq!(app.ask(5).await, None);
+    assert_eq!(app.ask(10).await, Some((Reason::Quota, 5)));
+    assert_eq!(app.ask(10).await, Some((Reason::Remembered, 5)));
+    assert_eq!(app.ask(1).await, None);
+    assert_eq!(app.ask(10).await, Some((Reason::Quota, 6)));
+}
+
 #[tokio::test(start_paused = true)]
 async fn what_the_support_desk_gives_back_takes_effect_after_a_second() {
     let store = ScriptedStore::new(SLOW);

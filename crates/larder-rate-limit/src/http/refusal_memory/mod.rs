@@ -1,21 +1,26 @@
+mod answers;
+
 use std::fmt;
 use std::sync::Arc;
 use std::time::Duration;
 
-use larder_layer::{Capacity, Generation, NearCache};
+use larder_layer::{Capacity, Generation, Held, NearCache};
 use larder_store::{Key, Timestamp};
 use tokio::time::Instant;
 
 use crate::{Decision, Reason};
+use answers::{Answer, Answers};
 
 /// Remembers refusals in this process, so that a flood of one visitor costs few calls to the store.
 ///
-/// While a refusal is remembered, requests of its visitor that cost as much or more are refused without
-/// the store. It is forgotten at its `Retry-After`, and never later: for that, the time is measured from before
-/// the store was called. What a client is told is measured from the store's answer, so it never comes back too
-/// early. A refusal is also forgotten after [`with_max_age`](Self::with_max_age), by default a second,
-/// so that a visitor to whom another process or the support desk gives something back waits no longer than
-/// that. What this layer gives back itself takes effect at once.
+/// While a refusal is remembered, requests of its visitor that cost as much are refused without the store. Of
+/// requests that cost different amounts, the refusals of the cheapest and of the costliest are remembered, and those
+/// in between are told the wait of the costliest. So nobody is told to come back too early.
+///
+/// A refusal is forgotten at its `Retry-After`, and never later: for that, the time is measured from before
+/// the store was called. What a client is told is measured from the store's answer. A refusal is also forgotten
+/// after [`with_max_age`](Self::with_max_age), by default a second, so that what another process or the support desk
+/// changes takes effect within that time. What this layer itself charges or gives back takes effect at once.
 ///
 /// Refusals by a [concurrency rule](crate::Rule::concurrency), and those that count towards a
 /// [ban](crate::Policy::with_ban), are not remembered.
@@ -24,7 +29,7 @@ use crate::{Decision, Reason};
 /// faster than the memory would.
 #[derive(Clone)]
 pub struct RefusalMemory {
-    refusals: Arc<NearCache<Key, Remembered>>,
+    visitors: Arc<NearCache<Key, Answers>>,
     /// The moment from which the deadlines are measured.
     started: Instant,
     max_age: Duration,
@@ -35,12 +40,6 @@ pub struct RefusalMemory {
 pub(super) struct Asked {
     at: Instant,
     generation: Generation,
-}
-
-#[derive(Clone, Copy, Debug)]
-struct Remembered {
-    decision: Decision,
-    answered_at: Instant,
 }
 
 impl RefusalMemory {
@@ -55,7 +54,7 @@ impl RefusalMemory {
     /// It is at least 1; 0 counts as 1.
     pub fn new(visitors: u64) -> Self {
         Self {
-            refusals: Arc::new(NearCache::new(Capacity::Entries(visitors.max(1)))),
+            visitors: Arc::new(NearCache::new(Capacity::Entries(visitors.max(1)))),
             started: Instant::now(),
             max_age: Self::DEFAULT_MAX_AGE,
         }
@@ -72,34 +71,15 @@ impl RefusalMemory {
 
     /// Returns the refusal of a request for `cost` units, if one is remembered and not over.
     pub(super) fn recall(&self, key: &Key, cost: u32) -> Option<Decision> {
-        let held = self.refusals.get(key)?;
-        let Remembered {
-            decision,
-            answered_at,
-        } = held.value;
-        let now = Instant::now();
-        if cost < decision.cost || self.at(now) >= held.deadline {
-            return None;
-        }
-        let passed = now.saturating_duration_since(answered_at).as_micros();
-        let passed = i64::try_from(passed).unwrap_or(i64::MAX);
-        let left = |micros: i64| (micros - passed).max(0);
-        Some(Decision {
-            retry_after_us: left(decision.retry_after_us),
-            reset_us: left(decision.reset_us),
-            more_us: match decision.more_us {
-                Decision::BY_GCRA => Decision::BY_GCRA,
-                more => left(more),
-            },
-            ..decision
-        })
+        let held = self.visitors.get(key)?;
+        held.value.refusal(cost, Instant::now())
     }
 
     /// Prepares to remember the store's next decision about a visitor.
     pub(super) fn begin(&self, key: &Key) -> Asked {
         Asked {
             at: Instant::now(),
-            generation: self.refusals.generation(key),
+            generation: self.visitors.generation(key),
         }
     }
 
@@ -110,18 +90,32 @@ impl RefusalMemory {
         if !is_known || wait < Self::SHORTEST {
             return;
         }
-        let value = Remembered {
+        let now = Instant::now();
+        let answer = Answer {
             decision,
-            answered_at: Instant::now(),
+            answered_at: now,
+            until: asked.at + wait,
         };
-        let deadline = self.at(asked.at + wait);
-        self.refusals
-            .insert_if_unchanged(key.clone(), value, deadline, asked.generation);
+        self.visitors
+            .update_if_unchanged(key, asked.generation, |held| {
+                let answers = held.map(|held| held.value).unwrap_or_default();
+                let value = answers.with(answer, now);
+                let deadline = self.at(value.until()?);
+                Some(Held { value, deadline })
+            });
+    }
+
+    /// Forgets what is remembered of a visitor who is charged: its other requests must now wait longer.
+    pub(super) fn charged(&self, key: &Key) {
+        // Most of those who are charged were not refused, and need not be waited for.
+        if self.visitors.peek(key).is_some() {
+            self.forget(key);
+        }
     }
 
     /// Forgets what is remembered of a visitor who got something back.
     pub(super) fn forget(&self, key: &Key) {
-        self.refusals.invalidate(key);
+        self.visitors.invalidate(key);
     }
 
     fn at(&self, moment: Instant) -> Timestamp {
