@@ -95,6 +95,12 @@ impl Decision {
         }
     }
 
+    /// Returns whether the request is refused for the whole wait, unless something is given back. A place may come
+    /// back at any moment.
+    pub(crate) fn is_lasting_refusal(&self) -> bool {
+        matches!(self.reason, Some(Reason::Quota | Reason::Ban))
+    }
+
     /// Refuses the request because of another one in front of it, which waits for at least this long.
     pub(crate) fn behind(self, reason: Reason, wait: Duration) -> Self {
         let wait_us = i64::try_from(wait.as_micros()).unwrap_or(i64::MAX);

@@ -166,17 +166,26 @@ impl Decider {
         self.conclude(asked, decisions, held, asked_at)
     }
 
+    /// Returns the refusal of a request, if it is remembered of each limit what it says, and one surely refuses.
+    ///
+    /// A limit of which nothing is remembered might make the client wait longer, or count a refusal towards a ban.
     fn recall(&self, asked: &[Asked]) -> Option<Refused> {
         let memory = self.memory.as_ref()?;
-        let recalled = asked.iter().filter_map(|asked| {
+        let (mut longest, mut is_sure) = (None::<(&Asked, Decision)>, false);
+        for asked in asked {
             let decision = memory.recall(&asked.key, asked.cost)?;
-            let limit = &self.limits[asked.limit];
-            Some(Refused {
-                by: limit.decided(asked.limit, &asked.engine, decision),
-                is_remembered: true,
-            })
-        });
-        recalled.max_by_key(|refused| refused.by.decision.retry_after())
+            is_sure |= decision.is_lasting_refusal();
+            let is_longer = longest.is_none_or(|(_, it)| it.retry_after() < decision.retry_after());
+            if !decision.is_allowed() && is_longer {
+                longest = Some((asked, decision));
+            }
+        }
+        let (asked, decision) = longest.filter(|_| is_sure)?;
+        let limit = &self.limits[asked.limit];
+        Some(Refused {
+            by: limit.decided(asked.limit, &asked.engine, decision),
+            is_remembered: true,
+        })
     }
 
     /// Asks a single limit: one step charges and, if needed, reserves or takes a permit.
@@ -257,8 +266,9 @@ impl Decider {
             if let (Some(memory), Some(asked_at)) = (&self.memory, asked_at.get(place)) {
                 // A refusal that counts towards a ban must reach the store. The ban itself is remembered.
                 let is_counted = decision.reason() != Some(Reason::Ban) && asked.engine.bans();
-                if !is_counted {
-                    memory.remember(&asked.key, decision, *asked_at);
+                match is_counted {
+                    true => memory.forget(&asked.key),
+                    false => memory.remember(&asked.key, decision, *asked_at),
                 }
             }
             let longest = refused.as_ref().map(|it| it.by.decision.retry_after());
@@ -269,10 +279,10 @@ impl Decider {
         }
         if let Some(refused) = refused {
             if let Some(memory) = &self.memory {
-                // The units that are given back may have made another request be refused in the meantime.
-                for (asked, decision) in asked.iter().zip(&decisions) {
-                    if decision.is_some_and(|decision| decision.is_allowed()) {
-                        memory.forget(&asked.key);
+                for ((asked, decision), asked_at) in asked.iter().zip(&decisions).zip(asked_at) {
+                    if let Some(decision) = decision.filter(Decision::is_allowed) {
+                        let wait = refused.by.decision.retry_after();
+                        memory.passes(&asked.key, decision, wait, asked_at);
                     }
                 }
             }

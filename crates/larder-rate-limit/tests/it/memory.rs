@@ -7,13 +7,13 @@ use http::{Request, Response};
 use http_body_util::Full;
 use larder_rate_limit::{
     Ban, Decision, FailMode, KeyBy, Limit, Policy, Quota, RateLimitLayer, RateLimiter, Reason,
-    RefusalMemory,
+    RefusalMemory, Rule,
 };
 use larder_store::ErrorKind;
 use tokio::sync::Notify;
-use tower::{Layer, service_fn};
+use tower::{Layer, ServiceExt, service_fn};
 
-use crate::support::{App, Behavior, ScriptedStore, from, limiter, lines, with};
+use crate::support::{App, Behavior, ScriptedStore, from, hello, limiter, lines, with};
 
 const ANN: &str = "192.0.2.1";
 const SLOW: Behavior = Behavior::After(Duration::from_millis(1));
@@ -253,6 +253,114 @@ async fn what_one_limit_gives_back_because_another_refuses_takes_effect_at_once(
     assert_eq!(app.send(by("grace")).await.status(), 429);
     assert_eq!(first.await.unwrap(), 429);
     assert_eq!(app.send(by("grace")).await.status(), 200);
+}
+
+/// An app that limits addresses and accounts, with the answers to a request of both.
+struct Two(App);
+
+impl Two {
+    fn new(store: &ScriptedStore, address: Policy, account: Policy) -> Self {
+        let limit = |name: &str, policy, key_by| {
+            let limiter = RateLimiter::new(store.store(), name, policy).unwrap();
+            Limit::new(limiter, key_by)
+        };
+        let by_account = KeyBy::header(http::HeaderName::from_static("x-account"));
+        let layer = RateLimitLayer::of(limit("address", address, KeyBy::peer()))
+            .and(limit("account", account, by_account))
+            .with_fail_mode(FailMode::Closed)
+            .with_refusal_memory(RefusalMemory::new(100));
+        Self(App::new(layer))
+    }
+
+    /// The reason of a refusal, and its wait in seconds. None if the request passes.
+    async fn ask(&self, address: &str, account: &str) -> Option<(Reason, u64)> {
+        let response = self.0.send(with(from(address), "x-account", account)).await;
+        let reason = response.extensions().get::<Decision>()?.reason()?;
+        let wait = lines(response.headers(), "retry-after")[0];
+        Some((reason, wait.parse().unwrap()))
+    }
+}
+
+const TEN_SECONDS: Duration = Duration::from_secs(10);
+const HOUR: Duration = Duration::from_secs(3_600);
+
+#[tokio::test(start_paused = true)]
+async fn a_remembered_refusal_hides_neither_the_ban_nor_the_longer_wait_of_another_limit() {
+    let store = ScriptedStore::new(SLOW);
+    let address = Policy::from(Quota::new(1, TEN_SECONDS));
+    let account = Policy::new(Quota::per_hour(1)).with_ban(Ban::after(3, HOUR, 2 * HOUR));
+    let app = Two::new(&store, address, account);
+    let quota = Some((Reason::Quota, 3_600));
+    let ban = Some((Reason::Ban, 7_200));
+    for expected in [None, quota, quota, ban] {
+        assert_eq!(app.ask(ANN, "ada").await, expected);
+    }
+    // From now on, a request that calls the store gets a 503.
+    store.set(FAILS);
+    for _ in 0..100 {
+        let asked = app.ask(ANN, "ada").await;
+        assert_eq!(asked, Some((Reason::Remembered, 7_200)));
+    }
+}
+
+#[tokio::test(start_paused = true)]
+async fn a_flood_that_one_of_several_limits_refuses_reaches_the_store_once_for_each_visitor() {
+    let store = ScriptedStore::new(SLOW);
+    let address = Policy::from(Quota::new(1, TEN_SECONDS));
+    let app = Two::new(&store, address, Quota::per_hour(2).into());
+    assert_eq!(app.ask(ANN, "ada").await, None);
+    for account in ["ada", "grace"] {
+        assert_eq!(app.ask(ANN, account).await, Some((Reason::Quota, 10)));
+    }
+    store.set(FAILS);
+    for _ in 0..100 {
+        for account in ["ada", "grace"] {
+            let asked = app.ask(ANN, account).await;
+            assert_eq!(asked, Some((Reason::Remembered, 10)), "{account}");
+        }
+    }
+    // Of another account it is not known how long it has to wait.
+    let asked = app.ask(ANN, "mary").await;
+    assert_eq!(asked, Some((Reason::StoreFailed, 1)));
+    // Nobody is let in by what is remembered.
+    let asked = app.ask("192.0.2.2", "ada").await;
+    assert_eq!(asked, Some((Reason::StoreFailed, 1)));
+    store.set(SLOW);
+    // What a limit would let pass is forgotten when it is charged.
+    assert_eq!(app.ask("192.0.2.2", "ada").await, None);
+    assert_eq!(app.ask(ANN, "ada").await, Some((Reason::Quota, 1_800)));
+    assert_eq!(app.ask(ANN, "ada").await, Some((Reason::Remembered, 1_800)));
+}
+
+#[tokio::test(start_paused = true)]
+async fn a_place_that_is_lacking_is_remembered_only_beside_the_refusal_of_another_limit() {
+    let store = ScriptedStore::new(SLOW);
+    let limit = |name: &str, policy: Policy| {
+        let limiter = RateLimiter::new(store.store(), name, policy).unwrap();
+        Limit::new(limiter, KeyBy::peer())
+    };
+    for (pages, third) in [(1, 429), (2, 503)] {
+        store.set(SLOW);
+        let quota = Quota::new(pages, TEN_SECONDS);
+        let service = RateLimitLayer::of(limit(&format!("pages.{pages}"), quota.into()))
+            .and(limit(
+                &format!("places.{pages}"),
+                Rule::concurrency(1, HOUR).into(),
+            ))
+            .with_fail_mode(FailMode::Closed)
+            .with_refusal_memory(RefusalMemory::new(100).with_max_age(Duration::MAX))
+            .layer(hello());
+        let held = service.clone().oneshot(from(ANN)).await.unwrap();
+        assert_eq!(held.status(), 200);
+        for status in [429, third] {
+            let refused = service.clone().oneshot(from(ANN)).await.unwrap();
+            assert_eq!(refused.status(), status, "{pages}");
+            if status == 429 {
+                assert_eq!(lines(refused.headers(), "retry-after"), ["3600"]);
+            }
+            store.set(FAILS);
+        }
+    }
 }
 
 #[tokio::test(start_paused = true)]

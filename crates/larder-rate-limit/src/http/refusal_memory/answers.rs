@@ -5,9 +5,11 @@ use tokio::time::Instant;
 
 use crate::Decision;
 
-/// The refusals of the cheapest and of the costliest request of a visitor.
+/// What the store said last of a visitor: the refusals of the cheapest and of the costliest request, and at most one
+/// answer that only counts beside the refusal of another limit.
 ///
-/// What is refused at one cost is refused at each higher cost too, and has to wait at least as long there.
+/// What is refused at one cost is refused at each higher cost too, and has to wait at least as long there. The
+/// answer beside them comes first.
 #[derive(Clone, Debug, Default)]
 pub(super) struct Answers(SmallVec<[Answer; 1]>);
 
@@ -23,12 +25,20 @@ pub(super) struct Answer {
 impl Answers {
     /// Returns the answers with another one, without those that are over.
     pub(super) fn with(&self, new: Answer, now: Instant) -> Self {
-        let is_kept = |it: &&Answer| it.until > now && it.decision.cost != new.decision.cost;
-        let mut each: SmallVec<[Answer; 1]> = self.0.iter().filter(is_kept).copied().collect();
+        let is_replaced = |it: &Answer| match new.refuses() {
+            true => it.refuses() && it.decision.cost == new.decision.cost,
+            false => !it.refuses(),
+        };
+        let kept = self
+            .0
+            .iter()
+            .filter(|it| it.until > now && !is_replaced(it));
+        let mut each: SmallVec<[Answer; 1]> = kept.copied().collect();
         each.push(new);
-        each.sort_unstable_by_key(|answer| answer.decision.cost);
-        if let [_, .., _] = &*each {
-            each.drain(1..each.len() - 1);
+        each.sort_unstable_by_key(|answer| (answer.refuses(), answer.decision.cost));
+        let cheapest = each.partition_point(|answer| !answer.refuses());
+        if each.len() > cheapest + 2 {
+            each.drain(cheapest + 1..each.len() - 1);
         }
         Self(each)
     }
@@ -38,17 +48,33 @@ impl Answers {
         self.0.iter().map(|answer| answer.until).max()
     }
 
-    /// Returns the refusal of a request for `cost` units, if it is known. Its wait is that of the same cost, or of
-    /// a higher one, so it does not end too early.
-    pub(super) fn refusal(&self, cost: u32, now: Instant) -> Option<Decision> {
-        let mut live = self.0.iter().filter(|answer| answer.until > now);
-        let is_refused = live.clone().any(|answer| answer.decision.cost <= cost);
-        let answer = live.find(|answer| answer.decision.cost >= cost)?;
-        is_refused.then(|| answer.at(now, cost))
+    /// Returns the decision about a request for `cost` units, if it is known. The wait of a refusal is that of the
+    /// same cost, or of a higher one, so it does not end too early.
+    pub(super) fn decision(&self, cost: u32, now: Instant) -> Option<Decision> {
+        let live = self.0.iter().filter(|answer| answer.until > now);
+        let mut refusals = live.clone().filter(|answer| answer.refuses());
+        let is_refused = refusals.clone().any(|answer| answer.decision.cost <= cost);
+        let answer = match is_refused {
+            true => refusals.find(|answer| answer.decision.cost >= cost),
+            false => live.clone().find(|answer| answer.is_beside(cost)),
+        };
+        answer.map(|answer| answer.at(now, cost))
     }
 }
 
 impl Answer {
+    fn refuses(&self) -> bool {
+        self.decision.is_lasting_refusal()
+    }
+
+    /// Returns whether this is what another limit than the one that refuses a request says of its cost.
+    fn is_beside(&self, cost: u32) -> bool {
+        match self.decision.is_allowed() {
+            true => cost <= self.decision.cost,
+            false => !self.refuses() && cost == self.decision.cost,
+        }
+    }
+
     /// Returns the decision as it is now, about a request for `cost` units.
     fn at(&self, now: Instant, cost: u32) -> Decision {
         let passed = now.saturating_duration_since(self.answered_at);
@@ -73,15 +99,18 @@ mod tests {
     use std::time::Duration;
 
     use super::*;
-    use crate::{Gcra, Quota};
+    use crate::{Gcra, Quota, Reason};
 
     const SECOND: Duration = Duration::from_secs(1);
 
     /// The refusal of a request for `cost` units, of which none is left of 10 for each 10 s.
     fn refused(cost: u32, until: Instant) -> Answer {
         let gcra = Gcra::new(Quota::new(10, 10 * SECOND), cost).unwrap();
-        let (mut decision, _) = gcra.charge(Some(10_000_000), 0);
-        decision.cost = cost;
+        let (decision, _) = gcra.charge(Some(10_000_000), 0);
+        answer(Decision { cost, ..decision }, until)
+    }
+
+    fn answer(decision: Decision, until: Instant) -> Answer {
         Answer {
             decision,
             answered_at: until - SECOND,
@@ -105,11 +134,11 @@ mod tests {
             (8, Some(8)),
             (9, None),
         ] {
-            let found = answers.refusal(cost, begun);
+            let found = answers.decision(cost, begun);
             let found = found.map(|it| (it.cost(), it.retry_after().as_secs()));
             assert_eq!(found, wait.map(|wait| (cost, wait)), "{cost}");
         }
-        assert!(answers.refusal(8, end).is_none());
+        assert!(answers.decision(8, end).is_none());
     }
 
     #[test]
@@ -122,8 +151,32 @@ mod tests {
         ] {
             let answers = Answers::default().with(refused(2, cheap), begun);
             let answers = answers.with(refused(8, costly), begun);
-            let found = [2, 5, 8].map(|cost| answers.refusal(cost, soon).is_some());
+            let found = [2, 5, 8].map(|cost| answers.decision(cost, soon).is_some());
             assert_eq!(found, known);
         }
+    }
+
+    #[test]
+    fn what_passes_or_lacks_a_place_is_known_apart_from_the_refusals() {
+        let begun = Instant::now();
+        let end = begun + SECOND;
+        let answers = Answers::default().with(refused(6, end), begun);
+        let known = |answers: &Answers| {
+            [1, 3, 4, 6].map(|cost| answers.decision(cost, begun).map(|it| it.reason()))
+        };
+        let quota = Some(Some(Reason::Quota));
+        assert_eq!(known(&answers), [None, None, None, quota]);
+        let passed = answers.with(answer(Decision::unlimited(3), end), begun);
+        assert_eq!(known(&passed), [Some(None), Some(None), None, quota]);
+        let place = Decision {
+            reason: Some(Reason::Concurrency),
+            ..refused(3, end).decision
+        };
+        let full = passed.with(answer(place, end), begun);
+        let concurrency = Some(Some(Reason::Concurrency));
+        assert_eq!(known(&full), [None, concurrency, None, quota]);
+        // A refusal counts more than that something has passed before.
+        let refused = passed.with(refused(1, end), begun);
+        assert_eq!(known(&refused), [quota; 4]);
     }
 }

@@ -8,7 +8,7 @@ use larder_layer::{Capacity, Generation, Held, NearCache};
 use larder_store::{Key, Timestamp};
 use tokio::time::Instant;
 
-use crate::{Decision, Reason};
+use crate::Decision;
 use answers::{Answer, Answers};
 
 /// Remembers refusals in this process, so that a flood of one visitor costs few calls to the store.
@@ -23,7 +23,12 @@ use answers::{Answer, Answers};
 /// changes takes effect within that time. What this layer itself charges or gives back takes effect at once.
 ///
 /// Refusals by a [concurrency rule](crate::Rule::concurrency), and those that count towards a
-/// [ban](crate::Policy::with_ban), are not remembered.
+/// [ban](crate::Policy::with_ban), call the store each time.
+///
+/// If a layer has [several limits](crate::RateLimitLayer::and), it is also remembered which of them would have let
+/// a refused request pass. A request is refused without the store only if it is known what each of its limits says,
+/// so that its client is told the longest wait, and none misses a refusal that counts towards a ban. A request with
+/// one visitor of whom nothing is known, such as another account from the same address, calls the store.
 ///
 /// Use it with a store that takes a round trip. It does not spare an in-process store, which answers
 /// faster than the memory would.
@@ -49,7 +54,8 @@ impl RefusalMemory {
     /// The shortest wait that is remembered. Shorter ones are over before the next request.
     const SHORTEST: Duration = Duration::from_millis(1);
 
-    /// Remembers the refusals of at most `visitors` visitors, each in some 300 bytes.
+    /// Remembers the refusals of at most `visitors` visitors, each in some 350 bytes, and in up to 350 more if its
+    /// requests cost different amounts.
     ///
     /// It is at least 1; 0 counts as 1.
     pub fn new(visitors: u64) -> Self {
@@ -69,10 +75,12 @@ impl RefusalMemory {
         self
     }
 
-    /// Returns the refusal of a request for `cost` units, if one is remembered and not over.
+    /// Returns what the store said last of a request for `cost` units, if that is remembered and not over.
+    ///
+    /// That it passes, or lacks a place, counts only beside the refusal of another limit.
     pub(super) fn recall(&self, key: &Key, cost: u32) -> Option<Decision> {
         let held = self.visitors.get(key)?;
-        held.value.refusal(cost, Instant::now())
+        held.value.decision(cost, Instant::now())
     }
 
     /// Prepares to remember the store's next decision about a visitor.
@@ -85,9 +93,8 @@ impl RefusalMemory {
 
     /// Remembers a refusal, unless its visitor got something back since the call to the store began.
     pub(super) fn remember(&self, key: &Key, decision: Decision, asked: Asked) {
-        let is_known = matches!(decision.reason(), Some(Reason::Quota | Reason::Ban));
         let wait = decision.retry_after().min(self.max_age);
-        if !is_known || wait < Self::SHORTEST {
+        if wait < Self::SHORTEST {
             return;
         }
         let now = Instant::now();
@@ -105,6 +112,22 @@ impl RefusalMemory {
             });
     }
 
+    /// Remembers that a request passes this limit, though another refuses it for this long.
+    ///
+    /// Everything else of the visitor is forgotten: a refusal may be due to what this request was charged and got
+    /// back.
+    pub(super) fn passes(&self, key: &Key, decision: Decision, wait: Duration, asked: Asked) {
+        let now = Instant::now();
+        let until = asked.at + wait.min(self.max_age);
+        let answer = Answer {
+            decision,
+            answered_at: now,
+            until,
+        };
+        let answers = Answers::default().with(answer, now);
+        self.visitors.put(key.clone(), answers, self.at(until));
+    }
+
     /// Forgets what is remembered of a visitor who is charged: its other requests must now wait longer.
     pub(super) fn charged(&self, key: &Key) {
         // Most of those who are charged were not refused, and need not be waited for.
@@ -113,7 +136,7 @@ impl RefusalMemory {
         }
     }
 
-    /// Forgets what is remembered of a visitor who got something back.
+    /// Forgets what is remembered of a visitor, who got something back for example.
     pub(super) fn forget(&self, key: &Key) {
         self.visitors.invalidate(key);
     }
