@@ -81,8 +81,8 @@ impl Session {
                 .increment(1);
             state.pending.clear();
         }
+        // A first read that was cancelled counts as use: the body may repeat it.
         let answer = match (state.phase, self.inner.config.on_failure) {
-            (Phase::Unread, _) => Answer::Unused,
             (Phase::Failed, OnFailure::Unavailable) => Answer::Unavailable,
             _ => Answer::Given,
         };

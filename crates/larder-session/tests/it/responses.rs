@@ -4,6 +4,7 @@ use std::convert::Infallible;
 use std::pin::Pin;
 use std::sync::Mutex;
 use std::task::{Context, Poll};
+use std::time::Duration;
 
 use bytes::Bytes;
 use futures_util::StreamExt;
@@ -11,6 +12,7 @@ use http::{Method, Request, Response, StatusCode, header};
 use http_body::Frame;
 use http_body_util::{BodyExt, Full, StreamBody};
 use larder_session::{Session, SessionCookie, SessionErrorKind, SessionKey, SessionLayer};
+use larder_test::faulty::Trouble;
 use tokio::sync::mpsc;
 use tower::{Layer, ServiceExt, service_fn};
 
@@ -143,6 +145,34 @@ on_both_stores! { Manual;
         let error = session.log_out().await.unwrap_err();
         assert_eq!(error.kind(), SessionErrorKind::Late);
         assert_eq!(browser.read(&site, "/whoami").await, "ada");
+    }
+}
+
+/// A read that is cancelled has read nothing, and the body may read the session yet.
+#[tokio::test]
+async fn a_response_after_a_cancelled_read_has_vary_and_its_body_reads_the_session() {
+    use crate::support::Time;
+    for is_kept in [true, false] {
+        let world = World::memory(Time::Manual).await;
+        let (site, browser) = (world.site(), Browser::new());
+        browser.read(&site, "/log-in/ada").await;
+        let kept = Mutex::new(None);
+        world.switch.set(Trouble::Hang);
+        let service = layer(&world).layer(service_fn(async |request: Request<()>| {
+            let session = request.extensions().get::<Session>().unwrap().clone();
+            let read = tokio::time::timeout(Duration::from_millis(10), session.user());
+            assert!(read.await.is_err(), "the store does not answer");
+            *kept.lock().unwrap() = Some(session).filter(|_| is_kept);
+            Ok::<_, Infallible>(Response::new(Full::<Bytes>::default()))
+        }));
+        let response = service.oneshot(request(&browser)).await.unwrap();
+        world.switch.clear();
+        let vary = response.headers().get(header::VARY);
+        assert_eq!(vary.unwrap(), "Cookie", "{is_kept}");
+        let session = kept.lock().unwrap().take();
+        if let Some(session) = session {
+            assert_eq!(session.user().await.unwrap().unwrap().as_str(), "ada");
+        }
     }
 }
 
