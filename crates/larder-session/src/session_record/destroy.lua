@@ -1,9 +1,9 @@
--- KEYS[1]: the session. ARGV: the reason, or 0; how long to keep it, in milliseconds; the user it must
--- belong to, or '' for nobody; an epoch it must not have, and a time before which the user must have signed
--- in; each of these two may be missing.
+-- KEYS[1]: the session. ARGV: the reason, or 0; how long to keep it, in milliseconds; then, unless it must
+-- belong to nobody, the user it must belong to; an epoch it must not have, and a time before which the user
+-- must have signed in; each of these two may be missing.
 local why, now = tonumber(ARGV[1]), now()
 local s = held(KEYS[1], now)
-if s and ((s.user or '') ~= ARGV[3] or (ARGV[4] and s.epoch == ARGV[4])) then return 0 end
+if s and (s.user ~= ARGV[3] or (ARGV[4] and s.epoch == ARGV[4])) then return 0 end
 if s and ARGV[5] and s.since >= tonumber(ARGV[5]) then return 0 end
 if why == 0 then
   del(KEYS[1])

@@ -32,7 +32,7 @@ pub(crate) enum Whose {
 impl Arg for Whose {
     fn write(&self, args: &mut Args) {
         match self {
-            Self::Nobody => "".write(args),
+            Self::Nobody => {}
             Self::Of(user) => user.write(args),
             Self::OfBefore(user, epoch) => (user, epoch).write(args),
             Self::SignedInBefore(user, moment) => ((user, ""), *moment).write(args),

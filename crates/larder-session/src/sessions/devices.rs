@@ -1,5 +1,3 @@
-use std::sync::Arc;
-
 use larder_store::program::Run;
 use larder_store::{Timestamp, Ttl};
 
@@ -54,7 +52,7 @@ impl Sessions {
     /// process. One round trip.
     ///
     /// # Errors
-    /// [`SessionErrorKind::Unavailable`](crate::SessionErrorKind::Unavailable) if the store fails.
+    /// Those of [`UserId::new`], and [`SessionErrorKind::Unavailable`](crate::SessionErrorKind::Unavailable) if the store fails.
     ///
     /// # Cancellation
     /// The session may or may not have ended.
@@ -76,7 +74,8 @@ impl Sessions {
         device: DeviceId,
         reason: EndReason,
     ) -> Result<bool> {
-        self.end(device, Some(&Arc::from(user)), Some(reason)).await
+        let user = UserId::new(user)?;
+        self.end(device, Some(user.shared()), Some(reason)).await
     }
 
     /// Ends every session of `user`, including sessions that the list has lost.

@@ -84,8 +84,13 @@ async fn every_planted_fault_in_the_lua_of_a_session_is_caught() {
         ),
         (
             Destroy::SCRIPT,
-            "((s.user or '') ~= ARGV[3] or",
+            "(s.user ~= ARGV[3] or",
             "(s.user and s.user ~= ARGV[3] or",
+        ),
+        (
+            Destroy::SCRIPT,
+            "(s.user ~= ARGV[3] or",
+            "((s.user or '') ~= (ARGV[3] or '') or",
         ),
         (Destroy::SCRIPT, " or (ARGV[4] and s.epoch == ARGV[4])", ""),
         (Destroy::SCRIPT, "s.since >= tonumber", "s.since > tonumber"),

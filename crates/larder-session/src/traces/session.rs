@@ -126,7 +126,8 @@ fn draw(rng: &mut Rng, shared: Shared) -> Box<dyn Step> {
         _ => {
             let whose = match rng.u8(..4) {
                 0 => Whose::Nobody,
-                1 => Whose::Of(user(rng)),
+                // No user has an empty name.
+                1 => Whose::Of([user(rng), "".into()][usize::from(rng.u8(..4) == 0)].clone()),
                 2 => Whose::OfBefore(user(rng), [rng.u8(..2); 16]),
                 _ => Whose::SignedInBefore(user(rng), rng.i64(0..4)),
             };

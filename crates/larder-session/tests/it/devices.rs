@@ -1,7 +1,7 @@
 use std::time::Duration;
 
 use http::StatusCode;
-use larder_session::DeviceLimit;
+use larder_session::{DeviceLimit, SessionErrorKind};
 
 use crate::support::{Browser, World, on_both_stores};
 
@@ -123,6 +123,17 @@ on_both_stores! { Manual;
         assert!(!phone.is_in(&site).await);
         assert!(sessions.devices("nobody").await.unwrap().is_empty());
         sessions.revoke_all("nobody").await.unwrap();
+    }
+
+    async fn an_app_cannot_revoke_the_session_of_a_visitor_under_a_name_that_no_user_has(world: World) {
+        let (site, sessions, visitor) = (world.site(), world.sessions(), Browser::new());
+        visitor.read(&site, "/set/a/1").await;
+        let device = visitor.record().parse().unwrap();
+        for wrong in ["", &"x".repeat(257)] {
+            let error = sessions.revoke(wrong, device).await.unwrap_err();
+            assert_eq!(error.kind(), SessionErrorKind::Invalid);
+        }
+        assert_eq!(visitor.read(&site, "/get/a").await, "1");
     }
 
     async fn beyond_the_limit_the_session_with_the_oldest_sign_in_is_ended(world: World) {
