@@ -10,6 +10,7 @@ use pin_project_lite::pin_project;
 use super::ResponseBody;
 use super::headers::{add_cookie, add_vary};
 use super::problem::unavailable;
+use super::set_cookie::sets_cookie;
 use crate::Session;
 use crate::session::{Answer, Config, Outgoing, Verdict};
 
@@ -125,7 +126,7 @@ fn apply<B>(
     }
     if verdict.is_signed_out
         && let Some(clear) = &config.clear_site_data
-        && let Some(value) = clear.value(matches!(verdict.cookie, Outgoing::Set(..)))
+        && let Some(value) = clear.value(sets_cookie(headers))
     {
         headers.insert(CLEAR_SITE_DATA, value.clone());
     }

@@ -61,7 +61,8 @@ impl SessionLayer {
     ///
     /// The header is sent with each response to a request that came with a session's cookie and signed
     /// out, by [`log_out`](crate::Session::log_out) or by revoking its own session. Browsers obey it
-    /// only over TLS. By default it is not sent.
+    /// only over TLS. [`SiteData::Cookies`] is left out if the response sets a cookie, of the app or of the
+    /// session. By default the header is not sent.
     ///
     /// ```
     /// use larder_session::{SessionLayer, SiteData};

@@ -7,6 +7,7 @@ mod problem;
 mod require_user;
 mod return_path;
 mod service;
+mod set_cookie;
 mod sign_in_page;
 
 pub use future::SessionFuture;

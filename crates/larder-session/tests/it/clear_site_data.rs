@@ -1,12 +1,23 @@
-use larder_session::{SessionLayer, SiteData};
+use std::convert::Infallible;
 
-use crate::support::{Browser, Reply, Site, World, on_both_stores};
+use bytes::Bytes;
+use http::header::{COOKIE, SET_COOKIE};
+use http::{HeaderValue, Request, Response};
+use http_body_util::Full;
+use larder_session::{Session, SessionLayer, SiteData};
+use tower::{Layer, ServiceExt, service_fn};
+
+use crate::support::{Browser, NAME, Reply, Site, World, on_both_stores};
 
 const FIELD: &str = "clear-site-data";
 
-fn site(world: &World) -> Site {
+fn layer(world: &World) -> SessionLayer {
     let data = [SiteData::Cache, SiteData::Cookies, SiteData::Storage];
-    Site::new(SessionLayer::new(world.sessions()).with_clear_site_data(data))
+    SessionLayer::new(world.sessions()).with_clear_site_data(data)
+}
+
+fn site(world: &World) -> Site {
+    Site::new(layer(world))
 }
 
 fn cleared(reply: &Reply) -> Option<&str> {
@@ -38,6 +49,31 @@ on_both_stores! { Manual;
         let reply = browser.get(&site, "/log-out-and-say").await;
         assert_eq!(cleared(&reply), Some("\"cache\", \"storage\""));
         assert_eq!(browser.read(&site, "/hear").await, "info: bye");
+    }
+
+    async fn no_cookie_that_the_app_sets_beside_the_sign_out_is_cleared(world: World) {
+        let removal = "theme=; Max-Age=0";
+        for (set, expected) in [
+            (&["theme=dark"][..], "\"cache\", \"storage\""),
+            (&[removal, "theme=dark; Path=/; max-age=60"], "\"cache\", \"storage\""),
+            (&[removal], "\"cache\", \"cookies\", \"storage\""),
+        ] {
+            let (browser, set) = (Browser::new(), set.to_owned());
+            browser.read(&world.site(), "/log-in/ada").await;
+            let service = layer(&world).layer(service_fn(async |request: Request<()>| {
+                let session = request.extensions().get::<Session>().unwrap();
+                session.log_out().await.unwrap();
+                let mut response = Response::new(Full::<Bytes>::default());
+                for cookie in &set {
+                    response.headers_mut().append(SET_COOKIE, HeaderValue::from_static(cookie));
+                }
+                Ok::<_, Infallible>(response)
+            }));
+            let cookie = format!("{NAME}={}", browser.cookie().unwrap());
+            let request = Request::builder().header(COOKIE, cookie).body(()).unwrap();
+            let response = service.oneshot(request).await.unwrap();
+            assert_eq!(response.headers()[FIELD], expected, "{set:?}");
+        }
     }
 
     async fn no_request_without_the_session_of_its_visitor_clears_anything(world: World) {
