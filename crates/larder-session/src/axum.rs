@@ -130,9 +130,9 @@ async fn session<S: Send + Sync>(parts: &mut Parts, state: &S) -> Result<Session
 }
 
 impl IntoResponse for SessionError {
-    /// Returns problem details (RFC 9457): 503, 401, 403 if the account is disabled or has as many sessions as
-    /// allowed, 409 if the session changed during the request, 413 if it is too large, and 500 for a mistake in
-    /// the app, which is logged.
+    /// Returns problem details (RFC 9457): 503, 401 with `WWW-Authenticate: Cookie realm="session"`, 403 if the
+    /// account is disabled or has as many sessions as allowed, 409 if the session changed during the request, 413
+    /// if it is too large, and 500 for a mistake in the app, which is logged.
     fn into_response(self) -> Response {
         let response = problem(self.kind(), Into::into);
         if response.status() == StatusCode::INTERNAL_SERVER_ERROR {

@@ -2,12 +2,18 @@
 
 use std::time::Duration;
 
-use http::{Response, StatusCode};
+use http::header::WWW_AUTHENTICATE;
+use http::{HeaderValue, Response, StatusCode};
 use larder_layer::http::Problem;
 
 use super::ResponseBody;
 use crate::SessionErrorKind;
 
+/// The challenge of a 401, which must have one (RFC 9110, section 15.5.2).
+///
+/// No scheme is registered for cookies. Browsers know none by this name, so they show the response instead of a
+/// dialog for a password.
+const CHALLENGE: HeaderValue = HeaderValue::from_static("Cookie realm=\"session\"");
 const RETRY_AFTER: Duration = Duration::from_secs(1);
 
 /// Returns a 503, for a session that could not be read or written.
@@ -54,7 +60,11 @@ pub(crate) fn problem<B>(
             "The server made a mistake with the session.",
         ),
     };
-    Problem::new(status, detail).response_with(body, None)
+    let mut response = Problem::new(status, detail).response_with(body, None);
+    if status == StatusCode::UNAUTHORIZED {
+        response.headers_mut().insert(WWW_AUTHENTICATE, CHALLENGE);
+    }
+    response
 }
 
 /// Returns a 500, for a service that needs sessions but has no layer around it.

@@ -1,5 +1,7 @@
 //! Sessions as arguments of axum's handlers.
 
+use std::time::Duration;
+
 use axum::extract::{Extension, Query};
 use axum::routing::{get, post};
 use axum::{Router, middleware};
@@ -110,6 +112,28 @@ async fn an_optional_user_accepts_every_visitor() {
     assert_eq!((status, &*body), (StatusCode::OK, "nobody"));
     let (status, ..) = get_page(&pages(), "/home", None).await;
     assert_eq!(status, StatusCode::INTERNAL_SERVER_ERROR);
+}
+
+async fn recently(session: Session) -> Result<String, SessionError> {
+    let user = session.recent_auth(Duration::ZERO).await?;
+    Ok(user.as_str().to_owned())
+}
+
+#[tokio::test]
+async fn each_401_names_a_way_to_authenticate() {
+    let world = World::memory(Time::Manual).await;
+    let app = pages().route("/recently", get(recently));
+    let app = app.layer(SessionLayer::new(world.sessions()));
+    let (.., cookie) = get_page(&app, "/sign-in", None).await;
+    world.advance(Duration::from_secs(1));
+    for (path, cookie) in [("/account", ""), ("/recently", ""), ("/recently", &cookie)] {
+        let request = Request::builder().uri(path).header(header::COOKIE, cookie);
+        let request = request.body(axum::body::Body::empty()).unwrap();
+        let response = app.clone().oneshot(request).await.unwrap();
+        assert_eq!(response.status(), StatusCode::UNAUTHORIZED, "{path}");
+        let challenge = response.headers().get(header::WWW_AUTHENTICATE);
+        assert_eq!(challenge.unwrap(), "Cookie realm=\"session\"", "{path}");
+    }
 }
 
 #[derive(serde::Deserialize)]

@@ -83,6 +83,7 @@ on_both_stores! { Manual;
             let (status, headers, body) = ask(club, request(Method::GET, "/a", JSON, &nobody)).await;
             assert_eq!(status, StatusCode::UNAUTHORIZED);
             assert_eq!(headers[header::CONTENT_TYPE], "application/problem+json");
+            assert_eq!(headers[header::WWW_AUTHENTICATE], "Cookie realm=\"session\"");
             assert!(body.contains("Nobody is signed in"), "{body}");
         }
         let (status, ..) = ask(&api, request(Method::GET, "/a", HTML, &nobody)).await;
