@@ -24,7 +24,8 @@ use crate::{Session, SessionErrorKind, UserId};
 ///    `WWW-Authenticate: Cookie realm="session"`, to which no browser shows a dialog.
 /// 3. With a [sign-in page](Self::with_sign_in_page), a browser that opens a page is redirected there
 ///    instead, with the requested address. Requests of scripts still get 401: they cannot follow.
-/// 4. A request for the sign-in page itself passes, so the page may be part of the router.
+/// 4. A request for the sign-in page itself passes, so the page may be part of the router. If the page has a query,
+///    a request must have [each of its parameters](SignInPage::new).
 /// 5. While the store fails the answer is 503, whatever [`OnFailure`](crate::OnFailure) says.
 ///
 /// A browser opens a page if it sends `Sec-Fetch-Mode: navigate` or, without that field, if it accepts

@@ -2,7 +2,7 @@ use std::sync::Arc;
 
 use http::request::Parts;
 use http::{HeaderValue, Method, Response, StatusCode, Uri, header};
-use percent_encoding::{AsciiSet, NON_ALPHANUMERIC, utf8_percent_encode};
+use percent_encoding::{AsciiSet, NON_ALPHANUMERIC, percent_decode_str, utf8_percent_encode};
 
 use crate::{Result, ReturnPath, SessionError};
 
@@ -27,6 +27,10 @@ const RESERVED: &AsciiSet = &NON_ALPHANUMERIC
 
 impl SignInPage {
     /// Makes the sign-in page at `path`, which may have a query.
+    ///
+    /// [`RequireUserLayer`](crate::RequireUserLayer) lets a request for the page pass. If the page has a query, the
+    /// request must have each of its parameters with the same values: `/?view=sign-in` exempts neither `/` nor
+    /// `/?view=account`. It may have other parameters too.
     ///
     /// # Errors
     /// [`SessionErrorKind::Invalid`](crate::SessionErrorKind::Invalid) if it is not a [`ReturnPath`].
@@ -71,12 +75,43 @@ impl SignInPage {
         response
     }
 
-    /// Returns whether a request is for this page.
+    /// Returns whether a request is for this page: it has the path, and each parameter that the page has.
     pub(super) fn is_asked_for(&self, parts: &Parts) -> bool {
         let page = self.path.as_str();
-        let path = page.split_once('?').map_or(page, |(path, _)| path);
-        original_uri(parts).path() == path
+        let (path, query) = page.split_once('?').unwrap_or((page, ""));
+        let asked = original_uri(parts);
+        asked.path() == path && self.has_parameters_of(query, asked.query().unwrap_or_default())
     }
+
+    /// Returns whether each parameter in `own` has the same values in `asked`.
+    ///
+    /// A further value of one of them could make the app show another page. Only the parameter with the way back
+    /// may differ.
+    fn has_parameters_of(&self, own: &str, asked: &str) -> bool {
+        let back = decoded(&self.parameter);
+        parameters(own)
+            .filter(|(name, _)| *name != back)
+            .all(|(name, _)| values(own, &name).eq(values(asked, &name)))
+    }
+}
+
+type Decoded = Vec<u8>;
+
+/// Returns the decoded names and values of a query.
+fn parameters(query: &str) -> impl Iterator<Item = (Decoded, Decoded)> {
+    let pairs = query.split('&').filter(|pair| !pair.is_empty());
+    pairs.map(|pair| {
+        let (name, value) = pair.split_once('=').unwrap_or((pair, ""));
+        (decoded(name), decoded(value))
+    })
+}
+
+fn values(query: &str, name: &[u8]) -> impl Iterator<Item = Decoded> {
+    parameters(query).filter_map(move |(held, value)| (held == name).then_some(value))
+}
+
+fn decoded(text: &str) -> Decoded {
+    percent_decode_str(&text.replace('+', " ")).collect()
 }
 
 /// Returns the requested address. None if a link to it could not repeat the request.

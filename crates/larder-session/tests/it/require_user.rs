@@ -172,9 +172,11 @@ async fn the_sign_in_page_of_a_service_for_users_can_be_opened() {
     let world = World::memory(Time::Manual).await;
     let (club, nobody) = (club(&world, with_page()), Browser::new());
     for method in [Method::GET, Method::POST] {
-        let asked = request(method, "/sign-in?next=%2Fa", HTML, &nobody);
-        let (status, _, body) = ask(&club, asked).await;
-        assert_eq!((status, &*body), (StatusCode::OK, "nobody /sign-in"));
+        for asked in ["/sign-in?lang=en", "/sign-in?next=%2Fa&l%61ng=en"] {
+            let asked = request(method.clone(), asked, HTML, &nobody);
+            let (status, _, body) = ask(&club, asked).await;
+            assert_eq!((status, &*body), (StatusCode::OK, "nobody /sign-in"));
+        }
     }
     for other in [
         "/sign-in/",
@@ -186,6 +188,41 @@ async fn the_sign_in_page_of_a_service_for_users_can_be_opened() {
         let (status, ..) = ask(&club, request(Method::GET, other, HTML, &nobody)).await;
         assert_eq!(status, StatusCode::SEE_OTHER, "{other}");
     }
+}
+
+/// Which page is shown may depend on the query alone.
+#[tokio::test]
+async fn no_other_page_with_the_path_of_the_sign_in_page_can_be_opened() {
+    let world = World::memory(Time::Manual).await;
+    let nobody = Browser::new();
+    let passes = async |page: SignInPage, asked: &str| {
+        let club = club(&world, RequireUserLayer::new().with_sign_in_page(page));
+        let asked = request(Method::GET, asked, HTML, &nobody);
+        ask(&club, asked).await.0 == StatusCode::OK
+    };
+    let page = || SignInPage::new("/?view=sign-in&step=1").unwrap();
+    for (asked, expected) in [
+        ("/?view=sign-in&step=1", true),
+        ("/?step=1&view=sign-in&next=%2Fa", true),
+        ("/?step=1&view=sign%2Din", true),
+        ("/", false),
+        ("/?", false),
+        ("/?view=secret", false),
+        ("/?view=sign-in", false),
+        ("/?view=sign-in&step=2", false),
+        ("/?view=sign-in&step=1&view=secret", false),
+        ("/?view=secret&view=sign-in&step=1", false),
+        ("/?view=sign-in&step=1&vie%77=secret", false),
+        ("/?view=sign-in%26step=1", false),
+    ] {
+        assert_eq!(passes(page(), asked).await, expected, "{asked}");
+    }
+    // The parameter for the way back differs from request to request.
+    let page = || SignInPage::new("/?view=sign-in&next=%2F").unwrap();
+    let sent = "/?view=sign-in&next=%2F&next=%2Fa";
+    assert!(passes(page(), sent).await && !passes(page(), "/?next=%2F").await);
+    let page = SignInPage::new("/sign-in").unwrap();
+    assert!(passes(page, "/sign-in?view=any").await);
 }
 
 #[tokio::test]
