@@ -11,6 +11,7 @@ pub enum OnFailure {
     #[default]
     Unavailable,
     /// As if there were no session: reads find nothing, and changes at the end of the request are
-    /// dropped. The visitor keeps the cookie and the session.
+    /// dropped. The visitor keeps the cookie and the session. After a write whose answer was lost, that holds
+    /// for the rest of the request.
     Anonymous,
 }

@@ -62,7 +62,7 @@ impl Session {
                 let before = state.pending.get(name);
                 state.pending.set(name, bytes);
                 let written = self.write(&mut state).await;
-                if written.is_err() {
+                if written.is_err() && state.phase == Phase::Read {
                     // A change that was refused is not written at the end of the request either.
                     state.pending.put_back(name, before);
                 }
@@ -210,10 +210,11 @@ impl Session {
 
 /// Ends the use of the session in this request if it is unknown whether a write was carried out.
 ///
-/// A second attempt would add a sum twice, or not find its own session.
+/// A second attempt would add a sum twice, or not find its own session. So nothing of the session is left to
+/// send, also for requests that [`OnFailure::Anonymous`](crate::OnFailure::Anonymous) lets go on.
 fn settled<T>(state: &mut State, answer: Result<T>) -> Result<T> {
     if answer.as_ref().is_err_and(SessionError::is_unsettled) {
-        state.phase = Phase::Failed;
+        state.fail();
     }
     answer
 }

@@ -146,6 +146,17 @@ impl State {
         self.pending.clear();
     }
 
+    /// Forgets all that was read and collected, because nobody knows whether a write was carried out.
+    ///
+    /// A cookie that an earlier step has changed is still sent.
+    pub(super) fn fail(&mut self) {
+        self.is_signed_out &= self.session_user().is_none();
+        self.clear();
+        self.rivals.clear();
+        self.ended = None;
+        self.phase = Phase::Failed;
+    }
+
     /// Forgets a session that ended during this request.
     ///
     /// The cookie stays: by now it may belong to a new session, which another response set.

@@ -3,15 +3,18 @@
 use std::sync::Arc;
 use std::time::Duration;
 
+use http::HeaderMap;
+use http::header::COOKIE;
 use larder_moka::MokaStore;
 use larder_redis::RedisStore;
 use larder_store::{ManualClock, Store};
 use larder_test::server::RedisServer;
 
 use super::{DeviceLimit, Sessions};
-use crate::SignInOptions;
+use crate::session::Config;
 use crate::session_record::{Choice, Fields, SignIn};
 use crate::token::{DeviceId, Token, UserTag};
+use crate::{OnFailure, Session, SessionCookie, SessionKey, SignInOptions};
 use staged::{Stage, Staged};
 
 mod lists;
@@ -50,6 +53,30 @@ async fn sign_in_again(sessions: &Sessions, from: &Token) -> Token {
     let generation = sessions.rotate(from, &to, Some(sign_in)).await.unwrap();
     assert!(generation.is_some(), "the session is still there");
     to
+}
+
+/// A request with the cookie of a token.
+fn request(sessions: &Sessions, token: Option<&Token>) -> Session {
+    request_on_failure(sessions, token, OnFailure::default())
+}
+
+fn request_on_failure(
+    sessions: &Sessions,
+    token: Option<&Token>,
+    on_failure: OnFailure,
+) -> Session {
+    let config = Config {
+        sessions: sessions.clone(),
+        cookie: SessionCookie::default(),
+        on_failure,
+        clear_site_data: None,
+    };
+    let mut headers = HeaderMap::new();
+    if let Some(token) = token {
+        let cookie = format!("__Host-session={}", token.encode());
+        headers.insert(COOKIE, cookie.parse().unwrap());
+    }
+    Session::new(Arc::new(config), &headers)
 }
 
 /// One process on this store.
@@ -116,20 +143,11 @@ async fn an_evicted_device_that_signs_in_again_meanwhile_stays() {
 /// Allocators are fast up to about a kilobyte, and each handler's future is allocated.
 #[test]
 fn the_futures_of_a_session_are_small() {
-    use crate::session::Config;
-    use crate::{OnFailure, Session, SessionCookie, SessionKey};
-
     const CITY: SessionKey<String> = SessionKey::new("city");
     let sessions = Sessions::new(Arc::new(MokaStore::new())).unwrap();
     let token = Token::random(DeviceId::random(), None);
     let opened = size_of_val(&*sessions.open_later(&token));
-    let config = Config {
-        sessions,
-        cookie: SessionCookie::default(),
-        on_failure: OnFailure::default(),
-        clear_site_data: None,
-    };
-    let session = Session::new(Arc::new(config), &http::HeaderMap::new());
+    let session = request(&sessions, None);
     let sizes = [
         ("get", size_of_val(&session.get(CITY)), 1_000),
         ("user", size_of_val(&session.user()), 1_000),

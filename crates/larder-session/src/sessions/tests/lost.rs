@@ -1,31 +1,14 @@
 //! Writes whose answers are lost, and writes that were not sent.
 
-use std::sync::Arc;
+use std::sync::atomic::Ordering;
 
-use http::header::COOKIE;
-use http::{HeaderMap, StatusCode};
+use http::StatusCode;
 
 use super::*;
-use crate::session::{Answer, Config};
-use crate::{OnFailure, Result, Session, SessionCookie, SessionErrorKind, SessionKey};
+use crate::session::Answer;
+use crate::{FlashLevel, OnFailure, Result, SessionErrorKind, SessionKey};
 
 const COUNT: SessionKey<i64> = SessionKey::new("count");
-
-/// A request with the cookie of a token.
-fn request(sessions: &Sessions, token: Option<&Token>) -> Session {
-    let config = Config {
-        sessions: sessions.clone(),
-        cookie: SessionCookie::default(),
-        on_failure: OnFailure::default(),
-        clear_site_data: None,
-    };
-    let mut headers = HeaderMap::new();
-    if let Some(token) = token {
-        let cookie = format!("__Host-session={}", token.encode());
-        headers.insert(COOKIE, cookie.parse().unwrap());
-    }
-    Session::new(Arc::new(config), &headers)
-}
 
 fn is_unavailable<T>(answer: Result<T>) -> bool {
     answer.is_err_and(|error| error.kind() == SessionErrorKind::Unavailable)
@@ -56,10 +39,7 @@ async fn a_write_whose_answer_was_lost_is_not_tried_again_in_its_request() {
                 let verdict = session.finish(StatusCode::OK).await;
                 assert!(verdict.answer == Answer::Unavailable, "{script} {way}");
             }
-            assert_eq!(
-                staged.calls.load(std::sync::atomic::Ordering::SeqCst),
-                times
-            );
+            assert_eq!(staged.calls.load(Ordering::SeqCst), times);
         }
         // The increment was done once, and the update after it.
         let count = request(&sessions, Some(&token)).get(COUNT).await.unwrap();
@@ -82,9 +62,51 @@ async fn a_write_that_was_certainly_not_sent_leaves_its_request_the_session() {
             // The end of the request tries again.
             let verdict = session.finish(StatusCode::OK).await;
             assert!(verdict.answer == Answer::Unavailable, "{script}");
-            let calls = staged.calls.load(std::sync::atomic::Ordering::SeqCst);
+            let calls = staged.calls.load(Ordering::SeqCst);
             assert_eq!(calls, 2, "{script}");
         }
+    })
+    .await;
+}
+
+#[tokio::test]
+async fn after_a_lost_answer_an_anonymous_request_finds_nothing_and_sends_nothing() {
+    on_both(async |sessions| {
+        let token = begin(&sessions).await;
+        let seeded = request(&sessions, Some(&token));
+        seeded.flash(FlashLevel::Info, "saved").await.unwrap();
+        let mut losing = sessions.clone();
+        let staged = Staged::on(&mut losing, "session-apply", Stage::LoseAnswer);
+        let session = request_on_failure(&losing, Some(&token), OnFailure::Anonymous);
+        session.increment(COUNT, 1).await.unwrap();
+        assert!(is_unavailable(session.save().await));
+        assert_eq!(session.take_flashes().await.unwrap(), []);
+        assert_eq!(session.get(COUNT).await.unwrap(), None);
+        assert_eq!(session.user().await.unwrap(), None);
+        assert!(is_unavailable(session.require_user().await));
+        let verdict = session.finish(StatusCode::OK).await;
+        assert!(verdict.answer == Answer::Given);
+        assert_eq!(staged.calls.load(Ordering::SeqCst), 1);
+        let after = request(&sessions, Some(&token));
+        assert_eq!(after.get(COUNT).await.unwrap(), Some(1));
+        assert_eq!(after.take_flashes().await.unwrap().len(), 1);
+    })
+    .await;
+}
+
+#[tokio::test]
+async fn after_a_lost_answer_no_reason_is_taken() {
+    on_both(async |sessions| {
+        let token = begin(&sessions).await;
+        sessions.revoke("ada", token.record).await.unwrap();
+        let mut losing = sessions.clone();
+        Staged::on(&mut losing, "session-create", Stage::LoseAnswer);
+        let taken = Staged::on(&mut losing, "session-take-reason", Stage::Count);
+        let session = request_on_failure(&losing, Some(&token), OnFailure::Anonymous);
+        assert!(is_unavailable(session.update(COUNT, |_| 1).await));
+        assert_eq!(session.get(COUNT).await.unwrap(), None);
+        assert_eq!(session.take_end_reason().await.unwrap(), None);
+        assert_eq!(taken.calls.load(Ordering::SeqCst), 0);
     })
     .await;
 }
