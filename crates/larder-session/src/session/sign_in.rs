@@ -20,7 +20,8 @@ impl Session {
     ///
     /// Two round trips, and one more to read the session if it was not read yet. With
     /// [`Sessions::with_device_limit`](crate::Sessions::with_device_limit), one more if the limit ends sessions,
-    /// two more if the user has as many as allowed, and one more if one is ended.
+    /// two more if the user has as many as allowed, and one more if one is ended. If the session ended in the
+    /// meantime, four more.
     ///
     /// # Errors
     /// Those of [all methods](Session) and of [`UserId::new`]; [`SessionErrorKind::Disabled`] if the account is
@@ -77,11 +78,16 @@ impl Session {
                 absolute: sessions.absolute(&options),
                 choice: Choice::of(&options),
             };
-            if let Some(generation) = sessions.rotate(&from, &to, Some(sign_in.clone())).await? {
+            let rotated = sessions.rotate(&from, &to, Some(sign_in.clone())).await;
+            if let Ok(Some(generation)) = rotated {
                 let user = sign_in.user.clone();
                 self.signed_in(&mut state, to, sign_in, generation);
                 return sessions.confirm(to.record, &user).await;
             }
+            if is_settled(&rotated) {
+                sessions.unlist(from.record, user).await;
+            }
+            rotated?;
             state.lose();
         }
         state.is_gone = false;
@@ -166,7 +172,11 @@ impl Session {
         let token = Token::random(state.id(), Some(UserTag::of(user)));
         let enrolled = sessions.enroll(token.record, user, options).await?;
         let create = sessions.new_session(&token, Some(enrolled.clone()), options, Fields::new());
-        self.create(state, token, create).await?;
+        let created = self.create(state, token, create).await;
+        if created.is_err() && is_settled(&created) {
+            sessions.unlist(token.record, user).await;
+        }
+        created?;
         self.note_signed_in(user, token.record);
         sessions.confirm(token.record, &enrolled).await
     }
@@ -227,4 +237,9 @@ impl Session {
         }
         state.give();
     }
+}
+
+/// Returns whether it is known if the step was carried out.
+fn is_settled<T>(answer: &Result<T>) -> bool {
+    !answer.as_ref().is_err_and(SessionError::is_unsettled)
 }

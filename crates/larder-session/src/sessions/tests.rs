@@ -19,6 +19,7 @@ use staged::{Stage, Staged};
 
 mod lists;
 mod lost;
+mod relisted;
 mod staged;
 mod told;
 

@@ -184,6 +184,21 @@ impl Sessions {
         ended
     }
 
+    /// Takes a session off a user's list again, because the sign-in that listed it did not succeed on it.
+    ///
+    /// Otherwise it would count at the limit until it is known to be dead. It stays if it is the user's by now,
+    /// because another request has signed in on it. Two round trips.
+    pub(crate) async fn unlist(&self, session: DeviceId, user: &str) {
+        // The failure is logged and counted already.
+        let Ok(peeked) = self.peek(&[session]).await else {
+            return;
+        };
+        let is_users = |peeked: &Peeked| &*peeked.user.id == user;
+        if !peeked.iter().flatten().any(is_users) {
+            self.withdraw(user, vec![session]).await;
+        }
+    }
+
     /// Removes sessions from a user's list. A failure does no harm: readers check the sessions too.
     async fn withdraw(&self, user: &str, sessions: Vec<DeviceId>) {
         let (list, withdraw) = (UserRecord::key(user), Withdraw { sessions });
