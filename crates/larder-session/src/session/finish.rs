@@ -103,7 +103,8 @@ impl Session {
 
     /// Replaces the id of a session if it is due.
     ///
-    /// If it fails, or another request was faster, the visitor keeps the id.
+    /// If it fails, or another request was faster, the visitor keeps the id. If its answer is lost, the visitor
+    /// gets the new id if that is in force.
     async fn renew(&self, state: &mut State) {
         if !state.has_to_be_renewed() {
             return;

@@ -117,7 +117,7 @@ impl Sessions {
         applied
     }
 
-    /// Gives a session a new secret. One round trip.
+    /// Gives a session a new secret. One round trip, and another one if the answer is lost.
     pub(crate) async fn rotate(
         &self,
         from: &Token,
@@ -132,7 +132,7 @@ impl Sessions {
         self.replace(from, to, grace, sign_in).await
     }
 
-    /// Replaces an id that is older than the period of renewals. One round trip.
+    /// Replaces an id that is older than the period of renewals, as [`rotate`](Self::rotate) does.
     pub(crate) async fn renew(&self, from: &Token, to: &Token) -> Result<Option<i64>> {
         self.replace(from, to, self.renewal_grace(), None).await
     }
@@ -152,7 +152,23 @@ impl Sessions {
             sign_in,
         };
         let key = SessionRecord::key(from.record);
-        self.bounded(self.programs.run(&key, &rotate)).await
+        let rotated = self.bounded(self.programs.run(&key, &rotate)).await;
+        match &rotated {
+            Err(error) if error.is_unsettled() => match self.generation_of(to).await {
+                Some(generation) => Ok(Some(generation)),
+                None => rotated,
+            },
+            _ => rotated,
+        }
+    }
+
+    /// Returns the generation of the session that a new secret opens, to learn whether it is in force.
+    ///
+    /// Otherwise the visitor would keep an id that works no more, or not for long. One round trip.
+    async fn generation_of(&self, to: &Token) -> Option<i64> {
+        let opened = self.open(to).await.ok()?.session()?;
+        let is_current = opened.by == Secret::Current;
+        is_current.then_some(opened.metadata.generation)
     }
 
     /// Makes the streams of `user` check whether their sessions still belong to the user.

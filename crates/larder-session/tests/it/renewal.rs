@@ -6,7 +6,7 @@ use larder_session::{CookieExpiry, Lifetime, SessionCookie, SessionLayer};
 use larder_store::{ErrorKind, Ttl};
 use larder_test::faulty::Trouble;
 
-use crate::support::{Browser, Site, World, on_both_stores};
+use crate::support::{Browser, Reply, Site, World, on_both_stores};
 
 const HOUR: Duration = Duration::from_secs(3600);
 const MINUTE: Duration = Duration::from_secs(60);
@@ -17,6 +17,29 @@ fn site(world: &World) -> Site {
     let cookie = SessionCookie::builder().with_expiry(CookieExpiry::WithTheSession);
     let layer = SessionLayer::new(sessions.with_renewal(Ttl::from_secs(3600)));
     Site::new(layer.with_cookie(cookie.build().unwrap()))
+}
+
+/// Sends a request that renews its id while this trouble befalls so many operations.
+async fn renewed(
+    world: &World,
+    site: &Site,
+    browser: &Browser,
+    operations: usize,
+    trouble: Trouble,
+) -> (Browser, Reply) {
+    let held = {
+        let (site, browser) = (site.clone(), browser.copy());
+        tokio::spawn(async move {
+            let reply = browser.get(&site, "/held/whoami").await;
+            (browser, reply)
+        })
+    };
+    site.gate.arrived().await;
+    world.switch.set_next(operations, trouble);
+    site.gate.open();
+    let (browser, reply) = held.await.unwrap();
+    assert_eq!((reply.status.as_u16(), &*reply.body), (200, "ada"));
+    (browser, reply)
 }
 
 on_both_stores! { Manual;
@@ -117,20 +140,34 @@ on_both_stores! { Manual;
 
     async fn a_renewal_that_fails_leaves_the_old_id(world: World) {
         let (site, browser) = (site(&world), Browser::new());
-        browser.read(&site, "/log-in/ada").await;
-        world.advance(HOUR);
-        let held = {
-            let (site, browser) = (site.clone(), browser.copy());
-            tokio::spawn(async move { browser.get(&site, "/held/whoami").await })
-        };
-        site.gate.arrived().await;
-        world.switch.set(Trouble::Fail(ErrorKind::NotSent));
-        site.gate.open();
-        let reply = held.await.unwrap();
-        world.switch.clear();
-        assert_eq!((reply.status.as_u16(), &*reply.body), (200, "ada"));
-        assert!(!reply.sets_cookie());
-        assert_eq!(browser.read(&site, "/whoami").await, "ada");
+        for kind in [ErrorKind::NotSent, ErrorKind::MayHaveRun] {
+            browser.read(&site, "/log-in/ada").await;
+            world.advance(HOUR);
+            let (_, reply) = renewed(&world, &site, &browser, usize::MAX, Trouble::Fail(kind)).await;
+            world.switch.clear();
+            assert!(!reply.sets_cookie(), "{kind:?}");
+            assert_eq!(browser.read(&site, "/whoami").await, "ada");
+        }
+    }
+
+    async fn a_renewal_whose_answer_was_lost_gives_the_visitor_the_id_that_is_in_force(world: World) {
+        let (site, browser) = (site(&world), Browser::new());
+        for (trouble, is_done) in [
+            (Trouble::LoseAnswer, true),
+            (Trouble::Fail(ErrorKind::MayHaveRun), false),
+        ] {
+            browser.read(&site, "/log-in/ada").await;
+            world.advance(HOUR);
+            let (after, reply) = renewed(&world, &site, &browser, 1, trouble).await;
+            assert_eq!(reply.sets_cookie(), is_done);
+            if !is_done {
+                assert!(browser.copy().get(&site, "/whoami").await.sets_cookie(), "it is due yet");
+                continue;
+            }
+            world.advance(MINUTE);
+            assert_eq!(browser.copy().read(&site, "/whoami").await, "");
+            assert_eq!(after.read(&site, "/whoami").await, "ada");
+        }
     }
 }
 

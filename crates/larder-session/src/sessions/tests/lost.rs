@@ -5,7 +5,7 @@ use std::sync::atomic::Ordering;
 use http::StatusCode;
 
 use super::*;
-use crate::session::Answer;
+use crate::session::{Answer, Outgoing};
 use crate::{FlashLevel, OnFailure, Result, SessionErrorKind, SessionKey};
 
 const COUNT: SessionKey<i64> = SessionKey::new("count");
@@ -107,6 +107,30 @@ async fn after_a_lost_answer_no_reason_is_taken() {
         assert_eq!(session.get(COUNT).await.unwrap(), None);
         assert_eq!(session.take_end_reason().await.unwrap(), None);
         assert_eq!(taken.calls.load(Ordering::SeqCst), 0);
+    })
+    .await;
+}
+
+#[tokio::test]
+async fn a_new_id_whose_answer_was_lost_is_looked_for_and_given_to_the_visitor() {
+    on_both(async |sessions| {
+        let mut losing = sessions.clone();
+        let staged = Staged::on(&mut losing, "session-rotate", Stage::LoseAnswer);
+        for is_sign_in in [false, true] {
+            let token = begin(&sessions).await;
+            let session = request(&losing, Some(&token));
+            match is_sign_in {
+                true => session.log_in("ada").await.unwrap(),
+                false => session.rotate().await.unwrap(),
+            }
+            assert_eq!(session.user().await.unwrap().unwrap().as_str(), "ada");
+            let Outgoing::Set(given, _) = session.finish(StatusCode::OK).await.cookie else {
+                panic!("no cookie, {is_sign_in}");
+            };
+            assert!(sessions.open(&given).await.unwrap().session().is_some());
+            assert!(sessions.open(&token).await.unwrap().session().is_none());
+        }
+        assert_eq!(staged.calls.load(Ordering::SeqCst), 2);
     })
     .await;
 }
