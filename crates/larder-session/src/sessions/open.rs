@@ -306,8 +306,7 @@ impl Sessions {
                 });
             };
             // The record names the moment at which the key expires, so the TTL of the key tells the time.
-            let now = held.ends() - left * 1000;
-            self.time.learn(now);
+            let now = self.time.learn(held.ends() - left * 1000);
             Ok(Found {
                 held: Some(held),
                 now,

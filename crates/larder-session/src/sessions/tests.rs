@@ -17,6 +17,7 @@ use crate::token::{DeviceId, Token, UserTag};
 use crate::{OnFailure, Session, SessionCookie, SessionKey, SignInOptions};
 use staged::{Stage, Staged};
 
+mod clock;
 mod lists;
 mod lost;
 mod relisted;
