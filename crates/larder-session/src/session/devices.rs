@@ -24,7 +24,8 @@ impl Session {
     /// Ends one session of the signed-in user, and returns whether it is gone now.
     ///
     /// A session of another user stays, and the answer is `false`. It takes effect at the next request of any
-    /// process. A session that was revoked during its request cannot revoke others. Two round trips.
+    /// process. A session that was revoked during its request cannot revoke others, so of two that revoke each other
+    /// at once one remains. Two round trips.
     ///
     /// # Errors
     /// Those of [`devices`](Self::devices).
@@ -36,8 +37,11 @@ impl Session {
             self.log_out().await?;
             return Ok(true);
         }
-        self.check_in_force(&mut state, current, &user).await?;
         let sessions = &self.inner.config.sessions;
+        if !sessions.claim(current, &user, device).await? {
+            state.lose();
+            return Err(SessionError::gone());
+        }
         let reason = Some(EndReason::SignedOutElsewhere);
         sessions.end(device, Some(&user.id), reason).await
     }

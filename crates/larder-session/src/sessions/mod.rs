@@ -2,6 +2,7 @@
 
 mod accounts;
 mod candidates;
+mod claim;
 mod devices;
 mod everyone;
 mod new_limit;

@@ -20,6 +20,7 @@ use staged::{Stage, Staged};
 mod clock;
 mod lists;
 mod lost;
+mod mutual;
 mod relisted;
 mod staged;
 mod told;
@@ -94,15 +95,20 @@ async fn on_both(test: impl AsyncFn(Sessions)) {
 
 /// Runs a test on both stores, by a clock that stands still.
 async fn on_both_stores(test: impl AsyncFn(Arc<dyn Store>)) {
+    on_both_clocks(async |store, _| test(store).await).await;
+}
+
+/// Runs a test on both stores, by a clock that the test advances.
+async fn on_both_clocks(test: impl AsyncFn(Arc<dyn Store>, &ManualClock)) {
     let clock = ManualClock::default();
     clock.advance(Duration::from_secs(1));
     let memory = MokaStore::builder().with_clock(clock.clone()).build();
-    test(Arc::new(memory)).await;
+    test(Arc::new(memory), &clock).await;
     let server = RedisServer::start().unwrap();
     let redis = RedisStore::builder(&server.url())
-        .with_virtual_time(clock)
+        .with_virtual_time(clock.clone())
         .with_timeout(Duration::from_secs(10));
-    test(Arc::new(redis.connect().await.unwrap())).await;
+    test(Arc::new(redis.connect().await.unwrap()), &clock).await;
 }
 
 async fn holds(sessions: Sessions) {

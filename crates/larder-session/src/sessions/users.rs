@@ -12,8 +12,7 @@ use crate::everyone_record::{EveryoneRecord, ReadEveryone};
 use crate::session_record::{Peek, Peeked, SessionRecord, SessionUser, Whose};
 use crate::token::{DeviceId, random};
 use crate::user_record::{
-    AtLimit, Enroll, Enrolled, ListSessions, ReadRevocationState, Revocation, Revoke, SKEW, Seen,
-    UserRecord, Withdraw,
+    AtLimit, Enroll, Enrolled, ListSessions, Revocation, Revoke, SKEW, Seen, UserRecord, Withdraw,
 };
 use crate::{EndReason, Result, SessionError, SessionErrorKind, SignInOptions};
 
@@ -205,30 +204,6 @@ impl Sessions {
         let withdrawn = self.programs.run(&list, &withdraw);
         // The failure is logged and counted already.
         let _ = self.bounded(withdrawn).await;
-    }
-
-    /// Returns whether a session is alive, belongs to `user` and is not revoked. One round trip.
-    pub(crate) async fn is_in_force(&self, session: DeviceId, user: &SessionUser) -> Result<bool> {
-        let (own, list) = (SessionRecord::key(session), UserRecord::key(&user.id));
-        let all = EveryoneRecord::key();
-        let each = self.bounded(async {
-            let (mut peek, mut revocation) = (Run::new(&Peek), Run::new(&ReadRevocationState));
-            let mut everyone = Run::new(&ReadEveryone);
-            let calls = [
-                (&own, &mut peek as _),
-                (&list, &mut revocation as _),
-                (&all, &mut everyone as _),
-            ];
-            let [first, second, third] = self.programs.run_each(calls).await;
-            let everyone = self.everyone.readable(everyone.reply(third)?)?;
-            Ok((peek.reply(first)?, revocation.reply(second)?, everyone))
-        });
-        let (Some(peeked), Some(revocation), everyone) = each.await? else {
-            return Ok(false);
-        };
-        let held = &peeked.user;
-        let is_same = held.id == user.id;
-        Ok(is_same && held.all >= everyone && revocation.covers(session, held))
     }
 
     /// Revokes a user's sessions, and returns whether the session that requested it was allowed to.

@@ -10,7 +10,7 @@ use crate::everyone_record::{EndEveryone, EveryoneRecord};
 use crate::session_record::{
     Apply, Create, Destroy, Left, Read, Rotate, SessionRecord, TakeReason, Touch,
 };
-use crate::user_record::{Enable, Enroll, ReadRevocationState, Revoke, UserRecord, Withdraw};
+use crate::user_record::{Enable, Enroll, Mark, ReadRevocationState, Revoke, UserRecord, Withdraw};
 
 #[tokio::test]
 async fn every_planted_fault_in_the_lua_of_a_session_is_caught() {
@@ -197,6 +197,19 @@ async fn every_planted_fault_in_the_lua_of_a_user_is_caught() {
         (Enroll::SCRIPT, "epoch == '' or is_revoked", "epoch == ''"),
         (Enroll::SCRIPT, " and string.sub(state, 19) ~= id", ""),
         (Withdraw::SCRIPT, "int(latest) <= now", "true"),
+        (Mark::SCRIPT, "or is_marked(held, ARGV[1])", ""),
+        (Mark::SCRIPT, "or mark[2] ~= ARGV[1]", ""),
+        (
+            Mark::SCRIPT,
+            "if span > 0 and (not may_end or",
+            "if (not may_end or",
+        ),
+        (Mark::SCRIPT, " or string.sub(state, 19) == ARGV[1]", ""),
+        (
+            Revoke::SCRIPT,
+            "if asked and is_marked(marks(now), ARGV[5]) then may = false end",
+            "",
+        ),
     ];
     catches::<UserRecord, _>(SEEDS_AND_STEPS, || user::next, users).await;
 }

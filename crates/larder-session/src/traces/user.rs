@@ -9,12 +9,13 @@ use crate::EndReason;
 use crate::session_record::SessionUser;
 use crate::token::DeviceId;
 use crate::user_record::{
-    AtLimit, Enable, Enroll, ListSessions, PENDING, ReadRevocationState, Revoke, Seen, Withdraw,
+    AtLimit, Enable, Enroll, ListSessions, Mark, PENDING, ReadRevocationState, Revoke, Seen,
+    Withdraw,
 };
 
 /// Any program on a user.
 pub(super) fn next(rng: &mut Rng) -> Box<dyn Step> {
-    match rng.u8(..12) {
+    match rng.u8(..14) {
         0..=3 => {
             let life = span(rng);
             let looked_up = [0, 1, 4][rng.usize(..3)];
@@ -42,17 +43,17 @@ pub(super) fn next(rng: &mut Rng) -> Box<dyn Step> {
             Vec::new(),
         ),
         8 => after(Enable, Vec::new()),
+        9 | 10 => {
+            let span = [0, span(rng), span(rng)][rng.usize(..3)];
+            let mark = Mark {
+                by: asker(rng),
+                session: one_of_two(rng),
+                span,
+            };
+            after(mark, vec![span.max(1)])
+        }
         _ => {
-            let by = rng.bool().then(|| {
-                let user = SessionUser {
-                    id: user(rng),
-                    epoch: [rng.u8(..3); 16],
-                    since: 0,
-                    all: 0,
-                    method: None,
-                };
-                (any_device(rng), user)
-            });
+            let by = rng.bool().then(|| asker(rng));
             let revoke = Revoke {
                 epoch: [rng.u8(..3); 16],
                 reason: [EndReason::Administrator, EndReason::Disabled][rng.usize(..2)],
@@ -64,6 +65,23 @@ pub(super) fn next(rng: &mut Rng) -> Box<dyn Step> {
             after(revoke, vec![deadline])
         }
     }
+}
+
+/// A session that revokes others.
+fn asker(rng: &mut Rng) -> (DeviceId, SessionUser) {
+    let user = SessionUser {
+        id: user(rng),
+        epoch: [rng.u8(..3); 16],
+        since: 0,
+        all: 0,
+        method: None,
+    };
+    (one_of_two(rng), user)
+}
+
+/// Few, so that one that revokes is often about to be revoked.
+fn one_of_two(rng: &mut Rng) -> DeviceId {
+    device(DEVICES[rng.usize(..2)])
 }
 
 /// Adds a session after a look at others, whose sign-ins are so long before.

@@ -157,11 +157,13 @@ impl Program for Enroll {
         let added = Entry { ends, added: since };
         sessions.insert(self.session, added);
         let (ttl, latest) = until(latest, now);
+        let marks = held.map(|held| held.marks.clone()).unwrap_or_default();
         let next = UserRecord {
             revocation,
             latest,
             since,
             sessions,
+            marks,
         };
         record.put(next, ttl);
         let ends_them = self.at_limit == AtLimit::EndOldest;

@@ -14,3 +14,19 @@ local function is_whole(state)
   return #state == 18 or (#state == 40 and string.find(state, '^[A-Za-z0-9_-]*[AQgw]$', 19))
 end
 
+-- The marks that hold yet: each is a session, the one that is about to end it, and when the mark expires.
+local function marks(now)
+  local held = {}
+  for session, by, till in string.gmatch(redis.call('HGET', KEYS[1], 'r') or '', '(%S+) (%S+) (%d+);') do
+    if now < int(till) then held[#held + 1] = {session, by, till} end
+  end
+  return held
+end
+
+local function is_marked(held, session)
+  for _, mark in ipairs(held) do
+    if mark[1] == session then return true end
+  end
+  return false
+end
+

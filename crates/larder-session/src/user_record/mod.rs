@@ -3,14 +3,15 @@
 //! On Redis it is a hash and a string. The string is the *state*, which each request of a signed-in user
 //! reads with one `GET`: the epoch, the reason of the last revocation, whether the account is disabled,
 //! and the session that the last revocation spared, if any. In the hash, `x` is the latest end of any
-//! session, `n` the time of the last sign-in, and `s:` with the id of a session holds its latest end and
-//! when it was added. All ends are a minute late, because the record of a session may expire by another
-//! server's clock.
+//! session, `n` the time of the last sign-in, `r` the sessions that others are about to end, and `s:` with the
+//! id of a session holds its latest end and when it was added. All ends are a minute late, because the record
+//! of a session may expire by another server's clock.
 
 mod enable;
 mod enroll;
 mod inspect;
 mod list;
+mod mark;
 mod revocation_state;
 mod revoke;
 mod withdraw;
@@ -30,6 +31,7 @@ pub(crate) use enroll::PENDING;
 pub(crate) use enroll::{AtLimit, Enroll, Enrolled, Seen};
 pub use inspect::InspectUser;
 pub(crate) use list::ListSessions;
+pub(crate) use mark::{MARKED, Mark};
 pub(crate) use revocation_state::ReadRevocationState;
 pub(crate) use revoke::{Revocation, Revoke};
 pub(crate) use withdraw::Withdraw;
@@ -44,6 +46,8 @@ pub struct UserRecord {
     /// The time of the last sign-in.
     since: i64,
     sessions: BTreeMap<DeviceId, Entry>,
+    /// The sessions that others are about to end, the oldest mark first.
+    marks: Vec<mark::Marked>,
 }
 
 impl std::fmt::Debug for UserRecord {

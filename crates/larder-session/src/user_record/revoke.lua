@@ -12,9 +12,10 @@ if not state and disabled == 0 then
   if asked then return {1, {}} end
   return {0, {}}
 end
--- A revoked session cannot revoke. If the epoch is the new one, this ran before.
+-- A revoked session cannot revoke, nor one that another is about to end. If the epoch is the new one, this ran before.
 local is_disabled = (string.byte(state or '', 18) or 0) ~= 0
 local may = not is_disabled and (epoch == ARGV[6] or spared == ARGV[5])
+if asked and is_marked(marks(now), ARGV[5]) then may = false end
 if epoch ~= ARGV[1] and asked and not may then return {1, {}} end
 
 -- A value that is not a number counts as 0: then the record ends with the last listed session.

@@ -18,7 +18,7 @@ pub(crate) struct Revoke {
     pub(crate) disabled: i64,
     /// The one session that stays in force.
     pub(crate) spared: Option<DeviceId>,
-    /// The session that requests it, which must be in force itself. None if the app requests it.
+    /// The session that requests it, which must be in force itself and not be marked. None if the app requests it.
     pub(crate) by: Option<(DeviceId, SessionUser)>,
 }
 
@@ -65,7 +65,8 @@ impl Program for Revoke {
         }
         let ran = before.is_some_and(|before| before.epoch == self.epoch);
         let may = self.by.as_ref().is_none_or(|(session, user)| {
-            before.is_some_and(|before| before.covers(*session, user))
+            let is_marked = held.is_some_and(|held| held.is_marked(*session, now));
+            !is_marked && before.is_some_and(|before| before.covers(*session, user))
         });
         if !ran && !may {
             return Revocation::Gone;
@@ -108,6 +109,7 @@ impl UserRecord {
             latest: 0,
             since: -1,
             sessions: BTreeMap::new(),
+            marks: Vec::new(),
         }
     }
 }

@@ -123,6 +123,29 @@ on_both_stores! { Real;
         }
     }
 
+    async fn of_two_devices_that_revoke_one_another_by_id_one_remains(world: World) {
+        let site = world.site();
+        for round in 0..ROUNDS {
+            let user = format!("user{round}");
+            let one = Browser::signed_in(&site, &user).await;
+            let other = Browser::signed_in(&site, &user).await;
+            let revoke_other = format!("/slow-revoke/{}", other.record());
+            let revoke_one = match round % 3 {
+                0 => "/slow-revoke-others".to_owned(),
+                _ => format!("/slow-revoke/{}", one.record()),
+            };
+            let (first, second) =
+                tokio::join!(one.get(&site, &revoke_other), other.get(&site, &revoke_one));
+            let mut left = 0;
+            for (browser, reply) in [(&one, &first), (&other, &second)] {
+                let is_in = browser.is_in(&site).await;
+                assert_eq!(is_in, reply.status.is_success(), "round {round}: {reply:?}");
+                left += usize::from(is_in);
+            }
+            assert_eq!(left, 1, "round {round}");
+        }
+    }
+
     async fn a_revoked_session_stays_dead_whatever_refreshes_it(world: World) {
         let (site, other) = (world.site(), world.site());
         for round in 0..ROUNDS {

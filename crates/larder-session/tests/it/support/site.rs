@@ -348,6 +348,11 @@ async fn run(session: &Session, page: &str, words: &[String]) -> Result<String> 
             }
         }
         "revoke" => said = session.revoke(word(0).parse()?).await?.to_string(),
+        "slow-revoke" => {
+            session.user().await?;
+            pause().await;
+            said = session.revoke(word(0).parse()?).await?.to_string();
+        }
         // As a page for which one has to sign in again.
         "carefully-revoke" => {
             session.recent_auth(Duration::from_secs(60)).await?;
