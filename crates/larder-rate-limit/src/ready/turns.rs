@@ -1,122 +1,20 @@
-//! Callers that prefer waiting to a refusal.
+//! The queue of the callers of each visitor.
 
 use std::collections::HashMap;
 use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 use std::time::Duration;
 
-use larder_store::{Key, KeyId, Result};
+use larder_store::Key;
 use tokio::sync::{OwnedSemaphorePermit, Semaphore};
-use tokio::time::{Instant, sleep_until, timeout_at};
+use tokio::time::{Instant, timeout_at};
 
-use crate::{Decision, Grant, Permit, RateLimiter, Reason};
+use crate::{Decision, RateLimiter, Reason};
 
 /// How often a caller looks for a place that was given back.
 const LOOK_EVERY: Duration = Duration::from_millis(50);
 
-impl RateLimiter {
-    /// The maximum number of waiting callers in one process, of all visitors: 10,000. Others do not wait: they
-    /// pass or are refused at once.
-    pub const MAX_WAITING: usize = 10_000;
-
-    /// Charges `visitor` for one request, and waits at most `within` until it may pass.
-    ///
-    /// Use it in clients, and in jobs that call a limited service. A caller that would have to wait longer is
-    /// refused at once. In one process, callers for a visitor pass in the order in which they came; between
-    /// processes the first to try passes. So a caller whose time ends before its turn comes is refused and not
-    /// charged, even if the quota has room for it: the one in front, which may cost more, needs that. Its
-    /// [`retry_after`](Decision::retry_after) then does not end before the one in front tries again.
-    ///
-    /// Nothing is charged while a caller waits, and however often it tries, it counts as at most one refusal
-    /// towards a [ban](crate::Ban). It takes one round trip, or none in process, and one more after each wait.
-    ///
-    /// # Errors
-    /// Those of [`check`](Self::check).
-    ///
-    /// # Panics
-    /// Outside a tokio runtime with time enabled, even if it would not have to wait.
-    ///
-    /// # Cancellation
-    /// A caller that waits leaves the queue, and was not charged. One whose turn has come may have been charged.
-    pub async fn until_ready(&self, visitor: impl KeyId, within: Duration) -> Result<Decision> {
-        let key = self.key(visitor);
-        let answer = self.check_within(&key, within).await;
-        self.counted(answer, |decision| *decision)
-    }
-
-    async fn check_within(&self, key: &Key, within: Duration) -> Result<Decision> {
-        let queued = Queued::join(&self.turns, key, within).await;
-        if let Some(front) = queued.waits_behind() {
-            return self.refuse_behind(key, front).await;
-        }
-        let mut decision = self.check_key(key).await?;
-        if let Some(mut until) = queued.pause(&decision) {
-            let again = self.looking_again();
-            loop {
-                sleep_until(until).await;
-                decision = again.check_key(key).await?;
-                match queued.pause(&decision) {
-                    None => break,
-                    Some(later) => until = later,
-                }
-            }
-        }
-        Ok(decision)
-    }
-
-    /// Acquires a permit as [`acquire`](Self::acquire) does, and waits for it at most `within`.
-    ///
-    /// It looks 20 times a second for a place that was given back, and counts as at most one refusal towards a
-    /// [ban](crate::Ban).
-    ///
-    /// # Errors
-    /// Those of [`acquire`](Self::acquire).
-    ///
-    /// # Panics
-    /// As [`until_ready`](Self::until_ready) does.
-    ///
-    /// # Cancellation
-    /// As for [`acquire`](Self::acquire).
-    pub async fn acquire_within(
-        &self,
-        visitor: impl KeyId,
-        within: Duration,
-    ) -> Result<Grant<Permit>> {
-        let key = self.key(visitor);
-        let answer = self.acquire_key_within(&key, within).await;
-        self.counted(answer, Grant::<Permit>::decision)
-    }
-
-    async fn acquire_key_within(&self, key: &Key, within: Duration) -> Result<Grant<Permit>> {
-        let queued = Queued::join(&self.turns, key, within).await;
-        if let Some(front) = queued.waits_behind() {
-            return Ok(Grant::Refused(self.refuse_behind(key, front).await?));
-        }
-        let pause = |grant: &Grant<Permit>| queued.pause(&grant.refused()?);
-        let mut grant = self.acquire_key(key, self.cost()).await?;
-        if let Some(mut until) = pause(&grant) {
-            let again = self.looking_again();
-            loop {
-                sleep_until(until).await;
-                grant = again.acquire_key(key, self.cost()).await?;
-                match pause(&grant) {
-                    None => break,
-                    Some(later) => until = later,
-                }
-            }
-        }
-        Ok(grant)
-    }
-
-    /// Returns the refusal of a caller that another one is in front of. It charges nothing.
-    async fn refuse_behind(&self, key: &Key, front: Front) -> Result<Decision> {
-        let decision = self.inspect_key(key).await?.decision();
-        let wait = front.until.saturating_duration_since(Instant::now());
-        Ok(decision.behind(front.reason, wait.max(SLACK)))
-    }
-}
-
 /// A caller whose turn has come, or that does not wait.
-struct Queued<'a> {
+pub(super) struct Queued<'a> {
     /// The end of its wait. None if it does not wait.
     deadline: Option<Instant>,
     // In this order, so that the queue is free when the turn ends.
@@ -126,7 +24,7 @@ struct Queued<'a> {
 
 impl<'a> Queued<'a> {
     /// Waits for its turn, at most `within`. A caller for which there is no room does not wait.
-    async fn join(turns: &'a Turns, key: &Key, within: Duration) -> Self {
+    pub(super) async fn join(turns: &'a Turns, key: &Key, within: Duration) -> Self {
         let deadline = Instant::now() + within.min(MAX_WITHIN);
         let turn = turns.join(key);
         let first = match &turn {
@@ -143,7 +41,7 @@ impl<'a> Queued<'a> {
     /// Returns the caller in front, if the turn of this one did not come and the one in front waits for its quota.
     ///
     /// One in front that the store has not refused yet holds nobody up.
-    fn waits_behind(&self) -> Option<Front> {
+    pub(super) fn waits_behind(&self) -> Option<Front> {
         match (&self.first, &self.turn) {
             (None, Some(turn)) => *turn.queue.front(),
             _ => None,
@@ -151,7 +49,7 @@ impl<'a> Queued<'a> {
     }
 
     /// Returns when to try again after a decision. None if the caller accepts the decision.
-    fn pause(&self, decision: &Decision) -> Option<Instant> {
+    pub(super) fn pause(&self, decision: &Decision) -> Option<Instant> {
         let reason = decision.reason()?;
         let wait = match reason {
             Reason::Concurrency => decision.retry_after().min(LOOK_EVERY),
@@ -181,7 +79,7 @@ impl Drop for First {
 const MAX_WITHIN: Duration = Duration::from_secs(366 * 86_400);
 
 /// What is added to each wait: if the timer fired a fraction of a millisecond early, it would cost another attempt.
-const SLACK: Duration = Duration::from_millis(1);
+pub(super) const SLACK: Duration = Duration::from_millis(1);
 
 /// The callers that wait, in a queue for each visitor.
 #[derive(Default)]
@@ -203,9 +101,9 @@ struct Queue {
 
 /// A caller that was refused, and tries again at this moment.
 #[derive(Clone, Copy)]
-struct Front {
-    until: Instant,
-    reason: Reason,
+pub(super) struct Front {
+    pub(super) until: Instant,
+    pub(super) reason: Reason,
 }
 
 impl Queue {
