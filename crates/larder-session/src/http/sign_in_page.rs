@@ -30,7 +30,7 @@ impl SignInPage {
     ///
     /// [`RequireUserLayer`](crate::RequireUserLayer) lets a request for the page pass. If the page has a query, the
     /// request must have each of its parameters with the same values: `/?view=sign-in` exempts neither `/` nor
-    /// `/?view=account`. It may have other parameters too.
+    /// `/?view=account`. It may have other parameters too, and the one for the requested address may differ.
     ///
     /// # Errors
     /// [`SessionErrorKind::Invalid`](crate::SessionErrorKind::Invalid) if it is not a [`ReturnPath`].
