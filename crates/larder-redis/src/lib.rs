@@ -3,6 +3,7 @@
 #![warn(missing_debug_implementations)]
 
 mod admin;
+mod agreement;
 mod batches;
 mod builder;
 mod bus;

@@ -61,10 +61,10 @@ pub(super) fn not_a_cluster(operation: &'static str, location: &str) -> Error {
 /// The next one starts when one failed or after `patience`. If all fail, it returns all errors.
 ///
 /// They are a list: an iterator over borrowed items that is held across an await is not `Send`.
-pub(super) async fn first<T, F: Future<Output = Result<T>>>(
+pub(super) async fn first<T, E, F: Future<Output = Result<T, E>>>(
     attempts: Vec<F>,
     patience: Duration,
-) -> Result<T, Vec<Error>> {
+) -> Result<T, Vec<E>> {
     let mut attempts = attempts.into_iter();
     let mut running = FuturesUnordered::new();
     let mut errors = Vec::new();

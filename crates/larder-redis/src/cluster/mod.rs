@@ -15,6 +15,7 @@
 mod batch;
 mod connect;
 mod discover;
+mod fewer;
 mod follow;
 mod map;
 mod nodes;

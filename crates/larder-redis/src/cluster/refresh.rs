@@ -3,12 +3,14 @@
 use std::sync::Arc;
 use std::time::Duration;
 
-use larder_store::{Error, ErrorKind, Result};
+use larder_store::Result;
 use tokio::time::{Instant, sleep, sleep_until, timeout};
 
 use super::Shared;
 use super::discover::{self, NAME, ask_seed};
+use super::fewer::{Doubted, Fewer};
 use super::redirect;
+use super::slot::SLOTS;
 use super::topology::Topology;
 use crate::operation::Request;
 
@@ -33,7 +35,7 @@ const ASKED: usize = 8;
 /// Reads the map for as long as the store lives.
 pub(super) async fn refresh(shared: Arc<Shared>) {
     let mut last = Instant::now();
-    let mut gap = SHORTEST;
+    let (mut gap, mut fewer) = (SHORTEST, Fewer::new());
     loop {
         if shared.is_troubled() {
             // A new request ends the pause early.
@@ -45,9 +47,12 @@ pub(super) async fn refresh(shared: Arc<Shared>) {
         }
         sleep_until(last + SHORTEST).await;
         last = Instant::now();
-        let outcome = match read(&shared).await {
+        let outcome = match read(&shared, &mut fewer).await {
             Ok(topology) => {
                 shared.install(topology);
+                if let Some(more) = read_more(&shared).await {
+                    shared.install(more);
+                }
                 "read"
             }
             Err(error) => {
@@ -68,7 +73,19 @@ fn jittered(time: Duration) -> Duration {
 }
 
 /// Asks the known nodes that have a connection, and then the seeds.
-async fn read(shared: &Shared) -> Result<Topology> {
+async fn read(shared: &Shared, fewer: &mut Fewer) -> Result<Topology> {
+    let mut doubted = match ask_nodes(shared).await {
+        Ok(topology) => return Ok(fewer.contradicted_by(topology)),
+        Err(doubted) => doubted,
+    };
+    match ask_seeds(shared).await {
+        Ok(topology) => return Ok(fewer.contradicted_by(topology)),
+        Err(more) => doubted.extend(more),
+    }
+    fewer.settle(doubted)
+}
+
+async fn ask_nodes(shared: &Shared) -> Result<Topology, Vec<Doubted>> {
     let mut nodes = shared.nodes.all();
     fastrand::shuffle(&mut nodes);
     let up = nodes.into_iter().filter(|(_, node)| node.is_up());
@@ -77,9 +94,10 @@ async fn read(shared: &Shared) -> Result<Topology> {
         let operation = node.begin_shared(Request::read(NAME).within(deadline))?;
         believable(shared, discover::ask(&operation, &host_port.host).await?)
     });
-    if let Ok(topology) = discover::first(asking.collect(), PATIENCE).await {
-        return Ok(topology);
-    }
+    discover::first(asking.collect(), PATIENCE).await
+}
+
+async fn ask_seeds(shared: &Shared) -> Result<Topology, Vec<Doubted>> {
     let mut seeds = shared.seeds.clone();
     fastrand::shuffle(&mut seeds);
     let asking = (0_u32..).zip(seeds).take(ASKED).map(async |(at, seed)| {
@@ -87,28 +105,31 @@ async fn read(shared: &Shared) -> Result<Topology> {
         sleep(SHORTEST * at).await;
         believable(shared, ask_seed(&shared.nodes, &seed).await?)
     });
-    let found = discover::first(asking.collect(), Duration::ZERO).await;
-    found.map_err(|errors| {
-        let none = || Error::new(NAME, ErrorKind::NotSent, "no reachable cluster node");
-        errors.into_iter().next_back().unwrap_or_else(none)
-    })
+    discover::first(asking.collect(), Duration::ZERO).await
 }
 
-/// Refuses the answer of a node that knows fewer slots than before.
+/// Asks a seed, if the map has slots that nobody serves. None unless it knows more of them.
 ///
-/// It is cut off from the others, or was just started.
+/// The nodes of such a map may be those that are cut off, and would confirm each other for ever.
+async fn read_more(shared: &Shared) -> Option<Topology> {
+    let covered = shared.map.load().topology().covered();
+    if covered >= usize::from(SLOTS) {
+        return None;
+    }
+    let seed = fastrand::choice(&shared.seeds)?;
+    let topology = ask_seed(&shared.nodes, seed).await.ok()?;
+    (topology.covered() > covered).then_some(topology)
+}
+
+/// Doubts the answer of a node that knows fewer slots than before.
 ///
-/// If it is right after all, the nodes redirect anyone who asks for such a slot.
-fn believable(shared: &Shared, topology: Topology) -> Result<Topology> {
+/// It is cut off from the others, or was just started; or the cluster has lost them.
+fn believable(shared: &Shared, topology: Topology) -> Result<Topology, Doubted> {
     if topology.covered() >= shared.map.load().topology().covered() {
         return Ok(topology);
     }
     if topology.nameless() > 0 {
-        return Err(redirect::nameless(NAME));
+        return Err(redirect::nameless(NAME).into());
     }
-    Err(Error::new(
-        NAME,
-        ErrorKind::NotSent,
-        "the node knows fewer slots than the cluster serves",
-    ))
+    Err(Doubted::Fewer(topology))
 }

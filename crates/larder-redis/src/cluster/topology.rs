@@ -90,6 +90,18 @@ impl Topology {
         self.ranges.iter().map(count).sum()
     }
 
+    /// Returns for each slot whether it is served.
+    pub(super) fn served(&self) -> Vec<bool> {
+        let mut served = vec![false; usize::from(SLOTS)];
+        for range in &self.ranges {
+            let slots = usize::from(range.first)..=usize::from(range.last);
+            if let Some(slots) = served.get_mut(slots) {
+                slots.fill(true);
+            }
+        }
+        served
+    }
+
     /// Returns the number of slots that are served by nodes that announce `?` instead of their
     /// host.
     pub(crate) fn nameless(&self) -> usize {

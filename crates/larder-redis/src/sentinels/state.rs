@@ -6,16 +6,11 @@ use tokio::sync::watch;
 use tokio::time::Instant;
 
 use super::reply::SentinelReply;
+use crate::agreement::Agreement;
 use crate::connection::{ConnectError, Health, HostPort};
 
 /// The time that a selected replica is tried, since a failover may be abandoned.
 const CANDIDATE_TTL: Duration = Duration::from_secs(5);
-
-/// The time for which all sentinels must name an older configuration.
-///
-/// After that it counts: a sentinel that missed a failover learns of it within two seconds, and
-/// sentinels that were set up again count from the beginning.
-const ALL_AGREE: Duration = Duration::from_secs(10);
 
 /// The reports of the sentinels, and the resulting master.
 pub(super) struct SentinelState {
@@ -31,8 +26,9 @@ struct Known {
     /// The last reply of each sentinel.
     replies: Vec<SentinelReply>,
     newest: Option<Configuration>,
-    /// The moment from which all sentinels have named the same older configuration.
-    older_since: Option<Instant>,
+    /// Where all sentinels say that the master is, under an older configuration: sentinels that were set
+    /// up again count from the beginning.
+    older: Agreement<HostPort>,
     candidate: Option<Candidate>,
 }
 
@@ -58,7 +54,7 @@ impl Known {
         Self {
             replies: vec![SentinelReply::None; sentinels],
             newest: None,
-            older_since: None,
+            older: Agreement::none(),
             candidate: None,
         }
     }
@@ -86,14 +82,9 @@ impl Known {
 
     fn forget_what_all_forgot(&mut self) {
         let older = self.older_of_all();
-        let Some(older) = older else {
-            self.older_since = None;
-            return;
-        };
-        let since = *self.older_since.get_or_insert_with(Instant::now);
-        if since.elapsed() >= ALL_AGREE {
-            self.newest = Some(older);
-            self.older_since = None;
+        let said = older.as_ref().map(|older| older.host_port.clone());
+        if self.older.note(said) {
+            self.newest = older;
         }
     }
 

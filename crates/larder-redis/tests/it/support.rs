@@ -132,6 +132,13 @@ pub(crate) async fn until<F: Future<Output = bool>>(what: &str, mut done: impl F
     }
 }
 
+/// Moves tokio's clock.
+pub(crate) async fn later(by: Duration) {
+    tokio::time::pause();
+    tokio::time::advance(by).await;
+    tokio::time::resume();
+}
+
 /// Waits until `count` has grown by `by`, which shows that the counted work goes on.
 pub(crate) async fn more(count: &AtomicU64, by: u64) {
     let enough = count.load(Ordering::Relaxed) + by;

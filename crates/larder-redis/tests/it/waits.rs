@@ -12,7 +12,7 @@ use larder_test::server::{RedisOptions, RedisSentinels, RedisServer};
 use tokio::task::block_in_place;
 use tokio::time::timeout;
 
-use crate::support::{calls, ok, patient, programs, server, store, until};
+use crate::support::{calls, later, ok, patient, programs, server, store, until};
 
 const SOON: Duration = Duration::from_secs(20);
 
@@ -94,13 +94,6 @@ async fn a_waiter_whose_connection_is_cut_looks_again_and_gets_later_wakes() {
 fn marked_for(server: &RedisServer) -> i64 {
     let mark = format!("{}:~waiters", key().as_str());
     ok(server, &["PTTL", &mark]).int().unwrap()
-}
-
-/// Moves tokio's clock.
-async fn later(by: Duration) {
-    tokio::time::pause();
-    tokio::time::advance(by).await;
-    tokio::time::resume();
 }
 
 #[tokio::test]

@@ -1,4 +1,5 @@
 use super::*;
+use crate::agreement::ALL_AGREE;
 
 fn at(port: u16) -> HostPort {
     HostPort {

@@ -7,7 +7,7 @@ use larder_test::server::{RedisCluster, RedisOptions, RedisServer};
 
 use super::fake::Fake;
 use super::{fresh, one_on_each, slot, store};
-use crate::support::{Server, key, ok, patient, put, until};
+use crate::support::{Server, key, later, ok, patient, put, until};
 
 /// Starts a cluster of one node, which has all slots.
 async fn lonely() -> RedisServer {
@@ -92,6 +92,42 @@ async fn a_node_that_knows_of_fewer_slots_is_not_believed() {
     }
     seed.answers(|_| "$-1\r\n".to_owned());
     assert_eq!(store.get(&key(id)).await.unwrap(), None);
+}
+
+#[tokio::test]
+async fn slots_that_every_node_has_lost_are_given_up_and_a_later_failover_is_followed() {
+    let (master, replica) = (Fake::start(), Fake::start());
+    let store = behind(&master).await;
+    let mut ids = (0..).map(|_| fresh());
+    let lost = ids.find(|id| slot(*id) < 8_000).unwrap();
+    let kept = ids.find(|id| slot(*id) >= 8_000).unwrap();
+    let down = |_: &[Vec<u8>]| "-CLUSTERDOWN Hash slot not served\r\n".to_owned();
+    master.answers(down);
+    master.says(&[(8_000, 16_383, master.port())]);
+    until("given up", || async {
+        let error = store.get(&key(lost)).await.unwrap_err();
+        // Of tokio's clock, so that the test need not wait for the nodes to agree for long enough.
+        tokio::time::sleep(std::time::Duration::from_millis(300)).await;
+        later(std::time::Duration::from_secs(10)).await;
+        error.to_string().contains("no node of the cluster serves")
+    })
+    .await;
+    master.says(&[(8_000, 16_383, replica.port())]);
+    until("followed", || async { store.get(&key(kept)).await.is_ok() }).await;
+    assert!(replica.gets() > 0);
+}
+
+#[tokio::test]
+async fn a_seed_that_knows_more_slots_than_the_map_is_believed() {
+    let (cut_off, seed) = (Fake::start(), Fake::start());
+    seed.says(&[(0, 99, cut_off.port())]);
+    cut_off.says(&[(0, 99, cut_off.port())]);
+    let store = behind(&seed).await;
+    let id = (0..).map(|_| fresh()).find(|id| slot(*id) > 99).unwrap();
+    store.get(&key(id)).await.unwrap_err();
+    // The node of the map goes on to confirm it.
+    seed.says(&[(0, 16_383, seed.port())]);
+    until("found", || async { store.get(&key(id)).await.is_ok() }).await;
 }
 
 #[tokio::test]
