@@ -111,6 +111,10 @@ impl Routed<'_> {
     /// Those of [`Operation::send`]. After a write whose answer was lost, a refusal becomes
     /// [`ErrorKind::MayHaveRun`](larder_store::ErrorKind::MayHaveRun).
     pub(crate) async fn send(&self, command: &Cmd, repeat: Repeat) -> Result<Value> {
+        // An earlier command of it may have been redirected.
+        if let Err(error) = self.operation.enter() {
+            return cooperate(self.operation.settled(Err(error))).await;
+        }
         let outcome = self.operation.send(command, repeat).await;
         let outcome = match &self.shard {
             Some(shard) if shard.is_elsewhere(&outcome) => {

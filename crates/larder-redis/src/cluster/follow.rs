@@ -82,7 +82,7 @@ impl Shard<'_> {
     /// Follows redirects from the first node until the command has an answer.
     ///
     /// A node that redirects a command has not run it, so this is safe even for commands that must
-    /// run once.
+    /// run once. The operation then no longer counts as in flight to the first node.
     pub(crate) async fn follow(
         &self,
         first: &Operation<'_>,
@@ -101,6 +101,7 @@ impl Shard<'_> {
             if !redirects.has_time() {
                 return outcome;
             }
+            first.leave();
             let hop = match &redirect {
                 Redirect::Moved(host_port) => {
                     shared.hop_to(redirects.name, host_port.as_ref(), false)?

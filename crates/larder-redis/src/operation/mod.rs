@@ -32,6 +32,8 @@ pub(crate) struct Operation<'a> {
     /// The time from the start of the whole operation to its deadline, for errors.
     time: Duration,
     access: Access,
+    /// Whether it counts among the operations in flight to the node.
+    has_place: AtomicBool,
     /// Whether a write was sent again after its answer was lost.
     has_lost_run: AtomicBool,
 }
@@ -69,14 +71,13 @@ impl SupervisedNode {
 
 impl Drop for Operation<'_> {
     fn drop(&mut self) {
-        self.node.in_flight.fetch_sub(1, Ordering::Relaxed);
+        self.leave();
     }
 }
 
 impl<'a> Operation<'a> {
     fn begin(node: Held<'a>, request: Request) -> Result<Self> {
         let (deadline, time) = (request.deadline(&node.limits), request.time(&node.limits));
-        // Created first: dropping it frees the place.
         let operation = Self {
             node,
             name: request.name,
@@ -84,21 +85,41 @@ impl<'a> Operation<'a> {
             deadline,
             time,
             access: request.access,
+            has_place: AtomicBool::new(false),
             has_lost_run: AtomicBool::new(false),
         };
-        let (node, name) = (&*operation.node, operation.name);
-        let most = node.limits.in_flight;
-        if node.in_flight.fetch_add(1, Ordering::Relaxed) < most {
-            return Ok(operation);
+        operation.enter()?;
+        Ok(operation)
+    }
+
+    /// Takes a place among the operations in flight to its node, unless it has one.
+    ///
+    /// # Errors
+    /// [`ErrorKind::NotSent`] if too many are in flight.
+    pub(crate) fn enter(&self) -> Result<()> {
+        if self.has_place.swap(true, Ordering::Relaxed) {
+            return Ok(());
         }
-        let location = &node.location;
+        let most = self.node.limits.in_flight;
+        if self.node.in_flight.fetch_add(1, Ordering::Relaxed) < most {
+            return Ok(());
+        }
+        self.leave();
+        let location = &self.node.location;
         metrics::counter!("larder_redis_overloaded_total", "server" => location.clone())
             .increment(1);
         Err(Error::new(
-            name,
+            self.name,
             ErrorKind::NotSent,
             format!("overloaded: {most} operations are in flight to {location}"),
         ))
+    }
+
+    /// Gives its place back, so that it does not count here while it waits or runs elsewhere.
+    pub(crate) fn leave(&self) {
+        if self.has_place.swap(false, Ordering::Relaxed) {
+            self.node.in_flight.fetch_sub(1, Ordering::Relaxed);
+        }
     }
 
     /// Returns the request that began it, for the node of a redirect.

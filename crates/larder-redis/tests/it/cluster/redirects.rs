@@ -1,3 +1,4 @@
+use std::num::NonZeroUsize;
 use std::sync::atomic::{AtomicBool, AtomicU64, Ordering};
 use std::sync::{Arc, Mutex};
 
@@ -10,6 +11,12 @@ use crate::support::{Add, key, patient, programs, put, tally, until};
 
 async fn behind(fake: &Fake) -> Arc<RedisStore> {
     Arc::new(patient(&fake.url()).connect().await.unwrap())
+}
+
+/// Makes a store that has at most one operation in flight to each node.
+async fn one_at_a_time(fake: &Fake) -> Arc<RedisStore> {
+    let builder = patient(&fake.url()).with_max_in_flight(NonZeroUsize::MIN);
+    Arc::new(builder.connect().await.unwrap())
 }
 
 #[tokio::test]
@@ -109,6 +116,66 @@ async fn a_record_that_is_between_two_nodes_is_asked_for_until_it_has_arrived() 
             .unwrap()
             .is_stored()
     );
+}
+
+#[tokio::test]
+async fn an_operation_that_asks_the_same_node_again_counts_once() {
+    let fake = Fake::start();
+    let before = AtomicU64::new(3);
+    fake.answers(move |_| match before.load(Ordering::SeqCst) {
+        0 => "+OK\r\n".to_owned(),
+        left => {
+            before.store(left - 1, Ordering::SeqCst);
+            "-TRYAGAIN Multiple keys request during rehashing of slot\r\n".to_owned()
+        }
+    });
+    let store = one_at_a_time(&fake).await;
+    for _ in 0..2 {
+        assert!(store.put(&put(1_u8, "x")).await.unwrap().is_stored());
+    }
+}
+
+#[tokio::test]
+async fn a_node_serves_its_own_keys_while_those_that_it_sent_on_wait_elsewhere() {
+    let (one, slow) = (Fake::start(), Fake::start());
+    let (to_slow, away, own) = (slow.port(), key(fresh()), key(fresh()));
+    let moved = away.clone();
+    one.answers(
+        move |command| match command[1..] == [moved.as_bytes().to_vec()] {
+            true => format!("-ASK 1 127.0.0.1:{to_slow}\r\n"),
+            false => "$-1\r\n".to_owned(),
+        },
+    );
+    slow.answers(|command| match &command[0][..] {
+        b"ASKING" => "+OK\r\n".to_owned(),
+        _ => {
+            std::thread::sleep(std::time::Duration::from_secs(1));
+            "$-1\r\n".to_owned()
+        }
+    });
+    let store = one_at_a_time(&one).await;
+    let meanwhile = async {
+        until("sent on", || async { slow.gets() > 0 }).await;
+        store.get(&own).await
+    };
+    let (elsewhere, here) = tokio::join!(store.get(&away), meanwhile);
+    assert_eq!((elsewhere.unwrap(), here.unwrap()), (None, None));
+}
+
+#[tokio::test]
+async fn a_script_that_is_unknown_where_it_was_sent_on_to_follows_with_its_text() {
+    let (one, other) = (Fake::start(), Fake::start());
+    let to_other = other.port();
+    one.answers(move |_| format!("-MOVED 1 127.0.0.1:{to_other}\r\n"));
+    other.answers(|command| match &command[0][..] {
+        b"EVAL" => ":7\r\n".to_owned(),
+        _ => "-NOSCRIPT No matching script.\r\n".to_owned(),
+    });
+    let store = one_at_a_time(&one).await;
+    for _ in 0..2 {
+        let add = Add { by: 1, ms: 60_000 };
+        assert_eq!(programs(&store).run(&tally(1), &add).await.unwrap(), 7);
+    }
 }
 
 #[tokio::test]
