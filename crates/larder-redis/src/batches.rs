@@ -11,6 +11,7 @@ use tokio::time::Instant;
 
 use crate::classify::copy_error;
 use crate::commands;
+use crate::node::Access;
 use crate::operation::{Repeat, Request};
 use crate::route::Batch;
 use crate::script::Named;
@@ -82,7 +83,9 @@ impl RedisStore {
         };
         // With the text, so that no script is ever missing: sending it again would come too late.
         let command = |at: usize| commands::put(&puts[at], Named::ByText);
-        let items = sent.iter().map(|&at| (puts[at].key(), command(at)));
+        let items = sent
+            .iter()
+            .map(|&at| (puts[at].key(), command(at), Access::Write));
         let written = batch.send(items, Repeat::Never).await;
         for (&at, value) in sent.iter().zip(written) {
             results[at] = value.and_then(|value| commands::outcome("put_many", &value));
@@ -109,7 +112,9 @@ impl RedisStore {
             Err(error) => return fail(results, &sent, &error),
         };
         let command = |at: usize| commands::delete(&deletes[at], Named::ByText);
-        let items = sent.iter().map(|&at| (deletes[at].key(), command(at)));
+        let items = sent
+            .iter()
+            .map(|&at| (deletes[at].key(), command(at), Access::Write));
         let removed = batch.send(items, Repeat::Never).await;
         for (&at, value) in sent.iter().zip(removed) {
             results[at] = value.and_then(|value| commands::outcome("delete_many", &value));
@@ -144,7 +149,9 @@ async fn read<'k>(
     sent: &[usize],
     key: impl Fn(usize) -> &'k Key,
 ) -> Vec<Result<Value>> {
-    let items = sent.iter().map(|&at| (key(at), commands::get(key(at))));
+    let items = sent
+        .iter()
+        .map(|&at| (key(at), commands::get(key(at)), Access::Read));
     batch.send(items, Repeat::Safe).await
 }
 

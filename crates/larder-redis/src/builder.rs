@@ -120,7 +120,8 @@ impl RedisStoreBuilder {
     /// there, but it may not survive a failover. `settle` only returns whether it is there now. To get
     /// it confirmed after all, put the same value again. Nothing is sent again automatically and no lost
     /// put is read back, because newer servers do not wait after a command that wrote nothing. For the
-    /// same reason an outcome such as `NotStored` describes only the master, not its replicas.
+    /// same reason an outcome such as `NotStored` describes only the master, not its replicas: there was
+    /// nothing to confirm. Any program that is not declared to read counts as a write.
     ///
     /// # Costs
     /// Each write takes one more round trip between the master and the slowest of the `number` fastest

@@ -87,7 +87,7 @@ impl<'a> Step<'a> {
     pub(crate) fn access(&self) -> Access {
         match self.effect {
             Effect::Read => Access::Read,
-            Effect::Idempotent | Effect::Once => Access::Write,
+            Effect::Idempotent | Effect::Once => Access::Program,
         }
     }
 

@@ -139,7 +139,7 @@ impl RedisStore {
         let fail = |error| steps.iter().map(|_| Err(copy_error(&error))).collect();
         let access = match steps.iter().all(|step| step.access() == Access::Read) {
             true => Access::Read,
-            false => Access::Write,
+            false => Access::Program,
         };
         let request = Request::new("run_many", access);
         let batch = match self.route.begin_batch(request).await {
@@ -203,7 +203,7 @@ fn names(steps: &[&Step<'_>]) -> Vec<Named> {
 async fn send_commands(batch: &Batch<'_>, steps: &mut [Step<'_>]) -> Vec<Result<Value>> {
     let items = steps
         .iter_mut()
-        .map(|step| (step.key(), step.take_command()));
+        .map(|step| (step.key(), step.take_command(), step.access()));
     batch.send(items, Repeat::Safe).await
 }
 
@@ -216,14 +216,14 @@ async fn send_all(batch: &Batch<'_>, steps: &[&Step<'_>], names: &[Named]) -> Ve
     let repeats = steps.iter().map(|step| step.repeat());
     let repeat = repeats.fold(Repeat::Safe, Repeat::and);
     let items = steps.iter().zip(names);
-    let items = items.map(|item| (item.0.key(), command(item)));
+    let items = items.map(|item| (item.0.key(), command(item), item.0.access()));
     batch.send(items, repeat).await
 }
 
 async fn expire_all(batch: &Batch<'_>, steps: &[&Step<'_>]) -> Result<()> {
     let expiries = steps
         .iter()
-        .filter_map(|step| Some((step.key(), step.expiry()?)));
+        .filter_map(|step| Some((step.key(), step.expiry()?, step.access())));
     let expiries: Vec<_> = expiries.collect();
     let values = batch.send(expiries.into_iter(), Repeat::Safe).await;
     for (step, value) in steps.iter().zip(values) {

@@ -6,13 +6,13 @@
 use std::sync::Arc;
 use std::sync::atomic::AtomicBool;
 
-use ::redis::{Cmd, Pipeline, Value};
+use ::redis::{Cmd, Value};
 use larder_store::{Key, Result};
 use tokio::time::Instant;
 
 use crate::cluster::{Cluster, RedirectState, Shard, Split};
-use crate::node::{Limits, SupervisedNode, cooperate};
-use crate::operation::{Operation, Repeat, Request};
+use crate::node::{Access, Limits, SupervisedNode, cooperate};
+use crate::operation::{Operation, Repeat, Request, Sequence};
 use crate::script::is_forgotten;
 
 /// The servers of a store.
@@ -172,22 +172,22 @@ impl Batch<'_> {
     /// Sends commands to the servers of their keys, side by side.
     ///
     /// It takes one round trip to each server, and returns the answer of each. Commands of one key
-    /// run in their order.
+    /// run in their order. Replicas confirm each command by its own access.
     ///
     /// `repeat` says whether all commands that are sent together may be sent again together. After
     /// a write whose answer was lost, a refusal is changed as by [`Routed::send`].
     pub(crate) fn send<'k>(
         &self,
-        items: impl ExactSizeIterator<Item = (&'k Key, Cmd)>,
+        items: impl ExactSizeIterator<Item = (&'k Key, Cmd, Access)>,
         repeat: Repeat,
     ) -> impl Future<Output = Vec<Result<Value>>> + Send {
         let load = match self {
             Self::One(operation) => {
-                let mut pipeline = Pipeline::with_capacity(items.len());
-                for (_, command) in items {
-                    pipeline.add_command(command);
+                let mut sequence = Sequence::with_capacity(items.len());
+                for (_, command, access) in items {
+                    sequence.add(command, access);
                 }
-                Load::One(operation, pipeline)
+                Load::One(operation, sequence)
             }
             Self::Cluster {
                 cluster,
@@ -197,9 +197,9 @@ impl Batch<'_> {
         };
         async move {
             match load {
-                Load::One(_, pipeline) if pipeline.is_empty() => Vec::new(),
-                Load::One(operation, pipeline) => {
-                    let outcomes = operation.send_all(&pipeline, repeat).await;
+                Load::One(_, sequence) if sequence.is_empty() => Vec::new(),
+                Load::One(operation, sequence) => {
+                    let outcomes = operation.send_sequence(&sequence, repeat).await;
                     let settled = |outcome| operation.settled(outcome);
                     outcomes.into_iter().map(settled).collect()
                 }
@@ -211,6 +211,6 @@ impl Batch<'_> {
 
 /// The commands of a batch.
 enum Load<'a, 'k> {
-    One(&'a Operation<'a>, Pipeline),
+    One(&'a Operation<'a>, Sequence),
     Split(Split<'a, 'k>),
 }

@@ -3,16 +3,17 @@
 use std::collections::HashMap;
 use std::sync::atomic::{AtomicBool, Ordering};
 
-use ::redis::{Cmd, Pipeline, Value};
+use ::redis::{Cmd, Value};
 use futures_util::future::join_all;
 use larder_store::{Error, ErrorKind, Key, Result};
 use tokio::task::coop::consume_budget;
 
-use super::follow::{Hop, RedirectState};
+use super::follow::{Hop, RedirectState, asking};
 use super::redirect::{Redirect, too_many, unserved};
 use super::{Cluster, Shared, slot};
 use crate::classify::copy_error;
-use crate::operation::{Repeat, after_lost_run};
+use crate::node::Access;
+use crate::operation::{Repeat, Sequence, after_lost_run};
 
 /// A batch, split by the node that each item goes to. The parts are sent side by side.
 pub(crate) struct Split<'a, 'k> {
@@ -32,7 +33,7 @@ pub(crate) struct Split<'a, 'k> {
 struct Part {
     to: Hop,
     items: Vec<usize>,
-    pipeline: Pipeline,
+    sequence: Sequence,
 }
 
 impl Cluster {
@@ -40,7 +41,7 @@ impl Cluster {
     pub(crate) fn split<'a, 'k>(
         &'a self,
         redirects: RedirectState,
-        items: impl ExactSizeIterator<Item = (&'k Key, Cmd)>,
+        items: impl ExactSizeIterator<Item = (&'k Key, Cmd, Access)>,
         repeat: Repeat,
         has_lost_run: &'a AtomicBool,
     ) -> Split<'a, 'k> {
@@ -56,12 +57,12 @@ impl Cluster {
             redirects,
             repeat,
         };
-        for (at, (key, command)) in items.enumerate() {
+        for (at, (key, command, access)) in items.enumerate() {
             split.keys.push(key);
             let master = shared.master(name, slot::slot_of(key.as_bytes()));
             split.answers.push(match master {
                 Ok(master) => {
-                    add(&mut split.parts, Hop::to(master), at, command);
+                    add(&mut split.parts, Hop::to(master), at, (command, access));
                     None
                 }
                 Err(error) => Some(Err(error)),
@@ -72,22 +73,22 @@ impl Cluster {
 }
 
 /// Adds a command to the part for its node. There are as many parts as nodes: few.
-fn add(parts: &mut Vec<Part>, to: Hop, item: usize, command: Cmd) {
+fn add(parts: &mut Vec<Part>, to: Hop, item: usize, (command, access): (Cmd, Access)) {
     let found = parts.iter().position(|part| part.to.is_same(&to));
     let found = found.unwrap_or_else(|| {
         parts.push(Part {
             to,
             items: Vec::new(),
-            pipeline: Pipeline::new(),
+            sequence: Sequence::default(),
         });
         parts.len() - 1
     });
     if let Some(part) = parts.get_mut(found) {
         if part.to.is_asking {
-            part.pipeline.cmd("ASKING");
+            part.sequence.add(asking(), Access::Read);
         }
         part.items.push(item);
-        part.pipeline.add_command(command);
+        part.sequence.add(command, access);
     }
 }
 
@@ -95,6 +96,7 @@ fn add(parts: &mut Vec<Part>, to: Hop, item: usize, command: Cmd) {
 struct RedirectedItem {
     item: usize,
     command: Cmd,
+    access: Access,
     redirect: Redirect,
     /// The answer with the redirect.
     outcome: Result<Value>,
@@ -152,11 +154,13 @@ impl<'k> Split<'_, 'k> {
     ) {
         let asked_host = part.to.node.host();
         let has_time = self.redirects.has_time();
-        for ((&item, command), outcome) in part.items.iter().zip(part.commands()).zip(outcomes) {
+        let sent = part.items.iter().zip(part.commands());
+        for ((&item, (command, access)), outcome) in sent.zip(outcomes) {
             match self.shared.heed(&outcome, asked_host) {
                 Some(redirect) if has_time => redirected.push(RedirectedItem {
                     item,
                     command: command.clone(),
+                    access,
                     redirect,
                     outcome,
                 }),
@@ -219,7 +223,7 @@ impl<'k> Split<'_, 'k> {
                     &mut self.parts,
                     hop.clone(),
                     redirected.item,
-                    redirected.command,
+                    (redirected.command, redirected.access),
                 ),
                 Some(Err(error)) => self.answers[redirected.item] = Some(Err(copy_error(error))),
                 None => {}
@@ -258,19 +262,19 @@ impl Part {
                 return (failed.collect(), false);
             }
         };
-        let answers = operation.send_all(&self.pipeline, repeat).await;
+        let answers = operation.send_sequence(&self.sequence, repeat).await;
         let (skipped, step) = self.stride();
         let answers = answers.into_iter().skip(skipped).step_by(step);
         (answers.collect(), operation.has_lost_run())
     }
 
     /// Returns the commands of the items.
-    fn commands(&self) -> impl Iterator<Item = &Cmd> {
+    fn commands(&self) -> impl Iterator<Item = (&Cmd, Access)> {
         let (skipped, step) = self.stride();
-        self.pipeline.cmd_iter().skip(skipped).step_by(step)
+        self.sequence.iter().skip(skipped).step_by(step)
     }
 
-    /// Returns the place of the first item in the pipeline, and the distance between items.
+    /// Returns the place of the first item in the sequence, and the distance between items.
     fn stride(&self) -> (usize, usize) {
         match self.to.is_asking {
             true => (1, 2),

@@ -3,7 +3,7 @@
 use std::sync::Arc;
 use std::time::Duration;
 
-use ::redis::{Cmd, Pipeline, Value};
+use ::redis::{Cmd, Value, cmd};
 use larder_store::{ErrorKind, Result};
 use tokio::time::{Instant, sleep_until};
 
@@ -11,8 +11,8 @@ use super::redirect::{MOST_HOPS, Redirect, nameless, too_many, unserved};
 use super::{Shard, Shared};
 use crate::classify;
 use crate::connection::HostPort;
-use crate::node::SupervisedNode;
-use crate::operation::{Operation, Repeat, Request};
+use crate::node::{Access, SupervisedNode};
+use crate::operation::{Operation, Repeat, Request, Sequence};
 
 /// The first pause before an operation asks again: about the time that a key takes to move.
 const PAUSE: Duration = Duration::from_millis(2);
@@ -129,6 +129,11 @@ impl Shard<'_> {
     }
 }
 
+/// Makes the command after which a node serves a key of a slot that has not arrived as a whole.
+pub(super) fn asking() -> Cmd {
+    cmd("ASKING")
+}
+
 impl Hop {
     pub(super) fn to(node: Arc<SupervisedNode>) -> Self {
         Self {
@@ -153,9 +158,10 @@ impl Hop {
         let outcome = match self.is_asking {
             false => operation.send(command, repeat).await,
             true => {
-                let mut pipeline = Pipeline::with_capacity(2);
-                pipeline.cmd("ASKING").add_command(command.clone());
-                let answer = operation.send_all(&pipeline, repeat).await.pop();
+                let mut sequence = Sequence::with_capacity(2);
+                sequence.add(asking(), Access::Read);
+                sequence.add(command.clone(), redirects.request.access);
+                let answer = operation.send_sequence(&sequence, repeat).await.pop();
                 answer.unwrap_or_else(|| Err(classify::unexpected(redirects.name)))
             }
         };

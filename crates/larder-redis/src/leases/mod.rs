@@ -20,7 +20,8 @@ use larder_store::{
 };
 
 use crate::batches::{fail, sift};
-use crate::operation::Repeat;
+use crate::node::Access;
+use crate::operation::{Repeat, Request};
 use crate::route::Routed;
 use crate::script::{Prepared, Time, is_forgotten};
 use crate::store::RedisStore;
@@ -115,7 +116,7 @@ impl Leases for RedisStore {
             Condition::IfVersion(version) => command.arg(version.as_bytes()),
         };
         let command = self.timed(command);
-        let operation = self.begin_write("commit", key).await?;
+        let operation = self.begin_write(Request::write("commit"), key).await?;
         match run(&operation, script, &command, Repeat::Never).await {
             Err(error) => Box::pin(self.settle(&operation, "commit", put, error)).await,
             taken => outcome("commit", taken),
@@ -139,7 +140,9 @@ impl Leases for RedisStore {
     async fn invalidate(&self, key: &Key) -> Result<DeleteOutcome> {
         key.require(Content::Value, "invalidate")?;
         let (script, command) = (&self.lease_scripts().invalidate, self.invalidation(key));
-        let operation = self.begin_write("invalidate", key).await?;
+        // Even if there is no value, it may have ended a lease, whose commit must stay refused.
+        let request = Request::program("invalidate");
+        let operation = self.begin_write(request, key).await?;
         outcome(
             "invalidate",
             run(&operation, script, &command, Repeat::Idempotent).await,
@@ -161,7 +164,9 @@ impl Leases for RedisStore {
             Err(error) => return fail(results, &sent, &error),
         };
         let by_hash = |key| self.invalidation(key);
-        let items = sent.iter().map(|&at| (&keys[at], by_hash(&keys[at])));
+        let items = sent
+            .iter()
+            .map(|&at| (&keys[at], by_hash(&keys[at]), Access::Program));
         let mut values = batch.send(items, Repeat::Idempotent).await;
         // Commands whose script a server does not know are sent again with its text. Those of one
         // key go to one server, so all of them are, in their order.
@@ -179,7 +184,7 @@ impl Leases for RedisStore {
             let script = &self.lease_scripts().invalidate;
             let items = forgotten.iter().map(|&at| {
                 let by_text = script.by_text(&by_hash(&keys[at]));
-                (&keys[at], by_text)
+                (&keys[at], by_text, Access::Program)
             });
             values = batch.send(items, Repeat::Idempotent).await;
             sent = forgotten;

@@ -12,13 +12,26 @@ pub(crate) struct Confirmation {
     pub(crate) within: Duration,
 }
 
-/// Whether replicas must confirm an operation.
+/// Whether replicas must confirm an operation, if the store requires it.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub(crate) enum Access {
     /// They need not: it writes nothing, or nothing that must survive.
     Read,
-    /// They must, if the store requires it.
+    /// They must, unless its answer says that there was nothing to write: 0, or none.
     Write,
+    /// They must, whatever it answers: only the program knows whether it wrote.
+    Program,
+}
+
+impl Access {
+    /// Returns whether an operation with this answer may have written what must survive.
+    pub(crate) fn may_have_written(self, answer: &Value) -> bool {
+        match (self, answer) {
+            (_, Value::ServerError(_)) | (Self::Read, _) => false,
+            (Self::Write, Value::Nil | Value::Int(0)) => false,
+            (Self::Write | Self::Program, _) => true,
+        }
+    }
 }
 
 impl Confirmation {
@@ -72,7 +85,9 @@ impl Confirmation {
         Err(Error::new(
             operation,
             ErrorKind::MayHaveRun,
-            format!("it ran at {location}, and a failover may undo it: {what}"),
+            format!(
+                "it ran at {location}, and a failover may undo what it wrote, if anything: {what}"
+            ),
         ))
     }
 }
@@ -101,6 +116,24 @@ mod tests {
             if let Err(error) = confirmed {
                 assert_eq!(error.kind(), ErrorKind::MayHaveRun);
             }
+        }
+    }
+
+    #[test]
+    fn an_answer_that_nothing_was_written_needs_no_confirmation_but_that_of_a_program_may_mean_anything()
+     {
+        use Access::{Program, Read, Write};
+        let refusal = ::redis::parse_redis_value(b"-OOM full\r\n").unwrap();
+        for (answer, is_write, is_program) in [
+            (Value::Okay, true, true),
+            (Value::Int(1), true, true),
+            (Value::Int(0), false, true),
+            (Value::Nil, false, true),
+            (refusal, false, false),
+        ] {
+            assert_eq!(Write.may_have_written(&answer), is_write, "{answer:?}");
+            assert_eq!(Program.may_have_written(&answer), is_program, "{answer:?}");
+            assert!(!Read.may_have_written(&answer), "{answer:?}");
         }
     }
 

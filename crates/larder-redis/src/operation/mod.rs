@@ -3,6 +3,7 @@
 mod commands;
 mod repeat;
 mod request;
+mod sequence;
 mod span;
 mod transmit;
 
@@ -21,6 +22,7 @@ use commands::Commands;
 
 pub(crate) use repeat::{Repeat, after_lost_run};
 pub(crate) use request::Request;
+pub(crate) use sequence::Sequence;
 
 /// One operation on a node, from its start to its deadline.
 pub(crate) struct Operation<'a> {
@@ -168,14 +170,6 @@ impl<'a> Operation<'a> {
         }
     }
 
-    /// Returns the replicas that must confirm it.
-    fn replicas(&self) -> Option<Confirmation> {
-        match self.access {
-            Access::Read => None,
-            Access::Write => self.node.limits.replicas,
-        }
-    }
-
     /// Sends a command and returns its answer, which may be an error.
     ///
     /// A repeatable command is repeated once if its connection was dropped. A command that replicas
@@ -184,37 +178,50 @@ impl<'a> Operation<'a> {
     /// # Errors
     /// [`ErrorKind::NotSent`] and [`ErrorKind::MayHaveRun`].
     pub(crate) async fn send(&self, command: &Cmd, repeat: Repeat) -> Result<Value> {
-        let Some(replicas) = self.replicas() else {
-            return self.transmit(Commands::One(command), repeat).await;
+        let replicas = match (self.access, self.node.limits.replicas) {
+            (Access::Write | Access::Program, Some(replicas)) => replicas,
+            (Access::Read, _) | (_, None) => {
+                return self.transmit(Commands::One(command), repeat).await;
+            }
         };
-        let mut pipeline = Pipeline::with_capacity(2);
-        pipeline.add_command(command.clone());
+        let mut sequence = Sequence::with_capacity(1);
+        sequence.add(command.clone(), self.access);
         // Boxed, so that the future of the common case stays small.
-        let mut answers = Box::pin(self.send_confirmed(pipeline, replicas)).await;
+        let mut answers = Box::pin(self.send_confirmed(&sequence, replicas)).await;
         let answer = answers.pop();
         answer.unwrap_or_else(|| Err(classify::unexpected(self.name)))
+    }
+
+    /// Sends several commands together that no replica need confirm, and returns the answer of each.
+    ///
+    /// Otherwise it is like [`send`](Self::send).
+    pub(crate) async fn send_all(&self, pipeline: &Pipeline, repeat: Repeat) -> Vec<Result<Value>> {
+        let answers = self.transmit(Commands::Many(pipeline), repeat).await;
+        spread(self.name, pipeline.len(), answers)
     }
 
     /// Sends several commands together, and returns the answer of each.
     ///
     /// Otherwise it is like [`send`](Self::send).
-    pub(crate) async fn send_all(&self, pipeline: &Pipeline, repeat: Repeat) -> Vec<Result<Value>> {
-        match self.replicas() {
-            None => {
-                let answers = self.transmit(Commands::Many(pipeline), repeat).await;
-                spread(self.name, pipeline.len(), answers)
-            }
-            Some(replicas) => self.send_confirmed(pipeline.clone(), replicas).await,
+    pub(crate) async fn send_sequence(
+        &self,
+        sequence: &Sequence,
+        repeat: Repeat,
+    ) -> Vec<Result<Value>> {
+        match self.node.limits.replicas {
+            Some(replicas) if sequence.may_write() => self.send_confirmed(sequence, replicas).await,
+            _ => self.send_all(sequence.pipeline(), repeat).await,
         }
     }
 
-    /// Sends commands, followed by `WAIT` on the same connection. A successful answer is returned only
-    /// if enough replicas have confirmed it.
+    /// Sends commands, followed by `WAIT` on the same connection. The successful answer of a write is
+    /// returned only if enough replicas have confirmed it.
     async fn send_confirmed(
         &self,
-        mut pipeline: Pipeline,
+        sequence: &Sequence,
         replicas: Confirmation,
     ) -> Vec<Result<Value>> {
+        let mut pipeline = sequence.pipeline().clone();
         pipeline.add_command(replicas.wait());
         let answers = self
             .transmit(Commands::Many(&pipeline), Repeat::Never)
@@ -224,10 +231,11 @@ impl<'a> Operation<'a> {
         let Some(Ok(waited)) = answers.pop() else {
             return answers;
         };
-        if let Err(error) = replicas.confirmed(self.name, self.location(), &waited) {
-            let ran =
-                |answer: &&mut Result<Value>| !matches!(answer, Err(_) | Ok(Value::ServerError(_)));
-            for answer in answers.iter_mut().filter(ran) {
+        let written = sequence.to_confirm(&mut answers);
+        if !written.is_empty()
+            && let Err(error) = replicas.confirmed(self.name, self.location(), &waited)
+        {
+            for answer in written {
                 *answer = Err(copy_error(&error));
             }
         }

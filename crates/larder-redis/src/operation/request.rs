@@ -33,9 +33,14 @@ impl Request {
         Self::new(name, Access::Read)
     }
 
-    /// Makes a request that replicas confirm, if the store asks for that.
+    /// Makes a request that replicas confirm, if the store asks for that and it wrote anything.
     pub(crate) fn write(name: &'static str) -> Self {
         Self::new(name, Access::Write)
+    }
+
+    /// Makes a request that replicas confirm, if the store asks for that, whatever it answers.
+    pub(crate) fn program(name: &'static str) -> Self {
+        Self::new(name, Access::Program)
     }
 
     /// Names the script that it calls.

@@ -17,7 +17,7 @@ use larder_store::{
 use crate::builder::RedisStoreBuilder;
 use crate::bus::{RedisBus, SubscriptionManager};
 use crate::commands;
-use crate::operation::Repeat;
+use crate::operation::{Repeat, Request};
 use crate::replica_reads::ReplicaReads;
 use crate::route::Route;
 use crate::script::{Scripts, Tell};
@@ -139,7 +139,7 @@ impl Store for RedisStore {
     async fn put(&self, put: &Put) -> Result<PutOutcome> {
         put.key().require(Content::Value, "put")?;
         commands::check_size("put", put, self.max_value)?;
-        let operation = self.begin_write("put", put.key()).await?;
+        let operation = self.begin_write(Request::write("put"), put.key()).await?;
         let written = self.once(&operation, |named| commands::put(put, named));
         match written.await {
             Ok(value) => commands::outcome("put", &value),
@@ -153,7 +153,8 @@ impl Store for RedisStore {
         if !commands::may_delete(delete) {
             return Ok(DeleteOutcome::NotDeleted);
         }
-        let operation = self.begin_write("delete", delete.key()).await?;
+        let request = Request::write("delete");
+        let operation = self.begin_write(request, delete.key()).await?;
         let command = |named| commands::delete(delete, named);
         let value = self.once(&operation, command).await?;
         commands::outcome("delete", &value)
@@ -161,7 +162,7 @@ impl Store for RedisStore {
 
     async fn expire(&self, key: &Key, ttl: Ttl) -> Result<ExpireOutcome> {
         key.require(Content::Value, "expire")?;
-        let operation = self.begin_write("expire", key).await?;
+        let operation = self.begin_write(Request::write("expire"), key).await?;
         // Never repeated: in the meantime another caller may have written a value with a longer TTL.
         let command = commands::expire(key, ttl);
         let value = operation.send(&command, Repeat::Never).await?;

@@ -47,11 +47,11 @@ impl RedisStore {
     /// Begins an operation on a key that changes its value.
     pub(crate) async fn begin_write(
         &self,
-        name: &'static str,
+        request: Request,
         key: &Key,
     ) -> Result<Write<'_, Routed<'_>>> {
         let writing = self.writing([key]);
-        let begun = self.route.begin(key.as_bytes(), Request::write(name));
+        let begun = self.route.begin(key.as_bytes(), request);
         Ok(Write::new(begun.await?, writing))
     }
 

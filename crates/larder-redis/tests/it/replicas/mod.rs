@@ -74,7 +74,9 @@ fn unconfirmed<T>(result: Result<T>) -> Error {
     let error = result.err().expect("an error");
     assert_eq!(error.kind(), ErrorKind::MayHaveRun, "{error}");
     assert!(
-        error.to_string().contains("a failover may undo it"),
+        error
+            .to_string()
+            .contains("a failover may undo what it wrote"),
         "{error}"
     );
     error

@@ -2,10 +2,11 @@ use std::sync::Arc;
 
 use larder_redis::RedisStore;
 use larder_store::lease::{Claim, Claimed, Fence, Leases};
+use larder_store::program::Run;
 use larder_store::{Delete, Key, Put, SettleOutcome, Store, StoreExt, Ttl};
 
 use super::{Frozen, LONG, SHORT, confirmed, has, replicas, trio, unconfirmed};
-use crate::support::{Add, Look, Set, calls, key, programs, put, tally};
+use crate::support::{Add, Look, Remove, Set, calls, key, programs, put, tally};
 
 const ADD: Add = Add { by: 1, ms: 60_000 };
 
@@ -124,6 +125,56 @@ async fn an_unconfirmed_value_is_confirmed_when_it_is_put_again() {
     let patient = confirmed(&trio.url(), 2, LONG).await;
     assert!(patient.put(&value).await.unwrap().is_stored());
     assert!(replicas(trio).iter().all(|replica| has(replica, &key(20))));
+}
+
+#[tokio::test]
+async fn what_wrote_nothing_needs_no_confirmation_and_neither_does_a_read_beside_a_write() {
+    let (trio, _turn) = trio().await;
+    let store = confirmed(&trio.url(), 1, SHORT).await;
+    let (there, other) = (put(40, "x"), put(41, "y"));
+    let _ = store.put(&there).await.unwrap();
+    programs(&store).run(&tally(40), &ADD).await.unwrap();
+    let _frozen = Frozen::new(replicas(trio));
+
+    let not_stored = [
+        put(40, "z").if_absent(),
+        put(42, "z").if_present(),
+        put(40, "z").if_version(other.version()),
+    ];
+    let not_deleted = [
+        Delete::new(key(42)),
+        Delete::new(key(40)).if_version(other.version()),
+    ];
+    for put in &not_stored {
+        assert!(!store.put(put).await.unwrap().is_stored());
+    }
+    for delete in &not_deleted {
+        assert!(!store.delete(delete).await.unwrap().is_deleted());
+    }
+    let many = [&not_stored[..], std::slice::from_ref(&other)].concat();
+    let mut outcomes = store.put_many(&many).await;
+    unconfirmed(outcomes.pop().unwrap());
+    assert!(!outcomes.into_iter().any(|it| it.unwrap().is_stored()));
+    let outcomes = store.delete_many(&not_deleted).await;
+    assert!(!outcomes.into_iter().any(|it| it.unwrap().is_deleted()));
+    let lost = Fence::from_u64(1);
+    let committed = leases(&store).commit(&put(43, "z"), lost).await;
+    assert!(!committed.unwrap().is_stored());
+    let expired = store.expire(&key(42), Ttl::from_secs(5)).await;
+    expired.unwrap();
+
+    let look = Look::default();
+    let (mut reading, mut writing) = (Run::new(&look), Run::new(&ADD));
+    let calls = [
+        (&tally(40), &mut reading as _),
+        (&tally(41), &mut writing as _),
+    ];
+    let [read, wrote] = programs(&store).run_each(calls).await;
+    assert_eq!(reading.reply(read).unwrap().fields()[0].1, "1");
+    unconfirmed(writing.reply(wrote));
+    // Nobody but the program knows whether it wrote.
+    let error = unconfirmed(programs(&store).run(&tally(49), &Remove::default()).await);
+    assert!(error.to_string().contains("if anything"), "{error}");
 }
 
 #[tokio::test]
