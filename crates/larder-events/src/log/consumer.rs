@@ -208,6 +208,9 @@ impl<T: DeserializeOwned> Consumer<T> {
             self.known_losses.store(0, Ordering::Relaxed);
             taken = self.group.run(&self.take(many)).await?;
         }
+        if taken.has_group {
+            self.group.note_begun();
+        }
         self.has_read.store(true, Ordering::Relaxed);
         Ok(self.batch(taken))
     }

@@ -39,8 +39,8 @@ impl<T> Group<T> {
 
     /// Sets where the group begins when it is created. The default is [`Start::First`].
     ///
-    /// If the group disappears later together with its log, this handle and its clones create it again from
-    /// [`Start::First`], so that it misses nothing.
+    /// If the group disappears later, alone or with its log, the handles that have created or read it, and their
+    /// clones, create it again from [`Start::First`], so that it misses nothing.
     #[must_use]
     pub fn with_start(mut self, start: Start) -> Self {
         self.start = start;
@@ -90,7 +90,7 @@ impl<T> Group<T> {
     pub async fn create(&self) -> Result<bool> {
         let create = Create {
             group: self.name.clone(),
-            // A group that disappeared together with its log must not miss what was appended since.
+            // A group that has disappeared must not miss what was appended since.
             start: match self.has_begun.load(Ordering::Relaxed) {
                 true => Start::First,
                 false => self.start,
@@ -107,8 +107,13 @@ impl<T> Group<T> {
                 text,
             ));
         }
-        self.has_begun.store(true, Ordering::Relaxed);
+        self.note_begun();
         Ok(created == Created::New)
+    }
+
+    /// Notes that the group exists: if it is created again, it begins with the first event.
+    pub(super) fn note_begun(&self) {
+        self.has_begun.store(true, Ordering::Relaxed);
     }
 
     /// Makes a consumer with a random name, as each process needs whenever it starts.

@@ -232,6 +232,25 @@ on_every_store! { memory, redis, cluster;
         assert_eq!(read(&group(&log, "old").consumer(), 9).await.len(), 3);
     }
 
+    async fn a_consumer_that_found_its_group_makes_it_again_from_the_first_event(world: World) {
+        let log = log(&world.store);
+        for is_removed in [true, false] {
+            let mail = || group(&log, "mail").with_start(Start::Now);
+            assert!(mail().create().await.unwrap());
+            // Another process, which did not create the group.
+            let consumer = mail().consumer();
+            assert!(read(&consumer, 9).await.is_empty());
+            if is_removed {
+                assert!(mail().remove().await.unwrap());
+            } else {
+                world.advance(Duration::from_secs(86_400));
+            }
+            append(&log, 1..=2).await;
+            assert_eq!(shown(&consumer.read(9).await.unwrap()), [(1, 1), (2, 1)]);
+            assert!(mail().remove().await.unwrap());
+        }
+    }
+
     async fn a_group_that_has_too_much_pending_is_given_nothing_new(world: World) {
         let log = log(&world.store);
         append(&log, 1..=5).await;
