@@ -20,7 +20,7 @@ if needs then
 
     if k ~= '' then
       if not forgot then
-        for _, old in ipairs(redis.call('ZRANGEBYSCORE', KEYS[7], '-inf', at, 'LIMIT', 0, 64)) do
+        for _, old in ipairs(redis.call('ZRANGEBYSCORE', KEYS[7], '-inf', at, 'LIMIT', 0, 64 + #ids)) do
           redis.call('ZREM', KEYS[7], old)
           redis.call('HDEL', KEYS[6], old)
           changed = true

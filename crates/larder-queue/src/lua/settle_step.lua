@@ -57,7 +57,7 @@ if acked > 0 then
   end
   -- Some in sixteen times, by the clock, since the look costs as much as half an ack.
   if at % 16 < acked then
-    local old = redis.call('ZRANGEBYSCORE', KEYS[5], '-inf', at, 'LIMIT', 0, 64)
+    local old = redis.call('ZRANGEBYSCORE', KEYS[5], '-inf', at, 'LIMIT', 0, 64 + acked)
     if #old > 0 then redis.call('ZREM', KEYS[5], unpack(old)) end
   end
   local known = redis.call('ZCARD', KEYS[5])

@@ -10,7 +10,7 @@ use super::{LATEST_DUE, QueueRecord, Settings};
 use crate::new_job::Due;
 use crate::{JobId, NewJob, Until};
 
-/// The number of ended unique keys that one step forgets.
+/// The number of ended unique keys that one step forgets in addition to those that it may add.
 const FORGOTTEN: usize = 64;
 
 /// Adds jobs, each unless its id or its unique key is already used.
@@ -143,9 +143,9 @@ impl Program for Enqueue {
         let added = work(record, &self.settings, now, true, |work| {
             // Idle workers were woken when the first job arrived.
             let was_empty = work.held.ready.first().is_none();
-            let mut forgot = false;
+            let mut forgets = FORGOTTEN + self.items.len();
             let items = self.items.iter();
-            let answer = items.map(|item| add(work, item, &mut forgot)).collect();
+            let answer = items.map(|item| add(work, item, &mut forgets)).collect();
             let wakes = work.is_sooner || (work.has_placed && was_empty);
             Worked { answer, wakes }
         });
@@ -154,15 +154,15 @@ impl Program for Enqueue {
 }
 
 /// Forgets unique keys that have ended.
-fn forget_keys(work: &mut Work<'_>) {
-    for key in work.held.unique_ends.first_up_to(work.at, FORGOTTEN) {
+fn forget_keys(work: &mut Work<'_>, most: usize) {
+    for key in work.held.unique_ends.first_up_to(work.at, most) {
         work.held.unique_ends.remove(&key);
         work.held.unique.remove(&key);
         work.has_changed = true;
     }
 }
 
-fn add(work: &mut Work<'_>, item: &Item, forgot: &mut bool) -> Added {
+fn add(work: &mut Work<'_>, item: &Item, forgets: &mut usize) -> Added {
     let is_done = |until: i64| until > work.at;
     if work.held.jobs.contains_key(&item.id) || work.held.done.score(&item.id).is_some_and(is_done)
     {
@@ -173,8 +173,9 @@ fn add(work: &mut Work<'_>, item: &Item, forgot: &mut bool) -> Added {
         Due::At(micros) => micros,
     };
     let due = due.clamp(work.at, LATEST_DUE.max(work.at));
-    if item.key.is_some() && !std::mem::replace(forgot, true) {
-        forget_keys(work);
+    if item.key.is_some() {
+        // Once for each step.
+        forget_keys(work, std::mem::take(forgets));
     }
     if let Some(other) = owner(work, item) {
         if item.replaces {

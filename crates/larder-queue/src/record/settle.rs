@@ -221,7 +221,7 @@ impl Work<'_> {
         }
         let is_time = self.at.rem_euclid(16) < acked as i64;
         let most = if is_time { self.at } else { i64::MIN };
-        for id in self.held.done.first_up_to(most, FORGOTTEN) {
+        for id in self.held.done.first_up_to(most, acked + FORGOTTEN) {
             self.held.done.remove(&id);
         }
         let over = self

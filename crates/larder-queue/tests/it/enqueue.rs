@@ -2,7 +2,7 @@
 
 use std::time::{Duration, UNIX_EPOCH};
 
-use larder_queue::{Enqueued, JobId, NewJob, PayloadError, Priority, State, Until};
+use larder_queue::{Enqueued, JobId, NewJob, PayloadError, Priority, Settled, State, Until};
 use larder_store::lease::Fence;
 use larder_store::{ErrorKind, Refusal, Ttl};
 use larder_worlds::on_every_store;
@@ -208,6 +208,30 @@ on_every_store! { memory, redis;
         assert!(queue.enqueue(job("c")).await.is_err(), "it still runs");
         assert!(queue.reject(taken.receipt(), "no").await.unwrap().is_accepted());
         add(&queue, job("c")).await;
+    }
+
+    async fn keys_and_ids_that_have_ended_are_forgotten_as_fast_as_new_ones_come(world: World) {
+        let queue = queue_of(&world).with_max_jobs(256).with_retention(Ttl::from_secs(10));
+        let new = |round: usize, number: usize| {
+            let name = format!("{round}-{number}");
+            job(&name).with_unique(&name, Until::Ttl(Ttl::from_secs(10)))
+        };
+        // Three keyed jobs forget a part of what a full step has left.
+        for (round, many) in [128, 128, 128, 128, 128, 3, 128].into_iter().enumerate() {
+            for added in queue.enqueue_many((0..many).map(|number| new(round, number))).await {
+                assert!(matches!(added, Ok(Enqueued::New(_))), "{added:?} in round {round}");
+            }
+            let taken = take(&queue, 128).await;
+            let receipts: Vec<_> = taken.iter().map(|it| it.receipt().clone()).collect();
+            assert_eq!(queue.ack_many(&receipts).await.unwrap(), vec![Settled::Accepted; many]);
+            if many == 128 {
+                assert_eq!(queue.counts().await.unwrap().done, 128, "round {round}");
+            }
+            let shown = queue.inspect().await.unwrap();
+            let unique = shown.fields().iter().find(|(name, _)| name == "unique").unwrap();
+            assert_eq!(unique.1, if many == 3 { "64" } else { "128" }, "round {round}");
+            world.advance(secs(10));
+        }
     }
 
     async fn what_is_out_of_bounds_is_refused_before_it_is_sent(world: World) {
