@@ -63,7 +63,7 @@ use larder_store::program::Record;
 use larder_store::{ErrorKind, Key, Result, Timestamp, Ttl};
 
 use crate::worker::pause_after;
-use crate::{Enqueued, JobId, NewJob, Queue, Until};
+use crate::{Enqueued, JobId, MAX_BATCH, NewJob, Queue, Until};
 use record::Advance;
 use schedule::invalid;
 
@@ -221,8 +221,8 @@ impl Periodic {
     /// It takes a round trip for each schedule, and two more for one that is due.
     ///
     /// # Errors
-    /// Those of the store, and of [`Queue::enqueue`]. The other schedules were handled; the next call enqueues
-    /// the rest.
+    /// Those of the store, and of [`Queue::enqueue`]. The other schedules were handled, and of a schedule the ticks
+    /// before the one that was refused; the next call enqueues the rest.
     ///
     /// # Cancellation
     /// Each tick may or may not have been enqueued; none is lost.
@@ -244,14 +244,28 @@ impl Periodic {
 
     async fn run_entry(&self, entry: &Entry) -> Result<(u64, Option<Duration>)> {
         let (now, last) = self.advance(entry, Timestamp::default()).await?;
-        let due = self.due(entry, last, now);
         let mut enqueued = 0;
         if entry
             .schedule
             .next_after(last)
             .is_some_and(|next| next <= now)
         {
-            for result in self.queue.enqueue_many(due).await {
+            enqueued = self.enqueue(entry, self.due(entry, last, now)).await?;
+            self.advance(entry, now).await?;
+        }
+        let next = entry.schedule.next_after(now.max(last));
+        Ok((enqueued, next.map(|next| next.since(now))))
+    }
+
+    /// Enqueues ticks in order, and returns how many were new.
+    ///
+    /// If one is refused, those before it are noted: the queue forgets their ids, perhaps before it takes the rest.
+    async fn enqueue(&self, entry: &Entry, due: Vec<(Timestamp, NewJob)>) -> Result<u64> {
+        let (mut enqueued, mut noted) = (0, None);
+        // A batch at a time, so that no later one is enqueued behind one that is refused.
+        for batch in due.chunks(MAX_BATCH) {
+            let jobs = batch.iter().map(|(_, job)| job.clone());
+            for ((tick, _), result) in batch.iter().zip(self.queue.enqueue_many(jobs).await) {
                 match result {
                     Ok(Enqueued::New(_)) => enqueued += 1,
                     Ok(Enqueued::Duplicate(_)) => {}
@@ -260,17 +274,22 @@ impl Periodic {
                         let schedule = &*entry.name;
                         tracing::error!(schedule, %error, "a periodic job cannot be enqueued");
                     }
-                    Err(error) => return Err(error),
+                    Err(error) => {
+                        if let Some(tick) = noted {
+                            // If this fails too, they are duplicates for the next hour.
+                            let _ = self.advance(entry, tick).await;
+                        }
+                        return Err(error);
+                    }
                 }
+                noted = Some(*tick);
             }
-            self.advance(entry, now).await?;
         }
-        let next = entry.schedule.next_after(now.max(last));
-        Ok((enqueued, next.map(|next| next.since(now))))
+        Ok(enqueued)
     }
 
-    /// Returns the jobs of the ticks after `last` and up to `now`, as far as the policy wants them.
-    fn due(&self, entry: &Entry, last: Timestamp, now: Timestamp) -> Vec<NewJob> {
+    /// Returns the ticks after `last` and up to `now`, as far as the policy wants them, with their jobs.
+    fn due(&self, entry: &Entry, last: Timestamp, now: Timestamp) -> Vec<(Timestamp, NewJob)> {
         let (from, count) = match self.missed {
             Missed::Skip => (last.max(now.plus_micros(-LATE - 1)), MAX_TICKS),
             Missed::Last => (last, 1),
@@ -288,7 +307,7 @@ impl Periodic {
                     "a periodic job was not made: its function panicked"
                 );
             }
-            made.ok()
+            Some((due, made.ok()?))
         };
         ticks.into_iter().filter_map(job).collect()
     }

@@ -7,7 +7,7 @@ use std::time::Duration;
 use larder_moka::MokaStore;
 use larder_queue::periodic::{Missed, Periodic, Schedule};
 use larder_queue::{Job, NewJob, Queue, Until};
-use larder_store::{Clock, ErrorKind, ManualClock, Timestamp};
+use larder_store::{Clock, ErrorKind, ManualClock, Refusal, Timestamp};
 use larder_test::faulty::Trouble;
 use serde::{Deserialize, Serialize};
 use tokio_util::sync::CancellationToken;
@@ -200,6 +200,28 @@ on_both_stores! {
         assert!(periodic.run_due().await.is_err());
         assert_eq!(new(&periodic).await, 1);
         assert_eq!(taken(&queue).await, [(due, format!("reminder@{due}"))]);
+    }
+
+    async fn ticks_that_a_full_queue_took_are_not_enqueued_again_with_those_that_it_refused(
+        world: World,
+        clock: ManualClock
+    ) {
+        let queue = world.queue().with_max_jobs(2).with_max_done(0);
+        let of = |queue: &Queue| each_minute(queue).with_missed(Missed::All(100));
+        let begun = now(&clock);
+        new(&of(&queue)).await;
+        clock.advance(5 * MINUTE);
+        let minutes = async || {
+            let taken = taken(&queue).await.into_iter();
+            taken.map(|(due, _)| (due - begun) / 60).collect::<Vec<_>>()
+        };
+        let error = of(&queue).run_due().await.unwrap_err();
+        assert_eq!(error.kind(), ErrorKind::Refused(Refusal::Full));
+        assert_eq!(minutes().await, [1, 2]);
+        // The rest stays refused until no id and no key of the first two is remembered.
+        clock.advance(60 * MINUTE);
+        new(&of(&queue.clone().with_max_jobs(1_000))).await;
+        assert_eq!(minutes().await, (3..=65).collect::<Vec<_>>());
     }
 
     async fn a_job_that_cannot_be_enqueued_does_not_hold_up_the_others(world: World, clock: ManualClock) {
