@@ -151,7 +151,9 @@ impl Updates {
                 (Ok(false), None) => return Ok(false),
                 // Either the first of the two writes was executed late, or somebody else was faster.
                 (Ok(false), Some(error)) => {
-                    let now = version(&self.store.get(key).await?);
+                    // If that cannot be looked up, the first error says what may have happened.
+                    let held = self.store.get(key).await.unwrap_or_default();
+                    let now = version(&held);
                     return match now.is_some() && now == write.version() {
                         true => Ok(true),
                         false => Err(error),

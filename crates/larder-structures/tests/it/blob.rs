@@ -13,6 +13,8 @@ use larder_test::faulty::{Faulty, Lie, Operations, Switch, Trouble};
 use larder_worlds::{on_every_store, until};
 use tokio::io::{AsyncRead, AsyncWriteExt, ReadBuf};
 
+use crate::scripted::{End, Scripted};
+
 const HOUR: Ttl = Ttl::from_secs(3600);
 const CHUNK: usize = 128 * 1024;
 const CHUNKS: Kind = Kind::pinned("blob-chunk");
@@ -242,6 +244,24 @@ on_every_store! { memory, redis, cluster;
             // The stored value is still correct.
             assert!(reader.next().await.unwrap().is_some());
         }
+    }
+
+    async fn a_manifest_that_may_be_there_keeps_its_chunks(world: World) {
+        let before = data(1, 100);
+        blobs(&world.store).put("a", &*before).await.unwrap();
+        // One chunk; then the manifest before is read and the new one is written, which arrives late.
+        let store = Scripted::new(&world.store, &[
+            End::Well,
+            End::Well,
+            End::Fails(ErrorKind::MayHaveRun),
+            End::Well,
+            End::Late,
+            End::Fails(ErrorKind::NotSent),
+        ]);
+        let now = data(2, 100);
+        let error = blobs(&store).put("a", &*now).await.unwrap_err();
+        assert!(matches!(&error, BlobError::Store(it) if it.kind() == ErrorKind::MayHaveRun), "{error:?}");
+        assert_eq!(read(blobs(&world.store).get("a").await.unwrap()).await, Some(now));
     }
 
     async fn a_lost_reply_of_the_manifest_is_settled(world: World) {

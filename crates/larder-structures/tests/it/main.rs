@@ -17,6 +17,7 @@ mod metrics;
 mod model;
 mod recent_list;
 mod record;
+mod scripted;
 mod semaphore;
 mod support;
 mod unique_count;

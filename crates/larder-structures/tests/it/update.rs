@@ -7,6 +7,8 @@ use larder_test::faulty::{Faulty, Operations, Switch, Trouble};
 use larder_worlds::on_every_store;
 use tokio::runtime::{Handle, RuntimeFlavor};
 
+use crate::scripted::{End, Scripted};
+
 const TALLY: Kind = Kind::pinned("update-tally");
 const HOUR: Ttl = Ttl::from_secs(3600);
 
@@ -169,5 +171,20 @@ on_every_store! { memory, redis, cluster;
         switch.set_on(Operations::Writes, Trouble::Fail(ErrorKind::MayHaveRun));
         assert!(is_ambiguous(&updates.update(&KEY, next).await.unwrap_err()));
         assert_eq!(held(&world.store).await, 7);
+    }
+
+    async fn a_write_that_may_have_run_stays_so_if_the_store_fails_when_it_is_looked_for(world: World) {
+        interfere(&world.store, "1");
+        // The first put arrives after all, just before the second, which then finds its condition unmet.
+        let store = Scripted::new(&world.store, &[
+            End::Well,
+            End::Fails(ErrorKind::MayHaveRun),
+            End::Well,
+            End::Late,
+            End::Fails(ErrorKind::NotSent),
+        ]);
+        let error = Updates::new(store).update(&KEY, next).await.unwrap_err();
+        assert!(is_ambiguous(&error), "{error:?}");
+        assert_eq!(held(&world.store).await, 2);
     }
 }
