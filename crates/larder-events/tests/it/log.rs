@@ -232,6 +232,15 @@ on_every_store! { memory, redis, cluster;
         assert_eq!(read(&group(&log, "old").consumer(), 9).await.len(), 3);
     }
 
+    async fn a_number_of_an_event_is_read_back_as_it_was_appended(world: World) {
+        let prices = EventLog::<f64>::new(world.store.clone(), "prices", DAY).unwrap();
+        // serde_json reads another number here, unless it is told to be exact.
+        let price = 27.684277497634646;
+        prices.append("all", &price).await.unwrap();
+        let page = prices.read("all", EventId::ZERO, 1).await.unwrap();
+        assert_eq!(page.events[0].event, Some(price));
+    }
+
     async fn a_consumer_that_found_its_group_makes_it_again_from_the_first_event(world: World) {
         let log = log(&world.store);
         for is_removed in [true, false] {

@@ -63,7 +63,23 @@ fn seat() -> Seat {
     }
 }
 
+#[derive(Debug, PartialEq, Serialize, Deserialize)]
+struct Price {
+    amount: f64,
+}
+
 on_every_store! { memory, redis, cluster;
+    async fn a_number_is_read_back_as_it_was_put(world: World) {
+        let prices = Record::<Price>::new(world.store.clone(), "prices", HOUR).unwrap();
+        // serde_json reads another number here, unless it is told to be exact.
+        let amount = 27.684277497634646;
+        prices.put("a", &Price { amount }).await.unwrap();
+        let read = prices.get("a").await.unwrap().unwrap();
+        assert_eq!(read, Price { amount });
+        let compared = prices.compare_and_set("a", "amount", Some(&read.amount), Some(&1.0)).await;
+        assert_eq!(compared.unwrap(), Compared::Done);
+    }
+
     async fn a_field_is_compared_with_what_was_put_whatever_its_type(world: World) {
         let seats = Record::<Seat>::new(world.store.clone(), "seats", HOUR).unwrap();
         seats.put("a", &seat()).await.unwrap();

@@ -91,6 +91,20 @@ async fn a_session_is_created_saved_loaded_and_deleted_whole() {
 }
 
 #[tokio::test]
+async fn a_number_of_a_session_is_read_back_as_it_was_saved() {
+    for World { sessions, .. } in World::both().await {
+        let store = Arc::new(sessions.clone());
+        let session = Session::new(None, store.clone(), None);
+        // serde_json reads another number here, unless it is told to be exact.
+        let price = 27.684277497634646;
+        session.insert("price", price).await.unwrap();
+        session.save().await.unwrap();
+        let next = Session::new(session.id(), store, None);
+        assert_eq!(next.get::<f64>("price").await.unwrap(), Some(price));
+    }
+}
+
+#[tokio::test]
 async fn a_session_ends_at_its_expiry_without_a_task_that_deletes_it() {
     for World {
         sessions, store, ..
