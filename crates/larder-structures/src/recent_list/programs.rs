@@ -26,6 +26,18 @@ record! {
     },
 }
 
+/// Reads a number of the list, or 0.
+macro_rules! number_lua {
+    () => {
+        "-- What is past 2^53 was not written here.
+         local function number(text)
+           local n = tonumber(text or '')
+           return n and n < 9007199254740992 and n or 0
+         end
+        "
+    };
+}
+
 /// Adds an item, removes the oldest past the cap, and returns the number of the item.
 #[derive(Clone, Debug)]
 pub(crate) struct Push {
@@ -42,19 +54,17 @@ impl Program for Push {
     const SCRIPT: &'static Script = &Script::new(
         "recent-push",
         Effect::Once,
-        "-- What is past 2^53 was not written here.
-         local function number(text)
-           local n = tonumber(text or '')
-           return n and n < 9007199254740992 and n or 0
-         end
-         local last = number(redis.call('ZRANGE', KEYS[1], -1, -1, 'WITHSCORES')[2])
-         last = math.max(last, number(redis.call('GET', KEYS[2])))
-         local at = math.max(now(), last + 1)
-         local item = string.format('%016.0f', at) .. ARGV[1]
-         redis.call('ZADD', KEYS[1], num(at), item)
-         redis.call('ZREMRANGEBYRANK', KEYS[1], 0, -1 - tonumber(ARGV[3]))
-         ttl(KEYS[1], ARGV[2])
-         return num(at)",
+        concat!(
+            number_lua!(),
+            "local last = number(redis.call('ZRANGE', KEYS[1], -1, -1, 'WITHSCORES')[2])
+             last = math.max(last, number(redis.call('GET', KEYS[2])))
+             local at = math.max(now(), last + 1)
+             local item = string.format('%016.0f', at) .. ARGV[1]
+             redis.call('ZADD', KEYS[1], num(at), item)
+             redis.call('ZREMRANGEBYRANK', KEYS[1], 0, -1 - tonumber(ARGV[3]))
+             ttl(KEYS[1], ARGV[2])
+             return num(at)",
+        ),
     );
 
     arguments!(item, ttl, max_items);
@@ -147,12 +157,19 @@ impl Program for Read {
     }
 }
 
-/// Keeps the number of the newest item, before that item is removed, for as long as the list lives.
+/// Keeps the last number, before the newest item is removed, for as long as the list lives: that of this item, or of
+/// one that was removed before it.
 macro_rules! keep_last_lua {
     () => {
-        "local newest = redis.call('ZRANGE', KEYS[1], -1, -1, 'WITHSCORES')[2]
-         local function keep_last() put(KEYS[2], newest, math.max(left(KEYS[1]), 1)) end
-        "
+        concat!(
+            number_lua!(),
+            "local newest = redis.call('ZRANGE', KEYS[1], -1, -1, 'WITHSCORES')[2]
+             local function keep_last()
+               local last = math.max(number(newest), number(redis.call('GET', KEYS[2])))
+               put(KEYS[2], num(last), math.max(left(KEYS[1]), 1))
+             end
+            "
+        )
     };
 }
 

@@ -1,9 +1,11 @@
 use async_trait::async_trait;
 use bytes::Bytes;
 use fastrand::Rng;
-use larder_store::program::{MAX_INT, Program, Programs, Script};
-use larder_store::{Key, Timestamp};
-use larder_test::trace::{Observed, Step};
+use larder_store::program::{MAX_INT, Program, Programs, Record as _, Script};
+use larder_store::{Key, Timestamp, Ttl};
+use larder_test::server::RedisServer;
+use larder_test::trace::{Observed, Pair, Sabotaged, Step};
+use larder_worlds::traces::pair;
 
 use super::programs::{Beside, Clear, Len, Push, Read, RecentRecord, Remove};
 use crate::traces::{after, catches, holds, long_ttl};
@@ -67,6 +69,46 @@ fn next(rng: &mut Rng) -> Box<dyn Step> {
 #[tokio::test]
 async fn the_programs_on_a_recent_list_do_the_same_in_lua_and_in_rust() {
     holds::<RecentRecord>(next).await;
+}
+
+/// Pushes items, removes the newest first, and pushes another, all within a microsecond. Returns the numbers.
+async fn numbers(programs: &dyn Programs, key: &Key, clears: bool) -> [i64; 3] {
+    let push = Push {
+        item: Bytes::from_static(b"a"),
+        ttl: Ttl::from_secs(60),
+        max_items: 9,
+    };
+    let one = programs.run(key, &push).await.unwrap();
+    let two = programs.run(key, &push).await.unwrap();
+    assert!(programs.run(key, &Remove { number: two }).await.unwrap());
+    if clears {
+        assert_eq!(programs.run(key, &Clear).await.unwrap(), 1);
+    } else {
+        assert!(programs.run(key, &Remove { number: one }).await.unwrap());
+    }
+    let three = programs.run(key, &push).await.unwrap();
+    [one, two, three]
+}
+
+#[tokio::test]
+async fn both_forms_keep_the_last_number_though_it_is_not_that_of_the_newest_item() {
+    const KEPT: &str = "math.max(number(newest), number(redis.call('GET', KEYS[2])))";
+    let server = RedisServer::start().unwrap();
+    let Pair { rust, lua, .. } = Box::pin(pair(&server)).await;
+    for (clears, script) in [(false, Remove::SCRIPT), (true, Clear::SCRIPT)] {
+        let key = |name| Key::new(RecentRecord::KIND, (name, u8::from(clears)));
+        let [one, two, three] = numbers(&*rust, &key("kept"), clears).await;
+        assert!(one < two && two < three);
+        let same = numbers(&*lua, &key("kept"), clears).await;
+        assert_eq!(same, [one, two, three]);
+        // A fault that keeps the number of the newest item, whatever is kept already.
+        assert!(script.lua().contains(KEPT));
+        let broken = script.lua().replacen(KEPT, "number(newest)", 1).leak();
+        let broken = Script::new(script.name(), script.effect(), broken).runs_when_full();
+        let broken = Sabotaged::new(lua.clone(), broken);
+        let given_twice = numbers(&broken, &key("broken"), clears).await;
+        assert_eq!(given_twice, [one, two, two]);
+    }
 }
 
 #[tokio::test]

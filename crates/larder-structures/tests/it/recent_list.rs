@@ -75,6 +75,24 @@ on_every_store! { memory, redis, cluster;
         assert_eq!(seen, ["9", "8", "7", "6", "5", "4", "3", "2", "1", "0"]);
     }
 
+    async fn no_id_is_given_again_though_older_items_are_removed_after_the_newest(world: World) {
+        let list = list(&world.store);
+        for clears in [false, true] {
+            // All within a microsecond.
+            let one = list.push("a", "one").await.unwrap();
+            let two = list.push("a", "two").await.unwrap();
+            assert!(list.remove("a", two).await.unwrap());
+            if clears {
+                assert_eq!(list.clear("a").await.unwrap(), 1);
+            } else {
+                assert!(list.remove("a", one).await.unwrap());
+            }
+            let three = list.push("a", "three").await.unwrap();
+            assert!(three > two, "{three:?} after {two:?}");
+            list.clear("a").await.unwrap();
+        }
+    }
+
     async fn what_is_new_since_an_item_comes_oldest_first(world: World) {
         let list = list(&world.store);
         let first = list.push("a", "one").await.unwrap();
