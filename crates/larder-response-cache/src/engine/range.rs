@@ -12,8 +12,8 @@ pub type ByteRange = Range<usize>;
 /// The part of a stored body that a request's `Range` selects (RFC 9110, 14.2).
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub enum RangeSelection {
-    /// The whole body: there is no range, more than one, an invalid one, one that is not in bytes, or one
-    /// for another version.
+    /// The whole body: there is no range, more than one, an invalid one, one that is not in bytes, one for
+    /// another version, or one of the last bytes of an empty body.
     Whole,
     /// This part, as a 206.
     Part(ByteRange),
@@ -57,7 +57,8 @@ fn is_version(request: &HeaderMap, stored: &HeaderMap) -> bool {
         && date(request, &header::IF_RANGE) == modified
 }
 
-/// Reads the range. It is empty if the body does not contain it, and None if it is invalid.
+/// Reads the range. It is empty if the body does not contain it, and None if it is invalid, or the whole of
+/// an empty body.
 fn parse(line: &[u8], length: usize) -> Option<ByteRange> {
     let equals = line.iter().position(|&byte| byte == b'=')?;
     if !line[..equals].eq_ignore_ascii_case(b"bytes") {
@@ -68,6 +69,10 @@ fn parse(line: &[u8], length: usize) -> Option<ByteRange> {
     let (first, last) = (&spec[..dash], &spec[dash + 1..]);
     if first.is_empty() {
         let suffix = number(last)?;
+        if length == 0 && suffix > 0 {
+            // The last bytes of nothing are the whole of it (RFC 9110, 14.1.2).
+            return None;
+        }
         return Some(length.saturating_sub(suffix)..length);
     }
     let first = number(first)?;
@@ -127,11 +132,17 @@ mod tests {
         for asked in ["bytes=10-", "bytes=10-20", "bytes=-0"] {
             assert_eq!(of_ten(asked), RangeSelection::Unsatisfiable, "{asked}");
         }
-        let request = map(&[("range", "bytes=0-")]);
-        assert_eq!(
-            range(&request, &HeaderMap::new(), 0),
-            RangeSelection::Unsatisfiable
-        );
+    }
+
+    #[test]
+    fn of_an_empty_body_only_the_last_bytes_can_be_selected_and_are_the_whole() {
+        let of_none = |asked| range(&map(&[("range", asked)]), &HeaderMap::new(), 0);
+        for asked in ["bytes=-5", "bytes=-1"] {
+            assert_eq!(of_none(asked), RangeSelection::Whole, "{asked}");
+        }
+        for asked in ["bytes=0-", "bytes=0-0", "bytes=-0"] {
+            assert_eq!(of_none(asked), RangeSelection::Unsatisfiable, "{asked}");
+        }
     }
 
     #[test]
