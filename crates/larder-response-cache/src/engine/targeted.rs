@@ -7,8 +7,8 @@ use super::{CacheControl, MAX_DELTA, Profile};
 ///
 /// They are in the first of these targeted fields that the response has, otherwise in `Cache-Control`. A
 /// targeted field is a dictionary of structured fields. It is ignored if it is empty or malformed, or a time
-/// in it is not an integer. In the safe profile `no-store`, `private` and the fields that `no-cache` names
-/// count in `Cache-Control` too.
+/// in it is not an integer. A restriction in it counts whatever its value is, also if that is a list. In the
+/// safe profile `no-store`, `private` and the fields that `no-cache` names count in `Cache-Control` too.
 pub fn directives(profile: Profile, targeted: &[HeaderName], response: &HeaderMap) -> CacheControl {
     let plain = CacheControl::of(response);
     let Some(mut directives) = targeted.iter().find_map(|name| read(response, name)) else {
@@ -41,18 +41,17 @@ fn read(response: &HeaderMap, name: &HeaderName) -> Option<CacheControl> {
         ..CacheControl::default()
     };
     for (key, entry) in &dictionary {
-        let ListEntry::Item(Item { bare_item, .. }) = entry else {
-            continue;
+        let item = match entry {
+            ListEntry::Item(Item { bare_item, .. }) => Some(bare_item),
+            ListEntry::InnerList(_) => None,
         };
-        // A restriction counts whatever its value is. `?0` is not a permission.
-        let is_on = *bare_item == BareItem::Boolean(true);
+        // A restriction counts whatever its value is. Neither `?0` nor a list is a permission.
+        let is_on = item == Some(&BareItem::Boolean(true));
         match key.as_str() {
-            "max-age" => directives.max_age = Some(seconds(bare_item)?),
-            "s-maxage" => directives.s_maxage = Some(seconds(bare_item)?),
-            "stale-while-revalidate" => {
-                directives.stale_while_revalidate = Some(seconds(bare_item)?)
-            }
-            "stale-if-error" => directives.stale_if_error = Some(seconds(bare_item)?),
+            "max-age" => directives.max_age = Some(seconds(item)?),
+            "s-maxage" => directives.s_maxage = Some(seconds(item)?),
+            "stale-while-revalidate" => directives.stale_while_revalidate = Some(seconds(item)?),
+            "stale-if-error" => directives.stale_if_error = Some(seconds(item)?),
             "no-store" => directives.no_store = true,
             "no-cache" => directives.no_cache = true,
             "private" => directives.private = true,
@@ -66,8 +65,9 @@ fn read(response: &HeaderMap, name: &HeaderName) -> Option<CacheControl> {
     Some(directives)
 }
 
-fn seconds(item: &BareItem) -> Option<u64> {
-    let BareItem::Integer(seconds) = item else {
+/// Returns a time. None if its value is a list or anything else than an integer.
+fn seconds(item: Option<&BareItem>) -> Option<u64> {
+    let BareItem::Integer(seconds) = item? else {
         return None;
     };
     let seconds = u64::try_from(i64::from(*seconds)).unwrap_or(0);
@@ -139,11 +139,36 @@ mod tests {
     }
 
     #[test]
+    fn a_restriction_counts_in_a_targeted_field_whatever_its_value_is() {
+        for value in [
+            "",
+            "=?0",
+            "=\"x-user\"",
+            "=(\"x-user\")",
+            "=()",
+            "=(\"a\" \"b\");c",
+        ] {
+            let restrictions = ["no-store", "private", "no-cache", "must-revalidate"];
+            let said = restrictions.map(|name| format!("{name}{value}")).join(", ");
+            let read = read_both(Profile::Rfc, &format!("max-age=60, {said}"), "");
+            assert_eq!(read.max_age, Some(60), "{value}");
+            assert!(read.no_store && read.private && read.no_cache, "{value}");
+            assert!(read.must_revalidate, "{value}");
+        }
+        for value in ["=?0", "=(\"x\")", "=()"] {
+            let read = read_both(Profile::Rfc, &format!("max-age=60, public{value}"), "");
+            assert!(!read.public, "{value}");
+        }
+    }
+
+    #[test]
     fn a_malformed_targeted_field_is_ignored() {
         for broken in [
             "",
             "max-age=60, &",
             "max-age=\"60\"",
+            "max-age=(60)",
+            "max-age=60, stale-if-error=(60)",
             "max-age =60",
             "MAX-AGE=60",
             "\u{e9}",
