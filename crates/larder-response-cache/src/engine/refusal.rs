@@ -29,7 +29,8 @@ pub enum Refusal {
     TooLarge,
     /// It has too many tags, or one that is too long or not ASCII.
     Tags,
-    /// It could never be reused: it is stale, has no validator, and may not be served stale.
+    /// It could never be reused: it is stale, has no validator, and may not be served stale. Or neither it nor
+    /// its status permits that it is stored without a declared lifetime.
     Useless,
 }
 

@@ -1,6 +1,6 @@
 use http::{HeaderMap, Method, StatusCode, header};
 
-use super::status::{is_never_stored, is_understood};
+use super::status::{is_heuristically_cacheable, is_never_stored, is_understood};
 use super::{
     CacheControl, Freshness, Profile, Refusal, ReuseRules, SelectingFields, Sharing, Validators,
 };
@@ -59,10 +59,21 @@ impl Candidate<'_> {
         let rules = ReuseRules::of(self.sharing, directives, *self.freshness);
         let may_be_stale = rules.stale_while_revalidate.max(rules.stale_if_error) > 0;
         let has_validator = !Validators::of(self.response).is_empty();
-        if self.freshness.lifetime() == 0 && !has_validator && !may_be_stale {
+        let is_useful = self.freshness.lifetime() > 0 || has_validator || may_be_stale;
+        if !(is_useful && self.permits_storage()) {
             return Err(Refusal::Useless);
         }
         Ok(())
+    }
+
+    /// Returns whether the response or its status permits that it is stored, even if only to be validated
+    /// (RFC 9111, 3, the last condition).
+    fn permits_storage(&self) -> bool {
+        let is_for_one = self.sharing == Sharing::Private && self.directives.private;
+        self.freshness.is_explicit()
+            || is_heuristically_cacheable(self.status)
+            || self.directives.public
+            || is_for_one
     }
 
     /// Returns whether the response clearly permits reuse, by more than a validator or a date.

@@ -162,6 +162,30 @@ fn streams_are_not_stored() {
 }
 
 #[test]
+fn a_status_without_a_heuristic_lifetime_is_stored_only_if_the_response_permits_it() {
+    let (tag, window) = (("etag", "\"a\""), "stale-if-error=9");
+    let modified = ("last-modified", "Sun, 06 Nov 1994 08:49:37 GMT");
+    for status in [201, 299, 302, 303, 307, 400, 403, 500, 503] {
+        for useful in [tag, modified, ("cache-control", window)] {
+            let refused = both(&[], status, &[useful]);
+            assert_eq!(refused, Err(Refusal::Useless), "{status} {useful:?}");
+            for permission in [
+                ("cache-control", "public"),
+                ("cache-control", "max-age=0"),
+                ("cache-control", "s-maxage=9"),
+                ("expires", "0"),
+            ] {
+                let permitted = both(&[], status, &[tag, useful, permission]);
+                assert_eq!(permitted, Ok(()), "{status} {useful:?} {permission:?}");
+            }
+        }
+    }
+    for status in [200, 203, 204, 300, 301, 308, 404, 405, 410, 414, 501] {
+        assert_eq!(both(&[], status, &[tag]), Ok(()), "{status}");
+    }
+}
+
+#[test]
 fn a_response_that_could_never_be_reused_is_not_stored() {
     assert_eq!(both(&[], 200, &[]), Err(Refusal::Useless));
     let stale = ("cache-control", "max-age=0");
