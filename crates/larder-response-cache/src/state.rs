@@ -12,7 +12,7 @@ use crate::miss::{FetchLeader, Flights, Marks};
 use crate::policy::ResponsePolicy;
 use crate::request::{CacheRequest, RequestPolicy};
 use crate::response::{CacheStatus, RecordingLimit, ResponseCacheBody, serve};
-use crate::storage::{Storage, StoredResponse};
+use crate::storage::{Found, Storage, StoredResponse};
 
 /// The state that all clones of one layer share.
 pub(crate) struct CacheState {
@@ -36,6 +36,16 @@ pub(crate) struct CacheState {
 impl CacheState {
     pub(crate) fn policy(&self) -> &ResponsePolicy {
         self.storage.policy()
+    }
+
+    /// Finds the stored response for a request, and hides one that may not be used for it.
+    pub(crate) async fn find(&self, request: &CacheRequest, headers: &HeaderMap) -> Found {
+        let mut found = self.storage.find(request, headers).await;
+        let hidden = found
+            .response
+            .take_if(|held| !self.may_serve(request, held));
+        found.hidden = found.hidden.or(hidden);
+        found
     }
 
     /// Returns whether a stored response may be used for a request at all (RFC 9111, 3.5).

@@ -159,9 +159,8 @@ async fn decide(cache: &CacheState, request: &CacheRequest, headers: &HeaderMap)
     let (mut waits, mut deadline) = (0, None);
     let (mut was_collapsed, mut release) = (false, None);
     loop {
-        let mut found = cache.storage.find(request, headers).await;
+        let found = cache.find(request, headers).await;
         let now = cache.storage.now();
-        found.response = found.response.filter(|held| cache.may_serve(request, held));
         if let Some(response) = &found.response {
             let response = response.clone();
             match response.rules.reuse(&request.directives, now) {

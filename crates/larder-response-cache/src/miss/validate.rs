@@ -154,9 +154,10 @@ impl Miss {
         invalidates_stored(profile, &self.headers, status, refusal, was_fresh)
     }
 
-    /// Returns the stored response, if it is fresh.
+    /// Returns the stored response that one for this request would replace, if it is fresh.
     pub(super) fn fresh_response(&self, now: Timestamp) -> Option<&StoredResponse> {
         let stored = self.found.response.as_deref();
+        let stored = stored.or(self.found.hidden.as_deref());
         stored.filter(|stored| stored.is_fresh(now))
     }
 

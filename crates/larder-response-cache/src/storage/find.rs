@@ -117,6 +117,7 @@ impl Storage {
         };
         let mut found = Found {
             response: None,
+            hidden: None,
             snapshot: UriSnapshot {
                 held: Existing::None,
                 index: None,
@@ -141,11 +142,12 @@ impl Storage {
             ) => found.snapshot.held = Existing::Version(version),
             Some(FarRecord::Record(Record::Response(response), version)) => {
                 found.snapshot.held = Existing::Version(version);
-                if request.key_fields.is_empty()
-                    && let Some(response) = self.if_not_purged(response).await
-                {
-                    let kept = self.keep_near(key, response, version, generation, now);
-                    found.response = Some(kept);
+                let response = self.if_not_purged(response).await;
+                if request.key_fields.is_empty() {
+                    let keep = |response| self.keep_near(key, response, version, generation, now);
+                    found.response = response.map(keep);
+                } else {
+                    found.hidden = response;
                 }
             }
             Some(FarRecord::Record(Record::Variants(index), version)) => {
@@ -244,6 +246,7 @@ impl NearFound {
         let (index, variant) = self.variant.unzip();
         Found {
             response: Some(self.response),
+            hidden: None,
             snapshot: UriSnapshot {
                 held: existing(self.version),
                 index,

@@ -96,6 +96,8 @@ pub(crate) fn near(max_bytes: usize, metrics: &Metrics) -> Near {
 /// The result of a lookup, and the state that a response may later replace.
 pub(crate) struct Found {
     pub(crate) response: Option<Arc<StoredResponse>>,
+    /// A response that may not be served to the request, and that the one for the request would replace.
+    pub(crate) hidden: Option<Arc<StoredResponse>>,
     pub(crate) snapshot: UriSnapshot,
     /// Whether other variants of the URI are known.
     pub(crate) has_variants: bool,

@@ -54,6 +54,8 @@ macro_rules! on {
             mod details;
             #[path = "disconnects.rs"]
             mod disconnects;
+            #[path = "errors.rs"]
+            mod errors;
             #[path = "expiry.rs"]
             mod expiry;
             #[path = "flights.rs"]
