@@ -144,7 +144,8 @@ impl Storage {
         if has_variants {
             return Err(NotStored::NoRoom);
         }
-        if held().is_some_and(|held| !response.is_newer_than(&held)) {
+        let now = self.now();
+        if held().is_some_and(|held| !response.replaces(&held, now)) {
             return Err(NotStored::Superseded);
         }
         // Another process may have purged it since its request was sent.
@@ -198,7 +199,7 @@ impl Storage {
     /// Finds what a response may replace, other than what its fetch found.
     ///
     /// That is an older response, the index of variants, or a reservation. The response is superseded if
-    /// the URI was purged since the fetch began, or holds a newer response.
+    /// the URI was purged since the fetch began, or holds a newer response, or a fresh one and this is an error.
     pub(super) async fn replaceable(
         &self,
         commit: &Commit<'_>,
@@ -214,7 +215,7 @@ impl Storage {
             None => match self.far.get(key).await? {
                 FarRecord::Record(Record::Variants(index), version) => (Some(index), version),
                 FarRecord::Record(Record::Response(held), version)
-                    if response.is_newer_than(&held) =>
+                    if response.replaces(&held, self.now()) =>
                 {
                     (None, version)
                 }

@@ -163,7 +163,9 @@ impl Storage {
             }
             condition = match self.far.get(key).await? {
                 FarRecord::Missing => Condition::IfAbsent,
-                FarRecord::Record(Record::Response(held), _) if !response.is_newer_than(&held) => {
+                FarRecord::Record(Record::Response(held), _)
+                    if !response.replaces(&held, self.now()) =>
+                {
                     break;
                 }
                 FarRecord::Record(_, version) | FarRecord::Unreadable(version) => {

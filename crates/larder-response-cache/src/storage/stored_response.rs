@@ -6,7 +6,7 @@ use larder_store::Timestamp;
 use super::hit_headers::HitHeaders;
 use crate::engine::{
     Exchange, Freshness, RequestDirectives, Reuse, ReuseRules, Sharing, date, format_date, freshen,
-    is_last_modified_weak, strip,
+    is_last_modified_weak, may_replace_fresh, strip,
 };
 use crate::policy::ResponsePolicy;
 
@@ -166,6 +166,14 @@ impl StoredResponse {
             !self.date_info.is_generated && !held.date_info.is_generated && ours < theirs
         };
         self.exchange.sent > held.exchange.sent && !is_dated_earlier()
+    }
+
+    /// Returns whether this response replaces `held`, which was found when it was stored.
+    ///
+    /// It does if it is newer. An error does not replace a response that is fresh at `now`.
+    pub(crate) fn replaces(&self, held: &Self, now: Timestamp) -> bool {
+        let may_replace = || !held.is_fresh(now) || may_replace_fresh(held.status, self.status);
+        self.is_newer_than(held) && may_replace()
     }
 
     /// Returns its approximate weight in this process, in bytes.

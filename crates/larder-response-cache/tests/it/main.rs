@@ -11,6 +11,7 @@ mod failures;
 mod fixture;
 mod flights;
 mod gate;
+mod near_only;
 mod nested;
 mod recordings;
 mod tower_shape;
@@ -55,7 +56,7 @@ macro_rules! on {
             #[path = "disconnects.rs"]
             mod disconnects;
             #[path = "errors.rs"]
-            mod errors;
+            pub(crate) mod errors;
             #[path = "expiry.rs"]
             mod expiry;
             #[path = "flights.rs"]
