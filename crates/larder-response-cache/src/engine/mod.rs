@@ -39,6 +39,7 @@ pub use refusal::Refusal;
 pub use reuse::{RequestDirectives, Reuse, ReuseRules};
 pub use selection::{MAX_SELECTING_FIELDS, SelectingFields, VariantId};
 pub use stale::OriginFailure;
+pub(crate) use status::is_gone;
 pub use storable::Candidate;
 pub use supersede::{invalidates_stored, may_replace_fresh};
 pub use targeted::directives;

@@ -48,7 +48,7 @@ pub(super) fn is_never_stored(status: StatusCode) -> bool {
 }
 
 /// Returns whether the status says that the resource is gone.
-pub(super) fn is_gone(status: StatusCode) -> bool {
+pub(crate) fn is_gone(status: StatusCode) -> bool {
     matches!(status.as_u16(), 404 | 410)
 }
 

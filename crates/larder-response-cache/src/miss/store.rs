@@ -44,8 +44,7 @@ impl Miss {
         let not_stored = |detail| CacheStatus::not_stored(reason, status, detail);
         let client = ClientConditions::of(&self);
         if let Err(refusal) = self.check(&parts, &body.size_hint(), length, exchange) {
-            let has_stored = self.found.response.is_some();
-            if has_stored && self.invalidates_stored(parts.status, refusal, exchange.received) {
+            if self.invalidates_stored(parts.status, refusal, exchange.received) {
                 self.purge().await;
             }
             // The response to a request that was fetched alone says nothing about other requests.

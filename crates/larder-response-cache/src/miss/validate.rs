@@ -9,7 +9,7 @@ use super::flights::FetchOutcome;
 use super::forward::Miss;
 use crate::engine::{
     CacheControl, Exchange, HeadEffect, Profile, Refusal, Validators, head_effect,
-    invalidates_stored, is_update, strip,
+    invalidates_stored, is_gone, is_update, strip,
 };
 use crate::metrics::Outcome;
 use crate::response::{CacheStatus, ResponseCacheBody};
@@ -142,16 +142,22 @@ impl Miss {
         .await
     }
 
-    /// Returns whether a response that is not stored invalidates the stored one.
+    /// Returns whether a response that is not stored removes what is stored for the URI.
+    ///
+    /// What is gone is gone for all: a 404 or 410 also removes what this request may not be served.
     pub(super) fn invalidates_stored(
         &self,
         status: StatusCode,
         refusal: Refusal,
         now: Timestamp,
     ) -> bool {
+        let is_stored = match is_gone(status) {
+            true => self.found.is_any_stored(),
+            false => self.found.response.is_some(),
+        };
         let was_fresh = self.fresh_response(now).is_some();
         let profile = self.cache.policy().profile;
-        invalidates_stored(profile, &self.headers, status, refusal, was_fresh)
+        is_stored && invalidates_stored(profile, &self.headers, status, refusal, was_fresh)
     }
 
     /// Returns the stored response that one for this request would replace, if it is fresh.

@@ -143,6 +143,11 @@ impl Storage {
 }
 
 impl Found {
+    /// Returns whether anything is known to be stored for the URI, for this request or for others.
+    pub(crate) fn is_any_stored(&self) -> bool {
+        self.response.is_some() || self.hidden.is_some() || self.snapshot.index.is_some()
+    }
+
     /// Returns the fields that select a response for the URI, as far as they are known.
     pub(crate) fn selecting(&self, key_fields: &SelectingFields) -> SelectingFields {
         match &self.snapshot.index {

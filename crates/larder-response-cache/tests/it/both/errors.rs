@@ -1,5 +1,6 @@
 //! Errors, and fresh pages that are not served to the requests that cause them.
 
+use larder_response_cache::Profile;
 use tokio::sync::oneshot;
 
 use crate::fixture::{Fixture, HOUR, full, response};
@@ -128,6 +129,30 @@ async fn an_error_replaces_no_fresh_page_that_was_stored_while_the_error_was_fet
             error_after_page(&fixture, &fixture.sibling(), &page, &[SHARED]).await;
             let what = format!("{fields:?} {is_stale}");
             assert_eq!(seen(&fixture, "/").await, ["page", "page"], "{what}");
+        }
+    }
+}
+
+#[tokio::test]
+async fn a_404_or_410_removes_the_page_whoever_asked_and_for_whichever_variant() {
+    for (profile, page, visitor) in [
+        (Profile::Safe, &[][..], &[ONE, BASIC][..]),
+        (Profile::Safe, &[VARY], &[ONE, BASIC]),
+        (Profile::Safe, &[], &[ONE, EVIL]),
+        (Profile::Safe, &[VARY], &[ONE, EVIL]),
+        (Profile::Safe, &[VARY], &[("x", "2")]),
+        (Profile::Rfc, &[VARY], &[("x", "2")]),
+    ] {
+        let fixture = super::fixture_with(|builder| builder.with_profile(profile)).await;
+        for status in [404, 410] {
+            for said in ["private", "no-store", "foo"] {
+                let path = format!("/{status}/{said}");
+                store(&fixture, &path, page).await;
+                fixture.origin.then(status, &[("cache-control", said)], "gone");
+                assert_eq!(fixture.get_with(&path, visitor).await.text(), "gone");
+                let what = format!("{profile:?} {page:?} {visitor:?} {path}");
+                assert_eq!(seen(&fixture, &path).await, ["unscripted"; 2], "{what}");
+            }
         }
     }
 }
