@@ -66,6 +66,7 @@ impl Miss {
             Ok(response) => response,
             Err(error) => {
                 let failure = OriginFailure::Disconnected;
+                self.look_again().await;
                 self.end(FetchOutcome::Failed(failure, None));
                 return self.serve_on_failure(failure, None).ok_or(error);
             }
@@ -75,6 +76,7 @@ impl Miss {
             return Ok(self.freshen(response.headers(), exchange).await);
         }
         if let Some(failure) = OriginFailure::of(status) {
+            self.look_again().await;
             // The requests that wait have the same stale response, if there is one.
             if self.found.response.is_some() {
                 self.end(FetchOutcome::Failed(failure, Some(status)));
@@ -88,6 +90,17 @@ impl Miss {
             self = self.apply_head(response.headers(), exchange).await;
         }
         Ok(self.send_and_store(response, exchange).await)
+    }
+
+    /// Looks the stored response up again if it may have been purged since the lookup.
+    ///
+    /// A response that was fetched before a purge is not served after it, not even in place of a failure.
+    async fn look_again(&mut self) {
+        let (cache, request) = (&self.cache, &self.request);
+        let has_response = self.found.response.is_some();
+        if has_response && !cache.storage.is_current(request, &self.found) {
+            self.found.response = cache.find(request, &self.headers).await.response;
+        }
     }
 
     /// Serves the stored response in place of a failure, if that is permitted.

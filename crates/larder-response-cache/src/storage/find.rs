@@ -126,6 +126,7 @@ impl Storage {
                 purges: PurgeSnapshot::default(),
             },
             has_variants: false,
+            until: self.near_until(now),
         };
         let held = match self.purges.concern_uri(&request.key) {
             true => None,
@@ -163,6 +164,15 @@ impl Storage {
             }
         }
         found
+    }
+
+    /// Returns whether the response of an earlier lookup may still be served from this process.
+    ///
+    /// It may not if the URI was purged or changed here since, or, for purges of other processes, if the store
+    /// must be read again.
+    pub(crate) fn is_current(&self, request: &CacheRequest, found: &Found) -> bool {
+        let generation = self.near.generation(request.key.as_bytes());
+        generation == found.snapshot.generation && self.now() < found.until
     }
 
     /// Finds the variant for a request, and what the store holds under its key.
@@ -255,6 +265,7 @@ impl NearFound {
                 purges: PurgeSnapshot::default(),
             },
             has_variants,
+            until: self.deadline,
         }
     }
 }

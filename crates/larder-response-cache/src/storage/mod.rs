@@ -101,6 +101,8 @@ pub(crate) struct Found {
     pub(crate) snapshot: UriSnapshot,
     /// Whether other variants of the URI are known.
     pub(crate) has_variants: bool,
+    /// Until when the response may be served from this process.
+    until: Timestamp,
 }
 
 /// The state of a URI when a fetch began: its content, and the purges so far.

@@ -71,6 +71,8 @@ macro_rules! on {
             mod profiles;
             #[path = "purge_races.rs"]
             mod purge_races;
+            #[path = "purged_stale.rs"]
+            mod purged_stale;
             #[path = "purges.rs"]
             mod purges;
             #[path = "reuse.rs"]
