@@ -8,8 +8,8 @@ use larder_store::Timestamp;
 use super::flights::FetchOutcome;
 use super::forward::Miss;
 use crate::engine::{
-    CacheControl, Exchange, HeadEffect, Profile, Refusal, Validators, head_effect,
-    invalidates_stored, is_gone, is_update, strip,
+    CacheControl, Exchange, Freshness, HeadEffect, Profile, Refusal, Sharing, Validators,
+    head_effect, invalidates_stored, is_gone, is_update, strip,
 };
 use crate::metrics::Outcome;
 use crate::response::{CacheStatus, ResponseCacheBody};
@@ -41,15 +41,18 @@ impl Miss {
             return Response::new(ResponseCacheBody::whole(Bytes::new()));
         };
         self.cache.metrics.count(Outcome::Validated);
-        if !is_update(&stored.headers, new) {
-            // The 304 is about another response. The next request fetches the complete response.
-            self.purge().await;
-            self.end(FetchOutcome::Superseded);
-            return self.serve_validated(&stored, Err(NotStored::Superseded));
-        }
+        let is_about_stored = is_update(&stored.headers, new);
         let mut new = new.clone();
         let own = self.take_own(&stored, &mut new);
         let fresh = stored.freshened(self.cache.policy(), &new, exchange);
+        if !is_about_stored {
+            // It is about another response. The next request fetches the complete response.
+            let freshness = &fresh.rules.freshness;
+            self.remove_outdated(&fresh.headers, freshness, exchange)
+                .await;
+            self.end(FetchOutcome::Superseded);
+            return self.serve_validated(&stored, Err(NotStored::Superseded));
+        }
         let (mut miss, committed, stored) = self.update(fresh).await;
         miss.release(committed, &stored);
         let mut response = miss.serve_validated(&stored, committed);
@@ -112,10 +115,28 @@ impl Miss {
                 let fresh = stored.freshened(policy, &head, exchange);
                 return self.update(fresh).await.0;
             }
-            HeadEffect::Invalidate => self.purge().await,
+            HeadEffect::Invalidate => {
+                let (sharing, directives) = (Sharing::Shared, policy.directives(head));
+                let freshness = Freshness::of(sharing, StatusCode::OK, head, &directives, exchange);
+                self.remove_outdated(head, &freshness, exchange).await;
+            }
             HeadEffect::None => {}
         }
         self
+    }
+
+    /// Removes the stored response, of which the origin has another version, unless that may concern only its
+    /// visitor.
+    async fn remove_outdated(&self, new: &HeaderMap, freshness: &Freshness, exchange: Exchange) {
+        let status = StatusCode::OK;
+        let checked = self
+            .cache
+            .policy()
+            .check(&self.headers, status, new, freshness);
+        let removes = |refusal| self.invalidates_stored(status, refusal, exchange.received);
+        if checked.err().is_none_or(removes) {
+            self.purge().await;
+        }
     }
 
     /// Stores an updated response, or removes the stored one if it may no longer be stored.

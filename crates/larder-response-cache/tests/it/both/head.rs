@@ -75,3 +75,30 @@ async fn a_head_that_fails_changes_nothing() {
     assert_eq!(fixture.get("/").await.text(), "one");
     assert_eq!(fixture.origin.last()["if-none-match"], "\"a\"");
 }
+
+#[tokio::test]
+async fn in_the_safe_profile_a_head_for_one_visitor_does_not_remove_the_page_of_others() {
+    let ada = ("cookie", "session=ada");
+    let reload = ("cache-control", "no-cache");
+    for (visitor, is_stale) in [(ada, true), (reload, false)] {
+        for said in ["private", "no-store", "private, max-age=60"] {
+            for other in [("etag", "\"b\""), ("content-length", "4")] {
+                for (profile, is_kept) in [(Profile::Safe, true), (Profile::Rfc, false)] {
+                    let fixture = stale(profile).await;
+                    if !is_stale {
+                        fixture.origin.then(304, &[SHORT], "");
+                        fixture.get("/").await;
+                    }
+                    fixture.origin.then(200, &[("cache-control", said), other], "");
+                    let head = request(Method::HEAD, "/", &[visitor]);
+                    fixture.send(head).await.unwrap();
+                    fixture.later(10);
+                    fixture.origin.then(304, &[SHORT], "");
+                    fixture.get("/").await;
+                    let is_there = fixture.origin.last().contains_key("if-none-match");
+                    assert_eq!(is_there, is_kept, "{profile:?} {visitor:?} {said} {other:?}");
+                }
+            }
+        }
+    }
+}

@@ -216,6 +216,21 @@ async fn a_304_with_another_strong_tag_freshens_nothing() {
 }
 
 #[tokio::test]
+async fn in_the_safe_profile_a_304_for_one_visitor_with_another_tag_does_not_remove_the_page() {
+    for (visitor, is_stale) in [(ADA, true), (RELOAD, false)] {
+        for (profile, is_kept) in [(Profile::Safe, true), (Profile::Rfc, false)] {
+            let fixture = stored(profile).await;
+            fixture.later(if is_stale { 20 } else { 0 });
+            let private = [("cache-control", "private"), ("etag", "\"b\"")];
+            fixture.origin.then(304, &private, "");
+            fixture.get_with("/", &[visitor]).await;
+            let what = format!("{profile:?} {visitor:?}");
+            assert_eq!(is_there(&fixture).await, is_kept, "{what}");
+        }
+    }
+}
+
+#[tokio::test]
 async fn a_weak_last_modified_stays_weak_and_selects_no_part() {
     let fixture = super::fixture().await;
     let modified = fixture.date(0);
