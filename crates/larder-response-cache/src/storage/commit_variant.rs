@@ -45,11 +45,11 @@ impl Storage {
             let position = self.position(held.as_ref(), &selecting, commit.request, until);
             let position = position.ok_or(NotStored::NoRoom)?;
             if !position.is_changed {
-                return self.put_variant(commit, position, None, response).await;
+                return self.put_variant(commit, &key, position, response).await;
             }
             let written = self.write_index(&key, &position.index, condition).await?;
             if written.is_some() {
-                return self.put_variant(commit, position, written, response).await;
+                return self.put_variant(commit, &key, position, response).await;
             }
             replaceable = self.replaceable(commit, &key, response).await?;
         }
@@ -104,11 +104,14 @@ impl Storage {
             .await
     }
 
+    /// Writes a variant of the index under `key`.
+    ///
+    /// It is superseded if the URI has lost that index meanwhile: nobody would find it under the index's id.
     async fn put_variant(
         &self,
         commit: &Commit<'_>,
+        key: &Key,
         position: Position,
-        index_version: Option<Version>,
         response: &Arc<StoredResponse>,
     ) -> CommitOutcome {
         let Position {
@@ -133,13 +136,28 @@ impl Storage {
         let written = self.replace_variant(commit, &far_key, held, response);
         let version = written.await?;
         let until = self.near_until(now);
-        if index_version.is_some() {
-            self.put_near_for(commit, Record::Variants(index), index_version, until);
-        }
-        // If the index is gone, nobody finds the variant under its id.
+        let (index, index_version) = self.index_with(key, &index, variant).await?;
+        self.put_near_for(commit, Record::Variants(index), Some(index_version), until);
         let record = Record::Response(response.clone());
         self.put_near(&near_key, record, Some(version), until, generation);
         Ok(())
+    }
+
+    /// Returns the index under `key` with its version, if it is still this one, and names the variant.
+    async fn index_with(
+        &self,
+        key: &Key,
+        index: &VariantIndex,
+        variant: VariantId,
+    ) -> Result<(Arc<VariantIndex>, Version), NotStored> {
+        match self.far.get(key).await? {
+            FarRecord::Record(Record::Variants(held), version)
+                if held.id == index.id && held.variants.contains(&variant) =>
+            {
+                Ok((held, version))
+            }
+            _ => Err(NotStored::Superseded),
+        }
     }
 
     /// Writes a variant, and returns its version. Purging the URI removes its index, and with it this

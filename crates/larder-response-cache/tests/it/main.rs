@@ -85,6 +85,8 @@ macro_rules! on {
             mod superseded;
             #[path = "tag_purges.rs"]
             mod tag_purges;
+            #[path = "variant_races.rs"]
+            mod variant_races;
             #[path = "variants.rs"]
             mod variants;
             #[path = "waiting.rs"]

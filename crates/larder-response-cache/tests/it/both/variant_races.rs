@@ -1,0 +1,70 @@
+//! Variants whose URI is purged, or gets another index, while they are fetched.
+
+use super::errors::answer_later;
+use crate::fixture::{Fixture, HOUR};
+
+const SHORT: (&str, &str) = ("cache-control", "max-age=10");
+const ONE: (&str, &str) = ("x", "1");
+const VARY: (&str, &str) = ("vary", "x");
+
+/// Stores a variant, fetches it again once it is stale, and calls `act` during that. Returns what
+/// `Cache-Status` says of the second fetch.
+async fn said_of_a_fetch(fixture: &Fixture, act: impl AsyncFnOnce()) -> String {
+    fixture.origin.then(200, &[SHORT, VARY], "first");
+    fixture.get_with("/", &[ONE]).await;
+    fixture.later(20);
+    let answer = answer_later(fixture, 200, &[SHORT, VARY], "second");
+    let acting = async {
+        while fixture.origin.count() < 2 {
+            tokio::task::yield_now().await;
+        }
+        act().await;
+        answer.send(()).unwrap();
+    };
+    let (answered, ()) = tokio::join!(fixture.get_with("/", &[ONE]), acting);
+    assert_eq!(answered.text(), "second");
+    answered.field("cache-status").to_owned()
+}
+
+#[tokio::test]
+async fn a_variant_is_called_stored_only_if_the_next_request_finds_it() {
+    let fixture = super::fixture().await;
+    let said = said_of_a_fetch(&fixture, async || {}).await;
+    assert!(said.ends_with("; stored"), "{said}");
+    assert!(fixture.sibling().get_with("/", &[ONE]).await.is_hit());
+
+    for is_other_process in [false, true] {
+        let fixture = super::fixture().await;
+        let sibling = fixture.sibling();
+        let purger = if is_other_process { &sibling } else { &fixture }.layer.purger();
+        let purge = async || purger.purge("http://cinema.example/").await.unwrap();
+        let said = said_of_a_fetch(&fixture, purge).await;
+        assert!(said.ends_with("; detail=outdated"), "{said}");
+        assert!(!fixture.get_with("/", &[ONE]).await.is_hit());
+    }
+
+    let fixture = super::fixture().await;
+    let other = fixture.sibling();
+    let said = said_of_a_fetch(&fixture, async || {
+        other.origin.then(200, &[HOUR, ("vary", "y")], "by another field");
+        other.get_with("/", &[("x", "2")]).await;
+    });
+    let said = said.await;
+    assert!(said.ends_with("; detail=outdated"), "{said}");
+    assert!(!fixture.sibling().get_with("/", &[ONE]).await.is_hit());
+}
+
+#[tokio::test]
+async fn a_variant_that_is_added_meanwhile_does_not_keep_another_one_from_being_stored() {
+    let fixture = super::fixture().await;
+    let other = fixture.sibling();
+    let said = said_of_a_fetch(&fixture, async || {
+        other.origin.then(200, &[SHORT, VARY], "of another variant");
+        other.get_with("/", &[("x", "2")]).await;
+    });
+    let said = said.await;
+    assert!(said.ends_with("; stored"), "{said}");
+    for x in [ONE, ("x", "2")] {
+        assert!(fixture.get_with("/", &[x]).await.is_hit(), "{x:?}");
+    }
+}
