@@ -150,6 +150,9 @@ impl Storage {
         }
         // Another process may have purged it since its request was sent.
         let until = self.near_until(response.exchange.sent);
+        if until <= now {
+            return Err(NotStored::NoRoom);
+        }
         self.put_near_for(commit, Record::Response(response.clone()), None, until);
         // It is not kept if it is too large, or was purged.
         match held() {

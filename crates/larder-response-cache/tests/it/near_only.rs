@@ -1,14 +1,16 @@
 //! Responses that only this process keeps, because the store fails.
 
 use std::sync::Arc;
+use std::time::Duration;
 
 use larder_response_cache::ResponseCacheBuilder;
 use larder_store::{ErrorKind, ManualClock};
 use larder_test::ModelStore;
 use larder_test::faulty::{Faulty, Trouble};
+use tokio::task::JoinSet;
 
-use crate::fixture::{Fixture, HOUR};
-use crate::on_memory::errors::error_after_page;
+use crate::fixture::{Fixture, HOUR, full, response, settle, until};
+use crate::on_memory::errors::{answer_later, error_after_page};
 
 /// Makes a fixture whose store fails.
 fn failing(set: impl FnOnce(ResponseCacheBuilder) -> ResponseCacheBuilder) -> Fixture {
@@ -24,4 +26,58 @@ async fn while_the_store_fails_an_error_replaces_no_fresh_page_either() {
     let error = ("cache-control", "max-age=60");
     error_after_page(&fixture, &fixture, &[HOUR], &[error]).await;
     assert_eq!(fixture.get("/").await.text(), "page");
+}
+
+#[tokio::test]
+async fn a_response_that_may_not_be_kept_near_any_more_is_not_called_stored() {
+    for (near_ttl, seconds, is_kept) in [(10, 9, true), (10, 10, false), (0, 0, false)] {
+        let near_ttl = Duration::from_secs(near_ttl);
+        let fixture = failing(|builder| builder.with_near_ttl(near_ttl));
+        let clock = fixture.clock.clone();
+        fixture.origin.then_with(move |_| {
+            clock.advance(Duration::from_secs(seconds));
+            let late = response(200, &[HOUR], full("late"));
+            Box::pin(async move { Ok(late) })
+        });
+        let answered = fixture.get("/").await;
+        let said = answered.field("cache-status");
+        let expected = if is_kept {
+            "; stored"
+        } else {
+            "; detail=storage"
+        };
+        assert!(said.ends_with(expected), "{near_ttl:?} {seconds} {said}");
+        assert_eq!(
+            fixture.get("/").await.is_hit(),
+            is_kept,
+            "{near_ttl:?} {seconds}"
+        );
+    }
+}
+
+#[tokio::test]
+async fn requests_that_wait_for_a_response_that_nobody_keeps_are_forwarded_at_once() {
+    let limits = |builder: ResponseCacheBuilder| {
+        let wait = Duration::from_secs(60);
+        builder
+            .with_near_ttl(Duration::ZERO)
+            .with_wait_timeout(wait)
+    };
+    let fixture = Arc::new(failing(limits));
+    let go = answer_later(&fixture, 200, &[HOUR], "one");
+    let mut visitors = JoinSet::new();
+    for _ in 0..3 {
+        let fixture = fixture.clone();
+        visitors.spawn(async move { fixture.get("/").await });
+    }
+    settle().await;
+    assert_eq!(fixture.origin.count(), 1);
+    // None of them waits for another one.
+    let never: Vec<_> = (0..2)
+        .map(|_| answer_later(&fixture, 200, &[HOUR], "two"))
+        .collect();
+    go.send(()).unwrap();
+    until(|| fixture.origin.count() == 3).await;
+    never.into_iter().for_each(|go| go.send(()).unwrap());
+    visitors.join_all().await;
 }
