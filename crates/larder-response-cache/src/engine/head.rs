@@ -1,4 +1,4 @@
-use http::{HeaderMap, header};
+use http::{HeaderMap, StatusCode, header};
 
 use super::Profile;
 use super::validation::opaque;
@@ -14,11 +14,21 @@ pub enum HeadEffect {
     None,
 }
 
-/// Decides how a 200 to a HEAD affects the response that is stored for GET, by the headers of both.
+/// Decides how a 200 to a HEAD affects the response that is stored for GET, with the status `held`, by the
+/// headers of both.
 ///
-/// Each of its validators must equal the stored one, and so must its `Content-Length`. The safe profile
-/// requires a validator, so that neither the length alone nor any other header makes old content fresh.
-pub fn head_effect(profile: Profile, stored: &HeaderMap, head: &HeaderMap) -> HeadEffect {
+/// The stored response must be a 200 too. Each validator of the HEAD must equal the stored one, and so must its
+/// `Content-Length`. The safe profile requires a validator, so that neither the length alone nor any other
+/// header makes old content fresh.
+pub fn head_effect(
+    profile: Profile,
+    held: StatusCode,
+    stored: &HeaderMap,
+    head: &HeaderMap,
+) -> HeadEffect {
+    if held != StatusCode::OK {
+        return HeadEffect::Invalidate;
+    }
     let is_same = |name| {
         let new = head.get(&name)?;
         let held = stored.get(&name).map(|held| opaque(held.as_bytes()));
@@ -52,7 +62,19 @@ mod tests {
                 fields.map(|(name, value)| (name.parse().unwrap(), value.parse().unwrap()));
             fields.collect::<HeaderMap>()
         };
-        head_effect(profile, &map(&STORED), &map(head))
+        head_effect(profile, StatusCode::OK, &map(&STORED), &map(head))
+    }
+
+    #[test]
+    fn a_response_with_another_status_is_not_updated() {
+        let headers = crate::engine::header_map(&STORED);
+        for status in [204, 301, 404, 410, 500] {
+            let status = StatusCode::from_u16(status).unwrap();
+            for profile in [Profile::Safe, Profile::Rfc] {
+                let effect = head_effect(profile, status, &headers, &headers);
+                assert_eq!(effect, HeadEffect::Invalidate, "{status} {profile:?}");
+            }
+        }
     }
 
     #[test]

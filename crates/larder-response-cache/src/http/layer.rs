@@ -40,8 +40,8 @@ use crate::{Purger, ResponseCache, ResponseCacheBuilder};
 /// 7. If the inner service fails, a stale response is served within `stale-if-error` (RFC 5861, 4), and
 ///    after an `Err` also within [`ResponseCacheBuilder::with_stale_while_disconnected`], unless the response
 ///    forbids it.
-/// 8. A 200 to a HEAD updates the response that is stored for GET, or removes it if its content has
-///    changed (RFC 9111, 4.3.5).
+/// 8. A 200 to a HEAD updates the 200 that is stored for GET. If the content has changed, or another status is
+///    stored, it removes the stored response (RFC 9111, 4.3.5).
 /// 9. A successful response to an unsafe request removes the responses that are stored for its URI, and
 ///    for the URIs of the same origin that `Location` and `Content-Location` name (RFC 9111, 4.4). If there
 ///    is no response, because the client disconnected or the inner service failed, the one for its own URI

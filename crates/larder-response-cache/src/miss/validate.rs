@@ -108,7 +108,7 @@ impl Miss {
             return self;
         };
         let policy = self.cache.policy();
-        match head_effect(policy.profile, &stored.headers, head) {
+        match head_effect(policy.profile, stored.status, &stored.headers, head) {
             HeadEffect::Update => {
                 let mut head = head.clone();
                 self.take_own(&stored, &mut head);

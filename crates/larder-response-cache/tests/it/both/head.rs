@@ -102,3 +102,23 @@ async fn in_the_safe_profile_a_head_for_one_visitor_does_not_remove_the_page_of_
         }
     }
 }
+
+#[tokio::test]
+async fn a_head_of_a_page_that_is_there_again_removes_the_stored_error() {
+    for profile in [Profile::Safe, Profile::Rfc] {
+        for status in [301, 404, 410, 500] {
+            for head in [&[SHORT][..], &[SHORT, ("etag", "\"a\"")]] {
+                let fixture = super::fixture_with(|builder| builder.with_profile(profile)).await;
+                fixture.origin.then(status, &[SHORT, ("etag", "\"a\"")], "error");
+                fixture.get("/").await;
+                fixture.later(20);
+                fixture.origin.then(200, head, "");
+                let asked = request(Method::HEAD, "/", &[]);
+                fixture.send(asked).await.unwrap();
+                let seen = fixture.get("/").await;
+                assert_eq!(seen.text(), "unscripted", "{profile:?} {status} {head:?}");
+                assert!(!fixture.origin.last().contains_key("if-none-match"));
+            }
+        }
+    }
+}
