@@ -52,7 +52,7 @@ impl BodyRecorder {
         let (mut length, mut frames) = (0, 0);
         loop {
             if body.is_end_stream() {
-                return self.store(chunks, length, &sink).await;
+                return self.store_and_end(chunks, length, sink).await;
             }
             frames += 1;
             if frames % FRAMES_AT_ONCE == 0 {
@@ -65,7 +65,7 @@ impl BodyRecorder {
                     sink.hand_over(body);
                     return RecordOutcome::NotStored("timeout");
                 }
-                Ok(None) => return self.store(chunks, length, &sink).await,
+                Ok(None) => return self.store_and_end(chunks, length, sink).await,
                 Ok(Some(Err(error))) => {
                     self.release();
                     sink.fail(error);
@@ -82,6 +82,7 @@ impl BodyRecorder {
                     }
                     self.mark();
                     self.release();
+                    sink.end();
                     return RecordOutcome::NotStored("trailers");
                 }
             };
@@ -110,6 +111,7 @@ impl BodyRecorder {
             if body.is_end_stream() {
                 let recorded = self.store(chunks, length, &sink).await;
                 sink.push(chunk);
+                sink.end();
                 return recorded;
             }
             sink.push(chunk);
@@ -131,6 +133,18 @@ impl BodyRecorder {
     /// Reports to the requests that wait that there is no response for them.
     fn release(&mut self) {
         self.miss.end(FetchOutcome::NotShared);
+    }
+
+    /// Stores the response, and then ends the client's body.
+    async fn store_and_end<B: Body>(
+        self,
+        chunks: Vec<Bytes>,
+        length: usize,
+        sink: Sink<B>,
+    ) -> RecordOutcome {
+        let recorded = self.store(chunks, length, &sink).await;
+        sink.end();
+        recorded
     }
 
     /// Stores the response, unless the length of its body differs from the declared one.

@@ -23,7 +23,7 @@ pub(crate) struct Tee<B: Body> {
     left: Option<u64>,
 }
 
-/// The recorder's end. Dropping it ends the body.
+/// The recorder's end. If it is dropped before one of its methods has ended the body, the client gets no end.
 pub(crate) struct Sink<B: Body> {
     shared: Arc<Mutex<Shared<B>>>,
 }
@@ -47,8 +47,8 @@ enum End<B: Body> {
     Ended,
     Failed(Option<B::Error>),
     HandedOver(Option<Pin<Box<B>>>),
-    /// The inner body panicked.
-    Panicked,
+    /// The recorder was dropped before the end: the inner body panicked, or the recorder's runtime has ended.
+    Dropped,
 }
 
 /// Makes both ends for a body with this size hint.
@@ -99,6 +99,11 @@ impl<B: Body> Sink<B> {
         self.change(|shared| shared.trailers = Some(trailers));
     }
 
+    /// Ends the body after the frames so far.
+    pub(crate) fn end(self) {
+        self.change(|shared| shared.end = End::Ended);
+    }
+
     pub(crate) fn fail(self, error: B::Error) {
         self.change(|shared| shared.end = End::Failed(Some(error)));
     }
@@ -126,10 +131,7 @@ impl<B: Body> Drop for Sink<B> {
             shared.is_recording = false;
             shared.shrink_reservation();
             if matches!(shared.end, End::Open) {
-                shared.end = match std::thread::panicking() {
-                    true => End::Panicked,
-                    false => End::Ended,
-                };
+                shared.end = End::Dropped;
             }
         });
     }
@@ -179,11 +181,12 @@ impl<B: Body<Data = Bytes>> Tee<B> {
             }
             End::Ended => Poll::Ready(shared.trailers.take().map(|it| Ok(Frame::trailers(it)))),
             End::Failed(error) => Poll::Ready(error.take().map(Err)),
-            // Panics as it would without a cache. Otherwise the client would take a partial body for
-            // the whole.
-            End::Panicked => {
+            // Panics, because no error of the inner body's type can be made here. Otherwise the client would take
+            // a partial body for the whole.
+            End::Dropped => {
                 drop(shared);
-                std::panic::resume_unwind(Box::new("the body panicked while it was stored"))
+                let reason = "the task that stored the body has panicked, or its runtime has ended";
+                std::panic::resume_unwind(Box::new(reason))
             }
             End::HandedOver(body) => {
                 let Some(mut body) = body.take() else {

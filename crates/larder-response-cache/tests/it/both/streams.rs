@@ -143,6 +143,27 @@ async fn a_body_that_panics_while_it_is_stored_does_not_end_as_if_it_were_whole(
     assert!(!fixture.get("/").await.is_hit());
 }
 
+#[test]
+fn a_body_whose_runtime_ends_while_it_is_stored_does_not_end_as_if_it_were_whole() {
+    let runtime = || {
+        let mut runtime = tokio::runtime::Builder::new_multi_thread();
+        runtime.worker_threads(1).enable_all().build().unwrap()
+    };
+    let (readers, origins) = (runtime(), runtime());
+    let (frames, body) = stream();
+    let mut body = origins.block_on(async {
+        let fixture = super::fixture().await;
+        fixture.origin.then_response(response(200, &[HOUR], body));
+        frames.send(data("one")).unwrap();
+        let opened = fixture.open(request(Method::GET, "/", &[])).await;
+        opened.into_body()
+    });
+    assert_eq!(readers.block_on(next(&mut body)).unwrap(), "one");
+    drop(origins);
+    let rest = readers.spawn(async move { body.frame().await.is_none() });
+    assert!(readers.block_on(rest).unwrap_err().is_panic());
+}
+
 #[tokio::test]
 async fn a_client_that_disconnects_leaves_the_response_to_others() {
     let fixture = super::fixture().await;
