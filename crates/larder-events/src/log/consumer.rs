@@ -1,8 +1,8 @@
 use std::fmt;
 use std::future::pending;
 use std::pin::Pin;
-use std::sync::atomic::{AtomicBool, AtomicI64, Ordering};
-use std::sync::{Arc, Mutex};
+use std::sync::atomic::{AtomicBool, Ordering};
+use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 use std::time::Duration;
 
 use larder_store::Result;
@@ -12,7 +12,7 @@ use tokio::time::{Instant, timeout_at};
 
 use super::run::Settings;
 use super::settle::{Held, Settle, What};
-use super::take::{Take, Taken};
+use super::take::{Known, Take, Taken};
 use super::{EventId, Group, Settled, names};
 
 /// The maximum time that a consumer sleeps before it looks again.
@@ -29,8 +29,7 @@ pub struct Consumer<T> {
     pub(super) group: Group<T>,
     name: Arc<str>,
     waiter: Option<Box<dyn Waiter>>,
-    /// The number of events that the group has lost in all, as far as this consumer knows.
-    known_losses: AtomicI64,
+    known: Mutex<Known>,
     has_read: AtomicBool,
     pub(super) settings: Settings,
     pub(super) force: Mutex<Option<Force>>,
@@ -83,7 +82,7 @@ impl<T> Consumer<T> {
             group,
             name,
             waiter: None,
-            known_losses: AtomicI64::new(0),
+            known: Mutex::default(),
             has_read: AtomicBool::new(false),
             settings: Settings::default(),
             force: Mutex::default(),
@@ -205,7 +204,6 @@ impl<T: DeserializeOwned> Consumer<T> {
         let mut taken = self.group.run(&self.take(many)).await?;
         if !taken.has_group {
             self.group.create().await?;
-            self.known_losses.store(0, Ordering::Relaxed);
             taken = self.group.run(&self.take(many)).await?;
         }
         if taken.has_group {
@@ -274,14 +272,18 @@ impl<T: DeserializeOwned> Consumer<T> {
             max_deliveries: self.group.max_deliveries,
             max_dead: self.group.log.max_dead,
             ttl: self.group.log.ttl,
-            known: self.known_losses.load(Ordering::Relaxed),
+            known: *self.known(),
             is_first: !self.has_read.load(Ordering::Relaxed),
         }
     }
 
+    fn known(&self) -> MutexGuard<'_, Known> {
+        self.known.lock().unwrap_or_else(PoisonError::into_inner)
+    }
+
     fn batch(&self, taken: Taken) -> Batch<T> {
         let losses = taken.losses;
-        self.known_losses.store(losses.all, Ordering::Relaxed);
+        *self.known() = losses.known();
         if losses.confirmed > 0 {
             let (log, group) = (self.group.log.name.to_string(), self.group.name.to_string());
             metrics::counter!("larder_log_lost_total", "log" => log, "group" => group)

@@ -97,6 +97,7 @@ impl<T> Group<T> {
             },
             max_groups: MAX_GROUPS,
             ttl: self.log.ttl,
+            generation: rand::random(),
         };
         let created = self.run(&create).await?;
         if created == Created::Full {

@@ -12,6 +12,8 @@ pub(super) struct Create {
     pub(super) start: Start,
     pub(super) max_groups: u32,
     pub(super) ttl: Ttl,
+    /// A random number, by which the group differs from earlier ones of its name.
+    pub(super) generation: u32,
 }
 
 /// The outcome of creating a group.
@@ -50,7 +52,7 @@ impl Program for Create {
     const SCRIPT: &'static Script =
         &Script::new("log-create", Effect::Once, log_lua!("create.lua"));
 
-    arguments!(group, start, max_groups, ttl);
+    arguments!(group, start, max_groups, ttl, generation);
 
     fn step(&self, record: &mut Slot<'_, LogRecord>, _: Timestamp) -> Created {
         let groups = record.get().map_or(0, |log| log.groups.len());
@@ -76,6 +78,7 @@ impl Program for Create {
         let state = GroupState {
             last,
             read,
+            generation: self.generation,
             ..GroupState::default()
         };
         log.groups.insert(self.group.clone(), state);

@@ -54,6 +54,8 @@ pub(super) struct GroupState {
     /// The number of events that were removed before the group was done with them.
     pub(super) lost: i64,
     pub(super) told: i64,
+    /// Differs from that of an earlier group of the same name.
+    pub(super) generation: u32,
     /// The millisecond before which no lease of a pending event ends.
     pub(super) due: Option<i64>,
     pub(super) pending: BTreeMap<EventId, Pending>,

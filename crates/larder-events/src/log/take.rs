@@ -19,10 +19,18 @@ pub(super) struct Take {
     pub(super) max_deliveries: u32,
     pub(super) max_dead: u32,
     pub(super) ttl: Ttl,
-    /// The number of lost events that the consumer already knows of.
-    pub(super) known: i64,
+    /// The losses that the consumer already knows of.
+    pub(super) known: Known,
     /// Whether this is the consumer's first read.
     pub(super) is_first: bool,
+}
+
+/// How many events a group has lost in all, as far as a consumer knows.
+#[derive(Clone, Copy, Debug, Default)]
+pub(super) struct Known {
+    pub(super) losses: i64,
+    /// That of the group: one that was created again has losses of its own.
+    pub(super) generation: u32,
 }
 
 /// The losses of a group.
@@ -34,6 +42,17 @@ pub(super) struct Losses {
     pub(super) told: i64,
     /// How many of these this read confirms.
     pub(super) confirmed: u64,
+    pub(super) generation: u32,
+}
+
+impl Losses {
+    /// Returns what a consumer that gets them knows.
+    pub(super) fn known(self) -> Known {
+        Known {
+            losses: self.all,
+            generation: self.generation,
+        }
+    }
 }
 
 /// The events that a consumer gets.
@@ -60,8 +79,9 @@ pub(super) struct Given {
 
 impl FromWire for Taken {
     fn from_wire(wire: Wire) -> Result<Self> {
-        type Parts = (bool, (i64, i64, u64), Wire, bool, Vec<Wire>);
-        let (has_group, (all, told, confirmed), left, is_full, events) = wire.read::<Parts>()?;
+        type Parts = (bool, (i64, i64, u64, u32), Wire, bool, Vec<Wire>);
+        let (has_group, losses, left, is_full, events) = wire.read::<Parts>()?;
+        let (all, told, confirmed, generation) = losses;
         let left = match left {
             Wire::Bytes(text) if text.is_empty() => None,
             left => Some(left.int()?),
@@ -83,6 +103,7 @@ impl FromWire for Taken {
                 all,
                 told,
                 confirmed,
+                generation,
             },
             left,
             is_full,
@@ -107,7 +128,8 @@ impl Program for Take {
         (self.many, self.lease).write(args);
         (self.max_pending, self.max_deliveries).write(args);
         (self.max_dead, self.ttl).write(args);
-        (self.known, self.is_first).write(args);
+        (self.known.losses, self.is_first).write(args);
+        self.known.generation.write(args);
     }
 
     fn reply(&self, wire: Wire) -> Result<Taken> {
@@ -127,10 +149,11 @@ impl Program for Take {
         };
         let told_before = log.groups.get(&self.group).map_or(0, |group| group.told);
         if let Some(group) = log.groups.get_mut(&self.group)
-            && self.known > group.told
-            && self.known <= group.lost
+            && self.known.generation == group.generation
+            && self.known.losses > group.told
+            && self.known.losses <= group.lost
         {
-            group.told = self.known;
+            group.told = self.known.losses;
         }
         let mut events = self.claim(log, now_ms);
         let Some(group) = log.groups.get_mut(&self.group) else {
@@ -163,6 +186,7 @@ impl Program for Take {
                 all: group.lost,
                 told: group.told,
                 confirmed: (group.told - told_before).unsigned_abs(),
+                generation: group.generation,
             },
             left: group.due.map(|due| due - now_ms),
             is_full: room == 0 && wanted > 0,

@@ -69,6 +69,8 @@ async fn a_group_whose_counts_are_garbage_begins_anew_and_misses_nothing() {
         "1|1|1",
         &format!("{HUGE}|0|0|"),
         &format!("0|0|0|{HUGE}"),
+        "0|0|0||4294967296",
+        "0|0|0||x",
     ]
     .iter()
     .zip(2..)

@@ -120,4 +120,21 @@ on_every_store! { memory, redis, cluster;
         }
         assert_eq!(consumer.read(9).await.unwrap().lost, 5);
     }
+
+    async fn what_a_consumer_knows_of_a_group_says_nothing_of_one_that_was_made_again(world: World) {
+        let log = EventLog::<u32>::new(world.store.clone(), "test", DAY).unwrap();
+        let log = log.with_max_len(2).with_hard_max_len(4);
+        let mail = log.group("all", "mail").unwrap();
+        mail.create().await.unwrap();
+        append(&log, 1..=20).await;
+        let consumer = mail.consumer();
+        assert_eq!(consumer.read(9).await.unwrap().lost, 16);
+        // Others make the group again, and it loses more than the one before.
+        assert!(mail.remove().await.unwrap());
+        mail.create().await.unwrap();
+        append(&log, 21..=60).await;
+        assert_eq!(mail.consumer().read(9).await.unwrap().lost, 40);
+        assert_eq!(consumer.read(9).await.unwrap().lost, 40, "nobody has confirmed it");
+        assert_eq!(consumer.read(9).await.unwrap().lost, 0);
+    }
 }

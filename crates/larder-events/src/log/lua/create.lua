@@ -1,4 +1,4 @@
--- ARGV: group, start ('first', 'now' or an id), the most groups, TTL.
+-- ARGV: group, start ('first', 'now' or an id), the most groups, TTL, generation.
 local group, start = ARGV[1], ARGV[2]
 local in_stream = maybe('XPENDING', KEYS[1], group)
 if in_stream and load(group) then
@@ -22,6 +22,6 @@ else
 end
 redis.pcall('XGROUP', 'DESTROY', KEYS[1], group)
 redis.call('XGROUP', 'CREATE', KEYS[1], group, from, 'MKSTREAM')
-save(group, {read = read, lost = 0, told = 0})
+save(group, {read = read, lost = 0, told = 0, generation = tonumber(ARGV[5])})
 keep(ARGV[4])
 return 1

@@ -1,16 +1,22 @@
--- What is ours of a group: how many events it has read, has lost, knows that it has lost, and the moment in
--- milliseconds before which no lease of its pending events ends. What is not of this form was not written here,
--- and counts as absent.
+-- What is ours of a group: how many events it has read, has lost, knows that it has lost, the moment in
+-- milliseconds before which no lease of its pending events ends, and the generation, which is another one when it
+-- is created again and was not yet written at first. What is not of this form was not written here, and counts as
+-- absent.
 local function load(group)
   local text = redis.call('HGET', KEYS[2], group)
-  local read, lost, told, due = string.match(text or '', '^(%d+)|(%d+)|(%d+)|(%d*)$')
+  local read, lost, told, due, generation = string.match(text or '', '^(%d+)|(%d+)|(%d+)|(%d*)|?(%d*)$')
   if not read then return nil end
-  local g = {read = tonumber(read), lost = tonumber(lost), told = tonumber(told), due = tonumber(due)}
-  if math.max(g.read, g.lost, g.told, g.due or 0) < 9007199254740992 then return g end
+  local g = {
+    read = tonumber(read), lost = tonumber(lost), told = tonumber(told), due = tonumber(due),
+    generation = tonumber(generation) or 0,
+  }
+  local most = math.max(g.read, g.lost, g.told, g.due or 0)
+  if most < 9007199254740992 and g.generation < 4294967296 then return g end
 end
 local function save(group, g)
   local due = g.due and num(g.due) or ''
-  redis.call('HSET', KEYS[2], group, num(g.read) .. '|' .. num(g.lost) .. '|' .. num(g.told) .. '|' .. due)
+  local parts = {num(g.read), num(g.lost), num(g.told), due, num(g.generation)}
+  redis.call('HSET', KEYS[2], group, table.concat(parts, '|'))
 end
 local function is_due_at(g, at) g.due = math.min(g.due or at, at) end
 -- Those that are pending, and when each was delivered. The server says how long ago that was, by a clock

@@ -1,13 +1,15 @@
 -- ARGV: group, consumer, how many, lease in milliseconds, the most pending, the most deliveries, the most
--- dead letters, TTL, how many events the consumer knows that the group has lost, whether it is its first read.
+-- dead letters, TTL, how many events the consumer knows that the group has lost, whether it is its first read, the
+-- generation of the group that has lost them.
 local group, me, many, lease = ARGV[1], ARGV[2], tonumber(ARGV[3]), tonumber(ARGV[4])
 local g, waits = load(group), maybe('XPENDING', KEYS[1], group)
-if not g or not waits then return {0, {0, 0, 0}, '', 0, {}} end
+if not g or not waits then return {0, {0, 0, 0, 0}, '', 0, {}} end
 if ARGV[10] == '1' then sweep(group) end
 local waiting, events = waits[1], {}
 -- An answer may be lost, so the group knows what it was told by the next read of the consumer.
 local known, told = tonumber(ARGV[9]), g.told
-if known > told and known <= g.lost then g.told = known end
+local is_same = tonumber(ARGV[11]) == g.generation
+if is_same and known > told and known <= g.lost then g.told = known end
 local function give(entries, counts)
   for _, entry in ipairs(entries) do
     for _, part in ipairs({entry[1], counts[entry[1]] or 1, event(entry[2])}) do events[#events + 1] = part end
@@ -67,5 +69,5 @@ if #events > 0 then is_due_at(g, now_ms + lease) end
 save(group, g)
 keep(ARGV[8])
 local is_full = room <= 0 and wanted > 0
-local losses = {num(g.lost), num(g.told), num(g.told - told)}
+local losses = {num(g.lost), num(g.told), num(g.told - told), num(g.generation)}
 return {1, losses, g.due and num(g.due - now_ms) or '', is_full and 1 or 0, events}

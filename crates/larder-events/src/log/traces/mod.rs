@@ -16,7 +16,7 @@ use super::groups::{Create, HandBack, RemoveGroup};
 use super::reads::{DeadEvent, ReadDead, ReadRange, ReadState, RemoveDead};
 use super::record::LogRecord;
 use super::settle::{Held, Settle, What};
-use super::take::{Take, Taken};
+use super::take::{Known, Take, Taken};
 use super::{EventId, Start};
 
 /// The number of seeds of the traces, and of steps for each.
@@ -155,6 +155,10 @@ fn group(rng: &mut Rng) -> Arc<str> {
     ["mail", "mail", "mail", "audit"][rng.usize(..4)].into()
 }
 
+fn generation(rng: &mut Rng) -> u32 {
+    [7, 7, 7, u32::MAX][rng.usize(..4)]
+}
+
 fn consumer(rng: &mut Rng) -> Arc<str> {
     ["a", "b"][rng.usize(..2)].into()
 }
@@ -232,7 +236,10 @@ fn after_take(
         max_deliveries: [1, 2, 3, 10][rng.usize(..4)],
         max_dead: [1, 2, 10][rng.usize(..3)],
         ttl: ttl(rng),
-        known: [0, 0, 1, 2, 3, 100][rng.usize(..6)],
+        known: Known {
+            losses: [0, 0, 1, 2, 3, 100][rng.usize(..6)],
+            generation: generation(rng),
+        },
         is_first: rng.bool(),
     };
     let name = format!("{take:?}");
@@ -324,6 +331,7 @@ fn create(rng: &mut Rng) -> Box<dyn Step> {
         },
         max_groups: [1, 2, 32][rng.usize(..3)],
         ttl,
+        generation: generation(rng),
     };
     after(create, vec![ttl.as_micros()])
 }
@@ -367,6 +375,7 @@ fn read(rng: &mut Rng, later: impl Fn(String, Make) -> Box<dyn Step>) -> Box<dyn
                         start,
                         max_groups: 32,
                         ttl,
+                        generation: 7,
                     },
                     vec![ttl.as_micros()],
                 )
