@@ -99,6 +99,31 @@ async fn a_consumer_that_cannot_read_keeps_its_pauses_though_it_is_woken() {
 }
 
 #[tokio::test(start_paused = true)]
+async fn a_consumer_reports_what_was_lost_though_the_store_fails_before_its_next_read() {
+    let world = World::memory().await;
+    let (store, switch) = world.faulty();
+    let bounded = log(&world.store).with_max_len(1).with_hard_max_len(1);
+    let group = bounded.group("all", "mail").unwrap();
+    let other = group.consumer();
+    group.create().await.unwrap();
+    bounded.append("all", &1).await.unwrap();
+    assert_eq!(other.read(1).await.unwrap().deliveries.len(), 1);
+    // The first is pending and goes; the second is handled: so there is only a loss to read.
+    bounded.append("all", &2).await.unwrap();
+    let batch = other.read(1).await.unwrap();
+    assert_eq!(batch.lost, 1);
+    other.ack_many(&batch.deliveries).await.unwrap();
+    let consumer = log(&store).group("all", "mail").unwrap().consumer();
+    switch.set_next(1, Trouble::Delay(Duration::from_millis(50)));
+    let running = Running::start(consumer, |_| async { Ok(()) });
+    sleep(Duration::from_millis(10)).await;
+    // While it reads for the first time: what it does next fails.
+    switch.set_next(1, Trouble::Fail(ErrorKind::NotSent));
+    sleep(Duration::from_secs(30)).await;
+    assert_eq!(running.stop().await.lost, 1);
+}
+
+#[tokio::test(start_paused = true)]
 async fn a_consumer_goes_on_after_a_store_that_never_answered() {
     let world = World::memory().await;
     let (store, switch) = world.faulty();

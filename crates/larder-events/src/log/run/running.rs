@@ -167,7 +167,11 @@ impl<T: DeserializeOwned + Send + 'static> Running<T> {
         F: Fn(Event<T>) -> R + Send + Sync + 'static,
         R: Future<Output = Result<(), Failure>> + Send + 'static,
     {
-        let batch = match self.take(room).await {
+        // The group counts a loss as told at the next read, so it is reported though what follows fails.
+        let mut lost = 0;
+        let taken = self.take(room, &mut lost).await;
+        self.note_lost(lost);
+        let batch = match taken {
             Ok(batch) => batch,
             Err(error) => {
                 tracing::warn!(group = self.consumer.group.name(), %error, "a consumer cannot read; trying again");
@@ -184,18 +188,9 @@ impl<T: DeserializeOwned + Send + 'static> Running<T> {
             } else {
                 Duration::ZERO
             };
-        if batch.lost > 0 {
-            let group = self.consumer.group.name();
-            tracing::warn!(
-                group,
-                lost = batch.lost,
-                "events were removed before the group was done with them"
-            );
-        }
         if self.held.is_empty() {
             self.renew_at = Instant::now() + self.renew_every();
         }
-        self.report.lost += batch.lost;
         let mut unreadable = Vec::new();
         for delivery in batch.deliveries {
             let held = delivery.held();
@@ -215,16 +210,30 @@ impl<T: DeserializeOwned + Send + 'static> Running<T> {
         }
     }
 
-    async fn take(&mut self, room: usize) -> Result<Batch<T>> {
+    fn note_lost(&mut self, lost: u64) {
+        self.report.lost += lost;
+        if lost > 0 {
+            let group = self.consumer.group.name();
+            tracing::warn!(
+                group,
+                lost,
+                "events were removed before the group was done with them"
+            );
+        }
+    }
+
+    /// Takes events, and adds to `lost` those that the group has lost before them.
+    async fn take(&mut self, room: usize, lost: &mut u64) -> Result<Batch<T>> {
         let calls = self.calls.clone();
         let batch = calls.run("read", self.consumer.read(room)).await?;
+        *lost += batch.lost;
         if !batch.deliveries.is_empty() || !calls.run("wait", self.consumer.listen()).await? {
             return Ok(batch);
         }
         // This look finds events that were appended before it was listening.
         let next = calls.run("read", self.consumer.read(room)).await?;
-        let lost = batch.lost + next.lost;
-        Ok(Batch { lost, ..next })
+        *lost += next.lost;
+        Ok(next)
     }
 
     async fn renew(&mut self) {
