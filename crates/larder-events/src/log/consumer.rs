@@ -121,7 +121,8 @@ impl<T> Consumer<T> {
     /// Hands an event back, to be delivered again after `delay`, which is at most the lease. One round trip.
     ///
     /// # Errors
-    /// Those of [`ack`](Self::ack).
+    /// Those of the store. After [`ErrorKind::MayHaveRun`](larder_store::ErrorKind::MayHaveRun) call it again:
+    /// [`Settled::Stale`] then means that the first call arrived, or that the lease had ended before.
     ///
     /// # Cancellation
     /// The event may or may not have been handed back.

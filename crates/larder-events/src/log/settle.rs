@@ -43,11 +43,12 @@ pub(super) struct Held {
 pub enum Settled {
     /// It was the last delivery of its event, and is settled.
     Done,
-    /// The event was delivered again since, or handed back. Nothing was changed.
+    /// The event was delivered again since, or handed back. Nothing was changed. So if you repeat a
+    /// [`nack`](super::Consumer::nack) after its reply was lost, this means most likely that the first one arrived.
     Stale,
     /// The event is not pending: it was acknowledged before, by this consumer or a later one, or became a dead
-    /// letter, or is lost. So if you repeat an acknowledgement after its reply was lost, this means that the first
-    /// one arrived.
+    /// letter, or is lost. So if you repeat an acknowledgement or a rejection after its reply was lost, this means that
+    /// the first one arrived.
     Gone,
 }
 
@@ -75,6 +76,17 @@ impl What {
             Self::Extend => "extend",
             Self::Nack(_) => "nack",
             Self::Reject(_) => "reject",
+        }
+    }
+
+    /// Returns whether the answer to a repeated request shows that most likely the first one was carried out, whose
+    /// reply was lost.
+    pub(super) fn had_run(&self, settled: Settled) -> bool {
+        match self {
+            Self::Ack | Self::Reject(_) => settled == Settled::Gone,
+            // It is nobody's, or the next consumer has it, or is done with it.
+            Self::Nack(_) => true,
+            Self::Extend => false,
         }
     }
 

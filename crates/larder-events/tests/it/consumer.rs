@@ -159,6 +159,45 @@ on_every_store! { memory_in_real_time, redis_in_real_time;
         assert_eq!(report, reported(|it| it.done = 1));
     }
 
+    async fn an_outcome_whose_reply_was_lost_counts_as_what_was_asked_for(world: World) {
+        let (store, switch) = world.faulty();
+        let (sent, mut seen) = mpsc::unbounded_channel();
+        let lease = Duration::from_secs(60);
+        let run = run(group(&store).consumer(), sent, move |event| {
+            switch.set_next(1, Trouble::LoseAnswer);
+            match event.event {
+                1 => Ok(()),
+                2 => Err(Failure::retry_after(lease, "not yet")),
+                _ => Err(Failure::dead("it is of no use")),
+            }
+        });
+        for event in 1..=3 {
+            log(&world.store).append("all", &event).await.unwrap();
+            soon(seen.recv()).await.unwrap();
+        }
+        let report = run.stop().await;
+        assert_eq!(report, reported(|it| { it.done = 1; it.retried = 1; it.dead = 1; }));
+    }
+
+    async fn an_acknowledgement_that_came_too_late_is_not_reported_as_done(world: World) {
+        let (store, switch) = world.faulty();
+        let (sent, mut seen) = mpsc::unbounded_channel();
+        let release = Arc::new(Notify::new());
+        let short = Ttl::from_millis(300);
+        let running = Running::held(group(&store).with_lease(short).consumer(), sent, release.clone());
+        log(&world.store).append("all", &1).await.unwrap();
+        soon(seen.recv()).await.unwrap();
+        // It never reaches the store before another consumer has handled the event.
+        switch.set(Trouble::Fail(ErrorKind::NotSent));
+        release.notify_one();
+        let mut other = group(&world.store).with_lease(short).consumer();
+        let batch = soon(other.next(1, Duration::from_secs(20))).await.unwrap();
+        assert_eq!(other.ack(&batch.deliveries[0]).await.unwrap(), Settled::Done);
+        switch.clear();
+        let report = running.stop().await;
+        assert_eq!((report.done, report.stale), (0, 1));
+    }
+
     async fn of_each_event_exactly_one_acknowledgement_is_accepted(world: World) {
         const EVENTS: u32 = 60;
         let log = log(&world.store);

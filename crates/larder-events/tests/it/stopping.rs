@@ -55,6 +55,22 @@ on_every_store! { memory_in_real_time, redis_in_real_time;
         assert_eq!(report, reported(|it| it.released = 1));
     }
 
+    async fn what_a_consumer_hands_back_is_counted_though_the_reply_is_lost(world: World) {
+        let (store, switch) = world.faulty();
+        let (sent, mut seen) = mpsc::unbounded_channel();
+        let group = log(&store).group("all", "mail").unwrap();
+        let consumer = group.consumer().with_grace(Duration::ZERO);
+        let running = Running::start(consumer, move |event| {
+            let _ = sent.send(event);
+            std::future::pending()
+        });
+        log(&world.store).append("all", &1).await.unwrap();
+        soon(seen.recv()).await.unwrap();
+        switch.set_next(1, Trouble::LoseAnswer);
+        let report = running.stop().await;
+        assert_eq!(report, reported(|it| it.released = 1));
+    }
+
     async fn a_second_signal_ends_the_grace_period(world: World) {
         let (sent, mut seen) = mpsc::unbounded_channel();
         let group = log(&world.store).group("all", "mail").unwrap();

@@ -18,6 +18,9 @@ use running::Running;
 pub use event::{Event, Failure, FailureKind};
 
 /// The outcomes of the events of a consumer that has stopped.
+///
+/// If the reply to an outcome is lost, it is sent again. If the store then answers that the delivery is settled or
+/// superseded, the event counts as what was sent: most likely the first call has arrived.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
 #[non_exhaustive]
 pub struct Report {

@@ -4,7 +4,7 @@ use std::pin::pin;
 use std::sync::Arc;
 use std::time::Duration;
 
-use larder_store::Result;
+use larder_store::{ErrorKind, Result};
 use serde::de::DeserializeOwned;
 use tokio::task::{Id, JoinError, JoinSet};
 use tokio::time::{Instant, sleep_until, timeout_at};
@@ -32,6 +32,8 @@ pub(super) struct Running<T> {
     /// The events in handlers, by their tasks.
     pub(super) held: HashMap<Id, Held>,
     pub(super) report: Report,
+    /// The number of events that it leaves to others: it neither handled them, nor learned their outcomes.
+    pub(super) left: u64,
     /// When to look for events, unless it is woken.
     look_at: Instant,
     renew_at: Instant,
@@ -59,6 +61,7 @@ impl<T: DeserializeOwned + Send + 'static> Running<T> {
             tasks: JoinSet::new(),
             held: HashMap::new(),
             report: Report::default(),
+            left: 0,
             look_at: Instant::now(),
             renew_at: Instant::now(),
             retry: FIRST_RETRY,
@@ -141,16 +144,19 @@ impl<T: DeserializeOwned + Send + 'static> Running<T> {
     /// Hands the consumer's events back, and removes it. If that fails, the leases end by
     /// themselves.
     pub(super) async fn remove(&mut self) {
-        let mut pause = FIRST_RETRY;
+        let (mut pause, mut may_have_run) = (FIRST_RETRY, false);
         for _ in 0..TRIES {
             let (group, name) = (&self.consumer.group, self.consumer.name());
             let removed = self.calls.run("remove", group.remove_consumer(name));
             match removed.await {
                 Ok(released) => {
-                    self.report.released = released;
+                    // An earlier call, whose reply was lost, has most likely handed back all that was left.
+                    let before = if may_have_run { self.left } else { 0 };
+                    self.report.released = released.max(before);
                     return;
                 }
                 Err(error) => {
+                    may_have_run |= error.kind() == ErrorKind::MayHaveRun;
                     tracing::warn!(group = group.name(), %error, "a consumer cannot hand its events back; trying again");
                     if !self.calls.pause(pause).await {
                         return;

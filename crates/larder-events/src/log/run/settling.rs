@@ -26,7 +26,7 @@ impl<T: DeserializeOwned + Send + 'static> Running<T> {
                 match outcome {
                     Some(Ok(())) => done.push(held),
                     Some(Err(failure)) => self.fail(held, failure).await,
-                    None => {}
+                    None => self.left += 1,
                 }
             }
             next = self.tasks.try_join_next_with_id();
@@ -64,13 +64,13 @@ impl<T: DeserializeOwned + Send + 'static> Running<T> {
         let many = held.len() as u64;
         let lease = Duration::from(self.consumer.group.lease);
         let (mut pause, until) = (FIRST_RETRY, Instant::now() + lease);
+        let mut may_have_run = false;
         for tries in 0.. {
             let settled = self.consumer.settle(what.clone(), held.clone());
             match self.calls.run("settle", settled).await {
                 Ok(settled) => {
-                    // If it is gone when the call is repeated, the first attempt had arrived.
                     let is_done = |it: &&Settled| {
-                        **it == Settled::Done || (tries > 0 && **it == Settled::Gone)
+                        **it == Settled::Done || (may_have_run && what.had_run(**it))
                     };
                     let done = settled.iter().filter(is_done).count() as u64;
                     self.count(outcome, done);
@@ -79,6 +79,7 @@ impl<T: DeserializeOwned + Send + 'static> Running<T> {
                     return done;
                 }
                 Err(error) => {
+                    may_have_run |= error.kind() == ErrorKind::MayHaveRun;
                     let group = self.consumer.group.name();
                     tracing::warn!(group, %error, "deliveries cannot be settled; trying again");
                     let is_refused = matches!(error.kind(), ErrorKind::Refused(_));
@@ -92,6 +93,7 @@ impl<T: DeserializeOwned + Send + 'static> Running<T> {
             }
         }
         self.count("unknown", many);
+        self.left += many;
         0
     }
 
