@@ -69,6 +69,9 @@ pub enum Settled {
     /// The job is done. An earlier request of yours was carried out, or another holder has done it.
     AlreadyDone,
     /// The job was reclaimed, cancelled or purged. Nothing was changed.
+    ///
+    /// If you repeat a nack, a rejection or a release after its reply was lost, this means most likely that the first
+    /// request was carried out.
     LeaseLost,
 }
 

@@ -26,6 +26,11 @@ impl Queue {
         self.settings.max_attempts
     }
 
+    /// Returns whether ids of done jobs are remembered.
+    pub(crate) fn remembers_done(&self) -> bool {
+        self.settings.max_done > 0
+    }
+
     /// Runs a program on another record of the same store.
     pub(crate) async fn run_on<P: Program>(&self, key: &Key, program: &P) -> Result<P::Reply> {
         self.programs.run(key, program).await

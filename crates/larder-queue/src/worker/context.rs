@@ -65,6 +65,11 @@ impl JobContext {
         self.attempt() >= self.0.queue.max_attempts()
     }
 
+    /// Returns whether its queue remembers that it is done.
+    pub(super) fn remembers_done(&self) -> bool {
+        self.0.queue.remembers_done()
+    }
+
     /// Returns the headers that the job was enqueued with.
     pub fn headers(&self) -> &Headers {
         self.0.delivery.headers()

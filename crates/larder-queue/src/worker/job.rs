@@ -79,6 +79,27 @@ pub(super) struct Ended {
 }
 
 impl Ended {
+    /// Returns the most likely answer to an earlier request, whose reply was lost, from the answer to the same
+    /// request again.
+    ///
+    /// What ended the lease was most likely the earlier request: the job is with nobody since, or with the next
+    /// worker. Only an acknowledgement is told apart, as long as the queue remembers that the job is done.
+    pub(super) fn first_answer(&self, verdict: &Verdict, again: Settled) -> Settled {
+        match (verdict, again) {
+            (Verdict::Nack { .. }, Settled::LeaseLost) if self.context.is_last_attempt() => {
+                Settled::Dead
+            }
+            (Verdict::Reject { .. }, Settled::LeaseLost) => Settled::Dead,
+            (Verdict::Nack { .. } | Verdict::Release { .. }, Settled::LeaseLost) => {
+                Settled::Accepted
+            }
+            (Verdict::Ack, Settled::LeaseLost) if !self.context.remembers_done() => {
+                Settled::AlreadyDone
+            }
+            (_, again) => again,
+        }
+    }
+
     /// Counts the outcome of the job. `answer` is None if the queue could not be reached.
     pub(super) fn finish(self, verdict: &Verdict, answer: Option<Settled>) {
         let finished = finished(&self.running, verdict, answer);

@@ -1,6 +1,10 @@
 use std::fmt;
 
 /// The outcomes of the jobs that were running when a worker was told to stop.
+///
+/// If the reply to an outcome is lost, it is sent again. If the queue then answers that the lease is lost, the job
+/// counts as what was sent: most likely the first request was carried out. An acknowledgement counts so only if the
+/// queue [remembers](crate::Queue::with_max_done) no done jobs.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
 #[non_exhaustive]
 pub struct Report {

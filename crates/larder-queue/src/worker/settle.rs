@@ -31,8 +31,25 @@ pub(super) struct Outcome {
 
 struct Pending {
     outcome: Outcome,
-    failures: u32,
+    before: Before,
     not_before: Instant,
+}
+
+/// What became of the earlier attempts to send an outcome.
+#[derive(Clone, Copy, Default)]
+struct Before {
+    failures: u32,
+    /// Whether one of them may have been carried out.
+    may_have_run: bool,
+}
+
+impl Before {
+    fn and(self, error: &Error) -> Self {
+        Self {
+            failures: self.failures + 1,
+            may_have_run: self.may_have_run || error.kind() == ErrorKind::MayHaveRun,
+        }
+    }
 }
 
 /// Sends the outcomes of one queue, and begins the jobs that are taken in place of those that ended.
@@ -105,7 +122,7 @@ async fn settle(
         let now = Instant::now();
         pending.extend(received.into_iter().map(|outcome| Pending {
             outcome,
-            failures: 0,
+            before: Before::default(),
             not_before: now,
         }));
         let is_last = last_call.is_cancelled();
@@ -125,14 +142,14 @@ async fn send(
     last_call: &CancellationToken,
 ) -> Vec<Pending> {
     // The lost reply of an earlier attempt may have taken jobs, so no more are taken with this one.
-    let is_first = batch.iter().all(|it| it.failures == 0);
+    let is_first = batch.iter().all(|it| it.before.failures == 0);
     let (mut verdicts, mut places) = (Vec::new(), Vec::new());
-    let (mut ended, mut tries) = (Vec::new(), Vec::new());
+    let (mut ended, mut before) = (Vec::new(), Vec::new());
     for it in batch {
         verdicts.push((it.outcome.receipt, it.outcome.verdict));
         places.push(it.outcome.place);
         ended.push(it.outcome.ended);
-        tries.push(it.failures);
+        before.push(it.before);
     }
     // Read before the call, so that an outcome gets one more attempt after the last call.
     let is_last = last_call.is_cancelled();
@@ -140,8 +157,13 @@ async fn send(
     let exchanged = settling.exchange(&verdicts, &mut places, may_take).await;
     let error = match exchanged {
         Ok(settled) => {
-            for ((ended, (_, verdict)), settled) in ended.into_iter().zip(&verdicts).zip(settled) {
-                ended.finish(verdict, Some(settled));
+            let ended = ended.into_iter().zip(before).zip(&verdicts);
+            for (((ended, before), (_, verdict)), settled) in ended.zip(settled) {
+                let first = match before.may_have_run {
+                    true => ended.first_answer(verdict, settled),
+                    false => settled,
+                };
+                ended.finish(verdict, Some(first));
             }
             return Vec::new();
         }
@@ -160,19 +182,22 @@ async fn send(
         }
         return Vec::new();
     }
-    if tries.contains(&0) {
+    if before.iter().any(|it| it.failures == 0) {
         tracing::warn!(queue = name, count, %error, "outcomes of jobs were not sent; trying again");
     }
-    let again = verdicts.into_iter().zip(places).zip(ended).zip(tries);
-    let again = again.map(|((((receipt, verdict), place), ended), failures)| Pending {
-        outcome: Outcome {
-            receipt,
-            verdict,
-            place,
-            ended,
-        },
-        failures: failures + 1,
-        not_before: Instant::now() + STORE_BACKOFF.pause(failures + 1, rand::random()),
+    let again = verdicts.into_iter().zip(places).zip(ended).zip(before);
+    let again = again.map(|((((receipt, verdict), place), ended), before)| {
+        let before = before.and(&error);
+        Pending {
+            outcome: Outcome {
+                receipt,
+                verdict,
+                place,
+                ended,
+            },
+            before,
+            not_before: Instant::now() + STORE_BACKOFF.pause(before.failures, rand::random()),
+        }
     });
     again.collect()
 }
