@@ -1,3 +1,4 @@
+use std::fmt;
 use std::sync::Arc;
 use std::time::{Duration, SystemTime, UNIX_EPOCH};
 
@@ -33,7 +34,7 @@ const MAX_KEY: usize = 256;
 /// # Ok(())
 /// # }
 /// ```
-#[derive(Clone, Debug)]
+#[derive(Clone)]
 pub struct NewJob {
     pub(crate) id: JobId,
     pub(crate) name: Arc<str>,
@@ -213,6 +214,18 @@ impl NewJob {
             () => return Ok(()),
         };
         Err(Error::new("enqueue", ErrorKind::Invalid, text))
+    }
+}
+
+impl fmt::Debug for NewJob {
+    /// Shows no payload, header, unique key or group.
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.debug_struct("NewJob")
+            .field("id", &self.id)
+            .field("name", &self.name)
+            .field("due", &self.due)
+            .field("priority", &self.priority)
+            .finish_non_exhaustive()
     }
 }
 

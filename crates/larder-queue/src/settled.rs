@@ -1,3 +1,4 @@
+use std::fmt;
 use std::time::Duration;
 
 use larder_store::Ttl;
@@ -24,8 +25,8 @@ impl Enqueued {
     }
 }
 
-/// The holder's decision about a delivery.
-#[derive(Clone, Debug, PartialEq, Eq)]
+/// The holder's decision about a delivery. `Debug` shows neither a reason nor progress.
+#[derive(Clone, PartialEq, Eq)]
 pub enum Verdict {
     /// The job is done.
     Ack,
@@ -56,6 +57,22 @@ pub enum Verdict {
         /// The progress, for people; at most 256 bytes are kept. It replaces what was reported before.
         text: String,
     },
+}
+
+impl fmt::Debug for Verdict {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        match self {
+            Self::Ack => f.write_str("Ack"),
+            Self::Nack { delay, .. } => {
+                let mut shown = f.debug_struct("Nack");
+                shown.field("delay", delay).finish_non_exhaustive()
+            }
+            Self::Reject { .. } => f.debug_struct("Reject").finish_non_exhaustive(),
+            Self::Release { delay } => f.debug_struct("Release").field("delay", delay).finish(),
+            Self::Extend { lease } => f.debug_struct("Extend").field("lease", lease).finish(),
+            Self::Progress { .. } => f.debug_struct("Progress").finish_non_exhaustive(),
+        }
+    }
 }
 
 /// The outcome of a [`Verdict`], for each job.

@@ -4,6 +4,7 @@
 
 mod admin;
 mod cluster;
+mod debug;
 mod enqueue;
 mod exchange;
 mod groups;

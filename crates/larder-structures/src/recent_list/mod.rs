@@ -4,6 +4,7 @@ mod programs;
 #[cfg(test)]
 mod traces;
 
+use std::fmt;
 use std::sync::Arc;
 
 use bytes::Bytes;
@@ -52,14 +53,21 @@ debug_name!(RecentList, records.name);
 #[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord, Hash)]
 pub struct ItemId(i64);
 
-/// An item and its id.
-#[derive(Clone, Debug, PartialEq, Eq)]
+/// An item and its id. `Debug` shows only the id.
+#[derive(Clone, PartialEq, Eq)]
 #[non_exhaustive]
 pub struct Item {
     /// Its id.
     pub id: ItemId,
     /// The pushed bytes.
     pub value: Bytes,
+}
+
+impl fmt::Debug for Item {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        let mut shown = f.debug_struct("Item");
+        shown.field("id", &self.id).finish_non_exhaustive()
+    }
 }
 
 /// Some items of a list, and the start of the next page.

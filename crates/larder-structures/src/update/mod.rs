@@ -50,8 +50,8 @@ pub struct Updates {
     max_attempts: u32,
 }
 
-/// The new state of a value, and the result of [`Updates::update`].
-#[derive(Clone, Debug)]
+/// The new state of a value, and the result of [`Updates::update`]. `Debug` does not show the value.
+#[derive(Clone)]
 pub enum Next<T> {
     /// The value is written, with a new TTL.
     Put(Bytes, Ttl, T),
@@ -65,6 +65,20 @@ impl<T> Next<T> {
     /// Writes a value, and returns `returned` once it is written.
     pub fn put(value: impl Into<Bytes>, ttl: Ttl, returned: T) -> Self {
         Self::Put(value.into(), ttl, returned)
+    }
+}
+
+impl<T: fmt::Debug> fmt::Debug for Next<T> {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        match self {
+            Self::Put(_, ttl, returned) => f
+                .debug_struct("Put")
+                .field("ttl", ttl)
+                .field("returned", returned)
+                .finish_non_exhaustive(),
+            Self::Remove(returned) => f.debug_tuple("Remove").field(returned).finish(),
+            Self::Keep(returned) => f.debug_tuple("Keep").field(returned).finish(),
+        }
     }
 }
 
