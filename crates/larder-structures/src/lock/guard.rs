@@ -145,7 +145,11 @@ impl Held {
         let was_held = match programs.run(key, &release).await {
             // Nobody else can have released or held it, so if it is gone, the first release was executed.
             Err(error) if error.kind() == ErrorKind::MayHaveRun => {
-                programs.run(key, &release).await? || Instant::now() < end
+                match programs.run(key, &release).await {
+                    Ok(was_held) => was_held || Instant::now() < end,
+                    // Whatever became of the second, the first may have been executed.
+                    Err(_) => return Err(error),
+                }
             }
             done => done?,
         };

@@ -14,6 +14,8 @@ use larder_worlds::{World, on_every_store, until};
 use tokio::task::yield_now;
 use tokio::time::{Instant, sleep, timeout};
 
+use crate::scripted::{End, Scripted};
+
 /// Longer than anything here takes.
 const LONG: Duration = Duration::from_secs(60);
 
@@ -188,6 +190,13 @@ on_every_store! { memory, redis, cluster;
         switch.clear();
         let next = timeout(SOON, lock(&world).lock(LONG)).await.unwrap();
         assert!(next.unwrap().is_some());
+    }
+
+    async fn a_release_that_may_have_run_stays_so_if_the_store_fails_when_it_is_sent_again(world: World) {
+        let ends = [End::Well, End::Fails(ErrorKind::MayHaveRun), End::Fails(ErrorKind::NotSent)];
+        let lock = Lock::new(Scripted::new(&world.store, &ends), "report").unwrap();
+        let error = taken(&lock).await.release().await.unwrap_err();
+        assert_eq!(error.kind(), ErrorKind::MayHaveRun, "{error}");
     }
 
     async fn a_release_whose_answer_was_lost_is_found_out(world: World) {
