@@ -87,8 +87,14 @@ pub(crate) struct Turns(Mutex<Queues>);
 
 #[derive(Default)]
 struct Queues {
-    by_key: HashMap<Key, Arc<Queue>>,
+    by_key: HashMap<Key, Callers>,
     waiting: usize,
+}
+
+/// A queue, and how many callers are in it.
+struct Callers {
+    queue: Arc<Queue>,
+    number: usize,
 }
 
 /// The callers of one visitor.
@@ -133,12 +139,16 @@ impl Turns {
             return None;
         }
         queues.waiting += 1;
-        let new = || Arc::new(Queue::new());
-        let queue = queues.by_key.entry(key.clone()).or_insert_with(new).clone();
+        let none = || Callers {
+            queue: Arc::new(Queue::new()),
+            number: 0,
+        };
+        let callers = queues.by_key.entry(key.clone()).or_insert_with(none);
+        callers.number += 1;
         Some(Turn {
             turns: self,
             key: key.clone(),
-            queue,
+            queue: callers.queue.clone(),
         })
     }
 }
@@ -165,15 +175,19 @@ impl Drop for Turn<'_> {
     fn drop(&mut self) {
         let mut queues = self.turns.queues();
         queues.waiting -= 1;
-        // Those of the map and of this one: nobody else waits, and nobody can join under the lock.
-        if Arc::strong_count(&self.queue) == 2 {
-            queues.by_key.remove(&self.key);
+        if let Some(callers) = queues.by_key.get_mut(&self.key) {
+            callers.number -= 1;
+            if callers.number == 0 {
+                queues.by_key.remove(&self.key);
+            }
         }
     }
 }
 
 #[cfg(test)]
 mod tests {
+    use std::sync::Barrier;
+
     use larder_store::Kind;
 
     use super::*;
@@ -191,5 +205,24 @@ mod tests {
         drop(late);
         let queues = turns.queues();
         assert!(queues.by_key.is_empty() && queues.waiting == 0);
+    }
+
+    #[test]
+    fn a_queue_is_gone_though_all_of_its_callers_leave_at_once() {
+        let turns = Turns::default();
+        let key = Key::new(Kind::record("limit"), "ada");
+        for _ in 0..1_000 {
+            let all: Vec<_> = (0..4).map(|_| turns.join(&key)).collect();
+            let barrier = Barrier::new(all.len());
+            std::thread::scope(|scope| {
+                for turn in all {
+                    scope.spawn(|| {
+                        barrier.wait();
+                        drop(turn);
+                    });
+                }
+            });
+            assert!(turns.queues().by_key.is_empty());
+        }
     }
 }
