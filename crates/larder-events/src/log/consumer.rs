@@ -11,7 +11,7 @@ use serde::de::DeserializeOwned;
 use tokio::time::{Instant, timeout_at};
 
 use super::run::Settings;
-use super::settle::{Held, Settle, What};
+use super::settle::{Held, What};
 use super::take::{Known, Take, Taken};
 use super::{EventId, Group, Settled, names};
 
@@ -172,17 +172,8 @@ impl<T> Consumer<T> {
         Ok(settled.first().copied().unwrap_or(Settled::Gone))
     }
 
-    pub(super) async fn settle(&self, what: What, deliveries: Vec<Held>) -> Result<Vec<Settled>> {
-        names::check_many("settle", deliveries.len())?;
-        let settle = Settle {
-            what,
-            group: self.group.name.clone(),
-            lease: self.group.lease,
-            max_dead: self.group.log.max_dead,
-            ttl: self.group.log.ttl,
-            deliveries,
-        };
-        self.group.run(&settle).await
+    async fn settle(&self, what: What, deliveries: Vec<Held>) -> Result<Vec<Settled>> {
+        self.group.settle(what, deliveries).await
     }
 }
 

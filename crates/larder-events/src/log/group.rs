@@ -7,7 +7,8 @@ use larder_store::{Error, ErrorKind, Key, Refusal, Result, Ttl};
 
 use super::groups::{Create, Created, HandBack, RemoveGroup};
 use super::record::LogRecord;
-use super::{Consumer, EventLog, MAX_GROUPS, Start, names};
+use super::settle::{Held, Settle, What};
+use super::{Consumer, EventLog, MAX_GROUPS, Settled, Start, names};
 
 /// The handle of a group of consumers, which together handle each event of a log.
 ///
@@ -171,6 +172,19 @@ impl<T> Group<T> {
     pub async fn remove(&self) -> Result<bool> {
         let (group, ttl) = (self.name.clone(), self.log.ttl);
         self.run(&RemoveGroup { group, ttl }).await
+    }
+
+    pub(super) async fn settle(&self, what: What, deliveries: Vec<Held>) -> Result<Vec<Settled>> {
+        names::check_many("settle", deliveries.len())?;
+        let settle = Settle {
+            what,
+            group: self.name.clone(),
+            lease: self.lease,
+            max_dead: self.log.max_dead,
+            ttl: self.log.ttl,
+            deliveries,
+        };
+        self.run(&settle).await
     }
 
     pub(super) async fn run<P: Program<Record = LogRecord>>(

@@ -159,6 +159,47 @@ on_every_store! { memory_in_real_time, redis_in_real_time;
         assert_eq!(report, reported(|it| it.done = 1));
     }
 
+    async fn leases_are_renewed_while_many_failed_events_are_handed_back(world: World) {
+        const FAILED: u32 = 30;
+        let (store, switch) = world.faulty();
+        let lease = Ttl::from_millis(1_500);
+        let (sent, mut seen) = mpsc::unbounded_channel();
+        let release = Arc::new(Notify::new());
+        let released = release.clone();
+        let events: Vec<_> = (0..=FAILED).collect();
+        log(&world.store).append_many("all", &events).await;
+        switch.set(Trouble::Delay(Duration::from_millis(100)));
+        let consumer = group(&store).with_lease(lease).consumer().with_concurrency(FAILED as usize + 1);
+        let running = Running::start(consumer, move |event: Event<u32>| {
+            sent.send(event.event).unwrap();
+            let released = released.clone();
+            async move {
+                match event.event {
+                    0 => {
+                        released.notified().await;
+                        Ok(())
+                    }
+                    // Nobody is to get it again during the test.
+                    _ => Err(Failure::dead("it is of no use")),
+                }
+            }
+        });
+        for _ in 0..=FAILED {
+            soon(seen.recv()).await.unwrap();
+        }
+        let other = group(&world.store).with_lease(lease).consumer();
+        let end = Instant::now() + Duration::from_secs(3);
+        while Instant::now() < end {
+            let batch = other.read(100).await.unwrap();
+            let is_first = |it: &larder_events::log::Delivery<u32>| it.event == Some(0);
+            assert!(!batch.deliveries.iter().any(is_first), "the lease has ended");
+            tokio::time::sleep(Duration::from_millis(20)).await;
+        }
+        release.notify_one();
+        let report = running.stop().await;
+        assert_eq!((report.done, report.dead, report.stale), (1, u64::from(FAILED), 0));
+    }
+
     async fn an_outcome_whose_reply_was_lost_counts_as_what_was_asked_for(world: World) {
         let (store, switch) = world.faulty();
         let (sent, mut seen) = mpsc::unbounded_channel();

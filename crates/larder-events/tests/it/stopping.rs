@@ -8,7 +8,7 @@ use larder_store::{ErrorKind, Store, Ttl};
 use larder_test::faulty::{Operations, Trouble};
 use larder_worlds::{World, on_every_store, soon};
 use tokio::sync::{Notify, mpsc};
-use tokio::time::sleep;
+use tokio::time::{Instant, sleep};
 
 use crate::running::{Running, reported};
 
@@ -139,6 +139,73 @@ async fn a_consumer_reports_what_was_lost_though_the_store_fails_before_its_next
     assert_eq!(running.stop().await.lost, 1);
 }
 
+/// Notes how long after `told` a handler was dropped.
+struct Dropped(mpsc::UnboundedSender<Instant>);
+
+impl Drop for Dropped {
+    fn drop(&mut self) {
+        let _ = self.0.send(Instant::now());
+    }
+}
+
+/// Runs a handler that is done when it is released and one that never is, makes the store hang after `wait`, and
+/// returns how long after a second signal the second handler was dropped and the consumer ended.
+async fn forced(lease: Ttl, is_released: bool) -> (Duration, Duration) {
+    let world = World::memory().await;
+    let (store, switch) = world.faulty();
+    let (sent, mut seen) = mpsc::unbounded_channel();
+    let (dropping, mut dropped) = mpsc::unbounded_channel();
+    let (release, force) = (Arc::new(Notify::new()), Arc::new(Notify::new()));
+    let (released, signal) = (release.clone(), force.clone());
+    let group = log(&store).group("all", "mail").unwrap().with_lease(lease);
+    let consumer = group
+        .consumer()
+        .with_concurrency(2)
+        .with_grace(Duration::MAX);
+    let consumer = consumer.with_force(async move { signal.notified().await });
+    let running = Running::start(consumer, move |event: Event<u32>| {
+        sent.send(event.event).unwrap();
+        let (released, dropping) = (released.clone(), dropping.clone());
+        async move {
+            if event.event == 1 {
+                released.notified().await;
+                return Ok(());
+            }
+            let _dropped = Dropped(dropping);
+            std::future::pending().await
+        }
+    });
+    for event in 1..=2 {
+        log(&world.store).append("all", &event).await.unwrap();
+        soon(seen.recv()).await.unwrap();
+    }
+    switch.set(Trouble::Hang);
+    if is_released {
+        release.notify_one();
+    }
+    running.tell();
+    // By then it acknowledges, or renews the leases.
+    sleep(Duration::from_secs(5)).await;
+    let told = Instant::now();
+    force.notify_one();
+    running.stop().await;
+    (soon(dropped.recv()).await.unwrap() - told, told.elapsed())
+}
+
+#[tokio::test(start_paused = true)]
+async fn a_second_signal_ends_a_consumer_whose_acknowledgement_hangs() {
+    let (dropped, ended) = forced(Ttl::from_secs(60), true).await;
+    assert!(dropped < Duration::from_millis(100), "{dropped:?}");
+    assert!(ended < Duration::from_secs(5), "{ended:?}");
+}
+
+#[tokio::test(start_paused = true)]
+async fn a_second_signal_ends_a_consumer_whose_renewal_hangs() {
+    let (dropped, ended) = forced(Ttl::from_secs(6), false).await;
+    assert!(dropped < Duration::from_millis(100), "{dropped:?}");
+    assert!(ended < Duration::from_secs(5), "{ended:?}");
+}
+
 #[tokio::test(start_paused = true)]
 async fn a_consumer_goes_on_after_a_store_that_never_answered() {
     let world = World::memory().await;
@@ -179,7 +246,7 @@ async fn a_consumer_ends_within_half_a_minute_though_the_store_never_answers() {
         soon(seen.recv()).await.unwrap();
     }
     switch.set(Trouble::Hang);
-    let told = tokio::time::Instant::now();
+    let told = Instant::now();
     running.stop().await;
     assert!(
         told.elapsed() < Duration::from_secs(30),

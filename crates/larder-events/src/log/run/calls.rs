@@ -37,17 +37,16 @@ impl Calls {
         self.until.send_replace(Some(until));
     }
 
-    /// Waits until the consumer is told to stop, and returns when the grace period ends.
-    pub(super) async fn told(&self) -> Instant {
+    /// Waits until the consumer is told to stop.
+    pub(super) async fn told(&self) {
         let mut until = self.until.subscribe();
-        loop {
-            let at = *until.borrow_and_update();
-            match at {
-                Some(at) => return at - LAST_CALLS,
-                // This never fails, because the sender is in `self`.
-                None => drop(until.changed().await),
-            }
-        }
+        // This never fails, because the sender is in `self`.
+        drop(until.wait_for(Option::is_some).await);
+    }
+
+    /// Waits until the grace period is over.
+    pub(super) async fn grace_over(&self) {
+        self.is_near(LAST_CALLS).await;
     }
 
     /// Ends the grace period now.
@@ -77,25 +76,34 @@ impl Calls {
     pub(super) async fn pause(&self, pause: Duration) -> bool {
         let again = Instant::now() + pause;
         let has_time = self.until.borrow().is_none_or(|until| again < until);
-        if has_time {
-            sleep_until(again).await;
+        if !has_time {
+            return false;
         }
-        has_time
+        tokio::select! {
+            biased;
+            () = self.over() => false,
+            () = sleep_until(again) => true,
+        }
     }
 
     /// Waits until the consumer must end.
     async fn over(&self) {
+        self.is_near(Duration::ZERO).await;
+    }
+
+    /// Waits until this long before the consumer must end.
+    async fn is_near(&self, left: Duration) {
         let mut until = self.until.subscribe();
         loop {
             let at = *until.borrow_and_update();
-            let over = async {
+            let near = async {
                 match at {
-                    Some(at) => sleep_until(at).await,
+                    Some(at) => sleep_until(at - left).await,
                     None => pending().await,
                 }
             };
             tokio::select! {
-                () = over => return,
+                () = near => return,
                 _ = until.changed() => {}
             }
         }

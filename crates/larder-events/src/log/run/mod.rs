@@ -2,10 +2,11 @@
 
 mod calls;
 mod event;
+mod holding;
 mod running;
 mod settling;
 
-use std::future::Future;
+use std::future::{Future, pending};
 use std::sync::{Arc, Mutex};
 use std::time::Duration;
 
@@ -84,7 +85,7 @@ impl<T> Consumer<T> {
         self
     }
 
-    /// Ends the grace period once `signal` resolves, for example at a second signal.
+    /// Ends the grace period once `signal` resolves, for example at a second signal, whatever the store does.
     #[must_use]
     pub fn with_force(mut self, signal: impl Future<Output = ()> + Send + 'static) -> Self {
         self.force = Mutex::new(Some(Box::pin(signal)));
@@ -121,14 +122,31 @@ impl<T: DeserializeOwned + Send + 'static> Consumer<T> {
     {
         let mut running = Running::new(self);
         let (calls, grace) = (running.calls.clone(), running.consumer.settings.grace);
+        let force = match running.consumer.force.get_mut() {
+            Ok(force) => force.take(),
+            Err(poisoned) => poisoned.into_inner().take(),
+        };
         let told = async {
             shutdown.await;
             calls.stop(grace);
+            if let Some(force) = force {
+                force.await;
+                calls.end();
+            }
+            pending::<()>().await;
         };
-        // Concurrently, so that a store that hangs does not hide the request to stop.
-        tokio::join!(told, running.work(Arc::new(handler)));
-        running.finish().await;
+        let handler = Arc::new(handler);
+        let work = async {
+            running.work(&handler).await;
+            running.finish().await;
+        };
+        // Concurrently, so that a store that hangs hides neither signal.
+        tokio::select! {
+            biased;
+            () = told => {}
+            () = work => {}
+        }
         running.remove().await;
-        running.report
+        running.holding.report
     }
 }

@@ -5,16 +5,19 @@ use larder_store::ErrorKind;
 use serde::de::DeserializeOwned;
 use tokio::time::Instant;
 
+use super::calls::Calls;
+use super::holding::Outcome;
 use super::running::{FIRST_RETRY, Finished, LAST_RETRY, Running, TRIES};
 use super::{Failure, FailureKind};
-use crate::log::Settled;
 use crate::log::consumer::{after, reject};
 use crate::log::settle::{Held, What};
+use crate::log::{Group, Settled};
 
 impl<T: DeserializeOwned + Send + 'static> Running<T> {
-    /// Settles the events that are finished by now.
-    pub(super) async fn settle(&mut self, first: Finished) {
-        let (mut done, mut next) = (Vec::new(), Some(first));
+    /// Sends the outcomes of the handlers that have ended by now: acknowledgements together, and each failure by
+    /// itself, at the same time.
+    pub(super) fn settle(&mut self, first: Finished) {
+        let (mut handled, mut next) = (Vec::new(), Some(first));
         while let Some(finished) = next {
             let (id, outcome) = match finished {
                 Ok((id, outcome)) => (id, Some(outcome)),
@@ -22,88 +25,29 @@ impl<T: DeserializeOwned + Send + 'static> Running<T> {
                 Err(error) if error.is_cancelled() => (error.id(), None),
                 Err(error) => (error.id(), Some(Err("the handler panicked".into()))),
             };
-            if let Some(held) = self.held.remove(&id) {
+            if let Some(held) = self.holding.remove(id) {
                 match outcome {
-                    Some(Ok(())) => done.push(held),
-                    Some(Err(failure)) => self.fail(held, failure).await,
-                    None => self.left += 1,
+                    Some(Ok(())) => handled.push(held),
+                    Some(Err(failure)) => self.fail(held, &failure),
+                    None => self.holding.leave(1),
                 }
             }
             next = self.tasks.try_join_next_with_id();
         }
-        if !done.is_empty() {
-            self.report.done += self.settle_all(What::Ack, done, "done").await;
-        }
+        self.holding.acknowledge(handled);
     }
 
-    async fn fail(&mut self, held: Held, failure: Failure) {
+    fn fail(&mut self, held: Held, failure: &Failure) {
         let (group, id, count) = (self.consumer.group.name(), held.id, held.count);
         // This is code of the application, and must not end the consumer.
         let error = catch_unwind(AssertUnwindSafe(|| failure.to_string())).ok();
         tracing::warn!(group, %id, count, error, "an event could not be handled");
-        let pause = match failure.kind() {
-            FailureKind::Retry => self.backoff(held.count),
-            FailureKind::RetryAfter(pause) => pause,
-            FailureKind::Dead => {
-                let reason = reject(&error.unwrap_or_default());
-                self.report.dead += self.settle_all(reason, vec![held], "dead").await;
-                return;
-            }
+        let (what, outcome) = match failure.kind() {
+            FailureKind::Retry => (after(self.backoff(held.count)), Outcome::Retried),
+            FailureKind::RetryAfter(pause) => (after(pause), Outcome::Retried),
+            FailureKind::Dead => (reject(&error.unwrap_or_default()), Outcome::Dead),
         };
-        self.report.retried += self.settle_all(after(pause), vec![held], "retried").await;
-    }
-
-    /// Settles deliveries, and returns how many. It tries again until the reply arrives, as long as the leases
-    /// last, or a few times if the store refuses.
-    pub(super) async fn settle_all(
-        &mut self,
-        what: What,
-        held: Vec<Held>,
-        outcome: &'static str,
-    ) -> u64 {
-        let many = held.len() as u64;
-        let lease = Duration::from(self.consumer.group.lease);
-        let (mut pause, until) = (FIRST_RETRY, Instant::now() + lease);
-        let mut may_have_run = false;
-        for tries in 0.. {
-            let settled = self.consumer.settle(what.clone(), held.clone());
-            match self.calls.run("settle", settled).await {
-                Ok(settled) => {
-                    let is_done = |it: &&Settled| {
-                        **it == Settled::Done || (may_have_run && what.had_run(**it))
-                    };
-                    let done = settled.iter().filter(is_done).count() as u64;
-                    self.count(outcome, done);
-                    self.count("stale", many - done);
-                    self.report.stale += many - done;
-                    return done;
-                }
-                Err(error) => {
-                    may_have_run |= error.kind() == ErrorKind::MayHaveRun;
-                    let group = self.consumer.group.name();
-                    tracing::warn!(group, %error, "deliveries cannot be settled; trying again");
-                    let is_refused = matches!(error.kind(), ErrorKind::Refused(_));
-                    let is_in_time = !is_refused && Instant::now() + pause < until;
-                    let goes_on = tries + 1 < TRIES || is_in_time;
-                    if !goes_on || !self.calls.pause(pause).await {
-                        break;
-                    }
-                    pause = (pause * 2).min(LAST_RETRY);
-                }
-            }
-        }
-        self.count("unknown", many);
-        self.left += many;
-        0
-    }
-
-    fn count(&self, outcome: &'static str, many: u64) {
-        let (log, group) = (
-            self.consumer.group.log.name.to_string(),
-            self.consumer.group.name().to_owned(),
-        );
-        metrics::counter!("larder_log_deliveries_total", "log" => log, "group" => group, "outcome" => outcome)
-            .increment(many);
+        self.holding.settle(what, vec![held], outcome);
     }
 
     /// Returns the pause before an event is delivered again: random, from half of a value that doubles
@@ -117,4 +61,38 @@ impl<T: DeserializeOwned + Send + 'static> Running<T> {
         let most = Duration::from(self.consumer.group.lease);
         doubled.min(most).mul_f64(rand::random_range(0.5..=1.0))
     }
+}
+
+/// Settles deliveries, and returns how many; None if the store never answered.
+///
+/// It tries again until the reply arrives, as long as the leases last, or a few times if the store refuses.
+pub(super) async fn settle<T>(
+    group: &Group<T>,
+    calls: &Calls,
+    what: &What,
+    held: &[Held],
+) -> Option<usize> {
+    let (mut pause, until) = (FIRST_RETRY, Instant::now() + Duration::from(group.lease));
+    let mut may_have_run = false;
+    for tries in 1.. {
+        let settled = group.settle(what.clone(), held.to_vec());
+        let error = match calls.run("settle", settled).await {
+            Ok(settled) => {
+                let is_done =
+                    |it: &&Settled| **it == Settled::Done || (may_have_run && what.had_run(**it));
+                return Some(settled.iter().filter(is_done).count());
+            }
+            Err(error) => error,
+        };
+        may_have_run |= error.kind() == ErrorKind::MayHaveRun;
+        tracing::warn!(group = group.name(), %error, "deliveries cannot be settled; trying again");
+        let is_refused = matches!(error.kind(), ErrorKind::Refused(_));
+        let is_in_time = !is_refused && Instant::now() + pause < until;
+        let goes_on = tries < TRIES || is_in_time;
+        if !goes_on || !calls.pause(pause).await {
+            break;
+        }
+        pause = (pause * 2).min(LAST_RETRY);
+    }
+    None
 }
