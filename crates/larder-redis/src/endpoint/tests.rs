@@ -281,6 +281,27 @@ fn tls_that_is_not_compiled_in_is_refused_with_the_feature_that_is_missing() {
 
 #[cfg(feature = "tls")]
 #[test]
+fn a_key_in_place_of_the_path_of_its_file_is_not_repeated() {
+    for text in [
+        "-----BEGIN PRIVATE KEY-----%0AhunTer2/+=%0A-----END PRIVATE KEY-----",
+        "-----BEGIN PRIVATE KEY-----\\nhunTer2",
+        "hunTer2%0D%0Amore",
+        "hunTer2\nmore",
+    ] {
+        for parameters in [
+            format!("ca={text}"),
+            format!("cert={text}&key=/dev/null"),
+            format!("cert=/dev/null&key={text}"),
+        ] {
+            let text = refused(&format!("rediss://h?{parameters}"));
+            assert!(text.contains("contents of a file"), "{text}");
+            assert!(!text.contains("hunTer2"), "{text}");
+        }
+    }
+}
+
+#[cfg(feature = "tls")]
+#[test]
 fn a_file_that_cannot_be_used_is_named() {
     for (url, what) in [
         (

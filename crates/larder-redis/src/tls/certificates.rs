@@ -44,6 +44,19 @@ pub(super) fn key(file: &str) -> Result<PrivateKeyDer<'static>> {
     PrivateKeyDer::from_pem_file(file).map_err(|error| failed("key", file, &error))
 }
 
+/// Checks that a parameter names a file, and does not hold what belongs into it: that may be a private key.
+///
+/// # Errors
+/// The text does not repeat the parameter. All others here may name the file.
+pub(super) fn check_path(parameter: &str, path: &str) -> Result<()> {
+    if path.contains(['\n', '\r']) || path.contains("-----BEGIN") {
+        return Err(invalid(format!(
+            "'{parameter}' of the store URL holds the contents of a file: write them into a file, and name its path"
+        )));
+    }
+    Ok(())
+}
+
 fn failed(parameter: &str, file: &str, error: &pem::Error) -> Error {
     match error {
         pem::Error::Io(error) => unreadable(parameter, file, &error.to_string()),

@@ -15,7 +15,7 @@ use tokio_rustls::rustls::pki_types::{ServerName, UnixTime};
 use tokio_rustls::rustls::time_provider::TimeProvider;
 use tokio_rustls::rustls::{AlertDescription, CertificateError, ClientConfig, Error};
 
-use super::certificates::{chain, invalid, key, roots};
+use super::certificates::{chain, check_path, invalid, key, roots};
 
 /// Connects over TLS with a set of trusted CAs and an optional client certificate.
 ///
@@ -27,6 +27,9 @@ impl Tls {
     /// Trusts the CA of a file, or otherwise those of the system. A client certificate and its key come
     /// from two files.
     pub(crate) fn new(ca: Option<&str>, cert: Option<&str>, key_of: Option<&str>) -> Result<Self> {
+        for (parameter, path) in [("ca", ca), ("cert", cert), ("key", key_of)] {
+            path.map_or(Ok(()), |path| check_path(parameter, path))?;
+        }
         let provider = Arc::new(ring::default_provider());
         let config = ClientConfig::builder_with_provider(provider)
             .with_safe_default_protocol_versions()
