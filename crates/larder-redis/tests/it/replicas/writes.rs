@@ -3,7 +3,7 @@ use std::sync::Arc;
 use larder_redis::RedisStore;
 use larder_store::lease::{Claim, Claimed, Fence, Leases};
 use larder_store::program::Run;
-use larder_store::{Delete, Key, Put, SettleOutcome, Store, StoreExt, Ttl};
+use larder_store::{Delete, ExpireOutcome, Key, Put, SettleOutcome, Store, StoreExt, Ttl};
 
 use super::{Frozen, LONG, SHORT, confirmed, has, replicas, trio, unconfirmed};
 use crate::support::{Add, Look, Remove, Set, calls, key, programs, put, tally};
@@ -161,7 +161,7 @@ async fn what_wrote_nothing_needs_no_confirmation_and_neither_does_a_read_beside
     let committed = leases(&store).commit(&put(43, "z"), lost).await;
     assert!(!committed.unwrap().is_stored());
     let expired = store.expire(&key(42), Ttl::from_secs(5)).await;
-    expired.unwrap();
+    assert_eq!(expired.unwrap(), ExpireOutcome::NotFound);
 
     let look = Look::default();
     let (mut reading, mut writing) = (Run::new(&look), Run::new(&ADD));
