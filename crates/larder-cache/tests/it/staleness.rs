@@ -398,6 +398,37 @@ async fn without_a_stale_value_the_soft_timeout_has_no_effect() {
 }
 
 #[tokio::test]
+async fn a_late_read_does_not_put_back_a_value_that_the_far_store_has_called_gone() {
+    let clock = ManualClock::default();
+    let store = Arc::new(Staged::new(&clock));
+    let build = || {
+        let films = films(&clock).with_far(store.clone()).without_near();
+        let films = films.with_stale_if_error(HOUR);
+        films.with_store_timeout(seconds(60)).build().unwrap()
+    };
+    let (one, two) = (build(), build());
+    one.insert(7, "old".to_owned()).await.unwrap();
+    clock.advance(seconds(60));
+    let gate = Gate::closed();
+    store.stage(Operation::Get, Act::HoldAfter(gate.clone()));
+    let late = tokio::spawn({
+        let one = one.clone();
+        async move { one.find_with(&7, ReadOptions::new().allow_stale()).await }
+    });
+    gate.arrived().await;
+    store.stage(Operation::Get, Act::YieldAround);
+    two.remove(&7).await.unwrap();
+    assert!(one.get(&7).await.is_none());
+    gate.open();
+    let found = late.await.unwrap().unwrap();
+    assert_eq!(found.source, Source::Stale, "its caller came before");
+    store.stage(Operation::Get, Act::Fail);
+    let load = || async { Err::<String, _>(Broken("away")) };
+    let failed = one.find_or_load(&7, load).await;
+    assert!(matches!(failed, Err(LoadError::Loader(_))), "{failed:?}");
+}
+
+#[tokio::test]
 async fn a_hot_value_is_refreshed_before_it_ends_by_a_reader_who_does_not_wait() {
     let clock = ManualClock::default();
     let films = films(&clock).build().unwrap();

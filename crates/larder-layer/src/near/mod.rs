@@ -1,4 +1,5 @@
 mod capacity;
+mod drops;
 mod gauges;
 mod held;
 
@@ -16,6 +17,7 @@ use quick_cache::sync::{Cache, DefaultLifecycle};
 pub use capacity::Capacity;
 pub use held::{Held, Weigher};
 
+use drops::Drops;
 use gauges::Gauges;
 use held::Weigh;
 
@@ -38,7 +40,7 @@ const STRIPES: usize = 256;
 pub struct NearCache<K, V> {
     entries: Cache<K, Held<V>, Weigh<K, V>, RandomState>,
     hasher: RandomState,
-    stripes: Box<[Mutex<u64>]>,
+    stripes: Box<[Mutex<Stripe>]>,
     /// The number of times so far that the reads of all keys were outdated, and how many of these were
     /// invalidations by predicate.
     sweeps: AtomicU64,
@@ -50,8 +52,22 @@ pub struct NearCache<K, V> {
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub struct Generation {
     invalidations: u64,
+    drops: u64,
     sweeps: u64,
     removals: u64,
+}
+
+/// What happened to the keys that share a generation.
+#[derive(Default)]
+struct Stripe {
+    invalidations: u64,
+    drops: Drops,
+}
+
+impl Stripe {
+    fn invalidate(&mut self) {
+        self.invalidations = self.invalidations.wrapping_add(1);
+    }
 }
 
 impl Generation {
@@ -128,10 +144,14 @@ where
 
     /// Returns the generation of `key`. Take it before reading the value elsewhere.
     pub fn generation<Q: Hash + ?Sized>(&self, key: &Q) -> Generation {
+        let sweeps = self.sweeps.load(Ordering::SeqCst);
+        let removals = self.removals.load(Ordering::SeqCst);
+        let stripe = self.stripe(key).lock();
         Generation {
-            sweeps: self.sweeps.load(Ordering::SeqCst),
-            removals: self.removals.load(Ordering::SeqCst),
-            invalidations: *self.stripe(key).lock(),
+            invalidations: stripe.invalidations,
+            drops: stripe.drops.count(),
+            sweeps,
+            removals,
         }
     }
 
@@ -144,7 +164,7 @@ where
         generation: Generation,
     ) -> bool {
         let stripe = self.stripe(&key).lock();
-        let is_current = self.is_current(*stripe, generation);
+        let is_current = self.is_current(&stripe, generation);
         if is_current {
             self.entries.insert(key, Held { value, deadline });
             self.changed();
@@ -155,7 +175,7 @@ where
     /// Keeps a new value of `key`. A value that is being read at the same time does not replace it.
     pub fn put(&self, key: K, value: V, deadline: Timestamp) {
         let mut stripe = self.stripe(&key).lock();
-        *stripe = stripe.wrapping_add(1);
+        stripe.invalidate();
         self.entries.insert(key, Held { value, deadline });
         self.changed();
     }
@@ -171,9 +191,9 @@ where
         generation: Generation,
     ) -> bool {
         let mut stripe = self.stripe(&key).lock();
-        let is_current = self.is_current(*stripe, generation);
+        let is_current = self.is_current(&stripe, generation);
         if is_current {
-            *stripe = stripe.wrapping_add(1);
+            stripe.invalidate();
             self.entries.insert(key, Held { value, deadline });
             self.changed();
         }
@@ -204,21 +224,25 @@ where
         change: impl FnOnce(Option<Held<V>>) -> Option<Held<V>>,
     ) -> bool {
         let stripe = self.stripe(key).lock();
-        self.is_current(*stripe, generation) && self.replace_by(key, change)
+        self.is_current(&stripe, generation) && self.replace_by(key, change)
     }
 
-    /// Does the same for a value that has ended, which is also kept after an [`expire_reads`].
+    /// Does the same for a value that has ended, which is also kept after an [`expire_reads`], but not
+    /// after a [`remove_if`] of its key.
     ///
     /// [`expire_reads`]: Self::expire_reads
+    /// [`remove_if`]: Self::remove_if
     pub fn update_unless_removed(
         &self,
         key: &K,
         generation: Generation,
         change: impl FnOnce(Option<Held<V>>) -> Option<Held<V>>,
     ) -> bool {
-        let stripe = self.stripe(key).lock();
-        let is_current = *stripe == generation.invalidations
-            && self.removals.load(Ordering::SeqCst) == generation.removals;
+        let hash = self.hasher.hash_one(key);
+        let stripe = self.stripe_of(hash).lock();
+        let is_current = stripe.invalidations == generation.invalidations
+            && self.removals.load(Ordering::SeqCst) == generation.removals
+            && !stripe.drops.has(hash, generation.drops);
         is_current && self.replace_by(key, change)
     }
 
@@ -238,7 +262,7 @@ where
         Q: Hash + Equivalent<K> + ?Sized,
     {
         let mut stripe = self.stripe(key).lock();
-        *stripe = stripe.wrapping_add(1);
+        stripe.invalidate();
         if self.entries.remove(key).is_some() {
             self.changed();
         }
@@ -246,12 +270,16 @@ where
 
     /// Removes the value of `key` if it matches. Returns whether it did.
     ///
-    /// A value that is being read at the same time may be kept. Use it for a value that has expired.
-    /// `matches` runs under a lock.
+    /// Use it for a value that has ended and no longer exists elsewhere: one that is being read at the same
+    /// time is not kept as one that has ended, see [`update_unless_removed`](Self::update_unless_removed).
+    /// Otherwise it may be kept. `matches` runs under a lock.
     pub fn remove_if<Q>(&self, key: &Q, matches: impl FnOnce(&Held<V>) -> bool) -> bool
     where
         Q: Hash + Equivalent<K> + ?Sized,
     {
+        let hash = self.hasher.hash_one(key);
+        let mut stripe = self.stripe_of(hash).lock();
+        stripe.drops.add(hash);
         let is_removed = self.entries.remove_if(key, matches).is_some();
         if is_removed {
             self.changed();
@@ -314,14 +342,18 @@ where
         (self.entries.len() as u64, self.entries.weight())
     }
 
-    /// Returns whether a key, whose stripe counts this many invalidations, has this generation.
-    fn is_current(&self, invalidations: u64, generation: Generation) -> bool {
-        invalidations == generation.invalidations
+    /// Returns whether a key of this stripe has this generation.
+    fn is_current(&self, stripe: &Stripe, generation: Generation) -> bool {
+        stripe.invalidations == generation.invalidations
             && self.sweeps.load(Ordering::SeqCst) == generation.sweeps
     }
 
-    fn stripe<Q: Hash + ?Sized>(&self, key: &Q) -> &Mutex<u64> {
-        &self.stripes[self.hasher.hash_one(key) as usize % STRIPES]
+    fn stripe<Q: Hash + ?Sized>(&self, key: &Q) -> &Mutex<Stripe> {
+        self.stripe_of(self.hasher.hash_one(key))
+    }
+
+    fn stripe_of(&self, hash: u64) -> &Mutex<Stripe> {
+        &self.stripes[hash as usize % STRIPES]
     }
 }
 

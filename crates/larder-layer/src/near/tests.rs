@@ -91,6 +91,34 @@ fn what_was_read_before_values_expired_is_kept_as_one_that_has_ended_and_not_aft
 }
 
 #[test]
+fn what_was_read_before_its_key_was_found_gone_is_not_kept_as_one_that_has_ended() {
+    let near = NearCache::new(Capacity::Entries(1_000));
+    let ended = |_: Option<Held<u32>>| {
+        Some(Held {
+            value: 7,
+            deadline: END,
+        })
+    };
+    let before = near.generation(&1_u32);
+    assert!(!near.remove_if(&1, |_| true), "nothing was kept");
+    assert!(!near.update_unless_removed(&1, before, ended));
+    assert!(near.update_unless_removed(&1, near.generation(&1), ended));
+    assert!(near.remove_if(&1, |_| true) && near.is_empty());
+    // Some of the other keys share its count.
+    let before: Vec<_> = (2..1_000).map(|key| near.generation(&key)).collect();
+    near.remove_if(&1, |_| true);
+    for (key, before) in (2..1_000).zip(before) {
+        assert!(near.update_unless_removed(&key, before, ended), "{key}");
+    }
+    let before = near.generation(&1);
+    near.remove_if(&1, |_| true);
+    assert!(
+        near.insert_if_unchanged(1, 8, END, before),
+        "one that has not ended"
+    );
+}
+
+#[test]
 fn an_update_of_what_is_not_kept_any_more_keeps_nothing() {
     let near = near();
     let key: Box<[u8]> = b"a"[..].into();
