@@ -90,8 +90,10 @@ impl<K: CacheKey, V: Send + Sync + 'static> Cache<K, V> {
     }
 
     /// Returns the near value of `key`, without waiting, a round trip or an allocation.
+    ///
+    /// A value that is served stale after a failed load is not returned.
     pub fn get_near(&self, key: &K) -> Option<Arc<V>> {
-        self.near_hit(key)?.value
+        self.near_hit(key, ReadOptions::new())?.value
     }
 
     /// Returns the value that a near hit serves, and counts the hit. None if the source has no value.
@@ -109,7 +111,7 @@ impl<K: CacheKey, V: Send + Sync + 'static> Cache<K, V> {
     /// # Cancellation
     /// A dropped call has no effect.
     pub async fn get(&self, key: &K) -> Option<Arc<V>> {
-        match self.near_hit(key) {
+        match self.near_hit(key, ReadOptions::new()) {
             Some(kept) => kept.value,
             None => Some(self.find_with(key, ReadOptions::new()).await?.value),
         }
@@ -130,7 +132,7 @@ impl<K: CacheKey, V: Send + Sync + 'static> Cache<K, V> {
             return None;
         }
         if !options.skips_near
-            && let Some(kept) = self.near_hit(key)
+            && let Some(kept) = self.near_hit(key, options)
         {
             return inner.found_near(kept);
         }
@@ -154,8 +156,11 @@ impl<K: CacheKey, V: Send + Sync + 'static> Cache<K, V> {
     }
 
     /// Returns the near copy, unless it has ended, and counts a hit.
-    fn near_hit(&self, key: &K) -> Option<Kept<V>> {
+    ///
+    /// After a failed load a stale copy is served to callers who would load, and to those who allow it.
+    fn near_hit(&self, key: &K, options: ReadOptions) -> Option<Kept<V>> {
         let kept = match self.inner.look_near(key) {
+            Near::Hit(kept) if kept.is_stale && !options.allows_stale => return None,
             Near::Hit(kept) => kept,
             Near::RefreshDue(kept) => {
                 self.refresh_in_batch(key, &kept);

@@ -78,6 +78,22 @@ on_both_stores! { Manual;
         assert!(matches!(gone, Err(LoadError::NotFound)), "{gone:?}");
     }
 
+    async fn a_read_without_a_loader_gets_a_stale_value_only_if_it_allows_it_also_after_a_failed_load(world: World) {
+        let one = world.process_with(|films| films.with_stale_if_error(Ttl::from_secs(60)));
+        load(&one, OPTIONS, "old").await;
+        world.advance(Duration::from_secs(60));
+        for _ in 0..2 {
+            // The second one is served during the pause after the first.
+            assert_eq!(one.fail().await.unwrap().source, Source::Stale);
+            assert!(one.films.get_near(&7).is_none());
+            assert!(one.films.get(&7).await.is_none());
+            assert!(one.films.find(&7).await.is_none());
+            let found = one.films.find_with(&7, OPTIONS.allow_stale()).await.unwrap();
+            assert_eq!((found.as_str(), found.source), ("old", Source::Stale));
+        }
+        assert_eq!(one.loads(), 1);
+    }
+
     async fn a_call_that_skips_the_near_tier_neither_reads_nor_fills_it(world: World) {
         let (one, two) = (world.process(), world.process());
         load(&one, OPTIONS.skip_near(), "far").await;
