@@ -141,8 +141,7 @@ impl<K: CacheKey, V: Send + Sync + 'static> Inner<K, V> {
             };
             match self.judge(key, read, wanted, &first.reading) {
                 Judged::Take(stored) => return Elected::Found(stored, first.reading, first.step),
-                Judged::Replace(version, stored) => (seen, previous) = (Some(version), stored),
-                Judged::Absent => self.drop_fallback(key),
+                Judged::Replace(version, stored) => (seen, previous) = (version, stored),
             }
         }
         let Some(leases) = far.leases.as_deref() else {
@@ -158,6 +157,9 @@ impl<K: CacheKey, V: Send + Sync + 'static> Inner<K, V> {
             match far.claim(leases, &far_key, seen).await {
                 Ok(Claimed::Lead(fence)) => {
                     self.metrics.leads.increment(1);
+                    if seen.is_none() {
+                        self.drop_fallback(key);
+                    }
                     return Elected::Lead(Lead {
                         write: Write::Fenced(fence),
                         previous,
@@ -172,14 +174,16 @@ impl<K: CacheKey, V: Send + Sync + 'static> Inner<K, V> {
                     };
                     match self.judge(key, read, wanted, &reading) {
                         Judged::Take(stored) => return Elected::Found(stored, reading, step),
-                        Judged::Replace(version, stored) => {
-                            (seen, previous) = (Some(version), stored);
-                        }
-                        Judged::Absent => {}
+                        Judged::Replace(version, stored) => (seen, previous) = (version, stored),
                     }
                 }
-                Ok(Claimed::Stale | Claimed::Follow) => {
+                Ok(claimed @ (Claimed::Stale | Claimed::Follow)) => {
                     self.metrics.follows.increment(1);
+                    if matches!(claimed, Claimed::Follow) {
+                        // There is no value any more.
+                        self.drop_fallback(key);
+                        (seen, previous) = (None, None);
+                    }
                     let Patience::Follow { until } = patience else {
                         return Elected::Elsewhere;
                     };
@@ -205,10 +209,18 @@ impl<K: CacheKey, V: Send + Sync + 'static> Inner<K, V> {
         Elected::Lead(Lead::without_far(Some(reading)))
     }
 
+    /// Returns what a flight does with what it has read. A near copy that is no longer in the far store is
+    /// dropped, so that it is not served if the load fails.
     fn judge(&self, key: &K, read: Read<V>, wanted: Wanted, reading: &Reading) -> Judged<V> {
         let stored = match read {
-            Read::Absent => return Judged::Absent,
-            Read::Unusable(version) => return Judged::Replace(version, None),
+            Read::Absent => {
+                self.drop_fallback(key);
+                return Judged::Replace(None, None);
+            }
+            Read::Unusable(version) => {
+                self.drop_fallback(key);
+                return Judged::Replace(Some(version), None);
+            }
             Read::Stored(stored) => stored,
         };
         let is_fresh = stored.times.state(self.clock.now()) != State::Stale;
@@ -218,16 +230,15 @@ impl<K: CacheKey, V: Send + Sync + 'static> Inner<K, V> {
             Wanted::Fresh | Wanted::Newer(_) if is_fresh => return Judged::Take(stored),
             Wanted::Fresh | Wanted::Newer(_) => self.keep_fallback(key, &stored, reading),
         }
-        Judged::Replace(stored.version, Some(stored))
+        Judged::Replace(Some(stored.version), Some(stored))
     }
 }
 
 /// The use that a flight makes of an entry that it has read.
 enum Judged<V> {
     Take(Stored<V>),
-    /// It loads, and replaces the entry of this version, which may be unusable.
-    Replace(Version, Option<Stored<V>>),
-    Absent,
+    /// It loads, and replaces the entry of this version, if there is one. The entry may be unusable.
+    Replace(Option<Version>, Option<Stored<V>>),
 }
 
 /// The answer of a flight to all its callers.

@@ -10,6 +10,7 @@ mod elections;
 mod expiry;
 mod failures;
 mod far;
+mod gone;
 mod invalidated;
 mod invalidation;
 mod leftovers;
