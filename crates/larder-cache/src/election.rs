@@ -1,5 +1,6 @@
 use std::sync::Arc;
 
+use larder_layer::tags::Tick;
 use larder_store::lease::{Claimed, Fence};
 use larder_store::{Error, Timestamp, Version};
 use tokio::time::Instant;
@@ -52,8 +53,8 @@ pub(crate) struct Lead<V> {
     /// The far entry that the load replaces.
     pub(crate) previous: Option<Stored<V>>,
     pub(crate) reading: Option<Reading>,
-    /// The number of the load among those that the tags know of.
-    pub(crate) tick: u64,
+    /// The start of the load, for its tags.
+    pub(crate) tick: Tick,
 }
 
 /// How a loaded value is written far.
@@ -75,7 +76,7 @@ impl<V> Lead<V> {
             previous: None,
             reading,
             // Its value is not written to any store.
-            tick: 0,
+            tick: Tick::default(),
         }
     }
 }

@@ -4,6 +4,7 @@ use std::slice;
 use std::sync::Arc;
 
 use larder_layer::Generation;
+use larder_layer::tags::Tick;
 use larder_store::lease::{Claimed, Fence};
 use larder_store::{Error, Timestamp};
 
@@ -112,7 +113,7 @@ struct Begun {
     reading: Option<Reading>,
     /// None if the lease could not be taken.
     fence: Option<Fence>,
-    tick: u64,
+    tick: Tick,
 }
 
 impl<K: CacheKey, V: Send + Sync + 'static> Inner<K, V> {
@@ -126,7 +127,7 @@ impl<K: CacheKey, V: Send + Sync + 'static> Inner<K, V> {
                 generation,
                 reading: None,
                 fence: None,
-                tick: 0,
+                tick: Tick::default(),
             };
         };
         let far_key = far.key(key);

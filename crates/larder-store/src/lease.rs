@@ -12,8 +12,8 @@ use crate::{DeleteOutcome, Entry, Key, Put, PutOutcome, Result, Timestamp, Ttl, 
 /// A fencing token: the number of a lease, which rises with each lease.
 ///
 /// It is `max(last + 1, now)`, in microseconds of the store's clock, so it rises even if the last
-/// one was lost in a failover. The idea is from M. Kleppmann, "How to do distributed locking"
-/// (2016).
+/// one was lost in a failover. So it may be ahead of the clock, and is not the time of the grant. The idea
+/// is from M. Kleppmann, "How to do distributed locking" (2016).
 #[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord, Hash)]
 pub struct Fence(u64);
 

@@ -1,7 +1,7 @@
 mod pending;
 
 use larder_layer::replay;
-use larder_layer::tags::{Generation, LoadBegin, Tag, TagChange, TagMessage, Tags, Validity};
+use larder_layer::tags::{Generation, LoadBegin, Tag, TagChange, TagMessage, Tags, Tick, Validity};
 use larder_store::{Error, ErrorKind, Result, Timestamp, Ttl};
 
 use crate::cache::Inner;
@@ -194,7 +194,7 @@ impl<K: CacheKey, V: Send + Sync + 'static> Inner<K, V> {
             return Noted::Carried(near_marks(tags));
         };
         let began = match lead.write {
-            // By the store's clock, like the changes of tags.
+            // By the store's clock, like the changes of tags, or a little ahead of it.
             Write::Fenced(fence) => {
                 Timestamp::from_micros(i64::try_from(fence.as_u64()).unwrap_or(i64::MAX))
             }
@@ -261,9 +261,10 @@ impl<K: CacheKey, V: Send + Sync + 'static> Inner<K, V> {
 }
 
 impl<V: Send + Sync + 'static> Far<V> {
-    /// Returns a number for the begin of a load, to be taken before its source is read.
-    pub(crate) fn tick(&self) -> u64 {
-        self.tags.as_ref().map_or(0, |tags| tags.client.tick())
+    /// Returns the start of a load, to be taken before its source is read.
+    pub(crate) fn tick(&self) -> Tick {
+        let tags = self.tags.as_ref();
+        tags.map(|tags| tags.client.tick()).unwrap_or_default()
     }
 
     /// Returns those of the entries that are still valid, now that their tags may have changed.

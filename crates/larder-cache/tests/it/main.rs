@@ -26,6 +26,7 @@ mod shapes;
 mod single_flight;
 mod staleness;
 mod support;
+mod tag_changes;
 mod tags;
 mod tiers;
 #[cfg(all(

@@ -180,6 +180,16 @@ where
         self.changed();
     }
 
+    /// Does the same as [`put`](Self::put) with the result of `make`, which runs under a lock.
+    ///
+    /// Of two values, the one that is made later stays. `make` must not use the cache.
+    pub fn put_with(&self, key: K, make: impl FnOnce() -> Held<V>) {
+        let mut stripe = self.stripe(&key).lock();
+        stripe.invalidate();
+        self.entries.insert(key, make());
+        self.changed();
+    }
+
     /// Does the same as [`put`](Self::put), unless the key was invalidated since `generation`.
     ///
     /// Returns whether it did.

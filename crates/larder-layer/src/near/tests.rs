@@ -138,6 +138,18 @@ fn an_update_of_what_is_not_kept_any_more_keeps_nothing() {
 }
 
 #[test]
+fn a_value_that_is_made_under_the_lock_outdates_what_was_read_before() {
+    let near = NearCache::new(Capacity::Entries(100));
+    let before = near.generation(&1_u32);
+    near.put_with(1, || Held {
+        value: 7,
+        deadline: END,
+    });
+    assert!(!near.insert_if_unchanged(1, 9, END, before));
+    assert_eq!(near.get(&1).map(|held| held.value), Some(7));
+}
+
+#[test]
 fn values_that_match_are_invalidated_and_the_others_stay() {
     let near = near();
     for number in 0..50_u32 {

@@ -2,7 +2,6 @@ use std::collections::HashMap;
 use std::fmt;
 use std::hash::BuildHasher;
 use std::sync::Arc;
-use std::sync::atomic::{AtomicU64, Ordering};
 use std::time::Duration;
 
 use foldhash::quality::RandomState;
@@ -10,11 +9,11 @@ use larder_store::bus::Bus;
 use larder_store::program::Programs;
 use larder_store::{Result, Timestamp, Ttl};
 
-use super::{ChangeTag, Generation, NoteTag, ReadTag, Tag, TagChange, TagMessage, TagState};
-use crate::{Capacity, NearCache, StoreTimeout};
-
-/// The maximum number of generations that are remembered.
-const MAX_KNOWN: u64 = 100_000;
+use super::known::KnownTags;
+use super::{
+    ChangeTag, Generation, LoadBegin, NoteTag, ReadTag, Tag, TagChange, TagMessage, TagState, Tick,
+};
+use crate::StoreTimeout;
 
 /// Whether a value that carries tags is still valid.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord)]
@@ -33,49 +32,14 @@ pub struct Tags {
     bus: Option<Arc<dyn Bus>>,
     timeout: StoreTimeout,
     sender: u64,
-    known: NearCache<Tag, Known>,
-    /// Orders the remembered generations with the starts of loads.
-    ticks: AtomicU64,
-    /// How long a generation is remembered, in microseconds.
-    trust: i64,
-}
-
-/// A generation that is remembered.
-#[derive(Clone, Copy)]
-struct Known {
-    generation: Generation,
-    /// The last load that had begun when it was read.
-    tick: u64,
-}
-
-/// The start of a load, which shows whether a change of a tag came before or after it.
-#[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub struct LoadBegin {
-    tick: u64,
-    /// By the store's clock: only for a tag whose generation was not known here then.
-    at: Timestamp,
-}
-
-impl LoadBegin {
-    /// Returns the start of a load with this [`tick`](Tags::tick), which began `at`, by the store's clock.
-    pub const fn new(tick: u64, at: Timestamp) -> Self {
-        Self { tick, at }
-    }
-
-    /// Returns the start of a write of the caller's own value: no change so far concerns it.
-    pub const fn after_all_changes() -> Self {
-        Self {
-            tick: 0,
-            at: Timestamp::from_micros(i64::MAX),
-        }
-    }
+    known: KnownTags,
 }
 
 impl Tags {
     /// Makes a client of a store's tags, which waits for the store for at most `timeout`.
     ///
-    /// It remembers a generation for at most `trust`. If a message is lost, a value may be served for that
-    /// long after another process changed its tag. With zero it remembers nothing.
+    /// It judges values by a generation for at most `trust` after it was read. If a message is lost, a value may
+    /// be served for that long after another process changed its tag. With zero it reads them each time.
     pub fn new(
         programs: Arc<dyn Programs>,
         bus: Option<Arc<dyn Bus>>,
@@ -87,9 +51,7 @@ impl Tags {
             bus,
             timeout,
             sender: RandomState::default().hash_one(0),
-            known: NearCache::new(Capacity::Entries(MAX_KNOWN)),
-            ticks: AtomicU64::new(0),
-            trust: i64::try_from(trust.as_micros()).unwrap_or(i64::MAX),
+            known: KnownTags::new(trust),
         }
     }
 
@@ -98,9 +60,12 @@ impl Tags {
         self.sender
     }
 
-    /// Returns a number for the start of a load. Take it before reading the source.
-    pub fn tick(&self) -> u64 {
-        self.ticks.fetch_add(1, Ordering::SeqCst) + 1
+    /// Returns the place of the start of a load among the changes of tags. Take it before reading the source.
+    pub fn tick(&self) -> Tick {
+        Tick {
+            number: self.known.tick(),
+            at: self.programs.now(),
+        }
     }
 
     /// Returns whether values are still valid, by the generations that their tags had.
@@ -117,13 +82,9 @@ impl Tags {
         let mut found: HashMap<Tag, Option<Generation>> = HashMap::new();
         let mut unknown = Vec::new();
         for (tag, _) in values.iter().copied().flatten() {
-            let known = self.known(*tag, now);
-            if found
-                .insert(*tag, known.map(|known| known.generation))
-                .is_none()
-                && known.is_none()
-            {
-                unknown.push((*tag, self.known.generation(tag)));
+            let known = self.known.trusted(*tag, now);
+            if found.insert(*tag, known).is_none() && known.is_none() {
+                unknown.push((*tag, self.known.changes(*tag)));
             }
         }
         if !unknown.is_empty() {
@@ -134,7 +95,7 @@ impl Tags {
             let read = self.run_many("read tags", &steps).await?;
             for ((tag, before), state) in unknown.into_iter().zip(read) {
                 if let Some(state) = state? {
-                    self.remember(tag, state, now, before);
+                    self.known.remember(tag, state.generation, now, before);
                     found.insert(tag, Some(state.generation));
                 }
             }
@@ -153,7 +114,8 @@ impl Tags {
     /// Reads the generations of the tags of a value that is about to be stored for `ttl`.
     ///
     /// Returns None if one of the tags changed since the load began, because the value may be older than
-    /// the change. A tag whose generation was known then must still have it. Another one must have changed
+    /// the change. That is so for a tag that this process has changed, or heard to change, since then. A tag
+    /// whose generation was known when the load began must still have it. Another one must have changed
     /// before the load began, by the store's clock; in a cluster these are the clocks of two nodes. A tag
     /// without a record gets one. One round trip for each node.
     ///
@@ -167,11 +129,7 @@ impl Tags {
         ttl: Ttl,
         now: Timestamp,
     ) -> Result<Option<Vec<(Tag, Generation)>>> {
-        let known: Vec<_> = tags
-            .iter()
-            .map(|tag| self.known_before(*tag, began.tick))
-            .collect();
-        let before: Vec<_> = tags.iter().map(|tag| self.known.generation(tag)).collect();
+        let before: Vec<_> = tags.iter().map(|tag| self.known.changes(*tag)).collect();
         let note = |tag: &Tag| {
             let note = NoteTag {
                 generation: Generation::random(),
@@ -184,14 +142,10 @@ impl Tags {
         let noted = self.run_many("note tags", &steps).await?;
         let mut carried = Vec::with_capacity(tags.len());
         let mut is_current = true;
-        for (((tag, state), before), known) in tags.iter().zip(noted).zip(before).zip(known) {
+        for ((tag, state), before) in tags.iter().zip(noted).zip(before) {
             let state = state?;
-            self.remember(*tag, state, now, before);
-            is_current &= match known {
-                // A generation is never used twice, so nothing has changed in between.
-                Some(known) => known == state.generation,
-                None => state.changed < began.at,
-            };
+            is_current &= self.is_unchanged(*tag, began, state);
+            self.known.remember(*tag, state.generation, now, before);
             carried.push((*tag, state.generation));
         }
         Ok(is_current.then_some(carried))
@@ -203,7 +157,7 @@ impl Tags {
     /// processes afterwards, with [`publish`](Self::publish).
     ///
     /// # Errors
-    /// For each tag, those of the store. Even then this process forgets what it remembered of the tag.
+    /// For each tag, those of the store. Even then this process no longer trusts the generation that it knew.
     ///
     /// # Cancellation
     /// A dropped call may or may not have changed the tags.
@@ -219,14 +173,25 @@ impl Tags {
         };
         let steps: Vec<_> = tags.iter().map(step).collect();
         let changed = self.run_many("change tags", &steps).await;
-        // Anything that was read in between belongs to the earlier generation.
-        self.forget(tags);
+        // Anything that was read in between belongs to the earlier generation, and a load that began in
+        // between may be older than the change.
         match changed {
-            Ok(changed) => changed.into_iter().map(|state| state.map(drop)).collect(),
-            Err(error) => tags
-                .iter()
-                .map(|_| Err(larder_store::Error::new("change tags", error.kind(), LATE)))
-                .collect(),
+            Ok(changed) => {
+                let changed = tags.iter().zip(changed);
+                changed
+                    .map(|(tag, state)| {
+                        let generation = state.as_ref().ok().map(|state| state.generation);
+                        self.known.change(*tag, generation);
+                        state.map(drop)
+                    })
+                    .collect()
+            }
+            Err(error) => {
+                self.forget(tags);
+                tags.iter()
+                    .map(|_| Err(larder_store::Error::new("change tags", error.kind(), LATE)))
+                    .collect()
+            }
         }
     }
 
@@ -252,35 +217,26 @@ impl Tags {
     }
 
     /// Forgets the generations of tags, because a message says that they changed.
+    ///
+    /// No value of a load that has begun is stored with one of these tags.
     pub fn forget(&self, tags: &[Tag]) {
         for tag in tags {
-            self.known.invalidate(tag);
+            self.known.change(*tag, None);
         }
     }
 
-    /// Forgets all generations, because messages may have been lost.
+    /// Reads each generation again before values are judged by it, because messages may have been lost.
+    ///
+    /// What was known when a load began still shows whether a tag changed during it.
     pub fn forget_all(&self) {
-        self.known.invalidate_where(|_, _| true);
+        self.known.trust_none();
     }
 
-    fn known(&self, tag: Tag, now: Timestamp) -> Option<Known> {
-        let held = self.known.get(&tag)?;
-        (now < held.deadline).then_some(held.value)
-    }
-
-    /// Returns the generation that was known when a load began, however long ago it was read.
-    fn known_before(&self, tag: Tag, tick: u64) -> Option<Generation> {
-        let known = self.known.get(&tag)?.value;
-        (known.tick < tick).then_some(known.generation)
-    }
-
-    fn remember(&self, tag: Tag, state: TagState, now: Timestamp, before: crate::Generation) {
-        let known = Known {
-            generation: state.generation,
-            tick: self.ticks.load(Ordering::SeqCst),
-        };
-        let deadline = now.plus_micros(self.trust);
-        self.known.insert_if_unchanged(tag, known, deadline, before);
+    /// Returns whether a tag, which is in this state, is unchanged since a load began.
+    fn is_unchanged(&self, tag: Tag, began: LoadBegin, state: TagState) -> bool {
+        let Some(began) = began.0 else { return true };
+        let known = self.known.is_unchanged(tag, began.tick, state.generation);
+        known.unwrap_or(state.changed < began.at)
     }
 
     async fn run_many<P: larder_store::program::Program>(
@@ -302,67 +258,4 @@ impl fmt::Debug for Tags {
 }
 
 #[cfg(test)]
-mod tests {
-    use larder_moka::MokaStore;
-    use larder_store::{Clock, ManualClock, Store};
-
-    use super::*;
-
-    const HOUR: Ttl = Ttl::from_secs(3_600);
-    const MINUTE: i64 = 60_000_000;
-
-    /// Two processes, and the clock of the node of the tag.
-    fn two() -> (Tags, Tags, ManualClock) {
-        let clock = ManualClock::default();
-        let store = Arc::new(MokaStore::builder().with_clock(clock.clone()).build());
-        let client = || {
-            let programs = store.clone().programs().expect("programs");
-            let timeout = StoreTimeout::new(Duration::from_secs(10), None);
-            Tags::new(programs, None, timeout, Duration::ZERO)
-        };
-        (client(), client(), clock)
-    }
-
-    /// Notes the tag of a load whose lease is on a node whose clock is `skew` ahead.
-    async fn note(tags: &Tags, tick: u64, clock: &ManualClock, skew: i64) -> bool {
-        let now = clock.now();
-        let began = LoadBegin::new(tick, now.plus_micros(skew));
-        let noted = tags.note(&[Tag::new("films")], began, HOUR, now).await;
-        noted.expect("a store").is_some()
-    }
-
-    #[tokio::test]
-    async fn a_change_after_the_begin_of_a_load_is_seen_though_the_clocks_of_the_nodes_differ() {
-        let (one, other, clock) = two();
-        assert!(note(&one, one.tick(), &clock, 0).await, "a new tag");
-        for skew in [-MINUTE, 0, MINUTE] {
-            clock.advance(Duration::from_secs(1));
-            let tick = one.tick();
-            let films = [Tag::new("films")];
-            let changed = other.change(&films, TagChange::Remove, HOUR).await;
-            assert!(changed.iter().all(Result::is_ok));
-            assert!(!note(&one, tick, &clock, skew).await, "{skew}");
-            clock.advance(Duration::from_secs(1));
-            assert!(
-                note(&one, one.tick(), &clock, skew).await,
-                "a later load, {skew}"
-            );
-        }
-    }
-
-    #[tokio::test]
-    async fn what_was_read_while_a_load_ran_says_nothing_about_its_begin() {
-        let (one, other, clock) = two();
-        clock.advance(Duration::from_secs(1));
-        let tick = one.tick();
-        let began = LoadBegin::new(tick, clock.now());
-        let films = [Tag::new("films")];
-        clock.advance(Duration::from_secs(1));
-        other.change(&films, TagChange::Remove, HOUR).await;
-        // Another load of this process records the tag after the change.
-        assert!(note(&one, one.tick(), &clock, MINUTE).await);
-        let now = clock.now();
-        let noted = one.note(&films, began, HOUR, now).await;
-        assert!(noted.expect("a store").is_none());
-    }
-}
+mod tests;

@@ -8,19 +8,22 @@
 //! 2. If a tag has no record, the values that carry it are misses. A reader never makes one; the next
 //!    load does, and nothing is published then.
 //! 3. A value is not stored if one of its tags changed since its load began: see [`Tags::note`].
-//! 4. Generations are remembered for a while, and forgotten when a message says that they changed. If
-//!    nothing may be stale, read them from the store each time, with [`Tags::new`] and a span of zero.
+//! 4. Generations are remembered for a while, until a message says that they changed. If nothing may be
+//!    stale, read them from the store each time, with [`Tags::new`] and a span of zero.
 //!
 //! A tag is identified by the hash of its text, so a text of any length and content costs the same.
 //! Two texts with one hash would only be invalidated together.
 //!
 //! Whether a tag changed during a load is seen from its generation, if that was known when the load
-//! began. For a tag that a process meets for the first time, the time of the last change is compared
-//! with the time of the load's lease. In a cluster these are the clocks of two servers, which must
-//! agree.
+//! began, and from the changes that this process makes or hears of meanwhile. For a tag that a process
+//! meets for the first time, or for the first time since another process changed it, the time of the last
+//! change is compared with the time of the load's lease. In a cluster these are the clocks of two servers,
+//! which must agree.
 
+mod begin;
 mod change;
 mod client;
+mod known;
 mod message;
 mod note;
 mod read;
@@ -33,8 +36,9 @@ use larder_store::program::prelude::*;
 use larder_store::{IdWriter, KeyId};
 use xxhash_rust::xxh3::xxh3_64;
 
+pub use begin::{LoadBegin, Tick};
 pub use change::{ChangeTag, TagChange};
-pub use client::{LoadBegin, Tags, Validity};
+pub use client::{Tags, Validity};
 pub use message::TagMessage;
 pub use note::NoteTag;
 pub use read::ReadTag;

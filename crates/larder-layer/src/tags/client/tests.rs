@@ -1,0 +1,168 @@
+use larder_moka::MokaStore;
+use larder_store::{Clock, ManualClock, Store};
+
+use super::*;
+
+const HOUR: Ttl = Ttl::from_secs(3_600);
+const MINUTE: i64 = 60_000_000;
+const SECOND: Duration = Duration::from_secs(1);
+
+/// Two processes, and the clock of the node of the tag.
+fn two() -> (Tags, Tags, ManualClock) {
+    two_that_trust(Duration::ZERO)
+}
+
+fn two_that_trust(trust: Duration) -> (Tags, Tags, ManualClock) {
+    let clock = ManualClock::default();
+    let store = Arc::new(MokaStore::builder().with_clock(clock.clone()).build());
+    let client = || {
+        let programs = store.clone().programs().expect("programs");
+        let timeout = StoreTimeout::new(Duration::from_secs(10), None);
+        Tags::new(programs, None, timeout, trust)
+    };
+    (client(), client(), clock)
+}
+
+fn films() -> [Tag; 1] {
+    [Tag::new("films")]
+}
+
+/// Begins a load on a store that does not know the time without a round trip.
+fn begin(tags: &Tags) -> Tick {
+    Tick {
+        at: None,
+        ..tags.tick()
+    }
+}
+
+/// Notes the tag of a load whose lease is on a node whose clock is `skew` ahead.
+async fn note(tags: &Tags, tick: Tick, clock: &ManualClock, skew: i64) -> bool {
+    let now = clock.now();
+    let began = LoadBegin::new(tick, now.plus_micros(skew));
+    let noted = tags.note(&films(), began, HOUR, now).await;
+    noted.expect("a store").is_some()
+}
+
+async fn change(tags: &Tags) {
+    let changed = tags.change(&films(), TagChange::Remove, HOUR).await;
+    assert!(changed.iter().all(Result::is_ok));
+}
+
+#[tokio::test]
+async fn a_change_after_the_begin_of_a_load_is_seen_though_the_clocks_of_the_nodes_differ() {
+    let (one, other, clock) = two();
+    assert!(note(&one, begin(&one), &clock, 0).await, "a new tag");
+    for skew in [-MINUTE, 0, MINUTE] {
+        clock.advance(SECOND);
+        let tick = begin(&one);
+        change(&other).await;
+        assert!(!note(&one, tick, &clock, skew).await, "{skew}");
+        clock.advance(SECOND);
+        assert!(
+            note(&one, begin(&one), &clock, skew).await,
+            "a later load, {skew}"
+        );
+    }
+}
+
+#[tokio::test]
+async fn a_change_that_this_process_makes_or_hears_of_is_seen_by_each_load_that_has_begun() {
+    for is_known in [true, false] {
+        for is_made_here in [true, false] {
+            let (one, other, clock) = two();
+            if is_known {
+                assert!(note(&one, begin(&one), &clock, 0).await);
+            }
+            clock.advance(SECOND);
+            let tick = begin(&one);
+            match is_made_here {
+                true => change(&one).await,
+                false => {
+                    change(&other).await;
+                    one.forget(&films());
+                }
+            }
+            let what = format!("known: {is_known}, made here: {is_made_here}");
+            assert!(!note(&one, tick, &clock, MINUTE).await, "{what}");
+            // Another load has read the tag meanwhile.
+            assert!(note(&one, begin(&one), &clock, MINUTE).await, "{what}");
+            assert!(!note(&one, tick, &clock, MINUTE).await, "{what}");
+        }
+    }
+}
+
+#[tokio::test]
+async fn a_load_after_a_change_that_this_process_made_needs_no_clock_either() {
+    let (one, other, clock) = two();
+    change(&one).await;
+    clock.advance(SECOND);
+    let (first, second) = (begin(&one), begin(&one));
+    assert!(note(&one, first, &clock, -MINUTE).await);
+    change(&other).await;
+    assert!(!note(&one, second, &clock, MINUTE).await);
+}
+
+#[tokio::test]
+async fn what_is_read_again_during_a_load_erases_nothing_that_was_known_when_it_began() {
+    let (one, other, clock) = two();
+    assert!(note(&one, begin(&one), &clock, 0).await);
+    let (first, second) = (begin(&one), begin(&one));
+    assert!(note(&one, begin(&one), &clock, -MINUTE).await, "unchanged");
+    change(&other).await;
+    assert!(!note(&one, first, &clock, MINUTE).await);
+    assert!(!note(&one, second, &clock, MINUTE).await);
+}
+
+#[tokio::test]
+async fn after_a_gap_the_tags_of_values_are_read_again_and_running_loads_know_what_they_knew() {
+    let (one, other, clock) = two_that_trust(Duration::from_secs(3_600));
+    let now = clock.now();
+    let began = LoadBegin::new(begin(&one), now.plus_micros(MINUTE));
+    let noted = one.note(&films(), began, HOUR, now).await;
+    let carried = noted.expect("a store").expect("a new tag");
+    let tick = begin(&one);
+    change(&other).await;
+    let validity = || async { one.validity(&[&carried], now).await.expect("a store") };
+    assert_eq!(validity().await, [Validity::Current], "it is remembered");
+    one.forget_all();
+    assert_eq!(validity().await, [Validity::Removed]);
+    assert!(!note(&one, tick, &clock, MINUTE).await);
+    assert!(note(&one, begin(&one), &clock, -MINUTE).await);
+}
+
+#[tokio::test]
+async fn a_write_of_the_callers_own_value_is_older_than_no_change() {
+    let (one, other, clock) = two();
+    assert!(note(&one, begin(&one), &clock, 0).await);
+    for tags in [&one, &other] {
+        change(tags).await;
+        let (films, began) = (films(), LoadBegin::after_all_changes());
+        let noted = one.note(&films, began, HOUR, clock.now()).await;
+        assert!(noted.expect("a store").is_some());
+    }
+}
+
+#[tokio::test]
+async fn what_was_read_while_a_load_ran_says_nothing_about_its_begin() {
+    let (one, other, clock) = two();
+    clock.advance(SECOND);
+    let began = LoadBegin::new(begin(&one), clock.now());
+    clock.advance(SECOND);
+    change(&other).await;
+    // Another load of this process records the tag after the change.
+    assert!(note(&one, begin(&one), &clock, MINUTE).await);
+    let now = clock.now();
+    let noted = one.note(&films(), began, HOUR, now).await;
+    assert!(noted.expect("a store").is_none());
+}
+
+/// A fence is one more than the last one, and so may be ahead of the clock.
+#[tokio::test]
+async fn a_load_began_no_later_than_the_time_that_the_store_had_then() {
+    let (one, other, clock) = two();
+    let tick = one.tick();
+    change(&other).await;
+    assert!(!note(&one, tick, &clock, 1).await);
+    clock.advance_micros(1);
+    assert!(note(&one, one.tick(), &clock, 1).await);
+}
