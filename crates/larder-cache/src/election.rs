@@ -40,6 +40,15 @@ pub(crate) struct FirstRead<V> {
     pub(crate) step: u64,
 }
 
+/// What a flight of a batch knows of the far store before its election.
+pub(crate) enum First<V> {
+    Read(FirstRead<V>),
+    /// Its caller has just read the far store itself.
+    Known,
+    /// The flight does not use the far store.
+    Unused,
+}
+
 /// The behaviour of a flight while another process leads.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub(crate) enum Patience {

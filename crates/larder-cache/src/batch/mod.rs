@@ -1,5 +1,6 @@
 //! One load for many keys.
 
+mod look;
 mod refresher;
 mod run;
 
@@ -141,7 +142,7 @@ impl<K: CacheKey, V: Send + Sync + 'static> Cache<K, V> {
             None if tasks.is_empty() => {}
             None => {
                 let deadline = Instant::now() + self.inner.load_timeout;
-                spawn_in_span(&runtime, run(tasks, load.clone(), deadline));
+                spawn_in_span(&runtime, run(tasks, load.clone(), deadline, false));
             }
         }
     }
@@ -159,6 +160,7 @@ impl<K: CacheKey, V: Send + Sync + 'static> Cache<K, V> {
         let soft = inner.soft_timeout.map(|soft| Instant::now() + soft);
         let options = ReadOptions::new();
         let came = inner.last_step();
+        let keys = self.look_many(keys, answers).await;
         let mut flights: Vec<Waiting<'a, K, V>> = Vec::with_capacity(keys.len());
         let mut tasks = Vec::new();
         for key in keys {
@@ -200,7 +202,9 @@ impl<K: CacheKey, V: Send + Sync + 'static> Cache<K, V> {
             });
         }
         if !tasks.is_empty() {
-            spawn_in_span(&Handle::current(), run(tasks, load.clone(), deadline));
+            let has_read = !inner.keeps_near;
+            let run = run(tasks, load.clone(), deadline, has_read);
+            spawn_in_span(&Handle::current(), run);
         }
         let waits = flights.iter().map(|flight| async {
             let Waiting { key, follower, .. } = flight;

@@ -72,10 +72,13 @@ impl<K: CacheKey, V: Send + Sync + 'static> Refresh for Refresher<K, V> {
             // While one batch was taken out of the channel, another one may have arrived.
             while tasks.len() > max {
                 let rest = tasks.split_off(max);
-                spawn(&Handle::current(), run(tasks, load.clone(), deadline));
+                spawn(
+                    &Handle::current(),
+                    run(tasks, load.clone(), deadline, false),
+                );
                 tasks = rest;
             }
-            run(tasks, load, deadline).await;
+            run(tasks, load, deadline, false).await;
         };
         spawn(runtime, gathered);
     }

@@ -11,26 +11,27 @@ use tokio::time::{Instant, timeout_at};
 use tracing::Instrument;
 
 use super::BatchLoader;
+use super::look::read_many;
 use crate::cache::Inner;
-use crate::election::{Elected, FirstRead, Lead};
+use crate::election::{Elected, First, Lead};
 use crate::leader::{Erased, LoadTask, while_renewing};
 use crate::recursion::{self, Node};
 use crate::spawn::spawn_in_span;
 use crate::{CacheKey, Loaded};
 
-/// The maximum number of keys that are read far in one round trip.
-const KEYS_PER_READ: usize = 1_000;
-
 /// Runs some flights together: one read, one load, and the writes side by side.
+///
+/// Without a near tier the caller has just read the far store itself (`has_read`).
 pub(super) async fn run<K: CacheKey, V: Send + Sync + 'static>(
     tasks: Vec<LoadTask<K, V>>,
     load: BatchLoader<K, V>,
     deadline: Instant,
+    has_read: bool,
 ) {
     let Some(inner) = tasks.first().map(|task| task.inner.clone()) else {
         return;
     };
-    let reads = read(&inner, &tasks).await;
+    let reads = read(&inner, &tasks, has_read).await;
     let elections = tasks.into_iter().zip(reads).map(|(task, read)| async {
         let elected = task.elect_at_once(read, deadline).await;
         (task, elected)
@@ -71,38 +72,26 @@ async fn follow<K: CacheKey, V: Send + Sync + 'static>(
     task.run(load, deadline).await;
 }
 
-/// Reads the far store for all flights that use it. None for those that do not.
+/// Reads the far store for all flights that use it, unless the caller has.
 async fn read<K: CacheKey, V: Send + Sync + 'static>(
     inner: &Arc<Inner<K, V>>,
     tasks: &[LoadTask<K, V>],
-) -> Vec<Option<FirstRead<V>>> {
+    has_read: bool,
+) -> Vec<First<V>> {
     let usable: Vec<_> = tasks.iter().map(LoadTask::reads_far).collect();
-    let (Some(far), true) = (&inner.far, usable.contains(&true)) else {
-        return tasks.iter().map(|_| None).collect();
-    };
     let asked = tasks.iter().zip(&usable).filter(|(_, usable)| **usable);
     let asked: Vec<_> = asked.map(|(task, _)| &task.key).collect();
-    let mut reads = Vec::with_capacity(asked.len());
-    for keys in asked.chunks(KEYS_PER_READ) {
-        let far_keys: Vec<_> = keys.iter().map(|key| far.key(*key)).collect();
-        let begun = keys.iter().zip(&far_keys);
-        let begun: Vec<_> = begun
-            .map(|(key, far_key)| inner.begin_read(key, far_key))
-            .collect();
-        let step = inner.begin_step();
-        let read = far.read_many(&far_keys, inner.clock.now()).await;
-        let read = read.into_iter().zip(begun);
-        reads.extend(read.map(|(read, reading)| FirstRead {
-            read,
-            reading,
-            step,
-        }));
+    let mut reads = match &inner.far {
+        // Without leases nothing else looks at the far store.
+        Some(far) if !has_read || far.leases.is_none() => read_many(inner, far, &asked).await,
+        _ => Vec::new(),
     }
-    let mut reads = reads.into_iter();
-    usable
-        .into_iter()
-        .map(|usable| usable.then(|| reads.next()).flatten())
-        .collect()
+    .into_iter();
+    let first = |usable| match usable {
+        true => reads.next().map_or(First::Known, First::Read),
+        false => First::Unused,
+    };
+    usable.into_iter().map(first).collect()
 }
 
 /// Loads what this process leads, and keeps it.

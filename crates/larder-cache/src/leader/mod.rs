@@ -15,7 +15,7 @@ use tokio::time::{Instant, timeout_at};
 use tracing::Instrument;
 
 use crate::cache::{Inner, Reading};
-use crate::election::{Answer, Elected, FirstRead, Lead, Patience, Wanted, Write};
+use crate::election::{Answer, Elected, First, Lead, Patience, Wanted, Write};
 use crate::envelope::TagMarks;
 use crate::far::Stored;
 use crate::lifetime::State;
@@ -160,22 +160,22 @@ impl<K: CacheKey, V: Send + Sync + 'static> LoadTask<K, V> {
     }
 
     /// Does the same after the read of a batch, and does not wait for another process.
-    pub(crate) async fn elect_at_once(
-        &self,
-        first: Option<FirstRead<V>>,
-        until: Instant,
-    ) -> Elected<V> {
-        let (Some(first), Some(far)) = (first, &self.inner.far) else {
-            let reading = self.inner.reading_for_load(&self.key);
-            return Elected::Lead(Lead::without_far(reading));
+    pub(crate) async fn elect_at_once(&self, first: First<V>, until: Instant) -> Elected<V> {
+        let (first, far) = match (first, &self.inner.far) {
+            (First::Read(read), Some(far)) => (Some(read), far),
+            (First::Known, Some(far)) => (None, far),
+            (First::Unused, _) | (_, None) => {
+                let reading = self.inner.reading_for_load(&self.key);
+                return Elected::Lead(Lead::without_far(reading));
+            }
         };
         let (wanted, patience) = (self.plan.wanted, Patience::None { until });
-        if first.read.is_err() {
+        if first.as_ref().is_some_and(|first| first.read.is_err()) {
             self.inner.metrics.far_get_errors.increment(1);
         }
         let elect = self
             .inner
-            .elect_after(Some(first), far, &self.key, wanted, patience);
+            .elect_after(first, far, &self.key, wanted, patience);
         elect.await
     }
 

@@ -5,7 +5,7 @@ use std::sync::Arc;
 use std::sync::atomic::{AtomicUsize, Ordering};
 use std::time::Duration;
 
-use larder_cache::{Cache, Cached, LoadError, Only, Source};
+use larder_cache::{Cache, CacheBuilder, Cached, LoadError, Only, Source};
 use larder_store::{Kind, ManualClock, Ttl};
 use parking_lot::Mutex;
 
@@ -34,6 +34,17 @@ fn texts(loaded: Vec<Result<Arc<String>, LoadError<Broken>>>) -> Vec<String> {
         .collect()
 }
 
+fn stale_far_only(films: CacheBuilder<u32, String>) -> CacheBuilder<u32, String> {
+    films
+        .with_stale_if_error(Ttl::from_secs(3_600))
+        .without_near()
+}
+
+/// A loader that fails.
+fn numbers_are_away(_: Vec<u32>) -> std::future::Ready<Result<Parts, Broken>> {
+    std::future::ready(Err(Broken("away")))
+}
+
 on_both_stores! { Manual;
     async fn missing_keys_are_loaded_together_and_each_once(world: World) {
         let (one, two) = (world.process(), world.process());
@@ -54,6 +65,68 @@ on_both_stores! { Manual;
         let two = world.process_with(|films| films.without_bus());
         two.films.get_or_load_many(&keys, numbers(&Asked::default())).await;
         assert_eq!(two.switch.operations(), 1);
+    }
+
+    async fn a_batch_without_a_near_tier_takes_as_many_round_trips(world: World) {
+        let keys: Vec<u32> = (0..100).collect();
+        for operations in [1 + 100 + 100, 1] {
+            let one = world.process_with(|films| films.without_near());
+            let loaded = one.films.get_or_load_many(&keys, numbers(&Asked::default())).await;
+            assert_eq!(texts(loaded)[99], "99");
+            assert_eq!(one.switch.operations(), operations);
+        }
+    }
+
+    /// The other call has read the stale value before it was removed.
+    async fn without_a_near_tier_a_batch_that_follows_a_load_serves_nothing_that_was_removed_before(world: World) {
+        let (one, two) = (world.process_with(stale_far_only), world.process_with(stale_far_only));
+        one.load("old").await;
+        world.advance(Duration::from_secs(60));
+        let gate = Gate::closed();
+        let leader = tokio::spawn({
+            let (films, gate) = (one.films.clone(), gate.clone());
+            async move {
+                let load = || async move {
+                    gate.pass().await;
+                    Err::<String, _>(Broken("away"))
+                };
+                films.get_or_load(&7, load).await.is_ok()
+            }
+        });
+        gate.arrived().await;
+        two.films.remove(&7).await.unwrap();
+        let before = one.switch.operations();
+        let follower = tokio::spawn({
+            let films = one.films.clone();
+            async move { films.get_or_load_many(&[7], numbers_are_away).await }
+        });
+        until("it reads far", || one.switch.operations() > before).await;
+        tokio::time::sleep(Duration::from_millis(20)).await;
+        gate.open();
+        leader.await.unwrap();
+        let answers = follower.await.unwrap();
+        assert!(matches!(answers[..], [Err(LoadError::Loader(_))]), "{answers:?}");
+    }
+
+    async fn without_a_near_tier_a_batch_keeps_the_pause_after_a_failed_load(world: World) {
+        let one = world.process_with(stale_far_only);
+        one.load("old").await;
+        world.advance(Duration::from_secs(60));
+        let asked = Asked::default();
+        let fail = || {
+            let asked = asked.clone();
+            move |keys: Vec<u32>| {
+                asked.lock().push(keys.clone());
+                numbers_are_away(keys)
+            }
+        };
+        for _ in 0..3 {
+            assert_eq!(texts(one.films.get_or_load_many(&[7], fail()).await), ["old"]);
+        }
+        assert_eq!(*asked.lock(), [vec![7]]);
+        world.advance(Duration::from_secs(1));
+        assert_eq!(texts(one.films.get_or_load_many(&[7], fail()).await), ["old"]);
+        assert_eq!(asked.lock().len(), 2);
     }
 
     async fn overlapping_batches_of_two_processes_load_each_key_once(world: World) {
