@@ -1,3 +1,4 @@
+mod distinct;
 mod insert;
 
 use std::slice;
@@ -11,6 +12,7 @@ use crate::far::{Far, Read, Stored};
 use crate::invalidation::Invalidation;
 use crate::remote::Change;
 use crate::{Cache, CacheKey};
+use distinct::Distinct;
 
 impl<K: CacheKey, V: Send + Sync + 'static> Cache<K, V> {
     /// Removes the value of `key`, far and then near. It is no longer served, not even if a load
@@ -43,7 +45,7 @@ impl<K: CacheKey, V: Send + Sync + 'static> Cache<K, V> {
     /// # Cancellation
     /// As [`remove`](Self::remove) for each.
     pub async fn remove_many(&self, keys: &[K]) -> Vec<Result<()>> {
-        self.change(keys, Change::Removed).await
+        self.change_many(keys, Change::Removed).await
     }
 
     /// Ends the freshness of the value of `key`: the next caller loads.
@@ -73,7 +75,7 @@ impl<K: CacheKey, V: Send + Sync + 'static> Cache<K, V> {
     /// # Cancellation
     /// As [`remove`](Self::remove) for each.
     pub async fn expire_many(&self, keys: &[K]) -> Vec<Result<()>> {
-        self.change(keys, Change::Expired).await
+        self.change_many(keys, Change::Expired).await
     }
 
     async fn change_one(&self, key: &K, change: Change) -> Result<()> {
@@ -81,6 +83,14 @@ impl<K: CacheKey, V: Send + Sync + 'static> Cache<K, V> {
         results.pop().unwrap_or(Ok(()))
     }
 
+    async fn change_many(&self, keys: &[K], change: Change) -> Vec<Result<()>> {
+        // A second change of a key would find what the first one has left.
+        let distinct = Distinct::of(keys);
+        let results = self.change(distinct.keys(), change).await;
+        distinct.spread(results)
+    }
+
+    /// Changes some keys, each of which is given once.
     async fn change(&self, keys: &[K], change: Change) -> Vec<Result<()>> {
         let inner = &self.inner;
         inner.listen();

@@ -98,6 +98,25 @@ on_both_stores! { Manual;
         }
     }
 
+    async fn a_key_that_is_given_twice_is_changed_once(world: World) {
+        let one = world.process_with(|films| films.with_stale_if_error(HOUR));
+        for film in [7, 8] {
+            one.films.insert(film, "old".to_owned()).await.unwrap();
+        }
+        let expired = one.films.expire_many(&[7, 8, 7]).await;
+        assert!(expired.iter().all(Result::is_ok) && expired.len() == 3);
+        assert!(one.films.get(&7).await.is_none());
+        assert_eq!(one.fail().await.unwrap().source, Source::Stale);
+        assert!(world.far().await.is_some());
+        let removed = one.films.remove_many(&[7, 7]).await;
+        assert!(removed.iter().all(Result::is_ok) && removed.len() == 2);
+        assert!(one.fail().await.is_err());
+        one.switch.set(Trouble::Fail(ErrorKind::NotSent));
+        let failed = one.films.expire_many(&[8, 8]).await;
+        let kinds = failed.into_iter().map(|one| one.unwrap_err().kind());
+        assert_eq!(kinds.collect::<Vec<_>>(), [ErrorKind::NotSent; 2]);
+    }
+
     async fn a_far_read_that_a_message_overtakes_is_not_kept_near(world: World) {
         let (one, two) = (world.process(), world.process());
         listening(&[&one, &two]).await;
