@@ -135,10 +135,11 @@ impl<K: CacheKey, V: Send + Sync + 'static> WriteBehind<K, V> {
     /// cached, because the older one might be. If the journal is full, it waits for room.
     ///
     /// # Errors
-    /// Those of the store, and of the codec; [`Refusal::Full`] if there was no room in time;
-    /// [`ErrorKind::NotSent`] after a [`shutdown`](Self::shutdown). The write is then not acknowledged; after
-    /// [`ErrorKind::MayHaveRun`] it may be carried out nevertheless. The cached value is removed in each case.
-    /// Errors of the cache are not returned: they are logged, and this process does not read the older value.
+    /// Those of the store; [`Refusal::Full`] if there was no room in time; [`ErrorKind::NotSent`] after a
+    /// [`shutdown`](Self::shutdown). The write is then not acknowledged; after [`ErrorKind::MayHaveRun`] it may
+    /// be carried out nevertheless. The cached value is removed in each case. Those of the codec, too, which
+    /// come before anything is done: the cached value stays. Errors of the cache are not returned: they are
+    /// logged, and this process does not read the older value.
     ///
     /// # Cancellation
     /// A dropped call may or may not have written. The cached value is removed.

@@ -6,12 +6,12 @@ use std::sync::atomic::{AtomicBool, Ordering};
 use std::sync::{Arc, Mutex};
 use std::time::Duration;
 
-use larder_cache::{LoadError, QueuedWrite, WriteBehind, WriteBehindBuilder};
+use larder_cache::{Cache, LoadError, QueuedWrite, WriteBehind, WriteBehindBuilder};
 use larder_moka::MokaStore;
-use larder_store::{ErrorKind, Refusal};
+use larder_store::{ErrorKind, Kind, Refusal};
 use larder_test::faulty::{Faulty, Trouble};
 
-use crate::support::{Backend, Broken, Gate, counts, on_both, until_ready};
+use crate::support::{Backend, Broken, Gate, MINUTE, counts, on_both, until_ready};
 
 type Behind = WriteBehind<u32, String>;
 
@@ -302,6 +302,22 @@ on_both! {
             let found = behind.find_or_load(&7, source("written")).await.unwrap();
             assert_ne!(found.as_str(), "old", "the source has another one by now");
         }
+    }
+
+    async fn what_the_codec_refuses_is_not_written_and_the_cached_value_stays(backend: Backend) {
+        type Nested = Option<Option<u8>>;
+        const NESTED: Kind = Kind::evictable("nested");
+        let films = Cache::<u32, Nested>::builder(NESTED, MINUTE).build().unwrap();
+        films.insert(7, Some(Some(1))).await.unwrap();
+        let behind = WriteBehind::builder(backend.store.clone(), "nested", films.clone())
+            .without_worker()
+            .start(|_| async { Ok::<_, Broken>(()) })
+            .unwrap();
+        // MessagePack reads it back as `None`.
+        let error = behind.write(7, Some(None)).await.unwrap_err();
+        assert_eq!(error.kind(), ErrorKind::Invalid);
+        assert_eq!(*films.get(&7).await.unwrap(), Some(Some(1)));
+        assert_eq!(behind.unwritten().await.unwrap().waiting, 0);
     }
 
     async fn a_shutdown_reports_what_is_left(backend: Backend) {
