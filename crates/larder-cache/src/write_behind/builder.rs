@@ -12,6 +12,7 @@ use tokio::runtime::Handle;
 use tokio::sync::Notify;
 
 use super::journal::Journal;
+use super::pushes::Pushes;
 use super::worker::work;
 use super::{Counts, QueuedWrite, Settings, Shared, WriteBehind};
 use crate::builder::MAX_TIMEOUT;
@@ -203,6 +204,7 @@ impl<K: CacheKey, V: Send + Sync + 'static> WriteBehindBuilder<K, V> {
             settings,
             work: notify.clone(),
             is_closed: AtomicBool::new(false),
+            pushes: Pushes::default(),
             is_stopped: AtomicBool::new(false),
             worker: Mutex::new(None),
             counts: Counts {

@@ -2,6 +2,7 @@
 
 mod builder;
 mod journal;
+mod pushes;
 mod shutdown;
 #[cfg(test)]
 mod traces;
@@ -10,7 +11,7 @@ mod worker;
 use std::fmt;
 use std::future::Future;
 use std::sync::Arc;
-use std::sync::atomic::AtomicBool;
+use std::sync::atomic::{AtomicBool, Ordering};
 use std::time::Duration;
 
 use futures_util::future::BoxFuture;
@@ -26,6 +27,7 @@ use tokio::time::Instant;
 use crate::attributes::Removal;
 use crate::{Cache, CacheKey, Codec, Found, LoadError, Loaded, WriteError};
 use journal::{Bury, Dead, Pending, Push};
+use pushes::Pushes;
 
 pub use builder::WriteBehindBuilder;
 pub use journal::{InspectJournal, Journal};
@@ -96,6 +98,7 @@ struct Shared<K, V> {
     /// Notified when there is work to do.
     work: Arc<Notify>,
     is_closed: AtomicBool,
+    pushes: Pushes,
     /// Set when the time of a shutdown is over: no further writes are begun.
     is_stopped: AtomicBool,
     worker: Mutex<Option<JoinHandle<()>>>,
@@ -292,7 +295,8 @@ impl<K: CacheKey, V: Send + Sync + 'static> Shared<K, V> {
     async fn push(&self, push: &Push) -> Result<i64> {
         let deadline = Instant::now() + self.settings.full_timeout;
         loop {
-            if self.is_closed.load(std::sync::atomic::Ordering::Acquire) {
+            let pushing = self.pushes.begin();
+            if self.is_closed.load(Ordering::SeqCst) {
                 return Err(error(ErrorKind::NotSent, "the journal is shut down"));
             }
             if let Some(version) = self.run(push).await? {
@@ -306,6 +310,7 @@ impl<K: CacheKey, V: Send + Sync + 'static> Shared<K, V> {
                      fill it",
                 ));
             }
+            drop(pushing);
             tokio::time::sleep(FULL_PAUSE).await;
         }
     }

@@ -3,7 +3,7 @@ use std::time::Duration;
 
 use larder_store::Result;
 use tokio::runtime::Handle;
-use tokio::time::{Instant, timeout_at};
+use tokio::time::{Instant, timeout, timeout_at};
 
 use super::journal::InspectJournal;
 use super::worker::work;
@@ -26,9 +26,10 @@ pub struct Unwritten {
 impl<K: CacheKey, V: Send + Sync + 'static> WriteBehind<K, V> {
     /// Accepts no more writes, carries out those that wait, and reports what is left.
     ///
-    /// It returns when the journal is empty, or after `within` at the latest. The rest waits in the
-    /// journal for another process, or for the next start. Writes in progress at that time go on in
-    /// the background, for the write timeout at most.
+    /// It returns when the journal is empty, or after `within`. Then it waits for the store to answer, for
+    /// twice the store timeout at most, so that a write that is acknowledged meanwhile is reported too. The
+    /// rest waits in the journal for another process, or for the next start. Writes in progress at that
+    /// time go on in the background, for the write timeout at most.
     ///
     /// # Errors
     /// Those of the store, if it cannot report what is left.
@@ -38,12 +39,15 @@ impl<K: CacheKey, V: Send + Sync + 'static> WriteBehind<K, V> {
     pub async fn shutdown(&self, within: Duration) -> Result<Unwritten> {
         let shared = &self.shared;
         let deadline = Instant::now() + within.min(MAX_TIMEOUT);
-        shared.is_closed.store(true, Ordering::Release);
+        shared.is_closed.store(true, Ordering::SeqCst);
         // An earlier call may have had too little time.
         shared.is_stopped.store(false, Ordering::Release);
         shared.work.notify_one();
         let worker = shared.worker.lock().take();
         let flush = async {
+            shared.pushes.ended().await;
+            // The worker may have looked before they ended.
+            shared.work.notify_one();
             let has_worked = match worker {
                 Some(worker) => worker.await.is_ok(),
                 None => false,
@@ -59,6 +63,8 @@ impl<K: CacheKey, V: Send + Sync + 'static> WriteBehind<K, V> {
         // The remaining writes are reported, whether the time was enough or not.
         let _ = timeout_at(deadline, flush).await;
         drop(stop);
+        // A write that was accepted in time may still be on its way, and is reported too.
+        let _ = timeout(shared.timeout.limit(), shared.pushes.ended()).await;
         shared.unwritten().await
     }
 

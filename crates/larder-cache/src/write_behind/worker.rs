@@ -33,8 +33,10 @@ pub(super) async fn work<K: CacheKey, V: Send + Sync + 'static>(
         // A take needs room for at least half a batch, so that a busy source needs few takes.
         let has_room = |running: &JoinSet<()>| running.len() as i64 * 2 <= shared.settings.batch;
         if has_room(&running) && look_at <= Instant::now() {
+            // Read before the take, which then finds every write that was accepted.
+            let is_last = shared.is_closed.load(Ordering::SeqCst) && shared.pushes.is_empty();
             let next = match shared.begin(&mut running).await {
-                Ok(None) if shared.is_closed.load(Ordering::Acquire) => break,
+                Ok(None) if is_last => break,
                 // Another process may add writes, so it checks again in any case.
                 Ok(None) | Err(_) => poll,
                 Ok(Some(next)) => next.min(poll),

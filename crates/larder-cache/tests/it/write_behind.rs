@@ -350,6 +350,32 @@ on_both! {
         assert!((0..4).all(|film| writes.iter().any(|(written, ..)| *written == film)));
     }
 
+    async fn a_write_that_is_acknowledged_during_a_shutdown_is_written_or_reported(backend: Backend) {
+        for within in [Duration::from_secs(20), Duration::ZERO] {
+            let database = Database::default();
+            let journal = Faulty::new(backend.store.clone());
+            let switch = journal.switch();
+            let films = backend.films().build().unwrap();
+            let films = WriteBehind::builder(Arc::new(journal), "films", films)
+                .with_store_timeout(Duration::from_secs(10))
+                // The worker looks again only if it is told to.
+                .with_poll(Duration::from_secs(3_600));
+            let films = start(films, &database);
+            until_ready("the worker has looked", || async { switch.operations() > 0 }).await;
+            let before = switch.operations();
+            switch.set_next(1, Trouble::Delay(Duration::from_millis(300)));
+            let writing = tokio::spawn({
+                let films = films.clone();
+                async move { films.write(7, "value".to_owned()).await }
+            });
+            until_ready("it is written", || async { switch.operations() > before }).await;
+            let left = films.shutdown(within).await.unwrap();
+            writing.await.unwrap().unwrap();
+            let written = database.count() as u64;
+            assert_eq!(written + left.waiting, 1, "within {within:?}: {left:?}");
+        }
+    }
+
     async fn what_was_begun_when_the_time_of_a_shutdown_ends_is_written(backend: Backend) {
         for has_worker in [true, false] {
             let (database, gate) = (Database::default(), Gate::closed());
