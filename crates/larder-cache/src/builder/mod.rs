@@ -297,9 +297,11 @@ impl<K: CacheKey, V: Send + Sync + 'static> CacheBuilder<K, V> {
 
     /// Removes a value that nobody has read for this long. Default: values live for their TTL.
     ///
-    /// Each read prolongs its life, but never past its TTL: sliding expiry with an absolute end. A near hit
-    /// in the second half of that time takes a round trip, and so does each far hit; nobody waits for it. It
-    /// cannot be combined with [`with_stale_if_error`](Self::with_stale_if_error).
+    /// Reads prolong its life, but never past its TTL: sliding expiry with an absolute end. A near hit in the
+    /// first half of that time is not noted, so that it costs nothing: after its last read a value lives for
+    /// at least half of `ttl`, and for `ttl` at most. A near hit in the second half takes a round trip, and so
+    /// does each far hit; nobody waits for it. It cannot be combined with
+    /// [`with_stale_if_error`](Self::with_stale_if_error).
     pub fn with_idle_ttl(mut self, ttl: Ttl) -> Self {
         self.idle_ttl = Some(ttl);
         self

@@ -239,6 +239,21 @@ on_both_stores! { Manual;
         assert!(one.films.get_near(&7).is_none());
     }
 
+    /// A near read in the first half of the idle time takes no note of it.
+    async fn after_its_last_read_a_value_lives_for_half_its_idle_time_to_the_whole_of_it(world: World) {
+        for (last_read, lives_for) in [(0, 10), (4, 6), (5, 10), (9, 10)] {
+            let one = world.process_with(|films| films.with_idle_ttl(TEN).with_near_ttl(HOUR.into()));
+            one.load("Metropolis").await;
+            world.advance(seconds(last_read));
+            assert!(one.films.get_near(&7).is_some());
+            world.advance_micros(lives_for * 1_000_000 - 1);
+            assert!(one.films.iter_near().next().is_some(), "read after {last_read} s");
+            world.advance_micros(1);
+            assert!(one.films.iter_near().next().is_none(), "read after {last_read} s");
+            one.films.remove(&7).await.unwrap();
+        }
+    }
+
     async fn a_refresh_that_finds_nothing_removes_the_far_value_of_an_evicted_copy(world: World) {
         let one = world.process_with(|films| {
             films.with_refresh_after(TEN).with_near_ttl(HOUR.into()).with_max_near_entries(1)
