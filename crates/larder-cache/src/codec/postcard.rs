@@ -9,8 +9,10 @@ use super::format::{Format, codec};
 /// other codecs. It does not keep self-describing values: internally tagged or untagged enums and
 /// flattened structs.
 ///
-/// Do not use it for a recursive type if others may write to the store: nothing limits how deep a
-/// value is nested, and crafted bytes overflow the stack.
+/// If others may write to the store, do not use it for two sorts of types. In a recursive one nothing
+/// limits how deep a value is nested, and crafted bytes overflow the stack. In one with a list of
+/// elements that take no bytes, such as `Vec<()>` or a list of empty structs, crafted bytes may announce
+/// 2^64 elements, and reading them blocks the thread for years.
 #[derive(Clone, Copy, Debug, Default)]
 pub struct Postcard;
 
