@@ -118,9 +118,8 @@ impl Storage {
         let now = self.now();
         match self.replace(commit, response).await {
             Ok(version) => {
-                let until = self.near_until(now);
-                let record = Record::Response(response.clone());
-                self.put_near_for(commit, record, Some(version), until);
+                let (key, generation) = (commit.key.as_bytes(), snapshot.generation);
+                self.put_near_unless_newer(key, response, version, now, generation);
                 Ok(())
             }
             // The response is too large for the store, or the store failed.

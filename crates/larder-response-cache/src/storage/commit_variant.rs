@@ -138,8 +138,7 @@ impl Storage {
         let until = self.near_until(now);
         let (index, index_version) = self.index_with(key, &index, variant).await?;
         self.put_near_for(commit, Record::Variants(index), Some(index_version), until);
-        let record = Record::Response(response.clone());
-        self.put_near(&near_key, record, Some(version), until, generation);
+        self.put_near_unless_newer(&near_key, response, version, now, generation);
         Ok(())
     }
 

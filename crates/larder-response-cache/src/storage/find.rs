@@ -232,20 +232,6 @@ impl Storage {
         self.put_near(key, record, Some(version), self.near_until(now), generation);
         kept
     }
-
-    /// Keeps a record in this process, unless its key was invalidated since `generation`.
-    pub(super) fn put_near(
-        &self,
-        key: &[u8],
-        record: Record,
-        version: Option<Version>,
-        until: Timestamp,
-        generation: Generation,
-    ) {
-        let near = NearRecord { record, version };
-        self.near
-            .insert_if_unchanged(key.into(), near, until, generation);
-    }
 }
 
 impl NearFound {

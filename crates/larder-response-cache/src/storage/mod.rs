@@ -26,6 +26,7 @@ mod find;
 mod hit_headers;
 mod purge;
 mod purge_snapshot;
+mod put_near;
 mod record;
 mod stored_response;
 mod tag_changes;

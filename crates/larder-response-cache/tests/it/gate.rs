@@ -12,7 +12,7 @@ use tokio::sync::oneshot;
 
 use crate::fixture::{settle, until};
 
-/// Forwards to `inner`, and waits before an operation that is held.
+/// Forwards to `inner`, and waits before an operation that is held. `put done` is the end of a `put`.
 pub(crate) struct Gate {
     inner: Arc<dyn Store>,
     control: Control,
@@ -167,7 +167,9 @@ impl Store for Gate {
     async fn put(&self, put: &Put) -> Result<PutOutcome> {
         let _underway = self.pass("put", [put.key()]).await;
         self.check("put", put.key())?;
-        self.inner.put(put).await
+        let outcome = self.inner.put(put).await;
+        let _underway = self.pass("put done", [put.key()]).await;
+        outcome
     }
 
     async fn delete(&self, delete: &Delete) -> Result<DeleteOutcome> {

@@ -119,6 +119,30 @@ async fn a_newer_response_replaces_an_older_one_that_was_stored_first() {
 }
 
 #[tokio::test]
+async fn an_older_response_that_was_stored_first_replaces_no_newer_copy_in_this_process() {
+    static FIELDS: [(&str, &str); 2] = [("cache-control", "max-age=10"), VARY];
+    for fields in [&FIELDS[..1], &FIELDS[..]] {
+        let (fixture, control) = super::gated().await;
+        fixture.origin.then(200, fields, "first");
+        fixture.get_with("/", &[X]).await;
+        fixture.later(20);
+        fixture.origin.then(200, fields, "old");
+        let mut stored = control.hold(("put done", "response:"));
+        let reload = async {
+            assert!(stored.arrived().await);
+            fixture.origin.then(200, fields, "new");
+            fixture.get_with("/", &[X, RELOAD]).await;
+            stored.release();
+        };
+        tokio::join!(fixture.get_with("/", &[X]), reload);
+        for process in [&fixture, &fixture.sibling()] {
+            let seen = process.get_with("/", &[X]).await;
+            assert_eq!((seen.text(), seen.is_hit()), ("new", true), "{fields:?}");
+        }
+    }
+}
+
+#[tokio::test]
 async fn a_response_with_an_earlier_date_replaces_no_newer_one() {
     let fixture = super::fixture().await;
     let (early, late) = (fixture.date(-60), fixture.date(-5));
