@@ -1,6 +1,7 @@
 use std::net::IpAddr;
 use std::time::Duration;
 
+use super::permissions::Excess;
 use crate::fields::{Fields, Missing};
 
 /// Everything that was read about one server. The checks look at nothing else.
@@ -51,8 +52,7 @@ pub(crate) struct LatencyEvent {
 #[derive(Clone, Debug, Default, PartialEq, Eq)]
 pub(crate) struct User {
     pub(crate) name: String,
-    pub(crate) has_all_commands: bool,
-    pub(crate) has_all_keys: bool,
+    pub(super) excess: Excess,
     pub(crate) needs_no_password: bool,
 }
 

@@ -7,6 +7,7 @@
 mod app;
 mod checks;
 mod facts;
+mod permissions;
 mod read;
 mod report;
 mod uses;

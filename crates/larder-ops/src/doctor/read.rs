@@ -13,6 +13,7 @@ use tokio::time::timeout;
 
 use super::checks::NEEDS;
 use super::facts::{Facts, KeySample, LatencyEvent, Right, Sentinel, SlowCommand, User};
+use super::permissions::Excess;
 use crate::fields::{Fields, Missing};
 use crate::keys::{TOGETHER, is_of_larder};
 use crate::time::now;
@@ -103,12 +104,13 @@ impl Reader<'_> {
             let found = fields.find(|(field, _)| flat(field) == wanted);
             found.map(|(_, value)| flat(value)).unwrap_or_default()
         };
-        let (flags, commands, keys) = (find("flags"), find("commands"), find("keys"));
+        let mut selectors = fields.iter();
+        let selectors = selectors.find(|(field, _)| flat(field) == "selectors");
+        let selectors = selectors.map_or(&Wire::Nil, |(_, selectors)| selectors);
+        let flags = find("flags");
         Ok(User {
             name,
-            has_all_commands: commands.split(' ').next() == Some("+@all")
-                && !commands.contains(" -"),
-            has_all_keys: keys.split(' ').any(|pattern| pattern == "~*"),
+            excess: Excess::of(&find("commands"), &find("keys"), selectors),
             needs_no_password: flags.split(' ').any(|flag| flag == "nopass"),
         })
     }

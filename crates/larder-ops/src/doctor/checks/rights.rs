@@ -64,9 +64,10 @@ pub(super) fn too_many(facts: &Facts, _: &Context) -> Outcome {
         let seen = format!("'{name}' needs no password, and the server is on another machine");
         return with_fix(Status::Fail, seen, "ACL SETUSER default off");
     }
-    let too_many = match (user.has_all_commands, user.has_all_keys) {
-        (true, true) => "every command on every key",
-        (true, false) => "every command",
+    let excess = user.excess;
+    let too_many = match (excess.has_dangerous_commands, excess.has_all_keys) {
+        (true, true) => "dangerous commands, and every key",
+        (true, false) => "dangerous commands",
         (false, true) => "every key",
         (false, false) => return outcome(Status::Ok, format!("'{name}' is restricted")),
     };
@@ -123,6 +124,7 @@ fn is_private(address: &IpAddr) -> bool {
 #[cfg(test)]
 mod tests {
     use super::super::super::facts::User;
+    use super::super::super::permissions::Excess;
     use super::super::tests::{ALL, find, healthy, is, rights};
     use super::*;
 
@@ -151,17 +153,29 @@ mod tests {
         };
         let all = User {
             name: "default".to_owned(),
-            has_all_commands: true,
-            has_all_keys: true,
+            excess: Excess {
+                has_dangerous_commands: true,
+                has_all_keys: true,
+            },
             needs_no_password: true,
         };
         is("L033", &of(all.clone(), "127.0.0.1"), &ALL, Status::Warn);
         is("L033", &of(all.clone(), "10.0.0.7"), &ALL, Status::Fail);
         let narrow = User {
-            has_all_commands: false,
-            has_all_keys: false,
-            ..all
+            excess: Excess::default(),
+            ..all.clone()
         };
+        for (has_dangerous_commands, has_all_keys) in [(true, false), (false, true)] {
+            let excess = Excess {
+                has_dangerous_commands,
+                has_all_keys,
+            };
+            let user = User {
+                excess,
+                ..all.clone()
+            };
+            is("L033", &of(user, "127.0.0.1"), &ALL, Status::Warn);
+        }
         is("L033", &of(narrow, "::1"), &ALL, Status::Ok);
     }
 

@@ -10,7 +10,7 @@ use std::time::{Duration, Instant};
 use larder_ops::doctor::{Doctor, Finding, Report, Status, Uses};
 use larder_redis::RedisStore;
 use larder_test::proxy::{Direction, FaultProxy};
-use larder_test::server::RedisServer;
+use larder_test::server::{RedisServer, Reply};
 
 use crate::support::{PREFIX, connect, healthy, store};
 
@@ -121,6 +121,31 @@ async fn the_default_user_of_a_server_without_a_password_has_too_many_rights() {
         ("L032", Status::Ok),
     ] {
         assert_status(&report, id, status);
+    }
+}
+
+#[tokio::test]
+async fn a_user_with_nearly_all_rights_has_too_many() {
+    let server = healthy();
+    let store = store(&server, "doctor").await;
+    for (rules, status) in [
+        ("~prod:app:* +@all -debug", Status::Warn),
+        ("~prod:app:* +@read +@admin", Status::Warn),
+        ("~prod:app:* +@read +@dangerous", Status::Warn),
+        ("~prod:app:* +@read (+@all ~*)", Status::Warn),
+        ("%R~* +@read -@dangerous", Status::Warn),
+        ("~prod:app:* +@all -@dangerous", Status::Ok),
+        ("~prod:app:* +@read (+set %W~prod:app:*)", Status::Ok),
+    ] {
+        // A selector is one word.
+        let (words, selector) = rules.split_once(" (").unwrap_or((rules, ""));
+        let selector = (!selector.is_empty()).then(|| format!("({selector}"));
+        let mut command = vec!["ACL", "SETUSER", "wide", "reset", "on", ">secret"];
+        command.extend(words.split(' ').chain(selector.as_deref()));
+        let reply = server.command(&command).unwrap();
+        assert!(!matches!(reply, Reply::Error(_)), "{rules}: {reply:?}");
+        let report = doctor().with_app_user("wide").examine(&store).await;
+        assert_eq!(find(&report, "L033").status, status, "{rules}");
     }
 }
 
