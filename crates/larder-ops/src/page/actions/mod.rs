@@ -31,6 +31,9 @@ use super::view::View;
 /// The number of newest log entries in which a recent action is looked for.
 const RECENT: u32 = 20;
 
+/// The text about an action that is not in the log.
+const UNLOGGED: &str = "It could not be written to the log of actions.";
+
 /// The fields of a form that acts.
 #[derive(Deserialize)]
 pub(super) struct Sent {
@@ -107,7 +110,7 @@ pub(super) async fn act(visit: Visit, Form(sent): Form<Sent>) -> Result<Response
     let work = attempt(visit.shared.clone(), visit.operator.clone(), action, target);
     // If the browser disconnects, neither the action nor its entry in the log is interrupted.
     let Ok(attempt) = tokio::spawn(work.in_current_span()).await else {
-        let text = "The page failed, and a part of it may have been done.";
+        let text = "The page failed, and a part of it may have been done. It may be missing in the log of actions.";
         return Err(unsure(&visit, StatusCode::INTERNAL_SERVER_ERROR, text).await);
     };
     match attempt.result {
@@ -119,6 +122,10 @@ pub(super) async fn act(visit: Visit, Form(sent): Form<Sent>) -> Result<Response
         Ok(count) => Ok(unlogged(&visit, action, count).await),
         Err(Trouble::Refused(text)) => Err(refuse(&visit, StatusCode::CONFLICT, &text).await),
         Err(Trouble::Unsure(_, text)) => {
+            let text = match attempt.is_logged {
+                true => text,
+                false => format!("{text} {UNLOGGED}"),
+            };
             Err(unsure(&visit, StatusCode::SERVICE_UNAVAILABLE, &text).await)
         }
     }
@@ -162,7 +169,7 @@ async fn confirm(visit: &Visit, action: Action, target: &Target, question: Quest
 async fn unlogged(visit: &Visit, action: Action, count: u64) -> Response {
     let panel = Panel::new("unlogged", "It was done", Origin::Page)
         .alarm(Tone::Good, action.done(count))
-        .alarm(Tone::Warn, "It could not be written to the log of actions.");
+        .alarm(Tone::Warn, UNLOGGED);
     let mut frame = frame(visit, action.view(), None).await;
     frame.is_live = false;
     frame.page(StatusCode::OK, &[panel])
