@@ -182,11 +182,15 @@ pub fn field<'a>(shown: &'a Inspection, name: &str) -> Option<&'a str> {
     found.map(|(_, value)| value.as_str())
 }
 
-/// Returns a number that a record shows, such as a time in microseconds. 0 if it cannot be read.
-pub async fn number_of<R: Record>(programs: &dyn Programs, key: &Key, name: &str) -> i64 {
-    let shown = programs.inspect::<R>(key).await.ok();
-    let number = shown.and_then(|shown| field(&shown, name)?.parse().ok());
-    number.unwrap_or(0)
+/// Returns a number that a record shows, such as a time in microseconds. 0 if it does not show it, as when there is
+/// no record.
+///
+/// # Errors
+/// Those of the store, and one for text that is not a number.
+pub async fn number_of<R: Record>(programs: &dyn Programs, key: &Key, name: &str) -> Result<i64> {
+    let shown = programs.inspect::<R>(key).await?;
+    let number = field(&shown, name).unwrap_or("0");
+    number.parse().map_err(|_| Wire::unexpected("a number"))
 }
 
 /// Removes a whole record, and wakes its waiters.

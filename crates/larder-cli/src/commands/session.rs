@@ -127,7 +127,7 @@ async fn living(
 /// Returns when the sessions of all users were last ended, in microseconds by the clock of the servers.
 async fn all_ended(target: &Target) -> Result<i64> {
     let everyone = Key::new(EveryoneRecord::KIND, "all");
-    Ok(number_of::<EveryoneRecord>(&*target.programs()?, &everyone, "ended_us").await)
+    Ok(number_of::<EveryoneRecord>(&*target.programs()?, &everyone, "ended_us").await?)
 }
 
 async fn revoke_one(
@@ -196,15 +196,16 @@ async fn revoke_everything(target: &Target, output: &mut Output<'_, '_>) -> Resu
     if !output.confirm(&what)? {
         return Ok(NOT_DONE);
     }
-    let before = all_ended(target).await?;
-    target.sessions()?.revoke_everyone().await?;
     let Ok(sessions) = counted else {
+        target.sessions()?.revoke_everyone().await?;
         match output.is_json() {
             true => output.json(&json!({ "done": Value::Null }))?,
             false => output.line("the sessions of all users ended, which were not counted")?,
         }
         return Ok(DONE);
     };
+    let before = all_ended(target).await?;
+    target.sessions()?.revoke_everyone().await?;
     // They have all ended; this only frees their space, so it may fail.
     let freed = free_ended(target, before, output).await;
     let ended = freed.unwrap_or(sessions.len() as u64);

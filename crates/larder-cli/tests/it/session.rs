@@ -169,6 +169,23 @@ async fn sessions_of_a_user_stay_if_there_are_more_than_was_said() {
 }
 
 #[tokio::test]
+async fn sessions_are_not_listed_if_it_is_unknown_when_all_users_were_signed_out() {
+    let (server, store) = server().await;
+    sign_in(&store, "ann").await;
+    let everyone = "session-everyone:{all}";
+    for (command, line) in [
+        ("SET", "session ls"),
+        ("LPUSH", "session ls"),
+        ("LPUSH", "session revoke --all --yes"),
+    ] {
+        server.command(&["DEL", everyone]).unwrap();
+        server.command(&[command, everyone, "x"]).unwrap();
+        let ran = larder(&server.url(), line).await;
+        assert_eq!((ran.code, &*ran.out), (2, ""), "{command}: {ran:?}");
+    }
+}
+
+#[tokio::test]
 async fn what_hinders_the_count_of_sessions_does_not_hinder_their_end() {
     let (server, store) = server().await;
     let url = server.url();

@@ -46,6 +46,9 @@ pub(super) async fn count_signed_in(shared: &Shared) -> (u64, String) {
     // times are those of servers, whose clocks agree.
     let everyone = Key::new(EveryoneRecord::KIND, "all");
     let ended = number_of::<EveryoneRecord>(&*shared.programs, &everyone, "ended_us").await;
+    is_all &= ended.is_ok();
+    // If that is unknown, any of them may have ended.
+    let ended = ended.unwrap_or(i64::MAX);
     let signed_in = shown.filter(|shown| {
         let at = field(shown, "signed_in_us").and_then(|at| at.parse().ok());
         at.is_some_and(|at: i64| at > ended)

@@ -272,6 +272,17 @@ async fn every_action_is_asked_done_once_and_logged_on_a_server() {
 }
 
 #[tokio::test]
+async fn sessions_are_not_counted_if_it_is_unknown_when_all_users_were_signed_out() {
+    let world = world(on_a_server().await).await;
+    let server = world.server.as_ref().unwrap();
+    let everyone = "prod:app:session-everyone:{all}";
+    server.command(&["LPUSH", everyone, "x"]).unwrap();
+    let form = [("action", "revoke-everyone"), ("subject", "everybody")];
+    let asked = world.ask(&form).await;
+    asked.has(&["At least 0 sessions", "not all could be counted"]);
+}
+
+#[tokio::test]
 async fn an_action_that_is_unknown_or_names_something_else_does_nothing() {
     let world = world(in_process()).await;
     for (action, subject) in [
