@@ -80,6 +80,10 @@ async fn break_lock(target: &Target, key: &Key, output: &mut Output<'_, '_>) -> 
             was_held.map_err(|error| Error::from(error).after(broken, "holders lost the lock"))?;
         broken += u64::from(was_held);
     }
+    if broken == 0 {
+        output.done(0, "", "holders: they have released or lost it meanwhile")?;
+        return Ok(NOT_DONE);
+    }
     output.done(
         broken,
         "holder has lost the lock",

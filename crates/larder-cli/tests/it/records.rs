@@ -1,15 +1,17 @@
 //! Limits, locks and event logs.
 
 use std::net::IpAddr;
+use std::sync::Arc;
 use std::time::Duration;
 
 use larder::cache::{Cache, WriteBehind};
 use larder::events::log::{EventLog, Settled};
 use larder::rate_limit::{Network, Policy, Quota, RateLimiter};
+use larder::store::program::Record;
 use larder::structures::counter::Counter;
 use larder::structures::leaderboard::Leaderboard;
-use larder::structures::lock::{Lock, Order};
-use larder::{Kind, Ttl};
+use larder::structures::lock::{Lock, Order, Permits, Release};
+use larder::{Key, Kind, Store, Ttl};
 use larder_test::server::RedisCluster;
 
 use crate::support::{Meanwhile, connect, larder, prefixed, run, run_with, server};
@@ -83,6 +85,23 @@ async fn a_lock_is_listed_and_broken_and_its_holder_learns_of_it() {
     drop(next);
     let free = larder(&url, "lock break nobody").await;
     free.prints(1, "nobody holds");
+}
+
+#[tokio::test]
+async fn a_lock_whose_holder_has_gone_meanwhile_is_not_broken_and_that_is_said() {
+    let (server, store) = server().await;
+    let url = server.url();
+    let lock = Lock::new(store, "report").unwrap();
+    let guard = lock.try_lock().await.unwrap().unwrap();
+    let fence = i64::try_from(guard.fence().as_u64()).unwrap();
+    let release = async move |store: Arc<dyn Store>| {
+        let programs = store.programs().unwrap();
+        let key = Key::new(Permits::KIND, "report");
+        assert!(programs.run(&key, &Release { fence }).await.unwrap());
+    };
+    let mut input = Meanwhile::new(&url, release);
+    let ran = run_with(&url, &["lock", "break", "report"], &mut input).await;
+    ran.prints(1, "0 holders: they have released or lost it meanwhile");
 }
 
 #[tokio::test]
