@@ -7,6 +7,7 @@ use larder_ops::text::{of, shorten};
 use serde_json::{Map, Value, json};
 
 use crate::args::Options;
+use crate::commands::NOT_DONE;
 use crate::error::{Error, Result};
 use crate::io::Io;
 
@@ -183,6 +184,16 @@ impl<'a, 'io> Output<'a, 'io> {
             }
         }
         Ok(is_yes)
+    }
+
+    /// Reports that nothing was done, since a question did not count what there is now. Returns the exit code.
+    pub(crate) fn changed(&mut self, what: &str) -> Result<u8> {
+        let text = "nothing was done: look again, or use --yes";
+        writeln!(self.io.err, "{what} since the question; {text}")?;
+        if self.is_json {
+            self.json(&json!({ "done": 0 }))?;
+        }
+        Ok(NOT_DONE)
     }
 
     /// Replaces the line of progress, on a terminal.

@@ -2,6 +2,8 @@
 #![cfg_attr(docsrs, feature(doc_cfg))]
 #![cfg_attr(test, allow(clippy::unwrap_used, reason = "a test fails by panicking"))]
 
+#[doc(hidden)]
+pub mod counted;
 pub mod doctor;
 mod fields;
 pub mod keys;

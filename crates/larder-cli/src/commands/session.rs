@@ -4,6 +4,7 @@ use larder::Key;
 use larder::session::{DeviceId, EveryoneRecord, SessionRecord};
 use larder::store::Timestamp;
 use larder::store::program::{Inspection, Record};
+use larder_ops::counted::Counted;
 use larder_ops::records::{field, number_of};
 use larder_ops::text::of;
 use larder_ops::time::{ago, until};
@@ -151,19 +152,21 @@ async fn revoke_one(
 
 async fn revoke_user(target: &Target, user: &str, output: &mut Output<'_, '_>) -> Result<u8> {
     let sessions = target.sessions()?;
-    let count = sessions.devices(user).await?.len();
-    let counted = of(count as u64, "session", "sessions");
-    if !output.confirm(&format!("This ends {counted} of the user."))? {
+    let count = async || -> Result<Counted> {
+        let devices = sessions.devices(user).await?;
+        Ok(Counted::of(devices.iter().map(|device| device.id)))
+    };
+    let counted = count().await?;
+    let what = of(counted.len(), "session", "sessions");
+    if !output.confirm(&format!("This ends {what} of the user."))? {
         return Ok(NOT_DONE);
     }
-    let now = sessions.devices(user).await?.len();
-    if now > count && !output.is_sure() {
-        return Err(Error::usage(format!(
-            "the user now has {now} sessions, not {count}: none was ended; try again, or use --yes"
-        )));
+    let now = count().await?;
+    if !counted.covers(&now) && !output.is_sure() {
+        return output.changed("the user has signed in");
     }
     sessions.revoke_all(user).await?;
-    ended(now as u64, output)
+    ended(now.len(), output)
 }
 
 /// Reports how many sessions of a user ended.

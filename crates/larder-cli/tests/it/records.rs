@@ -105,6 +105,38 @@ async fn a_lock_whose_holder_has_gone_meanwhile_is_not_broken_and_that_is_said()
 }
 
 #[tokio::test]
+async fn a_ban_that_came_after_the_question_stays() {
+    let (server, store) = server().await;
+    let url = server.url();
+    let limiter = RateLimiter::new(store, "pages", Quota::per_hour(3)).unwrap();
+    let _ = limiter.check("ann").await.unwrap();
+    limiter
+        .ban("ann", Duration::from_secs(7_200))
+        .await
+        .unwrap();
+    for words in [
+        &["limit", "reset", "pages", "ann"][..],
+        &["limit", "reset", "pages", "--all"],
+    ] {
+        let mut input = Meanwhile::new(&url, async |store| {
+            let limiter = RateLimiter::new(store, "pages", Quota::per_hour(3)).unwrap();
+            let _ = limiter.forgive("ann").await.unwrap();
+            limiter
+                .ban("ann", Duration::from_secs(3_600))
+                .await
+                .unwrap();
+        });
+        let ran = run_with(&url, words, &mut input).await;
+        ran.complains(1, "a visitor was banned since the question");
+        assert!(!limiter.peek("ann").await.unwrap().is_allowed());
+    }
+    run(&url, &["limit", "reset", "pages", "ann"], "y\n")
+        .await
+        .ok();
+    assert!(limiter.peek("ann").await.unwrap().is_allowed());
+}
+
+#[tokio::test]
 async fn a_structure_is_explained_and_a_cached_value_whose_kind_has_its_name() {
     let (server, store) = server().await;
     let url = server.url();

@@ -19,8 +19,8 @@ use super::view::View;
 use super::views::{Did, devices, show};
 use super::{actions, drill, live};
 
-/// The maximum size of a form.
-const MAX_FORM: usize = 32 * 1024;
+/// The maximum size of a form: a confirmation names 15,000 counted things.
+const MAX_FORM: usize = 256 * 1024;
 
 /// Styles, scripts, streams, images and form targets of this site only; no inline code; no framing.
 const CSP: HeaderValue = HeaderValue::from_static(

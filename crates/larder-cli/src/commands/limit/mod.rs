@@ -8,7 +8,8 @@ use std::time::Duration;
 use larder::Key;
 use larder::rate_limit::{Policy, Quota, RateLimiter, Rule, Tat, Usage};
 use larder::store::program::Record;
-use larder_ops::records::field;
+use larder_ops::counted::Counted;
+use larder_ops::records::{self, field};
 use larder_ops::text::of;
 use larder_ops::time::{now, span};
 use serde_json::json;
@@ -203,6 +204,19 @@ async fn banned<R: Record>(target: &Target, keys: &[Key]) -> Result<Vec<Key>> {
     Ok(banned.map(|(key, _)| key).collect())
 }
 
+/// Counts the bans of visitors, each with the time at which it ends.
+async fn bans(target: &Target, visitors: &Visitors) -> Result<Counted> {
+    let programs = target.programs()?;
+    let quotas = records::inspect::<Tat>(&*programs, &visitors.quotas).await;
+    let usages = records::inspect::<Usage>(&*programs, &visitors.usages).await;
+    // What cannot be read is not removed either, and that is an error of its own.
+    let bans = quotas.iter().chain(&usages).filter_map(|(key, shown)| {
+        let ends = field(shown.as_ref().ok()?, "banned_until_us")?;
+        (ends != "0").then_some((key.as_str(), ends))
+    });
+    Ok(Counted::of(bans))
+}
+
 async fn show(
     target: &Target,
     visitors: Visitors,
@@ -261,21 +275,33 @@ fn line(name: &str, value: &str) -> Option<String> {
 
 async fn reset(target: &Target, visitors: Visitors, output: &mut Output<'_, '_>) -> Result<u8> {
     let count = visitors.count();
-    let what = format!(
-        "This gives {} the whole quota back, and forgets bans and what they hold.",
-        of(count, "visitor", "visitors")
-    );
-    if !output.confirm(&what)? {
-        return Ok(NOT_DONE);
+    if !output.is_sure() {
+        let bans = bans(target, &visitors).await?;
+        let what = format!(
+            "This gives {} the whole quota back, and forgets bans and what they hold.",
+            of(count, "visitor", "visitors")
+        );
+        if !output.confirm(&what)? {
+            return Ok(NOT_DONE);
+        }
+        if !bans.covers(&self::bans(target, &visitors).await?) {
+            return output.changed("a visitor was banned");
+        }
     }
     let quotas = remove::<Tat>(target, &visitors.quotas, output).await?;
     let usages = remove::<Usage>(target, &visitors.usages, output).await;
     let usages = usages.map_err(|error| error.after(quotas, "records were removed"))?;
+    // One visitor may have several records.
+    let done = count.min(quotas + usages);
     output.done(
-        // One visitor may have several records.
-        count.min(quotas + usages),
+        done,
         "visitor has the whole quota again",
         "visitors have their whole quota again",
     )?;
-    Ok(DONE)
+    // They may have gone while somebody read the question.
+    Ok(if done == 0 && count > 0 {
+        NOT_DONE
+    } else {
+        DONE
+    })
 }

@@ -1,22 +1,23 @@
 //! The commands about queues.
 
+mod counted;
 mod partitions;
 mod pause;
 
 use larder::queue::{QueueRecord, State};
 use larder_ops::records::field;
-use larder_ops::text::of;
 use larder_ops::time::{ago, span, until};
 use serde_json::{Value, json};
 
-use super::{DONE, NOT_DONE};
+use super::DONE;
 use crate::args::{JobState, Queue as QueueArgs};
 use crate::error::{Error, Result};
 use crate::output::{Output, Rest, objects};
 use crate::scan::{self, id_of};
 use crate::target::Target;
-use partitions::{Part, Parts};
-use pause::{pause, report, report_count};
+use counted::{purge, redrive};
+use partitions::Part;
+use pause::{pause, report};
 
 pub(super) async fn run(
     target: &Target,
@@ -68,7 +69,7 @@ pub(super) async fn run(
         }
         QueueArgs::Purge { queue, state } => {
             let found = partitions::existing(target, queue, output).await?;
-            purge(&found, *state, output).await
+            purge(&found, State::from(*state), output).await
         }
     }
 }
@@ -168,62 +169,6 @@ async fn jobs(
     };
     rows.truncate(limit);
     Ok((rows, rest))
-}
-
-async fn redrive(found: &Parts, max: u64, output: &mut Output<'_, '_>) -> Result<u8> {
-    // No more than were counted: others may be added while somebody reads the question.
-    let most = count(&found.parts, State::Dead).await?.min(max);
-    let letters = of(most, "dead letter", "dead letters");
-    if !output.confirm(&format!("This runs {letters} again."))? {
-        return Ok(NOT_DONE);
-    }
-    let mut moved = 0;
-    for Part { queue, .. } in &found.parts {
-        let more = queue.redrive(most - moved).await;
-        moved += more.map_err(|error| Error::from(error).after(moved, "dead letters moved"))?;
-    }
-    report_count(
-        found,
-        moved,
-        ["dead letter waits again", "dead letters wait again"],
-        output,
-    )
-}
-
-async fn purge(found: &Parts, state: JobState, output: &mut Output<'_, '_>) -> Result<u8> {
-    let state = State::from(state);
-    let count = count(&found.parts, state).await?;
-    let jobs = of(count, "job", "jobs");
-    if !output.confirm(&format!("This removes {jobs} for good."))? {
-        return Ok(NOT_DONE);
-    }
-    let now = self::count(&found.parts, state).await?;
-    if now > count && !output.is_sure() {
-        return Err(Error::usage(format!(
-            "there are now {now} jobs, not {count}: nothing was removed; try again, or use --yes"
-        )));
-    }
-    let mut removed = 0;
-    for Part { queue, .. } in &found.parts {
-        let more = queue.purge(state).await;
-        removed += more.map_err(|error| Error::from(error).after(removed, "jobs were removed"))?;
-    }
-    report_count(found, removed, ["job removed", "jobs removed"], output)
-}
-
-async fn count(parts: &[Part], state: State) -> Result<u64> {
-    let mut all = 0;
-    for Part { queue, .. } in parts {
-        let counts = queue.counts().await?;
-        all += match state {
-            State::Waiting => counts.waiting,
-            State::Scheduled => counts.scheduled,
-            State::Running => counts.running,
-            State::Dead => counts.dead,
-            State::Done => counts.done,
-        };
-    }
-    Ok(all)
 }
 
 impl From<JobState> for State {

@@ -1,8 +1,9 @@
 use super::limit::Visitor;
 use super::lock::{break_lock, holders, lock};
-use super::queue::queue;
+use super::queue::{dead_letters, queue};
 use super::sessions::{count_signed_in, device_of};
 use super::trouble::{Result, Trouble, refused, told, unasked, unsure, unsure_of_session};
+use crate::counted::Counted;
 use crate::page::model::shown;
 use crate::page::numbers::of;
 use crate::page::state::Shared;
@@ -155,7 +156,7 @@ impl Action {
                     return Err(refused("This user no longer has a living session."));
                 }
                 let sessions = of(devices.len() as u64, "session", "sessions");
-                seen = devices.len().to_string();
+                seen = Counted::of(devices.iter().map(|device| device.id)).to_string();
                 format!("This ends {sessions} of the user.")
             }
             Self::RevokeEveryone => {
@@ -168,7 +169,7 @@ impl Action {
             }
             Self::ResetLimit => {
                 let visitor = Visitor::find(shared, target).await?;
-                seen = visitor.banned_until.to_string();
+                seen = visitor.bans.to_string();
                 let ban = if visitor.is_banned() {
                     ", ends a ban"
                 } else {
@@ -188,15 +189,19 @@ impl Action {
                     .to_owned()
             }
             Self::RedriveQueue => {
-                let dead = queue(shared, subject)?.counts().await.map_err(told)?.dead;
-                if dead == 0 {
+                let queue = queue(shared, subject)?;
+                let letters = dead_letters(&queue).await?;
+                if letters.is_empty() {
                     return Err(refused("The queue no longer has dead letters."));
                 }
-                seen = dead.to_string();
-                format!(
-                    "This runs {} again.",
-                    of(dead, "dead letter", "dead letters")
-                )
+                seen = Counted::of(&letters).to_string();
+                let counted = letters.len() as u64;
+                let all = queue.counts().await.map_err(told)?.dead;
+                let letters = match counted < all {
+                    true => format!("the {counted} oldest of {all} dead letters"),
+                    false => of(counted, "dead letter", "dead letters"),
+                };
+                format!("This runs {letters} again.")
             }
             Self::BreakLock => {
                 let holders = holders(shared, &lock(subject)?).await?;
@@ -225,14 +230,17 @@ impl Action {
             }
             Self::RevokeUser => {
                 let devices = shared.sessions.devices(subject).await.map_err(told)?;
-                let devices = devices.len() as u64;
-                if devices > target.seen()? {
-                    let sessions = of(devices, "session", "sessions");
-                    let text = format!("The user now has {sessions}: try again.");
+                let many = devices.len() as u64;
+                let now = Counted::of(devices.iter().map(|device| device.id));
+                if !target.counted()?.covers(&now) {
+                    let sessions = of(many, "session", "sessions");
+                    let text = format!(
+                        "The user has signed in since the question, and now has {sessions}: look again."
+                    );
                     return Err(Trouble::Refused(text));
                 }
                 let revoked = shared.sessions.revoke_all(subject).await;
-                revoked.map(|()| devices).map_err(unsure_of_session)
+                revoked.map(|()| many).map_err(unsure_of_session)
             }
             Self::RevokeEveryone => {
                 let counted = target.seen.strip_prefix(EVERYONE);
@@ -242,9 +250,9 @@ impl Action {
                 revoked.map(|()| counted).map_err(unsure_of_session)
             }
             Self::ResetLimit => {
-                let banned_until = target.seen()?;
+                let bans = target.counted()?;
                 let visitor = Visitor::find(shared, target).await?;
-                visitor.reset(shared, banned_until).await
+                visitor.reset(shared, &bans).await
             }
             Self::PurgeUri => {
                 let purged = shared.purger.purge(subject).await;
@@ -263,11 +271,16 @@ impl Action {
                 resumed.map(|()| 1).map_err(unsure)
             }
             Self::RedriveQueue => {
-                let queue = queue(shared, subject)?;
-                // Jobs that die in the meantime are left for the next time.
-                let dead = queue.counts().await.map_err(told)?.dead;
-                let many = dead.min(target.seen()?);
-                queue.redrive(many).await.map_err(unsure)
+                let (queue, counted) = (queue(shared, subject)?, target.counted()?);
+                // The oldest go first. Jobs that have died since then are left for the next time.
+                let letters = dead_letters(&queue).await?.into_iter();
+                let many = letters.take_while(|letter| counted.has(letter)).count();
+                if many == 0 {
+                    return Err(refused(
+                        "These dead letters are no longer there: look again.",
+                    ));
+                }
+                queue.redrive(many as u64).await.map_err(unsure)
             }
             Self::BreakLock => break_lock(shared, &lock(subject)?, &target.fences()?).await,
         }
@@ -275,8 +288,8 @@ impl Action {
 }
 
 impl Target {
-    /// Returns the number that the question showed.
-    fn seen(&self) -> Result<u64> {
+    /// Returns what the question counted.
+    fn counted(&self) -> Result<Counted> {
         self.seen.parse().map_err(|_| unasked())
     }
 

@@ -4,6 +4,7 @@ use larder_store::program::{Inspection, Record};
 
 use super::action::Target;
 use super::trouble::{Result, Trouble, refused, told, unsure};
+use crate::counted::Counted;
 use crate::page::state::Shared;
 use crate::records::{field, inspect, remove};
 use crate::time::now;
@@ -12,8 +13,10 @@ use crate::time::now;
 pub(super) struct Visitor {
     quotas: Vec<Key>,
     usages: Vec<Key>,
-    /// When a ban ends, in microseconds. 0 if there is none.
-    pub(super) banned_until: u64,
+    /// The bans, each with the time at which it ends.
+    pub(super) bans: Counted,
+    /// When the last of them ends, in microseconds. 0 if there is none.
+    banned_until: i64,
 }
 
 impl Visitor {
@@ -34,22 +37,26 @@ impl Visitor {
             ));
         }
         let shown = quotas_shown.iter().chain(&usages_shown);
-        let bans = shown.filter_map(|shown| field(shown, "banned_until_us")?.parse().ok());
+        let ends = shown.map(|shown| field(shown, "banned_until_us")?.parse().ok());
+        let keys = quotas.iter().chain(&usages).map(Key::as_str);
+        let bans = keys.zip(ends).filter_map(|(key, ends)| Some((key, ends?)));
+        let bans: Vec<(&str, i64)> = bans.filter(|(_, ends)| *ends > 0).collect();
         Ok(Self {
-            banned_until: bans.max().unwrap_or(0),
+            bans: Counted::of(&bans),
+            banned_until: bans.iter().map(|(_, ends)| *ends).max().unwrap_or(0),
             quotas,
             usages,
         })
     }
 
     pub(super) fn is_banned(&self) -> bool {
-        i64::try_from(self.banned_until).is_ok_and(|until| until > now().as_micros())
+        self.banned_until > now().as_micros()
     }
 
     /// Gives the visitor the whole quota back, unless it was banned since the question.
-    pub(super) async fn reset(&self, shared: &Shared, banned_until: u64) -> Result<u64> {
-        if self.banned_until > banned_until {
-            let text = "The visitor has been banned meanwhile: try again.";
+    pub(super) async fn reset(&self, shared: &Shared, counted: &Counted) -> Result<u64> {
+        if !counted.covers(&self.bans) {
+            let text = "The visitor has been banned meanwhile: look again.";
             return Err(Trouble::Refused(text.to_owned()));
         }
         let programs = &*shared.programs;

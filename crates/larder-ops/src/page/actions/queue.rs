@@ -1,11 +1,11 @@
 use std::sync::Arc;
 
-use larder_queue::{Queue, QueueRecord};
+use larder_queue::{JobId, Queue, QueueRecord, State};
 use larder_store::program::Record;
 use larder_store::{Key, Store};
 use percent_encoding::percent_decode_str;
 
-use super::trouble::{Result, refused};
+use super::trouble::{Result, refused, told};
 use crate::page::state::Shared;
 use crate::records::id_of;
 
@@ -14,6 +14,24 @@ pub(super) fn queue(shared: &Shared, key: &str) -> Result<Queue> {
     let unknown = || refused("This is not the key of a queue.");
     let key = Key::parse(key, &[QueueRecord::KIND]).map_err(|_| unknown())?;
     queue_of(&shared.store, &key.without_part()).ok_or_else(unknown)
+}
+
+/// The maximum number of dead letters that a question counts.
+const MOST_LETTERS: usize = 1_000;
+
+/// Returns the ids of the oldest dead letters of a queue, and when they died, in microseconds.
+pub(super) async fn dead_letters(queue: &Queue) -> Result<Vec<(JobId, i64)>> {
+    let (mut letters, mut from) = (Vec::new(), None);
+    loop {
+        let page = queue.list(State::Dead, from).await.map_err(told)?;
+        let jobs = page.jobs.iter();
+        letters.extend(jobs.map(|job| (job.id().clone(), job.at().as_micros())));
+        from = page.next;
+        if from.is_none() || letters.len() >= MOST_LETTERS {
+            letters.truncate(MOST_LETTERS);
+            return Ok(letters);
+        }
+    }
 }
 
 /// Returns the queue, or the partition of one, that has a key. None if its name is hashed.
