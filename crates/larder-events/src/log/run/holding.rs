@@ -10,9 +10,8 @@ use futures_util::stream::FuturesUnordered;
 use tokio::task::Id;
 use tokio::time::{Instant, sleep_until};
 
-use super::Report;
 use super::calls::Calls;
-use super::settling::settle;
+use super::tally::{Outcome, Sent, Tally};
 use crate::log::Group;
 use crate::log::settle::{Held, What};
 
@@ -30,29 +29,19 @@ pub(super) struct Holding<T> {
     sent: FuturesUnordered<Pin<Box<dyn Future<Output = Answered> + Send>>>,
     /// The number of events whose outcome was sent and not answered yet.
     unanswered: usize,
-    pub(super) report: Report,
-    left: usize,
+    pub(super) tally: Tally,
 }
 
 /// A call that has ended.
 enum Answered {
     Renewal,
-    /// An outcome of so many events, and how many the store accepted. None if it never answered.
-    Outcome(Outcome, usize, Option<usize>),
-}
-
-/// What becomes of an event.
-#[derive(Clone, Copy, PartialEq, Eq)]
-pub(super) enum Outcome {
-    Done,
-    Retried,
-    Dead,
-    Undecodable,
+    Outcome(Sent),
 }
 
 impl<T: 'static> Holding<T> {
     pub(super) fn new(group: Group<T>, calls: Calls) -> Self {
         Self {
+            tally: Tally::new(&group),
             group,
             calls,
             held: HashMap::new(),
@@ -62,8 +51,6 @@ impl<T: 'static> Holding<T> {
             is_acknowledging: false,
             sent: FuturesUnordered::new(),
             unanswered: 0,
-            report: Report::default(),
-            left: 0,
         }
     }
 
@@ -84,14 +71,9 @@ impl<T: 'static> Holding<T> {
         self.held.remove(&task)
     }
 
-    /// Leaves events to others: they were not handled, or the store did not answer.
-    pub(super) fn leave(&mut self, events: usize) {
-        self.left += events;
-    }
-
     /// Returns how many events it has left to others, or still holds.
     pub(super) fn left(&self) -> u64 {
-        (self.left + self.len()) as u64
+        (self.tally.left + self.len()) as u64
     }
 
     /// Acknowledges events: at once, or together with others when the store has answered the last call.
@@ -106,13 +88,11 @@ impl<T: 'static> Holding<T> {
 
     /// Sends an outcome, until the store has it.
     pub(super) fn settle(&mut self, what: What, held: Vec<Held>, outcome: Outcome) {
-        let many = held.len();
-        self.unanswered += many;
+        self.unanswered += held.len();
         let (group, calls) = (self.group.clone(), self.calls.clone());
-        self.sent.push(Box::pin(async move {
-            let accepted = settle(&group, &calls, &what, &held).await;
-            Answered::Outcome(outcome, many, accepted)
-        }));
+        let sending = Sent::send(group, calls, what, held, outcome);
+        self.sent
+            .push(Box::pin(async { Answered::Outcome(sending.await) }));
     }
 
     /// Takes one answer of the store, or begins to renew the leases of events in handlers when that is due. It waits
@@ -156,52 +136,18 @@ impl<T: 'static> Holding<T> {
     }
 
     fn note(&mut self, answered: Answered) {
-        let (outcome, many, accepted) = match answered {
+        let sent = match answered {
             Answered::Renewal => {
                 self.is_renewing = false;
                 return;
             }
-            Answered::Outcome(outcome, many, accepted) => (outcome, many, accepted),
+            Answered::Outcome(sent) => sent,
         };
-        self.unanswered -= many;
-        match accepted {
-            Some(accepted) => self.count(outcome, accepted as u64, (many - accepted) as u64),
-            None => {
-                self.leave(many);
-                self.measure("unknown", many as u64);
-            }
-        }
-        if outcome == Outcome::Done {
+        self.unanswered -= sent.many;
+        self.tally.count(&sent);
+        if sent.outcome == Outcome::Done {
             self.is_acknowledging = false;
             self.acknowledge(Vec::new());
         }
-    }
-
-    fn count(&mut self, outcome: Outcome, accepted: u64, stale: u64) {
-        let name = match outcome {
-            Outcome::Done => {
-                self.report.done += accepted;
-                "done"
-            }
-            Outcome::Retried => {
-                self.report.retried += accepted;
-                "retried"
-            }
-            Outcome::Dead => {
-                self.report.dead += accepted;
-                "dead"
-            }
-            Outcome::Undecodable => "undecodable",
-        };
-        self.report.stale += stale;
-        self.measure(name, accepted);
-        self.measure("stale", stale);
-    }
-
-    fn measure(&self, outcome: &'static str, many: u64) {
-        let log = self.group.log.name.to_string();
-        let group = self.group.name().to_owned();
-        metrics::counter!("larder_log_deliveries_total", "log" => log, "group" => group, "outcome" => outcome)
-            .increment(many);
     }
 }

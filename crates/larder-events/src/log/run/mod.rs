@@ -5,6 +5,7 @@ mod event;
 mod holding;
 mod running;
 mod settling;
+mod tally;
 
 use std::future::{Future, pending};
 use std::sync::{Arc, Mutex};
@@ -147,6 +148,6 @@ impl<T: DeserializeOwned + Send + 'static> Consumer<T> {
             () = work => {}
         }
         running.remove().await;
-        running.holding.report
+        running.holding.tally.report
     }
 }

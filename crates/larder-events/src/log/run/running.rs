@@ -9,7 +9,8 @@ use tokio::task::{Id, JoinError, JoinSet};
 use tokio::time::{Instant, sleep_until, timeout_at};
 
 use super::calls::Calls;
-use super::holding::{Holding, Outcome};
+use super::holding::Holding;
+use super::tally::Outcome;
 use super::{Event, Failure};
 use crate::log::consumer::after;
 use crate::log::{Batch, Consumer};
@@ -135,7 +136,7 @@ impl<T: DeserializeOwned + Send + 'static> Running<T> {
                 Ok(released) => {
                     // An earlier call, whose reply was lost, has most likely handed back all that was left.
                     let before = if may_have_run { self.holding.left() } else { 0 };
-                    self.holding.report.released = released.max(before);
+                    self.holding.tally.report.released = released.max(before);
                     return;
                 }
                 Err(error) => {
@@ -212,7 +213,7 @@ impl<T: DeserializeOwned + Send + 'static> Running<T> {
     }
 
     fn note_lost(&mut self, lost: u64) {
-        self.holding.report.lost += lost;
+        self.holding.tally.report.lost += lost;
         if lost > 0 {
             let group = self.consumer.group.name();
             tracing::warn!(

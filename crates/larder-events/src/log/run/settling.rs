@@ -6,8 +6,8 @@ use serde::de::DeserializeOwned;
 use tokio::time::Instant;
 
 use super::calls::Calls;
-use super::holding::Outcome;
 use super::running::{FIRST_RETRY, Finished, LAST_RETRY, Running, TRIES};
+use super::tally::Outcome;
 use super::{Failure, FailureKind};
 use crate::log::consumer::{after, reject};
 use crate::log::settle::{Held, What};
@@ -29,7 +29,7 @@ impl<T: DeserializeOwned + Send + 'static> Running<T> {
                 match outcome {
                     Some(Ok(())) => handled.push(held),
                     Some(Err(failure)) => self.fail(held, &failure),
-                    None => self.holding.leave(1),
+                    None => self.holding.tally.left += 1,
                 }
             }
             next = self.tasks.try_join_next_with_id();
