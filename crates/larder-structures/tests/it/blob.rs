@@ -13,7 +13,7 @@ use larder_test::faulty::{Faulty, Lie, Operations, Switch, Trouble};
 use larder_worlds::{on_every_store, until};
 use tokio::io::{AsyncRead, AsyncWriteExt, ReadBuf};
 
-use crate::scripted::{End, Scripted};
+use crate::scripted::{End, scripted};
 
 const HOUR: Ttl = Ttl::from_secs(3600);
 const CHUNK: usize = 128 * 1024;
@@ -250,7 +250,7 @@ on_every_store! { memory, redis, cluster;
         let before = data(1, 100);
         blobs(&world.store).put("a", &*before).await.unwrap();
         // One chunk; then the manifest before is read and the new one is written, which arrives late.
-        let store = Scripted::new(&world.store, &[
+        let store = scripted(&world.store, &[
             End::Well,
             End::Well,
             End::Fails(ErrorKind::MayHaveRun),

@@ -14,7 +14,7 @@ use larder_worlds::{World, on_every_store, until};
 use tokio::task::yield_now;
 use tokio::time::{Instant, sleep, timeout};
 
-use crate::scripted::{End, Scripted};
+use crate::scripted::{End, scripted};
 
 /// Longer than anything here takes.
 const LONG: Duration = Duration::from_secs(60);
@@ -194,7 +194,7 @@ on_every_store! { memory, redis, cluster;
 
     async fn a_release_that_may_have_run_stays_so_if_the_store_fails_when_it_is_sent_again(world: World) {
         let ends = [End::Well, End::Fails(ErrorKind::MayHaveRun), End::Fails(ErrorKind::NotSent)];
-        let lock = Lock::new(Scripted::new(&world.store, &ends), "report").unwrap();
+        let lock = Lock::new(scripted(&world.store, &ends), "report").unwrap();
         let error = taken(&lock).await.release().await.unwrap_err();
         assert_eq!(error.kind(), ErrorKind::MayHaveRun, "{error}");
     }

@@ -22,7 +22,7 @@ pub(crate) enum End {
 }
 
 /// A store whose gets, puts and programs end as in a list, and well after its end.
-pub(crate) struct Scripted {
+struct Scripted {
     inner: Arc<dyn Store>,
     ends: Arc<Mutex<VecDeque<End>>>,
 }
@@ -32,13 +32,12 @@ struct ScriptedPrograms {
     ends: Arc<Mutex<VecDeque<End>>>,
 }
 
-impl Scripted {
-    pub(crate) fn new(inner: &Arc<dyn Store>, ends: &[End]) -> Arc<dyn Store> {
-        Arc::new(Self {
-            inner: inner.clone(),
-            ends: Arc::new(Mutex::new(ends.iter().copied().collect())),
-        })
-    }
+/// Makes a store whose calls end as in `ends`.
+pub(crate) fn scripted(inner: &Arc<dyn Store>, ends: &[End]) -> Arc<dyn Store> {
+    Arc::new(Scripted {
+        inner: inner.clone(),
+        ends: Arc::new(Mutex::new(ends.iter().copied().collect())),
+    })
 }
 
 fn next(ends: &Mutex<VecDeque<End>>) -> Result<End> {

@@ -7,7 +7,7 @@ use larder_test::faulty::{Faulty, Operations, Switch, Trouble};
 use larder_worlds::on_every_store;
 use tokio::runtime::{Handle, RuntimeFlavor};
 
-use crate::scripted::{End, Scripted};
+use crate::scripted::{End, scripted};
 
 const TALLY: Kind = Kind::pinned("update-tally");
 const HOUR: Ttl = Ttl::from_secs(3600);
@@ -176,7 +176,7 @@ on_every_store! { memory, redis, cluster;
     async fn a_write_that_may_have_run_stays_so_if_the_store_fails_when_it_is_looked_for(world: World) {
         interfere(&world.store, "1");
         // The first put arrives after all, just before the second, which then finds its condition unmet.
-        let store = Scripted::new(&world.store, &[
+        let store = scripted(&world.store, &[
             End::Well,
             End::Fails(ErrorKind::MayHaveRun),
             End::Well,
