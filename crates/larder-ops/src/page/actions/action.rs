@@ -5,7 +5,7 @@ use super::sessions::{count_signed_in, device_of};
 use super::trouble::{Result, Trouble, refused, told, unasked, unsure, unsure_of_session};
 use crate::counted::Counted;
 use crate::page::model::shown;
-use crate::page::numbers::of;
+use crate::page::numbers::{count, of};
 use crate::page::state::Shared;
 use crate::page::view::View;
 
@@ -198,7 +198,11 @@ impl Action {
                 let counted = letters.len() as u64;
                 let all = queue.counts().await.map_err(told)?.dead;
                 let letters = match counted < all {
-                    true => format!("the {counted} oldest of {all} dead letters"),
+                    true => format!(
+                        "the {} oldest of {}",
+                        count(counted as f64),
+                        of(all, "dead letter", "dead letters")
+                    ),
                     false => of(counted, "dead letter", "dead letters"),
                 };
                 format!("This runs {letters} again.")

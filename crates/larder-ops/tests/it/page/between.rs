@@ -157,7 +157,7 @@ async fn a_question_about_many_dead_letters_counts_the_oldest() {
     let key = Key::new(QueueRecord::KIND, "mail");
     let form = [("action", "redrive-queue"), ("subject", key.as_str())];
     let (asked, done) = world.act(&form).await;
-    asked.has(&["runs the 1000 oldest of 1103 dead letters again"]);
+    asked.has(&["runs the 1\u{202f}000 oldest of 1\u{202f}103 dead letters again"]);
     assert_eq!(done.status, StatusCode::SEE_OTHER, "{done:?}");
     let counts = world.queue.counts().await.unwrap();
     assert_eq!((counts.waiting, counts.dead), (1_000, 103));
