@@ -5,7 +5,6 @@ mod programs;
 #[cfg(test)]
 mod traces;
 
-use std::fmt;
 use std::marker::PhantomData;
 use std::sync::Arc;
 
@@ -62,8 +61,8 @@ debug_name!(Record<T>, records.name);
 /// The maximum number of fields of a record.
 const MAX_FIELDS: usize = 1_000;
 
-/// The outcome of a comparison. `Debug` does not show the value.
-#[derive(Clone, PartialEq, Eq)]
+/// The outcome of a comparison.
+#[derive(Clone, Debug, PartialEq, Eq)]
 #[must_use = "nothing was changed if the field had another value"]
 pub enum Compared<V> {
     /// The field had the expected value, and was changed.
@@ -72,19 +71,6 @@ pub enum Compared<V> {
     Other(Option<V>),
     /// There is no record.
     Absent,
-}
-
-impl<V> fmt::Debug for Compared<V> {
-    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        match self {
-            Self::Done => f.write_str("Done"),
-            Self::Other(value) => f
-                .debug_struct("Other")
-                .field("is_present", &value.is_some())
-                .finish(),
-            Self::Absent => f.write_str("Absent"),
-        }
-    }
 }
 
 impl<T: Serialize + DeserializeOwned> Record<T> {
