@@ -57,9 +57,21 @@ fn every_test_that_a_page_names_is_there() {
             let is_there = sources.contains(&format!("fn {name}("))
                 || sources.contains(&format!("    {name} / "));
             assert!(is_there, "{page} names a test that is not there: {name}");
+            let is_test = !is_called(&sources, name);
+            assert!(is_test, "{page} names a function that tests call: {name}");
         }
     }
     assert!(named > 50, "the pages name {named} tests");
+}
+
+/// Returns whether a function is called, which a test never is. Methods are not meant.
+fn is_called(sources: &str, name: &str) -> bool {
+    let call = format!("{name}(");
+    sources.match_indices(&call).any(|(at, _)| {
+        let before = &sources[..at];
+        let is_whole = !before.ends_with(|it: char| it.is_alphanumeric() || it == '_');
+        is_whole && !before.ends_with("fn ") && !before.ends_with('.')
+    })
 }
 
 #[test]
