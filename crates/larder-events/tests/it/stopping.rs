@@ -18,6 +18,23 @@ fn log(store: &Arc<dyn Store>) -> EventLog<u32> {
     EventLog::new(store.clone(), "test", DAY).unwrap()
 }
 
+/// Stops a consumer whose handler never ends. Its next `operations` on the store go wrong, and it hands back the event.
+async fn hands_back_one(world: &World, operations: usize, trouble: Trouble) {
+    let (store, switch) = world.faulty();
+    let (sent, mut seen) = mpsc::unbounded_channel();
+    let group = log(&store).group("all", "mail").unwrap();
+    let consumer = group.consumer().with_grace(Duration::ZERO);
+    let running = Running::start(consumer, move |event| {
+        let _ = sent.send(event);
+        std::future::pending()
+    });
+    log(&world.store).append("all", &1).await.unwrap();
+    soon(seen.recv()).await.unwrap();
+    switch.set_next(operations, trouble);
+    let report = running.stop().await;
+    assert_eq!(report, reported(|it| it.released = 1));
+}
+
 on_every_store! { memory_in_real_time, redis_in_real_time;
     async fn a_consumer_that_runs_reports_what_its_group_has_lost(world: World) {
         let log = log(&world.store).with_max_len(1).with_hard_max_len(1);
@@ -40,35 +57,11 @@ on_every_store! { memory_in_real_time, redis_in_real_time;
     }
 
     async fn a_consumer_that_stops_hands_back_though_the_store_fails_for_a_moment(world: World) {
-        let (store, switch) = world.faulty();
-        let (sent, mut seen) = mpsc::unbounded_channel();
-        let group = log(&store).group("all", "mail").unwrap();
-        let consumer = group.consumer().with_grace(Duration::ZERO);
-        let running = Running::start(consumer, move |event| {
-            let _ = sent.send(event);
-            std::future::pending()
-        });
-        log(&world.store).append("all", &1).await.unwrap();
-        soon(seen.recv()).await.unwrap();
-        switch.set_next(2, Trouble::Fail(ErrorKind::NotSent));
-        let report = running.stop().await;
-        assert_eq!(report, reported(|it| it.released = 1));
+        hands_back_one(&world, 2, Trouble::Fail(ErrorKind::NotSent)).await;
     }
 
     async fn what_a_consumer_hands_back_is_counted_though_the_reply_is_lost(world: World) {
-        let (store, switch) = world.faulty();
-        let (sent, mut seen) = mpsc::unbounded_channel();
-        let group = log(&store).group("all", "mail").unwrap();
-        let consumer = group.consumer().with_grace(Duration::ZERO);
-        let running = Running::start(consumer, move |event| {
-            let _ = sent.send(event);
-            std::future::pending()
-        });
-        log(&world.store).append("all", &1).await.unwrap();
-        soon(seen.recv()).await.unwrap();
-        switch.set_next(1, Trouble::LoseAnswer);
-        let report = running.stop().await;
-        assert_eq!(report, reported(|it| it.released = 1));
+        hands_back_one(&world, 1, Trouble::LoseAnswer).await;
     }
 
     async fn a_second_signal_ends_the_grace_period(world: World) {

@@ -97,10 +97,9 @@ async fn asking_precedes_a_command_that_a_node_may_not_serve_yet() {
     assert_eq!((asked.load(Ordering::SeqCst), other.gets()), (0, 11));
 }
 
-#[tokio::test]
-async fn a_record_that_is_between_two_nodes_is_asked_for_until_it_has_arrived() {
-    let fake = Fake::start();
-    let before = AtomicU64::new(7);
+/// Has a node answer this many times that a record is still between two nodes.
+fn between_two_nodes(fake: &Fake, times: u64) {
+    let before = AtomicU64::new(times);
     fake.answers(move |_| match before.load(Ordering::SeqCst) {
         0 => "+OK\r\n".to_owned(),
         left => {
@@ -108,6 +107,12 @@ async fn a_record_that_is_between_two_nodes_is_asked_for_until_it_has_arrived() 
             "-TRYAGAIN Multiple keys request during rehashing of slot\r\n".to_owned()
         }
     });
+}
+
+#[tokio::test]
+async fn a_record_that_is_between_two_nodes_is_asked_for_until_it_has_arrived() {
+    let fake = Fake::start();
+    between_two_nodes(&fake, 7);
     assert!(
         behind(&fake)
             .await
@@ -121,14 +126,7 @@ async fn a_record_that_is_between_two_nodes_is_asked_for_until_it_has_arrived() 
 #[tokio::test]
 async fn an_operation_that_asks_the_same_node_again_counts_once() {
     let fake = Fake::start();
-    let before = AtomicU64::new(3);
-    fake.answers(move |_| match before.load(Ordering::SeqCst) {
-        0 => "+OK\r\n".to_owned(),
-        left => {
-            before.store(left - 1, Ordering::SeqCst);
-            "-TRYAGAIN Multiple keys request during rehashing of slot\r\n".to_owned()
-        }
-    });
+    between_two_nodes(&fake, 3);
     let store = one_at_a_time(&fake).await;
     for _ in 0..2 {
         assert!(store.put(&put(1_u8, "x")).await.unwrap().is_stored());
