@@ -190,7 +190,7 @@ impl<K: CacheKey, V: Send + Sync + 'static> Inner<K, V> {
                 Ok(claimed @ (Claimed::Stale | Claimed::Follow)) => {
                     self.metrics.follows.increment(1);
                     if matches!(claimed, Claimed::Follow) {
-                        // There is no value any more.
+                        // The value is gone.
                         self.drop_fallback(key);
                         (seen, previous) = (None, None);
                     }
@@ -219,7 +219,7 @@ impl<K: CacheKey, V: Send + Sync + 'static> Inner<K, V> {
         Elected::Lead(Lead::without_far(Some(reading)))
     }
 
-    /// Returns what a flight does with what it has read. A near copy that is no longer in the far store is
+    /// Decides how a flight uses what it has read. If the far store no longer has the value, the near copy is
     /// dropped, so that it is not served if the load fails.
     fn judge(&self, key: &K, read: Read<V>, wanted: Wanted, reading: &Reading) -> Judged<V> {
         let stored = match read {

@@ -241,8 +241,8 @@ impl<K: CacheKey, V: Send + Sync + 'static> Inner<K, V> {
         self.fallback_kept.notify_waiters();
     }
 
-    /// Drops a near copy that is no longer in the far store, if it has ended. A read of the key that has begun
-    /// does not put it back.
+    /// Drops an ended near copy whose value the far store no longer has. A read of the key that has already
+    /// begun does not put it back.
     pub(crate) fn drop_fallback(&self, key: &K) {
         let now = self.clock.now();
         self.near.remove_if(key, |held| {

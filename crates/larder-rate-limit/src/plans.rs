@@ -15,10 +15,10 @@ use crate::{Policy, RateLimiter};
 
 /// The policies of visitors, which a function finds and this process keeps for a while.
 ///
-/// Use it for plans that tenants have paid for. The function gets the id of the visitor as written in a key:
-/// `acme` for `limiter.check("acme")`, and `own:acme`, `user:42` or `header:x-api-key:4711` for what
-/// [`KeyBy`](crate::KeyBy) finds. It is called once for a visitor however many requests wait for it, and again when the TTL has passed. While it fails
-/// or takes longer than the timeout, the last plan of the visitor applies, or without one the limiter's own
+/// Use it for plans that tenants have paid for. The function gets the id of the visitor as written in a key: `acme`
+/// for `limiter.check("acme")`, and `own:acme`, `user:42` or `header:x-api-key:4711` for what [`KeyBy`](crate::KeyBy)
+/// finds. It is called once for a visitor however many requests wait for it, and again when the TTL has passed. While
+/// it fails or takes longer than the timeout, the last plan of the visitor applies, or without one the limiter's own
 /// policy; it is called again after 1 second. Waiting for it needs a tokio runtime with time enabled.
 ///
 /// When a plan changes, the [`QuotaChange`](crate::QuotaChange) of the new one decides what happens to the used

@@ -1,4 +1,4 @@
-//! What is served once the far store has answered that a value is gone.
+//! Reads and loads after the far store has answered that a value is gone.
 
 use std::time::Duration;
 

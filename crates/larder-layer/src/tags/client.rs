@@ -227,7 +227,7 @@ impl Tags {
 
     /// Reads each generation again before values are judged by it, because messages may have been lost.
     ///
-    /// What was known when a load began still shows whether a tag changed during it.
+    /// A load that has begun is still compared with the generation that was known then.
     pub fn forget_all(&self) {
         self.known.trust_none();
     }

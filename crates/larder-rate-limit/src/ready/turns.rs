@@ -23,7 +23,7 @@ pub(super) struct Queued<'a> {
 }
 
 impl<'a> Queued<'a> {
-    /// Waits for its turn, at most `within`. A caller for which there is no room does not wait.
+    /// Waits for its turn, for at most `within`. If too many callers wait already, it does not wait.
     pub(super) async fn join(turns: &'a Turns, key: &Key, within: Duration) -> Self {
         let deadline = Instant::now() + within.min(MAX_WITHIN);
         let turn = turns.join(key);
@@ -78,7 +78,7 @@ impl Drop for First {
 /// The longest wait: a year. A longer one may exceed the range of a clock.
 const MAX_WITHIN: Duration = Duration::from_secs(366 * 86_400);
 
-/// What is added to each wait: if the timer fired a fraction of a millisecond early, it would cost another attempt.
+/// Added to each wait, because a timer that fires a fraction of a millisecond early would cost another attempt.
 pub(super) const SLACK: Duration = Duration::from_millis(1);
 
 /// The callers that wait, in a queue for each visitor.

@@ -114,7 +114,7 @@ async fn a_process_with_a_share_of_the_quota_says_when_the_next_unit_of_its_shar
     })));
     for (name, status, left) in [
         ("x-wrong", 200, r#""test";r=2;t=1200"#),
-        // What is given back is counted by the share, too.
+        // A refund is counted by the share, too.
         ("x-right", 200, r#""test";r=2;t=1200"#),
         ("x-wrong", 200, r#""test";r=1;t=1200"#),
         ("x-wrong", 200, r#""test";r=0;t=1200"#),

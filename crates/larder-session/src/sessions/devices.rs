@@ -52,7 +52,8 @@ impl Sessions {
     /// process. One round trip.
     ///
     /// # Errors
-    /// Those of [`UserId::new`], and [`SessionErrorKind::Unavailable`](crate::SessionErrorKind::Unavailable) if the store fails.
+    /// Those of [`UserId::new`], and [`SessionErrorKind::Unavailable`](crate::SessionErrorKind::Unavailable) if the
+    /// store fails.
     ///
     /// # Cancellation
     /// The session may or may not have ended.
@@ -83,7 +84,8 @@ impl Sessions {
     /// It takes effect at the next request of any process. Three round trips; the last two only free space.
     ///
     /// # Errors
-    /// Those of [`UserId::new`], and [`SessionErrorKind::Unavailable`](crate::SessionErrorKind::Unavailable) if the store fails.
+    /// Those of [`UserId::new`], and [`SessionErrorKind::Unavailable`](crate::SessionErrorKind::Unavailable) if the
+    /// store fails.
     ///
     /// # Cancellation
     /// All or none may have ended.

@@ -1,4 +1,4 @@
-//! What is remembered of one visitor.
+//! The answers of the store that are remembered about one visitor.
 
 use smallvec::SmallVec;
 use tokio::time::Instant;

@@ -136,7 +136,7 @@ impl RefusalMemory {
         }
     }
 
-    /// Forgets what is remembered of a visitor, who got something back for example.
+    /// Forgets what is remembered of a visitor, for example because units were given back.
     pub(super) fn forget(&self, key: &Key) {
         self.visitors.invalidate(key);
     }
