@@ -239,7 +239,7 @@ async fn command(raw: &mut MultiplexedConnection, command: &redis::Cmd) {
     let _: redis::Value = command.query_async(raw).await.expect("an answer");
 }
 
-/// Its client sends each task by itself; those of a batch are sent side by side here.
+/// Its client sends each task by itself; those of a batch are sent concurrently here.
 pub(super) async fn asynq_fill(raw: &MultiplexedConnection, many: usize) {
     let script = redis::Script::new(ENQUEUE);
     for batch in 0..JOBS / many {

@@ -75,8 +75,7 @@ pub(crate) struct Inner<K, V> {
 }
 
 impl<K: CacheKey, V: Send + Sync + 'static> Cache<K, V> {
-    /// Begins to build a cache of values that live for `ttl`, under keys of `kind`, only in this
-    /// process.
+    /// Returns a builder of a cache whose values live for `ttl`, under keys of `kind`, in this process only.
     ///
     /// Give each cache a kind of its own: the kind is part of its far keys, and labels its metrics.
     pub fn builder(kind: Kind, ttl: Ttl) -> CacheBuilder<K, V> {
@@ -173,8 +172,8 @@ impl<K: CacheKey, V: Send + Sync + 'static> Cache<K, V> {
     }
 
     /// Returns the number of loads that are running, including the far reads before them.
-    pub fn loads_under_way(&self) -> usize {
-        self.inner.flights.under_way()
+    pub fn loads_in_flight(&self) -> usize {
+        self.inner.flights.in_flight()
     }
 
     /// Returns counts of this cache in this process. It takes no round trip.
@@ -191,7 +190,7 @@ impl<K: CacheKey, V: Send + Sync + 'static> Cache<K, V> {
             stale: metrics.stale.count(),
             near_entries: inner.near.len() as u64,
             near_weight: inner.near.weight(),
-            loads_under_way: inner.flights.under_way() as u64,
+            loads_in_flight: inner.flights.in_flight() as u64,
             invalidations_pending: inner.waiting() as u64,
         }
     }
@@ -388,7 +387,7 @@ impl<K, V> fmt::Debug for Cache<K, V> {
         f.debug_struct("Cache")
             .field("kind", &self.inner.kind.name())
             .field("far", &far.map(|far| far.store.location()))
-            .field("loads_under_way", &self.inner.flights.under_way())
+            .field("loads_in_flight", &self.inner.flights.in_flight())
             .finish_non_exhaustive()
     }
 }

@@ -114,7 +114,7 @@ impl<K: CacheKey, V: Send + Sync + 'static> Cache<K, V> {
         Explanation {
             near,
             far,
-            is_loading: inner.flights.is_under_way(key),
+            is_loading: inner.flights.is_in_flight(key),
             is_quarantined: inner.pending.contains(key),
         }
     }
@@ -188,7 +188,7 @@ impl fmt::Display for Explanation {
         writeln!(f, "near: {}", self.near)?;
         write!(f, "far: {}", self.far)?;
         if self.is_quarantined {
-            f.write_str("\nnot read far: an invalidation waits for the far store")?;
+            f.write_str("\nfar store not read: an invalidation of the key is pending there")?;
         }
         if self.is_loading {
             f.write_str("\nbeing loaded in this process")?;

@@ -76,7 +76,7 @@ impl<K: CacheKey, V: Send + Sync + 'static> Inner<K, V> {
     }
 
     /// Removes the values of some keys in the schemas of other releases, or quarantines the keys.
-    pub(crate) async fn invalidate_beside(self: &Arc<Self>, keys: &[K]) -> Result<()> {
+    pub(crate) async fn invalidate_other_schemas(self: &Arc<Self>, keys: &[K]) -> Result<()> {
         let Some(far) = self.far.as_ref().filter(|_| !keys.is_empty()) else {
             return Ok(());
         };

@@ -41,14 +41,14 @@ pub struct Cached<V> {
 }
 
 impl<V: Send + Sync + 'static> Cached<V> {
-    /// Begins to build a cache of one value that lives for `ttl`, under a `kind` of its own.
+    /// Returns a builder of a cache for one value that lives for `ttl`, under a `kind` of its own.
     ///
     /// The result of `build` converts into a `Cached`.
     pub fn builder(kind: Kind, ttl: Ttl) -> CacheBuilder<Only, V> {
         Cache::builder(kind, ttl).with_max_near_entries(1)
     }
 
-    /// Returns the cache that holds the value, under the key [`Only`]: for its tags and for whatever else takes a
+    /// Returns the cache that holds the value, under the key [`Only`]. Use it for tags, and for APIs that take a
     /// [`Cache`].
     pub fn cache(&self) -> &Cache<Only, V> {
         &self.cache

@@ -26,7 +26,7 @@ pub struct Stats {
     /// The weight of all near copies: their number, if the near tier is bounded by entries.
     pub near_weight: u64,
     /// Loads that are running, including the far reads before them.
-    pub loads_under_way: u64,
+    pub loads_in_flight: u64,
     /// Invalidations that the far store has not confirmed yet.
     pub invalidations_pending: u64,
 }

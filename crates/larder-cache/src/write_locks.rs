@@ -28,7 +28,7 @@ impl WriteLocks {
         }
     }
 
-    /// Waits until a loaded value may be written. Such writes run side by side.
+    /// Waits until a loaded value may be written. Such writes run concurrently.
     pub(crate) async fn for_load(
         &self,
         timeout: StoreTimeout,

@@ -42,8 +42,8 @@ impl<K: CacheKey, V: Send + Sync + 'static> Cache<K, V> {
     /// key wait meanwhile, for at most a [lease](crate::CacheBuilder::with_lease); then they load.
     ///
     /// The value is cached under the fence of a lease that was taken before the write. If the key
-    /// was invalidated, written or loaded since, in any process, the value is not cached, and
-    /// neither is the other one: nobody can tell which of two writes came last. It takes four round
+    /// was invalidated, written or loaded since, in any process, neither value is cached, because it is
+    /// unknown which of the two writes came last. It takes four round
     /// trips. A far store without leases keeps no value that is written through.
     ///
     /// # Errors
@@ -72,7 +72,7 @@ impl<K: CacheKey, V: Send + Sync + 'static> Cache<K, V> {
             removal.forget();
             let keys = slice::from_ref(&key);
             // A release with another schema may have loaded it before the write.
-            let removed = inner.invalidate_beside(keys).await;
+            let removed = inner.invalidate_other_schemas(keys).await;
             let told = inner.publish_or_quarantine(Change::Removed, keys).await;
             return removed.and(told).map_err(WriteError::Cache);
         }

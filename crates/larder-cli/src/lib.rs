@@ -22,8 +22,8 @@ use output::Output;
 
 /// Runs the command line `args`, whose first word is the name of the program, and returns its exit code.
 ///
-/// 0 is success, 1 means that something was found, is not there or was not done, and 2 that the command
-/// could not work.
+/// 0 is success, 1 means that a problem was found, something is missing or nothing was done, and 2 that the
+/// command failed.
 pub async fn run(args: impl IntoIterator<Item = OsString>, mut io: Io<'_>) -> u8 {
     let cli = match Cli::try_parse_from(args) {
         Ok(cli) => cli,

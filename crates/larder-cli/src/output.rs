@@ -108,7 +108,7 @@ impl<'a, 'io> Output<'a, 'io> {
         self.hint_at_namespace(is_empty)?;
         match rest.cut_at {
             Some(limit) => self.line(&format!(
-                "There are more: only {limit} were looked at, and --limit looks at more."
+                "There are more: only {limit} were looked at. Raise --limit to see more."
             )),
             None => Ok(()),
         }

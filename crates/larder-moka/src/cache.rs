@@ -13,7 +13,7 @@ use moka::policy::EvictionPolicy;
 use moka::sync::Cache;
 use parking_lot::{Mutex, MutexGuard};
 
-/// The bytes that an evictable entry counts beside its key and value, for moka's own nodes.
+/// The bytes that an evictable entry counts in addition to its key and value, for moka's own nodes.
 pub const ENTRY_OVERHEAD: u64 = 512;
 
 /// The number of locks that writers share: enough that two keys seldom collide.

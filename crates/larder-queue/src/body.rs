@@ -42,7 +42,7 @@ pub enum PayloadError {
     /// The job is done: only its id is remembered.
     Absent,
     /// The job has another name.
-    OtherName {
+    WrongName {
         /// The name of the requested type.
         expected: &'static str,
     },
@@ -58,7 +58,7 @@ impl fmt::Display for PayloadError {
         match self {
             Self::Damaged => f.write_str("the stored bytes of the job are damaged"),
             Self::Absent => f.write_str("the job is done, and its payload is no longer stored"),
-            Self::OtherName { expected } => write!(f, "the job is not named '{expected}'"),
+            Self::WrongName { expected } => write!(f, "the job is not named '{expected}'"),
             Self::Undecodable { expected } => write!(
                 f,
                 "the payload cannot be read as {expected}: fields that were added need a default"
@@ -120,7 +120,7 @@ impl Body {
 
     pub(crate) fn job<J: Job>(&self) -> Result<J, PayloadError> {
         if &*self.name != J::NAME {
-            return Err(PayloadError::OtherName { expected: J::NAME });
+            return Err(PayloadError::WrongName { expected: J::NAME });
         }
         // The error of the decoder may show a part of the payload.
         rmp_serde::from_slice(&self.payload).map_err(|_| PayloadError::Undecodable {

@@ -61,7 +61,7 @@ pub(crate) enum Due {
 
 /// The priority of a job. All waiting jobs of a priority are taken before those of the next.
 ///
-/// A priority that never runs empty starves those below it: use a separate queue for those.
+/// A priority that is never empty starves the lower ones: use a separate queue for those.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq, PartialOrd, Ord, Hash)]
 pub enum Priority {
     /// Before all others.
@@ -206,10 +206,10 @@ impl NewJob {
                 "a unique key must be 1 to 256 bytes without NUL: use an id, or a hash"
             }
             () if matches!(self.due, Due::In(micros) if micros > MAX_DELAY_US) => {
-                "a job can be delayed by ten years at most"
+                "a job can be delayed by at most ten years"
             }
             () if matches!(self.due, Due::At(micros) if micros > LATEST_US) => {
-                "a job can be enqueued for the beginning of the year 2100 at the latest"
+                "a job cannot be scheduled for later than the beginning of the year 2100"
             }
             () => return Ok(()),
         };

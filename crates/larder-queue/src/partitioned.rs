@@ -93,7 +93,7 @@ impl Partitioned {
         self.queue_for(&job).enqueue(job).await
     }
 
-    /// Adds jobs, with a result for each, to all partitions side by side.
+    /// Adds jobs to their partitions concurrently, with a result for each.
     ///
     /// Jobs of one partition keep their order.
     ///
@@ -160,7 +160,7 @@ impl Partitioned {
         }
     }
 
-    /// Takes at most `n` jobs of one partition, and waits at most `within` until one has any.
+    /// Takes at most `n` jobs from one partition, and waits up to `within` until a partition has a job.
     ///
     /// It waits for all partitions at once.
     ///
@@ -168,7 +168,7 @@ impl Partitioned {
     /// The first error of a partition, as for [`Queue::dequeue`], once the time is over or all have failed.
     ///
     /// # Panics
-    /// Outside a tokio runtime with time enabled.
+    /// Outside a tokio runtime with the time driver enabled.
     ///
     /// # Cancellation
     /// Jobs that a dropped call has taken are released in the background, uncounted.
@@ -193,7 +193,7 @@ impl Partitioned {
         failure.map_or(Ok(Vec::new()), Err)
     }
 
-    /// Carries out verdicts, each in its partition, side by side, with a result for each.
+    /// Carries out verdicts in their partitions concurrently, with a result for each.
     ///
     /// # Errors
     /// The first error of the store, and those of [`queue_of`](Self::queue_of). Others may have been carried out.

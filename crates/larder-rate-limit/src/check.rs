@@ -109,7 +109,7 @@ impl RateLimiter {
     /// refunded if it was right. Returns the decision that the same request would get now. It takes one round
     /// trip, or none in process or if the decision charged nothing.
     ///
-    /// Units that have come back by themselves meanwhile are not given back again. Call it once for a decision, on
+    /// Units that have become available again in the meantime are not given back twice. Call it once for a decision, on
     /// the limiter that decided: a second call gives back the charge of another request.
     ///
     /// ```

@@ -36,9 +36,9 @@ pub struct Decision {
 pub enum Reason {
     /// The quota of a rule is used up.
     Quota,
-    /// The rule's maximum number of requests is being served, or of reservations is open.
+    /// The maximum number of concurrent requests, or of open reservations, is reached.
     Concurrency,
-    /// The visitor is banned: by the support desk, or after too many refusals.
+    /// The visitor is banned: by an operator, or after too many refusals.
     Ban,
     /// This process remembers a refusal whose time is not over. The store was not called.
     Remembered,

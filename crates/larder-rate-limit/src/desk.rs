@@ -12,10 +12,13 @@ use crate::program::DeskTat;
 use crate::usage::{Desk, Task};
 use crate::{RateLimiter, Report};
 
-/// The support desk. Each call takes one round trip, or none in process, and returns the decision that a request
+/// Calls for operators. Each takes one round trip, or none in process, and returns the decision that a request
 /// of the visitor would get now.
 ///
 /// For a visitor with a [plan](crate::Plans) each call looks up the plan again, and uses the last one if that fails.
+///
+/// # Cancellation
+/// A dropped call may or may not have taken effect.
 impl RateLimiter {
     /// Sets how many units `visitor` has used of each rule, from now on.
     ///
@@ -86,7 +89,7 @@ impl RateLimiter {
         let own = self.key(0_u8);
         match key.kind() == own.kind() && key.partition() == Some(self.policy()) {
             true => Ok(()),
-            false => Err(invalid("the key must be of this policy")),
+            false => Err(invalid("the key must belong to this policy")),
         }
     }
 
@@ -107,7 +110,7 @@ impl RateLimiter {
                 Ok(Report::of(&answer, plan.args(), 1, Account::Own))
             }
             Engine::Unlimited(_) => Err(invalid(
-                "a policy without rules keeps nothing of a visitor: give it a rule",
+                "a policy without rules keeps no record of a visitor: give it a rule",
             )),
         }
     }

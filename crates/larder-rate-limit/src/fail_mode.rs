@@ -56,7 +56,7 @@ impl LocalStore {
     /// Makes a local store of `store`.
     ///
     /// # Errors
-    /// [`ErrorKind::Invalid`] if the store runs no programs, or cannot answer without waiting, as a server cannot.
+    /// [`ErrorKind::Invalid`] if the store runs no programs, or is on a server: it must answer without waiting.
     pub fn new(store: Arc<dyn Store>) -> Result<Self> {
         let programs = store.require_programs("a local rate limit")?;
         // An operation that changes nothing shows whether the store answers without waiting.
@@ -70,10 +70,10 @@ impl LocalStore {
         }
     }
 
-    /// Grants each visitor a part of its quota: the part of one of `processes`.
+    /// Grants each visitor its quota divided by `processes`.
     ///
-    /// By default each process grants the whole quota, so a visitor whom all of them serve gets it once from each.
-    /// The part is rounded down, and is at least one unit. For a visitor with a [plan](crate::Plans) it is a part
+    /// By default each process grants the whole quota, so a visitor that all of them serve gets it once per process.
+    /// The result is rounded down, and is at least one unit. For a visitor with a [plan](crate::Plans) it is a part
     /// of the plan's quota.
     #[must_use]
     pub fn with_share_of(mut self, processes: NonZeroU32) -> Self {

@@ -26,7 +26,7 @@ pub enum Headers {
     /// Both are lists. They are appended to those of the response, so a response names the limits of all layers
     /// that it passed.
     ///
-    /// - `RateLimit-Policy: "pages";q=100;w=60` means 100 units for each 60 seconds. `w` is omitted if the period
+    /// - `RateLimit-Policy: "pages";q=100;w=60` means 100 units per 60 seconds. `w` is omitted if the period
     ///   is not whole seconds, and for a calendar, whose days and months differ. A burst that differs from the
     ///   limit is added as `larder-burst`, and for a concurrency rule `qu="concurrent-requests"` says what is
     ///   counted. The second rule of a policy is named `"pages:2"`.
@@ -38,9 +38,8 @@ pub enum Headers {
     /// `X-RateLimit-Limit`, `X-RateLimit-Remaining` and `X-RateLimit-Reset`, and `Retry-After` on
     /// refusals.
     ///
-    /// They have room for one limit: of several that a response passed, the one with the fewest units left. The
-    /// limit is the burst, of which the remaining units are left, and the reset is the time at which the whole
-    /// burst is available again.
+    /// They describe one limit: if a response passed several, the one with the fewest units left. `Limit` is the
+    /// burst, `Remaining` how many of its units are left, and `Reset` when the whole burst is available again.
     Legacy(LegacyReset),
 }
 

@@ -19,7 +19,7 @@ use crate::{Policy, RateLimiter};
 /// for `limiter.check("acme")`, and `own:acme`, `user:42` or `header:x-api-key:4711` for what [`KeyBy`](crate::KeyBy)
 /// finds. It is called once for a visitor however many requests wait for it, and again when the TTL has passed. While
 /// it fails or takes longer than the timeout, the last plan of the visitor applies, or without one the limiter's own
-/// policy; it is called again after 1 second. Waiting for it needs a tokio runtime with time enabled.
+/// policy; it is called again after 1 second. Waiting for it needs a tokio runtime with the time driver enabled.
 ///
 /// When a plan changes, the [`QuotaChange`](crate::QuotaChange) of the new one decides what happens to the used
 /// units. Until the TTL has passed, another process may still count by the old plan. A charge there keeps what the
@@ -228,18 +228,18 @@ pub(crate) fn lost() -> Error {
 
 /// Returns the error for an operation on a visitor whose rules are not known.
 pub(crate) fn unknown() -> Error {
-    const TEXT: &str = "the plan of the visitor was not found, and without it the counts of its rules would be lost: \
+    const TEXT: &str = "the visitor's plan was not found, and without it the counts of its rules would be lost: \
                         try again when plans can be found, or reset the visitor";
     Error::new("change a rate limit", ErrorKind::NotSent, TEXT)
 }
 
 fn failed(error: impl std::error::Error + Send + Sync + 'static) -> Error {
-    const TEXT: &str = "the function that finds a plan has failed";
+    const TEXT: &str = "the plan lookup failed";
     Error::new("find a plan", ErrorKind::NotSent, TEXT).with_source(error)
 }
 
 fn late() -> Error {
-    const TEXT: &str = "the function that finds a plan did not answer within the timeout";
+    const TEXT: &str = "the plan lookup did not finish within the timeout";
     Error::new("find a plan", ErrorKind::NotSent, TEXT)
 }
 

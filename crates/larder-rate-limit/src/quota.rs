@@ -74,7 +74,7 @@ impl Quota {
         self
     }
 
-    /// Returns how many units come back in a period.
+    /// Returns how many units are replenished per period.
     pub const fn limit(&self) -> u32 {
         self.limit
     }
@@ -89,7 +89,7 @@ impl Quota {
         self.burst
     }
 
-    /// Returns how long one unit takes to come back, in whole microseconds, rounded down.
+    /// Returns how long one unit takes to be replenished, in whole microseconds, rounded down.
     ///
     /// For a limit of 0, which no limiter accepts, it is the longest possible time.
     pub fn interval(&self) -> Duration {

@@ -149,7 +149,7 @@ impl Rule {
         };
         if self.quota.limit() > most {
             return Err(invalid(
-                "a sliding log and a concurrency rule allow at most 1,000 units: use another algorithm",
+                "a sliding log or a concurrency rule allows at most 1,000 units: use another algorithm",
             ));
         }
         Ok(())

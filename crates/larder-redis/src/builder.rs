@@ -170,8 +170,8 @@ impl RedisStoreBuilder {
     /// # Caveats
     /// - A read may return an older value than the read before it, by at most `max_staleness`.
     /// - A comparison holds for one connection and until the next comparison. A replica that
-    ///   restarts is read again once it was compared again. One that an operator attaches to
-    ///   another master, or promotes beside its own, may be read until then.
+    ///   restarts is read again after the next comparison. One that an operator attaches to another
+    ///   master, or promotes while its own master still runs, may be read until then.
     /// - While a master is down its replicas are read for as long as they are fresh enough, so a
     ///   longer staleness covers longer failovers.
     /// - In a network partition a replaced master is as stale as without this option, and so are

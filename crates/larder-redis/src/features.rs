@@ -17,7 +17,7 @@ struct Feature {
 
 const CLIENT_INFO: Feature = Feature {
     command: "CLIENT INFO",
-    lost: "a connection that hangs is not ended at the server, so a write without an answer may run later",
+    lost: "hung connections are not closed on the server, so a write whose answer was lost may run later",
 };
 
 const CLIENT_KILL: Feature = Feature {
@@ -27,7 +27,7 @@ const CLIENT_KILL: Feature = Feature {
 
 const PATTERNS: Feature = Feature {
     command: "PSUBSCRIBE",
-    lost: "subscriptions to a whole topic fail, only those to channels work",
+    lost: "subscribing to a whole topic fails; only single channels work",
 };
 
 /// Tries the commands on one server that managed services refuse. One round trip.

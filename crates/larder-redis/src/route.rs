@@ -169,7 +169,7 @@ impl Batch<'_> {
         }
     }
 
-    /// Sends commands to the servers of their keys, side by side.
+    /// Sends commands to the servers of their keys, concurrently.
     ///
     /// It takes one round trip to each server, and returns the answer of each. Commands of one key
     /// run in their order. Replicas confirm each command by its own access.

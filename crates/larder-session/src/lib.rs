@@ -43,7 +43,7 @@ pub use lifetime::Lifetime;
 pub use metrics::describe_metrics;
 pub use on_failure::OnFailure;
 #[cfg(feature = "seal")]
-pub use sealing::ReadableValues;
+pub use sealing::PlaintextValues;
 pub use session::{Authentication, Flash, FlashLevel, Session};
 pub use session_key::SessionKey;
 pub use session_record::{InspectSession, SessionRecord};

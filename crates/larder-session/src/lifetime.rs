@@ -9,14 +9,15 @@ use crate::{Result, SessionError};
 /// effect at the next use of the session, and a new absolute time at the next sign-in. A lifetime that was chosen
 /// with [`log_in_with`](crate::Session::log_in_with) stays until the next sign-in.
 ///
-/// Activity is recorded at most once per [`touch`](Self::touch), so a session may end earlier by up to that time.
+/// Activity is recorded at most once per [touch interval](Self::touch_interval), so a session may end earlier
+/// by up to that time.
 ///
 /// ```
 /// use larder_session::Lifetime;
 /// use larder_store::Ttl;
 ///
 /// let evening = Lifetime::new(Ttl::from_secs(1800), Ttl::from_secs(4 * 3600))?;
-/// assert_eq!(evening.touch(), Ttl::from_secs(60));
+/// assert_eq!(evening.touch_interval(), Ttl::from_secs(60));
 /// # Ok::<(), larder_session::SessionError>(())
 /// ```
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -46,7 +47,7 @@ impl Lifetime {
 
     /// Makes a lifetime of at most `absolute`, and at most `idle` without a request.
     ///
-    /// The touch is a thirtieth of the idle time, and at most a minute.
+    /// The touch interval is a thirtieth of the idle time, and at most a minute.
     ///
     /// # Errors
     /// [`SessionErrorKind::Invalid`](crate::SessionErrorKind::Invalid) if `idle` is longer than `absolute`.
@@ -54,7 +55,7 @@ impl Lifetime {
         if idle > absolute {
             return Err(SessionError::invalid(
                 "the idle time of a session must not be longer than its absolute time: \
-                 shorten the one or lengthen the other",
+                 shorten one or lengthen the other",
             ));
         }
         Ok(Self {
@@ -64,14 +65,14 @@ impl Lifetime {
         })
     }
 
-    /// Sets the touch: activity is recorded at most once in this time.
+    /// Sets the touch interval: activity is recorded at most once per interval.
     ///
     /// # Errors
     /// [`SessionErrorKind::Invalid`](crate::SessionErrorKind::Invalid) if it is not shorter than the idle time, because sessions in use would end.
-    pub fn with_touch(mut self, touch: Ttl) -> Result<Self> {
+    pub fn with_touch_interval(mut self, touch: Ttl) -> Result<Self> {
         if touch >= self.idle {
             return Err(SessionError::invalid(
-                "the touch of a session must be shorter than its idle time: \
+                "the touch interval of a session must be shorter than its idle time: \
                  otherwise sessions in use would end",
             ));
         }
@@ -89,8 +90,8 @@ impl Lifetime {
         self.absolute
     }
 
-    /// Returns the time in which activity is recorded at most once.
-    pub const fn touch(&self) -> Ttl {
+    /// Returns the touch interval, in which activity is recorded at most once.
+    pub const fn touch_interval(&self) -> Ttl {
         self.touch
     }
 
@@ -134,7 +135,7 @@ mod tests {
         assert!(
             Lifetime::new(short, long)
                 .unwrap()
-                .with_touch(short)
+                .with_touch_interval(short)
                 .is_err()
         );
     }

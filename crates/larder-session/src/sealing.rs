@@ -21,14 +21,14 @@ pub(crate) struct Sealing {
     #[cfg(feature = "seal")]
     keys: Option<SealingKeys>,
     #[cfg(feature = "seal")]
-    readable: ReadableValues,
+    readable: PlaintextValues,
 }
 
 /// What happens to readable values once sealing is turned on.
 #[cfg(feature = "seal")]
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
 #[non_exhaustive]
-pub enum ReadableValues {
+pub enum PlaintextValues {
     /// They are treated as absent, because anyone who can write to the store could have written them. The
     /// default.
     #[default]
@@ -85,11 +85,11 @@ impl Sessions {
 
     /// Sets what happens to readable values with [`with_sealing`](Self::with_sealing).
     ///
-    /// The default is [`ReadableValues::Refuse`]. To turn sealing on without losing a field, deploy
+    /// The default is [`PlaintextValues::Refuse`]. To turn sealing on without losing a field, deploy
     /// `Write`, then `Read`, and remove this call after the longest absolute lifetime.
     #[cfg(feature = "seal")]
     #[must_use]
-    pub fn with_readable_values(mut self, readable: ReadableValues) -> Self {
+    pub fn with_plaintext_values(mut self, readable: PlaintextValues) -> Self {
         self.change().sealing.readable = readable;
         self
     }
@@ -145,7 +145,7 @@ impl Sealing {
     fn seal<T>(&self, key: &SessionKey<T>, session: DeviceId, plain: Bytes) -> Result<Bytes> {
         #[cfg(feature = "seal")]
         if let Some(keys) = &self.keys
-            && self.readable != ReadableValues::Write
+            && self.readable != PlaintextValues::Write
             && !is_count(key, &plain)
         {
             let mut sealed = Vec::with_capacity(1 + plain.len() + SealingKeys::OVERHEAD);
@@ -169,7 +169,7 @@ impl Sealing {
         #[cfg(feature = "seal")]
         if let Some(keys) = &self.keys {
             let Some(sealed) = sealed else {
-                let is_read = self.readable != ReadableValues::Refuse || is_count(key, stored);
+                let is_read = self.readable != PlaintextValues::Refuse || is_count(key, stored);
                 return is_read
                     .then_some(Cow::Borrowed(stored))
                     .ok_or(Unopened::NotSealed);
@@ -217,7 +217,7 @@ mod tests {
     fn sealing(keys: SealingKeys) -> Sealing {
         Sealing {
             keys: Some(keys),
-            readable: ReadableValues::Refuse,
+            readable: PlaintextValues::Refuse,
         }
     }
 
@@ -257,9 +257,9 @@ mod tests {
         let session = DeviceId::random();
         let keys = SealingKeys::new(1, [7; 32]);
         for (readable, reads, seals) in [
-            (ReadableValues::Refuse, false, true),
-            (ReadableValues::Read, true, true),
-            (ReadableValues::Write, true, false),
+            (PlaintextValues::Refuse, false, true),
+            (PlaintextValues::Read, true, true),
+            (PlaintextValues::Write, true, false),
         ] {
             let mut sealing = sealing(keys.clone());
             sealing.readable = readable;

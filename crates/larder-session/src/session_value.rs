@@ -3,7 +3,7 @@ use serde::de::DeserializeOwned;
 
 use crate::{Result, Session, SessionKey};
 
-/// A type whose value a session holds once, with a default.
+/// A session field that is identified by its type, with a default value.
 ///
 /// The field may also be read and removed by its [`KEY`](Self::KEY), for example with
 /// [`take`](Session::take).

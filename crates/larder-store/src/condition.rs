@@ -7,7 +7,7 @@ use crate::Version;
 pub enum Condition {
     /// Writes or deletes unconditionally.
     Always,
-    /// Only if the key is absent. A delete on this condition never does anything.
+    /// Only if the key is absent. A delete with this condition never does anything.
     IfAbsent,
     /// Only if the key is present.
     IfPresent,

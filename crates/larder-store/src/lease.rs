@@ -90,7 +90,7 @@ pub enum Claimed {
 
 /// Elects one caller at a time to produce a key's value, and refuses late writers.
 ///
-/// A lease is kept beside a value, which a plain [`get`](crate::Store::get) reads. It ends with a
+/// A lease is separate from the key's value, which a plain [`get`](crate::Store::get) reads. It ends with a
 /// commit, an abandon or an invalidation, or when its time has passed by the store's clock. Only its
 /// holder can commit: a value that was produced before an invalidation, or under a lease that has ended,
 /// is refused. Plain puts and deletes need no lease and do not move the fence.
@@ -136,16 +136,16 @@ pub trait Leases: Send + Sync {
     /// run.
     async fn invalidate(&self, key: &Key) -> Result<DeleteOutcome>;
 
-    /// Calls [`invalidate`](Self::invalidate) for many keys. One round trip for each node.
+    /// Calls [`invalidate`](Self::invalidate) for many keys. One round trip per node.
     ///
-    /// Returns a result for each key, in their order. The calls are not atomic together.
+    /// Returns a result for each key, in their order. The batch is not atomic.
     async fn invalidate_many(&self, keys: &[Key]) -> Vec<Result<DeleteOutcome>>;
 
     /// Waits at most `within` until the lease that is held now has ended.
     ///
     /// Returns at once if nobody holds a lease. After the end, another caller may already hold the
     /// next lease: claim, and look at the answer. `within` is measured by tokio's clock, the lease by
-    /// the store's. Call it inside a tokio runtime with time enabled.
+    /// the store's. Call it inside a tokio runtime with the time driver enabled.
     ///
     /// A backend over a network waits for a message, or polls; its documentation says which.
     async fn follow(&self, key: &Key, within: Duration) -> Result<FollowOutcome>;

@@ -58,8 +58,8 @@ impl fmt::Debug for Cursor {
 ///
 /// A key that exists from the first page to the last is on at least one page, and may be on two. A
 /// key that is created or deleted meanwhile may be missing. A key that was deleted before, or has expired, is on
-/// no page. A record of several parts may be listed as its parts. Leases, and whatever else a store keeps beside its
-/// keys, are not listed.
+/// no page. A record of several parts may be listed as its parts. Leases, and other keys that a
+/// store adds for itself, are not listed.
 #[async_trait]
 pub trait Scan: Send + Sync {
     /// Returns a page of keys that begin with `prefix`, from the start or after `after`.

@@ -54,21 +54,21 @@ pub trait Store: Send + Sync + 'static {
     /// It is rounded up to a millisecond.
     async fn ttl(&self, key: &Key) -> Result<Option<Ttl>>;
 
-    /// Calls [`get`](Self::get) for many keys. One round trip for each node.
+    /// Calls [`get`](Self::get) for many keys. One round trip per node.
     ///
     /// Returns a result for each key, in their order.
     async fn get_many(&self, keys: &[Key]) -> Vec<Result<Option<Entry>>>;
 
-    /// Calls [`put`](Self::put) for many writes. One round trip for each node.
+    /// Calls [`put`](Self::put) for many writes. One round trip per node.
     ///
     /// Returns a result for each write, in their order. Writes of one key keep their order. The
-    /// writes are not atomic together.
+    /// batch is not atomic.
     async fn put_many(&self, puts: &[Put]) -> Vec<Result<PutOutcome>>;
 
-    /// Calls [`delete`](Self::delete) for many keys. One round trip for each node.
+    /// Calls [`delete`](Self::delete) for many keys. One round trip per node.
     ///
     /// Returns a result for each delete, in their order. Deletes of one key keep their order. The
-    /// deletes are not atomic together.
+    /// batch is not atomic.
     async fn delete_many(&self, deletes: &[Delete]) -> Vec<Result<DeleteOutcome>>;
 
     /// Returns the address of the store for logs, such as `redis://127.0.0.1:6379`.

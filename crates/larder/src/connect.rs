@@ -43,7 +43,11 @@ use larder_store::{Error, ErrorKind, Result, Shard, Sharded, Store};
 /// # Errors
 /// [`ErrorKind::Invalid`] for an unsupported scheme, for a backend whose feature is not enabled, and
 /// for a malformed URL; otherwise those of the backend, if the server does not answer or refuses the
-/// login. The text says how to fix it, and never repeats a password.
+/// login. A server that does not answer is an error after about the connect timeout: 1 s, or
+/// `?connect_timeout_ms=`. The text says how to fix it, and never repeats a password.
+///
+/// # Panics
+/// Outside a tokio runtime, for a store on servers.
 pub async fn connect(url: &str) -> Result<Arc<dyn Store>> {
     let Some((scheme, rest)) = url.split_once("://") else {
         return Err(invalid(format!(

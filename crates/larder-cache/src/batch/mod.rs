@@ -64,14 +64,14 @@ impl<K: CacheKey, V: Send + Sync + 'static> Cache<K, V> {
     /// has failed.
     ///
     /// Values that are due for a refresh are served, and refreshed together in the background. The
-    /// far store is read in one round trip for each 1,000 keys. Leases are taken side by side, and
-    /// values are written side by side.
+    /// far store is read in one round trip for each 1,000 keys. Leases are taken concurrently, and
+    /// values are written concurrently.
     ///
     /// # Errors
     /// [`LoadError`] for each key, as [`get_or_load`](Self::get_or_load).
     ///
     /// # Panics
-    /// Outside a tokio runtime with time enabled, unless all are near hits and none is due for a
+    /// Outside a tokio runtime with the time driver enabled, unless all are near hits and none is due for a
     /// refresh.
     ///
     /// # Cancellation

@@ -19,7 +19,7 @@ use crate::recursion::{self, Node};
 use crate::spawn::spawn_in_span;
 use crate::{CacheKey, Loaded};
 
-/// Runs some flights together: one read, one load, and the writes side by side.
+/// Runs some flights together: one read, one load, and the writes concurrently.
 ///
 /// Without a near tier the caller has just read the far store itself (`has_read`).
 pub(super) async fn run<K: CacheKey, V: Send + Sync + 'static>(

@@ -24,8 +24,8 @@ use crate::write_locks::WriteLocks;
 /// The default near TTL of a cache that has a far store.
 const NEAR_TTL: Ttl = Ttl::from_secs(30);
 
-/// The maximum number of schemas that are invalidated beside a cache's own.
-const MAX_BESIDE: usize = 8;
+/// The maximum number of schemas that are invalidated in addition to a cache's own.
+const MAX_OTHER_SCHEMAS: usize = 8;
 
 impl<K: CacheKey, V: Send + Sync + 'static> CacheBuilder<K, V> {
     /// Builds the cache. Its metrics go to the recorder that is installed now.
@@ -35,10 +35,10 @@ impl<K: CacheKey, V: Send + Sync + 'static> CacheBuilder<K, V> {
     /// range, or two settings contradict each other. The error says which.
     pub fn build(self) -> Result<Cache<K, V>> {
         self.check()?;
-        let mut beside = self.beside;
-        beside.retain(|schema| *schema != self.schema);
-        beside.sort_unstable();
-        beside.dedup();
+        let mut other_schemas = self.other_schemas;
+        other_schemas.retain(|schema| *schema != self.schema);
+        other_schemas.sort_unstable();
+        other_schemas.dedup();
         let near_ttl = match (self.near_ttl, &self.far) {
             (Some(asked), _) => Ttl::covering(asked),
             (None, Some(_)) => NEAR_TTL,
@@ -72,7 +72,7 @@ impl<K: CacheKey, V: Send + Sync + 'static> CacheBuilder<K, V> {
         let far = self.far.map(|(store, codec)| Far {
             kind: self.kind,
             schema: self.schema,
-            beside: beside.into(),
+            other_schemas: other_schemas.into(),
             leases: store.clone().leases(),
             store,
             idle: self.idle_ttl,
@@ -142,7 +142,7 @@ impl<K: CacheKey, V: Send + Sync + 'static> CacheBuilder<K, V> {
         } else if near == 0 {
             "the near capacity must be at least 1"
         } else if self.max_value == 0 {
-            "the cap on the bytes of a far value must be at least 1"
+            "the maximum number of bytes of a far value must be at least 1"
         } else if self.max_loads == 0 {
             "the cap on loads must be at least 1"
         } else if self.near_ttl.is_some_and(|ttl| ttl.is_zero()) {
@@ -150,7 +150,7 @@ impl<K: CacheKey, V: Send + Sync + 'static> CacheBuilder<K, V> {
         } else if self.load_timeout.is_zero() {
             "the load timeout must be longer than zero"
         } else if !self.keeps_near && self.far.is_none() {
-            "without a near tier it needs a far store"
+            "without_near needs a far store: add one with with_far"
         } else if !(0.0..=100.0).contains(&self.early_refresh) {
             "the factor of early refresh must be from 0 to 100"
         } else if self
@@ -158,9 +158,9 @@ impl<K: CacheKey, V: Send + Sync + 'static> CacheBuilder<K, V> {
             .as_ref()
             .is_some_and(|refresher| refresher.max() == 0)
         {
-            "a batch of refreshes must hold at least 1"
-        } else if self.beside.len() > MAX_BESIDE {
-            "at most 8 schemas may be invalidated beside its own"
+            "a refresh batch must hold at least 1 key"
+        } else if self.other_schemas.len() > MAX_OTHER_SCHEMAS {
+            "at most 8 schemas may be invalidated in addition to its own"
         } else if self.soft_timeout.is_some() && self.stale_if_error.is_none() {
             "a soft timeout needs with_stale_if_error, so that a stale value may be served after it"
         } else if self.idle_ttl.is_some() && self.stale_if_error.is_some() {

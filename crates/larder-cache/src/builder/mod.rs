@@ -21,7 +21,7 @@ pub struct CacheBuilder<K, V> {
     kind: Kind,
     ttl: Ttl,
     schema: u32,
-    beside: Vec<u32>,
+    other_schemas: Vec<u32>,
     far: Option<FarStore<V>>,
     store_timeout: Duration,
     max_value: usize,
@@ -63,7 +63,7 @@ impl<K: CacheKey, V: Send + Sync + 'static> CacheBuilder<K, V> {
             kind,
             ttl,
             schema: 0,
-            beside: Vec::new(),
+            other_schemas: Vec::new(),
             far: None,
             store_timeout: Duration::from_millis(150),
             max_value: 4 * 1024 * 1024,
@@ -95,7 +95,7 @@ impl<K: CacheKey, V: Send + Sync + 'static> CacheBuilder<K, V> {
     /// Adds a far store, with values in [`MsgPack`](crate::MsgPack). Default: none.
     ///
     /// Other processes share it, and this process finds its values there after a restart. A value that the
-    /// codec cannot read back is not written far, but kept near: the error of
+    /// codec cannot read back is not written to the far store, but kept near: the error of
     /// [`insert`](crate::Cache::insert) and the first log line name the codecs that can.
     #[cfg(feature = "msgpack")]
     pub fn with_far(self, store: Arc<dyn Store>) -> Self
@@ -141,7 +141,7 @@ impl<K: CacheKey, V: Send + Sync + 'static> CacheBuilder<K, V> {
     ///
     /// A new number makes every far value a miss. In a rolling deployment, an old process and a new one each
     /// see only their own values, and each invalidates only its own: see
-    /// [`with_schema_beside`](Self::with_schema_beside).
+    /// [`with_invalidated_schema`](Self::with_invalidated_schema).
     pub fn with_schema(mut self, schema: u32) -> Self {
         self.schema = schema;
         self
@@ -155,8 +155,8 @@ impl<K: CacheKey, V: Send + Sync + 'static> CacheBuilder<K, V> {
     /// removal takes no further round trip on one server; in a cluster the keys of an id may be on several
     /// nodes. Tags and [`clear`](crate::Cache::clear) reach every release without it. More than 8 numbers are
     /// refused by [`build`](Self::build).
-    pub fn with_schema_beside(mut self, schema: u32) -> Self {
-        self.beside.push(schema);
+    pub fn with_invalidated_schema(mut self, schema: u32) -> Self {
+        self.other_schemas.push(schema);
         self
     }
 
@@ -186,7 +186,7 @@ impl<K: CacheKey, V: Send + Sync + 'static> CacheBuilder<K, V> {
         self
     }
 
-    /// Keeps nothing near: every read goes to the far store. Default: values are kept near.
+    /// Turns off the near tier: every read goes to the far store. Default: the near tier is on.
     ///
     /// A read then never returns a value whose invalidation was acknowledged before the read began. Each read
     /// takes a round trip. Without a far store it is refused by [`build`](Self::build).
@@ -195,8 +195,8 @@ impl<K: CacheKey, V: Send + Sync + 'static> CacheBuilder<K, V> {
         self
     }
 
-    /// Neither sends invalidations to other processes nor receives theirs. Default: the bus of the far store
-    /// is used, if it has one.
+    /// Turns off invalidation messages between processes. Default: they are sent and received over the bus of
+    /// the far store, if it has one.
     ///
     /// It saves a round trip for each invalidation. Near copies in other processes then stay until their near
     /// TTL ends.
@@ -214,7 +214,7 @@ impl<K: CacheKey, V: Send + Sync + 'static> CacheBuilder<K, V> {
         self
     }
 
-    /// Sets how long a copy may stay near. Default: 30 s, or the TTL if that is shorter.
+    /// Sets how long a copy may stay in the near tier. Default: 30 s, or the TTL if that is shorter.
     ///
     /// It limits how stale a value in this process can be after another process has written or removed the
     /// key. Without a far store there is no such limit by default. It is rounded up to milliseconds. Zero is
@@ -272,14 +272,14 @@ impl<K: CacheKey, V: Send + Sync + 'static> CacheBuilder<K, V> {
     /// Sets how long callers wait for a load if a stale value may be served instead. Default: as long as the
     /// load timeout.
     ///
-    /// The load goes on. Without [`with_stale_if_error`](Self::with_stale_if_error), [`build`](Self::build)
-    /// refuses it.
+    /// The load goes on. [`build`](Self::build) refuses this without
+    /// [`with_stale_if_error`](Self::with_stale_if_error).
     pub fn with_soft_timeout(mut self, timeout: Duration) -> Self {
         self.soft_timeout = Some(timeout);
         self
     }
 
-    /// Sets the pause after a first failed load while a stale value can be served, and the longest pause.
+    /// Sets the pause after the first failed load while a stale value can be served, and the longest pause.
     /// Default: 1 s and 30 s.
     ///
     /// The pause doubles with each failure in a row, and up to a quarter is taken off at random. More than a year
@@ -289,7 +289,7 @@ impl<K: CacheKey, V: Send + Sync + 'static> CacheBuilder<K, V> {
         self
     }
 
-    /// Caches for this long that the source has no value. Default: it is not cached.
+    /// Caches for this long the fact that the source has no value. Default: it is not cached.
     pub fn with_negative_ttl(mut self, ttl: Ttl) -> Self {
         self.negative_ttl = Some(ttl);
         self
@@ -298,7 +298,7 @@ impl<K: CacheKey, V: Send + Sync + 'static> CacheBuilder<K, V> {
     /// Removes a value that nobody has read for this long. Default: values live for their TTL.
     ///
     /// Reads prolong its life, but never past its TTL: sliding expiry with an absolute end. A near hit in the
-    /// first half of that time is not noted, so that it costs nothing: after its last read a value lives for
+    /// first half of that time is not recorded, so that it costs nothing: after its last read a value lives for
     /// at least half of `ttl`, and for `ttl` at most. A near hit in the second half takes a round trip, and so
     /// does each far hit; nobody waits for it. It cannot be combined with
     /// [`with_stale_if_error`](Self::with_stale_if_error).
@@ -324,7 +324,7 @@ impl<K: CacheKey, V: Send + Sync + 'static> CacheBuilder<K, V> {
         self
     }
 
-    /// Sets how many loads may run at once, each for a key of its own. Default: 10,000.
+    /// Sets how many loads may run at once, each for a different key. Default: 10,000.
     ///
     /// Any further load is refused with [`LoadError::Overloaded`](crate::LoadError::Overloaded).
     pub fn with_max_loads(mut self, loads: usize) -> Self {
@@ -332,9 +332,9 @@ impl<K: CacheKey, V: Send + Sync + 'static> CacheBuilder<K, V> {
         self
     }
 
-    /// Lets [`clear`](crate::Cache::clear) remove all far values of the cache by one write.
+    /// Lets [`clear`](crate::Cache::clear) remove all far values of the cache with one write.
     ///
-    /// Each value then carries a tag of the cache, beside at most 15 of its own.
+    /// Each value then carries a tag of the cache, in addition to at most 15 of its own.
     pub fn with_clear(mut self) -> Self {
         self.can_clear = true;
         self

@@ -173,13 +173,13 @@ impl<K: CacheKey, V: Send + Sync + 'static> Inner<K, V> {
                 self.quarantine([key.clone()]);
                 return Err(error);
             }
-            self.invalidate_beside(slice::from_ref(key)).await?;
+            self.invalidate_other_schemas(slice::from_ref(key)).await?;
             self.pending.settle(key, turn);
             self.metrics.written(put.value().len());
             return Ok(Some(put.version()));
         };
         if let Ok(put) = &sealed
-            && far.beside.is_empty()
+            && far.other_schemas.is_empty()
         {
             match replace(far, leases, put, seen).await {
                 Ok(Replaced::Yes) => {

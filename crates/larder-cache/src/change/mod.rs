@@ -171,7 +171,7 @@ impl<K: CacheKey, V: Send + Sync + 'static> Inner<K, V> {
         let left: Vec<_> = left.map(|(key, _)| key.clone()).collect();
         let expired = keys.iter().zip(&kept).filter(|(_, is_kept)| **is_kept);
         let expired: Vec<_> = expired.map(|(key, _)| key.clone()).collect();
-        let beside = self.invalidate_beside(&expired).await;
+        let others = self.invalidate_other_schemas(&expired).await;
         let mut results = match left.is_empty() {
             true => Vec::new(),
             false => self.invalidate_far(&left, turn).await,
@@ -183,7 +183,7 @@ impl<K: CacheKey, V: Send + Sync + 'static> Inner<K, V> {
         }
         kept.into_iter()
             .map(|is_kept| match is_kept {
-                true => beside.as_ref().copied().map_err(again),
+                true => others.as_ref().copied().map_err(again),
                 false => results.next().unwrap_or(Ok(())),
             })
             .collect()
@@ -231,17 +231,16 @@ async fn commit_new<V: Send + Sync + 'static>(
 }
 
 fn again(error: &Error) -> Error {
-    let text = "the values of another release were not removed: the removal is tried again";
+    let text = "the values of another release were not removed: the removal will be retried";
     Error::new(error.operation(), error.kind(), text)
 }
 
 fn unlocked(kind: ErrorKind) -> Error {
-    let text = "earlier writes of the key did not end in time: the removal is tried again";
+    let text = "earlier writes to the key did not finish in time: the removal will be retried";
     Error::new("delete", kind, text)
 }
 
 fn untold(kind: ErrorKind) -> Error {
-    let text =
-        "the value is removed, but other processes were not told: the message is tried again";
+    let text = "the value was removed, but other processes were not notified: the message will be sent again";
     Error::new("publish", kind, text)
 }

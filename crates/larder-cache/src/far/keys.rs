@@ -11,7 +11,7 @@ impl<V: Send + Sync + 'static> Far<V> {
 
     /// Returns the keys of `id` in the schemas of other releases.
     pub(crate) fn keys_beside(&self, id: &impl KeyId) -> impl Iterator<Item = Key> {
-        let schemas = self.beside.iter();
+        let schemas = self.other_schemas.iter();
         schemas.map(move |schema| Key::new(self.kind, (Schema(*schema), id)))
     }
 
@@ -22,14 +22,14 @@ impl<V: Send + Sync + 'static> Far<V> {
 
     /// Removes the entries of some ids in each schema, with a result for each id.
     ///
-    /// One round trip for each node.
+    /// One round trip per node.
     pub(crate) async fn remove_many<'a, K: KeyId + 'a>(
         &self,
         ids: impl IntoIterator<Item = &'a K>,
     ) -> Vec<Result<()>> {
         let keys: Vec<_> = ids.into_iter().flat_map(|id| self.all_keys(id)).collect();
         let mut results = self.invalidate_many(&keys).await.into_iter();
-        let schemas = 1 + self.beside.len();
+        let schemas = 1 + self.other_schemas.len();
         (0..keys.len() / schemas)
             .map(|_| results.by_ref().take(schemas).fold(Ok(()), Result::and))
             .collect()
@@ -51,7 +51,7 @@ impl<V: Send + Sync + 'static> Far<V> {
 
     /// Removes the entries of some keys, so that no load that began before is stored either.
     ///
-    /// One round trip for each node.
+    /// One round trip per node.
     async fn invalidate_many(&self, keys: &[Key]) -> Vec<Result<()>> {
         let removed = async {
             Ok(match (&self.leases, keys) {

@@ -31,7 +31,7 @@ pub(crate) struct Far<V> {
     pub(crate) kind: Kind,
     pub(crate) schema: u32,
     /// The schemas of other releases, whose values are invalidated too.
-    pub(crate) beside: Box<[u32]>,
+    pub(crate) other_schemas: Box<[u32]>,
     pub(crate) store: Arc<dyn Store>,
     /// None if the store has none: then processes may load the same key at once.
     pub(crate) leases: Option<Arc<dyn Leases>>,
@@ -309,7 +309,7 @@ impl<V: Send + Sync + 'static> Far<V> {
             tracing::error!(
                 kind,
                 %error,
-                "a value stays in this process: its codec cannot read it back"
+                "a value is kept only in this process, because its codec cannot read it back"
             );
         } else {
             tracing::debug!(kind, %error, "the far store did not take a value");

@@ -29,14 +29,14 @@ impl<K: CacheKey, V: Send + Sync + 'static> Cache<K, V> {
     /// a task of its own. Errors and panics reach every caller in this process that waits for the
     /// load, and are not cached.
     ///
-    /// A near hit takes no round trip, a far hit one, and a load that no other process runs three:
-    /// to read, to take the lease, and to write under it.
+    /// A near hit takes no round trip, a far hit takes one, and a load takes three if no other process is loading
+    /// the key: to read, to take the lease, and to write under it.
     ///
     /// # Errors
     /// [`LoadError`]. An error of the far store is not returned: it is counted, and the loader runs.
     ///
     /// # Panics
-    /// Outside a tokio runtime with time enabled, unless it is a near hit.
+    /// Outside a tokio runtime with the time driver enabled, unless it is a near hit.
     ///
     /// # Cancellation
     /// A dropped call stops waiting. The load goes on for the others, and its value is cached even

@@ -83,7 +83,7 @@ impl<K: CacheKey, V: Send + Sync + 'static> Cache<K, V> {
             (Some(_), None) => Err(Error::new(
                 "clear",
                 ErrorKind::Invalid,
-                "the values of this cache do not carry its tag: build it with_clear()",
+                "clear() needs a cache that was built with CacheBuilder::with_clear",
             )),
         }
     }

@@ -34,7 +34,7 @@ pub struct WriteBehindBuilder<K, V> {
 }
 
 impl<K: CacheKey, V: Send + Sync + 'static> WriteBehind<K, V> {
-    /// Begins to build write-behind for the values of `cache`, with the journal `name` in `store`.
+    /// Returns a builder of write-behind for the values of `cache`, with the journal `name` in `store`.
     ///
     /// Keys and values are in MessagePack. Give each journal a name of its own; all processes that use
     /// the name share the journal. The name is in its key and in metrics. It is 1 to 32 of `a-z`, `0-9`, `-`, `_`
@@ -104,7 +104,7 @@ impl<K: CacheKey, V: Send + Sync + 'static> WriteBehindBuilder<K, V> {
 
     /// Sets how long the source may take for a write. Default: 10 s.
     ///
-    /// A worker takes a write for a little more than twice that time. If the worker dies, another one
+    /// A worker holds the lease of a write for a little more than twice that time. If the worker dies, another one
     /// carries out the write after that.
     pub fn with_write_timeout(mut self, timeout: Duration) -> Self {
         self.settings.write_timeout = timeout;
@@ -159,7 +159,7 @@ impl<K: CacheKey, V: Send + Sync + 'static> WriteBehindBuilder<K, V> {
     /// writes, the batch, the write timeout, the poll interval or the first pause is zero.
     ///
     /// # Panics
-    /// Outside a tokio runtime with time enabled.
+    /// Outside a tokio runtime with the time driver enabled.
     pub fn start<F, Fut, E>(self, sink: F) -> Result<WriteBehind<K, V>>
     where
         F: Fn(QueuedWrite<K, V>) -> Fut + Send + Sync + 'static,

@@ -41,14 +41,14 @@ const FULL_PAUSE: Duration = Duration::from_millis(20);
 /// 1. [`write`](Self::write) puts a value into a journal in the far store, and then caches it. The write is
 ///    acknowledged when the journal has it.
 /// 2. A worker in every process takes writes from the journal, passes them to the source, and then removes them. A
-///    write is carried out at least once: a worker that dies in between is replaced when its take ends.
+///    write is carried out at least once: if a worker dies in between, another one takes over when its lease ends.
 /// 3. Writes of one key are carried out in order, one at a time. A later write of a key replaces one that still
 ///    waits, so the source gets the last of them.
-/// 4. A write that fails is tried again, after a pause that doubles. A write that fails too often, or that ends
-///    each process that carries it out, becomes a [dead letter](Self::dead_letters).
+/// 4. A write that fails is retried, after a pause that doubles. A write that fails too often, or that crashes
+///    every process that tries it, becomes a [dead letter](Self::dead_letters).
 /// 5. The journal is bounded. When it is full, a write waits for a while, and is then refused.
 ///
-/// A worker that stalls for longer than its take and then goes on may write an older value over a newer one. If
+/// A worker that stalls for longer than its lease and then goes on may write an older value over a newer one. If
 /// that matters, let the source refuse a [version](QueuedWrite::version) that is not higher than the last.
 ///
 /// With `memory://` the journal is lost with the process.
@@ -68,7 +68,7 @@ pub struct QueuedWrite<K, V> {
     /// A number that rises with each write of the journal, even after the journal was lost: the store's time in
     /// microseconds, or one more than the last.
     pub version: u64,
-    /// How often the write was begun, including this time.
+    /// How many times the write was attempted, including this one.
     pub attempt: u32,
 }
 
@@ -81,7 +81,7 @@ pub struct DeadLetter<K, V> {
     pub value: V,
     /// The number of the write.
     pub version: u64,
-    /// How often it was tried.
+    /// How many times it was attempted.
     pub attempts: u32,
 }
 

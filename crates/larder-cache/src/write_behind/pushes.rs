@@ -8,7 +8,7 @@ use tokio::sync::Notify;
 /// journal and then waits for these, misses no write that is acknowledged.
 #[derive(Default)]
 pub(super) struct Pushes {
-    under_way: AtomicUsize,
+    in_flight: AtomicUsize,
     ended: Notify,
 }
 
@@ -17,12 +17,12 @@ pub(super) struct Pushing<'a>(&'a Pushes);
 
 impl Pushes {
     pub(super) fn begin(&self) -> Pushing<'_> {
-        self.under_way.fetch_add(1, Ordering::SeqCst);
+        self.in_flight.fetch_add(1, Ordering::SeqCst);
         Pushing(self)
     }
 
     pub(super) fn is_empty(&self) -> bool {
-        self.under_way.load(Ordering::SeqCst) == 0
+        self.in_flight.load(Ordering::SeqCst) == 0
     }
 
     /// Waits until none is on its way.
@@ -40,7 +40,7 @@ impl Pushes {
 
 impl Drop for Pushing<'_> {
     fn drop(&mut self) {
-        if self.0.under_way.fetch_sub(1, Ordering::SeqCst) == 1 {
+        if self.0.in_flight.fetch_sub(1, Ordering::SeqCst) == 1 {
             self.0.ended.notify_waiters();
         }
     }

@@ -101,7 +101,7 @@ impl<K: CacheKey, V: Send + Sync + 'static> Shared<K, V> {
             tracing::error!(
                 journal = self.journal.as_str(),
                 count = batch.dead,
-                "writes were begun too often without a reported outcome: they are dead letters"
+                "writes were started too often without a reported outcome, and are now dead letters"
             );
         }
         let is_full = batch.writes.len() as i64 + batch.dead as i64 >= room;

@@ -221,7 +221,7 @@ async fn an_error_or_a_panic_of_a_whole_batch_is_that_of_each_key() {
             .iter()
             .all(|one| matches!(one, Err(LoadError::Panicked)))
     );
-    assert_eq!(films.loads_under_way(), 0);
+    assert_eq!(films.loads_in_flight(), 0);
     assert_eq!(load(&films, &1, "one").await, "one");
 }
 
@@ -260,7 +260,7 @@ async fn a_batch_that_hangs_ends_at_the_load_timeout() {
         late.iter()
             .all(|one| matches!(one, Err(LoadError::TimedOut)))
     );
-    until("the flights end", || films.loads_under_way() == 0).await;
+    until("the flights end", || films.loads_in_flight() == 0).await;
 }
 
 #[tokio::test(start_paused = true)]

@@ -64,7 +64,7 @@ async fn assert_sound(films: &Films, store: &Arc<Staged>, polls: usize) {
         let other = beside(&ManualClock::default(), store);
         assert_eq!(near, other.get(&7).await, "dropped after {polls} polls");
     }
-    while films.loads_under_way() > 0 {
+    while films.loads_in_flight() > 0 {
         tokio::task::yield_now().await;
     }
     films.insert(7, "next".to_owned()).await.unwrap();

@@ -59,7 +59,7 @@ async fn a_panic_reaches_every_waiting_caller_and_the_next_call_loads() {
     for error in &errors {
         assert!(matches!(error, LoadError::Panicked), "{error:?}");
     }
-    assert_eq!(films.loads_under_way(), 0);
+    assert_eq!(films.loads_in_flight(), 0);
     assert_eq!(load(&films, &7, "Metropolis").await, "Metropolis");
 }
 
@@ -78,7 +78,7 @@ async fn a_loader_that_panics_before_its_future_is_made_panics_no_caller() {
         .await
         .unwrap_err();
     assert!(matches!(error, LoadError::Panicked), "{error:?}");
-    assert_eq!(films.loads_under_way(), 0);
+    assert_eq!(films.loads_in_flight(), 0);
     assert_eq!(load(&films, &7, "Metropolis").await, "Metropolis");
 }
 
@@ -100,7 +100,7 @@ async fn nobody_waits_past_the_deadline_and_the_load_is_dropped_at_it() {
     assert!(matches!(late, Err(LoadError::TimedOut)), "{late:?}");
     assert!(matches!(leader.await.unwrap(), Err(LoadError::TimedOut)));
     assert!(began.elapsed() < deadline + Duration::from_millis(10));
-    assert_eq!(films.loads_under_way(), 0);
+    assert_eq!(films.loads_in_flight(), 0);
     assert_eq!(load(&films, &7, "Metropolis").await, "Metropolis");
 }
 
@@ -139,7 +139,7 @@ fn a_caller_that_waits_for_a_load_whose_runtime_shuts_down_gets_an_error() {
         Err(error) => assert!(matches!(error, LoadError::Abandoned), "{error:?}"),
         Ok(value) => assert_eq!(*value, "loaded anew"),
     }
-    assert_eq!(films.loads_under_way(), 0);
+    assert_eq!(films.loads_in_flight(), 0);
     assert!(!living.block_on(load(&films, &7, "Metropolis")).is_empty());
 }
 

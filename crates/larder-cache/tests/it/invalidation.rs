@@ -71,7 +71,7 @@ async fn a_caller_after_a_removal_joins_no_load_that_began_before_it() {
     gate.open();
     assert_eq!(old.await.unwrap(), "old");
     assert_eq!(*films.get_near(&7).unwrap(), "new");
-    assert_eq!(films.loads_under_way(), 0);
+    assert_eq!(films.loads_in_flight(), 0);
 }
 
 #[tokio::test]

@@ -130,7 +130,7 @@ on_both_stores! { Manual;
         assert_eq!((found.as_str(), found.source), ("old", Source::Stale));
         gate.arrived().await;
         gate.open();
-        until("it is refreshed", || one.films.loads_under_way() == 0).await;
+        until("it is refreshed", || one.films.loads_in_flight() == 0).await;
         assert_eq!(one.films.get_near(&7).unwrap().as_str(), "new");
         assert_eq!(load(&two, OPTIONS, "none").await.as_str(), "new");
     }
@@ -156,7 +156,7 @@ mod stale {
             assert_eq!((found.as_str(), found.source), ("old", Source::Stale));
             gate.arrived().await;
             gate.open();
-            until("it is refreshed", || two.films.loads_under_way() == 0).await;
+            until("it is refreshed", || two.films.loads_in_flight() == 0).await;
             assert_eq!(two.films.get_near(&7).unwrap().as_str(), "new");
         }
     }

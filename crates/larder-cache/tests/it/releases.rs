@@ -45,9 +45,9 @@ async fn change(films: &Films, change: Change) {
 fn release(world: &World, own: u32, beside: &[u32]) -> Process {
     world.process_with(|films| {
         let films = films.with_schema(own).with_stale_if_error(HOUR);
-        beside
-            .iter()
-            .fold(films, |films, schema| films.with_schema_beside(*schema))
+        beside.iter().fold(films, |films, schema| {
+            films.with_invalidated_schema(*schema)
+        })
     })
 }
 
@@ -119,7 +119,7 @@ async fn a_schema_beside_is_refused_if_there_are_too_many_and_ignored_if_it_is_i
     let backend = Backend::in_process();
     let with = |schemas: std::ops::Range<u32>| {
         schemas.fold(backend.films(), |films, schema| {
-            films.with_schema_beside(schema)
+            films.with_invalidated_schema(schema)
         })
     };
     let error = with(0..9).build().unwrap_err();

@@ -47,7 +47,7 @@ async fn a_thousand_callers_of_one_missing_key_run_one_loader_and_one_far_read()
         (store.count(Operation::Get), store.count(Operation::Put)),
         (1, 1)
     );
-    assert_eq!(films.loads_under_way(), 0);
+    assert_eq!(films.loads_in_flight(), 0);
 }
 
 #[tokio::test(flavor = "multi_thread", worker_threads = 4)]
@@ -127,7 +127,7 @@ async fn a_load_that_nobody_waits_for_any_more_is_cached_all_the_same() {
     caller.abort();
     assert!(caller.await.unwrap_err().is_cancelled());
     gate.open();
-    while films.loads_under_way() > 0 {
+    while films.loads_in_flight() > 0 {
         tokio::task::yield_now().await;
     }
     assert_eq!(*films.get_near(&7).unwrap(), "Metropolis");
@@ -180,7 +180,7 @@ async fn one_load_more_than_the_cap_is_refused_and_a_place_that_is_free_is_taken
         .get_or_load(&3, || async { Ok::<_, Infallible>(String::new()) })
         .await;
     assert!(matches!(refused, Err(LoadError::Overloaded)), "{refused:?}");
-    assert_eq!(films.loads_under_way(), 2);
+    assert_eq!(films.loads_in_flight(), 2);
 
     gate.open();
     gate.open();
@@ -188,7 +188,7 @@ async fn one_load_more_than_the_cap_is_refused_and_a_place_that_is_free_is_taken
         held.await.unwrap();
     }
     assert_eq!(load(&films, &3, "Sunrise").await, "Sunrise");
-    assert_eq!(films.loads_under_way(), 0);
+    assert_eq!(films.loads_in_flight(), 0);
 }
 
 #[tokio::test]

@@ -35,7 +35,7 @@ on_both_stores! { Manual;
         gate.arrived().await;
         assert_eq!(one.loads(), 2, "one refresh for five readers");
         gate.open();
-        until("it is refreshed", || one.films.loads_under_way() == 0).await;
+        until("it is refreshed", || one.films.loads_in_flight() == 0).await;
         let found = one.load("newer").await;
         assert_eq!((found.as_str(), found.source), ("new", Source::Near));
         assert_eq!(world.process().load("none").await.as_str(), "new");
@@ -58,7 +58,7 @@ on_both_stores! { Manual;
         assert_eq!((found.as_str(), found.source), ("old", Source::Far));
         gate.arrived().await;
         gate.open();
-        until("it is refreshed", || two.films.loads_under_way() == 0).await;
+        until("it is refreshed", || two.films.loads_in_flight() == 0).await;
         assert_eq!(world.process().load("none").await.as_str(), "new");
     }
 
@@ -76,7 +76,7 @@ on_both_stores! { Manual;
         until("the other follows", || two.switch.operations() >= before + 2).await;
         gate.open();
         until("both are done", || {
-            one.films.loads_under_way() + two.films.loads_under_way() == 0
+            one.films.loads_in_flight() + two.films.loads_in_flight() == 0
         })
         .await;
         assert_eq!((one.loads(), two.loads()), (2, 0));
@@ -131,7 +131,7 @@ on_both_stores! { Manual;
         let gone = || async { Ok::<_, Broken>(None::<String>) };
         // The value is served once more while the refresh runs.
         assert_eq!(one.films.find_or_load(&7, gone).await.unwrap().as_str(), "old");
-        until("it is removed", || one.films.loads_under_way() == 0).await;
+        until("it is removed", || one.films.loads_in_flight() == 0).await;
         assert!(one.films.get_near(&7).is_none());
         assert!(world.far().await.is_none());
         until("the other hears of it", || two.films.get_near(&7).is_none()).await;
@@ -194,7 +194,7 @@ on_both_stores! { Manual;
         assert_eq!(two.films.find_or_load_with(&7, options, load).await.unwrap().age, seconds(0));
         world.advance(seconds(20));
         revalidate(two.films.clone()).await;
-        until("it is refreshed", || two.films.loads_under_way() == 0).await;
+        until("it is refreshed", || two.films.loads_in_flight() == 0).await;
         let again = two.films.find(&7).await.unwrap();
         assert_eq!((again.as_str(), again.age), ("Metropolis", seconds(0)));
         assert_eq!(first.as_str(), again.as_str());
@@ -277,7 +277,7 @@ on_both_stores! { Manual;
         }
         assert!(!is_near());
         gate.open();
-        until("the refresh has ended", || one.films.loads_under_way() == 0).await;
+        until("the refresh has ended", || one.films.loads_in_flight() == 0).await;
         assert!(world.far().await.is_none());
         assert!(world.process().films.get(&7).await.is_none());
     }
@@ -309,7 +309,7 @@ on_both_stores! { Manual;
         for (after, loads) in [(0, 1), (8, 1), (8, 1), (8, 1), (8, 2)] {
             world.advance(seconds(after));
             one.load("Metropolis").await;
-            until("the refresh has ended", || one.films.loads_under_way() == 0).await;
+            until("the refresh has ended", || one.films.loads_in_flight() == 0).await;
             assert_eq!(one.loads(), loads);
         }
     }
@@ -358,7 +358,7 @@ async fn after_the_soft_timeout_a_stale_value_is_served_and_the_load_goes_on() {
         assert_eq!(began.elapsed(), Duration::from_millis(50));
     }
     gate.open();
-    until("the load is done", || films.loads_under_way() == 0).await;
+    until("the load is done", || films.loads_in_flight() == 0).await;
     assert_eq!(films.get_near(&7).unwrap().as_str(), "new");
 }
 
@@ -394,7 +394,7 @@ async fn after_the_soft_timeout_a_stale_value_is_served_as_soon_as_a_slow_far_re
     let found = reader.await.unwrap().unwrap();
     assert_eq!((found.as_str(), found.source), ("old", Source::Stale));
     assert!(began.elapsed() < seconds(1));
-    assert_eq!(one.loads_under_way(), 1, "the load goes on");
+    assert_eq!(one.loads_in_flight(), 1, "the load goes on");
 }
 
 #[tokio::test(start_paused = true)]
@@ -515,18 +515,18 @@ async fn a_reader_draws_once_whether_to_refresh_early() {
     for _ in 0..400 {
         let films = half_way_to_a_refresh().await;
         load(&films, &7, "new").await;
-        refreshes[0] += films.loads_under_way();
+        refreshes[0] += films.loads_in_flight();
 
         let films = half_way_to_a_refresh().await;
         let new = || async { Ok::<_, Infallible>("new".to_owned()) };
         films.find_or_load(&7, new).await.unwrap();
-        refreshes[1] += films.loads_under_way();
+        refreshes[1] += films.loads_in_flight();
 
         let films = half_way_to_a_refresh().await;
         let new = service_fn(|_: u32| async { Ok::<_, Infallible>("new".to_owned()) });
         let service = LoaderLayer::new(films.clone()).layer(new);
         service.oneshot(7).await.unwrap();
-        refreshes[2] += films.loads_under_way();
+        refreshes[2] += films.loads_in_flight();
     }
     assert!(refreshes.into_iter().all(is_a_half), "{refreshes:?}");
 }

@@ -283,7 +283,7 @@ on_both! {
             gate.arrived().await;
             films.remove_tag("lang").await.unwrap();
             gate.open();
-            until("the refresh has ended", || films.loads_under_way() == 0).await;
+            until("the refresh has ended", || films.loads_in_flight() == 0).await;
             assert!(films.get(&1).await.is_none());
             assert!(backend.films().build().unwrap().get(&1).await.is_none());
         }

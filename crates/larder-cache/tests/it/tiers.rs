@@ -302,7 +302,7 @@ async fn hits_and_loads_are_counted_in_process() {
     let stats = films.stats();
     assert_eq!((stats.near_hits, stats.misses, stats.loads), (3, 1, 1));
     assert_eq!(stats.hit_ratio(), Some(0.75));
-    assert_eq!((stats.near_entries, stats.loads_under_way), (1, 0));
+    assert_eq!((stats.near_entries, stats.loads_in_flight), (1, 0));
     let near: Vec<_> = films.iter_near().collect();
     assert_eq!(near.len(), 1);
     assert_eq!((near[0].0, near[0].1.as_str()), (7, "Metropolis"));

@@ -35,8 +35,8 @@ Examples:
 
 Exit codes:
   0  done
-  1  something was found, is not there, or was not done
-  2  the command could not work: a wrong command line, or the store failed";
+  1  a problem was found, something is missing, or nothing was done
+  2  the command failed: a wrong command line, or an error of the store";
 
 #[derive(Debug, Args)]
 pub(crate) struct Options {
@@ -49,7 +49,7 @@ pub(crate) struct Options {
     /// Writes JSON instead of tables and sentences
     #[arg(long, global = true)]
     pub(crate) json: bool,
-    /// Skips the question that a command asks before it removes or refuses something
+    /// Answers yes to the confirmation that a command asks for
     #[arg(long, short, global = true)]
     pub(crate) yes: bool,
 }
@@ -128,7 +128,7 @@ pub(crate) enum Command {
         #[arg(long, default_value_t = 1_000, value_parser = number(1..=60_000_u64))]
         millis: u64,
     },
-    /// Shows what the servers are doing, again and again
+    /// Shows what the servers are doing, refreshed until interrupted
     Top {
         /// The URL of the store [default: that of --url]
         #[arg(value_name = "URL")]
@@ -156,10 +156,10 @@ pub(crate) struct Doctor {
     /// The ACL user of the app, whose rights are checked [default: the user of the URL]
     #[arg(long, value_name = "USER")]
     pub(crate) app_user: Option<String>,
-    /// Expects that replicas confirm each write, as the app is configured
+    /// Expects replicas to confirm each write; set it if the app does (`with_replicas`)
     #[arg(long)]
     pub(crate) replicas: bool,
-    /// The timeout of the app's operations, in milliseconds, with which round trips are compared
+    /// The timeout of the app's operations, in milliseconds; round trips are compared with it
     #[arg(long, value_name = "MILLIS", default_value_t = 100, value_parser = number(1..=600_000_u64))]
     pub(crate) timeout: u64,
     /// The time between two readings of counters that should not rise, in milliseconds

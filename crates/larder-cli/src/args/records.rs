@@ -200,7 +200,7 @@ pub(crate) enum Cache {
         #[arg(long)]
         show_values: bool,
     },
-    /// Makes values and responses stale: they are loaded again, and served if that fails
+    /// Makes values and responses stale: they are loaded again, and still served if the load fails
     Expire(Targets),
     /// Removes values and responses
     Purge(Targets),

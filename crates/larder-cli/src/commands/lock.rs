@@ -64,7 +64,7 @@ async fn break_lock(target: &Target, key: &Key, output: &mut Output<'_, '_>) -> 
         return Ok(NOT_DONE);
     }
     let what = format!(
-        "This takes the lock from {}. They notice when they renew it, and may go on working until then.",
+        "This takes the lock from {}. They notice at their next renewal, and may keep working until then.",
         of(holders.len() as u64, "holder", "holders")
     );
     if !output.confirm(&what)? {

@@ -316,7 +316,7 @@ async fn a_visitor_of_a_layer_is_named_by_what_a_person_knows_of_it() {
             let again = run(&url, &words, "").await;
             again.prints(1, "\"done\": 0");
             let shown = run(&url, &["limit", "show", policy, named], "").await;
-            shown.prints(1, "used nothing");
+            shown.prints(1, "has not used this policy");
         }
     }
 }

@@ -59,7 +59,7 @@ impl<T: Serialize> EventLog<T> {
             match self.run(&key, &self.prepare(step)).await {
                 Ok(written) => results.extend(written.into_iter().map(id_of)),
                 Err(error) => {
-                    let text = "the events of this step failed together";
+                    let text = "the batch that this event was in failed";
                     results.extend(std::iter::repeat_with(fail(error.kind(), text)).take(many));
                     let text = "an earlier event could not be appended, so this one was not sent";
                     let rest = std::iter::repeat_with(fail(ErrorKind::NotSent, text));
@@ -134,7 +134,7 @@ fn id_of(written: Written) -> Result<EventId> {
     match written {
         Written::New(id) | Written::Duplicate(id) => Ok(id),
         Written::Full => {
-            let text = "the log remembers its maximum of messages: see with_retention and with_max_remembered";
+            let text = "the maximum of remembered message ids is reached: see with_retention and with_max_remembered";
             Err(Error::new(
                 "append",
                 ErrorKind::Refused(Refusal::Full),

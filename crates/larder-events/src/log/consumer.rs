@@ -16,12 +16,12 @@ use super::take::{Known, Take, Taken};
 use super::{EventId, Group, Settled, names};
 
 /// The maximum time that a consumer sleeps before it looks again.
-const LOOK_EVERY: Duration = Duration::from_secs(5);
+const CHECK_INTERVAL: Duration = Duration::from_secs(5);
 
 /// How soon a consumer looks again while too much is pending.
 const LOOK_WHEN_FULL: Duration = Duration::from_millis(500);
 
-/// A member of a group that reads: each process makes a new one whenever it starts.
+/// A member of a group, which reads its events. Each process creates a new one when it starts.
 ///
 /// Read and acknowledge by hand, or let [`run_until`](Self::run_until) do it. [Close](Self::close) a consumer when
 /// you stop it, so that its events are delivered to others at once, and not after its lease.
@@ -301,11 +301,11 @@ impl<T: DeserializeOwned> Consumer<T> {
 impl<T> Batch<T> {
     /// Returns how long a consumer that got less than it wanted may sleep, unless it is woken.
     pub(super) fn pause(&self) -> Duration {
-        let left = self.left.unwrap_or(LOOK_EVERY);
+        let left = self.left.unwrap_or(CHECK_INTERVAL);
         // If the timer fired a fraction of a millisecond early, it would cost another look.
         let pause = left
             .saturating_add(Duration::from_millis(1))
-            .min(LOOK_EVERY);
+            .min(CHECK_INTERVAL);
         match self.is_full {
             true => pause.min(LOOK_WHEN_FULL),
             false => pause,

@@ -102,7 +102,7 @@ impl<T> Group<T> {
         };
         let created = self.run(&create).await?;
         if created == Created::Full {
-            let text = "the log has its maximum of 32 groups: remove one";
+            let text = "the log has the maximum of 32 groups: remove one";
             return Err(Error::new(
                 "create",
                 ErrorKind::Refused(Refusal::Full),

@@ -54,7 +54,7 @@ impl<T: DeserializeOwned> Feed<T> {
         found: i64,
     ) -> Self {
         Self {
-            look_at: Instant::now() + shared.look_every,
+            look_at: Instant::now() + shared.check_interval,
             shared,
             subscription,
             place,
@@ -139,7 +139,7 @@ impl<T: DeserializeOwned> Feed<T> {
         match looked {
             Ok(look) => {
                 self.retry = FIRST_RETRY;
-                self.look_at = Instant::now() + self.shared.look_every;
+                self.look_at = Instant::now() + self.shared.check_interval;
                 if std::mem::take(&mut self.owes_gap) && look == Look::None {
                     self.shared.gap(None, None);
                 }
@@ -149,7 +149,7 @@ impl<T: DeserializeOwned> Feed<T> {
                 let topic = self.shared.topic.name();
                 tracing::warn!(topic, %error, "the history of a topic cannot be read; trying again");
                 self.look_at = Instant::now() + self.retry;
-                self.retry = (self.retry * 2).min(self.shared.look_every);
+                self.retry = (self.retry * 2).min(self.shared.check_interval);
                 Look::Failed
             }
         }

@@ -36,7 +36,8 @@ impl History {
         ttl: Ttl,
     ) -> Result<Self> {
         let programs = programs.ok_or_else(|| {
-            let text = "the history of a topic needs a store that runs programs: use memory:// or redis://";
+            let text =
+                "a topic history needs a store that runs programs: use memory:// or redis://";
             Error::new("build", ErrorKind::Invalid, text)
         })?;
         Ok(Self {

@@ -19,9 +19,13 @@ pub(super) struct Hub<T> {
 }
 
 impl<T> Hub<T> {
-    pub(super) fn new(topic: bus::Topic, buffer: NonZeroUsize, look_every: Duration) -> Arc<Self> {
+    pub(super) fn new(
+        topic: bus::Topic,
+        buffer: NonZeroUsize,
+        check_interval: Duration,
+    ) -> Arc<Self> {
         Arc::new(Self {
-            shared: Arc::new(Shared::new(topic, buffer, look_every)),
+            shared: Arc::new(Shared::new(topic, buffer, check_interval)),
             task: OnceCell::new(),
         })
     }

@@ -46,10 +46,10 @@ pub enum Recovered {
     ///
     /// They are read as they are received. If the history loses some of them by then, they are reported as
     /// [`Lagged`](Received::Lagged).
-    Yes(u64),
+    Complete(u64),
     /// Messages are missing, with their number if it is known. Read the state again: the subscriber receives
     /// messages published from its [position](super::Subscriber::position) on.
-    No {
+    Incomplete {
         /// How many. None if the history expired meanwhile, or never contained the position.
         lost: Option<u64>,
     },
@@ -58,7 +58,7 @@ pub enum Recovered {
 impl Recovered {
     /// Returns whether nothing is missing.
     pub fn is_complete(self) -> bool {
-        matches!(self, Self::Yes(_))
+        matches!(self, Self::Complete(_))
     }
 }
 

@@ -35,17 +35,18 @@ use shared::Place;
 /// The maximum length of a message as JSON, in bytes: 63 KiB.
 pub const MAX_MESSAGE: usize = bus::MAX_MESSAGE - 1024;
 
-/// How many events may wait for one subscriber, by default.
+/// The default number of events that may wait for one subscriber: 64.
 pub const DEFAULT_BUFFER: NonZeroUsize = NonZeroUsize::new(64).unwrap();
 
 /// The maximum number of events that may wait for one subscriber: 65,536.
 pub const MAX_BUFFER: NonZeroUsize = NonZeroUsize::new(65_536).unwrap();
 
-/// The default interval at which a subscriber of a topic with history looks for unannounced messages.
-pub const DEFAULT_LOOK_EVERY: Duration = Duration::from_secs(15);
+/// The default interval at which a subscriber checks the history for messages that were not announced: 15 s.
+pub const DEFAULT_CHECK_INTERVAL: Duration = Duration::from_secs(15);
 
 /// The minimum and maximum of that interval.
-const LOOK_EVERY: (Duration, Duration) = (Duration::from_millis(10), Duration::from_secs(86_400));
+const CHECK_INTERVAL: (Duration, Duration) =
+    (Duration::from_millis(10), Duration::from_secs(86_400));
 
 /// Sends typed messages to the current subscribers of an id, and lets subscribers resume after an interruption.
 ///
@@ -55,7 +56,7 @@ const LOOK_EVERY: (Duration, Duration) = (Duration::from_millis(10), Duration::f
 ///    [`Lagged`](Received::Lagged) with their number. No loss goes unreported.
 /// 3. With a [history](Self::with_history) both are filled from the history; only messages that it no longer has
 ///    are reported. A message that was published, but not announced because its publisher died in between,
-///    arrives with the next one, or within [`with_look_every`](Self::with_look_every).
+///    arrives with the next one, or within [`with_check_interval`](Self::with_check_interval).
 /// 4. [`resume`](Self::resume) continues after a [`Position`] without loss, or reports that it cannot.
 /// 5. All subscribers of an id in this process share one subscription of the bus, and one decoded value.
 /// 6. A message that is not a `T` is a gap and counted by a metric, never a panic.
@@ -77,7 +78,7 @@ pub struct Topic<T> {
     topic: bus::Topic,
     history: Option<History>,
     buffer: NonZeroUsize,
-    look_every: Duration,
+    check_interval: Duration,
     hubs: Hubs<T>,
 }
 
@@ -97,7 +98,7 @@ impl<T> Topic<T> {
             topic,
             history: None,
             buffer: DEFAULT_BUFFER,
-            look_every: DEFAULT_LOOK_EVERY,
+            check_interval: DEFAULT_CHECK_INTERVAL,
             hubs: Hubs::default(),
         })
     }
@@ -130,10 +131,10 @@ impl<T> Topic<T> {
     }
 
     /// Sets how often subscribers look for unannounced messages, from 10 ms to a day. The default is
-    /// [`DEFAULT_LOOK_EVERY`]. It takes one round trip for each id that has subscribers in this process.
+    /// [`DEFAULT_CHECK_INTERVAL`]. It takes one round trip for each id that has subscribers in this process.
     #[must_use]
-    pub fn with_look_every(mut self, every: Duration) -> Self {
-        self.look_every = every.clamp(LOOK_EVERY.0, LOOK_EVERY.1);
+    pub fn with_check_interval(mut self, every: Duration) -> Self {
+        self.check_interval = every.clamp(CHECK_INTERVAL.0, CHECK_INTERVAL.1);
         self.alone()
     }
 
@@ -193,7 +194,7 @@ impl<T: Serialize + DeserializeOwned + Send + Sync + 'static> Topic<T> {
     /// Those of [`Bus::subscribe`].
     ///
     /// # Panics
-    /// Outside a tokio runtime with time enabled.
+    /// Outside a tokio runtime with the time driver enabled.
     ///
     /// # Cancellation
     /// A dropped call leaves no subscription.
@@ -216,7 +217,7 @@ impl<T: Serialize + DeserializeOwned + Send + Sync + 'static> Topic<T> {
     /// [`ErrorKind::Invalid`](larder_store::ErrorKind::Invalid) without a history.
     ///
     /// # Panics
-    /// Outside a tokio runtime with time enabled.
+    /// Outside a tokio runtime with the time driver enabled.
     ///
     /// # Cancellation
     /// A dropped call leaves no subscription.
@@ -239,7 +240,7 @@ impl<T: Serialize + DeserializeOwned + Send + Sync + 'static> Topic<T> {
     /// [`ErrorKind::Invalid`](larder_store::ErrorKind::Invalid).
     ///
     /// # Panics
-    /// Outside a tokio runtime with time enabled.
+    /// Outside a tokio runtime with the time driver enabled.
     ///
     /// # Cancellation
     /// A dropped call leaves no subscription.
@@ -268,7 +269,7 @@ impl<T: Serialize + DeserializeOwned + Send + Sync + 'static> Topic<T> {
         if hubs.len().is_power_of_two() {
             hubs.retain(|_, hub| hub.strong_count() > 0);
         }
-        let hub = Hub::new(self.topic, self.buffer, self.look_every);
+        let hub = Hub::new(self.topic, self.buffer, self.check_interval);
         hubs.insert(channel, Arc::downgrade(&hub));
         hub
     }
@@ -282,7 +283,7 @@ impl<T> Clone for Topic<T> {
             topic: self.topic,
             history: self.history.clone(),
             buffer: self.buffer,
-            look_every: self.look_every,
+            check_interval: self.check_interval,
             hubs: self.hubs.clone(),
         }
     }

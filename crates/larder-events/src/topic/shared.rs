@@ -12,7 +12,7 @@ use super::{Gap, Message, Position};
 /// The state that the task of the hub and its subscribers share.
 pub(super) struct Shared<T> {
     pub(super) topic: bus::Topic,
-    pub(super) look_every: Duration,
+    pub(super) check_interval: Duration,
     state: Mutex<State<T>>,
 }
 
@@ -53,14 +53,14 @@ pub(super) enum Shown<T> {
 }
 
 impl<T> Shared<T> {
-    pub(super) fn new(topic: bus::Topic, buffer: NonZeroUsize, look_every: Duration) -> Self {
+    pub(super) fn new(topic: bus::Topic, buffer: NonZeroUsize, check_interval: Duration) -> Self {
         let state = State {
             position: None,
             sender: Some(broadcast::Sender::new(buffer.get())),
         };
         Self {
             topic,
-            look_every,
+            check_interval,
             state: Mutex::new(state),
         }
     }

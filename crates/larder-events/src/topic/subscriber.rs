@@ -141,12 +141,12 @@ impl<T: DeserializeOwned + Send + Sync + 'static> Subscriber<T> {
                 self.missed = page.many;
                 self.take_over(page);
                 let many = self.missed + self.replay.len() as u64;
-                Recovered::Yes(many)
+                Recovered::Complete(many)
             }
-            Some(page) => Recovered::No {
+            Some(page) => Recovered::Incomplete {
                 lost: Some(page.lost),
             },
-            None => Recovered::No { lost: None },
+            None => Recovered::Incomplete { lost: None },
         })
     }
 

@@ -50,7 +50,7 @@ on_every_store! { memory, redis;
     async fn a_buffer_and_a_pause_may_be_as_long_as_they_like(world: World) {
         let topic = Topic::<u32>::new(world.store.clone(), SEATS).unwrap();
         let topic = topic.with_history(5, DAY).unwrap();
-        let topic = topic.with_buffer(NonZeroUsize::MAX).with_look_every(Duration::MAX);
+        let topic = topic.with_buffer(NonZeroUsize::MAX).with_check_interval(Duration::MAX);
         let mut subscriber = topic.subscribe("all").await.unwrap();
         topic.publish("all", &1).await.unwrap();
         assert!(matches!(soon(subscriber.next()).await, Some(Received::Message(_))));

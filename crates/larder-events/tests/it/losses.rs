@@ -17,7 +17,7 @@ use crate::topics::{self, SEATS, gap, message, publish};
 const NEVER: Duration = Duration::from_secs(600);
 
 fn topic(store: &Arc<dyn Store>) -> Topic<u32> {
-    topics::topic(store, 1_000).with_look_every(NEVER)
+    topics::topic(store, 1_000).with_check_interval(NEVER)
 }
 
 /// Takes all but the first three messages away, as a failover does to what its replica had not yet.
@@ -80,7 +80,7 @@ async fn a_message_at_an_offset_that_a_look_had_found_is_told_as_a_gap() {
 #[tokio::test(flavor = "multi_thread", worker_threads = 2)]
 async fn a_history_that_has_lost_its_end_is_told_as_a_gap_by_the_next_look() {
     let world = World::redis().await;
-    let looking = topic(&world.store).with_look_every(Duration::from_millis(50));
+    let looking = topic(&world.store).with_check_interval(Duration::from_millis(50));
     let mut subscriber = looking.subscribe(7_u32).await.unwrap();
     let last = publish(&looking, 1..=5).await[4];
     for value in 1..=5 {
@@ -167,7 +167,7 @@ on_every_store! { memory, redis;
         publish(&topic, 1..=600).await;
         let (store, switch) = world.faulty();
         let (mut subscriber, recovered) = self::topic(&store).resume(7_u32, before).await.unwrap();
-        assert_eq!(recovered, Recovered::Yes(600));
+        assert_eq!(recovered, Recovered::Complete(600));
         assert!(switch.operations() <= 4, "{} operations", switch.operations());
         publish(&topic, 601..=601).await;
         for value in 1..=100 {
@@ -208,7 +208,7 @@ fn subscribers_end_with_the_runtime_that_served_them_and_new_ones_begin_anew() {
 async fn a_store_that_never_answers_a_look_does_not_end_the_subscription() {
     let world = World::memory().await;
     let (store, switch) = world.faulty();
-    let looking = topic(&store).with_look_every(Duration::from_secs(1));
+    let looking = topic(&store).with_check_interval(Duration::from_secs(1));
     let mut subscriber = looking.subscribe(7_u32).await.unwrap();
     switch.set_on(Operations::Programs, Trouble::Hang);
     tokio::time::sleep(Duration::from_secs(5)).await;

@@ -60,7 +60,7 @@ on_every_store! { memory, redis, cluster;
 
         let from = last_event_id.parse().unwrap();
         let (mut subscriber, recovered) = topic.resume(7_u32, from).await.unwrap();
-        assert_eq!(recovered, Recovered::Yes(78));
+        assert_eq!(recovered, Recovered::Complete(78));
         publish(&topic, 81..=82).await;
         assert_eq!(values(&mut subscriber, 80).await, (3..=82).collect::<Vec<_>>());
         assert_eq!(subscriber.position().unwrap().offset(), 82);
@@ -72,7 +72,7 @@ on_every_store! { memory, redis, cluster;
         let before = topic.position(7_u32).await.unwrap();
         publish(&topic, 1..=3).await;
         let (mut subscriber, recovered) = topic.resume(7_u32, before).await.unwrap();
-        assert_eq!(recovered, Recovered::Yes(3));
+        assert_eq!(recovered, Recovered::Complete(3));
         assert_eq!(values(&mut subscriber, 3).await, [1, 2, 3]);
     }
 
@@ -80,7 +80,7 @@ on_every_store! { memory, redis, cluster;
         let topic = topic(&world.store, 3);
         let first = publish(&topic, 1..=6).await[0];
         let (mut subscriber, recovered) = topic.resume(7_u32, first).await.unwrap();
-        assert_eq!(recovered, Recovered::No { lost: Some(2) });
+        assert_eq!(recovered, Recovered::Incomplete { lost: Some(2) });
         publish(&topic, 7..=7).await;
         let next = message(&mut subscriber).await;
         assert_eq!((*next.value, next.position.unwrap().offset()), (7, 7));
@@ -94,12 +94,12 @@ on_every_store! { memory, redis, cluster;
         assert_ne!(before, after);
         for from in before {
             let (_, recovered) = topic.resume(7_u32, from).await.unwrap();
-            assert_eq!(recovered, Recovered::No { lost: None });
+            assert_eq!(recovered, Recovered::Incomplete { lost: None });
         }
         // A position past the end is not one of this history either.
         let past = after[1].to_string().replace("-2", "-3").parse().unwrap();
         let (_, recovered) = topic.resume(7_u32, past).await.unwrap();
-        assert_eq!(recovered, Recovered::No { lost: None });
+        assert_eq!(recovered, Recovered::Incomplete { lost: None });
     }
 
     async fn a_message_that_was_not_announced_arrives_before_the_next_one(world: World) {
@@ -117,7 +117,7 @@ on_every_store! { memory, redis, cluster;
     async fn a_message_that_was_not_announced_arrives_by_itself(world: World) {
         let (store, switch) = world.faulty();
         switch.set_on(Operations::Bus, Trouble::Fail(ErrorKind::NotSent));
-        let topic = topic(&world.store, 10).with_look_every(Duration::from_millis(20));
+        let topic = topic(&world.store, 10).with_check_interval(Duration::from_millis(20));
         let mut subscriber = topic.subscribe(7_u32).await.unwrap();
         publish(&self::topic(&store, 10), 1..=2).await;
         assert_eq!(values(&mut subscriber, 2).await, [1, 2]);
@@ -236,7 +236,7 @@ on_every_store! { memory, redis, cluster;
 async fn a_connection_that_is_lost_is_filled_from_the_history_and_is_a_gap_without_one() {
     let world = larder_worlds::World::redis_in_real_time().await;
     let server = world.server.as_ref().unwrap();
-    let kept = topic(&world.store, 100).with_look_every(Duration::from_secs(600));
+    let kept = topic(&world.store, 100).with_check_interval(Duration::from_secs(600));
     let plain = Topic::new(world.store.clone(), bus::Topic::broadcast("plain")).unwrap();
     let mut with_history = kept.subscribe(7_u32).await.unwrap();
     let mut without: Subscriber<u32> = plain.subscribe(7_u32).await.unwrap();

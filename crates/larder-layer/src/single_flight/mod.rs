@@ -25,7 +25,7 @@ const STRIPES: usize = 512;
 pub struct SingleFlight<K, T> {
     stripes: Box<[Mutex<Flights<K, T>>]>,
     hasher: RandomState,
-    under_way: AtomicUsize,
+    in_flight: AtomicUsize,
     gauge: Gauge,
     max: usize,
 }
@@ -39,9 +39,9 @@ pub enum Joined<K: Hash + Eq, T, H> {
     Leader(Leader<K, T>),
     /// The caller waits for the leader.
     Follower(Follower<T>),
-    /// No flight is under way, and `recheck` found an outcome.
+    /// No flight is in flight, and `recheck` found an outcome.
     Hit(H),
-    /// The maximum number of flights is under way.
+    /// The maximum number of flights is in flight.
     Full,
 }
 
@@ -70,7 +70,7 @@ impl<K: Hash + Eq, T> SingleFlight<K, T> {
                 .take(STRIPES)
                 .collect(),
             hasher: RandomState::default(),
-            under_way: AtomicUsize::new(0),
+            in_flight: AtomicUsize::new(0),
             gauge,
             max,
         })
@@ -78,7 +78,7 @@ impl<K: Hash + Eq, T> SingleFlight<K, T> {
 
     /// Joins the flight of `key`, or leads a new one.
     ///
-    /// If no flight is under way, `recheck` looks for the outcome of one that ended since the caller
+    /// If no flight is in flight, `recheck` looks for the outcome of one that ended since the caller
     /// looked. It runs under a lock, and must not use this type.
     pub fn join<Q, H>(
         self: &Arc<Self>,
@@ -99,8 +99,8 @@ impl<K: Hash + Eq, T> SingleFlight<K, T> {
         if let Some(hit) = recheck() {
             return Joined::Hit(hit);
         }
-        if self.under_way.fetch_add(1, Ordering::Relaxed) >= self.max {
-            self.under_way.fetch_sub(1, Ordering::Relaxed);
+        if self.in_flight.fetch_add(1, Ordering::Relaxed) >= self.max {
+            self.in_flight.fetch_sub(1, Ordering::Relaxed);
             return Joined::Full;
         }
         self.gauge.increment(1.0);
@@ -184,8 +184,8 @@ impl<K: Hash + Eq, T> SingleFlight<K, T> {
         remove_from(&mut stripe, &follower.flight);
     }
 
-    /// Returns whether a flight of `key` is under way that a caller would join.
-    pub fn is_under_way<Q>(&self, key: &Q) -> bool
+    /// Returns whether a flight of `key` is in flight that a caller would join.
+    pub fn is_in_flight<Q>(&self, key: &Q) -> bool
     where
         K: Borrow<Q>,
         Q: Hash + Eq + ?Sized,
@@ -204,9 +204,9 @@ impl<K: Hash + Eq, T> SingleFlight<K, T> {
 }
 
 impl<K, T> SingleFlight<K, T> {
-    /// Returns the number of flights under way.
-    pub fn under_way(&self) -> usize {
-        self.under_way.load(Ordering::Relaxed)
+    /// Returns the number of flights in flight.
+    pub fn in_flight(&self) -> usize {
+        self.in_flight.load(Ordering::Relaxed)
     }
 }
 
@@ -267,7 +267,7 @@ impl<K: Hash + Eq, T> Leader<K, T> {
     fn end(&mut self, outcome: Result<T, Failure>) {
         self.is_completed = true;
         self.flights.remove(self.hash, &self.flight);
-        self.flights.under_way.fetch_sub(1, Ordering::Relaxed);
+        self.flights.in_flight.fetch_sub(1, Ordering::Relaxed);
         self.flights.gauge.decrement(1.0);
         self.flight.end(outcome);
     }
@@ -288,7 +288,7 @@ impl<K: Hash + Eq, T> Drop for Leader<K, T> {
 impl<K, T> fmt::Debug for SingleFlight<K, T> {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         f.debug_struct("SingleFlight")
-            .field("under_way", &self.under_way)
+            .field("in_flight", &self.in_flight)
             .field("max", &self.max)
             .finish_non_exhaustive()
     }

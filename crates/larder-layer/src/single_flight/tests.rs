@@ -39,12 +39,12 @@ async fn all_followers_get_the_outcome() {
     let leader = lead(&flights, "a");
     let (one, two) = (follow(&flights, "a"), follow(&flights, "a"));
     let other = lead(&flights, "b");
-    assert_eq!(flights.under_way(), 2);
+    assert_eq!(flights.in_flight(), 2);
     leader.complete(7);
     assert_eq!(one.outcome(soon()).await, Ok(7));
     assert_eq!(two.outcome(soon()).await, Ok(7));
     drop(other);
-    assert_eq!(flights.under_way(), 0);
+    assert_eq!(flights.in_flight(), 0);
     drop(lead(&flights, "a"));
 }
 
@@ -102,7 +102,7 @@ async fn an_outcome_from_elsewhere_releases_the_followers_of_whoever_leads() {
     let two = follow(&flights, "a");
     later.complete(9);
     assert_eq!(two.outcome(soon()).await, Ok(9));
-    assert_eq!(flights.under_way(), 0);
+    assert_eq!(flights.in_flight(), 0);
     flights.complete("a", 10);
 }
 
@@ -116,7 +116,7 @@ fn when_all_flights_are_invalidated_each_is_joined_by_nobody_and_keeps_nothing()
         assert_eq!(old.if_current(|| "kept"), None);
         assert_eq!(lead(&flights, key).if_current(|| "kept"), Some("kept"));
     }
-    assert_eq!(flights.under_way(), 0);
+    assert_eq!(flights.in_flight(), 0);
 }
 
 #[tokio::test(start_paused = true)]
@@ -171,7 +171,7 @@ fn no_more_flights_than_permitted_are_under_way() {
 fn a_caller_that_finds_the_outcome_at_the_second_look_neither_leads_nor_follows() {
     let flights = flights();
     assert!(matches!(flights.join("a", || Some(7)), Joined::Hit(7)));
-    assert_eq!(flights.under_way(), 0);
+    assert_eq!(flights.in_flight(), 0);
 }
 
 #[test]

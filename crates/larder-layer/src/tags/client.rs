@@ -117,7 +117,7 @@ impl Tags {
     /// the change. That is so for a tag that this process has changed, or heard to change, since then. A tag
     /// whose generation was known when the load began must still have it. Another one must have changed
     /// before the load began, by the store's clock; in a cluster these are the clocks of two nodes. A tag
-    /// without a record gets one. One round trip for each node.
+    /// without a record gets one. One round trip per node.
     ///
     /// # Errors
     /// Those of the store; [`Refusal::Full`](larder_store::Refusal::Full) if it has no room for another
@@ -151,7 +151,7 @@ impl Tags {
         Ok(is_current.then_some(carried))
     }
 
-    /// Changes tags, and so every value that carries one of them. One round trip for each node.
+    /// Changes tags, and so every value that carries one of them. One round trip per node.
     ///
     /// `keep` is the longest time of a load, because running loads must see the change. Tell other
     /// processes afterwards, with [`publish`](Self::publish).

@@ -126,7 +126,7 @@ impl OpsPage {
     /// Builds the router. `guard` decides, at each request, who may see it.
     ///
     /// It gets the head of the request, with the extensions of outer layers, such as a session, and returns the
-    /// operator, or the response for everybody else: a 404, or a redirect to the sign-in. Put the session layer
+    /// operator, or the response for everyone else: a 404, or a redirect to the sign-in. Put the session layer
     /// around the router in which the page is nested.
     ///
     /// # Errors

@@ -38,15 +38,21 @@ impl Queue {
     /// Stops all dequeues. Running jobs continue. One round trip.
     ///
     /// # Errors
-    /// Those of the store.
+    /// Those of the store. Repeating the call is safe.
+    ///
+    /// # Cancellation
+    /// The queue may or may not have been paused.
     pub async fn pause(&self) -> Result<()> {
         self.set_paused(true).await
     }
 
-    /// Lets jobs be taken again. One round trip.
+    /// Resumes dequeues after a [`pause`](Self::pause). One round trip.
     ///
     /// # Errors
-    /// Those of the store.
+    /// Those of the store. Repeating the call is safe.
+    ///
+    /// # Cancellation
+    /// The queue may or may not have been resumed.
     pub async fn resume(&self) -> Result<()> {
         self.set_paused(false).await
     }
@@ -54,10 +60,13 @@ impl Queue {
     /// Puts at most `many` dead letters back into the queue, oldest first, and returns their number.
     ///
     /// They go to the end of the queue, their attempts are counted from zero, and they no longer have a unique key. It
-    /// takes one round trip for each 100.
+    /// takes one round trip per 100 jobs.
     ///
     /// # Errors
-    /// Those of the store. Earlier round trips were carried out.
+    /// Those of the store. Earlier round trips took effect.
+    ///
+    /// # Cancellation
+    /// Some of the jobs may have been moved.
     pub async fn redrive(&self, many: u64) -> Result<u64> {
         let mut moved = 0;
         while moved < many {
@@ -78,10 +87,13 @@ impl Queue {
     /// Removes all jobs of a state, and returns their number.
     ///
     /// Holders of running jobs lose their leases. Jobs that start meanwhile stay: of running jobs it removes as
-    /// many as there are when it begins. It takes one round trip for each 100, and one more for running jobs.
+    /// many as there are when it begins. It takes one round trip per 100 jobs, and one more for running jobs.
     ///
     /// # Errors
-    /// Those of the store. Earlier round trips were carried out.
+    /// Those of the store. Earlier round trips took effect.
+    ///
+    /// # Cancellation
+    /// Some of the jobs may have been removed.
     pub async fn purge(&self, state: State) -> Result<u64> {
         // Workers continue meanwhile: each job that is removed makes room for a waiting one.
         let most = match state {

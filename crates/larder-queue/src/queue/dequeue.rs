@@ -51,7 +51,7 @@ impl Queue {
     /// Those of [`dequeue`](Self::dequeue).
     ///
     /// # Panics
-    /// Outside a tokio runtime with time enabled.
+    /// Outside a tokio runtime with the time driver enabled.
     ///
     /// # Cancellation
     /// Jobs that a dropped call has taken are released in the background, uncounted. No wake is lost.
@@ -109,7 +109,7 @@ impl Queue {
             tracing::warn!(
                 queue = self.name(),
                 count = taken.unreadable,
-                "jobs cannot be read: they become dead letters after their attempts"
+                "jobs cannot be read, and become dead letters after their last attempt"
             );
             // Other jobs may be waiting behind them.
             next_in = Some(Duration::ZERO);

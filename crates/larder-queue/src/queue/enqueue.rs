@@ -56,7 +56,7 @@ impl Queue {
         self.enqueue(job).await
     }
 
-    /// Adds jobs in order, with a result for each. One round trip for each 128 jobs or megabyte.
+    /// Adds jobs in order, with a result for each. One round trip per 128 jobs or megabyte.
     ///
     /// A job that is refused does not hold up those after it.
     ///
@@ -146,7 +146,7 @@ impl Queue {
             payload,
         };
         let body = body.seal(&self.key).ok_or_else(|| {
-            invalid("a job's name is 1 to 255 bytes, and a header's name or value below 64 KiB")
+            invalid("a job name must be 1 to 255 bytes, and a header's name and value less than 64 KiB each")
         })?;
         Ok(Item::new(job, body.into()))
     }
@@ -177,7 +177,7 @@ fn outcome(added: Option<Added>) -> Result<Enqueued> {
         Some(Added::Full) => Err(Error::new(
             "enqueue",
             ErrorKind::Refused(Refusal::Full),
-            "the queue has reached its maximum of jobs or unique keys: see with_max_jobs",
+            "the queue has reached its maximum number of jobs or unique keys: see with_max_jobs",
         )),
         None => Err(Error::new(
             "enqueue",
@@ -192,6 +192,6 @@ pub(super) fn again(error: &Error) -> Error {
     Error::new(
         "enqueue",
         error.kind(),
-        "the step of this job failed as a whole",
+        "the batch that this job was in failed",
     )
 }

@@ -165,13 +165,13 @@ impl JobView {
         &self.id
     }
 
-    /// Returns when a waiting job is due, when the lease of a running job ends, when a dead job died, or until
-    /// when a done job is remembered; by the store's clock.
+    /// Returns a time that depends on the state, by the store's clock: when a waiting job is due, when the lease of a
+    /// running job ends, when a dead job died, or when a done job is forgotten.
     pub fn at(&self) -> Timestamp {
         self.at
     }
 
-    /// Returns how many attempts were begun.
+    /// Returns how many attempts were started.
     pub fn attempts(&self) -> u32 {
         self.held.as_ref().map_or(0, |held| held.attempts)
     }

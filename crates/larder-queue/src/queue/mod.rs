@@ -27,7 +27,7 @@ pub(crate) use idle::Turn;
 
 use idle::Idle;
 
-/// A queue of jobs, each of which is done at least once.
+/// A job queue: each job is done at least once.
 ///
 /// # Rules
 /// 1. A job is enqueued once for each id, and stays until it is acknowledged, dead or cancelled.

@@ -27,7 +27,7 @@ impl Queue {
         self.settle(receipt, Verdict::Ack).await
     }
 
-    /// Acknowledges jobs, with a result for each. One round trip for each 128.
+    /// Acknowledges jobs, with a result for each. One round trip per 128 jobs.
     ///
     /// # Errors
     /// Those of [`ack`](Self::ack).
@@ -53,7 +53,7 @@ impl Queue {
         self.settle(receipt, Verdict::Nack { delay, reason }).await
     }
 
-    /// Gives failed jobs back, with a result for each. One round trip for each 128.
+    /// Gives failed jobs back, with a result for each. One round trip per 128 jobs.
     ///
     /// # Errors
     /// Those of the store.
@@ -78,7 +78,7 @@ impl Queue {
         self.settle(receipt, Verdict::Reject { reason }).await
     }
 
-    /// Makes jobs dead letters, with a result for each. One round trip for each 128.
+    /// Makes jobs dead letters, with a result for each. One round trip per 128 jobs.
     ///
     /// # Errors
     /// Those of the store.
@@ -91,7 +91,7 @@ impl Queue {
             .await
     }
 
-    /// Gives a job back unworked: it is available at once, and the attempt is not counted. One
+    /// Releases a job without working on it: it is available at once, and the attempt is not counted. One
     /// round trip.
     ///
     /// # Errors
@@ -104,7 +104,7 @@ impl Queue {
         self.settle(receipt, Verdict::Release { delay }).await
     }
 
-    /// Gives jobs back unworked, with a result for each. One round trip for each 128.
+    /// Releases jobs without working on them, with a result for each. One round trip per 128 jobs.
     ///
     /// # Errors
     /// Those of the store.
@@ -117,7 +117,7 @@ impl Queue {
             .await
     }
 
-    /// Extends a lease to end this long after now. One round trip.
+    /// Extends a lease, so that it ends `lease` from now. One round trip.
     ///
     /// The receipt stays valid. The call works until the job is reclaimed, even if the lease has just ended.
     ///
@@ -130,7 +130,7 @@ impl Queue {
         self.settle(receipt, Verdict::Extend { lease }).await
     }
 
-    /// Extends leases, with a result for each. One round trip for each 128.
+    /// Extends leases, with a result for each. One round trip per 128 jobs.
     ///
     /// # Errors
     /// Those of the store.
@@ -155,7 +155,7 @@ impl Queue {
 
     /// Carries out verdicts of any kind, in order, with a result for each.
     ///
-    /// It takes one round trip for each 128. One that is refused does not hold up the others.
+    /// It takes one round trip per 128 jobs. One that is refused does not hold up the others.
     ///
     /// # Errors
     /// Those of the store. With more than 128 verdicts, those of earlier round trips were carried out.

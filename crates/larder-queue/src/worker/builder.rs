@@ -62,7 +62,7 @@ impl<S> Worker<S> {
         }
     }
 
-    /// Takes jobs from another queue too. All queues share the places and the handlers.
+    /// Takes jobs from another queue too. All queues share the concurrency limit and the handlers.
     #[must_use]
     pub fn with_queue(mut self, queue: Queue) -> Self {
         self.queues.push(queue);
@@ -155,7 +155,7 @@ impl<S> Worker<S> {
 
     /// Sets how long the lease of one run is renewed, at most ten years. The default is 24 h.
     ///
-    /// A handler that hangs for longer loses its lease, and the job is run again. The handler occupies its place
+    /// A handler that hangs for longer loses its lease, and the job is run again. The handler occupies its slot
     /// until it returns: use a [layer](Self::layer) such as tower's timeout to end it.
     #[must_use]
     pub fn with_max_run(mut self, time: Duration) -> Self {

@@ -213,7 +213,7 @@ fn note(metrics: &JobMetrics, context: &JobContext, finished: Finished) {
         Finished::Dead if context.is_last_attempt() => {
             tracing::error!(
                 attempt = context.attempt(),
-                "the job failed too often: it is a dead letter"
+                "the job failed too often and is now a dead letter"
             );
         }
         _ => {}

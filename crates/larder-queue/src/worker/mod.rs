@@ -42,7 +42,8 @@
 //! ```
 //!
 //! # Rules
-//! 1. A worker takes only as many jobs as it has free places: none waits in its memory.
+//! 1. A worker takes only as many jobs as it has free slots ([`with_concurrency`](Worker::with_concurrency)): none
+//!    waits in its memory.
 //! 2. While a handler runs its lease is renewed. If the lease is lost, the job's [context](JobContext) is
 //!    cancelled, and the queue refuses the handler's later outcome.
 //! 3. If a handler returns `Ok`, its job is acknowledged. Acknowledgements are gathered and sent together.
@@ -51,7 +52,7 @@
 //!    [`JobError`] can decide otherwise. A panic is a failure, and so is a payload that cannot be decoded,
 //!    or a job without a handler: neither ends the worker.
 //! 5. After an error of the store, the call is tried again after a random pause, of up to 50 ms at first and up
-//!    to 5 s later. It never ends the worker. An outcome is sent until the queue has it, and occupies its place
+//!    to 5 s later. It never ends the worker. An outcome is sent until the queue has it, and occupies its slot
 //!    meanwhile.
 //! 6. When the worker is told to stop it takes no more jobs, at once and on all its queues, and waits for
 //!    the grace period. Then the contexts are cancelled, and a moment later handlers are dropped and their

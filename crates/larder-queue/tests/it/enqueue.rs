@@ -261,7 +261,7 @@ on_every_store! { memory, redis;
         add(&queue, NewJob::raw("other", "x").with_id(JobId::new("raw").unwrap())).await;
         let taken = take(&queue, 2).await;
         assert!(matches!(taken[0].job::<Parcel>(), Err(PayloadError::Undecodable { .. })));
-        assert!(matches!(taken[1].job::<Mail>(), Err(PayloadError::OtherName { .. })));
+        assert!(matches!(taken[1].job::<Mail>(), Err(PayloadError::WrongName { .. })));
         assert_eq!(taken[1].payload().unwrap(), b"x");
     }
 }

@@ -6,10 +6,10 @@ use super::{Grant, Hold, Takes};
 use crate::limiter::Engine;
 use crate::{Decision, RateLimiter};
 
-/// A place among the requests that a [concurrency rule](crate::Rule::concurrency) serves at once.
+/// A slot of a [concurrency rule](crate::Rule::concurrency), held while a request is served.
 ///
-/// It comes back when it is dropped: after the response, if the client disconnects, and after a panic. If a
-/// process dies, its permits come back when their leases end. Over a network the drop sends one step in the
+/// It is released when it is dropped: after the response, if the client disconnects, and after a panic. If a
+/// process dies, its permits are released when their leases end. Over a network the drop sends one step in the
 /// background, in the runtime in which it is dropped; without a runtime the lease ends.
 #[must_use = "a permit that is dropped comes back at once"]
 pub struct Permit {
@@ -31,7 +31,10 @@ impl Permit {
     /// Extends the permit to its whole lease from now on. Returns whether it was still held. One round trip.
     ///
     /// # Errors
-    /// Those of the store. The permit then ends when it would have ended.
+    /// Those of the store. The permit then keeps its previous end.
+    ///
+    /// # Cancellation
+    /// The permit may or may not have been extended.
     pub async fn renew(&self) -> Result<bool> {
         match &self.hold {
             Some(hold) => Ok(hold.settle(hold.lease_us, 0).await?.1),
@@ -68,17 +71,17 @@ impl Grant<Permit> {
 }
 
 impl RateLimiter {
-    /// Charges `visitor` for one request and takes a place among those that are served at once.
+    /// Charges `visitor` for one request, and takes a slot of its concurrency rule.
     ///
     /// Keep the permit until the response has ended. A policy without a [concurrency
     /// rule](crate::Rule::concurrency) grants a permit that holds nothing. One round trip, or none in process.
     ///
     /// # Errors
     /// Those of the store. After [`ErrorKind::MayHaveRun`](larder_store::ErrorKind::MayHaveRun) the visitor may have
-    /// been charged, once, and a place that may have been taken is given back in the background.
+    /// been charged, once, and a slot that may have been taken is released in the background.
     ///
     /// # Cancellation
-    /// A place that may have been taken is given back in the background. The visitor may have been charged.
+    /// A slot that may have been taken is released in the background. The visitor may have been charged.
     pub async fn acquire(&self, visitor: impl KeyId) -> Result<Grant<Permit>> {
         let key = self.key(visitor);
         let answer = self.acquire_key(&key, self.cost()).await;

@@ -54,10 +54,13 @@ impl Reservation {
         }
     }
 
-    /// Charges nothing, and gives the reservation back.
+    /// Releases the reservation without a charge. One round trip.
     ///
     /// # Errors
     /// Those of [`settle`](Self::settle).
+    ///
+    /// # Cancellation
+    /// The reservation may or may not have been released; if not, it ends with its TTL.
     pub async fn cancel(self) -> Result<Decision> {
         self.settle(0).await
     }
@@ -66,7 +69,10 @@ impl Reservation {
     /// trip.
     ///
     /// # Errors
-    /// Those of the store. The reservation then ends when it would have ended.
+    /// Those of the store. The reservation then keeps its previous end.
+    ///
+    /// # Cancellation
+    /// The reservation may or may not have been extended.
     pub async fn renew(&self) -> Result<bool> {
         match &self.hold {
             Some(hold) => Ok(hold.settle(hold.lease_us, 0).await?.1),

@@ -339,7 +339,11 @@ impl Decider {
         // Without a runtime, nothing can wait for a store that takes a round trip.
         let runtime = tokio::runtime::Handle::try_current();
         let (Ok(runtime), Ok(place)) = (runtime, limit.shadows.clone().try_acquire_owned()) else {
-            let busy = Error::new("check a rate limit", ErrorKind::NotSent, "too many wait");
+            let busy = Error::new(
+                "check a rate limit",
+                ErrorKind::NotSent,
+                "too many background checks are running",
+            );
             Self::shadowed(limit, Err(&busy));
             return held;
         };

@@ -165,12 +165,11 @@ impl RateLimitLayer {
 
     /// Charges each request its actual cost, once its response is known.
     ///
-    /// A policy of the layer must allow [reservations](crate::Policy::with_reservations), and only limits whose
-    /// policy does are settled: the first service that a layer without one makes logs a warning, unless visitors
-    /// have [plans](crate::Plans). Each request reserves its cost as an estimate. `cost` reads the actual cost from the head of the response, such as a header with the
-    /// tokens of a language model; a [`Settlement::Cost`](crate::Settlement::Cost) from the handler takes
-    /// precedence, and without either the estimate is charged. If the cost exceeds what is left, the visitor owes
-    /// the rest.
+    /// Only limits whose policy allows [reservations](crate::Policy::with_reservations) are settled. If the layer has
+    /// none, its first service logs a warning, unless visitors have [plans](crate::Plans). Each request reserves its
+    /// cost as an estimate. `cost` reads the actual cost from the head of the response, such as a header with the
+    /// tokens of a language model. A [`Settlement::Cost`](crate::Settlement::Cost) from the handler takes precedence;
+    /// without either, the estimate is charged. If the cost exceeds what is left, the visitor owes the rest.
     ///
     /// The response waits for one more round trip, or none in process. A request that is dropped, or whose service
     /// fails without a response, costs nothing once its reservation has ended. If the cost is known only at the

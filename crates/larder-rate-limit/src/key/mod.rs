@@ -252,7 +252,7 @@ impl KeyBy {
     /// Returns the key of the record that `limiter` keeps for the visitor of this request.
     ///
     /// Each async function has [`DEFAULT_TIMEOUT`](crate::RateLimitLayer::DEFAULT_TIMEOUT), and needs a
-    /// tokio runtime with its time enabled. None if no key is found.
+    /// tokio runtime with the time driver enabled. None if no key is found.
     ///
     /// # Cancellation
     /// A dropped call has no effect.

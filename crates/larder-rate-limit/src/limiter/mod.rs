@@ -34,7 +34,7 @@ use crate::{Decision, Gcra, Network, Policy, Quota, Rule};
 /// Its counters belong to the metrics recorder that is installed when the limiter is made. A layer has its own
 /// counters.
 ///
-/// A visitor occupies one record until all its used units are back. An in-process store holds 100,000 of them for
+/// A visitor occupies one record until its quota is whole again. An in-process store holds 100,000 of them for
 /// each policy. `MokaStoreBuilder::with_max_keys_of(Tat::KIND, visitors)` sets another number for policies of a
 /// single quota, and `Usage::KIND` for the others. While it is full, visitors with a record are limited as before,
 /// and new visitors share [1,024 quotas](Self::SHARED_QUOTAS), so that nobody passes uncounted.
@@ -228,7 +228,7 @@ impl RateLimiter {
         }
     }
 
-    /// Returns how long after `decision` one more unit comes back. Zero if all units remain.
+    /// Returns how long after `decision` one more unit becomes available. Zero if no unit is used.
     #[inline]
     pub fn until_more(&self, decision: &Decision) -> Duration {
         match &self.engine {

@@ -17,8 +17,8 @@ use step::{Step, run_now, run_together};
 ///
 /// If one refuses, none is charged. Put rules for one visitor into one [`Policy`](crate::Policy), which is one
 /// step; `Limits` is for visitors that differ, such as an address and an account. Their records may be on
-/// different nodes of a cluster, where no step spans both. So each limiter takes its own step, all of them in one
-/// round trip, and if one refuses, what the others charged is given back, in one more.
+/// different nodes of a cluster, where no step spans both. So each limiter takes its own step, all in one round trip.
+/// If one refuses, what the others charged is given back in another round trip.
 ///
 /// Between the two, another request may be refused because of a charge that is then given back. No request is ever
 /// let in past a limit.

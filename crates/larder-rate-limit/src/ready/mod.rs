@@ -21,8 +21,8 @@ impl RateLimiter {
     /// Use it in clients, and in jobs that call a limited service. A caller that would have to wait longer is
     /// refused at once. In one process, callers for a visitor pass in the order in which they came; between
     /// processes the first to try passes. So a caller whose time ends before its turn comes is refused and not
-    /// charged, even if the quota has room for it: the one in front, which may cost more, needs that. Its
-    /// [`retry_after`](Decision::retry_after) then does not end before the one in front tries again.
+    /// charged, even if the quota has room for it: the caller ahead, which may cost more, needs that room. Its
+    /// [`retry_after`](Decision::retry_after) then does not end before the caller ahead tries again.
     ///
     /// Nothing is charged while a caller waits, and however often it tries, it counts as at most one refusal
     /// towards a [ban](crate::Ban). It takes one round trip, or none in process, and one more after each wait.
@@ -31,7 +31,7 @@ impl RateLimiter {
     /// Those of [`check`](Self::check).
     ///
     /// # Panics
-    /// Outside a tokio runtime with time enabled, even if it would not have to wait.
+    /// Outside a tokio runtime with the time driver enabled, even if it would not have to wait.
     ///
     /// # Cancellation
     /// A caller that waits leaves the queue, and was not charged. One whose turn has come may have been charged.
@@ -63,7 +63,7 @@ impl RateLimiter {
 
     /// Acquires a permit as [`acquire`](Self::acquire) does, and waits for it at most `within`.
     ///
-    /// It looks 20 times a second for a place that was given back, and counts as at most one refusal towards a
+    /// It checks 20 times a second for a slot that was released, and counts as at most one refusal towards a
     /// [ban](crate::Ban).
     ///
     /// # Errors

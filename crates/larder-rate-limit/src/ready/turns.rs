@@ -11,7 +11,7 @@ use tokio::time::{Instant, timeout_at};
 use crate::{Decision, RateLimiter, Reason};
 
 /// How often a caller looks for a place that was given back.
-const LOOK_EVERY: Duration = Duration::from_millis(50);
+const CHECK_INTERVAL: Duration = Duration::from_millis(50);
 
 /// A caller whose turn has come, or that does not wait.
 pub(super) struct Queued<'a> {
@@ -52,7 +52,7 @@ impl<'a> Queued<'a> {
     pub(super) fn pause(&self, decision: &Decision) -> Option<Instant> {
         let reason = decision.reason()?;
         let wait = match reason {
-            Reason::Concurrency => decision.retry_after().min(LOOK_EVERY),
+            Reason::Concurrency => decision.retry_after().min(CHECK_INTERVAL),
             _ => decision.retry_after(),
         };
         let until = Instant::now() + wait.min(MAX_WITHIN) + SLACK;

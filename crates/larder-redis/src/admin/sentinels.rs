@@ -103,6 +103,6 @@ fn read_down_after(answer: Value) -> Result<Duration> {
 }
 
 fn silent() -> Error {
-    let text = "the sentinel did not answer like one";
+    let text = "the server did not answer like a sentinel";
     Error::new("admin", ErrorKind::Refused(Refusal::Unavailable), text)
 }

@@ -21,7 +21,7 @@ const MAIN: LinkId = 0;
 /// The interval of checks of sharded subjects against the slots.
 ///
 /// They are also checked after each change of the slots.
-const LOOK_EVERY: Duration = Duration::from_secs(1);
+const CHECK_INTERVAL: Duration = Duration::from_secs(1);
 
 /// The links of a store: one, and in a cluster one for each master.
 ///
@@ -129,7 +129,7 @@ impl Links {
     async fn follow(self: Arc<Self>, view: ClusterView) {
         let mut generation = view.generation();
         loop {
-            match timeout(LOOK_EVERY, generation.changed()).await {
+            match timeout(CHECK_INTERVAL, generation.changed()).await {
                 Ok(Ok(())) => {
                     self.registry.reassign(|subject| self.to_shard(subject));
                     // Messages may be lost while one node takes over from another.

@@ -15,7 +15,7 @@ use crate::classify::copy_error;
 use crate::node::Access;
 use crate::operation::{Repeat, Sequence, after_lost_run};
 
-/// A batch, split by the node that each item goes to. The parts are sent side by side.
+/// A batch, split by the node that each item goes to. The parts are sent concurrently.
 pub(crate) struct Split<'a, 'k> {
     shared: &'a Shared,
     keys: Vec<&'k Key>,

@@ -55,7 +55,7 @@ impl<'a> Parameters<'a> {
         match self.pairs.is_empty() {
             true => Ok(()),
             false => Err(invalid(
-                "has an unknown parameter: beside those of its form there are timeout_ms, \
+                "has an unknown parameter: besides those of its form there are timeout_ms, \
                  connect_timeout_ms and protocol, and over TLS ca, cert and key",
                 self.expected,
             )),

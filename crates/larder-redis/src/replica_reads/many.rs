@@ -50,7 +50,7 @@ impl Parts {
         });
     }
 
-    /// Asks the replicas side by side, each in one round trip. Returns their answers, and the items
+    /// Asks the replicas concurrently, each in one round trip. Returns their answers, and the items
     /// without an answer.
     pub(crate) async fn ask(self, name: &'static str) -> (Vec<(usize, Result<Value>)>, Vec<usize>) {
         let asking = self.0.iter();

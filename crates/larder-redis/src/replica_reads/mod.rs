@@ -91,7 +91,7 @@ impl ReplicaReads {
     ) -> Result<Self> {
         let template = template.ok_or_else(|| {
             invalid(
-                "reads from replicas need connections that larder makes: give the URL of the \
+                "reads from replicas need connections that larder opens: give the URL of the \
                  server instead of a pool",
             )
         })?;

@@ -127,7 +127,7 @@ impl Waiter for RedisWaiter {
             if self.since.elapsed() >= TRY_EVERY {
                 self.subscribe().await;
             }
-            return Wake::LookAgain;
+            return Wake::Recheck;
         }
         // If wakes come often, no pause ends, and the mark would expire; without it nobody is told.
         let age = self.since.elapsed();
@@ -150,6 +150,6 @@ impl Waiter for RedisWaiter {
         }
         // The mark may have expired, and another server may hold the record by now.
         self.mark().await;
-        Wake::LookAgain
+        Wake::Recheck
     }
 }

@@ -85,7 +85,7 @@ async fn a_waiter_whose_connection_is_cut_looks_again_and_gets_later_wakes() {
     // As if a step had woken while there was no subscription: the script then forgets the waiter.
     let channel = format!("{}:~waiters", key().as_str());
     ok(&server, &["DEL", &channel]);
-    assert_eq!(next(&mut waiter).await, Wake::LookAgain);
+    assert_eq!(next(&mut waiter).await, Wake::Recheck);
     ring(&store).await;
     assert_eq!(next(&mut waiter).await, Wake::Woken);
 }
@@ -126,7 +126,7 @@ async fn a_waiter_whose_mark_has_ended_looks_again_at_once() {
     // No message is sent for this wake.
     ring(&store).await;
     let at_once = timeout(Duration::from_secs(1), waiter.next()).await;
-    assert_eq!(at_once, Ok(Wake::LookAgain));
+    assert_eq!(at_once, Ok(Wake::Recheck));
     ring(&store).await;
     assert_eq!(next(&mut waiter).await, Wake::Woken);
 }
@@ -140,7 +140,7 @@ async fn a_waiter_that_could_not_subscribe_is_told_once_it_can() {
     let url = server.url().replace("redis://", "redis://app:secret@");
     let app = Arc::new(patient(&url).connect().await.unwrap());
     let mut waiter = waiter(&app).await;
-    assert_eq!(next(&mut waiter).await, Wake::LookAgain);
+    assert_eq!(next(&mut waiter).await, Wake::Recheck);
     ok(&server, &["ACL", "SETUSER", "app", "allchannels"]);
     is_told_by(&store(&server).await, &mut waiter).await;
 }
@@ -172,7 +172,7 @@ async fn a_waiter_whose_subscription_was_ended_polls_and_is_told_again_once_it_m
     ok(&server, &["ACL", "SETUSER", "app", "resetchannels"]);
     let polls = async {
         for _ in 0..10 {
-            assert_eq!(next(&mut waiter).await, Wake::LookAgain);
+            assert_eq!(next(&mut waiter).await, Wake::Recheck);
         }
     };
     // A waiter with a subscription checks only every two seconds.
@@ -187,10 +187,10 @@ async fn a_waiter_that_cannot_be_told_looks_again_a_few_times_a_second() {
     let url = format!("{}?protocol=resp2", server.url());
     let deaf = Arc::new(patient(&url).connect().await.unwrap());
     let mut waiter = waiter(&deaf).await;
-    let looks = async { while next(&mut waiter).await == Wake::LookAgain {} };
+    let looks = async { while next(&mut waiter).await == Wake::Recheck {} };
     assert!(timeout(Duration::from_secs(2), looks).await.is_err());
     for _ in 0..3 {
-        assert_eq!(next(&mut waiter).await, Wake::LookAgain);
+        assert_eq!(next(&mut waiter).await, Wake::Recheck);
     }
     assert_eq!(calls(&server, "publish"), 0);
 }
@@ -205,7 +205,7 @@ async fn a_user_who_may_not_publish_runs_the_step_and_waiters_poll() {
     let app = Arc::new(patient(&url).connect().await.unwrap());
     let mut waiter = waiter(&store(&server).await).await;
     ring(&app).await;
-    assert_eq!(next(&mut waiter).await, Wake::LookAgain);
+    assert_eq!(next(&mut waiter).await, Wake::Recheck);
 }
 
 #[tokio::test(flavor = "multi_thread", worker_threads = 2)]

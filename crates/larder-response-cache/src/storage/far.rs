@@ -102,7 +102,7 @@ impl Far {
             Error::new(
                 "get many",
                 ErrorKind::MayHaveRun,
-                "there are too few results",
+                "the store returned fewer results than keys",
             )
         };
         answers.resize_with(keys.len(), || Err(too_few()));

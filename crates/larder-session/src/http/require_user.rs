@@ -21,7 +21,7 @@ use crate::{Session, SessionErrorKind, UserId};
 /// It works with any tower service, inside a [`SessionLayer`](crate::SessionLayer):
 /// 1. A request of a signed-in user passes, with the [`UserId`] among its extensions.
 /// 2. Any other request is answered with 401 (problem details, RFC 9457) and
-///    `WWW-Authenticate: Cookie realm="session"`, to which no browser shows a dialog.
+///    `WWW-Authenticate: Cookie realm="session"`, which makes no browser show a dialog.
 /// 3. With a [sign-in page](Self::with_sign_in_page), a browser that opens a page is redirected there
 ///    instead, with the requested address. Requests of scripts still get 401: they cannot follow.
 /// 4. A request for the sign-in page itself passes, so the page may be part of the router. If the page has a query,

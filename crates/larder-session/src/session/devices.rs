@@ -48,7 +48,7 @@ impl Session {
 
     /// Ends every session of the user except this one, including sessions that the list has lost.
     ///
-    /// It takes effect at the next request of any process. Four round trips; the last two only free space.
+    /// It takes effect at the next request to any process. Four round trips; the last two only free space.
     ///
     /// # Errors
     /// Those of [`devices`](Self::devices).
@@ -71,7 +71,7 @@ impl Session {
 
     /// Ends every session of the user, including this one and sessions that the list has lost.
     ///
-    /// It takes effect at the next request of any process. Four round trips; the last two only free space.
+    /// It takes effect at the next request to any process. Four round trips; the last two only free space.
     ///
     /// # Errors
     /// Those of [`devices`](Self::devices).

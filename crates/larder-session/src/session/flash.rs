@@ -17,23 +17,23 @@ const MAX: usize = 16;
 #[derive(Clone, PartialEq, Eq, Serialize, Deserialize)]
 #[non_exhaustive]
 pub struct Flash {
-    /// What the message is about.
+    /// The level of the message.
     pub level: FlashLevel,
     /// The message, as the app wrote it. Escape it when it is shown.
     pub text: String,
 }
 
-/// What a [`Flash`] is about.
+/// The level of a [`Flash`].
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Hash, Serialize, Deserialize)]
 #[serde(rename_all = "lowercase")]
 pub enum FlashLevel {
-    /// Something to know.
+    /// Neutral information.
     Info,
-    /// What the visitor wanted was done.
+    /// The visitor's action succeeded.
     Success,
-    /// Something to look at.
+    /// The visitor should check something.
     Warning,
-    /// What the visitor wanted was not done.
+    /// The visitor's action failed.
     Error,
 }
 
@@ -80,10 +80,10 @@ impl Session {
         self.update(FLASHES, add).await.map(drop)
     }
 
-    /// Returns the messages that wait, the oldest one first, and removes them.
+    /// Returns the pending messages, oldest first, and removes them.
     ///
     /// Each message goes to exactly one request. Call it in pages that show the messages, not in
-    /// answers that nobody sees. No round trip if none waits, and one otherwise.
+    /// answers that nobody sees. No round trip if none is pending, one otherwise.
     ///
     /// # Errors
     /// Those of [`take_now`](Self::take_now).

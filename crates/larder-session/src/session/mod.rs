@@ -40,7 +40,7 @@ use state::{Phase, State};
 /// once: `log_in`, `log_in_with`, `log_out`, `rotate`, `update`, `change_value`, `take_now`, `save`, the
 /// flash messages and the revocations.
 ///
-/// Clones are the same session. Its methods run one at a time.
+/// Clones share one session. Its methods run one at a time.
 ///
 /// # Errors
 /// Every method may return these [kinds](SessionErrorKind):
@@ -210,7 +210,7 @@ impl Session {
         if self.inner.is_late.load(Ordering::SeqCst) {
             return Err(SessionError::new(
                 SessionErrorKind::Late,
-                "the response was sent already: change the session before the handler returns",
+                "the response has already been sent: change the session before the handler returns",
             ));
         }
         if state.is_gone {

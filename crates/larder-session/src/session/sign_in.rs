@@ -133,9 +133,9 @@ impl Session {
 
     /// Gives the session a new id at once. Call it when the user's privileges change.
     ///
-    /// The old id stops working, after the [grace](crate::Sessions::with_grace) if there is one. It does nothing
-    /// without a session, and nothing if the request came with an id that is within its grace, because another
-    /// request has just rotated. To lock out everyone who has the old id despite a grace, sign in again with
+    /// The old id stops working, after the [grace period](crate::Sessions::with_grace) if there is one. It does nothing
+    /// without a session, or if the request came with an id in its grace period, because another request has just
+    /// rotated. To lock out everyone who has the old id, even during the grace period, sign in again with
     /// [`log_in`](Self::log_in). One round trip, and one more to read the session if it was not read yet.
     ///
     /// # Errors

@@ -23,7 +23,7 @@ impl Choice {
         };
         Self {
             idle: micros(Lifetime::idle),
-            touch: micros(Lifetime::touch),
+            touch: micros(Lifetime::touch_interval),
             expiry: options.expiry,
         }
     }

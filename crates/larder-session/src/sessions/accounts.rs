@@ -17,7 +17,7 @@ const KEPT: Ttl = Ttl::from_secs(400 * 86_400);
 impl Sessions {
     /// Ends every session of `user`, and refuses sign-ins until the account is [enabled](Self::enable).
     ///
-    /// It takes effect at the next request of any process, and in one step: a sign-in at the same time is refused
+    /// It takes effect at the next request to any process, and in one step: a sign-in at the same time is refused
     /// or ended. [`log_in`](crate::Session::log_in) then fails with
     /// [`SessionErrorKind::Disabled`](crate::SessionErrorKind::Disabled). The store remembers it for ten years,
     /// if it keeps its data: treat the app's own record of its accounts as authoritative. A damaged record is
@@ -77,7 +77,7 @@ impl Sessions {
     ///
     /// # Errors
     /// [`SessionErrorKind::Unavailable`](crate::SessionErrorKind::Unavailable) if the store fails. The sessions
-    /// may have ended nevertheless; a repetition is harmless.
+    /// may have ended nevertheless. Repeating the call is safe.
     ///
     /// # Cancellation
     /// All or none may have ended.

@@ -31,7 +31,7 @@ pub(crate) struct Rival {
 }
 
 impl Sessions {
-    /// Looks up `tokens` side by side, in one round trip.
+    /// Looks up `tokens` concurrently, in one round trip.
     pub(crate) async fn find_one_of(&self, tokens: &[Token]) -> Result<Found> {
         let opened = tokens
             .iter()

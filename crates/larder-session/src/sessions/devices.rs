@@ -23,7 +23,8 @@ pub struct Device {
     pub signed_in: Timestamp,
     /// How the user signed in on it, if [the app said](crate::SignInOptions::with_method).
     pub method: Option<String>,
-    /// Its last recorded use. The last use itself may be later, by less than a [touch](crate::Lifetime::touch).
+    /// Its last recorded use. The last use itself may be later, by less than a
+    /// [touch interval](crate::Lifetime::touch_interval).
     pub last_seen: Timestamp,
     /// When it ends if it is not used again.
     pub expires: Timestamp,
@@ -81,7 +82,7 @@ impl Sessions {
 
     /// Ends every session of `user`, including sessions that the list has lost.
     ///
-    /// It takes effect at the next request of any process. Three round trips; the last two only free space.
+    /// It takes effect at the next request to any process. Three round trips; the last two only free space.
     ///
     /// # Errors
     /// Those of [`UserId::new`], and [`SessionErrorKind::Unavailable`](crate::SessionErrorKind::Unavailable) if the

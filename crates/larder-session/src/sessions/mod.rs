@@ -50,7 +50,7 @@ use watch::Watch;
 ///
 /// # async fn example(store: Arc<dyn larder_store::Store>) -> larder_session::Result<()> {
 /// let sessions = Sessions::new(store)?.with_lifetime(Lifetime::AAL1);
-/// // After a changed password: signed out everywhere, at the next request of any process.
+/// // After a changed password: signed out everywhere, at the next request to any process.
 /// sessions.revoke_all("ada").await?;
 /// # Ok(())
 /// # }
@@ -201,7 +201,7 @@ impl Sessions {
 
     /// Sets how long the old id still works after a [`rotate`](crate::Session::rotate).
     ///
-    /// By default it stops working at once. A sign-in never leaves a grace: it invalidates both ids.
+    /// By default it stops working at once. A sign-in never leaves a grace period: it invalidates both ids.
     ///
     /// A second or two helps a page that sends a dozen requests at once. An attacker who stole the old id
     /// can use it for the same time.

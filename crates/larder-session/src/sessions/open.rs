@@ -94,7 +94,7 @@ impl Found {
 impl Sessions {
     /// Returns the session that `token` opens, if it is alive and not revoked.
     ///
-    /// One round trip: the session and its user's revocation state are read side by side.
+    /// One round trip: the session and its user's revocation state are read concurrently.
     pub(crate) async fn open(&self, token: &Token) -> Result<Opening> {
         match self.open_now(token) {
             Poll::Ready(opening) => opening,
@@ -166,7 +166,7 @@ impl Sessions {
             }
         }
         self.metrics.read_found.increment(1);
-        let touch = self.settings.lifetime.touch().as_micros();
+        let touch = self.settings.lifetime.touch_interval().as_micros();
         if now - stored.metadata.seen >= stored.metadata.choice.touch(touch) {
             self.slide(key);
         }
@@ -323,7 +323,7 @@ impl Sessions {
     fn slide(&self, key: Key) {
         let touch = Touch {
             idle: self.idle(),
-            touch: self.settings.lifetime.touch().as_micros(),
+            touch: self.settings.lifetime.touch_interval().as_micros(),
         };
         if self.programs.run_now(&key, &touch).is_ready() {
             return;

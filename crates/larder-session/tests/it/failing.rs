@@ -101,7 +101,7 @@ on_both_stores! { Manual;
         let browser = away(&world, &Trouble::Fail(ErrorKind::NotSent)).await;
         let before = world.switch.operations();
         browser.read(&site, "/show-flash").await;
-        // The session and the user's epoch, side by side, and nothing at the end.
+        // The session and the user's epoch, concurrently, and nothing at the end.
         assert!(world.switch.operations() - before <= 2);
     }
 }

@@ -1,7 +1,7 @@
 //! Values that are encrypted in the store.
 
 use http::StatusCode;
-use larder_session::{ReadableValues, SealingKeys};
+use larder_session::{PlaintextValues, SealingKeys};
 use larder_test::server::Reply as Answer;
 
 use crate::support::{Browser, Site, Time, World, on_both_stores};
@@ -76,10 +76,10 @@ on_both_stores! { Manual;
     async fn sealing_is_turned_on_without_losing_a_field(world: World) {
         let with = |readable| {
             let sessions = world.sessions().with_sealing(key(1));
-            World::site_of(sessions.with_readable_values(readable))
+            World::site_of(sessions.with_plaintext_values(readable))
         };
-        let (plain, first) = (world.site(), with(ReadableValues::Write));
-        let (second, last) = (with(ReadableValues::Read), with(ReadableValues::Refuse));
+        let (plain, first) = (world.site(), with(PlaintextValues::Write));
+        let (second, last) = (with(PlaintextValues::Read), with(PlaintextValues::Refuse));
         let browser = Browser::new();
         browser.read(&plain, "/set/a/1").await;
         browser.read(&plain, "/visit").await;

@@ -9,7 +9,7 @@ fn life(world: &World) -> larder_session::Sessions {
     let life = Lifetime::new(Ttl::from_secs(100), Ttl::from_secs(300)).unwrap();
     world
         .sessions()
-        .with_lifetime(life.with_touch(Ttl::from_secs(10)).unwrap())
+        .with_lifetime(life.with_touch_interval(Ttl::from_secs(10)).unwrap())
 }
 
 on_both_stores! { Manual;
@@ -192,7 +192,7 @@ async fn by_the_servers_own_clock_a_session_slides_and_ends() {
     use crate::support::Time;
     let world = World::redis(Time::Real).await;
     let life = Lifetime::new(Ttl::from_millis(1_500), Ttl::from_secs(60)).unwrap();
-    let life = life.with_touch(Ttl::from_millis(1)).unwrap();
+    let life = life.with_touch_interval(Ttl::from_millis(1)).unwrap();
     let site = World::site_of(world.sessions().with_lifetime(life));
     let (server, browser) = (world.server.as_ref().unwrap(), Browser::new());
     browser.read(&site, "/set/a/1").await;

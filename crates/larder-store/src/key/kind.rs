@@ -3,7 +3,7 @@ use std::hash::{Hash, Hasher};
 
 use super::name::is_name;
 
-/// The kind of a key: its name, its space and its content.
+/// The kind of a key: its name, whether the store may evict it, and whether it holds a value or a record.
 ///
 /// Declare a kind as a constant of the crate that owns the keys. Its name is in every key, so an
 /// operator can tell keys apart, and a store knows the space of a key from the key alone.

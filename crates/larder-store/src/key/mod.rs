@@ -1,4 +1,4 @@
-//! Keys are made of typed parts, and rendered as a bounded, escaped text.
+//! Keys: typed parts, rendered as escaped text of bounded length.
 
 mod escape;
 mod id;

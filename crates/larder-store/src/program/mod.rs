@@ -1,4 +1,6 @@
-//! A program is one atomic step over one record, which every kind of store can run.
+//! Programs: atomic steps on one record, which every store that offers [`Programs`] can run.
+//!
+//! A record is typed state under one key.
 //!
 //! # Writing a program
 //!

@@ -47,7 +47,7 @@ pub trait Programs: Send + Sync {
     /// Runs one step. One round trip.
     async fn call(&self, key: &Key, call: &mut dyn Call) -> Result<()>;
 
-    /// Runs several steps side by side. One round trip for each node.
+    /// Runs several steps concurrently. One round trip per node.
     ///
     /// Returns a result for each. Each step is atomic, but not all of them together.
     async fn call_many<'a>(&self, calls: Calls<'a>) -> Vec<Result<()>>;
@@ -115,7 +115,7 @@ impl dyn Programs + '_ {
         run.reply_now(done).map_ok(|reply| (reply, stepped_at))
     }
 
-    /// Runs programs of several types side by side. One round trip for each node.
+    /// Runs programs of several types concurrently. One round trip per node.
     ///
     /// Each runs on its own record. Returns a result for each, in their order. In process it takes
     /// no round trip, and no allocation once the records exist.
@@ -172,7 +172,7 @@ impl dyn Programs + '_ {
         done.map(|done| done.unwrap_or(Ok(())))
     }
 
-    /// Runs each program on its record, side by side. One round trip for each node.
+    /// Runs each program on its record, concurrently. One round trip per node.
     ///
     /// Returns a result for each, in their order.
     ///

@@ -39,7 +39,7 @@ impl Script {
     ///
     /// A store that uses the server's clock sends the command instead of the script, which costs the
     /// server half as much. The program must take no arguments, the command must read the key of the
-    /// record itself, and both must give the same answer. Several `GET` programs that run side by side
+    /// record itself, and both must give the same answer. Several `GET` programs that run concurrently
     /// on a single server become one `MGET`; a key of another Redis type then reads as absent.
     ///
     /// # Panics

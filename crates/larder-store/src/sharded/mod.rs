@@ -77,7 +77,7 @@ impl fmt::Debug for Shard {
 ///    copied: cached values are loaded again, and pinned ones must be moved by you beforehand.
 /// 3. Operations on the pinned keys of an unreachable shard fail; they never go to another shard. Reads
 ///    of its evictable keys are misses; writes of them fail. Other shards go on.
-/// 4. Many keys are split by shard and sent side by side, with a result for each.
+/// 4. Many keys are split by shard and sent concurrently, with a result for each.
 /// 5. Programs, leases, waits and scans are offered if all shards offer them. The bus is that of the
 ///    shard whose name sorts first, by its bytes: while it is unreachable, no messages pass.
 ///

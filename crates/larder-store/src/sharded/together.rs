@@ -4,7 +4,7 @@ use std::task::Poll;
 
 use crate::{Error, ErrorKind, Result};
 
-/// Runs futures side by side, and returns what they return in their order.
+/// Runs futures concurrently, and returns what they return in their order.
 pub(super) async fn together<T, F: Future<Output = T>>(futures: Vec<F>) -> Vec<T> {
     let mut running: Vec<(Option<T>, Pin<Box<F>>)> = futures
         .into_iter()

@@ -18,18 +18,18 @@
 //!         return Ok(());
 //!     }
 //!     let mut waiter = waits.wait_for(key).await?;
-//!     // What became free before the waiter was registered is found by this look.
+//!     // This check finds what became free before the waiter was registered.
 //!     while !programs.run(key, take).await? {
 //!         match waiter.next().await {
-//!             Wake::Woken | Wake::LookAgain => {}
+//!             Wake::Woken | Wake::Recheck => {}
 //!         }
 //!     }
 //!     Ok(())
 //! }
 //! ```
 //!
-//! Put a deadline of your own around the loop, and look again when a deadline inside the record has
-//! passed: that wakes nobody.
+//! Put your own deadline around the loop. Also read the record again when a deadline inside it has passed:
+//! that wakes no waiter.
 
 mod waiters;
 
@@ -43,13 +43,13 @@ pub use waiters::{DEFAULT_MAX_WAITERS, Waiters};
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 #[must_use = "in both cases look at the record again"]
 pub enum Wake {
-    /// A program woke those who wait for the record.
+    /// A program woke the record's waiters.
     Woken,
     /// A wake may have been missed: look at the record again.
     ///
     /// The connection was replaced, the cluster changed, or the store polls because nothing can
     /// wake it.
-    LookAgain,
+    Recheck,
 }
 
 /// The capability to wait until a program wakes the waiters of a record.
@@ -78,7 +78,7 @@ pub trait Waits: Send + Sync {
 #[async_trait]
 pub trait Waiter: Send + Sync {
     /// Waits for the next wake. In process the wait has no upper bound; over a network it ends
-    /// after a few seconds at the latest, with [`Wake::LookAgain`].
+    /// after a few seconds at the latest, with [`Wake::Recheck`].
     ///
     /// # Cancellation
     /// A dropped call loses no wake.

@@ -82,7 +82,7 @@ impl Fenced {
         self
     }
 
-    /// Writes the value of `id`, unless a newer fence has. One round trip.
+    /// Writes the value of `id`, unless a newer fence has already written it. One round trip.
     ///
     /// # Errors
     /// [`ErrorKind::TooLarge`] past [`DEFAULT_MAX_VALUE`], and [`ErrorKind::Invalid`] for a fence past 2^53;

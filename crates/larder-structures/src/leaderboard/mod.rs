@@ -27,7 +27,7 @@ pub use record::{BoardRecord, InspectBoard};
 /// [`with_ties`](Self::with_ties) sets how ties are ranked, which does not depend on the store.
 ///
 /// A board holds at most 100,000 members, unless [`with_max_members`](Self::with_max_members) is set: past
-/// it the worst place is removed. Each change restarts its TTL.
+/// that the member in last place is removed. Each change restarts its TTL.
 ///
 /// Each method is one step and takes one round trip, or none in process, where a position is also found in
 /// O(log n). Clones are cheap and share everything.

@@ -46,8 +46,8 @@ pub enum Closed {
     /// It was closed in the same way before. Nothing was moved now.
     Duplicate,
     /// It was closed in another way before: settled, released, or settled to another account.
-    Otherwise,
-    /// There is no such hold: it was never made, had too low a balance, or is forgotten.
+    Conflict,
+    /// There is no such hold: it was never made, its account had too low a balance, or it was forgotten.
     Unknown,
 }
 
@@ -72,7 +72,7 @@ pub(super) fn closed(operation: &'static str, outcome: Outcome) -> Result<Closed
     match outcome {
         Outcome::Done => Ok(Closed::Done),
         Outcome::DuplicateDone => Ok(Closed::Duplicate),
-        Outcome::Contrary => Ok(Closed::Otherwise),
+        Outcome::Contrary => Ok(Closed::Conflict),
         Outcome::Unknown => Ok(Closed::Unknown),
         other => Err(refused(operation, other)),
     }

@@ -19,7 +19,7 @@ use crate::metrics::{ACQUIRES, WAITS};
 const PLACE: Duration = Duration::from_secs(10);
 
 /// How often the owner of a place looks.
-const LOOK_EVERY: Duration = Duration::from_secs(3);
+const CHECK_INTERVAL: Duration = Duration::from_secs(3);
 
 /// The pauses between the attempts to give back what a lost reply may have taken.
 const FIRST_PAUSE: Duration = Duration::from_millis(100);
@@ -149,7 +149,7 @@ impl Gate {
             let pause = left.saturating_add(Duration::from_millis(1));
             let pause = match self.order {
                 Order::Any => pause,
-                Order::Fifo => pause.min(LOOK_EVERY),
+                Order::Fifo => pause.min(CHECK_INTERVAL),
             };
             tokio::select! {
                 _ = waiter.next() => {}

@@ -22,7 +22,7 @@ impl Lock {
     /// again, after about 100 ms at first, doubling up to about 5 s, and logs the first failure.
     ///
     /// # Panics
-    /// Outside a tokio runtime with time enabled.
+    /// Outside a tokio runtime with the time driver enabled.
     ///
     /// # Cancellation
     /// Dropping the future drops `work` and releases leadership in the background.

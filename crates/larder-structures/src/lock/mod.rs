@@ -39,8 +39,8 @@ pub enum Order {
     /// The first caller to try when it is free. The cheapest.
     #[default]
     Any,
-    /// The caller that has waited longest. Each look of a waiter writes, and the place of a process that has
-    /// died is kept for ten seconds. At most [`MAX_QUEUE`] wait.
+    /// The caller that has waited longest. Each check by a waiter is a write, and the place in the queue of a
+    /// process that has died is kept for ten seconds. At most [`MAX_QUEUE`] wait.
     Fifo,
 }
 
@@ -130,7 +130,7 @@ impl Lock {
     /// released in the background.
     ///
     /// # Panics
-    /// Outside a tokio runtime with time enabled.
+    /// Outside a tokio runtime with the time driver enabled.
     ///
     /// # Cancellation
     /// A dropped call releases any lock that it has taken, in the background.
@@ -149,7 +149,7 @@ impl Lock {
     /// [`Refusal::Full`](larder_store::Refusal::Full) if too many are already waiting.
     ///
     /// # Panics
-    /// Outside a tokio runtime with time enabled.
+    /// Outside a tokio runtime with the time driver enabled.
     ///
     /// # Cancellation
     /// A dropped call releases any lock that it has taken, in the background.

@@ -13,8 +13,8 @@ const PERMITS: Part = Part::new("permits");
 
 /// A number of permits for tasks of all processes on a store, each held for a lease.
 ///
-/// A permit is held, renewed, lost and released like a [`Lock`](super::Lock), and if its process dies, it
-/// comes back when its lease ends.
+/// A permit is held, renewed, lost and released like a [`Lock`](super::Lock). If its process dies, it is free
+/// again when its lease ends.
 ///
 /// ```
 /// # #[tokio::main(flavor = "current_thread")]

@@ -17,8 +17,7 @@ use filter::Shape;
 use programs::{Add, Clear, Contains, CountBits};
 pub use programs::{FilterRecord, InspectFilter};
 
-/// Reports which elements were certainly never added, in some 10 bits per element, with one Bloom filter for
-/// each id.
+/// Reports which elements were certainly never added: one Bloom filter per id, with about 10 bits per element.
 ///
 /// It never denies an element that was added. For an element that was not added it may claim that it was,
 /// with the declared error as long as the filter has at most as many as its capacity; [`fill`](Self::fill)

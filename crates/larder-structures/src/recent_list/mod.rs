@@ -18,7 +18,7 @@ pub use programs::{InspectRecent, RecentRecord};
 
 /// Keeps the newest items of a list for each id: notices, a feed, the last changes.
 ///
-/// Each item has an [`ItemId`] that is higher than all earlier ones. A page begins beside an id and not at
+/// Each item has an [`ItemId`] that is higher than all earlier ones. A page begins next to an id and not at
 /// an offset, so a reader sees no item twice and misses none, whatever is pushed or removed meanwhile.
 ///
 /// A list keeps 1,000 items, unless [`with_max_items`](Self::with_max_items) is set; a new item replaces the

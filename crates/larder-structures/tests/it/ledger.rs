@@ -66,11 +66,11 @@ on_every_store! { memory, redis, cluster;
 
         assert_eq!(ledger.settle("eur", "h1", Some("bob")).await.unwrap(), Closed::Done);
         assert_eq!(ledger.settle("eur", "h1", Some("bob")).await.unwrap(), Closed::Duplicate);
-        assert_eq!(ledger.settle("eur", "h1", Some("cy")).await.unwrap(), Closed::Otherwise);
-        assert_eq!(ledger.release("eur", "h1").await.unwrap(), Closed::Otherwise);
+        assert_eq!(ledger.settle("eur", "h1", Some("cy")).await.unwrap(), Closed::Conflict);
+        assert_eq!(ledger.release("eur", "h1").await.unwrap(), Closed::Conflict);
         assert_eq!(ledger.release("eur", "h2").await.unwrap(), Closed::Done);
         assert_eq!(ledger.release("eur", "h2").await.unwrap(), Closed::Duplicate);
-        assert_eq!(ledger.settle("eur", "h2", None).await.unwrap(), Closed::Otherwise);
+        assert_eq!(ledger.settle("eur", "h2", None).await.unwrap(), Closed::Conflict);
         assert_eq!(ledger.settle("eur", "h4", None).await.unwrap(), Closed::Unknown);
         assert_eq!(ledger.release("eur", "never").await.unwrap(), Closed::Unknown);
         // The request of a hold stays known after it was closed.

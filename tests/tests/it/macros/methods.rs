@@ -53,7 +53,7 @@ impl Films {
     #[cached(cache = self.titles)]
     async fn shared(self: Arc<Self>, id: u32) -> String {
         self.runs.add();
-        format!("{} of {id}", self.titles.loads_under_way())
+        format!("{} of {id}", self.titles.loads_in_flight())
     }
 
     #[cached(cache = self.titles)]

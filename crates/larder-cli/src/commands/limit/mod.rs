@@ -85,7 +85,7 @@ pub(super) async fn run(
 }
 
 const UNUSED: &str =
-    "this visitor has used nothing of this policy: `larder limit show POLICY` lists its visitors";
+    "this visitor has not used this policy: `larder limit show POLICY` lists its visitors";
 
 /// No quota of an app takes longer to come back, so a change with this one keeps the used units.
 const LONGEST: Quota = Quota::new(1, Duration::from_secs(9 * 365 * 86_400));
@@ -133,11 +133,11 @@ async fn looked_up(
     Ok(match others.is_empty() {
         true => (
             named,
-            Some("Nobody has used this policy lately: is its name right?"),
+            Some("No visitor has used this policy recently: is its name right?"),
         ),
         false => (
             named,
-            Some("This visitor has used nothing of it lately: is the name right?"),
+            Some("This visitor has not used this policy recently: is the name right?"),
         ),
     })
 }
@@ -278,7 +278,7 @@ async fn reset(target: &Target, visitors: Visitors, output: &mut Output<'_, '_>)
     if !output.is_sure() {
         let bans = bans(target, &visitors).await?;
         let what = format!(
-            "This gives {} the whole quota back, and forgets bans and what they hold.",
+            "This gives {} the whole quota back, ends their bans, and drops their permits and reservations.",
             of(count, "visitor", "visitors")
         );
         if !output.confirm(&what)? {

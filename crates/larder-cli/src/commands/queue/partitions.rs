@@ -49,7 +49,7 @@ pub(super) async fn existing(
     let name = escape(&named.name);
     Err(Error::usage(match parts.unreadable.is_empty() {
         true => format!("there is no queue '{name}': `larder queue ls` lists them"),
-        false => format!("what is stored under the keys of '{name}' is not a queue"),
+        false => format!("the keys of '{name}' do not hold a queue"),
     }))
 }
 

@@ -108,7 +108,7 @@ impl<T: DeserializeOwned + Send + 'static> Consumer<T> {
     /// cannot be aborted: it may still run when its event is delivered to another consumer.
     ///
     /// # Panics
-    /// Outside a tokio runtime with time enabled.
+    /// Outside a tokio runtime with the time driver enabled.
     ///
     /// # Cancellation
     /// A dropped call aborts its handlers. Their events are delivered again after the lease.

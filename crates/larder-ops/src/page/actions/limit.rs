@@ -32,7 +32,7 @@ impl Visitor {
         let (usages, usages_shown) = existing::<Usage>(shared, named.usages()).await?;
         if quotas.is_empty() && usages.is_empty() {
             return Err(refused(
-                "This visitor has used nothing of this policy. 'larder limit show POLICY' lists its visitors: name \
+                "This visitor has not used this policy. 'larder limit show POLICY' lists its visitors: name \
                  one as it is listed there.",
             ));
         }

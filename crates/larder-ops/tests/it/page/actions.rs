@@ -228,7 +228,7 @@ async fn limits(world: &World) {
         assert!(limiter.peek(VISITOR).await.unwrap().is_allowed());
         let (asked, _) = world.act(&of(limiter.policy(), visitor)).await;
         assert_eq!(asked.status, StatusCode::CONFLICT, "there is nothing left");
-        asked.has(&["has used nothing of this policy"]);
+        asked.has(&["has not used this policy"]);
     }
     // As a layer keeps it.
     let by_layer = ("ip", VISITOR);

@@ -19,7 +19,7 @@ use answers::{Answer, Answers};
 ///
 /// A refusal is forgotten at its `Retry-After`, and never later: for that, the time is measured from before
 /// the store was called. What a client is told is measured from the store's answer. A refusal is also forgotten
-/// after [`with_max_age`](Self::with_max_age), by default a second, so that what another process or the support desk
+/// after [`with_max_age`](Self::with_max_age), by default a second, so that what another process or an operator
 /// changes takes effect within that time. What this layer itself charges or gives back takes effect at once.
 ///
 /// Refusals by a [concurrency rule](crate::Rule::concurrency), and those that count towards a
@@ -30,7 +30,7 @@ use answers::{Answer, Answers};
 /// so that its client is told the longest wait, and none misses a refusal that counts towards a ban. A request with
 /// one visitor of whom nothing is known, such as another account from the same address, calls the store.
 ///
-/// Use it with a store that takes a round trip. It does not spare an in-process store, which answers
+/// Use it with a store that takes a round trip. With an in-process store it saves nothing, because that answers
 /// faster than the memory would.
 #[derive(Clone)]
 pub struct RefusalMemory {
@@ -68,7 +68,7 @@ impl RefusalMemory {
 
     /// Sets the longest time for which a refusal is remembered.
     ///
-    /// The default is 1 s. What the support desk gives back takes effect after this time at the latest.
+    /// The default is 1 s. What an operator gives back takes effect after this time at the latest.
     #[must_use]
     pub fn with_max_age(mut self, max_age: Duration) -> Self {
         self.max_age = max_age;
