@@ -105,13 +105,24 @@ where
         }
         let elapsed = started.elapsed();
         took.sort_unstable();
-        let percentile = |percent: usize| took[took.len() * percent / 100].as_nanos() as f64;
         [
             per_operation(elapsed, took.len() * each),
-            percentile(50),
-            percentile(99),
+            percentile(&took, 50),
+            percentile(&took, 99),
         ]
     })
+}
+
+/// The nanoseconds that `percent` of 100 did not exceed, by the nearest rank. `sorted` is in ascending order.
+fn percentile(sorted: &[Duration], percent: usize) -> f64 {
+    let rank = (sorted.len() * percent).div_ceil(100);
+    sorted[rank.max(1) - 1].as_nanos() as f64
+}
+
+/// The 99th percentile in nanoseconds.
+pub(crate) fn p99(mut took: Vec<Duration>) -> f64 {
+    took.sort_unstable();
+    percentile(&took, 99)
 }
 
 /// A connection of redis-rs as it is, with the same socket option as ours: with the default, Nagle's
@@ -123,4 +134,19 @@ pub(crate) async fn raw_connection(url: &str) -> MultiplexedConnection {
     let client = redis::Client::open(info.set_tcp_settings(nodelay)).expect("a client");
     let connection = client.get_multiplexed_async_connection().await;
     connection.expect("a connection")
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn a_percentile_is_the_nearest_rank() {
+        let took = |to: u64| (1..=to).rev().map(Duration::from_nanos).collect();
+        assert_eq!(p99(took(100)), 99.0);
+        assert_eq!(p99(took(1)), 1.0);
+        assert_eq!(p99(took(300)), 297.0);
+        let sorted = [3, 5, 8].map(Duration::from_nanos);
+        assert_eq!(percentile(&sorted, 50), 5.0);
+    }
 }

@@ -1,6 +1,6 @@
 //! What a lock costs beside the recipe, and how soon the next waiter has it.
 
-use std::sync::Arc;
+use std::sync::{Arc, LazyLock};
 use std::time::{Duration, Instant};
 
 use larder_moka::MokaStore;
@@ -11,12 +11,12 @@ use tokio::runtime::Runtime;
 use tokio::sync::Mutex;
 
 use crate::harness::{Bar, Row, compare, per_operation};
-use crate::load::{raw_connection, runtime, store};
+use crate::load::{p99, raw_connection, runtime, store};
 
 /// How many times a lock is taken and released in a round.
 const LOCKS: usize = 1_000;
 /// How many times it is handed over in a round.
-const WAKES: usize = 100;
+const WAKES: usize = 300;
 const LONG: Duration = Duration::from_secs(30);
 
 /// What people write by hand, so that nobody releases the lock of another.
@@ -84,8 +84,8 @@ async fn set(raw: &mut MultiplexedConnection, number: usize) -> bool {
 }
 
 async fn delete(raw: &mut MultiplexedConnection, number: usize) -> bool {
-    let script = redis::Script::new(BY_HAND);
-    let mut call = script.key("{by-hand}");
+    static SCRIPT: LazyLock<redis::Script> = LazyLock::new(|| redis::Script::new(BY_HAND));
+    let mut call = SCRIPT.key("{by-hand}");
     let deleted: i64 = call.arg(number).invoke_async(raw).await.expect("an answer");
     deleted == 1
 }
@@ -148,11 +148,6 @@ fn hand_over(runtime: &Runtime, stores: &[Arc<dyn Store>; 2], raw: &MultiplexedC
         ),
         Bar::NanosAtMost(10e6),
     )
-}
-
-fn p99(mut took: Vec<Duration>) -> f64 {
-    took.sort_unstable();
-    took[took.len() * 99 / 100].as_nanos() as f64
 }
 
 fn in_process(runtime: &Runtime) -> Row {

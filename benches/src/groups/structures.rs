@@ -154,7 +154,7 @@ fn bytes(runtime: &Runtime, store: &Arc<dyn Store>, raw: &MultiplexedConnection)
     let weigh = |key: &str| {
         let usage = command(&["MEMORY", "USAGE", key, "SAMPLES", "0"]);
         let bytes: Option<f64> = runtime.block_on(ask(raw, &usage));
-        bytes.unwrap_or(0.0) / f64::from(WEIGHED)
+        bytes.expect("the board has this key") / f64::from(WEIGHED)
     };
     runtime.block_on(async {
         for number in 0..WEIGHED as usize {

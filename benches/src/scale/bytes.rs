@@ -171,7 +171,7 @@ impl Entry {
                 let path = if matches!(self, Self::User) {
                     "/log-in"
                 } else {
-                    "/city"
+                    "/write"
                 };
                 fill_sessions(runtime, &pages, path, many);
                 Some(("tower-sessions", resident() - before))

@@ -32,6 +32,8 @@ pub(super) struct Values {
     names: Arc<Vec<String>>,
     keys: Arc<Vec<Key>>,
     value: Bytes,
+    /// The same bytes for each key, in a buffer of its own: a peer that keeps what it is given keeps one for each.
+    own: Arc<Vec<Bytes>>,
 }
 
 impl Values {
@@ -42,6 +44,7 @@ impl Values {
             names: Arc::new((0..many).map(|n| format!("raw:{n}")).collect()),
             keys: Arc::new((0..many).map(film).collect()),
             value: Bytes::from(vec![b'x'; size]),
+            own: Arc::new((0..many).map(|_| Bytes::from(vec![b'x'; size])).collect()),
         }
     }
 
@@ -92,7 +95,8 @@ impl Contender for Moka {
     }
 
     async fn put(&mut self, values: &Values, n: usize) {
-        self.insert(values.name(n).to_owned(), values.value.clone());
+        let own = values.own[n % values.own.len()].clone();
+        self.insert(values.name(n).to_owned(), own);
     }
 }
 

@@ -70,11 +70,11 @@ pub(crate) fn theirs() -> Router {
         assert!(user.expect("the store answers").is_some());
         read(session).await
     };
-    let visit = |session: tower_sessions::Session| async move {
+    let write = |session: tower_sessions::Session| async move {
         let city = "Paris, Texas".to_owned();
         session.insert(CITY.name(), city).await.expect("written");
     };
-    let write = |session: tower_sessions::Session| async move {
+    let log_in = |session: tower_sessions::Session| async move {
         let city = "Paris, Texas".to_owned();
         session.insert(CITY.name(), city).await.expect("written");
         session.insert("user", "ada").await.expect("written");
@@ -83,9 +83,8 @@ pub(crate) fn theirs() -> Router {
         .route("/", get(|| async { "film" }))
         .route("/read", get(read))
         .route("/user", get(user))
-        .route("/city", get(visit))
         .route("/write", get(write))
-        .route("/log-in", get(write))
+        .route("/log-in", get(log_in))
         .layer(SessionManagerLayer::new(MemoryStore::default()))
 }
 
