@@ -135,18 +135,3 @@ pub(crate) async fn raw_connection(url: &str) -> MultiplexedConnection {
     let connection = client.get_multiplexed_async_connection().await;
     connection.expect("a connection")
 }
-
-#[cfg(test)]
-mod tests {
-    use super::*;
-
-    #[test]
-    fn a_percentile_is_the_nearest_rank() {
-        let took = |to: u64| (1..=to).rev().map(Duration::from_nanos).collect();
-        assert_eq!(p99(took(100)), 99.0);
-        assert_eq!(p99(took(1)), 1.0);
-        assert_eq!(p99(took(300)), 297.0);
-        let sorted = [3, 5, 8].map(Duration::from_nanos);
-        assert_eq!(percentile(&sorted, 50), 5.0);
-    }
-}
