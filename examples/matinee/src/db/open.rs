@@ -98,7 +98,8 @@ fn options(url: &str) -> Result<SqliteConnectOptions, sqlx::Error> {
         .create_if_missing(true)
         .foreign_keys(true)
         .journal_mode(SqliteJournalMode::Wal)
-        .synchronous(SqliteSynchronous::Normal)
+        // A booking that was confirmed must outlast a power cut, and so must the record that its letter was sent.
+        .synchronous(SqliteSynchronous::Full)
         .busy_timeout(BUSY)
         .optimize_on_close(true, None))
 }
@@ -130,6 +131,22 @@ mod tests {
     use larder_test::server::Sandbox;
 
     use super::*;
+
+    #[tokio::test]
+    async fn what_is_committed_is_on_the_disk_whichever_connection_has_written_it() {
+        let sandbox = Sandbox::new().unwrap();
+        let url = format!("sqlite://{}", sandbox.path().join("matinee.db").display());
+        let pool = open(&url).await.unwrap();
+        let mut connections = Vec::new();
+        for _ in 0..pool.options().get_max_connections() {
+            connections.push(pool.acquire().await.unwrap());
+        }
+        for connection in &mut connections {
+            let synchronous = sqlx::query_scalar("PRAGMA synchronous");
+            let synchronous: i64 = synchronous.fetch_one(&mut **connection).await.unwrap();
+            assert_eq!(synchronous, 2, "2 is FULL");
+        }
+    }
 
     #[tokio::test(flavor = "multi_thread")]
     async fn many_connect_at_once_to_a_file_that_is_not_there_yet() {
