@@ -76,19 +76,23 @@ pub(crate) async fn write_reminders(
     Ok(written.rows_affected())
 }
 
-/// Returns the letters that are not sent and have not been handed to the queue since `before_ms`, the
-/// oldest first.
+/// Returns the letters that are to be sent and have not been handed to the queue since `before_ms`, the
+/// oldest first. A reminder of a showing that has begun is left out.
 pub(crate) async fn letters_to_hand(
     pool: &SqlitePool,
     before_ms: i64,
+    now_ms: i64,
     limit: u32,
 ) -> Result<Vec<WaitingLetter>, sqlx::Error> {
     sqlx::query_as(
-        "SELECT id, written_at_ms FROM outbox
+        "SELECT outbox.id, written_at_ms
+         FROM outbox JOIN bookings ON bookings.id = booking_id JOIN showings ON showings.id = showing_id
          WHERE sent_at_ms IS NULL AND (handed_at_ms IS NULL OR handed_at_ms < ?)
-         ORDER BY id LIMIT ?",
+               AND (letter <> 'reminder' OR starts_at_ms > ?)
+         ORDER BY outbox.id LIMIT ?",
     )
     .bind(before_ms)
+    .bind(now_ms)
     .bind(limit)
     .fetch_all(pool)
     .await
@@ -109,8 +113,12 @@ pub(crate) async fn note_handed(
         .map(drop)
 }
 
-/// Returns a letter that is not sent yet.
-pub(crate) async fn letter(pool: &SqlitePool, id: i64) -> Result<Option<Letter>, sqlx::Error> {
+/// Returns a letter that is not sent yet, unless it is a reminder of a showing that has begun.
+pub(crate) async fn letter(
+    pool: &SqlitePool,
+    id: i64,
+    now_ms: i64,
+) -> Result<Option<Letter>, sqlx::Error> {
     sqlx::query_as(
         "SELECT outbox.id, letter, email, users.name, code, films.title AS film, screens.name AS screen,
                 starts_at_ms, written_at_ms,
@@ -118,9 +126,10 @@ pub(crate) async fn letter(pool: &SqlitePool, id: i64) -> Result<Option<Letter>,
          FROM outbox JOIN bookings ON bookings.id = booking_id JOIN users ON users.id = user_id
          JOIN showings ON showings.id = showing_id
          JOIN screens ON screens.id = screen_id JOIN films ON films.id = film_id
-         WHERE outbox.id = ? AND sent_at_ms IS NULL",
+         WHERE outbox.id = ? AND sent_at_ms IS NULL AND (letter <> 'reminder' OR starts_at_ms > ?)",
     )
     .bind(id)
+    .bind(now_ms)
     .fetch_optional(pool)
     .await
 }

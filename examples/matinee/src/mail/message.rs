@@ -15,13 +15,16 @@ pub(super) fn message(letter: &Letter) -> String {
     let seats = text::counted(letter.seats, "seat", "seats");
     let (film, screen) = (one_line(&letter.film), one_line(&letter.screen));
     let (subject, what) = match letter.kind {
-        LetterKind::Confirmation => ("Your tickets", "you have booked"),
-        LetterKind::Reminder => ("Soon", "we look forward to seeing you: you have booked"),
+        LetterKind::Confirmation => (format!("Your tickets: {film}"), "You have booked"),
+        LetterKind::Reminder => (
+            format!("Reminder: {film}, {day} at {time} UTC"),
+            "We look forward to seeing you. You have booked",
+        ),
     };
     let lines = [
         "From: Matinee <box-office@matinee.example>".to_owned(),
         format!("To: <{}>", one_line(&letter.email)),
-        format!("Subject: {subject}: {film}"),
+        format!("Subject: {subject}"),
         format!(
             "Date: {}",
             text::utc(letter.written_at_ms, "%a, %d %b %Y %H:%M:%S +0000")
@@ -79,11 +82,23 @@ mod tests {
             "Subject: Your tickets: Léon\r\n",
             "Date: Mon, 23 Nov 2026 00:00:00 +0000\r\n",
             "Message-ID: <letter-7-1795392000000@matinee.example>\r\n",
-            "2 seats for Léon,\r\nMonday 23 November, 19:00 UTC, Snug.",
+            "\r\n\r\nDear Ada,\r\n\r\nYou have booked 2 seats for Léon,\r\nMonday 23 November, 19:00 UTC, Snug.",
             "door: ABCD",
         ] {
             assert!(message.contains(part), "no {part:?} in {message}");
         }
+    }
+
+    #[test]
+    fn a_reminder_says_in_its_subject_when_the_film_is_shown() {
+        let kind = LetterKind::Reminder;
+        let message = message(&Letter {
+            kind,
+            ..letter("Léon")
+        });
+        let subject = "Subject: Reminder: Léon, Monday 23 November at 19:00 UTC\r\n";
+        assert!(message.contains(subject), "{message}");
+        assert!(message.contains("\r\nWe look forward to seeing you. You have booked 2 seats"));
     }
 
     #[test]

@@ -7,6 +7,8 @@
 mod maildir;
 mod message;
 mod relay;
+#[cfg(test)]
+mod tests;
 mod worker;
 
 use std::sync::Arc;
@@ -28,8 +30,8 @@ use crate::errors::StartError;
 pub(crate) const QUEUE: &str = "mail";
 /// Sending takes milliseconds. If a worker is killed, another one sends the letter after this time.
 const LEASE: Ttl = Ttl::from_secs(5);
-/// Letters are not given up: at the longest pause, this many attempts take a day.
-const ATTEMPTS: u32 = 1_000;
+/// Letters are never given up: a job that is dead keeps its id, so its letter could not be handed over again.
+const ATTEMPTS: u32 = u32::MAX;
 
 /// Sends letters in the background.
 #[derive(Clone)]

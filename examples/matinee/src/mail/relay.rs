@@ -57,8 +57,8 @@ impl Mail {
     /// Hands over one batch, and returns the number of its letters.
     ///
     /// A letter has one job, however often it is handed over, because the queue recognizes its id.
-    async fn hand_over(&self, before_ms: i64) -> Result<usize, HandOverError> {
-        let letters = db::letters_to_hand(&self.pool, before_ms, BATCH).await?;
+    pub(super) async fn hand_over(&self, before_ms: i64) -> Result<usize, HandOverError> {
+        let letters = db::letters_to_hand(&self.pool, before_ms, now_ms(), BATCH).await?;
         if letters.is_empty() {
             return Ok(0);
         }
@@ -81,7 +81,7 @@ impl Mail {
 
 /// Why letters were not handed over.
 #[derive(Debug, thiserror::Error)]
-enum HandOverError {
+pub(super) enum HandOverError {
     #[error("the database did not answer: {0}")]
     Database(#[from] sqlx::Error),
     #[error("the store did not answer: {0}")]

@@ -11,6 +11,7 @@ use crate::db;
 
 /// How many letters are written at once.
 const AT_ONCE: usize = 4;
+/// The pauses between attempts to send a letter. They grow to a minute, and then go on until it is sent.
 const BACKOFF: Backoff = Backoff::exponential(Duration::from_secs(1), Duration::from_secs(60));
 /// How long letters that are being written may take after the app is told to stop.
 const GRACE: Duration = Duration::from_secs(3);
@@ -54,9 +55,9 @@ impl Mail {
 }
 
 /// Writes the letter to the disk, then records that it is sent. If it runs again, it does nothing or
-/// writes the same file.
+/// writes the same file. A reminder that comes too late is not sent.
 async fn send_letter(job: SendLetter, State(mail): State<Mail>) -> Result<(), JobError> {
-    let Some(letter) = db::letter(&mail.pool, job.letter).await? else {
+    let Some(letter) = db::letter(&mail.pool, job.letter, now_ms()).await? else {
         return Ok(());
     };
     let name = message::name(letter.id, letter.written_at_ms);

@@ -125,7 +125,7 @@ fn visitors_are_reminded_of_their_showing_once(plan: Plan) {
          UPDATE bookings SET booked_at_ms = booked_at_ms - 86400000"
     ));
     let all = letters(&app, 3);
-    let reminders = all.iter().filter(|it| it.contains("Subject: Soon: "));
+    let reminders = all.iter().filter(|it| it.contains("Subject: Reminder: "));
     assert_eq!(reminders.count(), 1);
     // Three checks later there is no further one.
     thread::sleep(Duration::from_secs(3));
