@@ -10,6 +10,9 @@ use tokio::task::JoinHandle;
 use super::Pair;
 use super::keeper::{Act, FIELDS, Keeper, Reply};
 
+/// A field of each session that is signed in, with its value. No race that ends a session writes this field.
+const HELD: (&str, &str) = (FIELDS[2], "held");
+
 /// Operations that meet, and what holds afterwards.
 pub struct Race {
     /// What meets.
@@ -109,15 +112,28 @@ impl Round {
         })
     }
 
+    /// Signs a user in at one instance, puts [`HELD`], and checks that the other has both.
     async fn signed_in(&self, user: &str) -> Result<String, String> {
         let signed_in = self.ask(0, None, Act::SignIn(user.to_owned())).await;
-        signed_in.cookie.ok_or_else(|| "no cookie".to_owned())
+        let cookie = signed_in.cookie.ok_or_else(|| "no cookie".to_owned())?;
+        let (field, value) = HELD;
+        let put = Act::Write(field, value.to_owned());
+        self.ask(0, Some(&cookie), put).await;
+        let seen = self.ask(1, Some(&cookie), Act::Read).await;
+        if seen.user.as_deref() != Some(user) {
+            return Err(format!("{user} is not signed in at the other instance"));
+        }
+        match has_held(&seen) {
+            true => Ok(cookie),
+            false => Err(format!("the other instance does not have {field}")),
+        }
     }
 
-    /// Checks that nobody is signed in by any of these cookies, in either instance.
+    /// Checks that nobody is signed in by any of these cookies, in either instance, and that none of them shows
+    /// what [`Self::signed_in`] put.
     ///
     /// # Errors
-    /// The instance and the user.
+    /// The instance, and the user or the field.
     pub async fn are_dead(&mut self, cookies: &[String]) -> Result<(), String> {
         for at in 0..2 {
             self.are_dead_at(at, cookies).await?;
@@ -127,8 +143,13 @@ impl Round {
 
     async fn are_dead_at(&self, at: usize, cookies: &[String]) -> Result<(), String> {
         for cookie in cookies {
-            if let Some(user) = self.ask(at, Some(cookie), Act::Read).await.user {
+            let seen = self.ask(at, Some(cookie), Act::Read).await;
+            if let Some(user) = &seen.user {
                 return Err(format!("{user} is signed in at instance {at}"));
+            }
+            if has_held(&seen) {
+                let field = HELD.0;
+                return Err(format!("a dead session still has {field} at instance {at}"));
             }
         }
         Ok(())
@@ -273,6 +294,11 @@ async fn done<T>(sent: Vec<JoinHandle<T>>) -> Vec<T> {
     let done = join_all(sent).await.into_iter();
     done.map(|reply| reply.expect("a task that works"))
         .collect()
+}
+
+fn has_held(seen: &Reply) -> bool {
+    let (field, value) = HELD;
+    seen.fields.get(field).is_some_and(|seen| seen == value)
 }
 
 /// Returns the first cookie and those that browsers have after these replies.
