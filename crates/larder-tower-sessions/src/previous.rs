@@ -1,15 +1,18 @@
 use crate::LarderStore;
+use crate::copy::Copy;
 use crate::store::{Read, Saved, When, Written};
 
 /// A [`LarderStore`] that moves sessions over from the previous store.
 ///
 /// A session that larder does not have is read from the old store, written to larder, and then deleted from the old
 /// store. For each session this happens once: two calls to larder's store, and three to the old one. So the move
-/// signs nobody out. Once the old sessions have expired, use the `LarderStore` alone. A sign-out during the move
-/// wins, unless the old store fails at that moment and a third request saves the session.
+/// signs nobody out. A session that is saved before it was loaded is moved first. Once the old sessions have expired,
+/// use the `LarderStore` alone. A sign-out during the move wins, unless the old store fails or the request is dropped
+/// at that moment, and a third request saves the session.
 ///
 /// If the old store fails, sessions that larder has are still loaded, saved and deleted. Loading any other returns
-/// the error, and so does a sign-out, which has then ended the session in larder only.
+/// the error, and so does a sign-out, which has then ended the session in larder only. Each call of the old store
+/// ends within the timeout of larder's: see [`LarderStore::with_store_timeout`].
 #[derive(Clone, Debug)]
 pub struct WithPrevious<Old> {
     store: LarderStore,
@@ -32,7 +35,7 @@ macro_rules! with_previous {
             use $core::session_store::{Error, Result};
 
             fn failed(error: larder_store::Error) -> Error {
-                Error::Backend(error.to_string())
+                Error::Backend(format!("{error:?}"))
             }
 
             fn written(record: &Record) -> Result<Written> {
@@ -43,6 +46,60 @@ macro_rules! with_previous {
             fn given_up() -> Error {
                 let why = "another request could not move this session: try again";
                 Error::Backend(why.to_owned())
+            }
+
+            async fn load_old<Old: SessionStore>(
+                stores: &WithPrevious<Old>,
+                id: &Id,
+            ) -> Result<Option<Record>> {
+                let answer = async { Ok(stores.old.load(id).await) };
+                let answer = stores.store.timeout.run("load from the old store", answer);
+                answer.await.map_err(failed)?
+            }
+
+            async fn delete_old<Old: SessionStore>(
+                stores: &WithPrevious<Old>,
+                id: &Id,
+            ) -> Result<()> {
+                let answer = async { Ok(stores.old.delete(id).await) };
+                let answer = stores.store.timeout.run("delete in the old store", answer);
+                answer.await.map_err(failed)?
+            }
+
+            /// Moves a session that larder does not have.
+            async fn moved<Old: SessionStore>(
+                stores: &WithPrevious<Old>,
+                id: &Id,
+            ) -> Result<Option<Record>> {
+                let Some(mut record) = load_old(stores, id).await? else {
+                    // Another request may have just moved it.
+                    return SessionStore::load(&stores.store, id).await;
+                };
+                record.id = *id;
+                let Some(mut copy) = Copy::new(&stores.store, &written(&record)?) else {
+                    // Not every store leaves these out.
+                    return Ok(None);
+                };
+                if !copy.write().await.map_err(failed)? {
+                    return taken(stores, id).await;
+                }
+                match load_old(stores, id).await {
+                    Ok(Some(_)) => copy.settle(),
+                    // It was signed out in the meantime.
+                    Ok(None) => {
+                        SessionStore::delete(&stores.store, id).await?;
+                        copy.settle();
+                        return Ok(None);
+                    }
+                    // It may have been signed out. A change of another request is not lost: that request
+                    // was told that it is saved.
+                    Err(error) => {
+                        copy.undo().await.map_err(failed)?;
+                        return Err(error);
+                    }
+                }
+                delete_old(stores, id).await?;
+                Ok(Some(record))
             }
 
             /// Loads a session that another request has just moved.
@@ -58,7 +115,7 @@ macro_rules! with_previous {
                     })),
                     Read::Damaged => Ok(None),
                     // The other request has given the move up, or the session was signed out.
-                    Read::Absent => match stores.old.load(id).await? {
+                    Read::Absent => match load_old(stores, id).await? {
                         None => Ok(None),
                         Some(_) => Err(given_up()),
                     },
@@ -72,55 +129,43 @@ macro_rules! with_previous {
                 }
 
                 async fn save(&self, record: &Record) -> Result<()> {
-                    let saved = self.store.put(&written(record)?, When::Present).await;
+                    let change = written(record)?;
+                    match self
+                        .store
+                        .put(&change, When::Present)
+                        .await
+                        .map_err(failed)?
+                    {
+                        Saved::Written => return Ok(()),
+                        // A move that was cut has left it in the old store too.
+                        Saved::Expired => return SessionStore::delete(self, &record.id).await,
+                        Saved::Unmet => {}
+                    }
+                    if moved(self, &record.id).await?.is_none() {
+                        // It was signed out.
+                        return Ok(());
+                    }
+                    let saved = self.store.put(&change, When::Present).await;
                     let saved = saved.map_err(failed)? != Saved::Unmet;
                     // It was signed out, or another request has given the move up: then it is still in the old
                     // store, without this change.
-                    match saved || self.old.load(&record.id).await?.is_none() {
+                    match saved || load_old(self, &record.id).await?.is_none() {
                         true => Ok(()),
                         false => Err(given_up()),
                     }
                 }
 
                 async fn load(&self, id: &Id) -> Result<Option<Record>> {
-                    if let Some(record) = SessionStore::load(&self.store, id).await? {
-                        return Ok(Some(record));
+                    match SessionStore::load(&self.store, id).await? {
+                        Some(record) => Ok(Some(record)),
+                        None => moved(self, id).await,
                     }
-                    let Some(mut record) = self.old.load(id).await? else {
-                        // Another request may have just moved it.
-                        return SessionStore::load(&self.store, id).await;
-                    };
-                    record.id = *id;
-                    let copied = self.store.put(&written(&record)?, When::Absent).await;
-                    let copy = match copied.map_err(failed)? {
-                        Saved::Written(copy) => copy,
-                        Saved::Unmet => return taken(self, id).await,
-                        // Not every store leaves these out.
-                        Saved::Expired => return Ok(None),
-                    };
-                    match self.old.load(id).await {
-                        Ok(Some(_)) => {}
-                        // It was signed out in the meantime.
-                        Ok(None) => {
-                            SessionStore::delete(&self.store, id).await?;
-                            return Ok(None);
-                        }
-                        // It may have been signed out. A change of another request is not lost: that request
-                        // was told that it is saved.
-                        Err(error) => {
-                            let deleted = self.store.delete_copy(id.0, copy).await;
-                            deleted.map_err(failed)?;
-                            return Err(error);
-                        }
-                    }
-                    self.old.delete(id).await?;
-                    Ok(Some(record))
                 }
 
                 async fn delete(&self, id: &Id) -> Result<()> {
                     // In this order, so that a request that is moving the session either sees that it is gone
                     // from the old store, or its copy is deleted here. Each is tried even if the other fails.
-                    let old = self.old.delete(id).await;
+                    let old = delete_old(self, id).await;
                     let new = SessionStore::delete(&self.store, id).await;
                     old.and(new)
                 }

@@ -6,7 +6,7 @@ use std::time::Duration;
 use base64::Engine;
 use base64::engine::general_purpose::URL_SAFE_NO_PAD;
 use larder_layer::StoreTimeout;
-use larder_store::{Delete, Entry, Key, Kind, Put, Result, Store, Ttl, Version, count_poisoned};
+use larder_store::{Delete, Entry, Key, Kind, Put, Result, Store, Ttl, count_poisoned};
 use serde_json::Value;
 use sha2::{Digest, Sha256};
 use time::OffsetDateTime;
@@ -18,8 +18,8 @@ use crate::form;
 /// The [crate's page](crate) describes it. Clones are cheap and share the store.
 #[derive(Clone)]
 pub struct LarderStore {
-    store: Arc<dyn Store>,
-    timeout: StoreTimeout,
+    pub(crate) store: Arc<dyn Store>,
+    pub(crate) timeout: StoreTimeout,
 }
 
 const KIND: Kind = Kind::pinned("tower-session");
@@ -49,34 +49,22 @@ impl LarderStore {
 
     /// Writes a session if the condition is met.
     pub(crate) async fn put(&self, record: &Written, when: When) -> Result<Saved> {
-        let Some(ttl) = ttl(record.expiry) else {
+        let Some(put) = request(record) else {
             // A new session that has expired is not written: its id may belong to another session.
             if let When::Present = when {
                 self.delete(record.id).await?;
             }
             return Ok(Saved::Expired);
         };
-        let put = Put::new(
-            key(record.id),
-            form::write(record.expiry, &record.data),
-            ttl,
-        );
         let put = match when {
             When::Absent => put.if_absent(),
             When::Present => put.if_present(),
         };
         let outcome = self.timeout.put(&*self.store, &put).await?;
         Ok(match outcome.is_stored() {
-            true => Saved::Written(put.version()),
+            true => Saved::Written,
             false => Saved::Unmet,
         })
-    }
-
-    /// Deletes a copy, unless it was changed since.
-    pub(crate) async fn delete_copy(&self, id: i128, copy: Version) -> Result<()> {
-        let delete = Delete::new(key(id)).if_version(copy);
-        let _ = self.timeout.delete(&*self.store, &delete).await?;
-        Ok(())
     }
 
     pub(crate) async fn read(&self, id: i128) -> Result<Read> {
@@ -121,7 +109,7 @@ impl Written {
 /// The outcome of writing a session.
 #[derive(PartialEq, Eq)]
 pub(crate) enum Saved {
-    Written(Version),
+    Written,
     /// The condition was not met: there is something under this id, or nothing.
     Unmet,
     /// The session has expired, and is not stored.
@@ -151,6 +139,12 @@ fn key(id: i128) -> Key {
     Key::new(KIND, URL_SAFE_NO_PAD.encode(digest))
 }
 
+/// Returns the request that writes a session. None if it has expired.
+pub(crate) fn request(record: &Written) -> Option<Put> {
+    let value = form::write(record.expiry, &record.data);
+    Some(Put::new(key(record.id), value, ttl(record.expiry)?))
+}
+
 /// Returns how long a session has left. None if it has expired.
 fn ttl(expiry: OffsetDateTime) -> Option<Ttl> {
     let left = (expiry - OffsetDateTime::now_utc()).whole_microseconds();
@@ -172,7 +166,8 @@ macro_rules! session_store {
             }
 
             fn failed(error: larder_store::Error) -> Error {
-                Error::Backend(error.to_string())
+                // One line with the texts of all sources, none of which holds a secret.
+                Error::Backend(format!("{error:?}"))
             }
 
             #[async_trait::async_trait]
