@@ -160,9 +160,12 @@ impl<K: Hash + Eq, T> SingleFlight<K, T> {
         let mut stripe = self.stripe(self.hasher.hash_one(key)).lock();
         let joined = stripe.iter().position(|(joined, _)| joined.borrow() == key);
         let flight = joined.map(|at| stripe.swap_remove(at).1);
+        if let Some(flight) = &flight {
+            // Under the lock: an invalidation that no longer finds the flight relies on it.
+            flight.is_invalidated.store(true, Ordering::Release);
+        }
         drop(stripe);
         if let Some(flight) = flight {
-            flight.is_invalidated.store(true, Ordering::Release);
             flight.end(Ok(outcome));
         }
     }

@@ -107,6 +107,22 @@ async fn an_outcome_from_elsewhere_releases_the_followers_of_whoever_leads() {
 }
 
 #[test]
+fn a_leader_whose_flight_was_completed_from_elsewhere_keeps_nothing_that_is_invalidated_next() {
+    let flights = flights();
+    for _ in 0..5_000 {
+        let leader = lead(&flights, "a");
+        std::thread::scope(|scope| {
+            scope.spawn(|| flights.complete("a", 7));
+            while flights.is_in_flight("a") {
+                std::hint::spin_loop();
+            }
+            flights.invalidate("a");
+            assert_eq!(leader.if_current(|| "kept"), None);
+        });
+    }
+}
+
+#[test]
 fn when_all_flights_are_invalidated_each_is_joined_by_nobody_and_keeps_nothing() {
     let flights = flights();
     let keys: Vec<_> = (0..50).map(|key| key.to_string()).collect();
