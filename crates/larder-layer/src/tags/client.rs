@@ -82,8 +82,12 @@ impl Tags {
         let mut found: HashMap<Tag, Option<Generation>> = HashMap::new();
         let mut unknown = Vec::new();
         for (tag, _) in values.iter().copied().flatten() {
+            if found.contains_key(tag) {
+                continue;
+            }
             let known = self.known.trusted(*tag, now);
-            if found.insert(*tag, known).is_none() && known.is_none() {
+            found.insert(*tag, known);
+            if known.is_none() {
                 unknown.push((*tag, self.known.changes(*tag)));
             }
         }

@@ -166,3 +166,27 @@ async fn a_load_began_no_later_than_the_time_that_the_store_had_then() {
     clock.advance_micros(1);
     assert!(note(&one, one.tick(), &clock, 1).await);
 }
+
+#[tokio::test]
+async fn a_tag_that_several_values_carry_is_judged_alike_while_it_is_forgotten() {
+    let (one, _, clock) = two_that_trust(SECOND * 3_600);
+    let one = Arc::new(one);
+    let began = LoadBegin::new(begin(&one), clock.now());
+    let noted = one.note(&films(), began, HOUR, clock.now()).await;
+    let carried = noted.expect("a store").expect("a new tag");
+    let values = [carried.as_slice(); 64];
+    let forgetting = {
+        let one = Arc::downgrade(&one);
+        std::thread::spawn(move || {
+            while let Some(one) = one.upgrade() {
+                one.forget_all();
+            }
+        })
+    };
+    for _ in 0..3_000 {
+        let validity = one.validity(&values, clock.now()).await.expect("a store");
+        assert_eq!(validity, [Validity::Current; 64]);
+    }
+    drop(one);
+    forgetting.join().expect("no panic");
+}
