@@ -57,7 +57,8 @@ impl StoreHealth {
         let state = &*self.state;
         state.last_failure.store(state.millis(), Ordering::Relaxed);
         if !state.is_failing.swap(true, Ordering::Relaxed) {
-            tracing::warn!(user = &*self.user, %error, "the store fails");
+            // One line with the texts of all sources, none of which holds a secret.
+            tracing::warn!(user = &*self.user, ?error, "the store fails");
         }
     }
 }
@@ -84,9 +85,57 @@ impl fmt::Debug for StoreHealth {
 
 #[cfg(test)]
 mod tests {
+    use std::fmt::Debug;
+
     use larder_store::ErrorKind;
+    use parking_lot::Mutex;
+    use tracing::field::{Field, Visit};
+    use tracing::span::{Attributes, Id, Record};
+    use tracing::{Event, Metadata, Subscriber};
 
     use super::*;
+
+    /// The errors that were logged.
+    #[derive(Clone, Default)]
+    struct Errors(Arc<Mutex<Vec<String>>>);
+
+    impl Visit for &Errors {
+        fn record_debug(&mut self, field: &Field, value: &dyn Debug) {
+            if field.name() == "error" {
+                self.0.lock().push(format!("{value:?}"));
+            }
+        }
+    }
+
+    impl Subscriber for Errors {
+        fn enabled(&self, _: &Metadata<'_>) -> bool {
+            true
+        }
+
+        fn new_span(&self, _: &Attributes<'_>) -> Id {
+            Id::from_u64(1)
+        }
+
+        fn event(&self, event: &Event<'_>) {
+            event.record(&mut &*self);
+        }
+
+        fn record(&self, _: &Id, _: &Record<'_>) {}
+        fn record_follows_from(&self, _: &Id, _: &Id) {}
+        fn enter(&self, _: &Id) {}
+        fn exit(&self, _: &Id) {}
+    }
+
+    #[tokio::test]
+    async fn the_log_names_what_caused_a_failure() {
+        let errors = Errors::default();
+        let _guard = larder_test::subscribe(errors.clone());
+        let refused = std::io::Error::from(std::io::ErrorKind::ConnectionRefused);
+        let error = Error::new("get", ErrorKind::NotSent, "no server").with_source(refused);
+        StoreHealth::new("test").failed(&error);
+        let logged = errors.0.lock().clone();
+        assert_eq!(logged, ["get: not sent: no server: connection refused"]);
+    }
 
     #[tokio::test(start_paused = true)]
     async fn a_store_of_which_a_part_fails_is_logged_once_until_it_is_quiet() {
