@@ -28,7 +28,8 @@ fn on_one_key(events: &[Event]) -> Vec<String> {
         let what = match event.what {
             What::Lead(fence) => highest(events, event, leads)
                 .filter(|before| *before >= fence)
-                .map(|before| format!("fence {fence} was granted after {before}")),
+                .map(|before| format!("fence {fence} was granted after {before}"))
+                .or_else(|| granted_beside(events, event)),
             What::Commit(fence) => outdated(events, event, fence),
             What::Read(fence) => highest(events, event, shown)
                 .filter(|before| *before > fence)
@@ -39,6 +40,14 @@ fn on_one_key(events: &[Event]) -> Vec<String> {
         wrong.extend(what.map(|what| format!("key {}: {what}", event.key)));
     }
     wrong
+}
+
+/// Returns that the fence of `grant` was also granted to a claim that overlaps it: these have no order.
+fn granted_beside(events: &[Event], grant: &Event) -> Option<String> {
+    let grants = events.iter().filter(|one| one.what == grant.what);
+    let overlapping = grants.filter(|one| one.began <= grant.ended && grant.began <= one.ended);
+    let times = overlapping.count();
+    (times > 1).then(|| format!("{:?} was answered {times} times", grant.what))
 }
 
 /// Returns why `commit`, which wrote with `fence`, must have been refused.
@@ -57,14 +66,26 @@ fn read_in_vain(events: &[Event], read: &Event, fence: u64) -> Option<String> {
     if is_invalidated(events, fence, read) {
         return Some(format!("fence {fence} was read after an invalidation"));
     }
-    events.iter().find_map(|one| match one.what {
-        What::Refused(refused) if refused == fence => Some(format!(
-            "fence {fence} was read although its commit was refused"
-        )),
-        // What is read was written, even if the answer to the writer was lost.
-        What::Lost(lost) if lost == fence => outdated(events, one, fence),
-        _ => None,
-    })
+    let mut may_have_written = false;
+    for one in events {
+        match one.what {
+            What::Refused(refused) if refused == fence => {
+                return Some(format!(
+                    "fence {fence} was read although its commit was refused"
+                ));
+            }
+            What::Commit(commit) if commit == fence => may_have_written = true,
+            // What is read was written, even if the answer to the writer was lost.
+            What::Lost(lost) if lost == fence => {
+                may_have_written = true;
+                if let Some(why) = outdated(events, one, fence) {
+                    return Some(why);
+                }
+            }
+            _ => {}
+        }
+    }
+    (!may_have_written).then(|| format!("fence {fence} was read, but no commit of it was sent"))
 }
 
 /// Returns whether there was an invalidation between the grant of `fence` and `event`.

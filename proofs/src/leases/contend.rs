@@ -7,8 +7,8 @@ use std::time::{Duration, Instant};
 use larder_redis::RedisStore;
 use larder_store::Store;
 use larder_test::server::RedisServer;
-use serde::Serialize;
 use serde::de::DeserializeOwned;
+use serde::{Deserialize, Serialize};
 use tokio::task::JoinSet;
 
 use super::event::{Event, What};
@@ -19,13 +19,37 @@ const PROCESSES: u64 = 2;
 const TASKS: u64 = 8;
 const TIME: Duration = Duration::from_secs(20);
 
+/// The seed of a run, from which its processes have theirs.
+pub(crate) const SEED: u64 = 7;
+
+/// The tasks of one process.
+#[derive(Clone, Debug, Serialize, Deserialize)]
+pub struct Crew {
+    /// The server that they contend for.
+    pub url: String,
+    /// How many they are.
+    pub tasks: u64,
+    /// How long they go on.
+    pub time: Duration,
+    /// What they draw follows from it.
+    pub seed: u64,
+}
+
 /// Returns what two processes did that are the worker `name`, while their server was broken.
 pub(crate) fn in_two_processes(name: &str, how: &impl Serialize) -> Vec<Event> {
     let server = RedisServer::start().expect("a redis-server");
     let workers: Vec<_> = (0..PROCESSES)
-        .map(|_| Worker::start(name, &(how, server.url())))
+        .map(|process| {
+            let crew = Crew {
+                url: server.url(),
+                tasks: TASKS / PROCESSES,
+                time: TIME,
+                seed: SEED << 8 | process,
+            };
+            Worker::start(name, &(how, crew))
+        })
         .collect();
-    break_for(&server, TIME, &mut fastrand::Rng::with_seed(7));
+    break_for(&server, TIME, &mut fastrand::Rng::with_seed(SEED));
     workers.into_iter().flat_map(Worker::finish).collect()
 }
 
@@ -45,30 +69,30 @@ pub fn break_for(server: &RedisServer, time: Duration, random: &mut fastrand::Rn
     }
 }
 
-/// Is one of the two processes. `does` is given the URL, the number of tasks, how long they take, and how.
+/// Is one of the two processes. `does` is given its tasks, and how they work.
 pub(crate) fn be_one_of_two<H: DeserializeOwned>(
     work: &str,
-    does: impl AsyncFnOnce(&str, u64, Duration, H) -> Vec<Event>,
+    does: impl AsyncFnOnce(&Crew, H) -> Vec<Event>,
 ) -> io::Result<()> {
-    be(work, async |(how, url): (H, String)| {
-        let history = does(&url, TASKS / PROCESSES, TIME, how).await;
+    be(work, async |(how, crew): (H, Crew)| {
+        let history = does(&crew, how).await;
         history.iter().try_for_each(tell)
     })
 }
 
 /// Runs tasks on a store of their own, each with random numbers of its own, and returns what they did.
 pub(crate) async fn contend<F>(
-    url: &str,
-    tasks: u64,
+    crew: &Crew,
     task: impl Fn(Arc<dyn Store>, fastrand::Rng) -> F,
 ) -> Vec<Event>
 where
     F: Future<Output = Vec<Event>> + Send + 'static,
 {
-    let store: Arc<dyn Store> = Arc::new(RedisStore::connect(url).await.expect("a connection"));
+    let store: Arc<dyn Store> =
+        Arc::new(RedisStore::connect(&crew.url).await.expect("a connection"));
     let mut running = JoinSet::new();
-    for number in 0..tasks {
-        let seed = u64::from(std::process::id()) << 8 | number;
+    for number in 0..crew.tasks {
+        let seed = crew.seed << 8 | number;
         running.spawn(task(store.clone(), fastrand::Rng::with_seed(seed)));
     }
     running.join_all().await.concat()

@@ -8,8 +8,8 @@ pub mod worker;
 use std::io;
 
 use crate::Table;
-pub use contend::break_for;
-pub(crate) use contend::{be_one_of_two, contend, count, in_two_processes, row};
+pub use contend::{Crew, break_for};
+pub(crate) use contend::{SEED, be_one_of_two, contend, count, in_two_processes, row};
 pub(crate) use event::now;
 pub use event::{Event, What};
 use worker::Commits;
@@ -44,7 +44,9 @@ pub fn prove() -> Table {
         let counts = [granted, committed, refused, lost];
         row(&mut table, name, counts, &found, "as leases allow");
         let is_well = found.is_empty() == (commits == Commits::Fenced);
-        table.bar(is_well, || format!("{name}: {:?}", found.first()));
+        table.bar(is_well, || {
+            format!("{name}, seed {SEED}: {:?}", found.first())
+        });
         table.bar(granted > 200, || format!("{name}: only {granted} leases"));
         table.bar(committed > 50, || {
             format!("{name}: only {committed} commits")
@@ -61,7 +63,7 @@ pub fn prove() -> Table {
 /// # Errors
 /// If no runtime starts, or the output is closed.
 pub fn be_a_worker(work: &str) -> io::Result<()> {
-    be_one_of_two(work, async |url, tasks, time, commits| {
-        worker::work(url, tasks, KEYS, time, commits).await
+    be_one_of_two(work, async |crew, commits| {
+        worker::work(crew, KEYS, commits).await
     })
 }

@@ -8,8 +8,8 @@ use larder_store::{ErrorKind, Key, Kind, Put, PutOutcome, Store, Ttl, Version};
 use serde::{Deserialize, Serialize};
 use tokio::time::{Instant, sleep};
 
-use super::contend;
 use super::event::{Event, What, now};
+use super::{Crew, contend};
 
 const NOTE: Kind = Kind::evictable("note");
 
@@ -26,13 +26,8 @@ pub enum Commits {
 }
 
 /// Tasks on a store of their own, until the time is over; gives what they did.
-pub async fn work(
-    url: &str,
-    tasks: u64,
-    keys: u32,
-    time: Duration,
-    commits: Commits,
-) -> Vec<Event> {
+pub async fn work(crew: &Crew, keys: u32, commits: Commits) -> Vec<Event> {
+    let until = Instant::now() + crew.time;
     let task = |store: Arc<dyn Store>, random| {
         let worker = Worker {
             leases: store.clone().leases().expect("leases"),
@@ -41,9 +36,9 @@ pub async fn work(
             commits,
             done: Vec::new(),
         };
-        worker.run(keys, Instant::now() + time)
+        worker.run(keys, until)
     };
-    contend(url, tasks, task).await
+    contend(crew, task).await
 }
 
 struct Worker {

@@ -37,8 +37,20 @@ fn on_one_key(events: &[&Event]) -> Vec<String> {
                 }
             }
             What::Commit(fence) => {
-                if let Some(last) = before(commits).filter(|last| *last > fence) {
+                if let Some(last) = before(shown).filter(|last| *last > fence) {
                     wrong.push(format!("stale fence {fence} wrote after {last} had"));
+                }
+            }
+            What::Read(fence) => {
+                let last = before(shown).filter(|last| *last > fence);
+                // The answer to a put that was carried out may be lost, but it is not that it was refused.
+                let wrote = [What::Commit(fence), What::Lost(fence)];
+                if let Some(last) = last {
+                    wrong.push(format!("fence {fence} was read after {last} was there"));
+                } else if !events.iter().any(|one| wrote.contains(&one.what)) {
+                    wrong.push(format!(
+                        "fence {fence} was read, but no put of it may have written"
+                    ));
                 }
             }
             What::Release(fence) => {
@@ -70,9 +82,9 @@ fn leads(what: What) -> Option<u64> {
     }
 }
 
-fn commits(what: What) -> Option<u64> {
+fn shown(what: What) -> Option<u64> {
     match what {
-        What::Commit(fence) => Some(fence),
+        What::Commit(fence) | What::Read(fence) => Some(fence),
         _ => None,
     }
 }

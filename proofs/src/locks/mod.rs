@@ -6,7 +6,7 @@ pub mod worker;
 use std::io;
 
 use crate::Table;
-use crate::leases::{What, be_one_of_two, count, in_two_processes, row};
+use crate::leases::{SEED, What, be_one_of_two, count, in_two_processes, row};
 use worker::Writes;
 
 const KEYS: u32 = 4;
@@ -41,7 +41,9 @@ pub fn prove() -> Table {
         let counts = [taken, released, written, refused, lost];
         row(&mut table, name, counts, &found, "as locks allow");
         let is_well = found.is_empty() == (writes == Writes::Fenced);
-        table.bar(is_well, || format!("{name}: {:?}", found.first()));
+        table.bar(is_well, || {
+            format!("{name}, seed {SEED}: {:?}", found.first())
+        });
         table.bar(taken > 100, || format!("{name}: only {taken} locks"));
         // Only a lock that is released in time shows that nobody else had it.
         table.bar(released > 50, || {
@@ -58,7 +60,7 @@ pub fn prove() -> Table {
 /// # Errors
 /// If no runtime starts, or the output is closed.
 pub fn be_a_worker(work: &str) -> io::Result<()> {
-    be_one_of_two(work, async |url, tasks, time, writes| {
-        worker::work(url, tasks, KEYS, time, writes).await
+    be_one_of_two(work, async |crew, writes| {
+        worker::work(crew, KEYS, writes).await
     })
 }

@@ -10,7 +10,7 @@ use larder_structures::lock::{Lock, Order, Released};
 use serde::{Deserialize, Serialize};
 use tokio::time::{Instant, sleep};
 
-use crate::leases::{Event, What, contend, now};
+use crate::leases::{Crew, Event, What, contend, now};
 
 const NOTE: Kind = Kind::pinned("note");
 
@@ -32,7 +32,8 @@ pub enum Writes {
 }
 
 /// Tasks on a store of their own, until the time is over; gives what they did.
-pub async fn work(url: &str, tasks: u64, keys: u32, time: Duration, writes: Writes) -> Vec<Event> {
+pub async fn work(crew: &Crew, keys: u32, writes: Writes) -> Vec<Event> {
+    let until = Instant::now() + crew.time;
     let task = |store: Arc<dyn Store>, random| {
         let worker = Worker {
             fenced: Fenced::new(store.clone()).expect("programs"),
@@ -41,9 +42,9 @@ pub async fn work(url: &str, tasks: u64, keys: u32, time: Duration, writes: Writ
             writes,
             done: Vec::new(),
         };
-        worker.run(keys, Instant::now() + time)
+        worker.run(keys, until)
     };
-    contend(url, tasks, task).await
+    contend(crew, task).await
 }
 
 struct Worker {
@@ -75,6 +76,7 @@ impl Worker {
             };
             let fence = guard.fence();
             self.note(key, began, What::Lead(fence.as_u64()));
+            self.read(key).await;
             // Most work is short; some takes longer than the lock is held, and does not notice.
             let longest = match self.random.u8(..4) {
                 0 => 2 * MAX_HOLD,
@@ -82,6 +84,7 @@ impl Worker {
             };
             sleep(longest.mul_f64(self.random.f64())).await;
             self.write(key, fence).await;
+            self.read(key).await;
             let began = now();
             if let Ok(Released::InTime) = guard.release().await {
                 self.note(key, began, What::Release(fence.as_u64()));
@@ -113,6 +116,29 @@ impl Worker {
             Err(_) => return,
         };
         self.note(key, began, what);
+    }
+
+    /// Notes what is written there: each value is the number of the fence that wrote it.
+    async fn read(&mut self, key: u32) {
+        let began = now();
+        let (fence, value) = match self.writes {
+            Writes::Fenced => match self.fenced.get(key).await {
+                Ok(Some((fence, value))) => (Some(fence.as_u64()), value),
+                _ => return,
+            },
+            Writes::Plain => match self.store.get(&Key::new(NOTE, key)).await {
+                Ok(Some(entry)) => (None, entry.value),
+                _ => return,
+            },
+        };
+        let number = std::str::from_utf8(&value).ok();
+        let number = number.and_then(|number| number.parse().ok());
+        let number = number.expect("a value that was written");
+        assert!(
+            fence.is_none_or(|fence| fence == number),
+            "the value of {number} has the fence {fence:?}"
+        );
+        self.note(key, began, What::Read(number));
     }
 
     fn note(&mut self, key: u32, began: u64, what: What) {

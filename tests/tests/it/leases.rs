@@ -3,7 +3,7 @@
 use std::time::Duration;
 
 use larder_proofs::leases::worker::{Commits, work};
-use larder_proofs::leases::{What, checker};
+use larder_proofs::leases::{Crew, What, checker};
 
 use crate::support::history_of_a_broken_server;
 
@@ -26,10 +26,9 @@ async fn no_outdated_fence_commits_and_the_checker_notices_a_plain_put() {
 
 /// What leases forbid and two processes did while their server was broken.
 async fn violations(commits: Commits, seed: u64) -> Vec<String> {
-    let history = history_of_a_broken_server(TIME, seed, async |url: String| {
-        work(&url, 4, 3, TIME, commits).await
-    })
-    .await;
+    let history =
+        history_of_a_broken_server(TIME, seed, async |crew: Crew| work(&crew, 3, commits).await)
+            .await;
     let leads = |what| matches!(what, What::Lead(_));
     assert!(history.iter().filter(|event| leads(event.what)).count() > 10);
     checker::violations(&history)

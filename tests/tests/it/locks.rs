@@ -2,7 +2,7 @@
 
 use std::time::Duration;
 
-use larder_proofs::leases::What;
+use larder_proofs::leases::{Crew, What};
 use larder_proofs::locks::checker;
 use larder_proofs::locks::worker::{Writes, work};
 
@@ -27,10 +27,9 @@ async fn a_lock_has_one_holder_and_no_stale_fence_writes_though_a_plain_put_does
 
 /// What locks forbid and two processes did while their server was broken.
 async fn violations(writes: Writes, seed: u64) -> Vec<String> {
-    let history = history_of_a_broken_server(TIME, seed, async |url: String| {
-        work(&url, 4, 2, TIME, writes).await
-    })
-    .await;
+    let history =
+        history_of_a_broken_server(TIME, seed, async |crew: Crew| work(&crew, 2, writes).await)
+            .await;
     let taken = |what| matches!(what, What::Lead(_));
     assert!(history.iter().filter(|event| taken(event.what)).count() > 5);
     checker::violations(&history)

@@ -59,6 +59,7 @@ fn what_leases_forbid_is_found() {
             vec![
                 at(0, What::Lead(10)),
                 at(10, What::Lead(11)),
+                at(15, What::Lost(11)),
                 at(20, What::Read(11)),
                 at(30, What::Read(10)),
             ],
@@ -91,9 +92,17 @@ fn what_leases_forbid_is_found() {
             ],
             "committed after 11 was granted",
         ),
+        (
+            vec![at(0, What::Lead(10)), at(10, What::Read(10))],
+            "no commit of it was sent",
+        ),
     ] {
         let found = violations(&history);
         assert_eq!(found.len(), 1, "{found:?}");
         assert!(found[0].contains(what), "{found:?}");
     }
+    let beside = [at(0, What::Lead(10)), at(2, What::Lead(10))];
+    let found = violations(&beside);
+    assert_eq!(found.len(), 2, "{found:?}");
+    assert!(found[0].contains("answered 2 times"), "{found:?}");
 }

@@ -21,13 +21,17 @@ fn a_history_of_one_after_the_other_is_allowed() {
     let history = [
         at(0, What::Lead(10)),
         at(10, What::Commit(10)),
+        at(15, What::Read(10)),
         at(20, What::Release(10)),
         // At the same time as the release.
         at(22, What::Lead(11)),
         at(40, What::Lead(12)),
         at(50, What::Commit(12)),
         at(60, What::Refused(11)),
-        at(70, What::Lost(12)),
+        at(70, What::Lost(13)),
+        // At the same time, and then what the lost put has written.
+        at(72, What::Read(12)),
+        at(80, What::Read(13)),
         at(80, What::Release(12)),
     ];
     assert_eq!(violations(&history), [""; 0]);
@@ -46,6 +50,39 @@ fn what_locks_forbid_is_found() {
             vec![at(0, What::Commit(11)), at(10, What::Commit(10))],
             "stale fence 10",
         ),
+        (
+            vec![
+                at(0, What::Lost(11)),
+                at(10, What::Read(11)),
+                at(20, What::Commit(10)),
+            ],
+            "stale fence 10",
+        ),
+        (
+            vec![
+                at(0, What::Commit(11)),
+                at(10, What::Refused(10)),
+                at(20, What::Read(10)),
+            ],
+            "fence 10 was read after 11",
+        ),
+        (
+            vec![
+                at(0, What::Commit(11)),
+                at(10, What::Lost(10)),
+                at(20, What::Read(10)),
+            ],
+            "fence 10 was read after 11",
+        ),
+        (
+            vec![
+                at(0, What::Commit(9)),
+                at(10, What::Refused(10)),
+                at(20, What::Read(10)),
+            ],
+            "no put of it may have written",
+        ),
+        (vec![at(0, What::Read(10))], "no put of it may have written"),
         (
             vec![
                 at(0, What::Lead(10)),
