@@ -14,7 +14,7 @@ use tokio::runtime::Runtime;
 #[derive(Debug)]
 pub struct Worker<E> {
     child: Child,
-    /// Closed to tell it to stop. That also happens if this process is killed.
+    /// Closed to tell it to stop. That also happens if this process is killed: no worker outlives it.
     input: Option<ChildStdin>,
     /// Reads what it tells, which outlives it in the pipe.
     reader: Option<JoinHandle<Vec<E>>>,
@@ -90,7 +90,6 @@ impl<E: DeserializeOwned + Send + 'static> Worker<E> {
     /// If it failed.
     #[must_use]
     pub fn finish(mut self) -> Vec<E> {
-        self.tell_to_stop();
         let ended = self.child.wait().expect("its end");
         assert!(ended.success(), "a worker failed: {ended}");
         self.told()
@@ -111,11 +110,29 @@ impl<E> Drop for Worker<E> {
     }
 }
 
-/// Is a worker: does the work that [`Worker::start`] was given.
+/// Is a worker: does the work that [`Worker::start`] was given, and ends at once if the process that started it ends.
 ///
 /// # Errors
 /// Those of the work.
 pub fn be<W: DeserializeOwned>(
+    work: &str,
+    does: impl AsyncFnOnce(W) -> io::Result<()>,
+) -> io::Result<()> {
+    at_the_end_of_the_input(|| std::process::exit(1));
+    be_to_the_end(work, does)
+}
+
+/// Runs `end` in a thread once the input of this process is closed.
+pub(crate) fn at_the_end_of_the_input(end: impl FnOnce() + Send + 'static) {
+    std::thread::spawn(|| {
+        // Input that cannot be read has no other end.
+        let _ = io::copy(&mut io::stdin(), &mut io::sink());
+        end();
+    });
+}
+
+/// Is a worker that comes to its end by itself, whatever becomes of its input.
+pub(crate) fn be_to_the_end<W: DeserializeOwned>(
     work: &str,
     does: impl AsyncFnOnce(W) -> io::Result<()>,
 ) -> io::Result<()> {

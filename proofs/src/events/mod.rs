@@ -35,7 +35,7 @@ pub fn prove(limits: &Limits) -> Table {
 /// If no runtime starts.
 pub fn be_a_worker(work: &str) -> io::Result<()> {
     be(work, async |work, stop, sink| {
-        let (url, seed) = (&work.url, u64::from(std::process::id()));
+        let (url, seed) = (&work.url, work.seed);
         match work.role {
             Role::Producer => produce(url, seed, stop, sink).await,
             Role::Consumer => consume(url, seed, work.contender, stop, sink).await,

@@ -132,6 +132,8 @@ async fn handle(group: &str, event: Handled<String>, sink: Sink) -> Result<(), F
         return Err("bad luck".into());
     }
     note(&sink, &name, now(), What::Worked(fence));
+    // The consumer sends the ack, and tells nobody the answer.
+    note(&sink, &name, now(), What::Sent(fence));
     Ok(())
 }
 
@@ -218,6 +220,7 @@ impl ByHand {
         let (name, fence) = (self.name(&delivery), u64::from(delivery.count));
         note(&self.sink, &name, now(), What::Worked(fence));
         for tries in 0.. {
+            note(&self.sink, &name, now(), What::Sent(fence));
             let began = now();
             let acked = match self.contender {
                 Contender::Fenced => match consumer.ack(&delivery).await {

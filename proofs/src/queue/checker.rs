@@ -19,6 +19,8 @@ pub struct Findings {
     pub refused: usize,
     /// Acknowledged jobs on which no work was done to its end.
     pub lost: Vec<String>,
+    /// Acknowledged jobs on which work was done, and of which no ack can have been accepted.
+    pub vanished: Vec<String>,
     /// Acks that were accepted though the job had been given to somebody else.
     pub stale: Vec<String>,
     /// Jobs of which more than one ack was accepted.
@@ -35,13 +37,14 @@ impl Findings {
     pub fn is_clean(&self) -> bool {
         let Self {
             lost,
+            vanished,
             stale,
             acked_twice,
             revived,
             miscounted,
             ..
         } = self;
-        let wrong = [lost, stale, acked_twice, revived, miscounted];
+        let wrong = [lost, vanished, stale, acked_twice, revived, miscounted];
         wrong.iter().all(|wrong| wrong.is_empty())
     }
 }
@@ -61,6 +64,8 @@ pub fn judge(history: &[Event]) -> Findings {
         let is_enqueued = is(|what| matches!(what, What::Enqueued));
         if is_enqueued && !is(|what| matches!(what, What::Worked(_))) {
             found.lost.push(job.to_owned());
+        } else if is_enqueued && !may_be_acked(&events) {
+            found.vanished.push(job.to_owned());
         }
         let acks = events.iter().filter_map(|event| match event.what {
             What::Acked(fence) => Some((fence, event)),
@@ -98,6 +103,20 @@ pub fn judge(history: &[Event]) -> Findings {
     found
 }
 
+/// Whether an ack was accepted, or one was sent whose answer nobody heard: lost, or its sender was killed.
+fn may_be_acked(events: &[&Event]) -> bool {
+    let (mut sent, mut refused) = (0, 0);
+    for event in events {
+        match event.what {
+            What::Acked(_) => return true,
+            What::Sent(_) => sent += 1,
+            What::Refused(_) => refused += 1,
+            _ => {}
+        }
+    }
+    sent > refused
+}
+
 /// The attempts of a job, with their fences.
 fn takes<'a>(events: &'a [&Event]) -> impl Iterator<Item = (u32, u64, &'a Event)> {
     events.iter().filter_map(|event| match event.what {
@@ -116,7 +135,7 @@ fn count(events: &[&Event], found: &mut Findings) {
             }
             What::Acked(_) => found.acked += 1,
             What::Refused(_) => found.refused += 1,
-            What::Worked(_) | What::Lost(_) => {}
+            What::Worked(_) | What::Sent(_) | What::Lost(_) => {}
         }
     }
 }

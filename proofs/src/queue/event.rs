@@ -27,6 +27,8 @@ pub enum What {
     },
     /// The work is done. Written before the ack is sent, so it is known of workers that are killed.
     Worked(u64),
+    /// An ack with this fence is about to be sent: the job may end by it even if nobody hears the answer.
+    Sent(u64),
     /// The ack with this fence was accepted.
     Acked(u64),
     /// The ack with this fence was refused.

@@ -1,7 +1,7 @@
 //! The table of a crash ledger, with a fence and without it.
 
 use super::checker::{Findings, judge};
-use super::{Contender, rounds_of, run};
+use super::{Contender, SEED, rounds_of, run};
 use crate::{Limits, Table};
 
 /// The words of a table that depend on what is delivered.
@@ -57,14 +57,14 @@ fn row(table: &mut Table, contender: Contender, words: &Words, rounds: u64, foun
         found.taken_again.to_string(),
         found.acked.to_string(),
         found.refused.to_string(),
-        found.lost.len().to_string(),
+        (found.lost.len() + found.vanished.len()).to_string(),
         found.stale.len().to_string(),
         found.acked_twice.len().to_string(),
         found.miscounted.len().to_string(),
         verdict.to_owned(),
     ]);
     let is_well = found.is_clean() == (contender == Contender::Fenced);
-    table.bar(is_well, || format!("{name}: {found:?}"));
+    table.bar(is_well, || format!("{name}, seed {SEED}: {found:?}"));
     let is_enough = found.acked > 100 && found.taken_again > 5;
-    table.bar(is_enough, || format!("{name}: only {found:?}"));
+    table.bar(is_enough, || format!("{name}, seed {SEED}: only {found:?}"));
 }

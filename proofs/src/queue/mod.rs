@@ -26,6 +26,9 @@ const ROUNDS: u64 = 200;
 /// The rounds without the fence: the faults are found soon.
 const UNFENCED_ROUNDS: u64 = 40;
 
+/// The seed of a run, from which its processes have theirs.
+const SEED: u64 = 13;
+
 /// How an ack is sent.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize, Deserialize)]
 pub enum Contender {
@@ -75,17 +78,18 @@ fn run(
     // A worker always acks with the fence.
     let of_loop = (contender == Contender::Fenced).then_some(Role::Worker);
     let roles = producers.chain(consumers).chain(of_loop);
-    let start = |role| {
+    let start = |(member, role)| {
         let url = server.url();
         let work = Work {
             role,
             contender,
             url,
+            seed: SEED << 32 | member << 16,
         };
         Member::start(worker, work)
     };
-    let mut members: Vec<_> = roles.map(start).collect();
-    let mut random = fastrand::Rng::with_seed(13);
+    let mut members: Vec<_> = (0_u64..).zip(roles).map(start).collect();
+    let mut random = fastrand::Rng::with_seed(SEED);
     let until = time.map(|time| Instant::now() + time);
     let mut done = 0;
     while done < rounds && until.is_none_or(|until| Instant::now() < until) {

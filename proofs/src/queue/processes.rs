@@ -19,6 +19,9 @@ pub(crate) struct Work {
     pub(crate) role: Role,
     pub(crate) contender: Contender,
     pub(crate) url: String,
+    /// The seed of the run, the number of the member, and 16 bits for its generation: one process is killed, and the
+    /// next goes on with its work.
+    pub(crate) seed: u64,
 }
 
 /// What a process does.
@@ -51,14 +54,16 @@ impl Member {
         }
     }
 
-    /// Kills the process, and starts another in its place.
+    /// Kills the process, and starts the next generation in its place.
     pub(crate) fn kill(&mut self) {
         self.before.append(&mut self.worker.kill());
+        self.work.seed += 1;
         self.worker = Worker::start(self.name, &self.work);
     }
 
-    /// Waits for its end, and returns what it did.
+    /// Tells it to stop, waits for its end, and returns what it did.
     pub(crate) fn finish(mut self) -> Vec<Event> {
+        self.worker.tell_to_stop();
         self.before.append(&mut self.worker.finish());
         self.before
     }
@@ -70,7 +75,7 @@ impl Member {
 /// If no runtime starts.
 pub fn be_a_worker(work: &str) -> io::Result<()> {
     be(work, async |work, stop, sink| {
-        let (url, seed) = (&work.url, u64::from(std::process::id()));
+        let (url, seed) = (&work.url, work.seed);
         match work.role {
             Role::Producer => produce(url, seed, stop, sink).await,
             Role::Consumer => consume(url, seed, work.contender, stop, sink).await,
@@ -83,14 +88,12 @@ pub fn be_a_worker(work: &str) -> io::Result<()> {
 pub(crate) fn be(work: &str, does: impl AsyncFnOnce(Work, Stop, Sink)) -> io::Result<()> {
     let stop = Stop::default();
     let told = stop.clone();
-    std::thread::spawn(move || {
-        let _ = io::copy(&mut io::stdin(), &mut io::sink());
-        told.tell();
-    });
+    // Also if the process that started it is killed: then it does what is left to do, for a minute at most.
+    process::at_the_end_of_the_input(move || told.tell());
     let sink: Sink = Arc::new(|event: Event| {
         let _ = tell(&event);
     });
-    process::be(work, async |work| {
+    process::be_to_the_end(work, async |work| {
         does(work, stop, sink).await;
         Ok(())
     })

@@ -171,6 +171,8 @@ async fn handle(_: Work, context: JobContext, State(sink): State<Sink>) -> Resul
         return Err(JobError::retry("bad luck"));
     }
     note(&sink, context.id().as_str(), now(), What::Worked(fence));
+    // The worker sends the ack, and tells nobody the answer.
+    note(&sink, context.id().as_str(), now(), What::Sent(fence));
     Ok(())
 }
 
@@ -214,6 +216,7 @@ impl Task {
         let (id, fence) = (delivery.id().as_str(), fence(&delivery));
         note(&self.sink, id, now(), What::Worked(fence));
         loop {
+            note(&self.sink, id, now(), What::Sent(fence));
             let began = now();
             let acked = match self.contender {
                 Contender::Fenced => self.queue.ack(delivery.receipt()).await.map(is_acked),
