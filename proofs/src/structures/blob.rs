@@ -40,12 +40,14 @@ pub async fn run(how: How, kills: u32) -> Report {
     for task in tasks {
         wrong.extend(task.await.expect("a task that works"));
     }
+    wrong.extend(replace_all(&Shelf::new(how, cut.whole.clone()), 3).await);
     cut.progress.report(wrong)
 }
 
 async fn write(shelf: &Shelf, progress: &Progress, mut random: Rng) -> Vec<String> {
     while !progress.is_over() {
-        let (id, data) = (random.u32(..IDS), data(random.u64(..)));
+        let id = random.u32(..IDS);
+        let data = data(id, random.u64(..));
         match shelf.put(id, &data).await {
             Ok(()) => {
                 progress.answered();
@@ -73,7 +75,7 @@ pub async fn read_one(shelf: &Shelf, progress: &Progress, id: u32) -> Option<Str
         Ok(None) => tokio::task::yield_now().await,
         Ok(Some(Read::Whole(read))) => {
             progress.answered();
-            if !is_whole(&read) {
+            if !is_whole(id, &read) {
                 return Some(format!("{} bytes that nobody wrote", read.len()));
             }
         }
@@ -83,19 +85,37 @@ pub async fn read_one(shelf: &Shelf, progress: &Progress, id: u32) -> Option<Str
     None
 }
 
-/// Returns bytes that follow from their first eight.
+/// Replaces each blob while nobody else writes, and returns of which another is read than was put.
+///
+/// # Panics
+/// If the store does not answer.
+pub async fn replace_all(shelf: &Shelf, seed: u64) -> Vec<String> {
+    let mut wrong = Vec::new();
+    for id in 0..IDS {
+        let data = data(id, seed);
+        shelf.put(id, &data).await.expect("the store answers");
+        let read = shelf.get(id).await.expect("the store answers");
+        if !matches!(read, Some(Read::Whole(read)) if read == data) {
+            wrong.push(format!("the last put of blob {id} has not replaced it"));
+        }
+    }
+    wrong
+}
+
+/// Returns bytes that follow from the id of their blob and their first eight.
 #[must_use]
-pub fn data(seed: u64) -> Vec<u8> {
+pub fn data(id: u32, seed: u64) -> Vec<u8> {
     let mut random = Rng::with_seed(seed);
-    let mut data = vec![0; random.usize(8..3 * CHUNK)];
-    random.fill(&mut data[8..]);
+    let mut data = vec![0; random.usize(12..3 * CHUNK)];
+    random.fill(&mut data[12..]);
     data[..8].copy_from_slice(&seed.to_le_bytes());
+    data[8..12].copy_from_slice(&id.to_le_bytes());
     data
 }
 
-fn is_whole(read: &[u8]) -> bool {
+fn is_whole(id: u32, read: &[u8]) -> bool {
     let seed = read.first_chunk().map(|seed| u64::from_le_bytes(*seed));
-    seed.is_some_and(|seed| read == data(seed))
+    seed.is_some_and(|seed| read == data(id, seed))
 }
 
 enum Read {
