@@ -44,8 +44,10 @@ pub fn prove(limits: &Limits) -> Table {
             loss,
             seed: 13,
         };
-        let done = in_processes(&shared, &run);
+        let (done, noticed) = in_processes(&shared, &run);
         row(&mut table, what, loss, &done);
+        let is_troubled = noticed > 0 || trouble == Trouble::None;
+        table.bar(is_troubled, || format!("{what}: no trouble"));
     }
     table
 }

@@ -43,6 +43,12 @@ impl Contender {
         }
     }
 
+    /// Returns whether it uses the store, and so notices trouble on the way to it.
+    #[must_use]
+    pub const fn has_connections(self) -> bool {
+        !matches!(self, Self::Moka)
+    }
+
     /// Makes one in a process that shares `store` with the others.
     ///
     /// # Panics

@@ -45,9 +45,12 @@ pub fn prove(limits: &Limits) -> Table {
                 loss: 0,
                 seed: 11,
             };
-            let done = in_processes(&shared, &run);
+            let (done, noticed) = in_processes(&shared, &run);
             let found = judge(&done.history);
             row(&mut table, contender, shared.name(), &found);
+            table.bar(noticed > 0 || !contender.has_connections(), || {
+                format!("{} on {}: no trouble", contender.name(), shared.name())
+            });
         }
     }
     table

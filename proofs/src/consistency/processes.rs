@@ -20,8 +20,9 @@ pub(crate) struct Run {
     pub(crate) seed: u64,
 }
 
-/// Runs processes that share a cache, makes trouble meanwhile, and returns what all of them did.
-pub(crate) fn in_processes(shared: &Shared, run: &Run) -> Done {
+/// Runs processes that share a cache, makes trouble meanwhile, and returns what all of them did. It also returns how
+/// often they could notice the trouble.
+pub(crate) fn in_processes(shared: &Shared, run: &Run) -> (Done, u64) {
     shared.empty();
     // Each run has its own, because its versions begin again.
     let source = RedisServer::start().expect("a redis-server");
@@ -39,13 +40,13 @@ pub(crate) fn in_processes(shared: &Shared, run: &Run) -> Done {
             Worker::<Done>::start(WORKER, &work)
         })
         .collect();
-    shared.disturb(run.trouble, run.time, run.seed);
+    let noticed = shared.disturb(run.trouble, run.time, run.seed);
     let mut all = Done::default();
     for done in workers.into_iter().flat_map(Worker::finish) {
         all.history.extend(done.history);
         all.lost += done.lost;
     }
-    all
+    (all, noticed)
 }
 
 /// Is one of the processes: tells what its tasks saw and did.

@@ -95,13 +95,14 @@ impl Shared {
         }
     }
 
-    /// Makes trouble for `time`, and ends it. Blocks.
+    /// Makes trouble for `time`, and ends it. Returns how often a connection was there to notice it. Blocks.
     ///
     /// # Panics
     /// If a proxy fails.
-    pub fn disturb(&self, trouble: Trouble, time: Duration, seed: u64) {
+    pub fn disturb(&self, trouble: Trouble, time: Duration, seed: u64) -> u64 {
         let mut random = fastrand::Rng::with_seed(seed);
         let until = Instant::now() + time;
+        let mut noticed = 0;
         loop {
             let left = until.saturating_duration_since(Instant::now());
             if left.is_zero() {
@@ -109,6 +110,7 @@ impl Shared {
             }
             sleep(Duration::from_millis(random.u64(50..300)).min(left));
             let proxy = &self.proxies()[random.usize(..self.proxies().len())];
+            noticed += u64::from(trouble != Trouble::None && proxy.open() > 0);
             match trouble {
                 Trouble::None => {}
                 Trouble::Connections => disturb_connections(proxy, &mut random),
@@ -128,6 +130,7 @@ impl Shared {
         for proxy in self.proxies() {
             proxy.heal().expect("a proxy that listens");
         }
+        noticed
     }
 }
 

@@ -29,7 +29,10 @@ async fn observe(shared: Shared, contender: Contender, trouble: Trouble, loss: u
         })
         .collect();
     let disturb = move || shared.disturb(trouble, TIME, 1);
-    tokio::task::spawn_blocking(disturb).await.expect("trouble");
+    let noticed = tokio::task::spawn_blocking(disturb).await;
+    let noticed = noticed.expect("a proxy that obeys");
+    let has_trouble = trouble != Trouble::None && contender.has_connections();
+    assert!(noticed > 0 || !has_trouble, "{trouble:?}");
     let mut history = Vec::new();
     for worker in workers {
         history.extend(worker.await.expect("a worker").history);
