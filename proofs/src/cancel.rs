@@ -15,6 +15,7 @@ use crate::{Table, damage};
 const NOTE: Kind = Kind::pinned("note");
 const KEYS: u32 = 1_000;
 const TASKS: u64 = 64;
+const HOUR: Duration = Duration::from_secs(3_600);
 
 /// The outcomes of the operations.
 #[derive(Debug, Default)]
@@ -148,13 +149,20 @@ async fn ask(store: &Arc<dyn Store>, kind: u8, id: u32, ids: &[u32]) -> larder_s
         0 => Ok(store.put(&write(id)).await?.is_stored()),
         1 => {
             let keys: Vec<_> = ids.iter().map(|id| Key::new(NOTE, *id)).collect();
-            let mut own = true;
-            for (id, entry) in ids.iter().zip(store.get_many(&keys).await) {
+            let answers = store.get_many(&keys).await;
+            let mut own = answers.len() == ids.len();
+            for (id, entry) in ids.iter().zip(answers) {
                 own &= entry?.is_some_and(|entry| entry.value == text(*id));
             }
             Ok(own)
         }
-        2 => Ok(store.ttl(&Key::new(NOTE, id)).await?.is_some()),
+        2 => {
+            let left = store.ttl(&Key::new(NOTE, id)).await?;
+            let own = Duration::from(ttl(id));
+            // The next shorter one is an hour shorter, and this takes minutes.
+            let left = left.map(Duration::from);
+            Ok(left.is_some_and(|left| (own - HOUR..=own).contains(&left)))
+        }
         _ => {
             let entry = store.get(&Key::new(NOTE, id)).await?;
             Ok(entry.is_some_and(|entry| entry.value == text(id)))
@@ -163,7 +171,12 @@ async fn ask(store: &Arc<dyn Store>, kind: u8, id: u32, ids: &[u32]) -> larder_s
 }
 
 fn write(id: u32) -> Put {
-    Put::new(Key::new(NOTE, id), text(id), Ttl::from_secs(3_600))
+    Put::new(Key::new(NOTE, id), text(id), ttl(id))
+}
+
+/// Returns a TTL that no other key has.
+fn ttl(id: u32) -> Ttl {
+    Ttl::covering(HOUR * (2 + id))
 }
 
 /// Returns a value that names its key, with a length that depends on it.

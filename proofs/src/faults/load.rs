@@ -5,7 +5,7 @@ use std::sync::atomic::{AtomicBool, AtomicU32, Ordering};
 use std::time::Duration;
 
 use larder_store::program::Record;
-use larder_store::{ErrorKind, Key, Kind, Put, Refusal, Result, Store, Ttl};
+use larder_store::{Entry, ErrorKind, Key, Kind, Put, PutOutcome, Refusal, Result, Store, Ttl};
 use larder_test::records::{Add, ReadTally, Tally};
 use tokio::task::JoinSet;
 use tokio::time::{Instant, interval};
@@ -37,6 +37,8 @@ pub struct Outcome {
     pub waited: Duration,
     /// Its error, if there was one.
     pub error: Option<ErrorKind>,
+    /// Whether it read something other than its note.
+    pub is_wrong: bool,
     id: u32,
 }
 
@@ -62,6 +64,7 @@ impl Load {
         self.done.store(true, Ordering::Relaxed);
         let outcomes = self.driver.await.expect("the driver of the load");
         let mut ledger = Ledger {
+            wrong: outcomes.iter().filter(|one| one.is_wrong).count(),
             outcomes,
             lost: 0,
             twice: 0,
@@ -89,24 +92,29 @@ async fn drive(store: Arc<dyn Store>, rate: u32, done: Arc<AtomicBool>) -> Vec<O
 
 async fn one(store: Arc<dyn Store>, number: u32) -> Outcome {
     let began = Instant::now();
+    // Whether it is as it must be, unless it fails.
     let (what, id, result) = match number % 3 {
         0 => {
             let id = number % COUNTERS;
-            (What::Get, id, store.get(&key(id)).await.map(drop))
+            let held = store.get(&key(id)).await;
+            (What::Get, id, held.map(|held| is_note(id, held.as_ref())))
         }
         1 => {
             let id = COUNTERS + number;
-            (What::Put, id, store.put(&note(id)).await.map(drop))
+            let put = store.put(&note(id)).await;
+            (What::Put, id, put.map(PutOutcome::is_stored))
         }
         _ => {
             let id = number % COUNTERS;
-            (What::Count, id, count(&store, id).await)
+            let counted = count(&store, id).await;
+            (What::Count, id, counted.map(|()| true))
         }
     };
     Outcome {
         what,
         began,
         waited: began.elapsed(),
+        is_wrong: matches!(result, Ok(false)),
         error: result.err().map(|error| error.kind()),
         id,
     }
@@ -128,6 +136,8 @@ pub struct Ledger {
     pub outcomes: Vec<Outcome>,
     /// Writes that were acknowledged, and are not there.
     pub lost: u64,
+    /// Reads of another value than the one that was written, or of none.
+    pub wrong: usize,
     /// Steps that ran more often than they were asked for.
     pub twice: u64,
 }
@@ -135,13 +145,17 @@ pub struct Ledger {
 impl Ledger {
     async fn settle(&mut self, store: &Arc<dyn Store>) {
         let written = self.outcomes.iter().filter(|one| one.what == What::Put);
-        let acknowledged: Vec<_> = written
-            .filter(|one| one.error.is_none())
-            .map(|one| key(one.id))
+        let acknowledged = written.filter(|one| one.error.is_none());
+        let ids: Vec<_> = (0..COUNTERS)
+            .chain(acknowledged.map(|one| one.id))
             .collect();
-        for keys in acknowledged.chunks(100) {
-            for held in store.get_many(keys).await {
-                self.lost += u64::from(held.expect("a read after the fault").is_none());
+        for ids in ids.chunks(100) {
+            let keys: Vec<_> = ids.iter().map(|id| key(*id)).collect();
+            for (id, held) in ids.iter().zip(store.get_many(&keys).await) {
+                match held.expect("a read after the fault") {
+                    None => self.lost += 1,
+                    held => self.wrong += usize::from(!is_note(*id, held.as_ref())),
+                }
             }
         }
         let programs = store.clone().programs().expect("a store with programs");
@@ -231,6 +245,10 @@ fn key(id: u32) -> Key {
 
 fn note(id: u32) -> Put {
     Put::new(key(id), format!("note {id}"), Ttl::from_secs(3_600))
+}
+
+fn is_note(id: u32, held: Option<&Entry>) -> bool {
+    held.is_some_and(|held| held.value == note(id).value())
 }
 
 fn counter(id: u32) -> Key {

@@ -112,6 +112,7 @@ impl Faults {
         bar(longest <= 3 * DEADLINE, format!("a wait of {longest:?}"));
         bar(well <= well_within, format!("well only after {well:?}"));
         bar(ledger.twice == 0, format!("{} done twice", ledger.twice));
+        bar(ledger.wrong == 0, format!("{} read wrong", ledger.wrong));
     }
 
     /// Holds a report to something more.

@@ -28,6 +28,6 @@ async fn a_steady_load_survives_connections_that_are_killed_and_scripts_that_are
     .await;
     let ledger = report.ledger;
     assert!(ledger.outcomes.len() > 100);
-    assert_eq!((ledger.lost, ledger.twice), (0, 0));
+    assert_eq!((ledger.lost, ledger.twice, ledger.wrong), (0, 0, 0));
     assert_eq!(ledger.failed_gets(), 0);
 }
