@@ -81,12 +81,16 @@ impl Stand {
 
     /// Reads without a loader or with one.
     pub(super) fn read(&self, film: &Film, with_loader: bool) -> Outcome {
+        let is_written = |read: &Film| match read == film {
+            true => Outcome::Value,
+            false => Outcome::Wrong,
+        };
         self.runtime.block_on(async {
             if with_loader {
-                let film = film.clone();
-                let load = || async { Ok::<_, std::io::Error>(film) };
+                let source = film.clone();
+                let load = || async { Ok::<_, std::io::Error>(source) };
                 return match self.films.find_or_load(&ID, load).await {
-                    Ok(found) if found.source.is_hit() => Outcome::Value,
+                    Ok(found) if found.source.is_hit() => is_written(&found.value),
                     Ok(_) => Outcome::Refused,
                     // What is cached says that the source has no such value.
                     Err(error) if error.is_not_found() => Outcome::Wrong,
@@ -94,8 +98,7 @@ impl Stand {
                 };
             }
             match self.films.get(&ID).await {
-                Some(read) if *read == *film => Outcome::Value,
-                Some(_) => Outcome::Wrong,
+                Some(read) => is_written(&read),
                 None => Outcome::Refused,
             }
         })
