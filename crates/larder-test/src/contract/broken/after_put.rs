@@ -8,6 +8,7 @@ use crate::contract::model::{Held, deadline};
 
 const ONE_MIB: usize = 1024 * 1024;
 const ONE_MS: i64 = 1000;
+const SECOND: Ttl = Ttl::from_secs(1);
 const DAYS_24: Ttl = Ttl::from_millis(1 << 31);
 
 impl BrokenStore {
@@ -76,6 +77,9 @@ impl BrokenStore {
     fn after_unmet(&self, fault: Fault, put: &Put) {
         self.edit(put.key(), |held, now| match fault {
             Fault::UnmetPutSetsTtl => held.deadline = deadline(now, put.ttl()),
+            Fault::UnmetPutShortensTtl => {
+                held.deadline = cmp::min(held.deadline, deadline(now, SECOND));
+            }
             Fault::UnmetPutWrites => {
                 if let Some(entry) = held.entry_mut() {
                     entry.value = put.value().clone();

@@ -7,6 +7,7 @@ use tokio::task::yield_now;
 use super::{BrokenStore, Fault};
 use crate::contract::model::deadline;
 
+const SECOND: Ttl = Ttl::from_secs(1);
 const MINUTE: Ttl = Ttl::from_secs(60);
 
 impl BrokenStore {
@@ -43,6 +44,12 @@ impl BrokenStore {
             }
             (Some(Fault::GetExtends), Some(entry)) => {
                 self.edit(key, |held, now| held.deadline = deadline(now, MINUTE));
+                Some(entry)
+            }
+            (Some(Fault::GetShortensTtl), Some(entry)) => {
+                self.edit(key, |held, now| {
+                    held.deadline = held.deadline.min(deadline(now, SECOND));
+                });
                 Some(entry)
             }
             (_, held) => held,

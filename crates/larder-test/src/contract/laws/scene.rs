@@ -122,6 +122,20 @@ impl<'a> Scene<'a> {
         left.ok_or_else(|| Violation::new("ttl of a key that is present: expected one, got none"))
     }
 
+    /// Checks that `key` has `asked` left, or, by a clock that goes on, up to a half of it less.
+    pub(super) async fn has_left(&self, key: &Key, asked: Ttl, when: &str) -> Outcome {
+        let left = self.ttl(key).await?;
+        let is_left = match self.is_exact() {
+            true => left == asked,
+            false => left <= asked && left.as_millis() > asked.as_millis() / 2,
+        };
+        ensure!(
+            is_left,
+            "{when}: expected {asked:?} or a little less, got {left:?}"
+        );
+        Ok(())
+    }
+
     /// Returns whether time passes only if the law moves the clock.
     pub(super) fn is_exact(&self) -> bool {
         self.slack().is_zero()

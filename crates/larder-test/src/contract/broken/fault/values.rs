@@ -14,6 +14,8 @@ macro_rules! values_faults {
         GetConsumes,
         /// A get extends the TTL of its value by a minute.
         GetExtends,
+        /// A get leaves its value a TTL of at most a second.
+        GetShortensTtl,
         /// A get of an empty value is a miss.
         LosesEmptyValues,
         /// A value ends at its first NUL.
@@ -37,6 +39,8 @@ macro_rules! values_faults {
         UnmetPutWrites,
         /// A put whose condition is not met sets its TTL.
         UnmetPutSetsTtl,
+        /// A put whose condition is not met leaves the value a TTL of at most a second.
+        UnmetPutShortensTtl,
         /// A put that is sent again gets another version.
         ResentPutIsNew,
 
