@@ -6,7 +6,7 @@ use futures_util::future::{join, join_all};
 use larder_redis::Admin;
 use larder_store::program::Wire;
 use larder_store::scan::MAX_PAGE;
-use larder_store::{Error, ErrorKind, Result, Store};
+use larder_store::{Error, ErrorKind, Refusal, Result, Store};
 use serde::Serialize;
 use tokio::time::sleep;
 
@@ -89,7 +89,7 @@ impl Surveyor {
     /// Surveys the keys of `store` that begin with `prefix`, and calls `progress` after each page.
     ///
     /// The first 5,000 keys are measured, and after that one in fifty. If the user may not run `MEMORY
-    /// USAGE`, sizes are 0.
+    /// USAGE`, sizes are 0; keys that the user may not name are only counted.
     ///
     /// # Errors
     /// [`ErrorKind::Invalid`] if the store lists no keys, or its servers changed meanwhile: start again.
@@ -153,7 +153,7 @@ struct Measured {
     ttl: Option<Duration>,
 }
 
-/// Measures a key. None if it is gone.
+/// Measures a key. None if it is gone, or the user may not name it.
 async fn measure(admin: &Admin, key: &str) -> Result<Option<Measured>> {
     let key = key.as_bytes();
     let (ttl, bytes) = join(
@@ -161,10 +161,13 @@ async fn measure(admin: &Admin, key: &str) -> Result<Option<Measured>> {
         admin.run_on_key(&[b"MEMORY", b"USAGE", key], key),
     )
     .await;
-    let ttl = match ttl? {
-        Wire::Int(millis @ 0..) => Some(Duration::from_millis(millis.unsigned_abs())),
-        Wire::Int(-1) => None,
-        _ => return Ok(None),
+    let ttl = match ttl {
+        Ok(Wire::Int(millis @ 0..)) => Some(Duration::from_millis(millis.unsigned_abs())),
+        Ok(Wire::Int(-1)) => None,
+        Ok(_) => return Ok(None),
+        // A key of another app, on a server that they share, is counted and not measured.
+        Err(error) if error.kind() == ErrorKind::Refused(Refusal::Denied) => return Ok(None),
+        Err(error) => return Err(error),
     };
     let bytes = match bytes {
         Ok(Wire::Int(bytes)) => bytes.unsigned_abs(),

@@ -50,6 +50,26 @@ async fn a_survey_counts_and_measures_by_kind_and_lists_the_largest() {
 }
 
 #[tokio::test]
+async fn keys_that_the_user_may_not_name_are_counted_and_not_measured() {
+    let server = healthy();
+    let mut connection = server.connect().unwrap();
+    run(
+        &mut connection,
+        "SET prod:app:film:{1} x PX 60000
+         SET other:app:film:{1} x",
+    );
+    for user in ["app", "doctor"] {
+        let redis = store(&server, user).await;
+        let surveyor = Surveyor::new(Some(redis.admin()));
+        let store: Arc<dyn Store> = redis;
+        let survey = surveyor.survey(&store, "", |_| ()).await.unwrap();
+        let measured = |kind: &str| (survey.kinds[kind].keys, survey.kinds[kind].measured);
+        assert_eq!(measured("prod:app:film"), (1, 1), "{user}");
+        assert_eq!(measured("other:app:film"), (1, 0), "{user}");
+    }
+}
+
+#[tokio::test]
 async fn a_survey_of_many_keys_runs_no_keys_command_and_only_small_scans() {
     const KEYS: u64 = 20_000;
     let server = healthy();
