@@ -22,6 +22,8 @@ pub(crate) struct Facts {
     /// None unless the server is a node of a cluster.
     pub(crate) cluster: Option<Result<Fields, Missing>>,
     pub(crate) user: Result<User, Missing>,
+    /// The name of the app's user, if there is no such user.
+    pub(crate) absent_user: Option<String>,
     pub(crate) rights: Result<Vec<Right>, Missing>,
     /// The time that the TLS certificate is valid for, in days. None without TLS.
     pub(crate) certificate: Option<Result<f64, Missing>>,
@@ -91,6 +93,8 @@ pub(crate) struct KeySample {
 #[derive(Clone, Debug)]
 pub(crate) struct Sentinel {
     pub(crate) location: String,
+    /// Whether it answered like a sentinel at all.
+    pub(crate) answers: bool,
     pub(crate) has_quorum: Result<bool, Missing>,
     pub(crate) down_after: Result<Duration, Missing>,
 }

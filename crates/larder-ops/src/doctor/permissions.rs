@@ -1,10 +1,72 @@
+use std::collections::BTreeSet;
+
 use larder_store::program::Wire;
+
+/// The commands for administrators that rule the server, its users or its data. The first stands for all others of
+/// their category.
+const ADMIN: &[&str] = &[
+    "@admin",
+    "acl",
+    "bgrewriteaof",
+    "bgsave",
+    "cluster",
+    "config",
+    "debug",
+    "failover",
+    "module",
+    "monitor",
+    "psync",
+    "replicaof",
+    "save",
+    "shutdown",
+    "slaveof",
+    "sync",
+];
 
 /// The commands that reach data whatever the keys of a user are, or replace it as a whole.
 ///
 /// Redis counts them as dangerous, beside those for administrators. Redis 7.0 names them one by one in place of
 /// `-@dangerous`.
-const DANGEROUS: [&str; 5] = ["flushall", "flushdb", "swapdb", "migrate", "restore"];
+const DATA: &[&str] = &[
+    "flushall",
+    "flushdb",
+    "migrate",
+    "restore",
+    "restore-asking",
+];
+
+/// The same, and fast.
+const SWAP: &[&str] = &["swapdb"];
+
+/// It shows the names of all keys, and blocks the server meanwhile.
+const KEYS: &[&str] = &["keys"];
+
+/// The subcommands of commands for administrators that only read.
+const READING: &[&str] = &[
+    "cat",
+    "count-failure-reports",
+    "countkeysinslot",
+    "dryrun",
+    "genpass",
+    "get",
+    "getkeysinslot",
+    "getuser",
+    "help",
+    "info",
+    "keyslot",
+    "links",
+    "list",
+    "log",
+    "myid",
+    "myshardid",
+    "nodes",
+    "replicas",
+    "shards",
+    "slaves",
+    "slots",
+    "users",
+    "whoami",
+];
 
 /// What the permissions of an ACL user allow beyond the keys of an app.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
@@ -59,12 +121,28 @@ fn is_all_keys(pattern: &str) -> bool {
     pattern == "allkeys" || is_of_keys && is_any
 }
 
+/// Returns the commands of a category that are counted as dangerous.
+fn category(name: &str) -> &'static [&'static [&'static str]] {
+    match name {
+        "@all" | "@dangerous" => &[ADMIN, DATA, SWAP, KEYS],
+        "@admin" => &[ADMIN],
+        "@slow" => &[ADMIN, DATA, KEYS],
+        "@keyspace" => &[DATA, SWAP, KEYS],
+        "@write" => &[DATA, SWAP],
+        "@read" => &[KEYS],
+        "@fast" => &[SWAP],
+        _ => &[],
+    }
+}
+
 /// Returns whether rules leave commands for administrators or dangerous ones to a user. A later rule overrides
 /// an earlier one.
 fn allows_dangerous(rules: &str) -> bool {
-    let (mut is_admin, mut granted) = (false, [false; DANGEROUS.len()]);
+    let mut granted = BTreeSet::new();
+    let all = category("@all").concat();
     for rule in rules.split(' ') {
-        let (is_grant, what) = match rule {
+        let rule = rule.to_ascii_lowercase();
+        let (is_grant, what) = match rule.as_str() {
             "allcommands" => (true, "@all"),
             "nocommands" => (false, "@all"),
             rule => match rule.split_at_checked(1) {
@@ -73,20 +151,25 @@ fn allows_dangerous(rules: &str) -> bool {
                 _ => continue,
             },
         };
-        match what {
-            "@all" | "@dangerous" => (is_admin, granted) = (is_grant, [is_grant; DANGEROUS.len()]),
-            "@admin" => is_admin = is_grant,
-            // They contain all of these.
-            "@keyspace" | "@write" | "@slow" => granted = [is_grant; DANGEROUS.len()],
-            what => {
-                let named = DANGEROUS.iter().zip(&mut granted);
-                for (_, granted) in named.filter(|(name, _)| name.eq_ignore_ascii_case(what)) {
-                    *granted = is_grant;
+        let (name, subcommand) = what.split_once('|').unwrap_or((what, ""));
+        let named = match what.starts_with('@') {
+            true => category(what).concat(),
+            false => all.iter().copied().filter(|it| *it == name).collect(),
+        };
+        for name in named {
+            match (is_grant, subcommand) {
+                (true, subcommand) if READING.contains(&subcommand) => {}
+                (true, _) => {
+                    granted.insert((name, subcommand.to_owned()));
+                }
+                (false, "") => granted.retain(|(granted, _)| *granted != name),
+                (false, _) => {
+                    granted.remove(&(name, subcommand.to_owned()));
                 }
             }
         }
     }
-    is_admin || granted.contains(&true)
+    !granted.is_empty()
 }
 
 #[cfg(test)]
@@ -105,6 +188,21 @@ mod tests {
             ("-@dangerous +@all", true),
             ("-@all +@read +@write", true),
             ("-@all +get +flushall", true),
+            ("-@all +@slow", true),
+            ("-@all +@slow -@dangerous", false),
+            ("-@all +@admin -config", true),
+            ("-@all +@read", true),
+            ("-@all +@read -keys", false),
+            ("-@all +@fast", true),
+            ("-@all +get +CONFIG", true),
+            ("-@all +get +config|set", true),
+            ("-@all +config|set -config", false),
+            ("-@all +config|set -config|set", false),
+            ("-@all +config -config|set", true),
+            (
+                "-@all +acl|whoami +acl|dryrun +config|get +cluster|slots +role",
+                false,
+            ),
             ("+@all -@all +get", false),
             ("allcommands nocommands +get", false),
             ("+@all -@dangerous +info", false),
@@ -119,6 +217,24 @@ mod tests {
             ("-@all +@read +@admin +migrate +flushall +info", true),
         ] {
             assert_eq!(allows_dangerous(rules), is_dangerous, "{rules}");
+        }
+    }
+
+    #[test]
+    fn each_command_that_rules_a_server_is_dangerous_by_its_name() {
+        for name in [
+            "config",
+            "acl",
+            "module",
+            "debug",
+            "shutdown",
+            "replicaof",
+            "monitor",
+            "keys",
+        ] {
+            let rules = |sign| format!("-@all +get {sign}{name}");
+            assert!(allows_dangerous(&rules('+')), "{name}");
+            assert!(!allows_dangerous(&rules('-')), "{name}");
         }
     }
 

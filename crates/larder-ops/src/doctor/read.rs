@@ -7,11 +7,11 @@ use std::time::{Duration, Instant, SystemTime, UNIX_EPOCH};
 use futures_util::future::{join_all, join3};
 use larder_redis::{Admin, AdminServer, RedisStore};
 use larder_store::program::Wire;
-use larder_store::{Error, ErrorKind, Store};
+use larder_store::{Error, ErrorKind, Refusal, Store};
 use tokio::net::lookup_host;
 use tokio::time::timeout;
 
-use super::checks::NEEDS;
+use super::checks::{NEEDS, SLOW_ENTRIES};
 use super::facts::{Facts, KeySample, LatencyEvent, Right, Sentinel, SlowCommand, User};
 use super::permissions::Excess;
 use crate::fields::{Fields, Missing};
@@ -21,15 +21,12 @@ use crate::time::now;
 /// The number of `PING`s, of which the median counts.
 const PINGS: usize = 5;
 
-/// The number of entries of the slow log that are read.
-const SLOW: &str = "64";
-
 /// The maximum number of keys that are measured, and of pages that are read to find them.
 const KEYS: usize = 500;
 const PAGES: usize = 4;
 
 /// The settings that checks look at.
-const SETTINGS: [&str; 7] = [
+const SETTINGS: [&str; 8] = [
     "timeout",
     "appendfsync",
     "notify-keyspace-events",
@@ -37,6 +34,7 @@ const SETTINGS: [&str; 7] = [
     "cluster-require-full-coverage",
     "cluster-node-timeout",
     "slowlog-log-slower-than",
+    "slowlog-max-len",
 ];
 
 /// Reads facts about the servers of a store.
@@ -50,7 +48,11 @@ impl Reader<'_> {
     pub(super) async fn read(&self, server: &AdminServer) -> Facts {
         let info = self.read_info(server).await;
         let (clock, now) = read_clock(server).await;
-        let user = self.read_user(server).await;
+        let (user, absent_user) = match self.read_user(server).await {
+            Ok(Ok(user)) => (Ok(user), None),
+            Ok(Err(NoUser(name))) => (Err(Missing::new("there is no such user")), Some(name)),
+            Err(missing) => (Err(missing), None),
+        };
         let rights = match (&user, self.user) {
             (Ok(user), None) => self.read_rights(server, &user.name).await,
             (_, Some(name)) => self.read_rights(server, name).await,
@@ -70,6 +72,7 @@ impl Reader<'_> {
                 false => None,
             },
             user,
+            absent_user,
             rights,
             certificate: read_certificate(server).await,
             clock,
@@ -86,18 +89,22 @@ impl Reader<'_> {
         let sentinels = self.admin.sentinels().await?.into_iter();
         let read = sentinels.map(|it| Sentinel {
             location: it.location,
+            answers: !(is_unanswered(&it.has_quorum) || is_unanswered(&it.down_after)),
             has_quorum: it.has_quorum.map_err(|error| missing(&error)),
             down_after: it.down_after.map_err(|error| missing(&error)),
         });
         Some(read.collect())
     }
 
-    async fn read_user(&self, server: &AdminServer) -> Result<User, Missing> {
+    async fn read_user(&self, server: &AdminServer) -> Result<Result<User, NoUser>, Missing> {
         let name = match self.user {
             Some(name) => name.to_owned(),
             None => text(run(server, &["ACL", "WHOAMI"]).await?)?,
         };
         let answer = run(server, &["ACL", "GETUSER", &name]).await?;
+        if answer == Wire::Nil {
+            return Ok(Err(NoUser(name)));
+        }
         let fields: Vec<(Wire, Wire)> = pairs(answer)?;
         let find = |wanted: &str| {
             let mut fields = fields.iter();
@@ -108,11 +115,11 @@ impl Reader<'_> {
         let selectors = selectors.find(|(field, _)| flat(field) == "selectors");
         let selectors = selectors.map_or(&Wire::Nil, |(_, selectors)| selectors);
         let flags = find("flags");
-        Ok(User {
+        Ok(Ok(User {
             name,
             excess: Excess::of(&find("commands"), &find("keys"), selectors),
             needs_no_password: flags.split(' ').any(|flag| flag == "nopass"),
-        })
+        }))
     }
 
     async fn read_rights(&self, server: &AdminServer, user: &str) -> Result<Vec<Right>, Missing> {
@@ -161,14 +168,26 @@ impl Reader<'_> {
             keys: keys.len(),
             ..KeySample::default()
         };
+        let mut refused = None;
         // One by one, they would take a round trip each.
         for keys in keys.chunks(TOGETHER) {
             let measured = keys.iter().map(|key| self.measure(key, counts_uses));
             for measured in join_all(measured).await {
-                sample.note(measured)?;
+                match sample.note(measured) {
+                    Ok(()) => {}
+                    // A key of another app, on a server that they share.
+                    Err(error) if is_denied(&error) => {
+                        sample.keys -= 1;
+                        refused.get_or_insert(error);
+                    }
+                    Err(error) => return Err(missing(&error)),
+                }
             }
         }
-        Ok(sample)
+        match refused {
+            Some(error) if sample.keys == 0 => Err(missing(&error)),
+            _ => Ok(sample),
+        }
     }
 
     /// Measures a key. One round trip.
@@ -187,16 +206,19 @@ impl Reader<'_> {
         )
         .await;
         Measured {
-            ttl: ttl.map_err(|error| missing(&error)),
+            ttl,
             size: size.ok(),
             uses: uses.map(|uses| uses.map_err(|error| missing(&error))),
         }
     }
 }
 
+/// The name of a user that does not exist.
+struct NoUser(String);
+
 /// A server's answers about one key.
 struct Measured {
-    ttl: Result<Wire, Missing>,
+    ttl: larder_store::Result<Wire>,
     /// None if it may not be read.
     size: Option<Wire>,
     /// None unless the server counts them.
@@ -204,7 +226,7 @@ struct Measured {
 }
 
 impl KeySample {
-    fn note(&mut self, measured: Measured) -> Result<(), Missing> {
+    fn note(&mut self, measured: Measured) -> larder_store::Result<()> {
         match measured.ttl? {
             Wire::Int(-1) => self.without_ttl += 1,
             // The key has expired since it was listed.
@@ -244,9 +266,22 @@ fn missing(error: &Error) -> Missing {
     let text = error.to_string();
     let detail = text.splitn(3, ": ").nth(2).unwrap_or(&text);
     match error.kind() {
-        ErrorKind::Refused(_) => Missing::new(format!("not permitted here: {detail}")),
+        ErrorKind::Refused(Refusal::Denied) => {
+            Missing::new(format!("not permitted here: {detail}"))
+        }
         _ => Missing::new(detail),
     }
+}
+
+fn is_denied(error: &Error) -> bool {
+    error.kind() == ErrorKind::Refused(Refusal::Denied)
+}
+
+fn is_unanswered<T>(answer: &larder_store::Result<T>) -> bool {
+    let unavailable = ErrorKind::Refused(Refusal::Unavailable);
+    answer
+        .as_ref()
+        .is_err_and(|error| error.kind() == unavailable)
 }
 
 fn unexpected() -> Missing {
@@ -325,7 +360,8 @@ async fn read_clock(server: &AdminServer) -> (Result<f64, Missing>, Option<f64>)
 }
 
 async fn read_slow(server: &AdminServer, now: Option<f64>) -> Result<Vec<SlowCommand>, Missing> {
-    slow_of(run(server, &["SLOWLOG", "GET", SLOW]).await?, now)
+    let entries = SLOW_ENTRIES.to_string();
+    slow_of(run(server, &["SLOWLOG", "GET", &entries]).await?, now)
 }
 
 fn slow_of(entries: Wire, now: Option<f64>) -> Result<Vec<SlowCommand>, Missing> {

@@ -54,7 +54,9 @@ pub(super) fn sentinels(facts: &Facts, _: &Context) -> Outcome {
         return Ok(None);
     };
     let (mut patient, mut missing) = (None, None::<Missing>);
-    for sentinel in sentinels {
+    let silent = sentinels.iter().filter(|sentinel| !sentinel.answers);
+    let silent: Vec<_> = silent.map(|sentinel| &*sentinel.location).collect();
+    for sentinel in sentinels.iter().filter(|sentinel| sentinel.answers) {
         match &sentinel.has_quorum {
             Ok(true) => {}
             Ok(false) => {
@@ -68,6 +70,12 @@ pub(super) fn sentinels(facts: &Facts, _: &Context) -> Outcome {
             Ok(time) => patient = patient.max(Some(*time)),
             Err(reason) => missing = missing.or(Some(reason.clone())),
         }
+    }
+    if !silent.is_empty() {
+        let seen = format!("no answer like a sentinel's from {}", silent.join(", "));
+        let fix =
+            "start the sentinels that are down, and check the network and their user in the URL";
+        return with_fix(Status::Warn, seen, fix);
     }
     if sentinels.len() < 3 {
         let seen = format!("the URL names {}", sentinels.len());
@@ -125,10 +133,21 @@ mod tests {
             has_quorum: Ok(false),
             ..sentinel(3)
         };
-        let silent = || Sentinel {
+        let denied = || Sentinel {
             has_quorum: Err(Missing::new("not permitted here")),
             ..sentinel(3)
         };
+        let silent = || Sentinel {
+            answers: false,
+            has_quorum: Err(Missing::new("silent")),
+            down_after: Err(Missing::new("silent")),
+            ..sentinel(3)
+        };
+        let facts = of(vec![sentinel(1), silent(), sentinel(2)]);
+        is("L031", &facts, &ALL, Status::Warn);
+        let seen = find("L031").judge(&facts, &ALL).unwrap().seen;
+        assert!(seen.contains("127.0.0.1:3"), "{seen}");
+        is("L031", &of(vec![silent(), alone()]), &ALL, Status::Fail);
         is(
             "L031",
             &of(vec![sentinel(1), sentinel(2)]),
@@ -149,7 +168,7 @@ mod tests {
         );
         is(
             "L031",
-            &of(vec![sentinel(1), sentinel(2), silent()]),
+            &of(vec![sentinel(1), sentinel(2), denied()]),
             &ALL,
             Status::Unknown,
         );

@@ -12,18 +12,19 @@ const ENOUGH_READS: f64 = 1_000.0;
 
 pub(super) fn policy(facts: &Facts, context: &Context) -> Outcome {
     let policy = facts.info()?.text("maxmemory_policy")?;
-    match policy {
+    let needs_noeviction = context.uses.needs_noeviction();
+    let (status, seen) = match policy {
         // Leases and limits have the shortest TTLs.
-        "volatile-ttl" => outcome(Status::Fail, "volatile-ttl, which evicts leases first"),
-        "noeviction" if !context.uses.needs_noeviction() => with_fix(
-            Status::Warn,
-            "noeviction, under which a full cache refuses new values",
-            "CONFIG SET maxmemory-policy allkeys-lru",
-        ),
-        policy => {
-            let is_wrong = context.uses.needs_noeviction() && policy != "noeviction";
-            outcome(fail_if(is_wrong), policy)
+        "volatile-ttl" => (Status::Fail, "volatile-ttl, which evicts leases first"),
+        "noeviction" if !needs_noeviction => {
+            let seen = "noeviction, under which a full cache refuses new values";
+            (Status::Warn, seen)
         }
+        policy => (fail_if(needs_noeviction && policy != "noeviction"), policy),
+    };
+    match needs_noeviction {
+        true => outcome(status, seen),
+        false => with_fix(status, seen, "CONFIG SET maxmemory-policy allkeys-lru"),
     }
 }
 

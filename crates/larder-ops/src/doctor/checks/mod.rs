@@ -23,6 +23,7 @@ use super::report::{Finding, Status};
 use super::verdict::Outcome;
 
 pub(super) use rights::NEEDS;
+pub(super) use speed::SLOW_ENTRIES;
 
 /// The number of a check, such as `L003`.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord, Hash)]

@@ -36,6 +36,9 @@ const fn need(command: &'static [&'static str], feature: &'static str, is_vital:
 }
 
 pub(super) fn missing(facts: &Facts, _: &Context) -> Outcome {
+    if let Some(name) = &facts.absent_user {
+        return outcome(Status::Fail, no_user(name));
+    }
     let rights = facts.rights.as_ref().map_err(Clone::clone)?;
     let missing: Vec<_> = rights.iter().filter(|right| !right.is_granted).collect();
     if missing.is_empty() {
@@ -57,12 +60,19 @@ pub(super) fn missing(facts: &Facts, _: &Context) -> Outcome {
     outcome(status, seen)
 }
 
+fn no_user(name: &str) -> String {
+    format!("there is no user '{name}'")
+}
+
 pub(super) fn too_many(facts: &Facts, _: &Context) -> Outcome {
+    if let Some(name) = &facts.absent_user {
+        return Err(Missing::new(no_user(name)));
+    }
     let user = facts.user.as_ref().map_err(Clone::clone)?;
     let name = &user.name;
     if user.needs_no_password && is_far(facts) {
         let seen = format!("'{name}' needs no password, and the server is on another machine");
-        return with_fix(Status::Fail, seen, "ACL SETUSER default off");
+        return with_fix(Status::Fail, seen, fix_for_no_password(name));
     }
     let excess = user.excess;
     let too_many = match (excess.has_dangerous_commands, excess.has_all_keys) {
@@ -72,6 +82,17 @@ pub(super) fn too_many(facts: &Facts, _: &Context) -> Outcome {
         (false, false) => return outcome(Status::Ok, format!("'{name}' is restricted")),
     };
     outcome(Status::Warn, format!("'{name}' may use {too_many}"))
+}
+
+fn fix_for_no_password(user: &str) -> &'static str {
+    match user {
+        "default" => {
+            "make a user for the app as in the section 'A user for the app', then ACL SETUSER default off"
+        }
+        _ => {
+            "ACL SETUSER NAME resetpass >PASSWORD with the name of this user, and put the password into the URL"
+        }
+    }
 }
 
 pub(super) fn encryption(facts: &Facts, _: &Context) -> Outcome {
@@ -177,6 +198,25 @@ mod tests {
             is("L033", &of(user, "127.0.0.1"), &ALL, Status::Warn);
         }
         is("L033", &of(narrow, "::1"), &ALL, Status::Ok);
+    }
+
+    #[test]
+    fn a_user_without_a_password_is_told_what_to_do_by_name() {
+        for (name, fix) in [("default", "default off"), ("app", "resetpass")] {
+            let user = User {
+                name: name.to_owned(),
+                needs_no_password: true,
+                ..User::default()
+            };
+            let facts = Facts {
+                user: Ok(user),
+                addresses: vec!["10.0.0.7".parse().unwrap()],
+                ..healthy()
+            };
+            let found = find("L033").judge(&facts, &ALL).unwrap();
+            assert_eq!(found.status, Status::Fail);
+            assert!(found.fix.contains(fix), "{}", found.fix);
+        }
     }
 
     #[test]

@@ -3,15 +3,19 @@
 use std::time::Duration;
 
 use super::super::Context;
-use super::super::facts::Facts;
+use super::super::facts::{Facts, SlowCommand};
 use super::super::report::Status;
 use super::super::verdict::{Outcome, outcome, warn_if};
+use crate::fields::Missing;
 
 /// Above this, nothing that calls a store on each request is fast.
 const SLOWEST: Duration = Duration::from_millis(50);
 
 /// A command of this length blocks every client.
 const SLOW: Duration = Duration::from_millis(10);
+
+/// The number of entries of the slow log that are read.
+pub(in super::super) const SLOW_ENTRIES: usize = 1_024;
 
 const HOUR: Duration = Duration::from_secs(3600);
 
@@ -44,6 +48,12 @@ pub(super) fn slow_commands(facts: &Facts, _: &Context) -> Outcome {
     let recent = slow.iter().filter(|it| it.age < HOUR && it.took > SLOW);
     let recent: Vec<_> = recent.collect();
     let Some(longest) = recent.iter().max_by_key(|it| it.took) else {
+        if let Some(span) = reach_of_log(facts, slow) {
+            return Err(Missing::new(format!(
+                "none over 10 ms, but the slow log is full of shorter commands and reaches back only {span:.0?}: raise \
+                 slowlog-max-len, or CONFIG SET slowlog-log-slower-than 10000"
+            )));
+        }
         let logged = facts.config.as_ref().ok();
         let logged = logged.and_then(|config| config.find("slowlog-log-slower-than"));
         let logged = logged.and_then(|micros| micros.parse::<i64>().ok());
@@ -69,6 +79,15 @@ pub(super) fn slow_commands(facts: &Facts, _: &Context) -> Outcome {
     outcome(status, seen)
 }
 
+/// Returns how far the slow log reaches back, if it is full and that is less than an hour.
+fn reach_of_log(facts: &Facts, slow: &[SlowCommand]) -> Option<Duration> {
+    let most = facts.config.as_ref().ok();
+    let most = most.and_then(|config| config.find("slowlog-max-len")?.parse().ok());
+    let most = most.unwrap_or(SLOW_ENTRIES).min(SLOW_ENTRIES);
+    let oldest = slow.iter().map(|it| it.age).max()?;
+    (slow.len() >= most && oldest < HOUR).then_some(oldest)
+}
+
 pub(super) fn latency_events(facts: &Facts, context: &Context) -> Outcome {
     let events = facts.events.as_ref().map_err(Clone::clone)?;
     let Some(longest) = events.iter().max_by_key(|it| it.longest) else {
@@ -86,10 +105,10 @@ pub(super) fn latency_events(facts: &Facts, context: &Context) -> Outcome {
 
 #[cfg(test)]
 mod tests {
-    use super::super::super::facts::{LatencyEvent, SlowCommand};
+    use super::super::super::facts::LatencyEvent;
     use super::super::tests::{ALL, find, healthy, is};
     use super::*;
-    use crate::fields::{Fields, Missing};
+    use crate::fields::Fields;
 
     #[test]
     fn a_server_that_does_not_answer_is_a_failure_and_not_unknown() {
@@ -123,6 +142,29 @@ mod tests {
         ] {
             let slow = Ok(vec![entry]);
             is("L020", &Facts { slow, ..healthy() }, &ALL, status);
+        }
+    }
+
+    #[test]
+    fn a_full_slow_log_that_reaches_back_less_than_an_hour_hides_what_was_before() {
+        let entry = |age| SlowCommand {
+            age: Duration::from_secs(age),
+            took: Duration::from_millis(1),
+            name: "GET".to_owned(),
+        };
+        for (entries, most, age, status) in [
+            (128, "128", 60, Status::Unknown),
+            (128, "128", 3_601, Status::Ok),
+            (127, "128", 60, Status::Ok),
+            (128, "4096", 60, Status::Ok),
+            (1_024, "4096", 60, Status::Unknown),
+        ] {
+            let facts = Facts {
+                slow: Ok(vec![entry(age); entries]),
+                config: Ok(Fields::parse(&format!("slowlog-max-len:{most}"))),
+                ..healthy()
+            };
+            is("L020", &facts, &ALL, status);
         }
     }
 

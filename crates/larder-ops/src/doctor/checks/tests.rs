@@ -42,6 +42,7 @@ pub(super) fn healthy() -> Facts {
             name: "app".to_owned(),
             ..User::default()
         }),
+        absent_user: None,
         rights: Ok(rights(&[])),
         certificate: Some(Ok(90.0)),
         clock: Ok(0.002),
@@ -59,6 +60,7 @@ pub(super) fn healthy() -> Facts {
 pub(super) fn sentinel(port: u16) -> Sentinel {
     Sentinel {
         location: format!("127.0.0.1:{port}"),
+        answers: true,
         has_quorum: Ok(true),
         down_after: Ok(Duration::from_secs(1)),
     }
@@ -237,12 +239,12 @@ fn what_a_cache_alone_needs_is_another_server() {
         &cache,
         Status::Ok,
     );
-    is(
-        "L003",
-        &info("maxmemory_policy:volatile-ttl"),
-        &cache,
-        Status::Fail,
-    );
+    let volatile = info("maxmemory_policy:volatile-ttl");
+    is("L003", &volatile, &cache, Status::Fail);
+    for (context, policy) in [(&cache, "allkeys-lru"), (&ALL, "noeviction")] {
+        let fix = find("L003").judge(&volatile, context).unwrap().fix;
+        assert!(fix.ends_with(policy), "{fix}");
+    }
     is("L007", &later("evicted_keys:99"), &cache, Status::Ok);
     is("L024", &info("aof_enabled:0"), &cache, Status::Ok);
     is("L040", &healthy(), &cache, Status::Ok);

@@ -109,6 +109,33 @@ async fn a_missing_right_of_the_app_names_the_lost_feature() {
 }
 
 #[tokio::test]
+async fn a_user_who_does_not_exist_is_a_failure() {
+    let server = healthy();
+    let store = store(&server, "doctor").await;
+    let report = doctor().with_app_user("nobody").examine(&store).await;
+    for (id, status) in [("L032", Status::Fail), ("L033", Status::Unknown)] {
+        let finding = find(&report, id);
+        assert_eq!(finding.status, status, "{finding:?}");
+        assert_eq!(finding.seen, "there is no user 'nobody'");
+    }
+}
+
+#[tokio::test]
+async fn keys_of_other_apps_that_may_not_be_named_hide_none_of_ours() {
+    let server = healthy();
+    let store = store(&server, "doctor").await;
+    let all = Doctor::new(Uses::ALL).with_interval(Duration::ZERO);
+    let set = |key| server.command(&["SET", key, "x"]).unwrap();
+    let _ = set("other:app:film:{1}");
+    let report = all.examine(&store).await;
+    assert_status(&report, "L013", Status::Unknown);
+    let _ = set("prod:app:film:{1}");
+    let finding = find(&all.examine(&store).await, "L013").clone();
+    assert_eq!(finding.status, Status::Fail, "{finding:?}");
+    assert_eq!(finding.seen, "1 of a sample of 1 keys");
+}
+
+#[tokio::test]
 async fn the_default_user_of_a_server_without_a_password_has_too_many_rights() {
     let server = RedisServer::start().unwrap();
     let store = connect(&server.url()).await;
@@ -135,7 +162,11 @@ async fn a_user_with_nearly_all_rights_has_too_many() {
         ("~prod:app:* +@read (+@all ~*)", Status::Warn),
         ("%R~* +@read -@dangerous", Status::Warn),
         ("~prod:app:* +@all -@dangerous", Status::Ok),
-        ("~prod:app:* +@read (+set %W~prod:app:*)", Status::Ok),
+        ("~prod:app:* +@read (+set %W~prod:app:*)", Status::Warn),
+        ("~prod:app:* +@read -keys (+set %W~prod:app:*)", Status::Ok),
+        ("~prod:app:* +get +config", Status::Warn),
+        ("~prod:app:* +get +config|get", Status::Ok),
+        ("~prod:app:* +get +shutdown", Status::Warn),
     ] {
         // A selector is one word.
         let (words, selector) = rules.split_once(" (").unwrap_or((rules, ""));

@@ -64,6 +64,21 @@ async fn sentinels_that_wait_too_long_are_found() {
 }
 
 #[tokio::test]
+async fn one_sentinel_that_is_down_is_named() {
+    let servers = RedisSentinels::start().unwrap();
+    let store = connect(&servers.url()).await;
+    servers.sentinels()[1].kill();
+    let report = examine(&store).await;
+    let finding = find(&report, "L031");
+    assert_eq!(finding.status, Status::Warn, "{finding:?}");
+    let address = servers.sentinels()[1].address().to_string();
+    assert!(
+        finding.seen.ends_with(&format!("from {address}")),
+        "{finding:?}"
+    );
+}
+
+#[tokio::test]
 async fn a_certificate_that_ends_soon_is_found_also_where_clients_must_show_one() {
     let authority = CertificateAuthority::new().unwrap();
     for (days, clients, status) in [
