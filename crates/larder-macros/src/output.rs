@@ -43,8 +43,8 @@ impl Output {
         let result = last_segment(&body).filter(|last| is_result(last));
         let (held, error) = match result {
             Some(result) => {
-                let mut types = types(result);
                 let any = quote!(<#body as #cache_crate::attributes::AnyResult>);
+                let mut types = types(result).filter(|_| names_value(result));
                 let held = types
                     .next()
                     .map_or_else(|| Held::Opaque(quote!(#any::Value)), Held::Named);
@@ -139,6 +139,14 @@ fn last_segment(ty: &Type) -> Option<&PathSegment> {
 
 fn is_result(segment: &PathSegment) -> bool {
     segment.ident.to_string().ends_with("Result")
+}
+
+/// Returns whether the first argument of a `Result` is the type of its value.
+///
+/// In an alias such as `FetchResult<E>` it may be that of the error. But no error is an `Option` or a `Loaded`.
+fn names_value(result: &PathSegment) -> bool {
+    let first = types(result).next().and_then(last_segment);
+    result.ident == "Result" || first.is_some_and(|it| it.ident == "Option" || it.ident == "Loaded")
 }
 
 fn types(segment: &PathSegment) -> impl Iterator<Item = &Type> {

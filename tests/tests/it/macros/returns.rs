@@ -69,6 +69,34 @@ async fn by_alias(found: &Cache<u32, SearchResult>, id: u32) -> Found {
     SearchResult(id)
 }
 
+/// An alias whose only argument is the error.
+type TitleResult<E> = Result<String, E>;
+
+#[cached(cache = titles, key = id)]
+async fn by_error(titles: &Titles, id: u32) -> TitleResult<Error> {
+    title(id)
+}
+
+#[cached(cache = titles, key = id)]
+async fn by_value(titles: &Titles, id: u32) -> IoResult<Option<String>> {
+    Ok(Some(title(id)?).filter(|_| id != 1))
+}
+
+#[cached(cache = titles, key = id)]
+async fn by_loaded(titles: &Titles, id: u32) -> IoResult<Loaded<String>> {
+    Ok(Loaded::new(title(id)?).uncached())
+}
+
+#[tokio::test]
+async fn the_only_argument_of_an_alias_may_be_the_error_or_the_value() {
+    let titles = near();
+    assert!(by_error(&titles, 0).await.is_err());
+    assert_eq!(*by_error(&titles, 7).await.unwrap(), "7");
+    assert_eq!(by_value(&titles, 1).await.unwrap(), None);
+    assert_eq!(*by_value(&titles, 2).await.unwrap().unwrap(), "2");
+    assert_eq!(*by_loaded(&titles, 3).await.unwrap(), "3");
+}
+
 #[tokio::test]
 async fn a_value_may_be_called_a_result_behind_an_alias() {
     let found = near();
