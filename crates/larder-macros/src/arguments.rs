@@ -1,72 +1,24 @@
-use proc_macro2::{Span, TokenStream, TokenTree};
+use proc_macro2::{Span, TokenStream};
 use quote::{ToTokens, quote};
-use syn::ext::IdentExt;
 use syn::spanned::Spanned;
-use syn::visit::Visit;
+use syn::visit_mut::VisitMut;
 use syn::{
-    Block, Error, Expr, FnArg, Ident, ItemFn, Pat, PatType, Receiver, Result, Signature, Type,
+    Block, Error, Expr, FnArg, Ident, Pat, PatIdent, PatType, Receiver, Result, Signature, Type,
 };
 
-/// Reads the function of an attribute; errors call the attribute `attribute`.
-pub(crate) fn read_function(function: TokenStream, attribute: &str) -> Result<ItemFn> {
-    let function: ItemFn = syn::parse2(function).map_err(|error| {
-        let advice = format!("#[{attribute}] goes on an async function or method with a body");
-        Error::new(error.span(), advice)
-    })?;
-    if function.sig.asyncness.is_none() {
-        return Err(Error::new(
-            function.sig.fn_token.span(),
-            format!(
-                "#[{attribute}] needs an `async fn`; under #[async_trait], which rewrites it first, \
-                 put #[{attribute}] on a method outside of the trait and call that"
-            ),
-        ));
-    }
-    Ok(function)
-}
-
-/// Returns the expression of the key: the option, or all arguments without `self`.
-pub(crate) fn key(option: Option<&Expr>, signature: &Signature) -> Result<TokenStream> {
-    if let Some(key) = option {
-        return Ok(owned(quote!((#key))));
-    }
-    let mut names = Vec::new();
-    for argument in typed(signature) {
-        let name = name(argument).ok_or_else(|| {
-            Error::new(
-                argument.pat.span(),
-                "a pattern cannot be the key: name the key with `key = EXPR`",
-            )
-        })?;
-        names.push(owned(quote!(#name)));
-    }
-    match &names[..] {
-        [] => Err(Error::new(
-            signature.ident.span(),
-            "there is no argument to make a key of: name the key with `key = EXPR`",
-        )),
-        [name] => Ok(quote!(#name)),
-        names => Ok(quote!((#(#names),*))),
-    }
-}
-
-/// Returns the copy of a key, so that the body may move the arguments.
-fn owned(key: TokenStream) -> TokenStream {
-    // A method call, so that a `&str` becomes a `String` and a reference to a number becomes the
-    // number.
-    quote!({
-        #[allow(unused_imports)]
-        use ::std::borrow::ToOwned as _;
-        #key.to_owned()
-    })
-}
+use crate::names::{cfgs, mentions, name, variables};
+use crate::references::{is_static, refuse_references, refuse_unnamed};
 
 /// How the arguments get into a load that outlives the call.
+#[derive(Default)]
 pub(crate) struct Captures {
     /// Statements before the load: copies of what is borrowed.
     pub(crate) copies: TokenStream,
     /// Statements in the load: the arguments under their own names and types.
     pub(crate) bindings: TokenStream,
+    /// The arguments that are copied under their own names.
+    copied: Vec<Ident>,
+    copies_self: bool,
 }
 
 /// Returns the name of `self` in a load.
@@ -76,67 +28,79 @@ pub(crate) fn this() -> Ident {
 
 impl Captures {
     /// Plans the captures. `uses_self` says whether the body mentions `self`.
-    pub(crate) fn plan(signature: &Signature, body: &Block, uses_self: bool) -> Result<Self> {
-        let mut captures = Self {
-            copies: TokenStream::new(),
-            bindings: TokenStream::new(),
-        };
+    pub(crate) fn plan(
+        signature: &Signature,
+        cache: &Expr,
+        body: &Block,
+        uses_self: bool,
+    ) -> Result<Self> {
+        let mut captures = Self::default();
         for argument in &signature.inputs {
             match argument {
                 FnArg::Receiver(receiver) => captures.receiver(receiver, uses_self)?,
-                FnArg::Typed(argument) => captures.argument(argument, body)?,
+                FnArg::Typed(argument) => captures.argument(argument, cache, body)?,
             }
         }
         Ok(captures)
     }
 
     fn receiver(&mut self, receiver: &Receiver, is_used: bool) -> Result<()> {
-        let is_borrowed = match &*receiver.ty {
+        let reference = match &*receiver.ty {
             Type::Reference(reference) if reference.mutability.is_some() => {
                 return Err(Error::new(
                     receiver.span(),
                     "a cached method cannot take `&mut self`: a hit does not run it; take `&self`",
                 ));
             }
-            ty => matches!(ty, Type::Reference(_)),
+            Type::Reference(reference) => Some(reference),
+            _ => None,
         };
         if !is_used {
             return Ok(());
         }
+        self.copies_self = true;
         let (this, span) = (this(), receiver.self_token);
-        if is_borrowed {
-            self.copies
-                .extend(quote!(let #this = ::std::borrow::ToOwned::to_owned(#span);));
-            self.bindings.extend(quote!(let #this = &#this;));
-        } else {
-            self.copies
-                .extend(quote!(let #this = ::std::borrow::ToOwned::to_owned(&#span);));
+        // In `&self` it belongs to the reference.
+        let mutability = receiver.mutability;
+        match reference {
+            Some(reference) if is_static(reference) => {
+                self.copies.extend(quote!(let #mutability #this = #span;));
+            }
+            Some(_) => {
+                self.copies
+                    .extend(quote!(let #this = ::std::borrow::ToOwned::to_owned(#span);));
+                self.bindings
+                    .extend(quote!(let #mutability #this = &#this;));
+            }
+            None => self
+                .copies
+                .extend(quote!(let #mutability #this = ::std::borrow::ToOwned::to_owned(&#span);)),
         }
         Ok(())
     }
 
-    fn argument(&mut self, argument: &PatType, body: &Block) -> Result<()> {
-        let borrowed = match &*argument.ty {
-            Type::Reference(reference) => {
-                if reference.mutability.is_some() {
-                    return Err(Error::new(
-                        argument.ty.span(),
-                        "a cached function cannot take a `&mut` argument: a hit does not run it; \
-                         take it by value or as `&`",
-                    ));
-                }
-                refuse_references(&reference.elem)?;
-                Some(&reference.elem)
-            }
-            ty => {
+    fn argument(&mut self, argument: &PatType, cache: &Expr, body: &Block) -> Result<()> {
+        let reference = match (&*argument.pat, &*argument.ty) {
+            // Nothing of it gets into the load.
+            (Pat::Wild(_), _) => return Ok(()),
+            (_, Type::Reference(reference)) => reference,
+            (pattern, ty) => {
                 refuse_references(ty)?;
-                None
+                self.shared_with_cache(pattern, argument, cache, body);
+                return Ok(());
             }
         };
-        let Some(ty) = borrowed else {
+        if reference.mutability.is_some() {
+            return Err(Error::new(
+                argument.ty.span(),
+                "a cached function cannot take a `&mut` argument: a hit does not run it; take it \
+                 by value or as `&`",
+            ));
+        }
+        if is_static(reference) {
             return Ok(());
-        };
-        let is_mutable = matches!(&*argument.pat, Pat::Ident(name) if name.mutability.is_some());
+        }
+        refuse_references(&reference.elem)?;
         let name = name(argument).ok_or_else(|| {
             Error::new(
                 argument.pat.span(),
@@ -147,96 +111,55 @@ impl Captures {
         if !mentions(body.to_token_stream(), &name) {
             return Ok(());
         }
+        let ty = &reference.elem;
         refuse_unnamed(ty)?;
+        let cfgs: Vec<_> = cfgs(argument).collect();
         self.copies
-            .extend(quote!(let #name = ::std::borrow::ToOwned::to_owned(#name);));
+            .extend(quote!(#(#cfgs)* let #name = ::std::borrow::ToOwned::to_owned(#name);));
+        let is_mutable = matches!(&*argument.pat, Pat::Ident(name) if name.mutability.is_some());
         let mutability = is_mutable.then(|| quote!(mut));
         self.bindings
-            .extend(quote!(let #mutability #name: &#ty = &#name;));
+            .extend(quote!(#(#cfgs)* let #mutability #name: &#ty = &#name;));
+        self.copied.push(name);
         Ok(())
     }
-}
 
-fn typed(signature: &Signature) -> impl Iterator<Item = &PatType> {
-    signature
-        .inputs
-        .iter()
-        .filter_map(|argument| match argument {
-            FnArg::Typed(argument) => Some(argument),
-            FnArg::Receiver(_) => None,
-        })
-}
-
-fn name(argument: &PatType) -> Option<Ident> {
-    match &*argument.pat {
-        Pat::Ident(name) if name.subpat.is_none() => Some(name.ident.clone()),
-        _ => None,
-    }
-}
-
-/// Returns whether `tokens` mention a variable, including in a text such as `"{name}"`.
-fn mentions(tokens: TokenStream, name: &Ident) -> bool {
-    tokens.into_iter().any(|token| match token {
-        TokenTree::Ident(ident) => ident == *name,
-        TokenTree::Literal(text) => text.to_string().contains(&format!("{{{}", name.unraw())),
-        TokenTree::Group(group) => mentions(group.stream(), name),
-        TokenTree::Punct(_) => false,
-    })
-}
-
-/// Removes `mut` from references, which the load copies under the same name: the body has its own.
-pub(crate) fn without_mut(signature: &mut Signature) {
-    for argument in &mut signature.inputs {
-        if let FnArg::Typed(argument) = argument
-            && let (Type::Reference(_), Pat::Ident(name)) = (&*argument.ty, &mut *argument.pat)
+    /// Copies what the call of the cache borrows and the body takes.
+    fn shared_with_cache(&mut self, pattern: &Pat, argument: &PatType, cache: &Expr, body: &Block) {
+        let cfgs: Vec<_> = cfgs(argument).collect();
+        for PatIdent {
+            ident, mutability, ..
+        } in variables(pattern)
         {
-            name.mutability = None;
-        }
-    }
-}
-
-/// Refuses a type with which a copy cannot be declared.
-fn refuse_unnamed(ty: &Type) -> Result<()> {
-    match ty {
-        Type::Paren(inner) => refuse_unnamed(&inner.elem),
-        Type::ImplTrait(_) | Type::TraitObject(_) => Err(Error::new(
-            ty.span(),
-            "the load copies what this is a reference to: name its type, such as \
-             `T: Clone + Send + Sync + 'static`, or take an `Arc`",
-        )),
-        _ => Ok(()),
-    }
-}
-
-/// Refuses a type that contains a reference, which a copy would outlive.
-fn refuse_references(ty: &Type) -> Result<()> {
-    struct Find(Option<Span>);
-    impl<'ast> Visit<'ast> for Find {
-        fn visit_type_reference(&mut self, reference: &'ast syn::TypeReference) {
-            let is_static = reference
-                .lifetime
-                .as_ref()
-                .is_some_and(|it| it.ident == "static");
-            if !is_static {
-                self.0.get_or_insert(reference.span());
+            let is_shared =
+                mentions(cache.to_token_stream(), ident) && mentions(body.to_token_stream(), ident);
+            if is_shared {
+                self.copies.extend(
+                    quote!(#(#cfgs)* let #mutability #ident = ::std::clone::Clone::clone(&#ident);),
+                );
+                self.copied.push(ident.clone());
             }
         }
-        fn visit_lifetime(&mut self, lifetime: &'ast syn::Lifetime) {
-            if lifetime.ident != "static" {
-                self.0.get_or_insert(lifetime.span());
+    }
+
+    /// Removes `mut` from the arguments that are copied: the copies have it.
+    pub(crate) fn remove_mut(&self, signature: &mut Signature) {
+        struct Remove<'a>(&'a [Ident]);
+        impl VisitMut for Remove<'_> {
+            fn visit_pat_ident_mut(&mut self, name: &mut PatIdent) {
+                if self.0.contains(&name.ident) {
+                    name.mutability = None;
+                }
             }
         }
-        // It declares lifetimes of its own.
-        fn visit_type_bare_fn(&mut self, _: &'ast syn::TypeBareFn) {}
-    }
-    let mut find = Find(None);
-    find.visit_type(ty);
-    match find.0 {
-        None => Ok(()),
-        Some(span) => Err(Error::new(
-            span,
-            "the load outlives the call, and cannot hold this reference: take an owned type, or a \
-             plain reference such as `&str` or `&T`",
-        )),
+        for argument in &mut signature.inputs {
+            match argument {
+                FnArg::Receiver(receiver) if self.copies_self && receiver.reference.is_none() => {
+                    receiver.mutability = None;
+                }
+                FnArg::Receiver(_) => {}
+                FnArg::Typed(argument) => Remove(&self.copied).visit_pat_mut(&mut argument.pat),
+            }
+        }
     }
 }

@@ -3,25 +3,35 @@ use quote::ToTokens;
 use syn::spanned::Spanned;
 use syn::visit::{self, Visit};
 use syn::visit_mut::{self, VisitMut};
-use syn::{Block, Error, Expr, ExprCall, ExprMethodCall, ExprPath, Ident, Item, Macro, Result};
+use syn::{
+    Block, Error, Expr, ExprCall, ExprMethodCall, ExprPath, Ident, Item, Macro, Result, Signature,
+};
 
 use crate::arguments::this;
+use crate::declared::declares_own_name;
 
-/// Refuses a body that calls its own function, `name`.
-pub(crate) fn refuse_recursion(body: &Block, name: &Ident, is_method: bool) -> Result<()> {
+/// Refuses a body that calls its own function.
+pub(crate) fn refuse_recursion(body: &Block, signature: &Signature) -> Result<()> {
+    let name = &signature.ident;
+    let is_method = signature.receiver().is_some();
     let mut calls = Calls {
         name,
         is_method,
+        is_hidden: is_method || declares_own_name(body, signature),
         found: None,
     };
     calls.visit_block(body);
+    let other = match is_method {
+        true => ", or give the function another name",
+        false => "",
+    };
     match calls.found {
         None => Ok(()),
         Some(span) => Err(Error::new(
             span,
             format!(
                 "`{name}` is cached and calls itself: its load would wait for a load of its own; \
-                 move the recursion into a function without #[cached], and call that"
+                 move the recursion into a function without #[cached], and call that{other}"
             ),
         )),
     }
@@ -30,6 +40,8 @@ pub(crate) fn refuse_recursion(body: &Block, name: &Ident, is_method: bool) -> R
 struct Calls<'a> {
     name: &'a Ident,
     is_method: bool,
+    /// Whether the bare name means something else.
+    is_hidden: bool,
     found: Option<Span>,
 }
 
@@ -42,7 +54,7 @@ impl<'ast> Visit<'ast> for Calls<'_> {
             let mut segments = path.segments.iter().rev();
             let is_named = segments.next().is_some_and(|last| last.ident == *self.name);
             let is_own = match (segments.next(), segments.next()) {
-                (None, _) => !self.is_method,
+                (None, _) => !self.is_hidden,
                 (Some(of), None) => of.ident == "Self" || (of.ident == "self" && !self.is_method),
                 _ => false,
             };

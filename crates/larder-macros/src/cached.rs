@@ -2,8 +2,10 @@ use proc_macro2::{Ident, Span, TokenStream};
 use quote::quote;
 use syn::{ItemFn, Result};
 
-use crate::arguments::{Captures, key, read_function, without_mut};
+use crate::arguments::Captures;
 use crate::body::{refuse_recursion, rename_self};
+use crate::function::{by_place, read_function};
+use crate::key::key;
 use crate::options::Options;
 use crate::output::Output;
 
@@ -17,15 +19,15 @@ pub(crate) fn expand(
     let cache = options.cache()?;
     let mut function = read_function(function, "cached")?;
     let signature = &function.sig;
-    refuse_recursion(
-        &function.block,
-        &signature.ident,
-        signature.receiver().is_some(),
-    )?;
+    refuse_recursion(&function.block, signature)?;
     let output = Output::read(signature, options.flag("cache_none")?, cache_crate)?;
     let key_value = key(options.value("key")?, signature)?;
     let uses_self = rename_self(&mut function.block)?;
-    let Captures { copies, bindings } = Captures::plan(&function.sig, &function.block, uses_self)?;
+    let captures = Captures::plan(&function.sig, cache, &function.block, uses_self)?;
+    captures.remove_mut(&mut function.sig);
+    let Captures {
+        copies, bindings, ..
+    } = captures;
 
     let support = quote!(#cache_crate::attributes);
     let (body_type, shape) = (&output.body, &output.shape);
@@ -47,10 +49,11 @@ pub(crate) fn expand(
     } = function;
     let callers = output.callers;
     sig.output = syn::parse_quote!(-> #callers);
-    without_mut(&mut sig);
+    let (outer, inner) = by_place(attrs);
     Ok(quote! {
-        #(#attrs)*
+        #(#outer)*
         #vis #sig {
+            #(#inner)*
             let #key = #key_value;
             #support::Call::new(&#cache, &#key).#load(|| {
                 let #settings_name = #settings;

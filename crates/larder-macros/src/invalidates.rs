@@ -3,7 +3,8 @@ use quote::quote;
 use syn::visit_mut::{self, VisitMut};
 use syn::{Error, ItemFn, Result, ReturnType, Type};
 
-use crate::arguments::{key, read_function};
+use crate::function::{by_place, read_function};
+use crate::key::key;
 use crate::options::Options;
 use crate::output::returns_result;
 
@@ -66,9 +67,11 @@ pub(crate) fn expand(
             }
         }
     };
+    let (outer, inner) = by_place(attrs);
     Ok(quote! {
-        #(#attrs)*
+        #(#outer)*
         #vis #sig {
+            #(#inner)*
             let #removal = #support::Removal::begin(&#cache, #key_value) #tags;
             let #outcome = async move {
                 if let ::core::option::Option::Some(#outcome) = ::core::option::Option::None::<#ty> {

@@ -3,9 +3,14 @@
 mod arguments;
 mod body;
 mod cached;
+mod declared;
+mod function;
 mod invalidates;
+mod key;
+mod names;
 mod options;
 mod output;
+mod references;
 #[cfg(test)]
 mod tests;
 
@@ -25,13 +30,16 @@ use quote::quote;
 /// | `Result<Option<V>, E>` | `Result<Option<Arc<V>>, LoadError<E>>` | the same |
 /// | `V` | `Result<Arc<V>, LoadError<Infallible>>` | always |
 ///
-/// A type whose name ends in `Result` counts as one, for example `io::Result<V>`. A type of your own that is not
-/// a `Result`, such as `SearchResult`, needs an alias with another name. Instead of `V` the body may return
+/// A type whose name ends in `Result` counts as one, for example `io::Result<V>` or `type FilmResult<E> =
+/// Result<Film, E>`. Behind such an alias, an `Option` must be its first argument: in `type FilmResult =
+/// Result<Option<Film>, E>` it is a value like any other. A type of your own that is not a `Result`, such as
+/// `SearchResult`, needs an alias with another name. Instead of `V` the body may return
 /// [`Loaded<V>`], which chooses how long the value is kept.
 ///
 /// # Options
 /// - `cache = EXPR`, required: the cache, such as `self.films`.
-/// - `key = EXPR`: the key. Default: the argument, or a tuple of the arguments, without `self`.
+/// - `key = EXPR`: the key, whose type EXPR must tell: `String::from(name)`, not `name.into()`. Default: the argument,
+///   or a tuple of the arguments, without `self`.
 /// - `ttl = EXPR`: the [`Ttl`] of each value. Default: the cache's.
 /// - `tags = EXPR`: the tags of each value, such as `["films", &format!("film {id}")]`.
 /// - `cache_none`: caches `None` too. The values of the cache are then of type `Option<V>`.
@@ -41,10 +49,12 @@ use quote::quote;
 /// # Arguments
 /// The load runs in a task of its own, so that no caller cancels it. So everything that the body borrows is copied
 /// on a miss: `self` and each argument that is a reference are cloned with [`ToOwned`], and must be cheap to
-/// clone, like an `Arc`. An argument of another type is moved.
+/// clone, like an `Arc`. An argument of another type is moved, or cloned if `cache` mentions it too. A `&'static`
+/// reference is kept as it is.
 ///
 /// # Recursion
-/// A function that calls itself does not compile: its load would wait for a load of its own. If it requests its
+/// A function that calls itself does not compile: its load would wait for a load of its own. If a method only calls
+/// another one of the same name, give it another name. If it requests its
 /// own key indirectly, it gets [`LoadError::Recursive`] at once.
 ///
 /// # Example
@@ -111,7 +121,8 @@ pub fn cached(options: TokenStream, function: TokenStream) -> TokenStream {
 ///
 /// # Options
 /// - `cache = EXPR`, required: the cache, such as `self.films`.
-/// - `key = EXPR`: the key. Default: the argument, or a tuple of the arguments, without `self`.
+/// - `key = EXPR`: the key, whose type EXPR must tell. Default: the argument, or a tuple of the arguments, without
+///   `self`.
 /// - `tags = EXPR`: removes every value with one of these tags, in all caches of the store. Then a key is removed
 ///   only if `key` names it.
 /// - `log_errors`: logs an error of the far store, and returns the result of the body.

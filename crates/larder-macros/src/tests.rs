@@ -105,6 +105,56 @@ fn a_function_of_the_same_name_elsewhere_may_be_called() {
 }
 
 #[test]
+fn a_name_that_the_body_gives_to_something_else_may_be_called() {
+    for function in [
+        "async fn sum(n: u64) -> u64 { fn sum(n: u64) -> u64 { n } sum(n) }",
+        "async fn sum(n: u64) -> u64 { use database::sum; sum(n) }",
+        "async fn sum(n: u64) -> u64 { use database::{add as sum, Total}; sum(n) }",
+        "async fn sum(n: u64) -> u64 { let sum = |n| n + 1; sum(n) }",
+        "async fn sum(sum: fn(u64) -> u64, n: u64) -> u64 { sum(n) }",
+    ] {
+        assert!(cached("cache = c, key = n", function).is_ok(), "{function}");
+    }
+    refused(
+        cached(
+            "cache = c",
+            "async fn sum(n: u64) -> u64 { let sum = sum(n - 1).await; *sum.unwrap() }",
+        ),
+        "calls itself",
+    );
+    refused(
+        cached(
+            "cache = c",
+            "async fn sum(&self, n: u64) -> u64 { self.sum(n).await }",
+        ),
+        "and call that, or give the function another name",
+    );
+}
+
+#[test]
+fn a_type_whose_references_the_load_does_not_hold_is_accepted() {
+    for argument in [
+        "by: Arc<dyn Fn(&str) -> bool + Send + Sync>",
+        "by: Box<dyn for<'a> Fn(&'a str) -> &'a str + Send>",
+        "by: impl for<'a> Fn(&'a str) + Send + 'static",
+        "by: impl for<'a> Read<'a, Of = &'a str> + Send + 'static",
+        "by: &'static dyn Rule",
+        "by: &'static impl Rule",
+    ] {
+        let function = format!("async fn film({argument}) -> Film {{ load(by) }}");
+        let accepted = cached("cache = c, key = 1", &function);
+        assert!(accepted.is_ok(), "{argument}: {accepted:?}");
+    }
+    for argument in ["_: &Film", "_: &[&str]"] {
+        let function = format!("async fn film({argument}) -> Film {{ load() }}");
+        assert!(
+            cached("cache = c, key = 1", &function).is_ok(),
+            "{argument}"
+        );
+    }
+}
+
+#[test]
 fn an_argument_that_a_load_cannot_keep_is_refused() {
     refused(
         cached(
@@ -125,6 +175,8 @@ fn an_argument_that_a_load_cannot_keep_is_refused() {
         "ids: &[&str]",
         "id: Cow<'a, str>",
         "id: (u8, &'b str)",
+        "by: Box<dyn Fn(&str) + 'a>",
+        "by: (impl for<'b> Fn(&'b str), &'b str)",
     ] {
         refused(
             cached(
@@ -183,6 +235,13 @@ fn a_key_that_cannot_be_made_of_the_arguments_is_asked_for() {
     refused(
         cached("cache = c", "async fn film(Id(id): Id) -> Film { load() }"),
         "a pattern cannot be the key: name the key with `key = EXPR`",
+    );
+    refused(
+        cached(
+            "cache = c",
+            "async fn film(id: u32, #[cfg(test)] of: u32) -> Film { load() }",
+        ),
+        "an argument under #[cfg] cannot be part of the key: name the key with `key = EXPR`",
     );
 }
 

@@ -1,6 +1,7 @@
 //! The attributes on functions and methods of all shapes.
 #![allow(clippy::unwrap_used)]
 
+mod captures;
 mod far;
 mod hygiene;
 mod invalidates;
