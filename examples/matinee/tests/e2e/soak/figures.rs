@@ -12,6 +12,9 @@ use crate::visitor::Visitor;
 /// Longer than a thread, a connection or a task stays after its work.
 const AT_REST: Duration = Duration::from_secs(20);
 
+/// A little longer than a thread waits for work before it ends.
+const IDLE: Duration = Duration::from_secs(11);
+
 /// This many more descriptors, threads or tasks do not count: a connection may just be replaced, for
 /// example.
 const FEW: u64 = 4;
@@ -51,16 +54,16 @@ impl Bounds {
 }
 
 impl Figures {
-    /// Waits until nothing changes any more, or, if there are earlier figures, until hardly anything
-    /// exceeds `before`.
+    /// Waits until nothing has changed for longer than a thread is idle, or, if there are earlier figures, until
+    /// hardly anything exceeds `before`.
     pub(super) fn at_rest(app: &mut App, before: Option<&Self>) -> Self {
         let deadline = Instant::now() + AT_REST;
-        let mut last = Self::now(app);
+        let (mut last, mut since) = (Self::now(app), Instant::now());
         loop {
             thread::sleep(Duration::from_millis(500));
             let now = Self::now(app);
             let is_at_rest = match before {
-                None => now.transient() == last.transient(),
+                None => now.transient() == last.transient() && since.elapsed() >= IDLE,
                 Some(before) => {
                     let pairs = now.transient().into_iter().zip(before.transient());
                     pairs.into_iter().all(|(now, before)| now <= before + FEW)
@@ -69,7 +72,9 @@ impl Figures {
             if is_at_rest || Instant::now() >= deadline {
                 return now;
             }
-            last = now;
+            if now.transient() != last.transient() {
+                (last, since) = (now, Instant::now());
+            }
         }
     }
 

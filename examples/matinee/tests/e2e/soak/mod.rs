@@ -6,12 +6,14 @@
 //! sets both.
 
 mod figures;
+mod lasting;
 mod traffic;
 
 use std::thread;
 use std::time::{Duration, Instant};
 
 use self::figures::{Bounds, Figures};
+use self::lasting::lasting_keys;
 use self::traffic::Traffic;
 use crate::app::App;
 use crate::plan::Plan;
@@ -61,6 +63,8 @@ fn whatever_fails_memory_descriptors_tasks_and_keys_end_where_they_began() {
     }
     assert_eq!((seen.unanswered, seen.unexpected), (0, 0), "{seen}");
     assert!(rows.all_hold(), "{rows}");
+    // Each round empties Redis, so that the number of keys alone does not show what would stay.
+    assert_eq!(lasting_keys(app.redis()), [""; 0], "keys without a TTL");
 }
 
 /// Causes every failure once while visitors come, and then visits an empty store in peace.
@@ -76,6 +80,8 @@ fn round(app: &mut App, traffic: &Traffic) {
         thread::sleep(Duration::from_millis(500));
         redis.cont().unwrap();
         thread::sleep(Duration::from_millis(300));
+        // What is left by visits of every kind, before Redis loses it.
+        assert_eq!(lasting_keys(redis), [""; 0], "keys without a TTL");
         redis.kill();
         thread::sleep(Duration::from_millis(300));
     });
