@@ -209,14 +209,16 @@ impl<K: CacheKey, V: Send + Sync + 'static> Drop for Removal<K, V> {
             self.cache.inner.invalidate(key);
         }
         self.cache.inner.sweep(&tags, TagChange::Remove);
-        // Without a runtime there is no far store that could be reached.
-        if let Ok(runtime) = Handle::try_current() {
-            let cache = self.cache.clone();
-            spawn(&runtime, async move {
-                let removed = remove(&cache, key.as_ref(), &tags).await;
-                log(cache.inner.kind.name(), removed);
-            });
-        }
+        let Ok(runtime) = Handle::try_current() else {
+            // The far store cannot be reached here: the next call in a runtime removes the value there.
+            self.cache.inner.quarantine_far(key, &tags);
+            return;
+        };
+        let cache = self.cache.clone();
+        spawn(&runtime, async move {
+            let removed = remove(&cache, key.as_ref(), &tags).await;
+            log(cache.inner.kind.name(), removed);
+        });
     }
 }
 

@@ -2,6 +2,7 @@
 
 use std::sync::Arc;
 
+use larder_layer::tags::{Tag, TagChange};
 use larder_layer::{Replay, ReplayTask, replay};
 
 use crate::CacheKey;
@@ -24,6 +25,15 @@ impl<K: CacheKey, V: Send + Sync + 'static> Inner<K, V> {
         }
         self.note_pending();
         replay(self);
+    }
+
+    /// Quarantines a key and tags whose far values are to be removed.
+    pub(crate) fn quarantine_far(self: &Arc<Self>, key: Option<K>, tags: &[Tag]) {
+        let Some(far) = &self.far else { return };
+        if let Some(far_tags) = far.tags.as_ref().filter(|_| !tags.is_empty()) {
+            self.quarantine_tags(far_tags, tags, TagChange::Remove);
+        }
+        self.quarantine(key);
     }
 
     /// Removes the far value of `key` as soon as the store can be reached, since the source has none.

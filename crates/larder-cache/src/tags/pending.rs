@@ -75,7 +75,7 @@ impl PendingTags {
 
 impl<K: CacheKey, V: Send + Sync + 'static> Inner<K, V> {
     /// Quarantines tags whose change failed, until it succeeds.
-    pub(super) fn quarantine_tags(&self, far_tags: &FarTags, tags: &[Tag], change: TagChange) {
+    pub(crate) fn quarantine_tags(&self, far_tags: &FarTags, tags: &[Tag], change: TagChange) {
         let now = self.clock.now();
         for tag in tags {
             if !far_tags.pending.of(change).add(tag, now) {

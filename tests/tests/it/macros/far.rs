@@ -1,6 +1,9 @@
 //! Two processes that share a store, in process and on Redis.
 
+use std::future::{Future, pending, poll_fn};
+use std::pin::Pin;
 use std::sync::Arc;
+use std::task::Poll;
 use std::time::Duration;
 
 use larder_cache::{Cache, Tier};
@@ -54,6 +57,16 @@ impl Films {
 
     #[invalidates(cache = self.titles, tags = ["films"], log_errors)]
     async fn import(&self) {}
+
+    #[invalidates(cache = self.titles, key = id, log_errors)]
+    async fn hang(&self, id: u32) {
+        pending().await
+    }
+
+    #[invalidates(cache = self.titles, tags = ["films"], log_errors)]
+    async fn hang_import(&self) {
+        pending().await
+    }
 }
 
 async fn two_processes_share_what_a_method_returned(store: Arc<dyn Store>) {
@@ -94,6 +107,34 @@ async fn that_there_is_no_value_carries_the_tags_and_has_the_negative_ttl() {
     films.show(7).await.unwrap();
     assert_eq!(films.missing(7).await.unwrap(), None);
     assert_eq!(runs.count(), 2);
+}
+
+#[test]
+fn a_change_that_is_dropped_outside_a_runtime_leaves_no_far_value_to_be_read() {
+    let runtime = tokio::runtime::Builder::new_current_thread();
+    let runtime = { runtime }.enable_all().build().unwrap();
+    let store: Arc<dyn Store> = Arc::new(MokaStore::new());
+    let runs = Runs::default();
+    let films = Films::over(&store, &runs);
+    let changes: [Pin<Box<dyn Future<Output = ()>>>; 2] =
+        [Box::pin(films.hang(7)), Box::pin(films.hang_import())];
+    for mut change in changes {
+        runtime.block_on(async {
+            films.title(7).await.unwrap();
+            let first = poll_fn(|cx| Poll::Ready(change.as_mut().poll(cx))).await;
+            assert!(first.is_pending());
+        });
+        drop(change);
+        assert!(runtime.block_on(films.titles.get(&7)).is_none());
+        // That call has begun to remove it for all processes.
+        let removed = async {
+            while Films::over(&store, &runs).titles.get(&7).await.is_some() {
+                tokio::time::sleep(Duration::from_millis(5)).await;
+            }
+        };
+        let removed = async { tokio::time::timeout(Duration::from_secs(20), removed).await };
+        assert!(runtime.block_on(removed).is_ok(), "it is not removed");
+    }
 }
 
 #[tokio::test]
