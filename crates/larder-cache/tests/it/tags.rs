@@ -182,7 +182,7 @@ on_both! {
         }
         assert_eq!(*showings.get(&1).await.unwrap(), "showing");
         let error = backend.films().build().unwrap().clear().await.unwrap_err();
-        assert!(error.to_string().contains("with_clear()"), "{error}");
+        assert!(error.to_string().contains("with_clear"), "{error}");
     }
 
     async fn other_processes_drop_their_near_copies_of_a_tag(backend: Backend) {

@@ -171,7 +171,7 @@ on_both_stores! { Manual;
         two.load("none").await;
         one.switch.set_on(Operations::Bus, Trouble::Fail(ErrorKind::NotSent));
         let untold = one.films.remove(&7).await.unwrap_err();
-        assert!(untold.to_string().contains("not told"), "{untold}");
+        assert!(untold.to_string().contains("not notified"), "{untold}");
         assert!(world.far().await.is_none());
         assert!(two.films.get_near(&7).is_some());
         one.switch.clear();
