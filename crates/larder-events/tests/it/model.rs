@@ -232,8 +232,8 @@ async fn the_same_steps_over_topics_and_logs_give_the_same_answers_on_both_store
         "Gone",
         "Duplicate",
         "too many deliveries",
-        "No {",
-        "Yes(",
+        "Incomplete {",
+        "Complete(",
     ] {
         let seen = history.iter().any(|it| it.contains(outcome));
         assert!(seen, "no step gave {outcome}");
