@@ -1,8 +1,10 @@
 use std::collections::HashMap;
 use std::future::Future;
+use std::sync::atomic::{AtomicBool, Ordering};
 use std::sync::{Arc, PoisonError};
 use std::time::Duration;
 
+use futures_util::future::join;
 use larder_store::{Result, Ttl};
 use tokio::sync::{Mutex, Notify, watch};
 use tokio::time::{Instant, sleep_until};
@@ -17,6 +19,8 @@ use crate::{MAX_BATCH, MAX_DELAY, Queue, Receipt, Settled, Verdict};
 pub(super) struct Lease {
     pub(super) receipt: Receipt,
     ends: watch::Sender<Instant>,
+    /// Whether the queue has answered that it is lost, which no answer to an earlier request takes back.
+    is_gone: AtomicBool,
     /// After this it is no longer renewed.
     renewed_until: Instant,
     reports: Reports,
@@ -62,14 +66,24 @@ impl Lease {
     /// Applies the answer to an extension that was requested at `started`.
     pub(super) fn extended(&self, answer: Settled, started: Instant, by: Duration) {
         match answer {
-            Settled::Accepted => drop(self.ends.send_replace(started + by)),
+            Settled::Accepted => self.ends.send_if_modified(|ends| {
+                let is_held = !self.is_gone.load(Ordering::Relaxed);
+                if is_held {
+                    *ends = started + by;
+                }
+                is_held
+            }),
             _ => self.lose(),
-        }
+        };
     }
 
     /// Ends the lease: the queue answers that it is lost.
-    fn lose(&self) {
-        self.ends.send_replace(Instant::now());
+    fn lose(&self) -> bool {
+        self.ends.send_if_modified(|ends| {
+            *ends = Instant::now();
+            self.is_gone.store(true, Ordering::Relaxed);
+            true
+        })
     }
 }
 
@@ -77,7 +91,10 @@ impl Lease {
 pub(super) struct Renewals {
     queue: Queue,
     running: std::sync::Mutex<Running>,
-    changed: Arc<Notify>,
+    /// Notified when a lease is due before the others.
+    changed: Notify,
+    /// Notified when a job has reported.
+    reported: Arc<Notify>,
 }
 
 #[derive(Default)]
@@ -98,7 +115,8 @@ impl Renewals {
         Self {
             queue,
             running: std::sync::Mutex::default(),
-            changed: Arc::default(),
+            changed: Notify::new(),
+            reported: Arc::default(),
         }
     }
 
@@ -112,8 +130,9 @@ impl Renewals {
         Arc::new(Lease {
             receipt,
             ends: watch::Sender::new(ends),
+            is_gone: AtomicBool::new(false),
             renewed_until,
-            reports: Reports::new(self.changed.clone()),
+            reports: Reports::new(self.reported.clone()),
             turn: Mutex::const_new(()),
         })
     }
@@ -139,30 +158,47 @@ impl Renewals {
     }
 
     /// Renews leases at a third of their time and sends reports, for as long as it is polled.
+    ///
+    /// There is one request of each sort at a time, and none waits for the other.
     pub(super) async fn run(&self) {
+        join(self.renew_leases(), self.send_all_reports()).await;
+    }
+
+    async fn renew_leases(&self) {
         let lease = Duration::from(self.queue.lease());
         loop {
-            let due = self.due(lease);
-            if due.leases.is_empty() && due.reports.is_empty() {
+            let (due, next) = self.due_leases(lease);
+            if due.is_empty() {
                 tokio::select! {
                     () = self.changed.notified() => {}
-                    () = sleep_or_never(due.next) => {}
+                    () = sleep_or_never(next) => {}
                 }
-                continue;
             }
-            for batch in due.leases.chunks(MAX_BATCH) {
+            for batch in due.chunks(MAX_BATCH) {
                 self.renew(batch, lease).await;
             }
-            for batch in due.reports.chunks(MAX_BATCH) {
+        }
+    }
+
+    async fn send_all_reports(&self) {
+        loop {
+            let (due, next) = self.due_reports();
+            if due.is_empty() {
+                tokio::select! {
+                    () = self.reported.notified() => {}
+                    () = sleep_or_never(next) => {}
+                }
+            }
+            for batch in due.chunks(MAX_BATCH) {
                 self.send_reports(batch).await;
             }
         }
     }
 
-    /// Returns what is due now, and when the next lease is due.
-    fn due(&self, lease: Duration) -> Due {
+    /// Returns the leases that are due now, and when the next one is.
+    fn due_leases(&self, lease: Duration) -> (Vec<Arc<Lease>>, Option<Instant>) {
         let now = Instant::now();
-        let mut due = Due::default();
+        let (mut due, mut next) = (Vec::new(), None);
         let mut running = self.lock();
         for Entry {
             lease: it,
@@ -170,27 +206,35 @@ impl Renewals {
         } in running.leases.values()
         {
             let end = it.ends();
-            if now >= end {
-                continue;
-            }
-            match it.reports.take_at(now) {
-                Report::Due(text) => due.reports.push((it.clone(), text)),
-                Report::At(at) => due.later(at),
-                Report::None => {}
-            }
             // A lease that must not be renewed any more ends by itself.
-            if now >= it.renewed_until {
+            if now >= end || now >= it.renewed_until {
                 continue;
             }
             let at = renewal_of(end, lease);
             let at = at.max(pause_until.unwrap_or(at));
             match at <= now {
-                true => due.leases.push(it.clone()),
-                false => due.later(at),
+                true => due.push(it.clone()),
+                false => next = earlier(next, at),
             }
         }
-        running.next = due.next;
-        due
+        running.next = next;
+        (due, next)
+    }
+
+    /// Takes the reports that are due now, and returns when the next one is.
+    fn due_reports(&self) -> (Vec<(Arc<Lease>, String)>, Option<Instant>) {
+        let now = Instant::now();
+        let (mut due, mut next) = (Vec::new(), None);
+        let running = self.lock();
+        let held = running.leases.values().filter(|it| now < it.lease.ends());
+        for Entry { lease, .. } in held {
+            match lease.reports.take_at(now) {
+                Report::Due(text) => due.push((lease.clone(), text)),
+                Report::At(at) => next = earlier(next, at),
+                Report::None => {}
+            }
+        }
+        (due, next)
     }
 
     async fn send_reports(&self, reports: &[(Arc<Lease>, String)]) {
@@ -257,18 +301,8 @@ impl Renewals {
     }
 }
 
-/// The leases and reports to be sent now.
-#[derive(Default)]
-struct Due {
-    leases: Vec<Arc<Lease>>,
-    reports: Vec<(Arc<Lease>, String)>,
-    next: Option<Instant>,
-}
-
-impl Due {
-    fn later(&mut self, at: Instant) {
-        self.next = Some(self.next.map_or(at, |next| next.min(at)));
-    }
+fn earlier(next: Option<Instant>, at: Instant) -> Option<Instant> {
+    Some(next.map_or(at, |next| next.min(at)))
 }
 
 /// Returns when a lease that ends at `end` is renewed: at a third of its time.

@@ -165,11 +165,14 @@ impl Running {
         for queue in queues {
             // Each job has at most one outcome, so the channel is never full for long.
             let (outcomes, inbox) = mpsc::channel(self.settings.concurrency);
+            let metrics = Metrics::new(queue.name(), queue.number());
+            // An alert sees a counter rise only if it was there before.
+            self.names.iter().for_each(|name| drop(metrics.of(name)));
             let link = Arc::new(Link {
                 queue: queue.clone(),
                 renewals: Renewals::new(queue.clone()),
                 outcomes,
-                metrics: Metrics::new(queue.name(), queue.number()),
+                metrics,
                 is_short: AtomicBool::new(false),
             });
             let renewing = link.clone();

@@ -180,3 +180,29 @@ async fn a_handler_that_hangs_loses_its_lease_after_the_longest_run() {
     );
     assert_eq!(drained.done + drained.lost, 1);
 }
+
+#[tokio::test(start_paused = true)]
+async fn a_progress_report_that_hangs_delays_no_renewal() {
+    async fn report_late(_: Task, context: JobContext) {
+        tokio::time::sleep(Duration::from_secs(9)).await;
+        context.progress("half");
+        tokio::time::sleep(Duration::from_secs(20)).await;
+    }
+    let world = World::paused();
+    let queue = world.queue();
+    queue.enqueue(task(1, Act::Return)).await.unwrap();
+    let worker = Worker::new(queue.clone()).on(report_late);
+    let draining = tokio::spawn(async move { worker.drain().await.unwrap() });
+    let lease_ends = async || {
+        let running = queue.list(larder_queue::State::Running, None).await;
+        running.unwrap().jobs[0].at()
+    };
+    tokio::time::sleep(Duration::from_secs(8)).await;
+    let before = lease_ends().await;
+    world.switch.set_next(1, Trouble::Hang);
+    tokio::time::sleep(Duration::from_secs(3)).await;
+    // The renewal is due at 10 s, and the report hangs from 9 s to 19 s.
+    let renewed = lease_ends().await.since(before);
+    assert!(renewed >= Duration::from_secs(9), "{renewed:?}");
+    assert_eq!(draining.await.unwrap().done, 1);
+}

@@ -6,6 +6,7 @@ use std::sync::{Arc, Mutex};
 use std::time::Duration;
 
 use larder_queue::Partitioned;
+use larder_store::ManualClock;
 use larder_test::{MetricNames, MetricValues};
 use tokio_util::sync::CancellationToken;
 use tracing::field::{Field, Visit};
@@ -116,4 +117,50 @@ async fn the_jobs_of_all_partitions_are_seen() {
     let scheduled = names.iter().filter(|name| name.contains("scheduled"));
     let sum: f64 = scheduled.map(|name| gauges.gauge(name)).sum();
     assert!((sum - 30.0).abs() < 0.5, "{gauges:?}");
+}
+
+#[tokio::test]
+async fn the_counters_of_a_handler_are_there_before_its_first_job() {
+    let counters = MetricValues::default();
+    let world = World::memory().await;
+    let guard = counters.record();
+    let queue = world.queue();
+    worker(&queue, &Probe::new()).drain().await.unwrap();
+    drop(guard);
+    for name in ["larder_queue_dead_total", "larder_queue_lost_leases_total"] {
+        let name = format!("{name} {} task", queue.name());
+        assert!(counters.names().contains(&name), "{name}: {counters:?}");
+    }
+}
+
+#[tokio::test]
+async fn a_job_that_ended_its_worker_for_the_last_time_is_seen_in_the_depth_alone() {
+    let metrics = MetricValues::default();
+    let clock = ManualClock::default();
+    let world = World::memory_at(&clock).await;
+    let guard = metrics.record();
+    let queue = world.queue().with_max_attempts(1);
+    queue.enqueue(task(1, Act::Return)).await.unwrap();
+    // Its worker is killed: the job is never settled.
+    assert_eq!(queue.dequeue(1).await.unwrap().len(), 1);
+    clock.advance(Duration::from_secs(3_600));
+    // The next worker buries it, and the one after that counts the dead as soon as it starts.
+    let dead = format!("larder_queue_depth {} 0 dead", queue.name());
+    for is_seen in [false, true] {
+        let stop = CancellationToken::new();
+        let working = worker(&queue, &Probe::new()).run_until(stop.clone().cancelled_owned());
+        let seeing = async {
+            larder_worlds::until("it is dead, and seen", || async {
+                let is_dead = queue.counts().await.unwrap().dead == 1;
+                is_dead && (!is_seen || metrics.gauge(&dead) > 0.5)
+            })
+            .await;
+            stop.cancel();
+        };
+        let (report, ()) = tokio::join!(working, seeing);
+        report.unwrap();
+    }
+    drop(guard);
+    let counted = format!("larder_queue_dead_total {} task", queue.name());
+    assert_eq!(metrics.count(&counted), 0);
 }
