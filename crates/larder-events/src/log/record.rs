@@ -97,19 +97,22 @@ impl LogRecord {
             .with("remembered", self.messages.len())
             .with("dead", self.dead.len());
         self.groups.iter().fold(shown, |shown, (name, group)| {
-            let due = group.due.map_or("-".to_owned(), |due| due.to_string());
-            let text = format!("read {}, lost {}, due {due}", group.read, group.lost);
+            let text = format!("read {}, lost {}", group.read, group.lost);
             let shown = shown.with(format!("group {name}"), text);
+            let shown = match group.due {
+                Some(due) => shown.with(format!("next lease of {name} ends_us"), micros_of(due)),
+                None => shown,
+            };
             group
                 .pending
                 .iter()
                 .take(10)
                 .fold(shown, |shown, (id, it)| {
-                    let text = format!(
-                        "{}, delivered {}, {} times",
-                        it.consumer, it.delivered, it.count
-                    );
-                    shown.with(format!("pending {id}"), text)
+                    let text = format!("{}, {} times", it.consumer, it.count);
+                    shown.with(format!("pending {id}"), text).with(
+                        format!("pending {id} delivered_us"),
+                        micros_of(it.delivered),
+                    )
                 })
         })
     }
@@ -165,4 +168,9 @@ impl GroupState {
 /// Returns the millisecond of a moment.
 pub(super) fn millis(now: Timestamp) -> i64 {
     now.as_micros().div_euclid(1_000)
+}
+
+/// Returns the moment of a millisecond, in microseconds.
+fn micros_of(millis: i64) -> i64 {
+    millis.saturating_mul(1_000)
 }

@@ -8,6 +8,6 @@ local dead = redis.call('ZCARD', KEYS[4])
 return {
   'waiting', (redis.call('HLEN', KEYS[1]) - 1) / 2 - scheduled - running - dead, 'scheduled', scheduled,
   'running', running, 'dead', dead, 'done', redis.call('ZCARD', KEYS[5]),
-  'unique', redis.call('HLEN', KEYS[6]), 'places', seq, 'last_fence', fence, 'ends', ends,
+  'unique', redis.call('HLEN', KEYS[6]), 'places', seq, 'last_fence', fence, 'ends_us', ends,
   'paused', flags % 2,
 }

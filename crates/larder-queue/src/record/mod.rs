@@ -92,7 +92,7 @@ impl QueueRecord {
             .with("unique", self.unique.len())
             .with("places", self.seq)
             .with("last_fence", self.fence)
-            .with("ends", self.ends)
+            .with("ends_us", self.ends)
             .with("paused", i64::from(self.is_paused))
     }
 

@@ -8,10 +8,16 @@ for _, flat in ipairs(redis.call('XINFO', 'GROUPS', KEYS[1])) do
   local g = load(name)
   if g then
     shown[#shown + 1] = 'group ' .. name
-    shown[#shown + 1] = 'read ' .. num(g.read) .. ', lost ' .. num(g.lost) .. ', due ' .. (g.due and num(g.due) or '-')
+    shown[#shown + 1] = 'read ' .. num(g.read) .. ', lost ' .. num(g.lost)
+    if g.due then
+      shown[#shown + 1] = 'next lease of ' .. name .. ' ends_us'
+      shown[#shown + 1] = num(g.due * 1000)
+    end
     for _, it in ipairs(pending(name, 10)) do
       shown[#shown + 1] = 'pending ' .. it.id
-      shown[#shown + 1] = it.owner .. ', delivered ' .. num(it.delivered) .. ', ' .. num(it.count) .. ' times'
+      shown[#shown + 1] = it.owner .. ', ' .. num(it.count) .. ' times'
+      shown[#shown + 1] = 'pending ' .. it.id .. ' delivered_us'
+      shown[#shown + 1] = num(it.delivered * 1000)
     end
   end
 end
