@@ -27,22 +27,44 @@ struct Place {
     owner: i64,
 }
 
-record! {
-    Permits, Kind::record("lock");
-    /// Shows the last fence, the holders with the ends of their leases, and how many wait in order.
-    pub InspectPermits = "lock-inspect",
-    include_str!("inspect.lua"),
-    |permits, shown| permits.show(shown),
+impl Record for Permits {
+    const KIND: Kind = Kind::record("lock");
+
+    type Inspect = InspectPermits;
+}
+
+/// Shows the last fence, the holders with the ends of their leases, and how many wait in order.
+#[derive(Clone, Copy, Debug, Default)]
+pub struct InspectPermits;
+
+impl Program for InspectPermits {
+    type Record = Permits;
+    type Reply = Inspection;
+
+    const SCRIPT: &'static Script =
+        &Script::new("lock-inspect", Effect::Read, include_str!("inspect.lua"));
+
+    arguments!();
+
+    fn step(&self, record: &mut Slot<'_, Permits>, now: Timestamp) -> Inspection {
+        let shown = Inspection::new();
+        match record.get() {
+            Some(permits) => permits.show(shown, now.as_micros()),
+            None => shown,
+        }
+    }
 }
 
 impl Permits {
-    fn show(&self, shown: Inspection) -> Inspection {
+    fn show(&self, shown: Inspection, now: i64) -> Inspection {
         let shown = shown.with("last_fence", self.last);
         let holders = self.held.iter();
         let shown = holders.fold(shown, |shown, it| {
             shown.with(format!("holder {} ends_us", it.fence), it.ends)
         });
-        shown.with("queue", self.queue.len())
+        // Places that have ended stay until the next write.
+        let waiting = self.queue.iter().filter(|it| it.ends > now);
+        shown.with("queue", waiting.count())
     }
 
     /// Returns the state of the record at `now`.

@@ -12,7 +12,7 @@ use larder_test::trace::{Observed, Step, step};
 use larder_worlds::traces::pair;
 use tokio::time::Instant;
 
-use super::permits::{Acquire, Leave, Permits, Release, Renew};
+use super::permits::{Acquire, InspectPermits, Leave, Permits, Release, Renew};
 use crate::traces::{catches, holds};
 
 const SPANS: [i64; 5] = [1, 1_000, 1_001, 1_500_001, 60_000_000];
@@ -171,6 +171,12 @@ async fn every_fault_that_is_planted_in_the_lua_of_a_lock_is_caught() {
                 "it.ends",
             ),
             // The rest.
+            (InspectPermits::SCRIPT, "if ends > at and", "if"),
+            (
+                InspectPermits::SCRIPT,
+                "if ends > at and",
+                "if ends >= at and",
+            ),
             (
                 Renew::SCRIPT,
                 "if num(it.fence) == ARGV[1] then",
@@ -372,4 +378,30 @@ async fn futures_ready<F: Future + Unpin>(mut future: F) -> bool {
     let polled =
         std::future::poll_fn(|cx| Poll::Ready(std::pin::Pin::new(&mut future).poll(cx).is_ready()));
     polled.await
+}
+
+#[tokio::test]
+async fn who_no_longer_waits_is_not_counted() {
+    let clock = ManualClock::default();
+    let moka = larder_moka::MokaStore::builder().with_clock(clock.clone());
+    let store: Arc<dyn Store> = Arc::new(moka.build());
+    let programs = store.programs().unwrap();
+    let key = Key::new(Permits::KIND, "report");
+    for owner in 1..4 {
+        let acquire = Acquire {
+            owner,
+            hold_us: 60_000_000,
+            permits: 1,
+            place_us: owner * 1_000_000,
+            longest_queue: 9,
+        };
+        programs.run(&key, &acquire).await.unwrap();
+    }
+    for waiting in ["2", "2", "1", "0"] {
+        let shown = programs.inspect::<Permits>(&key).await.unwrap();
+        let mut fields = shown.fields().iter();
+        let queue = fields.find(|(name, _)| name == "queue").unwrap();
+        assert_eq!(queue.1, waiting);
+        clock.advance(Duration::from_secs(1));
+    }
 }
