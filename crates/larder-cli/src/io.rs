@@ -10,6 +10,8 @@ pub struct Io<'a> {
     pub input: &'a mut dyn BufRead,
     /// Whether progress is written to `err`, as on a terminal.
     pub shows_progress: bool,
+    /// Whether a live view clears the screen before each picture, as when `out` is a terminal.
+    pub clears_screen: bool,
 }
 
 impl std::fmt::Debug for Io<'_> {

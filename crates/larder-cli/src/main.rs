@@ -11,6 +11,7 @@ async fn main() -> ExitCode {
     let mut input = BufReader::new(io::stdin());
     let io = Io {
         shows_progress: err.is_terminal(),
+        clears_screen: out.is_terminal(),
         out: &mut out,
         err: &mut err,
         input: &mut input,

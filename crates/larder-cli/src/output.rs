@@ -216,7 +216,7 @@ impl<'a, 'io> Output<'a, 'io> {
 
     /// Clears the screen for the next picture of a live view.
     pub(crate) fn clear(&mut self) -> Result<()> {
-        if self.io.shows_progress && !self.is_json {
+        if self.io.clears_screen && !self.is_json {
             write!(self.io.out, "\x1b[H\x1b[2J")?;
         }
         Ok(())

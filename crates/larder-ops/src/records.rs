@@ -80,10 +80,19 @@ pub fn id_of(key: &Key) -> &str {
     inside.map_or(text, |(id, _)| id)
 }
 
-/// Returns the key of a record that is named by its whole key, or by its id.
-pub fn key_of<R: Record>(text: &str, id: impl KeyId) -> Key {
-    let whole = Key::parse(text, &[R::KIND]).map(Key::without_part);
-    whole.unwrap_or_else(|_| Key::new(R::KIND, id))
+/// Returns the keys of the records that a text may name: one if it is a whole key.
+///
+/// Otherwise it is first an id as it stands in a key and as a list shows it, such as `report:7`, and then `id`, the
+/// name that an app gives.
+pub fn keys_of<R: Record>(text: &str, id: impl KeyId) -> Vec<Key> {
+    let parse = |text: &str| Key::parse(text, &[R::KIND]).map(Key::without_part);
+    if let Ok(whole) = parse(text) {
+        return vec![whole];
+    }
+    let listed = parse(&format!("{}:{{{text}}}", R::KIND.name()));
+    let mut keys: Vec<_> = listed.into_iter().chain([Key::new(R::KIND, id)]).collect();
+    keys.dedup();
+    keys
 }
 
 /// Returns the common beginning of the ids of several keys, given the key of the number 0 among them.

@@ -173,6 +173,12 @@ async fn change(
     let what = &targets.what;
     let keys = what.keys.iter().map(|key| CacheKey::of(target, key));
     let keys = keys.collect::<Result<Vec<_>>>()?;
+    let responses = responses(target)?;
+    // The purger refuses a URI that is not absolute. It is asked before anything is changed.
+    for uri in &what.uri {
+        let [responses, ..] = &responses;
+        responses.explain(uri).await?;
+    }
     let verb = match change {
         Change::Expire => "makes stale",
         Change::Purge => "removes",
@@ -230,7 +236,6 @@ async fn change(
             }
             done += 1;
         }
-        let responses = responses(target)?;
         for uri in &what.uri {
             for responses in &responses {
                 match change {
@@ -242,7 +247,7 @@ async fn change(
         }
         // Tags belong to the whole store, whatever the kind.
         let any = of_kind(target.store.clone(), Kind::evictable("larder-cli"), 0, 0)?;
-        let [responses, ..] = responses;
+        let [responses, ..] = &responses;
         for tag in &what.tag {
             match change {
                 Change::Expire => {

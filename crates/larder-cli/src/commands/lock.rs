@@ -1,7 +1,7 @@
 use larder::Key;
 use larder::store::program::Record;
 use larder::structures::lock::{Permits, Release};
-use larder_ops::records::{field, key_of, lock_holders};
+use larder_ops::records::{LockHolder, field, keys_of, lock_holders};
 use larder_ops::text::of;
 use larder_ops::time::{now, until};
 use serde_json::json;
@@ -23,8 +23,7 @@ pub(super) async fn run(
         Lock::Ls { limit } => list(target, *limit, output).await,
         Lock::Break { lock } => {
             let lock = key::named(&target.prefix, lock, &[Permits::KIND])?;
-            let key = key_of::<Permits>(lock, lock);
-            break_lock(target, &key, output).await
+            break_lock(target, &keys_of::<Permits>(lock, lock), output).await
         }
     }
 }
@@ -33,12 +32,13 @@ async fn list(target: &Target, limit: usize, output: &mut Output<'_, '_>) -> Res
     let mut rows = Vec::new();
     let found = scan::list::<Permits>(target, output, limit).await?;
     for (key, shown) in &found.readable {
-        let waiting = field(shown, "queue").unwrap_or("0");
-        let (lock, waiting) = (json!(id_of(key)), json!(waiting));
+        let waiting = field(shown, "queue").and_then(|count| count.parse::<u64>().ok());
+        let waiting = waiting.unwrap_or_default();
+        let lock = json!(id_of(key));
         let holders = lock_holders(shown, now());
-        if holders.is_empty() && waiting != "0" {
+        if holders.is_empty() && waiting > 0 {
             let nobody = serde_json::Value::Null;
-            rows.push(vec![lock.clone(), nobody.clone(), nobody, waiting.clone()]);
+            rows.push(vec![lock.clone(), nobody.clone(), nobody, json!(waiting)]);
         }
         rows.extend(holders.iter().map(|holder| {
             let ends = json!(until(holder.ends));
@@ -46,7 +46,7 @@ async fn list(target: &Target, limit: usize, output: &mut Output<'_, '_>) -> Res
                 lock.clone(),
                 json!(holder.fence.as_u64()),
                 ends,
-                waiting.clone(),
+                json!(waiting),
             ]
         }));
     }
@@ -55,16 +55,28 @@ async fn list(target: &Target, limit: usize, output: &mut Output<'_, '_>) -> Res
     Ok(DONE)
 }
 
-async fn break_lock(target: &Target, key: &Key, output: &mut Output<'_, '_>) -> Result<u8> {
+/// Returns the first of some locks that anybody holds, and its holders.
+async fn held<'a>(target: &Target, keys: &'a [Key]) -> Result<Option<(&'a Key, Vec<LockHolder>)>> {
     let programs = target.programs()?;
-    let shown = programs.inspect::<Permits>(key).await?;
-    let holders = lock_holders(&shown, now());
-    if holders.is_empty() {
+    for key in keys {
+        let shown = programs.inspect::<Permits>(key).await?;
+        let holders = lock_holders(&shown, now());
+        if !holders.is_empty() {
+            return Ok(Some((key, holders)));
+        }
+    }
+    Ok(None)
+}
+
+async fn break_lock(target: &Target, keys: &[Key], output: &mut Output<'_, '_>) -> Result<u8> {
+    let Some((key, holders)) = held(target, keys).await? else {
         output.done(0, "", "holders: nobody holds this lock")?;
         return Ok(NOT_DONE);
-    }
+    };
+    let programs = target.programs()?;
     let what = format!(
-        "This takes the lock from {}. They notice at their next renewal, and may keep working until then.",
+        "This takes the lock {} from {}. They notice at their next renewal, and may keep working until then.",
+        id_of(key),
         of(holders.len() as u64, "holder", "holders")
     );
     if !output.confirm(&what)? {

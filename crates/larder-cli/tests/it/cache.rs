@@ -297,3 +297,22 @@ async fn a_page_is_explained_and_purged_whatever_the_profile_and_the_name_of_its
     assert!(purged.out.contains("was purged"), "{purged:?}");
     assert!(!ask().await, "it was purged");
 }
+
+#[tokio::test]
+async fn a_uri_that_is_not_absolute_is_refused_before_anything_is_changed() {
+    let (server, store) = server().await;
+    let url = server.url();
+    let films = films(&store);
+    films.insert(7, "Metropolis".to_owned()).await.unwrap();
+    for verb in ["expire", "purge"] {
+        for how in ["--dry-run", "--yes"] {
+            let line = format!("cache {verb} film:{{v0:7}} --uri /films {how}");
+            let ran = larder(&url, &line).await;
+            ran.complains(2, "absolute URI");
+            assert_eq!(ran.out, "", "{line}");
+        }
+    }
+    assert!(films.get(&7).await.is_some());
+    let shown = larder(&url, "cache get film:{v0:7} --json").await.json();
+    assert_ne!(shown["fresh_for"], "0.0 s", "{shown}");
+}

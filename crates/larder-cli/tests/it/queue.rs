@@ -292,3 +292,63 @@ async fn a_stray_key_makes_no_partition_of_a_queue() {
     larder(&url, "queue pause mail --partitions 2").await.ok();
     assert!(queues.queues()[1].counts().await.unwrap().is_paused);
 }
+
+#[tokio::test]
+async fn each_id_of_the_list_and_each_whole_key_names_its_queue() {
+    let (server, store) = server().await;
+    let url = server.url();
+    let partitions = NonZeroU16::new(4).unwrap();
+    let parts = Partitioned::new(store.clone(), "mail", partitions).unwrap();
+    let out = Queue::new(store.clone(), "mails out").unwrap();
+    let odd = Queue::new(store.clone(), "a:1").unwrap();
+    let part = &parts.queues()[3];
+    for (at, queue) in [part, &parts.queues()[1], &out, &odd].iter().enumerate() {
+        for _ in 0..=at {
+            let _ = queue.enqueue(NewJob::raw("greet", "x")).await.unwrap();
+        }
+    }
+    let listed = larder(&url, "queue ls --json").await.json();
+    assert_eq!(listed.as_array().unwrap().len(), 4, "{listed}");
+    for queue in listed.as_array().unwrap() {
+        let id = queue["queue"].as_str().unwrap();
+        for named in [id, &format!("queue:{{{id}}}")] {
+            let shown = run(&url, &["queue", "inspect", named, "--json"], "").await;
+            let shown = shown.json();
+            assert_eq!(shown.as_array().unwrap().len(), 1, "{named}: {shown}");
+            assert_eq!(shown[0]["waiting"], queue["waiting"], "{named}: {shown}");
+        }
+    }
+    larder(&url, "queue pause mail:3").await.ok();
+    assert!(part.counts().await.unwrap().is_paused);
+    assert!(!parts.queues()[1].counts().await.unwrap().is_paused);
+    // The name of an app is taken if no id of the list is meant.
+    larder(&url, "queue pause a:1").await.ok();
+    assert!(odd.counts().await.unwrap().is_paused);
+    let both = Partitioned::new(store, "a", partitions).unwrap();
+    let _ = both.queues()[1]
+        .enqueue(NewJob::raw("greet", "x"))
+        .await
+        .unwrap();
+    larder(&url, "queue resume a:1").await.ok();
+    assert!(
+        odd.counts().await.unwrap().is_paused,
+        "the id of a list comes first"
+    );
+    let wrong = larder(&url, "queue pause queue:{mail:3} --partitions 2").await;
+    wrong.complains(2, "leave --partitions out");
+}
+
+#[tokio::test]
+async fn a_job_that_waits_shows_how_long_it_has_been_due() {
+    let (server, store) = server().await;
+    let queue = Queue::new(store, "mail").unwrap();
+    let _ = queue.enqueue(NewJob::raw("greet", "x")).await.unwrap();
+    let line = "queue inspect mail --state waiting --json";
+    let shown = larder(&server.url(), line).await.json();
+    let at = shown["jobs"][0]["at"].as_str().unwrap();
+    assert!(at.ends_with(" ago"), "{shown}");
+    let shown = larder(&server.url(), "explain queue:{mail}").await.ok();
+    let mut lines = shown.out.lines();
+    let ends = lines.find_map(|line| line.strip_prefix("ends "));
+    assert!(ends.unwrap().trim().starts_with("in "), "{shown:?}");
+}

@@ -88,6 +88,33 @@ async fn a_lock_is_listed_and_broken_and_its_holder_learns_of_it() {
 }
 
 #[tokio::test]
+async fn each_id_of_the_list_breaks_its_lock() {
+    let (server, store) = server().await;
+    let url = server.url();
+    let take = async |lock: &Lock| lock.try_lock().await.unwrap().unwrap();
+    let pair = Lock::new(store.clone(), ("report", 7_u32)).unwrap();
+    let text = Lock::new(store.clone(), "report:7").unwrap();
+    let spaced = Lock::new(store, "a b").unwrap();
+    let guards = [take(&pair).await, take(&text).await, take(&spaced).await];
+    let listed = larder(&url, "lock ls --json").await.json();
+    assert_eq!(listed.as_array().unwrap().len(), 3, "{listed}");
+    assert_eq!(listed[0]["waiting_in_order"], 0, "{listed}");
+    for (nth, id) in ["report:7", "report%3A7", "a%20b"].iter().enumerate() {
+        let listed = listed.as_array().unwrap().iter();
+        assert_eq!(listed.filter(|it| it["lock"] == *id).count(), 1, "{id}");
+        let broken = run(&url, &["lock", "break", id, "--yes"], "").await;
+        broken.prints(0, "1 holder");
+        let is_free = [&pair, &text, &spaced][nth].try_lock().await.unwrap();
+        assert!(is_free.is_some(), "{id}");
+    }
+    drop(guards);
+    // The name of an app is taken if no id of the list is meant.
+    let _guard = take(&text).await;
+    let broken = run(&url, &["lock", "break", "report:7", "--yes"], "").await;
+    broken.prints(0, "1 holder");
+}
+
+#[tokio::test]
 async fn a_lock_whose_holder_has_gone_meanwhile_is_not_broken_and_that_is_said() {
     let (server, store) = server().await;
     let url = server.url();
@@ -476,6 +503,15 @@ async fn an_event_log_is_explained_without_its_events() {
         shown["group_mailer"].as_str().unwrap().contains("lost 0"),
         "{shown}"
     );
+    let _held = mailer.read(1).await.unwrap();
+    let shown = larder(&server.url(), "explain log:{orders:all}").await.ok();
+    let time = |of: &str| {
+        let mut lines = shown.out.lines();
+        lines.find_map(|line| Some(line.split_once(of)?.1.trim().to_owned()))
+    };
+    let ends = time("next lease of mailer ends").unwrap();
+    assert!(ends.starts_with("in "), "{shown:?}");
+    assert!(time(" delivered").unwrap().ends_with(" ago"), "{shown:?}");
     let listed = larder(&server.url(), "events ls --json").await.json();
     let listed = &listed[0];
     assert_eq!(

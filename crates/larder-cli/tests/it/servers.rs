@@ -105,6 +105,27 @@ async fn the_doctor_says_what_is_wrong_and_its_exit_code_follows_fail_on() {
 }
 
 #[tokio::test]
+async fn a_live_view_clears_the_screen_only_where_it_is_a_terminal() {
+    let (server, _) = server().await;
+    for clears_screen in [false, true] {
+        let (mut out, mut err, mut input) = (Vec::new(), Vec::new(), &b""[..]);
+        let io = larder_cli::Io {
+            out: &mut out,
+            err: &mut err,
+            input: &mut input,
+            // As in `larder top | tee log`.
+            shows_progress: true,
+            clears_screen,
+        };
+        let url = format!("{}?timeout_ms=5000&connect_timeout_ms=5000", server.url());
+        let words = ["larder", "--url", &url, "top", "-n", "1"];
+        let code = larder_cli::run(words.map(std::ffi::OsString::from), io).await;
+        let out = String::from_utf8(out).unwrap();
+        assert_eq!((code, out.contains('\u{1b}')), (0, clears_screen), "{out}");
+    }
+}
+
+#[tokio::test]
 async fn ping_bench_and_top_measure_a_server_and_leave_nothing_behind() {
     let (server, _) = server().await;
     let url = server.url();
@@ -309,7 +330,7 @@ async fn help_gives_examples_and_exit_codes() {
         "Examples:",
         "Exit codes:",
         "larder doctor redis://",
-        "  2  the command could not work",
+        "  2  the command failed",
     ] {
         assert!(help.out.contains(text), "{help:?}");
     }

@@ -70,6 +70,7 @@ pub(crate) async fn run_with(url: &str, words: &[&str], input: &mut dyn BufRead)
         err: &mut err,
         input,
         shows_progress: false,
+        clears_screen: false,
     };
     let code = larder_cli::run(args.into_iter().chain(words), io).await;
     let text = |bytes| String::from_utf8(bytes).unwrap();

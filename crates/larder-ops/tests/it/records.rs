@@ -3,7 +3,7 @@
 use std::sync::Arc;
 use std::time::Duration;
 
-use larder_ops::records::{Remove, list};
+use larder_ops::records::{Remove, keys_of, list};
 use larder_redis::RedisStore;
 use larder_store::program::Record;
 use larder_store::{Key, Store, Ttl};
@@ -48,6 +48,27 @@ async fn check_limit(store: Arc<dyn Store>) {
         let found = found.await.unwrap();
         let said = (found.keys.len(), found.has_more, seen);
         assert_eq!(said, (listed, has_more, 3), "a limit of {limit}");
+    }
+}
+
+#[test]
+fn a_text_names_the_id_of_a_list_before_the_name_of_an_app() {
+    for (text, keys) in [
+        ("report", &["law-tally:{report}"][..]),
+        (
+            "report:7",
+            &["law-tally:{report:7}", "law-tally:{report%3A7}"],
+        ),
+        (
+            "report%3A7",
+            &["law-tally:{report%3A7}", "law-tally:{report%253A7}"],
+        ),
+        ("a b", &["law-tally:{a%20b}"]),
+        ("law-tally:{report:7}", &["law-tally:{report:7}"]),
+    ] {
+        let found = keys_of::<Tally>(text, text);
+        let found: Vec<_> = found.iter().map(Key::as_str).collect();
+        assert_eq!(found, keys, "{text}");
     }
 }
 

@@ -3,10 +3,11 @@
 mod counted;
 mod partitions;
 mod pause;
+mod reading;
 
 use larder::queue::{QueueRecord, State};
 use larder_ops::records::field;
-use larder_ops::time::{ago, span, until};
+use larder_ops::time::{ago, now, span, until};
 use serde_json::{Value, json};
 
 use super::DONE;
@@ -145,7 +146,8 @@ async fn jobs(
                     (false, reason) => json!(format!("{} characters", reason.chars().count())),
                 };
                 let at = match state {
-                    State::Dead => ago(job.at()),
+                    State::Dead | State::Waiting => ago(job.at()),
+                    State::Scheduled if job.at() <= now() => ago(job.at()),
                     _ => until(job.at()),
                 };
                 rows.push(vec![

@@ -1,12 +1,11 @@
 //! Finds the records of a queue: the plain one, and those of its partitions.
 
 use std::collections::{BTreeSet, HashSet};
-use std::num::NonZeroU16;
 
 use larder::Key;
-use larder::queue::{Partitioned, Queue, QueueRecord};
-use larder::store::program::Record;
+use larder::queue::{Queue, QueueRecord};
 
+use super::reading::{Reading, key_of, readings};
 use crate::args::QueueName;
 use crate::error::{Error, Result};
 use crate::key;
@@ -42,14 +41,18 @@ pub(super) async fn existing(
     named: &QueueName,
     output: &mut Output<'_, '_>,
 ) -> Result<Parts> {
-    let parts = find(target, named, false, output).await?;
-    if !parts.parts.is_empty() {
-        return Ok(parts);
+    let mut holds_another = false;
+    for reading in readings(target, named)? {
+        let parts = find(target, &reading, named, false, output).await?;
+        if !parts.parts.is_empty() {
+            return Ok(parts);
+        }
+        holds_another |= !parts.unreadable.is_empty();
     }
     let name = escape(&named.name);
-    Err(Error::usage(match parts.unreadable.is_empty() {
-        true => format!("there is no queue '{name}': `larder queue ls` lists them"),
-        false => format!("the keys of '{name}' do not hold a queue"),
+    Err(Error::usage(match holds_another {
+        false => format!("there is no queue '{name}': `larder queue ls` lists them"),
+        true => format!("the keys of '{name}' do not hold a queue"),
     }))
 }
 
@@ -59,40 +62,43 @@ pub(super) async fn given(
     named: &QueueName,
     output: &mut Output<'_, '_>,
 ) -> Result<Parts> {
-    match named.partitions {
-        Some(_) => find(target, named, true, output).await,
-        None => existing(target, named, output).await,
+    if named.partitions.is_none() {
+        return existing(target, named, output).await;
     }
+    let mut last = None;
+    for reading in readings(target, named)? {
+        let parts = find(target, &reading, named, true, output).await?;
+        if parts.is_known {
+            return Ok(parts);
+        }
+        last = Some(parts);
+    }
+    // None has a record: the last one is the name as it was typed.
+    last.ok_or_else(|| Error::usage("a partition has no partitions: leave --partitions out"))
 }
 
 async fn find(
     target: &Target,
+    reading: &Reading,
     named: &QueueName,
     with_absent: bool,
     output: &mut Output<'_, '_>,
 ) -> Result<Parts> {
-    let numbers: Vec<Option<u16>> = match named.partitions {
-        Some(count) => (0..count.get()).map(Some).collect(),
-        None => {
-            let found = search(target, &named.name, output).await?;
+    let name = &reading.name;
+    let numbers: Vec<Option<u16>> = match (named.partitions, reading.number) {
+        (Some(count), _) => (0..count.get()).map(Some).collect(),
+        (None, Some(number)) => vec![Some(number)],
+        (None, None) => {
+            let found = search(target, name, output).await?;
             std::iter::once(None)
                 .chain(found.into_iter().map(Some))
                 .collect()
         }
     };
-    let keys: Vec<_> = numbers
-        .iter()
-        .map(|number| key_of(&named.name, *number))
-        .collect();
+    let keys: Vec<_> = numbers.iter().map(|number| key_of(name, *number)).collect();
     let found = inspect::<QueueRecord>(target, &keys).await?;
     let unreadable: HashSet<_> = found.unreadable.iter().map(Key::as_str).collect();
     let readable: HashSet<_> = found.readable.iter().map(|(key, _)| key.as_str()).collect();
-    let last = numbers.iter().flatten().max().copied();
-    // Created without a round trip, so the partitions in between cost nothing.
-    let partitions = match last.and_then(|last| NonZeroU16::new(last.saturating_add(1))) {
-        Some(count) => Some(Partitioned::new(target.store.clone(), &named.name, count)?),
-        None => None,
-    };
     let mut parts = Parts {
         parts: Vec::new(),
         unreadable: Vec::new(),
@@ -100,17 +106,13 @@ async fn find(
     };
     for (number, key) in numbers.iter().zip(&keys) {
         let label = match number {
-            Some(number) => format!("{}:{number}", named.name),
-            None => named.name.clone(),
+            Some(number) => format!("{name}:{number}"),
+            None => name.clone(),
         };
         if unreadable.contains(key.as_str()) {
             parts.unreadable.push(label);
         } else if with_absent || readable.contains(key.as_str()) {
-            let queues = partitions.as_ref().map_or(&[][..], Partitioned::queues);
-            let queue = match number.and_then(|number| queues.get(usize::from(number))) {
-                Some(queue) => queue.clone(),
-                None => Queue::new(target.store.clone(), &named.name)?,
-            };
+            let queue = Queue::unmetered(target.store.clone(), name, *number)?;
             parts.parts.push(Part { label, queue });
         }
     }
@@ -140,11 +142,4 @@ async fn search(target: &Target, name: &str, output: &mut Output<'_, '_>) -> Res
         is_partition.then_some(number)
     };
     Ok(found.keys.iter().filter_map(number).collect())
-}
-
-fn key_of(name: &str, partition: Option<u16>) -> Key {
-    match partition {
-        Some(number) => Key::new(QueueRecord::KIND, (name, u32::from(number))),
-        None => Key::new(QueueRecord::KIND, name),
-    }
 }
