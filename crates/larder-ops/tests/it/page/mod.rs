@@ -1,6 +1,7 @@
 //! The page, through HTTP, on a store in process and on a real server.
 
 mod actions;
+mod alerts;
 mod attempts;
 mod between;
 mod guard;
