@@ -6,6 +6,7 @@
 
 mod app;
 mod checks;
+mod dangerous;
 mod facts;
 mod permissions;
 mod read;
