@@ -31,6 +31,7 @@ mod seats;
 mod serve;
 mod sessions;
 mod store;
+mod to_the_end;
 
 pub use app::{App, app};
 pub use config::{AdminAccount, Config, ConfigError, LogFormat, Operations, PublicUrl, StoreUrl};

@@ -44,7 +44,7 @@ pub(super) async fn revoke(
         return Ok(to_the_form());
     }
     let (level, told) = if is_gone {
-        (FlashLevel::Success, "That device is signed out.")
+        (FlashLevel::Success, "That device has been signed out.")
     } else {
         (FlashLevel::Error, "That is not one of your devices.")
     };
@@ -57,7 +57,7 @@ pub(super) async fn revoke_others(
     session: Session,
 ) -> Result<Response, Problem> {
     session.revoke_others().await?;
-    let told = "Every other device is signed out.";
+    let told = "Every other device has been signed out.";
     Ok(flash::tell(&session, FlashLevel::Success, told, "/account").await)
 }
 

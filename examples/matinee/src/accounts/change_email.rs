@@ -20,7 +20,7 @@ pub(super) struct Change {
     email: String,
 }
 
-/// Changes the email address of an account. A recent sign-in is required, in case somebody else
+/// Changes the email address of an account, but not of an administrator's: that one is a setting. A recent sign-in is required, in case somebody else
 /// uses the browser. While the store fails, nobody can change one.
 pub(super) async fn submit(
     State(accounts): State<Accounts>,
@@ -30,6 +30,11 @@ pub(super) async fn submit(
 ) -> Result<Response, Problem> {
     if let Some(again) = signed_in::again(&session, accounts.reauth_after, "/account").await? {
         return Ok(again);
+    }
+    let account = db::account(&accounts.pool, user).await?;
+    if account.is_some_and(|account| account.is_admin) {
+        let told = "An administrator's email is a setting of the app, ADMIN_EMAIL. It cannot be changed here.";
+        return Ok(flash::tell(&session, FlashLevel::Error, told, "/account").await);
     }
     let Some(email) = Email::of_an_account(&change.email) else {
         let told = "That is not an email address.";
@@ -46,7 +51,7 @@ pub(super) async fn submit(
     }
     let (level, told) = match db::change_email(&accounts.pool, user, &email).await? {
         EmailChange::Done => {
-            let told = "Your email is changed. Sign in with it from now on.";
+            let told = "Your email has been changed. Sign in with it from now on.";
             (FlashLevel::Success, told)
         }
         EmailChange::Taken => (FlashLevel::Error, "That email cannot be used."),

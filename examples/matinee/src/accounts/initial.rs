@@ -53,7 +53,8 @@ pub(super) async fn add_demo_accounts(
     Ok(())
 }
 
-/// Makes the account named by the settings an administrator's, with the password from the settings.
+/// Makes the account named by the settings an administrator's, with the password from the settings, and no other
+/// account but the demo's.
 ///
 /// If anything has to change, the account is enabled, and anybody who knew an earlier password is signed out.
 /// Otherwise it writes nothing, so several processes may start at once.
@@ -63,6 +64,12 @@ pub(super) async fn ensure_admin(
     sessions: &Sessions,
     admin: &AdminAccount,
 ) -> Result<(), StartError> {
+    for id in db::other_admins(pool, &admin.email).await? {
+        // First: if the store fails, nothing has changed, and the next start tries again.
+        sessions.revoke_all(&id.to_string()).await?;
+        db::dismiss_admin(pool, id).await?;
+        tracing::warn!(account = id, "this account is no longer an administrator's");
+    }
     let account = db::account_by_email(pool, &admin.email).await?;
     if let Some(account) = account {
         let user = account.id.to_string();
@@ -74,7 +81,7 @@ pub(super) async fn ensure_admin(
         if is_as_set && !sessions.is_disabled(&user).await.unwrap_or(false) {
             return Ok(());
         }
-        // First: if the store fails, nothing has changed, and the next start tries again.
+        // First, for the same reason.
         sessions.revoke_all(&user).await?;
         sessions.enable(&user).await?;
     }

@@ -10,7 +10,6 @@ mod next;
 mod passwords;
 mod sign_in;
 mod signed_in;
-mod to_the_end;
 
 use std::sync::Arc;
 use std::time::Duration;
@@ -31,6 +30,7 @@ pub(crate) use self::signed_in::{Admin, SignedIn, again as sign_in_again};
 use crate::config::{Config, DemoAccounts};
 use crate::errors::StartError;
 use crate::headers;
+use crate::to_the_end::to_the_end;
 
 /// The users' accounts: passwords, and limits on wrong ones and on changes of the email.
 #[derive(Clone)]
@@ -76,7 +76,7 @@ impl Accounts {
 }
 
 pub(crate) fn routes(accounts: Accounts) -> Router {
-    let submit = post(sign_in::submit).layer(from_fn(to_the_end::to_the_end));
+    let submit = post(sign_in::submit).layer(from_fn(to_the_end));
     Router::new()
         .route("/sign-in", get(sign_in::form).merge(submit))
         .route("/sign-out", post(sign_in::sign_out))

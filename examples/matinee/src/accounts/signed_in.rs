@@ -75,7 +75,8 @@ pub(crate) async fn again(
     }
 }
 
-/// Redirects a visitor to the sign-in form. A page is shown afterwards; a submitted form is dropped.
+/// Redirects a visitor to the sign-in form, which leads back to the page. A submitted form is dropped, and the page
+/// is the one that it was on.
 fn to_the_form(parts: &Parts) -> Response {
     // A handler in a nested router sees only the rest of the path.
     let original = parts.extensions.get::<OriginalUri>().map(|it| &it.0);
@@ -84,7 +85,7 @@ fn to_the_form(parts: &Parts) -> Response {
     let link = if parts.method.is_safe() {
         next::sign_in_for(asked)
     } else {
-        "/sign-in".to_owned()
+        next::sign_in_for(&next::page_of_the_form(&parts.headers))
     };
     Redirect::to(&link).into_response()
 }

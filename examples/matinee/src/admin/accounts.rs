@@ -3,45 +3,15 @@
 use std::net::IpAddr;
 
 use axum::Form;
-use axum::extract::{FromRef, Path, Query, State};
+use axum::extract::{Path, Query, State};
 use axum::response::Response;
-use larder::session::{FlashLevel, Session, Sessions};
+use larder::session::{FlashLevel, Session};
 use serde::Deserialize;
-use sqlx::SqlitePool;
 
-use crate::accounts::{Admin, Attempts, Email, Help};
+use super::AccountsDesk;
+use crate::accounts::{Admin, Email, Help};
 use crate::errors::Problem;
 use crate::{db, flash, pages};
-
-/// The accounts, the sessions of their users, and the limits on wrong passwords.
-#[derive(Clone)]
-pub(crate) struct AccountsDesk {
-    pool: SqlitePool,
-    sessions: Sessions,
-    attempts: Attempts,
-}
-
-/// Handlers of this feature, and their [`Admin`], read the same database.
-impl FromRef<AccountsDesk> for SqlitePool {
-    fn from_ref(desk: &AccountsDesk) -> Self {
-        desk.pool.clone()
-    }
-}
-
-impl AccountsDesk {
-    pub(crate) fn new(pool: SqlitePool, sessions: Sessions, attempts: Attempts) -> Self {
-        Self {
-            pool,
-            sessions,
-            attempts,
-        }
-    }
-
-    async fn account(&self, id: i64) -> Result<db::Account, Problem> {
-        let account = db::account(&self.pool, id).await?;
-        account.ok_or_else(|| Problem::not_found("No account has this number."))
-    }
-}
 
 #[derive(Deserialize)]
 pub(super) struct Choice {
@@ -61,26 +31,23 @@ pub(super) async fn list(
 /// The database decides whether an account is disabled; the store ends its sessions at their next
 /// request.
 pub(super) async fn choose(
-    _: Admin,
+    Admin(admin): Admin,
     State(desk): State<AccountsDesk>,
     session: Session,
     Path(id): Path<i64>,
     Form(choice): Form<Choice>,
 ) -> Result<Response, Problem> {
     let is_disabled = choice.disabled == "yes";
-    if !db::set_disabled(&desk.pool, id, is_disabled).await? {
-        return Err(Problem::not_found("There is no such account to disable."));
-    }
-    let user = id.to_string();
+    desk.set_disabled(id, is_disabled).await?;
+    tracing::info!(
+        admin = admin.id,
+        account = id,
+        is_disabled,
+        "an account was disabled or enabled"
+    );
     let told = match is_disabled {
-        true => {
-            desk.sessions.disable(&user).await?;
-            "The account is disabled, and its devices are signed out."
-        }
-        false => {
-            desk.sessions.enable(&user).await?;
-            "The account is enabled again."
-        }
+        true => "The account has been disabled, and its devices have been signed out.",
+        false => "The account has been enabled again.",
     };
     Ok(flash::tell(&session, FlashLevel::Success, told, "/admin/accounts").await)
 }

@@ -47,7 +47,7 @@ impl FilmForm {
         let mut wrong = Vec::new();
         let title = line("title", &self.title, 200, &mut wrong);
         if self.title.trim().is_empty() {
-            wrong.push("A film has a title.".to_owned());
+            wrong.push("Please enter a title.".to_owned());
         }
         let film = Film {
             id,

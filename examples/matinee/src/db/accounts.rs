@@ -88,6 +88,27 @@ pub(crate) async fn put_admin(
     .await
 }
 
+/// Returns the ids of the administrators who are not demo accounts, except the one with this email.
+pub(crate) async fn other_admins(
+    pool: &SqlitePool,
+    email: &Email,
+) -> Result<Vec<i64>, sqlx::Error> {
+    sqlx::query_scalar("SELECT id FROM users WHERE is_admin = 1 AND is_demo = 0 AND email <> ?")
+        .bind(email.as_str())
+        .fetch_all(pool)
+        .await
+}
+
+/// Makes the account of an administrator that of a visitor.
+pub(crate) async fn dismiss_admin(pool: &SqlitePool, id: i64) -> Result<(), sqlx::Error> {
+    let _turn = writers::turn().await;
+    sqlx::query("UPDATE users SET is_admin = 0 WHERE id = ?")
+        .bind(id)
+        .execute(pool)
+        .await
+        .map(drop)
+}
+
 /// Returns the first accounts, ordered by their address: as many as fit on one page.
 pub(crate) async fn all_accounts(pool: &SqlitePool) -> Result<Vec<Account>, sqlx::Error> {
     sqlx::query_as(

@@ -14,7 +14,7 @@ mod writers;
 
 pub(crate) use self::accounts::{
     Account, EmailChange, account, account_by_email, add_demo_account, all_accounts, change_email,
-    put_admin, set_disabled,
+    dismiss_admin, other_admins, put_admin, set_disabled,
 };
 pub(crate) use self::bookings::{
     Booked, BookedSeat, NewBooking, book, booked_seats, showing, tickets,

@@ -25,7 +25,7 @@ pub(crate) fn error(problem: &Problem, request_id: &str) -> Response {
             404 => "This reel is missing",
             429 => "One at a time, please",
             500.. => "The film tore",
-            _ => "That did not project",
+            _ => "That did not work",
         },
         detail: problem.detail(),
         reference: if status.is_server_error() {

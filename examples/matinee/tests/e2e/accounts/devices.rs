@@ -89,7 +89,7 @@ fn a_device_that_is_revoked_on_one_server_is_signed_out_on_the_next(plan: Plan) 
     );
     assert!(!is_in(&phone, app.last()) && !is_in(&phone, app.first()));
     // The message is shown once.
-    let said = |page: &str| page.contains("That device is signed out.");
+    let said = |page: &str| page.contains("That device has been signed out.");
     assert!(said(&firefox.get(app.last(), "/account").body));
     let page = firefox.get(app.first(), "/account").body;
     assert!(

@@ -5,6 +5,7 @@ use crate::visitor::{ADA, ADMIN, GRACE, Visitor};
 
 on_both_backends! {
     a_browser_is_told_that_it_was_signed_out_elsewhere,
+    a_form_of_a_visitor_who_was_signed_out_leads_back_to_its_page,
     an_administrator_disables_an_account_and_enables_it,
     an_email_is_changed_after_a_recent_sign_in_alone,
 }
@@ -30,6 +31,21 @@ fn a_browser_is_told_that_it_was_signed_out_elsewhere(plan: Plan) {
     assert_eq!(phone.get(app.first(), "/account").status, 200);
 }
 
+fn a_form_of_a_visitor_who_was_signed_out_leads_back_to_its_page(plan: Plan) {
+    let app = plan.open();
+    let page = format!("http://{}/showings/7", app.first().address());
+    let phone = Visitor::with_a_browser().with("referer", page);
+    phone.sign_in(app.first(), ADA);
+    signed_in(&app, ADA).post(app.last(), "/account/revoke-others", &[]);
+    let form = [("seat", "C3")];
+    let sent = phone.post(app.first(), "/showings/7/hold", &form);
+    let to = "/sign-in?next=%2Fshowings%2F7";
+    assert_eq!((sent.status.as_u16(), sent.header("location")), (303, to));
+    let form = phone.get(app.first(), to).body;
+    assert!(form.contains("You signed out on another device."), "{form}");
+    assert!(form.contains("value=\"/showings/7\""), "{form}");
+}
+
 fn an_administrator_disables_an_account_and_enables_it(plan: Plan) {
     let app = plan.open();
     let (admin, ada, grace) = (
@@ -53,7 +69,7 @@ fn an_administrator_disables_an_account_and_enables_it(plan: Plan) {
         (303, "/admin/accounts")
     );
     let page = admin.get(app.last(), "/admin/accounts").body;
-    assert!(page.contains("The account is disabled"), "{page}");
+    assert!(page.contains("The account has been disabled"), "{page}");
     assert_eq!(ada.get(app.last(), "/account").status, 303);
     let form = ada.get(app.last(), "/sign-in?next=/account").body;
     assert!(form.contains("This account is disabled."), "{form}");
@@ -103,7 +119,7 @@ fn an_email_is_changed_after_a_recent_sign_in_alone(plan: Plan) {
     for (email, said) in [
         ("no address", "That is not an email address."),
         (GRACE.email, "That email cannot be used."),
-        ("Ada@New.example", "Your email is changed."),
+        ("Ada@New.example", "Your email has been changed."),
     ] {
         // On a busy machine, the sign-in may already be too old.
         ada.sign_in(app.last(), ADA);
@@ -135,5 +151,5 @@ fn an_email_is_changed_after_a_recent_sign_in_alone(plan: Plan) {
     let page = ada.get(app.last(), "/account").body;
     assert!(page.contains("You have tried too many emails."), "{page}");
     let nobody = Visitor::new().post(app.first(), "/account/email", &new);
-    assert_eq!(nobody.header("location"), "/sign-in");
+    assert_eq!(nobody.header("location"), "/sign-in?next=%2Faccount");
 }

@@ -6,11 +6,13 @@ use crate::visitor::{ADA, ADMIN, GRACE, Visitor};
 on_both_backends! {
     nobody_signs_in_with_what_stands_in_the_documentation,
     the_administrator_in_the_settings_can_sign_in,
+    nobody_but_the_account_in_the_settings_stays_an_administrators,
     an_account_that_was_disabled_is_enabled_as_that_of_the_administrator,
     cookies_are_bound_to_the_host_and_to_https,
 }
 
 const EMAIL: &str = "boss@cinema.example";
+const OTHER: &str = "other@cinema.example";
 const FIRST: &str = "correct horse battery";
 const SECOND: &str = "another staple of it";
 
@@ -66,6 +68,32 @@ fn the_administrator_in_the_settings_can_sign_in(plan: Plan) {
     assert_eq!(boss.get(app.first(), "/account").status, 303);
     assert_eq!(boss.try_sign_in(app.first(), EMAIL, FIRST).status, 401);
     assert_eq!(boss.try_sign_in(app.first(), EMAIL, SECOND).status, 303);
+}
+
+fn nobody_but_the_account_in_the_settings_stays_an_administrators(plan: Plan) {
+    let plan = plan
+        .with_a_new_database()
+        .with("ADMIN_EMAIL", EMAIL)
+        .with("ADMIN_PASSWORD", FIRST);
+    let mut app = plan.open();
+    let boss = Visitor::new();
+    assert_eq!(boss.try_sign_in(app.first(), EMAIL, FIRST).status, 303);
+    assert_eq!(boss.get(app.first(), "/admin").status, 200);
+    // With another email, the next start would add a second account for the administrator.
+    boss.post(app.first(), "/account/email", &[("email", OTHER)]);
+    let page = boss.get(app.first(), "/account").body;
+    assert!(
+        page.contains("ADMIN_EMAIL") && page.contains(EMAIL),
+        "{page}"
+    );
+
+    app.reopen_with("ADMIN_EMAIL", OTHER);
+    assert_eq!(boss.get(app.last(), "/account").status, 303);
+    let other = Visitor::new();
+    assert_eq!(other.try_sign_in(app.first(), OTHER, FIRST).status, 303);
+    assert_eq!(other.get(app.first(), "/admin").status, 200);
+    assert_eq!(boss.try_sign_in(app.first(), EMAIL, FIRST).status, 303);
+    assert_eq!(boss.get(app.first(), "/admin").status, 403);
 }
 
 fn an_account_that_was_disabled_is_enabled_as_that_of_the_administrator(plan: Plan) {
