@@ -55,7 +55,7 @@ impl Editor {
     /// Writes an edit, then removes the loaded data, then purges the pages made from it.
     ///
     /// In this order, a page that is made in between has the new data. A page that another process makes
-    /// from old data is not cached, because its request began before the purge.
+    /// from old data is not cached: its request began before the purge, or the data is from that process's memory.
     ///
     /// # Cancellation
     ///
@@ -69,7 +69,8 @@ impl Editor {
 
     async fn save_and_purge(&self, film: &Film) -> Result<Saved, sqlx::Error> {
         match db::edit_film(&self.pool, film).await? {
-            Edited::Done => {}
+            // If it was written before, it is purged again: the first request may not have come to that.
+            Edited::Done | Edited::Already => {}
             Edited::Outdated => return Ok(Saved::Outdated),
         }
         let forgotten = self.loader.forget(film.id).await;

@@ -109,6 +109,18 @@ async fn of_two_who_edit_one_film_the_second_is_told() {
 }
 
 #[tokio::test]
+async fn a_form_that_is_sent_twice_is_saved_once_and_said_to_be_saved() {
+    let bench = Bench::open().await;
+    let edit = bench.edit("Another Title").await;
+    for _ in 0..2 {
+        let saved = bench.editor.save(edit.clone()).await.unwrap();
+        assert_eq!(saved, Saved::Everywhere);
+    }
+    let film = load_film(&bench.pool, 7).await.unwrap().unwrap().film;
+    assert_eq!((film.title.as_str(), film.revision), ("Another Title", 1));
+}
+
+#[tokio::test]
 async fn an_edit_that_could_not_be_purged_is_saved_and_says_so() {
     let bench = Bench::open().await;
     bench.shown().await;

@@ -9,6 +9,8 @@ use crate::films::Film;
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub(crate) enum Edited {
     Done,
+    /// The film was already like this: a form was sent twice, and the first has written it.
+    Already,
     /// Somebody else has edited the film, or it is gone; nothing was written.
     Outdated,
 }
@@ -41,8 +43,27 @@ pub(crate) async fn edit_film(pool: &SqlitePool, film: &Film) -> Result<Edited, 
     .bind(film.revision)
     .execute(pool)
     .await?;
-    Ok(match written.rows_affected() {
-        0 => Edited::Outdated,
-        _ => Edited::Done,
+    if written.rows_affected() > 0 {
+        return Ok(Edited::Done);
+    }
+    let is_written: bool = sqlx::query_scalar(
+        "SELECT EXISTS (SELECT 1 FROM films
+         WHERE id = ? AND title = ? AND released IS ? AND certificate IS ? AND running_time_min IS ?
+               AND genre IS ? AND director IS ? AND distributor IS ? AND overview IS ?)",
+    )
+    .bind(film.id)
+    .bind(&film.title)
+    .bind(&film.released)
+    .bind(&film.certificate)
+    .bind(film.running_time_min)
+    .bind(&film.genre)
+    .bind(&film.director)
+    .bind(&film.distributor)
+    .bind(&film.overview)
+    .fetch_one(pool)
+    .await?;
+    Ok(match is_written {
+        true => Edited::Already,
+        false => Edited::Outdated,
     })
 }
