@@ -31,7 +31,7 @@ pub(crate) async fn catalogue(
     };
     let page = pages::catalogue(&served.page, &raw.typed(), query.genre(), figures.as_ref());
     let timing = timing(&served);
-    if served.page.is_listed_as(&query) && !served.is_stale() {
+    if served.page.is_listed_as(&query) && served.may_be_cached() {
         return Ok((timing, for_everybody(Tag::Catalogue), page).into_response());
     }
     Ok((timing, page).into_response())
@@ -45,10 +45,10 @@ pub(crate) async fn film(
     let served = films.loader.film(id).await?;
     let page = pages::film(&served.page);
     let timing = timing(&served);
-    if served.is_stale() {
-        return Ok((timing, page).into_response());
+    if served.may_be_cached() {
+        return Ok((timing, for_everybody(Tag::Film(id)), page).into_response());
     }
-    Ok((timing, for_everybody(Tag::Film(id)), page).into_response())
+    Ok((timing, page).into_response())
 }
 
 pub(crate) async fn catalogue_json(

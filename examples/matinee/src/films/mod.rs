@@ -6,6 +6,8 @@ mod load;
 mod loader;
 mod model;
 mod query;
+#[cfg(test)]
+mod tests;
 
 use std::sync::Arc;
 
