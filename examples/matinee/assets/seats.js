@@ -17,13 +17,22 @@
   for (const input of plan.querySelectorAll(".seat input")) inputs.set(input.id.slice("seat-".length), input);
   const ends = new Map();
   let last = plan.dataset.after;
+  let source, waiting;
+  let isUnsure = false;
+  let refusals = 0;
+
+  // When a hold ends, only the app knows whether the seat is free or booked: all seats are asked for again. A pause
+  // spreads the pages that show the same hold, and takes several seats together.
+  const endsIn = (seat, left) => {
+    if (left) ends.set(seat, setTimeout(() => { isUnsure = true; wait(500 + 1000 * Math.random()); }, left));
+  };
 
   // Shows a seat in a state, which ends after `left` milliseconds if it is a hold.
   const show = (seat, state, left) => {
     const input = inputs.get(seat);
     clearTimeout(ends.get(seat));
     if (!input || !looks[state]) return false;
-    if (left) ends.set(seat, setTimeout(() => { show(seat, "free"); count(); }, left));
+    endsIn(seat, left);
     const [look, words] = looks[state];
     const place = input.parentElement;
     if (place.className === look) return false;
@@ -44,6 +53,7 @@
   };
 
   const change = ({ all, seats }) => {
+    if (all) isUnsure = false;
     if (all) for (const seat of inputs.keys()) if (!(seat in seats)) show(seat, "free");
     const lost = Object.entries(seats).filter(([seat, { state, left }]) => show(seat, state, left));
     count();
@@ -53,21 +63,40 @@
     }
   };
 
-  // The browser comes back by itself, with the id of the last event, unless it was refused.
+  const leave = () => {
+    clearTimeout(waiting);
+    waiting = undefined;
+    source?.close();
+    source = undefined;
+  };
+
+  // The browser comes back by itself, with the id of the last event. If it was refused, the page asks again, after
+  // longer and longer pauses.
   const connect = () => {
-    const source = new EventSource(`${plan.dataset.live}?after=${encodeURIComponent(last)}`);
+    leave();
+    // Without a position, the stream begins with all seats.
+    const after = isUnsure ? "" : encodeURIComponent(last);
+    source = new EventSource(`${plan.dataset.live}?after=${after}`);
+    source.addEventListener("open", () => { refusals = 0; });
     source.addEventListener("seats", (event) => {
       last = event.lastEventId || last;
       change(JSON.parse(event.data));
     });
     source.addEventListener("error", () => {
-      if (source.readyState === EventSource.CLOSED) setTimeout(connect, 5000);
+      if (source?.readyState !== EventSource.CLOSED) return;
+      source = undefined;
+      wait(Math.min(5000 * 2 ** refusals++, 300000) * (0.5 + Math.random() / 2));
     });
   };
 
-  for (const [seat, input] of inputs) {
-    const left = Number(input.parentElement.dataset.left);
-    if (left) ends.set(seat, setTimeout(() => { show(seat, "free"); count(); }, left));
-  }
-  connect();
+  // Connects after a pause, unless it waits already. A hidden page waits until it is seen.
+  const wait = (pause) => {
+    if (!document.hidden) waiting ??= setTimeout(connect, pause);
+  };
+
+  // Browsers open few connections at once to one host, and a hidden page needs none.
+  document.addEventListener("visibilitychange", () => document.hidden ? leave() : connect());
+
+  for (const [seat, input] of inputs) endsIn(seat, Number(input.parentElement.dataset.left));
+  if (!document.hidden) connect();
 })();

@@ -99,7 +99,7 @@ pub async fn app(config: Config) -> Result<App, StartError> {
     )?;
     let mut pages = films::routes(loader, figures)
         .merge(accounts::routes(accounts))
-        .merge(seats::routes(bookings))
+        .merge(seats::routes(bookings, limits::address(&config)))
         .merge(admin::routes(editor, desk));
     let mut rest = assets::routes().merge(health::routes(pool.clone(), store.clone()));
     if let Some(metrics) = &metrics {

@@ -1,7 +1,11 @@
 //! The limit on requests, and the address that it charges.
 
+use std::convert::Infallible;
+use std::net::{IpAddr, Ipv6Addr};
 use std::sync::Arc;
 
+use axum::extract::{FromRef, FromRequestParts};
+use axum::http::request::Parts;
 use larder::Store;
 use larder::rate_limit::{ClientAddress, KeyBy, RateLimitLayer, RateLimiter, TrustedProxies};
 
@@ -23,5 +27,21 @@ pub(crate) fn address(config: &Config) -> ClientAddress {
     match &config.trusted_proxies {
         Some(nets) => ClientAddress::forwarded(TrustedProxies::x_forwarded_for(nets.clone())),
         None => ClientAddress::peer(),
+    }
+}
+
+/// The address of the client. All clients whose address is unknown share one.
+#[derive(Clone, Copy)]
+pub(crate) struct Client(pub(crate) IpAddr);
+
+impl<S: Send + Sync> FromRequestParts<S> for Client
+where
+    ClientAddress: FromRef<S>,
+{
+    type Rejection = Infallible;
+
+    async fn from_request_parts(parts: &mut Parts, state: &S) -> Result<Self, Infallible> {
+        let found = ClientAddress::from_ref(state).find(parts);
+        Ok(Self(found.unwrap_or(Ipv6Addr::UNSPECIFIED.into())))
     }
 }

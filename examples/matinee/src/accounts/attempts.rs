@@ -17,13 +17,12 @@
 //! right password is refused too, unchecked: otherwise the answers would tell it apart from the wrong ones.
 //! While the store fails, nobody can sign in.
 
-use std::net::{IpAddr, Ipv6Addr};
+use std::net::IpAddr;
 use std::sync::Arc;
 use std::time::Duration;
 
-use axum::extract::FromRequestParts;
+use axum::extract::FromRef;
 use axum::http::StatusCode;
-use axum::http::request::Parts;
 use larder::Store;
 use larder::rate_limit::{
     Ban, ClientAddress, Decisions, Gcra, Limits, Network, Policy, Quota, RateLimiter, Reason,
@@ -234,18 +233,10 @@ impl Refusal {
     }
 }
 
-/// The address of the client. All clients whose address is unknown share one.
-pub(super) struct From(pub(super) IpAddr);
-
-impl FromRequestParts<Accounts> for From {
-    type Rejection = std::convert::Infallible;
-
-    async fn from_request_parts(
-        parts: &mut Parts,
-        accounts: &Accounts,
-    ) -> Result<Self, Self::Rejection> {
-        let found = accounts.attempts.address.find(parts);
-        Ok(Self(found.unwrap_or(Ipv6Addr::UNSPECIFIED.into())))
+/// The handlers of this feature read the addresses of their clients.
+impl FromRef<Accounts> for ClientAddress {
+    fn from_ref(accounts: &Accounts) -> Self {
+        accounts.attempts.address.clone()
     }
 }
 

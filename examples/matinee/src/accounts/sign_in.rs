@@ -7,13 +7,14 @@ use larder::session::{EndReason, Session, SessionErrorKind, SignInOptions};
 use metrics::counter;
 use serde::Deserialize;
 
-use super::attempts::{Attempt, Charge, From, Refusal};
+use super::attempts::{Attempt, Charge, Refusal};
 use super::device_name::device_name;
 use super::{Accounts, Email, next};
 use crate::clock::now_ms;
 use crate::config::DemoAccounts;
 use crate::db::{self, Account};
 use crate::errors::Problem;
+use crate::limits::Client;
 use crate::pages::SignIn;
 use crate::{flash, pages};
 
@@ -68,7 +69,7 @@ const DISABLED: &str = "This account is disabled. Please write to the box office
 pub(super) async fn submit(
     State(accounts): State<Accounts>,
     session: Session,
-    From(from): From,
+    Client(from): Client,
     headers: HeaderMap,
     Form(typed): Form<Credentials>,
 ) -> Result<Response, Response> {

@@ -3,6 +3,7 @@ use std::sync::Arc;
 
 use futures_util::Stream;
 use larder::events::topic::Position;
+use larder::rate_limit::Network;
 use larder::{ErrorKind, Store, Ttl};
 use rand::Rng as _;
 use sqlx::SqlitePool;
@@ -52,6 +53,8 @@ pub(crate) enum Denied {
     TooMany,
     #[error("as many visitors watch seats as may")]
     TooManyWatch,
+    #[error("as many visitors of one network watch seats as may")]
+    TooManyWatchThere,
     /// The visitor's hold on these has ended.
     #[error("the hold has expired")]
     RanOut,
@@ -108,10 +111,14 @@ impl Bookings {
         &self,
         showing: i64,
         user: Option<i64>,
+        network: Network,
         from: Option<Position>,
     ) -> Result<impl Stream<Item = SeatsNow> + Send + use<>, Denied> {
-        let showing = self.showing(showing).await?;
-        self.live.watch(self.clone(), showing.id, user, from).await
+        let showing = self.showing(showing).await?.id;
+        let bookings = self.clone();
+        self.live
+            .watch(bookings, showing, user, network, from)
+            .await
     }
 
     /// Reads the current seats, with two queries and one round trip to the store.
@@ -149,25 +156,24 @@ impl Bookings {
         }
         // The visitor keeps the seats of earlier requests, except those that are sold.
         let released: BTreeSet<_> = new.into_iter().chain(sold.keys().copied()).collect();
-        let releasing = self.holds.release(showing.id, &holder, released.clone());
-        releasing.await?;
+        let releasing = self.holds.release(showing.id, &holder, released);
+        let released = releasing.await?;
         self.live.announce(showing.id, &released);
         Err(Denied::Taken(sold.into_keys().collect()))
     }
 
-    /// Releases seats that a user holds.
+    /// Releases seats that a user holds, and returns those that were held until now.
     pub(crate) async fn release(
         &self,
         showing: i64,
         user: i64,
         seats: BTreeSet<Seat>,
-    ) -> Result<(), Denied> {
+    ) -> Result<BTreeSet<Seat>, Denied> {
         let showing = self.showing(showing).await?.id;
         let holder = user.to_string();
-        let released = self.holds.release(showing, &holder, seats.clone());
-        released.await?;
-        self.live.announce(showing, &seats);
-        Ok(())
+        let released = self.holds.release(showing, &holder, seats).await?;
+        self.live.announce(showing, &released);
+        Ok(released)
     }
 
     /// Books seats that a user holds, all of them or none. A repeated request succeeds again.
@@ -201,10 +207,9 @@ impl Bookings {
             now_ms: now_ms(),
         };
         let booked = db::book(&self.pool, &booking, &seats).await?;
-        let sold = match booked {
+        let sold = match &booked {
             Booked::Yours => {
                 self.outbox.has_mail();
-                self.most_booked.count(showing.film_id, seats.len()).await;
                 seats.iter().map(|seat| (*seat, user)).collect()
             }
             Booked::Taken => self.sold(&showing, &seats).await?,
@@ -217,6 +222,10 @@ impl Bookings {
             tracing::warn!(%error, "a hold was not released after its booking");
         }
         self.live.announce(showing.id, &over);
+        if booked == Booked::Yours {
+            // Last, because nothing depends on it.
+            self.most_booked.count(showing.film_id, seats.len()).await;
+        }
         if seats.iter().all(|seat| sold.get(seat) == Some(&user)) {
             Ok(())
         } else {

@@ -9,6 +9,7 @@ use axum::http::{HeaderMap, HeaderName, StatusCode};
 use axum::response::sse::{KeepAlive, Sse};
 use axum::response::{IntoResponse, Redirect, Response};
 use futures_util::StreamExt as _;
+use larder::rate_limit::Network;
 use larder::session::{FlashLevel, Session};
 use serde::Deserialize;
 
@@ -17,10 +18,13 @@ use super::bookings::{Bookings, Denied};
 use super::form::{self, SeatForm};
 use crate::accounts::SignedIn;
 use crate::errors::Problem;
+use crate::limits::Client;
 use crate::pages::{self, Notice};
 use crate::{clock, flash};
 
 const LAST_EVENT_ID: HeaderName = HeaderName::from_static("last-event-id");
+/// nginx and others would otherwise keep events until there are some kilobytes of them.
+const UNBUFFERED: (HeaderName, &str) = (HeaderName::from_static("x-accel-buffering"), "no");
 
 pub(super) async fn seat_map(
     State(bookings): State<Bookings>,
@@ -49,6 +53,7 @@ pub(super) struct After {
 pub(super) async fn live(
     State(bookings): State<Bookings>,
     session: Session,
+    Client(from): Client,
     Path(id): Path<String>,
     Query(page): Query<After>,
     headers: HeaderMap,
@@ -56,15 +61,17 @@ pub(super) async fn live(
     let user = user(&session).await?;
     // A browser that reconnects sends the id of the last event.
     let last = headers.get(LAST_EVENT_ID).and_then(|id| id.to_str().ok());
-    let from = last.or(page.after.as_deref());
+    let last = last.or(page.after.as_deref());
     // A malformed position counts as one that is too old.
-    let from = from.and_then(|from| from.parse().ok());
-    let seats = bookings.watch(showing_id(&id)?, user, from).await?;
+    let last = last.and_then(|last| last.parse().ok());
+    let network = Network::of(from);
+    let seats = bookings
+        .watch(showing_id(&id)?, user, network, last)
+        .await?;
     let seats = seats.take_until(signed_out(session, user));
     let events = seats.map(|now| Ok::<_, Infallible>(pages::seats_event(&now)));
-    Ok(Sse::new(events)
-        .keep_alive(KeepAlive::default())
-        .into_response())
+    let stream = Sse::new(events).keep_alive(KeepAlive::default());
+    Ok(([UNBUFFERED], stream).into_response())
 }
 
 /// Resolves when the user is signed out. Until then a stream says which seats are theirs; the browser reconnects
@@ -100,11 +107,20 @@ pub(super) async fn release(
     typed: SeatForm,
 ) -> Result<Response, Problem> {
     let (showing, seats) = (showing_id(&id)?, form::seats(typed)?);
-    let given_back = format!("You gave back {}.", named(&seats));
     match bookings.release(showing, user, seats).await {
-        Ok(()) => {
+        Ok(released) => {
+            let (level, told) = match released.is_empty() {
+                false => (
+                    FlashLevel::Success,
+                    format!("You gave back {}.", named(&released)),
+                ),
+                true => (
+                    FlashLevel::Warning,
+                    "You did not hold these seats.".to_owned(),
+                ),
+            };
             let map = format!("/showings/{showing}");
-            Ok(flash::tell(&session, FlashLevel::Success, given_back, &map).await)
+            Ok(flash::tell(&session, level, told, &map).await)
         }
         Err(denied) => tell(&bookings, showing, user, denied).await,
     }
@@ -118,7 +134,10 @@ pub(super) async fn book(
     typed: SeatForm,
 ) -> Result<Response, Problem> {
     let (showing, seats) = (showing_id(&id)?, form::seats(typed)?);
-    let booked = format!("You have booked {}. A letter confirms it.", named(&seats));
+    let booked = format!(
+        "You have booked {}. We have emailed you a confirmation.",
+        named(&seats)
+    );
     match bookings.book(showing, user, seats).await {
         Ok(()) => Ok(flash::tell(&session, FlashLevel::Success, booked, "/tickets").await),
         Err(denied) => tell(&bookings, showing, user, denied).await,
@@ -163,12 +182,13 @@ impl From<Denied> for Problem {
             Denied::Store(error) => {
                 tracing::error!(%error, "the store failed to hold or read seats");
                 Self::unavailable(
-                    "The box office cannot see which seats are held at the moment. Nothing was \
-                     booked. Please try again soon.",
+                    "The box office cannot see which seats are held at the moment. Please look at your tickets \
+                     before you try again.",
                 )
             }
             Denied::Database(error) => error.into(),
             Denied::TooManyWatch => Self::of(StatusCode::SERVICE_UNAVAILABLE),
+            Denied::TooManyWatchThere => Self::of(StatusCode::TOO_MANY_REQUESTS),
             // Usually shown on the seat map.
             Denied::Begun
             | Denied::NoSeat

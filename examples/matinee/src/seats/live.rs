@@ -6,23 +6,26 @@
 
 use std::collections::BTreeSet;
 use std::sync::Arc;
+use std::time::Duration;
 
 use futures_util::{FutureExt as _, Stream, stream};
 use larder::events::topic::{Position, Received, Subscriber, Topic};
+use larder::rate_limit::Network;
 use larder::store::bus;
 use larder::{Store, Ttl};
-use tokio::sync::{OwnedSemaphorePermit, Semaphore};
+use tokio::time::{Instant, sleep_until};
 use tokio_util::sync::CancellationToken;
 
 use super::bookings::{Bookings, Denied};
+use super::places::{Full, Place, Places};
 use super::{Seat, SeatMap};
 
 const SEATS: bus::Topic = bus::Topic::sharded("seats");
 /// How many changes of a showing a browser may have missed, and how old the last one may be.
 const HISTORY: u32 = 100;
 const KEPT: Ttl = Ttl::from_secs(60 * 60);
-/// The most visitors of this process who can watch at once. Others see the page as it was loaded.
-const MAX_STREAMS: usize = 1_000;
+/// The longest stream. After it the browser comes back and goes on, so that no place is taken for ever.
+const LONGEST: Duration = Duration::from_secs(10 * 60);
 /// The most changes that are shown together.
 const TOGETHER: usize = 64;
 
@@ -31,7 +34,7 @@ const TOGETHER: usize = 64;
 pub(super) struct Live {
     /// The seats that changed, by showing.
     topic: Topic<BTreeSet<String>>,
-    streams: Arc<Semaphore>,
+    places: Places,
     stop: CancellationToken,
 }
 
@@ -54,7 +57,8 @@ struct Watch {
     /// The visitor may have missed something, and must be shown all seats first.
     begins_anew: bool,
     stop: CancellationToken,
-    _permit: OwnedSemaphorePermit,
+    until: Instant,
+    _place: Place,
 }
 
 impl Live {
@@ -62,13 +66,16 @@ impl Live {
     pub(super) fn new(store: Arc<dyn Store>, stop: CancellationToken) -> larder::Result<Self> {
         Ok(Self {
             topic: Topic::new(store, SEATS)?.with_history(HISTORY, KEPT)?,
-            streams: Arc::new(Semaphore::new(MAX_STREAMS)),
+            places: Places::default(),
             stop,
         })
     }
 
     /// Announces changed seats in the background, so that a visitor who books does not wait for it.
     pub(super) fn announce(&self, showing: i64, seats: &BTreeSet<Seat>) {
+        if seats.is_empty() {
+            return;
+        }
         let (topic, seats) = (
             self.topic.clone(),
             seats.iter().map(Seat::to_string).collect(),
@@ -91,10 +98,13 @@ impl Live {
         bookings: Bookings,
         showing: i64,
         user: Option<i64>,
+        network: Network,
         from: Option<Position>,
     ) -> Result<impl Stream<Item = SeatsNow> + Send + use<>, Denied> {
-        let permit = self.streams.clone().try_acquire_owned();
-        let permit = permit.map_err(|_| Denied::TooManyWatch)?;
+        let place = self.places.take(network).map_err(|full| match full {
+            Full::Everywhere => Denied::TooManyWatch,
+            Full::Network => Denied::TooManyWatchThere,
+        })?;
         let (subscriber, begins_anew) = match from {
             Some(from) => {
                 let (subscriber, recovered) = self.topic.resume(showing, from).await?;
@@ -109,7 +119,8 @@ impl Live {
             subscriber,
             begins_anew,
             stop: self.stop.clone(),
-            _permit: permit,
+            until: Instant::now() + LONGEST,
+            _place: place,
         };
         Ok(stream::unfold(watch, |mut watch| async move {
             let now = watch.next().await?;
@@ -142,6 +153,7 @@ impl Watch {
     async fn changed(&mut self) -> Option<Option<BTreeSet<Seat>>> {
         let first = tokio::select! {
             () = self.stop.cancelled() => return None,
+            () = sleep_until(self.until) => return None,
             first = self.subscriber.next() => first?,
         };
         let mut changed = Some(BTreeSet::new());

@@ -1,12 +1,14 @@
 //! Several visitors compete for one seat and one gets it: a thousand times, on each backend.
 
 use std::collections::BTreeSet;
+use std::net::Ipv4Addr;
 use std::pin::pin;
 use std::sync::Arc;
 use std::time::Duration;
 
 use futures_util::StreamExt as _;
 use larder::moka::MokaStore;
+use larder::rate_limit::Network;
 use larder::redis::RedisStore;
 use larder::{Store, Ttl};
 use larder_test::server::{RedisServer, Sandbox};
@@ -195,7 +197,8 @@ async fn a_hold_that_is_refused_leaves_the_seats_that_the_visitor_held_before() 
     bookings.hold(showing, grace, sold.clone()).await.unwrap();
     bookings.book(showing, grace, sold.clone()).await.unwrap();
     bookings.hold(showing, ada, seats(&["A3"])).await.unwrap();
-    let mut watched = pin!(bookings.watch(showing, None, None).await.unwrap());
+    let network = Network::of(Ipv4Addr::LOCALHOST.into());
+    let mut watched = pin!(bookings.watch(showing, None, network, None).await.unwrap());
     assert!(watched.next().await.unwrap().changed.is_none());
 
     let stale = seats(&["A2", "A3", "A4"]);

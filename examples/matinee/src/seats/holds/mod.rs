@@ -78,13 +78,13 @@ impl Holds {
         self.programs.run(&key(showing), &step).await
     }
 
-    /// Releases seats.
+    /// Releases seats, and returns those that the visitor held until now.
     pub(crate) async fn release(
         &self,
         showing: i64,
         holder: &str,
         seats: BTreeSet<Seat>,
-    ) -> Result<()> {
+    ) -> Result<BTreeSet<Seat>> {
         let holder = holder.into();
         let step = ReleaseSeats { holder, seats };
         self.programs.run(&key(showing), &step).await

@@ -35,6 +35,11 @@ impl Scene {
             .unwrap()
     }
 
+    async fn release(&self, holder: &str, these: &[&str]) -> BTreeSet<Seat> {
+        let released = self.holds.release(SHOWING, holder, seats(these));
+        released.await.unwrap()
+    }
+
     /// Who holds what, as in `A1 ada`.
     async fn held(&self) -> Vec<String> {
         let held = self.holds.read(SHOWING).await.unwrap().into_iter();
@@ -126,21 +131,15 @@ mod scenes {
         assert_eq!(scene.hold("ada", &["A1", "A2"]).await, yours(&["A2"]));
         scene.clock.advance_micros(FIVE_MINUTES / 2);
         assert_eq!(scene.held().await, ["A2 ada"]);
+        // A hold that has ended is not given back.
+        assert_eq!(scene.release("ada", &["A1"]).await, seats(&[]));
     }
 
     pub(super) async fn a_hold_is_given_back_by_nobody_but_its_holder(scene: Scene) {
         assert_eq!(scene.hold("ada", &["A1", "A2"]).await, yours(&["A1", "A2"]));
-        scene
-            .holds
-            .release(SHOWING, "grace", seats(&["A1"]))
-            .await
-            .unwrap();
+        assert_eq!(scene.release("grace", &["A1"]).await, seats(&[]));
         assert_eq!(scene.held().await, ["A1 ada", "A2 ada"]);
-        scene
-            .holds
-            .release(SHOWING, "ada", seats(&["A1"]))
-            .await
-            .unwrap();
+        assert_eq!(scene.release("ada", &["A1", "B1"]).await, seats(&["A1"]));
         assert_eq!(scene.held().await, ["A2 ada"]);
     }
 

@@ -98,6 +98,7 @@ async fn every_planted_fault_in_the_lua_is_caught() {
         ),
         (ReleaseSeats::SCRIPT, "holder == ARGV[1] and ", ""),
         (ReleaseSeats::SCRIPT, "now >= ends", "now > ends"),
+        (ReleaseSeats::SCRIPT, "if ends > now then", "if true then"),
         (ReadHolds::SCRIPT, "now < tonumber", "now <= tonumber"),
     ];
     let traces = Traces::new(20, 500, async || pair(&server).await);

@@ -1,6 +1,7 @@
 //! Visitors see seats change while the page is open.
 
-use std::time::Duration;
+use std::thread;
+use std::time::{Duration, Instant};
 
 use super::{a_showing, ask, signed_in};
 use crate::plan::Plan;
@@ -12,6 +13,7 @@ on_both_backends! {
     a_browser_that_comes_back_is_shown_what_it_missed,
     an_app_that_stops_ends_the_streams_of_those_who_watch,
     the_stream_of_a_device_that_is_signed_out_ends,
+    one_address_does_not_take_the_places_of_all_who_watch,
 }
 
 /// Returns the position that a page contains.
@@ -132,4 +134,30 @@ fn the_stream_of_a_device_that_is_signed_out_ends(plan: Plan) {
     assert!(of_phone.next().is_none());
     assert_eq!(ask(&ada, here, &showing, "hold", &["C3"]).status, 303);
     assert_eq!(state(&hers.next().unwrap(), "C3"), "yours");
+}
+
+fn one_address_does_not_take_the_places_of_all_who_watch(plan: Plan) {
+    let app = plan.with("TRUSTED_PROXIES", "127.0.0.1").open();
+    let live = format!("{}/live", a_showing(&app));
+    let from = |address: &str| Visitor::forwarded(address);
+    let greedy = from("203.0.113.7");
+    let mut open: Vec<_> = (0..20)
+        .map(|_| from("203.0.113.7").watch(app.first(), &live, None))
+        .collect();
+    for events in &mut open {
+        assert_eq!(events.next().unwrap().data["all"], true);
+    }
+    assert_eq!(greedy.get(app.first(), &live).status, 429);
+    let mut other = from("203.0.113.8").watch(app.first(), &live, None);
+    assert_eq!(other.next().unwrap().data["all"], true);
+    // Once one of its streams has ended, it may open another.
+    open.pop();
+    let since = Instant::now();
+    while greedy.try_open(app.first(), &live).unwrap() != 200 {
+        assert!(
+            since.elapsed() < Duration::from_secs(10),
+            "its place is still taken"
+        );
+        thread::sleep(Duration::from_millis(50));
+    }
 }

@@ -159,6 +159,8 @@ fn a_seat_that_is_held_or_booked_cannot_be_taken_by_another(plan: Plan) {
     );
     // Nobody can release the seats of another visitor.
     assert_eq!(get(&grace, there, "release", &["B2"]).0, 303);
+    let map = grace.get(there, &showing).body;
+    assert!(map.contains("You did not hold these seats."), "{map}");
     assert_eq!(seat(&ada, here, &showing, "B2"), "held for you");
 
     assert_eq!(get(&ada, here, "book", &["B2"]).0, 303);

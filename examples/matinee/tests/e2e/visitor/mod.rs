@@ -85,6 +85,7 @@ impl Visitor {
         let kind = &response.headers()["content-type"];
         assert_eq!(kind, "text/event-stream");
         assert_eq!(response.headers()["cache-control"], "no-store");
+        assert_eq!(response.headers()["x-accel-buffering"], "no");
         Events(BufReader::new(response.into_body().into_reader()))
     }
 
