@@ -1,4 +1,7 @@
-//! `/healthz` says that the process is alive, `/readyz` that the database and the store answer in time.
+//! `/healthz` says that the process is alive, `/readyz` that the database answers in time.
+//!
+//! A store that does not answer is only reported: all processes have the same one, so a proxy that took them out for it
+//! would have none left, though most pages are still served.
 
 use std::fmt::Display;
 use std::future::Future;
@@ -55,13 +58,12 @@ async fn ready(State(pool): State<SqlitePool>, State(store): State<Arc<dyn Store
         probe("database", db::answers(&pool)),
         probe("store", store::answers(&*store)),
     );
-    let parts = vec![database, store];
-    let all = parts.iter().all(|part| part.status == "ok");
-    let (code, status) = if all {
-        (StatusCode::OK, "ready")
-    } else {
-        (StatusCode::SERVICE_UNAVAILABLE, "not ready")
+    let (code, status) = match (database.status, store.status) {
+        ("ok", "ok") => (StatusCode::OK, "ready"),
+        ("ok", _) => (StatusCode::OK, "degraded"),
+        _ => (StatusCode::SERVICE_UNAVAILABLE, "not ready"),
     };
+    let parts = vec![database, store];
     (code, Json(Readiness { status, parts })).into_response()
 }
 
@@ -75,7 +77,7 @@ async fn probe<E: Display>(
     let status = match tokio::time::timeout(DEADLINE, answer).await {
         Ok(Ok(())) => "ok",
         Ok(Err(error)) => {
-            tracing::warn!(part = name, %error, "not ready");
+            tracing::warn!(part = name, %error, "a part fails");
             "failed"
         }
         Err(_) => "no answer",
@@ -89,6 +91,11 @@ async fn probe<E: Display>(
 
 #[cfg(test)]
 mod tests {
+    use axum::body::to_bytes;
+    use larder::moka::MokaStore;
+    use larder::store::ErrorKind;
+    use larder_test::faulty::{Faulty, Trouble};
+
     use super::*;
 
     #[tokio::test(start_paused = true)]
@@ -104,5 +111,30 @@ mod tests {
             probe("b", async { Ok::<(), String>(()) }).await.status,
             "ok"
         );
+    }
+
+    #[tokio::test]
+    async fn the_database_decides_whether_visitors_are_sent_here_and_the_store_does_not() {
+        let pool = db::open("sqlite::memory:").await.unwrap();
+        let faulty = Faulty::new(Arc::new(MokaStore::new()));
+        let trouble = faulty.switch();
+        let store: Arc<dyn Store> = Arc::new(faulty);
+        let asked = async || {
+            let answer = ready(State(pool.clone()), State(store.clone())).await;
+            let (parts, body) = answer.into_parts();
+            let body = to_bytes(body, 1_000).await.unwrap();
+            let told: serde_json::Value = serde_json::from_slice(&body).unwrap();
+            (
+                parts.status.as_u16(),
+                told["status"].as_str().unwrap().to_owned(),
+            )
+        };
+        assert_eq!(asked().await, (200, "ready".to_owned()));
+        trouble.set(Trouble::Fail(ErrorKind::NotSent));
+        assert_eq!(asked().await, (200, "degraded".to_owned()));
+        pool.close().await;
+        assert_eq!(asked().await, (503, "not ready".to_owned()));
+        trouble.clear();
+        assert_eq!(asked().await, (503, "not ready".to_owned()));
     }
 }

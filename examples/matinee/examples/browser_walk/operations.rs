@@ -60,7 +60,13 @@ fn wait_until_ready(app: &App) -> Result<(), Failure> {
     let config = ureq::Agent::config_builder().http_status_as_error(false);
     let agent: ureq::Agent = config.build().into();
     let since = Instant::now();
-    while agent.get(format!("{}/readyz", app.url)).call()?.status() != 200 {
+    let ready = format!("{}/readyz", app.url);
+    let is_ready = || {
+        let mut answer = agent.get(&ready).call()?;
+        let told = answer.body_mut().read_to_string()?;
+        Ok::<_, Failure>(told.contains("\"status\":\"ready\""))
+    };
+    while !is_ready()? {
         if since.elapsed() > Duration::from_secs(20) {
             return Err("the app is not ready".into());
         }

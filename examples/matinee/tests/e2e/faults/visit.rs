@@ -105,7 +105,7 @@ fn until_all_show_the_edit(app: &App, film: &str) {
 fn once_well(app: &App, ask: impl Fn() -> Answer) -> Answer {
     let since = Instant::now();
     loop {
-        let is_ready = |server| Visitor::new().get(server, "/readyz").status == 200;
+        let is_ready = |server| Visitor::new().get(server, "/readyz").json()["status"] == "ready";
         let answer = app.servers().iter().all(is_ready).then(&ask);
         match answer {
             Some(answer) if answer.status != 503 => return answer,
