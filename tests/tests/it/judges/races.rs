@@ -63,7 +63,7 @@ impl Faulty {
     }
 
     fn end(&self, is: impl Fn(&Reply) -> bool) {
-        let mut sessions = self.sessions.lock().unwrap();
+        let mut sessions = self.sessions.lock().expect("no panic");
         for session in sessions.iter_mut().filter(|session| is(session)) {
             session.user = None;
         }
@@ -73,7 +73,7 @@ impl Faulty {
 #[async_trait]
 impl Keeper for Faulty {
     async fn answer(&self, cookie: Option<String>, act: Act, _: u8) -> Reply {
-        let mut sessions = self.sessions.lock().unwrap();
+        let mut sessions = self.sessions.lock().expect("no panic");
         let number = cookie.and_then(|cookie| cookie.parse().ok());
         let number = number.unwrap_or_else(|| {
             sessions.push(Reply::default());
