@@ -109,12 +109,12 @@ async fn an_outcome_from_elsewhere_releases_the_followers_of_whoever_leads() {
 #[test]
 fn a_leader_whose_flight_was_completed_from_elsewhere_keeps_nothing_that_is_invalidated_next() {
     let flights = flights();
-    for _ in 0..5_000 {
+    for _ in 0..500 {
         let leader = lead(&flights, "a");
         std::thread::scope(|scope| {
             scope.spawn(|| flights.complete("a", 7));
             while flights.is_in_flight("a") {
-                std::hint::spin_loop();
+                std::thread::yield_now();
             }
             flights.invalidate("a");
             assert_eq!(leader.if_current(|| "kept"), None);
