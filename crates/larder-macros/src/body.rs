@@ -94,7 +94,8 @@ pub(crate) fn rename_self(body: &mut Block) -> Result<bool> {
         None => Ok(rename.found),
         Some(span) => Err(Error::new(
             span,
-            "the load uses a copy of `self`, which a format string cannot name: write `{}` and pass `self` as an argument",
+            "the load uses a copy of `self`, which a format string cannot name: write `{}` and pass \
+             `self` as an argument",
         )),
     }
 }
