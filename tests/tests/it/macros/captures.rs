@@ -97,7 +97,7 @@ struct Part {
 
 impl Part {
     #[cached(cache = titles, key = self.number)]
-    async fn last(mut self: &Self, titles: &Titles) -> String {
+    async fn last(mut self: &Arc<Self>, titles: &Titles) -> String {
         while let Some(next) = &self.next {
             self = next;
         }
