@@ -11,11 +11,13 @@ use axum::http::uri::Scheme;
 use axum::http::{HeaderName, HeaderValue};
 use axum::response::Response;
 use larder::Store;
+use larder::cache::Source;
 use larder::response_cache::ResponseCacheLayer;
 
 use crate::config::Transport;
 
-/// How long this process may show a page that another process has purged.
+/// How long this process may use a page or data that another process has purged or removed, if the message about that
+/// is lost.
 pub(crate) const NEAR: Duration = Duration::from_secs(5);
 
 /// How long the data of pages is kept.
@@ -32,6 +34,11 @@ const CACHE_TAG: HeaderName = HeaderName::from_static("cache-tag");
 const KEEP: HeaderValue = HeaderValue::from_static(
     "public, max-age=30, stale-while-revalidate=30, \
      no-cache=\"server-timing, ratelimit, ratelimit-policy\"",
+);
+/// A page that is made from the memory of this process may be from before an edit of another process, if the message
+/// about that was lost. So it is kept no longer than that memory, [`NEAR`].
+const KEEP_BRIEFLY: HeaderValue = HeaderValue::from_static(
+    "public, max-age=5, no-cache=\"server-timing, ratelimit, ratelimit-policy\"",
 );
 const ASK_AGAIN: HeaderValue = HeaderValue::from_static("no-cache");
 
@@ -51,9 +58,15 @@ pub(crate) fn layer(
         .build()
 }
 
-/// Returns the headers of a page that is the same for everybody and is purged by `tag`.
-pub(crate) fn for_everybody(tag: Tag) -> [(HeaderName, HeaderValue); 2] {
-    [(CACHE_CONTROL, KEEP), (CACHE_TAG, tag.header())]
+/// Returns the headers of a page that is the same for everybody and is purged by `tag`. `source` is where its data came
+/// from: a page that is shown because the database fails or is slow is not kept.
+pub(crate) fn for_everybody(tag: Tag, source: Source) -> Option<[(HeaderName, HeaderValue); 2]> {
+    let keep = match source {
+        Source::Stale => return None,
+        Source::Near => KEEP_BRIEFLY,
+        _ => KEEP,
+    };
+    Some([(CACHE_CONTROL, keep), (CACHE_TAG, tag.header())])
 }
 
 /// A tag of cached pages, which is purged when their content changes.
@@ -103,6 +116,9 @@ mod tests {
             rest.split(',').next().unwrap().parse::<u64>().unwrap()
         });
         assert_eq!(DATA + Duration::from_secs(times.iter().sum()), KEPT);
+        let briefly = KEEP_BRIEFLY;
+        let age = format!("public, max-age={}, no-cache=", NEAR.as_secs());
+        assert!(briefly.to_str().unwrap().starts_with(&age));
     }
 
     #[test]

@@ -19,8 +19,8 @@ pub(crate) struct Editor {
 /// The outcome of an edit.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub(crate) enum Saved {
-    /// It is in the database. Only the memory of other processes may still have old copies, for at most
-    /// [`NEAR`](crate::caching::NEAR).
+    /// It is in the database. Only other processes that miss the message may still use old copies, for at most
+    /// [`NEAR`](crate::caching::NEAR), and show pages made from them for as long again.
     Everywhere,
     /// It is in the database, but cached pages may still be shown until they expire, for at most
     /// [`KEPT`](crate::caching::KEPT).
@@ -55,7 +55,8 @@ impl Editor {
     /// Writes an edit, then removes the loaded data, then purges the pages made from it.
     ///
     /// In this order, a page that is made in between has the new data. A page that another process makes
-    /// from old data is not cached: its request began before the purge, or the data is from that process's memory.
+    /// from old data is not cached if its request began before the purge, and is kept briefly if the data is from
+    /// that process's memory.
     ///
     /// # Cancellation
     ///

@@ -38,11 +38,9 @@ impl Bench {
         let editor = Editor::new(pool.clone(), loader.clone(), cache.purger());
         let shown = loader.clone();
         let title = async move || {
-            let page = shown.film(7).await.unwrap().page;
-            (
-                caching::for_everybody(Tag::Film(7)),
-                page.film.title.clone(),
-            )
+            let served = shown.film(7).await.unwrap();
+            let kept = caching::for_everybody(Tag::Film(7), served.source);
+            (kept, served.page.film.title.clone())
         };
         Self {
             page: Router::new().route("/", get(title)).layer(cache),

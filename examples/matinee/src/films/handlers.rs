@@ -31,10 +31,9 @@ pub(crate) async fn catalogue(
     };
     let page = pages::catalogue(&served.page, &raw.typed(), query.genre(), figures.as_ref());
     let timing = timing(&served);
-    if served.page.is_listed_as(&query) && served.may_be_cached() {
-        return Ok((timing, for_everybody(Tag::Catalogue), page).into_response());
-    }
-    Ok((timing, page).into_response())
+    let is_listed = served.page.is_listed_as(&query);
+    let kept = is_listed.then(|| for_everybody(Tag::Catalogue, served.source));
+    Ok((timing, kept.flatten(), page).into_response())
 }
 
 pub(crate) async fn film(
@@ -45,10 +44,8 @@ pub(crate) async fn film(
     let served = films.loader.film(id).await?;
     let page = pages::film(&served.page);
     let timing = timing(&served);
-    if served.may_be_cached() {
-        return Ok((timing, for_everybody(Tag::Film(id)), page).into_response());
-    }
-    Ok((timing, page).into_response())
+    let kept = for_everybody(Tag::Film(id), served.source);
+    Ok((timing, kept, page).into_response())
 }
 
 pub(crate) async fn catalogue_json(

@@ -135,15 +135,6 @@ impl Loader {
 }
 
 impl<T> Served<T> {
-    /// Returns whether a page made from it may be cached for everybody.
-    ///
-    /// It may not if it is shown because the database fails or is slow. Nor if it is from the memory of this process:
-    /// if another process has edited the film since, and the message about that was lost, the page would be cached
-    /// after the purge, and for longer than [`NEAR`].
-    pub(crate) fn may_be_cached(&self) -> bool {
-        !matches!(self.source, Source::Stale | Source::Near)
-    }
-
     fn new(found: Found<T>, start: Instant) -> Self {
         Self {
             page: found.value,

@@ -14,7 +14,7 @@ on_both_backends! {
     a_form_that_is_wrong_changes_nothing_and_says_why,
 }
 
-/// The app promises 5 s. A busy machine takes a moment longer for the answer.
+/// The app promises ten seconds if a message is lost, and here none is.
 const SOON: Duration = Duration::from_secs(6);
 
 /// Sends the form of a film with a different title; `revision` is that of the film, or an older

@@ -109,7 +109,7 @@ fn whoever_is_not_signed_in_is_sent_to_the_form_and_back(plan: Plan) {
     let sent = Visitor::new().post(app.first(), "/account/revoke-all", &[]);
     assert_eq!(
         (sent.status.as_u16(), sent.header("location")),
-        (303, "/sign-in")
+        (303, "/sign-in?next=%2Faccount")
     );
 }
 

@@ -111,6 +111,7 @@ fn assert_nothing_personal_is_kept(app: &mut App, canaries: &[String]) {
             );
         }
     }
-    // This shows that stored pages can be read like this.
-    assert!(pages > 100, "{pages}");
+    // This shows that stored pages can be read like this. Most are gone by now: they were made from the memory of the
+    // process, and kept for five seconds.
+    assert!(pages > 20, "{pages}");
 }
