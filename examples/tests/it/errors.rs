@@ -12,7 +12,7 @@ const PAGE: &str = "https://github.com/larder-rs/larder/blob/main/docs/errors.md
 /// The variants of an enum that a source has, each after the name of its enum.
 fn variants(source: &str, found: &mut BTreeSet<String>) {
     let is_error = |name: &&str| {
-        let ends = ["Error", "ErrorKind", "FailureKind", "Refusal"];
+        let ends = ["Error", "ErrorKind", "Refusal"];
         ends.iter().any(|end| name.ends_with(end))
     };
     let parts: Vec<_> = source.split("\npub enum ").collect();

@@ -7,7 +7,7 @@ use std::sync::Arc;
 use std::time::Duration;
 
 use larder_events::log::{
-    Consumer, Delivery, Event as Handled, EventLog, Failure, Group, MessageId, Settled,
+    Consumer, Delivery, Event as Handled, EventError, EventLog, Group, MessageId, Settled,
 };
 use larder_store::Ttl;
 use larder_test::server::{Connection, Reply};
@@ -122,7 +122,7 @@ pub async fn consume_by_loop(url: &str, stop: Stop, sink: Sink) {
     groups.join_all().await;
 }
 
-async fn handle(group: &str, event: Handled<String>, sink: Sink) -> Result<(), Failure> {
+async fn handle(group: &str, event: Handled<String>, sink: Sink) -> Result<(), EventError> {
     let (name, fence) = (format!("{group}/{}", event.event), u64::from(event.count));
     let attempt = event.count;
     note(&sink, &name, now(), What::Taken { attempt, fence });

@@ -30,7 +30,7 @@ pub use consumer::{Batch, Consumer, Delivery};
 pub use group::Group;
 pub use id::EventId;
 pub use record::{InspectLog, LogRecord};
-pub use run::{Event, Failure, FailureKind, Report};
+pub use run::{Event, EventError, EventErrorKind, Report};
 pub use settle::Settled;
 pub use types::{Appended, DeadLetter, GroupInfo, LogInfo, MessageId, Page, Start, Stored};
 

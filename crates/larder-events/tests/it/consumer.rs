@@ -3,7 +3,7 @@ use std::sync::atomic::{AtomicU32, Ordering};
 use std::sync::{Arc, Mutex};
 use std::time::Duration;
 
-use larder_events::log::{Consumer, Event, EventId, EventLog, Failure, Group, Settled};
+use larder_events::log::{Consumer, Event, EventError, EventId, EventLog, Group, Settled};
 use larder_store::{ErrorKind, Store, Ttl};
 use larder_test::faulty::Trouble;
 use larder_worlds::{on_every_store, soon, until};
@@ -26,7 +26,7 @@ fn group(store: &Arc<dyn Store>) -> Group<u32> {
 fn run(
     consumer: Consumer<u32>,
     seen: mpsc::UnboundedSender<Event<u32>>,
-    answer: impl Fn(Event<u32>) -> Result<(), Failure> + Send + Sync + 'static,
+    answer: impl Fn(Event<u32>) -> Result<(), EventError> + Send + Sync + 'static,
 ) -> Running {
     let answer = Arc::new(answer);
     Running::start(consumer, move |event| {
@@ -70,8 +70,8 @@ on_every_store! { memory_in_real_time, redis_in_real_time;
         let run = run(consumer, sent, |event| match (event.event, event.count) {
             (1, 1) => Err("the first time it fails".into()),
             (2, 1) => panic!("the first time it panics"),
-            (3, _) => Err(Failure::dead("it is of no use")),
-            (4, _) => Err(Failure::retry_after(Duration::from_millis(1), "not yet")),
+            (3, _) => Err(EventError::dead("it is of no use")),
+            (4, _) => Err(EventError::retry_after(Duration::from_millis(1), "not yet")),
             (5, 1) => Err(Awkward.into()),
             _ => Ok(()),
         });
@@ -180,7 +180,7 @@ on_every_store! { memory_in_real_time, redis_in_real_time;
                         Ok(())
                     }
                     // Nobody is to get it again during the test.
-                    _ => Err(Failure::dead("it is of no use")),
+                    _ => Err(EventError::dead("it is of no use")),
                 }
             }
         });
@@ -208,8 +208,8 @@ on_every_store! { memory_in_real_time, redis_in_real_time;
             switch.set_next(1, Trouble::LoseAnswer);
             match event.event {
                 1 => Ok(()),
-                2 => Err(Failure::retry_after(lease, "not yet")),
-                _ => Err(Failure::dead("it is of no use")),
+                2 => Err(EventError::retry_after(lease, "not yet")),
+                _ => Err(EventError::dead("it is of no use")),
             }
         });
         for event in 1..=3 {

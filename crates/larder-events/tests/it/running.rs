@@ -2,7 +2,7 @@
 
 use std::sync::Arc;
 
-use larder_events::log::{Consumer, Event, Failure, Report};
+use larder_events::log::{Consumer, Event, EventError, Report};
 use larder_worlds::soon;
 use tokio::sync::Notify;
 use tokio::sync::mpsc::UnboundedSender;
@@ -20,7 +20,7 @@ impl Running {
         handler: impl Fn(Event<u32>) -> R + Send + Sync + 'static,
     ) -> Self
     where
-        R: Future<Output = Result<(), Failure>> + Send + 'static,
+        R: Future<Output = Result<(), EventError>> + Send + 'static,
     {
         let stop = Arc::new(Notify::new());
         let stopped = stop.clone();

@@ -31,8 +31,8 @@ impl<T> fmt::Debug for Event<T> {
 /// other kinds are explicit.
 ///
 /// It does not implement [`std::error::Error`] itself, which would rule out the conversion from any error.
-pub struct Failure {
-    kind: FailureKind,
+pub struct EventError {
+    kind: EventErrorKind,
     source: Box<dyn StdError + Send + Sync>,
 }
 
@@ -42,7 +42,7 @@ pub struct Failure {
 /// says what to do about each.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 #[non_exhaustive]
-pub enum FailureKind {
+pub enum EventErrorKind {
     /// It is delivered again after the consumer's [backoff](crate::log::Consumer::with_backoff).
     Retry,
     /// It is delivered again after this time, which is at most the lease of the group.
@@ -51,10 +51,10 @@ pub enum FailureKind {
     Dead,
 }
 
-impl Failure {
+impl EventError {
     /// Delivers the event again after the consumer's backoff.
     pub fn retry(source: impl Into<Box<dyn StdError + Send + Sync>>) -> Self {
-        Self::new(FailureKind::Retry, source)
+        Self::new(EventErrorKind::Retry, source)
     }
 
     /// Delivers the event again after `delay`, which is at most the lease of the group.
@@ -62,21 +62,21 @@ impl Failure {
         delay: Duration,
         source: impl Into<Box<dyn StdError + Send + Sync>>,
     ) -> Self {
-        Self::new(FailureKind::RetryAfter(delay), source)
+        Self::new(EventErrorKind::RetryAfter(delay), source)
     }
 
     /// Makes the event a dead letter at once. The text of the error is stored with it as the reason.
     pub fn dead(source: impl Into<Box<dyn StdError + Send + Sync>>) -> Self {
-        Self::new(FailureKind::Dead, source)
+        Self::new(EventErrorKind::Dead, source)
     }
 
-    fn new(kind: FailureKind, source: impl Into<Box<dyn StdError + Send + Sync>>) -> Self {
+    fn new(kind: EventErrorKind, source: impl Into<Box<dyn StdError + Send + Sync>>) -> Self {
         let source = source.into();
         Self { kind, source }
     }
 
     /// Returns what happens to the event.
-    pub fn kind(&self) -> FailureKind {
+    pub fn kind(&self) -> EventErrorKind {
         self.kind
     }
 
@@ -86,13 +86,13 @@ impl Failure {
     }
 }
 
-impl<E: Into<Box<dyn StdError + Send + Sync>>> From<E> for Failure {
+impl<E: Into<Box<dyn StdError + Send + Sync>>> From<E> for EventError {
     fn from(error: E) -> Self {
         Self::retry(error)
     }
 }
 
-impl fmt::Display for Failure {
+impl fmt::Display for EventError {
     /// Shows the error and its causes.
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         write!(f, "{}", self.source)?;
@@ -105,9 +105,9 @@ impl fmt::Display for Failure {
     }
 }
 
-impl fmt::Debug for Failure {
+impl fmt::Debug for EventError {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        f.debug_struct("Failure")
+        f.debug_struct("EventError")
             .field("kind", &self.kind)
             .field("source", &self.source)
             .finish()
@@ -120,13 +120,16 @@ mod tests {
 
     #[test]
     fn a_failure_says_what_happens_to_its_event_and_keeps_its_causes() {
-        let failure = Failure::from("x".parse::<u32>().unwrap_err());
-        assert_eq!(failure.kind(), FailureKind::Retry);
+        let failure = EventError::from("x".parse::<u32>().unwrap_err());
+        assert_eq!(failure.kind(), EventErrorKind::Retry);
         assert_eq!(failure.to_string(), "invalid digit found in string");
         let soon = Duration::from_secs(3);
-        let failure = Failure::retry_after(soon, "the mail server is busy");
-        assert_eq!(failure.kind(), FailureKind::RetryAfter(soon));
+        let failure = EventError::retry_after(soon, "the mail server is busy");
+        assert_eq!(failure.kind(), EventErrorKind::RetryAfter(soon));
         assert_eq!(failure.source().to_string(), "the mail server is busy");
-        assert_eq!(Failure::dead("no such user").kind(), FailureKind::Dead);
+        assert_eq!(
+            EventError::dead("no such user").kind(),
+            EventErrorKind::Dead
+        );
     }
 }

@@ -17,7 +17,7 @@ use serde::de::DeserializeOwned;
 use super::{Consumer, MAX_BATCH};
 use running::Running;
 
-pub use event::{Event, Failure, FailureKind};
+pub use event::{Event, EventError, EventErrorKind};
 
 /// The outcomes of the events of a consumer that has stopped.
 ///
@@ -119,7 +119,7 @@ impl<T: DeserializeOwned + Send + 'static> Consumer<T> {
     ) -> Report
     where
         F: Fn(Event<T>) -> R + Send + Sync + 'static,
-        R: Future<Output = Result<(), Failure>> + Send + 'static,
+        R: Future<Output = Result<(), EventError>> + Send + 'static,
     {
         let mut running = Running::new(self);
         let (calls, grace) = (running.calls.clone(), running.consumer.settings.grace);

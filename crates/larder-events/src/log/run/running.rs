@@ -11,7 +11,7 @@ use tokio::time::{Instant, sleep_until, timeout_at};
 use super::calls::Calls;
 use super::holding::Holding;
 use super::tally::Outcome;
-use super::{Event, Failure};
+use super::{Event, EventError};
 use crate::log::consumer::after;
 use crate::log::{Batch, Consumer};
 
@@ -28,7 +28,7 @@ pub(super) const TRIES: u32 = 5;
 /// A consumer that works.
 pub(super) struct Running<T> {
     pub(super) consumer: Consumer<T>,
-    pub(super) tasks: JoinSet<Result<(), Failure>>,
+    pub(super) tasks: JoinSet<Result<(), EventError>>,
     pub(super) holding: Holding<T>,
     /// When to look for events, unless it is woken.
     look_at: Instant,
@@ -38,7 +38,7 @@ pub(super) struct Running<T> {
 }
 
 /// The outcome of a handler, by its task.
-pub(super) type Finished = Result<(Id, Result<(), Failure>), JoinError>;
+pub(super) type Finished = Result<(Id, Result<(), EventError>), JoinError>;
 
 /// Why a consumer continues.
 enum Cause {
@@ -66,7 +66,7 @@ impl<T: DeserializeOwned + Send + 'static> Running<T> {
     pub(super) async fn work<F, R>(&mut self, handler: &Arc<F>)
     where
         F: Fn(Event<T>) -> R + Send + Sync + 'static,
-        R: Future<Output = Result<(), Failure>> + Send + 'static,
+        R: Future<Output = Result<(), EventError>> + Send + 'static,
     {
         loop {
             if self.room() > 0 && self.look_at <= Instant::now() {
@@ -161,7 +161,7 @@ impl<T: DeserializeOwned + Send + 'static> Running<T> {
     async fn look<F, R>(&mut self, handler: &Arc<F>)
     where
         F: Fn(Event<T>) -> R + Send + Sync + 'static,
-        R: Future<Output = Result<(), Failure>> + Send + 'static,
+        R: Future<Output = Result<(), EventError>> + Send + 'static,
     {
         let (room, mut lost) = (self.room(), 0);
         let taken = {

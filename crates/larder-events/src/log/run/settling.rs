@@ -8,7 +8,7 @@ use tokio::time::Instant;
 use super::calls::Calls;
 use super::running::{FIRST_RETRY, Finished, LAST_RETRY, Running, TRIES};
 use super::tally::Outcome;
-use super::{Failure, FailureKind};
+use super::{EventError, EventErrorKind};
 use crate::log::consumer::{after, reject};
 use crate::log::settle::{Held, What};
 use crate::log::{Group, Settled};
@@ -37,15 +37,15 @@ impl<T: DeserializeOwned + Send + 'static> Running<T> {
         self.holding.acknowledge(handled);
     }
 
-    fn fail(&mut self, held: Held, failure: &Failure) {
+    fn fail(&mut self, held: Held, failure: &EventError) {
         let (group, id, count) = (self.consumer.group.name(), held.id, held.count);
         // This is code of the application, and must not end the consumer.
         let error = catch_unwind(AssertUnwindSafe(|| failure.to_string())).ok();
         tracing::warn!(group, %id, count, error, "an event could not be handled");
         let (what, outcome) = match failure.kind() {
-            FailureKind::Retry => (after(self.backoff(held.count)), Outcome::Retried),
-            FailureKind::RetryAfter(pause) => (after(pause), Outcome::Retried),
-            FailureKind::Dead => (reject(&error.unwrap_or_default()), Outcome::Dead),
+            EventErrorKind::Retry => (after(self.backoff(held.count)), Outcome::Retried),
+            EventErrorKind::RetryAfter(pause) => (after(pause), Outcome::Retried),
+            EventErrorKind::Dead => (reject(&error.unwrap_or_default()), Outcome::Dead),
         };
         self.holding.settle(what, vec![held], outcome);
     }
