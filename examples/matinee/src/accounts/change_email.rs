@@ -20,8 +20,9 @@ pub(super) struct Change {
     email: String,
 }
 
-/// Changes the email address of an account, but not of an administrator's: that one is a setting. A recent sign-in is required, in case somebody else
-/// uses the browser. While the store fails, nobody can change one.
+/// Changes the email address of an account, but not of an administrator's: that one is a setting.
+///
+/// A recent sign-in is required, in case somebody else uses the browser. While the store fails, nobody can change one.
 pub(super) async fn submit(
     State(accounts): State<Accounts>,
     SignedIn(user): SignedIn,
