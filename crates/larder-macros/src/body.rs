@@ -8,7 +8,7 @@ use syn::{
 };
 
 use crate::arguments::this;
-use crate::declared::declares_own_name;
+use crate::declared::{has_item, is_argument, lets};
 
 /// Refuses a body that calls its own function.
 pub(crate) fn refuse_recursion(body: &Block, signature: &Signature) -> Result<()> {
@@ -17,7 +17,7 @@ pub(crate) fn refuse_recursion(body: &Block, signature: &Signature) -> Result<()
     let mut calls = Calls {
         name,
         is_method,
-        is_hidden: is_method || declares_own_name(body, signature),
+        is_hidden: is_method || is_argument(signature),
         found: None,
     };
     calls.visit_block(body);
@@ -40,12 +40,23 @@ pub(crate) fn refuse_recursion(body: &Block, signature: &Signature) -> Result<()
 struct Calls<'a> {
     name: &'a Ident,
     is_method: bool,
-    /// Whether the bare name means something else.
+    /// Whether the bare name means something else at this place.
     is_hidden: bool,
     found: Option<Span>,
 }
 
 impl<'ast> Visit<'ast> for Calls<'_> {
+    fn visit_block(&mut self, block: &'ast Block) {
+        let outside = self.is_hidden;
+        self.is_hidden |= has_item(block, self.name);
+        for statement in &block.stmts {
+            self.visit_stmt(statement);
+            // In `let film = film(id)` the second name is the function's own.
+            self.is_hidden |= lets(statement, self.name);
+        }
+        self.is_hidden = outside;
+    }
+
     fn visit_expr_call(&mut self, call: &'ast ExprCall) {
         if let Expr::Path(ExprPath {
             qself: None, path, ..

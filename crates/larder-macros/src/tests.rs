@@ -112,6 +112,7 @@ fn a_name_that_the_body_gives_to_something_else_may_be_called() {
         "async fn sum(n: u64) -> u64 { use database::{add as sum, Total}; sum(n) }",
         "async fn sum(n: u64) -> u64 { let sum = |n| n + 1; sum(n) }",
         "async fn sum(sum: fn(u64) -> u64, n: u64) -> u64 { sum(n) }",
+        "async fn sum(n: u64) -> u64 { if n > 0 { let sum = |n| n + 1; return sum(n); } n }",
     ] {
         assert!(cached("cache = c, key = n", function).is_ok(), "{function}");
     }
@@ -129,6 +130,20 @@ fn a_name_that_the_body_gives_to_something_else_may_be_called() {
         ),
         "and call that, or give the function another name",
     );
+}
+
+#[test]
+fn a_variable_of_the_function_s_name_hides_no_call_that_does_not_see_it() {
+    for function in [
+        "async fn film(id: u64) -> Film { let Some(film) = find(id) else { return film(0).await }; film }",
+        "async fn film(id: u64) -> Film { match row(id) { Some(film) => film, None => film(id - 1).await } }",
+        "async fn film(id: u64) -> Film { if let Some(film) = row(id) { film } else { film(0).await } }",
+        "async fn film(id: u64) -> Film { { let film = |id| id; } film(id - 1).await }",
+        "async fn film(id: u64) -> Film { { fn film() {} } film(id - 1).await }",
+        "async fn film(id: u64) -> Film { let next = film(id - 1).await; let film = |id| id; film(next) }",
+    ] {
+        refused(cached("cache = c, key = id", function), "calls itself");
+    }
 }
 
 #[test]
