@@ -17,6 +17,9 @@ const SLOW: Duration = Duration::from_millis(10);
 /// The number of entries of the slow log that are read.
 pub(in super::super) const SLOW_ENTRIES: usize = 1_024;
 
+/// The default of `slowlog-max-len`, which counts if the server does not tell its own.
+const USUAL_ENTRIES: usize = 128;
+
 const HOUR: Duration = Duration::from_secs(3600);
 
 pub(super) fn reach(facts: &Facts, _: &Context) -> Outcome {
@@ -83,7 +86,7 @@ pub(super) fn slow_commands(facts: &Facts, _: &Context) -> Outcome {
 fn reach_of_log(facts: &Facts, slow: &[SlowCommand]) -> Option<Duration> {
     let most = facts.config.as_ref().ok();
     let most = most.and_then(|config| config.find("slowlog-max-len")?.parse().ok());
-    let most = most.unwrap_or(SLOW_ENTRIES).min(SLOW_ENTRIES);
+    let most = most.unwrap_or(USUAL_ENTRIES).min(SLOW_ENTRIES);
     let oldest = slow.iter().map(|it| it.age).max()?;
     (slow.len() >= most && oldest < HOUR).then_some(oldest)
 }
@@ -153,15 +156,19 @@ mod tests {
             name: "GET".to_owned(),
         };
         for (entries, most, age, status) in [
-            (128, "128", 60, Status::Unknown),
-            (128, "128", 3_601, Status::Ok),
-            (127, "128", 60, Status::Ok),
-            (128, "4096", 60, Status::Ok),
-            (1_024, "4096", 60, Status::Unknown),
+            (128, Some("128"), 60, Status::Unknown),
+            (128, Some("128"), 3_601, Status::Ok),
+            (127, Some("128"), 60, Status::Ok),
+            (128, Some("4096"), 60, Status::Ok),
+            (1_024, Some("4096"), 60, Status::Unknown),
+            // Without the setting, the default of Redis counts.
+            (128, None, 60, Status::Unknown),
+            (127, None, 60, Status::Ok),
         ] {
+            let config = most.map(|most| Fields::parse(&format!("slowlog-max-len:{most}")));
             let facts = Facts {
                 slow: Ok(vec![entry(age); entries]),
-                config: Ok(Fields::parse(&format!("slowlog-max-len:{most}"))),
+                config: config.ok_or_else(|| Missing::new("CONFIG is not permitted")),
                 ..healthy()
             };
             is("L020", &facts, &ALL, status);
