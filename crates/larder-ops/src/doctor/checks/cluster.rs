@@ -75,7 +75,12 @@ pub(super) fn sentinels(facts: &Facts, _: &Context) -> Outcome {
         let seen = format!("no answer like a sentinel's from {}", silent.join(", "));
         let fix =
             "start the sentinels that are down, and check the network and their user in the URL";
-        return with_fix(Status::Warn, seen, fix);
+        // The other sentinels must be a majority to fail over.
+        let status = match silent.len() * 2 >= sentinels.len() {
+            true => Status::Fail,
+            false => Status::Warn,
+        };
+        return with_fix(status, seen, fix);
     }
     if sentinels.len() < 3 {
         let seen = format!("the URL names {}", sentinels.len());
@@ -147,6 +152,13 @@ mod tests {
         is("L031", &facts, &ALL, Status::Warn);
         let seen = find("L031").judge(&facts, &ALL).unwrap().seen;
         assert!(seen.contains("127.0.0.1:3"), "{seen}");
+        for sentinels in [
+            vec![silent(), silent(), silent()],
+            vec![sentinel(1), silent(), silent()],
+            vec![sentinel(1), silent()],
+        ] {
+            is("L031", &of(sentinels), &ALL, Status::Fail);
+        }
         is("L031", &of(vec![silent(), alone()]), &ALL, Status::Fail);
         is(
             "L031",
