@@ -50,7 +50,12 @@ async fn each_alert_on_the_rise_of_a_counter_sees_its_first_event() {
     let registered = registered_at_the_start().await;
     let mut seen = 0;
     for (alert, query) in alerts() {
-        for rise in query.split("increase(").skip(1) {
+        // A ratio of hits is about much traffic, not about the first event.
+        if alert == "LarderHitRatioDropped" {
+            continue;
+        }
+        let increases = query.split("increase(").skip(1);
+        for rise in increases.chain(query.split("rate(").skip(1)) {
             let is_part = |sign: char| !(sign.is_ascii_lowercase() || sign == '_');
             let counter = rise.split(is_part).next().unwrap();
             let starts_at_zero = registered.iter().any(|name| {
@@ -65,7 +70,7 @@ async fn each_alert_on_the_rise_of_a_counter_sees_its_first_event() {
             seen += 1;
         }
     }
-    assert!(seen > 8, "{seen}");
+    assert!(seen > 14, "{seen}");
 }
 
 #[test]
@@ -77,7 +82,10 @@ fn dead_letters_that_no_worker_counted_are_seen_in_the_depth() {
         .unwrap();
     let depth = "max by (queue, partition) (larder_queue_depth{state=\"dead\"}";
     assert!(
-        query.contains(&format!("{depth}) - {depth} offset 15m)")),
+        // What one partition has lost does not hide what another has got.
+        query.contains(&format!(
+            "sum by (queue) (clamp_min({depth}) - {depth} offset 15m), 0)) > 0"
+        )),
         "{query}"
     );
 }
