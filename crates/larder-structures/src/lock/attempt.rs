@@ -114,6 +114,11 @@ impl Gate {
         let mut left_behind = LeftBehind {
             gate: self,
             owner: acquire.owner,
+            // A place in the queue is kept for its time, however short the lease is.
+            lasts: match acquire.place_us > 0 {
+                true => PLACE.max(self.lease.into()),
+                false => self.lease.into(),
+            },
             may_hold: false,
         };
         let mut waiter = None;
@@ -158,19 +163,19 @@ impl Gate {
         }
     }
 
-    /// Runs `program` without a waiting caller: at once, or in the background until it succeeds.
-    pub(super) fn run_detached<P>(&self, program: P)
+    /// Runs `program` without a waiting caller: at once, or in the background until it succeeds or what it gives
+    /// back, which `lasts` this long from now on, has ended.
+    pub(super) fn run_detached<P>(&self, program: P, lasts: Duration)
     where
         P: Program<Record = Permits> + 'static,
     {
         if self.programs.run_now(&self.key, &program).is_ready() {
             return;
         }
-        // Without a runtime the lease ends by itself.
+        // Without a runtime it ends by itself.
         if let Ok(runtime) = Handle::try_current() {
             let (programs, key) = (self.programs.clone(), self.key.clone());
-            // Later the lease has ended by itself.
-            let end = Instant::now() + Duration::from(self.lease);
+            let end = Instant::now() + lasts;
             runtime.spawn(async move {
                 let mut pause = FIRST_PAUSE;
                 while programs.run(&key, &program).await.is_err() && Instant::now() < end {
@@ -192,13 +197,16 @@ fn full() -> Error {
 struct LeftBehind<'a> {
     gate: &'a Gate,
     owner: i64,
+    /// How long what is left behind lasts at most.
+    lasts: Duration,
     may_hold: bool,
 }
 
 impl Drop for LeftBehind<'_> {
     fn drop(&mut self) {
         if self.may_hold {
-            self.gate.run_detached(Leave { owner: self.owner });
+            let leave = Leave { owner: self.owner };
+            self.gate.run_detached(leave, self.lasts);
         }
     }
 }

@@ -122,7 +122,8 @@ impl Drop for LockGuard {
             true => counter!(LOST).increment(1),
             false => {
                 let fence = self.held.fence;
-                self.held.gate.run_detached(Release { fence });
+                let gate = &self.held.gate;
+                gate.run_detached(Release { fence }, gate.lease.into());
             }
         }
     }

@@ -6,6 +6,8 @@ mod leader;
 mod permits;
 mod semaphore;
 #[cfg(test)]
+mod tests;
+#[cfg(test)]
 mod traces;
 
 use std::fmt;

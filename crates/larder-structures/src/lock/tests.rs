@@ -1,0 +1,73 @@
+//! How long those wait that are in the queue, by a clock that only they move.
+
+use std::sync::Arc;
+use std::time::Duration;
+
+use larder_moka::MokaStore;
+use larder_store::{Clock, ErrorKind, Store, Timestamp, Ttl};
+use larder_test::faulty::{Faulty, Operations, Trouble};
+use tokio::task::{JoinHandle, yield_now};
+use tokio::time::{Instant, sleep};
+
+use super::{Lock, Order};
+
+/// The clock of the runtime, which a test pauses.
+struct RuntimeClock(Instant);
+
+impl Clock for RuntimeClock {
+    fn now(&self) -> Timestamp {
+        let micros = self.0.elapsed().as_micros() as i64;
+        Timestamp::from_micros(1_700_000_000_000_000 + micros)
+    }
+}
+
+fn store() -> Arc<MokaStore> {
+    let clock = RuntimeClock(Instant::now());
+    Arc::new(MokaStore::builder().with_clock(clock).build())
+}
+
+fn lock(store: Arc<dyn Store>, lease: Ttl) -> Lock {
+    let lock = Lock::new(store, "report").unwrap();
+    lock.with_lease(lease).with_order(Order::Fifo)
+}
+
+/// Waits for the lock in a task, which returns when it has it.
+async fn waits(lock: &Lock) -> JoinHandle<Instant> {
+    let lock = lock.clone();
+    let waiting = tokio::spawn(async move {
+        let guard = lock.lock(Duration::from_secs(60)).await.unwrap().unwrap();
+        let taken = Instant::now();
+        let _ = guard.release().await.unwrap();
+        taken
+    });
+    // In process it comes to its pause without any other.
+    for _ in 0..10 {
+        yield_now().await;
+    }
+    assert!(!waiting.is_finished());
+    waiting
+}
+
+#[tokio::test(start_paused = true)]
+async fn a_place_is_given_up_after_an_outage_that_is_longer_than_the_lease() {
+    let lease = Ttl::from_millis(50);
+    let outage = Duration::from_millis(600);
+    let steady = store();
+    let faulty = Faulty::new(steady.clone());
+    let switch = faulty.switch();
+    let (unlucky, lock) = (lock(Arc::new(faulty), lease), lock(steady, lease));
+
+    let guard = lock.try_lock().await.unwrap().unwrap();
+    let gives_up = waits(&unlucky).await;
+    let next = waits(&lock).await;
+    switch.set_on(Operations::Programs, Trouble::Fail(ErrorKind::NotSent));
+    gives_up.abort();
+    assert!(gives_up.await.unwrap_err().is_cancelled());
+    let began = Instant::now();
+    let _ = guard.release().await.unwrap();
+    sleep(outage).await;
+    assert!(!next.is_finished());
+    switch.clear();
+    let waited = next.await.unwrap() - began;
+    assert!(waited < outage * 2, "{waited:?}");
+}
