@@ -27,8 +27,10 @@ if place > 0 then
   end
   keep()
 end
--- When the first of those who are before us has ended.
+-- When the first of those who are before us has ended. What is free is theirs, and they hold it from now on for
+-- as long as we would: nobody wakes us if they let it lapse.
 local first
+if free > 0 then first = at + hold end
 for _, it in ipairs(held) do first = math.min(first or it.ends, it.ends) end
 for i = 1, ahead do first = math.min(first or queue[i].ends, queue[i].ends) end
 return {0, 0, num(first - at)}

@@ -104,8 +104,8 @@ pub(crate) struct Acquire {
 pub(crate) enum Acquired {
     /// A permit is held under this fence, for this many microseconds.
     Held(i64, i64),
-    /// None is free. The holder or waiter before us ends in this time, in microseconds, unless it is
-    /// renewed.
+    /// None is free for us. The holder or waiter before us ends in this time, in microseconds, unless it is
+    /// renewed. If a waiter before us may take one now, this is at most as long as we would hold it.
     Busy(i64),
     /// The queue is full.
     Full,
@@ -150,7 +150,11 @@ impl Program for Acquire {
         }
         let holders = permits.held.iter().map(|it| it.ends);
         let before = permits.queue.iter().take(ahead).map(|it| it.ends);
-        let first = holders.chain(before).min().unwrap_or(now);
+        // What is free is theirs, and they hold it from now on for as long as we would: nobody wakes us if they
+        // let it lapse.
+        let is_free = permits.held.len() < self.permits as usize;
+        let theirs = is_free.then_some(now + self.hold_us);
+        let first = holders.chain(before).chain(theirs).min().unwrap_or(now);
         if self.place_us > 0 {
             let ends = now + self.place_us;
             match mine {

@@ -4,11 +4,13 @@ use std::sync::Arc;
 use std::time::Duration;
 
 use larder_moka::MokaStore;
-use larder_store::{Clock, ErrorKind, Store, Timestamp, Ttl};
+use larder_store::program::Record;
+use larder_store::{Clock, ErrorKind, Key, Store, Timestamp, Ttl};
 use larder_test::faulty::{Faulty, Operations, Trouble};
 use tokio::task::{JoinHandle, yield_now};
 use tokio::time::{Instant, sleep};
 
+use super::permits::{Acquire, Acquired, Permits};
 use super::{Lock, Order};
 
 /// The clock of the runtime, which a test pauses.
@@ -70,4 +72,34 @@ async fn a_place_is_given_up_after_an_outage_that_is_longer_than_the_lease() {
     switch.clear();
     let waited = next.await.unwrap() - began;
     assert!(waited < outage * 2, "{waited:?}");
+}
+
+#[tokio::test(start_paused = true)]
+async fn the_second_in_the_queue_has_the_lock_when_the_lease_of_the_first_lapses() {
+    let lease = Ttl::from_millis(200);
+    let lock = lock(store(), lease);
+    let key = Key::new(Permits::KIND, "report");
+    let first = Acquire {
+        owner: 7,
+        hold_us: lease.as_micros(),
+        permits: 1,
+        place_us: 10_000_000,
+        longest_queue: 9,
+    };
+    let first = async || lock.gate.programs.run(&key, &first).await.unwrap();
+
+    let guard = lock.try_lock().await.unwrap().unwrap();
+    assert!(matches!(first().await, Acquired::Busy(_)));
+    let second = waits(&lock).await;
+    // The second looks before the first does, which then takes the lock and dies.
+    let _ = guard.release().await.unwrap();
+    for _ in 0..10 {
+        yield_now().await;
+    }
+    sleep(Duration::from_millis(100)).await;
+    assert!(matches!(first().await, Acquired::Held(_, _)));
+    let began = Instant::now();
+    let waited = second.await.unwrap() - began;
+    assert!(waited >= lease.into(), "{waited:?}");
+    assert!(waited < Duration::from(lease) * 2, "{waited:?}");
 }

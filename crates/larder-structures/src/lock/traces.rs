@@ -167,6 +167,16 @@ async fn every_fault_that_is_planted_in_the_lua_of_a_lock_is_caught() {
             (Acquire::SCRIPT, "for i = 1, ahead do", "for i = 1, 0 do"),
             (
                 Acquire::SCRIPT,
+                "if free > 0 then first",
+                "if false then first",
+            ),
+            (
+                Acquire::SCRIPT,
+                "if free > 0 then first",
+                "if free >= 0 then first",
+            ),
+            (
+                Acquire::SCRIPT,
                 "math.min(first or it.ends, it.ends)",
                 "it.ends",
             ),
