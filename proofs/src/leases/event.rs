@@ -20,6 +20,10 @@ pub struct Event {
 pub enum What {
     /// A claim that was granted with this fence.
     Lead(u64),
+    /// An attempt to take a lock that another held until its time was over.
+    Busy,
+    /// An attempt to take a lock that the store failed.
+    Failed,
     /// A commit with this fence that was acknowledged.
     Commit(u64),
     /// A commit with this fence that was refused.

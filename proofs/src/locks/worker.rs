@@ -70,9 +70,17 @@ impl Worker {
                 .with_max_hold(MAX_HOLD)
                 .with_order(order);
             let began = now();
-            let Ok(Some(guard)) = lock.lock(Duration::from_secs(1)).await else {
-                sleep(Duration::from_millis(20)).await;
-                continue;
+            let guard = match lock.lock(Duration::from_secs(1)).await {
+                Ok(Some(guard)) => guard,
+                other => {
+                    let what = match other {
+                        Ok(_) => What::Busy,
+                        Err(_) => What::Failed,
+                    };
+                    self.note(key, began, what);
+                    sleep(Duration::from_millis(20)).await;
+                    continue;
+                }
             };
             let fence = guard.fence();
             self.note(key, began, What::Lead(fence.as_u64()));
