@@ -15,24 +15,14 @@
   const mayChoose = plan.hasAttribute("data-may-choose");
   const inputs = new Map();
   for (const input of plan.querySelectorAll(".seat input")) inputs.set(input.id.slice("seat-".length), input);
-  const ends = new Map();
   let last = plan.dataset.after;
   let source, waiting;
-  let isUnsure = false;
   let refusals = 0;
 
-  // When a hold ends, only the app knows whether the seat is free or booked: all seats are asked for again. A pause
-  // spreads the pages that show the same hold, and takes several seats together.
-  const endsIn = (seat, left) => {
-    if (left) ends.set(seat, setTimeout(() => { isUnsure = true; wait(500 + 1000 * Math.random()); }, left));
-  };
-
-  // Shows a seat in a state, which ends after `left` milliseconds if it is a hold.
-  const show = (seat, state, left) => {
+  // Shows a seat in a state. Only the app knows whether a seat is free when its hold ends, and says so.
+  const show = (seat, state) => {
     const input = inputs.get(seat);
-    clearTimeout(ends.get(seat));
     if (!input || !looks[state]) return false;
-    endsIn(seat, left);
     const [look, words] = looks[state];
     const place = input.parentElement;
     if (place.className === look) return false;
@@ -53,9 +43,8 @@
   };
 
   const change = ({ all, seats }) => {
-    if (all) isUnsure = false;
     if (all) for (const seat of inputs.keys()) if (!(seat in seats)) show(seat, "free");
-    const lost = Object.entries(seats).filter(([seat, { state, left }]) => show(seat, state, left));
+    const lost = Object.entries(seats).filter(([seat, state]) => show(seat, state));
     count();
     if (lost.length) {
       const names = lost.map(([seat]) => seat).join(", ");
@@ -74,9 +63,7 @@
   // longer and longer pauses.
   const connect = () => {
     leave();
-    // Without a position, the stream begins with all seats.
-    const after = isUnsure ? "" : encodeURIComponent(last);
-    source = new EventSource(`${plan.dataset.live}?after=${after}`);
+    source = new EventSource(`${plan.dataset.live}?after=${encodeURIComponent(last)}`);
     source.addEventListener("open", () => { refusals = 0; });
     source.addEventListener("seats", (event) => {
       last = event.lastEventId || last;
@@ -89,14 +76,13 @@
     });
   };
 
-  // Connects after a pause, unless it waits already. A hidden page waits until it is seen.
+  // Connects after a pause. A hidden page waits until it is seen.
   const wait = (pause) => {
-    if (!document.hidden) waiting ??= setTimeout(connect, pause);
+    if (!document.hidden) waiting = setTimeout(connect, pause);
   };
 
   // Browsers open few connections at once to one host, and a hidden page needs none.
   document.addEventListener("visibilitychange", () => document.hidden ? leave() : connect());
 
-  for (const [seat, input] of inputs) endsIn(seat, Number(input.parentElement.dataset.left));
   if (!document.hidden) connect();
 })();

@@ -1,16 +1,13 @@
-use std::time::Duration;
-
 use askama::Template;
 use axum::response::Response;
 use axum::response::sse::Event;
-use larder::events::topic::Position;
 use larder::session::Flash;
 use serde_json::{Map, json};
 
 use super::{Frame, show, text};
 use crate::assets;
 use crate::clock::now_ms;
-use crate::seats::{SEATS_EACH, Seat, SeatMap, SeatState, SeatsNow};
+use crate::seats::{SEATS_EACH, Seat, SeatMap, SeatState, SeatsNow, Seen};
 
 #[derive(Template)]
 #[template(path = "seat_map.html")]
@@ -33,8 +30,8 @@ struct SeatMapTemplate<'a> {
     free: String,
     rows: Vec<Row>,
     yours: Yours,
-    /// The page does not show changes after this position. If it is empty, the stream begins with all seats.
-    position: String,
+    /// What the page shows. If it is empty, the stream begins with all seats.
+    after: String,
     script: &'static str,
 }
 
@@ -70,7 +67,7 @@ pub(crate) enum Notice {
 /// Renders the seats of a showing, to choose from.
 pub(crate) fn seat_map(
     map: &SeatMap,
-    position: Option<Position>,
+    seen: Option<Seen>,
     is_signed_in: bool,
     notice: Option<Notice>,
     flashes: Vec<Flash>,
@@ -114,24 +111,22 @@ pub(crate) fn seat_map(
         ),
         rows,
         yours: yours(map, now),
-        position: position.map(|it| it.to_string()).unwrap_or_default(),
+        after: seen.map(|seen| seen.to_string()).unwrap_or_default(),
         script: assets::seats_script_path(),
     })
 }
 
-/// Makes an event for an open page of this showing: each changed seat, with its state and how many
-/// milliseconds that lasts.
+/// Makes an event for an open page of this showing: each changed seat, with its state.
 pub(crate) fn seats_event(now: &SeatsNow) -> Event {
     let told = |(seat, state): (Seat, SeatState)| {
-        let (word, left) = match state {
-            SeatState::Free => ("free", None),
-            SeatState::Held(left) => ("held", Some(left)),
-            SeatState::Booked => ("booked", None),
-            SeatState::Yours(left) => ("yours", Some(left)),
-            SeatState::YourTicket => ("ticket", None),
+        let word = match state {
+            SeatState::Free => "free",
+            SeatState::Held(_) => "held",
+            SeatState::Booked => "booked",
+            SeatState::Yours(_) => "yours",
+            SeatState::YourTicket => "ticket",
         };
-        let left = left.as_ref().map(millis);
-        (seat.to_string(), json!({ "state": word, "left": left }))
+        (seat.to_string(), json!(word))
     };
     let seats: Map<_, _> = match &now.changed {
         Some(changed) => {
@@ -143,14 +138,10 @@ pub(crate) fn seats_event(now: &SeatsNow) -> Event {
     // If all seats may have changed, those that are not named are free.
     let data = json!({ "all": now.changed.is_none(), "seats": seats });
     let event = Event::default().event("seats").data(data.to_string());
-    match now.position {
-        Some(position) => event.id(position.to_string()),
+    match now.seen {
+        Some(seen) => event.id(seen.to_string()),
         None => event,
     }
-}
-
-fn millis(span: &Duration) -> u64 {
-    u64::try_from(span.as_millis()).unwrap_or(u64::MAX)
 }
 
 fn yours(map: &SeatMap, now: i64) -> Yours {

@@ -2,7 +2,6 @@ use std::collections::{BTreeMap, BTreeSet};
 use std::sync::Arc;
 
 use futures_util::Stream;
-use larder::events::topic::Position;
 use larder::rate_limit::Network;
 use larder::{ErrorKind, Store, Ttl};
 use rand::Rng as _;
@@ -12,7 +11,7 @@ use tokio_util::sync::CancellationToken;
 use super::holds::{Held, Holds};
 use super::live::{Live, SeatsNow};
 use super::map::SeatMap;
-use super::{Seat, Showing};
+use super::{Seat, Seen, Showing};
 use crate::clock::now_ms;
 use crate::db::{self, Booked, BookedSeat, NewBooking};
 use crate::figures::MostBooked;
@@ -85,7 +84,9 @@ impl Bookings {
         })
     }
 
-    /// Reads the current seats, and before that the position after which changes to them are announced.
+    /// Reads the current seats, and returns with them what its reader has seen then.
+    ///
+    /// The position comes first, so a change in between is announced after it.
     ///
     /// A store that takes no writes, because it is full or a replica, gives no position. Its seats are still
     /// shown, and the page's stream begins with all of them.
@@ -93,7 +94,7 @@ impl Bookings {
         &self,
         showing: i64,
         user: Option<i64>,
-    ) -> Result<(SeatMap, Option<Position>), Denied> {
+    ) -> Result<(SeatMap, Option<Seen>), Denied> {
         // Only a showing that exists has a history.
         let showing = self.showing(showing).await?;
         let position = match self.live.position(showing.id).await {
@@ -103,16 +104,21 @@ impl Bookings {
             }
             position => Some(position?),
         };
-        Ok((self.map_of(showing, user).await?, position))
+        let map = self.map_of(showing, user).await?;
+        let seen = position.map(|position| Seen {
+            position,
+            hold_ends_ms: map.hold_ends_ms(),
+        });
+        Ok((map, seen))
     }
 
-    /// Lets a visitor watch the seats of a showing, from a position on if one is given.
+    /// Lets a visitor watch the seats of a showing. `from` is what they have been shown, if that is known.
     pub(crate) async fn watch(
         &self,
         showing: i64,
         user: Option<i64>,
         network: Network,
-        from: Option<Position>,
+        from: Option<Seen>,
     ) -> Result<impl Stream<Item = SeatsNow> + Send + use<>, Denied> {
         let showing = self.showing(showing).await?.id;
         let bookings = self.clone();

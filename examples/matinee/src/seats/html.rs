@@ -32,20 +32,14 @@ pub(super) async fn seat_map(
     Path(id): Path<String>,
 ) -> Result<Response, Problem> {
     let user = user(&session).await?;
-    let (map, position) = bookings.page(showing_id(&id)?, user).await?;
+    let (map, seen) = bookings.page(showing_id(&id)?, user).await?;
     let flashes = flash::take(&session).await;
-    Ok(pages::seat_map(
-        &map,
-        position,
-        user.is_some(),
-        None,
-        flashes,
-    ))
+    Ok(pages::seat_map(&map, seen, user.is_some(), None, flashes))
 }
 
 #[derive(Deserialize)]
 pub(super) struct After {
-    /// The position that the page was rendered at, for its first stream.
+    /// What the page shows, for its first stream.
     after: Option<String>,
 }
 
@@ -62,7 +56,7 @@ pub(super) async fn live(
     // A browser that reconnects sends the id of the last event.
     let last = headers.get(LAST_EVENT_ID).and_then(|id| id.to_str().ok());
     let last = last.or(page.after.as_deref());
-    // A malformed position counts as one that is too old.
+    // A malformed id counts as one that is too old.
     let last = last.and_then(|last| last.parse().ok());
     let network = Network::of(from);
     let seats = bookings
@@ -170,8 +164,8 @@ async fn tell(
         Denied::Begun => (StatusCode::CONFLICT, Notice::Begun),
         other => return Err(other.into()),
     };
-    let (map, position) = bookings.page(showing, Some(user)).await?;
-    let page = pages::seat_map(&map, position, true, Some(notice), Vec::new());
+    let (map, seen) = bookings.page(showing, Some(user)).await?;
+    let page = pages::seat_map(&map, seen, true, Some(notice), Vec::new());
     Ok((status, page).into_response())
 }
 

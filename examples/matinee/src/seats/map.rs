@@ -3,6 +3,7 @@ use std::time::Duration;
 
 use super::holds::HeldSeat;
 use super::{Seat, Showing};
+use crate::clock::now_ms;
 
 /// All seats of a showing as one visitor sees them at this moment.
 #[derive(Clone, Debug)]
@@ -76,6 +77,16 @@ impl SeatMap {
     /// Returns the seats that are not free.
     pub(crate) fn taken(&self) -> impl Iterator<Item = (Seat, SeatState)> {
         self.taken.iter().map(|(&seat, &state)| (seat, state))
+    }
+
+    /// Returns when the first hold ends, if there is any.
+    pub(super) fn hold_ends_ms(&self) -> Option<i64> {
+        let left = self.taken.values().filter_map(|state| match state {
+            SeatState::Held(left) | SeatState::Yours(left) => Some(*left),
+            _ => None,
+        });
+        let left = i64::try_from(left.min()?.as_millis()).unwrap_or(i64::MAX);
+        Some(now_ms().saturating_add(left))
     }
 
     /// Returns the seats that the visitor holds, with the time left.

@@ -10,6 +10,7 @@ mod places;
 #[cfg(test)]
 mod race;
 mod seat;
+mod seen;
 #[cfg(test)]
 mod tests;
 
@@ -24,6 +25,7 @@ pub(crate) use self::holds::SEATS_EACH;
 pub(crate) use self::live::SeatsNow;
 pub(crate) use self::map::{SeatMap, SeatState};
 pub(crate) use self::seat::{Seat, Showing};
+pub(crate) use self::seen::Seen;
 use crate::headers;
 use crate::to_the_end::to_the_end;
 

@@ -16,6 +16,7 @@ use futures_util::{Stream, StreamExt as _};
 use larder::moka::MokaStore;
 use larder::rate_limit::{ClientAddress, Network};
 use larder::session::Session;
+use larder::store::ManualClock;
 use larder::{Store, Ttl};
 use larder_test::faulty::{Faulty, Operations, Switch, Trouble};
 use sqlx::SqlitePool;
@@ -29,6 +30,8 @@ use crate::{db, sessions};
 
 const ADA: i64 = 1;
 const SEAT: Seat = Seat { row: 3, number: 3 };
+const HOLD_FOR: Ttl = Ttl::from_secs(300);
+const MOMENT: Duration = Duration::from_millis(20);
 
 /// One showing, and Ada, who is signed in.
 struct Scene {
@@ -38,6 +41,8 @@ struct Scene {
     cookie: String,
     showing: i64,
     trouble: Switch,
+    /// The store's.
+    clock: ManualClock,
 }
 
 impl Scene {
@@ -49,12 +54,13 @@ impl Scene {
             .unwrap();
         let showing = "SELECT id FROM showings ORDER BY starts_at_ms DESC LIMIT 1";
         let showing = sqlx::query_scalar(showing).fetch_one(&pool).await.unwrap();
-        let store = Faulty::new(Arc::new(MokaStore::new()));
+        let clock = ManualClock::default();
+        let store = MokaStore::builder().with_clock(clock.clone()).build();
+        let store = Faulty::new(Arc::new(store));
         let (trouble, store) = (store.switch(), Arc::new(store) as Arc<dyn Store>);
         let sessions = sessions::sessions(store.clone()).unwrap();
         let (outbox, stop) = Default::default();
-        let hold_for = Ttl::from_secs(300);
-        let bookings = Bookings::new(pool.clone(), store, hold_for, outbox, stop).unwrap();
+        let bookings = Bookings::new(pool.clone(), store, HOLD_FOR, outbox, stop).unwrap();
         let sign_in = get(async |session: Session| session.log_in(ADA.to_string()).await);
         let pages = routes(bookings.clone(), ClientAddress::peer())
             .route("/in", sign_in)
@@ -69,6 +75,7 @@ impl Scene {
             pages,
             showing,
             trouble,
+            clock,
         }
     }
 
@@ -81,8 +88,12 @@ impl Scene {
     }
 
     async fn watch(&self) -> impl Stream<Item = SeatsNow> + use<> {
+        self.watch_from(None).await
+    }
+
+    async fn watch_from(&self, seen: Option<Seen>) -> impl Stream<Item = SeatsNow> + use<> {
         let network = Network::of(Ipv4Addr::LOCALHOST.into());
-        let watched = self.bookings.watch(self.showing, None, network, None);
+        let watched = self.bookings.watch(self.showing, None, network, seen);
         watched.await.unwrap()
     }
 
@@ -146,4 +157,41 @@ async fn a_stream_ends_after_some_minutes() {
     let hour = Duration::from_secs(60 * 60);
     let next = timeout(hour, watched.next()).await;
     assert!(next.expect("it does not stay open").is_none());
+}
+
+#[tokio::test]
+async fn when_a_hold_ends_those_who_watch_are_told_on_the_same_stream() {
+    let scene = Scene::open().await;
+    let mut watched = pin!(scene.watch().await);
+    assert_eq!(changed(&mut watched).await, None);
+    assert_eq!(scene.post("hold").await.status(), 303);
+    scene.clock.advance(Duration::from(HOLD_FOR) - MOMENT);
+    let held = watched.next().await.unwrap();
+    assert_eq!(held.map.state(SEAT), SeatState::Held(MOMENT));
+    let (_, page) = scene.bookings.page(scene.showing, None).await.unwrap();
+    scene.clock.advance(MOMENT);
+    // A page that was loaded before and connects only now, and a browser that comes back, are told too.
+    let mut later = pin!(scene.watch_from(page).await);
+    let mut back = pin!(scene.watch_from(held.seen).await);
+    for watched in [&mut later, &mut back] {
+        let next = timeout(Duration::from_secs(10), watched.next()).await;
+        let now = next.expect("they are told").unwrap();
+        assert_eq!((now.changed, now.map.state(SEAT)), (None, SeatState::Free));
+    }
+    assert_eq!(changed(&mut watched).await, None);
+}
+
+#[tokio::test]
+async fn a_hold_that_ends_is_shown_although_another_seat_has_changed_meanwhile() {
+    let scene = Scene::open().await;
+    assert_eq!(scene.post("hold").await.status(), 303);
+    scene.clock.advance(Duration::from(HOLD_FOR) - MOMENT);
+    let mut watched = pin!(scene.watch().await);
+    assert_eq!(changed(&mut watched).await, None);
+    scene.clock.advance(MOMENT);
+    let other = BTreeSet::from([Seat { row: 1, number: 1 }]);
+    let held = scene.bookings.hold(scene.showing, ADA, other.clone());
+    held.await.unwrap();
+    assert_eq!(changed(&mut watched).await, Some(other));
+    assert_eq!(changed(&mut watched).await, None);
 }

@@ -25,7 +25,7 @@ fn position(visitor: &Visitor, server: &Server, showing: &str) -> String {
 
 /// Returns the state of a seat in an event, or an empty text if it is not named.
 fn state<'a>(event: &'a Event, seat: &str) -> &'a str {
-    event.data["seats"][seat]["state"].as_str().unwrap_or("")
+    event.data["seats"][seat].as_str().unwrap_or("")
 }
 
 fn a_visitor_sees_the_seats_change_that_others_hold_give_back_and_book(plan: Plan) {
@@ -44,7 +44,6 @@ fn a_visitor_sees_the_seats_change_that_others_hold_give_back_and_book(plan: Pla
     let held = others.next().unwrap();
     assert_eq!((state(&held, "C3"), state(&held, "C4")), ("held", "held"));
     assert_eq!(held.data["all"], false);
-    assert!(held.data["seats"]["C3"]["left"].as_u64().unwrap() > 200_000);
     assert_eq!(state(&hers.next().unwrap(), "C3"), "yours");
     for (what, seat, seen, own) in [
         ("release", "C4", "free", "free"),
