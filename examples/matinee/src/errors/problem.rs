@@ -74,7 +74,8 @@ impl Problem {
                 "You have sent too many requests in a short time. Please wait a moment."
             }
             StatusCode::SERVICE_UNAVAILABLE => {
-                "The box office is busy and could not answer in time. Please try again."
+                "The box office is busy and could not answer in time. If you were booking seats, please look at \
+                 your tickets before you try again."
             }
             _ if status.is_server_error() => {
                 "Something went wrong on our side. It is not your fault."
