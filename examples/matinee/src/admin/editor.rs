@@ -19,8 +19,9 @@ pub(crate) struct Editor {
 /// The outcome of an edit.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub(crate) enum Saved {
-    /// It is in the database. Only other processes that miss the message may still use old copies, for at most
-    /// [`NEAR`](crate::caching::NEAR), and show pages made from them for as long again.
+    /// It is in the database, and shown at once by this process and usually by every other, unless a message is lost.
+    /// A process that misses one may use old copies for at most [`NEAR`](crate::caching::NEAR), and every process may
+    /// show the pages that it makes from them for as long again.
     Everywhere,
     /// It is in the database, but cached pages may still be shown until they expire, for at most
     /// [`KEPT`](crate::caching::KEPT).
