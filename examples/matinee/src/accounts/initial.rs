@@ -53,8 +53,7 @@ pub(super) async fn add_demo_accounts(
     Ok(())
 }
 
-/// Makes the account named by the settings an administrator's, with the password from the settings, and no other
-/// account but the demo's.
+/// Makes the account named by the settings an administrator's, with the password from the settings.
 ///
 /// If anything has to change, the account is enabled, and anybody who knew an earlier password is signed out.
 /// Otherwise it writes nothing, so several processes may start at once.
@@ -64,12 +63,6 @@ pub(super) async fn ensure_admin(
     sessions: &Sessions,
     admin: &AdminAccount,
 ) -> Result<(), StartError> {
-    for id in db::other_admins(pool, &admin.email).await? {
-        // First: if the store fails, nothing has changed, and the next start tries again.
-        sessions.revoke_all(&id.to_string()).await?;
-        db::dismiss_admin(pool, id).await?;
-        tracing::warn!(account = id, "this account is no longer an administrator's");
-    }
     let account = db::account_by_email(pool, &admin.email).await?;
     if let Some(account) = account {
         let user = account.id.to_string();
@@ -81,7 +74,7 @@ pub(super) async fn ensure_admin(
         if is_as_set && !sessions.is_disabled(&user).await.unwrap_or(false) {
             return Ok(());
         }
-        // First, for the same reason.
+        // First: if the store fails, nothing has changed, and the next start tries again.
         sessions.revoke_all(&user).await?;
         sessions.enable(&user).await?;
     }
@@ -90,4 +83,79 @@ pub(super) async fn ensure_admin(
     // Somebody may have signed in meanwhile with an earlier password.
     sessions.revoke_all(&id.to_string()).await?;
     Ok(())
+}
+
+/// Makes every administrator but the one of the settings a visitor. Demo accounts stay what they are.
+pub(super) async fn dismiss_others(
+    pool: &SqlitePool,
+    sessions: &Sessions,
+    admin: Option<&AdminAccount>,
+) -> Result<(), StartError> {
+    for id in db::other_admins(pool, admin.map(|admin| &admin.email)).await? {
+        // First, for the same reason.
+        sessions.revoke_all(&id.to_string()).await?;
+        db::dismiss_admin(pool, id).await?;
+        tracing::warn!(account = id, "this account is no longer an administrator's");
+    }
+    Ok(())
+}
+
+#[cfg(test)]
+mod tests {
+    use std::sync::Arc;
+
+    use larder::Store;
+    use larder::moka::MokaStore;
+
+    use super::*;
+    use crate::accounts::Accounts;
+    use crate::config::Config;
+    use crate::sessions;
+
+    const FIRST: &str = "first@example.org";
+    const SECOND: &str = "second@example.org";
+
+    /// Starts an app whose administrator has this email.
+    async fn start(pool: &SqlitePool, email: Option<&str>) -> Result<(), StartError> {
+        let password = email.map(|_| "correct horse battery".to_owned());
+        let config = Config {
+            admin: AdminAccount::parse(email.map(str::to_owned), password).unwrap(),
+            ..Config::default()
+        };
+        let store: Arc<dyn Store> = Arc::new(MokaStore::new());
+        let sessions = sessions::sessions(store.clone()).unwrap();
+        let opened = Accounts::open(&config, pool, &store, &sessions).await;
+        opened.map(drop)
+    }
+
+    async fn is_admin(pool: &SqlitePool, email: &str) -> bool {
+        let account = db::account_by_email(pool, &Email::new(email)).await;
+        account.unwrap().unwrap().is_admin
+    }
+
+    #[tokio::test]
+    async fn without_the_setting_the_former_administrator_is_a_visitor() {
+        let pool = db::open("sqlite::memory:").await.unwrap();
+        start(&pool, Some(FIRST)).await.unwrap();
+        assert!(is_admin(&pool, FIRST).await);
+        start(&pool, None).await.unwrap();
+        assert!(!is_admin(&pool, FIRST).await);
+    }
+
+    #[tokio::test]
+    async fn the_former_administrator_stays_until_there_is_a_new_one() {
+        let pool = db::open("sqlite::memory:").await.unwrap();
+        start(&pool, Some(FIRST)).await.unwrap();
+        let fails =
+            "CREATE TRIGGER fails BEFORE INSERT ON users BEGIN SELECT RAISE(FAIL, 'full'); END";
+        sqlx::query(fails).execute(&pool).await.unwrap();
+        assert!(start(&pool, Some(SECOND)).await.is_err());
+        assert!(is_admin(&pool, FIRST).await);
+        sqlx::query("DROP TRIGGER fails")
+            .execute(&pool)
+            .await
+            .unwrap();
+        start(&pool, Some(SECOND)).await.unwrap();
+        assert!(is_admin(&pool, SECOND).await && !is_admin(&pool, FIRST).await);
+    }
 }

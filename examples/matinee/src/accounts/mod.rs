@@ -56,9 +56,11 @@ impl Accounts {
         if demo == DemoAccounts::Open {
             initial::add_demo_accounts(pool, &passwords).await?;
         }
-        if let Some(account) = &config.admin {
-            initial::ensure_admin(pool, &passwords, sessions, account).await?;
+        if let Some(admin) = &config.admin {
+            initial::ensure_admin(pool, &passwords, sessions, admin).await?;
         }
+        // Last, so that there is always an administrator.
+        initial::dismiss_others(pool, sessions, config.admin.as_ref()).await?;
         Ok(Self {
             pool: pool.clone(),
             passwords,

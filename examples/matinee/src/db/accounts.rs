@@ -88,13 +88,14 @@ pub(crate) async fn put_admin(
     .await
 }
 
-/// Returns the ids of the administrators who are not demo accounts, except the one with this email.
+/// Returns the ids of the administrators who are not demo accounts, except the one with this email, if any.
 pub(crate) async fn other_admins(
     pool: &SqlitePool,
-    email: &Email,
+    email: Option<&Email>,
 ) -> Result<Vec<i64>, sqlx::Error> {
-    sqlx::query_scalar("SELECT id FROM users WHERE is_admin = 1 AND is_demo = 0 AND email <> ?")
-        .bind(email.as_str())
+    // Any email differs from NULL.
+    sqlx::query_scalar("SELECT id FROM users WHERE is_admin = 1 AND is_demo = 0 AND email IS NOT ?")
+        .bind(email.map(Email::as_str))
         .fetch_all(pool)
         .await
 }
