@@ -50,7 +50,14 @@ impl AccountsDesk {
             true => self.sessions.disable(&user).await?,
             false => self.sessions.enable(&user).await?,
         }
-        match db::set_disabled(&self.pool, id, is_disabled).await? {
+        let done = db::set_disabled(&self.pool, id, is_disabled).await;
+        if is_disabled && !matches!(done, Ok(true)) {
+            // The page will offer to disable the account, so it must not stay disabled in the store.
+            if let Err(error) = self.sessions.enable(&user).await {
+                tracing::error!(%error, account = id, "an account is disabled in the store alone");
+            }
+        }
+        match done? {
             true => Ok(()),
             false => Err(no_such()),
         }
@@ -150,6 +157,18 @@ mod tests {
         assert!(scene.is_listed_as_disabled().await);
         assert_eq!(scene.sign_in().await, StatusCode::FORBIDDEN);
         scene.desk.set_disabled(ADA, false).await.unwrap();
+        assert!(!scene.is_listed_as_disabled().await);
+        assert_eq!(scene.sign_in().await, StatusCode::OK);
+    }
+
+    #[tokio::test]
+    async fn an_account_that_the_database_does_not_disable_may_sign_in_again() {
+        let scene = Scene::open().await;
+        let fails =
+            "CREATE TRIGGER fails BEFORE UPDATE ON users BEGIN SELECT RAISE(FAIL, 'full'); END";
+        sqlx::query(fails).execute(&scene.desk.pool).await.unwrap();
+        let failed = scene.desk.set_disabled(ADA, true).await.unwrap_err();
+        assert_eq!(failed.status(), StatusCode::SERVICE_UNAVAILABLE);
         assert!(!scene.is_listed_as_disabled().await);
         assert_eq!(scene.sign_in().await, StatusCode::OK);
     }
