@@ -24,7 +24,7 @@ pub(crate) use self::films::Reader;
 pub(crate) use self::folding::fold;
 pub(crate) use self::open::{answers, open};
 pub(crate) use self::outbox::{
-    Letter, LetterKind, WaitingLetter, letter, letters_to_hand, note_handed, note_sent,
-    write_reminders,
+    Letter, LetterKind, WaitingLetter, delete_late_reminders, letter, letters_to_hand, note_handed,
+    note_sent, write_reminders,
 };
 pub(crate) use self::season::keep_programme_ahead;

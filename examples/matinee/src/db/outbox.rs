@@ -76,6 +76,22 @@ pub(crate) async fn write_reminders(
     Ok(written.rows_affected())
 }
 
+/// Deletes the reminders of showings that have begun before they could be sent, and returns how many there were.
+pub(crate) async fn delete_late_reminders(
+    pool: &SqlitePool,
+    now_ms: i64,
+) -> Result<u64, sqlx::Error> {
+    let _turn = writers::turn().await;
+    let deleted = sqlx::query(
+        "DELETE FROM outbox WHERE letter = 'reminder' AND sent_at_ms IS NULL AND booking_id IN
+         (SELECT bookings.id FROM bookings JOIN showings ON showings.id = showing_id WHERE starts_at_ms <= ?)",
+    )
+    .bind(now_ms)
+    .execute(pool)
+    .await?;
+    Ok(deleted.rows_affected())
+}
+
 /// Returns the letters that are to be sent and have not been handed to the queue since `before_ms`, the
 /// oldest first. A reminder of a showing that has begun is left out.
 pub(crate) async fn letters_to_hand(
@@ -134,16 +150,17 @@ pub(crate) async fn letter(
     .await
 }
 
-/// Records that a letter is sent.
+/// Records that a letter is sent. If it was deleted meanwhile, another letter may have its id, but not its time.
 pub(crate) async fn note_sent(
     pool: &SqlitePool,
-    letter: i64,
+    letter: &Letter,
     now_ms: i64,
 ) -> Result<(), sqlx::Error> {
     let _turn = writers::turn().await;
-    sqlx::query("UPDATE outbox SET sent_at_ms = ? WHERE id = ?")
+    sqlx::query("UPDATE outbox SET sent_at_ms = ? WHERE id = ? AND written_at_ms = ?")
         .bind(now_ms)
-        .bind(letter)
+        .bind(letter.id)
+        .bind(letter.written_at_ms)
         .execute(pool)
         .await
         .map(drop)

@@ -107,4 +107,12 @@ async fn a_reminder_is_not_sent_once_the_showing_has_begun() {
     // The confirmation is sent all the same, with the code to show at the door.
     assert!(letter(0).await.unwrap().is_some());
     assert_eq!(to_hand().await.unwrap().len(), 1);
+    // The next search for reminders removes it, and nothing else.
+    for deleted in [1, 0] {
+        let late = db::delete_late_reminders(&office.mail.pool, now_ms()).await;
+        assert_eq!(late.unwrap(), deleted);
+    }
+    let written = db::write_reminders(&office.mail.pool, now_ms(), 2 * HOUR_MS).await;
+    assert_eq!(written.unwrap(), 0);
+    assert!(letter(0).await.unwrap().is_some());
 }

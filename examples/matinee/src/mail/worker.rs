@@ -28,7 +28,7 @@ impl Job for SendLetter {
     const NAME: &'static str = "send-letter";
 }
 
-/// The job that writes the reminders that are due.
+/// The job that writes the reminders that are due, and deletes those that are too late.
 #[derive(Debug, Serialize, Deserialize)]
 struct Remind;
 
@@ -63,7 +63,7 @@ async fn send_letter(job: SendLetter, State(mail): State<Mail>) -> Result<(), Jo
     let name = message::name(letter.id, letter.written_at_ms);
     let (file, text) = (format!("{name}.matinee"), message::message(&letter));
     mail.maildir.deliver(file, text).await?;
-    db::note_sent(&mail.pool, letter.id, now_ms()).await?;
+    db::note_sent(&mail.pool, &letter, now_ms()).await?;
     Ok(())
 }
 
@@ -71,6 +71,10 @@ async fn remind(_: Remind, State(mail): State<Mail>) -> Result<(), JobError> {
     let written = db::write_reminders(&mail.pool, now_ms(), AHEAD_MS).await?;
     if written > 0 {
         mail.outbox.has_mail();
+    }
+    let late = db::delete_late_reminders(&mail.pool, now_ms()).await?;
+    if late > 0 {
+        tracing::warn!(late, "reminders were not sent before their showings began");
     }
     Ok(())
 }
