@@ -12,6 +12,7 @@ mod tables;
 pub(crate) mod wire;
 
 use std::collections::BTreeSet;
+use std::ops::Range;
 use std::time::Duration;
 
 use larder_test::server::Reply;
@@ -21,6 +22,9 @@ use self::stage::{Finding, Harm, Stage};
 use self::tables::TABLES;
 use crate::app::App;
 use crate::plan::Plan;
+
+/// Films that no request of the corpus asks for.
+const UNREAD: Range<usize> = 3_100..3_130;
 
 on_both_backends! {
     nobody_is_shown_what_is_anothers_and_no_page_is_poisoned,
@@ -88,6 +92,11 @@ fn every_case_has_a_name_of_its_own() {
 
 /// Asserts that the pages in the store contain nothing about the signed-in visitor.
 fn assert_nothing_personal_is_kept(app: &mut App, canaries: &[String]) {
+    // These show that stored pages can be read as below. They are kept for a minute, because their data comes from the
+    // database: nobody has asked for these films. Most pages of the corpus are gone after five seconds.
+    for film in UNREAD {
+        assert_eq!(app.get(&format!("/films/{film}")).status, 200);
+    }
     let mut redis = app.redis().connect().unwrap();
     let Reply::Array(keys) = redis.call(&["KEYS", "*response*"]).unwrap() else {
         panic!("no keys");
@@ -111,7 +120,6 @@ fn assert_nothing_personal_is_kept(app: &mut App, canaries: &[String]) {
             );
         }
     }
-    // This shows that stored pages can be read like this. Most are gone by now: they were made from the memory of the
-    // process, and kept for five seconds.
-    assert!(pages > 20, "{pages}");
+    // On a busy machine a few may miss the store's deadline.
+    assert!(pages > UNREAD.len() / 2, "{pages}");
 }

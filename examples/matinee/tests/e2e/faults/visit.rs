@@ -9,8 +9,8 @@ use crate::plan::Plan;
 use crate::seats::a_showing;
 use crate::visitor::{ADMIN, Answer, Visitor};
 
-/// More time than the app needs to recover.
-const PATIENCE: Duration = Duration::from_secs(10);
+/// More time than the app needs to recover, and than it promises for an edit whose message is lost: ten seconds.
+const PATIENCE: Duration = Duration::from_secs(20);
 
 /// A form, and where it leads once it is accepted.
 type Step = (String, Vec<(&'static str, String)>, &'static str);
@@ -88,7 +88,8 @@ fn is_edited(page: &Answer) -> bool {
 
 /// Waits until every server shows the edit.
 ///
-/// A server that was still connecting again missed the message, and shows what it has until its near TTL ends.
+/// A server that was still connecting again missed the message. It shows what it has for five seconds, and a page that
+/// it makes from that at the end is kept for five more.
 fn until_all_show_the_edit(app: &App, film: &str) {
     let since = Instant::now();
     let shows = |server| {
