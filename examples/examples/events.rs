@@ -5,9 +5,9 @@
 //! ```text
 //! $ cargo run -p larder-examples --example events
 //! live: F12 is held
-//! resumed: Yes(2)
+//! resumed: Complete(2)
 //! missed: F12 is sold, F13 is held
-//! too late: No { lost: Some(1) }
+//! too late: Incomplete { lost: Some(1) }
 //! mailer: booking 1, booking 2
 //! a stale acknowledgement: Stale
 //! statistics: booking 1, booking 2

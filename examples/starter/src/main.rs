@@ -101,8 +101,7 @@ async fn sign_out(session: Session) -> Result<&'static str> {
     Ok("signed out\n")
 }
 
-/// It is 200 even while the store fails. All processes share the store, so a proxy that took them out for it would have
-/// none left, though most pages are still served. A database of your own, without which no page is, would decide here.
+// It is 200 even while the store fails: all processes share it. A database of your own would decide here.
 async fn ready(State(store): State<Arc<dyn Store>>) -> &'static str {
     let probe = Key::new(Kind::evictable("probe"), "ready");
     match store.get(&probe).await {

@@ -81,10 +81,12 @@ fn what_is_carried_and_held_follows_from_what_was_measured() {
             follows(&carried[1], 1e6 / number(&measured[1]), what);
             if place == "redis" {
                 let bytes = number(&measured[3]).max(number(&measured[4]));
+                // What TCP carries in a microsecond over 1 Gbit/s.
+                let network = bytes / 117.0;
                 let shares = [
                     (number(&measured[1]) / 4.0, "the app"),
                     (number(&measured[2]), "the shard"),
-                    (bytes / 125.0, "the network"),
+                    (network, "the network"),
                 ];
                 for (cell, (share, _)) in carried[2..4].iter().zip(&shares[1..]) {
                     match *share > 0.0 {

@@ -94,9 +94,9 @@ async fn a_store_says_when_connecting_which_features_are_lost_and_goes_on() {
     assert_eq!(stored, larder_store::PutOutcome::Stored);
     let said = log.read();
     for lost in [
-        "the server refuses CLIENT INFO: a connection that hangs",
-        "the server refuses CLIENT KILL: a connection that hangs",
-        "the server refuses PSUBSCRIBE: subscriptions to a whole topic fail",
+        "the server refuses CLIENT INFO: hung connections",
+        "the server refuses CLIENT KILL: hung connections",
+        "the server refuses PSUBSCRIBE: subscribing to a whole topic fails",
     ] {
         assert!(said.contains(lost), "{said}");
     }

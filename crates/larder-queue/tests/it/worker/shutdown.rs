@@ -32,7 +32,8 @@ on_both_stores! {
         }
         probe.open(2);
         let report = worker.await.unwrap().unwrap();
-        assert_eq!((report.done, report.released, report.abandoned), (2, 0, 0));
+        // A request that was sent before the stop may still take a job, which is given back.
+        assert_eq!((report.done, report.abandoned), (2, 0));
         for queue in [&one, &other] {
             let counts = queue.counts().await.unwrap();
             assert_eq!((counts.waiting, counts.running, counts.done), (1, 0, 1));
