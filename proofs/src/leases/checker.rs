@@ -35,7 +35,12 @@ fn on_one_key(events: &[Event]) -> Vec<String> {
                 .filter(|before| *before > fence)
                 .map(|before| format!("fence {fence} was read after {before} was there"))
                 .or_else(|| read_in_vain(events, event, fence)),
-            What::Refused(_) | What::Lost(_) | What::Release(_) | What::Invalidate => None,
+            What::Refused(_)
+            | What::Lost(_)
+            | What::Release(_)
+            | What::Invalidate
+            | What::Busy
+            | What::Failed => None,
         };
         wrong.extend(what.map(|what| format!("key {}: {what}", event.key)));
     }
