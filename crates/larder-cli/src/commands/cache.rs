@@ -2,7 +2,7 @@ use std::sync::Arc;
 
 use larder::cache::{Cache as TypedCache, Codec, Json, MsgPack, Postcard, Tier};
 use larder::response_cache::{Profile, Purger, ResponseCacheLayer};
-use larder::store::{Prefixed, Store};
+use larder::store::{ErrorKind, Prefixed, Store};
 use larder::{Kind, Namespace, Result as StoreResult, Ttl};
 use larder_ops::text::of;
 use larder_ops::time::span;
@@ -177,7 +177,11 @@ async fn change(
     // The purger refuses a URI that is not absolute. It is asked before anything is changed.
     for uri in &what.uri {
         let [responses, ..] = &responses;
-        responses.explain(uri).await?;
+        match responses.explain(uri).await {
+            Err(error) if error.kind() == ErrorKind::Invalid => return Err(error.into()),
+            // A shard that is down keeps a purge from no other.
+            _ => {}
+        }
     }
     let verb = match change {
         Change::Expire => "makes stale",

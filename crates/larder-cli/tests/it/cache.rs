@@ -9,9 +9,10 @@ use http_body_util::{BodyExt, Full};
 use larder::cache::{Cache, Codec};
 use larder::response_cache::{Profile, ResponseCacheLayer};
 use larder::{Kind, Store, Ttl};
+use larder_test::server::RedisCluster;
 use tower::{Layer, ServiceExt, service_fn};
 
-use crate::support::{larder, prefixed, server};
+use crate::support::{connect, larder, prefixed, server};
 
 const FILM: Kind = Kind::evictable("film");
 
@@ -315,4 +316,34 @@ async fn a_uri_that_is_not_absolute_is_refused_before_anything_is_changed() {
     assert!(films.get(&7).await.is_some());
     let shown = larder(&url, "cache get film:{v0:7} --json").await.json();
     assert_ne!(shown["fresh_for"], "0.0 s", "{shown}");
+}
+
+#[tokio::test]
+async fn a_uri_whose_shard_is_down_keeps_no_other_target_from_being_purged() {
+    let cluster = RedisCluster::start().unwrap();
+    let films = films(&connect(&cluster.url()).await);
+    for id in 0..30 {
+        films.insert(id, "Metropolis".to_owned()).await.unwrap();
+    }
+    cluster.masters()[0].kill();
+    let url = format!("{}?timeout_ms=1000&connect_timeout_ms=1000", cluster.url());
+    let (mut key, mut uri) = (None, None);
+    for id in 0..30 {
+        if key.is_none()
+            && larder(&url, &format!("cache get film:{{v0:{id}}}"))
+                .await
+                .code
+                == 0
+        {
+            key = Some(format!("film:{{v0:{id}}}"));
+        }
+        let page = format!("http://cinema.example/{id}");
+        if uri.is_none() && larder(&url, &format!("explain {page}")).await.code == 2 {
+            uri = Some(page);
+        }
+    }
+    let (key, uri) = (key.unwrap(), uri.unwrap());
+    let ran = larder(&url, &format!("cache purge {key} --uri {uri} --yes")).await;
+    assert_eq!(ran.code, 2, "{ran:?}");
+    assert_eq!(larder(&url, &format!("cache get {key}")).await.code, 1);
 }
