@@ -92,14 +92,13 @@ async fn break_lock(target: &Target, keys: &[Key], output: &mut Output<'_, '_>) 
             was_held.map_err(|error| Error::from(error).after(broken, "holders lost the lock"))?;
         broken += u64::from(was_held);
     }
+    let json = json!({ "done": broken, "lock": id_of(key) });
     if broken == 0 {
-        output.done(0, "", "holders: they have released or lost it meanwhile")?;
+        let text = "0 holders: they have released or lost it meanwhile";
+        output.either(&json, text)?;
         return Ok(NOT_DONE);
     }
-    output.done(
-        broken,
-        "holder has lost the lock",
-        "holders have lost the lock",
-    )?;
+    let holders = of(broken, "holder has", "holders have");
+    output.either(&json, &format!("{holders} lost the lock {}", id_of(key)))?;
     Ok(DONE)
 }

@@ -58,11 +58,12 @@ async fn dead_letters_are_counted_listed_redriven_and_purged() {
         .await
         .json();
     assert_eq!(done["done"], 2);
+    assert_eq!(words(&done["queues"]), ["mail"], "{done}");
     let counts = queue.counts().await.unwrap();
     assert_eq!((counts.waiting, counts.dead), (2, 3));
 
     let asked = larder(&url, "queue purge mail --state dead").await;
-    asked.complains(1, "removes 3 jobs");
+    asked.complains(1, "removes 3 jobs of mail for good");
     let done = larder(&url, "queue purge mail --state dead --yes --json")
         .await
         .json();
@@ -318,7 +319,8 @@ async fn each_id_of_the_list_and_each_whole_key_names_its_queue() {
             assert_eq!(shown[0]["waiting"], queue["waiting"], "{named}: {shown}");
         }
     }
-    larder(&url, "queue pause mail:3").await.ok();
+    let said = larder(&url, "queue pause mail:3").await.ok();
+    assert!(!said.out.contains("--partitions"), "{said:?}");
     assert!(part.counts().await.unwrap().is_paused);
     assert!(!parts.queues()[1].counts().await.unwrap().is_paused);
     // The name of an app is taken if no id of the list is meant.
@@ -334,8 +336,37 @@ async fn each_id_of_the_list_and_each_whole_key_names_its_queue() {
         odd.counts().await.unwrap().is_paused,
         "the id of a list comes first"
     );
-    let wrong = larder(&url, "queue pause queue:{mail:3} --partitions 2").await;
-    wrong.complains(2, "leave --partitions out");
+    for command in ["pause", "resume", "inspect"] {
+        for name in ["queue:{mail:3}", "queue:{mail:0}", "mail:3"] {
+            let line = format!("queue {command} {name} --partitions 2");
+            let wrong = larder(&url, &line).await;
+            wrong.complains(2, "leave --partitions out");
+        }
+    }
+    // Without such a record, it is the name of an app.
+    larder(&url, "queue pause mail:0 --partitions 2").await.ok();
+}
+
+#[tokio::test]
+async fn a_purge_and_a_redrive_say_for_which_queue_the_text_was_taken() {
+    let (server, store) = server().await;
+    let url = server.url();
+    let named = Queue::new(store.clone(), "mail:3").unwrap();
+    bury(&named, 2, "x").await;
+    let asked = larder(&url, "queue redrive mail:3").await;
+    asked.complains(1, "runs 2 dead letters of mail%3A3 again");
+    let done = larder(&url, "queue redrive mail:3 --max 1 --yes").await;
+    done.prints(0, "1 dead letter of mail%3A3 waits again");
+
+    let parts = Partitioned::new(store, "mail", NonZeroU16::new(4).unwrap()).unwrap();
+    bury(&parts.queues()[3], 1, "x").await;
+    let line = "queue purge mail:3 --state dead";
+    let asked = larder(&url, line).await;
+    asked.complains(1, "removes 1 job of mail:3 for good");
+    let done = larder(&url, &format!("{line} --yes --json")).await.json();
+    assert_eq!(words(&done["queues"]), ["mail:3"], "{done}");
+    let done = larder(&url, "queue purge mail%3A3 --state dead --yes").await;
+    done.prints(0, "1 job of mail%3A3 removed");
 }
 
 #[tokio::test]

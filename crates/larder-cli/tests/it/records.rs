@@ -75,7 +75,8 @@ async fn a_lock_is_listed_and_broken_and_its_holder_learns_of_it() {
     let words = ["lock", "break", "lock:{report:7}"];
     let asked = run(&url, &words, "\n").await;
     asked.complains(1, "from 1 holder.");
-    assert_eq!(run(&url, &words, "yes\n").await.code, 0);
+    let broken = run(&url, &words, "yes\n").await;
+    broken.prints(0, "1 holder has lost the lock report:7");
     let next = lock.try_lock().await.unwrap().unwrap();
     assert!(next.fence().as_u64() > fence, "the fence still rises");
     assert_eq!(
@@ -110,8 +111,12 @@ async fn each_id_of_the_list_breaks_its_lock() {
     drop(guards);
     // The name of an app is taken if no id of the list is meant.
     let _guard = take(&text).await;
-    let broken = run(&url, &["lock", "break", "report:7", "--yes"], "").await;
-    broken.prints(0, "1 holder");
+    let words = ["lock", "break", "report:7", "--yes", "--json"];
+    let broken = run(&url, &words, "").await.json();
+    assert_eq!(
+        (&broken["done"], &broken["lock"]),
+        (&1.into(), &"report%3A7".into())
+    );
 }
 
 #[tokio::test]

@@ -5,7 +5,7 @@ use larder_ops::counted::Counted;
 use larder_ops::text::of;
 
 use super::partitions::{Part, Parts};
-use super::pause::report_count;
+use super::pause::{names, report_count};
 use crate::commands::NOT_DONE;
 use crate::error::{Error, Result};
 use crate::output::Output;
@@ -24,7 +24,7 @@ pub(super) async fn redrive(found: &Parts, max: u64, output: &mut Output<'_, '_>
             }
             let counted = Counted::of(&counted);
             let letters = of(counted.len(), "dead letter", "dead letters");
-            if !output.confirm(&format!("This runs {letters} again."))? {
+            if !output.confirm(&format!("This runs {letters} of {} again.", names(found)))? {
                 return Ok(NOT_DONE);
             }
             let moved = redrive_counted(found, &counted).await?;
@@ -34,7 +34,10 @@ pub(super) async fn redrive(found: &Parts, max: u64, output: &mut Output<'_, '_>
             moved
         }
     };
-    let letters = ["dead letter waits again", "dead letters wait again"];
+    let letters = [
+        ["dead letter", "waits again"],
+        ["dead letters", "wait again"],
+    ];
     report_count(found, moved, letters, output)
 }
 
@@ -88,7 +91,10 @@ pub(super) async fn purge(found: &Parts, state: State, output: &mut Output<'_, '
     if !output.is_sure() {
         let counted = count(&found.parts, state).await?;
         let jobs = of(counted.len(), "job", "jobs");
-        if !output.confirm(&format!("This removes {jobs} for good."))? {
+        if !output.confirm(&format!(
+            "This removes {jobs} of {} for good.",
+            names(found)
+        ))? {
             return Ok(NOT_DONE);
         }
         if !counted.covers(&count(&found.parts, state).await?) {
@@ -100,7 +106,8 @@ pub(super) async fn purge(found: &Parts, state: State, output: &mut Output<'_, '
         let more = queue.purge(state).await;
         removed += more.map_err(|error| Error::from(error).after(removed, "jobs were removed"))?;
     }
-    report_count(found, removed, ["job removed", "jobs removed"], output)
+    let jobs = [["job", "removed"], ["jobs", "removed"]];
+    report_count(found, removed, jobs, output)
 }
 
 /// Counts the jobs of a state.

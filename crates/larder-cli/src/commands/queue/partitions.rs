@@ -5,7 +5,7 @@ use std::collections::{BTreeSet, HashSet};
 use larder::Key;
 use larder::queue::{Queue, QueueRecord};
 
-use super::reading::{Reading, key_of, readings};
+use super::reading::{self, Reading, key_of, label};
 use crate::args::QueueName;
 use crate::error::{Error, Result};
 use crate::key;
@@ -18,7 +18,7 @@ const MOST: usize = 1_000;
 
 /// A plain queue, or a partition of a queue.
 pub(super) struct Part {
-    /// The name, followed by the number of the partition.
+    /// The id under which `queue ls` lists it.
     pub(super) label: String,
     pub(super) queue: Queue,
 }
@@ -30,6 +30,8 @@ pub(super) struct Parts {
     pub(super) unreadable: Vec<String>,
     /// Whether any of them has a record.
     pub(super) is_known: bool,
+    /// Whether only one partition is meant.
+    pub(super) is_single: bool,
 }
 
 /// Returns the parts of a queue that have records.
@@ -42,7 +44,7 @@ pub(super) async fn existing(
     output: &mut Output<'_, '_>,
 ) -> Result<Parts> {
     let mut holds_another = false;
-    for reading in readings(target, named)? {
+    for reading in readings(target, named).await? {
         let parts = find(target, &reading, named, false, output).await?;
         if !parts.parts.is_empty() {
             return Ok(parts);
@@ -66,7 +68,7 @@ pub(super) async fn given(
         return existing(target, named, output).await;
     }
     let mut last = None;
-    for reading in readings(target, named)? {
+    for reading in readings(target, named).await? {
         let parts = find(target, &reading, named, true, output).await?;
         if parts.is_known {
             return Ok(parts);
@@ -74,7 +76,34 @@ pub(super) async fn given(
         last = Some(parts);
     }
     // None has a record: the last one is the name as it was typed.
-    last.ok_or_else(|| Error::usage("a partition has no partitions: leave --partitions out"))
+    last.ok_or_else(partition_of_partition)
+}
+
+/// Returns what a text may mean. With a number of partitions, it means no single one.
+///
+/// # Errors
+/// If it means a single one all the same: it can mean nothing else, or that partition has a record.
+async fn readings(target: &Target, named: &QueueName) -> Result<Vec<Reading>> {
+    let readings = reading::readings(target, named)?;
+    if named.partitions.is_none() {
+        return Ok(readings);
+    }
+    let (single, whole): (Vec<_>, Vec<_>) = readings
+        .into_iter()
+        .partition(|reading| reading.number.is_some());
+    let keys: Vec<_> = single
+        .iter()
+        .map(|reading| key_of(&reading.name, reading.number))
+        .collect();
+    let found = inspect::<QueueRecord>(target, &keys).await?;
+    match whole.is_empty() || !found.readable.is_empty() {
+        true => Err(partition_of_partition()),
+        false => Ok(whole),
+    }
+}
+
+fn partition_of_partition() -> Error {
+    Error::usage("a partition has no partitions: leave --partitions out")
 }
 
 async fn find(
@@ -103,12 +132,10 @@ async fn find(
         parts: Vec::new(),
         unreadable: Vec::new(),
         is_known: !readable.is_empty(),
+        is_single: named.partitions.is_none() && reading.number.is_some(),
     };
     for (number, key) in numbers.iter().zip(&keys) {
-        let label = match number {
-            Some(number) => format!("{name}:{number}"),
-            None => name.clone(),
-        };
+        let label = label(key, name, *number);
         if unreadable.contains(key.as_str()) {
             parts.unreadable.push(label);
         } else if with_absent || readable.contains(key.as_str()) {

@@ -21,6 +21,7 @@ pub(super) async fn pause(
         paused.map_err(|error| Error::from(error).after(done as u64, "queues were paused"))?;
     }
     let note = match (named.partitions, found.is_known) {
+        (None, _) if found.is_single => None,
         (None, _) => Some(
             "a partition without a record is unknown here and keeps running: --partitions N, with the number that the \
              app uses, pauses it too",
@@ -60,7 +61,7 @@ pub(super) fn report(
         }))?;
         return Ok(code);
     }
-    output.line(&format!("{} {what}", name(&labels)))?;
+    output.line(&format!("{} {what}", names(found)))?;
     report_unreadable(found, output)?;
     if let Some(note) = note {
         output.line(note)?;
@@ -68,15 +69,20 @@ pub(super) fn report(
     Ok(code)
 }
 
-/// Reports how many jobs a command has changed, and which queues it could not read.
+/// Reports how many jobs of which queues a command has changed, and which it could not read.
+///
+/// A text that names a queue may mean another one than intended.
 pub(super) fn report_count(
     found: &Parts,
     count: u64,
-    [one, many]: [&str; 2],
+    [one, many]: [[&str; 2]; 2],
     output: &mut Output<'_, '_>,
 ) -> Result<u8> {
-    let json = json!({ "done": count, "unreadable": found.unreadable });
-    output.either(&json, &of(count, one, many))?;
+    let labels: Vec<_> = found.parts.iter().map(|part| part.label.as_str()).collect();
+    let json = json!({ "done": count, "queues": labels, "unreadable": found.unreadable });
+    let verb = if count == 1 { one[1] } else { many[1] };
+    let jobs = of(count, one[0], many[0]);
+    output.either(&json, &format!("{jobs} of {} {verb}", names(found)))?;
     report_unreadable(found, output)?;
     Ok(code(found))
 }
@@ -96,6 +102,12 @@ fn report_unreadable(found: &Parts, output: &mut Output<'_, '_>) -> Result<()> {
     let unreadable: Vec<_> = found.unreadable.iter().map(String::as_str).collect();
     let text = "unreadable, and left as it is: something else is stored there";
     output.line(&format!("{} {text}", name(&unreadable)))
+}
+
+/// Lists the queues on which a command acts, for a sentence.
+pub(super) fn names(found: &Parts) -> String {
+    let labels: Vec<_> = found.parts.iter().map(|part| part.label.as_str()).collect();
+    name(&labels)
 }
 
 /// Lists the names of queues, or only the first ones if there are many.

@@ -20,15 +20,9 @@ pub(super) struct Reading {
 
 /// Returns what a text may mean, in the order in which it is looked for: a whole key is one record, and other text is
 /// first an id as `queue ls` shows it, and then a name as the app gives it.
-///
-/// With a number of partitions, it means no single one.
 pub(super) fn readings(target: &Target, named: &QueueName) -> Result<Vec<Reading>> {
     let text = key::named(&target.prefix, &named.name, &[QueueRecord::KIND])?;
-    let mut readings = read(text)?;
-    if named.partitions.is_some() {
-        readings.retain(|reading| reading.number.is_none());
-    }
-    Ok(readings)
+    read(text)
 }
 
 fn read(text: &str) -> Result<Vec<Reading>> {
@@ -63,8 +57,18 @@ fn of_key(key: &Key) -> Result<Reading> {
     match key_of(&name, number) == *key {
         true => Ok(Reading { name, number }),
         false => Err(Error::usage(
-            "no name of a queue can be told from this key, which is hashed if the name is long: name it as the app does",
+            "no name of a queue can be told from this key, which is hashed if the name is long: name it as the app \
+             does",
         )),
+    }
+}
+
+/// Returns the id under which `queue ls` lists a queue, or its name if the id is hashed.
+pub(super) fn label(key: &Key, name: &str, partition: Option<u16>) -> String {
+    match (of_key(key), partition) {
+        (Ok(_), _) => id_of(key).to_owned(),
+        (Err(_), Some(number)) => format!("{name}:{number}"),
+        (Err(_), None) => name.to_owned(),
     }
 }
 
@@ -103,5 +107,19 @@ mod tests {
         }
         let hashed = key_of(&"x".repeat(200), None);
         assert!(read(hashed.as_str()).is_err());
+    }
+
+    #[test]
+    fn a_label_tells_a_partition_from_a_queue_whose_name_looks_like_one() {
+        let long = "x".repeat(200);
+        for (name, number, text) in [
+            ("mail", None, "mail"),
+            ("mail", Some(3), "mail:3"),
+            ("mail:3", None, "mail%3A3"),
+            (&long, None, &long),
+            (&long, Some(3), &format!("{long}:3")),
+        ] {
+            assert_eq!(label(&key_of(name, number), name, number), text);
+        }
     }
 }
