@@ -22,7 +22,7 @@ use output::Output;
 
 /// Runs the command line `args`, whose first word is the name of the program, and returns its exit code.
 ///
-/// 0 is success, 1 means that a problem was found, something is missing or nothing was done, and 2 that the
+/// 0 is success, 1 means that a problem was found, something is missing, or not everything was done, and 2 that the
 /// command failed.
 pub async fn run(args: impl IntoIterator<Item = OsString>, mut io: Io<'_>) -> u8 {
     let cli = match Cli::try_parse_from(args) {

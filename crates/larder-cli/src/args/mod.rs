@@ -35,7 +35,7 @@ Examples:
 
 Exit codes:
   0  done
-  1  a problem was found, something is missing, or nothing was done
+  1  a problem was found, something is missing, or not everything was done
   2  the command failed: a wrong command line, or an error of the store";
 
 #[derive(Debug, Args)]

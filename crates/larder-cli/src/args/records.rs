@@ -85,7 +85,7 @@ pub(crate) enum Limit {
 /// A queue, and how many partitions it has.
 #[derive(Debug, Args)]
 pub(crate) struct QueueName {
-    /// The queue: its whole key, as `queue ls` lists it, or its name in the app
+    /// The queue: its id as `queue ls` lists it, its whole key, or its name in the app
     pub(crate) name: String,
     /// The number of partitions in the app [default: the plain queue, and the partitions that have a record]
     #[arg(long, value_name = "N", value_parser = number(NonZeroU16::MIN..=NonZeroU16::MAX))]
@@ -185,7 +185,7 @@ pub(crate) enum Lock {
     },
     /// Takes a lock from its holders
     Break {
-        /// The lock: its whole key, as `lock ls` lists it, or its name in the app
+        /// The lock: its id as `lock ls` lists it, its whole key, or its name in the app
         lock: String,
     },
 }
