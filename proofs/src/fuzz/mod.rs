@@ -21,7 +21,7 @@ const TIME: Duration = Duration::from_secs(600);
 const MAX_BYTES: u64 = 8 * 1024 * 1024;
 
 /// So many inputs that some are a value: of damaged bytes it is one in two thousand.
-const ENOUGH: u64 = 10_000;
+const ENOUGH: u64 = 40_000;
 
 /// The outcomes of all inputs of a target.
 #[derive(Clone, Copy, Debug, Default)]

@@ -7,7 +7,7 @@ use serde::{Deserialize, Serialize};
 
 use super::Contender;
 use super::event::Event;
-use super::work::{Sink, Stop, consume, consume_by_worker, produce};
+use super::work::{PATIENCE, Sink, Stop, consume, consume_by_worker, produce};
 use crate::process::{self, Worker, tell};
 
 /// The argument that makes `prove` one of the processes.
@@ -88,8 +88,13 @@ pub fn be_a_worker(work: &str) -> io::Result<()> {
 pub(crate) fn be(work: &str, does: impl AsyncFnOnce(Work, Stop, Sink)) -> io::Result<()> {
     let stop = Stop::default();
     let told = stop.clone();
-    // Also if the process that started it is killed: then it does what is left to do, for a minute at most.
-    process::at_the_end_of_the_input(move || told.tell());
+    // Also if the process that started it is killed. It then does what is left to do, but does not wait for ever for a
+    // server that is gone too.
+    process::at_the_end_of_the_input(move || {
+        told.tell();
+        std::thread::sleep(2 * PATIENCE);
+        std::process::exit(1);
+    });
     let sink: Sink = Arc::new(|event: Event| {
         let _ = tell(&event);
     });
