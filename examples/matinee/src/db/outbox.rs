@@ -83,8 +83,9 @@ pub(crate) async fn delete_late_reminders(
 ) -> Result<u64, sqlx::Error> {
     let _turn = writers::turn().await;
     let deleted = sqlx::query(
-        "DELETE FROM outbox WHERE letter = 'reminder' AND sent_at_ms IS NULL AND booking_id IN
-         (SELECT bookings.id FROM bookings JOIN showings ON showings.id = showing_id WHERE starts_at_ms <= ?)",
+        "DELETE FROM outbox WHERE sent_at_ms IS NULL AND letter = 'reminder' AND
+             (SELECT starts_at_ms FROM bookings JOIN showings ON showings.id = showing_id
+              WHERE bookings.id = booking_id) <= ?",
     )
     .bind(now_ms)
     .execute(pool)
