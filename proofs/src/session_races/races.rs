@@ -130,7 +130,7 @@ impl Round {
     }
 
     /// Checks that nobody is signed in by any of these cookies, in either instance, and that none of them shows
-    /// what [`Self::signed_in`] put.
+    /// what signing in put.
     ///
     /// # Errors
     /// The instance, and the user or the field.
