@@ -10,7 +10,8 @@ use larder_store::program::{
     Args, Effect, Inspection, Program, Programs, Record, Script, Slot, Wire,
 };
 use larder_store::scan::{MAX_PAGE, Scan};
-use larder_store::{Key, KeyId, Result, Timestamp};
+use larder_store::{Key, KeyId, Kind, Result, Timestamp};
+use percent_encoding::percent_decode_str;
 use tokio::time::sleep;
 
 /// The number of records that one round trip shows or removes.
@@ -78,6 +79,27 @@ pub fn id_of(key: &Key) -> &str {
         .split_once('{')
         .and_then(|(_, rest)| rest.split_once('}'));
     inside.map_or(text, |(id, _)| id)
+}
+
+/// Returns the key of a record that may have partitions, such as a queue, or of one of its partitions.
+pub fn partition_key(kind: Kind, name: &str, number: Option<u16>) -> Key {
+    match number {
+        Some(number) => Key::new(kind, (name, u32::from(number))),
+        None => Key::new(kind, name),
+    }
+}
+
+/// Returns the name in such a key, and the number of the partition. None if the name is hashed, or the key has
+/// another form.
+pub fn partition_of(key: &Key) -> Option<(String, Option<u16>)> {
+    let id = id_of(key);
+    let (name, number) = match id.split_once(':') {
+        Some((name, number)) => (name, Some(number.parse().ok()?)),
+        None => (id, None),
+    };
+    let name = percent_decode_str(name).decode_utf8().ok()?;
+    // A text that is written back differently, such as a hash, is not the name.
+    (partition_key(key.kind(), &name, number) == *key).then(|| (name.into_owned(), number))
 }
 
 /// Returns the keys of the records that a text may name: one if it is a whole key.

@@ -34,6 +34,13 @@ pub(super) struct Parts {
     pub(super) is_single: bool,
 }
 
+impl Parts {
+    /// Returns the labels of those on which the command acts.
+    pub(super) fn labels(&self) -> Vec<&str> {
+        self.parts.iter().map(|part| part.label.as_str()).collect()
+    }
+}
+
 /// Returns the parts of a queue that have records.
 ///
 /// # Errors

@@ -50,7 +50,7 @@ pub(super) fn report(
     note: Option<&str>,
     output: &mut Output<'_, '_>,
 ) -> Result<u8> {
-    let labels: Vec<_> = found.parts.iter().map(|part| part.label.as_str()).collect();
+    let labels = found.labels();
     let code = code(found);
     if output.is_json() {
         output.json(&json!({
@@ -78,7 +78,7 @@ pub(super) fn report_count(
     [one, many]: [[&str; 2]; 2],
     output: &mut Output<'_, '_>,
 ) -> Result<u8> {
-    let labels: Vec<_> = found.parts.iter().map(|part| part.label.as_str()).collect();
+    let labels = found.labels();
     let json = json!({ "done": count, "queues": labels, "unreadable": found.unreadable });
     let verb = if count == 1 { one[1] } else { many[1] };
     let jobs = of(count, one[0], many[0]);
@@ -106,8 +106,7 @@ fn report_unreadable(found: &Parts, output: &mut Output<'_, '_>) -> Result<()> {
 
 /// Lists the queues on which a command acts, for a sentence.
 pub(super) fn names(found: &Parts) -> String {
-    let labels: Vec<_> = found.parts.iter().map(|part| part.label.as_str()).collect();
-    name(&labels)
+    name(&found.labels())
 }
 
 /// Lists the names of queues, or only the first ones if there are many.

@@ -3,7 +3,7 @@
 use larder::Key;
 use larder::queue::QueueRecord;
 use larder::store::program::Record;
-use percent_encoding::percent_decode_str;
+use larder_ops::records::{keys_of, partition_key, partition_of};
 
 use crate::args::QueueName;
 use crate::error::{Error, Result};
@@ -26,57 +26,46 @@ pub(super) fn readings(target: &Target, named: &QueueName) -> Result<Vec<Reading
 }
 
 fn read(text: &str) -> Result<Vec<Reading>> {
-    let parse = |text: &str| Key::parse(text, &[QueueRecord::KIND]).map(Key::without_part);
-    if let Ok(whole) = parse(text) {
-        return Ok(vec![of_key(&whole)?]);
+    let plain = key_of(text, None);
+    let keys = keys_of::<QueueRecord>(text, text);
+    if let [whole] = &keys[..]
+        && *whole != plain
+    {
+        return of_key(whole).map(|reading| vec![reading]).ok_or_else(|| {
+            Error::usage(
+                "no name of a queue can be told from this key, which is hashed if the name is long: name it as the \
+                 app does",
+            )
+        });
     }
-    let mut readings = Vec::new();
-    if let Ok(listed) = parse(&format!("{}:{{{text}}}", QueueRecord::KIND.name())) {
-        readings.extend(of_key(&listed));
-    }
-    let plain = Reading {
-        name: text.to_owned(),
-        number: None,
+    let of = |key: &Key| match *key == plain {
+        // Also if its key is hashed.
+        true => Some(Reading {
+            name: text.to_owned(),
+            number: None,
+        }),
+        false => of_key(key),
     };
-    if !readings.contains(&plain) {
-        readings.push(plain);
-    }
-    Ok(readings)
+    Ok(keys.iter().filter_map(of).collect())
 }
 
-/// Returns the name behind a key.
-fn of_key(key: &Key) -> Result<Reading> {
-    let id = id_of(key);
-    let (name, number) = match id.split_once(':') {
-        Some((name, number)) => (name, number.parse().ok()),
-        None => (id, None),
-    };
-    let name = percent_decode_str(name).decode_utf8();
-    let name = name.map(String::from).unwrap_or_default();
-    // A text that is written back differently, such as a hash, is not a name.
-    match key_of(&name, number) == *key {
-        true => Ok(Reading { name, number }),
-        false => Err(Error::usage(
-            "no name of a queue can be told from this key, which is hashed if the name is long: name it as the app \
-             does",
-        )),
-    }
+/// Returns the name behind a key. None if it cannot be told.
+fn of_key(key: &Key) -> Option<Reading> {
+    let (name, number) = partition_of(key)?;
+    Some(Reading { name, number })
 }
 
 /// Returns the id under which `queue ls` lists a queue, or its name if the id is hashed.
 pub(super) fn label(key: &Key, name: &str, partition: Option<u16>) -> String {
-    match (of_key(key), partition) {
-        (Ok(_), _) => id_of(key).to_owned(),
-        (Err(_), Some(number)) => format!("{name}:{number}"),
-        (Err(_), None) => name.to_owned(),
+    match (partition_of(key), partition) {
+        (Some(_), _) => id_of(key).to_owned(),
+        (None, Some(number)) => format!("{name}:{number}"),
+        (None, None) => name.to_owned(),
     }
 }
 
 pub(super) fn key_of(name: &str, partition: Option<u16>) -> Key {
-    match partition {
-        Some(number) => Key::new(QueueRecord::KIND, (name, u32::from(number))),
-        None => Key::new(QueueRecord::KIND, name),
-    }
+    partition_key(QueueRecord::KIND, name, partition)
 }
 
 #[cfg(test)]

@@ -3,11 +3,10 @@ use std::sync::Arc;
 use larder_queue::{JobId, Queue, QueueRecord, State};
 use larder_store::program::Record;
 use larder_store::{Key, Store};
-use percent_encoding::percent_decode_str;
 
 use super::trouble::{Result, refused, told};
 use crate::page::state::Shared;
-use crate::records::id_of;
+use crate::records::partition_of;
 
 /// Returns the queue, or the partition of one, that has a key.
 pub(super) fn queue(shared: &Shared, key: &str) -> Result<Queue> {
@@ -36,20 +35,7 @@ pub(super) async fn dead_letters(queue: &Queue) -> Result<Vec<(JobId, i64)>> {
 
 /// Returns the queue, or the partition of one, that has a key. None if its name is hashed.
 pub(in crate::page) fn queue_of(store: &Arc<dyn Store>, key: &Key) -> Option<Queue> {
-    let id = id_of(key);
-    let (name, number) = match id.split_once(':') {
-        Some((name, number)) => (name, Some(number.parse::<u16>().ok()?)),
-        None => (id, None),
-    };
-    let name = percent_decode_str(name).decode_utf8().ok()?;
-    let whole = match number {
-        None => Key::new(QueueRecord::KIND, &*name),
-        Some(number) => Key::new(QueueRecord::KIND, (&*name, u32::from(number))),
-    };
-    if whole != *key {
-        // A name that is hashed or escaped would be another queue.
-        return None;
-    }
+    let (name, number) = partition_of(key)?;
     Queue::unmetered(store.clone(), &name, number).ok()
 }
 
