@@ -21,9 +21,7 @@ pub(crate) struct Facts {
     pub(crate) events: Result<Vec<LatencyEvent>, Missing>,
     /// None unless the server is a node of a cluster.
     pub(crate) cluster: Option<Result<Fields, Missing>>,
-    pub(crate) user: Result<User, Missing>,
-    /// The name of the app's user, if there is no such user.
-    pub(crate) absent_user: Option<String>,
+    pub(crate) user: Result<Result<User, NoUser>, Missing>,
     pub(crate) rights: Result<Vec<Right>, Missing>,
     /// The time that the TLS certificate is valid for, in days. None without TLS.
     pub(crate) certificate: Option<Result<f64, Missing>>,
@@ -48,6 +46,16 @@ pub(crate) struct SlowCommand {
 pub(crate) struct LatencyEvent {
     pub(crate) name: String,
     pub(crate) longest: Duration,
+}
+
+/// The name of a user that does not exist.
+#[derive(Clone, Debug)]
+pub(crate) struct NoUser(pub(crate) String);
+
+impl NoUser {
+    pub(crate) fn text(&self) -> String {
+        format!("there is no user '{}'", self.0)
+    }
 }
 
 /// The ACL user of the app.

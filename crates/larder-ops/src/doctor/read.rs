@@ -12,7 +12,7 @@ use tokio::net::lookup_host;
 use tokio::time::timeout;
 
 use super::checks::{NEEDS, SLOW_ENTRIES};
-use super::facts::{Facts, KeySample, LatencyEvent, Right, Sentinel, SlowCommand, User};
+use super::facts::{Facts, KeySample, LatencyEvent, NoUser, Right, Sentinel, SlowCommand, User};
 use super::permissions::Excess;
 use crate::fields::{Fields, Missing};
 use crate::keys::{TOGETHER, is_of_larder};
@@ -48,14 +48,11 @@ impl Reader<'_> {
     pub(super) async fn read(&self, server: &AdminServer) -> Facts {
         let info = self.read_info(server).await;
         let (clock, now) = read_clock(server).await;
-        let (user, absent_user) = match self.read_user(server).await {
-            Ok(Ok(user)) => (Ok(user), None),
-            Ok(Err(NoUser(name))) => (Err(Missing::new("there is no such user")), Some(name)),
-            Err(missing) => (Err(missing), None),
-        };
+        let user = self.read_user(server).await;
         let rights = match (&user, self.user) {
-            (Ok(user), None) => self.read_rights(server, &user.name).await,
+            (Ok(Err(absent)), _) => Err(Missing::new(absent.text())),
             (_, Some(name)) => self.read_rights(server, name).await,
+            (Ok(Ok(user)), None) => self.read_rights(server, &user.name).await,
             (Err(missing), None) => Err(missing.clone()),
         };
         Facts {
@@ -72,7 +69,6 @@ impl Reader<'_> {
                 false => None,
             },
             user,
-            absent_user,
             rights,
             certificate: read_certificate(server).await,
             clock,
@@ -213,9 +209,6 @@ impl Reader<'_> {
     }
 }
 
-/// The name of a user that does not exist.
-struct NoUser(String);
-
 /// A server's answers about one key.
 struct Measured {
     ttl: larder_store::Result<Wire>,
@@ -265,11 +258,9 @@ async fn run(server: &AdminServer, command: &[&str]) -> Result<Wire, Missing> {
 fn missing(error: &Error) -> Missing {
     let text = error.to_string();
     let detail = text.splitn(3, ": ").nth(2).unwrap_or(&text);
-    match error.kind() {
-        ErrorKind::Refused(Refusal::Denied) => {
-            Missing::new(format!("not permitted here: {detail}"))
-        }
-        _ => Missing::new(detail),
+    match is_denied(error) {
+        true => Missing::new(format!("not permitted here: {detail}")),
+        false => Missing::new(detail),
     }
 }
 

@@ -36,8 +36,8 @@ const fn need(command: &'static [&'static str], feature: &'static str, is_vital:
 }
 
 pub(super) fn missing(facts: &Facts, _: &Context) -> Outcome {
-    if let Some(name) = &facts.absent_user {
-        return outcome(Status::Fail, no_user(name));
+    if let Ok(Err(absent)) = &facts.user {
+        return outcome(Status::Fail, absent.text());
     }
     let rights = facts.rights.as_ref().map_err(Clone::clone)?;
     let missing: Vec<_> = rights.iter().filter(|right| !right.is_granted).collect();
@@ -60,15 +60,11 @@ pub(super) fn missing(facts: &Facts, _: &Context) -> Outcome {
     outcome(status, seen)
 }
 
-fn no_user(name: &str) -> String {
-    format!("there is no user '{name}'")
-}
-
 pub(super) fn too_many(facts: &Facts, _: &Context) -> Outcome {
-    if let Some(name) = &facts.absent_user {
-        return Err(Missing::new(no_user(name)));
-    }
     let user = facts.user.as_ref().map_err(Clone::clone)?;
+    let user = user
+        .as_ref()
+        .map_err(|absent| Missing::new(absent.text()))?;
     let name = &user.name;
     if user.needs_no_password && is_far(facts) {
         let seen = format!("'{name}' needs no password, and the server is on another machine");
@@ -168,7 +164,7 @@ mod tests {
     #[test]
     fn a_user_with_too_many_rights_is_a_warning() {
         let of = |user: User, address: &str| Facts {
-            user: Ok(user),
+            user: Ok(Ok(user)),
             addresses: vec![address.parse().unwrap()],
             ..healthy()
         };
@@ -209,7 +205,7 @@ mod tests {
                 ..User::default()
             };
             let facts = Facts {
-                user: Ok(user),
+                user: Ok(Ok(user)),
                 addresses: vec!["10.0.0.7".parse().unwrap()],
                 ..healthy()
             };

@@ -38,11 +38,10 @@ pub(super) fn healthy() -> Facts {
         slow: Ok(Vec::new()),
         events: Ok(Vec::new()),
         cluster: Some(Ok(Fields::parse(CLUSTER))),
-        user: Ok(User {
+        user: Ok(Ok(User {
             name: "app".to_owned(),
             ..User::default()
-        }),
-        absent_user: None,
+        })),
         rights: Ok(rights(&[])),
         certificate: Some(Ok(90.0)),
         clock: Ok(0.002),
