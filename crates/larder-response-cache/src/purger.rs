@@ -105,6 +105,14 @@ impl Purger {
         self.cache.storage.explain(&self.key("explain", uri)?).await
     }
 
+    /// Checks a URI without a round trip.
+    ///
+    /// # Errors
+    /// [`ErrorKind::Invalid`] if it is not absolute, as the other calls then answer.
+    pub fn check(&self, uri: &str) -> Result<()> {
+        self.key("check", uri).map(drop)
+    }
+
     fn key(&self, operation: &'static str, uri: &str) -> Result<PrimaryKey> {
         self.cache.requests.key_of_uri(uri).ok_or_else(|| {
             let detail = "expected an absolute URI with a scheme, a host and a path";

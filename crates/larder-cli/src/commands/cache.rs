@@ -2,7 +2,7 @@ use std::sync::Arc;
 
 use larder::cache::{Cache as TypedCache, Codec, Json, MsgPack, Postcard, Tier};
 use larder::response_cache::{Profile, Purger, ResponseCacheLayer};
-use larder::store::{ErrorKind, Prefixed, Store};
+use larder::store::{Prefixed, Store};
 use larder::{Kind, Namespace, Result as StoreResult, Ttl};
 use larder_ops::text::of;
 use larder_ops::time::span;
@@ -174,14 +174,10 @@ async fn change(
     let keys = what.keys.iter().map(|key| CacheKey::of(target, key));
     let keys = keys.collect::<Result<Vec<_>>>()?;
     let responses = responses(target)?;
-    // The purger refuses a URI that is not absolute. It is asked before anything is changed.
+    // Before anything is changed.
     for uri in &what.uri {
         let [responses, ..] = &responses;
-        match responses.explain(uri).await {
-            Err(error) if error.kind() == ErrorKind::Invalid => return Err(error.into()),
-            // A shard that is down keeps a purge from no other.
-            _ => {}
-        }
+        responses.check(uri)?;
     }
     let verb = match change {
         Change::Expire => "makes stale",
