@@ -1,6 +1,8 @@
 //! The database: opening it, filling it at the first start, and all its queries.
 
 mod accounts;
+#[cfg(test)]
+mod ada;
 mod bookings;
 mod edits;
 mod films;
@@ -16,6 +18,8 @@ pub(crate) use self::accounts::{
     Account, EmailChange, account, account_by_email, add_demo_account, all_accounts, change_email,
     dismiss_admin, other_admins, put_admin, set_disabled,
 };
+#[cfg(test)]
+pub(crate) use self::ada::open_with_ada;
 pub(crate) use self::bookings::{
     Booked, BookedSeat, NewBooking, book, booked_seats, showing, tickets,
 };

@@ -26,13 +26,7 @@ struct Office {
 impl Office {
     async fn open() -> Self {
         let sandbox = Sandbox::new().unwrap();
-        let pool = db::open("sqlite::memory:").await.unwrap();
-        sqlx::query("INSERT INTO users (id, email, name, password_hash) VALUES (1, 'a@b.example', 'Ada', '')")
-            .execute(&pool)
-            .await
-            .unwrap();
-        let showing = "SELECT id FROM showings ORDER BY starts_at_ms DESC LIMIT 1";
-        let showing = sqlx::query_scalar(showing).fetch_one(&pool).await.unwrap();
+        let (pool, showing) = db::open_with_ada().await;
         let booking = NewBooking {
             code: "ABCD",
             user: 1,

@@ -22,6 +22,12 @@ fn production(plan: Plan) -> Plan {
         .with("PUBLIC_URL", "https://tickets.example")
 }
 
+/// Names the administrator's account in the settings.
+fn with_boss(plan: Plan) -> Plan {
+    plan.with("ADMIN_EMAIL", EMAIL)
+        .with("ADMIN_PASSWORD", FIRST)
+}
+
 /// A visitor who uses the app's name, as everybody does.
 fn visitor() -> Visitor {
     Visitor::new().with("host", "tickets.example")
@@ -43,10 +49,7 @@ fn nobody_signs_in_with_what_stands_in_the_documentation(plan: Plan) {
 }
 
 fn the_administrator_in_the_settings_can_sign_in(plan: Plan) {
-    let plan = production(plan)
-        .with("ADMIN_EMAIL", EMAIL)
-        .with("ADMIN_PASSWORD", FIRST);
-    let mut app = plan.open();
+    let mut app = with_boss(production(plan)).open();
     let boss = visitor();
     assert_eq!(boss.try_sign_in(app.first(), EMAIL, FIRST).status, 303);
     let page = boss.get(app.last(), "/account");
@@ -71,11 +74,7 @@ fn the_administrator_in_the_settings_can_sign_in(plan: Plan) {
 }
 
 fn nobody_but_the_account_in_the_settings_stays_an_administrators(plan: Plan) {
-    let plan = plan
-        .with_a_new_database()
-        .with("ADMIN_EMAIL", EMAIL)
-        .with("ADMIN_PASSWORD", FIRST);
-    let mut app = plan.open();
+    let mut app = with_boss(plan.with_a_new_database()).open();
     let boss = Visitor::new();
     assert_eq!(boss.try_sign_in(app.first(), EMAIL, FIRST).status, 303);
     assert_eq!(boss.get(app.first(), "/admin").status, 200);
@@ -97,11 +96,7 @@ fn nobody_but_the_account_in_the_settings_stays_an_administrators(plan: Plan) {
 }
 
 fn an_account_that_was_disabled_is_enabled_as_that_of_the_administrator(plan: Plan) {
-    let plan = plan
-        .with_a_new_database()
-        .with("ADMIN_EMAIL", EMAIL)
-        .with("ADMIN_PASSWORD", FIRST);
-    let mut app = plan.open();
+    let mut app = with_boss(plan.with_a_new_database()).open();
     let boss = Visitor::new();
     assert_eq!(boss.try_sign_in(app.first(), EMAIL, FIRST).status, 303);
     let page = boss.get(app.first(), "/admin/accounts").body;
@@ -119,10 +114,7 @@ fn an_account_that_was_disabled_is_enabled_as_that_of_the_administrator(plan: Pl
 }
 
 fn cookies_are_bound_to_the_host_and_to_https(plan: Plan) {
-    let plan = production(plan)
-        .with("ADMIN_EMAIL", EMAIL)
-        .with("ADMIN_PASSWORD", FIRST);
-    let app = plan.open();
+    let app = with_boss(production(plan)).open();
     let boss = visitor();
     let answer = boss.try_sign_in(app.first(), EMAIL, FIRST);
     let out = boss.post(app.first(), "/sign-out", &[]);
