@@ -3,7 +3,7 @@ use syn::ext::IdentExt;
 use syn::visit::{self, Visit};
 use syn::{Attribute, Pat, PatIdent, PatType};
 
-/// Returns the name of an argument that is no pattern.
+/// Returns the name of an argument. None if it is taken apart by a pattern.
 pub(crate) fn name(argument: &PatType) -> Option<Ident> {
     match &*argument.pat {
         Pat::Ident(name) if name.subpat.is_none() => Some(name.ident.clone()),

@@ -8,13 +8,13 @@ use crate::store::{Written, request};
 ///
 /// Until it is settled, the session may have been signed out meanwhile. So if this is dropped before, a task deletes
 /// the copy, unless it was changed since. Outside a tokio runtime nothing does.
-pub(crate) struct Copy {
+pub(crate) struct SessionCopy {
     store: LarderStore,
     put: Put,
     is_settled: bool,
 }
 
-impl Copy {
+impl SessionCopy {
     /// Makes a copy, which is not written yet. None if the session has expired.
     pub(crate) fn new(store: &LarderStore, record: &Written) -> Option<Self> {
         Some(Self {
@@ -51,7 +51,7 @@ impl Copy {
     }
 }
 
-impl Drop for Copy {
+impl Drop for SessionCopy {
     fn drop(&mut self) {
         if self.is_settled {
             return;

@@ -1,5 +1,5 @@
 use crate::LarderStore;
-use crate::copy::Copy;
+use crate::copy::SessionCopy;
 use crate::store::{Read, Saved, When, Written};
 
 /// A [`LarderStore`] that moves sessions over from the previous store.
@@ -76,7 +76,7 @@ macro_rules! with_previous {
                     return SessionStore::load(&stores.store, id).await;
                 };
                 record.id = *id;
-                let Some(mut copy) = Copy::new(&stores.store, &written(&record)?) else {
+                let Some(mut copy) = SessionCopy::new(&stores.store, &written(&record)?) else {
                     // Not every store leaves these out.
                     return Ok(None);
                 };
