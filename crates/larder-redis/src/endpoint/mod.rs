@@ -55,6 +55,9 @@ pub(crate) enum ServerKind {
 /// The maximum number of hosts in a URL. They are only starting points: the others are found.
 const MOST_HOSTS: usize = 64;
 
+/// The port of a sentinel whose URL names none.
+const SENTINEL_PORT: u16 = 26379;
+
 /// Lists the characters that must be encoded in a user or a password.
 macro_rules! encoded {
     ($form:literal) => {
@@ -186,7 +189,7 @@ impl Reader {
                 self.expected,
             ));
         }
-        let infos = self.hosts(authority, "")?;
+        let infos = self.hosts(authority, "", None)?;
         let location = settings::location_of_many("redis+cluster", self.is_tls, &infos);
         Ok((infos, location, ServerKind::Cluster))
     }
@@ -198,7 +201,7 @@ impl Reader {
         if master.is_empty() || !master.bytes().all(is_name) {
             return Err(invalid("does not name the master", self.expected));
         }
-        let infos = self.hosts(authority, database)?;
+        let infos = self.hosts(authority, database, Some(SENTINEL_PORT))?;
         let names = ["sentinel_user", "sentinel_pass"];
         let (user, password) = (parameters.take(names[0])?, parameters.take(names[1])?);
         let login = Login::in_parameters(user, password, names, self.expected)?;
@@ -211,7 +214,13 @@ impl Reader {
         Ok((infos, location, form))
     }
 
-    fn hosts(&self, authority: &str, database: &str) -> Result<Vec<ConnectionInfo>> {
+    /// Reads several hosts. Those without a port have `port`, or that of a server.
+    fn hosts(
+        &self,
+        authority: &str,
+        database: &str,
+        port: Option<u16>,
+    ) -> Result<Vec<ConnectionInfo>> {
         let (login, hosts) = self.login(authority)?;
         let hosts: Vec<_> = hosts.split(',').collect();
         if hosts.len() > MOST_HOSTS {
@@ -219,7 +228,10 @@ impl Reader {
         }
         let hosts = hosts.into_iter();
         hosts
-            .map(|host| self.info(host, database, &login))
+            .map(|host| match port.filter(|_| has_no_port(host)) {
+                Some(port) => self.info(&format!("{host}:{port}"), database, &login),
+                None => self.info(host, database, &login),
+            })
             .collect()
     }
 
@@ -255,6 +267,12 @@ impl Reader {
         })?;
         Ok(settings::settle(info, login.settings(self.protocol)))
     }
+}
+
+/// Returns whether a host comes without a port. An IPv6 address has its colons in brackets.
+fn has_no_port(host: &str) -> bool {
+    let after = host.rsplit_once(']').map_or(host, |(_, after)| after);
+    !host.is_empty() && !after.contains(':')
 }
 
 const NO_DATABASE: &str = "has a database that is not a number";

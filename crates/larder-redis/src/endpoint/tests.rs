@@ -44,6 +44,10 @@ fn a_location_is_the_url_without_its_user_and_parameters() {
             "valkey+sentinel://u:secret@a:1,b:2/main/4?sentinel_pass=secret",
             "redis+sentinel://a:1,b:2/main",
         ),
+        (
+            "redis+sentinel://u:secret@a,[::1],[::1]:1,b:6379/main",
+            "redis+sentinel://a:26379,[::1]:26379,[::1]:1,b:6379/main",
+        ),
     ] {
         assert_eq!(located(url), location);
     }
@@ -240,6 +244,7 @@ fn an_invalid_url_is_refused_with_the_expected_form() {
         ("redis+cluster://a,,b", "expected redis+cluster://"),
         ("redis+cluster://a/1", "no other than 0"),
         ("redis+sentinel://a,b", "name the master"),
+        ("redis+sentinel://a,,b/main", "expected redis+sentinel://"),
         ("redis+sentinel://a/ma%20in", "name the master"),
         ("redis+sentinel://a/main/x", "database that is not a number"),
         ("redis+sentinel://a/main?user=x", "unknown parameter"),

@@ -106,7 +106,7 @@ impl RedisStore {
     /// cluster announces.
     ///
     /// `redis+sentinel://[[user]:password@]host[:port],…/name-of-the-master[/database]` is the master
-    /// that these sentinels name. The user is that of the master; `?sentinel_user=…&sentinel_pass=…` is
+    /// that these sentinels name; their default port is 26379. The user is that of the master; `?sentinel_user=…&sentinel_pass=…` is
     /// that of the sentinels.
     ///
     /// `rediss://`, `rediss+cluster://` and `rediss+sentinel://` use TLS, with the feature `tls`.
