@@ -12,14 +12,14 @@
 //!    second ([`watcher`]).
 
 mod history;
-mod last_writes;
-mod many;
 mod masters;
 mod reader;
 mod replica;
 mod replication_info;
+mod split_reads;
 mod watcher;
 mod write_guard;
+mod written;
 
 use std::collections::HashMap;
 use std::sync::Arc;
@@ -36,10 +36,11 @@ use crate::connection::Address;
 use crate::node::SupervisedNode;
 use crate::route::Route;
 use history::micros;
-use last_writes::Written;
 use masters::Masters;
 use reader::Reader;
 use replica::Replica;
+use written::Written;
+
 pub(crate) use write_guard::{Write, Writing};
 
 /// The shortest staleness that may be allowed: less is not measured often enough.
