@@ -198,8 +198,8 @@ impl Batch<'_> {
         async move {
             match load {
                 Load::One(_, sequence) if sequence.is_empty() => Vec::new(),
-                Load::One(operation, sequence) => {
-                    let outcomes = operation.send_sequence(&sequence, repeat).await;
+                Load::One(operation, mut sequence) => {
+                    let outcomes = operation.send_sequence(&mut sequence, repeat).await;
                     let settled = |outcome| operation.settled(outcome);
                     outcomes.into_iter().map(settled).collect()
                 }

@@ -106,9 +106,9 @@ impl<'k> Split<'_, 'k> {
     /// Sends the parts, and follows redirects until each item has its answer.
     pub(crate) async fn send(mut self) -> Vec<Result<Value>> {
         while !self.parts.is_empty() {
-            let parts = std::mem::take(&mut self.parts);
+            let mut parts = std::mem::take(&mut self.parts);
             let sending = parts
-                .iter()
+                .iter_mut()
                 .map(|part| part.send(&self.redirects, self.repeat));
             let outcomes = join_all(sending).await;
             let mut redirected = Vec::new();
@@ -254,7 +254,11 @@ fn came_too_late(operation: &'static str) -> Error {
 
 impl Part {
     /// Returns the outcome of each item, and whether a lost write was repeated.
-    async fn send(&self, redirects: &RedirectState, repeat: Repeat) -> (Vec<Result<Value>>, bool) {
+    async fn send(
+        &mut self,
+        redirects: &RedirectState,
+        repeat: Repeat,
+    ) -> (Vec<Result<Value>>, bool) {
         let operation = match self.to.begin(redirects) {
             Ok(operation) => operation,
             Err(error) => {
@@ -262,7 +266,7 @@ impl Part {
                 return (failed.collect(), false);
             }
         };
-        let answers = operation.send_sequence(&self.sequence, repeat).await;
+        let answers = operation.send_sequence(&mut self.sequence, repeat).await;
         let (skipped, step) = self.stride();
         let answers = answers.into_iter().skip(skipped).step_by(step);
         (answers.collect(), operation.has_lost_run())

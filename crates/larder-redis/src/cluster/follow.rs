@@ -161,7 +161,7 @@ impl Hop {
                 let mut sequence = Sequence::with_capacity(2);
                 sequence.add(asking(), Access::Read);
                 sequence.add(command.clone(), redirects.request.access);
-                let answer = operation.send_sequence(&sequence, repeat).await.pop();
+                let answer = operation.send_sequence(&mut sequence, repeat).await.pop();
                 answer.unwrap_or_else(|| Err(classify::unexpected(redirects.name)))
             }
         };

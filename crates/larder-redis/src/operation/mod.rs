@@ -184,10 +184,10 @@ impl<'a> Operation<'a> {
                 return self.transmit(Commands::One(command), repeat).await;
             }
         };
-        let mut sequence = Sequence::with_capacity(1);
+        let mut sequence = Sequence::with_capacity(2);
         sequence.add(command.clone(), self.access);
         // Boxed, so that the future of the common case stays small.
-        let mut answers = Box::pin(self.send_confirmed(&sequence, replicas)).await;
+        let mut answers = Box::pin(self.send_confirmed(&mut sequence, replicas)).await;
         let answer = answers.pop();
         answer.unwrap_or_else(|| Err(classify::unexpected(self.name)))
     }
@@ -205,7 +205,7 @@ impl<'a> Operation<'a> {
     /// Otherwise it is like [`send`](Self::send).
     pub(crate) async fn send_sequence(
         &self,
-        sequence: &Sequence,
+        sequence: &mut Sequence,
         repeat: Repeat,
     ) -> Vec<Result<Value>> {
         match self.node.limits.replicas {
@@ -218,14 +218,12 @@ impl<'a> Operation<'a> {
     /// returned only if enough replicas have confirmed it.
     async fn send_confirmed(
         &self,
-        sequence: &Sequence,
+        sequence: &mut Sequence,
         replicas: Confirmation,
     ) -> Vec<Result<Value>> {
-        let mut pipeline = sequence.pipeline().clone();
-        pipeline.add_command(replicas.wait());
-        let answers = self
-            .transmit(Commands::Many(&pipeline), Repeat::Never)
-            .await;
+        sequence.wait_for(replicas);
+        let pipeline = sequence.pipeline();
+        let answers = self.transmit(Commands::Many(pipeline), Repeat::Never).await;
         let mut answers = spread(self.name, pipeline.len(), answers);
         // If the answers were lost, each of them already says so.
         let Some(Ok(waited)) = answers.pop() else {

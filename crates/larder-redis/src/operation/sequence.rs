@@ -1,7 +1,7 @@
 use ::redis::{Cmd, Pipeline, Value};
 use larder_store::Result;
 
-use crate::node::Access;
+use crate::node::{Access, Confirmation};
 
 /// Commands that are sent together, and what each of them may write.
 #[derive(Default)]
@@ -21,6 +21,11 @@ impl Sequence {
     pub(crate) fn add(&mut self, command: Cmd, access: Access) {
         self.pipeline.add_command(command);
         self.accesses.push(access);
+    }
+
+    /// Adds the wait for replicas, which is not one of its commands.
+    pub(super) fn wait_for(&mut self, replicas: Confirmation) {
+        self.pipeline.add_command(replicas.wait());
     }
 
     pub(crate) fn is_empty(&self) -> bool {
