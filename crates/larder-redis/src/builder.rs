@@ -216,8 +216,8 @@ impl RedisStoreBuilder {
     /// which feature is lost.
     ///
     /// It does not wait for a server that is down, so a store that cannot work is found when the
-    /// app starts: without an answer it ends within about the connect timeout. Each check of a server
-    /// that answers may take as long again. A connection that is lost later is replaced automatically.
+    /// app starts: without an answer it ends within about the connect timeout. The masters of a cluster
+    /// whose seeds answer, and each check of a server that answers, may take as long again. A connection that is lost later is replaced automatically.
     ///
     /// The store belongs to the tokio runtime that this is called in, which drives and replaces its
     /// connections. Once that runtime has shut down, every operation fails at once with

@@ -35,12 +35,12 @@ pub(crate) async fn connect(
     template: Address,
     limits: Limits,
 ) -> Result<Cluster> {
-    let deadline = Instant::now() + limits.connect_timeout;
     let wanted = Arc::new(Notify::new());
     let nodes = Nodes::new(template, limits, wanted.clone());
     let seeds: Vec<_> = seeds.iter().filter_map(host_port).collect();
     let topology = find(&nodes, &seeds, &location).await?;
     let map = SlotMap::new(topology, &nodes);
+    let deadline = Instant::now() + limits.connect_timeout;
     let up = join_all(map.masters().iter().map(|master| master.is_up_by(deadline)));
     if !up.await.contains(&true) {
         let named = match map.topology().ranges().first() {

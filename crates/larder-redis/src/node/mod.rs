@@ -13,16 +13,16 @@ mod demoted;
 mod limits;
 mod listen;
 mod supervisor;
+#[cfg(test)]
+mod tests;
+mod waiting;
 
 use std::sync::Arc;
 use std::sync::atomic::{AtomicBool, AtomicU64, AtomicUsize, Ordering};
 
 use ::redis::{ConnectionAddr, Value};
 use arc_swap::ArcSwapOption;
-use larder_store::{Error, ErrorKind, Result};
 use tokio::sync::Notify;
-use tokio::task::coop::consume_budget;
-use tokio::time::Instant;
 
 use crate::connection::{Address, ConnectError, Connection, HealthState, HostPort};
 use crate::source::{Source, Target};
@@ -33,6 +33,7 @@ pub(crate) use confirmation::{Access, Confirmation};
 pub(crate) use demoted::ran_nothing;
 pub(crate) use limits::Limits;
 pub(crate) use supervisor::SupervisedNode;
+pub(crate) use waiting::cooperate;
 
 /// One server, its connection in use, and the operations that wait for it.
 ///
@@ -48,6 +49,8 @@ pub(crate) struct Node {
     connections: AtomicU64,
     /// The connection is broken, and the last dial failed or hangs.
     down: AtomicBool,
+    /// The last dial failed.
+    has_failed: AtomicBool,
     /// The supervisor's runtime has shut down.
     ended: AtomicBool,
     changed: Notify,
@@ -77,6 +80,7 @@ impl Node {
             connection: ArcSwapOption::empty(),
             connections: AtomicU64::new(0),
             down: AtomicBool::new(true),
+            has_failed: AtomicBool::new(false),
             ended: AtomicBool::new(false),
             changed: Notify::new(),
             peer: None,
@@ -140,11 +144,6 @@ impl Node {
         self.connections.load(Ordering::Acquire)
     }
 
-    /// [`is_up`](Self::is_up), after waiting for the first connection.
-    pub(crate) async fn is_up_by(&self, deadline: Instant) -> bool {
-        self.next_connection("connect", deadline).await.is_ok()
-    }
-
     /// Returns whether a connection was made and has been lost.
     pub(crate) fn has_lost_its_connection(&self) -> bool {
         self.connection.load().is_some() && !self.is_up()
@@ -165,66 +164,11 @@ impl Node {
         &self.limits
     }
 
-    /// Waits for the next good connection.
-    ///
-    /// If the last one was just dropped, the next usually takes a millisecond; if the server does
-    /// not answer, this fails at once.
-    pub(crate) async fn next_connection(
-        &self,
-        operation: &'static str,
-        deadline: Instant,
-    ) -> Result<Arc<Connection>> {
-        loop {
-            let changed = self.changed.notified();
-            tokio::pin!(changed);
-            changed.as_mut().enable();
-            if let Some(connection) = self.good_connection() {
-                return Ok(connection);
-            }
-            if self.ended.load(Ordering::Acquire) {
-                return cooperate(Err(self.runtime_ended(operation))).await;
-            }
-            if self.is_down() || tokio::time::timeout_at(deadline, changed).await.is_err() {
-                return cooperate(Err(self.no_connection(operation))).await;
-            }
-        }
-    }
-
     /// Returns the connection, if it is good.
     pub(crate) fn good_connection(&self) -> Option<Arc<Connection>> {
         self.connection
             .load_full()
             .filter(|connection| connection.health().is_good())
-    }
-
-    fn is_down(&self) -> bool {
-        let connection = self.connection.load();
-        let state = connection
-            .as_deref()
-            .map(|connection| connection.health().state());
-        self.down.load(Ordering::Acquire) || state == Some(HealthState::Hung)
-    }
-
-    fn no_connection(&self, operation: &'static str) -> Error {
-        metrics::counter!("larder_redis_fast_failures_total", "server" => self.location.clone())
-            .increment(1);
-        Error::new(
-            operation,
-            ErrorKind::NotSent,
-            format!("no connection to {}: reconnecting", self.location),
-        )
-    }
-
-    fn runtime_ended(&self, operation: &'static str) -> Error {
-        Error::new(
-            operation,
-            ErrorKind::NotSent,
-            format!(
-                "the tokio runtime that drives this store for {} has shut down: connect the \
-                 store in the runtime that uses it",
-                self.location
-            ),
-        )
     }
 
     /// Returns whether answers show that the elected master has become a replica. It may have run
@@ -258,6 +202,7 @@ impl Node {
         // old connection.
         self.connections.fetch_add(1, Ordering::AcqRel);
         self.connection.store(Some(connection));
+        self.has_failed.store(false, Ordering::Release);
         self.set_down(false);
         Ok(())
     }
@@ -268,7 +213,14 @@ impl Node {
         if let Some(connection) = self.connection.load().as_deref() {
             connection.health().dropped();
         }
-        self.changed.notify_waiters();
+        // Nobody tries to connect any more, so there is no outage either.
+        self.set_down(false);
+    }
+
+    /// Records that a dial failed.
+    pub(crate) fn dial_failed(&self) {
+        self.has_failed.store(true, Ordering::Release);
+        self.set_down(true);
     }
 
     /// Sets whether operations fail at once, and wakes those that wait.
@@ -280,15 +232,4 @@ impl Node {
                 .set(if down { 1.0 } else { 0.0 });
         }
     }
-}
-
-/// Passes an outcome on, and yields before an error that cost no wait.
-///
-/// Otherwise a caller that retries at once could occupy the only thread of a runtime, and the
-/// supervisor would never run.
-pub(crate) async fn cooperate<T>(outcome: Result<T>) -> Result<T> {
-    if outcome.is_err() {
-        consume_budget().await;
-    }
-    outcome
 }

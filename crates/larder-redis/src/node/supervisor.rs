@@ -24,12 +24,6 @@ impl SupervisedNode {
     }
 }
 
-impl Drop for SupervisedNode {
-    fn drop(&mut self) {
-        self.node.set_down(false);
-    }
-}
-
 impl Deref for SupervisedNode {
     type Target = Node;
 
@@ -79,20 +73,23 @@ async fn supervise(node: Arc<Node>) {
         let mut outage = false;
         while node.good_connection().is_none() {
             backoff.admit().await;
+            let is_first = node.connections() == 0;
             match dial(&node).await {
                 Ok(()) => {
                     backoff.succeeded();
-                    metrics::counter!(
-                        "larder_redis_connections_replaced_total",
-                        "server" => node.location.clone()
-                    )
-                    .increment(1);
+                    if !is_first {
+                        metrics::counter!(
+                            "larder_redis_connections_replaced_total",
+                            "server" => node.location.clone()
+                        )
+                        .increment(1);
+                    }
                     if std::mem::take(&mut outage) {
                         tracing::info!(server = %node.location, "connected again");
                     }
                 }
                 Err(error) => {
-                    node.set_down(true);
+                    node.dial_failed();
                     if !std::mem::replace(&mut outage, true) {
                         tracing::warn!(server = %node.location, %error, "no connection");
                         node.raise_alarm();

@@ -5,6 +5,7 @@ use larder_redis::RedisStore;
 use larder_store::{ErrorKind, Refusal, Store};
 use larder_test::server::{ClusterOptions, RedisOptions};
 
+use super::fake::Fake;
 use super::{SHARED, fresh};
 use crate::support::{key, ok, patient, put, server, until};
 
@@ -17,7 +18,7 @@ async fn refused(url: &str) -> (ErrorKind, String) {
 }
 
 /// Returns a port on which no server listens.
-fn deserted() -> u16 {
+pub(crate) fn deserted() -> u16 {
     let listener = TcpListener::bind("127.0.0.1:0").unwrap();
     listener.local_addr().unwrap().port()
 }
@@ -37,6 +38,27 @@ async fn seeds_that_do_not_answer_or_are_not_in_a_cluster_are_skipped() {
     let store = patient(&url).connect().await.unwrap();
     assert!(store.put(&put(fresh(), "x")).await.unwrap().is_stored());
     assert_eq!(store.location(), url);
+}
+
+#[tokio::test]
+async fn a_master_may_take_longer_to_greet_than_an_operation_may() {
+    let node = Fake::start();
+    node.greets_after(150);
+    let store = RedisStore::builder(&node.url())
+        .with_timeout(Duration::from_millis(100))
+        .with_connect_timeout(Duration::from_secs(2));
+    store.connect().await.unwrap();
+}
+
+#[tokio::test]
+async fn a_master_has_the_whole_connect_timeout_however_long_its_seed_took() {
+    let (seed, master) = (Fake::start(), Fake::start());
+    seed.says(&[(0, 16_383, master.port())]);
+    // A seed greets twice.
+    seed.greets_after(300);
+    master.greets_after(500);
+    let store = patient(&seed.url()).with_connect_timeout(Duration::from_secs(1));
+    store.connect().await.unwrap();
 }
 
 #[tokio::test]

@@ -19,6 +19,8 @@ use larder_test::server::{RedisCluster, RedisNode, slot_of};
 
 use crate::support::{key, patient};
 
+pub(crate) use connect::deserted;
+
 /// The cluster that tests share if they do not change it.
 static SHARED: LazyLock<RedisCluster> = LazyLock::new(|| RedisCluster::start().unwrap());
 

@@ -3,6 +3,7 @@ use std::sync::Arc;
 
 use larder_redis::RedisStore;
 use larder_store::Store;
+use larder_test::MetricValues;
 use larder_test::server::{RedisCluster, RedisOptions, RedisServer};
 
 use super::fake::Fake;
@@ -57,6 +58,22 @@ async fn nodes_that_stay_keep_their_connections_when_slots_move() {
     }
     let after: Vec<_> = masters.iter().map(|master| clients(*master)).collect();
     assert_eq!(before, after);
+}
+
+#[tokio::test]
+async fn the_first_connection_to_a_node_replaces_none() {
+    let node = lonely().await;
+    let values = MetricValues::default().without_label("server");
+    let _recording = values.record();
+    let url = format!("redis+cluster://{}", node.address());
+    let store = patient(&url).connect().await.unwrap();
+    let replaced = || values.count("larder_redis_connections_replaced_total");
+    let works = async || store.put(&put(1, "x")).await.is_ok();
+    until("connected", &works).await;
+    assert_eq!(replaced(), 0);
+    ok(&node, &["CLIENT", "KILL", "TYPE", "normal"]);
+    until("connected again", async || works().await && replaced() > 0).await;
+    assert_eq!(replaced(), 1);
 }
 
 #[tokio::test(flavor = "multi_thread", worker_threads = 2)]
