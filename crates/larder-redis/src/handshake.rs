@@ -39,7 +39,7 @@ async fn greet(node: &Node, mode: Mode) -> Result<()> {
     hello.arg("HELLO");
     let operation = node.begin(Request::read("connect").within(node.limits().connect_timeout))?;
     let greeting = operation.send(&hello, Repeat::Safe).await?;
-    check(greeting, node.location(), mode)
+    check(greeting, node, mode)
 }
 
 fn is_tls(location: &str) -> bool {
@@ -52,7 +52,8 @@ fn error(kind: ErrorKind, text: String) -> Error {
 
 /// Refuses a server that larder cannot work with. One that does not identify itself passes, since
 /// it may be a proxy.
-fn check(greeting: Value, location: &str, wanted: Mode) -> Result<()> {
+fn check(greeting: Value, node: &Node, wanted: Mode) -> Result<()> {
+    let location = node.location();
     let Some(greeting) = fields(greeting) else {
         return Ok(());
     };
@@ -88,7 +89,10 @@ fn check(greeting: Value, location: &str, wanted: Mode) -> Result<()> {
     match major {
         Some(major @ ..OLDEST) => Err(error(
             ErrorKind::Invalid,
-            format!("{location} is version {major}: larder needs Redis {OLDEST} or Valkey"),
+            format!(
+                "{} is version {major}: larder needs Redis {OLDEST} or Valkey",
+                dialed(node).0
+            ),
         )),
         _ => Ok(()),
     }
@@ -97,6 +101,7 @@ fn check(greeting: Value, location: &str, wanted: Mode) -> Result<()> {
 /// Explains a failed connection, and how to fix it.
 fn explain(failure: &ConnectError, node: &Node, mode: Mode) -> Error {
     let location = node.location();
+    let (dialed, announced) = dialed(node);
     let cause = match failure {
         ConnectError::TimedOut | ConnectError::Broken => {
             let deadline = node.limits().connect_timeout;
@@ -107,8 +112,8 @@ fn explain(failure: &ConnectError, node: &Node, mode: Mode) -> Error {
             return error(
                 ErrorKind::NotSent,
                 format!(
-                    "{location} did not answer within {deadline:?}: check the address and the \
-                     firewall, and that it is a Redis server{tls}"
+                    "{dialed} did not answer within {deadline:?}: check the address and the \
+                     firewall, and that it is a Redis server{tls}{announced}"
                 ),
             );
         }
@@ -134,12 +139,15 @@ fn explain(failure: &ConnectError, node: &Node, mode: Mode) -> Error {
             );
         }
         ConnectError::NoMaster => {
-            return error(ErrorKind::NotSent, format!("{location}: {failure}"));
+            return error(
+                ErrorKind::NotSent,
+                format!("{dialed} is not a master: connect again after the failover"),
+            );
         }
         ConnectError::Redis(cause) => cause,
     };
     if let Some(what) = tls::explain(cause) {
-        let text = format!("the TLS handshake with {location} failed: {what}");
+        let text = format!("the TLS handshake with {dialed} failed: {what}");
         return error(ErrorKind::NotSent, text);
     }
     if let Some(system) = classify::system(cause) {
@@ -151,13 +159,27 @@ fn explain(failure: &ConnectError, node: &Node, mode: Mode) -> Error {
                 }
                 _ => "check the address and the network",
             });
-        let text = format!("{location} cannot be reached: {fix}");
+        let text = format!("{dialed} cannot be reached: {fix}{announced}");
         return error(ErrorKind::NotSent, text).with_source(system);
     }
     if let Some(denial) = failure.denial() {
         return denied(denial, location, mode);
     }
-    refused(cause, location)
+    refused(cause, &dialed)
+}
+
+/// Returns the name of the server that was dialed, which behind sentinels is not in the URL, and
+/// where its address comes from.
+fn dialed(node: &Node) -> (String, &'static str) {
+    let location = node.location();
+    match node.named_master() {
+        Some(master) => (
+            format!("the master {master} that {location} names"),
+            "; its address is that of sentinel monitor or, after a failover, its \
+             replica-announce-ip",
+        ),
+        None => (location.to_owned(), ""),
+    }
 }
 
 /// Returns the error of a refused login, which shows how a URL names one.

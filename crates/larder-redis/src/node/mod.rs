@@ -171,6 +171,14 @@ impl Node {
             .filter(|connection| connection.health().is_good())
     }
 
+    /// Returns the server that the sentinels name as the master, if they do.
+    pub(crate) fn named_master(&self) -> Option<HostPort> {
+        match self.source.target() {
+            Some(Target::Master(sentinels)) => sentinels.master(),
+            _ => None,
+        }
+    }
+
     /// Returns whether answers show that the elected master has become a replica. It may have run
     /// other commands of the batch, such as reads.
     pub(crate) fn is_demoted_by(&self, answers: &[Value]) -> bool {

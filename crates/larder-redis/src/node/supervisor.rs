@@ -91,7 +91,11 @@ async fn supervise(node: Arc<Node>) {
                 Err(error) => {
                     node.dial_failed();
                     if !std::mem::replace(&mut outage, true) {
-                        tracing::warn!(server = %node.location, %error, "no connection");
+                        let master = node.named_master().map(tracing::field::display);
+                        tracing::warn!(
+                            server = %node.location, master, %error,
+                            "no connection"
+                        );
                         node.raise_alarm();
                     }
                     backoff.back_off().await;

@@ -16,6 +16,7 @@ use std::sync::Arc;
 use std::time::Duration;
 
 use ::redis::{ConnectionAddr, Value, cmd};
+use parking_lot::Mutex;
 use tokio::task::AbortHandle;
 use tokio::time::sleep;
 
@@ -32,6 +33,8 @@ pub(crate) struct Sentinels {
     master: Address,
     addresses: Vec<Address>,
     watchers: Vec<AbortHandle>,
+    /// The server that last said, when it was dialed, that it is not a master.
+    not_master: Mutex<Option<HostPort>>,
 }
 
 impl Sentinels {
@@ -57,6 +60,7 @@ impl Sentinels {
             master,
             addresses,
             watchers,
+            not_master: Mutex::default(),
         }
     }
 
@@ -67,9 +71,10 @@ impl Sentinels {
         F: Future<Output = Result<Connection, ConnectError>>,
     {
         let mut elected = self.state.follow();
+        *self.not_master.lock() = None;
         loop {
-            let host_port = elected.borrow_and_update().clone();
-            let Some(HostPort { host, port }) = host_port else {
+            let named = elected.borrow_and_update().clone();
+            let Some(HostPort { host, port }) = named.clone() else {
                 if elected.changed().await.is_err() {
                     return Err(self.no_master());
                 }
@@ -89,7 +94,10 @@ impl Sentinels {
             };
             match connection {
                 // A failover is under way.
-                Err(ConnectError::NoMaster) => sleep(PAUSE).await,
+                Err(ConnectError::NoMaster) => {
+                    *self.not_master.lock() = named;
+                    sleep(PAUSE).await;
+                }
                 Err(error) => return Err(error),
                 Ok(connection) => {
                     self.state.close_on_failover(connection.health());
@@ -117,14 +125,23 @@ impl Sentinels {
         &self.addresses
     }
 
-    /// Returns the reason why no master is known.
-    pub(crate) fn no_master(&self) -> ConnectError {
-        self.state.no_master()
+    /// Returns the server that the sentinels name as the master.
+    pub(crate) fn master(&self) -> Option<HostPort> {
+        self.state.follow().borrow().clone()
     }
 
-    /// Returns whether a sentinel has named a master.
-    pub(crate) fn has_master(&self) -> bool {
-        self.state.follow().borrow().is_some()
+    /// Returns why there was no connection in time.
+    pub(crate) fn too_late(&self) -> ConnectError {
+        match self.master() {
+            None => self.no_master(),
+            master if master == *self.not_master.lock() => ConnectError::NoMaster,
+            _ => ConnectError::TimedOut,
+        }
+    }
+
+    /// Returns the reason why no master is known.
+    fn no_master(&self) -> ConnectError {
+        self.state.no_master()
     }
 }
 

@@ -91,8 +91,8 @@ pub(crate) async fn connect(
 
 fn too_late(target: &Target) -> ConnectError {
     match target {
-        Target::Master(sentinels) if !sentinels.has_master() => sentinels.no_master(),
-        _ => ConnectError::TimedOut,
+        Target::Master(sentinels) => sentinels.too_late(),
+        Target::Fixed(_) | Target::ClusterReplica(_) => ConnectError::TimedOut,
     }
 }
 

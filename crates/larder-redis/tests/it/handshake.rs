@@ -18,7 +18,7 @@ async fn refused(url: &str) -> (ErrorKind, String) {
 }
 
 /// Starts a listener that answers everything with `answer`, or closes the connection if there is none.
-fn stranger(answer: Option<&'static [u8]>) -> String {
+pub(crate) fn stranger(answer: Option<&'static [u8]>) -> String {
     let listener = TcpListener::bind("127.0.0.1:0").unwrap();
     let address = listener.local_addr().unwrap();
     std::thread::spawn(move || {

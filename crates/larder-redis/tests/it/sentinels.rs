@@ -1,5 +1,7 @@
 //! A master that sentinels elect: the store finds it, follows it, and never uses a wrong one.
 
+mod named;
+
 use std::io::{BufReader, Write};
 use std::net::{Ipv4Addr, Shutdown, TcpListener, TcpStream};
 use std::num::NonZeroU8;

@@ -109,8 +109,10 @@ impl Link {
                 }
                 Err(error) => {
                     if !std::mem::replace(&mut outage, true) {
+                        let master = self.node().and_then(|node| node.named_master());
                         tracing::warn!(
-                            server = %self.registry.location(), %error,
+                            server = %self.registry.location(),
+                            master = master.map(tracing::field::display), %error,
                             "no subscription connection"
                         );
                     }
