@@ -43,7 +43,7 @@ pub fn describe_metrics() {
         ),
         (
             "larder_redis_topology_changes_total",
-            "Changes of the nodes or slots of a cluster",
+            "Changes of the masters of slots of a cluster",
         ),
     ] {
         describe_counter!(name, Unit::Count, text);

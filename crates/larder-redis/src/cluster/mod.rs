@@ -63,7 +63,7 @@ struct Shared {
     /// The end of the time in which the cluster is watched closely, in milliseconds after `epoch`.
     troubled_until: AtomicU64,
     epoch: Instant,
-    /// Counts the maps.
+    /// Counts the maps whose masters differ from those before.
     generation: watch::Sender<u64>,
 }
 
@@ -156,7 +156,7 @@ impl ClusterView {
         self.0.map.load().shards()
     }
 
-    /// Returns a receiver of the number of changes.
+    /// Returns a receiver of the number of changes of masters.
     pub(crate) fn generation(&self) -> watch::Receiver<u64> {
         self.0.generation.subscribe()
     }
@@ -218,12 +218,17 @@ impl Shared {
 
     /// Uses `topology` from now on, if it differs from the current one.
     fn install(&self, topology: Topology) {
-        if topology != *self.map.load().topology() {
-            metrics::counter!("larder_redis_topology_changes_total").increment(1);
-            tracing::info!(cluster = %self.location, "the slots of the cluster have moved");
+        let before = self.map.load();
+        if topology != *before.topology() {
+            let has_moved = !topology.has_masters_of(before.topology());
             self.map
                 .store(Arc::new(SlotMap::new(topology, &self.nodes)));
-            self.generation.send_modify(|generation| *generation += 1);
+            // Replicas come and go without a loss of messages.
+            if has_moved {
+                metrics::counter!("larder_redis_topology_changes_total").increment(1);
+                tracing::info!(cluster = %self.location, "the slots of the cluster have moved");
+                self.generation.send_modify(|generation| *generation += 1);
+            }
         }
         self.nodes.retain(self.map.load().topology());
     }

@@ -102,6 +102,27 @@ impl Topology {
         served
     }
 
+    /// Returns whether each slot has the same master in both.
+    pub(super) fn has_masters_of(&self, other: &Self) -> bool {
+        self.masters() == other.masters()
+    }
+
+    /// Returns the runs of slots with one master, whatever their replicas.
+    fn masters(&self) -> Vec<(u16, u16, &HostPort)> {
+        let mut runs: Vec<(u16, u16, &HostPort)> = Vec::with_capacity(self.ranges.len());
+        for range in &self.ranges {
+            match runs.last_mut() {
+                Some((_, last, master))
+                    if last.checked_add(1) == Some(range.first) && **master == range.master =>
+                {
+                    *last = range.last;
+                }
+                _ => runs.push((range.first, range.last, &range.master)),
+            }
+        }
+        runs
+    }
+
     /// Returns the number of slots that are served by nodes that announce `?` instead of their
     /// host.
     pub(crate) fn nameless(&self) -> usize {
@@ -176,6 +197,26 @@ mod tests {
         assert_eq!((one.ranges().len(), one.covered()), (2, 16_384));
         assert_eq!(one.ranges()[1].replicas, [at("10.0.0.1", 1)]);
         assert!(one.names(&at("10.0.0.2", 2)) && !one.names(&at("10.0.0.2", 1)));
+    }
+
+    #[test]
+    fn masters_are_compared_whatever_their_replicas() {
+        let (a, b) = (node("10.0.0.1", 1), node("10.0.0.2", 2));
+        let alone = read(&format!("*1\r\n*3\r\n:0\r\n:9\r\n{a}")).unwrap();
+        let partly = read(&format!(
+            "*2\r\n*4\r\n:0\r\n:3\r\n{a}{b}*3\r\n:4\r\n:9\r\n{a}"
+        ));
+        let partly = partly.unwrap();
+        assert_ne!(alone, partly);
+        assert!(alone.has_masters_of(&partly) && partly.has_masters_of(&alone));
+        for other in [
+            format!("*2\r\n*3\r\n:0\r\n:3\r\n{a}*3\r\n:4\r\n:9\r\n{b}"),
+            format!("*1\r\n*3\r\n:0\r\n:8\r\n{a}"),
+            format!("*1\r\n*3\r\n:0\r\n:9\r\n{b}"),
+            format!("*2\r\n*3\r\n:0\r\n:3\r\n{a}*3\r\n:5\r\n:9\r\n{a}"),
+        ] {
+            assert!(!alone.has_masters_of(&read(&other).unwrap()), "{other}");
+        }
     }
 
     #[test]

@@ -15,7 +15,7 @@ use crate::bus::{bus, listen, next, text};
 use crate::support::{ok, until};
 
 const SEAT: Topic = Topic::sharded("seat");
-const NEWS: Topic = Topic::broadcast("news");
+pub(super) const NEWS: Topic = Topic::broadcast("news");
 
 /// Returns a sharded channel for each master, in the order of the masters.
 pub(crate) fn one_on_each(cluster: &RedisCluster) -> Vec<Channel> {

@@ -1,5 +1,6 @@
 //! The store on a real cluster of six nodes.
 
+mod broadcasts;
 pub(crate) mod bus;
 mod connect;
 mod failovers;
