@@ -26,23 +26,21 @@ impl Route {
     ///
     /// `key` is anything that has a slot, such as the name of a channel.
     pub(crate) async fn begin(&self, key: &[u8], request: Request) -> Result<Routed<'_>> {
-        cooperate(self.routed(key, request)).await
+        cooperate(match self {
+            Self::One(server) => server.begin(request).map(Routed::alone),
+            Self::Cluster(cluster) => cluster.begin(key, request).map(Routed::sharded),
+        })
+        .await
     }
 
-    fn routed(&self, key: &[u8], request: Request) -> Result<Routed<'_>> {
-        match self {
-            Self::One(server) => Ok(Routed {
-                operation: server.begin(request)?,
-                shard: None,
-            }),
-            Self::Cluster(cluster) => {
-                let (operation, shard) = cluster.begin(key, request)?;
-                Ok(Routed {
-                    operation,
-                    shard: Some(shard),
-                })
-            }
-        }
+    /// Begins an operation without a key, which any server can run. Those of one `name` keep their
+    /// order while its server has a connection.
+    pub(crate) async fn begin_anywhere(&self, name: &[u8], request: Request) -> Result<Routed<'_>> {
+        cooperate(match self {
+            Self::One(server) => server.begin(request).map(Routed::alone),
+            Self::Cluster(cluster) => cluster.begin_anywhere(name, request).map(Routed::sharded),
+        })
+        .await
     }
 
     /// Begins an operation on several keys, wherever they are.
@@ -97,7 +95,21 @@ pub(crate) struct Routed<'a> {
     shard: Option<Shard<'a>>,
 }
 
-impl Routed<'_> {
+impl<'a> Routed<'a> {
+    fn alone(operation: Operation<'a>) -> Self {
+        Self {
+            operation,
+            shard: None,
+        }
+    }
+
+    fn sharded((operation, shard): (Operation<'a>, Shard<'a>)) -> Self {
+        Self {
+            operation,
+            shard: Some(shard),
+        }
+    }
+
     /// Returns whether the deadline is still to come.
     pub(crate) fn has_time(&self) -> bool {
         self.operation.has_time()

@@ -36,18 +36,10 @@ impl SubscriptionManager {
         }))
     }
 
-    /// Returns the command that publishes to the subscribers of this store.
+    /// Returns the sort of a channel, for publishers and subscribers.
     ///
-    /// On one server no channel is sharded: it has no slots, and publishers and subscribers must use
-    /// the same kind of channel.
-    pub(super) fn publishes_with(&self, is_sharded: bool) -> &'static str {
-        match self.sort(is_sharded) {
-            Sort::Shard => "SPUBLISH",
-            Sort::Channel | Sort::Pattern => "PUBLISH",
-        }
-    }
-
-    fn sort(&self, is_sharded: bool) -> Sort {
+    /// On one server no channel is sharded: it has no slots.
+    pub(super) fn sort(&self, is_sharded: bool) -> Sort {
         match is_sharded && self.links.is_cluster() {
             true => Sort::Shard,
             false => Sort::Channel,

@@ -30,6 +30,7 @@ use larder_store::bus::{Bus, Channel, SubscribeRequest, Subscription, check_mess
 use crate::commands;
 use crate::operation::{Repeat, Request};
 use crate::route::Route;
+use subject::Sort;
 use subscriber::Sink;
 
 pub(crate) use manager::{SubscriptionManager, Wakeup};
@@ -48,14 +49,19 @@ impl Bus for RedisBus {
     async fn publish(&self, channel: &Channel, payload: Bytes) -> Result<()> {
         check_message(&payload)?;
         let mut command = Cmd::with_capacity(3, channel.as_str().len() + payload.len() + 16);
-        let publish = self
-            .subscriptions
-            .publishes_with(channel.topic().is_sharded());
+        let sort = self.subscriptions.sort(channel.topic().is_sharded());
+        let publish = match sort {
+            Sort::Shard => "SPUBLISH",
+            Sort::Channel | Sort::Pattern => "PUBLISH",
+        };
         command.arg(publish).arg(channel.as_str()).arg(&*payload);
-        let begun = self
-            .route
-            .begin(channel.as_str().as_bytes(), Request::read("publish"));
-        match begun.await?.send(&command, Repeat::Never).await? {
+        let (name, request) = (channel.as_str().as_bytes(), Request::read("publish"));
+        let begun = match sort {
+            Sort::Shard => self.route.begin(name, request).await?,
+            // It has no key.
+            Sort::Channel | Sort::Pattern => self.route.begin_anywhere(name, request).await?,
+        };
+        match begun.send(&command, Repeat::Never).await? {
             Value::Int(_) => Ok(()),
             other => Err(commands::unread("publish", &other)),
         }

@@ -88,6 +88,29 @@ impl Cluster {
         Ok((master.begin_shared(request)?, shard))
     }
 
+    /// Begins an operation without a key, which any node can run.
+    ///
+    /// Operations of one `name` run on one node, and so in their order: on the master of its slot,
+    /// or, while that is down, on the first that has a connection.
+    pub(crate) fn begin_anywhere(
+        &self,
+        name: &[u8],
+        request: Request,
+    ) -> Result<(Operation<'static>, Shard<'_>)> {
+        let slot = slot::slot_of(name);
+        let map = self.shared.map.load();
+        if map.master(slot).is_none_or(|master| master.is_down())
+            && let Some(master) = map.masters().iter().find(|master| master.is_up())
+        {
+            let shard = Shard {
+                cluster: self,
+                slot,
+            };
+            return Ok((master.begin_shared(request)?, shard));
+        }
+        self.begin(name, request)
+    }
+
     pub(crate) fn location(&self) -> &str {
         &self.shared.location
     }

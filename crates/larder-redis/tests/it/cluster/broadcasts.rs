@@ -4,14 +4,29 @@ use std::sync::Arc;
 use std::time::Duration;
 
 use larder_store::Store;
-use larder_store::bus::{Event, SubscribeRequest};
+use larder_store::bus::{Channel, Event, SubscribeRequest};
+use larder_test::server::{RedisCluster, slot_of};
 use tokio::time::timeout;
 
-use super::bus::NEWS;
+use super::bus::{NEWS, heard_again};
 use super::fake::Fake;
-use super::fresh;
-use crate::bus::{bus, next};
+use super::{fresh, store};
+use crate::bus::{bus, listen, next};
 use crate::support::{key, patient, until};
+
+#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
+async fn a_broadcast_is_sent_by_another_node_while_that_of_its_name_is_lost() {
+    let cluster = RedisCluster::start().unwrap();
+    let store = store(&cluster).await;
+    let (bus, some) = (bus(&store), Channel::new(NEWS, 1_u32));
+    let mut news = listen(&bus, some.clone()).await;
+    let lost = cluster.master_of_slot(slot_of(some.as_str())).unwrap();
+    for replica in cluster.replicas_of(lost) {
+        replica.kill();
+    }
+    lost.kill();
+    heard_again(&bus, &some, &mut news).await;
+}
 
 /// Answers like a node that knows no key, and sends every reader of one to itself.
 fn sends_readers_to(port: u16) -> impl Fn(&[Vec<u8>]) -> String {

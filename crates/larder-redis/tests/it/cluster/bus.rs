@@ -120,11 +120,16 @@ async fn a_slot_that_nobody_serves_fails_its_subscribers_and_disturbs_no_other()
     let cluster = ClusterOptions::new().with_nodes(nodes).start().unwrap();
     let on_each = one_on_each(&cluster);
     let slot = |channel: &Channel| slot_of(channel.as_str()).to_string();
+    let unserved = Channel::new(NEWS, 2_u32);
     for node in cluster.nodes() {
         ok(node, &["CLUSTER", "DELSLOTS", &slot(&on_each[0])]);
+        ok(node, &["CLUSTER", "DELSLOTS", &slot(&unserved)]);
     }
     let store = store(&cluster).await;
     let (bus, some) = (bus(&store), Channel::new(NEWS, 1_u32));
+    // Any node can send what is not sharded.
+    let mut heard = listen(&bus, unserved.clone()).await;
+    is_heard(&bus, &unserved, &mut heard).await;
     let mut news = listen(&bus, some.clone()).await;
     is_refused(&bus, &on_each[0]).await;
     is_heard(&bus, &some, &mut news).await;
