@@ -4,5 +4,6 @@ changed = true
 leave(id, j)
 redis.call('ZREM', KEYS[4], id)
 forget(id)
-wakes = placed or j.f > 0 and max_running > 0
+-- Who cancels may not know of a limit on running jobs.
+wakes = placed or j.f > 0
 local reply = j.f > 0 and 1 or 0

@@ -1,7 +1,7 @@
 -- ARGV: a part of the record, how many, the score to begin with ('' for the first), how many of that score
--- to leave out, and in groups the member to begin behind.
+-- to leave out, and in groups the member to begin behind. Answers whether there may be more, and the members.
 local band, many, from, seen, after = ARGV[1], tonumber(ARGV[2]), ARGV[3], tonumber(ARGV[4]), ARGV[5]
-if redis.call('HEXISTS', KEYS[1], '') == 0 then return {} end
+if redis.call('HEXISTS', KEYS[1], '') == 0 then return {0, {}} end
 
 local members = {}
 if band == 'group' then
@@ -21,8 +21,16 @@ else
   for i = 1, #found, 2 do members[#members + 1] = {found[i], num(tonumber(found[i + 1])), found[i]} end
 end
 
-for _, it in ipairs(members) do
+-- A page has a megabyte of bodies, unless one job has more.
+local listed, bytes, has_more = {}, 0, #members == many
+for n, it in ipairs(members) do
   local held = redis.call('HMGET', KEYS[1], it[3], '\0' .. it[3])
+  bytes = bytes + (held[2] and #held[2] or 0)
+  if n > 1 and bytes > 1048576 then
+    has_more = true
+    break
+  end
   it[4], it[5] = held[1], held[2]
+  listed[n] = it
 end
-return members
+return {has_more and 1 or 0, listed}

@@ -1,4 +1,4 @@
--- ARGV: a part of the record, and how many. Tokens of groups stay: they go with their last job.
+-- ARGV: a part of the record, and how many. A token of a group stands for its first job, as in a dequeue.
 local band, many = ARGV[2], tonumber(ARGV[3])
 local ids, members = {}, {}
 if band == 'group' then
@@ -14,7 +14,13 @@ else
   local ranges = {ready = {'-inf', '(0'}, scheduled = {0, '(4503599627370496'}, leased = {LEASED, '(+inf'}}
   local range = ranges[band]
   for _, id in ipairs(redis.call('ZRANGEBYSCORE', KEYS[2], range[1], range[2], 'LIMIT', 0, many)) do
-    if string.byte(id, 1) ~= 0 then ids[#ids + 1] = id end
+    local n, g = #ids + 1, string.byte(id, 1) == 0 and string.sub(id, 2)
+    if g then
+      members[n] = first_of(g)
+      if not members[n] then redis.call('ZREM', KEYS[2], id) end
+      id = members[n] and string.sub(members[n], #g + 20)
+    end
+    ids[n] = id
   end
 end
 for i, id in ipairs(ids) do
@@ -38,5 +44,5 @@ for i, id in ipairs(ids) do
     forget(id)
   end
 end
-wakes = placed or changed and max_running > 0
+wakes = placed or band == 'leased' and changed
 local reply = #ids

@@ -1,15 +1,18 @@
+-- What one step moves and looks at, and the bytes of bodies that it takes unless one job has more.
+local MOVED, LOOKS, STEP_BYTES = 64, 512, 1048576
 local jobs, lease_ends, next_at = {}, at + lease, nil
 if many > 0 and paused then
   looked_in_vain = true
 elseif many > 0 then
-  local taken, looks, is_due = 0, 0, at >= look_at
+  local taken, looks, bytes, is_cut, is_due = 0, 0, 0, false, at >= look_at
   if is_due then
     -- Leases that have ended, and jobs that are due.
-    for _, id in ipairs(redis.call('ZRANGEBYSCORE', KEYS[2], LEASED, LEASED + at, 'LIMIT', 0, 64)) do
+    for _, id in ipairs(redis.call('ZRANGEBYSCORE', KEYS[2], LEASED, LEASED + at, 'LIMIT', 0, MOVED)) do
       local j = load(id)
       changed = true
       if not j then
         redis.call('ZREM', KEYS[2], id)
+        forget(id)
       else
         j.d = at
         if j.a >= max_attempts then
@@ -20,7 +23,7 @@ elseif many > 0 then
         end
       end
     end
-    for _, id in ipairs(redis.call('ZRANGEBYSCORE', KEYS[2], 0, at, 'LIMIT', 0, 64)) do
+    for _, id in ipairs(redis.call('ZRANGEBYSCORE', KEYS[2], 0, at, 'LIMIT', 0, MOVED)) do
       local j = load(id)
       changed = true
       if j then
@@ -28,6 +31,7 @@ elseif many > 0 then
         save(id, j)
       else
         redis.call('ZREM', KEYS[2], id)
+        forget(id)
       end
     end
   end
@@ -44,34 +48,47 @@ elseif many > 0 then
     if spare <= 0 then next_at = used + interval - burst * interval end
   end
 
-  while taken < free and looks < 512 do
-    local wanted = math.min(free - taken, 512 - looks)
+  while taken < free and looks < LOOKS and not is_cut do
+    local wanted = math.min(free - taken, LOOKS - looks)
     local found = redis.call('ZRANGEBYSCORE', KEYS[2], '-inf', '(0', 'LIMIT', 0, wanted)
     if #found == 0 then break end
     looks, changed = looks + #found, true
-    local ids, of_group, fields, moves = found, {}, {KEYS[1]}, {KEYS[2]}
+    local ids, of_group, held, from, read, moves = found, {}, nil, 0, 0, {KEYS[2]}
     if grouped then
       ids = {}
-      for _, id in ipairs(found) do
+      for n, id in ipairs(found) do
         if string.byte(id) == 0 then
           local g = string.sub(id, 2)
           local first = first_of(g)
           if per_group > 0 and busy(g) >= per_group then first = nil end
-          -- The turn of the group is over: the next one is at the end.
-          redis.call('ZREM', KEYS[2], id)
-          id = first and string.sub(first, #g + 20)
-          if id then of_group[id] = first end
+          -- Without such a job the token stays, which names none.
+          if first then
+            id = string.sub(first, #g + 20)
+            of_group[id] = first
+          end
         end
-        ids[#ids + 1] = id
+        ids[n] = id
       end
     end
-    for n = 1, #ids do fields[2 * n], fields[2 * n + 1] = ids[n], '\0' .. ids[n] end
-    local held = #ids > 0 and redis.call('HMGET', unpack(fields))
     for n = 1, #ids do
-      local id, state, body, first = ids[n], held[2 * n - 1], held[2 * n], of_group[ids[n]]
+      if n > read then
+        -- Bodies may be long: no more are read than seem to fit.
+        local fit = math.floor((STEP_BYTES - bytes) * taken / math.max(bytes, 1))
+        local fields = {KEYS[1]}
+        from, read = read, math.min(#ids, read + math.max(math.min(fit, 32), 1))
+        for i = n, read do
+          local m = #fields
+          fields[m + 1], fields[m + 2] = ids[i], '\0' .. ids[i]
+        end
+        held = redis.call('HMGET', unpack(fields))
+      end
+      local id, state, body, first = ids[n], held[2 * (n - from) - 1], held[2 * (n - from)], of_group[ids[n]]
       local size, u, kl, gl, rl = state and body and #state or 0
       if size >= 44 then u, kl, gl, rl = struct.unpack('<BI2I2I2', state, 38) end
-      if u and size >= 44 + kl + gl + rl then
+      local is_job = u and size >= 44 + kl + gl + rl
+      is_cut = is_job and taken > 0 and bytes + #body > STEP_BYTES
+      if is_cut then break end
+      if is_job then
         fence = math.max(fence + 1, at)
         state = struct.pack('<I4d', struct.unpack('<I4', state) + 1, fence) .. string.sub(state, 13)
         if u == 2 then
@@ -85,14 +102,18 @@ elseif many > 0 then
         moves[m + 1], moves[m + 2] = LEASED + lease_ends, id
         writes[w + 1], writes[w + 2] = id, state
         jobs[j + 1], jobs[j + 2], jobs[j + 3] = id, state, body
-        taken = taken + 1
+        taken, bytes = taken + 1, bytes + #body
       else
         -- What is not of this form was not written here.
         redis.call('ZREM', KEYS[2], id)
+        if string.byte(id) ~= 0 then redis.call('HDEL', KEYS[1], id, '\0' .. id) end
       end
       if first then
+        local g = string.sub(first, 2, string.find(first, '%z') - 1)
         redis.call('ZREM', KEYS[3], first)
-        offer(string.sub(first, 2, string.find(first, '%z') - 1))
+        -- The turn of the group is over: the next one is at the end.
+        redis.call('ZREM', KEYS[2], '\0' .. g)
+        offer(g)
       end
     end
     if #moves > 1 then redis.call('ZADD', unpack(moves)) end
@@ -109,11 +130,12 @@ elseif many > 0 then
   if taken == 0 then
     looked_in_vain = true
     next_at = math.min(next_at or NEVER, look_at)
-    if looks >= 512 then next_at = at end
+    if looks >= LOOKS then next_at = at end
     next_at = next_at < NEVER and math.max(next_at - at, 0) or nil
   else
     next_at = nil
-    if taken == many and not told and redis.call('ZRANGEBYSCORE', KEYS[2], '-inf', '(0', 'LIMIT', 0, 1)[1] then
+    local is_full = taken == many or is_cut
+    if is_full and not told and redis.call('ZRANGEBYSCORE', KEYS[2], '-inf', '(0', 'LIMIT', 0, 1)[1] then
       wakes = true
     end
   end

@@ -5,14 +5,11 @@ use tracing::Instrument;
 
 use super::Queue;
 use crate::body::Body;
-use crate::record::{Added, Enqueue, Item};
+use crate::record::{Added, Enqueue, Item, STEP_BYTES};
 use crate::{Enqueued, Job, NewJob};
 
 /// The number of jobs that one step adds, which limits its duration.
 const CHUNK: usize = 128;
-
-/// The number of bytes that one step adds.
-const CHUNK_BYTES: usize = 1024 * 1024;
 
 impl Queue {
     /// Adds a job: a reference to one, or a [`NewJob`] with options. One round trip.
@@ -21,8 +18,9 @@ impl Queue {
     /// Those of the store; [`ErrorKind::Invalid`] if an option is out of bounds or the job cannot be
     /// encoded; [`ErrorKind::TooLarge`] if the payload is too large; [`Refusal::Full`] if the queue is full.
     /// After [`ErrorKind::MayHaveRun`] send the same [`NewJob`] again: if the first one was carried out, the
-    /// answer is [`Duplicate`](Enqueued::Duplicate) with its own id. That holds while the job lives and for
-    /// [`with_retention`](Self::with_retention) afterwards.
+    /// answer is [`Duplicate`](Enqueued::Duplicate) with its own id. That holds while the job lives, and for
+    /// [`with_retention`](Self::with_retention) afterwards unless [`with_max_done`](Self::with_max_done) later jobs
+    /// are done by then, 10,000 by default.
     ///
     /// # Cancellation
     /// The job may or may not have been added. Keep the [`NewJob`] to send it again.
@@ -161,7 +159,7 @@ struct Chunk {
 impl Chunk {
     fn is_full_with(&self, item: &Item) -> bool {
         let bytes = self.bytes + item.body.len();
-        self.items.len() >= CHUNK || (!self.items.is_empty() && bytes > CHUNK_BYTES)
+        self.items.len() >= CHUNK || (!self.items.is_empty() && bytes > STEP_BYTES)
     }
 
     fn push(&mut self, item: Item) {

@@ -103,7 +103,7 @@ impl Queue {
         self.run(&Count).await
     }
 
-    /// Returns at most a hundred jobs of a state, from `from` on. One or two round trips.
+    /// Returns at most a hundred jobs of a state, or a megabyte of them, from `from` on. One or two round trips.
     ///
     /// Jobs that change their state meanwhile may be missing or appear twice.
     ///

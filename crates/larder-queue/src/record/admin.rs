@@ -60,8 +60,8 @@ impl Program for Cancel {
                     }
                 }
             };
-            let has_room = is_running && self.settings.max_running > 0;
-            let wakes = work.has_placed || has_room;
+            // Whoever cancels may not know of a limit on running jobs.
+            let wakes = work.has_placed || is_running;
             Worked { answer, wakes }
         });
         cancelled.unwrap_or(Cancelled::Unknown)
@@ -201,7 +201,7 @@ impl Program for Purge {
                     None => {}
                 }
             }
-            let has_room = removed > 0 && self.settings.max_running > 0;
+            let has_room = removed > 0 && self.band == Band::Leased;
             Worked {
                 answer: removed,
                 wakes: work.has_placed || has_room,

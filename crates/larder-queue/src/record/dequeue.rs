@@ -5,7 +5,7 @@ use larder_store::program::prelude::*;
 
 use super::held::{Held, Mode};
 use super::work::{Work, Worked, work};
-use super::{LAST_READY, LEASED, QueueRecord, Settings, token};
+use super::{LAST_READY, LEASED, QueueRecord, STEP_BYTES, Settings};
 
 /// The number of ended leases, and of due jobs, that one step moves.
 const MOVED: usize = 64;
@@ -16,7 +16,7 @@ const LOOKS: usize = 512;
 /// The reason of a dead letter whose holder has not settled it.
 const LEASE_ENDED: &str = "the lease of its last attempt ended";
 
-/// Takes available jobs, at most `many`.
+/// Takes available jobs, at most `many` and a megabyte of them, unless the first is longer.
 #[derive(Clone, Debug)]
 pub(crate) struct Dequeue {
     pub(crate) settings: Settings,
@@ -116,7 +116,7 @@ impl Taken {
 }
 
 impl Work<'_> {
-    /// Takes at most `many` jobs.
+    /// Takes at most `many` jobs, and a megabyte of them unless the first is longer.
     pub(super) fn take(&mut self, many: u32) -> Worked<Taken> {
         let (at, lease_ends) = (self.at, self.at + self.settings.lease.as_micros());
         let mut answer = Taken {
@@ -156,16 +156,25 @@ impl Work<'_> {
         }
 
         let (mut jobs, mut looks) = (Vec::new(), 0);
-        while (jobs.len() as i64) < free && looks < LOOKS {
+        let (mut bytes, mut is_cut) = (0, false);
+        while (jobs.len() as i64) < free && looks < LOOKS && !is_cut {
             let wanted = (free as usize - jobs.len()).min(LOOKS - looks);
             let found = self.held.ready.first_up_to(LAST_READY, wanted);
             if found.is_empty() {
                 break;
             }
             looks += found.len();
+            self.has_changed = true;
             for member in found {
-                self.has_changed = true;
-                jobs.extend(self.take_one(&member, lease_ends));
+                let id = self.named_by(&member);
+                let job = id.as_ref().and_then(|id| self.held.jobs.get(id));
+                let len = job.map_or(0, |job| job.body.len());
+                is_cut = !jobs.is_empty() && bytes + len > STEP_BYTES;
+                if is_cut {
+                    break;
+                }
+                bytes += len;
+                jobs.extend(self.take_one(&member, id, lease_ends));
             }
         }
 
@@ -184,7 +193,7 @@ impl Work<'_> {
             answer.next_in = next.map(|next| (next - at).max(0));
         }
         let is_left = self.held.ready.first().is_some();
-        let wakes = jobs.len() == many as usize && is_left;
+        let wakes = (is_cut || jobs.len() == many as usize) && is_left;
         answer.jobs = jobs;
         Worked { answer, wakes }
     }
@@ -218,19 +227,31 @@ impl Work<'_> {
         }
     }
 
-    /// Leases one job: the one that `member` names, or the first of the group that it names.
-    fn take_one(&mut self, member: &Arc<str>, lease_ends: i64) -> Option<Leased> {
+    /// Returns the job that a member of the order stands for: itself, or the first of its group.
+    fn named_by(&self, member: &Arc<str>) -> Option<Arc<str>> {
         let Some(group) = member.strip_prefix('\0') else {
-            return self.lease(member, lease_ends);
+            return Some(member.clone());
+        };
+        let limit = self.settings.max_per_group as usize;
+        let is_full = limit > 0 && self.held.busy(group) >= limit;
+        let first = self.held.first_of(group).filter(|_| !is_full);
+        first.map(|(.., id)| id.clone())
+    }
+
+    /// Leases the job `id`, which `member` of the order stands for.
+    fn take_one(
+        &mut self,
+        member: &Arc<str>,
+        id: Option<Arc<str>>,
+        lease_ends: i64,
+    ) -> Option<Leased> {
+        let Some(group) = member.strip_prefix('\0') else {
+            return self.lease(&id?, lease_ends);
         };
         let group: Arc<str> = group.into();
-        let limit = self.settings.max_per_group as usize;
-        let is_full = limit > 0 && self.held.busy(&group) >= limit;
-        let first = self.held.first_of(&group).filter(|_| !is_full);
-        let first = first.map(|(.., id)| id.clone());
         // The group has had its turn: its next one comes last.
-        self.held.ready.remove(&token(&group));
-        let leased = self.lease(&first?, lease_ends);
+        self.held.ready.remove(member);
+        let leased = self.lease(&id?, lease_ends);
         self.offer(&group);
         leased
     }

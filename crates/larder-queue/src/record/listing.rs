@@ -6,7 +6,7 @@ use bytes::Bytes;
 use larder_store::program::prelude::*;
 
 use super::scored::Scored;
-use super::{CLASS, FLOOR, Held, LEASED, QueueRecord};
+use super::{CLASS, FLOOR, Held, LEASED, QueueRecord, STEP_BYTES};
 use crate::queue::Counts;
 
 /// A part of the record that holds jobs.
@@ -59,14 +59,18 @@ impl QueueRecord {
         }
     }
 
-    /// Returns the first jobs of a band, without the tokens of groups among its first members.
+    /// Returns the first jobs of a band. A token of a group stands for its first job.
     pub(super) fn members(&self, band: Band, many: usize) -> Vec<Arc<str>> {
         let Some(set) = self.set(band) else {
             let waiting = self.in_group.values().flatten();
             return waiting.take(many).map(|(.., id)| id.clone()).collect();
         };
         let members = set.first_up_to(i64::MAX, many).into_iter();
-        members.filter(|id| !id.starts_with('\0')).collect()
+        let job = |member: Arc<str>| match member.strip_prefix('\0') {
+            Some(group) => Some(self.first_of(group)?.2.clone()),
+            None => Some(member),
+        };
+        members.filter_map(job).collect()
     }
 
     /// Returns the jobs that wait in groups, behind a member of the sorted set on Redis; all if it
@@ -155,7 +159,7 @@ impl Program for Count {
     }
 }
 
-/// Lists jobs of one band.
+/// Lists jobs of one band, at most `many` and a megabyte of them, unless the first is longer.
 #[derive(Clone, Debug)]
 pub(crate) struct List {
     pub(crate) band: Band,
@@ -200,9 +204,8 @@ struct Member {
 
 impl List {
     /// Makes a page of the found members.
-    fn page(&self, found: Vec<Member>) -> Listed {
-        let is_last = found.len() < self.many as usize;
-        let next = found.last().filter(|_| !is_last).map(|last| {
+    fn page(&self, has_more: bool, found: Vec<Member>) -> Listed {
+        let next = found.last().filter(|_| has_more).map(|last| {
             let same = found.iter().rev().take_while(|it| it.score == last.score);
             let same = same.count() as u32;
             // All of them have the score at which the page began.
@@ -242,7 +245,7 @@ impl Program for List {
 
     fn reply(&self, wire: Wire) -> Result<Listed> {
         type Found = (Bytes, i64, Bytes, Option<Bytes>, Option<Bytes>);
-        let found: Vec<Found> = wire.read()?;
+        let (has_more, found): (bool, Vec<Found>) = wire.read()?;
         let member = |(member, score, id, text, body): Found| {
             let held = text.zip(body);
             Member {
@@ -253,16 +256,16 @@ impl Program for List {
                 held: held.and_then(|(text, body)| Held::read(&text, body).ok()),
             }
         };
-        Ok(self.page(found.into_iter().map(member).collect()))
+        Ok(self.page(has_more, found.into_iter().map(member).collect()))
     }
 
     fn step(&self, record: &mut Slot<'_, QueueRecord>, _: Timestamp) -> Listed {
         let Some(held) = record.get() else {
-            return self.page(Vec::new());
+            return self.page(false, Vec::new());
         };
         let job = |id: &Arc<str>| held.jobs.get(id).cloned();
         let many = self.many as usize;
-        let found = match held.set(self.band) {
+        let mut found: Vec<_> = match held.set(self.band) {
             Some(set) => {
                 let from = self.from.score.unwrap_or(i64::MIN);
                 let members = set.from(from).skip(self.from.seen as usize).take(many);
@@ -285,7 +288,18 @@ impl Program for List {
                 members.collect()
             }
         };
-        self.page(found)
+        let is_full = found.len() == many;
+        let lens = found
+            .iter()
+            .map(|it| it.held.as_ref().map_or(0, |held| held.body.len()));
+        let sums = lens.scan(0, |sum, len| {
+            *sum += len;
+            Some(*sum)
+        });
+        let fit = sums.take_while(|sum| *sum <= STEP_BYTES).count().max(1);
+        let is_cut = fit < found.len();
+        found.truncate(fit);
+        self.page(is_full || is_cut, found)
     }
 }
 
@@ -307,15 +321,17 @@ mod tests {
             many: 2,
         };
         let first = list(Position::default());
-        assert_eq!(first.page(vec![member(1, "a")]).next, None);
-        let next = first.page(vec![member(1, "a"), member(2, "b")]).next;
+        assert_eq!(first.page(false, vec![member(1, "a")]).next, None);
+        let next = first.page(true, vec![member(1, "a"), member(2, "b")]).next;
         let next = next.unwrap();
         assert_eq!(
             (next.score, next.seen, &*next.member),
             (Some(2), 1, &b"b"[..])
         );
         // It continues within the same score.
-        let next = list(next).page(vec![member(2, "c"), member(2, "d")]).next;
+        let next = list(next)
+            .page(true, vec![member(2, "c"), member(2, "d")])
+            .next;
         let next = next.unwrap();
         assert_eq!((next.score, next.seen), (Some(2), 3));
     }
@@ -348,7 +364,7 @@ mod tests {
                 id: "a".into(),
                 held: Some(held.clone()),
             };
-            assert_eq!(list.page(vec![member]).rows[0].at, at);
+            assert_eq!(list.page(false, vec![member]).rows[0].at, at);
         }
     }
 }

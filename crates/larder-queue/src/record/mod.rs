@@ -123,6 +123,10 @@ const LEASED: i64 = 1 << 52;
 /// The highest rank of a ready job: all are below zero.
 const LAST_READY: i64 = -1;
 
+/// The bytes of bodies that one step adds, takes or lists, unless one job has more. It limits the size of a message,
+/// and the time for which it holds up other calls.
+pub(crate) const STEP_BYTES: usize = 1024 * 1024;
+
 /// The latest time at which a job may be due: the band of leases begins after it.
 const LATEST_DUE: i64 = LEASED - 1;
 

@@ -145,16 +145,9 @@ async fn every_fault_that_is_planted_in_taking_and_settling_is_caught() {
             "redis.call('ZREM', KEYS[3], 'b'",
         ),
         (TAKE, "redis.call('ZREM', KEYS[3], first)\n", "\n"),
-        (
-            TAKE,
-            "        offer(string.sub(first",
-            "        string.sub((first",
-        ),
-        (
-            TAKE,
-            "redis.call('ZREM', KEYS[2], id)\n          id = first",
-            "id = first",
-        ),
+        (TAKE, "'\\0' .. g)\n        offer(g)", "'\\0' .. g)"),
+        (TAKE, "redis.call('ZREM', KEYS[2], '\\0' .. g)\n", "\n"),
+        (TAKE, "from, read = read,", "from, read = 0,"),
         (TAKE, "used + taken * interval", "used + interval"),
         // Settling.
         (SETTLE, "known + 0 > at and 2", "known + 0 >= at and 2"),
@@ -204,9 +197,11 @@ async fn every_fault_that_is_planted_in_taking_and_settling_is_caught() {
         (Purge::SCRIPT, "+ 18)", "+ 17)"),
         (
             Purge::SCRIPT,
-            "if string.byte(id, 1) ~= 0 then",
-            "if true then",
+            "string.byte(id, 1) == 0 and string.sub(id, 2)",
+            "false",
         ),
+        (Purge::SCRIPT, "#g + 20)", "#g + 19)"),
+        (List::SCRIPT, "#members == many", "false"),
         (
             List::SCRIPT,
             "'LIMIT', num(seen), many)",

@@ -12,7 +12,7 @@ use larder_test::trace::{Pair, Traces};
 use larder_worlds::traces::pair;
 
 use crate::new_job::Due;
-use crate::record::{Dequeue, Enqueue, QueueRecord, Settings};
+use crate::record::{Band, Dequeue, Enqueue, Purge, QueueRecord, Settings};
 use steps::{next, next_of, plain_item};
 
 const SEEDS: u64 = 20;
@@ -49,5 +49,29 @@ async fn a_job_is_due_before_the_band_of_leases_at_the_latest() {
         let taken = programs.run(&key, &take).await.unwrap();
         let latest = (1 << 52) - 1;
         assert_eq!(taken.next_in, Some(latest - clock.now().as_micros()));
+    }
+}
+
+#[tokio::test]
+async fn a_purge_of_what_is_ready_removes_a_job_for_each_member() {
+    let server = RedisServer::start().unwrap();
+    let Pair { rust, lua, .. } = Box::pin(pair(&server)).await;
+    let (settings, key) = (Settings::default(), Key::new(QueueRecord::KIND, "ready"));
+    for programs in [rust, lua] {
+        let mut items = ["a", "b", "c"]
+            .map(|id| plain_item(id, Due::In(0)))
+            .to_vec();
+        items[0].group = Some("g".into());
+        (items[1].class, items[2].class) = (3, 3);
+        let added = programs.run(&key, &Enqueue { settings, items }).await;
+        assert_eq!(added.unwrap().len(), 3);
+        let purge = Purge {
+            settings,
+            band: Band::Ready,
+            many: 2,
+        };
+        for removed in [2, 1, 0] {
+            assert_eq!(programs.run(&key, &purge).await.unwrap(), removed);
+        }
     }
 }

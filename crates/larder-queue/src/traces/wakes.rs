@@ -176,7 +176,7 @@ async fn both_forms_wake_when_a_job_can_be_taken_that_could_not_before() {
     on.check(take(), false).await;
     on.check(take(), false).await;
     on.check(purge(Band::Leased), true).await;
-    // Without a maximum of running jobs nobody waits for room.
+    // Whoever removes a running job may not know of a maximum.
     let take = |many| Dequeue { settings, many };
     let take_all = || take(9);
     let cancel = Cancel {
@@ -191,13 +191,23 @@ async fn both_forms_wake_when_a_job_can_be_taken_that_could_not_before() {
     on.check(add("h", 0), false).await;
     on.check(take_all(), false).await;
     on.check(take_all(), false).await;
-    let _ = on.check(cancel, false).await;
-    on.check(add("i", 0), true).await;
+    let _ = on.check(cancel, true).await;
+    on.check(add("i", 0), false).await;
     on.check(take(1), false).await;
     // A call that takes no jobs is not a look.
     on.check(take(0), false).await;
     on.check(add("j", 0), false).await;
     on.check(take_all(), false).await;
     on.check(take_all(), false).await;
-    on.check(purge, false).await;
+    on.check(purge, true).await;
+    // If a batch ends because its jobs are large, the rest is left to others.
+    on.check(take_all(), false).await;
+    for (id, wakes) in [("k", true), ("l", false)] {
+        let mut large = add(id, SECOND);
+        large.items[0].body = vec![0; 700_000].into();
+        on.check(large, wakes).await;
+    }
+    on.check(take_all(), false).await;
+    on.clock.advance_micros(2 * SECOND);
+    assert_eq!(on.check(take_all(), true).await.jobs.len(), 1);
 }

@@ -87,12 +87,12 @@ async fn a_large_queue_costs_as_many_commands_as_a_small_one_and_no_script_is_lo
         many <= few + 1,
         "{many} commands, and {few} in a small queue"
     );
-    // The largest batch has as many: what is done to each job is done to all in one command.
+    // What is done to each job of a batch is done to all in one command; only their bodies are read in parts.
     let before = worked(&server);
     let batch = work(&queue, &server, MAX_BATCH, 20).await;
     let mean = (worked(&server) - before) / 20.0;
     assert!(
-        batch <= few + 2,
+        batch <= few + 6,
         "{batch} commands for a batch, and {few} for one job"
     );
     assert!(mean < LONGEST, "{mean} s to settle and take {MAX_BATCH}");

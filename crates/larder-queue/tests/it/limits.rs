@@ -2,7 +2,7 @@
 
 use std::num::NonZeroU32;
 
-use larder_queue::Verdict;
+use larder_queue::{JobId, NewJob, State, Verdict};
 use larder_store::Ttl;
 use larder_worlds::on_every_store;
 
@@ -57,6 +57,59 @@ on_every_store! { memory, redis;
         assert_eq!(take(&quick, 99).await.len(), 1);
         world.advance(secs(1));
         assert_eq!(take(&quick, 99).await.len(), 10);
+    }
+
+    async fn large_jobs_are_taken_and_listed_a_megabyte_at_a_time(world: World) {
+        let queue = queue_of(&world);
+        for (groups, prefix) in [(0, "alone"), (1, "one"), (2, "two")] {
+            let ids: Vec<_> = (0..24).map(|number| format!("{prefix}-{number:02}")).collect();
+            let large = ids.iter().enumerate().map(|(number, id)| {
+                let job = NewJob::raw("large", vec![0; 100 * 1024]).with_id(JobId::new(id).unwrap());
+                match groups {
+                    0 => job,
+                    groups => job.with_group(&(number % groups).to_string()),
+                }
+            });
+            for added in queue.enqueue_many(large).await {
+                added.unwrap();
+            }
+            let (mut listed, mut from) = (Vec::new(), None);
+            loop {
+                let page = queue.list(State::Waiting, from).await.unwrap();
+                assert!(page.jobs.len() <= 10, "{}", page.jobs.len());
+                listed.extend(page.jobs.iter().map(|it| it.id().to_string()));
+                from = page.next;
+                if from.is_none() {
+                    break;
+                }
+            }
+            listed.sort();
+            assert_eq!(listed, ids);
+            let mut seen = Vec::new();
+            for expected in [10, 10, 4] {
+                let taken = take(&queue, 128).await;
+                assert_eq!(taken.len(), expected);
+                assert!(taken.iter().all(|it| it.attempt() == 1));
+                assert_eq!(queue.counts().await.unwrap().running, taken.len() as u64);
+                let acks: Vec<_> = taken.iter().map(|it| it.receipt().clone()).collect();
+                queue.ack_many(&acks).await.unwrap();
+                seen.extend(taken.iter().map(|it| it.id().to_string()));
+            }
+            assert_eq!(seen, ids);
+            assert!(take(&queue, 128).await.is_empty());
+        }
+    }
+
+    async fn a_job_of_more_than_a_megabyte_is_taken_alone(world: World) {
+        let queue = queue_of(&world).with_max_payload(4 * 1024 * 1024);
+        for number in 0..3 {
+            let id = JobId::new(&number.to_string()).unwrap();
+            add(&queue, NewJob::raw("huge", vec![0; 2 * 1024 * 1024]).with_id(id)).await;
+        }
+        assert_eq!(queue.list(State::Waiting, None).await.unwrap().jobs.len(), 1);
+        for number in 0..3 {
+            assert_eq!(ids(&queue, 9).await, [number.to_string()]);
+        }
     }
 
     async fn what_leaves_in_a_batch_makes_room_for_as_many(world: World) {
