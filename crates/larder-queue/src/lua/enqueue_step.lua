@@ -28,7 +28,10 @@ if needs then
         forgot = true
       end
       local other, key_ends = redis.call('HGET', KEYS[6], k), redis.call('ZSCORE', KEYS[7], k)
-      if other and not (key_ends and key_ends + 0 <= at) then
+      local is_held = other and not (key_ends and key_ends + 0 <= at)
+      -- A key without an end goes with its job.
+      if is_held and not key_ends then is_held = redis.call('HEXISTS', KEYS[1], other) == 1 end
+      if is_held then
         local j = replaces == 1 and load(other)
         -- A key of this mode is its job's until that is first taken, so one with a place waits yet.
         if j and (j.s == 0 or j.u == 2) then
@@ -43,7 +46,7 @@ if needs then
         return other
       end
     end
-    if room <= 0 or k ~= '' and redis.call('HLEN', KEYS[6]) >= most then return 2 end
+    if room <= 0 or k ~= '' and redis.call('HLEN', KEYS[6]) >= math.max(most, 100000) then return 2 end
 
     changed, room = true, room - 1
     local j = {a = 0, f = 0, s = 0, d = due, e = at, c = c, u = u, k = k, g = g, r = '', p = ''}

@@ -39,7 +39,9 @@ impl Queue {
     /// Sets how many jobs may wait and run, at least 1; 0 counts as 1. The default is a million.
     ///
     /// Any further job is refused with [`Refusal::Full`](larder_store::Refusal::Full). Dead letters do not
-    /// count. The same limit applies to the number of unique keys.
+    /// count until [`redrive`](Self::redrive) puts them back, which may exceed the limit. As many unique keys are held,
+    /// or 100,000 if that is more: a key may outlive its job, like the one that each tick of a
+    /// [periodic](crate::periodic) job has for an hour.
     #[must_use]
     pub fn with_max_jobs(mut self, jobs: u32) -> Self {
         self.settings.max_jobs = jobs.max(1);

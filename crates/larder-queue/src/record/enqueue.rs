@@ -13,6 +13,9 @@ use crate::{JobId, NewJob, Until};
 /// The number of ended unique keys that one step forgets in addition to those that it may add.
 const FORGOTTEN: usize = 64;
 
+/// The number of unique keys of a queue for fewer jobs: keys may outlive their jobs.
+const MAX_KEYS: usize = 100_000;
+
 /// Adds jobs, each unless its id or its unique key is already used.
 #[derive(Clone, Debug)]
 pub(crate) struct Enqueue {
@@ -185,7 +188,8 @@ fn add(work: &mut Work<'_>, item: &Item, forgets: &mut usize) -> Added {
     }
     let live = work.held.jobs.len() - work.held.dead.len();
     let most = work.settings.max_jobs as usize;
-    if live >= most || (item.key.is_some() && work.held.unique.len() >= most) {
+    let is_full = live >= most;
+    if is_full || (item.key.is_some() && work.held.unique.len() >= most.max(MAX_KEYS)) {
         return Added::Full;
     }
 

@@ -218,10 +218,21 @@ on_both_stores! {
         let error = of(&queue).run_due().await.unwrap_err();
         assert_eq!(error.kind(), ErrorKind::Refused(Refusal::Full));
         assert_eq!(minutes().await, [1, 2]);
-        // The rest stays refused until no id and no key of the first two is remembered.
+        // By then no id and no key of the first two is remembered.
         clock.advance(60 * MINUTE);
         new(&of(&queue.clone().with_max_jobs(1_000))).await;
         assert_eq!(minutes().await, (3..=65).collect::<Vec<_>>());
+    }
+
+    async fn ticks_whose_jobs_are_done_do_not_fill_a_small_queue(world: World, clock: ManualClock) {
+        let queue = world.queue().with_max_jobs(3);
+        let periodic = each_minute(&queue);
+        new(&periodic).await;
+        for _ in 0..7 {
+            clock.advance(MINUTE);
+            assert_eq!(new(&periodic).await, 1);
+            assert_eq!(taken(&queue).await.len(), 1);
+        }
     }
 
     async fn a_job_that_cannot_be_enqueued_does_not_hold_up_the_others(world: World, clock: ManualClock) {

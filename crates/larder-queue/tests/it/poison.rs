@@ -6,13 +6,13 @@ use std::sync::Arc;
 use std::time::Duration;
 
 use larder_queue::periodic::{Periodic, Schedule};
-use larder_queue::{NewJob, Partitioned, Queue, State};
+use larder_queue::{NewJob, Partitioned, Queue, State, Until};
 use larder_redis::{RedisStore, RedisStoreBuilder};
-use larder_store::ManualClock;
+use larder_store::{ErrorKind, ManualClock, Refusal};
 use larder_test::server::{RedisServer, Reply};
 use larder_worlds::patient;
 
-use crate::support::{add, ids, job, secs, take};
+use crate::support::{add, ids, job, one, secs, take};
 
 struct OnRedis {
     server: RedisServer,
@@ -112,6 +112,52 @@ async fn a_job_that_cannot_be_read_holds_up_no_other() {
     let page = queue.list(State::Dead, None).await.unwrap();
     assert_eq!(page.jobs.len(), 1);
     assert_eq!(queue.purge(State::Dead).await.unwrap(), 1);
+}
+
+#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
+async fn a_job_whose_state_is_garbage_leaves_no_id_and_no_key_behind() {
+    let redis = OnRedis::start().await;
+    let queue = redis.queue();
+    let new = |group: &str| {
+        let job = job("a").with_unique("report", Until::Done);
+        match group {
+            "" => job,
+            group => job.with_group(group),
+        }
+    };
+    for group in ["", "g"] {
+        add(&queue, new(group)).await;
+        redis.set(&[b"HSET", b"queue:{test}", b"a", b"x"]);
+        assert!(take(&queue, 9).await.is_empty());
+        assert_eq!(queue.counts().await.unwrap().waiting, 0);
+        // Its lease ends, or it becomes due.
+        add(&queue, new(group)).await;
+        assert_eq!(ids(&queue, 9).await, ["a"]);
+        redis.set(&[b"HSET", b"queue:{test}", b"a", b"x"]);
+        redis.clock.advance(secs(30));
+        assert!(take(&queue, 9).await.is_empty());
+        add(&queue, new(group).with_delay(secs(5))).await;
+        redis.set(&[b"HSET", b"queue:{test}", b"a", b"x"]);
+        redis.clock.advance(secs(5));
+        assert!(take(&queue, 9).await.is_empty());
+        add(&queue, new(group)).await;
+        let taken = one(&queue).await;
+        assert!(queue.ack(taken.receipt()).await.unwrap().is_accepted());
+        redis.clock.advance(secs(3_600));
+    }
+}
+
+#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
+async fn a_full_server_lets_jobs_be_taken_and_settled() {
+    let redis = OnRedis::start().await;
+    let queue = redis.queue();
+    add(&queue, job("a")).await;
+    assert!(take(&queue, 0).await.is_empty());
+    redis.set(&[b"CONFIG", b"SET", b"maxmemory", b"1"]);
+    let full = queue.enqueue(job("b")).await.unwrap_err();
+    assert_eq!(full.kind(), ErrorKind::Refused(Refusal::Full));
+    let taken = one(&queue).await;
+    assert!(queue.ack(taken.receipt()).await.unwrap().is_accepted());
 }
 
 #[tokio::test(flavor = "multi_thread", worker_threads = 2)]
