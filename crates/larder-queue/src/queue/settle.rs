@@ -53,19 +53,6 @@ impl Queue {
         self.settle(receipt, Verdict::Nack { delay, reason }).await
     }
 
-    /// Gives failed jobs back, with a result for each. One round trip per 128 jobs.
-    ///
-    /// # Errors
-    /// Those of the store.
-    ///
-    /// # Cancellation
-    /// Each may or may not have been carried out.
-    pub async fn nack_many(&self, receipts: &[Receipt], delay: Duration) -> Result<Vec<Settled>> {
-        let reason = String::new();
-        self.settle_each(receipts, &Verdict::Nack { delay, reason })
-            .await
-    }
-
     /// Makes a job a dead letter, with a reason for people. One round trip.
     ///
     /// # Errors
@@ -76,19 +63,6 @@ impl Queue {
     pub async fn reject(&self, receipt: &Receipt, reason: &str) -> Result<Settled> {
         let reason = reason.to_owned();
         self.settle(receipt, Verdict::Reject { reason }).await
-    }
-
-    /// Makes jobs dead letters, with a result for each. One round trip per 128 jobs.
-    ///
-    /// # Errors
-    /// Those of the store.
-    ///
-    /// # Cancellation
-    /// Each may or may not have been carried out.
-    pub async fn reject_many(&self, receipts: &[Receipt], reason: &str) -> Result<Vec<Settled>> {
-        let reason = reason.to_owned();
-        self.settle_each(receipts, &Verdict::Reject { reason })
-            .await
     }
 
     /// Releases a job without working on it: it is available at once, and the attempt is not counted. One

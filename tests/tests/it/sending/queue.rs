@@ -28,9 +28,7 @@ fn holders(queue: &Queue, receipt: &Receipt, verdict: Verdict, lease: Ttl) {
         queue.ack(receipt);
         queue.ack_many(receipts);
         queue.nack(receipt, Duration::ZERO);
-        queue.nack_many(receipts, Duration::ZERO);
         queue.reject(receipt, "no");
-        queue.reject_many(receipts, "no");
         queue.release(receipt);
         queue.release_many(receipts);
         queue.extend(receipt, lease);
