@@ -12,7 +12,8 @@ pub const MAX_JOB_ID: usize = 128;
 ///
 /// A random id has 128 bits. An id of your own names the purpose of the job, such as
 /// `invoice-2026-11`: the queue then accepts it only once, for as long as the job lives and its
-/// [retention](crate::Queue::with_retention) afterwards.
+/// [retention](crate::Queue::with_retention) afterwards, or until
+/// [that many](crate::Queue::with_max_done) later jobs are done, 10,000 by default.
 #[derive(Clone, PartialEq, Eq, Hash, PartialOrd, Ord)]
 pub struct JobId(Arc<str>);
 

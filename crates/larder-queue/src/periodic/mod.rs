@@ -31,10 +31,10 @@
 //!
 //! # Rules
 //! 1. Every process of the app runs the same schedules; none leads. A tick is enqueued under the id
-//!    `name@seconds`, with the time at which it was due, so the queue accepts only the first one.
+//!    `name@seconds`, where `seconds` is the time at which it was due, so the queue accepts it once.
 //! 2. A record for each name stores the time up to which ticks were enqueued, so ticks that were due while no
-//!    process ran are known. [`Missed`] decides what happens to them. The very first process begins at the
-//!    present.
+//!    process ran, or while the store failed, are known. [`Missed`] decides what happens to them. The very first
+//!    process begins at the present.
 //! 3. Time is the store's: processes whose clocks differ agree on each tick. A clock that is set back repeats no
 //!    tick; if it is set back by more than a day it was wrong, and schedules begin at the present.
 //! 4. A schedule that is changed continues from the last tick of its name. A new name starts from scratch.
@@ -105,14 +105,14 @@ impl Tick {
     }
 }
 
-/// What happens to ticks that were due while no process ran.
+/// What happens to ticks that are enqueued late, because no process ran or the store failed.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub enum Missed {
     /// They are skipped: a tick that is more than a minute late is not enqueued.
     Skip,
-    /// The last of them is enqueued, however many there are.
+    /// If several ticks are due, only the last of them is enqueued.
     Last,
-    /// The last of them are enqueued, up to this many, at most 1,000.
+    /// The last of them are enqueued, up to this many, at least 1 and at most 1,000.
     All(u16),
 }
 
@@ -175,7 +175,7 @@ impl Periodic {
         Ok(self)
     }
 
-    /// Sets what happens to ticks that were due while no process ran. The default is [`Missed::Last`].
+    /// Sets what happens to ticks that are enqueued late. The default is [`Missed::Last`].
     #[must_use]
     pub fn with_missed(mut self, missed: Missed) -> Self {
         self.missed = missed;

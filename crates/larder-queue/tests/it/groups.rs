@@ -111,7 +111,7 @@ on_every_store! { memory, redis;
         assert_eq!(ids(&narrow, 9).await, ["1"]);
     }
 
-    async fn a_raised_limit_of_groups_holds_from_the_next_step_on(world: World) {
+    async fn a_raised_limit_of_groups_holds_from_the_next_step_in_the_group_on(world: World) {
         let narrow = queue_of(&world).with_max_running_per_group(ONE);
         for number in 0..4 {
             add(&narrow, job(&number.to_string()).with_group("a")).await;
