@@ -21,7 +21,7 @@ impl Storage {
 
     /// Makes the response of a URI stale, with all variants.
     ///
-    /// It takes three round trips, or one and two for each variant.
+    /// It takes three round trips, two if nothing is stored, or one and two for each variant.
     pub(crate) async fn expire(&self, key: &PrimaryKey) -> Result<()> {
         let expired = self.expire_far(&key.far_key()).await;
         // Even if the store failed, so that this process reads it again.
@@ -39,18 +39,20 @@ impl Storage {
                 Ok(())
             }
             FarRecord::Record(Record::Response(_), _) => self.expire_response(key).await,
-            FarRecord::Record(Record::Reservation, _)
-            | FarRecord::Missing
-            | FarRecord::Unreadable(_) => Ok(()),
+            // Over shards, a key of a lost server reads as missing; a write fails there.
+            FarRecord::Missing => self.far.remove(key.clone()).await,
+            FarRecord::Record(Record::Reservation, _) | FarRecord::Unreadable(_) => Ok(()),
         }
     }
 
     /// Makes the stored response under `key` stale, whichever it is.
     async fn expire_response(&self, key: &Key) -> Result<()> {
         for _ in 0..ATTEMPTS {
-            let held = self.far.get(key).await?;
-            let FarRecord::Record(Record::Response(response), version) = held else {
-                return Ok(());
+            let (response, version) = match self.far.get(key).await? {
+                FarRecord::Record(Record::Response(response), version) => (response, version),
+                // It may be there, as above: a removal also fails if the server is lost.
+                FarRecord::Missing => break,
+                FarRecord::Record(..) | FarRecord::Unreadable(_) => return Ok(()),
             };
             let (ttl, condition) = (self.ttl(&response), Condition::IfVersion(version));
             let expired = response.copy(self.policy()).expired_at(self.now());
@@ -59,7 +61,7 @@ impl Storage {
                 return Ok(());
             }
         }
-        // Other writers keep changing it. A removal does more than requested, but cannot be
+        // Or other writers keep changing it. A removal does more than requested, but cannot be
         // overtaken.
         self.far.remove(key.clone()).await
     }

@@ -14,6 +14,7 @@ mod gate;
 mod near_only;
 mod nested;
 mod recordings;
+mod shards;
 mod tower_shape;
 
 /// The tests that run on every store.

@@ -76,7 +76,9 @@ impl fmt::Debug for Shard {
 /// 2. A shard that is added takes its share from the others, and no other key moves. What moves is not
 ///    copied: cached values are loaded again, and pinned ones must be moved by you beforehand.
 /// 3. Operations on the pinned keys of an unreachable shard fail; they never go to another shard. Reads
-///    of its evictable keys are misses; writes of them fail. Other shards go on.
+///    of its evictable keys are misses; writes of them fail. So a miss does not prove that a key is absent:
+///    end an invalidation with a write. To see whether a shard answers, read a pinned key. Other shards go
+///    on.
 /// 4. Many keys are split by shard and sent concurrently, with a result for each.
 /// 5. Programs, leases, waits and scans are offered if all shards offer them. The bus is that of the
 ///    shard whose name sorts first, by its bytes: while it is unreachable, no messages pass.
