@@ -1,13 +1,11 @@
 use std::collections::HashMap;
 use std::fmt;
-use std::hash::BuildHasher;
 use std::sync::Arc;
 use std::time::Duration;
 
-use foldhash::quality::RandomState;
 use larder_store::bus::Bus;
 use larder_store::program::Programs;
-use larder_store::{Result, Timestamp, Ttl};
+use larder_store::{Result, Timestamp, Ttl, Version};
 
 use super::known::KnownTags;
 use super::{
@@ -50,7 +48,7 @@ impl Tags {
             programs,
             bus,
             timeout,
-            sender: RandomState::default().hash_one(0),
+            sender: u128::from_le_bytes(*Version::random().as_bytes()) as u64,
             known: KnownTags::new(trust),
         }
     }
