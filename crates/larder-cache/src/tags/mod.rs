@@ -282,43 +282,28 @@ impl<V: Send + Sync + 'static> Far<V> {
         }
         let validity = match &self.tags {
             // Without programs the tags cannot be read, so a value with tags is of no use.
-            None => Ok(carried
+            None => carried
                 .iter()
                 .map(|carried| match carried.is_empty() {
-                    true => Validity::Current,
-                    false => Validity::Removed,
+                    true => Ok(Validity::Current),
+                    false => Ok(Validity::Removed),
                 })
-                .collect()),
+                .collect(),
             Some(far_tags) => {
                 let values: Vec<_> = carried.iter().map(Vec::as_slice).collect();
-                let validity = far_tags.client.validity(&values, now).await;
-                validity.map(|mut validity| {
-                    for (validity, carried) in validity.iter_mut().zip(&carried) {
-                        let mut tags = carried.iter().map(|(tag, _)| *tag);
-                        if tags.any(|tag| far_tags.pending.concerns(&[tag])) {
-                            *validity = Validity::Removed;
-                        }
+                let mut validity = far_tags.client.validity(&values, now).await;
+                for (validity, carried) in validity.iter_mut().zip(&carried) {
+                    let mut tags = carried.iter().map(|(tag, _)| *tag);
+                    if tags.any(|tag| far_tags.pending.concerns(&[tag])) {
+                        *validity = Ok(Validity::Removed);
                     }
-                    validity
-                })
-            }
-        };
-        let validity = match validity {
-            Ok(validity) => validity,
-            Err(error) => {
-                let error = || {
-                    let text = "the tags of the value could not be read";
-                    Err(Error::new(error.operation(), error.kind(), text))
-                };
-                let reads = reads.into_iter().zip(&carried);
-                return reads
-                    .map(|(read, carried)| if carried.is_empty() { read } else { error() })
-                    .collect();
+                }
+                validity
             }
         };
         let judged = reads.into_iter().zip(validity);
         judged
-            .map(|(read, validity)| Ok(judge(read?, validity, now)))
+            .map(|(read, validity)| Ok(judge(read?, validity?, now)))
             .collect()
     }
 }

@@ -5,7 +5,7 @@ use std::time::Duration;
 
 use larder_store::bus::Bus;
 use larder_store::program::Programs;
-use larder_store::{Result, Timestamp, Ttl, Version};
+use larder_store::{Error, ErrorKind, Result, Timestamp, Ttl, Version};
 
 use super::known::KnownTags;
 use super::{
@@ -66,25 +66,26 @@ impl Tags {
         }
     }
 
-    /// Returns whether values are still valid, by the generations that their tags had.
+    /// Returns whether each value is still valid, by the generations that its tags had.
     ///
     /// No round trip if all are remembered, otherwise one for each node.
     ///
     /// # Errors
-    /// Those of the store. It is then unknown whether the values are valid.
+    /// For each value, those of the store, if one of its tags could not be read and no other was removed. It is
+    /// then unknown whether the value is valid.
     pub async fn validity(
         &self,
         values: &[&[(Tag, Generation)]],
         now: Timestamp,
-    ) -> Result<Vec<Validity>> {
-        let mut found: HashMap<Tag, Option<Generation>> = HashMap::new();
+    ) -> Vec<Result<Validity>> {
+        let mut found: HashMap<Tag, Result<Option<Generation>, ErrorKind>> = HashMap::new();
         let mut unknown = Vec::new();
         for (tag, _) in values.iter().copied().flatten() {
             if found.contains_key(tag) {
                 continue;
             }
             let known = self.known.trusted(*tag, now);
-            found.insert(*tag, known);
+            found.insert(*tag, Ok(known));
             if known.is_none() {
                 unknown.push((*tag, self.known.changes(*tag)));
             }
@@ -94,23 +95,34 @@ impl Tags {
                 .iter()
                 .map(|(tag, _)| (tag.key(), ReadTag))
                 .collect();
-            let read = self.run_many("read tags", &steps).await?;
-            for ((tag, before), state) in unknown.into_iter().zip(read) {
-                if let Some(state) = state? {
-                    self.known.remember(tag, state.generation, now, before);
-                    found.insert(tag, Some(state.generation));
+            match self.run_many("read tags", &steps).await {
+                Ok(read) => {
+                    for ((tag, before), state) in unknown.into_iter().zip(read) {
+                        if let Ok(Some(state)) = &state {
+                            self.known.remember(tag, state.generation, now, before);
+                        }
+                        let state = state.map_err(|error| error.kind());
+                        found.insert(tag, state.map(|state| state.map(|it| it.generation)));
+                    }
                 }
+                Err(late) => found.extend(unknown.iter().map(|(tag, _)| (*tag, Err(late.kind())))),
             }
         }
         let of = |(tag, generation): &(Tag, Generation)| match found.get(tag) {
-            Some(Some(now)) => generation.compared_with(*now),
-            _ => Validity::Removed,
+            Some(Ok(Some(now))) => Ok(generation.compared_with(*now)),
+            Some(Err(kind)) => Err(*kind),
+            _ => Ok(Validity::Removed),
         };
-        let worst = |carried: &&[(Tag, Generation)]| carried.iter().map(of).max();
-        Ok(values
-            .iter()
-            .map(|carried| worst(carried).unwrap_or(Validity::Current))
-            .collect())
+        let worse = |one, other| match (one, other) {
+            (Ok(Validity::Removed), _) | (_, Ok(Validity::Removed)) => Ok(Validity::Removed),
+            (Err(kind), _) | (_, Err(kind)) => Err(kind),
+            (Ok(one), Ok(other)) => Ok(one.max(other)),
+        };
+        let judged = values.iter().map(|carried| {
+            let worst = carried.iter().map(of).fold(Ok(Validity::Current), worse);
+            worst.map_err(|kind| Error::new("read tags", kind, UNREAD))
+        });
+        judged.collect()
     }
 
     /// Reads the generations of the tags of a value that is about to be stored for `ttl`.
@@ -191,7 +203,7 @@ impl Tags {
             Err(error) => {
                 self.forget(tags);
                 tags.iter()
-                    .map(|_| Err(larder_store::Error::new("change tags", error.kind(), LATE)))
+                    .map(|_| Err(Error::new("change tags", error.kind(), LATE)))
                     .collect()
             }
         }
@@ -250,6 +262,8 @@ impl Tags {
         self.timeout.run(operation, run).await
     }
 }
+
+const UNREAD: &str = "the tags of the value could not be read";
 
 const LATE: &str = "the store did not answer in time: the tag may or may not have been changed";
 

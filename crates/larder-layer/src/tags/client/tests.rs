@@ -1,5 +1,6 @@
 use larder_moka::MokaStore;
-use larder_store::{Clock, ManualClock, Store};
+use larder_store::{Clock, ErrorKind, ManualClock, Shard, Sharded, Store};
+use larder_test::faulty::{Faulty, Trouble};
 
 use super::*;
 
@@ -122,10 +123,15 @@ async fn after_a_gap_the_tags_of_values_are_read_again_and_running_loads_know_wh
     let carried = noted.expect("a store").expect("a new tag");
     let tick = begin(&one);
     change(&other).await;
-    let validity = || async { one.validity(&[&carried], now).await.expect("a store") };
-    assert_eq!(validity().await, [Validity::Current], "it is remembered");
+    let validity = || async {
+        one.validity(&[&carried], now)
+            .await
+            .remove(0)
+            .expect("a store")
+    };
+    assert_eq!(validity().await, Validity::Current, "it is remembered");
     one.forget_all();
-    assert_eq!(validity().await, [Validity::Removed]);
+    assert_eq!(validity().await, Validity::Removed);
     assert!(!note(&one, tick, &clock, MINUTE).await);
     assert!(note(&one, begin(&one), &clock, -MINUTE).await);
 }
@@ -184,9 +190,56 @@ async fn a_tag_that_several_values_carry_is_judged_alike_while_it_is_forgotten()
         })
     };
     for _ in 0..3_000 {
-        let validity = one.validity(&values, clock.now()).await.expect("a store");
-        assert_eq!(validity, [Validity::Current; 64]);
+        let validity = one.validity(&values, clock.now()).await;
+        let validity: Vec<_> = validity.into_iter().map(Result::ok).collect();
+        assert_eq!(validity, [Some(Validity::Current); 64]);
     }
     drop(one);
     forgetting.join().expect("no panic");
+}
+
+#[tokio::test]
+async fn a_tag_that_cannot_be_read_costs_only_the_values_that_carry_it() {
+    let nodes = [(); 2].map(|()| Faulty::new(Arc::new(MokaStore::new())));
+    let [lost, steady] = [nodes[0].switch(), nodes[1].switch()];
+    let shards = nodes.into_iter().zip(["lost", "steady"]);
+    let shards = shards.map(|(node, name)| Shard::new(name, Arc::new(node)));
+    let store = Arc::new(Sharded::new(shards).expect("two shards"));
+    let tag_on = |shard| {
+        let mut tags = (0..1_000).map(|number| Tag::new(&number.to_string()));
+        let tag = tags.find(|tag| store.shard_of(&tag.key()) == shard);
+        tag.expect("some tag is there")
+    };
+    let tags = ["lost", "steady"].map(tag_on);
+    let client = || {
+        let programs = store.clone().programs().expect("programs");
+        let timeout = StoreTimeout::new(SECOND * 10, None);
+        Tags::new(programs, None, timeout, SECOND * 3_600)
+    };
+    let (one, other, now) = (client(), client(), Timestamp::from_micros(0));
+    let noted = one.note(&tags, LoadBegin::after_all_changes(), HOUR, now);
+    let both = noted.await.expect("a store").expect("new tags");
+    let removed = [both[0], (tags[1], Generation::random())];
+    let values = [&both[..1], &both[1..], &both[..], &removed[..], &[]];
+
+    lost.set(Trouble::Fail(ErrorKind::NotSent));
+    let validity = other.validity(&values, now).await;
+    let kinds = validity.into_iter();
+    let kinds: Vec<_> = kinds.map(|one| one.map_err(|error| error.kind())).collect();
+    let unread = Err(ErrorKind::NotSent);
+    let expected = [
+        unread,
+        Ok(Validity::Current),
+        unread,
+        Ok(Validity::Removed),
+        Ok(Validity::Current),
+    ];
+    assert_eq!(kinds, expected);
+    // What was read is remembered.
+    steady.set(Trouble::Fail(ErrorKind::NotSent));
+    let validity = other.validity(&[&both[1..]], now).await;
+    assert!(
+        matches!(validity[..], [Ok(Validity::Current)]),
+        "{validity:?}"
+    );
 }
