@@ -11,7 +11,7 @@ const REST_MICROS: i64 = 1_000_000;
 
 /// A circuit breaker: spares loads the store timeout while the far store is down.
 ///
-/// After five failures in a row it opens: for a second, reads skip the store, then one of them
+/// After five failed reads in a row it opens: for a second, reads skip the store, then one of them
 /// tries it. An answer closes it, a failure keeps it open for another second.
 pub(crate) struct Breaker {
     failures: AtomicU32,

@@ -68,10 +68,10 @@ impl<V: Send + Sync + 'static> Far<V> {
         match removed.instrument(self.spans().remove(keys)).await {
             Ok(removed) => {
                 let removed = removed.into_iter();
-                removed.map(|one| self.heard(one).map(drop)).collect()
+                removed.map(|one| self.heard_aside(one).map(drop)).collect()
             }
             Err(error) => {
-                self.failed(&error);
+                self.failed_aside(&error);
                 keys.iter().map(|_| Err(again(&error))).collect()
             }
         }

@@ -18,7 +18,7 @@ impl<V: Send + Sync + 'static> Far<V> {
         if let Some(version) = seen {
             claim = claim.having_seen(version);
         }
-        self.heard(self.timeout.run("claim", leases.claim(&claim)).await)
+        self.heard_aside(self.timeout.run("claim", leases.claim(&claim)).await)
     }
 
     pub(crate) async fn commit(
@@ -29,7 +29,7 @@ impl<V: Send + Sync + 'static> Far<V> {
     ) -> Result<bool> {
         let span = self.spans().put(put.key(), put.value().len());
         let commit = self.timeout.run("commit", leases.commit(put, fence));
-        self.heard(commit.instrument(span).await)
+        self.heard_aside(commit.instrument(span).await)
             .map(PutOutcome::is_stored)
     }
 
@@ -41,7 +41,7 @@ impl<V: Send + Sync + 'static> Far<V> {
         fence: Fence,
     ) -> Result<bool> {
         let abandon = leases.abandon(key, fence);
-        self.heard(self.timeout.run("abandon", abandon).await)
+        self.heard_aside(self.timeout.run("abandon", abandon).await)
             .map(LeaseOutcome::is_held)
     }
 
@@ -53,7 +53,7 @@ impl<V: Send + Sync + 'static> Far<V> {
         loop {
             tokio::time::sleep(pause).await;
             let renewal = leases.renew(key, fence, self.hold);
-            let renewed = self.heard(self.timeout.run("renew", renewal).await);
+            let renewed = self.heard_aside(self.timeout.run("renew", renewal).await);
             if let Ok(LeaseOutcome::NotHeld) = renewed {
                 return;
             }
@@ -72,7 +72,7 @@ impl<V: Send + Sync + 'static> Far<V> {
         let span = tracing::debug_span!("cache.follow", cache.kind = self.kind.name());
         let followed = leases.follow(key, within).instrument(span);
         match tokio::time::timeout(patience, followed).await {
-            Ok(followed) => self.heard(followed).map(FollowOutcome::is_ended),
+            Ok(followed) => self.heard_aside(followed).map(FollowOutcome::is_ended),
             Err(_) => Ok(false),
         }
     }

@@ -260,12 +260,12 @@ impl<V: Send + Sync + 'static> Far<V> {
     pub(crate) async fn write(&self, put: &Put) -> Result<bool> {
         let span = self.spans().put(put.key(), put.value().len());
         let written = self.timeout.put(&*self.store, put).instrument(span).await;
-        self.heard(written).map(PutOutcome::is_stored)
+        self.heard_aside(written).map(PutOutcome::is_stored)
     }
 
     /// Gives an entry a new TTL.
     pub(crate) async fn expire(&self, key: &Key, ttl: Ttl) -> Result<ExpireOutcome> {
-        self.heard(
+        self.heard_aside(
             self.timeout
                 .run("expire", self.store.expire(key, ttl))
                 .await,
@@ -279,21 +279,37 @@ impl<V: Send + Sync + 'static> Far<V> {
         }
     }
 
-    /// Reports the outcome of a call of the store to the breaker and the log.
+    /// Reports the outcome of a read to the breaker and the log.
     fn heard<T>(&self, answer: Result<T>) -> Result<T> {
-        match &answer {
-            Ok(_) => {
-                self.breaker.succeeded();
-                self.health.succeeded();
-            }
-            Err(error) => self.failed(error),
-        }
         answer
+            .inspect(|_| self.succeeded())
+            .inspect_err(|error| self.failed(error))
+    }
+
+    /// Reports the outcome of a claim or a write to the log, and to the breaker if it succeeded.
+    ///
+    /// Over shards, those of a lost server fail, while its reads are misses. They must not open the
+    /// breaker, which stops the reads of all servers.
+    fn heard_aside<T>(&self, answer: Result<T>) -> Result<T> {
+        answer
+            .inspect(|_| self.succeeded())
+            .inspect_err(|error| self.failed_aside(error))
+    }
+
+    fn succeeded(&self) {
+        self.breaker.succeeded();
+        self.health.succeeded();
     }
 
     fn failed(&self, error: &Error) {
         if is_outage(error) {
             self.breaker.failed();
+            self.health.failed(error);
+        }
+    }
+
+    fn failed_aside(&self, error: &Error) {
+        if is_outage(error) {
             self.health.failed(error);
         }
     }
