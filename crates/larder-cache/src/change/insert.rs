@@ -12,7 +12,7 @@ use crate::far::Far;
 use crate::invalidation::Invalidation;
 use crate::kept::Kept;
 use crate::remote::Change;
-use crate::tags::{Noted, near_marks};
+use crate::tags::near_marks;
 use crate::{Cache, CacheKey};
 
 impl<K: CacheKey, V: Send + Sync + 'static> Cache<K, V> {
@@ -87,10 +87,8 @@ impl<K: CacheKey, V: Send + Sync + 'static> Cache<K, V> {
         let seen = inner.near.peek(&key).and_then(|held| held.value.version);
         let invalidation = Invalidation::begin(inner, &key, Change::Removed);
         let sealed = async {
-            let marks = match inner.note_inserted(far, &tags, &times).await? {
-                Noted::Carried(marks) => marks,
-                Noted::Outdated => return Err(changing()),
-            };
+            let marks = inner.note_inserted(far, &tags, &times).await?;
+            let marks = marks.ok_or_else(changing)?;
             far.seal(far_key.clone(), Some(&value), now, times, marks)
         }
         .await;

@@ -334,7 +334,7 @@ impl<V: Send + Sync + 'static> Far<V> {
 }
 
 /// Returns whether an error means that the store is down, and not that it refused one request.
-fn is_outage(error: &Error) -> bool {
+pub(crate) fn is_outage(error: &Error) -> bool {
     matches!(
         error.kind(),
         ErrorKind::NotSent | ErrorKind::MayHaveRun | ErrorKind::Refused(Refusal::Unavailable)

@@ -124,12 +124,19 @@ impl<K: CacheKey, V: Send + Sync + 'static> LoadTask<K, V> {
         let inner = &*self.inner;
         let now = inner.clock.now();
         let noted = inner.note_tags(tags, lead, times.loaded_at, &times).await;
-        let Noted::Carried(tags) = noted else {
-            inner.metrics.outdated.increment(1);
-            self.give_back(lead).await;
-            return Currency::Overtaken;
+        let (tags, written) = match noted {
+            Noted::Carried(tags) => {
+                let written = self.write(value.as_deref(), times, &tags, lead).await;
+                (tags, written)
+            }
+            Noted::Near(tags) => (tags, self.not_written(value.as_deref(), lead).await),
+            Noted::Outdated => {
+                inner.metrics.outdated.increment(1);
+                self.give_back(lead).await;
+                return Currency::Overtaken;
+            }
         };
-        let version = match self.write(value.as_deref(), times, &tags, lead).await {
+        let version = match written {
             Written::Yes(version) => Some(version),
             Written::No => None,
             Written::Overtaken => {
@@ -207,16 +214,21 @@ impl<K: CacheKey, V: Send + Sync + 'static> LoadTask<K, V> {
             Err(error) => {
                 inner.metrics.far_write_failed(&error);
                 far.log_failed_write(&error);
-                if value.is_none() {
-                    self.inner.remove_later(&self.key);
-                }
-                // A lease that is no longer held was committed or invalidated: it is unknown which,
-                // so late callers read again.
-                match self.give_back(lead).await {
-                    Currency::Overtaken => Written::Overtaken,
-                    Currency::Checked | Currency::Unchecked => Written::No,
-                }
+                self.not_written(value, lead).await
             }
+        }
+    }
+
+    /// Ends the lease of a value that cannot be written far.
+    async fn not_written(&self, value: Option<&V>, lead: &Lead<V>) -> Written {
+        if value.is_none() {
+            self.inner.remove_later(&self.key);
+        }
+        // A lease that is no longer held was committed or invalidated: it is unknown which, so late
+        // callers read again.
+        match self.give_back(lead).await {
+            Currency::Overtaken => Written::Overtaken,
+            Currency::Checked | Currency::Unchecked => Written::No,
         }
     }
 

@@ -7,7 +7,7 @@ use larder_store::{Error, ErrorKind, Result, Timestamp, Ttl};
 use crate::cache::Inner;
 use crate::election::{Lead, Write};
 use crate::envelope::{TagMark, TagMarks};
-use crate::far::{Far, Read};
+use crate::far::{Far, Read, is_outage};
 use crate::lifetime::{State, Times};
 use crate::{Cache, CacheKey};
 pub(crate) use pending::PendingTags;
@@ -24,6 +24,8 @@ pub(crate) struct FarTags {
 pub(crate) enum Noted {
     /// It carries these.
     Carried(TagMarks),
+    /// It carries these, but is only kept near, because the store of the tags cannot be reached.
+    Near(TagMarks),
     /// One of them changed since the load began, or this cannot be known.
     Outdated,
 }
@@ -202,53 +204,58 @@ impl<K: CacheKey, V: Send + Sync + 'static> Inner<K, V> {
         };
         let began = LoadBegin::new(lead.tick, began);
         match self.note_far(far, tags, began, times).await {
-            Ok(noted) => noted,
+            Ok(Some(marks)) => Noted::Carried(marks),
+            Ok(None) => Noted::Outdated,
             Err(error) => {
                 self.metrics.far_put_errors.increment(1);
                 far.log_failed_write(&error);
-                Noted::Outdated
+                match is_outage(&error) {
+                    // As without the far store: a change of a tag drops it.
+                    true => Noted::Near(near_marks(tags)),
+                    false => Noted::Outdated,
+                }
             }
         }
     }
 
     /// Notes the tags of a value that is inserted. One round trip, none without tags.
+    ///
+    /// Returns None if one of the tags is being changed.
     pub(crate) async fn note_inserted(
         &self,
         far: &Far<V>,
         tags: &[Tag],
         times: &Times,
-    ) -> Result<Noted> {
+    ) -> Result<Option<TagMarks>> {
         if tags.is_empty() {
-            return Ok(Noted::Carried(TagMarks::default()));
+            return Ok(Some(TagMarks::default()));
         }
         // The caller already has the value.
         self.note_far(far, tags, LoadBegin::after_all_changes(), times)
             .await
     }
 
-    /// Notes the tags of a value for the far store.
+    /// Notes the tags of a value for the far store. Returns None if the value is outdated.
     async fn note_far(
         &self,
         far: &Far<V>,
         tags: &[Tag],
         began: LoadBegin,
         times: &Times,
-    ) -> Result<Noted> {
+    ) -> Result<Option<TagMarks>> {
         let far_tags = far.tags.as_ref().ok_or_else(|| {
             let text = "tags need a store that runs programs: use memory:// or redis://";
             Error::new("note tags", ErrorKind::Invalid, text)
         })?;
         if far_tags.pending.concerns(tags) {
-            return Ok(Noted::Outdated);
+            return Ok(None);
         }
         let now = self.clock.now();
         // Somebody who reads the value may keep it fresh up to its deadline.
         let end = times.deadline.max(times.stale_until).as_micros();
         let ttl = Ttl::covering_micros(end.saturating_sub(now.as_micros()));
         let noted = far_tags.client.note(tags, began, ttl, now).await?;
-        Ok(noted.map_or(Noted::Outdated, |carried| {
-            Noted::Carried(marks(carried.iter().copied()))
-        }))
+        Ok(noted.map(|carried| marks(carried.into_iter())))
     }
 
     /// Adds the cache's own tag to those of a value.

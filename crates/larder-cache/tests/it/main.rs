@@ -23,6 +23,7 @@ mod secrecy;
 mod seeing;
 #[cfg(all(feature = "json", feature = "postcard"))]
 mod shapes;
+mod shards;
 mod single_flight;
 mod staleness;
 mod support;
