@@ -8,8 +8,9 @@ use larder::{Key, Kind, Namespace, Prefixed, Store};
 use crate::config::Config;
 use crate::errors::StartError;
 
-/// A key that is never written; reading it shows whether the store answers.
-const PROBE: Kind = Kind::evictable("probe");
+/// A key that is never written; reading it shows whether the store answers. It is pinned, because over
+/// shards an evictable key of a lost server reads as absent.
+const PROBE: Kind = Kind::pinned("probe");
 
 /// The store of the app.
 #[derive(Clone)]

@@ -103,7 +103,8 @@ async fn sign_out(session: Session) -> Result<&'static str> {
 
 // It is 200 even while the store fails: all processes share it. A database of your own would decide here.
 async fn ready(State(store): State<Arc<dyn Store>>) -> &'static str {
-    let probe = Key::new(Kind::evictable("probe"), "ready");
+    // Pinned, because over shards an evictable key of a lost server reads as absent.
+    let probe = Key::new(Kind::pinned("probe"), "ready");
     match store.get(&probe).await {
         Ok(_) => "ready\n",
         Err(_) => "degraded: the store does not answer\n",

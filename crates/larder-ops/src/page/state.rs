@@ -21,8 +21,9 @@ use super::listing::Listing;
 use super::tokens::{Tokens, is_same_site};
 use crate::doctor::{Doctor, Report};
 
-/// A key that is never written: reading it shows that the store answers, and how fast.
-pub(super) const PROBE: Kind = Kind::evictable("ops-probe");
+/// A key that is never written: reading it shows that the store answers, and how fast. It is pinned, because
+/// over shards an evictable key of a lost server reads as absent.
+pub(super) const PROBE: Kind = Kind::pinned("ops-probe");
 
 /// The state that all views share.
 pub(super) struct Shared {

@@ -1,7 +1,11 @@
+use std::sync::Arc;
 use std::time::{Duration, Instant};
 
 use axum::http::{Method, StatusCode};
 use futures_util::future::join_all;
+use larder_moka::MokaStore;
+use larder_store::{ErrorKind, Shard, Sharded};
+use larder_test::faulty::{Faulty, Trouble};
 
 use super::world::{VIEWS, World, on_a_server, request, world};
 
@@ -53,4 +57,18 @@ async fn with_the_server_frozen_or_dead_each_view_comes_within_a_second_and_says
     server.kill();
     within_a_second(&world).await;
     world.open("caches").await.has(&["96.0\u{202f}%"]);
+}
+
+/// Over shards, an evictable key of a lost server reads as absent.
+#[tokio::test]
+async fn with_every_shard_lost_the_page_says_that_the_store_does_not_answer() {
+    let shards = ["a", "b"].map(|name| (name, Faulty::new(Arc::new(MokaStore::new()))));
+    let switches = [shards[0].1.switch(), shards[1].1.switch()];
+    let shards = shards.map(|(name, store)| Shard::new(name, Arc::new(store)));
+    let store = Arc::new(Sharded::new(shards).unwrap());
+    let world = world((store, None, None)).await;
+    for switch in &switches {
+        switch.set(Trouble::Fail(ErrorKind::NotSent));
+    }
+    open_all(&world).await;
 }
