@@ -8,8 +8,8 @@ use std::time::Duration;
 
 use bytes::Bytes;
 use larder_store::{
-    Condition, Delete, DeleteOutcome, Entry, ErrorKind, Key, Put, PutOutcome, Result, Store, Ttl,
-    Version,
+    Condition, Delete, DeleteOutcome, Entry, ErrorKind, Key, Put, PutOutcome, Result, Space, Store,
+    Ttl, Version,
 };
 
 pub use error::UpdateError;
@@ -106,7 +106,7 @@ impl Updates {
     /// Changes the value of `key` by `next`, which gets the current value, or None if there is none.
     ///
     /// `next` may run several times, so it should only compute. It takes two round trips for each attempt,
-    /// or one if the value stays unchanged.
+    /// or one if the value stays unchanged; three to remove an evictable value that is not there.
     ///
     /// # Errors
     /// [`UpdateError::Contended`] if other writers changed the value in each attempt: nothing was written.
@@ -128,7 +128,10 @@ impl Updates {
             let held = self.store.get(key).await?;
             let (write, returned) = match next(held.as_ref().map(|entry| &entry.value)) {
                 Next::Keep(returned) => return Ok(returned),
-                Next::Remove(returned) if held.is_none() => return Ok(returned),
+                Next::Remove(returned) if held.is_none() => match self.is_absent(key).await? {
+                    true => return Ok(returned),
+                    false => continue,
+                },
                 Next::Remove(returned) => (Write::delete(key, &held), returned),
                 Next::Put(value, ttl, returned) => (Write::put(key, value, ttl, &held), returned),
             };
@@ -142,6 +145,19 @@ impl Updates {
         Err(UpdateError::Contended {
             attempts: self.max_attempts,
         })
+    }
+
+    /// Returns whether a key that reads as absent is so.
+    ///
+    /// Over [shards](larder_store::Sharded), an evictable key of a lost server reads as absent. A write
+    /// fails there, so one that changes nothing shows that the next read is answered by the server.
+    async fn is_absent(&self, key: &Key) -> Result<bool> {
+        if key.kind().space() == Space::Pinned {
+            return Ok(true);
+        }
+        let nothing = Delete::new(key.clone()).if_version(Version::random());
+        let _ = self.store.delete(&nothing).await?;
+        Ok(self.store.get(key).await?.is_none())
     }
 
     /// Carries out a write once, and returns whether its condition was met.

@@ -1,7 +1,8 @@
 use std::sync::{Arc, LazyLock};
 
 use futures_util::FutureExt as _;
-use larder_store::{ErrorKind, Key, Kind, Put, PutOutcome, Store, Ttl};
+use larder_moka::MokaStore;
+use larder_store::{ErrorKind, Key, Kind, Put, PutOutcome, Shard, Sharded, Store, Ttl};
 use larder_structures::update::{Next, UpdateError, Updates};
 use larder_test::faulty::{Faulty, Operations, Switch, Trouble};
 use larder_worlds::on_every_store;
@@ -187,4 +188,29 @@ on_every_store! { memory, redis, cluster;
         assert!(is_ambiguous(&error), "{error:?}");
         assert_eq!(held(&world.store).await, 2);
     }
+}
+
+/// Over shards, an evictable key of a lost server reads as absent.
+#[tokio::test]
+async fn no_removal_is_reported_that_a_lost_shard_has_not_carried_out() {
+    let key = Key::new(Kind::evictable("update-page"), "a");
+    let faulty = Faulty::new(Arc::new(MokaStore::new()));
+    let switch = faulty.switch();
+    let sharded = Sharded::new([Shard::new("only", Arc::new(faulty))]).unwrap();
+    let store: Arc<dyn Store> = Arc::new(sharded);
+    let updates = Updates::new(store.clone());
+    let remove = |value: Option<&bytes::Bytes>| Next::Remove(value.is_some());
+    assert!(!updates.update(&key, remove).await.unwrap(), "it is absent");
+    let put = Put::new(key.clone(), "7", HOUR);
+    assert_eq!(store.put(&put).await.unwrap(), PutOutcome::Stored);
+    switch.set(Trouble::Fail(ErrorKind::NotSent));
+    let lost = updates.update(&key, remove).await;
+    assert!(
+        matches!(&lost, Err(UpdateError::Store(error)) if error.kind() == ErrorKind::NotSent),
+        "{lost:?}"
+    );
+    // The first command after a break in the connection fails, and the next one works.
+    switch.set_next(1, Trouble::Fail(ErrorKind::NotSent));
+    assert!(updates.update(&key, remove).await.unwrap());
+    assert!(store.get(&key).await.unwrap().is_none());
 }
