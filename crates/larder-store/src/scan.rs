@@ -66,9 +66,9 @@ pub trait Scan: Send + Sync {
     ///
     /// The prefix is plain text, not a pattern. A page has about `about` keys, which must be from 1
     /// to [`MAX_PAGE`]. It may have fewer, or even none, if few keys match, and a few more if the
-    /// server returns more in one step. Only a page without a next one is the last. A store works in
-    /// small steps and pauses after each for as long as it took, so a scan takes at most half of a
-    /// server's time.
+    /// server returns more in one step. Only a page without a next one is the last. A store on servers
+    /// works in small steps and pauses after each for as long as it took, so a scan takes at most half of a
+    /// server's time. A store in process yields between its steps.
     ///
     /// # Errors
     /// [`ErrorKind::Invalid`](crate::ErrorKind::Invalid) for a page size out of bounds and for a

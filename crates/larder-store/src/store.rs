@@ -132,7 +132,8 @@ pub trait Store: Send + Sync + 'static {
 pub enum SettleOutcome {
     /// The key holds the version of the put.
     Stored,
-    /// The key does not hold it: the put never ran, was overwritten or removed, or may still run.
+    /// It was not found: the put never ran, was overwritten, evicted or removed, may still run, or its
+    /// [shard](crate::Sharded) cannot be reached.
     NotFound,
 }
 

@@ -76,6 +76,23 @@ async fn both_forms_of_the_coupon_do_the_same() {
 }
 
 #[test]
+fn the_page_of_backends_names_each_function_of_the_prelude() {
+    let page = include_str!("../../../docs/adding-a-backend.md");
+    let prelude = include_str!("../../../crates/larder-redis/src/lua/prelude.lua");
+    let functions = prelude
+        .lines()
+        .filter_map(|it| it.strip_prefix("local function "));
+    let functions: Vec<_> = functions.filter_map(|it| it.split_once('(')).collect();
+    assert_eq!(functions.len(), 6, "{functions:?}");
+    for (name, _) in functions {
+        assert!(
+            page.contains(&format!("`{name}`")),
+            "{name} is not on the page"
+        );
+    }
+}
+
+#[test]
 fn the_pages_show_what_is_tested_here() {
     let shown = [
         (

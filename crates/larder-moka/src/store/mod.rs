@@ -37,8 +37,9 @@ use crate::pinned::{Garbage, Pinned};
 /// - [`Refusal::Full`](larder_store::Refusal::Full) if a new key of a pinned kind would exceed the
 ///   kind's maximum, and at the maximum of leases, subscriptions or waiters. Expired keys and leases are
 ///   removed first.
-/// - [`Refusal::WrongType`](larder_store::Refusal::WrongType) if one name is used for a kind of values
-///   and for a kind of records.
+/// - [`Refusal::WrongType`](larder_store::Refusal::WrongType) if one name is used for a pinned kind of values
+///   and for a kind of records. An evictable kind of that name is not noticed: its keys are apart from theirs
+///   here, but are the same keys on Redis.
 /// - [`ErrorKind::TooLarge`] if a value is longer than
 ///   [`with_max_value`](MokaStoreBuilder::with_max_value) or does not fit into the cache space.
 ///
