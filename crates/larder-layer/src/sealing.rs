@@ -39,9 +39,17 @@ impl SealingKeys {
         }
     }
 
-    /// Adds a key that only opens values. A key of the same number is replaced.
+    /// Adds a key that only opens values. A second one of the same number replaces the first.
+    ///
+    /// # Panics
+    /// If `number` is that of the key that seals.
     #[must_use]
     pub fn with_additional(mut self, number: u8, key: [u8; KEY]) -> Self {
+        let seals = self.seals;
+        assert!(
+            number != seals,
+            "key {seals} seals: give the additional key another number"
+        );
         let others = self.keys.iter().filter(|(known, _)| *known != number);
         let added = (number, XChaCha20Poly1305::new(&key.into()));
         self.keys = others.cloned().chain([added]).collect();
@@ -186,6 +194,13 @@ mod tests {
             assert!(reader.open(&sealed(writer), CONTEXT).is_ok());
         }
         assert!(before.open(&sealed(&rotated), CONTEXT).is_err());
+    }
+
+    /// A rotation whose new number was forgotten would go on sealing with the old key.
+    #[test]
+    #[should_panic(expected = "key 1 seals")]
+    fn no_additional_key_takes_the_place_of_the_one_that_seals() {
+        let _ = SealingKeys::new(1, [2; 32]).with_additional(1, [1; 32]);
     }
 
     #[test]
