@@ -1,6 +1,7 @@
+use std::collections::HashSet;
 use std::sync::Arc;
 
-use larder_store::{Error, ErrorKind, Result, Shard, Sharded, Store};
+use larder_store::{Error, ErrorKind, MAX_SHARDS, Result, Shard, Sharded, Store};
 
 /// Opens the store at `url`.
 ///
@@ -14,8 +15,9 @@ use larder_store::{Error, ErrorKind, Result, Shard, Sharded, Store};
 /// | `redis+shards://[[user]:password@]host[:port],host[:port],…[/database]` | several servers, over which [`Sharded`](larder_store::Sharded) spreads the keys | `redis` |
 /// | `rediss://`, `rediss+cluster://`, `rediss+sentinel://`, `rediss+shards://` | the same over TLS | `redis-tls` |
 ///
-/// A scheme may be in capitals too. A user name needs a password part, if only an empty one: `redis://user:@host`. In both write `%`, `#`, `/`,
-/// `?`, `@`, `:` and `&` as `%25`, `%23`, `%2F`, `%3F`, `%40`, `%3A` and `%26`.
+/// A scheme may be in capitals too. A user name needs a password part, if only an empty one: `redis://user:@host`. In a
+/// user name or a password, write `%`, `#`, `/`, `?`, `@`, `:` and `&` as `%25`, `%23`, `%2F`, `%3F`, `%40`, `%3A` and
+/// `%26`.
 ///
 /// `?timeout_ms=250` sets the timeout of each operation on servers. Default: 100 ms.
 ///
@@ -93,7 +95,7 @@ fn memory(rest: &str) -> Result<Arc<dyn Store>> {
     Err(missing_feature("memory://", "moka"))
 }
 
-/// Opens each server of `rest`. The name of a shard is its host and port, as they are written.
+/// Opens all servers of `rest` at once. The name of a shard is its host and port, as they are written.
 async fn shards(scheme: &str, rest: &str) -> Result<Arc<dyn Store>> {
     let transport = scheme.strip_suffix("+shards").unwrap_or(scheme);
     if !matches!(transport, "redis" | "rediss" | "valkey" | "valkeys") {
@@ -113,18 +115,39 @@ async fn shards(scheme: &str, rest: &str) -> Result<Arc<dyn Store>> {
             "a host of the shards is empty: expected redis+shards://host[:port],host[:port]",
         ));
     }
-    let mut all = Vec::new();
-    for server in servers.split(',') {
-        // Make the port part of the name, so that a URL with the default port names the same shard as one without
-        // a port.
-        let name = match server.rsplit_once(':') {
+    // Make the port part of the name, so that a URL with the default port names the same shard as one without a port.
+    let names = servers
+        .split(',')
+        .map(|server| match server.rsplit_once(':') {
             Some((_, port)) if port.bytes().all(|byte| byte.is_ascii_digit()) => server.to_owned(),
             _ => format!("{server}:6379"),
-        };
-        let store = redis(&format!("{transport}://{login}{server}{options}")).await?;
-        all.push(Shard::new(name, store));
+        });
+    let names: Vec<_> = names.collect();
+    // Before any of them is asked.
+    if names.len() > MAX_SHARDS {
+        return Err(invalid(format!("more than {MAX_SHARDS} shards are named")));
     }
-    Ok(Arc::new(Sharded::new(all)?))
+    if names.iter().collect::<HashSet<_>>().len() < names.len() {
+        return Err(invalid("a host of the shards is named twice"));
+    }
+    let urls = servers.split(',');
+    let urls = urls.map(|server| format!("{transport}://{login}{server}{options}"));
+    let stores = redis_each(&urls.collect::<Vec<_>>()).await?;
+    let shards = names.into_iter().zip(stores);
+    let shards = shards.map(|(name, store)| Shard::new(name, store));
+    Ok(Arc::new(Sharded::new(shards)?))
+}
+
+/// Opens several stores at once.
+#[cfg(feature = "redis")]
+async fn redis_each(urls: &[String]) -> Result<Vec<Arc<dyn Store>>> {
+    futures_util::future::try_join_all(urls.iter().map(|url| redis(url))).await
+}
+
+#[cfg(not(feature = "redis"))]
+async fn redis_each(urls: &[String]) -> Result<Vec<Arc<dyn Store>>> {
+    // The scheme alone decides which feature is missing.
+    redis(&urls.concat()).await.map(|store| vec![store])
 }
 
 #[cfg(feature = "redis")]

@@ -6,12 +6,13 @@ use std::time::Duration;
 use larder::connect;
 use larder_store::bus::{Channel, Event, SubscribeRequest, Topic};
 use larder_store::{
-    Delete, DeleteOutcome, Error, ErrorKind, Key, Kind, ManualClock, Put, Shard, Sharded, Store,
-    Ttl,
+    Delete, DeleteOutcome, Error, ErrorKind, Key, Kind, MAX_SHARDS, ManualClock, Put, Shard,
+    Sharded, Store, Ttl,
 };
 use larder_test::ModelStore;
 use larder_test::faulty::{Faulty, Switch, Trouble};
 use larder_test::server::RedisServer;
+use tokio::net::TcpListener;
 
 const FILM: Kind = Kind::evictable("film");
 const SEAT: Kind = Kind::pinned("seat");
@@ -252,4 +253,43 @@ async fn a_url_of_shards_that_is_not_of_its_form_says_what_was_expected() {
         assert_eq!(error.kind(), ErrorKind::Invalid, "{url}");
         assert!(error.to_string().contains("redis+shards://"), "{error}");
     }
+}
+
+/// Nothing listens at these addresses, so an attempt to connect would have another error.
+#[tokio::test]
+async fn a_url_that_names_a_shard_twice_or_too_many_is_refused_before_any_is_asked() {
+    let many = vec!["127.0.0.1:1"; MAX_SHARDS + 1].join(",");
+    for (hosts, says) in [
+        ("127.0.0.1:1,127.0.0.2,127.0.0.2:6379", "named twice"),
+        (&*many, "more than 128"),
+    ] {
+        let url = format!("redis+shards://:hunter2@{hosts}");
+        let error = connect(&url).await.err().expect("refused");
+        assert_eq!(error.kind(), ErrorKind::Invalid);
+        assert!(error.to_string().contains(says), "{error}");
+        assert!(!format!("{error:?}").contains("hunter2"), "{error:?}");
+    }
+}
+
+#[tokio::test]
+async fn a_shard_that_answers_late_does_not_keep_the_others_waiting() {
+    let silent =
+        [(); 3].map(|()| async { TcpListener::bind("127.0.0.1:0").await.expect("a port") });
+    let silent = futures_util::future::join_all(silent).await;
+    let hosts = silent
+        .iter()
+        .map(|it| it.local_addr().expect("an address").to_string());
+    let hosts = hosts.collect::<Vec<_>>().join(",");
+    let url = format!("redis+shards://{hosts}?connect_timeout_ms=60000");
+    let opening = tokio::spawn(async move { connect(&url).await.is_ok() });
+    let mut connected = Vec::new();
+    for server in &silent {
+        let accepted = tokio::time::timeout(Duration::from_secs(20), server.accept()).await;
+        connected.push(
+            accepted
+                .expect("while no other has answered")
+                .expect("a connection"),
+        );
+    }
+    opening.abort();
 }
