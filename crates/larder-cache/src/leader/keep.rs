@@ -235,7 +235,7 @@ impl<K: CacheKey, V: Send + Sync + 'static> LoadTask<K, V> {
     /// Returns whether a tag has changed since the flight began.
     fn is_swept(&self) -> bool {
         let now = self.inner.near.generation(&self.key);
-        !now.has_sweeps_of(self.before)
+        now.is_swept_since(self.before)
     }
 
     /// Returns whether there was a value before the load, near or far.

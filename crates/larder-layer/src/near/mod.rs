@@ -71,10 +71,10 @@ impl Stripe {
 }
 
 impl Generation {
-    /// Returns whether there was no [`invalidate_where`](NearCache::invalidate_where) and no
+    /// Returns whether there was an [`invalidate_where`](NearCache::invalidate_where) or an
     /// [`expire_reads`](NearCache::expire_reads) since `earlier`.
-    pub fn has_sweeps_of(self, earlier: Self) -> bool {
-        self.sweeps == earlier.sweeps
+    pub fn is_swept_since(self, earlier: Self) -> bool {
+        self.sweeps != earlier.sweeps
     }
 
     /// Returns this generation, but with the invalidations of all keys that `earlier` had seen.
@@ -155,7 +155,9 @@ where
         }
     }
 
-    /// Keeps a value, unless its key was invalidated since `generation`. Returns whether it was kept.
+    /// Keeps a value, unless its key was invalidated since `generation`. Returns whether it was not.
+    ///
+    /// A value that is too heavy for its shard is dropped all the same.
     pub fn insert_if_unchanged(
         &self,
         key: K,

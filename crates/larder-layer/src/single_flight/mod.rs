@@ -39,9 +39,9 @@ pub enum Joined<K: Hash + Eq, T, H> {
     Leader(Leader<K, T>),
     /// The caller waits for the leader.
     Follower(Follower<T>),
-    /// No flight is in flight, and `recheck` found an outcome.
+    /// No flight is under way, and `recheck` found an outcome.
     Hit(H),
-    /// The maximum number of flights is in flight.
+    /// The maximum number of flights is under way.
     Full,
 }
 
@@ -78,7 +78,7 @@ impl<K: Hash + Eq, T> SingleFlight<K, T> {
 
     /// Joins the flight of `key`, or leads a new one.
     ///
-    /// If no flight is in flight, `recheck` looks for the outcome of one that ended since the caller
+    /// If no flight is under way, `recheck` looks for the outcome of one that ended since the caller
     /// looked. It runs under a lock, and must not use this type.
     pub fn join<Q, H>(
         self: &Arc<Self>,
@@ -187,7 +187,7 @@ impl<K: Hash + Eq, T> SingleFlight<K, T> {
         remove_from(&mut stripe, &follower.flight);
     }
 
-    /// Returns whether a flight of `key` is in flight that a caller would join.
+    /// Returns whether a flight of `key` is under way that a caller would join.
     pub fn is_in_flight<Q>(&self, key: &Q) -> bool
     where
         K: Borrow<Q>,
@@ -207,7 +207,7 @@ impl<K: Hash + Eq, T> SingleFlight<K, T> {
 }
 
 impl<K, T> SingleFlight<K, T> {
-    /// Returns the number of flights in flight.
+    /// Returns the number of flights that are under way.
     pub fn in_flight(&self) -> usize {
         self.in_flight.load(Ordering::Relaxed)
     }
