@@ -32,7 +32,7 @@ const MANIFESTS: Kind = Kind::pinned("blob");
 ///    either the previous or the new one, whole, whatever happens in between.
 /// 2. A chunk has a checksum, and the manifest the SHA-256 of the whole. A reader never ends with other bytes
 ///    than were written.
-/// 3. The chunks of a write that fails or is cancelled are removed, in the background if the caller is gone.
+/// 3. The chunks of a write that fails or is cancelled are removed in the background, as soon as the store answers.
 ///    Every chunk has a TTL from the first write on, that of the blob plus twice the longest transfer: so the
 ///    chunks of a process that dies expire by themselves.
 /// 4. Replacing or removing a blob lets its chunks live for one more transfer, so that readers reach the end.
@@ -40,6 +40,9 @@ const MANIFESTS: Kind = Kind::pinned("blob");
 /// One chunk is in memory at a time, and a second one while it is sent. In a cluster the chunks are on all
 /// nodes. A blob is at most 64 MiB, unless [`with_max_size`](Self::with_max_size) is set. Clones are cheap and
 /// share everything.
+///
+/// Do not keep blobs on a store that reads from replicas (`RedisStoreBuilder::with_replica_reads`): a replica may
+/// have a manifest before another has its chunks, and a whole blob is then [torn](BlobError::Torn).
 ///
 /// ```
 /// # use std::sync::Arc;
@@ -132,14 +135,8 @@ impl Blobs {
         let write = unnamed.write(source);
         let info = match tokio::time::timeout(self.max_transfer.into(), write).await {
             Ok(Ok(info)) => info,
-            Ok(Err(error)) => {
-                unnamed.remove().await;
-                return Err(error);
-            }
-            Err(_) => {
-                unnamed.remove().await;
-                return Err(BlobError::TooSlow);
-            }
+            Ok(Err(error)) => return Err(error),
+            Err(_) => return Err(BlobError::TooSlow),
         };
         let chunks = unnamed.name();
         let nonce = chunks.nonce;
@@ -157,7 +154,7 @@ impl Blobs {
                 let may_be_there = matches!(&error, BlobError::Store(error)
                     if error.kind() == ErrorKind::MayHaveRun);
                 if !may_be_there {
-                    chunks.remove(&*self.store).await;
+                    chunks.remove(self);
                 }
                 Err(error)
             }

@@ -3,10 +3,10 @@ use std::time::Duration;
 use larder_store::{Delete, Put, Store, Ttl};
 use sha2::{Digest, Sha256};
 use tokio::io::{AsyncRead, AsyncReadExt};
-use tokio::runtime::Handle;
 
 use super::manifest::{CHUNK, chunk_key, seal};
 use super::{BlobError, BlobInfo, Blobs};
+use crate::background::repeat;
 
 /// The number of chunks that are removed at once.
 const REMOVED: usize = 64;
@@ -79,12 +79,6 @@ impl<'a> Unnamed<'a> {
         Ok(BlobInfo { size, sha256 })
     }
 
-    /// Removes them.
-    pub(super) async fn remove(mut self) {
-        self.chunks.remove(&*self.blobs.store).await;
-        self.chunks.written = 0;
-    }
-
     /// Hands them over to a caller that writes a manifest, which may name them from then on.
     pub(super) fn name(mut self) -> Chunks {
         let chunks = self.chunks;
@@ -94,24 +88,33 @@ impl<'a> Unnamed<'a> {
 }
 
 impl Chunks {
-    /// Removes them. If that fails, they expire by their TTL.
-    pub(super) async fn remove(self, store: &dyn Store) {
+    /// Removes them in the background, and repeats what fails for as long as a transfer may take. What is then left
+    /// expires by its TTL.
+    pub(super) fn remove(self, blobs: &Blobs) {
+        let store = blobs.store.clone();
+        repeat(blobs.max_transfer.into(), move || {
+            let store = store.clone();
+            async move { self.delete(&*store).await }
+        });
+    }
+
+    /// Returns whether all were deleted.
+    async fn delete(self, store: &dyn Store) -> bool {
         let deletes = (0..self.written).map(|chunk| Delete::new(chunk_key(&self.nonce, chunk)));
         let deletes: Vec<_> = deletes.collect();
         for deletes in deletes.chunks(REMOVED) {
-            let _ = store.delete_many(deletes).await;
+            if store.delete_many(deletes).await.iter().any(Result::is_err) {
+                return false;
+            }
         }
+        true
     }
 }
 
 impl Drop for Unnamed<'_> {
     fn drop(&mut self) {
-        // Without a runtime they end by their TTL.
-        if self.chunks.written > 0
-            && let Ok(runtime) = Handle::try_current()
-        {
-            let (chunks, store) = (self.chunks, self.blobs.store.clone());
-            runtime.spawn(async move { chunks.remove(&*store).await });
+        if self.chunks.written > 0 {
+            self.chunks.remove(self.blobs);
         }
     }
 }

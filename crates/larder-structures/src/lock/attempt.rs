@@ -6,13 +6,13 @@ use larder_store::program::{Program, Programs};
 use larder_store::wait::Waits;
 use larder_store::{Error, ErrorKind, Key, Refusal, Result, Store, StoreExt, Ttl};
 use metrics::{counter, histogram};
-use tokio::runtime::Handle;
 use tokio::time::{Instant, sleep, timeout_at};
 use tracing::Instrument;
 use tracing::field::Empty;
 
 use super::permits::{Acquire, Acquired, Leave, Permits};
 use super::{DEFAULT_LEASE, DEFAULT_MAX_HOLD, LockGuard, MAX_QUEUE, Order};
+use crate::background::repeat;
 use crate::metrics::{ACQUIRES, WAITS};
 
 /// How long a place in the queue is kept unless its owner looks again.
@@ -20,10 +20,6 @@ const PLACE: Duration = Duration::from_secs(10);
 
 /// How often the owner of a place looks.
 const CHECK_INTERVAL: Duration = Duration::from_secs(3);
-
-/// The pauses between the attempts to give back what a lost reply may have taken.
-const FIRST_PAUSE: Duration = Duration::from_millis(100);
-const LONGEST_PAUSE: Duration = Duration::from_secs(2);
 
 /// The key and the settings of a lock or a semaphore.
 #[derive(Clone)]
@@ -121,15 +117,17 @@ impl Gate {
             },
             may_hold: false,
         };
-        let mut waiter = None;
+        let (mut waiter, mut has_place) = (None, false);
         loop {
             let started = Instant::now();
             left_behind.may_hold = true;
             let acquired = self.programs.run(&self.key, &acquire).await;
-            left_behind.may_hold = match &acquired {
-                Ok(_) => acquire.place_us > 0,
-                Err(error) => acquire.place_us > 0 || error.kind() == ErrorKind::MayHaveRun,
+            has_place = match &acquired {
+                Ok(Acquired::Busy(_)) => acquire.place_us > 0,
+                Ok(_) => false,
+                Err(error) => has_place || error.kind() == ErrorKind::MayHaveRun,
             };
+            left_behind.may_hold = has_place;
             let left = match acquired? {
                 Acquired::Held(fence, left) => {
                     // Without a runtime there can be no guard, so the lock is given back.
@@ -167,23 +165,16 @@ impl Gate {
     /// back, which `lasts` this long from now on, has ended.
     pub(super) fn run_detached<P>(&self, program: P, lasts: Duration)
     where
-        P: Program<Record = Permits> + 'static,
+        P: Program<Record = Permits> + Clone + 'static,
     {
         if self.programs.run_now(&self.key, &program).is_ready() {
             return;
         }
-        // Without a runtime it ends by itself.
-        if let Ok(runtime) = Handle::try_current() {
-            let (programs, key) = (self.programs.clone(), self.key.clone());
-            let end = Instant::now() + lasts;
-            runtime.spawn(async move {
-                let mut pause = FIRST_PAUSE;
-                while programs.run(&key, &program).await.is_err() && Instant::now() < end {
-                    sleep(pause).await;
-                    pause = (pause * 2).min(LONGEST_PAUSE);
-                }
-            });
-        }
+        let (programs, key) = (self.programs.clone(), self.key.clone());
+        repeat(lasts, move || {
+            let (programs, key, program) = (programs.clone(), key.clone(), program.clone());
+            async move { programs.run(&key, &program).await.is_ok() }
+        });
     }
 }
 

@@ -17,7 +17,8 @@ use crate::metrics::LOST;
 /// A lock, or a permit of a semaphore, that is held.
 ///
 /// It is renewed in a task of its own. Dropping it releases the lock, in the background if the store is on
-/// a network; [`release`](Self::release) reports the outcome.
+/// a network; [`release`](Self::release) reports the outcome. Before a process ends, call `release`: the background
+/// ends with the process, and the lock is then held until its lease ends.
 #[must_use = "the lock is released when the guard is dropped"]
 pub struct LockGuard {
     held: Arc<Held>,
@@ -39,6 +40,8 @@ pub enum Released {
 struct Held {
     gate: Gate,
     fence: i64,
+    /// When the longest time of holding is over.
+    stop: Option<Instant>,
     ends: watch::Sender<Instant>,
 }
 
@@ -46,7 +49,13 @@ impl LockGuard {
     /// Makes the guard of a lock that was requested at `started`, and granted under `fence` for `left`.
     pub(super) fn new(gate: Gate, fence: i64, started: Instant, left: Duration) -> Self {
         let ends = watch::Sender::new(started + certain(left));
-        let held = Arc::new(Held { gate, fence, ends });
+        let stop = started.checked_add(gate.max_hold);
+        let held = Arc::new(Held {
+            gate,
+            fence,
+            stop,
+            ends,
+        });
         let renewal = tokio::spawn(renew(held.clone(), started, left)).abort_handle();
         Self {
             held,
@@ -95,18 +104,24 @@ impl LockGuard {
     ///
     /// # Errors
     /// Those of [`Programs::run`](larder_store::program::Programs#method.run). It is sent again once if its
-    /// answer was lost. If it still fails, the lease ends by itself.
+    /// answer was lost. If it still fails, it is released in the background.
     ///
     /// # Cancellation
     /// A dropped call releases the lock in the background.
     pub async fn release(mut self) -> Result<Released> {
         self.renewal.abort();
         let released = self.held.release().await;
-        self.is_released = true;
+        // If it failed, the drop releases it in the background.
+        self.is_released = released.is_ok();
         if matches!(released, Ok(Released::AlreadyLost)) {
             counter!(LOST).increment(1);
         }
         released
+    }
+
+    /// Ends the term of a leader, whose work has stopped. Its planned end is no loss.
+    pub(super) fn end_term(mut self) {
+        self.is_released = self.held.was_held_to_the_end();
     }
 }
 
@@ -139,6 +154,15 @@ impl fmt::Debug for LockGuard {
 }
 
 impl Held {
+    /// Returns whether it ends when the longest time of holding is over, and not before.
+    fn was_held_to_the_end(&self) -> bool {
+        let lease = Duration::from(self.gate.first_hold());
+        // The last renewal is rounded down to a millisecond, and relied on for a little less.
+        let early = lease - certain(lease) + Duration::from_millis(1);
+        let end = *self.ends.borrow();
+        self.stop.is_some_and(|stop| end + early >= stop)
+    }
+
     async fn release(&self) -> Result<Released> {
         let end = *self.ends.borrow();
         let release = Release { fence: self.fence };
@@ -172,19 +196,14 @@ fn certain(lease: Duration) -> Duration {
 /// Renews a lock that is held for `left` at a third of that, and then at a third of its lease, until it is
 /// lost or the longest time has passed.
 async fn renew(held: Arc<Held>, started: Instant, left: Duration) {
-    let Gate {
-        programs,
-        key,
-        max_hold,
-        ..
-    } = &held.gate;
+    let Gate { programs, key, .. } = &held.gate;
     let lease = Duration::from(held.gate.first_hold());
-    let stop = started.checked_add(*max_hold);
     let mut next = started + left.min(lease) / 3;
     loop {
         sleep_until(next).await;
         let (started, end) = (Instant::now(), *held.ends.borrow());
-        let left = stop.map_or(lease, |stop| stop.saturating_duration_since(started));
+        let left = held.stop;
+        let left = left.map_or(lease, |stop| stop.saturating_duration_since(started));
         // Rounded down, so that it is never held for longer than allowed.
         let hold = Duration::from_millis(left.min(lease).as_millis() as u64);
         let Ok(ttl) = Ttl::try_from(hold) else { return };

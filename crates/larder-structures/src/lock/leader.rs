@@ -2,12 +2,9 @@ use std::future::Future;
 use std::time::Duration;
 
 use larder_store::lease::Fence;
-use tokio::time::sleep;
+use tokio::time::{Instant, sleep};
 
 use super::Lock;
-
-/// How long one attempt waits before the next begins.
-const ROUND: Duration = Duration::from_secs(60);
 
 /// The pauses after attempts that failed.
 const FIRST_PAUSE: Duration = Duration::from_millis(100);
@@ -33,12 +30,18 @@ impl Lock {
     {
         let mut pause = FIRST_PAUSE;
         loop {
-            let guard = match self.lock(ROUND).await {
+            let began = Instant::now();
+            let guard = match self.lock(Duration::MAX).await {
                 Ok(Some(guard)) => guard,
+                // Without a deadline it waits until it has the lock.
                 Ok(None) => continue,
                 Err(error) => {
+                    // What fails after a long wait is another failure.
+                    if began.elapsed() > LONGEST_PAUSE {
+                        pause = FIRST_PAUSE;
+                    }
                     if pause == FIRST_PAUSE {
-                        tracing::warn!(%error, "no leader can be elected; trying again");
+                        tracing::warn!(%error, "cannot take part in the election; trying again");
                     }
                     sleep(pause.mul_f64(0.75 + rand::random::<f64>() / 2.0)).await;
                     pause = (pause * 2).min(LONGEST_PAUSE);
@@ -51,10 +54,13 @@ impl Lock {
                 () = guard.lost() => None,
                 done = work(guard.fence()) => Some(done),
             };
-            if let Some(done) = done {
-                // If it fails, the lease ends by itself.
-                let _ = guard.release().await;
-                return done;
+            match done {
+                Some(done) => {
+                    // If it fails, it is released in the background.
+                    let _ = guard.release().await;
+                    return done;
+                }
+                None => guard.end_term(),
             }
         }
     }

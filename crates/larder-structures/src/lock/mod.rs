@@ -29,11 +29,11 @@ pub const DEFAULT_LEASE: Ttl = Ttl::from_secs(30);
 /// The default maximum time for which a lock is renewed: one hour.
 pub const DEFAULT_MAX_HOLD: Duration = Duration::from_secs(3600);
 
-/// The maximum number of tasks that wait in order.
-pub const MAX_QUEUE: u32 = 1_000;
+/// The maximum number of tasks that wait in order: 100. All are in one record, which each step reads.
+pub const MAX_QUEUE: u32 = 100;
 
-/// The maximum number of permits of a semaphore: 1,000. All are in one record, which each step reads.
-pub const MAX_PERMITS: u32 = 1_000;
+/// The maximum number of permits of a semaphore: 100. All are in one record, which each step reads.
+pub const MAX_PERMITS: u32 = 100;
 
 /// The order in which waiters get a lock.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
@@ -53,7 +53,7 @@ pub enum Order {
 ///    [`with_max_hold`](Self::with_max_hold).
 /// 2. The holder measures its lease by its own monotonic clock, from before the request was sent, and ends
 ///    it a little early. So [`LockGuard::lost`] resolves before any other task can hold the lock, unless the
-///    store lost it or its clock was set forward.
+///    store lost it, its clock was set forward, or the holder's machine was suspended, where that clock stood still.
 /// 3. Each holder has a [fence](LockGuard::fence) above all earlier ones, even after a failover. The system
 ///    that the lock protects should refuse a fence older than the newest that it has seen: see
 ///    [`Fenced`](crate::fenced::Fenced).
@@ -142,7 +142,8 @@ impl Lock {
 
     /// Takes the lock, and waits for it for at most `within`. None if that time is over.
     ///
-    /// With no time it tries once, as [`try_lock`](Self::try_lock) does.
+    /// With a zero duration it tries once, as [`try_lock`](Self::try_lock) does. If `within` is shorter than the
+    /// timeout of the store, it is also None when the store does not answer in that time.
     ///
     /// It takes one round trip if the lock is free, and three more before it waits.
     ///

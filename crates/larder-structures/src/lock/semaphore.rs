@@ -49,7 +49,7 @@ impl Semaphore {
     pub fn new(store: Arc<dyn Store>, id: impl KeyId, permits: NonZeroU32) -> Result<Self> {
         if permits.get() > MAX_PERMITS {
             let text = format!(
-                "a semaphore has at most {MAX_PERMITS} permits: let several share them by id"
+                "a semaphore has at most {MAX_PERMITS} permits: split it into several semaphores"
             );
             return Err(Error::new("build", ErrorKind::Invalid, text));
         }

@@ -5,7 +5,7 @@ use std::time::Duration;
 
 use larder_moka::MokaStore;
 use larder_store::program::Record;
-use larder_store::{Clock, ErrorKind, Key, Store, Timestamp, Ttl};
+use larder_store::{Clock, ErrorKind, Key, Refusal, Store, Timestamp, Ttl};
 use larder_test::faulty::{Faulty, Operations, Trouble};
 use tokio::task::{JoinHandle, yield_now};
 use tokio::time::{Instant, sleep};
@@ -72,6 +72,74 @@ async fn a_place_is_given_up_after_an_outage_that_is_longer_than_the_lease() {
     switch.clear();
     let waited = next.await.unwrap() - began;
     assert!(waited < outage * 2, "{waited:?}");
+}
+
+#[tokio::test(start_paused = true)]
+async fn a_failed_attempt_that_has_no_place_in_the_queue_gives_nothing_back() {
+    let lease = Ttl::from_secs(30);
+    let steady = store();
+    let faulty = Faulty::new(steady.clone());
+    let switch = faulty.switch();
+    let (unlucky, lock) = (lock(Arc::new(faulty), lease), lock(steady, lease));
+    switch.set(Trouble::Fail(ErrorKind::NotSent));
+    unlucky.lock(Duration::from_secs(1)).await.unwrap_err();
+    switch.clear();
+    sleep(Duration::from_secs(40)).await;
+    assert_eq!(switch.operations(), 1);
+
+    let _guard = lock.try_lock().await.unwrap().unwrap();
+    let mut places = Vec::new();
+    for _ in 0..super::MAX_QUEUE {
+        places.push(waits(&lock).await);
+    }
+    let full = unlucky.lock(Duration::from_secs(1)).await.unwrap_err();
+    assert_eq!(full.kind(), ErrorKind::Refused(Refusal::Full));
+    sleep(Duration::from_secs(1)).await;
+    assert_eq!(switch.operations(), 2);
+    places.iter().for_each(JoinHandle::abort);
+}
+
+#[tokio::test(start_paused = true)]
+async fn a_release_that_fails_is_repeated_in_the_background() {
+    let lease = Ttl::from_secs(30);
+    let faulty = Faulty::new(store());
+    let switch = faulty.switch();
+    let lock = lock(Arc::new(faulty), lease);
+    let guard = lock.try_lock().await.unwrap().unwrap();
+    switch.set_next(1, Trouble::Fail(ErrorKind::NotSent));
+    guard.release().await.unwrap_err();
+    let began = Instant::now();
+    assert!(lock.lock(Duration::from_secs(60)).await.unwrap().is_some());
+    assert!(began.elapsed() < Duration::from_secs(1));
+}
+
+#[tokio::test(start_paused = true)]
+async fn a_follower_tries_again_soon_after_each_failure() {
+    let lease = Ttl::from_secs(300);
+    let steady = store();
+    let faulty = Faulty::new(steady.clone());
+    let switch = faulty.switch();
+    let (follower, lock) = (lock(Arc::new(faulty), lease), lock(steady, lease));
+    let _guard = lock.try_lock().await.unwrap().unwrap();
+    let following = tokio::spawn(async move {
+        follower.run_while_leader(|_| std::future::ready(())).await;
+    });
+    // It looks every three seconds, so the failures go on for long enough to make the pauses long.
+    sleep(Duration::from_secs(10)).await;
+    switch.set(Trouble::Fail(ErrorKind::NotSent));
+    sleep(Duration::from_secs(20)).await;
+    switch.clear();
+    sleep(Duration::from_secs(120)).await;
+    let before = switch.operations();
+    switch.set_next(1, Trouble::Fail(ErrorKind::NotSent));
+    while switch.operations() == before {
+        sleep(Duration::from_millis(1)).await;
+    }
+    sleep(Duration::from_millis(130)).await;
+    // Its place was given up; then it tried, registered and looked.
+    let begun = switch.operations() - before;
+    assert!(begun >= 5, "{begun}");
+    following.abort();
 }
 
 #[tokio::test(start_paused = true)]

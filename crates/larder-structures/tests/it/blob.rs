@@ -211,6 +211,25 @@ on_every_store! { memory, redis, cluster;
         until_chunks(&world.store, <[_]>::is_empty).await;
     }
 
+    async fn a_write_that_the_store_ends_leaves_no_chunk_behind_once_it_answers(world: World) {
+        let (blobs, switch) = faulty(&world.store);
+        let (source, mut visitor) = tokio::io::duplex(CHUNK);
+        let data = data(12, 3 * CHUNK);
+        let send = async {
+            visitor.write_all(&data[..2 * CHUNK]).await.unwrap();
+            until_chunks(&world.store, |ttls| ttls.len() == 2).await;
+            switch.set(Trouble::Fail(ErrorKind::NotSent));
+            visitor.write_all(&data[2 * CHUNK..]).await.unwrap();
+            drop(visitor);
+        };
+        let (put, ()) = tokio::join!(blobs.put("a", source), send);
+        assert!(matches!(put, Err(BlobError::Store(_))), "{put:?}");
+        let failed = switch.operations();
+        until("a removal failed", async || switch.operations() > failed).await;
+        switch.clear();
+        until_chunks(&world.store, <[_]>::is_empty).await;
+    }
+
     async fn the_chunks_of_a_blob_that_was_replaced_end_though_the_caller_went_away(world: World) {
         let (blobs, switch) = faulty(&world.store);
         blobs.put("a", &data(11, 3 * CHUNK)[..]).await.unwrap();

@@ -71,6 +71,42 @@ async fn each_attempt_is_counted_by_its_outcome_and_each_lost_lock_once() {
 }
 
 #[tokio::test(start_paused = true)]
+async fn the_end_of_a_leaders_term_is_no_loss_and_that_of_its_lease_is() {
+    let counts = MetricValues::default();
+    let _guard = counts.record();
+    let clock = ManualClock::default();
+    let moka = MokaStore::builder().with_clock(clock.clone()).build();
+    let faulty = Faulty::new(Arc::new(moka));
+    let switch = faulty.switch();
+    let lock = Lock::new(Arc::new(faulty), "canary").unwrap();
+    for (lease, term) in [(30_000, SHORT), (30, SHORT), (30_000, SHORT * 900)] {
+        let lock = lock.clone().with_lease(Ttl::from_millis(lease));
+        let lock = lock.with_max_hold(term);
+        let leading = lock.run_while_leader(|_| std::future::pending::<()>());
+        // The next term does not begin: the clock of the store stands still.
+        tokio::time::timeout(term * 2, leading).await.unwrap_err();
+        let counted = counts.take();
+        let is_lost = |(name, _): &(String, u64)| name == "larder_lock_lost_total";
+        assert!(
+            !counted.iter().any(is_lost),
+            "{lease} {term:?}: {counted:?}"
+        );
+        clock.advance(term * 2);
+    }
+    let lock = lock.with_lease(Ttl::from_millis(300));
+    let leading = lock.run_while_leader(|_| {
+        switch.set_on(Operations::Programs, Trouble::Hang);
+        std::future::pending::<()>()
+    });
+    tokio::time::timeout(SHORT * 9, leading).await.unwrap_err();
+    assert!(
+        counts
+            .take()
+            .contains(&("larder_lock_lost_total".to_owned(), 1))
+    );
+}
+
+#[tokio::test(start_paused = true)]
 async fn each_metric_is_described_with_its_unit_and_listed_in_the_readme() {
     let names = MetricNames::default();
     let _guard = metrics::set_default_local_recorder(&names);
