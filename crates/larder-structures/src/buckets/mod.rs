@@ -160,7 +160,8 @@ impl Buckets {
     /// Returns the sum over the last `span`, including the running bucket.
     ///
     /// It sums the buckets of the shortest level that covers the span, as many as the span has steps, rounded
-    /// up; so it may miss a part of one step. If no level covers the span, the whole longest one is summed.
+    /// up; so it may miss a part of one step. If no level covers the span, the whole level that goes back furthest is
+    /// summed.
     ///
     /// # Errors
     /// Those of the store.
@@ -168,7 +169,12 @@ impl Buckets {
         let span = i64::try_from(span.as_micros()).unwrap_or(i64::MAX);
         let many = |level: &Step| (span / level.step + i64::from(span % level.step > 0)).max(1);
         let covers = |level: &&Step| many(level) <= level.keep;
-        let level = self.levels.iter().find(covers).or(self.levels.last());
+        let furthest = || {
+            self.levels
+                .iter()
+                .max_by_key(|level| level.step * level.keep)
+        };
+        let level = self.levels.iter().find(covers).or_else(furthest);
         let Some(level) = level else {
             return Ok(0);
         };

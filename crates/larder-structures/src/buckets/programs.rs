@@ -6,7 +6,7 @@ use crate::number::int_lua;
 
 /// The record of bucketed counts, for [`inspect`](larder_store::program::Programs#method.inspect).
 ///
-/// On Redis it is a hash: a field for each bucket, and one for the newest of each level.
+/// On Redis it is a hash: a field for each bucket, and one for the newest of each level and how many it has.
 #[derive(Debug, Default)]
 pub struct BucketsRecord {
     /// By the step of their level, in microseconds.

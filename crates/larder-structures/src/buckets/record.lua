@@ -1,5 +1,6 @@
 -- ARGV: how much, TTL in milliseconds, then for each level its step in microseconds and how many buckets it
--- keeps. A bucket is the field '<step>:<number>', and the newest number of a level the field '<step>'.
+-- keeps. A bucket is the field '<step>:<number>'. The field '<step>' is the newest number of a level, a space, and how
+-- many buckets it may have.
 local by, now = tonumber(ARGV[1]), now()
 
 local function bucket_of(step) return (now - now % tonumber(step)) / tonumber(step) end
@@ -17,23 +18,22 @@ local function forget(step, last)
   end
 end
 
--- How many fields the levels have at most, each with its newest number.
-local most = 0
 for i = 3, #ARGV, 2 do
-  most = most + tonumber(ARGV[i + 1]) + 1
   if by > 9007199254740992 - count(ARGV[i], bucket_of(ARGV[i])) then return 0 end
 end
 for i = 3, #ARGV, 2 do
   local step, keep = ARGV[i], tonumber(ARGV[i + 1])
-  local bucket, newest = bucket_of(step), int(redis.call('HGET', KEYS[1], step))
+  local bucket = bucket_of(step)
+  local newest, kept = string.match(redis.call('HGET', KEYS[1], step) or '', '^(%d+) (%d+)$')
+  newest, kept = int(newest), int(kept) or 0
   if not newest or bucket > newest then
     for old = (newest or bucket) - keep + 1, math.min(newest or 0, bucket - keep) do
       redis.call('HDEL', KEYS[1], step .. ':' .. num(old))
     end
-    redis.call('HSET', KEYS[1], step, num(bucket))
-    if redis.call('HLEN', KEYS[1]) > most then forget(step, bucket - keep) end
-    newest = bucket
+    if kept > keep then forget(step, bucket - keep) end
+    newest, kept = bucket, 0
   end
+  if keep > kept then redis.call('HSET', KEYS[1], step, num(newest) .. ' ' .. num(keep)) end
   if bucket > newest - keep then
     redis.call('HSET', KEYS[1], step .. ':' .. num(bucket), num(count(step, bucket) + by))
   end

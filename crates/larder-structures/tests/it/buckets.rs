@@ -22,7 +22,9 @@ async fn counts(buckets: &Buckets, step: Duration, many: u32) -> Vec<u64> {
 on_every_store! { memory, redis, cluster;
     async fn a_level_that_keeps_fewer_buckets_than_before_removes_the_others(world: World) {
         let level = |keep| {
-            Buckets::new(world.store.clone(), "test", &[Level::minutes(keep)]).unwrap()
+            // The second level has room for all that the first one kept.
+            let levels = [Level::minutes(keep), Level::days(1_000)];
+            Buckets::new(world.store.clone(), "test", &levels).unwrap()
         };
         let many = level(40);
         for _ in 0..40 {
@@ -32,8 +34,20 @@ on_every_store! { memory, redis, cluster;
         let few = level(3);
         few.add("a", 1).await.unwrap();
         let shown = few.inspect("a").await.unwrap();
-        assert!(shown.fields().contains(&("buckets".to_owned(), "3".to_owned())), "{shown:?}");
+        let days = few.series("a", HOUR * 24, 2).await.unwrap();
+        let days = days.iter().filter(|day| day.count > 0).count();
+        let buckets = ("buckets".to_owned(), (3 + days).to_string());
+        assert!(shown.fields().contains(&buckets), "{shown:?}");
         assert_eq!(counts(&few, MINUTE, 3).await, [1, 1, 1]);
+    }
+
+    async fn a_span_that_no_level_covers_is_summed_as_far_back_as_any_level_goes(world: World) {
+        let levels = [Level::minutes(600), Level::hours(2)];
+        let buckets = Buckets::new(world.store.clone(), "test", &levels).unwrap();
+        buckets.add("a", 1).await.unwrap();
+        world.advance(HOUR * 5);
+        buckets.add("a", 1).await.unwrap();
+        assert_eq!(buckets.sum("a", HOUR * 99).await.unwrap(), 2);
     }
 
     async fn a_count_is_in_the_bucket_of_its_time_in_each_level(world: World) {
