@@ -1,5 +1,7 @@
 use std::sync::Arc;
 
+use bytes::Bytes;
+use larder_store::count_poisoned;
 use larder_store::program::prelude::*;
 
 use crate::ordered::Ordered;
@@ -195,7 +197,23 @@ impl Program for Pick {
     )
     .runs_when_full();
 
-    arguments!(pops, draws);
+    fn args(&self, args: &mut Args) {
+        self.pops.write(args);
+        self.draws.write(args);
+    }
+
+    /// Leaves out what no member set writes: the other members may have been removed, and are named only here.
+    fn reply(&self, wire: Wire) -> Result<Vec<String>> {
+        let members = wire.read::<Vec<Bytes>>()?.into_iter();
+        let texts = members.filter_map(|member| {
+            let text = std::str::from_utf8(&member).ok();
+            if text.is_none() {
+                count_poisoned(SetRecord::KIND);
+            }
+            text.map(str::to_owned)
+        });
+        Ok(texts.collect())
+    }
 
     fn step(&self, record: &mut Slot<'_, SetRecord>, _: Timestamp) -> Vec<String> {
         let mut picked = Vec::new();

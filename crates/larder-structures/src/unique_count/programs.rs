@@ -117,8 +117,9 @@ impl Program for Merge {
         "unique-merge",
         Effect::Idempotent,
         "put(KEYS[2], ARGV[2], ARGV[1])
-         redis.call('PFMERGE', KEYS[1], KEYS[2])
+         local merged = redis.pcall('PFMERGE', KEYS[1], KEYS[2])
          del(KEYS[2])
+         if merged.err then return merged end
          ttl(KEYS[1], ARGV[1])",
     );
 

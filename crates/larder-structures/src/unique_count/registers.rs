@@ -145,6 +145,10 @@ impl Registers {
                     let low = u16::from(body[at]);
                     let high = u16::from(body.get(at + 1).copied().unwrap_or(0));
                     let value = ((low | high << 8) >> shift) as u8 & 63;
+                    // No hash gives a higher one.
+                    if u32::from(value) > Q + 1 {
+                        return None;
+                    }
                     registers.raise(register as u16, value);
                 }
                 Some(registers)
@@ -287,6 +291,12 @@ mod tests {
 
     #[test]
     fn bytes_that_are_not_a_sketch_are_not_read() {
+        // No hash has so many zeros.
+        for (value, is_one) in [(51, true), (52, false), (63, false)] {
+            let highest = Registers::Dense(vec![value; REGISTERS].into());
+            let read = Registers::decode(&highest.encode());
+            assert_eq!(read.is_some(), is_one, "{value}");
+        }
         let dense = sketch(0..5).encode();
         let sparse = |codes: &[u8]| [&b"HYLL\x01\0\0\0\0\0\0\0\0\0\0\0"[..], codes].concat();
         assert!(Registers::decode(&sparse(&[0x7f, 0xff])).is_some());

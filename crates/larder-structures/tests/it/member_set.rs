@@ -4,7 +4,8 @@ use std::time::Duration;
 
 use larder_store::{ErrorKind, Refusal, Store, Ttl};
 use larder_structures::member_set::{MAX_PAGE, MemberSet};
-use larder_worlds::on_every_store;
+use larder_test::server::RedisServer;
+use larder_worlds::{on_every_store, patient};
 
 const HOUR: Ttl = Ttl::from_secs(3600);
 
@@ -114,4 +115,20 @@ on_every_store! { memory, redis, cluster;
         assert!(set.pop("a", MAX_PAGE + 1).await.is_err());
         assert!(set.union(["a"], MAX_PAGE + 1).await.is_err());
     }
+}
+
+#[tokio::test]
+async fn a_member_of_another_program_does_not_hide_those_that_are_popped_with_it() {
+    let server = RedisServer::start().unwrap();
+    let store = patient(&server.url()).connect().await.unwrap();
+    let set = set(&(Arc::new(store) as Arc<dyn Store>));
+    set.add("a", &["ada", "bob"]).await.unwrap();
+    let script = "return redis.call('ZADD', KEYS[1], 0, '\\255')";
+    server
+        .command(&["EVAL", script, "1", "set:{test:a}"])
+        .unwrap();
+    let mut popped = set.pop("a", 3).await.unwrap();
+    popped.sort();
+    assert_eq!(popped, ["ada", "bob"]);
+    assert_eq!(set.len("a").await.unwrap(), 0);
 }

@@ -102,4 +102,10 @@ async fn in_process_it_gives_the_very_numbers_of_redis() {
     let direct = ["PFCOUNT", "unique:{test:0}", "unique:{test:1}"];
     let direct = server.command(&direct).unwrap().int().unwrap();
     assert_eq!(memory.count_union([0, 1]).await.unwrap(), direct as u64);
+    // A merge that the server refuses leaves nothing behind.
+    let key = "unique:{test:other}";
+    server.command(&["SET", key, "no sketch"]).unwrap();
+    redis.merge("other", 0..4_u32).await.unwrap_err();
+    let left = server.command(&["KEYS", "unique:*merged"]).unwrap();
+    assert!(left.array().unwrap().is_empty(), "{left:?}");
 }
