@@ -19,8 +19,8 @@ pub use programs::{CounterRecord, InspectCounter};
 ///
 /// A counter is absent until the first addition, and then begins at 0. Numbers are integers within 2^53.
 /// An addition that a bound forbids changes neither the value nor its TTL. These are the rules of
-/// `INCREX` in Redis 8.8, on every server and in process. On Redis a counter is the plain text that
-/// `INCR` keeps.
+/// `INCREX` in Redis 8.8, on every server and in process, except that a value out of the bounds may move
+/// towards them. On Redis a counter is the plain text that `INCR` keeps.
 ///
 /// Its TTL begins with the first addition, and later ones do not extend it: so a window of a minute ends
 /// after a minute however often it is counted. [`with_ttl_from`](Self::with_ttl_from) changes that.
@@ -108,7 +108,7 @@ impl Counter {
     /// Keeps the value within `bounds`. By default the bounds are ±2^53.
     ///
     /// A value that is already out of bounds, because they were wider before, may still move towards
-    /// them.
+    /// them. So may that of an absent counter, which begins at 0, if 0 is out of bounds.
     ///
     /// # Errors
     /// [`ErrorKind::Invalid`] if the bounds are empty or past 2^53.

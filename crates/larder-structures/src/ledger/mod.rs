@@ -268,7 +268,7 @@ fn amount(operation: &'static str, amount: i64) -> Result<i64> {
     Err(Error::new(
         operation,
         ErrorKind::Invalid,
-        "an amount must be from 1 to 2^53: to move it back, exchange the accounts",
+        "an amount must be from 1 to 2^53: to move it back, swap `from` and `to`",
     ))
 }
 
@@ -285,7 +285,7 @@ fn refused(operation: &'static str, outcome: Outcome) -> Error {
         ),
         _ => (
             ErrorKind::Invalid,
-            "the id was carried out with another request: give each request an id of its own",
+            "another request has this id: give each request its own",
         ),
     };
     Error::new(operation, kind, text)

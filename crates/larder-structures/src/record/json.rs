@@ -133,6 +133,6 @@ fn unreadable(operation: &'static str) -> Error {
 pub(super) fn unfit(operation: &'static str) -> Error {
     invalid(
         operation,
-        "the stored fields do not fit the type: give added fields #[serde(default)]",
+        "the stored fields do not fit the type: give added fields #[serde(default)], or write the record again",
     )
 }

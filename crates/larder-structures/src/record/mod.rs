@@ -100,8 +100,8 @@ impl<T: Serialize + DeserializeOwned> Record<T> {
     ///
     /// # Errors
     /// Those of the store; [`ErrorKind::Invalid`] if it has no named fields, one is out of its bounds, or it could
-    /// not be read back; [`Refusal::Full`] for too many. After [`ErrorKind::MayHaveRun`] it may have been written;
-    /// repeating the call is safe if nobody else changes it.
+    /// not be read back; [`Refusal::Full`] for too many, and [`ErrorKind::TooLarge`] for one past 64 KiB.
+    /// After [`ErrorKind::MayHaveRun`] it may have been written; repeating the call is safe if nobody else changes it.
     ///
     /// # Cancellation
     /// It may or may not have been written, whole.
@@ -164,6 +164,9 @@ impl<T: Serialize + DeserializeOwned> Record<T> {
     }
 
     /// Adds to a number, and returns the sum. A field that is absent counts as 0. None if there is no record.
+    ///
+    /// The record is not compared with `T`: a sum that does not fit the field's type, or the name of a field that `T`
+    /// must not have, makes the record unreadable.
     ///
     /// # Errors
     /// Those of the store; [`ErrorKind::Invalid`] if the name of the field is out of its bounds, the field is not an
