@@ -86,9 +86,11 @@ impl ReuseRules {
             };
         }
         let is_stale_enough = self.freshness.staleness(now) < request.max_stale;
+        // Without `max-stale`, both ask for a response that is not stale (RFC 9111, 5.2.1.1 and 5.2.1.3).
+        let accepts_stale = request.max_age.is_none() && request.min_fresh == 0;
         if !self.forbids_stale && is_stale_enough {
             Reuse::Fresh
-        } else if request.min_fresh == 0 && self.may_serve_while_revalidating(now) {
+        } else if accepts_stale && self.may_serve_while_revalidating(now) {
             Reuse::StaleWhileRevalidate
         } else {
             Reuse::Stale
@@ -220,6 +222,13 @@ mod tests {
         let directives = "max-age=10, stale-while-revalidate=5";
         assert_eq!(judge(directives, "", 14), Reuse::StaleWhileRevalidate);
         assert_eq!(judge(directives, "", 15), Reuse::Stale);
+        for asked in ["max-age=600", "min-fresh=1", "max-age=600, max-stale=1"] {
+            assert_eq!(judge(directives, asked, 11), Reuse::Stale, "{asked}");
+        }
+        assert_eq!(
+            judge(directives, "max-age=600, max-stale=2", 11),
+            Reuse::Fresh
+        );
         assert_eq!(
             judge(&format!("{directives}, must-revalidate"), "", 11),
             Reuse::Stale
