@@ -32,7 +32,7 @@ impl Purger {
         Self { cache }
     }
 
-    /// Removes all variants of a URI. It takes two round trips.
+    /// Removes all variants of a URI. It takes two round trips, and a third if there are variants.
     ///
     /// The URI is absolute, as in `https://example.org/films?page=2`. Its path and query are exactly those
     /// that clients request. Query parameters that [do not select a
@@ -40,7 +40,8 @@ impl Purger {
     /// scheme](crate::ResponseCacheBuilder::with_scheme) replaces that of the URI.
     ///
     /// # Errors
-    /// [`ErrorKind::Invalid`] if the URI is not absolute. [`ErrorKind::Refused`] if the store refused it, and
+    /// [`ErrorKind::Invalid`] if the URI is not an absolute one of `http` or `https`, names a user, or has a path
+    /// of more than 8 KiB. [`ErrorKind::Refused`] if the store refused it, and
     /// [`ErrorKind::MayHaveRun`] if it failed or did not answer. The layer then tries again for as long as it or a
     /// purger of it exists, at first after 100 ms and later every 2 s. Until that succeeds, it serves nothing that
     /// the store holds for the URI; other layers and processes may. If 10,000 purges wait already, this one is not
@@ -100,7 +101,7 @@ impl Purger {
     /// tags. It does not cover responses that only this process holds.
     ///
     /// # Errors
-    /// [`ErrorKind::Invalid`] if the URI is not absolute, or the error of the store.
+    /// [`ErrorKind::Invalid`] if [`purge`](Self::purge) refuses the URI, or the error of the store.
     pub async fn explain(&self, uri: &str) -> Result<UriExplanation> {
         self.cache.storage.explain(&self.key("explain", uri)?).await
     }
@@ -108,14 +109,14 @@ impl Purger {
     /// Checks a URI without a round trip.
     ///
     /// # Errors
-    /// [`ErrorKind::Invalid`] if it is not absolute, as the other calls then answer.
+    /// [`ErrorKind::Invalid`] if [`purge`](Self::purge) refuses the URI, as the other calls do.
     pub fn check(&self, uri: &str) -> Result<()> {
         self.key("check", uri).map(drop)
     }
 
     fn key(&self, operation: &'static str, uri: &str) -> Result<PrimaryKey> {
         self.cache.requests.key_of_uri(uri).ok_or_else(|| {
-            let detail = "expected an absolute URI with a scheme, a host and a path";
+            let detail = "expected an absolute URI of http or https, with a host, and a path of at most 8 KiB";
             Error::new(operation, ErrorKind::Invalid, detail)
         })
     }

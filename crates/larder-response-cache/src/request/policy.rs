@@ -1,5 +1,6 @@
 use http::{HeaderName, Request, Uri};
 
+use super::target::is_known_scheme;
 use super::target::{Host, Target, original_uri, path_and_query};
 use super::{OwnedTarget, PrimaryKey, QueryFilter};
 use crate::engine::{Profile, authority};
@@ -36,11 +37,14 @@ impl RequestPolicy {
         PrimaryKey::new(self.profile, target.at(&path))
     }
 
-    /// Returns the key of an absolute URI, or None if it has no scheme, host or path.
+    /// Returns the key of an absolute URI, or None if no request can have it.
     pub(crate) fn key_of_uri(&self, uri: &str) -> Option<PrimaryKey> {
         let mut uri: Uri = uri.parse().ok()?;
         self.query.apply(&mut uri);
         let (named, host) = (uri.scheme_str()?, uri.authority()?.as_str());
+        if !is_known_scheme(named) {
+            return None;
+        }
         let scheme = self.scheme.as_deref().unwrap_or(named);
         // Without the default port of either scheme, because clients do not write it.
         let host = authority(named, host).and_then(|host| authority(scheme, host))?;

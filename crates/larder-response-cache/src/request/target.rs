@@ -23,6 +23,12 @@ pub(crate) struct Target<'a> {
     pub(super) path: &'a str,
 }
 
+/// Returns whether requests with this scheme are cached.
+pub(super) fn is_known_scheme(scheme: &str) -> bool {
+    let mut known = ["http", "https"].iter();
+    known.any(|known| scheme.eq_ignore_ascii_case(known))
+}
+
 /// A target URI that owns its parts. All except the path are in lower case.
 pub(crate) struct OwnedTarget {
     pub(crate) scheme: String,
@@ -51,8 +57,7 @@ impl<'a> Target<'a> {
     /// is neither `http` nor `https`. The scheme is `declared`, or that of the URI, or `http`.
     pub(super) fn of(uri: &'a Uri, host: Host<'a>, declared: Option<&'a str>) -> Option<Self> {
         let scheme = declared.or(uri.scheme_str()).unwrap_or("http");
-        let mut known = ["http", "https"].iter();
-        if !known.any(|known| scheme.eq_ignore_ascii_case(known)) {
+        if !is_known_scheme(scheme) {
             // A request line may name any scheme, and each would be a separate page.
             return None;
         }
