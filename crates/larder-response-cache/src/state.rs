@@ -21,7 +21,7 @@ pub(crate) struct CacheState {
     pub(crate) requests: RequestPolicy,
     /// What could not be shared, so that no request waits for it.
     pub(crate) hit_for_miss: Marks,
-    /// What the origin failed to answer, so that it is not asked again in the background at once.
+    /// What the origin failed to answer or to renew, so that it is not asked again in the background at once.
     pub(crate) failed: Marks,
     pub(crate) metrics: Arc<Metrics>,
     /// The name of this cache in `Cache-Status`.

@@ -24,6 +24,8 @@ pub(super) struct Miss {
     pub(super) leader: Option<FetchLeader>,
     pub(super) reason: ForwardReason,
     pub(super) mode: FetchMode,
+    /// Whether it validates a response in the background, which has been served already.
+    pub(super) is_background: bool,
 }
 
 /// How a request is forwarded to the inner service.
@@ -85,7 +87,7 @@ impl Miss {
                 return Ok(stale);
             }
         }
-        self.cache.metrics.count(Outcome::Miss);
+        self.count(Outcome::Miss);
         if self.request.is_head && status == StatusCode::OK {
             self = self.apply_head(response.headers(), exchange).await;
         }
@@ -114,14 +116,22 @@ impl Miss {
         if !storage.may_serve_on_failure(stored, &self.request, failure) {
             return None;
         }
-        cache.metrics.count(Outcome::StaleIfError);
+        self.count(Outcome::StaleIfError);
         let (cache_status, now) = (CacheStatus::stale_if_error(status), storage.now());
         Some(cache.serve(&self.request, &self.headers, stored, cache_status, now))
     }
 
+    /// Counts how the request was answered.
+    pub(super) fn count(&self, outcome: Outcome) {
+        if !self.is_background {
+            self.cache.metrics.count(outcome);
+        }
+    }
+
     /// Reports the outcome of the fetch to the requests that wait.
     pub(super) fn end(&mut self, outcome: FetchOutcome) {
-        if let FetchOutcome::Failed(..) = outcome {
+        let is_in_vain = self.is_background && outcome != FetchOutcome::Stored;
+        if is_in_vain || matches!(outcome, FetchOutcome::Failed(..)) {
             self.mark_failed();
         }
         if let Some(leader) = self.leader.take() {

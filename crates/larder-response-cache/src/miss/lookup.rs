@@ -89,6 +89,7 @@ impl<S> Lookup<S> {
                         Some(_) => FetchMode::Complete,
                         None => FetchMode::AsRequested,
                     },
+                    is_background: false,
                     cache,
                     request: cache_request,
                     headers,
@@ -129,6 +130,7 @@ impl<S> Lookup<S> {
         let miss = Miss {
             reason: ForwardReason::Stale,
             mode: FetchMode::Complete,
+            is_background: true,
             cache: cache.clone(),
             headers: request.headers().clone(),
             request: CacheRequest {
@@ -157,21 +159,18 @@ impl<S> Lookup<S> {
 /// All its waits together last at most one timeout.
 async fn decide(cache: &CacheState, request: &CacheRequest, headers: &HeaderMap) -> Decision {
     let (mut waits, mut deadline) = (0, None);
-    let (mut was_collapsed, mut release) = (false, None);
+    let (mut collapsed, mut release) = (None, None);
     loop {
         let found = cache.find(request, headers).await;
         let now = cache.storage.now();
         if let Some(response) = &found.response {
             let response = response.clone();
             match response.rules.reuse(&request.directives, now) {
-                Reuse::Fresh => return serve_fresh(response, was_collapsed, now),
+                Reuse::Fresh => return serve_fresh(response, collapsed, now),
                 Reuse::StaleWhileRevalidate => return Decision::ServeStale(response, found),
                 Reuse::ValidationRequested => return Decision::Forward(found, None),
                 Reuse::Stale => {}
             }
-        }
-        if waits == WAITS || is_fetched_alone(cache, request) {
-            return Decision::Forward(found, None);
         }
         let key = flight_key(request, &found, headers);
         match release {
@@ -181,7 +180,8 @@ async fn decide(cache: &CacheState, request: &CacheRequest, headers: &HeaderMap)
             Some(Release::TimedOut) => return Decision::Forward(found, cache.lead(&key)),
             None => {}
         }
-        if cache.hit_for_miss.is_marked(&key, now) {
+        let is_alone = waits == WAITS || is_fetched_alone(cache, request);
+        if is_alone || cache.hit_for_miss.is_marked(&key, now) {
             return Decision::Forward(found, None);
         }
         // Another fetch may have ended since the lookup.
@@ -190,16 +190,16 @@ async fn decide(cache: &CacheState, request: &CacheRequest, headers: &HeaderMap)
             let reuse = response.rules.reuse(&request.directives, now);
             (reuse == Reuse::Fresh).then_some(response)
         };
-        let flights = &cache.flights;
+        let (flights, reason) = (&cache.flights, forward_reason(request, &found, now));
         let follower = match flights.join(key.as_slice(), recheck) {
             Joined::Leader(leader) => return Decision::Forward(found, Some(leader)),
-            Joined::Hit(response) => return serve_fresh(response, true, now),
+            Joined::Hit(response) => return serve_fresh(response, Some(reason), now),
             Joined::Full => return Decision::Forward(found, None),
             Joined::Follower(follower) => follower,
         };
         let deadline = *deadline.get_or_insert_with(|| Instant::now() + cache.wait_timeout);
         match follower.outcome(deadline).await {
-            Ok(FetchOutcome::Stored) => was_collapsed = true,
+            Ok(FetchOutcome::Stored) => collapsed = Some(reason),
             // Another process may have stored a newer one. Otherwise one of the waiting requests
             // leads, once.
             Ok(FetchOutcome::Superseded) => waits = waits.max(WAITS - 2),
@@ -231,11 +231,19 @@ fn is_fetched_alone(cache: &CacheState, request: &CacheRequest) -> bool {
         || request.directives.no_cache
 }
 
-fn serve_fresh(response: Arc<StoredResponse>, was_collapsed: bool, now: Timestamp) -> Decision {
+/// Serves a fresh response. If the request has waited for it, `collapsed` is why it would have been forwarded.
+fn serve_fresh(
+    response: Arc<StoredResponse>,
+    collapsed: Option<ForwardReason>,
+    now: Timestamp,
+) -> Decision {
     let freshness = &response.rules.freshness;
-    let (cache_status, outcome) = match was_collapsed {
-        true => (CacheStatus::collapsed(freshness, now), Outcome::Collapsed),
-        false => (CacheStatus::hit(freshness, now), Outcome::Hit),
+    let (cache_status, outcome) = match collapsed {
+        Some(reason) => (
+            CacheStatus::collapsed(reason, freshness, now),
+            Outcome::Collapsed,
+        ),
+        None => (CacheStatus::hit(freshness, now), Outcome::Hit),
     };
     Decision::Serve(response, cache_status, outcome)
 }

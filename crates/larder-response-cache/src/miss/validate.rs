@@ -40,7 +40,7 @@ impl Miss {
             // Only a stored response is validated, so this cannot happen.
             return Response::new(ResponseCacheBody::whole(Bytes::new()));
         };
-        self.cache.metrics.count(Outcome::Validated);
+        self.count(Outcome::Validated);
         let is_about_stored = is_update(&stored.headers, new);
         let mut new = new.clone();
         let own = self.take_own(&stored, &mut new);

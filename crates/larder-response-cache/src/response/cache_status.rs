@@ -19,7 +19,7 @@ pub(crate) enum CacheStatus {
         detail: Option<&'static str>,
     },
     /// From the response that another request fetched at the same time.
-    Collapsed { ttl: i64 },
+    Collapsed { reason: ForwardReason, ttl: i64 },
 }
 
 /// Why a request was forwarded to the inner service (RFC 9211, 2.2).
@@ -48,8 +48,9 @@ impl CacheStatus {
         }
     }
 
-    pub(crate) fn collapsed(freshness: &Freshness, now: Timestamp) -> Self {
+    pub(crate) fn collapsed(reason: ForwardReason, freshness: &Freshness, now: Timestamp) -> Self {
         Self::Collapsed {
+            reason,
             ttl: ttl(freshness, now),
         }
     }
@@ -106,8 +107,9 @@ impl CacheStatus {
     fn member(self, name: &str) -> String {
         let (reason, status, is_stored, is_collapsed, detail) = match self {
             Self::Hit { ttl } => return format!("{name}; hit; ttl={ttl}"),
-            Self::Collapsed { ttl } => {
-                return format!("{name}; fwd=uri-miss; collapsed; ttl={ttl}");
+            Self::Collapsed { reason, ttl } => {
+                let reason = reason.as_str();
+                return format!("{name}; fwd={reason}; collapsed; ttl={ttl}");
             }
             Self::Forwarded {
                 reason,
@@ -172,7 +174,10 @@ mod tests {
         for status in [
             CacheStatus::Hit { ttl: 5 },
             CacheStatus::Hit { ttl: -5 },
-            CacheStatus::Collapsed { ttl: 5 },
+            CacheStatus::Collapsed {
+                reason: ForwardReason::Stale,
+                ttl: 5,
+            },
             CacheStatus::Forwarded {
                 reason: ForwardReason::UriMiss,
                 status: Some(StatusCode::OK),

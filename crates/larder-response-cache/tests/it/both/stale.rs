@@ -149,7 +149,9 @@ async fn while_a_stale_response_is_validated_the_store_is_not_asked_for_each_req
         fixture.get(&path).await;
         fixture.later(20);
         // The validation never ends.
-        fixture.origin.then_with(|_| Box::pin(std::future::pending()));
+        fixture
+            .origin
+            .then_with(|_| Box::pin(std::future::pending()));
         assert!(fixture.get(&path).await.is_hit());
         until(|| fixture.origin.count() == 2 * (number + 1)).await;
         let before = control.operations();
@@ -161,5 +163,28 @@ async fn while_a_stale_response_is_validated_the_store_is_not_asked_for_each_req
         fixture.later(10);
         assert!(fixture.get(&path).await.is_hit());
         assert!(control.operations() > before, "{vary}");
+    }
+}
+
+#[tokio::test]
+async fn an_origin_that_renews_nothing_is_not_asked_in_the_background_for_each_request() {
+    let fixture = super::fixture().await;
+    let said = ("cache-control", "max-age=10, stale-while-revalidate=600");
+    let cookie = [("cookie", "a=b")];
+    for (path, status, answer) in [("/a", 429, "public"), ("/b", 200, "private")] {
+        fixture.origin.then(200, &[said], "one");
+        fixture.get(path).await;
+        fixture.later(20);
+        let asked = fixture.origin.count() + 1;
+        fixture
+            .origin
+            .then(status, &[("cache-control", answer)], "two");
+        for _ in 0..10 {
+            let stale = fixture.get_with(path, &cookie).await;
+            assert_eq!((stale.text(), stale.is_hit()), ("one", true), "{path}");
+            until(|| fixture.origin.count() >= asked).await;
+            tokio::time::sleep(Duration::from_millis(5)).await;
+        }
+        assert_eq!(fixture.origin.count(), asked, "{path}");
     }
 }

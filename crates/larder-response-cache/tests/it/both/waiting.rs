@@ -28,7 +28,11 @@ async fn requests_that_wait_are_served_what_another_process_stores_meanwhile() {
             sibling.get("/").await;
             go.send(()).unwrap();
             for answer in visitors.join_all().await {
-                assert_eq!((answer.text(), answer.is_hit()), ("one", true), "{status} {vary}");
+                assert_eq!(
+                    (answer.text(), answer.is_hit()),
+                    ("one", true),
+                    "{status} {vary}"
+                );
             }
             leader.await.unwrap();
             assert_eq!(fixture.origin.count(), 2, "{status} {vary}");
@@ -97,4 +101,50 @@ async fn requests_that_wait_for_a_304_of_another_response_are_one_more_call() {
     }
     assert_eq!(leader.await.unwrap(), "one");
     assert_eq!(fixture.origin.count(), 3);
+}
+
+#[tokio::test]
+async fn requests_that_wait_again_for_a_fetch_that_fails_are_served_the_stale_response() {
+    let (fixture, control) = patient().await;
+    let said = ("cache-control", "max-age=10, stale-if-error=600");
+    fixture
+        .origin
+        .then(200, &[said, ("etag", "\"a\"")], "stale");
+    fixture.get("/").await;
+    fixture.later(20);
+    let other = [("cache-control", "private"), ("etag", "\"b\"")];
+    let go = held_with(&fixture, response(304, &other, full("")));
+    let asking = fixture.clone();
+    // It may be for the visitor with this cookie alone, so it does not remove the page.
+    let leader = async move { asking.get_with("/", &[("cookie", "a=b")]).await };
+    let leader = tokio::spawn(leader);
+    until(|| fixture.origin.count() == 2).await;
+    let visitors = wait_too(&fixture, &control, 9).await;
+    let fail = held_with(&fixture, response(503, &[], full("down")));
+    go.send(()).unwrap();
+    until(|| fixture.origin.count() == 3).await;
+    control.idle().await;
+    fail.send(()).unwrap();
+    for answer in visitors.join_all().await {
+        assert_eq!(answer.text(), "stale");
+    }
+    assert_eq!(leader.await.unwrap().text(), "stale");
+    assert_eq!(fixture.origin.count(), 3);
+}
+
+#[tokio::test]
+async fn a_request_that_waited_says_why_it_was_forwarded() {
+    let (fixture, control) = patient().await;
+    for (count, reason) in [(1, "uri-miss"), (2, "stale")] {
+        let go = held(&fixture, &[("cache-control", "max-age=10")]);
+        let leader = ask(&fixture, count).await;
+        let visitors = wait_too(&fixture, &control, 2).await;
+        go.send(()).unwrap();
+        for answer in visitors.join_all().await {
+            let said = format!("larder; fwd={reason}; collapsed; ttl=10");
+            assert_eq!(answer.field("cache-status"), said);
+        }
+        leader.await.unwrap();
+        fixture.later(20);
+    }
 }
