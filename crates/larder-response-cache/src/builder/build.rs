@@ -19,8 +19,8 @@ use crate::storage::{Far, Storage, near};
 /// The default limit on the bytes of all bodies that are being stored at once.
 const MAX_RECORDING: usize = 64 * 1024 * 1024;
 
-/// How long no response is validated in the background after its fetch has failed: one to two seconds, since
-/// marks count whole ones.
+/// How long no response is validated in the background after its fetch has failed, or its validation was in vain:
+/// one to two seconds, since marks count whole ones.
 const FAILED_PAUSE: Duration = Duration::from_secs(2);
 
 /// The longest that a request waits for others. Longer timeouts could overflow.
@@ -30,8 +30,8 @@ impl ResponseCacheBuilder {
     /// Builds the layer. Its metrics go to the recorder that is installed now.
     ///
     /// # Errors
-    /// [`ErrorKind::Invalid`] if the name is not a token, there are too many key fields, a timeout or a cap
-    /// is zero, or the cap on recordings is less than one body of the largest size.
+    /// [`ErrorKind::Invalid`] if the name is not a token, there are too many key fields, the wait timeout or the cap
+    /// on a body or on variants is zero, or the cap on recordings is less than one body of the largest size.
     pub fn build(self) -> Result<ResponseCacheLayer> {
         self.check()?;
         Ok(self.build_unchecked())
@@ -75,14 +75,14 @@ impl ResponseCacheBuilder {
                 clock: self.clock,
                 metrics: metrics.clone(),
                 near_ttl: self.near_ttl,
-                stale_while_disconnected: self.stale_while_disconnected,
+                stale_while_disconnected: whole_seconds(self.stale_while_disconnected),
                 max_variants: self.max_variants,
                 last_fetch: AtomicI64::new(0),
                 purges: PendingPurges::new(metrics.purge_gauges()),
             },
             // There are no more fetches than requests, which the server bounds.
             flights: SingleFlight::with_gauge(usize::MAX, metrics.fetches_in_flight()),
-            hit_for_miss: Marks::new(self.hit_for_miss_ttl),
+            hit_for_miss: Marks::new(whole_seconds(self.hit_for_miss_ttl)),
             failed: Marks::new(FAILED_PAUSE),
             metrics,
             name: self.name.into(),
@@ -90,5 +90,25 @@ impl ResponseCacheBuilder {
             recordings: Arc::new(RecordingLimit::new(max_recording)),
             wait_timeout: self.wait_timeout.min(MAX_WAIT),
         })
+    }
+}
+
+/// Rounds up to whole seconds, in which HTTP counts.
+fn whole_seconds(time: Duration) -> Duration {
+    let has_part = time.subsec_nanos() > 0;
+    Duration::from_secs(time.as_secs().saturating_add(u64::from(has_part)))
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn a_part_of_a_second_is_rounded_up() {
+        for (millis, seconds) in [(0, 0), (1, 1), (900, 1), (1_000, 1), (1_500, 2)] {
+            let rounded = whole_seconds(Duration::from_millis(millis));
+            assert_eq!(rounded, Duration::from_secs(seconds), "{millis}");
+        }
+        assert_eq!(whole_seconds(Duration::MAX), Duration::from_secs(u64::MAX));
     }
 }

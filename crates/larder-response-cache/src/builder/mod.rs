@@ -200,7 +200,8 @@ impl ResponseCacheBuilder {
 
     /// Sets how long the cache remembers that a response could not be stored. Default: 10 s.
     ///
-    /// Until then no request for it waits for another request's fetch. Proxies call this hit-for-miss.
+    /// Until then no request for it waits for another request's fetch. Proxies call this hit-for-miss. It is rounded
+    /// up to whole seconds.
     pub fn with_hit_for_miss_ttl(mut self, ttl: Duration) -> Self {
         self.hit_for_miss_ttl = ttl;
         self
@@ -210,7 +211,7 @@ impl ResponseCacheBuilder {
     ///
     /// Default: 30 s. An error here is an `Err` of the service, not a response with status 500. A response
     /// can forbid it (RFC 9111, 4.2.4). `Duration::ZERO` leaves it to `stale-if-error`. Responses that permit
-    /// it stay in the store for at least this long after they became stale.
+    /// it stay in the store for at least this long after they became stale. It is rounded up to whole seconds.
     pub fn with_stale_while_disconnected(mut self, time: Duration) -> Self {
         self.stale_while_disconnected = time;
         self
