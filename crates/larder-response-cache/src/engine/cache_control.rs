@@ -163,11 +163,11 @@ const CACHE_HEADERS: [&str; 8] = [
 ];
 
 /// Sets a time, or `invalid` if it was set to another one before.
-fn set(held: &mut Option<u64>, directives: Option<u64>, invalid: u64) {
-    let directives = directives.unwrap_or(invalid);
+fn set(held: &mut Option<u64>, seconds: Option<u64>, invalid: u64) {
+    let seconds = seconds.unwrap_or(invalid);
     *held = Some(match *held {
-        Some(before) if before != directives => invalid,
-        _ => directives,
+        Some(before) if before != seconds => invalid,
+        _ => seconds,
     });
 }
 
@@ -284,7 +284,7 @@ mod tests {
 
     proptest! {
         #[test]
-        fn no_targeted_field_causes_a_panic(bytes in proptest::collection::vec(any::<u8>(), 0..80)) {
+        fn no_cache_control_causes_a_panic(bytes in proptest::collection::vec(any::<u8>(), 0..80)) {
             if let Ok(value) = HeaderValue::from_bytes(&bytes) {
                 let mut headers = HeaderMap::new();
                 headers.append(header::CACHE_CONTROL, value);

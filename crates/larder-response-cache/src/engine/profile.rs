@@ -12,8 +12,8 @@ pub enum Profile {
     Safe,
     /// RFC 9111 to the letter, for a proxy.
     ///
-    /// There are two exceptions. Ranges are only served from complete stored responses, and `no-store`
-    /// always counts.
+    /// There are two exceptions. Ranges are only served from complete stored responses, and `no-store` counts
+    /// even beside `must-understand`.
     Rfc,
 }
 
