@@ -81,6 +81,7 @@ impl PendingPurges {
 }
 
 impl Storage {
+    /// Carries out a purge in the store. What this process holds is left to [`forget`](Self::forget).
     async fn carry_out(&self, purge: &Purge) -> Result<()> {
         match purge {
             Purge::Uri(key) => self.purge(key).await,
@@ -124,19 +125,25 @@ impl CacheState {
         let turn = purges.pending.turn();
         let done = storage.carry_out(&purge).await;
         self.metrics.purged();
-        let Err(error) = done else {
-            purges.settle(&purge, turn);
-            self.retry_purges();
-            return Ok(());
+        let pending = &purges.pending;
+        let has_room = || pending.len() < max || pending.contains(&purge);
+        let is_pending = done.is_err() && has_room() && pending.add(&purge, storage.now());
+        // Only now, since until then a request may read the old response from the store, and keep it here.
+        storage.forget(&purge);
+        let result = match done {
+            Ok(()) => {
+                purges.settle(&purge, turn);
+                Ok(())
+            }
+            Err(error) => {
+                if !is_pending {
+                    self.metrics.purge_dropped();
+                }
+                Err(Unconfirmed { error, is_pending })
+            }
         };
-        let is_pending = purges.pending.len() < max && purges.pending.add(&purge, storage.now());
-        match is_pending {
-            // Again, since a request may have read the old response between the first time and now.
-            true => storage.forget(&purge),
-            false => self.metrics.purge_dropped(),
-        }
         self.retry_purges();
-        Err(Unconfirmed { error, is_pending })
+        result
     }
 
     /// Begins to try purges again if some wait, also after the end of the runtime that did so.
@@ -156,6 +163,7 @@ impl Replay for CacheState {
     }
 
     async fn try_some(&self) -> bool {
+        // This process has kept nothing since that they concern, so there is nothing to forget.
         let (storage, pending) = (&self.storage, &self.storage.purges.pending);
         let is_of_uri = |purge: &Purge| matches!(purge, Purge::Uri(_) | Purge::ExpireUri(_));
         let (uris, tags): (Vec<_>, Vec<_>) =

@@ -67,6 +67,15 @@ impl From<Error> for NotStored {
     }
 }
 
+impl Commit<'_> {
+    /// Returns the request headers that select the response.
+    fn selecting(&self, response: &StoredResponse) -> Result<SelectingFields, NotStored> {
+        let selecting = SelectingFields::of(&response.headers);
+        let selecting = selecting.and_then(|fields| fields.union(self.key_fields));
+        selecting.ok_or(NotStored::Refused(Refusal::Vary))
+    }
+}
+
 /// The index that a response may be added to, if there is one, and the condition of the write.
 pub(super) type Replaceable = (Option<Arc<VariantIndex>>, Condition);
 
@@ -80,14 +89,18 @@ impl Storage {
         commit: Commit<'_>,
         mut response: StoredResponse,
     ) -> (CommitOutcome, Arc<StoredResponse>) {
-        let is_late = self.now().since(response.exchange.sent) >= FETCH_LIMIT;
+        // Before the tags are read, since another process may purge one of them right after that.
+        let now = self.now();
+        let is_late = now.since(response.exchange.sent) >= FETCH_LIMIT;
         let tagged = match is_late {
             true => Err(NotStored::TimedOut),
             false => self.tag(&mut response, commit.snapshot.purges).await,
         };
         let response = Arc::new(response);
         let outcome = match tagged {
-            Ok(()) => self.store(&commit, &response).await,
+            Ok(()) => self.store(&commit, &response, now).await,
+            // The store does not say whether a tag was purged. In this process, a purge finds it by its tags.
+            Err(NotStored::NoRoom) => self.store_near_only(&commit, &response),
             Err(not_stored) => Err(not_stored),
         };
         match outcome {
@@ -103,19 +116,21 @@ impl Storage {
         (outcome, response)
     }
 
-    async fn store(&self, commit: &Commit<'_>, response: &Arc<StoredResponse>) -> CommitOutcome {
+    /// Stores a response whose tags were read after `now`.
+    async fn store(
+        &self,
+        commit: &Commit<'_>,
+        response: &Arc<StoredResponse>,
+        now: Timestamp,
+    ) -> CommitOutcome {
         let snapshot = commit.snapshot;
-        let selecting = SelectingFields::of(&response.headers);
-        let selecting = selecting.and_then(|fields| fields.union(commit.key_fields));
-        let selecting = selecting.ok_or(NotStored::Refused(Refusal::Vary))?;
-        let has_variants = !selecting.is_empty() || snapshot.index.is_some();
         if matches!(snapshot.held, Existing::Unknown) {
-            return self.store_near_only(commit, has_variants, response);
+            return self.store_near_only(commit, response);
         }
-        if has_variants {
-            return self.store_variant(commit, selecting, response).await;
+        let selecting = commit.selecting(response)?;
+        if !selecting.is_empty() || snapshot.index.is_some() {
+            return self.store_variant(commit, selecting, response, now).await;
         }
-        let now = self.now();
         match self.replace(commit, response).await {
             Ok(version) => {
                 let (key, generation) = (commit.key.as_bytes(), snapshot.generation);
@@ -123,7 +138,7 @@ impl Storage {
                 Ok(())
             }
             // The response is too large for the store, or the store failed.
-            Err(NotStored::NoRoom) => self.store_near_only(commit, has_variants, response),
+            Err(NotStored::NoRoom) => self.store_near_only(commit, response),
             Err(not_stored) => Err(not_stored),
         }
     }
@@ -132,30 +147,39 @@ impl Storage {
     fn store_near_only(
         &self,
         commit: &Commit<'_>,
-        has_variants: bool,
         response: &Arc<StoredResponse>,
     ) -> CommitOutcome {
         let key = commit.key.as_bytes();
-        let held = || match self.near.get(key)?.value.record {
-            Record::Response(held) => Some(held),
-            _ => None,
+        let held = || {
+            let held = self.near.get(key)?;
+            match held.value.record {
+                Record::Response(response) => Some((response, held.deadline)),
+                _ => None,
+            }
         };
-        if has_variants {
+        if !commit.selecting(response)?.is_empty() || commit.snapshot.index.is_some() {
             return Err(NotStored::NoRoom);
         }
-        let now = self.now();
-        if held().is_some_and(|held| !response.replaces(&held, now)) {
+        let (now, before) = (self.now(), held());
+        if before
+            .as_ref()
+            .is_some_and(|(held, _)| !response.replaces(held, now))
+        {
             return Err(NotStored::Superseded);
         }
         // Another process may have purged it since its request was sent.
-        let until = self.near_until(response.exchange.sent);
+        let mut until = self.near_until(response.exchange.sent);
+        if commit.kind == CommitKind::Update {
+            // Or since the store was last read, before it was validated.
+            until = until.min(before.map_or(now, |(_, deadline)| deadline));
+        }
         if until <= now {
             return Err(NotStored::NoRoom);
         }
         self.put_near_for(commit, Record::Response(response.clone()), None, until);
         // It is not kept if it is too large, or was purged.
         match held() {
-            Some(held) if Arc::ptr_eq(&held, response) => Ok(()),
+            Some((held, _)) if Arc::ptr_eq(&held, response) => Ok(()),
             _ => Err(NotStored::NoRoom),
         }
     }
@@ -229,9 +253,8 @@ impl Storage {
             },
         };
         // After the version was read: see the module.
-        match self.is_not_purged(commit.key, commit.snapshot.purges).await {
-            true => Ok((index, Condition::IfVersion(version))),
-            false => Err(NotStored::Superseded),
-        }
+        self.check_not_purged(commit.key, commit.snapshot.purges)
+            .await?;
+        Ok((index, Condition::IfVersion(version)))
     }
 }

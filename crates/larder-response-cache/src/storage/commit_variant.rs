@@ -26,6 +26,7 @@ impl Storage {
         commit: &Commit<'_>,
         selecting: SelectingFields,
         response: &Arc<StoredResponse>,
+        now: Timestamp,
     ) -> CommitOutcome {
         let (key, snapshot) = (commit.key.far_key(), commit.snapshot);
         let until = self.now().plus_micros(self.ttl(response).as_micros());
@@ -43,13 +44,21 @@ impl Storage {
                 return Err(NotStored::Refused(Refusal::Status));
             }
             let position = self.position(held.as_ref(), &selecting, commit.request, until);
-            let position = position.ok_or(NotStored::NoRoom)?;
+            // The responses of the URI vary with too many fields together.
+            let position = position.ok_or(NotStored::Refused(Refusal::Vary))?;
             if !position.is_changed {
-                return self.put_variant(commit, &key, position, response).await;
+                return self
+                    .put_variant(commit, &key, position, response, now)
+                    .await;
             }
             let written = self.write_index(&key, &position.index, condition).await?;
             if written.is_some() {
-                return self.put_variant(commit, &key, position, response).await;
+                if let Some(replaced) = held.filter(|held| held.id != position.index.id) {
+                    self.remove_variants(&replaced).await;
+                }
+                return self
+                    .put_variant(commit, &key, position, response, now)
+                    .await;
             }
             replaceable = self.replaceable(commit, &key, response).await?;
         }
@@ -113,6 +122,7 @@ impl Storage {
         key: &Key,
         position: Position,
         response: &Arc<StoredResponse>,
+        now: Timestamp,
     ) -> CommitOutcome {
         let Position {
             index,
@@ -125,7 +135,7 @@ impl Storage {
             // If this fails, it expires by itself.
             let _ = self.far.remove(index.far_key(evicted)).await;
         }
-        let (now, near_key) = (self.now(), index.near_key(variant));
+        let near_key = index.near_key(variant);
         let generation = self.near.generation(near_key.as_slice());
         let generation = generation.with_sweeps_of(commit.snapshot.generation);
         let held = match &commit.snapshot.index {
@@ -136,7 +146,11 @@ impl Storage {
         let written = self.replace_variant(commit, &far_key, held, response);
         let version = written.await?;
         let until = self.near_until(now);
-        let (index, index_version) = self.index_with(key, &index, variant).await?;
+        let found = self.index_with(key, &index, variant).await;
+        if found == Err(NotStored::Superseded) {
+            let _ = self.far.remove(far_key).await;
+        }
+        let (index, index_version) = found?;
         self.put_near_for(commit, Record::Variants(index), Some(index_version), until);
         self.put_near_unless_newer(&near_key, response, version, now, generation);
         Ok(())

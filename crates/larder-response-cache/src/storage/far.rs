@@ -147,4 +147,12 @@ impl Far {
         let removed = self.timeout.delete(&*self.store, &delete).await;
         self.observe(removed).map(drop)
     }
+
+    /// Removes several keys. Fails if one of them may be left.
+    pub(super) async fn remove_many(&self, keys: impl Iterator<Item = Key>) -> Result<()> {
+        let deletes: Vec<_> = keys.map(Delete::new).collect();
+        let answers = async { self.store.delete_many(&deletes).await.into_iter().collect() };
+        let removed: Result<Vec<_>> = self.timeout.run("delete many", answers).await;
+        self.observe(removed).map(drop)
+    }
 }

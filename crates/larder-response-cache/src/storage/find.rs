@@ -159,6 +159,11 @@ impl Storage {
                     self.put_near(key, record, Some(version), self.near_until(now), generation);
                     (found.response, found.snapshot.variant) =
                         self.find_variant(&index, headers, now).await;
+                    let is_unknown = matches!(found.snapshot.variant, Existing::Unknown);
+                    if let Some(near) = near.filter(|near| is_unknown && near.is_of(&index)) {
+                        found.until = near.deadline;
+                        found.response = Some(near.response);
+                    }
                 }
                 found.snapshot.index = Some(index);
             }
@@ -235,6 +240,12 @@ impl Storage {
 }
 
 impl NearFound {
+    /// Returns whether it is a variant of this index.
+    fn is_of(&self, index: &VariantIndex) -> bool {
+        let known = self.variant.as_ref();
+        known.is_some_and(|(known, _)| known.id == index.id)
+    }
+
     fn found(self, generation: Generation) -> Found {
         let existing =
             |version: Option<Version>| version.map_or(Existing::Unknown, Existing::Version);

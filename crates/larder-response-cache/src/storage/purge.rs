@@ -1,32 +1,39 @@
 use std::sync::Arc;
 
+use futures_util::future::join;
 use larder_layer::tags::{Generation, Tag, TagState};
 use larder_store::{Condition, Key, Result};
 
 use super::tags::{TAG_TTL, first_state, state_from_bytes, state_to_bytes};
-use super::{ATTEMPTS, FarRecord, Record, Storage};
+use super::{ATTEMPTS, FarRecord, Record, Storage, VariantIndex};
 use crate::request::{PrimaryKey, tag_key};
 
 impl Storage {
     /// Removes the response of a URI, with all variants. A fetch that is under way is not stored.
     pub(crate) async fn purge(&self, key: &PrimaryKey) -> Result<()> {
+        let far_key = key.far_key();
         // In this order: see the module.
-        let counted = self.count_purge(key).await;
-        let removed = self.far.remove(key.far_key()).await;
-        // After the store, so that a copy that another request reads from it in between is removed
-        // too.
-        self.near.invalidate(key.as_bytes());
+        let (counted, held) = join(self.count_purge(key), self.far.get(&far_key)).await;
+        let removed = self.far.remove(far_key).await;
+        if let Ok(FarRecord::Record(Record::Variants(index), _)) = held {
+            self.remove_variants(&index).await;
+        }
         counted.and(removed)
+    }
+
+    /// Removes the variants of an index that the URI has lost.
+    ///
+    /// Nobody finds them any more, so one that is left does no harm, and takes up room until it expires.
+    pub(super) async fn remove_variants(&self, index: &VariantIndex) {
+        let keys = index.variants.iter().map(|variant| index.far_key(*variant));
+        let _ = self.far.remove_many(keys).await;
     }
 
     /// Makes the response of a URI stale, with all variants.
     ///
     /// It takes three round trips, two if nothing is stored, or one and two for each variant.
     pub(crate) async fn expire(&self, key: &PrimaryKey) -> Result<()> {
-        let expired = self.expire_far(&key.far_key()).await;
-        // Even if the store failed, so that this process reads it again.
-        self.near.invalidate(key.as_bytes());
-        expired
+        self.expire_far(&key.far_key()).await
     }
 
     async fn expire_far(&self, key: &Key) -> Result<()> {
@@ -71,7 +78,6 @@ impl Storage {
         // In this order: see the module.
         let counted = self.count_tag_change(tag).await;
         let renewed = self.renew_tag(&tag_key(tag)).await;
-        self.remove_near_with(tag);
         counted.and(renewed)
     }
 
@@ -79,7 +85,6 @@ impl Storage {
     pub(crate) async fn expire_tag(&self, tag: Tag) -> Result<()> {
         let counted = self.count_tag_change(tag).await;
         let expired = self.expire_tag_state(&tag_key(tag)).await;
-        self.remove_near_with(tag);
         counted.and(expired)
     }
 

@@ -1,10 +1,10 @@
 use std::sync::atomic::Ordering;
 
-use larder_layer::tags::{Generation, Tag};
+use larder_layer::tags::Tag;
 use larder_store::{Condition, Entry, Key, Result, Timestamp, Ttl, Version, count_poisoned};
 
 use super::tag_changes::{ChangeCount, TagChanges};
-use super::{ATTEMPTS, Existing, Storage, UriSnapshot};
+use super::{ATTEMPTS, CommitOutcome, Existing, NotStored, Storage, UriSnapshot};
 use crate::request::{PrimaryKey, TAG, tag_changes_key};
 
 /// How long the store remembers purges: longer than any fetch takes.
@@ -94,11 +94,18 @@ impl Storage {
         counted.await.map(drop)
     }
 
-    /// Returns whether no URI of the purge group was purged since the fetch began, as far as is known.
-    pub(super) async fn is_not_purged(&self, key: &PrimaryKey, since: PurgeSnapshot) -> bool {
-        let now = self.far.get_value(&key.purge_group_key()).await;
-        let now = now.ok().flatten().map(|held| held.version);
-        since.group.is_some() && now == since.group
+    /// Checks that no URI of the purge group was purged since the fetch began. Unknown counts as a purge.
+    pub(super) async fn check_not_purged(
+        &self,
+        key: &PrimaryKey,
+        since: PurgeSnapshot,
+    ) -> CommitOutcome {
+        let group = since.group.ok_or(NotStored::NoRoom)?;
+        let now = self.far.get_value(&key.purge_group_key()).await?;
+        match now {
+            Some(held) if held.version == group => Ok(()),
+            _ => Err(NotStored::Superseded),
+        }
     }
 
     /// Records that a tag changes. It takes two round trips, and more while others change.
@@ -129,17 +136,18 @@ impl Storage {
         counted.await.map(drop)
     }
 
-    /// Returns whether none of these tags changed since the fetch began, as far as is known.
-    pub(super) async fn are_tags_unchanged(
+    /// Checks that none of these tags changed since the fetch began. Unknown counts as a change.
+    pub(super) async fn check_tags_unchanged(
         &self,
-        tags: &[(Tag, Generation)],
+        tags: &[Tag],
         since: PurgeSnapshot,
-    ) -> bool {
-        let held = self.far.get_value(&tag_changes_key()).await;
-        let (Some(count), Ok(Some(held))) = (since.tags, held) else {
-            return false;
-        };
-        let tags = tags.iter().map(|(tag, _)| *tag);
-        TagChanges::read(&held.value).is_some_and(|changes| !changes.concern(count, tags))
+    ) -> CommitOutcome {
+        let count = since.tags.ok_or(NotStored::NoRoom)?;
+        let held = self.far.get_value(&tag_changes_key()).await?;
+        let changes = held.and_then(|held| TagChanges::read(&held.value));
+        match changes {
+            Some(changes) if !changes.concern(count, tags.iter().copied()) => Ok(()),
+            _ => Err(NotStored::Superseded),
+        }
     }
 }

@@ -127,6 +127,8 @@ impl StoredResponse {
     }
 
     /// Returns this response, updated by a 304 with `headers` (RFC 9111, 4.3.4).
+    ///
+    /// It has the tags of this response, so that it can be told whether one of them was purged.
     pub(crate) fn freshened(
         &self,
         policy: &ResponsePolicy,
@@ -148,7 +150,10 @@ impl StoredResponse {
             ..self.date_info
         };
         let (stored, body) = (compact(&stored), self.body.clone());
-        Self::restored(policy, self.status, stored, body, exchange).with_date_info(date_info)
+        let updated = Self::restored(policy, self.status, stored, body, exchange);
+        updated
+            .with_tags(self.tags.clone())
+            .with_date_info(date_info)
     }
 
     /// Returns whether it may be served at `now` to a request without directives, without validation.

@@ -55,7 +55,8 @@ fn first_put((key, held): (&Key, &Option<Entry>)) -> Option<Put> {
 impl Storage {
     /// Records the tags of a response, with the generation of each.
     ///
-    /// The response is superseded if one of them changed since the fetch began.
+    /// The response is superseded if one of them changed since the fetch began. One that updates a stored response
+    /// comes with the tags of that, and is also superseded if one of those was purged since that was stored.
     pub(super) async fn tag(
         &self,
         response: &mut StoredResponse,
@@ -63,26 +64,48 @@ impl Storage {
     ) -> CommitOutcome {
         let tags = self.policy().tags(&response.headers);
         let tags = tags.ok_or(NotStored::Refused(Refusal::Tags))?;
-        if tags.is_empty() {
+        // Until the store answers, each has a generation that the store does not know.
+        let unknown = tags.iter().map(|tag| (*tag, Generation::random()));
+        let before = std::mem::replace(&mut response.tags, unknown.collect());
+        let mut all = tags.clone();
+        all.extend(
+            before
+                .iter()
+                .map(|(tag, _)| *tag)
+                .filter(|tag| !tags.contains(tag)),
+        );
+        if all.is_empty() {
             return Ok(());
         }
         if since.tags.is_none() {
             return Err(NotStored::NoRoom);
         }
-        let keys: Vec<_> = tags.iter().copied().map(tag_key).collect();
+        let keys: Vec<_> = all.iter().copied().map(tag_key).collect();
         let mut held = self.far.get_values(&keys).await?;
-        let firsts: Vec<_> = keys.iter().zip(&held).filter_map(first_put).collect();
+        let new = keys.iter().zip(&held).take(tags.len());
+        let firsts: Vec<_> = new.filter_map(first_put).collect();
         if !firsts.is_empty() {
             self.far.put_values(&firsts).await?;
             // Another process may have been first.
             held = self.far.get_values(&keys).await?;
         }
-        let generation = |(tag, held): (Tag, &Option<Entry>)| Some((tag, read(held)?.generation));
-        let carried: Option<Vec<_>> = tags.into_iter().zip(&held).map(generation).collect();
+        let generation = |tag: Tag| {
+            let at = all.iter().position(|held| *held == tag)?;
+            Some(read(&held[at])?.generation)
+        };
+        let is_purged = |(tag, before): &(Tag, Generation)| {
+            generation(*tag).is_none_or(|now| before.compared_with(now) == Validity::Removed)
+        };
+        if before.iter().any(is_purged) {
+            return Err(NotStored::Superseded);
+        }
+        let carried: Option<Vec<_>> = tags
+            .iter()
+            .map(|tag| Some((*tag, generation(*tag)?)))
+            .collect();
         response.tags = carried.ok_or(NotStored::Superseded)?;
         // After the generations were read: see the module.
-        let is_current = self.are_tags_unchanged(&response.tags, since).await;
-        is_current.then_some(()).ok_or(NotStored::Superseded)
+        self.check_tags_unchanged(&all, since).await
     }
 
     /// Returns a response, stale if it or one of its tags was expired, or None if a tag was purged.

@@ -9,7 +9,7 @@ use larder_store::{ErrorKind, ManualClock, Refusal, Store};
 use larder_test::faulty::{Faulty, Switch, Trouble};
 use larder_test::{MetricValues, ModelStore};
 
-use crate::fixture::{Fixture, HOUR, full, request, response};
+use crate::fixture::{Fixture, HOUR, full, request, response, settle, until};
 use crate::gate::{Control, Gate};
 
 const DOWN: Trouble = Trouble::Fail(ErrorKind::NotSent);
@@ -151,6 +151,70 @@ async fn a_page_without_tags_is_stored_while_the_shard_of_the_tags_fails() {
 }
 
 #[tokio::test]
+async fn a_page_is_kept_in_this_process_if_only_its_purges_cannot_be_read() {
+    let failing = Failing::new();
+    let fixture = failing.fixture();
+    let purges = ("put", "response-purges:{");
+    failing.control.fail(purges, ErrorKind::NotSent);
+    fixture.origin.then(200, &[HOUR], "one");
+    let first = fixture.get("/").await;
+    let said = first.field("cache-status");
+    assert!(said.ends_with("; stored"), "{said}");
+    assert!(fixture.get("/").await.is_hit());
+    assert!(!fixture.sibling().get("/").await.is_hit());
+}
+
+#[tokio::test]
+async fn a_stale_variant_of_this_process_is_served_if_the_store_has_only_lost_that() {
+    let failing = Failing::new();
+    let fixture = failing.fixture();
+    let said = ("cache-control", "max-age=5, stale-if-error=60");
+    fixture.origin.then(200, &[said, ("vary", "x")], "one");
+    fixture.get("/").await;
+    fixture.later(6);
+    failing
+        .control
+        .fail(("get", "response:{v"), ErrorKind::NotSent);
+    fixture.origin.then(503, &[], "down");
+    assert_eq!(fixture.get("/").await.text(), "one");
+}
+
+#[tokio::test]
+async fn a_part_of_a_second_is_a_second_in_which_a_stale_response_replaces_a_failure() {
+    let limit = Duration::from_millis(500);
+    let fixture = Fixture::with(|builder| builder.with_stale_while_disconnected(limit));
+    fixture
+        .origin
+        .then(200, &[("cache-control", "max-age=5")], "one");
+    fixture.get("/").await;
+    fixture.later(5);
+    fixture.origin.then_fail();
+    assert_eq!(fixture.get("/").await.text(), "one");
+}
+
+#[tokio::test]
+async fn a_validation_in_the_background_is_counted_as_no_request() {
+    let values = MetricValues::default();
+    let recording = values.record();
+    let fixture = Fixture::new();
+    drop(recording);
+    let said = "max-age=10, stale-while-revalidate=600, stale-if-error=600";
+    let fields = [("cache-control", said), ("etag", "\"a\"")];
+    fixture.origin.then(200, &fields, "one");
+    fixture.get("/").await;
+    for (answer, count) in [(503, 2), (304, 3), (200, 4)] {
+        fixture.later(20);
+        fixture.origin.then(answer, &fields, "one");
+        assert!(fixture.get("/").await.is_hit());
+        until(|| fixture.origin.count() == count).await;
+        settle().await;
+    }
+    let counted = |outcome: &str| values.count(&format!("larder_response_cache_total {outcome}"));
+    let all = ["miss", "stale", "validated", "stale-if-error"].map(counted);
+    assert_eq!(all, [1, 3, 0, 0]);
+}
+
+#[tokio::test]
 async fn an_expiry_that_fails_counts_in_this_process_all_the_same() {
     let (fixture, switch) = failing();
     fixture.origin.then(200, &[HOUR], "one");
@@ -277,7 +341,10 @@ async fn while_the_store_is_full_a_purge_says_so_and_pages_are_kept_near() {
 
 #[tokio::test(start_paused = true)]
 async fn invalidations_leave_room_for_purges_of_the_app() {
+    let values = MetricValues::default();
+    let recording = values.record();
     let (fixture, switch) = failing();
+    drop(recording);
     fixture.origin.then(200, &[HOUR], "old");
     fixture.get("/").await;
     switch.set(DOWN);
@@ -286,6 +353,13 @@ async fn invalidations_leave_room_for_purges_of_the_app() {
         let post = request(Method::POST, &format!("/?film={film}"), &[]);
         fixture.send(post).await.unwrap();
     }
+    let dropped = || values.count("larder_response_cache_purges_dropped_total");
+    assert_eq!(dropped(), 1);
+    // It waits already.
+    fixture.origin.then(204, &[], "");
+    let again = request(Method::POST, "/?film=0", &[]);
+    fixture.send(again).await.unwrap();
+    assert_eq!(dropped(), 1);
     let purger = fixture.layer.purger();
     purger.purge(PAGE).await.unwrap_err();
     switch.clear();

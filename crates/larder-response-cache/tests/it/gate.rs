@@ -137,6 +137,12 @@ impl Control {
         until(|| self.state.lock().unwrap().underway == 0).await;
     }
 
+    /// Returns every key that was written.
+    pub(crate) fn written(&self) -> Vec<Key> {
+        let state = self.state.lock().unwrap();
+        state.written.iter().cloned().collect()
+    }
+
     /// Removes every key that was written, as a full store may.
     pub(crate) async fn evict_all(&self, store: &dyn Store) {
         let written = std::mem::take(&mut self.state.lock().unwrap().written);
@@ -161,6 +167,7 @@ impl Held {
 impl Store for Gate {
     async fn get(&self, key: &Key) -> Result<Option<Entry>> {
         let _underway = self.pass("get", [key]).await;
+        self.check("get", key)?;
         self.inner.get(key).await
     }
 

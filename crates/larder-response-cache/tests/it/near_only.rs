@@ -12,6 +12,8 @@ use tokio::task::JoinSet;
 use crate::fixture::{Fixture, HOUR, full, response, settle, until};
 use crate::on_memory::errors::{answer_later, error_after_page};
 
+const TAGGED: [(&str, &str); 2] = [HOUR, ("cache-tag", "films")];
+
 /// Makes a fixture whose store fails.
 fn failing(set: impl FnOnce(ResponseCacheBuilder) -> ResponseCacheBuilder) -> Fixture {
     let clock = ManualClock::default();
@@ -80,4 +82,51 @@ async fn requests_that_wait_for_a_response_that_nobody_keeps_are_forwarded_at_on
     until(|| fixture.origin.count() == 3).await;
     never.into_iter().for_each(|go| go.send(()).unwrap());
     visitors.join_all().await;
+}
+
+#[tokio::test(start_paused = true)]
+async fn a_page_with_tags_is_kept_too_until_one_of_them_is_purged() {
+    let fixture = failing(|builder| builder);
+    fixture.origin.then(200, &TAGGED, "one");
+    let first = fixture.get("/").await;
+    assert!(first.field("cache-status").ends_with("; stored"));
+    assert!(fixture.get("/").await.is_hit());
+    let purge = fixture.layer.purger().purge_tag("films").await;
+    purge.unwrap_err();
+    assert!(!fixture.get("/").await.is_hit());
+}
+
+#[tokio::test]
+async fn a_page_that_is_validated_is_kept_for_no_longer_than_before() {
+    for tags in ["", "films"] {
+        let fixture = failing(|builder| builder);
+        let fields = [HOUR, ("etag", "\"a\""), ("cache-tag", tags)];
+        fixture.origin.then(200, &fields, "one");
+        fixture.get("/").await;
+        fixture.later(9);
+        fixture.origin.then(304, &fields, "");
+        let reload = [("cache-control", "no-cache")];
+        assert_eq!(fixture.get_with("/", &reload).await.text(), "one");
+        assert!(fixture.get("/").await.is_hit());
+        // Another process may have purged it before it was validated.
+        fixture.later(1);
+        assert!(!fixture.get("/").await.is_hit(), "{tags}");
+    }
+}
+
+#[tokio::test(start_paused = true)]
+async fn purges_that_are_tried_again_keep_no_new_page_from_being_kept() {
+    let fixture = Arc::new(failing(|builder| builder));
+    let purger = fixture.layer.purger();
+    purger.purge_tag("films").await.unwrap_err();
+    purger.purge("http://cinema.example/").await.unwrap_err();
+    let go = answer_later(&fixture, 200, &TAGGED, "new");
+    let asking = fixture.clone();
+    let visitor = tokio::spawn(async move { asking.get("/").await });
+    until(|| fixture.origin.count() == 1).await;
+    // They fail a few times more.
+    tokio::time::sleep(Duration::from_secs(5)).await;
+    go.send(()).unwrap();
+    visitor.await.unwrap();
+    assert!(fixture.get("/").await.is_hit());
 }

@@ -1,6 +1,7 @@
 //! Responses that vary (RFC 9111, 4.1).
 
-use crate::fixture::HOUR;
+use crate::fixture::{Fixture, HOUR};
+use crate::gate::Control;
 
 const VARY: (&str, &str) = ("vary", "accept-language");
 
@@ -163,5 +164,48 @@ async fn in_a_thousand_rounds_each_request_gets_its_variant() {
             }
         }
         fixture.origin.drop_script();
+    }
+}
+
+/// Returns how many responses are left in the store of those that were written.
+async fn left(fixture: &Fixture, control: &Control) -> usize {
+    let mut left = 0;
+    for key in control.written() {
+        let is_response = key.as_str().starts_with("response:");
+        left += usize::from(is_response && fixture.store.get(&key).await.unwrap().is_some());
+    }
+    left
+}
+
+#[tokio::test]
+async fn no_variant_stays_in_the_store_that_cannot_be_found_any_more() {
+    let (fixture, control) = super::gated().await;
+    for x in ["1", "2"] {
+        fixture.origin.then(200, &[HOUR, ("vary", "x")], "one");
+        fixture.get_with("/", &[("x", x)]).await;
+    }
+    assert_eq!(left(&fixture, &control).await, 3);
+    // Another field makes a new index, which names one variant.
+    fixture.origin.then(200, &[HOUR, ("vary", "y")], "one");
+    fixture.get_with("/", &[("x", "3")]).await;
+    assert_eq!(left(&fixture, &control).await, 2);
+    let purger = fixture.sibling().layer.purger();
+    purger.purge("http://cinema.example/").await.unwrap();
+    assert_eq!(left(&fixture, &control).await, 0);
+}
+
+#[tokio::test]
+async fn variants_of_too_many_fields_together_are_refused_as_such() {
+    let fixture = super::fixture().await;
+    for (from, detail) in [(0, "; stored"), (10, "; detail=vary")] {
+        let fields: Vec<_> = (from..from + 10)
+            .map(|field| format!("x-{field}"))
+            .collect();
+        fixture
+            .origin
+            .then(200, &[HOUR, ("vary", &fields.join(", "))], "one");
+        let answered = fixture.get_with("/", &[("x-0", &from.to_string())]).await;
+        let said = answered.field("cache-status");
+        assert!(said.ends_with(detail), "{said}");
     }
 }
