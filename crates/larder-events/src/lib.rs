@@ -5,6 +5,7 @@
 mod json;
 pub mod log;
 mod metrics;
+mod pause;
 pub mod topic;
 
 pub use metrics::describe_metrics;

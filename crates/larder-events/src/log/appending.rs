@@ -7,10 +7,7 @@ use larder_store::{Error, ErrorKind, KeyId, Refusal, Result};
 use serde::Serialize;
 
 use super::append::{Append, Item, Written};
-use super::{Appended, EventId, EventLog, MAX_BATCH, MAX_EVENT, MessageId, names};
-
-/// The number of bytes that one step appends, unless one event is longer.
-const STEP_BYTES: usize = 1024 * 1024;
+use super::{Appended, EventId, EventLog, MAX_BATCH, MAX_EVENT, MessageId, STEP_BYTES, names};
 
 impl<T: Serialize> EventLog<T> {
     /// Appends an event to the log `id`, and returns its id. One round trip.
@@ -79,7 +76,8 @@ impl<T: Serialize> EventLog<T> {
     ///
     /// # Errors
     /// Those of [`append`](Self::append); [`ErrorKind::Invalid`] if a name is not 1 to 256 bytes;
-    /// [`Refusal::Full`] if the maximum number of messages is remembered.
+    /// [`Refusal::Full`] if the maximum number of messages is remembered, which by default happens above 27 a second:
+    /// see [`with_max_remembered`](Self::with_max_remembered).
     ///
     /// # Cancellation
     /// The event may or may not have been appended. Send it again to find out.

@@ -52,6 +52,8 @@ pub struct Batch<T> {
     /// The time until a lease of the group may end.
     pub(super) left: Option<Duration>,
     pub(super) is_full: bool,
+    /// Whether it ended because of its size.
+    pub(super) is_cut: bool,
 }
 
 /// An event that was delivered to a consumer. `Debug` does not show the event.
@@ -181,7 +183,7 @@ impl<T: DeserializeOwned> Consumer<T> {
     /// Takes at most `many` events, up to [`MAX_BATCH`](super::MAX_BATCH), without waiting. One round trip, and
     /// two more if the group must be created.
     ///
-    /// Events whose lease has ended come first. Events that are not acknowledged are delivered again after the
+    /// It takes at most a megabyte: read again for the rest. Events whose lease has ended come first. Events that are not acknowledged are delivered again after the
     /// lease.
     ///
     /// # Errors
@@ -281,6 +283,7 @@ impl<T: DeserializeOwned> Consumer<T> {
             metrics::counter!("larder_log_lost_total", "log" => log, "group" => group)
                 .increment(losses.confirmed);
         }
+        let is_cut = taken.is_cut();
         let delivery = |given: super::take::Given| Delivery {
             id: given.id,
             count: given.count,
@@ -294,6 +297,7 @@ impl<T: DeserializeOwned> Consumer<T> {
                 .left
                 .map(|ms| Duration::from_millis(ms.max(0).unsigned_abs())),
             is_full: taken.is_full,
+            is_cut,
         }
     }
 }

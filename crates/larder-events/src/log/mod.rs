@@ -40,7 +40,10 @@ use reads::{ReadState, RemoveDead};
 /// The maximum length of an event as JSON, in bytes: 64 KiB.
 pub const MAX_EVENT: usize = 64 * 1024;
 
-/// The maximum number of events of a page or a batch: 100.
+/// The number of bytes that one step appends or reads: a larger message would hold up other calls.
+const STEP_BYTES: usize = 1024 * 1024;
+
+/// The maximum number of events of a page or a batch: 100. Events of more than a megabyte are several of them.
 pub const MAX_BATCH: usize = 100;
 
 /// The maximum number of groups of a log: 32.

@@ -7,7 +7,8 @@ use super::{DeadLetter, EventId, EventLog, Page, names};
 impl<T: DeserializeOwned> EventLog<T> {
     /// Returns the first `many` events after an id, at most [`MAX_BATCH`](super::MAX_BATCH). One round trip.
     ///
-    /// Begin with [`EventId::ZERO`] or [`EventId::before_millis`], and continue with [`Page::next`].
+    /// Begin with [`EventId::ZERO`] or [`EventId::before_millis`], and continue with [`Page::next`]: a page has at most
+    /// a megabyte of events.
     ///
     /// # Errors
     /// Those of the store, and [`ErrorKind::Invalid`](larder_store::ErrorKind::Invalid) for too many.
@@ -43,9 +44,9 @@ impl<T: DeserializeOwned> EventLog<T> {
     }
 
     /// Returns the first `many` dead letters after an id, of all groups, at most
-    /// [`MAX_BATCH`](super::MAX_BATCH). One round trip.
+    /// [`MAX_BATCH`](super::MAX_BATCH) and a megabyte of events. One round trip.
     ///
-    /// An event becomes one when it was delivered [too often](super::Group::with_max_deliveries), or was
+    /// Continue after the last one until there are none. An event becomes one when it was delivered [too often](super::Group::with_max_deliveries), or was
     /// [rejected](super::Consumer::reject).
     ///
     /// # Errors

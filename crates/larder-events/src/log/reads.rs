@@ -6,7 +6,7 @@ use bytes::Bytes;
 use larder_store::program::prelude::*;
 
 use super::EventId;
-use super::record::{LogRecord, log_lua};
+use super::record::{LogRecord, has_room, log_lua};
 
 /// Reads events between two ids: after the first, up to the second.
 #[derive(Clone, Debug)]
@@ -28,10 +28,10 @@ impl Program for ReadRange {
         Effect::Read,
         concat!(
             include_str!("lua/stream.lua"),
+            include_str!("lua/page.lua"),
             "local events, last = {}, ARGV[2] == '' and '+' or ARGV[2]
-             local found = redis.call('XRANGE', KEYS[1], '(' .. ARGV[1], last, 'COUNT', ARGV[3])
-             for _, entry in ipairs(found or {}) do
-               events[#events + 1] = {entry[1], named(entry[2]).event or false}
+             for i, entry in ipairs(page(KEYS[1], ARGV[1], last, tonumber(ARGV[3]))) do
+               events[i] = {entry[1], named(entry[2]).event or false}
              end
              return events",
         ),
@@ -55,8 +55,23 @@ impl Program for ReadRange {
         let is_within = |id: &EventId| self.until.is_none_or(|until| *id <= until);
         let found = log.events.range(after).take_while(|(id, _)| is_within(id));
         let found = found.map(|(id, kept)| (*id, Some(kept.event.clone())));
-        found.take(self.many as usize).collect()
+        page(found, self.many, |(_, event)| {
+            event.as_ref().map_or(0, Bytes::len)
+        })
     }
+}
+
+/// Returns the first entries, as many as fit.
+fn page<E>(entries: impl Iterator<Item = E>, many: u32, len: impl Fn(&E) -> usize) -> Vec<E> {
+    let (mut page, mut bytes) = (Vec::new(), 0);
+    for entry in entries.take(many as usize) {
+        if !has_room(bytes) {
+            break;
+        }
+        bytes += len(&entry);
+        page.push(entry);
+    }
+    page
 }
 
 /// Reads dead letters after an id.
@@ -79,9 +94,9 @@ impl Program for ReadDead {
         Effect::Read,
         concat!(
             include_str!("lua/stream.lua"),
+            include_str!("lua/page.lua"),
             "local letters = {}
-             local found = redis.call('XRANGE', KEYS[5], '(' .. ARGV[1], '+', 'COUNT', ARGV[2])
-             for i, entry in ipairs(found or {}) do
+             for i, entry in ipairs(page(KEYS[5], ARGV[1], '+', tonumber(ARGV[2]))) do
                local it = named(entry[2])
                local id = parts(it.id or '') and it.id or '0-0'
                local count = string.match(it.deliveries or '', '^%d%d?%d?%d?%d?%d?$') or '0'
@@ -98,13 +113,13 @@ impl Program for ReadDead {
             return Vec::new();
         };
         let after = (Bound::Excluded(self.after), Bound::Unbounded);
-        let letters = log.dead.range(after).take(self.many as usize);
         let shown = |(id, it): (&EventId, &super::record::Dead)| {
             let count = u32::try_from(it.count).unwrap_or(u32::MAX);
             let (group, reason) = (it.group.to_string(), it.reason.to_string());
             (*id, group, it.event_id, count, reason, it.event.clone())
         };
-        letters.map(shown).collect()
+        let letters = log.dead.range(after).map(shown);
+        page(letters, self.many, |(.., event)| event.len())
     }
 }
 

@@ -4,7 +4,7 @@ use std::sync::Arc;
 use bytes::Bytes;
 use larder_store::program::prelude::*;
 
-use super::EventId;
+use super::{EventId, MAX_EVENT, STEP_BYTES};
 
 /// The Lua at the start of all programs on a log, and of those on groups.
 macro_rules! log_lua {
@@ -163,6 +163,11 @@ impl GroupState {
         let first = self.pending.first_key_value();
         id > self.last || first.is_some_and(|(first, _)| id >= *first)
     }
+}
+
+/// Returns whether a step that has read so many bytes may read one more event, however long it is.
+pub(super) fn has_room(bytes: usize) -> bool {
+    bytes + MAX_EVENT <= STEP_BYTES
 }
 
 /// Returns the millisecond of a moment.

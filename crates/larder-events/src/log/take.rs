@@ -5,7 +5,7 @@ use bytes::Bytes;
 use larder_store::program::prelude::*;
 
 use super::EventId;
-use super::record::{LogRecord, Pending, log_lua, millis};
+use super::record::{LogRecord, Pending, has_room, log_lua, millis};
 
 /// Delivers events to a consumer: first those whose lease has ended, then those that no consumer of the group
 /// has had. Events that were delivered too often become dead letters.
@@ -77,6 +77,14 @@ pub(super) struct Given {
     pub(super) event: Option<Bytes>,
 }
 
+impl Taken {
+    /// Returns whether it ended because of its size, so that there may be more.
+    pub(super) fn is_cut(&self) -> bool {
+        let events = self.events.iter().filter_map(|given| given.event.as_ref());
+        !has_room(events.map(Bytes::len).sum())
+    }
+}
+
 impl FromWire for Taken {
     fn from_wire(wire: Wire) -> Result<Self> {
         type Parts = (bool, (i64, i64, u64, u32), Wire, bool, Vec<Wire>);
@@ -121,7 +129,8 @@ impl Program for Take {
     type Record = LogRecord;
     type Reply = Taken;
 
-    const SCRIPT: &'static Script = &Script::new("log-take", Effect::Once, log_lua!("take.lua"));
+    const SCRIPT: &'static Script =
+        &Script::new("log-take", Effect::Once, log_lua!("take.lua")).runs_when_full();
 
     fn args(&self, args: &mut Args) {
         (&self.group, &self.consumer).write(args);
@@ -155,7 +164,7 @@ impl Program for Take {
         {
             group.told = self.known.losses;
         }
-        let mut events = self.claim(log, now_ms);
+        let (mut events, mut bytes) = self.claim(log, now_ms);
         let Some(group) = log.groups.get_mut(&self.group) else {
             return Taken::default();
         };
@@ -163,6 +172,10 @@ impl Program for Take {
         let room = wanted.min((self.max_pending as usize).saturating_sub(group.pending.len()));
         let after = (Bound::Excluded(group.last), Bound::Unbounded);
         for (id, kept) in log.events.range(after).take(room) {
+            if !has_room(bytes) {
+                break;
+            }
+            bytes += kept.event.len();
             group.lost += (kept.number - 1 - group.read).max(0);
             (group.read, group.last) = (kept.number, *id);
             let pending = Pending {
@@ -196,32 +209,35 @@ impl Program for Take {
 }
 
 impl Take {
-    /// Takes over the pending events whose lease has ended.
-    fn claim(&self, log: &mut LogRecord, now_ms: i64) -> Vec<Given> {
-        let mut claimed = Vec::new();
+    /// Takes over the pending events whose lease has ended, and returns them with the number of their bytes.
+    fn claim(&self, log: &mut LogRecord, now_ms: i64) -> (Vec<Given>, usize) {
+        let (mut claimed, mut bytes) = (Vec::new(), 0);
         let Some(group) = log.groups.get_mut(&self.group) else {
-            return claimed;
+            return (claimed, bytes);
         };
         if group.pending.is_empty() {
             group.due = None;
         }
         if group.pending.is_empty() || group.due.is_some_and(|due| due > now_ms) {
-            return claimed;
+            return (claimed, bytes);
         }
         let (mut due, mut spent) = (None::<i64>, Vec::new());
         for (id, it) in group.pending.iter_mut().take(LOOKED_AT) {
             let ends = it.delivered + self.lease.as_millis() as i64;
             let is_spent = it.count >= i64::from(self.max_deliveries);
+            let is_wanted = claimed.len() < self.many as usize && has_room(bytes);
             if ends <= now_ms && is_spent && spent.len() < BURIED {
                 spent.push(*id);
-            } else if ends <= now_ms && !is_spent && claimed.len() < self.many as usize {
+            } else if ends <= now_ms && !is_spent && is_wanted {
                 it.consumer = self.consumer.clone();
                 it.delivered = now_ms;
                 it.count += 1;
+                let event = log.events.get(id).map(|kept| kept.event.clone());
+                bytes += event.as_ref().map_or(0, Bytes::len);
                 claimed.push(Given {
                     id: *id,
                     count: u32::try_from(it.count).unwrap_or(u32::MAX),
-                    event: log.events.get(id).map(|kept| kept.event.clone()),
+                    event,
                 });
             } else {
                 due = Some(due.map_or(ends, |due| due.min(ends)));
@@ -232,6 +248,6 @@ impl Take {
         for id in spent {
             log.bury(&self.group, id, &reason, now_ms, self.max_dead);
         }
-        claimed
+        (claimed, bytes)
     }
 }

@@ -1,7 +1,10 @@
 use std::fmt;
 
+use bytes::Bytes;
+
 use super::EventId;
 use super::reads::{DeadEvent, Events, State};
+use super::record::has_room;
 
 /// Identifies a message of a producer. Both texts are 1 to 256 bytes.
 #[derive(Clone, Copy, Debug)]
@@ -68,10 +71,9 @@ impl<T> Page<T> {
         many: u32,
         decode: impl Fn(Option<&[u8]>) -> Option<T>,
     ) -> Self {
-        let next = found
-            .last()
-            .map(|(id, _)| *id)
-            .filter(|_| found.len() == many as usize);
+        let events = found.iter().filter_map(|(_, event)| event.as_ref());
+        let is_full = found.len() == many as usize || !has_room(events.map(Bytes::len).sum());
+        let next = found.last().map(|(id, _)| *id).filter(|_| is_full);
         let events = found.into_iter().map(|(id, event)| Stored {
             id,
             event: decode(event.as_deref()),

@@ -9,6 +9,7 @@ use tokio::time::{Instant, sleep_until};
 use super::history::PAGE;
 use super::shared::{Place, Shared, Shown};
 use super::{Message, Position, envelope};
+use crate::pause::drawn;
 
 /// The delay before a failed look at the history is repeated, and before one that may find a loss.
 const FIRST_RETRY: Duration = Duration::from_millis(100);
@@ -148,7 +149,7 @@ impl<T: DeserializeOwned> Feed<T> {
             Err(error) => {
                 let topic = self.shared.topic.name();
                 tracing::warn!(topic, %error, "the history of a topic cannot be read; trying again");
-                self.look_at = Instant::now() + self.retry;
+                self.look_at = Instant::now() + drawn(self.retry);
                 self.retry = (self.retry * 2).min(self.shared.check_interval);
                 Look::Failed
             }

@@ -5,13 +5,14 @@ use std::num::NonZeroUsize;
 use std::sync::Arc;
 use std::time::Duration;
 
-use larder_events::log::{EventId, EventLog, Start};
+use larder_events::log::{EventId, EventLog, Settled, Start};
 use larder_events::topic::{Received, Topic};
-use larder_store::{ErrorKind, Ttl, bus};
+use larder_store::{ErrorKind, Refusal, Ttl, bus};
 use larder_test::MetricNames;
 use larder_test::faulty::{Operations, Trouble};
 use larder_worlds::{World, on_every_store, soon};
-use tokio::sync::Notify;
+use tokio::sync::{Barrier, Notify};
+use tokio::time::Instant;
 
 const DAY: Ttl = Ttl::from_secs(86_400);
 const SEATS: bus::Topic = bus::Topic::broadcast("seats");
@@ -76,6 +77,56 @@ on_every_store! { memory, redis;
         }
     }
 
+    async fn large_events_are_read_a_megabyte_at_a_time(world: World) {
+        let texts = EventLog::<String>::new(world.store.clone(), "texts", DAY).unwrap();
+        let group = texts.group("all", "mail").unwrap();
+        let consumer = group.consumer();
+        for (size, batches) in [(60_000, [17, 17, 6]), (1, [40, 0, 0])] {
+            let events: Vec<_> = (0..40).map(|n| format!("{n:02}{}", "x".repeat(size))).collect();
+            let before = texts.info("all").await.unwrap().last.unwrap_or(EventId::ZERO);
+            for id in texts.append_many("all", &events).await {
+                id.unwrap();
+            }
+            let (mut read, mut after, mut sizes) = (Vec::new(), Some(before), Vec::new());
+            while let Some(from) = after {
+                let page = texts.read("all", from, 100).await.unwrap();
+                sizes.push(page.events.len());
+                read.extend(page.events.into_iter().map(|it| it.event.unwrap()));
+                after = page.next;
+            }
+            sizes.resize(3, 0);
+            assert_eq!(sizes, batches);
+            assert!(read == events, "{size}");
+            // When the leases have ended, they are delivered again as they were at first.
+            for count in [1, 2] {
+                let mut read = Vec::new();
+                for expected in batches {
+                    let batch = consumer.read(100).await.unwrap();
+                    assert_eq!(batch.deliveries.len(), expected);
+                    assert!(batch.deliveries.iter().all(|it| it.count == count));
+                    if count == 2 {
+                        for delivery in &batch.deliveries {
+                            let _ = consumer.reject(delivery, "no").await.unwrap();
+                        }
+                    }
+                    read.extend(batch.deliveries.into_iter().map(|it| it.event.unwrap()));
+                }
+                assert!(read == events, "{size}");
+                world.advance(Duration::from_secs(60));
+            }
+            assert!(consumer.read(100).await.unwrap().deliveries.is_empty());
+            let mut after = EventId::ZERO;
+            for expected in batches {
+                let letters = texts.dead_letters("all", after, 100).await.unwrap();
+                assert_eq!(letters.len(), expected);
+                for letter in letters {
+                    after = letter.id;
+                    assert!(texts.remove_dead_letter("all", letter.id).await.unwrap());
+                }
+            }
+        }
+    }
+
     async fn a_long_batch_leaves_no_more_than_the_bounds_say(world: World) {
         let log = log(&world).with_max_len(10);
         for _ in 0..3 {
@@ -95,6 +146,53 @@ on_every_store! { memory, redis;
         shown += &format!("{:?}", log.inspect("all").await.unwrap());
         assert!(!shown.contains("hunter2"), "{shown}");
     }
+}
+
+#[tokio::test(start_paused = true)]
+async fn a_consumer_goes_on_at_once_after_a_batch_that_was_large() {
+    let world = World::memory().await;
+    let texts = EventLog::<String>::new(world.store.clone(), "texts", DAY).unwrap();
+    for id in texts
+        .append_many("all", &vec!["x".repeat(60_000); 40])
+        .await
+    {
+        id.unwrap();
+    }
+    let consumer = texts.group("all", "mail").unwrap().consumer();
+    let (begun, all) = (Instant::now(), Arc::new(Barrier::new(41)));
+    let handled = all.clone();
+    let stop = async move {
+        all.wait().await;
+    };
+    let report = consumer.with_concurrency(100).run_until(stop, move |_| {
+        let handled = handled.clone();
+        async move {
+            handled.wait().await;
+            Ok(())
+        }
+    });
+    assert_eq!(report.await.done, 40);
+    assert!(begun.elapsed() < Duration::from_secs(1));
+}
+
+#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
+async fn a_full_server_lets_events_be_delivered_and_acknowledged() {
+    let world = World::redis().await;
+    let log = log(&world);
+    let group = log.group("all", "mail").unwrap();
+    group.create().await.unwrap();
+    log.append("all", &1).await.unwrap();
+    let server = world.server.as_ref().unwrap();
+    server
+        .command(&["CONFIG", "SET", "maxmemory", "1"])
+        .unwrap();
+    let full = log.append("all", &2).await.unwrap_err();
+    assert_eq!(full.kind(), ErrorKind::Refused(Refusal::Full));
+    let consumer = group.consumer();
+    let batch = consumer.read(9).await.unwrap();
+    assert_eq!(batch.deliveries.len(), 1);
+    let settled = consumer.ack(&batch.deliveries[0]).await.unwrap();
+    assert_eq!(settled, Settled::Done);
 }
 
 /// How many bytes the server has received.

@@ -38,3 +38,5 @@ local function keep(ms)
   end
 end
 local now_ms = math.floor(now() / 1000)
+-- How many more entries one step may read after so many bytes: all that fit into a megabyte, however long they are.
+local function fit(bytes) return math.floor((1048576 - bytes) / 65536) end

@@ -6,6 +6,8 @@ use larder_store::{Error, ErrorKind, Result};
 use tokio::sync::watch;
 use tokio::time::{Instant, sleep_until};
 
+use crate::pause::drawn;
+
 /// The longest that the consumer waits for the store. Most stores enforce less themselves.
 const STORE_TIMEOUT: Duration = Duration::from_secs(10);
 
@@ -72,9 +74,9 @@ impl Calls {
         }
     }
 
-    /// Waits before a call is made again. Returns whether there is time for that.
+    /// Waits at most `pause` before a call is made again. Returns whether there is time for that.
     pub(super) async fn pause(&self, pause: Duration) -> bool {
-        let again = Instant::now() + pause;
+        let again = Instant::now() + drawn(pause);
         let has_time = self.until.borrow().is_none_or(|until| again < until);
         if !has_time {
             return false;

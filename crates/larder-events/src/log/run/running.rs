@@ -14,6 +14,7 @@ use super::tally::Outcome;
 use super::{Event, EventError};
 use crate::log::consumer::after;
 use crate::log::{Batch, Consumer};
+use crate::pause::drawn;
 
 /// How long aborted handlers may take to end.
 const LAST: Duration = Duration::from_secs(1);
@@ -184,15 +185,15 @@ impl<T: DeserializeOwned + Send + 'static> Running<T> {
             Some(Ok(batch)) => batch,
             Some(Err(error)) => {
                 tracing::warn!(group = self.consumer.group.name(), %error, "a consumer cannot read; trying again");
-                self.look_at = Instant::now() + self.retry;
+                self.look_at = Instant::now() + drawn(self.retry);
                 self.retry = (self.retry * 2).min(LAST_RETRY);
                 return;
             }
         };
         self.retry = FIRST_RETRY;
-        let is_all = batch.deliveries.len() < room;
+        let is_short = batch.deliveries.len() < room && !batch.is_cut;
         self.look_at = Instant::now()
-            + if is_all {
+            + if is_short {
                 batch.pause()
             } else {
                 Duration::ZERO

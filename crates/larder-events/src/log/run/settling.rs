@@ -12,6 +12,7 @@ use super::{EventError, EventErrorKind};
 use crate::log::consumer::{after, reject};
 use crate::log::settle::{Held, What};
 use crate::log::{Group, Settled};
+use crate::pause::drawn;
 
 impl<T: DeserializeOwned + Send + 'static> Running<T> {
     /// Sends the outcomes of the handlers that have ended by now: acknowledgements together, and each failure by
@@ -59,7 +60,7 @@ impl<T: DeserializeOwned + Send + 'static> Running<T> {
             .backoff
             .saturating_mul(1 << count.saturating_sub(1).min(20));
         let most = Duration::from(self.consumer.group.lease);
-        doubled.min(most).mul_f64(rand::random_range(0.5..=1.0))
+        drawn(doubled.min(most))
     }
 }
 

@@ -107,7 +107,7 @@ async fn every_fault_that_is_planted_in_the_lua_of_a_log_is_caught() {
             ),
             (TAKE, "waiting = waiting - buried", ""),
             (TAKE, "g.lost = g.lost + math.max(n - 1 - g.read, 0)", ""),
-            (TAKE, "      g.read = n\n", ""),
+            (TAKE, "    g.read = n\n", ""),
             (TAKE, "then assign(group, me, ids, now_ms) end", "then end"),
             (
                 TAKE,

@@ -230,7 +230,7 @@ fn after_take(
     let take = Take {
         group: group(rng),
         consumer: consumer(rng),
-        many: [0, 1, 2, 5][rng.usize(..4)],
+        many: [0, 1, 2, 5, 40][rng.usize(..5)],
         lease: shared.lease(rng),
         max_pending: [2, 4, 1_000][rng.usize(..3)],
         max_deliveries: [1, 2, 3, 10][rng.usize(..4)],
