@@ -91,6 +91,22 @@ on_every_store! { memory_in_real_time, redis_in_real_time;
         assert_eq!(report, reported(|it| { it.done = 3; it.retried = 6; it.dead = 1; }));
     }
 
+    async fn an_event_that_is_tried_again_comes_after_later_ones(world: World) {
+        let (sent, mut seen) = mpsc::unbounded_channel();
+        log(&world.store).append_many("all", &[1, 2]).await;
+        let consumer = group(&world.store).consumer().with_backoff(Duration::from_secs(1));
+        let run = run(consumer, sent, |event| match (event.event, event.count) {
+            (1, 1) => Err("the first time it fails".into()),
+            _ => Ok(()),
+        });
+        let mut order = Vec::new();
+        for _ in 0..3 {
+            order.push(soon(seen.recv()).await.unwrap().event);
+        }
+        assert_eq!(order, [1, 2, 1]);
+        assert_eq!(run.stop().await.done, 2);
+    }
+
     async fn a_consumer_that_stops_hands_back_what_its_handlers_have_not_done(world: World) {
         let (sent, mut seen) = mpsc::unbounded_channel();
         let group = group(&world.store);

@@ -61,7 +61,10 @@ impl Default for Settings {
 }
 
 impl<T> Consumer<T> {
-    /// Handles this many events at once, 1 to [`MAX_BATCH`]. The default is 1, which keeps their order.
+    /// Handles this many events at once, 1 to [`MAX_BATCH`]. The default is 1: one after the other.
+    ///
+    /// An event that is tried again comes after later ones, and the consumers of a group share its events: where order
+    /// matters, compare [`Event::id`].
     #[must_use]
     pub fn with_concurrency(mut self, events: usize) -> Self {
         self.settings.concurrency = events.clamp(1, MAX_BATCH);
