@@ -51,7 +51,7 @@ pub async fn list<R: Record>(
         let mut new = Vec::new();
         for key in page.keys {
             // If another client wrote under such a name, it is not a record.
-            let Ok(key) = Key::parse(&key, &[R::KIND]).map(Key::without_part) else {
+            let Ok(key) = record_key::<R>(&key) else {
                 continue;
             };
             if let Entry::Vacant(place) = found.entry(key.as_str().to_owned()) {
@@ -72,6 +72,21 @@ pub async fn list<R: Record>(
     })
 }
 
+/// Parses the key of a record, on which programs run.
+///
+/// A record in several parts may be listed as its parts, and its key is without them. Any other part belongs to the
+/// key: the permits of a semaphore are a record beside the lock of the same id.
+///
+/// # Errors
+/// Those of [`Key::parse`].
+pub fn record_key<R: Record>(text: &str) -> Result<Key> {
+    let key = Key::parse(text, &[R::KIND])?;
+    Ok(match key.part() {
+        Some(part) if R::PARTS.contains(&part) => key.without_part(),
+        _ => key,
+    })
+}
+
 /// Returns the part of a key inside its braces.
 pub fn id_of(key: &Key) -> &str {
     let text = key.as_str();
@@ -79,6 +94,15 @@ pub fn id_of(key: &Key) -> &str {
         .split_once('{')
         .and_then(|(_, rest)| rest.split_once('}'));
     inside.map_or(text, |(id, _)| id)
+}
+
+/// Returns the name of a lock or a semaphore: the id of a lock, and the whole key of a semaphore, as a lock may have
+/// the same id.
+pub fn lock_name(key: &Key) -> &str {
+    match key.part() {
+        Some(_) => key.as_str(),
+        None => id_of(key),
+    }
 }
 
 /// Returns the key of a record that may have partitions, such as a queue, or of one of its partitions.
@@ -107,11 +131,10 @@ pub fn partition_of(key: &Key) -> Option<(String, Option<u16>)> {
 /// Otherwise it is first an id as it stands in a key and as a list shows it, such as `report:7`, and then `id`, the
 /// name that an app gives.
 pub fn keys_of<R: Record>(text: &str, id: impl KeyId) -> Vec<Key> {
-    let parse = |text: &str| Key::parse(text, &[R::KIND]).map(Key::without_part);
-    if let Ok(whole) = parse(text) {
+    if let Ok(whole) = record_key::<R>(text) {
         return vec![whole];
     }
-    let listed = parse(&format!("{}:{{{text}}}", R::KIND.name()));
+    let listed = record_key::<R>(&format!("{}:{{{text}}}", R::KIND.name()));
     let mut keys: Vec<_> = listed.into_iter().chain([Key::new(R::KIND, id)]).collect();
     keys.dedup();
     keys

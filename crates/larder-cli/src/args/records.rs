@@ -177,15 +177,15 @@ pub(crate) enum Events {
 
 #[derive(Debug, Subcommand)]
 pub(crate) enum Lock {
-    /// Lists locks that are held or waited for, a line for each holder
+    /// Lists locks and semaphores that are held or waited for, a line for each holder
     Ls {
         /// The maximum number of locks to look at, including those that nobody holds any more
         #[arg(long, value_name = "N", default_value_t = 1_000, value_parser = number(1..=MANY))]
         limit: usize,
     },
-    /// Takes a lock from its holders
+    /// Takes a lock, or all permits of a semaphore, from its holders
     Break {
-        /// The lock: its id as `lock ls` lists it, its whole key, or its name in the app
+        /// The lock or semaphore as `lock ls` lists it, its whole key, or the name of the lock in the app
         lock: String,
     },
 }

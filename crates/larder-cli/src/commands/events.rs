@@ -4,7 +4,7 @@ use larder::events::log::{DeadLetter, EventId, EventLog, LogRecord, MAX_BATCH};
 use larder::store::Timestamp;
 use larder::store::program::Record;
 use larder::{Key, Ttl};
-use larder_ops::records::field;
+use larder_ops::records::{field, record_key};
 use larder_ops::time::ago;
 use serde_json::{Value, json};
 
@@ -83,16 +83,11 @@ async fn dead(
 /// Returns the key of a log that is named by its whole key, or by its id.
 fn named(target: &Target, text: &str) -> Result<Key> {
     let text = key::named(&target.prefix, text, &[LogRecord::KIND])?;
-    let whole = Key::parse(text, &[LogRecord::KIND]).or_else(|_| {
-        Key::parse(
-            &format!("{}:{{{text}}}", LogRecord::KIND.name()),
-            &[LogRecord::KIND],
-        )
-    });
-    let whole = whole.map_err(|_| {
+    let whole = record_key::<LogRecord>(text)
+        .or_else(|_| record_key::<LogRecord>(&format!("{}:{{{text}}}", LogRecord::KIND.name())));
+    whole.map_err(|_| {
         Error::usage("an event log is named by its key, such as log:{orders:all}, or as orders:all")
-    })?;
-    Ok(whole.without_part())
+    })
 }
 
 /// Returns at most `limit` dead letters, and whether there are more.

@@ -30,6 +30,7 @@ use crate::error::Result;
 use crate::key::{self, CacheKey};
 use crate::output::{self, Output};
 use crate::target::Target;
+use larder_ops::records::record_key;
 use larder_ops::time::{ago, now, span, until};
 
 pub(super) async fn run(target: &Target, text: &str, output: &mut Output<'_, '_>) -> Result<u8> {
@@ -192,7 +193,7 @@ async fn inspect(target: &Target, text: &str) -> Result<Option<(&'static str, In
         EveryoneRecord => "the end of all sessions",
         Tat => "a rate limit",
         Usage => "a rate limit",
-        Permits => "a lock",
+        Permits => "a lock or a semaphore",
         QueueRecord => "a queue",
         LastTick => "a periodic job",
         LogRecord => "an event log",
@@ -217,6 +218,6 @@ fn is<R: Record>(text: &str) -> bool {
 }
 
 async fn show<R: Record>(target: &Target, text: &str) -> Result<Inspection> {
-    let key = Key::parse(text, &[R::KIND])?.without_part();
+    let key = record_key::<R>(text)?;
     Ok(target.programs()?.inspect::<R>(&key).await?)
 }

@@ -1,7 +1,7 @@
 use larder::Key;
 use larder::store::program::Record;
 use larder::structures::lock::{Permits, Release};
-use larder_ops::records::{LockHolder, field, keys_of, lock_holders};
+use larder_ops::records::{LockHolder, field, keys_of, lock_holders, lock_name};
 use larder_ops::text::of;
 use larder_ops::time::{now, until};
 use serde_json::json;
@@ -11,7 +11,7 @@ use crate::args::Lock;
 use crate::error::{Error, Result};
 use crate::key;
 use crate::output::Output;
-use crate::scan::{self, id_of};
+use crate::scan;
 use crate::target::Target;
 
 pub(super) async fn run(
@@ -34,7 +34,7 @@ async fn list(target: &Target, limit: usize, output: &mut Output<'_, '_>) -> Res
     for (key, shown) in &found.readable {
         let waiting = field(shown, "queue").and_then(|count| count.parse::<u64>().ok());
         let waiting = waiting.unwrap_or_default();
-        let lock = json!(id_of(key));
+        let lock = json!(lock_name(key));
         let holders = lock_holders(shown, now());
         if holders.is_empty() && waiting > 0 {
             let nobody = serde_json::Value::Null;
@@ -76,7 +76,7 @@ async fn break_lock(target: &Target, keys: &[Key], output: &mut Output<'_, '_>) 
     let programs = target.programs()?;
     let what = format!(
         "This takes the lock {} from {}. They notice at their next renewal, and may keep working until then.",
-        id_of(key),
+        lock_name(key),
         of(holders.len() as u64, "holder", "holders")
     );
     if !output.confirm(&what)? {
@@ -92,13 +92,16 @@ async fn break_lock(target: &Target, keys: &[Key], output: &mut Output<'_, '_>) 
             was_held.map_err(|error| Error::from(error).after(broken, "holders lost the lock"))?;
         broken += u64::from(was_held);
     }
-    let json = json!({ "done": broken, "lock": id_of(key) });
+    let json = json!({ "done": broken, "lock": lock_name(key) });
     if broken == 0 {
         let text = "0 holders: they have released or lost it meanwhile";
         output.either(&json, text)?;
         return Ok(NOT_DONE);
     }
     let holders = of(broken, "holder has", "holders have");
-    output.either(&json, &format!("{holders} lost the lock {}", id_of(key)))?;
+    output.either(
+        &json,
+        &format!("{holders} lost the lock {}", lock_name(key)),
+    )?;
     Ok(DONE)
 }

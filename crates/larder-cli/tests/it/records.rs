@@ -1,6 +1,7 @@
 //! Limits, locks and event logs.
 
 use std::net::IpAddr;
+use std::num::NonZeroU32;
 use std::sync::Arc;
 use std::time::Duration;
 
@@ -10,7 +11,7 @@ use larder::rate_limit::{Network, Policy, Quota, RateLimiter};
 use larder::store::program::Record;
 use larder::structures::counter::Counter;
 use larder::structures::leaderboard::Leaderboard;
-use larder::structures::lock::{Lock, Order, Permits, Release};
+use larder::structures::lock::{Lock, Order, Permits, Release, Released, Semaphore};
 use larder::{Key, Kind, Store, Ttl};
 use larder_test::server::RedisCluster;
 
@@ -86,6 +87,30 @@ async fn a_lock_is_listed_and_broken_and_its_holder_learns_of_it() {
     drop(next);
     let free = larder(&url, "lock break nobody").await;
     free.prints(1, "nobody holds");
+}
+
+#[tokio::test]
+async fn a_semaphore_is_listed_explained_and_broken_beside_the_lock_of_its_id() {
+    let (server, store) = server().await;
+    let url = server.url();
+    let lock = Lock::new(store.clone(), "calls").unwrap();
+    let calls = Semaphore::new(store, "calls", NonZeroU32::MIN).unwrap();
+    let held = lock.try_lock().await.unwrap().unwrap();
+    let permit = calls.try_acquire().await.unwrap().unwrap();
+    let listed = larder(&url, "lock ls --json").await.json();
+    let listed = listed.as_array().unwrap().iter();
+    let names: Vec<_> = listed.map(|it| it["lock"].as_str().unwrap()).collect();
+    assert_eq!(names, ["calls", "lock:{calls}:permits"]);
+
+    let explained = run(&url, &["explain", names[1]], "").await;
+    let fence = permit.fence().as_u64().to_string();
+    explained.prints(0, &fence);
+
+    let words = ["lock", "break", names[1], "--yes"];
+    let broken = run(&url, &words, "").await;
+    broken.prints(0, "lost the lock lock:{calls}:permits");
+    assert!(calls.try_acquire().await.unwrap().is_some());
+    assert_eq!(held.release().await.unwrap(), Released::InTime);
 }
 
 #[tokio::test]

@@ -1,17 +1,14 @@
 use larder_store::Key;
-use larder_store::program::Record;
 use larder_structures::lock::{Permits, Release};
 
 use super::trouble::{Result, refused, told, unsure};
 use crate::page::state::Shared;
-use crate::records::lock_holders;
+use crate::records::{lock_holders, record_key};
 use crate::time::now;
 
 /// Reads the key of a lock.
 pub(super) fn lock(key: &str) -> Result<Key> {
-    Key::parse(key, &[Permits::KIND])
-        .map(Key::without_part)
-        .map_err(|_| refused("This is not the key of a lock."))
+    record_key::<Permits>(key).map_err(|_| refused("This is not the key of a lock."))
 }
 
 /// Returns the holders of a lock, at least one.

@@ -1,18 +1,17 @@
 use std::sync::Arc;
 
 use larder_queue::{JobId, Queue, QueueRecord, State};
-use larder_store::program::Record;
 use larder_store::{Key, Store};
 
 use super::trouble::{Result, refused, told};
 use crate::page::state::Shared;
-use crate::records::partition_of;
+use crate::records::{partition_of, record_key};
 
 /// Returns the queue, or the partition of one, that has a key.
 pub(super) fn queue(shared: &Shared, key: &str) -> Result<Queue> {
     let unknown = || refused("This is not the key of a queue.");
-    let key = Key::parse(key, &[QueueRecord::KIND]).map_err(|_| unknown())?;
-    queue_of(&shared.store, &key.without_part()).ok_or_else(unknown)
+    let key = record_key::<QueueRecord>(key).map_err(|_| unknown())?;
+    queue_of(&shared.store, &key).ok_or_else(unknown)
 }
 
 /// The maximum number of dead letters that a question counts.
@@ -53,10 +52,10 @@ mod tests {
         let figures = Figures::new();
         metrics::with_local_recorder(&figures.recorder(NoopRecorder), || {
             for key in ["queue:{x}", "queue:{x:0}", "queue:{x:65535}"] {
-                let key = Key::parse(key, &[QueueRecord::KIND]).unwrap();
+                let key = record_key::<QueueRecord>(key).unwrap();
                 assert_eq!(queue_of(&store, &key).unwrap().name(), "x");
             }
-            let key = Key::parse("queue:{x:65536}", &[QueueRecord::KIND]).unwrap();
+            let key = record_key::<QueueRecord>("queue:{x:65536}").unwrap();
             assert!(queue_of(&store, &key).is_none());
             assert!(!figures.snapshot().has("larder_queue_enqueued_total"));
             let _queue = Queue::new(store.clone(), "x").unwrap();

@@ -7,7 +7,7 @@ use crate::page::model::{ACTIONS, Cell, Origin, Panel, Table, Tile, Tone, number
 use crate::page::numbers::{count, of};
 use crate::page::patience::ask;
 use crate::page::state::Shared;
-use crate::records::{field, id_of, inspect, lock_holders};
+use crate::records::{field, inspect, lock_holders, lock_name};
 use crate::time::{now, until};
 
 /// The locks that were found.
@@ -77,7 +77,7 @@ pub(super) async fn read(shared: &Shared) -> Vec<Panel> {
         let ends = holders.iter().map(|holder| until(holder.ends));
         let ends: Vec<_> = ends.collect();
         let mut end = button(Action::BreakLock, "Break…", key.as_str());
-        end.about = id_of(key).to_owned();
+        end.about = lock_name(key).to_owned();
         end.is_danger = true;
         let forms = if holders.is_empty() {
             vec![]
@@ -85,7 +85,7 @@ pub(super) async fn read(shared: &Shared) -> Vec<Panel> {
             vec![end]
         };
         Some(vec![
-            Cell::name(id_of(key)),
+            Cell::name(lock_name(key)),
             Cell::Text(holders.len().to_string()),
             Cell::Text(if ends.is_empty() {
                 "–".to_owned()

@@ -1,3 +1,5 @@
+use std::num::NonZeroU32;
+
 use axum::http::StatusCode;
 use larder_queue::QueueRecord;
 use larder_rate_limit::{Policy, Quota, RateLimiter};
@@ -5,7 +7,7 @@ use larder_response_cache::ResponseCacheLayer;
 use larder_session::Sessions;
 use larder_store::Key;
 use larder_store::program::Record;
-use larder_structures::lock::{Lock, Permits};
+use larder_structures::lock::{Lock, Permits, Semaphore};
 
 use super::world::{Answer, Stores, World, in_process, on_a_server, sign_in, world};
 
@@ -280,6 +282,26 @@ async fn sessions_are_not_counted_if_it_is_unknown_when_all_users_were_signed_ou
     let form = [("action", "revoke-everyone"), ("subject", "everybody")];
     let asked = world.ask(&form).await;
     asked.has(&["At least 0 sessions", "not all could be counted"]);
+}
+
+#[tokio::test]
+async fn a_semaphore_is_shown_and_broken_beside_the_lock_of_its_id() {
+    let world = world(in_process()).await;
+    let calls = Semaphore::new(world.store.clone(), "season", NonZeroU32::MIN).unwrap();
+    let _permit = calls.try_acquire().await.unwrap().unwrap();
+    let key = "lock:{season}:permits";
+    world.open("locks").await.has(&[key]);
+    let both = world
+        .act(&[("action", "break-lock"), ("subject", key)])
+        .await;
+    asked_and_done(
+        &both,
+        "This takes the lock from 1 holder.",
+        "/ops/locks?did=break-lock&count=1",
+    );
+    assert!(calls.try_acquire().await.unwrap().is_some());
+    let lock = Lock::new(world.store.clone(), "season").unwrap();
+    assert!(lock.try_lock().await.unwrap().is_none(), "it is still held");
 }
 
 #[tokio::test]
