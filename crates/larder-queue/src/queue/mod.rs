@@ -4,14 +4,15 @@ mod admin;
 mod dequeue;
 mod enqueue;
 mod idle;
+mod internal;
 mod listing;
 mod settings;
 mod settle;
-mod waiting;
 
 use std::fmt;
 use std::sync::Arc;
 
+use larder_layer::StoreTimeout;
 use larder_store::program::{Inspection, Program, Programs, Record};
 use larder_store::wait::Waits;
 use larder_store::{Error, ErrorKind, Key, KeyId, Result, Store, StoreExt};
@@ -26,6 +27,7 @@ pub use settings::DEFAULT_LEASE;
 pub(crate) use idle::Turn;
 
 use idle::Idle;
+use internal::STORE_TIMEOUT;
 
 /// A job queue: each job is done at least once.
 ///
@@ -63,6 +65,7 @@ pub struct Queue {
     name: Arc<str>,
     partition: u16,
     settings: Settings,
+    timeout: StoreTimeout,
     max_payload: usize,
     enqueued: metrics::Counter,
     unreadable: metrics::Counter,
@@ -120,9 +123,11 @@ impl Queue {
             let text = "the name of a queue must not be empty";
             return Err(Error::new("build", ErrorKind::Invalid, text));
         }
+        let programs = store.clone().require_programs("a queue")?;
         Ok(Self {
             partition: 0,
-            programs: store.clone().require_programs("a queue")?,
+            timeout: StoreTimeout::new(STORE_TIMEOUT, programs.timeout()),
+            programs,
             waits: store.require_waits("a queue")?,
             key: Key::new(QueueRecord::KIND, id),
             name: name.into(),

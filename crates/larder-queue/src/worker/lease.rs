@@ -9,8 +9,8 @@ use larder_store::{Result, Ttl};
 use tokio::sync::{Mutex, Notify, watch};
 use tokio::time::{Instant, sleep_until};
 
+use super::pauses::sleep_or_never;
 use super::progress::{Report, Reports};
-use super::settle::{in_time, sleep_or_never};
 use crate::new_job::micros;
 use crate::{MAX_BATCH, MAX_DELAY, Queue, Receipt, Settled, Verdict};
 
@@ -245,7 +245,8 @@ impl Renewals {
                 (lease.receipt.clone(), Verdict::Progress { text })
             })
             .collect();
-        match in_time(self.queue.settle_many(&verdicts)).await {
+        let settled = self.queue.settle_many(&verdicts);
+        match self.queue.in_time(settled).await {
             Ok(answers) => {
                 for ((lease, _), answer) in reports.iter().zip(answers) {
                     if answer != Settled::Accepted {
@@ -277,7 +278,8 @@ impl Renewals {
         let receipts = renewed.iter().map(|lease| lease.receipt.clone());
         let receipts: Vec<_> = receipts.collect();
         let started = Instant::now();
-        match in_time(self.queue.extend_many(&receipts, self.queue.lease())).await {
+        let extended = self.queue.extend_many(&receipts, self.queue.lease());
+        match self.queue.in_time(extended).await {
             Ok(answers) => {
                 for (lease, answer) in renewed.iter().zip(answers) {
                     lease.extended(answer, started, time);
@@ -319,7 +321,7 @@ pub(super) async fn extend(queue: &Queue, lease: &Lease, by: Ttl) -> Result<Sett
     // A shorter one would end before its next renewal, which is scheduled by the current lease.
     let left = lease.ends().saturating_duration_since(started);
     let by = by.max(Ttl::covering_micros(micros(left)));
-    let answer = in_time(queue.extend(&lease.receipt, by)).await?;
+    let answer = queue.in_time(queue.extend(&lease.receipt, by)).await?;
     lease.extended(answer, started, by.into());
     Ok(answer)
 }

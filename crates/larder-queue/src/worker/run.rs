@@ -16,9 +16,10 @@ use super::builder::Settings;
 use super::drain::Drained;
 use super::job;
 use super::lease::Renewals;
+use super::pauses::pause_after;
 use super::report::{Finished, Report};
 use super::service::JobService;
-use super::settle::{Outcome, Settling, in_time, pause_after};
+use super::settle::{Outcome, Settling};
 use crate::metrics::Metrics;
 use crate::queue::Turn;
 use crate::{Delivery, MAX_BATCH, Queue};
@@ -216,7 +217,8 @@ impl Running {
             }
             // Not dropped at a stop: the jobs that it takes are begun, or given back and reported.
             let started = Instant::now();
-            let taken = in_time(link.queue.take(places.len())).await;
+            let taken = link.queue.take(places.len());
+            let taken = link.queue.in_time(taken).await;
             let turned = match taken {
                 Ok((taken, _)) if !taken.is_empty() => {
                     (failures, turn) = (0, None);
@@ -343,7 +345,8 @@ impl Running {
     /// Gives back jobs that were taken while the worker was told to stop.
     async fn give_back(&self, link: &Link, taken: Vec<Delivery>) {
         let receipts: Vec<_> = taken.iter().map(|it| it.receipt().clone()).collect();
-        let finished = match in_time(link.queue.release_many(&receipts)).await {
+        let released = link.queue.release_many(&receipts);
+        let finished = match link.queue.in_time(released).await {
             Ok(_) => Finished::Released,
             Err(_) => Finished::Abandoned,
         };
@@ -367,14 +370,14 @@ impl Link {
     /// Waits for the turn to wait at the store, which may take long, and registers there, which may not.
     async fn turn(&self) -> Result<Turn<'_>> {
         let mut turn = self.queue.turn().await;
-        in_time(self.queue.begin(&mut turn)).await?;
+        self.queue.begin(&mut turn).await?;
         Ok(turn)
     }
 
     /// Keeps the gauges of the queue up to date, for as long as it is polled.
     async fn observe(&self) {
         loop {
-            if let Ok(counts) = in_time(self.queue.counts()).await {
+            if let Ok(counts) = self.queue.in_time(self.queue.counts()).await {
                 self.metrics.observe(&counts);
             }
             sleep(OBSERVED_EACH).await;

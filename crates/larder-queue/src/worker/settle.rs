@@ -1,23 +1,17 @@
 //! Sends the outcomes of jobs to the queue: in batches, and again until the queue has them.
 
-use std::future::Future;
 use std::sync::{Arc, Weak};
-use std::time::Duration;
 
 use larder_store::{Error, ErrorKind, Result};
 use tokio::sync::{OwnedSemaphorePermit, mpsc};
 use tokio::task::yield_now;
-use tokio::time::{Instant, sleep, sleep_until, timeout};
+use tokio::time::Instant;
 use tokio_util::sync::CancellationToken;
 
-use super::Backoff;
 use super::job::Ended;
+use super::pauses::{after_failures, sleep_or_never};
 use super::run::{Link, Running};
 use crate::{MAX_BATCH, Queue, Receipt, Settled, Verdict};
-
-/// The pauses after a store that failed, here and for the tasks that take jobs.
-pub(super) const STORE_BACKOFF: Backoff =
-    Backoff::exponential(Duration::from_millis(50), Duration::from_secs(5));
 
 /// An outcome on its way to the queue.
 pub(super) struct Outcome {
@@ -78,11 +72,11 @@ impl Settling {
         let link = self.link.upgrade();
         let link = link.filter(|link| may_take && self.running.may_exchange(link));
         let Some(link) = link else {
-            return in_time(self.queue.settle_many(verdicts)).await;
+            return self.queue.in_time(self.queue.settle_many(verdicts)).await;
         };
         let started = Instant::now();
         let exchanged = self.queue.settle_and_dequeue(verdicts, verdicts.len());
-        let (settled, taken) = in_time(exchanged).await?;
+        let (settled, taken) = self.queue.in_time(exchanged).await?;
         if !taken.is_empty() {
             // Begun before the ended jobs are reported: until then the worker cannot end.
             let places = std::mem::take(places);
@@ -196,32 +190,8 @@ async fn send(
                 ended,
             },
             before,
-            not_before: Instant::now() + STORE_BACKOFF.pause(before.failures, rand::random()),
+            not_before: Instant::now() + after_failures(before.failures),
         }
     });
     again.collect()
-}
-
-/// The longest that a store call may take. Most stores enforce less themselves.
-const STORE_TIMEOUT: Duration = Duration::from_secs(10);
-
-/// Bounds a call of a store that might hang.
-pub(super) async fn in_time<T>(call: impl Future<Output = Result<T>>) -> Result<T> {
-    let in_time = timeout(STORE_TIMEOUT, call).await;
-    in_time.unwrap_or_else(|_| {
-        let detail = "the store did not answer within 10 s";
-        Err(Error::new("worker", ErrorKind::MayHaveRun, detail))
-    })
-}
-
-pub(super) async fn sleep_or_never(until: Option<Instant>) {
-    match until {
-        Some(until) => sleep_until(until).await,
-        None => std::future::pending().await,
-    }
-}
-
-/// Waits after this many failures of the store.
-pub(crate) async fn pause_after(failures: u32) {
-    sleep(STORE_BACKOFF.pause(failures, rand::random())).await;
 }
