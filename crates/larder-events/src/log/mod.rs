@@ -43,7 +43,7 @@ pub const MAX_EVENT: usize = 64 * 1024;
 /// The number of bytes that one step appends or reads: a larger message would hold up other calls.
 const STEP_BYTES: usize = 1024 * 1024;
 
-/// The maximum number of events of a page or a batch: 100. Events of more than a megabyte are several of them.
+/// The maximum number of events of a page or a batch: 100, or a megabyte of them.
 pub const MAX_BATCH: usize = 100;
 
 /// The maximum number of groups of a log: 32.
