@@ -183,8 +183,8 @@ impl<T: DeserializeOwned> Consumer<T> {
     /// Takes at most `many` events, up to [`MAX_BATCH`](super::MAX_BATCH), without waiting. One round trip, and
     /// two more if the group must be created.
     ///
-    /// It takes at most a megabyte: read again for the rest. Events whose lease has ended come first. Events that are not acknowledged are delivered again after the
-    /// lease.
+    /// It takes at most a megabyte: read again for the rest. Events whose lease has ended come first. Events that are
+    /// not acknowledged are delivered again after the lease.
     ///
     /// # Errors
     /// Those of the store, and [`ErrorKind::Invalid`](larder_store::ErrorKind::Invalid) for too many. After

@@ -46,8 +46,8 @@ impl<T: DeserializeOwned> EventLog<T> {
     /// Returns the first `many` dead letters after an id, of all groups, at most
     /// [`MAX_BATCH`](super::MAX_BATCH) and a megabyte of events. One round trip.
     ///
-    /// Continue after the last one until there are none. An event becomes one when it was delivered [too often](super::Group::with_max_deliveries), or was
-    /// [rejected](super::Consumer::reject).
+    /// Continue after the last one until there are none. An event becomes one when it was delivered
+    /// [too often](super::Group::with_max_deliveries), or was [rejected](super::Consumer::reject).
     ///
     /// # Errors
     /// Those of [`read`](Self::read).

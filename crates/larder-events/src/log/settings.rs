@@ -43,8 +43,8 @@ impl<T> EventLog<T> {
     /// Remembers at most this many ids of messages, from 1. The default is 100,000.
     ///
     /// At the maximum, new messages are refused until an id is forgotten. With the default
-    /// [retention](Self::with_retention) of an hour, a log therefore takes 27 messages with an id each second on average:
-    /// for more, raise the number or shorten the retention.
+    /// [retention](Self::with_retention) of an hour, a log therefore takes 27 messages with an id each second on
+    /// average: for more, raise the number or shorten the retention.
     #[must_use]
     pub fn with_max_remembered(mut self, messages: u32) -> Self {
         self.max_remembered = messages.max(1);

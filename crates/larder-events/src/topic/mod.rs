@@ -106,8 +106,8 @@ impl<T> Topic<T> {
     /// Keeps the last `messages` of each id, 1 to 10,000, for `ttl` after the last one.
     ///
     /// The first subscription of an id in a process and [`position`](Self::position) restart that time too. If nothing
-    /// is published for that long, the next message comes with a [`Gap`](Received::Gap). Publishers and subscribers must
-    /// use the same setting. It takes memory in the store: the messages, and about 100 bytes for each id.
+    /// is published for that long, the next message comes with a [`Gap`](Received::Gap). Publishers and subscribers
+    /// must use the same setting. It takes memory in the store: the messages, and about 100 bytes for each id.
     ///
     /// # Errors
     /// [`ErrorKind::Invalid`](larder_store::ErrorKind::Invalid) if the store runs no programs.
