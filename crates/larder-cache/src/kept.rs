@@ -149,14 +149,11 @@ impl<K: CacheKey, V: Send + Sync + 'static> Inner<K, V> {
         if now >= kept.near_until || is_paused_no_more || !self.keeps_near {
             return Near::Miss;
         }
-        let is_due = match kept.times.state(now) {
-            State::Fresh => self
-                .lifetime
-                .is_refreshed_early(&kept.times, now, rand::random()),
-            State::RefreshDue => true,
-            State::Stale | State::Ended => return Near::Miss,
-        };
-        self.prolong(key, now);
+        if matches!(kept.times.state(now), State::Stale | State::Ended) {
+            return Near::Miss;
+        }
+        let is_due = self.is_due(&kept.times, now);
+        self.prolong(key, &kept, now);
         match is_due && kept.retry_at <= now {
             true => Near::RefreshDue(kept),
             false => Near::Hit(kept),

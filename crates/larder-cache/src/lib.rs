@@ -17,6 +17,7 @@ mod error;
 mod explain;
 mod far;
 mod found;
+mod idle;
 mod invalidation;
 mod kept;
 mod leader;

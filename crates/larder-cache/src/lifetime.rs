@@ -134,11 +134,26 @@ impl Lifetime {
 
     /// Returns whether a reader at `now` should refresh the value, though it is fresh.
     pub(crate) fn is_refreshed_early(&self, times: &Times, now: Timestamp, draw: f64) -> bool {
-        let left = times
-            .fresh_until
-            .as_micros()
-            .saturating_sub(now.as_micros());
+        let end = self.end(times).as_micros();
+        let left = end.saturating_sub(now.as_micros());
         times.load_micros > 0 && self.early_by(times, draw) >= left as f64
+    }
+
+    /// Returns when a value ends that is read often.
+    fn end(&self, times: &Times) -> Timestamp {
+        match self.idle {
+            Some(_) => times.deadline,
+            None => times.fresh_until,
+        }
+    }
+
+    /// Returns from when on a near read prolongs the life of the copy: from the middle of its idle
+    /// time on.
+    pub(crate) fn records_from(&self, times: &Times) -> Timestamp {
+        match self.idle.filter(|_| times.fresh_until < times.deadline) {
+            Some(idle) => times.fresh_until.plus_micros(-(idle.as_micros() / 2)),
+            None => times.fresh_until,
+        }
     }
 
     /// Returns when a near copy made now ends: after the near TTL at most.
@@ -149,14 +164,8 @@ impl Lifetime {
     /// Returns the first moment at which a reader of a near copy has to decide anything.
     pub(crate) fn decide_at(&self, times: &Times, near_until: Timestamp) -> Timestamp {
         let early = (self.mean_early(times) * EARLY_SPAN) as i64;
-        // A copy that is read often enough to be prolonged is checked half-way to its end.
-        let prolonged = self
-            .idle
-            .map_or(0, |idle| match times.fresh_until < times.deadline {
-                true => idle.as_micros() / 2,
-                false => 0,
-            });
-        let decide = times.fresh_until.plus_micros(-early.max(prolonged));
+        let early_from = self.end(times).plus_micros(-early);
+        let decide = early_from.min(self.records_from(times));
         near_until.min(times.refresh_at).min(decide)
     }
 

@@ -1,14 +1,12 @@
 use std::sync::Arc;
 
 use larder_layer::Held;
-use larder_store::{Key, Result, Timestamp, Ttl};
-use tokio::runtime::Handle;
+use larder_store::{Key, Result, Timestamp};
 
 use crate::cache::{Inner, Look, Reading};
 use crate::far::{Far, Read, Stored};
 use crate::kept::Kept;
 use crate::lifetime::{State, Times};
-use crate::spawn::spawn;
 use crate::{CacheKey, Found, Source};
 
 impl<K: CacheKey, V: Send + Sync + 'static> Inner<K, V> {
@@ -52,6 +50,12 @@ impl<K: CacheKey, V: Send + Sync + 'static> Inner<K, V> {
         }
         let kept = Kept::from_stored(&stored, now);
         Look::Fresh(kept.value.is_some().then_some(kept))
+    }
+
+    /// Returns whether a reader of a fresh entry refreshes it. It draws, so ask once for each read.
+    pub(crate) fn is_due(&self, times: &Times, now: Timestamp) -> bool {
+        times.state(now) == State::RefreshDue
+            || self.lifetime.is_refreshed_early(times, now, rand::random())
     }
 
     /// Keeps a near copy of a far read, unless the key was invalidated since, or a fresher copy is
@@ -104,45 +108,5 @@ impl<K: CacheKey, V: Send + Sync + 'static> Inner<K, V> {
     pub(crate) fn found(&self, kept: Kept<V>, source: Source) -> Option<Found<V>> {
         let age = self.clock.now().since(kept.times.loaded_at);
         Some(Found::new(kept.value?, source, age))
-    }
-
-    /// Prolongs an entry that was read near, and far in the background, if the cache has an idle
-    /// TTL.
-    pub(crate) fn prolong(self: &Arc<Self>, key: &K, now: Timestamp) {
-        let Some(idle) = self.lifetime.idle else {
-            return;
-        };
-        let mut prolonged = None;
-        self.near.update(key, |held| {
-            let mut kept = held?.value;
-            let before = kept.times.fresh_until;
-            kept.times.prolong(idle, now);
-            if now >= before || kept.times.fresh_until <= before {
-                return None;
-            }
-            prolonged = Some(kept.times);
-            Some(kept.hold(&self.lifetime))
-        });
-        if let Some(times) = prolonged {
-            self.prolong_far(key, times, now);
-        }
-    }
-
-    /// Begins to prolong a far entry that was read. One round trip in the background.
-    pub(crate) fn prolong_far(self: &Arc<Self>, key: &K, times: Times, now: Timestamp) {
-        if self.lifetime.idle.is_none() || self.far.is_none() {
-            return;
-        }
-        let Ok(runtime) = Handle::try_current() else {
-            return;
-        };
-        let (inner, key) = (self.clone(), key.clone());
-        let ttl = Ttl::covering_micros(times.micros_left(now));
-        spawn(&runtime, async move {
-            if let Some(far) = inner.usable_far(&key) {
-                // If this fails, the entry ends as if it had not been read.
-                let _ = far.expire(&far.key(&key), ttl).await;
-            }
-        });
     }
 }

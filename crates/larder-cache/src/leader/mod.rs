@@ -18,7 +18,6 @@ use crate::cache::{Inner, Reading};
 use crate::election::{Answer, Elected, First, Lead, Patience, Wanted, Write};
 use crate::envelope::TagMarks;
 use crate::far::Stored;
-use crate::lifetime::State;
 use crate::{CacheKey, LoadContext, Loaded, recursion};
 
 /// The outcome of a flight for all its callers: an answer, or the error of its loader.
@@ -192,10 +191,7 @@ impl<K: CacheKey, V: Send + Sync + 'static> LoadTask<K, V> {
             Some(_) => inner.metrics.far_hits.increment(),
             None => inner.metrics.not_found.increment(1),
         }
-        let is_due = stored.times.state(now) == State::RefreshDue
-            || inner
-                .lifetime
-                .is_refreshed_early(&stored.times, now, rand::random());
+        let is_due = inner.is_due(&stored.times, now);
         if !inner.has_fresher(&self.key, stored.times.loaded_at) {
             self.keep_near(
                 inner.copy_of(&stored, reading),

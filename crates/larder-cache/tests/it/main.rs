@@ -11,6 +11,7 @@ mod expiry;
 mod failures;
 mod far;
 mod gone;
+mod idle;
 mod invalidated;
 mod invalidation;
 mod leftovers;
