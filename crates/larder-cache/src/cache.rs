@@ -136,11 +136,15 @@ impl<K: CacheKey, V: Send + Sync + 'static> Cache<K, V> {
             return inner.found_near(kept);
         }
         let look = match options.skips_far {
-            true => Look::NoFar,
+            true => inner.not_looked(key),
             false => inner.look_far(key, !options.skips_near).await,
         };
         let found = match look {
             Look::Fresh(kept) => return kept.and_then(|kept| inner.found(kept, Source::Far)),
+            Look::RefreshDue(kept) => {
+                self.refresh_in_batch(key, &kept);
+                return inner.found(kept, Source::Far);
+            }
             Look::Stale(kept) => Some(kept),
             Look::Absent => None,
             Look::NoFar => inner.fallback(key),
@@ -224,6 +228,8 @@ impl Reading {
 pub(crate) enum Look<V> {
     /// A fresh entry; None if it records that the source has no value.
     Fresh(Option<Kept<V>>),
+    /// A fresh entry, to be refreshed.
+    RefreshDue(Kept<V>),
     /// An entry that may only be served stale.
     Stale(Kept<V>),
     Absent,

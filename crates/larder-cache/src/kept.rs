@@ -56,6 +56,12 @@ impl<V> Kept<V> {
         }
     }
 
+    /// Makes a copy without a value, which has ended and is older than any other.
+    fn empty() -> Self {
+        let past = Timestamp::from_micros(i64::MIN);
+        Self::new(None, Times::ENDED, TagMarks::default(), None, past)
+    }
+
     pub(crate) fn from_stored(stored: &Stored<V>, near_until: Timestamp) -> Self {
         Self::new(
             stored.value.clone(),
@@ -176,6 +182,14 @@ impl<K: CacheKey, V: Send + Sync + 'static> Inner<K, V> {
         })
     }
 
+    /// Returns whether a refresh of the key has failed, so that nobody tries again yet. It is for caches
+    /// without a near tier.
+    pub(crate) fn is_resting(&self, key: &K) -> bool {
+        let now = self.clock.now();
+        let held = self.near.peek(key);
+        held.is_some_and(|held| now < held.value.retry_at)
+    }
+
     /// Returns whether anything may ever be served stale.
     pub(crate) fn has_fallback(&self) -> bool {
         self.lifetime.stale_if_error.is_some()
@@ -184,19 +198,25 @@ impl<K: CacheKey, V: Send + Sync + 'static> Inner<K, V> {
     /// Notes that a load of `key` failed, so that nobody tries again for a while.
     ///
     /// The pause doubles with each failure in a row. Without a copy there is nothing to serve, and
-    /// the next call loads.
-    pub(crate) fn back_off(&self, key: &K) {
+    /// the next call loads. After a refresh without a near tier the far store has the value to
+    /// serve, and only the pause is kept.
+    pub(crate) fn back_off(&self, key: &K, is_refresh: bool) {
         let now = self.clock.now();
+        let is_far = is_refresh && self.is_promised();
         self.near.update(key, |held| {
-            let mut kept = held?.value;
+            let mut kept = match held {
+                Some(held) => held.value,
+                None if is_far => Kept::empty(),
+                None => return None,
+            };
             let is_fresh = now < kept.times.fresh_until && now < kept.near_until;
             let is_left = kept.is_fallback(now) && self.has_fallback();
-            if !is_fresh && !is_left {
+            if !is_fresh && !is_left && !is_far {
                 return None;
             }
             kept.retry_at = now.plus_micros(self.pause_after(kept.failures));
             kept.failures = kept.failures.saturating_add(1);
-            kept.is_stale = !is_fresh;
+            kept.is_stale = !is_fresh && is_left;
             if kept.is_stale {
                 // The copy stays in use for at most the near TTL, and then the far store is read
                 // again.
@@ -221,7 +241,12 @@ impl<K: CacheKey, V: Send + Sync + 'static> Inner<K, V> {
             return;
         }
         let past = Timestamp::from_micros(i64::MIN);
-        let is_newer = |held: &Held<Kept<V>>| held.value.times.loaded_at >= stored.times.loaded_at;
+        // An entry that was expired again has another version, which is the one to remember.
+        let is_newer = |held: &Held<Kept<V>>| {
+            let (kept, loaded_at) = (&held.value, stored.times.loaded_at);
+            kept.times.loaded_at > loaded_at
+                || (kept.times.loaded_at == loaded_at && kept.version == Some(stored.version))
+        };
         if self.near.peek(key).as_ref().is_some_and(is_newer) {
             return;
         }

@@ -75,6 +75,19 @@ impl Times {
 }
 
 impl Times {
+    /// The moments of an entry that is older than any other, and has ended.
+    pub(crate) const ENDED: Self = {
+        let past = Timestamp::from_micros(i64::MIN);
+        Self {
+            loaded_at: past,
+            load_micros: 0,
+            refresh_at: past,
+            fresh_until: past,
+            stale_until: past,
+            deadline: past,
+        }
+    };
+
     /// Ends the freshness at `now`, if it has not ended before.
     pub(crate) fn expire(&mut self, now: Timestamp) {
         self.fresh_until = self.fresh_until.min(now);

@@ -13,14 +13,25 @@ impl<K: CacheKey, V: Send + Sync + 'static> Inner<K, V> {
     /// Reads far, and keeps a copy near unless the key was changed since.
     pub(crate) async fn look_far(self: &Arc<Self>, key: &K, keeps_near: bool) -> Look<V> {
         let Some(far) = self.usable_far(key) else {
-            return Look::NoFar;
+            return self.not_looked(key);
         };
         let far_key = far.key(key);
         let reading = self.begin_read(key, &far_key);
         let Ok(read) = self.read_far(far, &far_key).await else {
-            return Look::NoFar;
+            return self.not_looked(key);
         };
         self.looked(key, read, &reading, keeps_near)
+    }
+
+    /// Evaluates that the far store was not read.
+    ///
+    /// Without a near tier, what was kept for loads that fail is dropped: it may have been removed
+    /// by another process, which nobody would notice.
+    pub(crate) fn not_looked(&self, key: &K) -> Look<V> {
+        if self.is_promised() {
+            self.drop_fallback(key);
+        }
+        Look::NoFar
     }
 
     /// Evaluates a read of `key`, and keeps a near copy.
@@ -49,6 +60,10 @@ impl<K: CacheKey, V: Send + Sync + 'static> Inner<K, V> {
             None => self.metrics.not_found.increment(1),
         }
         let kept = Kept::from_stored(&stored, now);
+        // With a near tier, the reads of the copy decide about a refresh.
+        if self.is_promised() && self.is_due(&kept.times, now) && !self.is_resting(key) {
+            return Look::RefreshDue(kept);
+        }
         Look::Fresh(kept.value.is_some().then_some(kept))
     }
 

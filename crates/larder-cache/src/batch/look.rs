@@ -1,6 +1,8 @@
 use std::collections::HashMap;
 use std::sync::Arc;
 
+use larder_store::Version;
+
 use crate::cache::{Inner, Look};
 use crate::election::FirstRead;
 use crate::far::Far;
@@ -35,7 +37,8 @@ pub(super) async fn read_many<K: CacheKey, V: Send + Sync + 'static>(
 }
 
 impl<K: CacheKey, V: Send + Sync + 'static> Cache<K, V> {
-    /// Answers the keys that need no load, if nothing is kept near. Returns the others.
+    /// Answers the keys that need no load, if nothing is kept near, and adds those of them to `due` that
+    /// are to be refreshed. Returns the others.
     ///
     /// Without a near tier each call reads the far store itself, so that it sees every invalidation that was
     /// acknowledged before it, even if it then follows another call's load.
@@ -43,6 +46,7 @@ impl<K: CacheKey, V: Send + Sync + 'static> Cache<K, V> {
         &self,
         keys: Vec<&'a K>,
         answers: &mut HashMap<&'a K, Result<Arc<V>, LoadError<E>>>,
+        due: &mut Vec<(&'a K, Option<Version>)>,
     ) -> Vec<&'a K> {
         let inner = &self.inner;
         let Some(far) = inner.far.as_ref().filter(|_| !inner.keeps_near) else {
@@ -51,15 +55,23 @@ impl<K: CacheKey, V: Send + Sync + 'static> Cache<K, V> {
         let (usable, mut left): (Vec<_>, Vec<_>) = keys
             .into_iter()
             .partition(|key| inner.usable_far(key).is_some());
+        for key in &left {
+            inner.not_looked(key);
+        }
         let reads = read_many(inner, far, &usable).await;
         for (key, first) in usable.into_iter().zip(reads) {
             let Ok(read) = first.read else {
                 inner.metrics.far_get_errors.increment(1);
+                inner.not_looked(key);
                 left.push(key);
                 continue;
             };
             let found = match inner.looked(key, read, &first.reading, true) {
                 Look::Fresh(kept) => kept.and_then(|kept| inner.found(kept, Source::Far)),
+                Look::RefreshDue(kept) => {
+                    due.push((key, kept.version));
+                    inner.found(kept, Source::Far)
+                }
                 Look::Stale(kept) if inner.is_paused(key, &kept) => inner.found_stale(kept),
                 Look::Stale(_) | Look::Absent | Look::NoFar => {
                     left.push(key);

@@ -160,7 +160,9 @@ impl<K: CacheKey, V: Send + Sync + 'static> Cache<K, V> {
         let soft = inner.soft_timeout.map(|soft| Instant::now() + soft);
         let options = ReadOptions::new();
         let came = inner.last_step();
-        let keys = self.look_many(keys, answers).await;
+        let mut due = Vec::new();
+        let keys = self.look_many(keys, answers, &mut due).await;
+        self.refresh_many(due, load);
         let mut flights: Vec<Waiting<'a, K, V>> = Vec::with_capacity(keys.len());
         let mut tasks = Vec::new();
         for key in keys {

@@ -189,7 +189,8 @@ impl<K: CacheKey, V: Send + Sync + 'static> CacheBuilder<K, V> {
     /// Turns off the near tier: every read goes to the far store. Default: the near tier is on.
     ///
     /// A read then never returns a value whose invalidation was acknowledged before the read began. Each read
-    /// takes a round trip. Without a far store it is refused by [`build`](Self::build).
+    /// takes a round trip. So if the far store cannot be read, no stale value is served either. Without a far
+    /// store it is refused by [`build`](Self::build).
     pub fn without_near(mut self) -> Self {
         self.keeps_near = false;
         self

@@ -295,7 +295,15 @@ impl<K: CacheKey, V: Send + Sync + 'static> LoadTask<K, V> {
     /// With tags, no tag may have changed since `before` either.
     pub(super) fn keep_near(&self, kept: Kept<V>, reading: Option<&Reading>, before: Generation) {
         let inner = &self.inner;
-        if !inner.keeps_near || !self.plan.uses_near {
+        if !inner.keeps_near {
+            // An older value that was kept for loads that fail, or the pause after one.
+            if inner.near.peek(&self.key).is_some() {
+                self.leader
+                    .if_current(|| inner.near.remove_if(&self.key, |_| true));
+            }
+            return;
+        }
+        if !self.plan.uses_near {
             return;
         }
         let decide_at = kept.decide_at(&inner.lifetime);

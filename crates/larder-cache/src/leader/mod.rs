@@ -305,7 +305,10 @@ impl<K: CacheKey, V: Send + Sync + 'static> LoadTask<K, V> {
         if self.plan.is_refresh {
             self.inner.metrics.refreshes_failed.increment(1);
         }
-        self.leader.if_current(|| self.inner.back_off(&self.key));
+        let is_refresh = self.plan.is_refresh;
+        let inner = &self.inner;
+        self.leader
+            .if_current(|| inner.back_off(&self.key, is_refresh));
     }
 }
 

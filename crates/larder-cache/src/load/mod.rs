@@ -224,6 +224,11 @@ impl<K: CacheKey, V: Send + Sync + 'static> Cache<K, V> {
                         let found = kept.and_then(|kept| inner.found(kept, Source::Far));
                         return found.ok_or(LoadError::NotFound);
                     }
+                    Look::RefreshDue(kept) => {
+                        self.refresh(key, options, kept.version, load);
+                        let found = inner.found(kept, Source::Far);
+                        return found.ok_or(LoadError::NotFound);
+                    }
                     Look::Stale(kept) if options.allows_stale => {
                         self.refresh(key, options, kept.version, load);
                         return inner.found_stale(kept).ok_or(LoadError::NotFound);
@@ -233,6 +238,8 @@ impl<K: CacheKey, V: Send + Sync + 'static> Cache<K, V> {
                     }
                     Look::Stale(_) | Look::Absent | Look::NoFar => {}
                 }
+            } else if options.skips_far {
+                inner.not_looked(key);
             }
             let recheck = || match options.forces_fresh || options.skips_near {
                 true => None,

@@ -10,6 +10,7 @@ mod elections;
 mod expiry;
 mod failures;
 mod far;
+mod far_only;
 mod gone;
 mod idle;
 mod invalidated;
