@@ -205,7 +205,9 @@ impl<K: CacheKey, V: Send + Sync + 'static> Cache<K, V> {
         }
         if !tasks.is_empty() {
             let has_read = !inner.keeps_near;
-            let run = run(tasks, load.clone(), deadline, has_read);
+            // Those who join its loads later have time of their own to wait for them.
+            let until = Instant::now() + inner.load_timeout;
+            let run = run(tasks, load.clone(), until, has_read);
             spawn_in_span(&Handle::current(), run);
         }
         let waits = flights.iter().map(|flight| async {

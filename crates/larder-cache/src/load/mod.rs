@@ -270,7 +270,9 @@ impl<K: CacheKey, V: Send + Sync + 'static> Cache<K, V> {
                     let follower = task.follow();
                     // A loader may panic before it returns a future.
                     if let Ok(load) = catch_unwind(AssertUnwindSafe(|| load(context))) {
-                        let task = task.run(erase(load), deadline);
+                        // Those who join it later have time of their own to wait for it.
+                        let until = Instant::now() + inner.load_timeout;
+                        let task = task.run(erase(load), until);
                         poll_once(Box::pin(task.in_current_span())).await;
                     } else {
                         task.fail(Failure::Panicked);

@@ -296,3 +296,37 @@ fn a_call_that_waits_is_a_small_future() {
     ];
     assert!(sizes.iter().all(|bytes| *bytes <= 1_280), "{sizes:?} bytes");
 }
+
+#[tokio::test(start_paused = true)]
+async fn a_load_has_its_whole_time_though_its_caller_has_waited_for_another_one() {
+    let films = near_films();
+    let seconds = |seconds| tokio::time::sleep(std::time::Duration::from_secs(seconds));
+    let first = tokio::spawn({
+        let films = films.clone();
+        async move {
+            let load = || async move {
+                seconds(9).await;
+                Err::<String, _>(Broken("away"))
+            };
+            films.get_or_load(&7, load).await.unwrap_err()
+        }
+    });
+    tokio::task::yield_now().await;
+    let second = tokio::spawn({
+        let films = films.clone();
+        async move {
+            // An error of another type is not for this call, which then loads.
+            let load = || async move {
+                seconds(5).await;
+                Ok::<_, Infallible>("new".to_owned())
+            };
+            films.get_or_load(&7, load).await.unwrap_err()
+        }
+    });
+    first.await.unwrap();
+    tokio::task::yield_now().await;
+    let none = || async { Ok::<_, Infallible>("none".to_owned()) };
+    let third = films.get_or_load(&7, none).await;
+    assert_eq!(*third.unwrap(), "new");
+    assert!(matches!(second.await.unwrap(), LoadError::TimedOut));
+}
