@@ -270,7 +270,8 @@ impl<K: CacheKey, V: Send + Sync + 'static> Inner<K, V> {
     /// Returns the far tier, if the value of `key` may be read there now.
     pub(crate) fn usable_far(&self, key: &K) -> Option<&Far<V>> {
         let far = self.far.as_ref()?;
-        if !far.breaker.permits() || self.pending.contains(key) {
+        // A key that is not read must not use up the single try of a store that keeps failing.
+        if self.pending.contains(key) || !far.breaker.permits() {
             self.metrics.far_skipped.increment(1);
             return None;
         }

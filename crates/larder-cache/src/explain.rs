@@ -68,7 +68,7 @@ pub struct TierEntry {
 pub struct Checked {
     /// The number of copies that were compared.
     pub compared: usize,
-    /// The number of copies for which the far store has another value, or none.
+    /// The number of copies for which the far store has another value, an unusable one, or none.
     pub inconsistent: usize,
 }
 
@@ -124,6 +124,9 @@ impl<K: CacheKey, V: Send + Sync + 'static> Cache<K, V> {
     /// Call it from time to time to learn how far near tiers lag behind: a copy differs from a
     /// change in another process until the message arrives, or until its near TTL if the message is
     /// lost. It takes one round trip for each node of the far store.
+    ///
+    /// It judges tags by what this process knows of them, like each read: until that is read again, after
+    /// half the near TTL at most, a change of a tag whose message was lost is not seen.
     pub async fn check_near(&self, sample: usize) -> Checked {
         let inner = &self.inner;
         let Some(far) = &inner.far else {
@@ -149,9 +152,10 @@ impl<K: CacheKey, V: Send + Sync + 'static> Cache<K, V> {
         let mut checked = Checked::default();
         for ((key, version), read) in chosen.into_iter().zip(reads) {
             let found = match read {
+                // It was expired by a tag.
+                Ok(Read::Stored(stored)) if stored.times.state(now) == State::Stale => None,
                 Ok(Read::Stored(stored)) => Some(stored.version),
-                Ok(Read::Unusable(version)) => Some(version),
-                Ok(Read::Absent) => None,
+                Ok(Read::Unusable(_) | Read::Absent) => None,
                 Err(_) => continue,
             };
             // A copy that has been replaced in the meantime says nothing.

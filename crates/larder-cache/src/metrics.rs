@@ -1,12 +1,13 @@
 use std::time::Duration;
 
 use larder_layer::Failure;
-use larder_store::{Error, ErrorKind, Kind};
+use larder_store::{Error, Kind};
 use metrics::{
     Counter, Gauge, Histogram, Unit, counter, describe_counter, describe_gauge, describe_histogram,
     gauge, histogram,
 };
 
+use crate::far::is_refused_by_codec;
 use crate::stats::Striped;
 
 /// The metrics of a cache, registered once, when it is built.
@@ -141,7 +142,7 @@ impl Metrics {
 
     /// Counts a far write that failed: as `encode` if the codec cannot read the value back.
     pub(crate) fn far_write_failed(&self, error: &Error) {
-        if error.kind() == ErrorKind::Invalid {
+        if is_refused_by_codec(error) {
             self.far_encode_errors.increment(1);
         } else {
             self.far_put_errors.increment(1);

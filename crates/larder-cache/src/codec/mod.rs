@@ -32,7 +32,8 @@ pub trait Codec<V>: Send + Sync + 'static {
     /// Appends the value.
     ///
     /// # Errors
-    /// If the value cannot be written in this codec. The text must not contain the value.
+    /// [`ErrorKind::Invalid`], with the operation `encode`, if the value cannot be written in this
+    /// codec. The text must not contain the value.
     fn encode(&self, value: &V, out: &mut Vec<u8>) -> Result<()>;
 
     /// Reads a value. Returns None if the bytes are not one.
@@ -46,7 +47,8 @@ pub trait Codec<V>: Send + Sync + 'static {
     /// `None` is refused.
     ///
     /// # Errors
-    /// [`ErrorKind::Invalid`] if they do not. The text must not contain the value.
+    /// [`ErrorKind::Invalid`], with the operation `encode`, if they do not. The text must not contain
+    /// the value.
     fn verify(&self, value: &V, bytes: &[u8]) -> Result<()> {
         let _ = value;
         match self.decode(bytes) {

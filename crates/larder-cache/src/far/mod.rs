@@ -320,8 +320,7 @@ impl<V: Send + Sync + 'static> Far<V> {
     /// loads a value that it could share; everything else is logged at debug level.
     pub(crate) fn log_failed_write(&self, error: &Error) {
         let kind = self.kind.name();
-        let refused = error.kind() == ErrorKind::Invalid;
-        if refused && !self.refusal_logged.swap(true, Ordering::Relaxed) {
+        if is_refused_by_codec(error) && !self.refusal_logged.swap(true, Ordering::Relaxed) {
             tracing::error!(
                 kind,
                 %error,
@@ -331,6 +330,11 @@ impl<V: Send + Sync + 'static> Far<V> {
             tracing::debug!(kind, %error, "the far store did not take a value");
         }
     }
+}
+
+/// Returns whether a write failed because the codec cannot read the value back.
+pub(crate) fn is_refused_by_codec(error: &Error) -> bool {
+    error.kind() == ErrorKind::Invalid && error.operation() == "encode"
 }
 
 /// Returns whether an error means that the store is down, and not that it refused one request.
