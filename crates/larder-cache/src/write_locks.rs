@@ -12,7 +12,7 @@ const LOCKS: usize = 256;
 ///
 /// If a write of a loaded value has begun, it ends before the change reaches the store; if not, it
 /// finds that its load is too old. Keys share locks, so a change may wait for the write of another
-/// key, for at most the store timeout.
+/// key, for at most the store timeout. Then it fails, and is retried as a removal.
 pub(crate) struct WriteLocks {
     locks: Box<[RwLock<()>]>,
     hasher: RandomState,

@@ -14,6 +14,10 @@ use crate::remote::Change;
 use crate::{Cache, CacheKey};
 use distinct::Distinct;
 
+/// How many keys are expired at once. It takes several round trips, and other changes wait for the locks of
+/// the keys meanwhile.
+const KEYS_AT_ONCE: usize = 64;
+
 impl<K: CacheKey, V: Send + Sync + 'static> Cache<K, V> {
     /// Removes the value of `key`, far and then near. It is no longer served, not even if a load
     /// fails.
@@ -23,10 +27,14 @@ impl<K: CacheKey, V: Send + Sync + 'static> Cache<K, V> {
     /// no later caller waits for such a load. Other processes drop their near copies when the
     /// message arrives; if it is lost, the copies stay for at most their near TTL.
     ///
+    /// Changes of one key wait for each other, and rarely for those of another key, for at most the
+    /// store timeout.
+    ///
     /// # Errors
-    /// Those of the far store and of its bus. The near copy is gone even then, and this process
-    /// does not read the far value. It goes on trying to remove it until it succeeds or the process
-    /// ends. Without a far store there is no error.
+    /// Those of the far store and of its bus;
+    /// [`ErrorKind::NotSent`](larder_store::ErrorKind::NotSent) if earlier changes take too long. The
+    /// near copy is gone even then, and this process does not read the far value. It goes on trying
+    /// to remove it until it succeeds or the process ends. Without a far store there is no error.
     ///
     /// # Cancellation
     /// A dropped call has removed the near copy, and may or may not have removed the far one.
@@ -57,7 +65,8 @@ impl<K: CacheKey, V: Send + Sync + 'static> Cache<K, V> {
     /// nothing of it.
     ///
     /// # Errors
-    /// Those of [`remove`](Self::remove).
+    /// Those of [`remove`](Self::remove). What is then tried again is a removal, so that nothing is
+    /// left to serve if a load fails.
     ///
     /// # Cancellation
     /// As [`remove`](Self::remove).
@@ -67,7 +76,7 @@ impl<K: CacheKey, V: Send + Sync + 'static> Cache<K, V> {
 
     /// Ends the freshness of the values of many keys, with a result for each.
     ///
-    /// It takes as many round trips as [`expire`](Self::expire), each for all keys.
+    /// It takes as many round trips as [`expire`](Self::expire), each for 64 keys.
     ///
     /// # Errors
     /// Those of [`remove`](Self::remove) for each.
@@ -95,36 +104,35 @@ impl<K: CacheKey, V: Send + Sync + 'static> Cache<K, V> {
         let inner = &self.inner;
         inner.listen();
         let turn = inner.pending.turn();
-        let invalidations: Vec<_> = keys
+        let mut invalidations: Vec<_> = keys
             .iter()
             .map(|key| Invalidation::begin(&**inner, key, change))
             .collect();
         let Some(far) = &inner.far else {
             return keys.iter().map(|_| Ok(())).collect();
         };
-        let far_keys: Vec<_> = keys.iter().map(|key| far.key(key)).collect();
-        // Held until the invalidations end, so that no load that began earlier is written
-        // afterwards.
-        let locks = match far
-            .locks
-            .for_changes(far.timeout, "delete", &far_keys)
-            .await
-        {
-            Ok(locks) => locks,
-            Err(error) => {
-                inner.quarantine(keys.iter().cloned());
-                inner.metrics.far_delete_errors.increment(1);
-                let kind = error.kind();
-                return keys.iter().map(|_| Err(unlocked(kind))).collect();
-            }
+        let expires = change == Change::Expired && inner.has_fallback();
+        let at_once = match expires {
+            true => KEYS_AT_ONCE,
+            false => keys.len().max(1),
         };
-        let mut results = match change {
-            Change::Expired if inner.has_fallback() => {
-                inner.expire_far(far, keys, &far_keys, turn).await
+        let mut results = Vec::with_capacity(keys.len());
+        for keys in keys.chunks(at_once) {
+            let begun = invalidations.drain(..keys.len()).collect();
+            results.extend(inner.change_far(far, keys, begun, expires, turn).await);
+            if results.iter().all(Result::is_err) {
+                // Do not wait for a store that has just failed.
+                break;
             }
-            _ => inner.invalidate_far(keys, turn).await,
-        };
-        drop((invalidations, locks));
+        }
+        if let Some(Err(error)) = results.first().filter(|_| results.len() < keys.len()) {
+            let (operation, kind) = (error.operation(), error.kind());
+            let left = &keys[results.len()..];
+            inner.quarantine(left.iter().cloned());
+            inner.metrics.far_delete_errors.increment(left.len() as u64);
+            results.extend(left.iter().map(|_| Err(untried(operation, kind))));
+        }
+        drop(invalidations);
         // Failed removals are replayed, and announced then.
         let changed = keys
             .iter()
@@ -145,6 +153,39 @@ impl<K: CacheKey, V: Send + Sync + 'static> Cache<K, V> {
 }
 
 impl<K: CacheKey, V: Send + Sync + 'static> Inner<K, V> {
+    /// Changes the far values of some keys under their locks, and then ends the invalidations.
+    async fn change_far(
+        self: &Arc<Self>,
+        far: &Far<V>,
+        keys: &[K],
+        begun: Vec<Invalidation<'_, K, V>>,
+        expires: bool,
+        turn: u64,
+    ) -> Vec<Result<()>> {
+        let far_keys: Vec<_> = keys.iter().map(|key| far.key(key)).collect();
+        // Held until the invalidations end, so that no load that began earlier is written
+        // afterwards.
+        let locks = match far
+            .locks
+            .for_changes(far.timeout, "delete", &far_keys)
+            .await
+        {
+            Ok(locks) => locks,
+            Err(error) => {
+                self.quarantine(keys.iter().cloned());
+                self.metrics.far_delete_errors.increment(1);
+                let kind = error.kind();
+                return keys.iter().map(|_| Err(unlocked(kind))).collect();
+            }
+        };
+        let results = match expires {
+            true => self.expire_far(far, keys, &far_keys, turn).await,
+            false => self.invalidate_far(keys, turn).await,
+        };
+        drop((begun, locks));
+        results
+    }
+
     /// Ends the freshness of far entries, and keeps what may be served if a load fails.
     async fn expire_far(
         self: &Arc<Self>,
@@ -236,11 +277,16 @@ fn again(error: &Error) -> Error {
 }
 
 fn unlocked(kind: ErrorKind) -> Error {
-    let text = "earlier writes to the key did not finish in time: the removal will be retried";
+    let text = "earlier changes of this key, or of one that shares its lock, did not finish in time: the change will be retried";
     Error::new("delete", kind, text)
 }
 
+fn untried(operation: &'static str, kind: ErrorKind) -> Error {
+    let text = "the changes of earlier keys of the call have failed: the change will be retried";
+    Error::new(operation, kind, text)
+}
+
 fn untold(kind: ErrorKind) -> Error {
-    let text = "the value was removed, but other processes were not notified: the message will be sent again";
+    let text = "the change reached the far store, but other processes were not notified: the message will be sent again";
     Error::new("publish", kind, text)
 }

@@ -5,6 +5,7 @@
 mod batches;
 mod building;
 mod cancellation;
+mod changes;
 mod consistency;
 mod elections;
 mod expiry;
