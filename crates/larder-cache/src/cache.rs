@@ -18,6 +18,7 @@ use crate::lifetime::Lifetime;
 use crate::metrics::Metrics;
 use crate::recursion::Node;
 use crate::remote::Remote;
+use crate::values::ValueFormat;
 use crate::{CacheBuilder, Found, ReadOptions, Source, Stats};
 
 /// A type that can name a value in a [`Cache`]: any type with these traits.
@@ -50,6 +51,8 @@ pub(crate) struct Inner<K, V> {
     pub(crate) near: NearCache<K, Kept<V>>,
     /// False if every read goes to the far store.
     pub(crate) keeps_near: bool,
+    /// The form of its stored values, also of those that wait in a journal of write-behind.
+    pub(crate) format: ValueFormat,
     pub(crate) far: Option<Far<V>>,
     pub(crate) remote: Option<Remote<K>>,
     pub(crate) pending: Pending<K>,

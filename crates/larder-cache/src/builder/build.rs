@@ -19,6 +19,7 @@ use crate::metrics::Metrics;
 use crate::pending;
 use crate::remote::Remote;
 use crate::tags::{FarTags, PendingTags};
+use crate::values::ValueFormat;
 use crate::write_locks::WriteLocks;
 
 /// The default near TTL of a cache that has a far store.
@@ -69,9 +70,14 @@ impl<K: CacheKey, V: Send + Sync + 'static> CacheBuilder<K, V> {
             pending: PendingTags::new(),
             keep: tag_memory(self.load_timeout),
         });
+        let format = ValueFormat {
+            schema: self.schema,
+            max_value: self.max_value,
+            packing: self.packing,
+        };
         let far = self.far.map(|(store, codec)| Far {
             kind: self.kind,
-            schema: self.schema,
+            format: format.clone(),
             other_schemas: other_schemas.into(),
             leases: store.clone().leases(),
             store,
@@ -79,8 +85,6 @@ impl<K: CacheKey, V: Send + Sync + 'static> CacheBuilder<K, V> {
             hold: self.lease,
             codec,
             timeout,
-            max_value: self.max_value,
-            packing: self.packing,
             check: self.check,
             rejected: counter!("larder_cache_rejected_total", "kind" => self.kind.name()),
             tags: far_tags,
@@ -100,6 +104,7 @@ impl<K: CacheKey, V: Send + Sync + 'static> CacheBuilder<K, V> {
             kind: self.kind,
             near: NearCache::new(self.near).with_gauges(metrics.near_entries(), near_weight),
             keeps_near: self.keeps_near,
+            format,
             far,
             remote,
             pending: Pending::new(pending::MAX),

@@ -6,7 +6,7 @@ use super::{Far, again};
 impl<V: Send + Sync + 'static> Far<V> {
     /// Returns the key of `id`: `kind:{v<schema>:id}`.
     pub(crate) fn key(&self, id: &impl KeyId) -> Key {
-        Key::new(self.kind, (Schema(self.schema), id))
+        Key::new(self.kind, (Schema(self.format.schema), id))
     }
 
     /// Returns the keys of `id` in the schemas of other releases.

@@ -16,11 +16,11 @@ use tracing::Instrument;
 
 use crate::Codec;
 use crate::breaker::Breaker;
-use crate::envelope::{Envelope, Flags, Opened, TagMarks};
+use crate::envelope::TagMarks;
 use crate::lifetime::{State, Times};
 use crate::spans::{self, Spans};
 use crate::tags::FarTags;
-use crate::values::{Check, Packing, Unpacked};
+use crate::values::{Check, Unreadable, ValueFormat};
 use crate::write_locks::WriteLocks;
 
 /// The far tier: values as bytes in a store, each in an envelope.
@@ -29,7 +29,7 @@ use crate::write_locks::WriteLocks;
 /// [`follow`](Self::follow) waits longer.
 pub(crate) struct Far<V> {
     pub(crate) kind: Kind,
-    pub(crate) schema: u32,
+    pub(crate) format: ValueFormat,
     /// The schemas of other releases, whose values are invalidated too.
     pub(crate) other_schemas: Box<[u32]>,
     pub(crate) store: Arc<dyn Store>,
@@ -41,8 +41,6 @@ pub(crate) struct Far<V> {
     pub(crate) hold: Ttl,
     pub(crate) codec: Arc<dyn Codec<V>>,
     pub(crate) timeout: StoreTimeout,
-    pub(crate) max_value: usize,
-    pub(crate) packing: Packing,
     pub(crate) check: Option<Check<V>>,
     /// Counts the values that the check rejected.
     pub(crate) rejected: Counter,
@@ -137,51 +135,26 @@ impl<V: Send + Sync + 'static> Far<V> {
 
     /// Opens the bytes of an entry. Damaged ones are counted.
     fn open_bytes(&self, key: &Key, entry: &Entry, now: Timestamp) -> Read<V> {
-        let unusable = Read::Unusable(entry.version);
-        let (envelope, payload) = match Envelope::open(
-            &entry.value,
-            key,
-            self.max_value.saturating_add(self.packing.overhead()),
-        ) {
-            Opened::Value(envelope, payload) => (envelope, payload),
-            // An earlier release wrote it, so this is not damage.
-            Opened::Earlier => return unusable,
-            Opened::Damaged => {
-                count_poisoned(self.kind);
-                return unusable;
-            }
+        let opened = self.format.open(&*self.codec, key, &entry.value);
+        let envelope = match opened {
+            Ok(envelope) => envelope,
+            Err(why) => return self.unusable(entry, why),
         };
         let mut times = envelope.times;
         if let Some(idle) = self.idle {
             // The store keeps it for as long as somebody reads it.
             times.prolong(idle, now);
         }
-        // Another deployment wrote it, earlier or at the same time, so this is not damage.
-        let is_ours = envelope.codec == self.codec.id() && envelope.schema == self.schema;
-        if !is_ours || times.state(now) == State::Ended {
-            return unusable;
+        if times.state(now) == State::Ended {
+            return Read::Unusable(entry.version);
         }
-        let described = &entry.value[Envelope::DESCRIPTION..envelope.len()];
-        let flags = envelope.flags;
-        let value = match self
-            .packing
-            .unpack(flags, described, payload, key, self.max_value)
-        {
-            Unpacked::Value(_) if flags.contains(Flags::NOT_FOUND) => None,
-            Unpacked::Value(bytes) => match self.codec.decode(&bytes) {
-                Some(value) if self.accepts(&value) => Some(Arc::new(value)),
-                Some(_) => return unusable,
-                None => {
-                    count_poisoned(self.kind);
-                    return unusable;
-                }
-            },
-            // Another deployment wrote it.
-            Unpacked::Foreign => return unusable,
-            Unpacked::Damaged => {
-                count_poisoned(self.kind);
-                return unusable;
-            }
+        let decoded = self
+            .format
+            .decode(&*self.codec, key, &entry.value, &envelope);
+        let value = match decoded {
+            Ok(Some(value)) if !self.accepts(&value) => return Read::Unusable(entry.version),
+            Ok(value) => value.map(Arc::new),
+            Err(why) => return self.unusable(entry, why),
         };
         Read::Stored(Stored {
             value,
@@ -189,6 +162,14 @@ impl<V: Send + Sync + 'static> Far<V> {
             tags: envelope.tags,
             version: entry.version,
         })
+    }
+
+    /// Counts damaged bytes. What another deployment wrote is not damage.
+    fn unusable(&self, entry: &Entry, why: Unreadable) -> Read<V> {
+        if why == Unreadable::Damaged {
+            count_poisoned(self.kind);
+        }
+        Read::Unusable(entry.version)
     }
 
     /// Returns whether the cache's check accepts a value that was read, and counts a rejection.
@@ -213,47 +194,9 @@ impl<V: Send + Sync + 'static> Far<V> {
         times: Times,
         tags: TagMarks,
     ) -> Result<Put> {
-        let mut envelope = Envelope {
-            codec: self.codec.id(),
-            flags: Flags::default(),
-            schema: self.schema,
-            times,
-            tags,
-        };
-        let header = envelope.len();
-        let mut sealed = Vec::with_capacity(512);
-        sealed.resize(header, 0);
-        if let Some(value) = value {
-            self.codec.encode(value, &mut sealed)?;
-        }
-        if sealed.len() - header > self.max_value {
-            return Err(self.too_large());
-        }
-        if let Some(value) = value {
-            self.codec.verify(value, &sealed[header..])?;
-        }
-        envelope.flags = self.packing.compress(&mut sealed, header);
-        if value.is_none() {
-            envelope.flags = envelope.flags.with(Flags::NOT_FOUND);
-        }
-        envelope
-            .describe(&mut sealed)
-            .and_then(|()| {
-                let described = Envelope::DESCRIPTION;
-                self.packing.seal(&mut sealed, described, header, &key)
-            })
-            .and_then(|()| Envelope::frame(&mut sealed, &key))
-            .ok_or_else(|| self.too_large())?;
+        let sealed = self.format.seal(&*self.codec, &key, value, times, tags)?;
         let ttl = Ttl::covering_micros(times.micros_left(now));
         Ok(Put::new(key, Bytes::from(sealed), ttl))
-    }
-
-    fn too_large(&self) -> Error {
-        let text = format!(
-            "the encoded value is larger than {} bytes: raise with_max_value(bytes) of the cache",
-            self.max_value
-        );
-        Error::new("put", ErrorKind::TooLarge, text)
     }
 
     /// Writes an entry, and returns whether the condition of the write was met.
