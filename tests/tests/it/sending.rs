@@ -208,7 +208,7 @@ fn later_writes(behind: &WriteBehind<u32, String>) {
     sent! {
         behind.write(7, String::new());
         behind.find_or_load(&7, query);
-        behind.dead_letters();
+        behind.dead_letters(None, 9);
         behind.retry(&7);
         behind.discard(&7);
         behind.unwritten();

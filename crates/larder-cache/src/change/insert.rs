@@ -7,7 +7,6 @@ use larder_store::{Error, ErrorKind, Put, Result, Version};
 
 use super::commit_new;
 use crate::cache::Inner;
-use crate::envelope::TagMarks;
 use crate::far::Far;
 use crate::invalidation::Invalidation;
 use crate::kept::Kept;
@@ -62,11 +61,7 @@ impl<K: CacheKey, V: Send + Sync + 'static> Cache<K, V> {
 
     async fn insert_with(&self, key: K, value: Arc<V>, tags: Vec<Tag>) -> Result<()> {
         let inner = &self.inner;
-        let tags = inner.with_own_tag(tags);
-        if tags.len() > TagMarks::MAX {
-            let text = format!("a value carries at most {} tags", TagMarks::MAX);
-            return Err(Error::new("insert", ErrorKind::Invalid, text));
-        }
+        let tags = inner.checked_tags("insert", tags)?;
         inner.listening().await;
         let turn = inner.pending.turn();
         let now = inner.clock.now();

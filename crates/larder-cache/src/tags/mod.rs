@@ -258,6 +258,19 @@ impl<K: CacheKey, V: Send + Sync + 'static> Inner<K, V> {
         Ok(noted.map(|carried| marks(carried.into_iter())))
     }
 
+    /// Adds the cache's own tag to those of a value that an operation writes.
+    ///
+    /// # Errors
+    /// [`ErrorKind::Invalid`] if there are too many.
+    pub(crate) fn checked_tags(&self, operation: &'static str, tags: Vec<Tag>) -> Result<Vec<Tag>> {
+        let tags = self.with_own_tag(tags);
+        if tags.len() > TagMarks::MAX {
+            let text = format!("a value carries at most {} tags", TagMarks::MAX);
+            return Err(Error::new(operation, ErrorKind::Invalid, text));
+        }
+        Ok(tags)
+    }
+
     /// Adds the cache's own tag to those of a value.
     pub(crate) fn with_own_tag(&self, mut tags: Vec<Tag>) -> Vec<Tag> {
         tags.extend(self.clear_tag);

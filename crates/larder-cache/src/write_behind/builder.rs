@@ -211,6 +211,7 @@ impl<K: CacheKey, V: Send + Sync + 'static> WriteBehindBuilder<K, V> {
                 queued: count("queued"),
                 written: count("written"),
                 failed: count("failed"),
+                left: count("left"),
                 dead: count("dead"),
                 refused: count("refused"),
                 waiting: gauge!("larder_write_behind_waiting", "journal" => name.clone()),

@@ -1,6 +1,8 @@
 //! Write-behind: values that are cached at once, and written to their source a little later.
 
 mod builder;
+mod dead_letters;
+mod format;
 mod journal;
 mod pushes;
 mod shutdown;
@@ -16,20 +18,22 @@ use std::time::Duration;
 
 use futures_util::future::BoxFuture;
 use larder_layer::StoreTimeout;
+use larder_layer::tags::Tag;
 use larder_store::program::Programs;
-use larder_store::{Error, ErrorKind, Key, Refusal, Result, count_poisoned};
+use larder_store::{Error, ErrorKind, Key, Refusal, Result};
 use metrics::{Counter, Gauge};
 use parking_lot::Mutex;
 use tokio::sync::Notify;
 use tokio::task::JoinHandle;
 use tokio::time::Instant;
 
-use crate::attributes::Removal;
+use crate::found::Value;
 use crate::{Cache, CacheKey, Codec, Found, LoadError, Loaded, WriteError};
-use journal::{Bury, Dead, Pending, Push};
+use journal::{Pending, Push};
 use pushes::Pushes;
 
 pub use builder::WriteBehindBuilder;
+pub use dead_letters::{DeadLetter, MAX_DEAD_LETTERS};
 pub use journal::{InspectJournal, Journal};
 pub use shutdown::Unwritten;
 
@@ -51,6 +55,11 @@ const FULL_PAUSE: Duration = Duration::from_millis(20);
 /// A worker that stalls for longer than its lease and then goes on may write an older value over a newer one. If
 /// that matters, let the source refuse a [version](QueuedWrite::version) that is not higher than the last.
 ///
+/// The journal holds writes in the form of the cache's far values: with a checksum, and compressed and
+/// [sealed](crate::CacheBuilder::with_sealing) if those are. A worker leaves the writes of another
+/// [schema](crate::CacheBuilder::with_schema) or codec for the release that wrote them. A value that is read
+/// from the journal has the tags with which it was written, and the TTL of the cache.
+///
 /// With `memory://` the journal is lost with the process.
 ///
 /// Clones share everything.
@@ -70,19 +79,6 @@ pub struct QueuedWrite<K, V> {
     pub version: u64,
     /// How many times the write was attempted, including this one.
     pub attempt: u32,
-}
-
-/// A write that failed too often. `Debug` shows its version and its attempts.
-#[non_exhaustive]
-pub struct DeadLetter<K, V> {
-    /// The key.
-    pub key: K,
-    /// The value, which is not in the source.
-    pub value: V,
-    /// The number of the write.
-    pub version: u64,
-    /// How many times it was attempted.
-    pub attempts: u32,
 }
 
 type Sink<K, V> = Arc<dyn Fn(QueuedWrite<K, V>) -> BoxFuture<'static, bool> + Send + Sync>;
@@ -125,6 +121,7 @@ struct Counts {
     queued: Counter,
     written: Counter,
     failed: Counter,
+    left: Counter,
     dead: Counter,
     refused: Counter,
     waiting: Gauge,
@@ -132,7 +129,7 @@ struct Counts {
 }
 
 impl<K: CacheKey, V: Send + Sync + 'static> WriteBehind<K, V> {
-    /// Puts a value into the journal, then caches it.
+    /// Puts a value into the journal, then caches it. A [`Loaded`] may give it tags, and a TTL in the cache.
     ///
     /// It takes one round trip, and those of [`Cache::write_through`]: of two writes that overlap, neither is
     /// cached, because the older one might be. If the journal is full, it waits for room.
@@ -140,20 +137,27 @@ impl<K: CacheKey, V: Send + Sync + 'static> WriteBehind<K, V> {
     /// # Errors
     /// Those of the store; [`Refusal::Full`] if there was no room in time; [`ErrorKind::NotSent`] after a
     /// [`shutdown`](Self::shutdown). The write is then not acknowledged; after [`ErrorKind::MayHaveRun`] it may
-    /// be carried out nevertheless. The cached value is removed in each case. Those of the codec, too, which
-    /// come before anything is done: the cached value stays. Errors of the cache are not returned: they are
-    /// logged, and this process does not read the older value.
+    /// be carried out nevertheless. The cached value is removed in each case. Those of the codec, too,
+    /// [`ErrorKind::TooLarge`] for a value past [`with_max_value`](crate::CacheBuilder::with_max_value), and
+    /// [`ErrorKind::Invalid`] for too many tags, or for a [`Loaded`] without a new value: they come before
+    /// anything is done, and the cached value stays. Errors of the cache are not returned: they are logged,
+    /// and this process does not read the older value.
     ///
     /// # Cancellation
     /// A dropped call may or may not have written. The cached value is removed.
-    pub async fn write(&self, key: K, value: V) -> Result<()> {
+    pub async fn write(&self, key: K, value: impl Into<Loaded<V>>) -> Result<()> {
         let shared = &*self.shared;
+        let Loaded { value, keep, tags } = value.into();
+        let Value::New(value) = value else {
+            let text = "a write needs a new value, neither 'not found' nor 'not modified'";
+            return Err(error(ErrorKind::Invalid, text));
+        };
         let id = shared.id(&key);
         let queued = (key, value);
-        let mut payload = Vec::new();
-        shared.codec.encode(&queued, &mut payload)?;
-        shared.codec.verify(&queued, &payload)?;
+        let payload = shared.seal(&id, &queued, tags.clone())?;
         let (key, value) = queued;
+        let value = Value::New(value);
+        let loaded = Loaded { value, keep, tags };
         let push = Push {
             key: id,
             value: payload,
@@ -164,7 +168,7 @@ impl<K: CacheKey, V: Send + Sync + 'static> WriteBehind<K, V> {
             shared.push(&push).await?;
             shared.counts.queued.increment(1);
             shared.work.notify_one();
-            Ok(value)
+            Ok(loaded)
         };
         match shared.cache.write_through(key, pushed).await {
             Ok(()) => Ok(()),
@@ -203,78 +207,13 @@ impl<K: CacheKey, V: Send + Sync + 'static> WriteBehind<K, V> {
             let (shared, id, load) = (self.shared.clone(), self.shared.id(key), load());
             async move {
                 match shared.pending(id).await {
-                    Ok(Some(value)) => Ok(Loaded::new(value)),
+                    Ok(Some(loaded)) => Ok(loaded),
                     Ok(None) => load.await.map(Into::into),
                     Err(_) => load.await.map(|loaded| loaded.into().uncached()),
                 }
             }
         };
         self.shared.cache.find_or_load(key, load).await
-    }
-
-    /// Returns the writes that failed too often. One round trip.
-    ///
-    /// They count among those that may wait, until they are [tried again](Self::retry) or
-    /// [discarded](Self::discard), or their key is written again.
-    ///
-    /// # Errors
-    /// Those of the store.
-    pub async fn dead_letters(&self) -> Result<Vec<DeadLetter<K, V>>> {
-        let dead = self.shared.run(&Dead).await?;
-        Ok(dead
-            .into_iter()
-            .filter_map(|it| {
-                let (key, value) = self.shared.decode(&it.value)?;
-                Some(DeadLetter {
-                    key,
-                    value,
-                    version: it.version.unsigned_abs(),
-                    attempts: u32::try_from(it.attempts).unwrap_or(u32::MAX),
-                })
-            })
-            .collect())
-    }
-
-    /// Tries the dead letter of `key` again, and returns whether there was one.
-    ///
-    /// The cached value is removed, since it may be the older one of the source. It takes one round trip, and
-    /// those of [`Cache::remove`].
-    ///
-    /// # Errors
-    /// Those of the store. An error of the cache is logged, and its removal tried again.
-    ///
-    /// # Cancellation
-    /// A dropped call may or may not have queued it again. The cached value is removed.
-    pub async fn retry(&self, key: &K) -> Result<bool> {
-        let was_there = self.bury(key, true).await?;
-        self.shared.work.notify_one();
-        Ok(was_there)
-    }
-
-    /// Discards the dead letter of `key`, and returns whether there was one.
-    ///
-    /// The cached value is removed, since it may be the discarded one. It takes one round trip, and those of
-    /// [`Cache::remove`].
-    ///
-    /// # Errors
-    /// Those of [`retry`](Self::retry).
-    ///
-    /// # Cancellation
-    /// A dropped call may or may not have discarded it. The cached value is removed.
-    pub async fn discard(&self, key: &K) -> Result<bool> {
-        self.bury(key, false).await
-    }
-
-    async fn bury(&self, key: &K, tries_again: bool) -> Result<bool> {
-        let bury = Bury {
-            key: self.shared.id(key),
-            tries_again,
-            keep: self.shared.settings.keep,
-        };
-        let removal = Removal::begin(&self.shared.cache, Some(key.clone()));
-        let was_there = self.shared.run(&bury).await?;
-        removal.finish_or_log().await;
-        Ok(was_there)
     }
 }
 
@@ -315,20 +254,24 @@ impl<K: CacheKey, V: Send + Sync + 'static> Shared<K, V> {
         }
     }
 
-    async fn pending(&self, id: Vec<u8>) -> Result<Option<V>> {
-        let held = self.run(&Pending(id)).await?;
-        // A write of another release is newer than the value in the source, too.
-        let unreadable = || error(ErrorKind::Invalid, "the waiting write cannot be read");
-        let value = |held: Vec<u8>| self.decode(&held).map(|it| it.1).ok_or_else(unreadable);
-        held.map(value).transpose()
-    }
-
-    fn decode(&self, payload: &[u8]) -> Option<(K, V)> {
-        let decoded = self.codec.decode(payload);
-        if decoded.is_none() {
-            count_poisoned(self.journal.kind());
-        }
-        decoded
+    async fn pending(&self, id: Vec<u8>) -> Result<Option<Loaded<V>>> {
+        let held = self.run(&Pending(id.clone())).await?;
+        let loaded = |held: Vec<u8>| match self.open(&id, &held) {
+            Ok(((_, value), tags)) => {
+                let tags = tags.as_slice().iter();
+                let tags = tags.map(|mark| Tag::from_hash(mark.hash)).collect();
+                Ok(Loaded {
+                    tags,
+                    ..Loaded::new(value)
+                })
+            }
+            // A write of another release is newer than the value in the source, too.
+            Err(_) => {
+                let text = "the waiting write cannot be read";
+                Err(error(ErrorKind::Invalid, text))
+            }
+        };
+        held.map(loaded).transpose()
     }
 }
 
@@ -357,15 +300,6 @@ impl<K, V> fmt::Debug for QueuedWrite<K, V> {
         f.debug_struct("QueuedWrite")
             .field("version", &self.version)
             .field("attempt", &self.attempt)
-            .finish_non_exhaustive()
-    }
-}
-
-impl<K, V> fmt::Debug for DeadLetter<K, V> {
-    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        f.debug_struct("DeadLetter")
-            .field("version", &self.version)
-            .field("attempts", &self.attempts)
             .finish_non_exhaustive()
     }
 }

@@ -9,7 +9,9 @@ use larder_test::trace::{Fault, Step, after, step};
 use larder_worlds::traces::{catches, holds};
 use parking_lot::Mutex;
 
-use super::journal::{Bury, Dead, Journal, Pending, Push, Settle, Take, Taken};
+use super::journal::{
+    Bury, DeadAt, DeadKeys, Journal, Outcome, Pending, Push, Settle, Take, Taken,
+};
 
 const SPANS: [i64; 3] = [1, 1_000, 1_500_001];
 const KEEP: i64 = 60_000_000;
@@ -59,7 +61,11 @@ fn next(rng: &mut Rng, last: &Last) -> Box<dyn Step> {
                 until,
                 version: version + i64::from(rng.u8(..4) == 0),
                 // It often fails, so that there are dead letters.
-                is_written: rng.u8(..6) == 0,
+                outcome: match rng.u8(..8) {
+                    0 => Outcome::Written,
+                    1 | 2 => Outcome::Left,
+                    _ => Outcome::Failed,
+                },
                 retry: span,
                 max_attempts: rng.i64(1..4).min(rng.i64(1..4)).min(rng.i64(1..4)),
                 keep: KEEP,
@@ -67,7 +73,8 @@ fn next(rng: &mut Rng, last: &Last) -> Box<dyn Step> {
             after(settle, vec![span])
         }
         13 => after(Pending(key(rng)), Vec::new()),
-        14 => after(Dead, Vec::new()),
+        14 => after(DeadKeys, Vec::new()),
+        15 => after(DeadAt(vec![key(rng), key(rng)]), Vec::new()),
         _ => {
             let taken = last.lock().clone();
             let bury = Bury {
@@ -114,7 +121,12 @@ async fn every_planted_fault_in_the_lua_of_a_journal_is_caught() {
             "ARGV[4] == '1' and is_last",
             "ARGV[4] == '1'",
         ),
-        (Settle::SCRIPT, "elseif is_last and held", "elseif held"),
+        (Settle::SCRIPT, "'0' and is_last and held", "'0' and held"),
+        (Settle::SCRIPT, "ARGV[4] == '0' and ", ""),
+        (Settle::SCRIPT, "held.attempts = held.attempts - 1", ""),
+        (Settle::SCRIPT, " and held.attempts > 0", ""),
+        (DeadKeys::SCRIPT, "KEYS[3])\n", "KEYS[1])\n"),
+        (DeadAt::SCRIPT, "read(KEYS[3], key)", "read(KEYS[1], key)"),
         (
             Settle::SCRIPT,
             "held.attempts >= tonumber",

@@ -12,9 +12,13 @@ use tokio::sync::Notify;
 use tokio::task::JoinSet;
 use tokio::time::{Instant, timeout, timeout_at};
 
-use super::journal::{Settle, Settled, Take, Taken};
+use super::journal::{Outcome, Settle, Settled, Take, Taken};
 use super::{QueuedWrite, Shared};
 use crate::CacheKey;
+use crate::values::Unreadable;
+
+/// For how long a write is left for the other release that wrote it, before anyone takes it again.
+const LEFT_PAUSE: Duration = Duration::from_secs(5);
 
 /// Carries out writes until the journal is shut down and empty, the time of the shutdown is over, or the
 /// last handle is dropped. Writes that were begun are completed.
@@ -122,9 +126,11 @@ impl<K: CacheKey, V: Send + Sync + 'static> Shared<K, V> {
     async fn carry_out(&self, taken: Taken, until: i64) {
         let attempt = u32::try_from(taken.attempts).unwrap_or(u32::MAX);
         let write = async {
-            // A newer release may have written a value that cannot be read here, and can read it itself.
-            let Some((key, value)) = self.decode(&taken.value) else {
-                return false;
+            let (key, value) = match self.open(&taken.key, &taken.value) {
+                Ok((queued, _)) => queued,
+                Err(Unreadable::Foreign) => return Outcome::Left,
+                // A newer release may have written a value that cannot be read here, and can read it itself.
+                Err(Unreadable::Damaged) => return Outcome::Failed,
             };
             let write = QueuedWrite {
                 key,
@@ -132,28 +138,32 @@ impl<K: CacheKey, V: Send + Sync + 'static> Shared<K, V> {
                 version: taken.version.unsigned_abs(),
                 attempt,
             };
-            (self.sink)(write).await
+            match (self.sink)(write).await {
+                true => Outcome::Written,
+                false => Outcome::Failed,
+            }
         };
         // A type may panic while it is decoded, and a sink before it returns a future.
         let written = AssertUnwindSafe(write).catch_unwind();
-        let is_written = matches!(
-            timeout(self.settings.write_timeout, written).await,
-            Ok(Ok(true))
-        );
+        let outcome = match timeout(self.settings.write_timeout, written).await {
+            Ok(Ok(outcome)) => outcome,
+            Ok(Err(_)) | Err(_) => Outcome::Failed,
+        };
+        let (count, retry) = match outcome {
+            Outcome::Written => (&self.counts.written, 0),
+            Outcome::Failed => (&self.counts.failed, self.pause(attempt)),
+            Outcome::Left => (&self.counts.left, self.pause_of_left()),
+        };
+        count.increment(1);
         let settle = Settle {
             key: taken.key,
             until,
             version: taken.version,
-            is_written,
-            retry: self.pause(attempt),
+            outcome,
+            retry,
             max_attempts: self.settings.max_attempts.into(),
             keep: self.settings.keep,
         };
-        if is_written {
-            self.counts.written.increment(1);
-        } else {
-            self.counts.failed.increment(1);
-        }
         // If this fails, the write is taken again when the take ends.
         if let Ok(Settled::Dead) = self.run(&settle).await {
             self.counts.dead.increment(1);
@@ -164,6 +174,12 @@ impl<K: CacheKey, V: Send + Sync + 'static> Shared<K, V> {
                 "a write failed too often: it is a dead letter"
             );
         }
+    }
+
+    /// Returns the pause after a write was left for another release, in microseconds.
+    fn pause_of_left(&self) -> i64 {
+        let pause = LEFT_PAUSE.min(self.settings.longest_pause);
+        i64::try_from(pause.as_micros()).unwrap_or(i64::MAX).max(1)
     }
 
     /// Returns the pause after an attempt, in microseconds: doubled each time, and up to a quarter

@@ -16,6 +16,7 @@ mod gone;
 mod idle;
 mod invalidated;
 mod invalidation;
+mod journal;
 mod leftovers;
 mod loader_layer;
 mod messages;

@@ -6,7 +6,7 @@ use std::sync::atomic::{AtomicBool, Ordering};
 use std::sync::{Arc, Mutex};
 use std::time::Duration;
 
-use larder_cache::{Cache, LoadError, QueuedWrite, WriteBehind, WriteBehindBuilder};
+use larder_cache::{Cache, LoadError, Loaded, QueuedWrite, WriteBehind, WriteBehindBuilder};
 use larder_moka::MokaStore;
 use larder_store::{ErrorKind, Kind, Refusal};
 use larder_test::faulty::{Faulty, Trouble};
@@ -241,7 +241,7 @@ on_both! {
         behind.write(7, "refused".to_owned()).await.unwrap();
         until(&behind, 0, 1).await;
         assert_eq!(database.count(), 3);
-        let dead = behind.dead_letters().await.unwrap();
+        let dead = behind.dead_letters(None, 9).await.unwrap();
         let [letter] = &dead[..] else {
             panic!("{dead:?}");
         };
@@ -314,7 +314,7 @@ on_both! {
             .start(|_| async { Ok::<_, Broken>(()) })
             .unwrap();
         // MessagePack reads it back as `None`.
-        let error = behind.write(7, Some(None)).await.unwrap_err();
+        let error = behind.write(7, Loaded::new(Some(None))).await.unwrap_err();
         assert_eq!(error.kind(), ErrorKind::Invalid);
         assert_eq!(*films.get(&7).await.unwrap(), Some(Some(1)));
         assert_eq!(behind.unwritten().await.unwrap().waiting, 0);
@@ -502,7 +502,7 @@ on_both! {
         let next = start(process(), &database);
         until(&next, 0, 1).await;
         assert_eq!(database.count(), 0);
-        assert_eq!(next.dead_letters().await.unwrap()[0].attempts, 2);
+        assert_eq!(next.dead_letters(None, 9).await.unwrap()[0].attempts, 2);
     }
 
     async fn a_write_of_another_release_is_left_for_it_and_hides_the_source(backend: Backend) {
@@ -670,7 +670,7 @@ async fn what_cannot_be_read_in_a_journal_is_dropped_and_holds_up_nothing() {
         server.command(&["SET", last, noise]).unwrap();
         waits.write(9, noise.to_owned()).await.unwrap();
     }
-    assert_eq!(waits.dead_letters().await.unwrap().len(), 0);
+    assert_eq!(waits.dead_letters(None, 9).await.unwrap().len(), 0);
     let left = waits.shutdown(Duration::from_secs(20)).await.unwrap();
     assert_eq!(left.waiting, 0);
     assert_eq!(database.count(), 3);

@@ -101,7 +101,7 @@ async fn read(kind: u8, store: &Arc<dyn Store>) -> Result<()> {
             let (cache, behind) = behind(store)?;
             cache.get(&7).await;
             cache.get(&9).await;
-            behind.dead_letters().await?;
+            behind.dead_letters(None, 9).await?;
             let _ = behind.shutdown(Duration::from_millis(20)).await?;
             cache.remove_tag("lang").await
         }

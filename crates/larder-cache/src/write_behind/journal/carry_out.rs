@@ -55,7 +55,8 @@ impl Program for Take {
     type Record = Journal;
     type Reply = Batch;
 
-    const SCRIPT: &'static Script = script!("write-behind-take", Once, "take.lua");
+    const SCRIPT: &'static Script =
+        &script!("write-behind-take", Once, "take.lua").runs_when_full();
 
     fn args(&self, args: &mut Args) {
         args.int(self.count);
@@ -134,10 +135,19 @@ pub(crate) struct Settle {
     /// The write was taken until then.
     pub(crate) until: i64,
     pub(crate) version: i64,
-    pub(crate) is_written: bool,
+    pub(crate) outcome: Outcome,
     pub(crate) retry: i64,
     pub(crate) max_attempts: i64,
     pub(crate) keep: i64,
+}
+
+/// The end of an attempt of a write.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(crate) enum Outcome {
+    Failed = 0,
+    Written = 1,
+    /// Another release wrote it, and it is left for that one: this was no attempt.
+    Left = 2,
 }
 
 /// The result of a [`Settle`].
@@ -154,18 +164,14 @@ impl Program for Settle {
     type Record = Journal;
     type Reply = Settled;
 
-    const SCRIPT: &'static Script = &Script::new(
-        "write-behind-settle",
-        Effect::Once,
-        concat!(include_str!("journal.lua"), include_str!("settle.lua")),
-    )
-    .runs_when_full();
+    const SCRIPT: &'static Script =
+        &script!("write-behind-settle", Once, "settle.lua").runs_when_full();
 
     fn args(&self, args: &mut Args) {
         args.bytes(&self.key);
         args.int(self.until);
         args.int(self.version);
-        args.int(self.is_written.into());
+        args.int(self.outcome as i64);
         args.int(self.retry);
         args.int(self.max_attempts);
         args.int(self.keep);
@@ -187,14 +193,18 @@ impl Program for Settle {
         };
         let is_last = held.version == self.version;
         let now = now.as_micros();
-        if self.is_written && is_last {
+        let is_written = self.outcome == Outcome::Written;
+        if is_written && is_last {
             return Settled::Done;
         }
-        if !self.is_written && is_last && held.attempts >= self.max_attempts {
+        if self.outcome == Outcome::Failed && is_last && held.attempts >= self.max_attempts {
             journal.dead.insert(self.key.clone(), held);
             return Settled::Dead;
         }
-        match self.is_written {
+        if self.outcome == Outcome::Left {
+            held.attempts = (held.attempts - 1).max(0);
+        }
+        match is_written {
             true => (held.due, held.since) = (now, now),
             false => held.due = now + self.retry,
         }

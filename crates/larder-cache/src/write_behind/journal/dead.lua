@@ -1,7 +1,7 @@
-local all = redis.call('HGETALL', KEYS[3])
+-- ARGV: keys of dead letters.
 local dead = {}
-for at = 1, #all, 2 do
-  local it = read(KEYS[3], all[at])
-  if it then dead[#dead + 1] = {all[at], num(it.version), num(it.attempts), it.value} end
+for _, key in ipairs(ARGV) do
+  local it = read(KEYS[3], key)
+  if it then dead[#dead + 1] = {key, num(it.version), num(it.attempts), it.value} end
 end
 return dead

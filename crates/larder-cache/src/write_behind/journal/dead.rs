@@ -4,33 +4,65 @@ use larder_store::{Result, Timestamp};
 use super::carry_out::{Taken, taken};
 use super::{Journal, kept};
 
-/// Returns the dead letters, by key.
+/// Returns the keys of the dead letters, in their order.
 #[derive(Clone, Debug)]
-pub(crate) struct Dead;
+pub(crate) struct DeadKeys;
 
-impl Program for Dead {
+impl Program for DeadKeys {
     type Record = Journal;
-    type Reply = Vec<Taken>;
+    type Reply = Vec<Vec<u8>>;
 
-    const SCRIPT: &'static Script = script!("write-behind-dead", Read, "dead.lua");
+    const SCRIPT: &'static Script = &script!("write-behind-dead-keys", Read, "dead_keys.lua");
 
     fn args(&self, _: &mut Args) {}
 
+    fn step(&self, record: &mut Slot<'_, Journal>, _: Timestamp) -> Vec<Vec<u8>> {
+        let dead = record.get().into_iter().flat_map(|it| it.dead.keys());
+        dead.cloned().collect()
+    }
+
+    fn reply(&self, wire: Wire) -> Result<Vec<Vec<u8>>> {
+        let keys = wire.list()?.into_iter();
+        let mut keys: Vec<_> = keys
+            .map(|key| Ok(key.bytes()?.to_vec()))
+            .collect::<Result<_>>()?;
+        keys.sort_unstable();
+        Ok(keys)
+    }
+}
+
+/// Returns the dead letters of some keys. Those that are gone, or cannot be read, are left out.
+#[derive(Clone, Debug)]
+pub(crate) struct DeadAt(pub(crate) Vec<Vec<u8>>);
+
+impl Program for DeadAt {
+    type Record = Journal;
+    type Reply = Vec<Taken>;
+
+    const SCRIPT: &'static Script = &script!("write-behind-dead", Read, "dead.lua");
+
+    fn args(&self, args: &mut Args) {
+        for key in &self.0 {
+            args.bytes(key);
+        }
+    }
+
     fn step(&self, record: &mut Slot<'_, Journal>, _: Timestamp) -> Vec<Taken> {
-        let dead = record.get().into_iter().flat_map(|it| &it.dead);
-        dead.map(|(key, it)| Taken {
-            key: key.clone(),
-            version: it.version,
-            attempts: it.attempts,
-            value: it.value.clone(),
-        })
-        .collect()
+        let journal = record.get();
+        let dead = self.0.iter().filter_map(|key| {
+            let it = journal?.dead.get(key)?;
+            Some(Taken {
+                key: key.clone(),
+                version: it.version,
+                attempts: it.attempts,
+                value: it.value.clone(),
+            })
+        });
+        dead.collect()
     }
 
     fn reply(&self, wire: Wire) -> Result<Vec<Taken>> {
-        let mut dead: Vec<_> = wire.list()?.into_iter().map(taken).collect::<Result<_>>()?;
-        dead.sort_unstable_by(|one, other| one.key.cmp(&other.key));
-        Ok(dead)
+        wire.list()?.into_iter().map(taken).collect()
     }
 }
 
@@ -46,7 +78,8 @@ impl Program for Bury {
     type Record = Journal;
     type Reply = bool;
 
-    const SCRIPT: &'static Script = script!("write-behind-bury", Once, "bury.lua");
+    const SCRIPT: &'static Script =
+        &script!("write-behind-bury", Once, "bury.lua").runs_when_full();
 
     fn args(&self, args: &mut Args) {
         args.bytes(&self.key);

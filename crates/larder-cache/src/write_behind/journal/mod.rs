@@ -5,7 +5,7 @@ use larder_store::{Kind, Result, Timestamp, Ttl};
 
 macro_rules! script {
     ($name:literal, $effect:ident, $file:literal) => {
-        &Script::new(
+        Script::new(
             $name,
             Effect::$effect,
             concat!(include_str!("journal.lua"), include_str!($file)),
@@ -16,8 +16,8 @@ macro_rules! script {
 mod carry_out;
 mod dead;
 
-pub(crate) use carry_out::{Settle, Settled, Take, Taken};
-pub(crate) use dead::{Bury, Dead};
+pub(crate) use carry_out::{Outcome, Settle, Settled, Take, Taken};
+pub(crate) use dead::{Bury, DeadAt, DeadKeys};
 
 /// The journal of the writes that wait, by key.
 ///
@@ -109,7 +109,7 @@ impl Program for Push {
     type Record = Journal;
     type Reply = Option<i64>;
 
-    const SCRIPT: &'static Script = script!("write-behind-push", Once, "push.lua");
+    const SCRIPT: &'static Script = &script!("write-behind-push", Once, "push.lua");
 
     fn args(&self, args: &mut Args) {
         args.bytes(&self.key);
@@ -161,7 +161,7 @@ impl Program for Pending {
     type Record = Journal;
     type Reply = Option<Vec<u8>>;
 
-    const SCRIPT: &'static Script = script!("write-behind-pending", Read, "pending.lua");
+    const SCRIPT: &'static Script = &script!("write-behind-pending", Read, "pending.lua");
 
     fn args(&self, args: &mut Args) {
         args.bytes(&self.0);
@@ -191,7 +191,7 @@ impl Program for InspectJournal {
     type Record = Journal;
     type Reply = Inspection;
 
-    const SCRIPT: &'static Script = script!("write-behind-inspect", Read, "inspect.lua");
+    const SCRIPT: &'static Script = &script!("write-behind-inspect", Read, "inspect.lua");
 
     fn args(&self, _: &mut Args) {}
 
