@@ -1,7 +1,7 @@
 use http::{HeaderMap, HeaderName, Method, StatusCode};
 use larder_layer::tags::Tag;
 
-use crate::engine::{CacheControl, Candidate, Freshness, Profile, Refusal, Sharing, directives};
+use crate::engine::{CacheControl, Candidate, Freshness, Profile, Refusal, directives};
 
 /// The maximum number of tags of a response.
 const MAX_TAGS: usize = 64;
@@ -50,7 +50,6 @@ impl ResponsePolicy {
     ) -> Result<(), Refusal> {
         let candidate = Candidate {
             profile: self.profile,
-            sharing: Sharing::Shared,
             method: &Method::GET,
             request,
             status,

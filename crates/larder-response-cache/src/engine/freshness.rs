@@ -5,7 +5,7 @@ use super::argument::delta_seconds;
 use super::date::date;
 use super::list::trim;
 use super::status::is_heuristically_cacheable;
-use super::{CacheControl, MAX_DELTA, Sharing};
+use super::{CacheControl, MAX_DELTA};
 
 /// When a request was sent, and when its response was received, by this cache's clock.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -35,19 +35,18 @@ impl Freshness {
     ///
     /// Its lifetime is the first of these that the response has:
     ///
-    /// 1. `s-maxage`, in a shared cache;
+    /// 1. `s-maxage`;
     /// 2. `max-age`;
     /// 3. `Expires` minus `Date`; an invalid `Expires` is in the past;
     /// 4. a tenth of the time since `Last-Modified`, at most a day, if the status or `public` permits a
     ///    heuristic.
     pub fn of(
-        sharing: Sharing,
         status: StatusCode,
         headers: &HeaderMap,
         directives: &CacheControl,
         exchange: Exchange,
     ) -> Self {
-        let explicit = explicit(sharing, headers, directives, exchange);
+        let explicit = explicit(headers, directives, exchange);
         let lifetime = explicit.unwrap_or_else(|| heuristic(status, headers, directives, exchange));
         Self {
             received: exchange.received,
@@ -121,14 +120,8 @@ fn age_field(headers: &HeaderMap) -> Option<u64> {
     delta_seconds(trim(first))
 }
 
-fn explicit(
-    sharing: Sharing,
-    headers: &HeaderMap,
-    directives: &CacheControl,
-    exchange: Exchange,
-) -> Option<u64> {
-    let shared = directives.s_maxage.filter(|_| sharing == Sharing::Shared);
-    if let Some(lifetime) = shared.or(directives.max_age) {
+fn explicit(headers: &HeaderMap, directives: &CacheControl, exchange: Exchange) -> Option<u64> {
+    if let Some(lifetime) = directives.s_maxage.or(directives.max_age) {
         return Some(lifetime);
     }
     if directives.is_targeted || !headers.contains_key(header::EXPIRES) {

@@ -33,7 +33,7 @@ pub use fields::{freshen, strip};
 pub use freshness::{Exchange, Freshness};
 pub use head::{HeadEffect, head_effect};
 pub use invalidation::{invalidated_paths, is_safe};
-pub use profile::{Profile, Sharing};
+pub use profile::Profile;
 pub use range::{ByteRange, RangeSelection, range};
 pub use refusal::Refusal;
 pub use reuse::{RequestDirectives, Reuse, ReuseRules};

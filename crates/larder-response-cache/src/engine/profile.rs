@@ -16,13 +16,3 @@ pub enum Profile {
     /// even beside `must-understand`.
     Rfc,
 }
-
-/// Whether responses are kept for everyone or for one user.
-#[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
-pub enum Sharing {
-    /// For everyone, as by a proxy or a server.
-    #[default]
-    Shared,
-    /// For one user: `private` may be stored, and `s-maxage` and `proxy-revalidate` mean nothing.
-    Private,
-}

@@ -9,7 +9,7 @@ pub enum Refusal {
     Status,
     /// `no-store` in the request or in the response.
     NoStore,
-    /// `private`, in a shared cache.
+    /// `private`.
     Private,
     /// The request has `Authorization`, and the response may not be shared.
     Authorization,

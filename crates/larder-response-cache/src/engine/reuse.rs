@@ -2,7 +2,7 @@ use http::HeaderMap;
 use larder_store::Timestamp;
 
 use super::freshness::is_pragma_no_cache;
-use super::{CacheControl, Freshness, Sharing};
+use super::{CacheControl, Freshness};
 
 /// The rules for reusing a stored response, worked out once when it is stored or read.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -46,13 +46,10 @@ pub enum Reuse {
 impl ReuseRules {
     /// Works out the rules of a response.
     ///
-    /// `must-revalidate` forbids serving it stale. So do `proxy-revalidate` and `s-maxage` in a shared cache
-    /// (RFC 9111, 4.2.4).
-    pub fn of(sharing: Sharing, directives: &CacheControl, freshness: Freshness) -> Self {
-        let is_shared = sharing == Sharing::Shared;
+    /// `must-revalidate`, `proxy-revalidate` and `s-maxage` forbid serving it stale (RFC 9111, 4.2.4).
+    pub fn of(directives: &CacheControl, freshness: Freshness) -> Self {
         let for_shared = directives.proxy_revalidate || directives.s_maxage.is_some();
-        let forbids_stale =
-            directives.no_cache || directives.must_revalidate || (is_shared && for_shared);
+        let forbids_stale = directives.no_cache || directives.must_revalidate || for_shared;
         let window = |seconds: Option<u64>| seconds.filter(|_| !forbids_stale).unwrap_or(0);
         Self {
             freshness,
@@ -160,9 +157,8 @@ mod tests {
             sent: now,
             received: now,
         };
-        let sharing = Sharing::Shared;
-        let freshness = Freshness::of(sharing, StatusCode::OK, &headers, &directives, exchange);
-        ReuseRules::of(sharing, &directives, freshness)
+        let freshness = Freshness::of(StatusCode::OK, &headers, &directives, exchange);
+        ReuseRules::of(&directives, freshness)
     }
 
     fn at(seconds: i64) -> Timestamp {

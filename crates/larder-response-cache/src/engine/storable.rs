@@ -1,17 +1,13 @@
 use http::{HeaderMap, Method, StatusCode, header};
 
 use super::status::{is_heuristically_cacheable, is_never_stored, is_understood};
-use super::{
-    CacheControl, Freshness, Profile, Refusal, ReuseRules, SelectingFields, Sharing, Validators,
-};
+use super::{CacheControl, Freshness, Profile, Refusal, ReuseRules, SelectingFields, Validators};
 
 /// A response that might be stored, and the request that it answers.
 #[derive(Clone, Copy, Debug)]
 pub struct Candidate<'a> {
     /// How closely RFC 9111 is followed.
     pub profile: Profile,
-    /// Whether it would be stored for everyone or for one user.
-    pub sharing: Sharing,
     /// The method of the request.
     pub method: &'a Method,
     /// The headers of the request.
@@ -56,7 +52,7 @@ impl Candidate<'_> {
         if is_stream(self.response) {
             return Err(Refusal::Stream);
         }
-        let rules = ReuseRules::of(self.sharing, directives, *self.freshness);
+        let rules = ReuseRules::of(directives, *self.freshness);
         let may_be_stale = rules.stale_while_revalidate.max(rules.stale_if_error) > 0;
         let has_validator = !Validators::of(self.response).is_empty();
         let is_useful = self.freshness.lifetime() > 0 || has_validator || may_be_stale;
@@ -69,11 +65,9 @@ impl Candidate<'_> {
     /// Returns whether the response or its status permits that it is stored, even if only to be validated
     /// (RFC 9111, 3, the last condition).
     fn permits_storage(&self) -> bool {
-        let is_for_one = self.sharing == Sharing::Private && self.directives.private;
         self.freshness.is_explicit()
             || is_heuristically_cacheable(self.status)
             || self.directives.public
-            || is_for_one
     }
 
     /// Returns whether the response clearly permits reuse, by more than a validator or a date.
@@ -85,14 +79,12 @@ impl Candidate<'_> {
     /// Checks that the response shows one visitor nothing of another's.
     fn check_privacy(&self) -> Result<(), Refusal> {
         let directives = self.directives;
-        if self.sharing == Sharing::Shared {
-            if directives.private {
-                return Err(Refusal::Private);
-            }
-            let is_authorized = self.request.contains_key(header::AUTHORIZATION);
-            if is_authorized && !directives.permits_authorized() {
-                return Err(Refusal::Authorization);
-            }
+        if directives.private {
+            return Err(Refusal::Private);
+        }
+        let is_authorized = self.request.contains_key(header::AUTHORIZATION);
+        if is_authorized && !directives.permits_authorized() {
+            return Err(Refusal::Authorization);
         }
         let is_safe = self.profile == Profile::Safe;
         if is_safe && self.response.contains_key(header::SET_COOKIE) {

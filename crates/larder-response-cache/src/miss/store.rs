@@ -18,7 +18,7 @@ use super::forward::Miss;
 use super::recorder::{BodyRecorder, RecordOutcome};
 use crate::engine::{
     Exchange, Freshness, OriginFailure, Profile, Refusal, RequestDirectives, Reuse, ReuseRules,
-    Sharing, Validators, may_replace_fresh,
+    Validators, may_replace_fresh,
 };
 use crate::response::{CacheStatus, ResponseCacheBody, tee};
 use crate::run_to_completion::{RunToCompletion, run_to_completion};
@@ -97,13 +97,13 @@ impl Miss {
         let (status, response) = (parts.status, &parts.headers);
         let policy = self.cache.policy();
         let directives = policy.directives(response);
-        let freshness = Freshness::of(Sharing::Shared, status, response, &directives, exchange);
+        let freshness = Freshness::of(status, response, &directives, exchange);
         policy.check(&self.headers, status, response, &freshness)?;
         let held = self.fresh_response(exchange.received);
         if held.is_some_and(|held| !may_replace_fresh(held.status, status)) {
             return Err(Refusal::Status);
         }
-        let rules = ReuseRules::of(Sharing::Shared, &directives, freshness);
+        let rules = ReuseRules::of(&directives, freshness);
         let (request, now) = (RequestDirectives::default(), exchange.received);
         let error = OriginFailure::ErrorStatus;
         let is_useful = match rules.reuse(&request, now) {

@@ -8,8 +8,8 @@ use larder_store::Timestamp;
 use super::flights::FetchOutcome;
 use super::forward::Miss;
 use crate::engine::{
-    CacheControl, Exchange, Freshness, HeadEffect, Profile, Refusal, Sharing, Validators,
-    head_effect, invalidates_stored, is_gone, is_update, strip,
+    CacheControl, Exchange, Freshness, HeadEffect, Profile, Refusal, Validators, head_effect,
+    invalidates_stored, is_gone, is_update, strip,
 };
 use crate::metrics::Outcome;
 use crate::response::{CacheStatus, ResponseCacheBody};
@@ -116,8 +116,8 @@ impl Miss {
                 return self.update(fresh).await.0;
             }
             HeadEffect::Invalidate => {
-                let (sharing, directives) = (Sharing::Shared, policy.directives(head));
-                let freshness = Freshness::of(sharing, StatusCode::OK, head, &directives, exchange);
+                let directives = policy.directives(head);
+                let freshness = Freshness::of(StatusCode::OK, head, &directives, exchange);
                 self.remove_outdated(head, &freshness, exchange).await;
             }
             HeadEffect::None => {}

@@ -5,7 +5,7 @@ use larder_store::Timestamp;
 
 use super::hit_headers::HitHeaders;
 use crate::engine::{
-    Exchange, Freshness, RequestDirectives, Reuse, ReuseRules, Sharing, date, format_date, freshen,
+    Exchange, Freshness, RequestDirectives, Reuse, ReuseRules, date, format_date, freshen,
     is_last_modified_weak, may_replace_fresh, strip,
 };
 use crate::policy::ResponsePolicy;
@@ -70,11 +70,10 @@ impl StoredResponse {
         exchange: Exchange,
     ) -> Self {
         let directives = policy.directives(&headers);
-        let sharing = Sharing::Shared;
-        let freshness = Freshness::of(sharing, status, &headers, &directives, exchange);
+        let freshness = Freshness::of(status, &headers, &directives, exchange);
         Self {
             status,
-            rules: ReuseRules::of(sharing, &directives, freshness),
+            rules: ReuseRules::of(&directives, freshness),
             permits_authorized: directives.permits_authorized(),
             age: headers.remove(header::AGE),
             headers,

@@ -24,7 +24,7 @@ fn freshness(status: u16, fields: &[(&'static str, &str)]) -> Freshness {
     };
     let status = StatusCode::from_u16(status).unwrap();
     let directives = CacheControl::of(&headers);
-    Freshness::of(Sharing::Shared, status, &headers, &directives, exchange)
+    Freshness::of(status, &headers, &directives, exchange)
 }
 
 fn lifetime(status: u16, fields: &[(&'static str, &str)]) -> u64 {
@@ -32,27 +32,13 @@ fn lifetime(status: u16, fields: &[(&'static str, &str)]) -> u64 {
 }
 
 #[test]
-fn s_maxage_takes_precedence_in_a_shared_cache() {
+fn s_maxage_takes_precedence() {
     let past = date_of(NOW - 10);
     let fields = [
         ("expires", past.as_str()),
         ("cache-control", "max-age=0, s-maxage=60"),
     ];
     assert_eq!(lifetime(200, &fields), 60);
-    let directives = CacheControl::of(&map(&fields));
-    let exchange = Exchange {
-        sent: at(NOW),
-        received: at(NOW),
-    };
-    let headers = map(&fields);
-    let private = Freshness::of(
-        Sharing::Private,
-        StatusCode::OK,
-        &headers,
-        &directives,
-        exchange,
-    );
-    assert_eq!(private.lifetime(), 0);
 }
 
 #[test]
@@ -108,13 +94,7 @@ fn the_time_that_a_response_took_is_part_of_its_age() {
         received: at(NOW),
     };
     let directives = CacheControl::default();
-    let freshness = Freshness::of(
-        Sharing::Shared,
-        StatusCode::OK,
-        &headers,
-        &directives,
-        exchange,
-    );
+    let freshness = Freshness::of(StatusCode::OK, &headers, &directives, exchange);
     assert_eq!(freshness.age(at(NOW)), 14);
 }
 
@@ -172,7 +152,7 @@ proptest! {
         }
         let exchange = Exchange { sent: at(NOW), received: at(NOW) };
         let directives = CacheControl::default();
-        let freshness = Freshness::of(Sharing::Shared, StatusCode::OK, &fields, &directives, exchange);
+        let freshness = Freshness::of(StatusCode::OK, &fields, &directives, exchange);
         prop_assert!(freshness.age(at(NOW + steps)) <= freshness.age(at(NOW + steps + 1)));
         prop_assert!(freshness.age(at(NOW + steps)) >= steps.unsigned_abs());
     }

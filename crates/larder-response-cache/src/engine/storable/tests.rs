@@ -18,11 +18,9 @@ fn check(
         received: now,
     };
     let status = StatusCode::from_u16(status).unwrap();
-    let sharing = Sharing::Shared;
-    let freshness = Freshness::of(sharing, status, &response, &directives, exchange);
+    let freshness = Freshness::of(status, &response, &directives, exchange);
     let candidate = Candidate {
         profile,
-        sharing,
         method: &Method::GET,
         request: &request,
         status,
