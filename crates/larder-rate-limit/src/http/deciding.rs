@@ -229,10 +229,7 @@ impl Decider {
                 takes,
             )
         });
-        let (together, holds) = self
-            .timeout
-            .run("check rate limits", limits.decide())
-            .await?;
+        let (together, holds) = limits.decide(Some(self.timeout)).await?;
         let decisions: Vec<_> = together.in_order().collect();
         if together.is_allowed() {
             for ((one, decision), hold) in asked.iter().zip(&decisions).zip(holds) {

@@ -1,11 +1,12 @@
 //! Gives back the charges of a request that is refused in the end.
 
+use futures_util::future::join_all;
 use larder_store::Key;
 use larder_store::program::Calls;
 use tokio::runtime::Handle;
 use tokio::task::JoinHandle;
 
-use super::step::Step;
+use super::step::{Step, by_store};
 use crate::RateLimiter;
 use crate::give_back::GiveBack;
 
@@ -38,22 +39,22 @@ pub(super) fn in_background(
 }
 
 /// Gives back the charges. If that fails, they come back by themselves.
-pub(super) async fn give_back(mut left: Vec<Charged>) {
-    while let Some((limiter, ..)) = left.first() {
-        let limiter = limiter.clone();
-        let (here, elsewhere) = left
-            .into_iter()
-            .partition(|(it, ..)| it.shares_store_with(&limiter));
-        left = elsewhere;
-        let here: Vec<Charged> = here;
-        let mut runs: Vec<_> = here
-            .iter()
-            .map(|(_, key, back)| (key, back.sent()))
-            .collect();
-        let calls: Calls<'_> = runs
-            .iter_mut()
-            .map(|(key, run)| (*key, &mut **run as _))
-            .collect();
-        limiter.programs.call_many(calls).await;
-    }
+pub(super) async fn give_back(left: Vec<Charged>) {
+    let stores = by_store(left, |(limiter, ..)| limiter);
+    join_all(stores.iter().map(|here| give_back_in_one_store(here))).await;
+}
+
+async fn give_back_in_one_store(here: &[Charged]) {
+    let Some((limiter, ..)) = here.first() else {
+        return;
+    };
+    let mut runs: Vec<_> = here
+        .iter()
+        .map(|(_, key, back)| (key, back.sent()))
+        .collect();
+    let calls: Calls<'_> = runs
+        .iter_mut()
+        .map(|(key, run)| (*key, &mut **run as _))
+        .collect();
+    limiter.programs.call_many(calls).await;
 }

@@ -5,7 +5,9 @@ mod step;
 
 use std::sync::Arc;
 
+use larder_layer::StoreTimeout;
 use larder_store::{Key, KeyId, Result};
+use tokio::time::{Instant, timeout_at};
 
 use crate::hold::{Hold, Takes};
 use crate::limiter::Engine;
@@ -113,21 +115,28 @@ impl<'a> Limits<'a> {
     /// Charges that are known are given back in the background. A visitor whose store has not answered yet may or
     /// may not have been charged.
     pub async fn check(&self) -> Result<Decisions> {
-        let answer = self.decide().await.map(|(decisions, _)| decisions);
+        let answer = self.decide(None).await.map(|(decisions, _)| decisions);
         self.count(&answer);
         answer
     }
 
-    /// Does the same for a layer, which counts the decisions itself. Also returns what the request has taken from
-    /// each limiter.
-    pub(crate) async fn decide(&self) -> Result<(Decisions, Vec<Option<Hold>>)> {
+    /// Does the same for a layer, which counts the decisions itself, and waits no longer than this for all of it.
+    /// Also returns what the request has taken from each limiter.
+    ///
+    /// A refusal counts even if another store, or what is given back, takes longer.
+    pub(crate) async fn decide(
+        &self,
+        within: Option<StoreTimeout>,
+    ) -> Result<(Decisions, Vec<Option<Hold>>)> {
         let mut steps = Vec::with_capacity(self.asked.len());
         for asked in &self.asked {
             steps.push(Step::new(asked).await?);
         }
         let mut steps = Undecided(steps);
-        if run_now(&mut steps.0) {
-            run_together(&mut steps.0).await;
+        let mut deadline = None;
+        if run_now(&mut steps.0) && steps.0.iter().any(Step::is_open) {
+            deadline = within.map(|within| Instant::now() + within.limit());
+            run_together(&mut steps.0, within).await;
         }
         let mut steps = std::mem::take(&mut steps.0);
         // If one limit refuses, the answers of the others are not needed.
@@ -135,9 +144,11 @@ impl<'a> Limits<'a> {
         let error = steps.iter_mut().find_map(Step::error);
         if is_refused || error.is_some() {
             let left = give_back_now(&mut steps);
-            match in_background(left) {
-                Ok(task) => drop(task.await),
-                Err(left) => give_back(left).await,
+            match (in_background(left), deadline) {
+                (Ok(task), None) => drop(task.await),
+                // The task goes on when the time is up.
+                (Ok(task), Some(deadline)) => drop(timeout_at(deadline, task).await),
+                (Err(left), _) => give_back(left).await,
             }
         }
         match error {

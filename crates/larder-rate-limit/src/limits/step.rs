@@ -3,8 +3,10 @@
 use std::sync::Arc;
 use std::task::Poll;
 
-use larder_store::Result;
+use futures_util::future::join_all;
+use larder_layer::StoreTimeout;
 use larder_store::program::{Call, Calls, Run};
+use larder_store::{Error, ErrorKind, Result};
 
 use super::Asked;
 use crate::decision::Account;
@@ -12,7 +14,7 @@ use crate::give_back::GiveBack;
 use crate::hold::{Asking, Hold, Taking};
 use crate::limiter::Engine;
 use crate::usage::Charge;
-use crate::{Decision, Gcra};
+use crate::{Decision, Gcra, RateLimiter};
 
 /// The step of one limiter.
 pub(super) struct Step<'a> {
@@ -84,6 +86,11 @@ impl<'a> Step<'a> {
             self.outcome = Some(outcome);
         }
     }
+    /// Returns whether the step has not run yet.
+    pub(super) fn is_open(&self) -> bool {
+        self.outcome.is_none()
+    }
+
 
     fn may_pass(&self) -> bool {
         match &self.outcome {
@@ -175,31 +182,77 @@ impl Sent<'_> {
     }
 }
 
-/// Runs the steps that have not run yet, those of one store in one round trip.
-pub(super) async fn run_together(steps: &mut [Step<'_>]) {
-    while let Some(first) = steps.iter().find(|step| step.outcome.is_none()) {
-        let limiter = first.asked.limiter;
-        let is_here = |step: &Step<'_>| {
-            step.outcome.is_none() && step.asked.limiter.shares_store_with(limiter)
+/// Runs the steps that have not run yet, those of one store in one round trip, and all stores at once.
+pub(super) async fn run_together(steps: &mut [Step<'_>], within: Option<StoreTimeout>) {
+    let open = steps.iter_mut().filter(|step| step.is_open());
+    let stores = by_store(open, |step| step.asked.limiter);
+    join_all(
+        stores
+            .into_iter()
+            .map(|here| run_in_one_store(here, within)),
+    )
+    .await;
+}
+
+/// Groups what belongs to limiters on one store.
+pub(super) fn by_store<T>(
+    each: impl IntoIterator<Item = T>,
+    limiter: impl Fn(&T) -> &RateLimiter,
+) -> Vec<Vec<T>> {
+    let mut stores: Vec<Vec<T>> = Vec::new();
+    for one in each {
+        let is_here = |here: &&mut Vec<T>| {
+            let mut here = here.iter();
+            here.any(|other| limiter(other).shares_store_with(limiter(&one)))
         };
-        let here = steps.iter_mut().enumerate();
-        let mut sent: Vec<(usize, &Asked<'_>, Sent<'_>)> = here
-            .filter(|(_, step)| is_here(step))
-            .filter_map(|(i, step)| Some((i, step.asked, step.sent()?)))
-            .collect();
-        let calls: Calls<'_> = sent
-            .iter_mut()
-            .map(|(_, asked, run)| (&asked.key, run.call()))
-            .collect();
-        let mut done = limiter.programs.call_many(calls).await.into_iter();
-        let mut answers = Vec::with_capacity(sent.len());
-        for (i, asked, run) in sent {
+        match stores.iter_mut().find(is_here) {
+    stores
+}
+
+/// Runs steps on one store, and keeps their outcomes at once: a caller that is dropped gives them back.
+async fn run_in_one_store(mut steps: Vec<&mut Step<'_>>, within: Option<StoreTimeout>) {
+    let Some(programs) = steps
+        .first()
+        .map(|step| step.asked.limiter.programs.clone())
+    else {
+        return;
+    };
+    let each = steps.iter_mut().enumerate();
+    let mut sent: Vec<(usize, &Asked<'_>, Sent<'_>)> = each
+        .filter_map(|(i, step)| Some((i, step.asked, step.sent()?)))
+        .collect();
+    let calls: Calls<'_> = sent
+        .iter_mut()
+        .map(|(_, asked, run)| (&asked.key, run.call()))
+        .collect();
+    let answered = async { Ok(programs.call_many(calls).await) };
+    let answered = match within {
+        Some(within) => within.run(OPERATION, answered).await,
+        None => answered.await,
+    };
+    let is_late = answered.is_err();
+    let mut done = answered.unwrap_or_default().into_iter();
+    let mut answers = Vec::with_capacity(sent.len());
+    for (i, asked, run) in sent {
+        let done = match is_late {
+            true => Err(late()),
             // If a store returned too few answers, the reply is missing too, which is reported there.
-            let done = done.next().unwrap_or(Ok(()));
-            answers.push((i, run.answer(done, asked.cost)));
-        }
-        for (i, answer) in answers {
-            steps[i].outcome = Some(answer);
+            false => done.next().unwrap_or(Ok(())),
+        };
+        answers.push((i, run.answer(done, asked.cost)));
+    }
+    for (i, answer) in answers {
+        steps[i].outcome = Some(answer);
+    }
+}
+
+const OPERATION: &str = "check rate limits";
+
+fn late() -> Error {
+    const TEXT: &str = "the store did not answer within the timeout of the layer";
+    Error::new(OPERATION, ErrorKind::MayHaveRun, TEXT)
+            Some(here) => here.push(one),
+            None => stores.push(vec![one]),
         }
     }
 }

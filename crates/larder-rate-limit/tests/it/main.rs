@@ -32,6 +32,7 @@ mod ready;
 mod refunds;
 mod refusals;
 mod several;
+mod slow_stores;
 mod support;
 mod tower_shape;
 mod users;
