@@ -4,10 +4,10 @@ use larder_store::program::prelude::*;
 use smallvec::SmallVec;
 
 use super::answer::{Answer, RuleReport, Waits};
-use super::programs::Change;
 use super::rule_args::RuleArgs;
 use super::state::{Look, State};
 use super::{Hold, MAX_HOLDS, Usage};
+use crate::QuotaChange;
 
 /// A record as it is at one moment, under the rules of a program.
 pub(super) struct Live<'a> {
@@ -29,27 +29,34 @@ impl<'a> Live<'a> {
     pub(super) fn load(
         record: &Slot<'_, Usage>,
         rules: &'a [RuleArgs],
-        change: Change,
+        change: QuotaChange,
         now: Timestamp,
     ) -> Self {
         let at = now.as_micros();
-        let mut usage = record.get().cloned().unwrap_or_default();
-        if usage.banned_until <= at {
-            usage.banned_until = 0;
-        }
-        if usage.counted_until <= at {
-            (usage.counted_until, usage.refusals) = (0, 0);
-        }
-        usage.holds.retain(|hold| hold.ends > at);
+        let kept = record.get();
         let mut look = Look {
             at,
             change,
             is_dirty: false,
         };
-        let states = rules.iter().enumerate();
-        usage.states = states
-            .map(|(i, rule)| State::load(usage.states.get(i), rule, &mut look))
-            .collect();
+        let states = rules.iter().enumerate().map(|(i, rule)| {
+            let state = kept.and_then(|kept| kept.states.get(i));
+            State::load(state, rule, &mut look)
+        });
+        let mut usage = Usage {
+            states: states.collect(),
+            ..Usage::default()
+        };
+        if let Some(kept) = kept {
+            if kept.banned_until > at {
+                usage.banned_until = kept.banned_until;
+            }
+            if kept.counted_until > at {
+                (usage.counted_until, usage.refusals) = (kept.counted_until, kept.refusals);
+            }
+            usage.holds.clone_from(&kept.holds);
+            usage.holds.retain(|hold| hold.ends > at);
+        }
         let mut live = Self {
             usage,
             rules,
@@ -186,7 +193,6 @@ impl<'a> Live<'a> {
     pub(super) fn settle(&mut self, id: i64, hold_us: i64) -> bool {
         let ends = self.at() + hold_us;
         let holds = &mut self.usage.holds;
-        let before = holds.len();
         let is_there = holds.iter().any(|hold| hold.id == id);
         match hold_us {
             0 => holds.retain(|hold| hold.id != id),
@@ -195,7 +201,6 @@ impl<'a> Live<'a> {
                 .filter(|hold| hold.id == id)
                 .for_each(|hold| hold.ends = ends),
         }
-        debug_assert!(holds.len() <= before);
         self.tally();
         is_there
     }
@@ -285,7 +290,7 @@ mod tests {
     fn live(rules: &[RuleArgs], used: i64) -> Live<'_> {
         let mut look = Look {
             at: NOW,
-            change: Change::AsIs,
+            change: QuotaChange::AsIs,
             is_dirty: false,
         };
         let states = rules.iter().map(|rule| State::load(None, rule, &mut look));

@@ -9,23 +9,20 @@ use super::live::Live;
 use super::rule_args::RuleArgs;
 use crate::QuotaChange;
 
-/// What happens to the used units when a limit changes.
-pub(crate) type Change = QuotaChange;
-
 /// The rules that a program counts by, as they are at the caller's time.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub(crate) struct Rules {
     pub(crate) rules: SmallVec<[RuleArgs; 2]>,
-    pub(crate) change: Change,
+    pub(crate) change: QuotaChange,
 }
 
 /// The rules, and what happens to units used under other rules.
 impl Arg for Rules {
     fn write(&self, args: &mut Args) {
         args.int(match self.change {
-            Change::AsIs => 0,
-            Change::Proportional => 1,
-            Change::Reset => 2,
+            QuotaChange::AsIs => 0,
+            QuotaChange::Proportional => 1,
+            QuotaChange::Reset => 2,
         });
         args.int(self.rules.len() as i64);
         for rule in &self.rules {

@@ -123,6 +123,28 @@ on_every_store! {
         }
     }
 
+    /// During a deployment, each process counts by its own numbers.
+    async fn a_client_that_keeps_asking_passes_though_two_versions_count_in_turn(world: World) {
+        for (change, most) in [(QuotaChange::AsIs, 12), (QuotaChange::Proportional, 12)] {
+            let name = format!("versions-{change:?}").to_lowercase();
+            let of = |limit| {
+                let rule = Rule::gcra(Quota::per_minute(limit).with_burst(most));
+                world.named(&name, Policy::new(rule).with_quota_change(change))
+            };
+            let (old, new) = (of(6), of(12));
+            assert_eq!(passed(&new, "ada", 20).await, 12, "{change:?}");
+            let mut later = 0;
+            for _ in 0..30 {
+                for limiter in [&old, &new] {
+                    world.advance(SECOND);
+                    later += u32::from(limiter.check("ada").await.unwrap().is_allowed());
+                }
+            }
+            // Between the rates of both.
+            assert!((6..=12).contains(&later), "{change:?}: {later}");
+        }
+    }
+
     async fn a_smaller_quota_leaves_no_longer_wait_than_twice_its_window(world: World) {
         let before = world.limiter(Policy::new(Rule::fixed_window(100, Window::every(HOUR))));
         let _ = before.check_cost("ada", 100).await.unwrap();

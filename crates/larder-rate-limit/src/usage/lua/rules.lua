@@ -53,6 +53,15 @@ local function convert(used, old, new)
   if change == '1' then used = math.ceil(used * new / old) end
   return math.min(used, 2 * new)
 end
+-- A TAT of other numbers. What is used is not rounded up to whole units: two sets of numbers in turn would add a part
+-- of a unit each time.
+local function rescale(tat, old, p)
+  dirty = true
+  if change == '2' then return at end
+  local from, to = old[2], p[1]
+  if change == '1' then from, to = old[3], p[2] end
+  return at + math.min(math.floor((tat - at) / from * to + 0.5), 2 * p[2])
+end
 
 -- By the tag of an algorithm, a function that makes its operations on its parameters `p` and its state `v`: a script
 -- makes only those of its rules. A count is at most twice the limit, which bounds debt.
@@ -66,7 +75,7 @@ function by.g()
       if #v == 3 and v[1] > at and v[2] > 0 then
         tat = v[1]
         if v[2] ~= p[1] or v[3] ~= p[2] then
-          tat = at + convert(math.ceil((tat - at) / v[2]), v[3] / v[2], p[2] / p[1]) * p[1]
+          tat = rescale(tat, v, p)
         elseif tat > at + 2 * p[2] then
           tat, dirty = at + 2 * p[2], true
         end

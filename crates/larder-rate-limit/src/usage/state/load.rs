@@ -1,13 +1,13 @@
 //! Brings a stored state up to date.
 
-use super::{State, div_up};
-use crate::usage::programs::Change;
+use super::State;
+use crate::QuotaChange;
 use crate::usage::rule_args::RuleArgs;
 
 /// The moment at which a step runs, and whether it has found outdated state.
 pub(in crate::usage) struct Look {
     pub(in crate::usage) at: i64,
-    pub(in crate::usage) change: Change,
+    pub(in crate::usage) change: QuotaChange,
     /// Whether the record is outdated, and must be written even if nothing is charged.
     pub(in crate::usage) is_dirty: bool,
 }
@@ -16,12 +16,28 @@ impl Look {
     fn convert(&mut self, used: i64, old: i64, new: i64) -> i64 {
         self.is_dirty = true;
         let used = match self.change {
-            Change::Reset => 0,
-            Change::AsIs => used,
+            QuotaChange::Reset => 0,
+            QuotaChange::AsIs => used,
             // Computed as Lua does, so that both forms round alike.
-            Change::Proportional => (used as f64 * new as f64 / old as f64).ceil() as i64,
+            QuotaChange::Proportional => (used as f64 * new as f64 / old as f64).ceil() as i64,
         };
         used.min(2 * new)
+    }
+
+    /// Returns a TAT of other numbers, each an interval and a tolerance.
+    ///
+    /// What is used is not rounded up to whole units: two sets of numbers in turn would add a part of a unit each
+    /// time.
+    fn rescale(&mut self, tat: i64, old: [i64; 2], new: [i64; 2]) -> i64 {
+        self.is_dirty = true;
+        let by = match self.change {
+            QuotaChange::Reset => return self.at,
+            QuotaChange::AsIs => 0,
+            QuotaChange::Proportional => 1,
+        };
+        // Computed as Lua does. Whole units stay whole.
+        let left = (tat - self.at) as f64 / old[by] as f64 * new[by] as f64;
+        self.at + ((left + 0.5).floor() as i64).min(2 * new[1])
     }
 }
 
@@ -54,8 +70,7 @@ impl State {
         {
             now = tat;
             if (old, reach) != (interval, tolerance) {
-                let used = div_up(tat - at, old);
-                now = at + look.convert(used, reach / old, tolerance / interval) * interval;
+                now = look.rescale(tat, [old, reach], [interval, tolerance]);
             } else if tat > at + 2 * tolerance {
                 now = at + 2 * tolerance;
                 look.is_dirty = true;
@@ -150,7 +165,7 @@ impl State {
             gone = log.len() - most;
             look.is_dirty = true;
         }
-        if look.change == Change::Reset && *old != limit {
+        if look.change == QuotaChange::Reset && *old != limit {
             (gone, ahead) = (log.len(), 0);
             look.is_dirty = true;
         }
@@ -207,7 +222,7 @@ mod tests {
         ] {
             let mut look = Look {
                 at: 1_050,
-                change: Change::AsIs,
+                change: QuotaChange::AsIs,
                 is_dirty: false,
             };
             let state = State::load(Some(&kept), &rule, &mut look);

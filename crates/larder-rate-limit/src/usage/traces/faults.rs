@@ -53,17 +53,32 @@ async fn every_fault_that_is_planted_in_the_record_and_fixed_windows_is_caught()
             "math.floor(used * new / old)",
         ),
         (CHARGE, "math.min(used, 2 * new)", "used"),
-        (CHARGE, "  dirty = true\n  if change", "  if change"),
+        (
+            CHARGE,
+            "  dirty = true\n  if change == '2' then return 0",
+            "  if change == '2' then return 0",
+        ),
         // GCRA.
         (
             CHARGE,
-            "math.ceil((tat - at) / v[2])",
-            "math.floor((tat - at) / v[2])",
+            "math.floor((tat - at) / from * to + 0.5)",
+            "math.ceil((tat - at) / from) * to",
         ),
         (
             CHARGE,
-            "v[3] / v[2], p[2] / p[1]) * p[1]",
-            "v[3] / v[2], p[2] / p[1]) * v[2]",
+            "if change == '1' then from, to",
+            "if false then from, to",
+        ),
+        (CHARGE, "if change == '2' then return at end", ""),
+        (
+            CHARGE,
+            "from * to + 0.5), 2 * p[2])",
+            "from * to + 0.5), p[2])",
+        ),
+        (
+            CHARGE,
+            "  dirty = true\n  if change == '2' then return at",
+            "  if change == '2' then return at",
         ),
         (
             CHARGE,

@@ -11,10 +11,10 @@ use larder_store::{Key, Timestamp};
 use larder_test::trace::{Observed, Step, step};
 use larder_worlds::traces::holds;
 
-use super::programs::Change;
 use super::{
     Answer, BanArgs, Charge, Desk, HoldArgs, Peek, RuleArgs, Rules, Settle, SettleArgs, Task, Usage,
 };
+use crate::QuotaChange;
 
 const SEEDS: u64 = 30;
 const STEPS: usize = 100;
@@ -64,7 +64,7 @@ impl Drawn {
 struct OnUsage {
     name: String,
     rules: Vec<(Drawn, i64)>,
-    change: Change,
+    change: QuotaChange,
     skew: i64,
     does: Does,
     /// When charges were made, for later refunds.
@@ -150,7 +150,11 @@ fn next() -> impl FnMut(&mut Rng) -> Box<dyn Step> {
             (*rule, limit)
         });
         let rules = rules.collect();
-        let changes = [Change::AsIs, Change::Proportional, Change::Reset];
+        let changes = [
+            QuotaChange::AsIs,
+            QuotaChange::Proportional,
+            QuotaChange::Reset,
+        ];
         let does = draw(rng, &moments.lock().unwrap());
         Box::new(OnUsage {
             name: format!("{does:?} {policy:?}"),
