@@ -153,7 +153,7 @@ impl RateLimiter {
         let engine = self.engine_charged(&key).await?;
         match GiveBack::of(self, &engine, &decision)? {
             Some(back) => {
-                let key = self.charged(key, &decision);
+                let key = self.charged(key, engine.rules(), &decision);
                 self.refund_key(&key, &back).await
             }
             None => Ok(decision),

@@ -160,7 +160,8 @@ impl Asking<'_> {
             };
             match &decided {
                 Ok(decision) if decision.is_allowed() => {
-                    hold.key = hold.limiter.charged(hold.key.clone(), decision);
+                    let (key, rules) = (hold.key.clone(), hold.plan.args());
+                    hold.key = hold.limiter.charged(key, rules, decision);
                 }
                 // If the permit may have been taken, dropping the hold gives it back.
                 _ => *self.hold = None,
@@ -231,7 +232,11 @@ pub(crate) struct Hold {
 impl Hold {
     /// Settles by the newest rules of the visitor that are known without waiting.
     fn settlement(&self, hold_us: i64, actual: i64) -> Settle {
-        let plan = self.limiter.plan_since(&self.visitor, &self.plan);
+        let plan = match self.key == self.visitor {
+            true => self.limiter.plan_since(&self.visitor, &self.plan),
+            // A shared record is one of visitors with these rules.
+            false => self.plan.clone(),
+        };
         Settle {
             rules: self.limiter.rules_now(&plan),
             settlement: SettleArgs {

@@ -162,8 +162,10 @@ impl RateLimiter {
         decision: &Decision,
     ) -> Option<GiveBack> {
         let engine = match charged {
-            Engine::Usage(plan) => Engine::Usage(self.plan_since(key, plan)),
-            Engine::Gcra(_) | Engine::Unlimited(_) => charged.clone(),
+            Engine::Usage(plan) if !decision.is_shared() => {
+                Engine::Usage(self.plan_since(key, plan))
+            }
+            _ => charged.clone(),
         };
         GiveBack::of(self, &engine, decision).ok().flatten()
     }

@@ -1,6 +1,7 @@
 use std::sync::Arc;
 
 use crate::plan::Plan;
+use crate::usage::RuleArgs;
 use crate::{Decision, Gcra};
 
 /// How visitors are counted.
@@ -29,6 +30,11 @@ impl Engine {
             Self::Gcra(_) => None,
             Self::Usage(plan) | Self::Unlimited(plan) => Some(plan),
         }
+    }
+
+    /// Returns the rules that count, without the edges of calendars. None of a single quota.
+    pub(crate) fn rules(&self) -> &[RuleArgs] {
+        self.plan().map_or(&[], |plan| plan.args())
     }
 
     /// Returns whether a request needs a permit.

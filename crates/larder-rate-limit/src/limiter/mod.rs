@@ -23,7 +23,7 @@ use crate::plans::Plans;
 use crate::program::Tat;
 use crate::ready::Turns;
 use crate::shared::SharedQuotas;
-use crate::usage::{BanArgs, Charge, Usage};
+use crate::usage::{BanArgs, Charge, RuleArgs, Usage};
 use crate::{Decision, Gcra, Network, Policy, Quota, Rule};
 
 /// Limits visitors by a [`Policy`], with their state in a store. It needs no tower.
@@ -71,7 +71,8 @@ pub(crate) const DEFAULT_TIMEOUT: Duration = Duration::from_millis(250);
 
 impl RateLimiter {
     /// The number of quotas that visitors share when an in-process store has no room: 1,024. In a store that has
-    /// no room even for these, the remaining visitors share one more.
+    /// no room even for these, the remaining visitors share one more. Visitors whose [plans](Plans) have other rules
+    /// share other quotas, as many again.
     pub const SHARED_QUOTAS: u16 = SharedQuotas::NUMBER;
 
     /// Limits each visitor by `policy`, under the name `name`.
@@ -257,9 +258,9 @@ impl RateLimiter {
         self.cost
     }
 
-    /// Returns the key of the record that `decision` charged for the visitor with this key.
-    pub(crate) fn charged(&self, key: Key, decision: &Decision) -> Key {
-        self.shared.key(decision.account, &self.policy, key)
+    /// Returns the key of the record that `decision` charged for the visitor with this key, by these rules.
+    pub(crate) fn charged(&self, key: Key, rules: &[RuleArgs], decision: &Decision) -> Key {
+        self.shared.key(decision.account, &self.policy, rules, key)
     }
 
     pub(crate) async fn refund_key(&self, key: &Key, back: &GiveBack) -> Result<Decision> {
@@ -316,7 +317,8 @@ impl RateLimiter {
         let for_strangers = program.for_strangers();
         let program = for_strangers.as_ref().unwrap_or(program);
         for account in [Account::Shared, Account::Last] {
-            let shared = self.shared.key(account, &self.policy, key.clone());
+            let rules = program.rules();
+            let shared = self.shared.key(account, &self.policy, rules, key.clone());
             if let Poll::Ready(Ok(answer)) = programs.run_now(&shared, program) {
                 return Ok((answer, account));
             }
@@ -329,6 +331,9 @@ impl RateLimiter {
 pub(crate) trait ChargeProgram: Program {
     /// Returns the program to run on a shared record instead. None if it is the same.
     fn for_strangers(&self) -> Option<Self>
+    /// Returns the rules by which it charges. None of a single quota.
+    fn rules(&self) -> &[RuleArgs];
+
     where
         Self: Sized,
     {
@@ -336,11 +341,19 @@ pub(crate) trait ChargeProgram: Program {
     }
 }
 
-impl ChargeProgram for Gcra {}
+impl ChargeProgram for Gcra {
+    fn rules(&self) -> &[RuleArgs] {
+        &[]
+    }
+}
 
 impl ChargeProgram for Charge {
     /// Strangers share a quota, but not a ban: nobody is banned for what others did.
     fn for_strangers(&self) -> Option<Self> {
+    fn rules(&self) -> &[RuleArgs] {
+        &self.rules.rules
+    }
+
         let is_banning = self.ban.refusals > 0;
         is_banning.then(|| Self {
             ban: BanArgs::default(),

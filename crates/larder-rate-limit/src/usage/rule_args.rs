@@ -1,3 +1,5 @@
+use std::hash::{Hash, Hasher};
+
 use larder_store::program::prelude::*;
 
 /// A rule as the arguments of a program. Times are in microseconds.
@@ -71,6 +73,20 @@ impl RuleArgs {
             | Self::Sliding { period, .. }
             | Self::Log { period, .. } => period,
             Self::Gcra { .. } | Self::Calendar { .. } | Self::Permits { .. } => 0,
+        }
+    }
+}
+
+/// Without the edges of a calendar, which move with the time.
+impl Hash for RuleArgs {
+    fn hash<H: Hasher>(&self, hasher: &mut H) {
+        std::mem::discriminant(self).hash(hasher);
+        match *self {
+            Self::Gcra {
+                interval,
+                tolerance,
+            } => (interval, tolerance).hash(hasher),
+            _ => (self.limit(), self.period()).hash(hasher),
         }
     }
 }
