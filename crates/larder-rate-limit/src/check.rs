@@ -80,7 +80,7 @@ impl RateLimiter {
     }
 
     pub(crate) async fn inspect_key(&self, key: &Key) -> Result<Report> {
-        match &self.engine_of(key).await {
+        match &self.engine_to_look(key).await {
             Engine::Gcra(gcra) => {
                 let decision = self.programs.run(key, &Peek(*gcra)).await?;
                 Ok(Report::of_one(self.costing(decision, self.cost())))

@@ -30,6 +30,7 @@ mod report;
 mod rule;
 mod shared;
 mod usage;
+mod visitor_id;
 mod window;
 
 pub use crate::http::{

@@ -6,18 +6,25 @@ use std::pin::Pin;
 use std::sync::Arc;
 use std::time::Duration;
 
-use larder_layer::{Capacity, Failure, Joined, NearCache, SingleFlight, StoreHealth, StoreTimeout};
+use larder_layer::{
+    Capacity, Failure, Held, Joined, NearCache, SingleFlight, StoreHealth, StoreTimeout,
+};
 use larder_store::{Error, ErrorKind, Key, KeyId, Result, Timestamp};
 use tokio::time::{Instant, timeout_at};
 
 use crate::plan::{Plan, micros};
+use crate::visitor_id::id_of;
 use crate::{Policy, RateLimiter};
 
 /// The policies of visitors, which a function finds and this process keeps for a while.
 ///
-/// Use it for plans that tenants have paid for. The function gets the id of the visitor as written in a key: `acme`
-/// for `limiter.check("acme")`, and `own:acme`, `user:42` or `header:x-api-key:4711` for what [`KeyBy`](crate::KeyBy)
-/// finds. It is called once for a visitor however many requests wait for it, and again when the TTL has passed. While
+/// Use it for plans that tenants have paid for. The function gets the id of the visitor: `acme` for
+/// `limiter.check("acme")`, and `own:acme`, `user:42` or `header:x-api-key:4711` for what [`KeyBy`](crate::KeyBy)
+/// finds. Colons separate the parts of an id, and those of a key [of several sources](crate::KeyBy::and) are
+/// percent-encoded. An id that has more than some 90 bytes when it is percent-encoded arrives as `#` and its hash: give
+/// such visitors a shorter id by [`KeyBy::from_fn`](crate::KeyBy::from_fn).
+///
+/// The function is called once for a visitor however many requests wait for it, and again when the TTL has passed. While
 /// it fails or takes longer than the timeout, the last plan of the visitor applies, or without one the limiter's own
 /// policy; it is called again after 1 second. Waiting for it needs a tokio runtime with the time driver enabled.
 ///
@@ -43,11 +50,30 @@ use crate::{Policy, RateLimiter};
 /// ```
 pub struct Plans {
     find: Box<Find>,
-    kept: NearCache<Key, Option<Arc<Plan>>>,
+    kept: NearCache<Key, Kept>,
     flights: Arc<SingleFlight<Key, Option<Arc<Plan>>>>,
     ttl: Duration,
     timeout: Duration,
     health: StoreHealth,
+}
+
+/// What this process knows of a visitor.
+#[derive(Clone)]
+enum Kept {
+    Plan(Arc<Plan>),
+    /// None was found, and the limiter's own policy has charged the visitor since.
+    ChargedByOwn,
+    /// None was found.
+    NotFound,
+}
+
+impl Kept {
+    fn plan(self) -> Option<Arc<Plan>> {
+        match self {
+            Self::Plan(plan) => Some(plan),
+            Self::ChargedByOwn | Self::NotFound => None,
+        }
+    }
 }
 
 type Find = dyn Fn(String) -> Finding + Send + Sync;
@@ -70,6 +96,9 @@ impl Plans {
     pub const DEFAULT_MAX_KEYS: u64 = 10_000;
 
     /// Finds the policy of a visitor with `find`.
+    ///
+    /// That it fails is logged once, but not what its error says, which may name the visitor. To know that, log it
+    /// in the function.
     pub fn new<F, Fut, E>(find: F) -> Self
     where
         F: Fn(String) -> Fut + Send + Sync + 'static,
@@ -79,7 +108,7 @@ impl Plans {
         Self {
             find: Box::new(move |visitor| {
                 let found = find(visitor);
-                Box::pin(async move { found.await.map_err(failed) })
+                Box::pin(async move { found.await.map_err(|_| failed()) })
             }),
             kept: NearCache::new(Capacity::Entries(Self::DEFAULT_MAX_KEYS)),
             flights: SingleFlight::new(MAX_FLIGHTS),
@@ -115,10 +144,37 @@ impl Plans {
         self
     }
 
+    /// Names the limiter in the log.
+    pub(crate) fn of_limiter(self, policy: &str) -> Self {
+        let health = StoreHealth::new(format!("the plans of rate limit '{policy}'"));
+        Self { health, ..self }
+    }
+
     /// Returns the plan that is kept for the visitor with `key`. `Some(None)` means the limiter's own.
     pub(crate) fn kept(&self, key: &Key, now: i64) -> Option<Option<Arc<Plan>>> {
         let held = self.kept.get(key)?;
-        (held.deadline.as_micros() > now).then_some(held.value)
+        (held.deadline.as_micros() > now).then(|| held.value.plan())
+    }
+
+    /// Returns the same for a request that charges the visitor.
+    pub(crate) fn kept_to_charge(&self, key: &Key, now: i64) -> Option<Option<Arc<Plan>>> {
+        let held = self.kept.get(key)?;
+        if held.deadline.as_micros() <= now {
+            return None;
+        }
+        if matches!(held.value, Kept::NotFound) {
+            self.charged_by_own(key);
+        }
+        Some(held.value.plan())
+    }
+
+    /// Notes that the limiter's own policy charges the visitor, so that it can refund that.
+    pub(crate) fn charged_by_own(&self, key: &Key) {
+        self.kept.update(key, |held| {
+            let held = held.filter(|held| matches!(held.value, Kept::NotFound))?;
+            let value = Kept::ChargedByOwn;
+            Some(Held { value, ..held })
+        });
     }
 
     /// Finds the plan of the visitor with `key`, and waits `within` at most. None if no plan was found.
@@ -157,17 +213,17 @@ impl Plans {
 
     async fn call_and_keep(&self, key: &Key, now: i64, deadline: Instant) -> Option<Arc<Plan>> {
         let generation = self.kept.generation(key);
-        let (plan, ttl) = self.call(key, deadline).await;
+        let (found, ttl) = self.call(key, deadline).await;
         let deadline = Timestamp::from_micros(now).plus_micros(micros(ttl));
         // A plan that was forgotten in the meantime is looked up again.
         self.kept
-            .insert_if_unchanged(key.clone(), plan.clone(), deadline, generation);
-        plan
+            .insert_if_unchanged(key.clone(), found.clone(), deadline, generation);
+        found.plan()
     }
 
-    /// Calls the function. Returns the plan that now applies, and for how long.
-    async fn call(&self, key: &Key, deadline: Instant) -> (Option<Arc<Plan>>, Duration) {
-        let found = timeout_at(deadline, (self.find)(id_of(key).to_owned())).await;
+    /// Calls the function. Returns what is now known, and for how long.
+    async fn call(&self, key: &Key, deadline: Instant) -> (Kept, Duration) {
+        let found = timeout_at(deadline, (self.find)(id_of(key))).await;
         let plan = match found {
             Ok(Ok(policy)) => Plan::new(policy),
             Ok(Err(error)) => Err(error),
@@ -176,23 +232,25 @@ impl Plans {
         match plan {
             Ok(plan) => {
                 self.health.succeeded();
-                (Some(Arc::new(plan)), self.ttl)
+                (Kept::Plan(Arc::new(plan)), self.ttl)
             }
             Err(error) => {
                 self.health.failed(&error);
-                (self.last(key), RETRY.min(self.ttl))
+                let last = self.kept.peek(key).map(|held| held.value);
+                (last.unwrap_or(Kept::NotFound), RETRY.min(self.ttl))
             }
         }
     }
 
     /// Returns whether this process knows how the visitor was counted last.
     pub(crate) fn knows(&self, key: &Key) -> bool {
-        self.kept.peek(key).is_some()
+        let kept = self.kept.peek(key);
+        kept.is_some_and(|held| !matches!(held.value, Kept::NotFound))
     }
 
     /// Returns the last plan of a visitor, however old.
     pub(crate) fn last(&self, key: &Key) -> Option<Arc<Plan>> {
-        self.kept.peek(key)?.value
+        self.kept.peek(key)?.value.plan()
     }
 
     pub(crate) fn forget(&self, key: &Key) {
@@ -211,14 +269,6 @@ impl RateLimiter {
     }
 }
 
-/// Returns the id of a visitor: the text behind the name of the policy in the braces of its key.
-fn id_of(key: &Key) -> &str {
-    let text = key.as_str();
-    let id = text.split_once('{').map_or(text, |(_, id)| id);
-    let id = id.split_once(':').map_or(id, |(_, id)| id);
-    id.strip_suffix('}').unwrap_or(id)
-}
-
 /// Returns the error for a charge whose rules are no longer known.
 pub(crate) fn lost() -> Error {
     const TEXT: &str =
@@ -233,9 +283,10 @@ pub(crate) fn unknown() -> Error {
     Error::new("change a rate limit", ErrorKind::NotSent, TEXT)
 }
 
-fn failed(error: impl std::error::Error + Send + Sync + 'static) -> Error {
+/// Its source may name the visitor, and what is logged must not.
+fn failed() -> Error {
     const TEXT: &str = "the plan lookup failed";
-    Error::new("find a plan", ErrorKind::NotSent, TEXT).with_source(error)
+    Error::new("find a plan", ErrorKind::NotSent, TEXT)
 }
 
 fn late() -> Error {

@@ -22,31 +22,46 @@ pub(crate) enum OwnPolicy {
 }
 
 impl RateLimiter {
-    /// Finds how the visitor with `key` is counted.
+    /// Finds how to charge the visitor with `key`.
     pub(crate) async fn engine_of(&self, key: &Key) -> Engine {
         self.engine_within(key, Duration::MAX).await
     }
 
     /// Does the same, and waits `within` at most.
     pub(crate) async fn engine_within(&self, key: &Key, within: Duration) -> Engine {
-        match &self.plans {
-            None => self.engine.clone(),
-            Some(plans) => {
-                let now = crate::clock::now(&*self.programs);
-                let plan = plans.find(key, now, within).await;
-                plan.map_or_else(|| self.engine.clone(), |plan| self.engine_by(&plan))
+        let Some(plans) = &self.plans else {
+            return self.engine.clone();
+        };
+        let now = crate::clock::steady(&*self.programs);
+        match plans.find(key, now, within).await {
+            Some(plan) => self.engine_by(&plan),
+            None => {
+                plans.charged_by_own(key);
+                self.engine.clone()
             }
         }
     }
 
-    /// Does the same without waiting. None if it would have to wait.
+    /// Finds how the visitor with `key` is counted, for a look that charges nothing.
+    pub(crate) async fn engine_to_look(&self, key: &Key) -> Engine {
+        let plan = match &self.plans {
+            None => None,
+            Some(plans) => {
+                let now = crate::clock::steady(&*self.programs);
+                plans.find(key, now, Duration::MAX).await
+            }
+        };
+        plan.map_or_else(|| self.engine.clone(), |plan| self.engine_by(&plan))
+    }
+
+    /// Finds how to charge the visitor with `key`, without waiting. None if it would have to wait.
     #[inline]
     pub(crate) fn engine_now(&self, key: &Key) -> Option<Cow<'_, Engine>> {
         let own = Cow::Borrowed(&self.engine);
         match &self.plans {
             None => Some(own),
             Some(plans) => {
-                let plan = plans.kept(key, crate::clock::now(&*self.programs))?;
+                let plan = plans.kept_to_charge(key, crate::clock::steady(&*self.programs))?;
                 Some(plan.map_or(own, |plan| Cow::Owned(self.engine_by(&plan))))
             }
         }
@@ -55,21 +70,19 @@ impl RateLimiter {
     /// Finds how to refund a charge that this process may not remember.
     ///
     /// # Errors
-    /// [`ErrorKind::NotSent`] if it finds neither the plan of the visitor, nor that it had none.
+    /// [`ErrorKind::NotSent`] if it finds neither the plan of the visitor, nor that the limiter's own policy has
+    /// charged it.
     pub(crate) async fn engine_charged(&self, key: &Key) -> Result<Engine> {
         let Some(plans) = &self.plans else {
             return Ok(self.engine.clone());
         };
         let is_known = plans.knows(key);
-        let now = crate::clock::now(&*self.programs);
+        let now = crate::clock::steady(&*self.programs);
         match plans.find(key, now, Duration::MAX).await {
             Some(plan) => Ok(self.engine_by(&plan)),
             None if is_known => Ok(self.engine.clone()),
             // The rules of the limiter's own policy would drop the counts of the plan's rules.
-            None => {
-                plans.forget(key);
-                Err(plans::lost())
-            }
+            None => Err(plans::lost()),
         }
     }
 
@@ -83,7 +96,7 @@ impl RateLimiter {
         let Some(plans) = &self.plans else {
             return Ok(self.engine.clone());
         };
-        let now = crate::clock::now(&*self.programs);
+        let now = crate::clock::steady(&*self.programs);
         match (plans.find_anew(key, now).await, if_unknown) {
             (Some(plan), _) => Ok(self.engine_by(&plan)),
             (None, OwnPolicy::Does) => Ok(self.engine.clone()),

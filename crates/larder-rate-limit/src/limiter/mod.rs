@@ -137,7 +137,7 @@ impl RateLimiter {
             self.engine = Engine::of(Arc::new(Plan::new(self.quota.into())?));
             self.prefixes = Prefixes::of(&self.engine, &self.policy);
         }
-        self.plans = Some(Arc::new(plans));
+        self.plans = Some(Arc::new(plans.of_limiter(&self.policy)));
         Ok(self)
     }
 

@@ -1,12 +1,14 @@
 //! How plans are found, kept and found again.
 
 use std::sync::atomic::Ordering;
+use std::sync::{Arc, Mutex};
 use std::time::Duration;
 
-use larder_rate_limit::{Plans, Quota};
+use larder_rate_limit::{Plans, Policy, Quota, RateLimitLayer};
 use tokio::task::JoinSet;
 
-use super::{MINUTE, Office, left, limiter};
+use super::{MINUTE, Office, by_tenant, left, limiter, of};
+use crate::support::App;
 use crate::world::{World, on_every_store};
 
 on_every_store! {
@@ -85,4 +87,25 @@ async fn at_least_one_plan_is_kept_and_looked_for_at_least_a_millisecond() {
         assert_eq!(left(&limiter, "acme").await, 10);
     }
     assert_eq!(office.calls.load(Ordering::SeqCst), 1);
+}
+
+#[tokio::test]
+async fn the_function_gets_the_id_as_it_is_and_not_as_it_is_written_in_a_key() {
+    let world = World::memory().await;
+    let asked = Arc::new(Mutex::new(Vec::new()));
+    let plans = {
+        let asked = asked.clone();
+        Plans::new(move |id: String| {
+            asked.lock().unwrap().push(id);
+            async { Ok::<_, std::io::Error>(Policy::from(Quota::per_hour(9))) }
+        })
+    };
+    let limiter = world.limiter(Quota::per_hour(2)).with_plans(plans).unwrap();
+    let _ = limiter.check("Acme GmbH").await.unwrap();
+    let app = App::new(RateLimitLayer::new(limiter, by_tenant()));
+    assert_eq!(app.send(of("ab+c=")).await.status(), 200);
+    assert_eq!(
+        *asked.lock().unwrap(),
+        ["Acme GmbH", "header:x-tenant:ab+c="]
+    );
 }

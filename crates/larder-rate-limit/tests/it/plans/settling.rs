@@ -117,6 +117,8 @@ on_every_store! {
         let charged = limiter.check_cost("acme", 3).await.unwrap();
         office.fails.store(true, Ordering::SeqCst);
         limiter.forget_plan("acme");
+        // Whoever only looks is told of the limiter's own policy, which has charged nothing.
+        let _ = limiter.peek("acme").await.unwrap();
         for _ in 0..2 {
             let error = limiter.refund("acme", charged).await.unwrap_err();
             assert!(error.to_string().contains("the charge stays"), "{error}");
@@ -124,6 +126,9 @@ on_every_store! {
         // A visitor who was counted by the limiter's own policy gets back what that policy charged.
         let charged = limiter.check("unknown").await.unwrap();
         assert_eq!(limiter.refund("unknown", charged).await.unwrap().remaining(), 2);
+        let _ = limiter.peek("looks").await.unwrap();
+        let charged = limiter.check("looks").await.unwrap();
+        assert_eq!(limiter.refund("looks", charged).await.unwrap().remaining(), 2);
         office.fails.store(false, Ordering::SeqCst);
         limiter.forget_plan("acme");
         assert_eq!(left(&limiter, "acme").await, 7);
