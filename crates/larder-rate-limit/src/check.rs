@@ -142,10 +142,7 @@ impl RateLimiter {
             return Ok(decision);
         }
         let answer = self.refund_charged(key, decision).await;
-        match &answer {
-            Ok(_) => self.metrics.refunded(),
-            Err(_) => self.metrics.refund_lost(),
-        }
+        self.metrics.refunded(answer.is_ok());
         answer
     }
 

@@ -6,6 +6,7 @@ use std::sync::{Arc, Mutex};
 use std::time::{Duration, Instant};
 
 use larder_layer::StoreHealth;
+use larder_store::{Error, ErrorKind};
 use metrics::{Counter, Unit, counter, describe_counter};
 
 use crate::{Decision, Reason};
@@ -60,6 +61,7 @@ const REFUSALS: &str = "larder_rate_limit_refusals_total";
 const SHADOW: &str = "larder_rate_limit_shadow_total";
 const NEAR_LIMIT: &str = "larder_rate_limit_near_limit_total";
 const REFUNDS: &str = "larder_rate_limit_refunds_total";
+const SETTLEMENTS: &str = "larder_rate_limit_settlements_total";
 const UNKEYED: &str = "larder_rate_limit_unkeyed_total";
 const KEY_TIMEOUTS: &str = "larder_rate_limit_key_timeouts_total";
 const SHARED: &str = "larder_rate_limit_shared_total";
@@ -74,6 +76,8 @@ pub(crate) struct Metrics {
     near_limit: Counter,
     refunded: Counter,
     refund_lost: Counter,
+    settled: Counter,
+    settlement_lost: Counter,
     unkeyed: Counter,
     key_timed_out: Counter,
     shared: Counter,
@@ -84,6 +88,7 @@ pub(crate) struct Metrics {
 #[derive(Default)]
 struct Logs {
     has_logged_unkeyed: AtomicBool,
+    has_logged_invalid: AtomicBool,
     key_timeout: OncePerMinute,
     shared: OncePerMinute,
 }
@@ -101,6 +106,8 @@ impl Metrics {
             near_limit: of(NEAR_LIMIT),
             refunded: by(REFUNDS, "outcome", "done"),
             refund_lost: by(REFUNDS, "outcome", "lost"),
+            settled: by(SETTLEMENTS, "outcome", "done"),
+            settlement_lost: by(SETTLEMENTS, "outcome", "lost"),
             unkeyed: of(UNKEYED),
             key_timed_out: of(KEY_TIMEOUTS),
             shared: of(SHARED),
@@ -146,14 +153,30 @@ impl Metrics {
         self.shadow[would as usize].increment(1);
     }
 
-    /// Counts a charge that was given back.
-    pub(crate) fn refunded(&self) {
-        self.refunded.increment(1);
+    /// Logs that a request was not decided. A mistake of the caller is not the store's, and is logged once.
+    pub(crate) fn failed(&self, error: &Error) {
+        if error.kind() != ErrorKind::Invalid {
+            self.health.failed(error);
+        } else if !self.logs.has_logged_invalid.swap(true, Ordering::Relaxed) {
+            let policy = &*self.policy;
+            tracing::warn!(policy, ?error, "the rate limit cannot charge a request");
+        }
     }
 
-    /// Counts a charge that may not have been given back, because the store failed.
-    pub(crate) fn refund_lost(&self) {
-        self.refund_lost.increment(1);
+    /// Counts a charge that was given back, or that may not have been because the store failed.
+    pub(crate) fn refunded(&self, is_done: bool) {
+        match is_done {
+            true => self.refunded.increment(1),
+            false => self.refund_lost.increment(1),
+        }
+    }
+
+    /// Counts a reservation whose units were charged, or may not have been because the store failed.
+    pub(crate) fn settled(&self, is_done: bool) {
+        match is_done {
+            true => self.settled.increment(1),
+            false => self.settlement_lost.increment(1),
+        }
     }
 
     /// Counts a decision of a shared quota. Logged once a minute, since visitors with records of
@@ -219,6 +242,10 @@ pub fn describe_metrics() {
             "Requests that passed and left a fifth of the quota or less.",
         ),
         (REFUNDS, "Refunded charges, and refunds that failed."),
+        (
+            SETTLEMENTS,
+            "Settled reservations, and settlements that failed.",
+        ),
         (UNKEYED, "Requests for which no visitor was found."),
         (
             KEY_TIMEOUTS,

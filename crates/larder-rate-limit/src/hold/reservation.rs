@@ -45,6 +45,15 @@ impl Reservation {
     /// # Cancellation
     /// The units may or may not have been charged.
     pub async fn settle(self, actual: u32) -> Result<Decision> {
+        let answer = self.settle_in_layer(actual).await;
+        if let Some(hold) = &self.hold {
+            hold.limiter.metrics.settled(answer.is_ok());
+        }
+        answer
+    }
+
+    /// Does the same for a layer, which counts it itself.
+    pub(crate) async fn settle_in_layer(&self, actual: u32) -> Result<Decision> {
         match &self.hold {
             Some(hold) => {
                 let (decision, _) = hold.settle(0, i64::from(actual)).await?;

@@ -176,7 +176,7 @@ impl Decider {
                 }
             }
             Poll::Ready(Err(error)) => {
-                limit.metrics.health.failed(&error);
+                limit.metrics.failed(&error);
                 let asked = Asked {
                     limit: 0,
                     key: key.clone(),

@@ -157,8 +157,11 @@ impl Decider {
         let decisions = match answer {
             Ok(decisions) => decisions,
             Err(error) => {
+                let is_mistake = error.kind() == ErrorKind::Invalid;
                 for asked in &asked {
-                    self.limits[asked.limit].metrics.health.failed(&error);
+                    if !is_mistake || asked.cost > asked.engine.max_cost() {
+                        self.limits[asked.limit].metrics.failed(&error);
+                    }
                 }
                 return self.without_store(&asked, &error);
             }

@@ -129,16 +129,22 @@ impl Decider {
         let reservations = std::mem::take(&mut held.reservations).into_iter();
         let settlements = reservations.map(async |(limit, key, reservation)| {
             let units = outcome.cost.unwrap_or(reservation.decision().cost());
-            let settle = reservation.settle(units);
+            let settle = reservation.settle_in_layer(units);
             let answer = self.timeout.run("settle a rate limit", settle).await;
             (limit, key, answer)
         });
         // Concurrently, so that several calls that are not answered take no longer than one.
         let (refunded, settled) = join(join_all(refunds), join_all(settlements)).await;
         for (charge, answer) in refundables.iter().zip(refunded) {
+            self.limits[charge.limit].metrics.refunded(answer.is_ok());
             self.settled(charge.limit, answer, decisions, &charge.visitor);
         }
         for (limit, key, answer) in settled {
+            let metrics = &self.limits[limit].metrics;
+            match outcome.is_refunded {
+                true => metrics.refunded(answer.is_ok()),
+                false => metrics.settled(answer.is_ok()),
+            }
             self.settled(limit, answer, decisions, &key);
         }
     }
@@ -171,10 +177,8 @@ impl Decider {
         decisions: &mut Decisions,
         visitor: &Key,
     ) {
-        let metrics = &self.limits[limit].metrics;
         match answer {
             Ok(decision) => {
-                metrics.refunded();
                 if let Some(of_limit) = decisions.iter_mut().find(|it| it.limit == limit) {
                     of_limit.decision = decision;
                 }
@@ -182,10 +186,7 @@ impl Decider {
                     memory.forget(visitor);
                 }
             }
-            Err(error) => {
-                metrics.refund_lost();
-                metrics.health.failed(&error);
-            }
+            Err(error) => self.limits[limit].metrics.failed(&error),
         }
     }
 }

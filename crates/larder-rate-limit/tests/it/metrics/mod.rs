@@ -1,7 +1,9 @@
 //! The counters of a limit.
 
+mod log_lines;
 mod near_limit;
 mod reasons;
+mod settlements;
 mod without_a_layer;
 
 use std::sync::{Arc, Mutex};
@@ -223,7 +225,7 @@ fn each_metric_is_described_with_its_unit_and_listed_in_the_readme() {
     });
     assert_eq!(
         names.assert_listed("larder_rate_limit_", include_str!("../../../README.md")),
-        8
+        9
     );
 }
 
