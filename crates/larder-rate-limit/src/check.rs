@@ -64,7 +64,7 @@ impl RateLimiter {
     /// quota](Decision::is_shared), it answers as if the visitor had a quota of its own.
     ///
     /// # Errors
-    /// Those of the store.
+    /// Those of [`inspect`](Self::inspect).
     pub async fn peek(&self, visitor: impl KeyId) -> Result<Decision> {
         Ok(self.inspect(visitor).await?.decision())
     }
@@ -74,7 +74,8 @@ impl RateLimiter {
     /// It charges nothing, and takes one round trip, or none in process.
     ///
     /// # Errors
-    /// Those of the store.
+    /// Those of the store, and [`ErrorKind::Invalid`](larder_store::ErrorKind::Invalid) if the limiter's own
+    /// [cost](Self::with_cost) is more than the burst of the visitor's [plan](crate::Plans).
     pub async fn inspect(&self, visitor: impl KeyId) -> Result<Report> {
         self.inspect_key(&self.key(visitor)).await
     }
@@ -83,10 +84,11 @@ impl RateLimiter {
         match &self.engine_to_look(key).await {
             Engine::Gcra(gcra) => {
                 let decision = self.programs.run(key, &Peek(*gcra)).await?;
-                Ok(Report::of_one(self.costing(decision, self.cost())))
+                Ok(Report::of_one(decision.costing(self.cost())))
             }
             Engine::Unlimited(_) => Ok(Report::of_one(Decision::unlimited(self.cost()))),
             Engine::Usage(plan) => {
+                plan.check_cost(self.cost())?;
                 let peek = usage::Peek {
                     rules: self.rules_now(plan),
                     cost: i64::from(self.cost()),
@@ -163,7 +165,7 @@ impl RateLimiter {
             Poll::Pending => match &self.engine {
                 Engine::Gcra(gcra) => {
                     let decision = self.programs.run(key, gcra).await?;
-                    Ok(self.costing(decision, self.cost()))
+                    Ok(decision.costing(self.cost()))
                 }
                 _ => Ok(self.report_key(key, self.cost()).await?.decision()),
             },
@@ -185,7 +187,7 @@ impl RateLimiter {
                 let (decision, account) = self.run(key, &gcra).await?;
                 let decision = Decision {
                     account,
-                    ..self.costing(decision, cost)
+                    ..decision.costing(cost)
                 };
                 Ok(Report::of_one(decision))
             }

@@ -95,6 +95,11 @@ impl Decision {
         }
     }
 
+    /// Returns the decision of a request for this many units.
+    pub(crate) fn costing(self, cost: u32) -> Self {
+        Self { cost, ..self }
+    }
+
     /// Returns whether the request is refused for the whole wait, unless something is given back. A place may come
     /// back at any moment.
     pub(crate) fn is_lasting_refusal(&self) -> bool {

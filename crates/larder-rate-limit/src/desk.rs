@@ -13,7 +13,7 @@ use crate::usage::{Desk, Task};
 use crate::{RateLimiter, Report};
 
 /// Calls for operators. Each takes one round trip, or none in process, and returns the decision that a request
-/// of the visitor would get now.
+/// of the visitor for one unit would get now.
 ///
 /// For a visitor with a [plan](crate::Plans) each call looks up the plan again, and uses the last one if that fails.
 ///
@@ -102,7 +102,7 @@ impl RateLimiter {
             Engine::Gcra(gcra) => {
                 let gcra = gcra.with_cost(1)?;
                 let decision = self.programs.run(&key, &DeskTat { gcra, task }).await?;
-                Ok(Report::of_one(decision))
+                Ok(Report::of_one(decision.costing(1)))
             }
             Engine::Usage(plan) => {
                 let rules = self.rules_now(plan);

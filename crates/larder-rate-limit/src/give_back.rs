@@ -60,10 +60,7 @@ impl GiveBack {
         match self {
             Self::Gcra(refund, cost) => {
                 let answer = programs.run_now(key, refund);
-                answer.map_ok(|decision| Decision {
-                    cost: *cost,
-                    ..decision
-                })
+                answer.map_ok(|decision| decision.costing(*cost))
             }
             Self::Usage(settle, cost) => {
                 let answer = programs.run_now(key, &**settle);
@@ -82,10 +79,7 @@ impl GiveBack {
 
     pub(crate) async fn run(&self, programs: &dyn Programs, key: &Key) -> Result<Decision> {
         match self {
-            Self::Gcra(refund, cost) => Ok(Decision {
-                cost: *cost,
-                ..programs.run(key, refund).await?
-            }),
+            Self::Gcra(refund, cost) => Ok(programs.run(key, refund).await?.costing(*cost)),
             Self::Usage(settle, cost) => {
                 let answer = programs.run(key, &**settle).await?;
                 Ok(answer.decision(&settle.rules.rules, *cost))

@@ -267,10 +267,6 @@ impl RateLimiter {
         back.run(&*self.programs, key).await
     }
 
-    pub(crate) fn costing(&self, decision: Decision, cost: u32) -> Decision {
-        Decision { cost, ..decision }
-    }
-
     /// Runs a program that may make a record, on the visitor's own or on a shared one.
     pub(crate) async fn run<P>(&self, key: &Key, program: &P) -> Result<(P::Reply, Account)>
     where

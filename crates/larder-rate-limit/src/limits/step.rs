@@ -73,8 +73,7 @@ impl<'a> Step<'a> {
                 let cost = *cost;
                 answer.map_ok(|(decision, account)| Decision {
                     account,
-                    cost,
-                    ..decision
+                    ..decision.costing(cost)
                 })
             }
             Program::Usage(taking) => {
@@ -86,11 +85,11 @@ impl<'a> Step<'a> {
             self.outcome = Some(outcome);
         }
     }
+
     /// Returns whether the step has not run yet.
     pub(super) fn is_open(&self) -> bool {
         self.outcome.is_none()
     }
-
 
     fn may_pass(&self) -> bool {
         match &self.outcome {
@@ -170,10 +169,7 @@ impl Sent<'_> {
 
     fn answer(self, done: Result<()>, cost: u32) -> Result<Decision> {
         match self {
-            Self::Gcra(run) => Ok(Decision {
-                cost,
-                ..run.reply(done)?
-            }),
+            Self::Gcra(run) => Ok(run.reply(done)?.costing(cost)),
             Self::Usage(run, asking) => {
                 let answer = run.reply(done);
                 asking.decide(answer.map(|answer| (answer, Account::Own)))
@@ -206,6 +202,10 @@ pub(super) fn by_store<T>(
             here.any(|other| limiter(other).shares_store_with(limiter(&one)))
         };
         match stores.iter_mut().find(is_here) {
+            Some(here) => here.push(one),
+            None => stores.push(vec![one]),
+        }
+    }
     stores
 }
 
@@ -251,8 +251,4 @@ const OPERATION: &str = "check rate limits";
 fn late() -> Error {
     const TEXT: &str = "the store did not answer within the timeout of the layer";
     Error::new(OPERATION, ErrorKind::MayHaveRun, TEXT)
-            Some(here) => here.push(one),
-            None => stores.push(vec![one]),
-        }
-    }
 }

@@ -2,7 +2,7 @@
 
 use std::time::Duration;
 
-use larder_rate_limit::{KeyBy, Network, Policy, Quota, Reason, Rule};
+use larder_rate_limit::{KeyBy, Network, Plans, Policy, Quota, Reason, Rule};
 use larder_store::ErrorKind;
 
 use crate::algorithms::each;
@@ -111,4 +111,33 @@ async fn what_the_desk_cannot_do_is_an_error_that_says_why() {
     let unlimited = world.limiter(Policy::unlimited());
     let error = unlimited.ban("ada", SECOND).await.unwrap_err();
     assert!(error.to_string().contains("without rules"), "{error}");
+}
+
+#[tokio::test]
+async fn the_desk_speaks_of_one_unit_and_an_inspection_of_the_limiters_cost() {
+    let world = World::memory().await;
+    for (name, policy) in each(12, 60 * SECOND) {
+        if policy.has_concurrency() {
+            continue;
+        }
+        let limiter = world.named(name, policy).with_cost(10).unwrap();
+        let set = limiter.set("ada", 7).await.unwrap().decision();
+        assert_eq!((set.is_allowed(), set.cost()), (true, 1), "{name}");
+        let seen = limiter.inspect("ada").await.unwrap().decision();
+        assert_eq!((seen.is_allowed(), seen.cost()), (false, 10), "{name}");
+    }
+}
+
+#[tokio::test]
+async fn who_looks_at_a_cost_that_can_never_pass_is_told_so_as_who_is_charged() {
+    let world = World::memory().await;
+    let plans = Plans::new(|_| async { Ok::<_, std::io::Error>(Policy::from(Quota::per_hour(5))) });
+    let limiter = world.limiter(Quota::per_hour(50)).with_cost(10).unwrap();
+    let limiter = limiter.with_plans(plans).unwrap();
+    for error in [
+        limiter.check("ada").await.unwrap_err(),
+        limiter.peek("ada").await.unwrap_err(),
+    ] {
+        assert_eq!(error.kind(), ErrorKind::Invalid);
+    }
 }
