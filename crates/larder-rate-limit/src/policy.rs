@@ -153,7 +153,7 @@ impl Policy {
     pub(crate) fn share_of(&self, processes: NonZeroU32) -> Self {
         let mut share = self.clone();
         for rule in &mut share.rules {
-            rule.quota = rule.quota.share_of(processes);
+            rule.quota = rule.quota.share_of(processes, MAX_PERIOD_US);
         }
         share
     }

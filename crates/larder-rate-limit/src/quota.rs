@@ -98,11 +98,19 @@ impl Quota {
     }
 
     /// Returns the share that one of several `processes` has: at least one unit.
-    pub(crate) fn share_of(&self, processes: NonZeroU32) -> Self {
+    ///
+    /// Its burst comes back within `most` microseconds, if that of the whole does.
+    pub(crate) fn share_of(&self, processes: NonZeroU32, most: i64) -> Self {
+        let (period, most) = (micros(self.period), most.unsigned_abs().max(1));
+        // Both limits are at most the whole one, so they fit.
+        let least = u32::try_from(period.div_ceil(most)).unwrap_or(self.limit);
+        let limit = (self.limit / processes).max(least).max(1);
+        let bound = most.checked_div(period / u64::from(limit));
+        let bound = u32::try_from(bound.unwrap_or(u64::MAX)).unwrap_or(u32::MAX);
         Self {
-            limit: (self.limit / processes).max(1),
+            limit,
             period: self.period,
-            burst: (self.burst / processes).max(1),
+            burst: (self.burst / processes).min(bound).max(1),
         }
     }
 
@@ -231,5 +239,33 @@ mod tests {
         let period = Duration::from_micros(50);
         assert!(Quota::new(50, period).burst_micros().is_ok());
         assert_refused(Quota::new(51, period), "one unit for each microsecond");
+    }
+
+    #[test]
+    fn a_share_of_a_slow_quota_is_valid_too() {
+        let year = Duration::from_secs(366 * 86_400);
+        let (decade, century) = (10 * 366 * 86_400_000_000, Ttl::MAX.as_micros());
+        for (quota, most, limit, burst) in [
+            (Quota::new(3, year).with_burst(250), century, 1, 99),
+            (Quota::new(3, year).with_burst(29), decade, 1, 10),
+            (Quota::new(3, 20 * year).with_burst(1), decade, 2, 1),
+            (Quota::per_minute(100), decade, 50, 50),
+            (Quota::per_minute(1), decade, 1, 1),
+            (
+                Quota::per_second(u32::MAX),
+                decade,
+                u32::MAX / 2,
+                u32::MAX / 2,
+            ),
+        ] {
+            let share = quota.share_of(NonZeroU32::new(2).unwrap(), most);
+            assert_eq!((share.limit, share.burst), (limit, burst), "{quota:?}");
+            let is_valid = quota.burst_micros_within(most).is_ok();
+            assert_eq!(
+                share.burst_micros_within(most).is_ok(),
+                is_valid,
+                "{quota:?}"
+            );
+        }
     }
 }

@@ -12,7 +12,8 @@ use std::time::Duration;
 
 use larder_store::program::{Program, Programs, Record};
 use larder_store::{
-    Error, ErrorKind, Key, KeyId, KeyPrefix, Kind, Refusal, Result, Store, StoreExt, check_name,
+    Error, ErrorKind, Key, KeyId, KeyPrefix, Kind, Refusal, Result, Store, StoreExt, Ttl,
+    check_name,
 };
 
 use crate::decision::Account;
@@ -22,6 +23,7 @@ use crate::plan::Plan;
 use crate::plans::Plans;
 use crate::program::Tat;
 use crate::ready::Turns;
+use crate::rule::MAX_PERIOD_US;
 use crate::shared::SharedQuotas;
 use crate::usage::{BanArgs, Charge, RuleArgs, Usage};
 use crate::{Decision, Gcra, Network, Policy, Quota, Rule};
@@ -196,7 +198,11 @@ impl RateLimiter {
     pub(crate) fn with_share_of(&self, processes: NonZeroU32) -> Self {
         let mut share = self.clone();
         share.share = processes;
-        share.quota = self.quota.share_of(processes);
+        let most = match &self.engine {
+            Engine::Gcra(_) => Ttl::MAX.as_micros(),
+            Engine::Usage(_) | Engine::Unlimited(_) => MAX_PERIOD_US,
+        };
+        share.quota = self.quota.share_of(processes, most);
         // The parts of what is valid are valid too, so the fallbacks are never taken.
         share.engine = match &self.engine {
             Engine::Gcra(gcra) => Engine::Gcra(Gcra::new(share.quota, 1).unwrap_or(*gcra)),
@@ -325,11 +331,11 @@ impl RateLimiter {
 
 /// A program that charges, on the record of a visitor or on one that strangers share.
 pub(crate) trait ChargeProgram: Program {
-    /// Returns the program to run on a shared record instead. None if it is the same.
-    fn for_strangers(&self) -> Option<Self>
     /// Returns the rules by which it charges. None of a single quota.
     fn rules(&self) -> &[RuleArgs];
 
+    /// Returns the program to run on a shared record instead. None if it is the same.
+    fn for_strangers(&self) -> Option<Self>
     where
         Self: Sized,
     {
@@ -344,12 +350,12 @@ impl ChargeProgram for Gcra {
 }
 
 impl ChargeProgram for Charge {
-    /// Strangers share a quota, but not a ban: nobody is banned for what others did.
-    fn for_strangers(&self) -> Option<Self> {
     fn rules(&self) -> &[RuleArgs] {
         &self.rules.rules
     }
 
+    /// Strangers share a quota, but not a ban: nobody is banned for what others did.
+    fn for_strangers(&self) -> Option<Self> {
         let is_banning = self.ban.refusals > 0;
         is_banning.then(|| Self {
             ban: BanArgs::default(),
