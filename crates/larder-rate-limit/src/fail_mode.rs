@@ -46,6 +46,9 @@ impl FailMode {
 }
 
 /// A store in this process, which a layer uses while its own fails.
+///
+/// It counts by the limiter's name and the visitor: give layers whose limiters have one name on different stores a
+/// local store each.
 #[derive(Clone)]
 pub struct LocalStore {
     programs: Arc<dyn Programs>,

@@ -45,9 +45,7 @@ impl Window {
             Edges::Calendar(calendar) => calendar.longest(),
         }
     }
-}
 
-impl Window {
     /// Returns whether all windows have the same length.
     pub(crate) fn is_of_one_length(&self) -> bool {
         match &self.0 {

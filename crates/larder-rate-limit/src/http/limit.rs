@@ -95,8 +95,8 @@ impl Limit {
     /// [refunded](crate::RateLimitLayer::with_refund_if) or [settled](crate::RateLimitLayer::with_settled_cost)
     /// by its response. The response does not mention the limit.
     ///
-    /// A request waits for the store only if a rule limits concurrency, and never for a [plan](crate::Plans) that
-    /// must still be looked up: it is then checked in the background, and a slot that it takes is released at
+    /// A request waits for an async function that finds the limit's key, as for any limit. It waits for the store only
+    /// if a rule limits concurrency, and never for a [plan](crate::Plans) that must still be looked up: it is then checked in the background, and a slot that it takes is released at
     /// once. At most 1,000 background checks run at once; any further check is skipped, and counts as `failed`.
     #[must_use]
     pub fn with_shadow_mode(mut self) -> Self {
@@ -155,6 +155,11 @@ impl Limit {
     pub(super) fn replaces(&self, other: &Self) -> bool {
         self.replaced()
             .any(|policy| policy == other.limiter.policy())
+    }
+
+    /// Returns whether every request costs the same.
+    pub(super) fn costs_alike(&self) -> bool {
+        self.cost_by.is_none()
     }
 
     /// Returns the cost of a request, which may exceed the burst.

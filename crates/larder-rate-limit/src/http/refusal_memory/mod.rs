@@ -30,6 +30,11 @@ use answers::{Answer, Answers};
 /// so that its client is told the longest wait, and none misses a refusal that counts towards a ban. A request with
 /// one visitor of whom nothing is known, such as another account from the same address, calls the store.
 ///
+/// Of concurrent requests of one visitor, one may miss such a refusal.
+///
+/// Clones share what they remember, by the limiter's name and the visitor: give layers whose limiters have one name on
+/// different stores a memory each.
+///
 /// Use it with a store that takes a round trip. With an in-process store it saves nothing, because that answers
 /// faster than the memory would.
 #[derive(Clone)]
@@ -128,7 +133,9 @@ impl RefusalMemory {
         self.visitors.put(key.clone(), answers, self.at(until));
     }
 
-    /// Forgets what is remembered of a visitor who is charged: its other requests must now wait longer.
+    /// Forgets what is remembered of a visitor who is charged, if all its requests cost the same.
+    ///
+    /// Otherwise [`forget`](Self::forget) it: a refusal that another request is just being told would be too short.
     pub(super) fn charged(&self, key: &Key) {
         // Most of those who are charged were not refused, and need not be waited for.
         if self.visitors.peek(key).is_some() {
@@ -152,5 +159,31 @@ impl fmt::Debug for RefusalMemory {
         f.debug_struct("RefusalMemory")
             .field("max_age", &self.max_age)
             .finish_non_exhaustive()
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use larder_store::program::Record;
+
+    use super::*;
+    use crate::{Gcra, Quota, Tat};
+
+    #[tokio::test(start_paused = true)]
+    async fn a_refusal_is_not_remembered_past_a_charge_that_it_does_not_count() {
+        let memory = RefusalMemory::new(10);
+        let key = Key::new(Tat::KIND, ("test", "ann"));
+        let gcra = Gcra::new(Quota::new(10, Duration::from_secs(10)), 5).unwrap();
+        let (refused, _) = gcra.charge(Some(10_000_000), 0);
+        for charged in [false, true] {
+            let asked = memory.begin(&key);
+            // Another request of the visitor, which costs less, is charged and answered first.
+            if charged {
+                memory.forget(&key);
+            }
+            memory.remember(&key, refused.costing(5), asked);
+            assert_eq!(memory.recall(&key, 5).is_some(), !charged);
+            memory.forget(&key);
+        }
     }
 }
