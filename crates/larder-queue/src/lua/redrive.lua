@@ -8,6 +8,8 @@ for _, id in ipairs(ids) do
     j.a, j.s, j.d, j.u, j.k = 0, 0, at, 0, ''
     place(id, j)
     save(id, j)
+  else
+    forget(id)
   end
 end
 wakes = placed

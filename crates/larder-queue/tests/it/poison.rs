@@ -145,6 +145,20 @@ async fn a_job_whose_state_is_garbage_leaves_no_id_and_no_key_behind() {
         assert!(queue.ack(taken.receipt()).await.unwrap().is_accepted());
         redis.clock.advance(secs(3_600));
     }
+    // A dead letter is put back.
+    add(&queue, job("b")).await;
+    let taken = one(&queue).await;
+    assert!(
+        queue
+            .reject(taken.receipt(), "no")
+            .await
+            .unwrap()
+            .is_accepted()
+    );
+    redis.set(&[b"HSET", b"queue:{test}", b"b", b"x"]);
+    assert_eq!(queue.redrive(9).await.unwrap(), 1);
+    assert_eq!(queue.counts().await.unwrap().waiting, 0);
+    add(&queue, job("b")).await;
 }
 
 #[tokio::test(flavor = "multi_thread", worker_threads = 2)]
