@@ -24,9 +24,9 @@ use crate::{Policy, RateLimiter};
 /// percent-encoded. An id that has more than some 90 bytes when it is percent-encoded arrives as `#` and its hash: give
 /// such visitors a shorter id by [`KeyBy::from_fn`](crate::KeyBy::from_fn).
 ///
-/// The function is called once for a visitor however many requests wait for it, and again when the TTL has passed. While
-/// it fails or takes longer than the timeout, the last plan of the visitor applies, or without one the limiter's own
-/// policy; it is called again after 1 second. Waiting for it needs a tokio runtime with the time driver enabled.
+/// The function is called once for a visitor however many requests wait for it, and again when the TTL has passed.
+/// While it fails or takes longer than the timeout, the last plan of the visitor applies, or without one the limiter's
+/// own policy; it is called again after 1 second. Waiting for it needs a tokio runtime with the time driver enabled.
 ///
 /// When a plan changes, the [`QuotaChange`](crate::QuotaChange) of the new one decides what happens to the used
 /// units. Until the TTL has passed, another process may still count by the old plan. A charge there keeps what the

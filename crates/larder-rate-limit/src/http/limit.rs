@@ -96,8 +96,9 @@ impl Limit {
     /// by its response. The response does not mention the limit.
     ///
     /// A request waits for an async function that finds the limit's key, as for any limit. It waits for the store only
-    /// if a rule limits concurrency, and never for a [plan](crate::Plans) that must still be looked up: it is then checked in the background, and a slot that it takes is released at
-    /// once. At most 1,000 background checks run at once; any further check is skipped, and counts as `failed`.
+    /// if a rule limits concurrency, and never for a [plan](crate::Plans) that must still be looked up: it is then
+    /// checked in the background, and a slot that it takes is released at once. At most 1,000 background checks run at
+    /// once; any further check is skipped, and counts as `failed`.
     #[must_use]
     pub fn with_shadow_mode(mut self) -> Self {
         self.is_shadow = true;
