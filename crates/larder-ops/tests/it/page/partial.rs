@@ -10,11 +10,13 @@ use super::attempts::{millis, with_faults};
 /// Puts so many keys behind the queue of the app that a listing of queues takes two pages.
 async fn plant(world: &super::world::World) {
     const QUEUE: Kind = Kind::evictable("queue");
-    for number in 0..1_500 {
-        let part = Part::new(format!("p{number}").leak());
-        let key = Key::new(QUEUE, "zz").with_part(part);
-        let put = Put::new(key, "x", Ttl::from_secs(600));
-        let _ = world.store.put(&put).await.unwrap();
+    // Fewer records than a page shows, in more keys than a listing returns at once.
+    for number in 0..180_u32 {
+        for part in ["order", "groups", "dead", "done", "unique", "ends"] {
+            let key = Key::new(QUEUE, ("zz", number)).with_part(Part::new(part));
+            let put = Put::new(key, "x", Ttl::from_secs(600));
+            let _ = world.store.put(&put).await.unwrap();
+        }
     }
 }
 
