@@ -1,6 +1,6 @@
 use crate::LarderStore;
 use crate::copy::SessionCopy;
-use crate::store::{Read, Saved, When, Written};
+use crate::store::{Read, Saved, When, Written, in_one_line};
 
 /// A [`LarderStore`] that moves sessions over from the previous store.
 ///
@@ -35,12 +35,12 @@ macro_rules! with_previous {
             use $core::session_store::{Error, Result};
 
             fn failed(error: larder_store::Error) -> Error {
-                Error::Backend(format!("{error:?}"))
+                Error::Backend(in_one_line(&error))
             }
 
             fn written(record: &Record) -> Result<Written> {
                 let written = Written::new(record.id.0, record.expiry_date, &record.data);
-                written.map_err(|error| Error::Encode(error.to_string()))
+                written.map_err(Error::Encode)
             }
 
             fn given_up() -> Error {

@@ -22,7 +22,8 @@ pub struct LarderStore {
     pub(crate) timeout: StoreTimeout,
 }
 
-const KIND: Kind = Kind::pinned("tower-session");
+// A sign-out must hold in every process at once.
+const KIND: Kind = Kind::pinned("tower-session").with_consistent_reads();
 /// The number of ids that are tried for a new session. Two random ids of 128 bits are never equal.
 const TRIES: usize = 3;
 
@@ -99,11 +100,38 @@ pub(crate) struct Written {
 
 impl Written {
     /// # Errors
-    /// If the data are not JSON.
-    pub(crate) fn new(id: i128, expiry: OffsetDateTime, data: &Data) -> serde_json::Result<Self> {
-        let data = serde_json::to_vec(data)?;
+    /// If the data are nested too deep to be read again, or are not JSON.
+    pub(crate) fn new(id: i128, expiry: OffsetDateTime, data: &Data) -> Result<Self, String> {
+        if !data
+            .values()
+            .all(|value| is_nested_at_most(value, MAX_DEPTH))
+        {
+            return Err(format!(
+                "the data of a session are nested deeper than {MAX_DEPTH}"
+            ));
+        }
+        let data = serde_json::to_vec(data).map_err(|error| error.to_string())?;
         Ok(Self { id, expiry, data })
     }
+}
+
+/// How deep the values of a session may be nested. serde_json reads no deeper than 127, with the map around them.
+const MAX_DEPTH: usize = 120;
+
+fn is_nested_at_most(value: &Value, depth: usize) -> bool {
+    let Some(inner) = depth.checked_sub(1) else {
+        return !matches!(value, Value::Array(_) | Value::Object(_));
+    };
+    match value {
+        Value::Array(list) => list.iter().all(|value| is_nested_at_most(value, inner)),
+        Value::Object(map) => map.values().all(|value| is_nested_at_most(value, inner)),
+        _ => true,
+    }
+}
+
+/// Returns one line with the texts of all sources of an error, none of which holds a secret.
+pub(crate) fn in_one_line(error: &larder_store::Error) -> String {
+    format!("{error:?}")
 }
 
 /// The outcome of writing a session.
@@ -162,12 +190,11 @@ macro_rules! session_store {
 
             fn written(record: &Record) -> Result<Written> {
                 let written = Written::new(record.id.0, record.expiry_date, &record.data);
-                written.map_err(|error| Error::Encode(error.to_string()))
+                written.map_err(Error::Encode)
             }
 
             fn failed(error: larder_store::Error) -> Error {
-                // One line with the texts of all sources, none of which holds a secret.
-                Error::Backend(format!("{error:?}"))
+                Error::Backend(in_one_line(&error))
             }
 
             #[async_trait::async_trait]

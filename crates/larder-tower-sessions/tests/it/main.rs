@@ -93,6 +93,30 @@ async fn a_session_is_created_saved_loaded_and_deleted_whole() {
     }
 }
 
+/// Nested data, this deep.
+fn nested(depth: usize) -> serde_json::Value {
+    (1..depth).fold(serde_json::json!([]), |inner, _| vec![inner].into())
+}
+
+/// A reader stops at a depth of 128.
+#[tokio::test]
+async fn data_that_are_nested_too_deep_to_be_read_are_refused_and_others_are_read_back() {
+    for World { sessions, .. } in World::both().await {
+        let mut record = record(HOUR);
+        sessions.create(&mut record).await.unwrap();
+        for depth in 1..300 {
+            let mut deep = record.clone();
+            deep.data.insert("nested".to_owned(), nested(depth));
+            match sessions.save(&deep).await {
+                Ok(()) => assert_eq!(sessions.load(&record.id).await.unwrap(), Some(deep)),
+                Err(session_store::Error::Encode(_)) => assert!(depth > 100, "{depth}"),
+                Err(error) => panic!("{depth}: {error}"),
+            }
+        }
+        assert!(sessions.load(&record.id).await.unwrap().is_some());
+    }
+}
+
 #[tokio::test]
 async fn a_number_of_a_session_is_read_back_as_it_was_saved() {
     for World { sessions, .. } in World::both().await {
