@@ -10,8 +10,8 @@ use crate::{Result, ReturnPath, SessionError};
 ///
 /// Pass it to [`RequireUserLayer`](crate::RequireUserLayer), or put it among the extensions of the
 /// requests whose handlers take a `RequireUser`. The redirect is a 303. For a `GET` or `HEAD` it has
-/// the requested address in the query parameter `next`; parse it as a [`ReturnPath`], which never leads
-/// to another site.
+/// the requested address in the query parameter `next`, in place of one that the page has; parse it as a
+/// [`ReturnPath`], which never leads to another site.
 #[derive(Clone, Debug)]
 pub struct SignInPage {
     path: ReturnPath,
@@ -57,13 +57,10 @@ impl SignInPage {
 
     /// Makes the response that redirects a request to this page, with an empty `body`.
     pub(crate) fn redirect<B>(&self, parts: &Parts, body: B) -> Response<B> {
-        let mut to = self.path.as_str().to_owned();
-        if let Some(next) = requested(parts) {
-            to.push(if to.contains('?') { '&' } else { '?' });
-            to.push_str(&self.parameter);
-            to.push('=');
-            to.extend(utf8_percent_encode(next.as_str(), RESERVED));
-        }
+        let to = match requested(parts) {
+            Some(next) => self.with_way_back(&next),
+            None => self.path.as_str().to_owned(),
+        };
         let mut response = Response::new(body);
         *response.status_mut() = StatusCode::SEE_OTHER;
         let headers = response.headers_mut();
@@ -75,10 +72,30 @@ impl SignInPage {
         response
     }
 
+    /// Returns the address of the page with the requested address, in place of the one that the page has.
+    fn with_way_back(&self, next: &ReturnPath) -> String {
+        let (path, query) = self.split();
+        let back = decoded(&self.parameter);
+        let mut to = format!("{path}?");
+        for pair in pairs(query).filter(|pair| name_and_value(pair).0 != back) {
+            to.push_str(pair);
+            to.push('&');
+        }
+        to.push_str(&self.parameter);
+        to.push('=');
+        to.extend(utf8_percent_encode(next.as_str(), RESERVED));
+        to
+    }
+
+    /// Returns the path and the query of the page.
+    fn split(&self) -> (&str, &str) {
+        let page = self.path.as_str();
+        page.split_once('?').unwrap_or((page, ""))
+    }
+
     /// Returns whether a request is for this page: it has the path, and each parameter that the page has.
     pub(super) fn is_asked_for(&self, parts: &Parts) -> bool {
-        let page = self.path.as_str();
-        let (path, query) = page.split_once('?').unwrap_or((page, ""));
+        let (path, query) = self.split();
         let asked = original_uri(parts);
         asked.path() == path && self.has_parameters_of(query, asked.query().unwrap_or_default())
     }
@@ -99,11 +116,16 @@ type Decoded = Vec<u8>;
 
 /// Returns the decoded names and values of a query.
 fn parameters(query: &str) -> impl Iterator<Item = (Decoded, Decoded)> {
-    let pairs = query.split('&').filter(|pair| !pair.is_empty());
-    pairs.map(|pair| {
-        let (name, value) = pair.split_once('=').unwrap_or((pair, ""));
-        (decoded(name), decoded(value))
-    })
+    pairs(query).map(name_and_value)
+}
+
+fn pairs(query: &str) -> impl Iterator<Item = &str> {
+    query.split('&').filter(|pair| !pair.is_empty())
+}
+
+fn name_and_value(pair: &str) -> (Decoded, Decoded) {
+    let (name, value) = pair.split_once('=').unwrap_or((pair, ""));
+    (decoded(name), decoded(value))
 }
 
 fn values(query: &str, name: &[u8]) -> impl Iterator<Item = Decoded> {

@@ -225,6 +225,36 @@ async fn no_other_page_with_the_path_of_the_sign_in_page_can_be_opened() {
     assert!(passes(page, "/sign-in?view=any").await);
 }
 
+/// A form that reads the way back refuses a second one.
+#[tokio::test]
+async fn a_redirect_names_the_way_back_once() {
+    let world = World::memory(Time::Manual).await;
+    for (page, method, expected) in [
+        (
+            "/sign-in?next=%2Fhome",
+            Method::GET,
+            "/sign-in?next=%2Faccount",
+        ),
+        (
+            "/sign-in?next=%2Fhome",
+            Method::POST,
+            "/sign-in?next=%2Fhome",
+        ),
+        (
+            "/?view=a&ne%78t=%2F&b",
+            Method::GET,
+            "/?view=a&b&next=%2Faccount",
+        ),
+        ("/?next&view=a", Method::GET, "/?view=a&next=%2Faccount"),
+        ("/sign-in?", Method::GET, "/sign-in?next=%2Faccount"),
+    ] {
+        let layer = RequireUserLayer::new().with_sign_in_page(SignInPage::new(page).unwrap());
+        let asked = request(method, "/account", HTML, &Browser::new());
+        let (_, headers, _) = ask(&club(&world, layer), asked).await;
+        assert_eq!(headers[header::LOCATION], expected, "{page}");
+    }
+}
+
 #[tokio::test]
 async fn a_service_for_users_without_sessions_says_what_is_missing() {
     let service = RequireUserLayer::new().layer(service_fn(page));
