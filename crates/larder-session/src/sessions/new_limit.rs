@@ -17,12 +17,14 @@ pub(super) struct NewLimit {
     next: Arc<AtomicU64>,
 }
 
+/// A second, in nanoseconds.
+const SECOND: u64 = 1_000_000_000;
+
 impl NewLimit {
     pub(super) fn per_second(most: NonZeroU32) -> Self {
-        let interval = 1_000_000_000 / u64::from(most.get());
         Self {
-            interval,
-            burst: interval * u64::from(most.get()),
+            interval: (SECOND / u64::from(most.get())).max(1),
+            burst: SECOND,
             began: Instant::now(),
             next: Arc::default(),
         }
@@ -52,11 +54,15 @@ mod tests {
     #[test]
     fn as_many_as_one_second_allows_pass_at_once_and_then_one_per_interval() {
         let limit = NewLimit::per_second(NonZeroU32::new(10).unwrap());
-        let second = 1_000_000_000;
         let at = |now: u64| (0..100).filter(|_| limit.allows_at(now)).count();
         assert_eq!(at(0), 10);
-        assert_eq!(at(second / 10 - 1), 0);
-        assert_eq!(at(second / 10), 1);
-        assert_eq!(at(100 * second), 10);
+        assert_eq!(at(SECOND / 10 - 1), 0);
+        assert_eq!(at(SECOND / 10), 1);
+        assert_eq!(at(100 * SECOND), 10);
+    }
+    #[test]
+    fn a_limit_that_no_process_reaches_refuses_no_thread_with_an_older_time() {
+        let limit = NewLimit::per_second(NonZeroU32::MAX);
+        assert!(limit.allows_at(100) && limit.allows_at(99));
     }
 }
