@@ -12,6 +12,8 @@ pub enum OnFailure {
     Unavailable,
     /// As if there were no session: reads find nothing, and changes at the end of the request are
     /// dropped. The visitor keeps the cookie and the session. After a write whose answer was lost, that holds
-    /// for the rest of the request.
+    /// for the rest of the request. Changes are dropped as well if they would begin a session beyond
+    /// [`Sessions::with_max_new_per_second`](crate::Sessions::with_max_new_per_second). A response whose changes no
+    /// longer fit into the session is replaced by an error in either case.
     Anonymous,
 }

@@ -9,7 +9,7 @@ use pin_project_lite::pin_project;
 
 use super::ResponseBody;
 use super::headers::{add_cookie, add_vary};
-use super::problem::unavailable;
+use super::problem::{problem, unavailable};
 use super::set_cookie::sets_cookie;
 use crate::Session;
 use crate::session::{Answer, Config, Outgoing, Verdict};
@@ -22,7 +22,7 @@ pin_project! {
     pub struct SessionFuture<F, B> {
         #[pin]
         state: State<F, B>,
-        session: Session,
+        session: OfRequest,
     }
 }
 
@@ -46,11 +46,20 @@ const CLEAR_SITE_DATA: HeaderName = HeaderName::from_static("clear-site-data");
 /// Writes the session, and returns the response and the verdict.
 type Writing<B> = Pin<Box<dyn Future<Output = (Response<B>, Verdict)> + Send>>;
 
+/// The session of a request, which is told when the request ends: a task may still have it.
+struct OfRequest(Session);
+
+impl Drop for OfRequest {
+    fn drop(&mut self) {
+        self.0.end_request();
+    }
+}
+
 impl<F, B> SessionFuture<F, B> {
     pub(super) fn new(call: F, session: Session) -> Self {
         Self {
             state: State::Calling { call },
-            session,
+            session: OfRequest(session),
         }
     }
 }
@@ -64,6 +73,7 @@ where
 
     fn poll(self: Pin<&mut Self>, cx: &mut Context<'_>) -> Poll<Self::Output> {
         let mut this = self.project();
+        let session = &this.session.0;
         let (response, verdict) = loop {
             match this.state.as_mut().project() {
                 Projected::Calling { call } => {
@@ -72,10 +82,10 @@ where
                     this.state.set(State::Done);
                     let response = answer?;
                     let status = response.status();
-                    if let Some(verdict) = this.session.finish_now(status) {
+                    if let Some(verdict) = session.finish_now(status) {
                         break (response, verdict);
                     }
-                    let session = this.session.clone();
+                    let session = session.clone();
                     let writing = Box::pin(async move {
                         let verdict = session.finish(status).await;
                         (response, verdict)
@@ -90,7 +100,7 @@ where
                 Projected::Done => return Poll::Pending,
             }
         };
-        Poll::Ready(Ok(apply(response, &verdict, this.session.config())))
+        Poll::Ready(Ok(apply(response, &verdict, session.config())))
     }
 }
 
@@ -107,6 +117,7 @@ fn apply<B>(
             config.sessions.metrics.unavailable.increment(1);
             unavailable()
         }
+        Answer::Refused(kind) => problem(kind, ResponseBody::text),
     };
     let headers = response.headers_mut();
     add_vary(headers);

@@ -7,8 +7,8 @@ use http::StatusCode;
 
 use super::Session;
 use super::state::{Outgoing, Phase, State};
-use crate::OnFailure;
 use crate::token::Token;
+use crate::{OnFailure, SessionErrorKind};
 
 /// The effect of a session on its response.
 pub(crate) struct Verdict {
@@ -29,6 +29,8 @@ pub(crate) enum Answer {
     Given,
     /// It is replaced by 503: the session could not be read or written.
     Unavailable,
+    /// It is replaced by this error: the changes no longer fit, because other requests wrote in the meantime.
+    Refused(SessionErrorKind),
 }
 
 impl Session {
@@ -58,15 +60,25 @@ impl Session {
     /// Writes the changes, and returns the verdict.
     pub(crate) async fn finish(&self, status: StatusCode) -> Verdict {
         let mut state = self.inner.state.lock().await;
-        let mut is_lost = false;
+        let mut written = Ok(());
         if has_to_be_written(&state, status) {
-            let written = self.write(&mut state).await;
-            is_lost = written.is_err() && !state.is_gone;
+            written = self.write(&mut state).await;
         }
         self.renew(&mut state).await;
         let mut verdict = self.close(&mut state);
-        if is_lost && self.inner.config.on_failure == OnFailure::Unavailable {
-            verdict.answer = Answer::Unavailable;
+        let Err(error) = written else {
+            return verdict;
+        };
+        match error.kind() {
+            // The cookie stays: by now it may belong to a new session.
+            _ if state.is_gone => {}
+            kind @ (SessionErrorKind::TooLarge | SessionErrorKind::NotAnInteger) => {
+                verdict.answer = Answer::Refused(kind);
+            }
+            _ if self.inner.config.on_failure == OnFailure::Unavailable => {
+                verdict.answer = Answer::Unavailable;
+            }
+            _ => {}
         }
         verdict
     }

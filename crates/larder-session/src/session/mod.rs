@@ -48,12 +48,15 @@ use state::{Phase, State};
 ///   collected changes are dropped; signing in or out and immediate writes still fail.
 /// - `Gone` if a change finds that the session ended during this request. The session is then empty
 ///   for the rest of the request.
-/// - `Late` for a change after the response was sent.
+/// - `Late` for a change after the response was sent. If the request ended without a response, because its
+///   client has left or the inner service failed, also for what needs one: a collected change, a sign-in, a new
+///   id and a new session. What is written at once is still written, and a sign-out still ends the session.
 ///
 /// # Cancellation
-/// You can repeat a read that was dropped. A change that was dropped may or may not have been written. A sign-in
-/// or a rotation that was dropped may have replaced the id without giving the visitor the new one; the visitor
-/// then has to sign in again.
+/// You can repeat a read that was dropped. A change that was dropped may or may not have been written; after a
+/// dropped write the rest of the request is treated as if the session could not be read. A sign-in or a rotation
+/// that was dropped may have replaced the id without giving the visitor the new one; the visitor then has to sign
+/// in again.
 #[derive(Clone)]
 pub struct Session {
     inner: Arc<Inner>,
@@ -74,6 +77,8 @@ struct Inner {
     is_used: AtomicBool,
     /// The response was sent, or is about to be.
     is_late: AtomicBool,
+    /// The request has ended, with or without a response.
+    is_over: AtomicBool,
     state: Mutex<State>,
 }
 
@@ -85,6 +90,7 @@ impl Session {
                 cookies: RequestCookies::of(headers),
                 is_used: AtomicBool::new(false),
                 is_late: AtomicBool::new(false),
+                is_over: AtomicBool::new(false),
                 state: Mutex::new(State::default()),
             }),
         }
@@ -136,6 +142,16 @@ impl Session {
     pub async fn require_user(&self) -> Result<UserId> {
         let state = self.load().await?;
         state.user().ok_or_else(signed_out)
+    }
+
+    /// Notes that the request has ended, with or without a response.
+    pub(crate) fn end_request(&self) {
+        self.inner.is_over.store(true, Ordering::SeqCst);
+    }
+
+    /// Returns whether the request has ended without a response.
+    fn is_abandoned(&self) -> bool {
+        self.inner.is_over.load(Ordering::SeqCst) && !self.inner.is_late.load(Ordering::SeqCst)
     }
 
     /// Locks the state, and reads the session at its first use.
@@ -197,7 +213,11 @@ impl Session {
 
     /// Locks the state for a change that is written when the handler returns.
     async fn change(&self) -> Result<MutexGuard<'_, State>> {
-        self.checked(self.read().await?)
+        let state = self.checked(self.read().await?)?;
+        match self.is_abandoned() {
+            true => Err(abandoned()),
+            false => Ok(state),
+        }
     }
 
     /// Locks the state for a change that is written at once.
@@ -218,6 +238,14 @@ impl Session {
         }
         Ok(state)
     }
+}
+
+fn abandoned() -> SessionError {
+    SessionError::new(
+        SessionErrorKind::Late,
+        "the request has ended without a response, which this change needs: write it at once, with \
+         `Session::update`",
+    )
 }
 
 fn signed_out() -> SessionError {

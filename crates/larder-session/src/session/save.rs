@@ -6,10 +6,10 @@ use bytes::Bytes;
 use serde::Serialize;
 use serde::de::DeserializeOwned;
 
-use super::Session;
 use super::data::too_large;
 use super::pending::not_an_integer;
 use super::state::{Phase, State};
+use super::{Session, abandoned};
 use crate::session_record::{Applied, Change, Create};
 use crate::token::Token;
 use crate::{Result, SessionError, SessionErrorKind, SessionKey, SignInOptions, value};
@@ -91,7 +91,7 @@ impl Session {
     pub async fn take_now<T: DeserializeOwned>(&self, key: SessionKey<T>) -> Result<Option<T>> {
         let name = key.name();
         let sessions = &self.inner.config.sessions;
-        let mut state = self.change().await?;
+        let mut state = self.checked(self.read().await?)?;
         for tried in 0..TRIES {
             let Some(session) = state.id_to_read() else {
                 return Ok(None);
@@ -133,8 +133,9 @@ impl Session {
         changes.retain(|(other, _)| **other != *name);
         changes.push((name.into(), change));
         let sessions = &self.inner.config.sessions;
+        let sent = Sent::by(state);
         let applied = sessions.apply(session, generation, changes.clone()).await;
-        match settled(state, applied)? {
+        match sent.answered(applied)? {
             Applied::Done => {
                 state.settle(&changes);
                 Ok(true)
@@ -172,8 +173,9 @@ impl Session {
         };
         let (session, generation) = (current.token.record, current.metadata.generation);
         let changes = state.pending.changes();
+        let sent = Sent::by(state);
         let applied = sessions.apply(session, generation, changes.clone()).await;
-        match settled(state, applied)? {
+        match sent.answered(applied)? {
             Applied::Done => {
                 state.settle(&changes);
                 Ok(())
@@ -189,8 +191,13 @@ impl Session {
         token: Token,
         create: Create,
     ) -> Result<()> {
+        if self.is_abandoned() {
+            // No response can carry its cookie.
+            return Err(abandoned());
+        }
+        let sent = Sent::by(state);
         let created = self.inner.config.sessions.create(&token, create).await;
-        let opened = settled(state, created)?;
+        let opened = sent.answered(created)?;
         state.begin(token, opened);
         state.give();
         Ok(())
@@ -208,15 +215,32 @@ impl Session {
     }
 }
 
-/// Ends the use of the session in this request if it is unknown whether a write was carried out.
+/// A write that was sent. It ends the use of the session in this request unless it is known whether the write was
+/// carried out: if the answer is lost, and if the caller drops the write.
 ///
 /// A second attempt would add a sum twice, or not find its own session. So nothing of the session is left to
 /// send, also for requests that [`OnFailure::Anonymous`](crate::OnFailure::Anonymous) lets go on.
-fn settled<T>(state: &mut State, answer: Result<T>) -> Result<T> {
-    if answer.as_ref().is_err_and(SessionError::is_unsettled) {
-        state.fail();
+struct Sent<'a>(Option<&'a mut State>);
+
+impl<'a> Sent<'a> {
+    fn by(state: &'a mut State) -> Self {
+        Self(Some(state))
     }
-    answer
+
+    fn answered<T>(mut self, answer: Result<T>) -> Result<T> {
+        if !answer.as_ref().is_err_and(SessionError::is_unsettled) {
+            self.0 = None;
+        }
+        answer
+    }
+}
+
+impl Drop for Sent<'_> {
+    fn drop(&mut self) {
+        if let Some(state) = self.0.take() {
+            state.fail();
+        }
+    }
 }
 
 fn conflict() -> SessionError {

@@ -5,7 +5,9 @@ use std::time::Duration;
 
 use futures_util::future::{Either, select};
 use http::{Request, header};
+use larder_session::{OnFailure, SessionLayer};
 use larder_store::Ttl;
+use larder_test::MetricValues;
 
 use crate::support::{Browser, NAME, Reply, Site, World, on_both_stores};
 
@@ -43,6 +45,31 @@ on_both_stores! { Manual;
             assert_eq!(held.read(&site, "/whoami").await, "", "{page}");
             assert_eq!(held.read(&site, "/get/a").await, "", "{page}");
             assert!(world.sessions().devices("ada").await.unwrap().is_empty(), "{page}");
+        }
+    }
+
+    async fn a_change_that_no_longer_fits_at_the_end_of_its_request_is_no_failure_of_the_store(world: World) {
+        for on_failure in [OnFailure::Unavailable, OnFailure::Anonymous] {
+            let counts = MetricValues::default();
+            let sessions = metrics::with_local_recorder(&counts, || world.sessions());
+            let layer = SessionLayer::new(sessions.with_max_value(50_000));
+            let site = Site::new(layer.with_on_failure(on_failure));
+            for (page, other, expected) in [
+                ("/set-large/a/40000", "/set-large/b/40000", 413),
+                ("/add/1", "/set/count/ada", 500),
+            ] {
+                let browser = Browser::signed_in(&site, "ada").await;
+                let (_, reply) = across(&site, &browser, page, async {
+                    browser.read(&site, other).await;
+                }).await;
+                assert_eq!(reply.status, expected, "{page}: {reply:?}");
+                assert_eq!(reply.header("content-type"), Some("application/problem+json"));
+                assert_eq!(reply.header("cache-control"), Some("no-store"));
+                assert_eq!(reply.header("retry-after"), None);
+            }
+            let counted = counts.take();
+            let mut counted = counted.iter().map(|(name, _)| name.to_string());
+            assert!(!counted.any(|name| name.contains("unavailable")));
         }
     }
 
