@@ -35,7 +35,7 @@ pub enum SessionErrorKind {
     TooManyDevices,
     /// Too many visitors are creating a session right now. Nothing was written. Answer 503.
     Overloaded,
-    /// The session ended, was revoked, or changed its user or id during this request. Nothing was
+    /// The session ended, was revoked, or changed its user or id during this request. The change was not
     /// written.
     Gone,
     /// The value or the session would exceed its limit in bytes. Nothing was changed.
@@ -44,7 +44,7 @@ pub enum SessionErrorKind {
     NotAnInteger,
     /// Other requests changed the field at each attempt of the update. Nothing was changed.
     Conflict,
-    /// The response has been sent. Change a session before the handler returns.
+    /// The response has been sent, or the request ended without one. Change a session before the handler returns.
     Late,
     /// The caller made a mistake, such as an empty user id, a setting out of its limits, a value that would not
     /// be read back as it was written, or a field that is read as another type.
@@ -83,7 +83,7 @@ impl SessionError {
     pub(crate) fn gone() -> Self {
         Self::new(
             SessionErrorKind::Gone,
-            "the session ended during the request, and nothing was written",
+            "the session ended during the request, and the change was not written",
         )
     }
 

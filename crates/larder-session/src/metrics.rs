@@ -70,7 +70,7 @@ pub fn describe_metrics() {
         ("larder_session_ended_total", "Sessions that were ended"),
         (
             "larder_session_unopened_total",
-            "Sealed values that could not be opened, by reason",
+            "Values of fields that could not be opened, by outcome",
         ),
         (
             "larder_session_revocations_total",
@@ -78,7 +78,7 @@ pub fn describe_metrics() {
         ),
         (
             "larder_session_unavailable_total",
-            "Requests answered with 503 because the store failed",
+            "Responses replaced by 503",
         ),
     ] {
         describe_counter!(name, Unit::Count, text);

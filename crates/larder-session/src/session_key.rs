@@ -122,6 +122,9 @@ impl<T> SessionKey<T> {
     /// [`increment`](crate::Session::increment) needs that if the app's values are sealed (feature
     /// `seal`), because the store adds to the number. Without sealing it changes nothing.
     ///
+    /// A number that was sealed before the field was declared a counter can still be read, but not incremented: use
+    /// another name, or write it once with [`insert`](crate::Session::insert).
+    ///
     /// ```
     /// use larder_session::SessionKey;
     ///

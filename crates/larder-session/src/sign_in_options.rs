@@ -21,7 +21,7 @@ impl SignInOptions {
         Self::default()
     }
 
-    /// Sets the lifetime of this session, with its own touch. It must not exceed
+    /// Sets the lifetime of this session, with its own touch interval. It must not exceed
     /// [`Sessions::with_max_lifetime`](crate::Sessions::with_max_lifetime).
     pub fn with_lifetime(mut self, lifetime: Lifetime) -> Self {
         self.lifetime = Some(lifetime);
