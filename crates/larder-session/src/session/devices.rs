@@ -25,7 +25,7 @@ impl Session {
     ///
     /// A session of another user stays, and the answer is `false`. It takes effect at the next request of any
     /// process. A session that was revoked during its request cannot revoke others, so of two that revoke each other
-    /// at once one remains. Two round trips.
+    /// at once one remains. Three round trips; the last one only frees space.
     ///
     /// # Errors
     /// Those of [`devices`](Self::devices).
@@ -43,7 +43,7 @@ impl Session {
             return Err(SessionError::gone());
         }
         let reason = Some(EndReason::SignedOutElsewhere);
-        sessions.end(device, Some(&user.id), reason).await
+        sessions.end_listed(device, &user.id, reason).await
     }
 
     /// Ends every session of the user except this one, including sessions that the list has lost.

@@ -52,6 +52,6 @@ impl Session {
         };
         let sessions = &self.inner.config.sessions;
         // Boxed, since it is kept for long and large.
-        Ok(Box::pin(sessions.ended(&watched)).await)
+        Ok(Box::pin(sessions.ended(watched)).await)
     }
 }

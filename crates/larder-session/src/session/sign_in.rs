@@ -2,10 +2,11 @@
 
 use std::sync::Arc;
 
-use super::Session;
 use super::state::{Current, Outgoing, State};
+use super::{Session, abandoned};
 use crate::event::SessionEventKind;
 use crate::session_record::{Choice, Fields, Secret, SignIn};
+use crate::sessions::Subject;
 use crate::token::{DeviceId, Token, UserTag};
 use crate::{Result, SessionError, SessionErrorKind, SignInOptions, UserId};
 
@@ -20,13 +21,14 @@ impl Session {
     ///
     /// Two round trips, and one more to read the session if it was not read yet. With
     /// [`Sessions::with_device_limit`](crate::Sessions::with_device_limit), one more if the limit ends sessions,
-    /// two more if the user has as many as allowed, and one more if one is ended. If the session ended in the
-    /// meantime, four more.
+    /// two more if the user has as many as allowed, and two more if one is ended. If the session ended in the
+    /// meantime, four more. If other sessions are ended whose cookies came with the request, two more.
     ///
     /// # Errors
     /// Those of [all methods](Session) and of [`UserId::new`]; [`SessionErrorKind::Disabled`] if the account is
     /// [disabled](crate::Sessions::disable), and [`SessionErrorKind::TooManyDevices`] at a
-    /// [limit that refuses](crate::DeviceLimit::Refuse). The session then stays as it was.
+    /// [limit that refuses](crate::DeviceLimit::Refuse). The session then stays as it was; other signed-in sessions
+    /// whose cookies came with the request have been ended by then.
     pub async fn log_in(&self, user: impl Into<Arc<str>> + Send) -> Result<()> {
         self.log_in_with(user, SignInOptions::new()).await
     }
@@ -67,6 +69,9 @@ impl Session {
             Err(error) if error.kind() == SessionErrorKind::Gone => self.load().await?,
             state => state?,
         };
+        if self.is_abandoned() {
+            return Err(abandoned());
+        }
         self.end_rivals(&mut state).await?;
         let sessions = &self.inner.config.sessions;
         if let Some(current) = &state.current {
@@ -99,7 +104,8 @@ impl Session {
     /// No request in flight brings the session back. The visitor's cookie is removed, unless another user, or an
     /// anonymous visitor, has signed in on the session since this request read it. An `insert` later in the same
     /// request begins a new session. If the request came with cookies of other signed-in sessions, those are
-    /// ended too. One round trip, and one more to read the session if it was not read yet.
+    /// ended too. One round trip, and one more to read the session if it was not read yet; a last one, for a user's
+    /// session, only frees space. Two more for the other sessions, if there are any.
     ///
     /// # Errors
     /// Those of [all methods](Session).
@@ -113,21 +119,25 @@ impl Session {
             state => state?,
         };
         self.end_rivals(&mut state).await?;
+        let sessions = &self.inner.config.sessions;
+        let mut listed = None;
         if let Some(current) = &state.current {
+            let session = current.token.record;
             let user = current.metadata.user.as_ref().map(|user| user.id.clone());
-            let sessions = &self.inner.config.sessions;
             // By now, another user may have signed in on it, or anybody at all, who did not ask for this.
-            if !sessions
-                .end(current.token.record, user.as_ref(), None)
-                .await?
-            {
+            if !sessions.end(session, user.as_ref(), None).await? {
                 state.lose();
                 return Ok(());
             }
+            listed = user.map(|user| (session, user));
         }
         state.clear();
         state.outgoing = Outgoing::Remove;
         state.is_signed_out = true;
+        // Last, so that the request has signed out even if this is dropped.
+        if let Some((session, user)) = listed {
+            sessions.withdraw(&user, vec![session]).await;
+        }
         Ok(())
     }
 
@@ -142,6 +152,9 @@ impl Session {
     /// Those of [all methods](Session).
     pub async fn rotate(&self) -> Result<()> {
         let mut state = self.act().await?;
+        if self.is_abandoned() {
+            return Err(abandoned());
+        }
         let Some(current) = &mut state.current else {
             return Ok(());
         };
@@ -183,18 +196,18 @@ impl Session {
 
     /// Ends the other signed-in sessions whose cookies came with the request.
     ///
-    /// Otherwise the visitor could be another user at the next request. One round trip, if there are any.
+    /// Otherwise the visitor could be another user at the next request. No round trip if there are none, otherwise
+    /// one; another one only frees space. One that cannot be ended does not keep the others alive.
     async fn end_rivals(&self, state: &mut State) -> Result<()> {
         let sessions = &self.inner.config.sessions;
-        let rivals = std::mem::take(&mut state.rivals);
-        let ends = rivals
+        let ends = state
+            .rivals
             .iter()
-            .map(|rival| sessions.end(rival.session, Some(&rival.user), None));
-        let ended = futures_util::future::try_join_all(ends).await;
-        if ended.is_err() {
-            state.rivals = rivals;
-        }
-        ended.map(drop)
+            .map(|rival| sessions.end_listed(rival.session, &rival.user, None));
+        let ended = futures_util::future::join_all(ends).await;
+        ended.into_iter().collect::<Result<Vec<_>>>()?;
+        state.rivals.clear();
+        Ok(())
     }
 
     /// Gives the session its new id.
@@ -219,11 +232,16 @@ impl Session {
 
     fn signed_in(&self, state: &mut State, token: Token, sign_in: SignIn, generation: i64) {
         self.note_signed_in(&sign_in.user.id, token.record);
-        let before = state.session_user();
-        if let Some(before) = before.filter(|before| before.id != sign_in.user.id) {
-            self.inner.config.sessions.tell(&before.id);
-            state.stored = None;
-            state.pending.clear();
+        let sessions = &self.inner.config.sessions;
+        match state.session_user() {
+            Some(before) if before.id != sign_in.user.id => {
+                sessions.tell(Subject::user(&before.id));
+                state.stored = None;
+                state.pending.clear();
+            }
+            Some(_) => {}
+            // From now on its streams wait for the end of the user's session.
+            None => sessions.tell(Subject::of(token.record, None)),
         }
         if let Some(current) = &mut state.current {
             current.token = token;

@@ -10,4 +10,11 @@ if why == 0 then
 elseif s then
   put(KEYS[1], struct.pack(TOMBSTONE, ENDED, s.hash, why, now + ARGV[2] * 1000), ARGV[2])
 end
-return 1
+if s then return 1 end
+-- This may have run before.
+local text = redis.call('GET', KEYS[1])
+if why ~= 0 and text and #text >= 42 then
+  local form, _, was = struct.unpack('>Bc32B', text)
+  if form == ENDED and was == why then return 1 end
+end
+return 2

@@ -6,7 +6,7 @@ use super::{Epoch, Held, SessionRecord, Stored, Tombstone};
 use crate::EndReason;
 use crate::end_reason::code_of;
 
-/// Ends a session, and returns whether it is gone now: `false` if it does not match `whose`.
+/// Ends a session.
 #[cfg_attr(test, derive(Clone, Debug))]
 pub(crate) struct Destroy {
     pub(crate) whose: Whose,
@@ -29,6 +29,24 @@ pub(crate) enum Whose {
     SignedInBefore(Arc<str>, i64),
 }
 
+/// The result of the end of a session.
+#[derive(Clone, Copy, PartialEq, Eq)]
+#[cfg_attr(test, derive(Debug))]
+pub(crate) enum Destroyed {
+    /// It does not match `whose`, and lives.
+    Refused,
+    /// It has ended, now or before for the same reason: then the answer to an earlier call may have been lost.
+    Ended,
+    /// There is no such session.
+    Absent,
+}
+
+impl Destroyed {
+    pub(crate) fn is_gone(self) -> bool {
+        self != Self::Refused
+    }
+}
+
 impl Arg for Whose {
     fn write(&self, args: &mut Args) {
         match self {
@@ -42,7 +60,7 @@ impl Arg for Whose {
 
 impl Program for Destroy {
     type Record = SessionRecord;
-    type Reply = bool;
+    type Reply = Destroyed;
 
     const SCRIPT: &'static Script = &Script::new(
         "session-destroy",
@@ -56,26 +74,42 @@ impl Program for Destroy {
         (self.keep, &self.whose).write(args);
     }
 
-    fn step(&self, record: &mut Slot<'_, SessionRecord>, now: Timestamp) -> bool {
+    fn step(&self, record: &mut Slot<'_, SessionRecord>, now: Timestamp) -> Destroyed {
         let now = now.as_micros();
         let held = record.get().and_then(|held| held.live(now));
         if !held.is_none_or(|held| self.ends(held)) {
-            return false;
+            return Destroyed::Refused;
         }
         match (self.reason, held.map(|held| held.hash)) {
-            (None, _) => record.remove(),
+            (None, hash) => {
+                record.remove();
+                match hash {
+                    Some(_) => Destroyed::Ended,
+                    None => Destroyed::Absent,
+                }
+            }
             // The reason of an earlier end stays.
-            (Some(_), None) => {}
+            (reason, None) => match record.get() {
+                Some(SessionRecord(Held::Ended(ended))) if ended.reason == reason => {
+                    Destroyed::Ended
+                }
+                _ => Destroyed::Absent,
+            },
             (reason, Some(hash)) => {
                 let ended = Tombstone::new(hash, reason, now, self.keep);
                 record.put(SessionRecord(Held::Ended(ended)), self.keep);
+                Destroyed::Ended
             }
         }
-        true
     }
 
-    fn reply(&self, wire: Wire) -> Result<bool> {
-        wire.read()
+    fn reply(&self, wire: Wire) -> Result<Destroyed> {
+        match wire.read::<i64>()? {
+            0 => Ok(Destroyed::Refused),
+            1 => Ok(Destroyed::Ended),
+            2 => Ok(Destroyed::Absent),
+            _ => Err(Wire::unexpected("the end of a session")),
+        }
     }
 }
 

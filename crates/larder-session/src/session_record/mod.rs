@@ -35,7 +35,7 @@ pub(crate) use apply::{Applied, Apply};
 pub(crate) use change::Change;
 pub(crate) use choice::Choice;
 pub(crate) use create::Create;
-pub(crate) use destroy::{Destroy, Whose};
+pub(crate) use destroy::{Destroy, Destroyed, Whose};
 pub use inspect::InspectSession;
 pub(crate) use left::Left;
 pub(crate) use peek::{Peek, Peeked};

@@ -83,9 +83,7 @@ impl Stored {
         let (outdated, until) = self.outdated.as_deref()?;
         (same(outdated, hash) && now < *until).then_some(Secret::Outdated)
     }
-}
 
-impl Stored {
     /// Returns since when the current secret has existed.
     pub(crate) fn issued(&self) -> i64 {
         let metadata = &self.metadata;
@@ -106,7 +104,7 @@ const OUTDATED: u8 = 40;
 
 /// Parses a session, or what is left of one. None for bytes of another layout.
 pub(super) fn read(bytes: &Bytes) -> Option<Held> {
-    let mut left = Left { bytes, at: 0 };
+    let mut left = Unread { bytes, at: 0 };
     let [form] = left.array()?;
     let hash = left.array()?;
     match form {
@@ -123,7 +121,7 @@ pub(super) fn read(bytes: &Bytes) -> Option<Held> {
     }
 }
 
-fn read_session(form: u8, hash: SecretHash, mut left: Left<'_>) -> Option<Stored> {
+fn read_session(form: u8, hash: SecretHash, mut left: Unread<'_>) -> Option<Stored> {
     let (seen, idle_at) = (left.int()?, left.int()?);
     let (absolute_at, created) = (left.int()?, left.int()?);
     let generation = u32::from_be_bytes(left.array()?);
@@ -173,12 +171,12 @@ fn read_session(form: u8, hash: SecretHash, mut left: Left<'_>) -> Option<Stored
 }
 
 /// The bytes that are not read yet.
-struct Left<'a> {
+struct Unread<'a> {
     bytes: &'a Bytes,
     at: usize,
 }
 
-impl<'a> Left<'a> {
+impl<'a> Unread<'a> {
     fn take(&mut self, length: usize) -> Option<&'a [u8]> {
         let taken = self.bytes.get(self.at..self.at.checked_add(length)?)?;
         self.at += length;

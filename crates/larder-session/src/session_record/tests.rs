@@ -173,7 +173,8 @@ async fn a_damaged_session_is_absent_to_every_program() {
             reason: Some(EndReason::Administrator),
             keep: Ttl::from_secs(60),
         };
-        assert!(programs.run(key, &destroy).await.unwrap(), "{what}");
+        let destroyed = programs.run(key, &destroy).await.unwrap();
+        assert_eq!(destroyed, Destroyed::Absent, "{what}");
         assert!(session.read().await.is_none(), "{what}");
     }
 }

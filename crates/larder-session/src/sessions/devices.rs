@@ -50,7 +50,7 @@ impl Sessions {
     /// Ends one session of `user`, and returns whether it is gone now.
     ///
     /// A session of another user stays, and the answer is `false`. It takes effect at the next request of any
-    /// process. One round trip.
+    /// process. Two round trips; the last one only frees space.
     ///
     /// # Errors
     /// Those of [`UserId::new`], and [`SessionErrorKind::Unavailable`](crate::SessionErrorKind::Unavailable) if the
@@ -77,7 +77,7 @@ impl Sessions {
         reason: EndReason,
     ) -> Result<bool> {
         let user = UserId::new(user)?;
-        self.end(device, Some(user.shared()), Some(reason)).await
+        self.end_listed(device, user.shared(), Some(reason)).await
     }
 
     /// Ends every session of `user`, including sessions that the list has lost.
@@ -114,10 +114,11 @@ impl Sessions {
         current: Option<DeviceId>,
     ) -> Result<Vec<Device>> {
         let key = UserRecord::key(user);
+        let all_listed = ListSessions { with_evicted: true };
         let both = self.bounded(async {
             let all = EveryoneRecord::key();
             let (mut list, mut revocation) =
-                (Run::new(&ListSessions), Run::new(&ReadRevocationState));
+                (Run::new(&all_listed), Run::new(&ReadRevocationState));
             let mut everyone = Run::new(&ReadEveryone);
             let calls = [
                 (&key, &mut list as _),

@@ -1,13 +1,13 @@
 //! Sessions in a store, without HTTP.
 
 mod accounts;
-mod candidates;
 mod claim;
 mod devices;
+mod ended;
 mod everyone;
 mod new_limit;
 mod open;
-mod revoked;
+mod several_cookies;
 mod steps;
 mod time;
 mod users;
@@ -29,13 +29,14 @@ use crate::sealing::Sealing;
 use crate::user_record::AtLimit;
 use crate::{Lifetime, Result, SessionError, SessionEvent, SignInOptions};
 
-pub(crate) use candidates::{Found, Rival};
 pub use devices::Device;
+pub(crate) use ended::Watched;
 use everyone::Everyone;
 use new_limit::NewLimit;
 pub(crate) use open::{Opened, Opening};
-pub(crate) use revoked::Watched;
+pub(crate) use several_cookies::{Found, Rival};
 use time::StoreTime;
+pub(crate) use watch::Subject;
 use watch::Watch;
 
 /// The sessions of an app, in a store.
@@ -102,21 +103,23 @@ pub enum DeviceLimit {
     /// [`MAX_LISTED`](Sessions::MAX_LISTED). The default.
     #[default]
     None,
-    /// At most this many, and at least one: a further sign-in fails with
+    /// At most this many, from one to [`MAX_LISTED`](Sessions::MAX_LISTED): a further sign-in fails with
     /// [`SessionErrorKind::TooManyDevices`](crate::SessionErrorKind::TooManyDevices).
     Refuse(u16),
-    /// At most this many, and at least one: a further sign-in ends the session with the oldest sign-in.
+    /// At most this many, from one to [`MAX_LISTED`](Sessions::MAX_LISTED): a further sign-in ends the session with
+    /// the oldest sign-in.
     EndOldest(u16),
 }
 
 impl DeviceLimit {
     /// Returns the limit of the list, and what happens when it is reached.
     fn parts(self) -> (i64, AtLimit) {
-        match self {
-            Self::None => (i64::from(Sessions::MAX_LISTED), AtLimit::Unlist),
-            Self::Refuse(most) => (i64::from(most.max(1)), AtLimit::Refuse),
-            Self::EndOldest(most) => (i64::from(most.max(1)), AtLimit::EndOldest),
-        }
+        let (most, at_limit) = match self {
+            Self::None => (Sessions::MAX_LISTED, AtLimit::Unlist),
+            Self::Refuse(most) => (most, AtLimit::Refuse),
+            Self::EndOldest(most) => (most, AtLimit::EndOldest),
+        };
+        (most.clamp(1, Sessions::MAX_LISTED).into(), at_limit)
     }
 }
 
@@ -279,7 +282,8 @@ impl Sessions {
     ///
     /// Only a request that writes to its session creates one. Beyond the limit, the writes of visitors
     /// without a session fail with [`SessionErrorKind::Overloaded`](crate::SessionErrorKind::Overloaded),
-    /// and a response whose changes are lost becomes a 503. Existing sessions and sign-ins are not
+    /// and a response whose changes are lost becomes a 503, unless
+    /// [`OnFailure::Anonymous`](crate::OnFailure::Anonymous) lets it pass. Existing sessions and sign-ins are not
     /// affected. So a flood of visitors without cookies cannot fill the store.
     #[must_use]
     pub fn with_max_new_per_second(mut self, sessions: NonZeroU32) -> Self {

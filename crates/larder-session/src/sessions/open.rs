@@ -66,7 +66,7 @@ fn keys(token: &Token) -> (Key, Option<Key>) {
 }
 
 /// The store's answer about a session.
-pub(super) struct Found {
+pub(super) struct StoreAnswer {
     pub(super) held: Option<Held>,
     /// The store's time, in microseconds.
     pub(super) now: i64,
@@ -76,7 +76,7 @@ pub(super) struct Found {
     pub(super) everyone: i64,
 }
 
-impl Found {
+impl StoreAnswer {
     /// Drops a session whose user is not the one in its cookie: those bytes were damaged.
     fn drop_damaged_user(&mut self, token: &Token) {
         let Some(Held::Live(stored)) = &self.held else {
@@ -132,7 +132,7 @@ impl Sessions {
     }
 
     /// Decides what a token opens, by the store's answer.
-    fn judge(&self, token: &Token, key: Key, found: Result<Found>) -> Result<Opening> {
+    fn judge(&self, token: &Token, key: Key, found: Result<StoreAnswer>) -> Result<Opening> {
         let found = found.inspect_err(|_| self.metrics.read_failed.increment(1))?;
         let now = found.now;
         let stored = match found.held {
@@ -203,13 +203,13 @@ impl Sessions {
         &self,
         key: &Key,
         user: Option<&Key>,
-    ) -> Poll<larder_store::Result<Found>> {
+    ) -> Poll<larder_store::Result<StoreAnswer>> {
         let (held, stepped_at) = ready!(self.programs.run_timed_now(key, &Read))?;
         let Some(now) = stepped_at.or_else(|| self.programs.now()) else {
             return Poll::Pending;
         };
         let now = now.as_micros();
-        let mut found = Found {
+        let mut found = StoreAnswer {
             held,
             now,
             user: None,
@@ -231,7 +231,11 @@ impl Sessions {
     }
 
     /// Reads a session and the state of its user. One round trip.
-    pub(super) async fn find(&self, key: &Key, user: Option<&Key>) -> larder_store::Result<Found> {
+    pub(super) async fn find(
+        &self,
+        key: &Key,
+        user: Option<&Key>,
+    ) -> larder_store::Result<StoreAnswer> {
         let Some(now) = self.time.now(&*self.programs) else {
             return self.find_all(key, user).await;
         };
@@ -252,7 +256,7 @@ impl Sessions {
                 (held, state.reply(user)?)
             }
         };
-        Ok(Found {
+        Ok(StoreAnswer {
             held: read.reply(held)?,
             now,
             user,
@@ -267,7 +271,7 @@ impl Sessions {
         &'a self,
         key: &'a Key,
         user: Option<&'a Key>,
-    ) -> BoxFuture<'a, larder_store::Result<Found>> {
+    ) -> BoxFuture<'a, larder_store::Result<StoreAnswer>> {
         Box::pin(async move {
             let (all, before) = (EveryoneRecord::key(), self.everyone.highest());
             let (mut read, mut left) = (Run::new(&Read), Run::new(&Left));
@@ -298,7 +302,7 @@ impl Sessions {
                 if let Some(now) = self.time.about(&*self.programs) {
                     learn(now);
                 }
-                return Ok(Found {
+                return Ok(StoreAnswer {
                     held: None,
                     now: 0,
                     user: None,
@@ -307,7 +311,7 @@ impl Sessions {
             };
             // The record names the moment at which the key expires, so the TTL of the key tells the time.
             let now = self.time.learn(held.ends() - left * 1000);
-            Ok(Found {
+            Ok(StoreAnswer {
                 held: Some(held),
                 now,
                 user,

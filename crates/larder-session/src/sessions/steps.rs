@@ -2,17 +2,14 @@
 
 use std::sync::Arc;
 
-use larder_store::program::Run;
-
 use super::watch::Subject;
 use super::{Opened, Sessions};
 use crate::event::SessionEventKind;
 use crate::session_record::{
-    Applied, Apply, Change, Choice, Create, Destroy, Fields, Rotate, Secret, SessionRecord,
-    SessionUser, SignIn, StoredFields, TakeReason, Whose,
+    Applied, Apply, Change, Choice, Create, Destroy, Destroyed, Fields, Rotate, Secret,
+    SessionRecord, SessionUser, SignIn, StoredFields, TakeReason, Whose,
 };
 use crate::token::{DeviceId, Token};
-use crate::user_record::{UserRecord, Withdraw};
 use crate::{EndReason, Result, SessionError, SessionErrorKind, SignInOptions};
 
 /// How long the old id works after a renewal, which the app did not request: a minute, in microseconds.
@@ -58,7 +55,8 @@ impl Sessions {
         let key = SessionRecord::key(token.record);
         let made = self.bounded(self.programs.run(&key, &create)).await?;
         if !made {
-            // Two draws of 128 random bits were equal: the generator is broken.
+            // Two draws of 128 random bits were equal: the generator is broken. A request never creates a
+            // second session with its reserved id, see `Sent`.
             return Err(crate::SessionError::gone());
         }
         self.metrics.created.increment(1);
@@ -171,9 +169,9 @@ impl Sessions {
         is_current.then_some(opened.metadata.generation)
     }
 
-    /// Makes the streams of `user` check whether their sessions still belong to the user.
-    pub(crate) fn tell(&self, user: &str) {
-        self.watch.publish(Some(Subject::user(user)));
+    /// Makes the streams of `subject` check whether their sessions still belong to it.
+    pub(crate) fn tell(&self, subject: Subject) {
+        self.watch.publish(Some(subject));
     }
 
     /// Returns how long the old id works after a renewal, in microseconds.
@@ -181,10 +179,26 @@ impl Sessions {
         self.settings.grace.max(RENEWAL_GRACE)
     }
 
+    /// Ends one session of a user as [`end`](Self::end) does, and takes it off the user's list then.
+    ///
+    /// Two round trips; the last one only frees space. If the first one fails, the session stays on the list.
+    pub(crate) async fn end_listed(
+        &self,
+        session: DeviceId,
+        of: &Arc<str>,
+        reason: Option<EndReason>,
+    ) -> Result<bool> {
+        let gone = self.end(session, Some(of), reason).await?;
+        if gone {
+            self.withdraw(of, vec![session]).await;
+        }
+        Ok(gone)
+    }
+
     /// Ends one session, and returns whether it is gone now.
     ///
-    /// The session must belong to the user `of`, and is removed from the user's list too, or to nobody. If
-    /// there is a reason, its browser is given it. One round trip.
+    /// The session must belong to the user `of`, or to nobody. If there is a reason, its browser is given it. One
+    /// round trip.
     pub(crate) async fn end(
         &self,
         session: DeviceId,
@@ -194,36 +208,26 @@ impl Sessions {
         let key = SessionRecord::key(session);
         let whose = of.cloned().map_or(Whose::Nobody, Whose::Of);
         let destroy = self.destroy(whose, reason);
-        let Some(user) = of else {
-            let gone = self.bounded(self.programs.run(&key, &destroy)).await?;
-            if gone {
-                self.watch.publish(Some(Subject::of(session, None)));
-            }
-            return Ok(gone);
-        };
-        let withdraw = Withdraw {
-            sessions: vec![session],
-        };
-        let list = UserRecord::key(user);
-        let gone = self.bounded(async {
-            let (mut destroyed, mut withdrawn) = (Run::new(&destroy), Run::new(&withdraw));
-            let calls = [(&key, &mut destroyed as _), (&list, &mut withdrawn as _)];
-            // A list that still names the session does no harm, because readers check the sessions too.
-            let [done, _] = self.programs.run_each(calls).await;
-            destroyed.reply(done)
-        });
-        let gone = gone.await?;
-        if gone {
-            self.metrics.ended.increment(1);
-            self.watch.publish(Some(Subject::user(user)));
-            let kind = match reason {
-                None => SessionEventKind::SignedOut,
-                Some(_) => SessionEventKind::Ended,
-            };
-            let events = &self.settings.events;
-            events.emit(kind, Some(user), Some(session), reason);
+        let destroyed = self.bounded(self.programs.run(&key, &destroy)).await?;
+        if !destroyed.is_gone() {
+            return Ok(false);
         }
-        Ok(gone)
+        self.watch
+            .publish(Some(Subject::of(session, of.map(|user| &**user))));
+        if let Some(user) = of {
+            // A sign-out leaves nothing behind, so an earlier call whose answer was lost may have ended the session.
+            // No request signs out of a session that it has not read.
+            if destroyed == Destroyed::Ended || reason.is_none() {
+                self.metrics.ended.increment(1);
+                let kind = match reason {
+                    None => SessionEventKind::SignedOut,
+                    Some(_) => SessionEventKind::Ended,
+                };
+                let events = &self.settings.events;
+                events.emit(kind, Some(user), Some(session), reason);
+            }
+        }
+        Ok(true)
     }
 
     pub(super) fn destroy(&self, whose: Whose, reason: Option<EndReason>) -> Destroy {

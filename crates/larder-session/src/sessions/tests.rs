@@ -18,6 +18,7 @@ use crate::{OnFailure, Session, SessionCookie, SessionKey, SignInOptions};
 use staged::{Stage, Staged};
 
 mod clock;
+mod dropped;
 mod lists;
 mod lost;
 mod mutual;
@@ -58,14 +59,14 @@ async fn sign_in_again(sessions: &Sessions, from: &Token) -> Token {
     to
 }
 
-/// A request with the cookie of a token.
-fn request(sessions: &Sessions, token: Option<&Token>) -> Session {
-    request_on_failure(sessions, token, OnFailure::default())
+/// A request with the cookies of these tokens.
+fn request<'a>(sessions: &Sessions, tokens: impl IntoIterator<Item = &'a Token>) -> Session {
+    request_on_failure(sessions, tokens, OnFailure::default())
 }
 
-fn request_on_failure(
+fn request_on_failure<'a>(
     sessions: &Sessions,
-    token: Option<&Token>,
+    tokens: impl IntoIterator<Item = &'a Token>,
     on_failure: OnFailure,
 ) -> Session {
     let config = Config {
@@ -75,9 +76,9 @@ fn request_on_failure(
         clear_site_data: None,
     };
     let mut headers = HeaderMap::new();
-    if let Some(token) = token {
+    for token in tokens {
         let cookie = format!("__Host-session={}", token.encode());
-        headers.insert(COOKIE, cookie.parse().unwrap());
+        headers.append(COOKIE, cookie.parse().unwrap());
     }
     Session::new(Arc::new(config), &headers)
 }
@@ -140,6 +141,15 @@ async fn holds(sessions: Sessions) {
     assert!(sessions.open(&tablet).await.unwrap().session().is_some());
     for token in [phone, laptop] {
         assert!(sessions.open(&token).await.unwrap().session().is_none());
+    }
+}
+
+#[test]
+fn a_limit_of_sessions_is_at_least_one_and_at_most_the_length_of_a_list() {
+    for (most, expected) in [(0, 1), (1, 1), (1000, 1000), (u16::MAX, 1000)] {
+        for limit in [DeviceLimit::Refuse(most), DeviceLimit::EndOldest(most)] {
+            assert_eq!(limit.parts().0, expected, "{limit:?}");
+        }
     }
 }
 

@@ -9,7 +9,7 @@ use super::Sessions;
 use super::watch::Subject;
 use crate::event::SessionEventKind;
 use crate::everyone_record::{EveryoneRecord, ReadEveryone};
-use crate::session_record::{Peek, Peeked, SessionRecord, SessionUser, Whose};
+use crate::session_record::{Destroyed, Peek, Peeked, SessionRecord, SessionUser, Whose};
 use crate::token::{DeviceId, random};
 use crate::user_record::{
     AtLimit, Enroll, Enrolled, ListSessions, Revocation, Revoke, SKEW, Seen, UserRecord, Withdraw,
@@ -19,7 +19,7 @@ use crate::{EndReason, Result, SessionError, SessionErrorKind, SignInOptions};
 impl Sessions {
     /// Adds a session to a user's list, and ends those that it evicts.
     ///
-    /// One round trip; two more if it finds the list full, and one more if it evicts any.
+    /// One round trip; two more if it finds the list full, and two more if it evicts any.
     pub(crate) async fn enroll(
         &self,
         session: DeviceId,
@@ -38,6 +38,7 @@ impl Sessions {
                 AtLimit::EndOldest => AtLimit::Refuse,
                 other => other,
             },
+            max_evicted: Self::MAX_LISTED.into(),
             seen: Vec::new(),
         };
         let (mut enrolled, mut all) = self.enroll_once(user, &enroll).await?;
@@ -73,7 +74,7 @@ impl Sessions {
         })
     }
 
-    /// Ends a session that a later sign-in took off the list before it was made. Call it afterwards.
+    /// Ends a session that a later sign-in evicted before it was made. Call it afterwards.
     ///
     /// No round trip without a limit that ends sessions, and otherwise one.
     pub(crate) async fn confirm(&self, session: DeviceId, user: &SessionUser) -> Result<()> {
@@ -81,7 +82,10 @@ impl Sessions {
             return Ok(());
         }
         let key = UserRecord::key(&user.id);
-        let listed = self.bounded(self.programs.run(&key, &ListSessions)).await?;
+        let list = ListSessions {
+            with_evicted: false,
+        };
+        let listed = self.bounded(self.programs.run(&key, &list)).await?;
         if !listed.contains(&session) {
             self.evict(&[session], &user.id, user.since + 1).await;
         }
@@ -89,15 +93,26 @@ impl Sessions {
     }
 
     /// Ends sessions of a user that were signed in before a moment of the user's record.
+    ///
+    /// One that could not be ended stays on the list, and the next sign-in ends it. So does one that is not there:
+    /// it may be made yet.
     async fn evict(&self, sessions: &[DeviceId], user: &Arc<str>, before: i64) {
         let whose = Whose::SignedInBefore(user.clone(), before);
         let reason = EndReason::TooManyDevices;
-        for session in self.end_all(sessions, &whose, reason).await {
-            let (user, session, reason) = (Some(user), Some(session), Some(reason));
+        let ended = self.end_all(sessions, &whose, reason).await;
+        let ended = ended
+            .into_iter()
+            .filter(|(_, how)| *how == Destroyed::Ended);
+        let ended: Vec<_> = ended.map(|(session, _)| session).collect();
+        for session in &ended {
+            let (user, session, reason) = (Some(user), Some(*session), Some(reason));
             let events = &self.settings.events;
             events.emit(SessionEventKind::Ended, user, session, reason);
         }
         self.watch.publish(Some(Subject::user(user)));
+        if !ended.is_empty() {
+            self.withdraw(user, ended).await;
+        }
     }
 
     /// Returns the result, and the generation of all users' sessions.
@@ -160,7 +175,7 @@ impl Sessions {
         self.bounded(peeks).await
     }
 
-    /// Ends sessions, and returns those that are gone now.
+    /// Ends sessions, and returns those that are gone now, and how.
     ///
     /// A session that cannot be ended stays until its deadline. One round trip per node.
     async fn end_all(
@@ -168,7 +183,7 @@ impl Sessions {
         sessions: &[DeviceId],
         whose: &Whose,
         reason: EndReason,
-    ) -> Vec<DeviceId> {
+    ) -> Vec<(DeviceId, Destroyed)> {
         let destroy = |id: &DeviceId| {
             let destroy = self.destroy(whose.clone(), Some(reason));
             (SessionRecord::key(*id), destroy)
@@ -177,10 +192,11 @@ impl Sessions {
         let all = async { Ok(self.programs.run_many(&steps).await) };
         let answers = self.bounded(all).await.unwrap_or_default();
         let answers = sessions.iter().zip(answers);
-        let ended = answers.filter(|(_, gone)| matches!(gone, Ok(true)));
-        let ended: Vec<_> = ended.map(|(id, _)| *id).collect();
-        self.metrics.ended.increment(ended.len() as u64);
-        ended
+        let gone = answers.filter_map(|(id, how)| Some((*id, how.ok()?)));
+        let gone: Vec<_> = gone.filter(|(_, how)| how.is_gone()).collect();
+        let ended = gone.iter().filter(|(_, how)| *how == Destroyed::Ended);
+        self.metrics.ended.increment(ended.count() as u64);
+        gone
     }
 
     /// Takes a session off a user's list again, because the sign-in that listed it did not succeed on it.
@@ -199,7 +215,7 @@ impl Sessions {
     }
 
     /// Removes sessions from a user's list. A failure does no harm: readers check the sessions too.
-    async fn withdraw(&self, user: &str, sessions: Vec<DeviceId>) {
+    pub(crate) async fn withdraw(&self, user: &str, sessions: Vec<DeviceId>) {
         let (list, withdraw) = (UserRecord::key(user), Withdraw { sessions });
         let withdrawn = self.programs.run(&list, &withdraw);
         // The failure is logged and counted already.
@@ -253,8 +269,9 @@ impl Sessions {
                     // They are revoked already, and only take space. A session on which somebody has
                     // signed in again since is not revoked.
                     let before = Whose::OfBefore(user.clone(), epoch);
-                    let ended = self.end_all(&sessions, &before, reason).await;
-                    self.withdraw(user, ended).await;
+                    let gone = self.end_all(&sessions, &before, reason).await;
+                    let gone = gone.into_iter().map(|(session, _)| session).collect();
+                    self.withdraw(user, gone).await;
                 }
                 Ok(true)
             }

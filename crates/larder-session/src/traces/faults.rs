@@ -10,7 +10,9 @@ use crate::everyone_record::{EndEveryone, EveryoneRecord};
 use crate::session_record::{
     Apply, Create, Destroy, Left, Read, Rotate, SessionRecord, TakeReason, Touch,
 };
-use crate::user_record::{Enable, Enroll, Mark, ReadRevocationState, Revoke, UserRecord, Withdraw};
+use crate::user_record::{
+    Enable, Enroll, ListSessions, Mark, ReadRevocationState, Revoke, UserRecord, Withdraw,
+};
 
 #[tokio::test]
 async fn every_planted_fault_in_the_lua_of_a_session_is_caught() {
@@ -100,6 +102,13 @@ async fn every_planted_fault_in_the_lua_of_a_session_is_caught() {
             "",
         ),
         (Destroy::SCRIPT, "elseif s then", "else"),
+        (Destroy::SCRIPT, "if s then return 1 end", ""),
+        (Destroy::SCRIPT, "and was == why", ""),
+        (
+            Destroy::SCRIPT,
+            "form == ENDED and was == why then return 1",
+            "form == ENDED and was == why then return 2",
+        ),
         (
             Destroy::SCRIPT,
             "put(KEYS[1], struct.pack(TOMBSTONE, ENDED, s.hash, why,",
@@ -145,7 +154,7 @@ async fn every_planted_fault_in_the_lua_of_a_session_is_caught() {
 async fn every_planted_fault_in_the_lua_of_a_user_is_caught() {
     let users: &[Fault] = &[
         (Enroll::SCRIPT, "math.max(latest, ends)", "ends"),
-        (Enroll::SCRIPT, "now < ends", "now <= ends"),
+        (Enroll::SCRIPT, "now >= ends", "now > ends"),
         (
             Enroll::SCRIPT,
             "if string.byte(state, 18) ~= 0 then return {1, 0} end",
@@ -158,10 +167,25 @@ async fn every_planted_fault_in_the_lua_of_a_user_is_caught() {
         ),
         (
             Enroll::SCRIPT,
-            "if ARGV[5] == '2' then ids",
-            "if true then ids",
+            "if ARGV[5] == '2' then\n    evicted",
+            "if true then\n    evicted",
         ),
-        (Enroll::SCRIPT, "{added, id}", "{ends, id}"),
+        (
+            Enroll::SCRIPT,
+            "redis.call('HSET', KEYS[1], 'e:' .. live[at][2], live[at][3])",
+            "",
+        ),
+        (Enroll::SCRIPT, "kind == 's' and live or evicted", "live"),
+        (
+            Enroll::SCRIPT,
+            "for _, one in ipairs(evicted) do ids[#ids + 1] = one[2] end",
+            "",
+        ),
+        (Enroll::SCRIPT, "#evicted - tonumber(ARGV[7])", "0"),
+        (ListSessions::SCRIPT, "ARGV[1] == '1'", "true"),
+        (Withdraw::SCRIPT, ", 'e:' .. id", ""),
+        (Revoke::SCRIPT, "'^[se]:(.*)$'", "'^s:(.*)$'"),
+        (Enroll::SCRIPT, "{added, id,", "{ends, id,"),
         (Enroll::SCRIPT, "since + 1", "0"),
         (Enroll::SCRIPT, "'n', num(since), ", ""),
         (

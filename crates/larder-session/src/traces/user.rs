@@ -30,12 +30,16 @@ pub(super) fn next(rng: &mut Rng) -> Box<dyn Step> {
                 life,
                 limit: rng.i64(1..4),
                 at_limit: [AtLimit::Unlist, AtLimit::Refuse, AtLimit::EndOldest][rng.usize(..3)],
+                max_evicted: rng.i64(0..4),
                 seen: looked,
             };
             Box::new(Looked(enroll))
         }
         4 | 5 => after(ReadRevocationState, Vec::new()),
-        6 => after(ListSessions, Vec::new()),
+        6 => {
+            let with_evicted = rng.bool();
+            after(ListSessions { with_evicted }, Vec::new())
+        }
         7 => after(
             Withdraw {
                 sessions: (0..rng.usize(..3)).map(|_| any_device(rng)).collect(),

@@ -1,8 +1,8 @@
 -- KEYS: the list and the state of a user. ARGV: a session; an epoch, used if there is none yet; how long
 -- the session may live, in microseconds; the limit of sessions, and what happens at it: 0 takes the oldest
--- off the list, 1 refuses, 2 ends the oldest; how old a session that is not there must be to count as dead;
--- then, for each session that was looked up, its id, when its user signed in, or -1 if it is not there, and
--- its epoch, or '' if it is dead.
+-- off the list, 1 refuses, 2 evicts the oldest, which the caller ends; how old a session that is not there must
+-- be to count as dead; how many evicted sessions are kept; then, for each session that was looked up, its id,
+-- when its user signed in, or -1 if it is not there, and its epoch, or '' if it is dead.
 local now = now()
 local state = redis.call('GET', KEYS[2])
 -- Nobody knows whether an account with a damaged state is disabled: it counts as that.
@@ -15,7 +15,7 @@ latest, since = int(latest), int(since or '-1')
 if since > now + 60000000 then since = -1 end
 
 local seen = {}
-for at = 7, #ARGV, 3 do seen[ARGV[at]] = {tonumber(ARGV[at + 1]), ARGV[at + 2]} end
+for at = 8, #ARGV, 3 do seen[ARGV[at]] = {tonumber(ARGV[at + 1]), ARGV[at + 2]} end
 
 -- Whether a session that was looked up is dead, unless its user has signed in on it since.
 local function is_dead(id, added)
@@ -36,16 +36,19 @@ local function before(one, other)
   return false
 end
 
-local live, over = {}, {}
+local live, evicted, over = {}, {}, {}
 local all = redis.call('HGETALL', KEYS[1])
 for at = 1, #all, 2 do
-  local id = string.match(all[at], '^s:(.*)$')
-  if id and id ~= ARGV[1] then
+  local kind, id = string.match(all[at], '^([se]):(.*)$')
+  if id then
     local ends, added = entry(all[at + 1])
-    if now < ends and not is_dead(id, added) then
-      live[#live + 1] = {added, id}
-    else
+    -- Releases that do not know evicted sessions leave one where it is when its user signs in on it again.
+    local is_back = kind == 'e' and redis.call('HGET', KEYS[1], 's:' .. id)
+    if id == ARGV[1] or now >= ends or is_back or is_dead(id, added) then
       over[#over + 1] = all[at]
+    else
+      local to = kind == 's' and live or evicted
+      to[#to + 1] = {added, id, all[at + 1]}
     end
   end
 end
@@ -53,11 +56,24 @@ table.sort(live, before)
 local ids, limit = {}, tonumber(ARGV[4])
 if ARGV[5] == '1' and #live >= limit then
   for at, one in ipairs(live) do ids[at] = one[2] end
+  for _, one in ipairs(evicted) do ids[#ids + 1] = one[2] end
   return {2, ids}
 end
 for at = 1, #live - limit + 1 do
-  if ARGV[5] == '2' then ids[at] = live[at][2] end
   over[#over + 1] = 's:' .. live[at][2]
+  if ARGV[5] == '2' then
+    evicted[#evicted + 1] = live[at]
+    redis.call('HSET', KEYS[1], 'e:' .. live[at][2], live[at][3])
+  end
+end
+-- They are named at each sign-in until they have ended.
+table.sort(evicted, before)
+for at, one in ipairs(evicted) do
+  if at <= #evicted - tonumber(ARGV[7]) then
+    over[#over + 1] = 'e:' .. one[2]
+  else
+    ids[#ids + 1] = one[2]
+  end
 end
 
 for _, field in ipairs(over) do redis.call('HDEL', KEYS[1], field) end

@@ -1,3 +1,5 @@
+use std::collections::BTreeMap;
+
 use larder_store::count_poisoned;
 use larder_store::program::prelude::*;
 
@@ -16,6 +18,8 @@ pub(crate) struct Enroll {
     /// The maximum number of sessions on the list, at least one.
     pub(crate) limit: i64,
     pub(crate) at_limit: AtLimit,
+    /// The maximum number of evicted sessions on the list. The oldest leave it.
+    pub(crate) max_evicted: i64,
     /// The sessions on the list that were looked up. Those that are dead leave it.
     pub(crate) seen: Vec<(DeviceId, Seen)>,
 }
@@ -70,7 +74,7 @@ pub(crate) enum AtLimit {
     Unlist = 0,
     /// The sign-in is refused.
     Refuse = 1,
-    /// The oldest session ends.
+    /// The oldest session is evicted: it stays on the list until the caller has ended it.
     EndOldest = 2,
 }
 
@@ -88,7 +92,7 @@ pub(crate) enum Enrolled {
         epoch: Epoch,
         /// When the user signs in: later than each earlier sign-in of the user.
         since: i64,
-        /// The sessions to end.
+        /// The sessions to end: those that this sign-in evicts, and those that an earlier one did not end.
         evicted: Vec<DeviceId>,
     },
     /// The account is disabled, or its state cannot be read, and nothing was changed.
@@ -113,6 +117,7 @@ impl Program for Enroll {
             ((self.life, self.limit), (self.at_limit, PENDING)),
         )
             .write(args);
+        args.int(self.max_evicted);
         for (session, seen) in &self.seen {
             (session, seen).write(args);
         }
@@ -140,21 +145,33 @@ impl Program for Enroll {
                 sessions.remove(id);
             }
         }
-        let mut order: Vec<_> = sessions
-            .iter()
-            .map(|(&id, entry)| (entry.added, id.text(), id))
-            .collect();
-        order.sort_unstable();
+        let mut order = oldest_first(&sessions, false);
         let limit = usize::try_from(self.limit).unwrap_or(1).max(1);
         let over = (order.len() + 1).saturating_sub(limit);
         if self.at_limit == AtLimit::Refuse && over > 0 {
             return Enrolled::full(sessions.into_keys().collect());
         }
         order.truncate(over);
-        for (.., id) in &order {
-            sessions.remove(id);
+        for id in &order {
+            match self.at_limit {
+                AtLimit::EndOldest => {
+                    if let Some(entry) = sessions.get_mut(id) {
+                        entry.is_evicted = true;
+                    }
+                }
+                _ => drop(sessions.remove(id)),
+            }
         }
-        let added = Entry { ends, added: since };
+        let mut evicted = oldest_first(&sessions, true);
+        let most = usize::try_from(self.max_evicted).unwrap_or(0);
+        for id in evicted.drain(..evicted.len().saturating_sub(most)) {
+            sessions.remove(&id);
+        }
+        let added = Entry {
+            ends,
+            added: since,
+            is_evicted: false,
+        };
         sessions.insert(self.session, added);
         let (ttl, latest) = until(latest, now);
         let marks = held.map(|held| held.marks.clone()).unwrap_or_default();
@@ -166,12 +183,10 @@ impl Program for Enroll {
             marks,
         };
         record.put(next, ttl);
-        let ends_them = self.at_limit == AtLimit::EndOldest;
-        let evicted = order.into_iter().filter(|_| ends_them);
         Enrolled::Done {
             epoch: revocation.epoch,
             since,
-            evicted: evicted.map(|(.., id)| id).collect(),
+            evicted,
         }
     }
 
@@ -194,6 +209,16 @@ impl Program for Enroll {
             _ => return Err(Wire::unexpected("the result of a sign-in")),
         })
     }
+}
+
+/// Returns the sessions that are evicted, or those that are not, by their sign-in.
+fn oldest_first(sessions: &BTreeMap<DeviceId, Entry>, evicted: bool) -> Vec<DeviceId> {
+    let those = sessions.iter().filter(|(_, it)| it.is_evicted == evicted);
+    let mut order: Vec<_> = those
+        .map(|(&id, entry)| (entry.added, id.text(), id))
+        .collect();
+    order.sort_unstable();
+    order.into_iter().map(|(.., id)| id).collect()
 }
 
 impl Enrolled {

@@ -5,7 +5,10 @@ use crate::token::DeviceId;
 
 /// Returns the sessions on a user's list, the one that ends first at the front. Some may be dead.
 #[cfg_attr(test, derive(Clone, Debug))]
-pub(crate) struct ListSessions;
+pub(crate) struct ListSessions {
+    /// Whether to return those too that a later sign-in ends.
+    pub(crate) with_evicted: bool,
+}
 
 impl Program for ListSessions {
     type Record = UserRecord;
@@ -17,11 +20,14 @@ impl Program for ListSessions {
         concat!(include_str!("entry.lua"), include_str!("list.lua")),
     );
 
-    fn args(&self, _: &mut Args) {}
+    fn args(&self, args: &mut Args) {
+        self.with_evicted.write(args);
+    }
 
     fn step(&self, record: &mut Slot<'_, UserRecord>, now: Timestamp) -> Vec<DeviceId> {
         let live = record.get().map(|held| held.live(now.as_micros()));
         let live = live.unwrap_or_default().into_iter();
+        let live = live.filter(|(_, entry)| self.with_evicted || !entry.is_evicted);
         sorted(live.map(|(id, entry)| (id, entry.ends)).collect())
     }
 

@@ -4,8 +4,9 @@
 //! reads with one `GET`: the epoch, the reason of the last revocation, whether the account is disabled,
 //! and the session that the last revocation spared, if any. In the hash, `x` is the latest end of any
 //! session, `n` the time of the last sign-in, `r` the sessions that others are about to end, and `s:` with the
-//! id of a session holds its latest end and when it was added. All ends are a minute late, because the record
-//! of a session may expire by another server's clock.
+//! id of a session holds its latest end and when it was added. A session that a limit evicts has `e:` instead
+//! until it has ended. All ends are a minute late, because the record of a session may expire by another
+//! server's clock.
 
 mod enable;
 mod enroll;
@@ -63,6 +64,8 @@ struct Entry {
     ends: i64,
     /// When it was added.
     added: i64,
+    /// Whether a later sign-in ends it, and has not done so yet.
+    is_evicted: bool,
 }
 
 /// Which of a user's sessions are revoked.

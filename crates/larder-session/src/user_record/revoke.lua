@@ -23,7 +23,7 @@ local latest = int(redis.call('HGET', KEYS[1], 'x'))
 local ids = {}
 local all = redis.call('HGETALL', KEYS[1])
 for at = 1, #all, 2 do
-  local id = string.match(all[at], '^s:(.*)$')
+  local id = string.match(all[at], '^[se]:(.*)$')
   if id then
     local ends = entry(all[at + 1])
     if id ~= ARGV[4] and now < ends then ids[#ids + 1] = id end

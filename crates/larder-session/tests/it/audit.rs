@@ -55,6 +55,11 @@ on_both_stores! { Manual;
         assert_eq!(taken().0, "RevokedCookieUsed  session TooManyDevices");
         third.read(&site, &format!("/revoke/{}", other.record())).await;
         assert_eq!(taken().0, "Ended ada session SignedOutElsewhere");
+        // A session that never was has not ended.
+        for none in ["AAAAAAAAAAAAAAAAAAAAAA", "BAAAAAAAAAAAAAAAAAAAAA"] {
+            third.read(&site, &format!("/revoke/{none}")).await;
+            assert_eq!(taken().0, "");
+        }
         third.read(&site, "/password-changed").await;
         assert_eq!(taken().0, "UserRevoked ada PasswordChanged");
         third.read(&site, "/log-out").await;

@@ -188,6 +188,30 @@ async fn without_the_users_record_nobody_is_signed_in_and_a_sign_in_repairs_it()
 }
 
 #[tokio::test]
+async fn an_evicted_session_on_which_an_earlier_release_signed_in_again_stays() {
+    use crate::support::Time;
+    let world = World::redis(Time::Real).await;
+    let sessions = world
+        .sessions()
+        .with_device_limit(DeviceLimit::EndOldest(2));
+    let (site, server) = (World::site_of(sessions), world.server.as_ref().unwrap());
+    let phone = Browser::signed_in(&site, "ada/phone").await;
+    let keys = server.command(&["KEYS", "session-user:*}"]).unwrap();
+    let larder_test::server::Reply::Array(keys) = keys else {
+        panic!("no list: {keys:?}")
+    };
+    let key = keys[0].text().unwrap().into_owned();
+    let [listed, evicted] = ["s", "e"].map(|kind| format!("{kind}:{}", phone.record()));
+    let entry = server.command(&["HGET", &key, &listed]).unwrap();
+    let entry = entry.text().unwrap().into_owned();
+    server.command(&["HSET", &key, &evicted, &entry]).unwrap();
+    let laptop = Browser::signed_in(&site, "ada/laptop").await;
+    assert!(phone.is_in(&site).await && laptop.is_in(&site).await);
+    let removed = server.command(&["HDEL", &key, &evicted]).unwrap();
+    assert_eq!(removed.int(), Some(0));
+}
+
+#[tokio::test]
 async fn a_session_that_is_missing_from_the_list_is_revoked_all_the_same() {
     use crate::support::Time;
     let world = World::redis(Time::Real).await;

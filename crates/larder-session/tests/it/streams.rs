@@ -92,6 +92,26 @@ on_both_stores! { Manual;
         assert_eq!(ended(stream, "ada").await, "SignedOut");
     }
 
+    async fn a_stream_of_a_visitor_who_signs_in_later_ends_with_the_sign_out(world: World) {
+        let sessions = world.sessions().with_watch_interval(Duration::from_secs(3600));
+        let (here, there) = (World::site_of(sessions.clone()), world.site());
+        for (way, expected) in [("/log-out", "SignedOut"), ("all", "Administrator")] {
+            let browser = Browser::new();
+            browser.read(&here, "/set/a/1").await;
+            let stream = stream(&here, &browser).await;
+            browser.read(&there, "/log-in/ada").await;
+            match way {
+                "all" => {
+                    tokio::time::sleep(Duration::from_millis(100)).await;
+                    assert!(!stream.is_finished());
+                    sessions.revoke_all("ada").await.unwrap();
+                }
+                way => drop(browser.read(&there, way).await),
+            }
+            assert_eq!(ended(stream, way).await, expected);
+        }
+    }
+
     async fn a_stream_ends_when_its_session_expires(world: World) {
         let sessions = world.sessions().with_watch_interval(Duration::from_millis(20));
         let site = World::site_of(sessions);

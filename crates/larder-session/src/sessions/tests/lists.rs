@@ -101,3 +101,38 @@ async fn an_eviction_that_is_found_late_is_logged_and_told_to_streams() {
     })
     .await;
 }
+
+#[tokio::test]
+async fn a_session_that_could_not_be_ended_stays_on_the_list() {
+    on_both(async |sessions| {
+        let phone = begin(&sessions).await;
+        let mut failing = sessions.clone();
+        Staged::on(&mut failing, "session-destroy", Stage::Fail);
+        assert!(failing.revoke("ada", phone.record).await.is_err());
+        let devices = sessions.devices("ada").await.unwrap();
+        assert_eq!(devices[0].id, phone.record);
+        assert!(sessions.revoke("ada", phone.record).await.unwrap());
+        assert!(sessions.devices("ada").await.unwrap().is_empty());
+    })
+    .await;
+}
+
+#[tokio::test]
+async fn an_evicted_session_that_could_not_be_ended_stays_on_the_list_until_the_next_sign_in() {
+    on_both(async |sessions| {
+        let sessions = sessions.with_device_limit(DeviceLimit::EndOldest(1));
+        let mut failing = sessions.clone();
+        Staged::on(&mut failing, "session-destroy", Stage::Fail);
+        let (phone, laptop) = (begin(&sessions).await, begin(&failing).await);
+        assert_eq!(sessions.devices("ada").await.unwrap().len(), 2);
+        // Also if there is room by then.
+        let sessions = sessions.with_device_limit(DeviceLimit::EndOldest(3));
+        let tablet = begin(&sessions).await;
+        for (token, is_alive) in [(phone, false), (laptop, true), (tablet, true)] {
+            let opened = sessions.open(&token).await.unwrap().session();
+            assert_eq!(opened.is_some(), is_alive);
+        }
+        assert_eq!(sessions.devices("ada").await.unwrap().len(), 2);
+    })
+    .await;
+}

@@ -48,7 +48,7 @@ async fn a_stream_that_opens_while_its_session_is_revoked_ends() {
                 user: Some(user()),
                 left: 60_000_000,
             };
-            let stream = tokio::spawn(async move { opening.ended(&watched).await });
+            let stream = tokio::spawn(async move { opening.ended(watched).await });
             read.arrived.notified().await;
             match what {
                 "the session" => assert!(there.revoke("ada", token.record).await.unwrap()),
@@ -85,7 +85,7 @@ async fn a_stream_that_nobody_told_anything_leaves_what_is_known_of_everyone() {
         user: Some(user()),
         left: 60_000_000,
     };
-    let stream = tokio::spawn(async move { sessions.ended(&watched).await });
+    let stream = tokio::spawn(async move { sessions.ended(watched).await });
     while looked.calls.load(Ordering::SeqCst) < 5 {
         tokio::time::sleep(Duration::from_secs(1)).await;
     }
@@ -104,7 +104,7 @@ async fn a_stream_of_a_store_that_never_answers_ends_when_its_session_would() {
         left: 90_000_000,
     };
     let began = tokio::time::Instant::now();
-    assert_eq!(sessions.ended(&watched).await, EndReason::Expired);
+    assert_eq!(sessions.ended(watched).await, EndReason::Expired);
     assert!((90..92).contains(&began.elapsed().as_secs()));
 }
 
@@ -125,7 +125,7 @@ fn a_stream_is_told_also_if_the_runtime_of_an_earlier_one_has_ended() {
         let stream = here.watch.register(ada);
         // Its subscription begins.
         assert!(stream.wait(Duration::from_secs(20)).await);
-        there.tell("ada");
+        there.tell(Subject::user("ada"));
         assert!(stream.wait(Duration::from_secs(20)).await);
     });
     drop(earlier);

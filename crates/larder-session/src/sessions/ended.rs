@@ -10,7 +10,7 @@ use larder_store::program::Record;
 use tokio::time::Instant;
 
 use super::Sessions;
-use super::open::Found;
+use super::open::StoreAnswer;
 use super::watch::Subject;
 use crate::session_record::{Held, SessionRecord};
 use crate::token::{DeviceId, UserTag};
@@ -31,6 +31,8 @@ enum Look {
         /// When it expires if nobody uses it, by the store's clock.
         until: i64,
         now: i64,
+        /// Who has signed in on it since the wait began.
+        user: Option<Arc<str>>,
     },
     Ended(EndReason),
     /// There is no such session at this time, or at an unknown one.
@@ -38,13 +40,13 @@ enum Look {
 }
 
 /// A session as the last successful check found it.
-struct Seen {
+struct LastLook {
     until: i64,
     left: Duration,
     at: Instant,
 }
 
-impl Seen {
+impl LastLook {
     fn has_expired(&self, now: i64) -> bool {
         now >= self.until || self.at.elapsed() >= self.left
     }
@@ -54,13 +56,14 @@ impl Sessions {
     /// Waits until the session has ended, expired, or belongs to another user.
     ///
     /// It checks the session when a message comes, when the session would expire, and after each interval.
-    /// While the store fails it goes on waiting, at most until the session would have expired.
-    pub(crate) async fn ended(&self, watched: &Watched) -> EndReason {
+    /// While the store fails it goes on waiting, at most until the session would have expired. If a user signs in
+    /// on it, it waits for the end of the user's session.
+    pub(crate) async fn ended(&self, mut watched: Watched) -> EndReason {
         let subject = Subject::of(watched.session, watched.user.as_deref());
-        let registered = self.watch.register(subject);
+        let mut registered = self.watch.register(subject);
         // Registered first, so that anything after this read is announced. Until a read succeeds, the
         // session ends when its request expected, by this process's clock.
-        let mut seen = Some(Seen {
+        let mut seen = Some(LastLook {
             until: i64::MAX,
             left: Duration::from_micros(watched.left.max(1000).unsigned_abs()),
             at: Instant::now(),
@@ -72,7 +75,7 @@ impl Sessions {
             if is_told {
                 self.everyone.forget();
             }
-            match self.look(watched).await {
+            match self.look(&watched).await {
                 Ok(Look::Ended(reason)) => return reason,
                 Ok(Look::Absent(now)) => {
                     return match seen.is_some_and(|seen| seen.has_expired(now)) {
@@ -80,13 +83,21 @@ impl Sessions {
                         false => EndReason::SignedOut,
                     };
                 }
-                Ok(Look::Alive { until, now }) => {
+                Ok(Look::Alive { until, now, user }) => {
                     let left = (until - now).max(1000).unsigned_abs();
-                    seen = Some(Seen {
+                    seen = Some(LastLook {
                         until,
                         left: Duration::from_micros(left),
                         at: Instant::now(),
                     });
+                    if user.is_some() {
+                        let subject = Subject::of(watched.session, user.as_deref());
+                        registered = self.watch.register(subject);
+                        watched.user = user;
+                        // The user's session may have ended before this.
+                        is_told = true;
+                        continue;
+                    }
                 }
                 Err(_) if seen.as_ref().is_some_and(|seen| seen.has_expired(0)) => {
                     return EndReason::Expired;
@@ -118,7 +129,7 @@ impl Sessions {
     }
 }
 
-fn judge(watched: &Watched, found: &Found) -> Look {
+fn judge(watched: &Watched, found: &StoreAnswer) -> Look {
     let stored = match &found.held {
         Some(Held::Live(stored)) => stored,
         Some(Held::Ended(ended)) => {
@@ -126,19 +137,21 @@ fn judge(watched: &Watched, found: &Found) -> Look {
         }
         None => return Look::Absent(found.now),
     };
-    let alive = Look::Alive {
+    let held = &stored.metadata.user;
+    let alive = |user| Look::Alive {
         until: stored.metadata.idle_at,
         now: found.now,
+        user,
     };
     let Some(user) = &watched.user else {
-        return alive;
+        return alive(held.as_ref().map(|held| held.id.clone()));
     };
-    match &stored.metadata.user {
+    match held {
         Some(held) if held.id == *user && held.all < found.everyone => {
             Look::Ended(EndReason::Administrator)
         }
         Some(held) if held.id == *user => match &found.user {
-            Some(state) if state.covers(watched.session, held) => alive,
+            Some(state) if state.covers(watched.session, held) => alive(None),
             state => {
                 let reason = state.as_ref().and_then(|state| state.reason);
                 Look::Ended(reason.unwrap_or(EndReason::SignedOut))
