@@ -62,7 +62,7 @@ impl<K: CacheKey, V: Send + Sync + 'static> WriteBehind<K, V> {
     /// Tries the dead letter of `key` again, and returns whether there was one.
     ///
     /// The cached value is removed, since it may be the older one of the source. It takes one round trip, and
-    /// those of [`Cache::remove`].
+    /// those of [`Cache::remove`](crate::Cache::remove).
     ///
     /// # Errors
     /// Those of the store. An error of the cache is logged, and its removal tried again.
@@ -78,7 +78,7 @@ impl<K: CacheKey, V: Send + Sync + 'static> WriteBehind<K, V> {
     /// Discards the dead letter of `key`, and returns whether there was one.
     ///
     /// The cached value is removed, since it may be the discarded one. It takes one round trip, and those of
-    /// [`Cache::remove`].
+    /// [`Cache::remove`](crate::Cache::remove).
     ///
     /// # Errors
     /// Those of [`retry`](Self::retry).

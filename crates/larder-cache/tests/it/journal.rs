@@ -30,12 +30,9 @@ struct Film {
 
 type Written<V> = Arc<Mutex<Vec<V>>>;
 
-fn set<V: Send + Sync + 'static>(
-    backend: &Backend,
-    films: CacheBuilder<u32, V>,
-) -> WriteBehindBuilder<u32, V>
+fn set<V>(backend: &Backend, films: CacheBuilder<u32, V>) -> WriteBehindBuilder<u32, V>
 where
-    V: Serialize + for<'de> Deserialize<'de>,
+    V: Serialize + for<'de> Deserialize<'de> + Send + Sync + 'static,
 {
     WriteBehind::builder(backend.store.clone(), "films", films.build().unwrap())
         .with_store_timeout(Duration::from_secs(10))
