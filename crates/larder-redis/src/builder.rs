@@ -149,7 +149,9 @@ impl RedisStoreBuilder {
     /// that begins the timeout after the write, or later.
     ///
     /// Everything else stays with the master: writes and their conditions, programs, leases and the
-    /// values that a claim finds. So sessions, limits and locks are as exact as before. It works with
+    /// values that a claim finds, and reads of a kind
+    /// [with consistent reads](larder_store::Kind::with_consistent_reads). So sessions, limits and locks are
+    /// as exact as before, and so are purges of responses. It works with
     /// one server that has replicas, behind sentinels and on a cluster. Replicas are found in the report
     /// of the master or the cluster, and dialed with the user of the URL, who needs `+info`.
     ///

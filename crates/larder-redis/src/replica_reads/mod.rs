@@ -4,7 +4,8 @@
 //!    replicas, and each replica how many of them it has applied ([`replication_info`]). A replica
 //!    that has everything that the master had at a moment is fresh as of that moment ([`history`]).
 //! 2. A read goes to a replica whose moment is recent enough, and later than the last write of this
-//!    store to the key ([`written`]). Otherwise it goes to the master. A measurement applies to the
+//!    store to the key ([`written`]). Otherwise, or if its kind has consistent reads, it goes to the
+//!    master. A measurement applies to the
 //!    connection on which it was made, until the next one.
 //! 3. A replica has half of the deadline. If it gives no value, the master is asked within the
 //!    other half.
@@ -129,6 +130,9 @@ impl Shared {
     /// Returns a replica that has every write of `key` that a read must see. If there are several,
     /// `turn` chooses.
     fn serving(&self, key: &Key, turn: usize) -> Option<Reader> {
+        if key.kind().has_consistent_reads() {
+            return None;
+        }
         let oldest = self.oldest();
         let master = self.masters.of_key(key.as_bytes())?;
         let replicas = self.replicas.load();

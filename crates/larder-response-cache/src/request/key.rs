@@ -13,7 +13,9 @@ pub(crate) const RESPONSE: Kind = Kind::evictable("response");
 pub(crate) const TAG: Kind = Kind::evictable("response-tag");
 
 /// Purges: a key for each purge group of URIs, and one for all tags.
-const PURGES: Kind = Kind::evictable("response-purges");
+///
+/// A read that missed a purge would let a response be stored that was fetched before it.
+const PURGES: Kind = Kind::evictable("response-purges").with_consistent_reads();
 
 /// The number of purge groups.
 ///

@@ -21,6 +21,7 @@ pub struct Kind {
     space: Space,
     content: Content,
     is_partitioned: bool,
+    has_consistent_reads: bool,
 }
 
 /// The space of a kind, which says whether the store may evict its keys.
@@ -80,6 +81,7 @@ impl Kind {
             space,
             content,
             is_partitioned: false,
+            has_consistent_reads: false,
         }
     }
 
@@ -101,6 +103,16 @@ impl Kind {
         self
     }
 
+    /// Makes each read of the kind see all writes that were acknowledged before it, by whichever process.
+    ///
+    /// A store that may read copies, such as replicas of a Redis server, then asks the server that takes the
+    /// writes. Use it for what other processes change and a decision depends on.
+    #[must_use]
+    pub const fn with_consistent_reads(mut self) -> Self {
+        self.has_consistent_reads = true;
+        self
+    }
+
     /// Returns the name, which every key of the kind contains.
     pub const fn name(self) -> &'static str {
         self.name
@@ -114,6 +126,11 @@ impl Kind {
     /// Returns whether the first component of an id names a [partition](Self::partitioned).
     pub const fn is_partitioned(self) -> bool {
         self.is_partitioned
+    }
+
+    /// Returns whether [copies may not be read](Self::with_consistent_reads).
+    pub const fn has_consistent_reads(self) -> bool {
+        self.has_consistent_reads
     }
 
     /// Returns the content of the kind's keys.

@@ -10,7 +10,9 @@ use super::BlobInfo;
 pub(super) const CHUNK: usize = 128 * 1024;
 
 /// Chunks of all blobs.
-pub(super) const CHUNKS: Kind = Kind::pinned("blob-chunk");
+///
+/// A replica may have a manifest before another one has its chunks.
+pub(super) const CHUNKS: Kind = Kind::pinned("blob-chunk").with_consistent_reads();
 
 /// The length of a checksum, in bytes: in front of a chunk, and at the end of a manifest.
 const CHECKSUM: usize = 8;

@@ -41,9 +41,6 @@ const MANIFESTS: Kind = Kind::pinned("blob");
 /// nodes. A blob is at most 64 MiB, unless [`with_max_size`](Self::with_max_size) is set. Clones are cheap and
 /// share everything.
 ///
-/// Do not keep blobs on a store that reads from replicas (`RedisStoreBuilder::with_replica_reads`): a replica may
-/// have a manifest before another has its chunks, and a whole blob is then [torn](BlobError::Torn).
-///
 /// ```
 /// # use std::sync::Arc;
 /// use larder_store::{Store, Ttl};

@@ -1,5 +1,5 @@
 use larder_store::lease::Claim;
-use larder_store::{Store, Ttl};
+use larder_store::{Key, Kind, Put, Store, Ttl};
 use larder_test::server::{RedisCluster, RedisNode, RedisSentinels, slot_of};
 
 use super::{LONG, Pair, reader, until_read_there, value};
@@ -29,6 +29,31 @@ async fn values_are_read_from_a_replica_and_everything_else_from_the_master() {
     leases.claim(&claim).await.unwrap();
     let now = calls(&pair.replica, "evalsha") + calls(&pair.replica, "eval");
     assert_eq!(now, scripts);
+}
+
+#[tokio::test]
+async fn a_kind_with_consistent_reads_is_read_from_the_master() {
+    const EXACT: Kind = Kind::evictable("test").with_consistent_reads();
+    let pair = Pair::start().await;
+    let writer = patient(&pair.master.url()).connect().await.unwrap();
+    let _ = writer.put(&put(1, "one")).await.unwrap();
+    let store = reader(&pair.master.url(), LONG).await;
+    until_read_there(&store, &key(1), || calls(&pair.replica, "get")).await;
+
+    let reads = || calls(&pair.replica, "get") + calls(&pair.replica, "pttl");
+    let before = reads();
+    pair.part();
+    let exact = Key::new(EXACT, 1_u32);
+    let written = Put::new(exact.clone(), "new", Ttl::from_secs(60));
+    let _ = writer.put(&written).await.unwrap();
+    for _ in 0..20 {
+        let entry = store.get(&exact).await.unwrap().unwrap();
+        assert_eq!(&entry.value[..], b"new");
+        let entries = store.get_many(&[exact.clone()]).await;
+        assert!(entries[0].as_ref().unwrap().is_some());
+        assert!(store.ttl(&exact).await.unwrap().is_some());
+    }
+    assert_eq!(reads(), before);
 }
 
 #[tokio::test]
