@@ -49,7 +49,7 @@ async fn a_kind_with_consistent_reads_is_read_from_the_master() {
     for _ in 0..20 {
         let entry = store.get(&exact).await.unwrap().unwrap();
         assert_eq!(&entry.value[..], b"new");
-        let entries = store.get_many(&[exact.clone()]).await;
+        let entries = store.get_many(std::slice::from_ref(&exact)).await;
         assert!(entries[0].as_ref().unwrap().is_some());
         assert!(store.ttl(&exact).await.unwrap().is_some());
     }
