@@ -103,7 +103,6 @@ async fn sign_out(session: Session) -> Result<&'static str> {
 
 // It is 200 even while the store fails: all processes share it. A database of your own would decide here.
 async fn ready(State(store): State<Arc<dyn Store>>) -> &'static str {
-    // Pinned, because over shards an evictable key of a lost server reads as absent.
     let probe = Key::new(Kind::pinned("probe"), "ready");
     match store.get(&probe).await {
         Ok(_) => "ready\n",
