@@ -134,8 +134,9 @@ impl Tags {
     /// without a record gets one. One round trip per node.
     ///
     /// # Errors
-    /// Those of the store; [`Refusal::Full`](larder_store::Refusal::Full) if it has no room for another
-    /// tag. Do not store the value then.
+    /// Those of the store, if none of the other tags changed since the load began;
+    /// [`Refusal::Full`](larder_store::Refusal::Full) if it has no room for another tag. Do not store the
+    /// value then.
     pub async fn note(
         &self,
         tags: &[Tag],
@@ -155,14 +156,23 @@ impl Tags {
         let steps: Vec<_> = tags.iter().map(note).collect();
         let noted = self.run_many("note tags", &steps).await?;
         let mut carried = Vec::with_capacity(tags.len());
-        let mut is_current = true;
+        let (mut is_current, mut unnoted) = (true, None);
         for ((tag, state), before) in tags.iter().zip(noted).zip(before) {
-            let state = state?;
+            let state = match state {
+                Ok(state) => state,
+                Err(error) => {
+                    unnoted = unnoted.or(Some(error));
+                    continue;
+                }
+            };
             is_current &= self.is_unchanged(*tag, began, state);
             self.known.remember(*tag, state.generation, now, before);
             carried.push((*tag, state.generation));
         }
-        Ok(is_current.then_some(carried))
+        match unnoted {
+            Some(error) if is_current => Err(error),
+            _ => Ok(is_current.then_some(carried)),
+        }
     }
 
     /// Changes tags, and so every value that carries one of them. One round trip per node.

@@ -1,6 +1,6 @@
 use larder_moka::MokaStore;
 use larder_store::{Clock, ErrorKind, ManualClock, Shard, Sharded, Store};
-use larder_test::faulty::{Faulty, Trouble};
+use larder_test::faulty::{Faulty, Switch, Trouble};
 
 use super::*;
 
@@ -198,10 +198,10 @@ async fn a_tag_that_several_values_carry_is_judged_alike_while_it_is_forgotten()
     forgetting.join().expect("no panic");
 }
 
-#[tokio::test]
-async fn a_tag_that_cannot_be_read_costs_only_the_values_that_carry_it() {
+/// Two shards, a tag on each, and what switches the faults of each.
+fn two_shards() -> (Arc<Sharded>, [Tag; 2], [Switch; 2]) {
     let nodes = [(); 2].map(|()| Faulty::new(Arc::new(MokaStore::new())));
-    let [lost, steady] = [nodes[0].switch(), nodes[1].switch()];
+    let switches = [nodes[0].switch(), nodes[1].switch()];
     let shards = nodes.into_iter().zip(["lost", "steady"]);
     let shards = shards.map(|(node, name)| Shard::new(name, Arc::new(node)));
     let store = Arc::new(Sharded::new(shards).expect("two shards"));
@@ -211,12 +211,41 @@ async fn a_tag_that_cannot_be_read_costs_only_the_values_that_carry_it() {
         tag.expect("some tag is there")
     };
     let tags = ["lost", "steady"].map(tag_on);
-    let client = || {
-        let programs = store.clone().programs().expect("programs");
-        let timeout = StoreTimeout::new(SECOND * 10, None);
-        Tags::new(programs, None, timeout, SECOND * 3_600)
-    };
-    let (one, other, now) = (client(), client(), Timestamp::from_micros(0));
+    (store, tags, switches)
+}
+
+fn client(store: &Arc<Sharded>) -> Tags {
+    let programs = store.clone().programs().expect("programs");
+    let timeout = StoreTimeout::new(SECOND * 10, None);
+    Tags::new(programs, None, timeout, SECOND * 3_600)
+}
+
+#[tokio::test]
+async fn a_tag_that_cannot_be_noted_hides_no_change_of_another() {
+    let (store, tags, [lost, _]) = two_shards();
+    let (one, other, now) = (client(&store), client(&store), Timestamp::from_micros(0));
+    for order in [[0, 1], [1, 0]] {
+        let tags = order.map(|at| tags[at]);
+        let new = other.note(&tags, LoadBegin::after_all_changes(), HOUR, now);
+        assert!(new.await.expect("a store").is_some());
+        let began = LoadBegin::new(begin(&other), now);
+        lost.set(Trouble::Fail(ErrorKind::NotSent));
+        let noted = other.note(&tags, began, HOUR, now).await;
+        assert_eq!(noted.unwrap_err().kind(), ErrorKind::NotSent, "unchanged");
+        let began = LoadBegin::new(begin(&other), now);
+        let steady = tags[order[1]];
+        let changed = one.change(&[steady], TagChange::Remove, HOUR).await;
+        assert!(changed.iter().all(Result::is_ok));
+        let noted = other.note(&tags, began, HOUR, now).await;
+        assert!(matches!(noted, Ok(None)), "{noted:?}");
+        lost.clear();
+    }
+}
+
+#[tokio::test]
+async fn a_tag_that_cannot_be_read_costs_only_the_values_that_carry_it() {
+    let (store, tags, [lost, steady]) = two_shards();
+    let (one, other, now) = (client(&store), client(&store), Timestamp::from_micros(0));
     let noted = one.note(&tags, LoadBegin::after_all_changes(), HOUR, now);
     let both = noted.await.expect("a store").expect("new tags");
     let removed = [both[0], (tags[1], Generation::random())];
