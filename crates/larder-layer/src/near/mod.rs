@@ -155,9 +155,10 @@ where
         }
     }
 
-    /// Keeps a value, unless its key was invalidated since `generation`. Returns whether it was not.
+    /// Keeps a value, unless its key was invalidated since `generation`. Returns whether the generation was
+    /// still current.
     ///
-    /// A value that is too heavy for its shard is dropped all the same.
+    /// Even then a value that is too heavy for its shard is dropped.
     pub fn insert_if_unchanged(
         &self,
         key: K,

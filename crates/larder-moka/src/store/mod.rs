@@ -38,8 +38,8 @@ use crate::pinned::{Garbage, Pinned};
 ///   kind's maximum, and at the maximum of leases, subscriptions or waiters. Expired keys and leases are
 ///   removed first.
 /// - [`Refusal::WrongType`](larder_store::Refusal::WrongType) if one name is used for a pinned kind of values
-///   and for a kind of records. An evictable kind of that name is not noticed: its keys are apart from theirs
-///   here, but are the same keys on Redis.
+///   and for a kind of records. An evictable kind of that name is not noticed: here its keys are separate,
+///   but on Redis they are the same keys.
 /// - [`ErrorKind::TooLarge`] if a value is longer than
 ///   [`with_max_value`](MokaStoreBuilder::with_max_value) or does not fit into the cache space.
 ///
