@@ -32,7 +32,9 @@ use crate::{
 ///
 /// # Implementing
 /// Write plain async functions under `#[async_trait]`, and run the laws of `larder-test` on them. A
-/// store that can answer without waiting overrides the `*_now` methods too.
+/// store that can answer without waiting overrides the `*_now` methods too. One whose reads may be
+/// answered by a copy asks the server that takes the writes for a key of a kind that
+/// [has consistent reads](crate::Kind::has_consistent_reads), and for one that it has just written.
 #[async_trait]
 pub trait Store: Send + Sync + 'static {
     /// Returns the entry of `key`, or None if it is absent. One round trip.
