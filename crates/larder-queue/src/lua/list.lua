@@ -24,7 +24,9 @@ end
 -- A page has a megabyte of bodies, unless one job has more.
 local listed, bytes, has_more = {}, 0, #members == many
 for n, it in ipairs(members) do
-  local held = redis.call('HMGET', KEYS[1], it[3], '\0' .. it[3])
+  -- A token is the field of the body of a job whose id is like its group.
+  local is_job = string.byte(it[3]) ~= 0
+  local held = is_job and redis.call('HMGET', KEYS[1], it[3], '\0' .. it[3]) or {false, false}
   bytes = bytes + (held[2] and #held[2] or 0)
   if n > 1 and bytes > 1048576 then
     has_more = true

@@ -4,11 +4,24 @@ use std::num::NonZeroU32;
 
 use larder_queue::{JobId, NewJob, State, Verdict};
 use larder_store::Ttl;
-use larder_worlds::on_every_store;
+use larder_worlds::{World, on_every_store};
 
 use crate::support::{add, ids, job, queue_of, secs, take};
 
 const TWO: NonZeroU32 = NonZeroU32::new(2).unwrap();
+
+/// The number of bytes that the server has sent.
+fn sent(world: &World) -> u64 {
+    let Some(server) = &world.server else {
+        return 0;
+    };
+    let info = server.command(&["INFO", "stats"]).unwrap();
+    let info = info.text().unwrap();
+    let sent = info
+        .lines()
+        .find_map(|line| line.strip_prefix("total_net_output_bytes:"));
+    sent.unwrap().parse().unwrap()
+}
 
 on_every_store! { memory, redis;
     async fn a_queue_runs_no_more_jobs_than_it_may(world: World) {
@@ -98,6 +111,31 @@ on_every_store! { memory, redis;
             assert_eq!(seen, ids);
             assert!(take(&queue, 128).await.is_empty());
         }
+    }
+
+    async fn a_listing_sends_the_body_of_each_job_once(world: World) {
+        let queue = queue_of(&world);
+        let large = (0..24).map(|number| {
+            let id = format!("{number:02}");
+            let job = NewJob::raw("large", vec![0; 100 * 1024]);
+            job.with_group(&id).with_id(JobId::new(&id).unwrap())
+        });
+        for added in queue.enqueue_many(large).await {
+            added.unwrap();
+        }
+        let before = sent(&world);
+        let (mut listed, mut from) = (0, None);
+        loop {
+            let page = queue.list(State::Waiting, from).await.unwrap();
+            listed += page.jobs.len();
+            from = page.next;
+            if from.is_none() {
+                break;
+            }
+        }
+        assert_eq!(listed, 24);
+        let sent = sent(&world) - before;
+        assert!(sent < 30 * 100 * 1024, "{sent}");
     }
 
     async fn a_job_of_more_than_a_megabyte_is_taken_alone(world: World) {
