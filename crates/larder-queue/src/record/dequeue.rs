@@ -168,12 +168,14 @@ impl Work<'_> {
             for member in found {
                 let id = self.named_by(&member);
                 let job = id.as_ref().and_then(|id| self.held.jobs.get(id));
-                let len = job.map_or(0, |job| job.body.len());
-                is_cut = !jobs.is_empty() && bytes + len > STEP_BYTES;
-                if is_cut {
-                    break;
+                // A token may name no job.
+                if let Some(job) = job {
+                    is_cut = !jobs.is_empty() && bytes + job.body.len() > STEP_BYTES;
+                    if is_cut {
+                        break;
+                    }
+                    bytes += job.body.len();
                 }
-                bytes += len;
                 jobs.extend(self.take_one(&member, id, lease_ends));
             }
         }

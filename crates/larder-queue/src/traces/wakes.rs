@@ -48,25 +48,62 @@ impl Wakes<'_> {
     }
 }
 
-#[tokio::test]
-async fn both_forms_wake_when_a_job_can_be_taken_that_could_not_before() {
-    let server = RedisServer::start().unwrap();
+async fn wakes(server: &RedisServer) -> Wakes<'_> {
     let clock = ManualClock::default();
     let moka = MokaStore::builder().with_clock(clock.clone()).build();
     let moka = Arc::new(moka);
-    let on = Wakes {
-        lua: Arc::new(lua(&server, clock.clone()).await)
+    Wakes {
+        lua: Arc::new(lua(server, clock.clone()).await)
             .programs()
             .unwrap(),
         rust: moka.clone().programs().unwrap(),
         waits: moka.waits().unwrap(),
-        server: &server,
+        server,
         key: Key::new(
             <QueueRecord as larder_store::program::Record>::KIND,
             "wakes",
         ),
         clock,
+    }
+}
+
+#[tokio::test]
+async fn a_place_without_a_job_behind_a_large_job_wakes_nobody() {
+    let server = RedisServer::start().unwrap();
+    let on = wakes(&server).await;
+    let settings = Settings {
+        max_per_group: 1,
+        ..Settings::default()
     };
+    let add = |id: &str| {
+        let mut item = plain_item(id, Due::In(0));
+        item.group = Some("g".into());
+        item
+    };
+    let items = ["a", "b", "c"].map(add).to_vec();
+    let take = || Dequeue { settings, many: 9 };
+    on.check(Enqueue { settings, items }, true).await;
+    assert_eq!(on.check(take(), false).await.jobs.len(), 1);
+    on.check(take(), false).await;
+    let mut large = plain_item("large", Due::In(0));
+    (large.class, large.body) = (0, vec![0; 1_500_000].into());
+    let items = vec![large];
+    on.check(Enqueue { settings, items }, true).await;
+    // Whoever removes a job may not know of a limit, and leaves the group a place that it may not use.
+    let cancel = Cancel {
+        settings: Settings::default(),
+        id: "b".into(),
+    };
+    let _ = on.check(cancel, false).await;
+    assert_eq!(&*on.check(take(), false).await.jobs[0].id, "large");
+    // The place is gone, so there is nothing to wake for.
+    on.check(take(), false).await;
+}
+
+#[tokio::test]
+async fn both_forms_wake_when_a_job_can_be_taken_that_could_not_before() {
+    let server = RedisServer::start().unwrap();
+    let on = wakes(&server).await;
     let settings = Settings::default();
     let limited = Settings {
         max_running: 1,
