@@ -28,7 +28,9 @@ on_every_store! { memory, redis, cluster;
         }
         assert_eq!(values(&mut subscriber, 3).await, [1, 2, 3]);
         assert_eq!(subscriber.position(), None);
-        for error in [topic.position(7_u32).await.unwrap_err(), topic.resume(7_u32, "1-1".parse().unwrap()).await.unwrap_err()] {
+        let position = topic.position(7_u32).await.unwrap_err();
+        let resume = topic.resume(7_u32, "1-1".parse().unwrap()).await.unwrap_err();
+        for error in [position, resume] {
             assert!(error.to_string().contains("with_history"), "{error}");
         }
     }

@@ -18,4 +18,5 @@ for class = 0, 3 do
   local state = id and redis.call('HGET', KEYS[1], id)
   if state and #state >= 44 then oldest = math.max(oldest, at - struct.unpack('<d', state, 21)) end
 end
-return {math.max(waiting, 0), scheduled, running, dead, redis.call('ZCARD', KEYS[5]), (string.byte(meta, 41) or 0) % 2, oldest}
+local done, paused = redis.call('ZCARD', KEYS[5]), (string.byte(meta, 41) or 0) % 2
+return {math.max(waiting, 0), scheduled, running, dead, done, paused, oldest}

@@ -44,8 +44,8 @@ use internal::STORE_TIMEOUT;
 /// 6. Limits on running jobs are derived from the leases, so nothing has to be repaired after a crash.
 ///
 /// All users of a queue must use the same settings. They are applied at each step: a new limit applies from
-/// the next step on. Only a group that was at its limit learns of a higher one, or of none, when a job is added to it, or
-/// one of its jobs ends or becomes due.
+/// the next step on. A group that is at its limit is the exception: it learns of a higher one, of none, or that its
+/// order was removed, only when a job is added to it, or one of its jobs ends or becomes due.
 ///
 /// # Deployment caveats
 /// On Redis, a queue is as safe as the server: use `appendonly yes` and `maxmemory-policy noeviction`. A
