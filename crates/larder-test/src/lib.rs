@@ -11,4 +11,4 @@ pub use contract::{broken, laws, records, trace};
 pub use harness::proxy;
 #[cfg(unix)]
 pub use harness::server;
-pub use layer::{MetricNames, MetricValues, faulty, service, subscribe};
+pub use layer::{Lagging, MetricNames, MetricValues, faulty, service, subscribe};

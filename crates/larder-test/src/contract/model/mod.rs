@@ -93,6 +93,19 @@ impl ModelStore {
         }
     }
 
+    /// Makes a store with the values of now, by the same clock.
+    pub(crate) fn copy_of_values(&self) -> Self {
+        let mut copy = Self::with_clock(self.clock.clone());
+        let held = self.held.lock();
+        let values = held.iter().filter_map(|(key, held)| {
+            let content = Stored::Value(held.entry()?.clone());
+            let deadline = held.deadline;
+            Some((key.clone(), Held { content, deadline }))
+        });
+        *copy.held.get_mut() = values.collect();
+        copy
+    }
+
     /// Works on the slot of `key`, without expired content.
     pub(crate) fn with_slot<T>(
         &self,
