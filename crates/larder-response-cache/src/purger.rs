@@ -55,8 +55,8 @@ impl Purger {
     /// Makes all variants of a URI stale, which is also called a soft purge.
     ///
     /// The next request validates them. Meanwhile they are served, even if the inner service fails, for as
-    /// long as their `stale-while-revalidate` and `stale-if-error` permit, counted from now. It takes three
-    /// round trips, or one and two for each variant.
+    /// long as their `stale-while-revalidate` and `stale-if-error` permit, counted from now. It takes four
+    /// round trips, or two and two for each variant, or two if nothing is stored.
     ///
     /// A response whose fetch is under way is stored unchanged. To prevent that, use [`purge`](Self::purge).
     ///

@@ -163,7 +163,7 @@ impl Replay for CacheState {
     }
 
     async fn try_some(&self) -> bool {
-        // This process has kept nothing since that they concern, so there is nothing to forget.
+        // Since they were added, this process has kept nothing that they concern. So there is nothing to forget.
         let (storage, pending) = (&self.storage, &self.storage.purges.pending);
         let is_of_uri = |purge: &Purge| matches!(purge, Purge::Uri(_) | Purge::ExpireUri(_));
         let (uris, tags): (Vec<_>, Vec<_>) =

@@ -143,8 +143,16 @@ impl Far {
     }
 
     pub(super) async fn remove(&self, key: Key) -> Result<()> {
-        let delete = Delete::new(key);
-        let removed = self.timeout.delete(&*self.store, &delete).await;
+        self.delete(&Delete::new(key)).await
+    }
+
+    /// Removes a key if it has this version.
+    pub(super) async fn remove_if(&self, key: Key, version: Version) -> Result<()> {
+        self.delete(&Delete::new(key).if_version(version)).await
+    }
+
+    async fn delete(&self, delete: &Delete) -> Result<()> {
+        let removed = self.timeout.delete(&*self.store, delete).await;
         self.observe(removed).map(drop)
     }
 

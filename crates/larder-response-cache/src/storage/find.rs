@@ -161,6 +161,9 @@ impl Storage {
                         self.find_variant(&index, headers, now).await;
                     let is_unknown = matches!(found.snapshot.variant, Existing::Unknown);
                     if let Some(near) = near.filter(|near| is_unknown && near.is_of(&index)) {
+                        if let Some((_, Some(version))) = near.variant {
+                            found.snapshot.variant = Existing::Version(version);
+                        }
                         found.until = near.deadline;
                         found.response = Some(near.response);
                     }

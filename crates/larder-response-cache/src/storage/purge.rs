@@ -2,7 +2,7 @@ use std::sync::Arc;
 
 use futures_util::future::join;
 use larder_layer::tags::{Generation, Tag, TagState};
-use larder_store::{Condition, Key, Result};
+use larder_store::{Condition, Key, Result, Version};
 
 use super::tags::{TAG_TTL, first_state, state_from_bytes, state_to_bytes};
 use super::{ATTEMPTS, FarRecord, Record, Storage, VariantIndex};
@@ -31,12 +31,15 @@ impl Storage {
 
     /// Makes the response of a URI stale, with all variants.
     ///
-    /// It takes three round trips, two if nothing is stored, or one and two for each variant.
+    /// It takes four round trips, or two and two for each variant, or two if nothing is stored.
     pub(crate) async fn expire(&self, key: &PrimaryKey) -> Result<()> {
         self.expire_far(&key.far_key()).await
     }
 
     async fn expire_far(&self, key: &Key) -> Result<()> {
+        // A write that changes nothing: over shards, a key of a lost server reads as missing, and a write fails
+        // there. A store that reads replicas answers the reads of a key after a write by the master.
+        self.far.remove_if(key.clone(), Version::random()).await?;
         match self.far.get(key).await? {
             FarRecord::Record(Record::Variants(index), _) => {
                 for variant in &index.variants {
@@ -46,9 +49,9 @@ impl Storage {
                 Ok(())
             }
             FarRecord::Record(Record::Response(_), _) => self.expire_response(key).await,
-            // Over shards, a key of a lost server reads as missing; a write fails there.
-            FarRecord::Missing => self.far.remove(key.clone()).await,
-            FarRecord::Record(Record::Reservation, _) | FarRecord::Unreadable(_) => Ok(()),
+            FarRecord::Missing | FarRecord::Record(Record::Reservation, _) => Ok(()),
+            // A process of another release may be able to read it.
+            FarRecord::Unreadable(_) => self.far.remove(key.clone()).await,
         }
     }
 
@@ -57,9 +60,9 @@ impl Storage {
         for _ in 0..ATTEMPTS {
             let (response, version) = match self.far.get(key).await? {
                 FarRecord::Record(Record::Response(response), version) => (response, version),
-                // It may be there, as above: a removal also fails if the server is lost.
-                FarRecord::Missing => break,
-                FarRecord::Record(..) | FarRecord::Unreadable(_) => return Ok(()),
+                // It may be there, as above.
+                FarRecord::Missing | FarRecord::Unreadable(_) => break,
+                FarRecord::Record(..) => return Ok(()),
             };
             let (ttl, condition) = (self.ttl(&response), Condition::IfVersion(version));
             let expired = response.copy(self.policy()).expired_at(self.now());

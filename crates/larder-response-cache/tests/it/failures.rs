@@ -180,6 +180,35 @@ async fn a_stale_variant_of_this_process_is_served_if_the_store_has_only_lost_th
 }
 
 #[tokio::test]
+async fn a_stale_variant_of_this_process_that_was_validated_is_stored_once_the_store_is_back() {
+    let failing = Failing::new();
+    let fixture = failing.fixture();
+    let fields = [
+        ("cache-control", "max-age=5"),
+        ("vary", "x"),
+        ("etag", "\"a\""),
+    ];
+    fixture.origin.then(200, &fields, "one");
+    fixture.get("/").await;
+    fixture.later(6);
+    let control = failing.control.clone();
+    control.fail(("get", "response:{v"), ErrorKind::NotSent);
+    fixture.origin.then_with(move |_| {
+        control.mend();
+        Box::pin(async move { Ok(response(304, &fields, full(""))) })
+    });
+    let validated = fixture.get("/").await;
+    let status = validated.field("cache-status");
+    assert!(
+        validated.text() == "one" && status.ends_with("; stored"),
+        "{status}"
+    );
+    for process in [&fixture, &fixture.sibling()] {
+        assert!(process.get("/").await.is_hit());
+    }
+}
+
+#[tokio::test]
 async fn a_part_of_a_second_is_a_second_in_which_a_stale_response_replaces_a_failure() {
     let limit = Duration::from_millis(500);
     let fixture = Fixture::with(|builder| builder.with_stale_while_disconnected(limit));

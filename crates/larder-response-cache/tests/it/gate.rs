@@ -110,6 +110,11 @@ impl Control {
         self.state.lock().unwrap().failing = Some((operation, kind));
     }
 
+    /// Lets all operations work again.
+    pub(crate) fn mend(&self) {
+        self.state.lock().unwrap().failing = None;
+    }
+
     /// Holds the next such operation.
     pub(crate) fn hold(&self, operation: Operation) -> Held {
         let ((arrive, arrived), (open, release)) = (oneshot::channel(), oneshot::channel());

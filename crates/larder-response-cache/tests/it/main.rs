@@ -11,6 +11,7 @@ mod failures;
 mod fixture;
 mod flights;
 mod gate;
+mod lagging;
 mod near_only;
 mod nested;
 mod recordings;
