@@ -27,6 +27,17 @@ pub(crate) struct Kept<V> {
     pub(crate) is_stale: bool,
 }
 
+/// Why a key is not loaded again for a while.
+#[derive(Clone, Copy, PartialEq, Eq)]
+pub(crate) enum Setback {
+    /// A load failed.
+    Load,
+    /// A refresh failed.
+    Refresh,
+    /// A refresh loaded a value that is not kept.
+    Unkept,
+}
+
 /// The result of a look at the near tier.
 pub(crate) enum Near<V> {
     /// Serve it.
@@ -182,8 +193,8 @@ impl<K: CacheKey, V: Send + Sync + 'static> Inner<K, V> {
         })
     }
 
-    /// Returns whether a refresh of the key has failed, so that nobody tries again yet. It is for caches
-    /// without a near tier.
+    /// Returns whether a refresh of the key had a [`Setback`], so that nobody tries again yet. It is for
+    /// caches without a near tier.
     pub(crate) fn is_resting(&self, key: &K) -> bool {
         let now = self.clock.now();
         let held = self.near.peek(key);
@@ -195,14 +206,14 @@ impl<K: CacheKey, V: Send + Sync + 'static> Inner<K, V> {
         self.lifetime.stale_if_error.is_some()
     }
 
-    /// Notes that a load of `key` failed, so that nobody tries again for a while.
+    /// Notes a setback of a load of `key`, so that nobody tries again for a while.
     ///
-    /// The pause doubles with each failure in a row. Without a copy there is nothing to serve, and
+    /// The pause doubles with each one in a row. Without a copy there is nothing to serve, and
     /// the next call loads. After a refresh without a near tier the far store has the value to
     /// serve, and only the pause is kept.
-    pub(crate) fn back_off(&self, key: &K, is_refresh: bool) {
+    pub(crate) fn back_off(&self, key: &K, setback: Setback) {
         let now = self.clock.now();
-        let is_far = is_refresh && self.is_promised();
+        let is_far = setback != Setback::Load && self.is_promised();
         self.near.update(key, |held| {
             let mut kept = match held {
                 Some(held) => held.value,
@@ -210,7 +221,8 @@ impl<K: CacheKey, V: Send + Sync + 'static> Inner<K, V> {
                 None => return None,
             };
             let is_fresh = now < kept.times.fresh_until && now < kept.near_until;
-            let is_left = kept.is_fallback(now) && self.has_fallback();
+            let has_failed = setback != Setback::Unkept;
+            let is_left = has_failed && kept.is_fallback(now) && self.has_fallback();
             if !is_fresh && !is_left && !is_far {
                 return None;
             }

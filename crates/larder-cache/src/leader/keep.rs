@@ -9,7 +9,7 @@ use crate::cache::Reading;
 use crate::election::{Answer, Lead, Write};
 use crate::envelope::TagMarks;
 use crate::found::Keep;
-use crate::kept::Kept;
+use crate::kept::{Kept, Setback};
 use crate::lifetime::Times;
 use crate::remote::Change;
 use crate::tags::Noted;
@@ -132,6 +132,7 @@ impl<K: CacheKey, V: Send + Sync + 'static> LoadTask<K, V> {
             Noted::Near(tags) => (tags, self.not_written(value.as_deref(), lead).await),
             Noted::Outdated => {
                 inner.metrics.outdated.increment(1);
+                self.rest();
                 self.give_back(lead).await;
                 return Currency::Overtaken;
             }
@@ -247,6 +248,7 @@ impl<K: CacheKey, V: Send + Sync + 'static> LoadTask<K, V> {
     /// Ends the lease, and removes the cached value if the source no longer has one.
     async fn keep_nothing(&self, value: &Option<Arc<V>>, lead: &Lead<V>) -> Currency {
         if value.is_some() {
+            self.rest();
             return self.give_back(lead).await;
         }
         let inner = &*self.inner;
@@ -290,12 +292,23 @@ impl<K: CacheKey, V: Send + Sync + 'static> LoadTask<K, V> {
         }
     }
 
+    /// Pauses after a refresh whose value is not kept: the cached one is still due, and each read
+    /// would refresh it again.
+    fn rest(&self) {
+        if self.plan.is_refresh {
+            self.pause(Setback::Unkept);
+        }
+    }
+
     /// Keeps a near copy, unless the key was changed since the flight began.
     ///
     /// With tags, no tag may have changed since `before` either.
     pub(super) fn keep_near(&self, kept: Kept<V>, reading: Option<&Reading>, before: Generation) {
         let inner = &self.inner;
         if !inner.keeps_near {
+            if kept.version.is_none() && self.plan.is_refresh {
+                return self.rest();
+            }
             // An older value that was kept for loads that fail, or the pause after one.
             if inner.near.peek(&self.key).is_some() {
                 self.leader

@@ -18,6 +18,7 @@ use crate::cache::{Inner, Reading};
 use crate::election::{Answer, Elected, First, Lead, Patience, Wanted, Write};
 use crate::envelope::TagMarks;
 use crate::far::Stored;
+use crate::kept::Setback;
 use crate::{CacheKey, LoadContext, Loaded, recursion};
 
 /// The outcome of a flight for all its callers: an answer, or the error of its loader.
@@ -302,13 +303,19 @@ impl<K: CacheKey, V: Send + Sync + 'static> LoadTask<K, V> {
     }
 
     fn back_off(&self) {
+        let setback = match self.plan.is_refresh {
+            true => Setback::Refresh,
+            false => Setback::Load,
+        };
         if self.plan.is_refresh {
             self.inner.metrics.refreshes_failed.increment(1);
         }
-        let is_refresh = self.plan.is_refresh;
-        let inner = &self.inner;
+        self.pause(setback);
+    }
+
+    fn pause(&self, setback: Setback) {
         self.leader
-            .if_current(|| inner.back_off(&self.key, is_refresh));
+            .if_current(|| self.inner.back_off(&self.key, setback));
     }
 }
 

@@ -4,9 +4,9 @@ use std::sync::Arc;
 use std::sync::atomic::{AtomicUsize, Ordering};
 use std::time::Duration;
 
-use larder_cache::{CacheBuilder, LoadError, ReadOptions, Source};
+use larder_cache::{CacheBuilder, LoadError, Loaded, ReadOptions, Source};
 use larder_store::{ErrorKind, Ttl};
-use larder_test::faulty::Trouble;
+use larder_test::faulty::{Operations, Trouble};
 
 use crate::support::{Broken, Gate, Process, on_both_stores, until};
 
@@ -80,6 +80,44 @@ on_both_stores! { Manual;
             one.load("new").await;
             until_idle(&one).await;
             assert_eq!(one.films.stats().near_entries, 0);
+            one.films.remove(&7).await.unwrap();
+        }
+    }
+
+    /// Its claim fails, or its value is too long, or it asks not to be kept.
+    async fn without_a_near_tier_a_refresh_whose_value_is_not_kept_is_not_repeated_at_every_read(world: World) {
+        let one = world.process_with(|films| refreshes(films).with_max_value(10));
+        let loads = |value: &'static str, is_kept: bool| {
+            let loads = one.loads.clone();
+            let load = move || async move {
+                loads.fetch_add(1, Ordering::SeqCst);
+                let loaded = Loaded::new(value.to_owned());
+                Ok::<_, Broken>(if is_kept { loaded } else { loaded.uncached() })
+            };
+            one.films.find_or_load(&7, load)
+        };
+        for (value, is_kept, fails) in [("new", true, true), ("much longer", true, false), ("new", false, false)] {
+            let what = format!("{value}, kept: {is_kept}, fails: {fails}");
+            one.load("old").await;
+            world.advance(Duration::from_secs(10));
+            let before = one.loads();
+            if fails {
+                one.switch.set_on(Operations::Leases, Trouble::Fail(ErrorKind::NotSent));
+            }
+            for (pause, expected) in [(0, 1), (1, 2), (1, 2), (1, 3)] {
+                world.advance(Duration::from_secs(pause));
+                for _ in 0..3 {
+                    assert_eq!(loads(value, is_kept).await.unwrap().as_str(), "old");
+                    until_idle(&one).await;
+                }
+                assert_eq!(one.loads() - before, expected, "{what}");
+            }
+            one.switch.clear();
+            // A refresh whose value is kept ends the pauses.
+            world.advance(Duration::from_secs(4));
+            one.load("new").await;
+            until_idle(&one).await;
+            assert_eq!(one.films.stats().near_entries, 0, "{what}");
             one.films.remove(&7).await.unwrap();
         }
     }

@@ -487,6 +487,25 @@ async fn a_refresh_that_fails_is_not_tried_again_at_every_read() {
     assert_eq!(loads.load(Ordering::SeqCst), 1);
 }
 
+#[tokio::test]
+async fn a_refresh_whose_value_is_not_kept_is_not_repeated_at_every_read() {
+    let clock = ManualClock::default();
+    let films = films(&clock).with_refresh_after(TEN).build().unwrap();
+    load(&films, &7, "old").await;
+    clock.advance(seconds(10));
+    let loads = Arc::new(AtomicUsize::new(0));
+    for _ in 0..10 {
+        let loads = loads.clone();
+        let load = || async move {
+            loads.fetch_add(1, Ordering::SeqCst);
+            Ok::<_, Infallible>(Loaded::new("new".to_owned()).uncached())
+        };
+        assert_eq!(films.find_or_load(&7, load).await.unwrap().as_str(), "old");
+        tokio::task::yield_now().await;
+    }
+    assert_eq!(loads.load(Ordering::SeqCst), 1);
+}
+
 /// Loads a film for ten seconds, and returns it when half of its readers refresh it.
 async fn half_way_to_a_refresh() -> Cache<u32, String> {
     let clock = ManualClock::default();
