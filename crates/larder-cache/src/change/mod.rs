@@ -76,7 +76,9 @@ impl<K: CacheKey, V: Send + Sync + 'static> Cache<K, V> {
 
     /// Ends the freshness of the values of many keys, with a result for each.
     ///
-    /// It takes as many round trips as [`expire`](Self::expire), each for 64 keys.
+    /// With [`with_stale_if_error`](crate::CacheBuilder::with_stale_if_error) it takes the round trips of
+    /// [`expire`](Self::expire) for each 64 keys, and one message tells other processes of all of them at
+    /// the end. Without that setting it does the same as [`remove_many`](Self::remove_many).
     ///
     /// # Errors
     /// Those of [`remove`](Self::remove) for each.
@@ -117,15 +119,27 @@ impl<K: CacheKey, V: Send + Sync + 'static> Cache<K, V> {
             false => keys.len().max(1),
         };
         let mut results = Vec::with_capacity(keys.len());
+        let mut locked_out = 0;
         for keys in keys.chunks(at_once) {
             let begun = invalidations.drain(..keys.len()).collect();
-            results.extend(inner.change_far(far, keys, begun, expires, turn).await);
-            if results.iter().all(Result::is_err) {
-                // Do not wait for a store that has just failed.
+            let changed = inner.change_far(far, keys, begun, expires, turn).await;
+            locked_out = match changed.is_err() {
+                true => locked_out + 1,
+                false => 0,
+            };
+            let changed = changed.unwrap_or_else(|error| {
+                let again = |_| Err(unlocked(error.kind()));
+                keys.iter().map(again).collect()
+            });
+            let has_failed = locked_out == 0 && changed.iter().all(Result::is_err);
+            results.extend(changed);
+            // Do not wait again for a store that has just failed. One slow change of another call, which
+            // holds the locks of some keys, does not mean that it has.
+            if has_failed || locked_out == 2 {
                 break;
             }
         }
-        if let Some(Err(error)) = results.first().filter(|_| results.len() < keys.len()) {
+        if let Some(Err(error)) = results.last().filter(|_| results.len() < keys.len()) {
             let (operation, kind) = (error.operation(), error.kind());
             let left = &keys[results.len()..];
             inner.quarantine(left.iter().cloned());
@@ -154,6 +168,8 @@ impl<K: CacheKey, V: Send + Sync + 'static> Cache<K, V> {
 
 impl<K: CacheKey, V: Send + Sync + 'static> Inner<K, V> {
     /// Changes the far values of some keys under their locks, and then ends the invalidations.
+    ///
+    /// Returns an error if the locks were not free in time. The keys are then quarantined.
     async fn change_far(
         self: &Arc<Self>,
         far: &Far<V>,
@@ -161,7 +177,7 @@ impl<K: CacheKey, V: Send + Sync + 'static> Inner<K, V> {
         begun: Vec<Invalidation<'_, K, V>>,
         expires: bool,
         turn: u64,
-    ) -> Vec<Result<()>> {
+    ) -> Result<Vec<Result<()>>> {
         let far_keys: Vec<_> = keys.iter().map(|key| far.key(key)).collect();
         // Held until the invalidations end, so that no load that began earlier is written
         // afterwards.
@@ -174,8 +190,7 @@ impl<K: CacheKey, V: Send + Sync + 'static> Inner<K, V> {
             Err(error) => {
                 self.quarantine(keys.iter().cloned());
                 self.metrics.far_delete_errors.increment(1);
-                let kind = error.kind();
-                return keys.iter().map(|_| Err(unlocked(kind))).collect();
+                return Err(error);
             }
         };
         let results = match expires {
@@ -183,7 +198,7 @@ impl<K: CacheKey, V: Send + Sync + 'static> Inner<K, V> {
             false => self.invalidate_far(keys, turn).await,
         };
         drop((begun, locks));
-        results
+        Ok(results)
     }
 
     /// Ends the freshness of far entries, and keeps what may be served if a load fails.
@@ -282,7 +297,8 @@ fn unlocked(kind: ErrorKind) -> Error {
 }
 
 fn untried(operation: &'static str, kind: ErrorKind) -> Error {
-    let text = "the changes of earlier keys of the call have failed: the change will be retried";
+    let text =
+        "earlier keys of this call failed, so this one was not tried: its change will be retried";
     Error::new(operation, kind, text)
 }
 

@@ -61,6 +61,57 @@ async fn an_expiry_of_many_keys_does_not_wait_for_a_failed_store_again_and_again
     assert_eq!(one.films.stats().invalidations_pending, 1_000);
 }
 
+#[tokio::test(start_paused = true)]
+async fn an_expiry_of_many_keys_does_not_wait_for_a_store_that_fails_in_between_either() {
+    let world = World::memory(Time::Real).await;
+    let one = world.process_with(|films| keeps_stale(films).without_bus());
+    let keys: Vec<u32> = (0..1_000).collect();
+    for film in &keys {
+        one.films.insert(*film, film.to_string()).await.unwrap();
+    }
+    one.switch.set_on(
+        Operations::Leases,
+        Trouble::Delay(Duration::from_millis(10)),
+    );
+    let expiry = tokio::spawn({
+        let (films, keys) = (one.films.clone(), keys.clone());
+        async move { films.expire_many(&keys).await }
+    });
+    tokio::time::sleep(Duration::from_millis(25)).await;
+    one.switch.set(Trouble::Hang);
+    let began = tokio::time::Instant::now();
+    let expired = expiry.await.unwrap();
+    assert!(began.elapsed() < Duration::from_secs(1));
+    assert_eq!(expired.len(), 1_000);
+    assert!(expired[0].is_ok());
+    let last = expired[999].as_ref().unwrap_err().to_string();
+    assert!(last.contains("was not tried"), "{last}");
+}
+
+#[tokio::test(start_paused = true)]
+async fn an_expiry_of_many_keys_is_not_given_up_for_one_slow_change_of_another_call() {
+    let world = World::memory(Time::Real).await;
+    let one = world.process_with(|films| keeps_stale(films).without_bus());
+    let keys: Vec<u32> = (0..1_000).collect();
+    for film in &keys {
+        one.films.insert(*film, film.to_string()).await.unwrap();
+    }
+    // An insert takes two such round trips, for longer than a change waits.
+    one.switch.set_on(
+        Operations::Leases,
+        Trouble::Delay(Duration::from_millis(100)),
+    );
+    let insert = tokio::spawn({
+        let films = one.films.clone();
+        async move { films.insert(0, "new".to_owned()).await }
+    });
+    tokio::time::sleep(Duration::from_millis(10)).await;
+    let expired = one.films.expire_many(&keys).await;
+    let failed = expired.iter().filter(|expired| expired.is_err()).count();
+    assert!((1..=64).contains(&failed), "{failed} of 1,000 have failed");
+    let _ = insert.await.unwrap();
+}
+
 /// The store has leases neither, and runs no programs.
 #[tokio::test]
 async fn a_store_that_cannot_note_tags_is_no_fault_of_the_codec() {
