@@ -24,10 +24,12 @@ pub struct DeadLetter<K, V> {
 }
 
 impl<K: CacheKey, V: Send + Sync + 'static> WriteBehind<K, V> {
-    /// Returns the first `many` writes after a key that failed too often, at most [`MAX_DEAD_LETTERS`].
+    /// Returns dead letters after a key: those of the next `many`, at most [`MAX_DEAD_LETTERS`], that this
+    /// release can read.
     ///
-    /// They are in the order of their ids. To get them all, ask again after the key of the last one, until
-    /// the answer is empty. Those that this release cannot read are left out. It takes two round trips.
+    /// They are in the order of their ids. A page may be short, so to get them all, ask again after the key
+    /// of the last one, until the answer is empty. It takes two round trips, and one more for each page that
+    /// cannot be read at all.
     ///
     /// They count among the writes that may wait, until they are [tried again](Self::retry) or
     /// [discarded](Self::discard), or their key is written again.
@@ -43,12 +45,15 @@ impl<K: CacheKey, V: Send + Sync + 'static> WriteBehind<K, V> {
             let text = "one call returns at most 100 dead letters: make several calls";
             return Err(error(ErrorKind::Invalid, text));
         }
+        if many == 0 {
+            return Ok(Vec::new());
+        }
         let after = after.map(|key| self.shared.id(key));
         let mut keys = self.shared.run(&DeadKeys).await?;
         if let Some(after) = after {
             keys.retain(|key| *key > after);
         }
-        for keys in keys.chunks(many.max(1)).take_while(|_| many > 0) {
+        for keys in keys.chunks(many) {
             let dead = self.shared.run(&DeadAt(keys.to_vec())).await?;
             let letters = dead.into_iter().filter_map(|it| self.shared.letter(it));
             let letters: Vec<_> = letters.collect();
