@@ -23,7 +23,7 @@ impl<K: CacheKey, V: Send + Sync + 'static> Inner<K, V> {
         self.looked(key, read, &reading, keeps_near)
     }
 
-    /// Evaluates that the far store was not read.
+    /// Handles that the far store was not read, and returns [`Look::NoFar`].
     ///
     /// Without a near tier, what was kept for loads that fail is dropped: it may have been removed
     /// by another process, which nobody would notice.

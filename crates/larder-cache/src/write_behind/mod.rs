@@ -138,10 +138,10 @@ impl<K: CacheKey, V: Send + Sync + 'static> WriteBehind<K, V> {
     /// Those of the store; [`Refusal::Full`] if there was no room in time; [`ErrorKind::NotSent`] after a
     /// [`shutdown`](Self::shutdown). The write is then not acknowledged; after [`ErrorKind::MayHaveRun`] it may
     /// be carried out nevertheless. The cached value is removed in each case. Those of the codec, too,
-    /// [`ErrorKind::TooLarge`] for a value past [`with_max_value`](crate::CacheBuilder::with_max_value), and
-    /// [`ErrorKind::Invalid`] for too many tags, or for a [`Loaded`] without a new value: they come before
-    /// anything is done, and the cached value stays. Errors of the cache are not returned: they are logged,
-    /// and this process does not read the older value.
+    /// [`ErrorKind::TooLarge`] for a key and value that are longer together than
+    /// [`with_max_value`](crate::CacheBuilder::with_max_value), and [`ErrorKind::Invalid`] for too many tags,
+    /// or for a [`Loaded`] without a new value: they come before anything is done, and the cached value stays.
+    /// Errors of the cache are not returned: they are logged, and this process does not read the older value.
     ///
     /// # Cancellation
     /// A dropped call may or may not have written. The cached value is removed.
