@@ -21,6 +21,7 @@ mod clock;
 mod dropped;
 mod lists;
 mod lost;
+mod mixed;
 mod mutual;
 mod relisted;
 mod staged;

@@ -184,7 +184,7 @@ async fn every_planted_fault_in_the_lua_of_a_user_is_caught() {
         (Enroll::SCRIPT, "#evicted - tonumber(ARGV[7])", "0"),
         (ListSessions::SCRIPT, "ARGV[1] == '1'", "true"),
         (Withdraw::SCRIPT, ", 'e:' .. id", ""),
-        (Revoke::SCRIPT, "'^[se]:(.*)$'", "'^s:(.*)$'"),
+        (Revoke::SCRIPT, "'^([se]):(.*)$'", "'^(s):(.*)$'"),
         (Enroll::SCRIPT, "{added, id,", "{ends, id,"),
         (Enroll::SCRIPT, "since + 1", "0"),
         (Enroll::SCRIPT, "'n', num(since), ", ""),

@@ -26,6 +26,7 @@ local function is_dead(id, added)
   return added <= since and (epoch == '' or is_revoked)
 end
 
+-- Whether an entry of `live` or `evicted`, which is when it was added, its id and its value, comes before another one.
 -- Compares bytes: Lua compares text by the server's locale.
 local function before(one, other)
   if one[1] ~= other[1] then return one[1] < other[1] end
@@ -39,12 +40,10 @@ end
 local live, evicted, over = {}, {}, {}
 local all = redis.call('HGETALL', KEYS[1])
 for at = 1, #all, 2 do
-  local kind, id = string.match(all[at], '^([se]):(.*)$')
+  local kind, id = listed(all[at])
   if id then
     local ends, added = entry(all[at + 1])
-    -- Releases that do not know evicted sessions leave one where it is when its user signs in on it again.
-    local is_back = kind == 'e' and redis.call('HGET', KEYS[1], 's:' .. id)
-    if id == ARGV[1] or now >= ends or is_back or is_dead(id, added) then
+    if id == ARGV[1] or now >= ends or not kind or is_dead(id, added) then
       over[#over + 1] = all[at]
     else
       local to = kind == 's' and live or evicted
@@ -59,8 +58,10 @@ if ARGV[5] == '1' and #live >= limit then
   for _, one in ipairs(evicted) do ids[#ids + 1] = one[2] end
   return {2, ids}
 end
+-- Before the evictions: one of `over` may be the `e:` of a session that is evicted again.
+for _, field in ipairs(over) do redis.call('HDEL', KEYS[1], field) end
 for at = 1, #live - limit + 1 do
-  over[#over + 1] = 's:' .. live[at][2]
+  redis.call('HDEL', KEYS[1], 's:' .. live[at][2])
   if ARGV[5] == '2' then
     evicted[#evicted + 1] = live[at]
     redis.call('HSET', KEYS[1], 'e:' .. live[at][2], live[at][3])
@@ -70,13 +71,12 @@ end
 table.sort(evicted, before)
 for at, one in ipairs(evicted) do
   if at <= #evicted - tonumber(ARGV[7]) then
-    over[#over + 1] = 'e:' .. one[2]
+    redis.call('HDEL', KEYS[1], 'e:' .. one[2])
   else
     ids[#ids + 1] = one[2]
   end
 end
 
-for _, field in ipairs(over) do redis.call('HDEL', KEYS[1], field) end
 since = math.max(now, since + 1)
 local ends = now + tonumber(ARGV[3])
 local ms = math.ceil((math.max(latest, ends) - now) / 1000)

@@ -9,6 +9,14 @@ local function entry(value)
   return int(ends), int(added)
 end
 
+-- The kind, s or e, and the id of a session on the list. The kind is nil where an earlier release, which does not know
+-- evicted sessions, has left `e:` beside the `s:` of a later sign-in: only the latter counts.
+local function listed(field)
+  local kind, id = string.match(field, '^([se]):(.*)$')
+  if kind == 'e' and redis.call('HGET', KEYS[1], 's:' .. id) then kind = nil end
+  return kind, id
+end
+
 -- Whether a state can be read: the epoch, the reason and whether the account is disabled, and perhaps a session.
 local function is_whole(state)
   return #state == 18 or (#state == 40 and string.find(state, '^[A-Za-z0-9_-]*[AQgw]$', 19))

@@ -1,8 +1,8 @@
 local all = redis.call('HGETALL', KEYS[1])
 local ids = {}
 for at = 1, #all, 2 do
-  local id = string.match(all[at], '^[se]:(.*)$')
-  if id then
+  local kind, id = listed(all[at])
+  if kind then
     ids[#ids + 1] = id
     ids[#ids + 1] = num(entry(all[at + 1]))
   end

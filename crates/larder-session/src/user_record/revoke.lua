@@ -23,8 +23,8 @@ local latest = int(redis.call('HGET', KEYS[1], 'x'))
 local ids = {}
 local all = redis.call('HGETALL', KEYS[1])
 for at = 1, #all, 2 do
-  local id = string.match(all[at], '^[se]:(.*)$')
-  if id then
+  local kind, id = listed(all[at])
+  if kind then
     local ends = entry(all[at + 1])
     if id ~= ARGV[4] and now < ends then ids[#ids + 1] = id end
     latest = math.max(latest, ends)
