@@ -3,6 +3,7 @@
 use super::state::{Outgoing, State};
 use super::{Session, signed_out};
 use crate::session_record::SessionUser;
+use crate::sessions::Revoked;
 use crate::token::DeviceId;
 use crate::{Device, EndReason, Result, SessionError};
 
@@ -65,8 +66,11 @@ impl Session {
     pub async fn revoke_others_because(&self, reason: EndReason) -> Result<()> {
         let mut state = self.act().await?;
         let (current, user) = signed_in(&state)?;
-        self.revoke_but(&mut state, (current, user), Some(current), reason)
-            .await
+        let revoked = self
+            .revoke_but(&mut state, (current, user), Some(current), reason)
+            .await?;
+        self.inner.config.sessions.sweep(revoked).await;
+        Ok(())
     }
 
     /// Ends every session of the user, including this one and sessions that the list has lost.
@@ -79,11 +83,14 @@ impl Session {
         let mut state = self.act().await?;
         let (current, user) = signed_in(&state)?;
         let reason = EndReason::SignedOutElsewhere;
-        self.revoke_but(&mut state, (current, user), None, reason)
+        let revoked = self
+            .revoke_but(&mut state, (current, user), None, reason)
             .await?;
         state.clear();
         state.outgoing = Outgoing::Remove;
         state.is_signed_out = true;
+        // Last, so that the request has signed out even if this is dropped.
+        self.inner.config.sessions.sweep(revoked).await;
         Ok(())
     }
 
@@ -93,15 +100,15 @@ impl Session {
         (current, user): (DeviceId, SessionUser),
         spared: Option<DeviceId>,
         reason: EndReason,
-    ) -> Result<()> {
+    ) -> Result<Revoked> {
         self.check_in_force(state, current, &user).await?;
         let sessions = &self.inner.config.sessions;
         let (user, by) = (user.id.clone(), Some((current, user)));
-        if sessions.revoke_by(&user, by, spared, reason).await? {
-            return Ok(());
-        }
-        state.lose();
-        Err(SessionError::gone())
+        let Some(revoked) = sessions.revoke_by(&user, by, spared, reason).await? else {
+            state.lose();
+            return Err(SessionError::gone());
+        };
+        Ok(revoked)
     }
 
     /// Refuses if the session was revoked since the request read it.

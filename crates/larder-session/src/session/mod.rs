@@ -9,6 +9,7 @@ mod pending;
 mod revoked;
 mod save;
 mod sign_in;
+mod sign_out;
 mod state;
 
 use std::fmt;
@@ -54,9 +55,9 @@ use state::{Phase, State};
 ///
 /// # Cancellation
 /// You can repeat a read that was dropped. A change that was dropped may or may not have been written; after a
-/// dropped write the rest of the request is treated as if the session could not be read. A sign-in or a rotation
-/// that was dropped may have replaced the id without giving the visitor the new one; the visitor then has to sign
-/// in again.
+/// dropped write the rest of the request is treated as if the session could not be read, but it can still sign out.
+/// A sign-in or a rotation that was dropped may have replaced the id without giving the visitor the new one; the
+/// visitor then has to sign in again.
 #[derive(Clone)]
 pub struct Session {
     inner: Arc<Inner>,
@@ -192,7 +193,7 @@ impl Session {
         match state.phase {
             Phase::Failed => Err(SessionError::new(
                 SessionErrorKind::Unavailable,
-                "the session store failed earlier in this request",
+                "the session cannot be used any more in this request: its store failed, or a write was dropped",
             )),
             _ => Ok(state),
         }
@@ -243,8 +244,8 @@ impl Session {
 fn abandoned() -> SessionError {
     SessionError::new(
         SessionErrorKind::Late,
-        "the request has ended without a response, which this change needs: write it at once, with \
-         `Session::update`",
+        "the request has ended without a response, which this change needs: an existing session can be changed at \
+         once, with `Session::update`",
     )
 }
 

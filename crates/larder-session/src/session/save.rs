@@ -21,7 +21,8 @@ impl Session {
     /// Writes the changes of this request now, and reports whether they were accepted.
     ///
     /// All are written, or none. They stay whatever the handler returns. If it is unknown whether they were
-    /// written, the rest of the request is treated as if the session could not be read. One round trip.
+    /// written, the rest of the request is treated as if the session could not be read, but it can still
+    /// [sign out](Self::log_out). One round trip.
     ///
     /// # Errors
     /// Those of [all methods](Session); [`SessionErrorKind::TooLarge`] and [`SessionErrorKind::NotAnInteger`] if the

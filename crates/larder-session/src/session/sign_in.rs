@@ -1,8 +1,8 @@
-//! Signing in and out, and rotating the id.
+//! Signing in, and rotating the id.
 
 use std::sync::Arc;
 
-use super::state::{Current, Outgoing, State};
+use super::state::{Current, State};
 use super::{Session, abandoned};
 use crate::event::SessionEventKind;
 use crate::session_record::{Choice, Fields, Secret, SignIn};
@@ -99,48 +99,6 @@ impl Session {
         self.begin_as(&mut state, user, &options).await
     }
 
-    /// Signs out at once: the session and its data are gone, for every process.
-    ///
-    /// No request in flight brings the session back. The visitor's cookie is removed, unless another user, or an
-    /// anonymous visitor, has signed in on the session since this request read it. An `insert` later in the same
-    /// request begins a new session. If the request came with cookies of other signed-in sessions, those are
-    /// ended too. One round trip, and one more to read the session if it was not read yet; a last one, for a user's
-    /// session, only frees space. Two more for the other sessions, if there are any.
-    ///
-    /// # Errors
-    /// Those of [all methods](Session).
-    pub async fn log_out(&self) -> Result<()> {
-        let mut state = match self.act().await {
-            // The session has ended; another one that the request named may still live.
-            Err(error) if error.kind() == SessionErrorKind::Gone => {
-                let mut state = self.load().await?;
-                return self.end_rivals(&mut state).await;
-            }
-            state => state?,
-        };
-        self.end_rivals(&mut state).await?;
-        let sessions = &self.inner.config.sessions;
-        let mut listed = None;
-        if let Some(current) = &state.current {
-            let session = current.token.record;
-            let user = current.metadata.user.as_ref().map(|user| user.id.clone());
-            // By now, another user may have signed in on it, or anybody at all, who did not ask for this.
-            if !sessions.end(session, user.as_ref(), None).await? {
-                state.lose();
-                return Ok(());
-            }
-            listed = user.map(|user| (session, user));
-        }
-        state.clear();
-        state.outgoing = Outgoing::Remove;
-        state.is_signed_out = true;
-        // Last, so that the request has signed out even if this is dropped.
-        if let Some((session, user)) = listed {
-            sessions.withdraw(&user, vec![session]).await;
-        }
-        Ok(())
-    }
-
     /// Gives the session a new id at once. Call it when the user's privileges change.
     ///
     /// The old id stops working, after the [grace period](crate::Sessions::with_grace) if there is one. It does nothing
@@ -192,22 +150,6 @@ impl Session {
         created?;
         self.note_signed_in(user, token.record);
         sessions.confirm(token.record, &enrolled).await
-    }
-
-    /// Ends the other signed-in sessions whose cookies came with the request.
-    ///
-    /// Otherwise the visitor could be another user at the next request. No round trip if there are none, otherwise
-    /// one; another one only frees space. One that cannot be ended does not keep the others alive.
-    async fn end_rivals(&self, state: &mut State) -> Result<()> {
-        let sessions = &self.inner.config.sessions;
-        let ends = state
-            .rivals
-            .iter()
-            .map(|rival| sessions.end_listed(rival.session, &rival.user, None));
-        let ended = futures_util::future::join_all(ends).await;
-        ended.into_iter().collect::<Result<Vec<_>>>()?;
-        state.rivals.clear();
-        Ok(())
     }
 
     /// Gives the session its new id.

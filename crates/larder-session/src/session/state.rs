@@ -23,6 +23,8 @@ pub(super) struct State {
     /// The changes that are not written yet.
     pub(super) pending: Pending,
     pub(super) outgoing: Outgoing,
+    /// The session, and its user, that a failed write has made unusable. It can still be signed out of.
+    pub(super) left: Option<(DeviceId, Option<Arc<str>>)>,
     /// Other living sessions whose cookies came with the request.
     pub(super) rivals: Vec<Rival>,
     /// The session that the cookie once opened, and why it ended.
@@ -143,16 +145,29 @@ impl State {
         self.current = None;
         self.reserved = None;
         self.stored = None;
+        self.left = None;
         self.pending.clear();
+    }
+
+    /// Returns the session to sign out of, and its user. None if there is no session.
+    pub(super) fn to_sign_out(&self) -> Option<(DeviceId, Option<Arc<str>>)> {
+        match &self.current {
+            Some(current) => {
+                let user = self.session_user().map(|user| user.id.clone());
+                Some((current.token.record, user))
+            }
+            None => self.left.clone(),
+        }
     }
 
     /// Forgets all that was read and collected, because nobody knows whether a write was carried out.
     ///
-    /// A cookie that an earlier step has changed is still sent.
+    /// Only what a sign-out needs is kept. A cookie that an earlier step has changed is still sent.
     pub(super) fn fail(&mut self) {
         self.is_signed_out &= self.session_user().is_none();
+        let left = self.to_sign_out();
         self.clear();
-        self.rivals.clear();
+        self.left = left;
         self.ended = None;
         self.phase = Phase::Failed;
     }

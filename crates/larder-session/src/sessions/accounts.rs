@@ -31,9 +31,12 @@ impl Sessions {
     pub async fn disable(&self, user: &str) -> Result<()> {
         let user = UserId::new(user)?;
         let disable = self.revoke_for(user.shared(), None, None, EndReason::Disabled, DISABLED);
-        disable.await?;
+        let revoked = disable.await?;
         let events = &self.settings.events;
         events.emit(SessionEventKind::Disabled, Some(user.shared()), None, None);
+        if let Some(revoked) = revoked {
+            self.sweep(revoked).await;
+        }
         Ok(())
     }
 

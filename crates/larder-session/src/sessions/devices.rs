@@ -104,7 +104,9 @@ impl Sessions {
     /// All or none may have ended.
     pub async fn revoke_all_because(&self, user: &str, reason: EndReason) -> Result<()> {
         let user = UserId::new(user)?;
-        self.revoke_by(user.shared(), None, None, reason).await?;
+        if let Some(revoked) = self.revoke_by(user.shared(), None, None, reason).await? {
+            self.sweep(revoked).await;
+        }
         Ok(())
     }
 

@@ -1,6 +1,6 @@
 //! Sessions on programs that wait or fail on command.
 
-use std::sync::Arc;
+use std::sync::{Arc, Mutex};
 use std::time::Duration;
 
 use http::HeaderMap;
@@ -14,7 +14,7 @@ use super::{DeviceLimit, Sessions};
 use crate::session::Config;
 use crate::session_record::{Choice, Fields, SignIn};
 use crate::token::{DeviceId, Token, UserTag};
-use crate::{OnFailure, Session, SessionCookie, SessionKey, SignInOptions};
+use crate::{OnFailure, Session, SessionCookie, SessionEventKind, SessionKey, SignInOptions};
 use staged::{Stage, Staged};
 
 mod clock;
@@ -24,6 +24,7 @@ mod lost;
 mod mixed;
 mod mutual;
 mod relisted;
+mod sign_out;
 mod staged;
 mod told;
 
@@ -82,6 +83,14 @@ fn request_on_failure<'a>(
         headers.append(COOKIE, cookie.parse().unwrap());
     }
     Session::new(Arc::new(config), &headers)
+}
+
+/// Collects the kinds of the events.
+fn logged(sessions: Sessions) -> (Sessions, Arc<Mutex<Vec<SessionEventKind>>>) {
+    let log = Arc::<Mutex<Vec<_>>>::default();
+    let to = log.clone();
+    let sessions = sessions.with_events(move |event| to.lock().unwrap().push(event.kind));
+    (sessions, log)
 }
 
 /// One process on this store.

@@ -12,7 +12,7 @@ use crate::everyone_record::{EveryoneRecord, ReadEveryone};
 use crate::session_record::{Destroyed, Peek, Peeked, SessionRecord, SessionUser, Whose};
 use crate::token::{DeviceId, random};
 use crate::user_record::{
-    AtLimit, Enroll, Enrolled, ListSessions, Revocation, Revoke, SKEW, Seen, UserRecord, Withdraw,
+    AtLimit, Enroll, Enrolled, ListSessions, SKEW, Seen, UserRecord, Withdraw,
 };
 use crate::{EndReason, Result, SessionError, SessionErrorKind, SignInOptions};
 
@@ -177,8 +177,8 @@ impl Sessions {
 
     /// Ends sessions, and returns those that are gone now, and how.
     ///
-    /// A session that cannot be ended stays until its deadline. One round trip per node.
-    async fn end_all(
+    /// A session that cannot be ended stays. One round trip per node.
+    pub(super) async fn end_all(
         &self,
         sessions: &[DeviceId],
         whose: &Whose,
@@ -220,61 +220,5 @@ impl Sessions {
         let withdrawn = self.programs.run(&list, &withdraw);
         // The failure is logged and counted already.
         let _ = self.bounded(withdrawn).await;
-    }
-
-    /// Revokes a user's sessions, and returns whether the session that requested it was allowed to.
-    ///
-    /// In force after one round trip; two more free space.
-    pub(crate) async fn revoke_by(
-        &self,
-        user: &Arc<str>,
-        by: Option<(DeviceId, SessionUser)>,
-        spared: Option<DeviceId>,
-        reason: EndReason,
-    ) -> Result<bool> {
-        self.revoke_for(user, by, spared, reason, 0).await
-    }
-
-    /// [`revoke_by`](Self::revoke_by) that may also disable the account, for this many microseconds.
-    pub(super) async fn revoke_for(
-        &self,
-        user: &Arc<str>,
-        by: Option<(DeviceId, SessionUser)>,
-        spared: Option<DeviceId>,
-        reason: EndReason,
-        disabled: i64,
-    ) -> Result<bool> {
-        let epoch = random();
-        let revoke = Revoke {
-            epoch,
-            reason,
-            disabled,
-            spared,
-            by,
-        };
-        let key = UserRecord::key(user);
-        match self.bounded(self.programs.run(&key, &revoke)).await? {
-            Revocation::Gone => Ok(false),
-            Revocation::Done(sessions) => {
-                self.metrics.revoked.increment(1);
-                self.watch.publish(Some(Subject::user(user)));
-                let events = &self.settings.events;
-                events.emit(
-                    SessionEventKind::UserRevoked,
-                    Some(user),
-                    None,
-                    Some(reason),
-                );
-                if !sessions.is_empty() {
-                    // They are revoked already, and only take space. A session on which somebody has
-                    // signed in again since is not revoked.
-                    let before = Whose::OfBefore(user.clone(), epoch);
-                    let gone = self.end_all(&sessions, &before, reason).await;
-                    let gone = gone.into_iter().map(|(session, _)| session).collect();
-                    self.withdraw(user, gone).await;
-                }
-                Ok(true)
-            }
-        }
     }
 }

@@ -121,7 +121,53 @@ async fn a_sign_out_that_was_dropped_after_the_session_had_ended_has_signed_out(
     .await;
 }
 
-/// Whether the sign-in ends before or after it is dropped, the phone must be.
+#[tokio::test]
+async fn a_sign_out_with_two_cookies_that_was_dropped_after_they_had_ended_has_signed_out() {
+    on_both(async |sessions| {
+        let tokens = [begin(&sessions).await, begin(&sessions).await];
+        let mut held = sessions.clone();
+        let gate = Staged::on(&mut held, "session-withdraw", Stage::Wait);
+        let session = request(&held, &tokens);
+        drop_at(&gate, session.log_out()).await;
+        for token in &tokens {
+            assert!(sessions.open(token).await.unwrap().session().is_none());
+        }
+        let verdict = session.finish(StatusCode::OK).await;
+        assert!(matches!(verdict.cookie, Outgoing::Remove) && verdict.is_signed_out);
+    })
+    .await;
+}
+
+#[tokio::test]
+async fn a_revocation_that_was_dropped_while_it_freed_space_has_signed_out() {
+    on_both(async |sessions| {
+        let token = begin(&sessions).await;
+        let mut held = sessions.clone();
+        let gate = Staged::on(&mut held, "session-withdraw", Stage::Wait);
+        let session = request(&held, Some(&token));
+        drop_at(&gate, session.revoke_all()).await;
+        assert_eq!(session.user().await.unwrap(), None);
+        let verdict = session.finish(StatusCode::OK).await;
+        assert!(matches!(verdict.cookie, Outgoing::Remove) && verdict.is_signed_out);
+    })
+    .await;
+}
+
+#[tokio::test]
+async fn an_account_is_disabled_with_an_event_also_if_that_is_dropped_while_it_frees_space() {
+    on_both(async |sessions| {
+        begin(&sessions).await;
+        let (sessions, log) = logged(sessions);
+        let mut held = sessions.clone();
+        let gate = Staged::on(&mut held, "session-withdraw", Stage::Wait);
+        drop_at(&gate, held.disable("ada")).await;
+        assert!(sessions.is_disabled("ada").await.unwrap());
+        assert!(log.lock().unwrap().contains(&SessionEventKind::Disabled));
+    })
+    .await;
+}
+
+/// The sign-in is dropped after it has evicted the phone, and before it has ended it.
 #[tokio::test]
 async fn a_session_that_a_dropped_sign_in_meant_to_end_is_ended_by_the_next_one() {
     on_both(async |sessions| {

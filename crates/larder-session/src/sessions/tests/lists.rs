@@ -1,13 +1,10 @@
 //! What counts at a limit of sessions, and who learns of an eviction.
 
-use std::sync::{Arc, Mutex};
-use std::time::Duration;
-
 use larder_store::Ttl;
 
 use super::*;
 use crate::sessions::watch::Subject;
-use crate::{Lifetime, SessionEventKind, UserRecord};
+use crate::{Lifetime, UserRecord};
 
 #[tokio::test]
 async fn revoked_sessions_that_could_not_be_removed_do_not_count_at_the_limit() {

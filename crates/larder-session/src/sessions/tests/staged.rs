@@ -20,6 +20,8 @@ pub(super) enum Stage {
     WaitAfterwards,
     /// They fail, and nothing is done.
     Fail,
+    /// The call with this number, from 0, fails, and nothing is done.
+    FailAt(usize),
     /// They are done, and their answers are lost.
     LoseAnswer,
     /// They are counted.
@@ -68,12 +70,12 @@ impl Programs for Staged {
         if call.script().name() != self.script {
             return self.inner.call(key, call).await;
         }
-        self.calls.fetch_add(1, Ordering::SeqCst);
+        let number = self.calls.fetch_add(1, Ordering::SeqCst);
         if self.stage == Stage::Wait {
             self.arrived.notify_one();
             self.open.notified().await;
         }
-        if self.stage == Stage::Fail {
+        if [Stage::Fail, Stage::FailAt(number)].contains(&self.stage) {
             return Err(Error::new(
                 "run",
                 ErrorKind::NotSent,

@@ -1,0 +1,113 @@
+//! Signing out, and the end of the other sessions that a request came with.
+
+use futures_util::future::join_all;
+
+use super::Session;
+use super::state::{Outgoing, State};
+use crate::sessions::Rival;
+use crate::{Result, SessionErrorKind};
+
+impl Session {
+    /// Signs out at once: the session and its data are gone, for every process.
+    ///
+    /// No request in flight brings the session back. The visitor's cookie is removed, unless another user, or an
+    /// anonymous visitor, has signed in on the session since this request read it. An `insert` later in the same
+    /// request begins a new session. If the request came with cookies of other signed-in sessions, those are
+    /// ended too. One round trip, and one more to read the session if it was not read yet; a last one, for a user's
+    /// session, only frees space. One more for the other sessions, if there are any.
+    ///
+    /// It also works after a write that was dropped or whose answer was lost. The response is then still a 503.
+    ///
+    /// # Errors
+    /// Those of [all methods](Session). The sessions that could be ended have ended, and the visitor keeps the
+    /// cookies, to sign out of the others with another attempt.
+    pub async fn log_out(&self) -> Result<()> {
+        let mut state = match self.act().await {
+            // The session has ended; another one that the request named may still live.
+            Err(error) if error.kind() == SessionErrorKind::Gone => {
+                let mut state = self.load().await?;
+                return self.end_rivals(&mut state).await;
+            }
+            // A write may have been carried out or not: that does not matter to a sign-out.
+            Err(error) if error.kind() == SessionErrorKind::Unavailable => {
+                let state = self.checked(self.inner.state.lock().await)?;
+                if state.left.is_none() && state.rivals.is_empty() {
+                    return Err(error);
+                }
+                state
+            }
+            state => state?,
+        };
+        let mut gone = Vec::new();
+        if let Some((session, user)) = state.to_sign_out() {
+            let sessions = &self.inner.config.sessions;
+            // By now, another user may have signed in on it, or anybody at all, who did not ask for this.
+            match sessions.end(session, user.as_ref(), None).await {
+                Ok(true) => gone.extend(user.map(|user| Rival { session, user })),
+                Ok(false) => {
+                    state.lose();
+                    return self.end_rivals(&mut state).await;
+                }
+                Err(error) => {
+                    // One that cannot be ended does not keep the others alive.
+                    let _ = self.end_rivals(&mut state).await;
+                    return Err(error);
+                }
+            }
+        }
+        state.clear();
+        state.outgoing = Outgoing::Keep;
+        let ended = self.destroy_rivals(&mut state, &mut gone).await;
+        if ended.is_ok() {
+            state.outgoing = Outgoing::Remove;
+            state.is_signed_out = true;
+        }
+        // Last, so that the request has signed out even if this is dropped.
+        self.withdraw(gone).await;
+        ended
+    }
+
+    /// Ends the other signed-in sessions whose cookies came with the request.
+    ///
+    /// Otherwise the visitor could be another user at the next request. No round trip if there are none, otherwise
+    /// one; another one only frees space.
+    pub(super) async fn end_rivals(&self, state: &mut State) -> Result<()> {
+        let mut gone = Vec::new();
+        let ended = self.destroy_rivals(state, &mut gone).await;
+        self.withdraw(gone).await;
+        ended
+    }
+
+    /// Ends the sessions, which stay on the lists of their users, and adds those that are gone to `gone`.
+    ///
+    /// One that cannot be ended does not keep the others alive, and the next attempt ends it.
+    async fn destroy_rivals(&self, state: &mut State, gone: &mut Vec<Rival>) -> Result<()> {
+        let sessions = &self.inner.config.sessions;
+        let ends = state
+            .rivals
+            .iter()
+            .map(|rival| sessions.end(rival.session, Some(&rival.user), None));
+        let answers = join_all(ends).await;
+        let mut ended = Ok(());
+        for (rival, answer) in std::mem::take(&mut state.rivals).into_iter().zip(answers) {
+            match answer {
+                Ok(true) => gone.push(rival),
+                Ok(false) => {}
+                Err(error) => {
+                    state.rivals.push(rival);
+                    ended = Err(error);
+                }
+            }
+        }
+        ended
+    }
+
+    /// Takes sessions off the lists of their users. One round trip.
+    async fn withdraw(&self, gone: Vec<Rival>) {
+        let sessions = &self.inner.config.sessions;
+        let withdrawn = gone
+            .iter()
+            .map(|one| sessions.withdraw(&one.user, vec![one.session]));
+        join_all(withdrawn).await;
+    }
+}

@@ -1,0 +1,132 @@
+//! Sign-outs of several sessions of which one cannot be ended, and after a write that failed.
+
+use http::StatusCode;
+
+use super::*;
+use crate::SessionErrorKind;
+use crate::session::{Answer, Outgoing};
+
+const COUNT: SessionKey<i64> = SessionKey::new("count");
+
+async fn lives(sessions: &Sessions, token: &Token) -> bool {
+    sessions.open(token).await.unwrap().session().is_some()
+}
+
+#[tokio::test]
+async fn a_session_that_cannot_be_ended_does_not_keep_the_others_of_its_sign_out_alive() {
+    on_both(async |sessions| {
+        for failing in 0..3 {
+            let (sessions, log) = logged(sessions.clone());
+            // The request uses the latest.
+            let [first, second] = [begin(&sessions).await, begin(&sessions).await];
+            let tokens = [begin(&sessions).await, first, second];
+            let mut held = sessions.clone();
+            Staged::on(&mut held, "session-destroy", Stage::FailAt(failing));
+            let session = request(&held, &tokens);
+            let failed = session.log_out().await.unwrap_err();
+            assert_eq!(failed.kind(), SessionErrorKind::Unavailable, "{failing}");
+            let mut living = Vec::new();
+            for token in &tokens {
+                if lives(&sessions, token).await {
+                    living.push(*token);
+                }
+            }
+            assert_eq!(living.len(), 1, "{failing}");
+            // The visitor can try again with the next request.
+            let again = request(&held, &tokens);
+            let is_own = living[0].record == tokens[0].record;
+            assert_eq!(is_own, failing == 0);
+            assert_eq!(session.user().await.unwrap().is_some(), is_own);
+            match failing {
+                0 | 1 => {
+                    session.log_out().await.unwrap();
+                    let verdict = session.finish(StatusCode::OK).await;
+                    assert!(matches!(verdict.cookie, Outgoing::Remove) && verdict.is_signed_out);
+                }
+                _ => {
+                    let verdict = session.finish(StatusCode::SERVICE_UNAVAILABLE).await;
+                    assert!(matches!(verdict.cookie, Outgoing::Keep) && !verdict.is_signed_out);
+                    again.log_out().await.unwrap();
+                }
+            }
+            assert!(!lives(&sessions, &living[0]).await, "{failing}");
+            let ended = SessionEventKind::SignedOut;
+            let ended = log
+                .lock()
+                .unwrap()
+                .iter()
+                .filter(|kind| **kind == ended)
+                .count();
+            assert_eq!(ended, 3, "each once, {failing}");
+        }
+    })
+    .await;
+}
+
+/// A sign-out needs nothing of what the write has left unknown.
+#[tokio::test]
+async fn after_a_write_whose_answer_was_lost_the_request_can_sign_out() {
+    on_both(async |sessions| {
+        for on_failure in [OnFailure::Unavailable, OnFailure::Anonymous] {
+            let visitor = request(&sessions, None);
+            visitor.insert(COUNT, &1).await.unwrap();
+            let Outgoing::Set(visitor, _) = visitor.finish(StatusCode::OK).await.cookie else {
+                panic!("a session begins");
+            };
+            let [ada, other] = [begin(&sessions).await, begin(&sessions).await];
+            for tokens in [vec![ada, other], vec![visitor]] {
+                let mut losing = sessions.clone();
+                Staged::on(&mut losing, "session-apply", Stage::LoseAnswer);
+                let session = request_on_failure(&losing, &tokens, on_failure);
+                session.increment(COUNT, 1).await.unwrap();
+                session.save().await.unwrap_err();
+                session.log_out().await.unwrap();
+                for token in &tokens {
+                    assert!(!lives(&sessions, token).await);
+                }
+                let verdict = session.finish(StatusCode::OK).await;
+                assert!(matches!(verdict.cookie, Outgoing::Remove) && verdict.is_signed_out);
+                let is_given = verdict.answer == Answer::Given;
+                assert_eq!(is_given, on_failure == OnFailure::Anonymous);
+            }
+        }
+    })
+    .await;
+}
+
+#[tokio::test]
+async fn after_a_lost_write_a_session_on_which_another_user_signed_in_stays() {
+    on_both(async |sessions| {
+        let token = begin(&sessions).await;
+        let mut losing = sessions.clone();
+        Staged::on(&mut losing, "session-apply", Stage::LoseAnswer);
+        let session = request(&losing, Some(&token));
+        session.increment(COUNT, 1).await.unwrap();
+        session.save().await.unwrap_err();
+        let other = request(&sessions, Some(&token));
+        other.log_in("grace").await.unwrap();
+        let Outgoing::Set(grace, _) = other.finish(StatusCode::OK).await.cookie else {
+            panic!("it signs in");
+        };
+        session.log_out().await.unwrap();
+        assert!(lives(&sessions, &grace).await);
+        let verdict = session.finish(StatusCode::OK).await;
+        assert!(matches!(verdict.cookie, Outgoing::Keep) && !verdict.is_signed_out);
+    })
+    .await;
+}
+
+#[tokio::test]
+async fn a_request_that_could_not_read_its_session_cannot_sign_out() {
+    on_both(async |sessions| {
+        let token = begin(&sessions).await;
+        let mut failing = sessions.clone();
+        Staged::on(&mut failing, "session-read", Stage::Fail);
+        let session = request(&failing, Some(&token));
+        session.user().await.unwrap_err();
+        let failed = session.log_out().await.unwrap_err();
+        assert_eq!(failed.kind(), SessionErrorKind::Unavailable);
+        assert!(lives(&sessions, &token).await);
+    })
+    .await;
+}
