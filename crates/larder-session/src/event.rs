@@ -36,6 +36,8 @@ pub enum SessionEventKind {
     /// A session got a new id.
     Rotated,
     /// One session was ended by another, by the app or by a later sign-in.
+    ///
+    /// Several sign-ins at a [limit](crate::Sessions::with_device_limit) may each report the end of the same session.
     Ended,
     /// All sessions of a user were ended, or all but one.
     UserRevoked,

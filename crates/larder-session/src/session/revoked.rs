@@ -9,9 +9,9 @@ impl Session {
     /// server-sent events and WebSockets.
     ///
     /// It resolves when the session signs out, is revoked or expires, when its account is disabled, and when
-    /// another user signs in on it, in any process. A new id by [`rotate`](Self::rotate) does not end it.
-    /// Waiting does not count as use: the session can still expire. Without a session it resolves at once,
-    /// with [`EndReason::SignedOut`].
+    /// another user signs in on it, in any process. A new id by [`rotate`](Self::rotate) does not end it. If a
+    /// user signs in on an anonymous session, it waits for the end of the user's session. Waiting does not count as
+    /// use: the session can still expire. Without a session it resolves at once, with [`EndReason::SignedOut`].
     ///
     /// A revocation is published, and all streams of a process share one subscription. If a message is lost,
     /// a stream ends after the [interval](crate::Sessions::with_watch_interval), at which each checks its

@@ -60,6 +60,7 @@ mod tests {
         assert_eq!(at(SECOND / 10), 1);
         assert_eq!(at(100 * SECOND), 10);
     }
+
     #[test]
     fn a_limit_that_no_process_reaches_refuses_no_thread_with_an_older_time() {
         let limit = NewLimit::per_second(NonZeroU32::MAX);

@@ -37,7 +37,6 @@ pub(super) fn tiles(figures: &Snapshot) -> Vec<Tile> {
             ))
             .to("sessions"),
         Tile::new("Answered 503", count(unavailable))
-            .detail("because the store failed")
             .tone(if unavailable > 0.0 {
                 Tone::Bad
             } else {
