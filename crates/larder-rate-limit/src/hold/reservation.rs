@@ -45,15 +45,15 @@ impl Reservation {
     /// # Cancellation
     /// The units may or may not have been charged.
     pub async fn settle(self, actual: u32) -> Result<Decision> {
-        let answer = self.settle_in_layer(actual).await;
+        let answer = self.settle_uncounted(actual).await;
         if let Some(hold) = &self.hold {
             hold.limiter.metrics.settled(answer.is_ok());
         }
         answer
     }
 
-    /// Does the same for a layer, which counts it itself.
-    pub(crate) async fn settle_in_layer(&self, actual: u32) -> Result<Decision> {
+    /// Does the same for a caller that counts it itself.
+    pub(crate) async fn settle_uncounted(&self, actual: u32) -> Result<Decision> {
         match &self.hold {
             Some(hold) => {
                 let (decision, _) = hold.settle(0, i64::from(actual)).await?;
@@ -71,7 +71,11 @@ impl Reservation {
     /// # Cancellation
     /// The reservation may or may not have been released; if not, it ends with its TTL.
     pub async fn cancel(self) -> Result<Decision> {
-        self.settle(0).await
+        let answer = self.settle_uncounted(0).await;
+        if let Some(hold) = &self.hold {
+            hold.limiter.metrics.refunded(answer.is_ok());
+        }
+        answer
     }
 
     /// Extends the reservation to its whole TTL from now on. Returns whether it was still there. One round

@@ -129,7 +129,7 @@ impl Decider {
         let reservations = std::mem::take(&mut held.reservations).into_iter();
         let settlements = reservations.map(async |(limit, key, reservation)| {
             let units = outcome.cost.unwrap_or(reservation.decision().cost());
-            let settle = reservation.settle_in_layer(units);
+            let settle = reservation.settle_uncounted(units);
             let answer = self.timeout.run("settle a rate limit", settle).await;
             (limit, key, answer)
         });

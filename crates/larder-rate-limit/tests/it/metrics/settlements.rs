@@ -56,7 +56,7 @@ async fn a_reservation_that_a_layer_settles_is_a_refund_only_if_the_handler_refu
 }
 
 #[tokio::test]
-async fn a_settlement_without_a_layer_is_counted() {
+async fn a_settlement_without_a_layer_is_counted_and_a_cancellation_as_a_refund() {
     let counters = MetricValues::default();
     let store = ScriptedStore::new(Behavior::Now);
     let limiter = tokens(&counters, store.store());
@@ -68,7 +68,17 @@ async fn a_settlement_without_a_layer_is_counted() {
         }
         assert_eq!(reservation.settle(3).await.is_err(), fails);
     }
+    for fails in [false, true] {
+        store.set(Behavior::Now);
+        let reservation = limiter.reserve("ada", 5).await.unwrap().held().unwrap();
+        if fails {
+            store.set(Behavior::Fails(ErrorKind::NotSent));
+        }
+        assert_eq!(reservation.cancel().await.is_err(), fails);
+    }
     let expected = [
+        ("refunds_total test done", 1),
+        ("refunds_total test lost", 1),
         ("settlements_total test done", 1),
         ("settlements_total test lost", 1),
     ];
