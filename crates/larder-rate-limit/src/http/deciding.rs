@@ -295,10 +295,7 @@ impl Decider {
             let decided = limit.decided(asked.limit, &asked.engine, decision);
             self.passed(&decided, &limit.limiter, Outcome::Allowed);
             if let Some(memory) = &self.memory {
-                match self.charges_alike() {
-                    true => memory.charged(&asked.key),
-                    false => memory.forget(&asked.key),
-                }
+                memory.charged(&asked.key, self.charges_alike());
             }
             passed.push(decided);
             self.keep_refundable(asked, &decision, ChargedStore::Shared, &mut held);

@@ -133,12 +133,13 @@ impl RefusalMemory {
         self.visitors.put(key.clone(), answers, self.at(until));
     }
 
-    /// Forgets what is remembered of a visitor who is charged, if all its requests cost the same.
+    /// Forgets what is remembered of a visitor who is charged.
     ///
-    /// Otherwise [`forget`](Self::forget) it: a refusal that another request is just being told would be too short.
-    pub(super) fn charged(&self, key: &Key) {
+    /// If its requests `cost_alike`, no other is refused while one passes. Otherwise a refusal that another request
+    /// is just being told, without this charge, is not remembered either: its wait would be too short.
+    pub(super) fn charged(&self, key: &Key, cost_alike: bool) {
         // Most of those who are charged were not refused, and need not be waited for.
-        if self.visitors.peek(key).is_some() {
+        if !cost_alike || self.visitors.peek(key).is_some() {
             self.forget(key);
         }
     }
@@ -175,14 +176,12 @@ mod tests {
         let key = Key::new(Tat::KIND, ("test", "ann"));
         let gcra = Gcra::new(Quota::new(10, Duration::from_secs(10)), 5).unwrap();
         let (refused, _) = gcra.charge(Some(10_000_000), 0);
-        for charged in [false, true] {
+        for cost_alike in [true, false] {
             let asked = memory.begin(&key);
-            // Another request of the visitor, which costs less, is charged and answered first.
-            if charged {
-                memory.forget(&key);
-            }
+            // Another request of the visitor is charged and answered first.
+            memory.charged(&key, cost_alike);
             memory.remember(&key, refused.costing(5), asked);
-            assert_eq!(memory.recall(&key, 5).is_some(), !charged);
+            assert_eq!(memory.recall(&key, 5).is_some(), cost_alike);
             memory.forget(&key);
         }
     }
