@@ -163,7 +163,7 @@ impl Metrics {
         }
     }
 
-    /// Counts a charge that was given back, or that may not have been because the store failed.
+    /// Counts a charge or a reservation that was given back, or may not have been because the store failed.
     pub(crate) fn refunded(&self, is_done: bool) {
         match is_done {
             true => self.refunded.increment(1),
@@ -241,7 +241,10 @@ pub fn describe_metrics() {
             NEAR_LIMIT,
             "Requests that passed and left a fifth of the quota or less.",
         ),
-        (REFUNDS, "Refunded charges, and refunds that failed."),
+        (
+            REFUNDS,
+            "Refunded charges, cancelled reservations, and refunds that failed.",
+        ),
         (
             SETTLEMENTS,
             "Settled reservations, and settlements that failed.",
@@ -265,12 +268,12 @@ impl fmt::Debug for Metrics {
 
 /// Limits a log line to one a minute.
 #[derive(Default)]
-struct OncePerMinute(Mutex<Option<Instant>>);
+pub(crate) struct OncePerMinute(Mutex<Option<Instant>>);
 
 impl OncePerMinute {
     const PAUSE: Duration = Duration::from_secs(60);
 
-    fn is_due(&self) -> bool {
+    pub(crate) fn is_due(&self) -> bool {
         // Another thread is logging, or has found that it is too early.
         let Ok(mut last) = self.0.try_lock() else {
             return false;

@@ -6,12 +6,11 @@ use std::pin::Pin;
 use std::sync::Arc;
 use std::time::Duration;
 
-use larder_layer::{
-    Capacity, Failure, Held, Joined, NearCache, SingleFlight, StoreHealth, StoreTimeout,
-};
+use larder_layer::{Capacity, Failure, Held, Joined, NearCache, SingleFlight, StoreTimeout};
 use larder_store::{Error, ErrorKind, Key, KeyId, Result, Timestamp};
 use tokio::time::{Instant, timeout_at};
 
+use crate::metrics::OncePerMinute;
 use crate::plan::{Plan, micros};
 use crate::visitor_id::id_of;
 use crate::{Policy, RateLimiter};
@@ -54,7 +53,9 @@ pub struct Plans {
     flights: Arc<SingleFlight<Key, Option<Arc<Plan>>>>,
     ttl: Duration,
     timeout: Duration,
-    health: StoreHealth,
+    /// The name of the limiter.
+    policy: Box<str>,
+    failed: OncePerMinute,
 }
 
 /// What this process knows of a visitor.
@@ -97,8 +98,8 @@ impl Plans {
 
     /// Finds the policy of a visitor with `find`.
     ///
-    /// That it fails is logged once, but not what its error says, which may name the visitor. To know that, log it
-    /// in the function.
+    /// While it fails, that is logged once a minute, but not what its error says, which may name the visitor. To know
+    /// that, log it in the function.
     pub fn new<F, Fut, E>(find: F) -> Self
     where
         F: Fn(String) -> Fut + Send + Sync + 'static,
@@ -114,7 +115,8 @@ impl Plans {
             flights: SingleFlight::new(MAX_FLIGHTS),
             ttl: Self::DEFAULT_TTL,
             timeout: Self::DEFAULT_TIMEOUT,
-            health: StoreHealth::new("the plans of a rate limit"),
+            policy: Box::default(),
+            failed: OncePerMinute::default(),
         }
     }
 
@@ -146,8 +148,8 @@ impl Plans {
 
     /// Names the limiter in the log.
     pub(crate) fn of_limiter(self, policy: &str) -> Self {
-        let health = StoreHealth::new(format!("the plans of rate limit '{policy}'"));
-        Self { health, ..self }
+        let policy = policy.into();
+        Self { policy, ..self }
     }
 
     /// Returns the plan that is kept for the visitor with `key`. `Some(None)` means the limiter's own.
@@ -230,12 +232,12 @@ impl Plans {
             Err(_) => Err(late()),
         };
         match plan {
-            Ok(plan) => {
-                self.health.succeeded();
-                (Kept::Plan(Arc::new(plan)), self.ttl)
-            }
+            Ok(plan) => (Kept::Plan(Arc::new(plan)), self.ttl),
             Err(error) => {
-                self.health.failed(&error);
+                if self.failed.is_due() {
+                    let policy = &*self.policy;
+                    tracing::warn!(policy, ?error, "the lookup of plans fails");
+                }
                 let last = self.kept.peek(key).map(|held| held.value);
                 (last.unwrap_or(Kept::NotFound), RETRY.min(self.ttl))
             }

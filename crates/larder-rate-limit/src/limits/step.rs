@@ -230,14 +230,15 @@ async fn run_in_one_store(mut steps: Vec<&mut Step<'_>>, within: Option<StoreTim
         Some(within) => within.run(OPERATION, answered).await,
         None => answered.await,
     };
-    let is_late = answered.is_err();
+    // The steps themselves have their own results, so only the timeout is an error here.
+    let late_by = within.filter(|_| answered.is_err());
     let mut done = answered.unwrap_or_default().into_iter();
     let mut answers = Vec::with_capacity(sent.len());
     for (i, asked, run) in sent {
-        let done = match is_late {
-            true => Err(late()),
+        let done = match late_by {
+            Some(timeout) => Err(late(timeout)),
             // If a store returned too few answers, the reply is missing too, which is reported there.
-            false => done.next().unwrap_or(Ok(())),
+            None => done.next().unwrap_or(Ok(())),
         };
         answers.push((i, run.answer(done, asked.cost)));
     }
@@ -248,7 +249,8 @@ async fn run_in_one_store(mut steps: Vec<&mut Step<'_>>, within: Option<StoreTim
 
 const OPERATION: &str = "check rate limits";
 
-fn late() -> Error {
-    const TEXT: &str = "the store did not answer within the timeout of the layer";
-    Error::new(OPERATION, ErrorKind::MayHaveRun, TEXT)
+/// Returns the error of one step for an answer that did not come within the timeout.
+fn late(timeout: StoreTimeout) -> Error {
+    let text = format!("the store did not answer within {:?}", timeout.limit());
+    Error::new(OPERATION, ErrorKind::MayHaveRun, text)
 }
