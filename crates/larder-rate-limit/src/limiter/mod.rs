@@ -74,7 +74,8 @@ pub(crate) const DEFAULT_TIMEOUT: Duration = Duration::from_millis(250);
 impl RateLimiter {
     /// The number of quotas that visitors share when an in-process store has no room: 1,024. In a store that has
     /// no room even for these, the remaining visitors share one more. Visitors whose [plans](Plans) have other rules
-    /// share other quotas, as many again.
+    /// share other quotas, as many again. If there are more sets of rules than the store has room for, some visitors
+    /// have no quota to share: for them the store counts as failing.
     pub const SHARED_QUOTAS: u16 = SharedQuotas::NUMBER;
 
     /// Limits each visitor by `policy`, under the name `name`.
