@@ -7,16 +7,21 @@ use tokio::runtime::Handle;
 use tokio::sync::Semaphore;
 use tokio::time::{Instant, sleep};
 
-/// How many tasks of this process repeat what has failed. What others have left behind ends by its TTL.
-static REPEATS: Semaphore = Semaphore::const_new(1_000);
-
 /// The pauses between the attempts.
 const FIRST_PAUSE: Duration = Duration::from_millis(100);
 const LONGEST_PAUSE: Duration = Duration::from_secs(2);
 
+/// The number of tasks that repeat what has failed for one kind of work. What further ones left behind ends by its TTL.
+pub(crate) const REPEATS: usize = 1_000;
+
 /// Repeats `attempt` in a task until it returns true, for `lasts` at most. Without a runtime it does nothing.
-pub(crate) fn repeat<F>(lasts: Duration, mut attempt: impl FnMut() -> F + Send + 'static)
-where
+///
+/// Without a permit of `repeats` it is tried once.
+pub(crate) fn repeat<F>(
+    repeats: &'static Semaphore,
+    lasts: Duration,
+    mut attempt: impl FnMut() -> F + Send + 'static,
+) where
     F: Future<Output = bool> + Send,
 {
     let Ok(runtime) = Handle::try_current() else {
@@ -27,7 +32,7 @@ where
         if attempt().await {
             return;
         }
-        let Ok(_permit) = REPEATS.try_acquire() else {
+        let Ok(_permit) = repeats.try_acquire() else {
             return;
         };
         let mut pause = FIRST_PAUSE;

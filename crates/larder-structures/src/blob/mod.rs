@@ -32,8 +32,9 @@ const MANIFESTS: Kind = Kind::pinned("blob");
 ///    either the previous or the new one, whole, whatever happens in between.
 /// 2. A chunk has a checksum, and the manifest the SHA-256 of the whole. A reader never ends with other bytes
 ///    than were written.
-/// 3. The chunks of a write that fails or is cancelled are removed in the background, as soon as the store answers.
-///    Every chunk has a TTL from the first write on, that of the blob plus twice the longest transfer: so the
+/// 3. The chunks of a write that fails are removed before it returns, and those of one that is cancelled in the
+///    background. What is not removed within five seconds is tried again there, for as long as a transfer may take
+///    and the process lives. Every chunk has a TTL from the first write on, that of the blob plus twice the longest transfer: so the
 ///    chunks of a process that dies expire by themselves.
 /// 4. Replacing or removing a blob lets its chunks live for one more transfer, so that readers reach the end.
 ///
@@ -130,10 +131,13 @@ impl Blobs {
         let key = self.key(id);
         let mut unnamed = Unnamed::new(self);
         let write = unnamed.write(source);
-        let info = match tokio::time::timeout(self.max_transfer.into(), write).await {
-            Ok(Ok(info)) => info,
-            Ok(Err(error)) => return Err(error),
-            Err(_) => return Err(BlobError::TooSlow),
+        let written = tokio::time::timeout(self.max_transfer.into(), write).await;
+        let info = match written.unwrap_or(Err(BlobError::TooSlow)) {
+            Ok(info) => info,
+            Err(error) => {
+                unnamed.remove().await;
+                return Err(error);
+            }
         };
         let chunks = unnamed.name();
         let nonce = chunks.nonce;
@@ -151,7 +155,7 @@ impl Blobs {
                 let may_be_there = matches!(&error, BlobError::Store(error)
                     if error.kind() == ErrorKind::MayHaveRun);
                 if !may_be_there {
-                    chunks.remove(self);
+                    Unnamed::again(self, chunks).remove().await;
                 }
                 Err(error)
             }

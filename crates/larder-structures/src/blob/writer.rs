@@ -1,15 +1,22 @@
 use std::time::Duration;
 
-use larder_store::{Delete, Put, Store, Ttl};
+use larder_store::{Delete, ErrorKind, Put, Store, Ttl};
 use sha2::{Digest, Sha256};
 use tokio::io::{AsyncRead, AsyncReadExt};
+use tokio::sync::Semaphore;
+use tokio::time::timeout;
 
 use super::manifest::{CHUNK, chunk_key, seal};
 use super::{BlobError, BlobInfo, Blobs};
-use crate::background::repeat;
+use crate::background::{REPEATS, repeat};
 
 /// The number of chunks that are removed at once.
 const REMOVED: usize = 64;
+
+/// How long a write that has failed waits for their removal.
+const REMOVAL: Duration = Duration::from_secs(5);
+
+static REMOVALS: Semaphore = Semaphore::const_new(REPEATS);
 
 /// The chunks of one write.
 #[derive(Clone, Copy)]
@@ -70,7 +77,12 @@ impl<'a> Unnamed<'a> {
             self.chunks.written += 1;
             let put = Put::new(chunk_key(&nonce, written), sealed, ttl);
             // Without a condition it is stored or fails.
-            let _ = blobs.store.put(&put).await?;
+            if let Err(error) = blobs.store.put(&put).await {
+                if error.kind() != ErrorKind::MayHaveRun {
+                    self.chunks.written = written;
+                }
+                return Err(error.into());
+            }
             if filled < CHUNK {
                 break;
             }
@@ -85,19 +97,22 @@ impl<'a> Unnamed<'a> {
         self.chunks.written = 0;
         chunks
     }
+
+    /// Takes them back, if no manifest names them.
+    pub(super) fn again(blobs: &'a Blobs, chunks: Chunks) -> Self {
+        Self { blobs, chunks }
+    }
+
+    /// Removes them, and leaves to the background what fails.
+    pub(super) async fn remove(mut self) {
+        let removal = self.chunks.delete(&*self.blobs.store);
+        if matches!(timeout(REMOVAL, removal).await, Ok(true)) {
+            self.chunks.written = 0;
+        }
+    }
 }
 
 impl Chunks {
-    /// Removes them in the background, and repeats what fails for as long as a transfer may take. What is then left
-    /// expires by its TTL.
-    pub(super) fn remove(self, blobs: &Blobs) {
-        let store = blobs.store.clone();
-        repeat(blobs.max_transfer.into(), move || {
-            let store = store.clone();
-            async move { self.delete(&*store).await }
-        });
-    }
-
     /// Returns whether all were deleted.
     async fn delete(self, store: &dyn Store) -> bool {
         let deletes = (0..self.written).map(|chunk| Delete::new(chunk_key(&self.nonce, chunk)));
@@ -113,8 +128,15 @@ impl Chunks {
 
 impl Drop for Unnamed<'_> {
     fn drop(&mut self) {
-        if self.chunks.written > 0 {
-            self.chunks.remove(self.blobs);
+        let chunks = self.chunks;
+        if chunks.written == 0 {
+            return;
         }
+        // For as long as a transfer may take. What is then left expires by its TTL.
+        let store = self.blobs.store.clone();
+        repeat(&REMOVALS, self.blobs.max_transfer.into(), move || {
+            let store = store.clone();
+            async move { chunks.delete(&*store).await }
+        });
     }
 }

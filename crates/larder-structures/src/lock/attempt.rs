@@ -6,13 +6,14 @@ use larder_store::program::{Program, Programs};
 use larder_store::wait::Waits;
 use larder_store::{Error, ErrorKind, Key, Refusal, Result, Store, StoreExt, Ttl};
 use metrics::{counter, histogram};
+use tokio::sync::Semaphore;
 use tokio::time::{Instant, sleep, timeout_at};
 use tracing::Instrument;
 use tracing::field::Empty;
 
 use super::permits::{Acquire, Acquired, Leave, Permits};
 use super::{DEFAULT_LEASE, DEFAULT_MAX_HOLD, LockGuard, MAX_QUEUE, Order};
-use crate::background::repeat;
+use crate::background::{REPEATS, repeat};
 use crate::metrics::{ACQUIRES, WAITS};
 
 /// How long a place in the queue is kept unless its owner looks again.
@@ -20,6 +21,8 @@ const PLACE: Duration = Duration::from_secs(10);
 
 /// How often the owner of a place looks.
 const CHECK_INTERVAL: Duration = Duration::from_secs(3);
+
+static RELEASES: Semaphore = Semaphore::const_new(REPEATS);
 
 /// The key and the settings of a lock or a semaphore.
 #[derive(Clone)]
@@ -171,7 +174,7 @@ impl Gate {
             return;
         }
         let (programs, key) = (self.programs.clone(), self.key.clone());
-        repeat(lasts, move || {
+        repeat(&RELEASES, lasts, move || {
             let (programs, key, program) = (programs.clone(), key.clone(), program.clone());
             async move { programs.run(&key, &program).await.is_ok() }
         });

@@ -9,6 +9,7 @@ use std::time::Duration;
 use larder_moka::MokaStore;
 use larder_store::{ErrorKind, Key, Kind, Put, Store, Ttl};
 use larder_structures::blob::{BlobError, BlobReader, Blobs};
+use larder_structures::lock::Lock;
 use larder_test::faulty::{Faulty, Lie, Operations, Switch, Trouble};
 use larder_worlds::{on_every_store, until};
 use tokio::io::{AsyncRead, AsyncWriteExt, ReadBuf};
@@ -211,6 +212,19 @@ on_every_store! { memory, redis, cluster;
         until_chunks(&world.store, <[_]>::is_empty).await;
     }
 
+    async fn a_write_that_fails_has_removed_its_chunks_when_it_returns(world: World) {
+        let small = blobs(&world.store).with_max_size(2 * CHUNK as u64);
+        let error = small.put("a", &data(13, 3 * CHUNK)[..]).await.unwrap_err();
+        assert!(matches!(error, BlobError::TooLarge { .. }), "{error}");
+        assert!(chunk_ttls(&world.store).await.is_empty());
+        // Two chunks are written, and the manifest before cannot be read.
+        let ends = [End::Well, End::Well, End::Fails(ErrorKind::NotSent)];
+        let unlucky = blobs(&scripted(&world.store, &ends));
+        let error = unlucky.put("a", &data(14, 2 * CHUNK)[..]).await.unwrap_err();
+        assert!(matches!(error, BlobError::Store(_)), "{error}");
+        assert!(chunk_ttls(&world.store).await.is_empty());
+    }
+
     async fn a_write_that_the_store_ends_leaves_no_chunk_behind_once_it_answers(world: World) {
         let (blobs, switch) = faulty(&world.store);
         let (source, mut visitor) = tokio::io::duplex(CHUNK);
@@ -336,6 +350,46 @@ async fn a_write_that_takes_too_long_is_given_up() {
     let error = blobs.put("a", &source[..]).await.unwrap_err();
     assert!(matches!(error, BlobError::TooSlow), "{error}");
     assert!(blobs.get("a").await.unwrap().is_none());
+}
+
+#[tokio::test(start_paused = true)]
+async fn a_chunk_that_was_not_sent_is_not_removed() {
+    let (blobs, switch) = faulty(&(Arc::new(MokaStore::new()) as Arc<dyn Store>));
+    switch.set(Trouble::Fail(ErrorKind::NotSent));
+    blobs.put("a", &data(1, 100)[..]).await.unwrap_err();
+    tokio::time::sleep(Duration::from_secs(10)).await;
+    assert_eq!(switch.operations(), 1);
+}
+
+#[tokio::test(start_paused = true)]
+async fn a_store_that_hangs_holds_up_a_write_that_has_failed_for_five_seconds() {
+    let (blobs, switch) = faulty(&(Arc::new(MokaStore::new()) as Arc<dyn Store>));
+    let blobs = blobs.with_max_transfer(Duration::from_secs(3));
+    switch.set_on(Operations::Writes, Trouble::Hang);
+    let began = tokio::time::Instant::now();
+    let error = blobs.put("a", &data(1, 100)[..]).await.unwrap_err();
+    assert!(matches!(error, BlobError::TooSlow), "{error}");
+    assert_eq!(began.elapsed().as_secs(), 8);
+}
+
+#[tokio::test(start_paused = true)]
+async fn chunks_that_cannot_be_removed_keep_no_lock_from_its_release() {
+    let store: Arc<dyn Store> = Arc::new(MokaStore::new());
+    let (blobs, blob_switch) = faulty(&store);
+    blob_switch.set_on(Operations::Writes, Trouble::LoseAnswer);
+    for number in 0..1_001_u32 {
+        blobs.put(number, &b"1"[..]).await.unwrap_err();
+    }
+    let faulty = Faulty::new(store.clone());
+    let lock_switch = faulty.switch();
+    let lock = Lock::new(Arc::new(faulty), "a").unwrap().with_lease(HOUR);
+    let guard = lock.try_lock().await.unwrap().unwrap();
+    lock_switch.set(Trouble::Fail(ErrorKind::NotSent));
+    drop(guard);
+    tokio::time::sleep(Duration::from_secs(1)).await;
+    lock_switch.clear();
+    tokio::time::sleep(Duration::from_secs(5)).await;
+    assert!(lock.try_lock().await.unwrap().is_some());
 }
 
 #[tokio::test]
