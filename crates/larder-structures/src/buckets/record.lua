@@ -24,8 +24,11 @@ end
 for i = 3, #ARGV, 2 do
   local step, keep = ARGV[i], tonumber(ARGV[i + 1])
   local bucket = bucket_of(step)
-  local newest, kept = string.match(redis.call('HGET', KEYS[1], step) or '', '^(%d+) (%d+)$')
-  newest, kept = int(newest), int(kept) or 0
+  local text = redis.call('HGET', KEYS[1], step)
+  local newest, kept = string.match(text or '', '^(%d+) (%d+)$')
+  newest, kept = int(newest), int(kept)
+  -- What is not of this form does not say how many there are.
+  if not newest or not kept then newest, kept = nil, text and 9007199254740992 or 0 end
   if not newest or bucket > newest then
     for old = (newest or bucket) - keep + 1, math.min(newest or 0, bucket - keep) do
       redis.call('HDEL', KEYS[1], step .. ':' .. num(old))

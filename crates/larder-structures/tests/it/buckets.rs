@@ -5,7 +5,8 @@ use larder_moka::MokaStore;
 use larder_store::program::MAX_INT;
 use larder_store::{Clock, ErrorKind, Store};
 use larder_structures::buckets::{Buckets, Level};
-use larder_worlds::on_every_store;
+use larder_test::server::RedisServer;
+use larder_worlds::{on_every_store, patient};
 
 const MINUTE: Duration = Duration::from_secs(60);
 const HOUR: Duration = Duration::from_secs(3_600);
@@ -130,5 +131,23 @@ async fn levels_that_cannot_be_are_refused() {
     for (step, many) in [(MINUTE, 0), (MINUTE, 4), (2 * MINUTE, 1)] {
         let error = buckets.series("a", step, many).await.unwrap_err();
         assert_eq!(error.kind(), ErrorKind::Invalid);
+    }
+}
+
+#[tokio::test]
+async fn a_level_that_does_not_say_how_many_buckets_it_has_loses_the_old_ones() {
+    let server = RedisServer::start().unwrap();
+    let store = patient(&server.url()).connect().await.unwrap();
+    let buckets = buckets(&(Arc::new(store) as Arc<dyn Store>));
+    let (key, minutes) = ("buckets:{test:a}", "60000000");
+    for said in ["29000000", "29000000 x", "99999999999999999999 3", "x"] {
+        server.command(&["DEL", key]).unwrap();
+        let old = [minutes, said, "60000000:28999000", "7"];
+        let set = ["HSET", key].into_iter().chain(old).collect::<Vec<_>>();
+        server.command(&set).unwrap();
+        buckets.add("a", 1).await.unwrap();
+        let shown = buckets.inspect("a").await.unwrap();
+        let shown: Vec<_> = shown.fields().iter().map(|field| &*field.1).collect();
+        assert_eq!(shown, ["2", "2"], "a minute and an hour: {said}");
     }
 }
