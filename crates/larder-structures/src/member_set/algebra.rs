@@ -12,7 +12,8 @@ impl MemberSet {
     /// `limit` is at most [`MAX_PAGE`]. It takes a round trip for each set.
     ///
     /// # Errors
-    /// Those of the store, and [`ErrorKind::Invalid`](larder_store::ErrorKind::Invalid) if the limit is too high.
+    /// Those of the store, and [`ErrorKind::Invalid`](larder_store::ErrorKind::Invalid) if the limit is too high. Like
+    /// [`page`](Self::page), it fails on a member that is not UTF-8.
     pub async fn union<I: KeyId>(
         &self,
         ids: impl IntoIterator<Item = I>,

@@ -157,7 +157,9 @@ impl MemberSet {
     /// Pass the last member of a page to get the next, even if it was removed meanwhile.
     ///
     /// # Errors
-    /// Those of the store, and [`ErrorKind::Invalid`] for too many, or if `after` is longer than a member.
+    /// Those of the store, and [`ErrorKind::Invalid`] for too many, or if `after` is longer than a member. It also
+    /// fails on a member that another program added and that is not UTF-8; [`random`](Self::random) and
+    /// [`pop`](Self::pop) leave it out.
     pub async fn page(
         &self,
         id: impl KeyId,

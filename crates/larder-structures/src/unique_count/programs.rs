@@ -59,11 +59,20 @@ impl Program for Count {
     const SCRIPT: &'static Script = &Script::new(
         "unique-count",
         Effect::Idempotent,
-        "return redis.call('PFCOUNT', KEYS[1])",
+        "local held = redis.call('GETRANGE', KEYS[1], 0, 3)
+         if held ~= '' and held ~= 'HYLL' then return false end
+         return redis.call('PFCOUNT', KEYS[1])",
     )
     .runs_when_full();
 
-    arguments!();
+    fn args(&self, _: &mut Args) {}
+
+    fn reply(&self, wire: Wire) -> Result<u64> {
+        Ok(wire.read::<Option<u64>>()?.unwrap_or_else(|| {
+            count_poisoned(UniqueRecord::KIND);
+            0
+        }))
+    }
 
     fn step(&self, record: &mut Slot<'_, UniqueRecord>, _: Timestamp) -> u64 {
         record.get().map_or(0, |held| held.0.count())

@@ -106,6 +106,9 @@ async fn in_process_it_gives_the_very_numbers_of_redis() {
     let key = "unique:{test:other}";
     server.command(&["SET", key, "no sketch"]).unwrap();
     redis.merge("other", 0..4_u32).await.unwrap_err();
+    // It counts as none, alone and in a union.
+    assert_eq!(redis.count("other").await.unwrap(), 0);
+    assert_eq!(redis.count_union(["other"]).await.unwrap(), 0);
     let left = server.command(&["KEYS", "unique:*merged"]).unwrap();
     assert!(left.array().unwrap().is_empty(), "{left:?}");
 }
