@@ -74,8 +74,8 @@ pub async fn list<R: Record>(
 
 /// Parses the key of a record, on which programs run.
 ///
-/// A record in several parts may be listed as its parts, and its key is without them. Any other part belongs to the
-/// key: the permits of a semaphore are a record beside the lock of the same id.
+/// A scan may list a record of several parts under each of them; its own key has no part. Any other part belongs to
+/// the key: the permits of a semaphore are a record beside the lock of the same id.
 ///
 /// # Errors
 /// Those of [`Key::parse`].

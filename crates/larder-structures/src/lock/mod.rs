@@ -53,7 +53,7 @@ pub enum Order {
 ///    [`with_max_hold`](Self::with_max_hold).
 /// 2. The holder measures its lease by its own monotonic clock, from before the request was sent, and ends
 ///    it a little early. So [`LockGuard::lost`] resolves before any other task can hold the lock, unless the
-///    store lost it, its clock was set forward, or the holder's machine was suspended, where that clock stood still.
+///    store lost it, its clock was set forward, or the holder's machine was suspended: its clock stands still meanwhile.
 /// 3. Each holder has a [fence](LockGuard::fence) above all earlier ones, even after a failover. The system
 ///    that the lock protects should refuse a fence older than the newest that it has seen: see
 ///    [`Fenced`](crate::fenced::Fenced).

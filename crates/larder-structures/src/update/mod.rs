@@ -147,7 +147,7 @@ impl Updates {
         })
     }
 
-    /// Returns whether a key that reads as absent is so.
+    /// Returns whether a key that reads as absent really is.
     ///
     /// Over [shards](larder_store::Sharded), an evictable key of a lost server reads as absent. A write
     /// fails there, so one that changes nothing shows that the next read is answered by the server.
