@@ -213,13 +213,16 @@ on_every_store! { memory, redis, cluster;
     }
 
     async fn a_write_that_fails_has_removed_its_chunks_when_it_returns(world: World) {
-        let small = blobs(&world.store).with_max_size(2 * CHUNK as u64);
+        // Whoever does not wait for the removal still sees the chunks.
+        let (store, switch) = world.faulty();
+        switch.set_on(Operations::Writes, Trouble::Delay(Duration::from_millis(50)));
+        let small = blobs(&store).with_max_size(2 * CHUNK as u64);
         let error = small.put("a", &data(13, 3 * CHUNK)[..]).await.unwrap_err();
         assert!(matches!(error, BlobError::TooLarge { .. }), "{error}");
         assert!(chunk_ttls(&world.store).await.is_empty());
         // Two chunks are written, and the manifest before cannot be read.
         let ends = [End::Well, End::Well, End::Fails(ErrorKind::NotSent)];
-        let unlucky = blobs(&scripted(&world.store, &ends));
+        let unlucky = blobs(&scripted(&store, &ends));
         let error = unlucky.put("a", &data(14, 2 * CHUNK)[..]).await.unwrap_err();
         assert!(matches!(error, BlobError::Store(_)), "{error}");
         assert!(chunk_ttls(&world.store).await.is_empty());
