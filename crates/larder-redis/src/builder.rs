@@ -151,9 +151,9 @@ impl RedisStoreBuilder {
     /// Everything else stays with the master: writes and their conditions, programs, leases and the
     /// values that a claim finds, and reads of a kind
     /// [with consistent reads](larder_store::Kind::with_consistent_reads). So sessions, limits and locks are
-    /// as exact as before, and so are purges of responses. It works with
-    /// one server that has replicas, behind sentinels and on a cluster. Replicas are found in the report
-    /// of the master or the cluster, and dialed with the user of the URL, who needs `+info`.
+    /// as exact as before, and so are purges of responses. It works with one server that has replicas,
+    /// behind sentinels and on a cluster. Replicas are found in the report of the master or the cluster,
+    /// and dialed with the user of the URL, who needs `+info`.
     ///
     /// Use it for a separate store of data that may be stale, such as pages that many read and few
     /// write. It saves nothing if every process writes what it reads.
@@ -219,7 +219,8 @@ impl RedisStoreBuilder {
     ///
     /// It does not wait for a server that is down, so a store that cannot work is found when the
     /// app starts: without an answer it ends within about the connect timeout. The masters of a cluster
-    /// whose seeds answer, and each check of a server that answers, may take as long again. A connection that is lost later is replaced automatically.
+    /// whose seeds answer, and each check of a server that answers, may take as long again. A connection
+    /// that is lost later is replaced automatically.
     ///
     /// The store belongs to the tokio runtime that this is called in, which drives and replaces its
     /// connections. Once that runtime has shut down, every operation fails at once with

@@ -139,9 +139,16 @@ fn explain(failure: &ConnectError, node: &Node, mode: Mode) -> Error {
             );
         }
         ConnectError::NoMaster => {
+            let server = match node.named_master() {
+                Some(master) => format!("{master}, which {location} names as the master,"),
+                None => location.to_owned(),
+            };
             return error(
                 ErrorKind::NotSent,
-                format!("{dialed} is not a master: connect again after the failover"),
+                format!(
+                    "{server} is not one: connect again after the failover, or make it one \
+                     (REPLICAOF NO ONE)"
+                ),
             );
         }
         ConnectError::Redis(cause) => cause,

@@ -215,7 +215,7 @@ impl Node {
         Ok(())
     }
 
-    /// Marks the node permanently down: its supervisor's runtime has shut down.
+    /// Ends the node: every operation fails at once, since its supervisor's runtime has shut down.
     pub(crate) fn end(&self) {
         self.ended.store(true, Ordering::Release);
         if let Some(connection) = self.connection.load().as_deref() {

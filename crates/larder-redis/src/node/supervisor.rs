@@ -53,7 +53,7 @@ impl Drop for Supervisor {
     }
 }
 
-/// Marks the node permanently down when its supervisor ends.
+/// Ends the node when its supervisor ends.
 struct Ended(Arc<Node>);
 
 impl Drop for Ended {

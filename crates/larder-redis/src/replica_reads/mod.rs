@@ -5,8 +5,7 @@
 //!    that has everything that the master had at a moment is fresh as of that moment ([`history`]).
 //! 2. A read goes to a replica whose moment is recent enough, and later than the last write of this
 //!    store to the key ([`written`]). Otherwise, or if its kind has consistent reads, it goes to the
-//!    master. A measurement applies to the
-//!    connection on which it was made, until the next one.
+//!    master. A measurement applies to the connection on which it was made, until the next one.
 //! 3. A replica has half of the deadline. If it gives no value, the master is asked within the
 //!    other half.
 //! 4. The replicas are measured at least four times within the allowed staleness, and at least once a

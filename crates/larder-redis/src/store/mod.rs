@@ -106,8 +106,8 @@ impl RedisStore {
     /// cluster announces.
     ///
     /// `redis+sentinel://[[user]:password@]host[:port],…/name-of-the-master[/database]` is the master
-    /// that these sentinels name; their default port is 26379. The user is that of the master; `?sentinel_user=…&sentinel_pass=…` is
-    /// that of the sentinels.
+    /// that these sentinels name; their default port is 26379. The user is that of the master;
+    /// `?sentinel_user=…&sentinel_pass=…` is that of the sentinels.
     ///
     /// `rediss://`, `rediss+cluster://` and `rediss+sentinel://` use TLS, with the feature `tls`.
     /// `?ca=/path/to/ca.pem` names the CA of the servers instead of those of the system, and

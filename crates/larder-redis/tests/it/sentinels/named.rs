@@ -32,7 +32,7 @@ async fn a_server_that_is_named_and_is_no_master_is_said_to_be_none() {
     let (kind, text) = error(&url).await;
     assert_eq!(kind, ErrorKind::NotSent);
     let expected = format!(
-        "127.0.0.1:{} that {url} names is not a master",
+        "127.0.0.1:{}, which {url} names as the master, is not one",
         replica.port()
     );
     assert!(text.contains(&expected), "{text}");
