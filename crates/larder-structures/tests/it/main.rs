@@ -8,6 +8,7 @@ mod counter;
 mod debug;
 mod failover;
 mod fenced;
+mod lagging;
 mod leaderboard;
 mod ledger;
 mod lock;
