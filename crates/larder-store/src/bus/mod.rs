@@ -63,7 +63,8 @@ impl fmt::Debug for Message {
 ///
 /// Each subscription gets a message at most once, even if it requested both the channel and its
 /// topic. Messages that one caller publishes to one channel, one after the other, arrive in that
-/// order; there is no order between channels. Messages are not kept for later subscribers.
+/// order, unless the store documents when it cannot keep it; there is no order between channels.
+/// Messages are not kept for later subscribers.
 ///
 /// When messages may have been lost, the subscription has a [gap](Event::Gap) in their place, and
 /// later messages arrive as usual. The gap is delivered when the loss is over, so each store

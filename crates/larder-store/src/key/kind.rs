@@ -103,7 +103,7 @@ impl Kind {
         self
     }
 
-    /// Makes each read of the kind see all writes that were acknowledged before it, by whichever process.
+    /// Makes reads of the kind go where its writes go, and never to a copy that may be older.
     ///
     /// A store that may read copies, such as replicas of a Redis server, then asks the server that takes the
     /// writes. Use it for what other processes change and a decision depends on.
