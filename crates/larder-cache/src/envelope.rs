@@ -2,6 +2,7 @@ use std::fmt;
 use std::sync::Arc;
 
 use larder_layer::envelope;
+use larder_layer::tags::Tag;
 use larder_store::{Key, Timestamp};
 
 use crate::lifetime::Times;
@@ -80,6 +81,10 @@ impl TagMarks {
 
     pub(crate) fn as_slice(&self) -> &[TagMark] {
         self.0.as_deref().unwrap_or_default()
+    }
+
+    pub(crate) fn tags(&self) -> impl Iterator<Item = Tag> {
+        self.as_slice().iter().map(|mark| Tag::from_hash(mark.hash))
     }
 }
 

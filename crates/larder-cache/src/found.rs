@@ -127,11 +127,7 @@ impl<V> Loaded<V> {
         match self.value {
             Value::New(value) => (Some(Arc::new(value)), self.tags),
             Value::Same(value, marks) if self.tags.is_empty() => {
-                let marks = marks.as_slice().iter();
-                (
-                    Some(value),
-                    marks.map(|mark| Tag::from_hash(mark.hash)).collect(),
-                )
+                (Some(value), marks.tags().collect())
             }
             Value::Same(value, _) => (Some(value), self.tags),
             Value::NotFound => (None, self.tags),

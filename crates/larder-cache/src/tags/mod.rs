@@ -129,10 +129,7 @@ impl<K: CacheKey, V: Send + Sync + 'static> Inner<K, V> {
     ///
     /// A copy that is being read or loaded meanwhile is not kept.
     pub(crate) fn sweep(&self, tags: &[Tag], change: TagChange) {
-        let carries = |marks: &TagMarks| {
-            let mut marks = marks.as_slice().iter();
-            marks.any(|mark| tags.contains(&Tag::from_hash(mark.hash)))
-        };
+        let carries = |marks: &TagMarks| marks.tags().any(|tag| tags.contains(&tag));
         if change == TagChange::Remove || !self.has_fallback() {
             self.near.invalidate_where(|_, kept| carries(&kept.tags));
             return;

@@ -18,7 +18,6 @@ use std::time::Duration;
 
 use futures_util::future::BoxFuture;
 use larder_layer::StoreTimeout;
-use larder_layer::tags::Tag;
 use larder_store::program::Programs;
 use larder_store::{Error, ErrorKind, Key, Refusal, Result};
 use metrics::{Counter, Gauge};
@@ -257,14 +256,10 @@ impl<K: CacheKey, V: Send + Sync + 'static> Shared<K, V> {
     async fn pending(&self, id: Vec<u8>) -> Result<Option<Loaded<V>>> {
         let held = self.run(&Pending(id.clone())).await?;
         let loaded = |held: Vec<u8>| match self.open(&id, &held) {
-            Ok(((_, value), tags)) => {
-                let tags = tags.as_slice().iter();
-                let tags = tags.map(|mark| Tag::from_hash(mark.hash)).collect();
-                Ok(Loaded {
-                    tags,
-                    ..Loaded::new(value)
-                })
-            }
+            Ok(((_, value), marks)) => Ok(Loaded {
+                tags: marks.tags().collect(),
+                ..Loaded::new(value)
+            }),
             // A write of another release is newer than the value in the source, too.
             Err(_) => {
                 let text = "the waiting write cannot be read";

@@ -152,7 +152,10 @@ impl<K: CacheKey, V: Send + Sync + 'static> Shared<K, V> {
         let (count, retry) = match outcome {
             Outcome::Written => (&self.counts.written, 0),
             Outcome::Failed => (&self.counts.failed, self.pause(attempt)),
-            Outcome::Left => (&self.counts.left, self.pause_of_left()),
+            Outcome::Left => {
+                let pause = LEFT_PAUSE.min(self.settings.longest_pause);
+                (&self.counts.left, micros(pause))
+            }
         };
         count.increment(1);
         let settle = Settle {
@@ -176,12 +179,6 @@ impl<K: CacheKey, V: Send + Sync + 'static> Shared<K, V> {
         }
     }
 
-    /// Returns the pause after a write was left for another release, in microseconds.
-    fn pause_of_left(&self) -> i64 {
-        let pause = LEFT_PAUSE.min(self.settings.longest_pause);
-        i64::try_from(pause.as_micros()).unwrap_or(i64::MAX).max(1)
-    }
-
     /// Returns the pause after an attempt, in microseconds: doubled each time, and up to a quarter
     /// shorter.
     fn pause(&self, attempt: u32) -> i64 {
@@ -190,7 +187,11 @@ impl<K: CacheKey, V: Send + Sync + 'static> Shared<K, V> {
             .first_pause
             .saturating_mul(1 << attempt.saturating_sub(1).min(20));
         let pause = doubled.min(self.settings.longest_pause);
-        let pause = pause.mul_f64(1.0 - 0.25 * rand::random::<f64>());
-        i64::try_from(pause.as_micros()).unwrap_or(i64::MAX).max(1)
+        micros(pause.mul_f64(1.0 - 0.25 * rand::random::<f64>()))
     }
+}
+
+/// Returns a pause in microseconds, at least one.
+fn micros(pause: Duration) -> i64 {
+    i64::try_from(pause.as_micros()).unwrap_or(i64::MAX).max(1)
 }
