@@ -12,13 +12,17 @@ use larder_test::{MetricNames, MetricValues};
 
 const SHORT: Duration = Duration::from_millis(100);
 
+fn faulty(clock: &ManualClock) -> Faulty<MokaStore> {
+    let moka = MokaStore::builder().with_clock(clock.clone()).build();
+    Faulty::new(Arc::new(moka))
+}
+
 #[tokio::test(start_paused = true)]
 async fn each_attempt_is_counted_by_its_outcome_and_each_lost_lock_once() {
     let counts = MetricValues::default();
     let _guard = counts.record();
     let clock = ManualClock::default();
-    let moka = MokaStore::builder().with_clock(clock.clone()).build();
-    let faulty = Faulty::new(Arc::new(moka));
+    let faulty = faulty(&clock);
     let switch = faulty.switch();
     let store: Arc<dyn Store> = Arc::new(faulty);
     let lock = Lock::new(store.clone(), "canary").unwrap();
@@ -75,8 +79,7 @@ async fn the_end_of_a_leaders_term_is_no_loss_and_that_of_its_lease_is() {
     let counts = MetricValues::default();
     let _guard = counts.record();
     let clock = ManualClock::default();
-    let moka = MokaStore::builder().with_clock(clock.clone()).build();
-    let faulty = Faulty::new(Arc::new(moka));
+    let faulty = faulty(&clock);
     let switch = faulty.switch();
     let lock = Lock::new(Arc::new(faulty), "canary").unwrap();
     for (lease, term) in [(30_000, SHORT), (30, SHORT), (30_000, SHORT * 900)] {
