@@ -167,7 +167,7 @@ on_both_stores! { Manual;
                 true => one.remove_tag("lang").await.unwrap(),
                 false => one.expire_tag("lang").await.unwrap(),
             }
-            // What is known of the tag has ended, and the copy of film 7 has not.
+            // This process no longer trusts what it knew of the tag, but still has its copy of film 7.
             world.advance(Duration::from_secs(6));
             let checked = two.check_near(10).await;
             assert_eq!((checked.compared, checked.inconsistent), (1, 1));

@@ -87,7 +87,7 @@ async fn a_large_queue_costs_as_many_commands_as_a_small_one_and_no_script_is_lo
         many <= few + 1,
         "{many} commands, and {few} in a small queue"
     );
-    // What is done to each job of a batch is done to all in one command; only their bodies are read in parts.
+    // Each command is for all jobs of a batch; only their bodies are read in parts.
     let before = worked(&server);
     let batch = work(&queue, &server, MAX_BATCH, 20).await;
     let mean = (worked(&server) - before) / 20.0;

@@ -41,7 +41,7 @@ impl Session {
         let mut gone = Vec::new();
         if let Some((session, user)) = state.to_sign_out() {
             let sessions = &self.inner.config.sessions;
-            // By now, another user may have signed in on it, or anybody at all, who did not ask for this.
+            // It ends only if nobody else has signed in on it since: they did not ask for this.
             match sessions.end(session, user.as_ref(), None).await {
                 Ok(true) => gone.extend(user.map(|user| Rival { session, user })),
                 Ok(false) => {

@@ -264,7 +264,7 @@ async fn a_tag_that_cannot_be_read_costs_only_the_values_that_carry_it() {
         Ok(Validity::Current),
     ];
     assert_eq!(kinds, expected);
-    // What was read is remembered.
+    // The other client remembers the tag that it could read.
     steady.set(Trouble::Fail(ErrorKind::NotSent));
     let validity = other.validity(&[&both[1..]], now).await;
     assert!(

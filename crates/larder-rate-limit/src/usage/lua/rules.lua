@@ -53,8 +53,8 @@ local function convert(used, old, new)
   if change == '1' then used = math.ceil(used * new / old) end
   return math.min(used, 2 * new)
 end
--- A TAT of other numbers. What is used is not rounded up to whole units: two sets of numbers in turn would add a part
--- of a unit each time.
+-- A TAT of other numbers. It keeps parts of a unit: if it rounded them up, two sets of numbers in turn would add to the
+-- used units each time.
 local function rescale(tat, old, p)
   dirty = true
   if change == '2' then return at end

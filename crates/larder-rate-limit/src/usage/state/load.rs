@@ -26,7 +26,7 @@ impl Look {
 
     /// Returns a TAT of other numbers, each an interval and a tolerance.
     ///
-    /// What is used is not rounded up to whole units: two sets of numbers in turn would add a part of a unit each
+    /// It keeps parts of a unit: if it rounded them up, two sets of numbers in turn would add to the used units each
     /// time.
     fn rescale(&mut self, tat: i64, old: [i64; 2], new: [i64; 2]) -> i64 {
         self.is_dirty = true;

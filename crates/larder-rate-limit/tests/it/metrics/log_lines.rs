@@ -1,4 +1,4 @@
-//! What is logged of a failure, and what is not.
+//! The log lines of a failure, and what they leave out.
 
 use larder_rate_limit::{KeyBy, Limit, Plans, Policy, Quota, RateLimitLayer, RateLimiter};
 use larder_store::ErrorKind;
