@@ -94,7 +94,7 @@ pub(super) const SERVER_CHECKS: &[ServerCheck] = &[
     check("L028", "failed partial resyncs", "less than one a day", "CONFIG SET repl-backlog-size 64mb", replication::resyncs),
     check("L029", "state of the cluster", "ok, with 16,384 slots assigned and none failing", "redis-cli --cluster check host:port", cluster::state),
     check("L030", "settings of the cluster", "cluster-require-full-coverage no, cluster-node-timeout 5000 or less", "CONFIG SET cluster-require-full-coverage no", cluster::settings),
-    check("L031", "sentinels", "three with a quorum, and down-after-milliseconds below 30000", "SENTINEL SET name down-after-milliseconds 1000", cluster::sentinels),
+    check("L031", "sentinels", "at least 3, a quorum, down-after-milliseconds below 30000", "SENTINEL SET name down-after-milliseconds 1000", cluster::sentinels),
     check("L032", "rights of the user", "every command that is tried", "ACL SETUSER app … as in the section 'A user for the app'", rights::missing),
     check("L033", "too many rights", "only the app's keys, and no dangerous commands", "ACL SETUSER app … as in the section 'A user for the app'", rights::too_many),
     check("L034", "encryption", "TLS to every server that is not on this machine", "use rediss://", rights::encryption),
