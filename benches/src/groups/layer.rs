@@ -35,7 +35,7 @@ pub(crate) fn run() -> Vec<Row> {
     let limited_router = router.clone().layer(limit);
     let governed_router = router.clone().layer(governor);
     let note = "in process, 1,000 visitors; the service alone is subtracted from both; ours makes a key \
-                that any store knows, and runs a GCRA step of twice the time";
+                that any store knows, and runs a GCRA step that takes three times as long";
     vec![
         compare(
             "a rate limit with headers, added to a tower service",

@@ -23,7 +23,7 @@ pub(super) fn add_derived(tables: &mut Tables) {
             "one core of the app",
             "one shard",
             "1 Gbit/s",
-            "binds first",
+            "bottleneck",
         ];
         let mut carried = Table::new(&heads);
         for row in &table.rows {
@@ -38,13 +38,13 @@ pub(super) fn add_derived(tables: &mut Tables) {
             let most = shares
                 .into_iter()
                 .max_by(|(one, _), (other, _)| one.total_cmp(other));
-            let binds = most.map_or("", |(_, what)| what).to_owned();
+            let bottleneck = most.map_or("", |(_, what)| what).to_owned();
             carried.rows.push(vec![
                 row[0].clone(),
                 a_second(app),
                 a_second(server),
                 a_second(network),
-                binds,
+                bottleneck,
             ]);
         }
         tables.insert("carried-redis", carried);
