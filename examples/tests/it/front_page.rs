@@ -121,7 +121,10 @@ fn commands(page: &str) -> Vec<String> {
 fn each_command_of_the_front_page_is_a_test_a_script_or_a_program_that_is_there() {
     let page = read("README.md");
     let (mut tests, mut proofs) = (0, 0);
-    for command in commands(&page) {
+    // Of the other page, only the table has nothing but such commands.
+    let claims = claims("docs/guarantees.md").into_iter();
+    let named = claims.flat_map(|(_, command)| commands(&command));
+    for command in commands(&page).into_iter().chain(named) {
         let words: Vec<_> = command.split_whitespace().collect();
         match words[..] {
             ["cargo", "test", "-p", package, .., filter] => {
@@ -179,15 +182,21 @@ fn each_command_of_the_front_page_is_a_test_a_script_or_a_program_that_is_there(
     assert!(tests > 8 && proofs > 5, "{tests} tests and {proofs} proofs");
 }
 
-#[test]
-fn each_claim_of_the_front_page_names_a_test_or_a_proof() {
-    let page = read("README.md");
+/// The rows of the table of claims of a page, each with what checks it.
+fn claims(page: &str) -> Vec<(String, String)> {
+    let page = read(page);
     let (_, table) = page.split_once("\n| claim | command |\n").unwrap();
     let rows = table.lines().skip(1).take_while(|row| row.starts_with('|'));
-    let mut claims = 0;
-    for row in rows {
-        let (claim, command) = row.trim_matches('|').rsplit_once('|').unwrap();
-        assert!(!claim.trim().is_empty(), "{row}");
+    let rows = rows.map(|row| row.trim_matches('|').rsplit_once('|').unwrap());
+    let rows = rows.map(|(claim, command)| (claim.trim().to_owned(), command.trim().to_owned()));
+    rows.collect()
+}
+
+#[test]
+fn each_claim_names_a_test_or_a_proof() {
+    let (front, all) = (claims("README.md"), claims("docs/guarantees.md"));
+    assert!(front.len() > 5 && all.len() > 14, "{front:?} {all:?}");
+    for (claim, command) in front.iter().chain(&all) {
         let named = commands(command);
         assert!(!named.is_empty(), "nothing checks this claim: {claim}");
         let checks = |it: &String| {
@@ -196,9 +205,28 @@ fn each_claim_of_the_front_page_names_a_test_or_a_proof() {
                 .any(|start| it.starts_with(start))
         };
         assert!(named.iter().all(checks), "this checks nothing: {command}");
-        claims += 1;
     }
-    assert!(claims > 14, "{claims}");
+}
+
+#[test]
+fn the_claims_of_the_front_page_are_among_all_claims() {
+    // Links differ, because the pages are in different folders.
+    let without_links = |claim: &str| {
+        let parts = claim.split("](").enumerate();
+        let parts = parts.map(|(at, part)| match at {
+            0 => part,
+            _ => part.split_once(')').unwrap().1,
+        });
+        parts.collect::<String>().replace('[', "")
+    };
+    let all = claims("docs/guarantees.md").into_iter();
+    let all: BTreeSet<_> = all
+        .map(|(claim, command)| (without_links(&claim), command))
+        .collect();
+    for (claim, command) in claims("README.md") {
+        let claim = (without_links(&claim), command);
+        assert!(all.contains(&claim), "{claim:?}");
+    }
 }
 
 fn exists(path: &str) -> bool {
