@@ -68,6 +68,10 @@ pub struct FromBb8RedisPage;
 #[doc = include_str!("../../docs/migrate/apalis.md")]
 pub struct FromApalisPage;
 
+/// The page about running Redis.
+#[doc = include_str!("../../docs/running-redis.md")]
+pub struct RunningRedisPage;
+
 /// The page about operations.
 #[doc = include_str!("../../docs/operations.md")]
 pub struct OperationsPage;
