@@ -107,3 +107,26 @@ impl LedgerRecord {
         }
     }
 }
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn an_id_that_is_kept_again_is_forgotten_at_its_last_time_only() {
+        let mut record = LedgerRecord::default();
+        let id: Arc<str> = "id".into();
+        for due in [10, 30, 30] {
+            let kept = Kept {
+                print: [b'0'; 16],
+                state: State::Done,
+                due: Some(due),
+            };
+            record.keep(&id, kept);
+        }
+        record.forget(20);
+        assert!(record.kept(&id, 20).is_some());
+        record.forget(30);
+        assert!(record.requests.is_empty() && record.due.is_empty());
+    }
+}
