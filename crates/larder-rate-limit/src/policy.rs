@@ -67,17 +67,19 @@ impl Ban {
 /// A sliding log keeps its entries and a concurrency rule its permits, unless it is [`Reset`](Self::Reset). For a
 /// window or a log only the limit matters: if just the period changes, the used units stay.
 ///
-/// The change is made by each request that finds other numbers, even if it is then refused. So while processes with
-/// different numbers run side by side, as during a deployment, [`Reset`](Self::Reset) forgets the used units at each
-/// turn, and limits nobody who reaches both. A smaller limit cuts what a larger one has counted to twice itself, and
-/// the larger one then lets that much more pass.
+/// The change is made by each request that passes and finds other numbers, and by GCRA and token buckets even if the
+/// request is then refused. So while processes with different numbers run side by side, as during a deployment,
+/// [`Reset`](Self::Reset) forgets the used units at each turn, and limits nobody who reaches both. A smaller
+/// [`Quota`] cuts what a larger one has counted to twice itself, and the larger one then lets that much more pass;
+/// windows and logs that count in turn let no more pass than the larger limit.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq, Hash)]
 #[non_exhaustive]
 pub enum QuotaChange {
     /// The number of used units stays: 30 of 100 become 30 of 200. The default.
     #[default]
     AsIs,
-    /// The used share stays: 30 of 100 become 60 of 200. A window rounds it up to a whole unit.
+    /// The used share stays: 30 of 100 become 60 of 200. Windows count whole units: rounded up for a smaller limit,
+    /// and down for a larger one.
     Proportional,
     /// No units are used any more.
     Reset,

@@ -145,6 +145,71 @@ on_every_store! {
         }
     }
 
+    async fn two_versions_that_count_a_window_in_turn_let_pass_what_one_of_them_does(world: World) {
+        let kinds: [fn(u32) -> Rule; 3] = [
+            |limit| Rule::fixed_window(limit, Window::every(60 * SECOND)),
+            |limit| Rule::sliding_window(limit, 60 * SECOND),
+            |limit| Rule::sliding_log(limit, 60 * SECOND),
+        ];
+        for (i, rule) in kinds.into_iter().enumerate() {
+            for (change, small, large) in [
+                (QuotaChange::AsIs, 10, 30),
+                (QuotaChange::Proportional, 10, 11),
+                (QuotaChange::Proportional, 10, 30),
+                (QuotaChange::Proportional, 100, 101),
+            ] {
+                let name = format!("turns-{i}-{change:?}-{large}").to_lowercase();
+                let versions = [small, large].map(|limit| {
+                    world.named(&name, Policy::new(rule(limit)).with_quota_change(change))
+                });
+                for minute in 0..2 {
+                    let mut passes = 0;
+                    for _ in 0..120 {
+                        for version in &versions {
+                            passes += u32::from(version.check("ada").await.unwrap().is_allowed());
+                        }
+                        world.advance(SECOND / 2);
+                    }
+                    // An estimate may be one too high.
+                    let is_between = (small - 1..=large).contains(&passes);
+                    assert!(is_between, "{name}, minute {minute}: {passes}");
+                }
+                world.advance(120 * SECOND);
+            }
+        }
+    }
+
+    async fn a_count_is_the_same_after_any_number_of_refusals_by_two_versions_in_turn(world: World) {
+        let kinds: [fn(u32) -> Rule; 2] = [
+            |limit| Rule::fixed_window(limit, Window::every(HOUR)),
+            |limit| Rule::sliding_window(limit, HOUR),
+        ];
+        for (i, rule) in kinds.into_iter().enumerate() {
+            for (change, small, large) in [
+                (QuotaChange::AsIs, 10, 30),
+                (QuotaChange::Proportional, 10, 30),
+                (QuotaChange::Proportional, 100, 101),
+            ] {
+                let name = format!("refusals-{i}-{change:?}-{large}").to_lowercase();
+                let of = |limit| {
+                    world.named(&name, Policy::new(rule(limit)).with_quota_change(change))
+                };
+                let (old, new) = (of(small), of(large));
+                for used in [1, large - 1] {
+                    let _ = new.check_cost(used, used).await.unwrap();
+                    for _ in 0..50 {
+                        for (version, all) in [(&old, small), (&new, large)] {
+                            let refused = version.check_cost(used, all).await.unwrap();
+                            assert!(!refused.is_allowed(), "{name}, {used}");
+                        }
+                    }
+                    let left = new.peek(used).await.unwrap().remaining();
+                    assert_eq!(left, large - used, "{name}");
+                }
+            }
+        }
+    }
+
     async fn a_smaller_quota_leaves_no_longer_wait_than_twice_its_window(world: World) {
         let before = world.limiter(Policy::new(Rule::fixed_window(100, Window::every(HOUR))));
         let _ = before.check_cost("ada", 100).await.unwrap();

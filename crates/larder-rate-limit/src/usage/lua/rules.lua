@@ -47,10 +47,12 @@ local function ending()
 end
 -- Whether the record is outdated, and must be written even if nothing is charged.
 local dirty = false
+-- A count under another limit. It is rounded up to a unit of a smaller limit, and down to one of a larger limit: so two
+-- limits in turn neither add to it nor lose any of it, and it need not be written until something is charged.
 local function convert(used, old, new)
-  dirty = true
+  if new == old then return used end
   if change == '2' then return 0 end
-  if change == '1' then used = math.ceil(used * new / old) end
+  if change == '1' then used = (new < old and math.ceil or math.floor)(used * new / old) end
   return math.min(used, 2 * new)
 end
 -- A TAT of other numbers. It keeps parts of a unit: if it rounded them up, two sets of numbers in turn would add to the
@@ -108,8 +110,7 @@ local function window(ends_of, latest)
         if v[2] > latest(p) then
           v[1], v[2], dirty = math.min(v[1], at), ends, true
         end
-        if v[4] ~= p[1] then v[3] = convert(v[3], v[4], p[1]) end
-        return {v[1], v[2], v[3], p[1]}
+        return {v[1], v[2], convert(v[3], v[4], p[1]), p[1]}
       end
       return {start, ends, 0, p[1]}
     end,
@@ -172,8 +173,7 @@ function by.s()
       elseif v[1] < start then
         v[1], v[2], v[3] = start, 0, v[2]
       end
-      if v[4] ~= p[1] then v[2], v[3] = convert(v[2], v[4], p[1]), convert(v[3], v[4], p[1]) end
-      return {v[1], v[2], v[3], p[1]}
+      return {v[1], convert(v[2], v[4], p[1]), convert(v[3], v[4], p[1]), p[1]}
     end,
     limit = function(p) return p[1] end,
     used = used,
@@ -213,8 +213,8 @@ function by.l()
       while gone < many and moment_of(v, gone + 1) + p[2] <= at do gone = gone + 1 end
       while ahead < many - gone and moment_of(v, many - ahead) > at do ahead = ahead + 1 end
       if ahead > 0 then dirty = true end
-      if many - gone > 2 * p[1] then gone, dirty = many - 2 * p[1], true end
-      if change == '2' and int(limit) ~= p[1] then gone, ahead, dirty = many, 0, true end
+      gone = math.max(gone, many - 2 * p[1])
+      if change == '2' and int(limit) ~= p[1] then gone, ahead = many, 0 end
       ahead = math.min(ahead, many - gone)
       v[2] = string.sub(log, 16 * gone + 1, 16 * (many - ahead)) .. moments(at, ahead)
       return v

@@ -1,5 +1,7 @@
 //! Brings a stored state up to date.
 
+use std::cmp::Ordering;
+
 use super::State;
 use crate::QuotaChange;
 use crate::usage::rule_args::RuleArgs;
@@ -13,13 +15,19 @@ pub(in crate::usage) struct Look {
 }
 
 impl Look {
-    fn convert(&mut self, used: i64, old: i64, new: i64) -> i64 {
-        self.is_dirty = true;
-        let used = match self.change {
-            QuotaChange::Reset => 0,
-            QuotaChange::AsIs => used,
-            // Computed as Lua does, so that both forms round alike.
-            QuotaChange::Proportional => (used as f64 * new as f64 / old as f64).ceil() as i64,
+    /// Returns a count under another limit.
+    ///
+    /// It is rounded up to a unit of a smaller limit, and down to one of a larger limit: so two limits in turn neither
+    /// add to it nor lose any of it, and it need not be written until something is charged.
+    fn convert(&self, used: i64, old: i64, new: i64) -> i64 {
+        // Computed as Lua does, so that both forms round alike.
+        let part = used as f64 * new as f64 / old as f64;
+        let used = match (self.change, new.cmp(&old)) {
+            (_, Ordering::Equal) => return used,
+            (QuotaChange::Reset, _) => 0,
+            (QuotaChange::AsIs, _) => used,
+            (QuotaChange::Proportional, Ordering::Less) => part.ceil() as i64,
+            (QuotaChange::Proportional, Ordering::Greater) => part.floor() as i64,
         };
         used.min(2 * new)
     }
@@ -98,11 +106,7 @@ impl State {
                 Self::Window {
                     start: if is_too_long { start.min(at) } else { start },
                     ends: if is_too_long { new_ends } else { ends },
-                    used: if old == limit {
-                        used
-                    } else {
-                        look.convert(used, old, limit)
-                    },
+                    used: look.convert(used, old, limit),
                     limit,
                 }
             }
@@ -130,14 +134,10 @@ impl State {
                 } else if start < begin {
                     (start, this, last) = (begin, 0, this);
                 }
-                if old != limit {
-                    this = look.convert(this, old, limit);
-                    last = look.convert(last, old, limit);
-                }
                 Self::Sliding {
                     start,
-                    this,
-                    last,
+                    this: look.convert(this, old, limit),
+                    last: look.convert(last, old, limit),
                     limit,
                 }
             }
@@ -161,13 +161,9 @@ impl State {
         let mut gone = log.partition_point(|moment| moment + period <= at);
         let mut ahead = log.len() - log.partition_point(|moment| *moment <= at).max(gone);
         look.is_dirty |= ahead > 0;
-        if log.len() - gone > most {
-            gone = log.len() - most;
-            look.is_dirty = true;
-        }
+        gone = gone.max(log.len().saturating_sub(most));
         if look.change == QuotaChange::Reset && *old != limit {
             (gone, ahead) = (log.len(), 0);
-            look.is_dirty = true;
         }
         let mut log = log[gone..].to_vec();
         let begin = log.len() - ahead.min(log.len());
@@ -178,7 +174,31 @@ impl State {
 
 #[cfg(test)]
 mod tests {
+    use proptest::prelude::*;
+
     use super::*;
+
+    proptest! {
+        #[test]
+        fn two_limits_in_turn_neither_add_to_a_count_nor_lose_any_of_it(
+            small in 1_i64..2_000,
+            more in 1_i64..2_000,
+            used in 0_i64..4_000,
+        ) {
+            let large = small + more;
+            let used = used.min(large);
+            let look = Look {
+                at: 0,
+                change: QuotaChange::Proportional,
+                is_dirty: false,
+            };
+            let of_small = look.convert(used, large, small);
+            let of_large = look.convert(of_small, small, large);
+            // It is rounded up once, by less than a unit of the smaller limit.
+            prop_assert!(of_large >= used && (of_large - used) * small < large);
+            prop_assert_eq!(look.convert(of_large, large, small), of_small);
+        }
+    }
 
     #[test]
     fn what_a_clock_that_was_ahead_has_kept_is_cut_to_what_can_be_now() {

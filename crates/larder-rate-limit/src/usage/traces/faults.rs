@@ -45,19 +45,20 @@ async fn every_fault_that_is_planted_in_the_record_and_fixed_windows_is_caught()
         (CHARGE, "(latest - at + 999)", "(latest - at)"),
         (CHARGE, "if latest <= at then", "if false then"),
         // A changed limit.
+        (CHARGE, "if new == old then return used end", ""),
         (CHARGE, "if change == '2' then return 0 end", ""),
         (CHARGE, "if change == '1' then used", "if false then used"),
         (
             CHARGE,
-            "math.ceil(used * new / old)",
-            "math.floor(used * new / old)",
+            "(new < old and math.ceil or math.floor)(used",
+            "math.ceil(used",
         ),
-        (CHARGE, "math.min(used, 2 * new)", "used"),
         (
             CHARGE,
-            "  dirty = true\n  if change == '2' then return 0",
-            "  if change == '2' then return 0",
+            "(new < old and math.ceil or math.floor)(used",
+            "math.floor(used",
         ),
+        (CHARGE, "math.min(used, 2 * new)", "used"),
         // GCRA.
         (
             CHARGE,
@@ -185,11 +186,7 @@ async fn every_fault_that_is_planted_in_sliding_windows_holds_and_the_desk_is_ca
         ),
         // Logs.
         (CHARGE, "+ p[2] <= at do gone", "+ p[2] < at do gone"),
-        (
-            CHARGE,
-            "if many - gone > 2 * p[1] then gone",
-            "if false then gone",
-        ),
+        (CHARGE, "math.max(gone, many - 2 * p[1])", "gone"),
         (
             CHARGE,
             "local i = #v[2] / 16 + n - p[1]",
