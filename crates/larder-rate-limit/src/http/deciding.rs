@@ -295,18 +295,13 @@ impl Decider {
             let decided = limit.decided(asked.limit, &asked.engine, decision);
             self.passed(&decided, &limit.limiter, Outcome::Allowed);
             if let Some(memory) = &self.memory {
-                memory.charged(&asked.key, self.charges_alike());
+                memory.forget(&asked.key);
             }
             passed.push(decided);
             self.keep_refundable(asked, &decision, ChargedStore::Shared, &mut held);
         }
         let (decisions, held) = (passed, held.boxed());
         Passed { decisions, held }.into()
-    }
-
-    /// Returns whether all requests of a visitor cost the same, so that no other one is refused while one passes.
-    fn charges_alike(&self) -> bool {
-        matches!(&*self.limits, [limit] if limit.costs_alike())
     }
 
     /// Counts what a limit in shadow mode would do, and returns what it holds.

@@ -158,11 +158,6 @@ impl Limit {
             .any(|policy| policy == other.limiter.policy())
     }
 
-    /// Returns whether every request costs the same.
-    pub(super) fn costs_alike(&self) -> bool {
-        self.cost_by.is_none()
-    }
-
     /// Returns the cost of a request, which may exceed the burst.
     pub(super) fn cost_of(&self, request: &RequestHead<'_>) -> u32 {
         match &self.cost_by {

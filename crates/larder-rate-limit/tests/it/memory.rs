@@ -142,6 +142,38 @@ async fn what_a_cheap_request_is_charged_makes_a_costlier_one_wait_longer_at_onc
 }
 
 #[tokio::test(start_paused = true)]
+async fn a_refusal_that_misses_a_charge_of_another_layer_is_not_remembered() {
+    let milli = Duration::from_millis(1);
+    let store = ScriptedStore::new(SLOW);
+    let pages = limiter(store.store(), Quota::new(10, Duration::from_secs(10)));
+    let search = pages.clone().with_cost(5).unwrap();
+    let memory = RefusalMemory::new(100);
+    // The layer knows its answer only when this store has answered too.
+    let late = ScriptedStore::new(Behavior::After(10 * milli));
+    let late = RateLimiter::new(late.store(), "late", Quota::per_hour(99)).unwrap();
+    let search = RateLimitLayer::new(search, KeyBy::peer())
+        .and(Limit::new(late, KeyBy::peer()))
+        .with_refusal_memory(memory.clone());
+    let search = Arc::new(App::new(search));
+    let pages = RateLimitLayer::new(pages, KeyBy::peer()).with_refusal_memory(memory);
+    let pages = App::new(pages);
+    for _ in 0..6 {
+        assert_eq!(pages.status(ANN).await, 200);
+    }
+    let refused = tokio::spawn({
+        let search = search.clone();
+        async move { search.status(ANN).await }
+    });
+    tokio::time::sleep(5 * milli).await;
+    assert_eq!(pages.status(ANN).await, 200);
+    assert_eq!(refused.await.unwrap(), 429);
+    let refused = search.send(from(ANN)).await;
+    assert_eq!(lines(refused.headers(), "retry-after"), ["2"]);
+    let decision = refused.extensions().get::<Decision>().unwrap();
+    assert_eq!(decision.reason(), Some(Reason::Quota));
+}
+
+#[tokio::test(start_paused = true)]
 async fn what_the_support_desk_gives_back_takes_effect_after_a_second() {
     let store = ScriptedStore::new(SLOW);
     let app = App::new(layer(&store, RefusalMemory::new(100)));

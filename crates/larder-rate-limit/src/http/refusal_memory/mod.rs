@@ -96,7 +96,7 @@ impl RefusalMemory {
         }
     }
 
-    /// Remembers a refusal, unless its visitor got something back since the call to the store began.
+    /// Remembers a refusal, unless its visitor was charged or got something back since the call to the store began.
     pub(super) fn remember(&self, key: &Key, decision: Decision, asked: Asked) {
         let wait = decision.retry_after().min(self.max_age);
         if wait < Self::SHORTEST {
@@ -109,7 +109,7 @@ impl RefusalMemory {
             until: asked.at + wait,
         };
         self.visitors
-            .update_if_unchanged(key, asked.generation, |held| {
+            .update_unless_removed(key, asked.generation, |held| {
                 let answers = held.map(|held| held.value).unwrap_or_default();
                 let value = answers.with(answer, now);
                 let deadline = self.at(value.until()?);
@@ -130,23 +130,16 @@ impl RefusalMemory {
             until,
         };
         let answers = Answers::default().with(answer, now);
-        self.visitors.put(key.clone(), answers, self.at(until));
+        self.forget(key);
+        self.visitors.insert(key.clone(), answers, self.at(until));
     }
 
-    /// Forgets what is remembered of a visitor who is charged.
+    /// Forgets what is remembered of a visitor, who was charged or got something back.
     ///
-    /// If its requests `cost_alike`, no other is refused while one passes. Otherwise a refusal that another request
-    /// is just being told, without this charge, is not remembered either: its wait would be too short.
-    pub(super) fn charged(&self, key: &Key, cost_alike: bool) {
-        // Most of those who are charged were not refused, and need not be waited for.
-        if !cost_alike || self.visitors.peek(key).is_some() {
-            self.forget(key);
-        }
-    }
-
-    /// Forgets what is remembered of a visitor, for example because units were given back.
+    /// A refusal that another request of the visitor is just being told does not count that, and is not remembered
+    /// either. Those of other visitors are.
     pub(super) fn forget(&self, key: &Key) {
-        self.visitors.invalidate(key);
+        self.visitors.remove_if(key, |_| true);
     }
 
     fn at(&self, moment: Instant) -> Timestamp {
@@ -171,18 +164,33 @@ mod tests {
     use crate::{Gcra, Quota, Tat};
 
     #[tokio::test(start_paused = true)]
-    async fn a_refusal_is_not_remembered_past_a_charge_that_it_does_not_count() {
-        let memory = RefusalMemory::new(10);
-        let key = Key::new(Tat::KIND, ("test", "ann"));
+    async fn a_refusal_misses_no_change_of_its_visitor_and_none_of_another_matters() {
+        let memory = RefusalMemory::new(10_000);
+        let visitor = |number: u32| Key::new(Tat::KIND, ("test", number));
+        let ann = visitor(0);
         let gcra = Gcra::new(Quota::new(10, Duration::from_secs(10)), 5).unwrap();
         let (refused, _) = gcra.charge(Some(10_000_000), 0);
-        for cost_alike in [true, false] {
-            let asked = memory.begin(&key);
-            // Another request of the visitor is charged and answered first.
-            memory.charged(&key, cost_alike);
-            memory.remember(&key, refused.costing(5), asked);
-            assert_eq!(memory.recall(&key, 5).is_some(), cost_alike);
-            memory.forget(&key);
+        let passes = |key: &Key| {
+            let (passed, _) = gcra.charge(None, 0);
+            memory.passes(
+                key,
+                passed.costing(5),
+                Duration::from_secs(1),
+                memory.begin(key),
+            );
+        };
+        let forgets = |key: &Key| memory.forget(key);
+        let changes: [&dyn Fn(&Key); 2] = [&passes, &forgets];
+        for change in changes {
+            for (changed, is_remembered) in [(1..2_000, true), (0..1, false)] {
+                let asked = memory.begin(&ann);
+                // Other requests are answered first.
+                changed.map(visitor).for_each(|key| change(&key));
+                memory.remember(&ann, refused.costing(5), asked);
+                let found = memory.recall(&ann, 5).filter(|it| !it.is_allowed());
+                assert_eq!(found.is_some(), is_remembered);
+                memory.forget(&ann);
+            }
         }
     }
 }
