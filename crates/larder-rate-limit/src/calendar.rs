@@ -1,4 +1,5 @@
 use std::fmt;
+use std::hash::{DefaultHasher, Hash, Hasher};
 use std::sync::{Arc, Mutex, PoisonError};
 use std::time::Duration;
 
@@ -32,7 +33,7 @@ pub struct Calendar {
     edges: Arc<Mutex<[i64; 4]>>,
 }
 
-#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Hash)]
 enum Unit {
     Day,
     Week,
@@ -74,6 +75,13 @@ impl Calendar {
             zone,
             edges: Arc::default(),
         })
+    }
+
+    /// Returns a number that tells it from other calendars in this process.
+    pub(crate) fn id(&self) -> u64 {
+        let mut hasher = DefaultHasher::new();
+        (self.unit, self.zone.iana_name()).hash(&mut hasher);
+        hasher.finish()
     }
 
     /// Returns the maximum length of a window. A day may have 25 hours.

@@ -129,8 +129,9 @@ fn args(rule: &Rule) -> Result<RuleArgs> {
         _ => match rule.window.as_ref().map(|window| &window.0) {
             Some(Edges::FromFirst(_)) => RuleArgs::FromFirst { limit, period },
             #[cfg(feature = "calendar")]
-            Some(Edges::Calendar(_)) => RuleArgs::Calendar {
+            Some(Edges::Calendar(calendar)) => RuleArgs::Calendar {
                 limit,
+                id: calendar.id(),
                 edges: [0; 4],
             },
             _ => RuleArgs::Aligned { limit, period },

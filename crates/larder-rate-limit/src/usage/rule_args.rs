@@ -16,7 +16,12 @@ pub(crate) enum RuleArgs {
         not(feature = "calendar"),
         allow(dead_code, reason = "no window is made of it")
     )]
-    Calendar { limit: i64, edges: [i64; 4] },
+    Calendar {
+        limit: i64,
+        /// Tells calendars apart in this process.
+        id: u64,
+        edges: [i64; 4],
+    },
     /// A window that slides, estimated from two counts.
     Sliding { limit: i64, period: i64 },
     /// A log of each unit.
@@ -86,6 +91,7 @@ impl Hash for RuleArgs {
                 interval,
                 tolerance,
             } => (interval, tolerance).hash(hasher),
+            Self::Calendar { limit, id, .. } => (limit, id).hash(hasher),
             _ => (self.limit(), self.period()).hash(hasher),
         }
     }
@@ -101,7 +107,7 @@ impl Arg for RuleArgs {
             } => ("g", [interval, tolerance]),
             Self::Aligned { limit, period } => ("f", [limit, period]),
             Self::FromFirst { limit, period } => ("r", [limit, period]),
-            Self::Calendar { limit, edges } => {
+            Self::Calendar { limit, edges, .. } => {
                 args.text("c");
                 args.int(limit);
                 for edge in edges {

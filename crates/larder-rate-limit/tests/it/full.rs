@@ -4,6 +4,8 @@ use std::sync::Arc;
 use std::time::Duration;
 
 use larder_moka::MokaStore;
+#[cfg(feature = "calendar")]
+use larder_rate_limit::Calendar;
 use larder_rate_limit::{
     Ban, FailMode, KeyBy, Plans, Policy, Quota, RateLimitLayer, RateLimiter, Reason, Rule, Tat,
     Usage, Window,
@@ -212,4 +214,39 @@ async fn strangers_with_different_plans_do_not_forget_the_counts_of_each_other()
     }
     // There is room for two quotas, and for the last one of each plan.
     assert!((6..=12).contains(&passed), "{passed}");
+}
+
+#[cfg(feature = "calendar")]
+#[tokio::test]
+async fn strangers_with_different_calendars_do_not_forget_the_counts_of_each_other() {
+    let clock = ManualClock::default();
+    let store = MokaStore::builder().with_max_keys_of(Usage::KIND, 2);
+    let store = Arc::new(store.with_clock(clock.clone()).build());
+    let plans = Plans::new(|visitor: String| async move {
+        let calendar = match visitor.starts_with('d') {
+            true => Calendar::daily("UTC"),
+            false => Calendar::monthly("UTC"),
+        };
+        let rule = Rule::fixed_window(3, calendar.unwrap().into());
+        Ok::<_, std::io::Error>(Policy::new(rule))
+    });
+    let limiter = RateLimiter::new(store, "test", Quota::per_hour(3)).unwrap();
+    let limiter = limiter.with_plans(plans).unwrap();
+    for known in ["first", "second"] {
+        assert!(!limiter.check(known).await.unwrap().is_shared());
+    }
+    // The clock of the test begins with a month.
+    let mut passed_in_month = 0;
+    for _ in 0..4 {
+        for plan in ["m", "d"] {
+            for number in 0..50 {
+                let decision = limiter.check(format!("{plan}{number}")).await.unwrap();
+                assert!(decision.is_shared());
+                passed_in_month += u32::from(decision.is_allowed() && plan == "m");
+            }
+        }
+        clock.advance(Duration::from_secs(24 * 3_600));
+    }
+    // There is room for two quotas, and for the last one of each plan.
+    assert!((3..=9).contains(&passed_in_month), "{passed_in_month}");
 }

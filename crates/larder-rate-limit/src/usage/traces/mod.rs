@@ -50,7 +50,11 @@ impl Drawn {
                 // Like those of months, no two windows in a row have the same length.
                 let edge = |i: i64| i * period + i.rem_euclid(3) * (period / 8);
                 let edges = [-1, 0, 1, 2].map(|i| edge(this + i));
-                RuleArgs::Calendar { limit, edges }
+                RuleArgs::Calendar {
+                    limit,
+                    id: 0,
+                    edges,
+                }
             }
             4 | 5 => RuleArgs::Sliding { limit, period },
             6 => RuleArgs::Log { limit, period },
