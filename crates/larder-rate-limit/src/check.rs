@@ -10,7 +10,7 @@ use crate::give_back::GiveBack;
 use crate::limiter::Engine;
 use crate::plan::Plan;
 use crate::program::Peek;
-use crate::{Decision, Gcra, RateLimiter, Report, usage};
+use crate::{Decision, Gcra, RateLimiter, Report, plans, usage};
 
 impl RateLimiter {
     /// Charges `visitor` for one request, unless it has used up its quota.
@@ -132,7 +132,8 @@ impl RateLimiter {
     ///
     /// # Errors
     /// Those of the store, and [`ErrorKind::NotSent`](larder_store::ErrorKind::NotSent) if the visitor's
-    /// [plan](crate::Plans) is no longer known and cannot be found. The visitor then stays charged; after
+    /// [plan](crate::Plans) is no longer known and cannot be found, or has changed since a charge of a [shared
+    /// quota](Decision::is_shared). The visitor then stays charged; after
     /// [`ErrorKind::MayHaveRun`](larder_store::ErrorKind::MayHaveRun) the refund may have been made. It is never
     /// sent twice.
     ///
@@ -151,8 +152,9 @@ impl RateLimiter {
     async fn refund_charged(&self, key: Key, decision: Decision) -> Result<Decision> {
         let engine = self.engine_charged(&key).await?;
         match GiveBack::of(self, &engine, &decision)? {
+            Some(_) if self.charged_by_other_rules(&decision, &engine) => Err(plans::lost()),
             Some(back) => {
-                let key = self.charged(key, engine.rules(), &decision);
+                let key = self.charged(key, &decision);
                 self.refund_key(&key, &back).await
             }
             None => Ok(decision),

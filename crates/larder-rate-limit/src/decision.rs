@@ -67,10 +67,20 @@ impl Reason {
 pub(crate) enum Account {
     /// The visitor's own.
     Own,
-    /// One of many that are shared by visitors, because the store has no room for their own.
-    Shared,
-    /// A single one, for visitors whose shared record has no room either.
-    Last,
+    /// One that is shared by visitors, because the store has no room for their own, and a hash of the rules by which
+    /// it was charged.
+    Shared(Sharing, u32),
+}
+
+/// The visitors who share a record.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Hash)]
+pub(crate) enum Sharing {
+    /// A few of those with the same rules.
+    Few,
+    /// All with the same rules, if there is no room for a record of few.
+    SameRules,
+    /// All, if there is no room for one of theirs either.
+    All,
 }
 
 impl Decision {

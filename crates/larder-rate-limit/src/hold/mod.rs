@@ -160,8 +160,7 @@ impl Asking<'_> {
             };
             match &decided {
                 Ok(decision) if decision.is_allowed() => {
-                    let (key, rules) = (hold.key.clone(), hold.plan.args());
-                    hold.key = hold.limiter.charged(key, rules, decision);
+                    hold.key = hold.limiter.charged(hold.key.clone(), decision);
                 }
                 // If the permit may have been taken, dropping the hold gives it back.
                 _ => *self.hold = None,

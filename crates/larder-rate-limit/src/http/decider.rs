@@ -278,7 +278,7 @@ impl Decider {
         decision.is_charged().then(|| Refundable {
             limit: at,
             visitor: key.clone(),
-            charged: limiter.charged(key.clone(), engine.rules(), decision),
+            charged: limiter.charged(key.clone(), decision),
             engine: engine.clone(),
             decision: *decision,
             store,

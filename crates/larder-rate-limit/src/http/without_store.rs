@@ -101,7 +101,7 @@ impl Decider {
             if self.takes(&here.engine) != Takes::Reservation
                 && let Some(back) = limiter.give_back(&here.key, &here.engine, decision)
             {
-                let key = limiter.charged(here.key.clone(), here.engine.rules(), decision);
+                let key = limiter.charged(here.key.clone(), decision);
                 // This store answers at once; a charge that is not refunded expires by itself.
                 let _ = local.refund(&here.engine, &key, &back);
             }

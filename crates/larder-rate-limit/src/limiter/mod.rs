@@ -74,8 +74,8 @@ pub(crate) const DEFAULT_TIMEOUT: Duration = Duration::from_millis(250);
 impl RateLimiter {
     /// The number of quotas that visitors share when an in-process store has no room: 1,024. In a store that has
     /// no room even for these, the remaining visitors share one more. Visitors whose [plans](Plans) have other rules
-    /// share other quotas, as many again. If there are more sets of rules than the store has room for, some visitors
-    /// have no quota to share: for them the store counts as failing.
+    /// share other quotas, as many again. If there are more sets of rules than the store has room for, the visitors
+    /// of the remaining sets share a single quota, whose counts may be lost when the rules of another set apply.
     pub const SHARED_QUOTAS: u16 = SharedQuotas::NUMBER;
 
     /// Limits each visitor by `policy`, under the name `name`.
@@ -265,9 +265,15 @@ impl RateLimiter {
         self.cost
     }
 
-    /// Returns the key of the record that `decision` charged for the visitor with this key, by these rules.
-    pub(crate) fn charged(&self, key: Key, rules: &[RuleArgs], decision: &Decision) -> Key {
-        self.shared.key(decision.account, &self.policy, rules, key)
+    /// Returns the key of the record that `decision` charged for the visitor with this key.
+    pub(crate) fn charged(&self, key: Key, decision: &Decision) -> Key {
+        self.shared.key(decision.account, &self.policy, key)
+    }
+
+    /// Returns whether `decision` charged a shared record by other rules than those of `engine`.
+    pub(crate) fn charged_by_other_rules(&self, decision: &Decision, engine: &Engine) -> bool {
+        self.shared
+            .is_of_other_rules(decision.account, engine.rules())
     }
 
     pub(crate) async fn refund_key(&self, key: &Key, back: &GiveBack) -> Result<Decision> {
@@ -319,9 +325,8 @@ impl RateLimiter {
         }
         let for_strangers = program.for_strangers();
         let program = for_strangers.as_ref().unwrap_or(program);
-        for account in [Account::Shared, Account::Last] {
-            let rules = program.rules();
-            let shared = self.shared.key(account, &self.policy, rules, key.clone());
+        for account in self.shared.accounts(program.rules()) {
+            let shared = self.shared.key(account, &self.policy, key.clone());
             if let Poll::Ready(Ok(answer)) = programs.run_now(&shared, program) {
                 return Ok((answer, account));
             }

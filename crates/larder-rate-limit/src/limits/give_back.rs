@@ -19,7 +19,7 @@ pub(super) fn give_back_now(steps: &mut [Step<'_>]) -> Vec<Charged> {
         let back = step.give_back()?;
         let decision = step.outcome.as_ref()?.as_ref().ok()?;
         let limiter = step.asked.limiter;
-        let key = limiter.charged(step.asked.key.clone(), step.engine.rules(), decision);
+        let key = limiter.charged(step.asked.key.clone(), decision);
         Some((limiter.clone(), key, back))
     });
     charged

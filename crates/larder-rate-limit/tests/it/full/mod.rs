@@ -1,14 +1,13 @@
 //! Stores in this process without room for new visitors.
 
+mod plans;
+
 use std::sync::Arc;
 use std::time::Duration;
 
 use larder_moka::MokaStore;
-#[cfg(feature = "calendar")]
-use larder_rate_limit::Calendar;
 use larder_rate_limit::{
-    Ban, FailMode, KeyBy, Plans, Policy, Quota, RateLimitLayer, RateLimiter, Reason, Rule, Tat,
-    Usage, Window,
+    Ban, FailMode, KeyBy, Policy, Quota, RateLimitLayer, RateLimiter, Reason, Tat, Usage,
 };
 use larder_store::program::Record;
 use larder_store::{ErrorKind, ManualClock, Store};
@@ -180,73 +179,4 @@ async fn strangers_who_share_a_quota_do_not_share_a_ban() {
     for reason in [Reason::Quota, Reason::Ban] {
         assert_eq!(limiter.check(0_u32).await.unwrap().reason(), Some(reason));
     }
-}
-
-#[tokio::test]
-async fn strangers_with_different_plans_do_not_forget_the_counts_of_each_other() {
-    let store = MokaStore::builder().with_max_keys_of(Usage::KIND, 2);
-    let hour = Duration::from_secs(3_600);
-    let plans = Plans::new(move |visitor: String| async move {
-        Ok::<_, std::io::Error>(match visitor.starts_with('w') {
-            true => Policy::new(Rule::fixed_window(3, Window::every(hour))),
-            false => Policy::new(Quota::per_hour(3)),
-        })
-    });
-    let limiter = RateLimiter::new(Arc::new(store.build()), "test", Quota::per_hour(3));
-    let limiter = limiter.unwrap().with_plans(plans).unwrap();
-    for known in ["first", "second"] {
-        assert!(!limiter.check(known).await.unwrap().is_shared());
-    }
-    let mut passed = 0;
-    for number in 0..50 {
-        for plan in ["g", "w"] {
-            let decision = limiter.check(format!("{plan}{number}")).await.unwrap();
-            assert!(decision.is_shared());
-            passed += u32::from(decision.is_allowed());
-            let same = limiter.check(format!("{plan}{number}")).await.unwrap();
-            if same.is_allowed() {
-                let _ = limiter
-                    .refund(format!("{plan}{number}"), same)
-                    .await
-                    .unwrap();
-            }
-        }
-    }
-    // There is room for two quotas, and for the last one of each plan.
-    assert!((6..=12).contains(&passed), "{passed}");
-}
-
-#[cfg(feature = "calendar")]
-#[tokio::test]
-async fn strangers_with_different_calendars_do_not_forget_the_counts_of_each_other() {
-    let clock = ManualClock::default();
-    let store = MokaStore::builder().with_max_keys_of(Usage::KIND, 2);
-    let store = Arc::new(store.with_clock(clock.clone()).build());
-    let plans = Plans::new(|visitor: String| async move {
-        let calendar = match visitor.starts_with('d') {
-            true => Calendar::daily("UTC"),
-            false => Calendar::monthly("UTC"),
-        };
-        let rule = Rule::fixed_window(3, calendar.unwrap().into());
-        Ok::<_, std::io::Error>(Policy::new(rule))
-    });
-    let limiter = RateLimiter::new(store, "test", Quota::per_hour(3)).unwrap();
-    let limiter = limiter.with_plans(plans).unwrap();
-    for known in ["first", "second"] {
-        assert!(!limiter.check(known).await.unwrap().is_shared());
-    }
-    // The clock of the test begins with a month.
-    let mut passed_in_month = 0;
-    for _ in 0..4 {
-        for plan in ["m", "d"] {
-            for number in 0..50 {
-                let decision = limiter.check(format!("{plan}{number}")).await.unwrap();
-                assert!(decision.is_shared());
-                passed_in_month += u32::from(decision.is_allowed() && plan == "m");
-            }
-        }
-        clock.advance(Duration::from_secs(24 * 3_600));
-    }
-    // There is room for two quotas, and for the last one of each plan.
-    assert!((3..=9).contains(&passed_in_month), "{passed_in_month}");
 }
