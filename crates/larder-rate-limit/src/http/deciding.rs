@@ -219,7 +219,7 @@ impl Decider {
 
     /// Asks several limits together. If one refuses, the charges and holds of the others are given back.
     ///
-    /// The decisions are in the order of the limits, None for a limit without an answer.
+    /// The decisions are in the order of the limits, None for a limit whose store failed though another one refuses.
     async fn ask_several(&self, asked: &[Asked], held: &mut Held) -> Result<Vec<Option<Decision>>> {
         let limits = asked.iter().fold(Limits::new(), |limits, one| {
             let limiter = &self.limits[one.limit].limiter;
@@ -232,13 +232,15 @@ impl Decider {
                 takes,
             )
         });
-        let (together, holds) = limits.decide(Some(self.timeout)).await?;
+        let (together, taken) = limits.decide(Some(self.timeout)).await?;
         let decisions: Vec<_> = together.in_order().collect();
-        if together.is_allowed() {
-            for ((one, decision), hold) in asked.iter().zip(&decisions).zip(holds) {
-                if let Some(decision) = *decision {
-                    held.keep(one, self.takes(&one.engine), decision, hold);
+        for ((one, decision), taken) in asked.iter().zip(&decisions).zip(taken) {
+            match (taken, decision) {
+                (Err(error), _) => self.limits[one.limit].metrics.failed(&error),
+                (Ok(hold), Some(decision)) if together.is_allowed() => {
+                    held.keep(one, self.takes(&one.engine), *decision, hold);
                 }
+                (Ok(_), _) => {}
             }
         }
         Ok(decisions)

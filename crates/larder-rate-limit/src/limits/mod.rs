@@ -115,19 +115,19 @@ impl<'a> Limits<'a> {
     /// Charges that are known are given back in the background. A visitor whose store has not answered yet may or
     /// may not have been charged.
     pub async fn check(&self) -> Result<Decisions> {
-        let answer = self.decide(None).await.map(|(decisions, _)| decisions);
+        let answer = self.decide(None).await;
         self.count(&answer);
-        answer
+        answer.map(|(decisions, _)| decisions)
     }
 
     /// Does the same for a layer, which counts the decisions itself, and waits no longer than this for all of it.
     /// Also returns what the request has taken from each limiter.
     ///
-    /// A refusal counts even if another store, or what is given back, takes longer.
+    /// A refusal counts even if another store fails, or what is given back takes longer.
     pub(crate) async fn decide(
         &self,
         within: Option<StoreTimeout>,
-    ) -> Result<(Decisions, Vec<Option<Hold>>)> {
+    ) -> Result<(Decisions, Vec<Taken>)> {
         let mut steps = Vec::with_capacity(self.asked.len());
         for asked in &self.asked {
             steps.push(Step::new(asked).await?);
@@ -139,9 +139,12 @@ impl<'a> Limits<'a> {
             run_together(&mut steps.0, within).await;
         }
         let mut steps = std::mem::take(&mut steps.0);
-        // If one limit refuses, the answers of the others are not needed.
         let is_refused = steps.iter().any(Step::is_refused);
-        let error = steps.iter_mut().find_map(Step::error);
+        let error = match is_refused {
+            // The answers of the others are not needed.
+            true => None,
+            false => steps.iter_mut().find_map(Step::error),
+        };
         if is_refused || error.is_some() {
             let left = give_back_now(&mut steps);
             match (in_background(left), deadline) {
@@ -152,25 +155,25 @@ impl<'a> Limits<'a> {
             }
         }
         match error {
-            Some(error) if !is_refused => Err(error),
-            _ => {
-                let each = steps.into_iter().map(|step| {
-                    let (policy, decision, hold) = step.decided();
-                    ((policy, decision), hold)
-                });
-                let (each, holds) = each.unzip();
-                Ok((Decisions { each }, holds))
+            Some(error) => Err(error),
+            None => {
+                let (each, taken) = steps.into_iter().map(Step::decided).unzip();
+                Ok((Decisions { each }, taken))
             }
         }
     }
 
     /// Counts the decisions of each limiter, except of those that let a request pass which another one refused:
     /// those are not charged.
-    fn count(&self, answer: &Result<Decisions>) {
+    fn count(&self, answer: &Result<(Decisions, Vec<Taken>)>) {
         match answer {
-            Ok(decisions) => {
+            Ok((decisions, taken)) => {
                 let is_allowed = decisions.is_allowed();
-                for (asked, decision) in self.asked.iter().zip(decisions.in_order()) {
+                let each = self.asked.iter().zip(decisions.in_order()).zip(taken);
+                for ((asked, decision), taken) in each {
+                    if let Err(error) = taken {
+                        asked.limiter.count_failure(error);
+                    }
                     if let Some(decision) = decision.filter(|it| it.is_allowed() == is_allowed) {
                         asked.limiter.count(&decision);
                     }
@@ -183,6 +186,9 @@ impl<'a> Limits<'a> {
         }
     }
 }
+
+/// What a request has taken from a limiter, or why the limiter has not decided though another one refuses.
+pub(crate) type Taken = Result<Option<Hold>>;
 
 /// Steps whose outcome has not been used yet. Dropping them gives back what they have charged.
 struct Undecided<'a>(Vec<Step<'a>>);

@@ -8,10 +8,10 @@ use larder_layer::StoreTimeout;
 use larder_store::program::{Call, Calls, Run};
 use larder_store::{Error, ErrorKind, Result};
 
-use super::Asked;
+use super::{Asked, Taken};
 use crate::decision::Account;
 use crate::give_back::GiveBack;
-use crate::hold::{Asking, Hold, Taking};
+use crate::hold::{Asking, Taking};
 use crate::limiter::Engine;
 use crate::usage::Charge;
 use crate::{Decision, Gcra, RateLimiter};
@@ -103,18 +103,21 @@ impl<'a> Step<'a> {
         matches!(&self.outcome, Some(Ok(decision)) if !decision.is_allowed())
     }
 
-    pub(super) fn error(&mut self) -> Option<larder_store::Error> {
+    pub(super) fn error(&mut self) -> Option<Error> {
         self.outcome.take_if(|outcome| outcome.is_err())?.err()
     }
 
-    /// Returns the name of the policy, its decision, and what the request has taken.
-    pub(super) fn decided(self) -> (Arc<str>, Option<Decision>, Option<Hold>) {
+    /// Returns the name of the policy and its decision, and what the request has taken.
+    pub(super) fn decided(self) -> ((Arc<str>, Option<Decision>), Taken) {
         let policy = self.asked.limiter.policy().into();
         let hold = match self.program {
             Program::Usage(taking) => taking.taken(),
             Program::Gcra(_) | Program::None => None,
         };
-        (policy, self.outcome.and_then(Result::ok), hold)
+        match self.outcome.transpose() {
+            Ok(decision) => ((policy, decision), Ok(hold)),
+            Err(error) => ((policy, None), Err(error)),
+        }
     }
 
     /// Returns how to give back what was charged and taken. None if that is nothing.
@@ -211,10 +214,7 @@ pub(super) fn by_store<T>(
 
 /// Runs steps on one store, and keeps their outcomes at once: a caller that is dropped gives them back.
 async fn run_in_one_store(mut steps: Vec<&mut Step<'_>>, within: Option<StoreTimeout>) {
-    let Some(programs) = steps
-        .first()
-        .map(|step| step.asked.limiter.programs.clone())
-    else {
+    let Some(programs) = steps.first().map(|step| &step.asked.limiter.programs) else {
         return;
     };
     let each = steps.iter_mut().enumerate();

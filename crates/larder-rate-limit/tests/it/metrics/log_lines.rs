@@ -1,5 +1,7 @@
 //! The log lines of a failure, and what they leave out.
 
+use std::time::Duration;
+
 use larder_rate_limit::{KeyBy, Limit, Plans, Policy, Quota, RateLimitLayer, RateLimiter};
 use larder_store::ErrorKind;
 
@@ -30,6 +32,30 @@ async fn a_plan_lookup_that_fails_is_logged_without_the_visitor() {
     // No store fails.
     assert!(!found[0].contains("store"), "{lines:?}");
     assert!(lines.iter().all(|line| !line.contains("4711")), "{lines:?}");
+    drop(guard);
+}
+
+#[tokio::test(start_paused = true)]
+async fn a_store_that_does_not_answer_is_logged_though_another_limit_refuses() {
+    let log = Log::default();
+    let guard = larder_test::subscribe(log.clone());
+    let limit = |name: &str, behavior| {
+        let store = ScriptedStore::new(behavior).store();
+        RateLimiter::new(store, name, Quota::per_hour(1)).unwrap()
+    };
+    let full = limit("full", Behavior::After(Duration::from_millis(1)));
+    assert!(full.check("everybody").await.unwrap().is_allowed());
+    let hangs = limit("hangs", Behavior::Hangs);
+    let layer = RateLimitLayer::new(hangs, KeyBy::peer());
+    let app = App::new(layer.and(Limit::new(full, KeyBy::everybody())));
+    for _ in 0..3 {
+        assert_eq!(app.status("192.0.2.1").await, 429);
+    }
+    let lines = take(&log);
+    let lines: Vec<_> = lines.iter().filter(|line| line.contains("fails")).collect();
+    assert_eq!(lines.len(), 1, "{lines:?}");
+    let is_said = ["'hangs'", "did not answer within 250ms"].map(|it| lines[0].contains(it));
+    assert_eq!(is_said, [true; 2], "{lines:?}");
     drop(guard);
 }
 

@@ -199,6 +199,31 @@ async fn of_limiters_that_are_asked_together_those_that_refuse_are_counted_or_al
     );
 }
 
+#[tokio::test(start_paused = true)]
+async fn a_limiter_whose_store_fails_is_counted_though_another_one_refuses() {
+    let counters = MetricValues::default();
+    let on = |name: &str, behavior| {
+        let store = ScriptedStore::new(behavior).store();
+        limiter(&counters, &store, name, Quota::per_hour(1))
+    };
+    let full = on("full", Behavior::After(Duration::from_millis(1)));
+    let away = on("away", Behavior::Fails(ErrorKind::NotSent));
+    assert!(full.check("ada").await.unwrap().is_allowed());
+    let both = Limits::new().with(&away, "ada").with(&full, "ada");
+    assert!(!both.check().await.unwrap().is_allowed());
+    let of = |name: &str| (format!("larder_rate_limit_{name}"), 1);
+    assert_eq!(
+        counters.counts(),
+        [
+            of("decisions_total away failed"),
+            of("decisions_total full allowed"),
+            of("decisions_total full refused"),
+            near("full", 1),
+            of("refusals_total full quota"),
+        ]
+    );
+}
+
 #[tokio::test]
 async fn a_refund_without_a_layer_is_counted() {
     let counters = MetricValues::default();
