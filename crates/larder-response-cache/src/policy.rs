@@ -9,6 +9,13 @@ const MAX_TAGS: usize = 64;
 /// The maximum length of a tag, in bytes.
 const MAX_TAG: usize = 256;
 
+/// Returns whether a field says what a visitor's rate limit has left, in any of its usual spellings.
+fn is_of_rate_limit(name: &HeaderName) -> bool {
+    let name = name.as_str();
+    let name = name.strip_prefix("x-").unwrap_or(name);
+    name.starts_with("ratelimit") || name.starts_with("rate-limit")
+}
+
 /// How one layer reads responses.
 #[derive(Clone, Debug)]
 pub(crate) struct ResponsePolicy {
@@ -34,6 +41,10 @@ impl ResponsePolicy {
     pub(crate) fn directives(&self, response: &HeaderMap) -> CacheControl {
         let mut directives = directives(self.profile, &self.targeted, response);
         directives.keep(&self.tag_field);
+        if self.profile == Profile::Safe {
+            let of_visitor = response.keys().filter(|name| is_of_rate_limit(name));
+            directives.no_cache_fields.extend(of_visitor.cloned());
+        }
         directives
     }
 

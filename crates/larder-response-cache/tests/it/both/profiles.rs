@@ -2,7 +2,7 @@
 
 use larder_response_cache::Profile;
 
-use crate::fixture::HOUR;
+use crate::fixture::{Answered, HOUR};
 
 #[tokio::test]
 async fn only_the_rfc_profile_stores_a_cookie() {
@@ -33,6 +33,43 @@ async fn a_cookie_of_a_304_reaches_one_client_only() {
     assert_eq!(fixture.get("/").await.field("set-cookie"), "a=b");
     let hit = fixture.get("/").await;
     assert_eq!((hit.is_hit(), hit.field("set-cookie")), (true, ""));
+}
+
+#[tokio::test]
+async fn only_the_rfc_profile_replays_the_fields_of_a_visitors_rate_limit() {
+    const LIMIT: [&str; 5] = [
+        "ratelimit",
+        "ratelimit-policy",
+        "x-ratelimit-remaining",
+        "ratelimit-limit",
+        "x-rate-limit-reset",
+    ];
+    let limit = |answered: &Answered| LIMIT.map(|name| answered.field(name).to_owned());
+    for (profile, replays) in [(Profile::Safe, false), (Profile::Rfc, true)] {
+        for (said, secret) in [
+            ("max-age=10", "of the page"),
+            ("max-age=10, no-cache=\"x-secret\"", ""),
+        ] {
+            let fixture = super::fixture_with(|builder| builder.with_profile(profile)).await;
+            for (status, visitor) in [(200, "of Ada"), (304, "of Bob")] {
+                let page = [("cache-control", said), ("etag", "\"a\""), ("x-secret", "of the page")];
+                let fields: Vec<_> = page.into_iter().chain(LIMIT.map(|name| (name, visitor))).collect();
+                fixture.origin.then(status, &fields, "one");
+                let own = fixture.get("/").await;
+                assert_eq!((own.text(), limit(&own)), ("one", LIMIT.map(|_| visitor.to_owned())));
+                // A sibling has the safe profile, so it does not share responses of the RFC profile.
+                let sibling = (profile == Profile::Safe).then(|| fixture.sibling());
+                for process in std::iter::once(&fixture).chain(&sibling) {
+                    let hit = process.get("/").await;
+                    assert!(hit.is_hit(), "{profile:?} {said} {visitor}");
+                    let replayed = if replays { visitor } else { "" };
+                    assert_eq!(limit(&hit), LIMIT.map(|_| replayed.to_owned()), "{profile:?} {said}");
+                    assert_eq!(hit.field("x-secret"), secret, "{profile:?}");
+                }
+                fixture.later(20);
+            }
+        }
+    }
 }
 
 #[tokio::test]
