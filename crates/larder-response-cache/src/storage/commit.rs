@@ -69,7 +69,10 @@ impl From<Error> for NotStored {
 
 impl Commit<'_> {
     /// Returns the request headers that select the response.
-    fn selecting(&self, response: &StoredResponse) -> Result<SelectingFields, NotStored> {
+    pub(super) fn selecting(
+        &self,
+        response: &StoredResponse,
+    ) -> Result<SelectingFields, NotStored> {
         let selecting = SelectingFields::of(&response.headers);
         let selecting = selecting.and_then(|fields| fields.union(self.key_fields));
         selecting.ok_or(NotStored::Refused(Refusal::Vary))
@@ -108,10 +111,8 @@ impl Storage {
             Err(NotStored::Superseded) => self.metrics.outdated(),
             Err(NotStored::NoRoom | NotStored::TimedOut | NotStored::Refused(_)) => {}
         }
-        let has_store = !matches!(commit.snapshot.held, Existing::Unknown);
-        if has_store && outcome == Err(NotStored::Superseded) {
-            // The copy in this process is older than the stored response.
-            self.near.invalidate(commit.key.as_bytes());
+        if outcome == Err(NotStored::Superseded) {
+            self.forget_older(commit.key.as_bytes(), &response);
         }
         (outcome, response)
     }
@@ -141,59 +142,6 @@ impl Storage {
             Err(NotStored::NoRoom) => self.store_near_only(commit, response),
             Err(not_stored) => Err(not_stored),
         }
-    }
-
-    /// Stores a response without variants only in this process.
-    fn store_near_only(
-        &self,
-        commit: &Commit<'_>,
-        response: &Arc<StoredResponse>,
-    ) -> CommitOutcome {
-        let key = commit.key.as_bytes();
-        let held = || {
-            let held = self.near.get(key)?;
-            match held.value.record {
-                Record::Response(response) => Some((response, held.deadline)),
-                _ => None,
-            }
-        };
-        if !commit.selecting(response)?.is_empty() || commit.snapshot.index.is_some() {
-            return Err(NotStored::NoRoom);
-        }
-        let (now, before) = (self.now(), held());
-        if before
-            .as_ref()
-            .is_some_and(|(held, _)| !response.replaces(held, now))
-        {
-            return Err(NotStored::Superseded);
-        }
-        // Another process may have purged it since its request was sent.
-        let mut until = self.near_until(response.exchange.sent);
-        if commit.kind == CommitKind::Update {
-            // Or since the store was last read, before it was validated.
-            until = until.min(before.map_or(now, |(_, deadline)| deadline));
-        }
-        if until <= now {
-            return Err(NotStored::NoRoom);
-        }
-        self.put_near_for(commit, Record::Response(response.clone()), None, until);
-        // It is not kept if it is too large, or was purged.
-        match held() {
-            Some((held, _)) if Arc::ptr_eq(&held, response) => Ok(()),
-            _ => Err(NotStored::NoRoom),
-        }
-    }
-
-    /// Keeps the URI's record in this process, unless the URI was purged since the fetch began.
-    pub(super) fn put_near_for(
-        &self,
-        commit: &Commit<'_>,
-        record: Record,
-        version: Option<Version>,
-        until: Timestamp,
-    ) {
-        let (key, generation) = (commit.key.as_bytes(), commit.snapshot.generation);
-        self.put_near(key, record, version, until, generation);
     }
 
     /// Writes the only response of a URI, and returns its version.

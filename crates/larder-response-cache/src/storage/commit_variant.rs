@@ -151,7 +151,9 @@ impl Storage {
             let _ = self.far.remove(far_key).await;
         }
         let (index, index_version) = found?;
-        self.put_near_for(commit, Record::Variants(index), Some(index_version), until);
+        let (uri, fetched) = (commit.key.as_bytes(), commit.snapshot.generation);
+        let index = Record::Variants(index);
+        self.put_near(uri, index, Some(index_version), until, fetched);
         self.put_near_unless_newer(&near_key, response, version, now, generation);
         Ok(())
     }

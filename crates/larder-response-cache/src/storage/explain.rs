@@ -25,7 +25,7 @@ impl Storage {
             FarRecord::Record(Record::Response(response), _) => {
                 explained
                     .responses
-                    .push(self.explain_response(response).await);
+                    .push(self.explain_response(response).await?);
             }
             FarRecord::Record(Record::Variants(index), _) => {
                 let names = index.selecting.names().iter();
@@ -35,7 +35,7 @@ impl Storage {
                     if let FarRecord::Record(Record::Response(response), _) = held {
                         explained
                             .responses
-                            .push(self.explain_response(response).await);
+                            .push(self.explain_response(response).await?);
                     }
                 }
             }
@@ -43,10 +43,10 @@ impl Storage {
         Ok(explained)
     }
 
-    async fn explain_response(&self, response: Arc<StoredResponse>) -> ResponseExplanation {
+    async fn explain_response(&self, response: Arc<StoredResponse>) -> Result<ResponseExplanation> {
         let now = self.now();
         // If one of its tags was expired, the copy becomes stale.
-        let valid = self.if_not_purged(response.clone()).await;
+        let valid = self.if_not_purged(response.clone()).await?;
         let is_purged = valid.is_none();
         let response = valid.unwrap_or(response);
         let freshness = &response.rules.freshness;
@@ -55,7 +55,7 @@ impl Storage {
             true => freshness.remaining(now),
             false => 0,
         };
-        ResponseExplanation {
+        Ok(ResponseExplanation {
             status: response.status.as_u16(),
             bytes: response.body.len(),
             age: Duration::from_secs(freshness.age(now)),
@@ -65,6 +65,6 @@ impl Storage {
             is_purged,
             is_expired: response.expired.is_some(),
             permits_authorized: response.permits_authorized,
-        }
+        })
     }
 }

@@ -143,12 +143,18 @@ impl Storage {
             ) => found.snapshot.held = Existing::Version(version),
             Some(FarRecord::Record(Record::Response(response), version)) => {
                 found.snapshot.held = Existing::Version(version);
-                let response = self.if_not_purged(response).await;
-                if request.key_fields.is_empty() {
-                    let keep = |response| self.keep_near(key, response, version, generation, now);
-                    found.response = response.map(keep);
-                } else {
-                    found.hidden = response;
+                match self.if_not_purged(response.clone()).await {
+                    Ok(response) if request.key_fields.is_empty() => {
+                        let keep =
+                            |response| self.keep_near(key, response, version, generation, now);
+                        found.response = response.map(keep);
+                    }
+                    Ok(response) => found.hidden = response,
+                    Err(_) => match near.filter(|near| near.variant.is_none()) {
+                        Some(near) => return near.found(generation),
+                        // It may be purged, or still be the response for others.
+                        None => found.hidden = Some(response),
+                    },
                 }
             }
             Some(FarRecord::Record(Record::Variants(index), version)) => {
@@ -199,8 +205,10 @@ impl Storage {
         match self.far.get(&index.far_key(variant)).await {
             Ok(FarRecord::Record(Record::Response(response), version)) => {
                 let keep = |response| self.keep_near(&near_key, response, version, generation, now);
-                let response = self.if_not_purged(response).await.map(keep);
-                (response, Existing::Version(version))
+                match self.if_not_purged(response).await {
+                    Ok(response) => (response.map(keep), Existing::Version(version)),
+                    Err(_) => (None, Existing::Unknown),
+                }
             }
             Ok(FarRecord::Record(_, version) | FarRecord::Unreadable(version)) => {
                 (None, Existing::Version(version))

@@ -3,6 +3,7 @@ use std::sync::Arc;
 use larder_layer::{Generation, Held};
 use larder_store::{Timestamp, Version};
 
+use super::commit::{Commit, CommitKind, CommitOutcome, NotStored};
 use super::{NearRecord, Record, Storage, StoredResponse};
 
 impl Storage {
@@ -46,5 +47,66 @@ impl Storage {
         };
         self.near
             .update_if_unchanged(&key.into(), generation, replace);
+    }
+
+    /// Stores a response without variants only in this process.
+    pub(super) fn store_near_only(
+        &self,
+        commit: &Commit<'_>,
+        response: &Arc<StoredResponse>,
+    ) -> CommitOutcome {
+        if !commit.selecting(response)?.is_empty() || commit.snapshot.index.is_some() {
+            return Err(NotStored::NoRoom);
+        }
+        let (key, now) = (commit.key.as_bytes(), self.now());
+        // If nothing is replaced, the URI was purged since the fetch began, or holds a response that stays.
+        let mut outcome = Err(NotStored::Superseded);
+        let replace = |held: Option<Held<NearRecord>>| {
+            let before = held.and_then(response_of);
+            if (before.as_ref()).is_some_and(|(held, _)| !response.replaces(held, now)) {
+                return None;
+            }
+            outcome = Err(NotStored::NoRoom);
+            // Another process may have purged it since its request was sent.
+            let mut deadline = self.near_until(response.exchange.sent);
+            if commit.kind == CommitKind::Update {
+                // Or since the store was last read, before it was validated.
+                deadline = deadline.min(before.map_or(now, |(_, deadline)| deadline));
+            }
+            let value = NearRecord {
+                record: Record::Response(response.clone()),
+                version: None,
+            };
+            (now < deadline).then_some(Held { value, deadline })
+        };
+        let generation = commit.snapshot.generation;
+        if !(self.near).update_if_unchanged(&key.into(), generation, replace) {
+            return outcome;
+        }
+        // It is not kept if it is too large.
+        match self.near.peek(key).and_then(response_of) {
+            Some((held, _)) if Arc::ptr_eq(&held, response) => Ok(()),
+            _ => Err(NotStored::NoRoom),
+        }
+    }
+
+    /// Removes what this process holds for a URI that has lost or replaced it, unless it may be the newest
+    /// response: one that `response`, which is superseded, does not replace either.
+    pub(super) fn forget_older(&self, key: &[u8], response: &StoredResponse) {
+        let is_older = |held: Held<NearRecord>| match held.value.record {
+            Record::Response(held) => response.replaces(&held, self.now()),
+            _ => true,
+        };
+        if self.near.peek(key).is_some_and(is_older) {
+            self.near.invalidate(key);
+        }
+    }
+}
+
+/// Returns the response that this process holds, with its deadline.
+fn response_of(held: Held<NearRecord>) -> Option<(Arc<StoredResponse>, Timestamp)> {
+    match held.value.record {
+        Record::Response(response) => Some((response, held.deadline)),
+        _ => None,
     }
 }

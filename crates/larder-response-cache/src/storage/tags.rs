@@ -1,7 +1,7 @@
 use std::sync::Arc;
 
 use larder_layer::tags::{Generation, Tag, TagState, Validity};
-use larder_store::{Condition, Entry, Key, Put, Timestamp, Ttl, count_poisoned};
+use larder_store::{Condition, Entry, Key, Put, Result, Timestamp, Ttl, count_poisoned};
 
 use super::{CommitOutcome, NotStored, PurgeSnapshot, Storage, StoredResponse};
 use crate::engine::Refusal;
@@ -114,33 +114,35 @@ impl Storage {
     pub(super) async fn if_not_purged(
         &self,
         response: Arc<StoredResponse>,
-    ) -> Option<Arc<StoredResponse>> {
+    ) -> Result<Option<Arc<StoredResponse>>> {
         if self.purges.concern_tags(&response) {
-            return None;
+            return Ok(None);
         }
         let keys: Vec<_> = response.tags.iter().map(|(tag, _)| tag_key(*tag)).collect();
         let held = match keys.is_empty() {
             true => Vec::new(),
-            false => self.far.get_values(&keys).await.ok()?,
+            false => self.far.get_values(&keys).await?,
         };
         let mut expired = response.expired;
         for ((_, generation), held) in response.tags.iter().zip(held) {
-            let now = read(&held)?;
+            let Some(now) = read(&held) else {
+                return Ok(None);
+            };
             match generation.compared_with(now.generation) {
                 Validity::Current => {}
                 Validity::Expired => {
                     expired = Some(expired.map_or(now.changed, |at| at.min(now.changed)));
                 }
-                Validity::Removed => return None,
+                Validity::Removed => return Ok(None),
             }
         }
         // The clock of the process that expired it may be ahead of this one.
         let expired = expired.map(|at| at.min(self.now()));
-        Some(match expired {
+        Ok(Some(match expired {
             Some(at) if response.expired != expired => {
                 Arc::new(response.copy(self.policy()).expired_at(at))
             }
             _ => response,
-        })
+        }))
     }
 }

@@ -13,17 +13,19 @@ use crate::fixture::{Fixture, HOUR, full, request, response, settle, until};
 use crate::gate::{Control, Gate};
 
 const DOWN: Trouble = Trouble::Fail(ErrorKind::NotSent);
+pub(crate) const TAGGED: [(&str, &str); 2] = [HOUR, ("cache-tag", "films")];
+pub(crate) const PAGE: &str = "http://cinema.example/";
 
 /// A store with the switch of its faults, and the control of those that only some keys have.
-struct Failing {
+pub(crate) struct Failing {
     store: Arc<dyn Store>,
     clock: ManualClock,
     switch: Switch,
-    control: Control,
+    pub(crate) control: Control,
 }
 
 impl Failing {
-    fn new() -> Self {
+    pub(crate) fn new() -> Self {
         let clock = ManualClock::default();
         let (gate, control) = Gate::new(Arc::new(ModelStore::with_clock(clock.clone())));
         let store = Faulty::new(Arc::new(gate));
@@ -35,7 +37,7 @@ impl Failing {
         }
     }
 
-    fn fixture(&self) -> Fixture {
+    pub(crate) fn fixture(&self) -> Fixture {
         Fixture::on(self.store.clone(), self.clock.clone(), |builder| builder)
     }
 }
@@ -132,83 +134,6 @@ async fn a_near_response_is_served_while_the_origin_and_the_store_fail() {
 }
 
 #[tokio::test]
-async fn a_page_without_tags_is_stored_while_the_shard_of_the_tags_fails() {
-    let failing = Failing::new();
-    let fixture = failing.fixture();
-    let tags = ("get_many", "response-purges:{tags}");
-    failing.control.fail(tags, ErrorKind::NotSent);
-    for (path, tags, is_stored) in [("/", "", true), ("/tagged", "films", false)] {
-        fixture
-            .origin
-            .then(200, &[HOUR, ("cache-tag", tags)], "one");
-        fixture.get(path).await;
-        assert_eq!(
-            fixture.sibling().get(path).await.is_hit(),
-            is_stored,
-            "{path}"
-        );
-    }
-}
-
-#[tokio::test]
-async fn a_page_is_kept_in_this_process_if_only_its_purges_cannot_be_read() {
-    let failing = Failing::new();
-    let fixture = failing.fixture();
-    let purges = ("put", "response-purges:{");
-    failing.control.fail(purges, ErrorKind::NotSent);
-    fixture.origin.then(200, &[HOUR], "one");
-    let first = fixture.get("/").await;
-    let said = first.field("cache-status");
-    assert!(said.ends_with("; stored"), "{said}");
-    assert!(fixture.get("/").await.is_hit());
-    assert!(!fixture.sibling().get("/").await.is_hit());
-}
-
-#[tokio::test]
-async fn a_stale_variant_of_this_process_is_served_if_the_store_has_only_lost_that() {
-    let failing = Failing::new();
-    let fixture = failing.fixture();
-    let said = ("cache-control", "max-age=5, stale-if-error=60");
-    fixture.origin.then(200, &[said, ("vary", "x")], "one");
-    fixture.get("/").await;
-    fixture.later(6);
-    failing
-        .control
-        .fail(("get", "response:{v"), ErrorKind::NotSent);
-    fixture.origin.then(503, &[], "down");
-    assert_eq!(fixture.get("/").await.text(), "one");
-}
-
-#[tokio::test]
-async fn a_stale_variant_of_this_process_that_was_validated_is_stored_once_the_store_is_back() {
-    let failing = Failing::new();
-    let fixture = failing.fixture();
-    let fields = [
-        ("cache-control", "max-age=5"),
-        ("vary", "x"),
-        ("etag", "\"a\""),
-    ];
-    fixture.origin.then(200, &fields, "one");
-    fixture.get("/").await;
-    fixture.later(6);
-    let control = failing.control.clone();
-    control.fail(("get", "response:{v"), ErrorKind::NotSent);
-    fixture.origin.then_with(move |_| {
-        control.mend();
-        Box::pin(async move { Ok(response(304, &fields, full(""))) })
-    });
-    let validated = fixture.get("/").await;
-    let status = validated.field("cache-status");
-    assert!(
-        validated.text() == "one" && status.ends_with("; stored"),
-        "{status}"
-    );
-    for process in [&fixture, &fixture.sibling()] {
-        assert!(process.get("/").await.is_hit());
-    }
-}
-
-#[tokio::test]
 async fn a_part_of_a_second_is_a_second_in_which_a_stale_response_replaces_a_failure() {
     let limit = Duration::from_millis(500);
     let fixture = Fixture::with(|builder| builder.with_stale_while_disconnected(limit));
@@ -258,8 +183,6 @@ async fn an_expiry_that_fails_counts_in_this_process_all_the_same() {
     assert_eq!(expiry.unwrap_err().kind(), ErrorKind::MayHaveRun);
     assert!(!fixture.get("/").await.is_hit());
 }
-
-const PAGE: &str = "http://cinema.example/";
 
 #[tokio::test(start_paused = true)]
 async fn a_purge_that_fails_is_tried_again_and_the_old_page_is_not_served_meanwhile() {
@@ -352,8 +275,7 @@ async fn a_purge_that_succeeds_is_the_last_word_on_those_that_failed_before() {
 async fn while_the_store_is_full_a_purge_says_so_and_pages_are_kept_near() {
     let failing = Failing::new();
     let fixture = failing.fixture();
-    let tagged = [HOUR, ("cache-tag", "films")];
-    fixture.origin.then(200, &tagged, "old");
+    fixture.origin.then(200, &TAGGED, "old");
     fixture.get("/").await;
     let purges = ("put", "response-purges");
     failing
@@ -363,7 +285,7 @@ async fn while_the_store_is_full_a_purge_says_so_and_pages_are_kept_near() {
     assert_eq!(error.kind(), ErrorKind::Refused(Refusal::Full));
     let source = std::error::Error::source(&error).unwrap();
     assert!(source.to_string().contains("a test asked for this"));
-    fixture.origin.then(200, &tagged, "new");
+    fixture.origin.then(200, &TAGGED, "new");
     assert_eq!(fixture.get("/").await.text(), "new");
     assert!(fixture.get("/").await.is_hit());
 }

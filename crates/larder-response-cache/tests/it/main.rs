@@ -14,6 +14,7 @@ mod gate;
 mod lagging;
 mod near_only;
 mod nested;
+mod partial_failures;
 mod recordings;
 mod shards;
 mod tower_shape;

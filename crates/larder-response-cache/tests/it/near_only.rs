@@ -9,10 +9,9 @@ use larder_test::ModelStore;
 use larder_test::faulty::{Faulty, Trouble};
 use tokio::task::JoinSet;
 
+use crate::failures::TAGGED;
 use crate::fixture::{Fixture, HOUR, full, response, settle, until};
 use crate::on_memory::errors::{answer_later, error_after_page};
-
-const TAGGED: [(&str, &str); 2] = [HOUR, ("cache-tag", "films")];
 
 /// Makes a fixture whose store fails.
 fn failing(set: impl FnOnce(ResponseCacheBuilder) -> ResponseCacheBuilder) -> Fixture {
