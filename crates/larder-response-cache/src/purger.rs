@@ -32,7 +32,7 @@ impl Purger {
         Self { cache }
     }
 
-    /// Removes all variants of a URI. It takes two round trips, and a third if there are variants.
+    /// Removes all variants of a URI. It takes two round trips.
     ///
     /// The URI is absolute, as in `https://example.org/films?page=2`. Its path and query are exactly those
     /// that clients request. Query parameters that [do not select a

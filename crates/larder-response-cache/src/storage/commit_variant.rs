@@ -53,9 +53,6 @@ impl Storage {
             }
             let written = self.write_index(&key, &position.index, condition).await?;
             if written.is_some() {
-                if let Some(replaced) = held.filter(|held| held.id != position.index.id) {
-                    self.remove_variants(&replaced).await;
-                }
                 return self
                     .put_variant(commit, &key, position, response, now)
                     .await;

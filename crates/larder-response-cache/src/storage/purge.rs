@@ -5,28 +5,29 @@ use larder_layer::tags::{Generation, Tag, TagState};
 use larder_store::{Condition, Key, Result, Version};
 
 use super::tags::{TAG_TTL, first_state, state_from_bytes, state_to_bytes};
-use super::{ATTEMPTS, FarRecord, Record, Storage, VariantIndex};
+use super::{ATTEMPTS, FarRecord, Record, Storage};
 use crate::request::{PrimaryKey, tag_key};
 
 impl Storage {
     /// Removes the response of a URI, with all variants. A fetch that is under way is not stored.
     pub(crate) async fn purge(&self, key: &PrimaryKey) -> Result<()> {
-        let far_key = key.far_key();
         // In this order: see the module.
-        let (counted, held) = join(self.count_purge(key), self.far.get(&far_key)).await;
-        let removed = self.far.remove(far_key).await;
-        if let Ok(FarRecord::Record(Record::Variants(index), _)) = held {
-            self.remove_variants(&index).await;
-        }
+        let counted = self.count_purge(key).await;
+        let remove = self.far.remove(key.far_key());
+        let (removed, ()) = join(remove, self.remove_variants(key)).await;
         counted.and(removed)
     }
 
-    /// Removes the variants of an index that the URI has lost.
+    /// Removes the variants that this process knows of a URI that is purged.
     ///
-    /// Nobody finds them any more, so one that is left does no harm, and takes up room until it expires.
-    pub(super) async fn remove_variants(&self, index: &VariantIndex) {
-        let keys = index.variants.iter().map(|variant| index.far_key(*variant));
-        let _ = self.far.remove_many(keys).await;
+    /// Nobody finds a variant without its index, so one that is left only takes up room until it expires. That costs
+    /// less than to read what the URI holds, which may be a page.
+    async fn remove_variants(&self, key: &PrimaryKey) {
+        let held = self.near.peek(key.as_bytes());
+        if let Some(Record::Variants(index)) = held.map(|held| held.value.record) {
+            let keys = index.variants.iter().map(|variant| index.far_key(*variant));
+            let _ = self.far.remove_many(keys).await;
+        }
     }
 
     /// Makes the response of a URI stale, with all variants.

@@ -27,7 +27,7 @@ pub(crate) struct Control {
 #[derive(Default)]
 struct State {
     written: HashSet<Key>,
-    operations: usize,
+    operations: Vec<(&'static str, Vec<Key>)>,
     underway: usize,
     hold: Option<Hold>,
     failing: Option<(Operation, ErrorKind)>,
@@ -57,6 +57,11 @@ pub(crate) struct Held {
     release: oneshot::Sender<()>,
 }
 
+/// Returns whether an operation has this name, and one of its keys the prefix.
+fn is_of((wanted, prefix): Operation, name: &str, keys: &[Key]) -> bool {
+    wanted == name && keys.iter().any(|key| key.as_str().starts_with(prefix))
+}
+
 impl Gate {
     pub(crate) fn new(inner: Arc<dyn Store>) -> (Self, Control) {
         let control = Control::default();
@@ -68,20 +73,22 @@ impl Gate {
     }
 
     /// Waits while this operation is held. The operation is underway until the result is dropped.
-    async fn pass<'a>(&self, name: &str, keys: impl IntoIterator<Item = &'a Key>) -> Underway {
+    async fn pass<'a>(
+        &self,
+        name: &'static str,
+        keys: impl IntoIterator<Item = &'a Key>,
+    ) -> Underway {
         let underway = Underway(self.control.clone());
         let hold = {
             let mut state = self.control.state.lock().unwrap();
-            state.operations += 1;
             state.underway += 1;
             let keys: Vec<_> = keys.into_iter().cloned().collect();
-            let is_held = state.hold.as_ref().is_some_and(|hold| {
-                let (operation, prefix) = hold.operation;
-                operation == name && keys.iter().any(|key| key.as_str().starts_with(prefix))
-            });
+            let is_held = state.hold.as_ref();
+            let is_held = is_held.is_some_and(|hold| is_of(hold.operation, name, &keys));
             if name == "put" {
-                state.written.extend(keys);
+                state.written.extend(keys.iter().cloned());
             }
+            state.operations.push((name, keys));
             if is_held { state.hold.take() } else { None }
         };
         if let Some(hold) = hold {
@@ -131,7 +138,15 @@ impl Control {
 
     /// Returns the number of operations so far that can be held.
     pub(crate) fn operations(&self) -> usize {
-        self.state.lock().unwrap().operations
+        self.state.lock().unwrap().operations.len()
+    }
+
+    /// Returns the number of such operations so far.
+    pub(crate) fn count(&self, operation: Operation) -> usize {
+        let state = self.state.lock().unwrap();
+        let all = state.operations.iter();
+        all.filter(|(name, keys)| is_of(operation, name, keys))
+            .count()
     }
 
     /// Waits until no operation is underway and each task has run that could: whoever waits now does not wait
@@ -214,6 +229,9 @@ impl Store for Gate {
     }
 
     async fn delete_many(&self, deletes: &[Delete]) -> Vec<Result<DeleteOutcome>> {
+        let _underway = self
+            .pass("delete_many", deletes.iter().map(Delete::key))
+            .await;
         self.inner.delete_many(deletes).await
     }
 

@@ -82,6 +82,27 @@ async fn a_purge_removes_all_variants_in_every_process() {
 }
 
 #[tokio::test]
+async fn neither_a_purge_nor_an_unsafe_request_reads_what_is_stored() {
+    const READ: (&str, &str) = ("get", "response:");
+    let (fixture, control) = super::gated().await;
+    for vary in ["", "x"] {
+        for is_purge in [false, true] {
+            fixture.origin.then(200, &[HOUR, ("vary", vary)], "one");
+            fixture.get("/").await;
+            let before = control.count(READ);
+            if is_purge {
+                fixture.layer.purger().purge("http://cinema.example/").await.unwrap();
+            } else {
+                fixture.origin.then(204, &[], "");
+                fixture.send(request(Method::PUT, "/", &[])).await.unwrap();
+            }
+            assert_eq!(control.count(READ), before, "{vary} {is_purge}");
+            assert!(!fixture.sibling().get("/").await.is_hit(), "{vary} {is_purge}");
+        }
+    }
+}
+
+#[tokio::test]
 async fn a_purge_of_an_invalid_uri_is_an_error() {
     let purger = super::fixture().await.layer.purger();
     for uri in [
