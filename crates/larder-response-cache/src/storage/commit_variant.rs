@@ -145,7 +145,8 @@ impl Storage {
         let until = self.near_until(now);
         let found = self.index_with(key, &index, variant).await;
         if found == Err(NotStored::Superseded) {
-            let _ = self.far.remove(far_key).await;
+            // Another process may have written a newer one, and named it again.
+            let _ = self.far.remove_if(far_key, version).await;
         }
         let (index, index_version) = found?;
         let (uri, fetched) = (commit.key.as_bytes(), commit.snapshot.generation);

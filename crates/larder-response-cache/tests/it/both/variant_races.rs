@@ -1,7 +1,7 @@
 //! Variants whose URI is purged, or gets another index, while they are fetched.
 
 use super::errors::answer_later;
-use crate::fixture::{Fixture, HOUR};
+use crate::fixture::{Fixture, HOUR, full, response};
 
 const SHORT: (&str, &str) = ("cache-control", "max-age=10");
 const ONE: (&str, &str) = ("x", "1");
@@ -67,4 +67,40 @@ async fn a_variant_that_is_added_meanwhile_does_not_keep_another_one_from_being_
     for x in [ONE, ("x", "2")] {
         assert!(fixture.get_with("/", &[x]).await.is_hit(), "{x:?}");
     }
+}
+
+#[tokio::test]
+async fn a_variant_that_is_superseded_takes_no_newer_one_of_another_process_with_it() {
+    let (fixture, control) = super::gated_with(|builder| builder.with_max_variants(1)).await;
+    let other = Fixture::on(fixture.store.clone(), fixture.clock.clone(), |builder| {
+        builder.with_max_variants(1)
+    });
+    let store = async |x, text| {
+        other.origin.then(200, &[HOUR, VARY], text);
+        assert_eq!(other.get_with("/", &[("x", x)]).await.text(), text);
+    };
+    fixture.origin.then(200, &[SHORT, VARY], "first");
+    fixture.get_with("/", &[ONE]).await;
+    fixture.later(20);
+    let (hold, held) = tokio::sync::oneshot::channel();
+    let gate = control.clone();
+    fixture.origin.then_with(move |_| {
+        let _ = hold.send(gate.hold(("get", "response:")));
+        Box::pin(async move { Ok(response(200, &[SHORT, VARY], full("second"))) })
+    });
+    let acting = async {
+        // The second response is written, and its index not read yet.
+        let mut index_read = held.await.unwrap();
+        assert!(index_read.arrived().await);
+        store("2", "in its place").await;
+        let mut removal = control.hold(("delete", "response:"));
+        index_read.release();
+        assert!(removal.arrived().await);
+        store("1", "newer").await;
+        removal.release();
+    };
+    let (second, ()) = tokio::join!(fixture.get_with("/", &[ONE]), acting);
+    let said = second.field("cache-status");
+    assert!(said.ends_with("; detail=outdated"), "{said}");
+    assert_eq!(fixture.sibling().get_with("/", &[ONE]).await.text(), "newer");
 }
