@@ -15,7 +15,8 @@ use crate::state::CacheState;
 ///
 /// After a purge has returned, the store never answers with a response that was fetched before it, not even
 /// with one whose fetch was under way. Neither does this layer, with its clones. Another process, or another
-/// layer of this process, may do so for at most its [near TTL](crate::ResponseCacheBuilder::with_near_ttl).
+/// layer of this process, may do so for at most its [near TTL](crate::ResponseCacheBuilder::with_near_ttl), to
+/// which a store that reads replicas adds its staleness.
 ///
 /// Clones are cheap.
 ///

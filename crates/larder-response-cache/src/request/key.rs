@@ -55,15 +55,25 @@ impl PrimaryKey {
         Key::new(RESPONSE, self.as_bytes())
     }
 
+    /// Returns the key in the store, for a read that misses no purge.
+    pub(crate) fn consistent_far_key(&self) -> Key {
+        Key::new(RESPONSE.with_consistent_reads(), self.as_bytes())
+    }
+
     /// Returns the key whose version changes with each purge in this URI's group.
     pub(crate) fn purge_group_key(&self) -> Key {
         Key::new(PURGES, xxh3_64(self.as_bytes()) % PURGE_GROUPS)
     }
 }
 
-/// Returns the key of the state of a tag.
+/// Returns the key of the state of a tag. A lookup may read a copy that is a little older.
 pub(crate) fn tag_key(tag: Tag) -> Key {
     Key::new(TAG, tag)
+}
+
+/// Returns the key of the state of a tag, for a read that misses no purge.
+pub(crate) fn consistent_tag_key(tag: Tag) -> Key {
+    Key::new(TAG.with_consistent_reads(), tag)
 }
 
 /// Returns the key of the last changes of tags.

@@ -12,7 +12,7 @@ mod target;
 pub(crate) use bypass::BypassReason;
 pub(crate) use cache_request::CacheRequest;
 pub(crate) use headers::is_grpc;
-pub(crate) use key::{PrimaryKey, RESPONSE, TAG, tag_changes_key, tag_key};
+pub(crate) use key::{PrimaryKey, RESPONSE, TAG, consistent_tag_key, tag_changes_key, tag_key};
 pub(crate) use policy::RequestPolicy;
 pub(crate) use query::QueryFilter;
 pub(crate) use target::OwnedTarget;

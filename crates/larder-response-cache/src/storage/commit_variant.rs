@@ -28,7 +28,7 @@ impl Storage {
         response: &Arc<StoredResponse>,
         now: Timestamp,
     ) -> CommitOutcome {
-        let (key, snapshot) = (commit.key.far_key(), commit.snapshot);
+        let (key, snapshot) = (commit.key.consistent_far_key(), commit.snapshot);
         let until = self.now().plus_micros(self.ttl(response).as_micros());
         let mut replaceable = match snapshot.held {
             Existing::Version(version) => (snapshot.index.clone(), Condition::IfVersion(version)),

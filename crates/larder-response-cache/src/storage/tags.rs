@@ -5,7 +5,7 @@ use larder_store::{Condition, Entry, Key, Put, Result, Timestamp, Ttl, count_poi
 
 use super::{CommitOutcome, NotStored, PurgeSnapshot, Storage, StoredResponse};
 use crate::engine::Refusal;
-use crate::request::{TAG, tag_key};
+use crate::request::{TAG, consistent_tag_key, tag_key};
 
 /// How long the store remembers a tag: longer than any response is stored.
 pub(super) const TAG_TTL: Ttl = Ttl::from_secs(40 * 24 * 60 * 60);
@@ -80,7 +80,7 @@ impl Storage {
         if since.tags.is_none() {
             return Err(NotStored::NoRoom);
         }
-        let keys: Vec<_> = all.iter().copied().map(tag_key).collect();
+        let keys: Vec<_> = all.iter().copied().map(consistent_tag_key).collect();
         let mut held = self.far.get_values(&keys).await?;
         let new = keys.iter().zip(&held).take(tags.len());
         let firsts: Vec<_> = new.filter_map(first_put).collect();

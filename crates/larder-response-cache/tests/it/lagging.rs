@@ -42,6 +42,44 @@ async fn a_page_from_before_a_purge_of_another_process_is_not_stored_by_one_whos
 }
 
 #[tokio::test]
+async fn a_304_to_a_process_whose_reads_lag_brings_back_no_page_that_was_purged_by_a_tag() {
+    let (late, exact, lagging) = processes();
+    let fields = |tag| [HOUR, ("etag", "\"a\""), ("cache-tag", tag)];
+    late.origin.then(200, &fields("films"), "old");
+    late.get("/").await;
+    lagging.freeze();
+    exact.layer.purger().purge_tag("films").await.unwrap();
+    late.origin.then(304, &fields("other"), "");
+    let reload = [("cache-control", "no-cache")];
+    assert_eq!(late.get_with("/", &reload).await.text(), "old");
+    assert_eq!(exact.get("/").await.text(), "unscripted");
+}
+
+#[tokio::test]
+async fn a_variant_from_before_a_purge_of_another_process_is_not_called_stored() {
+    let (late, exact, lagging) = processes();
+    let varies = [("cache-control", "max-age=10"), ("vary", "x")];
+    late.origin.then(200, &varies, "stale");
+    late.get("/").await;
+    late.later(20);
+    let purger = exact.layer.purger();
+    late.origin.then_with(move |_| {
+        Box::pin(async move {
+            lagging.freeze();
+            purger.purge(PAGE).await.unwrap();
+            Ok(response(200, &varies, full("old")))
+        })
+    });
+    let old = late.get("/").await;
+    let said = old.field("cache-status");
+    assert!(
+        old.text() == "old" && said.ends_with("; detail=outdated"),
+        "{said}"
+    );
+    assert_eq!(late.get("/").await.text(), "unscripted");
+}
+
+#[tokio::test]
 async fn an_expiry_by_a_process_whose_reads_lag_misses_no_variant() {
     let (late, exact, lagging) = processes();
     let other = exact.sibling();
