@@ -154,7 +154,9 @@ impl Miss {
     pub(super) fn release(&mut self, committed: CommitOutcome, response: &StoredResponse) {
         let now = self.cache.storage.now();
         let is_shareable = response.rules.is_shareable(now);
-        if !is_shareable && self.leader.is_some() {
+        let is_refused = matches!(committed, Err(NotStored::Refused(_)))
+            && OriginFailure::of(response.status).is_none();
+        if (is_refused || !is_shareable) && self.leader.is_some() {
             self.mark_hit_for_miss(now);
         }
         let outcome = match committed {

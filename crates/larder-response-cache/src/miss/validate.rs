@@ -151,12 +151,8 @@ impl Miss {
                 let (committed, fresh) = self.commit(fresh, CommitKind::Update).await;
                 return (self, committed, fresh);
             };
-            let received = fresh.exchange.received;
-            if self.invalidates_stored(status, refusal, received) {
+            if self.invalidates_stored(status, refusal, fresh.exchange.received) {
                 self.purge().await;
-            }
-            if self.leader.is_some() {
-                self.mark_hit_for_miss(received);
             }
             (self, Err(NotStored::Refused(refusal)), Arc::new(fresh))
         })

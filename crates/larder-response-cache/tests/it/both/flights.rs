@@ -108,6 +108,26 @@ async fn responses_that_cannot_be_shared_are_fetched_concurrently_and_no_request
 }
 
 #[tokio::test]
+async fn no_request_waits_again_for_a_response_that_varies_with_too_many_fields() {
+    let (fixture, _) = patient().await;
+    let ask = |x: &'static str| {
+        let fixture = fixture.clone();
+        async move { fixture.get_with("/", &[("x-0", x)]).await }
+    };
+    for (from, x) in [(0, "0"), (10, "1")] {
+        let fields: Vec<_> = (from..from + 10).map(|field| format!("x-{field}")).collect();
+        fixture.origin.then(200, &[HOUR, ("vary", &fields.join(", "))], "one");
+        ask(x).await;
+    }
+    let (mut visitors, mut never) = (JoinSet::new(), Vec::new());
+    for count in [3, 4] {
+        never.push(held(&fixture, &[]));
+        visitors.spawn(ask("1"));
+        until(|| fixture.origin.count() == count).await;
+    }
+}
+
+#[tokio::test]
 async fn no_request_waits_again_for_a_validation_that_may_not_be_shared() {
     let (fixture, _) = patient().await;
     let modified = fixture.date(-10_000);
