@@ -19,9 +19,8 @@ use crate::storage::{Far, Storage, near};
 /// The default limit on the bytes of all bodies that are being stored at once.
 const MAX_RECORDING: usize = 64 * 1024 * 1024;
 
-/// How long no response is validated in the background after its fetch has failed, or its validation was in vain:
-/// one to two seconds, since marks count whole ones.
-const FAILED_PAUSE: Duration = Duration::from_secs(2);
+/// How long no response is validated in the background after its fetch has failed, or its validation was in vain.
+const FAILED_PAUSE: Duration = Duration::from_secs(1);
 
 /// The longest that a request waits for others. Longer timeouts could overflow.
 const MAX_WAIT: Duration = Duration::from_secs(24 * 60 * 60);

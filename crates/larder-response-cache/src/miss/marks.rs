@@ -19,7 +19,7 @@ pub(crate) struct Marks {
 }
 
 impl Marks {
-    /// Makes marks that end after `ttl`, in whole seconds.
+    /// Makes marks that last for `ttl`, which is in whole seconds, and up to a second longer. Zero marks nothing.
     pub(crate) fn new(ttl: Duration) -> Self {
         let slots = std::iter::repeat_with(|| AtomicU64::new(0));
         Self {
@@ -30,8 +30,11 @@ impl Marks {
     }
 
     pub(super) fn mark(&self, key: &[u8], now: Timestamp) {
+        if self.ttl.is_zero() {
+            return;
+        }
         let (slot, hash) = self.slot(key);
-        let end = seconds(now).saturating_add(self.ttl.as_secs());
+        let end = seconds(now.plus_micros(999_999)).saturating_add(self.ttl.as_secs());
         slot.store(hash | end.min(0xFFFF_FFFF), Ordering::Relaxed);
     }
 
@@ -64,7 +67,11 @@ mod tests {
     use super::*;
 
     fn at(seconds: i64) -> Timestamp {
-        Timestamp::from_micros(seconds * 1_000_000)
+        at_millis(seconds * 1_000)
+    }
+
+    fn at_millis(millis: i64) -> Timestamp {
+        Timestamp::from_micros(millis * 1_000)
     }
 
     #[test]
@@ -81,6 +88,15 @@ mod tests {
         assert!(marks.is_marked(one, at(109)));
         marks.clear(one);
         assert!(!marks.is_marked(one, at(109)));
+        for (from, ends) in [(100_000, 101_000), (100_001, 102_000), (100_999, 102_000)] {
+            let marks = Marks::new(Duration::from_secs(1));
+            marks.mark(one, at_millis(from));
+            assert!(marks.is_marked(one, at_millis(ends - 1)), "{from}");
+            assert!(!marks.is_marked(one, at_millis(ends)), "{from}");
+        }
+        let never = Marks::new(Duration::ZERO);
+        never.mark(one, at_millis(100_999));
+        assert!(!never.is_marked(one, at_millis(100_999)));
         let forever = Marks::new(Duration::MAX);
         forever.mark(one, at(100));
         assert!(forever.is_marked(one, at(1_000_000_000)));
