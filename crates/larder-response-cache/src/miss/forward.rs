@@ -5,6 +5,7 @@ use http::{HeaderMap, Request, Response, StatusCode};
 use http_body::Body;
 use tower_service::Service;
 
+use super::background::Background;
 use super::flights::{FetchLeader, FetchOutcome};
 use crate::engine::{Exchange, OriginFailure, Validators};
 use crate::metrics::Outcome;
@@ -20,12 +21,12 @@ pub(super) struct Miss {
     /// The client's own headers, without preconditions of this cache.
     pub(super) headers: HeaderMap,
     pub(super) found: Found,
+    /// Set if it only validates. It stands before the leader, so that it is dropped first: then others may ask again.
+    pub(super) background: Option<Background>,
     /// None if no other request may wait for the response.
     pub(super) leader: Option<FetchLeader>,
     pub(super) reason: ForwardReason,
     pub(super) mode: FetchMode,
-    /// Whether it validates a response in the background, which has been served already.
-    pub(super) is_background: bool,
 }
 
 /// How a request is forwarded to the inner service.
@@ -123,16 +124,17 @@ impl Miss {
 
     /// Counts how the request was answered.
     pub(super) fn count(&self, outcome: Outcome) {
-        if !self.is_background {
+        if self.background.is_none() {
             self.cache.metrics.count(outcome);
         }
     }
 
     /// Reports the outcome of the fetch to the requests that wait.
     pub(super) fn end(&mut self, outcome: FetchOutcome) {
-        let is_in_vain = self.is_background && outcome != FetchOutcome::Stored;
-        if is_in_vain || matches!(outcome, FetchOutcome::Failed(..)) {
-            self.mark_failed();
+        match &mut self.background {
+            Some(background) => background.end(outcome),
+            None if matches!(outcome, FetchOutcome::Failed(..)) => self.mark_failed(),
+            None => {}
         }
         if let Some(leader) = self.leader.take() {
             leader.complete(outcome);

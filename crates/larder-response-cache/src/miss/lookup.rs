@@ -8,6 +8,7 @@ use larder_store::Timestamp;
 use tokio::time::Instant;
 use tower_service::Service;
 
+use super::background::Background;
 use super::flights::{FetchLeader, FetchOutcome, flight_key};
 use super::forward::{FetchMode, Miss};
 use crate::engine::{OriginFailure, Profile, Reuse, Validators};
@@ -89,7 +90,7 @@ impl<S> Lookup<S> {
                         Some(_) => FetchMode::Complete,
                         None => FetchMode::AsRequested,
                     },
-                    is_background: false,
+                    background: None,
                     cache,
                     request: cache_request,
                     headers,
@@ -130,8 +131,8 @@ impl<S> Lookup<S> {
         let miss = Miss {
             reason: ForwardReason::Stale,
             mode: FetchMode::Complete,
-            is_background: true,
-            cache: cache.clone(),
+            background: Some(Background::new(cache.clone(), &key)),
+            cache,
             headers: request.headers().clone(),
             request: CacheRequest {
                 is_head: false,
@@ -145,10 +146,8 @@ impl<S> Lookup<S> {
         tokio::spawn(async move {
             // A response that comes later would not be stored. A failure leaves the stored response
             // unchanged.
-            let fetched = tokio::time::timeout(FETCH_LIMIT, miss.forward(self.inner, request));
-            if fetched.await.is_err() {
-                cache.failed.mark(&key, cache.storage.now());
-            }
+            let fetch = miss.forward(self.inner, request);
+            drop(tokio::time::timeout(FETCH_LIMIT, fetch).await);
         });
     }
 }

@@ -179,7 +179,7 @@ impl Miss {
         self.cache.hit_for_miss.mark(&self.flight_key(), now);
     }
 
-    /// Remembers that the origin failed, or that a validation in the background was in vain.
+    /// Remembers that the origin failed.
     pub(super) fn mark_failed(&self) {
         let now = self.cache.storage.now();
         self.cache.failed.mark(&self.flight_key(), now);

@@ -152,3 +152,28 @@ async fn a_background_validation_that_hangs_is_abandoned_and_another_one_begins(
     assert_eq!(fixture.get("/").await.text(), "two");
     assert_eq!(fixture.origin.count(), 3);
 }
+
+fn panics<T>() -> T {
+    panic!("a test asked for this")
+}
+
+#[tokio::test(start_paused = true)]
+async fn a_background_validation_that_panics_is_not_repeated_for_each_request() {
+    let fixture = Fixture::new();
+    let said = ("cache-control", "max-age=10, stale-while-revalidate=86400");
+    fixture.origin.then(200, &[said], "one");
+    fixture.get("/").await;
+    let body = StreamBody::new(futures_util::stream::once(async { panics() })).boxed_unsync();
+    fixture
+        .origin
+        .then_with(|_| Box::pin(async { panics() }))
+        .then_response(response(200, &[said], body));
+    for count in [2, 3] {
+        fixture.later(20);
+        for _ in 0..10 {
+            assert_eq!(fixture.get("/").await.text(), "one");
+            settle().await;
+        }
+        assert_eq!(fixture.origin.count(), count);
+    }
+}
