@@ -4,7 +4,7 @@ use larder_layer::tags::Tag;
 use larder_store::{Error, ErrorKind, Result};
 
 use crate::explain::UriExplanation;
-use crate::purges::{Purge, Unconfirmed};
+use crate::pending_purges::{Purge, Unconfirmed};
 use crate::request::PrimaryKey;
 use crate::run_to_completion::run_to_completion;
 use crate::state::CacheState;

@@ -10,7 +10,7 @@ use crate::ResponseCacheLayer;
 use crate::engine::MAX_SELECTING_FIELDS;
 use crate::metrics::Metrics;
 use crate::miss::Marks;
-use crate::purges::PendingPurges;
+use crate::pending_purges::PendingPurges;
 use crate::request::RequestPolicy;
 use crate::response::{RecordingLimit, is_name};
 use crate::state::CacheState;

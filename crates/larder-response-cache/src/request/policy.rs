@@ -1,7 +1,6 @@
 use http::{HeaderName, Request, Uri};
 
-use super::target::is_known_scheme;
-use super::target::{Host, Target, original_uri, path_and_query};
+use super::target::{Host, Target, is_known_scheme, original_uri, path_and_query};
 use super::{OwnedTarget, PrimaryKey, QueryFilter};
 use crate::engine::{Profile, authority};
 

@@ -43,8 +43,8 @@ use larder_store::{Clock, Timestamp, Version};
 
 use crate::engine::SelectingFields;
 use crate::metrics::Metrics;
+use crate::pending_purges::PendingPurges;
 use crate::policy::ResponsePolicy;
-use crate::purges::PendingPurges;
 
 pub(crate) use commit::{Commit, CommitKind, CommitOutcome, NotStored};
 pub(crate) use far::Far;
