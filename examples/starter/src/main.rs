@@ -37,15 +37,13 @@ use larder::rate_limit::{FailMode, KeyBy, Quota, RateLimitLayer, RateLimiter};
 use larder::response_cache::ResponseCacheLayer;
 use larder::session::{RequireUser, Session, SessionCookie, SessionLayer, Sessions};
 use larder::{Key, Kind, Namespace, Prefixed, Store, Ttl};
-use metrics_exporter_prometheus::{PrometheusBuilder, PrometheusHandle};
+use metrics_exporter_prometheus::{Matcher, PrometheusBuilder, PrometheusHandle};
 use tokio::signal::unix::{SignalKind, signal};
 use tower_http::{csrf::CsrfLayer, timeout::TimeoutLayer, trace::TraceLayer};
 
 type Error = Box<dyn std::error::Error>;
 type Films = Cache<u32, String>;
 const FILM: Kind = Kind::evictable("film");
-const REQUESTS: Quota = Quota::per_minute(100);
-const WRONG_PASSWORDS: Quota = Quota::per_hour(20);
 const TIMEOUT: Duration = Duration::from_secs(10);
 
 /// Stands in for your database.
@@ -71,9 +69,7 @@ async fn find(films: &Films, id: u32) -> Result<Found<String>> {
 
 async fn film(State(films): State<Films>, Path(id): Path<u32>) -> Result<impl IntoResponse> {
     let film = find(&films, id).await?;
-    // The page is cached for everybody, so it must not show the limit of the visitor who fetched it.
-    let policy = "public, max-age=30, no-cache=\"ratelimit, ratelimit-policy\"";
-    Ok(([(CACHE_CONTROL, policy)], format!("{}\n", *film)))
+    Ok(([(CACHE_CONTROL, "public, max-age=30")], format!("{}\n", *film)))
 }
 
 async fn account(State(films): State<Films>, RequireUser(user): RequireUser) -> Result<String> {
@@ -103,8 +99,7 @@ async fn sign_out(session: Session) -> Result<&'static str> {
 
 // It is 200 even while the store fails: all processes share it. A database of your own would decide here.
 async fn ready(State(store): State<Arc<dyn Store>>) -> &'static str {
-    let probe = Key::new(Kind::pinned("probe"), "ready");
-    match store.get(&probe).await {
+    match store.get(&Key::new(Kind::pinned("probe"), "ready")).await {
         Ok(_) => "ready\n",
         Err(_) => "degraded: the store does not answer\n",
     }
@@ -120,10 +115,10 @@ fn operators(store: Arc<dyn Store>, metrics: PrometheusHandle) -> Router {
 
 fn visitors(store: Arc<dyn Store>, cookie: SessionCookie) -> Result<Router, Error> {
     // Behind a proxy, `KeyBy::peer()` is the proxy: use `KeyBy::forwarded(..)`.
-    let requests = RateLimiter::new(store.clone(), "requests", REQUESTS)?;
+    let requests = RateLimiter::new(store.clone(), "requests", Quota::per_minute(100))?;
     let by_address = RateLimitLayer::new(requests.clone(), KeyBy::peer());
     let by_user = RateLimitLayer::new(requests, KeyBy::user::<Session>().or(KeyBy::peer()));
-    let passwords = RateLimiter::new(store.clone(), "passwords", WRONG_PASSWORDS)?;
+    let passwords = RateLimiter::new(store.clone(), "passwords", Quota::per_hour(20))?;
     let wrong_passwords = RateLimitLayer::new(passwords, KeyBy::peer())
         .with_fail_mode(FailMode::Closed)
         .with_refund_if(|response| response.status != StatusCode::UNAUTHORIZED);
@@ -161,7 +156,12 @@ async fn main() -> Result<(), Error> {
         cookie = cookie.with_name("session").insecure_over_plain_http();
     }
     // First of all, because a layer uses the recorder that is installed when it is built.
-    let metrics = PrometheusBuilder::new().install_recorder()?;
+    let mut exporter = PrometheusBuilder::new();
+    for (name, bounds) in larder::buckets() {
+        exporter = exporter.set_buckets_for_metric(Matcher::Full((*name).to_owned()), bounds)?;
+    }
+    let metrics = exporter.install_recorder()?;
+    larder::describe_metrics();
     let upkeep = metrics.clone();
     tokio::spawn(async move {
         loop {

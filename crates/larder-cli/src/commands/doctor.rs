@@ -48,7 +48,7 @@ pub(super) async fn run(
             return Err(Error::usage(match id.as_str() {
                 "A012" => "A012 reads the Cargo.lock of the app: pass it with --lock".to_owned(),
                 id => format!(
-                    "{id} is a check of the app, which makes it when it starts: docs/doctor.md"
+                    "{id} is a check of the app, which runs it when it starts: docs/doctor.md"
                 ),
             }));
         }
