@@ -6,9 +6,10 @@ use crate::store::{Read, Saved, When, Written, in_one_line};
 ///
 /// A session that larder does not have is read from the old store, written to larder, and then deleted from the old
 /// store. For each session this happens once: two calls to larder's store, and three to the old one. So the move
-/// signs nobody out. A session that is saved before it was loaded is moved first. Once the old sessions have expired,
-/// use the `LarderStore` alone. A sign-out during the move wins, unless the old store fails or the request is dropped
-/// at that moment, and a third request saves the session.
+/// signs nobody out. A session that is saved before it was loaded is moved first. One whose data larder refuses stays
+/// in the old store until it is saved with other data. Once the old sessions have expired, use the `LarderStore` alone.
+/// A sign-out during the move wins, unless the old store fails or the request is dropped at that moment, and a third
+/// request saves the session.
 ///
 /// If the old store fails, sessions that larder has are still loaded, saved and deleted. Loading any other returns
 /// the error, and so does a sign-out, which has then ended the session in larder only. Each call of the old store
@@ -66,17 +67,26 @@ macro_rules! with_previous {
                 answer.await.map_err(failed)?
             }
 
-            /// Moves a session that larder does not have.
+            /// Moves a session that larder does not have, with the data of `change` if it is to be saved.
             async fn moved<Old: SessionStore>(
                 stores: &WithPrevious<Old>,
                 id: &Id,
+                change: Option<&Written>,
             ) -> Result<Option<Record>> {
                 let Some(mut record) = load_old(stores, id).await? else {
                     // Another request may have just moved it.
                     return SessionStore::load(&stores.store, id).await;
                 };
                 record.id = *id;
-                let Some(mut copy) = SessionCopy::new(&stores.store, &written(&record)?) else {
+                let copy = match change {
+                    Some(change) => SessionCopy::new(&stores.store, change),
+                    None => match written(&record) {
+                        Ok(whole) => SessionCopy::new(&stores.store, &whole),
+                        // It stays in the old store.
+                        Err(_) => return Ok(Some(record)),
+                    },
+                };
+                let Some(mut copy) = copy else {
                     // Not every store leaves these out.
                     return Ok(None);
                 };
@@ -141,7 +151,7 @@ macro_rules! with_previous {
                         Saved::Expired => return SessionStore::delete(self, &record.id).await,
                         Saved::Unmet => {}
                     }
-                    if moved(self, &record.id).await?.is_none() {
+                    if moved(self, &record.id, Some(&change)).await?.is_none() {
                         // It was signed out.
                         return Ok(());
                     }
@@ -158,7 +168,7 @@ macro_rules! with_previous {
                 async fn load(&self, id: &Id) -> Result<Option<Record>> {
                     match SessionStore::load(&self.store, id).await? {
                         Some(record) => Ok(Some(record)),
-                        None => moved(self, id).await,
+                        None => moved(self, id, None).await,
                     }
                 }
 

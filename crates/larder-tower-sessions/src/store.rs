@@ -116,7 +116,7 @@ impl Written {
 }
 
 /// How deep the values of a session may be nested. serde_json reads no deeper than 127, with the map around them.
-const MAX_DEPTH: usize = 120;
+const MAX_DEPTH: usize = 126;
 
 fn is_nested_at_most(value: &Value, depth: usize) -> bool {
     let Some(inner) = depth.checked_sub(1) else {

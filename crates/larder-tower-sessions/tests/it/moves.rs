@@ -1,8 +1,8 @@
 //! Moves that are cut short, and old stores that hang.
 
 use std::future::pending;
-use std::sync::Arc;
 use std::sync::atomic::{AtomicUsize, Ordering};
+use std::sync::{Arc, Mutex};
 use std::time::Duration;
 
 use larder_moka::MokaStore;
@@ -11,10 +11,10 @@ use larder_test::faulty::{Operations, Trouble};
 use larder_tower_sessions::LarderStore;
 use time::OffsetDateTime;
 use tower_sessions_core::session::{Id, Record};
-use tower_sessions_core::session_store::Result;
+use tower_sessions_core::session_store::{Error, Result};
 use tower_sessions_core::{CachingSessionStore, Session, SessionStore};
 
-use super::{HOUR, World, record};
+use super::{HOUR, World, nested, record};
 
 /// An old store that works, apart from what a test asks of it.
 #[derive(Clone, Debug)]
@@ -210,5 +210,46 @@ async fn as_the_cache_of_another_store_it_gets_new_sessions_only() {
         first.id = Id::default();
         caching.create(&mut first).await.unwrap();
         assert_eq!(sessions.load(&first.id).await.unwrap(), Some(first));
+    }
+}
+
+/// An old store of one session, with whatever data.
+#[derive(Clone, Debug)]
+struct OfOne(Arc<Mutex<Option<Record>>>);
+
+#[async_trait::async_trait]
+impl SessionStore for OfOne {
+    async fn save(&self, record: &Record) -> Result<()> {
+        *self.0.lock().unwrap() = Some(record.clone());
+        Ok(())
+    }
+
+    async fn load(&self, _: &Id) -> Result<Option<Record>> {
+        Ok(self.0.lock().unwrap().clone())
+    }
+
+    async fn delete(&self, _: &Id) -> Result<()> {
+        *self.0.lock().unwrap() = None;
+        Ok(())
+    }
+}
+
+#[tokio::test]
+async fn a_session_whose_data_are_refused_is_loaded_and_stays_in_the_old_store_until_it_is_saved() {
+    for World { sessions, .. } in World::both().await {
+        let mut record = record(HOUR);
+        record.data.insert("nested".to_owned(), nested(130));
+        let old = OfOne(Arc::new(Mutex::new(Some(record.clone()))));
+        let moving = sessions.clone().with_previous(old.clone());
+        for _ in 0..2 {
+            let loaded = moving.load(&record.id).await.unwrap();
+            assert_eq!(loaded.as_ref(), Some(&record));
+        }
+        let refused = moving.save(&record).await;
+        assert!(matches!(refused, Err(Error::Encode(_))), "{refused:?}");
+        record.data.remove("nested");
+        moving.save(&record).await.unwrap();
+        assert_eq!(*old.0.lock().unwrap(), None);
+        assert_eq!(sessions.load(&record.id).await.unwrap(), Some(record));
     }
 }
