@@ -22,9 +22,11 @@ const SECOND: u64 = 1_000_000_000;
 
 impl NewLimit {
     pub(super) fn per_second(most: NonZeroU32) -> Self {
+        let most = u64::from(most.get());
+        let interval = (SECOND / most).max(1);
         Self {
-            interval: (SECOND / u64::from(most.get())).max(1),
-            burst: SECOND,
+            interval,
+            burst: interval * most,
             began: Instant::now(),
             next: Arc::default(),
         }
@@ -59,6 +61,15 @@ mod tests {
         assert_eq!(at(SECOND / 10 - 1), 0);
         assert_eq!(at(SECOND / 10), 1);
         assert_eq!(at(100 * SECOND), 10);
+    }
+
+    #[test]
+    fn no_more_pass_at_once_than_the_limit_if_its_interval_is_no_whole_number() {
+        for most in [3, 7, 60_000] {
+            let limit = NewLimit::per_second(NonZeroU32::new(most).unwrap());
+            let passed = (0..100_000).filter(|_| limit.allows_at(0)).count();
+            assert_eq!(u32::try_from(passed), Ok(most));
+        }
     }
 
     #[test]
