@@ -104,7 +104,7 @@ impl Session {
         self.check_in_force(state, current, &user).await?;
         let sessions = &self.inner.config.sessions;
         let (user, by) = (user.id.clone(), Some((current, user)));
-        let Some(revoked) = sessions.revoke_by(&user, by, spared, reason).await? else {
+        let Some(revoked) = sessions.revoke_by(&user, by, spared, reason, 0).await? else {
             state.lose();
             return Err(SessionError::gone());
         };

@@ -30,7 +30,7 @@ impl Sessions {
     /// The account may or may not be disabled.
     pub async fn disable(&self, user: &str) -> Result<()> {
         let user = UserId::new(user)?;
-        let disable = self.revoke_for(user.shared(), None, None, EndReason::Disabled, DISABLED);
+        let disable = self.revoke_by(user.shared(), None, None, EndReason::Disabled, DISABLED);
         let revoked = disable.await?;
         let events = &self.settings.events;
         events.emit(SessionEventKind::Disabled, Some(user.shared()), None, None);

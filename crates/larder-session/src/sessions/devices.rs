@@ -104,7 +104,8 @@ impl Sessions {
     /// All or none may have ended.
     pub async fn revoke_all_because(&self, user: &str, reason: EndReason) -> Result<()> {
         let user = UserId::new(user)?;
-        if let Some(revoked) = self.revoke_by(user.shared(), None, None, reason).await? {
+        let revoked = self.revoke_by(user.shared(), None, None, reason, 0).await?;
+        if let Some(revoked) = revoked {
             self.sweep(revoked).await;
         }
         Ok(())

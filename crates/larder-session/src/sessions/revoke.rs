@@ -22,19 +22,9 @@ pub(crate) struct Revoked {
 impl Sessions {
     /// Revokes a user's sessions. None if the session that requested it was not allowed to.
     ///
-    /// In force after one round trip. [`sweep`](Self::sweep) it last: it may be dropped there.
+    /// Disables the account too unless `disabled` is 0, for this many microseconds. In force after one round trip.
+    /// [`sweep`](Self::sweep) it last: it may be dropped there.
     pub(crate) async fn revoke_by(
-        &self,
-        user: &Arc<str>,
-        by: Option<(DeviceId, SessionUser)>,
-        spared: Option<DeviceId>,
-        reason: EndReason,
-    ) -> Result<Option<Revoked>> {
-        self.revoke_for(user, by, spared, reason, 0).await
-    }
-
-    /// [`revoke_by`](Self::revoke_by) that may also disable the account, for this many microseconds.
-    pub(super) async fn revoke_for(
         &self,
         user: &Arc<str>,
         by: Option<(DeviceId, SessionUser)>,
