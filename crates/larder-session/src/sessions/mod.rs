@@ -249,7 +249,8 @@ impl Sessions {
     /// Sets how many sessions a user may have, and what happens at that limit. By default there is no
     /// limit.
     ///
-    /// A sign-in counts and adds in one atomic step, so that simultaneous sign-ins never exceed the limit.
+    /// A limit of 0 counts as 1, and one above [`MAX_LISTED`](Self::MAX_LISTED) as `MAX_LISTED`. A sign-in counts and
+    /// adds in one atomic step, so that simultaneous sign-ins never exceed the limit.
     #[must_use]
     pub fn with_device_limit(mut self, limit: DeviceLimit) -> Self {
         self.change().devices = limit;

@@ -1,7 +1,7 @@
 -- KEYS: the list and the state of a user. ARGV: a session; an epoch, used if there is none yet; how long
 -- the session may live, in microseconds; the limit of sessions, and what happens at it: 0 takes the oldest
 -- off the list, 1 refuses, 2 evicts the oldest, which the caller ends; how old a session that is not there must
--- be to count as dead; how many evicted sessions are kept; then, for each session that was looked up, its id,
+-- be to count as dead; how many evicted sessions stay on the list; then, for each session that was looked up, its id,
 -- when its user signed in, or -1 if it is not there, and its epoch, or '' if it is dead.
 local now = now()
 local state = redis.call('GET', KEYS[2])
@@ -67,14 +67,11 @@ for at = 1, #live - limit + 1 do
     redis.call('HSET', KEYS[1], 'e:' .. live[at][2], live[at][3])
   end
 end
--- They are named at each sign-in until they have ended.
+-- They are named at each sign-in until they have ended, those that leave the list only now.
 table.sort(evicted, before)
 for at, one in ipairs(evicted) do
-  if at <= #evicted - tonumber(ARGV[7]) then
-    redis.call('HDEL', KEYS[1], 'e:' .. one[2])
-  else
-    ids[#ids + 1] = one[2]
-  end
+  ids[at] = one[2]
+  if at <= #evicted - tonumber(ARGV[7]) then redis.call('HDEL', KEYS[1], 'e:' .. one[2]) end
 end
 
 since = math.max(now, since + 1)

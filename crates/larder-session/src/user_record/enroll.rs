@@ -18,7 +18,7 @@ pub(crate) struct Enroll {
     /// The maximum number of sessions on the list, at least one.
     pub(crate) limit: i64,
     pub(crate) at_limit: AtLimit,
-    /// The maximum number of evicted sessions on the list. The oldest leave it.
+    /// The maximum number of evicted sessions that stay on the list: the latest. All are named once.
     pub(crate) max_evicted: i64,
     /// The sessions on the list that were looked up. Those that are dead leave it.
     pub(crate) seen: Vec<(DeviceId, Seen)>,
@@ -162,10 +162,10 @@ impl Program for Enroll {
                 _ => drop(sessions.remove(id)),
             }
         }
-        let mut evicted = oldest_first(&sessions, true);
+        let evicted = oldest_first(&sessions, true);
         let most = usize::try_from(self.max_evicted).unwrap_or(0);
-        for id in evicted.drain(..evicted.len().saturating_sub(most)) {
-            sessions.remove(&id);
+        for id in &evicted[..evicted.len().saturating_sub(most)] {
+            sessions.remove(id);
         }
         let added = Entry {
             ends,

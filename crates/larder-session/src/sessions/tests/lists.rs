@@ -4,6 +4,7 @@ use larder_store::Ttl;
 
 use super::*;
 use crate::sessions::watch::Subject;
+use crate::user_record::{AtLimit, Enroll, Enrolled, ListSessions};
 use crate::{Lifetime, UserRecord};
 
 #[tokio::test]
@@ -130,6 +131,38 @@ async fn an_evicted_session_that_could_not_be_ended_stays_on_the_list_until_the_
             assert_eq!(opened.is_some(), is_alive);
         }
         assert_eq!(sessions.devices("ada").await.unwrap().len(), 2);
+    })
+    .await;
+}
+
+#[tokio::test]
+async fn a_sign_in_names_all_sessions_that_it_evicts_also_those_that_leave_the_list() {
+    on_both(async |sessions| {
+        let mut before = Vec::new();
+        for _ in 0..3 {
+            before.push(begin(&sessions).await.record);
+        }
+        let enroll = Enroll {
+            session: DeviceId::random(),
+            epoch: [7; 16],
+            life: 60_000_000,
+            limit: 1,
+            at_limit: AtLimit::EndOldest,
+            max_evicted: 1,
+            seen: Vec::new(),
+        };
+        let list = UserRecord::key("ada");
+        let enrolled = sessions.programs.run(&list, &enroll).await.unwrap();
+        let Enrolled::Done { evicted, .. } = enrolled else {
+            panic!("{enrolled:?}")
+        };
+        assert_eq!(evicted, before);
+        let all = ListSessions { with_evicted: true };
+        let mut listed = sessions.programs.run(&list, &all).await.unwrap();
+        let mut expected = vec![before[2], enroll.session];
+        listed.sort_unstable();
+        expected.sort_unstable();
+        assert_eq!(listed, expected);
     })
     .await;
 }
