@@ -42,9 +42,10 @@ impl Sessions {
             seen: Vec::new(),
         };
         let (mut enrolled, mut all) = self.enroll_once(user, &enroll).await?;
+        let mut looked_up = Ok(());
         if let Enrolled::Full(listed) = enrolled {
             enroll.at_limit = at_limit;
-            enroll.seen = self.look_up(user, listed, all).await?;
+            (enroll.seen, looked_up) = self.look_up(user, listed, all).await;
             (enrolled, all) = self.enroll_once(user, &enroll).await?;
         }
         let (epoch, since, evicted) = match enrolled {
@@ -57,6 +58,8 @@ impl Sessions {
                 return Err(self.refuse(user, SessionErrorKind::Disabled, EndReason::Disabled));
             }
             Enrolled::Full(_) => {
+                // One that could not be read may be dead.
+                looked_up?;
                 let (kind, why) = (SessionErrorKind::TooManyDevices, EndReason::TooManyDevices);
                 return Err(self.refuse(user, kind, why));
             }
@@ -147,32 +150,53 @@ impl Sessions {
 
     /// Looks up the sessions on a user's list, where `everyone` is the generation of all users' sessions.
     ///
-    /// One round trip.
+    /// Leaves out those that cannot be read, which count as alive, and then returns an error too. One round trip.
     async fn look_up(
         &self,
         user: &str,
         listed: Vec<DeviceId>,
         everyone: i64,
-    ) -> Result<Vec<(DeviceId, Seen)>> {
-        let peeked = self.peek(&listed).await?;
-        let seen = peeked.into_iter().map(|peeked| match peeked {
-            Some(Peeked { user: held, .. }) if &*held.id == user => match held.all < everyone {
-                true => Seen::Dead(held.since),
-                false => Seen::Of(held.since, held.epoch),
-            },
-            _ => Seen::Absent,
-        });
-        Ok(listed.into_iter().zip(seen).collect())
+    ) -> (Vec<(DeviceId, Seen)>, Result<()>) {
+        let peeked = match self.peek_each(&listed).await {
+            Ok(peeked) => peeked,
+            Err(error) => return (Vec::new(), Err(error)),
+        };
+        let (mut seen, mut looked_up) = (Vec::new(), Ok(()));
+        for (id, peeked) in listed.into_iter().zip(peeked) {
+            let held = match self.answered(peeked) {
+                Ok(peeked) => peeked.map(|peeked| peeked.user),
+                Err(error) => {
+                    looked_up = Err(error);
+                    continue;
+                }
+            };
+            let as_seen = match held.filter(|held| &*held.id == user) {
+                None => Seen::Absent,
+                Some(held) if held.all < everyone => Seen::Dead(held.since),
+                Some(held) => Seen::Of(held.since, held.epoch),
+            };
+            seen.push((id, as_seen));
+        }
+        (seen, looked_up)
     }
 
     /// Reads sessions without their secrets. None for those that are dead. One round trip per node.
     pub(super) async fn peek(&self, sessions: &[DeviceId]) -> Result<Vec<Option<Peeked>>> {
+        let peeked = self.peek_each(sessions).await?;
+        peeked.into_iter().map(|one| self.answered(one)).collect()
+    }
+
+    /// Reads sessions as [`peek`](Self::peek) does, of which some may fail.
+    async fn peek_each(
+        &self,
+        sessions: &[DeviceId],
+    ) -> Result<Vec<larder_store::Result<Option<Peeked>>>> {
         let steps: Vec<_> = sessions
             .iter()
             .map(|id| (SessionRecord::key(*id), Peek))
             .collect();
-        let peeks = async { self.programs.run_many(&steps).await.into_iter().collect() };
-        self.bounded(peeks).await
+        self.bounded(async { Ok(self.programs.run_many(&steps).await) })
+            .await
     }
 
     /// Ends sessions, and returns those that are gone now, and how.

@@ -1,11 +1,13 @@
 //! What counts at a limit of sessions, and who learns of an eviction.
 
+use http::StatusCode;
 use larder_store::Ttl;
 
 use super::*;
+use crate::session::Outgoing;
 use crate::sessions::watch::Subject;
 use crate::user_record::{AtLimit, Enroll, Enrolled, ListSessions};
-use crate::{Lifetime, UserRecord};
+use crate::{Lifetime, SessionErrorKind, UserRecord};
 
 #[tokio::test]
 async fn revoked_sessions_that_could_not_be_removed_do_not_count_at_the_limit() {
@@ -131,6 +133,43 @@ async fn an_evicted_session_that_could_not_be_ended_stays_on_the_list_until_the_
             assert_eq!(opened.is_some(), is_alive);
         }
         assert_eq!(sessions.devices("ada").await.unwrap().len(), 2);
+    })
+    .await;
+}
+
+/// The phone is on a shard that fails.
+#[tokio::test]
+async fn an_evicted_session_that_cannot_be_read_prevents_no_sign_in() {
+    on_both(async |sessions| {
+        let sessions = sessions.with_device_limit(DeviceLimit::EndOldest(1));
+        let phone = begin(&sessions).await;
+        let mut failing = sessions.clone();
+        for script in ["session-destroy", "session-peek"] {
+            Staged::on(&mut failing, script, Stage::FailFor(phone.record));
+        }
+        let mut tokens = vec![phone];
+        for device in ["laptop", "tablet"] {
+            let session = request(&failing, None);
+            let signed_in = session.log_in("ada").await;
+            assert!(signed_in.is_ok(), "{device}: {signed_in:?}");
+            let Outgoing::Set(token, _) = session.finish(StatusCode::OK).await.cookie else {
+                panic!("it signs in");
+            };
+            tokens.push(token);
+        }
+        // It ends when its shard is back.
+        tokens.push(begin(&sessions).await);
+        for token in &tokens {
+            let opened = sessions.open(token).await.unwrap().session();
+            let is_last = token.record == tokens[3].record;
+            assert_eq!(opened.is_some(), is_last);
+        }
+        // It is unknown whether a session that cannot be read keeps others out.
+        let mut refusing = sessions.with_device_limit(DeviceLimit::Refuse(1));
+        let stage = Stage::FailFor(tokens[3].record);
+        Staged::on(&mut refusing, "session-peek", stage);
+        let failed = request(&refusing, None).log_in("ada").await.unwrap_err();
+        assert_eq!(failed.kind(), SessionErrorKind::Unavailable);
     })
     .await;
 }

@@ -10,6 +10,8 @@ use larder_store::{Error, ErrorKind, Key, Result, Timestamp};
 use tokio::sync::Notify;
 
 use crate::Sessions;
+use crate::session_record::SessionRecord;
+use crate::token::DeviceId;
 
 /// What becomes of the calls of one script.
 #[derive(Clone, Copy, PartialEq, Eq)]
@@ -22,6 +24,8 @@ pub(super) enum Stage {
     Fail,
     /// The call with this number, from 0, fails, and nothing is done.
     FailAt(usize),
+    /// Those for this session fail, and nothing is done.
+    FailFor(DeviceId),
     /// They are done, and their answers are lost.
     LoseAnswer,
     /// They are counted.
@@ -75,12 +79,14 @@ impl Programs for Staged {
             self.arrived.notify_one();
             self.open.notified().await;
         }
-        if [Stage::Fail, Stage::FailAt(number)].contains(&self.stage) {
-            return Err(Error::new(
-                "run",
-                ErrorKind::NotSent,
-                "as the test wants it",
-            ));
+        let failed = |kind| Err(Error::new("run", kind, "as the test wants it"));
+        match self.stage {
+            Stage::Fail => return failed(ErrorKind::NotSent),
+            Stage::FailAt(at) if at == number => return failed(ErrorKind::NotSent),
+            Stage::FailFor(session) if *key == SessionRecord::key(session) => {
+                return failed(ErrorKind::NotSent);
+            }
+            _ => {}
         }
         self.inner.call(key, call).await?;
         match self.stage {
@@ -89,11 +95,7 @@ impl Programs for Staged {
                 self.open.notified().await;
                 Ok(())
             }
-            Stage::LoseAnswer => Err(Error::new(
-                "run",
-                ErrorKind::MayHaveRun,
-                "as the test wants it",
-            )),
+            Stage::LoseAnswer => failed(ErrorKind::MayHaveRun),
             _ => Ok(()),
         }
     }
