@@ -8,6 +8,7 @@ mod flash;
 mod pending;
 mod revoked;
 mod save;
+mod sent;
 mod sign_in;
 mod sign_out;
 mod state;

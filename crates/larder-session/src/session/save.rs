@@ -8,7 +8,8 @@ use serde::de::DeserializeOwned;
 
 use super::data::too_large;
 use super::pending::not_an_integer;
-use super::state::{Phase, State};
+use super::sent::Sent;
+use super::state::{Made, Phase, State};
 use super::{Session, abandoned};
 use crate::session_record::{Applied, Change, Create};
 use crate::token::Token;
@@ -196,7 +197,8 @@ impl Session {
             // No response can carry its cookie.
             return Err(abandoned());
         }
-        let sent = Sent::by(state);
+        let user = create.user.as_ref().map(|user| user.id.clone());
+        let sent = Sent::making(state, Made { token, user });
         let created = self.inner.config.sessions.create(&token, create).await;
         let opened = sent.answered(created)?;
         state.begin(token, opened);
@@ -212,34 +214,6 @@ impl Session {
                 state.lose();
                 SessionError::gone()
             }
-        }
-    }
-}
-
-/// A write that was sent. It ends the use of the session in this request unless it is known whether the write was
-/// carried out: if the answer is lost, and if the caller drops the write.
-///
-/// A second attempt would add a sum twice, or not find its own session. So nothing of the session is left to
-/// send, also for requests that [`OnFailure::Anonymous`](crate::OnFailure::Anonymous) lets go on.
-struct Sent<'a>(Option<&'a mut State>);
-
-impl<'a> Sent<'a> {
-    fn by(state: &'a mut State) -> Self {
-        Self(Some(state))
-    }
-
-    fn answered<T>(mut self, answer: Result<T>) -> Result<T> {
-        if !answer.as_ref().is_err_and(SessionError::is_unsettled) {
-            self.0 = None;
-        }
-        answer
-    }
-}
-
-impl Drop for Sent<'_> {
-    fn drop(&mut self) {
-        if let Some(state) = self.0.take() {
-            state.fail();
         }
     }
 }

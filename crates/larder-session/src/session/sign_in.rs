@@ -2,7 +2,8 @@
 
 use std::sync::Arc;
 
-use super::state::{Current, State};
+use super::sent::{Sent, is_settled};
+use super::state::{Current, Made, State};
 use super::{Session, abandoned};
 use crate::event::SessionEventKind;
 use crate::session_record::{Choice, Fields, Secret, SignIn};
@@ -83,15 +84,19 @@ impl Session {
                 absolute: sessions.absolute(&options),
                 choice: Choice::of(&options),
             };
+            let made = Made {
+                token: to,
+                user: Some(user.clone()),
+            };
+            let sent = Sent::making(&mut state, made);
             let rotated = sessions.rotate(&from, &to, Some(sign_in.clone())).await;
+            let rotated = sent.answered(rotated);
             if let Ok(Some(generation)) = rotated {
                 let user = sign_in.user.clone();
                 self.signed_in(&mut state, to, sign_in, generation);
                 return sessions.confirm(to.record, &user).await;
             }
-            if is_settled(&rotated) {
-                sessions.unlist(from.record, user).await;
-            }
+            self.take_back(&to, user, is_settled(&rotated)).await;
             rotated?;
             state.lose();
         }
@@ -144,12 +149,22 @@ impl Session {
         let enrolled = sessions.enroll(token.record, user, options).await?;
         let create = sessions.new_session(&token, Some(enrolled.clone()), options, Fields::new());
         let created = self.create(state, token, create).await;
-        if created.is_err() && is_settled(&created) {
-            sessions.unlist(token.record, user).await;
+        if created.is_err() {
+            self.take_back(&token, user, is_settled(&created)).await;
         }
         created?;
         self.note_signed_in(user, token.record);
         sessions.confirm(token.record, &enrolled).await
+    }
+
+    /// Takes back a sign-in that failed, as far as the store has carried it out: otherwise it would count at the limit.
+    ///
+    /// The visitor does not get its secret. Two round trips, and another one unless the failure is settled.
+    async fn take_back(&self, token: &Token, user: &Arc<str>, is_settled: bool) {
+        let sessions = &self.inner.config.sessions;
+        if is_settled || sessions.discard(token).await.is_ok() {
+            sessions.unlist(token.record, user).await;
+        }
     }
 
     /// Gives the session its new id.
@@ -197,9 +212,4 @@ impl Session {
         }
         state.give();
     }
-}
-
-/// Returns whether it is known if the step was carried out.
-fn is_settled<T>(answer: &Result<T>) -> bool {
-    !answer.as_ref().is_err_and(SessionError::is_unsettled)
 }

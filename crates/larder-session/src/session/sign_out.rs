@@ -1,10 +1,14 @@
 //! Signing out, and the end of the other sessions that a request came with.
 
-use futures_util::future::join_all;
+use std::collections::BTreeMap;
+use std::sync::Arc;
+
+use futures_util::future::{join, join_all};
 
 use super::Session;
-use super::state::{Outgoing, State};
+use super::state::{Made, Outgoing, State};
 use crate::sessions::Rival;
+use crate::token::DeviceId;
 use crate::{Result, SessionErrorKind};
 
 impl Session {
@@ -13,8 +17,8 @@ impl Session {
     /// No request in flight brings the session back. The visitor's cookie is removed, unless another user, or an
     /// anonymous visitor, has signed in on the session since this request read it. An `insert` later in the same
     /// request begins a new session. If the request came with cookies of other signed-in sessions, those are
-    /// ended too. One round trip, and one more to read the session if it was not read yet; a last one, for a user's
-    /// session, only frees space. One more for the other sessions, if there are any.
+    /// ended too. One round trip, and one more to read the session if it was not read yet; a last one, for users'
+    /// sessions, only frees space.
     ///
     /// It also works after a write that was dropped or whose answer was lost. The response is then still a 503.
     ///
@@ -31,40 +35,58 @@ impl Session {
             // A write may have been carried out or not: that does not matter to a sign-out.
             Err(error) if error.kind() == SessionErrorKind::Unavailable => {
                 let state = self.checked(self.inner.state.lock().await)?;
-                if state.left.is_none() && state.rivals.is_empty() {
+                let is_known = state.left.is_some() || state.made.is_some();
+                if !is_known && state.rivals.is_empty() {
                     return Err(error);
                 }
                 state
             }
             state => state?,
         };
+        let (own, made) = (state.to_sign_out(), state.made.clone());
         let mut gone = Vec::new();
-        if let Some((session, user)) = state.to_sign_out() {
-            let sessions = &self.inner.config.sessions;
-            // It ends only if nobody else has signed in on it since: they did not ask for this.
-            match sessions.end(session, user.as_ref(), None).await {
-                Ok(true) => gone.extend(user.map(|user| Rival { session, user })),
-                Ok(false) => {
-                    state.lose();
-                    return self.end_rivals(&mut state).await;
-                }
-                Err(error) => {
-                    // One that cannot be ended does not keep the others alive.
-                    let _ = self.end_rivals(&mut state).await;
-                    return Err(error);
+        let others = self.destroy_rivals(&mut state, &mut gone);
+        // None of them keeps another one alive because it cannot be ended.
+        let (ended, others_ended) = join(self.end_own(own.as_ref(), made.as_ref()), others).await;
+        match ended {
+            Ok(true) => {
+                let own = own.and_then(|(session, user)| Some((session, user?)));
+                let made = made.and_then(|made| Some((made.token.record, made.user?)));
+                let listed = own.into_iter().chain(made);
+                gone.extend(listed.map(|(session, user)| Rival { session, user }));
+                state.clear();
+                state.outgoing = Outgoing::Keep;
+                if others_ended.is_ok() {
+                    state.outgoing = Outgoing::Remove;
+                    state.is_signed_out = true;
                 }
             }
-        }
-        state.clear();
-        state.outgoing = Outgoing::Keep;
-        let ended = self.destroy_rivals(&mut state, &mut gone).await;
-        if ended.is_ok() {
-            state.outgoing = Outgoing::Remove;
-            state.is_signed_out = true;
+            Ok(false) => state.lose(),
+            Err(_) => {}
         }
         // Last, so that the request has signed out even if this is dropped.
         self.withdraw(gone).await;
-        ended
+        ended.and(others_ended)
+    }
+
+    /// Ends the session of the request, and what a lost write may have made of it.
+    ///
+    /// Returns `false` if somebody else has signed in on it since: they did not ask for this.
+    async fn end_own(
+        &self,
+        own: Option<&(DeviceId, Option<Arc<str>>)>,
+        made: Option<&Made>,
+    ) -> Result<bool> {
+        let sessions = &self.inner.config.sessions;
+        let discarded = match made {
+            Some(made) => sessions.discard(&made.token).await,
+            None => Ok(false),
+        };
+        let Some((session, user)) = own else {
+            return discarded.map(|_| true);
+        };
+        let ended = sessions.end(*session, user.as_ref(), None).await?;
+        Ok(ended || discarded?)
     }
 
     /// Ends the other signed-in sessions whose cookies came with the request.
@@ -105,9 +127,13 @@ impl Session {
     /// Takes sessions off the lists of their users. One round trip.
     async fn withdraw(&self, gone: Vec<Rival>) {
         let sessions = &self.inner.config.sessions;
-        let withdrawn = gone
-            .iter()
-            .map(|one| sessions.withdraw(&one.user, vec![one.session]));
+        let mut lists = BTreeMap::<_, Vec<_>>::new();
+        for Rival { session, user } in gone {
+            lists.entry(user).or_default().push(session);
+        }
+        let withdrawn = lists
+            .into_iter()
+            .map(async |(user, listed)| sessions.withdraw(&user, listed).await);
         join_all(withdrawn).await;
     }
 }

@@ -25,6 +25,8 @@ pub(super) struct State {
     pub(super) outgoing: Outgoing,
     /// The session, and its user, that a failed write has made unusable. It can still be signed out of.
     pub(super) left: Option<(DeviceId, Option<Arc<str>>)>,
+    /// What that write may have made. It ends with a sign-out.
+    pub(super) made: Option<Made>,
     /// Other living sessions whose cookies came with the request.
     pub(super) rivals: Vec<Rival>,
     /// The session that the cookie once opened, and why it ended.
@@ -52,6 +54,15 @@ pub(super) struct Current {
     pub(super) by: Secret,
     /// Whether the id is old enough to be replaced.
     pub(super) is_renewal_due: bool,
+}
+
+/// A session as a write may have made it, by creating it or by a sign-in, whose answer was lost or dropped.
+///
+/// The visitor does not get its secret.
+#[derive(Clone)]
+pub(super) struct Made {
+    pub(super) token: Token,
+    pub(super) user: Option<Arc<str>>,
 }
 
 /// The change of the visitor's cookie.
@@ -146,6 +157,7 @@ impl State {
         self.reserved = None;
         self.stored = None;
         self.left = None;
+        self.made = None;
         self.pending.clear();
     }
 
@@ -163,11 +175,11 @@ impl State {
     /// Forgets all that was read and collected, because nobody knows whether a write was carried out.
     ///
     /// Only what a sign-out needs is kept. A cookie that an earlier step has changed is still sent.
-    pub(super) fn fail(&mut self) {
+    pub(super) fn fail(&mut self, made: Option<Made>) {
         self.is_signed_out &= self.session_user().is_none();
         let left = self.to_sign_out();
         self.clear();
-        self.left = left;
+        (self.left, self.made) = (left, made);
         self.ended = None;
         self.phase = Phase::Failed;
     }

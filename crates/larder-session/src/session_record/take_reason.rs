@@ -5,8 +5,8 @@ use crate::token::SecretHash;
 
 /// Takes the reason for which a session ended, once. Returns whether this call took it.
 ///
-/// Only for a secret that opened the session, and only after the session was seen to be revoked: one
-/// that is still there is removed.
+/// Only for a secret that opened the session. A session that it still opens is removed: it was seen to be revoked,
+/// or nobody was given the secret.
 #[cfg_attr(test, derive(Clone, Debug))]
 pub(crate) struct TakeReason {
     /// The hash of the secret that the request came with.

@@ -21,6 +21,7 @@ mod clock;
 mod dropped;
 mod lists;
 mod lost;
+mod lost_sign_in;
 mod mixed;
 mod mutual;
 mod relisted;

@@ -13,7 +13,7 @@ const COUNT: SessionKey<i64> = SessionKey::new("count");
 const NAME: SessionKey<String> = SessionKey::new("name");
 
 /// Runs an operation until its step is at the gate, and drops it.
-async fn drop_at(gate: &Staged, operation: impl Future) {
+pub(super) async fn drop_at(gate: &Staged, operation: impl Future) {
     match select(pin!(operation), pin!(gate.arrived.notified())).await {
         Either::Left(_) => panic!("it did not wait"),
         Either::Right(_) => {}
@@ -21,7 +21,7 @@ async fn drop_at(gate: &Staged, operation: impl Future) {
 }
 
 /// Runs an operation, and lets its steps pass.
-async fn pass<T>(gate: &Staged, operation: impl Future<Output = T>) -> T {
+pub(super) async fn pass<T>(gate: &Staged, operation: impl Future<Output = T>) -> T {
     let open = async {
         loop {
             gate.open.notify_one();

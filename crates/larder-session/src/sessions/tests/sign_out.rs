@@ -1,7 +1,10 @@
 //! Sign-outs of several sessions of which one cannot be ended, and after a write that failed.
 
+use std::sync::atomic::Ordering;
+
 use http::StatusCode;
 
+use super::dropped::{drop_at, pass};
 use super::*;
 use crate::SessionErrorKind;
 use crate::session::{Answer, Outgoing};
@@ -59,6 +62,30 @@ async fn a_session_that_cannot_be_ended_does_not_keep_the_others_of_its_sign_out
                 .count();
             assert_eq!(ended, 3, "each once, {failing}");
         }
+    })
+    .await;
+}
+
+#[tokio::test]
+async fn a_sign_out_ends_all_sessions_of_its_request_at_once() {
+    on_both(async |sessions| {
+        let tokens = [(); 3].map(async |()| begin(&sessions).await);
+        let tokens = futures_util::future::join_all(tokens).await;
+        let mut held = sessions.clone();
+        let gate = Staged::on(&mut held, "session-destroy", Stage::Wait);
+        let lists = Staged::on(&mut held, "session-withdraw", Stage::Count);
+        let session = request(&held, &tokens);
+        drop_at(&gate, session.log_out()).await;
+        assert_eq!(gate.calls.load(Ordering::SeqCst), 3);
+        pass(&gate, session.log_out()).await.unwrap();
+        for token in &tokens {
+            assert!(!lives(&sessions, token).await);
+        }
+        assert_eq!(
+            lists.calls.load(Ordering::SeqCst),
+            1,
+            "the list of their user"
+        );
     })
     .await;
 }

@@ -26,6 +26,8 @@ pub(super) enum Stage {
     FailAt(usize),
     /// Those for this session fail, and nothing is done.
     FailFor(DeviceId),
+    /// Nothing is done, and nobody knows that.
+    Lose,
     /// They are done, and their answers are lost.
     LoseAnswer,
     /// They are counted.
@@ -86,6 +88,7 @@ impl Programs for Staged {
             Stage::FailFor(session) if *key == SessionRecord::key(session) => {
                 return failed(ErrorKind::NotSent);
             }
+            Stage::Lose => return failed(ErrorKind::MayHaveRun),
             _ => {}
         }
         self.inner.call(key, call).await?;

@@ -1,0 +1,148 @@
+//! Sign-ins whose answers are lost, or that are dropped: nobody gets their secrets.
+
+use http::StatusCode;
+
+use super::dropped::drop_at;
+use super::*;
+use crate::SessionErrorKind;
+use crate::session::{Answer, Outgoing};
+
+const COUNT: SessionKey<i64> = SessionKey::new("count");
+
+/// The session before the sign-in: none, an anonymous one, one of another user, and one of the same user.
+const BEFORE: [Option<Option<&str>>; 4] =
+    [None, Some(None), Some(Some("grace")), Some(Some("ada"))];
+
+/// Begins the session that a request comes with.
+async fn begin_before(sessions: &Sessions, before: Option<Option<&str>>) -> Option<Token> {
+    let user = before?;
+    let session = request(sessions, None);
+    match user {
+        Some(user) => session.log_in(user).await.unwrap(),
+        None => session.insert(COUNT, &1).await.unwrap(),
+    }
+    let Outgoing::Set(token, _) = session.finish(StatusCode::OK).await.cookie else {
+        panic!("a session begins");
+    };
+    Some(token)
+}
+
+/// Loses the answer to a sign-in, and fails to look whether it is in force.
+fn losing(sessions: &Sessions, stage: Stage) -> Sessions {
+    let mut losing = sessions.clone();
+    for script in ["session-create", "session-rotate"] {
+        Staged::on(&mut losing, script, stage);
+    }
+    // The first read is that of the request.
+    Staged::on(&mut losing, "session-read", Stage::FailAt(1));
+    losing
+}
+
+async fn lives(sessions: &Sessions, token: &Token) -> bool {
+    sessions.open(token).await.unwrap().session().is_some()
+}
+
+/// Asserts that `user` has no session, and can sign in where one is allowed.
+async fn assert_has_none(sessions: &Sessions, user: &'static str, what: &str) {
+    let devices = sessions.devices(user).await.unwrap();
+    assert!(devices.is_empty(), "{what}");
+    let refusing = sessions.clone().with_device_limit(DeviceLimit::Refuse(1));
+    let again = request(&refusing, None).log_in(user).await;
+    assert!(again.is_ok(), "{what}: {again:?}");
+    sessions.revoke_all(user).await.unwrap();
+}
+
+fn assert_is_unavailable(answer: crate::Result<()>, what: &str) {
+    let kind = answer.map_err(|error| error.kind());
+    assert_eq!(kind, Err(SessionErrorKind::Unavailable), "{what}");
+}
+
+#[tokio::test]
+async fn a_sign_in_whose_answer_was_lost_leaves_no_session_that_counts_at_the_limit() {
+    on_both(async |sessions| {
+        for before in BEFORE {
+            let token = begin_before(&sessions, before).await;
+            let what = format!("{before:?}");
+            let session = request(&losing(&sessions, Stage::LoseAnswer), &token);
+            assert_is_unavailable(session.log_in("ada").await, &what);
+            assert_has_none(&sessions, "ada", &what).await;
+        }
+    })
+    .await;
+}
+
+#[tokio::test]
+async fn after_a_sign_in_whose_answer_was_lost_the_request_can_sign_out() {
+    on_both(async |sessions| {
+        for before in BEFORE {
+            let token = begin_before(&sessions, before).await;
+            let what = format!("{before:?}");
+            let mut losing = losing(&sessions, Stage::LoseAnswer);
+            // It cannot be taken back before.
+            Staged::on(&mut losing, "session-take-reason", Stage::FailAt(0));
+            let session = request(&losing, &token);
+            assert_is_unavailable(session.log_in("ada").await, &what);
+            session.log_out().await.unwrap();
+            let verdict = session.finish(StatusCode::OK).await;
+            assert!(verdict.answer == Answer::Unavailable, "{what}");
+            assert_eq!(verdict.is_signed_out, token.is_some(), "{what}");
+            for user in ["ada", "grace"] {
+                assert_has_none(&sessions, user, &what).await;
+            }
+        }
+    })
+    .await;
+}
+
+#[tokio::test]
+async fn after_a_sign_in_that_was_dropped_the_request_can_sign_out() {
+    on_both(async |sessions| {
+        for before in BEFORE {
+            let token = begin_before(&sessions, before).await;
+            let script = match token {
+                None => "session-create",
+                Some(_) => "session-rotate",
+            };
+            let mut held = sessions.clone();
+            let gate = Staged::on(&mut held, script, Stage::WaitAfterwards);
+            let session = request(&held, &token);
+            drop_at(&gate, session.log_in("ada")).await;
+            session.log_out().await.unwrap();
+            for user in ["ada", "grace"] {
+                assert_has_none(&sessions, user, &format!("{before:?}")).await;
+            }
+        }
+    })
+    .await;
+}
+
+#[tokio::test]
+async fn after_an_anonymous_session_whose_answer_was_lost_the_request_can_sign_out() {
+    on_both(async |sessions| {
+        let session = request(&losing(&sessions, Stage::LoseAnswer), None);
+        let lost = session.update(COUNT, |_| 1).await.map(drop);
+        assert_is_unavailable(lost, "the update");
+        session.log_out().await.unwrap();
+    })
+    .await;
+}
+
+#[tokio::test]
+async fn a_sign_in_that_may_have_been_carried_out_and_was_not_leaves_the_session_as_it_was() {
+    on_both(async |sessions| {
+        for before in BEFORE {
+            let token = begin_before(&sessions, before).await;
+            let what = format!("{before:?}");
+            let session = request(&losing(&sessions, Stage::Lose), &token);
+            assert_is_unavailable(session.log_in("ada").await, &what);
+            if let Some(token) = &token {
+                assert!(lives(&sessions, token).await, "{what}");
+            }
+            if before != Some(Some("ada")) {
+                assert_has_none(&sessions, "ada", &what).await;
+            }
+            sessions.revoke_all("ada").await.unwrap();
+        }
+    })
+    .await;
+}
