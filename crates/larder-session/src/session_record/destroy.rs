@@ -14,7 +14,12 @@ pub(crate) struct Destroy {
     pub(crate) reason: Option<EndReason>,
     /// The time for which the reason is kept.
     pub(crate) keep: Ttl,
+    /// Tells this call from others. A store may run it again after a lost answer.
+    pub(crate) call: CallId,
 }
+
+/// Random bytes, kept with the reason.
+pub(crate) type CallId = [u8; 16];
 
 /// Which session may be ended.
 #[derive(Clone)]
@@ -35,8 +40,10 @@ pub(crate) enum Whose {
 pub(crate) enum Destroyed {
     /// It does not match `whose`, and lives.
     Refused,
-    /// It has ended, now or before for the same reason: then the answer to an earlier call may have been lost.
+    /// This call has ended it.
     Ended,
+    /// An earlier call has ended it, for the same reason. Its answer may have been lost.
+    EndedBefore,
     /// There is no such session.
     Absent,
 }
@@ -44,6 +51,11 @@ pub(crate) enum Destroyed {
 impl Destroyed {
     pub(crate) fn is_gone(self) -> bool {
         self != Self::Refused
+    }
+
+    /// Returns whether it was there, and has ended for the reason of this call.
+    pub(crate) fn has_ended(self) -> bool {
+        [Self::Ended, Self::EndedBefore].contains(&self)
     }
 }
 
@@ -71,7 +83,7 @@ impl Program for Destroy {
 
     fn args(&self, args: &mut Args) {
         args.int(code_of(self.reason).into());
-        (self.keep, &self.whose).write(args);
+        ((self.keep, self.call), &self.whose).write(args);
     }
 
     fn step(&self, record: &mut Slot<'_, SessionRecord>, now: Timestamp) -> Destroyed {
@@ -91,12 +103,15 @@ impl Program for Destroy {
             // The reason of an earlier end stays.
             (reason, None) => match record.get() {
                 Some(SessionRecord(Held::Ended(ended))) if ended.reason == reason => {
-                    Destroyed::Ended
+                    match ended.call == self.call {
+                        true => Destroyed::Ended,
+                        false => Destroyed::EndedBefore,
+                    }
                 }
                 _ => Destroyed::Absent,
             },
             (reason, Some(hash)) => {
-                let ended = Tombstone::new(hash, reason, now, self.keep);
+                let ended = Tombstone::new(hash, reason, now, self.keep, self.call);
                 record.put(SessionRecord(Held::Ended(ended)), self.keep);
                 Destroyed::Ended
             }
@@ -107,7 +122,8 @@ impl Program for Destroy {
         match wire.read::<i64>()? {
             0 => Ok(Destroyed::Refused),
             1 => Ok(Destroyed::Ended),
-            2 => Ok(Destroyed::Absent),
+            2 => Ok(Destroyed::EndedBefore),
+            3 => Ok(Destroyed::Absent),
             _ => Err(Wire::unexpected("the end of a session")),
         }
     }

@@ -8,7 +8,7 @@
 -- Releases that only know FORM do not recognize a session in ROTATED, and leave it as it is.
 --
 -- What is left of a session that was ended is a string too: another version, the hash of its secret, the
--- reason, and when the key expires.
+-- reason, when the key expires, and the id of the call that ended it, if it is known.
 local HEAD, FORM, ROTATED = '>Bc32i8i8i8i8I4I4i8i8B', 3, 4
 local TOMBSTONE, ENDED = '>Bc32Bi8', 200
 

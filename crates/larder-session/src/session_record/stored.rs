@@ -9,6 +9,7 @@ use bytes::Bytes;
 use larder_store::Ttl;
 use larder_store::program::MAX_INT;
 
+use super::destroy::CallId;
 use super::{Choice, Metadata, Secret, SessionUser, StoredFields, same};
 use crate::EndReason;
 use crate::token::SecretHash;
@@ -43,14 +44,23 @@ pub(crate) struct Tombstone {
     pub(crate) reason: Option<EndReason>,
     /// When it expires, in microseconds.
     pub(super) until: i64,
+    /// The call that ended it. Zeros if it is unknown.
+    pub(super) call: CallId,
 }
 
 impl Tombstone {
-    pub(super) fn new(hash: SecretHash, reason: Option<EndReason>, now: i64, keep: Ttl) -> Self {
+    pub(super) fn new(
+        hash: SecretHash,
+        reason: Option<EndReason>,
+        now: i64,
+        keep: Ttl,
+        call: CallId,
+    ) -> Self {
         Self {
             hash,
             reason,
             until: now + keep.as_micros(),
+            call,
         }
     }
 
@@ -115,6 +125,7 @@ pub(super) fn read(bytes: &Bytes) -> Option<Held> {
                 hash,
                 reason: EndReason::of(code),
                 until: left.int()?,
+                call: left.array().unwrap_or_default(),
             }))
         }
         _ => None,
@@ -263,8 +274,13 @@ mod tests {
         };
         assert!(ended.is_of(&[7; 32]) && !ended.is_of(&[8; 32]));
         assert_eq!(ended.reason, Some(EndReason::PasswordChanged));
-        assert_eq!(ended.until, 9);
+        assert_eq!((ended.until, ended.call), (9, [0; 16]));
         assert!(read(&bytes[..41].to_vec().into()).is_none());
+        bytes.extend([6; 16]);
+        let Some(Held::Ended(ended)) = read(&bytes.into()) else {
+            panic!("it is what is left");
+        };
+        assert_eq!(ended.call, [6; 16]);
     }
 
     #[test]

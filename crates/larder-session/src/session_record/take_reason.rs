@@ -37,7 +37,8 @@ impl Program for TakeReason {
             Held::Live(stored) => {
                 let is_same = same(&stored.hash, &self.hash);
                 if is_same {
-                    let ended = Tombstone::new(self.hash, None, now.as_micros(), self.keep);
+                    let ended =
+                        Tombstone::new(self.hash, None, now.as_micros(), self.keep, [0; 16]);
                     record.put(SessionRecord(Held::Ended(ended)), self.keep);
                 }
                 is_same

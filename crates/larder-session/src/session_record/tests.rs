@@ -172,6 +172,7 @@ async fn a_damaged_session_is_absent_to_every_program() {
             whose: Whose::Of("grace".into()),
             reason: Some(EndReason::Administrator),
             keep: Ttl::from_secs(60),
+            call: [1; 16],
         };
         let destroyed = programs.run(key, &destroy).await.unwrap();
         assert_eq!(destroyed, Destroyed::Absent, "{what}");

@@ -9,7 +9,7 @@ use crate::session_record::{
     Applied, Apply, Change, Choice, Create, Destroy, Destroyed, Fields, Rotate, Secret,
     SessionRecord, SessionUser, SignIn, StoredFields, TakeReason, Whose,
 };
-use crate::token::{DeviceId, Token};
+use crate::token::{DeviceId, Token, random};
 use crate::{EndReason, Result, SessionError, SessionErrorKind, SignInOptions};
 
 /// How long the old id works after a renewal, which the app did not request: a minute, in microseconds.
@@ -198,7 +198,7 @@ impl Sessions {
     /// Ends one session, and returns whether it is gone now.
     ///
     /// The session must belong to the user `of`, or to nobody. If there is a reason, its browser is given it. One
-    /// round trip.
+    /// round trip, and another one if the answer is lost.
     pub(crate) async fn end(
         &self,
         session: DeviceId,
@@ -208,14 +208,19 @@ impl Sessions {
         let key = SessionRecord::key(session);
         let whose = of.cloned().map_or(Whose::Nobody, Whose::Of);
         let destroy = self.destroy(whose, reason);
-        let destroyed = self.bounded(self.programs.run(&key, &destroy)).await?;
+        let mut destroyed = self.bounded(self.programs.run(&key, &destroy)).await;
+        if destroyed.as_ref().is_err_and(SessionError::is_unsettled) {
+            // If that ended the session, this answers so.
+            destroyed = self.bounded(self.programs.run(&key, &destroy)).await;
+        }
+        let destroyed = destroyed?;
         if !destroyed.is_gone() {
             return Ok(false);
         }
         self.watch
             .publish(Some(Subject::of(session, of.map(|user| &**user))));
         if let Some(user) = of {
-            // A sign-out leaves nothing behind, so an earlier call whose answer was lost may have ended the session.
+            // A sign-out leaves nothing behind, so one whose answer was lost may have ended the session.
             // No request signs out of a session that it has not read.
             if destroyed == Destroyed::Ended || reason.is_none() {
                 self.metrics.ended.increment(1);
@@ -235,6 +240,7 @@ impl Sessions {
             whose,
             reason,
             keep: self.settings.end_reason_ttl,
+            call: random(),
         }
     }
 

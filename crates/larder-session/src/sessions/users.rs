@@ -103,9 +103,7 @@ impl Sessions {
         let whose = Whose::SignedInBefore(user.clone(), before);
         let reason = EndReason::TooManyDevices;
         let ended = self.end_all(sessions, &whose, reason).await;
-        let ended = ended
-            .into_iter()
-            .filter(|(_, how)| *how == Destroyed::Ended);
+        let ended = ended.into_iter().filter(|(_, how)| how.has_ended());
         let ended: Vec<_> = ended.map(|(session, _)| session).collect();
         for session in &ended {
             let (user, session, reason) = (Some(user), Some(*session), Some(reason));

@@ -86,19 +86,19 @@ async fn every_planted_fault_in_the_lua_of_a_session_is_caught() {
         ),
         (
             Destroy::SCRIPT,
-            "(s.user ~= ARGV[3] or",
-            "(s.user and s.user ~= ARGV[3] or",
+            "(s.user ~= ARGV[4] or",
+            "(s.user and s.user ~= ARGV[4] or",
         ),
         (
             Destroy::SCRIPT,
-            "(s.user ~= ARGV[3] or",
-            "((s.user or '') ~= (ARGV[3] or '') or",
+            "(s.user ~= ARGV[4] or",
+            "((s.user or '') ~= (ARGV[4] or '') or",
         ),
-        (Destroy::SCRIPT, " or (ARGV[4] and s.epoch == ARGV[4])", ""),
+        (Destroy::SCRIPT, " or (ARGV[5] and s.epoch == ARGV[5])", ""),
         (Destroy::SCRIPT, "s.since >= tonumber", "s.since > tonumber"),
         (
             Destroy::SCRIPT,
-            "if s and ARGV[5] and s.since >= tonumber(ARGV[5]) then return 0 end",
+            "if s and ARGV[6] and s.since >= tonumber(ARGV[6]) then return 0 end",
             "",
         ),
         (Destroy::SCRIPT, "elseif s then", "else"),
@@ -106,8 +106,13 @@ async fn every_planted_fault_in_the_lua_of_a_session_is_caught() {
         (Destroy::SCRIPT, "and was == why", ""),
         (
             Destroy::SCRIPT,
-            "form == ENDED and was == why then return 1",
-            "form == ENDED and was == why then return 2",
+            "string.sub(text, 43) == ARGV[3] and 1 or 2",
+            "1",
+        ),
+        (
+            Destroy::SCRIPT,
+            "string.sub(text, 43) == ARGV[3] and 1 or 2",
+            "2",
         ),
         (
             Destroy::SCRIPT,

@@ -140,6 +140,7 @@ fn draw(rng: &mut Rng, shared: Shared) -> Box<dyn Step> {
                 whose,
                 reason: reason[rng.usize(..3)],
                 keep: shared.keep(rng),
+                call: [rng.u8(1..4); 16],
             };
             let deadline = destroy.keep.as_micros();
             after(destroy, vec![deadline])

@@ -5,7 +5,7 @@ use std::sync::{Arc, Mutex};
 use std::time::Duration;
 
 use http::StatusCode;
-use larder_session::{DeviceId, DeviceLimit, OnFailure, SessionHash, SessionLayer};
+use larder_session::{DeviceId, DeviceLimit, EndReason, OnFailure, SessionHash, SessionLayer};
 
 use crate::support::{Browser, Site, World, on_both_stores};
 
@@ -55,6 +55,12 @@ on_both_stores! { Manual;
         assert_eq!(taken().0, "RevokedCookieUsed  session TooManyDevices");
         third.read(&site, &format!("/revoke/{}", other.record())).await;
         assert_eq!(taken().0, "Ended ada session SignedOutElsewhere");
+        // A session that has ended does not end again, for its user or for another.
+        third.read(&site, &format!("/revoke/{}", other.record())).await;
+        assert_eq!(taken().0, "");
+        let (ended, why) = (other.record().parse().unwrap(), EndReason::SignedOutElsewhere);
+        assert!(admin.revoke_because("grace", ended, why).await.unwrap());
+        assert_eq!(taken().0, "");
         // A session that never was has not ended.
         for none in ["AAAAAAAAAAAAAAAAAAAAAA", "BAAAAAAAAAAAAAAAAAAAAA"] {
             third.read(&site, &format!("/revoke/{none}")).await;

@@ -134,3 +134,20 @@ async fn a_new_id_whose_answer_was_lost_is_looked_for_and_given_to_the_visitor()
     })
     .await;
 }
+
+#[tokio::test]
+async fn the_end_of_a_session_is_reported_once_also_if_its_answer_was_lost() {
+    on_both(async |sessions| {
+        for stage in [Stage::LoseAnswerAt(0), Stage::Repeat] {
+            let (sessions, log) = logged(sessions.clone());
+            let token = begin(&sessions).await;
+            let mut losing = sessions.clone();
+            Staged::on(&mut losing, "session-destroy", stage);
+            for user in ["ada", "ada", "grace"] {
+                assert!(losing.revoke(user, token.record).await.unwrap());
+            }
+            assert_eq!(*log.lock().unwrap(), [SessionEventKind::Ended]);
+        }
+    })
+    .await;
+}

@@ -30,6 +30,10 @@ pub(super) enum Stage {
     Lose,
     /// They are done, and their answers are lost.
     LoseAnswer,
+    /// They are done, and the answer to the call with this number, from 0, is lost.
+    LoseAnswerAt(usize),
+    /// They are done twice, as after an answer that was lost.
+    Repeat,
     /// They are counted.
     Count,
 }
@@ -89,6 +93,7 @@ impl Programs for Staged {
                 return failed(ErrorKind::NotSent);
             }
             Stage::Lose => return failed(ErrorKind::MayHaveRun),
+            Stage::Repeat => self.inner.call(key, call).await?,
             _ => {}
         }
         self.inner.call(key, call).await?;
@@ -99,6 +104,7 @@ impl Programs for Staged {
                 Ok(())
             }
             Stage::LoseAnswer => failed(ErrorKind::MayHaveRun),
+            Stage::LoseAnswerAt(at) if at == number => failed(ErrorKind::MayHaveRun),
             _ => Ok(()),
         }
     }
