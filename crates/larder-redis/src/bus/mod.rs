@@ -48,19 +48,15 @@ pub(crate) struct RedisBus {
 impl Bus for RedisBus {
     async fn publish(&self, channel: &Channel, payload: Bytes) -> Result<()> {
         check_message(&payload)?;
-        let mut command = Cmd::with_capacity(3, channel.as_str().len() + payload.len() + 16);
-        let sort = self.subscriptions.sort(channel.topic().is_sharded());
-        let publish = match sort {
-            Sort::Shard => "SPUBLISH",
-            Sort::Channel | Sort::Pattern => "PUBLISH",
-        };
-        command.arg(publish).arg(channel.as_str()).arg(&*payload);
         let (name, request) = (channel.as_str().as_bytes(), Request::read("publish"));
-        let begun = match sort {
-            Sort::Shard => self.route.begin(name, request).await?,
+        let sort = self.subscriptions.sort(channel.topic().is_sharded());
+        let (publish, begun) = match sort == Sort::Shard {
+            true => ("SPUBLISH", self.route.begin(name, request).await?),
             // It has no key.
-            Sort::Channel | Sort::Pattern => self.route.begin_anywhere(name, request).await?,
+            false => ("PUBLISH", self.route.begin_anywhere(name, request).await?),
         };
+        let mut command = Cmd::with_capacity(3, name.len() + payload.len() + 16);
+        command.arg(publish).arg(name).arg(&*payload);
         match begun.send(&command, Repeat::Never).await? {
             Value::Int(_) => Ok(()),
             other => Err(commands::unread("publish", &other)),
