@@ -120,12 +120,12 @@ pub(crate) fn clients(server: &RedisServer) -> usize {
     }
 }
 
-/// Waits until `done` returns true, for at most ten seconds.
+/// Waits until `done` returns true, for at most a minute: no test should fail because the machine is busy.
 pub(crate) async fn until<F: Future<Output = bool>>(what: &str, mut done: impl FnMut() -> F) {
     let started = std::time::Instant::now();
     while !done().await {
         assert!(
-            started.elapsed() < Duration::from_secs(10),
+            started.elapsed() < Duration::from_secs(60),
             "still not {what}"
         );
         tokio::time::sleep(Duration::from_millis(2)).await;

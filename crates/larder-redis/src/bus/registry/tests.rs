@@ -84,14 +84,14 @@ fn the_state_of_a_link_is_forgotten_with_it() {
 
 #[test]
 fn a_subscription_to_many_channels_fails_in_no_time() {
-    const CHANNELS: u64 = 20_000;
+    const CHANNELS: u64 = 100_000;
     let registry = SubscriptionRegistry::new(CHANNELS as usize, "here".into());
     let subjects = (0..CHANNELS).map(|number| (subject(number), 1));
     let subscriber = listen(&registry, subjects.collect()).unwrap();
     let began = std::time::Instant::now();
     registry.down(1, Error::new("subscribe", ErrorKind::NotSent, ""));
-    // If each of them searched all channels, this would take many seconds.
-    assert!(began.elapsed().as_secs() < 2, "{:?}", began.elapsed());
+    // It takes less than a second. If each of them searched all channels, it would take minutes.
+    assert!(began.elapsed().as_secs() < 30, "{:?}", began.elapsed());
     assert!(!subscriber.is_subscribed());
     assert_eq!(registry.state.lock().held, 0);
 }

@@ -14,6 +14,7 @@ mod topology;
 mod values;
 
 use std::sync::{Arc, LazyLock};
+use std::time::Duration;
 
 use larder_redis::RedisStore;
 use larder_test::server::{RedisCluster, RedisNode, slot_of};
@@ -26,7 +27,8 @@ pub(crate) use connect::deserted;
 static SHARED: LazyLock<RedisCluster> = LazyLock::new(|| RedisCluster::start().unwrap());
 
 async fn store(cluster: &RedisCluster) -> Arc<RedisStore> {
-    Arc::new(patient(&cluster.url()).connect().await.unwrap())
+    let store = patient(&cluster.url()).with_connect_timeout(Duration::from_secs(20));
+    Arc::new(store.connect().await.unwrap())
 }
 
 /// Returns a number that no other test has, so that keys made of it belong only to this test.

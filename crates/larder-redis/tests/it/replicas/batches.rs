@@ -10,18 +10,20 @@ const ADD: Add = Add { by: 1, ms: 60_000 };
 #[tokio::test]
 async fn a_batch_waits_once_and_has_an_error_for_each_of_its_writes() {
     let (trio, _turn) = trio().await;
+    let patient = confirmed(&trio.url(), 1, LONG).await;
     let store = confirmed(&trio.url(), 1, SHORT).await;
     let master = trio.master().unwrap();
     let puts: Vec<_> = (200..220_u64).map(|id| put(id, "x")).collect();
     let deletes: Vec<_> = (200..220_u64).map(|id| Delete::new(key(id))).collect();
     let steps: Vec<_> = (200..220_u64).map(|id| (tally(id), ADD)).collect();
     let keys: Vec<_> = (200..220_u64).map(key).collect();
-    programs(&store).run(&tally(1), &ADD).await.unwrap();
+    programs(&patient).run(&tally(1), &ADD).await.unwrap();
     let leases = store.clone().leases().unwrap();
-    let _ = leases.invalidate(&key(1)).await.unwrap();
+    let known = patient.clone().leases().unwrap();
+    let _ = known.invalidate(&key(1)).await.unwrap();
 
     let before = calls(master, "wait");
-    let outcomes = store.put_many(&puts).await.into_iter();
+    let outcomes = patient.put_many(&puts).await.into_iter();
     assert!(outcomes.map(Result::unwrap).all(PutOutcome::is_stored));
     assert_eq!(calls(master, "wait"), before + 1);
 
@@ -60,7 +62,7 @@ async fn a_batch_waits_once_and_has_an_error_for_each_of_its_writes() {
     );
     drop(frozen);
     // It ran once, although no replica confirmed it.
-    let again = programs(&store).run(&tally(200), &ADD).await;
+    let again = programs(&patient).run(&tally(200), &ADD).await;
     assert_eq!(again.unwrap(), 2);
 }
 
@@ -99,7 +101,8 @@ async fn on_a_cluster_each_shard_waits_for_its_own_replicas() {
         assert_eq!(held.int(), Some(0));
     }
 
-    let store = confirmed(&cluster.url(), 1, SHORT).await;
+    // The other replicas have enough time to confirm theirs.
+    let store = confirmed(&cluster.url(), 1, 8 * SHORT).await;
     let frozen = Frozen::new(vec![replicas[0]]);
     let mut results = store.put_many(&puts).await.into_iter();
     unconfirmed(results.next().unwrap());
@@ -124,13 +127,14 @@ async fn redirected_writes_of_a_moving_slot_are_confirmed_where_they_ran() {
     let cluster = RedisCluster::start().unwrap();
     let ids = one_on_each(&cluster);
     let there = cluster.master_of_slot(slot(ids[1])).unwrap();
+    let patient = confirmed(&cluster.url(), 1, LONG).await;
     let store = confirmed(&cluster.url(), 1, SHORT).await;
     let value = put(ids[0], "x");
     let moving = cluster.begin_move(slot(ids[0]), there).unwrap();
     // The key does not exist, so its old node answers ASK.
-    assert!(store.put(&value).await.unwrap().is_stored());
+    assert!(patient.put(&value).await.unwrap().is_stored());
     assert!(
-        store
+        patient
             .put_many(std::slice::from_ref(&value))
             .await
             .remove(0)
@@ -142,7 +146,7 @@ async fn redirected_writes_of_a_moving_slot_are_confirmed_where_they_ran() {
     unconfirmed(store.put_many(std::slice::from_ref(&value)).await.remove(0));
     drop(frozen);
     moving.finish().unwrap();
-    assert!(store.put(&value).await.unwrap().is_stored());
+    assert!(patient.put(&value).await.unwrap().is_stored());
     let frozen = Frozen::new(cluster.replicas_of(there));
     unconfirmed(store.put(&value).await);
     unconfirmed(store.put_many(&[value]).await.remove(0));

@@ -9,15 +9,13 @@ use std::num::NonZeroU8;
 use std::sync::{Arc, LazyLock};
 use std::time::Duration;
 
-use larder_redis::RedisStore;
+use larder_redis::{RedisStore, RedisStoreBuilder};
 use larder_store::{Error, ErrorKind, Key, Result};
 use larder_test::server::{RedisNode, RedisSentinels};
 use tokio::sync::{Mutex, MutexGuard};
 
-use crate::support::patient;
-
-/// How long the store waits for replicas: while they run, and while they do not.
-const LONG: Duration = Duration::from_secs(4);
+/// How long the store waits for replicas: while they run, even on a busy machine, and while they do not.
+const LONG: Duration = Duration::from_secs(30);
 const SHORT: Duration = Duration::from_millis(250);
 
 /// Returns a master with two replicas, which one test at a time may freeze.
@@ -31,8 +29,13 @@ async fn trio() -> (&'static RedisSentinels, MutexGuard<'static, ()>) {
 /// Makes a store whose writes `number` replicas must confirm.
 async fn confirmed(url: &str, number: u8, within: Duration) -> Arc<RedisStore> {
     let number = NonZeroU8::new(number).unwrap();
-    let builder = patient(url).with_replicas(number, within);
+    let builder = confirming(url, number, within);
     Arc::new(builder.connect().await.unwrap())
+}
+
+fn confirming(url: &str, number: NonZeroU8, within: Duration) -> RedisStoreBuilder {
+    let builder = RedisStore::builder(url).with_timeout(2 * LONG);
+    builder.with_replicas(number, within)
 }
 
 /// Returns the servers that are not the master.

@@ -6,7 +6,7 @@ use larder_store::{Delete, ErrorKind, Refusal, SettleOutcome, Store, StoreExt};
 use larder_test::proxy::FaultProxy;
 use larder_test::server::RedisOptions;
 
-use super::{LONG, SHORT, unconfirmed};
+use super::{LONG, SHORT, confirming, unconfirmed};
 use crate::support::{Set, calls, key, patient, programs, put, server, tally};
 
 const ONE: NonZeroU8 = NonZeroU8::MIN;
@@ -50,7 +50,7 @@ async fn a_server_without_replicas_is_connected_to_and_confirms_nothing() {
     assert!(error.to_string().contains("0 of 1 replicas"), "{error}");
     assert!(store.get(&key(1)).await.unwrap().is_some());
     // The time for replicas may be longer than the connect timeout.
-    let patiently = patient(&server.url()).with_replicas(ONE, LONG);
+    let patiently = confirming(&server.url(), ONE, LONG);
     patiently.connect().await.unwrap();
 }
 

@@ -65,16 +65,15 @@ async fn an_acknowledged_write_is_on_every_requested_replica() {
 #[tokio::test]
 async fn each_unconfirmed_write_is_an_error_and_has_run() {
     let (trio, _turn) = trio().await;
+    let patient = confirmed(&trio.url(), 1, LONG).await;
     let store = confirmed(&trio.url(), 1, SHORT).await;
     let (programs, leases) = (programs(&store), leases(&store));
     let (old, gone) = (put(1, "old"), put(2, "gone"));
-    let fence = {
-        let _ = store.put(&old).await.unwrap();
-        let _ = store.put(&gone).await.unwrap();
-        let _ = store.put(&put(4, "stale")).await.unwrap();
-        let _ = leases.invalidate(&key(3)).await.unwrap();
-        lead(&leases, &key(3)).await
-    };
+    let _ = patient.put(&old).await.unwrap();
+    let _ = patient.put(&gone).await.unwrap();
+    let _ = patient.put(&put(4, "stale")).await.unwrap();
+    let _ = self::leases(&patient).invalidate(&key(3)).await.unwrap();
+    let fence = lead(&leases, &key(3)).await;
     let _frozen = Frozen::new(replicas(trio));
 
     let new = put(1, "new").if_version(old.version());
@@ -109,7 +108,8 @@ async fn each_unconfirmed_write_is_an_error_and_has_run() {
 #[tokio::test]
 async fn an_unconfirmed_value_is_confirmed_when_it_is_put_again() {
     let (trio, _turn) = trio().await;
-    let store = confirmed(&trio.url(), 2, SHORT).await;
+    // The other replica has enough time to confirm it.
+    let store = confirmed(&trio.url(), 2, 8 * SHORT).await;
     let value = put(20, "x");
     let frozen = Frozen::new(vec![replicas(trio)[0]]);
     let error = unconfirmed(store.put(&value).await);
@@ -130,10 +130,11 @@ async fn an_unconfirmed_value_is_confirmed_when_it_is_put_again() {
 #[tokio::test]
 async fn what_wrote_nothing_needs_no_confirmation_and_neither_does_a_read_beside_a_write() {
     let (trio, _turn) = trio().await;
+    let patient = confirmed(&trio.url(), 1, LONG).await;
     let store = confirmed(&trio.url(), 1, SHORT).await;
     let (there, other) = (put(40, "x"), put(41, "y"));
-    let _ = store.put(&there).await.unwrap();
-    programs(&store).run(&tally(40), &ADD).await.unwrap();
+    let _ = patient.put(&there).await.unwrap();
+    programs(&patient).run(&tally(40), &ADD).await.unwrap();
     let _frozen = Frozen::new(replicas(trio));
 
     let not_stored = [
@@ -180,7 +181,7 @@ async fn what_wrote_nothing_needs_no_confirmation_and_neither_does_a_read_beside
 #[tokio::test]
 async fn refused_writes_and_reads_do_not_wait_for_replicas() {
     let (trio, _turn) = trio().await;
-    let store = confirmed(&trio.url(), 1, SHORT).await;
+    let store = confirmed(&trio.url(), 1, LONG).await;
     let _ = store.put(&put(30, "x")).await.unwrap();
     let master = trio.master().unwrap();
     let before = calls(master, "wait");
