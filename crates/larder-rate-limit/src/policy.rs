@@ -69,9 +69,9 @@ impl Ban {
 ///
 /// The change is made by each request that passes and finds other numbers, and by GCRA and token buckets even if the
 /// request is then refused. So while processes with different numbers run side by side, as during a deployment,
-/// [`Reset`](Self::Reset) forgets the used units at each turn, and limits nobody who reaches both. A smaller
+/// [`Reset`](Self::Reset) forgets the used units at each turn, and limits nobody who reaches both. Otherwise a smaller
 /// [`Quota`] cuts what a larger one has counted to twice itself, and the larger one then lets that much more pass;
-/// windows and logs that count in turn let no more pass than the larger limit.
+/// windows and logs let no more pass than the larger limit.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq, Hash)]
 #[non_exhaustive]
 pub enum QuotaChange {
