@@ -139,10 +139,10 @@ impl Blobs {
                 return Err(error);
             }
         };
-        let chunks = unnamed.name();
-        let nonce = chunks.nonce;
+        let nonce = unnamed.nonce();
         let manifest = Manifest { nonce, info };
         let (bytes, ttl) = (manifest.write(), self.ttl);
+        unnamed.may_be_named = true;
         let swap = |before: Option<&Bytes>| Next::put(bytes.clone(), ttl, before.cloned());
         match Updates::new(self.store.clone()).update(&key, swap).await {
             Ok(before) => {
@@ -152,10 +152,10 @@ impl Blobs {
             }
             Err(error) => {
                 let error = BlobError::from(error);
-                let may_be_there = matches!(&error, BlobError::Store(error)
+                unnamed.may_be_named = matches!(&error, BlobError::Store(error)
                     if error.kind() == ErrorKind::MayHaveRun);
-                if !may_be_there {
-                    Unnamed::again(self, chunks).remove().await;
+                if !unnamed.may_be_named {
+                    unnamed.remove().await;
                 }
                 Err(error)
             }
@@ -199,7 +199,7 @@ impl Blobs {
 
     /// Removes a blob, and returns whether there was one.
     ///
-    /// It takes two round trips, and one for each chunk, to let it expire.
+    /// It takes two round trips, and one for each chunk, to let it expire; three if there is no blob.
     ///
     /// # Errors
     /// Those of [`put`](Self::put). Repeating the call is safe.

@@ -20,8 +20,8 @@ static REMOVALS: Semaphore = Semaphore::const_new(REPEATS);
 
 /// The chunks of one write.
 #[derive(Clone, Copy)]
-pub(super) struct Chunks {
-    pub(super) nonce: [u8; 16],
+struct Chunks {
+    nonce: [u8; 16],
     /// The number of chunks.
     written: u64,
 }
@@ -30,6 +30,8 @@ pub(super) struct Chunks {
 pub(super) struct Unnamed<'a> {
     blobs: &'a Blobs,
     chunks: Chunks,
+    /// Set while a manifest is written, which may then name them.
+    pub(super) may_be_named: bool,
 }
 
 impl<'a> Unnamed<'a> {
@@ -38,7 +40,16 @@ impl<'a> Unnamed<'a> {
             nonce: rand::random(),
             written: 0,
         };
-        Self { blobs, chunks }
+        Self {
+            blobs,
+            chunks,
+            may_be_named: false,
+        }
+    }
+
+    /// Returns what identifies the chunks.
+    pub(super) fn nonce(&self) -> [u8; 16] {
+        self.chunks.nonce
     }
 
     /// Writes the chunks, and counts them.
@@ -91,18 +102,6 @@ impl<'a> Unnamed<'a> {
         Ok(BlobInfo { size, sha256 })
     }
 
-    /// Hands them over to a caller that writes a manifest, which may name them from then on.
-    pub(super) fn name(mut self) -> Chunks {
-        let chunks = self.chunks;
-        self.chunks.written = 0;
-        chunks
-    }
-
-    /// Takes them back, if no manifest names them.
-    pub(super) fn again(blobs: &'a Blobs, chunks: Chunks) -> Self {
-        Self { blobs, chunks }
-    }
-
     /// Removes them, and leaves to the background what fails.
     pub(super) async fn remove(mut self) {
         let removal = self.chunks.delete(&*self.blobs.store);
@@ -129,7 +128,7 @@ impl Chunks {
 impl Drop for Unnamed<'_> {
     fn drop(&mut self) {
         let chunks = self.chunks;
-        if chunks.written == 0 {
+        if chunks.written == 0 || self.may_be_named {
             return;
         }
         // For as long as a transfer may take. What is then left expires by its TTL.

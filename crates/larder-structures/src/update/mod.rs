@@ -8,7 +8,7 @@ use std::time::Duration;
 
 use bytes::Bytes;
 use larder_store::{
-    Condition, Delete, DeleteOutcome, Entry, ErrorKind, Key, Put, PutOutcome, Result, Space, Store,
+    Condition, Delete, DeleteOutcome, Entry, Error, ErrorKind, Key, Put, PutOutcome, Result, Store,
     Ttl, Version,
 };
 
@@ -57,7 +57,8 @@ pub enum Next<T> {
     Put(Bytes, Ttl, T),
     /// The value is removed.
     Remove(T),
-    /// The value stays unchanged.
+    /// The value stays unchanged. Where a store may read copies, an older value may have decided this, unless its
+    /// kind has [consistent reads](larder_store::Kind::with_consistent_reads).
     Keep(T),
 }
 
@@ -106,13 +107,18 @@ impl Updates {
     /// Changes the value of `key` by `next`, which gets the current value, or None if there is none.
     ///
     /// `next` may run several times, so it should only compute. It takes two round trips for each attempt,
-    /// or one if the value stays unchanged; three to remove an evictable value that is not there.
+    /// or one if the value stays unchanged; three to remove a value that is not there.
+    ///
+    /// Over [shards](larder_store::Sharded) an evictable value reads as absent while its server is lost. If that begins
+    /// just before the last of these three, the value stays though its removal is reported: where that matters, delete
+    /// it without a condition.
     ///
     /// # Errors
     /// [`UpdateError::Contended`] if other writers changed the value in each attempt: nothing was written.
-    /// [`UpdateError::Store`] for an error of the store. A lost reply is settled by reading the version
-    /// back. If that cannot tell, because others wrote in between or there is no value, the error is
-    /// [`ErrorKind::MayHaveRun`], for example after the lost reply of a removal that was carried out.
+    /// [`UpdateError::Store`] for an error of the store; [`ErrorKind::NotSent`] if the value could not be read. The lost
+    /// reply of a write is settled by reading the version back. If that cannot tell, because others wrote in between or
+    /// there is no value, the error is [`ErrorKind::MayHaveRun`], for example after the lost reply of a removal that was
+    /// carried out.
     ///
     /// # Cancellation
     /// The value may or may not have been changed, whole.
@@ -125,13 +131,15 @@ impl Updates {
             if attempt > 0 {
                 tokio::time::sleep(wait(attempt)).await;
             }
-            let held = self.store.get(key).await?;
+            let held = self.store.get(key).await.map_err(before_a_write)?;
             let (write, returned) = match next(held.as_ref().map(|entry| &entry.value)) {
                 Next::Keep(returned) => return Ok(returned),
-                Next::Remove(returned) if held.is_none() => match self.is_absent(key).await? {
-                    true => return Ok(returned),
-                    false => continue,
-                },
+                Next::Remove(returned) if held.is_none() => {
+                    match self.is_absent(key).await.map_err(before_a_write)? {
+                        true => return Ok(returned),
+                        false => continue,
+                    }
+                }
                 Next::Remove(returned) => (Write::delete(key, &held), returned),
                 Next::Put(value, ttl, returned) => (Write::put(key, value, ttl, &held), returned),
             };
@@ -149,12 +157,10 @@ impl Updates {
 
     /// Returns whether a key that reads as absent really is.
     ///
-    /// Over [shards](larder_store::Sharded), an evictable key of a lost server reads as absent. A write
-    /// fails there, so one that changes nothing shows that the next read is answered by the server.
+    /// A copy may not have it yet, and over [shards](larder_store::Sharded) an evictable key of a lost server reads as
+    /// absent. A write is never made to a copy, and fails if the server is lost: so after one that changes nothing the
+    /// server itself is read, unless it is lost in between.
     async fn is_absent(&self, key: &Key) -> Result<bool> {
-        if key.kind().space() == Space::Pinned {
-            return Ok(true);
-        }
         let nothing = Delete::new(key.clone()).if_version(Version::random());
         let _ = self.store.delete(&nothing).await?;
         Ok(self.store.get(key).await?.is_none())
@@ -236,6 +242,15 @@ fn unchanged(held: &Option<Entry>) -> Condition {
 
 fn version(entry: &Option<Entry>) -> Option<Version> {
     entry.as_ref().map(|entry| entry.version)
+}
+
+/// Returns the error of a call that comes before the write: no write is under way.
+fn before_a_write(error: Error) -> Error {
+    if error.kind() != ErrorKind::MayHaveRun {
+        return error;
+    }
+    let text = "the value could not be read, so nothing was written";
+    Error::new("update", ErrorKind::NotSent, text).with_source(error)
 }
 
 /// Returns a random wait, so that writers that collided do not collide again.

@@ -174,6 +174,17 @@ on_every_store! { memory, redis, cluster;
         assert_eq!(held(&world.store).await, 7);
     }
 
+    async fn an_update_whose_value_could_not_be_read_was_not_sent(world: World) {
+        let store = scripted(&world.store, &[End::Fails(ErrorKind::MayHaveRun)]);
+        let error = Updates::new(store).update(&KEY, next).await.unwrap_err();
+        assert!(matches!(&error, UpdateError::Store(it) if it.kind() == ErrorKind::NotSent), "{error:?}");
+        // Nor is one that removes a value, if it cannot be looked up that there is none.
+        let store = scripted(&world.store, &[End::Well, End::Fails(ErrorKind::MayHaveRun)]);
+        let remove = |_: Option<&bytes::Bytes>| Next::Remove(());
+        let error = Updates::new(store).update(&KEY, remove).await.unwrap_err();
+        assert!(matches!(&error, UpdateError::Store(it) if it.kind() == ErrorKind::NotSent), "{error:?}");
+    }
+
     async fn a_write_that_may_have_run_stays_so_if_the_store_fails_when_it_is_looked_for(world: World) {
         interfere(&world.store, "1");
         // The first put arrives after all, just before the second, which then finds its condition unmet.
