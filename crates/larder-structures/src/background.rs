@@ -5,18 +5,18 @@ use std::time::Duration;
 
 use tokio::runtime::Handle;
 use tokio::sync::Semaphore;
-use tokio::time::{Instant, sleep};
+use tokio::time::{Instant, sleep, timeout};
 
 /// The pauses between the attempts.
 const FIRST_PAUSE: Duration = Duration::from_millis(100);
 const LONGEST_PAUSE: Duration = Duration::from_secs(2);
 
-/// The number of tasks that repeat what has failed for one kind of work. What further ones left behind ends by its TTL.
+/// The number of tasks that repeat at once what has failed for one kind of work. Further ones wait for their turn.
 pub(crate) const REPEATS: usize = 1_000;
 
 /// Repeats `attempt` in a task until it returns true, for `lasts` at most. Without a runtime it does nothing.
 ///
-/// Without a permit of `repeats` it is tried once.
+/// After the first attempt it waits for a permit of `repeats`.
 pub(crate) fn repeat<F>(
     repeats: &'static Semaphore,
     lasts: Duration,
@@ -32,7 +32,7 @@ pub(crate) fn repeat<F>(
         if attempt().await {
             return;
         }
-        let Ok(_permit) = repeats.try_acquire() else {
+        let Ok(Ok(_permit)) = timeout(lasts, repeats.acquire()).await else {
             return;
         };
         let mut pause = FIRST_PAUSE;

@@ -385,3 +385,24 @@ async fn a_lock_asks_for_what_it_needs_when_it_is_made() {
         "{error}"
     );
 }
+
+#[tokio::test(start_paused = true)]
+async fn every_lock_that_is_dropped_while_the_store_is_away_is_released_once_it_answers() {
+    // One more than tasks that try again at once.
+    const LOCKS: u32 = 1_001;
+    let (store, switch) = World::memory().await.faulty();
+    let lock = |number: u32| Lock::new(store.clone(), number).unwrap();
+    let mut guards = Vec::new();
+    for number in 0..LOCKS {
+        guards.push(taken(&lock(number)).await);
+    }
+    switch.set(Trouble::Fail(ErrorKind::NotSent));
+    drop(guards);
+    sleep(Duration::from_secs(1)).await;
+    switch.clear();
+    sleep(Duration::from_secs(5)).await;
+    for number in 0..LOCKS {
+        let next = lock(number).try_lock().await.unwrap();
+        assert!(next.is_some(), "{number}");
+    }
+}
