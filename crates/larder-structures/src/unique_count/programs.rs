@@ -59,9 +59,12 @@ impl Program for Count {
     const SCRIPT: &'static Script = &Script::new(
         "unique-count",
         Effect::Idempotent,
-        "local held = redis.call('GETRANGE', KEYS[1], 0, 3)
-         if held ~= '' and held ~= 'HYLL' then return false end
-         return redis.call('PFCOUNT', KEYS[1])",
+        "-- What is no string is an error here, so that an error below is of a string that is no sketch.
+         redis.call('STRLEN', KEYS[1])
+         local count = redis.pcall('PFCOUNT', KEYS[1])
+         local error = type(count) == 'table' and count.err or ''
+         if string.find(error, '^WRONGTYPE') or string.find(error, '^INVALIDOBJ') then return false end
+         return count",
     )
     .runs_when_full();
 

@@ -52,8 +52,8 @@ async fn every_fault_that_is_planted_in_the_lua_of_a_unique_count_is_caught() {
             (Add::SCRIPT, "ARGV[1])", "ARGV[1] + 1)"),
             (
                 Count::SCRIPT,
-                "redis.call('PFCOUNT', KEYS[1])",
-                "redis.call('PFCOUNT', KEYS[1]) + 1",
+                "redis.pcall('PFCOUNT', KEYS[1])",
+                "redis.pcall('PFCOUNT', KEYS[1]) + 1",
             ),
             (
                 Merge::SCRIPT,

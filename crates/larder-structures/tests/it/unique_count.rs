@@ -102,13 +102,20 @@ async fn in_process_it_gives_the_very_numbers_of_redis() {
     let direct = ["PFCOUNT", "unique:{test:0}", "unique:{test:1}"];
     let direct = server.command(&direct).unwrap().int().unwrap();
     assert_eq!(memory.count_union([0, 1]).await.unwrap(), direct as u64);
-    // A merge that the server refuses leaves nothing behind.
+    // No sketch, the beginning of one, and one without registers, whose count is to be computed.
     let key = "unique:{test:other}";
-    server.command(&["SET", key, "no sketch"]).unwrap();
-    redis.merge("other", 0..4_u32).await.unwrap_err();
-    // It counts as none, alone and in a union.
-    assert_eq!(redis.count("other").await.unwrap(), 0);
-    assert_eq!(redis.count_union(["other"]).await.unwrap(), 0);
+    let empty = format!("HYLL\u{1}{}", "\0".repeat(11));
+    for garbage in ["no sketch", "HYLLx", &empty] {
+        server.command(&["SET", key, garbage]).unwrap();
+        if garbage == empty {
+            server.command(&["SETBIT", key, "120", "1"]).unwrap();
+        }
+        // A merge that the server refuses leaves nothing behind.
+        redis.merge("other", 0..4_u32).await.unwrap_err();
+        // It counts as none, alone and in a union.
+        assert_eq!(redis.count("other").await.unwrap(), 0, "{garbage:?}");
+        assert_eq!(redis.count_union(["other"]).await.unwrap(), 0);
+    }
     let left = server.command(&["KEYS", "unique:*merged"]).unwrap();
     assert!(left.array().unwrap().is_empty(), "{left:?}");
 }
