@@ -13,7 +13,7 @@ use larder_store::{Error, ErrorKind, KeyId, Result, Store, Ttl};
 
 use crate::records::{Records, debug_name};
 
-use programs::{Beside, Clear, Items, Len, Push, Read, Remove};
+use programs::{Beside, Clear, Len, Push, Read, Remove};
 pub use programs::{InspectRecent, RecentRecord};
 
 /// Keeps the newest items of a list for each id: notices, a feed, the last changes.
@@ -22,7 +22,7 @@ pub use programs::{InspectRecent, RecentRecord};
 /// an offset, so a reader sees no item twice and misses none, whatever is pushed or removed meanwhile.
 ///
 /// A list keeps 1,000 items, unless [`with_max_items`](Self::with_max_items) is set; a new item replaces the
-/// oldest. An item is at most 64 KiB. Each push restarts the TTL. Each method takes one
+/// oldest. An item is at most 64 KiB, and a page at most a megabyte. Each push restarts the TTL. Each method takes one
 /// round trip, or none in process. Clones are cheap and share everything.
 ///
 /// ```
@@ -76,12 +76,16 @@ impl fmt::Debug for Item {
 pub struct Page {
     /// The items, in the requested order.
     pub items: Vec<Item>,
-    /// The id of the last item, from which to continue. None if the page is not full, so there are no more.
+    /// The id of the last item, from which to continue. None if there are no more.
     pub next: Option<ItemId>,
 }
 
-/// The maximum number of items of a page: 1,000.
+/// The maximum number of items of a page: 1,000, or a megabyte of them.
 pub const MAX_PAGE: u32 = 1_000;
+
+/// The bytes of the items of a page: a larger message would hold up other calls.
+const PAGE_BYTES: u32 = 1024 * 1024;
+
 /// The maximum length of an item, in bytes: 64 KiB.
 pub const MAX_ITEM: usize = 64 * 1024;
 /// The maximum number of items that a list can keep: 100,000.
@@ -146,7 +150,9 @@ impl RecentList {
         Ok(ItemId(self.records.run(id, &push).await?))
     }
 
-    /// Returns the `many` newest items, newest first, at most [`MAX_PAGE`].
+    /// Returns the `many` newest items, newest first, at most [`MAX_PAGE`] or a megabyte of them.
+    ///
+    /// Continue with [`Page::next`]: a page that holds a megabyte has fewer than `many`.
     ///
     /// # Errors
     /// Those of the store, and [`ErrorKind::Invalid`] for too many.
@@ -213,14 +219,18 @@ impl RecentList {
             let text = "a page has at most 1,000 items: ask for the rest in further pages";
             return Err(Error::new("page", ErrorKind::Invalid, text));
         }
-        let Items(items) = self.records.run(id, &Read { beside, many }).await?;
-        let is_full = items.len() == many as usize;
+        let read = Read {
+            beside,
+            many,
+            bytes: PAGE_BYTES,
+        };
+        let found = self.records.run(id, &read).await?;
         let item = |(number, value)| Item {
             id: ItemId(number),
             value,
         };
-        let items: Vec<_> = items.into_iter().map(item).collect();
-        let next = items.last().filter(|_| is_full).map(|item| item.id);
+        let items: Vec<_> = found.items.into_iter().map(item).collect();
+        let next = items.last().filter(|_| found.has_more).map(|item| item.id);
         Ok(Page { items, next })
     }
 }

@@ -81,11 +81,12 @@ impl Program for Push {
     }
 }
 
-/// Reads items beside a number.
+/// Reads items beside a number: at most `many`, and `bytes` of them unless the first is longer.
 #[derive(Clone, Debug)]
 pub(crate) struct Read {
     pub(super) beside: Beside,
     pub(super) many: u32,
+    pub(super) bytes: u32,
 }
 
 /// On which side of a number.
@@ -106,16 +107,21 @@ impl Arg for Beside {
     }
 }
 
-/// Items with their numbers.
+/// Items with their numbers, and whether there may be more.
 #[derive(Clone, Debug, Default, PartialEq, Eq)]
-pub(crate) struct Items(pub(super) Vec<(i64, Bytes)>);
+pub(crate) struct Items {
+    pub(super) has_more: bool,
+    pub(super) items: Vec<(i64, Bytes)>,
+}
 
 impl FromWire for Items {
     fn from_wire(wire: Wire) -> Result<Self> {
-        let items = wire.pairs::<Bytes, i64>()?.into_iter();
+        let (has_more, items) = wire.read::<(bool, Wire)>()?;
+        let items = items.pairs::<Bytes, i64>()?.into_iter();
         // The number is in front of the item.
         let items = items.map(|(item, number)| (number, item.slice(item.len().min(DIGITS)..)));
-        Ok(Self(items.collect()))
+        let items = items.collect();
+        Ok(Self { has_more, items })
     }
 }
 
@@ -129,31 +135,52 @@ impl Program for Read {
     const SCRIPT: &'static Script = &Script::new(
         "recent-read",
         Effect::Read,
-        "local side, many = '(' .. ARGV[2], ARGV[3]
-         if ARGV[1] == 'after' then
-           return redis.call('ZRANGEBYSCORE', KEYS[1], side, '+inf', 'WITHSCORES', 'LIMIT', 0, many)
-         end
-         return redis.call('ZREVRANGEBYSCORE', KEYS[1], side, '-inf', 'WITHSCORES', 'LIMIT', 0, many)",
+        "local side, most, room = ARGV[2], 2 * ARGV[3], tonumber(ARGV[4])
+         local command, far = 'ZREVRANGEBYSCORE', '-inf'
+         if ARGV[1] == 'after' then command, far = 'ZRANGEBYSCORE', '+inf' end
+         local items, is_cut = {}, false
+         repeat
+           -- A few at a time, so that hardly more are copied than fit.
+           local few = math.min((most - #items) / 2, 16)
+           local found = redis.call(command, KEYS[1], '(' .. side, far, 'WITHSCORES', 'LIMIT', 0, few)
+           for i = 1, #found, 2 do
+             room = room - (#found[i] - 16)
+             is_cut = #items > 0 and room < 0
+             if is_cut then break end
+             items[#items + 1], side = found[i], found[i + 1]
+             items[#items + 1] = side
+           end
+         until is_cut or #found < 2 * few or #items == most
+         local has_more = is_cut or #items > 0 and #items == most
+         return {has_more and 1 or 0, items}",
     );
 
-    arguments!(beside, many);
+    arguments!(beside, many, bytes);
 
     fn step(&self, record: &mut Slot<'_, RecentRecord>, _: Timestamp) -> Items {
         let Some(held) = record.get() else {
             return Items::default();
         };
-        let copy = |(number, item): (&i64, &Bytes)| (*number, item.clone());
-        let many = self.many as usize;
-        Items(match self.beside {
-            Beside::Before(number) => {
-                let older = held.items.range(..number).rev();
-                older.take(many).map(copy).collect()
+        match self.beside {
+            Beside::Before(number) => self.page(held.items.range(..number).rev()),
+            Beside::After(number) => self.page(held.items.range(number + 1..)),
+        }
+    }
+}
+
+impl Read {
+    fn page<'a>(&self, found: impl Iterator<Item = (&'a i64, &'a Bytes)>) -> Items {
+        let (mut items, mut bytes) = (Vec::new(), 0);
+        for (number, item) in found.take(self.many as usize) {
+            bytes += item.len();
+            if !items.is_empty() && bytes > self.bytes as usize {
+                let has_more = true;
+                return Items { has_more, items };
             }
-            Beside::After(number) => {
-                let newer = held.items.range(number + 1..);
-                newer.take(many).map(copy).collect()
-            }
-        })
+            items.push((*number, item.clone()));
+        }
+        let has_more = !items.is_empty() && items.len() == self.many as usize;
+        Items { has_more, items }
     }
 }
 

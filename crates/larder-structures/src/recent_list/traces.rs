@@ -27,11 +27,24 @@ impl<F: Fn(i64) -> Box<dyn Step> + Send + Sync> Step for Near<F> {
     }
 }
 
-fn near(rng: &mut Rng, make: fn(i64, u32) -> Box<dyn Step>) -> Box<dyn Step> {
-    let (by, many) = ([0, 0, -1, 1, -2, -1_000][rng.usize(..6)], rng.u32(1..4));
+fn near(
+    rng: &mut Rng,
+    make: impl Fn(i64, u32) -> Box<dyn Step> + Send + Sync + 'static,
+) -> Box<dyn Step> {
+    let (by, many) = ([0, 0, -1, 1, -2, -1_000][rng.usize(..6)], many(rng));
     let name = format!("{}, {many}, beside {by}", make(0, many).name());
     let make = move |now: i64| make(now + by, many);
     Box::new(Near { name, make })
+}
+
+/// A page may be longer than what is read at a time.
+fn many(rng: &mut Rng) -> u32 {
+    [0, 1, 2, 3, 17, 40][rng.usize(..6)]
+}
+
+/// An item is at most 16 bytes.
+fn bytes(rng: &mut Rng) -> u32 {
+    [0, 2, 16, 40, 1_000][rng.usize(..5)]
 }
 
 fn next(rng: &mut Rng) -> Box<dyn Step> {
@@ -47,23 +60,38 @@ fn next(rng: &mut Rng) -> Box<dyn Step> {
             };
             after(push, vec![ttl])
         }
-        6 | 7 => near(rng, |number, many| {
-            let beside = Beside::Before(number);
-            after(Read { beside, many }, vec![])
-        }),
-        8 => near(rng, |number, many| {
-            let beside = Beside::After(number);
-            after(Read { beside, many }, vec![])
-        }),
+        6 | 7 => {
+            let bytes = bytes(rng);
+            near(rng, move |number, many| {
+                let beside = Beside::Before(number);
+                read(beside, many, bytes)
+            })
+        }
+        8 => {
+            let bytes = bytes(rng);
+            near(rng, move |number, many| {
+                let beside = Beside::After(number);
+                read(beside, many, bytes)
+            })
+        }
         9 if rng.bool() => {
             let beside = [Beside::Before(MAX_INT), Beside::After(0)][rng.usize(..2)];
-            after(Read { beside, many: 3 }, vec![])
+            read(beside, many(rng), bytes(rng))
         }
         9 => near(rng, |number, _| after(Remove { number }, vec![])),
         10 => after(Len, vec![]),
         _ if rng.u8(..6) == 0 => after(Clear, vec![]),
         _ => after(Len, vec![]),
     }
+}
+
+fn read(beside: Beside, many: u32, bytes: u32) -> Box<dyn Step> {
+    let read = Read {
+        beside,
+        many,
+        bytes,
+    };
+    after(read, vec![])
 }
 
 #[tokio::test]
@@ -134,9 +162,16 @@ async fn every_fault_that_is_planted_in_the_lua_of_a_recent_list_is_caught() {
             ),
             (PUSH, "ttl(KEYS[1], ARGV[2])", "ttl(KEYS[1], ARGV[2] + 1)"),
             (PUSH, "'%016.0f'", "'%015.0f '"),
-            (READ, "'(' .. ARGV[2]", "ARGV[2]"),
+            (READ, "'(' .. side", "side"),
             (READ, "ARGV[1] == 'after'", "ARGV[1] == 'before'"),
-            (READ, "0, many)\n         end", "1, many)\n         end"),
+            (READ, "'LIMIT', 0, few", "'LIMIT', 1, few"),
+            (READ, "(most - #items) / 2, 16", "most / 2 + 1, 16"),
+            (READ, "(#found[i] - 16)", "#found[i]"),
+            (READ, "#items > 0 and room < 0", "room < 0"),
+            (READ, "#items > 0 and room < 0", "false"),
+            (READ, "is_cut or #items > 0 and", "#items > 0 and"),
+            (READ, "is_cut or #items > 0 and #items == most", "is_cut"),
+            (READ, "#items > 0 and #items == most", "#items == most"),
             (Remove::SCRIPT, "ARGV[1], ARGV[1])", "ARGV[1], '+inf') > 0"),
             (Clear::SCRIPT, "then keep_last() end", "then end"),
             (Clear::SCRIPT, "del(KEYS[1])", ""),

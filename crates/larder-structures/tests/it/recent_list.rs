@@ -105,6 +105,43 @@ on_every_store! { memory, redis, cluster;
         assert_eq!((values(&page), page.next), (vec!["four"], None));
     }
 
+    async fn a_page_of_long_items_is_at_most_a_megabyte_and_says_that_there_are_more(world: World) {
+        let list = list(&world.store);
+        for n in 0..100 {
+            list.push("a", vec![n; 60_000]).await.unwrap();
+        }
+        for newest_first in [true, false] {
+            let start = ItemId::from_u64(if newest_first { u64::MAX } else { 0 });
+            let (mut seen, mut pages, mut next) = (Vec::new(), 0, Some(start));
+            while let Some(at) = next {
+                let page = match newest_first {
+                    true => list.before("a", at, 100).await.unwrap(),
+                    false => list.after("a", at, 100).await.unwrap(),
+                };
+                assert!((1..=17).contains(&page.items.len()), "{}", page.items.len());
+                seen.extend(page.items.iter().map(|item| item.value[0]));
+                (pages, next) = (pages + 1, page.next);
+            }
+            if newest_first {
+                seen.reverse();
+            }
+            assert_eq!((seen, pages), ((0..100).collect(), 6));
+        }
+    }
+
+    async fn a_page_of_short_items_has_as_many_as_were_asked_for(world: World) {
+        let list = list(&world.store);
+        for n in 0..40 {
+            list.push("a", vec![n]).await.unwrap();
+        }
+        for (many, has_more) in [(39, true), (40, true), (41, false)] {
+            let page = list.newest("a", many).await.unwrap();
+            let seen: Vec<_> = page.items.iter().map(|item| item.value[0]).collect();
+            assert_eq!(seen, (0..40).rev().take(many as usize).collect::<Vec<_>>());
+            assert_eq!(page.next, page.items.last().filter(|_| has_more).map(|item| item.id));
+        }
+    }
+
     async fn the_oldest_items_make_room(world: World) {
         let list = list(&world.store).with_max_items(2);
         for item in ["one", "two", "three"] {
