@@ -6,7 +6,6 @@ use larder_store::bus::{self, Channel, Event, Subscription};
 use serde::de::DeserializeOwned;
 use tokio::time::{Instant, sleep_until};
 
-use super::history::PAGE;
 use super::shared::{Place, Shared, Shown};
 use super::{Message, Position, envelope};
 use crate::pause::drawn;
@@ -193,7 +192,7 @@ async fn catch_up<T: DeserializeOwned>(
             deliver(shared, place.channel.clone(), position, json);
             *last_found = here.offset;
         }
-        if found.messages.len() < PAGE as usize {
+        if !found.has_more() {
             return Ok(Look::Done);
         }
     }

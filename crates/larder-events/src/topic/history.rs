@@ -25,8 +25,11 @@ const STORE_TIMEOUT: Duration = Duration::from_secs(10);
 /// The maximum number of messages that a history keeps.
 const MAX_MESSAGES: u32 = 10_000;
 
-/// The number of messages that one read returns: at most 4 MB.
-pub(super) const PAGE: u32 = 64;
+/// The number of messages that one read returns.
+const PAGE: u32 = 64;
+
+/// The bytes of the messages that one read returns: a larger answer would hold up other calls.
+const PAGE_BYTES: u32 = 1024 * 1024;
 
 impl History {
     pub(super) fn new(
@@ -78,6 +81,7 @@ impl History {
         let read = ReadAfter {
             position,
             many: PAGE,
+            bytes: PAGE_BYTES,
         };
         let read = self.programs.run(key, &read);
         self.timeout.run("read", read).await
@@ -237,11 +241,12 @@ impl Program for Open {
     }
 }
 
-/// Reads messages after a position.
+/// Reads messages after a position: at most `many`, and `bytes` of them unless the first is longer.
 #[derive(Clone, Debug)]
 pub(super) struct ReadAfter {
     pub(super) position: Position,
     pub(super) many: u32,
+    pub(super) bytes: u32,
 }
 
 /// Some messages of a history.
@@ -256,6 +261,13 @@ pub(super) struct Excerpt {
     /// The offset of the first message of this excerpt.
     pub(super) from: i64,
     pub(super) messages: Vec<Bytes>,
+}
+
+impl Excerpt {
+    /// Returns whether the history has messages after these.
+    pub(super) fn has_more(&self) -> bool {
+        self.from + (self.messages.len() as i64) <= self.last
+    }
 }
 
 impl FromWire for Excerpt {
@@ -282,15 +294,28 @@ impl Program for ReadAfter {
             "if not epoch then return {0, 0, 0, 0, {}} end
              local first = tonumber(last) - redis.call('LLEN', KEYS[2]) + 1
              local from, messages = math.max(tonumber(ARGV[2]) + 1, first), {}
-             if epoch == ARGV[1] then
-               messages = redis.call('LRANGE', KEYS[2], num(from - first), num(from - first + ARGV[3] - 1))
+             local left, room = epoch == ARGV[1] and tonumber(ARGV[3]) or 0, tonumber(ARGV[4])
+             while left > 0 do
+               -- A few at a time, so that hardly more are copied than fit.
+               local at, few = from - first + #messages, math.min(left, 16)
+               local found = redis.call('LRANGE', KEYS[2], num(at), num(at + few - 1))
+               left = #found < few and 0 or left - few
+               for _, message in ipairs(found) do
+                 room = room - #message
+                 if #messages > 0 and room < 0 then
+                   left = 0
+                   break
+                 end
+                 messages[#messages + 1] = message
+               end
              end
              return {epoch, last, num(first), num(from), messages}"
         ),
     );
 
     fn args(&self, args: &mut Args) {
-        (self.position.epoch, (self.position.offset, self.many)).write(args);
+        (self.position.epoch, self.position.offset).write(args);
+        (self.many, self.bytes).write(args);
     }
 
     fn reply(&self, wire: Wire) -> Result<Excerpt> {
@@ -303,13 +328,18 @@ impl Program for ReadAfter {
         };
         let first = held.last - held.messages.len() as i64 + 1;
         let from = first.max(self.position.offset + 1);
-        let messages = match held.epoch == self.position.epoch {
-            true => {
-                let kept = held.messages.iter().skip((from - first) as usize);
-                kept.take(self.many as usize).cloned().collect()
+        let mut messages = Vec::new();
+        if held.epoch == self.position.epoch {
+            let kept = held.messages.iter().skip((from - first) as usize);
+            let mut bytes = 0;
+            for message in kept.take(self.many as usize) {
+                bytes += message.len();
+                if !messages.is_empty() && bytes > self.bytes as usize {
+                    break;
+                }
+                messages.push(message.clone());
             }
-            false => Vec::new(),
-        };
+        }
         Excerpt {
             epoch: held.epoch,
             last: held.last,

@@ -64,7 +64,7 @@ const CHECK_INTERVAL: (Duration, Duration) =
 ///
 /// Messages are JSON. Publishing takes one round trip, or two with a history. Subscribing takes one, or two with
 /// a history, and none if this process has a subscriber of the id; resuming takes one more for each 64 messages,
-/// which are read as they are received.
+/// or megabyte of them, which are read as they are received.
 ///
 /// # Deployment caveats
 /// A history is as safe as its store: a failover may lose its last messages together with their positions, which

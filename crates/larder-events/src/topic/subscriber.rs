@@ -11,7 +11,6 @@ use tokio::sync::broadcast::Receiver;
 use tokio::sync::broadcast::error::RecvError;
 
 use super::feed::decode;
-use super::history::PAGE;
 use super::hub::Hub;
 use super::shared::{Item, Place, Shown};
 use super::{Gap, Message, Position, Received, Recovered};
@@ -43,8 +42,8 @@ struct ReplayPage {
     lost: u64,
     /// The number of messages after the position, including lost ones.
     many: u64,
-    /// Whether there may be more after these.
-    is_full: bool,
+    /// Whether there are more after these.
+    has_more: bool,
 }
 
 impl<T> Subscriber<T> {
@@ -172,8 +171,8 @@ impl<T: DeserializeOwned + Send + Sync + 'static> Subscriber<T> {
 
     fn take_over(&mut self, page: ReplayPage) {
         let found = page.lost + page.replay.len() as u64;
-        self.is_behind = page.is_full;
-        self.missed = match page.is_full {
+        self.is_behind = page.has_more;
+        self.missed = match page.has_more {
             true => self.missed.saturating_sub(found),
             false => 0,
         };
@@ -189,13 +188,13 @@ impl<T: DeserializeOwned + Send + Sync + 'static> Subscriber<T> {
         if found.epoch != from.epoch || found.last < from.offset {
             return Ok(None);
         }
-        let is_full = found.messages.len() >= PAGE as usize;
+        let has_more = found.has_more();
         let positions = (found.from..).map(|offset| Position { offset, ..from });
         Ok(Some(ReplayPage {
             replay: positions.zip(found.messages).collect(),
             lost: (found.from - from.offset - 1).unsigned_abs(),
             many: (found.last - from.offset).unsigned_abs(),
-            is_full,
+            has_more,
         }))
     }
 

@@ -1,9 +1,10 @@
 use bytes::Bytes;
 use fastrand::Rng;
-use larder_store::Ttl;
-use larder_store::program::{MAX_INT, Program, Script};
-use larder_test::trace::{Step, after};
-use larder_worlds::traces::{catches, holds};
+use larder_store::program::{MAX_INT, Program, Record as _, Script};
+use larder_store::{Key, Ttl};
+use larder_test::server::RedisServer;
+use larder_test::trace::{Pair, Step, after};
+use larder_worlds::traces::{catches, holds, pair};
 
 use super::Position;
 use super::history::{Append, HistoryRecord, Open, ReadAfter};
@@ -33,8 +34,12 @@ fn next(rng: &mut Rng) -> Box<dyn Step> {
         _ => {
             let offset = [0, 1, 2, 3, 5, 8, 13, 21, MAX_INT - 1][rng.usize(..9)];
             let position = Position { epoch, offset };
-            let many = [1, 2, 64][rng.usize(..3)];
-            after(ReadAfter { position, many }, vec![])
+            let read = ReadAfter {
+                position,
+                many: [1, 2, 64][rng.usize(..3)],
+                bytes: [0, 1, 2, 5, 1_000][rng.usize(..5)],
+            };
+            after(read, vec![])
         }
     }
 }
@@ -42,6 +47,45 @@ fn next(rng: &mut Rng) -> Box<dyn Step> {
 #[tokio::test]
 async fn the_programs_on_a_history_do_the_same_in_lua_and_in_rust() {
     holds::<HistoryRecord, _>(LONG, || next).await;
+}
+
+#[tokio::test]
+async fn both_forms_read_all_messages_a_page_at_a_time() {
+    let server = RedisServer::start().unwrap();
+    let Pair { rust, lua, .. } = Box::pin(pair(&server)).await;
+    for programs in [rust, lua] {
+        for (length, expected) in [(60_000_u32, &[17, 17, 17, 13][..]), (10, &[64])] {
+            let key = Key::new(HistoryRecord::KIND, length);
+            for number in 0..64 {
+                let append = Append {
+                    message: vec![number; length as usize].into(),
+                    epoch: 1,
+                    ttl: Ttl::from_secs(60),
+                    messages: 100,
+                };
+                programs.run(&key, &append).await.unwrap();
+            }
+            let (epoch, offset) = (1, 0);
+            let mut position = Position { epoch, offset };
+            let (mut read, mut pages) = (Vec::new(), Vec::new());
+            loop {
+                let after = ReadAfter {
+                    position,
+                    many: 64,
+                    bytes: 1024 * 1024,
+                };
+                let found = programs.run(&key, &after).await.unwrap();
+                position.offset += found.messages.len() as i64;
+                pages.push(found.messages.len());
+                read.extend(found.messages.iter().map(|message| message[0]));
+                if !found.has_more() {
+                    break;
+                }
+            }
+            assert_eq!(pages, expected);
+            assert_eq!(read, (0..64).collect::<Vec<_>>());
+        }
+    }
 }
 
 #[tokio::test]
@@ -85,8 +129,11 @@ async fn every_fault_that_is_planted_in_the_lua_of_a_history_is_caught() {
                 "math.max(tonumber(ARGV[2]) + 1, first)",
                 "tonumber(ARGV[2]) + 1",
             ),
-            (READ, "if epoch == ARGV[1] then", "if true then"),
-            (READ, "from - first + ARGV[3] - 1", "from - first + ARGV[3]"),
+            (READ, "epoch == ARGV[1] and", ""),
+            (READ, "num(at + few - 1)", "num(at + few)"),
+            (READ, "math.min(left, 16)", "16"),
+            (READ, "room - #message", "room"),
+            (READ, "#messages > 0 and room < 0", "room < 0"),
         ],
     )
     .await;

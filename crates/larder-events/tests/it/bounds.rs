@@ -6,7 +6,7 @@ use std::sync::Arc;
 use std::time::Duration;
 
 use larder_events::log::{EventId, EventLog, Settled, Start};
-use larder_events::topic::{Received, Topic};
+use larder_events::topic::{Received, Recovered, Topic};
 use larder_store::{ErrorKind, Refusal, Ttl, bus};
 use larder_test::MetricNames;
 use larder_test::faulty::{Operations, Trouble};
@@ -195,13 +195,13 @@ async fn a_full_server_lets_events_be_delivered_and_acknowledged() {
     assert_eq!(settled, Settled::Done);
 }
 
-/// How many bytes the server has received.
-fn received(world: &World) -> u64 {
+/// How many bytes the server has received, or sent, by its statistics.
+fn bytes(world: &World, statistic: &str) -> u64 {
     let server = world.server.as_ref().unwrap();
     let info = server.command(&["INFO", "stats"]).unwrap();
     let text = info.text().unwrap();
     let (_, after) = text
-        .split_once("total_net_input_bytes:")
+        .split_once(statistic)
         .expect("the statistics of the server");
     let digits: String = after.chars().take_while(char::is_ascii_digit).collect();
     digits.parse().unwrap()
@@ -212,10 +212,33 @@ async fn many_events_are_sent_with_one_script_and_not_one_each() {
     let world = World::redis().await;
     let log = log(&world);
     log.append("all", &0).await.unwrap();
-    let before = received(&world);
+    let before = bytes(&world, "total_net_input_bytes:");
     log.append_many("all", &(0..100).collect::<Vec<_>>()).await;
-    let bytes = received(&world) - before;
-    assert!(bytes < 40_000, "{bytes} bytes");
+    let sent = bytes(&world, "total_net_input_bytes:") - before;
+    assert!(sent < 40_000, "{sent} bytes");
+}
+
+#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
+async fn whoever_comes_back_to_long_messages_reads_a_megabyte_of_them_at_a_time() {
+    let world = World::redis().await;
+    let topic = Topic::<String>::new(world.store.clone(), SEATS).unwrap();
+    let topic = topic.with_history(100, DAY).unwrap();
+    let from = topic.position("all").await.unwrap();
+    let expected: Vec<_> = (0..64).map(|number| format!("{number:060000}")).collect();
+    for message in &expected {
+        topic.publish("all", message).await.unwrap();
+    }
+    let before = bytes(&world, "total_net_output_bytes:");
+    let (mut subscriber, recovered) = topic.resume("all", from).await.unwrap();
+    let sent = bytes(&world, "total_net_output_bytes:") - before;
+    assert!(sent < 1_100_000, "{sent} bytes");
+    assert_eq!(recovered, Recovered::Complete(64));
+    for expected in expected {
+        match soon(subscriber.next()).await {
+            Some(Received::Message(message)) => assert!(*message.value == expected),
+            other => panic!("{other:?} is not a message"),
+        }
+    }
 }
 
 #[tokio::test(flavor = "multi_thread", worker_threads = 2)]
