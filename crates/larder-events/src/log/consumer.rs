@@ -283,7 +283,6 @@ impl<T: DeserializeOwned> Consumer<T> {
             metrics::counter!("larder_log_lost_total", "log" => log, "group" => group)
                 .increment(losses.confirmed);
         }
-        let is_cut = taken.is_cut();
         let delivery = |given: super::take::Given| Delivery {
             id: given.id,
             count: given.count,
@@ -297,7 +296,7 @@ impl<T: DeserializeOwned> Consumer<T> {
                 .left
                 .map(|ms| Duration::from_millis(ms.max(0).unsigned_abs())),
             is_full: taken.is_full,
-            is_cut,
+            is_cut: taken.is_cut,
         }
     }
 }

@@ -40,7 +40,7 @@ impl<T: DeserializeOwned> EventLog<T> {
     ) -> Result<Page<T>> {
         let many = names::check_many("read", many)?;
         let found = self.run(&key, &ReadRange { after, until, many }).await?;
-        Ok(Page::new(found, many, |event| self.decode(event)))
+        Ok(Page::new(found, |event| self.decode(event)))
     }
 
     /// Returns the first `many` dead letters after an id, of all groups, at most

@@ -16,8 +16,8 @@ pub(super) struct ReadRange {
     pub(super) many: u32,
 }
 
-/// Events with their ids. None for entries of other clients.
-pub(super) type Events = Vec<(EventId, Option<Bytes>)>;
+/// Whether there may be more, and events with their ids. None for entries of other clients.
+pub(super) type Events = (bool, Vec<(EventId, Option<Bytes>)>);
 
 impl Program for ReadRange {
     type Record = LogRecord;
@@ -30,10 +30,11 @@ impl Program for ReadRange {
             include_str!("lua/stream.lua"),
             include_str!("lua/page.lua"),
             "local events, last = {}, ARGV[2] == '' and '+' or ARGV[2]
-             for i, entry in ipairs(page(KEYS[1], ARGV[1], last, tonumber(ARGV[3]))) do
+             local entries, has_more = page(KEYS[1], ARGV[1], last, tonumber(ARGV[3]))
+             for i, entry in ipairs(entries) do
                events[i] = {entry[1], named(entry[2]).event or false}
              end
-             return events",
+             return {has_more, events}",
         ),
     );
 
@@ -49,7 +50,7 @@ impl Program for ReadRange {
 
     fn step(&self, record: &mut Slot<'_, LogRecord>, _: Timestamp) -> Events {
         let Some(log) = record.get() else {
-            return Events::new();
+            return Events::default();
         };
         let after = (Bound::Excluded(self.after), Bound::Unbounded);
         let is_within = |id: &EventId| self.until.is_none_or(|until| *id <= until);
@@ -61,8 +62,12 @@ impl Program for ReadRange {
     }
 }
 
-/// Returns the first entries, as many as fit.
-fn page<E>(entries: impl Iterator<Item = E>, many: u32, len: impl Fn(&E) -> usize) -> Vec<E> {
+/// Returns whether there may be more, and the first entries, as many as fit.
+fn page<E>(
+    entries: impl Iterator<Item = E>,
+    many: u32,
+    len: impl Fn(&E) -> usize,
+) -> (bool, Vec<E>) {
     let (mut page, mut bytes) = (Vec::new(), 0);
     for entry in entries.take(many as usize) {
         if !has_room(bytes) {
@@ -71,7 +76,8 @@ fn page<E>(entries: impl Iterator<Item = E>, many: u32, len: impl Fn(&E) -> usiz
         bytes += len(&entry);
         page.push(entry);
     }
-    page
+    let has_more = !page.is_empty() && (page.len() == many as usize || !has_room(bytes));
+    (has_more, page)
 }
 
 /// Reads dead letters after an id.
@@ -119,7 +125,7 @@ impl Program for ReadDead {
             (*id, group, it.event_id, count, reason, it.event.clone())
         };
         let letters = log.dead.range(after).map(shown);
-        page(letters, self.many, |(.., event)| event.len())
+        page(letters, self.many, |(.., event)| event.len()).1
     }
 }
 

@@ -65,6 +65,8 @@ pub(super) struct Taken {
     pub(super) left: Option<i64>,
     /// Whether nothing more is delivered until an event is acknowledged.
     pub(super) is_full: bool,
+    /// Whether it ended because of its size, so that there may be more.
+    pub(super) is_cut: bool,
     pub(super) events: Vec<Given>,
 }
 
@@ -77,18 +79,10 @@ pub(super) struct Given {
     pub(super) event: Option<Bytes>,
 }
 
-impl Taken {
-    /// Returns whether it ended because of its size, so that there may be more.
-    pub(super) fn is_cut(&self) -> bool {
-        let events = self.events.iter().filter_map(|given| given.event.as_ref());
-        !has_room(events.map(Bytes::len).sum())
-    }
-}
-
 impl FromWire for Taken {
     fn from_wire(wire: Wire) -> Result<Self> {
-        type Parts = (bool, (i64, i64, u64, u32), Wire, bool, Vec<Wire>);
-        let (has_group, losses, left, is_full, events) = wire.read::<Parts>()?;
+        type Parts = (bool, (i64, i64, u64, u32), Wire, bool, bool, Vec<Wire>);
+        let (has_group, losses, left, is_full, is_cut, events) = wire.read::<Parts>()?;
         let (all, told, confirmed, generation) = losses;
         let left = match left {
             Wire::Bytes(text) if text.is_empty() => None,
@@ -115,6 +109,7 @@ impl FromWire for Taken {
             },
             left,
             is_full,
+            is_cut,
             events: given,
         })
     }
@@ -203,6 +198,7 @@ impl Program for Take {
             },
             left: group.due.map(|due| due - now_ms),
             is_full: room == 0 && wanted > 0,
+            is_cut: !has_room(bytes),
             events,
         }
     }

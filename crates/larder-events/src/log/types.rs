@@ -1,10 +1,7 @@
 use std::fmt;
 
-use bytes::Bytes;
-
 use super::EventId;
 use super::reads::{DeadEvent, Events, State};
-use super::record::has_room;
 
 /// Identifies a message of a producer. Both texts are 1 to 256 bytes.
 #[derive(Clone, Copy, Debug)]
@@ -61,19 +58,16 @@ pub struct Stored<T> {
 pub struct Page<T> {
     /// The events, oldest first.
     pub events: Vec<Stored<T>>,
-    /// The id from which to continue. None if the page is not full, so there are no more events at present.
+    /// The id from which to continue. None if there are no more events at present.
     pub next: Option<EventId>,
 }
 
 impl<T> Page<T> {
     pub(super) fn new(
-        found: Events,
-        many: u32,
+        (has_more, found): Events,
         decode: impl Fn(Option<&[u8]>) -> Option<T>,
     ) -> Self {
-        let events = found.iter().filter_map(|(_, event)| event.as_ref());
-        let is_full = found.len() == many as usize || !has_room(events.map(Bytes::len).sum());
-        let next = found.last().map(|(id, _)| *id).filter(|_| is_full);
+        let next = found.last().map(|(id, _)| *id).filter(|_| has_more);
         let events = found.into_iter().map(|(id, event)| Stored {
             id,
             event: decode(event.as_deref()),

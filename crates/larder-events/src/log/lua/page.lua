@@ -1,6 +1,6 @@
--- The first entries after an id, as many as fit.
+-- The first entries after an id, as many as fit, and whether there may be more.
 local function page(key, after, last, many)
-  local entries, bytes = {}, 0
+  local entries, bytes, most = {}, 0, many
   while many > 0 and fit(bytes) > 0 do
     local count = math.min(many, fit(bytes))
     local found = redis.call('XRANGE', key, '(' .. after, last, 'COUNT', count)
@@ -10,5 +10,6 @@ local function page(key, after, last, many)
     end
     many = #found < count and 0 or many - count
   end
-  return entries
+  local has_more = #entries > 0 and (#entries == most or fit(bytes) <= 0)
+  return entries, has_more and 1 or 0
 end

@@ -3,7 +3,7 @@
 -- generation of the group that has lost them.
 local group, me, many, lease = ARGV[1], ARGV[2], tonumber(ARGV[3]), tonumber(ARGV[4])
 local g, waits = load(group), maybe('XPENDING', KEYS[1], group)
-if not g or not waits then return {0, {0, 0, 0, 0}, '', 0, {}} end
+if not g or not waits then return {0, {0, 0, 0, 0}, '', 0, 0, {}} end
 if ARGV[10] == '1' then sweep(group) end
 local waiting, events, bytes = waits[1], {}, 0
 -- An answer may be lost, so the group knows what it was told by the next read of the consumer.
@@ -76,4 +76,5 @@ save(group, g)
 keep(ARGV[8])
 local is_full = room <= 0 and wanted > 0
 local losses = {num(g.lost), num(g.told), num(g.told - told), num(g.generation)}
-return {1, losses, g.due and num(g.due - now_ms) or '', is_full and 1 or 0, events}
+local is_cut = fit(bytes) <= 0
+return {1, losses, g.due and num(g.due - now_ms) or '', is_full and 1 or 0, is_cut and 1 or 0, events}

@@ -6,6 +6,7 @@ use larder_worlds::traces::catches;
 use super::{LONG, begin};
 use crate::log::append::Append;
 use crate::log::groups::{Create, HandBack};
+use crate::log::reads::ReadRange;
 use crate::log::record::LogRecord;
 use crate::log::settle::Settle;
 use crate::log::take::Take;
@@ -146,6 +147,8 @@ async fn every_fault_that_is_planted_in_the_lua_of_a_log_is_caught() {
             (HAND, "now_ms - tonumber(ARGV[3])", "now_ms"),
             (HAND, "is_due_at(g, now_ms)", "is_due_at(g, now_ms + 1)"),
             (HAND, "'(returned)', ids", "consumer, ids"),
+            (ReadRange::SCRIPT, "#entries == most or", ""),
+            (ReadRange::SCRIPT, "#entries > 0 and", ""),
         ],
     )
     .await;

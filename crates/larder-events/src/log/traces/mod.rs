@@ -348,7 +348,7 @@ fn hand_back(rng: &mut Rng, shared: Shared) -> Box<dyn Step> {
 }
 
 fn read(rng: &mut Rng, later: impl Fn(String, Make) -> Box<dyn Step>) -> Box<dyn Step> {
-    let (back, many, group) = (rng.usize(..5), rng.u32(1..4), group(rng));
+    let (back, many, group) = (rng.usize(..5), rng.u32(..4), group(rng));
     let (until, ttl) = (rng.bool().then(|| rng.usize(..3)), ttl(rng));
     let what = rng.u8(..6);
     let make = move |found: &Found, seen: (&Seen, &Key)| {
