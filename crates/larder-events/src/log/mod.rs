@@ -68,7 +68,7 @@ pub const MAX_GROUPS: u32 = 32;
 ///
 /// On Redis the log is a Stream with groups of Redis, and its entries have the fields `event`, the event as JSON,
 /// and `n`, its number. Other clients may read it by `XRANGE` or in groups of their own; only larder should write
-/// to it. It takes memory in Redis: about 30 bytes in addition to each event, and about 550 for a pending one, so
+/// to it. It takes memory in Redis: about 23 bytes in addition to each event, and about 550 for a pending one, so
 /// their number has a [cap](Group::with_max_pending).
 ///
 /// # Deployment caveats

@@ -23,7 +23,7 @@ const LAST: Duration = Duration::from_secs(1);
 pub(super) const FIRST_RETRY: Duration = Duration::from_millis(100);
 pub(super) const LAST_RETRY: Duration = Duration::from_secs(5);
 
-/// How many times an outcome is sent until its reply arrives.
+/// How many times the store is asked to remove a consumer, and at least to take an outcome, until it answers.
 pub(super) const TRIES: u32 = 5;
 
 /// A consumer that works.
