@@ -22,8 +22,8 @@ use super::tokens::{Tokens, is_same_site};
 use crate::doctor::{Doctor, Report};
 
 /// A key that is never written: reading it shows that the store answers, and how fast. It is pinned, because
-/// over shards an evictable key of a lost server reads as absent.
-pub(super) const PROBE: Kind = Kind::pinned("ops-probe");
+/// over shards an evictable key of a lost server reads as absent; and a replica answers though its master is lost.
+const PROBE: Kind = Kind::pinned("ops-probe").with_consistent_reads();
 
 /// The state that all views share.
 pub(super) struct Shared {
@@ -117,5 +117,16 @@ impl FromRequestParts<Arc<Shared>> for Visit {
             headers: parts.headers.clone(),
             host: host.map(str::to_owned),
         })
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn the_probe_is_lost_with_the_server_that_takes_the_writes() {
+        assert_eq!(PROBE.space(), larder_store::Space::Pinned);
+        assert!(PROBE.has_consistent_reads());
     }
 }

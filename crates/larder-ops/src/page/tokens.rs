@@ -11,7 +11,7 @@ use subtle::ConstantTimeEq;
 
 use super::guard::Operator;
 
-const TOKEN: Kind = Kind::pinned("ops-token");
+const TOKEN: Kind = Kind::pinned("ops-token").with_consistent_reads();
 /// The random bytes in a token.
 const BYTES: usize = 32;
 /// Older forms are refused, and the page must be reloaded.
@@ -88,6 +88,7 @@ pub(super) fn is_same_site(headers: &HeaderMap, host: Option<&str>) -> bool {
 mod tests {
     use larder_moka::MokaStore;
     use larder_store::ManualClock;
+    use larder_test::{Lagging, ModelStore};
 
     use super::*;
 
@@ -106,6 +107,16 @@ mod tests {
         assert!(tokens.is_of(&root, &opened).await.unwrap());
         clock.advance(hours(8));
         assert!(!tokens.is_of(&root, &opened).await.unwrap());
+    }
+
+    #[tokio::test]
+    async fn a_form_is_accepted_by_a_process_that_reads_copies() {
+        let model = Arc::new(ModelStore::new());
+        let lagging = Arc::new(Lagging::new(model.clone()));
+        let root = Operator::new("root");
+        lagging.freeze();
+        let token = Tokens::new(model).of(&root).await.unwrap();
+        assert!(Tokens::new(lagging).is_of(&root, &token).await.unwrap());
     }
 
     #[tokio::test]
