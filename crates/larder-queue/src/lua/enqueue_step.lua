@@ -46,7 +46,7 @@ if needs then
         return other
       end
     end
-    if room <= 0 or k ~= '' and redis.call('HLEN', KEYS[6]) >= math.max(most, 100000) then return 2 end
+    if room <= 0 or k ~= '' and redis.call('HLEN', KEYS[6]) >= max_keys then return 2 end
 
     changed, room = true, room - 1
     local j = {a = 0, f = 0, s = 0, d = due, e = at, c = c, u = u, k = k, g = g, r = '', p = ''}

@@ -11,5 +11,5 @@
 local FLOOR, CLASS, LEASED, NEVER = -9007199254740992, 1125899906842624, 4503599627370496, 9007199254740992
 local at, changed, placed, sooner, wakes, looked_in_vain = now(), false, false, false, false, false
 local latest, made, writes = 0, {}, {KEYS[1], '', ''}
-local span, lease, max_attempts, most, max_running, per_group, keeps_order, interval, burst, retention, max_done,
-  max_dead = struct.unpack('<dddddddddddd', ARGV[1])
+local span, lease, max_attempts, most, max_keys, max_running, per_group, keeps_order, interval, burst, retention,
+  max_done, max_dead = struct.unpack('<ddddddddddddd', ARGV[1])

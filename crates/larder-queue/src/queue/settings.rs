@@ -11,6 +11,9 @@ pub const DEFAULT_LEASE: Ttl = Ttl::from_secs(30);
 /// The default maximum payload, in bytes: 128 KiB.
 pub(super) const DEFAULT_MAX_PAYLOAD: usize = 128 * 1024;
 
+/// The number of unique keys that a queue for fewer jobs holds: keys may outlive their jobs.
+const KEYS: u32 = 100_000;
+
 /// The longest time that a setting takes: ten years.
 const LONGEST: Ttl = Ttl::from_secs(MAX_DELAY.as_secs());
 
@@ -45,6 +48,7 @@ impl Queue {
     #[must_use]
     pub fn with_max_jobs(mut self, jobs: u32) -> Self {
         self.settings.max_jobs = jobs.max(1);
+        self.settings.max_keys = jobs.max(KEYS);
         self
     }
 

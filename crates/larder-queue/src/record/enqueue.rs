@@ -13,9 +13,6 @@ use crate::{JobId, NewJob, Until};
 /// The number of ended unique keys that one step forgets in addition to those that it may add.
 const FORGOTTEN: usize = 64;
 
-/// The number of unique keys of a queue for fewer jobs: keys may outlive their jobs.
-const MAX_KEYS: usize = 100_000;
-
 /// Adds jobs, each unless its id or its unique key is already used.
 #[derive(Clone, Debug)]
 pub(crate) struct Enqueue {
@@ -187,9 +184,9 @@ fn add(work: &mut Work<'_>, item: &Item, forgets: &mut usize) -> Added {
         return Added::Duplicate(JobId::known(other));
     }
     let live = work.held.jobs.len() - work.held.dead.len();
-    let most = work.settings.max_jobs as usize;
-    let is_full = live >= most;
-    if is_full || (item.key.is_some() && work.held.unique.len() >= most.max(MAX_KEYS)) {
+    let (max_jobs, max_keys) = (work.settings.max_jobs, work.settings.max_keys);
+    let has_too_many = item.key.is_some() && work.held.unique.len() >= max_keys as usize;
+    if live >= max_jobs as usize || has_too_many {
         return Added::Full;
     }
 

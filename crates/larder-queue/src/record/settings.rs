@@ -11,6 +11,7 @@ pub(crate) struct Settings {
     pub(crate) lease: Ttl,
     pub(crate) max_attempts: u32,
     pub(crate) max_jobs: u32,
+    pub(crate) max_keys: u32,
     /// 0 means unlimited.
     pub(crate) max_running: u32,
     /// 0 means unlimited.
@@ -33,6 +34,7 @@ impl Default for Settings {
             lease: DEFAULT_LEASE,
             max_attempts: 10,
             max_jobs: 1_000_000,
+            max_keys: 1_000_000,
             max_running: 0,
             max_per_group: 0,
             keeps_order: false,
@@ -53,6 +55,7 @@ impl Arg for Settings {
             self.lease.as_micros(),
             self.max_attempts.into(),
             self.max_jobs.into(),
+            self.max_keys.into(),
             self.max_running.into(),
             self.max_per_group.into(),
             self.keeps_order.into(),

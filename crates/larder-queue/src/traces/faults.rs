@@ -92,6 +92,8 @@ async fn every_fault_that_is_planted_in_the_moves_and_in_adding_is_caught() {
         (ADD, "if j.g ~= '' then offer(j.g) end", ""),
         (ADD, "if room <= 0 or", "if room < 0 or"),
         (ADD, "elseif room <= 0 then", "elseif room < 0 then"),
+        (ADD, "KEYS[6]) >= max_keys", "KEYS[6]) > max_keys"),
+        (ADD, "k ~= '' and redis.call('HLEN'", "redis.call('HLEN'"),
         (ADD, "room + redis.call('ZCARD', KEYS[4])", "room"),
         (ADD, "if due > at then hide", "if due >= at then hide"),
         (ADD, "string.byte(fixed) * CLASS + seq", "2 * CLASS + seq"),

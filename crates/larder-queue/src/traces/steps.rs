@@ -49,7 +49,7 @@ impl Shared {
 /// Draws the settings of one trace, which all its steps share, like all users of a queue.
 fn settings(rng: &mut Rng) -> Settings {
     let per_group = [0, 1, 1, 2][rng.usize(..4)];
-    Settings {
+    let settings = Settings {
         ttl: Ttl::from_millis([40_000, 3_600_000, 3_600_000][rng.usize(..3)]),
         lease: Ttl::from_millis(5_000),
         max_attempts: rng.u32(1..4),
@@ -62,6 +62,12 @@ fn settings(rng: &mut Rng) -> Settings {
         retention: [0, 4 * SECOND, 4 * SECOND][rng.usize(..3)],
         max_done: [1, 2, 100][rng.usize(..3)],
         max_dead: [1, 2, 100][rng.usize(..3)],
+        ..Settings::default()
+    };
+    Settings {
+        // Where many jobs are remembered, many keys are held.
+        max_keys: settings.max_done,
+        ..settings
     }
 }
 
