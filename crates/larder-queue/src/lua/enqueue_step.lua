@@ -72,6 +72,7 @@ local is_one = #ids == 1
 for n = 1, #ids do
   local id, i = ids[n], 4 * n
   local fixed, when, body = ARGV[i], ARGV[i + 1], ARGV[i + 2]
+  longest = math.max(longest, #body)
   if held[n + 1] or mine[id] or done[n] and done[n] + 0 > at then
     reply[n] = id
   elseif needs and (when ~= '' or #fixed > 8) then

@@ -16,7 +16,7 @@ if changed then
 end
 if meta or changed then
   flags = (paused and 1 or 0) + (told and 2 or 0) + (grouped and 4 or 0)
-  writes[3] = struct.pack('<dddddB', seq, fence, ends, tat, look_at, flags)
+  writes[3] = struct.pack('<dddddBd', seq, fence, ends, tat, look_at, flags, longest)
   if #writes > 3 or writes[3] ~= meta then redis.call('HSET', unpack(writes)) end
   if all or next(made) then
     local ms = math.floor((ends - at + 999) / 1000)

@@ -72,8 +72,8 @@ elseif many > 0 then
     end
     for n = 1, #ids do
       if n > read then
-        -- Bodies may be long: no more are read than seem to fit.
-        local fit = math.floor((STEP_BYTES - bytes) * taken / math.max(bytes, 1))
+        -- Bodies may be long: no more are read than fit, however long they are, and one in any case.
+        local fit = math.floor((STEP_BYTES - bytes) / math.max(longest, 1))
         local fields = {KEYS[1]}
         from, read = read, math.min(#ids, read + math.max(math.min(fit, 32), 1))
         for i = n, read do

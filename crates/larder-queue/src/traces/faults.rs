@@ -149,7 +149,6 @@ async fn every_fault_that_is_planted_in_taking_and_settling_is_caught() {
         (TAKE, "redis.call('ZREM', KEYS[3], first)\n", "\n"),
         (TAKE, "'\\0' .. g)\n        offer(g)", "'\\0' .. g)"),
         (TAKE, "redis.call('ZREM', KEYS[2], '\\0' .. g)\n", "\n"),
-        (TAKE, "from, read = read,", "from, read = 0,"),
         (TAKE, "used + taken * interval", "used + interval"),
         // Settling.
         (SETTLE, "known + 0 > at and 2", "known + 0 >= at and 2"),

@@ -10,17 +10,21 @@ use crate::support::{add, ids, job, queue_of, secs, take};
 
 const TWO: NonZeroU32 = NonZeroU32::new(2).unwrap();
 
-/// The number of bytes that the server has sent.
-fn sent(world: &World) -> u64 {
+/// A number of the server's report, behind a text. It is 0 without a server.
+fn reported(world: &World, section: &str, behind: &str) -> u64 {
     let Some(server) = &world.server else {
         return 0;
     };
-    let info = server.command(&["INFO", "stats"]).unwrap();
+    let info = server.command(&["INFO", section]).unwrap();
     let info = info.text().unwrap();
-    let sent = info
-        .lines()
-        .find_map(|line| line.strip_prefix("total_net_output_bytes:"));
-    sent.unwrap().parse().unwrap()
+    let found = info.lines().find_map(|line| line.strip_prefix(behind));
+    let digits = found.unwrap().split(',').next().unwrap();
+    digits.parse().unwrap()
+}
+
+/// The number of bytes that the server has sent.
+fn sent(world: &World) -> u64 {
+    reported(world, "stats", "total_net_output_bytes:")
 }
 
 on_every_store! { memory, redis;
@@ -148,6 +152,26 @@ on_every_store! { memory, redis;
         for number in 0..3 {
             assert_eq!(ids(&queue, 9).await, [number.to_string()]);
         }
+    }
+
+    async fn short_jobs_are_taken_without_the_long_ones_behind_them(world: World) {
+        let queue = queue_of(&world).with_max_payload(2 * 1024 * 1024);
+        for id in ["one", "two"] {
+            add(&queue, NewJob::raw("short", vec![0; 100]).with_id(JobId::new(id).unwrap())).await;
+        }
+        for _ in 0..32 {
+            add(&queue, NewJob::raw("long", vec![0; 1024 * 1024])).await;
+        }
+        if let Some(server) = &world.server {
+            server.command(&["CONFIG", "RESETSTAT"]).unwrap();
+        }
+        let taken = take(&queue, 128).await;
+        let taken: Vec<_> = taken.iter().map(|it| (it.id().as_str(), it.attempt())).collect();
+        assert_eq!(taken, [("one", 1), ("two", 1)]);
+        // Each is read alone, and one of the long ones.
+        let reads = reported(&world, "commandstats", "cmdstat_hmget:calls=");
+        assert_eq!(reads, if world.server.is_some() { 3 } else { 0 });
+        assert_eq!(take(&queue, 128).await.len(), 1);
     }
 
     async fn what_leaves_in_a_batch_makes_room_for_as_many(world: World) {

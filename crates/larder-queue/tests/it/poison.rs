@@ -203,7 +203,7 @@ async fn jobs_of_groups_that_cannot_be_read_are_purged_like_others() {
 async fn what_a_queue_knows_of_itself_is_begun_anew_if_it_is_garbage() {
     let redis = OnRedis::start().await;
     let queue = redis.queue();
-    let garbage: [&[u8]; 6] = [b"", b"x", &[0xff; 41], &[0x7f; 41], &[0; 40], &[1; 500]];
+    let garbage: [&[u8]; 6] = [b"", b"x", &[0xff; 49], &[0x7f; 49], &[0; 48], &[1; 500]];
     for (number, garbage) in garbage.iter().enumerate() {
         let (first, second) = (format!("a{number}"), format!("b{number}"));
         add(&queue, job(&first).with_group("g")).await;
