@@ -15,12 +15,14 @@ pub enum Cancelled {
     Removed,
     /// The job was running, and is removed: its holder loses the lease.
     Running,
-    /// There is no such job.
+    /// There is no such job, or it is done.
     Unknown,
 }
 
 impl Queue {
-    /// Removes a job, whatever its state. One round trip.
+    /// Removes a job that waits, runs or is dead. One round trip.
+    ///
+    /// A job that is done is [`Unknown`](Cancelled::Unknown).
     ///
     /// # Errors
     /// Those of the store.

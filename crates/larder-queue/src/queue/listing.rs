@@ -103,7 +103,9 @@ impl Queue {
         self.run(&Count).await
     }
 
-    /// Returns at most a hundred jobs of a state, or a megabyte of them, from `from` on. One or two round trips.
+    /// Returns at most a hundred jobs of a state, or a megabyte of them, from `from` on.
+    ///
+    /// It takes one or two round trips, and for waiting jobs one more for each hundred groups in front of them.
     ///
     /// Jobs that change their state meanwhile may be missing or appear twice.
     ///

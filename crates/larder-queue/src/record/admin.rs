@@ -8,7 +8,7 @@ use super::work::{Worked, work};
 use super::{QueueRecord, Settings};
 use crate::Cancelled;
 
-/// Removes a job, whatever its state.
+/// Removes a job that waits, runs or is dead.
 #[derive(Clone, Debug)]
 pub(crate) struct Cancel {
     pub(crate) settings: Settings,

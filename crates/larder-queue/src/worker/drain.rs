@@ -17,7 +17,7 @@ pub struct Drained {
     pub failed: u64,
     /// Jobs that became dead letters.
     pub dead: u64,
-    /// Runs whose handler has snoozed the job.
+    /// Runs whose handler has snoozed the job, and jobs that were given back to the queue.
     pub snoozed: u64,
     /// Runs whose lease was lost, or whose outcome did not reach the queue.
     pub lost: u64,
