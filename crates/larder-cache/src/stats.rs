@@ -17,7 +17,7 @@ pub struct Stats {
     pub misses: u64,
     /// Values that were loaded.
     pub loads: u64,
-    /// Loads that ended without a value.
+    /// Loads that ended in an error, a panic or a timeout.
     pub failed_loads: u64,
     /// Reads that were answered with a value that was no longer fresh.
     pub stale: u64,
