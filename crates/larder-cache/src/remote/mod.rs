@@ -1,8 +1,6 @@
 mod listen;
 
 use std::collections::HashMap;
-use std::collections::hash_map::RandomState;
-use std::hash::BuildHasher;
 use std::pin::pin;
 use std::sync::Arc;
 use std::sync::atomic::{AtomicBool, AtomicU64, Ordering};
@@ -122,7 +120,7 @@ impl<K> Remote<K> {
             bus,
             channel: Channel::new(INVALIDATED, kind.name()),
             timeout,
-            me: RandomState::new().hash_one(0),
+            me: rand::random(),
             slots: std::iter::repeat_with(Slot::default).take(SLOTS).collect(),
             index: std::iter::repeat_with(shard).take(SHARDS).collect(),
             is_listening: AtomicBool::new(false),
