@@ -89,7 +89,7 @@ impl<K: CacheKey, V: Send + Sync + 'static> CacheBuilder<K, V> {
             rejected: counter!("larder_cache_rejected_total", "kind" => self.kind.name()),
             tags: far_tags,
             locks: WriteLocks::new(),
-            breaker: Breaker::new(self.clock.clone()),
+            breaker: Breaker::new(self.clock.clone(), timeout.limit()),
             health: StoreHealth::new(format!("cache '{}'", self.kind.name())),
             refusal_logged: AtomicBool::new(false),
             shows_key_hashes: self.shows_key_hashes,

@@ -126,9 +126,9 @@ impl<V: Send + Sync + 'static> Far<V> {
                 return keys.iter().map(|_| Err(again(&error))).collect();
             }
         };
+        self.heard_of_many(&entries);
         let opened = keys.iter().zip(entries).map(|(key, entry)| {
-            let entry = self.heard(entry)?;
-            Ok(entry.map_or(Read::Absent, |entry| self.open_bytes(key, &entry, now)))
+            Ok(entry?.map_or(Read::Absent, |entry| self.open_bytes(key, &entry, now)))
         });
         self.validate(opened.collect(), now).await
     }
@@ -229,10 +229,25 @@ impl<V: Send + Sync + 'static> Far<V> {
             .inspect_err(|error| self.failed(error))
     }
 
+    /// Does the same for a read of many keys, which counts once: the nodes of some of them may be down.
+    fn heard_of_many<T>(&self, answers: &[Result<T>]) {
+        let mut errors = answers.iter().filter_map(|answer| answer.as_ref().err());
+        let outage = errors.find(|error| is_outage(error));
+        match (answers.iter().any(Result::is_ok), outage) {
+            (false, Some(error)) => self.failed(error),
+            (true, Some(error)) => {
+                self.breaker.succeeded();
+                self.failed_aside(error);
+            }
+            (true, None) => self.succeeded(),
+            (false, None) => {}
+        }
+    }
+
     /// Reports the outcome of a claim or a write to the log, and to the breaker if it succeeded.
     ///
-    /// Over shards, those of a lost server fail, while its reads are misses. They must not open the
-    /// breaker, which stops the reads of all servers.
+    /// Over shards, those of a lost server fail, while its reads are misses: they say nothing about the reads
+    /// of the others, which the breaker would stop.
     fn heard_aside<T>(&self, answer: Result<T>) -> Result<T> {
         answer
             .inspect(|_| self.succeeded())

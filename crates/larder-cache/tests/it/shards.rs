@@ -3,10 +3,15 @@
 use std::future::ready;
 use std::sync::Arc;
 
+use async_trait::async_trait;
+
 use larder_cache::{Cache, Loaded, Source};
 use larder_layer::tags::Tag;
 use larder_moka::MokaStore;
-use larder_store::{ErrorKind, Shard, Sharded};
+use larder_store::{
+    Delete, DeleteOutcome, Entry, Error, ErrorKind, ExpireOutcome, Key, Put, PutOutcome, Result,
+    Shard, Sharded, Store, Ttl,
+};
 use larder_test::faulty::{Faulty, Switch, Trouble};
 use parking_lot::Mutex;
 
@@ -67,6 +72,102 @@ async fn claims_on_a_lost_shard_do_not_stop_the_reads_of_the_others() {
     }
     let found = one.find_or_load(&kept, || async { Err::<String, _>(Broken("asked")) });
     assert_eq!(found.await.unwrap().source, Source::Far);
+}
+
+/// A cluster in which the node of some keys is down: their reads fail.
+struct Cluster {
+    nodes: MokaStore,
+    lost: Vec<Key>,
+}
+
+impl Cluster {
+    fn is_lost(&self, key: &Key) -> Result<()> {
+        match self.lost.contains(key) {
+            true => Err(Error::new("get", ErrorKind::NotSent, "its node is down")),
+            false => Ok(()),
+        }
+    }
+}
+
+#[async_trait]
+impl Store for Cluster {
+    async fn get(&self, key: &Key) -> Result<Option<Entry>> {
+        self.is_lost(key)?;
+        self.nodes.get(key).await
+    }
+
+    async fn put(&self, put: &Put) -> Result<PutOutcome> {
+        self.nodes.put(put).await
+    }
+
+    async fn delete(&self, delete: &Delete) -> Result<DeleteOutcome> {
+        self.nodes.delete(delete).await
+    }
+
+    async fn expire(&self, key: &Key, ttl: Ttl) -> Result<ExpireOutcome> {
+        self.nodes.expire(key, ttl).await
+    }
+
+    async fn ttl(&self, key: &Key) -> Result<Option<Ttl>> {
+        self.nodes.ttl(key).await
+    }
+
+    async fn get_many(&self, keys: &[Key]) -> Vec<Result<Option<Entry>>> {
+        let read = self.nodes.get_many(keys).await.into_iter();
+        let read = keys.iter().zip(read);
+        read.map(|(key, read)| self.is_lost(key).and(read))
+            .collect()
+    }
+
+    async fn put_many(&self, puts: &[Put]) -> Vec<Result<PutOutcome>> {
+        self.nodes.put_many(puts).await
+    }
+
+    async fn delete_many(&self, deletes: &[Delete]) -> Vec<Result<DeleteOutcome>> {
+        self.nodes.delete_many(deletes).await
+    }
+
+    fn location(&self) -> &str {
+        self.nodes.location()
+    }
+}
+
+#[tokio::test]
+async fn reads_of_a_lost_node_of_a_cluster_do_not_stop_those_of_the_others() {
+    let lost: Vec<u32> = (100..106).collect();
+    let store = Arc::new(Cluster {
+        nodes: MokaStore::new(),
+        lost: lost.iter().map(|film| far_key(*film)).collect(),
+    });
+    let process = || over(FILM, store.clone()).build().unwrap();
+    for film in [7, 8] {
+        process().insert(film, "kept".to_owned()).await.unwrap();
+    }
+    for is_batch in [false, true] {
+        let one = process();
+        if is_batch {
+            let films: Vec<u32> = [7].into_iter().chain(lost.clone()).collect();
+            let load = |films: Vec<u32>| {
+                let loaded = films.into_iter().map(|film| (film, Ok("new".to_owned())));
+                ready(Ok::<Vec<(u32, Result<_, Broken>)>, Broken>(
+                    loaded.collect(),
+                ))
+            };
+            let loaded = one.get_or_load_many(&films, load).await;
+            assert!(loaded.iter().all(Result::is_ok), "{loaded:?}");
+        } else {
+            one.get(&7).await.unwrap();
+            for film in &lost {
+                assert!(one.get(film).await.is_none());
+            }
+        }
+        let found = one.find_or_load(&8, || async { Err::<String, _>(Broken("asked")) });
+        assert_eq!(
+            found.await.unwrap().source,
+            Source::Far,
+            "is_batch: {is_batch}"
+        );
+    }
 }
 
 #[tokio::test]
