@@ -82,7 +82,7 @@ impl<K: CacheKey, V: Send + Sync + 'static> Inner<K, V> {
         };
         let removed = far.remove_beside(keys).await;
         if removed.is_err() {
-            self.metrics.far_delete_errors.increment(1);
+            self.metrics.far_delete_errors.increment(keys.len() as u64);
             self.quarantine(keys.iter().cloned());
         }
         removed

@@ -16,15 +16,21 @@ pub(crate) const MAX: usize = 10_000;
 
 impl<K: CacheKey, V: Send + Sync + 'static> Inner<K, V> {
     /// Quarantines keys whose invalidation failed, and replays it until it succeeds.
-    pub(crate) fn quarantine(self: &Arc<Self>, keys: impl IntoIterator<Item = K>) {
+    ///
+    /// Returns for each whether it will be replayed: not if too many wait already.
+    pub(crate) fn quarantine(self: &Arc<Self>, keys: impl IntoIterator<Item = K>) -> Vec<bool> {
         let now = self.clock.now();
-        for key in keys {
-            if !self.pending.add(&key, now) {
+        let add = |key| {
+            let is_added = self.pending.add(&key, now);
+            if !is_added {
                 self.metrics.invalidations_dropped.increment(1);
             }
-        }
+            is_added
+        };
+        let added = keys.into_iter().map(add).collect();
         self.note_pending();
         replay(self);
+        added
     }
 
     /// Quarantines a key and tags whose far values are to be removed.

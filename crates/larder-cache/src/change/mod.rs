@@ -1,11 +1,12 @@
 mod distinct;
+mod failed;
 mod insert;
 
 use std::slice;
 use std::sync::Arc;
 
 use larder_store::lease::{Claimed, Leases};
-use larder_store::{Error, ErrorKind, Key, Put, Result, Version};
+use larder_store::{Key, Put, Result, Version};
 
 use crate::cache::Inner;
 use crate::far::{Far, Read, Stored};
@@ -13,6 +14,7 @@ use crate::invalidation::Invalidation;
 use crate::remote::Change;
 use crate::{Cache, CacheKey};
 use distinct::Distinct;
+use failed::{LEFT_BESIDE, LOCKED, UNTRIED};
 
 /// How many keys are expired at once. It takes several round trips, and other changes wait for the locks of
 /// the keys meanwhile.
@@ -34,7 +36,8 @@ impl<K: CacheKey, V: Send + Sync + 'static> Cache<K, V> {
     /// Those of the far store and of its bus;
     /// [`ErrorKind::NotSent`](larder_store::ErrorKind::NotSent) if earlier changes take too long. The
     /// near copy is gone even then, and this process does not read the far value. It goes on trying
-    /// to remove it until it succeeds or the process ends. Without a far store there is no error.
+    /// to remove it until it succeeds or the process ends, for up to 10,000 keys at a time. Without a far
+    /// store there is no error.
     ///
     /// # Cancellation
     /// A dropped call has removed the near copy, and may or may not have removed the far one.
@@ -77,8 +80,8 @@ impl<K: CacheKey, V: Send + Sync + 'static> Cache<K, V> {
     /// Ends the freshness of the values of many keys, with a result for each.
     ///
     /// With [`with_stale_if_error`](crate::CacheBuilder::with_stale_if_error) it takes the round trips of
-    /// [`expire`](Self::expire) for each 64 keys, and one message tells other processes of all of them at
-    /// the end. Without that setting it does the same as [`remove_many`](Self::remove_many).
+    /// [`expire`](Self::expire) for each 64 keys, one part after the other. Without that setting it does the
+    /// same as [`remove_many`](Self::remove_many).
     ///
     /// # Errors
     /// Those of [`remove`](Self::remove) for each.
@@ -119,49 +122,31 @@ impl<K: CacheKey, V: Send + Sync + 'static> Cache<K, V> {
             false => keys.len().max(1),
         };
         let mut results = Vec::with_capacity(keys.len());
-        let mut locked_out = 0;
+        // Do not wait again for a store that has just failed. One slow change of another call, which holds the
+        // locks of some keys, does not mean that it has, but two in a row do.
+        let (mut signs_of_failure, mut untold) = (0, None);
         for keys in keys.chunks(at_once) {
             let begun = invalidations.drain(..keys.len()).collect();
             let changed = inner.change_far(far, keys, begun, expires, turn).await;
-            locked_out = match changed.is_err() {
-                true => locked_out + 1,
-                false => 0,
+            signs_of_failure = match &changed {
+                Err(_) => signs_of_failure + 1,
+                Ok(changed) if changed.iter().all(Result::is_err) => 2,
+                Ok(_) => 0,
             };
-            let changed = changed.unwrap_or_else(|error| {
-                let again = |_| Err(unlocked(error.kind()));
-                keys.iter().map(again).collect()
-            });
-            let has_failed = locked_out == 0 && changed.iter().all(Result::is_err);
+            let (Ok(mut changed) | Err(mut changed)) = changed;
+            // The call may be dropped before the next part.
+            untold = inner.tell(change, keys, &mut changed, untold).await;
             results.extend(changed);
-            // Do not wait again for a store that has just failed. One slow change of another call, which
-            // holds the locks of some keys, does not mean that it has.
-            if has_failed || locked_out == 2 {
+            if signs_of_failure >= 2 {
                 break;
             }
         }
-        if let Some(Err(error)) = results.last().filter(|_| results.len() < keys.len()) {
-            let (operation, kind) = (error.operation(), error.kind());
-            let left = &keys[results.len()..];
-            inner.quarantine(left.iter().cloned());
-            inner.metrics.far_delete_errors.increment(left.len() as u64);
-            results.extend(left.iter().map(|_| Err(untried(operation, kind))));
+        let left = &keys[results.len()..];
+        if let Some(Err(error)) = results.last().filter(|_| !left.is_empty()) {
+            let why = (error.operation(), error.kind());
+            results.extend(inner.not_changed(left, why, UNTRIED));
         }
         drop(invalidations);
-        // Failed removals are replayed, and announced then.
-        let changed = keys
-            .iter()
-            .zip(&results)
-            .filter(|(_, result)| result.is_ok());
-        let changed: Vec<_> = changed.map(|(key, _)| key.clone()).collect();
-        if changed.is_empty() {
-            return results;
-        }
-        if let Err(error) = inner.publish_or_quarantine(change, &changed).await {
-            let kind = error.kind();
-            for result in results.iter_mut().filter(|result| result.is_ok()) {
-                *result = Err(untold(kind));
-            }
-        }
         results
     }
 }
@@ -169,7 +154,7 @@ impl<K: CacheKey, V: Send + Sync + 'static> Cache<K, V> {
 impl<K: CacheKey, V: Send + Sync + 'static> Inner<K, V> {
     /// Changes the far values of some keys under their locks, and then ends the invalidations.
     ///
-    /// Returns an error if the locks were not free in time. The keys are then quarantined.
+    /// Returns an error for each if the locks were not free in time. The keys are then quarantined.
     async fn change_far(
         self: &Arc<Self>,
         far: &Far<V>,
@@ -177,7 +162,7 @@ impl<K: CacheKey, V: Send + Sync + 'static> Inner<K, V> {
         begun: Vec<Invalidation<'_, K, V>>,
         expires: bool,
         turn: u64,
-    ) -> Result<Vec<Result<()>>> {
+    ) -> Result<Vec<Result<()>>, Vec<Result<()>>> {
         let far_keys: Vec<_> = keys.iter().map(|key| far.key(key)).collect();
         // Held until the invalidations end, so that no load that began earlier is written
         // afterwards.
@@ -187,11 +172,7 @@ impl<K: CacheKey, V: Send + Sync + 'static> Inner<K, V> {
             .await
         {
             Ok(locks) => locks,
-            Err(error) => {
-                self.quarantine(keys.iter().cloned());
-                self.metrics.far_delete_errors.increment(1);
-                return Err(error);
-            }
+            Err(error) => return Err(self.not_changed(keys, ("delete", error.kind()), LOCKED)),
         };
         let results = match expires {
             true => self.expire_far(far, keys, &far_keys, turn).await,
@@ -227,7 +208,13 @@ impl<K: CacheKey, V: Send + Sync + 'static> Inner<K, V> {
         let left: Vec<_> = left.map(|(key, _)| key.clone()).collect();
         let expired = keys.iter().zip(&kept).filter(|(_, is_kept)| **is_kept);
         let expired: Vec<_> = expired.map(|(key, _)| key.clone()).collect();
-        let others = self.invalidate_other_schemas(&expired).await;
+        let mut expired = match far.remove_beside(&expired).await {
+            Ok(()) => expired.iter().map(|_| Ok(())).collect(),
+            Err(error) => {
+                self.not_changed(&expired, (error.operation(), error.kind()), LEFT_BESIDE)
+            }
+        }
+        .into_iter();
         let mut results = match left.is_empty() {
             true => Vec::new(),
             false => self.invalidate_far(&left, turn).await,
@@ -239,7 +226,7 @@ impl<K: CacheKey, V: Send + Sync + 'static> Inner<K, V> {
         }
         kept.into_iter()
             .map(|is_kept| match is_kept {
-                true => others.as_ref().copied().map_err(again),
+                true => expired.next().unwrap_or(Ok(())),
                 false => results.next().unwrap_or(Ok(())),
             })
             .collect()
@@ -284,25 +271,4 @@ async fn commit_new<V: Send + Sync + 'static>(
         Claimed::Lead(fence) => far.commit(leases, put, fence).await,
         Claimed::Fresh(_) | Claimed::Stale | Claimed::Follow => Ok(false),
     }
-}
-
-fn again(error: &Error) -> Error {
-    let text = "the values of another release were not removed: the removal will be retried";
-    Error::new(error.operation(), error.kind(), text)
-}
-
-fn unlocked(kind: ErrorKind) -> Error {
-    let text = "earlier changes of this key, or of one that shares its lock, did not finish in time: the change will be retried";
-    Error::new("delete", kind, text)
-}
-
-fn untried(operation: &'static str, kind: ErrorKind) -> Error {
-    let text =
-        "earlier keys of this call failed, so this one was not tried: its change will be retried";
-    Error::new(operation, kind, text)
-}
-
-fn untold(kind: ErrorKind) -> Error {
-    let text = "the change reached the far store, but other processes were not notified: the message will be sent again";
-    Error::new("publish", kind, text)
 }

@@ -6,7 +6,8 @@ use larder_cache::CacheBuilder;
 use larder_store::{ErrorKind, Ttl};
 use larder_test::faulty::{Operations, Trouble};
 
-use crate::support::{Time, World, counts, far_films, on_both_stores};
+use crate::support::{Time, World, counts, far_films, on_both_stores, until};
+use crate::tiers::listening;
 
 const HOUR: Ttl = Ttl::from_secs(3_600);
 
@@ -89,7 +90,59 @@ async fn an_expiry_of_many_keys_does_not_wait_for_a_store_that_fails_in_between_
 }
 
 #[tokio::test(start_paused = true)]
+async fn an_expiry_of_many_keys_that_is_dropped_has_told_of_the_parts_that_were_done() {
+    let world = World::memory(Time::Real).await;
+    let (one, two) = (world.process_with(keeps_stale), world.process());
+    listening(&[&one, &two]).await;
+    let (keys, quiet): (Vec<u32>, _) = ((0..128).collect(), world.quiet_process().films);
+    for film in &keys {
+        quiet.insert(*film, film.to_string()).await.unwrap();
+    }
+    two.films.get(&0).await.unwrap();
+    two.films.get(&127).await.unwrap();
+    // Each of the two parts takes two such round trips.
+    one.switch.set_on(
+        Operations::Leases,
+        Trouble::Delay(Duration::from_millis(100)),
+    );
+    let dropped = one.films.expire_many(&keys);
+    let dropped = tokio::time::timeout(Duration::from_millis(250), dropped).await;
+    assert!(dropped.is_err());
+    until("it is heard", || two.films.get_near(&0).is_none()).await;
+    assert!(two.films.get_near(&127).is_some());
+}
+
+#[tokio::test(start_paused = true)]
+async fn an_expiry_says_which_keys_it_will_not_try_again() {
+    let counts = counts();
+    let _recording = counts.record();
+    let world = World::memory(Time::Real).await;
+    let one = world.process_with(|films| keeps_stale(films).without_bus());
+    let keys: Vec<u32> = (0..10_100).collect();
+    one.switch.set(Trouble::Fail(ErrorKind::NotSent));
+    let expired = one.films.expire_many(&keys).await;
+    let errors: Vec<_> = expired
+        .iter()
+        .map(|it| it.as_ref().unwrap_err().to_string())
+        .collect();
+    let count = |text: &str| errors.iter().filter(|error| error.contains(text)).count();
+    // The first part has the errors of the store.
+    assert_eq!(
+        (count("will be retried"), count("will not be retried")),
+        (10_000 - 64, 100)
+    );
+    assert_eq!(one.films.stats().invalidations_pending, 10_000);
+    assert_eq!(
+        counts.count("larder_cache_invalidations_dropped_total"),
+        100
+    );
+    assert_eq!(counts.count("larder_cache_far_errors_total delete"), 10_100);
+}
+
+#[tokio::test(start_paused = true)]
 async fn an_expiry_of_many_keys_is_not_given_up_for_one_slow_change_of_another_call() {
+    let counts = counts();
+    let _recording = counts.record();
     let world = World::memory(Time::Real).await;
     let one = world.process_with(|films| keeps_stale(films).without_bus());
     let keys: Vec<u32> = (0..1_000).collect();
@@ -109,6 +162,8 @@ async fn an_expiry_of_many_keys_is_not_given_up_for_one_slow_change_of_another_c
     let expired = one.films.expire_many(&keys).await;
     let failed = expired.iter().filter(|expired| expired.is_err()).count();
     assert!((1..=64).contains(&failed), "{failed} of 1,000 have failed");
+    let counted = counts.count("larder_cache_far_errors_total delete");
+    assert_eq!(counted, failed as u64, "{counts:?}");
     let _ = insert.await.unwrap();
 }
 
