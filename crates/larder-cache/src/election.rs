@@ -43,7 +43,7 @@ pub(crate) struct FirstRead<V> {
 /// What a flight of a batch knows of the far store before its election.
 pub(crate) enum First<V> {
     Read(FirstRead<V>),
-    /// Its caller has just read the far store itself.
+    /// Its caller knows enough.
     Known,
     /// The flight does not use the far store.
     Unused,
@@ -103,14 +103,7 @@ impl<K: CacheKey, V: Send + Sync + 'static> Inner<K, V> {
         wanted: Wanted,
         deadline: Instant,
     ) -> Elected<V> {
-        // If nothing is kept near, the caller has just read the far store itself; and a caller that
-        // refreshes knows the stored value.
-        let reads_first = match wanted {
-            Wanted::Fresh => self.keeps_near || far.leases.is_none(),
-            Wanted::Newer(_) => false,
-            Wanted::Load => true,
-        };
-        let first = match reads_first {
+        let first = match self.reads_first(far, wanted) {
             true => {
                 let far_key = far.key(key);
                 let (reading, step) = (self.begin_read(key, &far_key), self.begin_step());
@@ -125,6 +118,18 @@ impl<K: CacheKey, V: Send + Sync + 'static> Inner<K, V> {
         };
         let patience = Patience::Follow { until: deadline };
         self.elect_after(first, far, key, wanted, patience).await
+    }
+
+    /// Returns whether an election begins with a read of the far store.
+    ///
+    /// If nothing is kept near, the caller has just read it itself; and a caller that refreshes knows the
+    /// stored value.
+    pub(crate) fn reads_first(&self, far: &Far<V>, wanted: Wanted) -> bool {
+        match wanted {
+            Wanted::Fresh => self.keeps_near || far.leases.is_none(),
+            Wanted::Newer(_) => false,
+            Wanted::Load => true,
+        }
     }
 
     /// Does the same after a first read, which may be that of a batch.

@@ -142,7 +142,7 @@ impl<K: CacheKey, V: Send + Sync + 'static> Cache<K, V> {
             None if tasks.is_empty() => {}
             None => {
                 let deadline = Instant::now() + self.inner.load_timeout;
-                spawn_in_span(&runtime, run(tasks, load.clone(), deadline, false));
+                spawn_in_span(&runtime, run(tasks, load.clone(), deadline));
             }
         }
     }
@@ -204,10 +204,9 @@ impl<K: CacheKey, V: Send + Sync + 'static> Cache<K, V> {
             });
         }
         if !tasks.is_empty() {
-            let has_read = !inner.keeps_near;
             // Those who join its loads later have time of their own to wait for them.
             let until = Instant::now() + inner.load_timeout;
-            let run = run(tasks, load.clone(), until, has_read);
+            let run = run(tasks, load.clone(), until);
             spawn_in_span(&Handle::current(), run);
         }
         let waits = flights.iter().map(|flight| async {

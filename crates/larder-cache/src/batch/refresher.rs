@@ -72,13 +72,10 @@ impl<K: CacheKey, V: Send + Sync + 'static> Refresh for Refresher<K, V> {
             // While one batch was taken out of the channel, another one may have arrived.
             while tasks.len() > max {
                 let rest = tasks.split_off(max);
-                spawn(
-                    &Handle::current(),
-                    run(tasks, load.clone(), deadline, false),
-                );
+                spawn(&Handle::current(), run(tasks, load.clone(), deadline));
                 tasks = rest;
             }
-            run(tasks, load, deadline, false).await;
+            run(tasks, load, deadline).await;
         };
         spawn(runtime, gathered);
     }

@@ -20,18 +20,15 @@ use crate::spawn::spawn_in_span;
 use crate::{CacheKey, Loaded};
 
 /// Runs some flights together: one read, one load, and the writes concurrently.
-///
-/// Without a near tier the caller has just read the far store itself (`has_read`).
 pub(super) async fn run<K: CacheKey, V: Send + Sync + 'static>(
     tasks: Vec<LoadTask<K, V>>,
     load: BatchLoader<K, V>,
     deadline: Instant,
-    has_read: bool,
 ) {
     let Some(inner) = tasks.first().map(|task| task.inner.clone()) else {
         return;
     };
-    let reads = read(&inner, &tasks, has_read).await;
+    let reads = read(&inner, &tasks).await;
     let elections = tasks.into_iter().zip(reads).map(|(task, read)| async {
         let elected = task.elect_at_once(read, deadline).await;
         (task, elected)
@@ -72,26 +69,25 @@ async fn follow<K: CacheKey, V: Send + Sync + 'static>(
     task.run(load, deadline).await;
 }
 
-/// Reads the far store for all flights that use it, unless the caller has.
+/// Reads the far store for all flights that begin with that.
 async fn read<K: CacheKey, V: Send + Sync + 'static>(
     inner: &Arc<Inner<K, V>>,
     tasks: &[LoadTask<K, V>],
-    has_read: bool,
 ) -> Vec<First<V>> {
-    let usable: Vec<_> = tasks.iter().map(LoadTask::reads_far).collect();
-    let asked = tasks.iter().zip(&usable).filter(|(_, usable)| **usable);
+    let uses: Vec<_> = tasks.iter().map(LoadTask::reads_far).collect();
+    let asked = tasks.iter().zip(&uses).filter(|(_, (_, reads))| *reads);
     let asked: Vec<_> = asked.map(|(task, _)| &task.key).collect();
     let mut reads = match &inner.far {
-        // Without leases nothing else looks at the far store.
-        Some(far) if !has_read || far.leases.is_none() => read_many(inner, far, &asked).await,
-        _ => Vec::new(),
+        Some(far) => read_many(inner, far, &asked).await,
+        None => Vec::new(),
     }
     .into_iter();
-    let first = |usable| match usable {
-        true => reads.next().map_or(First::Known, First::Read),
-        false => First::Unused,
+    let first = |(is_used, is_read)| match (is_used, is_read) {
+        (true, true) => reads.next().map_or(First::Unused, First::Read),
+        (true, false) => First::Known,
+        (false, _) => First::Unused,
     };
-    usable.into_iter().map(first).collect()
+    uses.into_iter().map(first).collect()
 }
 
 /// Loads what this process leads, and keeps it.

@@ -179,9 +179,12 @@ impl<K: CacheKey, V: Send + Sync + 'static> LoadTask<K, V> {
         elect.await
     }
 
-    /// Returns whether the far store may be read for this flight.
-    pub(crate) fn reads_far(&self) -> bool {
-        self.plan.uses_far && self.inner.usable_far(&self.key).is_some()
+    /// Returns whether its election uses the far store now, and whether it begins with a read there.
+    pub(crate) fn reads_far(&self) -> (bool, bool) {
+        match self.plan.uses_far.then(|| self.inner.usable_far(&self.key)) {
+            Some(Some(far)) => (true, self.inner.reads_first(far, self.plan.wanted)),
+            _ => (false, false),
+        }
     }
 
     /// Completes with what the far store has. Returns the flight of its refresh, if it is due.
