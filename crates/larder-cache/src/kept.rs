@@ -91,9 +91,7 @@ impl<V> Kept<V> {
                 .min(self.times.stale_until)
                 .min(self.near_until);
         }
-        let usual = lifetime.decide_at(&self.times, self.near_until);
-        let last = self.times.fresh_until.min(self.near_until);
-        usual.max(self.retry_at).min(last)
+        lifetime.decide_at(&self.times, self.near_until, self.retry_at)
     }
 
     /// Wraps the copy for the near tier.
@@ -193,8 +191,7 @@ impl<K: CacheKey, V: Send + Sync + 'static> Inner<K, V> {
         })
     }
 
-    /// Returns whether a refresh of the key had a [`Setback`], so that nobody tries again yet. It is for
-    /// caches without a near tier.
+    /// Returns whether a refresh of the key had a [`Setback`], so that nobody tries again yet.
     pub(crate) fn is_resting(&self, key: &K) -> bool {
         let now = self.clock.now();
         let held = self.near.peek(key);
@@ -209,15 +206,15 @@ impl<K: CacheKey, V: Send + Sync + 'static> Inner<K, V> {
     /// Notes a setback of a load of `key`, so that nobody tries again for a while.
     ///
     /// The pause doubles with each one in a row. Without a copy there is nothing to serve, and
-    /// the next call loads. After a refresh without a near tier the far store has the value to
-    /// serve, and only the pause is kept.
+    /// the next call loads. After a refresh the far store may have the value to serve, though the copy has
+    /// ended, or there is none without a near tier: then only the pause is kept.
     pub(crate) fn back_off(&self, key: &K, setback: Setback) {
         let now = self.clock.now();
-        let is_far = setback != Setback::Load && self.is_promised();
+        let is_far = setback != Setback::Load && self.far.is_some();
         self.near.update(key, |held| {
             let mut kept = match held {
                 Some(held) => held.value,
-                None if is_far => Kept::empty(),
+                None if is_far && !self.keeps_near => Kept::empty(),
                 None => return None,
             };
             let is_fresh = now < kept.times.fresh_until && now < kept.near_until;

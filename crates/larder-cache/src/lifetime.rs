@@ -174,12 +174,18 @@ impl Lifetime {
         now.plus_micros(self.shortened(self.near, draw))
     }
 
-    /// Returns the first moment at which a reader of a near copy has to decide anything.
-    pub(crate) fn decide_at(&self, times: &Times, near_until: Timestamp) -> Timestamp {
+    /// Returns the first moment at which a reader of a near copy has to decide anything. Nobody refreshes it
+    /// before `retry_at`.
+    pub(crate) fn decide_at(
+        &self,
+        times: &Times,
+        near_until: Timestamp,
+        retry_at: Timestamp,
+    ) -> Timestamp {
         let early = (self.mean_early(times) * EARLY_SPAN) as i64;
         let early_from = self.end(times).plus_micros(-early);
-        let decide = early_from.min(self.records_from(times));
-        near_until.min(times.refresh_at).min(decide)
+        let refresh_from = times.refresh_at.min(early_from).max(retry_at);
+        near_until.min(self.records_from(times)).min(refresh_from)
     }
 
     fn shortened(&self, ttl: Ttl, draw: f64) -> i64 {
@@ -198,6 +204,8 @@ mod tests {
 
     use super::*;
 
+    const NEVER: Timestamp = Timestamp::from_micros(i64::MAX);
+    const PAST: Timestamp = Timestamp::from_micros(i64::MIN);
     const NOW: Timestamp = Timestamp::from_micros(1_767_225_600_000_000);
 
     fn lifetime(ttl: Ttl, jitter: f64) -> Lifetime {
@@ -239,7 +247,7 @@ mod tests {
             let near = Ttl::from_millis(near);
             let lifetime = Lifetime { near, ..lifetime(Ttl::from_secs(60), 0.1) };
             let times = lifetime.times(NOW, load, Ttl::covering_micros(left), 0.0);
-            let end = lifetime.decide_at(&times, lifetime.near_until(NOW, draw));
+            let end = lifetime.decide_at(&times, lifetime.near_until(NOW, draw), PAST);
             prop_assert!(end <= times.fresh_until);
             prop_assert!(end <= NOW.plus_micros(near.as_micros()));
         }
@@ -264,7 +272,7 @@ mod tests {
             prop_assert!(times.refresh_at <= times.deadline);
             prop_assert!(times.fresh_until <= times.stale_until);
             prop_assert!(times.fresh_until <= times.deadline);
-            prop_assert!(lifetime.decide_at(&times, Timestamp::from_micros(i64::MAX)) <= times.refresh_at);
+            prop_assert!(lifetime.decide_at(&times, NEVER, PAST) <= times.refresh_at);
         }
     }
 
@@ -355,7 +363,7 @@ mod tests {
         let mut met = 0;
         for _ in 0..lives {
             let times = lifetime.times(NOW, load, Ttl::from_secs(60), 0.0);
-            let mut now = lifetime.decide_at(&times, Timestamp::from_micros(i64::MAX));
+            let mut now = lifetime.decide_at(&times, NEVER, PAST);
             // The first reader who refreshes has a new value ready one load later.
             let ready = loop {
                 // 1,000 reads a second, at random times.

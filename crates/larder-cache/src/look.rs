@@ -79,7 +79,7 @@ impl<K: CacheKey, V: Send + Sync + 'static> Inner<K, V> {
         if self.has_fresher(key, stored.times.loaded_at) {
             return;
         }
-        let held = self.copy_of(stored, reading).hold(&self.lifetime);
+        let held = self.copy_of(key, stored, reading).hold(&self.lifetime);
         self.keep_if_unchanged(key, reading, || {
             self.near
                 .update_if_unchanged(key, reading.generation, |before| {
@@ -92,7 +92,9 @@ impl<K: CacheKey, V: Send + Sync + 'static> Inner<K, V> {
     }
 
     /// Returns the near copy of a far entry, which ends at most the near TTL after its read began.
-    pub(crate) fn copy_of(&self, stored: &Stored<V>, reading: &Reading) -> Kept<V> {
+    ///
+    /// The pause after a refresh that failed goes on, if the copy before it was of the same entry.
+    pub(crate) fn copy_of(&self, key: &K, stored: &Stored<V>, reading: &Reading) -> Kept<V> {
         let began = reading.began;
         let mut near_until = self.lifetime.near_until(began, rand::random());
         if !stored.tags.as_slice().is_empty() {
@@ -100,7 +102,13 @@ impl<K: CacheKey, V: Send + Sync + 'static> Inner<K, V> {
             let micros = near_until.as_micros().saturating_sub(began.as_micros());
             near_until = began.plus_micros(micros / 2);
         }
-        Kept::from_stored(stored, near_until)
+        let mut kept = Kept::from_stored(stored, near_until);
+        if let Some(before) = self.near.peek(key).map(|held| held.value)
+            && before.version == kept.version
+        {
+            (kept.retry_at, kept.failures) = (before.retry_at, before.failures);
+        }
+        kept
     }
 
     /// Reads far, and counts and logs an error.

@@ -195,15 +195,15 @@ impl<K: CacheKey, V: Send + Sync + 'static> LoadTask<K, V> {
             Some(_) => inner.metrics.far_hits.increment(),
             None => inner.metrics.not_found.increment(1),
         }
-        let is_due = inner.is_due(&stored.times, now);
         if !inner.has_fresher(&self.key, stored.times.loaded_at) {
             self.keep_near(
-                inner.copy_of(&stored, reading),
+                inner.copy_of(&self.key, &stored, reading),
                 Some(reading),
                 reading.generation,
             );
         }
         inner.prolong_far(&self.key, stored.times, now);
+        let is_due = inner.is_due(&stored.times, now) && !inner.is_resting(&self.key);
         let answer = Answer {
             value: stored.value,
             loaded_at: stored.times.loaded_at,

@@ -94,3 +94,24 @@ async fn a_hot_value_with_an_idle_ttl_is_not_refreshed_long_before_its_end() {
     assert!(world.clock.now() < hour);
     assert_eq!(one.loads(), 1);
 }
+
+#[tokio::test]
+async fn a_value_that_is_read_lives_on_while_its_refreshes_fail() {
+    let clock = ManualClock::default();
+    let films = Cache::<u32, String>::builder(FILM, HOUR)
+        .with_jitter(0.0)
+        .with_clock(clock.clone())
+        .with_idle_ttl(TEN)
+        .with_refresh_after(Ttl::from_secs(60))
+        .build()
+        .unwrap();
+    films.insert(7, "Metropolis".to_owned()).await.unwrap();
+    for _ in 0..10_000 {
+        clock.advance(Duration::from_millis(10));
+        let away = || async { Err::<String, _>(Broken("away")) };
+        films.get_or_load(&7, away).await.unwrap();
+        tokio::task::yield_now().await;
+    }
+    assert!(films.get_near(&7).is_some());
+    assert!(films.stats().failed_loads > 3);
+}

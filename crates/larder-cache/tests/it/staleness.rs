@@ -6,13 +6,15 @@ use std::sync::Arc;
 use std::sync::atomic::{AtomicUsize, Ordering};
 use std::time::Duration;
 
-use larder_cache::{Cache, LoadError, Loaded, LoaderLayer, ReadOptions, Source};
+use larder_cache::{Cache, CacheBuilder, LoadError, Loaded, LoaderLayer, ReadOptions, Source};
 use larder_store::{ErrorKind, ManualClock, Ttl};
 use larder_test::faulty::Trouble;
 use tower::{Layer, ServiceExt, service_fn};
 
+use crate::far_only::{fail_as_a_batch, until_idle};
 use crate::support::{
-    Act, Broken, Gate, Operation, Staged, far_key, films, load, on_both_stores, until, until_ready,
+    Act, Broken, Gate, Operation, Staged, Time, World, far_key, films, load, on_both_stores, until,
+    until_ready,
 };
 
 const TEN: Ttl = Ttl::from_secs(10);
@@ -20,6 +22,10 @@ const HOUR: Ttl = Ttl::from_secs(3_600);
 
 fn seconds(seconds: u64) -> Duration {
     Duration::from_secs(seconds)
+}
+
+fn short_copies(films: CacheBuilder<u32, String>) -> CacheBuilder<u32, String> {
+    films.with_refresh_after(TEN).with_near_ttl(seconds(1))
 }
 
 on_both_stores! { Manual;
@@ -331,6 +337,52 @@ on_both_stores! { Manual;
         assert_eq!(two.films.find_with(&7, options).await.unwrap().source, Source::Stale);
         assert_eq!(two.fail().await.unwrap().source, Source::Stale);
     }
+}
+
+/// In one thread, so that a refresh has begun when the read that begins it is answered.
+#[tokio::test]
+async fn the_pause_after_a_failed_refresh_outlives_the_near_copy() {
+    let worlds = [
+        World::memory(Time::Manual).await,
+        World::redis(Time::Manual).await,
+    ];
+    for (world, is_batch) in worlds.iter().flat_map(|it| [(it, false), (it, true)]) {
+        let one = world.process_with(short_copies);
+        one.load("old").await;
+        world.advance(seconds(10));
+        for _ in 0..20 {
+            let found = match is_batch {
+                true => fail_as_a_batch(&one).await,
+                false => one.fail().await.map(|found| found.value),
+            };
+            assert_eq!(*found.unwrap(), "old");
+            until_idle(&one).await;
+            world.advance(seconds(1));
+        }
+        // After 0, 1, 3, 7 and 14 or 15 seconds.
+        assert_eq!(one.loads() - 1, 5, "is_batch: {is_batch}");
+        one.films.remove(&7).await.unwrap();
+    }
+}
+
+#[tokio::test]
+async fn a_refresh_that_fails_after_its_near_copy_has_ended_pauses_too() {
+    let world = World::memory(Time::Manual).await;
+    let one = world.process_with(short_copies);
+    one.load("old").await;
+    world.advance(seconds(10));
+    for _ in 0..3 {
+        let (clock, loads) = (world.clock.clone(), one.loads.clone());
+        let slow = || async move {
+            loads.fetch_add(1, Ordering::SeqCst);
+            clock.advance(seconds(2));
+            Err::<String, _>(Broken("away"))
+        };
+        let found = one.films.find_or_load(&7, slow).await.unwrap();
+        assert_eq!(found.as_str(), "old");
+        until_idle(&one).await;
+    }
+    assert_eq!(one.loads() - 1, 1);
 }
 
 #[tokio::test(start_paused = true)]
