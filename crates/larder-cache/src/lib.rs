@@ -63,7 +63,7 @@ pub use values::Compression;
 #[cfg(feature = "seal")]
 pub use values::SealingKeys;
 pub use write_behind::{
-    DeadLetter, InspectJournal, Journal, MAX_DEAD_LETTERS, QueuedWrite, Unwritten, WriteBehind,
-    WriteBehindBuilder,
+    DeadLetter, InspectJournal, Journal, LEFT_WRITE_TIMEOUT, MAX_DEAD_LETTERS, QueuedWrite,
+    Unwritten, WriteBehind, WriteBehindBuilder,
 };
 pub use write_through::WriteError;

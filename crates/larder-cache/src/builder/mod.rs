@@ -141,7 +141,8 @@ impl<K: CacheKey, V: Send + Sync + 'static> CacheBuilder<K, V> {
     ///
     /// A new number makes every far value a miss. In a rolling deployment, an old process and a new one each
     /// see only their own values, and each invalidates only its own: see
-    /// [`with_invalidated_schema`](Self::with_invalidated_schema).
+    /// [`with_invalidated_schema`](Self::with_invalidated_schema). What an old process has
+    /// [written behind](crate::WriteBehind) must be in its source before the last of them ends.
     pub fn with_schema(mut self, schema: u32) -> Self {
         self.schema = schema;
         self

@@ -103,10 +103,9 @@ impl fmt::Debug for Compression {
 /// Why bytes were not decompressed.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub(super) enum Failure {
-    /// This build does not have the algorithm.
-    #[cfg(not(all(feature = "lz4", feature = "zstd")))]
+    /// This build does not know the algorithm, or they claim to be longer than the maximum.
     Foreign,
-    /// They exceed the maximum length, or are not compressed data.
+    /// They are not compressed data.
     Damaged,
 }
 
@@ -120,8 +119,8 @@ pub(super) fn decompress(bytes: &[u8], max: usize) -> Result<Vec<u8>, Failure> {
         .ok_or(Failure::Damaged)?;
     let [algorithm, length @ ..] = *header;
     let length = usize::try_from(u32::from_le_bytes(length)).map_err(|_| Failure::Damaged)?;
-    if length > max {
-        return Err(Failure::Damaged);
+    if length > max || !matches!(algorithm, LZ4 | ZSTD) {
+        return Err(Failure::Foreign);
     }
     let plain: Option<Vec<u8>> = match algorithm {
         #[cfg(feature = "lz4")]
@@ -179,7 +178,7 @@ mod tests {
                 let short = compressed(compression, &plain).unwrap();
                 prop_assert!(short.len() < plain.len());
                 prop_assert_eq!(decompress(&short, plain.len()).unwrap(), &plain[..]);
-                prop_assert_eq!(decompress(&short, plain.len() - 1), Err(Failure::Damaged));
+                prop_assert_eq!(decompress(&short, plain.len() - 1), Err(Failure::Foreign));
             }
         }
 
@@ -219,25 +218,26 @@ mod tests {
         };
         for mut bytes in ALL.map(bomb) {
             assert!(bytes.len() < MAX);
-            let costs = |bytes: &[u8]| {
+            let costs = |bytes: &[u8], why: Failure| {
                 let cost = allocation_counter::measure(|| {
-                    assert_eq!(decompress(bytes, MAX), Err(Failure::Damaged));
+                    assert_eq!(decompress(bytes, MAX), Err(why));
                 });
                 cost.bytes_max
             };
-            assert_eq!(costs(&bytes), 0, "it says how long it is");
+            assert_eq!(costs(&bytes, Failure::Foreign), 0, "it says how long it is");
             let lie = u32::try_from(MAX).unwrap();
             bytes[1..HEADER].copy_from_slice(&lie.to_le_bytes());
             // A decoder and its error take a little memory too.
             let most = MAX as u64 + 4_096;
-            assert!(costs(&bytes) <= most, "it lies");
-            assert!(costs(&bytes[..20]) <= most, "it lies, and is cut");
+            assert!(costs(&bytes, Failure::Damaged) <= most, "it lies");
+            let cut = &bytes[..20];
+            assert!(costs(cut, Failure::Damaged) <= most, "it lies, and is cut");
         }
     }
 
     #[test]
-    fn an_unknown_algorithm_is_damage() {
-        assert_eq!(decompress(&[9, 1, 0, 0, 0, 7], 10), Err(Failure::Damaged));
+    fn an_unknown_algorithm_is_of_another_release() {
+        assert_eq!(decompress(&[9, 1, 0, 0, 0, 7], 10), Err(Failure::Foreign));
         assert_eq!(decompress(&[], 10), Err(Failure::Damaged));
     }
 }

@@ -2,7 +2,7 @@ use larder_store::{Error, ErrorKind, Key, Result};
 
 use super::{Packing, Unpacked};
 use crate::Codec;
-use crate::envelope::{Envelope, Flags, Opened, TagMarks};
+use crate::envelope::{Envelope, Flags, Form, Opened, TagMarks};
 use crate::lifetime::Times;
 
 /// The form of a cache's stored values: those of the far store, and those that wait in a journal.
@@ -71,6 +71,11 @@ impl ValueFormat {
         Ok(sealed)
     }
 
+    /// Returns the form of what this process writes, and reads.
+    pub(crate) fn form(&self, codec: u8) -> Form {
+        Form::new(codec, self.schema, self.packing.flags())
+    }
+
     /// Opens the envelope of stored bytes, which say whether their value can be read here.
     pub(crate) fn open<V: 'static>(
         &self,
@@ -84,7 +89,7 @@ impl ValueFormat {
                 let is_ours = envelope.codec == codec.id() && envelope.schema == self.schema;
                 is_ours.then_some(envelope).ok_or(Unreadable::Foreign)
             }
-            Opened::Earlier => Err(Unreadable::Foreign),
+            Opened::Earlier | Opened::TooLong => Err(Unreadable::Foreign),
             Opened::Damaged => Err(Unreadable::Damaged),
         }
     }

@@ -21,7 +21,7 @@ pub(crate) struct Packing {
 pub(crate) enum Unpacked<'a> {
     /// An encoded value.
     Value(Cow<'a, [u8]>),
-    /// An intact value that was packed in a way unknown to this build.
+    /// An intact value that was packed in a way unknown to this build, or is longer than this process allows.
     Foreign,
     /// Anything else.
     Damaged,
@@ -39,19 +39,23 @@ impl Packing {
 
     /// Compresses the bytes of `value` behind `from`, and returns the resulting flags.
     pub(crate) fn compress(&self, value: &mut Vec<u8>, from: usize) -> Flags {
-        let flags = Flags::default();
+        let flags = self.flags();
         #[cfg(any(feature = "lz4", feature = "zstd"))]
         let flags = match self.compression {
             Some(compression) if compression.compress(value, from) => flags.with(Flags::COMPRESSED),
             _ => flags,
         };
-        #[cfg(feature = "seal")]
-        let flags = match self.sealing {
-            Some(_) => flags.with(Flags::SEALED),
-            None => flags,
-        };
         let _ = (value, from);
         flags
+    }
+
+    /// Returns the flags that all its values have.
+    pub(crate) fn flags(&self) -> Flags {
+        #[cfg(feature = "seal")]
+        if self.sealing.is_some() {
+            return Flags::SEALED;
+        }
+        Flags::default()
     }
 
     /// Seals the bytes of `value` behind its header, if the cache does.
@@ -105,13 +109,12 @@ impl Packing {
         if flags.contains(Flags::COMPRESSED) {
             return match compression::decompress(&opened, max) {
                 Ok(plain) => Unpacked::Value(Cow::Owned(plain)),
-                #[cfg(not(all(feature = "lz4", feature = "zstd")))]
                 Err(compression::Failure::Foreign) => Unpacked::Foreign,
                 Err(compression::Failure::Damaged) => Unpacked::Damaged,
             };
         }
         if opened.len() > max {
-            return Unpacked::Damaged;
+            return Unpacked::Foreign;
         }
         Unpacked::Value(opened)
     }

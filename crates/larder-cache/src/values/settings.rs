@@ -9,7 +9,7 @@ impl<K: CacheKey, V: Send + Sync + 'static> CacheBuilder<K, V> {
     /// Compresses far values, from a minimum length on. Default: they are not compressed.
     ///
     /// [`with_max_value`](Self::with_max_value) limits a value before it is compressed, and after
-    /// it is decompressed: bytes that claim to be longer count as damaged, and cost nothing more.
+    /// it is decompressed: bytes that claim to be longer are a miss, and cost nothing more.
     #[cfg(any(feature = "lz4", feature = "zstd"))]
     pub fn with_compression(mut self, compression: crate::Compression) -> Self {
         self.packing.compression = Some(compression);

@@ -1,3 +1,4 @@
+use std::borrow::Cow;
 use std::fmt;
 
 use larder_store::{ErrorKind, Result};
@@ -10,26 +11,33 @@ use crate::attributes::Removal;
 /// The maximum number of [dead letters](WriteBehind::dead_letters) that one call returns.
 pub const MAX_DEAD_LETTERS: usize = 100;
 
-/// A write that failed too often. `Debug` shows its version and its attempts.
+/// A write that failed too often, or that was [left for too long](super::LEFT_WRITE_TIMEOUT). `Debug` shows its
+/// version and its attempts.
 #[non_exhaustive]
 pub struct DeadLetter<K, V> {
-    /// The key.
-    pub key: K,
-    /// The value, which is not in the source.
-    pub value: V,
+    /// The key, and the value, which is not in the source. None if this release cannot read them.
+    pub write: Option<(K, V)>,
     /// The number of the write.
     pub version: u64,
     /// How many times it was attempted.
     pub attempts: u32,
+    id: Vec<u8>,
+}
+
+impl<K, V> DeadLetter<K, V> {
+    /// Returns the key as text, such as `write-behind:{7}`, also if this release cannot read the write.
+    ///
+    /// Not for logs.
+    pub fn id(&self) -> Cow<'_, str> {
+        String::from_utf8_lossy(&self.id)
+    }
 }
 
 impl<K: CacheKey, V: Send + Sync + 'static> WriteBehind<K, V> {
-    /// Returns dead letters after a key: those of the next `many`, at most [`MAX_DEAD_LETTERS`], that this
-    /// release can read.
+    /// Returns the next `many` dead letters after another one, at most [`MAX_DEAD_LETTERS`].
     ///
-    /// They are in the order of their ids. A page may be short, so to get them all, ask again after the key
-    /// of the last one, until the answer is empty. It takes two round trips, and one more for each page that
-    /// cannot be read at all.
+    /// They are in the order of their ids. A page may be short, so to get them all, ask again after the last
+    /// one, until the answer is empty. It takes two round trips.
     ///
     /// They count among the writes that may wait, until they are [tried again](Self::retry) or
     /// [discarded](Self::discard), or their key is written again.
@@ -38,27 +46,28 @@ impl<K: CacheKey, V: Send + Sync + 'static> WriteBehind<K, V> {
     /// Those of the store; [`ErrorKind::Invalid`] for more than [`MAX_DEAD_LETTERS`].
     pub async fn dead_letters(
         &self,
-        after: Option<&K>,
+        after: Option<&DeadLetter<K, V>>,
         many: usize,
     ) -> Result<Vec<DeadLetter<K, V>>> {
         if many > MAX_DEAD_LETTERS {
-            let text = "one call returns at most 100 dead letters: make several calls";
+            let text = format!(
+                "one call returns at most {MAX_DEAD_LETTERS} dead letters: make several calls"
+            );
             return Err(error(ErrorKind::Invalid, text));
         }
         if many == 0 {
             return Ok(Vec::new());
         }
-        let after = after.map(|key| self.shared.id(key));
-        let mut keys = self.shared.run(&DeadKeys).await?;
+        let mut ids = self.shared.run(&DeadKeys).await?;
         if let Some(after) = after {
-            keys.retain(|key| *key > after);
+            ids.retain(|id| *id > after.id);
         }
-        for keys in keys.chunks(many) {
-            let dead = self.shared.run(&DeadAt(keys.to_vec())).await?;
-            let letters = dead.into_iter().filter_map(|it| self.shared.letter(it));
-            let letters: Vec<_> = letters.collect();
-            if !letters.is_empty() {
-                return Ok(letters);
+        for ids in ids.chunks(many) {
+            let dead = self.shared.run(&DeadAt(ids.to_vec())).await?;
+            // Empty if none of them is of any release, or all have gone since.
+            if !dead.is_empty() {
+                let letters = dead.into_iter().map(|it| self.shared.letter(it));
+                return Ok(letters.collect());
             }
         }
         Ok(Vec::new())
@@ -75,9 +84,7 @@ impl<K: CacheKey, V: Send + Sync + 'static> WriteBehind<K, V> {
     /// # Cancellation
     /// A dropped call may or may not have queued it again. The cached value is removed.
     pub async fn retry(&self, key: &K) -> Result<bool> {
-        let was_there = self.bury(key, true).await?;
-        self.shared.work.notify_one();
-        Ok(was_there)
+        self.bury(self.shared.id(key), Some(key), true).await
     }
 
     /// Discards the dead letter of `key`, and returns whether there was one.
@@ -91,31 +98,63 @@ impl<K: CacheKey, V: Send + Sync + 'static> WriteBehind<K, V> {
     /// # Cancellation
     /// A dropped call may or may not have discarded it. The cached value is removed.
     pub async fn discard(&self, key: &K) -> Result<bool> {
-        self.bury(key, false).await
+        self.bury(self.shared.id(key), Some(key), false).await
     }
 
-    async fn bury(&self, key: &K, tries_again: bool) -> Result<bool> {
+    /// Does the same as [`retry`](Self::retry), also for a letter that this release cannot read.
+    ///
+    /// Of such a letter it removes no cached value. If its release is not running, it will be
+    /// [left](super::LEFT_WRITE_TIMEOUT) again.
+    ///
+    /// # Errors
+    /// Those of [`retry`](Self::retry).
+    ///
+    /// # Cancellation
+    /// As [`retry`](Self::retry).
+    pub async fn retry_letter(&self, letter: &DeadLetter<K, V>) -> Result<bool> {
+        let key = letter.write.as_ref().map(|(key, _)| key);
+        self.bury(letter.id.clone(), key, true).await
+    }
+
+    /// Does the same as [`discard`](Self::discard), also for a letter that this release cannot read.
+    ///
+    /// Of such a letter it removes no cached value.
+    ///
+    /// # Errors
+    /// Those of [`retry`](Self::retry).
+    ///
+    /// # Cancellation
+    /// As [`discard`](Self::discard).
+    pub async fn discard_letter(&self, letter: &DeadLetter<K, V>) -> Result<bool> {
+        let key = letter.write.as_ref().map(|(key, _)| key);
+        self.bury(letter.id.clone(), key, false).await
+    }
+
+    async fn bury(&self, id: Vec<u8>, key: Option<&K>, tries_again: bool) -> Result<bool> {
         let bury = Bury {
-            key: self.shared.id(key),
+            key: id,
             tries_again,
             keep: self.shared.settings.keep,
         };
-        let removal = Removal::begin(&self.shared.cache, Some(key.clone()));
+        let removal = Removal::begin(&self.shared.cache, key.cloned());
         let was_there = self.shared.run(&bury).await?;
         removal.finish_or_log().await;
+        if tries_again {
+            self.shared.work.notify_one();
+        }
         Ok(was_there)
     }
 }
 
 impl<K: CacheKey, V: Send + Sync + 'static> Shared<K, V> {
-    fn letter(&self, dead: Taken) -> Option<DeadLetter<K, V>> {
-        let ((key, value), _) = self.open(&dead.key, &dead.value).ok()?;
-        Some(DeadLetter {
-            key,
-            value,
+    fn letter(&self, dead: Taken) -> DeadLetter<K, V> {
+        let opened = self.open(&dead.key, &dead.value);
+        DeadLetter {
+            write: opened.ok().map(|(write, _)| write),
             version: dead.version.unsigned_abs(),
             attempts: u32::try_from(dead.attempts).unwrap_or(u32::MAX),
-        })
+            id: dead.key,
+        }
     }
 }
 

@@ -10,6 +10,7 @@ mod shutdown;
 mod traces;
 mod worker;
 
+use std::borrow::Cow;
 use std::fmt;
 use std::future::Future;
 use std::sync::Arc;
@@ -36,6 +37,10 @@ pub use dead_letters::{DeadLetter, MAX_DEAD_LETTERS};
 pub use journal::{InspectJournal, Journal};
 pub use shutdown::Unwritten;
 
+/// How long a write is left for the release that wrote it, an hour. After that it is a
+/// [dead letter](WriteBehind::dead_letters).
+pub const LEFT_WRITE_TIMEOUT: Duration = Duration::from_secs(60 * 60);
+
 /// The pause between two tries of a write that waits for room.
 const FULL_PAUSE: Duration = Duration::from_millis(20);
 
@@ -55,9 +60,11 @@ const FULL_PAUSE: Duration = Duration::from_millis(20);
 /// that matters, let the source refuse a [version](QueuedWrite::version) that is not higher than the last.
 ///
 /// The journal holds writes in the form of the cache's far values: with a checksum, and compressed and
-/// [sealed](crate::CacheBuilder::with_sealing) if those are. A worker leaves the writes of another
-/// [schema](crate::CacheBuilder::with_schema) or codec for the release that wrote them. A value that is read
-/// from the journal has the tags with which it was written, and the TTL of the cache.
+/// [sealed](crate::CacheBuilder::with_sealing) if those are. A worker leaves the writes that it cannot read for the
+/// release that wrote them: those of another [schema](crate::CacheBuilder::with_schema) or codec, sealed otherwise,
+/// or longer than its maximum. One that is left for [an hour](LEFT_WRITE_TIMEOUT) becomes a dead letter. So before
+/// the last process of a release ends, let it write what waits: its [`shutdown`](Self::shutdown) does. A value that
+/// is read from the journal has the tags with which it was written, and the TTL of the cache.
 ///
 /// With `memory://` the journal is lost with the process.
 ///
@@ -270,7 +277,7 @@ impl<K: CacheKey, V: Send + Sync + 'static> Shared<K, V> {
     }
 }
 
-fn error(kind: ErrorKind, text: &'static str) -> Error {
+fn error(kind: ErrorKind, text: impl Into<Cow<'static, str>>) -> Error {
     Error::new("write behind", kind, text)
 }
 

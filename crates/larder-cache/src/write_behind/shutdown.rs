@@ -17,7 +17,7 @@ use crate::spawn::spawn;
 #[non_exhaustive]
 #[must_use = "it may say that writes are left in the journal"]
 pub struct Unwritten {
-    /// The writes that wait, or that another process is carrying out.
+    /// The writes that wait, are left for another release, or are being carried out by another process.
     pub waiting: u64,
     /// The dead letters.
     pub dead: u64,
@@ -26,7 +26,7 @@ pub struct Unwritten {
 impl<K: CacheKey, V: Send + Sync + 'static> WriteBehind<K, V> {
     /// Accepts no more writes, carries out those that wait, and reports what is left.
     ///
-    /// It returns when the journal is empty, or after `within`. Then it waits for the store to answer, for
+    /// It returns when no write waits that this release can read, or after `within`. Then it waits for the store to answer, for
     /// twice the store timeout at most, so that a write that is acknowledged meanwhile is reported too. The
     /// rest waits in the journal for another process, or for the next start. Writes in progress at that
     /// time go on in the background, for the write timeout at most.

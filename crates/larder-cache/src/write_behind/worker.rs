@@ -13,11 +13,12 @@ use tokio::task::JoinSet;
 use tokio::time::{Instant, timeout, timeout_at};
 
 use super::journal::{Outcome, Settle, Settled, Take, Taken};
-use super::{QueuedWrite, Shared};
+use super::{LEFT_WRITE_TIMEOUT, QueuedWrite, Shared};
 use crate::CacheKey;
 use crate::values::Unreadable;
 
-/// For how long a write is left for the other release that wrote it, before anyone takes it again.
+/// For how long a write is left that a worker cannot read though it reads others of its form, as one that is
+/// sealed by a key that it does not have. After that, any worker takes it again.
 const LEFT_PAUSE: Duration = Duration::from_secs(5);
 
 /// Carries out writes until the journal is shut down and empty, the time of the shutdown is over, or the
@@ -82,12 +83,13 @@ impl<K: CacheKey, V: Send + Sync + 'static> Shared<K, V> {
     /// Begins due writes, as far as there is room. Returns the time until more may be due, or None if no
     /// write waits.
     async fn begin(self: &Arc<Self>, running: &mut JoinSet<()>) -> Result<Option<Duration>> {
-        let room = self.settings.batch - running.len() as i64;
         let take = Take {
-            count: room,
+            count: self.settings.batch - running.len() as i64,
             hold: self.settings.hold,
             keep: self.settings.keep,
             max_attempts: self.settings.max_attempts.into(),
+            form: self.cache.inner.format.form(self.codec.id()),
+            max_left: micros(LEFT_WRITE_TIMEOUT),
         };
         let batch = self.run(&take).await.inspect_err(|error| {
             tracing::debug!(journal = self.journal.as_str(), %error, "the journal was not read");
@@ -100,23 +102,21 @@ impl<K: CacheKey, V: Send + Sync + 'static> Shared<K, V> {
             since => (now - since).max(0) as f64 / 1e6,
         };
         self.counts.oldest.set(age);
+        self.counts.left.increment(batch.left);
         if batch.dead > 0 {
             self.counts.dead.increment(batch.dead);
             tracing::error!(
                 journal = self.journal.as_str(),
                 count = batch.dead,
-                "writes were started too often without a reported outcome, and are now dead letters"
+                "writes were started too often without a reported outcome, or left for another release for \
+                 too long, and are now dead letters"
             );
         }
-        let is_full = batch.writes.len() as i64 + batch.dead as i64 >= room;
         for taken in batch.writes {
             let shared = self.clone();
             let task: BoxFuture<'static, ()> =
                 Box::pin(async move { shared.carry_out(taken, until).await });
             running.spawn(task);
-        }
-        if is_full {
-            return Ok(Some(Duration::ZERO));
         }
         let next = u64::try_from(batch.next).ok();
         Ok(next.map(|next| Duration::from_micros(next.saturating_sub(now.unsigned_abs()))))
@@ -152,10 +152,7 @@ impl<K: CacheKey, V: Send + Sync + 'static> Shared<K, V> {
         let (count, retry) = match outcome {
             Outcome::Written => (&self.counts.written, 0),
             Outcome::Failed => (&self.counts.failed, self.pause(attempt)),
-            Outcome::Left => {
-                let pause = LEFT_PAUSE.min(self.settings.longest_pause);
-                (&self.counts.left, micros(pause))
-            }
+            Outcome::Left => (&self.counts.left, micros(LEFT_PAUSE)),
         };
         count.increment(1);
         let settle = Settle {
@@ -165,6 +162,7 @@ impl<K: CacheKey, V: Send + Sync + 'static> Shared<K, V> {
             outcome,
             retry,
             max_attempts: self.settings.max_attempts.into(),
+            max_left: micros(LEFT_WRITE_TIMEOUT),
             keep: self.settings.keep,
         };
         // If this fails, the write is taken again when the take ends.
@@ -174,7 +172,8 @@ impl<K: CacheKey, V: Send + Sync + 'static> Shared<K, V> {
             tracing::error!(
                 journal,
                 attempt,
-                "a write failed too often: it is a dead letter"
+                ?outcome,
+                "a write failed too often, or was left for another release for too long: it is a dead letter"
             );
         }
     }

@@ -17,6 +17,7 @@ mod idle;
 mod invalidated;
 mod invalidation;
 mod journal;
+mod left_writes;
 mod leftovers;
 mod loader_layer;
 mod messages;

@@ -245,10 +245,8 @@ on_both! {
         let [letter] = &dead[..] else {
             panic!("{dead:?}");
         };
-        assert_eq!(
-            (letter.key, letter.value.as_str(), letter.attempts),
-            (7, "refused", 3)
-        );
+        assert_eq!(letter.write, Some((7, "refused".to_owned())));
+        assert_eq!((letter.attempts, &*letter.id()), (3, "write-behind:{7}"));
         assert!(!format!("{dead:?}").contains("refused"));
         database.fails.store(false, Ordering::SeqCst);
         assert!(behind.retry(&7).await.unwrap());

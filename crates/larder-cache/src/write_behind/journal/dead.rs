@@ -1,7 +1,7 @@
 use larder_store::program::{Args, Effect, Program, Script, Slot, Wire};
 use larder_store::{Result, Timestamp};
 
-use super::carry_out::{Taken, taken};
+use super::take::{Taken, taken};
 use super::{Journal, kept};
 
 /// Returns the keys of the dead letters, in their order.
@@ -101,7 +101,8 @@ impl Program for Bury {
             return false;
         };
         if self.tries_again {
-            (it.attempts, it.due, it.since) = (0, now.as_micros(), now.as_micros());
+            let now = now.as_micros();
+            (it.attempts, it.due, it.since, it.left_since) = (0, Some(now), now, None);
             journal.insert(key, it);
         }
         true

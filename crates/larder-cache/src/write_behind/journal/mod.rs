@@ -3,6 +3,8 @@ use std::collections::{BTreeMap, BTreeSet};
 use larder_store::program::{Args, Effect, Inspection, Program, Record, Script, Slot, Wire};
 use larder_store::{Kind, Result, Timestamp, Ttl};
 
+use crate::envelope::Form;
+
 macro_rules! script {
     ($name:literal, $effect:ident, $file:literal) => {
         Script::new(
@@ -13,24 +15,31 @@ macro_rules! script {
     };
 }
 
-mod carry_out;
 mod dead;
+mod settle;
+mod take;
 
-pub(crate) use carry_out::{Outcome, Settle, Settled, Take, Taken};
 pub(crate) use dead::{Bury, DeadAt, DeadKeys};
+pub(crate) use settle::{Outcome, Settle, Settled};
+pub(crate) use take::{Take, Taken};
 
 /// The journal of the writes that wait, by key.
 ///
-/// On Redis it is five keys: a hash of writes, a sorted set of the time at which each is due, a hash
-/// of dead letters, the last version, and a sorted set of the time since which each write waits. A
+/// On Redis it is seven keys: a hash of writes, a sorted set of the time at which each is due, a hash
+/// of dead letters, the last version, a sorted set of the time since which each write waits, one of the writes
+/// that are left for another release, by their form and key, and one of the time since which each is left. A
 /// taken write is due when the take ends.
 #[derive(Default)]
 pub struct Journal {
     waiting: BTreeMap<Vec<u8>, Waiting>,
-    /// When each write that waits is due.
+    /// When each write that waits is due, except those that are left.
     due: Moments,
     /// The time since which each of them waits.
     since: Moments,
+    /// Those that workers of another form have left, by their form and key.
+    left: BTreeSet<Vec<u8>>,
+    /// The time since which each of them is left.
+    left_since: Moments,
     dead: BTreeMap<Vec<u8>, Waiting>,
     last: i64,
 }
@@ -51,15 +60,19 @@ type Moments = BTreeSet<(i64, Vec<u8>)>;
 struct Waiting {
     version: i64,
     attempts: i64,
-    due: i64,
+    /// None if it is left for a worker of its form.
+    due: Option<i64>,
     /// When the source last had the current value of its key.
     since: i64,
+    /// When a worker that cannot read it saw it first.
+    left_since: Option<i64>,
     value: Vec<u8>,
 }
 
 impl Record for Journal {
     const KIND: Kind = Kind::record("write-behind");
-    const PARTS: &'static [&'static str] = &["", "due", "dead", "last", "since"];
+    const PARTS: &'static [&'static str] =
+        &["", "due", "dead", "last", "since", "left", "left-since"];
 
     type Inspect = InspectJournal;
 }
@@ -78,16 +91,39 @@ impl Journal {
     /// Adds a write that waits, or replaces that of its key.
     fn insert(&mut self, key: Vec<u8>, it: Waiting) {
         self.remove(&key);
-        self.due.insert((it.due, key.clone()));
+        match it.due {
+            Some(due) => self.due.insert((due, key.clone())),
+            None => self.left.insert(it.name(&key)),
+        };
+        if let Some(since) = it.left_since {
+            self.left_since.insert((since, key.clone()));
+        }
         self.since.insert((it.since, key.clone()));
         self.waiting.insert(key, it);
     }
 
     fn remove(&mut self, key: &[u8]) -> Option<Waiting> {
         let (key, it) = self.waiting.remove_entry(key)?;
+        self.left.remove(&it.name(&key));
         self.since.remove(&(it.since, key.clone()));
-        self.due.remove(&(it.due, key));
+        if let Some(since) = it.left_since {
+            self.left_since.remove(&(since, key.clone()));
+        }
+        if let Some(due) = it.due {
+            self.due.remove(&(due, key));
+        }
         Some(it)
+    }
+}
+
+impl Waiting {
+    fn form(&self) -> Form {
+        Form::of(&self.value)
+    }
+
+    /// Returns its name among those that are left.
+    fn name(&self, key: &[u8]) -> Vec<u8> {
+        [self.form().as_bytes(), key].concat()
     }
 }
 
@@ -136,12 +172,14 @@ impl Program for Push {
         journal.last = now.max(journal.last + 1);
         journal.dead.remove(&self.key);
         let held = journal.waiting.get(&self.key);
-        let (due, since) = held.map_or((now, now), |it| (it.due, it.since));
+        let due = held.and_then(|it| it.due).or(Some(now));
+        let since = held.map_or(now, |it| it.since);
         let waiting = Waiting {
             version: journal.last,
             attempts: 0,
             due,
             since,
+            left_since: None,
             value: self.value.clone(),
         };
         journal.insert(self.key.clone(), waiting);

@@ -1,3 +1,5 @@
+mod form;
+
 use std::fmt;
 use std::sync::Arc;
 
@@ -6,6 +8,8 @@ use larder_layer::tags::Tag;
 use larder_store::{Key, Timestamp};
 
 use crate::lifetime::Times;
+
+pub(crate) use form::Form;
 
 /// The fields in front of every far value, behind the header of [`envelope`].
 ///
@@ -101,6 +105,8 @@ pub(crate) enum Opened<'a> {
     Value(Envelope, &'a [u8]),
     /// A value in the layout of an earlier release.
     Earlier,
+    /// An intact value that is longer than this process allows.
+    TooLong,
     /// Anything else.
     Damaged,
 }
@@ -176,11 +182,10 @@ impl Envelope {
         if EARLIER.iter().any(|magic| sealed.starts_with(magic)) {
             return Opened::Earlier;
         }
-        let most = FIXED + TagMarks::MAX * TAG;
-        let is_too_long = sealed.len().saturating_sub(most) > max;
-        match (!is_too_long).then(|| Self::parse(sealed, key)).flatten() {
+        match Self::parse(sealed, key) {
             Some((envelope, value)) if value.len() <= max => Opened::Value(envelope, value),
-            _ => Opened::Damaged,
+            Some(_) => Opened::TooLong,
+            None => Opened::Damaged,
         }
     }
 
@@ -319,17 +324,19 @@ mod tests {
     }
 
     #[test]
-    fn a_value_larger_than_the_limit_is_refused() {
+    fn a_value_larger_than_the_limit_is_told_from_a_damaged_one() {
         let key = Key::new(FILM, 7_u32);
         let whole = sealed(&envelope(1, 2, 3), &[0; 100], &key);
         assert!(matches!(
             Envelope::open(&whole, &key, 100),
             Opened::Value(..)
         ));
-        assert_eq!(Envelope::open(&whole, &key, 99), Opened::Damaged);
-        let whole = sealed(&envelope(1, 2, 16), &[0; 100], &key);
+        assert_eq!(Envelope::open(&whole, &key, 99), Opened::TooLong);
+        let mut whole = sealed(&envelope(1, 2, 16), &[0; 100], &key);
         let opened = Envelope::open(&whole, &key, 100);
         assert!(matches!(opened, Opened::Value(..)), "tags do not count");
+        *whole.last_mut().unwrap() = 1;
+        assert_eq!(Envelope::open(&whole, &key, 99), Opened::Damaged);
     }
 
     #[test]
