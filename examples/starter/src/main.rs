@@ -69,7 +69,7 @@ async fn find(films: &Films, id: u32) -> Result<Found<String>> {
 
 async fn film(State(films): State<Films>, Path(id): Path<u32>) -> Result<impl IntoResponse> {
     let film = find(&films, id).await?;
-    Ok(([(CACHE_CONTROL, "public, max-age=30")], format!("{}\n", *film)))
+    Ok(([(CACHE_CONTROL, "max-age=30")], format!("{}\n", *film)))
 }
 
 async fn account(State(films): State<Films>, RequireUser(user): RequireUser) -> Result<String> {

@@ -66,7 +66,7 @@ pub(super) const AREAS: &[Area] = &[
         name: "cache-envelope",
         what: "the envelope of a cached value",
         package: "larder-cache",
-        files: &["crates/larder-cache/src/envelope.rs"],
+        files: &["crates/larder-cache/src/envelope/**"],
         tests: &[OWN, BOTH],
     },
     Area {
