@@ -7,7 +7,9 @@ use std::time::Duration;
 
 use axum::body::{Body, Bytes};
 use larder::cache::attributes::{Call, Removal, Settings, result_of_option};
-use larder::cache::{Cache, Cached, Found, Loader, LoaderLayer, ReadOptions, WriteBehind};
+use larder::cache::{
+    Cache, Cached, DeadLetter, Found, Loader, LoaderLayer, ReadOptions, WriteBehind,
+};
 use larder::moka::{MokaStore, MokaStoreBuilder};
 use larder::rate_limit::{Decision, KeyBy, RateLimit, RateLimitLayer, RateLimiter};
 use larder::redis::{RedisStore, RedisStoreBuilder};
@@ -203,7 +205,7 @@ fn one_value(settings: &Cached<String>) {
 
 type Part = Result<String, Infallible>;
 
-fn later_writes(behind: &WriteBehind<u32, String>) {
+fn later_writes(behind: &WriteBehind<u32, String>, letter: &DeadLetter<u32, String>) {
     let query = || async { Ok::<_, Infallible>(String::new()) };
     sent! {
         behind.write(7, String::new());
@@ -211,6 +213,8 @@ fn later_writes(behind: &WriteBehind<u32, String>) {
         behind.dead_letters(None, 9);
         behind.retry(&7);
         behind.discard(&7);
+        behind.retry_letter(letter);
+        behind.discard_letter(letter);
         behind.unwritten();
         behind.shutdown(Duration::ZERO);
     }
