@@ -66,6 +66,9 @@ impl Breaker {
         self.succeeded_at.store(self.now(), Ordering::Relaxed);
         if self.failures.load(Ordering::Relaxed) != 0 {
             self.failures.store(0, Ordering::Relaxed);
+        }
+        // Asked for by itself: a failure at the same time may open it after the failures were forgotten.
+        if self.rests_until.load(Ordering::Relaxed) != CLOSED {
             self.rests_until.store(CLOSED, Ordering::Relaxed);
         }
     }
@@ -113,6 +116,20 @@ mod tests {
         breaker.failed();
         assert!(!breaker.permits());
         clock.advance(Duration::from_secs(1));
+        assert!(breaker.permits());
+        breaker.succeeded();
+        assert!(breaker.permits() && breaker.permits());
+    }
+
+    #[test]
+    fn an_answer_closes_it_also_if_it_opened_after_the_failures_were_forgotten() {
+        let (breaker, clock) = breaker();
+        for _ in 0..FAILURES {
+            breaker.failed();
+        }
+        // An answer that came between the two steps of the last failure.
+        breaker.failures.store(0, Ordering::Relaxed);
+        clock.advance_micros(REST_MICROS);
         assert!(breaker.permits());
         breaker.succeeded();
         assert!(breaker.permits() && breaker.permits());
