@@ -4,7 +4,7 @@ use std::sync::Arc;
 /// Why [`get_or_load`](crate::Cache::get_or_load) returned no value.
 ///
 /// No value was cached, and the next call loads again, except after [`NotFound`](Self::NotFound) with a
-/// [negative TTL](crate::CacheBuilder::with_negative_ttl): that there is no value is cached. All callers that
+/// [negative TTL](crate::CacheBuilder::with_negative_ttl): then the absence is cached. All callers that
 /// waited for one load get the same error. `Display` and `Debug` show no key, no value and no error of the
 /// loader: the latter is in the variant, and is the [`source`](std::error::Error::source).
 ///

@@ -77,9 +77,9 @@ pub(crate) enum Account {
 pub(crate) enum Sharing {
     /// A few of those with the same rules.
     Few,
-    /// All with the same rules, if there is no room for a record of few.
+    /// All with the same rules. Used if there is no room for the records of few.
     SameRules,
-    /// All, if there is no room for one of theirs either.
+    /// All. Used if there is no room for a record of those with the same rules either.
     All,
 }
 

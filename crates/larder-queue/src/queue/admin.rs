@@ -15,7 +15,7 @@ pub enum Cancelled {
     Removed,
     /// The job was running, and is removed: its holder loses the lease.
     Running,
-    /// There is no such job, or it is done.
+    /// The job is done, or never existed.
     Unknown,
 }
 

@@ -199,7 +199,7 @@ impl Blobs {
 
     /// Removes a blob, and returns whether there was one.
     ///
-    /// It takes two round trips, and one for each chunk, to let it expire; three if there is no blob.
+    /// It takes two round trips, and one for each chunk to let it expire. If there is no blob, it takes three.
     ///
     /// # Errors
     /// Those of [`put`](Self::put). Repeating the call is safe.

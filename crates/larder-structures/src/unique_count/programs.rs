@@ -59,7 +59,7 @@ impl Program for Count {
     const SCRIPT: &'static Script = &Script::new(
         "unique-count",
         Effect::Idempotent,
-        "-- What is no string is an error here, so that an error below is of a string that is no sketch.
+        "-- Fails for any other type, so that an error below means a string that is not a sketch.
          redis.call('STRLEN', KEYS[1])
          local count = redis.pcall('PFCOUNT', KEYS[1])
          local error = type(count) == 'table' and count.err or ''

@@ -134,7 +134,7 @@ impl RefusalMemory {
         self.visitors.insert(key.clone(), answers, self.at(until));
     }
 
-    /// Forgets what is remembered of a visitor, who was charged or got something back.
+    /// Forgets what is remembered of a visitor after a charge or a refund.
     ///
     /// A refusal that another request of the visitor is just being told does not count that, and is not remembered
     /// either. Those of other visitors are.
