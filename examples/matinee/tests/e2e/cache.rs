@@ -266,8 +266,12 @@ fn what_the_catalogue_does_not_have_is_kept_by_the_store_for_nobody(plan: Plan) 
         }
     }
     assert_eq!(keys(&mut app), before);
-    // A second visitor with the same search is answered from memory.
-    assert_eq!(visitor.get(app.first(), "/?q=word7").source(), "hit near");
+    // A second visitor with the same search is answered from memory. A slow machine may pass the near TTL in between.
+    let is_near = (0..5).any(|_| {
+        visitor.get(app.first(), "/?q=word7");
+        Visitor::by_name().get(app.first(), "/?q=word7").source() == "hit near"
+    });
+    assert!(is_near);
 }
 
 /// The number of keys of films and pages in the store, if it can be asked. Keys of purges are not pages, and
