@@ -3,7 +3,7 @@
 use std::path::Path;
 
 const HEADS: &str = "\
-| what | larder | peer | ratio | bar | met | remark |
+| what | larder | peer | ratio | target | met | remark |
 |---|---|---|---|---|---|---|
 ";
 

@@ -109,7 +109,7 @@ fn longest(runtime: &Runtime, raw: &MultiplexedConnection, queue: &Queue) -> Row
         ),
         1,
         ("Queue", Box::new(move || mean * 1e9)),
-        ("the bar", Box::new(move || LONGEST)),
+        ("the target", Box::new(move || LONGEST)),
         Bar::NanosAtMost(LONGEST),
     )
     .with_note("the mean of 200; no other step does as much")
@@ -156,7 +156,7 @@ fn alone(what: &str, figure: f64, most: f64, note: &str) -> Row {
         what,
         1,
         ("Queue", Box::new(move || figure)),
-        ("the bar", Box::new(move || most)),
+        ("the target", Box::new(move || most)),
         Bar::NumberAtMost(most),
     )
     .with_note(note)

@@ -361,7 +361,7 @@ fn alone(what: &str, figure: f64, most: f64) -> Row {
         what,
         1,
         ("Worker", Box::new(move || figure)),
-        ("the bar", Box::new(move || most)),
+        ("the target", Box::new(move || most)),
         Bar::NanosAtMost(most),
     )
     .with_note(AOF)
