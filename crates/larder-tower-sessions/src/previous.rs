@@ -1,3 +1,5 @@
+use time::OffsetDateTime;
+
 use crate::LarderStore;
 use crate::copy::SessionCopy;
 use crate::store::{Read, Saved, When, Written, in_one_line};
@@ -49,13 +51,16 @@ macro_rules! with_previous {
                 Error::Backend(why.to_owned())
             }
 
+            /// Loads a session that has not expired.
             async fn load_old<Old: SessionStore>(
                 stores: &WithPrevious<Old>,
                 id: &Id,
             ) -> Result<Option<Record>> {
                 let answer = async { Ok(stores.old.load(id).await) };
                 let answer = stores.store.timeout.run("load from the old store", answer);
-                answer.await.map_err(failed)?
+                let loaded = answer.await.map_err(failed)??;
+                // Not every store leaves out those that have expired.
+                Ok(loaded.filter(|record| record.expiry_date > OffsetDateTime::now_utc()))
             }
 
             async fn delete_old<Old: SessionStore>(
@@ -87,7 +92,7 @@ macro_rules! with_previous {
                     },
                 };
                 let Some(mut copy) = copy else {
-                    // Not every store leaves these out.
+                    // It has expired in the meantime.
                     return Ok(None);
                 };
                 if !copy.write().await.map_err(failed)? {

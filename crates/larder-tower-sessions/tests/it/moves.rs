@@ -253,3 +253,23 @@ async fn a_session_whose_data_are_refused_is_loaded_and_stays_in_the_old_store_u
         assert_eq!(sessions.load(&record.id).await.unwrap(), Some(record));
     }
 }
+
+/// Not every store leaves them out.
+#[tokio::test]
+async fn a_session_of_the_old_store_that_has_expired_is_neither_loaded_nor_saved() {
+    for World { sessions, .. } in World::both().await {
+        let mut expired = record(Duration::ZERO);
+        for depth in [1, 130] {
+            expired.data.insert("nested".to_owned(), nested(depth));
+            let old = OfOne(Arc::new(Mutex::new(Some(expired.clone()))));
+            let moving = sessions.clone().with_previous(old);
+            assert_eq!(moving.load(&expired.id).await.unwrap(), None, "{depth}");
+            // tower-sessions does not load a session in order to clear it.
+            let session = Session::new(Some(expired.id), Arc::new(moving.clone()), None);
+            session.clear().await;
+            session.insert("name", "ada").await.unwrap();
+            session.save().await.unwrap();
+            assert_eq!(sessions.load(&expired.id).await.unwrap(), None, "{depth}");
+        }
+    }
+}
