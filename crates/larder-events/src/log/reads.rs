@@ -16,7 +16,7 @@ pub(super) struct ReadRange {
     pub(super) many: u32,
 }
 
-/// Whether there may be more, and events with their ids. None for entries of other clients.
+/// Whether there are more, and events with their ids. None for entries of other clients.
 pub(super) type Events = (bool, Vec<(EventId, Option<Bytes>)>);
 
 impl Program for ReadRange {
@@ -62,22 +62,21 @@ impl Program for ReadRange {
     }
 }
 
-/// Returns whether there may be more, and the first entries, as many as fit.
+/// Returns whether there are more, and the first entries, as many as fit.
 fn page<E>(
     entries: impl Iterator<Item = E>,
     many: u32,
     len: impl Fn(&E) -> usize,
 ) -> (bool, Vec<E>) {
     let (mut page, mut bytes) = (Vec::new(), 0);
-    for entry in entries.take(many as usize) {
-        if !has_room(bytes) {
-            break;
+    for entry in entries {
+        if page.len() == many as usize || !has_room(bytes) {
+            return (true, page);
         }
         bytes += len(&entry);
         page.push(entry);
     }
-    let has_more = !page.is_empty() && (page.len() == many as usize || !has_room(bytes));
-    (has_more, page)
+    (false, page)
 }
 
 /// Reads dead letters after an id.

@@ -84,9 +84,11 @@ on_every_store! { memory, redis;
         for (size, batches) in [(60_000, [17, 17, 6]), (1, [40, 0, 0])] {
             let events: Vec<_> = (0..40).map(|n| format!("{n:02}{}", "x".repeat(size))).collect();
             let before = texts.info("all").await.unwrap().last.unwrap_or(EventId::ZERO);
-            for id in texts.append_many("all", &events).await {
-                id.unwrap();
-            }
+            let appended = texts.append_many("all", &events).await;
+            let ids: Vec<_> = appended.into_iter().map(|id| id.unwrap()).collect();
+            // A megabyte after which there is nothing.
+            let page = texts.read_until("all", before, ids[16], 100).await.unwrap();
+            assert_eq!((page.events.len(), page.next), (17, None));
             let (mut read, mut after, mut sizes) = (Vec::new(), Some(before), Vec::new());
             while let Some(from) = after {
                 let page = texts.read("all", from, 100).await.unwrap();

@@ -280,8 +280,14 @@ on_every_store! { memory, redis, cluster;
         let rest = log.read("all", first.next.unwrap(), 3).await.unwrap();
         let events: Vec<_> = rest.events.iter().map(|it| it.event.unwrap()).collect();
         assert_eq!((events, rest.next), (vec![4, 5], None));
+        for (many, has_more) in [(4, true), (5, false), (6, false)] {
+            let page = log.read("all", EventId::ZERO, many).await.unwrap();
+            assert_eq!(page.next.is_some(), has_more, "{many} of 5");
+        }
         let some = log.read_until("all", ids[0], ids[2], 100).await.unwrap();
         assert_eq!(some.events.iter().map(|it| it.id).collect::<Vec<_>>(), ids[1..=2]);
+        let all = log.read_until("all", ids[0], ids[2], 2).await.unwrap();
+        assert_eq!((all.events.len(), all.next), (2, None));
         let moment = EventId::before_millis(ids[0].as_millis());
         assert_eq!(log.read("all", moment, 100).await.unwrap().events.len(), 5);
         let error = log.read("all", moment, 101).await.unwrap_err();

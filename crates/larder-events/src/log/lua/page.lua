@@ -1,15 +1,15 @@
--- The first entries after an id, as many as fit, and whether there may be more.
+-- The first entries after an id, as many as fit, and whether there are more.
 local function page(key, after, last, many)
-  local entries, bytes, most = {}, 0, many
-  while many > 0 and fit(bytes) > 0 do
-    local count = math.min(many, fit(bytes))
-    local found = redis.call('XRANGE', key, '(' .. after, last, 'COUNT', count)
-    for _, entry in ipairs(found) do
-      entries[#entries + 1], after = entry, entry[1]
-      bytes = bytes + #(named(entry[2]).event or '')
+  local entries, bytes, has_more = {}, 0, false
+  repeat
+    local count = math.min(many - #entries, fit(bytes))
+    -- One further, which is not returned, shows that there are more.
+    local found = redis.call('XRANGE', key, '(' .. after, last, 'COUNT', count + 1)
+    has_more = #found > count
+    for i = 1, math.min(#found, count) do
+      entries[#entries + 1], after = found[i], found[i][1]
+      bytes = bytes + #(named(found[i][2]).event or '')
     end
-    many = #found < count and 0 or many - count
-  end
-  local has_more = #entries > 0 and (#entries == most or fit(bytes) <= 0)
+  until not has_more or #entries == many or fit(bytes) <= 0
   return entries, has_more and 1 or 0
 end

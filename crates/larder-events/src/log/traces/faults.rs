@@ -147,8 +147,8 @@ async fn every_fault_that_is_planted_in_the_lua_of_a_log_is_caught() {
             (HAND, "now_ms - tonumber(ARGV[3])", "now_ms"),
             (HAND, "is_due_at(g, now_ms)", "is_due_at(g, now_ms + 1)"),
             (HAND, "'(returned)', ids", "consumer, ids"),
-            (ReadRange::SCRIPT, "#entries == most or", ""),
-            (ReadRange::SCRIPT, "#entries > 0 and", ""),
+            (ReadRange::SCRIPT, "#found > count", "#found >= count"),
+            (ReadRange::SCRIPT, "'COUNT', count + 1", "'COUNT', count"),
         ],
     )
     .await;
