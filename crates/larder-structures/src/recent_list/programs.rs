@@ -107,7 +107,7 @@ impl Arg for Beside {
     }
 }
 
-/// Items with their numbers, and whether there may be more.
+/// Items with their numbers, and whether there are more.
 #[derive(Clone, Debug, Default, PartialEq, Eq)]
 pub(crate) struct Items {
     pub(super) has_more: bool,
@@ -135,23 +135,24 @@ impl Program for Read {
     const SCRIPT: &'static Script = &Script::new(
         "recent-read",
         Effect::Read,
-        "local side, most, room = ARGV[2], 2 * ARGV[3], tonumber(ARGV[4])
+        "-- One further is read than asked for, and not returned: it shows that there are more.
+         local side, most, room = ARGV[2], 2 * ARGV[3] + 2, tonumber(ARGV[4])
          local command, far = 'ZREVRANGEBYSCORE', '-inf'
          if ARGV[1] == 'after' then command, far = 'ZRANGEBYSCORE', '+inf' end
-         local items, is_cut = {}, false
+         local items, has_more = {}, false
          repeat
            -- A few at a time, so that hardly more are copied than fit.
            local few = math.min((most - #items) / 2, 16)
            local found = redis.call(command, KEYS[1], '(' .. side, far, 'WITHSCORES', 'LIMIT', 0, few)
            for i = 1, #found, 2 do
              room = room - (#found[i] - 16)
-             is_cut = #items > 0 and room < 0
-             if is_cut then break end
+             has_more = #items > 0 and room < 0
+             if has_more then break end
              items[#items + 1], side = found[i], found[i + 1]
              items[#items + 1] = side
            end
-         until is_cut or #found < 2 * few or #items == most
-         local has_more = is_cut or #items > 0 and #items == most
+         until has_more or #found < 2 * few or #items == most
+         if #items == most then has_more, items[most - 1], items[most] = true, nil, nil end
          return {has_more and 1 or 0, items}",
     );
 
@@ -171,15 +172,16 @@ impl Program for Read {
 impl Read {
     fn page<'a>(&self, found: impl Iterator<Item = (&'a i64, &'a Bytes)>) -> Items {
         let (mut items, mut bytes) = (Vec::new(), 0);
-        for (number, item) in found.take(self.many as usize) {
+        for (number, item) in found {
             bytes += item.len();
-            if !items.is_empty() && bytes > self.bytes as usize {
+            let is_full = !items.is_empty() && bytes > self.bytes as usize;
+            if is_full || items.len() == self.many as usize {
                 let has_more = true;
                 return Items { has_more, items };
             }
             items.push((*number, item.clone()));
         }
-        let has_more = !items.is_empty() && items.len() == self.many as usize;
+        let has_more = false;
         Items { has_more, items }
     }
 }
