@@ -28,8 +28,8 @@ struct Inner {
 pub enum ErrorKind {
     /// The operation never reached the store. Nothing happened; trying again is always safe.
     NotSent,
-    /// The operation was sent and its answer was lost. It may have run, may still run, or may
-    /// never run. Try again only what is idempotent; settle a put with
+    /// The answer was lost or came too late, or too few replicas confirmed a write. The operation may
+    /// have run, may still run, or may never run. Try again only what is idempotent; settle a put with
     /// [`StoreExt::settle`](crate::StoreExt::settle).
     MayHaveRun,
     /// The store answered that it will not do this. Nothing happened; trying again at once is

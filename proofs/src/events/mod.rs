@@ -17,7 +17,7 @@ pub const WORKER: &str = "events-worker";
 #[must_use]
 pub fn prove(limits: &Limits) -> Table {
     let words = Words {
-        enqueued: "events, for each group",
+        enqueued: "events, times groups",
         taken: "deliveries",
         lost: "events lost",
         acked_twice: "events acked twice",
