@@ -1,5 +1,6 @@
 //! The other sessions of the user.
 
+use super::sent::Sent;
 use super::state::{Outgoing, State};
 use super::{Session, signed_out};
 use crate::session_record::SessionUser;
@@ -104,7 +105,16 @@ impl Session {
         self.check_in_force(state, current, &user).await?;
         let sessions = &self.inner.config.sessions;
         let (user, by) = (user.id.clone(), Some((current, user)));
-        let Some(revoked) = sessions.revoke_by(&user, by, spared, reason, 0).await? else {
+        let revoke = sessions.revoke_by(&user, by, spared, reason, 0);
+        let revoked = match spared {
+            // If this is dropped, or its answer is lost, the session itself may have ended.
+            None => {
+                let sent = Sent::by(state);
+                sent.answered(revoke.await)
+            }
+            Some(_) => revoke.await,
+        };
+        let Some(revoked) = revoked? else {
             state.lose();
             return Err(SessionError::gone());
         };

@@ -6,6 +6,7 @@ use std::sync::Arc;
 use futures_util::future::{join, join_all};
 
 use super::Session;
+use super::sent::Sent;
 use super::state::{Made, Outgoing, State};
 use crate::sessions::Rival;
 use crate::token::DeviceId;
@@ -44,10 +45,15 @@ impl Session {
             state => state?,
         };
         let (own, made) = (state.to_sign_out(), state.made.clone());
-        let mut gone = Vec::new();
-        let others = self.destroy_rivals(&mut state, &mut gone);
+        let rivals = state.rivals.clone();
+        // If this is dropped, the session may have ended, and another attempt can still sign out.
+        let sent = Sent::by(&mut state);
+        let own_ends = self.end_own(own.as_ref(), made.as_ref());
         // None of them keeps another one alive because it cannot be ended.
-        let (ended, others_ended) = join(self.end_own(own.as_ref(), made.as_ref()), others).await;
+        let (ended, answers) = join(own_ends, self.destroy(&rivals)).await;
+        let ended = sent.answered(ended);
+        let mut gone = Vec::new();
+        let others_ended = settle_rivals(&mut state, answers, &mut gone);
         match ended {
             Ok(true) => {
                 let own = own.and_then(|(session, user)| Some((session, user?)));
@@ -94,34 +100,21 @@ impl Session {
     /// Otherwise the visitor could be another user at the next request. No round trip if there are none, otherwise
     /// one; another one only frees space.
     pub(super) async fn end_rivals(&self, state: &mut State) -> Result<()> {
+        let answers = self.destroy(&state.rivals).await;
         let mut gone = Vec::new();
-        let ended = self.destroy_rivals(state, &mut gone).await;
+        let ended = settle_rivals(state, answers, &mut gone);
         self.withdraw(gone).await;
         ended
     }
 
-    /// Ends the sessions, which stay on the lists of their users, and adds those that are gone to `gone`.
-    ///
-    /// One that cannot be ended does not keep the others alive, and the next attempt ends it.
-    async fn destroy_rivals(&self, state: &mut State, gone: &mut Vec<Rival>) -> Result<()> {
+    /// Ends the sessions, which stay on the lists of their users. One that cannot be ended does not keep the others
+    /// alive.
+    async fn destroy(&self, rivals: &[Rival]) -> Vec<Result<bool>> {
         let sessions = &self.inner.config.sessions;
-        let ends = state
-            .rivals
+        let ends = rivals
             .iter()
             .map(|rival| sessions.end(rival.session, Some(&rival.user), None));
-        let answers = join_all(ends).await;
-        let mut ended = Ok(());
-        for (rival, answer) in std::mem::take(&mut state.rivals).into_iter().zip(answers) {
-            match answer {
-                Ok(true) => gone.push(rival),
-                Ok(false) => {}
-                Err(error) => {
-                    state.rivals.push(rival);
-                    ended = Err(error);
-                }
-            }
-        }
-        ended
+        join_all(ends).await
     }
 
     /// Takes sessions off the lists of their users. One round trip.
@@ -136,4 +129,24 @@ impl Session {
             .map(async |(user, listed)| sessions.withdraw(&user, listed).await);
         join_all(withdrawn).await;
     }
+}
+
+/// Adds the sessions that are gone to `gone`, and keeps those that could not be ended for the next attempt.
+fn settle_rivals(
+    state: &mut State,
+    answers: Vec<Result<bool>>,
+    gone: &mut Vec<Rival>,
+) -> Result<()> {
+    let mut ended = Ok(());
+    for (rival, answer) in std::mem::take(&mut state.rivals).into_iter().zip(answers) {
+        match answer {
+            Ok(true) => gone.push(rival),
+            Ok(false) => {}
+            Err(error) => {
+                state.rivals.push(rival);
+                ended = Err(error);
+            }
+        }
+    }
+    ended
 }

@@ -177,7 +177,8 @@ impl State {
     /// Only what a sign-out needs is kept. A cookie that an earlier step has changed is still sent.
     pub(super) fn fail(&mut self, made: Option<Made>) {
         self.is_signed_out &= self.session_user().is_none();
-        let left = self.to_sign_out();
+        // A sign-out may itself be the write, after another one.
+        let (left, made) = (self.to_sign_out(), made.or(self.made.take()));
         self.clear();
         (self.left, self.made) = (left, made);
         self.ended = None;

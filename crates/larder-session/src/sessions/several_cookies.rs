@@ -25,6 +25,7 @@ pub(crate) struct Found {
 }
 
 /// A living session whose cookie came with the request, but which the request does not use.
+#[derive(Clone)]
 pub(crate) struct Rival {
     pub(crate) session: DeviceId,
     pub(crate) user: Arc<str>,

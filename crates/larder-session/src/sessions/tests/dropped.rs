@@ -154,6 +154,22 @@ async fn a_revocation_that_was_dropped_while_it_freed_space_has_signed_out() {
 }
 
 #[tokio::test]
+async fn a_revocation_whose_answer_was_dropped_leaves_nobody_signed_in() {
+    on_both(async |sessions| {
+        let token = begin(&sessions).await;
+        let mut held = sessions.clone();
+        let gate = Staged::on(&mut held, "session-revoke", Stage::WaitAfterwards);
+        let session = request(&held, Some(&token));
+        drop_at(&gate, session.revoke_all()).await;
+        assert!(!matches!(session.user().await, Ok(Some(_))));
+        session.log_out().await.unwrap();
+        let verdict = session.finish(StatusCode::OK).await;
+        assert!(matches!(verdict.cookie, Outgoing::Remove) && verdict.is_signed_out);
+    })
+    .await;
+}
+
+#[tokio::test]
 async fn an_account_is_disabled_with_an_event_also_if_that_is_dropped_while_it_frees_space() {
     on_both(async |sessions| {
         begin(&sessions).await;

@@ -90,6 +90,44 @@ async fn a_sign_out_ends_all_sessions_of_its_request_at_once() {
     .await;
 }
 
+/// The other session is on a shard that hangs.
+#[tokio::test]
+async fn a_sign_out_that_was_dropped_before_all_had_ended_leaves_nobody_signed_in_and_can_be_repeated()
+ {
+    on_both(async |sessions| {
+        // The request uses the latest.
+        let [other, own] = [begin(&sessions).await, begin(&sessions).await];
+        let mut held = sessions.clone();
+        let gate = Staged::on(&mut held, "session-destroy", Stage::WaitAt(1));
+        let session = request(&held, [&own, &other]);
+        drop_at(&gate, session.log_out()).await;
+        assert!(!matches!(session.user().await, Ok(Some(_))));
+        session.log_out().await.unwrap();
+        for token in [own, other] {
+            assert!(!lives(&sessions, &token).await);
+        }
+        let verdict = session.finish(StatusCode::OK).await;
+        assert!(matches!(verdict.cookie, Outgoing::Remove) && verdict.is_signed_out);
+    })
+    .await;
+}
+
+#[tokio::test]
+async fn a_sign_out_whose_answer_was_lost_leaves_nobody_signed_in_and_can_be_repeated() {
+    on_both(async |sessions| {
+        let token = begin(&sessions).await;
+        let mut losing = sessions.clone();
+        Staged::on(&mut losing, "session-destroy", Stage::LoseAnswer);
+        let session = request(&losing, [&token]);
+        session.log_out().await.unwrap_err();
+        assert!(!matches!(session.user().await, Ok(Some(_))));
+        session.log_out().await.unwrap_err();
+        let verdict = session.finish(StatusCode::OK).await;
+        assert!(verdict.answer == Answer::Unavailable);
+    })
+    .await;
+}
+
 /// A sign-out needs nothing of what the write has left unknown.
 #[tokio::test]
 async fn after_a_write_whose_answer_was_lost_the_request_can_sign_out() {

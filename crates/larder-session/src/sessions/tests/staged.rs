@@ -18,6 +18,8 @@ use crate::token::DeviceId;
 pub(super) enum Stage {
     /// They wait until the test opens the gate, and are done then.
     Wait,
+    /// The call with this number, from 0, waits until the test opens the gate, and is done then.
+    WaitAt(usize),
     /// They are done, and their answers wait until the test opens the gate.
     WaitAfterwards,
     /// They fail, and nothing is done.
@@ -81,7 +83,7 @@ impl Programs for Staged {
             return self.inner.call(key, call).await;
         }
         let number = self.calls.fetch_add(1, Ordering::SeqCst);
-        if self.stage == Stage::Wait {
+        if [Stage::Wait, Stage::WaitAt(number)].contains(&self.stage) {
             self.arrived.notify_one();
             self.open.notified().await;
         }
