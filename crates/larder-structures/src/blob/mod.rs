@@ -34,8 +34,8 @@ const MANIFESTS: Kind = Kind::pinned("blob");
 ///    than were written.
 /// 3. The chunks of a write that fails are removed before it returns, and those of one that is cancelled in the
 ///    background. What is not removed within five seconds is tried again there, for as long as a transfer may take
-///    and the process lives. Every chunk has a TTL from the first write on, that of the blob plus twice the longest transfer: so the
-///    chunks of a process that dies expire by themselves.
+///    and the process lives, and for up to 100,000 writes at a time. Every chunk has a TTL from the first write on,
+///    that of the blob plus twice the longest transfer: so the chunks of a process that dies expire by themselves.
 /// 4. Replacing or removing a blob lets its chunks live for one more transfer, so that readers reach the end.
 ///
 /// One chunk is in memory at a time, and a second one while it is sent. In a cluster the chunks are on all

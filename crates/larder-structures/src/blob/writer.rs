@@ -3,12 +3,11 @@ use std::time::Duration;
 use larder_store::{Delete, ErrorKind, Put, Store, Ttl};
 use sha2::{Digest, Sha256};
 use tokio::io::{AsyncRead, AsyncReadExt};
-use tokio::sync::Semaphore;
 use tokio::time::timeout;
 
 use super::manifest::{CHUNK, chunk_key, seal};
 use super::{BlobError, BlobInfo, Blobs};
-use crate::background::{REPEATS, repeat};
+use crate::background::Repeats;
 
 /// The number of chunks that are removed at once.
 const REMOVED: usize = 64;
@@ -16,7 +15,7 @@ const REMOVED: usize = 64;
 /// How long a write that has failed waits for their removal.
 const REMOVAL: Duration = Duration::from_secs(5);
 
-static REMOVALS: Semaphore = Semaphore::const_new(REPEATS);
+static REMOVALS: Repeats = Repeats::new();
 
 /// The chunks of one write.
 #[derive(Clone, Copy)]
@@ -133,7 +132,7 @@ impl Drop for Unnamed<'_> {
         }
         // For as long as a transfer may take. What is then left expires by its TTL.
         let store = self.blobs.store.clone();
-        repeat(&REMOVALS, self.blobs.max_transfer.into(), move || {
+        REMOVALS.repeat(self.blobs.max_transfer.into(), move || {
             let store = store.clone();
             async move { chunks.delete(&*store).await }
         });

@@ -6,14 +6,13 @@ use larder_store::program::{Program, Programs};
 use larder_store::wait::Waits;
 use larder_store::{Error, ErrorKind, Key, Refusal, Result, Store, StoreExt, Ttl};
 use metrics::{counter, histogram};
-use tokio::sync::Semaphore;
 use tokio::time::{Instant, sleep, timeout_at};
 use tracing::Instrument;
 use tracing::field::Empty;
 
 use super::permits::{Acquire, Acquired, Leave, Permits};
 use super::{DEFAULT_LEASE, DEFAULT_MAX_HOLD, LockGuard, MAX_QUEUE, Order};
-use crate::background::{REPEATS, repeat};
+use crate::background::Repeats;
 use crate::metrics::{ACQUIRES, WAITS};
 
 /// How long a place in the queue is kept unless its owner looks again.
@@ -22,7 +21,7 @@ const PLACE: Duration = Duration::from_secs(10);
 /// How often the owner of a place looks.
 const CHECK_INTERVAL: Duration = Duration::from_secs(3);
 
-static RELEASES: Semaphore = Semaphore::const_new(REPEATS);
+static RELEASES: Repeats = Repeats::new();
 
 /// The key and the settings of a lock or a semaphore.
 #[derive(Clone)]
@@ -174,7 +173,7 @@ impl Gate {
             return;
         }
         let (programs, key) = (self.programs.clone(), self.key.clone());
-        repeat(&RELEASES, lasts, move || {
+        RELEASES.repeat(lasts, move || {
             let (programs, key, program) = (programs.clone(), key.clone(), program.clone());
             async move { programs.run(&key, &program).await.is_ok() }
         });

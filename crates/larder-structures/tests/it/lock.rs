@@ -388,7 +388,7 @@ async fn a_lock_asks_for_what_it_needs_when_it_is_made() {
 
 #[tokio::test(start_paused = true)]
 async fn every_lock_that_is_dropped_while_the_store_is_away_is_released_once_it_answers() {
-    // One more than tasks that try again at once.
+    // One more than are repeated at once.
     const LOCKS: u32 = 1_001;
     let (store, switch) = World::memory().await.faulty();
     let lock = |number: u32| Lock::new(store.clone(), number).unwrap();
@@ -405,4 +405,26 @@ async fn every_lock_that_is_dropped_while_the_store_is_away_is_released_once_it_
         let next = lock(number).try_lock().await.unwrap();
         assert!(next.is_some(), "{number}");
     }
+}
+
+#[tokio::test(start_paused = true)]
+async fn locks_of_a_store_that_is_away_keep_no_lock_of_another_store_from_its_release() {
+    let (away, away_switch) = World::memory().await.faulty();
+    let (near, near_switch) = World::memory().await.faulty();
+    let mut guards = Vec::new();
+    for number in 0..1_000_u32 {
+        guards.push(taken(&Lock::new(away.clone(), number).unwrap()).await);
+    }
+    away_switch.set(Trouble::Fail(ErrorKind::NotSent));
+    drop(guards);
+    sleep(Duration::from_secs(1)).await;
+
+    let lock = Lock::new(near, "report").unwrap();
+    let guard = taken(&lock).await;
+    near_switch.set(Trouble::Fail(ErrorKind::NotSent));
+    drop(guard);
+    sleep(Duration::from_secs(1)).await;
+    near_switch.clear();
+    sleep(Duration::from_secs(5)).await;
+    assert!(lock.try_lock().await.unwrap().is_some());
 }
