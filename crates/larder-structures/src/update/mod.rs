@@ -115,10 +115,10 @@ impl Updates {
     ///
     /// # Errors
     /// [`UpdateError::Contended`] if other writers changed the value in each attempt: nothing was written.
-    /// [`UpdateError::Store`] for an error of the store; [`ErrorKind::NotSent`] if the value could not be read. The lost
-    /// reply of a write is settled by reading the version back. If that cannot tell, because others wrote in between or
-    /// there is no value, the error is [`ErrorKind::MayHaveRun`], for example after the lost reply of a removal that was
-    /// carried out.
+    /// [`UpdateError::Store`] for an error of the store; if the value could not be read, it is never
+    /// [`ErrorKind::MayHaveRun`]: nothing was written. The lost reply of a write is settled by reading the version back.
+    /// If that cannot tell, because others wrote in between or there is no value, the error is
+    /// [`ErrorKind::MayHaveRun`], for example after the lost reply of a removal that was carried out.
     ///
     /// # Cancellation
     /// The value may or may not have been changed, whole.

@@ -2,7 +2,7 @@ use std::sync::{Arc, LazyLock};
 
 use futures_util::FutureExt as _;
 use larder_moka::MokaStore;
-use larder_store::{ErrorKind, Key, Kind, Put, PutOutcome, Shard, Sharded, Store, Ttl};
+use larder_store::{ErrorKind, Key, Kind, Put, PutOutcome, Refusal, Shard, Sharded, Store, Ttl};
 use larder_structures::update::{Next, UpdateError, Updates};
 use larder_test::faulty::{Faulty, Operations, Switch, Trouble};
 use larder_worlds::on_every_store;
@@ -183,6 +183,11 @@ on_every_store! { memory, redis, cluster;
         let remove = |_: Option<&bytes::Bytes>| Next::Remove(());
         let error = Updates::new(store).update(&KEY, remove).await.unwrap_err();
         assert!(matches!(&error, UpdateError::Store(it) if it.kind() == ErrorKind::NotSent), "{error:?}");
+        // A refusal stays one.
+        let refused = ErrorKind::Refused(Refusal::Denied);
+        let store = scripted(&world.store, &[End::Fails(refused)]);
+        let error = Updates::new(store).update(&KEY, next).await.unwrap_err();
+        assert!(matches!(&error, UpdateError::Store(it) if it.kind() == refused), "{error:?}");
     }
 
     async fn a_write_that_may_have_run_stays_so_if_the_store_fails_when_it_is_looked_for(world: World) {
