@@ -15,7 +15,8 @@ pub enum Cancelled {
     Removed,
     /// The job was running, and is removed: its holder loses the lease.
     Running,
-    /// The job is done, or never existed.
+    /// There is no such job: it is done, was removed before, or never existed. A repeated call after a lost reply
+    /// returns this too.
     Unknown,
 }
 

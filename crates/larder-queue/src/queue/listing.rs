@@ -65,7 +65,7 @@ pub struct Counts {
 pub struct JobPage {
     /// The jobs, in the order of the queue.
     pub jobs: Vec<JobView>,
-    /// Where the next page begins. None if this is the last one.
+    /// Where the next page begins, which may be empty. None if this is the last one.
     pub next: Option<Cursor>,
 }
 
