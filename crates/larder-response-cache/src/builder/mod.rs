@@ -200,8 +200,8 @@ impl ResponseCacheBuilder {
 
     /// Sets how long the cache remembers that a response could not be stored. Default: 10 s.
     ///
-    /// Until then no request for it waits for another request's fetch. Proxies call this hit-for-miss. It is rounded
-    /// up to whole seconds.
+    /// Until then, or until one is stored, no request for it waits for another request's fetch. Proxies call this
+    /// hit-for-miss. It is rounded up to whole seconds.
     pub fn with_hit_for_miss_ttl(mut self, ttl: Duration) -> Self {
         self.hit_for_miss_ttl = ttl;
         self

@@ -127,10 +127,6 @@ impl Miss {
         response: StoredResponse,
     ) -> (CommitOutcome, Arc<StoredResponse>) {
         let (committed, response) = self.commit(response, CommitKind::Response).await;
-        let now = self.cache.storage.now();
-        if committed.is_ok() && response.rules.is_shareable(now) {
-            self.cache.hit_for_miss.clear(&self.flight_key());
-        }
         self.release(committed, &response);
         (committed, response)
     }
@@ -154,9 +150,9 @@ impl Miss {
     pub(super) fn release(&mut self, committed: CommitOutcome, response: &StoredResponse) {
         let now = self.cache.storage.now();
         let is_shareable = response.rules.is_shareable(now);
-        let is_refused = matches!(committed, Err(NotStored::Refused(_)))
+        let is_kept_nowhere = committed.is_err_and(|why| why != NotStored::Superseded)
             && OriginFailure::of(response.status).is_none();
-        if (is_refused || !is_shareable) && self.leader.is_some() {
+        if (is_kept_nowhere || !is_shareable) && self.leader.is_some() {
             self.mark_hit_for_miss(now);
         }
         let outcome = match committed {
@@ -167,9 +163,10 @@ impl Miss {
             }
         };
         if outcome == FetchOutcome::Stored {
+            let (cache, key) = (&self.cache, self.flight_key());
+            cache.hit_for_miss.clear(&key);
             // Others may wait for a fetch that began later.
-            let flights = &self.cache.flights;
-            flights.complete(self.flight_key().as_slice(), outcome);
+            cache.flights.complete(key.as_slice(), outcome);
         }
         self.end(outcome);
     }

@@ -21,6 +21,11 @@ fn failing(set: impl FnOnce(ResponseCacheBuilder) -> ResponseCacheBuilder) -> Fi
     Fixture::on(Arc::new(store), clock, set)
 }
 
+/// Lets requests wait for longer than a test takes.
+fn patient(builder: ResponseCacheBuilder) -> ResponseCacheBuilder {
+    builder.with_wait_timeout(Duration::from_secs(60))
+}
+
 #[tokio::test]
 async fn while_the_store_fails_an_error_replaces_no_fresh_page_either() {
     let fixture = failing(|builder| builder);
@@ -58,13 +63,9 @@ async fn a_response_that_may_not_be_kept_near_any_more_is_not_called_stored() {
 
 #[tokio::test]
 async fn requests_that_wait_for_a_response_that_nobody_keeps_are_forwarded_at_once() {
-    let limits = |builder: ResponseCacheBuilder| {
-        let wait = Duration::from_secs(60);
-        builder
-            .with_near_ttl(Duration::ZERO)
-            .with_wait_timeout(wait)
-    };
-    let fixture = Arc::new(failing(limits));
+    let fixture = Arc::new(failing(|builder| {
+        patient(builder).with_near_ttl(Duration::ZERO)
+    }));
     let go = answer_later(&fixture, 200, &[HOUR], "one");
     let mut visitors = JoinSet::new();
     for _ in 0..3 {
@@ -81,6 +82,49 @@ async fn requests_that_wait_for_a_response_that_nobody_keeps_are_forwarded_at_on
     until(|| fixture.origin.count() == 3).await;
     never.into_iter().for_each(|go| go.send(()).unwrap());
     visitors.join_all().await;
+}
+
+#[tokio::test]
+async fn no_request_waits_again_for_a_response_that_is_kept_nowhere() {
+    let small = |builder: ResponseCacheBuilder| patient(builder).with_max_near_bytes(1024);
+    for (what, fixture, vary, seconds) in [
+        ("it varies", failing(patient), "x", 0),
+        ("it is too large", failing(small), "", 0),
+        ("it is too late", Fixture::with(patient), "", 60),
+    ] {
+        let (clock, fixture) = (fixture.clock.clone(), Arc::new(fixture));
+        fixture.origin.then_with(move |_| {
+            clock.advance(Duration::from_secs(seconds));
+            let answer = response(200, &[HOUR, ("vary", vary)], full("one"));
+            Box::pin(async move { Ok(answer) })
+        });
+        let first = fixture.get("/").await;
+        assert!(!first.field("cache-status").contains("stored"), "{what}");
+        let (mut visitors, mut never) = (JoinSet::new(), Vec::new());
+        for count in [2, 3] {
+            never.push(answer_later(&fixture, 200, &[HOUR], "two"));
+            let asking = fixture.clone();
+            visitors.spawn(async move { asking.get("/").await });
+            settle().await;
+            assert_eq!(fixture.origin.count(), count, "{what}");
+        }
+    }
+}
+
+#[tokio::test]
+async fn requests_still_wait_for_an_origin_whose_errors_are_kept_nowhere() {
+    let fixture = Arc::new(failing(patient));
+    let varies = [HOUR, ("vary", "x")];
+    fixture.origin.then(503, &varies, "down");
+    fixture.get("/").await;
+    let _never = answer_later(&fixture, 200, &varies, "one");
+    let mut visitors = JoinSet::new();
+    for _ in 0..9 {
+        let asking = fixture.clone();
+        visitors.spawn(async move { asking.get("/").await });
+    }
+    settle().await;
+    assert_eq!(fixture.origin.count(), 2);
 }
 
 #[tokio::test(start_paused = true)]

@@ -151,6 +151,29 @@ async fn no_request_waits_again_for_a_validation_that_may_not_be_shared() {
 }
 
 #[tokio::test]
+async fn requests_wait_again_once_the_response_has_been_stored() {
+    for status in [200, 304] {
+        let (fixture, control) = patient().await;
+        let modified = fixture.date(-10_000);
+        let fields = [("last-modified", modified.as_str())];
+        fixture.origin.then(200, &fields, "one");
+        fixture.get("/").await;
+        fixture.later(1_500);
+        fixture.origin.then(304, &[], "");
+        let own = fixture.get_with("/", &[("cookie", "a=b")]).await;
+        assert!(own.field("cache-status").ends_with("; detail=cookie"));
+        fixture.origin.then(status, &fields, "one");
+        assert!(fixture.get("/").await.field("cache-status").ends_with("; stored"));
+        let purger = fixture.layer.purger();
+        purger.expire("http://cinema.example/").await.unwrap();
+        let _never = held(&fixture, &fields);
+        let _leader = ask(&fixture, 4).await;
+        let _visitors = wait_too(&fixture, &control, 9).await;
+        assert_eq!(fixture.origin.count(), 4, "{status}");
+    }
+}
+
+#[tokio::test]
 async fn requests_that_wait_while_the_origin_fails_are_served_a_stale_response_after_one_call() {
     for is_silent in [false, true] {
         let (fixture, control) = patient().await;
