@@ -1,7 +1,7 @@
 use std::sync::Arc;
 
 use bytes::Bytes;
-use http::{HeaderMap, HeaderName, HeaderValue, Response, StatusCode, header};
+use http::{HeaderMap, Response, StatusCode, header};
 use http_body::Body;
 use larder_store::Timestamp;
 
@@ -45,20 +45,20 @@ impl Miss {
         let mut new = new.clone();
         let own = self.take_own(&stored, &mut new);
         let fresh = stored.freshened(self.cache.policy(), &new, exchange);
-        if !is_about_stored {
+        let mut response = if is_about_stored {
+            let (mut miss, committed, stored) = self.update(fresh).await;
+            miss.release(committed, &stored);
+            miss.serve_validated(&stored, committed)
+        } else {
             // It is about another response. The next request fetches the complete response.
             let freshness = &fresh.rules.freshness;
             self.remove_outdated(&fresh.headers, freshness, exchange)
                 .await;
             self.end(FetchOutcome::Superseded);
-            return self.serve_validated(&stored, Err(NotStored::Superseded));
-        }
-        let (mut miss, committed, stored) = self.update(fresh).await;
-        miss.release(committed, &stored);
-        let mut response = miss.serve_validated(&stored, committed);
-        for (name, value) in own {
-            response.headers_mut().append(name, value);
-        }
+            self.serve_validated(&stored, Err(NotStored::Superseded))
+        };
+        // They replace those of the stored response.
+        response.headers_mut().extend(own);
         response
     }
 
@@ -79,12 +79,8 @@ impl Miss {
 
     /// Removes the headers of a 304 that are only for this client.
     ///
-    /// Those are the ones that `no-cache` names, and in the safe profile cookies.
-    fn take_own(
-        &self,
-        stored: &StoredResponse,
-        new: &mut HeaderMap,
-    ) -> Vec<(HeaderName, HeaderValue)> {
+    /// Those are the ones that `no-cache` names, and in the safe profile cookies and the fields of a rate limit.
+    fn take_own(&self, stored: &StoredResponse, new: &mut HeaderMap) -> HeaderMap {
         let policy = self.cache.policy();
         let mut names = policy.directives(new).no_cache_fields;
         names.extend(policy.directives(&stored.headers).no_cache_fields);
@@ -93,10 +89,11 @@ impl Miss {
         }
         // Headers of the connection to the origin are not meant for the client.
         strip(new, &CacheControl::default());
-        let mut own = Vec::new();
+        let mut own = HeaderMap::new();
         for name in names {
-            let values = new.get_all(&name).iter();
-            own.extend(values.map(|value| (name.clone(), value.clone())));
+            for value in new.get_all(&name) {
+                own.append(name.clone(), value.clone());
+            }
             new.remove(&name);
         }
         own

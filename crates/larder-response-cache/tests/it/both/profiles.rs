@@ -36,6 +36,34 @@ async fn a_cookie_of_a_304_reaches_one_client_only() {
 }
 
 #[tokio::test]
+async fn the_fields_of_a_304_for_its_client_reach_it_also_if_it_is_about_another_response() {
+    let fixture = super::fixture().await;
+    let fields = [("cache-control", "max-age=10"), ("etag", "\"a\""), ("x-secret", "of the page")];
+    fixture.origin.then(200, &fields, "one");
+    fixture.get("/").await;
+    fixture.later(10);
+    let other = [
+        ("etag", "\"b\""),
+        ("cache-control", "no-cache=\"x-secret\""),
+        ("x-secret", "of Ada"),
+        ("set-cookie", "a=b"),
+        ("set-cookie", "c=d"),
+        ("ratelimit", "of Ada"),
+    ];
+    fixture.origin.then(304, &other, "");
+    let own = fixture.get("/").await;
+    assert_eq!((own.text(), own.field("etag")), ("one", "\"a\""));
+    for (name, values) in [
+        ("x-secret", &["of Ada"][..]),
+        ("set-cookie", &["a=b", "c=d"]),
+        ("ratelimit", &["of Ada"]),
+    ] {
+        let seen: Vec<_> = own.headers.get_all(name).iter().collect();
+        assert_eq!(seen, values, "{name}");
+    }
+}
+
+#[tokio::test]
 async fn only_the_rfc_profile_replays_the_fields_of_a_visitors_rate_limit() {
     const LIMIT: [&str; 5] = [
         "ratelimit",
