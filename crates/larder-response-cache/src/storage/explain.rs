@@ -3,6 +3,7 @@ use std::time::Duration;
 
 use larder_store::Result;
 
+use super::tags::TagCheck;
 use super::{FarRecord, Record, Storage, StoredResponse};
 use crate::explain::{ResponseExplanation, UriExplanation, UriState};
 use crate::request::PrimaryKey;
@@ -45,10 +46,11 @@ impl Storage {
 
     async fn explain_response(&self, response: Arc<StoredResponse>) -> Result<ResponseExplanation> {
         let now = self.now();
-        // If one of its tags was expired, the copy becomes stale.
-        let valid = self.if_not_purged(response.clone()).await?;
-        let is_purged = valid.is_none();
-        let response = valid.unwrap_or(response);
+        let (response, is_purged) = match self.check_tags(response.clone()).await? {
+            // If one of its tags was expired, the copy has become stale.
+            TagCheck::Valid(valid) => (valid, false),
+            TagCheck::Purged | TagCheck::Unknown => (response, true),
+        };
         let freshness = &response.rules.freshness;
         // With `no-cache` a response is validated for each request, however young it is.
         let fresh_for = match response.is_fresh(now) {

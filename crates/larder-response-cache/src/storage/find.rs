@@ -4,6 +4,7 @@ use http::HeaderMap;
 use larder_layer::Generation;
 use larder_store::{Timestamp, Version};
 
+use super::tags::TagCheck;
 use super::{
     Existing, FarRecord, Found, NearRecord, PurgeSnapshot, Record, Storage, StoredResponse,
     UriSnapshot, VariantIndex,
@@ -143,18 +144,20 @@ impl Storage {
             ) => found.snapshot.held = Existing::Version(version),
             Some(FarRecord::Record(Record::Response(response), version)) => {
                 found.snapshot.held = Existing::Version(version);
-                match self.if_not_purged(response.clone()).await {
-                    Ok(response) if request.key_fields.is_empty() => {
-                        let keep =
-                            |response| self.keep_near(key, response, version, generation, now);
-                        found.response = response.map(keep);
+                match self.check_tags(response.clone()).await {
+                    Ok(TagCheck::Valid(response)) if request.key_fields.is_empty() => {
+                        found.response =
+                            Some(self.keep_near(key, response, version, generation, now));
                     }
-                    Ok(response) => found.hidden = response,
-                    Err(_) => match near.filter(|near| near.variant.is_none()) {
-                        Some(near) => return near.found(generation),
-                        // It may be purged, or still be the response for others.
-                        None => found.hidden = Some(response),
-                    },
+                    Ok(TagCheck::Valid(response)) => found.hidden = Some(response),
+                    Ok(TagCheck::Purged) => {}
+                    Ok(TagCheck::Unknown) | Err(_) => {
+                        match near.filter(|near| near.variant.is_none()) {
+                            Some(near) => return near.found(generation),
+                            // It may be purged, or still be the response for others.
+                            None => found.hidden = Some(response),
+                        }
+                    }
                 }
             }
             Some(FarRecord::Record(Record::Variants(index), version)) => {
@@ -204,10 +207,13 @@ impl Storage {
         let generation = self.near.generation(near_key.as_slice());
         match self.far.get(&index.far_key(variant)).await {
             Ok(FarRecord::Record(Record::Response(response), version)) => {
-                let keep = |response| self.keep_near(&near_key, response, version, generation, now);
-                match self.if_not_purged(response).await {
-                    Ok(response) => (response.map(keep), Existing::Version(version)),
-                    Err(_) => (None, Existing::Unknown),
+                match self.check_tags(response).await {
+                    Ok(TagCheck::Valid(response)) => {
+                        let kept = self.keep_near(&near_key, response, version, generation, now);
+                        (Some(kept), Existing::Version(version))
+                    }
+                    Ok(TagCheck::Purged) => (None, Existing::Version(version)),
+                    Ok(TagCheck::Unknown) | Err(_) => (None, Existing::Unknown),
                 }
             }
             Ok(FarRecord::Record(_, version) | FarRecord::Unreadable(version)) => {

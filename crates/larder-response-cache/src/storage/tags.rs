@@ -52,6 +52,16 @@ fn first_put((key, held): (&Key, &Option<Entry>)) -> Option<Put> {
     Some(Put::new(key.clone(), first, TAG_TTL).on(condition))
 }
 
+/// What the tags of a stored response say about it.
+pub(super) enum TagCheck {
+    /// It may be served. It is stale if it or one of its tags was expired.
+    Valid(Arc<StoredResponse>),
+    /// One of its tags was purged.
+    Purged,
+    /// The store does not know one of its tags, which was evicted, or is on a lost server. It is not served.
+    Unknown,
+}
+
 impl Storage {
     /// Records the tags of a response, with the generation of each.
     ///
@@ -108,37 +118,38 @@ impl Storage {
         self.check_tags_unchanged(&all, since).await
     }
 
-    /// Returns a response, stale if it or one of its tags was expired, or None if a tag was purged.
+    /// Checks whether a tag of a stored response was purged or expired.
     ///
-    /// It takes one round trip, or none without tags. A tag that the store does not know counts as purged.
-    pub(super) async fn if_not_purged(
-        &self,
-        response: Arc<StoredResponse>,
-    ) -> Result<Option<Arc<StoredResponse>>> {
+    /// It takes one round trip, or none without tags.
+    pub(super) async fn check_tags(&self, response: Arc<StoredResponse>) -> Result<TagCheck> {
         if self.purges.concern_tags(&response) {
-            return Ok(None);
+            return Ok(TagCheck::Purged);
         }
         let keys: Vec<_> = response.tags.iter().map(|(tag, _)| tag_key(*tag)).collect();
         let held = match keys.is_empty() {
             true => Vec::new(),
             false => self.far.get_values(&keys).await?,
         };
-        let mut expired = response.expired;
+        let (mut expired, mut is_unknown) = (response.expired, false);
         for ((_, generation), held) in response.tags.iter().zip(held) {
             let Some(now) = read(&held) else {
-                return Ok(None);
+                is_unknown = true;
+                continue;
             };
             match generation.compared_with(now.generation) {
                 Validity::Current => {}
                 Validity::Expired => {
                     expired = Some(expired.map_or(now.changed, |at| at.min(now.changed)));
                 }
-                Validity::Removed => return Ok(None),
+                Validity::Removed => return Ok(TagCheck::Purged),
             }
+        }
+        if is_unknown {
+            return Ok(TagCheck::Unknown);
         }
         // The clock of the process that expired it may be ahead of this one.
         let expired = expired.map(|at| at.min(self.now()));
-        Ok(Some(match expired {
+        Ok(TagCheck::Valid(match expired {
             Some(at) if response.expired != expired => {
                 Arc::new(response.copy(self.policy()).expired_at(at))
             }
