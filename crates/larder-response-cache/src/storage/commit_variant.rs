@@ -1,11 +1,11 @@
 use std::sync::Arc;
 
-use http::{HeaderMap, StatusCode};
+use http::HeaderMap;
 use larder_store::{Condition, Key, Result, Timestamp, Ttl, Version};
 
 use super::commit::{Commit, CommitKind, CommitOutcome, NotStored};
 use super::{ATTEMPTS, Existing, FarRecord, Record, Storage, StoredResponse, VariantIndex};
-use crate::engine::{Refusal, SelectingFields, VariantId, may_replace_fresh};
+use crate::engine::{Refusal, SelectingFields, VariantId};
 
 const A_MINUTE: Ttl = Ttl::from_secs(60);
 
@@ -37,10 +37,8 @@ impl Storage {
         for _ in 0..ATTEMPTS {
             let (held, condition) = replaceable;
             let is_new = |held: &Arc<VariantIndex>| !held.selecting.covers(&selecting);
-            if held.as_ref().is_some_and(is_new)
-                && !may_replace_fresh(StatusCode::OK, response.status)
-            {
-                // A new index would remove the variants of this one, and some of them may be fresh.
+            if held.as_ref().is_some_and(is_new) && !response.replaces_variants() {
+                // A new index would remove the variants of this one.
                 return Err(NotStored::Refused(Refusal::Status));
             }
             let position = self.position(held.as_ref(), &selecting, commit.request, until);

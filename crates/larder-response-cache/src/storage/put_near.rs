@@ -5,6 +5,7 @@ use larder_store::{Timestamp, Version};
 
 use super::commit::{Commit, CommitKind, CommitOutcome, NotStored};
 use super::{NearRecord, Record, Storage, StoredResponse};
+use crate::engine::Refusal;
 
 impl Storage {
     /// Keeps a record in this process, unless its key was invalidated since `generation`.
@@ -62,6 +63,12 @@ impl Storage {
         // If nothing is replaced, the URI was purged since the fetch began, or holds a response that stays.
         let mut outcome = Err(NotStored::Superseded);
         let replace = |held: Option<Held<NearRecord>>| {
+            let has_variants = (held.as_ref())
+                .is_some_and(|held| matches!(held.value.record, Record::Variants(_)));
+            if has_variants && !response.replaces_variants() {
+                outcome = Err(NotStored::Refused(Refusal::Status));
+                return None;
+            }
             let before = held.and_then(response_of);
             if (before.as_ref()).is_some_and(|(held, _)| !response.replaces(held, now)) {
                 return None;
@@ -90,14 +97,15 @@ impl Storage {
         }
     }
 
-    /// Removes what this process holds for a URI that has lost or replaced it, unless it may be the newest
-    /// response: one that `response`, which is superseded, does not replace either.
+    /// Removes what this process holds for a URI that has lost or replaced it, unless `response`, which is
+    /// superseded, does not replace it either. Then it may be the newest.
     pub(super) fn forget_older(&self, key: &[u8], response: &StoredResponse) {
-        let is_older = |held: Held<NearRecord>| match held.value.record {
+        let is_replaced = |held: Held<NearRecord>| match held.value.record {
             Record::Response(held) => response.replaces(&held, self.now()),
-            _ => true,
+            Record::Variants(_) => response.replaces_variants(),
+            Record::Reservation => true,
         };
-        if self.near.peek(key).is_some_and(is_older) {
+        if self.near.peek(key).is_some_and(is_replaced) {
             self.near.invalidate(key);
         }
     }

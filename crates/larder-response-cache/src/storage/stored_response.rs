@@ -180,6 +180,13 @@ impl StoredResponse {
         self.is_newer_than(held) && may_replace()
     }
 
+    /// Returns whether this response replaces variants that other fields select.
+    ///
+    /// An error does not, because some of them may be fresh.
+    pub(crate) fn replaces_variants(&self) -> bool {
+        may_replace_fresh(StatusCode::OK, self.status)
+    }
+
     /// Returns its approximate weight in this process, in bytes.
     pub(crate) fn weight(&self) -> usize {
         let headers = self.headers.iter();

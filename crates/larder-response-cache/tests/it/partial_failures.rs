@@ -7,7 +7,8 @@ use crate::fixture::{HOUR, full, response};
 use crate::gate::Operation;
 use crate::on_memory::errors::{answer_later, error_after_page};
 
-/// The reads of tags, and of variants.
+/// The reads of URIs and variants, of tags, and of variants alone.
+const READ: Operation = ("get", "response:");
 const READ_TAGS: Operation = ("get_many", "response-tag:");
 const READ_VARIANT: Operation = ("get", "response:{v");
 
@@ -141,5 +142,33 @@ async fn an_error_replaces_no_fresh_page_whose_tags_cannot_be_read() {
         assert_eq!(other.get("/").await.text(), "poison");
         failing.control.mend();
         assert_eq!(fixture.sibling().get("/").await.text(), "page", "{vary}");
+    }
+}
+
+#[tokio::test]
+async fn an_error_replaces_no_fresh_variant_that_this_process_has_while_the_store_fails() {
+    for is_outdated in [false, true] {
+        let failing = Failing::new();
+        let fixture = failing.fixture();
+        fixture.origin.then(200, &[HOUR, ("vary", "x")], "page");
+        fixture.get_with("/", &[("x", "1")]).await;
+        failing.control.fail(READ, ErrorKind::NotSent);
+        let purger = fixture.layer.purger();
+        fixture.origin.then_with(move |_| {
+            Box::pin(async move {
+                // After a purge of any tag, this process keeps nothing that was fetched before it.
+                if is_outdated {
+                    purger.purge_tag("films").await.unwrap();
+                }
+                Ok(response(400, &[HOUR], full("poison")))
+            })
+        });
+        let error = fixture.get_with("/", &[("x", "2")]).await;
+        let said = error.field("cache-status");
+        let detail = if is_outdated { "outdated" } else { "status" };
+        assert_eq!(error.text(), "poison");
+        assert!(said.ends_with(&format!("; detail={detail}")), "{said}");
+        let seen = fixture.get_with("/", &[("x", "1")]).await;
+        assert_eq!((seen.text(), seen.is_hit()), ("page", true), "{detail}");
     }
 }
