@@ -70,6 +70,10 @@ impl StoredResponse {
         exchange: Exchange,
     ) -> Self {
         let directives = policy.directives(&headers);
+        // Another release may have stored fields that this one does not.
+        for name in &directives.no_cache_fields {
+            headers.remove(name);
+        }
         let freshness = Freshness::of(status, &headers, &directives, exchange);
         Self {
             status,

@@ -4,7 +4,7 @@ use larder_store::Timestamp;
 use proptest::prelude::*;
 
 use super::*;
-use crate::engine::{Exchange, SelectingFields};
+use crate::engine::{Exchange, Profile, SelectingFields};
 use crate::request::RESPONSE as KIND;
 
 fn key(id: &str) -> Key {
@@ -151,6 +151,34 @@ fn a_decoded_body_is_a_slice_of_the_bytes() {
     let response = decoded(&whole, &key("a")).unwrap();
     assert!(whole.as_ptr_range().contains(&response.body.as_ptr()));
     assert_eq!(response.body, "Metropolis");
+}
+
+#[test]
+fn a_field_that_is_not_stored_is_not_read_either() {
+    let rfc = ResponsePolicy {
+        profile: Profile::Rfc,
+        ..ResponsePolicy::default()
+    };
+    let mut headers = HeaderMap::new();
+    for name in ["ratelimit", "x-ratelimit-remaining", "etag"] {
+        headers.insert(name, HeaderValue::from_static("1"));
+    }
+    let at = Timestamp::from_micros(7);
+    let exchange = Exchange {
+        sent: at,
+        received: at,
+    };
+    let stored = StoredResponse::restored(&rfc, StatusCode::OK, headers, Bytes::new(), exchange);
+    let bytes = Record::Response(Arc::new(stored))
+        .encode(&key("a"))
+        .unwrap();
+    for (policy, count) in [(rfc, 3), (ResponsePolicy::default(), 1)] {
+        let read = Record::decode(&bytes, &key("a"), &policy);
+        let Some(Record::Response(read)) = read else {
+            panic!("a response is a response");
+        };
+        assert_eq!(read.headers.len(), count, "{:?}", policy.profile);
+    }
 }
 
 #[test]
