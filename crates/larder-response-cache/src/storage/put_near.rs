@@ -60,7 +60,8 @@ impl Storage {
             return Err(NotStored::NoRoom);
         }
         let (key, now) = (commit.key.as_bytes(), self.now());
-        // If nothing is replaced, the URI was purged since the fetch began, or holds a response that stays.
+        // If nothing is replaced, the URI holds a response that stays, or may have been purged since the fetch
+        // began: purges of several URIs, and those of all tags, are counted together.
         let mut outcome = Err(NotStored::Superseded);
         let replace = |held: Option<Held<NearRecord>>| {
             let has_variants = (held.as_ref())
