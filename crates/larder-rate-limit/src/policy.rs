@@ -65,13 +65,18 @@ impl Ban {
 /// so add new rules at the end.
 ///
 /// A sliding log keeps its entries and a concurrency rule its permits, unless it is [`Reset`](Self::Reset). For a
-/// window or a log only the limit matters: if just the period changes, the used units stay.
+/// window or a log only the limit matters: if just the period changes, the used units stay until the new period is
+/// over. A sliding window with a shorter period may forget them at once.
 ///
 /// The change is made by each request that passes and finds other numbers, and by GCRA and token buckets even if the
-/// request is then refused. So while processes with different numbers run side by side, as during a deployment,
-/// [`Reset`](Self::Reset) forgets the used units at each turn, and limits nobody who reaches both. Otherwise a smaller
-/// [`Quota`] cuts what a larger one has counted to twice itself, and the larger one then lets that much more pass;
-/// windows and logs let no more pass than the larger limit.
+/// request is then refused. While processes with different numbers run side by side, as during a deployment, a visitor
+/// who reaches both is limited as follows:
+///
+/// - Windows and logs with the same period let no more pass than the larger limit, and those with different periods
+///   up to that in each of the shorter ones.
+/// - GCRA and token buckets count, under [`AsIs`](Self::AsIs), at most twice their own burst of what the others have
+///   counted. If one burst is more than twice the other, the larger one does not limit the visitor.
+/// - Under [`Reset`](Self::Reset) the used units are forgotten at each turn, so the visitor is not limited.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq, Hash)]
 #[non_exhaustive]
 pub enum QuotaChange {

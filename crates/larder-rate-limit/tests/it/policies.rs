@@ -5,7 +5,7 @@ use std::time::Duration;
 
 use larder_moka::MokaStore;
 use larder_rate_limit::{
-    Ban, Policy, Quota, QuotaChange, RateLimiter, Reason, Rule, Usage, Window,
+    Ban, Grant, Policy, Quota, QuotaChange, RateLimiter, Reason, Rule, Usage, Window,
 };
 use larder_store::program::Record;
 use larder_store::{ErrorKind, ManualClock, Namespace, Prefixed, Store};
@@ -15,6 +15,14 @@ use crate::world::{SERVER, World, on_every_store, passed, patient};
 
 const SECOND: Duration = Duration::from_secs(1);
 const HOUR: Duration = Duration::from_secs(3_600);
+
+/// Rules of a limit an hour that count units.
+const COUNTS: [fn(u32) -> Rule; 4] = [
+    |limit| Rule::fixed_window(limit, Window::every(HOUR)),
+    |limit| Rule::fixed_window(limit, Window::from_first(HOUR)),
+    |limit| Rule::sliding_window(limit, HOUR),
+    |limit| Rule::sliding_log(limit, HOUR),
+];
 
 on_every_store! {
     async fn if_one_rule_refuses_no_other_is_charged(world: World) {
@@ -206,6 +214,49 @@ on_every_store! {
                     let left = new.peek(used).await.unwrap().remaining();
                     assert_eq!(left, large - used, "{name}");
                 }
+            }
+        }
+    }
+
+    async fn a_refusal_by_a_smaller_limit_cuts_no_count_of_a_larger_one(world: World) {
+        // What makes a refusal write the record, in which all counts are.
+        let writes: [fn(u32, Policy) -> Policy; 2] = [
+            |limit, policy| policy.and(Quota::per_minute(10 * limit)),
+            |_, policy| policy.with_ban(Ban::after(1_000, HOUR, HOUR)),
+        ];
+        for (i, rule) in COUNTS.into_iter().enumerate() {
+            for (j, with) in writes.into_iter().enumerate() {
+                let name = format!("cuts-{i}-{j}");
+                let of = |limit| world.named(&name, with(limit, Policy::new(rule(limit))));
+                let (old, new) = (of(10), of(30));
+                assert_eq!(passed(&new, "ada", 30).await, 30, "{name}");
+                let mut more = 0;
+                for _ in 0..50 {
+                    more += passed(&old, "ada", 1).await + passed(&new, "ada", 1).await;
+                }
+                assert_eq!(more, 0, "{name}");
+            }
+        }
+    }
+
+    async fn what_a_smaller_limit_settles_or_gives_back_cuts_no_count_of_a_larger_one(world: World) {
+        for (i, rule) in COUNTS.into_iter().enumerate() {
+            for actual in [0, 5] {
+                let name = format!("settles-{i}-{actual}");
+                let of = |limit| {
+                    world.named(&name, Policy::new(rule(limit)).with_reservations(HOUR))
+                };
+                let (old, new) = (of(10), of(30));
+                let charged = old.check("ada").await.unwrap();
+                let Grant::Held(held) = old.reserve("ada", 5).await.unwrap() else {
+                    panic!("{name}");
+                };
+                assert_eq!(passed(&new, "ada", 30).await, 24, "{name}");
+                let _ = old.refund("ada", charged).await.unwrap();
+                assert_eq!(passed(&new, "ada", 30).await, 1, "{name}");
+                let _ = held.settle(actual).await.unwrap();
+                let more = passed(&new, "ada", 30).await;
+                assert!(more <= 5, "{name}: {more}");
             }
         }
     }

@@ -47,13 +47,13 @@ local function ending()
 end
 -- Whether the record is outdated, and must be written even if nothing is charged.
 local dirty = false
--- A count under another limit. It is rounded up to a unit of a smaller limit, and down to one of a larger limit: so two
--- limits in turn neither add to it nor lose any of it, and it need not be written until something is charged.
+-- A count under another limit. A share is rounded up to a unit of a smaller limit, and down to one of a larger limit,
+-- and a number is not cut to a smaller limit: so two limits in turn neither add to a count nor lose any of it, and it
+-- need not be written until something is charged.
 local function convert(used, old, new)
-  if new == old then return used end
+  if new == old or change == '0' then return used end
   if change == '2' then return 0 end
-  if change == '1' then used = (new < old and math.ceil or math.floor)(used * new / old) end
-  return math.min(used, 2 * new)
+  return math.min((new < old and math.ceil or math.floor)(used * new / old), 2 * new)
 end
 -- A TAT of other numbers. It keeps parts of a unit: if it rounded them up, two sets of numbers in turn would add to the
 -- used units each time.
@@ -66,7 +66,8 @@ local function rescale(tat, old, p)
 end
 
 -- By the tag of an algorithm, a function that makes its operations on its parameters `p` and its state `v`: a script
--- makes only those of its rules. A count is at most twice the limit, which bounds debt.
+-- makes only those of its rules. A charge makes a count at most twice the limit, which bounds debt. More than that has
+-- been counted under a larger limit, and stays.
 local by = {}
 
 -- v: TAT, interval, tolerance.
@@ -119,7 +120,9 @@ local function window(ends_of, latest)
     wait = function(p, v, n) return v[3] + n > p[1] and v[2] - at or 0 end,
     reset = function(p, v) return v[3] > 0 and v[2] - at or 0 end,
     set = function(p, v, n) v[3] = math.min(n, 2 * p[1]) end,
-    charge = function(p, v, n) v[3] = math.min(v[3] + n, 2 * p[1]) end,
+    charge = function(p, v, n)
+      if v[3] < 2 * p[1] then v[3] = math.min(v[3] + n, 2 * p[1]) end
+    end,
     give_back = function(p, v, n, moment)
       if moment >= v[1] and moment < v[2] then v[3] = math.max(v[3] - n, 0) end
     end,
@@ -188,7 +191,9 @@ function by.s()
       return v[3] > 0 and v[1] + p[2] - at or 0
     end,
     set = function(p, v, n) v[2], v[3] = math.min(n, 2 * p[1]), 0 end,
-    charge = function(p, v, n) v[2] = math.min(v[2] + n, 2 * p[1]) end,
+    charge = function(p, v, n)
+      if v[2] < 2 * p[1] then v[2] = math.min(v[2] + n, 2 * p[1]) end
+    end,
     give_back = function(p, v, n, moment)
       if moment >= v[1] then
         v[2] = math.max(v[2] - n, 0)
@@ -213,9 +218,7 @@ function by.l()
       while gone < many and moment_of(v, gone + 1) + p[2] <= at do gone = gone + 1 end
       while ahead < many - gone and moment_of(v, many - ahead) > at do ahead = ahead + 1 end
       if ahead > 0 then dirty = true end
-      gone = math.max(gone, many - 2 * p[1])
       if change == '2' and int(limit) ~= p[1] then gone, ahead = many, 0 end
-      ahead = math.min(ahead, many - gone)
       v[2] = string.sub(log, 16 * gone + 1, 16 * (many - ahead)) .. moments(at, ahead)
       return v
     end,

@@ -1,7 +1,5 @@
 //! Brings a stored state up to date.
 
-use std::cmp::Ordering;
-
 use super::State;
 use crate::QuotaChange;
 use crate::usage::rule_args::RuleArgs;
@@ -17,19 +15,24 @@ pub(in crate::usage) struct Look {
 impl Look {
     /// Returns a count under another limit.
     ///
-    /// It is rounded up to a unit of a smaller limit, and down to one of a larger limit: so two limits in turn neither
-    /// add to it nor lose any of it, and it need not be written until something is charged.
+    /// A share is rounded up to a unit of a smaller limit, and down to one of a larger limit, and a number is not cut
+    /// to a smaller limit: so two limits in turn neither add to a count nor lose any of it, and it need not be written
+    /// until something is charged.
     fn convert(&self, used: i64, old: i64, new: i64) -> i64 {
-        // Computed as Lua does, so that both forms round alike.
-        let part = used as f64 * new as f64 / old as f64;
-        let used = match (self.change, new.cmp(&old)) {
-            (_, Ordering::Equal) => return used,
-            (QuotaChange::Reset, _) => 0,
-            (QuotaChange::AsIs, _) => used,
-            (QuotaChange::Proportional, Ordering::Less) => part.ceil() as i64,
-            (QuotaChange::Proportional, Ordering::Greater) => part.floor() as i64,
-        };
-        used.min(2 * new)
+        match self.change {
+            _ if new == old => used,
+            QuotaChange::AsIs => used,
+            QuotaChange::Reset => 0,
+            QuotaChange::Proportional => {
+                // Computed as Lua does, so that both forms round alike.
+                let share = used as f64 * new as f64 / old as f64;
+                let rounded = match new < old {
+                    true => share.ceil(),
+                    false => share.floor(),
+                };
+                (rounded as i64).min(2 * new)
+            }
+        }
     }
 
     /// Returns a TAT of other numbers, each an interval and a tolerance.
@@ -151,7 +154,7 @@ impl State {
     }
 
     fn load_log(kept: Option<&Self>, limit: i64, period: i64, look: &mut Look) -> Self {
-        let (at, most) = (look.at, 2 * limit as usize);
+        let at = look.at;
         let Some(Self::Log { limit: old, log }) = kept else {
             return Self::Log {
                 limit,
@@ -161,12 +164,11 @@ impl State {
         let mut gone = log.partition_point(|moment| moment + period <= at);
         let mut ahead = log.len() - log.partition_point(|moment| *moment <= at).max(gone);
         look.is_dirty |= ahead > 0;
-        gone = gone.max(log.len().saturating_sub(most));
         if look.change == QuotaChange::Reset && *old != limit {
             (gone, ahead) = (log.len(), 0);
         }
         let mut log = log[gone..].to_vec();
-        let begin = log.len() - ahead.min(log.len());
+        let begin = log.len() - ahead;
         log[begin..].fill(at);
         Self::Log { limit, log }
     }

@@ -1,5 +1,6 @@
-//! The stored state of one rule, and how each algorithm uses it. A count is at most twice its limit, which
-//! limits debt. `lua/rules.lua` does the same.
+//! The stored state of one rule, and how each algorithm uses it. A charge makes a count at most twice its limit,
+//! which limits debt. More than that has been counted under a larger limit, and stays. `lua/rules.lua` does the
+//! same.
 
 mod load;
 
@@ -143,8 +144,8 @@ impl State {
                 interval,
                 tolerance,
             } => *tat = (*tat + span(units, *interval, *tolerance)).min(at + 2 * *tolerance),
-            Self::Window { used, limit, .. } => *used = (*used + units).min(2 * *limit),
-            Self::Sliding { this, limit, .. } => *this = (*this + units).min(2 * *limit),
+            Self::Window { used, limit, .. } => *used = (*used + units).min(2 * *limit).max(*used),
+            Self::Sliding { this, limit, .. } => *this = (*this + units).min(2 * *limit).max(*this),
             Self::Log { limit, log } => {
                 let units = units.min(2 * *limit - log.len() as i64).max(0);
                 log.extend(std::iter::repeat_n(at, units as usize));

@@ -45,9 +45,13 @@ async fn every_fault_that_is_planted_in_the_record_and_fixed_windows_is_caught()
         (CHARGE, "(latest - at + 999)", "(latest - at)"),
         (CHARGE, "if latest <= at then", "if false then"),
         // A changed limit.
-        (CHARGE, "if new == old then return used end", ""),
+        (CHARGE, "if new == old or", "if"),
+        (
+            CHARGE,
+            "or change == '0' then return used end",
+            "then return used end",
+        ),
         (CHARGE, "if change == '2' then return 0 end", ""),
-        (CHARGE, "if change == '1' then used", "if false then used"),
         (
             CHARGE,
             "(new < old and math.ceil or math.floor)(used",
@@ -58,7 +62,11 @@ async fn every_fault_that_is_planted_in_the_record_and_fixed_windows_is_caught()
             "(new < old and math.ceil or math.floor)(used",
             "math.floor(used",
         ),
-        (CHARGE, "math.min(used, 2 * new)", "used"),
+        (
+            CHARGE,
+            "(used * new / old), 2 * new)",
+            "(used * new / old), 1e9)",
+        ),
         // GCRA.
         (
             CHARGE,
@@ -124,6 +132,7 @@ async fn every_fault_that_is_planted_in_the_record_and_fixed_windows_is_caught()
             "v[3] = math.min(v[3] + n, 2 * p[1])",
             "v[3] = v[3] + n",
         ),
+        (SETTLE, "if v[3] < 2 * p[1] then v[3]", "if true then v[3]"),
         (
             CHARGE,
             "math.floor(at / p[2]) * p[2]\n    return start",
@@ -169,6 +178,7 @@ async fn every_fault_that_is_planted_in_sliding_windows_holds_and_the_desk_is_ca
             "math.ceil(room * many / count)",
         ),
         (CHARGE, "* slice, p[2])", "* slice, 2 * p[2])"),
+        (SETTLE, "if v[2] < 2 * p[1] then v[2]", "if true then v[2]"),
         (
             CHARGE,
             "left_at(p, v[1] + p[2], v[2], p[1] - n)",
@@ -186,7 +196,6 @@ async fn every_fault_that_is_planted_in_sliding_windows_holds_and_the_desk_is_ca
         ),
         // Logs.
         (CHARGE, "+ p[2] <= at do gone", "+ p[2] < at do gone"),
-        (CHARGE, "math.max(gone, many - 2 * p[1])", "gone"),
         (
             CHARGE,
             "local i = #v[2] / 16 + n - p[1]",
