@@ -255,8 +255,18 @@ impl Decider {
         Verdict::Refuse(Box::new(refused))
     }
 
-    /// Counts what a limit in shadow mode would have done.
-    pub(super) fn shadowed(limit: &Limit, answer: Result<&Decision, &Error>) {
+    /// Forgets what is remembered of a visitor who may have been charged, or got something back.
+    pub(super) fn forget(&self, visitor: &Key) {
+        if let Some(memory) = &self.memory {
+            memory.forget(visitor);
+        }
+    }
+
+    /// Counts what a limit in shadow mode would have done. Its visitor is charged unless it refuses.
+    pub(super) fn shadowed(&self, limit: &Limit, visitor: &Key, answer: Result<&Decision, &Error>) {
+        if answer.map_or(true, Decision::is_allowed) {
+            self.forget(visitor);
+        }
         limit.metrics.shadow(match answer {
             Ok(decision) if decision.is_allowed() => Shadow::Allowed,
             Ok(_) => Shadow::Refused,

@@ -159,6 +159,7 @@ impl Decider {
             Err(error) => {
                 let is_mistake = error.kind() == ErrorKind::Invalid;
                 for asked in &asked {
+                    self.forget(&asked.key);
                     if !is_mistake || asked.cost > asked.engine.max_cost() {
                         self.limits[asked.limit].metrics.failed(&error);
                     }
@@ -282,9 +283,13 @@ impl Decider {
         if let Some(refused) = refused {
             if let Some(memory) = &self.memory {
                 for ((asked, decision), asked_at) in asked.iter().zip(&decisions).zip(asked_at) {
-                    if let Some(decision) = decision.filter(Decision::is_allowed) {
-                        let wait = refused.by.decision.retry_after();
-                        memory.passes(&asked.key, decision, wait, asked_at);
+                    match decision {
+                        Some(decision) if decision.is_allowed() => {
+                            let wait = refused.by.decision.retry_after();
+                            memory.passes(&asked.key, *decision, wait, asked_at);
+                        }
+                        Some(_) => {}
+                        None => memory.forget(&asked.key),
                     }
                 }
             }
@@ -296,9 +301,7 @@ impl Decider {
             let limit = &self.limits[asked.limit];
             let decided = limit.decided(asked.limit, &asked.engine, decision);
             self.passed(&decided, &limit.limiter, Outcome::Allowed);
-            if let Some(memory) = &self.memory {
-                memory.forget(&asked.key);
-            }
+            self.forget(&asked.key);
             passed.push(decided);
             self.keep_refundable(asked, &decision, ChargedStore::Shared, &mut held);
         }
@@ -324,7 +327,7 @@ impl Decider {
                 answer = Poll::Ready(self.timeout.run("check a rate limit", take).await);
             }
             if let Poll::Ready(answer) = answer {
-                Self::shadowed(limit, answer.as_ref().map(|(decision, _)| decision));
+                self.shadowed(limit, &key, answer.as_ref().map(|(decision, _)| decision));
                 if let Ok((decision, hold)) = answer {
                     let asked = Asked {
                         limit: at,
@@ -346,7 +349,7 @@ impl Decider {
                 ErrorKind::NotSent,
                 "too many background checks are running",
             );
-            Self::shadowed(limit, Err(&busy));
+            self.shadowed(limit, &key, Err(&busy));
             return held;
         };
         let (response, outcome) = oneshot::channel();
@@ -365,7 +368,7 @@ impl Decider {
             let takes = decider.takes(&engine);
             let take = limiter.take(&engine, &key, cost, takes);
             let answer = timeout.run("check a rate limit", take).await;
-            Self::shadowed(limit, answer.as_ref().map(|(decision, _)| decision));
+            decider.shadowed(limit, &key, answer.as_ref().map(|(decision, _)| decision));
             drop(place);
             let Ok((decision, hold)) = answer else {
                 return;

@@ -177,13 +177,11 @@ impl Decider {
         decisions: &mut Decisions,
         visitor: &Key,
     ) {
+        self.forget(visitor);
         match answer {
             Ok(decision) => {
                 if let Some(of_limit) = decisions.iter_mut().find(|it| it.limit == limit) {
                     of_limit.decision = decision;
-                }
-                if let Some(memory) = &self.memory {
-                    memory.forget(visitor);
                 }
             }
             Err(error) => self.limits[limit].metrics.failed(&error),

@@ -75,7 +75,8 @@ async fn a_remembered_refusal_never_tells_a_client_to_come_back_too_early() {
     assert_eq!(wait().await.0, Reason::Quota);
 }
 
-/// A layer of 10 units for each 10 s, whose requests cost what they say, and its answer to one of them.
+/// A layer of 10 units for each 10 s, whose requests cost what they say, and its answer to one of them. A request with
+/// an account also needs one of its units, of which there is one an hour.
 struct Priced(ScriptedStore, App);
 
 impl Priced {
@@ -88,8 +89,13 @@ impl Priced {
                 .and_then(|units| units.to_str().ok()?.parse().ok())
                 .unwrap_or(1)
         });
+        let accounts = ScriptedStore::new(SLOW);
+        let accounts = RateLimiter::new(accounts.store(), "account", Quota::per_hour(1)).unwrap();
+        let by_account = Limit::new(accounts, KeyBy::peer())
+            .with_condition(|request| request.headers().contains_key("x-account"));
         let memory = RefusalMemory::new(100).with_max_age(Duration::from_secs(60));
         let layer = RateLimitLayer::of(limit)
+            .and(by_account)
             .with_fail_mode(FailMode::Closed)
             .with_refusal_memory(memory);
         Self(store, App::new(layer))
@@ -97,16 +103,28 @@ impl Priced {
 
     /// The reason of a refusal, and its wait in seconds. None if the request passes.
     async fn ask(&self, units: u32) -> Option<(Reason, u64)> {
-        let request = with(from(ANN), "x-units", &units.to_string());
+        let (reason, wait, cost) = self.answer(from(ANN), units).await?;
+        if reason != Reason::StoreFailed {
+            assert_eq!(cost, units);
+        }
+        Some((reason, wait))
+    }
+
+    /// The same for a request with an account, which costs it one unit.
+    async fn ask_with_account(&self, units: u32) -> Option<(Reason, u64)> {
+        let request = with(from(ANN), "x-account", "ada");
+        let (reason, wait, _) = self.answer(request, units).await?;
+        Some((reason, wait))
+    }
+
+    async fn answer(&self, request: Request<()>, units: u32) -> Option<(Reason, u64, u32)> {
+        let request = with(request, "x-units", &units.to_string());
         let response = self.1.send(request).await;
         let decision = response.extensions().get::<Decision>()?;
         let reason = decision.reason()?;
-        if reason != Reason::StoreFailed {
-            assert_eq!(decision.cost(), units);
-        }
         let wait: u64 = lines(response.headers(), "retry-after")[0].parse().unwrap();
         assert_eq!(wait, decision.retry_after().as_secs_f64().ceil() as u64);
-        Some((reason, wait))
+        Some((reason, wait, decision.cost()))
     }
 }
 
@@ -139,6 +157,47 @@ async fn what_a_cheap_request_is_charged_makes_a_costlier_one_wait_longer_at_onc
     assert_eq!(app.ask(10).await, Some((Reason::Remembered, 5)));
     assert_eq!(app.ask(1).await, None);
     assert_eq!(app.ask(10).await, Some((Reason::Quota, 6)));
+}
+
+#[tokio::test(start_paused = true)]
+async fn a_charge_whose_answer_is_lost_makes_a_costlier_request_wait_longer_at_once() {
+    let app = Priced::new();
+    assert_eq!(app.ask_with_account(0).await, None);
+    assert_eq!(app.ask(5).await, None);
+    assert_eq!(app.ask(10).await, Some((Reason::Quota, 5)));
+    app.0.set(Behavior::LosesAnswers);
+    assert_eq!(app.ask(1).await, Some((Reason::StoreFailed, 1)));
+    app.0.set(SLOW);
+    assert_eq!(app.ask(10).await, Some((Reason::Quota, 6)));
+    // Here the other limit refuses.
+    app.0.set(Behavior::LosesAnswers);
+    let asked = app.ask_with_account(1).await;
+    assert_eq!(asked, Some((Reason::Quota, 3_600)));
+    app.0.set(SLOW);
+    assert_eq!(app.ask(10).await, Some((Reason::Quota, 7)));
+}
+
+#[tokio::test(start_paused = true)]
+async fn a_charge_in_shadow_mode_makes_a_costlier_request_wait_longer_at_once() {
+    for behavior in [SLOW, Behavior::Now] {
+        let store = ScriptedStore::new(behavior);
+        let pages = limiter(store.store(), Quota::new(10, Duration::from_secs(10)));
+        let all = pages.clone().with_cost(10).unwrap();
+        let memory = RefusalMemory::new(100);
+        let shadow = Limit::new(pages, KeyBy::peer()).with_shadow_mode();
+        let shadow = App::new(RateLimitLayer::of(shadow).with_refusal_memory(memory.clone()));
+        let costly = RateLimitLayer::new(all, KeyBy::peer()).with_refusal_memory(memory);
+        let costly = App::new(costly);
+        for wait in ["1", "2"] {
+            assert_eq!(shadow.status(ANN).await, 200);
+            // It is charged in the background.
+            tokio::time::sleep(Duration::from_millis(5)).await;
+            let refused = costly.send(from(ANN)).await;
+            assert_eq!(lines(refused.headers(), "retry-after"), [wait]);
+            let decision = refused.extensions().get::<Decision>().unwrap();
+            assert_eq!(decision.reason(), Some(Reason::Quota), "{behavior:?}");
+        }
+    }
 }
 
 #[tokio::test(start_paused = true)]
@@ -202,16 +261,21 @@ async fn what_the_layer_gives_back_itself_takes_effect_at_once() {
     });
     let layer = layer(&store, RefusalMemory::new(100)).with_refund_if(|_| true);
     let app = Arc::new(App::around(layer.layer(service)));
-    let first = tokio::spawn({
-        let app = app.clone();
-        async move { app.status(ANN).await }
-    });
-    inside.notified().await;
-    assert_eq!(app.status(ANN).await, 429);
-    gate.notify_one();
-    assert_eq!(first.await.unwrap(), 200);
-    gate.notify_one();
-    assert_eq!(app.status(ANN).await, 200);
+    for refund in [SLOW, Behavior::LosesAnswers] {
+        let first = tokio::spawn({
+            let app = app.clone();
+            async move { app.status(ANN).await }
+        });
+        inside.notified().await;
+        assert_eq!(app.status(ANN).await, 429);
+        store.set(refund);
+        gate.notify_one();
+        assert_eq!(first.await.unwrap(), 200);
+        store.set(SLOW);
+        gate.notify_one();
+        assert_eq!(app.status(ANN).await, 200, "{refund:?}");
+        inside.notified().await;
+    }
 }
 
 #[tokio::test(start_paused = true)]
@@ -285,6 +349,35 @@ async fn what_one_limit_gives_back_because_another_refuses_takes_effect_at_once(
     assert_eq!(app.send(by("grace")).await.status(), 429);
     assert_eq!(first.await.unwrap(), 429);
     assert_eq!(app.send(by("grace")).await.status(), 200);
+}
+
+#[tokio::test(start_paused = true)]
+async fn what_one_limit_gives_back_because_another_has_no_answer_takes_effect_at_once() {
+    let milli = Duration::from_millis(1);
+    let (store, hangs) = (
+        ScriptedStore::new(SLOW),
+        ScriptedStore::new(Behavior::Hangs),
+    );
+    let limiter = |store: &ScriptedStore, name: &str| {
+        RateLimiter::new(store.store(), name, Quota::per_hour(1)).unwrap()
+    };
+    let addresses = limiter(&store, "address");
+    let memory = RefusalMemory::new(100);
+    let outer = RateLimitLayer::new(addresses.clone(), KeyBy::peer())
+        .and(Limit::new(limiter(&hangs, "account"), KeyBy::peer()))
+        .with_fail_mode(FailMode::Closed)
+        .with_refusal_memory(memory.clone());
+    let outer = App::new(outer);
+    let inner = RateLimitLayer::new(addresses, KeyBy::peer()).with_refusal_memory(memory);
+    let inner = App::new(inner);
+    // The address is charged, and gets that back when the account has no answer. Another request comes in between.
+    let first = tokio::spawn(async move { outer.status(ANN).await });
+    tokio::time::sleep(100 * milli).await;
+    assert_eq!(inner.status(ANN).await, 429);
+    assert_eq!(first.await.unwrap(), 503);
+    // Past the timeout, giving back goes on in the background.
+    tokio::time::sleep(5 * milli).await;
+    assert_eq!(inner.status(ANN).await, 200);
 }
 
 /// An app that limits addresses and accounts, with the answers to a request of both.

@@ -42,6 +42,8 @@ pub(crate) enum Behavior {
     After(Duration),
     /// With an error, at once.
     Fails(ErrorKind),
+    /// With an error, though the call has run.
+    LosesAnswers,
     /// Never.
     Hangs,
 }
@@ -67,6 +69,7 @@ impl ScriptedStore {
             Behavior::Now => switch.clear(),
             Behavior::After(delay) => switch.set(Trouble::Delay(delay)),
             Behavior::Fails(kind) => switch.set(Trouble::Fail(kind)),
+            Behavior::LosesAnswers => switch.set(Trouble::LoseAnswer),
             Behavior::Hangs => switch.set(Trouble::Hang),
         }
     }
