@@ -152,7 +152,7 @@ impl RateLimiter {
     async fn refund_charged(&self, key: Key, decision: Decision) -> Result<Decision> {
         let engine = self.engine_charged(&key).await?;
         match GiveBack::of(self, &engine, &decision)? {
-            Some(_) if self.charged_by_other_rules(&decision, &engine) => Err(plans::lost()),
+            Some(_) if self.charged_by_other_rules(&decision, &engine) => Err(plans::changed()),
             Some(back) => {
                 let key = self.charged(key, &decision);
                 self.refund_key(&key, &back).await

@@ -9,6 +9,13 @@ pub(crate) fn lost() -> Error {
     Error::new("refund a rate limit", ErrorKind::NotSent, TEXT)
 }
 
+/// Returns the error for a charge of a shared quota, by rules that are no longer those of the visitor.
+pub(crate) fn changed() -> Error {
+    const TEXT: &str =
+        "the plan has changed since it was charged to a shared quota: the charge stays";
+    Error::new("refund a rate limit", ErrorKind::NotSent, TEXT)
+}
+
 /// Returns the error for an operation on a visitor whose rules are not known.
 pub(crate) fn unknown() -> Error {
     const TEXT: &str = "the visitor's plan was not found, and without it the counts of its rules would be lost: \

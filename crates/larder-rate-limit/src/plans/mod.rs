@@ -20,7 +20,7 @@ use errors::failed;
 use kept::Kept;
 use lookup::MAX_FLIGHTS;
 
-pub(crate) use errors::{lost, unknown};
+pub(crate) use errors::{changed, lost, unknown};
 
 /// The policies of visitors, which a function finds and this process keeps for a while.
 ///

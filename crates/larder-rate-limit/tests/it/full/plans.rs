@@ -104,6 +104,7 @@ async fn a_refund_gives_nothing_to_a_shared_quota_of_other_rules() {
     assert_eq!(limiter.check("ann").await.unwrap().remaining(), 6);
     let error = limiter.refund("ann", charged).await.unwrap_err();
     assert_eq!(error.kind(), ErrorKind::NotSent);
+    assert!(error.to_string().contains("has changed"), "{error}");
     assert_eq!(limiter.check("ann").await.unwrap().remaining(), 5);
     // The plan that was charged applies again.
     limit.store(5, Ordering::SeqCst);
