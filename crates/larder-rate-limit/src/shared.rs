@@ -18,8 +18,9 @@ impl SharedQuotas {
 
     /// Returns the accounts for a visitor who is counted by `rules`, in the order in which they are tried.
     ///
-    /// The last of them has room unless the store has none at all. Visitors with different rules may forget the
-    /// counts of each other there, so it is used only where they would otherwise pass uncounted.
+    /// The last of them has room if the store has room for any record, unless its partition is one of those that a
+    /// store no longer keeps apart. Visitors with different rules may forget the counts of each other there, so it is
+    /// used only where the store would otherwise count as failing.
     pub(crate) fn accounts(&self, rules: &[RuleArgs]) -> [Account; 3] {
         let rules = self.hash(rules);
         [Sharing::Few, Sharing::SameRules, Sharing::All].map(|by| Account::Shared(by, rules))

@@ -233,7 +233,7 @@ impl Hold {
     fn settlement(&self, hold_us: i64, actual: i64) -> Settle {
         let plan = match self.key == self.visitor {
             true => self.limiter.plan_since(&self.visitor, &self.plan),
-            // A shared record is one of visitors with these rules.
+            // A shared record was charged by these rules, whatever the newest ones are.
             false => self.plan.clone(),
         };
         Settle {

@@ -76,6 +76,9 @@ impl RateLimiter {
     /// no room even for these, the remaining visitors share one more. Visitors whose [plans](Plans) have other rules
     /// share other quotas, as many again. If there are more sets of rules than the store has room for, the visitors
     /// of the remaining sets share a single quota, whose counts may be lost when the rules of another set apply.
+    ///
+    /// `MokaStore` keeps 64 partitions of a kind apart. If they are in use before a policy needs shared quotas, those
+    /// are in the one partition that all others share. If that is full too, the store counts as failing.
     pub const SHARED_QUOTAS: u16 = SharedQuotas::NUMBER;
 
     /// Limits each visitor by `policy`, under the name `name`.
