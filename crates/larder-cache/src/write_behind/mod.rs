@@ -38,7 +38,7 @@ pub use journal::{InspectJournal, Journal};
 pub use shutdown::Unwritten;
 
 /// How long a write is left for the release that wrote it, an hour. After that it is a
-/// [dead letter](WriteBehind::dead_letters).
+/// [dead letter](WriteBehind::dead_letters). The hour begins again after an attempt that fails.
 pub const LEFT_WRITE_TIMEOUT: Duration = Duration::from_secs(60 * 60);
 
 /// The pause between two tries of a write that waits for room.

@@ -1,5 +1,6 @@
 //! Writes in a journal that not every worker can read.
 
+use std::sync::atomic::{AtomicBool, Ordering};
 use std::sync::{Arc, Mutex};
 use std::time::Duration;
 
@@ -134,6 +135,38 @@ async fn workers_that_cannot_read_a_write_keep_it_from_no_other_and_it_keeps_the
     assert_eq!(left(&newer).await, (0, 0));
     let times = counts.count("larder_write_behind_writes_total views left");
     assert!(times <= 301, "{times} of 300 writes");
+}
+
+#[tokio::test(start_paused = true)]
+async fn a_write_that_its_release_keeps_retrying_is_not_left_for_too_long() {
+    let counts = counts();
+    let _recording = counts.record();
+    let world = World::memory(Time::Manual).await;
+    let (written, fails) = (Written::default(), Arc::new(AtomicBool::new(true)));
+    let (source, is_away) = (written.clone(), fails.clone());
+    let second = Duration::from_secs(1);
+    let one = of_schema(&world, 1)
+        .with_retry(second, second)
+        .with_max_attempts(100_000)
+        .start(move |write: QueuedWrite<u32, String>| {
+            let is_away = is_away.load(Ordering::SeqCst);
+            if !is_away {
+                source.lock().unwrap().push(write.key);
+            }
+            async move { (!is_away).then_some(()).ok_or(Broken("away")) }
+        })
+        .unwrap();
+    // It looks often enough to see that the write is still left.
+    let two = of_schema(&world, 2).with_poll(second / 10);
+    let two = start(two, &Written::default());
+    one.write(7, "of release 1".to_owned()).await.unwrap();
+    pass(&world, LEFT_WRITE_TIMEOUT.as_secs() + 600).await;
+    assert!(counts.count("larder_write_behind_writes_total views left") > 0);
+    assert_eq!(left(&two).await, (1, 0));
+    fails.store(false, Ordering::SeqCst);
+    pass(&world, 5).await;
+    assert_eq!(left(&two).await, (0, 0));
+    assert_eq!(*written.lock().unwrap(), [7]);
 }
 
 #[tokio::test(start_paused = true)]

@@ -64,7 +64,7 @@ struct Waiting {
     due: Option<i64>,
     /// When the source last had the current value of its key.
     since: i64,
-    /// When a worker that cannot read it saw it first.
+    /// When a worker that cannot read it saw it first, since the last failed attempt.
     left_since: Option<i64>,
     value: Vec<u8>,
 }

@@ -10,6 +10,8 @@ local is_dead, next_due = false, now
 if ARGV[4] == '0' then
   is_dead = is_last and held.attempts >= tonumber(ARGV[6])
   next_due = now + tonumber(ARGV[5])
+  -- A worker that reads it has tried it.
+  redis.call('ZREM', KEYS[7], ARGV[1])
 elseif ARGV[4] == '2' and is_last then
   is_dead = left(ARGV[1], now) <= now - tonumber(ARGV[8])
   next_due = now + tonumber(ARGV[5])

@@ -76,7 +76,7 @@ impl Program for Settle {
             Outcome::Written => (held.due, held.since) = (Some(now), now),
             Outcome::Failed => {
                 is_dead = is_last && held.attempts >= self.max_attempts;
-                held.due = Some(now + self.retry);
+                (held.due, held.left_since) = (Some(now + self.retry), None);
             }
             Outcome::Left if is_last => {
                 let since = *held.left_since.get_or_insert(now);

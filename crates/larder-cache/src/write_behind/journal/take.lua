@@ -11,13 +11,15 @@ local others = redis.call('ZRANGEBYSCORE', KEYS[7], '-inf', overdue, 'LIMIT', '0
 local all = redis.call('ZRANGEBYSCORE', KEYS[2], '-inf', num(now), 'LIMIT', '0', num(many + 100))
 
 for _, key in ipairs(others) do
-  local held = read(KEYS[1], key)
-  if not held then
-    redis.call('ZREM', KEYS[7], key)
-  elseif not due(key) and form(held.value) ~= ARGV[5] then
-    -- No worker that can read it was there for too long.
-    dies(key, held)
-    dead = dead + 1
+  if not due(key) then
+    local held = read(KEYS[1], key)
+    if not held then
+      redis.call('ZREM', KEYS[7], key)
+    elseif form(held.value) ~= ARGV[5] then
+      -- No worker that can read it was there for too long.
+      dies(key, held)
+      dead = dead + 1
+    end
   end
 end
 
