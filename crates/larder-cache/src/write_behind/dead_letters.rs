@@ -84,7 +84,7 @@ impl<K: CacheKey, V: Send + Sync + 'static> WriteBehind<K, V> {
     /// # Cancellation
     /// A dropped call may or may not have queued it again. The cached value is removed.
     pub async fn retry(&self, key: &K) -> Result<bool> {
-        self.bury(self.shared.id(key), Some(key), true).await
+        self.bury(self.shared.id(key), None, Some(key), true).await
     }
 
     /// Discards the dead letter of `key`, and returns whether there was one.
@@ -98,12 +98,13 @@ impl<K: CacheKey, V: Send + Sync + 'static> WriteBehind<K, V> {
     /// # Cancellation
     /// A dropped call may or may not have discarded it. The cached value is removed.
     pub async fn discard(&self, key: &K) -> Result<bool> {
-        self.bury(self.shared.id(key), Some(key), false).await
+        self.bury(self.shared.id(key), None, Some(key), false).await
     }
 
-    /// Does the same as [`retry`](Self::retry), also for a letter that this release cannot read.
+    /// Does the same as [`retry`](Self::retry) for this letter only, also if this release cannot read it.
     ///
-    /// Of such a letter it removes no cached value. If its release is not running, it will be
+    /// It returns false if the key was written again, even if that write is a dead letter too. For a letter that
+    /// cannot be read it removes no cached value, and if its release is not running, the write will be
     /// [left](super::LEFT_WRITE_TIMEOUT) again.
     ///
     /// # Errors
@@ -113,12 +114,14 @@ impl<K: CacheKey, V: Send + Sync + 'static> WriteBehind<K, V> {
     /// As [`retry`](Self::retry).
     pub async fn retry_letter(&self, letter: &DeadLetter<K, V>) -> Result<bool> {
         let key = letter.write.as_ref().map(|(key, _)| key);
-        self.bury(letter.id.clone(), key, true).await
+        let version = Some(letter.version);
+        self.bury(letter.id.clone(), version, key, true).await
     }
 
-    /// Does the same as [`discard`](Self::discard), also for a letter that this release cannot read.
+    /// Does the same as [`discard`](Self::discard) for this letter only, also if this release cannot read it.
     ///
-    /// Of such a letter it removes no cached value.
+    /// It returns false if the key was written again, even if that write is a dead letter too. For a letter that
+    /// cannot be read it removes no cached value.
     ///
     /// # Errors
     /// Those of [`retry`](Self::retry).
@@ -127,14 +130,23 @@ impl<K: CacheKey, V: Send + Sync + 'static> WriteBehind<K, V> {
     /// As [`discard`](Self::discard).
     pub async fn discard_letter(&self, letter: &DeadLetter<K, V>) -> Result<bool> {
         let key = letter.write.as_ref().map(|(key, _)| key);
-        self.bury(letter.id.clone(), key, false).await
+        let version = Some(letter.version);
+        self.bury(letter.id.clone(), version, key, false).await
     }
 
-    async fn bury(&self, id: Vec<u8>, key: Option<&K>, tries_again: bool) -> Result<bool> {
+    /// Settles the dead letter with this id, and with this version if there is one.
+    async fn bury(
+        &self,
+        id: Vec<u8>,
+        version: Option<u64>,
+        key: Option<&K>,
+        tries_again: bool,
+    ) -> Result<bool> {
         let bury = Bury {
             key: id,
             tries_again,
             keep: self.shared.settings.keep,
+            version: version.map(|version| i64::try_from(version).unwrap_or(i64::MAX)),
         };
         let removal = Removal::begin(&self.shared.cache, key.cloned());
         let was_there = self.shared.run(&bury).await?;

@@ -105,10 +105,15 @@ fn next(rng: &mut Rng, last: &Last) -> Box<dyn Step> {
         15 => after(DeadAt(vec![key(rng), key(rng)]), Vec::new()),
         _ => {
             let taken = last.lock().clone();
+            let (key, version) = match taken {
+                Some((taken, _)) => (taken.key, taken.version),
+                None => (key(rng), 1),
+            };
             let bury = Bury {
-                key: taken.map_or_else(|| key(rng), |(taken, _)| taken.key),
+                key,
                 tries_again: rng.bool(),
                 keep: KEEP,
+                version: rng.bool().then(|| version + i64::from(rng.u8(..4) == 0)),
             };
             after(bury, Vec::new())
         }
@@ -262,6 +267,12 @@ async fn every_planted_fault_in_the_lua_of_a_journal_is_caught() {
         (Bury::SCRIPT, "  waits(ARGV[1], now)\n", ""),
         (Pending::SCRIPT, "read(KEYS[1]", "read(KEYS[3]"),
         (Bury::SCRIPT, "it.attempts = 0", ""),
+        (Bury::SCRIPT, " and it.version ~= version", ""),
+        (
+            Bury::SCRIPT,
+            " or version ~= 0 and it.version ~= version",
+            "",
+        ),
         (Bury::SCRIPT, "if ARGV[2] == '1' then", "if true then"),
     ];
     catches::<Journal, _>((50, 500), begin, faults).await;

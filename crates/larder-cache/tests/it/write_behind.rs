@@ -255,6 +255,27 @@ on_both! {
         assert!(!behind.discard(&7).await.unwrap());
     }
 
+    async fn a_dead_letter_is_not_settled_in_place_of_a_later_one_of_its_key(backend: Backend) {
+        let database = Database::default();
+        database.fails.store(true, Ordering::SeqCst);
+        let behind = start(behind(&backend).with_max_attempts(1), &database);
+        let dies = async |value: &str| {
+            behind.write(7, value.to_owned()).await.unwrap();
+            until(&behind, 0, 1).await;
+            behind.dead_letters(None, 9).await.unwrap().pop().unwrap()
+        };
+        let (first, second) = (dies("first").await, dies("second").await);
+        assert!(!behind.discard_letter(&first).await.unwrap(), "the second write was discarded");
+        assert!(!behind.retry_letter(&first).await.unwrap(), "the second write was retried");
+        let left = behind.unwritten().await.unwrap();
+        assert_eq!((left.waiting, left.dead), (0, 1));
+        database.fails.store(false, Ordering::SeqCst);
+        assert!(behind.retry_letter(&second).await.unwrap());
+        until(&behind, 0, 0).await;
+        assert_eq!(database.writes.lock().unwrap().last().unwrap().1, "second");
+        assert!(!behind.discard_letter(&second).await.unwrap());
+    }
+
     async fn the_longest_times_work(backend: Backend) {
         let films = backend.films().build().unwrap();
         let builder = WriteBehind::builder(backend.store.clone(), "films", films)

@@ -72,6 +72,8 @@ pub(crate) struct Bury {
     pub(crate) key: Vec<u8>,
     pub(crate) tries_again: bool,
     pub(crate) keep: i64,
+    /// Only the letter of this version.
+    pub(crate) version: Option<i64>,
 }
 
 impl Program for Bury {
@@ -85,13 +87,15 @@ impl Program for Bury {
         args.bytes(&self.key);
         args.int(self.tries_again.into());
         args.int(self.keep);
+        args.int(self.version.unwrap_or(0));
     }
 
     fn step(&self, record: &mut Slot<'_, Journal>, now: Timestamp) -> bool {
-        if !record
-            .get()
-            .is_some_and(|it| it.dead.contains_key(&self.key))
-        {
+        let is_there = |it: &Journal| {
+            let letter = it.dead.get(&self.key);
+            letter.is_some_and(|it| self.version.is_none_or(|version| version == it.version))
+        };
+        if !record.get().is_some_and(is_there) {
             return false;
         }
         let Some(journal) = record.update(kept(self.keep)) else {
