@@ -26,10 +26,13 @@ pub struct Unwritten {
 impl<K: CacheKey, V: Send + Sync + 'static> WriteBehind<K, V> {
     /// Accepts no more writes, carries out those that wait, and reports what is left.
     ///
-    /// It returns when no write waits that this release can read, or after `within`. Then it waits for the store to answer, for
-    /// twice the store timeout at most, so that a write that is acknowledged meanwhile is reported too. The
-    /// rest waits in the journal for another process, or for the next start. Writes in progress at that
-    /// time go on in the background, for the write timeout at most.
+    /// It returns when no write is due, in progress or to be retried, in this process or another, or after `within`.
+    /// Writes that are left for another release do not delay it, except those in the form of this one, such as one that
+    /// is sealed by another key or too long: it is looked at every 5 s.
+    ///
+    /// Then it waits for the store to answer, for twice the store timeout at most, so that a write that is
+    /// acknowledged meanwhile is reported too. The rest waits in the journal for another process, or for the next
+    /// start. Writes in progress at that time go on in the background, for the write timeout at most.
     ///
     /// # Errors
     /// Those of the store, if it cannot report what is left.
