@@ -10,7 +10,9 @@ use larder_cache::{
 use larder_store::Kind;
 use tokio::time::timeout;
 
-use crate::support::{Broken, MINUTE, Time, World, counts, on_both_stores, until, until_ready};
+use crate::support::{
+    Broken, Gate, MINUTE, Time, World, counts, on_both_stores, until, until_ready,
+};
 
 const VIEWS: Kind = Kind::evictable("views");
 
@@ -167,6 +169,38 @@ async fn a_write_that_its_release_keeps_retrying_is_not_left_for_too_long() {
     pass(&world, 5).await;
     assert_eq!(left(&two).await, (0, 0));
     assert_eq!(*written.lock().unwrap(), [7]);
+}
+
+#[tokio::test(start_paused = true)]
+async fn writes_that_were_left_are_carried_out_at_once_though_one_is_slow() {
+    let world = World::memory(Time::Manual).await;
+    let (written, gate) = (Written::default(), Gate::closed());
+    let old = start(of_schema(&world, 1).without_worker(), &written);
+    for film in 0..100 {
+        old.write(film, "of release 1".to_owned()).await.unwrap();
+    }
+    let newer = start(of_schema(&world, 2), &Written::default());
+    pass(&world, 2).await;
+    assert_eq!(newer.shutdown(Duration::MAX).await.unwrap().waiting, 100);
+    let (source, held) = (written.clone(), gate.clone());
+    let _old = of_schema(&world, 1)
+        .with_poll(Duration::from_secs(60))
+        .start(move |write: QueuedWrite<u32, String>| {
+            let (source, held) = (source.clone(), held.clone());
+            async move {
+                if write.key == 0 {
+                    held.pass().await;
+                }
+                source.lock().unwrap().push(write.key);
+                Ok::<_, Broken>(())
+            }
+        })
+        .unwrap();
+    pass(&world, 5).await;
+    assert_eq!(written.lock().unwrap().len(), 99);
+    gate.open();
+    pass(&world, 1).await;
+    assert_eq!(left(&old).await, (0, 0));
 }
 
 #[tokio::test(start_paused = true)]
