@@ -14,7 +14,7 @@ use tokio::sync::Notify;
 use super::journal::Journal;
 use super::pushes::Pushes;
 use super::worker::work;
-use super::{Counts, QueuedWrite, Settings, Shared, WriteBehind};
+use super::{Counts, LEFT_WRITE_TIMEOUT, QueuedWrite, Settings, Shared, WriteBehind};
 use crate::builder::MAX_TIMEOUT;
 use crate::metrics::describe_metrics;
 use crate::spawn::spawn;
@@ -138,6 +138,9 @@ impl<K: CacheKey, V: Send + Sync + 'static> WriteBehindBuilder<K, V> {
     }
 
     /// Sets how long the journal is kept after its last change. Default: 90 days.
+    ///
+    /// It is at least twice as long as the longest time until the next look at a write: that for which it is
+    /// [left](super::LEFT_WRITE_TIMEOUT), a pause or the poll interval. So it is two hours or more.
     pub fn with_ttl(mut self, ttl: Ttl) -> Self {
         self.keep = ttl;
         self
@@ -185,7 +188,10 @@ impl<K: CacheKey, V: Send + Sync + 'static> WriteBehindBuilder<K, V> {
         }
         let timeout = StoreTimeout::new(self.timeout, None);
         settings.hold = Ttl::covering(settings.write_timeout * 2 + timeout.limit()).as_micros();
-        settings.keep = self.keep.as_micros().max(settings.hold);
+        // A write that is left or pauses stays until a worker looks at it again.
+        let longest = LEFT_WRITE_TIMEOUT.max(settings.longest_pause);
+        let longest = Ttl::covering(longest.max(settings.poll) * 2).as_micros();
+        settings.keep = self.keep.as_micros().max(longest).max(settings.hold);
         let programs = self.store.require_programs("write-behind")?;
         let name = self.name;
         describe_metrics();

@@ -7,7 +7,7 @@ use std::time::Duration;
 use larder_cache::{
     Cache, CacheBuilder, LEFT_WRITE_TIMEOUT, QueuedWrite, WriteBehind, WriteBehindBuilder,
 };
-use larder_store::Kind;
+use larder_store::{Kind, Ttl};
 use tokio::time::timeout;
 
 use crate::support::{
@@ -201,6 +201,28 @@ async fn writes_that_were_left_are_carried_out_at_once_though_one_is_slow() {
     gate.open();
     pass(&world, 1).await;
     assert_eq!(left(&old).await, (0, 0));
+}
+
+#[tokio::test(start_paused = true)]
+async fn a_journal_that_is_kept_briefly_outlasts_the_writes_that_are_left_or_pause() {
+    let hour = LEFT_WRITE_TIMEOUT;
+    for (release, retry) in [(1, 3 * hour), (2, Duration::from_secs(1))] {
+        let world = World::memory(Time::Manual).await;
+        let brief = |schema| {
+            let brief = of_schema(&world, schema).with_ttl(Ttl::from_secs(600));
+            brief.with_max_attempts(2).with_retry(retry, retry)
+        };
+        let gone = start(brief(1).without_worker(), &Written::default());
+        gone.write(7, "of release 1".to_owned()).await.unwrap();
+        let fails = |_| async { Err::<(), _>(Broken("away")) };
+        let worker = brief(release).start(fails).unwrap();
+        pass(&world, 2).await;
+        assert_eq!(left(&worker).await, (1, 0), "of release {release}");
+        world.advance(retry.max(hour));
+        tokio::time::sleep(retry.max(hour)).await;
+        pass(&world, 2).await;
+        assert_eq!(left(&worker).await, (0, 1), "of release {release}");
+    }
 }
 
 #[tokio::test(start_paused = true)]
