@@ -239,10 +239,13 @@ impl<K: CacheKey, V: Send + Sync + 'static> LoadTask<K, V> {
         now.is_swept_since(self.before)
     }
 
-    /// Returns whether there was a value before the load, near or far.
+    /// Returns whether there was, or may have been, a value before the load, near or far.
     fn had_value(&self) -> bool {
         let near = self.inner.near.peek(&self.key);
-        self.context.has_previous() || near.is_some_and(|held| held.value.value.is_some())
+        // A refresh does not read the far value again that it replaces.
+        self.plan.is_refresh
+            || self.context.has_previous()
+            || near.is_some_and(|held| held.value.value.is_some())
     }
 
     /// Ends the lease, and removes the cached value if the source no longer has one.

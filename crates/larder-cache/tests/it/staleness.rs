@@ -147,6 +147,27 @@ on_both_stores! { Manual;
         assert!(failed.is_not_found());
     }
 
+    async fn a_refresh_without_a_near_copy_that_finds_nothing_is_heard_of_everywhere(world: World) {
+        let set = |films: CacheBuilder<u32, String>| {
+            films.with_negative_ttl(TEN).with_refresh_after(TEN)
+        };
+        let one = world.process_with(|films| set(films).without_near());
+        let two = world.process_with(|films| set(films).with_near_ttl(HOUR.into()));
+        one.load("old").await;
+        two.load("none").await;
+        world.advance(seconds(20));
+        assert!(two.films.get_near(&7).is_some());
+        let gone = || async { Ok::<_, Broken>(None::<String>) };
+        // The value is served once more while the refresh runs.
+        assert_eq!(one.films.find_or_load(&7, gone).await.unwrap().as_str(), "old");
+        until("the other hears of it", || two.films.get_near(&7).is_none()).await;
+        until("the refresh has ended", || one.films.loads_in_flight() == 0).await;
+        for process in [&one, &two] {
+            let missing = process.load_or("none").await.unwrap_err();
+            assert!(missing.is_not_found());
+        }
+    }
+
     async fn that_there_is_no_value_is_cached_for_the_negative_ttl(world: World) {
         let process = || world.process_with(|films| films.with_negative_ttl(TEN));
         let (one, two) = (process(), process());
