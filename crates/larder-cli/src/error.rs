@@ -18,6 +18,11 @@ impl Error {
         Self::Usage(text.into())
     }
 
+    /// Returns whether the reader of the output has closed it, as `head` does.
+    pub(crate) fn is_closed_output(&self) -> bool {
+        matches!(self, Self::Io(error) if error.kind() == std::io::ErrorKind::BrokenPipe)
+    }
+
     /// Adds the earlier progress, so that destructive work is counted even if the rest fails.
     pub(crate) fn after(self, count: u64, what: &str) -> Self {
         match count {

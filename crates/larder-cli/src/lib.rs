@@ -45,6 +45,7 @@ pub async fn run(args: impl IntoIterator<Item = OsString>, mut io: Io<'_>) -> u8
         Box::pin(commands::run(&cli, &mut output));
     match running.await {
         Ok(code) => code,
+        Err(error) if error.is_closed_output() => 2,
         Err(error) => {
             output.error(&error);
             2

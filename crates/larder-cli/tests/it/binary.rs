@@ -40,3 +40,16 @@ async fn the_program_takes_the_store_from_the_environment_and_returns_its_exit_c
         "{ran:?}"
     );
 }
+
+#[tokio::test]
+async fn a_program_whose_output_was_closed_ends_without_a_message() {
+    let (server, _) = server().await;
+    for args in [&["--help"][..], &["scan"], &["scan", "--json"]] {
+        let (reader, closed) = std::io::pipe().unwrap();
+        drop(reader);
+        let mut command = Command::new(env!("CARGO_BIN_EXE_larder"));
+        command.args(args).env("STORE_URL", server.url());
+        let ran = command.stdout(closed).output().unwrap();
+        assert_eq!(String::from_utf8_lossy(&ran.stderr), "", "{args:?}");
+    }
+}
