@@ -1,11 +1,12 @@
-use std::collections::BTreeSet;
+use std::collections::HashSet;
+use std::hash::{BuildHasher, RandomState};
 
 use larder::Key;
 use larder::session::{DeviceId, EveryoneRecord, SessionRecord};
 use larder::store::Timestamp;
 use larder::store::program::{Inspection, Record};
 use larder_ops::counted::Counted;
-use larder_ops::records::{field, number_of};
+use larder_ops::records::{self, field, number_of};
 use larder_ops::text::of;
 use larder_ops::time::{ago, until};
 use serde_json::{Value, json};
@@ -14,7 +15,7 @@ use super::{DONE, NOT_DONE};
 use crate::args::Session;
 use crate::error::{Error, Result};
 use crate::output::{Output, Rest, escape};
-use crate::scan::{self, id_of, remove};
+use crate::scan::{self, each_page, id_of};
 use crate::target::Target;
 
 pub(super) async fn run(
@@ -103,6 +104,13 @@ impl Stored {
     fn signed_in(&self) -> Option<i64> {
         self.find("signed_in_us")?.parse().ok()
     }
+
+    /// Returns whether it has not ended, if the sessions of all users ended at `ended`.
+    ///
+    /// Sessions of users that ended with all others stay for a while, and so does the reason of an end.
+    fn is_living(&self, ended: i64) -> bool {
+        self.find("created_us").is_some() && self.signed_in().is_none_or(|at| at > ended)
+    }
 }
 
 /// Returns sessions of signed-in users and of visitors, and what a list of them omits.
@@ -117,11 +125,8 @@ async fn living(
         .readable
         .into_iter()
         .map(|(key, shown)| Stored { key, shown });
-    // Sessions of users that ended with all others stay for a while, and so does the reason of an end.
     let ended = all_ended(target).await?;
-    let living = sessions.filter(|session| {
-        session.find("created_us").is_some() && session.signed_in().is_none_or(|at| at > ended)
-    });
+    let living = sessions.filter(|session| session.is_living(ended));
     Ok((living.collect(), rest))
 }
 
@@ -176,54 +181,95 @@ fn ended(count: u64, output: &mut Output<'_, '_>) -> Result<u8> {
 }
 
 async fn revoke_everything(target: &Target, output: &mut Output<'_, '_>) -> Result<u8> {
-    // All sessions end in one step, which needs no count, so a failing count does not prevent it.
-    let counted = living(target, usize::MAX, output).await;
-    let counted = counted.map(|(mut sessions, _)| {
-        sessions.retain(|session| session.find("user").is_some());
-        sessions
-    });
-    let what = match &counted {
-        Ok(sessions) => {
-            let users: BTreeSet<_> = sessions.iter().filter_map(|it| it.find("user")).collect();
-            format!(
-                "This ends all {}, of {}: everybody must sign in again.",
-                of(sessions.len() as u64, "session", "sessions"),
-                of(users.len() as u64, "user", "users")
-            )
+    // All sessions end in one step, which needs no count: a long or failing count does not delay or prevent it.
+    let mut asked = None;
+    if !output.is_sure() {
+        let counted = count(target, output).await;
+        output.end_progress();
+        if !output.confirm(&question(&counted))? {
+            return Ok(NOT_DONE);
         }
+        asked = counted.ok().map(|counted| counted.sessions);
+    }
+    let before = all_ended(target).await;
+    target.sessions()?.revoke_everyone().await?;
+    // They have all ended; this only frees their space, so it may fail.
+    let freed = match before {
+        Ok(before) => free_ended(target, before, output).await.ok(),
+        Err(_) => None,
+    };
+    output.end_progress();
+    match freed.or(asked) {
+        Some(ended) => output.done(ended, "session ended", "sessions ended")?,
+        None => output.either(
+            &json!({ "done": Value::Null }),
+            "the sessions of all users ended, which were not counted",
+        )?,
+    }
+    Ok(DONE)
+}
+
+/// The number of sessions of users, and of these users.
+struct Count {
+    sessions: u64,
+    users: u64,
+}
+
+fn question(counted: &Result<Count>) -> String {
+    match counted {
+        Ok(counted) => format!(
+            "This ends all {}, of {}: everybody must sign in again.",
+            of(counted.sessions, "session", "sessions"),
+            of(counted.users, "user", "users")
+        ),
         Err(error) => format!(
             "This ends the sessions of all users, who must sign in again. They could not be counted: {}.",
             escape(&error.to_string())
         ),
-    };
-    if !output.confirm(&what)? {
-        return Ok(NOT_DONE);
     }
-    let Ok(sessions) = counted else {
-        target.sessions()?.revoke_everyone().await?;
-        match output.is_json() {
-            true => output.json(&json!({ "done": Value::Null }))?,
-            false => output.line("the sessions of all users ended, which were not counted")?,
+}
+
+/// Counts the sessions of users that have not ended.
+async fn count(target: &Target, output: &mut Output<'_, '_>) -> Result<Count> {
+    let ended = all_ended(target).await?;
+    // Hashes, since there may be millions: a session may be on two pages, and a user has several sessions.
+    let hasher = RandomState::new();
+    let (mut sessions, mut users) = (HashSet::new(), HashSet::new());
+    each_page::<SessionRecord>(target, async |page| {
+        for (key, shown) in page {
+            let session = Stored { key, shown };
+            if let Some(user) = session.find("user")
+                && session.is_living(ended)
+            {
+                sessions.insert(hasher.hash_one(session.key.as_str()));
+                users.insert(hasher.hash_one(user));
+            }
         }
-        return Ok(DONE);
-    };
-    let before = all_ended(target).await?;
-    target.sessions()?.revoke_everyone().await?;
-    // They have all ended; this only frees their space, so it may fail.
-    let freed = free_ended(target, before, output).await;
-    let ended = freed.unwrap_or(sessions.len() as u64);
-    output.done(ended, "session ended", "sessions ended")?;
-    Ok(DONE)
+        output.progress(&format!("{} found", sessions.len()));
+        Ok(())
+    })
+    .await?;
+    Ok(Count {
+        sessions: sessions.len() as u64,
+        users: users.len() as u64,
+    })
 }
 
 /// Removes the sessions of users that ended with all others since `before`, and returns how many there were.
 async fn free_ended(target: &Target, before: i64, output: &mut Output<'_, '_>) -> Result<u64> {
     let ended = all_ended(target).await?;
+    let programs = target.programs()?;
+    let mut freed = 0;
     // Including those that were created while somebody read the question.
-    let all = scan::list::<SessionRecord>(target, output, usize::MAX).await?;
-    let all = all.readable.into_iter();
-    let all = all.map(|(key, shown)| Stored { key, shown });
-    let ended = all.filter(|it| it.signed_in().is_some_and(|at| before < at && at <= ended));
-    let keys: Vec<_> = ended.map(|session| session.key).collect();
-    remove::<SessionRecord>(target, &keys, output).await
+    each_page::<SessionRecord>(target, async |page| {
+        let sessions = page.into_iter().map(|(key, shown)| Stored { key, shown });
+        let ended =
+            sessions.filter(|it| it.signed_in().is_some_and(|at| before < at && at <= ended));
+        let keys: Vec<_> = ended.map(|session| session.key).collect();
+        freed += records::remove::<SessionRecord>(&*programs, &keys, |_| {}).await?;
+        output.progress(&format!("{freed} removed"));
+        Ok(())
+    })
+    .await?;
+    Ok(freed)
 }

@@ -239,3 +239,53 @@ async fn what_hinders_the_count_of_sessions_does_not_hinder_their_end() {
     assert!(done.out.contains("were not counted"), "{done:?}");
     assert_eq!(left().await, 0);
 }
+
+#[tokio::test]
+async fn with_yes_all_sessions_end_before_any_is_read() {
+    let (server, store) = server().await;
+    sign_in(&store, "ann").await;
+    let mut monitor = server.connect().unwrap();
+    let _ = monitor.call(&["MONITOR"]).unwrap();
+    let done = larder(&server.url(), "session revoke --all --yes --json").await;
+    assert_eq!(done.json()["done"], 1);
+    server.command(&["ECHO", "the end"]).unwrap();
+    let mut commands = Vec::new();
+    while commands
+        .last()
+        .is_none_or(|last: &String| !last.contains("the end"))
+    {
+        let next = monitor.receive().unwrap();
+        commands.push(next.text().unwrap().to_lowercase());
+    }
+    let first = |parts: [&str; 2]| {
+        let mut commands = commands.iter();
+        commands.position(|command| parts.iter().all(|part| command.contains(part)))
+    };
+    // A script writes the record.
+    let end = first(["lua] \"set\"", "session-everyone:{all}"]);
+    let scan = first(["\"scan\"", "session:{"]);
+    assert!(
+        end.is_some() && end < scan,
+        "{end:?}, {scan:?}: {commands:#?}"
+    );
+}
+
+#[tokio::test]
+async fn all_sessions_of_several_pages_are_counted_and_freed() {
+    let (server, store) = server().await;
+    let url = server.url();
+    sign_in(&store, "ann").await;
+    let keys = server.command(&["KEYS", "session:*"]).unwrap();
+    let key = keys.array().unwrap()[0].text().unwrap().into_owned();
+    let count = 2_500_u64;
+    for number in 1..count {
+        let copy = format!("session:{{{number:043}}}");
+        server.command(&["COPY", &key, &copy]).unwrap();
+    }
+    let asked = run(&url, &["session", "revoke", "--all"], "n\n").await;
+    asked.complains(1, "all 2500 sessions, of 1 user");
+    let done = larder(&url, "session revoke --all --yes --json").await;
+    assert_eq!(done.json()["done"], count);
+    let left = server.command(&["EXISTS", &key]).unwrap();
+    assert_eq!(left.int(), Some(0));
+}
