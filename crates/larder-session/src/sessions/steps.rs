@@ -39,7 +39,7 @@ impl Sessions {
         answer.map_err(crate::SessionError::unavailable)
     }
 
-    /// Creates a session. One round trip.
+    /// Creates a session. One round trip, and another one if the answer to a sign-in is lost.
     ///
     /// # Errors
     /// [`SessionErrorKind::Overloaded`] beyond the limit of new anonymous sessions.
@@ -53,8 +53,12 @@ impl Sessions {
             ));
         }
         let key = SessionRecord::key(token.record);
-        let made = self.bounded(self.programs.run(&key, &create)).await?;
-        if !made {
+        let mut made = self.bounded(self.programs.run(&key, &create)).await;
+        let is_lost = made.as_ref().is_err_and(SessionError::is_unsettled);
+        if is_lost && create.user.is_some() && self.generation_of(token).await.is_some() {
+            made = Ok(true);
+        }
+        if !made? {
             // Two draws of 128 random bits were equal: the generator is broken. A request never creates a
             // second session with its reserved id, see `Sent`.
             return Err(crate::SessionError::gone());

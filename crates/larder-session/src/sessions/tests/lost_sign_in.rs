@@ -27,14 +27,15 @@ async fn begin_before(sessions: &Sessions, before: Option<Option<&str>>) -> Opti
     Some(token)
 }
 
-/// Loses the answer to a sign-in, and fails to look whether it is in force.
-fn losing(sessions: &Sessions, stage: Stage) -> Sessions {
+/// Loses the answer to a sign-in or a new id of a request with this cookie, and fails to look whether it is in force.
+fn losing(sessions: &Sessions, stage: Stage, token: Option<&Token>) -> Sessions {
     let mut losing = sessions.clone();
     for script in ["session-create", "session-rotate"] {
         Staged::on(&mut losing, script, stage);
     }
-    // The first read is that of the request.
-    Staged::on(&mut losing, "session-read", Stage::FailAt(1));
+    // The first read is that of the request, if it has a cookie.
+    let look = usize::from(token.is_some());
+    Staged::on(&mut losing, "session-read", Stage::FailAt(look));
     losing
 }
 
@@ -63,7 +64,10 @@ async fn a_sign_in_whose_answer_was_lost_leaves_no_session_that_counts_at_the_li
         for before in BEFORE {
             let token = begin_before(&sessions, before).await;
             let what = format!("{before:?}");
-            let session = request(&losing(&sessions, Stage::LoseAnswer), &token);
+            let session = request(
+                &losing(&sessions, Stage::LoseAnswer, token.as_ref()),
+                &token,
+            );
             assert_is_unavailable(session.log_in("ada").await, &what);
             assert_has_none(&sessions, "ada", &what).await;
         }
@@ -77,7 +81,7 @@ async fn after_a_sign_in_whose_answer_was_lost_the_request_can_sign_out() {
         for before in BEFORE {
             let token = begin_before(&sessions, before).await;
             let what = format!("{before:?}");
-            let mut losing = losing(&sessions, Stage::LoseAnswer);
+            let mut losing = losing(&sessions, Stage::LoseAnswer, token.as_ref());
             // It cannot be taken back before.
             Staged::on(&mut losing, "session-take-reason", Stage::FailAt(0));
             let session = request(&losing, &token);
@@ -119,7 +123,7 @@ async fn after_a_sign_in_that_was_dropped_the_request_can_sign_out() {
 #[tokio::test]
 async fn after_an_anonymous_session_whose_answer_was_lost_the_request_can_sign_out() {
     on_both(async |sessions| {
-        let session = request(&losing(&sessions, Stage::LoseAnswer), None);
+        let session = request(&losing(&sessions, Stage::LoseAnswer, None), None);
         let lost = session.update(COUNT, |_| 1).await.map(drop);
         assert_is_unavailable(lost, "the update");
         session.log_out().await.unwrap();
@@ -133,7 +137,7 @@ async fn a_sign_in_that_may_have_been_carried_out_and_was_not_leaves_the_session
         for before in BEFORE {
             let token = begin_before(&sessions, before).await;
             let what = format!("{before:?}");
-            let session = request(&losing(&sessions, Stage::Lose), &token);
+            let session = request(&losing(&sessions, Stage::Lose, token.as_ref()), &token);
             assert_is_unavailable(session.log_in("ada").await, &what);
             if let Some(token) = &token {
                 assert!(lives(&sessions, token).await, "{what}");
