@@ -117,7 +117,8 @@ pub fn cached(options: TokenStream, function: TokenStream) -> TokenStream {
 /// reached the source nevertheless. If the caller is dropped in between, or the body panics, the value is still
 /// removed: the near copy at once, the far one by a task.
 ///
-/// It takes one round trip if the cache has a far store. Several attributes remove several values.
+/// It takes the round trips of `Cache::remove`: none without a far store, otherwise one, and one more to tell other
+/// processes. `tags` add those of `Cache::remove_tag`. Several attributes remove several values.
 ///
 /// # Options
 /// - `cache = EXPR`, required: the cache, such as `self.films`.
@@ -159,13 +160,17 @@ pub fn invalidates(options: TokenStream, function: TokenStream) -> TokenStream {
     )
 }
 
-/// [`macro@cached`] for users of the facade `larder`, which exports it as `larder::macros::cached`.
+/// Caches the return value of an async function or method, for users of the facade `larder`.
+///
+/// It is [`macro@cached`], whose page has the options, rules and examples, exported as `larder::macros::cached`.
 #[proc_macro_attribute]
 pub fn cached_by_larder(options: TokenStream, function: TokenStream) -> TokenStream {
     expand(cached::expand, options, function, quote!(::larder::cache))
 }
 
-/// [`macro@invalidates`] for users of the facade, which exports it as `larder::macros::invalidates`.
+/// Removes a cached value once an async function or method has changed its source, for users of the facade `larder`.
+///
+/// It is [`macro@invalidates`], whose page has the options and errors, exported as `larder::macros::invalidates`.
 #[proc_macro_attribute]
 pub fn invalidates_by_larder(options: TokenStream, function: TokenStream) -> TokenStream {
     expand(

@@ -126,10 +126,10 @@ pub fn partition_of(key: &Key) -> Option<(String, Option<u16>)> {
     (partition_key(key.kind(), &name, number) == *key).then(|| (name.into_owned(), number))
 }
 
-/// Returns the keys of the records that a text may name: one if it is a whole key.
+/// Returns the keys of the records that `text` may name.
 ///
-/// Otherwise it is first an id as it stands in a key and as a list shows it, such as `report:7`, and then `id`, the
-/// name that an app gives.
+/// That is one key if `text` is a whole key. Otherwise it is the key whose id is written like `text`, as a list shows
+/// it, such as `report:7`; and then the key of `id`, the name that the app gives.
 pub fn keys_of<R: Record>(text: &str, id: impl KeyId) -> Vec<Key> {
     if let Ok(whole) = record_key::<R>(text) {
         return vec![whole];

@@ -47,8 +47,8 @@ impl FailMode {
 
 /// A store in this process, which a layer uses while its own fails.
 ///
-/// It counts by the limiter's name and the visitor: give layers whose limiters have one name on different stores a
-/// local store each.
+/// It counts by the limiter's name and the visitor. If layers have limiters of the same name on different
+/// stores, give each layer a local store of its own.
 #[derive(Clone)]
 pub struct LocalStore {
     programs: Arc<dyn Programs>,

@@ -125,7 +125,8 @@ impl Policy {
     /// Bans visitors that are refused too often. By default nobody is banned except by
     /// [`RateLimiter::ban`](crate::RateLimiter::ban).
     ///
-    /// Each refusal then writes to the store.
+    /// Each refusal then writes to the store. If it is added to a policy that was just a [`Quota`], the counts start from
+    /// zero once.
     #[must_use]
     pub const fn with_ban(mut self, ban: Ban) -> Self {
         self.ban = Some(ban);
@@ -135,6 +136,7 @@ impl Policy {
     /// Allows [reservations](crate::RateLimiter::reserve), each of which is kept for `ttl` unless it is settled.
     ///
     /// By default there are none. A policy with reservations cannot have a [concurrency rule](Rule::concurrency).
+    /// If they are added to a policy that was just a [`Quota`], the counts start from zero once.
     #[must_use]
     pub const fn with_reservations(mut self, ttl: Duration) -> Self {
         self.reservations = Some(ttl);

@@ -17,6 +17,23 @@ use crate::store::RedisStore;
 /// Builds a [`RedisStore`] from options, all of which have defaults.
 ///
 /// `Debug` shows neither the URL, which may hold a password, nor the servers.
+///
+/// ```no_run
+/// use std::num::NonZeroU8;
+/// use std::time::Duration;
+///
+/// use larder_redis::RedisStore;
+///
+/// # async fn example() -> larder_store::Result<()> {
+/// let store = RedisStore::builder("redis://127.0.0.1:6379")
+///     .with_timeout(Duration::from_millis(250))
+///     .with_replicas(NonZeroU8::MIN, Duration::from_millis(100))
+///     .connect()
+///     .await?;
+/// # let _ = store;
+/// # Ok(())
+/// # }
+/// ```
 #[must_use]
 pub struct RedisStoreBuilder {
     origin: Origin,
@@ -146,7 +163,7 @@ impl RedisStoreBuilder {
     /// replication offsets of a master and its replicas are compared at least four times within
     /// `max_staleness`, and a replica that is further behind, or whose offset is unknown, is not read.
     /// Such reads go to the master. So do reads of a key that this store has written, until a comparison
-    /// that begins the timeout after the write, or later.
+    /// that began at least one timeout after the write.
     ///
     /// Everything else stays with the master: writes and their conditions, programs, leases and the
     /// values that a claim finds, and reads of a kind

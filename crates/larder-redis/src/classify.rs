@@ -12,7 +12,11 @@ use larder_store::{Error, ErrorKind, Refusal};
 
 /// The codes that have a meaning for a caller, each with its refusal and a text.
 const CODES: &[(&str, Refusal, &str)] = &[
-    ("OOM", Refusal::Full, "the server is at its maxmemory"),
+    (
+        "OOM",
+        Refusal::Full,
+        "the server is at its maxmemory: raise it, or store less",
+    ),
     ("READONLY", Refusal::ReadOnly, "the server is a replica"),
     (
         "MISCONF",
@@ -24,16 +28,20 @@ const CODES: &[(&str, Refusal, &str)] = &[
         Refusal::WrongType,
         "the key holds another type of value",
     ),
-    ("NOAUTH", Refusal::Denied, "the server asks for a password"),
+    (
+        "NOAUTH",
+        Refusal::Denied,
+        "the server asks for a password: put the user and the password into the URL",
+    ),
     (
         "WRONGPASS",
         Refusal::Denied,
-        "the user or the password is wrong",
+        "the user or the password is wrong: correct them in the URL",
     ),
     (
         "NOPERM",
         Refusal::Denied,
-        "the user may not run this command, or not on this key",
+        "the user may not run this command, or not on this key: grant it with ACL SETUSER",
     ),
     (
         "DENIED",

@@ -14,15 +14,15 @@ use crate::state::CacheState;
 /// Only the app can purge. No request header can.
 ///
 /// After a purge has returned, the store never answers with a response that was fetched before it, not even
-/// with one whose fetch was under way. Neither does this layer, with its clones. Another process, or another
-/// layer of this process, may do so for at most its [near TTL](crate::ResponseCacheBuilder::with_near_ttl), to
-/// which a store that reads replicas adds its staleness.
+/// with one whose fetch was under way. The same holds for this layer and its clones. Another process, or another
+/// layer of this process, may still serve such a response from its own memory, for at most its
+/// [near TTL](crate::ResponseCacheBuilder::with_near_ttl). If the store reads replicas, add their staleness.
 ///
 /// Clones are cheap.
 ///
 /// # Cancellation
-/// A call that is dropped continues in a task of its own. If a handler commits an edit and then purges, its
-/// client can still disconnect between the two, so run both in one task.
+/// A call that is dropped continues in a task of its own. But a handler that commits an edit and then
+/// purges may be dropped between the two, when its client disconnects: spawn one task that does both.
 #[derive(Clone)]
 pub struct Purger {
     cache: Arc<CacheState>,
@@ -56,8 +56,8 @@ impl Purger {
     /// Makes all variants of a URI stale, which is also called a soft purge.
     ///
     /// The next request validates them. Meanwhile they are served, even if the inner service fails, for as
-    /// long as their `stale-while-revalidate` and `stale-if-error` permit, counted from now. It takes four
-    /// round trips, or two and two for each variant, or two if nothing is stored.
+    /// long as their `stale-while-revalidate` and `stale-if-error` permit, counted from now. It takes two
+    /// round trips if nothing is stored, four for a single response, and two plus two for each variant otherwise.
     ///
     /// A response whose fetch is under way is stored unchanged. To prevent that, use [`purge`](Self::purge).
     ///

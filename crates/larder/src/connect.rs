@@ -43,10 +43,12 @@ use larder_store::{Error, ErrorKind, MAX_SHARDS, Result, Shard, Sharded, Store};
 /// ```
 ///
 /// # Errors
-/// [`ErrorKind::Invalid`] for an unsupported scheme, for a backend whose feature is not enabled, and
-/// for a malformed URL; otherwise those of the backend, if the server does not answer or refuses the
-/// login. A server that does not answer is an error after about the connect timeout: 1 s, or
-/// `?connect_timeout_ms=`. The text says how to fix it, and never repeats a password.
+/// - [`ErrorKind::Invalid`] for an unsupported scheme, a backend whose feature is not enabled, a malformed URL, or a
+///   server that does not fit it, such as a cluster.
+/// - [`ErrorKind::NotSent`] if no server answers within about the connect timeout: 1 s, or `?connect_timeout_ms=`.
+/// - [`ErrorKind::Refused`] if a server rejects the login, is not ready, or runs no scripts.
+///
+/// The text says how to fix it, and never repeats a password.
 ///
 /// # Panics
 /// Outside a tokio runtime, for a store on servers.
@@ -125,10 +127,15 @@ async fn shards(scheme: &str, rest: &str) -> Result<Arc<dyn Store>> {
     let names: Vec<_> = names.collect();
     // Before any of them is asked.
     if names.len() > MAX_SHARDS {
-        return Err(invalid(format!("more than {MAX_SHARDS} shards are named")));
+        let many = names.len();
+        return Err(invalid(format!(
+            "{many} shards are named: expected at most {MAX_SHARDS}"
+        )));
     }
     if names.iter().collect::<HashSet<_>>().len() < names.len() {
-        return Err(invalid("a host of the shards is named twice"));
+        return Err(invalid(
+            "a host of the shards is named twice: name each host and port once",
+        ));
     }
     let urls = servers.split(',');
     let urls = urls.map(|server| format!("{transport}://{login}{server}{options}"));

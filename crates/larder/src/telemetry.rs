@@ -54,8 +54,8 @@ const VALUES: &[f64] = &[
 
 /// Returns the upper bounds of buckets for each histogram of larder, by its name.
 ///
-/// An exporter that has none makes a summary of a histogram, and summaries of several processes cannot be
-/// added. With `metrics-exporter-prometheus`:
+/// Without buckets, an exporter may render a histogram as a summary, and summaries of several processes cannot be
+/// aggregated. With `metrics-exporter-prometheus`:
 ///
 /// ```text
 /// for (name, bounds) in larder::buckets() {

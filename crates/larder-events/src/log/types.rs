@@ -38,7 +38,7 @@ pub enum Start {
     First,
     /// With events that are appended after the group was created.
     Now,
-    /// With the event after an id. An id from the last one on means [`Now`](Self::Now).
+    /// With the event after an id. The id of the last event, or a later one, means [`Now`](Self::Now).
     After(EventId),
 }
 

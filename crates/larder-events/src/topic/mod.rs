@@ -60,11 +60,33 @@ const CHECK_INTERVAL: (Duration, Duration) =
 /// 4. [`resume`](Self::resume) continues after a [`Position`] without loss, or reports that it cannot.
 /// 5. All subscribers of an id in this process share one subscription of the bus, and one decoded value.
 /// 6. A message that is not a `T` is a gap and counted by a metric, never a panic.
-/// 7. A history that has lost its end, as a failover may do, is a gap.
+/// 7. If a history has lost its last messages, as may happen in a failover, subscribers receive a gap.
 ///
 /// Messages are JSON. Publishing takes one round trip, or two with a history. Subscribing takes one, or two with
 /// a history, and none if this process has a subscriber of the id; resuming takes one more for each 64 messages,
 /// or megabyte of them, which are read as they are received.
+///
+/// ```
+/// use std::sync::Arc;
+///
+/// use larder_events::topic::{Received, Topic};
+/// use larder_store::{Result, Store, bus};
+///
+/// const SEATS: bus::Topic = bus::Topic::sharded("seats");
+///
+/// async fn watch(store: Arc<dyn Store>, showing: u32) -> Result<()> {
+///     let seats = Topic::<String>::new(store, SEATS)?;
+///     let mut subscriber = seats.subscribe(showing).await?;
+///     seats.publish(showing, &"F12 is sold".to_owned()).await?;
+///     while let Some(received) = subscriber.next().await {
+///         match received {
+///             Received::Message(message) => println!("{}", message.value),
+///             _ => println!("messages are missing: read the seats again"),
+///         }
+///     }
+///     Ok(())
+/// }
+/// ```
 ///
 /// # Deployment caveats
 /// A history is as safe as its store: a failover may lose its last messages together with their positions, which
@@ -147,7 +169,7 @@ impl<T> Topic<T> {
 }
 
 impl<T: Serialize + DeserializeOwned + Send + Sync + 'static> Topic<T> {
-    /// Publishes a message to the subscribers of `id`. Returns None if the topic has no history.
+    /// Publishes a message to the subscribers of `id`, and returns its position. None if the topic has no history.
     ///
     /// With a history the message counts as published once it is in the history: if it cannot be announced then,
     /// subscribers find it there.

@@ -158,12 +158,12 @@ impl Periodic {
         let is_plain = |byte: u8| byte.is_ascii_alphanumeric() || b"-_.".contains(&byte);
         if !(1..=MAX_NAME).contains(&name.len()) || !name.bytes().all(is_plain) {
             return Err(invalid(format!(
-                "a schedule named '{name}'; expected 1 to 64 of a-z, A-Z, 0-9, '-', '_' and '.'"
+                "the name '{name}' of a schedule is invalid: expected 1 to 64 of a-z, A-Z, 0-9, '-', '_' and '.'"
             )));
         }
         if self.entries.iter().any(|entry| &*entry.name == name) {
             return Err(invalid(format!(
-                "there is a schedule named '{name}' already"
+                "there is a schedule named '{name}' already: give each schedule its own name"
             )));
         }
         self.entries.push(Entry {

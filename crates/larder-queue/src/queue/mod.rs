@@ -31,6 +31,33 @@ use internal::STORE_TIMEOUT;
 
 /// A job queue: each job is done at least once.
 ///
+/// ```
+/// use std::sync::Arc;
+///
+/// use larder_queue::{Job, Queue};
+/// use larder_store::{Result, Store};
+/// use serde::{Deserialize, Serialize};
+///
+/// #[derive(Serialize, Deserialize)]
+/// struct Welcome {
+///     user: u64,
+/// }
+///
+/// impl Job for Welcome {
+///     const NAME: &'static str = "welcome";
+/// }
+///
+/// async fn welcome(store: Arc<dyn Store>) -> Result<()> {
+///     let queue = Queue::new(store, "mail")?;
+///     queue.enqueue(&Welcome { user: 7 }).await?;
+///     for delivery in queue.dequeue(16).await? {
+///         // Send the mail, and then:
+///         let _ = queue.ack(delivery.receipt()).await?;
+///     }
+///     Ok(())
+/// }
+/// ```
+///
 /// # Rules
 /// 1. A job is enqueued once for each id, and stays until it is acknowledged, dead or cancelled.
 /// 2. [`dequeue`](Self::dequeue) takes jobs under a lease. The lease has a fence, by the store's clock and
@@ -44,8 +71,8 @@ use internal::STORE_TIMEOUT;
 /// 6. Limits on running jobs are derived from the leases, so nothing has to be repaired after a crash.
 ///
 /// All users of a queue must use the same settings. They are applied at each step: a new limit applies from
-/// the next step on. A group that is at its limit is the exception: it learns of a higher one, of none, or that its
-/// order was removed, only when a job is added to it, or one of its jobs ends or becomes due.
+/// the next step on. There is one exception: for a group that is at its limit, a raised or removed limit, or the end of
+/// its ordering, applies only when a job is added to the group, or when one of its jobs ends or becomes due.
 ///
 /// # Deployment caveats
 /// On Redis, a queue is as safe as the server: use `appendonly yes` and `maxmemory-policy noeviction`. A
@@ -73,7 +100,7 @@ pub struct Queue {
 }
 
 impl Queue {
-    /// Makes the queue `name` on `store`. Any text but an empty one is a name.
+    /// Makes the queue `name` on `store`. The name may be any text that is not empty.
     ///
     /// # Errors
     /// [`ErrorKind::Invalid`] if the name is empty, or the store runs no programs or does not support waiting.
@@ -88,8 +115,8 @@ impl Queue {
 
     /// Makes a queue, or one `partition` of it, that registers no metrics.
     ///
-    /// Use it in tools that look at queues whose names they find in a store: there is no limit on their
-    /// number, nor would there be on the number of metrics.
+    /// Use it in tools that look at queues whose names they find in a store: each name would otherwise
+    /// add metrics, without a limit on their number.
     ///
     /// # Errors
     /// Those of [`new`](Self::new).

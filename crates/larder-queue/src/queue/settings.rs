@@ -42,9 +42,9 @@ impl Queue {
     /// Sets how many jobs may wait and run, at least 1; 0 counts as 1. The default is a million.
     ///
     /// Any further job is refused with [`Refusal::Full`](larder_store::Refusal::Full). Dead letters do not
-    /// count until [`redrive`](Self::redrive) puts them back, which may exceed the limit. As many unique keys are held,
-    /// or 100,000 if that is more: a key may outlive its job, like the one that each tick of a
-    /// [periodic](crate::periodic) job has for an hour.
+    /// count until [`redrive`](Self::redrive) puts them back, which may exceed the limit. The queue also holds at most
+    /// this many unique keys, or 100,000 if that is more. A key may outlive its job: each tick of a
+    /// [periodic](crate::periodic) job keeps one for an hour, for example.
     #[must_use]
     pub fn with_max_jobs(mut self, jobs: u32) -> Self {
         self.settings.max_jobs = jobs.max(1);
@@ -118,8 +118,8 @@ impl Queue {
     /// Sets how long the queue lives after its last change, its last due time and the end of its last lease. The
     /// default is 30 days, the maximum ten years.
     ///
-    /// Its content ends with it: choose it far longer than any time for which the queue may be unused. It is
-    /// renewed when a sixteenth has passed.
+    /// When it ends, all jobs are lost, waiting and dead ones too: choose a TTL far longer than the queue may ever be
+    /// unused. It is renewed once a sixteenth of it has passed.
     #[must_use]
     pub fn with_ttl(mut self, ttl: Ttl) -> Self {
         self.settings.ttl = ttl.min(LONGEST);

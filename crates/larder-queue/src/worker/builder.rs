@@ -191,7 +191,7 @@ impl Worker {
         let Some(name) = self.ambiguous else {
             return Ok(());
         };
-        let text = format!("jobs named '{name}' have two handlers");
+        let text = format!("jobs named '{name}' have two handlers: register one with Worker::on");
         // A worker is often spawned, and its result read only when the app ends.
         tracing::error!("a worker does not run: {text}");
         Err(Error::new(operation, ErrorKind::Invalid, text))

@@ -143,7 +143,10 @@ impl Service<JobRequest> for Dispatch {
         }
         let error = match context.delivery().payload() {
             // A newer version of the application may know this job.
-            Ok(_) => JobError::retry(format!("no handler for jobs named '{}'", context.name())),
+            Ok(_) => JobError::retry(format!(
+                "no handler for jobs named '{}': add one with Worker::on",
+                context.name()
+            )),
             Err(damaged) => damaged.into(),
         };
         Box::pin(std::future::ready(Err(error)))

@@ -40,6 +40,18 @@ use crate::{Decision, Gcra, Network, Policy, Quota, Rule};
 /// each policy. `MokaStoreBuilder::with_max_keys_of(Tat::KIND, visitors)` sets another number for policies of a
 /// single quota, and `Usage::KIND` for the others. While it is full, visitors with a record are limited as before,
 /// and new visitors share [1,024 quotas](Self::SHARED_QUOTAS), so that nobody passes uncounted.
+///
+/// ```
+/// use std::sync::Arc;
+///
+/// use larder_rate_limit::{Quota, RateLimiter};
+/// use larder_store::{Result, Store};
+///
+/// async fn may_search(store: Arc<dyn Store>, account: &str) -> Result<bool> {
+///     let searches = RateLimiter::new(store, "searches", Quota::per_minute(30))?;
+///     Ok(searches.check(account).await?.is_allowed())
+/// }
+/// ```
 #[derive(Clone)]
 pub struct RateLimiter {
     pub(crate) programs: Arc<dyn Programs>,

@@ -94,7 +94,7 @@ async fn supervise(node: Arc<Node>) {
                         let master = node.named_master().map(tracing::field::display);
                         tracing::warn!(
                             server = %node.location, master, %error,
-                            "no connection"
+                            "cannot connect to the server: operations fail until it answers; trying again"
                         );
                         node.raise_alarm();
                     }

@@ -113,7 +113,9 @@ impl<'a> Operation<'a> {
         Err(Error::new(
             self.name,
             ErrorKind::NotSent,
-            format!("overloaded: {most} operations are in flight to {location}"),
+            format!(
+                "overloaded: {most} operations are in flight to {location}: send fewer at once, or raise with_max_in_flight"
+            ),
         ))
     }
 

@@ -45,7 +45,7 @@ use crate::script::{Scripts, Tell};
 ///
 /// Sent again after a lost answer: reads, renewals and invalidations of leases, and programs that are declared
 /// idempotent. A put or commit is never sent twice; if its connection was dropped, its version is read back within
-/// the timeout, and only if it is not there the error is [`MayHaveRun`](larder_store::ErrorKind::MayHaveRun). A
+/// the timeout, and the error is [`MayHaveRun`](larder_store::ErrorKind::MayHaveRun) only if it is not there. A
 /// delete and an `expire` are never sent twice either, because the second run might affect a value that another
 /// client wrote after the first.
 /// A write that is refused when it is sent again is [`MayHaveRun`](larder_store::ErrorKind::MayHaveRun) with the

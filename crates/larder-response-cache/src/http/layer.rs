@@ -52,6 +52,28 @@ use crate::{Purger, ResponseCache, ResponseCacheBuilder};
 /// If the store fails, the inner service answers, as if there were no store. Each store operation takes at
 /// most [`ResponseCacheBuilder::with_store_timeout`], and failures are counted.
 ///
+/// # Examples
+/// ```
+/// use std::sync::Arc;
+/// use std::time::Duration;
+///
+/// use larder_response_cache::{Purger, ResponseCacheLayer};
+/// use larder_store::{Result, Store};
+///
+/// fn pages(store: Arc<dyn Store>) -> Result<(ResponseCacheLayer, Purger)> {
+///     let layer = ResponseCacheLayer::builder(store)
+///         .with_ignored_query_names(["utm_source", "utm_medium"])
+///         .with_near_ttl(Duration::from_secs(2))
+///         .build()?;
+///     let purger = layer.purger();
+///     Ok((layer, purger))
+/// }
+///
+/// async fn film_changed(purger: Purger) -> Result<()> {
+///     purger.purge_tag("films").await // after the change was committed
+/// }
+/// ```
+///
 /// # Deployment caveats
 /// Place the layer outside everything that makes responses personal, above all sessions, and inside
 /// compression. Behind a proxy that terminates TLS, set [`ResponseCacheBuilder::with_scheme`]. The layer

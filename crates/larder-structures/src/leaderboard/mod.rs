@@ -29,8 +29,9 @@ pub use record::{BoardRecord, InspectBoard};
 /// A board holds at most 100,000 members, unless [`with_max_members`](Self::with_max_members) is set: past
 /// that the member in last place is removed. Each change restarts its TTL.
 ///
-/// Each method is one step and takes one round trip, or none in process, where a position is also found in
-/// O(log n). Clones are cheap and share everything.
+/// Each method is one step and takes one round trip, or none in process. Two differ: [`trim`](Self::trim) takes as many
+/// steps as it needs, and [`add_to`](Self::add_to) one step on each board. In process a position is found in O(log n).
+/// Clones are cheap and share everything.
 ///
 /// ```
 /// # use std::sync::Arc;
@@ -102,7 +103,7 @@ impl Leaderboard {
         })
     }
 
-    /// Sets which score is first. Boards with different orders are different boards.
+    /// Sets which score is first. The default is [`Order::HighestFirst`]. Boards with different orders are different boards.
     #[must_use]
     pub fn with_order(mut self, order: Order) -> Self {
         self.layout.lowest_first = order == Order::LowestFirst;
@@ -119,7 +120,7 @@ impl Leaderboard {
         self
     }
 
-    /// Sets the ranks of ties. A board with [`Ties::Dense`] is a different board from one without.
+    /// Sets the ranks of ties. The default is [`Ties::Unique`]. A board with [`Ties::Dense`] is a different board from one without.
     #[must_use]
     pub fn with_ties(mut self, ties: Ties) -> Self {
         self.ties = ties;

@@ -65,8 +65,8 @@ debug_name!(Ledger, records.name);
 impl Ledger {
     /// Makes the ledgers called `name`, each of which lives for `ttl` after its last request.
     ///
-    /// The name is in each key. It is 1 to 32 of `a-z`, `0-9`, `-`, `_` and `.`. The content of a ledger
-    /// ends with its TTL: choose it far longer than any time for which the ledger may be unused.
+    /// The name is in each key. It is 1 to 32 of `a-z`, `0-9`, `-`, `_` and `.`. When the TTL ends,
+    /// all balances are lost: choose it far longer than the ledger may ever be unused.
     ///
     /// # Errors
     /// [`ErrorKind::Invalid`] if the name is invalid or the store runs no programs.

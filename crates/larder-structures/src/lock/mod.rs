@@ -38,7 +38,7 @@ pub const MAX_PERMITS: u32 = 100;
 /// The order in which waiters get a lock.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
 pub enum Order {
-    /// The first caller to try when it is free. The cheapest.
+    /// The first caller to try when it is free. The cheapest, and the default.
     #[default]
     Any,
     /// The caller that has waited longest. Each check by a waiter is a write, and the place in the queue of a
@@ -117,7 +117,8 @@ impl Lock {
         self
     }
 
-    /// Sets the order in which waiters get the lock. All users of a lock must set the same.
+    /// Sets the order in which waiters get the lock. All users of a lock must set the same. The default is
+    /// [`Order::Any`].
     #[must_use]
     pub fn with_order(mut self, order: Order) -> Self {
         self.gate.order = order;

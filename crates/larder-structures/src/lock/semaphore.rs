@@ -73,7 +73,8 @@ impl Semaphore {
         self
     }
 
-    /// Sets the order in which waiters get a permit. All users of a semaphore must set the same.
+    /// Sets the order in which waiters get a permit. All users of a semaphore must set the same. The default is
+    /// [`Order::Any`].
     #[must_use]
     pub fn with_order(mut self, order: Order) -> Self {
         self.gate.order = order;

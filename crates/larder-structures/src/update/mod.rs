@@ -109,9 +109,9 @@ impl Updates {
     /// `next` may run several times, so it should only compute. It takes two round trips for each attempt,
     /// or one if the value stays unchanged; three to remove a value that is not there.
     ///
-    /// Over [shards](larder_store::Sharded) an evictable value reads as absent while its server is lost. If that begins
-    /// just before the last of these three, the value stays though its removal is reported: where that matters, delete
-    /// it without a condition.
+    /// Over [shards](larder_store::Sharded) an evictable value reads as absent while its server is lost. If the server
+    /// is lost just before the last of the three round trips of a removal, the value stays although its removal is
+    /// reported. Where that matters, delete it without a condition.
     ///
     /// # Errors
     /// [`UpdateError::Contended`] if other writers changed the value in each attempt: nothing was written.

@@ -101,11 +101,11 @@ impl<T: DeserializeOwned + Send + 'static> Consumer<T> {
     /// Passes each event to `handler`, in a task of its own, until `shutdown` resolves.
     ///
     /// It takes only as many events as it has room for, and renews the leases of those in its handlers. An event
-    /// is acknowledged when its handler returns `Ok`; if the handler fails or panics, it is retried with a pause,
-    /// until the event is a dead letter. An event that is not a `T` is handed back, for a newer version, until
-    /// then. An error of the store never ends it: it tries again, with a pause of at most five seconds. An outcome is
-    /// sent until the store answers, as long as the lease lasts, and at least five times; if the store refuses it, five
-    /// times. Without an answer the event is delivered again after its lease.
+    /// is acknowledged when its handler returns `Ok`. If the handler fails or panics, the event is delivered again after
+    /// a pause, until it becomes a dead letter. The same applies to an event that is not a `T`, which a newer version
+    /// may be able to read. An error of the store never ends the call: it tries again, with a pause of at most five
+    /// seconds. An outcome is sent until the store answers: as long as the lease lasts, and at least five times. One
+    /// that the store refuses is sent five times. Without an answer the event is delivered again after its lease.
     ///
     /// After `shutdown` it takes no more events, waits for its handlers for the [grace period](Self::with_grace),
     /// aborts those that are left, hands their events back, and removes itself. A handler that blocks its thread

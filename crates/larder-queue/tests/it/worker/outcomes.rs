@@ -77,7 +77,10 @@ on_both_stores! {
         let drained = eager.drain().await.unwrap();
         assert_eq!((drained.failed, drained.dead), (4, 2));
         let reasons = dead_reasons(&queue).await;
-        assert_eq!(reasons[0], "no handler for jobs named 'unheard-of'");
+        assert_eq!(
+            reasons[0],
+            "no handler for jobs named 'unheard-of': add one with Worker::on"
+        );
         assert!(reasons[1].starts_with("the payload cannot be read as "), "{reasons:?}");
     }
 
@@ -107,7 +110,10 @@ async fn a_job_runs_inline_without_a_queue() {
         .run_inline(NewJob::raw("unheard-of", ""))
         .await
         .unwrap_err();
-    assert_eq!(error.to_string(), "no handler for jobs named 'unheard-of'");
+    assert_eq!(
+        error.to_string(),
+        "no handler for jobs named 'unheard-of': add one with Worker::on"
+    );
     assert_eq!(probe.ran(), [(5, 1), (6, 1)]);
     assert_eq!(queue.counts().await.unwrap(), Default::default());
 }
@@ -186,7 +192,7 @@ async fn a_worker_with_two_handlers_for_a_job_runs_none() {
         worker.run_until(std::future::pending()).await.unwrap_err(),
     ] {
         assert_eq!(error.kind(), ErrorKind::Invalid);
-        let text = "jobs named 'task' have two handlers";
+        let text = "jobs named 'task' have two handlers: register one with Worker::on";
         assert!(error.to_string().contains(text), "{error}");
     }
 }

@@ -27,14 +27,14 @@ use answers::{Answer, Answers};
 /// [ban](crate::Policy::with_ban), call the store each time.
 ///
 /// If a layer has [several limits](crate::RateLimitLayer::and), it is also remembered which of them would have let
-/// a refused request pass. A request is refused without the store only if it is known what each of its limits says,
-/// so that its client is told the longest wait, and none misses a refusal that counts towards a ban. A request with
-/// one visitor of whom nothing is known, such as another account from the same address, calls the store.
+/// a refused request pass. A request is refused without the store only if the answer of each of its limits is known. So
+/// its client is told the longest wait, and no refusal that counts towards a ban is missed. If nothing is known about
+/// one of its visitors, such as another account from the same address, the request calls the store.
 ///
 /// Of concurrent requests of one visitor, one may miss such a refusal.
 ///
-/// Clones share what they remember, by the limiter's name and the visitor: give layers whose limiters have one name on
-/// different stores a memory each.
+/// Clones share what they remember, by the limiter's name and the visitor. If layers have limiters of the same
+/// name on different stores, give each layer a memory of its own.
 ///
 /// Use it with a store that takes a round trip. With an in-process store it saves nothing, because that answers
 /// faster than the memory would.

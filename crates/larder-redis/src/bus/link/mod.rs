@@ -103,7 +103,7 @@ impl Link {
                 Ok(listening) => {
                     backoff.succeeded();
                     if outage {
-                        tracing::info!(server = %self.registry.location(), "listening again");
+                        tracing::info!(server = %self.registry.location(), "the subscription connection is back");
                     }
                     return Some(listening);
                 }
@@ -113,7 +113,7 @@ impl Link {
                         tracing::warn!(
                             server = %self.registry.location(),
                             master = master.map(tracing::field::display), %error,
-                            "no subscription connection"
+                            "cannot open the subscription connection: messages may be lost until it is back; trying again"
                         );
                     }
                     self.registry.down(self.id, self.no_connection());
