@@ -13,8 +13,8 @@ use crate::errors::Problem;
 /// Handles a request to its end, even if the visitor disconnects in the middle.
 ///
 /// It is for forms whose steps belong together. An attempt to sign in is charged first and refunded last: if it were
-/// cut off in between, right passwords would count as wrong ones. The calls to the store and to the database have
-/// deadlines of their own, which bound how long it takes.
+/// cut off in between, right passwords would count as wrong ones. Each call to the store and
+/// each wait in the database has a deadline of its own, which bounds how long it takes.
 pub(crate) async fn to_the_end(request: Request, next: Next) -> Response {
     match tokio::spawn(next.run(request).in_current_span()).await {
         Ok(response) => response,

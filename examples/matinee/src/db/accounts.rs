@@ -55,7 +55,7 @@ pub(crate) async fn add_demo_account(
     demo: &DemoAccount,
     password_hash: &str,
 ) -> Result<(), sqlx::Error> {
-    let _turn = writers::turn().await;
+    let _turn = writers::turn().await?;
     sqlx::query(
         "INSERT INTO users (email, name, password_hash, is_admin, is_demo) VALUES (?, ?, ?, ?, 1)
          ON CONFLICT (email) DO NOTHING",
@@ -75,7 +75,7 @@ pub(crate) async fn put_admin(
     email: &Email,
     password_hash: &str,
 ) -> Result<i64, sqlx::Error> {
-    let _turn = writers::turn().await;
+    let _turn = writers::turn().await?;
     sqlx::query_scalar(
         "INSERT INTO users (email, name, password_hash, is_admin) VALUES (?, 'Admin', ?, 1)
          ON CONFLICT (email) DO UPDATE
@@ -102,7 +102,7 @@ pub(crate) async fn other_admins(
 
 /// Makes the account of an administrator that of a visitor.
 pub(crate) async fn dismiss_admin(pool: &SqlitePool, id: i64) -> Result<(), sqlx::Error> {
-    let _turn = writers::turn().await;
+    let _turn = writers::turn().await?;
     sqlx::query("UPDATE users SET is_admin = 0 WHERE id = ?")
         .bind(id)
         .execute(pool)
@@ -126,7 +126,7 @@ pub(crate) async fn set_disabled(
     id: i64,
     is_disabled: bool,
 ) -> Result<bool, sqlx::Error> {
-    let _turn = writers::turn().await;
+    let _turn = writers::turn().await?;
     let done = sqlx::query("UPDATE users SET is_disabled = ? WHERE id = ? AND is_admin = 0")
         .bind(is_disabled)
         .bind(id)
@@ -148,7 +148,7 @@ pub(crate) async fn change_email(
     id: i64,
     email: &Email,
 ) -> Result<EmailChange, sqlx::Error> {
-    let _turn = writers::turn().await;
+    let _turn = writers::turn().await?;
     let changed = sqlx::query("UPDATE users SET email = ? WHERE id = ?")
         .bind(email.as_str())
         .bind(id)

@@ -82,7 +82,7 @@ pub(crate) async fn book(
     booking: &NewBooking<'_>,
     seats: &BTreeSet<Seat>,
 ) -> Result<Booked, sqlx::Error> {
-    let _turn = writers::turn().await;
+    let _turn = writers::turn().await?;
     // Take the write lock first: a transaction that begins with a read could not wait for it.
     let mut transaction = pool.begin_with("BEGIN IMMEDIATE").await?;
     let id: i64 = sqlx::query_scalar(

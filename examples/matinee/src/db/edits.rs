@@ -23,7 +23,7 @@ pub(crate) async fn edit_film(pool: &SqlitePool, film: &Film) -> Result<Edited, 
         film.distributor.as_ref(),
     ];
     let known: Vec<&str> = known.into_iter().flatten().map(String::as_str).collect();
-    let _turn = writers::turn().await;
+    let _turn = writers::turn().await?;
     let written = sqlx::query(
         "UPDATE films SET title = ?, released = ?, certificate = ?, running_time_min = ?, genre = ?,
                 director = ?, distributor = ?, overview = ?, search_text = ?,

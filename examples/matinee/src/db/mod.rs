@@ -32,3 +32,4 @@ pub(crate) use self::outbox::{
     note_sent, write_reminders,
 };
 pub(crate) use self::season::keep_programme_ahead;
+pub(crate) use self::writers::WRITER_WAITS;

@@ -6,7 +6,7 @@ use sqlx::migrate::{MigrateError, Migrator};
 use sqlx::sqlite::{
     SqliteConnectOptions, SqliteConnection, SqliteJournalMode, SqlitePoolOptions, SqliteSynchronous,
 };
-use sqlx::{Connection, SqlitePool};
+use sqlx::{AssertSqlSafe, Connection, SqlitePool};
 use tokio::time::sleep;
 
 use super::seed;
@@ -15,13 +15,15 @@ use crate::errors::StartError;
 
 static MIGRATIONS: Migrator = sqlx::migrate!();
 
-/// The longest time that a writer waits for another process: that one may be filling the database
-/// at its first start, on a busy machine.
-const BUSY: Duration = Duration::from_secs(30);
+/// The longest time that a writer waits for another process.
+pub(super) const BUSY: Duration = Duration::from_secs(5);
+/// The longest time that a start waits for another process: that one may be filling the database at its first start,
+/// on a busy machine.
+const FILLING: Duration = Duration::from_secs(30);
 /// The pause before another attempt to open a locked file.
 const AGAIN: Duration = Duration::from_millis(20);
 /// The longest time that a request waits for a connection of the pool.
-const ACQUIRE: Duration = Duration::from_secs(2);
+pub(super) const ACQUIRE: Duration = Duration::from_secs(2);
 
 /// Opens the database, creates it if there is none, and brings it up to date.
 ///
@@ -69,7 +71,7 @@ async fn connect(
     let since = Instant::now();
     loop {
         match pool.clone().connect_with(options.clone()).await {
-            Err(error) if is_busy(&error) && since.elapsed() < BUSY => sleep(AGAIN).await,
+            Err(error) if is_busy(&error) && since.elapsed() < FILLING => sleep(AGAIN).await,
             result => return result,
         }
     }
@@ -86,11 +88,25 @@ fn is_busy(error: &sqlx::Error) -> bool {
 ///
 /// sqlx has no migration lock for SQLite; without this, two first starts would race.
 async fn prepare(connection: &mut SqliteConnection) -> Result<(), MigrateError> {
+    wait_for_others(connection, FILLING).await?;
     let mut transaction = connection.begin_with("BEGIN IMMEDIATE").await?;
     MIGRATIONS.run(&mut *transaction).await?;
     seed::seed(&mut transaction, clock::now_ms()).await?;
     transaction.commit().await?;
+    wait_for_others(connection, BUSY).await?;
     Ok(())
+}
+
+/// Sets how long this connection waits while another process writes.
+async fn wait_for_others(
+    connection: &mut SqliteConnection,
+    longest: Duration,
+) -> Result<(), sqlx::Error> {
+    let set = format!("PRAGMA busy_timeout = {}", longest.as_millis());
+    sqlx::query(AssertSqlSafe(set))
+        .execute(connection)
+        .await
+        .map(drop)
 }
 
 fn options(url: &str) -> Result<SqliteConnectOptions, sqlx::Error> {

@@ -61,7 +61,7 @@ pub(crate) async fn write_reminders(
     now_ms: i64,
     ahead_ms: i64,
 ) -> Result<u64, sqlx::Error> {
-    let _turn = writers::turn().await;
+    let _turn = writers::turn().await?;
     let written = sqlx::query(
         "INSERT INTO outbox (letter, booking_id, written_at_ms)
          SELECT 'reminder', bookings.id, ?1
@@ -81,7 +81,7 @@ pub(crate) async fn delete_late_reminders(
     pool: &SqlitePool,
     now_ms: i64,
 ) -> Result<u64, sqlx::Error> {
-    let _turn = writers::turn().await;
+    let _turn = writers::turn().await?;
     let deleted = sqlx::query(
         "DELETE FROM outbox WHERE sent_at_ms IS NULL AND letter = 'reminder' AND
              (SELECT starts_at_ms FROM bookings JOIN showings ON showings.id = showing_id
@@ -121,7 +121,7 @@ pub(crate) async fn note_handed(
     letters: &[i64],
     now_ms: i64,
 ) -> Result<(), sqlx::Error> {
-    let _turn = writers::turn().await;
+    let _turn = writers::turn().await?;
     sqlx::query("UPDATE outbox SET handed_at_ms = ? WHERE id IN (SELECT value FROM json_each(?))")
         .bind(now_ms)
         .bind(serde_json::Value::from(letters).to_string())
@@ -157,7 +157,7 @@ pub(crate) async fn note_sent(
     letter: &Letter,
     now_ms: i64,
 ) -> Result<(), sqlx::Error> {
-    let _turn = writers::turn().await;
+    let _turn = writers::turn().await?;
     sqlx::query("UPDATE outbox SET sent_at_ms = ? WHERE id = ? AND written_at_ms = ?")
         .bind(now_ms)
         .bind(letter.id)

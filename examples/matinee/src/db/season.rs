@@ -28,7 +28,7 @@ pub(crate) async fn keep_programme_ahead(
 
 /// Adds the next season if it is due. As at the start, the write lock is taken first.
 async fn extend_programme(pool: &SqlitePool, now_ms: i64) -> Result<(), sqlx::Error> {
-    let _turn = writers::turn().await;
+    let _turn = writers::turn().await?;
     let mut transaction = pool.begin_with("BEGIN IMMEDIATE").await?;
     seed::seed(&mut transaction, now_ms).await?;
     transaction.commit().await

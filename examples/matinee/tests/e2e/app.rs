@@ -143,6 +143,18 @@ impl App {
         });
     }
 
+    /// Does `work` while another process keeps the write lock of the database.
+    pub(crate) fn while_locked<T>(&self, work: impl FnOnce() -> T) -> T {
+        let runtime = tokio::runtime::Runtime::new().unwrap();
+        let url = format!("sqlite://{}", self.sandbox.path().join(DATABASE).display());
+        let mut database = runtime.block_on(SqliteConnection::connect(&url)).unwrap();
+        let lock = database.begin_with("BEGIN IMMEDIATE");
+        let lock = runtime.block_on(lock).unwrap();
+        let done = work();
+        runtime.block_on(lock.rollback()).unwrap();
+        done
+    }
+
     /// Lets this many visitors send a request at the same moment, spread over the servers; `ask` gets
     /// their number.
     pub(crate) fn crowd<T: Send>(

@@ -115,8 +115,19 @@ impl Server {
 
     /// Returns whether its log has a line that contains all of these.
     pub(crate) fn has_logged(&self, parts: &[&str]) -> bool {
-        let is_it = |line: &String| parts.iter().all(|part| line.contains(part));
-        self.process.log.lock().unwrap().iter().any(is_it)
+        self.times_logged(parts) > 0
+    }
+
+    /// Returns how many lines of its log contain all of these.
+    pub(crate) fn times_logged(&self, parts: &[&str]) -> usize {
+        let is_it = |line: &&String| parts.iter().all(|part| line.contains(part));
+        self.process
+            .log
+            .lock()
+            .unwrap()
+            .iter()
+            .filter(is_it)
+            .count()
     }
 
     /// Returns the resident memory of the process in bytes, from Linux.

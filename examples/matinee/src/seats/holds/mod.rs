@@ -31,11 +31,13 @@ use self::record::HoldsRecord;
 use self::release::ReleaseSeats;
 use self::secure::SecureSeats;
 use super::Seat;
+use crate::db;
 
 /// The most seats of one showing that a visitor may hold.
 pub(crate) const SEATS_EACH: usize = 8;
-/// Longer than a booking can take, because a request times out earlier.
+/// Longer than a booking waits before it is written or given up.
 const MOMENT: Ttl = Ttl::from_secs(30);
+const _: () = assert!(MOMENT.as_millis() as u128 > db::WRITER_WAITS.as_millis());
 
 /// The holds of all showings. Each method is one round trip to the store. The kind of an error of
 /// the store says whether the change may have happened.

@@ -2,6 +2,7 @@
 
 mod faults;
 mod live;
+mod locked;
 mod race;
 
 use std::iter;
