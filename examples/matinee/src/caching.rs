@@ -58,14 +58,20 @@ pub(crate) fn layer(
         .build()
 }
 
-/// Returns the headers of a page that is the same for everybody and is purged by `tag`. `source` is where its data came
-/// from: a page that is shown because the database fails or is slow is not kept.
-pub(crate) fn for_everybody(tag: Tag, source: Source) -> Option<[(HeaderName, HeaderValue); 2]> {
-    let keep = match source {
-        Source::Stale => return None,
-        Source::Near => KEEP_BRIEFLY,
-        _ => KEEP,
-    };
+/// Returns the headers of a page that is the same for everybody and is purged by `tag`. `sources` are where its data
+/// came from: a page that is shown because the database fails or is slow is not kept.
+pub(crate) fn for_everybody(
+    tag: Tag,
+    sources: impl IntoIterator<Item = Source>,
+) -> Option<[(HeaderName, HeaderValue); 2]> {
+    let mut keep = KEEP;
+    for source in sources {
+        match source {
+            Source::Stale => return None,
+            Source::Near => keep = KEEP_BRIEFLY,
+            _ => {}
+        }
+    }
     Some([(CACHE_CONTROL, keep), (CACHE_TAG, tag.header())])
 }
 
@@ -119,6 +125,19 @@ mod tests {
         let briefly = KEEP_BRIEFLY;
         let age = format!("public, max-age={}, no-cache=", NEAR.as_secs());
         assert!(briefly.to_str().unwrap().starts_with(&age));
+    }
+
+    #[test]
+    fn a_page_is_kept_for_as_long_as_the_data_that_may_be_kept_the_shortest() {
+        let kept = |sources: &[Source]| {
+            let headers = for_everybody(Tag::Catalogue, sources.iter().copied());
+            headers.map(|[(_, keep), _]| keep)
+        };
+        let (near, stale) = (Source::Near, Source::Stale);
+        assert_eq!(kept(&[Source::Loaded, Source::Far]), Some(KEEP));
+        assert_eq!(kept(&[Source::Loaded, near]), Some(KEEP_BRIEFLY));
+        assert_eq!(kept(&[near, Source::Loaded]), Some(KEEP_BRIEFLY));
+        assert_eq!(kept(&[Source::Loaded, stale, near]), None);
     }
 
     #[test]

@@ -39,7 +39,7 @@ impl Bench {
         let shown = loader.clone();
         let title = async move || {
             let served = shown.film(7).await.unwrap();
-            let kept = caching::for_everybody(Tag::Film(7), served.source);
+            let kept = caching::for_everybody(Tag::Film(7), [served.source]);
             (kept, served.page.film.title.clone())
         };
         Self {

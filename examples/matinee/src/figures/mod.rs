@@ -8,6 +8,7 @@ mod visitors;
 use std::sync::Arc;
 
 use larder::Store;
+use larder::cache::Source;
 
 pub(crate) use self::most_booked::{BookedFilm, MostBooked};
 pub(crate) use self::visitors::{CountVisits, Visitors, note_visit};
@@ -27,6 +28,13 @@ pub(crate) struct FiguresNow {
     /// The film with the most seats first.
     pub(crate) most_booked: Option<Vec<BookedFilm>>,
     pub(crate) visitors: Option<u64>,
+}
+
+impl FiguresNow {
+    /// Returns where the titles of the films came from.
+    pub(crate) fn sources(&self) -> impl Iterator<Item = Source> {
+        self.most_booked.iter().flatten().map(|film| film.source)
+    }
 }
 
 impl Figures {

@@ -1,6 +1,8 @@
 use std::sync::Arc;
 use std::time::SystemTime;
 
+use futures_util::future::join_all;
+use larder::cache::Source;
 use larder::structures::leaderboard::{Leaderboard, Window};
 use larder::{Store, Ttl};
 
@@ -21,6 +23,8 @@ pub(crate) struct BookedFilm {
     pub(crate) id: i64,
     pub(crate) title: String,
     pub(crate) seats: u32,
+    /// Where the title came from.
+    pub(crate) source: Source,
 }
 
 impl MostBooked {
@@ -41,19 +45,18 @@ impl MostBooked {
 
     pub(super) async fn this_week(&self, loader: &Loader) -> larder::Result<Vec<BookedFilm>> {
         let week = Window::Week.at(SystemTime::now());
-        let mut films = Vec::new();
-        for row in self.0.top(week, PLACES).await? {
+        let rows = self.0.top(week, PLACES).await?;
+        let films = rows.into_iter().map(|row| async move {
             // Anything else is not an id of a film, and is left out.
-            let Ok(id) = row.member.parse() else { continue };
-            let Ok(film) = loader.film(id).await else {
-                continue;
-            };
-            films.push(BookedFilm {
+            let id = row.member.parse().ok()?;
+            let film = loader.film(id).await.ok()?;
+            Some(BookedFilm {
                 id,
                 title: film.page.film.title.clone(),
                 seats: u32::try_from(row.score).unwrap_or(0),
-            });
-        }
-        Ok(films)
+                source: film.source,
+            })
+        });
+        Ok(join_all(films).await.into_iter().flatten().collect())
     }
 }

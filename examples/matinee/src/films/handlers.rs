@@ -1,5 +1,6 @@
 //! The pages of films, and the same as JSON.
 
+use std::iter;
 use std::sync::Arc;
 
 use axum::Json;
@@ -14,6 +15,7 @@ use super::{CatalogueQuery, Films, LoadError};
 use crate::caching::{Tag, for_everybody};
 use crate::clock::span_ms;
 use crate::errors::Problem;
+use crate::figures::FiguresNow;
 use crate::pages;
 
 const SERVER_TIMING: HeaderName = HeaderName::from_static("server-timing");
@@ -32,7 +34,9 @@ pub(crate) async fn catalogue(
     let page = pages::catalogue(&served.page, &raw.typed(), query.genre(), figures.as_ref());
     let timing = timing(&served);
     let is_listed = served.page.is_listed_as(&query);
-    let kept = is_listed.then(|| for_everybody(Tag::Catalogue, served.source));
+    let titles = figures.iter().flat_map(FiguresNow::sources);
+    let sources = iter::once(served.source).chain(titles);
+    let kept = is_listed.then(|| for_everybody(Tag::Catalogue, sources));
     Ok((timing, kept.flatten(), page).into_response())
 }
 
@@ -44,7 +48,7 @@ pub(crate) async fn film(
     let served = films.loader.film(id).await?;
     let page = pages::film(&served.page);
     let timing = timing(&served);
-    let kept = for_everybody(Tag::Film(id), served.source);
+    let kept = for_everybody(Tag::Film(id), [served.source]);
     Ok((timing, kept, page).into_response())
 }
 

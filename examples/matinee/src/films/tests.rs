@@ -12,7 +12,7 @@ use super::*;
 use crate::admin::{Editor, FilmForm};
 use crate::caching;
 use crate::config::{Config, Transport};
-use crate::figures::Visitors;
+use crate::figures::{MostBooked, Visitors};
 
 /// One process: its caches and its pages.
 struct Process {
@@ -72,4 +72,16 @@ async fn what_a_process_remembers_from_before_an_edit_is_cached_for_everybody_bu
         kept.contains("max-age=30, stale-while-revalidate=30"),
         "{kept}"
     );
+}
+
+#[tokio::test]
+async fn the_first_page_with_a_title_that_a_process_remembers_is_cached_but_a_moment() {
+    let pool = crate::db::open("sqlite::memory:").await.unwrap();
+    let store: Arc<dyn Store> = Arc::new(MokaStore::new());
+    let process = Process::open(&pool, &store);
+    MostBooked::new(store).unwrap().count(7, 2).await;
+    process.get("/api/films/7").await;
+    let [kept, source] = process.get("/").await;
+    assert!(source.contains("miss loaded"), "{source}");
+    assert!(kept.starts_with("public, max-age=5, no-cache="), "{kept}");
 }
