@@ -7,7 +7,7 @@ use std::time::{Duration, SystemTime};
 use axum::extract::{Request, State};
 use axum::middleware::Next;
 use axum::response::Response;
-use larder::rate_limit::{PeerAddr, TrustedProxies};
+use larder::rate_limit::ClientAddress;
 use larder::structures::leaderboard::Window;
 use larder::structures::unique_count::UniqueCount;
 use larder::{Store, Ttl};
@@ -15,6 +15,7 @@ use tokio::sync::mpsc::{Receiver, Sender, channel};
 use tokio::time::sleep;
 
 use crate::config::Config;
+use crate::limits;
 
 const KEPT: Ttl = Ttl::from_secs(2 * 24 * 60 * 60);
 /// How many visits may wait to be counted, and how many are counted at once. Further visits are not
@@ -29,7 +30,7 @@ const PAUSE: Duration = Duration::from_millis(200);
 #[derive(Clone)]
 pub(crate) struct Visitors {
     count: UniqueCount,
-    proxies: Option<TrustedProxies>,
+    address: ClientAddress,
     visits: Sender<IpAddr>,
 }
 
@@ -48,10 +49,7 @@ impl Visitors {
         let (sender, visits) = channel(WAITING);
         let visitors = Self {
             count: count.clone(),
-            proxies: config
-                .trusted_proxies
-                .clone()
-                .map(TrustedProxies::x_forwarded_for),
+            address: limits::address(config),
             visits: sender,
         };
         Ok((visitors, CountVisits { count, visits }))
@@ -59,14 +57,6 @@ impl Visitors {
 
     pub(super) async fn today(&self) -> larder::Result<u64> {
         self.count.count(Window::Day.at(SystemTime::now())).await
-    }
-
-    fn address(&self, request: &Request) -> Option<IpAddr> {
-        let peer = PeerAddr::find(request.extensions())?;
-        Some(match &self.proxies {
-            Some(proxies) => proxies.client_behind(peer, request.headers()),
-            None => peer,
-        })
     }
 }
 
@@ -76,11 +66,12 @@ pub(crate) async fn note_visit(
     request: Request,
     next: Next,
 ) -> Response {
-    if let Some(address) = visitors.address(&request) {
+    let (parts, body) = request.into_parts();
+    if let Some(address) = visitors.address.find(&parts) {
         // If too many are waiting, it is not counted.
         let _ = visitors.visits.try_send(address);
     }
-    next.run(request).await
+    next.run(Request::from_parts(parts, body)).await
 }
 
 impl CountVisits {
