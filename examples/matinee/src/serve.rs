@@ -9,6 +9,7 @@ use tokio::net::{TcpListener, TcpStream};
 use tokio::signal::unix::{SignalKind, signal};
 use tokio::sync::oneshot;
 use tokio::time::{interval, sleep, timeout};
+use tokio_util::sync::CancellationToken;
 
 use crate::app::App;
 use crate::errors::StartError;
@@ -48,12 +49,12 @@ pub fn stop_signal() -> Result<impl Future<Output = ()> + Send + 'static, StartE
     })
 }
 
-/// Serves the app until `stop` resolves, then lets requests in flight continue for the time of
+/// Serves the app until `stop` resolves or letters can no longer be sent, then lets requests in flight continue for the time of
 /// [`Config::drain`](crate::Config::drain), and closes the database.
 ///
 /// # Errors
 ///
-/// If the listener fails.
+/// If the listener or the worker of letters fails.
 pub async fn serve(
     listener: TcpListener,
     app: App,
@@ -61,10 +62,21 @@ pub async fn serve(
 ) -> Result<(), StartError> {
     let address = listener.local_addr().map_err(StartError::Serve)?;
     let (stopping, stopped) = oneshot::channel();
-    let (streams, letters) = (app.stop.clone(), app.mail.run(app.stop.clone()));
-    let letters = tokio::spawn(letters);
+    let (streams, no_letters) = (app.stop.clone(), CancellationToken::new());
+    let (letters, ended) = (
+        app.mail.run(app.stop.clone()),
+        no_letters.clone().drop_guard(),
+    );
+    let letters = tokio::spawn(async move {
+        // Dropped at the end, also by a panic.
+        let _ended = ended;
+        letters.await
+    });
     let stop = async move {
-        stop.await;
+        tokio::select! {
+            () = stop => {}
+            () = no_letters.cancelled() => tracing::error!("the worker of letters has ended"),
+        }
         streams.cancel();
         tracing::info!("stopping: no new connections; requests in flight may finish");
         let _ = stopping.send(());
@@ -100,16 +112,18 @@ pub async fn serve(
     }
     // Letters that are being sent are finished; the others stay in the outbox.
     app.stop.cancel();
-    match timeout(LETTERS, letters).await {
-        Ok(Ok(Ok(()))) => {}
-        Ok(Ok(Err(error))) => tracing::error!(%error, "letters were not sent"),
-        Ok(Err(error)) => tracing::error!(%error, "the worker of letters has failed"),
-        Err(_) => tracing::warn!("the worker of letters was cut off"),
-    }
+    let letters = match timeout(LETTERS, letters).await {
+        Ok(Ok(sent)) => sent.map_err(|error| StartError::Letters(error.into())),
+        Ok(Err(panicked)) => Err(StartError::Letters(panicked.into())),
+        Err(_) => {
+            tracing::warn!("the worker of letters was cut off");
+            Ok(())
+        }
+    };
     // A request that was cut off may hold a connection for another moment.
     let _ = timeout(Duration::from_secs(1), app.pool.close()).await;
     tracing::info!("matinee has stopped");
-    Ok(())
+    letters
 }
 
 /// Sets `TCP_NODELAY`, so that a body that is written after its head does not wait for the client to
@@ -129,5 +143,34 @@ async fn upkeep(metrics: Option<&Metrics>) {
     loop {
         ticks.tick().await;
         metrics.exported.run_upkeep();
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use std::net::Ipv4Addr;
+
+    use larder_test::server::Sandbox;
+
+    use super::*;
+    use crate::config::{Config, Operations};
+
+    #[tokio::test]
+    async fn an_app_whose_letters_are_no_longer_sent_stops_with_an_error() {
+        let sandbox = Sandbox::new().unwrap();
+        let config = Config {
+            database_url: "sqlite::memory:".to_owned(),
+            mail_dir: sandbox.path().join("mail"),
+            // It is no interval of a schedule, so the worker ends at once.
+            remind_every: Duration::ZERO,
+            operations: Operations::Off,
+            ..Config::default()
+        };
+        let app = crate::app(config).await.unwrap();
+        let listen = SocketAddr::from((Ipv4Addr::LOCALHOST, 0));
+        let serving = serve(bind(listen).await.unwrap(), app, pending());
+        let ended = timeout(Duration::from_secs(5), serving).await;
+        let error = ended.expect("it stops").expect_err("it says why");
+        assert!(matches!(error, StartError::Letters(_)), "{error}");
     }
 }

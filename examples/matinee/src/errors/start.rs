@@ -68,6 +68,9 @@ pub enum StartError {
     /// The listener failed while serving.
     #[error("the listener failed")]
     Serve(#[source] io::Error),
+    /// The worker of letters failed while serving.
+    #[error("the worker of letters has failed")]
+    Letters(#[source] Box<dyn Error + Send + Sync>),
 }
 
 impl StartError {
