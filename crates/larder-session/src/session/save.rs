@@ -9,7 +9,7 @@ use serde::de::DeserializeOwned;
 use super::data::too_large;
 use super::pending::not_an_integer;
 use super::sent::Sent;
-use super::state::{Made, Phase, State};
+use super::state::{Phase, State};
 use super::{Session, abandoned};
 use crate::session_record::{Applied, Change, Create};
 use crate::token::Token;
@@ -198,8 +198,9 @@ impl Session {
             return Err(abandoned());
         }
         let user = create.user.as_ref().map(|user| user.id.clone());
-        let sent = Sent::making(state, Made { token, user });
-        let created = self.inner.config.sessions.create(&token, create).await;
+        let sessions = &self.inner.config.sessions;
+        let sent = Sent::making(sessions, state, token, user);
+        let created = sessions.create(&token, create).await;
         let opened = sent.answered(created)?;
         state.begin(token, opened);
         state.give();

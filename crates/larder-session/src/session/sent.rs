@@ -1,14 +1,19 @@
-use super::state::{Made, State};
-use crate::{Result, SessionError};
+use std::sync::Arc;
+
+use super::state::State;
+use crate::sessions::Made;
+use crate::token::Token;
+use crate::{Result, SessionError, Sessions};
 
 /// A write that was sent. It ends the use of the session in this request unless it is known whether the write was
 /// carried out: if the answer is lost, and if the caller drops the write.
 ///
 /// A second attempt would add a sum twice, or not find its own session. So nothing of the session is left to
-/// send, also for requests that [`OnFailure::Anonymous`](crate::OnFailure::Anonymous) lets go on.
+/// send, also for requests that [`OnFailure::Anonymous`](crate::OnFailure::Anonymous) lets go on. Nobody is given the
+/// secret that it may have made, so a task undoes it.
 pub(super) struct Sent<'a> {
     state: Option<&'a mut State>,
-    made: Option<Made>,
+    made: Option<(&'a Sessions, Made)>,
 }
 
 impl<'a> Sent<'a> {
@@ -17,15 +22,21 @@ impl<'a> Sent<'a> {
         Self { state, made: None }
     }
 
-    /// A write that gives the session a secret, or creates it with one.
-    pub(super) fn making(state: &'a mut State, made: Made) -> Self {
-        let (state, made) = (Some(state), Some(made));
+    /// A write that gives the session this secret and this user, or creates it with them.
+    pub(super) fn making(
+        sessions: &'a Sessions,
+        state: &'a mut State,
+        token: Token,
+        user: Option<Arc<str>>,
+    ) -> Self {
+        let made = Made { token, user };
+        let (state, made) = (Some(state), Some((sessions, made)));
         Self { state, made }
     }
 
     pub(super) fn answered<T>(mut self, answer: Result<T>) -> Result<T> {
         if is_settled(&answer) {
-            self.state = None;
+            (self.state, self.made) = (None, None);
         }
         answer
     }
@@ -33,8 +44,12 @@ impl<'a> Sent<'a> {
 
 impl Drop for Sent<'_> {
     fn drop(&mut self) {
+        let made = self.made.take().map(|(sessions, made)| {
+            sessions.undo(made.clone());
+            made
+        });
         if let Some(state) = self.state.take() {
-            state.fail(self.made.take());
+            state.fail(made);
         }
     }
 }

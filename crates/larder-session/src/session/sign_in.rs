@@ -3,7 +3,7 @@
 use std::sync::Arc;
 
 use super::sent::{Sent, is_settled};
-use super::state::{Current, Made, State};
+use super::state::{Current, State};
 use super::{Session, abandoned};
 use crate::event::SessionEventKind;
 use crate::session_record::{Choice, Fields, Secret, SignIn};
@@ -84,11 +84,7 @@ impl Session {
                 absolute: sessions.absolute(&options),
                 choice: Choice::of(&options),
             };
-            let made = Made {
-                token: to,
-                user: Some(user.clone()),
-            };
-            let sent = Sent::making(&mut state, made);
+            let sent = Sent::making(sessions, &mut state, to, Some(user.clone()));
             let rotated = sessions.rotate(&from, &to, Some(sign_in.clone())).await;
             let rotated = sent.answered(rotated);
             if let Ok(Some(generation)) = rotated {
@@ -96,7 +92,9 @@ impl Session {
                 self.signed_in(&mut state, to, sign_in, generation);
                 return sessions.confirm(to.record, &user).await;
             }
-            self.take_back(&to, user, is_settled(&rotated)).await;
+            if is_settled(&rotated) {
+                sessions.unlist(to.record, user).await;
+            }
             rotated?;
             state.lose();
         }
@@ -149,22 +147,12 @@ impl Session {
         let enrolled = sessions.enroll(token.record, user, options).await?;
         let create = sessions.new_session(&token, Some(enrolled.clone()), options, Fields::new());
         let created = self.create(state, token, create).await;
-        if created.is_err() {
-            self.take_back(&token, user, is_settled(&created)).await;
+        if created.is_err() && is_settled(&created) {
+            sessions.unlist(token.record, user).await;
         }
         created?;
         self.note_signed_in(user, token.record);
         sessions.confirm(token.record, &enrolled).await
-    }
-
-    /// Takes back a sign-in that failed, as far as the store has carried it out: otherwise it would count at the limit.
-    ///
-    /// The visitor does not get its secret. Two round trips, and another one unless the failure is settled.
-    async fn take_back(&self, token: &Token, user: &Arc<str>, is_settled: bool) {
-        let sessions = &self.inner.config.sessions;
-        if is_settled || sessions.discard(token).await.is_ok() {
-            sessions.unlist(token.record, user).await;
-        }
     }
 
     /// Gives the session its new id.

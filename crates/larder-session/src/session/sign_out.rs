@@ -7,8 +7,8 @@ use futures_util::future::{join, join_all};
 
 use super::Session;
 use super::sent::Sent;
-use super::state::{Made, Outgoing, State};
-use crate::sessions::Rival;
+use super::state::{Outgoing, State};
+use crate::sessions::{Made, Rival};
 use crate::token::DeviceId;
 use crate::{Result, SessionErrorKind};
 
@@ -85,7 +85,7 @@ impl Session {
     ) -> Result<bool> {
         let sessions = &self.inner.config.sessions;
         let discarded = match made {
-            Some(made) => sessions.discard(&made.token).await,
+            Some(made) => sessions.discard(made).await,
             None => Ok(false),
         };
         let Some((session, user)) = own else {

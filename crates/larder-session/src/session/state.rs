@@ -6,7 +6,7 @@ use bytes::Bytes;
 use super::pending::Pending;
 use crate::cookie::MaxAge;
 use crate::session_record::{Change, Metadata, Secret, SessionUser, StoredFields, weight};
-use crate::sessions::{Found, Opened, Opening, Rival};
+use crate::sessions::{Found, Made, Opened, Opening, Rival};
 use crate::token::{DeviceId, Token};
 use crate::{CookieExpiry, EndReason, UserId};
 
@@ -54,15 +54,6 @@ pub(super) struct Current {
     pub(super) by: Secret,
     /// Whether the id is old enough to be replaced.
     pub(super) is_renewal_due: bool,
-}
-
-/// A session as a write may have made it, by creating it or by a sign-in, whose answer was lost or dropped.
-///
-/// The visitor does not get its secret.
-#[derive(Clone)]
-pub(super) struct Made {
-    pub(super) token: Token,
-    pub(super) user: Option<Arc<str>>,
 }
 
 /// The change of the visitor's cookie.

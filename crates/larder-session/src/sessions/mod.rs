@@ -11,6 +11,7 @@ mod revoke;
 mod several_cookies;
 mod steps;
 mod time;
+mod undo;
 mod users;
 mod watch;
 
@@ -38,6 +39,7 @@ pub(crate) use open::{Opened, Opening};
 pub(crate) use revoke::Revoked;
 pub(crate) use several_cookies::{Found, Rival};
 use time::StoreTime;
+pub(crate) use undo::Made;
 pub(crate) use watch::Subject;
 use watch::Watch;
 

@@ -248,13 +248,6 @@ impl Sessions {
         }
     }
 
-    /// Ends the session that the secret of `token` opens, if there is one, and returns whether there was: for a
-    /// secret that nobody was given. One round trip.
-    pub(crate) async fn discard(&self, token: &Token) -> Result<bool> {
-        // It leaves nothing that the secret opens.
-        self.take_end_reason(token).await
-    }
-
     /// Takes the reason for which the session of `token` ended, once. One round trip.
     pub(crate) async fn take_end_reason(&self, token: &Token) -> Result<bool> {
         let take = TakeReason {

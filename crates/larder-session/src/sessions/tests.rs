@@ -28,6 +28,7 @@ mod relisted;
 mod sign_out;
 mod staged;
 mod told;
+mod undone;
 
 fn user() -> Arc<str> {
     "ada".into()

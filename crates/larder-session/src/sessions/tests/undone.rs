@@ -1,0 +1,63 @@
+//! What a write has done whose answer was lost or dropped, after which nobody has the secret.
+
+use std::sync::atomic::Ordering;
+
+use super::dropped::drop_at;
+use super::lost_sign_in::{BEFORE, assert_is_unavailable, begin_before, losing, wait_until_none};
+use super::*;
+
+#[tokio::test]
+async fn a_sign_in_whose_answer_was_lost_leaves_no_session_that_counts_at_the_limit() {
+    on_both(async |sessions| {
+        for before in BEFORE {
+            // Also if it cannot be taken back at once.
+            for stage in [Stage::Count, Stage::FailAt(0)] {
+                let token = begin_before(&sessions, before).await;
+                let what = format!("{before:?}");
+                let mut losing = losing(&sessions, Stage::LoseAnswer, token.as_ref());
+                Staged::on(&mut losing, "session-take-reason", stage);
+                let session = request(&losing, &token);
+                assert_is_unavailable(session.log_in("ada").await, &what);
+                drop(session);
+                wait_until_none(&sessions, "ada", &what).await;
+            }
+        }
+    })
+    .await;
+}
+
+#[tokio::test]
+async fn a_sign_in_that_was_dropped_leaves_no_session_that_counts_at_the_limit() {
+    on_both(async |sessions| {
+        for before in BEFORE {
+            let token = begin_before(&sessions, before).await;
+            let script = match token {
+                None => "session-create",
+                Some(_) => "session-rotate",
+            };
+            let mut held = sessions.clone();
+            let gate = Staged::on(&mut held, script, Stage::WaitAfterwards);
+            let session = request(&held, &token);
+            drop_at(&gate, session.log_in("ada")).await;
+            drop(session);
+            wait_until_none(&sessions, "ada", &format!("{before:?}")).await;
+        }
+    })
+    .await;
+}
+
+#[tokio::test(start_paused = true)]
+async fn a_sign_in_that_cannot_be_taken_back_is_tried_for_half_a_minute() {
+    let sessions = Sessions::new(Arc::new(MokaStore::new())).unwrap();
+    let mut losing = losing(&sessions, Stage::LoseAnswer, None);
+    let tried = Staged::on(&mut losing, "session-take-reason", Stage::Fail);
+    assert!(request(&losing, None).log_in("ada").await.is_err());
+    tokio::time::sleep(Duration::from_secs(20)).await;
+    let in_between = tried.calls.load(Ordering::SeqCst);
+    tokio::time::sleep(Duration::from_secs(20)).await;
+    let in_all = tried.calls.load(Ordering::SeqCst);
+    assert!((10..in_all).contains(&in_between), "{in_between}, {in_all}");
+    assert!(in_all < 30, "{in_all}");
+    tokio::time::sleep(Duration::from_secs(3600)).await;
+    assert_eq!(tried.calls.load(Ordering::SeqCst), in_all);
+}

@@ -1,0 +1,78 @@
+//! Undoes what a write may have done whose answer nobody got: no visitor has the secret that it made.
+
+use std::sync::Arc;
+use std::time::Duration;
+
+use tokio::runtime::Handle;
+use tokio::sync::Semaphore;
+use tokio::time::{Instant, sleep};
+
+use super::Sessions;
+use crate::Result;
+use crate::token::Token;
+
+/// The pauses between the attempts.
+const FIRST_PAUSE: Duration = Duration::from_millis(100);
+const LONGEST_PAUSE: Duration = Duration::from_secs(2);
+/// How long it is tried.
+const LASTS: Duration = Duration::from_secs(30);
+/// Permits for tasks whose first attempt has failed. Without one, there is no further attempt.
+static RETRIES: Semaphore = Semaphore::const_new(256);
+
+/// A session as a write may have made it, by creating it or by a sign-in.
+#[derive(Clone)]
+pub(crate) struct Made {
+    pub(crate) token: Token,
+    pub(crate) user: Option<Arc<str>>,
+}
+
+impl Sessions {
+    /// Undoes a write in a task. If the store fails, it is tried for half a minute.
+    ///
+    /// Outside a tokio runtime nothing does. An anonymous session is not ended: it counts at no limit, and expires.
+    pub(crate) fn undo(&self, made: Made) {
+        if made.user.is_none() {
+            return;
+        }
+        let Ok(runtime) = Handle::try_current() else {
+            return;
+        };
+        let sessions = self.clone();
+        runtime.spawn(async move { sessions.undo_until_done(&made).await });
+    }
+
+    async fn undo_until_done(&self, made: &Made) {
+        let began = Instant::now();
+        if self.take_back(made).await {
+            return;
+        }
+        let Ok(_permit) = RETRIES.try_acquire() else {
+            return;
+        };
+        let mut pause = FIRST_PAUSE;
+        while began.elapsed() < LASTS {
+            sleep(pause).await;
+            if self.take_back(made).await {
+                return;
+            }
+            pause = (pause * 2).min(LONGEST_PAUSE);
+        }
+    }
+
+    /// Ends what a sign-in has made of a session, and takes it off the user's list.
+    async fn take_back(&self, made: &Made) -> bool {
+        if self.discard(made).await.is_err() {
+            return false;
+        }
+        if let Some(user) = &made.user {
+            self.unlist(made.token.record, user).await;
+        }
+        true
+    }
+
+    /// Ends the session that a secret opens which nobody was given, and returns whether there was one. One round trip.
+    pub(crate) async fn discard(&self, made: &Made) -> Result<bool> {
+        // It leaves nothing that the secret opens.
+        self.take_end_reason(&made.token).await
+    }
+}
