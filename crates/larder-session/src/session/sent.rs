@@ -29,7 +29,12 @@ impl<'a> Sent<'a> {
         token: Token,
         user: Option<Arc<str>>,
     ) -> Self {
-        let made = Made { token, user };
+        let before = state.session_user().map(|user| user.id.clone());
+        let made = Made {
+            token,
+            user,
+            before,
+        };
         let (state, made) = (Some(state), Some((sessions, made)));
         Self { state, made }
     }

@@ -8,7 +8,9 @@ use tokio::sync::Semaphore;
 use tokio::time::{Instant, sleep};
 
 use super::Sessions;
+use super::watch::Subject;
 use crate::Result;
+use crate::event::SessionEventKind;
 use crate::token::Token;
 
 /// The pauses between the attempts.
@@ -24,6 +26,8 @@ static RETRIES: Semaphore = Semaphore::const_new(256);
 pub(crate) struct Made {
     pub(crate) token: Token,
     pub(crate) user: Option<Arc<str>>,
+    /// The user of the session before.
+    pub(crate) before: Option<Arc<str>>,
 }
 
 impl Sessions {
@@ -61,11 +65,19 @@ impl Sessions {
 
     /// Ends what a sign-in has made of a session, and takes it off the user's list.
     async fn take_back(&self, made: &Made) -> bool {
-        if self.discard(made).await.is_err() {
+        let session = made.token.record;
+        let Ok(has_ended) = self.discard(made).await else {
             return false;
+        };
+        if has_ended {
+            self.metrics.ended.increment(1);
+        }
+        if let Some(before) = made.before.as_ref().filter(|_| has_ended) {
+            let events = &self.settings.events;
+            events.emit(SessionEventKind::Ended, Some(before), Some(session), None);
         }
         if let Some(user) = &made.user {
-            self.unlist(made.token.record, user).await;
+            self.unlist(session, user).await;
         }
         true
     }
@@ -73,6 +85,12 @@ impl Sessions {
     /// Ends the session that a secret opens which nobody was given, and returns whether there was one. One round trip.
     pub(crate) async fn discard(&self, made: &Made) -> Result<bool> {
         // It leaves nothing that the secret opens.
-        self.take_end_reason(&made.token).await
+        let has_ended = self.take_end_reason(&made.token).await?;
+        // An earlier attempt may have ended it, whose answer was lost.
+        self.tell(Subject::of(made.token.record, made.before.as_deref()));
+        if let Some(user) = &made.user {
+            self.tell(Subject::user(user));
+        }
+        Ok(has_ended)
     }
 }

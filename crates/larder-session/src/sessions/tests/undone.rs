@@ -5,6 +5,9 @@ use std::sync::atomic::Ordering;
 use super::dropped::drop_at;
 use super::lost_sign_in::{BEFORE, assert_is_unavailable, begin_before, losing, wait_until_none};
 use super::*;
+use crate::sessions::watch::Subject;
+
+const LONG: Duration = Duration::from_secs(20);
 
 #[tokio::test]
 async fn a_sign_in_whose_answer_was_lost_leaves_no_session_that_counts_at_the_limit() {
@@ -41,6 +44,32 @@ async fn a_sign_in_that_was_dropped_leaves_no_session_that_counts_at_the_limit()
             drop_at(&gate, session.log_in("ada")).await;
             drop(session);
             wait_until_none(&sessions, "ada", &format!("{before:?}")).await;
+        }
+    })
+    .await;
+}
+
+#[tokio::test]
+async fn a_sign_in_that_is_taken_back_is_told_to_streams_and_logged() {
+    on_both(async |sessions| {
+        for before in BEFORE.into_iter().flatten() {
+            let (sessions, log) = logged(sessions.clone());
+            let token = begin_before(&sessions, Some(before)).await.unwrap();
+            let stream = Subject::of(token.record, before);
+            let stream = sessions.watch.register(stream);
+            while stream.wait(Duration::from_millis(100)).await {}
+            log.lock().unwrap().clear();
+            let losing = losing(&sessions, Stage::LoseAnswer, Some(&token));
+            let what = format!("{before:?}");
+            assert_is_unavailable(request(&losing, Some(&token)).log_in("ada").await, &what);
+            assert!(stream.wait(LONG).await, "{what}: it looks again");
+            let ended: &[_] = match before {
+                // Nobody was signed in.
+                None => &[],
+                Some(_) => &[SessionEventKind::Ended],
+            };
+            assert_eq!(*log.lock().unwrap(), ended, "{what}");
+            wait_until_none(&sessions, "ada", &what).await;
         }
     })
     .await;
