@@ -57,6 +57,9 @@ pub(super) async fn add_demo_accounts(
 ///
 /// If anything has to change, the account is enabled, and anybody who knew an earlier password is signed out.
 /// Otherwise it writes nothing, so several processes may start at once.
+///
+/// The account is disabled until everybody is signed out. So no session of an earlier password is left, whatever
+/// fails in between: the next start finds the account disabled, and does all of it again.
 pub(super) async fn ensure_admin(
     pool: &SqlitePool,
     passwords: &Passwords,
@@ -74,15 +77,12 @@ pub(super) async fn ensure_admin(
         if is_as_set && !sessions.is_disabled(&user).await.unwrap_or(false) {
             return Ok(());
         }
-        // First: if the store fails, nothing has changed, and the next start tries again.
-        sessions.revoke_all(&user).await?;
-        sessions.enable(&user).await?;
     }
     let hash = passwords.hash(&admin.password)?;
-    let id = db::put_admin(pool, &admin.email, &hash).await?;
-    // Somebody may have signed in meanwhile with an earlier password.
-    sessions.revoke_all(&id.to_string()).await?;
-    Ok(())
+    let user = db::close_account(pool, &admin.email).await?.to_string();
+    sessions.revoke_all(&user).await?;
+    sessions.enable(&user).await?;
+    Ok(db::put_admin(pool, &admin.email, &hash).await?)
 }
 
 /// Makes every administrator but the one of the settings a visitor. Demo accounts stay what they are.
@@ -92,7 +92,7 @@ pub(super) async fn dismiss_others(
     admin: Option<&AdminAccount>,
 ) -> Result<(), StartError> {
     for id in db::other_admins(pool, admin.map(|admin| &admin.email)).await? {
-        // First, for the same reason.
+        // First: if the store fails, nothing has changed, and the next start tries again.
         sessions.revoke_all(&id.to_string()).await?;
         db::dismiss_admin(pool, id).await?;
         tracing::warn!(account = id, "this account is no longer an administrator's");

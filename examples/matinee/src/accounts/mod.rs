@@ -10,6 +10,8 @@ mod next;
 mod passwords;
 mod sign_in;
 mod signed_in;
+#[cfg(test)]
+mod tests;
 
 use std::sync::Arc;
 use std::time::Duration;

@@ -100,6 +100,12 @@ pub(super) async fn submit(
                 SessionErrorKind::Disabled => Problem::forbidden(DISABLED),
                 _ => error.into(),
             })?;
+            let now = db::account(&accounts.pool, account.id).await;
+            if !matches!(&now, Ok(Some(now)) if is_as_checked(&account, now)) {
+                session.log_out().await?;
+                now?;
+                return Ok(again(form));
+            }
             session.name_device(device_name(&headers)).await?;
             count("ok");
         }
@@ -122,6 +128,14 @@ async fn find(
         .map(|account| account.password_hash.clone());
     let is_right = accounts.passwords.verify(password, hash).await?;
     Ok(account.filter(|_| is_right))
+}
+
+/// Returns whether the account has the password that was checked, and is not disabled, now that its session has begun.
+///
+/// Whoever replaces a password first disables the account and then ends its sessions. So a session that begins at that
+/// time is either ended with the others, or this returns false.
+fn is_as_checked(checked: &Account, now: &Account) -> bool {
+    !now.is_disabled && now.password_hash == checked.password_hash
 }
 
 fn again(mut form: SignIn<'_>) -> Response {

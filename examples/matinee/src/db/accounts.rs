@@ -69,23 +69,36 @@ pub(crate) async fn add_demo_account(
     .map(drop)
 }
 
-/// Makes this account an administrator's, enabled and with this password, and returns its id.
+/// Disables the account with this email, or makes one that is disabled, and returns its id.
+pub(crate) async fn close_account(pool: &SqlitePool, email: &Email) -> Result<i64, sqlx::Error> {
+    let _turn = writers::turn().await?;
+    sqlx::query_scalar(
+        "INSERT INTO users (email, name, password_hash, is_disabled) VALUES (?, 'Admin', '', 1)
+         ON CONFLICT (email) DO UPDATE SET is_disabled = 1
+         RETURNING id",
+    )
+    .bind(email.as_str())
+    .fetch_one(pool)
+    .await
+}
+
+/// Makes this account an administrator's, enabled and with this password.
 pub(crate) async fn put_admin(
     pool: &SqlitePool,
     email: &Email,
     password_hash: &str,
-) -> Result<i64, sqlx::Error> {
+) -> Result<(), sqlx::Error> {
     let _turn = writers::turn().await?;
-    sqlx::query_scalar(
+    sqlx::query(
         "INSERT INTO users (email, name, password_hash, is_admin) VALUES (?, 'Admin', ?, 1)
          ON CONFLICT (email) DO UPDATE
-             SET password_hash = excluded.password_hash, is_admin = 1, is_demo = 0, is_disabled = 0
-         RETURNING id",
+             SET password_hash = excluded.password_hash, is_admin = 1, is_demo = 0, is_disabled = 0",
     )
     .bind(email.as_str())
     .bind(password_hash)
-    .fetch_one(pool)
+    .execute(pool)
     .await
+    .map(drop)
 }
 
 /// Returns the ids of the administrators who are not demo accounts, except the one with this email, if any.

@@ -93,6 +93,19 @@ impl Passwords {
             )),
         }
     }
+
+    /// Lets no check begin until the permit is dropped.
+    #[cfg(test)]
+    pub(super) async fn take_every_turn(&self) -> tokio::sync::SemaphorePermit<'_> {
+        let all = self.turns.available_permits() as u32;
+        self.turns.acquire_many(all).await.unwrap()
+    }
+
+    /// Returns how many more sign-ins may wait for their check.
+    #[cfg(test)]
+    pub(super) fn places_left(&self) -> usize {
+        self.line.available_permits()
+    }
 }
 
 #[cfg(test)]
