@@ -126,7 +126,9 @@ impl Storage {
             ..
         } = position;
         if let Some(evicted) = evicted {
-            self.remove_variant(&index, evicted).await;
+            self.near.invalidate(index.near_key(evicted).as_slice());
+            // If this fails, it expires by itself.
+            let _ = self.far.remove(index.far_key(evicted)).await;
         }
         let near_key = index.near_key(variant);
         let generation = self.near.generation(near_key.as_slice());
@@ -150,18 +152,6 @@ impl Storage {
         self.put_near(uri, index, Some(index_version), until, fetched);
         self.put_near_unless_newer(&near_key, response, version, now, generation);
         Ok(())
-    }
-
-    /// Removes a variant that has lost its place in the index. If that fails, it expires by itself.
-    async fn remove_variant(&self, index: &VariantIndex, variant: VariantId) {
-        let (near_key, far_key) = (index.near_key(variant), index.far_key(variant));
-        let held = self.near.peek(near_key.as_slice());
-        self.near.invalidate(near_key.as_slice());
-        let _ = match held.and_then(|held| held.value.version) {
-            // Another process may have written a newer one, and named it again.
-            Some(version) => self.far.remove_if(far_key, version).await,
-            None => self.far.remove(far_key).await,
-        };
     }
 
     /// Returns the index under `key` with its version, if it is still this one, and names the variant.
