@@ -65,18 +65,24 @@ impl Ban {
 /// so add new rules at the end.
 ///
 /// A sliding log keeps its entries and a concurrency rule its permits, unless it is [`Reset`](Self::Reset). For a
-/// window or a log only the limit matters: if just the period changes, the used units stay until the new period is
-/// over. A sliding window with a shorter period may forget them at once.
+/// window or a log only the limit matters: if just the period changes, the used units stay until the shorter of the
+/// two periods is over. A sliding window with a shorter period may forget them at once.
 ///
 /// The change is made by each request that passes and finds other numbers, and by GCRA and token buckets even if the
 /// request is then refused. While processes with different numbers run side by side, as during a deployment, a visitor
-/// who reaches both is limited as follows:
+/// who reaches both is limited as follows, if both make the same change:
 ///
 /// - Windows and logs with the same period let no more pass than the larger limit, and those with different periods
-///   up to that in each of the shorter ones.
+///   up to that in each of the shorter ones. If at least twice its limit is counted, a version charges nothing more when
+///   it settles a reservation.
 /// - GCRA and token buckets count, under [`AsIs`](Self::AsIs), at most twice their own burst of what the others have
-///   counted. If one burst is more than twice the other, the larger one does not limit the visitor.
+///   counted; a policy that is just a [`Quota`], at most its own burst. The larger one lets as much more pass as that
+///   cuts, so a larger difference does not limit the visitor.
 /// - Under [`Reset`](Self::Reset) the used units are forgotten at each turn, so the visitor is not limited.
+///
+/// Two versions that make different changes may limit nobody. Set
+/// [`with_quota_change`](Policy::with_quota_change) in a deployment before the one that changes the numbers, and give all
+/// plans of a limiter the same.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq, Hash)]
 #[non_exhaustive]
 pub enum QuotaChange {

@@ -21,7 +21,7 @@ use answers::{Answer, Answers};
 /// the store was called. What a client is told is measured from the store's answer. A refusal is also forgotten
 /// after [`with_max_age`](Self::with_max_age), by default a second, so that what another process or an operator
 /// changes takes effect within that time. What this layer itself charges or gives back takes effect at once, or within
-/// that time if the store answers after the timeout or the request is dropped.
+/// that time if the store answers after the timeout, another limit's store fails, or the request is dropped.
 ///
 /// Refusals by a [concurrency rule](crate::Rule::concurrency), and those that count towards a
 /// [ban](crate::Policy::with_ban), call the store each time.
