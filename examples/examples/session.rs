@@ -24,12 +24,14 @@
 //!
 //! The jar still has the old cookie, but its session is gone.
 //!
-//! With `remember`, the session lives longer and its cookie survives when the browser closes. A browser
+//! With `remember=true`, the session lives longer and its cookie survives when the browser closes. A browser
 //! that requests a user's page is redirected to the sign-in page, and then back:
 //!
 //! ```text
 //! $ curl -si -d ada 'http://127.0.0.1:3000/sign-in?remember=true' | grep -i max-age
 //! set-cookie: session=…; Path=/; HttpOnly; SameSite=Lax; Max-Age=2592000
+//! $ curl -si -d ada 'http://127.0.0.1:3000/sign-in?remember=false' | grep -i set-cookie
+//! set-cookie: session=…; Path=/; HttpOnly; SameSite=Lax
 //! $ curl -si http://127.0.0.1:3000/page | grep -i location
 //! location: /sign-in?next=%2Fpage
 //! $ curl -si -d ada 'http://127.0.0.1:3000/sign-in?next=%2Fpage' | grep -i location
@@ -69,7 +71,7 @@ async fn sign_in(session: Session, Query(query): Params, name: String) -> Result
         return Ok((StatusCode::FORBIDDEN, refusal).into_response());
     }
     let mut options = SignInOptions::new();
-    if query.contains_key("remember") {
+    if query.get("remember").is_some_and(|it| it == "true") {
         options = options
             .with_lifetime(Lifetime::AAL1)
             .with_cookie_expiry(CookieExpiry::WithTheSession);
