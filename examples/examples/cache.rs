@@ -11,7 +11,8 @@
 //! changed
 //! $ curl -s http://127.0.0.1:3000/films/7
 //! Nosferatu (loaded)
-//! $ curl -s http://127.0.0.1:3000/films/8
+//! $ curl -si http://127.0.0.1:3000/films/8 | grep -E 'HTTP|film'
+//! HTTP/1.1 404 Not Found
 //! there is no film 8
 //! ```
 //!
@@ -26,7 +27,7 @@ use axum::extract::{Path, State};
 use axum::http::StatusCode;
 use axum::routing::get;
 use axum::serve::ListenerExt;
-use larder::cache::{Cache, LoadError};
+use larder::cache::Cache;
 use larder::{Kind, Ttl};
 
 const FILM: Kind = Kind::evictable("film");
@@ -35,20 +36,25 @@ const FILM: Kind = Kind::evictable("film");
 type Database = Arc<Mutex<String>>;
 type Answer = (StatusCode, String);
 
+/// Returns the title of a film. An error of the database is not the absence of a film.
+async fn title(db: Database, id: u32) -> std::io::Result<Option<String>> {
+    let title = db.lock().map_err(|_| std::io::Error::other("broken"))?;
+    Ok((id == 7).then(|| title.clone()))
+}
+
 async fn film(State((films, db)): State<(Cache<u32, String>, Database)>, id: Path<u32>) -> Answer {
     let id = *id;
-    // It runs once, in a task of its own, however many callers request the film.
-    let query = move || async move {
-        let title = db.lock().unwrap_or_else(PoisonError::into_inner).clone();
-        (id == 7).then_some(title).ok_or("there is no such film")
-    };
-    match films.find_or_load(&id, query).await {
+    // The loader runs once, in a task of its own, however many callers request the film.
+    match films.find_or_load(&id, move || title(db, id)).await {
         Ok(film) => (
             StatusCode::OK,
             format!("{} ({})\n", *film, film.source.as_str()),
         ),
-        Err(LoadError::Loader(_)) => (StatusCode::NOT_FOUND, format!("there is no film {id}\n")),
-        Err(error) => (StatusCode::SERVICE_UNAVAILABLE, format!("{error}\n")),
+        Err(e) if e.is_not_found() => (StatusCode::NOT_FOUND, format!("there is no film {id}\n")),
+        Err(error) => {
+            tracing::error!(%error, cause = ?error.loader(), "film {id} was not loaded");
+            (StatusCode::SERVICE_UNAVAILABLE, "try again\n".to_owned())
+        }
     }
 }
 
@@ -61,12 +67,17 @@ async fn edit(
     *db.lock().unwrap_or_else(PoisonError::into_inner) = title;
     match films.remove(&id).await {
         Ok(()) => (StatusCode::OK, "changed\n".to_owned()),
-        Err(error) => (StatusCode::SERVICE_UNAVAILABLE, format!("{error}\n")),
+        Err(error) => {
+            tracing::error!(%error, "film {} may stay cached", *id);
+            let text = "changed; seen within five minutes\n".to_owned();
+            (StatusCode::SERVICE_UNAVAILABLE, text)
+        }
     }
 }
 
 #[tokio::main]
 async fn main() -> Result<(), Box<dyn std::error::Error>> {
+    tracing_subscriber::fmt().init();
     let store = larder::connect(&var("STORE_URL").unwrap_or("memory://".to_owned())).await?;
     // A title stays in the store for five minutes, and near for at most 30 seconds.
     let films = Cache::builder(FILM, Ttl::from_secs(300))

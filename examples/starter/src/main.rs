@@ -32,7 +32,7 @@ use axum::http::{StatusCode, header::CACHE_CONTROL};
 use axum::response::{IntoResponse, Result};
 use axum::routing::{get, post};
 use axum::{Router, serve::ListenerExt};
-use larder::cache::{Cache, Found, LoadError};
+use larder::cache::{Cache, Found};
 use larder::rate_limit::{FailMode, KeyBy, Quota, RateLimitLayer, RateLimiter};
 use larder::response_cache::ResponseCacheLayer;
 use larder::session::{RequireUser, Session, SessionCookie, SessionLayer, Sessions};
@@ -47,9 +47,9 @@ const FILM: Kind = Kind::evictable("film");
 const TIMEOUT: Duration = Duration::from_secs(10);
 
 /// Stands in for your database.
-async fn slow_query(id: u32) -> Option<String> {
+async fn slow_query(id: u32) -> std::io::Result<Option<String>> {
     tokio::time::sleep(Duration::from_millis(200)).await;
-    (id == 7).then(|| "Metropolis".to_owned())
+    Ok((id == 7).then(|| "Metropolis".to_owned()))
 }
 
 /// Stands in for your users, whose passwords are stored as Argon2id hashes.
@@ -59,10 +59,9 @@ fn is_demo_user(user: &str, password: &str) -> bool {
 
 /// Returns a film from the cache. Callers who miss it at the same time share one query.
 async fn find(films: &Films, id: u32) -> Result<Found<String>> {
-    let query = move || async move { slow_query(id).await.ok_or("no such film") };
-    match films.find_or_load(&id, query).await {
+    match films.find_or_load(&id, move || slow_query(id)).await {
         Ok(film) => Ok(film),
-        Err(LoadError::Loader(_)) => Err((StatusCode::NOT_FOUND, "no such film\n").into()),
+        Err(e) if e.is_not_found() => Err((StatusCode::NOT_FOUND, "no such film\n").into()),
         Err(_) => Err((StatusCode::SERVICE_UNAVAILABLE, "try again\n").into()),
     }
 }

@@ -40,6 +40,19 @@ fn the_starter_does_what_its_page_says() {
 }
 
 #[test]
+fn a_film_that_is_not_there_is_no_failure_of_the_database() {
+    let starter = start("memory://");
+    let mut shell = Shell::new();
+    let mut run = |command: &str| shell.run(command, starter.address());
+    let head = run("curl -si http://127.0.0.1:3000/films/8 | grep HTTP");
+    assert_eq!(head, "HTTP/1.1 404 Not Found");
+    let loads = run("curl -s http://127.0.0.1:3000/metrics | grep larder_cache_loads_total{");
+    let absent = r#"larder_cache_loads_total{kind="film",outcome="not_found"} 1"#;
+    let failed = r#"larder_cache_loads_total{kind="film",outcome="error"} 0"#;
+    assert!(loads.contains(absent) && loads.contains(failed), "{loads}");
+}
+
+#[test]
 fn the_starter_ends_well_when_it_is_told_to_stop() {
     let mut starter = start("memory://");
     let process = starter.process();
