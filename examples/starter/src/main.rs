@@ -153,6 +153,7 @@ async fn main() -> Result<(), Error> {
     let mut cookie = SessionCookie::builder();
     if environment == "development" {
         cookie = cookie.with_name("session").insecure_over_plain_http();
+        tracing::warn!("APP_ENV is 'development': session cookies are not Secure");
     }
     // First of all, because a layer uses the recorder that is installed when it is built.
     let mut exporter = PrometheusBuilder::new();

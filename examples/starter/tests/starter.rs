@@ -10,6 +10,7 @@ mod example;
 #[path = "../../tests/it/transcript.rs"]
 mod transcript;
 
+use std::process::Command;
 use std::thread::sleep;
 use std::time::{Duration, Instant};
 
@@ -50,6 +51,25 @@ fn a_film_that_is_not_there_is_no_failure_of_the_database() {
     let absent = r#"larder_cache_loads_total{kind="film",outcome="not_found"} 1"#;
     let failed = r#"larder_cache_loads_total{kind="film",outcome="error"} 0"#;
     assert!(loads.contains(absent) && loads.contains(failed), "{loads}");
+}
+
+#[test]
+fn the_starter_warns_while_its_cookies_are_not_secure() {
+    for (environment, warns) in [("development", true), ("production", false)] {
+        let mut command = Command::new(PROGRAM);
+        // It ends where it would listen.
+        command.env_clear().env("LISTEN", "nowhere");
+        if environment != "development" {
+            command.env("APP_ENV", environment);
+        }
+        let printed = command.output().unwrap().stdout;
+        let printed = String::from_utf8_lossy(&printed);
+        assert_eq!(
+            printed.contains("not Secure"),
+            warns,
+            "{environment}: {printed}"
+        );
+    }
 }
 
 #[test]

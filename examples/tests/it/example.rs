@@ -32,7 +32,7 @@ impl Example {
         Self::start_program(built(name), settings)
     }
 
-    /// Starts any program that prints `http://` and its address in its first line.
+    /// Starts any program that prints `http://` and its address, perhaps after other lines.
     pub(crate) fn start_program(program: PathBuf, settings: &[(&str, &str)]) -> Self {
         let sandbox = Sandbox::new().unwrap();
         let mut command = command(&program);
@@ -44,9 +44,11 @@ impl Example {
         let stdout = child.stdout.take().unwrap();
         let (tell, told) = channel();
         thread::spawn(move || {
-            let mut line = String::new();
-            let _ = BufReader::new(stdout).read_line(&mut line);
-            let _ = tell.send(line);
+            let mut lines = BufReader::new(stdout).lines().map_while(Result::ok);
+            let line = lines.find(|line| line.contains("http://"));
+            let _ = tell.send(line.unwrap_or_default());
+            // A closed pipe would disturb the log.
+            lines.for_each(drop);
         });
         let line = told.recv_timeout(OPENING).unwrap_or_default();
         let address = line.split_once("http://").map(|(_, it)| it.trim().parse());
