@@ -3,9 +3,13 @@
 //! `cargo run -p larder-examples --example lock`; `LISTEN` and `STORE_URL` are optional.
 //!
 //! ```text
+//! $ curl -si http://127.0.0.1:3000/report | grep -E 'HTTP|report'
+//! HTTP/1.1 404 Not Found
+//! there is no report yet
 //! $ curl -s -d begin http://127.0.0.1:3000/writers/ada
 //! ada may write
-//! $ curl -s -d begin http://127.0.0.1:3000/writers/grace
+//! $ curl -si -d begin http://127.0.0.1:3000/writers/grace | grep -E 'HTTP|writes'
+//! HTTP/1.1 409 Conflict
 //! somebody else writes
 //! $ curl -s -d 'three films' http://127.0.0.1:3000/report/ada
 //! written
@@ -15,7 +19,8 @@
 //! grace may write
 //! $ curl -s -d 'four films' http://127.0.0.1:3000/report/grace
 //! written
-//! $ curl -s -d 'three films, late' http://127.0.0.1:3000/report/ada
+//! $ curl -si -d 'three films, late' http://127.0.0.1:3000/report/ada | grep -E 'HTTP|writer'
+//! HTTP/1.1 409 Conflict
 //! refused: a newer writer has written
 //! $ curl -s -d end http://127.0.0.1:3000/writers/grace
 //! grace was the only writer
@@ -28,24 +33,31 @@
 use std::collections::HashMap;
 use std::env::var;
 use std::io::Write;
-use std::sync::Arc;
+use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 use std::time::Duration;
 
 use axum::Router;
 use axum::extract::{Path, State};
+use axum::http::StatusCode;
 use axum::routing::{get, post};
 use axum::serve::ListenerExt;
 use larder::Ttl;
 use larder::store::lease::Fence;
 use larder_structures::fenced::{Fenced, FencedPut};
 use larder_structures::lock::{Lock, LockGuard, Released};
-use tokio::sync::Mutex;
 
 /// The state of one process: the lock, the report that it protects, and the writers here.
 struct Office {
     lock: Lock,
     reports: Fenced,
     writers: Mutex<HashMap<String, Writer>>,
+}
+
+impl Office {
+    /// Locks the writers. Awaiting the store meanwhile would make all other requests wait.
+    fn writers(&self) -> MutexGuard<'_, HashMap<String, Writer>> {
+        self.writers.lock().unwrap_or_else(PoisonError::into_inner)
+    }
 }
 
 /// A writer, and its lock while it has one.
@@ -55,35 +67,41 @@ struct Writer {
 }
 
 type Shared = State<Arc<Office>>;
-type Answer = Result<String, String>;
+type Answer = Result<String, (StatusCode, &'static str)>;
+
+const NO_WRITER: (StatusCode, &str) = (StatusCode::NOT_FOUND, "no such writer\n");
 
 async fn write(State(office): Shared, Path(name): Path<String>, action: String) -> Answer {
-    let mut writers = office.writers.lock().await;
     match action.as_str() {
         "begin" => {
             // It is woken when the lock is released, and waits no longer than this.
             let patience = Duration::from_millis(200);
-            let Some(guard) = office.lock.lock(patience).await.map_err(text)? else {
-                return Ok("somebody else writes\n".to_owned());
-            };
+            let guard = office.lock.lock(patience).await.map_err(unavailable)?;
+            let guard = guard.ok_or((StatusCode::CONFLICT, "somebody else writes\n"))?;
             let fence = guard.fence();
             let answer = format!("{name} may write\n");
             let guard = Some(guard);
-            writers.insert(name, Writer { fence, guard });
+            office.writers().insert(name, Writer { fence, guard });
             Ok(answer)
         }
         // Stands in for a process that was stopped for longer than its lease.
         "pause" => {
-            let writer = writers.get_mut(&name).ok_or("no such writer\n")?;
-            if let Some(guard) = writer.guard.take() {
-                let _ = guard.release().await.map_err(text)?;
+            let guard = office
+                .writers()
+                .get_mut(&name)
+                .ok_or(NO_WRITER)?
+                .guard
+                .take();
+            if let Some(guard) = guard {
+                let _ = guard.release().await.map_err(unavailable)?;
             }
             Ok(format!("{name} has lost the lock, and does not know it\n"))
         }
         _ => {
-            let writer = writers.remove(&name).ok_or("no such writer\n")?;
-            let guard = writer.guard.ok_or("it holds no lock\n")?;
-            Ok(match guard.release().await.map_err(text)? {
+            let writer = office.writers().remove(&name).ok_or(NO_WRITER)?;
+            let guard = writer.guard;
+            let guard = guard.ok_or((StatusCode::CONFLICT, "it holds no lock\n"))?;
+            Ok(match guard.release().await.map_err(unavailable)? {
                 Released::InTime => format!("{name} was the only writer\n"),
                 Released::AlreadyLost => format!("{name} may have had company\n"),
             })
@@ -92,28 +110,33 @@ async fn write(State(office): Shared, Path(name): Path<String>, action: String) 
 }
 
 async fn report(State(office): Shared, Path(name): Path<String>, report: String) -> Answer {
-    let writers = office.writers.lock().await;
-    let fence = writers.get(&name).ok_or("no such writer\n")?.fence;
+    let fence = office.writers().get(&name).ok_or(NO_WRITER)?.fence;
     let hour = Ttl::from_secs(3600);
     let put = office.reports.put("report", fence, report, hour).await;
-    Ok(match put.map_err(text)? {
-        FencedPut::Written => "written\n".to_owned(),
-        FencedPut::Stale { .. } => "refused: a newer writer has written\n".to_owned(),
-    })
+    match put.map_err(unavailable)? {
+        FencedPut::Written => Ok("written\n".to_owned()),
+        FencedPut::Stale { .. } => Err((
+            StatusCode::CONFLICT,
+            "refused: a newer writer has written\n",
+        )),
+    }
 }
 
 async fn read(State(office): Shared) -> Answer {
-    let held = office.reports.get("report").await.map_err(text)?;
-    let (_, report) = held.ok_or("there is no report yet\n")?;
+    let held = office.reports.get("report").await.map_err(unavailable)?;
+    let (_, report) = held.ok_or((StatusCode::NOT_FOUND, "there is no report yet\n"))?;
     Ok(format!("{}\n", String::from_utf8_lossy(&report)))
 }
 
-fn text(error: larder::Error) -> String {
-    format!("{error}\n")
+/// The error is for the log: it may name servers.
+fn unavailable(error: larder::Error) -> (StatusCode, &'static str) {
+    tracing::error!(%error, "the store failed");
+    (StatusCode::SERVICE_UNAVAILABLE, "try again\n")
 }
 
 #[tokio::main]
 async fn main() -> Result<(), Box<dyn std::error::Error>> {
+    tracing_subscriber::fmt().init();
     let store = larder::connect(&var("STORE_URL").unwrap_or("memory://".to_owned())).await?;
     let office = Office {
         lock: Lock::new(store.clone(), "report")?,

@@ -195,3 +195,29 @@ fn two_processes_on_one_store_share_what_they_have_loaded_and_who_is_signed_in()
     let here = "ada, signed in on this many devices: 1";
     expect(here).expect(&shell.run(account, other.address()));
 }
+
+#[test]
+fn an_example_whose_store_fails_answers_503_and_shows_no_error_of_the_store() {
+    let try_again = "try again";
+    for (name, request, body) in [
+        (
+            "cache",
+            "-d Nosferatu http://127.0.0.1:3000/films/7",
+            "changed; seen within five minutes",
+        ),
+        (
+            "lock",
+            "-d begin http://127.0.0.1:3000/writers/ada",
+            try_again,
+        ),
+        ("lock", "http://127.0.0.1:3000/report", try_again),
+    ] {
+        let mut redis = RedisServer::start().unwrap();
+        let example = Example::start(name, &redis.url());
+        redis.kill();
+        let command = format!("curl -si {request}");
+        let printed = Shell::new().run(&command, example.address());
+        assert!(printed.starts_with("HTTP/1.1 503 "), "{name}: {printed}");
+        assert_eq!(printed.lines().last(), Some(body), "{name}: {printed}");
+    }
+}
