@@ -36,7 +36,7 @@ pub enum SessionEventKind {
     /// A session got a new id.
     Rotated,
     /// One session was ended by another, by the app or by a later sign-in, or because nobody got the new id that a
-    /// sign-in gave it.
+    /// sign-in or a rotation gave it.
     ///
     /// Several sign-ins at a [limit](crate::Sessions::with_device_limit) may each report the end of the same session.
     Ended,

@@ -6,6 +6,7 @@ use std::sync::atomic::Ordering;
 use http::StatusCode;
 
 use super::Session;
+use super::sent::Sent;
 use super::state::{Outgoing, Phase, State};
 use crate::token::Token;
 use crate::{OnFailure, SessionErrorKind};
@@ -116,7 +117,7 @@ impl Session {
     /// Replaces the id of a session if it is due.
     ///
     /// If it fails, or another request was faster, the visitor keeps the id. If its answer is lost, the visitor
-    /// gets the new id if that is in force.
+    /// gets the new id if that is in force. If that cannot be seen, a task gives the session its old id back.
     async fn renew(&self, state: &mut State) {
         if !state.has_to_be_renewed() {
             return;
@@ -127,7 +128,9 @@ impl Session {
         let from = current.token;
         let to = Token::random(from.record, from.user);
         let sessions = &self.inner.config.sessions;
-        if let Ok(Some(_)) = sessions.renew(&from, &to).await {
+        let sent = Sent::renewing(sessions, from, to);
+        let renewed = sessions.renew(&from, &to).await;
+        if let Ok(Some(_)) = sent.answered(renewed) {
             self.note_rotated(current, to);
             state.give();
         }

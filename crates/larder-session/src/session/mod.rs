@@ -58,7 +58,7 @@ use state::{Phase, State};
 /// You can repeat a read that was dropped. A change that was dropped may or may not have been written; after a
 /// dropped write the rest of the request is treated as if the session could not be read, but it can still sign out.
 /// A sign-in or a rotation that was dropped may have replaced the id without giving the visitor the new one. A task then
-/// ends the session if it was a sign-in, and the visitor has to sign in again.
+/// ends the session if it belongs to a user, and the visitor has to sign in again.
 #[derive(Clone)]
 pub struct Session {
     inner: Arc<Inner>,

@@ -1,7 +1,7 @@
 use std::sync::Arc;
 
 use super::state::State;
-use crate::sessions::Made;
+use crate::sessions::{Made, Undo};
 use crate::token::Token;
 use crate::{Result, SessionError, Sessions};
 
@@ -13,13 +13,13 @@ use crate::{Result, SessionError, Sessions};
 /// secret that it may have made, so a task undoes it.
 pub(super) struct Sent<'a> {
     state: Option<&'a mut State>,
-    made: Option<(&'a Sessions, Made)>,
+    undo: Option<(&'a Sessions, Undo)>,
 }
 
 impl<'a> Sent<'a> {
     pub(super) fn by(state: &'a mut State) -> Self {
         let state = Some(state);
-        Self { state, made: None }
+        Self { state, undo: None }
     }
 
     /// A write that gives the session this secret and this user, or creates it with them.
@@ -35,13 +35,19 @@ impl<'a> Sent<'a> {
             user,
             before,
         };
-        let (state, made) = (Some(state), Some((sessions, made)));
-        Self { state, made }
+        let (state, undo) = (Some(state), Some((sessions, Undo::End(made))));
+        Self { state, undo }
+    }
+
+    /// A renewal, which the app did not request: the session stays usable.
+    pub(super) fn renewing(sessions: &'a Sessions, from: Token, to: Token) -> Self {
+        let undo = Some((sessions, Undo::Restore { from, to }));
+        Self { state: None, undo }
     }
 
     pub(super) fn answered<T>(mut self, answer: Result<T>) -> Result<T> {
         if is_settled(&answer) {
-            (self.state, self.made) = (None, None);
+            (self.state, self.undo) = (None, None);
         }
         answer
     }
@@ -49,10 +55,13 @@ impl<'a> Sent<'a> {
 
 impl Drop for Sent<'_> {
     fn drop(&mut self) {
-        let made = self.made.take().map(|(sessions, made)| {
-            sessions.undo(made.clone());
-            made
-        });
+        let mut made = None;
+        if let Some((sessions, undo)) = self.undo.take() {
+            if let Undo::End(ended) = &undo {
+                made = Some(ended.clone());
+            }
+            sessions.undo(undo);
+        }
         if let Some(state) = self.state.take() {
             state.fail(made);
         }

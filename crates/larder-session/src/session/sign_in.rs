@@ -110,13 +110,13 @@ impl Session {
     /// [`log_in`](Self::log_in). One round trip, and one more to read the session if it was not read yet.
     ///
     /// # Errors
-    /// Those of [all methods](Session).
+    /// Those of [all methods](Session). If it is unknown whether the id was replaced, the session of a user ends.
     pub async fn rotate(&self) -> Result<()> {
         let mut state = self.act().await?;
         if self.is_abandoned() {
             return Err(abandoned());
         }
-        let Some(current) = &mut state.current else {
+        let Some(current) = &state.current else {
             return Ok(());
         };
         if current.by == Secret::Outdated {
@@ -125,12 +125,17 @@ impl Session {
         }
         let from = current.token;
         let to = Token::random(from.record, from.user);
+        let user = state.session_user().map(|user| user.id.clone());
         let sessions = &self.inner.config.sessions;
-        if sessions.rotate(&from, &to, None).await?.is_none() {
+        let sent = Sent::making(sessions, &mut state, to, user);
+        let rotated = sessions.rotate(&from, &to, None).await;
+        if sent.answered(rotated)?.is_none() {
             state.lose();
             return Err(SessionError::gone());
         }
-        self.note_rotated(current, to);
+        if let Some(current) = &mut state.current {
+            self.note_rotated(current, to);
+        }
         state.give();
         Ok(())
     }

@@ -39,7 +39,7 @@ pub(crate) use open::{Opened, Opening};
 pub(crate) use revoke::Revoked;
 pub(crate) use several_cookies::{Found, Rival};
 use time::StoreTime;
-pub(crate) use undo::Made;
+pub(crate) use undo::{Made, Undo};
 pub(crate) use watch::Subject;
 use watch::Watch;
 

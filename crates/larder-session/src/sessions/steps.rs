@@ -139,6 +139,11 @@ impl Sessions {
         self.replace(from, to, self.renewal_grace(), None).await
     }
 
+    /// Gives a session whose id was renewed its old id back, if nothing has replaced the new one since.
+    pub(crate) async fn restore(&self, from: &Token, to: &Token) -> Result<Option<i64>> {
+        self.replace(to, from, 0, None).await
+    }
+
     async fn replace(
         &self,
         from: &Token,

@@ -21,7 +21,15 @@ const LASTS: Duration = Duration::from_secs(30);
 /// Permits for tasks whose first attempt has failed. Without one, there is no further attempt.
 static RETRIES: Semaphore = Semaphore::const_new(256);
 
-/// A session as a write may have made it, by creating it or by a sign-in.
+/// A write whose answer was lost or dropped, and how it is undone.
+pub(crate) enum Undo {
+    /// Ends the session.
+    End(Made),
+    /// Gives the session, which now has the id `to`, its id `from` back.
+    Restore { from: Token, to: Token },
+}
+
+/// A session as a write may have made it, by creating it, by a sign-in or by a new id.
 #[derive(Clone)]
 pub(crate) struct Made {
     pub(crate) token: Token,
@@ -34,20 +42,20 @@ impl Sessions {
     /// Undoes a write in a task. If the store fails, it is tried for half a minute.
     ///
     /// Outside a tokio runtime nothing does. An anonymous session is not ended: it counts at no limit, and expires.
-    pub(crate) fn undo(&self, made: Made) {
-        if made.user.is_none() {
+    pub(crate) fn undo(&self, undo: Undo) {
+        if matches!(&undo, Undo::End(made) if made.user.is_none()) {
             return;
         }
         let Ok(runtime) = Handle::try_current() else {
             return;
         };
         let sessions = self.clone();
-        runtime.spawn(async move { sessions.undo_until_done(&made).await });
+        runtime.spawn(async move { sessions.undo_until_done(&undo).await });
     }
 
-    async fn undo_until_done(&self, made: &Made) {
+    async fn undo_until_done(&self, undo: &Undo) {
         let began = Instant::now();
-        if self.take_back(made).await {
+        if self.undo_once(undo).await {
             return;
         }
         let Ok(_permit) = RETRIES.try_acquire() else {
@@ -56,14 +64,22 @@ impl Sessions {
         let mut pause = FIRST_PAUSE;
         while began.elapsed() < LASTS {
             sleep(pause).await;
-            if self.take_back(made).await {
+            if self.undo_once(undo).await {
                 return;
             }
             pause = (pause * 2).min(LONGEST_PAUSE);
         }
     }
 
-    /// Ends what a sign-in has made of a session, and takes it off the user's list.
+    /// Returns whether it is undone, or nothing was done.
+    async fn undo_once(&self, undo: &Undo) -> bool {
+        match undo {
+            Undo::End(made) => self.take_back(made).await,
+            Undo::Restore { from, to } => self.restore(from, to).await.is_ok(),
+        }
+    }
+
+    /// Ends what a sign-in or a new id has made of a session, and takes it off the user's list.
     async fn take_back(&self, made: &Made) -> bool {
         let session = made.token.record;
         let Ok(has_ended) = self.discard(made).await else {

@@ -2,9 +2,14 @@
 
 use std::sync::atomic::Ordering;
 
+use http::StatusCode;
+use larder_worlds::until;
+
 use super::dropped::drop_at;
 use super::lost_sign_in::{BEFORE, assert_is_unavailable, begin_before, losing, wait_until_none};
 use super::*;
+use crate::session::Outgoing;
+use crate::session_record::Secret;
 use crate::sessions::watch::Subject;
 
 const LONG: Duration = Duration::from_secs(20);
@@ -44,6 +49,64 @@ async fn a_sign_in_that_was_dropped_leaves_no_session_that_counts_at_the_limit()
             drop_at(&gate, session.log_in("ada")).await;
             drop(session);
             wait_until_none(&sessions, "ada", &format!("{before:?}")).await;
+        }
+    })
+    .await;
+}
+
+#[tokio::test]
+async fn a_new_id_that_nobody_got_leaves_no_session_that_counts_at_the_limit() {
+    on_both(async |sessions| {
+        for is_dropped in [false, true] {
+            let token = begin(&sessions).await;
+            let what = format!("dropped: {is_dropped}");
+            if is_dropped {
+                let mut held = sessions.clone();
+                let gate = Staged::on(&mut held, "session-rotate", Stage::WaitAfterwards);
+                let session = request(&held, Some(&token));
+                drop_at(&gate, session.rotate()).await;
+                assert_is_unavailable(session.user().await.map(drop), &what);
+            } else {
+                let losing = losing(&sessions, Stage::LoseAnswer, Some(&token));
+                let session = request(&losing, Some(&token));
+                assert_is_unavailable(session.rotate().await, &what);
+                assert_is_unavailable(session.user().await.map(drop), &what);
+            }
+            wait_until_none(&sessions, "ada", &what).await;
+        }
+    })
+    .await;
+}
+
+#[tokio::test]
+async fn after_a_renewal_that_nobody_got_the_old_id_stays_in_force() {
+    on_both_clocks(async |store, clock| {
+        let sessions = process(store).with_renewal(Sessions::MIN_RENEWAL);
+        for is_dropped in [false, true] {
+            let token = begin(&sessions).await;
+            clock.advance(Duration::from_secs(300));
+            let mut losing = losing(&sessions, Stage::LoseAnswer, Some(&token));
+            let mut held = sessions.clone();
+            let gate = Staged::on(&mut held, "session-rotate", Stage::WaitAfterwards);
+            if is_dropped {
+                losing = held;
+            }
+            let session = request(&losing, Some(&token));
+            assert!(session.user().await.unwrap().is_some());
+            match is_dropped {
+                true => drop_at(&gate, session.finish(StatusCode::OK)).await,
+                false => {
+                    let verdict = session.finish(StatusCode::OK).await;
+                    assert!(matches!(verdict.cookie, Outgoing::Keep));
+                }
+            }
+            let opened = async || sessions.open(&token).await.unwrap().session().unwrap().by;
+            until("the old id is in force", async || {
+                opened().await == Secret::Current
+            })
+            .await;
+            clock.advance(Duration::from_secs(61));
+            assert!(opened().await == Secret::Current, "dropped: {is_dropped}");
         }
     })
     .await;
