@@ -12,6 +12,7 @@ use tokio::time::{interval, sleep, timeout};
 use tokio_util::sync::CancellationToken;
 
 use crate::app::App;
+use crate::config::DemoAccounts;
 use crate::errors::StartError;
 use crate::hosts::AllowedHosts;
 use crate::metrics::Metrics;
@@ -93,6 +94,14 @@ pub async fn serve(
         sleep(drain).await;
     };
 
+    if app.config.demo_accounts() == DemoAccounts::Open
+        && !address.ip().to_canonical().is_loopback()
+    {
+        tracing::warn!(
+            "other machines reach the demo accounts, whose passwords are public: set APP_ENV=production unless they \
+             are meant to"
+        );
+    }
     if !app.config.is_development() && AllowedHosts::of(&app.config).is_none() {
         tracing::warn!(
             "PUBLIC_URL is not set, so every Host is answered and its pages are cached separately: set \

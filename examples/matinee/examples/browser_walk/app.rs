@@ -26,6 +26,7 @@ impl App {
                 ("DATABASE_URL", "sqlite://matinee.db"),
                 ("RATE_LIMIT", limit),
                 ("STORE_URL", store),
+                ("APP_ENV", "development"),
                 ("TRUSTED_PROXIES", "127.0.0.1"),
             ])
             .current_dir(sandbox.path())

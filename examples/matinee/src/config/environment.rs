@@ -65,6 +65,31 @@ impl Config {
             _ => Ok(self),
         }
     }
+
+    /// Refuses settings of a public app if `APP_ENV` is not set, since it would open the demo accounts by mistake.
+    pub(super) fn checked_without_a_name(self) -> Result<Self, ConfigError> {
+        let hidden = || "…".to_owned();
+        let (url, listen) = (self.public_url.as_ref(), self.listen.ip().to_canonical());
+        let url = url.filter(|url| url.is_https());
+        let public = [
+            url.map(|url| ("PUBLIC_URL", url.origin().to_owned())),
+            self.trusted_proxies
+                .as_ref()
+                .map(|_| ("TRUSTED_PROXIES", hidden())),
+            self.admin.as_ref().map(|_| ("ADMIN_EMAIL", hidden())),
+            (!listen.is_loopback()).then(|| ("LISTEN", self.listen.to_string())),
+        ];
+        match public.into_iter().flatten().next() {
+            None => Ok(self),
+            Some((name, value)) => Err(ConfigError {
+                name,
+                value,
+                expected: "APP_ENV beside it, because in development, its default, demo accounts with public passwords \
+                           are open",
+                fix: "APP_ENV=production, or APP_ENV=development to open them",
+            }),
+        }
+    }
 }
 
 #[cfg(test)]

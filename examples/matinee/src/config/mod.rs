@@ -27,7 +27,8 @@ pub use self::store_url::StoreUrl;
 pub struct Config {
     /// `LISTEN`: the address and port to listen on; port 0 picks a free one.
     pub listen: SocketAddr,
-    /// `APP_ENV`: the name of the environment, which is part of every key in the store.
+    /// `APP_ENV`: the name of the environment, which is part of every key in the store. In `development`, the
+    /// default, demo accounts with public passwords are open.
     pub environment: String,
     /// `RATE_LIMIT`: how many requests each address may make.
     pub rate_limit: Quota,
@@ -70,7 +71,7 @@ pub struct Config {
 
 /// An environment variable has a value that cannot be used.
 #[derive(Debug, thiserror::Error)]
-#[error("{name} is {value:?}, expected {expected}; set {fix}, or unset it for the default")]
+#[error("{name} is {value:?}, expected {expected}; set {fix}, or unset {name} for the default")]
 pub struct ConfigError {
     pub(crate) name: &'static str,
     pub(crate) value: String,
@@ -232,7 +233,11 @@ impl Config {
                 }
             };
         }
-        config.checked()
+        let config = config.checked()?;
+        match set("APP_ENV") {
+            Some(_) => Ok(config),
+            None => config.checked_without_a_name(),
+        }
     }
 }
 
@@ -274,6 +279,42 @@ mod tests {
     #[test]
     fn an_empty_value_counts_as_not_set() {
         assert_eq!(parse("LISTEN", " ").unwrap().listen.port(), 3000);
+    }
+
+    #[test]
+    fn demo_accounts_are_opened_to_the_public_only_on_demand() {
+        let read = |settings: &[(&str, &str)]| {
+            let value = |asked: &str| settings.iter().find(|(name, _)| *name == asked);
+            Config::from_lookup(|asked| value(asked).map(|(_, value)| (*value).to_owned()))
+        };
+        let admin = [
+            ("ADMIN_EMAIL", "boss@cinema.example"),
+            ("ADMIN_PASSWORD", "correct horse battery"),
+        ];
+        for settings in [
+            &[("LISTEN", "0.0.0.0:3000")][..],
+            &[("LISTEN", "[::]:3000")],
+            &[("PUBLIC_URL", "https://tickets.example")],
+            &[("TRUSTED_PROXIES", "10.0.0.0/8")],
+            &admin,
+        ] {
+            let text = read(settings).unwrap_err().to_string();
+            assert!(text.starts_with(settings[0].0), "{text}");
+            for part in ["demo accounts", "APP_ENV=production", "APP_ENV=development"] {
+                assert!(text.contains(part), "{text}");
+            }
+            for environment in ["production", "development"] {
+                read(&[settings, &[("APP_ENV", environment)]].concat()).unwrap();
+            }
+        }
+        for setting in [
+            ("LISTEN", "127.0.0.2:80"),
+            ("LISTEN", "[::1]:3000"),
+            ("LISTEN", "[::ffff:127.0.0.1]:3000"),
+            ("PUBLIC_URL", "http://localhost:3000"),
+        ] {
+            read(&[setting]).unwrap();
+        }
     }
 
     #[test]

@@ -70,12 +70,14 @@ impl Plan {
 
     fn new(servers: usize, redis: Option<RedisServer>) -> Self {
         // Only a test of a limit reaches it.
-        let settings = ["RATE_LIMIT", "SIGN_IN_LIMIT"];
-        let settings = settings.map(|limit| (limit, "100000/second".to_owned()));
+        let limits = ["RATE_LIMIT", "SIGN_IN_LIMIT"];
+        let limits = limits.map(|limit| (limit, "100000/second".to_owned()));
+        let mut settings = vec![("APP_ENV", "development".to_owned())];
+        settings.extend(limits);
         Self {
             servers,
             redis,
-            settings: settings.into(),
+            settings,
             has_new_database: false,
             needs: Needs::Quiet,
         }

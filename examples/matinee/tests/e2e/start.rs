@@ -165,6 +165,11 @@ fn settings_that_are_not_safe_stop_the_start() {
             &["PUBLIC_URL is", "cookies are Secure", "PUBLIC_URL=https://"],
         );
     }
+    let line = public("", "https://tickets.example");
+    assert_says(
+        &line,
+        &["PUBLIC_URL is", "demo accounts", "set APP_ENV=production"],
+    );
     let line = public("development", "tickets.example");
     assert_says(&line, &["PUBLIC_URL is", "set PUBLIC_URL=https://"]);
     for (email, password) in [

@@ -48,6 +48,15 @@ fn nobody_signs_in_with_what_stands_in_the_documentation(plan: Plan) {
     }
 }
 
+#[test]
+fn demo_accounts_that_other_machines_reach_are_warned_of() {
+    for (listen, is_warned) in [("0.0.0.0:0", true), ("127.0.0.1:0", false)] {
+        let app = Plan::memory().with("LISTEN", listen).open();
+        let warned = ["WARN", "demo accounts", "set APP_ENV=production"];
+        assert_eq!(app.first().has_logged(&warned), is_warned, "{listen}");
+    }
+}
+
 fn the_administrator_in_the_settings_can_sign_in(plan: Plan) {
     let mut app = with_boss(production(plan)).open();
     let boss = visitor();
