@@ -50,7 +50,7 @@ pub struct Config {
     pub database_url: String,
     /// `HOLD_FOR`: how long a seat is held for a visitor who has chosen it.
     pub hold_for: Ttl,
-    /// `REAUTH_AFTER`: how recent a sign-in must be to change the email of an account.
+    /// `REAUTH_AFTER`: how recent a sign-in must be to change the email of an account or to use the operators' page.
     pub reauth_after: Ttl,
     /// `MAIL_DIR`: the directory in which letters are delivered, a maildir.
     pub mail_dir: PathBuf,
