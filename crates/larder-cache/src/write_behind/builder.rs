@@ -140,7 +140,8 @@ impl<K: CacheKey, V: Send + Sync + 'static> WriteBehindBuilder<K, V> {
     /// Sets how long the journal is kept after its last change. Default: 90 days.
     ///
     /// It is at least twice as long as the longest time until the next look at a write: that for which it is
-    /// [left](super::LEFT_WRITE_TIMEOUT), a pause or the poll interval. So it is two hours or more.
+    /// [left](super::LEFT_WRITE_TIMEOUT), a pause, the poll interval, or the time after which another worker takes the
+    /// write of one that died. So it is two hours or more.
     pub fn with_ttl(mut self, ttl: Ttl) -> Self {
         self.keep = ttl;
         self
@@ -187,11 +188,13 @@ impl<K: CacheKey, V: Send + Sync + 'static> WriteBehindBuilder<K, V> {
             return Err(Error::new("build", ErrorKind::Invalid, detail));
         }
         let timeout = StoreTimeout::new(self.timeout, None);
-        settings.hold = Ttl::covering(settings.write_timeout * 2 + timeout.limit()).as_micros();
+        let hold = settings.write_timeout * 2 + timeout.limit();
+        settings.hold = Ttl::covering(hold).as_micros();
         // A write that is left or pauses stays until a worker looks at it again.
         let longest = LEFT_WRITE_TIMEOUT.max(settings.longest_pause);
-        let longest = Ttl::covering(longest.max(settings.poll) * 2).as_micros();
-        settings.keep = self.keep.as_micros().max(longest).max(settings.hold);
+        let longest = longest.max(settings.poll).max(hold);
+        let longest = Ttl::covering(longest.saturating_mul(2)).as_micros();
+        settings.keep = self.keep.as_micros().max(longest);
         let programs = self.store.require_programs("write-behind")?;
         let name = self.name;
         describe_metrics();

@@ -112,7 +112,8 @@ impl<K: CacheKey, V: Send + Sync + 'static> Shared<K, V> {
                  too long, and are now dead letters"
             );
         }
-        let is_full = batch.writes.len() as i64 >= take.count;
+        let found = batch.writes.len() as u64 + batch.dead;
+        let is_full = found >= take.count.unsigned_abs();
         for taken in batch.writes {
             let shared = self.clone();
             let task: BoxFuture<'static, ()> =

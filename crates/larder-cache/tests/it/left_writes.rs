@@ -226,6 +226,26 @@ async fn a_journal_that_is_kept_briefly_outlasts_the_writes_that_are_left_or_pau
 }
 
 #[tokio::test(start_paused = true)]
+async fn a_journal_that_is_kept_briefly_outlasts_a_worker_that_stalls() {
+    let hours = |many: u64| Duration::from_secs(many * 3_600);
+    let world = World::memory(Time::Manual).await;
+    let brief = || {
+        let brief = of_schema(&world, 1).with_ttl(Ttl::from_secs(600));
+        brief.with_write_timeout(hours(2))
+    };
+    let stalls = |_| std::future::pending::<Result<(), Broken>>();
+    let stalled = brief().with_poll(hours(1)).start(stalls).unwrap();
+    stalled.write(7, "acknowledged".to_owned()).await.unwrap();
+    pass(&world, 1).await;
+    // Its process is paused for longer than a take lasts.
+    world.advance(hours(4) + Duration::from_secs(60));
+    let written = Written::default();
+    let _other = start(brief(), &written);
+    pass(&world, 2).await;
+    assert_eq!(*written.lock().unwrap(), [7]);
+}
+
+#[tokio::test(start_paused = true)]
 async fn a_write_that_is_too_long_for_a_worker_is_left_as_well() {
     let world = World::memory(Time::Manual).await;
     let written = Written::default();

@@ -1,6 +1,7 @@
 //! Messages about invalidations that arrive during reads, loads and writes.
 
 use std::sync::Arc;
+use std::sync::atomic::{AtomicUsize, Ordering};
 use std::time::Duration;
 
 use async_trait::async_trait;
@@ -88,6 +89,56 @@ impl Bus for GatedBus {
         self.gate.pass().await;
         self.bus.subscribe(request).await
     }
+}
+
+/// A bus that counts the messages that are published.
+#[derive(Default)]
+struct CountingBus {
+    bus: ScriptedBus,
+    published: AtomicUsize,
+}
+
+#[async_trait]
+impl Bus for CountingBus {
+    async fn publish(&self, channel: &Channel, payload: Bytes) -> larder_store::Result<()> {
+        self.published.fetch_add(1, Ordering::Relaxed);
+        self.bus.publish(channel, payload).await
+    }
+
+    async fn subscribe(&self, request: SubscribeRequest) -> larder_store::Result<Subscription> {
+        self.bus.subscribe(request).await
+    }
+}
+
+#[tokio::test]
+async fn a_refresh_that_finds_again_that_there_is_no_value_tells_no_process() {
+    let clock = ManualClock::default();
+    let bus = Arc::new(CountingBus::default());
+    let store = Arc::new(Staged::new(&clock).with_bus(bus.clone()));
+    let films = films(&clock)
+        .with_negative_ttl(HOUR)
+        .with_refresh_after(TEN);
+    let films = films.with_far(store).build().unwrap();
+    until("it listens", || bus.bus.0.lock().is_some()).await;
+    static LOADS: AtomicUsize = AtomicUsize::new(0);
+    for expected in 1..=2 {
+        let loads = &LOADS;
+        let gone = || async {
+            loads.fetch_add(1, Ordering::Relaxed);
+            Ok::<_, Broken>(None::<String>)
+        };
+        assert!(
+            films
+                .find_or_load(&7, gone)
+                .await
+                .unwrap_err()
+                .is_not_found()
+        );
+        until("the load has ended", || films.loads_in_flight() == 0).await;
+        assert_eq!(loads.load(Ordering::Relaxed), expected);
+        clock.advance(Duration::from_secs(20));
+    }
+    assert_eq!(bus.published.load(Ordering::Relaxed), 0);
 }
 
 #[tokio::test]
