@@ -35,6 +35,22 @@ impl<K: KeyId + Hash + Eq + Clone + Send + Sync + 'static> CacheKey for K {}
 ///
 /// `Drop` of a value and `Hash` and `Eq` of a key run under a lock of the cache: they must not call
 /// the cache.
+///
+/// ```
+/// use larder_cache::Cache;
+/// use larder_store::{Kind, Ttl};
+///
+/// const FILM: Kind = Kind::evictable("film");
+///
+/// # #[tokio::main(flavor = "current_thread")]
+/// # async fn main() -> Result<(), Box<dyn std::error::Error>> {
+/// let films: Cache<u32, String> = Cache::builder(FILM, Ttl::from_secs(300)).build()?;
+/// let load = || async { Ok::<_, std::io::Error>("Metropolis".to_owned()) };
+/// assert_eq!(*films.get_or_load(&7, load).await?, "Metropolis");
+/// films.remove(&7).await?;
+/// # Ok(())
+/// # }
+/// ```
 pub struct Cache<K, V> {
     pub(crate) inner: Arc<Inner<K, V>>,
 }

@@ -63,8 +63,12 @@ impl<E> fmt::Display for LoadError<E> {
         f.write_str(match self {
             Self::Loader(_) => "load: the loader failed",
             Self::Panicked => "load: the loader panicked",
-            Self::TimedOut => "load: the load timeout passed",
-            Self::Overloaded => "load: too many loads are running",
+            Self::TimedOut => {
+                "load: the loader did not finish within the load timeout: see with_load_timeout"
+            }
+            Self::Overloaded => {
+                "load: too many loads are running: try again later, or raise with_max_loads"
+            }
             Self::Abandoned => "load: its runtime is shutting down",
             Self::NotFound => "load: the source has no such value",
             Self::Recursive => {

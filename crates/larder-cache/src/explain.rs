@@ -125,8 +125,8 @@ impl<K: CacheKey, V: Send + Sync + 'static> Cache<K, V> {
     /// change in another process until the message arrives, or until its near TTL if the message is
     /// lost. It takes one round trip for each node of the far store.
     ///
-    /// It judges tags by what this process knows of them, like each read: until that is read again, after
-    /// half the near TTL at most, a change of a tag whose message was lost is not seen.
+    /// Like every read, it judges tags by the state that this process last read. If the message about a change of a
+    /// tag was lost, it sees the change only when it reads that state again, after half the near TTL at most.
     pub async fn check_near(&self, sample: usize) -> Checked {
         let inner = &self.inner;
         let Some(far) = &inner.far else {

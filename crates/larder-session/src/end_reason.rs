@@ -15,7 +15,7 @@ pub enum EndReason {
     Administrator,
     /// The user had too many sessions: a later sign-in ended this one.
     TooManyDevices,
-    /// No session has the cookie, and no reason is known: it expired, or was signed out long ago.
+    /// The cookie belongs to no session, and no reason is known: it expired, or was signed out long ago.
     Expired,
     /// The session signed out, for streams that it had open.
     SignedOut,

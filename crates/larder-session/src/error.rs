@@ -75,7 +75,9 @@ impl SessionError {
 
     /// Makes the error for a store that lacks what sessions need, which `source` says.
     pub(crate) fn unsuitable_store(source: larder_store::Error) -> Self {
-        let mut error = Self::invalid("the store runs no programs, and sessions need them");
+        let mut error = Self::invalid(
+            "sessions need a store that runs programs, such as memory:// or redis://",
+        );
         error.0.source = Some(source.into());
         error
     }

@@ -33,9 +33,9 @@ pub enum PlaintextValues {
     /// default.
     #[default]
     Refuse,
-    /// They are read, and sealed when they are written again: for sessions from before.
+    /// They are read, and sealed when they are written again. Use it while sessions from before sealing are alive.
     Read,
-    /// They are read, and new values are written readable too: until every process has the keys.
+    /// They are read, and new values are written readable too. Use it until every process has the keys.
     Write,
 }
 

@@ -15,13 +15,26 @@ use crate::{
 
 /// Maps keys to bytes, each with a version and a TTL.
 ///
-/// A miss is never an error, and an error is never a miss. Operations on one key are linearizable,
+/// A miss is never an error, and an error is never a miss, with one exception: over [`Sharded`](crate::Sharded),
+/// reads of evictable keys on a shard that cannot be reached are misses. Operations on one key are linearizable,
 /// except that an evictable key may vanish at any time and that a TTL may end a millisecond or two
 /// late. Keys of [`Content::Record`](crate::Content::Record) are refused with
 /// [`Refusal::WrongType`](crate::Refusal::WrongType).
 ///
 /// Layers hold an `Arc<dyn Store>`. On hot paths they try the `*_now` methods first, which box
 /// nothing if the answer is ready at once.
+///
+/// ```
+/// use larder_store::{Key, Kind, Put, Result, Store, Ttl};
+///
+/// const GREETING: Kind = Kind::evictable("greeting");
+///
+/// async fn greet(store: &dyn Store) -> Result<bool> {
+///     let key = Key::new(GREETING, "en");
+///     let _ = store.put(&Put::new(key.clone(), "hello", Ttl::from_secs(60))).await?;
+///     Ok(store.get(&key).await?.is_some_and(|entry| entry.value == "hello"))
+/// }
+/// ```
 ///
 /// # Errors
 /// The [`ErrorKind`] of an error says whether it is safe to repeat the operation.

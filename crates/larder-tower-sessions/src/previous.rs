@@ -10,8 +10,8 @@ use crate::store::{Read, Saved, When, Written, in_one_line};
 /// store. For each session this happens once: two calls to larder's store, and three to the old one. So the move
 /// signs nobody out. A session that is saved before it was loaded is moved first. One whose data larder refuses stays
 /// in the old store until it is saved with other data. Once the old sessions have expired, use the `LarderStore` alone.
-/// A sign-out during the move wins, unless the old store fails or the request is dropped at that moment, and a third
-/// request saves the session.
+/// A sign-out during the move ends the session, with one exception: the old store fails or the request is dropped at
+/// that moment, and then a third request saves the session.
 ///
 /// If the old store fails, sessions that larder has are still loaded, saved and deleted. Loading any other returns
 /// the error, and so does a sign-out, which has then ended the session in larder only. Each call of the old store

@@ -145,11 +145,11 @@ impl<K: CacheKey, V: Send + Sync + 'static> CacheBuilder<K, V> {
         } else if !(0.0..=1.0).contains(&self.jitter) {
             "the jitter must be from 0 to 1"
         } else if near == 0 {
-            "the near capacity must be at least 1"
+            "the near capacity must be at least 1: see with_max_near_entries and with_max_near_weight"
         } else if self.max_value == 0 {
-            "the maximum number of bytes of a far value must be at least 1"
+            "the maximum number of bytes of a far value must be at least 1: see with_max_value"
         } else if self.max_loads == 0 {
-            "the cap on loads must be at least 1"
+            "the cap on loads must be at least 1: see with_max_loads"
         } else if self.near_ttl.is_some_and(|ttl| ttl.is_zero()) {
             "the near TTL must be longer than zero: use without_near to keep nothing near"
         } else if self.load_timeout.is_zero() {
@@ -169,9 +169,9 @@ impl<K: CacheKey, V: Send + Sync + 'static> CacheBuilder<K, V> {
         } else if self.soft_timeout.is_some() && self.stale_if_error.is_none() {
             "a soft timeout needs with_stale_if_error, so that a stale value may be served after it"
         } else if self.idle_ttl.is_some() && self.stale_if_error.is_some() {
-            "an idle TTL cannot be combined with stale-if-error"
+            "with_idle_ttl cannot be combined with with_stale_if_error: remove one of them"
         } else if self.retry_after > self.max_retry_after {
-            "the first pause after a failed load must not be longer than the longest"
+            "the first pause after a failed load must not be longer than the longest: see with_retry_after"
         } else {
             return Ok(());
         };

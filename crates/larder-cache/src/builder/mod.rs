@@ -169,7 +169,9 @@ impl<K: CacheKey, V: Send + Sync + 'static> CacheBuilder<K, V> {
         self
     }
 
-    /// Sets the maximum weight of the near tier, in a unit of your own such as bytes.
+    /// Limits the near tier by weight instead of by entries, in a unit of your own such as bytes. Default: by entries.
+    ///
+    /// Of this and [`with_max_near_entries`](Self::with_max_near_entries), the last call counts.
     ///
     /// `weigh` must return the same weight for the same value, must be quick, and must not call the
     /// cache: it runs under a lock. A weight of 0 counts as 1, and an entry that is heavier than

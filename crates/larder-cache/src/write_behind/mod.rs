@@ -37,7 +37,7 @@ pub use dead_letters::{DeadLetter, MAX_DEAD_LETTERS};
 pub use journal::{InspectJournal, Journal};
 pub use shutdown::Unwritten;
 
-/// How long a write is left for the release that wrote it, an hour. After that it is a
+/// How long a worker leaves a write that it cannot read to the release that wrote it: 1 hour. After that the write is a
 /// [dead letter](WriteBehind::dead_letters). The hour begins again after an attempt that fails.
 pub const LEFT_WRITE_TIMEOUT: Duration = Duration::from_secs(60 * 60);
 
@@ -141,12 +141,14 @@ impl<K: CacheKey, V: Send + Sync + 'static> WriteBehind<K, V> {
     /// cached, because the older one might be. If the journal is full, it waits for room.
     ///
     /// # Errors
-    /// Those of the store; [`Refusal::Full`] if there was no room in time; [`ErrorKind::NotSent`] after a
-    /// [`shutdown`](Self::shutdown). The write is then not acknowledged; after [`ErrorKind::MayHaveRun`] it may
-    /// be carried out nevertheless. The cached value is removed in each case. Those of the codec, too,
-    /// [`ErrorKind::TooLarge`] for a key and value that are longer together than
-    /// [`with_max_value`](crate::CacheBuilder::with_max_value), and [`ErrorKind::Invalid`] for too many tags,
-    /// or for a [`Loaded`] without a new value: they come before anything is done, and the cached value stays.
+    /// Before anything is done, so that the cached value stays: those of the codec; [`ErrorKind::TooLarge`] if key and
+    /// value together exceed [`with_max_value`](crate::CacheBuilder::with_max_value); [`ErrorKind::Invalid`] for too
+    /// many tags, or for a [`Loaded`] without a new value.
+    ///
+    /// Otherwise the write is not acknowledged, and the cached value is removed: [`Refusal::Full`] if there was no room
+    /// in time; [`ErrorKind::NotSent`] after a [`shutdown`](Self::shutdown); those of the store. After
+    /// [`ErrorKind::MayHaveRun`] the write may be carried out nevertheless.
+    ///
     /// Errors of the cache are not returned: they are logged, and this process does not read the older value.
     ///
     /// # Cancellation
@@ -252,7 +254,7 @@ impl<K: CacheKey, V: Send + Sync + 'static> Shared<K, V> {
                 return Err(error(
                     ErrorKind::Refused(Refusal::Full),
                     "the journal is full: the source is slower than its writers, or dead letters \
-                     fill it",
+                     fill it: raise with_max_waiting, or retry or discard the dead letters",
                 ));
             }
             drop(pushing);

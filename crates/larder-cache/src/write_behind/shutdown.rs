@@ -71,7 +71,7 @@ impl<K: CacheKey, V: Send + Sync + 'static> WriteBehind<K, V> {
         shared.unwritten().await
     }
 
-    /// Returns what waits in the journal now. One round trip.
+    /// Returns how many writes wait in the journal now, and how many dead letters it holds. One round trip.
     ///
     /// # Errors
     /// Those of the store.

@@ -44,6 +44,20 @@ use state::{Phase, State};
 ///
 /// Clones share one session. Its methods run one at a time.
 ///
+/// ```
+/// use larder_session::{Result, Session, SessionKey};
+///
+/// const VISITS: SessionKey<u32> = SessionKey::new("visits");
+///
+/// async fn home(session: Session) -> Result<String> {
+///     let visits = session.increment(VISITS, 1).await?;
+///     Ok(match session.user().await? {
+///         Some(user) => format!("welcome back, {}: visit {visits}", user.as_str()),
+///         None => format!("visit {visits}"),
+///     })
+/// }
+/// ```
+///
 /// # Errors
 /// Every method may return these [kinds](SessionErrorKind):
 /// - `Unavailable` if the store fails. With [`OnFailure::Anonymous`], reads then find nothing and the
@@ -51,8 +65,9 @@ use state::{Phase, State};
 /// - `Gone` if a change finds that the session ended during this request. The session is then empty
 ///   for the rest of the request.
 /// - `Late` for a change after the response was sent. If the request ended without a response, because its
-///   client has left or the inner service failed, also for what needs one: a collected change, a sign-in, a new
-///   id and a new session. What is written at once is still written, and a sign-out still ends the session.
+///   client has left or the inner service failed, also for a change that needs a response: a collected change, a
+///   sign-in, a new id or a new session. Immediate writes to an existing session are still made, and a sign-out
+///   still ends it.
 ///
 /// # Cancellation
 /// You can repeat a read that was dropped. A change that was dropped may or may not have been written; after a

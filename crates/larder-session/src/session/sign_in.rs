@@ -20,10 +20,11 @@ impl Session {
     /// later, the user stays signed in. If the request came with cookies of other signed-in sessions, those are
     /// ended.
     ///
-    /// Two round trips, and one more to read the session if it was not read yet. With
-    /// [`Sessions::with_device_limit`](crate::Sessions::with_device_limit), one more if the limit ends sessions,
-    /// two more if the user has as many as allowed, and two more if one is ended. If the session ended in the
-    /// meantime, four more. If other sessions are ended whose cookies came with the request, two more.
+    /// Two round trips, and one more to read the session if it was not read yet. With a
+    /// [device limit](crate::Sessions::with_device_limit), two more if the user already has as many sessions as
+    /// allowed; with [`DeviceLimit::EndOldest`](crate::DeviceLimit::EndOldest), also one more at every sign-in, and
+    /// two more if a session is ended. Four more if the session ended in the meantime, and two more if other sessions
+    /// whose cookies came with the request are ended.
     ///
     /// # Errors
     /// Those of [all methods](Session) and of [`UserId::new`]; [`SessionErrorKind::Disabled`] if the account is

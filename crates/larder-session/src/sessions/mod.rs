@@ -223,8 +223,8 @@ impl Sessions {
     /// The first request after the period that uses its session gets the new id, with the cookie as it is configured
     /// now. Requests in flight may use the old id for a minute, or for the [grace](Self::with_grace) if that is
     /// longer. The old id is not replaced a second time: a visitor who does not get that response has to sign in again
-    /// after the minute. The period is at least [`MIN_RENEWAL`](Self::MIN_RENEWAL). It costs one round trip per
-    /// period.
+    /// after the minute. A period below [`MIN_RENEWAL`](Self::MIN_RENEWAL), 5 minutes, counts as that. It costs one
+    /// round trip per period.
     #[must_use]
     pub fn with_renewal(mut self, period: Ttl) -> Self {
         self.change().renewal = Some(period.max(Self::MIN_RENEWAL).as_micros());

@@ -87,9 +87,9 @@ impl Kind {
 
     /// Makes the first component of each id the name of a partition.
     ///
-    /// A store with a cap on a kind applies it to each partition separately, so that a flood of one
-    /// leaves the others their room. Let the app name partitions, never a visitor: a store tells a
-    /// limited number of them apart, and the rest share one.
+    /// A store with a cap on a kind applies it to each partition separately, so that a flood in one takes
+    /// no room from the others. Take the names from the app, never from a visitor: a store keeps a
+    /// limited number of partitions apart, and the rest share one.
     ///
     /// ```
     /// use larder_store::{Key, Kind};
@@ -106,7 +106,7 @@ impl Kind {
     /// Makes reads of the kind go where its writes go, and never to a copy that may be older.
     ///
     /// A store that may read copies, such as replicas of a Redis server, then asks the server that takes the
-    /// writes. Use it for what other processes change and a decision depends on.
+    /// writes. Use it for data that other processes change and that decisions depend on.
     #[must_use]
     pub const fn with_consistent_reads(mut self) -> Self {
         self.has_consistent_reads = true;

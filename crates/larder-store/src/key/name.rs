@@ -47,7 +47,7 @@ pub const fn is_name(name: &str) -> bool {
     true
 }
 
-/// Refuses a name that is not [one](is_name); the error calls it `what`, as in "the name of a policy".
+/// Checks that `name` is a [valid name](is_name). The error calls it `what`, as in "the name of a policy".
 ///
 /// # Errors
 /// [`ErrorKind::Invalid`]. It says what a name must be, and does not repeat the name.

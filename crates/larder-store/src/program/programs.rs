@@ -94,9 +94,9 @@ impl dyn Programs + '_ {
         run.reply_now(done)
     }
 
-    /// Does the same, and returns the time that the step saw.
+    /// Does the same as [`run_now`](#method.run_now), and returns the time that the step saw.
     ///
-    /// That spares the caller a look at the clock. None if the step did not run in this process.
+    /// So the caller need not read the clock. The time is None if the step did not run in this process.
     ///
     /// # Errors
     /// Those of [`run`](#method.run).

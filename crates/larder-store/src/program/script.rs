@@ -1,7 +1,7 @@
 /// What a second run does, which decides whether a run is repeated after its answer was lost.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub enum Effect {
-    /// It changes nothing. It may be retried, and the server refuses it any write.
+    /// It changes nothing. It may be retried, and the server rejects any write from it.
     Read,
     /// A second run changes nothing and gives the same answer, whatever others write.
     ///
