@@ -34,6 +34,7 @@ impl<'a> Sent<'a> {
             token,
             user,
             before,
+            is_new: state.current.is_none(),
         };
         let (state, undo) = (Some(state), Some((sessions, Undo::End(made))));
         Self { state, undo }
@@ -45,11 +46,16 @@ impl<'a> Sent<'a> {
         Self { state: None, undo }
     }
 
-    pub(super) fn answered<T>(mut self, answer: Result<T>) -> Result<T> {
+    pub(super) fn answered<T>(self, answer: Result<T>) -> Result<T> {
         if is_settled(&answer) {
-            (self.state, self.undo) = (None, None);
+            self.delivered();
         }
         answer
+    }
+
+    /// Leaves what was written as it is: the request is still there to give the visitor the secret.
+    pub(super) fn delivered(mut self) {
+        (self.state, self.undo) = (None, None);
     }
 }
 

@@ -91,7 +91,10 @@ impl Session {
             if let Ok(Some(generation)) = rotated {
                 let user = sign_in.user.clone();
                 self.signed_in(&mut state, to, sign_in, generation);
-                return sessions.confirm(to.record, &user).await;
+                let sent = Sent::making(sessions, &mut state, to, Some(user.id.clone()));
+                let confirmed = sessions.confirm(to.record, &user).await;
+                sent.delivered();
+                return confirmed;
             }
             if is_settled(&rotated) {
                 sessions.unlist(to.record, user).await;
@@ -120,10 +123,7 @@ impl Session {
         let Some(current) = &state.current else {
             return Ok(());
         };
-        if current.by == Secret::Outdated {
-            // Another request has just done it.
-            return Ok(());
-        }
+        let is_outdated = current.by == Secret::Outdated;
         let from = current.token;
         let to = Token::random(from.record, from.user);
         let user = state.session_user().map(|user| user.id.clone());
@@ -131,6 +131,10 @@ impl Session {
         let sent = Sent::making(sessions, &mut state, to, user);
         let rotated = sessions.rotate(&from, &to, None).await;
         if sent.answered(rotated)?.is_none() {
+            if is_outdated {
+                // Another request has just done it, and that was not undone.
+                return Ok(());
+            }
             state.lose();
             return Err(SessionError::gone());
         }
@@ -158,7 +162,10 @@ impl Session {
         }
         created?;
         self.note_signed_in(user, token.record);
-        sessions.confirm(token.record, &enrolled).await
+        let sent = Sent::making(sessions, state, token, Some(user.clone()));
+        let confirmed = sessions.confirm(token.record, &enrolled).await;
+        sent.delivered();
+        confirmed
     }
 
     /// Gives the session its new id.

@@ -298,8 +298,9 @@ impl Sessions {
 
     /// Calls `function` with each [`SessionEvent`], for an audit log. By default there are no events.
     ///
-    /// It runs inside the request, after the step that it reports, and must not block. It gets no secret
-    /// and no cookie.
+    /// It runs inside the request, after the step that it reports, and must not block. If a session is ended because
+    /// the answer to its sign-in was lost, it runs in a task of its own, and not at all if that task gets no answer
+    /// either. It gets no secret and no cookie.
     ///
     /// ```
     /// # fn example(sessions: larder_session::Sessions) {

@@ -219,8 +219,10 @@ impl Sessions {
         let destroy = self.destroy(whose, reason);
         let mut destroyed = self.bounded(self.programs.run(&key, &destroy)).await;
         if destroyed.as_ref().is_err_and(SessionError::is_unsettled) {
-            // If that ended the session, this answers so.
-            destroyed = self.bounded(self.programs.run(&key, &destroy)).await;
+            // If that ended the session, this answers so. Without an answer, it may have ended it.
+            if let Ok(again) = self.bounded(self.programs.run(&key, &destroy)).await {
+                destroyed = Ok(again);
+            }
         }
         let destroyed = destroyed?;
         if !destroyed.is_gone() {

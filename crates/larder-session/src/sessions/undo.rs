@@ -36,6 +36,8 @@ pub(crate) struct Made {
     pub(crate) user: Option<Arc<str>>,
     /// The user of the session before.
     pub(crate) before: Option<Arc<str>>,
+    /// Whether the write would have created the session.
+    pub(crate) is_new: bool,
 }
 
 impl Sessions {
@@ -55,7 +57,7 @@ impl Sessions {
 
     async fn undo_until_done(&self, undo: &Undo) {
         let began = Instant::now();
-        if self.undo_once(undo).await {
+        if self.undo_once(undo, true).await {
             return;
         }
         let Ok(_permit) = RETRIES.try_acquire() else {
@@ -64,7 +66,7 @@ impl Sessions {
         let mut pause = FIRST_PAUSE;
         while began.elapsed() < LASTS {
             sleep(pause).await;
-            if self.undo_once(undo).await {
+            if self.undo_once(undo, false).await {
                 return;
             }
             pause = (pause * 2).min(LONGEST_PAUSE);
@@ -72,15 +74,15 @@ impl Sessions {
     }
 
     /// Returns whether it is undone, or nothing was done.
-    async fn undo_once(&self, undo: &Undo) -> bool {
+    async fn undo_once(&self, undo: &Undo, is_first: bool) -> bool {
         match undo {
-            Undo::End(made) => self.take_back(made).await,
+            Undo::End(made) => self.take_back(made, is_first).await,
             Undo::Restore { from, to } => self.restore(from, to).await.is_ok(),
         }
     }
 
     /// Ends what a sign-in or a new id has made of a session, and takes it off the user's list.
-    async fn take_back(&self, made: &Made) -> bool {
+    async fn take_back(&self, made: &Made, is_first: bool) -> bool {
         let session = made.token.record;
         let Ok(has_ended) = self.discard(made).await else {
             return false;
@@ -88,12 +90,14 @@ impl Sessions {
         if has_ended {
             self.metrics.ended.increment(1);
         }
+        // If an older session stayed as it was, its visitor may be signing in again some time later.
+        let is_unused = is_first || has_ended || made.is_new;
+        if let Some(user) = made.user.as_ref().filter(|_| is_unused) {
+            self.unlist(session, user).await;
+        }
         if let Some(before) = made.before.as_ref().filter(|_| has_ended) {
             let events = &self.settings.events;
             events.emit(SessionEventKind::Ended, Some(before), Some(session), None);
-        }
-        if let Some(user) = &made.user {
-            self.unlist(session, user).await;
         }
         true
     }

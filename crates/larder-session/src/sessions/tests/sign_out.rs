@@ -128,6 +128,22 @@ async fn a_sign_out_whose_answer_was_lost_leaves_nobody_signed_in_and_can_be_rep
     .await;
 }
 
+#[tokio::test]
+async fn a_sign_out_whose_answer_was_lost_before_the_store_failed_leaves_nobody_signed_in() {
+    on_both(async |sessions| {
+        let token = begin(&sessions).await;
+        let mut losing = sessions.clone();
+        Staged::on(&mut losing, "session-destroy", Stage::LoseAnswerAt(0));
+        Staged::on(&mut losing, "session-destroy", Stage::FailAt(1));
+        let session = request(&losing, [&token]);
+        session.log_out().await.unwrap_err();
+        assert!(sessions.open(&token).await.unwrap().session().is_none());
+        assert!(!matches!(session.user().await, Ok(Some(_))));
+        session.log_out().await.unwrap();
+    })
+    .await;
+}
+
 /// A sign-out needs nothing of what the write has left unknown.
 #[tokio::test]
 async fn after_a_write_whose_answer_was_lost_the_request_can_sign_out() {

@@ -55,6 +55,46 @@ async fn a_sign_in_that_was_dropped_leaves_no_session_that_counts_at_the_limit()
 }
 
 #[tokio::test]
+async fn a_sign_in_that_was_dropped_while_it_is_confirmed_leaves_no_session_that_counts_at_the_limit()
+ {
+    on_both(async |sessions| {
+        let sessions = sessions.with_device_limit(DeviceLimit::EndOldest(3));
+        for before in BEFORE {
+            let token = begin_before(&sessions, before).await;
+            let mut held = sessions.clone();
+            let gate = Staged::on(&mut held, "session-list", Stage::Wait);
+            let session = request(&held, &token);
+            drop_at(&gate, session.log_in("ada")).await;
+            drop(session);
+            wait_until_none(&sessions, "ada", &format!("{before:?}")).await;
+        }
+    })
+    .await;
+}
+
+/// Its visitor may be signing in on the same session again.
+#[tokio::test]
+async fn a_sign_in_that_was_not_carried_out_takes_nothing_off_the_list_later() {
+    on_both(async |sessions| {
+        let token = begin_before(&sessions, Some(None)).await;
+        let mut losing = losing(&sessions, Stage::Lose, token.as_ref());
+        let tried = Staged::on(&mut losing, "session-take-reason", Stage::FailAt(0));
+        let withdrawn = Staged::on(&mut losing, "session-withdraw", Stage::Count);
+        let answer = request(&losing, &token).log_in("ada").await;
+        assert_is_unavailable(answer, "nobody knows");
+        until("it is tried again", async || {
+            tried.calls.load(Ordering::SeqCst) == 2
+        })
+        .await;
+        for _ in 0..100 {
+            tokio::time::sleep(Duration::from_millis(1)).await;
+        }
+        assert_eq!(withdrawn.calls.load(Ordering::SeqCst), 0);
+    })
+    .await;
+}
+
+#[tokio::test]
 async fn a_new_id_that_nobody_got_leaves_no_session_that_counts_at_the_limit() {
     on_both(async |sessions| {
         for is_dropped in [false, true] {
@@ -131,7 +171,7 @@ async fn a_sign_in_that_is_taken_back_is_told_to_streams_and_logged() {
                 None => &[],
                 Some(_) => &[SessionEventKind::Ended],
             };
-            assert_eq!(*log.lock().unwrap(), ended, "{what}");
+            until("it is logged", async || *log.lock().unwrap() == ended).await;
             wait_until_none(&sessions, "ada", &what).await;
         }
     })
