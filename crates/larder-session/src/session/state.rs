@@ -165,12 +165,17 @@ impl State {
 
     /// Forgets all that was read and collected, because nobody knows whether a write was carried out.
     ///
-    /// Only what a sign-out needs is kept. A cookie that an earlier step has changed is still sent.
+    /// Only what a sign-out needs is kept. A cookie that an earlier step has changed is still sent, unless it is that of
+    /// the session that was `made`, which a task ends.
     pub(super) fn fail(&mut self, made: Option<Made>) {
         self.is_signed_out &= self.session_user().is_none();
         // A sign-out may itself be the write, after another one.
         let (left, made) = (self.to_sign_out(), made.or(self.made.take()));
         self.clear();
+        let is_made = |token: &Token| made.as_ref().is_some_and(|made| made.token == *token);
+        if matches!(&self.outgoing, Outgoing::Set(token, _) if is_made(token)) {
+            self.outgoing = Outgoing::Keep;
+        }
         (self.left, self.made) = (left, made);
         self.ended = None;
         self.phase = Phase::Failed;

@@ -38,6 +38,7 @@ use crate::to_the_end::to_the_end;
 #[derive(Clone)]
 pub(crate) struct Accounts {
     pool: SqlitePool,
+    sessions: Sessions,
     passwords: Passwords,
     attempts: Attempts,
     email_changes: RateLimiter,
@@ -65,6 +66,7 @@ impl Accounts {
         initial::dismiss_others(pool, sessions, config.admin.as_ref()).await?;
         Ok(Self {
             pool: pool.clone(),
+            sessions: sessions.clone(),
             passwords,
             attempts: Attempts::new(config, store)?,
             email_changes: RateLimiter::new(store.clone(), "email-changes", change_email::TRIES)?,

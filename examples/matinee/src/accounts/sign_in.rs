@@ -102,7 +102,11 @@ pub(super) async fn submit(
             })?;
             let now = db::account(&accounts.pool, account.id).await;
             if !matches!(&now, Ok(Some(now)) if is_as_checked(&account, now)) {
-                session.log_out().await?;
+                if session.log_out().await.is_err() {
+                    // The response may have been sent already, with the cookie, if the request timed out.
+                    let id = account.id.to_string();
+                    accounts.sessions.revoke_all(&id).await?;
+                }
                 now?;
                 return Ok(again(form));
             }

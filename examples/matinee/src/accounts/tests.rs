@@ -3,11 +3,14 @@
 use axum::body::Body;
 use axum::http::header::CONTENT_TYPE;
 use axum::http::{Request, StatusCode};
+use axum::middleware::{Next, from_fn};
+use axum::response::IntoResponse as _;
 use larder::moka::MokaStore;
 use larder::store::ErrorKind;
 use larder_test::faulty::{Faulty, Switch, Trouble};
 use larder_test::server::Sandbox;
 use sqlx::{Connection as _, SqliteConnection};
+use tokio::sync::Notify;
 use tokio::task::yield_now;
 use tokio::time::sleep;
 use tower::ServiceExt as _;
@@ -125,4 +128,49 @@ async fn a_start_that_has_not_signed_everybody_out_is_done_again() {
     scene.start().await.unwrap();
     assert_eq!(scene.devices().await, 0);
     assert_eq!(scene.sign_in(SECOND).await, StatusCode::SEE_OTHER);
+}
+
+/// The cookie has been sent by then, and the request can no longer sign out.
+#[tokio::test]
+async fn a_password_that_is_replaced_signs_nobody_in_though_the_request_timed_out() {
+    let mut scene = Scene::open().await;
+    let timeout = Arc::new(Notify::new());
+    let times_out = timeout.clone();
+    let may_time_out = move |request: axum::extract::Request, next: Next| {
+        let timeout = times_out.clone();
+        async move {
+            tokio::select! {
+                answer = next.run(request) => answer,
+                () = timeout.notified() => StatusCode::SERVICE_UNAVAILABLE.into_response(),
+            }
+        }
+    };
+    scene.door = routes(scene.accounts.clone())
+        .layer(from_fn(may_time_out))
+        .layer(sessions::layer(&Config::default(), scene.sessions.clone()).unwrap());
+    let places = scene.accounts.passwords.places_left();
+    let turns = scene.accounts.passwords.take_every_turn().await;
+    let signing_in = tokio::spawn(scene.sign_in(FIRST));
+    while scene.accounts.passwords.places_left() == places {
+        yield_now().await;
+    }
+    scene.start().await.unwrap();
+    let mut connections = Vec::new();
+    for _ in 0..scene.pool.options().get_max_connections() {
+        connections.push(scene.pool.acquire().await.unwrap());
+    }
+    drop(turns);
+    while scene.devices().await == 0 {
+        yield_now().await;
+    }
+    timeout.notify_one();
+    assert_eq!(signing_in.await.unwrap(), StatusCode::SERVICE_UNAVAILABLE);
+    drop(connections);
+    tokio::time::timeout(Duration::from_secs(20), async {
+        while scene.devices().await > 0 {
+            yield_now().await;
+        }
+    })
+    .await
+    .expect("the session is ended");
 }

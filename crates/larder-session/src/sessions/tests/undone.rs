@@ -65,7 +65,8 @@ async fn a_sign_in_that_was_dropped_while_it_is_confirmed_leaves_no_session_that
             let gate = Staged::on(&mut held, "session-list", Stage::Wait);
             let session = request(&held, &token);
             drop_at(&gate, session.log_in("ada")).await;
-            drop(session);
+            let verdict = session.finish(StatusCode::OK).await;
+            assert!(matches!(verdict.cookie, Outgoing::Keep), "{before:?}");
             wait_until_none(&sessions, "ada", &format!("{before:?}")).await;
         }
     })
