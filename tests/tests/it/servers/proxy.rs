@@ -192,13 +192,18 @@ fn a_client_is_reset_when_the_upstream_refuses_and_another_upstream_can_take_ove
 
 #[test]
 fn a_dropped_proxy_is_gone_with_its_connections() {
-    let scene = Scene::new();
-    let mut ends = scene.connect();
-    let address = scene.proxy.address();
-    drop(scene);
-    assert!(refused(address));
-    assert_eq!(rest(&mut ends.client).0, b"");
-    assert_eq!(rest(&mut ends.server).0, b"");
+    let is_gone = |_| {
+        let scene = Scene::new();
+        let mut ends = scene.connect();
+        let address = scene.proxy.address();
+        drop(scene);
+        let is_refused = refused(address);
+        assert_eq!(rest(&mut ends.client).0, b"");
+        assert_eq!(rest(&mut ends.server).0, b"");
+        is_refused
+    };
+    // Another test may get the port as soon as it is free.
+    assert!((0..3).any(is_gone));
 }
 
 #[tokio::test(start_paused = true)]
