@@ -1,7 +1,6 @@
 //! Lists the records of a kind.
 
 use larder::store::program::{Inspection, Record};
-use larder::store::scan::MAX_PAGE;
 use larder::store::{ErrorKind, Key, Refusal};
 use larder_ops::records::{self, Listed};
 
@@ -90,20 +89,11 @@ pub(crate) async fn each_page<R: Record>(
     mut look: impl AsyncFnMut(Vec<(Key, Inspection)>) -> Result<()>,
 ) -> Result<()> {
     let scan = target.scan()?;
-    let prefix = format!("{}:{{", R::KIND.name());
-    let mut next = None;
-    loop {
-        let page = scan.page(&prefix, next.as_ref(), MAX_PAGE).await?;
-        // If another client wrote under such a name, it is not a record.
-        let keys = page.keys.iter();
-        let keys = keys.filter_map(|key| records::record_key::<R>(key).ok());
-        let found = inspect::<R>(target, &keys.collect::<Vec<_>>()).await?;
-        look(found.readable).await?;
-        next = page.next;
-        if next.is_none() {
-            return Ok(());
-        }
+    let mut pages = records::Pages::<R>::new(&*scan, "");
+    while let Some(keys) = pages.next().await? {
+        look(inspect::<R>(target, &keys).await?.readable).await?;
     }
+    Ok(())
 }
 
 /// Removes records, and returns how many there were. An error includes how many were removed before

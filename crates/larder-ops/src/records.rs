@@ -3,13 +3,13 @@
 use std::collections::BTreeMap;
 use std::collections::btree_map::Entry;
 use std::marker::PhantomData;
-use std::time::Instant;
+use std::time::{Duration, Instant};
 
 use larder_store::lease::Fence;
 use larder_store::program::{
     Args, Effect, Inspection, Program, Programs, Record, Script, Slot, Wire,
 };
-use larder_store::scan::{MAX_PAGE, Scan};
+use larder_store::scan::{Cursor, MAX_PAGE, Scan};
 use larder_store::{Key, KeyId, Kind, Result, Timestamp};
 use percent_encoding::percent_decode_str;
 use tokio::time::sleep;
@@ -25,6 +25,56 @@ pub struct Listed {
     pub keys: Vec<Key>,
     /// Whether there are more than the limit.
     pub has_more: bool,
+}
+
+/// The keys of the records of type `R` whose ids begin with a text, page by page: of any number, only a page is in
+/// memory.
+pub struct Pages<'a, R> {
+    scan: &'a dyn Scan,
+    prefix: String,
+    /// Where the next page begins, and how long the last one took. None before the first page.
+    next: Option<(Option<Cursor>, Duration)>,
+    record: PhantomData<fn() -> R>,
+}
+
+impl<'a, R: Record> Pages<'a, R> {
+    /// Begins a listing of the records whose ids, as written in a key, begin with `id`.
+    pub fn new(scan: &'a dyn Scan, id: &str) -> Self {
+        Self {
+            scan,
+            prefix: format!("{}:{{{id}", R::KIND.name()),
+            next: None,
+            record: PhantomData,
+        }
+    }
+
+    /// Returns the next page, which may be empty, or None after the last one. A record may be on two pages.
+    ///
+    /// Before each page but the first it pauses for as long as the page before took.
+    ///
+    /// # Errors
+    /// Those of the store.
+    ///
+    /// # Cancellation
+    /// A dropped call has no effect.
+    pub async fn next(&mut self) -> Result<Option<Vec<Key>>> {
+        let after = match &self.next {
+            None => None,
+            Some((None, _)) => return Ok(None),
+            Some((Some(cursor), took)) => {
+                sleep(*took).await;
+                Some(cursor)
+            }
+        };
+        let started = Instant::now();
+        let page = self.scan.page(&self.prefix, after, MAX_PAGE).await?;
+        self.next = Some((page.next, started.elapsed()));
+        // If another client wrote under such a name, it is not a record.
+        let keys = page.keys.iter();
+        Ok(Some(
+            keys.filter_map(|key| record_key::<R>(key).ok()).collect(),
+        ))
+    }
 }
 
 /// Lists the keys of at most `limit` records of type `R` whose ids begin with `id`.
@@ -43,28 +93,20 @@ pub async fn list<R: Record>(
     limit: usize,
     mut progress: impl FnMut(&[Key]),
 ) -> Result<Listed> {
-    let prefix = format!("{}:{{{id}", R::KIND.name());
-    let (mut found, mut next) = (BTreeMap::new(), None);
-    loop {
-        let started = Instant::now();
-        let page = scan.page(&prefix, next.as_ref(), MAX_PAGE).await?;
+    let mut pages = Pages::<R>::new(scan, id);
+    let mut found = BTreeMap::new();
+    while let Some(page) = pages.next().await? {
         let mut new = Vec::new();
-        for key in page.keys {
-            // If another client wrote under such a name, it is not a record.
-            let Ok(key) = record_key::<R>(&key) else {
-                continue;
-            };
+        for key in page {
             if let Entry::Vacant(place) = found.entry(key.as_str().to_owned()) {
                 new.push(place.insert(key).clone());
             }
         }
         progress(&new);
-        next = page.next;
         // One more than the limit, to see whether there are more.
-        if next.is_none() || found.len() > limit {
+        if found.len() > limit {
             break;
         }
-        sleep(started.elapsed()).await;
     }
     Ok(Listed {
         has_more: found.len() > limit,
