@@ -6,7 +6,7 @@ use super::sent::{Sent, is_settled};
 use super::state::{Current, State};
 use super::{Session, abandoned};
 use crate::event::SessionEventKind;
-use crate::session_record::{Choice, Fields, Secret, SignIn};
+use crate::session_record::{Choice, Fields, Secret, SessionUser, SignIn};
 use crate::sessions::Subject;
 use crate::token::{DeviceId, Token, UserTag};
 use crate::{Result, SessionError, SessionErrorKind, SignInOptions, UserId};
@@ -91,10 +91,7 @@ impl Session {
             if let Ok(Some(generation)) = rotated {
                 let user = sign_in.user.clone();
                 self.signed_in(&mut state, to, sign_in, generation);
-                let sent = Sent::making(sessions, &mut state, to, Some(user.id.clone()));
-                let confirmed = sessions.confirm(to.record, &user).await;
-                sent.delivered();
-                return confirmed;
+                return self.confirm(&mut state, to, &user).await;
             }
             if is_settled(&rotated) {
                 sessions.unlist(to.record, user).await;
@@ -162,8 +159,14 @@ impl Session {
         }
         created?;
         self.note_signed_in(user, token.record);
-        let sent = Sent::making(sessions, state, token, Some(user.clone()));
-        let confirmed = sessions.confirm(token.record, &enrolled).await;
+        self.confirm(state, token, &enrolled).await
+    }
+
+    /// Confirms a sign-in that was carried out. If this is dropped, nobody is given its secret.
+    async fn confirm(&self, state: &mut State, token: Token, user: &SessionUser) -> Result<()> {
+        let sessions = &self.inner.config.sessions;
+        let sent = Sent::making(sessions, state, token, Some(user.id.clone()));
+        let confirmed = sessions.confirm(token.record, user).await;
         sent.delivered();
         confirmed
     }

@@ -18,7 +18,7 @@ const FIRST_PAUSE: Duration = Duration::from_millis(100);
 const LONGEST_PAUSE: Duration = Duration::from_secs(2);
 /// How long it is tried.
 const LASTS: Duration = Duration::from_secs(30);
-/// Permits for tasks whose first attempt has failed. Without one, there is no further attempt.
+/// A task whose first attempt has failed needs a permit to try again.
 static RETRIES: Semaphore = Semaphore::const_new(256);
 
 /// A write whose answer was lost or dropped, and how it is undone.
@@ -43,7 +43,7 @@ pub(crate) struct Made {
 impl Sessions {
     /// Undoes a write in a task. If the store fails, it is tried for half a minute.
     ///
-    /// Outside a tokio runtime nothing does. An anonymous session is not ended: it counts at no limit, and expires.
+    /// Outside a tokio runtime it does nothing. An anonymous session is not ended: it counts at no limit, and expires.
     pub(crate) fn undo(&self, undo: Undo) {
         if matches!(&undo, Undo::End(made) if made.user.is_none()) {
             return;

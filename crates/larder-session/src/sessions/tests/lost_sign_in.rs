@@ -59,6 +59,23 @@ async fn assert_has_none(sessions: &Sessions, user: &'static str, what: &str) {
     sessions.revoke_all(user).await.unwrap();
 }
 
+/// Begins the session before, and drops a sign-in on it after the store has carried it out.
+pub(super) async fn begin_and_drop_sign_in(
+    sessions: &Sessions,
+    before: Option<Option<&str>>,
+) -> Session {
+    let token = begin_before(sessions, before).await;
+    let script = match token {
+        None => "session-create",
+        Some(_) => "session-rotate",
+    };
+    let mut held = sessions.clone();
+    let gate = Staged::on(&mut held, script, Stage::WaitAfterwards);
+    let session = request(&held, &token);
+    drop_at(&gate, session.log_in("ada")).await;
+    session
+}
+
 /// Waits until `user` has no session, and can sign in where one is allowed.
 pub(super) async fn wait_until_none(sessions: &Sessions, user: &'static str, what: &str) {
     let refusing = sessions.clone().with_device_limit(DeviceLimit::Refuse(1));
@@ -106,15 +123,7 @@ async fn after_a_sign_in_whose_answer_was_lost_the_request_can_sign_out() {
 async fn after_a_sign_in_that_was_dropped_the_request_can_sign_out() {
     on_both(async |sessions| {
         for before in BEFORE {
-            let token = begin_before(&sessions, before).await;
-            let script = match token {
-                None => "session-create",
-                Some(_) => "session-rotate",
-            };
-            let mut held = sessions.clone();
-            let gate = Staged::on(&mut held, script, Stage::WaitAfterwards);
-            let session = request(&held, &token);
-            drop_at(&gate, session.log_in("ada")).await;
+            let session = begin_and_drop_sign_in(&sessions, before).await;
             session.log_out().await.unwrap();
             for user in ["ada", "grace"] {
                 assert_has_none(&sessions, user, &format!("{before:?}")).await;

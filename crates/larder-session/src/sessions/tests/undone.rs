@@ -6,7 +6,9 @@ use http::StatusCode;
 use larder_worlds::until;
 
 use super::dropped::drop_at;
-use super::lost_sign_in::{BEFORE, assert_is_unavailable, begin_before, losing, wait_until_none};
+use super::lost_sign_in::{
+    BEFORE, assert_is_unavailable, begin_and_drop_sign_in, begin_before, losing, wait_until_none,
+};
 use super::*;
 use crate::session::Outgoing;
 use crate::session_record::Secret;
@@ -38,16 +40,7 @@ async fn a_sign_in_whose_answer_was_lost_leaves_no_session_that_counts_at_the_li
 async fn a_sign_in_that_was_dropped_leaves_no_session_that_counts_at_the_limit() {
     on_both(async |sessions| {
         for before in BEFORE {
-            let token = begin_before(&sessions, before).await;
-            let script = match token {
-                None => "session-create",
-                Some(_) => "session-rotate",
-            };
-            let mut held = sessions.clone();
-            let gate = Staged::on(&mut held, script, Stage::WaitAfterwards);
-            let session = request(&held, &token);
-            drop_at(&gate, session.log_in("ada")).await;
-            drop(session);
+            drop(begin_and_drop_sign_in(&sessions, before).await);
             wait_until_none(&sessions, "ada", &format!("{before:?}")).await;
         }
     })
