@@ -50,8 +50,8 @@ pub fn stop_signal() -> Result<impl Future<Output = ()> + Send + 'static, StartE
     })
 }
 
-/// Serves the app until `stop` resolves or letters can no longer be sent, then lets requests in flight continue for the time of
-/// [`Config::drain`](crate::Config::drain), and closes the database.
+/// Serves the app until `stop` resolves or letters can no longer be sent, then lets requests in flight continue for the
+/// time of [`Config::drain`](crate::Config::drain), and closes the database.
 ///
 /// # Errors
 ///
@@ -170,7 +170,7 @@ mod tests {
         let config = Config {
             database_url: "sqlite::memory:".to_owned(),
             mail_dir: sandbox.path().join("mail"),
-            // It is no interval of a schedule, so the worker ends at once.
+            // A schedule refuses an interval of zero, so the worker ends at once.
             remind_every: Duration::ZERO,
             operations: Operations::Off,
             ..Config::default()

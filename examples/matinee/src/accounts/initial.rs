@@ -79,10 +79,11 @@ pub(super) async fn ensure_admin(
         }
     }
     let hash = passwords.hash(&admin.password)?;
-    let user = db::close_account(pool, &admin.email).await?.to_string();
+    let id = db::close_account(pool, &admin.email).await?;
+    let user = id.to_string();
     sessions.revoke_all(&user).await?;
     sessions.enable(&user).await?;
-    Ok(db::put_admin(pool, &admin.email, &hash).await?)
+    Ok(db::open_admin(pool, id, &hash).await?)
 }
 
 /// Makes every administrator but the one of the settings a visitor. Demo accounts stay what they are.

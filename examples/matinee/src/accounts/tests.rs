@@ -10,8 +10,8 @@ use larder::store::ErrorKind;
 use larder_test::faulty::{Faulty, Switch, Trouble};
 use larder_test::server::Sandbox;
 use sqlx::{Connection as _, SqliteConnection};
-use tokio::sync::Notify;
-use tokio::task::yield_now;
+use tokio::sync::{Notify, SemaphorePermit};
+use tokio::task::{JoinHandle, yield_now};
 use tokio::time::sleep;
 use tower::ServiceExt as _;
 
@@ -88,6 +88,19 @@ impl Scene {
         async move { initial::ensure_admin(&pool, &passwords, &sessions, &admin(SECOND)).await }
     }
 
+    /// Replaces the first password while a sign-in with it waits for its check, until the permit is dropped.
+    async fn replace_while_checking(&self) -> (JoinHandle<StatusCode>, SemaphorePermit<'_>) {
+        let passwords = &self.accounts.passwords;
+        let places = passwords.places_left();
+        let turns = passwords.take_every_turn().await;
+        let signing_in = tokio::spawn(self.sign_in(FIRST));
+        while passwords.places_left() == places {
+            yield_now().await;
+        }
+        self.start().await.unwrap();
+        (signing_in, turns)
+    }
+
     async fn devices(&self) -> usize {
         self.sessions.devices(&self.user).await.unwrap().len()
     }
@@ -96,13 +109,7 @@ impl Scene {
 #[tokio::test]
 async fn a_password_that_is_replaced_while_it_is_checked_signs_nobody_in() {
     let scene = Scene::open().await;
-    let places = scene.accounts.passwords.places_left();
-    let turns = scene.accounts.passwords.take_every_turn().await;
-    let signing_in = tokio::spawn(scene.sign_in(FIRST));
-    while scene.accounts.passwords.places_left() == places {
-        yield_now().await;
-    }
-    scene.start().await.unwrap();
+    let (signing_in, turns) = scene.replace_while_checking().await;
     drop(turns);
     assert_eq!(signing_in.await.unwrap(), StatusCode::UNAUTHORIZED);
     assert_eq!(scene.devices().await, 0);
@@ -148,13 +155,7 @@ async fn a_password_that_is_replaced_signs_nobody_in_though_the_request_timed_ou
     scene.door = routes(scene.accounts.clone())
         .layer(from_fn(may_time_out))
         .layer(sessions::layer(&Config::default(), scene.sessions.clone()).unwrap());
-    let places = scene.accounts.passwords.places_left();
-    let turns = scene.accounts.passwords.take_every_turn().await;
-    let signing_in = tokio::spawn(scene.sign_in(FIRST));
-    while scene.accounts.passwords.places_left() == places {
-        yield_now().await;
-    }
-    scene.start().await.unwrap();
+    let (signing_in, turns) = scene.replace_while_checking().await;
     let mut connections = Vec::new();
     for _ in 0..scene.pool.options().get_max_connections() {
         connections.push(scene.pool.acquire().await.unwrap());

@@ -83,19 +83,17 @@ pub(crate) async fn close_account(pool: &SqlitePool, email: &Email) -> Result<i6
 }
 
 /// Makes this account an administrator's, enabled and with this password.
-pub(crate) async fn put_admin(
+pub(crate) async fn open_admin(
     pool: &SqlitePool,
-    email: &Email,
+    id: i64,
     password_hash: &str,
 ) -> Result<(), sqlx::Error> {
     let _turn = writers::turn().await?;
     sqlx::query(
-        "INSERT INTO users (email, name, password_hash, is_admin) VALUES (?, 'Admin', ?, 1)
-         ON CONFLICT (email) DO UPDATE
-             SET password_hash = excluded.password_hash, is_admin = 1, is_demo = 0, is_disabled = 0",
+        "UPDATE users SET password_hash = ?, is_admin = 1, is_demo = 0, is_disabled = 0 WHERE id = ?",
     )
-    .bind(email.as_str())
     .bind(password_hash)
+    .bind(id)
     .execute(pool)
     .await
     .map(drop)

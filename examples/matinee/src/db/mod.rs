@@ -16,7 +16,7 @@ mod writers;
 
 pub(crate) use self::accounts::{
     Account, EmailChange, account, account_by_email, add_demo_account, all_accounts, change_email,
-    close_account, dismiss_admin, other_admins, put_admin, set_disabled,
+    close_account, dismiss_admin, open_admin, other_admins, set_disabled,
 };
 #[cfg(test)]
 pub(crate) use self::ada::open_with_ada;
