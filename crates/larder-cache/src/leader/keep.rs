@@ -242,14 +242,12 @@ impl<K: CacheKey, V: Send + Sync + 'static> LoadTask<K, V> {
     /// Returns whether there was, or may have been, a value before the load, near or far.
     fn had_value(&self) -> bool {
         let near = self.inner.near.peek(&self.key);
-        // A refresh does not read the far entry again that it replaces: only a near copy tells that this has no value.
-        let may_have_been = self.plan.is_refresh
-            && near
-                .as_ref()
-                .is_none_or(|held| held.value.version.is_none());
-        may_have_been
-            || self.context.has_previous()
-            || near.is_some_and(|held| held.value.value.is_some())
+        // A refresh does not read the far entry again that it replaces: only a near copy of it tells that it has no value.
+        let far_is_unknown = self.plan.is_refresh;
+        self.context.has_previous()
+            || near.map_or(far_is_unknown, |held| {
+                held.value.value.is_some() || far_is_unknown && held.value.version.is_none()
+            })
     }
 
     /// Ends the lease, and removes the cached value if the source no longer has one.
