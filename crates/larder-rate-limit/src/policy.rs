@@ -70,7 +70,7 @@ impl Ban {
 ///
 /// The change is made by each request that passes and finds other numbers, and by GCRA and token buckets even if the
 /// request is then refused. While processes with different numbers run side by side, as during a deployment, a visitor
-/// who reaches both is limited as follows, if both make the same change:
+/// who reaches both is limited as follows, if both have the same `QuotaChange`:
 ///
 /// - Windows and logs with the same period let no more pass than the larger limit, and those with different periods
 ///   up to that in each of the shorter ones. If at least twice its limit is counted, a version charges nothing more when
@@ -80,7 +80,7 @@ impl Ban {
 ///   cuts, so a larger difference does not limit the visitor.
 /// - Under [`Reset`](Self::Reset) the used units are forgotten at each turn, so the visitor is not limited.
 ///
-/// Two versions that make different changes may limit nobody. Set
+/// Two versions with different ones may limit nobody. Set
 /// [`with_quota_change`](Policy::with_quota_change) in a deployment before the one that changes the numbers, and give all
 /// plans of a limiter the same.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq, Hash)]

@@ -103,7 +103,8 @@ impl Leaderboard {
         })
     }
 
-    /// Sets which score is first. The default is [`Order::HighestFirst`]. Boards with different orders are different boards.
+    /// Sets which score is first. The default is [`Order::HighestFirst`]. Boards with different orders are different
+    /// boards.
     #[must_use]
     pub fn with_order(mut self, order: Order) -> Self {
         self.layout.lowest_first = order == Order::LowestFirst;
@@ -120,7 +121,8 @@ impl Leaderboard {
         self
     }
 
-    /// Sets the ranks of ties. The default is [`Ties::Unique`]. A board with [`Ties::Dense`] is a different board from one without.
+    /// Sets the ranks of ties. The default is [`Ties::Unique`]. A board with [`Ties::Dense`] is a different board from
+    /// one without.
     #[must_use]
     pub fn with_ties(mut self, ties: Ties) -> Self {
         self.ties = ties;
